@@ -1,0 +1,53 @@
+# Everything runs from a virtual environment that these targets make themselves.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test lint wheel-test interop slow bench clean
+
+demo: $(VENV)/.run  ## a whole DC session between both roles, in this process, and its summary
+	$(BIN)/plugfest demo
+
+test: $(VENV)/.dev  ## every test but the slow and external ones
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev  ## style, types, package layering
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+wheel-test: $(VENV)/.dev  ## the tests against the built wheel, away from the source tree
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m build --wheel --outdir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/pip install -q "$$(ls $(CURDIR)/build/wheel/*.whl)[dev]"
+	cp -r tests pyproject.toml build/wheel/
+	cd build/wheel && PLUGFEST_SHARED="$${PLUGFEST_SHARED:-$(CURDIR)/../shared}" venv/bin/python -Im pytest -q
+
+interop: $(VENV)/.dev .interop/venv/pki  ## against an independent implementation; needs root, Java and network namespaces
+	PLUGFEST_PEER_VENV=$${PLUGFEST_PEER_VENV:-$(CURDIR)/.interop/venv} $(BIN)/python -m pytest -m interop tests/interop -v
+
+slow: $(VENV)/.dev  ## long fuzzing and large simulations
+	$(BIN)/python -m pytest -m slow
+
+bench: $(VENV)/.dev  ## benchmarks, as ratios within one run
+	$(BIN)/python -m benchmarks
+
+.interop/venv/pki:
+	mkdir -p .interop
+	test -n "$$PLUGFEST_PEER_VENV" || tests/interop/setup_peer.sh .interop/venv
+
+clean:
+	rm -rf $(VENV) build .interop .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install -q -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install -q -e '.[dev]'
+	touch $@ $(VENV)/.run
