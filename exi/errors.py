@@ -1,0 +1,37 @@
+"""The one error type of the codec: it says what was wrong, where, and what was expected."""
+
+
+class ExiError(ValueError):
+    """A stream or a message that the codec refuses.
+
+    Attributes:
+        what: what was met, one clause.
+        expected: what would have been right there, or "".
+        path: field path from the root element, like ``V2G_Message/Body/CableCheckReq``, or "".
+        bit: offset of the offending event in the stream, in bits from its first byte; None when there is no stream.
+    """
+
+    def __init__(self, what: str, *, expected: str = "", path: str = "", bit: int | None = None) -> None:
+        self.what = what
+        self.expected = expected
+        self.path = path
+        self.bit = bit
+        place = f" at bit {bit}" if bit is not None else ""
+        super().__init__(f"{path or 'stream'}{place}: {what}" + (f"; expected {expected}" if expected else ""))
+
+
+class DecodeError(ExiError):
+    """The bytes are no EXI stream of this schema set."""
+
+
+class EncodeError(ExiError):
+    """The message cannot be written: a facet is violated (strict), or the bits cannot carry it."""
+
+
+class ValidationError(EncodeError):
+    """A value breaks its facets (percent 120, 9-byte EVCCID). Met in a stream it is only noted, for the bits could
+    carry it; strict encoding refuses it, lax encoding does not."""
+
+
+class SchemaError(ExiError):
+    """An XSD file or a message class that the codec cannot turn into a grammar."""

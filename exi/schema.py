@@ -1,0 +1,540 @@
+"""Schema vocabulary: how message classes state their facets, and the plain model both they and XSD files become.
+
+A message class is a :class:`Type`: a msgspec Struct whose fields stand in schema order under the schema's names.
+
+========================================  =====================================================================
+annotation of a field                     meaning
+========================================  =====================================================================
+``T``                                     element, exactly once
+``T | None = None``                       element, optional
+``Annotated[list[T], occurs(1, 20)]``     element, repeated; ``occurs(1)`` is unbounded; minimum 0 needs ``= []``
+``OneOf[T] = None``                       one branch of a choice: adjacent ``OneOf`` fields form it
+``AtMostOneOf[T] = None``                 the same, and the whole choice may be absent
+``Together[T] = None``                    adjacent ``Together`` fields form an optional group: all or none
+``Head[T]``, ``Head[T | None] = None``    the head of a substitution group; the value's class tells the member
+``Ref[T]`` (around any of them)           reference to a global element: the element's namespace is the one of ``T``'s
+                                          declaration in the :class:`Schema`, not the one of the class
+``Attr[T]``, ``Attr[T | None] = None``    attribute
+``Text[T]``                               the value of a type with simple content (its only other fields: attributes)
+========================================  =====================================================================
+
+Types whose content a flat list of fields cannot express (xmldsig's repeated choices) set ``content_model``
+and keep their children as a list of :class:`Item` in one field named ``content``.
+
+Simple types are annotated aliases: ``Annotated[int, Integer(0, 100)]``, ``Annotated[str, String(max_length=32)]``,
+``Annotated[bytes, Binary("hex", max_length=8)]``, ``bool``, and ``Literal["OK", ...]`` for enumerations.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, dataclass_transform
+
+import msgspec
+
+from exi.dialects import Dialect
+from exi.errors import SchemaError
+
+T = TypeVar("T")
+M = TypeVar("M", bound="Type")
+
+# ---------------------------------------------------------------------------------------------------------------
+# Simple types
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """xs:boolean, one bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """An integer type by its effective bounds, those of the built-in type included; None: unbounded."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+
+    @property
+    def bits(self) -> int | None:
+        """Width of the n-bit coding (at most 4096 values), or None where the coding is variable."""
+        if self.minimum is None or self.maximum is None or self.maximum - self.minimum >= 4096:
+            return None
+        return (self.maximum - self.minimum).bit_length()
+
+    @property
+    def signed(self) -> bool:
+        return self.minimum is None or self.minimum < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Enumeration:
+    """A string with enumerated values, in schema order."""
+
+    values: tuple[str, ...]
+
+    @property
+    def bits(self) -> int:
+        return (len(self.values) - 1).bit_length()
+
+
+@dataclass(frozen=True, slots=True)
+class String:
+    """xs:string, or with ``collapse`` xs:anyURI, xs:ID, xs:IDREF; lengths in characters."""
+
+    min_length: int = 0
+    max_length: int | None = None
+    collapse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """xs:hexBinary or xs:base64Binary; lengths in bytes. The spelling matters only to XML and JSON."""
+
+    spelling: Literal["hex", "base64"]
+    min_length: int = 0
+    max_length: int | None = None
+
+
+Simple = Boolean | Integer | Enumeration | String | Binary
+
+byte = Annotated[int, Integer(-(2**7), 2**7 - 1)]
+short = Annotated[int, Integer(-(2**15), 2**15 - 1)]
+int32 = Annotated[int, Integer(-(2**31), 2**31 - 1)]
+long = Annotated[int, Integer(-(2**63), 2**63 - 1)]
+integer = Annotated[int, Integer()]
+unsignedByte = Annotated[int, Integer(0, 2**8 - 1)]  # noqa: N816 - XSD's own names
+unsignedShort = Annotated[int, Integer(0, 2**16 - 1)]  # noqa: N816
+unsignedInt = Annotated[int, Integer(0, 2**32 - 1)]  # noqa: N816
+unsignedLong = Annotated[int, Integer(0, 2**64 - 1)]  # noqa: N816
+string = Annotated[str, String()]
+anyURI = Annotated[str, String(collapse=True)]  # noqa: N816
+ID = Annotated[str, String(collapse=True)]
+IDREF = Annotated[str, String(collapse=True)]
+hexBinary = Annotated[bytes, Binary("hex")]  # noqa: N816
+base64Binary = Annotated[bytes, Binary("base64")]  # noqa: N816
+
+# ---------------------------------------------------------------------------------------------------------------
+# Markers on fields
+
+
+@dataclass(frozen=True, slots=True)
+class _Occurs:
+    minimum: int
+    maximum: int | None
+
+
+def occurs(minimum: int, maximum: int | None = None) -> _Occurs:
+    """Bounds of a repeated element; without a maximum it is unbounded."""
+    return _Occurs(minimum, maximum)
+
+
+class _Marker(NamedTuple):
+    name: str
+
+
+_ATTR, _TEXT, _HEAD, _REF = _Marker("attribute"), _Marker("text"), _Marker("head"), _Marker("ref")
+_ONE, _AT_MOST_ONE, _TOGETHER = _Marker("one of"), _Marker("at most one of"), _Marker("together")
+
+Attr = Annotated[T, _ATTR]
+Text = Annotated[T, _TEXT]
+Head = Annotated[T, _HEAD, _REF]
+Ref = Annotated[T, _REF]
+OneOf = Annotated[T | None, _ONE]
+AtMostOneOf = Annotated[T | None, _AT_MOST_ONE]
+Together = Annotated[T | None, _TOGETHER]
+
+
+class Item(NamedTuple):
+    """A child of a type with ``content_model``: local element name and value."""
+
+    name: str
+    value: Any
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The model: what classes and XSD files are read into
+
+
+@dataclass(eq=False, slots=True)
+class Complex:
+    """A complex type. ``content`` is None for empty or simple content; ``text`` is its simple content."""
+
+    name: str
+    attributes: tuple[Attribute, ...] = ()
+    content: Particle | None = None
+    text: Simple | None = None
+    mixed: bool = False
+    cls: type[Type] | None = None
+    text_field: str = ""
+
+
+AnyType = Boolean | Integer | Enumeration | String | Binary | Complex
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute; ``name`` in Clark notation, ``{namespace}local`` or ``local``."""
+
+    name: str
+    type: Simple
+    required: bool
+    field: str = ""
+
+
+@dataclass(eq=False, slots=True)
+class Element:
+    """An element particle; ``head`` particles stand for the members of a substitution group."""
+
+    name: str
+    type: AnyType | None
+    minimum: int = 1
+    maximum: int | None = 1
+    ref: bool = False
+    field: str = ""
+
+
+@dataclass(eq=False, slots=True)
+class Sequence:
+    items: tuple[Particle, ...]
+    minimum: int = 1
+    maximum: int | None = 1
+
+
+@dataclass(eq=False, slots=True)
+class Choice:
+    items: tuple[Particle, ...]
+    minimum: int = 1
+    maximum: int | None = 1
+
+
+@dataclass(eq=False, slots=True)
+class Wildcard:
+    """A wildcard."""
+
+    minimum: int = 1
+    maximum: int | None = 1
+
+
+Particle = Element | Sequence | Choice | Wildcard
+
+
+@dataclass(eq=False, slots=True)
+class Declaration:
+    """A global element."""
+
+    name: str
+    type: AnyType
+    substitutes: str | None = None
+
+
+@dataclass(eq=False)
+class Model:
+    """One schema set as plain data: its global elements by Clark name, and every complex type."""
+
+    name: str
+    elements: dict[str, Declaration] = field(default_factory=dict)
+    types: list[Complex] = field(default_factory=list)
+
+    def members(self, head: str) -> list[Declaration]:
+        """The substitution group of a head: all members of members, and the head itself, in EXI order."""
+        found = [d for d in self.elements.values() if d.substitutes == head]
+        nested = [m for d in found for m in self.members(d.name)]
+        group = {d.name: d for d in [self.elements[head], *nested]}
+        return sorted(group.values(), key=lambda d: exi_order(d.name))
+
+
+def replace(message: M, **changes: Any) -> M:
+    """A copy of a message with other values in some fields; messages themselves are never changed."""
+    return typing.cast(M, msgspec.structs.replace(typing.cast(Any, message), **changes))
+
+
+def local(name: str) -> str:
+    """The local part of a Clark name."""
+    return name.rpartition("}")[2]
+
+
+def namespace_of(name: str) -> str:
+    """The namespace of a Clark name, or ""."""
+    return name[1:].partition("}")[0] if name.startswith("{") else ""
+
+
+def exi_order(name: str) -> tuple[str, str]:
+    """Sort key of EXI for qualified names: local name, then namespace."""
+    return local(name), namespace_of(name)
+
+
+def particles(particle: Particle | None) -> Iterator[Element]:
+    """Every element particle below one, in schema order."""
+    if isinstance(particle, Element):
+        yield particle
+    elif isinstance(particle, (Sequence, Choice)):
+        for item in particle.items:
+            yield from particles(item)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Message classes
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
+class _TypeMeta(msgspec.StructMeta):
+    """Makes every message class keyword-only (field order is wire order) and notes its namespace."""
+
+    def __new__(
+        mcls,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        *,
+        ns: str | None = None,
+        element_form: bool | None = None,
+        attribute_form: bool | None = None,
+        mixed: bool = False,
+        **config: Any,
+    ) -> Any:
+        options = {"kw_only": True, "omit_defaults": True, **config}
+        cls: Any = super().__new__(mcls, name, bases, namespace, **options)
+        if ns is not None:
+            cls.xml_namespace = ns
+        if element_form is not None:
+            cls.xml_element_form = element_form
+        if attribute_form is not None:
+            cls.xml_attribute_form = attribute_form
+        cls.xml_mixed = mixed
+        return cls
+
+
+if TYPE_CHECKING:
+    # Type checkers take the kw_only default from the nearest class with a transform, and msgspec.Struct has one of
+    # its own; so they are shown a base that is only ours.
+    class _Struct(metaclass=_TypeMeta):
+        __struct_fields__: ClassVar[tuple[str, ...]]
+else:
+    _Struct = msgspec.Struct
+
+
+class Type(_Struct, metaclass=_TypeMeta, ns="", element_form=True, attribute_form=True):
+    """A message or a part of one. Class keywords: ``ns``, and ``element_form`` / ``attribute_form`` for whether its
+    local elements and attributes are qualified; all three are inherited. ``mixed`` is not."""
+
+    xml_namespace: ClassVar[str]
+    xml_element_form: ClassVar[bool]
+    xml_attribute_form: ClassVar[bool]
+    xml_mixed: ClassVar[bool]
+    xml_virtual: ClassVar[bool] = False
+    """True, in the class itself, for a base that only carries class keywords and is no type of the schema."""
+
+    @staticmethod
+    def content_model(element: Declarer) -> Particle | None:
+        """For the exceptions: builds the content from ``element(name)`` and the particles of this module."""
+        return None
+
+
+class Declarer(typing.Protocol):
+    """What ``content_model`` gets: makes the element particle ``name`` of the class, with the type given or the global
+    element's."""
+
+    def __call__(self, name: str, type_: Any = None, minimum: int = 1, maximum: int | None = 1) -> Element: ...
+
+
+class Schema:
+    """A schema set made of message classes, with its global elements stated explicitly.
+
+    Args:
+        name: the set's name (``iso2``).
+        modules: modules (or namespaces) whose :class:`Type` classes belong to the set, reachable or not.
+        elements: (Clark name, class or annotated simple type, head it substitutes or None) of each global element.
+        dialects: deviating codings that a decoder tries when the standard's reading fails.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        modules: Iterable[types.ModuleType],
+        elements: Iterable[tuple[str, Any, str | None]],
+        dialects: Iterable[Dialect] = (),
+    ) -> None:
+        self.name = name
+        self.dialects = tuple(dialects)
+        self._modules = list(modules)
+        self._elements = list(elements)
+        self._model: Model | None = None
+        self.roots: dict[type[Type], str] = {}
+        for element, annotation, _ in self._elements:
+            if isinstance(annotation, type) and issubclass(annotation, Type):
+                self.roots.setdefault(annotation, element)
+
+    def __repr__(self) -> str:
+        return f"<Schema {self.name}>"
+
+    @property
+    def model(self) -> Model:
+        """The set as plain data, read from the classes on first use."""
+        if self._model is None:
+            self._model = _read(self.name, self._modules, self._elements)
+        return self._model
+
+
+def _classes(modules: Iterable[types.ModuleType]) -> list[type[Type]]:
+    found: dict[type[Type], None] = {}
+    for module in modules:
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Type) and value.__module__ == module.__name__:
+                if not vars(value).get("xml_virtual", False):
+                    found[value] = None
+    return list(found)
+
+
+def _read(name: str, modules: Iterable[types.ModuleType], elements: Iterable[tuple[str, Any, str | None]]) -> Model:
+    model = Model(name)
+    known: dict[type[Type], Complex] = {}
+    pending = _classes(modules)
+    for cls in pending:
+        known[cls] = Complex(cls.__name__, cls=cls)
+    for element, annotation, head in elements:
+        model.elements[element] = Declaration(element, _type(annotation, known), head)
+    by_class: dict[Any, list[str]] = {}
+    for declaration in model.elements.values():
+        by_class.setdefault(local(declaration.name), []).append(declaration.name)
+    for cls in pending:
+        _fill(known[cls], model, known, by_class)
+    model.types = list(known.values())
+    return model
+
+
+class _Field(NamedTuple):
+    """A field's annotation taken apart."""
+
+    inner: Any
+    markers: tuple[Any, ...]
+    optional: bool
+    bounds: _Occurs | None
+
+
+def _take_apart(annotation: Any) -> _Field:
+    markers: tuple[Any, ...] = ()
+    optional = False
+    bounds = None
+    while True:
+        origin = typing.get_origin(annotation)
+        if origin is Annotated:
+            annotation, *extra = typing.get_args(annotation)
+            markers += tuple(m for m in extra if isinstance(m, _Marker))
+            bounds = next((m for m in extra if isinstance(m, _Occurs)), bounds)
+            if facets := [m for m in extra if isinstance(m, (Integer, String, Binary))]:
+                annotation = Annotated[annotation, facets[0]]
+                break
+        elif origin in (typing.Union, types.UnionType):
+            rest = [a for a in typing.get_args(annotation) if a is not type(None)]
+            if len(rest) != 1:
+                break
+            optional, annotation = True, rest[0]
+        elif origin is list:
+            (annotation,) = typing.get_args(annotation)
+        else:
+            break
+    return _Field(annotation, markers, optional, bounds)
+
+
+def _type(annotation: Any, known: Mapping[type[Type], Complex]) -> AnyType:
+    if isinstance(annotation, (Boolean, Integer, Enumeration, String, Binary)):
+        return annotation
+    origin = typing.get_origin(annotation)
+    if origin is Literal:
+        return Enumeration(typing.get_args(annotation))
+    if origin is Annotated:
+        facet = typing.get_args(annotation)[1]
+        if isinstance(facet, (Integer, String, Binary)):
+            return facet
+    if annotation is bool:
+        return Boolean()
+    if isinstance(annotation, type) and annotation in known:
+        return known[annotation]
+    raise SchemaError(f"{annotation!r} is no type of the schema set")
+
+
+def _owners(cls: type[Type]) -> dict[str, type[Type]]:
+    """Which class of the inheritance chain declares each field, base first: its namespace is the field's."""
+    owners: dict[str, type[Type]] = {}
+    for base in reversed(cls.__mro__):
+        if isinstance(base, _TypeMeta):
+            for name in inspect.get_annotations(base):
+                owners.setdefault(name, typing.cast("type[Type]", base))
+    return owners
+
+
+def _fill(into: Complex, model: Model, known: Mapping[type[Type], Complex], by_name: Mapping[str, list[str]]) -> None:
+    cls = into.cls
+    assert cls is not None
+    into.mixed = cls.xml_mixed
+    hints = typing.get_type_hints(cls, include_extras=True)
+    owners = _owners(cls)
+    attributes: list[Attribute] = []
+
+    def element(name: str, part: _Field, type_: Any, minimum: int, maximum: int | None) -> Element:
+        owner = owners.get(name, cls)
+        if _REF in part.markers:
+            candidates = by_name.get(name, [])
+            own = f"{{{owner.xml_namespace}}}{name}"
+            qname = own if own in candidates else candidates[0] if len(candidates) == 1 else ""
+            if not qname:
+                raise SchemaError(f"{cls.__name__}.{name}: no global element of this name in {model.name}")
+            return Element(qname, None, minimum, maximum, ref=True, field=name)
+        qname = f"{{{owner.xml_namespace}}}{name}" if owner.xml_element_form else name
+        return Element(qname, _type(type_, known), minimum, maximum, field=name)
+
+    explicit = cls.content_model is not Type.content_model
+    if explicit:
+
+        def declare(name: str, type_: Any = None, minimum: int = 1, maximum: int | None = 1) -> Element:
+            markers = (_REF,) if type_ is None else ()
+            made = element(name, _Field(type_, markers, False, None), type_, minimum, maximum)
+            made.field = "content" if "content" in hints else name
+            return made
+
+        into.content = cls.content_model(declare)
+
+    items: list[Particle] = []
+    run: list[Element] = []
+    run_kind: _Marker | None = None
+
+    def close_run() -> None:
+        nonlocal run, run_kind
+        if run_kind is not None:
+            minimum = 1 if run_kind is _ONE else 0
+            items.append((Sequence if run_kind is _TOGETHER else Choice)(tuple(run), minimum, 1))
+        run, run_kind = [], None
+
+    for name in cls.__struct_fields__:
+        part = _take_apart(hints[name])
+        if _ATTR in part.markers:
+            owner = owners[name]
+            qname = f"{{{owner.xml_namespace}}}{name}" if owner.xml_attribute_form else name
+            attributes.append(Attribute(qname, typing.cast(Simple, _type(part.inner, known)), not part.optional, name))
+        elif _TEXT in part.markers:
+            into.text = typing.cast(Simple, _type(part.inner, known))
+            into.text_field = name
+        elif not explicit:
+            kind = next((m for m in part.markers if m in (_ONE, _AT_MOST_ONE, _TOGETHER)), None)
+            if kind != run_kind:
+                close_run()
+            if kind is not None:
+                run_kind = kind
+                run.append(element(name, part, part.inner, 1, 1))
+            elif part.bounds is not None:
+                items.append(element(name, part, part.inner, part.bounds.minimum, part.bounds.maximum))
+            else:
+                items.append(element(name, part, part.inner, 0 if part.optional else 1, 1))
+    close_run()
+    if not explicit and items:
+        into.content = Sequence(tuple(items))
+    into.attributes = tuple(sorted(attributes, key=lambda a: exi_order(a.name)))
+
+
+def q(namespace: str, name: str) -> str:
+    """Clark notation of a qualified name."""
+    return f"{{{namespace}}}{name}"

@@ -1,0 +1,125 @@
+"""XML in and out: canonical form with every namespace declared at the root, or any spelling on the way in."""
+
+from __future__ import annotations
+
+import re
+
+from lxml import etree
+
+from exi import values
+from exi.errors import EncodeError
+from exi.schema import Complex, Model, local, namespace_of
+from exi.tree import Layout, Node, root_type, simple
+
+_SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
+
+# Documents from users are data: no entities, no network, no DTD, and lxml's own limits on depth and size.
+_PARSER = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
+
+
+def write(node: Node) -> str:
+    """Canonical XML (C14N) of a node."""
+    namespaces: dict[str, str] = {}
+
+    def collect(part: Node) -> None:
+        for name in (part.name, *(a for a, _ in part.attributes)):
+            uri = namespace_of(name)
+            if uri and uri not in namespaces.values():
+                namespaces[_prefix(uri, namespaces)] = uri
+        for child in part.children:
+            collect(child)
+
+    collect(node)
+    root = etree.Element(node.name, nsmap=namespaces)
+    _fill(root, node)
+    return etree.tostring(root, method="c14n").decode()
+
+
+def _prefix(uri: str, taken: dict[str, str]) -> str:
+    """A readable prefix: the last word of the namespace (``MsgBody``, ``xmldsig``)."""
+    word = re.split(r"[:/]", uri.rstrip("#/"))[-1]
+    word = "sig" if word == "xmldsig" else word if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", word) else "ns"
+    return word if word not in taken else f"{word}{len(taken)}"
+
+
+def _fill(element: etree._Element, node: Node) -> None:
+    try:
+        types = {a.name: a.type for a in node.type.attributes} if isinstance(node.type, Complex) else {}
+        for name, value in node.attributes:
+            element.set(name, values.spell(types[name], value))
+        kind = simple(node.type)
+        if kind is not None:
+            element.text = values.spell(kind, node.value)
+    except ValueError as why:  # lxml: characters that XML 1.0 cannot spell, like U+0000
+        raise EncodeError(
+            "a value that XML cannot spell", expected="XML 1.0 characters", path=local(node.name)
+        ) from why
+    for child in node.children:
+        _fill(etree.SubElement(element, child.name), child)
+
+
+def read(text: str | bytes, model: Model, *, fragment: bool = False) -> Node:
+    """The node of an XML document.
+
+    Raises:
+        EncodeError: not well-formed, or an element, attribute or value that the schema does not have there.
+    """
+    try:
+        parser = etree.XMLParser(**_PARSER)  # type: ignore[arg-type]
+        root = etree.fromstring(text.encode() if isinstance(text, str) else text, parser)
+    except (etree.XMLSyntaxError, ValueError) as why:
+        raise EncodeError(f"not well-formed XML: {why}") from why
+    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]  # the stubs miss the attribute
+        raise EncodeError("a DOCTYPE", expected="a document without")
+    name = str(root.tag)
+    candidates = [c for c in root_type(model, name, fragment=fragment) if c[0] == name]
+    if not candidates:
+        raise EncodeError(f"{name} is no {'element' if fragment else 'root element'} of {model.name}")
+    if len(candidates) > 1:  # the same name with several types: take the one that the attributes fit
+        fitting = [c for c in candidates if isinstance(c[1], Complex) == bool(root.attrib)]
+        candidates = fitting or candidates
+    return _node(root, name, candidates[0][1], model, local(name))
+
+
+def _node(element: etree._Element, name: str, kind: object, model: Model, path: str) -> Node:
+    node = Node(name, kind)  # type: ignore[arg-type]
+    value = simple(node.type)
+    layout = Layout.of(node.type, model) if isinstance(node.type, Complex) else None
+    for key, text in element.attrib.items():
+        attribute = str(key)
+        if namespace_of(attribute) == _SCHEMA_INSTANCE and local(attribute).endswith("chemaLocation"):
+            continue
+        known = layout.attributes.get(attribute) if layout else None
+        if known is None:
+            raise EncodeError(f"no attribute {attribute}", path=path)
+        node.attributes.append((attribute, _parse(known.type, str(text), f"{path}/@{local(attribute)}")))
+    if value is not None:
+        if len(element):
+            raise EncodeError(f"element {local(str(element[0].tag))}", expected=values.describe(value), path=path)
+        node.value = _parse(value, element.text or "", path)
+        return node
+    assert layout is not None
+    strays = [element.text, *(child.tail for child in element)]
+    if any(text and text.strip() for text in strays):
+        raise EncodeError("character data between elements", expected="white space", path=path)
+    for child in element:
+        tag = str(child.tag)
+        child_kind = layout.children.get(tag)
+        if child_kind is None:
+            names = " | ".join(layout.by_local) or "nothing"
+            raise EncodeError(f"no element {tag}", expected=names, path=path)
+        node.children.append(_node(child, tag, child_kind.type, model, f"{path}/{local(tag)}"))
+    return node
+
+
+def _parse(kind: object, text: str, path: str) -> object:
+    try:
+        return values.parse(kind, text)  # type: ignore[arg-type]
+    except EncodeError as why:
+        raise EncodeError(why.what, expected=why.expected, path=path) from why

@@ -1,0 +1,21 @@
+"""Async tests run on the virtual loop; those marked ``real_time`` on an ordinary one."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+
+import pytest
+
+from plugfest.virtual import VirtualLoop
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    factory = None if pyfuncitem.get_closest_marker("real_time") else VirtualLoop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(pyfuncitem.obj(**arguments))
+    return True
