@@ -1,0 +1,15 @@
+"""The session layer: everything between "link up" and the protocol scripts, without knowledge of either role.
+
+========================  ======================================================================================
+:mod:`.messages`          typed message classes of every schema set
+:mod:`.v2gtp`, :mod:`.sdp`  pure encode and decode of the transport header and of discovery
+:mod:`.discovery`         SDP client and server on a real interface; :mod:`.interfaces` finds its addresses
+:mod:`.channel`           frames over a reader and a writer: TCP, TLS (:mod:`.tls`) and memory are one code path
+:mod:`.protocols`         DIN 70121 and ISO 15118-2 as data, and the supportedAppProtocol negotiation
+:mod:`.session`           requests and responses, session id, time-outs, rewrite hooks, trace events
+:mod:`.sequence`          the legal order of messages, as role-neutral tables
+:mod:`.timing`            every time-out under its standard name
+:mod:`.trace`             one stream of events for all layers, and its JSON lines
+:mod:`.errors`            who did wrong, what, and what to answer
+========================  ======================================================================================
+"""

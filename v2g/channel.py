@@ -1,0 +1,339 @@
+"""V2GTP frames over a reader and a writer: TCP, TLS and memory are one code path.
+
+A read is not a message: header and payload may come in pieces, and two messages in one segment. Exactly eight bytes are
+read, then exactly the payload. A frame is written with one call, because some peers take one read for one message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, cast
+
+from v2g import tls, v2gtp
+from v2g.errors import ConnectionLost, RemoteError, SetupError
+from v2g.interfaces import Interface
+
+MAX_PAYLOAD = 65536
+"""Longest payload accepted, bytes. The longest real ISO 15118-2 message is under 5 kB, of ISO 15118-20 under 20 kB."""
+
+PORTS = range(49152, 65536)
+"""Where a charger's TCP port has to be."""
+
+_GONE = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, BrokenPipeError, TimeoutError, OSError)
+
+
+class Channel:
+    """One connection.
+
+    Args:
+        reader, writer: any asyncio stream pair.
+        max_payload: longer frames are refused before anything is allocated.
+    """
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, max_payload: int = MAX_PAYLOAD
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._max_payload = max_payload
+        self._pending: list[bytes] = []
+        sock = writer.get_extra_info("socket")
+        if sock is not None and sock.family == socket.AF_INET6:
+            with contextlib.suppress(OSError):  # the answer of a loop must not wait for Nagle
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def secure(self) -> bool:
+        """True over TLS."""
+        return self._writer.get_extra_info("ssl_object") is not None
+
+    @property
+    def description(self) -> str:
+        """Peer and cipher, for people."""
+        peer = self._writer.get_extra_info("peername")
+        where = f"[{peer[0]}]:{peer[1]}" if peer else "memory"
+        tls_object = self._writer.get_extra_info("ssl_object")
+        return f"{where} {tls_object.version()} {tls_object.cipher()[0]}" if tls_object else f"{where} without TLS"
+
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        """Secures the connection; the side that accepted it is the TLS server. Nothing may have been read before.
+
+        Raises:
+            SetupError: the handshake failed; says why.
+        """
+        # An address with a scope is no legal server name, and strict peers refuse it: send none.
+        name = None if context.protocol == ssl.PROTOCOL_TLS_SERVER else ""
+        try:
+            await self._writer.start_tls(context, server_hostname=name)
+        except _GONE as why:
+            raise SetupError(f"TLS handshake failed: {tls.reason(why)}") from why
+        # Python 3.11 forgets this, and then warns at the end of each connection.
+        self._writer.transport.get_protocol()._over_ssl = True  # type: ignore[attr-defined]
+
+    async def read_frame(self) -> tuple[int, bytes]:
+        """The next frame: payload type and payload.
+
+        Raises:
+            HeaderError: no V2GTP header, or a payload longer than allowed. There is no way to find the next frame.
+            ConnectionLost: the peer closed, or the connection broke.
+        """
+        try:
+            header = v2gtp.parse_header(await self._reader.readexactly(v2gtp.HEADER_LENGTH))
+            if header.length > self._max_payload:
+                raise v2gtp.HeaderError(f"V2GTP payload of {header.length} bytes, at most {self._max_payload} accepted")
+            return header.payload_type, await self._reader.readexactly(header.length)
+        except asyncio.IncompleteReadError as why:
+            inside = f" after {len(why.partial)} bytes of a frame" if why.partial else ""
+            raise ConnectionLost(f"the peer closed the connection{inside}") from why
+        except _GONE as why:
+            raise ConnectionLost(f"the connection broke: {why}") from why
+
+    async def write(self, data: bytes) -> None:
+        """Sends bytes as they are.
+
+        Raises:
+            ConnectionLost: the connection is closed.
+        """
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except _GONE as why:
+            raise ConnectionLost(f"the connection broke: {why}") from why
+
+    async def write_frame(self, payload_type: int, payload: bytes) -> None:
+        """Sends one frame with one call."""
+        await self.write(v2gtp.pack(payload_type, payload))
+
+    async def close(self, *, wait_for_peer: float = 0.0) -> None:
+        """Closes. A charger gives the vehicle time to close first, and a reset then is no error.
+
+        Args:
+            wait_for_peer: seconds to wait for the peer's end before closing.
+        """
+        if wait_for_peer and not self._writer.is_closing():
+            with contextlib.suppress(*_GONE):
+                async with asyncio.timeout(wait_for_peer):
+                    while await self._reader.read(4096):
+                        pass
+        with contextlib.suppress(*_GONE):
+            self._writer.close()
+            async with asyncio.timeout(1.0):
+                await self._writer.wait_closed()
+
+    def abort(self) -> None:
+        """Drops the connection at once."""
+        self._writer.transport.abort()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# TCP and TLS
+
+
+async def connect(
+    address: str, port: int, interface: Interface | None, context: ssl.SSLContext | None = None
+) -> Channel:
+    """Connects to a charger.
+
+    Args:
+        interface: scope of a link-local address; None for others.
+        context: TLS if given.
+
+    Raises:
+        SetupError: refused, unreachable, or the TLS handshake failed; says why.
+    """
+    host = f"{address}%{interface.name}" if interface else address
+    try:
+        channel = Channel(*await asyncio.open_connection(host, port))
+    except OSError as why:
+        raise SetupError(f"cannot connect to [{host}]:{port}: {why.strerror or why}") from why
+    if context is not None:
+        await channel.start_tls(context)
+    return channel
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    interface: Interface,
+    on_connect: Callable[[Channel], Awaitable[None]],
+    *,
+    port: int | None = None,
+    context: ssl.SSLContext | None = None,
+    rng: random.Random | None = None,
+    on_failure: Callable[[str], None] = lambda text: None,
+) -> AsyncIterator[int]:
+    """While the context is open, accepts connections on the interface's link-local address; yields the port.
+
+    Args:
+        on_connect: serves one connection; it decides about a second one while the first is active.
+        port: a fixed port; by default a free one of :data:`PORTS`.
+        on_failure: told of TLS handshakes that failed.
+
+    Raises:
+        SetupError: no port is free.
+    """
+    running: set[asyncio.Task[Any]] = set()
+
+    async def serve(channel: Channel, writer: asyncio.StreamWriter) -> None:
+        try:
+            if context is not None:
+                await channel.start_tls(context)
+            await on_connect(channel)
+        except SetupError as why:
+            on_failure(str(why))
+        finally:
+            if not writer.is_closing():
+                writer.close()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # The task starts before the first bytes are looked at, so that TLS gets them.
+        task = asyncio.create_task(serve(Channel(reader, writer), writer))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    candidates = [port] if port is not None else (rng or random.Random()).sample(PORTS, 20)
+    for candidate in candidates:
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((str(interface.address), candidate, 0, interface.index))
+            break
+        except OSError as why:
+            sock.close()
+            refused = why
+    else:
+        raise SetupError(f"cannot listen on {interface.name} port {candidates[-1]}: {refused.strerror}")
+    server = await asyncio.start_server(accept, sock=sock)
+    try:
+        yield candidate
+    finally:
+        server.close()
+        for task in list(running):
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Memory
+
+
+class _MemoryTransport(asyncio.Transport):
+    """One end of a link inside the process; bytes arrive at the other end with the loop's next turn."""
+
+    _start_tls_compatible = True
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._loop = loop
+        self._protocol: asyncio.Protocol = asyncio.Protocol()
+        self._peer: _MemoryTransport | None = None
+        self._closing = False
+        self._eof_sent = False
+
+    def join(self, protocol: asyncio.Protocol, peer: _MemoryTransport) -> None:
+        self._protocol = protocol
+        self._peer = peer
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = cast(asyncio.Protocol, protocol)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._protocol
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        if not data or self._closing or self._peer is None:
+            return
+        if self._peer._closing:
+            self._force_close(ConnectionResetError("the other end is closed"))
+        else:
+            self._loop.call_soon(self._peer._arrive, bytes(data))
+
+    def _arrive(self, data: bytes) -> None:
+        if self._closing:
+            return
+        protocol: Any = self._protocol
+        if not isinstance(protocol, asyncio.BufferedProtocol):  # TLS is one: it lends its own buffer
+            protocol.data_received(data)
+            return
+        while data:
+            buffer: Any = protocol.get_buffer(len(data))
+            count = min(len(buffer), len(data))
+            buffer[:count] = data[:count]
+            protocol.buffer_updated(count)
+            data = data[count:]
+
+    def _end(self) -> None:
+        if not self._closing:
+            keep_open = self._protocol.eof_received()
+            if not keep_open:
+                self.close()
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        if not self._eof_sent and self._peer is not None:
+            self._eof_sent = True
+            self._loop.call_soon(self._peer._end)
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        self._force_close(None)
+
+    def abort(self) -> None:
+        self._force_close(None)
+
+    def _force_close(self, why: Exception | None) -> None:
+        if not self._closing:
+            self.write_eof()
+            self._closing = True
+            self._loop.call_soon(self._protocol.connection_lost, why)
+
+    def is_reading(self) -> bool:
+        return not self._closing
+
+    def pause_reading(self) -> None:
+        """A link in memory has no flow control; V2G has one request under way at a time."""
+
+    def resume_reading(self) -> None:
+        """See :meth:`pause_reading`."""
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Nothing is buffered."""
+
+
+async def memory_pair(
+    *, server: ssl.SSLContext | None = None, client: ssl.SSLContext | None = None
+) -> tuple[Channel, Channel]:
+    """Two joined channels, the charger's end first; over real TLS if both contexts are given."""
+    loop = asyncio.get_running_loop()
+    made: list[asyncio.StreamWriter] = []
+    reader_a, reader_b = asyncio.StreamReader(loop=loop), asyncio.StreamReader(loop=loop)
+    # asyncio tells server streams from client streams by their callback, and makes the server's writer itself
+    protocol_a = asyncio.StreamReaderProtocol(reader_a, lambda _, writer: made.append(writer), loop=loop)
+    protocol_b = asyncio.StreamReaderProtocol(reader_b, loop=loop)
+    a, b = _MemoryTransport(loop), _MemoryTransport(loop)
+    a.join(protocol_a, b)
+    b.join(protocol_b, a)
+    protocol_a.connection_made(a)
+    protocol_b.connection_made(b)
+    writer_a, writer_b = made[0], asyncio.StreamWriter(b, protocol_b, reader_b, loop)
+    charger, vehicle = Channel(reader_a, writer_a), Channel(reader_b, writer_b)
+    if server is not None and client is not None:
+        results = await asyncio.gather(vehicle.start_tls(client), charger.start_tls(server), return_exceptions=True)
+        for result in results:  # the vehicle's reason first: it is the one that checks certificates
+            if isinstance(result, BaseException):
+                raise result
+    return charger, vehicle
+
+
+__all__ = ["MAX_PAYLOAD", "PORTS", "Channel", "RemoteError", "connect", "listening", "memory_pair"]

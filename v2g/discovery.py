@@ -1,0 +1,175 @@
+"""SDP on a real interface: the vehicle's search and the charger's answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from ipaddress import IPv6Address
+from typing import Any
+
+from v2g import sdp
+from v2g.errors import NothingFound, RemoteError, SetupError
+from v2g.interfaces import Interface
+from v2g.timing import ISO2, Timing
+from v2g.trace import Event, Observe, ignore
+
+Address = tuple[str, int, int, int]
+
+
+class _Mailbox(asyncio.DatagramProtocol):
+    """Datagrams in a queue, each with its sender; bounded, because anybody can send."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[tuple[bytes, Address]] = asyncio.Queue(64)
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self.queue.put_nowait((data, addr))
+
+
+async def discover(
+    interface: Interface,
+    *,
+    security: int,
+    timing: Timing = ISO2,
+    to: IPv6Address | None = None,
+    acceptable: Callable[[sdp.Response], str | None] = sdp.Response.unsuitable,
+    observe: Observe = ignore,
+) -> sdp.Response:
+    """Searches a charger: up to 50 requests, 250 ms apart [V2G2-159, 161].
+
+    Invalid and unsuitable responses are reported and do not end the search.
+
+    Args:
+        security: :data:`sdp.TLS` or :data:`sdp.NO_TLS`.
+        to: unicast address instead of the multicast group, for benches without multicast.
+        acceptable: why a response cannot be used, or None.
+
+    Raises:
+        NothingFound: no usable answer.
+        SetupError: the interface does not let us send.
+    """
+    loop = asyncio.get_running_loop()
+    target = (str(to) if to else sdp.GROUP, sdp.PORT, 0, interface.index)
+    request = sdp.Request(security).pack()
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 64)
+        sock.setblocking(False)
+        sock.bind(("::", 0))
+        transport, box = await loop.create_datagram_endpoint(_Mailbox, sock=sock)
+        try:
+            tries = int(timing.SDP_Max_Requests)
+            for _ in range(tries):
+                observe(Event(loop.time(), "sdp", "SDPRequest", "tx", request, note=f"to {target[0]}%{interface.name}"))
+                try:
+                    transport.sendto(request, target)
+                except OSError as why:
+                    raise SetupError(f"cannot send on {interface.name}: {why.strerror}") from why
+                found = await _answer(box, timing.SDP_Request_Interval, acceptable, observe)
+                if found is not None:
+                    return found
+        finally:
+            transport.close()
+    kind = "TLS" if security == sdp.TLS else "no TLS"
+    raise NothingFound(
+        f"no charger answered {tries} SDP requests ({kind}) on {interface.name}; is it powered, and the link up?"
+    )
+
+
+async def _answer(
+    box: _Mailbox, seconds: float, acceptable: Callable[[sdp.Response], str | None], observe: Observe
+) -> sdp.Response | None:
+    """The first usable response within one interval."""
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while True:
+                data, sender = await box.queue.get()
+                event = Event(loop.time(), "sdp", "SDPResponse", "rx", data, note=f"from {sender[0]}")
+                try:
+                    response = sdp.parse_response(data)
+                    problem = acceptable(response)
+                except RemoteError as why:
+                    problem = str(why)
+                if problem is None:
+                    event.note += f": [{response.address}]:{response.port}, security 0x{response.security:02x}"
+                    observe(event)
+                    return response
+                event.note += f": ignored, {problem}"
+                observe(event)
+    return None
+
+
+@contextlib.asynccontextmanager
+async def answering(
+    interface: Interface,
+    answer: Callable[[sdp.Request], sdp.Response | None],
+    *,
+    observe: Observe = ignore,
+) -> AsyncIterator[None]:
+    """While the context is open, answers every valid SDP request that arrives on the interface [V2G2-144].
+
+    Args:
+        answer: the response to a request, or None for no answer.
+
+    Raises:
+        SetupError: the port is taken, or the group cannot be joined.
+    """
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # Several chargers on one host, each on its own interface, share the port.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setblocking(False)
+        # Without the privilege we hear all interfaces; the membership below still names ours.
+        with contextlib.suppress(PermissionError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
+        try:
+            sock.bind(("::", sdp.PORT))
+            group = socket.inet_pton(socket.AF_INET6, sdp.GROUP) + struct.pack("@I", interface.index)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+        except OSError as why:
+            what = "UDP port 15118 is taken" if why.errno == errno.EADDRINUSE else f"SDP on {interface.name}"
+            raise SetupError(f"{what}: {why.strerror}; is another charger running here?") from why
+        transport, box = await loop.create_datagram_endpoint(_Mailbox, sock=sock)
+        task = asyncio.create_task(_serve(transport, box, interface, answer, observe))
+        try:
+            yield
+        finally:
+            task.cancel()
+            transport.close()
+
+
+async def _serve(
+    transport: asyncio.DatagramTransport,
+    box: _Mailbox,
+    interface: Interface,
+    answer: Callable[[sdp.Request], sdp.Response | None],
+    observe: Observe,
+) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        data, sender = await box.queue.get()
+        if sender[3] not in (0, interface.index):
+            continue
+        event = Event(loop.time(), "sdp", "SDPRequest", "rx", data, note=f"from {sender[0]}")
+        try:
+            request = sdp.parse_request(data)
+        except RemoteError as why:
+            event.note += f": ignored, {why}"
+            observe(event)
+            continue
+        response = answer(request)
+        if response is None:
+            event.note += f": no answer to security 0x{request.security:02x}, transport 0x{request.transport:02x}"
+            observe(event)
+            continue
+        observe(event)
+        packed = response.pack()
+        transport.sendto(packed, sender)
+        observe(Event(loop.time(), "sdp", "SDPResponse", "tx", packed, note=f"to {sender[0]}"))

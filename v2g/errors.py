@@ -1,0 +1,55 @@
+"""Errors of a session: who did wrong, what, and with which ResponseCode it would be answered."""
+
+
+class V2GError(Exception):
+    """A session cannot go on. The text is one sentence for the person at the bench."""
+
+
+class LocalError(V2GError):
+    """We tried something illegal; nothing was sent."""
+
+
+class RemoteError(V2GError):
+    """The peer did something illegal, or refused.
+
+    Attributes:
+        response_code: what a charger answers to it.
+    """
+
+    def __init__(self, text: str, response_code: str = "FAILED") -> None:
+        super().__init__(text)
+        self.response_code = response_code
+
+
+class Refused(RemoteError):
+    """A response whose ResponseCode starts with FAILED."""
+
+
+class ConnectionLost(RemoteError):
+    """The peer closed, or the connection broke, before the session was over."""
+
+
+class TimedOut(RemoteError):
+    """A time-out of the standard expired.
+
+    Attributes:
+        timer: its name in :mod:`v2g.timing`.
+        seconds: its value.
+    """
+
+    def __init__(self, timer: str, seconds: float, waiting_for: str = "") -> None:
+        super().__init__(f"{timer} ({seconds:g} s) expired" + (f" waiting for {waiting_for}" if waiting_for else ""))
+        self.timer = timer
+        self.seconds = seconds
+
+
+class SetupError(V2GError):
+    """No session could be started: interface, discovery, TCP, TLS or certificates. Says what to do."""
+
+
+class NothingFound(SetupError):
+    """Discovery got no usable answer."""
+
+
+class NoCommonProtocol(V2GError):
+    """supportedAppProtocol ended without a protocol [V2G2-172]."""

@@ -1,0 +1,219 @@
+"""The legal order of messages, as tables that know no role.
+
+A :class:`Step` says what may follow a request once it has been answered. The first row whose ``when`` holds counts;
+what no row allows is illegal. ``then`` is the standard, ``tolerated`` what real vehicles do besides. A name with
+``:stop`` stands for a PowerDeliveryReq that ends the power flow.
+
+Four users: the charger's FAILED_SequenceError, a guard in the vehicle, the check of recorded sessions, the diagram in
+the docs (:func:`mermaid`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["legal", "tolerated", "illegal"]
+
+
+@dataclass
+class _Facts:
+    """What conditions can look at: the exchange just made, and whether the session is about DC."""
+
+    request: Any
+    response: Any
+    dc: bool
+
+
+def _ongoing(facts: _Facts) -> bool:
+    return str(getattr(facts.response, "EVSEProcessing", "Finished")).startswith("Ongoing")
+
+
+def _contract(facts: _Facts) -> bool:
+    return bool(facts.request.SelectedPaymentOption == "Contract")
+
+
+def _dc(facts: _Facts) -> bool:
+    return facts.dc
+
+
+def _progress(request: Any) -> str:
+    """Start, Stop or Renegotiate of either protocol's PowerDeliveryReq."""
+    ready = getattr(request, "ReadyToChargeState", None)
+    if ready is not None:
+        return "Start" if ready else "Stop"
+    return str(getattr(request, "ChargeProgress", ""))
+
+
+def _start(facts: _Facts) -> bool:
+    return _progress(facts.request) == "Start"
+
+
+def _start_dc(facts: _Facts) -> bool:
+    return _start(facts) and facts.dc
+
+
+def _renegotiate(facts: _Facts) -> bool:
+    return _progress(facts.request) == "Renegotiate"
+
+
+def _receipt(facts: _Facts) -> bool:
+    return bool(getattr(facts.response, "ReceiptRequired", None))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What may follow ``after``, on condition ``when``."""
+
+    after: str
+    then: str
+    tolerated: str = ""
+    when: Callable[[_Facts], bool] | None = None
+
+
+START = ""
+"""Nothing was exchanged yet: supportedAppProtocol is done."""
+
+_STOP = "PowerDeliveryReq:stop"
+
+ISO2 = (
+    Step(START, "SessionSetupReq"),
+    Step("SessionSetupReq", "ServiceDiscoveryReq SessionStopReq"),
+    Step("ServiceDiscoveryReq", "ServiceDetailReq PaymentServiceSelectionReq SessionStopReq"),
+    Step("ServiceDetailReq", "ServiceDetailReq PaymentServiceSelectionReq SessionStopReq"),
+    Step(
+        "PaymentServiceSelectionReq",
+        "CertificateInstallationReq CertificateUpdateReq PaymentDetailsReq SessionStopReq",
+        when=_contract,
+    ),
+    Step("PaymentServiceSelectionReq", "AuthorizationReq SessionStopReq"),
+    Step("CertificateInstallationReq", "PaymentDetailsReq SessionStopReq"),
+    Step("CertificateUpdateReq", "PaymentDetailsReq SessionStopReq"),
+    Step("PaymentDetailsReq", "AuthorizationReq SessionStopReq"),
+    Step("AuthorizationReq", "AuthorizationReq SessionStopReq", when=_ongoing),
+    Step("AuthorizationReq", "ChargeParameterDiscoveryReq SessionStopReq"),
+    Step("ChargeParameterDiscoveryReq", "ChargeParameterDiscoveryReq SessionStopReq", when=_ongoing),
+    # A charger without energy to give may ask to stop here, before any cable check.
+    Step("ChargeParameterDiscoveryReq", f"CableCheckReq SessionStopReq {_STOP}", "PowerDeliveryReq", when=_dc),
+    Step("ChargeParameterDiscoveryReq", "PowerDeliveryReq SessionStopReq"),
+    Step("CableCheckReq", "CableCheckReq SessionStopReq", _STOP, when=_ongoing),
+    Step("CableCheckReq", "PreChargeReq SessionStopReq", _STOP),
+    Step("PreChargeReq", "PreChargeReq PowerDeliveryReq SessionStopReq"),
+    # A second Start has an answer of its own (FAILED), so that it is no error of order.
+    Step("PowerDeliveryReq", "CurrentDemandReq PowerDeliveryReq", "SessionStopReq", when=_start_dc),
+    Step("PowerDeliveryReq", "ChargingStatusReq PowerDeliveryReq", "SessionStopReq", when=_start),
+    Step("PowerDeliveryReq", "ChargeParameterDiscoveryReq SessionStopReq", when=_renegotiate),
+    Step("PowerDeliveryReq", "WeldingDetectionReq SessionStopReq", when=_dc),
+    Step("PowerDeliveryReq", "SessionStopReq"),
+    Step("ChargingStatusReq", "MeteringReceiptReq", "SessionStopReq", when=_receipt),
+    Step("ChargingStatusReq", "ChargingStatusReq PowerDeliveryReq", "SessionStopReq"),
+    Step("CurrentDemandReq", "MeteringReceiptReq", "SessionStopReq", when=_receipt),
+    Step("CurrentDemandReq", "CurrentDemandReq PowerDeliveryReq", "SessionStopReq"),
+    Step("MeteringReceiptReq", "CurrentDemandReq PowerDeliveryReq", "SessionStopReq", when=_dc),
+    Step("MeteringReceiptReq", "ChargingStatusReq PowerDeliveryReq", "SessionStopReq"),
+    Step("WeldingDetectionReq", "WeldingDetectionReq SessionStopReq"),
+    Step("SessionStopReq", ""),
+)
+"""ISO 15118-2 section 8.8 [V2G2-543 .. 601, 684 .. 688, 795 .. 813]."""
+
+DIN = (
+    Step(START, "SessionSetupReq"),
+    Step("SessionSetupReq", "ServiceDiscoveryReq SessionStopReq"),
+    Step("ServiceDiscoveryReq", "ServicePaymentSelectionReq SessionStopReq"),
+    Step("ServicePaymentSelectionReq", "ContractAuthenticationReq SessionStopReq"),
+    Step("ContractAuthenticationReq", "ContractAuthenticationReq SessionStopReq", when=_ongoing),
+    Step("ContractAuthenticationReq", "ChargeParameterDiscoveryReq SessionStopReq"),
+    Step("ChargeParameterDiscoveryReq", "ChargeParameterDiscoveryReq SessionStopReq", when=_ongoing),
+    Step("ChargeParameterDiscoveryReq", "CableCheckReq SessionStopReq", _STOP),
+    Step("CableCheckReq", "CableCheckReq SessionStopReq", _STOP, when=_ongoing),
+    Step("CableCheckReq", "PreChargeReq SessionStopReq", _STOP),
+    Step("PreChargeReq", "PreChargeReq PowerDeliveryReq SessionStopReq"),
+    Step("PowerDeliveryReq", "CurrentDemandReq PowerDeliveryReq", "SessionStopReq", when=_start),
+    Step("PowerDeliveryReq", "WeldingDetectionReq SessionStopReq"),
+    # Some vehicles go straight to SessionStop after the loop.
+    Step("CurrentDemandReq", "CurrentDemandReq PowerDeliveryReq", "SessionStopReq WeldingDetectionReq"),
+    Step("WeldingDetectionReq", "WeldingDetectionReq SessionStopReq"),
+    Step("SessionStopReq", ""),
+)
+"""DIN SPEC 70121 section 9.5 [V2G-DC-390 .. 401]."""
+
+TABLES = {"iso2": ISO2, "din70121": DIN}
+"""By schema set."""
+
+
+@dataclass
+class Sequence:
+    """Follows one session through its table.
+
+    Args:
+        table: :data:`ISO2` or :data:`DIN`.
+    """
+
+    table: tuple[Step, ...]
+    dc: bool = True
+    last: str = START
+    _row: Step | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._row = next(step for step in self.table if step.after == START)
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Names of the requests that the standard allows now."""
+        return tuple(self._row.then.split()) if self._row else ()
+
+    @property
+    def tolerated(self) -> tuple[str, ...]:
+        """Names of the requests that real vehicles send now besides."""
+        return tuple(self._row.tolerated.split()) if self._row else ()
+
+    def verdict(self, request: Any) -> Verdict:
+        """Whether a request may come now."""
+        names = {type(request).__name__}
+        if _progress(request) == "Stop":
+            names.add(f"{type(request).__name__}:stop")
+        if names & set(self.allowed):
+            return "legal"
+        return "tolerated" if names & set(self.tolerated) else "illegal"
+
+    def expected(self) -> str:
+        """The legal requests, for messages to people."""
+        return " or ".join(self.allowed) or "nothing"
+
+    def advance(self, request: Any, response: Any) -> None:
+        """Notes an exchange. A refused request (FAILED...) leaves nothing allowed but an end."""
+        parameter = getattr(request, "EVChargeParameter", None)
+        if parameter is not None:
+            self.dc = type(parameter).__name__.startswith("DC_")
+        facts = _Facts(request, response, self.dc)
+        self.last = type(request).__name__
+        self._row = next((s for s in self.table if s.after == self.last and (s.when is None or s.when(facts))), None)
+
+
+def edges(table: tuple[Step, ...]) -> Iterator[tuple[str, str, str]]:
+    """(message, next message, condition) of every row, for diagrams."""
+    for step in table:
+        for name in step.then.split():
+            yield step.after or "supportedAppProtocolReq", name, step.when.__name__.strip("_") if step.when else ""
+
+
+def mermaid(table: tuple[Step, ...]) -> str:
+    """The table as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2"]
+    for source, target, condition in edges(table):
+        lines.append(f"    {source} --> {target.partition(':')[0]}" + (f" : {condition}" if condition else ""))
+    return "\n".join(dict.fromkeys(lines))
+
+
+def page() -> str:
+    """The page of the docs that draws both tables (``python -m v2g.sequence > docs/sequence.md``)."""
+    parts = ["# The order of messages", "", "Drawn from the tables in `v2g/sequence.py`; do not edit. An edge with a"]
+    parts += ["word after the colon holds on that condition, and then instead of the edges without.", ""]
+    for title, table in (("ISO 15118-2", ISO2), ("DIN SPEC 70121", DIN)):
+        parts += [f"## {title}", "", "```mermaid", mermaid(table), "```", ""]
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

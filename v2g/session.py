@@ -1,0 +1,239 @@
+"""A session: messages over a channel, with session id, time-outs, seams for tests, and a trace. Knows no role.
+
+Seams, each replaceable at one step: a message (``rewrite``), its EXI bytes (``rewrite_exi``), the frame
+(``rewrite_frame``). A rewrite gets what is about to be sent and returns what is to be sent instead: another message,
+bytes in place of its EXI, or None to drop it; it may be a coroutine and wait first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+import exi
+from v2g import v2gtp
+from v2g.channel import Channel
+from v2g.errors import LocalError, Refused, RemoteError, TimedOut
+from v2g.messages.base import Request
+from v2g.protocols import APPPROTO, Protocol
+from v2g.timing import Timing
+from v2g.trace import Event, Observe, ignore
+
+R = TypeVar("R")
+
+Rewrite = Callable[[Any], Any | Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message as it came.
+
+    Attributes:
+        message: the body message, or the whole one in supportedAppProtocol.
+        session_id: of the header; b"" in supportedAppProtocol.
+        signature: of the header, or None.
+        time: when its last byte arrived, loop time.
+    """
+
+    message: Any
+    session_id: bytes
+    signature: Any
+    time: float
+
+
+class UndecodableMessage(RemoteError):
+    """A frame whose payload is no message of the protocol."""
+
+
+@dataclass
+class Session:
+    """One side of a session.
+
+    Attributes:
+        channel: where frames go and come from.
+        protocol: :data:`v2g.protocols.APPPROTO` until one is agreed.
+        id: session id, byte for byte as the charger gave it.
+        tolerant: accept what real vehicles and chargers do and say so; False: as the standard has it.
+        timing: the timers; the protocol's own unless replaced.
+        rewrite, rewrite_exi, rewrite_frame: the seams.
+        tolerances: names of the tolerances used, in order.
+        last_received: the message received last, with its header's session id.
+    """
+
+    channel: Channel
+    observe: Observe = ignore
+    tolerant: bool = True
+    protocol: Protocol = APPPROTO
+    id: bytes = b""
+    timing_overrides: dict[str, float] = field(default_factory=dict)
+    rewrite: dict[type[Any], Rewrite] = field(default_factory=dict)
+    rewrite_exi: dict[type[Any], Rewrite] = field(default_factory=dict)
+    rewrite_frame: dict[type[Any], Rewrite] = field(default_factory=dict)
+    tolerances: list[str] = field(default_factory=list)
+    last_received: Received | None = None
+
+    @property
+    def timing(self) -> Timing:
+        own = self.protocol.timing
+        return own.replace(self.timing_overrides) if self.timing_overrides else own
+
+    @property
+    def now(self) -> float:
+        """Loop time, seconds."""
+        return asyncio.get_running_loop().time()
+
+    def tell(self, layer: str, name: str, note: str = "") -> None:
+        """Emits an event that is no message."""
+        self.observe(Event(self.now, layer, name, note=note))
+
+    def tolerate(self, name: str, note: str) -> None:
+        """Reports the use of a tolerance, once per name.
+
+        Raises:
+            RemoteError: the session is strict.
+        """
+        if not self.tolerant:
+            raise RemoteError(f"{name}: {note}")
+        if name not in self.tolerances:
+            self.tolerances.append(name)
+            self.tell("tolerance", name, note)
+
+    # -- sending --------------------------------------------------------------------------------------------------
+
+    async def send(self, message: Any, *, signature: Any = None) -> None:
+        """Sends a body message (or a supportedAppProtocol message) through the seams.
+
+        Raises:
+            LocalError: the message breaks its facets. One that came out of a rewrite may.
+            ConnectionLost: the connection is closed.
+        """
+        kind = type(message)
+        strict = True
+        data: bytes | None = None
+        if kind in self.rewrite:
+            message = await _call(self.rewrite[kind], message)
+            if message is None:
+                self.tell("message", kind.__name__, "dropped by a rewrite")
+                return
+            strict = False
+            if isinstance(message, bytes):
+                data, message = message, None
+        if data is None:
+            document = self.protocol.wrap(message, self.id, signature)
+            try:
+                data = exi.encode(self.protocol.schema, document, strict=strict)
+            except exi.EncodeError as why:
+                raise LocalError(f"we cannot send {type(message).__name__}: {why}") from why
+        else:
+            document = None
+        if kind in self.rewrite_exi:
+            data = await _call(self.rewrite_exi[kind], data)
+            if data is None:
+                self.tell("message", kind.__name__, "dropped by a rewrite of its EXI")
+                return
+        frame = v2gtp.pack(self.protocol.payload_type, data)
+        if kind in self.rewrite_frame:
+            frame = await _call(self.rewrite_frame[kind], frame)
+            if frame is None:
+                self.tell("message", kind.__name__, "dropped by a rewrite of its frame")
+                return
+        name = type(message).__name__ if message is not None else kind.__name__
+        self.observe(Event(self.now, "message", name, "tx", data, document, self.protocol.name))
+        await self.channel.write(frame)
+
+    # -- receiving ------------------------------------------------------------------------------------------------
+
+    async def receive(self) -> Received:
+        """The next message of the protocol. Frames of another payload type are skipped [V2G2-800].
+
+        Raises:
+            UndecodableMessage: the payload is no message.
+            HeaderError, ConnectionLost: from the channel.
+        """
+        while True:
+            payload_type, data = await self.channel.read_frame()
+            if payload_type == self.protocol.payload_type:
+                break
+            known = v2gtp.PAYLOAD_TYPES.get(payload_type, "reserved")
+            self.tell("v2gtp", "skipped", f"payload type 0x{payload_type:04x} ({known}), {len(data)} bytes")
+        now = self.now
+        try:
+            document, notes = exi.examine(self.protocol.schema, data)
+        except exi.DecodeError as why:
+            self.observe(Event(now, "message", "undecodable", "rx", data, schema=self.protocol.name, note=str(why)))
+            raise UndecodableMessage(f"undecodable {self.protocol.title} message: {why}") from why
+        header = getattr(document, "Header", None)
+        message = document if header is None else document.Body.BodyElement
+        event = Event(now, "message", type(message).__name__, "rx", data, document, self.protocol.name)
+        self.observe(event)
+        if message is None:
+            raise UndecodableMessage("a message with an empty body")
+        for name, note in notes:
+            self.tolerate(name, f"{type(message).__name__}: {note}")
+        session_id, signature = (b"", None) if header is None else (header.SessionID, header.Signature)
+        self.last_received = Received(message, session_id, signature, now)
+        return self.last_received
+
+    async def request(self, message: Request[R], *, timeout: float | None = None, signature: Any = None) -> R:
+        """Sends a request and returns its response. The vehicle's side. SessionSetupRes brings the session id.
+
+        Args:
+            timeout: seconds; by default the message's V2G_EVCC_Msg_Timeout.
+
+        Raises:
+            TimedOut: no response in time.
+            Refused: the ResponseCode is FAILED... (supportedAppProtocol's is left to the caller).
+            RemoteError: another message, another session id, undecodable, or the connection is gone.
+            LocalError: the request breaks its facets.
+        """
+        name = type(message).__name__
+        seconds = self.timing.message_timeout(name) if timeout is None else timeout
+        started = self.now
+        try:
+            async with asyncio.timeout(seconds):
+                await self.send(message, signature=signature)
+                received = await self.receive()
+        except TimeoutError as why:
+            raise TimedOut("V2G_EVCC_Msg_Timeout", seconds, f"the response to {name}") from why
+        response = received.message
+        expected = self.protocol.response_to(type(message))
+        if expected is None or not isinstance(response, expected):
+            raise RemoteError(f"{type(response).__name__} in answer to {name}")
+        self._check_id(name, received)
+        code = str(getattr(response, "ResponseCode", "OK"))
+        if code.startswith("FAILED"):
+            raise Refused(f"{type(response).__name__} {code}", code)
+        if name == "SessionSetupReq":
+            self.id = received.session_id  # byte for byte and of the same length [V2G2-460]
+        self.tell("state", "response-time", f"{name} {self.now - started:.4f}")
+        return cast(R, response)
+
+    def _check_id(self, name: str, received: Received) -> None:
+        if self.protocol is APPPROTO or name == "SessionSetupReq":
+            return
+        if received.session_id != self.id:
+            if _number(received.session_id) == _number(self.id):
+                self.tolerate("session-id-length", f"{received.session_id.hex()} for {self.id.hex()}")
+                return
+            raise RemoteError(
+                f"session id {received.session_id.hex() or 'empty'} in {type(received.message).__name__},"
+                f" expected {self.id.hex()}",
+                "FAILED_UnknownSession",
+            )
+
+    async def close(self, *, wait_for_peer: float = 0.0) -> None:
+        """Closes the channel; see :meth:`Channel.close`."""
+        self.tell("tcp", "closing")
+        await self.channel.close(wait_for_peer=wait_for_peer)
+
+
+def _number(session_id: bytes) -> int:
+    return int.from_bytes(session_id, "big")
+
+
+async def _call(rewrite: Rewrite, value: Any) -> Any:
+    result = rewrite(value)
+    return await result if inspect.isawaitable(result) else result

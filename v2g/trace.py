@@ -1,0 +1,111 @@
+"""One stream of events from all layers, and how it is written down: JSON lines.
+
+Packages emit events to an injected ``observe(event)``; none configures logging. A trace can be read back, checked
+against the sequence tables, and compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+
+@dataclass(slots=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        time: seconds on the event loop's clock.
+        layer: ``sdp``, ``tcp``, ``tls``, ``v2gtp``, ``message``, ``state``, ``tolerance``, ``error``.
+        name: message name, or a stable word for what happened.
+        direction: ``tx`` or ``rx``, or "" where nothing was sent.
+        data: the bytes at that layer (EXI for messages), or b"".
+        message: the message object, for messages.
+        schema: schema set of the message.
+        note: details for people.
+    """
+
+    time: float
+    layer: str
+    name: str
+    direction: str = ""
+    data: bytes = b""
+    message: Any = None
+    schema: str = ""
+    note: str = ""
+
+
+Observe = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The observer that does not look."""
+
+
+def fan_out(*observers: Observe) -> Observe:
+    """One observer that tells several."""
+
+    def tell(event: Event) -> None:
+        for observe in observers:
+            observe(event)
+
+    return tell
+
+
+class JsonLines:
+    """Writes events to a file, one JSON object a line, flushed as they come.
+
+    Args:
+        file: text file open for writing.
+        epoch: wall-clock time (Unix seconds) of time 0 on the loop's clock, noted in the first line.
+        role: ``evcc`` or ``secc``, noted in the first line.
+    """
+
+    def __init__(self, file: IO[str], *, epoch: float = 0.0, role: str = "") -> None:
+        self._file = file
+        print(json.dumps({"plugfest": "trace", "version": 1, "epoch": epoch, "role": role}), file=file, flush=True)
+
+    def __call__(self, event: Event) -> None:
+        line: dict[str, Any] = {"t": round(event.time, 6), "layer": event.layer, "name": event.name}
+        if event.direction:
+            line["dir"] = event.direction
+        if event.schema:
+            line["schema"] = event.schema
+        if event.data:
+            line["hex"] = event.data.hex()
+        if event.message is not None:
+            line["message"] = _builtins(event)
+        if event.note:
+            line["note"] = event.note
+        print(json.dumps(line, ensure_ascii=False), file=self._file, flush=True)
+
+
+def _builtins(event: Event) -> Any:
+    """The message as JSON; one that cannot be expressed (sent on purpose by a test) as its text."""
+    import exi
+    from v2g.messages import schema
+
+    try:
+        return exi.to_json(schema(event.schema), event.message)
+    except exi.ExiError:
+        return repr(event.message)
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a trace as dictionaries, header first.
+
+    Raises:
+        ValueError: a line is no JSON, or the file is no trace.
+    """
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError as why:
+                raise ValueError(f"{path}:{number}: no JSON: {why}") from why
+            if number == 1 and entry.get("plugfest") != "trace":
+                raise ValueError(f"{path}: no plugfest trace")
+            yield entry
