@@ -1,0 +1,1 @@
+"""Certificate profiles, authorities, provisioning and contract delivery for Plug & Charge test PKIs."""

@@ -1,0 +1,266 @@
+"""Control pilot: the states A to F and the duty cycle by which vehicle and charger see each other.
+
+Rules (IEC 61851-1 Annex A, SAE J1772, ISO 15118-3):
+
+- The charger owns the generator: +12 V, a 1 kHz square wave, or -12 V. The vehicle pulls the high level down to
+  9, 6 or 3 V. What both see is one `State`, and a duty cycle in percent.
+- A duty of 100 is the steady level (states "x1": nothing offered), 5 means "talk to me" (digital communication), 0
+  stands for "no oscillator" (E and F, or, at the vehicle, no cable).
+- A `Pilot` call that sets something returns at once, so that shutdown code may use it in a ``finally``; `wait` tells.
+
+`slac.pilots` implements the two protocols: simulated, and assumed where there is no pilot hardware. Hardware drivers
+implement the same two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+
+class State(enum.Enum):
+    """Pilot states of IEC 61851-1; the value is the letter."""
+
+    A = "A"  # no vehicle
+    B = "B"  # vehicle there, not ready
+    C = "C"  # ready
+    D = "D"  # ready, needs ventilation
+    E = "E"  # short to earth, no supply, or pulled down by the charger
+    F = "F"  # charger not available
+
+
+READY = frozenset({State.C, State.D})
+CONNECTED = frozenset({State.B, State.C, State.D})  # those the vehicle makes with its resistors
+
+# ---------------------------------------------------------------------------------------------------------------
+# Times, seconds
+
+STEP_X1 = 3.0  # ISO 15118-3 T_step_X1: shortest X1 before PWM comes back or changes between 5 % and nominal
+STEP_EF = 4.0  # ISO 15118-3 T_step_EF: shortest E or F
+BCB_PULSE = 0.3  # TP_EV_vald_state_duration is 0.2 to 0.4
+BCB_WINDOW = 3.5  # TT_EVSE_vald_toggle
+WAKE_UP = 6.0  # T_conn_resume
+CONTACTOR_CLOSE = 3.0  # IEC 61851-1: C2 to AC contactors closed
+SWITCH_OFF = 0.1  # IEC 61851-1: C left to supply off
+DUTY_CHANGE = 5.0  # IEC 61851-1: vehicle follows a changed duty; charger does not change more often
+
+# ---------------------------------------------------------------------------------------------------------------
+# Voltage windows
+
+
+class Window(NamedTuple):
+    """Positive level in volts, measured at the charger's terminal."""
+
+    low: float
+    nominal: float
+    high: float
+
+
+VOLTAGES: Mapping[State, Window] = {
+    State.A: Window(11.0, 12.0, 13.0),
+    State.B: Window(8.0, 9.0, 10.0),
+    State.C: Window(5.0, 6.0, 7.0),
+    State.D: Window(2.0, 3.0, 4.0),
+    State.E: Window(-1.0, 0.0, 2.0),
+    State.F: Window(-13.0, -12.0, -11.0),
+}
+NEGATIVE = Window(-13.0, -12.0, -11.0)  # low level of the PWM; another one means the vehicle's diode is missing
+
+
+def state_of(high: float, low: float | None = None, previous: State | None = None) -> State | None:
+    """State for the measured levels.
+
+    Args:
+        high: positive level of the pilot in volts (the only level, where it is steady).
+        low: negative level in volts while PWM is on, else None.
+        previous: state before, which holds between the windows (hysteresis).
+
+    Returns:
+        The state; E where PWM has no -12 V half (diode failure); None where no window matches and nothing was before.
+    """
+    if low is not None and not NEGATIVE.low <= low <= NEGATIVE.high:
+        return State.E
+    for state, window in VOLTAGES.items():
+        if window.low <= high <= window.high:
+            return state
+    return previous
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Duty cycle
+
+STEADY = 100.0
+DIGITAL = 5.0
+
+
+class Offer(enum.Enum):
+    """What a duty cycle says to the vehicle."""
+
+    NOTHING = "nothing"  # no charging
+    DIGITAL = "digital"  # charging only as agreed by messages
+    CURRENT = "current"  # up to a current per phase
+
+
+def current_of(duty: float) -> float:
+    """Nominal AC current per phase in amperes for a duty of 10 to 96 percent.
+
+    Raises:
+        ValueError: outside that range, where no current is coded.
+    """
+    if 10.0 <= duty <= 85.0:
+        return duty * 0.6
+    if 85.0 < duty <= 96.0:
+        return (duty - 64.0) * 2.5
+    raise ValueError(f"a duty of {duty:g} % codes no current; 10 to 96 % do")
+
+
+def duty_of(amperes: float) -> float:
+    """Duty in percent that offers an AC current of 6 to 80 A per phase.
+
+    Raises:
+        ValueError: outside that range.
+    """
+    if not 6.0 <= amperes <= 80.0:
+        raise ValueError(f"the pilot cannot offer {amperes:g} A; 6 to 80 A it can")
+    return amperes / 0.6 if amperes <= 51.0 else amperes / 2.5 + 64.0
+
+
+def read_duty(duty: float) -> tuple[Offer, float]:
+    """How a vehicle reads a measured duty (percent), with the tolerances IEC 61851-1 gives it; second is amperes."""
+    if 3.0 <= duty <= 7.0:
+        return Offer.DIGITAL, 0.0
+    if 8.0 <= duty < 10.0:
+        return Offer.CURRENT, 6.0
+    if 10.0 <= duty <= 96.0:
+        return Offer.CURRENT, current_of(duty)
+    if 96.0 < duty <= 97.0:
+        return Offer.CURRENT, 80.0
+    return Offer.NOTHING, 0.0
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What both ends can do
+
+
+class Reading(NamedTuple):
+    """What one end sees. None is "not known here", which is neither right nor wrong."""
+
+    state: State | None
+    duty: float | None
+
+    @property
+    def label(self) -> str:
+        """Like ``B1`` (steady), ``C2`` (PWM on), ``F``; ``?`` for the parts not known."""
+        letter = self.state.value if self.state else "?"
+        if self.state in (State.E, State.F):
+            return letter
+        if self.duty is None:
+            return f"{letter}?"
+        return letter + ("2" if 0.0 < self.duty < STEADY else "1")
+
+    @property
+    def offer(self) -> tuple[Offer, float] | None:
+        """`read_duty` of the duty; None where the duty is not known."""
+        return None if self.duty is None else read_duty(self.duty)
+
+
+Unsubscribe = Callable[[], None]
+
+
+class Pilot(Protocol):
+    """What both ends have in common."""
+
+    @property
+    def reading(self) -> Reading:
+        """State and duty now."""
+
+    @property
+    def state(self) -> State | None:
+        """State now; None where this end cannot know it."""
+
+    def shows(self, *states: State) -> bool:
+        """Whether the state is one of these. True as well where it cannot be known and the protocol asks for it."""
+
+    async def wait(self, *states: State, within: float | None) -> bool:
+        """Waits up to ``within`` seconds (None: for ever) for one of the states; False when it did not come.
+
+        Also True for a state that came and went meanwhile, like the pulse of a BCB toggle.
+        """
+
+    def subscribe(self, changed: Callable[[Reading], None]) -> Unsubscribe:
+        """Calls ``changed`` after each change of state or duty, until the returned function is called."""
+
+
+class VehiclePilot(Pilot, Protocol):
+    """The vehicle's end."""
+
+    def set(self, state: State) -> None:
+        """Switches the resistors: B, C or D. Raises ValueError for others."""
+
+
+class ChargerPilot(Pilot, Protocol):
+    """The charger's end."""
+
+    def offer(self, duty: float) -> None:
+        """Sets the duty, percent: 5 digital, 10 to 96 a current, 100 steady; ends E or F. ValueError outside 3…100."""
+
+    def fault(self, state: State) -> None:
+        """Takes the pilot to E or F until `offer` is called. Raises ValueError for other states."""
+
+
+async def until(pilot: Pilot, right: Callable[[Reading], bool], within: float | None) -> bool:
+    """Waits up to ``within`` seconds (None: for ever) until ``right(reading)``; False when it did not come."""
+    if right(pilot.reading):
+        return True
+    seen = asyncio.Event()
+    unsubscribe = pilot.subscribe(lambda reading: seen.set() if right(reading) else None)
+    try:
+        async with asyncio.timeout(within):
+            await seen.wait()
+    except TimeoutError:
+        return False
+    finally:
+        unsubscribe()
+    return True
+
+
+async def until_digital(pilot: Pilot, within: float | None) -> bool:
+    """Waits for the 5 % duty. True at once where the duty cannot be known."""
+    return await until(pilot, lambda r: r.offer is None or r.offer[0] is Offer.DIGITAL, within)
+
+
+async def toggle(pilot: VehiclePilot, times: int = 1, pulse: float = BCB_PULSE) -> None:
+    """BCB toggle: B → C → B, ``times`` times, each state held ``pulse`` seconds (0.2 to 0.4 in ISO 15118-3)."""
+    try:
+        for _ in range(times):
+            pilot.set(State.C)
+            await asyncio.sleep(pulse)
+            pilot.set(State.B)
+            await asyncio.sleep(pulse)
+    finally:
+        pilot.set(State.B)
+
+
+async def count_toggles(pilot: Pilot, window: float = BCB_WINDOW) -> int:
+    """BCB pulses that the charger sees within ``window`` seconds: times C was left for B 0.15 to 0.45 s later."""
+    loop = asyncio.get_running_loop()
+    count, rise = 0, None if pilot.state is State.C else -math.inf
+
+    def changed(reading: Reading) -> None:
+        nonlocal count, rise
+        if reading.state is State.C:
+            rise = loop.time()
+        elif reading.state is State.B and rise is not None:
+            # 50 ms beyond the vehicle's 200 to 400 ms on both sides, for the edge detection.
+            count += 0.15 <= loop.time() - rise <= 0.45
+            rise = None
+
+    unsubscribe = pilot.subscribe(changed)
+    try:
+        await asyncio.sleep(window)
+    finally:
+        unsubscribe()
+    return count
