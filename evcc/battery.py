@@ -1,0 +1,234 @@
+"""The traction battery: energy, voltage and what current it wants, as a car's battery management would.
+
+The model is one series resistance behind an open-circuit voltage that depends on the state of charge (SoC). The current
+it accepts is the smallest of four: the cells' limit at this SoC (taper), the limit that keeps the terminals at or below
+the final voltage (constant voltage), the power limit, and the charger's limits.
+
+Units: V, A, W, Wh, ohm, s; SoC from 0 to 1. Current into the battery is positive.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+Curve = Sequence[tuple[float, float]]
+
+# Open-circuit voltage of one nickel-manganese-cobalt cell over SoC; typical values.
+NMC_CELL: Curve = (
+    (0.0, 3.20), (0.05, 3.38), (0.1, 3.46), (0.2, 3.55), (0.3, 3.60), (0.4, 3.64), (0.5, 3.69),
+    (0.6, 3.77), (0.7, 3.87), (0.8, 3.97), (0.9, 4.07), (1.0, 4.17),
+)  # fmt: skip
+NMC_FULL = 4.20  # final voltage of a cell
+
+# Part of the largest current over SoC: little when empty, full in the middle, then down. Shaped like measured cars.
+TAPER: Curve = ((0.0, 0.5), (0.08, 1.0), (0.5, 1.0), (0.6, 0.8), (0.8, 0.45), (0.9, 0.2), (0.97, 0.08), (1.0, 0.03))
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A battery type.
+
+    Attributes:
+        capacity_wh: usable energy, Wh.
+        cells: number in series; multiplies ``cell_curve`` and ``cell_full``.
+        resistance: of the pack, ohm.
+        max_current: A.
+        max_power: W at the terminals.
+        taper: part of ``max_current`` over SoC.
+    """
+
+    name: str
+    capacity_wh: float
+    cells: int
+    resistance: float
+    max_current: float
+    max_power: float
+    cell_curve: Curve = NMC_CELL
+    cell_full: float = NMC_FULL
+    taper: Curve = TAPER
+
+    @property
+    def max_voltage(self) -> float:
+        """Final charging voltage, V."""
+        return self.cells * self.cell_full
+
+    @property
+    def min_voltage(self) -> float:
+        """Open-circuit voltage when empty, V."""
+        return self.cells * self.cell_curve[0][1]
+
+
+PACKS: Mapping[str, Pack] = {
+    pack.name: pack
+    for pack in (
+        Pack("28kWh", 28_000.0, 96, 0.10, 180.0, 70_000.0),
+        Pack("400V", 60_000.0, 96, 0.06, 350.0, 125_000.0),
+        Pack("800V", 90_000.0, 198, 0.12, 335.0, 270_000.0),
+    )
+}
+
+
+def pack(name: str) -> Pack:
+    """The preset of that name, whatever its case.
+
+    Raises:
+        ValueError: one line that names the known ones.
+    """
+    for known, found in PACKS.items():
+        if known.lower() == name.lower():
+            return found
+    raise ValueError(f"unknown battery {name!r}; known are {', '.join(PACKS)}")
+
+
+class Wanted(NamedTuple):
+    """Targets to send to the charger, V and A."""
+
+    voltage: float
+    current: float
+
+
+class Battery:
+    """A battery in use.
+
+    Attributes:
+        pack: its type.
+        soc: state of charge, 0 to 1.
+        target_soc: where charging ends.
+        bulk_soc: end of the fast part, which some messages ask for.
+        current: present current, A, as of the last `step`.
+        delivered_wh: energy that came in at the terminals; what is lost as heat included.
+        highest_voltage, highest_current: seen at the terminals so far, V and A.
+    """
+
+    def __init__(
+        self, pack: Pack = PACKS["400V"], soc: float = 0.2, *, target_soc: float = 0.8, bulk_soc: float = 0.8
+    ) -> None:
+        """Raises ValueError for an SoC outside 0 to 1."""
+        for what, value in (("soc", soc), ("target_soc", target_soc), ("bulk_soc", bulk_soc)):
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"{what} of {value:g} is outside 0 to 1")
+        self.pack = pack
+        self.soc = soc
+        self.target_soc = target_soc
+        self.bulk_soc = bulk_soc
+        self.current = 0.0
+        self.delivered_wh = 0.0
+        self.highest_voltage = 0.0
+        self.highest_current = 0.0
+
+    @property
+    def open_voltage(self) -> float:
+        """Voltage without current, V."""
+        return self._open_voltage(self.soc)
+
+    @property
+    def voltage(self) -> float:
+        """Voltage at the terminals with the present current, V."""
+        return self.open_voltage + self.current * self.pack.resistance
+
+    @property
+    def resistance(self) -> float:
+        """Series resistance, ohm."""
+        return self.pack.resistance
+
+    @property
+    def full(self) -> bool:
+        """Whether the target is reached."""
+        return self.soc >= self.target_soc - 1e-9
+
+    @property
+    def missing_wh(self) -> float:
+        """Energy to the target, Wh."""
+        return max(0.0, (self.target_soc - self.soc) * self.pack.capacity_wh)
+
+    def step(self, voltage: float, current: float, seconds: float) -> None:
+        """Takes a current for some seconds at this terminal voltage.
+
+        What is stored is the current times the open-circuit voltage, so a charger that misreports its voltage cannot
+        fill the battery any faster; the voltage counts for `delivered_wh` alone. SoC stops at 0 and 1.
+
+        Raises:
+            ValueError: a value is not finite, or time runs backwards.
+        """
+        if not (math.isfinite(voltage) and math.isfinite(current) and 0.0 <= seconds < math.inf):
+            raise ValueError(f"step of {voltage} V, {current} A, {seconds} s")
+        self.current = current
+        self.highest_voltage = max(self.highest_voltage, voltage)
+        self.highest_current = max(self.highest_current, current)
+        self.delivered_wh += voltage * current * seconds / 3600.0
+        # In slices of at most a minute, because the voltage moves with the SoC.
+        while seconds > 0.0:
+            slice_ = min(seconds, 60.0)
+            self.soc += self.open_voltage * current * slice_ / 3600.0 / self.pack.capacity_wh
+            self.soc = min(1.0, max(0.0, self.soc))
+            seconds -= slice_
+
+    def rest(self) -> None:
+        """No current any more: the terminals relax to the open-circuit voltage."""
+        self.current = 0.0
+
+    def wanted(
+        self, max_voltage: float = math.inf, max_current: float = math.inf, max_power: float = math.inf
+    ) -> Wanted:
+        """Targets within the charger's limits (V, A, W): the final voltage, and the taper's current; 0 A when full."""
+        voltage = min(self.pack.max_voltage, max_voltage)
+        if self.full:
+            return Wanted(voltage, 0.0)
+        return Wanted(voltage, self._acceptable(self.soc, voltage, max_current, max_power))
+
+    def seconds_to(
+        self,
+        soc: float,
+        max_voltage: float = math.inf,
+        max_current: float = math.inf,
+        max_power: float = math.inf,
+    ) -> float:
+        """Seconds of charging within these limits until that SoC; infinite where it cannot be reached."""
+        voltage = min(self.pack.max_voltage, max_voltage)
+        total, at = 0.0, self.soc
+        while at < soc - 1e-9:
+            part = min(0.01, soc - at)
+            middle = at + part / 2.0
+            current = self._acceptable(middle, voltage, max_current, max_power)
+            if current <= 0.0:
+                return math.inf
+            total += part * self.pack.capacity_wh * 3600.0 / (self._open_voltage(middle) * current)
+            at += part
+        return total
+
+    def _open_voltage(self, soc: float) -> float:
+        return self.pack.cells * _at(self.pack.cell_curve, soc)
+
+    def _acceptable(self, soc: float, voltage: float, max_current: float, max_power: float) -> float:
+        emf, ohms = self._open_voltage(soc), self.pack.resistance
+        return max(
+            0.0,
+            min(
+                self.pack.max_current * _at(self.pack.taper, soc),
+                (voltage - emf) / ohms,  # constant voltage
+                _by_power(min(self.pack.max_power, max_power), emf, ohms),
+                max_current,
+            ),
+        )
+
+
+def _at(curve: Curve, x: float) -> float:
+    """The curve at x, straight between its points and level outside them."""
+    index = bisect_right(curve, (x, math.inf))
+    if index == 0:
+        return curve[0][1]
+    if index == len(curve):
+        return curve[-1][1]
+    (x0, y0), (x1, y1) = curve[index - 1], curve[index]
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+
+
+def _by_power(watts: float, emf: float, ohms: float) -> float:
+    """Current at which the terminals take so many watts."""
+    if math.isinf(watts):
+        return math.inf
+    return (math.sqrt(emf * emf + 4.0 * ohms * max(watts, 0.0)) - emf) / (2.0 * ohms)

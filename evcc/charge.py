@@ -1,0 +1,291 @@
+"""The vehicle's side of a session: find a charger, connect, agree on a protocol, run its script, end safe."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from typing import Any
+
+from evcc import din70121, iso2
+from evcc.drive import Drive, Options, Outcome, Paused, Progress, Script
+from evcc.vehicle import Vehicle
+from slac.pilot import WAKE_UP, State, toggle, until_digital
+from v2g import sdp
+from v2g.channel import Channel, connect
+from v2g.discovery import discover
+from v2g.errors import NoCommonProtocol, NothingFound, RemoteError, SetupError, TimedOut, V2GError
+from v2g.interfaces import Interface
+from v2g.messages import appproto
+from v2g.outcome import Aborted, Cause, cause_of
+from v2g.protocols import DIN, ISO2, PROTOCOLS, Protocol, offer
+from v2g.sequence import TABLES
+from v2g.session import Session
+from v2g.trace import Event
+
+SCRIPTS: Mapping[str, Script] = {"iso2": iso2.run, "din70121": din70121.run}
+
+RETRY = 1.0
+"""s: pause after a refused connection, before discovery is repeated; cars take about this."""
+
+
+@dataclass
+class Search:
+    """Where to look for a charger.
+
+    Attributes:
+        interface: the interface that leads to it.
+        tls: NONE asks for no TLS, OPTIONAL for TLS and takes what it gets, REQUIRED insists.
+        context: for TLS; needed unless ``tls`` is NONE.
+        sdp_to: unicast address for SDP instead of multicast.
+        address, port: the charger's, where SDP is to be skipped.
+    """
+
+    interface: Interface
+    tls: sdp.TlsPolicy = sdp.TlsPolicy.NONE
+    context: ssl.SSLContext | None = None
+    sdp_to: IPv6Address | None = None
+    address: IPv6Address | None = None
+    port: int = 0
+
+
+async def find(search: Search, options: Options) -> Channel:
+    """SDP and TCP (and TLS).
+
+    Raises:
+        NothingFound: no usable answer.
+        SetupError: no connection, or TLS asked for and refused.
+    """
+    interface = search.interface
+    wants_tls = search.tls is not sdp.TlsPolicy.NONE
+    if search.address is not None:
+        scope = interface if search.address.is_link_local else None
+        return await connect(str(search.address), search.port, scope, search.context if wants_tls else None)
+    timing = ISO2.timing.replace(options.timing)
+    asked = sdp.TLS if wants_tls else sdp.NO_TLS
+    try:
+        found = await discover(interface, security=asked, timing=timing, to=search.sdp_to, observe=options.observe)
+    except NothingFound:
+        if search.tls is not sdp.TlsPolicy.OPTIONAL:
+            raise
+        # Some chargers ignore requests for TLS altogether; real cars ask again without.
+        found = await discover(interface, security=sdp.NO_TLS, timing=timing, to=search.sdp_to, observe=options.observe)
+    if found.security == sdp.TLS:
+        if search.context is None:
+            raise SetupError("the charger insists on TLS; use --tls optional or required")
+        return await connect(str(found.address), found.port, interface, search.context)
+    if search.tls is sdp.TlsPolicy.REQUIRED:
+        raise SetupError("the charger has no TLS, and this vehicle requires it")
+    return await connect(str(found.address), found.port, interface)
+
+
+async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = None) -> Outcome:
+    """Charges on an open connection, to the end of the session.
+
+    However it ends, the vehicle is safe then: contactors open, pilot B, connection closed.
+
+    Returns:
+        How it ended. Nothing is raised for what the charger does. Cancellation is passed on;
+        ``options.on_end`` tells of it.
+    """
+    options = options or Options()
+    outcome = Outcome()
+    messages = 0
+
+    def observe(event: Event) -> None:
+        nonlocal messages
+        messages += event.layer == "message"
+        options.observe(event)
+
+    session = Session(
+        channel,
+        observe=observe,
+        tolerant=options.tolerant,
+        timing_overrides=dict(options.timing),
+        rewrite=options.rewrite,
+        rewrite_exi=options.rewrite_exi,
+        rewrite_frame=options.rewrite_frame,
+    )
+    setup = session.now + session.timing.V2G_EVCC_CommunicationSetup_Timeout
+    resume = Paused(options.resume) if isinstance(options.resume, bytes) and options.resume else options.resume or None
+    drive = Drive(session, vehicle, options, resume=resume, setup_deadline=setup)
+    battery, mishaps = vehicle.battery, len(vehicle.contactors.mishaps)
+    started, energy, outcome.soc_start = session.now, battery.delivered_wh, battery.soc
+    try:
+        # A pulled plug or state E or F must not wait for the message under way.
+        await _unless_in_trouble(_session(drive), vehicle)
+        outcome.cause, outcome.reason = drive.ending.cause, drive.ending.reason
+    except V2GError as why:
+        outcome.error = why
+        outcome.cause, outcome.reason = cause_of(why), str(why)
+        if drive.ending.cause is not Cause.COMPLETE:  # what went wrong first counts
+            outcome.cause, outcome.reason = drive.ending.cause, f"{drive.ending.reason}; then: {why}"
+        session.tell("error", "ended", outcome.reason)
+    except asyncio.CancelledError:
+        outcome.cause, outcome.reason = Cause.ABORTED, "cancelled"
+        raise
+    finally:
+        # Whatever happened, also what nobody thought of: nothing stays connected to the battery.
+        under_power, since = vehicle.contactors.closed, session.now
+        try:
+            await vehicle.safe(within=0.5)
+        finally:
+            await _close(session, gently=outcome.ok)
+            if under_power:
+                outcome.switched_off = session.now - since
+            outcome.protocol = session.protocol.title if session.protocol.name in TABLES else ""
+            outcome.session_id = session.id.hex()
+            outcome.energy_wh = battery.delivered_wh - energy
+            outcome.soc_end = battery.soc
+            outcome.seconds = session.now - started
+            outcome.messages = messages
+            outcome.tolerances = list(session.tolerances)
+            outcome.resume = drive.paused if outcome.ok else None
+            outcome.paused = outcome.resume is not None
+            outcome.notes = [
+                *drive.notes,
+                *vehicle.contactors.mishaps[mishaps:],
+                *vehicle.notes,
+                *getattr(vehicle.pilot, "unchecked", ()),
+            ]
+            options.on_end(outcome)
+    return outcome
+
+
+async def _close(session: Session, *, gently: bool) -> None:
+    """A charger that failed us may not even notice a close; nothing waits for it then."""
+    if gently:
+        await session.close()
+    else:
+        session.tell("tcp", "closing")
+        session.channel.abort()
+
+
+async def _unless_in_trouble(work: Coroutine[Any, Any, None], vehicle: Vehicle) -> None:
+    """Runs the session until it ends or the control pilot calls for an end.
+
+    Raises:
+        Aborted: the pilot did.
+    """
+    task = asyncio.ensure_future(work)
+    alarm = asyncio.ensure_future(vehicle.trouble.wait())
+    try:
+        await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        # A charger in trouble drops the pilot and the connection: the pilot is the better reason.
+        if vehicle.trouble.is_set() and (not task.done() or task.exception()):
+            raise Aborted(vehicle.trouble_text)
+        await task
+    finally:
+        task.cancel()
+        alarm.cancel()
+        await asyncio.gather(task, alarm, return_exceptions=True)
+
+
+async def _session(drive: Drive) -> None:
+    """The pilot's consent, supportedAppProtocol, then the protocol's script."""
+    session, options, vehicle = drive.session, drive.options, drive.vehicle
+    vehicle.begin()
+    if vehicle.pilot.state in (State.A, State.E, State.F):
+        raise Aborted(f"the control pilot is at {vehicle.pilot.reading.label}")
+    async with _until(session, drive.setup_deadline):
+        session.protocol = await agree_protocol(session, options)
+    session.tell("state", "protocol", session.protocol.title)
+    drive.begin(session.protocol)
+    await {**SCRIPTS, **options.scripts}[session.protocol.name](drive)
+
+
+@contextlib.asynccontextmanager
+async def _until(session: Session, deadline: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError as why:
+        timer = "V2G_EVCC_CommunicationSetup_Timeout"
+        raise TimedOut(timer, getattr(session.timing, timer), "a protocol") from why
+
+
+async def agree_protocol(session: Session, options: Options) -> Protocol:
+    """supportedAppProtocol.
+
+    Raises:
+        NoCommonProtocol: the charger wants none of the offers [V2G2-172], or one that has no script here.
+        RemoteError: it selects what was not offered.
+    """
+    # DIN knows no TLS, and no AC.
+    usable = [p for p in options.protocols if p is not DIN or not (session.channel.secure or options.ac)]
+    if not usable and options.offer is None:
+        raise NoCommonProtocol("DIN SPEC 70121 has neither TLS nor AC, and nothing else is offered")
+    request = options.offer or offer(usable)
+    response = await session.request(request)
+    if response.ResponseCode == "Failed_NoNegotiation":
+        raise NoCommonProtocol(f"the charger speaks none of {', '.join(_titles(request))}")
+    if response.SchemaID is None and len(request.AppProtocol) == 1:
+        session.tolerate("missing-schema-id", f"{response.ResponseCode} without SchemaID, to a single offer")
+        chosen = request.AppProtocol[0]
+    else:
+        found = next((entry for entry in request.AppProtocol if entry.SchemaID == response.SchemaID), None)
+        if found is None:
+            raise RemoteError(f"the charger chose SchemaID {response.SchemaID}, which was not offered")
+        chosen = found
+    known = (p for p in PROTOCOLS.values() if (p.namespace, p.version[0]) == _key(chosen))
+    protocol = next(known, None)
+    if protocol is None:
+        raise NoCommonProtocol(f"the charger chose {chosen.ProtocolNamespace}, for which there is no script")
+    return protocol
+
+
+def _key(entry: appproto.AppProtocolType) -> tuple[str, int]:
+    return entry.ProtocolNamespace, entry.VersionNumberMajor
+
+
+def _titles(request: appproto.supportedAppProtocolReq) -> list[str]:
+    known = {(p.namespace, p.version[0]): p.title for p in PROTOCOLS.values()}
+    return [known.get(_key(entry), entry.ProtocolNamespace) for entry in request.AppProtocol]
+
+
+async def wake(vehicle: Vehicle) -> bool:
+    """Wakes a paused charger: one B-C-B toggle where it offers nothing; whether it then asks for digital communication.
+
+    The link has to be up again before `charge` with ``options.resume``.
+    """
+    if await until_digital(vehicle.pilot, 0.0):
+        return True
+    await toggle(vehicle.pilot)
+    return await until_digital(vehicle.pilot, WAKE_UP)
+
+
+async def find_and_charge(search: Search, vehicle: Vehicle, options: Options) -> Outcome:
+    """Finds a charger and charges; what fails on the way there is an outcome too."""
+    seconds = ISO2.timing.replace(options.timing).V2G_EVCC_CommunicationSetup_Timeout
+    try:
+        async with asyncio.timeout(seconds):
+            channel = await find(search, options)
+    except TimeoutError:
+        why: V2GError = TimedOut("V2G_EVCC_CommunicationSetup_Timeout", seconds, "a connection")
+    except V2GError as error:
+        why = error
+    else:
+        options.observe(Event(asyncio.get_running_loop().time(), "tcp", "connected", note=channel.description))
+        return await charge(channel, vehicle, options)
+    soc = vehicle.battery.soc
+    outcome = Outcome(cause_of(why), str(why), soc_start=soc, soc_end=soc, error=why)
+    options.on_end(outcome)
+    return outcome
+
+
+__all__ = [
+    "SCRIPTS",
+    "Cause",
+    "Options",
+    "Outcome",
+    "Paused",
+    "Progress",
+    "Search",
+    "charge",
+    "find",
+    "find_and_charge",
+    "wake",
+]

@@ -1,0 +1,235 @@
+"""What a vehicle makes of the charger's status and limits, for both protocols. No messages are sent here.
+
+Two kinds of answer: before power flows, a charger that cannot be charged at raises `Unsuitable`; in the loop, whatever
+ends it is an `Ending`, because something has to be switched off first. The most urgent reason counts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from evcc.drive import Drive, Ending
+from evcc.quantities import amps, at_least_zero, volts, watts
+from v2g.errors import RemoteError
+from v2g.outcome import Cause
+
+ALARMS = ("EVSE_EmergencyShutdown", "EVSE_Malfunction")
+"""The vehicle disconnects at once."""
+
+ENDINGS = (*ALARMS, "EVSE_Shutdown", "EVSE_UtilityInterruptEvent")
+"""Status codes with which no charging can begin."""
+
+WORKING = ("EVSE_Ready", "EVSE_IsolationMonitoringActive")
+"""Status codes with which charging goes on."""
+
+OVER = 1.1
+"""Part of its own limits at which a vehicle protects its battery; a charger regulates within a few percent."""
+
+OVER_AMPS = 10.0
+"""A: slack for the regulation of small currents."""
+
+
+class Unsuitable(RemoteError):
+    """The charger answered properly, but this vehicle must not charge on that answer."""
+
+
+class Notifying(Protocol):
+    """EVSEStatus of either protocol, AC or DC."""
+
+    @property
+    def EVSENotification(self) -> str: ...  # noqa: N802 - a message's field
+    @property
+    def NotificationMaxDelay(self) -> int: ...  # noqa: N802 - a message's field
+
+
+class DcStatus(Notifying, Protocol):
+    """DC_EVSEStatus of either protocol."""
+
+    @property
+    def EVSEIsolationStatus(self) -> str | None: ...  # noqa: N802 - a message's field
+    @property
+    def EVSEStatusCode(self) -> str: ...  # noqa: N802 - a message's field
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Before power flows
+
+
+def no_alarm(status: DcStatus) -> None:
+    """In ChargeParameterDiscovery any status will do that is no emergency: some chargers are not ready yet.
+
+    Raises:
+        Unsuitable: emergency or malfunction.
+    """
+    if status.EVSEStatusCode in ALARMS:
+        raise Unsuitable(f"the charger reports {status.EVSEStatusCode}")
+
+
+def preparing(status: DcStatus) -> None:
+    """During CableCheck and PreCharge: nothing may speak against going on.
+
+    Raises:
+        Unsuitable: the charger shuts down, or its insulation monitor found a fault.
+    """
+    if status.EVSEStatusCode in ENDINGS:
+        raise Unsuitable(f"the charger reports {status.EVSEStatusCode}")
+    if status.EVSEIsolationStatus == "Fault":
+        raise Unsuitable("the charger reports an isolation fault")
+
+
+def insulated(drive: Drive, status: DcStatus) -> None:
+    """After CableCheck is finished: isolation Valid or Warning, and the charger ready.
+
+    Raises:
+        Unsuitable: isolation Invalid.
+        RemoteError: what only a tolerant vehicle accepts: no isolation status, no monitor, charger not ready.
+    """
+    preparing(status)
+    match status.EVSEIsolationStatus:
+        case "Valid":
+            pass
+        case "Warning":
+            drive.note("the charger's insulation monitor warns: 100 to 500 ohm/V")
+        case None:
+            drive.session.tolerate("isolation-absent", "CableCheckRes Finished without EVSEIsolationStatus")
+        case "No_IMD":
+            drive.session.tolerate("no-imd", "the charger has no insulation monitor")
+        case other:
+            raise Unsuitable(f"CableCheck finished with isolation {other}")
+    if status.EVSEStatusCode != "EVSE_Ready":
+        drive.session.tolerate("not-ready", f"CableCheck finished with {status.EVSEStatusCode}")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a DC charger can give now: V, A, W."""
+
+    voltage: float
+    current: float
+    power: float = math.inf
+
+    def updated(self, response: Any) -> Limits:
+        """With those limits that a CurrentDemandRes carries.
+
+        Raises:
+            RemoteError: one is negative.
+        """
+        changes = {}
+        for name, element, read in (
+            ("voltage", "EVSEMaximumVoltageLimit", volts),
+            ("current", "EVSEMaximumCurrentLimit", amps),
+            ("power", "EVSEMaximumPowerLimit", watts),
+        ):
+            value = getattr(response, element)
+            if value is not None:
+                changes[name] = at_least_zero(element, read(value))
+        return replace(self, **changes)
+
+
+NO_LIMITS = Limits(0.0, 0.0, 0.0)
+"""Nothing can be given."""
+
+
+def dc_limits(drive: Drive, parameter: Any) -> Limits:
+    """The limits of a DC_EVSEChargeParameter, if this vehicle can charge within them.
+
+    Raises:
+        Unsuitable: the charger cannot reach the battery's voltage or go as low, or its smallest current is too large.
+        RemoteError: a limit is negative.
+    """
+    battery = drive.vehicle.battery
+    power = parameter.EVSEMaximumPowerLimit
+    limits = Limits(
+        at_least_zero("EVSEMaximumVoltageLimit", volts(parameter.EVSEMaximumVoltageLimit)),
+        at_least_zero("EVSEMaximumCurrentLimit", amps(parameter.EVSEMaximumCurrentLimit)),
+        math.inf if power is None else at_least_zero("EVSEMaximumPowerLimit", watts(power)),
+    )
+    least_voltage = at_least_zero("EVSEMinimumVoltageLimit", volts(parameter.EVSEMinimumVoltageLimit))
+    least_current = at_least_zero("EVSEMinimumCurrentLimit", amps(parameter.EVSEMinimumCurrentLimit))
+    if not least_voltage <= battery.voltage <= limits.voltage:
+        raise Unsuitable(
+            f"the battery is at {battery.voltage:.1f} V, the charger gives {least_voltage:g} to {limits.voltage:g} V"
+        )
+    if least_current > min(battery.pack.max_current, limits.current):
+        raise Unsuitable(
+            f"the charger gives {least_current:g} to {limits.current:g} A,"
+            f" the battery takes up to {battery.pack.max_current:g} A"
+        )
+    return limits
+
+
+def ac_current(drive: Drive, nominal_voltage: float, max_current: float) -> None:
+    """Whether an AC outlet's nominal voltage (V) and current per phase (A) will do.
+
+    Raises:
+        Unsuitable: less current than the onboard charger can do with, or no voltage.
+    """
+    least = drive.vehicle.onboard.min_current
+    if at_least_zero("EVSEMaxCurrent", max_current) < least:
+        raise Unsuitable(f"the charger gives {max_current:g} A, the onboard charger needs {least:g} A")
+    if nominal_voltage <= 0.0:
+        raise Unsuitable(f"EVSENominalVoltage of {nominal_voltage:g} V")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# While power flows
+
+
+def dc_ending(drive: Drive, status: DcStatus, voltage: float, current: float) -> Ending | None:
+    """Why the DC loop ends after this response, or None.
+
+    Args:
+        voltage, current: what the charger says it delivers, V and A.
+    """
+    code = status.EVSEStatusCode
+    if code in ALARMS:
+        return Ending("stop", f"the charger reports {code}", Cause.ABORTED, hurry=0.0, alarm=True)
+    if status.EVSEIsolationStatus == "Fault":
+        return Ending("stop", "the charger reports an isolation fault", Cause.ABORTED, hurry=0.0, alarm=True)
+    pack = drive.vehicle.battery.pack
+    if voltage > pack.max_voltage * OVER:
+        return _protect(drive, "FAILED_ChargingVoltageOutOfRange", f"{voltage:g} V, at most {pack.max_voltage:g} V")
+    if current > pack.max_current * OVER + OVER_AMPS:
+        return _protect(drive, "FAILED_ChargingCurrentdifferential", f"{current:g} A, at most {pack.max_current:g} A")
+    if code == "EVSE_UtilityInterruptEvent":
+        return Ending("stop", f"the charger reports {code}", Cause.ABORTED, hurry=0.0)
+    if code not in WORKING:
+        cause = Cause.COMPLETE if code == "EVSE_Shutdown" else Cause.ABORTED
+        return Ending("stop", f"the charger reports {code}", cause, hurry=_hurry(status))
+    return wishes(drive, status)
+
+
+def _protect(drive: Drive, error_code: str, text: str) -> Ending:
+    """The vehicle disconnects to save its battery, and says so in its status."""
+    drive.error_code = error_code
+    return Ending("stop", f"the charger delivers {text}", Cause.ABORTED, hurry=0.0, alarm=True)
+
+
+def wishes(drive: Drive, status: Notifying) -> Ending | None:
+    """Why the loop ends although nothing is wrong: the charger's wishes, then the driver's, then a full battery."""
+    vehicle = drive.vehicle
+    if status.EVSENotification == "StopCharging":
+        return Ending("stop", "the charger asked to stop", hurry=_hurry(status))
+    if vehicle.stop.is_set():
+        vehicle.stop.clear()
+        return Ending("stop", "stopped by the driver")
+    if vehicle.pause.is_set():
+        vehicle.pause.clear()
+        return Ending("pause", "paused by the driver")
+    if vehicle.battery.full:
+        return Ending("stop", "charging complete")
+    if drive.over_time:
+        return Ending("stop", "the time for charging is over")
+    if status.EVSENotification == "ReNegotiation" and drive.options.renegotiates:
+        return Ending("renegotiate", "the charger asked to renegotiate", hurry=_hurry(status))
+    if vehicle.renegotiate.is_set():
+        vehicle.renegotiate.clear()
+        return Ending("renegotiate", "the driver asked to renegotiate")
+    return None
+
+
+def _hurry(status: Notifying) -> float:
+    """Seconds left for the ramp; NotificationMaxDelay of 0 is "as soon as possible"."""
+    return float(status.NotificationMaxDelay) if status.NotificationMaxDelay else math.inf

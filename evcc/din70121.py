@@ -1,0 +1,324 @@
+"""The vehicle's script of DIN SPEC 70121. As :mod:`evcc.iso2`, in DIN's names: DC only, no pause, no renegotiation.
+
+All optional limits are sent, because several chargers give up without them. What chargers of the field answer is taken
+as it is: plain OK, EVSEIDs of any kind, session ids of any length, values without unit, schedule id 0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass
+from typing import Any, cast
+
+from evcc import checks, schedule
+from evcc.checks import Limits, Unsuitable
+from evcc.drive import Drive, Ending
+from evcc.quantities import Quantities, amps, percent, volts
+from evcc.schedule import Schedule
+from evcc.vehicle import CURRENT_DOWN, NO_CURRENT
+from evcc.verbs import until_dead, until_finished, until_voltage
+from slac.pilot import State
+from v2g.errors import RemoteError, TimedOut, V2GError
+from v2g.messages import din70121 as din
+
+quantity = Quantities(din, din.PhysicalValueType)
+volt, ampere, watt, watt_hour, second = (
+    quantity.volt, quantity.ampere, quantity.watt, quantity.watt_hour, quantity.second,
+)  # fmt: skip
+
+MODES = ("DC_extended", "DC_core")
+"""What a vehicle may request [V2G-DC-625]."""
+
+LARGEST_PMAX = 32767
+"""W: what a 16-bit PMax can say; it stands for "as much as you want"."""
+
+
+@dataclass
+class Terms:
+    """What ChargeParameterDiscovery agreed: the schedule, and the charger's limits now."""
+
+    schedule: Schedule
+    limits: Limits
+
+
+async def run(drive: Drive) -> None:
+    """The whole session, from SessionSetup to SessionStop.
+
+    Raises:
+        V2GError: it could not be completed. The vehicle is safe, and what could still be said has been said.
+    """
+    try:
+        await set_up(drive)
+        async with drive.within("V2G_EVCC_ReadyToCharge_Timeout", "PowerDeliveryRes"):
+            service = await discover_service(drive)
+            await authorize(drive, service)
+            terms = await agree(drive)
+            if terms is not None:
+                await prepare(drive, terms)
+        if terms is not None:
+            await charge(drive, terms)
+        await drive.ask(din.SessionStopReq())
+    except V2GError:
+        await leave(drive)
+        raise
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Until power is agreed
+
+
+async def set_up(drive: Drive) -> None:
+    """SessionSetup; the id is in the header of the response, in whatever length."""
+    session = drive.session
+    session.id = drive.options.new_session_id
+    res = await drive.ask(din.SessionSetupReq(EVCCID=drive.vehicle.evccid))
+    if not any(session.id):
+        session.tolerate("zero-session-id", f"the charger's session id is {session.id.hex() or 'empty'}")
+    if res.ResponseCode == "OK":
+        session.tolerate("session-setup-plain-ok", "OK instead of OK_NewSessionEstablished")
+    if res.ResponseCode == "OK_OldSessionJoined":
+        session.tolerate("unasked-resume", "OK_OldSessionJoined for a new session")
+    drive.started = drive.now
+
+
+async def discover_service(drive: Drive) -> int:
+    """ServiceDiscovery; returns the charge service's id.
+
+    Raises:
+        Unsuitable: no DC, or no external payment.
+    """
+    res = await drive.ask(din.ServiceDiscoveryReq(ServiceCategory="EVCharging"))
+    if "ExternalPayment" not in res.PaymentOptions.PaymentOption:
+        raise Unsuitable("the charger offers no external payment")
+    offered, wanted = res.ChargeService.EnergyTransferType, [mode for mode in drive.modes if mode in MODES]
+    if not wanted or "DC" not in offered:
+        raise Unsuitable(f"the charger offers {offered}, the vehicle takes {', '.join(drive.modes)}")
+    drive.mode = offered if offered in MODES else wanted[0]
+    if offered not in MODES:
+        drive.session.tolerate("other-dc-mode", f"{offered} instead of {' or '.join(MODES)}")
+    return res.ChargeService.ServiceTag.ServiceID
+
+
+async def authorize(drive: Drive, service: int) -> None:
+    """ServicePaymentSelection, and ContractAuthentication until it is finished."""
+    await drive.ask(
+        din.ServicePaymentSelectionReq(
+            SelectedPaymentOption="ExternalPayment",
+            SelectedServiceList=din.SelectedServiceListType(
+                SelectedService=[din.SelectedServiceType(ServiceID=service)]
+            ),
+        )
+    )
+    await until_finished(drive, din.ContractAuthenticationReq, "V2G_EVCC_Ongoing_Timeout")
+
+
+async def agree(drive: Drive) -> Terms | None:
+    """ChargeParameterDiscovery until Finished; None if the charger asks to stop.
+
+    Raises:
+        Unsuitable: this vehicle cannot charge within the charger's limits.
+        RemoteError: parameters for AC, or no usable schedule.
+    """
+    pack, battery = drive.vehicle.battery.pack, drive.vehicle.battery
+
+    def request() -> din.ChargeParameterDiscoveryReq:
+        return din.ChargeParameterDiscoveryReq(
+            EVRequestedEnergyTransferType=cast(din.EVRequestedEnergyTransferType, drive.mode),
+            EVChargeParameter=din.DC_EVChargeParameterType(
+                DC_EVStatus=status(drive, ready=False),
+                EVMaximumCurrentLimit=ampere(pack.max_current),
+                EVMaximumPowerLimit=watt(pack.max_power),
+                EVMaximumVoltageLimit=volt(pack.max_voltage),
+                EVEnergyCapacity=watt_hour(pack.capacity_wh),
+                EVEnergyRequest=watt_hour(drive.energy_request),
+                FullSOC=percent(battery.target_soc),
+                BulkSOC=percent(battery.bulk_soc),
+            ),
+        )
+
+    res = await until_finished(drive, request, "V2G_EVCC_Ongoing_Timeout", look=_look_at_parameter)
+    chosen = choose_schedule(drive, res)
+    drive.tuple_id = chosen.tuple_id
+    parameter = res.EVSEChargeParameter
+    if not isinstance(parameter, din.DC_EVSEChargeParameterType):
+        raise RemoteError(f"{type(parameter).__name__} for {drive.mode}", "FAILED_WrongChargeParameter")
+    if parameter.DC_EVSEStatus.EVSENotification == "StopCharging":
+        drive.ends(Ending("stop", "the charger asked to stop before charging"))
+        return None
+    return Terms(chosen, checks.dc_limits(drive, parameter))
+
+
+def _look_at_parameter(res: din.ChargeParameterDiscoveryRes) -> None:
+    if isinstance(res.EVSEChargeParameter, din.DC_EVSEChargeParameterType):
+        checks.no_alarm(res.EVSEChargeParameter.DC_EVSEStatus)
+
+
+def choose_schedule(drive: Drive, res: din.ChargeParameterDiscoveryRes) -> Schedule:
+    """The schedule to follow. Without any, a tolerant vehicle takes tuple 1 as free of limits."""
+    if not isinstance(res.SASchedules, din.SAScheduleListType):
+        drive.session.tolerate("no-schedule", "ChargeParameterDiscoveryRes Finished without SAScheduleList")
+        return Schedule(1, base=drive.now)
+    offered = [schedule.read(entry, float, drive.now) for entry in res.SASchedules.SAScheduleTuple]
+    return schedule.choose(offered, None)
+
+
+def status(drive: Drive, *, ready: bool = True) -> din.DC_EVStatusType:
+    """DC_EVStatus now: ready from CableCheck to the end of the loop."""
+    return din.DC_EVStatusType(
+        EVReady=ready,
+        EVCabinConditioning=False,
+        EVRESSConditioning=False,
+        EVErrorCode=cast(din.DC_EVErrorCodeType, drive.error_code or drive.vehicle.settings.error_code),
+        EVRESSSOC=percent(drive.vehicle.battery.soc),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Power
+
+
+async def prepare(drive: Drive, terms: Terms) -> None:
+    """Pilot C, CableCheck, PreCharge, contactors, PowerDelivery [V2G-DC-547]."""
+    vehicle = drive.vehicle
+    drive.still_wanted()
+    vehicle.pilot.set(State.C)
+    checked = await until_finished(
+        drive,
+        lambda: din.CableCheckReq(DC_EVStatus=status(drive)),
+        "V2G_EVCC_CableCheck_Timeout",
+        from_request=True,
+        look=lambda res: checks.preparing(res.DC_EVSEStatus),
+    )
+    checks.insulated(drive, checked.DC_EVSEStatus)
+    await until_voltage(
+        drive,
+        lambda voltage, current: din.PreChargeReq(
+            DC_EVStatus=status(drive), EVTargetVoltage=volt(voltage), EVTargetCurrent=ampere(current)
+        ),
+    )
+    vehicle.close_contactors()
+    await drive.ask(power_delivery(drive, profile(drive, terms.schedule)))
+    drive.power_flows()
+
+
+async def charge(drive: Drive, terms: Terms) -> Ending:
+    """The power flow and its end: ramp, PowerDelivery, pilot B, contactors, WeldingDetection [V2G-DC-556]."""
+    vehicle = drive.vehicle
+    ending = drive.ends(await demand_current(drive, terms))
+    if ending.alarm:
+        await vehicle.safe(within=0.5)
+    else:
+        await ramp_down(drive, ending)
+    await drive.ask(power_delivery(drive, None))
+    await vehicle.safe()
+    try:
+        await until_dead(drive, lambda: din.WeldingDetectionReq(DC_EVStatus=status(drive, ready=False)))
+    except TimedOut as why:
+        # Some chargers never answer it, so that SessionStop is the way on.
+        drive.note(f"no WeldingDetectionRes: {why}")
+    return ending
+
+
+async def demand_current(drive: Drive, terms: Terms) -> Ending:
+    """The CurrentDemand loop, until something ends it."""
+    while True:
+        limits = terms.limits
+        granted = terms.schedule.power_at(drive.now)
+        power = limits.power if granted >= LARGEST_PMAX else min(limits.power, granted)
+        wanted = drive.vehicle.battery.wanted(limits.voltage, limits.current, power)
+        res = await current_demand(drive, terms, wanted.voltage, wanted.current, power)
+        voltage, current = volts(res.EVSEPresentVoltage), amps(res.EVSEPresentCurrent)
+        ending = checks.dc_ending(drive, res.DC_EVSEStatus, voltage, current)
+        if ending and ending.how == "pause":
+            drive.note("DIN SPEC 70121 has no pause: the session ends")
+            ending = Ending("stop", ending.reason)
+        if ending and ending.how == "stop":
+            return ending
+        if ending:
+            drive.note("DIN SPEC 70121 has no renegotiation: charging goes on")
+        await drive.breathe()
+
+
+async def current_demand(
+    drive: Drive, terms: Terms, voltage: float, current: float, power: float = 0.0
+) -> din.CurrentDemandRes:
+    """One CurrentDemand exchange with these targets (V, A; W for the remaining time), and its effect on the plant."""
+    battery, pack = drive.vehicle.battery, drive.vehicle.battery.pack
+    full, bulk = drive.remaining((terms.limits.voltage, terms.limits.current, power))
+    res = await drive.ask(
+        din.CurrentDemandReq(
+            DC_EVStatus=status(drive),
+            EVTargetCurrent=ampere(current),
+            EVMaximumVoltageLimit=volt(pack.max_voltage),
+            EVMaximumCurrentLimit=ampere(pack.max_current),
+            EVMaximumPowerLimit=watt(pack.max_power),
+            BulkChargingComplete=bulk_complete(drive),
+            ChargingComplete=battery.full,
+            RemainingTimeToFullSoC=second(full),
+            RemainingTimeToBulkSoC=second(bulk),
+            EVTargetVoltage=volt(voltage),
+        )
+    )
+    drive.vehicle.take_dc(volts(res.EVSEPresentVoltage), max(0.0, amps(res.EVSEPresentCurrent)))
+    terms.limits = terms.limits.updated(res)
+    return res
+
+
+async def ramp_down(drive: Drive, ending: Ending) -> None:
+    """CurrentDemand with 0 A until nearly no current flows, as long as the charger leaves time."""
+    deadline = drive.now + min(CURRENT_DOWN, ending.hurry)
+    terms = Terms(Schedule(drive.tuple_id), Limits(drive.vehicle.battery.pack.max_voltage, 0.0))
+    while drive.vehicle.current > NO_CURRENT and drive.now < deadline:
+        res = await current_demand(drive, terms, drive.vehicle.battery.voltage, 0.0)
+        if res.DC_EVSEStatus.EVSEStatusCode in checks.ALARMS:
+            return
+        await drive.breathe()
+
+
+def power_delivery(drive: Drive, start: din.ChargingProfileType | None) -> din.PowerDeliveryReq:
+    """PowerDeliveryReq: with a charging profile it starts, without it stops."""
+    return din.PowerDeliveryReq(
+        ReadyToChargeState=start is not None,
+        ChargingProfile=start,
+        EVPowerDeliveryParameter=din.DC_EVPowerDeliveryParameterType(
+            DC_EVStatus=status(drive),
+            BulkChargingComplete=bulk_complete(drive),
+            ChargingComplete=drive.vehicle.battery.full,
+        ),
+    )
+
+
+def bulk_complete(drive: Drive) -> bool:
+    return drive.vehicle.battery.soc >= drive.vehicle.battery.bulk_soc
+
+
+def profile(drive: Drive, chosen: Schedule) -> din.ChargingProfileType:
+    """The schedule's own steps, each at most PMax and at most what the vehicle can use."""
+    most = min(LARGEST_PMAX, math.floor(drive.vehicle.battery.pack.max_power))
+    slots = schedule.steps(chosen) or (schedule.Slot(0, math.inf),)
+    return din.ChargingProfileType(
+        SAScheduleTupleID=chosen.tuple_id,
+        ProfileEntry=[
+            din.ProfileEntryType(
+                ChargingProfileEntryStart=slot.start, ChargingProfileEntryMaxPower=int(min(slot.watts, most))
+            )
+            for slot in slots
+        ],
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# When something is wrong
+
+
+async def leave(drive: Drive) -> None:
+    """The vehicle goes safe first. Then it says goodbye, if the last request was answered as it should be."""
+    await drive.vehicle.safe(within=0.5)
+    stop: Any = power_delivery(drive, None)
+    bye = din.SessionStopReq()
+    with contextlib.suppress(V2GError):
+        if drive.usable and not drive.allows(bye) and drive.allows(stop):
+            await drive.ask(stop)
+        if drive.usable and drive.allows(bye):
+            await drive.ask(bye)

@@ -1,0 +1,332 @@
+"""One session as the vehicle's script sees it: the connection, the vehicle, what was chosen, and why it ends.
+
+Every request of a script goes through :meth:`Drive.ask`. It looks into the protocol's sequence table first, so that
+a mistake in a script is our `LocalError` and never reaches the charger. A test that wants to send something illegal
+replaces the message behind this guard, with the session's rewrite hooks, or uses the session itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from evcc.vehicle import Vehicle
+from v2g import outcome
+from v2g.errors import LocalError, TimedOut, V2GError
+from v2g.messages import appproto
+from v2g.messages.base import Request
+from v2g.outcome import Aborted, Cause
+from v2g.protocols import DIN, ISO2, Protocol
+from v2g.sequence import TABLES, Sequence
+from v2g.session import Session
+from v2g.trace import Observe, ignore
+
+R = TypeVar("R")
+
+Script = Callable[["Drive"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a session is.
+
+    Attributes:
+        time: loop time, s.
+        phase: name of the exchange under way, like ``CableCheck``.
+        soc: state of charge, 0 to 1.
+        voltage, current: at the inlet as far as known, V and A (AC: line to neutral, per phase).
+    """
+
+    time: float
+    phase: str
+    soc: float
+    voltage: float
+    current: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why the power flow ends, and how the script has to go on.
+
+    Attributes:
+        how: ``stop``, ``pause`` or ``renegotiate``.
+        reason: for people.
+        cause: what it makes of the outcome.
+        hurry: seconds the ramp-down may take at most; 0: no ramp.
+        alarm: the vehicle disconnects before it says anything.
+    """
+
+    how: Literal["stop", "pause", "renegotiate"]
+    reason: str
+    cause: Cause = Cause.COMPLETE
+    hurry: float = math.inf
+    alarm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """What a paused session keeps [V2G2-740, 741, 742, 743].
+
+    Attributes:
+        session_id: as the charger gave it.
+        mode: energy transfer mode; "" where it is not known.
+        started: loop time of the first SessionSetupRes, s; the departure time counts from there. None: from now.
+        delivered_wh: energy taken so far, Wh.
+    """
+
+    session_id: bytes
+    mode: str = ""
+    started: float | None = None
+    delivered_wh: float = 0.0
+
+
+@dataclass
+class Outcome(outcome.Outcome):
+    """A vehicle's session in figures; ``cause`` is also the exit code.
+
+    Attributes:
+        soc_start, soc_end: state of charge, 0 to 1.
+        error: what ended the session, where something went wrong.
+        resume: for joining the session again, if it ended with a pause.
+    """
+
+    soc_start: float = 0.0
+    soc_end: float = 0.0
+    error: V2GError | None = None
+    resume: Paused | None = None
+
+
+@dataclass
+class Options:
+    """How a vehicle behaves.
+
+    Attributes:
+        protocols: what it offers, preferred first.
+        offer: a supportedAppProtocolReq of one's own instead of that.
+        tolerant: accept what real chargers do, and say so.
+        timing: changes of timers, by name.
+        rewrite, rewrite_exi, rewrite_frame: seams of the session, by class of what is sent.
+        observe: gets every event.
+        on_progress: is told before each request where the session is.
+        ac: charge with AC.
+        duration: seconds of charging after which the driver has enough; None: until the battery's target.
+        scripts: other scripts than the standard's, by protocol name.
+        resume: the paused session to join, as an earlier outcome gave it, or no more than its id.
+        modes: energy transfer modes by their ISO 15118-2 names, preferred first; empty: those of inlet and ``ac``.
+        services: additional services of interest: ServiceID -> ParameterSetID to select, None for no set.
+        renegotiates: whether the vehicle follows a charger's wish to renegotiate; it may decline [V2G2-680].
+        on_end: is told the outcome at the end; the way to hear of it for a caller who cancels.
+        max_schedule_entries: MaxEntriesSAScheduleTuple; a charging profile cannot follow more than 24.
+        new_session_id: header of the first request of a new session; vehicles send one zero byte or eight.
+    """
+
+    protocols: tuple[Protocol, ...] = (ISO2, DIN)
+    offer: appproto.supportedAppProtocolReq | None = None
+    tolerant: bool = True
+    timing: Mapping[str, float] = field(default_factory=dict)
+    rewrite: dict[type[Any], Any] = field(default_factory=dict)
+    rewrite_exi: dict[type[Any], Any] = field(default_factory=dict)
+    rewrite_frame: dict[type[Any], Any] = field(default_factory=dict)
+    observe: Observe = ignore
+    on_progress: Callable[[Progress], None] = lambda progress: None
+    ac: bool = False
+    duration: float | None = None
+    scripts: Mapping[str, Script] = field(default_factory=dict)
+    resume: Paused | bytes | None = None
+    modes: tuple[str, ...] = ()
+    services: Mapping[int, int | None] = field(default_factory=dict)
+    renegotiates: bool = True
+    max_schedule_entries: int = 24
+    new_session_id: bytes = bytes(8)
+    on_end: Callable[[Outcome], None] = lambda outcome: None
+
+
+@dataclass
+class Drive:
+    """A session under way.
+
+    Attributes:
+        resume: the paused session that is joined, or None.
+        setup_deadline: loop time by which SessionSetupRes must have come [V2G2-714].
+        mode: energy transfer mode agreed, "" before.
+        tuple_id: schedule agreed.
+        ac_voltage: nominal voltage of the outlet, V; None in DC.
+        charging_since: loop time when power flowed first; None before.
+        started: loop time of SessionSetupRes, s; of the first one where the session was paused.
+        error_code: what this session made the vehicle report, "" where it is the driver's setting.
+        usable: the last request was answered as it should be, so that another may be sent.
+        ending: why the session ended, as far as the script knows.
+        paused: what a later session needs for joining this one.
+        notes: what people should know besides, one line each.
+    """
+
+    session: Session
+    vehicle: Vehicle
+    options: Options = field(default_factory=Options)
+    resume: Paused | None = None
+    setup_deadline: float = math.inf
+    mode: str = ""
+    tuple_id: int = 0
+    ac_voltage: float | None = None
+    charging_since: float | None = None
+    started: float = 0.0
+    error_code: str = ""
+    usable: bool = True
+    ending: Ending = field(default_factory=lambda: Ending("stop", "completed"))
+    paused: Paused | None = None
+    notes: list[str] = field(default_factory=list)
+    _remaining: tuple[Any, tuple[float, float]] = (None, (0.0, 0.0))
+
+    def __post_init__(self) -> None:
+        self.sequence = Sequence(TABLES["iso2"])
+        self.delivered_before = self.vehicle.battery.delivered_wh
+        if self.resume is not None:
+            self.delivered_before -= self.resume.delivered_wh
+
+    def begin(self, protocol: Protocol) -> None:
+        """A protocol was agreed: its table guards what is sent."""
+        self.sequence = Sequence(TABLES[protocol.name], dc=not self.options.ac)
+
+    @property
+    def now(self) -> float:
+        """Loop time, s."""
+        return self.session.now
+
+    @property
+    def delivered_wh(self) -> float:
+        """Energy taken in this session, Wh; a paused one counts on."""
+        return self.vehicle.battery.delivered_wh - self.delivered_before
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Energy transfer modes the vehicle would take now, preferred first; a resumed session keeps its own."""
+        if self.resume is not None and self.resume.mode:
+            return (self.resume.mode,)
+        kind, one_phase = "AC" if self.options.ac else "DC", self.vehicle.onboard.phases < 3
+        fitting = (mode for mode in self.vehicle.inlet.modes if mode.startswith(kind))
+        return self.options.modes or tuple(m for m in fitting if not (one_phase and m == "AC_three_phase_core"))
+
+    @property
+    def energy_request(self) -> float:
+        """Energy still asked for, Wh; less what came before a pause [V2G2-743]."""
+        asked = self.vehicle.settings.energy_request_wh
+        return self.vehicle.battery.missing_wh if asked is None else max(0.0, asked - self.delivered_wh)
+
+    @property
+    def departure(self) -> int | None:
+        """Seconds until departure, or None; it comes nearer with time, also during a pause [V2G2-742]."""
+        asked = self.vehicle.settings.departure
+        return None if asked is None else max(0, round(asked - (self.now - self.started)))
+
+    async def ask(self, message: Request[R]) -> R:
+        """Sends a request of the script and returns its response.
+
+        Raises:
+            LocalError: the sequence table does not allow the request here; nothing was sent.
+            RemoteError: as of :meth:`v2g.session.Session.request`.
+        """
+        name = type(message).__name__
+        if not self.allows(message):
+            raise LocalError(f"our script wants to send {name}, but the order allows only {self.sequence.expected()}")
+        self.progress(name.removesuffix("Req"))
+        self.usable = False
+        if name == "SessionSetupReq":
+            response = await self._set_up(message)
+        else:
+            response = await self.session.request(message)
+        self.sequence.advance(message, response)
+        self.usable = True
+        return response
+
+    async def _set_up(self, message: Request[R]) -> R:
+        try:
+            async with asyncio.timeout_at(None if math.isinf(self.setup_deadline) else self.setup_deadline):
+                return await self.session.request(message)
+        except TimeoutError as why:
+            timer = "V2G_EVCC_CommunicationSetup_Timeout"
+            raise TimedOut(timer, getattr(self.session.timing, timer), "SessionSetupRes") from why
+
+    def power_flows(self) -> None:
+        """PowerDelivery(Start) was answered: the time that the driver gave begins."""
+        if self.charging_since is None:
+            self.charging_since = self.now
+
+    def forget_pause(self) -> None:
+        """The charger began a new session: what came before does not count."""
+        self.resume = None
+        self.delivered_before = self.vehicle.battery.delivered_wh
+
+    @property
+    def over_time(self) -> bool:
+        """The time that the driver gave for charging is over."""
+        since, duration = self.charging_since, self.options.duration
+        return since is not None and duration is not None and self.now - since >= duration
+
+    def allows(self, message: Any) -> bool:
+        """Whether the order of messages lets us send this now."""
+        return self.sequence.verdict(message) == "legal"
+
+    def progress(self, phase: str) -> None:
+        """Says where we are, with the plant's numbers."""
+        vehicle = self.vehicle
+        if self.ac_voltage is not None:
+            voltage, current = self.ac_voltage, vehicle.ac_current
+        else:
+            voltage, current = vehicle.inlet_voltage, vehicle.current
+        self.options.on_progress(Progress(self.now, phase, vehicle.battery.soc, voltage, current))
+
+    def note(self, text: str) -> None:
+        """Adds a line for people, once, also to the trace."""
+        if text not in self.notes:
+            self.notes.append(text)
+            self.session.tell("state", "note", text)
+
+    def ends(self, ending: Ending) -> Ending:
+        """Notes why the power flow ends, and tells the trace right away."""
+        self.ending = ending
+        if ending.cause is Cause.COMPLETE:
+            self.session.tell("state", "stopping", ending.reason)
+        else:
+            self.session.tell("error", "ended", ending.reason)
+        return ending
+
+    def remaining(self, reach: tuple[float, float, float]) -> tuple[float, float]:
+        """Seconds to the battery's target and to its bulk SoC within limits of V, A, W; worked out once a second."""
+        second = (int(self.now), reach)
+        if self._remaining[0] != second:
+            battery = self.vehicle.battery
+            full, bulk = battery.seconds_to(battery.target_soc, *reach), battery.seconds_to(battery.bulk_soc, *reach)
+            self._remaining = (second, (full, bulk))
+        return self._remaining[1]
+
+    async def breathe(self) -> None:
+        """The pause between two messages of a loop."""
+        await asyncio.sleep(self.vehicle.settings.loop_delay)
+
+    def still_wanted(self) -> None:
+        """Before power flows, nothing has to be switched off: the driver's stop ends the session here.
+
+        Raises:
+            Aborted: the driver stopped.
+        """
+        if self.vehicle.stop.is_set():
+            self.vehicle.stop.clear()
+            raise Aborted("stopped by the driver before charging")
+
+    @contextlib.asynccontextmanager
+    async def within(self, timer: str, waiting_for: str) -> AsyncIterator[None]:
+        """Limits what is done inside by a timer of the standard.
+
+        Raises:
+            TimedOut: it expired; with the timer's name and value.
+        """
+        seconds = getattr(self.session.timing, timer)
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as why:
+            raise TimedOut(timer, seconds, waiting_for) from why

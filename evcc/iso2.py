@@ -1,0 +1,400 @@
+"""The vehicle's script of ISO 15118-2: DC and AC, external payment. Reads like the sequence chart.
+
+Functions are in the order of the messages. `run` is the whole; a test that wants another course writes its own
+coroutine from the same pieces. Contract payment will take the place of `pay_externally`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any, cast
+
+from evcc import checks, schedule
+from evcc.checks import NO_LIMITS, Limits, Unsuitable
+from evcc.drive import Drive, Ending, Paused
+from evcc.iso2_requests import (
+    PHASES,
+    ac_parameter,
+    ampere,
+    bulk_complete,
+    dc_parameter,
+    delivery_parameter,
+    power_delivery,
+    second,
+    status,
+    volt,
+    watt,
+)
+from evcc.quantities import amps, at_least_zero, volts, watts
+from evcc.schedule import Schedule
+from evcc.vehicle import CURRENT_DOWN, NO_CURRENT
+from evcc.verbs import pilot_moves, until_dead, until_finished, until_voltage
+from slac.pilot import Offer, State
+from v2g.errors import RemoteError, V2GError
+from v2g.messages import iso2
+from v2g.outcome import Cause
+
+NEAR_END = 10.0  # s before a schedule ends: the vehicle renegotiates [V2G2-305]
+SHORTEST = 60.0  # s: a schedule that covers less is no reason to do so
+
+
+@dataclass
+class Terms:
+    """What ChargeParameterDiscovery agreed: the schedule, DC limits now, AC current per phase now in A."""
+
+    schedule: Schedule
+    limits: Limits = NO_LIMITS
+    ac_current: float = 0.0
+
+
+async def run(drive: Drive) -> None:
+    """The whole session, from SessionSetup to SessionStop.
+
+    Raises:
+        V2GError: it could not be completed. The vehicle is safe, and what could still be said has been said.
+    """
+    try:
+        await set_up(drive)
+        found = await discover_services(drive)
+        await pay_externally(drive, found)
+        ending = await charge(drive)
+        if ending.how == "pause":
+            drive.paused = Paused(drive.session.id, drive.mode, drive.started, drive.delivered_wh)
+        await drive.ask(iso2.SessionStopReq(ChargingSession="Pause" if drive.paused else "Terminate"))
+    except V2GError:
+        drive.paused = None
+        await leave(drive)
+        raise
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Who, what, and who pays
+
+
+async def set_up(drive: Drive) -> None:
+    """SessionSetup: a new session, or an old one by its id. An id that the charger does not know makes a new one."""
+    session = drive.session
+    session.id = asked = drive.resume.session_id if drive.resume else drive.options.new_session_id
+    res = await drive.ask(iso2.SessionSetupReq(EVCCID=drive.vehicle.evccid))
+    if not any(session.id):
+        session.tolerate("zero-session-id", f"the charger's session id is {session.id.hex() or 'empty'} [V2G2-750]")
+    if res.ResponseCode == "OK":
+        session.tolerate("session-setup-plain-ok", "OK instead of OK_NewSessionEstablished")
+    joined = session.id == asked and res.ResponseCode != "OK_NewSessionEstablished"
+    if res.ResponseCode == "OK_OldSessionJoined" and not (drive.resume and joined):
+        session.tolerate("unasked-resume", f"OK_OldSessionJoined with {session.id.hex()}, asked for {asked.hex()}")
+    if drive.resume and not joined:
+        drive.note("the charger does not know the paused session; a new one begins")
+        drive.forget_pause()
+    drive.started = drive.now if drive.resume is None or drive.resume.started is None else drive.resume.started
+
+
+async def discover_services(drive: Drive) -> iso2.ServiceDiscoveryRes:
+    """ServiceDiscovery, and which of the energy transfer modes offered is taken.
+
+    Raises:
+        Unsuitable: none fits.
+    """
+    res = await drive.ask(iso2.ServiceDiscoveryReq())
+    offered = res.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode
+    wanted = drive.modes
+    mode = next((mode for mode in wanted if mode in offered), "")
+    if not mode and any(mode.startswith("DC") for mode in wanted):
+        # Whatever its name, the plug fits: what else is DC can be charged with as well.
+        mode = next((mode for mode in offered if mode.startswith("DC")), "")
+        if mode:
+            drive.session.tolerate("other-dc-mode", f"{mode} instead of {' or '.join(wanted)}")
+    if not mode:
+        raise Unsuitable(f"the charger offers {', '.join(offered)}, the vehicle takes {', '.join(wanted)}")
+    drive.mode = mode
+    return res
+
+
+async def pay_externally(drive: Drive, found: iso2.ServiceDiscoveryRes) -> None:
+    """Services and payment, and Authorization until it is finished. Requests are unsigned [V2G2-684, 845].
+
+    Raises:
+        Unsuitable: external payment is not offered.
+    """
+    if "ExternalPayment" not in found.PaymentOptionList.PaymentOption:
+        raise Unsuitable("the charger offers no external payment")
+    services = [iso2.SelectedServiceType(ServiceID=found.ChargeService.ServiceID), *await service_details(drive, found)]
+    await drive.ask(
+        iso2.PaymentServiceSelectionReq(
+            SelectedPaymentOption="ExternalPayment",
+            SelectedServiceList=iso2.SelectedServiceListType(SelectedService=services),
+        )
+    )
+    await until_finished(drive, iso2.AuthorizationReq, "V2G_EVCC_Ongoing_Timeout")
+
+
+async def service_details(drive: Drive, found: iso2.ServiceDiscoveryRes) -> list[iso2.SelectedServiceType]:
+    """ServiceDetail for each service of interest that is offered; those to select."""
+    selected = []
+    for service in found.ServiceList.Service if found.ServiceList else []:
+        if service.ServiceID not in drive.options.services:
+            continue
+        wanted = drive.options.services[service.ServiceID]
+        res = await drive.ask(iso2.ServiceDetailReq(ServiceID=service.ServiceID))
+        if res.ServiceID != service.ServiceID:
+            raise RemoteError(f"details of service {res.ServiceID}, asked for {service.ServiceID}")
+        sets = res.ServiceParameterList.ParameterSet if res.ServiceParameterList else []
+        if wanted is not None and wanted not in (s.ParameterSetID for s in sets):
+            drive.note(f"service {service.ServiceID} has no parameter set {wanted}; not selected")
+            continue
+        selected.append(iso2.SelectedServiceType(ServiceID=service.ServiceID, ParameterSetID=wanted))
+    return selected
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Charging
+
+
+async def charge(drive: Drive) -> Ending:
+    """From ChargeParameterDiscovery to the end of the power flow; once more for each renegotiation [V2G2-813, 842]."""
+    while True:
+        terms = await agree(drive)
+        if terms is None:  # a charger that has nothing to give says so here
+            ending = drive.ends(Ending("stop", "the charger asked to stop before charging"))
+            await drive.ask(iso2.PowerDeliveryReq(ChargeProgress="Stop", SAScheduleTupleID=drive.tuple_id))
+            return ending
+        ending = await (charge_ac(drive, terms) if drive.mode in PHASES else charge_dc(drive, terms))
+        if ending.how != "renegotiate":
+            return ending
+
+
+async def agree(drive: Drive) -> Terms | None:
+    """ChargeParameterDiscovery until Finished, and what follows from it; None if the charger asks to stop.
+
+    Raises:
+        Unsuitable: this vehicle cannot charge within the charger's limits.
+        RemoteError: parameters of another mode, or no usable schedule.
+    """
+    ac = drive.mode in PHASES
+
+    def request() -> iso2.ChargeParameterDiscoveryReq:
+        return iso2.ChargeParameterDiscoveryReq(
+            MaxEntriesSAScheduleTuple=drive.options.max_schedule_entries,
+            RequestedEnergyTransferMode=cast(iso2.EnergyTransferModeType, drive.mode),
+            EVChargeParameter=ac_parameter(drive) if ac else dc_parameter(drive),
+        )
+
+    res = await until_finished(drive, request, "V2G_EVCC_Ongoing_Timeout", look=_look_at_parameter)
+    chosen = choose_schedule(drive, res)
+    drive.tuple_id = chosen.tuple_id
+    match res.EVSEChargeParameter:
+        case iso2.DC_EVSEChargeParameterType() as dc if not ac:
+            # ReNegotiation means nothing here [V2G2-680, 841]; a stop does.
+            if dc.DC_EVSEStatus.EVSENotification == "StopCharging":
+                return None
+            return Terms(chosen, limits=checks.dc_limits(drive, dc))
+        case iso2.AC_EVSEChargeParameterType() as offer if ac:
+            if offer.AC_EVSEStatus.EVSENotification == "StopCharging":
+                return None
+            if offer.AC_EVSEStatus.RCD:
+                raise Unsuitable("the charger's RCD has tripped")
+            drive.ac_voltage, current = volts(offer.EVSENominalVoltage), amps(offer.EVSEMaxCurrent)
+            checks.ac_current(drive, drive.ac_voltage, current)
+            return Terms(chosen, ac_current=current)
+        case other:
+            raise RemoteError(f"{type(other).__name__} for {drive.mode}", "FAILED_WrongChargeParameter")
+
+
+def _look_at_parameter(res: iso2.ChargeParameterDiscoveryRes) -> None:
+    if isinstance(res.EVSEChargeParameter, iso2.DC_EVSEChargeParameterType):
+        checks.no_alarm(res.EVSEChargeParameter.DC_EVSEStatus)
+
+
+def choose_schedule(drive: Drive, res: iso2.ChargeParameterDiscoveryRes) -> Schedule:
+    """The schedule to follow. Without any, a tolerant vehicle takes tuple 1 as free of limits [V2G2-905]."""
+    if not isinstance(res.SASchedules, iso2.SAScheduleListType):
+        drive.session.tolerate("no-schedule", "ChargeParameterDiscoveryRes Finished without SAScheduleList")
+        return Schedule(1, base=drive.now)
+    offered = [schedule.read(entry, watts, drive.now) for entry in res.SASchedules.SAScheduleTuple]
+    return schedule.choose(offered, drive.departure)
+
+
+def must_renegotiate(drive: Drive, terms: Terms) -> Ending | None:
+    """Near the end of a schedule the vehicle asks for another [V2G2-305]."""
+    plan = terms.schedule
+    if plan.end >= SHORTEST and drive.now - plan.base >= plan.end - NEAR_END:
+        return Ending("renegotiate", "the schedule ends")
+    return None
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# DC
+
+
+async def charge_dc(drive: Drive, terms: Terms) -> Ending:
+    """CableCheck to the end of the power flow, contactors open."""
+    vehicle = drive.vehicle
+    drive.still_wanted()
+    vehicle.pilot.set(State.C)
+    checked = await until_finished(
+        drive,
+        lambda: iso2.CableCheckReq(DC_EVStatus=status(drive)),
+        "V2G_EVCC_CableCheck_Timeout",
+        from_request=True,
+        look=lambda res: checks.preparing(res.DC_EVSEStatus),
+    )
+    checks.insulated(drive, checked.DC_EVSEStatus)
+    await until_voltage(
+        drive,
+        lambda voltage, current: iso2.PreChargeReq(
+            DC_EVStatus=status(drive), EVTargetVoltage=volt(voltage), EVTargetCurrent=ampere(current)
+        ),
+    )
+    vehicle.close_contactors()
+    await drive.ask(power_delivery(drive, terms.schedule, "Start"))
+    drive.power_flows()
+
+    ending = drive.ends(await demand_current(drive, terms))
+    if ending.alarm:
+        await vehicle.safe(within=0.5)
+    else:
+        await ramp_down(drive, ending)
+    progress: iso2.chargeProgressType = "Renegotiate" if ending.how == "renegotiate" else "Stop"
+    await drive.ask(power_delivery(drive, terms.schedule, progress))
+    await vehicle.safe()  # pilot to B, and the contactors open once the current is gone
+    if progress == "Stop":
+        await until_dead(drive, lambda: iso2.WeldingDetectionReq(DC_EVStatus=status(drive, ready=False)))
+    return ending
+
+
+async def demand_current(drive: Drive, terms: Terms) -> Ending:
+    """The CurrentDemand loop, until something ends it."""
+    while True:
+        limits = terms.limits
+        power = min(limits.power, terms.schedule.power_at(drive.now))
+        wanted = drive.vehicle.battery.wanted(limits.voltage, limits.current, power)
+        res = await current_demand(drive, terms, wanted.voltage, wanted.current, power)
+        voltage, current = volts(res.EVSEPresentVoltage), amps(res.EVSEPresentCurrent)
+        ending = checks.dc_ending(drive, res.DC_EVSEStatus, voltage, current) or must_renegotiate(drive, terms)
+        if res.ReceiptRequired:
+            receipt = await metering_receipt(drive, res)  # comes before what was notified
+            if isinstance(receipt.EVSEStatus, iso2.DC_EVSEStatusType):
+                ending = ending or checks.dc_ending(drive, receipt.EVSEStatus, voltage, current)
+        if ending:
+            return ending
+        await drive.breathe()
+
+
+async def current_demand(
+    drive: Drive, terms: Terms, voltage: float, current: float, power: float = 0.0
+) -> iso2.CurrentDemandRes:
+    """One CurrentDemand exchange with these targets (V, A; W for the remaining time), and its effect on the plant."""
+    battery, pack = drive.vehicle.battery, drive.vehicle.battery.pack
+    full, bulk = drive.remaining((terms.limits.voltage, terms.limits.current, power))
+    res = await drive.ask(
+        iso2.CurrentDemandReq(
+            DC_EVStatus=status(drive),
+            EVTargetCurrent=ampere(current),
+            EVMaximumVoltageLimit=volt(pack.max_voltage),
+            EVMaximumCurrentLimit=ampere(pack.max_current),
+            EVMaximumPowerLimit=watt(pack.max_power),
+            BulkChargingComplete=bulk_complete(drive),
+            ChargingComplete=battery.full,
+            RemainingTimeToFullSoC=second(full),
+            RemainingTimeToBulkSoC=second(bulk),
+            EVTargetVoltage=volt(voltage),
+        )
+    )
+    drive.vehicle.take_dc(volts(res.EVSEPresentVoltage), max(0.0, amps(res.EVSEPresentCurrent)))
+    terms.limits = terms.limits.updated(res)
+    return res
+
+
+async def ramp_down(drive: Drive, ending: Ending) -> None:
+    """CurrentDemand with 0 A until nearly no current flows, as long as the charger leaves time."""
+    deadline = drive.now + min(CURRENT_DOWN, ending.hurry)
+    terms = Terms(Schedule(drive.tuple_id), Limits(drive.vehicle.battery.pack.max_voltage, 0.0))
+    while drive.vehicle.current > NO_CURRENT and drive.now < deadline:
+        res = await current_demand(drive, terms, drive.vehicle.battery.voltage, 0.0)
+        if res.DC_EVSEStatus.EVSEStatusCode in checks.ALARMS:
+            return
+        if res.ReceiptRequired:
+            await metering_receipt(drive, res)
+        await drive.breathe()
+
+
+async def metering_receipt(
+    drive: Drive, res: iso2.CurrentDemandRes | iso2.ChargingStatusRes
+) -> iso2.MeteringReceiptRes:
+    """The receipt that a response asks for, unsigned: only contracts sign.
+
+    Raises:
+        RemoteError: there is no meter reading to acknowledge.
+    """
+    if res.MeterInfo is None:
+        raise RemoteError(f"{type(res).__name__} asks for a receipt without MeterInfo")
+    receipt = iso2.MeteringReceiptReq(
+        SessionID=drive.session.id, SAScheduleTupleID=res.SAScheduleTupleID, MeterInfo=res.MeterInfo
+    )
+    return await drive.ask(receipt)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# AC
+
+
+async def charge_ac(drive: Drive, terms: Terms) -> Ending:
+    """PowerDelivery(Start) to the end of the power flow; the pilot follows the requests [V2G2-847, 848]."""
+    drive.still_wanted()
+    async with pilot_moves(drive, State.C):
+        await drive.ask(power_delivery(drive, terms.schedule, "Start"))
+    drive.power_flows()
+
+    ending = drive.ends(await charging_status(drive, terms))
+    drive.vehicle.stop_ac()
+    progress: iso2.chargeProgressType = "Renegotiate" if ending.how == "renegotiate" else "Stop"
+    async with pilot_moves(drive, State.B):
+        await drive.ask(power_delivery(drive, terms.schedule, progress))
+    return ending
+
+
+async def charging_status(drive: Drive, terms: Terms) -> Ending:
+    """The ChargingStatus loop, until something ends it."""
+    vehicle, phases, voltage = drive.vehicle, PHASES[drive.mode], drive.ac_voltage or 0.0
+    while True:
+        offer = vehicle.pilot.reading.offer
+        by_pilot = offer[1] if offer and offer[0] is Offer.CURRENT else terms.ac_current
+        by_power = terms.schedule.power_at(drive.now) / (voltage * phases)
+        vehicle.take_ac(voltage, min(terms.ac_current, by_pilot, by_power), phases)
+        res = await drive.ask(iso2.ChargingStatusReq())
+        if res.EVSEMaxCurrent is not None:
+            terms.ac_current = at_least_zero("EVSEMaxCurrent", amps(res.EVSEMaxCurrent))
+        ending = ac_ending(drive, res.AC_EVSEStatus) or must_renegotiate(drive, terms)
+        if res.ReceiptRequired:
+            receipt = await metering_receipt(drive, res)
+            if isinstance(receipt.EVSEStatus, iso2.AC_EVSEStatusType):
+                ending = ending or ac_ending(drive, receipt.EVSEStatus)
+        if ending:
+            return ending
+        await drive.breathe()
+
+
+def ac_ending(drive: Drive, charger: iso2.AC_EVSEStatusType) -> Ending | None:
+    """Why the AC loop ends after this response, or None."""
+    if charger.RCD:
+        return Ending("stop", "the charger's RCD has tripped", Cause.ABORTED)
+    return checks.wishes(drive, charger)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# When something is wrong
+
+
+async def leave(drive: Drive) -> None:
+    """The vehicle goes safe first. Then it says goodbye, if the last request was answered as it should be."""
+    await drive.vehicle.safe(within=0.5)
+    stop: Any = iso2.PowerDeliveryReq(ChargeProgress="Stop", SAScheduleTupleID=max(drive.tuple_id, 1))
+    if drive.mode not in PHASES:
+        stop.EVPowerDeliveryParameter = delivery_parameter(drive)
+    bye = iso2.SessionStopReq(ChargingSession="Terminate")
+    with contextlib.suppress(V2GError):
+        if drive.usable and not drive.allows(bye) and drive.allows(stop):
+            await drive.ask(stop)
+        if drive.usable and drive.allows(bye):
+            await drive.ask(bye)

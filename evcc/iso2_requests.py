@@ -1,0 +1,91 @@
+"""The requests of ISO 15118-2 that say something about the vehicle, made from its plant."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from evcc import schedule
+from evcc.drive import Drive
+from evcc.quantities import Quantities, percent
+from evcc.schedule import Schedule
+from v2g.messages import iso2
+from v2g.physical import milliwatts
+
+quantity = Quantities(iso2, iso2.PhysicalValueType)
+volt, ampere, watt, watt_hour, second = (
+    quantity.volt, quantity.ampere, quantity.watt, quantity.watt_hour, quantity.second,
+)  # fmt: skip
+
+PHASES = {"AC_single_phase_core": 1, "AC_three_phase_core": 3}
+
+
+def status(drive: Drive, *, ready: bool = True) -> iso2.DC_EVStatusType:
+    """DC_EVStatus now: ready from CableCheck to the end of the loop."""
+    code = cast(iso2.DC_EVErrorCodeType, drive.error_code or drive.vehicle.settings.error_code)
+    return iso2.DC_EVStatusType(EVReady=ready, EVErrorCode=code, EVRESSSOC=percent(drive.vehicle.battery.soc))
+
+
+def dc_parameter(drive: Drive) -> iso2.DC_EVChargeParameterType:
+    """All optional limits too: several chargers give up without them."""
+    battery, pack = drive.vehicle.battery, drive.vehicle.battery.pack
+    return iso2.DC_EVChargeParameterType(
+        DepartureTime=drive.departure,
+        DC_EVStatus=status(drive, ready=False),
+        EVMaximumCurrentLimit=ampere(pack.max_current),
+        EVMaximumPowerLimit=watt(pack.max_power),
+        EVMaximumVoltageLimit=volt(pack.max_voltage),
+        EVEnergyCapacity=watt_hour(pack.capacity_wh),
+        EVEnergyRequest=watt_hour(drive.energy_request),
+        FullSOC=percent(battery.target_soc),
+        BulkSOC=percent(battery.bulk_soc),
+    )
+
+
+def ac_parameter(drive: Drive) -> iso2.AC_EVChargeParameterType:
+    vehicle = drive.vehicle
+    return iso2.AC_EVChargeParameterType(
+        DepartureTime=drive.departure,
+        EAmount=watt_hour(drive.energy_request),
+        EVMaxVoltage=volt(vehicle.inlet.ac_v_range[1]),
+        EVMaxCurrent=ampere(vehicle.onboard.max_current),
+        EVMinCurrent=ampere(vehicle.onboard.min_current),
+    )
+
+
+def power_delivery(drive: Drive, chosen: Schedule, progress: iso2.chargeProgressType) -> iso2.PowerDeliveryReq:
+    """PowerDeliveryReq: with a charging profile to start with, with the battery's state in DC."""
+    return iso2.PowerDeliveryReq(
+        ChargeProgress=progress,
+        SAScheduleTupleID=chosen.tuple_id,
+        ChargingProfile=profile(drive, chosen) if progress == "Start" else None,
+        EVPowerDeliveryParameter=None if drive.mode in PHASES else delivery_parameter(drive),
+    )
+
+
+def delivery_parameter(drive: Drive) -> iso2.DC_EVPowerDeliveryParameterType:
+    battery = drive.vehicle.battery
+    return iso2.DC_EVPowerDeliveryParameterType(
+        DC_EVStatus=status(drive), BulkChargingComplete=bulk_complete(drive), ChargingComplete=battery.full
+    )
+
+
+def bulk_complete(drive: Drive) -> bool:
+    return drive.vehicle.battery.soc >= drive.vehicle.battery.bulk_soc
+
+
+def profile(drive: Drive, chosen: Schedule) -> iso2.ChargingProfileType | None:
+    """The schedule's own steps, each at most PMax and at most what the vehicle can use [V2G2-224]."""
+    vehicle, phases = drive.vehicle, PHASES.get(drive.mode)
+    if phases is None or drive.ac_voltage is None:
+        most = watt(vehicle.battery.pack.max_power)
+    else:
+        most = watt(vehicle.onboard.max_current * phases * drive.ac_voltage)
+    entries = [
+        iso2.ProfileEntryType(
+            ChargingProfileEntryStart=slot.start,
+            ChargingProfileEntryMaxPower=min(slot.pmax, most, key=milliwatts),
+            ChargingProfileEntryMaxNumberOfPhasesInUse=phases,
+        )
+        for slot in schedule.steps(chosen)
+    ]
+    return iso2.ChargingProfileType(ProfileEntry=entries) if entries else None

@@ -1,0 +1,310 @@
+"""The vehicle as a plant: battery, inlet, contactors, onboard charger and pilot, without any protocol.
+
+The protocol script tells it what the charger reports (`take_dc`, `take_ac`), and closes and opens the contactors. The
+vehicle keeps a record of whatever would have hurt a real one: see `Contactors`.
+
+A voltage and a current at the inlet are measured where the bench gives a ``sense`` callable (both roles in one process,
+or hardware). Without one, the vehicle believes what the charger reports, and takes the current as gone 0.3 s after the
+pilot went back to B, three times the 0.1 s a charger has for it. That is then assumed, not seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from evcc.battery import Battery
+from slac.connector import CCS2, Connector
+from slac.pilot import READY, STEADY, Reading, State, VehiclePilot
+
+Clock = Callable[[], float]
+
+MATCH = 20.0  # V: largest difference for closing contactors (ISO 15118-2, IEC 61851-23)
+NO_CURRENT = 5.0  # A: contactors may open below; the figure usually quoted
+CURRENT_DOWN = 2.0  # s: a vehicle waits no longer for the current to go
+_ASSUMED_DOWN = 0.3  # s: without measurement
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@dataclass
+class Settings:
+    """What a driver or a test chooses.
+
+    Attributes:
+        departure: seconds from now until departure, or None.
+        energy_request_wh: energy asked for, Wh; None is what is missing to the target.
+        precharge_tolerance: largest difference of inlet and battery voltage for closing the contactors, V.
+        precharge_current: target current in precharge, A; the standards allow 2 A.
+        loop_delay: pause between two messages of a loop, s. Cars take 0.02 to 0.26.
+        error_code: reported to the charger as the vehicle's error; ``NO_ERROR`` is none. Text as in the protocol.
+        trusts_report: judge precharge by the charger's report even where the inlet is measured (some cars do).
+    """
+
+    departure: int | None = None
+    energy_request_wh: float | None = None
+    precharge_tolerance: float = MATCH
+    precharge_current: float = 1.0
+    loop_delay: float = 0.1
+    error_code: str = "NO_ERROR"
+    trusts_report: bool = False
+
+
+class Contactors:
+    """The vehicle's main contactors, and the record of their mistreatment.
+
+    Attributes:
+        closed: whether they are closed.
+        mishaps: one line for each closing with more than 20 V difference and each opening with more than 5 A.
+        welded: fault to inject: they do not open any more.
+    """
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.mishaps: list[str] = []
+        self.welded = False
+
+    def close(self, outside: float, inside: float) -> None:
+        """Closes them between these voltages, V."""
+        if not self.closed and abs(outside - inside) > MATCH:
+            self.mishaps.append(f"contactors closed at {outside:.1f} V outside, {inside:.1f} V inside")
+        self.closed = True
+
+    def open(self, current: float) -> None:
+        """Opens them with this current flowing, A."""
+        if self.closed and abs(current) > NO_CURRENT:
+            self.mishaps.append(f"contactors opened under load, {current:.1f} A")
+        self.closed = self.welded
+
+
+@dataclass
+class OnboardCharger:
+    """AC charger in the car: phases it uses, current per phase in A (largest and smallest), efficiency."""
+
+    phases: int = 3
+    max_current: float = 16.0
+    min_current: float = 6.0
+    efficiency: float = 0.92
+
+
+class AcDraw(NamedTuple):
+    """What the onboard charger draws: amperes per phase, number of phases, watts over all."""
+
+    current: float
+    phases: int
+    power: float
+
+
+class Measured(NamedTuple):
+    """Voltage and current at the inlet, V and A."""
+
+    voltage: float
+    current: float
+
+
+class Vehicle:
+    """A car at the outlet.
+
+    Attributes:
+        battery, pilot, contactors, inlet (the connector's profile), onboard, settings: its parts.
+        evccid: MAC address of the communication controller, 6 bytes.
+        sense: measures voltage and current at the inlet, V and A; None without measurement.
+        stop, pause, renegotiate: set by the driver or the bench; the script obeys and clears.
+        trouble: set when the pilot calls for an emergency stop; ``trouble_text`` says why.
+        notes: what was assumed because nothing measures it, one line each.
+    """
+
+    def __init__(
+        self,
+        pilot: VehiclePilot,
+        battery: Battery | None = None,
+        *,
+        inlet: Connector = CCS2,
+        onboard: OnboardCharger | None = None,
+        settings: Settings | None = None,
+        evccid: bytes = bytes.fromhex("020000000001"),
+        sense: Callable[[], tuple[float, float]] | None = None,
+        clock: Clock = _loop_time,
+    ) -> None:
+        """The onboard charger has no more phases and current than the inlet. ValueError: ``evccid`` is not 6 bytes."""
+        if len(evccid) != 6:
+            raise ValueError(f"an EVCCID is 6 bytes, not {len(evccid)}")
+        self.pilot = pilot
+        self.battery = battery or Battery()
+        self.inlet = inlet
+        self.onboard = onboard or OnboardCharger(phases=inlet.ac_phases)
+        self.settings = settings or Settings()
+        self.evccid = evccid
+        self.contactors = Contactors()
+        self.sense = sense
+        self.stop = asyncio.Event()
+        self.pause = asyncio.Event()
+        self.renegotiate = asyncio.Event()
+        self.trouble = asyncio.Event()
+        self.trouble_text = ""
+        self.notes: list[str] = []
+        self._clock = clock
+        self._told = Measured(0.0, 0.0)
+        self._told_at: float | None = None
+        self._ac = AcDraw(0.0, 0, 0.0)
+        self._ac_at: float | None = None
+        pilot.subscribe(self._pilot_changed)
+
+    def begin(self) -> None:
+        """A new session: forgets wishes, trouble and what the last charger said; the record of mishaps stays."""
+        for event in (self.stop, self.pause, self.renegotiate, self.trouble):
+            event.clear()
+        self.trouble_text = ""
+        self._told, self._told_at = Measured(0.0, 0.0), None
+
+    # ------------------------------------------------------------------------------------------ DC
+
+    @property
+    def inlet_voltage(self) -> float:
+        """Voltage at the inlet, V: measured, or else as the charger reported it last."""
+        if self.sense is not None and not self.settings.trusts_report:
+            return self.sense()[0]
+        return self._told.voltage
+
+    @property
+    def current(self) -> float:
+        """DC current at the inlet, A: measured, or else as the charger reported it last."""
+        return self.sense()[1] if self.sense is not None else self._told.current
+
+    @property
+    def matched(self) -> bool:
+        """Whether the inlet is near enough to the battery's voltage for closing the contactors."""
+        return abs(self.inlet_voltage - self.battery.voltage) <= self.settings.precharge_tolerance
+
+    def report(self, voltage: float) -> None:
+        """What the charger says it has at its output without charging (precharge, welding detection), V."""
+        self._told = Measured(voltage, 0.0)
+        self._told_at = None
+
+    def take_dc(self, voltage: float, current: float) -> None:
+        """What the charger says it delivers, V and A; fills the battery for the time since the last such report.
+
+        Nothing flows through open contactors, whatever the report says.
+        """
+        now = self._clock()
+        if self.contactors.closed:
+            measured = self.sense() if self.sense is not None else (voltage, current)
+            seconds = now - self._told_at if self._told_at is not None else 0.0
+            mean = (self.battery.current + measured[1]) / 2.0
+            self.battery.step(measured[0], mean, seconds)
+            self.battery.current = measured[1]
+        self._told = Measured(voltage, current)
+        self._told_at = now
+
+    def close_contactors(self) -> None:
+        """Closes the DC contactors between inlet and battery."""
+        outside = self.sense()[0] if self.sense is not None else self._told.voltage
+        self.contactors.close(outside, self.battery.voltage)
+
+    def open_contactors(self) -> None:
+        """Opens the DC contactors now. `safe` waits for the current first."""
+        self.contactors.open(self.current)
+        self._told = self._told._replace(current=0.0)
+        self._told_at = None
+        self.battery.rest()
+
+    def load(self) -> tuple[float, float] | None:
+        """What a charger's output sees: open-circuit voltage and resistance (V, ohm), or None with contactors open."""
+        return (self.battery.open_voltage, self.battery.resistance) if self.contactors.closed else None
+
+    # ------------------------------------------------------------------------------------------ AC
+
+    def take_ac(self, voltage: float, max_current: float, phases: int = 3) -> AcDraw:
+        """Draws AC within the charger's limit from now on; fills the battery for the time since the last call.
+
+        Args:
+            voltage: line to neutral, V.
+            max_current: offered per phase, A. Below the onboard charger's least current nothing is drawn.
+            phases: offered.
+
+        Returns:
+            What is drawn from now on; nothing when the pilot is not in C or D or the battery is full.
+        """
+        self._settle_ac()
+        onboard = self.onboard
+        phases = min(phases, onboard.phases)
+        amps = min(max_current, onboard.max_current)
+        power = voltage * amps * phases
+        ready = self.pilot.state in READY and not self.battery.full and amps >= onboard.min_current
+        # Near full the battery takes less than the outlet gives.
+        accepted = self.battery.wanted().current * self.battery.voltage / onboard.efficiency
+        if ready and accepted < power:
+            amps, power = amps * accepted / power, accepted
+        self._ac = AcDraw(amps, phases, power) if ready else AcDraw(0.0, phases, 0.0)
+        self._ac_at = self._clock()
+        return self._ac
+
+    @property
+    def ac_current(self) -> float:
+        """Amperes per phase drawn now; for the bench to attach as the load of the AC supply."""
+        return self._ac.current if self.pilot.state in READY else 0.0
+
+    def stop_ac(self) -> None:
+        """Draws nothing any more; nothing to do where no AC flows."""
+        if self._ac_at is None:
+            return
+        self._settle_ac()
+        self._ac, self._ac_at = AcDraw(0.0, 0, 0.0), None
+        self.battery.rest()
+
+    def _settle_ac(self) -> None:
+        if self._ac_at is None:
+            return
+        seconds = self._clock() - self._ac_at
+        volts = self.battery.open_voltage
+        self.battery.step(volts, self._ac.power * self.onboard.efficiency / volts, seconds)
+        self._ac_at = self._clock()
+
+    # ------------------------------------------------------------------------------------------ ending
+
+    async def safe(self, within: float = CURRENT_DOWN) -> None:
+        """Goes back to B, waits up to ``within`` seconds until the current is gone, and opens the contactors.
+
+        The contactors open in any case, also when the wait is cancelled; under load that goes into the record.
+        """
+        self.stop_ac()
+        self.pilot.set(State.B)
+        if not self.contactors.closed:
+            self.open_contactors()
+            return
+        try:
+            if self.sense is None:
+                await asyncio.sleep(min(_ASSUMED_DOWN, within))
+                self._told = self._told._replace(current=0.0)
+                self._note(f"current taken as gone {_ASSUMED_DOWN:g} s after pilot B: the inlet is not measured")
+            else:
+                end = self._clock() + within
+                while abs(self.sense()[1]) > NO_CURRENT and self._clock() < end:  # noqa: ASYNC110 - a meter has no event
+                    await asyncio.sleep(0.01)
+        finally:
+            self.open_contactors()
+
+    async def emergency(self, why: str) -> None:
+        """`safe` in a hurry, 0.5 s at most, with a reason in ``trouble_text``."""
+        self._alarm(why)
+        await self.safe(within=0.5)
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _alarm(self, why: str) -> None:
+        if not self.trouble.is_set():
+            self.trouble_text = why
+            self.trouble.set()
+
+    def _pilot_changed(self, reading: Reading) -> None:
+        """E, F, a pulled plug, and PWM going off while ready: the charger's ways to say "stop now"."""
+        if reading.state in (State.A, State.E, State.F):
+            self._alarm(f"pilot went to {reading.label}")
+        elif reading.state in READY and reading.duty == STEADY:
+            self._alarm("charger switched PWM off while the vehicle was ready")

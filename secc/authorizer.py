@@ -1,0 +1,114 @@
+"""Who may charge: the decision the charger waits for between payment selection and charge parameters."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Protocol
+
+from secc.meter import Clock, loop_time
+
+
+class Decision(enum.Enum):
+    """State of an authorization."""
+
+    ONGOING = "ongoing"  # a back end is being asked
+    WAITING_FOR_CUSTOMER = "waiting for customer"  # a person must act: card, app
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class Authorizer(Protocol):
+    """Asked by the charger at each authorization request; never blocks."""
+
+    def begin(self, who: str | None = None) -> None:
+        """A session asks for authorization: ``who`` is its contract identity, None where the customer pays outside."""
+
+    def decide(self) -> Decision:
+        """The decision now. It does not change any more once it is ACCEPTED or REJECTED."""
+
+
+class Immediate:
+    """Accepts everybody at once."""
+
+    def begin(self, who: str | None = None) -> None:
+        pass
+
+    def decide(self) -> Decision:
+        return Decision.ACCEPTED
+
+
+class Never:
+    """Rejects at once, or with ``rejects=False`` stays ONGOING for ever."""
+
+    def __init__(self, *, rejects: bool = True) -> None:
+        self._decision = Decision.REJECTED if rejects else Decision.ONGOING
+
+    def begin(self, who: str | None = None) -> None:
+        pass
+
+    def decide(self) -> Decision:
+        return self._decision
+
+
+class Delayed:
+    """ONGOING for some seconds after `begin`, then ACCEPTED (or what ``then`` says)."""
+
+    def __init__(self, seconds: float, then: Decision = Decision.ACCEPTED, *, clock: Clock = loop_time) -> None:
+        self._seconds = seconds
+        self._then = then
+        self._clock = clock
+        self._since: float | None = None
+
+    def begin(self, who: str | None = None) -> None:
+        self._since = self._clock()
+
+    def decide(self) -> Decision:
+        if self._since is None:
+            self.begin()
+            return Decision.ONGOING if self._seconds > 0.0 else self._then
+        return self._then if self._clock() - self._since >= self._seconds else Decision.ONGOING
+
+
+class Customer:
+    """Waits for a person: `accept` and `reject` are the card reader. A card shown before `begin` counts, once."""
+
+    def __init__(self) -> None:
+        self._decision = Decision.WAITING_FOR_CUSTOMER
+        self._begun = False
+
+    def begin(self, who: str | None = None) -> None:
+        if self._begun:
+            self._decision = Decision.WAITING_FOR_CUSTOMER
+        self._begun = True
+
+    def accept(self) -> None:
+        """A card is accepted."""
+        self._decision = Decision.ACCEPTED
+
+    def reject(self) -> None:
+        """A card is refused."""
+        self._decision = Decision.REJECTED
+
+    def decide(self) -> Decision:
+        return self._decision
+
+
+class ByCallback:
+    """Asks ``ask(who)`` each time until it has accepted or rejected."""
+
+    def __init__(self, ask: Callable[[str | None], Decision]) -> None:
+        self._ask = ask
+        self._who: str | None = None
+        self._final: Decision | None = None
+
+    def begin(self, who: str | None = None) -> None:
+        self._who, self._final = who, None
+
+    def decide(self) -> Decision:
+        if self._final is not None:
+            return self._final
+        decision = self._ask(self._who)
+        if decision in (Decision.ACCEPTED, Decision.REJECTED):
+            self._final = decision
+        return decision

@@ -1,0 +1,331 @@
+"""The charger as a plant: connector, ratings, output, pilot, meter and authorizer, without any protocol.
+
+The answers to requests read and set an `Evse`. Protection does not depend on them: whenever the pilot leaves C and D,
+the DC output and the AC contactor go off by themselves, as a charger's hardware does it within 100 ms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from secc.authorizer import Authorizer, Immediate
+from secc.meter import Clock, Meter, loop_time
+from secc.power import SAFE_VOLTAGE, Limits, PowerSource, SimulatedPowerSource
+from slac.connector import CCS2, Connector, PowerClass, power_class
+from slac.pilot import READY, STEADY, ChargerPilot, Reading, State
+
+NO_CURRENT = 1.0  # A: below, the output counts as without current
+SWITCH_OFF_LIMIT = 2.0  # s: `Evse.safe` looks no longer
+
+
+class Fault(enum.Enum):
+    """Why the charger cannot go on; the protocols have a status code for each."""
+
+    SHUTDOWN = "shutdown"  # somebody stopped it at the charger
+    UTILITY_INTERRUPT = "utility interrupt"
+    EMERGENCY = "emergency"  # emergency button, protection
+    MALFUNCTION = "malfunction"
+
+
+class Wish(enum.Enum):
+    """What the charger wants from the vehicle."""
+
+    NOTHING = "nothing"
+    STOP = "stop"
+    RENEGOTIATE = "renegotiate"
+
+
+class Notification(NamedTuple):
+    """A wish, and in how many whole seconds the vehicle shall have acted (0 to 65535; 0: at once)."""
+
+    wish: Wish
+    max_delay: int = 0
+
+
+class Slot(NamedTuple):
+    """Power limit in W from ``start`` seconds after the schedule begins until the next slot."""
+
+    start: int
+    watts: float
+
+
+class Shutdown(NamedTuple):
+    """What `Evse.safe` saw: seconds until the current was gone, and until the output was below 60 V; None: not seen."""
+
+    current_after: float | None
+    voltage_after: float | None
+
+    @property
+    def clean(self) -> bool:
+        """Whether both went in time. Voltage stays while the vehicle's contactors are closed, or welded."""
+        return self.current_after is not None and self.voltage_after is not None
+
+
+class AcSupply:
+    """AC side: a supply and its contactor.
+
+    Attributes:
+        nominal_voltage: line to neutral, V.
+        phases: 1 or 3.
+        max_current: per phase, A.
+        rcd_tripped: residual current device; True is a fault and opens the contactor.
+        sticks: fault to inject: the contactor does not move any more.
+        load: amperes per phase that the vehicle draws. Without one (a process of its own) the vehicle is taken to draw
+            all it is offered, so the meter is an upper bound.
+    """
+
+    def __init__(
+        self,
+        nominal_voltage: float = 230.0,
+        phases: int = 3,
+        max_current: float = 32.0,
+        *,
+        close_seconds: float = 0.2,
+        load: Callable[[], float] | None = None,
+        clock: Clock = loop_time,
+    ) -> None:
+        """``close_seconds`` is what the contactor takes to close; the standards allow 3 s."""
+        self.nominal_voltage = nominal_voltage
+        self.phases = phases
+        self.max_current = max_current
+        self.sticks = False
+        self.load = load
+        self._rcd = False
+        self._close_seconds = close_seconds
+        self._clock = clock
+        self._closing_since: float | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the contactor has closed."""
+        return self._closing_since is not None and self._clock() - self._closing_since >= self._close_seconds
+
+    @property
+    def rcd_tripped(self) -> bool:
+        return self._rcd
+
+    @rcd_tripped.setter
+    def rcd_tripped(self, tripped: bool) -> None:
+        self._rcd = tripped
+        if tripped:
+            self.open()
+
+    def close(self) -> None:
+        """Starts to close the contactor; nothing happens with a tripped RCD."""
+        if not self._rcd and not self.sticks and self._closing_since is None:
+            self._closing_since = self._clock()
+
+    def open(self) -> None:
+        """Opens the contactor."""
+        if not self.sticks:
+            self._closing_since = None
+
+    @property
+    def current(self) -> float:
+        """Present current per phase, A."""
+        if not self.closed:
+            return 0.0
+        return self.load() if self.load else self.max_current
+
+    @property
+    def power(self) -> float:
+        """Present power over all phases, W."""
+        return self.nominal_voltage * self.current * self.phases
+
+
+class Evse:
+    """One outlet.
+
+    Attributes:
+        connector: the profile of its plug.
+        evse_id: identification as in ISO 15118-2, 7 to 37 characters.
+        power: the DC output, or None on an AC outlet.
+        ac: the AC supply, or None on a DC outlet.
+        pilot: the charger's end of the control pilot.
+        meter: counts DC output or AC supply.
+        authorizer: decides who may charge.
+        schedule: power limits offered to the vehicle, first slot at 0.
+        schedule_seconds: duration of the schedule.
+        free: whether charging costs nothing.
+        fault: why it cannot go on, or None. `fail` sets it.
+        trips: what the protection switched off by itself, one line each.
+    """
+
+    def __init__(
+        self,
+        pilot: ChargerPilot,
+        *,
+        connector: Connector = CCS2,
+        power: PowerSource | None = None,
+        ac: AcSupply | None = None,
+        authorizer: Authorizer | None = None,
+        meter: Meter | None = None,
+        evse_id: str = "DE*PLF*E00001",
+        schedule: Sequence[Slot] = (),
+        schedule_seconds: int = 86400,
+        clock: Clock = loop_time,
+    ) -> None:
+        """``schedule`` is one slot at full power where it is empty.
+
+        Raises:
+            ValueError: neither a DC output nor an AC supply is given.
+        """
+        if power is None and ac is None:
+            raise ValueError("a charger needs a DC output or an AC supply")
+        self.connector = connector
+        self.power = power
+        self.ac = ac
+        self.pilot = pilot
+        self.authorizer = authorizer or Immediate()
+        self.meter = meter or Meter(self._watts, clock=clock)
+        self.evse_id = evse_id
+        self.schedule = tuple(schedule) or (Slot(0, self.max_power),)
+        self.schedule_seconds = schedule_seconds
+        self.free = True
+        self.fault: Fault | None = None
+        self.trips: list[str] = []
+        self._clock = clock
+        self._wish = Wish.NOTHING
+        self._act_until = 0.0
+        self._watchers: dict[object, Callable[[], None]] = {}
+        pilot.subscribe(self._pilot_changed)
+
+    # ------------------------------------------------------------------------------------------ power
+
+    @property
+    def max_power(self) -> float:
+        """Power it can give now, W."""
+        if self.power is not None:
+            return self.power.limits.max_power
+        assert self.ac is not None
+        return self.ac.nominal_voltage * self.ac.max_current * self.ac.phases
+
+    @property
+    def energised(self) -> bool:
+        """Whether the outlet has a dangerous voltage (60 V), a current, or a closed AC contactor."""
+        if self.ac is not None and self.ac.closed:
+            return True
+        return self.power is not None and (self.power.voltage >= SAFE_VOLTAGE or self.power.current >= NO_CURRENT)
+
+    def off(self) -> None:
+        """Switches both sides off, at once and without waiting; the pilot stays as it is."""
+        if self.power is not None:
+            self.power.off()
+        if self.ac is not None:
+            self.ac.open()
+
+    async def safe(self) -> Shutdown:
+        """Switches everything off, PWM last, and watches for up to 2 s that the outlet is dead.
+
+        Survives cancellation: the output is off before the first await.
+        """
+        start = self._clock()
+        self.off()
+        current_after = voltage_after = None
+        try:
+            while (age := self._clock() - start) <= SWITCH_OFF_LIMIT:
+                if current_after is None and self._amps() < NO_CURRENT:
+                    current_after = age
+                if current_after is not None and not self.energised:
+                    voltage_after = age
+                    break
+                await asyncio.sleep(0.01)
+        finally:
+            if self.pilot.state not in (State.E, State.F):
+                self.pilot.offer(STEADY)
+        return Shutdown(current_after, voltage_after)
+
+    # ------------------------------------------------------------------------------------------ wishes and faults
+
+    def request_stop(self, max_delay: int = 0) -> None:
+        """Wants the vehicle to stop within ``max_delay`` seconds; stands until `forget`."""
+        self._want(Wish.STOP, max_delay)
+
+    def request_renegotiation(self, max_delay: int = 0) -> None:
+        """Wants the vehicle to renegotiate within ``max_delay`` seconds; stands until `forget`. A stop goes first."""
+        if self._wish is not Wish.STOP:
+            self._want(Wish.RENEGOTIATE, max_delay)
+
+    def forget(self) -> None:
+        """Drops the wish: the vehicle did it, or the session is over."""
+        self._wish = Wish.NOTHING
+        self._tell()
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Calls ``changed`` after each change of the wish or the fault, until the returned function is called."""
+        key = object()
+        self._watchers[key] = changed
+        return lambda: self._watchers.pop(key, None) and None
+
+    @property
+    def notification(self) -> Notification:
+        """What to tell the vehicle now; the delay counts down."""
+        if self._wish is Wish.NOTHING:
+            return Notification(Wish.NOTHING)
+        return Notification(self._wish, max(0, round(self._act_until - self._clock())))
+
+    def fail(self, fault: Fault) -> None:
+        """Sets `fault`. EMERGENCY and MALFUNCTION switch off at once; the others let the vehicle ramp down."""
+        self.fault = fault
+        if fault in (Fault.EMERGENCY, Fault.MALFUNCTION):
+            self.off()
+        self._tell()
+
+    def clear(self) -> None:
+        """Takes the fault away."""
+        self.fault = None
+        self._tell()
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _want(self, wish: Wish, max_delay: int) -> None:
+        if not 0 <= max_delay <= 65535:
+            raise ValueError(f"a delay of {max_delay} s is outside 0 to 65535")
+        self._wish = wish
+        self._act_until = self._clock() + max_delay
+        self._tell()
+
+    def _tell(self) -> None:
+        for changed in list(self._watchers.values()):
+            changed()
+
+    def _amps(self) -> float:
+        direct = self.power.current if self.power is not None else 0.0
+        return direct + (self.ac.current if self.ac is not None else 0.0)
+
+    def _watts(self) -> float:
+        direct = self.power.voltage * self.power.current if self.power is not None else 0.0
+        return direct + (self.ac.power if self.ac is not None else 0.0)
+
+    def _pilot_changed(self, reading: Reading) -> None:
+        if reading.state is None or reading.state in READY:
+            return
+        if self.power is not None and self.power.on:
+            volts, amps = self.power.voltage, self.power.current
+            self.trips.append(f"pilot {reading.label} with the output on, {volts:.0f} V {amps:.1f} A: switched off")
+        # Back to B with a closed contactor is how AC charging ends; only a current is wrong, where it is known.
+        if self.ac is not None and self.ac.load is not None and self.ac.current >= NO_CURRENT:
+            self.trips.append(f"pilot {reading.label} with {self.ac.current:.1f} A flowing: switched off")
+        self.off()
+
+
+def simulated_dc(
+    pilot: ChargerPilot,
+    *,
+    kw: float = 150.0,
+    rating: PowerClass | None = None,
+    connector: Connector = CCS2,
+    authorizer: Authorizer | None = None,
+    clock: Clock = loop_time,
+) -> Evse:
+    """A DC charger with a simulated output of that power class, or of a ``rating`` of your own.
+
+    Raises:
+        ValueError: unknown power class.
+    """
+    limits = Limits.of(rating or power_class(kw))
+    source = SimulatedPowerSource(limits, clock=clock)
+    return Evse(pilot, connector=connector, power=source, authorizer=authorizer, clock=clock)

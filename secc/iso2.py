@@ -1,0 +1,441 @@
+"""The charger's answers in ISO 15118-2, one function per request, external payment.
+
+Each gets the :class:`~secc.visit.Visit` and a request that is in order, and returns the response; what it refuses it
+raises as :class:`~secc.visit.Refusal`. Contract payment is not offered: its requests cannot come into order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from secc.authorizer import Decision
+from secc.charger import Slot
+from secc.power import Insulation, PowerSource
+from secc.visit import AnswerTable, Paused, Refusal, Visit, exceeds
+from slac.pilot import READY
+from v2g.messages import iso2
+from v2g.messages.iso2 import PhysicalValueType
+from v2g.physical import check_unit, milliwatts, number, physical
+
+ANSWERS = AnswerTable()
+on = ANSWERS.on
+
+CHARGE_SERVICE = 1
+PRECHARGE_CURRENT = 2.0
+"""A: largest target current in PreChargeReq."""
+
+_ISOLATION = {
+    Insulation.INVALID: "Invalid",
+    Insulation.RUNNING: "Invalid",
+    Insulation.VALID: "Valid",
+    Insulation.WARNING: "Warning",
+    Insulation.FAULT: "Fault",
+    Insulation.NO_MONITOR: "No_IMD",
+}
+
+
+def volt(amount: float) -> PhysicalValueType:
+    value: PhysicalValueType = physical(iso2, amount, "V")
+    return value
+
+
+def ampere(amount: float) -> PhysicalValueType:
+    value: PhysicalValueType = physical(iso2, amount, "A")
+    return value
+
+
+def watt(amount: float) -> PhysicalValueType:
+    value: PhysicalValueType = physical(iso2, amount, "W", finest=0)
+    return value
+
+
+def output(visit: Visit) -> PowerSource:
+    """The DC output, which a charger that offers DC has."""
+    assert visit.evse.power is not None
+    return visit.evse.power
+
+
+def dc_status(visit: Visit, code: str = "EVSE_Ready") -> iso2.DC_EVSEStatusType:
+    """DC_EVSEStatus now; ``code`` is the phase's, which a fault or a wish to stop outdoes."""
+    notification, delay = visit.notification
+    return iso2.DC_EVSEStatusType(
+        NotificationMaxDelay=delay,
+        EVSENotification=notification,  # type: ignore[arg-type]
+        EVSEIsolationStatus=_ISOLATION[output(visit).insulation],  # type: ignore[arg-type]
+        EVSEStatusCode=visit.status_code(code),  # type: ignore[arg-type]
+    )
+
+
+def ac_status(visit: Visit) -> iso2.AC_EVSEStatusType:
+    """AC_EVSEStatus now."""
+    assert visit.evse.ac is not None
+    notification, delay = visit.notification
+    return iso2.AC_EVSEStatusType(
+        NotificationMaxDelay=delay,
+        EVSENotification=notification,  # type: ignore[arg-type]
+        RCD=visit.evse.ac.rcd_tripped,
+    )
+
+
+def meter_info(visit: Visit) -> iso2.MeterInfoType:
+    return iso2.MeterInfoType(
+        MeterID=visit.evse.meter.meter_id, MeterReading=round(visit.evse.meter.read()), TMeter=int(visit.now())
+    )
+
+
+def healthy(visit: Visit, status: iso2.DC_EVStatusType) -> None:
+    """Refuses a vehicle that reports an error of its own before power flows."""
+    if status.EVErrorCode != "NO_ERROR":
+        raise Refusal("FAILED", f"the vehicle reports {status.EVErrorCode}")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Until power is agreed
+
+
+@on(iso2.SessionSetupReq)
+def session_setup(visit: Visit, request: iso2.SessionSetupReq) -> iso2.SessionSetupRes:
+    visit.resumed = visit.paused.pop(visit.asked_id, None)
+    visit.session.id = visit.asked_id if visit.resumed else visit.new_session_id()
+    return iso2.SessionSetupRes(
+        ResponseCode="OK_OldSessionJoined" if visit.resumed else "OK_NewSessionEstablished",
+        EVSEID=visit.evse.evse_id,
+        EVSETimeStamp=int(visit.now()),
+    )
+
+
+def offered_modes(visit: Visit) -> list[str]:
+    """Energy transfer modes on offer; after a pause only the one chosen before [V2G2-463]."""
+    if visit.resumed:
+        return [visit.resumed.mode]
+    modes = visit.evse.connector.modes
+    if visit.dc:
+        return [mode for mode in modes if mode.startswith("DC")]
+    assert visit.evse.ac is not None
+    phases = {1: ["AC_single_phase_core"], 3: ["AC_three_phase_core", "AC_single_phase_core"]}[visit.evse.ac.phases]
+    return [mode for mode in modes if mode in phases]
+
+
+@on(iso2.ServiceDiscoveryReq)
+def service_discovery(visit: Visit, request: iso2.ServiceDiscoveryReq) -> iso2.ServiceDiscoveryRes:
+    modes: Any = offered_modes(visit)
+    return iso2.ServiceDiscoveryRes(
+        ResponseCode="OK",
+        PaymentOptionList=iso2.PaymentOptionListType(PaymentOption=["ExternalPayment"]),
+        ChargeService=iso2.ChargeServiceType(
+            ServiceID=CHARGE_SERVICE,
+            ServiceCategory="EVCharging",
+            FreeService=visit.evse.free,
+            SupportedEnergyTransferMode=iso2.SupportedEnergyTransferModeType(EnergyTransferMode=modes),
+        ),
+    )
+
+
+@on(iso2.ServiceDetailReq)
+def service_detail(visit: Visit, request: iso2.ServiceDetailReq) -> iso2.ServiceDetailRes:
+    if request.ServiceID != CHARGE_SERVICE:
+        raise Refusal("FAILED_ServiceIDInvalid", f"no service {request.ServiceID} [V2G2-425]")
+    return iso2.ServiceDetailRes(ResponseCode="OK", ServiceID=CHARGE_SERVICE)
+
+
+@on(iso2.PaymentServiceSelectionReq)
+def payment_selection(visit: Visit, request: iso2.PaymentServiceSelectionReq) -> iso2.PaymentServiceSelectionRes:
+    if request.SelectedPaymentOption != "ExternalPayment":
+        raise Refusal("FAILED_PaymentSelectionInvalid", f"{request.SelectedPaymentOption} is not offered [V2G2-465]")
+    chosen = request.SelectedServiceList.SelectedService
+    numbers = sorted({service.ServiceID for service in chosen})
+    if CHARGE_SERVICE not in numbers:
+        raise Refusal("FAILED_NoChargeServiceSelected", f"services {numbers} without {CHARGE_SERVICE} [V2G2-804]")
+    if numbers != [CHARGE_SERVICE]:
+        raise Refusal("FAILED_ServiceSelectionInvalid", f"services {numbers}, offered is {CHARGE_SERVICE} [V2G2-467]")
+    if (sets := [service.ParameterSetID for service in chosen if service.ParameterSetID is not None]) != []:
+        if not visit.session.tolerant:
+            text = f"parameter sets {sets} of a service that has none [V2G2-467]"
+            raise Refusal("FAILED_ServiceSelectionInvalid", text)
+        visit.session.tolerate("charge-parameter-set", f"parameter sets {sets} of the charge service")
+    return iso2.PaymentServiceSelectionRes(ResponseCode="OK")
+
+
+@on(iso2.AuthorizationReq)
+def authorization(visit: Visit, request: iso2.AuthorizationReq) -> iso2.AuthorizationRes:
+    resumed = visit.resumed is not None and visit.resumed.authorized
+    if "authorization" not in visit.started and not resumed:
+        visit.evse.authorizer.begin()
+    if resumed or visit.evse.authorizer.decide() is Decision.ACCEPTED:
+        visit.authorized = True
+        visit.over("authorization")
+        return iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Finished")
+    limit = visit.session.timing.V2G_SECC_Ongoing_Performance_Time
+    visit.within("authorization", "V2G_SECC_Ongoing_Performance_Time", limit)
+    # Until a positive decision, whatever it waits for; a card that was refused leaves another try [V2G2-854, 856].
+    return iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Ongoing_WaitingForCustomerInteraction")
+
+
+@on(iso2.ChargeParameterDiscoveryReq)
+def charge_parameters(visit: Visit, request: iso2.ChargeParameterDiscoveryReq) -> iso2.ChargeParameterDiscoveryRes:
+    mode, parameter = request.RequestedEnergyTransferMode, request.EVChargeParameter
+    if mode not in offered_modes(visit):
+        raise Refusal("FAILED_WrongEnergyTransferMode", f"{mode} is not offered [V2G2-476]")
+    if isinstance(parameter, iso2.DC_EVChargeParameterType) != mode.startswith("DC"):
+        raise Refusal("FAILED_WrongChargeParameter", f"{type(parameter).__name__} for {mode} [V2G2-477]")
+    visit.mode = mode
+    if isinstance(parameter, iso2.DC_EVChargeParameterType):
+        check_dc(visit, parameter)
+    elif isinstance(parameter, iso2.AC_EVChargeParameterType):
+        check_ac(parameter)
+    slots = visit.offer_schedule(parameter.DepartureTime, request.MaxEntriesSAScheduleTuple)
+    visit.tuple_id = visit.resumed.tuple_id if visit.resumed else 1
+    visit.schedule = {visit.tuple_id: slots}
+    entries = [
+        iso2.PMaxScheduleEntryType(
+            TimeInterval=iso2.RelativeTimeIntervalType(
+                start=slot.start,
+                # The next start ends an entry; only the last has a duration [V2G2-328, 331].
+                duration=visit.coverage - slot.start if slot is slots[-1] else None,
+            ),
+            PMax=watt(slot.watts),
+        )
+        for slot in slots
+    ]
+    schedule = iso2.SAScheduleTupleType(
+        SAScheduleTupleID=visit.tuple_id, PMaxSchedule=iso2.PMaxScheduleType(PMaxScheduleEntry=entries)
+    )
+    return iso2.ChargeParameterDiscoveryRes(
+        ResponseCode="OK",
+        EVSEProcessing="Finished",
+        SASchedules=iso2.SAScheduleListType(SAScheduleTuple=[schedule]),
+        EVSEChargeParameter=dc_parameters(visit) if visit.dc else ac_parameters(visit),
+    )
+
+
+def check_dc(visit: Visit, parameter: iso2.DC_EVChargeParameterType) -> None:
+    voltage = number(check_unit(parameter.EVMaximumVoltageLimit, "V"))
+    current = number(check_unit(parameter.EVMaximumCurrentLimit, "A"))
+    power = 0.0 if parameter.EVMaximumPowerLimit is None else number(check_unit(parameter.EVMaximumPowerLimit, "W"))
+    if voltage <= 0 or current < 0 or power < 0:
+        raise Refusal("FAILED_WrongChargeParameter", f"limits of {voltage:g} V, {current:g} A, {power:g} W [V2G2-477]")
+    if voltage < output(visit).limits.min_voltage:
+        raise Refusal("FAILED_WrongChargeParameter", f"{voltage:g} V is below what this charger can give")
+    visit.max_voltage = voltage
+
+
+def check_ac(parameter: iso2.AC_EVChargeParameterType) -> None:
+    """Only nonsense is refused: a real car sends its DC limits here."""
+    for name, unit in {"EVMaxVoltage": "V", "EVMaxCurrent": "A", "EVMinCurrent": "A", "EAmount": "Wh"}.items():
+        if number(check_unit(getattr(parameter, name), unit)) < 0:
+            raise Refusal("FAILED_WrongChargeParameter", f"{name} is negative [V2G2-477]")
+
+
+def dc_parameters(visit: Visit) -> iso2.DC_EVSEChargeParameterType:
+    limits = output(visit).limits
+    return iso2.DC_EVSEChargeParameterType(
+        DC_EVSEStatus=dc_status(visit, "EVSE_NotReady"),
+        EVSEMaximumCurrentLimit=ampere(limits.max_current),
+        EVSEMaximumPowerLimit=watt(limits.max_power),
+        EVSEMaximumVoltageLimit=volt(limits.max_voltage),
+        EVSEMinimumCurrentLimit=ampere(limits.min_current),
+        EVSEMinimumVoltageLimit=volt(limits.min_voltage),
+        EVSECurrentRegulationTolerance=ampere(limits.tolerance),
+        EVSEPeakCurrentRipple=ampere(limits.ripple),
+    )
+
+
+def ac_parameters(visit: Visit) -> iso2.AC_EVSEChargeParameterType:
+    assert visit.evse.ac is not None
+    return iso2.AC_EVSEChargeParameterType(
+        AC_EVSEStatus=ac_status(visit),
+        EVSENominalVoltage=volt(visit.evse.ac.nominal_voltage),
+        EVSEMaxCurrent=ampere(visit.evse.ac.max_current),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# DC until power flows
+
+
+@on(iso2.CableCheckReq)
+def cable_check(visit: Visit, request: iso2.CableCheckReq) -> iso2.CableCheckRes:
+    healthy(visit, request.DC_EVStatus)
+    power, timing = output(visit), visit.session.timing
+    if "cable check" not in visit.started and not visit.fault:
+        power.start_insulation_test(min(visit.max_voltage, power.limits.max_voltage))
+    limit = timing.V2G_SECC_CableCheck_Performance_Time
+    visit.within("cable check", "V2G_SECC_CableCheck_Performance_Time", limit)
+    state = power.insulation
+    if state is Insulation.FAULT:
+        raise Refusal("FAILED", "the insulation test found a fault")
+    # With a fault of the charger there is no test; the status says why, and the vehicle stops.
+    if state in (Insulation.RUNNING, Insulation.INVALID) or visit.fault:
+        status = dc_status(visit, "EVSE_IsolationMonitoringActive")
+        return iso2.CableCheckRes(ResponseCode="OK", DC_EVSEStatus=status, EVSEProcessing="Ongoing")
+    visit.over("cable check", "precharge")
+    visit.tested = True
+    return iso2.CableCheckRes(ResponseCode="OK", DC_EVSEStatus=dc_status(visit), EVSEProcessing="Finished")
+
+
+@on(iso2.PreChargeReq)
+def pre_charge(visit: Visit, request: iso2.PreChargeReq) -> iso2.PreChargeRes:
+    healthy(visit, request.DC_EVStatus)
+    power = output(visit)
+    voltage = number(check_unit(request.EVTargetVoltage, "V"))
+    current = number(check_unit(request.EVTargetCurrent, "A"))
+    if current > PRECHARGE_CURRENT:
+        raise Refusal("FAILED", f"target current of {current:g} A in precharge, at most {PRECHARGE_CURRENT:g} A")
+    if voltage > power.limits.max_voltage:
+        raise Refusal("FAILED_WrongChargeParameter", f"{voltage:g} V, at most {power.limits.max_voltage:g} V")
+    limit = visit.session.timing.V2G_SECC_PreCharge_Performance_Time
+    if visit.since("precharge") > limit:
+        # Some cars go on for 12 s until their own measurement agrees.
+        if not visit.session.tolerant:
+            raise Refusal("FAILED", f"V2G_SECC_PreCharge_Performance_Time ({limit:g} s) expired")
+        visit.session.tolerate("precharge-time", f"longer than {limit:g} s")
+    if visit.fault:
+        power.off()
+    else:
+        power.precharge(max(voltage, 0.0), max(current, 0.0))
+    return iso2.PreChargeRes(ResponseCode="OK", DC_EVSEStatus=dc_status(visit), EVSEPresentVoltage=volt(power.voltage))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Power
+
+
+@on(iso2.PowerDeliveryReq)
+async def power_delivery(visit: Visit, request: iso2.PowerDeliveryReq) -> iso2.PowerDeliveryRes:
+    visit.over("precharge")
+    if request.ChargeProgress == "Start":
+        await start(visit, request)
+    elif request.ChargeProgress == "Renegotiate" and not visit.delivering:
+        raise Refusal("FAILED", "renegotiation before any Start [V2G2-812]")
+    else:
+        # The vehicle's error code has no influence here: it is stopping.
+        visit.evse.forget()
+        visit.delivering = visit.charged = False
+        visit.stopped = request.ChargeProgress == "Stop"
+        if visit.dc:
+            output(visit).off()
+        elif visit.stopped:
+            visit.evse.off()
+    status: iso2.EVSEStatusType = dc_status(visit) if visit.dc else ac_status(visit)
+    return iso2.PowerDeliveryRes(ResponseCode="OK", EVSEStatus=status)
+
+
+async def start(visit: Visit, request: iso2.PowerDeliveryReq) -> None:
+    """Checks the choice of schedule and profile, and closes the contactor of an AC outlet."""
+    if visit.delivering:
+        raise Refusal("FAILED", "a second Start without renegotiation")
+    if request.SAScheduleTupleID not in visit.schedule:
+        raise Refusal("FAILED_TariffSelectionInvalid", f"no schedule {request.SAScheduleTupleID} [V2G2-479]")
+    if request.ChargingProfile is not None:
+        check_profile(visit, visit.schedule[request.SAScheduleTupleID], request.ChargingProfile)
+    if visit.dc and not visit.tested:
+        # Real vehicles skip the cable check after a renegotiation; none goes without any.
+        raise Refusal("FAILED_SequenceError", "Start without a cable check in this session")
+    if visit.wants_stop or (visit.evse.ac is not None and visit.evse.ac.rcd_tripped):
+        why = visit.fault.value if visit.fault else "it wants to stop" if visit.wants_stop else "residual current"
+        raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why} [V2G2-480]")
+    visit.tuple_id = request.SAScheduleTupleID
+    if not visit.dc:
+        await close_contactor(visit)
+    visit.delivering, visit.stopped = True, False
+
+
+async def close_contactor(visit: Visit) -> None:
+    """AC: waits for state C or D, then for the contactor [V2G2-860]."""
+    assert visit.evse.ac is not None
+    timing = visit.session.timing
+    if not await visit.evse.pilot.wait(*READY, within=timing.V2G_SECC_CPState_Detection_Timeout):
+        raise Refusal("FAILED_PowerDeliveryNotApplied", "the control pilot did not go to C or D")
+    visit.evse.ac.close()
+    deadline = visit.session.now + timing.V2G_SECC_Contactor_Close_Time
+    while not visit.evse.ac.closed:
+        if visit.session.now >= deadline:
+            visit.evse.ac.open()
+            seconds = timing.V2G_SECC_Contactor_Close_Time
+            raise Refusal("FAILED_ContactorError", f"the contactor did not close in {seconds:g} s [V2G2-862]")
+        await asyncio.sleep(0.02)
+
+
+def check_profile(visit: Visit, slots: tuple[Slot, ...], profile: iso2.ChargingProfileType) -> None:
+    """Refuses a charging profile that asks for more than PMax at any time."""
+    schedule = [(slot.start, milliwatts(watt(slot.watts))) for slot in slots]
+    asked = []
+    for entry in profile.ProfileEntry:
+        power = check_unit(entry.ChargingProfileEntryMaxPower, "W")
+        asked.append((entry.ChargingProfileEntryStart, milliwatts(power)))
+    second = exceeds(sorted(asked), schedule, visit.coverage)
+    if second is not None:
+        raise Refusal("FAILED_ChargingProfileInvalid", f"more than PMax from {second} s on [V2G2-225]")
+
+
+@on(iso2.CurrentDemandReq)
+def current_demand(visit: Visit, request: iso2.CurrentDemandReq) -> iso2.CurrentDemandRes:
+    power, evse = output(visit), visit.evse
+    visit.charged = True
+    voltage = number(check_unit(request.EVTargetVoltage, "V"))
+    current = number(check_unit(request.EVTargetCurrent, "A"))
+    if visit.switched_off:
+        power.off()
+    elif visit.fault or request.DC_EVStatus.EVErrorCode != "NO_ERROR":
+        power.aim(power.voltage, 0.0)  # ramp down; the vehicle is expected to stop
+    else:
+        # A slightly negative target is a real car's way to say zero.
+        power.aim(max(voltage, 0.0), max(current, 0.0))
+    limits, reached = power.limits, power.reached
+    return iso2.CurrentDemandRes(
+        ResponseCode="OK",
+        DC_EVSEStatus=dc_status(visit),
+        EVSEPresentVoltage=volt(power.voltage),
+        EVSEPresentCurrent=ampere(power.current),
+        EVSECurrentLimitAchieved=reached.current,
+        EVSEVoltageLimitAchieved=reached.voltage,
+        EVSEPowerLimitAchieved=reached.power,
+        EVSEMaximumVoltageLimit=volt(limits.max_voltage),
+        EVSEMaximumCurrentLimit=ampere(limits.max_current),
+        EVSEMaximumPowerLimit=watt(limits.max_power),
+        EVSEID=evse.evse_id,
+        SAScheduleTupleID=visit.tuple_id,
+        MeterInfo=meter_info(visit),
+        ReceiptRequired=False,
+    )
+
+
+@on(iso2.ChargingStatusReq)
+def charging_status(visit: Visit, request: iso2.ChargingStatusReq) -> iso2.ChargingStatusRes:
+    assert visit.evse.ac is not None
+    visit.charged = True
+    return iso2.ChargingStatusRes(
+        ResponseCode="OK",
+        EVSEID=visit.evse.evse_id,
+        SAScheduleTupleID=visit.tuple_id,
+        EVSEMaxCurrent=ampere(visit.evse.ac.max_current),
+        MeterInfo=meter_info(visit),
+        ReceiptRequired=False,
+        AC_EVSEStatus=ac_status(visit),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The end
+
+
+@on(iso2.WeldingDetectionReq)
+def welding_detection(visit: Visit, request: iso2.WeldingDetectionReq) -> iso2.WeldingDetectionRes:
+    power = output(visit)
+    return iso2.WeldingDetectionRes(
+        ResponseCode="OK", DC_EVSEStatus=dc_status(visit), EVSEPresentVoltage=volt(power.voltage)
+    )
+
+
+@on(iso2.SessionStopReq)
+def session_stop(visit: Visit, request: iso2.SessionStopReq) -> iso2.SessionStopRes:
+    was_delivering = visit.delivering
+    visit.evse.off()
+    visit.delivering = False
+    if request.ChargingSession == "Pause":
+        if was_delivering or not visit.stopped:
+            raise Refusal("FAILED", "a pause before PowerDelivery(Stop) [V2G2-739]")
+        visit.paused[visit.session.id] = Paused("iso2", visit.mode, visit.tuple_id, visit.authorized)
+    visit.ended = request.ChargingSession
+    return iso2.SessionStopRes(ResponseCode="OK")

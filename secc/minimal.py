@@ -1,0 +1,106 @@
+"""The smallest legal message of a class, from its facets: what a refusal carries besides its code [V2G2-736]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from exi import Schema
+from exi.schema import (
+    AnyType,
+    Binary,
+    Boolean,
+    Choice,
+    Complex,
+    Element,
+    Enumeration,
+    Integer,
+    Model,
+    Particle,
+    Sequence,
+    String,
+)
+
+M = TypeVar("M")
+
+# Where the smallest value would be misread: a refusal must not look like a charger that is ready or still at work.
+_PREFERRED: dict[str, Any] = {
+    "EVSEStatusCode": "EVSE_NotReady",
+    "EVSEProcessing": "Finished",
+    "EVSENotification": "None",
+    "EVSEID": "ZZ00000",
+    "PaymentOption": "ExternalPayment",
+    "EnergyTransferType": "DC_extended",
+    "ServiceID": 1,
+}
+_UNITS = {"Voltage": "V", "Current": "A", "Power": "W", "PMax": "W", "Energy": "Wh", "EAmount": "Wh"}
+"""By what the name of a physical value contains."""
+
+
+def minimal(schema: Schema, message: type[M], *, dc: bool = True, **given: Any) -> M:
+    """An instance of a message class: required fields smallest, optional ones absent, ``given`` as given.
+
+    Args:
+        schema: the set the class belongs to.
+        dc: which member stands for a group that has one for DC and one for AC.
+    """
+    kind = next(t for t in schema.model.types if t.cls is message)
+    made: M = _Minimal(schema.model, "DC_" if dc else "AC_").fill(kind, given)
+    return made
+
+
+@dataclass(frozen=True)
+class _Minimal:
+    model: Model
+    prefix: str
+
+    def fill(self, kind: Complex, given: dict[str, Any]) -> Any:
+        fields: dict[str, Any] = {}
+        for attribute in kind.attributes:
+            if attribute.required:
+                fields[attribute.field] = self.smallest(attribute.type, attribute.field)
+        if kind.text is not None:
+            fields[kind.text_field] = self.smallest(kind.text, kind.text_field)
+        if kind.content is not None:
+            self.particle(kind.content, fields)
+        assert kind.cls is not None
+        return kind.cls(**{**fields, **given})
+
+    def particle(self, particle: Particle, fields: dict[str, Any]) -> None:
+        if not particle.minimum:
+            return
+        if isinstance(particle, Sequence):
+            for item in particle.items:
+                self.particle(item, fields)
+        elif isinstance(particle, Choice):
+            self.particle(particle.items[0], fields)
+        elif isinstance(particle, Element):
+            kind = particle.type
+            if particle.ref:
+                members = [m for m in self.model.members(particle.name) if m.name != particle.name]
+                ours = [m for m in members if f"}}{self.prefix}" in m.name]
+                kind = (ours or members or [self.model.elements[particle.name]])[0].type
+            assert kind is not None
+            value = self.smallest(kind, particle.field)
+            fields[particle.field] = value if particle.maximum == 1 else [value] * particle.minimum
+
+    def smallest(self, kind: AnyType, name: str) -> Any:
+        preferred = _PREFERRED.get(name)
+        match kind:
+            case Complex():
+                unit = next((unit for word, unit in _UNITS.items() if word in name), None)
+                has_unit = unit is not None and "Unit" in getattr(kind.cls, "__struct_fields__", ())
+                return self.fill(kind, {"Unit": unit} if has_unit else {})
+            case Boolean():
+                return False
+            case Integer(minimum=minimum, maximum=maximum):
+                if isinstance(preferred, int):
+                    return preferred
+                low = 0 if minimum is None else minimum
+                return 0 if low <= 0 <= (maximum if maximum is not None else 0) else low
+            case Enumeration(values=values):
+                return preferred if preferred in values else values[0]
+            case String(min_length=shortest):
+                return preferred if isinstance(preferred, str) and len(preferred) >= shortest else "0" * shortest
+            case Binary(min_length=shortest):
+                return bytes(max(shortest, 1))

@@ -1,0 +1,395 @@
+"""The DC output of a charger: what the answers read and set, and a simulated one that behaves like a power stack.
+
+Rules:
+
+- Nothing here waits. Slow things (ramps, the insulation test, the discharge) are worked out from the loop's time when
+  somebody reads a value, so there is no background task to start, stop or forget.
+- Volts, amperes, watts, ohms, seconds. Current flows to the vehicle and is never negative.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from secc.meter import Clock, loop_time
+from slac.connector import PowerClass
+
+SAFE_VOLTAGE = 60.0  # touchable; IEC 61851-23 wants the output below it within 1 s of an emergency stop
+FAULT_OHM_PER_VOLT = 100.0  # IEC 61851-23: below, no charging
+WARNING_OHM_PER_VOLT = 500.0  # below, charging with a warning
+
+
+class Insulation(enum.Enum):
+    """State of the insulation monitor."""
+
+    INVALID = "invalid"  # not tested
+    RUNNING = "running"  # test under way
+    VALID = "valid"
+    WARNING = "warning"  # 100 to 500 ohm/V: charging allowed
+    FAULT = "fault"  # below 100 ohm/V
+    NO_MONITOR = "no monitor"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the output can do: V, A, W; ripple is peak to peak, tolerance the deviation of regulated current."""
+
+    max_voltage: float
+    max_current: float
+    max_power: float
+    min_voltage: float = 150.0
+    min_current: float = 0.0
+    ripple: float = 1.0
+    tolerance: float = 1.0
+
+    @classmethod
+    def of(cls, rating: PowerClass) -> Limits:
+        """The limits of a power class."""
+        return cls(rating.max_v, rating.max_a, rating.watts, min_voltage=rating.min_v)
+
+
+class Reached(NamedTuple):
+    """Which limit of the output keeps it from giving more of what was asked."""
+
+    voltage: bool
+    current: bool
+    power: bool
+
+
+class PowerSource(Protocol):
+    """A DC output. Hardware drivers implement these members."""
+
+    @property
+    def limits(self) -> Limits:
+        """Limits now, with derating."""
+
+    def aim(self, voltage: float, current: float) -> None:
+        """Charging: goes for these targets, V and A; clips what is beyond the limits. Ends a running test.
+
+        Raises:
+            ValueError: a target is not finite.
+        """
+
+    def precharge(self, voltage: float, current: float) -> None:
+        """Brings the open output to the vehicle's voltage, V, with at most ``current`` A (2 A in the standards)."""
+
+    @property
+    def on(self) -> bool:
+        """Whether it drives its output: from `aim`, `precharge` or a test until `off` or the end of the test."""
+
+    @property
+    def voltage(self) -> float:
+        """Present voltage at the output, V."""
+
+    @property
+    def current(self) -> float:
+        """Present current, A."""
+
+    def start_insulation_test(self, voltage: float) -> None:
+        """Tests insulation at this voltage, V (clipped to the limits); the output is below 60 V when it ends."""
+
+    @property
+    def insulation(self) -> Insulation:
+        """State of the test, and of the monitor after it."""
+
+    def off(self) -> None:
+        """Output off at once: current gone within 0.1 s, open output below 60 V within 1 s. Insulation INVALID."""
+
+    @property
+    def reached(self) -> Reached:
+        """Limits that hold the output now."""
+
+    @property
+    def fault(self) -> str | None:
+        """What broke, or None. With a fault the output is off and stays off."""
+
+
+Load = Callable[[], tuple[float, float] | None]
+
+
+class _Mode(enum.Enum):
+    OFF = enum.auto()
+    TEST = enum.auto()
+    PRECHARGE = enum.auto()
+    CHARGE = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamics:
+    """How fast a simulated output is.
+
+    Attributes:
+        volts_per_second: ramp of the voltage. 300 takes a 400 V car through precharge in about 1.5 s.
+        amps_per_second: ramp of the current, up and down. 100 is usual; the vehicle asks for less anyway.
+        off_seconds: current is gone this long after `off`.
+        discharge: time constant of the open output after `off`, s: from 1000 V below 60 V in 0.85 s.
+        test_seconds: least duration of an insulation test (chargers in the field: 7 to 15).
+        efficiency: output power by input power.
+    """
+
+    volts_per_second: float = 300.0
+    amps_per_second: float = 100.0
+    off_seconds: float = 0.05
+    discharge: float = 0.3
+    test_seconds: float = 5.0
+    efficiency: float = 0.95
+
+
+class SimulatedPowerSource:
+    """A power stack in software.
+
+    What the vehicle does behind the connector is seen through ``load``: a callable that gives the battery's
+    open-circuit voltage and resistance (V, ohm) while the vehicle's contactors are closed, and None while they are
+    open. Without one, as in a process of its own, the output in charging behaves as if the load took the current asked
+    at the voltage asked; then voltage and current follow the ramps and limits, but not a battery.
+
+    Attributes:
+        load: see above.
+        insulation_ohms: resistance of the output to earth; the test divides it by the test voltage.
+        monitor: whether there is an insulation monitor.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        dynamics: Dynamics | None = None,
+        *,
+        load: Load | None = None,
+        rng: random.Random | None = None,
+        clock: Clock = loop_time,
+    ) -> None:
+        """``rng`` gives the ripple of the measured values and the fixed regulation error; without it both are zero."""
+        self.load = load
+        self.insulation_ohms = 2e6
+        self.monitor = True
+        self._rated = limits
+        self._derating = 1.0
+        self._dynamics = dynamics or Dynamics()
+        self._rng = rng
+        self._error = 1.0 + rng.uniform(-1.0, 1.0) * limits.tolerance / limits.max_current if rng else 1.0
+        self._clock = clock
+        self._mode = _Mode.OFF
+        self._asked = (0.0, 0.0)
+        self._aim = (0.0, 0.0)
+        self._volts = 0.0  # of the output, exact
+        self._amps = 0.0
+        self._noise = 0.0
+        self._time: float | None = None
+        self._off_slope = 0.0
+        self._test_start = 0.0
+        self._test_volts = 0.0
+        self._tested_volts: float | None = None
+        self._fault: str | None = None
+
+    @property
+    def limits(self) -> Limits:
+        rated = self._rated
+        return Limits(
+            rated.max_voltage,
+            rated.max_current * self._derating,
+            rated.max_power * self._derating,
+            rated.min_voltage,
+            rated.min_current,
+            rated.ripple,
+            rated.tolerance,
+        )
+
+    def aim(self, voltage: float, current: float) -> None:
+        self._target(_Mode.CHARGE, voltage, current)
+
+    def precharge(self, voltage: float, current: float = 2.0) -> None:
+        self._target(_Mode.PRECHARGE, voltage, current)
+
+    @property
+    def on(self) -> bool:
+        self._advance()
+        return self._mode is not _Mode.OFF
+
+    @property
+    def voltage(self) -> float:
+        self._advance()
+        # Voltage ripple of a regulated stack is small beside its current ripple: a tenth of a percent.
+        return max(0.0, self._volts * (1.0 + 0.001 * self._noise)) if self._mode is not _Mode.OFF else self._volts
+
+    @property
+    def current(self) -> float:
+        self._advance()
+        if self._amps == 0.0:
+            return 0.0
+        return max(0.0, self._amps * self._error + self._noise * self._rated.ripple / 2.0)
+
+    def start_insulation_test(self, voltage: float) -> None:
+        _check(voltage, 0.0)
+        self._advance()
+        if self._fault is not None:
+            return
+        self._mode = _Mode.TEST
+        self._amps = 0.0
+        self._tested_volts = None
+        self._test_start = self._clock()
+        self._test_volts = min(voltage, self.limits.max_voltage)
+
+    @property
+    def insulation(self) -> Insulation:
+        self._advance()
+        if not self.monitor:
+            return Insulation.NO_MONITOR
+        if self._mode is _Mode.TEST:
+            return Insulation.RUNNING
+        if self._tested_volts is None:
+            return Insulation.INVALID
+        # The monitor keeps watching after the test, so a resistance that drops while charging shows at once.
+        per_volt = self.insulation_ohms / max(self._tested_volts, 1.0)
+        if per_volt < FAULT_OHM_PER_VOLT:
+            return Insulation.FAULT
+        return Insulation.WARNING if per_volt < WARNING_OHM_PER_VOLT else Insulation.VALID
+
+    def off(self) -> None:
+        self._advance()
+        self._tested_volts = None
+        if self._mode is _Mode.OFF:
+            return
+        self._mode = _Mode.OFF
+        self._asked = self._aim = (0.0, 0.0)
+        self._off_slope = self._amps / max(self._dynamics.off_seconds, 1e-6)
+
+    @property
+    def reached(self) -> Reached:
+        self._advance()
+        if self._mode is not _Mode.CHARGE:
+            return Reached(voltage=False, current=False, power=False)
+        limits, (volts, amps) = self.limits, self._asked
+        near = self._amps * 1.01 + 0.1
+        by_power = self._volts > 0.0 and amps * self._volts > limits.max_power
+        return Reached(
+            voltage=volts >= limits.max_voltage and self._volts >= limits.max_voltage * 0.995,
+            current=amps >= limits.max_current and near >= limits.max_current,
+            power=by_power and near * self._volts >= limits.max_power,
+        )
+
+    @property
+    def fault(self) -> str | None:
+        return self._fault
+
+    @property
+    def input_power(self) -> float:
+        """Power drawn from the grid, W."""
+        self._advance()
+        return self._volts * self._amps / self._dynamics.efficiency
+
+    def derate(self, part: float) -> None:
+        """Reduces current and power limits to this part (0 to 1) of the rating, as heat does. 1 restores them."""
+        if not 0.0 <= part <= 1.0:
+            raise ValueError(f"derating to {part:g} is outside 0 to 1")
+        self._advance()
+        self._derating = part
+        self._aim = self._clip(*self._asked)
+
+    def break_down(self, why: str) -> None:
+        """Injects a fault: the output goes off and refuses targets until `repair`."""
+        self.off()
+        self._fault = why
+
+    def repair(self) -> None:
+        """Takes the fault away; the output stays off until the next target."""
+        self._fault = None
+
+    # ------------------------------------------------------------------------------------------ physics
+
+    def _target(self, mode: _Mode, voltage: float, current: float) -> None:
+        _check(voltage, current)
+        self._advance()
+        if self._fault is not None:
+            return
+        if self._mode is _Mode.TEST:
+            self._tested_volts = None  # aborted
+        self._mode = mode
+        self._asked = (max(voltage, 0.0), max(current, 0.0))  # some cars send -1 A for nothing
+        self._aim = self._clip(*self._asked)
+
+    def _clip(self, voltage: float, current: float) -> tuple[float, float]:
+        limits = self.limits
+        return min(voltage, limits.max_voltage), min(current, limits.max_current)
+
+    def _advance(self) -> None:
+        """Brings the state to now. The ramps are straight, so the step may be of any length."""
+        now = self._clock()
+        seconds = 0.0 if self._time is None else now - self._time
+        if self._time is None or seconds > 0.0:
+            self._noise = self._rng.uniform(-1.0, 1.0) if self._rng else 0.0
+        self._time = now
+        load = self.load() if self.load else None
+        if self._mode is _Mode.TEST:
+            self._test(now)
+        elif self._mode is _Mode.OFF:
+            self._discharge(seconds, load)
+        else:
+            self._drive(seconds, load)
+
+    def _test(self, now: float) -> None:
+        """Up, hold, down: the output is safe again before the result is there."""
+        ramp = self._test_volts / self._dynamics.volts_per_second
+        whole = max(self._dynamics.test_seconds, 2.0 * ramp)
+        age = now - self._test_start
+        self._volts = self._test_volts * max(0.0, min(1.0, age / ramp, (whole - age) / ramp)) if ramp > 0.0 else 0.0
+        if age >= whole - 1e-9:
+            self._volts = 0.0
+            self._mode = _Mode.OFF
+            self._off_slope = 0.0
+            self._tested_volts = self._test_volts
+
+    def _discharge(self, seconds: float, load: tuple[float, float] | None) -> None:
+        self._amps = max(0.0, self._amps - self._off_slope * seconds)
+        if load is not None:
+            self._volts = load[0] + self._amps * load[1]  # the battery, as long as the vehicle's contactors are closed
+        else:
+            if self.load is not None:
+                self._amps = 0.0  # nobody there to take it
+            self._volts *= math.exp(-seconds / self._dynamics.discharge)
+
+    def _drive(self, seconds: float, load: tuple[float, float] | None) -> None:
+        goal_v, goal_a = self._aim
+        climb = self._dynamics.volts_per_second * seconds
+        slope = self._dynamics.amps_per_second * seconds
+        open_circuit = load is None and (self.load is not None or self._mode is _Mode.PRECHARGE)
+        if load is not None:
+            emf, ohms = load
+            # Constant voltage takes over where the battery at this current would exceed the target voltage.
+            goal_a = min(goal_a, max(0.0, (goal_v - emf) / max(ohms, 1e-3)))
+            goal_a = min(goal_a, _power_bound(self.limits.max_power, emf, ohms))
+            self._amps = _toward(self._amps, goal_a, slope)
+            self._volts = emf + self._amps * ohms
+            return
+        # The precharge current only charges the cable and inlet capacitance; it sets how fast that goes.
+        if self._mode is _Mode.PRECHARGE:
+            climb *= min(1.0, goal_a / 2.0) if goal_a > 0.0 else 0.5
+        self._volts = _toward(self._volts, goal_v, climb)
+        if open_circuit:
+            self._amps = 0.0
+            return
+        if self._volts > 0.0:
+            goal_a = min(goal_a, self.limits.max_power / self._volts)
+        self._amps = _toward(self._amps, goal_a, slope)
+        if self._volts > 0.0:
+            self._amps = min(self._amps, self.limits.max_power / self._volts)
+
+
+def _toward(now: float, goal: float, step: float) -> float:
+    return min(goal, now + step) if now < goal else max(goal, now - step)
+
+
+def _power_bound(watts: float, emf: float, ohms: float) -> float:
+    """Current at which a battery of that voltage and resistance takes so many watts."""
+    if ohms <= 0.0:
+        return watts / emf if emf > 0.0 else math.inf
+    return (math.sqrt(emf * emf + 4.0 * ohms * watts) - emf) / (2.0 * ohms)
+
+
+def _check(voltage: float, current: float) -> None:
+    if not (math.isfinite(voltage) and math.isfinite(current)):
+        raise ValueError(f"target of {voltage} V and {current} A is not finite")

@@ -1,0 +1,349 @@
+"""The charger's side of a session: receive, check, answer, send, advance. The answers are in the protocols' modules.
+
+Checks before an answer: the session id first, then the order of messages, then the control pilot state that the request
+presupposes. A refusal becomes the minimal response of the type that pairs with the request, in one place, and the
+session is over. However it ends, the outlet is switched off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from secc import din70121, iso2
+from secc.charger import SWITCH_OFF_LIMIT, Evse
+from secc.minimal import minimal
+from secc.visit import Answers, Paused, Refusal, Visit
+from slac.pilot import READY, Reading, State
+from v2g.channel import Channel
+from v2g.errors import ConnectionLost, NoCommonProtocol, RemoteError, TimedOut, V2GError
+from v2g.messages import appproto
+from v2g.outcome import Cause, Outcome, cause_of
+from v2g.protocols import DIN, ISO2, Protocol, select
+from v2g.sequence import TABLES, Sequence
+from v2g.session import Received, Session
+from v2g.trace import Event, Observe, ignore
+
+ANSWERS: Mapping[str, Answers] = {"iso2": iso2.ANSWERS, "din70121": din70121.ANSWERS}
+
+LOOP = ("CurrentDemandReq", "ChargingStatusReq")
+POWER = ("PreChargeReq", "CurrentDemandReq")
+"""Requests that drive the DC output, so that the pilot has to be in C or D when they come."""
+
+# Control pilot states that other requests presuppose [V2G-DC-547]. SessionStop only after a PowerDelivery(Stop).
+PILOT: Mapping[str, tuple[State, ...]] = {"CableCheckReq": tuple(READY), "WeldingDetectionReq": (State.B,)}
+
+STOP_GRACE = 2.0
+"""s: after NotificationMaxDelay of a StopCharging, or after a fault, before the output goes off by itself."""
+
+
+@dataclass
+class Options:
+    """How a charger behaves.
+
+    Attributes:
+        protocols: what it speaks.
+        tolerant: accept what real vehicles do, and say so.
+        timing: changes of timers, by name.
+        answers: other answers than the standard's, by protocol name.
+        rewrite: seams of the session, by class of what is sent.
+        observe: gets every event.
+        now: wall clock, Unix seconds.
+        rng: for session ids.
+    """
+
+    protocols: tuple[Protocol, ...] = (ISO2, DIN)
+    tolerant: bool = True
+    timing: dict[str, float] = field(default_factory=dict)
+    answers: Mapping[str, Answers] = field(default_factory=lambda: ANSWERS)
+    rewrite: dict[type[Any], Any] = field(default_factory=dict)
+    rewrite_exi: dict[type[Any], Any] = field(default_factory=dict)
+    rewrite_frame: dict[type[Any], Any] = field(default_factory=dict)
+    observe: Observe = ignore
+    now: Callable[[], float] = lambda: 0.0
+    rng: random.Random = field(default_factory=random.Random)
+
+
+class _Counting:
+    """Counts messages on their way to the observer."""
+
+    def __init__(self, observe: Observe) -> None:
+        self._observe = observe
+        self.messages = 0
+
+    def __call__(self, event: Event) -> None:
+        self.messages += event.layer == "message"
+        self._observe(event)
+
+
+async def serve(
+    channel: Channel,
+    evse: Evse,
+    options: Options | None = None,
+    *,
+    paused: dict[bytes, Paused] | None = None,
+    outcome: Outcome | None = None,
+) -> Outcome:
+    """Serves one vehicle on an open connection, to its end. Whatever ends it, the outlet is off afterwards.
+
+    Args:
+        paused: sessions that may be resumed; one that pauses is put there.
+        outcome: filled in, for those who want to know although they cancel.
+
+    Returns:
+        How it ended. Nothing is raised for what the vehicle does; cancellation is passed on.
+    """
+    options = options or Options()
+    outcome = Outcome() if outcome is None else outcome
+    observe = _Counting(options.observe)
+    session = Session(
+        channel,
+        observe=observe,
+        tolerant=options.tolerant,
+        timing_overrides=dict(options.timing),
+        rewrite=options.rewrite,
+        rewrite_exi=options.rewrite_exi,
+        rewrite_frame=options.rewrite_frame,
+    )
+    visit = Visit(evse, session, evse.power is not None, options.now, options.rng, {} if paused is None else paused)
+    started = session.now
+    evse.meter.begin()
+    trips = len(evse.trips)
+    answered = False  # the last word was ours: the vehicle gets time to close first
+    ended = started
+    with _Guard(visit) as guard:
+        try:
+            await _session(visit, options)
+            answered = True
+        except ConnectionLost as why:
+            outcome.cause, outcome.reason = (Cause.ABORTED, guard.reason) if guard.reason else (Cause.PEER, str(why))
+        except V2GError as why:
+            answered = visit.refused
+            outcome.cause, outcome.reason = cause_of(why), str(why)
+        except asyncio.CancelledError:
+            channel.abort()
+            outcome.cause, outcome.reason = Cause.ABORTED, "cancelled"
+            raise
+        except BaseException as why:
+            outcome.cause, outcome.reason = Cause.ERROR, f"{type(why).__name__}: {why}"
+            raise
+        finally:
+            evse.off()
+            ended = session.now
+            outcome.protocol = session.protocol.title if session.protocol.name in TABLES else ""
+            outcome.session_id = session.id.hex()
+            outcome.paused = visit.ended == "Pause"
+            outcome.seconds = ended - started
+            outcome.messages = observe.messages
+            outcome.tolerances = list(session.tolerances)
+            outcome.notes = [*evse.trips[trips:], *getattr(evse.pilot, "unchecked", ())]
+            if not outcome.ok:
+                session.tell("error", "ended", outcome.reason)
+            try:
+                if visit.charged or visit.delivering or evse.energised:
+                    await _switch_off(visit, outcome)
+            finally:
+                evse.forget()
+                outcome.energy_wh = evse.meter.session_wh
+    limit = session.timing.TCP_Connection_Termination_Timeout
+    await session.close(wait_for_peer=max(limit - (session.now - ended), 0.0) if answered else 0.0)
+    return outcome
+
+
+async def _switch_off(visit: Visit, outcome: Outcome) -> None:
+    """Watches that the outlet, which is off already, becomes dead, and notes what it saw."""
+    seen = await visit.evse.safe()
+    outcome.switched_off = seen.current_after
+    if seen.current_after is None:
+        outcome.notes.append(f"a current still flowed {SWITCH_OFF_LIMIT:g} s after switching off")
+    elif seen.voltage_after is None:
+        outcome.notes.append(f"the outlet was still live {SWITCH_OFF_LIMIT:g} s after switching off")
+    took = "not seen" if seen.current_after is None else f"{seen.current_after:.3f} s"
+    visit.session.tell("state", "switched-off", took)
+
+
+class _Guard:
+    """What acts without a request: the pilot that ends a session, and the end of the vehicle's time to stop.
+
+    Attributes:
+        reason: why the pilot ended the session, or "".
+    """
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._timer: asyncio.TimerHandle | None = None
+        self._ends: list[Callable[[], object]] = []
+        self.reason = ""
+
+    def __enter__(self) -> Self:
+        evse = self._visit.evse
+        self._ends = [evse.pilot.subscribe(self._pilot_changed), evse.watch(self._wish_changed)]
+        self._wish_changed()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for end in self._ends:
+            end()
+        if self._timer:
+            self._timer.cancel()
+
+    def _pilot_changed(self, reading: Reading) -> None:
+        if reading.state in (State.A, State.E, State.F):
+            self.reason = f"the control pilot went to {reading.label}"
+            self._visit.session.channel.abort()
+
+    def _wish_changed(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._visit.wants_stop:
+            delay = self._visit.notification[1] + STOP_GRACE
+            self._timer = asyncio.get_running_loop().call_later(delay, self._time_over)
+
+    def _time_over(self) -> None:
+        if self._visit.delivering:
+            self._visit.evse.off()
+            self._visit.overdue = "the vehicle did not stop within NotificationMaxDelay"
+            self._visit.session.tell("error", "switched-off", self._visit.overdue)
+
+
+async def _session(visit: Visit, options: Options) -> None:
+    """supportedAppProtocol, then requests until SessionStop."""
+    session = visit.session
+    setup = session.timing.V2G_SECC_CommunicationSetup_Performance_Time
+    try:
+        async with asyncio.timeout(setup):
+            await _negotiate(visit, options)
+            sequence = Sequence(TABLES[session.protocol.name], dc=visit.dc)
+            await _answer(visit, sequence, await session.receive(), options)
+    except TimeoutError as why:
+        name = "V2G_SECC_CommunicationSetup_Performance_Time"
+        raise TimedOut(name, setup, "SessionSetupReq") from why
+    while not visit.ended:
+        await _answer(visit, sequence, await _next(visit), options)
+
+
+async def _next(visit: Visit) -> Received:
+    """The next request, within the sequence time-out [V2G2-443]."""
+    seconds = visit.session.timing.V2G_SECC_Sequence_Timeout
+    try:
+        async with asyncio.timeout(seconds):
+            return await visit.session.receive()
+    except TimeoutError as why:
+        raise TimedOut("V2G_SECC_Sequence_Timeout", seconds, "the next request") from why
+
+
+async def _negotiate(visit: Visit, options: Options) -> None:
+    """supportedAppProtocol. An undecodable request gets no answer."""
+    session = visit.session
+    request = (await session.receive()).message
+    if not isinstance(request, appproto.supportedAppProtocolReq):
+        raise RemoteError(f"{type(request).__name__} instead of supportedAppProtocolReq")
+    offered = [protocol for protocol in options.protocols if visit.dc or protocol is not DIN]
+    selection = select(request, offered)
+    if selection.unknown and session.tolerant:
+        session.tolerate("foreign-namespace-offer", ", ".join(selection.unknown))
+    await session.send(selection.response)
+    if selection.protocol is None:
+        names = ", ".join(entry.ProtocolNamespace for entry in request.AppProtocol)
+        raise NoCommonProtocol(f"the vehicle offers {names}; this charger speaks {_names(offered)}")
+    session.protocol = selection.protocol
+    session.tell("state", "protocol", selection.protocol.title)
+
+
+def _names(protocols: Iterable[Protocol]) -> str:
+    return ", ".join(protocol.title for protocol in protocols) or "nothing that fits"
+
+
+async def _answer(visit: Visit, sequence: Sequence, received: Received, options: Options) -> None:
+    """Checks one request and answers it.
+
+    Raises:
+        Refusal, TimedOut: it was refused; the response has been sent.
+        RemoteError: it is no request, so that no response pairs with it.
+    """
+    session, request = visit.session, received.message
+    response_type = session.protocol.response_to(type(request))
+    if response_type is None:
+        raise RemoteError(f"{type(request).__name__} is no request")
+    try:
+        _check_id(visit, received)
+        _check_order(visit, sequence, request)
+        await _check_pilot(visit, request)
+        if visit.overdue and type(request).__name__ in LOOP:
+            raise Refusal("FAILED", visit.overdue)
+        visit.asked_id = received.session_id
+        answer = options.answers[session.protocol.name].get(type(request))
+        if answer is None:
+            raise Refusal("FAILED_SequenceError", f"{type(request).__name__} is not supported")
+        response = answer(visit, request)
+        if inspect.isawaitable(response):
+            response = await response
+    except RemoteError as why:
+        visit.evse.off()
+        code = _code(session, why.response_code)
+        await session.send(minimal(session.protocol.schema, response_type, dc=visit.dc, ResponseCode=code))
+        visit.refused = True
+        if isinstance(why, TimedOut):
+            raise
+        raise Refusal(code, f"{type(request).__name__} refused, {code}: {why}") from why
+    await session.send(response)
+    took = session.now - received.time
+    limit = session.timing.performance_time(type(request).__name__)
+    if took > limit:
+        session.tell("error", "slow-answer", f"{type(request).__name__} took {took:.3f} s, at most {limit:g} s")
+    sequence.advance(request, response)
+
+
+def _code(session: Session, code: str) -> str:
+    """DIN has other names for some codes, and lacks some."""
+    if session.protocol is DIN and code == "FAILED_WrongEnergyTransferMode":
+        return "FAILED_WrongEnergyTransferType"
+    return code
+
+
+def _check_id(visit: Visit, received: Received) -> None:
+    """Every request but SessionSetup carries the id that SessionSetupRes gave [V2G2-460, V2G-DC-391]."""
+    session = visit.session
+    if type(received.message).__name__ == "SessionSetupReq":
+        return
+    if received.session_id == session.id:
+        return
+    same = session.id and int.from_bytes(received.session_id, "big") == int.from_bytes(session.id, "big")
+    if same and session.tolerant:
+        session.tolerate("session-id-length", f"{received.session_id.hex()} for {session.id.hex()}")
+        return
+    text = f"session id {received.session_id.hex() or 'empty'}, expected {session.id.hex() or 'none yet'}"
+    raise Refusal("FAILED_UnknownSession" if session.id else "FAILED_SequenceError", text)
+
+
+def _check_order(visit: Visit, sequence: Sequence, request: Any) -> None:
+    """The order of messages [V2G2-538, V2G-DC-390]."""
+    verdict = sequence.verdict(request)
+    name = type(request).__name__
+    if verdict == "tolerated" and visit.session.tolerant:
+        visit.session.tolerate("sequence", f"{name} after {sequence.last}, expected {sequence.expected()}")
+    elif verdict != "legal":
+        raise Refusal("FAILED_SequenceError", f"expected {sequence.expected()}")
+
+
+async def _check_pilot(visit: Visit, request: Any) -> None:
+    """The control pilot state that a request presupposes. Where the vehicle changes it, it may be a moment late."""
+    name, pilot = type(request).__name__, visit.evse.pilot
+    if name in POWER:
+        # Leaving C or D has switched the output off; no request may bring it back.
+        if not pilot.shows(*READY):
+            raise Refusal("FAILED", f"{name} without control pilot state C or D")
+        return
+    states = PILOT.get(name, ())
+    if name == "SessionStopReq" and visit.dc and visit.stopped:
+        states = (State.B,)
+    seconds = visit.session.timing.V2G_SECC_CPState_Detection_Timeout
+    if states and not await pilot.wait(*states, within=seconds):
+        letters = " or ".join(sorted(state.value for state in states))
+        text = f"{name} without control pilot state {letters} in V2G_SECC_CPState_Detection_Timeout ({seconds:g} s)"
+        raise Refusal("FAILED", text)

@@ -1,0 +1,211 @@
+"""What the charger knows of the vehicle it serves: the state that the answers to requests read and set."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from secc.charger import Evse, Fault, Slot, Wish
+from v2g.errors import RemoteError, TimedOut
+from v2g.session import Session
+
+
+class Refusal(RemoteError):
+    """Raised by an answer: the request is answered with this ResponseCode and minimal fields."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text, code)
+
+
+@dataclass(frozen=True)
+class Paused:
+    """What a paused session keeps [V2G2-740, 741]."""
+
+    protocol: str
+    mode: str
+    tuple_id: int
+    authorized: bool
+
+
+Answer = Callable[["Visit", Any], Any | Awaitable[Any]]
+Answers = Mapping[type[Any], Answer]
+
+
+class AnswerTable(dict[type[Any], Answer]):
+    """Answers by request class; :meth:`on` registers one. Copy and change it to answer otherwise in a test."""
+
+    def on(self, request: type[Any]) -> Callable[[Answer], Answer]:
+        def register(answer: Answer) -> Answer:
+            self[request] = answer
+            return answer
+
+        return register
+
+
+@dataclass
+class Visit:
+    """One vehicle at one outlet, from connection to close.
+
+    Attributes:
+        evse: the outlet.
+        session: the connection.
+        dc: whether DC is offered (else AC).
+        now: wall clock, Unix seconds.
+        rng: for session ids.
+        paused: sessions that may be resumed, by id.
+        asked_id: session id in the header of the request being answered.
+        mode: energy transfer mode chosen.
+        schedule: slots offered, by tuple id.
+        coverage: seconds after which the schedule offered says nothing any more.
+        max_voltage: the vehicle's, V.
+        delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since.
+        charged: CurrentDemand or ChargingStatus was answered since.
+        stopped: PowerDelivery(Stop) was answered.
+        tested: a cable check of this session has finished well.
+        overdue: why the output was switched off under a vehicle that did not stop, or "".
+        refused: a request was answered with FAILED.
+        ended: "Terminate" or "Pause" after SessionStop.
+        started: when phases began, loop time, by name.
+    """
+
+    evse: Evse
+    session: Session
+    dc: bool
+    now: Callable[[], float]
+    rng: random.Random
+    paused: dict[bytes, Paused] = field(default_factory=dict)
+    asked_id: bytes = b""
+    mode: str = ""
+    resumed: Paused | None = None
+    schedule: dict[int, tuple[Slot, ...]] = field(default_factory=dict)
+    coverage: int = 0
+    tuple_id: int = 0
+    max_voltage: float = 0.0
+    authorized: bool = False
+    delivering: bool = False
+    charged: bool = False
+    stopped: bool = False
+    tested: bool = False
+    overdue: str = ""
+    refused: bool = False
+    ended: str = ""
+    started: dict[str, float] = field(default_factory=dict)
+
+    # -- phases ---------------------------------------------------------------------------------------------------
+
+    def since(self, phase: str) -> float:
+        """Seconds since the first call with this name."""
+        return self.session.now - self.started.setdefault(phase, self.session.now)
+
+    def over(self, *phases: str) -> None:
+        """Ends phases: the next :meth:`since` starts anew."""
+        for phase in phases:
+            self.started.pop(phase, None)
+
+    def within(self, phase: str, timer: str, seconds: float | None) -> None:
+        """Notes that a phase goes on.
+
+        Raises:
+            TimedOut: it has lasted ``seconds``; the request is answered FAILED [V2G2-713].
+        """
+        if seconds is not None and self.since(phase) >= seconds:
+            raise TimedOut(timer, seconds, f"the end of the {phase}")
+
+    # -- what the vehicle is told ---------------------------------------------------------------------------------
+
+    @property
+    def fault(self) -> Fault | None:
+        """Why the charger cannot deliver, or None; a broken output is a malfunction."""
+        broken = self.evse.power is not None and self.evse.power.fault is not None
+        return self.evse.fault or (Fault.MALFUNCTION if broken else None)
+
+    @property
+    def switched_off(self) -> bool:
+        """Whether a fault forbids any power at once, also that of a ramp down."""
+        return self.fault in (Fault.EMERGENCY, Fault.MALFUNCTION)
+
+    @property
+    def wants_stop(self) -> bool:
+        """Whether the vehicle has to stop, now or within a delay."""
+        return self.fault is not None or self.evse.notification.wish is Wish.STOP
+
+    def status_code(self, otherwise: str = "EVSE_Ready") -> str:
+        """DC_EVSEStatusCode now; ``otherwise`` where there is no fault and no wish to stop."""
+        if self.fault:
+            return _STATUS_CODES[self.fault]
+        # A charger that wants to stop says so in the status too: some vehicles look only there.
+        return "EVSE_Shutdown" if self.wants_stop else otherwise
+
+    @property
+    def notification(self) -> tuple[str, int]:
+        """EVSENotification and NotificationMaxDelay. Renegotiation can only be wished while power flows [V2G2-680]."""
+        wish, delay = self.evse.notification
+        if self.wants_stop:
+            return "StopCharging", delay if wish is Wish.STOP else 0
+        return ("ReNegotiation", delay) if wish is Wish.RENEGOTIATE and self.delivering else ("None", 0)
+
+    def new_session_id(self) -> bytes:
+        """Eight random bytes, not zero [V2G2-750]."""
+        while not any(made := self.rng.randbytes(8)):
+            pass
+        return made
+
+    def offer_schedule(self, departure: int | None, max_entries: int | None) -> tuple[Slot, ...]:
+        """Slots that reach the departure and the charger's own schedule, 24 hours; sets :attr:`coverage`."""
+        seconds = max(departure or 0, self.evse.schedule_seconds)
+        slots, self.coverage = covering(self.evse.schedule, seconds, max_entries or MAX_ENTRIES)
+        return slots
+
+
+MAX_ENTRIES = 1024
+"""Entries of a PMaxSchedule, in the schema of ISO 15118-2."""
+LONGEST = 86400
+"""s: the longest duration of a PMaxSchedule entry."""
+LAST_START = 16777214
+"""s: the latest start of a PMaxSchedule entry."""
+
+
+def covering(schedule: Sequence[Slot], seconds: int, max_entries: int) -> tuple[tuple[Slot, ...], int]:
+    """The part of a schedule for the next ``seconds``, and the second at which its last slot ends.
+
+    What does not fit into ``max_entries`` shortens the coverage instead of the list of limits: a slot left out must not
+    be covered by an earlier one that allows more. The vehicle then renegotiates near the end [V2G2-303 .. 305, 331].
+    """
+    end = min(max(seconds, 1), LAST_START)
+    slots = [slot for slot in schedule if slot.start < end]
+    if end - slots[-1].start > LONGEST:  # only the last entry has a duration, and that is limited
+        slots.append(Slot(end - LONGEST, slots[-1].watts))
+    if len(slots) > max_entries:
+        slots, end = slots[:max_entries], slots[max_entries].start
+    return tuple(slots), min(end, slots[-1].start + LONGEST)
+
+
+_STATUS_CODES: dict[Fault, str] = {
+    Fault.SHUTDOWN: "EVSE_Shutdown",
+    Fault.UTILITY_INTERRUPT: "EVSE_UtilityInterruptEvent",
+    Fault.EMERGENCY: "EVSE_EmergencyShutdown",
+    Fault.MALFUNCTION: "EVSE_Malfunction",
+}
+
+
+def exceeds(profile: list[tuple[int, int]], schedule: list[tuple[int, int]], end: int) -> int | None:
+    """The first second at which a charging profile asks for more than its schedule gives, or None [V2G2-224, 225].
+
+    Both are step functions: (start in s, power in mW), ascending; the profile's last value holds on, the schedule ends
+    at ``end``. Outside the schedule nothing is limited.
+    """
+
+    def at(steps: list[tuple[int, int]], second: int) -> int | None:
+        found = None
+        for start, power in steps:
+            if start <= second:
+                found = power
+        return found
+
+    for second in sorted({start for start, _ in profile} | {start for start, _ in schedule}):
+        asked, given = at(profile, second), at(schedule, second)
+        if second < end and asked is not None and given is not None and asked > given:
+            return second
+    return None
