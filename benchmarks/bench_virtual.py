@@ -1,0 +1,50 @@
+"""How much faster than the clock a whole session runs in virtual time, and what of it is the codec's."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import time
+
+from evcc import charge as evcc
+from plugfest import plants
+from plugfest.virtual import run
+from secc import serve as secc
+from v2g.channel import memory_pair
+from v2g.protocols import DIN, ISO2, Protocol
+
+SECONDS = 300.0
+
+
+async def _session(protocol: Protocol, ac: bool) -> tuple[float, int]:
+    """Virtual seconds and messages of one session."""
+    options = argparse.Namespace(
+        ac=ac, connector="ccs2", battery="800V", soc=5.0, target=100.0, departure=None, loop_delay=0.1,
+        power=150.0, evse_id="DE*PLF*E00001", authorize_after=0.0,
+    )  # fmt: skip
+    pair = plants.make_pair(options, random.Random(1))
+    ends = await memory_pair()
+    charger = asyncio.create_task(secc.serve(ends[0], pair.evse, secc.Options(protocols=(protocol,))))
+    outcome = await evcc.charge(ends[1], pair.vehicle, evcc.Options(protocols=(protocol,), ac=ac, duration=SECONDS))
+    await charger
+    if not outcome.ok:
+        raise RuntimeError(outcome.reason)
+    return outcome.seconds, outcome.messages
+
+
+def main() -> None:
+    print(f"{'session':<16} {'messages':>9} {'virtual s':>10} {'real s':>8} {'x real time':>12} {'µs/message':>11}")
+    for name, protocol, ac in (("DIN DC", DIN, False), ("ISO 15118-2 DC", ISO2, False), ("ISO 15118-2 AC", ISO2, True)):
+        started = time.perf_counter()
+        seconds, messages = run(_session(protocol, ac))
+        took = time.perf_counter() - started
+        # Each message is encoded once and decoded once, by both sides together.
+        print(
+            f"{name:<16} {messages:>9} {seconds:>10.0f} {took:>8.2f} {seconds / took:>12.0f}"
+            f" {took / messages * 1e6:>11.0f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""``python -m plugfest``."""
+
+import sys
+
+from plugfest.cli import main
+
+sys.exit(main())

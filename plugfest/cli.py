@@ -1,0 +1,67 @@
+"""The ``plugfest`` command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from plugfest.commands import demo, evcc, exi, secc
+from plugfest.errors import UserError
+
+USER_ERROR = 2
+"""Exit code when the command could not start because of its arguments or surroundings."""
+
+_EPILOG = """\
+exit codes of evcc, secc and demo:
+  0  the session was completed          4  no protocol in common
+  1  the session ended with an error    5  the peer refused (FAILED_...) or broke the protocol
+  2  wrong arguments or surroundings    6  a time-out of the standard expired
+  3  no peer found, or no connection    7  aborted by the user, the control pilot or a fault
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; docs and shell completion can be made from it."""
+    top = argparse.ArgumentParser(
+        prog="plugfest",
+        description="Lab bench for EV charging communication: both ends of a CCS or NACS session.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = top.add_subparsers(metavar="COMMAND")
+    for command in (demo, evcc, secc, exi):
+        command.add(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code."""
+    top = parser()
+    args = top.parse_args(arguments)
+    if args.version:
+        from importlib.metadata import version
+
+        print(f"plugfest {version('plugfest')}")
+        return 0
+    if not hasattr(args, "run"):
+        top.print_help()
+        return USER_ERROR
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except UserError as why:
+        print(f"plugfest: {why}", file=sys.stderr)
+        return USER_ERROR
+    except BrokenPipeError:  # the reader of our output has gone, as `plugfest ... | head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 7
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

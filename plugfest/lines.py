@@ -1,0 +1,101 @@
+"""What a running session looks like on a terminal: one line per message, with time, SoC, volts and amperes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from v2g.trace import Event
+
+_SHOWN_FIELDS = (
+    "ResponseCode", "EVSEProcessing", "ChargeProgress", "ReadyToChargeState", "ChargingSession", "SchemaID",
+    "RequestedEnergyTransferMode", "EVRequestedEnergyTransferType", "SelectedPaymentOption",
+)  # fmt: skip
+
+
+@dataclass
+class Plant:
+    """Where the numbers of a line come from; each returns None where it has nothing to say."""
+
+    soc: Callable[[], float | None] = lambda: None
+    volts: Callable[[], float | None] = lambda: None
+    amps: Callable[[], float | None] = lambda: None
+
+
+@dataclass
+class Lines:
+    """Prints events as they come.
+
+    Args:
+        plant: the numbers.
+        calm: seconds within which further exchanges of a kind already under way are not shown (0: show all).
+        prefix: put in front of each line, to tell roles apart.
+    """
+
+    plant: Plant
+    calm: float = 0.0
+    prefix: str = ""
+    file: IO[str] = field(default_factory=lambda: sys.stdout)
+    _last: dict[str, float] = field(default_factory=dict)
+    _hidden: int = 0
+    _run: str = ""
+
+    def __call__(self, event: Event) -> None:
+        match event.layer:
+            case "message":
+                self._message(event)
+            case "tolerance":
+                self._print(event.time, "~", f"tolerated {event.name}: {event.note}")
+            case "error":
+                self._print(event.time, "!", f"{event.name}: {event.note}" if event.note else event.name)
+            case "sdp" if event.name == "SDPResponse":
+                self._print(event.time, _arrow(event), f"{event.name} {event.note}")
+            case "state" if event.name not in ("response-time", "finished"):
+                self._print(event.time, "*", f"{event.name} {event.note}".rstrip())
+
+    def _message(self, event: Event) -> None:
+        kind = event.name.removesuffix("Req").removesuffix("Res")
+        if kind != self._run:
+            self._run = kind
+            self._hidden = 0
+        elif self.calm and event.time - self._last.get(event.name, -self.calm) < self.calm:
+            self._hidden += 1
+            return
+        self._last[event.name] = event.time
+        more = f"   ({self._hidden} messages not shown)" if self._hidden else ""
+        self._hidden = 0
+        self._print(event.time, _arrow(event), f"{event.name:<28} {_details(event.message):<34}", more)
+
+    def _print(self, time: float, mark: str, text: str, more: str = "") -> None:
+        numbers = ""
+        soc, volts, amps = self.plant.soc(), self.plant.volts(), self.plant.amps()
+        if soc is not None:
+            numbers += f"  SoC {soc:5.1f} %"
+        if volts is not None:
+            numbers += f"  {volts:6.1f} V"
+        if amps is not None:
+            numbers += f"  {amps:6.1f} A"
+        line = f"{self.prefix}{time:10.3f} {mark} {text:<63}{numbers if mark in '<>*' else ''}{more}".rstrip()
+        print(line, file=self.file, flush=True)
+
+
+def _arrow(event: Event) -> str:
+    return {"tx": ">", "rx": "<"}.get(event.direction, " ")
+
+
+def _details(document: Any) -> str:
+    """The few fields by which an engineer follows a session."""
+    body = getattr(document, "Body", None)
+    message = body.BodyElement if body is not None else document
+    words = []
+    for name in _SHOWN_FIELDS:
+        value = getattr(message, name, None)
+        if value is not None and value != "OK":
+            words.append(str(value))
+    status = getattr(message, "DC_EVSEStatus", None) or getattr(message, "EVSEStatus", None)
+    code = getattr(status, "EVSEStatusCode", None)
+    if code is not None and code != "EVSE_Ready":
+        words.append(str(code).removeprefix("EVSE_"))
+    return " ".join(words)

@@ -1,0 +1,121 @@
+"""Both roles on one simulated cable and an in-memory link: what session tests start from."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from evcc import charge as evcc
+from evcc.battery import Battery
+from evcc.vehicle import Settings, Vehicle
+from secc import serve as secc
+from secc.authorizer import Authorizer
+from secc.charger import AcSupply, Evse
+from secc.power import Dynamics, Limits, SimulatedPowerSource
+from secc.visit import Paused
+from slac.connector import power_class
+from slac.pilots import SimulatedPilot
+from v2g.channel import Channel, memory_pair
+from v2g.outcome import Outcome
+from v2g.protocols import DIN, ISO2, Protocol
+from v2g.trace import Event
+
+MODES: dict[str, tuple[Protocol, bool]] = {"din": (DIN, False), "iso2-dc": (ISO2, False), "iso2-ac": (ISO2, True)}
+"""Name -> protocol and whether it is AC."""
+
+LOOP = {"din": "CurrentDemandReq", "iso2-dc": "CurrentDemandReq", "iso2-ac": "ChargingStatusReq"}
+
+
+@dataclass
+class Bench:
+    """A vehicle plugged into a charger.
+
+    Attributes:
+        mode: key of :data:`MODES`.
+        seed: of ids and noise.
+        ev, se: options of the roles; ``ev.rewrite`` and ``se.rewrite`` are the seams.
+        events: what the vehicle (``ev``) and the charger (``se``) observed.
+    """
+
+    mode: str = "iso2-dc"
+    seed: int = 1
+    soc: float = 0.2
+    duration: float | None = 2.0
+    tolerant: bool = True
+    authorizer: Authorizer | None = None
+    test_seconds: float = 1.0
+    events: dict[str, list[Event]] = field(default_factory=lambda: {"ev": [], "se": []})
+    paused: dict[bytes, Paused] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.protocol, self.ac = MODES[self.mode]
+        rng = random.Random(self.seed)
+        self.wire = SimulatedPilot(plugged=True)
+        self.battery = Battery(soc=self.soc)
+        self.supply = AcSupply() if self.ac else None
+        rating = Limits.of(power_class(150))
+        self.power = (
+            None if self.ac else SimulatedPowerSource(rating, Dynamics(test_seconds=self.test_seconds), rng=rng)
+        )
+        self.evse = Evse(self.wire.evse, power=self.power, ac=self.supply, authorizer=self.authorizer)
+        self.vehicle = Vehicle(self.wire.ev, self.battery, settings=Settings(loop_delay=0.1))
+        if self.power is not None:
+            power = self.power
+            power.load = self.vehicle.load
+            self.vehicle.sense = lambda: (power.voltage, power.current)
+        if self.supply is not None:
+            self.supply.load = lambda: self.vehicle.ac_current
+        self.evse.pilot.offer(5.0)
+        self.ev = evcc.Options(
+            protocols=(self.protocol,), ac=self.ac, duration=self.duration, tolerant=self.tolerant,
+            observe=self.events["ev"].append,
+        )  # fmt: skip
+        self.se = secc.Options(
+            protocols=(self.protocol,), tolerant=self.tolerant, observe=self.events["se"].append, rng=rng,
+            now=lambda: 1_700_000_000 + asyncio.get_running_loop().time(),
+        )  # fmt: skip
+
+    async def run(self, during: Callable[[Bench], Any] | None = None) -> tuple[Outcome, Outcome]:
+        """One session to its end: outcomes of vehicle and charger. ``during`` runs beside it."""
+        self.evse.pilot.offer(5.0)
+        charger_end, vehicle_end = await memory_pair()
+        charger = asyncio.create_task(secc.serve(charger_end, self.evse, self.se, paused=self.paused))
+        side = asyncio.create_task(during(self)) if during else None
+        vehicle = await evcc.charge(vehicle_end, self.vehicle, self.ev)
+        outcome = await charger
+        if side is not None:
+            side.cancel()
+            await asyncio.gather(side, return_exceptions=True)
+        return vehicle, outcome
+
+    async def charger_alone(self) -> tuple[Channel, asyncio.Task[Outcome]]:
+        """Only the charger: the vehicle's end of the link, and the charger's task."""
+        charger_end, vehicle_end = await memory_pair()
+        return vehicle_end, asyncio.create_task(secc.serve(charger_end, self.evse, self.se, paused=self.paused))
+
+    async def vehicle_alone(self) -> tuple[Channel, asyncio.Task[Outcome]]:
+        """Only the vehicle: the charger's end of the link, and the vehicle's task."""
+        charger_end, vehicle_end = await memory_pair()
+        return charger_end, asyncio.create_task(evcc.charge(vehicle_end, self.vehicle, self.ev))
+
+    def names(self, side: str = "ev") -> list[str]:
+        """Messages in order, as one side saw them."""
+        return [e.name for e in self.events[side] if e.layer == "message"]
+
+    def messages(self, name: str, side: str = "ev") -> list[Any]:
+        """The messages of a name, as one side saw them."""
+        return [e.message.Body.BodyElement for e in self.events[side] if e.layer == "message" and e.name == name]
+
+    @property
+    def safe(self) -> bool:
+        """Nothing is energised, nothing connected, at either end."""
+        return not self.evse.energised and not self.vehicle.contactors.closed
+
+
+async def message_seen(bench: Bench, name: str, count: int = 1, side: str = "ev") -> None:
+    """Waits until a message has been seen so many times."""
+    while bench.names(side).count(name) < count:  # noqa: ASYNC110 - a trace has no event to wait for
+        await asyncio.sleep(0.01)

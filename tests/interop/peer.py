@@ -1,0 +1,516 @@
+#!/usr/bin/env python3
+"""An independent ISO 15118 / DIN 70121 counterpart for interop tests.
+
+Runs the open implementation "Josev" (Python package ``iso15118``) as charger
+or as car, so that the other side can be the program under test:
+
+    peer.py secc MODE --iface IF [options]      Josev is the charger
+    peer.py evcc MODE --iface IF [options]      Josev is the car
+
+MODE: din | iso2-dc | iso2-ac | iso2-dc-tls | iso2-ac-tls | iso2-dc-pnc | iso2-ac-pnc
+
+Start it with the Python of the virtualenv made by setup_peer.sh; nothing of
+that virtualenv may be imported by the project.  On stdout:
+
+    READY             charger: SDP is answered from now on; car: starting
+    SESSION ok ...    a session is over (or SESSION FAILED why)
+    RESULT {json}     always the last line
+
+Exit code: 0 all sessions went through to SessionStop, 1 a session failed or
+none came about, 2 could not start, 3 deadline reached.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+
+MODES = {}
+for _energy in ("dc", "ac"):
+    MODES[f"iso2-{_energy}"] = ("ISO_15118_2", _energy, False, False)
+    MODES[f"iso2-{_energy}-tls"] = ("ISO_15118_2", _energy, True, False)
+    MODES[f"iso2-{_energy}-pnc"] = ("ISO_15118_2", _energy, True, True)
+MODES["din"] = ("DIN_SPEC_70121", "dc", False, False)
+
+NAMESPACE = {"DIN_SPEC_70121": "urn:din:70121:2012:MsgDef", "ISO_15118_2": "urn:iso:15118:2:2013:MsgDef"}
+SAP_NAMESPACE = "urn:iso:15118:2:2010:AppProtocol"
+
+
+class Log:
+    """What was said on the wire, how sessions ended, what Josev complained of."""
+
+    def __init__(self, path):
+        self.names, self.ends, self.errors = [], [], []
+        self.info = {}
+        self.live = False
+        self.file = open(path, "w", encoding="utf-8") if path else None
+
+    def message(self, direction, namespace, exi, text):
+        doc = json.loads(text)
+        name = next(iter(doc))
+        if name == "V2G_Message":
+            name = next(iter(doc["V2G_Message"]["Body"]))
+        self.names.append(name)
+        if self.file:
+            print(
+                json.dumps(
+                    {
+                        "t": round(time.time(), 6),
+                        "dir": direction,
+                        "name": name,
+                        "ns": str(getattr(namespace, "value", namespace)),
+                        "exi": bytes(exi).hex(),
+                        "msg": doc,
+                    }
+                ),
+                file=self.file,
+                flush=True,
+            )
+
+    def negotiated(self, session):
+        tls = session.writer.get_extra_info("ssl_object")
+        auth = session.selected_auth_option
+        self.info = {
+            "protocol": session.protocol.name,
+            "tls": f"{tls.version()} {tls.cipher()[0]}" if tls else None,
+            "auth": getattr(auth, "value", None),
+        }
+
+
+def watched_codec(log):
+    """Josev's EXI codec (a Java program), with an ear on it."""
+    import iso15118.shared.comm_session as session_module
+    from iso15118.shared.exificient_exi_codec import ExificientEXICodec
+
+    latest = {}
+
+    class Codec(ExificientEXICodec):
+        def encode(self, message, namespace):
+            exi = super().encode(message, namespace)
+            latest[bytes(exi)] = (namespace, message)
+            return exi
+
+        def decode(self, stream, namespace):
+            text = super().decode(stream, namespace)
+            if log.live:
+                log.message("rx", namespace, stream, text)
+            return text
+
+    plain_send = session_module.V2GCommunicationSession.send
+
+    async def send(self, message):
+        # only what is really sent: Josev also encodes parts just to sign them
+        namespace, text = latest.get(bytes(message.payload), ("", '{"unknown": 0}'))
+        latest.clear()
+        log.negotiated(self)
+        log.message("tx", namespace, message.payload, text)
+        await plain_send(self, message)
+
+    session_module.V2GCommunicationSession.send = send
+    return Codec()
+
+
+def warm_up(codec, protocol, rounds=3):
+    """The first messages of a fresh codec take seconds, more than a car waits."""
+    header = {"SessionID": "0102030405060708"}
+    status = {"EVReady": True, "EVErrorCode": "NO_ERROR", "EVRESSSOC": 50}
+    jobs = [
+        (
+            SAP_NAMESPACE,
+            {
+                "supportedAppProtocolReq": {
+                    "AppProtocol": [
+                        {
+                            "ProtocolNamespace": NAMESPACE[protocol],
+                            "VersionNumberMajor": 2,
+                            "VersionNumberMinor": 0,
+                            "SchemaID": 1,
+                            "Priority": 1,
+                        }
+                    ]
+                }
+            },
+        ),
+        (SAP_NAMESPACE, {"supportedAppProtocolRes": {"ResponseCode": "OK_SuccessfulNegotiation", "SchemaID": 1}}),
+    ]
+    jobs += [
+        (NAMESPACE[protocol], {"V2G_Message": {"Header": header, "Body": body}})
+        for body in (
+            {"SessionSetupReq": {"EVCCID": "0A0B0C0D0E0F"}},
+            {"CableCheckReq": {"DC_EVStatus": status}},
+            {"SessionStopRes": {"ResponseCode": "OK"}},
+        )
+    ]
+    for _ in range(rounds):
+        for namespace, doc in jobs:
+            codec.decode(codec.encode(json.dumps(doc), namespace), namespace)
+
+
+def bend_time(patience, quick):
+    """Stretch Josev's message timeouts; drop its pause before closing TCP."""
+    import iso15118.shared.comm_session as session_module
+
+    class Bent:
+        def __getattr__(self, name):
+            return getattr(asyncio, name)
+
+        @staticmethod
+        async def sleep(delay):
+            await asyncio.sleep(0 if quick else delay)
+
+        @staticmethod
+        async def wait_for(awaitable, timeout):
+            return await asyncio.wait_for(awaitable, timeout and timeout * patience)
+
+    session_module.asyncio = Bent()
+
+
+def drop_server_name():
+    """Josev's car puts "fe80::...%iface" into the TLS server name."""
+    import iso15118.evcc.transport.tcp_client as client_module
+
+    class NoName:
+        def __getattr__(self, name):
+            return getattr(asyncio, name)
+
+        @staticmethod
+        async def open_connection(*args, **kwargs):
+            if kwargs.get("ssl"):
+                kwargs["server_hostname"] = ""
+            return await asyncio.open_connection(*args, **kwargs)
+
+    client_module.asyncio = NoName()
+
+
+def end_watcher(log, on_end):
+    from iso15118.shared.notifications import StopNotification
+
+    class Queue(asyncio.Queue):
+        def put_nowait(self, item):
+            if isinstance(item, StopNotification):
+                log.ends.append(item)
+                print("SESSION", "ok" if item.successful else "FAILED", item.reason[:200], flush=True)
+                on_end()
+            super().put_nowait(item)
+
+    return Queue()
+
+
+def error_watcher(log, on_fatal):
+    class Handler(logging.Handler):
+        def emit(self, record):
+            log.errors.append(str(record.getMessage())[:300])
+            # after these the stock car would wait for ever
+            if record.name == "iso15118.evcc.comm_session_handler":
+                on_fatal()
+
+    logging.getLogger().addHandler(Handler(level=logging.ERROR))
+
+
+def make_charger(args, energy, log):
+    from iso15118.secc.controller.interface import AuthorizationResponse, ServiceStatus
+    from iso15118.secc.controller.simulator import SimEVSEController
+    from iso15118.shared.messages import enums
+    from iso15118.shared.messages.datatypes import DCEVSEStatusCode, EVSENotification
+    from iso15118.shared.messages.iso15118_2.datatypes import ResponseCode
+
+    class Charger(SimEVSEController):
+        """Follows the car.  (The stock one always reports 1 V and 1 A and a
+        maximum of 40 V, which a careful car has to refuse.)"""
+
+        auth_polls = cable_polls = loops = 0
+
+        def fresh(self):
+            self.auth_polls = self.cable_polls = self.loops = 0
+            self.off()
+
+        def off(self):
+            self.evse_data_context.present_voltage = 0
+            self.evse_data_context.present_current = 0
+
+        @property
+        def stopping(self):
+            return args.stop_after and self.loops >= args.stop_after
+
+        async def set_status(self, status):
+            if status == ServiceStatus.READY:
+                log.live = True
+                print("READY", flush=True)
+                if args.ready_file:
+                    open(args.ready_file, "w").close()
+
+        async def get_supported_energy_transfer_modes(self, protocol):
+            mode = enums.EnergyTransferModeEnum
+            return [mode.AC_THREE_PHASE_CORE if energy == "ac" else mode.DC_EXTENDED]
+
+        async def is_authorized(self, *positional, **named):
+            answer = enums.AuthorizationStatus
+            if args.reject:  # (DIN knows no refusal, only Ongoing)
+                return AuthorizationResponse(
+                    authorization_status=answer.REJECTED, certificate_response_status=ResponseCode.FAILED
+                )
+            first_look = named.get("certificate_chain")  # PaymentDetails
+            if not first_look and self.auth_polls < args.auth_ongoing:
+                self.auth_polls += 1
+                return AuthorizationResponse(authorization_status=answer.ONGOING)
+            return await super().is_authorized(*positional, **named)
+
+        async def get_dc_charge_parameters(self):
+            par = await super().get_dc_charge_parameters()
+            for field, value, power in (
+                ("evse_maximum_voltage_limit", args.max_voltage, 0),
+                ("evse_maximum_current_limit", args.max_current, 0),
+                ("evse_maximum_power_limit", args.max_power // 10, 1),
+                ("evse_minimum_voltage_limit", 50, 0),
+                ("evse_minimum_current_limit", 0, 0),
+                ("evse_peak_current_ripple", 1, 0),
+            ):
+                quantity = getattr(par, field)
+                quantity.value, quantity.multiplier = value, power
+            return par
+
+        async def get_evse_max_voltage_limit(self):
+            quantity = await super().get_evse_max_voltage_limit()
+            quantity.value, quantity.multiplier = args.max_voltage, 0
+            return quantity
+
+        async def get_evse_max_power_limit(self):
+            quantity = await super().get_evse_max_power_limit()
+            quantity.value, quantity.multiplier = args.max_power // 10, 1
+            return quantity
+
+        async def get_evse_max_current_limit(self):
+            if energy == "ac":  # once per ChargingStatusRes
+                self.loops += 1
+            quantity = await super().get_evse_max_current_limit()
+            quantity.value = 32 if energy == "ac" else args.max_current
+            quantity.multiplier = 0
+            return quantity
+
+        async def get_dc_evse_status(self):
+            status = await super().get_dc_evse_status()
+            if self.stopping:
+                status.evse_notification = EVSENotification.STOP_CHARGING
+                status.evse_status_code = DCEVSEStatusCode.EVSE_SHUTDOWN
+            return status
+
+        async def get_ac_evse_status(self):
+            status = await super().get_ac_evse_status()
+            if self.stopping:
+                status.evse_notification = EVSENotification.STOP_CHARGING
+            return status
+
+        async def start_cable_check(self):
+            self.off()
+
+        async def get_cable_check_status(self):
+            if self.cable_polls < args.cable_ongoing:
+                self.cable_polls += 1
+                return None
+            return await super().get_cable_check_status()
+
+        async def send_charging_command(
+            self, ev_target_voltage, ev_target_current, is_precharge=False, is_session_bpt=False
+        ):
+            if not is_precharge:
+                self.loops += 1
+            context = self.evse_data_context
+            context.present_voltage = min(ev_target_voltage, args.max_voltage)
+            context.present_current = min(ev_target_current, args.max_current)
+
+        async def stop_charger(self):
+            self.off()
+
+    charger = Charger()
+    charger.fresh()
+    return charger
+
+
+def make_car(args, config):
+    from iso15118.evcc.controller.simulator import SimEVController
+    from iso15118.shared.messages.iso15118_2.datatypes import DCEVPowerDeliveryParameter
+
+    class Car(SimEVController):
+        """Makes exactly --loops charging loops and believes the charger's
+        voltage.  (The stock car stops precharge after six requests, whatever
+        the voltage, and says ChargingComplete when it starts.)"""
+
+        def __init__(self, cfg):
+            super().__init__(cfg)
+            self.left = args.loops
+
+        async def continue_charging(self):
+            if self.left <= 0 or self._charging_is_completed:
+                self._soc = 100
+                return False
+            self.left -= 1
+            self._soc = min(99, 100 - 90 * self.left // max(1, args.loops))
+            return True
+
+        async def charge_loop_delay(self):
+            return args.loop_delay
+
+        async def is_precharged(self, present_voltage_evse):
+            goal = self.dc_ev_charge_params.dc_target_voltage.get_decimal_value()
+            return abs(present_voltage_evse.get_decimal_value() - goal) <= 20
+
+        async def get_dc_ev_power_delivery_parameter(self):
+            return DCEVPowerDeliveryParameter(
+                dc_ev_status=await self.get_dc_ev_status(),
+                bulk_charging_complete=False,
+                charging_complete=self.left <= 0,
+            )
+
+    return Car(config)
+
+
+async def run(args, log):
+    import iso15118
+    from iso15118.shared.messages.enums import Protocol
+    from iso15118.shared.network import validate_nic
+
+    protocol, energy, tls, pnc = MODES[args.mode]
+    validate_nic(args.iface)
+    if tls and not os.path.exists(os.path.join(args.pki, "iso15118_2/certs/cpoCertChain.pem")):
+        raise SystemExit("this mode needs certificates: --pki DIR (see README)")
+
+    over = asyncio.Event()
+    codec = watched_codec(log)
+    java = codec.gateway.java_process
+    await asyncio.to_thread(warm_up, codec, protocol)
+
+    if args.role == "secc":
+        from iso15118.secc import SECCHandler
+        from iso15118.secc.secc_settings import Config
+
+        os.environ.update(
+            PROTOCOLS=protocol,
+            AUTH_MODES="EIM,PNC" if pnc else "EIM",
+            SECC_ENFORCE_TLS=str(tls),
+            FREE_CHARGING_SERVICE=str(args.free),
+        )
+        config = Config()
+        config.load_envs(os.devnull)
+        charger = make_charger(args, energy, log)
+        handler = SECCHandler(exi_codec=codec, evse_controller=charger, config=config)
+
+        def ended():
+            charger.fresh()
+            if args.sessions and len(log.ends) >= args.sessions:
+                over.set()
+
+        job = handler.start(args.iface)
+    else:
+        from iso15118.evcc import EVCCHandler
+        from iso15118.evcc.evcc_config import EVCCConfig
+        from iso15118.shared.settings import load_shared_settings
+
+        load_shared_settings(os.devnull)
+        config = EVCCConfig(
+            supportedProtocols=[protocol],
+            supportedEnergyServices=[energy.upper()],
+            energyTransferMode={"dc": "DC_extended", "ac": "AC_three_phase_core"}[energy],
+            useTls=tls,
+            enforceTls=tls,
+        )
+        config.load_raw_values()
+        config.supported_protocols = [Protocol[protocol]]
+        handler = EVCCHandler(
+            evcc_config=config, iface=args.iface, exi_codec=codec, ev_controller=make_car(args, config)
+        )
+        ended = over.set
+        log.live = True
+        print("READY", flush=True)
+        job = handler.start()
+
+    handler._rcv_queue = end_watcher(log, ended)
+    error_watcher(log, over.set)
+    started = time.time()
+    task = asyncio.ensure_future(job)
+    finished = asyncio.ensure_future(over.wait())
+    done, _ = await asyncio.wait({task, finished}, timeout=args.timeout, return_when=asyncio.FIRST_COMPLETED)
+    ok = bool(log.ends) and all(e.successful for e in log.ends) and bool(done)
+    print(
+        "RESULT "
+        + json.dumps(
+            {
+                "role": args.role,
+                "mode": args.mode,
+                "ok": ok,
+                "sessions": len(log.ends),
+                "reasons": [e.reason[:300] for e in log.ends],
+                "errors": log.errors[-3:],
+                **log.info,
+                "messages": len(log.names),
+                "last_message": log.names[-1] if log.names else None,
+                "seconds": round(time.time() - started, 2),
+                "peer": f"iso15118 {iso15118.__version__}",
+            }
+        ),
+        flush=True,
+    )
+    java.kill()
+    os._exit(0 if ok else 3 if not done else 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("role", choices=("secc", "evcc"))
+    parser.add_argument("mode", choices=sorted(MODES))
+    add = parser.add_argument
+    add("--iface", required=True, help="interface with an IPv6 link-local address")
+    add(
+        "--pki",
+        default=os.environ.get("PEER_PKI", ""),
+        help="directory with iso15118_2/certs and iso15118_2/private_keys",
+    )
+    add("--timeout", type=float, default=60, help="deadline in seconds")
+    add("--trace", default="", help="write every message to this file (JSON lines)")
+    add("--patience", type=float, default=1, help="factor on Josev's message timeouts (slow machines: 10)")
+    add("--quick-stop", action="store_true", help="close TCP at once after SessionStop instead of after 5 s")
+    add("--log-level", default="WARNING")
+    group = parser.add_argument_group("charger")
+    add = group.add_argument
+    add("--sessions", type=int, default=1, help="end after N sessions, 0 = never")
+    add("--ready-file", default="", help="create this file when ready")
+    add("--auth-ongoing", type=int, default=0, help="authorization: N x Ongoing")
+    add("--cable-ongoing", type=int, default=0, help="CableCheck: N more Ongoing")
+    add("--stop-after", type=int, default=0, help="ask the car to stop after N loops")
+    add("--reject", action="store_true", help="refuse authorization (DIN: Ongoing for ever)")
+    add("--free", action="store_true", help="free service: no SalesTariff")
+    add("--max-voltage", type=int, default=1000)
+    add("--max-current", type=int, default=200)
+    add("--max-power", type=int, default=150000)
+    group = parser.add_argument_group("car")
+    add = group.add_argument
+    add("--loops", type=int, default=10, help="charging loops")
+    add("--loop-delay", type=float, default=0, help="seconds between them")
+    add("--no-server-name", action="store_true", help="leave out the malformed TLS server name")
+    args = parser.parse_args()
+
+    os.environ.update(
+        NETWORK_INTERFACE=args.iface, LOG_LEVEL=args.log_level, MESSAGE_LOG_JSON="False", ENABLE_TLS_1_3="False"
+    )
+    if args.pki:
+        os.environ["PKI_PATH"] = os.path.join(os.path.abspath(args.pki), "")
+    log = Log(args.trace)
+    if args.ready_file and os.path.exists(args.ready_file):
+        os.remove(args.ready_file)
+    try:
+        if args.quick_stop or args.patience != 1:
+            bend_time(args.patience, args.quick_stop)
+        if args.no_server_name:
+            drop_server_name()
+        asyncio.run(run(args, log))
+    except (Exception, SystemExit) as exc:
+        print(f"cannot start: {type(exc).__name__}: {exc}", file=sys.stderr)
+        print("RESULT " + json.dumps({"role": args.role, "mode": args.mode, "ok": False, "errors": [str(exc)[:300]]}))
+        sys.stdout.flush()
+        os._exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Whole sessions against an independent implementation (Josev, PyPI package ``iso15118``), both directions.
+
+``make interop`` installs the counterpart into an environment of its own and runs these; nothing of it is imported here.
+It is slow (a Java codec), so the vehicle's 250 ms for CurrentDemandRes are relaxed; everything else keeps its limits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from netns import AVAILABLE, Link, link
+
+VENV = os.environ.get("PLUGFEST_PEER_VENV", "")
+PEER = Path(__file__).with_name("peer.py")
+
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.skipif(
+        not VENV or not AVAILABLE or shutil.which("java") is None,
+        reason="needs PLUGFEST_PEER_VENV (make interop sets it up), root, network namespaces and Java",
+    ),
+]
+
+MODES = {
+    "din": ["--protocol", "din"],
+    "iso2-dc": ["--protocol", "iso2"],
+    "iso2-ac": ["--protocol", "iso2", "--ac"],
+    "iso2-dc-tls": ["--protocol", "iso2", "--tls", "required"],
+    "iso2-ac-tls": ["--protocol", "iso2", "--ac", "--tls", "required"],
+}
+PKI = Path(VENV) / "pki" / "iso15118_2"
+
+
+@pytest.fixture(scope="module")
+def cable() -> Iterator[Link]:
+    with link("pfjosev") as made:
+        yield made
+
+
+def plugfest(cable: Link, side: str, *options: str) -> list[str]:
+    interface = cable.secc_if if side == "secc" else cable.evcc_if
+    return cable.command(side, sys.executable, "-m", "plugfest", side, "-i", interface, *options)
+
+
+def peer(cable: Link, side: str, mode: str, *options: str) -> list[str]:
+    interface = cable.secc_if if side == "secc" else cable.evcc_if
+    words = (f"{VENV}/bin/python", str(PEER), side, mode, "--iface", interface, "--pki", f"{VENV}/pki", *options)
+    return cable.command(side, *words)
+
+
+def result(output: str) -> dict[str, Any]:
+    """What the counterpart says of the session, its last line."""
+    found: dict[str, Any] = json.loads(output.splitlines()[-1].removeprefix("RESULT "))
+    return found
+
+
+def messages(trace: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in trace.read_text().splitlines()]
+    return [line for line in lines if line.get("layer") == "message"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_our_vehicle_charges_at_its_charger(cable: Link, mode: str, tmp_path: Path) -> None:
+    ready, trace = tmp_path / "ready", tmp_path / "trace.jsonl"
+    charger = subprocess.Popen(
+        peer(cable, "secc", mode, "--ready-file", str(ready), "--quick-stop", "--timeout", "120"),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 90
+        while not ready.exists():
+            assert charger.poll() is None, charger.communicate()[0]
+            assert time.monotonic() < deadline, "the counterpart did not get ready"
+            time.sleep(0.2)
+        trust = ["--roots", str(PKI / "certs/v2gRootCACert.pem")] if "tls" in mode else []
+        slow = ["--timer", "V2G_EVCC_Msg_Timeout.CurrentDemandReq=5"]
+        options = [*MODES[mode], *trust, *slow, "--duration", "3", "--trace", str(trace)]
+        vehicle = subprocess.run(plugfest(cable, "evcc", *options), capture_output=True, text=True, timeout=110)
+        output, _ = charger.communicate(timeout=60)
+    finally:
+        charger.kill()
+    assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr + output
+    said = result(output)
+    assert said["ok"], said
+    assert ("TLSv1.2" in (said["tls"] or "")) == ("tls" in mode)
+    names = [line["name"] for line in messages(trace)]
+    assert names[-1] == "SessionStopRes"
+    assert names.count("ChargingStatusRes" if "ac" in mode else "CurrentDemandRes") >= 5
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_its_vehicle_charges_at_our_charger(cable: Link, mode: str, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    keys = ["--cert", str(PKI / "certs/cpoCertChain.pem"), "--key", str(PKI / "private_keys/seccLeaf.key")]
+    secure = [*keys, "--password", "12345"] if "tls" in mode else []
+    charger = subprocess.Popen(
+        plugfest(cable, "secc", *MODES[mode], *secure, "--sessions", "1", "--trace", str(trace)),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        vehicle = subprocess.run(
+            peer(cable, "evcc", mode, "--patience", "20", "--timeout", "100", "--loops", "10", "--quick-stop"),
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        output, _ = charger.communicate(timeout=30)
+    finally:
+        charger.kill()
+    said = result(vehicle.stdout)
+    assert said["ok"], (said, output)
+    assert charger.returncode == 0, output
+    assert ("TLSv1.2" in (said["tls"] or "")) == ("tls" in mode)
+    lines = messages(trace)
+    assert lines[-1]["name"] == "SessionStopRes"
+    assert sum(line["name"] == ("ChargingStatusRes" if "ac" in mode else "CurrentDemandRes") for line in lines) >= 10

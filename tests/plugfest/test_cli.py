@@ -1,0 +1,218 @@
+"""The command line as its users meet it: filters, files, guesses, exit codes, and one line for each mistake."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plugfest.cli import main
+
+CABLE_CHECK = "809802275de64d834b5d1f1031000a00"
+XML = (
+    '<d:V2G_Message xmlns:b="urn:iso:15118:2:2013:MsgBody" xmlns:d="urn:iso:15118:2:2013:MsgDef"'
+    ' xmlns:h="urn:iso:15118:2:2013:MsgHeader" xmlns:t="urn:iso:15118:2:2013:MsgDataTypes"><d:Header>'
+    "<h:SessionID>9D7799360D2D747C</h:SessionID></d:Header><d:Body><b:CableCheckReq><b:DC_EVStatus>"
+    "<t:EVReady>true</t:EVReady><t:EVErrorCode>NO_ERROR</t:EVErrorCode><t:EVRESSSOC>20</t:EVRESSSOC>"
+    "</b:DC_EVStatus></b:CableCheckReq></d:Body></d:V2G_Message>"
+)
+
+
+def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "plugfest", *arguments]
+    return subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=60)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """What keeps `plugfest --help` quick: the command's own modules load when it is called."""
+    heavy = ("asyncio", "msgspec", "lxml", "cryptography", "exi", "v2g", "ssl")
+    code = f"import sys, plugfest.cli as c; c.parser(); print([m for m in {heavy} if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("plugfest ")
+    assert main([]) == 2
+    assert "exit codes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        CABLE_CHECK,
+        CABLE_CHECK.upper(),
+        "80 98 02 27 5d:e6:4d:83:4b:5d 1f1031000a00",
+        "0x" + CABLE_CHECK,
+        base64.b64encode(bytes.fromhex(CABLE_CHECK)).decode(),
+        "01fe800100000010" + CABLE_CHECK,
+    ],
+    ids=["hex", "upper", "spaced", "0x", "base64", "v2gtp"],
+)
+@pytest.mark.parametrize("protocol", [[], ["--protocol", "iso2"]], ids=["guessed", "given"])
+def test_decode_takes_every_spelling(given: str, protocol: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["exi", "decode", "--json", *protocol, given]) == 0
+    decoded = json.loads(capsys.readouterr().out)
+    assert decoded["V2G_Message"]["Header"] == {"SessionID": "9D7799360D2D747C"}
+    assert decoded["V2G_Message"]["Body"]["CableCheckReq"]["DC_EVStatus"]["EVRESSSOC"] == 20
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_files_are_read(binary: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "message"
+    path.write_bytes(bytes.fromhex(CABLE_CHECK) if binary else CABLE_CHECK.encode() + b"\n")
+    assert main(["exi", "decode", str(path)]) == 0
+    assert "CableCheckReq" in capsys.readouterr().out
+    path.write_text(XML)
+    assert main(["exi", "encode", str(path)]) == 0
+    assert capsys.readouterr().out.strip() == CABLE_CHECK
+
+
+def test_xml_and_json_are_encoded_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["exi", "decode", "--json", CABLE_CHECK])
+    as_json = capsys.readouterr().out
+    for text in (XML, as_json):
+        assert main(["exi", "encode", "--protocol", "iso2", text]) == 0
+        assert capsys.readouterr().out.strip() == CABLE_CHECK
+    assert main(["exi", "encode", "--v2gtp", XML]) == 0
+    assert capsys.readouterr().out.strip() == "01fe800100000010" + CABLE_CHECK
+
+
+def test_the_filter_writes_exactly_one_line_for_each_line() -> None:
+    lines = [CABLE_CHECK, "", "nonsense", CABLE_CHECK[:-6], "80400040", CABLE_CHECK]
+    done = run("exi", "decode", stdin="\n".join(lines) + "\n")
+    found = done.stdout.split("\n")
+    assert found.pop() == ""
+    assert len(found) == len(lines)
+    assert [line.startswith("error:") for line in found] == [False, True, True, True, False, False]
+    assert "supportedAppProtocolRes" in found[4]
+    assert done.returncode == 1
+    back = run("exi", "encode", "-", stdin="\n".join([found[0], "<broken", found[4]]) + "\n")
+    assert back.stdout.split("\n")[::2] == [CABLE_CHECK, "80400040"]
+    assert back.stdout.split("\n")[1].startswith("error:")
+
+
+def test_the_filter_answers_before_its_input_ends() -> None:
+    words = [sys.executable, "-m", "plugfest", "exi", "decode", "--protocol", "iso2"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(3):
+            process.stdin.write(CABLE_CHECK + "\n")
+            process.stdin.flush()
+            assert "CableCheckReq" in process.stdout.readline()
+        process.stdin.close()
+        assert process.wait() == 0
+
+
+def test_line_breaks_inside_values_stay_on_one_line() -> None:
+    text = (
+        '<r:V2G_Message xmlns:r="urn:din:70121:2012:MsgDef" xmlns:h="urn:din:70121:2012:MsgHeader"'
+        ' xmlns:t="urn:din:70121:2012:MsgDataTypes"><r:Header><h:SessionID>01</h:SessionID><h:Notification>'
+        "<t:FaultCode>UnknownError</t:FaultCode><t:FaultMsg>two&#10;lines</t:FaultMsg></h:Notification></r:Header>"
+        "<r:Body/></r:V2G_Message>"
+    )
+    octets = run("exi", "encode", "--protocol", "din70121", stdin=text + "\n").stdout
+    decoded = run("exi", "decode", "--protocol", "din70121", stdin=octets).stdout
+    assert decoded.count("\n") == 1
+    assert run("exi", "encode", "--protocol", "din70121", stdin=decoded).stdout == octets
+
+
+def test_explain_names_every_event_with_its_bit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["exi", "explain", "80400040"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("appproto, 4 bytes")
+    assert [line.split()[0] for line in lines[2:]] == [
+        "0", "8", "10", "11", "12", "14", "15", "17", "18", "26", "27", "28",
+    ]  # fmt: skip
+    assert "= OK_SuccessfulNegotiation" in lines[6]
+    main(["exi", "explain", "--protocol", "iso2", CABLE_CHECK[:26]])
+    assert capsys.readouterr().out.splitlines()[-1].startswith("error: V2G_Message/Body")
+
+
+def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["exi", "decode", "809a02202c9fff3e37b3d3d0b800"]) == 0
+    captured = capsys.readouterr()
+    assert "ContractAuthenticationReq" in captured.out
+    assert "note: din70121: 1 bytes behind the end: 00" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["exi", "decode", "--protocol", "iso3", "80"], "no protocol 'iso3'; there are appproto"),
+        (["exi", "decode", "--protocol", "iso2", "--dialect", "french", "80"], "no dialect 'french'"),
+        (["exi", "decode", "--xsd", "/nowhere", "--protocol", "iso2", "80"], "/nowhere is no directory"),
+        (["demo", "--protocol", "chademo"], "no protocol 'chademo'"),
+        (["demo", "--ac", "--protocol", "din"], "DIN SPEC 70121 has no AC"),
+        (["demo", "--connector", "schuko"], "schuko"),
+        (["demo", "--connector", "type2"], "no DC contacts"),
+        (["demo", "--battery", "12V"], "12V"),
+        (["demo", "--power", "77"], "no power class of 77 kW"),
+        (["demo", "--soc", "140"], "soc"),
+        (["demo", "--timer", "V2G_Nonsense=3"], "no timer 'V2G_Nonsense'"),
+        (["demo", "--timer", "V2G_SECC_Sequence_Timeout"], "NAME=SECONDS"),
+        (["demo", "--fast", "--trace", "/nowhere/t.jsonl"], "cannot write /nowhere/t.jsonl"),
+        (["evcc", "-i", "nosuch0"], "there is no interface nosuch0; there are"),
+        (["secc", "-i", "nosuch0"], "there is no interface nosuch0; there are"),
+        (["evcc", "-i", "lo"], "lo has no IPv6 link-local address"),
+        (
+            ["secc", "-i", "lo", "--tls", "required", "--cert", "/nowhere.pem", "--key", "/nowhere.key"],
+            "nowhere|lo has",
+        ),
+        (["secc", "-i", "lo", "--cert", "/nowhere.pem"], "--cert and --key go together"),
+    ],
+)
+def test_mistakes_get_one_line_and_no_traceback(arguments: list[str], text: str) -> None:
+    import re
+
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("plugfest: ")
+    assert re.search(text, done.stderr)
+    assert "Traceback" not in done.stderr
+
+
+def test_an_undecodable_message_is_an_error_with_its_place() -> None:
+    done = run("exi", "decode", "--protocol", "iso2", CABLE_CHECK[:-6])
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: V2G_Message/Body/CableCheckReq/DC_EVStatus")
+    assert "at bit" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--protocol", "din"], ["--ac"], ["--tls"], ["--strict"], ["--connector", "nacs", "--power", "500"]],
+    ids=" ".join,
+)
+def test_the_demo_completes_and_sums_up(arguments: list[str], tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    done = run("demo", "--fast", "--duration", "3", "--trace", str(trace), *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "vehicle: session completed" in done.stdout
+    assert "charger: session completed" in done.stdout
+    assert "SessionStopRes" in done.stdout
+    lines = [json.loads(line) for line in trace.read_text().splitlines()]
+    last = [line for line in lines if line.get("layer") == "message"][-1]
+    assert "SessionStopRes" in json.dumps(last["message"])
+
+
+def test_xsd_files_give_the_same_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    from captures import SHARED
+
+    directory = SHARED / "schemas"
+    if not directory.is_dir():
+        pytest.skip(f"no XSD files in {directory} (set PLUGFEST_SHARED to a directory that has them)")
+    assert main(["exi", "decode", "--protocol", "iso2", CABLE_CHECK]) == 0
+    ours = capsys.readouterr().out
+    assert main(["exi", "decode", "--protocol", "iso2", "--xsd", str(directory), CABLE_CHECK]) == 0
+    assert capsys.readouterr().out == ours
+    assert main(["exi", "encode", "--protocol", "iso2", "--xsd", str(directory), ours.strip()]) == 0
+    assert capsys.readouterr().out.strip() == CABLE_CHECK

@@ -1,0 +1,147 @@
+"""Both commands on a cable between two network namespaces: link-local addresses, SDP multicast, TCP and TLS."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from netns import AVAILABLE, REASON, Link, link
+
+pytestmark = [pytest.mark.netns, pytest.mark.skipif(not AVAILABLE, reason=REASON)]
+
+
+@pytest.fixture(scope="module")
+def cable() -> Iterator[Link]:
+    with link("pfsess") as made:
+        yield made
+
+
+def command(cable: Link, side: str, *options: str) -> list[str]:
+    interface = cable.secc_if if side == "secc" else cable.evcc_if
+    return cable.command(side, sys.executable, "-m", "plugfest", side, "-i", interface, *options)
+
+
+def start_charger(cable: Link, *options: str) -> subprocess.Popen[str]:
+    """A charger that answers SDP by now."""
+    charger = subprocess.Popen(
+        command(cable, "secc", *options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert charger.stdout is not None
+    for line in charger.stdout:
+        if line.startswith("charger ready"):
+            return charger
+    raise AssertionError(f"the charger did not start: {charger.wait()}")
+
+
+def messages(trace: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in trace.read_text().splitlines()]
+    assert lines[0]["plugfest"] == "trace"
+    return [line for line in lines if line.get("layer") == "message"]
+
+
+MODES = {
+    "din": (["--protocol", "din"], []),
+    "iso2-ac": (["--ac"], []),
+    "iso2-dc-tls": (["--protocol", "iso2"], ["--tls", "required"]),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_charger_and_vehicle_find_each_other_and_charge(cable: Link, mode: str, tmp_path: Path) -> None:
+    both, secure = MODES[mode]
+    traces = {side: tmp_path / f"{side}.jsonl" for side in ("secc", "evcc")}
+    charger = start_charger(cable, *both, *secure, "--sessions", "1", "--trace", str(traces["secc"]))
+    try:
+        options = [*both, *secure, "--duration", "2", "--loop-delay", "0.05", "--trace", str(traces["evcc"])]
+        vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=60)
+        output, _ = charger.communicate(timeout=20)
+    finally:
+        charger.kill()
+    assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr + output
+    assert charger.returncode == 0, output
+    assert "vehicle: session completed" in vehicle.stdout
+    assert "charger: session completed" in output
+    seen = {side: messages(trace) for side, trace in traces.items()}
+    # What one side sent the other received, byte for byte and in order.
+    assert [m["hex"] for m in seen["evcc"]] == [m["hex"] for m in seen["secc"]]
+    assert {m["dir"] for m in seen["evcc"]} == {"rx", "tx"}
+    names = [m["name"] for m in seen["evcc"]]
+    assert names[0] == "supportedAppProtocolReq"
+    assert names[-1] == "SessionStopRes"
+    assert names.count("ChargingStatusRes" if mode == "iso2-ac" else "CurrentDemandRes") > 10
+    lines = [json.loads(line) for line in traces["evcc"].read_text().splitlines()]
+    connected = next(line for line in lines if line.get("name") == "connected")
+    assert ("TLSv1.2" in connected["note"]) == bool(secure)
+
+
+def test_a_killed_vehicle_is_a_lost_connection_to_the_charger(cable: Link, tmp_path: Path) -> None:
+    """The charger switches off, says so, and serves the next vehicle."""
+    charger = start_charger(cable, "--protocol", "iso2", "--ac", "--sessions", "2")
+    try:
+        vehicle = subprocess.Popen(
+            command(cable, "evcc", "--protocol", "iso2", "--ac", "--loop-delay", "0.05"),
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert vehicle.stdout is not None
+        for line in vehicle.stdout:
+            if "ChargingStatusRes" in line:
+                break
+        vehicle.kill()
+        vehicle.communicate()
+        again = subprocess.run(
+            command(cable, "evcc", "--protocol", "iso2", "--ac", "--duration", "1", "--quiet"),
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        output, _ = charger.communicate(timeout=20)
+    finally:
+        charger.kill()
+    assert again.returncode == 0, again.stdout + output
+    assert "the peer closed the connection" in output or "the connection broke" in output
+    assert "switched off within" in output
+    assert charger.returncode == 5
+
+
+def test_no_charger_is_said_with_its_own_exit_code(cable: Link) -> None:
+    started = time.monotonic()
+    vehicle = subprocess.run(
+        command(cable, "evcc", "--timer", "SDP_Max_Requests=3"), capture_output=True, text=True, timeout=60
+    )
+    assert vehicle.returncode == 3
+    assert "no charger answered 3 SDP requests" in vehicle.stdout
+    assert time.monotonic() - started < 20
+
+
+def test_no_common_protocol_is_said_on_both_sides(cable: Link) -> None:
+    charger = start_charger(cable, "--protocol", "din", "--sessions", "1")
+    try:
+        vehicle = subprocess.run(
+            command(cable, "evcc", "--protocol", "iso2"), capture_output=True, text=True, timeout=60
+        )
+        output, _ = charger.communicate(timeout=20)
+    finally:
+        charger.kill()
+    assert (vehicle.returncode, charger.returncode) == (4, 4)
+    assert "the charger speaks none of ISO 15118-2" in vehicle.stdout
+    assert "this charger speaks DIN SPEC 70121" in output
+
+
+def test_fixed_address_skips_discovery(cable: Link) -> None:
+    charger = start_charger(cable, "--ac", "--sessions", "1", "--port", "50123")
+    try:
+        show = subprocess.run(
+            cable.command("secc", "ip", "-6", "-j", "addr", "show", "dev", cable.secc_if, "scope", "link"),
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        address = json.loads(show.stdout)[0]["addr_info"][0]["local"]
+        options = ["--ac", "--duration", "1", "--address", address, "--port", "50123", "--quiet"]
+        vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=60)
+    finally:
+        charger.kill()
+        charger.communicate()
+    assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr
