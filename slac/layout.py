@@ -1,0 +1,196 @@
+"""A small vocabulary for binary layouts: a message class lists its fields once, and is built and parsed from the list.
+
+    @dataclass(frozen=True, slots=True)
+    class CM_SLAC_PARM_REQ(Message):
+        LAYOUT = (u8("application_type"), u8("security_type"), raw("run_id", 8))
+        run_id: bytes
+        application_type: int = 0
+        security_type: int = 0
+
+Each entry is a pair of functions; there is no state and no I/O here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+class FrameError(ValueError):
+    """Bytes that are no such frame, or values that fit into none; says where and what was expected.
+
+    Attributes:
+        offset: byte from the start of the Ethernet frame, or None where a value was at fault.
+    """
+
+    def __init__(self, text: str, offset: int | None = None) -> None:
+        super().__init__(text if offset is None else f"byte {offset}: {text}")
+        self.offset = offset
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Reads through a frame; never beyond its end."""
+
+    data: bytes
+    place: int
+
+    def take(self, length: int, what: str) -> bytes:
+        """The next bytes.
+
+        Raises:
+            FrameError: the frame ends before.
+        """
+        end = self.place + length
+        if end > len(self.data):
+            left = len(self.data) - self.place
+            raise FrameError(f"{what} needs {length} bytes, {left} are left", self.place)
+        part = self.data[self.place : end]
+        self.place = end
+        return part
+
+    @property
+    def left(self) -> int:
+        return len(self.data) - self.place
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One entry of a layout.
+
+    Attributes:
+        name: attribute of the message; "" for bytes that are skipped.
+        read: from the cursor to a value.
+        write: from the value to bytes.
+    """
+
+    name: str
+    read: Callable[[Cursor], Any]
+    write: Callable[[Any], bytes]
+
+
+def _number(name: str, size: int, order: str) -> Field:
+    def write(value: int) -> bytes:
+        if not isinstance(value, int) or not 0 <= value < 1 << 8 * size:
+            raise FrameError(f"{name} {value!r} does not fit into {size} bytes")
+        return value.to_bytes(size, order)  # type: ignore[arg-type]
+
+    return Field(name, lambda cursor: int.from_bytes(cursor.take(size, name), order), write)  # type: ignore[arg-type]
+
+
+def u8(name: str) -> Field:
+    """One byte."""
+    return _number(name, 1, "little")
+
+
+def u16(name: str) -> Field:
+    """Two bytes, the lower first, as everywhere in these messages."""
+    return _number(name, 2, "little")
+
+
+def u32(name: str) -> Field:
+    """Four bytes, the lower first."""
+    return _number(name, 4, "little")
+
+
+def raw(name: str, size: int) -> Field:
+    """A byte string of fixed size: addresses, keys, ids."""
+
+    def write(value: bytes) -> bytes:
+        if len(value) != size:
+            raise FrameError(f"{name} has {len(value)} bytes, not {size}")
+        return bytes(value)
+
+    return Field(name, lambda cursor: cursor.take(size, name), write)
+
+
+def zeros(size: int) -> Field:
+    """Reserved bytes: written as zero, read and forgotten."""
+    return Field("", lambda cursor: cursor.take(size, "reserved bytes"), lambda _: bytes(size))
+
+
+def counted(name: str) -> Field:
+    """A byte string behind its length in one byte."""
+
+    def write(value: bytes) -> bytes:
+        if len(value) > 255:
+            raise FrameError(f"{name} has {len(value)} bytes, at most 255")
+        return bytes([len(value)]) + bytes(value)
+
+    return Field(name, lambda cursor: cursor.take(cursor.take(1, f"length of {name}")[0], name), write)
+
+
+def groups(name: str) -> Field:
+    """NumGroups, a reserved byte, the groups: the attenuation profile of a modem."""
+
+    def read(cursor: Cursor) -> bytes:
+        count = cursor.take(2, f"NumGroups of {name}")[0]
+        return cursor.take(count, name)
+
+    def write(value: bytes) -> bytes:
+        if len(value) > 255:
+            raise FrameError(f"{name} has {len(value)} groups, at most 255")
+        return bytes([len(value), 0]) + bytes(value)
+
+    return Field(name, read, write)
+
+
+def rest(name: str) -> Field:
+    """All that is left, padding included."""
+    return Field(name, lambda cursor: cursor.take(cursor.left, name), bytes)
+
+
+def upto(name: str, size: int) -> Field:
+    """At most that many bytes: the last field of a message that some senders cut short."""
+    return Field(name, lambda cursor: cursor.take(min(size, cursor.left), name), bytes)
+
+
+def text(name: str, size: int) -> Field:
+    """Characters in a field of fixed size, filled up with zero bytes."""
+
+    def write(value: str) -> bytes:
+        data = value.encode("latin-1", "replace")
+        if len(data) > size:
+            raise FrameError(f"{name} is longer than {size} characters")
+        return data.ljust(size, b"\0")
+
+    return Field(name, lambda cursor: cursor.take(size, name).rstrip(b"\0").decode("latin-1"), write)
+
+
+def records(name: str, kind: Callable[..., Any], layout: tuple[Field, ...]) -> Field:
+    """A list of records behind their number in one byte."""
+
+    def read(cursor: Cursor) -> tuple[Any, ...]:
+        count = cursor.take(1, f"number of {name}")[0]
+        return tuple(kind(**parse(layout, cursor)) for _ in range(count))
+
+    def write(value: tuple[Any, ...]) -> bytes:
+        if len(value) > 255:
+            raise FrameError(f"{len(value)} {name}, at most 255")
+        return bytes([len(value)]) + b"".join(build(layout, record) for record in value)
+
+    return Field(name, read, write)
+
+
+def parse(layout: tuple[Field, ...], cursor: Cursor) -> dict[str, Any]:
+    """The named values of a layout.
+
+    Raises:
+        FrameError: the bytes end too early.
+    """
+    values: dict[str, Any] = {}
+    for entry in layout:
+        value = entry.read(cursor)
+        if entry.name:
+            values[entry.name] = value
+    return values
+
+
+def build(layout: tuple[Field, ...], message: Any) -> bytes:
+    """The bytes of a message.
+
+    Raises:
+        FrameError: a value does not fit.
+    """
+    return b"".join(entry.write(getattr(message, entry.name) if entry.name else None) for entry in layout)

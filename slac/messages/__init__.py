@@ -1,0 +1,1 @@
+"""Message classes, named after the messages. Use them through `slac.frames`."""
