@@ -1,1 +1,13 @@
-"""Conformance scripts and campaigns against a vehicle or a charger: the pytest plugin, the catalogue, its runner."""
+"""Conformance: a catalogue of test cases for vehicles and chargers, what runs them, and a pytest plugin for scripts.
+
+- `conformance.catalogue`: the cases as data, typed, and the words they are written in.
+- `conformance.pics`: what is declared about a system under test (PICS, PIXIT), and which cases that selects.
+- `conformance.steps` turns a case into steps that a bench can do; what cannot be expressed says why.
+- `conformance.tester_ev`, `conformance.tester_evse`: a vehicle and a charger that deviate on purpose, at any of five
+  seams: message, EXI bytes, V2GTP frame, byte stream, TLS.
+- `conformance.systems`: systems under test: our own roles in memory, or whatever is behind a network interface.
+- `conformance.plugin`: fixtures and assertions for pytest.
+- `conformance.campaign`, `conformance.report`: many cases, and the evidence they leave.
+
+Nothing is imported here, so that pytest users who do not test chargers pay nothing.
+"""

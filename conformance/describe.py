@@ -1,0 +1,60 @@
+"""A case in words, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from conformance.catalogue import Case, words
+
+
+def step_text(step: Mapping[str, Any]) -> str:
+    """One step on one line: ``send SessionSetupReq, session_id zero``."""
+    return ", ".join(f"{key} {_value(value)}" for key, value in step.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    return str(value)
+
+
+def describe(case: Case) -> Iterator[str]:
+    """Lines that tell everything about a case."""
+    yield f"{case.id}: {case.title}"
+    yield ""
+    for name, value in (
+        ("under test", {"secc": "charger (secc)", "evcc": "vehicle (evcc)"}.get(case.sut, case.sut)),
+        ("protocol", ", ".join(case.protocols)),
+        ("session", f"{case.mode.energy}, {case.mode.identification}, TLS {case.mode.tls}"),
+        ("origin", f"{case.origin}: {words()['origins'].get(case.origin, '')}"),
+        ("group", case.group),
+        ("tags", ", ".join(case.tags)),
+        ("also known as", ", ".join(case.also_known_as)),
+        ("requirements", ", ".join(case.requirements)),
+        ("needs", ", ".join(case.needs)),
+        ("detail", case.detail),
+    ):
+        if value:
+            yield f"  {name:<14} {value}"
+    for name, items in (
+        ("applies when", case.select),
+        ("precondition", (*case.preconditions, *([case.setup] if case.setup else []))),
+        ("stimulus", tuple(step_text(step) for step in case.stimulus)),
+        ("expected", tuple(step_text(step) for step in case.expect)),
+        ("variants", tuple(step_text(step) for step in case.variants)),
+    ):
+        if items:
+            yield f"  {name}"
+            for number, item in enumerate(items, 1):
+                yield f"    {number}. {item}"
+    if case.verdict:
+        yield f"  verdict        {case.verdict}"
+        for rule in words()["verdicts"].get(case.verdict, ()):
+            yield f"    - {_value(rule)}"
+    if case.notes:
+        yield "  notes"
+        for note in case.notes:
+            yield f"    - {note}"

@@ -1,0 +1,83 @@
+"""The catalogue: every entry parses, and every name in it is defined."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.catalogue import cases, parameters, runs, timer, words
+from conformance.select import matches
+from plugfest.cli import main
+
+ALL = cases()
+
+
+def test_every_entry_parses_under_an_id_of_its_own() -> None:
+    """1174 cases or more, no id twice among them nor among their runs."""
+    assert len(ALL) >= 1174
+    ids = [run.id for run in runs()]
+    assert len(ids) >= 1629
+    assert len(set(ids)) == len(ids)
+
+
+def test_every_name_is_defined() -> None:
+    """Timers, capabilities, checks, verdicts, groups and origins that cases name are in the vocabulary."""
+    vocabulary, table = words(), parameters()
+    timers = {**table["v2g_timers"], **table["slac_timers"], **table["pics"], **table["pixit"]}
+    missing = []
+    for case in ALL:
+        missing += [(case.id, name) for name in case.needs if name not in vocabulary["capabilities"]]
+        missing += [(case.id, case.verdict)] if case.verdict and case.verdict not in vocabulary["verdicts"] else []
+        missing += [(case.id, case.group)] if case.group and case.group not in vocabulary["groups"] else []
+        missing += [(case.id, case.origin)] if case.origin not in vocabulary["origins"] else []
+        missing += [(case.id, name) for name in case.timers if name not in timers]
+        checks = [name for step in case.expect for name in step.get("check", ())]
+        missing += [(case.id, name) for name in checks if name not in vocabulary["checks"]]
+    assert missing == []
+
+
+def test_variants_are_merged() -> None:
+    """No step of a run still says "per variant"."""
+    left = [run.id for run in runs() if "per variant'" in repr(run.steps)]
+    assert left == []
+
+
+def test_a_timer_is_found_by_its_name() -> None:
+    """Values are seconds; of a range the longest counts."""
+    assert timer("V2G_SECC_Sequence_Timeout") == 60.0
+    assert timer("TT_EVSE_SLAC_init") == 50.0
+    with pytest.raises(KeyError):
+        timer("V2G_Tea_Time")
+
+
+@pytest.mark.parametrize(
+    ("expression", "holds"),
+    [
+        ("sessionsetup", True),
+        ("SessionSetup and not 004", True),
+        ("SessionSetup and 004", False),
+        ("(welding or SessionSetup) and testival_core", True),
+        ("not SessionSetup or welding", False),
+    ],
+)
+def test_words_choose_cases(expression: str, holds: bool) -> None:
+    """Words joined by and, or, not look into id, title and tags."""
+    case = next(case for case in ALL if case.id == "TC_SECC_CMN_VTB_SessionSetup_001")
+    assert matches(expression, case) is holds
+
+
+@pytest.mark.parametrize("expression", ["and", "(a", "a b", "not", "a or"])
+def test_bad_expressions_say_so(expression: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A -k that cannot be read is one line for the user."""
+    assert main(["conformance", "list", "-k", expression]) == 2
+    assert capsys.readouterr().err.startswith("plugfest: -k")
+
+
+def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
+    """A case found by list is told by show, with its steps and rules."""
+    assert main(["conformance", "list", "--sut", "secc", "--protocol", "iso2", "-k", "VTB_SDP_001"]) == 0
+    assert capsys.readouterr().out.split()[0] == "TC_SECC_CMN_VTB_SDP_001"
+    assert main(["conformance", "show", "TC_SECC_CMN_VTB_SDP_001"]) == 0
+    out = capsys.readouterr().out
+    assert "send SDPReq" in out
+    assert "SDP_ADDRESS" in out
+    assert main(["conformance", "show", "TC_NONE"]) == 2
