@@ -1,0 +1,336 @@
+"""XML signatures over EXI fragments, created and verified, as ISO 15118-2 and -20 use them. Knows no role.
+
+How one is made [ISO 15118-2 section 7.9.2.4]: each signed element has an ``Id`` and is encoded as an EXI fragment of
+its own schema set; its digest goes into a Reference. SignedInfo is encoded as a fragment of the xmldsig set alone, and
+that byte string is signed (:mod:`v2g.suites`).
+
+Whoever verifies encodes what was decoded once more. Codecs in the field write some fragments in another way (the
+``eMAID`` of libcbv2g), so a digest that does not fit is tried in the known dialects, and what helped is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import exi
+from exi import STANDARD, Dialect, Schema
+from v2g.errors import LocalError, RemoteError
+from v2g.messages import iso2, schema, xmldsig
+from v2g.messages.iso20 import common
+from v2g.suites import ED448, SUITES, Suite, curve_of, digest, holds, holds_der, raw_signature, suite_of
+
+if TYPE_CHECKING:
+    from v2g.suites import PrivateKey, PublicKey
+
+CANONICAL_EXI = "http://www.w3.org/TR/canonical-exi/"
+"""CanonicalizationMethod, and the one Transform of each Reference."""
+
+MAX_REFERENCES = 4
+"""References of one signature [V2G2-909]."""
+
+
+class Part(NamedTuple):
+    """An element to be signed: its local name, and the object with its ``Id``."""
+
+    name: str
+    element: Any
+
+
+class SignatureError(RemoteError):
+    """A signature that does not hold.
+
+    Attributes:
+        kind: ``missing``, ``algorithm``, ``reference``, ``digest``, ``key`` or ``value``.
+        reference: URI of the Reference it is about, or "".
+    """
+
+    def __init__(self, kind: str, text: str, reference: str = "") -> None:
+        super().__init__(text, "FAILED_SignatureError")
+        self.kind = kind
+        self.reference = reference
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What is signed
+
+_Find = Callable[[Any], list[Part]]
+
+
+def _body(message: Any) -> list[Part]:
+    return [Part(type(message).__name__, message)]
+
+
+def _delivery(message: Any) -> list[Part]:
+    names = ("ContractSignatureCertChain", "ContractSignatureEncryptedPrivateKey", "DHpublickey", "eMAID")
+    return [Part(name, getattr(message, name)) for name in names]
+
+
+def _tariffs(message: iso2.ChargeParameterDiscoveryRes) -> list[Part]:
+    if not isinstance(message.SASchedules, iso2.SAScheduleListType):
+        return []
+    tariffs = (entry.SalesTariff for entry in message.SASchedules.SAScheduleTuple)
+    return [Part("SalesTariff", tariff) for tariff in tariffs if tariff is not None]
+
+
+def _field(name: str) -> _Find:
+    def find(message: Any) -> list[Part]:
+        element = getattr(message, name)
+        return [] if element is None else [Part(name, element)]
+
+    return find
+
+
+SIGNED: Mapping[type[Any], _Find] = {
+    iso2.CertificateInstallationReq: _body,
+    iso2.CertificateUpdateReq: _body,
+    iso2.AuthorizationReq: _body,
+    iso2.MeteringReceiptReq: _body,
+    iso2.CertificateInstallationRes: _delivery,
+    iso2.CertificateUpdateRes: _delivery,
+    iso2.ChargeParameterDiscoveryRes: _tariffs,
+    common.AuthorizationReq: _field("PnC_AReqAuthorizationMode"),
+    common.CertificateInstallationReq: _field("OEMProvisioningCertificateChain"),
+    common.CertificateInstallationRes: _field("SignedInstallationData"),
+    common.MeteringConfirmationReq: _field("SignedMeteringData"),
+}
+"""The messages that carry signatures, and the elements signed in them. A Signature in another one is noise: vehicles
+with a RISE-V2G stack leave the last one in their headers."""
+
+
+def parts(message: Any) -> list[Part]:
+    """The elements of a message that its signature has to cover; empty if it carries none."""
+    find = SIGNED.get(type(message))
+    return find(message) if find else []
+
+
+def fragment(schema_set: Schema, part: Part, dialect: Dialect = STANDARD, *, strict: bool = False) -> bytes:
+    """The bytes that are hashed for an element.
+
+    Raises:
+        exi.EncodeError: the element cannot be written, with ``strict`` also if it breaks its facets.
+    """
+    return exi.encode(schema_set, part.element, root=part.name, fragment=True, strict=strict, dialect=dialect)
+
+
+def signed_info_fragment(signed_info: xmldsig.SignedInfoType, dialect: Dialect = STANDARD) -> bytes:
+    """The bytes that are signed."""
+    return exi.encode(schema("xmldsig"), signed_info, root="SignedInfo", fragment=True, strict=False, dialect=dialect)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Signing
+
+
+def sign(schema_set: Schema, elements: Sequence[Part], key: PrivateKey) -> xmldsig.SignatureType:
+    """The Signature for a message's header.
+
+    Args:
+        elements: what to sign, in document order; each with an Id, all different.
+
+    Raises:
+        LocalError: an element has no Id or that of another one, breaks its facets, or there are more than four.
+    """
+    suite = _suite(key)
+    ids = [element.element.Id for element in elements]
+    if not elements or len(elements) > MAX_REFERENCES:
+        raise LocalError(f"{len(elements)} elements to sign, 1 to {MAX_REFERENCES} are possible [V2G2-909]")
+    if not all(ids) or len(set(ids)) != len(ids):
+        raise LocalError(f"elements to sign need an Id each, all different; they have {ids}")
+    references = []
+    for element in elements:
+        try:
+            data = fragment(schema_set, element, strict=True)
+        except exi.EncodeError as why:
+            raise LocalError(f"we cannot sign {element.name}: {why}") from why
+        references.append(
+            xmldsig.ReferenceType(
+                URI=f"#{element.element.Id}",
+                Transforms=xmldsig.TransformsType(Transform=[xmldsig.TransformType(Algorithm=CANONICAL_EXI)]),
+                DigestMethod=xmldsig.DigestMethodType(Algorithm=suite.digest),
+                DigestValue=digest(suite, data),
+            )
+        )
+    signed_info = xmldsig.SignedInfoType(
+        CanonicalizationMethod=xmldsig.CanonicalizationMethodType(Algorithm=CANONICAL_EXI),
+        SignatureMethod=xmldsig.SignatureMethodType(Algorithm=suite.signature),
+        Reference=references,
+    )
+    value = raw_signature(suite, key, signed_info_fragment(signed_info))
+    return xmldsig.SignatureType(SignedInfo=signed_info, SignatureValue=xmldsig.SignatureValueType(value=value))
+
+
+def sign_message(message: Any, key: PrivateKey, schema_set: str = "iso2") -> xmldsig.SignatureType:
+    """The Signature over what :data:`SIGNED` says of a message."""
+    return sign(schema(schema_set), parts(message), key)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Verifying
+
+
+def verify(
+    schema_set: Schema,
+    signature: xmldsig.SignatureType | None,
+    elements: Sequence[Part],
+    key: PublicKey | bytes,
+) -> list[tuple[str, str]]:
+    """Holds a signature against the elements it has to cover and the signer's key.
+
+    Args:
+        signature: of the message's header.
+        elements: what has to be signed, all of it and nothing else; the order of the references does not matter.
+        key: public key of the signer, or its certificate in DER.
+
+    Returns:
+        What is out of the ordinary about it, as (stable name, details) pairs: ``signature-extra`` for parts that a
+        V2G signature never has [V2G2-771], ``signature-dialect`` for digests over another codec's bytes.
+
+    Raises:
+        SignatureError: it does not hold; says which reference, what was found and what is expected.
+    """
+    if signature is None:
+        raise SignatureError("missing", f"no Signature over {', '.join(e.name for e in elements)}")
+    public, signer = _public_key(key)
+    suite = _check_algorithms(schema_set, signature.SignedInfo, public, signer)
+    notes = [("signature-extra", extra)] if (extra := ", ".join(_extras(signature))) else []
+    by_id = _check_references(signature.SignedInfo.Reference, elements)
+    for reference in signature.SignedInfo.Reference:
+        element = by_id[reference.URI or ""]
+        dialect = _check_digest(schema_set, suite, reference, element)
+        if dialect is not STANDARD:
+            notes.append(("signature-dialect", f"{element.name}: digest of the {dialect.name} codec's fragment"))
+    _check_value(schema_set, suite, signature, public, signer)
+    return notes
+
+
+def verify_message(
+    message: Any, signature: xmldsig.SignatureType | None, key: PublicKey | bytes, schema_set: str = "iso2"
+) -> list[tuple[str, str]]:
+    """As :func:`verify`, over what :data:`SIGNED` says of the message."""
+    return verify(schema(schema_set), signature, parts(message), key)
+
+
+def _public_key(key: Any) -> tuple[Any, str]:
+    """A public key, and whose it is."""
+    if not isinstance(key, bytes):
+        return key, "the given key"
+    from cryptography import x509
+
+    try:
+        certificate = x509.load_der_x509_certificate(key)
+        return certificate.public_key(), f"the key of {certificate.subject.rfc4514_string()}"
+    except ValueError as why:
+        raise SignatureError("key", f"the signer's certificate ({len(key)} bytes) cannot be read: {why}") from why
+
+
+def _suite(key: Any) -> Suite:
+    suite = suite_of(key)
+    if suite is None:
+        raise SignatureError("key", f"a key of {curve_of(key)}; secp256r1, secp521r1 or Ed448 is needed")
+    return suite
+
+
+def _check_algorithms(schema_set: Schema, info: xmldsig.SignedInfoType, public: Any, signer: str) -> Suite:
+    if info.CanonicalizationMethod.Algorithm != CANONICAL_EXI:
+        found = info.CanonicalizationMethod.Algorithm
+        raise SignatureError("algorithm", f"CanonicalizationMethod {found}, expected {CANONICAL_EXI}")
+    allowed = SUITES[schema_set.name]
+    method = info.SignatureMethod.Algorithm
+    suite = next((suite for suite in allowed if suite.signature == method), None)
+    if suite is None:
+        expected = " or ".join(suite.signature for suite in allowed)
+        raise SignatureError("algorithm", f"SignatureMethod {method}, expected {expected}")
+    own = _suite(public)
+    if own is not suite:
+        raise SignatureError("key", f"SignatureMethod {suite.name}, but {signer} is of {own.curve}")
+    for reference in info.Reference:
+        if reference.DigestMethod.Algorithm != suite.digest:
+            text = f"DigestMethod {reference.DigestMethod.Algorithm}, expected {suite.digest}"
+            raise SignatureError("algorithm", f"{reference.URI}: {text}", reference.URI or "")
+        transforms = [t.Algorithm for t in reference.Transforms.Transform] if reference.Transforms else []
+        if transforms != [CANONICAL_EXI]:
+            text = f"{reference.URI}: transforms {transforms}, expected {CANONICAL_EXI} alone"
+            raise SignatureError("algorithm", text, reference.URI or "")
+    return suite
+
+
+def _extras(signature: xmldsig.SignatureType) -> list[str]:
+    """Parts that a V2G signature never has [V2G2-771]."""
+    info = signature.SignedInfo
+    found = {
+        "Signature/@Id": signature.Id,
+        "KeyInfo": signature.KeyInfo,
+        "Object": signature.Object,
+        "SignedInfo/@Id": info.Id,
+        "SignatureValue/@Id": signature.SignatureValue.Id,
+        "HMACOutputLength": info.SignatureMethod.HMACOutputLength,
+        "Reference/@Id": next((r.Id for r in info.Reference if r.Id), None),
+        "Reference/@Type": next((r.Type for r in info.Reference if r.Type), None),
+        "XPath": next(
+            (t.content for r in info.Reference for t in (r.Transforms or _NONE).Transform if t.content), None
+        ),
+    }
+    return [name for name, value in found.items() if value]
+
+
+_NONE = xmldsig.TransformsType(Transform=[])
+
+
+def _check_references(references: Sequence[xmldsig.ReferenceType], elements: Sequence[Part]) -> dict[str, Part]:
+    """The elements by URI, if the references are exactly theirs."""
+    if len(references) > MAX_REFERENCES:
+        raise SignatureError("reference", f"{len(references)} references, at most {MAX_REFERENCES} [V2G2-909]")
+    by_id: dict[str, Part] = {}
+    for element in elements:
+        if not element.element.Id:
+            raise SignatureError("reference", f"{element.name} has no Id, so that no reference can point at it")
+        uri = f"#{element.element.Id}"
+        if uri in by_id:
+            raise SignatureError("reference", f"{element.name} and {by_id[uri].name} share the Id {element.element.Id}")
+        by_id[uri] = element
+    uris = [reference.URI or "" for reference in references]
+    for uri in uris:
+        if uri not in by_id or uris.count(uri) > 1:
+            problem = "points at nothing that is to be signed" if uri not in by_id else "comes twice"
+            raise SignatureError(
+                "reference", f"reference {uri or '(empty)'} {problem}; expected {' '.join(by_id)}", uri
+            )
+    for uri, element in by_id.items():
+        if uri not in uris:
+            raise SignatureError(
+                "reference", f"{element.name} ({uri}) is not signed; references: {' '.join(uris)}", uri
+            )
+    return by_id
+
+
+def _check_digest(schema_set: Schema, suite: Suite, reference: xmldsig.ReferenceType, element: Part) -> Dialect:
+    """The dialect in which the element's fragment has the reference's digest."""
+    expected = b""
+    for dialect in (STANDARD, *schema_set.dialects):
+        found = digest(suite, fragment(schema_set, element, dialect))
+        if found == reference.DigestValue:
+            return dialect
+        expected = expected or found
+    raise SignatureError(
+        "digest",
+        f"digest mismatch in reference {reference.URI}: {element.name} has {expected.hex()},"
+        f" signed was {reference.DigestValue.hex()}",
+        reference.URI or "",
+    )
+
+
+def _check_value(schema_set: Schema, suite: Suite, signature: xmldsig.SignatureType, public: Any, signer: str) -> None:
+    info, value = signature.SignedInfo, signature.SignatureValue.value
+    data = signed_info_fragment(info)
+    if len(value) != suite.length:
+        der = suite is not ED448 and value[:1] == b"\x30" and holds_der(suite, public, value, data)
+        form = "in DER form" if der else f"of {len(value)} bytes"
+        raise SignatureError("value", f"SignatureValue {form}, expected {suite.length} bytes (r and s)")
+    if holds(suite, public, value, data):
+        return
+    hint = ""
+    wrong = exi.encode(schema_set, info, root="SignedInfo", fragment=True, strict=False)
+    if holds(suite, public, value, wrong):
+        hint = f"; it fits a SignedInfo written with the {schema_set.name} schema set instead of xmldsig alone"
+    raise SignatureError("value", f"SignatureValue does not verify with {signer}, although all digests fit{hint}")

@@ -1,0 +1,142 @@
+"""The algorithms of V2G signatures: which go together, and the raw signature over a byte string.
+
+The value of an ECDSA signature is r and s side by side, each as wide as the curve; that of Ed448 is EdDSA's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448
+
+    PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey
+    PublicKey: TypeAlias = ec.EllipticCurvePublicKey | ed448.Ed448PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Algorithms that go together.
+
+    Attributes:
+        name: for people.
+        signature, digest: their URIs.
+        curve: as the cryptography library calls it.
+        length: bytes of a SignatureValue.
+        hash: by its name in ``hashlib``; of the digests, in ECDSA of the signature too.
+    """
+
+    name: str
+    signature: str
+    digest: str
+    curve: str
+    length: int
+    hash: str
+
+
+P256 = Suite(
+    "ecdsa-sha256",
+    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+    "http://www.w3.org/2001/04/xmlenc#sha256",
+    "secp256r1",
+    64,
+    "sha256",
+)
+P521 = Suite(
+    "ecdsa-sha512",
+    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
+    "http://www.w3.org/2001/04/xmlenc#sha512",
+    "secp521r1",
+    132,
+    "sha512",
+)
+ED448 = Suite(
+    "ed448",
+    "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed448",
+    "http://www.w3.org/2007/05/xmldsig-more#shake256",
+    "ed448",
+    114,
+    "shake_256",
+)
+"""The URIs of Ed448 are those of implementations; no recorded session confirms them."""
+
+SUITES: Mapping[str, tuple[Suite, ...]] = {
+    "din70121": (P256,),
+    "iso2": (P256,),
+    "iso20-common": (P521, ED448, P256),
+}
+"""What the signatures of a schema set may use. P-256 in ISO 15118-20 is what most test PKIs have."""
+
+
+def suite_of(key: PrivateKey | PublicKey | Any) -> Suite | None:
+    """The suite for a key, or None if no V2G signature is made with such a key."""
+    curve = curve_of(key)
+    return next((suite for suite in (P256, P521, ED448) if suite.curve == curve), None)
+
+
+def curve_of(key: Any) -> str:
+    """The name of a key's curve, or of its kind."""
+    curve = getattr(key, "curve", None)
+    name = type(key).__name__.strip("_")
+    return str(curve.name) if curve is not None else "ed448" if "Ed448" in name else name
+
+
+def digest(suite: Suite, data: bytes) -> bytes:
+    """The DigestValue of a fragment."""
+    if suite is ED448:
+        return hashlib.shake_256(data).digest(64)
+    return hashlib.new(suite.hash, data).digest()
+
+
+def raw_signature(suite: Suite, key: Any, data: bytes) -> bytes:
+    """The SignatureValue over a byte string."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+    if suite is ED448:
+        value: bytes = key.sign(data)
+        return value
+    try:  # the same message has the same signature (RFC 6979), where the library can do it
+        der = key.sign(data, ec.ECDSA(_hash(suite), deterministic_signing=True))
+    except UnsupportedAlgorithm:
+        der = key.sign(data, ec.ECDSA(_hash(suite)))
+    r, s = utils.decode_dss_signature(der)
+    width = suite.length // 2
+    return r.to_bytes(width, "big") + s.to_bytes(width, "big")
+
+
+def holds(suite: Suite, key: Any, value: bytes, data: bytes) -> bool:
+    """Whether a SignatureValue of the right length is the public key's over a byte string."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import utils
+
+    if suite is ED448:
+        try:
+            key.verify(value, data)
+        except InvalidSignature:
+            return False
+        return True
+    width = suite.length // 2
+    r, s = int.from_bytes(value[:width], "big"), int.from_bytes(value[width:], "big")
+    return holds_der(suite, key, utils.encode_dss_signature(r, s), data)
+
+
+def holds_der(suite: Suite, key: Any, value: bytes, data: bytes) -> bool:
+    """As :func:`holds` for an ECDSA signature in DER form, which V2G does not use."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    try:
+        key.verify(value, data, ec.ECDSA(_hash(suite)))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _hash(suite: Suite) -> Any:
+    from cryptography.hazmat.primitives import hashes
+
+    return hashes.SHA512() if suite is P521 else hashes.SHA256()
