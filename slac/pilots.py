@@ -22,7 +22,7 @@ from slac.pilot import CONNECTED, STEADY, ChargerPilot, Reading, State, Unsubscr
 Changed = Callable[[Reading], None]
 
 
-class _Watched:
+class Watched:
     """Subscribers, each told of every change once and in order, also when one of them causes the next change."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class _Watched:
 # Simulated
 
 
-class _End(_Watched):
+class _End(Watched):
     """One end of a `SimulatedPilot`."""
 
     def __init__(self, look: Callable[[], Reading]) -> None:
@@ -156,17 +156,17 @@ class SimulatedPilot:
         return Reading(self._resistors if self.plugged else State.A, self._duty)
 
     def _resist(self, state: State) -> None:
-        _check_vehicle(state)
+        check_vehicle(state)
         self._resistors = state
         self._changed()
 
     def _drive(self, duty: float) -> None:
-        _check_duty(duty)
+        check_duty(duty)
         self._duty, self._fault = duty, None
         self._changed()
 
     def _pull(self, state: State) -> None:
-        _check_fault(state)
+        check_fault(state)
         self._fault = state
         self._changed()
 
@@ -176,17 +176,20 @@ class SimulatedPilot:
         self._vehicle_end.notice()
 
 
-def _check_vehicle(state: State) -> None:
+def check_vehicle(state: State) -> None:
+    """Raises ValueError for a state that a vehicle cannot show."""
     if state not in CONNECTED:
         raise ValueError(f"a vehicle can show B, C and D, not {state.value}")
 
 
-def _check_duty(duty: float) -> None:
+def check_duty(duty: float) -> None:
+    """Raises ValueError for a duty that no charger makes."""
     if not 3.0 <= duty <= 100.0:
         raise ValueError(f"a duty of {duty:g} % is outside 3 to 100 %")
 
 
-def _check_fault(state: State) -> None:
+def check_fault(state: State) -> None:
+    """Raises ValueError for a state to which no charger pulls the pilot."""
     if state not in (State.E, State.F):
         raise ValueError(f"a charger can pull the pilot to E or F, not to {state.value}")
 
@@ -195,7 +198,7 @@ def _check_fault(state: State) -> None:
 # Assumed
 
 
-class _Assumed(_Watched):
+class _Assumed(Watched):
     """Common half of the two assumed pilots.
 
     Attributes:
@@ -248,14 +251,14 @@ class AssumedChargerPilot(_Assumed):
         return Reading(None, self._duty) if self._fault is None else Reading(self._fault, 0.0)
 
     def offer(self, duty: float) -> None:
-        _check_duty(duty)
+        check_duty(duty)
         before = self.reading
         self._duty, self._fault = duty, None
         if self.reading != before:
             self._tell(self.reading)
 
     def fault(self, state: State) -> None:
-        _check_fault(state)
+        check_fault(state)
         if self._fault is not state:
             self._fault = state
             self._tell(self.reading)
@@ -274,7 +277,7 @@ class AssumedVehiclePilot(_Assumed):
         return Reading(self._resistors, None)
 
     def set(self, state: State) -> None:
-        _check_vehicle(state)
+        check_vehicle(state)
         if state is not self._resistors:
             self._resistors = state
             self._tell(self.reading)
