@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from plugfest.commands import conformance, demo, evcc, exi, secc
+from plugfest.commands import conformance, demo, evcc, exi, pki, secc
 from plugfest.errors import UserError
 
 USER_ERROR = 2
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="store_true", help="print the version and exit")
     commands = top.add_subparsers(metavar="COMMAND")
-    for command in (demo, evcc, secc, exi, conformance):
+    for command in (demo, evcc, secc, exi, conformance, pki):
         command.add(commands)
     return top
 
