@@ -37,8 +37,9 @@ def link(name: str) -> Iterator[Link]:
     """Makes the pair, waits until both link-local addresses are usable, and removes it afterwards.
 
     Args:
-        name: at most 8 characters, unique among tests that run at once.
+        name: at most 8 characters; the process number makes it unique among runs on one machine.
     """
+    name = f"{name}{os.getpid() % 100_000}"
     made = Link(f"{name}-secc", f"{name}s", f"{name}-evcc", f"{name}e")
     try:
         for namespace in (made.secc, made.evcc):
