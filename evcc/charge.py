@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evcc import din70121, iso2
 from evcc.drive import Drive, Options, Outcome, Paused, Progress, Script
@@ -25,6 +24,9 @@ from v2g.protocols import DIN, ISO2, PROTOCOLS, Protocol, offer
 from v2g.sequence import TABLES
 from v2g.session import Session
 from v2g.trace import Event
+
+if TYPE_CHECKING:
+    from v2g.tls import Context as TlsContext
 
 SCRIPTS: Mapping[str, Script] = {"iso2": iso2.run, "din70121": din70121.run}
 
@@ -46,7 +48,7 @@ class Search:
 
     interface: Interface
     tls: sdp.TlsPolicy = sdp.TlsPolicy.NONE
-    context: ssl.SSLContext | None = None
+    context: TlsContext | None = None
     sdp_to: IPv6Address | None = None
     address: IPv6Address | None = None
     port: int = 0
@@ -63,7 +65,9 @@ async def find(search: Search, options: Options) -> Channel:
     wants_tls = search.tls is not sdp.TlsPolicy.NONE
     if search.address is not None:
         scope = interface if search.address.is_link_local else None
-        return await connect(str(search.address), search.port, scope, search.context if wants_tls else None)
+        return await connect(
+            str(search.address), search.port, scope, search.context if wants_tls else None, options.observe
+        )
     timing = ISO2.timing.replace(options.timing)
     asked = sdp.TLS if wants_tls else sdp.NO_TLS
     try:
@@ -76,7 +80,7 @@ async def find(search: Search, options: Options) -> Channel:
     if found.security == sdp.TLS:
         if search.context is None:
             raise SetupError("the charger insists on TLS; use --tls optional or required")
-        return await connect(str(found.address), found.port, interface, search.context)
+        return await connect(str(found.address), found.port, interface, search.context, options.observe)
     if search.tls is sdp.TlsPolicy.REQUIRED:
         raise SetupError("the charger has no TLS, and this vehicle requires it")
     return await connect(str(found.address), found.port, interface)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from secc.charger import Evse
 from secc.serve import Options, serve
@@ -19,6 +19,9 @@ from v2g.discovery import answering
 from v2g.interfaces import Interface
 from v2g.outcome import Outcome
 from v2g.trace import Event
+
+if TYPE_CHECKING:
+    from v2g import tls
 
 DIGITAL = 5.0
 """Percent: the duty cycle of a charger that is ready to talk."""
@@ -44,7 +47,7 @@ class Outlet:
     evse: Evse
     options: Options
     policy: sdp.TlsPolicy = sdp.TlsPolicy.NONE
-    context: ssl.SSLContext | None = None
+    context: tls.Context | None = None
     port: int | None = None
     tls_port: int | None = None
     on_end: Callable[[Outcome], None] = lambda outcome: None
@@ -70,6 +73,7 @@ class Outlet:
                         self._connected,
                         port=self.tls_port if secure else self.port,
                         context=self.context if secure else None,
+                        observe=self.options.observe,
                         rng=self.options.rng,
                         on_failure=partial(self._tell, "tls", "handshake-failed"),
                     )

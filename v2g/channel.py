@@ -10,13 +10,16 @@ import asyncio
 import contextlib
 import random
 import socket
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from v2g import tls, v2gtp
+from v2g import v2gtp
 from v2g.errors import ConnectionLost, RemoteError, SetupError
 from v2g.interfaces import Interface
+from v2g.trace import Observe
+
+if TYPE_CHECKING:
+    from v2g import tls
 
 MAX_PAYLOAD = 65536
 """Longest payload accepted, bytes. The longest real ISO 15118-2 message is under 5 kB, of ISO 15118-20 under 20 kB."""
@@ -24,7 +27,7 @@ MAX_PAYLOAD = 65536
 PORTS = range(49152, 65536)
 """Where a charger's TCP port has to be."""
 
-_GONE = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, BrokenPipeError, TimeoutError, OSError)
+_GONE = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, OSError)
 
 
 class Channel:
@@ -33,15 +36,19 @@ class Channel:
     Args:
         reader, writer: any asyncio stream pair.
         max_payload: longer frames are refused before anything is allocated.
+
+    Attributes:
+        tls: the TLS connection, once there is one.
     """
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, max_payload: int = MAX_PAYLOAD
     ) -> None:
-        self._reader = reader
-        self._writer = writer
+        self._reader: asyncio.StreamReader | tls.Connection = reader
+        self._writer: asyncio.StreamWriter | tls.Connection = writer
+        self._streams = reader, writer
         self._max_payload = max_payload
-        self._pending: list[bytes] = []
+        self.tls: tls.Connection | None = None
         sock = writer.get_extra_info("socket")
         if sock is not None and sock.family == socket.AF_INET6:
             with contextlib.suppress(OSError):  # the answer of a loop must not wait for Nagle
@@ -50,30 +57,32 @@ class Channel:
     @property
     def secure(self) -> bool:
         """True over TLS."""
-        return self._writer.get_extra_info("ssl_object") is not None
+        return self.tls is not None
 
     @property
     def description(self) -> str:
         """Peer and cipher, for people."""
         peer = self._writer.get_extra_info("peername")
         where = f"[{peer[0]}]:{peer[1]}" if peer else "memory"
-        tls_object = self._writer.get_extra_info("ssl_object")
-        return f"{where} {tls_object.version()} {tls_object.cipher()[0]}" if tls_object else f"{where} without TLS"
+        return f"{where} {self.tls.description}" if self.tls else f"{where} without TLS"
 
-    async def start_tls(self, context: ssl.SSLContext) -> None:
-        """Secures the connection; the side that accepted it is the TLS server. Nothing may have been read before.
+    async def start_tls(self, context: tls.Context, observe: Observe | None = None) -> None:
+        """Secures the connection, in the role of the context. Nothing may have been read before.
+
+        Args:
+            observe: told of each step; by default the context's observer is.
 
         Raises:
-            SetupError: the handshake failed; says why.
+            TlsFailure: the handshake failed; says why. The connection is closed then.
         """
-        # An address with a scope is no legal server name, and strict peers refuse it: send none.
-        name = None if context.protocol == ssl.PROTOCOL_TLS_SERVER else ""
+        from v2g import tls
+
         try:
-            await self._writer.start_tls(context, server_hostname=name)
-        except _GONE as why:
-            raise SetupError(f"TLS handshake failed: {tls.reason(why)}") from why
-        # Python 3.11 forgets this, and then warns at the end of each connection.
-        self._writer.transport.get_protocol()._over_ssl = True  # type: ignore[attr-defined]
+            self.tls = await tls.start(context, *self._streams, observe)
+        except SetupError:
+            await self.close()
+            raise
+        self._reader = self._writer = self.tls
 
     async def read_frame(self) -> tuple[int, bytes]:
         """The next frame: payload type and payload.
@@ -135,13 +144,18 @@ class Channel:
 
 
 async def connect(
-    address: str, port: int, interface: Interface | None, context: ssl.SSLContext | None = None
+    address: str,
+    port: int,
+    interface: Interface | None,
+    context: tls.Context | None = None,
+    observe: Observe | None = None,
 ) -> Channel:
     """Connects to a charger.
 
     Args:
         interface: scope of a link-local address; None for others.
         context: TLS if given.
+        observe: told of the steps of TLS.
 
     Raises:
         SetupError: refused, unreachable, or the TLS handshake failed; says why.
@@ -152,7 +166,7 @@ async def connect(
     except OSError as why:
         raise SetupError(f"cannot connect to [{host}]:{port}: {why.strerror or why}") from why
     if context is not None:
-        await channel.start_tls(context)
+        await channel.start_tls(context, observe)
     return channel
 
 
@@ -162,7 +176,8 @@ async def listening(
     on_connect: Callable[[Channel], Awaitable[None]],
     *,
     port: int | None = None,
-    context: ssl.SSLContext | None = None,
+    context: tls.Context | None = None,
+    observe: Observe | None = None,
     rng: random.Random | None = None,
     on_failure: Callable[[str], None] = lambda text: None,
 ) -> AsyncIterator[int]:
@@ -171,6 +186,7 @@ async def listening(
     Args:
         on_connect: serves one connection; it decides about a second one while the first is active.
         port: a fixed port; by default a free one of :data:`PORTS`.
+        observe: told of the steps of TLS.
         on_failure: told of TLS handshakes that failed.
 
     Raises:
@@ -181,7 +197,7 @@ async def listening(
     async def serve(channel: Channel, writer: asyncio.StreamWriter) -> None:
         try:
             if context is not None:
-                await channel.start_tls(context)
+                await channel.start_tls(context, observe)
             await on_connect(channel)
         except SetupError as why:
             on_failure(str(why))
@@ -224,8 +240,6 @@ async def listening(
 class _MemoryTransport(asyncio.Transport):
     """One end of a link inside the process; bytes arrive at the other end with the loop's next turn."""
 
-    _start_tls_compatible = True
-
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._loop = loop
@@ -255,16 +269,7 @@ class _MemoryTransport(asyncio.Transport):
     def _arrive(self, data: bytes) -> None:
         if self._closing:
             return
-        protocol: Any = self._protocol
-        if not isinstance(protocol, asyncio.BufferedProtocol):  # TLS is one: it lends its own buffer
-            protocol.data_received(data)
-            return
-        while data:
-            buffer: Any = protocol.get_buffer(len(data))
-            count = min(len(buffer), len(data))
-            buffer[:count] = data[:count]
-            protocol.buffer_updated(count)
-            data = data[count:]
+        self._protocol.data_received(data)
 
     def _end(self) -> None:
         if not self._closing:
@@ -312,7 +317,7 @@ class _MemoryTransport(asyncio.Transport):
 
 
 async def memory_pair(
-    *, server: ssl.SSLContext | None = None, client: ssl.SSLContext | None = None
+    *, server: tls.Context | None = None, client: tls.Context | None = None
 ) -> tuple[Channel, Channel]:
     """Two joined channels, the charger's end first; over real TLS if both contexts are given."""
     loop = asyncio.get_running_loop()

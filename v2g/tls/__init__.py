@@ -1,0 +1,87 @@
+"""TLS as ISO 15118 wants it, written for the bench: both ends, TLS 1.2 and 1.3, and every step open to deviation.
+
+No TLS library at hand does what the standards ask for: static ECDH (0xC025), ``trusted_ca_keys``, one OCSP response
+per certificate (``status_request_v2``), ``certificate_authorities`` in the hello, exactly two groups; and none lets a
+tester send a chosen alert, a wrong chain or a broken signature. So this is one of our own, over the primitives of
+``cryptography``. It is made to test with: it takes no care against timing attacks, and does not resume sessions.
+
+::
+
+    context = tls.server(chain, key)                    # or tls.client(roots)
+    connection = await tls.start(context, reader, writer, observe)
+
+========================  ====================================================================
+:mod:`v2g.tls.options`    what is offered, accepted, checked, and done wrong: plain data
+:mod:`v2g.tls.context`    certificates, trusted roots, the choice of a chain, the checks
+:mod:`v2g.tls.vehicle`    the vehicle's handshake, message by message
+:mod:`v2g.tls.charger`    the charger's
+:mod:`v2g.tls.failure`    :class:`TlsFailure`: which check, certificate, file and alert
+:mod:`v2g.tls.tables`     names and numbers; what each alert means at a bench
+========================  ====================================================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from v2g.tls.bench import bench_certificate, make_certificate
+from v2g.tls.connection import Connection, Deliberate, PeerAlert, PeerClosed
+from v2g.tls.context import Context, Credential, Trust
+from v2g.tls.failure import Fatal, TlsFailure
+from v2g.tls.files import client, credential, of_store, server, trust
+from v2g.tls.options import BOTH, ISO2, ISO20, LAB, PROFILES, Deviations, Options, options_of, parse_changes
+from v2g.trace import Observe
+
+
+async def start(
+    context: Context,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    observe: Observe | None = None,
+) -> Connection:
+    """The handshake over a pair of streams from which nothing was read yet.
+
+    Returns:
+        The connection; it has the methods of the streams that :class:`v2g.channel.Channel` uses.
+
+    Raises:
+        TlsFailure: it failed; the alert that is due was sent, the streams are still open.
+    """
+    from v2g.tls import charger, vehicle
+
+    connection = Connection(context, reader, writer, observe or context.observe)
+    handshake = vehicle.handshake if context.role == "client" else charger.handshake
+    try:
+        await handshake(connection)
+        connection.connected = True
+        await connection.after_handshake()
+    except (Fatal, PeerAlert, PeerClosed, Deliberate) as why:
+        raise await connection.failed(why) from why
+    connection.tell("handshake", note=connection.report)
+    return connection
+
+
+__all__ = [
+    "BOTH",
+    "ISO2",
+    "ISO20",
+    "LAB",
+    "PROFILES",
+    "Connection",
+    "Context",
+    "Credential",
+    "Deviations",
+    "Options",
+    "TlsFailure",
+    "Trust",
+    "bench_certificate",
+    "client",
+    "credential",
+    "make_certificate",
+    "of_store",
+    "options_of",
+    "parse_changes",
+    "server",
+    "start",
+    "trust",
+]

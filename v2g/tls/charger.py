@@ -1,0 +1,313 @@
+"""The charger's handshake: TLS 1.2 and TLS 1.3, in the order of their messages.
+
+The charger decides: version, suite, group and signature algorithm in its own order of preference, and the chain whose
+root the vehicle names [V2G2-871, V2G20-2379].
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NoReturn
+
+from v2g.tls import crypto, messages
+from v2g.tls import secrets as schedule
+from v2g.tls.connection import Connection
+from v2g.tls.context import Credential
+from v2g.tls.failure import Fatal
+from v2g.tls.messages import CertificateRequest, Certificates, ClientHello, ServerHello
+from v2g.tls.records import keys12
+from v2g.tls.tables import (
+    SUITES,
+    TLS12,
+    TLS13,
+    Suite,
+    group_name,
+    number,
+    scheme_name,
+    suite_name,
+    version_name,
+)
+from v2g.tls.vehicle import change_extensions
+from v2g.tls.wire import Reader, vector
+
+RENEGOTIATION_SCSV = 0x00FF
+
+
+async def handshake(c: Connection) -> None:
+    """From ClientHello to Finished.
+
+    Raises:
+        Fatal, PeerAlert, PeerClosed, Deliberate: it failed.
+    """
+    _, body = await c.receive("ClientHello")
+    offered = ClientHello.parse(body)
+    c.hello, c.client_random = offered, offered.random
+    c.version = _version(c, offered)
+    c.roots_named = c.context.named(offered)
+    if c.version == TLS13:
+        await _tls13(c, offered)
+    else:
+        await _tls12(c, offered)
+
+
+def _none(what: str, theirs: str, ours: str, check: str) -> NoReturn:
+    text = f"no {what} in common: the vehicle offers {theirs or 'none'}; this charger accepts {ours}"
+    raise Fatal("handshake_failure", text, check=check)
+
+
+def _version(c: Connection, offered: ClientHello) -> int:
+    forced = c.options.deviate.select_version
+    if forced is not None:
+        return number("version", forced)
+    ours = c.context.numbers.versions
+    theirs = offered.numbers(messages.SUPPORTED_VERSIONS, 1) or [offered.version]
+    for version in ours:
+        if version in theirs or (version == TLS12 and theirs == [offered.version] and offered.version > TLS12):
+            return version
+    text = f"the vehicle offers {', '.join(map(version_name, theirs))}; this charger accepts "
+    raise Fatal("protocol_version", text + ", ".join(map(version_name, ours)), check="no-common-version")
+
+
+def _suites(c: Connection, offered: ClientHello) -> list[Suite]:
+    """The suites in common, ours first."""
+    forced = c.options.deviate.select_suite
+    if forced is not None:
+        found = SUITES.get(number("suite", forced))
+        if found is None:
+            raise Fatal("internal_error", f"deviate.select_suite: {forced} cannot be used, only offered")
+        return [found]
+    known = [SUITES[code] for code in c.context.numbers.suites if code in SUITES and SUITES[code].version == c.version]
+    common = [suite for suite in known if suite.code in offered.suites]
+    if not common:
+        _none(
+            f"suite for {version_name(c.version)}",
+            ", ".join(map(suite_name, offered.suites)),
+            ", ".join(suite.name for suite in known),
+            "no-common-suite",
+        )
+    return common
+
+
+def _groups(c: Connection, offered: ClientHello) -> list[int]:
+    """The groups in common, ours first."""
+    forced = c.options.deviate.select_group
+    if forced is not None:
+        return [number("group", forced)]
+    theirs = offered.numbers(messages.SUPPORTED_GROUPS) or ([23] if c.version == TLS12 else [])
+    common = [group for group in c.context.numbers.groups if group in theirs]
+    if not common:
+        ours = c.context.numbers.groups
+        _none("curve", ", ".join(map(group_name, theirs)), ", ".join(map(group_name, ours)), "no-common-group")
+    return common
+
+
+def _chain(c: Connection, offered: ClientHello) -> Credential:
+    """The chain to send: a key that fits what the vehicle verifies, a root that it names."""
+    theirs = offered.numbers(messages.SIGNATURE_ALGORITHMS) or [0x0403]
+    allowed = [scheme for scheme in theirs if scheme in c.context.numbers.schemes]
+    fitting = [one for one in c.context.credentials if crypto.schemes_for(one.key.public_key(), c.version, allowed)]
+    if c.options.deviate.select_signature is not None:
+        fitting = c.context.credentials
+    if not fitting:
+        kinds = ", ".join(f"{one.file or 'certificate'} ({crypto.key_name(one.key)})" for one in c.context.credentials)
+        ours = f"{', '.join(map(scheme_name, c.context.numbers.schemes))}, and has {kinds}"
+        _none("signature algorithm", ", ".join(map(scheme_name, theirs)), ours, "no-common-signature")
+    chosen = c.context.choose(offered, fitting, c.options.deviate.ignore_roots)
+    c.tell("chain-chosen", note=chosen.note)
+    c.credential = chosen.credential
+    c.own_chain = chosen.credential.sent(c.options)
+    return chosen.credential
+
+
+def _scheme(c: Connection, credential: Credential, offered: ClientHello) -> int:
+    forced = c.options.deviate.select_signature
+    if forced is not None:
+        return number("signature algorithm", forced)
+    return c.context.scheme(credential, offered.numbers(messages.SIGNATURE_ALGORITHMS) or [0x0403], c.version)
+
+
+def _fragment_length(c: Connection, offered: ClientHello) -> bytes:
+    asked = offered.extensions.get(messages.MAX_FRAGMENT_LENGTH, b"")
+    for length, code in messages.FRAGMENT_LENGTHS.items():
+        if asked == bytes((code,)):
+            c.limit(length)
+            return asked
+    return b""
+
+
+def _wants_client(c: Connection) -> str:
+    wanted = c.options.client_certificate
+    if wanted == "auto":
+        return "require" if c.version == TLS13 else "none"
+    return wanted
+
+
+def _check_client(c: Connection, sent: Certificates) -> Any:
+    """The key of the vehicle's certificate, or None where it sent none."""
+    c.peer_chain = sent.chain
+    if sent.chain:
+        return c.context.check_peer(c)
+    if _wants_client(c) == "require":
+        alert = "certificate_required" if c.version == TLS13 else "handshake_failure"
+        raise Fatal(
+            alert, "the vehicle has no certificate, and this charger requires one", check="no-client-certificate"
+        )
+    return None
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# TLS 1.2
+
+
+async def _tls12(c: Connection, offered: ClientHello) -> None:
+    suites, groups = _suites(c, offered), _groups(c, offered)
+    credential = _chain(c, offered)
+    certified = crypto.group_of(credential.key)
+    usable = [suite for suite in suites if not suite.static or certified in groups]
+    if not usable:
+        ours = f"static ECDH with the certificate's {crypto.key_name(credential.key)}"
+        _none("curve", ", ".join(map(group_name, groups)), ours, "no-common-group")
+    c.suite = suite = usable[0]
+    random = os.urandom(32)
+    if TLS13 in c.context.numbers.versions and c.options.deviate.select_version is None:
+        random = random[:24] + messages.DOWNGRADE
+    answer = ServerHello(random, suite.code)
+    extensions = answer.extensions
+    if messages.RENEGOTIATION_INFO in offered.extensions or RENEGOTIATION_SCSV in offered.suites:
+        extensions[messages.RENEGOTIATION_INFO] = b"\0"
+    fragment = _fragment_length(c, offered)
+    if fragment:
+        extensions[messages.MAX_FRAGMENT_LENGTH] = fragment
+    if messages.TRUSTED_CA_KEYS in offered.extensions:
+        extensions[messages.TRUSTED_CA_KEYS] = b""
+    if messages.POINT_FORMATS in offered.extensions:
+        extensions[messages.POINT_FORMATS] = b"\x01\0"
+    extended = messages.EXTENDED_MASTER_SECRET in offered.extensions and c.options.extended_master_secret
+    if extended:
+        extensions[messages.EXTENDED_MASTER_SECRET] = b""
+    # Where both forms are asked for, the second is the standard's [V2G2-871].
+    multi = messages.asks_multi(offered.extensions.get(messages.STATUS_REQUEST_V2, b"\0\0"))
+    asked = messages.STATUS_REQUEST_V2 if multi else messages.STATUS_REQUEST
+    staples = credential.staples(c.options, multi, c.context.now()) if asked in offered.extensions else []
+    if staples:
+        extensions[asked] = b""
+    change_extensions(c, extensions)
+    await c.send("ServerHello", answer.pack())
+    await c.send("Certificate", Certificates(c.own_chain).pack12())
+    if staples:
+        await c.send("CertificateStatus", messages.pack_status(staples, multi))
+    share = crypto.KeyShare(certified, credential.key) if suite.static else crypto.KeyShare(groups[0])
+    c.group = share.group
+    if not suite.static:
+        parameters = b"\x03" + share.group.to_bytes(2, "big") + vector(1, share.public)
+        scheme = _scheme(c, credential, offered)
+        signature = crypto.sign(credential.key, scheme, offered.random + random + parameters)
+        await c.send("ServerKeyExchange", parameters + scheme.to_bytes(2, "big") + vector(2, signature))
+    wanted = _wants_client(c) != "none"
+    if wanted:
+        request = CertificateRequest(c.context.numbers.schemes, c.context.trust.names() if c.context.trust else [])
+        await c.send("CertificateRequest", request.pack12())
+    await c.send("ServerHelloDone", b"")
+    await c.flush()
+    client_key = None
+    if wanted:
+        _, body = await c.receive("Certificate")
+        client_key = _check_client(c, Certificates.parse12(body))
+    _, body = await c.receive("ClientKeyExchange")
+    reader = Reader(body, "ClientKeyExchange")
+    public = reader.vector(1, "public")
+    reader.end()
+    master = schedule.master12(c, suite, share.secret(public), offered.random, random, extended)
+    if client_key is not None:
+        await _verify12(c, client_key)
+    opening, sealing = keys12(suite, master, offered.random, random)
+    await c.receive_change()
+    c.open_with(opening)
+    expected = schedule.finished12(c, suite, master, "client")
+    _, body = await c.receive("Finished")
+    schedule.check_finished(body, expected)
+    await c.send_change()
+    c.seal_with(sealing)
+    await c.send("Finished", schedule.finished12(c, suite, master, "server"))
+    await c.flush()
+
+
+async def _verify12(c: Connection, key: object) -> None:
+    signed = bytes(c.transcript)
+    _, body = await c.receive("CertificateVerify")
+    reader = Reader(body, "CertificateVerify")
+    scheme, signature = reader.integer(2, "algorithm"), reader.vector(2, "signature")
+    crypto.verify(key, scheme, signature, signed, "CertificateVerify", TLS12)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# TLS 1.3
+
+
+async def _tls13(c: Connection, offered: ClientHello) -> None:
+    c.suite = suite = _suites(c, offered)[0]
+    groups = _groups(c, offered)
+    shares = messages.read_shares(offered.extensions.get(messages.KEY_SHARE, b"\0\0"))
+    sent = [group for group in groups if group in shares]
+    if not sent:
+        offered = await _retry(c, offered, suite, groups[0])
+        shares = messages.read_shares(offered.extensions.get(messages.KEY_SHARE, b"\0\0"))
+        sent = [groups[0]]
+        if groups[0] not in shares:
+            raise Fatal("illegal_parameter", f"the second ClientHello has no key of {group_name(groups[0])} either")
+    credential = _chain(c, offered)
+    share = crypto.KeyShare(sent[0])
+    c.group = share.group
+    secret = share.secret(shares[share.group])
+    answer = ServerHello(os.urandom(32), suite.code, session_id=offered.session_id)
+    answer.extensions = {
+        messages.SUPPORTED_VERSIONS: TLS13.to_bytes(2, "big"),
+        messages.KEY_SHARE: share.group.to_bytes(2, "big") + vector(2, share.public),
+    }
+    change_extensions(c, answer.extensions)
+    await c.send("ServerHello", answer.pack())
+    if c.options.compatibility and offered.session_id:
+        await c.send_change()
+    keys = schedule.Schedule13(c, suite, secret)
+    keys.seal_handshake("server")
+    keys.handshake(opens="client")
+    fragment = _fragment_length(c, offered)
+    encrypted = {messages.MAX_FRAGMENT_LENGTH: fragment} if fragment else {}
+    await c.send("EncryptedExtensions", messages.pack_extensions(encrypted))
+    wanted = _wants_client(c) != "none"
+    if wanted:
+        trust, named = c.context.trust, c.options.certificate_authorities
+        request = CertificateRequest(c.context.numbers.schemes, trust.names() if trust and named else [])
+        await c.send("CertificateRequest", request.pack13())
+    asked = messages.STATUS_REQUEST in offered.extensions
+    staples = credential.staples(c.options, True, c.context.now()) if asked else []
+    await c.send("Certificate", Certificates(c.own_chain, staples).pack13())
+    await keys.send_verify(credential.key, _scheme(c, credential, offered), "server")
+    await keys.send_finished("server")
+    await c.flush()
+    application = keys.application()
+    c.seal_with(application["server"])
+    if wanted:
+        _, body = await c.receive("Certificate")
+        key = _check_client(c, Certificates.parse13(body))
+        if key is not None:
+            await keys.receive_verify("client", key)
+    await keys.receive_finished("client")
+    c.open_with(application["client"])
+
+
+async def _retry(c: Connection, offered: ClientHello, suite: Suite, group: int) -> ClientHello:
+    """HelloRetryRequest: the vehicle sent no key for a group in common."""
+    schedule.retry_transcript(c, suite)
+    request = ServerHello(messages.RETRY_RANDOM, suite.code, session_id=offered.session_id)
+    request.extensions = {
+        messages.SUPPORTED_VERSIONS: TLS13.to_bytes(2, "big"),
+        messages.KEY_SHARE: group.to_bytes(2, "big"),
+    }
+    await c.send("ServerHello", request.pack())
+    if c.options.compatibility and offered.session_id:
+        await c.send_change()
+    await c.flush()
+    _, body = await c.receive("ClientHello")
+    c.hello = ClientHello.parse(body)
+    return ClientHello.parse(body)

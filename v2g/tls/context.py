@@ -1,0 +1,389 @@
+"""What a side brings to its handshakes: certificates with keys, trusted roots, options; and what it does with them.
+
+A charger may hold several chains: it sends one whose key the vehicle can verify and whose root the vehicle names
+[V2G2-871, V2G20-1007, 2379]. A vehicle checks the chain with :mod:`pki.path`, and the OCSP responses stapled to it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from v2g.tls import crypto, messages, staples
+from v2g.tls.failure import Fatal
+from v2g.tls.messages import CertificateRequest, ClientHello, TrustedRoot
+from v2g.tls.options import Options
+from v2g.tls.tables import TLS13, numbers, scheme_name
+from v2g.trace import Observe, ignore
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from v2g.tls.connection import Connection
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.DER)
+
+
+def subject(certificate: x509.Certificate) -> str:
+    """The common name, or the whole subject where there is none."""
+    from pki.store import common_name
+
+    return common_name(certificate) or certificate.subject.rfc4514_string() or "a certificate without a name"
+
+
+@dataclass
+class Credential:
+    """A certificate chain and the key of its leaf.
+
+    Attributes:
+        chain: leaf first, then the sub-CAs, without the root.
+        key: the private key.
+        root: where the chain ends, if known: to match what a vehicle names.
+        file: where it comes from, for people.
+        stapler: makes or finds OCSP responses, see :mod:`v2g.tls.staples`.
+    """
+
+    chain: list[x509.Certificate]
+    key: Any
+    root: x509.Certificate | None = None
+    file: str = ""
+    stapler: staples.Stapler | None = None
+
+    def sent(self, options: Options) -> list[bytes]:
+        """DER certificates in the order in which they are sent."""
+        ders = [_der(certificate) for certificate in self.chain]
+        order: dict[str, Callable[[], list[bytes]]] = {
+            "": lambda: ders,
+            "reversed": lambda: [ders[0], *reversed(ders[1:])],
+            "leaf-last": lambda: [*ders[1:], ders[0]],
+            "leaf-only": lambda: ders[:1],
+            "with-root": lambda: [*ders, *([_der(self.root)] if self.root else [])],
+            "duplicate": lambda: [ders[0], *ders],
+            "empty": list,
+        }
+        return order[options.deviate.chain]()
+
+    def staples(self, options: Options, multi: bool, now: datetime.datetime) -> list[bytes]:
+        """OCSP responses for the chain, b"" where there is none; empty if there are none at all."""
+        if self.stapler is None and options.deviate.staple != "garbage":
+            return []
+        issuers = [*self.chain[1:], self.root]
+        pairs = list(zip(self.chain, issuers, strict=True))
+        count = 1 if not multi or options.deviate.staple == "leaf-only" else len(pairs)
+        found = staples.gather(self.stapler, pairs, options.deviate.staple, now)[:count]
+        return found if any(found) else []
+
+    @property
+    def top_issuer(self) -> bytes:
+        """The name of the root, DER."""
+        name: bytes = self.chain[-1].issuer.public_bytes()
+        return name
+
+    def ends_at(self, root: TrustedRoot) -> bool:
+        """Whether a root named in trusted_ca_keys is the one of this chain."""
+        if root.kind == "pre_agreed":
+            return True
+        if root.kind == "x509_name":
+            return root.value == self.top_issuer
+        if self.root is not None:
+            return root == identify(self.root, root.kind)
+        return root.kind == "key_sha1_hash" and root.value == _authority_key(self.chain[-1])
+
+
+def _authority_key(certificate: x509.Certificate) -> bytes | None:
+    from cryptography import x509
+
+    try:
+        value = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    except (x509.ExtensionNotFound, ValueError):
+        return None
+    return value.key_identifier
+
+
+def identify(root: x509.Certificate, kind: str) -> TrustedRoot:
+    """A root as trusted_ca_keys names it."""
+    from cryptography import x509
+
+    if kind == "x509_name":
+        return TrustedRoot(kind, root.subject.public_bytes())
+    if kind == "cert_sha1_hash":
+        return TrustedRoot(kind, hashlib.sha1(_der(root)).digest())
+    if kind == "key_sha1_hash":
+        key: Any = root.public_key()
+        return TrustedRoot(kind, x509.SubjectKeyIdentifier.from_public_key(key).digest)
+    return TrustedRoot("pre_agreed")
+
+
+@dataclass
+class Trust:
+    """The roots a side trusts for the other's certificate.
+
+    Attributes:
+        file: where they come from, for people.
+    """
+
+    roots: list[x509.Certificate]
+    file: str = ""
+
+    def names(self) -> list[bytes]:
+        """DER names."""
+        return [root.subject.public_bytes() for root in self.roots]
+
+    def identifiers(self, kind: str) -> list[TrustedRoot]:
+        """The roots as trusted_ca_keys names them."""
+        return [TrustedRoot("pre_agreed")] if kind == "pre_agreed" else [identify(root, kind) for root in self.roots]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The options' names as numbers of the protocol."""
+
+    versions: list[int]
+    suites: list[int]
+    groups: list[int]
+    schemes: list[int]
+    key_shares: list[int]
+
+    @classmethod
+    def of(cls, options: Options) -> Numbers:
+        groups = numbers("group", options.groups)
+        return cls(
+            numbers("version", options.versions),
+            numbers("suite", options.suites),
+            groups,
+            numbers("signature algorithm", options.signature_algorithms),
+            numbers("group", options.key_shares) or groups[:1],
+        )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    credential: Credential
+    note: str
+
+
+# Code of pki.path -> alert to send; others: bad_certificate.
+_ALERT_OF = {
+    "expired": "certificate_expired",
+    "not-yet-valid": "certificate_expired",
+    "revoked": "certificate_revoked",
+    "unknown-root": "unknown_ca",
+    "twin-root": "unknown_ca",
+    "missing-intermediate": "unknown_ca",
+    "wrong-role": "unsupported_certificate",
+    "key-usage": "unsupported_certificate",
+    "purpose": "unsupported_certificate",
+    "curve": "unsupported_certificate",
+    "algorithm": "unsupported_certificate",
+}
+
+
+def _utc() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+@dataclass
+class Context:
+    """A side of TLS; any number of connections may use it.
+
+    Attributes:
+        role: ``client`` (vehicle) or ``server`` (charger).
+        credentials: chains to send; a charger chooses among them, a vehicle needs one for ISO 15118-20.
+        trust: roots for the other's certificate; None: it is not checked.
+        now: wall clock.
+        key_log: file to which the session secrets are appended, for Wireshark.
+        observe: told of each step, unless the connection has an observer of its own.
+    """
+
+    role: Literal["client", "server"]
+    options: Options = field(default_factory=Options)
+    credentials: list[Credential] = field(default_factory=list)
+    trust: Trust | None = None
+    now: Callable[[], datetime.datetime] = _utc
+    key_log: Path | None = None
+    observe: Observe = ignore
+
+    def __post_init__(self) -> None:
+        self.numbers = Numbers.of(self.options)
+
+    def write_key(self, line: str) -> None:
+        if self.key_log is not None:
+            with self.key_log.open("a", encoding="ascii") as file:
+                file.write(line + "\n")
+
+    # ------------------------------------------------------------------------------------------------------------
+    # What we send
+
+    def scheme(self, credential: Credential, theirs: list[int], version: int) -> int:
+        """The signature algorithm for a key: ours first, if the peer offers it.
+
+        Raises:
+            Fatal: handshake_failure; none fits.
+        """
+        ours = [scheme for scheme in self.numbers.schemes if scheme in theirs]
+        found = crypto.schemes_for(credential.key.public_key(), version, ours)
+        if not found:
+            text = f"no signature algorithm in common that a {crypto.key_name(credential.key)} key can use"
+            text += f": the peer offers {', '.join(map(scheme_name, theirs))}"
+            raise Fatal("handshake_failure", text, check="no-common-signature")
+        return found[0]
+
+    def choose(self, offered: ClientHello, fitting: Sequence[Credential], ignore_roots: bool) -> Chosen:
+        """The first chain whose root the vehicle names; the first of all where none does [V2G2-923]."""
+        first = fitting[0]
+        if ignore_roots:
+            return Chosen(first, f"{first.file}: the first chain, whatever roots the vehicle names, as configured")
+        keys = offered.extensions.get(messages.TRUSTED_CA_KEYS)
+        authorities = offered.extensions.get(messages.CERTIFICATE_AUTHORITIES)
+        if keys is None and authorities is None:
+            return Chosen(first, f"{first.file}: the vehicle names no roots")
+        roots = messages.read_roots(keys) if keys is not None else []
+        named = messages.read_names(authorities) if authorities is not None else []
+        for one in fitting:
+            if one.top_issuer in named or any(one.ends_at(root) for root in roots):
+                return Chosen(one, f"{one.file}: its root is among those that the vehicle names")
+        return Chosen(first, f"{first.file}: no chain of ours ends at a root that the vehicle names [V2G2-923]")
+
+    def choose_vehicle(self, requested: CertificateRequest, version: int) -> Credential | None:
+        """The vehicle's certificate for a request of the charger; None: there is no fitting one."""
+        allowed = [scheme for scheme in requested.algorithms if scheme in self.numbers.schemes]
+        fitting = [c for c in self.credentials if crypto.schemes_for(c.key.public_key(), version, allowed)]
+        named = [c for c in fitting if c.top_issuer in requested.authorities]
+        return next(iter(named or fitting), None)
+
+    def named(self, offered: ClientHello) -> str:
+        """The roots that a vehicle names, in words."""
+        words = []
+        if messages.TRUSTED_CA_KEYS in offered.extensions:
+            for root in messages.read_roots(offered.extensions[messages.TRUSTED_CA_KEYS]):
+                words.append(f"{root.kind} {self._who(root)}")
+        authorities = offered.extensions.get(messages.CERTIFICATE_AUTHORITIES)
+        if authorities is not None:
+            words.append(self.name_roots(messages.read_names(authorities)))
+        return "; ".join(words)
+
+    def _who(self, root: TrustedRoot) -> str:
+        if root.kind == "x509_name":
+            return self.name_roots([root.value])
+        ours = next((c for c in self.credentials if root.kind != "pre_agreed" and c.ends_at(root)), None)
+        known = f" ({ours.chain[-1].issuer.rfc4514_string()})" if ours else ""
+        return (root.value.hex() + known) if root.value else ""
+
+    def name_roots(self, ders: list[bytes]) -> str:
+        """DER names as text, as far as we know the names; else in hex."""
+        known: dict[bytes, str] = {}
+        for root in self.trust.roots if self.trust else []:
+            known[root.subject.public_bytes()] = root.subject.rfc4514_string()
+        for one in self.credentials:
+            known[one.top_issuer] = one.chain[-1].issuer.rfc4514_string()
+        return "; ".join(known.get(der) or _name_text(der) for der in ders)
+
+    def describe(self, ders: list[bytes]) -> str:
+        """A chain in words, leaf first."""
+        from cryptography import x509
+
+        names = []
+        for der in ders:
+            try:
+                names.append(subject(x509.load_der_x509_certificate(der)))
+            except ValueError:
+                names.append(f"{len(der)} bytes that are no certificate")
+        return " < ".join(names) or "no certificate"
+
+    # ------------------------------------------------------------------------------------------------------------
+    # What the other sends
+
+    def check_peer(self, c: Connection) -> Any:
+        """Checks the chain and its OCSP responses; the public key of the leaf.
+
+        Raises:
+            Fatal: a certificate cannot be used; names it, the check and the expectation.
+        """
+        from cryptography import x509
+
+        c.tell("certificates", "rx", b"".join(c.peer_chain), self.describe(c.peer_chain))
+        if not c.peer_chain:
+            raise Fatal("decode_error", "the charger sent no certificate", check="no-certificate")
+        try:
+            chain = [x509.load_der_x509_certificate(der) for der in c.peer_chain]
+            key: Any = chain[0].public_key()
+        except Exception as why:
+            raise Fatal("bad_certificate", f"a certificate cannot be read: {str(why).splitlines()[0][:120]}") from why
+        if self.trust is None:
+            return key
+        self._check_path(c, chain, key)
+        if self.role == "client" and self.options.staple != "ignore":
+            self._check_staples(c, chain)
+        return key
+
+    def _check_path(self, c: Connection, chain: list[x509.Certificate], key: Any) -> None:
+        from pki.path import validate
+        from pki.profiles import Role
+
+        assert self.trust is not None
+        role = Role.SECC if self.role == "client" else Role.VEHICLE
+        suite = "iso2"
+        if c.version == TLS13:
+            suite = "iso20-ed448" if crypto.key_name(key).lower() == "ed448" else "iso20"
+        found = validate(chain, self.trust.roots, role, self.now(), suite=suite)
+        refused = [one for one in found if one.fatal and str(one.code) not in self.options.tolerate]
+        for one in found:
+            if one not in refused:
+                c.tell("certificate-deviation", note=f"{one.code}: {one}")
+        if refused:
+            first = refused[0]
+            others = f"; also: {'; '.join(map(str, refused[1:]))}" if len(refused) > 1 else ""
+            whose = "the charger's" if self.role == "client" else "the vehicle's"
+            where = f"; roots trusted: {self.trust.file}" if first.code in ("unknown-root", "twin-root") else ""
+            text = f"{whose} certificate was refused: {first}{others}{where}"
+            alert = _ALERT_OF.get(str(first.code), "bad_certificate")
+            raise Fatal(alert, text, check=str(first.code), certificate=first.subject)
+
+    def _check_staples(self, c: Connection, chain: list[x509.Certificate]) -> None:
+        from pki.store import issued
+
+        assert self.trust is not None
+        roots = self.trust.roots
+        given = [one for one in chain if one.subject != one.issuer or one is chain[0]]
+        for index, certificate in enumerate(given):
+            above = [*chain[1:], *roots]
+            issuer = next(
+                (one for one in above if one.subject == certificate.issuer and issued(one, certificate)), None
+            )
+            staple = c.peer_staples[index] if index < len(c.peer_staples) else b""
+            if not staple:
+                # Without status_request_v2 only the leaf's response can come.
+                needed = self.options.staple == "require" and (
+                    index == 0 or len(c.peer_staples) > 1 or c.version == TLS13
+                )
+                if needed and certificate not in roots:
+                    text = f"the charger stapled no OCSP response for {subject(certificate)} [V2G2-873]"
+                    alert = "bad_certificate_status_response"
+                    raise Fatal(alert, text, check="staple-missing", certificate=subject(certificate))
+                continue
+            problem = staples.check(staple, certificate, issuer, self.now())
+            if problem:
+                text = f"the OCSP response stapled for {subject(certificate)}: {problem.text}"
+                raise Fatal(problem.alert, text, check=problem.check, certificate=subject(certificate))
+            c.tell("staple", "rx", staple, f"{subject(certificate)}: good")
+
+
+def _name_text(der: bytes) -> str:
+    """A DER name in words: it is read as the issuer of nothing, so the strings inside have to do."""
+    words, at = [], 0
+    while at < len(der) - 2:
+        # UTF8String, PrintableString, IA5String
+        if der[at] in (0x0C, 0x13, 0x16) and der[at + 1] < 0x80 and at + 2 + der[at + 1] <= len(der):
+            words.append(der[at + 2 : at + 2 + der[at + 1]].decode("utf-8", "replace"))
+            at += 2 + der[at + 1]
+        else:
+            at += 1
+    return " ".join(words) or der.hex()

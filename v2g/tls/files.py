@@ -1,0 +1,182 @@
+"""Contexts from files and from a PKI directory; mistakes are said in one line that names the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from v2g.errors import SetupError
+from v2g.tls import staples
+from v2g.tls.context import Context, Credential, Trust
+from v2g.tls.options import ISO2, Options
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from pki.store import Store
+
+
+def _certificates(path: Path) -> list[x509.Certificate]:
+    from cryptography import x509
+
+    if not path.is_file():
+        raise SetupError(f"{path} does not exist")
+    data = path.read_bytes()
+    try:
+        if b"-----BEGIN" in data:
+            return x509.load_pem_x509_certificates(data)
+        return [x509.load_der_x509_certificate(data)]
+    except ValueError as why:
+        raise SetupError(f"{path}: no certificate can be read; a PEM file of certificates is needed") from why
+
+
+def _key(path: Path, password: str | None) -> Any:
+    from cryptography.hazmat.primitives import serialization
+
+    if not path.is_file():
+        raise SetupError(f"{path} does not exist")
+    data = path.read_bytes()
+    load: Any = serialization.load_pem_private_key if b"-----BEGIN" in data else serialization.load_der_private_key
+    try:
+        return load(data, password.encode() if password else None)
+    except TypeError:  # a password for a key that has none, or none for one that has
+        if password:
+            return load(data, None)
+        raise SetupError(f"{path}: the key is encrypted; a password is needed") from None
+    except Exception as why:
+        raise SetupError(f"{path}: no private key can be read; wrong password, or no PEM file of a key") from why
+
+
+def credential(
+    chain: Path,
+    key: Path,
+    *,
+    password: str | None = None,
+    root: Path | None = None,
+    ocsp: Sequence[Path] = (),
+) -> Credential:
+    """A chain and its key from files.
+
+    Args:
+        chain: leaf first, then the sub-CAs; a root at the end is taken as ``root``.
+        key: of the leaf.
+        root: where the chain ends: needed to find a root that a vehicle names by its hash.
+        ocsp: OCSP responses in DER, to be stapled.
+
+    Raises:
+        SetupError: a file cannot be read, or key and certificate do not fit.
+    """
+    from pki.store import self_signed
+
+    certificates = _certificates(chain)
+    secret = _key(key, password)
+    if secret.public_key() != certificates[0].public_key():
+        raise SetupError(f"{chain} with {key}: the key belongs to another certificate")
+    anchor = _certificates(root)[0] if root is not None else None
+    if len(certificates) > 1 and self_signed(certificates[-1]):
+        anchor = anchor or certificates[-1]
+        certificates.pop()
+    stapler = staples.from_files(ocsp) if ocsp else None
+    return Credential(certificates, secret, anchor, str(chain), stapler)
+
+
+def trust(*files: Path) -> Trust:
+    """Trusted roots from PEM files.
+
+    Raises:
+        SetupError: a file cannot be read or holds no certificate.
+    """
+    return Trust([one for path in files for one in _certificates(path)], ", ".join(map(str, files)))
+
+
+def server(
+    chain: Path,
+    key: Path,
+    *,
+    password: str | None = None,
+    key_log: Path | None = None,
+    options: Options = ISO2,
+    vehicle_roots: Path | None = None,
+    root: Path | None = None,
+    ocsp: Sequence[Path] = (),
+) -> Context:
+    """The charger's side, from files.
+
+    Args:
+        chain, key, password, root, ocsp: see :func:`credential`.
+        key_log: file to which the session secrets are appended, for Wireshark.
+        vehicle_roots: roots for the vehicle's certificate (ISO 15118-20); None: any is taken.
+
+    Raises:
+        SetupError: a file cannot be read, or key and certificate do not fit.
+    """
+    own = credential(chain, key, password=password, root=root, ocsp=ocsp)
+    return Context("server", options, [own], trust(vehicle_roots) if vehicle_roots else None, key_log=key_log)
+
+
+def client(
+    roots: Path | None,
+    *,
+    key_log: Path | None = None,
+    options: Options = ISO2,
+    vehicle: Credential | None = None,
+) -> Context:
+    """The vehicle's side, from files.
+
+    Args:
+        roots: PEM file of trusted V2G roots; None: any certificate is accepted (nothing is authenticated).
+        vehicle: certificate of the vehicle, for ISO 15118-20.
+
+    Raises:
+        SetupError: the file cannot be read or holds no certificate.
+    """
+    own = [vehicle] if vehicle is not None else []
+    return Context("client", options, own, trust(roots) if roots is not None else None, key_log=key_log)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# A PKI directory
+
+
+def of_store(role: str, stores: Sequence[Store], options: Options = ISO2, *, key_log: Path | None = None) -> Context:
+    """A side from PKI directories: the charger's chain and the vehicle's roots from the same place, or the reverse.
+
+    Args:
+        role: ``client`` (vehicle) or ``server`` (charger).
+        stores: of one or several suites; a charger for both standards has a chain of each.
+
+    Raises:
+        SetupError: what the role needs is missing; says what.
+    """
+    from pki.errors import PkiError
+    from pki.profiles import Role
+
+    client_side = role == "client"
+    wanted, anchors = (
+        (Role.VEHICLE, (Role.V2G_ROOT, Role.V2G_ROOT2, Role.PRIVATE_ROOT))
+        if client_side
+        else (Role.SECC, (Role.OEM_ROOT, Role.V2G_ROOT))
+    )
+    own, roots = [], []
+    try:
+        for store in stores:
+            for entry in store.of_role(wanted):
+                if entry.has_key:
+                    anchor = entry.root.certificate if entry.root else None
+                    stapler = None if client_side else _stapler(store)
+                    file = str(entry.path or entry.name)
+                    own.append(Credential(list(entry.chain), entry.key, anchor, file, stapler))
+            roots += [entry.certificate for entry in store.of_role(*anchors)]
+    except PkiError as why:
+        raise SetupError(str(why)) from why
+    where = ", ".join(str(store.directory) for store in stores)
+    if not own and not client_side:
+        raise SetupError(f"{where}: no {wanted} certificate with a private key; a charger needs one for TLS")
+    if not roots:
+        raise SetupError(f"{where}: no root certificate ({', '.join(anchors)})")
+    return Context("client" if client_side else "server", options, own, Trust(roots, where), key_log=key_log)
+
+
+def _stapler(store: Store) -> staples.Stapler | None:
+    return None

@@ -1,0 +1,224 @@
+"""What a side of TLS offers, accepts and checks, and how it deviates: plain data, for a configuration file to fill.
+
+Profiles: ``iso2`` (TLS 1.2, server certificate only), ``iso20`` (TLS 1.3, both certificates), ``both`` (one handshake
+that serves either), ``lab`` (as ``both``, with the suites, curves and P-256 certificates that test equipment is seen to
+use, and no client certificate required).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from v2g.errors import SetupError
+from v2g.tls import tables
+
+
+class Deviations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Wrong on purpose. Everything is off by default.
+
+    Attributes:
+        chain: of the certificates sent: "reversed" (sub-CAs in the wrong order), "leaf-last", "leaf-only" (no sub-CAs),
+            "with-root", "duplicate" (the leaf twice), "empty".
+        staple: of the OCSP responses sent: "missing", "stale" (validity over), "wrong" (about another certificate),
+            "revoked", "unknown", "forged" (signature broken), "garbage" (no OCSP response), "leaf-only" (one where
+            several were asked for). "stale", "revoked" and "unknown" need the key of an OCSP responder.
+        at: handshake message of ours -> what happens in its place: "alert NAME", "warning NAME" (before it), "close",
+            "stall" (silence), "delay SECONDS", "omit", "repeat", "corrupt" (last byte changed). ``Connected`` stands
+            for the moment after the handshake.
+        extensions: raw extensions of our hello, by name or number: hex, or None to leave it out.
+        select_suite, select_group, select_signature, select_version: a charger's choice, whatever was offered.
+        ignore_roots: a charger takes its first chain, whichever roots the vehicle names.
+        record_size: handshake messages are split into records of so many bytes.
+        close_notify: False: the connection is closed without the alert.
+    """
+
+    chain: Literal["", "reversed", "leaf-last", "leaf-only", "with-root", "duplicate", "empty"] = ""
+    staple: Literal["", "missing", "stale", "wrong", "revoked", "unknown", "forged", "garbage", "leaf-only"] = ""
+    at: dict[str, str] = {}
+    extensions: dict[str | int, str | None] = {}
+    select_suite: str | int | None = None
+    select_group: str | int | None = None
+    select_signature: str | int | None = None
+    select_version: str | int | None = None
+    ignore_roots: bool = False
+    record_size: int = 0
+    close_notify: bool = True
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a side offers, accepts and checks.
+
+    Attributes:
+        versions: "1.2", "1.3", or both.
+        suites, groups, signature_algorithms: offered or accepted, preferred first; names as IANA or OpenSSL write them,
+            or numbers.
+        key_shares: groups for which a vehicle sends a key with TLS 1.3; by default the first.
+        trusted_ca_keys: how a vehicle names its roots with TLS 1.2 [V2G2-651]: "cert_sha1_hash", "key_sha1_hash",
+            "x509_name", "pre_agreed", or "none".
+        certificate_authorities: the roots are named with TLS 1.3 [V2G20-1006, 2401].
+        status_request: how a vehicle asks for OCSP responses: "v1" (of the leaf), "v2" (of each certificate, TLS 1.2
+            only), "both", "none". A charger answers what it supports of it.
+        staple: what a vehicle does about OCSP responses: "ignore", "check" those that come, "require" them too
+            [V2G2-873].
+        client_certificate: what a charger wants: "none", "request", "require", or "auto": require it with TLS 1.3 only.
+        tolerate: checks of :mod:`pki.path` whose failure is reported and accepted: "curve", "purpose", "expired" ...
+        max_fragment_length: asked for by a vehicle: 512, 1024, 2048 or 4096; 0 not at all.
+        extended_master_secret: RFC 7627, TLS 1.2.
+        server_name: sent by a vehicle; V2G has none.
+        compatibility: the ChangeCipherSpec and session id with which TLS 1.3 looks like 1.2.
+        timeout: seconds that each handshake message may take.
+        deviate: wrong on purpose.
+    """
+
+    versions: tuple[str, ...] = ("1.2",)
+    suites: tuple[str | int, ...] = (
+        "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+        "TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256",
+    )
+    groups: tuple[str | int, ...] = ("secp256r1",)
+    signature_algorithms: tuple[str | int, ...] = ("ecdsa_secp256r1_sha256",)
+    key_shares: tuple[str | int, ...] = ()
+    trusted_ca_keys: Literal["cert_sha1_hash", "key_sha1_hash", "x509_name", "pre_agreed", "none"] = "cert_sha1_hash"
+    certificate_authorities: bool = True
+    status_request: Literal["v1", "v2", "both", "none"] = "both"
+    staple: Literal["ignore", "check", "require"] = "check"
+    client_certificate: Literal["auto", "none", "request", "require"] = "auto"
+    tolerate: tuple[str, ...] = ()
+    max_fragment_length: int = 0
+    extended_master_secret: bool = True
+    server_name: str = ""
+    compatibility: bool = True
+    timeout: float = 20.0
+    deviate: Deviations = Deviations()
+
+    def __post_init__(self) -> None:
+        try:
+            for kind, names in (
+                ("version", self.versions),
+                ("suite", self.suites),
+                ("group", (*self.groups, *self.key_shares)),
+                ("signature algorithm", self.signature_algorithms),
+                ("extension", tuple(self.deviate.extensions)),
+            ):
+                tables.numbers(kind, names)
+            for kind, name in (
+                ("suite", self.deviate.select_suite),
+                ("group", self.deviate.select_group),
+                ("signature algorithm", self.deviate.select_signature),
+                ("version", self.deviate.select_version),
+            ):
+                if name is not None:
+                    tables.number(kind, name)
+            for message, action in self.deviate.at.items():
+                _check_action(message, action)
+            for value in self.deviate.extensions.values():
+                bytes.fromhex(value or "")
+        except ValueError as why:
+            raise SetupError(f"TLS options: {why}") from why
+
+    def change(self, **changes: Any) -> Options:
+        """A copy with other values."""
+        return msgspec.structs.replace(self, **changes)
+
+    def wrong(self, **deviations: Any) -> Options:
+        """A copy with these deviations too."""
+        return self.change(deviate=msgspec.structs.replace(self.deviate, **deviations))
+
+
+ACTIONS = ("alert", "warning", "close", "stall", "delay", "omit", "repeat", "corrupt")
+CONNECTED = "Connected"
+
+
+def _check_action(message: str, action: str) -> None:
+    if message not in (*tables.MESSAGES, "ChangeCipherSpec", CONNECTED):
+        known = ", ".join((*tables.MESSAGES, CONNECTED))
+        raise ValueError(f"deviate.at: no handshake message {message!r}; there are {known}")
+    word, _, argument = action.partition(" ")
+    if word not in ACTIONS:
+        raise ValueError(f"deviate.at.{message}: no action {word!r}; there are {', '.join(ACTIONS)}")
+    if word in ("alert", "warning"):
+        tables.number("alert", argument)
+    if word == "delay":
+        float(argument)
+
+
+_FIELD_SUITES = ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
+
+ISO2 = Options()
+ISO20 = Options(
+    versions=("1.3",),
+    suites=("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"),
+    groups=("secp521r1", "x448"),
+    signature_algorithms=("ecdsa_secp521r1_sha512", "ed448"),
+    status_request="v1",
+)
+BOTH = Options(
+    versions=("1.3", "1.2"),
+    suites=(*ISO20.suites, *ISO2.suites),
+    groups=(*ISO20.groups, *ISO2.groups),
+    signature_algorithms=(*ISO20.signature_algorithms, *ISO2.signature_algorithms),
+)
+LAB = BOTH.change(
+    suites=(*ISO20.suites, "TLS_AES_128_GCM_SHA256", *ISO2.suites, *_FIELD_SUITES),
+    groups=("secp256r1", "secp521r1", "x448", "secp384r1", "x25519"),
+    signature_algorithms=tuple(tables.SCHEMES.values()),
+    client_certificate="request",
+    tolerate=("curve", "algorithm", "purpose", "wrong-role", "size"),
+)
+PROFILES: Mapping[str, Options] = {"iso2": ISO2, "iso20": ISO20, "both": BOTH, "lab": LAB}
+
+
+def options_of(values: Mapping[str, Any]) -> Options:
+    """Options from plain data: keys as the attributes of :class:`Options`, and ``profile`` to start from.
+
+    Raises:
+        SetupError: an unknown key, profile or name, or a value of the wrong type; says which.
+    """
+    values = dict(values)
+    name = values.pop("profile", "iso2")
+    if name not in PROFILES:
+        raise SetupError(f"TLS options: no profile {name!r}; there are {', '.join(PROFILES)}")
+    start = msgspec.to_builtins(PROFILES[name])
+    for key, value in values.items():
+        if key == "deviate" and isinstance(value, Mapping):
+            start[key] = {**start[key], **value}
+        else:
+            start[key] = value
+    try:
+        return msgspec.convert(start, Options)
+    except msgspec.ValidationError as why:
+        raise SetupError(f"TLS options: {why}") from why
+
+
+def parse_changes(texts: list[str]) -> dict[str, Any]:
+    """``["groups=[x448]", "deviate.staple=missing"]`` as the data that :func:`options_of` takes; values are YAML.
+
+    Raises:
+        SetupError: no ``KEY=VALUE``.
+    """
+    import yaml
+
+    values: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise SetupError(f"TLS option {text!r}: KEY=VALUE is needed")
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError as why:
+            raise SetupError(f"TLS option {text!r}: {value!r} is no YAML value") from why
+        place = values
+        *path, last = key.strip().split(".")
+        for part in path:
+            place = place.setdefault(part, {})
+        if last in ("suites", "groups", "signature_algorithms", "versions", "key_shares") and not isinstance(
+            parsed, list
+        ):
+            parsed = [parsed]
+        if last == "versions":
+            parsed = [str(item) for item in parsed]
+        place[last] = parsed
+    return values
