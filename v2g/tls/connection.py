@@ -24,7 +24,6 @@ from v2g.tls.tables import (
     TLS12,
     TLS13,
     Suite,
-    alert_text,
     group_name,
     suite_name,
     version_name,
@@ -359,7 +358,8 @@ class Connection:
             except PeerAlert as alert:
                 self._eof = True
                 if alert.code:
-                    raise ConnectionError(f"TLS alert {alert_text(alert.code)}") from alert
+                    text = of_alert(self.role, alert.code, "", self._about(alert.code))
+                    raise ConnectionError(text) from alert
                 return False
             except PeerClosed as why:
                 self._eof = True
