@@ -1,0 +1,202 @@
+"""What a timeline can do to a running bench, and how a message can be made to deviate: typed, one class per action.
+
+The same actions come over MQTT as commands; there ``at`` may be left out, which means now.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Seconds = Annotated[float, Meta(ge=0.0)]
+Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
+Positive = Annotated[float, Meta(gt=0.0)]
+Octets = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}\s*)*$")]
+Side = Literal["vehicle", "charger"]
+
+ChargerFault = Literal[
+    "emergency",
+    "malfunction",
+    "shutdown",
+    "utility-interrupt",
+    "insulation",
+    "insulation-warning",
+    "output",
+    "rcd",
+    "contactor",
+    "meter",
+    "pilot-e",
+    "pilot-f",
+    "pilot-short",
+]
+VehicleFault = Literal["welded", "error"]
+Fault = Literal[
+    "emergency",
+    "malfunction",
+    "shutdown",
+    "utility-interrupt",
+    "insulation",
+    "insulation-warning",
+    "output",
+    "rcd",
+    "contactor",
+    "meter",
+    "pilot-e",
+    "pilot-f",
+    "pilot-short",
+    "welded",
+    "error",
+]
+"""All of both; welded and error are the vehicle's, pilot-short is in the cable."""
+
+
+class Section(
+    msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab", omit_defaults=True
+):
+    """A mapping of the bench file; keys are the field names with hyphens."""
+
+
+class Step(Section, kw_only=True, frozen=True, tag_field="do"):
+    """When something is done.
+
+    ``at`` is a time (seconds since the session began) or the name of an event: a message (``PreChargeReq``), or
+    ``layer:name`` for any other event of a trace (``slac:CM_SLAC_MATCH.CNF``). The action takes place before a request
+    leaves the vehicle, and before the charger answers it.
+    """
+
+    at: Annotated[float | str, Meta(description="seconds since the session began, or a message's name")] = 0.0
+    occurrence: Annotated[int, Meta(ge=1, description="which message of that name")] = 1
+    after: Annotated[Seconds, Meta(description="seconds later than that")] = 0.0
+
+
+class SetSoc(Step, tag="soc", kw_only=True, frozen=True):
+    """Changes the battery's state of charge."""
+
+    percent: Annotated[Percent, Meta(description="new state of charge, %")]
+
+
+class SetTarget(Step, tag="target", kw_only=True, frozen=True):
+    """Changes where charging ends."""
+
+    percent: Annotated[Percent, Meta(description="new target, %")]
+
+
+class Limit(Step, tag="limit", kw_only=True, frozen=True):
+    """Sets limits; those not given stay as they are."""
+
+    by: Annotated[Side, Meta(description="whose limits")] = "charger"
+    max_voltage: Annotated[Positive | None, Meta(description="V")] = None
+    max_current: Annotated[Positive | None, Meta(description="A; per phase in AC")] = None
+    max_power: Annotated[Positive | None, Meta(description="kW")] = None
+
+
+class Derate(Step, tag="derate", kw_only=True, frozen=True):
+    """Reduces the charger's current and power to a part of the rating, as heat does."""
+
+    percent: Annotated[Percent, Meta(description="of the rating; 100 restores it")]
+
+
+class Inject(Step, tag="fault", kw_only=True, frozen=True):
+    """Injects a fault."""
+
+    fault: Annotated[Fault, Meta(description="what breaks")]
+    code: Annotated[str, Meta(description="with fault: error, the EVErrorCode to report")] = "FAILED_EVRESSMalfunction"
+
+
+class Repair(Step, tag="repair", kw_only=True, frozen=True):
+    """Takes a fault away."""
+
+    fault: Annotated[Fault | None, Meta(description="which; by default all")] = None
+
+
+class EmergencyStop(Step, tag="emergency-stop", kw_only=True, frozen=True):
+    """Somebody hits the emergency button, or the vehicle disconnects in a hurry."""
+
+    by: Annotated[Side, Meta(description="on which side")] = "charger"
+
+
+class Stop(Step, tag="stop", kw_only=True, frozen=True):
+    """An orderly end: the driver's stop button, or the charger asks the vehicle to stop."""
+
+    by: Annotated[Side, Meta(description="who wants it")] = "vehicle"
+    max_delay: Annotated[int, Meta(ge=0, le=65535, description="charger: NotificationMaxDelay, s")] = 0
+
+
+class Pause(Step, tag="pause", kw_only=True, frozen=True):
+    """The vehicle pauses the session (ISO 15118-2)."""
+
+
+class Renegotiate(Step, tag="renegotiate", kw_only=True, frozen=True):
+    """Somebody wants new parameters (ISO 15118-2)."""
+
+    by: Annotated[Side, Meta(description="who wants it")] = "charger"
+    max_delay: Annotated[int, Meta(ge=0, le=65535, description="charger: NotificationMaxDelay, s")] = 0
+
+
+class Unplug(Step, tag="unplug", kw_only=True, frozen=True):
+    """Somebody pulls the plug, whatever is going on."""
+
+
+class Plug(Step, tag="plug", kw_only=True, frozen=True):
+    """The plug is put in again."""
+
+
+class Authorize(Step, tag="authorize", kw_only=True, frozen=True):
+    """The customer's card is shown (charger with ``authorization: customer``)."""
+
+    accept: Annotated[bool, Meta(description="false: the card is refused")] = True
+
+
+Action = (
+    SetSoc
+    | SetTarget
+    | Limit
+    | Derate
+    | Inject
+    | Repair
+    | EmergencyStop
+    | Stop
+    | Pause
+    | Renegotiate
+    | Unplug
+    | Plug
+    | Authorize
+)
+
+
+def describe(action: Step) -> str:
+    """An action in one line: its word and what is not default, without its trigger."""
+    fields = msgspec.to_builtins(action)
+    words = [fields.pop("do"), *(f"{k}={v}" for k, v in fields.items() if k not in ("at", "occurrence", "after"))]
+    return " ".join(words)
+
+
+class Deviation(Section, kw_only=True, frozen=True):
+    """What is done to a message on its way out. Requests are the vehicle's, responses the charger's.
+
+    In this order: ``delay``, then ``replace`` or ``set``, ``exi``, ``frame``, ``truncate``, ``repeat``; ``drop`` sends
+    nothing.
+    """
+
+    message: Annotated[str, Meta(description="name of the message, e.g. PreChargeReq")]
+    occurrence: Annotated[
+        int | str, Meta(description="which one in a session: 3, '3-5', '3-' for all from the third on, or 'all'")
+    ] = "all"
+    protocol: Annotated[
+        str | None, Meta(description="only in this protocol; by default in each that has the message")
+    ] = None
+    delay: Annotated[Seconds, Meta(description="seconds to wait before it is sent")] = 0.0
+    set: Annotated[
+        dict[str, Any],
+        Meta(description="fields by dotted name (DC_EVStatus.EVRESSSOC) and what they become; null removes one"),
+    ] = {}
+    replace: Annotated[
+        str | dict[str, Any] | None, Meta(description="another message: its name, or {name: fields}")
+    ] = None
+    exi: Annotated[Octets | None, Meta(description="these bytes (hex) as EXI")] = None
+    frame: Annotated[Octets | None, Meta(description="these bytes (hex) as V2GTP frame")] = None
+    truncate: Annotated[int, Meta(ge=0, description="leave out so many bytes at the end of the EXI")] = 0
+    repeat: Annotated[int, Meta(ge=1, le=100, description="send the frame so many times")] = 1
+    drop: Annotated[bool, Meta(description="send nothing")] = False

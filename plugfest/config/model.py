@@ -1,0 +1,210 @@
+"""The bench file as typed classes: the one source of its keys, their types, ranges, defaults and descriptions.
+
+Loading, the JSON Schema, and the documentation derive from it. A key that is also an option of the command line has
+the option's name: ``--loop-delay`` is ``vehicle: {loop-delay: ...}``. Units: V, A, kW, s, %, as the descriptions say.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from plugfest.config.actions import Action, Deviation, Percent, Positive, Seconds, Section
+
+Role = Literal["evcc", "secc", "both"]
+NotNegative = Annotated[float, Meta(ge=0.0)]
+Whole = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Hex = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}[:\s]?)*$")]
+File = Annotated[str, Meta(extra={"file": True})]
+"""Relative to the bench file."""
+Curve = Annotated[list[tuple[Percent, Annotated[float, Meta(ge=0.0, le=1.0)]]], Meta(min_length=2)]
+Word = Annotated[str, Meta(pattern=r"^[^#+/]+$")]
+TlsPolicy = Literal["none", "optional", "required"]
+
+
+class Pack(Section, kw_only=True, frozen=True):
+    """A battery of one's own instead of a named one."""
+
+    capacity: Annotated[Positive, Meta(description="usable energy, kWh")]
+    cells: Annotated[int, Meta(ge=1, description="cells in series; 4.2 V each when full")]
+    resistance: Annotated[Positive, Meta(description="of the pack, ohm")] = 0.08
+    max_current: Annotated[Positive, Meta(description="A")] = 300.0
+    max_power: Annotated[Positive, Meta(description="kW")] = 150.0
+    taper: Annotated[
+        Curve | None,
+        Meta(description="part of max-current over SoC: [[0, 0.5], [60, 1], [100, 0.05]]"),
+    ] = None
+
+
+class Onboard(Section, kw_only=True, frozen=True):
+    """The car's AC charger."""
+
+    phases: Annotated[Literal[1, 2, 3] | None, Meta(description="by default those of the connector")] = None
+    max_current: Annotated[Positive, Meta(description="per phase, A")] = 16.0
+    min_current: Annotated[Positive, Meta(description="per phase, A")] = 6.0
+    efficiency: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.92
+
+
+class Offer(Section, kw_only=True, frozen=True):
+    """One entry of supportedAppProtocolReq."""
+
+    namespace: Annotated[str, Meta(max_length=100, description="ProtocolNamespace")]
+    major: Annotated[int, Meta(ge=0, description="VersionNumberMajor")] = 2
+    minor: Annotated[int, Meta(ge=0, description="VersionNumberMinor")] = 0
+    schema_id: Annotated[int, Meta(ge=0, le=255, description="SchemaID")] = 1
+    priority: Annotated[int, Meta(ge=1, le=20, description="Priority, 1 is the first choice")] = 1
+
+
+class Vehicle(Section, kw_only=True, frozen=True):
+    """The car."""
+
+    car: Annotated[str | None, Meta(description="a ready car (plugfest config cars); other keys go on top")] = None
+    battery: Annotated[str | Pack, Meta(description="a pack by name (28kWh, 400V, 800V), or its data")] = "400V"
+    soc: Annotated[Percent, Meta(description="state of charge at the start, %")] = 20.0
+    target: Annotated[Percent, Meta(description="where charging ends, %")] = 80.0
+    bulk: Annotated[Percent, Meta(description="end of the fast part, %")] = 80.0
+    duration: Annotated[Seconds | None, Meta(description="stop after so many seconds of charging")] = None
+    departure: Annotated[Whole | None, Meta(description="seconds until departure, told to the charger")] = None
+    energy_request: Annotated[NotNegative | None, Meta(description="kWh asked for; by default what is missing")] = None
+    loop_delay: Annotated[Seconds, Meta(description="pause between two messages of a loop, s")] = 0.1
+    pauses: Annotated[
+        dict[str, Seconds], Meta(description="seconds the car takes before it sends a request, by message name")
+    ] = {}
+    max_voltage: Annotated[Positive | None, Meta(description="limit instead of the battery's, V")] = None
+    max_current: Annotated[Positive | None, Meta(description="limit instead of the battery's, A")] = None
+    max_power: Annotated[Positive | None, Meta(description="limit instead of the battery's, kW")] = None
+    onboard: Annotated[Onboard, Meta(description="AC charger")] = Onboard()
+    evccid: Annotated[Hex | None, Meta(description="EVCCID, 6 bytes; by default the interface's MAC")] = None
+    session_id: Annotated[Hex, Meta(description="session id of the first request: one zero byte, or eight")] = "00" * 8
+    offer: Annotated[
+        list[Offer], Meta(max_length=20, description="supportedAppProtocolReq instead of --protocol's")
+    ] = []
+    precharge_current: Annotated[NotNegative, Meta(description="target current in precharge, A")] = 1.0
+    precharge_tolerance: Annotated[Positive, Meta(description="largest difference for closing contactors, V")] = 20.0
+    trusts_report: Annotated[bool, Meta(description="judge precharge by the charger's report, as some cars do")] = False
+    renegotiates: Annotated[bool, Meta(description="follow a charger's wish to renegotiate")] = True
+    error_code: Annotated[str, Meta(description="EVErrorCode to report from the start")] = "NO_ERROR"
+    faults: Annotated[list[Literal["welded"]], Meta(description="broken from the start")] = []
+
+
+class Slot(Section, kw_only=True, frozen=True):
+    """Part of a power schedule."""
+
+    start: Annotated[int, Meta(ge=0, description="seconds after the schedule begins")]
+    power: Annotated[NotNegative, Meta(description="kW")]
+
+
+class Supply(Section, kw_only=True, frozen=True):
+    """The AC side of a charger."""
+
+    nominal_voltage: Annotated[Positive, Meta(description="line to neutral, V")] = 230.0
+    phases: Annotated[Literal[1, 3] | None, Meta(description="by default those of the connector")] = None
+    max_current: Annotated[Positive | None, Meta(description="per phase, A; by default 32 or the connector's")] = None
+    close_seconds: Annotated[Seconds, Meta(description="what the contactor takes to close")] = 0.2
+
+
+class Charger(Section, kw_only=True, frozen=True):
+    """The charging station."""
+
+    station: Annotated[str | None, Meta(description="a ready station (plugfest config cars)")] = None
+    power: Annotated[Positive, Meta(description="power class, kW; with max-voltage and max-current any power")] = 150.0
+    max_voltage: Annotated[Positive | None, Meta(description="instead of the power class's, V")] = None
+    max_current: Annotated[Positive | None, Meta(description="instead of the power class's, A")] = None
+    min_voltage: Annotated[NotNegative | None, Meta(description="instead of the power class's, V")] = None
+    min_current: Annotated[NotNegative, Meta(description="least current, A")] = 0.0
+    ripple: Annotated[NotNegative, Meta(description="EVSEPeakCurrentRipple, A")] = 1.0
+    tolerance: Annotated[NotNegative, Meta(description="EVSECurrentRegulationTolerance, A")] = 1.0
+    volts_per_second: Annotated[Positive, Meta(description="ramp of the voltage")] = 300.0
+    amps_per_second: Annotated[Positive, Meta(description="ramp of the current")] = 100.0
+    test_seconds: Annotated[Seconds, Meta(description="duration of the insulation test")] = 5.0
+    insulation: Annotated[Positive, Meta(description="resistance of the output to earth, kilohm")] = 2000.0
+    insulation_monitor: Annotated[bool, Meta(description="false: the charger has none (No_IMD)")] = True
+    ac_supply: Annotated[Supply, Meta(description="AC side")] = Supply()
+    evse_id: Annotated[str, Meta(min_length=7, max_length=37, description="EVSEID")] = "DE*PLF*E00001"
+    authorize_after: Annotated[Seconds, Meta(description="authorization takes so long, s")] = 0.0
+    authorization: Annotated[
+        Literal["accept", "reject", "never", "customer"],
+        Meta(description="who may charge: everybody, nobody, undecided for ever, or who shows a card (do: authorize)"),
+    ] = "accept"
+    schedule: Annotated[list[Slot], Meta(description="power limits over time, first start 0")] = []
+    free: Annotated[bool, Meta(description="FreeService")] = True
+    meter_id: Annotated[str, Meta(max_length=32, description="MeterID")] = "PLUGFEST-1"
+    meter_start: Annotated[NotNegative, Meta(description="what the register shows at first, kWh")] = 0.0
+    delays: Annotated[
+        dict[str, Seconds], Meta(description="seconds the station takes to answer a request, by message name")
+    ] = {}
+    faults: Annotated[
+        list[
+            Literal[
+                "emergency", "malfunction", "shutdown", "utility-interrupt", "insulation", "insulation-warning",
+                "output", "rcd", "contactor", "meter",
+            ]
+        ],
+        Meta(description="broken from the start"),
+    ] = []  # fmt: skip
+
+
+class Mqtt(Section, kw_only=True, frozen=True):
+    """The broker to which the bench reports and from which it takes commands (docs/mqtt.md)."""
+
+    host: Annotated[str, Meta(min_length=1, description="broker")] = "localhost"
+    port: Annotated[Port | None, Meta(description="by default 1883, with TLS 8883")] = None
+    topic: Annotated[str, Meta(pattern=r"^[^#+]+$", description="what all topics begin with")] = "plugfest"
+    id: Annotated[Word | None, Meta(description="this bench; by default its role")] = None
+    version: Annotated[Literal["3.1.1", "5", 5], Meta(description="MQTT version")] = "3.1.1"
+    username: str | None = None
+    password: str | None = None
+    password_file: Annotated[File | None, Meta(description="file with the password in its first line")] = None
+    tls: Annotated[bool, Meta(description="TLS to the broker")] = False
+    ca: Annotated[File | None, Meta(description="PEM file of trusted roots; by default the system's")] = None
+    cert: Annotated[File | None, Meta(description="our certificate, PEM")] = None
+    key: Annotated[File | None, Meta(description="its key, PEM")] = None
+    interval: Annotated[Positive, Meta(description="seconds between two telemetry messages")] = 1.0
+    messages: Annotated[bool, Meta(description="publish every V2G message")] = True
+    commands: Annotated[bool, Meta(description="take commands")] = True
+    home_assistant: Annotated[str | None, Meta(description="discovery prefix, usually homeassistant")] = None
+
+
+class Bench(Section, kw_only=True, frozen=True):
+    """A bench: who, where, over which connector, with which car and which charger."""
+
+    about: Annotated[str, Meta(description="what this bench is, for people")] = ""
+    role: Annotated[Role, Meta(description="evcc (be a car), secc (be a charger), or both in memory")] = "both"
+    interface: Annotated[str | None, Meta(description="network interface to the peer")] = None
+    connector: Annotated[str, Meta(description="ccs1, ccs2, nacs, type1 or type2")] = "ccs2"
+    protocol: Annotated[list[str] | str, Meta(description="protocols to speak, preferred first: iso2, din")] = (
+        "iso2,din"
+    )
+    ac: Annotated[bool, Meta(description="charge with AC instead of DC")] = False
+    strict: Annotated[bool, Meta(description="refuse what the standard forbids, tolerate nothing")] = False
+    timer: Annotated[dict[str, float], Meta(description="timers of the standard to change, by name, s")] = {}
+    seed: Annotated[int | None, Meta(description="of session ids, ports and noise, for repeatable runs")] = None
+    sessions: Annotated[Count | None, Meta(description="secc: end after so many sessions")] = None
+    fast: Annotated[bool, Meta(description="both: virtual time, as fast as it computes")] = False
+
+    vehicle: Vehicle = Vehicle()
+    charger: Charger = Charger()
+
+    tls: Annotated[TlsPolicy, Meta(description="TLS: not, if the peer has it, or only with it")] = "none"
+    roots: Annotated[File | None, Meta(description="evcc: trusted V2G roots, PEM")] = None
+    cert: Annotated[File | None, Meta(description="secc: certificate chain, leaf first, PEM")] = None
+    key: Annotated[File | None, Meta(description="secc: private key of the leaf, PEM")] = None
+    password: Annotated[str | None, Meta(description="secc: password of the key")] = None
+    key_log: Annotated[File | None, Meta(description="file to which TLS session secrets are appended")] = None
+    sdp_to: Annotated[str | None, Meta(description="evcc: send SDP requests to this address")] = None
+    address: Annotated[str | None, Meta(description="evcc: the charger's address, to skip SDP")] = None
+    port: Annotated[Port | None, Meta(description="TCP port without TLS")] = None
+    tls_port: Annotated[Port | None, Meta(description="secc: TCP port with TLS")] = None
+
+    trace: Annotated[File | None, Meta(description="write the session as JSON lines")] = None
+    quiet: Annotated[bool, Meta(description="do not print the session")] = False
+    all: Annotated[bool, Meta(description="print every message of the loops too")] = False
+    json: Annotated[bool, Meta(description="print one JSON object per event")] = False
+    plain: Annotated[bool, Meta(description="plain lines also on a terminal")] = False
+    mqtt: Annotated[Mqtt | None, Meta(description="report to a broker and take commands")] = None
+
+    timeline: Annotated[list[Action], Meta(description="what happens when, in each session")] = []
+    deviations: Annotated[list[Deviation], Meta(description="how messages differ from what is right")] = []

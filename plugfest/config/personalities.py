@@ -1,0 +1,55 @@
+"""Ready cars and stations: bench files of the package that go under the user's own.
+
+``vehicle: {car: NAME}`` and ``charger: {station: NAME}`` name one, or a file of one's own. Keys of the user's file
+count more; deviations of both apply.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+from plugfest.config import source
+from plugfest.config.check import did_you_mean
+from plugfest.errors import UserError
+
+KINDS = {("vehicle", "car"): "cars", ("charger", "station"): "stations"}
+APPENDED = ("deviations", "timeline")
+
+
+def folder(kind: str) -> Traversable:
+    """Where the ready cars or stations are."""
+    return resources.files("plugfest") / "personalities" / kind
+
+
+def known(kind: str) -> list[str]:
+    """Names of the ready cars or stations."""
+    return sorted(f.name.removesuffix(".yaml") for f in folder(kind).iterdir() if f.name.endswith(".yaml"))
+
+
+def apply(root: MappingNode) -> MappingNode:
+    """The tree with the car and the station it names under it.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    for path, kind in KINDS.items():
+        node = source.child(root, *path)
+        if isinstance(node, ScalarNode) and node.tag != source.NULL:
+            root = source.overlay(_find(node, kind, path), root, appended=APPENDED)
+    return root
+
+
+def _find(node: Node, kind: str, path: tuple[str, ...]) -> MappingNode:
+    name = str(node.value)
+    if name.endswith((".yaml", ".yml")):
+        beside = Path(node.start_mark.name).parent if node.start_mark is not None else Path()
+        return source.read(beside / name)
+    if name not in known(kind):
+        where = f"{source.place(node)}: {'.'.join(path)}" if source.place(node) else f"--{path[-1]}"
+        raise UserError(f"{where}: there is no {path[-1]} {name!r}{did_you_mean(name, known(kind))}")
+    file = folder(kind) / f"{name}.yaml"
+    return source.parse(file.read_text(encoding="utf-8"), file.name)

@@ -1,0 +1,278 @@
+"""What the types of a bench file cannot say: names that must exist, and keys that belong together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from plugfest.config.actions import Deviation, EmergencyStop, Inject, Limit, Repair, Step
+from plugfest.config.check import Path, did_you_mean
+from plugfest.config.model import Bench, Pack
+
+Complaint = tuple[Path, str]
+Rule = Callable[[Bench], Iterable[Complaint]]
+
+VEHICLE_FAULTS = ("welded", "error")
+CABLE_FAULTS = ("pilot-short",)
+
+
+def broken(bench: Bench) -> Iterator[Complaint]:
+    """Every rule that a bench breaks: where, and what to do."""
+    for rule in RULES:
+        yield from rule(bench)
+
+
+def _surroundings(bench: Bench) -> Iterator[Complaint]:
+    if bench.role == "both":
+        if bench.interface is not None:
+            yield ("interface",), "role both runs in memory, without an interface"
+    else:
+        if bench.interface is None:
+            yield ("interface",), f"missing: role {bench.role} needs a network interface"
+        if bench.fast:
+            yield ("fast",), "virtual time needs role both"
+    if (bench.cert is None) != (bench.key is None):
+        yield ("cert" if bench.cert else "key",), "--cert and --key go together"
+    if bench.role == "evcc" and (bench.address is None) != (bench.port is None):
+        yield ("address" if bench.address else "port",), "--address and --port go together"
+    for name in ("sdp_to", "address"):
+        value = getattr(bench, name)
+        if value is not None and not _is_ipv6(value):
+            yield (name.replace("_", "-"),), f"{value}: an IPv6 address is needed"
+
+
+def _is_ipv6(text: str) -> bool:
+    from ipaddress import AddressValueError, IPv6Address
+
+    try:
+        IPv6Address(text.partition("%")[0])
+    except AddressValueError:
+        return False
+    return True
+
+
+def protocol_names(bench: Bench) -> list[str]:
+    """The words of ``protocol``."""
+    words = bench.protocol.split(",") if isinstance(bench.protocol, str) else bench.protocol
+    return [word.strip() for word in words]
+
+
+def _protocols(bench: Bench) -> Iterator[Complaint]:
+    from plugfest.commands.options import PROTOCOLS
+
+    names = protocol_names(bench)
+    for at, word in enumerate(names):
+        if word.lower() not in PROTOCOLS:
+            path: Path = ("protocol",) if isinstance(bench.protocol, str) else ("protocol", at)
+            yield path, f"no protocol {word!r}{did_you_mean(word, PROTOCOLS)}"
+    if bench.ac and {PROTOCOLS.get(word.lower()) for word in names} == {"din70121"}:
+        yield ("protocol",), "DIN SPEC 70121 has no AC; use iso2"
+    from v2g.errors import SetupError
+    from v2g.timing import ISO2
+
+    for timer, seconds in bench.timer.items():
+        try:
+            ISO2.replace({timer: seconds})
+        except SetupError as why:
+            near = did_you_mean(timer, _timers())
+            yield ("timer", timer), f"no timer {timer!r}{near}" if near else str(why)
+        if not seconds >= 0.0:
+            yield ("timer", timer), f"{seconds:g} s cannot be"
+
+
+def _timers() -> list[str]:
+    import dataclasses
+
+    from v2g.timing import Timing
+
+    return [f.name for f in dataclasses.fields(Timing) if f.name != "overridden"]
+
+
+def _plant(bench: Bench) -> Iterator[Complaint]:
+    from slac.connector import connector, power_class
+
+    try:
+        plug = connector(bench.connector)
+    except ValueError as why:
+        yield ("connector",), str(why)
+    else:
+        if not bench.ac and not plug.dc:
+            yield ("connector",), f"{plug.name} has no DC contacts; use ac, or another connector"
+    charger, vehicle = bench.charger, bench.vehicle
+    if charger.max_voltage is None or charger.max_current is None:
+        try:
+            power_class(charger.power)
+        except ValueError as why:
+            yield ("charger", "power"), f"{why}; or give max-voltage and max-current"
+    starts = [slot.start for slot in charger.schedule]
+    if starts and (starts[0] != 0 or starts != sorted(set(starts))):
+        yield ("charger", "schedule"), "the first start is 0, and each later than the one before"
+    if not isinstance(vehicle.battery, Pack):
+        from evcc.battery import pack
+
+        try:
+            pack(vehicle.battery)
+        except ValueError as why:
+            yield ("vehicle", "battery"), str(why)
+    elif vehicle.battery.taper and (t := [soc for soc, _ in vehicle.battery.taper]) != sorted(set(t)):
+        yield ("vehicle", "battery", "taper"), "each SoC is larger than the one before"
+    if vehicle.evccid is not None and len(octets(vehicle.evccid)) != 6:
+        yield ("vehicle", "evccid"), f"an EVCCID is 6 bytes, not {len(octets(vehicle.evccid))}"
+    if not 1 <= len(octets(vehicle.session_id)) <= 8:
+        yield ("vehicle", "session-id"), f"a session id is 1 to 8 bytes, not {len(octets(vehicle.session_id))}"
+    yield from _error_code(vehicle.error_code, ("vehicle", "error-code"))
+    for section, key in (("vehicle", "pauses"), ("charger", "delays")):
+        for name in getattr(getattr(bench, section), key):
+            yield from _message(name, (section, key, name), ending="Req")
+
+
+def octets(text: str) -> bytes:
+    """Hex digits with or without separators as bytes."""
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def _error_code(code: str, path: Path) -> Iterator[Complaint]:
+    from typing import get_args
+
+    from v2g.messages import iso2
+
+    known = get_args(iso2.DC_EVErrorCodeType)
+    if code not in known:
+        yield path, f"{code!r} is no EVErrorCode{did_you_mean(code, known)}"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Messages
+
+
+def message_classes(name: str) -> dict[str, type[Any]]:
+    """The classes of a message name, by protocol name; appproto's own included."""
+    from v2g.protocols import APPPROTO, PROTOCOLS
+
+    found = {p.name: getattr(p.module, name, None) for p in (APPPROTO, *PROTOCOLS.values())}
+    return {protocol: cls for protocol, cls in found.items() if isinstance(cls, type)}
+
+
+def message_names() -> list[str]:
+    """All messages of the protocols that a session can speak."""
+    from v2g.protocols import APPPROTO, PROTOCOLS
+
+    modules = [p.module for p in (APPPROTO, *PROTOCOLS.values())]
+    return sorted({n for module in modules for n in vars(module) if n.endswith(("Req", "Res")) and n[0] != "_"})
+
+
+def _message(name: str, path: Path, *, ending: str | tuple[str, str] = ("Req", "Res")) -> Iterator[Complaint]:
+    if name not in message_names() or not name.endswith(ending):
+        known = [n for n in message_names() if n.endswith(ending)]
+        yield path, f"no message {name!r}{did_you_mean(name, known)}"
+
+
+def _timeline(bench: Bench) -> Iterator[Complaint]:
+    for at, step in enumerate(bench.timeline):
+        yield from action(step, bench.role, ("timeline", at))
+
+
+def action(step: Step, role: str, path: Path = ()) -> Iterator[Complaint]:
+    """What keeps an action from ever happening on a bench of that role."""
+    if isinstance(step.at, str) and ":" not in step.at:
+        yield from _message(step.at, (*path, "at"))
+    elif not isinstance(step.at, str) and not step.at >= 0:
+        yield (*path, "at"), f"{step.at:g} s cannot be"
+    side = acts_on(step)
+    if role != "both" and side != {"evcc": "vehicle", "secc": "charger"}[role] and side:
+        if side == "cable":
+            yield path, "only a bench with role both has a cable of its own"
+        else:
+            yield path, f"there is no {side} on a bench with role {role}"
+    if isinstance(step, Limit) and (step.max_voltage, step.max_current, step.max_power) == (None, None, None):
+        yield path, "max-voltage, max-current or max-power is needed"
+    if isinstance(step, Inject) and step.fault == "error":
+        yield from _error_code(step.code, (*path, "code"))
+
+
+def acts_on(step: Step) -> str:
+    """``vehicle``, ``charger``, ``cable``, or "" for any."""
+    by: str | None = getattr(step, "by", None)
+    if by is not None:
+        return by
+    if isinstance(step, (Inject, Repair)):
+        if step.fault is None:
+            return ""
+        if step.fault in CABLE_FAULTS:
+            return "cable"
+        return "vehicle" if step.fault in VEHICLE_FAULTS else "charger"
+    return _SIDES.get(type(step).__name__, "")
+
+
+_SIDES = {
+    "SetSoc": "vehicle",
+    "SetTarget": "vehicle",
+    "Pause": "vehicle",
+    "Unplug": "",
+    "Plug": "cable",
+    "Derate": "charger",
+    "Authorize": "charger",
+}
+
+
+def _deviations(bench: Bench) -> Iterator[Complaint]:
+    for at, deviation in enumerate(bench.deviations):
+        yield from _deviation(deviation, ("deviations", at))
+
+
+def _deviation(deviation: Deviation, path: Path) -> Iterator[Complaint]:
+    from plugfest.commands.options import PROTOCOLS
+    from plugfest.deviations import check_fields, occurrences
+
+    wrong = list(_message(deviation.message, (*path, "message")))
+    yield from wrong
+    try:
+        occurrences(deviation.occurrence)
+    except ValueError as why:
+        yield (*path, "occurrence"), str(why)
+    protocol = deviation.protocol
+    if protocol is not None and protocol.lower() not in PROTOCOLS:
+        yield (*path, "protocol"), f"no protocol {protocol!r}{did_you_mean(protocol, PROTOCOLS)}"
+        return
+    if wrong:
+        return
+    if deviation.set and deviation.replace is not None:
+        yield (*path, "set"), "set and replace do not go together"
+    classes = message_classes(deviation.message)
+    if protocol is not None:
+        name = PROTOCOLS[protocol.lower()]
+        if name not in classes:
+            yield (*path, "message"), f"{protocol} has no {deviation.message}"
+            return
+        classes = {name: classes[name]}
+    for field, why_not in check_fields(classes, deviation.set):
+        yield (*path, "set", field), why_not
+    if isinstance(deviation.replace, dict) and len(deviation.replace) != 1:
+        yield (*path, "replace"), "one message is needed: its name, or {name: fields}"
+    elif deviation.replace is not None:
+        name, fields = replacement(deviation.replace)
+        found = list(_message(name, (*path, "replace")))
+        yield from found
+        others = {p: cls for p, cls in message_classes(name).items() if p in classes}
+        if not found and not others:
+            yield (*path, "replace"), f"no protocol with {deviation.message} has {name}"
+        for field, why_not in check_fields(others, fields):
+            yield (*path, "replace", name, field), why_not
+
+
+def replacement(replace: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and fields of ``replace``."""
+    if isinstance(replace, str):
+        return replace, {}
+    ((name, fields),) = replace.items()
+    return str(name), fields if isinstance(fields, dict) else {}
+
+
+def is_range(text: str) -> bool:
+    return re.fullmatch(r"\d+(-\d*)?", text) is not None
+
+
+RULES: tuple[Rule, ...] = (_surroundings, _protocols, _plant, _timeline, _deviations)
+
+__all__ = ["EmergencyStop", "broken"]

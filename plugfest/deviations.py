@@ -1,0 +1,170 @@
+"""Messages that differ from what is right, as a bench file asks: by message, and by which one of a session.
+
+They work through the session's seams (`rewrite`, `rewrite_exi`, `rewrite_frame`), so the role that sends does not know.
+Each is reported as an event ``bench: deviation``. Counting starts anew with each session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from plugfest import fields
+from plugfest.config.actions import Deviation
+from plugfest.config.rules import message_classes, replacement
+from v2g.protocols import APPPROTO, PROTOCOLS
+from v2g.trace import Event, Observe
+
+check_fields = fields.check
+
+
+def occurrences(text: int | str) -> Callable[[int], bool]:
+    """Whether the n-th message of a session is meant: ``3``, ``3-5``, ``3-`` or ``all``.
+
+    Raises:
+        ValueError: none of these.
+    """
+    first, dash, last = str(text).partition("-")
+    if text == "all":
+        return lambda n: True
+    try:
+        low = int(first)
+        high = (int(last) if last else None) if dash else low
+    except ValueError:
+        low, high = 0, 0
+    if low < 1 or (high is not None and high < low):
+        raise ValueError(f"{text!r} is not 3, 3-5, 3- or all")
+    return lambda n: n >= low and (high is None or n <= high)
+
+
+@dataclass
+class Deviations:
+    """The rewrites of one role.
+
+    Attributes:
+        entries: what to do, in order.
+        ending: ``Req`` for the vehicle, ``Res`` for the charger: what this role sends.
+        observe: is told of each deviation.
+        delays: seconds before each message of a name, besides.
+    """
+
+    entries: Sequence[Deviation]
+    ending: str
+    observe: Observe
+    delays: Mapping[str, float] = field(default_factory=dict)
+    _count: dict[str, int] = field(default_factory=dict)
+    _active: dict[str, list[Deviation]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._mine: dict[str, list[tuple[Callable[[int], bool], Deviation]]] = {}
+        for entry in self.entries:
+            if entry.message.endswith(self.ending):
+                chosen = occurrences(entry.occurrence)
+                self._mine.setdefault(entry.message, []).append((chosen, entry))
+
+    def begin(self) -> None:
+        """A new session: counting starts anew."""
+        self._count.clear()
+
+    def install(self, options: Any) -> None:
+        """Puts the rewrites into the options of a role (evcc.Options, secc.serve.Options)."""
+        for name in {*self._mine, *self.delays}:
+            for protocol, cls in message_classes(name).items():
+                options.rewrite[cls] = self._message(name, protocol)
+                options.rewrite_exi[cls] = self._exi(name)
+                options.rewrite_frame[cls] = self._frame(name)
+
+    def _tell(self, text: str, name: str) -> None:
+        self.observe(Event(asyncio.get_running_loop().time(), "bench", "deviation", note=f"{name}: {text}"))
+
+    def _message(self, name: str, protocol: str) -> Callable[[Any], Any]:
+        async def rewrite(message: Any) -> Any:
+            self._count[name] = count = self._count.get(name, 0) + 1
+            active = [
+                entry
+                for chosen, entry in self._mine.get(name, ())
+                if chosen(count) and (entry.protocol is None or _schema_set(entry.protocol) == protocol)
+            ]
+            self._active[name] = active
+            delay = sum(entry.delay for entry in active) + self.delays.get(name, 0.0)
+            if delay:
+                await asyncio.sleep(delay)
+            for entry in active:
+                if words := _said(entry):
+                    self._tell(f"{words} ({name} {count})", name)
+            for entry in active:
+                if entry.drop:
+                    return None
+                try:
+                    message = self._changed(entry, message, protocol)
+                except fields.FieldError as why:
+                    self._tell(f"not possible: {why}", name)
+            return message
+
+        return rewrite
+
+    def _changed(self, entry: Deviation, message: Any, protocol: str) -> Any:
+        known = APPPROTO if protocol == APPPROTO.name else PROTOCOLS[protocol]
+        if entry.replace is not None:
+            from secc.minimal import minimal
+
+            name, values = replacement(entry.replace)
+            cls = message_classes(name).get(protocol)
+            if cls is None:
+                raise fields.FieldError(f"{known.title} has no {name}")
+            return fields.put(minimal(known.schema, cls), values, known.module)
+        return fields.put(message, entry.set, known.module)
+
+    def _exi(self, name: str) -> Callable[[bytes], bytes]:
+        def rewrite(data: bytes) -> bytes:
+            for entry in self._active.get(name, ()):
+                if entry.exi is not None:
+                    data = bytes.fromhex(entry.exi)
+                if entry.truncate:
+                    data = data[: max(len(data) - entry.truncate, 0)]
+            return data
+
+        return rewrite
+
+    def _frame(self, name: str) -> Callable[[bytes], bytes]:
+        def rewrite(frame: bytes) -> bytes:
+            for entry in self._active.get(name, ()):
+                if entry.frame is not None:
+                    frame = bytes.fromhex(entry.frame)
+                frame *= entry.repeat
+            return frame
+
+        return rewrite
+
+
+def _schema_set(protocol: str) -> str:
+    from plugfest.commands.options import PROTOCOLS as NAMES
+
+    return NAMES[protocol.lower()]
+
+
+def _said(entry: Deviation) -> str:
+    """A deviation in one line; a ready car's habits (values it always sets) are not worth one."""
+    words = list(_words(entry))
+    return ", ".join(words) if words and not (entry.occurrence == "all" and entry.set and len(words) == 1) else ""
+
+
+def _words(entry: Deviation) -> Iterator[str]:
+    if entry.delay:
+        yield f"{entry.delay:g} s late"
+    if entry.drop:
+        yield "dropped"
+    if entry.replace is not None:
+        yield f"replaced by {replacement(entry.replace)[0]}"
+    if entry.set:
+        yield "with " + ", ".join(f"{name}={value}" for name, value in entry.set.items())
+    if entry.exi is not None:
+        yield "with other EXI bytes"
+    if entry.frame is not None:
+        yield "with other frame bytes"
+    if entry.truncate:
+        yield f"cut by {entry.truncate} bytes"
+    if entry.repeat > 1:
+        yield f"sent {entry.repeat} times"

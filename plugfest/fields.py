@@ -1,0 +1,171 @@
+"""Fields of messages by dotted name (``DC_EVStatus.EVRESSSOC``), set to plain values, legal or not.
+
+A number becomes a PhysicalValue where the field is one, text becomes bytes (hex), a mapping fills a group. Nothing is
+validated on the way into the message, because a bench wants to send what is wrong; only names are checked.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from plugfest.config.check import did_you_mean
+from v2g.physical import physical
+
+_UNITS = (("Voltage", "V"), ("Current", "A"), ("Ripple", "A"), ("Tolerance", "A"), ("Power", "W"), ("PMax", "W"),
+          ("Energy", "Wh"), ("EAmount", "Wh"), ("Capacity", "Wh"), ("Time", "s"))  # fmt: skip
+
+
+class FieldError(ValueError):
+    """There is no such field, or its value cannot be made."""
+
+
+@functools.cache
+def hints(cls: type[Any]) -> dict[str, Any]:
+    """Fields of a message class and their types."""
+    found = get_type_hints(cls)
+    return {field.name: found[field.name] for field in msgspec.structs.fields(cls)}
+
+
+def _alternatives(hint: Any) -> list[Any]:
+    """The types of a hint, None left out."""
+    if isinstance(hint, types.UnionType) or get_origin(hint) is Union:
+        return [inner for t in get_args(hint) if t is not type(None) for inner in _alternatives(t)]
+    return [hint]
+
+
+def _classes(hint: Any) -> list[type[Any]]:
+    """Message classes that may stand in a field: those of the hint and what substitutes them."""
+    found: list[type[Any]] = []
+    for kind in _alternatives(hint):
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            found += [kind, *_below(kind)]
+    return found
+
+
+def _below(cls: type[Any]) -> Iterator[type[Any]]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _below(sub)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Checking names
+
+
+def check(classes: Mapping[str, type[Any]], fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Fields that none of these classes has, or whose value cannot be: dotted name and why."""
+    for name, value in fields.items():
+        wrong = [why for cls in classes.values() if (why := _check(cls, name.split("."), value))]
+        if wrong and len(wrong) == len(classes):
+            yield name, wrong[-1]
+
+
+def _check(cls: type[Any], path: list[str], value: Any) -> str:
+    known = hints(cls)
+    if path[0] not in known:
+        return f"{cls.__name__} has no field {path[0]}{did_you_mean(path[0], known)}"
+    hint = known[path[0]]
+    groups = _classes(hint)
+    if len(path) > 1:
+        if not groups:
+            return f"{path[0]} has no fields of its own"
+        results = [_check(group, path[1:], value) for group in groups]
+        return "" if "" in results else max(results, key=lambda why: "did you mean" in why)
+    if value is None or isinstance(value, dict):
+        return ""
+    words = [word for kind in _alternatives(hint) if get_origin(kind) is Literal for word in get_args(kind)]
+    if words and value not in words:
+        return f"{value!r} is no {path[0]}{did_you_mean(value, words)}"
+    return ""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Setting values
+
+
+def put(message: Any, fields: Mapping[str, Any], module: Any) -> Any:
+    """A copy of a message with these fields.
+
+    Args:
+        module: the protocol's messages, for its PhysicalValueType.
+
+    Raises:
+        FieldError: this message has no such field, or the value does not fit at all.
+    """
+    for name, value in fields.items():
+        message = _put(message, name.split("."), value, module)
+    return message
+
+
+def _put(group: Any, path: list[str], value: Any, module: Any) -> Any:
+    name = path[0]
+    known = hints(type(group))
+    if name not in known:
+        raise FieldError(f"{type(group).__name__} has no field {name}")
+    current = getattr(group, name)
+    if len(path) == 1:
+        made = build(known[name], value, current, name, module)
+    elif isinstance(current, msgspec.Struct):
+        made = _put(current, path[1:], value, module)
+    else:
+        made = build(known[name], {".".join(path[1:]): value}, None, name, module)
+    return msgspec.structs.replace(group, **{name: made})
+
+
+def build(hint: Any, value: Any, current: Any, name: str, module: Any) -> Any:
+    """A plain value as a field of that type.
+
+    Args:
+        current: what the field holds now; a mapping changes it where it is a group.
+
+    Raises:
+        FieldError: it cannot be.
+    """
+    if value is None:
+        return None
+    kinds = _alternatives(hint)
+    groups = _classes(hint)
+    physical_type = getattr(module, "PhysicalValueType", None)
+    if physical_type in groups and isinstance(value, (int, float)):
+        unit = current.Unit if current is not None and current.Unit is not None else _unit(name)
+        return physical(module, float(value), unit)
+    if isinstance(value, dict):
+        if isinstance(current, msgspec.Struct):
+            return put(current, value, module)
+        if not groups:
+            raise FieldError(f"{name} has no fields of its own")
+        return _group(groups, value, name, module)
+    for kind in kinds:
+        if get_origin(kind) is list and isinstance(value, list):
+            (item,) = get_args(kind)
+            return [build(item, each, None, name, module) for each in value]
+        if isinstance(kind, type) and issubclass(kind, bytes) and isinstance(value, (str, int)):
+            try:
+                return kind(bytes.fromhex(str(value).removeprefix("0x")))
+            except ValueError as why:
+                raise FieldError(f"{name}: {value!r} is no hex") from why
+    if groups:
+        raise FieldError(f"{name} is a group; a mapping of its fields is needed")
+    return value
+
+
+def _group(groups: list[type[Any]], value: Mapping[str, Any], name: str, module: Any) -> Any:
+    """A group from nothing: the class that has all these fields; what is missing and required is smallest."""
+    from secc.minimal import minimal
+    from v2g.protocols import APPPROTO, PROTOCOLS
+
+    heads = {key.split(".")[0] for key in value}
+    fitting = next((group for group in groups if heads <= set(hints(group))), None)
+    if fitting is None:
+        raise FieldError(f"no {name} has {', '.join(sorted(heads))}")
+    protocol = next(p for p in (APPPROTO, *PROTOCOLS.values()) if p.module is module)
+    return put(minimal(protocol.schema, fitting), value, module)
+
+
+def _unit(name: str) -> str:
+    return next((unit for part, unit in _UNITS if part in name), "W")
