@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
 import time
 
 from evcc import charge as evcc
 from plugfest import plants
+from plugfest.config.model import Bench, Vehicle
 from plugfest.virtual import run
 from secc import serve as secc
 from v2g.channel import memory_pair
@@ -19,11 +19,8 @@ SECONDS = 300.0
 
 async def _session(protocol: Protocol, ac: bool) -> tuple[float, int]:
     """Virtual seconds and messages of one session."""
-    options = argparse.Namespace(
-        ac=ac, connector="ccs2", battery="800V", soc=5.0, target=100.0, departure=None, loop_delay=0.1,
-        power=150.0, evse_id="DE*PLF*E00001", authorize_after=0.0,
-    )  # fmt: skip
-    pair = plants.make_pair(options, random.Random(1))
+    bench = Bench(ac=ac, vehicle=Vehicle(battery="800V", soc=5.0, target=100.0))
+    pair = plants.make_pair(bench, random.Random(1))
     ends = await memory_pair()
     charger = asyncio.create_task(secc.serve(ends[0], pair.evse, secc.Options(protocols=(protocol,))))
     outcome = await evcc.charge(ends[1], pair.vehicle, evcc.Options(protocols=(protocol,), ac=ac, duration=SECONDS))

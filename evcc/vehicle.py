@@ -11,8 +11,8 @@ pilot went back to B, three times the 0.1 s a charger has for it. That is then a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from evcc.battery import Battery
@@ -43,6 +43,7 @@ class Settings:
         loop_delay: pause between two messages of a loop, s. Cars take 0.02 to 0.26.
         error_code: reported to the charger as the vehicle's error; ``NO_ERROR`` is none. Text as in the protocol.
         trusts_report: judge precharge by the charger's report even where the inlet is measured (some cars do).
+        pauses: seconds the car takes before it sends a request, by message name.
     """
 
     departure: int | None = None
@@ -52,6 +53,7 @@ class Settings:
     loop_delay: float = 0.1
     error_code: str = "NO_ERROR"
     trusts_report: bool = False
+    pauses: Mapping[str, float] = field(default_factory=dict)
 
 
 class Contactors:
@@ -290,14 +292,15 @@ class Vehicle:
 
     async def emergency(self, why: str) -> None:
         """`safe` in a hurry, 0.5 s at most, with a reason in ``trouble_text``."""
-        self._alarm(why)
+        self.alarm(why)
         await self.safe(within=0.5)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
 
-    def _alarm(self, why: str) -> None:
+    def alarm(self, why: str) -> None:
+        """Sets ``trouble``: the session under way is broken off, and the vehicle made safe."""
         if not self.trouble.is_set():
             self.trouble_text = why
             self.trouble.set()
@@ -305,6 +308,6 @@ class Vehicle:
     def _pilot_changed(self, reading: Reading) -> None:
         """E, F, a pulled plug, and PWM going off while ready: the charger's ways to say "stop now"."""
         if reading.state in (State.A, State.E, State.F):
-            self._alarm(f"pilot went to {reading.label}")
+            self.alarm(f"pilot went to {reading.label}")
         elif reading.state in READY and reading.duty == STEADY:
-            self._alarm("charger switched PWM off while the vehicle was ready")
+            self.alarm("charger switched PWM off while the vehicle was ready")

@@ -6,9 +6,21 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from plugfest.commands import conformance, demo, evcc, exi, pki, secc
 from plugfest.errors import UserError
+
+COMMANDS = (
+    "demo",
+    "evcc",
+    "secc",
+    "run",
+    "config",
+    "exi",
+    "conformance",
+    "pki",
+)
+"""Modules of :mod:`plugfest.commands`, in the order of the help."""
 
 USER_ERROR = 2
 """Exit code when the command could not start because of its arguments or surroundings."""
@@ -32,8 +44,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="store_true", help="print the version and exit")
     commands = top.add_subparsers(metavar="COMMAND")
-    for command in (demo, evcc, secc, exi, conformance, pki):
-        command.add(commands)
+    for name in COMMANDS:
+        import_module(f"plugfest.commands.{name}").add(commands)
     return top
 
 

@@ -6,7 +6,6 @@ validated on the way into the message, because a bench wants to send what is wro
 
 from __future__ import annotations
 
-import functools
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -24,11 +23,15 @@ class FieldError(ValueError):
     """There is no such field, or its value cannot be made."""
 
 
-@functools.cache
+_HINTS: dict[type[Any], dict[str, Any]] = {}
+
+
 def hints(cls: type[Any]) -> dict[str, Any]:
     """Fields of a message class and their types."""
-    found = get_type_hints(cls)
-    return {field.name: found[field.name] for field in msgspec.structs.fields(cls)}
+    if cls not in _HINTS:
+        found = get_type_hints(cls)
+        _HINTS[cls] = {field.name: found[field.name] for field in msgspec.structs.fields(cls)}
+    return _HINTS[cls]
 
 
 def _alternatives(hint: Any) -> list[Any]:

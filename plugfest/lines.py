@@ -42,31 +42,35 @@ class Lines:
     _hidden: int = 0
     _run: str = ""
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, *, since: float = 0.0) -> None:
+        """Prints an event, its time counted from ``since`` (loop time)."""
+        time = event.time - since
         match event.layer:
             case "message":
-                self._message(event)
+                self._message(event, time)
             case "tolerance":
-                self._print(event.time, "~", f"tolerated {event.name}: {event.note}")
+                self._print(time, "~", f"tolerated {event.name}: {event.note}")
             case "error":
-                self._print(event.time, "!", f"{event.name}: {event.note}" if event.note else event.name)
+                self._print(time, "!", f"{event.name}: {event.note}" if event.note else event.name)
             case "sdp" if event.name == "SDPResponse":
-                self._print(event.time, _arrow(event), f"{event.name} {event.note}")
+                self._print(time, _arrow(event), f"{event.name} {event.note}")
             case "state" if event.name not in ("response-time", "finished"):
-                self._print(event.time, "*", f"{event.name} {event.note}".rstrip())
+                self._print(time, "*", f"{event.name} {event.note}".rstrip())
+            case "bench":
+                self._print(time, "#", f"{event.name}: {event.note}")
 
-    def _message(self, event: Event) -> None:
+    def _message(self, event: Event, time: float) -> None:
         kind = event.name.removesuffix("Req").removesuffix("Res")
         if kind != self._run:
             self._run = kind
             self._hidden = 0
-        elif self.calm and event.time - self._last.get(event.name, -self.calm) < self.calm:
+        elif self.calm and time - self._last.get(event.name, -self.calm) < self.calm:
             self._hidden += 1
             return
-        self._last[event.name] = event.time
+        self._last[event.name] = time
         more = f"   ({self._hidden} messages not shown)" if self._hidden else ""
         self._hidden = 0
-        self._print(event.time, _arrow(event), f"{event.name:<28} {_details(event.message):<34}", more)
+        self._print(time, _arrow(event), f"{event.name:<28} {_details(event.message):<34}", more)
 
     def _print(self, time: float, mark: str, text: str, more: str = "") -> None:
         numbers = ""

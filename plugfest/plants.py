@@ -1,78 +1,201 @@
-"""Vehicle and charger as the command line describes them, alone or on one simulated wire."""
+"""Vehicle and charger as a bench describes them, alone or on one simulated wire."""
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from evcc.battery import Battery, pack
+from evcc.battery import Pack as BatteryPack
+from evcc.drive import Options
 from evcc.vehicle import OnboardCharger, Settings, Vehicle
 from plugfest.commands.options import connector
+from plugfest.config.model import Bench, Pack
+from plugfest.config.rules import octets
 from plugfest.errors import UserError
 from plugfest.lines import Plant
-from secc.authorizer import Delayed, Immediate
-from secc.charger import AcSupply, Evse
-from secc.power import Limits, SimulatedPowerSource
-from slac.connector import implausible, power_class
+from secc.authorizer import Authorizer, Customer, Delayed, Immediate, Never
+from secc.charger import AcSupply, Evse, Slot
+from secc.power import Dynamics, Limits, SimulatedPowerSource
+from slac.connector import PowerClass, implausible, power_class
 from slac.pilot import ChargerPilot, VehiclePilot
 from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot, SimulatedPilot
+from v2g.messages import appproto
 
 DIGITAL = 5.0
 """Percent: the duty cycle that asks for digital communication."""
 
+DEFAULT_MAC = bytes.fromhex("020000000001")
 
-def make_vehicle(args: argparse.Namespace, pilot: VehiclePilot, mac: bytes = bytes.fromhex("020000000001")) -> Vehicle:
-    """The vehicle of ``--battery``, ``--soc``, ``--target``...
 
-    Raises:
-        UserError: a value out of range.
-    """
-    try:
-        battery = Battery(pack(args.battery), args.soc / 100.0, target_soc=args.target / 100.0)
-    except (ValueError, KeyError) as why:
-        raise UserError(str(why).strip("'\"")) from why
-    settings = Settings(departure=args.departure, loop_delay=max(args.loop_delay, 0.0))
-    plug = connector(args)
-    if not args.ac and not plug.dc:
-        raise UserError(f"{plug.name} has no DC contacts; use --ac or another --connector")
-    return Vehicle(
-        pilot,
-        battery,
-        inlet=plug,
-        onboard=OnboardCharger(phases=plug.ac_phases),
-        settings=settings,
-        evccid=mac if any(mac) else bytes.fromhex("020000000001"),
+def make_battery(bench: Bench) -> Battery:
+    """The battery of ``vehicle``, with the limits given there."""
+    car = bench.vehicle
+    if isinstance(car.battery, Pack):
+        own = car.battery
+        kind = BatteryPack(
+            "own", own.capacity * 1000.0, own.cells, own.resistance, own.max_current, own.max_power * 1000.0
+        )
+        if own.taper:
+            kind = dataclasses.replace(kind, taper=tuple((soc / 100.0, part) for soc, part in own.taper))
+    else:
+        kind = pack(car.battery)
+    kind = limited(kind, car.max_voltage, car.max_current, car.max_power)
+    return Battery(kind, car.soc / 100.0, target_soc=car.target / 100.0, bulk_soc=car.bulk / 100.0)
+
+
+def limited(
+    kind: BatteryPack, max_voltage: float | None, max_current: float | None, max_kw: float | None
+) -> BatteryPack:
+    """A battery type with other limits, V, A, kW; None leaves one as it is."""
+    return dataclasses.replace(
+        kind,
+        cell_full=kind.cell_full if max_voltage is None else max_voltage / kind.cells,
+        max_current=kind.max_current if max_current is None else max_current,
+        max_power=kind.max_power if max_kw is None else max_kw * 1000.0,
     )
 
 
-def make_charger(args: argparse.Namespace, pilot: ChargerPilot, rng: random.Random) -> Evse:
-    """The charger of ``--power``, ``--connector``, ``--ac``...
+def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) -> Vehicle:
+    """The vehicle of a bench.
+
+    Args:
+        mac: EVCCID, unless the bench has its own.
+    """
+    car, plug = bench.vehicle, connector(bench)
+    settings = Settings(
+        departure=car.departure,
+        energy_request_wh=None if car.energy_request is None else car.energy_request * 1000.0,
+        precharge_tolerance=car.precharge_tolerance,
+        precharge_current=car.precharge_current,
+        loop_delay=car.loop_delay,
+        error_code=car.error_code,
+        trusts_report=car.trusts_report,
+        pauses=car.pauses,
+    )
+    onboard = car.onboard
+    vehicle = Vehicle(
+        pilot,
+        make_battery(bench),
+        inlet=plug,
+        onboard=OnboardCharger(
+            onboard.phases or plug.ac_phases, onboard.max_current, onboard.min_current, onboard.efficiency
+        ),
+        settings=settings,
+        evccid=octets(car.evccid) if car.evccid else mac if any(mac) else DEFAULT_MAC,
+    )
+    vehicle.contactors.welded = "welded" in car.faults
+    return vehicle
+
+
+def vehicle_options(bench: Bench, **shared: Any) -> Options:
+    """The options of the vehicle's session; ``shared`` are those that both roles have."""
+    car = bench.vehicle
+    offer = None
+    if car.offer:
+        entries = [
+            appproto.AppProtocolType(
+                ProtocolNamespace=entry.namespace,
+                VersionNumberMajor=entry.major,
+                VersionNumberMinor=entry.minor,
+                SchemaID=entry.schema_id,
+                Priority=entry.priority,
+            )
+            for entry in car.offer
+        ]
+        offer = appproto.supportedAppProtocolReq(AppProtocol=entries)
+    return Options(
+        **shared,
+        offer=offer,
+        ac=bench.ac,
+        duration=car.duration,
+        renegotiates=car.renegotiates,
+        new_session_id=octets(car.session_id),
+    )
+
+
+def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
+    """The charger of a bench. Its faults are injected by the bench's controls."""
+    station, plug = bench.charger, connector(bench)
+    power, supply = None, None
+    if bench.ac:
+        asked = station.ac_supply
+        supply = AcSupply(
+            asked.nominal_voltage,
+            asked.phases or (3 if plug.ac_phases == 3 else 1),
+            min(32.0, plug.ac_max_a) if asked.max_current is None else asked.max_current,
+            close_seconds=asked.close_seconds,
+        )
+    else:
+        limits = dataclasses.replace(
+            Limits.of(rating(bench)),
+            min_current=station.min_current,
+            ripple=station.ripple,
+            tolerance=station.tolerance,
+        )
+        dynamics = Dynamics(
+            volts_per_second=station.volts_per_second,
+            amps_per_second=station.amps_per_second,
+            test_seconds=station.test_seconds,
+        )
+        power = SimulatedPowerSource(limits, dynamics, rng=rng)
+        power.insulation_ohms = station.insulation * 1000.0
+        power.monitor = station.insulation_monitor
+    evse = Evse(
+        pilot,
+        connector=plug,
+        power=power,
+        ac=supply,
+        authorizer=_authorizer(bench),
+        evse_id=station.evse_id,
+        schedule=[Slot(slot.start, slot.power * 1000.0) for slot in station.schedule],
+    )
+    evse.free = station.free
+    evse.meter.meter_id = station.meter_id
+    evse.meter.start(station.meter_start * 1000.0)
+    return evse
+
+
+def rating(bench: Bench) -> PowerClass:
+    """Ratings of the DC output: the power class, with what the bench has of its own.
 
     Raises:
-        UserError: a value out of range.
+        UserError: there is no such class, and not everything is given.
     """
-    plug = connector(args)
-    authorizer = Delayed(args.authorize_after) if args.authorize_after else Immediate()
-    if args.ac:
-        phases = 3 if plug.ac_phases == 3 else 1
-        supply = AcSupply(phases=phases, max_current=min(32.0, plug.ac_max_a))
-        return Evse(pilot, connector=plug, ac=supply, authorizer=authorizer, evse_id=args.evse_id)
-    if not plug.dc:
-        raise UserError(f"{plug.name} has no DC contacts; use --ac or another --connector")
+    station = bench.charger
     try:
-        rating = power_class(args.power)
+        known = power_class(station.power)
     except ValueError as why:
-        raise UserError(str(why)) from why
-    source = SimulatedPowerSource(Limits.of(rating), rng=rng)
-    return Evse(pilot, connector=plug, power=source, authorizer=authorizer, evse_id=args.evse_id)
+        if station.max_voltage is None or station.max_current is None:
+            raise UserError(str(why)) from why
+        known = PowerClass(station.power, station.max_voltage, station.max_current)
+    return PowerClass(
+        station.power,
+        station.max_voltage or known.max_v,
+        station.max_current or known.max_a,
+        known.min_v if station.min_voltage is None else station.min_voltage,
+    )
 
 
-def warnings(args: argparse.Namespace) -> list[str]:
+def _authorizer(bench: Bench) -> Authorizer:
+    station = bench.charger
+    match station.authorization:
+        case "reject":
+            return Never()
+        case "never":
+            return Never(rejects=False)
+        case "customer":
+            return Customer()
+    return Delayed(station.authorize_after) if station.authorize_after else Immediate()
+
+
+def warnings(bench: Bench) -> list[str]:
     """What is implausible about a connector and a power class; a bench may be so."""
-    plug = connector(args)
-    return [] if args.ac or not plug.dc else implausible(plug, kw=args.power)
+    plug = connector(bench)
+    return [] if bench.ac or not plug.dc else implausible(plug, kw=bench.charger.power)
 
 
 @dataclass
@@ -84,11 +207,11 @@ class Pair:
     evse: Evse
 
 
-def make_pair(args: argparse.Namespace, rng: random.Random) -> Pair:
+def make_pair(bench: Bench, rng: random.Random) -> Pair:
     """A vehicle plugged into a charger: pilot, voltage and current are the same at both ends."""
     wire = SimulatedPilot(plugged=True)
-    evse = make_charger(args, wire.evse, rng)
-    vehicle = make_vehicle(args, wire.ev)
+    evse = make_charger(bench, wire.evse, rng)
+    vehicle = make_vehicle(bench, wire.ev)
     power = evse.power
     if isinstance(power, SimulatedPowerSource):
         power.load = vehicle.load

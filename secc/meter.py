@@ -38,6 +38,11 @@ class Meter:
         self._session_start = start_wh
         self._last: tuple[float, float] | None = None
 
+    def start(self, wh: float) -> None:
+        """Sets the register, Wh."""
+        self._wh = self._session_start = wh
+        self._last = None
+
     def read(self) -> float:
         """The register in Wh, now."""
         now, watts = self._clock(), self._power()

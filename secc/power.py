@@ -290,6 +290,17 @@ class SimulatedPowerSource:
         self._derating = part
         self._aim = self._clip(*self._asked)
 
+    def rate(self, limits: Limits) -> None:
+        """Other ratings from now on; a derating applies to them as well."""
+        self._advance()
+        self._rated = limits
+        self._aim = self._clip(*self._asked)
+
+    @property
+    def rated(self) -> Limits:
+        """Ratings, without derating."""
+        return self._rated
+
     def break_down(self, why: str) -> None:
         """Injects a fault: the output goes off and refuses targets until `repair`."""
         self.off()

@@ -3,101 +3,125 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plugfest.commands import options
 
+if TYPE_CHECKING:
+    from plugfest.config.model import Bench
+
+DURATION = 15.0
+"""s: how long the demo charges, unless told otherwise."""
+
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser(
+    parser = options.parser(
+        commands,
         "demo",
-        help="a whole session between both roles in this process",
+        summary="a whole session between both roles in this process",
         description="Runs a vehicle and a charger against each other over a link in memory, and shows the session.",
     )
     options.add_session(parser)
     options.add_vehicle(parser)
     options.add_charger(parser)
+    options.add_view(parser)
     parser.add_argument("--fast", action="store_true", help="virtual time: as fast as it computes")
-    parser.add_argument("--tls", action="store_true", help="TLS with a certificate made on the fly")
-    parser.add_argument("--all", action="store_true", help="show every message of the loops too")
-    parser.set_defaults(run=run, duration=15.0)
+    parser.add_argument("--tls", action="store_const", const="required", help="TLS with a certificate made on the fly")
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
+    from plugfest import config
+
+    return start(config.of_args(args, "both", duration=DURATION), "demo")
+
+
+def start(bench: Bench, title: str) -> int:
+    """Runs a bench with both roles; returns the exit code."""
     import asyncio
 
     from plugfest.virtual import VirtualLoop
 
-    protocols = options.protocols(args)
-    with asyncio.Runner(loop_factory=VirtualLoop if args.fast else None) as runner:
-        return runner.run(_demo(args, protocols))
+    with asyncio.Runner(loop_factory=VirtualLoop if bench.fast else None) as runner:
+        return runner.run(_both(bench, title))
 
 
-async def _demo(args: argparse.Namespace, protocols: list[Any]) -> int:
+async def _both(bench: Bench, title: str) -> int:
     import asyncio
     import datetime
     import random
 
     from evcc import charge as evcc
     from plugfest import plants
-    from plugfest.lines import Lines
+    from plugfest.controls import Controls
+    from plugfest.stage import Stage
     from plugfest.summary import summary
+    from plugfest.view import view
     from secc import serve as secc
-    from v2g import tls
-    from v2g.channel import memory_pair
-    from v2g.trace import Event, fan_out
 
     loop = asyncio.get_running_loop()
     now = datetime.datetime.now(datetime.UTC)
-    rng = random.Random(args.seed if args.seed is not None else 1)
-    epoch = 0.0 if args.fast else now.timestamp() - loop.time()
-    start = loop.time()
-    if args.tls:
-        with tls.bench_certificate(now) as (chain, key, root):
-            ends = await memory_pair(server=tls.server(chain, key), client=tls.client(root))
-    else:
-        ends = await memory_pair()
-    pair = plants.make_pair(args, rng)
-    lines = Lines(plants.vehicle_numbers(pair.vehicle, ac=args.ac), calm=0.0 if args.all else 2.0)
-
-    def relative(event: Event) -> None:
-        event.time -= start
-        lines(event)
-
-    what = "AC" if args.ac else f"DC, {args.power:g} kW"
-    print(f"plugfest demo: {pair.evse.connector.name.upper()}, {what}, {args.battery} battery from {args.soc:g} %")
-    print("the vehicle's view: time in s, > sent, < received, * state\n")
-    with options.tracing(args.trace, "demo", None if args.fast else now) as trace:
-        changes = options.timers(args)
-        charger = asyncio.create_task(
-            secc.serve(
-                ends[0],
-                pair.evse,
-                secc.Options(
-                    protocols=tuple(protocols),
-                    tolerant=not args.strict,
-                    timing=changes,
-                    now=lambda: epoch + loop.time(),
-                    rng=rng,
-                ),
-            )
-        )
-        vehicle = await evcc.charge(
-            ends[1],
-            pair.vehicle,
-            evcc.Options(
-                protocols=tuple(protocols),
-                ac=args.ac,
-                duration=args.duration,
-                tolerant=not args.strict,
-                timing=changes,
-                observe=fan_out(trace, relative),
-            ),
-        )
-        outcomes = (("vehicle", vehicle), ("charger", await charger))
-    print()
+    rng = random.Random(bench.seed if bench.seed is not None else 1)
+    epoch = 0.0 if bench.fast else now.timestamp() - loop.time()
+    ends = await _link(bench, now)
+    pair = plants.make_pair(bench, rng)
+    soc = pair.vehicle.battery.soc * 100.0
+    looks = view(bench, plants.vehicle_numbers(pair.vehicle, ac=bench.ac), calm=2.0)
+    for line in _headline(bench, title, soc):
+        looks.say(line)
+    with options.tracing(bench.trace, "both", None if bench.fast else now) as trace:
+        stage = Stage(bench, Controls(pair.vehicle, pair.evse, pair.wire), looks.observe, trace)
+        shared: dict[str, Any] = {
+            "protocols": tuple(options.protocols(bench)),
+            "tolerant": not bench.strict,
+            "timing": bench.timer,
+        }
+        charger = secc.Options(**shared, now=lambda: epoch + loop.time(), rng=rng)
+        vehicle = plants.vehicle_options(bench, **shared)
+        stage.equip(charger, "secc", main=False)
+        stage.equip(vehicle, "evcc")
+        async with stage.running():
+            stage.begin()
+            serving = asyncio.create_task(secc.serve(ends[0], pair.evse, charger))
+            outcomes = [("vehicle", await evcc.charge(ends[1], pair.vehicle, vehicle)), ("charger", await serving)]
+            stage.end()
+    looks.end(dict(outcomes))
     for role, outcome in outcomes:
         for line in summary(outcome, role=role):
-            print(line)
-    print(f"battery: {args.soc:.1f} % -> {pair.vehicle.battery.soc * 100:.1f} %")
+            looks.say(line)
+    looks.say(f"battery: {soc:.1f} % -> {pair.vehicle.battery.soc * 100:.1f} %")
     return next((int(o.cause) for _, o in outcomes if not o.ok), 0)
+
+
+async def _link(bench: Bench, now: Any) -> Any:
+    """The two ends of a link in memory, the charger's first."""
+    from pathlib import Path
+
+    from plugfest.errors import UserError
+    from v2g import tls
+    from v2g.channel import memory_pair
+    from v2g.errors import SetupError
+
+    if bench.tls == "none":
+        return await memory_pair()
+    try:
+        with tls.bench_certificate(now) as (chain, key, root):
+            if bench.cert is not None and bench.key is not None:
+                chain, key = Path(bench.cert), Path(bench.key)
+            trusted = Path(bench.roots) if bench.roots is not None else root if bench.cert is None else None
+            key_log = Path(bench.key_log) if bench.key_log is not None else None
+            server = tls.server(chain, key, password=bench.password, key_log=key_log)
+            return await memory_pair(server=server, client=tls.client(trusted))
+    except SetupError as why:
+        raise UserError(str(why)) from why
+
+
+def _headline(bench: Bench, title: str, soc: float) -> list[str]:
+    what = "AC" if bench.ac else f"DC, {bench.charger.power:g} kW"
+    battery = bench.vehicle.battery if isinstance(bench.vehicle.battery, str) else "own"
+    plug = options.connector(bench).name.upper()
+    return [
+        f"plugfest {title}: {plug}, {what}, {battery} battery from {soc:g} %",
+        "the vehicle's view: time in s, > sent, < received, * state",
+        "",
+    ]

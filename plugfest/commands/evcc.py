@@ -5,26 +5,30 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plugfest.commands import options
 from plugfest.errors import UserError
 
+if TYPE_CHECKING:
+    from plugfest.config.model import Bench
+
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser(
+    parser = options.parser(
+        commands,
         "evcc",
-        help="be a vehicle: find a charger on an interface and charge",
+        summary="be a vehicle: find a charger on an interface and charge",
         description="Finds a charger on an interface, charges, and ends with an exit code that says how it went.",
     )
     options.add_interface(parser)
     options.add_session(parser)
     options.add_vehicle(parser)
+    options.add_view(parser)
     group = parser.add_argument_group("connection")
     group.add_argument(
         "--tls",
         choices=("none", "optional", "required"),
-        default="none",
         help="ask for no TLS (default), for TLS but take none, or insist",
     )
     group.add_argument("--roots", metavar="PEM", type=Path, help="trusted V2G roots; without, any certificate is taken")
@@ -35,64 +39,63 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from plugfest import config
+
+    return start(config.of_args(args, "evcc"))
+
+
+def start(bench: Bench) -> int:
+    """Runs a bench with a vehicle; returns the exit code."""
     import asyncio
 
     try:
-        return asyncio.run(_run(args))
+        return asyncio.run(_run(bench))
     except KeyboardInterrupt:
         print("plugfest: stopped", file=sys.stderr)
         return 7
 
 
-def _address(text: str | None, option: str) -> Any:
-    from ipaddress import AddressValueError, IPv6Address
+def _address(text: str | None) -> Any:
+    from ipaddress import IPv6Address
 
-    if text is None:
-        return None
-    try:
-        return IPv6Address(text.partition("%")[0])
-    except AddressValueError as why:
-        raise UserError(f"{option} {text}: an IPv6 address is needed") from why
+    return None if text is None else IPv6Address(text.partition("%")[0])
 
 
-async def _run(args: argparse.Namespace) -> int:
+async def _run(bench: Bench) -> int:
     import asyncio
     import datetime
     import signal
 
-    from evcc.charge import Options, Search, find_and_charge
+    from evcc.charge import Search, find_and_charge
     from plugfest import plants
-    from plugfest.lines import Lines
+    from plugfest.controls import Controls
+    from plugfest.stage import Stage
     from plugfest.summary import summary
+    from plugfest.view import view
     from v2g import interfaces, tls
     from v2g.errors import SetupError
     from v2g.sdp import TlsPolicy
-    from v2g.trace import Event, fan_out, ignore
 
     loop = asyncio.get_running_loop()
-    start = loop.time()
     try:
-        interface = interfaces.find(args.interface)
-        policy = TlsPolicy(args.tls)
-        context = tls.client(args.roots, key_log=args.key_log) if policy is not TlsPolicy.NONE else None
+        interface = interfaces.find(bench.interface or "")
+        policy = TlsPolicy(bench.tls)
+        roots = Path(bench.roots) if bench.roots is not None else None
+        key_log = Path(bench.key_log) if bench.key_log is not None else None
+        context = tls.client(roots, key_log=key_log) if policy is not TlsPolicy.NONE else None
     except SetupError as why:
         raise UserError(str(why)) from why
-    if (args.address is None) != (args.port is None):
-        raise UserError("--address and --port go together")
     search = Search(
         interface,
         policy,
         context,
-        sdp_to=_address(args.sdp_to, "--sdp-to"),
-        address=_address(args.address, "--address"),
-        port=args.port or 0,
+        sdp_to=_address(bench.sdp_to),
+        address=_address(bench.address),
+        port=bench.port or 0,
     )
-    vehicle = plants.make_vehicle(args, plants.assumed_vehicle_pilot(lambda text: None), interface.mac)
-    lines = Lines(plants.vehicle_numbers(vehicle, ac=args.ac))
-
-    def show(event: Event) -> None:
-        event.time -= start
-        lines(event)
+    vehicle = plants.make_vehicle(bench, plants.assumed_vehicle_pilot(lambda text: None), interface.mac)
+    soc = vehicle.battery.soc * 100.0
+    looks = view(bench, plants.vehicle_numbers(vehicle, ac=bench.ac))
 
     # The first Ctrl-C ends charging in order, the second at once.
     def stop() -> None:
@@ -101,23 +104,21 @@ async def _run(args: argparse.Namespace) -> int:
         loop.remove_signal_handler(signal.SIGINT)
 
     loop.add_signal_handler(signal.SIGINT, stop)
-    if context is not None and args.roots is None:
-        print("note: no --roots, so the charger's certificate is not checked")
-    with options.tracing(args.trace, "evcc", datetime.datetime.now(datetime.UTC)) as trace:
-        outcome = await find_and_charge(
-            search,
-            vehicle,
-            Options(
-                protocols=tuple(options.protocols(args)),
-                ac=args.ac,
-                duration=args.duration,
-                tolerant=not args.strict,
-                timing=options.timers(args),
-                observe=fan_out(trace, ignore if args.quiet else show),
-            ),
+    if context is not None and bench.roots is None:
+        looks.say("note: no --roots, so the charger's certificate is not checked")
+    with options.tracing(bench.trace, "evcc", datetime.datetime.now(datetime.UTC)) as trace:
+        stage = Stage(bench, Controls(vehicle), looks.observe, trace)
+        settings = plants.vehicle_options(
+            bench, protocols=tuple(options.protocols(bench)), tolerant=not bench.strict, timing=bench.timer
         )
-    print()
+        stage.equip(settings, "evcc")
+        async with stage.running():
+            stage.begin()
+            outcome = await find_and_charge(search, vehicle, settings)
+            stage.end()
+    looks.end({"vehicle": outcome})
+    looks.say("")
     for line in summary(outcome, role="vehicle"):
-        print(line)
-    print(f"  battery {args.soc:.1f} % -> {vehicle.battery.soc * 100:.1f} %")
+        looks.say(line)
+    looks.say(f"  battery {soc:.1f} % -> {vehicle.battery.soc * 100:.1f} %")
     return int(outcome.cause)

@@ -5,27 +5,31 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plugfest.commands import options
 from plugfest.errors import UserError
 
+if TYPE_CHECKING:
+    from plugfest.config.model import Bench
+
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser(
+    parser = options.parser(
+        commands,
         "secc",
-        help="be a charger: answer SDP on an interface and serve vehicles",
+        summary="be a charger: answer SDP on an interface and serve vehicles",
         description="Answers SDP on an interface and serves one vehicle after another, until stopped.",
     )
     options.add_interface(parser)
     options.add_session(parser)
     options.add_charger(parser)
+    options.add_view(parser)
     parser.add_argument("--sessions", type=int, metavar="N", help="end after N sessions")
     group = parser.add_argument_group("connection")
     group.add_argument(
         "--tls",
         choices=("none", "optional", "required"),
-        default="none",
         help="serve without TLS (default), as the vehicle asks, or only with TLS",
     )
     group.add_argument("--cert", metavar="PEM", type=Path, help="certificate chain, leaf first; else made on the fly")
@@ -37,16 +41,23 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from plugfest import config
+
+    return start(config.of_args(args, "secc"))
+
+
+def start(bench: Bench) -> int:
+    """Runs a bench with a charger; returns the exit code."""
     import asyncio
 
     try:
-        return asyncio.run(_run(args))
+        return asyncio.run(_run(bench))
     except KeyboardInterrupt:
         print("plugfest: stopped", file=sys.stderr)
         return 7
 
 
-async def _run(args: argparse.Namespace) -> int:
+async def _run(bench: Bench) -> int:
     import asyncio
     import contextlib
     import datetime
@@ -54,75 +65,80 @@ async def _run(args: argparse.Namespace) -> int:
     import time
 
     from plugfest import plants
-    from plugfest.lines import Lines
+    from plugfest.controls import Controls
+    from plugfest.stage import Stage
     from plugfest.summary import summary
+    from plugfest.view import view
     from secc.outlet import Outlet
     from secc.serve import Options
-    from v2g import interfaces, tls
+    from v2g import interfaces
     from v2g.errors import SetupError
     from v2g.outcome import Outcome
     from v2g.sdp import TlsPolicy
-    from v2g.trace import Event, fan_out, ignore
 
-    loop = asyncio.get_running_loop()
-    start = loop.time()
-    rng = random.Random(args.seed)
-    policy = TlsPolicy(args.tls)
-    if (args.cert is None) != (args.key is None):
-        raise UserError("--cert and --key go together")
-    for warning in plants.warnings(args):
-        print(f"note: {warning}")
-    evse = plants.make_charger(args, plants.assumed_charger_pilot(lambda text: None), rng)
-    lines = Lines(plants.charger_numbers(evse))
+    rng = random.Random(bench.seed)
+    evse = plants.make_charger(bench, plants.assumed_charger_pilot(lambda text: None), rng)
+    looks = view(bench, plants.charger_numbers(evse))
+    for warning in plants.warnings(bench):
+        looks.say(f"note: {warning}")
     done: list[Outcome] = []
     finished = asyncio.Event()
 
-    def show(event: Event) -> None:
-        event.time -= start
-        lines(event)
-
     def ended(outcome: Outcome) -> None:
         done.append(outcome)
-        print()
+        stage.end()
+        looks.end({"charger": outcome})
+        looks.say("")
         for line in summary(outcome, role="charger"):
-            print(line)
-        print(flush=True)
-        if args.sessions is not None and len(done) >= args.sessions:
+            looks.say(line)
+        looks.say("")
+        if bench.sessions is not None and len(done) >= bench.sessions:
             finished.set()
 
-    with contextlib.ExitStack() as stack:
-        trace = stack.enter_context(options.tracing(args.trace, "secc", datetime.datetime.now(datetime.UTC)))
+    async with contextlib.AsyncExitStack() as stack:
+        trace = stack.enter_context(options.tracing(bench.trace, "secc", datetime.datetime.now(datetime.UTC)))
+        stage = Stage(bench, Controls(evse=evse), looks.observe, trace)
         try:
-            interface = interfaces.find(args.interface)
-            context = None
-            if policy is not TlsPolicy.NONE:
-                chain, key = args.cert, args.key
-                if chain is None:
-                    now = datetime.datetime.now(datetime.UTC)
-                    chain, key, root = stack.enter_context(tls.bench_certificate(now))
-                    print(f"note: certificate made on the fly; its root, while this runs: {root}")
-                context = tls.server(chain, key, password=args.password, key_log=args.key_log)
+            interface = interfaces.find(bench.interface or "")
+            policy = TlsPolicy(bench.tls)
+            settings = Options(
+                protocols=tuple(options.protocols(bench)),
+                tolerant=not bench.strict,
+                timing=bench.timer,
+                now=time.time,
+                rng=rng,
+            )
+            stage.equip(settings, "secc")
             outlet = Outlet(
                 interface,
                 evse,
-                Options(
-                    protocols=tuple(options.protocols(args)),
-                    tolerant=not args.strict,
-                    timing=options.timers(args),
-                    observe=fan_out(trace, ignore if args.quiet else show),
-                    now=time.time,
-                    rng=rng,
-                ),
+                settings,
                 policy=policy,
-                context=context,
-                port=args.port,
-                tls_port=args.tls_port,
+                context=_context(bench, stack, looks.say) if policy is not TlsPolicy.NONE else None,
+                port=bench.port,
+                tls_port=bench.tls_port,
                 on_end=ended,
             )
+            await stack.enter_async_context(stage.running())
             async with outlet.open():
                 where = ", ".join(f"{'TLS' if secure else 'TCP'} {port}" for secure, port in outlet.ports.items())
-                print(f"charger ready on {interface.name}, {interface.address}, {where}", flush=True)
+                looks.say(f"charger ready on {interface.name}, {interface.address}, {where}")
                 await finished.wait()
         except SetupError as why:
             raise UserError(str(why)) from why
     return next((int(o.cause) for o in done if not o.ok), 0)
+
+
+def _context(bench: Bench, stack: Any, say: Any) -> Any:
+    """TLS with the bench's certificate, or one made on the fly."""
+    import datetime
+
+    from v2g import tls
+
+    if bench.cert is not None and bench.key is not None:
+        chain, key = Path(bench.cert), Path(bench.key)
+    else:
+        chain, key, root = stack.enter_context(tls.bench_certificate(datetime.datetime.now(datetime.UTC)))
+        say(f"note: certificate made on the fly; its root, while this runs: {root}")
+    key_log = Path(bench.key_log) if bench.key_log is not None else None
+    return tls.server(chain, key, password=bench.password, key_log=key_log)

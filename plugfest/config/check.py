@@ -110,7 +110,7 @@ class Reader:
                 if isinstance(value, ScalarNode):
                     self.places.setdefault(inner, value)
                 read = self.read(value, fields[name].type, inner)
-                if read is not None or isinstance(value, ScalarNode) and value.tag == _NULL:
+                if read is not None or (isinstance(value, ScalarNode) and value.tag == _NULL):
                     values[name] = read
             seen.add(name)
         for name, known in fields.items():
@@ -219,14 +219,10 @@ def _number(value: Any, kind: inspect.IntType | inspect.FloatType) -> Any:
         raise Wrong
     if not isinstance(value, (int, float)) or not math.isfinite(value):
         raise Wrong
-    for limit, fits in (
-        (kind.ge, lambda limit: value >= limit),
-        (kind.gt, lambda limit: value > limit),
-        (kind.le, lambda limit: value <= limit),
-        (kind.lt, lambda limit: value < limit),
-    ):
-        if limit is not None and not fits(limit):
-            raise Wrong
+    low = (kind.ge is not None and value < kind.ge) or (kind.gt is not None and value <= kind.gt)
+    high = (kind.le is not None and value > kind.le) or (kind.lt is not None and value >= kind.lt)
+    if low or high:
+        raise Wrong
     return value
 
 

@@ -154,7 +154,7 @@ class Mqtt(Section, kw_only=True, frozen=True):
     port: Annotated[Port | None, Meta(description="by default 1883, with TLS 8883")] = None
     topic: Annotated[str, Meta(pattern=r"^[^#+]+$", description="what all topics begin with")] = "plugfest"
     id: Annotated[Word | None, Meta(description="this bench; by default its role")] = None
-    version: Annotated[Literal["3.1.1", "5", 5], Meta(description="MQTT version")] = "3.1.1"
+    version: Annotated[Literal["3.1.1", "5"], Meta(description="MQTT version")] = "3.1.1"
     username: str | None = None
     password: str | None = None
     password_file: Annotated[File | None, Meta(description="file with the password in its first line")] = None

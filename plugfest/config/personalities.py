@@ -30,6 +30,12 @@ def known(kind: str) -> list[str]:
     return sorted(f.name.removesuffix(".yaml") for f in folder(kind).iterdir() if f.name.endswith(".yaml"))
 
 
+def ready(kind: str, name: str) -> MappingNode:
+    """The tree of a ready car or station."""
+    file = folder(kind) / f"{name}.yaml"
+    return source.parse(file.read_text(encoding="utf-8"), file.name)
+
+
 def apply(root: MappingNode) -> MappingNode:
     """The tree with the car and the station it names under it.
 
@@ -51,5 +57,4 @@ def _find(node: Node, kind: str, path: tuple[str, ...]) -> MappingNode:
     if name not in known(kind):
         where = f"{source.place(node)}: {'.'.join(path)}" if source.place(node) else f"--{path[-1]}"
         raise UserError(f"{where}: there is no {path[-1]} {name!r}{did_you_mean(name, known(kind))}")
-    file = folder(kind) / f"{name}.yaml"
-    return source.parse(file.read_text(encoding="utf-8"), file.name)
+    return ready(kind, name)

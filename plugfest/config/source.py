@@ -120,7 +120,7 @@ def plain(node: Node, depth: int = 0) -> Any:
     assert isinstance(node, ScalarNode)
     loader = yaml.SafeLoader("")
     try:
-        return loader.construct_object(node)  # type: ignore[no-untyped-call]
+        return loader.construct_object(node)
     except (yaml.YAMLError, ValueError):
         return node.value
     finally:

@@ -1,0 +1,46 @@
+"""``plugfest run``: the bench that a file describes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "run",
+        help="run the bench that a file describes",
+        description="Runs the bench that a YAML file describes: a car, a charger, or both. See plugfest config.",
+    )
+    parser.add_argument("file", type=Path, help="bench file")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", help="change a key, e.g. vehicle.soc=30 (repeatable)"
+    )
+    for option, text in (
+        ("--fast", "virtual time (role both)"),
+        ("--quiet", "do not print the session"),
+        ("--all", "print every message of the loops too"),
+        ("--json", "print one JSON object per event, for programs"),
+        ("--plain", "plain lines also on a terminal"),
+    ):
+        parser.add_argument(option, action="store_true", help=text)
+    parser.add_argument("-i", "--interface", metavar="IFACE", help="network interface to the peer")
+    parser.add_argument("--trace", metavar="FILE", type=Path, help="write the session as JSON lines")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from plugfest import config
+    from plugfest.commands import demo, evcc, secc
+    from plugfest.config import names
+
+    given = {name: getattr(args, name) for name in ("fast", "quiet", "all", "json", "plain") if getattr(args, name)}
+    settings = dict.fromkeys(given, "true")
+    for name in ("interface", "trace"):
+        if getattr(args, name) is not None:
+            settings[name] = str(getattr(args, name))
+    bench = config.load(args.file, settings={**names.settings(args.set), **settings})
+    if bench.role == "both":
+        return demo.start(bench, args.file.name)
+    return evcc.start(bench) if bench.role == "evcc" else secc.start(bench)

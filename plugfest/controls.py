@@ -1,0 +1,261 @@
+"""The hands at a bench: one place where an action of a timeline, or of a command over MQTT, becomes a change of the
+plant.
+
+What an action needs and the bench does not have (a vehicle, a DC output, a cable in software) raises `NotPossible`;
+nothing is half done then.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evcc.vehicle import Vehicle
+from plugfest import plants
+from plugfest.config import actions
+from plugfest.config.actions import Step
+from secc.authorizer import Customer
+from secc.charger import AcSupply, Evse, Fault
+from secc.power import SimulatedPowerSource
+from slac.pilot import State
+from slac.pilots import SimulatedPilot
+
+LEAKY = 5e3
+"""ohm: an insulation fault at any test voltage (below 100 ohm/V from 50 V on)."""
+DAMP = 120e3
+"""ohm: a warning (100 to 500 ohm/V) at test voltages of 240 V to 1200 V."""
+
+
+class NotPossible(Exception):
+    """The bench cannot do this; the text says why."""
+
+
+@dataclass
+class Controls:
+    """What can be reached by hand.
+
+    Attributes:
+        vehicle, evse: the plants of this bench; None where the other side is real.
+        wire: the cable, where it is simulated.
+        cut: breaks the connection to the charger, as pulling the plug does.
+    """
+
+    vehicle: Vehicle | None = None
+    evse: Evse | None = None
+    wire: SimulatedPilot | None = None
+    _before: dict[str, Any] = field(default_factory=dict)
+
+    def apply(self, step: Step) -> str:
+        """Does it.
+
+        Returns:
+            What was done, in one line.
+
+        Raises:
+            NotPossible: this bench cannot.
+        """
+        _ACTIONS[type(step)](self, step)
+        return actions.describe(step)
+
+    def break_down(self, faults: list[str]) -> None:
+        """Injects the faults that a bench starts with."""
+        for fault in faults:
+            self._inject(actions.Inject(fault=fault))  # type: ignore[arg-type]
+
+    # ------------------------------------------------------------------------------------------ parts
+
+    @property
+    def _car(self) -> Vehicle:
+        if self.vehicle is None:
+            raise NotPossible("there is no vehicle on this bench")
+        return self.vehicle
+
+    @property
+    def _station(self) -> Evse:
+        if self.evse is None:
+            raise NotPossible("there is no charger on this bench")
+        return self.evse
+
+    @property
+    def _cable(self) -> SimulatedPilot:
+        if self.wire is None:
+            raise NotPossible("this bench has no simulated cable; do it by hand")
+        return self.wire
+
+    @property
+    def _output(self) -> SimulatedPowerSource:
+        power = self._station.power
+        if not isinstance(power, SimulatedPowerSource):
+            raise NotPossible("the charger has no simulated DC output")
+        return power
+
+    @property
+    def _supply(self) -> AcSupply:
+        if (supply := self._station.ac) is None:
+            raise NotPossible("the charger has no AC side")
+        return supply
+
+    # ------------------------------------------------------------------------------------------ actions
+
+    def _soc(self, step: actions.SetSoc) -> None:
+        self._car.battery.soc = step.percent / 100.0
+
+    def _target(self, step: actions.SetTarget) -> None:
+        self._car.battery.target_soc = step.percent / 100.0
+
+    def _limit(self, step: actions.Limit) -> None:
+        if step.by == "vehicle":
+            battery = self._car.battery
+            battery.pack = plants.limited(battery.pack, step.max_voltage, step.max_current, step.max_power)
+            if self._car.onboard is not None and step.max_current is not None:
+                self._car.onboard.max_current = min(step.max_current, self._car.onboard.max_current)
+        elif self._station.ac is not None:
+            if step.max_current is None:
+                raise NotPossible("an AC outlet has no limit but max-current")
+            self._supply.max_current = step.max_current
+        else:
+            rated = self._output.rated
+            self._output.rate(
+                dataclasses.replace(
+                    rated,
+                    max_voltage=step.max_voltage or rated.max_voltage,
+                    max_current=rated.max_current if step.max_current is None else step.max_current,
+                    max_power=rated.max_power if step.max_power is None else step.max_power * 1000.0,
+                )
+            )
+
+    def _derate(self, step: actions.Derate) -> None:
+        self._output.derate(step.percent / 100.0)
+
+    def _emergency(self, step: actions.EmergencyStop) -> None:
+        if step.by == "charger":
+            self._station.fail(Fault.EMERGENCY)
+        else:
+            self._car.alarm("emergency stop in the vehicle")
+
+    def _stop(self, step: actions.Stop) -> None:
+        if step.by == "vehicle":
+            self._car.stop.set()
+        else:
+            self._station.request_stop(step.max_delay)
+
+    def _pause(self, step: actions.Pause) -> None:
+        self._car.pause.set()
+
+    def _renegotiate(self, step: actions.Renegotiate) -> None:
+        if step.by == "vehicle":
+            self._car.renegotiate.set()
+        else:
+            self._station.request_renegotiation(step.max_delay)
+
+    def _unplug(self, step: actions.Unplug) -> None:
+        if self.wire is not None:
+            self.wire.unplug()
+        elif self.vehicle is not None:
+            self.vehicle.alarm("unplugged")
+        else:
+            raise NotPossible("the plug is in the hands of the other side")
+
+    def _plug(self, step: actions.Plug) -> None:
+        self._cable.plug()
+
+    def _authorize(self, step: actions.Authorize) -> None:
+        authorizer = self._station.authorizer
+        if not isinstance(authorizer, Customer):
+            raise NotPossible("nobody is asked; use authorization: customer")
+        if step.accept:
+            authorizer.accept()
+        else:
+            authorizer.reject()
+
+    # ------------------------------------------------------------------------------------------ faults
+
+    def _inject(self, step: actions.Inject) -> None:
+        match step.fault:
+            case "emergency" | "malfunction" | "shutdown" | "utility-interrupt":
+                self._station.fail(Fault(step.fault.replace("-", " ")))
+            case "insulation" | "insulation-warning":
+                output = self._output
+                self._before.setdefault("insulation", output.insulation_ohms)
+                output.insulation_ohms = LEAKY if step.fault == "insulation" else DAMP
+            case "output":
+                self._output.break_down("injected")
+            case "rcd":
+                self._supply.rcd_tripped = True
+            case "contactor":
+                self._supply.sticks = True
+            case "meter":
+                self._station.meter.fault = "injected"
+            case "pilot-e" | "pilot-f":
+                self._station.pilot.fault(State.E if step.fault == "pilot-e" else State.F)
+            case "pilot-short":
+                self._cable.short()
+            case "welded":
+                self._car.contactors.welded = True
+            case "error":
+                self._before.setdefault("error", self._car.settings.error_code)
+                self._car.settings.error_code = step.code
+
+    def _repair(self, step: actions.Repair) -> None:
+        for name in (step.fault,) if step.fault else ("charger", "vehicle", "cable"):
+            match name:
+                case "charger" if self.evse is not None:
+                    self._repair_charger(None)
+                case "vehicle" if self.vehicle is not None:
+                    self._repair_vehicle(None)
+                case "cable" if self.wire is not None:
+                    self.wire.short(False)
+                case "charger" | "vehicle" | "cable":
+                    pass
+                case "pilot-short":
+                    self._cable.short(False)
+                case "welded" | "error":
+                    self._repair_vehicle(name)
+                case _:
+                    self._repair_charger(name)
+
+    def _repair_vehicle(self, name: str | None) -> None:
+        car = self._car
+        if name in (None, "welded"):
+            car.contactors.welded = False
+        if name in (None, "error") and "error" in self._before:
+            car.settings.error_code = self._before.pop("error")
+
+    def _repair_charger(self, name: str | None) -> None:
+        evse = self._station
+        kind = name or ""
+        if evse.fault is not None and kind.replace("-", " ") in ("", evse.fault.value):
+            evse.clear()
+        if isinstance(power := evse.power, SimulatedPowerSource):
+            if kind in ("", "output"):
+                power.repair()
+            if kind in ("", "insulation", "insulation-warning") and "insulation" in self._before:
+                power.insulation_ohms = self._before.pop("insulation")
+        if evse.ac is not None:
+            if kind in ("", "rcd"):
+                evse.ac.rcd_tripped = False
+            if kind in ("", "contactor"):
+                evse.ac.sticks = False
+        if kind in ("", "meter"):
+            evse.meter.fault = None
+        if kind in ("", "pilot-e", "pilot-f") and evse.pilot.state in (State.E, State.F):
+            evse.pilot.offer(plants.DIGITAL)
+
+
+_ACTIONS: Mapping[type[Step], Callable[[Controls, Any], None]] = {
+    actions.SetSoc: Controls._soc,
+    actions.SetTarget: Controls._target,
+    actions.Limit: Controls._limit,
+    actions.Derate: Controls._derate,
+    actions.Inject: Controls._inject,
+    actions.Repair: Controls._repair,
+    actions.EmergencyStop: Controls._emergency,
+    actions.Stop: Controls._stop,
+    actions.Pause: Controls._pause,
+    actions.Renegotiate: Controls._renegotiate,
+    actions.Unplug: Controls._unplug,
+    actions.Plug: Controls._plug,
+    actions.Authorize: Controls._authorize,
+}
