@@ -81,6 +81,7 @@ class Authority:
         days: int | None = None,
         key: PrivateKey | None = None,
         changes: Changes | None = None,
+        label: str = "",
     ) -> Entry:
         """A certificate with a new key.
 
@@ -92,6 +93,7 @@ class Authority:
             days: lifetime; the profile's by default, cut where the issuer's ends.
             key: the subject's key; by default made for it.
             changes: deviations, for certificates that shall be wrong.
+            label: what key and serial number derive from under a seed, where the name will not do.
 
         Raises:
             PkiError: the id is malformed, the suite has no such role, or the issuer's key is missing.
@@ -104,7 +106,7 @@ class Authority:
         common = cn or profile.cn
         if profile.id_kind:
             common = _ID_CHECKS[profile.id_kind](common)
-        label = f"{self.suite.name}/{name}"
+        label = f"{self.suite.name}/{label or name}"
         key = key or self._key(changes.kind or self.suite.kind, label)
         issuer_name = issuer.certificate.subject if issuer else subject_name(profile, common, changes.dc)
         begin = changes.not_before or self.start

@@ -172,6 +172,20 @@ def verify(key: object, signature: bytes, data: bytes) -> bool:
     return True
 
 
+def verify_der(key: object, signature: bytes, data: bytes, algorithm: hashes.HashAlgorithm | None) -> bool:
+    """Whether a signature in the form of X.509 (ECDSA in DER) fits; ``algorithm`` is ignored for Ed448."""
+    try:
+        if isinstance(key, ed448.Ed448PublicKey):
+            key.verify(signature, data)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and algorithm is not None:
+            key.verify(signature, data, ec.ECDSA(algorithm))
+        else:
+            return False
+    except InvalidSignature:
+        return False
+    return True
+
+
 def same(one: object, other: object) -> bool:
     """Whether two public keys are the same key."""
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo

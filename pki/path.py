@@ -52,6 +52,9 @@ class Code(StrEnum):
     EXTENSION = "extension"
     LIFETIME = "lifetime"
     ISSUER = "issuer"
+    OCSP_MISSING = "ocsp-missing"
+    OCSP_STALE = "ocsp-stale"
+    OCSP_INVALID = "ocsp-invalid"
 
 
 @dataclass(frozen=True)
@@ -408,19 +411,22 @@ class _Where:
         if profile is None:
             return
         held = roles.domains(self.certificate)
+        shown = ", ".join(f"DC={d}" for d in held) or "none"
+        basic = roles.constraints(self.certificate)
+        leaf = not self.index and (basic is None or not basic.ca)
+        other = roles.guess(self.certificate) if leaf else None
+        if other is not None and other is not self.check.role:
+            kind = self.check.suite.profiles[other].title if other in self.check.suite.profiles else other
+            self.add(Code.WRONG_ROLE, f"this is a {kind} (domain component {shown}), not a {profile.title}")
+            return
         if profile.dc is not None and profile.dc not in held:
-            shown = ", ".join(f"DC={d}" for d in held) or "none"
-            text = f"domain component {shown}, expected DC={profile.dc}"
-            code = Code.WRONG_ROLE if profile.dc_mandatory else Code.NAME
-            if not self.index and not profile.dc_mandatory and (other := roles.guess(self.certificate)) is not None:
-                if other is not self.check.role:
-                    title = self.check.suite.profiles[other].title if other in self.check.suite.profiles else other
-                    self.add(Code.WRONG_ROLE, f"{text}: this is a {title}, not a {profile.title}")
-                    return
-            fatal = profile.dc_mandatory
-            self.add(code, f"{text} for a {profile.title}", "V2G2-925" if fatal else "", fatal=fatal)
+            text = f"domain component {shown}, expected DC={profile.dc} for a {profile.title}"
+            if profile.dc_mandatory:
+                self.add(Code.WRONG_ROLE, text, "V2G2-925")
+            else:
+                self.add(Code.NAME, text, fatal=False)
         elif profile.dc is None and held and not profile.ca:
-            self.add(Code.NAME, f"domain component DC={held[0]}, which a {profile.title} has not", fatal=False)
+            self.add(Code.NAME, f"domain component {shown}, which a {profile.title} has not", fatal=False)
         if not self.index and profile.id_kind:
             self.identifier(profile)
         if not roles.text(self.certificate.subject, NameOID.COMMON_NAME):

@@ -23,7 +23,7 @@ _ACTORS = (
 )
 _ROOTS = {"v2g": Role.V2G_ROOT, "mo": Role.MO_ROOT, "oem": Role.OEM_ROOT}
 _LEAVES = {"cpo": Role.SECC, "cps": Role.CPS, "mo": Role.CONTRACT, "oem": Role.OEM_PROVISIONING}
-_EMAID = re.compile(r"[A-Z]{2}-?[A-Z0-9]{3}-?C?[A-Z0-9]{8,9}-?[A-Z0-9]?")
+_EMAID = re.compile(r"[A-Z]{2}-?[A-Z0-9]{3}-?(?!E)[A-Z0-9]{8,9}-?[A-Z0-9]?")  # with E it is an EVSE id
 _PCID = re.compile(r"[A-Z0-9]{17,18}")
 
 

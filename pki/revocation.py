@@ -1,0 +1,140 @@
+"""Which certificates are revoked, and the revocation lists that say so.
+
+What is revoked stands in ``revoked.json`` of a suite's directory, by issuer and serial number; :mod:`pki.ocsp` answers
+from there too. CRLs are signed by the authority itself.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from pki import keys
+from pki.errors import PkiError
+from pki.store import Entry, Store
+
+REVOKED = "revoked.json"
+LIFETIME = datetime.timedelta(days=7)
+"""How long a CRL or an OCSP response counts: the longest that the standards allow [V2G2-649, V2G20-1021]."""
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """When and why a certificate was revoked.
+
+    Attributes:
+        name: of its entry, for people.
+        at: time, UTC.
+        reason: name of RFC 5280 5.3.1, as ``keyCompromise``.
+    """
+
+    name: str
+    at: datetime.datetime
+    reason: str = "unspecified"
+
+
+@dataclass
+class Revocations:
+    """The revoked certificates of a store, by issuer's name and serial number."""
+
+    entries: dict[tuple[str, int], Revocation] = field(default_factory=dict)
+    path: Path | None = None
+
+    @classmethod
+    def of(cls, store: Store) -> Revocations:
+        """What the store's directory says; empty for a store in memory.
+
+        Raises:
+            PkiError: the file is damaged.
+        """
+        if store.directory is None:
+            return cls()
+        path = store.directory / REVOKED
+        found = cls(path=path)
+        if not path.is_file():
+            return found
+        try:
+            rows: list[Any] = json.loads(path.read_text())
+            for row in rows:
+                at = datetime.datetime.fromisoformat(row["at"])
+                key = row["issuer"], int(row["serial"], 16)
+                found.entries[key] = Revocation(row["name"], at, str(x509.ReasonFlags(row["reason"]).value))
+        except (ValueError, KeyError, TypeError) as why:
+            raise PkiError(f"{path} is damaged ({why!r}); mend or remove it") from why
+        return found
+
+    def revoke(self, entry: Entry, at: datetime.datetime, reason: str = "unspecified") -> None:
+        """Revokes a certificate, and saves that where there is a file.
+
+        Raises:
+            PkiError: an unknown reason, or a root, which nobody can revoke.
+        """
+        if entry.issuer is None:
+            raise PkiError(f"{entry.name} has no issuer here that could revoke it; a root is only taken out of trust")
+        try:
+            x509.ReasonFlags(reason)
+        except ValueError:
+            known = ", ".join(f.value for f in x509.ReasonFlags)
+            raise PkiError(f"no reason {reason!r}; there are {known}") from None
+        self.entries[_key(entry.certificate)] = Revocation(entry.name, at.replace(microsecond=0), reason)
+        self.save()
+
+    def restore(self, entry: Entry) -> None:
+        """Takes a revocation back, which real authorities do for ``certificateHold`` only."""
+        if self.entries.pop(_key(entry.certificate), None) is None:
+            raise PkiError(f"{entry.name} is not revoked")
+        self.save()
+
+    def save(self) -> None:
+        if self.path is not None:
+            rows = [
+                {"name": r.name, "issuer": issuer, "serial": f"{serial:x}", "at": r.at.isoformat(), "reason": r.reason}
+                for (issuer, serial), r in self.entries.items()
+            ]
+            self.path.write_text(json.dumps(rows, indent=1) + "\n")
+
+    def get(self, certificate: x509.Certificate) -> Revocation | None:
+        """The revocation of a certificate, if there is one."""
+        return self.entries.get(_key(certificate))
+
+    def __call__(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+        """For ``pki.path.validate(revoked=...)``."""
+        return self.get(certificate) is not None
+
+
+def _key(certificate: x509.Certificate) -> tuple[str, int]:
+    return certificate.issuer.rfc4514_string(), certificate.serial_number
+
+
+def crl(
+    authority: Entry, revocations: Revocations, at: datetime.datetime, *, lifetime: datetime.timedelta = LIFETIME
+) -> x509.CertificateRevocationList:
+    """The revocation list of an authority.
+
+    Raises:
+        PkiError: the authority's key is missing.
+    """
+    issuer = authority.certificate.subject
+    at = at.replace(microsecond=0)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer).last_update(at).next_update(at + lifetime)
+    for (name, serial), revocation in sorted(revocations.entries.items()):
+        if name != issuer.rfc4514_string():
+            continue
+        row = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(revocation.at)
+        reason = x509.ReasonFlags(revocation.reason)
+        if reason is not x509.ReasonFlags.unspecified:  # RFC 5280 5.3.1: then leave the extension out
+            row = row.add_extension(x509.CRLReason(reason), critical=False)
+        builder = builder.add_revoked_certificate(row.build())
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+        authority.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    )
+    builder = builder.add_extension(identifier, critical=False)
+    builder = builder.add_extension(x509.CRLNumber(int(at.timestamp())), critical=False)
+    key = authority.key
+    deterministic = None if keys.kind(key) is keys.Kind.ED448 else True
+    return builder.sign(key, keys.hash_of(key), ecdsa_deterministic=deterministic)  # type: ignore[arg-type]
