@@ -1,0 +1,17 @@
+"""Recorded sessions: read, checked, compared, drawn and written, whoever recorded them.
+
+========================  ======================================================================================
+:mod:`.recording`         a file or a list of events as :class:`~traces.recording.Recording`: entries of all layers
+:mod:`.capture`           how a capture becomes one: :mod:`.pcap` (files), :mod:`.packets`, :mod:`.tcp`, :mod:`.tls`
+:mod:`.writer`            observer that writes pcapng with synthetic headers; :mod:`.live` records an interface
+:mod:`.annotate`          a capture again, with TLS secrets and decoded messages inside
+:mod:`.text`, :mod:`.slac`  messages and SLAC frames as people read them
+========================  ======================================================================================
+
+Nothing here knows a role; scripts use it as the command line does::
+
+    from traces.recording import load
+
+    recording = load(Path("session.pcapng"))
+    print([entry.name for entry in recording.messages])
+"""

@@ -1,0 +1,181 @@
+"""Ethernet, IPv6, UDP and TCP: what a captured packet holds, and packets with valid checksums. Pure.
+
+V2G is IPv6 on Ethernet; VLAN tags, IPv4, Linux cooked captures and raw IP are read too, because captures have them.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+SLAC, IPV6, IPV4 = 0x88E1, 0x86DD, 0x0800
+"""EtherTypes."""
+
+_VLAN = {0x8100, 0x88A8}
+FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
+_TCP, _UDP = 6, 17
+_EXTENSIONS = {0, 43, 60, 135, 139, 140}
+_FRAGMENT = 44
+
+Endpoint = tuple[bytes, int]
+"""Address (4 or 16 bytes) and port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A TCP segment; ``cut`` bytes of its payload were not captured."""
+
+    source: Endpoint
+    target: Endpoint
+    sequence: int
+    acknowledged: int
+    flags: int
+    payload: bytes
+    cut: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """A UDP datagram."""
+
+    source: Endpoint
+    target: Endpoint
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Homeplug:
+    """A HomePlug management frame, from its destination address on."""
+
+    frame: bytes
+
+
+Content = Segment | Datagram | Homeplug
+
+
+def parse(data: bytes, link: int) -> Content | None:
+    """What a packet holds, or None where that is nothing of V2G's, or broken.
+
+    Args:
+        link: link type of the capture: 1 Ethernet, 113 and 276 Linux cooked, 101, 228 and 229 raw IP, 0 and 108 BSD
+            loopback.
+    """
+    try:
+        return _parse(data, link)
+    except (IndexError, struct.error):
+        return None
+
+
+def _parse(data: bytes, link: int) -> Content | None:
+    if link == 1:
+        start = 14
+        kind = int.from_bytes(data[12:14], "big")
+        while kind in _VLAN and start < 30:
+            kind = int.from_bytes(data[start + 2 : start + 4], "big")
+            start += 4
+        if kind == SLAC and len(data) > start:
+            return Homeplug(data[:12] + data[start - 2 :])
+        return _ip(data[start:]) if kind in (IPV6, IPV4) else None
+    if link == 113:  # Linux cooked: addresses of 8 bytes
+        if int.from_bytes(data[14:16], "big") == SLAC:
+            return Homeplug(b"\0" * 6 + data[6:12] + data[14:])
+        return _ip(data[16:])
+    if link == 276:
+        if int.from_bytes(data[0:2], "big") == SLAC:
+            return Homeplug(b"\0" * 6 + data[12:18] + data[0:2] + data[20:])
+        return _ip(data[20:])
+    if link in (101, 228, 229):
+        return _ip(data)
+    return _ip(data[4:]) if link in (0, 108) else None
+
+
+def _ip(data: bytes) -> Content | None:
+    version = data[0] >> 4
+    if version == 6:
+        length, following = struct.unpack_from("!HB", data, 4)
+        source, target, body = data[8:24], data[24:40], data[40:]
+        # Where the network card cuts large segments itself, the length may be 0 in the capture.
+        body = body[:length] if length else body
+        cut = max(length - len(body), 0)
+        for _ in range(16):
+            if following in _EXTENSIONS:
+                following, size = body[0], (body[1] + 1) * 8
+            elif following == _FRAGMENT:
+                if int.from_bytes(body[2:4], "big") & 0xFFF9:
+                    return None  # V2G packets fit; real fragments are not put together
+                following, size = body[0], 8
+            else:
+                break
+            body = body[size:]
+    elif version == 4:
+        size, total, following = (data[0] & 15) * 4, int.from_bytes(data[2:4], "big"), data[9]
+        if size < 20 or int.from_bytes(data[6:8], "big") & 0x3FFF:
+            return None
+        source, target = data[12:16], data[16:20]
+        body = data[size:total] if total else data[size:]
+        cut = max(total - size - len(body), 0)
+    else:
+        return None
+    if following == _TCP:
+        ports = struct.unpack_from("!HHIIBB", body)
+        offset = (ports[4] >> 4) * 4
+        if offset < 20:
+            return None
+        return Segment(
+            (source, ports[0]), (target, ports[1]), ports[2], ports[3], ports[5], body[offset:], cut
+        )  # fmt: skip
+    if following == _UDP:
+        source_port, target_port, length = struct.unpack_from("!HHH", body)
+        return Datagram((source, source_port), (target, target_port), body[8 : max(length, 8)])
+    return None
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Making packets
+
+
+def checksum(data: bytes) -> int:
+    """The Internet checksum over bytes."""
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total ^ 0xFFFF
+
+
+def ethernet(target: bytes, source: bytes, kind: int, payload: bytes) -> bytes:
+    """A frame without check sequence, from two MAC addresses."""
+    return target + source + kind.to_bytes(2, "big") + payload
+
+
+def ipv6(source: bytes, target: bytes, following: int, payload: bytes, hops: int = 64) -> bytes:
+    """An IPv6 packet."""
+    return struct.pack("!IHBB", 0x60000000, len(payload), following, hops) + source + target + payload
+
+
+def _upper(source: bytes, target: bytes, following: int, body: bytes, at: int) -> bytes:
+    """The body with its checksum over pseudo header and body at an offset."""
+    total = checksum(source + target + struct.pack("!II", len(body), following) + body)
+    if following == _UDP and total == 0:
+        total = 0xFFFF
+    return body[:at] + total.to_bytes(2, "big") + body[at + 2 :]
+
+
+def udp(source: Endpoint, target: Endpoint, payload: bytes) -> bytes:
+    """An IPv6 packet with a datagram."""
+    body = struct.pack("!HHHH", source[1], target[1], 8 + len(payload), 0) + payload
+    return ipv6(source[0], target[0], _UDP, _upper(source[0], target[0], _UDP, body, 6))
+
+
+def tcp(segment: Segment, window: int = 65535) -> bytes:
+    """An IPv6 packet with a segment; a SYN carries the maximum segment size."""
+    options = b"\x02\x04\x05\xa0" if segment.flags & SYN else b""
+    offset = (20 + len(options)) // 4 << 4
+    source, target = segment.source, segment.target
+    body = struct.pack(
+        "!HHIIBBHHH", source[1], target[1], segment.sequence & 0xFFFFFFFF, segment.acknowledged & 0xFFFFFFFF, offset,
+        segment.flags, window, 0, 0,
+    )  # fmt: skip
+    body += options + segment.payload
+    return ipv6(source[0], target[0], _TCP, _upper(source[0], target[0], _TCP, body, 16))

@@ -1,0 +1,267 @@
+"""What was recorded, whatever the file: our JSON lines and any pcap or pcapng become the same entries.
+
+Directions are told by who sent, not by who watched: a trace of the charger and one of the vehicle compare.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from traces import pcap
+from traces.errors import RecordingError
+from v2g.trace import Event
+
+EVCC, SECC = "evcc", "secc"
+VEHICLE_ROLES = {"evcc": (EVCC, SECC), "demo": (EVCC, SECC), "": (EVCC, SECC), "secc": (SECC, EVCC)}
+"""Role that wrote a trace -> who sent its ``tx`` and its ``rx``."""
+
+MAX_LINE = 4 * 1024 * 1024
+"""Longest line of a JSON lines trace, characters."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """Something that happened.
+
+    Attributes:
+        index: place in the recording, from 0.
+        time: seconds since the first entry.
+        layer, name: as in :class:`v2g.trace.Event`.
+        sender: ``evcc``, ``secc``, or "" where nothing was sent.
+        data: the bytes at that layer.
+        message: the message object (the document, header included), or None.
+        schema: its schema set.
+        note: details for people.
+        connection: number of the TCP connection, from 1; 0 outside of any.
+        packet: number of the packet in a capture, as Wireshark counts; 0 otherwise.
+    """
+
+    index: int
+    time: float
+    layer: str
+    name: str
+    sender: str = ""
+    data: bytes = b""
+    message: Any = None
+    schema: str = ""
+    note: str = ""
+    connection: int = 0
+    packet: int = 0
+
+    @property
+    def body(self) -> Any:
+        """The body message; the message itself where there is no header around it."""
+        body = getattr(self.message, "Body", None)
+        return self.message if body is None else body.BodyElement
+
+    @property
+    def session_id(self) -> bytes | None:
+        """Of the message's header; None where there is none."""
+        header = getattr(self.message, "Header", None)
+        return None if header is None else bytes(header.SessionID)
+
+
+@dataclass
+class Recording:
+    """One file of recorded traffic.
+
+    Attributes:
+        name: of the file.
+        kind: ``trace`` (our JSON lines), ``pcap`` or ``pcapng``.
+        epoch: Unix time of time 0; 0.0 where nobody knows.
+        role: who wrote a trace: ``evcc``, ``secc``, ``demo``; "" for captures.
+        entries: in order of time.
+        configuration: what the writer noted about itself.
+        remarks: what a reader should know about the file.
+        key_log: TLS secrets found, as an NSS key log.
+        plain: message bytes can be had, i.e. nothing stayed encrypted.
+    """
+
+    name: str
+    kind: str
+    epoch: float = 0.0
+    role: str = ""
+    entries: list[Entry] = field(default_factory=list)
+    configuration: dict[str, Any] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    key_log: bytes = b""
+    plain: bool = True
+
+    @property
+    def messages(self) -> list[Entry]:
+        """The entries that are messages."""
+        return [entry for entry in self.entries if entry.layer == "message"]
+
+    @property
+    def seconds(self) -> float:
+        """From the first entry to the last."""
+        return self.entries[-1].time if self.entries else 0.0
+
+    def connections(self) -> list[list[Entry]]:
+        """The messages of each connection that has any."""
+        found: dict[int, list[Entry]] = {}
+        for entry in self.messages:
+            found.setdefault(entry.connection, []).append(entry)
+        return list(found.values())
+
+    def layer(self, name: str) -> list[Entry]:
+        """The entries of a layer."""
+        return [entry for entry in self.entries if entry.layer == name]
+
+
+def load(path: Path, *, key_log: Path | None = None) -> Recording:
+    """Reads a file of recorded traffic.
+
+    Args:
+        path: JSON lines of ours, pcap or pcapng.
+        key_log: TLS session secrets (SSLKEYLOGFILE), besides those that the file holds.
+
+    Raises:
+        RecordingError: a file is missing or nothing of that; one line that says what.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+        secrets = key_log.read_bytes() if key_log is not None else b""
+    except OSError as why:
+        raise RecordingError(f"{why.filename}: {why.strerror}") from why
+    if pcap.is_capture(start):
+        from traces.capture import read
+
+        return read(path, secrets)
+    if start[:1] == b"{":
+        return _json_lines(path)
+    raise RecordingError(f"{path}: neither pcap, pcapng nor a plugfest trace")
+
+
+def from_events(events: Iterable[Event], *, role: str = "evcc", name: str = "session", epoch: float = 0.0) -> Recording:
+    """The events that an observer collected, as a recording.
+
+    Args:
+        role: who observed: ``evcc`` (also for a whole bench seen by the vehicle) or ``secc``.
+    """
+    recording = Recording(name, "trace", epoch, role)
+    builder = _Builder(recording)
+    for event in events:
+        builder.add(event.time, event.layer, event.name, event.direction, event.data, event.message, event.schema,
+                    event.note)  # fmt: skip
+    return builder.done()
+
+
+class _Builder:
+    """Entries out of events, with their connection counted."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._tx, self._rx = VEHICLE_ROLES.get(recording.role, (EVCC, SECC))
+        self._connection = 0
+        self._open = False
+
+    def add(
+        self, time: float, layer: str, name: str, direction: str = "", data: bytes = b"", message: Any = None,
+        schema: str = "", note: str = "",
+    ) -> None:  # fmt: skip
+        if layer == "tcp" and name == "connected":
+            self._connection += 1
+            self._open = True
+        elif layer == "message" and (not self._open or name == "supportedAppProtocolReq" and self._talked()):
+            self._connection += 1
+            self._open = True
+        elif layer == "tcp" and name in ("closing", "closed"):
+            self._open = False
+        sender = {"tx": self._tx, "rx": self._rx}.get(direction, "")
+        entries = self._recording.entries
+        inside = layer in ("message", "tcp", "tls", "v2gtp")
+        number = self._connection if inside else 0
+        entries.append(Entry(len(entries), time, layer, name, sender, data, message, schema, note, number))
+
+    def _talked(self) -> bool:
+        return any(e.layer == "message" and e.connection == self._connection for e in self._recording.entries)
+
+    def done(self) -> Recording:
+        recording = self._recording
+        settle(recording, min((e.time for e in recording.entries), default=0.0))
+        return recording
+
+
+def settle(recording: Recording, start: float) -> None:
+    """Sorts entries by time, counts them, and lets time begin with 0."""
+    recording.entries.sort(key=lambda e: e.time)
+    for index, entry in enumerate(recording.entries):
+        entry.index = index
+        entry.time = round(entry.time - start, 9)
+    if recording.epoch:
+        recording.epoch += start
+
+
+def _json_lines(path: Path) -> Recording:
+    recording = Recording(str(path), "trace")
+    builder: _Builder | None = None
+    for number, line in _lines(path):
+        if builder is None:
+            if line.get("plugfest") != "trace":
+                raise RecordingError(f"{path}: no plugfest trace: its first line has no \"plugfest\": \"trace\"")
+            recording.epoch = _number(line.get("epoch", 0.0))
+            recording.role = str(line.get("role", ""))
+            configuration = line.get("configuration")
+            recording.configuration = configuration if isinstance(configuration, dict) else {}
+            builder = _Builder(recording)
+            continue
+        try:
+            data = bytes.fromhex(str(line.get("hex", "")))
+            schema, note = str(line.get("schema", "")), str(line.get("note", ""))
+            time, layer, name = float(line["t"]), str(line["layer"]), str(line["name"])
+        except (KeyError, TypeError, ValueError) as why:
+            raise RecordingError(f"{path}:{number}: no event of a trace: {type(why).__name__} {why}") from why
+        if not abs(time) < 1e12:
+            raise RecordingError(f"{path}:{number}: time {time}")
+        message = None
+        if layer == "message" and data:
+            message, problem = decode(schema, data)
+            if problem and not note:
+                note = problem
+        if layer == "tls" and name == "keylog":
+            recording.key_log += data + b"\n"
+        builder.add(time, layer, name, str(line.get("dir", "")), data, message, schema, note)
+    if builder is None:
+        raise RecordingError(f"{path}: an empty file")
+    return builder.done()
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        number = 0
+        while line := file.readline(MAX_LINE):
+            number += 1
+            if not line.strip():
+                continue
+            try:
+                entry = json.loads(line)
+            except (json.JSONDecodeError, RecursionError) as why:
+                if not line.endswith("\n"):
+                    return  # the writer was stopped in the middle of a line
+                raise RecordingError(f"{path}:{number}: no JSON: {why}") from why
+            if not isinstance(entry, dict):
+                raise RecordingError(f"{path}:{number}: no JSON object")
+            yield number, entry
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e12 else 0.0
+
+
+def decode(schema_set: str, data: bytes) -> tuple[Any, str]:
+    """The message in EXI bytes, or None and why there is none."""
+    import exi
+    from v2g.messages import SETS, schema
+
+    if schema_set not in SETS:
+        return None, f"no schema set {schema_set!r}"
+    try:
+        return exi.examine(schema(schema_set), data)[0], ""
+    except exi.DecodeError as why:
+        return None, str(why)
