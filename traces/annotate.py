@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from traces import pcap, text
@@ -38,7 +37,7 @@ def annotate(source: Path, target: Path, *, key_log: bytes = b"", comment: str =
                 if isinstance(item, pcap.Packet):
                     comments = dict.fromkeys([*item.comments, *found.get(item.number, ())])
                     writer.packet(item.ns, item.data, comments, cut=item.cut, link=item.link)
-        os.replace(temporary, target)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
     return recording

@@ -1,13 +1,13 @@
 """A capture file as a recording: SLAC, SDP, TCP, TLS where its secrets are known, and every V2G message, decoded.
 
-TLS secrets come from decryption secrets blocks, from a key log file, and from key log lines in UDP datagrams, which some
-testers send along. They may stand behind the packets they open: the file is read twice.
+TLS secrets come from decryption secrets blocks, from a key log file, and from key log lines in UDP datagrams, which
+some testers send along. They may stand behind the packets they open: the file is read twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +130,7 @@ class Dissector:
 
     def _entry(self, packet: pcap.Packet, layer: str, name: str, sender: str, data: bytes, note: str = "") -> None:
         time = self._seconds(packet.ns)
-        self._recording.entries.append(
-            Entry(0, time, layer, name, sender, data, note=note, packet=packet.number)
-        )  # fmt: skip
+        self._recording.entries.append(Entry(0, time, layer, name, sender, data, note=note, packet=packet.number))
 
     def _seconds(self, ns: int) -> float:
         return (ns - (self._start or 0)) / 1e9
@@ -189,6 +187,7 @@ class _Connection:
         self._peer = {ends[0]: ends[1], ends[1]: ends[0]}
         self._tls: tls.Connection | None = None
         self._foreign = False
+        self._begun: dict[packets.Endpoint, bytes] = {}
         self._frames = {True: _Frames(), False: _Frames()}
         self._dialogue = _Dialogue()
         self._opened = self._closed = False
@@ -238,7 +237,9 @@ class _Connection:
     def _who(self, end: packets.Endpoint) -> str:
         return EVCC if end == self.client else SECC
 
-    def _note(self, where: tuple[int, int], layer: str, name: str, sender: str, note: str = "", data: bytes = b"") -> None:
+    def _note(
+        self, where: tuple[int, int], layer: str, name: str, sender: str, note: str = "", data: bytes = b""
+    ) -> None:
         self.entries.append(
             Entry(0, self.seconds(where[1]), layer, name, sender, data, note=note, packet=where[0])
         )  # fmt: skip
@@ -246,17 +247,11 @@ class _Connection:
     def _chunk(self, chunk: tcp.Chunk, source: packets.Endpoint) -> None:
         if self._foreign:
             return
-        if not self.relevant:
-            if chunk.data[:2] == b"\x01\xfe":
-                self.relevant = True
-            elif chunk.data[:2] == b"\x16\x03":
-                self.relevant = True
-                self._tls = tls.Connection(self.keys)
-                if self.client is None:  # a ClientHello is the client's
-                    self.client = source if chunk.data[5:6] == b"\x01" else self._peer[source]
-            elif len(chunk.data) >= 2:
-                self._foreign = True
-                return
+        begun = self._begun.pop(source, b"")
+        if begun:
+            chunk = replace(chunk, data=begun + chunk.data)
+        if not self.relevant and not self._recognise(chunk.data, source):
+            return
         where = (chunk.packet, chunk.ns)
         if chunk.lost:
             self._note(where, "tcp", "lost", self._who(source), f"{chunk.lost} bytes are missing in the capture")
@@ -270,6 +265,21 @@ class _Connection:
                 self._bytes(happening.data, source, at, 0)
             else:
                 self._note(at, "tls", happening.name, self._who(source), happening.note, happening.data)
+
+    def _recognise(self, data: bytes, source: packets.Endpoint) -> bool:
+        """Whether a connection is one of V2G's, by its first bytes; too few of them are kept for the next time."""
+        if len(data) < 6 and data[:2] in (b"\x01\xfe"[: len(data)], b"\x16\x03"[: len(data)]):
+            self._begun[source] = data
+        elif data[:2] == b"\x01\xfe":
+            self.relevant = True
+        elif data[:2] == b"\x16\x03":
+            self.relevant = True
+            self._tls = tls.Connection(self.keys)
+            if self.client is None:  # a ClientHello is the client's
+                self.client = source if data[5] == 1 else self._peer[source]
+        elif self._syn is not None:  # else the capture may have begun within a message: the next one tells
+            self._foreign = True
+        return self.relevant
 
     def _bytes(self, data: bytes, source: packets.Endpoint, where: tuple[int, int], lost: int) -> None:
         if self.client is None:

@@ -16,7 +16,7 @@ from traces.errors import RecordingError
 from v2g.trace import Event
 
 EVCC, SECC = "evcc", "secc"
-VEHICLE_ROLES = {"evcc": (EVCC, SECC), "demo": (EVCC, SECC), "": (EVCC, SECC), "secc": (SECC, EVCC)}
+VEHICLE_ROLES = {"evcc": (EVCC, SECC), "both": (EVCC, SECC), "": (EVCC, SECC), "secc": (SECC, EVCC)}
 """Role that wrote a trace -> who sent its ``tx`` and its ``rx``."""
 
 MAX_LINE = 4 * 1024 * 1024
@@ -73,7 +73,7 @@ class Recording:
         name: of the file.
         kind: ``trace`` (our JSON lines), ``pcap`` or ``pcapng``.
         epoch: Unix time of time 0; 0.0 where nobody knows.
-        role: who wrote a trace: ``evcc``, ``secc``, ``demo``; "" for captures.
+        role: who wrote a trace: ``evcc``, ``secc``, ``both`` (the vehicle's view); "" for captures.
         entries: in order of time.
         configuration: what the writer noted about itself.
         remarks: what a reader should know about the file.
@@ -165,10 +165,8 @@ class _Builder:
         self, time: float, layer: str, name: str, direction: str = "", data: bytes = b"", message: Any = None,
         schema: str = "", note: str = "",
     ) -> None:  # fmt: skip
-        if layer == "tcp" and name == "connected":
-            self._connection += 1
-            self._open = True
-        elif layer == "message" and (not self._open or name == "supportedAppProtocolReq" and self._talked()):
+        begins = layer == "message" and (not self._open or (name == "supportedAppProtocolReq" and self._talked()))
+        if begins or (layer == "tcp" and name == "connected"):
             self._connection += 1
             self._open = True
         elif layer == "tcp" and name in ("closing", "closed"):
@@ -204,7 +202,7 @@ def _json_lines(path: Path) -> Recording:
     for number, line in _lines(path):
         if builder is None:
             if line.get("plugfest") != "trace":
-                raise RecordingError(f"{path}: no plugfest trace: its first line has no \"plugfest\": \"trace\"")
+                raise RecordingError(f'{path}: no plugfest trace: its first line has no "plugfest": "trace"')
             recording.epoch = _number(line.get("epoch", 0.0))
             recording.role = str(line.get("role", ""))
             configuration = line.get("configuration")

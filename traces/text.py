@@ -88,7 +88,9 @@ def _field(name: str, value: Any, depth: int) -> Iterator[Line]:
 
 def indented(message: Any) -> str:
     """The fields as one text."""
-    return "\n".join(f"{'  ' * line.depth}{line.name}" + (f": {line.value}" if line.value else "") for line in lines(message))
+    return "\n".join(
+        f"{'  ' * line.depth}{line.name}" + (f": {line.value}" if line.value else "") for line in lines(message)
+    )
 
 
 _SHOWN = (

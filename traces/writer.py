@@ -1,14 +1,15 @@
 """Events as packets: a pcapng file that Wireshark follows from SLAC to the last message, for links in memory too.
 
-SLAC frames are written as they are. What TCP carries gets synthetic Ethernet, IPv6 and TCP headers with valid checksums
-and sequence numbers, a handshake before and a FIN after. Where the link shows its bytes (``tcp`` ``data`` events, as the
-in-memory link under TLS does), those are written, and TLS secrets go before them into a decryption secrets block; where
-it does not, messages are written as plain V2GTP. The decoded message stands as a comment on its packet, and tolerances
-and errors as comments on the next one.
+SLAC frames are written as they are. What TCP carries gets synthetic Ethernet, IPv6 and TCP headers with valid
+checksums and sequence numbers, a handshake before and a FIN after. Where the link shows its bytes (``tcp`` ``data``
+events, as the link in memory does), those are written, and TLS secrets go before them into a decryption secrets block;
+where it does not, messages are written as plain V2GTP. The decoded message stands as a comment on its packet, and
+tolerances and errors as comments on the next one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv6Address
@@ -113,8 +114,8 @@ class PcapNg:
                 self._data(event)
             case "tcp" if event.name == "connected":
                 self._close(event.time, self._from_vehicle(event))
-            case "tcp" if event.name == "closing":
-                self._close(event.time, self.role != "secc")
+            case "tcp" if event.name == "closed" or (event.name == "closing" and not self._raw):
+                self._close(event.time, self._from_vehicle(event))
             case "message" if event.data:
                 self._message(event)
             case "tolerance" | "error":
@@ -202,10 +203,8 @@ class PcapNg:
         asks = self._from_vehicle(event)
         found = _ADDRESS.search(event.note)
         if found and self.role == "secc":
-            try:
+            with contextlib.suppress(AddressValueError):
                 self.vehicle.address = IPv6Address(found[1]).packed
-            except AddressValueError:
-                pass
         if asks:
             to = (_GROUP, sdp.PORT)
             packet = packets.udp((self.vehicle.address, self.vehicle.port), to, event.data)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from v2g import v2gtp
 from v2g.errors import ConnectionLost, RemoteError, SetupError
 from v2g.interfaces import Interface
-from v2g.trace import Observe
+from v2g.trace import Event, Observe, ignore
 
 if TYPE_CHECKING:
     from v2g import tls
@@ -240,9 +240,10 @@ async def listening(
 class _MemoryTransport(asyncio.Transport):
     """One end of a link inside the process; bytes arrive at the other end with the loop's next turn."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, observe: Observe, direction: str) -> None:
         super().__init__()
         self._loop = loop
+        self._observe, self._direction = observe, direction
         self._protocol: asyncio.Protocol = asyncio.Protocol()
         self._peer: _MemoryTransport | None = None
         self._closing = False
@@ -264,6 +265,7 @@ class _MemoryTransport(asyncio.Transport):
         if self._peer._closing:
             self._force_close(ConnectionResetError("the other end is closed"))
         else:
+            self._observe(Event(self._loop.time(), "tcp", "data", self._direction, bytes(data)))
             self._loop.call_soon(self._peer._arrive, bytes(data))
 
     def _arrive(self, data: bytes) -> None:
@@ -296,6 +298,8 @@ class _MemoryTransport(asyncio.Transport):
 
     def _force_close(self, why: Exception | None) -> None:
         if not self._closing:
+            if self._peer is not None and not self._peer._closing:
+                self._observe(Event(self._loop.time(), "tcp", "closed", self._direction))
             self.write_eof()
             self._closing = True
             self._loop.call_soon(self._protocol.connection_lost, why)
@@ -317,16 +321,19 @@ class _MemoryTransport(asyncio.Transport):
 
 
 async def memory_pair(
-    *, server: tls.Context | None = None, client: tls.Context | None = None
+    *, server: tls.Context | None = None, client: tls.Context | None = None, observe: Observe = ignore
 ) -> tuple[Channel, Channel]:
-    """Two joined channels, the charger's end first; over real TLS if both contexts are given."""
+    """Two joined channels, the charger's end first; over real TLS if both contexts are given.
+
+    ``observe`` gets the bytes on the link, TLS records and all, in the vehicle's view: what it sends is ``tx``.
+    """
     loop = asyncio.get_running_loop()
     made: list[asyncio.StreamWriter] = []
     reader_a, reader_b = asyncio.StreamReader(loop=loop), asyncio.StreamReader(loop=loop)
     # asyncio tells server streams from client streams by their callback, and makes the server's writer itself
     protocol_a = asyncio.StreamReaderProtocol(reader_a, lambda _, writer: made.append(writer), loop=loop)
     protocol_b = asyncio.StreamReaderProtocol(reader_b, loop=loop)
-    a, b = _MemoryTransport(loop), _MemoryTransport(loop)
+    a, b = _MemoryTransport(loop, observe, "rx"), _MemoryTransport(loop, observe, "tx")
     a.join(protocol_a, b)
     b.join(protocol_b, a)
     protocol_a.connection_made(a)
@@ -334,7 +341,11 @@ async def memory_pair(
     writer_a, writer_b = made[0], asyncio.StreamWriter(b, protocol_b, reader_b, loop)
     charger, vehicle = Channel(reader_a, writer_a), Channel(reader_b, writer_b)
     if server is not None and client is not None:
-        results = await asyncio.gather(vehicle.start_tls(client), charger.start_tls(server), return_exceptions=True)
+        results = await asyncio.gather(
+            vehicle.start_tls(client, None if observe is ignore else observe),
+            charger.start_tls(server),
+            return_exceptions=True,
+        )
         for result in results:  # the vehicle's reason first: it is the one that checks certificates
             if isinstance(result, BaseException):
                 raise result

@@ -7,7 +7,7 @@ against the sequence tables, and compared.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -58,17 +58,32 @@ def fan_out(*observers: Observe) -> Observe:
 class JsonLines:
     """Writes events to a file, one JSON object a line, flushed as they come.
 
+    Bytes of the link (``tcp`` ``data``) are left out: the messages stand for them.
+
     Args:
         file: text file open for writing.
         epoch: wall-clock time (Unix seconds) of time 0 on the loop's clock, noted in the first line.
-        role: ``evcc`` or ``secc``, noted in the first line.
+        role: ``evcc``, ``secc`` or ``both`` (seen by the vehicle), noted in the first line.
+        configuration: what the session was started with, noted there too; anything but numbers becomes text.
     """
 
-    def __init__(self, file: IO[str], *, epoch: float = 0.0, role: str = "") -> None:
+    def __init__(
+        self,
+        file: IO[str],
+        *,
+        epoch: float = 0.0,
+        role: str = "",
+        configuration: Mapping[str, Any] | None = None,
+    ) -> None:
         self._file = file
-        print(json.dumps({"plugfest": "trace", "version": 1, "epoch": epoch, "role": role}), file=file, flush=True)
+        head: dict[str, Any] = {"plugfest": "trace", "version": 1, "epoch": epoch, "role": role}
+        if configuration:
+            head["configuration"] = dict(configuration)
+        print(json.dumps(head, default=str), file=file, flush=True)
 
     def __call__(self, event: Event) -> None:
+        if event.layer == "tcp" and event.name == "data":
+            return
         line: dict[str, Any] = {"t": round(event.time, 6), "layer": event.layer, "name": event.name}
         if event.direction:
             line["dir"] = event.direction

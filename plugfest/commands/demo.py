@@ -9,6 +9,7 @@ from plugfest.commands import options
 
 if TYPE_CHECKING:
     from plugfest.config.model import Bench
+    from v2g.trace import Observe
 
 DURATION = 15.0
 """s: how long the demo charges, unless told otherwise."""
@@ -63,13 +64,13 @@ async def _both(bench: Bench, title: str) -> int:
     now = datetime.datetime.now(datetime.UTC)
     rng = random.Random(bench.seed if bench.seed is not None else 1)
     epoch = 0.0 if bench.fast else now.timestamp() - loop.time()
-    ends = await _link(bench, now)
     pair = plants.make_pair(bench, rng)
     soc = pair.vehicle.battery.soc * 100.0
     looks = view(bench, plants.vehicle_numbers(pair.vehicle, ac=bench.ac), calm=2.0)
     for line in _headline(bench, title, soc):
         looks.say(line)
-    with options.tracing(bench.trace, "both", None if bench.fast else now) as trace:
+    with options.tracing(bench, "both", None if bench.fast else now) as trace:
+        ends = await _link(bench, now, trace)
         stage = Stage(bench, Controls(pair.vehicle, pair.evse, pair.wire), looks.observe, trace)
         shared: dict[str, Any] = {
             "protocols": tuple(options.protocols(bench)),
@@ -93,7 +94,7 @@ async def _both(bench: Bench, title: str) -> int:
     return next((int(o.cause) for _, o in outcomes if not o.ok), 0)
 
 
-async def _link(bench: Bench, now: Any) -> Any:
+async def _link(bench: Bench, now: Any, observe: Observe) -> Any:
     """The two ends of a link in memory, the charger's first."""
     from pathlib import Path
 
@@ -103,7 +104,7 @@ async def _link(bench: Bench, now: Any) -> Any:
     from v2g.errors import SetupError
 
     if bench.tls == "none":
-        return await memory_pair()
+        return await memory_pair(observe=observe)
     try:
         with tls.bench_certificate(now) as (chain, key, root):
             if bench.cert is not None and bench.key is not None:
@@ -111,7 +112,7 @@ async def _link(bench: Bench, now: Any) -> Any:
             trusted = Path(bench.roots) if bench.roots is not None else root if bench.cert is None else None
             key_log = Path(bench.key_log) if bench.key_log is not None else None
             server = tls.server(chain, key, password=bench.password, key_log=key_log)
-            return await memory_pair(server=server, client=tls.client(trusted))
+            return await memory_pair(server=server, client=tls.client(trusted), observe=observe)
     except SetupError as why:
         raise UserError(str(why)) from why
 

@@ -106,7 +106,8 @@ async def _run(bench: Bench) -> int:
     loop.add_signal_handler(signal.SIGINT, stop)
     if context is not None and bench.roots is None:
         looks.say("note: no --roots, so the charger's certificate is not checked")
-    with options.tracing(bench.trace, "evcc", datetime.datetime.now(datetime.UTC)) as trace:
+    now = datetime.datetime.now(datetime.UTC)
+    with options.tracing(bench, "evcc", now, interface=interface.name) as trace:
         stage = Stage(bench, Controls(vehicle), looks.observe, trace)
         settings = plants.vehicle_options(
             bench, protocols=tuple(options.protocols(bench)), tolerant=not bench.strict, timing=bench.timer

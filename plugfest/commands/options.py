@@ -42,6 +42,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--connector", help="ccs1, ccs2, nacs, type1 or type2 (default ccs2)")
     parser.add_argument("--strict", action="store_true", help="refuse what the standard forbids, tolerate nothing")
     parser.add_argument("--trace", metavar="FILE", type=Path, help="write the session as JSON lines")
+    parser.add_argument("--pcapng", metavar="FILE", type=Path, help="write the session as a capture for Wireshark")
     parser.add_argument(
         "--timer",
         metavar="NAME=S",
@@ -106,16 +107,69 @@ def connector(bench: Bench) -> Connector:
 
 
 @contextlib.contextmanager
-def tracing(path: str | None, role: str, now: datetime.datetime | None) -> Iterator[Observe]:
-    """The observer that writes ``--trace``, or one that does nothing."""
-    from v2g.trace import JsonLines, ignore
+def tracing(
+    bench: Bench, role: str, now: datetime.datetime | None, *, interface: str | None = None
+) -> Iterator[Observe]:
+    """The observer that writes ``--trace`` and ``--pcapng``, or one that does nothing.
 
-    if path is None:
-        yield ignore
-        return
+    Args:
+        role: who observes: ``evcc``, ``secc``, or ``both`` (the vehicle's view).
+        now: wall clock; None for sessions in virtual time.
+        interface: the network interface of the session, which is recorded itself if we may; None in memory.
+    """
+    import asyncio
+
+    from v2g.trace import JsonLines, fan_out, ignore
+
+    epoch = now.timestamp() - asyncio.get_running_loop().time() if now else 0.0
+    observers: list[Observe] = []
+    with contextlib.ExitStack() as stack:
+        if bench.trace is not None:
+            try:
+                file = stack.enter_context(Path(bench.trace).open("w", encoding="utf-8"))
+            except OSError as why:
+                raise UserError(f"cannot write {bench.trace}: {why.strerror}") from why
+            observers.append(JsonLines(file, epoch=epoch, role=role, configuration=configuration(bench)))
+        if bench.pcapng is not None:
+            observers.append(stack.enter_context(_packets(Path(bench.pcapng), role, epoch, interface)))
+        yield fan_out(*observers) if observers else ignore
+
+
+@contextlib.contextmanager
+def _packets(path: Path, role: str, epoch: float, interface: str | None) -> Iterator[Observe]:
+    """The packets of the interface where raw sockets are allowed, else packets made from what the session tells."""
+    import sys
+
+    from traces import live, writer
+
     try:
-        file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 - closed below
+        if interface is not None:
+            try:
+                recorder = live.Live(path, interface, comment=f"plugfest {role}")
+            except PermissionError:
+                print("note: no right to raw sockets: the capture gets made-up packets", file=sys.stderr)
+            else:
+                with recorder:
+                    yield recorder
+                return
+        file = writer.File(path, epoch=epoch, role=role, comment=f"plugfest {role}")
     except OSError as why:
         raise UserError(f"cannot write {path}: {why.strerror}") from why
     with file:
-        yield JsonLines(file, epoch=now.timestamp() if now else 0.0, role=role)
+        yield file
+
+
+def configuration(bench: Bench) -> dict[str, Any]:
+    """What a bench was told to do, for its trace: what differs from the defaults, without secrets."""
+    import msgspec
+
+    def cleaned(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: cleaned(item) for name, item in value.items() if name not in _SECRET}
+        return [cleaned(item) for item in value] if isinstance(value, list) else value
+
+    found: dict[str, Any] = cleaned(msgspec.to_builtins(bench))
+    return found
+
+
+_SECRET = {"password"}

@@ -96,10 +96,11 @@ async def _run(bench: Bench) -> int:
             finished.set()
 
     async with contextlib.AsyncExitStack() as stack:
-        trace = stack.enter_context(options.tracing(bench.trace, "secc", datetime.datetime.now(datetime.UTC)))
-        stage = Stage(bench, Controls(evse=evse), looks.observe, trace)
         try:
             interface = interfaces.find(bench.interface or "")
+            now = datetime.datetime.now(datetime.UTC)
+            trace = stack.enter_context(options.tracing(bench, "secc", now, interface=interface.name))
+            stage = Stage(bench, Controls(evse=evse), looks.observe, trace)
             policy = TlsPolicy(bench.tls)
             settings = Options(
                 protocols=tuple(options.protocols(bench)),
