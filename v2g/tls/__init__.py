@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 
+from v2g.tls import staples
 from v2g.tls.bench import bench_certificate, make_certificate
 from v2g.tls.connection import Connection, Deliberate, PeerAlert, PeerClosed
 from v2g.tls.context import Context, Credential, Trust
@@ -82,6 +83,7 @@ __all__ = [
     "options_of",
     "parse_changes",
     "server",
+    "staples",
     "start",
     "trust",
 ]

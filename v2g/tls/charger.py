@@ -106,6 +106,9 @@ def _chain(c: Connection, offered: ClientHello) -> Credential:
     theirs = offered.numbers(messages.SIGNATURE_ALGORITHMS) or [0x0403]
     allowed = [scheme for scheme in theirs if scheme in c.context.numbers.schemes]
     fitting = [one for one in c.context.credentials if crypto.schemes_for(one.key.public_key(), c.version, allowed)]
+    if c.version == TLS12:  # there the curves hold for the certificate too (RFC 8422 5.1.1)
+        curves = set(offered.numbers(messages.SUPPORTED_GROUPS) or [23]) & set(c.context.numbers.groups)
+        fitting = [one for one in fitting if crypto.group_of(one.key) in curves] or fitting
     if c.options.deviate.select_signature is not None:
         fitting = c.context.credentials
     if not fitting:

@@ -164,7 +164,7 @@ def of_store(role: str, stores: Sequence[Store], options: Options = ISO2, *, key
             for entry in store.of_role(wanted):
                 if entry.has_key:
                     anchor = entry.root.certificate if entry.root else None
-                    stapler = None if client_side else _stapler(store)
+                    stapler = None if client_side else staples.from_store(store)
                     file = str(entry.path or entry.name)
                     own.append(Credential(list(entry.chain), entry.key, anchor, file, stapler))
             roots += [entry.certificate for entry in store.of_role(*anchors)]
@@ -176,7 +176,3 @@ def of_store(role: str, stores: Sequence[Store], options: Options = ISO2, *, key
     if not roots:
         raise SetupError(f"{where}: no root certificate ({', '.join(anchors)})")
     return Context("client" if client_side else "server", options, own, Trust(roots, where), key_log=key_log)
-
-
-def _stapler(store: Store) -> staples.Stapler | None:
-    return None

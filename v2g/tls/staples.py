@@ -1,61 +1,56 @@
-"""OCSP responses beside certificates: checking them, and collecting or spoiling those we send.
+"""OCSP responses to send beside certificates: where they come from, and how they are spoiled on purpose.
 
-A response counts if it is about the certificate, says "good", is signed by the issuer or by a responder that the issuer
-certified for it, and its time has come and is not over [V2G2-649, 873, 876; V2G20-1021, 1240].
+Checking them is :func:`pki.ocsp.check`: about this certificate, "good", signed by the issuer or a responder certified
+by it, and of this week [V2G2-649, 873, 876; V2G20-1021, 1240].
 """
 
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from v2g.errors import SetupError
 
 if TYPE_CHECKING:
     from cryptography import x509
 
-Stapler = Callable[["x509.Certificate", "x509.Certificate | None", str, datetime.datetime], bytes]
-"""(certificate, its issuer, kind, time) -> OCSP response in DER, or b"". Kinds: good, stale, revoked, unknown.
+    from pki.store import Store
+
+Stapler = Callable[["x509.Certificate", str, datetime.datetime], bytes]
+"""(certificate, kind, time) -> OCSP response in DER, or b"" if there is none. Kinds: good, stale, revoked, unknown.
 It raises SetupError for a kind that it cannot make."""
-
-MAX_AGE = datetime.timedelta(days=7)
-"""[V2G2-876, V2G20-1021]"""
-
-SKEW = datetime.timedelta(minutes=5)
-"""How far clocks may differ."""
 
 
 def gather(
-    stapler: Stapler | None,
-    pairs: Sequence[tuple[x509.Certificate, x509.Certificate | None]],
-    deviation: str,
-    now: datetime.datetime,
+    stapler: Stapler | None, chain: Sequence[x509.Certificate], deviation: str, now: datetime.datetime
 ) -> list[bytes]:
-    """The responses for a chain, spoiled as a deviation wants it.
+    """The responses for a chain, leaf first, spoiled as a deviation wants it; b"" where there is none.
 
     Args:
-        pairs: each certificate with its issuer, leaf first.
         deviation: of :attr:`v2g.tls.options.Deviations.staple`.
 
     Raises:
-        SetupError: the stapler cannot make that kind.
+        SetupError: the deviation is not possible with this stapler.
     """
     if deviation == "missing":
         return []
     if deviation == "garbage":
-        return [b"no OCSP response"] * len(pairs)
-    assert stapler is not None
+        return [b"no OCSP response"] * len(chain)
+    if stapler is None:
+        if deviation:
+            raise SetupError(f"deviate.staple: {deviation} needs OCSP responses: give --pki or --ocsp")
+        return []
     kind = deviation if deviation in ("stale", "revoked", "unknown") else "good"
-    found = [stapler(certificate, issuer, kind, now) for certificate, issuer in pairs]
+    found = [stapler(certificate, kind, now) for certificate in chain]
     if deviation == "wrong":
         if len(found) < 2:
             raise SetupError("deviate.staple: wrong needs a chain of two certificates, to swap their responses")
         return [*found[1:], found[0]]
-    return [_forge(response) for response in found] if deviation == "forged" else found
+    if deviation == "forged":
+        return [_forge(response) if response else b"" for response in found]
+    return found[:1] if deviation == "leaf-only" else found
 
 
 def _forge(response: bytes) -> bytes:
@@ -84,113 +79,39 @@ def from_files(paths: Sequence[Path]) -> Stapler:
         except ValueError as why:
             raise SetupError(f"{path} is no successful OCSP response in DER") from why
 
-    def find(certificate: x509.Certificate, issuer: Any, kind: str, now: datetime.datetime) -> bytes:
+    def find(certificate: x509.Certificate, kind: str, now: datetime.datetime) -> bytes:
         if kind != "good":
-            raise SetupError(
-                f"deviate.staple: {kind} needs the key of an OCSP responder (--pki); files are as they are"
-            )
+            raise SetupError(f"deviate.staple: {kind} needs the key of an OCSP responder: give --pki instead of --ocsp")
         return by_serial.get(certificate.serial_number, b"")
 
     return find
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Why a response does not count."""
+def from_store(store: Store) -> Stapler:
+    """Responses made on the spot, in the name of the store's authorities; revoked is what the store says is."""
 
-    check: str
-    text: str
-    alert: str = "bad_certificate_status_response"
+    def make(certificate: x509.Certificate, kind: str, now: datetime.datetime) -> bytes:
+        from cryptography.x509.ocsp import OCSPCertStatus
 
+        from pki import ocsp
+        from pki.errors import PkiError
 
-def check(
-    response: bytes, certificate: x509.Certificate, issuer: x509.Certificate | None, now: datetime.datetime
-) -> Problem | None:
-    """What is wrong with a response, or None."""
-    from cryptography.x509 import ocsp
-
-    try:
-        parsed = ocsp.load_der_ocsp_response(response)
-        if parsed.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-            return Problem("staple-unsuccessful", f"the responder answered {parsed.response_status.name.lower()}")
-        singles = [s for s in parsed.responses if s.serial_number == certificate.serial_number]
-    except ValueError as why:
-        return Problem("staple-malformed", f"{len(response)} bytes that are no OCSP response ({why})")
-    if issuer is None:
-        return Problem("staple-issuer", "the certificate's issuer is not known, so it cannot be checked")
-    single = next((s for s in singles if _about(s, issuer)), None)
-    if single is None:
-        return Problem("staple-wrong", "it is about another certificate")
-    if not _signed(parsed, issuer):
-        return Problem("staple-signature", "its signature is neither the issuer's nor of a responder certified by it")
-    begin, end = single.this_update_utc, single.next_update_utc
-    if begin > now + SKEW:
-        return Problem("staple-future", f"valid only from {begin:%Y-%m-%d %H:%M} UTC")
-    if end is not None and end < now - SKEW:
-        return Problem("staple-stale", f"its validity ended on {end:%Y-%m-%d %H:%M} UTC")
-    if begin < now - MAX_AGE - SKEW:
-        return Problem("staple-stale", f"of {begin:%Y-%m-%d %H:%M} UTC, older than a week [V2G2-876]")
-    if single.certificate_status is ocsp.OCSPCertStatus.REVOKED:
-        when = single.revocation_time_utc
-        return Problem("revoked", f"revoked on {when:%Y-%m-%d %H:%M} UTC" if when else "revoked", "certificate_revoked")
-    if single.certificate_status is not ocsp.OCSPCertStatus.GOOD:
-        return Problem("staple-unknown", "the responder does not know the certificate")
-    return None
-
-
-def _about(single: Any, issuer: x509.Certificate) -> bool:
-    """The certificate id names this issuer."""
-    from cryptography import x509
-
-    name = single.hash_algorithm.name
-    if name not in ("sha1", "sha256", "sha384", "sha512"):
-        return False
-    key: Any = issuer.public_key()
-    point = x509.SubjectKeyIdentifier.from_public_key(key).digest  # SHA-1 of the bit string
-    same_name = single.issuer_name_hash == hashlib.new(name, issuer.subject.public_bytes()).digest()
-    if name != "sha1":
-        return bool(same_name and single.issuer_key_hash == hashlib.new(name, _bits(key)).digest())
-    return bool(same_name and single.issuer_key_hash == point)
-
-
-def _bits(key: Any) -> bytes:
-    """The bit string of a public key."""
-    from cryptography.hazmat.primitives import serialization
-
-    if hasattr(key, "curve"):
-        form = serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
-    else:
-        form = serialization.Encoding.Raw, serialization.PublicFormat.Raw
-    data: bytes = key.public_bytes(*form)
-    return data
-
-
-def _signed(parsed: Any, issuer: x509.Certificate) -> bool:
-    """The response is signed by the issuer, or by a certificate in it that the issuer made for OCSP."""
-    from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
-    from pki.store import issued
-
-    signers = [issuer]
-    for other in parsed.certificates:
+        entry = next((e for e in store.values() if e.certificate == certificate), None)
+        if entry is None or entry.issuer is None:
+            return b""
+        status = {"revoked": OCSPCertStatus.REVOKED, "unknown": OCSPCertStatus.UNKNOWN}.get(kind)
+        at = now - datetime.timedelta(days=30) if kind == "stale" else now
         try:
-            purposes = other.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        except (x509.ExtensionNotFound, ValueError):
-            continue
-        if ExtendedKeyUsageOID.OCSP_SIGNING in purposes and issued(issuer, other):
-            signers.append(other)
-    for signer in signers:
-        key: Any = signer.public_key()
+            ocsp.signer(store, entry.issuer)
+        except PkiError:
+            if kind == "good":
+                return b""  # a PKI from elsewhere, without the authorities' keys
+            raise SetupError(
+                f"deviate.staple: {kind} needs the key of {entry.issuer.name} or of its OCSP signer"
+            ) from None
         try:
-            if hasattr(key, "curve"):
-                from cryptography.hazmat.primitives.asymmetric import ec
+            return ocsp.staple(store, entry, at, status=status)
+        except PkiError as why:
+            raise SetupError(str(why)) from why
 
-                key.verify(parsed.signature, parsed.tbs_response_bytes, ec.ECDSA(parsed.signature_hash_algorithm))
-            else:
-                key.verify(parsed.signature, parsed.tbs_response_bytes)
-        except (InvalidSignature, ValueError, TypeError):
-            continue
-        return True
-    return False
+    return make
