@@ -95,7 +95,8 @@ class Battery:
     """A battery in use.
 
     Attributes:
-        pack: its type.
+        pack: its type; its limits may be lowered while charging.
+        rated: what the battery stands, whatever it asks for now.
         soc: state of charge, 0 to 1.
         target_soc: where charging ends.
         bulk_soc: end of the fast part, which some messages ask for.
@@ -111,7 +112,7 @@ class Battery:
         for what, value in (("soc", soc), ("target_soc", target_soc), ("bulk_soc", bulk_soc)):
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"{what} of {value:g} is outside 0 to 1")
-        self.pack = pack
+        self.pack = self.rated = pack
         self.soc = soc
         self.target_soc = target_soc
         self.bulk_soc = bulk_soc

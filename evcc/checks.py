@@ -188,7 +188,7 @@ def dc_ending(drive: Drive, status: DcStatus, voltage: float, current: float) ->
         return Ending("stop", f"the charger reports {code}", Cause.ABORTED, hurry=0.0, alarm=True)
     if status.EVSEIsolationStatus == "Fault":
         return Ending("stop", "the charger reports an isolation fault", Cause.ABORTED, hurry=0.0, alarm=True)
-    pack = drive.vehicle.battery.pack
+    pack = drive.vehicle.battery.rated
     if voltage > pack.max_voltage * OVER:
         return _protect(drive, "FAILED_ChargingVoltageOutOfRange", f"{voltage:g} V, at most {pack.max_voltage:g} V")
     if current > pack.max_current * OVER + OVER_AMPS:

@@ -55,6 +55,7 @@ class Deviations:
     observe: Observe
     delays: Mapping[str, float] = field(default_factory=dict)
     _count: dict[str, int] = field(default_factory=dict)
+    _told: set[int] = field(default_factory=set)
     _active: dict[str, list[Deviation]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,6 +68,7 @@ class Deviations:
     def begin(self) -> None:
         """A new session: counting starts anew."""
         self._count.clear()
+        self._told.clear()
 
     def install(self, options: Any) -> None:
         """Puts the rewrites into the options of a role (evcc.Options, secc.serve.Options)."""
@@ -92,18 +94,26 @@ class Deviations:
             if delay:
                 await asyncio.sleep(delay)
             for entry in active:
-                if words := _said(entry):
-                    self._tell(f"{words} ({name} {count})", name)
+                if words := self._said(entry):
+                    self._tell(words, f"{name} {count}")
             for entry in active:
                 if entry.drop:
                     return None
                 try:
                     message = self._changed(entry, message, protocol)
                 except fields.FieldError as why:
-                    self._tell(f"not possible: {why}", name)
+                    self._tell(f"not possible: {why}", f"{name} {count}")
             return message
 
         return rewrite
+
+    def _said(self, entry: Deviation) -> str:
+        """A deviation in one line; one that has no end is worth one once in a session, a habit none."""
+        if entry.habit or id(entry) in self._told:
+            return ""
+        if str(entry.occurrence).endswith(("all", "-")):
+            self._told.add(id(entry))
+        return ", ".join(_words(entry))
 
     def _changed(self, entry: Deviation, message: Any, protocol: str) -> Any:
         known = APPPROTO if protocol == APPPROTO.name else PROTOCOLS[protocol]
@@ -143,12 +153,6 @@ def _schema_set(protocol: str) -> str:
     from plugfest.commands.options import PROTOCOLS as NAMES
 
     return NAMES[protocol.lower()]
-
-
-def _said(entry: Deviation) -> str:
-    """A deviation in one line; a ready car's habits (values it always sets) are not worth one."""
-    words = list(_words(entry))
-    return ", ".join(words) if words and not (entry.occurrence == "all" and entry.set and len(words) == 1) else ""
 
 
 def _words(entry: Deviation) -> Iterator[str]:

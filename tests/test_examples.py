@@ -8,7 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from plugfest.cli import main
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
+
+# Bench file -> exit code, and words that the output must hold.
+BENCHES = {
+    "home-wallbox.yaml": (0, ["AC_three_phase_core", "action: limit max-current=8", "   8.0 A", "session completed"]),
+    "ccs2-50kw-din.yaml": (0, ["DIN SPEC 70121", "charging complete", "battery: 78.0 % -> 80.0 %"]),
+    "ccs2-350kw-800v.yaml": (0, ["action: derate percent=50", "Renegotiate", "335.0 A", "session completed"]),
+    "nacs-500kw.yaml": (0, ["NACS, DC, 500 kW", "action: soc percent=79.9", "battery: 10.0 % -> 80.0 %"]),
+    "misbehaving-car.yaml": (5, ["tolerated: facet", "replaced by WeldingDetectionReq", "FAILED_SequenceError"]),
+    "misbehaving-charger.yaml": (
+        7,
+        ["isolation fault", "fault=insulation-warning", "tolerated: session-setup-plain-ok"],
+    ),
+}
 
 SAYS = {"wrong_order.py": "charger: peer: ServiceDiscoveryReq refused, FAILED_SequenceError"}
 """Words that the output must hold."""
@@ -17,6 +32,20 @@ SAYS = {"wrong_order.py": "charger: peer: ServiceDiscoveryReq refused, FAILED_Se
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not here (tests against the wheel)")
 def test_every_example_is_tried() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == set(SAYS)
+    assert {path.name for path in EXAMPLES.glob("*.yaml")} == set(BENCHES)
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not here (tests against the wheel)")
+@pytest.mark.parametrize("name", BENCHES)
+def test_bench_file(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In virtual time, twice: the same bench gives the same session."""
+    code, words = BENCHES[name]
+    outputs = []
+    for _ in range(2):
+        assert main(["run", str(EXAMPLES / name), "--fast"]) == code
+        outputs.append(capsys.readouterr().out)
+    assert [word for word in words if word not in outputs[0]] == []
+    assert outputs[0] == outputs[1]
 
 
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not here (tests against the wheel)")

@@ -169,8 +169,10 @@ Action = (
 def describe(action: Step) -> str:
     """An action in one line: its word and what is not default, without its trigger."""
     fields = msgspec.to_builtins(action)
-    words = [fields.pop("do"), *(f"{k}={v}" for k, v in fields.items() if k not in ("at", "occurrence", "after"))]
-    return " ".join(words)
+    del fields["do"]
+    trigger = ("at", "occurrence", "after")
+    words = [f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in fields.items() if k not in trigger]
+    return " ".join([str(action.__struct_config__.tag), *words])
 
 
 class Deviation(Section, kw_only=True, frozen=True):
@@ -200,3 +202,4 @@ class Deviation(Section, kw_only=True, frozen=True):
     truncate: Annotated[int, Meta(ge=0, description="leave out so many bytes at the end of the EXI")] = 0
     repeat: Annotated[int, Meta(ge=1, le=100, description="send the frame so many times")] = 1
     drop: Annotated[bool, Meta(description="send nothing")] = False
+    habit: Annotated[bool, Meta(description="nothing worth a line each time it happens")] = False
