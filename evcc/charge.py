@@ -112,6 +112,7 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
         rewrite=options.rewrite,
         rewrite_exi=options.rewrite_exi,
         rewrite_frame=options.rewrite_frame,
+        rewrite_signature=options.rewrite_signature,
     )
     setup = session.now + session.timing.V2G_EVCC_CommunicationSetup_Timeout
     resume = Paused(options.resume) if isinstance(options.resume, bytes) and options.resume else options.resume or None

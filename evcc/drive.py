@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from evcc.vehicle import Vehicle
 from v2g import outcome
-from v2g.errors import LocalError, TimedOut, V2GError
+from v2g.errors import LocalError, Refused, TimedOut, V2GError
 from v2g.messages import appproto
 from v2g.messages.base import Request
 from v2g.outcome import Aborted, Cause
@@ -109,7 +109,7 @@ class Options:
         offer: a supportedAppProtocolReq of one's own instead of that.
         tolerant: accept what real chargers do, and say so.
         timing: changes of timers, by name.
-        rewrite, rewrite_exi, rewrite_frame: seams of the session, by class of what is sent.
+        rewrite, rewrite_exi, rewrite_frame, rewrite_signature: seams of the session, by class of what is sent.
         observe: gets every event.
         on_progress: is told before each request where the session is.
         ac: charge with AC.
@@ -131,6 +131,7 @@ class Options:
     rewrite: dict[type[Any], Any] = field(default_factory=dict)
     rewrite_exi: dict[type[Any], Any] = field(default_factory=dict)
     rewrite_frame: dict[type[Any], Any] = field(default_factory=dict)
+    rewrite_signature: dict[type[Any], Any] = field(default_factory=dict)
     observe: Observe = ignore
     on_progress: Callable[[Progress], None] = lambda progress: None
     ac: bool = False
@@ -222,8 +223,12 @@ class Drive:
         asked = self.vehicle.settings.departure
         return None if asked is None else max(0, round(asked - (self.now - self.started)))
 
-    async def ask(self, message: Request[R]) -> R:
+    async def ask(self, message: Request[R], *, signature: Any = None, survives: bool = False) -> R:
         """Sends a request of the script and returns its response.
+
+        Args:
+            signature: for the header.
+            survives: the session can go on after a refusal.
 
         Raises:
             LocalError: the sequence table does not allow the request here; nothing was sent.
@@ -239,7 +244,13 @@ class Drive:
         if name == "SessionSetupReq":
             response = await self._set_up(message)
         else:
-            response = await self.session.request(message)
+            try:
+                response = await self.session.request(message, signature=signature)
+            except Refused:
+                if survives:
+                    self.sequence.advance(message, None)
+                    self.usable = True
+                raise
         self.sequence.advance(message, response)
         self.usable = True
         return response

@@ -53,7 +53,7 @@ class Options:
         rewrite: seams of the session, by class of what is sent.
         observe: gets every event.
         now: wall clock, Unix seconds.
-        rng: for session ids.
+        rng: for session ids and challenges; by default the operating system's generator.
     """
 
     protocols: tuple[Protocol, ...] = (ISO2, DIN)
@@ -63,9 +63,10 @@ class Options:
     rewrite: dict[type[Any], Any] = field(default_factory=dict)
     rewrite_exi: dict[type[Any], Any] = field(default_factory=dict)
     rewrite_frame: dict[type[Any], Any] = field(default_factory=dict)
+    rewrite_signature: dict[type[Any], Any] = field(default_factory=dict)
     observe: Observe = ignore
     now: Callable[[], float] = lambda: 0.0
-    rng: random.Random = field(default_factory=random.Random)
+    rng: random.Random = field(default_factory=random.SystemRandom)
 
 
 class _Counting:
@@ -108,6 +109,7 @@ async def serve(
         rewrite=options.rewrite,
         rewrite_exi=options.rewrite_exi,
         rewrite_frame=options.rewrite_frame,
+        rewrite_signature=options.rewrite_signature,
     )
     visit = Visit(evse, session, evse.power is not None, options.now, options.rng, {} if paused is None else paused)
     started = session.now
@@ -276,7 +278,7 @@ async def _answer(visit: Visit, sequence: Sequence, received: Received, options:
         await _check_pilot(visit, request)
         if visit.overdue and type(request).__name__ in LOOP:
             raise Refusal("FAILED", visit.overdue)
-        visit.asked_id = received.session_id
+        visit.asked_id, visit.asked_signature, visit.signature = received.session_id, received.signature, None
         answer = options.answers[session.protocol.name].get(type(request))
         if answer is None:
             raise Refusal("FAILED_SequenceError", f"{type(request).__name__} is not supported")
@@ -286,12 +288,18 @@ async def _answer(visit: Visit, sequence: Sequence, received: Received, options:
     except RemoteError as why:
         visit.evse.off()
         code = _code(session, why.response_code)
-        await session.send(minimal(session.protocol.schema, response_type, dc=visit.dc, ResponseCode=code))
+        response = minimal(session.protocol.schema, response_type, dc=visit.dc, ResponseCode=code)
+        await session.send(response)
+        text = f"{type(request).__name__} refused, {code}: {why}"
+        if isinstance(why, Refusal) and not why.ends:
+            session.tell("error", "refused", text)
+            sequence.advance(request, response)
+            return
         visit.refused = True
         if isinstance(why, TimedOut):
             raise
-        raise Refusal(code, f"{type(request).__name__} refused, {code}: {why}") from why
-    await session.send(response)
+        raise Refusal(code, text) from why
+    await session.send(response, signature=visit.signature)
     took = session.now - received.time
     limit = session.timing.performance_time(type(request).__name__)
     if took > limit:

@@ -13,10 +13,15 @@ from v2g.session import Session
 
 
 class Refusal(RemoteError):
-    """Raised by an answer: the request is answered with this ResponseCode and minimal fields."""
+    """Raised by an answer: the request is answered with this ResponseCode and minimal fields.
 
-    def __init__(self, code: str, text: str) -> None:
+    Attributes:
+        ends: whether the session is over then. It goes on after a certificate exchange that failed [V2G2-557, 558].
+    """
+
+    def __init__(self, code: str, text: str, *, ends: bool = True) -> None:
         super().__init__(text, code)
+        self.ends = ends
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Visit:
         rng: for session ids.
         paused: sessions that may be resumed, by id.
         asked_id: session id in the header of the request being answered.
+        asked_signature: Signature there, or None.
+        signature: the Signature that the response being made will carry, or None.
         mode: energy transfer mode chosen.
         schedule: slots offered, by tuple id.
         coverage: seconds after which the schedule offered says nothing any more.
@@ -77,6 +84,8 @@ class Visit:
     rng: random.Random
     paused: dict[bytes, Paused] = field(default_factory=dict)
     asked_id: bytes = b""
+    asked_signature: Any = None
+    signature: Any = None
     mode: str = ""
     resumed: Paused | None = None
     schedule: dict[int, tuple[Slot, ...]] = field(default_factory=dict)

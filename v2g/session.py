@@ -1,7 +1,7 @@
 """A session: messages over a channel, with session id, time-outs, seams for tests, and a trace. Knows no role.
 
-Seams, each replaceable at one step: a message (``rewrite``), its EXI bytes (``rewrite_exi``), the frame
-(``rewrite_frame``). A rewrite gets what is about to be sent and returns what is to be sent instead: another message,
+Seams, each replaceable at one step: a message (``rewrite``), the Signature in its header (``rewrite_signature``), its EXI
+bytes (``rewrite_exi``), the frame (``rewrite_frame``). A rewrite gets what is about to be sent and returns what is to be sent instead: another message,
 bytes in place of its EXI, or None to drop it; it may be a coroutine and wait first.
 """
 
@@ -36,12 +36,14 @@ class Received:
         session_id: of the header; b"" in supportedAppProtocol.
         signature: of the header, or None.
         time: when its last byte arrived, loop time.
+        data: its EXI bytes, as a back end would want them.
     """
 
     message: Any
     session_id: bytes
     signature: Any
     time: float
+    data: bytes = b""
 
 
 class UndecodableMessage(RemoteError):
@@ -58,7 +60,7 @@ class Session:
         id: session id, byte for byte as the charger gave it.
         tolerant: accept what real vehicles and chargers do and say so; False: as the standard has it.
         timing: the timers; the protocol's own unless replaced.
-        rewrite, rewrite_exi, rewrite_frame: the seams.
+        rewrite, rewrite_exi, rewrite_frame, rewrite_signature: the seams, by class of what is sent.
         tolerances: names of the tolerances used, in order.
         last_received: the message received last, with its header's session id.
     """
@@ -72,6 +74,7 @@ class Session:
     rewrite: dict[type[Any], Rewrite] = field(default_factory=dict)
     rewrite_exi: dict[type[Any], Rewrite] = field(default_factory=dict)
     rewrite_frame: dict[type[Any], Rewrite] = field(default_factory=dict)
+    rewrite_signature: dict[type[Any], Rewrite] = field(default_factory=dict)
     tolerances: list[str] = field(default_factory=list)
     last_received: Received | None = None
 
@@ -121,6 +124,9 @@ class Session:
             strict = False
             if isinstance(message, bytes):
                 data, message = message, None
+        if kind in self.rewrite_signature:
+            signature = await _call(self.rewrite_signature[kind], signature)
+            strict = False
         if data is None:
             document = self.protocol.wrap(message, self.id, signature)
             try:
@@ -174,7 +180,7 @@ class Session:
         for name, note in notes:
             self.tolerate(name, f"{type(message).__name__}: {note}")
         session_id, signature = (b"", None) if header is None else (header.SessionID, header.Signature)
-        self.last_received = Received(message, session_id, signature, now)
+        self.last_received = Received(message, session_id, signature, now, data)
         return self.last_received
 
     async def request(self, message: Request[R], *, timeout: float | None = None, signature: Any = None) -> R:
