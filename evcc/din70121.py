@@ -160,7 +160,7 @@ def choose_schedule(drive: Drive, res: din.ChargeParameterDiscoveryRes) -> Sched
         drive.session.tolerate("no-schedule", "ChargeParameterDiscoveryRes Finished without SAScheduleList")
         return Schedule(1, base=drive.now)
     offered = [schedule.read(entry, float, drive.now) for entry in res.SASchedules.SAScheduleTuple]
-    return schedule.choose(offered, None)
+    return schedule.choose(offered, schedule.Need(drive.energy_request, drive.vehicle.battery.pack.max_power))
 
 
 def status(drive: Drive, *, ready: bool = True) -> din.DC_EVStatusType:

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from evcc.vehicle import Vehicle
+from evcc.wallet import Wallet
 from v2g import outcome
+from v2g.credentials import Credential
 from v2g.errors import LocalError, Refused, TimedOut, V2GError
 from v2g.messages import appproto
 from v2g.messages.base import Request
@@ -76,12 +78,14 @@ class Paused:
         mode: energy transfer mode; "" where it is not known.
         started: loop time of the first SessionSetupRes, s; the departure time counts from there. None: from now.
         delivered_wh: energy taken so far, Wh.
+        payment: payment option; "" where it is not known.
     """
 
     session_id: bytes
     mode: str = ""
     started: float | None = None
     delivered_wh: float = 0.0
+    payment: str = ""
 
 
 @dataclass
@@ -120,6 +124,9 @@ class Options:
         services: additional services of interest: ServiceID -> ParameterSetID to select, None for no set.
         renegotiates: whether the vehicle follows a charger's wish to renegotiate; it may decline [V2G2-680].
         on_end: is told the outcome at the end; the way to hear of it for a caller who cancels.
+        payment: ``contract`` or ``external`` insists on one; ``auto`` takes the contract where both sides can.
+        wallet: certificates and keys for contract payment.
+        now: wall clock, Unix seconds; certificates are checked against it.
         max_schedule_entries: MaxEntriesSAScheduleTuple; a charging profile cannot follow more than 24.
         new_session_id: header of the first request of a new session; vehicles send one zero byte or eight.
     """
@@ -141,6 +148,9 @@ class Options:
     modes: tuple[str, ...] = ()
     services: Mapping[int, int | None] = field(default_factory=dict)
     renegotiates: bool = True
+    payment: Literal["auto", "contract", "external"] = "auto"
+    wallet: Wallet | None = None
+    now: Callable[[], float] = lambda: 0.0
     max_schedule_entries: int = 24
     new_session_id: bytes = bytes(8)
     on_end: Callable[[Outcome], None] = lambda outcome: None
@@ -155,6 +165,8 @@ class Drive:
         setup_deadline: loop time by which SessionSetupRes must have come [V2G2-714].
         mode: energy transfer mode agreed, "" before.
         tuple_id: schedule agreed.
+        payment: payment option chosen, or "".
+        contract: signs for this session; None in external payment.
         ac_voltage: nominal voltage of the outlet, V; None in DC.
         charging_since: loop time when power flowed first; None before.
         started: loop time of SessionSetupRes, s; of the first one where the session was paused.
@@ -172,6 +184,8 @@ class Drive:
     setup_deadline: float = math.inf
     mode: str = ""
     tuple_id: int = 0
+    payment: str = ""
+    contract: Credential | None = None
     ac_voltage: float | None = None
     charging_since: float | None = None
     started: float = 0.0

@@ -1,16 +1,16 @@
-"""The vehicle's script of ISO 15118-2: DC and AC, external payment. Reads like the sequence chart.
+"""The vehicle's script of ISO 15118-2: DC and AC. Reads like the sequence chart.
 
 Functions are in the order of the messages. `run` is the whole; a test that wants another course writes its own
-coroutine from the same pieces. Contract payment will take the place of `pay_externally`.
+coroutine from the same pieces. Payment by contract is in :mod:`evcc.contract`.
 """
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from evcc import checks, schedule
+from evcc import checks, contract, schedule
 from evcc.checks import NO_LIMITS, Limits, Unsuitable
 from evcc.drive import Drive, Ending, Paused
 from evcc.iso2_requests import (
@@ -20,6 +20,7 @@ from evcc.iso2_requests import (
     bulk_complete,
     dc_parameter,
     delivery_parameter,
+    most_power,
     power_delivery,
     second,
     status,
@@ -34,6 +35,7 @@ from slac.pilot import Offer, State
 from v2g.errors import RemoteError, V2GError
 from v2g.messages import iso2
 from v2g.outcome import Cause
+from v2g.physical import number
 
 NEAR_END = 10.0  # s before a schedule ends: the vehicle renegotiates [V2G2-305]
 SHORTEST = 60.0  # s: a schedule that covers less is no reason to do so
@@ -57,10 +59,10 @@ async def run(drive: Drive) -> None:
     try:
         await set_up(drive)
         found = await discover_services(drive)
-        await pay_externally(drive, found)
+        await pay(drive, found)
         ending = await charge(drive)
         if ending.how == "pause":
-            drive.paused = Paused(drive.session.id, drive.mode, drive.started, drive.delivered_wh)
+            drive.paused = Paused(drive.session.id, drive.mode, drive.started, drive.delivered_wh, drive.payment)
         await drive.ask(iso2.SessionStopReq(ChargingSession="Pause" if drive.paused else "Terminate"))
     except V2GError:
         drive.paused = None
@@ -111,15 +113,22 @@ async def discover_services(drive: Drive) -> iso2.ServiceDiscoveryRes:
     return res
 
 
-async def pay_externally(drive: Drive, found: iso2.ServiceDiscoveryRes) -> None:
-    """Services and payment, and Authorization until it is finished. Requests are unsigned [V2G2-684, 845].
+async def pay(drive: Drive, found: iso2.ServiceDiscoveryRes) -> None:
+    """Services and payment, and Authorization until it is finished.
 
     Raises:
-        Unsuitable: external payment is not offered.
+        Unsuitable: there is no payment option that both sides can.
     """
-    if "ExternalPayment" not in found.PaymentOptionList.PaymentOption:
-        raise Unsuitable("the charger offers no external payment")
+    drive.payment = contract.choose_payment(drive, found)
     services = [iso2.SelectedServiceType(ServiceID=found.ChargeService.ServiceID), *await service_details(drive, found)]
+    if drive.payment == "Contract":
+        await contract.pay(drive, found, services)
+    else:
+        await pay_externally(drive, services)
+
+
+async def pay_externally(drive: Drive, services: list[iso2.SelectedServiceType]) -> None:
+    """External payment. Requests are unsigned [V2G2-684, 845]."""
     await drive.ask(
         iso2.PaymentServiceSelectionReq(
             SelectedPaymentOption="ExternalPayment",
@@ -181,7 +190,10 @@ async def agree(drive: Drive) -> Terms | None:
         )
 
     res = await until_finished(drive, request, "V2G_EVCC_Ongoing_Timeout", look=_look_at_parameter)
-    chosen = choose_schedule(drive, res)
+    if isinstance(res.EVSEChargeParameter, iso2.AC_EVSEChargeParameterType):
+        drive.ac_voltage = volts(res.EVSEChargeParameter.EVSENominalVoltage)
+    received = drive.session.last_received
+    chosen = choose_schedule(drive, res, received.signature if received is not None else None)
     drive.tuple_id = chosen.tuple_id
     match res.EVSEChargeParameter:
         case iso2.DC_EVSEChargeParameterType() as dc if not ac:
@@ -194,9 +206,8 @@ async def agree(drive: Drive) -> Terms | None:
                 return None
             if offer.AC_EVSEStatus.RCD:
                 raise Unsuitable("the charger's RCD has tripped")
-            drive.ac_voltage, current = volts(offer.EVSENominalVoltage), amps(offer.EVSEMaxCurrent)
-            checks.ac_current(drive, drive.ac_voltage, current)
-            return Terms(chosen, ac_current=current)
+            checks.ac_current(drive, drive.ac_voltage or 0.0, amps(offer.EVSEMaxCurrent))
+            return Terms(chosen, ac_current=amps(offer.EVSEMaxCurrent))
         case other:
             raise RemoteError(f"{type(other).__name__} for {drive.mode}", "FAILED_WrongChargeParameter")
 
@@ -206,13 +217,22 @@ def _look_at_parameter(res: iso2.ChargeParameterDiscoveryRes) -> None:
         checks.no_alarm(res.EVSEChargeParameter.DC_EVSEStatus)
 
 
-def choose_schedule(drive: Drive, res: iso2.ChargeParameterDiscoveryRes) -> Schedule:
-    """The schedule to follow. Without any, a tolerant vehicle takes tuple 1 as free of limits [V2G2-905]."""
+def choose_schedule(drive: Drive, res: iso2.ChargeParameterDiscoveryRes, given: Any = None) -> Schedule:
+    """The schedule to follow, cheapest until departure. Without any, a tolerant vehicle takes tuple 1 without limits.
+
+    Args:
+        given: Signature of the header; tariffs that do not hold are ignored [V2G2-905].
+    """
     if not isinstance(res.SASchedules, iso2.SAScheduleListType):
         drive.session.tolerate("no-schedule", "ChargeParameterDiscoveryRes Finished without SAScheduleList")
         return Schedule(1, base=drive.now)
-    offered = [schedule.read(entry, watts, drive.now) for entry in res.SASchedules.SAScheduleTuple]
-    return schedule.choose(offered, drive.departure)
+    tariffs = contract.tariffs_hold(drive, res, given)
+    offered = []
+    for entry in res.SASchedules.SAScheduleTuple:
+        prices = schedule.read_prices(entry.SalesTariff) if tariffs and entry.SalesTariff else ()
+        offered.append(replace(schedule.read(entry, watts, drive.now), prices=prices))
+    need = schedule.Need(drive.energy_request, number(most_power(drive)), drive.departure)
+    return schedule.plan(schedule.choose(offered, need), need, watt)
 
 
 def must_renegotiate(drive: Drive, terms: Terms) -> Ending | None:
@@ -322,7 +342,7 @@ async def ramp_down(drive: Drive, ending: Ending) -> None:
 async def metering_receipt(
     drive: Drive, res: iso2.CurrentDemandRes | iso2.ChargingStatusRes
 ) -> iso2.MeteringReceiptRes:
-    """The receipt that a response asks for, unsigned: only contracts sign.
+    """The receipt that a response asks for, signed with the contract; MeterInfo goes back as it came.
 
     Raises:
         RemoteError: there is no meter reading to acknowledge.
@@ -330,9 +350,12 @@ async def metering_receipt(
     if res.MeterInfo is None:
         raise RemoteError(f"{type(res).__name__} asks for a receipt without MeterInfo")
     receipt = iso2.MeteringReceiptReq(
-        SessionID=drive.session.id, SAScheduleTupleID=res.SAScheduleTupleID, MeterInfo=res.MeterInfo
+        Id="id1" if drive.contract else None,
+        SessionID=drive.session.id,
+        SAScheduleTupleID=res.SAScheduleTupleID,
+        MeterInfo=res.MeterInfo,
     )
-    return await drive.ask(receipt)
+    return await drive.ask(receipt, signature=contract.sign(drive, receipt))
 
 
 # ---------------------------------------------------------------------------------------------------------------

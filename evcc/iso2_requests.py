@@ -62,6 +62,14 @@ def power_delivery(drive: Drive, chosen: Schedule, progress: iso2.chargeProgress
     )
 
 
+def most_power(drive: Drive) -> iso2.PhysicalValueType:
+    """What the vehicle can use at most."""
+    vehicle, phases = drive.vehicle, PHASES.get(drive.mode)
+    if phases is None or drive.ac_voltage is None:
+        return watt(vehicle.battery.pack.max_power)
+    return watt(vehicle.onboard.max_current * phases * drive.ac_voltage)
+
+
 def delivery_parameter(drive: Drive) -> iso2.DC_EVPowerDeliveryParameterType:
     battery = drive.vehicle.battery
     return iso2.DC_EVPowerDeliveryParameterType(
@@ -75,11 +83,7 @@ def bulk_complete(drive: Drive) -> bool:
 
 def profile(drive: Drive, chosen: Schedule) -> iso2.ChargingProfileType | None:
     """The schedule's own steps, each at most PMax and at most what the vehicle can use [V2G2-224]."""
-    vehicle, phases = drive.vehicle, PHASES.get(drive.mode)
-    if phases is None or drive.ac_voltage is None:
-        most = watt(vehicle.battery.pack.max_power)
-    else:
-        most = watt(vehicle.onboard.max_current * phases * drive.ac_voltage)
+    most, phases = most_power(drive), PHASES.get(drive.mode)
     entries = [
         iso2.ProfileEntryType(
             ChargingProfileEntryStart=slot.start,

@@ -1,14 +1,17 @@
-"""Power over time: the charger's schedules, the vehicle's choice among them, and the profile it answers with. Pure.
+"""Power and prices over time: the charger's schedules, the vehicle's choice, and the profile it answers with. Pure.
 
 A schedule is a step function: each entry holds until the next begins, the last one for its duration. Outside of what
-it covers it limits nothing.
+it covers it limits nothing. Prices are another one over the same time.
+
+The choice: with prices the schedule in which the energy until departure costs least, without them the one that allows
+most energy. Within it the vehicle charges in the cheapest intervals that suffice, and waits in the others.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from v2g.errors import RemoteError
@@ -27,6 +30,35 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """From ``start`` (s) on: EPriceLevel, and relativePricePercentage where it is given."""
+
+    start: int
+    level: float
+    percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a vehicle wants.
+
+    Attributes:
+        energy: Wh.
+        power: W it can use at most.
+        departure: s from now; None or 0: as soon as possible.
+    """
+
+    energy: float
+    power: float
+    departure: int | None = None
+
+    @property
+    def horizon(self) -> float:
+        """Seconds that count: until departure, or a day."""
+        return float(self.departure) if self.departure else DAY
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """One SAScheduleTuple.
 
@@ -35,12 +67,14 @@ class Schedule:
         slots: in order of time.
         end: s after the response; infinite where the last entry has no duration.
         base: loop time of the response, s.
+        prices: of its SalesTariff, in order of time; empty without one.
     """
 
     tuple_id: int
     slots: tuple[Slot, ...] = ()
     end: float = math.inf
     base: float = 0.0
+    prices: tuple[Price, ...] = ()
 
     def power_at(self, now: float) -> float:
         """Limit in W at a loop time; infinite where the schedule says nothing."""
@@ -83,10 +117,115 @@ def read(schedule_tuple: Any, watts: Any, base: float) -> Schedule:
     return Schedule(schedule_tuple.SAScheduleTupleID, tuple(slots), end, base)
 
 
-def choose(schedules: Sequence[Schedule], departure: int | None) -> Schedule:
-    """The one that allows most energy until departure, or within a day; of equal ones the first."""
-    horizon = float(departure) if departure else DAY
-    return max(schedules, key=lambda schedule: schedule.energy(horizon))
+def read_prices(tariff: Any) -> tuple[Price, ...]:
+    """The prices of a SalesTariff; empty if an entry has neither level nor percentage, or they are out of order."""
+    prices: list[Price] = []
+    for entry in tariff.SalesTariffEntry:
+        costs = [cost for consumption in entry.ConsumptionCost for cost in consumption.Cost]
+        percent = next(
+            (c.amount * 10.0 ** (c.amountMultiplier or 0) for c in costs if c.costKind == "relativePricePercentage"),
+            None,
+        )
+        level = entry.EPriceLevel if entry.EPriceLevel is not None else percent
+        start = getattr(entry.TimeInterval, "start", None)
+        if level is None or start is None or (prices and start <= prices[-1].start):
+            return ()
+        prices.append(Price(start, level, percent))
+    return tuple(prices)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The choice
+
+RESERVE = 1.15
+"""Part of the energy to plan for: the battery takes less than the schedule allows near its end, and some is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Between two changes of power or price: s, s, W, price, and the watts the vehicle could use."""
+
+    start: int
+    end: float
+    watts: float
+    price: float
+
+    @property
+    def energy(self) -> float:
+        return self.watts * max(0.0, self.end - self.start) / 3600.0
+
+
+def _pieces(schedule: Schedule, need: Need, percent: bool) -> list[_Piece]:
+    """The schedule until the horizon, cut at every change; what has no price counts as dear."""
+    until = min(need.horizon, schedule.end)
+    starts = {slot.start for slot in schedule.slots} | {price.start for price in schedule.prices}
+    cuts = sorted(start for start in starts if start < until)
+    pieces = []
+    for start, end in zip(cuts, [*cuts[1:], until], strict=True):
+        watts = next((slot.watts for slot in reversed(schedule.slots) if slot.start <= start), 0.0)
+        price = next((p for p in reversed(schedule.prices) if p.start <= start), None)
+        amount = math.inf if price is None else (price.percent or 0.0) if percent else price.level
+        pieces.append(_Piece(start, end, min(watts, need.power), amount))
+    return pieces
+
+
+def _by_percent(schedules: Sequence[Schedule]) -> bool:
+    """Whether all prices of all schedules have a percentage, which tells more than a level."""
+    return all(price.percent is not None for schedule in schedules for price in schedule.prices)
+
+
+def _cheapest(pieces: Sequence[_Piece], energy: float, *, waits: bool) -> tuple[set[int], float, float]:
+    """The pieces that give so many Wh, by their starts; what is missing (Wh), and what the rest costs.
+
+    Args:
+        waits: take the cheapest; False: the first.
+    """
+    used, cost = set(), 0.0
+    for piece in sorted(pieces, key=lambda piece: (piece.price, piece.start)) if waits else pieces:
+        if energy <= 0.0:
+            break
+        part = min(energy, piece.energy)
+        if part > 0.0:
+            used.add(piece.start)
+            cost += part * piece.price
+            energy -= part
+    return used, max(energy, 0.0), cost
+
+
+def choose(schedules: Sequence[Schedule], need: Need) -> Schedule:
+    """The schedule to follow; of equal ones the first.
+
+    If all have prices: that in which least energy is missing at departure, then the cheapest one. Levels are compared
+    across tariffs as they are. Otherwise the one that allows most energy. Without a departure nothing is put off.
+    """
+    if not all(schedule.prices for schedule in schedules):
+        return max(schedules, key=lambda schedule: schedule.energy(need.horizon))
+    percent = _by_percent(schedules)
+
+    def rank(schedule: Schedule) -> tuple[float, float, float]:
+        _, missing, cost = _cheapest(_pieces(schedule, need, percent), need.energy, waits=bool(need.departure))
+        return round(missing), cost, -schedule.energy(need.horizon)
+
+    return min(schedules, key=rank)
+
+
+def plan(schedule: Schedule, need: Need, element: Callable[[float], Any]) -> Schedule:
+    """The schedule without power in intervals that are not needed until departure; itself without prices or departure.
+
+    Args:
+        element: makes the PMax element of a number of W.
+    """
+    if not schedule.prices or not need.departure:
+        return schedule
+    pieces = _pieces(schedule, need, _by_percent([schedule]))
+    used, _, _ = _cheapest(pieces, need.energy * RESERVE, waits=True)
+    slots: list[Slot] = []
+    for piece in pieces:
+        own = next((slot for slot in reversed(schedule.slots) if slot.start <= piece.start), Slot(0, 0.0))
+        watts = own.watts if piece.start in used else 0.0
+        if not slots or watts != slots[-1].watts:
+            slots.append(Slot(piece.start, watts, own.pmax if watts else element(0.0)))
+    return replace(schedule, slots=tuple(slots))
 
 
 def steps(schedule: Schedule) -> tuple[Slot, ...]:

@@ -30,8 +30,8 @@ class _Processing(Protocol):
 Polled = TypeVar("Polled", bound=_Processing)
 
 
-def _nothing(response: Any) -> None:
-    """Looks at nothing."""
+def _nothing(message: Any) -> None:
+    """Looks at nothing, signs nothing."""
 
 
 async def until_finished(
@@ -41,6 +41,7 @@ async def until_finished(
     *,
     from_request: bool = False,
     look: Callable[[Polled], None] = _nothing,
+    sign: Callable[[Any], Any] = _nothing,
 ) -> Polled:
     """Repeats a request until the charger says Finished.
 
@@ -49,6 +50,7 @@ async def until_finished(
         timer: limits the time from the first Ongoing to Finished [V2G2-710].
         from_request: the timer starts with the first request already.
         look: sees each response, the last included.
+        sign: gives the Signature for each request, or None.
 
     Raises:
         TimedOut: the timer expired.
@@ -61,7 +63,7 @@ async def until_finished(
             while True:
                 request = make()
                 name = type(request).__name__.removesuffix("Req")
-                response = await drive.ask(request)
+                response = await drive.ask(request, signature=sign(request))
                 look(response)
                 if response.EVSEProcessing == "Finished":
                     return response

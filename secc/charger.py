@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from secc.authorizer import Authorizer, Immediate
 from secc.meter import Clock, Meter, loop_time
 from secc.power import SAFE_VOLTAGE, Limits, PowerSource, SimulatedPowerSource
 from slac.connector import CCS2, Connector, PowerClass, power_class
 from slac.pilot import READY, STEADY, ChargerPilot, Reading, State
+
+if TYPE_CHECKING:
+    from secc.schedule import Plan
 
 NO_CURRENT = 1.0  # A: below, the output counts as without current
 SWITCH_OFF_LIMIT = 2.0  # s: `Evse.safe` looks no longer
@@ -149,6 +152,7 @@ class Evse:
         authorizer: decides who may charge.
         schedule: power limits offered to the vehicle, first slot at 0.
         schedule_seconds: duration of the schedule.
+        plans: up to three schedules with prices to offer instead of the one; empty: that one, without a price.
         free: whether charging costs nothing.
         fault: why it cannot go on, or None. `fail` sets it.
         trips: what the protection switched off by itself, one line each.
@@ -184,6 +188,7 @@ class Evse:
         self.evse_id = evse_id
         self.schedule = tuple(schedule) or (Slot(0, self.max_power),)
         self.schedule_seconds = schedule_seconds
+        self.plans: Sequence[Plan] = ()
         self.free = True
         self.fault: Fault | None = None
         self.trips: list[str] = []

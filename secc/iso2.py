@@ -1,27 +1,29 @@
-"""The charger's answers in ISO 15118-2, one function per request, external payment.
+"""The charger's answers in ISO 15118-2, one function per request.
 
 Each gets the :class:`~secc.visit.Visit` and a request that is in order, and returns the response; what it refuses it
-raises as :class:`~secc.visit.Refusal`. Contract payment is not offered: its requests cannot come into order.
+raises as :class:`~secc.visit.Refusal`. What contract payment adds is in :mod:`secc.contract` and
+:mod:`secc.provisioning`, services in :mod:`secc.services`, schedules and tariffs in
+:mod:`secc.schedule`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
+from secc import contract, provisioning, schedule, services
 from secc.authorizer import Decision
-from secc.charger import Slot
 from secc.power import Insulation, PowerSource
-from secc.visit import AnswerTable, Paused, Refusal, Visit, exceeds
+from secc.schedule import watt
+from secc.visit import AnswerTable, Paused, Refusal, Visit
 from slac.pilot import READY
 from v2g.messages import iso2
 from v2g.messages.iso2 import PhysicalValueType
-from v2g.physical import check_unit, milliwatts, number, physical
+from v2g.physical import check_unit, number, physical
 
 ANSWERS = AnswerTable()
 on = ANSWERS.on
 
-CHARGE_SERVICE = 1
 PRECHARGE_CURRENT = 2.0
 """A: largest target current in PreChargeReq."""
 
@@ -42,11 +44,6 @@ def volt(amount: float) -> PhysicalValueType:
 
 def ampere(amount: float) -> PhysicalValueType:
     value: PhysicalValueType = physical(iso2, amount, "A")
-    return value
-
-
-def watt(amount: float) -> PhysicalValueType:
-    value: PhysicalValueType = physical(iso2, amount, "W", finest=0)
     return value
 
 
@@ -105,6 +102,15 @@ def session_setup(visit: Visit, request: iso2.SessionSetupReq) -> iso2.SessionSe
     )
 
 
+def payment_options(visit: Visit) -> list[iso2.paymentOptionType]:
+    """Payment options on offer; after a pause only the one chosen before [V2G2-463]."""
+    if visit.resumed:
+        return [cast(iso2.paymentOptionType, visit.resumed.payment)]
+    if visit.contracts is not None and visit.secure:  # a contract needs TLS
+        return ["Contract", "ExternalPayment"]
+    return ["ExternalPayment"]
+
+
 def offered_modes(visit: Visit) -> list[str]:
     """Energy transfer modes on offer; after a pause only the one chosen before [V2G2-463]."""
     if visit.resumed:
@@ -122,54 +128,57 @@ def service_discovery(visit: Visit, request: iso2.ServiceDiscoveryReq) -> iso2.S
     modes: Any = offered_modes(visit)
     return iso2.ServiceDiscoveryRes(
         ResponseCode="OK",
-        PaymentOptionList=iso2.PaymentOptionListType(PaymentOption=["ExternalPayment"]),
+        PaymentOptionList=iso2.PaymentOptionListType(PaymentOption=payment_options(visit)),
         ChargeService=iso2.ChargeServiceType(
-            ServiceID=CHARGE_SERVICE,
+            ServiceID=services.CHARGE_SERVICE,
             ServiceCategory="EVCharging",
             FreeService=visit.evse.free,
             SupportedEnergyTransferMode=iso2.SupportedEnergyTransferModeType(EnergyTransferMode=modes),
         ),
+        ServiceList=services.service_list(visit, request),
     )
 
 
 @on(iso2.ServiceDetailReq)
 def service_detail(visit: Visit, request: iso2.ServiceDetailReq) -> iso2.ServiceDetailRes:
-    if request.ServiceID != CHARGE_SERVICE:
-        raise Refusal("FAILED_ServiceIDInvalid", f"no service {request.ServiceID} [V2G2-425]")
-    return iso2.ServiceDetailRes(ResponseCode="OK", ServiceID=CHARGE_SERVICE)
+    return services.details(visit, request)
 
 
 @on(iso2.PaymentServiceSelectionReq)
 def payment_selection(visit: Visit, request: iso2.PaymentServiceSelectionReq) -> iso2.PaymentServiceSelectionRes:
-    if request.SelectedPaymentOption != "ExternalPayment":
-        raise Refusal("FAILED_PaymentSelectionInvalid", f"{request.SelectedPaymentOption} is not offered [V2G2-465]")
-    chosen = request.SelectedServiceList.SelectedService
-    numbers = sorted({service.ServiceID for service in chosen})
-    if CHARGE_SERVICE not in numbers:
-        raise Refusal("FAILED_NoChargeServiceSelected", f"services {numbers} without {CHARGE_SERVICE} [V2G2-804]")
-    if numbers != [CHARGE_SERVICE]:
-        raise Refusal("FAILED_ServiceSelectionInvalid", f"services {numbers}, offered is {CHARGE_SERVICE} [V2G2-467]")
-    if (sets := [service.ParameterSetID for service in chosen if service.ParameterSetID is not None]) != []:
-        if not visit.session.tolerant:
-            text = f"parameter sets {sets} of a service that has none [V2G2-467]"
-            raise Refusal("FAILED_ServiceSelectionInvalid", text)
-        visit.session.tolerate("charge-parameter-set", f"parameter sets {sets} of the charge service")
+    option = request.SelectedPaymentOption
+    if option not in payment_options(visit):
+        raise Refusal("FAILED_PaymentSelectionInvalid", f"{option} is not offered [V2G2-465]")
+    services.select(visit, request.SelectedServiceList.SelectedService)
+    visit.payment = option
     return iso2.PaymentServiceSelectionRes(ResponseCode="OK")
+
+
+on(iso2.CertificateInstallationReq)(provisioning.install)
+on(iso2.CertificateUpdateReq)(provisioning.update)
+on(iso2.PaymentDetailsReq)(contract.payment_details)
 
 
 @on(iso2.AuthorizationReq)
 def authorization(visit: Visit, request: iso2.AuthorizationReq) -> iso2.AuthorizationRes:
+    by_contract = visit.payment == "Contract"
+    if by_contract:
+        contract.prove(visit, request)
     resumed = visit.resumed is not None and visit.resumed.authorized
     if "authorization" not in visit.started and not resumed:
-        visit.evse.authorizer.begin()
-    if resumed or visit.evse.authorizer.decide() is Decision.ACCEPTED:
+        visit.evse.authorizer.begin(visit.contract.emaid if visit.contract else None)
+    decision = Decision.ACCEPTED if resumed else visit.evse.authorizer.decide()
+    if by_contract:
+        contract.judge(visit, decision)
+    if decision is Decision.ACCEPTED:
         visit.authorized = True
         visit.over("authorization")
         return iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Finished")
     limit = visit.session.timing.V2G_SECC_Ongoing_Performance_Time
     visit.within("authorization", "V2G_SECC_Ongoing_Performance_Time", limit)
     # Until a positive decision, whatever it waits for; a card that was refused leaves another try [V2G2-854, 856].
-    return iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Ongoing_WaitingForCustomerInteraction")
+    waiting: iso2.EVSEProcessingType = "Ongoing" if by_contract else "Ongoing_WaitingForCustomerInteraction"
+    return iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing=waiting)
 
 
 @on(iso2.ChargeParameterDiscoveryReq)
@@ -184,27 +193,11 @@ def charge_parameters(visit: Visit, request: iso2.ChargeParameterDiscoveryReq) -
         check_dc(visit, parameter)
     elif isinstance(parameter, iso2.AC_EVChargeParameterType):
         check_ac(parameter)
-    slots = visit.offer_schedule(parameter.DepartureTime, request.MaxEntriesSAScheduleTuple)
-    visit.tuple_id = visit.resumed.tuple_id if visit.resumed else 1
-    visit.schedule = {visit.tuple_id: slots}
-    entries = [
-        iso2.PMaxScheduleEntryType(
-            TimeInterval=iso2.RelativeTimeIntervalType(
-                start=slot.start,
-                # The next start ends an entry; only the last has a duration [V2G2-328, 331].
-                duration=visit.coverage - slot.start if slot is slots[-1] else None,
-            ),
-            PMax=watt(slot.watts),
-        )
-        for slot in slots
-    ]
-    schedule = iso2.SAScheduleTupleType(
-        SAScheduleTupleID=visit.tuple_id, PMaxSchedule=iso2.PMaxScheduleType(PMaxScheduleEntry=entries)
-    )
+    tuples = schedule.offer(visit, parameter.DepartureTime, request.MaxEntriesSAScheduleTuple)
     return iso2.ChargeParameterDiscoveryRes(
         ResponseCode="OK",
         EVSEProcessing="Finished",
-        SASchedules=iso2.SAScheduleListType(SAScheduleTuple=[schedule]),
+        SASchedules=iso2.SAScheduleListType(SAScheduleTuple=tuples),
         EVSEChargeParameter=dc_parameters(visit) if visit.dc else ac_parameters(visit),
     )
 
@@ -328,7 +321,7 @@ async def start(visit: Visit, request: iso2.PowerDeliveryReq) -> None:
     if request.SAScheduleTupleID not in visit.schedule:
         raise Refusal("FAILED_TariffSelectionInvalid", f"no schedule {request.SAScheduleTupleID} [V2G2-479]")
     if request.ChargingProfile is not None:
-        check_profile(visit, visit.schedule[request.SAScheduleTupleID], request.ChargingProfile)
+        schedule.check_profile(visit, request.SAScheduleTupleID, request.ChargingProfile)
     if visit.dc and not visit.tested:
         # Real vehicles skip the cable check after a renegotiation; none goes without any.
         raise Refusal("FAILED_SequenceError", "Start without a cable check in this session")
@@ -355,18 +348,6 @@ async def close_contactor(visit: Visit) -> None:
             seconds = timing.V2G_SECC_Contactor_Close_Time
             raise Refusal("FAILED_ContactorError", f"the contactor did not close in {seconds:g} s [V2G2-862]")
         await asyncio.sleep(0.02)
-
-
-def check_profile(visit: Visit, slots: tuple[Slot, ...], profile: iso2.ChargingProfileType) -> None:
-    """Refuses a charging profile that asks for more than PMax at any time."""
-    schedule = [(slot.start, milliwatts(watt(slot.watts))) for slot in slots]
-    asked = []
-    for entry in profile.ProfileEntry:
-        power = check_unit(entry.ChargingProfileEntryMaxPower, "W")
-        asked.append((entry.ChargingProfileEntryStart, milliwatts(power)))
-    second = exceeds(sorted(asked), schedule, visit.coverage)
-    if second is not None:
-        raise Refusal("FAILED_ChargingProfileInvalid", f"more than PMax from {second} s on [V2G2-225]")
 
 
 @on(iso2.CurrentDemandReq)
@@ -396,8 +377,8 @@ def current_demand(visit: Visit, request: iso2.CurrentDemandReq) -> iso2.Current
         EVSEMaximumPowerLimit=watt(limits.max_power),
         EVSEID=evse.evse_id,
         SAScheduleTupleID=visit.tuple_id,
-        MeterInfo=meter_info(visit),
-        ReceiptRequired=False,
+        MeterInfo=(meter := meter_info(visit)),
+        ReceiptRequired=contract.asked_receipt(visit, meter),
     )
 
 
@@ -410,10 +391,17 @@ def charging_status(visit: Visit, request: iso2.ChargingStatusReq) -> iso2.Charg
         EVSEID=visit.evse.evse_id,
         SAScheduleTupleID=visit.tuple_id,
         EVSEMaxCurrent=ampere(visit.evse.ac.max_current),
-        MeterInfo=meter_info(visit),
-        ReceiptRequired=False,
+        MeterInfo=(meter := meter_info(visit)),
+        ReceiptRequired=contract.asked_receipt(visit, meter),
         AC_EVSEStatus=ac_status(visit),
     )
+
+
+@on(iso2.MeteringReceiptReq)
+def metering_receipt(visit: Visit, request: iso2.MeteringReceiptReq) -> iso2.MeteringReceiptRes:
+    contract.check_receipt(visit, request)
+    status: iso2.EVSEStatusType = dc_status(visit) if visit.dc else ac_status(visit)
+    return iso2.MeteringReceiptRes(ResponseCode="OK", EVSEStatus=status)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -436,6 +424,6 @@ def session_stop(visit: Visit, request: iso2.SessionStopReq) -> iso2.SessionStop
     if request.ChargingSession == "Pause":
         if was_delivering or not visit.stopped:
             raise Refusal("FAILED", "a pause before PowerDelivery(Stop) [V2G2-739]")
-        visit.paused[visit.session.id] = Paused("iso2", visit.mode, visit.tuple_id, visit.authorized)
+        visit.paused[visit.session.id] = Paused("iso2", visit.mode, visit.tuple_id, visit.authorized, visit.payment)
     visit.ended = request.ChargingSession
     return iso2.SessionStopRes(ResponseCode="OK")

@@ -16,7 +16,9 @@ from typing import Any, Self
 
 from secc import din70121, iso2
 from secc.charger import SWITCH_OFF_LIMIT, Evse
+from secc.contract import Contracts
 from secc.minimal import minimal
+from secc.services import Service
 from secc.visit import Answers, Paused, Refusal, Visit
 from slac.pilot import READY, Reading, State
 from v2g.channel import Channel
@@ -51,6 +53,8 @@ class Options:
         timing: changes of timers, by name.
         answers: other answers than the standard's, by protocol name.
         rewrite: seams of the session, by class of what is sent.
+        contracts: what contract payment needs; None: it is not offered.
+        services: offered besides charging.
         observe: gets every event.
         now: wall clock, Unix seconds.
         rng: for session ids and challenges; by default the operating system's generator.
@@ -64,6 +68,8 @@ class Options:
     rewrite_exi: dict[type[Any], Any] = field(default_factory=dict)
     rewrite_frame: dict[type[Any], Any] = field(default_factory=dict)
     rewrite_signature: dict[type[Any], Any] = field(default_factory=dict)
+    contracts: Contracts | None = None
+    services: tuple[Service, ...] = ()
     observe: Observe = ignore
     now: Callable[[], float] = lambda: 0.0
     rng: random.Random = field(default_factory=random.SystemRandom)
@@ -112,6 +118,7 @@ async def serve(
         rewrite_signature=options.rewrite_signature,
     )
     visit = Visit(evse, session, evse.power is not None, options.now, options.rng, {} if paused is None else paused)
+    visit.contracts, visit.services = options.contracts, options.services
     started = session.now
     evse.meter.begin()
     trips = len(evse.trips)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secc.charger import Evse, Fault, Slot, Wish
 from v2g.errors import RemoteError, TimedOut
 from v2g.session import Session
+
+if TYPE_CHECKING:
+    from secc.contract import Contract, Contracts
+    from secc.services import Service
 
 
 class Refusal(RemoteError):
@@ -32,6 +36,7 @@ class Paused:
     mode: str
     tuple_id: int
     authorized: bool
+    payment: str = "ExternalPayment"
 
 
 Answer = Callable[["Visit", Any], Any | Awaitable[Any]]
@@ -60,12 +65,19 @@ class Visit:
         now: wall clock, Unix seconds.
         rng: for session ids.
         paused: sessions that may be resumed, by id.
+        contracts: what contract payment needs; None: it is not offered.
+        services: offered besides charging.
+        selected: services chosen, with the parameter set or None.
+        payment: payment option chosen, or "".
+        contract: the vehicle's, once PaymentDetails was answered.
+        metered: MeterInfo for which a receipt was asked last.
         asked_id: session id in the header of the request being answered.
         asked_signature: Signature there, or None.
         signature: the Signature that the response being made will carry, or None.
         mode: energy transfer mode chosen.
         schedule: slots offered, by tuple id.
-        coverage: seconds after which the schedule offered says nothing any more.
+        coverage: seconds after which the schedule offered last says nothing any more.
+        coverages: the same of each schedule, by tuple id.
         max_voltage: the vehicle's, V.
         delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since.
         charged: CurrentDemand or ChargingStatus was answered since.
@@ -83,6 +95,12 @@ class Visit:
     now: Callable[[], float]
     rng: random.Random
     paused: dict[bytes, Paused] = field(default_factory=dict)
+    contracts: Contracts | None = None
+    services: Sequence[Service] = ()
+    selected: dict[int, int | None] = field(default_factory=dict)
+    payment: str = ""
+    contract: Contract | None = None
+    metered: Any = None
     asked_id: bytes = b""
     asked_signature: Any = None
     signature: Any = None
@@ -90,6 +108,7 @@ class Visit:
     resumed: Paused | None = None
     schedule: dict[int, tuple[Slot, ...]] = field(default_factory=dict)
     coverage: int = 0
+    coverages: dict[int, int] = field(default_factory=dict)
     tuple_id: int = 0
     max_voltage: float = 0.0
     authorized: bool = False
@@ -121,6 +140,11 @@ class Visit:
         """
         if seconds is not None and self.since(phase) >= seconds:
             raise TimedOut(timer, seconds, f"the end of the {phase}")
+
+    @property
+    def secure(self) -> bool:
+        """Whether the connection is TLS: contracts and some services need it."""
+        return self.session.channel.secure
 
     # -- what the vehicle is told ---------------------------------------------------------------------------------
 
@@ -161,10 +185,16 @@ class Visit:
             pass
         return made
 
-    def offer_schedule(self, departure: int | None, max_entries: int | None) -> tuple[Slot, ...]:
-        """Slots that reach the departure and the charger's own schedule, 24 hours; sets :attr:`coverage`."""
+    def offer_schedule(
+        self, departure: int | None, max_entries: int | None, schedule: Sequence[Slot] = ()
+    ) -> tuple[Slot, ...]:
+        """Slots that reach the departure and the charger's own schedule, 24 hours; sets :attr:`coverage`.
+
+        Args:
+            schedule: the outlet's own by default.
+        """
         seconds = max(departure or 0, self.evse.schedule_seconds)
-        slots, self.coverage = covering(self.evse.schedule, seconds, max_entries or MAX_ENTRIES)
+        slots, self.coverage = covering(schedule or self.evse.schedule, seconds, max_entries or MAX_ENTRIES)
         return slots
 
 

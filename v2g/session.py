@@ -1,8 +1,9 @@
 """A session: messages over a channel, with session id, time-outs, seams for tests, and a trace. Knows no role.
 
-Seams, each replaceable at one step: a message (``rewrite``), the Signature in its header (``rewrite_signature``), its EXI
-bytes (``rewrite_exi``), the frame (``rewrite_frame``). A rewrite gets what is about to be sent and returns what is to be sent instead: another message,
-bytes in place of its EXI, or None to drop it; it may be a coroutine and wait first.
+Seams, each replaceable at one step: a message (``rewrite``), the Signature in its header (``rewrite_signature``), its
+EXI bytes (``rewrite_exi``), the frame (``rewrite_frame``). A rewrite gets what is about to be sent and returns what is
+to be sent instead: another message, bytes in place of its EXI, or None to drop it (the Signature: to leave it out); it
+may be a coroutine and wait first.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def sign(schema_set: Schema, elements: Sequence[Part], key: PrivateKey) -> xmlds
         SignatureMethod=xmldsig.SignatureMethodType(Algorithm=suite.signature),
         Reference=references,
     )
-    value = raw_signature(suite, key, signed_info_fragment(signed_info))
+    value = raw_signature(key, signed_info_fragment(signed_info))
     return xmldsig.SignatureType(SignedInfo=signed_info, SignatureValue=xmldsig.SignatureValueType(value=value))
 
 
@@ -327,10 +327,10 @@ def _check_value(schema_set: Schema, suite: Suite, signature: xmldsig.SignatureT
         der = suite is not ED448 and value[:1] == b"\x30" and holds_der(suite, public, value, data)
         form = "in DER form" if der else f"of {len(value)} bytes"
         raise SignatureError("value", f"SignatureValue {form}, expected {suite.length} bytes (r and s)")
-    if holds(suite, public, value, data):
+    if holds(public, value, data):
         return
     hint = ""
     wrong = exi.encode(schema_set, info, root="SignedInfo", fragment=True, strict=False)
-    if holds(suite, public, value, wrong):
+    if holds(public, value, wrong):
         hint = f"; it fits a SignedInfo written with the {schema_set.name} schema set instead of xmldsig alone"
     raise SignatureError("value", f"SignatureValue does not verify with {signer}, although all digests fit{hint}")

@@ -91,52 +91,27 @@ def digest(suite: Suite, data: bytes) -> bytes:
     return hashlib.new(suite.hash, data).digest()
 
 
-def raw_signature(suite: Suite, key: Any, data: bytes) -> bytes:
-    """The SignatureValue over a byte string."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import ec, utils
+def raw_signature(key: PrivateKey | Any, data: bytes) -> bytes:
+    """The SignatureValue over a byte string. The same octets have the same signature (RFC 6979)."""
+    from pki import keys
 
-    if suite is ED448:
-        value: bytes = key.sign(data)
-        return value
-    try:  # the same message has the same signature (RFC 6979), where the library can do it
-        der = key.sign(data, ec.ECDSA(_hash(suite), deterministic_signing=True))
-    except UnsupportedAlgorithm:
-        der = key.sign(data, ec.ECDSA(_hash(suite)))
-    r, s = utils.decode_dss_signature(der)
-    width = suite.length // 2
-    return r.to_bytes(width, "big") + s.to_bytes(width, "big")
+    return keys.sign(key, data)
 
 
-def holds(suite: Suite, key: Any, value: bytes, data: bytes) -> bool:
-    """Whether a SignatureValue of the right length is the public key's over a byte string."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric import utils
+def holds(key: PublicKey | Any, value: bytes, data: bytes) -> bool:
+    """Whether a SignatureValue is the public key's over a byte string."""
+    from pki import keys
 
-    if suite is ED448:
-        try:
-            key.verify(value, data)
-        except InvalidSignature:
-            return False
-        return True
-    width = suite.length // 2
-    r, s = int.from_bytes(value[:width], "big"), int.from_bytes(value[width:], "big")
-    return holds_der(suite, key, utils.encode_dss_signature(r, s), data)
+    return keys.verify(key, value, data)
 
 
-def holds_der(suite: Suite, key: Any, value: bytes, data: bytes) -> bool:
+def holds_der(suite: Suite, key: PublicKey | Any, value: bytes, data: bytes) -> bool:
     """As :func:`holds` for an ECDSA signature in DER form, which V2G does not use."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
     try:
-        key.verify(value, data, ec.ECDSA(_hash(suite)))
-    except InvalidSignature:
+        r, s = decode_dss_signature(value)
+    except ValueError:
         return False
-    return True
-
-
-def _hash(suite: Suite) -> Any:
-    from cryptography.hazmat.primitives import hashes
-
-    return hashes.SHA512() if suite is P521 else hashes.SHA256()
+    width = suite.length // 2
+    return holds(key, r.to_bytes(width, "big") + s.to_bytes(width, "big"), data)

@@ -149,7 +149,7 @@ def test_four_elements_are_signed_in_document_order_and_found_in_any() -> None:
     made = sig.sign_message(message, KEY)
     assert [r.URI for r in made.SignedInfo.Reference] == ["#id1", "#id2", "#id3", "#id4"]
     made.SignedInfo.Reference.reverse()
-    made.SignatureValue.value = sig.raw_signature(sig.suite_of(KEY), KEY, sig.signed_info_fragment(made.SignedInfo))
+    made.SignatureValue.value = sig.raw_signature(KEY, sig.signed_info_fragment(made.SignedInfo))
     assert sig.verify_message(message, made, KEY.public_key()) == []
 
 
@@ -164,7 +164,7 @@ def test_the_fragment_of_libcbv2g_is_accepted_and_named() -> None:
     assert other.hex() == "80ec02a4a21a045111505090cc4c8ccd0d4d8dce0e565e80"
     made = sig.sign_message(message, KEY)
     made.SignedInfo.Reference[3].DigestValue = sig.digest(sig.suite_of(KEY), other)
-    made.SignatureValue.value = sig.raw_signature(sig.suite_of(KEY), KEY, sig.signed_info_fragment(made.SignedInfo))
+    made.SignatureValue.value = sig.raw_signature(KEY, sig.signed_info_fragment(made.SignedInfo))
     ((name, text),) = sig.verify_message(message, made, KEY.public_key())
     assert name == "signature-dialect"
     assert "eMAID" in text
@@ -198,7 +198,7 @@ def der_value(made: xmldsig.SignatureType) -> None:
 
 def wrong_set(made: xmldsig.SignatureType) -> None:
     data = exi.encode(schema("iso2"), made.SignedInfo, root="SignedInfo", fragment=True)
-    made.SignatureValue.value = sig.raw_signature(sig.suite_of(KEY), KEY, data)
+    made.SignatureValue.value = sig.raw_signature(KEY, data)
 
 
 def other_uri(made: xmldsig.SignatureType) -> None:
@@ -277,7 +277,7 @@ def test_parts_that_v2g_forbids_are_reported() -> None:
     made = sig.sign_message(REQUEST, KEY)
     made.Id = "sig"
     made.SignedInfo.Reference[0].Type = "urn:x"
-    made.SignatureValue.value = sig.raw_signature(sig.suite_of(KEY), KEY, sig.signed_info_fragment(made.SignedInfo))
+    made.SignatureValue.value = sig.raw_signature(KEY, sig.signed_info_fragment(made.SignedInfo))
     assert sig.verify_message(REQUEST, made, KEY.public_key()) == [
         ("signature-extra", "Signature/@Id, Reference/@Type")
     ]

@@ -1,0 +1,302 @@
+"""Contract payment in the vehicle's script of ISO 15118-2: installation and update of contracts, signed authorization.
+
+One certificate exchange a session at most. What it delivers is used only if everything about it holds: the provisioning
+service's signature and chain, the eMAID, and that the key belongs to the certificate [V2G2-823, 891]; otherwise the
+vehicle goes on with the contract it has, or not at all.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+from evcc.checks import Unsuitable
+from evcc.drive import Drive
+from evcc.verbs import until_finished
+from evcc.wallet import Wallet
+from v2g import signature
+from v2g.credentials import Credential, chain_of, chain_type, plain_id, read, root_ids
+from v2g.errors import Refused, RemoteError
+from v2g.messages import iso2
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+CERTIFICATE_SERVICE = 2
+CHALLENGE_LENGTH = 16
+
+
+class Undeliverable(RemoteError):
+    """A contract was delivered that must not be used."""
+
+
+def time_of(drive: Drive) -> datetime.datetime:
+    """The wall clock."""
+    return datetime.datetime.fromtimestamp(drive.options.now(), datetime.UTC)
+
+
+def choose_payment(drive: Drive, found: iso2.ServiceDiscoveryRes) -> iso2.paymentOptionType:
+    """Contract where both sides can, or what the driver insists on; a resumed session keeps its own [V2G2-463].
+
+    Raises:
+        Unsuitable: what the driver insists on is not possible, or nothing is.
+    """
+    offered = found.PaymentOptionList.PaymentOption
+    wish = drive.options.payment
+    if drive.resume is not None and drive.resume.payment:
+        wish = "contract" if drive.resume.payment == "Contract" else "external"
+    obstacle = _obstacle(drive, found)
+    if wish != "external" and not obstacle:
+        return "Contract"
+    if wish == "contract":
+        raise Unsuitable(f"payment by contract is not possible: {obstacle}")
+    if "ExternalPayment" not in offered:
+        raise Unsuitable(f"the charger offers no external payment{f', and {obstacle}' if obstacle else ''}")
+    if wish == "auto" and drive.options.wallet is not None:
+        drive.note(f"external payment: {obstacle}")
+    return "ExternalPayment"
+
+
+def _obstacle(drive: Drive, found: iso2.ServiceDiscoveryRes) -> str:
+    """Why the contract cannot be used, or ""."""
+    wallet = drive.options.wallet
+    if wallet is None or (wallet.contract is None and wallet.provisioning is None):
+        return "the vehicle has neither a contract nor a provisioning certificate"
+    if "Contract" not in found.PaymentOptionList.PaymentOption:
+        return "the charger does not offer it"
+    if not drive.session.channel.secure:
+        return "it needs TLS"
+    at = time_of(drive)
+    usable = wallet.contract is not None and wallet.contract.expires > at
+    if not usable and not _offers_certificates(found):
+        state = "has expired" if wallet.contract else "is missing"
+        return f"the vehicle's contract {state}, and the charger installs none"
+    if not usable and not wallet.exchanges(at):
+        return "the vehicle's contract has expired, and there is no provisioning certificate"
+    return ""
+
+
+def _offers_certificates(found: iso2.ServiceDiscoveryRes) -> bool:
+    services = found.ServiceList.Service if found.ServiceList else []
+    return any(service.ServiceID == CERTIFICATE_SERVICE for service in services)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The payment
+
+
+async def pay(drive: Drive, found: iso2.ServiceDiscoveryRes, services: list[iso2.SelectedServiceType]) -> None:
+    """Selection, a certificate exchange if one is due, PaymentDetails, and Authorization until it is finished.
+
+    Args:
+        services: to select, the charge service included; the certificate service is added where it is needed.
+
+    Raises:
+        Unsuitable: there is no contract after all.
+    """
+    wallet = drive.options.wallet
+    assert wallet is not None
+    exchange, parameter_set = await find_exchange(drive, found, wallet)
+    if exchange:
+        selected = iso2.SelectedServiceType(ServiceID=CERTIFICATE_SERVICE, ParameterSetID=parameter_set)
+        services = [*(s for s in services if s.ServiceID != CERTIFICATE_SERVICE), selected]
+    await drive.ask(
+        iso2.PaymentServiceSelectionReq(
+            SelectedPaymentOption="Contract",
+            SelectedServiceList=iso2.SelectedServiceListType(SelectedService=services),
+        )
+    )
+    if exchange:
+        await make_exchange(drive, wallet, exchange)
+    if wallet.contract is None:
+        raise Unsuitable("there is no contract to pay with")
+    drive.contract = wallet.contract
+    await authorize(drive, await payment_details(drive, wallet))
+
+
+async def find_exchange(drive: Drive, found: iso2.ServiceDiscoveryRes, wallet: Wallet) -> tuple[str, int]:
+    """The certificate exchange to make, and the parameter set that stands for it; ("", 0) for none."""
+    wanted = wallet.exchanges(time_of(drive))
+    if not wanted or not _offers_certificates(found):
+        return "", 0
+    res = await drive.ask(iso2.ServiceDetailReq(ServiceID=CERTIFICATE_SERVICE))
+    if res.ServiceID != CERTIFICATE_SERVICE:
+        raise RemoteError(f"details of service {res.ServiceID}, asked for {CERTIFICATE_SERVICE}")
+    sets = res.ServiceParameterList.ParameterSet if res.ServiceParameterList else []
+    offered = {p.stringValue: s.ParameterSetID for s in sets for p in s.Parameter if p.Name == "Service"}
+    for name in wanted:
+        if name in offered:
+            return name, offered[name]
+    drive.note(f"the charger has no certificate service {' or '.join(wanted)}")
+    return "", 0
+
+
+async def make_exchange(drive: Drive, wallet: Wallet, exchange: str) -> None:
+    """CertificateInstallation or CertificateUpdate; one that fails is noted, and the vehicle goes on with what it has.
+
+    Raises:
+        RemoteError: the charger broke the protocol.
+    """
+    try:
+        new = await (install(drive, wallet) if exchange == "Installation" else update(drive, wallet))
+    except (Refused, Undeliverable) as why:
+        drive.note(f"certificate {exchange.lower()} failed: {why}")
+        return
+    wallet.take(new)
+    drive.session.tell("state", "contract", f"{exchange.lower()} of {new.emaid}, valid until {new.expires:%Y-%m-%d}")
+
+
+async def install(drive: Drive, wallet: Wallet) -> Credential:
+    """CertificateInstallation, signed with the provisioning key.
+
+    Raises:
+        Refused: the charger refused; the session can go on.
+        Undeliverable: what came must not be used.
+    """
+    own = wallet.provisioning
+    assert own is not None
+    request = iso2.CertificateInstallationReq(
+        Id="id1", OEMProvisioningCert=own.leaf, ListOfRootCertificateIDs=root_ids(wallet.roots)
+    )
+    signed = signature.sign_message(request, own.key)
+    res = await drive.ask(request, signature=signed, survives=True)
+    return accept(drive, wallet, res, own)
+
+
+async def update(drive: Drive, wallet: Wallet) -> Credential:
+    """CertificateUpdate, signed with the contract that ends; raises as :func:`install`."""
+    own = wallet.contract
+    assert own is not None
+    request = iso2.CertificateUpdateReq(
+        Id="id1",
+        ContractSignatureCertChain=chain_type(own.chain),
+        eMAID=own.emaid,
+        ListOfRootCertificateIDs=root_ids(wallet.roots),
+    )
+    signed = signature.sign_message(request, own.key)
+    res = await drive.ask(request, signature=signed, survives=True)
+    if res.RetryCounter is not None:
+        drive.session.tell("state", "retry-counter", str(res.RetryCounter))
+    return accept(drive, wallet, res, own)
+
+
+def accept(
+    drive: Drive,
+    wallet: Wallet,
+    res: iso2.CertificateInstallationRes | iso2.CertificateUpdateRes,
+    receiver: Credential,
+) -> Credential:
+    """The delivered contract, if everything holds: signature first, then the chain, eMAID and key.
+
+    Args:
+        receiver: whose key the contract's key was sealed for.
+
+    Raises:
+        Undeliverable: says what does not hold.
+    """
+    from pki import delivery
+    from pki.errors import PkiError
+    from pki.profiles import Role
+
+    provider = chain_of(res.SAProvisioningCertificateChain)
+    received = drive.session.last_received
+    given = received.signature if received is not None else None
+    try:
+        notes = signature.verify_message(res, given, provider[0])
+        check_chain(drive, provider, wallet.roots, Role.CPS, "provisioning service")
+        for name, text in notes:
+            drive.session.tolerate(name, text)
+        chain = chain_of(res.ContractSignatureCertChain)
+        new = read(chain[0])
+        sealed = delivery.Sealed(res.ContractSignatureEncryptedPrivateKey.value, res.DHpublickey.value)
+        key: ec.EllipticCurvePrivateKey = delivery.unseal(sealed, receiver.key, new)  # type: ignore[arg-type]
+    except (RemoteError, PkiError) as why:
+        raise Undeliverable(str(why)) from why
+    contract = Credential(chain, key)
+    if plain_id(res.eMAID.value) != contract.emaid:
+        raise Undeliverable(f"eMAID {res.eMAID.value}, but the contract certificate is of {contract.name}")
+    return contract
+
+
+def check_chain(drive: Drive, chain: tuple[bytes, ...], roots: Any, role: Any, whose: str) -> None:
+    """Holds a charger's chain against our roots.
+
+    Raises:
+        Undeliverable: names every deviation that counts.
+    """
+    from pki import path
+
+    found = path.fatal(path.validate(chain, [read(root) for root in roots], role, time_of(drive)))
+    if found:
+        raise Undeliverable(f"{whose}: " + "; ".join(str(deviation) for deviation in found))
+
+
+async def payment_details(drive: Drive, wallet: Wallet) -> bytes:
+    """PaymentDetails: the challenge.
+
+    Raises:
+        RemoteError: a challenge of another length than 16 bytes.
+    """
+    contract = drive.contract
+    assert contract is not None
+    res = await drive.ask(
+        iso2.PaymentDetailsReq(eMAID=contract.emaid, ContractSignatureCertChain=chain_type(contract.chain))
+    )
+    if res.ResponseCode == "OK_CertificateExpiresSoon":
+        wallet.update_next = True
+        drive.note(f"the charger says that contract {contract.emaid} expires soon; update in the next session")
+    if len(res.GenChallenge) != CHALLENGE_LENGTH:
+        raise RemoteError(f"GenChallenge of {len(res.GenChallenge)} bytes, expected {CHALLENGE_LENGTH} [V2G2-697]")
+    return res.GenChallenge
+
+
+async def authorize(drive: Drive, challenge: bytes) -> None:
+    """Authorization until it is finished; only the first request is signed and has the challenge [V2G2-684]."""
+    first = True
+
+    def request() -> iso2.AuthorizationReq:
+        nonlocal first
+        made = iso2.AuthorizationReq(Id="id1", GenChallenge=challenge) if first else iso2.AuthorizationReq()
+        first = False
+        return made
+
+    await until_finished(drive, request, "V2G_EVCC_Ongoing_Timeout", sign=lambda message: sign(drive, message))
+
+
+def sign(drive: Drive, message: Any) -> Any:
+    """The Signature of a request with the contract's key; None for one without Id."""
+    if drive.contract is None or message.Id is None:
+        return None
+    return signature.sign_message(message, drive.contract.key)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Tariffs
+
+
+def tariffs_hold(drive: Drive, res: iso2.ChargeParameterDiscoveryRes, given: Any) -> bool:
+    """Whether the tariffs of a response may guide the choice; if not, the vehicle charges without them [V2G2-905].
+
+    With a contract the sub-CA that issued it must have signed. Without one an unsigned tariff is the charger's own
+    information, and a signed one cannot be checked.
+
+    Args:
+        given: the Signature of the response's header.
+    """
+    tariffs = signature.parts(res)
+    if not tariffs:
+        return False
+    if drive.contract is None:
+        if given is not None:
+            drive.note("tariffs ignored: signed by an operator whose certificate the vehicle does not have")
+        return given is None
+    issuer = drive.contract.chain[1] if len(drive.contract.chain) > 1 else None
+    try:
+        if issuer is None:
+            raise Undeliverable("the contract has no sub-CA that could have signed")
+        for name, text in signature.verify_message(res, given, issuer):
+            drive.session.tolerate(name, text)
+    except RemoteError as why:
+        drive.note(f"tariffs ignored: {why}")
+        return False
+    return True

@@ -1,0 +1,288 @@
+"""Contract payment at the charger: the vehicle's certificates, the challenge, signed authorization, signed receipts.
+
+Which check fails with which ResponseCode is a table (:data:`CODES`); checks are made in the order of ISO 15118-2,
+section 8.4.3. Certificates come from the vehicle, trust from the roots of mobility operators (or V2G roots) in
+:class:`Contracts` [V2G2-925]. The signature of a receipt says that the vehicle got the reading, not that it is right.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from secc.authorizer import Decision
+from secc.visit import Refusal, Visit
+from v2g import signature
+from v2g.credentials import Credential, chain_of, common_name, plain_id, read
+from v2g.messages import iso2
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from pki.path import Deviation, Revoked
+    from pki.profiles import Role
+    from secc.provisioning import Backend
+
+CODES: Mapping[str, str] = {
+    "expired": "FAILED_CertificateExpired",
+    "not-yet-valid": "FAILED_CertificateExpired",
+    "revoked": "FAILED_CertificateRevoked",
+}
+"""ResponseCode by kind of deviation (:class:`pki.path.Code`); every other one is :data:`BROKEN`."""
+
+BROKEN = "FAILED_CertChainError"
+
+AT_PAYMENT = ("FAILED_CertificateNotAllowedAtThisEVSE", "FAILED_NoCertificateAvailable", "FAILED_CertificateRevoked")
+"""Verdicts on a contract that PaymentDetailsRes tells already; the others come with AuthorizationRes."""
+
+CHALLENGE_LENGTH = 16
+"""Bytes of a GenChallenge [V2G2-697]."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A MeteringReceiptReq as it was answered.
+
+    Attributes:
+        time: wall clock, Unix seconds.
+        emaid: of the contract.
+        session_id: of the session.
+        meter: what the vehicle acknowledged.
+        signature: SignatureValue, or b"".
+        exi: the request as it came, to be passed on.
+        problem: why it does not hold, or "".
+    """
+
+    time: float
+    emaid: str
+    session_id: bytes
+    meter: iso2.MeterInfoType
+    signature: bytes
+    exi: bytes
+    problem: str = ""
+
+
+@dataclass
+class Contracts:
+    """What a charger needs for contract payment.
+
+    Attributes:
+        roots: of mobility operators, and V2G roots that certify such, in DER.
+        backend: installs and updates contract certificates; None: the service is not offered.
+        verdicts: ResponseCode for contracts that are not accepted, by eMAID; e.g. ``FAILED_ContractCanceled``.
+        revoked: tells whether a certificate is revoked; None: nobody is asked.
+        warn_days: a contract that expires earlier is answered OK_CertificateExpiresSoon [V2G2-690].
+        receipt_every: seconds of charging between two receipts; None: none are asked for.
+        insists: whether a receipt that does not hold is refused [V2G2-481]; it is noted in any case.
+        tariff_key: credential of the mobility operator's sub-CA 2, which signs tariffs.
+        receipts: those that came.
+        on_receipt: is told of each.
+    """
+
+    roots: Sequence[bytes]
+    backend: Backend | None = None
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    revoked: Revoked | None = None
+    warn_days: float = 21.0
+    receipt_every: float | None = None
+    insists: bool = True
+    tariff_key: Credential | None = None
+    receipts: list[Receipt] = field(default_factory=list)
+    on_receipt: Callable[[Receipt], None] = lambda receipt: None
+
+
+@dataclass
+class Contract:
+    """The contract of a visit, as PaymentDetailsReq named it.
+
+    Attributes:
+        emaid: upper case, without hyphens.
+        chain: DER, leaf first.
+        challenge: GenChallenge sent.
+        proven: the signed AuthorizationReq was in order.
+    """
+
+    emaid: str
+    chain: tuple[bytes, ...]
+    challenge: bytes
+    proven: bool = False
+
+
+def time_of(visit: Visit) -> datetime.datetime:
+    """The wall clock."""
+    return datetime.datetime.fromtimestamp(visit.now(), datetime.UTC)
+
+
+def check_chain(
+    visit: Visit, chain: Sequence[bytes], roots: Sequence[bytes], role: Role, revoked: Revoked | None = None
+) -> x509.Certificate:
+    """Holds a vehicle's chain against its profile and our roots.
+
+    Returns:
+        The leaf.
+
+    Raises:
+        Refusal: after :data:`CODES`; a broken chain counts before an expired one. Names every deviation that counts.
+    """
+    from pki import path
+
+    found = path.fatal(path.validate(chain, [read(root) for root in roots], role, time_of(visit), revoked=revoked))
+    if found:
+        raise Refusal(code_of(found), "; ".join(str(deviation) for deviation in found))
+    return read(chain[0])
+
+
+def code_of(deviations: Sequence[Deviation]) -> str:
+    """The ResponseCode for deviations of a chain, the most serious first."""
+    codes = {CODES.get(deviation.code.value, BROKEN) for deviation in deviations}
+    order = (BROKEN, "FAILED_CertificateExpired", "FAILED_CertificateRevoked")
+    return next(code for code in order if code in codes)
+
+
+def check_signature(visit: Visit, request: Any, key: Any) -> None:
+    """Holds the Signature of the request being answered against a public key or certificate.
+
+    Raises:
+        SignatureError: becomes FAILED_SignatureError.
+        Refusal: a strict session, and a form that only a tolerant one accepts.
+    """
+    for name, text in signature.verify_message(request, visit.asked_signature, key):
+        if not visit.session.tolerant:
+            raise Refusal("FAILED_SignatureError", f"{name}: {text}")
+        visit.session.tolerate(name, text)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Who pays
+
+
+def payment_details(visit: Visit, request: iso2.PaymentDetailsReq) -> iso2.PaymentDetailsRes:
+    """Checks the contract's chain and answers with a challenge."""
+    from pki.profiles import Role
+
+    contracts = needed(visit)
+    chain = chain_of(request.ContractSignatureCertChain)
+    leaf = check_chain(visit, chain, contracts.roots, Role.CONTRACT, contracts.revoked)
+    emaid = plain_id(request.eMAID)
+    if emaid != plain_id(common_name(leaf)):
+        raise Refusal(BROKEN, f"eMAID {request.eMAID}, but the certificate is of {common_name(leaf)}")
+    verdict = contracts.verdicts.get(emaid, "")
+    if verdict in AT_PAYMENT:
+        raise Refusal(verdict, f"contract {emaid} is not accepted")
+    visit.contract = Contract(emaid, chain, visit.rng.randbytes(CHALLENGE_LENGTH))
+    soon = leaf.not_valid_after_utc - time_of(visit) < datetime.timedelta(days=contracts.warn_days)
+    return iso2.PaymentDetailsRes(
+        ResponseCode="OK_CertificateExpiresSoon" if soon else "OK",
+        GenChallenge=visit.contract.challenge,
+        EVSETimeStamp=int(visit.now()),
+    )
+
+
+def needed(visit: Visit) -> Contracts:
+    """What contract payment needs; it was offered, so it is there."""
+    if visit.contracts is None:
+        raise Refusal("FAILED", "this charger takes no contracts")
+    return visit.contracts
+
+
+def prove(visit: Visit, request: iso2.AuthorizationReq) -> None:
+    """Checks challenge and signature of the first AuthorizationReq; its repetitions are empty [V2G2-684].
+
+    Raises:
+        Refusal: FAILED_SignatureError without a signature, FAILED_ChallengeInvalid [V2G2-475].
+        SignatureError: the signature does not hold.
+    """
+    contract = visit.contract
+    if contract is None:
+        raise Refusal("FAILED_SequenceError", "authorization by contract without PaymentDetails")
+    if contract.proven and request.GenChallenge is None and request.Id is None:
+        return
+    if visit.asked_signature is None:
+        raise Refusal("FAILED_SignatureError", "the AuthorizationReq has no Signature")
+    if request.GenChallenge != contract.challenge:
+        found = "no GenChallenge" if request.GenChallenge is None else f"GenChallenge {request.GenChallenge.hex()}"
+        raise Refusal("FAILED_ChallengeInvalid", f"{found}, sent was {contract.challenge.hex()} [V2G2-475]")
+    check_signature(visit, request, contract.chain[0])
+    contract.proven = True
+
+
+def judge(visit: Visit, decision: Decision) -> None:
+    """What the operator of the contract says.
+
+    Raises:
+        Refusal: the contract is not accepted.
+    """
+    contract = visit.contract
+    assert contract is not None
+    verdict = needed(visit).verdicts.get(contract.emaid)
+    if verdict is not None:
+        raise Refusal(verdict, f"contract {contract.emaid} is not accepted")
+    if decision is Decision.REJECTED:
+        raise Refusal("FAILED", f"contract {contract.emaid} was rejected")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Receipts
+
+
+def receipt_due(visit: Visit) -> bool:
+    """Whether the response being made asks for a receipt; never in external payment [V2G2-691]."""
+    if visit.contract is None or visit.contracts is None or visit.contracts.receipt_every is None:
+        return False
+    return visit.since("receipt") >= visit.contracts.receipt_every
+
+
+def asked_receipt(visit: Visit, meter: iso2.MeterInfoType) -> bool:
+    """ReceiptRequired for a response with this MeterInfo, which is kept to be compared."""
+    if not receipt_due(visit):
+        return False
+    visit.over("receipt")
+    visit.since("receipt")  # the next interval begins
+    visit.metered = meter
+    return True
+
+
+def check_receipt(visit: Visit, request: iso2.MeteringReceiptReq) -> Receipt:
+    """Compares a receipt with what was sent, and verifies its signature.
+
+    Raises:
+        Refusal: FAILED_MeteringSignatureNotValid, if the charger insists [V2G2-481].
+    """
+    contracts, contract = needed(visit), visit.contract
+    assert contract is not None
+    problem = _receipt_problem(visit, request, contract)
+    received = visit.session.last_received
+    given = visit.asked_signature
+    receipt = Receipt(
+        visit.now(),
+        contract.emaid,
+        request.SessionID,
+        request.MeterInfo,
+        given.SignatureValue.value if given is not None else b"",
+        received.data if received is not None else b"",
+        problem,
+    )
+    contracts.receipts.append(receipt)
+    contracts.on_receipt(receipt)
+    visit.session.tell("state", "receipt", f"{request.MeterInfo.MeterReading} Wh " + (problem or "signature valid"))
+    if problem and contracts.insists:
+        raise Refusal("FAILED_MeteringSignatureNotValid", problem)
+    return receipt
+
+
+def _receipt_problem(visit: Visit, request: iso2.MeteringReceiptReq, contract: Contract) -> str:
+    if request.SessionID != visit.session.id:
+        return f"a receipt for session {request.SessionID.hex()}, this is {visit.session.id.hex()}"
+    if request.MeterInfo != visit.metered:
+        return f"MeterInfo is not as sent: {request.MeterInfo}, sent {visit.metered}"
+    if request.SAScheduleTupleID not in (None, visit.tuple_id):
+        return f"schedule {request.SAScheduleTupleID}, chosen was {visit.tuple_id}"
+    try:
+        check_signature(visit, request, contract.chain[0])
+    except signature.SignatureError as why:
+        return str(why)
+    except Refusal as why:
+        return str(why)
+    return ""

@@ -1,0 +1,198 @@
+"""Certificate installation and update at the charger: the request goes to a back end, its answer to the vehicle.
+
+A back end checks who asks, finds or makes the contract, seals its key for the vehicle and has the provisioning service
+sign. :class:`LocalBackend` does so with a PKI at hand. One that is a server gets the request's EXI from
+``visit.session.last_received.data``. After a refusal the session goes on [V2G2-557, 558].
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from secc import contract
+from secc.services import CERTIFICATE_SERVICE
+from secc.visit import Refusal, Visit
+from v2g import signature
+from v2g.credentials import Credential, chain_of, chain_type, common_name, plain_id, read
+from v2g.errors import RemoteError
+from v2g.messages import iso2
+
+INSTALLATION, UPDATE = 1, 2
+"""ParameterSetIDs of the certificate service."""
+
+OUT_OF_REACH = "FAILED"
+"""ResponseCode when the back end does not answer in time."""
+
+
+class Signed(NamedTuple):
+    """A response and the Signature for its header."""
+
+    response: Any
+    signature: Any
+
+
+class Backend(Protocol):
+    """Where contract certificates come from."""
+
+    async def install(self, visit: Visit, request: iso2.CertificateInstallationReq) -> Signed:
+        """The contract for the vehicle of a provisioning certificate.
+
+        Raises:
+            Refusal: with the ResponseCode for the vehicle.
+        """
+
+    async def update(self, visit: Visit, request: iso2.CertificateUpdateReq) -> Signed:
+        """The successor of a contract certificate; raises as :meth:`install`."""
+
+
+async def install(visit: Visit, request: iso2.CertificateInstallationReq) -> iso2.CertificateInstallationRes:
+    backend = _backend(visit, INSTALLATION)
+    response: iso2.CertificateInstallationRes = await _exchange(visit, request, backend.install(visit, request))
+    return response
+
+
+async def update(visit: Visit, request: iso2.CertificateUpdateReq) -> iso2.CertificateUpdateRes:
+    backend = _backend(visit, UPDATE)
+    response: iso2.CertificateUpdateRes = await _exchange(visit, request, backend.update(visit, request))
+    return response
+
+
+def _backend(visit: Visit, parameter_set: int) -> Backend:
+    """The back end, if the service was offered and selected.
+
+    Raises:
+        Refusal: FAILED; the session goes on.
+    """
+    backend = visit.contracts.backend if visit.contracts is not None else None
+    if backend is None:
+        raise Refusal("FAILED", "this charger installs no certificates", ends=False)
+    if visit.selected.get(CERTIFICATE_SERVICE) != parameter_set:
+        text = f"parameter set {parameter_set} of the certificate service was not selected"
+        if not visit.session.tolerant:
+            raise Refusal("FAILED", text, ends=False)
+        visit.session.tolerate("certificate-service-not-selected", text)
+    return backend
+
+
+async def _exchange(visit: Visit, request: Any, answer: Any) -> Any:
+    limit = visit.session.timing.performance_time(type(request).__name__)
+    try:
+        async with asyncio.timeout(limit):
+            signed = await answer
+    except TimeoutError:
+        raise Refusal(OUT_OF_REACH, f"no answer from the back end in {limit:g} s", ends=False) from None
+    except RemoteError as why:
+        raise Refusal(why.response_code, str(why), ends=False) from why
+    visit.signature = signed.signature
+    return signed.response
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# A back end with a PKI at hand
+
+
+@dataclass
+class LocalBackend:
+    """Provisioning service and mobility operator in one, for a bench.
+
+    Attributes:
+        provider: credential of the provisioning service (CPS), which signs.
+        oem_authorities: manufacturers' roots and sub-CAs, in DER: the vehicle sends no sub-CAs.
+        mo_roots: trusted for contracts that are to be updated, in DER.
+        issue: a new contract for an eMAID.
+        contracts: eMAID by PCID.
+        any_vehicle: eMAID for vehicles that :attr:`contracts` does not name; "": they get none.
+        verdicts: ResponseCode by eMAID of contracts that are not renewed, e.g. ``FAILED_ContractCanceled``.
+        retry_counter: RetryCounter of CertificateUpdateRes: 0 try again next time, -1 do not, n after n days.
+        delay: seconds an answer takes.
+        issued: what was handed out.
+    """
+
+    provider: Credential
+    oem_authorities: Sequence[bytes]
+    mo_roots: Sequence[bytes]
+    issue: Callable[[str], Credential]
+    contracts: Mapping[str, str] = field(default_factory=dict)
+    any_vehicle: str = ""
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    retry_counter: int = 0
+    delay: float = 0.0
+    issued: list[str] = field(default_factory=list)
+
+    async def install(self, visit: Visit, request: iso2.CertificateInstallationReq) -> Signed:
+        """Checks in order: signature, lifetime, chain as far as it can be known (only the leaf is sent), contract."""
+        await asyncio.sleep(self.delay)
+        contract.check_signature(visit, request, request.OEMProvisioningCert)
+        leaf = read(request.OEMProvisioningCert)
+        self._check_provisioning(visit, leaf)
+        pcid = plain_id(common_name(leaf))
+        emaid = self.contracts.get(pcid, self.any_vehicle)
+        if not emaid:
+            raise Refusal("FAILED_NoCertificateAvailable", f"no contract for the vehicle {pcid}")
+        return self._deliver(iso2.CertificateInstallationRes, emaid, leaf.public_key())
+
+    async def update(self, visit: Visit, request: iso2.CertificateUpdateReq) -> Signed:
+        """Checks in order: signature, chain, lifetime, eMAID, contract."""
+        from pki.profiles import Role
+
+        await asyncio.sleep(self.delay)
+        chain = chain_of(request.ContractSignatureCertChain)
+        contract.check_signature(visit, request, chain[0])
+        revoked = visit.contracts.revoked if visit.contracts else None
+        leaf = contract.check_chain(visit, chain, self.mo_roots, Role.CONTRACT, revoked)
+        emaid = plain_id(request.eMAID)
+        if emaid != plain_id(common_name(leaf)):
+            text = f"eMAID {request.eMAID}, but the certificate is of {common_name(leaf)}"
+            raise Refusal("FAILED_NoCertificateAvailable", text)
+        if (verdict := self.verdicts.get(emaid)) is not None:
+            raise Refusal(verdict, f"contract {emaid} is not renewed")
+        return self._deliver(iso2.CertificateUpdateRes, emaid, leaf.public_key(), RetryCounter=self.retry_counter)
+
+    def _check_provisioning(self, visit: Visit, leaf: Any) -> None:
+        """Lifetime, and that a manufacturer's authority we know has issued it."""
+        at = contract.time_of(visit)
+        if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
+            dates = f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d}"
+            raise Refusal("FAILED_CertificateExpired", f"provisioning certificate valid from {dates}")
+        known = [read(der) for der in self.oem_authorities]
+        issuers = [certificate for certificate in known if certificate.subject == leaf.issuer]
+        if not any(_issued(issuer, leaf) for issuer in issuers):
+            issuer = leaf.issuer.rfc4514_string()
+            raise Refusal(contract.BROKEN, f"no manufacturer's authority here has issued it: {issuer}")
+
+    def _deliver(self, kind: type[Any], emaid: str, receiver: Any, **more: Any) -> Signed:
+        """The response with a new contract, sealed for the receiver's key and signed by the provisioning service."""
+        from pki import delivery
+        from pki.errors import PkiError
+
+        new = self.issue(emaid)
+        try:
+            sealed = delivery.seal(new.key, receiver)  # type: ignore[arg-type]
+        except PkiError as why:
+            raise Refusal(contract.BROKEN, str(why)) from why
+        self.issued.append(emaid)
+        response = kind(
+            ResponseCode="OK",
+            SAProvisioningCertificateChain=chain_type(self.provider.chain),
+            ContractSignatureCertChain=chain_type(new.chain, "id1"),
+            ContractSignatureEncryptedPrivateKey=iso2.ContractSignatureEncryptedPrivateKeyType(
+                Id="id2", value=sealed.encrypted_private_key
+            ),
+            DHpublickey=iso2.DiffieHellmanPublickeyType(Id="id3", value=sealed.public_key),
+            eMAID=iso2.EMAIDType(Id="id4", value=new.emaid),
+            **more,
+        )
+        return Signed(response, signature.sign_message(response, self.provider.key))
+
+
+def _issued(issuer: Any, certificate: Any) -> bool:
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True

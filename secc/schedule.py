@@ -1,0 +1,179 @@
+"""Schedules: what an outlet offers as SAScheduleTuples, with prices as SalesTariffs, and the check of the answer.
+
+Prices have levels, 1 the cheapest [ISO 15118-2 section 8.5.2.10]; costs may be added. In contract payment the mobility
+operator signs the tariffs, with the key of the sub-CA that issued contracts; without that key they are left out,
+because a vehicle would have to ignore them [V2G2-905].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+from secc.charger import Slot
+from secc.visit import MAX_ENTRIES, Refusal, Visit, exceeds
+from v2g import signature
+from v2g.messages import iso2
+from v2g.physical import check_unit, milliwatts, physical
+
+MAX_TUPLES = 3
+"""SAScheduleTuples in a list."""
+
+
+class Price(NamedTuple):
+    """What energy costs from ``start`` (s after the schedule begins) until the next price.
+
+    Attributes:
+        level: EPriceLevel, 1 is the cheapest.
+        percent: relativePricePercentage of the base price, or None.
+        renewable: RenewableGenerationPercentage, or None.
+        carbon: CarbonDioxideEmission in g/kWh, or None.
+    """
+
+    start: int
+    level: int
+    percent: int | None = None
+    renewable: int | None = None
+    carbon: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One of up to three schedules that an outlet offers.
+
+    Attributes:
+        slots: power limits; empty: the outlet's own schedule.
+        prices: over time, first at 0; empty: no tariff.
+        description: SalesTariffDescription, at most 32 characters.
+    """
+
+    slots: Sequence[Slot] = ()
+    prices: Sequence[Price] = ()
+    description: str = ""
+
+
+def cheap_at_night(seconds_to_night: int, night: int = 8 * 3600, *, watts: float) -> Plan:
+    """A plan for demonstrations: level 2 until night, level 1 during it, level 3 afterwards."""
+    slots = (Slot(0, watts),)
+    later = (Price(seconds_to_night, 1, 50), Price(seconds_to_night + night, 3, 150))
+    return Plan(slots, (Price(0, 2, 100), *later) if seconds_to_night else (Price(0, 1, 50), later[1]), "night")
+
+
+def sales_tariff(plan: Plan, number: int, coverage: int, max_entries: int) -> iso2.SalesTariffType | None:
+    """The SalesTariff of a plan, or None if it has no prices.
+
+    Args:
+        number: SAScheduleTupleID, also the SalesTariffID and part of the Id to sign.
+        coverage: s, where the schedule ends.
+        max_entries: the vehicle's limit; what goes beyond it shortens the tariff.
+    """
+    prices = [price for price in plan.prices if price.start < coverage]
+    if not prices:
+        return None
+    end = coverage
+    if len(prices) > max_entries:
+        prices, end = prices[:max_entries], prices[max_entries].start
+    return iso2.SalesTariffType(
+        Id=f"id{number}",
+        SalesTariffID=number,
+        SalesTariffDescription=plan.description or None,
+        NumEPriceLevels=max(price.level for price in plan.prices),
+        SalesTariffEntry=[
+            iso2.SalesTariffEntryType(
+                TimeInterval=iso2.RelativeTimeIntervalType(
+                    start=price.start,
+                    duration=min(end - price.start, 86400) if price is prices[-1] else None,
+                ),
+                EPriceLevel=price.level,
+                ConsumptionCost=_costs(price),
+            )
+            for price in prices
+        ],
+    )
+
+
+def _costs(price: Price) -> list[iso2.ConsumptionCostType]:
+    amounts = {
+        "relativePricePercentage": price.percent,
+        "RenewableGenerationPercentage": price.renewable,
+        "CarbonDioxideEmission": price.carbon,
+    }
+    costs = [
+        iso2.CostType(costKind=cast(iso2.costKindType, kind), amount=amount)
+        for kind, amount in amounts.items()
+        if amount is not None
+    ]
+    if not costs:
+        return []
+    return [iso2.ConsumptionCostType(startValue=physical(iso2, 0.0, "W", finest=0), Cost=costs)]
+
+
+def offer(visit: Visit, departure: int | None, max_entries: int | None) -> list[iso2.SAScheduleTupleType]:
+    """The SAScheduleTuples on offer; after a pause only the one chosen before [V2G2-740]."""
+    plans = dict(enumerate(visit.evse.plans[:MAX_TUPLES] or (Plan(),), 1))
+    if visit.resumed:
+        plans = {visit.resumed.tuple_id: plans.get(visit.resumed.tuple_id, plans[1])}
+    visit.schedule, visit.coverages = {}, {}
+    tuples: list[iso2.SAScheduleTupleType] = []
+    for tuple_id, plan in plans.items():
+        slots = visit.offer_schedule(departure, max_entries, plan.slots)
+        visit.schedule[tuple_id], visit.coverages[tuple_id] = slots, visit.coverage
+        entries = [
+            iso2.PMaxScheduleEntryType(
+                TimeInterval=iso2.RelativeTimeIntervalType(
+                    start=slot.start,
+                    # The next start ends an entry; only the last has a duration [V2G2-328, 331].
+                    duration=visit.coverage - slot.start if slot is slots[-1] else None,
+                ),
+                PMax=watt(slot.watts),
+            )
+            for slot in slots
+        ]
+        tuples.append(
+            iso2.SAScheduleTupleType(
+                SAScheduleTupleID=tuple_id,
+                PMaxSchedule=iso2.PMaxScheduleType(PMaxScheduleEntry=entries),
+                SalesTariff=sales_tariff(plan, tuple_id, visit.coverage, max_entries or MAX_ENTRIES),
+            )
+        )
+    visit.tuple_id = next(iter(plans))
+    if visit.payment == "Contract" and any(entry.SalesTariff for entry in tuples):
+        sign_tariffs(visit, tuples)
+    return tuples
+
+
+def sign_tariffs(visit: Visit, tuples: list[iso2.SAScheduleTupleType]) -> None:
+    """Makes the response's Signature over its tariffs; without the operator's key there are none [V2G2-905]."""
+    signer = visit.contracts.tariff_key if visit.contracts else None
+    tariffs = [signature.Part("SalesTariff", entry.SalesTariff) for entry in tuples if entry.SalesTariff]
+    if signer is None:
+        for entry in tuples:
+            entry.SalesTariff = None
+    else:
+        visit.signature = signature.sign(visit.session.protocol.schema, tariffs, signer.key)
+
+
+def check_profile(visit: Visit, tuple_id: int, profile: iso2.ChargingProfileType) -> None:
+    """Refuses a charging profile that asks for more than PMax at any time, is out of order, or has 2 phases."""
+    schedule = [(slot.start, milliwatts(watt(slot.watts))) for slot in visit.schedule[tuple_id]]
+    asked: list[tuple[int, int]] = []
+    for entry in profile.ProfileEntry:
+        if asked and entry.ChargingProfileEntryStart <= asked[-1][0]:
+            text = f"entry at {entry.ChargingProfileEntryStart} s after one at {asked[-1][0]} s"
+            if not visit.session.tolerant:
+                raise Refusal("FAILED_ChargingProfileInvalid", text)
+            visit.session.tolerate("profile-order", text)
+        if entry.ChargingProfileEntryMaxNumberOfPhasesInUse not in (None, 1, 3):
+            text = f"{entry.ChargingProfileEntryMaxNumberOfPhasesInUse} phases, 1 and 3 are possible"
+            raise Refusal("FAILED_ChargingProfileInvalid", text)
+        power = check_unit(entry.ChargingProfileEntryMaxPower, "W")
+        asked.append((entry.ChargingProfileEntryStart, milliwatts(power)))
+    second = exceeds(sorted(asked), schedule, visit.coverages[tuple_id])
+    if second is not None:
+        raise Refusal("FAILED_ChargingProfileInvalid", f"more than PMax from {second} s on [V2G2-225]")
+
+
+def watt(amount: float) -> iso2.PhysicalValueType:
+    value: iso2.PhysicalValueType = physical(iso2, amount, "W", finest=0)
+    return value

@@ -1,0 +1,168 @@
+"""The services a charger offers besides charging, as data: ServiceDiscovery, ServiceDetail and selection draw on it.
+
+The certificate service and Internet access need TLS; what a charger adds of its own has a ServiceID from 60000 on
+[ISO 15118-2 section 8.6.3.6]. A parameter is a bool, an int (``intValue``), a `Byte`, a `Short`, a str, or a
+physical value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from secc.visit import Refusal, Visit
+from v2g.messages import iso2
+
+CHARGE_SERVICE = 1
+CERTIFICATE_SERVICE = 2
+
+
+class Byte(int):
+    """A parameter to be sent as ``byteValue``."""
+
+
+class Short(int):
+    """A parameter to be sent as ``shortValue``."""
+
+
+Parameter = bool | int | str | iso2.PhysicalValueType
+ParameterSets = Mapping[int, Mapping[str, Parameter]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service on offer.
+
+    Attributes:
+        number: ServiceID.
+        name: ServiceName, at most 32 characters; "" for none.
+        category: ServiceCategory.
+        free: FreeService.
+        sets: parameter sets by ParameterSetID.
+        needs_tls: offered over TLS only.
+        scope: ServiceScope, at most 64 characters; "" for none.
+    """
+
+    number: int
+    name: str = ""
+    category: str = "OtherCustom"
+    free: bool = True
+    sets: ParameterSets = field(default_factory=dict)
+    needs_tls: bool = False
+    scope: str = ""
+
+
+def certificate_service(*, update: bool = True) -> Service:
+    """Service 2: parameter set 1 installs a contract certificate, 2 updates one [V2G2-553 .. 558]."""
+    sets = {1: {"Service": "Installation"}} | ({2: {"Service": "Update"}} if update else {})
+    return Service(CERTIFICATE_SERVICE, "Certificate", "ContractCertificate", sets=sets, needs_tls=True)
+
+
+INTERNET = Service(
+    3,
+    "InternetAccess",
+    "Internet",
+    sets={
+        number: {"Protocol": protocol, "Port": port}
+        for number, (protocol, port) in enumerate((("ftp", 20), ("ftp", 21), ("http", 80), ("https", 443)), 1)
+    },
+    needs_tls=True,
+)
+"""Service 3 with its four parameter sets."""
+
+USE_CASE = Service(4, "UseCaseInformation", "OtherCustom")
+"""Service 4; its parameters depend on the use case."""
+
+KNOWN: Mapping[str, Service] = {"internet": INTERNET, "use-case": USE_CASE}
+"""What the command line can offer by name."""
+
+
+def offered(visit: Visit) -> list[Service]:
+    """The services on offer over this connection, without charging."""
+    own = [certificate_service()] if visit.contracts is not None and visit.contracts.backend is not None else []
+    return [service for service in (*own, *visit.services) if visit.secure or not service.needs_tls]
+
+
+def service_list(visit: Visit, request: iso2.ServiceDiscoveryReq) -> iso2.ServiceListType | None:
+    """ServiceList of what the request asks for; None where it is empty."""
+    chosen = [
+        iso2.ServiceType(
+            ServiceID=service.number,
+            ServiceName=service.name or None,
+            ServiceCategory=cast(Any, service.category),
+            ServiceScope=service.scope or None,
+            FreeService=service.free,
+        )
+        for service in offered(visit)
+        if request.ServiceCategory in (None, service.category)
+        and (not request.ServiceScope or not service.scope or request.ServiceScope == service.scope)
+    ]
+    return iso2.ServiceListType(Service=chosen[:8]) if chosen else None
+
+
+def details(visit: Visit, request: iso2.ServiceDetailReq) -> iso2.ServiceDetailRes:
+    """The parameter sets of a service on offer.
+
+    Raises:
+        Refusal: FAILED_ServiceIDInvalid, it is not [V2G2-425, 464].
+    """
+    if request.ServiceID == CHARGE_SERVICE:
+        return iso2.ServiceDetailRes(ResponseCode="OK", ServiceID=CHARGE_SERVICE)
+    service = next((service for service in offered(visit) if service.number == request.ServiceID), None)
+    if service is None:
+        raise Refusal("FAILED_ServiceIDInvalid", f"no service {request.ServiceID} on offer [V2G2-425]")
+    sets = [
+        iso2.ParameterSetType(ParameterSetID=number, Parameter=[_parameter(*item) for item in values.items()])
+        for number, values in service.sets.items()
+    ]
+    return iso2.ServiceDetailRes(
+        ResponseCode="OK",
+        ServiceID=service.number,
+        ServiceParameterList=iso2.ServiceParameterListType(ParameterSet=sets) if sets else None,
+    )
+
+
+def _parameter(name: str, value: Parameter) -> iso2.ParameterType:
+    match value:
+        case bool():
+            return iso2.ParameterType(Name=name, boolValue=value)
+        case Byte():
+            return iso2.ParameterType(Name=name, byteValue=int(value))
+        case Short():
+            return iso2.ParameterType(Name=name, shortValue=int(value))
+        case int():
+            return iso2.ParameterType(Name=name, intValue=value)
+        case str():
+            return iso2.ParameterType(Name=name, stringValue=value)
+        case _:
+            return iso2.ParameterType(Name=name, physicalValue=value)
+
+
+def select(visit: Visit, chosen: Iterable[iso2.SelectedServiceType]) -> None:
+    """Checks SelectedServiceList and keeps it in :attr:`Visit.selected`.
+
+    Raises:
+        Refusal: FAILED_NoChargeServiceSelected [V2G2-804], FAILED_ServiceSelectionInvalid [V2G2-467].
+        RemoteError: a strict session, and a parameter set of a service that has none.
+    """
+    known = {service.number: service for service in offered(visit)}
+    selected: dict[int, int | None] = {}
+    for service in chosen:
+        number, wanted = service.ServiceID, service.ParameterSetID
+        if number == CHARGE_SERVICE:
+            if wanted is not None:
+                text = f"parameter set {wanted} of the charge service, which has none [V2G2-467]"
+                if not visit.session.tolerant:
+                    raise Refusal("FAILED_ServiceSelectionInvalid", text)
+                visit.session.tolerate("charge-parameter-set", text)
+        elif number not in known:
+            raise Refusal("FAILED_ServiceSelectionInvalid", f"service {number} is not on offer [V2G2-467]")
+        elif wanted is not None and wanted not in known[number].sets:
+            raise Refusal(
+                "FAILED_ServiceSelectionInvalid", f"service {number} has no parameter set {wanted} [V2G2-467]"
+            )
+        selected[number] = wanted
+    if CHARGE_SERVICE not in selected:
+        raise Refusal("FAILED_NoChargeServiceSelected", f"services {sorted(selected)} without charging [V2G2-804]")
+    visit.selected = selected

@@ -1,0 +1,101 @@
+"""Certificate chains as messages carry them, with the private key where we have it. Knows no role.
+
+A chain is the leaf and up to two sub-CAs, the leaf's issuer first, no root [V2G2-656].
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from v2g.errors import RemoteError
+from v2g.messages import iso2, xmldsig
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from v2g.suites import PrivateKey
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A certificate chain in DER, leaf first, and the leaf's private key."""
+
+    chain: tuple[bytes, ...]
+    key: PrivateKey = field(repr=False)
+
+    @property
+    def leaf(self) -> bytes:
+        return self.chain[0]
+
+    @cached_property
+    def certificate(self) -> x509.Certificate:
+        return read(self.leaf)
+
+    @property
+    def name(self) -> str:
+        """Common name: eMAID or PCID."""
+        return common_name(self.certificate)
+
+    @property
+    def emaid(self) -> str:
+        """The common name as messages carry an eMAID."""
+        return plain_id(self.name)
+
+    @property
+    def expires(self) -> datetime.datetime:
+        return self.certificate.not_valid_after_utc
+
+
+def read(der: bytes) -> x509.Certificate:
+    """A certificate out of a message.
+
+    Raises:
+        RemoteError: it cannot be read.
+    """
+    from cryptography import x509
+
+    try:
+        return x509.load_der_x509_certificate(der)
+    except ValueError as why:
+        raise RemoteError(
+            f"a certificate of {len(der)} bytes that cannot be read: {why}", "FAILED_CertChainError"
+        ) from why
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """CN of the subject, or ""."""
+    from cryptography.x509.oid import NameOID
+
+    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else ""
+
+
+def plain_id(text: str) -> str:
+    """An eMAID as it is compared: upper case, without hyphens."""
+    return text.upper().replace("-", "")
+
+
+def chain_of(chain: iso2.CertificateChainType) -> tuple[bytes, ...]:
+    """The certificates of a message's chain, leaf first."""
+    return (chain.Certificate, *(chain.SubCertificates.Certificate if chain.SubCertificates else ()))
+
+
+def chain_type(chain: Sequence[bytes], id_: str | None = None) -> iso2.CertificateChainType:
+    """A chain as a message carries it."""
+    subs = iso2.SubCertificatesType(Certificate=list(chain[1:])) if len(chain) > 1 else None
+    return iso2.CertificateChainType(Id=id_, Certificate=chain[0], SubCertificates=subs)
+
+
+def root_ids(roots: Iterable[bytes]) -> iso2.ListOfRootCertificateIDsType:
+    """ListOfRootCertificateIDs: issuer and serial number of up to 20 roots."""
+    found = [read(der) for der in roots][:20]
+    return iso2.ListOfRootCertificateIDsType(
+        RootCertificateID=[
+            xmldsig.X509IssuerSerialType(X509IssuerName=c.issuer.rfc4514_string(), X509SerialNumber=c.serial_number)
+            for c in found
+        ]
+    )
