@@ -117,7 +117,7 @@ class CM_ATTEN_CHAR_IND(Message):
         *_TYPES, raw("source_address", 6), raw("run_id", 8), raw("source_id", 17), raw("resp_id", 17), u8("num_sounds"),
         counted("aag"),
     )  # fmt: skip
-    REQUIRED = _PROPER
+    REQUIRED = required(**_PROPER, source_id=ZERO_ID, resp_id=ZERO_ID)
 
     source_address: bytes
     run_id: bytes
@@ -138,7 +138,7 @@ class CM_ATTEN_CHAR_RSP(Message):
     LAYOUT = (
         *_TYPES, raw("source_address", 6), raw("run_id", 8), raw("source_id", 17), raw("resp_id", 17), u8("result"),
     )  # fmt: skip
-    REQUIRED = required(**_PROPER, result=0)
+    REQUIRED = required(**_PROPER, result=0, source_id=ZERO_ID, resp_id=ZERO_ID)
 
     source_address: bytes
     run_id: bytes
@@ -195,7 +195,7 @@ class CM_SLAC_MATCH_REQ(Message):
 
     CODE = 0x607C
     LAYOUT = (*_TYPES, u16("mvf_length"), *_PAIR, raw("reserved", 8))
-    REQUIRED = _PROPER
+    REQUIRED = required(**_PROPER, mvf_length=MVF_REQ, pev_id=ZERO_ID, evse_id=ZERO_ID)
 
     run_id: bytes
     pev_mac: bytes
@@ -217,7 +217,7 @@ class CM_SLAC_MATCH_CNF(Message):
     LAYOUT = (
         *_TYPES, u16("mvf_length"), *_PAIR, raw("reserved", 8), raw("nid", 7), raw("reserved2", 1), raw("nmk", 16),
     )  # fmt: skip
-    REQUIRED = required(**_PROPER, mvf_length=MVF_CNF)
+    REQUIRED = required(**_PROPER, mvf_length=MVF_CNF, pev_id=ZERO_ID, evse_id=ZERO_ID)
 
     run_id: bytes
     pev_mac: bytes

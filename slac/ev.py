@@ -1,0 +1,238 @@
+"""The vehicle's side of matching: from the 5 % duty to a link that is ready for the session.
+
+    match = await ev.match(link, pilot)                       # the whole of it, on a link of `slac.link`
+
+or step by step, where the vehicle lives longer than one matching:
+
+    async with Host(link, observe=observe) as host:
+        vehicle = Ev(host, pilot, await detect(host))
+        match = await vehicle.match()
+        reason = await vehicle.until_lost(match)
+        await vehicle.leave()
+
+`match` waits for the charger's duty, then tries with a new RunID each time as long as TT_matching_repetition lasts,
+TT_matching_rate apart. The control pilot in A, E or F ends it at any moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from dataclasses import dataclass
+
+from slac import amp_map
+from slac.errors import MatchFailed, ModemError, PilotLost, SlacError, Step
+from slac.ev_run import Run, Validating
+from slac.events import Observe, ignore
+from slac.frames import CM_AMP_MAP_REQ, mac_text
+from slac.host import Host, Rewrites
+from slac.link import Link
+from slac.modem import Modem, NoModem, detect
+from slac.outcome import Match
+from slac.pilot import Offer, Reading, VehiclePilot, until
+from slac.timing import STANDARD, Timing
+from slac.watch_pilot import ENDS, while_connected
+
+__all__ = ["Ev", "Match", "Options", "match"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the vehicle matches.
+
+    Attributes:
+        timing: timers and counts.
+        direct, indirect: C_EV_match_signalattn_direct and _indirect, dB of mean attenuation: up to ``direct`` a charger
+            is found, up to ``indirect`` potentially, beyond not. The standard leaves them to the maker.
+        patient: wait for all reports until TT_EV_atten_results, and for late answers to CM_SLAC_PARM; else go on as
+            soon as all chargers that answered have reported.
+        validation: prove the pairing by toggling the pilot: ``never``, ``doubtful`` (chargers that are only potentially
+            found), or ``always``.
+        strict: ignore messages with any constant field wrong; else only those with another RunID or address.
+        digital: start at the 5 % duty only; else at a nominal duty too.
+        run_id: the RunID of every attempt, as some vehicles have it; None for a random one each time.
+        amplitude_map: sent to the charger when the link is up; None for none.
+    """
+
+    timing: Timing = STANDARD
+    direct: float = 40.0
+    indirect: float = 80.0
+    patient: bool = True
+    validation: Validating = "doubtful"
+    strict: bool = True
+    digital: bool = True
+    run_id: bytes | None = None
+    amplitude_map: CM_AMP_MAP_REQ | None = None
+
+
+class Ev:
+    """A vehicle on a host that is running.
+
+    Attributes:
+        host, pilot, modem, options: what it was made with.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        pilot: VehiclePilot,
+        modem: Modem | None = None,
+        options: Options | None = None,
+        *,
+        rng: random.Random | None = None,
+    ) -> None:
+        """``modem`` None: there is none, no key is set."""
+        self.host = host
+        self.pilot = pilot
+        self.options = options or Options()
+        self.modem = modem or NoModem(host, self.options.timing)
+        self.rng = rng or random.Random()
+
+    async def match(self) -> Match:
+        """Waits for the charger's duty, and pairs.
+
+        Raises:
+            MatchFailed: it came to no end; ``failures`` has the attempts.
+            PilotLost: unplugged, or E or F, once it had begun.
+            LinkError: the interface is gone.
+        """
+        self.host.tell("step", Step.PILOT.name)
+        await until(self.pilot, self._offered, None)
+        return await while_connected(self.pilot, self._repeat())
+
+    def _offered(self, reading: Reading) -> bool:
+        if reading.state in ENDS:
+            return False
+        if reading.offer is None:
+            return True
+        wanted = {Offer.DIGITAL} if self.options.digital else {Offer.DIGITAL, Offer.CURRENT}
+        return reading.offer[0] in wanted
+
+    async def _repeat(self) -> Match:
+        timing = self.options.timing
+        loop = asyncio.get_running_loop()
+        first = loop.time()
+        failures: list[MatchFailed] = []
+        while True:
+            try:
+                return await self._attempt()
+            except MatchFailed as why:
+                failures.append(why)
+                self.host.tell("attempt failed", str(why))
+            if loop.time() + timing.TT_matching_rate > first + timing.TT_matching_repetition:
+                break
+            await asyncio.sleep(timing.TT_matching_rate)
+        last = failures[-1]
+        times = f" ({len(failures)} attempts)" if len(failures) > 1 else ""
+        raise MatchFailed(last.step, last.text + times, timer=last.timer, failures=tuple(failures)) from last
+
+    async def _attempt(self) -> Match:
+        options = self.options
+        run_id = options.run_id or self.rng.randbytes(8)
+        run = Run(
+            self.host, self.pilot, self.rng, run_id, timing=options.timing, direct=options.direct,
+            indirect=options.indirect, patient=options.patient, strict=options.strict, validation=options.validation,
+        )  # fmt: skip
+        with run:
+            await run.find()
+            chosen, validated = await run.choose()
+            confirmed = await run.confirm(chosen.mac)
+        time = await self._join(chosen.mac, confirmed.nid, confirmed.nmk)
+        found = Match(
+            run_id, self.host.mac, chosen.mac, confirmed.nid, confirmed.nmk, chosen.attenuation, chosen.aag,
+            tuple(run.candidates.values()), validated, time, self.modem.lacks,
+        )  # fmt: skip
+        near = "attenuation unknown" if found.attenuation is None else f"{found.attenuation:.1f} dB"
+        self.host.tell("step", Step.MATCHED.name)
+        self.host.tell("matched", f"{mac_text(found.evse_mac)}, {near}, network {found.nid.hex()}")
+        return found
+
+    async def _join(self, charger: bytes, nid: bytes, nmk: bytes) -> float:
+        """Sets the key and waits for the link; returns when it was ready."""
+        timing = self.options.timing
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timing.TT_match_join
+        self.host.tell("step", Step.SET_KEY.name)
+        answering = asyncio.ensure_future(amp_map.serve(self.host, charger))
+        try:
+            try:
+                await self.modem.set_key(nid, nmk)
+            except ModemError as why:
+                raise MatchFailed(Step.SET_KEY, str(why)) from why
+            self.host.tell("step", Step.LINK.name)
+            if not await self.modem.wait_linked(nid, end - loop.time()):
+                await self.leave()
+                text = f"it did not come up in TT_match_join ({timing.TT_match_join:g} s)"
+                raise MatchFailed(Step.LINK, text, timer="TT_match_join")
+            ready = loop.time() + max(timing.TT_amp_map_exchange, timing.TP_link_ready_notification)
+            if self.options.amplitude_map is not None:
+                await amp_map.offer(self.host, charger, timing, self.options.amplitude_map)
+            await asyncio.sleep(max(0.0, ready - loop.time()))
+        except asyncio.CancelledError:
+            with contextlib.suppress(SlacError):
+                await asyncio.shield(self.leave())
+            raise
+        finally:
+            answering.cancel()
+        return loop.time()
+
+    async def until_lost(self, match: Match) -> str:
+        """Returns why the link of a match is gone, once it is: the pilot in A, E or F, or the modem's word."""
+        try:
+            await while_connected(self.pilot, self._look(match))
+        except PilotLost as why:
+            return str(why)
+        return "the power line link is down"
+
+    async def _look(self, match: Match) -> None:
+        while True:
+            if await self.modem.linked(match.nid) is False:
+                return
+            await asyncio.sleep(self.options.timing.matched_polling)
+
+    async def resume(self, match: Match) -> bool:
+        """After a pause, with the key kept: waits up to T_conn_resume for the link. False: match anew."""
+        return await self.modem.wait_linked(match.nid, self.options.timing.T_conn_resume)
+
+    async def leave(self) -> None:
+        """Leaves the network, as after TERMINATE or when unplugged: sets a key that nobody knows."""
+        try:
+            async with asyncio.timeout(self.options.timing.TP_match_leave):
+                await self.modem.forget_key()
+        except (ModemError, TimeoutError):
+            self.host.tell("warning", "the modem did not take the order to leave its network")
+        else:
+            self.host.tell("left")
+
+
+async def match(
+    link: Link,
+    pilot: VehiclePilot,
+    options: Options | None = None,
+    *,
+    observe: Observe = ignore,
+    rewrite: Rewrites | None = None,
+    rng: random.Random | None = None,
+    modem: bool = True,
+) -> Match:
+    """Finds the modem, waits for the charger's duty, and pairs. The link stays open.
+
+    Args:
+        link: see `slac.link`.
+        pilot: the vehicle's end of the control pilot.
+        options: how to match.
+        observe: called with each event.
+        rewrite: seams, see `slac.host`.
+        rng: source of RunIDs and nonces.
+        modem: False where there is none behind the link.
+
+    Raises:
+        ModemError: no modem answers.
+        MatchFailed, PilotLost, LinkError: see `Ev.match`.
+    """
+    rng = rng or random.Random()
+    options = options or Options()
+    async with Host(link, observe=observe, rewrite=rewrite) as host:
+        found = await detect(host, timing=options.timing, rng=rng) if modem else None
+        return await Ev(host, pilot, found, options, rng=rng).match()

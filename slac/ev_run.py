@@ -1,0 +1,351 @@
+"""One attempt of a vehicle to find its charger, CM_SLAC_PARM to CM_SLAC_MATCH (ISO 15118-3 A.9.1 to A.9.5).
+
+A request without a proper answer in TT_match_response is repeated C_EV_match_retry times; then the attempt has failed.
+A message that is not proper is treated as if it had not come. Reports (CM_ATTEN_CHAR.IND) are answered each time they
+come, from any charger, until TT_EV_atten_results; repeats of those also later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any, Literal
+
+from slac.errors import MatchFailed, Step
+from slac.frames import (
+    CM_ATTEN_CHAR_IND,
+    CM_ATTEN_CHAR_RSP,
+    CM_MNBC_SOUND_IND,
+    CM_SLAC_MATCH_CNF,
+    CM_SLAC_MATCH_REQ,
+    CM_SLAC_PARM_CNF,
+    CM_SLAC_PARM_REQ,
+    CM_START_ATTEN_CHAR_IND,
+    CM_VALIDATE_CNF,
+    CM_VALIDATE_REQ,
+    Frame,
+    Message,
+    Validation,
+    mac_text,
+    violations,
+)
+from slac.host import Host, Mailbox
+from slac.outcome import Candidate, Verdict, judge, ranked
+from slac.pilot import VehiclePilot, toggle
+from slac.timing import Timing
+
+Validating = Literal["never", "doubtful", "always"]
+
+NOT_READY_PAUSE = 0.5
+"""Seconds until a charger that was not ready to validate is asked again."""
+NOT_READY_TIMES = 3
+
+_QUIET_PART = 0.9
+"""Part of TP_match_sequence that a patient vehicle waits for further answers after the last CM_SLAC_PARM.CNF."""
+_HASTE = 0.01
+"""Seconds that a vehicle in a hurry waits for them."""
+
+_LEAD = 0.1
+"""Seconds between the request to watch the pilot and the first toggle."""
+
+_ANSWERS = (CM_SLAC_PARM_CNF, CM_ATTEN_CHAR_IND, CM_VALIDATE_CNF, CM_SLAC_MATCH_CNF)
+
+
+class Run:
+    """One attempt. Use: ``find``, ``choose``, ``confirm``, within ``with``.
+
+    Attributes:
+        run_id: RunID.
+        chargers: what the chargers answered to CM_SLAC_PARM.REQ, by address.
+        candidates: what they reported, by address.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        pilot: VehiclePilot,
+        rng: random.Random,
+        run_id: bytes,
+        *,
+        timing: Timing,
+        direct: float,
+        indirect: float,
+        patient: bool,
+        strict: bool,
+        validation: Validating,
+    ) -> None:
+        self.host = host
+        self.run_id = run_id
+        self.chargers: dict[bytes, CM_SLAC_PARM_CNF] = {}
+        self.candidates: dict[bytes, Candidate] = {}
+        self._pilot = pilot
+        self._rng = rng
+        self._timing = timing
+        self._limits = direct, indirect
+        self._patient = patient
+        self._strict = strict
+        self._validation = validation
+        self._loop = asyncio.get_running_loop()
+        self._results_end = float("inf")
+        self._last_parm = 0.0
+
+    def __enter__(self) -> Run:
+        own = self.host.mac
+        self._box: Mailbox = self.host.listen(lambda f: f.destination == own and isinstance(f.message, _ANSWERS))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._box.__exit__()
+
+    # -- finding --------------------------------------------------------------------------------------------------
+
+    async def find(self) -> None:
+        """Asks who is there, sounds, and collects the reports in ``candidates``.
+
+        Raises:
+            MatchFailed: nobody answers, or nobody reports.
+        """
+        await self._ask_all()
+        started = self._loop.time()
+        self._results_end = started + self._timing.TT_EV_atten_results
+        self._step(Step.SOUNDING)
+        await self._sound()
+        self._step(Step.ATTENUATION)
+        while not self._all_reported():
+            if not await self._receive(self._results_end):
+                break
+        if not self.candidates:
+            raise MatchFailed(Step.ATTENUATION, "no charger reported attenuations", timer="TT_EV_atten_results")
+
+    async def _ask_all(self) -> None:
+        self._step(Step.PARM)
+        quiet = self._timing.TP_match_sequence * _QUIET_PART if self._patient else _HASTE
+        for _ in range(1 + self._timing.C_EV_match_retry):
+            end = self._loop.time() + self._timing.TT_match_response
+            await self.host.send(CM_SLAC_PARM_REQ(self.run_id))
+            while await self._receive(min(end, self._last_parm + quiet) if self.chargers else end):
+                pass
+            if self.chargers:
+                return
+        raise MatchFailed(Step.PARM, "no charger answered CM_SLAC_PARM.REQ", timer="TT_match_response")
+
+    async def _sound(self) -> None:
+        """STARTs and sounds at an even pace, answering what comes meanwhile."""
+        sounds = max(cnf.num_sounds for cnf in self.chargers.values())
+        time_out = max(cnf.time_out for cnf in self.chargers.values())
+        start = CM_START_ATTEN_CHAR_IND(self.run_id, self.host.mac, sounds, time_out)
+        messages: list[Message] = [start] * self._timing.C_EV_start_atten_char_inds
+        rnd = self._rng.randbytes(16)
+        messages += [CM_MNBC_SOUND_IND(self.run_id, left, rnd) for left in reversed(range(sounds))]
+        due = self._loop.time()
+        for message in messages:
+            while await self._receive(due):
+                pass
+            await self.host.send(message)
+            # A stall is not made up for by sending faster than the shortest interval.
+            due = max(due + self._timing.TP_EV_batch_msg_interval, self._loop.time() + self._shortest)
+
+    @property
+    def _shortest(self) -> float:
+        return min(0.02, self._timing.TP_EV_batch_msg_interval)
+
+    def _all_reported(self) -> bool:
+        return not self._patient and self.chargers.keys() <= self.candidates.keys()
+
+    # -- choosing -------------------------------------------------------------------------------------------------
+
+    async def choose(self) -> tuple[Candidate, bool]:
+        """The charger to match with, and whether it was validated.
+
+        Raises:
+            MatchFailed: none is near enough, or none could be validated.
+        """
+        self._step(Step.DECISION)
+        for candidate in self.candidates.values():
+            self.host.tell("candidate", str(candidate))
+        usable = ranked(self.candidates.values())
+        if not usable:
+            raise MatchFailed(
+                Step.DECISION, f"no charger is near enough (limit {self._limits[1]:g} dB): {self._listed()}"
+            )
+        asked = False
+        for candidate in usable:
+            sure = candidate.verdict is Verdict.FOUND
+            if self._validation == "never" and not sure:
+                continue
+            if self._validation == "never" or (self._validation == "doubtful" and sure):
+                return candidate, False
+            if not asked:
+                self._step(Step.VALIDATION)
+            asked = True
+            proof = await self._validate(candidate.mac)
+            if proof is not None:
+                return candidate, proof
+        if asked:
+            raise MatchFailed(Step.VALIDATION, f"no charger could be validated: {self._listed()}")
+        raise MatchFailed(Step.DECISION, f"chargers are too far to be taken without validation: {self._listed()}")
+
+    def _listed(self) -> str:
+        return "; ".join(map(str, self.candidates.values()))
+
+    async def _validate(self, charger: bytes) -> bool | None:
+        """True: it saw our toggles. False: it does not want to be validated. None: it is not the one."""
+        cnf = None
+        for attempt in range(NOT_READY_TIMES):
+            if attempt:
+                await self._idle(NOT_READY_PAUSE)
+            cnf = await self._request(
+                CM_VALIDATE_REQ(timer=0), charger, CM_VALIDATE_CNF, lambda m: "toggle_num" if m.toggle_num else ""
+            )
+            if cnf is None or cnf.result != Validation.NOT_READY:
+                break
+        if cnf is None:
+            self.host.tell("validation", f"{mac_text(charger)} does not answer")
+            return None
+        if cnf.result == Validation.NOT_REQUIRED:
+            self.host.tell("validation", f"{mac_text(charger)} does not require it")
+            return False
+        if cnf.result != Validation.READY:
+            self.host.tell("validation", f"{mac_text(charger)} answers {_result(cnf.result)}")
+            return None
+        return await self._toggle(charger)
+
+    async def _toggle(self, charger: bytes) -> bool | None:
+        timing = self._timing
+        times, window = timing.C_EV_vald_nb_toggles, timing.TP_EV_vald_toggle
+        request = CM_VALIDATE_REQ(timer=max(0, round(window * 10) - 1))
+        await self.host.send(request, charger)
+        toggling = asyncio.ensure_future(self._toggled(times, timing.TP_EV_vald_state_duration, window))
+        try:
+            end = self._loop.time() + window + timing.TT_match_response
+            cnf = await self._await(end, charger, CM_VALIDATE_CNF)
+            if cnf is None:  # the charger has counted by now; only its answer may be missing
+                cnf = await self._request(request, charger, CM_VALIDATE_CNF, times=timing.C_EV_match_retry)
+            await toggling
+        finally:
+            toggling.cancel()
+        if cnf is None:
+            self.host.tell("validation", f"{mac_text(charger)} does not say what it counted")
+            return None
+        right = cnf.result == Validation.SUCCESS and cnf.toggle_num == times
+        self.host.tell(
+            "validation", f"{mac_text(charger)} saw {cnf.toggle_num} toggles of {times}: {_result(cnf.result)}"
+        )
+        return True if right else None
+
+    async def _toggled(self, times: int, pulse: float, window: float) -> None:
+        # Chargers look at the pilot from the request on: give it the time to arrive, where the window has room.
+        await asyncio.sleep(min(_LEAD, max(0.0, window - 2 * times * pulse)))
+        await toggle(self._pilot, times, pulse)
+
+    # -- matching -------------------------------------------------------------------------------------------------
+
+    async def confirm(self, charger: bytes) -> CM_SLAC_MATCH_CNF:
+        """Matches with the chosen charger; returns its answer with the key.
+
+        Raises:
+            MatchFailed: no proper answer.
+        """
+        self._step(Step.MATCH)
+        own = self.host.mac
+
+        def fault(cnf: CM_SLAC_MATCH_CNF) -> str:
+            if cnf.run_id != self.run_id:
+                return f"RunID {cnf.run_id.hex()}"
+            if cnf.pev_mac != own:
+                return f"PEV MAC {mac_text(cnf.pev_mac)}"
+            return "" if cnf.evse_mac == charger else f"EVSE MAC {mac_text(cnf.evse_mac)}"
+
+        request = CM_SLAC_MATCH_REQ(self.run_id, own, charger)
+        cnf = await self._request(request, charger, CM_SLAC_MATCH_CNF, fault)
+        if cnf is None:
+            text = f"{mac_text(charger)} did not answer CM_SLAC_MATCH.REQ"
+            raise MatchFailed(Step.MATCH, text, timer="TT_match_response")
+        assert isinstance(cnf, CM_SLAC_MATCH_CNF)
+        return cnf
+
+    # -- messages -------------------------------------------------------------------------------------------------
+
+    async def _request(
+        self,
+        message: Message,
+        to: bytes,
+        kind: type[Any],
+        fault: Callable[[Any], str] = lambda _: "",
+        times: int | None = None,
+    ) -> Any:
+        """Sends a request until a proper answer comes; None where none does."""
+        for _ in range(1 + self._timing.C_EV_match_retry if times is None else times):
+            end = self._loop.time() + self._timing.TT_match_response
+            await self.host.send(message, to)
+            if (answer := await self._await(end, to, kind, fault)) is not None:
+                return answer
+        return None
+
+    async def _await(
+        self, end: float, source: bytes, kind: type[Any], fault: Callable[[Any], str] = lambda _: ""
+    ) -> Any:
+        while frame := await self._receive(end):
+            if frame.source == source and isinstance(frame.message, kind):
+                if why := fault(frame.message):
+                    self.host.ignored(frame, why)
+                else:
+                    return frame.message
+        return None
+
+    async def _idle(self, seconds: float) -> None:
+        end = self._loop.time() + seconds
+        while await self._receive(end):
+            pass
+
+    async def _receive(self, end: float) -> Frame | None:
+        """The next proper message until ``end``; what needs no thought has been dealt with then."""
+        while frame := await self._box.get(end - self._loop.time()):
+            message = frame.message
+            if why := self._fault(frame):
+                self.host.ignored(frame, why)
+                continue
+            if isinstance(message, CM_SLAC_PARM_CNF):
+                self.chargers.setdefault(frame.source, message)
+                self._last_parm = self._loop.time()
+            elif isinstance(message, CM_ATTEN_CHAR_IND):
+                await self._report(frame.source, message)
+            return frame
+        return None
+
+    async def _report(self, charger: bytes, message: CM_ATTEN_CHAR_IND) -> None:
+        if charger not in self.candidates:
+            if self._loop.time() > self._results_end:
+                self.host.tell("ignored", f"report of {mac_text(charger)} after TT_EV_atten_results")
+                return
+            seen = Candidate(charger, message.aag, message.num_sounds)
+            verdict = judge(seen.attenuation, seen.sounds, *self._limits)
+            self.candidates[charger] = Candidate(charger, message.aag, message.num_sounds, verdict)
+        await self.host.send(CM_ATTEN_CHAR_RSP(self.host.mac, self.run_id), charger)
+
+    def _fault(self, frame: Frame) -> str:
+        """Why a message is not proper; "" where it is."""
+        message = frame.message
+        if self._strict and (wrong := violations(message)):
+            return ", ".join(wrong)
+        if isinstance(message, (CM_SLAC_PARM_CNF, CM_ATTEN_CHAR_IND)) and message.run_id != self.run_id:
+            return f"RunID {message.run_id.hex()}, ours is {self.run_id.hex()}"
+        if isinstance(message, CM_SLAC_PARM_CNF):
+            if not message.num_sounds or not message.time_out:
+                return f"{message.num_sounds} sounds in {message.time_out * 100} ms"
+            if self._strict and message.forwarding_sta != self.host.mac:
+                return f"forwarding_sta is {mac_text(message.forwarding_sta)}, not our address"
+        if isinstance(message, CM_ATTEN_CHAR_IND):
+            if message.source_address != self.host.mac:
+                return f"source_address is {mac_text(message.source_address)}, not ours"
+            if self._strict and not (message.aag and message.num_sounds):
+                return f"{len(message.aag)} groups of {message.num_sounds} sounds"
+        return ""
+
+    def _step(self, step: Step) -> None:
+        self.host.tell("step", step.name)
+
+
+def _result(value: int) -> str:
+    return Validation.WORDS[value] if value < len(Validation.WORDS) else f"result {value}"

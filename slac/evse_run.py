@@ -1,0 +1,288 @@
+"""One run of a charger with one vehicle, named by (vehicle MAC, RunID): CM_SLAC_PARM.CNF to CM_SLAC_MATCH.REQ.
+
+ISO 15118-3 A.9. The run is fed with the frames that belong to it, answers them, and ends with the vehicle's choice of
+this charger, or with the reason why it came to none. A message that is not proper, or not due, is ignored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from slac.errors import MatchFailed, Step
+from slac.frames import (
+    CM_ATTEN_CHAR_IND,
+    CM_ATTEN_CHAR_RSP,
+    CM_ATTEN_PROFILE_IND,
+    CM_MNBC_SOUND_IND,
+    CM_SLAC_MATCH_REQ,
+    CM_START_ATTEN_CHAR_IND,
+    CM_VALIDATE_CNF,
+    CM_VALIDATE_REQ,
+    MVF_REQ,
+    NUM_GROUPS,
+    VS_ATTENUATION_CHARACTERISTICS_IND,
+    Frame,
+    Message,
+    Validation,
+    mac_text,
+    violations,
+)
+from slac.host import Host
+from slac.outcome import average
+from slac.pilot import ChargerPilot
+from slac.timing import STANDARD, Timing
+from slac.watch_pilot import ToggleCounter
+
+Validating = Literal["auto", "not required", "failure", "silent"]
+
+INVENTED = bytes(9 + 16 * group // (NUM_GROUPS - 1) for group in range(NUM_GROUPS))
+"""Reported where the modem tells sounds but no groups: a slope of 9 to 25 dB. Some vehicles refuse all zeros."""
+
+_MVF_SWAPPED = int.from_bytes(MVF_REQ.to_bytes(2, "big"), "little")
+_WAITING = 64
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a charger deals with one vehicle.
+
+    Attributes:
+        timing: timers and counts.
+        strict: ignore messages with any constant field wrong; else only those with another RunID or address.
+        whole_window: report at the end of TT_EVSE_match_MNBC only, not once all sounds are in.
+        adjustment: dB taken off each group: what the receive path between modem and cable adds.
+        validation: ``auto`` counts toggles where the pilot can be read and says failure where it cannot; the others
+            answer that, or nothing.
+    """
+
+    timing: Timing = STANDARD
+    strict: bool = True
+    whole_window: bool = False
+    adjustment: int = 0
+    validation: Validating = "auto"
+
+
+class Run:
+    """One vehicle, one RunID.
+
+    Attributes:
+        mac, run_id: which.
+        answered: when its CM_SLAC_PARM.REQ was answered last, loop time.
+        begun: whether it has got a START.
+        choosing: whether it waits for the vehicle's choice, so that CM_VALIDATE concerns it.
+        validating: whether it is busy with the pilot.
+        validated: whether toggles were seen.
+        aag: averages that were reported.
+    """
+
+    def __init__(self, host: Host, pilot: ChargerPilot, options: RunOptions, mac: bytes, run_id: bytes) -> None:
+        self.mac = mac
+        self.run_id = run_id
+        self.begun = self.choosing = self.validating = self.validated = False
+        self.aag = b""
+        self._host = host
+        self._pilot = pilot
+        self._options = options
+        self._timing = options.timing
+        self._loop = asyncio.get_running_loop()
+        self.answered = self.started = self._loop.time()
+        self._inbox: asyncio.Queue[Frame] = asyncio.Queue(_WAITING)
+        self._heard = 0
+        self._profiles: list[bytes] = []
+        self._others: list[bytes] = []
+
+    def __str__(self) -> str:
+        return f"{mac_text(self.mac)} run {self.run_id.hex()}"
+
+    def put(self, frame: Frame) -> None:
+        """Gives it a frame of its own; improper ones are reported and forgotten."""
+        if why := self._fault(frame):
+            self._host.ignored(frame, why)
+        elif not self._inbox.full():
+            self._inbox.put_nowait(frame)
+
+    async def serve(self) -> CM_SLAC_MATCH_REQ:
+        """The run; returns the vehicle's request to match, which is left to be answered.
+
+        Raises:
+            MatchFailed: where and why it ended otherwise.
+        """
+        start = await self._start()
+        await self._listen(start)
+        await self._report()
+        return await self._choice()
+
+    # -- measuring ------------------------------------------------------------------------------------------------
+
+    async def _start(self) -> CM_START_ATTEN_CHAR_IND:
+        while True:
+            end = self.answered + self._timing.TT_match_sequence
+            frame = await self._get(end)
+            if frame is None:
+                if self._loop.time() >= self.answered + self._timing.TT_match_sequence:
+                    raise MatchFailed(Step.SOUNDING, "no CM_START_ATTEN_CHAR.IND came", timer="TT_match_sequence")
+            elif isinstance(frame.message, CM_START_ATTEN_CHAR_IND):
+                self.begun = True
+                return frame.message
+            else:
+                self._count(frame.message)
+
+    async def _listen(self, start: CM_START_ATTEN_CHAR_IND) -> None:
+        """Collects what the modem heard, until all sounds are in or TT_EVSE_match_MNBC is over."""
+        window = self._loop.time() + self._timing.TT_EVSE_match_MNBC
+        end = window
+        while frame := await self._get(end):
+            self._count(frame.message)
+            if self._options.whole_window:
+                continue
+            if len(self._profiles) >= start.num_sounds:
+                break
+            if isinstance(frame.message, CM_MNBC_SOUND_IND) and frame.message.cnt == 0:
+                # The last one; its profile is on the way, and so may be sounds that were overtaken.
+                end = min(window, self._loop.time() + 0.9 * self._timing.TP_EVSE_avg_atten_calc)
+        profiles = self._profiles or self._others
+        if not profiles:
+            if not self._heard:
+                raise MatchFailed(Step.SOUNDING, "no sounds were heard", timer="TT_EVSE_match_MNBC")
+            text = f"{self._heard} sounds were heard, but the modem reported no attenuation profile"
+            raise MatchFailed(Step.SOUNDING, text, timer="TT_EVSE_match_MNBC")
+        self.aag = average(profiles, self._options.adjustment)
+        if not self.aag:
+            self._host.tell("warning", "the modem reports no attenuation groups; reporting invented ones")
+            self.aag = INVENTED
+        self._profiles = profiles
+
+    def _count(self, message: Message) -> None:
+        if isinstance(message, CM_ATTEN_PROFILE_IND):
+            self._profiles.append(message.aag)
+        elif isinstance(message, VS_ATTENUATION_CHARACTERISTICS_IND):
+            self._others.append(message.aag)
+        elif isinstance(message, CM_MNBC_SOUND_IND):
+            self._heard += 1
+
+    async def _report(self) -> None:
+        report = CM_ATTEN_CHAR_IND(self.mac, self.run_id, self.aag, min(255, len(self._profiles)))
+        for _ in range(1 + self._timing.C_EV_match_retry):
+            end = self._loop.time() + self._timing.TT_match_response
+            await self._host.send(report, self.mac)
+            while frame := await self._get(end):
+                if isinstance(frame.message, CM_ATTEN_CHAR_RSP):
+                    return
+        raise MatchFailed(Step.ATTENUATION, "no CM_ATTEN_CHAR.RSP came", timer="TT_match_response")
+
+    # -- the vehicle's choice -------------------------------------------------------------------------------------
+
+    async def _choice(self) -> CM_SLAC_MATCH_REQ:
+        self.choosing = True
+        end, timer = self._loop.time() + self._timing.TT_EVSE_match_session, "TT_EVSE_match_session"
+        while frame := await self._get(end):
+            message = frame.message
+            if isinstance(message, CM_SLAC_MATCH_REQ):
+                return message
+            if isinstance(message, CM_VALIDATE_REQ) and (request := await self._validate(message)) is not None:
+                return request
+            if self.validated:
+                end, timer = self._loop.time() + self._timing.TT_match_sequence, "TT_match_sequence"
+        raise MatchFailed(Step.MATCH, "the vehicle neither matched nor validated", timer=timer)
+
+    async def _validate(self, message: CM_VALIDATE_REQ) -> CM_SLAC_MATCH_REQ | None:
+        """The two steps of a validation; a request to match that came instead of the second."""
+        result = self._readiness()
+        if result is None:
+            return None
+        first = CM_VALIDATE_CNF(0, result)
+        with ToggleCounter(self._pilot) as toggles:
+            sends = 1 + self._timing.C_EV_match_retry if result == Validation.READY else 1
+            for _ in range(sends):
+                # A vehicle that goes straight to the second step is not sent away.
+                if message.timer == 0:
+                    await self._host.send(first, self.mac)
+                    if result == Validation.FAILURE:
+                        return None
+                    end = self._loop.time() + self._timing.TT_match_sequence
+                    frame = await self._get(end, lambda m: isinstance(m, (CM_VALIDATE_REQ, CM_SLAC_MATCH_REQ)))
+                    if frame is None:
+                        continue
+                    if isinstance(frame.message, CM_SLAC_MATCH_REQ):
+                        return frame.message
+                    assert isinstance(frame.message, CM_VALIDATE_REQ)
+                    message = frame.message
+                if message.timer:
+                    await self._watch(message.timer, toggles)
+                    return None
+        if result == Validation.READY:
+            raise MatchFailed(Step.VALIDATION, "the second CM_VALIDATE.REQ did not come", timer="TT_match_sequence")
+        return None
+
+    def _readiness(self) -> int | None:
+        match self._options.validation:
+            case "not required":
+                return Validation.NOT_REQUIRED
+            case "failure":
+                return Validation.FAILURE
+            case "silent":
+                return None
+        return Validation.FAILURE if self._pilot.state is None else Validation.READY
+
+    async def _watch(self, timer: int, toggles: ToggleCounter) -> None:
+        self.validating = True
+        try:
+            await asyncio.sleep(min((timer + 1) * 0.1, self._timing.TT_EVSE_vald_toggle))
+        finally:
+            self.validating = False
+        answer = CM_VALIDATE_CNF(min(255, toggles.count), Validation.SUCCESS if toggles.count else Validation.FAILURE)
+        self._host.tell("validation", f"{self}: {toggles.count} toggles")
+        await self._host.send(answer, self.mac)
+        # The answer may get lost: a repeated request is one for the count, not for another look at the pilot.
+        end = self._loop.time() + self._timing.TT_match_sequence
+        while frame := await self._get(end, lambda m: isinstance(m, (CM_VALIDATE_REQ, CM_SLAC_MATCH_REQ))):
+            if isinstance(frame.message, CM_SLAC_MATCH_REQ):
+                self.validated = toggles.count > 0
+                self._inbox.put_nowait(frame)
+                return
+            await self._host.send(answer, self.mac)
+            end = self._loop.time() + self._timing.TT_match_sequence
+        text = "the vehicle did not match after it" if toggles.count else "no toggles were seen: not our vehicle"
+        raise MatchFailed(Step.VALIDATION, text, timer="TT_match_sequence" if toggles.count else "")
+
+    # -- messages -------------------------------------------------------------------------------------------------
+
+    async def _get(self, end: float, right: Callable[[Any], bool] = lambda _: True) -> Frame | None:
+        """The next frame until ``end``."""
+        while True:
+            left = end - self._loop.time()
+            if left <= 0:
+                frame = None if self._inbox.empty() else self._inbox.get_nowait()
+            else:
+                try:
+                    async with asyncio.timeout(left):
+                        frame = await self._inbox.get()
+                except TimeoutError:
+                    frame = None
+            if frame is None or right(frame.message):
+                return frame
+
+    def _fault(self, frame: Frame) -> str:
+        """Why a message is not proper; "" where it is."""
+        message = frame.message
+        wrong = violations(message) if self._options.strict else ()
+        if isinstance(message, CM_SLAC_MATCH_REQ):
+            # Some vehicles write the length with its bytes swapped.
+            if message.mvf_length == _MVF_SWAPPED:
+                wrong = tuple(w for w in wrong if not w.startswith("mvf_length"))
+            if message.pev_mac != self.mac:
+                return f"PEV MAC {mac_text(message.pev_mac)}"
+            if message.evse_mac != self._host.mac:
+                return f"EVSE MAC {mac_text(message.evse_mac)}, ours is {mac_text(self._host.mac)}"
+        if wrong:
+            return ", ".join(wrong)
+        if isinstance(message, CM_START_ATTEN_CHAR_IND) and not (message.num_sounds and message.time_out):
+            return f"{message.num_sounds} sounds in {message.time_out * 100} ms"
+        if isinstance(message, CM_ATTEN_CHAR_RSP) and message.source_address != self.mac:
+            return f"source_address {mac_text(message.source_address)}"
+        if isinstance(message, CM_VALIDATE_REQ) and message.result != Validation.READY:
+            return f"result {message.result}"
+        return ""
