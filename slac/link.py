@@ -131,7 +131,7 @@ class RawLink:
         self.statistics = Statistics()
         self._inbox = Inbox(self.statistics)
         self._loop = asyncio.get_running_loop()
-        self._socket = _raw_socket(name, ethertype, promiscuous)
+        self._socket = raw_socket(name, ethertype, promiscuous)
         self.mac: bytes = self._socket.getsockname()[4]
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
@@ -187,7 +187,8 @@ class RawLink:
         return int(struct.unpack("II", counts)[1])
 
 
-def _raw_socket(name: str, ethertype: int, promiscuous: bool) -> socket.socket:
+def raw_socket(name: str, ethertype: int, promiscuous: bool) -> socket.socket:
+    """A non-blocking raw socket on an interface. Raises LinkError: see `RawLink`."""
     index = interface_index(name)
     try:
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # takes nothing until it is bound

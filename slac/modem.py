@@ -198,7 +198,7 @@ class Modem:
     async def answers(self) -> bool:
         """Whether the modem answers now."""
         request, kind = _WHO[self.family.key] if self.family.key in _WHO else _WHO["qualcomm"]
-        return await self.ask(request(), kind) is not None
+        return await self.ask(request(), kind, within=self.timing.TT_polling_pause) is not None
 
     # -- the link -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,288 @@
+"""A simulated power line: stations with their modems, what reaches whom and how, seeded.
+
+    line = Powerline(random.Random(1))
+    car, post = line.vehicle("car"), line.charger("post")
+    line.connect(car, post, 20.0)                              # one cable: 20 dB mean attenuation
+    ...                                                        # car and post are links (`slac.link.Link`)
+
+Between stations that no cable connects there is crosstalk. Each frame that crosses the line may be lost, doubled, or
+come late, so that frames overtake each other; `Conditions` says how often. A vehicle's modem lets through what is for
+vehicles, a charger's what is for chargers, and reports to its host how it heard each sound. Frames other than
+management messages pass only between modems that share a key and are linked.
+
+`slac.powerline_veth` puts real interfaces in the place of links. Runs on the virtual clock as well as on a real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from slac.errors import LinkError
+from slac.frames import (
+    BROADCAST,
+    CM_ATTEN_PROFILE_IND,
+    CM_GET_KEY_REQ,
+    CM_MNBC_SOUND_IND,
+    ETHERTYPE,
+    LOCAL_MODEM,
+    NUM_GROUPS,
+    VS_ATTENUATION_CHARACTERISTICS_IND,
+    Frame,
+    FrameError,
+    Message,
+    build,
+    mac_text,
+    parse,
+)
+from slac.link import Inbox, Statistics
+from slac.modem_sim import TO_CHARGERS, TO_VEHICLES, Behaviour, SimulatedModem
+
+_ETHERTYPE = ETHERTYPE.to_bytes(2, "big")
+_OVER_THE_LINE = TO_CHARGERS + TO_VEHICLES
+_PROFILE_DELAY = 0.001  # modem: sound heard to profile told
+
+
+@dataclass
+class Conditions:
+    """What happens to a frame on the line. Probabilities 0 to 1, times in seconds.
+
+    Attributes:
+        loss: that it does not arrive.
+        duplicate: that it arrives twice.
+        late: that it takes ``lateness`` longer, so that others overtake it.
+        lateness: see ``late``.
+        delay: shortest and longest time on the line otherwise.
+        jitter: dB by which an attenuation of a group changes from sound to sound, up and down.
+    """
+
+    loss: float = 0.0
+    duplicate: float = 0.0
+    late: float = 0.0
+    lateness: float = 0.015
+    delay: tuple[float, float] = (0.001, 0.003)
+    jitter: int = 1
+
+
+Drop = Callable[["Station", "Station", Frame], bool]
+
+
+class Station:
+    """A host's link to its modem on the line; see `slac.link.Link`.
+
+    Attributes:
+        name: for people.
+        mac: the host's address.
+        modem: its modem.
+        powered: whether the modem has power; without, it neither answers nor passes anything.
+        deliver: takes frames for the host with what belongs to them, see `slac.powerline_veth`.
+    """
+
+    def __init__(self, line: Powerline, name: str, mac: bytes, modem: SimulatedModem) -> None:
+        self.name = name
+        self.mac = mac
+        self.modem = modem
+        self.powered = True
+        self.statistics = Statistics()
+        self._line = line
+        self._inbox = Inbox(self.statistics)
+        self.deliver: Callable[[bytes, bytes], None] = self._received
+
+    def __repr__(self) -> str:
+        return f"Station({self.name!r}, {mac_text(self.mac)})"
+
+    async def send(self, frame: bytes) -> None:
+        if self._inbox.broken is not None:
+            raise LinkError(str(self._inbox.broken))
+        self.statistics.sent += 1
+        self._line.from_host(self, frame)
+
+    async def receive(self) -> bytes:
+        return await self._inbox.get()
+
+    def close(self) -> None:
+        self._inbox.fail(LinkError(f"the link of {self.name} is closed"))
+
+    def _received(self, data: bytes, _: bytes) -> None:
+        if data[12:14] == _ETHERTYPE:
+            self._inbox.put(data)
+
+
+@dataclass
+class Powerline:
+    """The medium.
+
+    Attributes:
+        rng: source of all chance; one seed, one run.
+        conditions: what happens to frames.
+        crosstalk: mean attenuation between stations that no cable connects, dB.
+        reach: attenuation beyond which nothing is heard, dB.
+        drop: called with (from, to, frame) for each frame about to arrive; True loses it. For tests.
+        stations: all of them.
+    """
+
+    rng: random.Random = field(default_factory=random.Random)
+    conditions: Conditions = field(default_factory=Conditions)
+    crosstalk: float = 60.0
+    reach: float = 100.0
+    drop: Drop | None = None
+    stations: list[Station] = field(default_factory=list)
+    _cables: dict[frozenset[int], tuple[float, ...]] = field(default_factory=dict)
+
+    def vehicle(self, name: str = "vehicle", mac: bytes | None = None, behaviour: Behaviour | None = None) -> Station:
+        """Adds a vehicle's host with its modem."""
+        return self._add(name, mac, behaviour, charger=False)
+
+    def charger(self, name: str = "charger", mac: bytes | None = None, behaviour: Behaviour | None = None) -> Station:
+        """Adds a charger's host with its modem."""
+        return self._add(name, mac, behaviour, charger=True)
+
+    def _add(self, name: str, mac: bytes | None, behaviour: Behaviour | None, *, charger: bool) -> Station:
+        number = len(self.stations) + 1
+        modem = SimulatedModem(_local(0x80 | number), charger, random.Random(self.rng.random()))
+        if behaviour is not None:
+            modem.behaviour = behaviour
+        station = Station(self, name, mac or _local(number), modem)
+        self.stations.append(station)
+        return station
+
+    def connect(self, one: Station, other: Station, attenuation: float | Sequence[float]) -> None:
+        """Sets the attenuation between two stations in both directions.
+
+        Args:
+            one, other: the stations.
+            attenuation: mean in dB, which gives a slope as real cables have; or one value per carrier group.
+        """
+        groups = sloped(attenuation) if isinstance(attenuation, (int, float)) else tuple(map(float, attenuation))
+        self._cables[frozenset((id(one), id(other)))] = groups
+
+    def attenuation(self, one: Station, other: Station) -> tuple[float, ...]:
+        """Attenuation per group between two stations, dB."""
+        known = self._cables.get(frozenset((id(one), id(other))))
+        return sloped(self.crosstalk) if known is None else known
+
+    def linked(self, one: Station, other: Station) -> bool:
+        """Whether the two modems form a network, so that all frames pass between them."""
+        now = asyncio.get_running_loop().time()
+        a, b = one.modem, other.modem
+        if (a.nmk, a.nid) != (b.nmk, b.nid) or a.charger == b.charger or not self._in_reach(one, other):
+            return False
+        joined = max(a.keyed + a.behaviour.join, b.keyed + b.behaviour.join, a.deaf_until, b.deaf_until)
+        return one.powered and other.powered and now >= joined
+
+    # -- from a host ----------------------------------------------------------------------------------------------
+
+    def from_host(self, station: Station, data: bytes, extra: bytes = b"") -> None:
+        """Takes a frame from a station's host. ``extra`` goes along with it to the other host."""
+        if not station.powered:
+            return
+        if data[12:14] != _ETHERTYPE:
+            self._ordinary(station, data, extra)
+            return
+        try:
+            frame = parse(data)
+        except FrameError:
+            return
+        if isinstance(frame.message, _OVER_THE_LINE):
+            if frame.destination != LOCAL_MODEM:
+                self._over_the_line(station, frame, data)
+        elif frame.destination in (LOCAL_MODEM, BROADCAST, station.modem.mac):
+            self._to_own_modem(station, frame)
+            if frame.destination == BROADCAST and isinstance(frame.message, CM_GET_KEY_REQ):
+                self._to_others(station, frame)
+        else:
+            self._ordinary(station, data, extra)
+
+    def _to_own_modem(self, station: Station, frame: Frame) -> None:
+        loop = asyncio.get_running_loop()
+        peers = tuple((s.modem.mac, s.mac) for s in self.stations if s is not station and self.linked(station, s))
+        answer = station.modem.answers(frame, loop.time(), peers)
+        if answer is not None:
+            self._tell_host(station, frame.source, answer, station.modem.behaviour.answer)
+
+    def _to_others(self, station: Station, frame: Frame) -> None:
+        now = asyncio.get_running_loop().time()
+        for other in self._hearing(station):
+            answer = other.modem.remote_answer(frame.message, now)
+            for delay in self._travels(station, other, frame) if answer is not None else ():
+                back = build(Frame(frame.source, other.modem.mac, answer))  # type: ignore[arg-type]
+                self._later(station.modem.behaviour.answer + 2 * delay, station, back)
+
+    def _tell_host(self, station: Station, host: bytes, message: Message, delay: float) -> None:
+        self._later(delay, station, build(Frame(host, station.modem.mac, message)))
+
+    def _later(self, delay: float, station: Station, data: bytes, extra: bytes = b"") -> None:
+        asyncio.get_running_loop().call_later(delay, station.deliver, data, extra)
+
+    # -- over the line --------------------------------------------------------------------------------------------
+
+    def _in_reach(self, one: Station, other: Station) -> bool:
+        groups = self.attenuation(one, other)
+        return sum(groups) / len(groups) <= self.reach
+
+    def _hearing(self, station: Station) -> list[Station]:
+        """Who hears a station. A vehicle's modem that hears no coordinator does not transmit."""
+        now = asyncio.get_running_loop().time()
+        if not station.modem.hears(now):
+            return []
+        others = [s for s in self.stations if s is not station and s.powered and self._in_reach(station, s)]
+        if not station.modem.charger and not any(s.modem.charger for s in others):
+            return []
+        return others
+
+    def _travels(self, source: Station, target: Station, frame: Frame) -> list[float]:
+        """Times on the line of a frame's copies; none where it is lost."""
+        c, rng = self.conditions, self.rng
+        if self.drop is not None and self.drop(source, target, frame):
+            return []
+        if rng.random() < c.loss:
+            return []
+        copies = 2 if rng.random() < c.duplicate else 1
+        return [rng.uniform(*c.delay) + (c.lateness if rng.random() < c.late else 0.0) for _ in range(copies)]
+
+    def _over_the_line(self, source: Station, frame: Frame, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        for target in self._hearing(source):
+            if frame.destination not in (BROADCAST, target.mac) or not target.modem.passes(frame.message):
+                continue
+            for delay in self._travels(source, target, frame):
+                loop.call_later(delay, self._arrives, source, target, frame, data)
+
+    def _arrives(self, source: Station, target: Station, frame: Frame, data: bytes) -> None:
+        if not target.powered or not target.modem.hears(asyncio.get_running_loop().time()):
+            return
+        target.deliver(data, b"")
+        if isinstance(frame.message, CM_MNBC_SOUND_IND) and target.modem.charger:
+            self._report(source, target, frame.source)
+
+    def _report(self, source: Station, target: Station, vehicle: bytes) -> None:
+        """The charger's modem tells its host how it heard a sound."""
+        behaviour, jitter = target.modem.behaviour, self.conditions.jitter
+        groups = self.attenuation(source, target)[: behaviour.groups]
+        heard = bytes(min(255, max(0, round(g) + self.rng.randint(-jitter, jitter))) for g in groups)
+        if behaviour.profiles:
+            self._tell_host(target, BROADCAST, CM_ATTEN_PROFILE_IND(vehicle, heard), _PROFILE_DELAY)
+        if behaviour.double:
+            double = VS_ATTENUATION_CHARACTERISTICS_IND(vehicle, heard.ljust(NUM_GROUPS, b"\0"), len(heard))
+            self._tell_host(target, BROADCAST, double, _PROFILE_DELAY)
+
+    def _ordinary(self, source: Station, data: bytes, extra: bytes) -> None:
+        """Everything else: only between modems that are linked, and without loss, since modems repeat such frames."""
+        destination = data[:6]
+        for target in self.stations:
+            if target is source or not self.linked(source, target):
+                continue
+            if destination[0] & 1 or destination == target.mac:
+                self._later(self.conditions.delay[0], target, data, extra)
+
+
+def sloped(mean: float) -> tuple[float, ...]:
+    """Attenuation per group that rises by 8 dB over the band, with this mean."""
+    return tuple(mean - 4.0 + 8.0 * group / (NUM_GROUPS - 1) for group in range(NUM_GROUPS))
+
+
+def _local(number: int) -> bytes:
+    """A locally administered address."""
+    return b"\x02\x50\x4c\x00" + number.to_bytes(2, "big")
