@@ -96,25 +96,26 @@ async def _both(bench: Bench, title: str) -> int:
 
 async def _link(bench: Bench, now: Any, observe: Observe) -> Any:
     """The two ends of a link in memory, the charger's first."""
-    from pathlib import Path
+    import contextlib
 
+    from plugfest import security
     from plugfest.errors import UserError
-    from v2g import tls
     from v2g.channel import memory_pair
     from v2g.errors import SetupError
 
     if bench.tls == "none":
         return await memory_pair(observe=observe)
-    try:
-        with tls.bench_certificate(now) as (chain, key, root):
-            if bench.cert is not None and bench.key is not None:
-                chain, key = Path(bench.cert), Path(bench.key)
-            trusted = Path(bench.roots) if bench.roots is not None else root if bench.cert is None else None
-            key_log = Path(bench.key_log) if bench.key_log is not None else None
-            server = tls.server(chain, key, password=bench.password, key_log=key_log)
-            return await memory_pair(server=server, client=tls.client(trusted), observe=observe)
-    except SetupError as why:
-        raise UserError(str(why)) from why
+    with contextlib.ExitStack() as stack:
+        charger = security.charger(bench, stack, lambda text: None)
+        vehicle = security.vehicle(bench)
+        if vehicle.trust is None and bench.cert is None:
+            vehicle.trust = security.made_on_the_fly(charger)
+        charger.key_log = None  # one end's lines are enough
+        charger.now = vehicle.now = lambda: now
+        try:
+            return await memory_pair(server=charger, client=vehicle, observe=observe)
+        except SetupError as why:
+            raise UserError(str(why)) from why
 
 
 def _headline(bench: Bench, title: str, soc: float) -> list[str]:

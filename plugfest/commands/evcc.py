@@ -67,12 +67,12 @@ async def _run(bench: Bench) -> int:
     import signal
 
     from evcc.charge import Search, find_and_charge
-    from plugfest import plants
+    from plugfest import plants, security
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
     from plugfest.view import view
-    from v2g import interfaces, tls
+    from v2g import interfaces
     from v2g.errors import SetupError
     from v2g.sdp import TlsPolicy
 
@@ -80,9 +80,7 @@ async def _run(bench: Bench) -> int:
     try:
         interface = interfaces.find(bench.interface or "")
         policy = TlsPolicy(bench.tls)
-        roots = Path(bench.roots) if bench.roots is not None else None
-        key_log = Path(bench.key_log) if bench.key_log is not None else None
-        context = tls.client(roots, key_log=key_log) if policy is not TlsPolicy.NONE else None
+        context = security.vehicle(bench) if policy is not TlsPolicy.NONE else None
     except SetupError as why:
         raise UserError(str(why)) from why
     search = Search(
@@ -104,8 +102,8 @@ async def _run(bench: Bench) -> int:
         loop.remove_signal_handler(signal.SIGINT)
 
     loop.add_signal_handler(signal.SIGINT, stop)
-    if context is not None and bench.roots is None:
-        looks.say("note: no --roots, so the charger's certificate is not checked")
+    if context is not None and context.trust is None:
+        looks.say("note: neither --roots nor --pki, so the charger's certificate is not checked")
     now = datetime.datetime.now(datetime.UTC)
     with options.tracing(bench, "evcc", now, interface=interface.name) as trace:
         stage = Stage(bench, Controls(vehicle), looks.observe, trace)

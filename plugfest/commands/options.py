@@ -49,6 +49,13 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="change a timer of the standard, e.g. V2G_EVCC_CableCheck_Timeout=60 (repeatable)",
     )
+    parser.add_argument(
+        "--pki",
+        metavar="DIR",
+        type=Path,
+        help="a PKI (plugfest pki init): certificates, keys, roots, OCSP",
+    )
+    parser.add_argument("--key-log", metavar="FILE", type=Path, help="append TLS session secrets, for Wireshark")
     parser.add_argument("--seed", type=int, help="seed of session ids, ports and noise, for repeatable runs")
     parser.add_argument(
         "--set",
@@ -68,7 +75,6 @@ def add_view(parser: argparse.ArgumentParser) -> None:
 
 def add_interface(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-i", "--interface", required=True, metavar="IFACE", help="network interface to the peer")
-    parser.add_argument("--key-log", metavar="FILE", type=Path, help="append TLS session secrets, for Wireshark")
 
 
 def add_vehicle(parser: argparse.ArgumentParser) -> None:

@@ -35,6 +35,7 @@ def add(commands: Any) -> None:
     group.add_argument("--cert", metavar="PEM", type=Path, help="certificate chain, leaf first; else made on the fly")
     group.add_argument("--key", metavar="PEM", type=Path, help="private key of the leaf")
     group.add_argument("--password", help="password of the key")
+    group.add_argument("--ocsp", metavar="DER", action="append", help="OCSP response to staple (repeatable)")
     group.add_argument("--port", type=int, help="TCP port without TLS (default: a free one from 49152 on)")
     group.add_argument("--tls-port", type=int, help="TCP port with TLS (default: a free one from 49152 on)")
     parser.set_defaults(run=run)
@@ -64,7 +65,7 @@ async def _run(bench: Bench) -> int:
     import random
     import time
 
-    from plugfest import plants
+    from plugfest import plants, security
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -115,7 +116,7 @@ async def _run(bench: Bench) -> int:
                 evse,
                 settings,
                 policy=policy,
-                context=_context(bench, stack, looks.say) if policy is not TlsPolicy.NONE else None,
+                context=security.charger(bench, stack, looks.say) if policy is not TlsPolicy.NONE else None,
                 port=bench.port,
                 tls_port=bench.tls_port,
                 on_end=ended,
@@ -128,18 +129,3 @@ async def _run(bench: Bench) -> int:
         except SetupError as why:
             raise UserError(str(why)) from why
     return next((int(o.cause) for o in done if not o.ok), 0)
-
-
-def _context(bench: Bench, stack: Any, say: Any) -> Any:
-    """TLS with the bench's certificate, or one made on the fly."""
-    import datetime
-
-    from v2g import tls
-
-    if bench.cert is not None and bench.key is not None:
-        chain, key = Path(bench.cert), Path(bench.key)
-    else:
-        chain, key, root = stack.enter_context(tls.bench_certificate(datetime.datetime.now(datetime.UTC)))
-        say(f"note: certificate made on the fly; its root, while this runs: {root}")
-    key_log = Path(bench.key_log) if bench.key_log is not None else None
-    return tls.server(chain, key, password=bench.password, key_log=key_log)

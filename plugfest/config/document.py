@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from plugfest.config import actions, model
+from plugfest.config import actions, model, secure
 from plugfest.config.check import bare, wanted
 
 _INTRO = """\
@@ -29,6 +29,8 @@ SECTIONS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("`charger`", model.Charger),
     ("`charger.ac-supply`", model.Supply),
     ("`charger.schedule`, each", model.Slot),
+    ("`vehicle.tls` and `charger.tls`", secure.TlsOptions),
+    ("`vehicle.tls.deviate` and `charger.tls.deviate`", secure.TlsDeviations),
     ("`mqtt`", model.Mqtt),
     ("`timeline`, each", actions.Step),
     ("`deviations`, each", actions.Deviation),

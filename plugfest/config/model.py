@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from plugfest.config.actions import Action, Deviation, Percent, Positive, Seconds, Section
+from plugfest.config.secure import TlsOptions
 
 Role = Literal["evcc", "secc", "both"]
 NotNegative = Annotated[float, Meta(ge=0.0)]
@@ -88,6 +89,7 @@ class Vehicle(Section, kw_only=True, frozen=True):
     renegotiates: Annotated[bool, Meta(description="follow a charger's wish to renegotiate")] = True
     error_code: Annotated[str, Meta(description="EVErrorCode to report from the start")] = "NO_ERROR"
     faults: Annotated[list[Literal["welded"]], Meta(description="broken from the start")] = []
+    tls: Annotated[TlsOptions, Meta(description="how the car speaks TLS")] = TlsOptions()
 
 
 class Slot(Section, kw_only=True, frozen=True):
@@ -145,6 +147,7 @@ class Charger(Section, kw_only=True, frozen=True):
         ],
         Meta(description="broken from the start"),
     ] = []  # fmt: skip
+    tls: Annotated[TlsOptions, Meta(description="how the station speaks TLS")] = TlsOptions()
 
 
 class Mqtt(Section, kw_only=True, frozen=True):
@@ -189,10 +192,12 @@ class Bench(Section, kw_only=True, frozen=True):
     charger: Charger = Charger()
 
     tls: Annotated[TlsPolicy, Meta(description="TLS: not, if the peer has it, or only with it")] = "none"
-    roots: Annotated[File | None, Meta(description="evcc: trusted V2G roots, PEM")] = None
+    pki: Annotated[File | None, Meta(description="a PKI (plugfest pki init): certificates, keys, roots, OCSP")] = None
+    roots: Annotated[File | None, Meta(description="evcc: trusted V2G roots, PEM; secc: the root of cert")] = None
     cert: Annotated[File | None, Meta(description="secc: certificate chain, leaf first, PEM")] = None
     key: Annotated[File | None, Meta(description="secc: private key of the leaf, PEM")] = None
     password: Annotated[str | None, Meta(description="secc: password of the key")] = None
+    ocsp: Annotated[list[File], Meta(description="secc: OCSP responses to staple, DER")] = []
     key_log: Annotated[File | None, Meta(description="file to which TLS session secrets are appended")] = None
     sdp_to: Annotated[str | None, Meta(description="evcc: send SDP requests to this address")] = None
     address: Annotated[str | None, Meta(description="evcc: the charger's address, to skip SDP")] = None

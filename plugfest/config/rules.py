@@ -273,6 +273,20 @@ def is_range(text: str) -> bool:
     return re.fullmatch(r"\d+(-\d*)?", text) is not None
 
 
-RULES: tuple[Rule, ...] = (_surroundings, _protocols, _plant, _timeline, _deviations)
+def _tls(bench: Bench) -> Iterator[Complaint]:
+    from plugfest import security
+    from plugfest.config.secure import TlsOptions
+    from v2g.errors import SetupError
+
+    for side, section in (("vehicle", bench.vehicle.tls), ("charger", bench.charger.tls)):
+        if section == TlsOptions():
+            continue  # spares the import of the cryptography
+        try:
+            security.options(section)
+        except SetupError as why:
+            yield (side, "tls"), str(why).removeprefix("TLS options: ")
+
+
+RULES: tuple[Rule, ...] = (_surroundings, _protocols, _tls, _plant, _timeline, _deviations)
 
 __all__ = ["EmergencyStop", "broken"]

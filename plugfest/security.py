@@ -1,0 +1,127 @@
+"""The TLS sides of a bench: from a PKI directory, from files, or with a certificate made on the fly."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plugfest.errors import UserError
+
+if TYPE_CHECKING:
+    from pki.store import Store
+    from plugfest.config.model import Bench
+    from plugfest.config.secure import TlsOptions
+    from v2g import tls
+
+Now = Callable[[], datetime.datetime]
+
+
+def options(section: TlsOptions) -> tls.Options:
+    """The options of a side.
+
+    Raises:
+        SetupError: a name that does not exist; says which.
+    """
+    from plugfest.config.secure import plain
+    from v2g import tls
+
+    return tls.options_of(plain(section))
+
+
+def stores(directory: str, wanted: tls.Options) -> list[Store]:
+    """The suites of a PKI directory that the versions of TLS can use: ISO 15118-2 for 1.2, ISO 15118-20 for 1.3.
+
+    Raises:
+        UserError: there is none.
+    """
+    from pki.errors import PkiError
+    from pki.store import INDEX, Store
+
+    suites = {"1.3": ("iso20", "iso20-ed448"), "1.2": ("iso2",)}
+    names = [name for version in wanted.versions for name in suites[version]]
+    path = Path(directory)
+    try:
+        if not path.is_dir():
+            raise UserError(f"no PKI in {path}; `plugfest pki init {path}` makes one")
+        found = [Store(path, name) for name in names if (path / name / INDEX).is_file()]
+        return found or [Store(path)]
+    except PkiError as why:
+        raise UserError(str(why)) from why
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text is not None else None
+
+
+def vehicle(bench: Bench) -> tls.Context:
+    """The vehicle's side.
+
+    Raises:
+        UserError: files are missing or wrong.
+    """
+    from v2g import tls
+    from v2g.errors import SetupError
+
+    try:
+        wanted, key_log = options(bench.vehicle.tls), _path(bench.key_log)
+        if bench.pki is None:
+            return tls.client(_path(bench.roots), key_log=key_log, options=wanted)
+        context = tls.of_store("client", stores(bench.pki, wanted), wanted, key_log=key_log)
+        if bench.roots is not None:
+            context.trust = tls.trust(Path(bench.roots))
+    except SetupError as why:
+        raise UserError(str(why)) from why
+    return context
+
+
+def made_on_the_fly(context: tls.Context) -> tls.Trust | None:
+    """Trust in the root of a charger's certificate."""
+    from v2g import tls
+
+    root = context.credentials[0].root
+    return tls.Trust([root], "made on the fly") if root is not None else None
+
+
+def charger(
+    bench: Bench, stack: contextlib.AsyncExitStack | contextlib.ExitStack, say: Callable[[str], None]
+) -> tls.Context:
+    """The charger's side.
+
+    Args:
+        stack: keeps the directory of a certificate made on the fly.
+        say: told where its root is.
+
+    Raises:
+        UserError: files are missing or wrong.
+    """
+    from v2g import tls
+    from v2g.errors import SetupError
+
+    try:
+        wanted, key_log = options(bench.charger.tls), _path(bench.key_log)
+        if bench.pki is not None and bench.cert is None:
+            context = tls.of_store("server", stores(bench.pki, wanted), wanted, key_log=key_log)
+            if bench.ocsp:
+                context.credentials[0].stapler = tls.staples.from_files([Path(one) for one in bench.ocsp])
+            return context
+        if bench.cert is not None and bench.key is not None:
+            chain, key = Path(bench.cert), Path(bench.key)
+            root = _path(bench.roots)
+        else:
+            now = datetime.datetime.now(datetime.UTC)
+            chain, key, root = stack.enter_context(tls.bench_certificate(now))
+            say(f"note: certificate made on the fly; its root, while this runs: {root}")
+        return tls.server(
+            chain,
+            key,
+            password=bench.password,
+            key_log=key_log,
+            options=wanted,
+            root=root,
+            ocsp=[Path(one) for one in bench.ocsp],
+        )
+    except SetupError as why:
+        raise UserError(str(why)) from why
