@@ -16,6 +16,7 @@ COMMANDS = (
     "secc",
     "run",
     "config",
+    "slac",
     "exi",
     "conformance",
     "pki",

@@ -121,8 +121,10 @@ class Inbox:
 class RawLink:
     """A raw socket on a Linux interface. Open with `open_link`; needs a running event loop."""
 
-    def __init__(self, name: str, *, ethertype: int = ETHERTYPE, promiscuous: bool = False) -> None:
-        """``ethertype`` 3 takes frames of all types.
+    def __init__(
+        self, name: str, *, ethertype: int = ETHERTYPE, promiscuous: bool = False, outgoing: bool = False
+    ) -> None:
+        """``ethertype`` 3 takes frames of all types; ``outgoing`` also what this host sends, for those who watch.
 
         Raises:
             LinkError: the interface is missing, down, no Ethernet, or needs rights that we lack; says what to do.
@@ -130,6 +132,7 @@ class RawLink:
         self.name = name
         self.statistics = Statistics()
         self._inbox = Inbox(self.statistics)
+        self._outgoing = outgoing
         self._loop = asyncio.get_running_loop()
         self._socket = raw_socket(name, ethertype, promiscuous)
         self.mac: bytes = self._socket.getsockname()[4]
@@ -177,7 +180,7 @@ class RawLink:
                 self._loop.remove_reader(self._socket.fileno())
                 self._inbox.fail(LinkError(_gone(self.name, why)))
                 return
-            if address[2] != _OUTGOING:
+            if self._outgoing or address[2] != _OUTGOING:
                 self._inbox.put(frame)
 
     @property

@@ -1,0 +1,125 @@
+"""``plugfest slac watch``: judges every matching in a capture, or on an interface as it happens."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plugfest.errors import UserError
+
+if TYPE_CHECKING:
+    from slac.judge import Exchange, Judge
+
+NOTHING_SEEN = 3
+FAILED = 1
+
+_DESCRIPTION = """\
+Reports each matching: its steps with times against the limits of ISO 15118-3, the attenuation per group of carriers,
+where it stopped, the likely cause, and what to try. Exit code 0: the last attempt of each vehicle was matched; 1: not;
+3: no matching was seen.
+"""
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "watch",
+        help="judge every matching in a capture file, or on an interface",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", metavar="FILE|IFACE", help="pcap or pcapng file, or a network interface")
+    parser.add_argument("--brief", action="store_true", help="one line for each attempt")
+    parser.add_argument(
+        "--duration", type=float, metavar="S", help="watch an interface for so long (default: for ever)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    import asyncio
+
+    from slac.judge import Judge
+
+    judge = Judge()
+    path = Path(args.source)
+    if path.exists():
+        _file(path, judge, brief=args.brief)
+    elif "/" in args.source or path.suffix in (".pcap", ".pcapng"):
+        raise UserError(f"there is no file {path}")
+    else:
+        try:
+            asyncio.run(_interface(args.source, judge, brief=args.brief, duration=args.duration))
+        except KeyboardInterrupt:
+            print()
+    return _summary(judge, args.source)
+
+
+def _file(path: Path, judge: Judge, *, brief: bool) -> None:
+    from plugfest import recording
+
+    for time, data in recording.of_file(path):
+        judge.feed(time, data)
+    for exchange in judge.exchanges:
+        _show(exchange, judge, brief=brief)
+
+
+async def _interface(name: str, judge: Judge, *, brief: bool, duration: float | None) -> None:
+    """Shows each attempt when it is decided."""
+    import asyncio
+
+    from plugfest import recording
+    from slac.diagnosis import over
+
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    judge.first = start
+    shown: set[int] = set()
+    frames = recording.of_interface(name)
+    watching = False
+    try:
+        async for item in frames:
+            if not watching:
+                print(f"watching {name}; Ctrl-C ends", flush=True)
+                watching = True
+            if item is not None:
+                judge.feed(*item)
+            judge.now = loop.time()
+            for exchange in judge.exchanges:
+                if id(exchange) not in shown and over(exchange, judge.now):
+                    shown.add(id(exchange))
+                    _show(exchange, judge, brief=brief)
+            if duration is not None and judge.now - start >= duration:
+                break
+    finally:
+        await frames.aclose()  # type: ignore[attr-defined]
+        for exchange in judge.exchanges:
+            if id(exchange) not in shown:
+                _show(exchange, judge, brief=brief)
+
+
+def _show(exchange: Exchange, judge: Judge, *, brief: bool) -> None:
+    from plugfest import matching
+
+    start = judge.first or 0.0
+    if brief:
+        print(matching.brief(exchange, judge.now, start=start), flush=True)
+        return
+    for line in matching.report(exchange, judge.now, start=start):
+        print(line)
+    print(flush=True)
+
+
+def _summary(judge: Judge, source: str) -> int:
+    from slac.diagnosis import verdict
+
+    if not judge.exchanges:
+        seen = f"{judge.frames} other management messages" if judge.frames else "no management messages at all"
+        print(f"no matching in {source}: {seen}")
+        return NOTHING_SEEN
+    last = {exchange.ev: exchange for exchange in judge.exchanges}
+    failed = sum(not verdict(exchange, judge.now).ok for exchange in judge.exchanges)
+    print(f"{len(judge.exchanges)} attempts of {len(last)} vehicles, {failed} failed")
+    if judge.undecodable:
+        print(f"{judge.undecodable} management messages could not be read")
+    return FAILED if any(not verdict(exchange, judge.now).ok for exchange in last.values()) else 0

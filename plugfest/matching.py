@@ -1,0 +1,76 @@
+"""How an attempt of SLAC reads on a terminal: steps with times and limits, attenuation by group, verdict and causes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slac.diagnosis import rows, verdict
+from slac.errors import Step
+from slac.frames import mac_text
+from slac.judge import Exchange, Mark, Row, Verdict
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_HEIGHT = 3
+"""Lines of a plot; each has eight steps."""
+
+
+def report(x: Exchange, now: float, *, start: float = 0.0) -> Iterator[str]:
+    """The lines of a whole report; times count from ``start``."""
+    yield f"attempt of vehicle {mac_text(x.ev)}, run {x.run_id.hex()}, at {x.begun - start:.3f} s"
+    for row in rows(x):
+        yield "  " + step_line(row)
+    for one in x.answerers.values():
+        if one.aag:
+            yield f"  attenuation reported by {mac_text(one.mac)}, dB per group of carriers:"
+            yield from ("    " + line for line in plot(one.aag))
+    for odd in x.odd:
+        yield f"  note: {odd}"
+    yield from ("  " + line for line in verdict_lines(verdict(x, now)))
+
+
+def step_line(row: Row) -> str:
+    """One step: mark, name, time, limit, details."""
+    time = "" if row.took is None else f"{row.took * 1e3:.0f} ms" if row.took < 2 else f"{row.took:.2f} s"
+    limit = ""
+    if row.took is not None and row.limit is not None:
+        limit = f"of {row.limit * 1e3:.0f} ms" if row.limit < 2 else f"of {row.limit:g} s"
+    note = row.note
+    if row.mark is Mark.LATE:
+        note = f"{row.timer}" + (f"; {note}" if note else "")
+    mark = "" if row.mark is Mark.OK else row.mark.value
+    return f"{mark:<8}{row.what:<52}{time:>9} {limit:<11}{note}".rstrip()
+
+
+def verdict_lines(found: Verdict) -> Iterator[str]:
+    """Where it stopped, why, and what to try."""
+    if found.ok:
+        yield f"=> {found.text}"
+        return
+    yield f"=> stopped while {found.step.value}: {found.text}"
+    for number, cause in enumerate(found.causes):
+        yield f"   {'likely' if not number else 'or'}: {cause.cause}"
+        yield f"     try: {cause.remedy}"
+
+
+def brief(x: Exchange, now: float, *, start: float = 0.0) -> str:
+    """One line."""
+    found = verdict(x, now)
+    word = "ok    " if found.ok else "FAILED"
+    where = "" if found.ok else f"{found.step.value}: "
+    return f"{word} {x.begun - start:9.3f} s  {mac_text(x.ev)}  {where}{found.text}"
+
+
+def plot(aag: bytes) -> Iterator[str]:
+    """A small plot of the attenuation of each group, in dB."""
+    top = max(10, -(-max(aag) // 10) * 10)
+    steps = [round(value * _HEIGHT * 8 / top) for value in aag]
+    for level in reversed(range(_HEIGHT)):
+        line = "".join(_BARS[min(max(step - level * 8, 0), 8)] for step in steps)
+        label = f"{top}" if level == _HEIGHT - 1 else "0" if level == 0 else ""
+        yield f"{label:>3} |{line}|"
+    yield f"    mean {sum(aag) / len(aag):.1f}, {min(aag)} to {max(aag)} dB, {len(aag)} groups"
+
+
+def stopped_at(x: Exchange, now: float) -> Step:
+    """The step where an attempt stopped."""
+    return verdict(x, now).step

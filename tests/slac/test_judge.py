@@ -1,0 +1,245 @@
+"""Matchings judged from their frames: recorded ones, and made ones that stop at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from captures import SHARED
+
+from slac.diagnosis import over, rows, verdict
+from slac.errors import Step
+from slac.frames import (
+    BROADCAST,
+    CC_DISCOVER_LIST_CNF,
+    CM_ATTEN_CHAR_IND,
+    CM_ATTEN_CHAR_RSP,
+    CM_ATTEN_PROFILE_IND,
+    CM_MNBC_SOUND_IND,
+    CM_NW_INFO_CNF,
+    CM_SET_KEY_CNF,
+    CM_SET_KEY_REQ,
+    CM_SLAC_MATCH_CNF,
+    CM_SLAC_MATCH_REQ,
+    CM_SLAC_PARM_CNF,
+    CM_SLAC_PARM_REQ,
+    CM_START_ATTEN_CHAR_IND,
+    CM_VALIDATE_CNF,
+    CM_VALIDATE_REQ,
+    LOCAL_MODEM,
+    Frame,
+    Heard,
+    Message,
+    Network,
+    Validation,
+    build,
+)
+from slac.judge import Judge, Mark
+from slac.keys import nid_of
+
+EV, EVSE, OTHER, EV_MODEM, EVSE_MODEM = (bytes([2, 0, 0, 0, 0, n]) for n in range(1, 6))
+RUN, NMK = bytes(range(8)), bytes(range(16))
+NID = nid_of(NMK)
+Sent = tuple[float, bytes, bytes, Message]
+
+
+def sounds(*, n: int = 10, profiles: bool = True, at: float = 1.06) -> list[Sent]:
+    found: list[Sent] = [
+        (at + i * 0.03, EV, BROADCAST, CM_START_ATTEN_CHAR_IND(run_id=RUN, forwarding_sta=EV)) for i in range(3)
+    ]
+    for i in range(n):
+        found.append((at + 0.09 + i * 0.03, EV, BROADCAST, CM_MNBC_SOUND_IND(run_id=RUN, cnt=9 - i)))
+        if profiles:
+            profile = CM_ATTEN_PROFILE_IND(pev_mac=EV, aag=bytes([20] * 58))
+            found.append((at + 0.092 + i * 0.03, EVSE_MODEM, BROADCAST, profile))
+    return found
+
+
+ASKED: list[Sent] = [(1.0, EV, BROADCAST, CM_SLAC_PARM_REQ(RUN))]
+ANSWERED: list[Sent] = [*ASKED, (1.02, EVSE, EV, CM_SLAC_PARM_CNF(run_id=RUN, forwarding_sta=EV))]
+SOUNDED = [*ANSWERED, *sounds()]
+REPORTED: list[Sent] = [
+    *SOUNDED,
+    (1.7, EVSE, EV, CM_ATTEN_CHAR_IND(source_address=EV, run_id=RUN, aag=bytes([20] * 58))),
+]
+AGREED: list[Sent] = [*REPORTED, (1.71, EV, EVSE, CM_ATTEN_CHAR_RSP(source_address=EV, run_id=RUN))]
+CHOSEN: list[Sent] = [*AGREED, (2.3, EV, EVSE, CM_SLAC_MATCH_REQ(run_id=RUN, pev_mac=EV, evse_mac=EVSE))]
+CONFIRMED: list[Sent] = [
+    *CHOSEN, (2.31, EVSE, EV, CM_SLAC_MATCH_CNF(run_id=RUN, pev_mac=EV, evse_mac=EVSE, nid=NID, nmk=NMK))
+]  # fmt: skip
+KEYED: list[Sent] = [
+    *CONFIRMED,
+    (2.32, EV, LOCAL_MODEM, CM_SET_KEY_REQ(nid=NID, new_key=NMK)),
+    (2.33, EV_MODEM, EV, CM_SET_KEY_CNF()),
+]
+LINKED: list[Sent] = [
+    *KEYED, (5.0, EV_MODEM, EV, CC_DISCOVER_LIST_CNF(stations=(Heard(EVSE_MODEM, 2, 1, 4, 16, 0, 0),)))
+]  # fmt: skip
+
+
+def judged(sent: Iterable[Sent], until: float = 60.0) -> Judge:
+    judge = Judge()
+    for time, source, to, message in sorted(sent, key=lambda one: one[0]):
+        judge.feed(time, build(Frame(to, source, message)))
+    judge.now = until
+    return judge
+
+
+def failure(sent: Iterable[Sent], until: float = 60.0) -> tuple[Step, str, list[str]]:
+    """The step, the text and the causes of the last attempt, which must have failed."""
+    judge = judged(sent, until)
+    found = verdict(judge.exchanges[-1], judge.now)
+    assert not found.ok
+    assert all(cause.remedy for cause in found.causes)
+    return found.step, found.text, [cause.cause.partition(":")[0] for cause in found.causes]
+
+
+def test_a_good_matching_has_all_its_steps_in_time() -> None:
+    """From request to link: matched, every row ok, and nothing odd."""
+    judge = judged(LINKED)
+    (x,) = judge.exchanges
+    assert verdict(x, judge.now).text == "matched with 02:00:00:00:00:02, link after 2.69 s (CC_DISCOVER_LIST)"
+    assert {row.mark for row in rows(x)} == {Mark.OK}
+    assert x.odd == []
+    took = {row.what: row.took for row in rows(x)}
+    assert took["CM_SLAC_PARM.CNF of 02:00:00:00:00:02"] == pytest.approx(0.02)
+    assert took["link up"] == pytest.approx(2.69)
+
+
+@pytest.mark.parametrize(
+    ("sent", "step", "cause"),
+    [
+        (ASKED, Step.PARM, "no charger listens yet"),
+        (ANSWERED, Step.SOUNDING, "the vehicle did not get the answer, or did not like it"),
+        ([*ANSWERED, *sounds(n=0)], Step.SOUNDING, "no sounds are heard"),
+        ([*ANSWERED, *sounds(profiles=False)], Step.ATTENUATION, "the attenuation profile is missing"),
+        (SOUNDED, Step.ATTENUATION, "the charger has dropped the vehicle"),
+        (REPORTED, Step.ATTENUATION, "the vehicle did not get the answer, or did not like it"),
+        (AGREED, Step.DECISION, "a neighbour wins"),
+        (CHOSEN, Step.MATCH, "the charger does not accept the request"),
+        (KEYED[:-1], Step.SET_KEY, "no modem answers CM_SET_KEY"),
+        (KEYED, Step.LINK, "the modem restarts longer than allowed"),
+        (CONFIRMED, Step.LINK, "the modem restarts longer than allowed"),
+    ],
+)
+def test_each_step_where_it_can_stop(sent: list[Sent], step: Step, cause: str) -> None:
+    """A matching cut short after any message is said to have stopped at that step, with its first cause."""
+    found, _, causes = failure(sent)
+    assert found is step
+    assert causes[0] == cause
+
+
+@pytest.mark.parametrize("sent", [ASKED, ANSWERED, SOUNDED, REPORTED, AGREED, CHOSEN, CONFIRMED, KEYED])
+def test_nothing_is_judged_before_its_time(sent: list[Sent]) -> None:
+    """Right after its last message an attempt may still go on."""
+    judge = judged(sent, until=0.0)
+    for time, *_ in sent:
+        judge.now = max(judge.now, time)
+    (x,) = judge.exchanges
+    assert verdict(x, judge.now + 0.05).ok
+    assert not over(x, judge.now + 0.05)
+    assert over(x, judge.now + 60.0)
+
+
+def test_a_modem_that_settles_is_the_first_suspect() -> None:
+    """A key set shortly before the request: the modem may have been deaf."""
+    _, _, causes = failure([(-1.0, EV, LOCAL_MODEM, CM_SET_KEY_REQ(nid=NID, new_key=NMK)), *ASKED])
+    assert causes[0] == "settle time"
+    _, _, causes = failure([(-9.0, EV, LOCAL_MODEM, CM_SET_KEY_REQ(nid=NID, new_key=NMK)), *ASKED])
+    assert "settle time" not in causes
+
+
+@pytest.mark.parametrize(("host", "role"), [(EV, 2), (EVSE, 0)])
+def test_a_modem_in_the_wrong_role_is_named(host: bytes, role: int) -> None:
+    """A coordinator at the vehicle or a station at the charger, as the modem itself told."""
+    told = CM_NW_INFO_CNF(networks=(Network(NID, 1, 1, role, EV_MODEM),))
+    _, _, causes = failure([(0.5, EV_MODEM, host, told), *ASKED])
+    assert causes[0] == "wrong modem role"
+
+
+def test_a_wrong_key_is_named() -> None:
+    """The vehicle sets another key than it was given."""
+    wrong = [(time, s, d, CM_SET_KEY_REQ(nid=NID, new_key=bytes(16)) if time == 2.32 else m) for time, s, d, m in KEYED]
+    step, text, causes = failure(wrong)
+    assert step is Step.SET_KEY
+    assert "another NMK" in text
+    assert causes == ["wrong key"]
+
+
+def test_refused_answers_are_suspected_with_the_field() -> None:
+    """A CM_SLAC_PARM.CNF with another RunID or FORWARDING_STA is why no sounds came."""
+    _, _, causes = failure([*ASKED, (1.02, EVSE, EV, CM_SLAC_PARM_CNF(run_id=RUN, forwarding_sta=EVSE, num_sounds=9))])
+    assert causes[:2] == ["the vehicle may have refused it"] * 2
+
+
+def test_validation_that_fails_is_its_own_step() -> None:
+    """CM_VALIDATE answered with failure, and nothing after."""
+    validated: list[Sent] = [
+        *AGREED, (2.0, EV, EVSE, CM_VALIDATE_REQ()), (2.05, EVSE, EV, CM_VALIDATE_CNF(result=Validation.FAILURE))
+    ]  # fmt: skip
+    step, text, _ = failure(validated)
+    assert step is Step.VALIDATION
+    assert "failure" in text
+
+
+def test_an_unfavourable_choice_is_odd() -> None:
+    """Two chargers answered, and the vehicle chose the one with more attenuation."""
+    near: list[Sent] = [
+        (1.03, OTHER, EV, CM_SLAC_PARM_CNF(run_id=RUN, forwarding_sta=EV)),
+        (1.69, OTHER, EV, CM_ATTEN_CHAR_IND(source_address=EV, run_id=RUN, aag=bytes([10] * 58))),
+        (1.72, EV, OTHER, CM_ATTEN_CHAR_RSP(source_address=EV, run_id=RUN)),
+    ]
+    (x,) = judged([*LINKED, *near]).exchanges
+    (row,) = [row for row in rows(x) if row.what.startswith("CM_SLAC_MATCH.REQ")]
+    assert row.mark is Mark.ODD
+    assert row.note == "02:00:00:00:00:03 has less attenuation"
+
+
+def test_repeats_belong_to_their_attempt_and_later_requests_do_not() -> None:
+    """Requests 200 ms apart are one attempt; a second later a new one begins, also with the same RunID."""
+    again = [(at, EV, BROADCAST, CM_SLAC_PARM_REQ(RUN)) for at in (1.2, 1.4, 2.6, 2.8)]
+    judge = judged([*ASKED, *again])
+    assert [len(x.asked) for x in judge.exchanges] == [3, 2]
+
+
+def test_any_bytes_are_taken() -> None:
+    """Frames cut anywhere neither raise nor make up an attempt that was not there."""
+    for time, source, to, message in LINKED:
+        data = build(Frame(to, source, message))
+        judge = Judge()
+        for end in range(len(data)):
+            judge.feed(time, data[:end])
+        assert len(judge.exchanges) <= 1
+
+
+# Captures -> attempts: the step where each stopped.
+RECORDED = {
+    "2022-12-13_compleo_with_bulb.pcapng": [Step.PARM, Step.PARM, Step.PARM, Step.MATCHED],
+    "2023-04-16_at_home_Ioniq_in_currentDemandLoop.pcapng": [Step.MATCHED],
+    "DIN_DC_DS5366_Josev.pcapng": [Step.SOUNDING, Step.MATCHED],
+    "ISO-20_BPT_AC_DS5366_Josev.pcapng": [Step.SOUNDING, Step.MATCHED],
+    "ISO-20_TLS13_DC_DS5366_Josev.pcapng": [Step.MATCHED],
+    "ISO-2_AC_DS5366.pcapng": [Step.MATCHED],
+    "ISO-2_DC_DS5366.pcapng": [Step.MATCHED],
+    "ISO-2_DC_PnC_TLS_CertInstallation_DS5366_RiseV2G.pcapng": [Step.MATCHED],
+    "audi-dc-iso2.pcap": [Step.MATCHED],
+    "vw-ac-iso2.pcap": [Step.MATCHED],
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_matchings(name: str) -> None:
+    """Every matching of real cars, chargers and testers is found, and the failed ones with their step."""
+    from plugfest import recording
+
+    path = SHARED / "captures" / name
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    judge = Judge()
+    for time, data in recording.of_file(path):
+        judge.feed(time, data)
+    found = [verdict(x, judge.now) for x in judge.exchanges]
+    assert [one.step for one in found] == RECORDED[name]
+    assert not any(one.open for one in found)
+    assert all(x.link_at for x in judge.exchanges if verdict(x, judge.now).step is Step.MATCHED)
+    assert judge.undecodable == 0
