@@ -279,6 +279,7 @@ class ScapyLink:
         self._inbox = Inbox(self.statistics)
         self._loop = asyncio.get_running_loop()
         self._packet = Ether
+        conf.ifaces.reload()  # it may have been looked at before the adapter was plugged in
         if name not in get_if_list():
             raise LinkError(f"there is no interface {name}; there are {', '.join(sorted(get_if_list()))}")
         try:
