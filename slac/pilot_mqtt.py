@@ -116,8 +116,7 @@ class _Host:
         self._wishes.put_nowait(None)
         done, _ = await asyncio.wait({running}, timeout=_BYE_WITHIN)
         if not done:
-            running.cancel()
-            await asyncio.wait({running})
+            await ended(running)
         elif not running.cancelled() and (error := running.exception()) and not isinstance(error, PilotError):
             raise error  # a subscriber's mistake, which must not get lost
 
@@ -160,9 +159,7 @@ class _Host:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(*tasks)
         for task in done:
             task.result()
 
@@ -199,6 +196,15 @@ class _Host:
         self.there.clear()
         self._state = None
         self._board.lose(why)
+
+
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    """Cancels tasks until they are done: before Python 3.12 a wait that just succeeds swallows its cancellation."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.2)
 
 
 def _online(here: bool) -> bytes:

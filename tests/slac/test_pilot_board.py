@@ -18,7 +18,7 @@ from broker import AVAILABLE, REASON, broker, free_port
 
 from slac.pilot import Pilot, Reading, State, count_toggles, toggle, until
 from slac.pilot_board import ChargerBoard, PilotError, VehicleBoard, report_of, wish_of
-from slac.pilot_mqtt import over_mqtt, parse_url
+from slac.pilot_mqtt import ended, over_mqtt, parse_url
 from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
 from slac.pilot_serial import Lines, over_line
 from slac.pilot_shared import seat
@@ -345,8 +345,7 @@ async def mqtt_board(port: int, wire: SimulatedPilot, end: str) -> AsyncIterator
             yield seen.get
             await client.publish(f"lab/{end}/online", '{"online": false}', qos=1, retain=True)
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
 
 
 @pytest.mark.skipif(not AVAILABLE, reason=REASON)
