@@ -251,7 +251,8 @@ class Drive:
         name = type(message).__name__
         if not self.allows(message):
             raise LocalError(f"our script wants to send {name}, but the order allows only {self.sequence.expected()}")
-        if pause := self.vehicle.settings.pauses.get(name, 0.0):
+        pauses = self.vehicle.settings.pauses
+        if pause := pauses.get(name, pauses.get("default", 0.0)):
             await asyncio.sleep(pause)
         self.progress(name.removesuffix("Req"))
         self.usable = False

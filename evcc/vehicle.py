@@ -43,7 +43,7 @@ class Settings:
         loop_delay: pause between two messages of a loop, s. Cars take 0.02 to 0.26.
         error_code: reported to the charger as the vehicle's error; ``NO_ERROR`` is none. Text as in the protocol.
         trusts_report: judge precharge by the charger's report even where the inlet is measured (some cars do).
-        pauses: seconds the car takes before it sends a request, by message name.
+        pauses: seconds the car takes before it sends a request, by message name; ``default`` is that of the others.
     """
 
     departure: int | None = None

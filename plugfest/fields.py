@@ -1,7 +1,8 @@
 """Fields of messages by dotted name (``DC_EVStatus.EVRESSSOC``), set to plain values, legal or not.
 
-A number becomes a PhysicalValue where the field is one, text becomes bytes (hex), a mapping fills a group. Nothing is
-validated on the way into the message, because a bench wants to send what is wrong; only names are checked.
+A number becomes a PhysicalValue where the field is one, text becomes bytes (hex), a mapping fills a group. A name that
+leads through a list means every entry, or one (``ProfileEntry.2.ChargingProfileEntryStart``). Nothing is validated on
+the way into the message, because a bench wants to send what is wrong; only names are checked.
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ def _check(cls: type[Any], path: list[str], value: Any) -> str:
     hint = known[path[0]]
     groups = _classes(hint)
     if len(path) > 1:
+        for kind in _alternatives(hint):
+            if get_origin(kind) is list:
+                groups = _classes(get_args(kind)[0])
+                path = path[1:] if path[1].isdigit() and len(path) > 2 else path
         if not groups:
             return f"{path[0]} has no fields of its own"
         results = [_check(group, path[1:], value) for group in groups]
@@ -115,6 +120,12 @@ def _put(group: Any, path: list[str], value: Any, module: Any) -> Any:
         made = build(known[name], value, current, name, module)
     elif isinstance(current, msgspec.Struct):
         made = _put(current, path[1:], value, module)
+    elif isinstance(current, list):
+        at = int(path[1]) if path[1].isdigit() else None
+        rest = path[1:] if at is None else path[2:]
+        if not rest or (at is not None and not 1 <= at <= len(current)):
+            raise FieldError(f"{name} has {len(current)} entries, and no field {'.'.join(path[1:])}")
+        made = [_put(each, rest, value, module) if at in (None, n) else each for n, each in enumerate(current, 1)]
     else:
         made = build(known[name], {".".join(path[1:]): value}, None, name, module)
     return msgspec.structs.replace(group, **{name: made})

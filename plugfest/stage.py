@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from plugfest.config import rules
 from plugfest.config.actions import Step
 from plugfest.config.model import Bench
 from plugfest.controls import Controls, NotPossible
@@ -59,7 +60,9 @@ class Stage:
         """
         options.observe = self._observe if main else ignore
         ending, delays = ("Req", {}) if role == "evcc" else ("Res", self.bench.charger.delays)
-        answers = {name.removesuffix("Req") + "Res": seconds for name, seconds in delays.items()}
+        others = delays.get("default", 0.0)
+        requests = [name for name in rules.message_names() if name.endswith("Req")] if others else list(delays)
+        answers = {name.removesuffix("Req") + "Res": delays.get(name, others) for name in requests}
         made = Deviations(self.bench.deviations, ending, self.tell, answers)
         made.install(options)
         self._deviations.append(made)

@@ -114,6 +114,12 @@ class Session:
             LocalError: the message breaks its facets. One that came out of a rewrite may.
             ConnectionLost: the connection is closed.
         """
+        frame = await self._frame(message, signature)
+        if frame is not None:
+            await self.channel.write(frame)
+
+    async def _frame(self, message: Any, signature: Any) -> bytes | None:
+        """What goes on the wire for a message, after the seams; None where one of them dropped it."""
         kind = type(message)
         strict = True
         data: bytes | None = None
@@ -121,7 +127,7 @@ class Session:
             message = await _call(self.rewrite[kind], message)
             if message is None:
                 self.tell("message", kind.__name__, "dropped by a rewrite")
-                return
+                return None
             strict = False
             if isinstance(message, bytes):
                 data, message = message, None
@@ -140,16 +146,16 @@ class Session:
             data = await _call(self.rewrite_exi[kind], data)
             if data is None:
                 self.tell("message", kind.__name__, "dropped by a rewrite of its EXI")
-                return
+                return None
         frame = v2gtp.pack(self.protocol.payload_type, data)
         if kind in self.rewrite_frame:
             frame = await _call(self.rewrite_frame[kind], frame)
             if frame is None:
                 self.tell("message", kind.__name__, "dropped by a rewrite of its frame")
-                return
+                return None
         name = type(message).__name__ if message is not None else kind.__name__
         self.observe(Event(self.now, "message", name, "tx", data, document, self.protocol.name))
-        await self.channel.write(frame)
+        return frame
 
     # -- receiving ------------------------------------------------------------------------------------------------
 
@@ -198,10 +204,12 @@ class Session:
         """
         name = type(message).__name__
         seconds = self.timing.message_timeout(name) if timeout is None else timeout
+        frame = await self._frame(message, signature)  # a rewrite that waits makes the request late, not the response
         started = self.now
         try:
             async with asyncio.timeout(seconds):
-                await self.send(message, signature=signature)
+                if frame is not None:
+                    await self.channel.write(frame)
                 received = await self.receive()
         except TimeoutError as why:
             raise TimedOut("V2G_EVCC_Msg_Timeout", seconds, f"the response to {name}") from why

@@ -72,7 +72,7 @@ class Vehicle(Section, kw_only=True, frozen=True):
     energy_request: Annotated[NotNegative | None, Meta(description="kWh asked for; by default what is missing")] = None
     loop_delay: Annotated[Seconds, Meta(description="pause between two messages of a loop, s")] = 0.1
     pauses: Annotated[
-        dict[str, Seconds], Meta(description="seconds the car takes before it sends a request, by message name")
+        dict[str, Seconds], Meta(description="seconds before it sends a request, by message name or default")
     ] = {}
     max_voltage: Annotated[Positive | None, Meta(description="limit instead of the battery's, V")] = None
     max_current: Annotated[Positive | None, Meta(description="limit instead of the battery's, A")] = None
@@ -136,7 +136,7 @@ class Charger(Section, kw_only=True, frozen=True):
     meter_id: Annotated[str, Meta(max_length=32, description="MeterID")] = "PLUGFEST-1"
     meter_start: Annotated[NotNegative, Meta(description="what the register shows at first, kWh")] = 0.0
     delays: Annotated[
-        dict[str, Seconds], Meta(description="seconds the station takes to answer a request, by message name")
+        dict[str, Seconds], Meta(description="seconds to answer a request, by message name or default")
     ] = {}
     faults: Annotated[
         list[

@@ -124,7 +124,8 @@ def _plant(bench: Bench) -> Iterator[Complaint]:
     yield from _error_code(vehicle.error_code, ("vehicle", "error-code"))
     for section, key in (("vehicle", "pauses"), ("charger", "delays")):
         for name in getattr(getattr(bench, section), key):
-            yield from _message(name, (section, key, name), ending="Req")
+            if name != "default":
+                yield from _message(name, (section, key, name), ending="Req")
 
 
 def octets(text: str) -> bytes:
