@@ -6,8 +6,13 @@ import asyncio
 import inspect
 
 import pytest
+from hypothesis import settings
 
 from plugfest.virtual import VirtualLoop
+
+# The same examples on every run, however slow the machine; `make slow` explores.
+settings.register_profile("plugfest", derandomize=True, deadline=None)
+settings.load_profile("plugfest")
 
 
 @pytest.hookimpl(tryfirst=True)
