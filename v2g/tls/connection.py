@@ -172,7 +172,10 @@ class Connection:
             await asyncio.sleep(float(argument))
         elif action == "stall":
             await self.flush()
-            await asyncio.sleep(3600)
+            with contextlib.suppress(*_GONE):
+                while await self._reader.read(4096):
+                    pass
+            raise Deliberate(f"silent from {name} on, as configured, until {PEER[self.role]} closed the connection")
         elif action in ("alert", "warning"):
             await self.send_alert(argument, fatal=action == "alert")
         if action in ("alert", "close"):

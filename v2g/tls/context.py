@@ -331,6 +331,7 @@ class Context:
             suite = "iso20-ed448" if crypto.key_name(key).lower() == "ed448" else "iso20"
         found = validate(chain, self.trust.roots, role, self.now(), suite=suite)
         refused = [one for one in found if one.fatal and str(one.code) not in self.options.tolerate]
+        refused.sort(key=lambda one: str(one.code) == "order")  # mostly what follows from something else
         for one in found:
             if one not in refused:
                 c.tell("certificate-deviation", note=f"{one.code}: {one}")
