@@ -229,8 +229,8 @@ class Connection:
                 raise Fatal("decode_error", f"an alert of {len(data)} bytes")
             level, code = data
             self.tell("alert", "rx", data, ALERTS[code].name if code in ALERTS else str(code))
-            # TLS 1.3 has no warnings but these two.
-            if code == 0 or (code != ALERT_CODES["user_canceled"] and (level == _FATAL or self.version == TLS13)):
+            # In TLS 1.3 the level says nothing: all but one are the end.
+            if code == 0 or level == _FATAL or (self.version == TLS13 and code != ALERT_CODES["user_canceled"]):
                 raise PeerAlert(code)
 
     async def receive(self, *expected: str) -> tuple[str, bytes]:
