@@ -70,6 +70,7 @@ class Authority:
     seed: bytes | None = None
     responder: str = RESPONDER
     _serials: set[int] = field(default_factory=set)
+    _names: dict[str, int] = field(default_factory=dict)
 
     def issue(
         self,
@@ -106,7 +107,7 @@ class Authority:
         common = cn or profile.cn
         if profile.id_kind:
             common = _ID_CHECKS[profile.id_kind](common)
-        label = f"{self.suite.name}/{label or name}"
+        label = self._label(label or name)
         key = key or self._key(changes.kind or self.suite.kind, label)
         issuer_name = issuer.certificate.subject if issuer else subject_name(profile, common, changes.dc)
         begin = changes.not_before or self.start
@@ -126,6 +127,11 @@ class Authority:
         signer = changes.signer or (issuer.key if issuer else key)
         certificate = builder.sign(signer, keys.hash_of(signer), ecdsa_deterministic=_deterministic(signer))  # type: ignore[arg-type]
         return Entry(name, role, certificate, issuer, private_key=key)
+
+    def _label(self, name: str) -> str:
+        """What key and serial number derive from; a name that comes again gets others."""
+        count = self._names[name] = self._names.get(name, 0) + 1
+        return f"{self.suite.name}/{name}" + (f"#{count}" if count > 1 else "")
 
     def _key(self, kind: Kind, label: str) -> PrivateKey:
         return keys.generate(kind) if self.seed is None else keys.derive(kind, self.seed, f"{label}/key")
@@ -177,7 +183,8 @@ class Authority:
             pass  # an authority made elsewhere
         if profile.role is Role.OCSP:
             builder = builder.add_extension(x509.OCSPNoCheck(), critical=False)
-        if profile.revocable and self.responder and issuer is not None:
+        public = issuer is not None and issuer.role is not Role.PRIVATE_ROOT  # private chains are not looked up
+        if profile.revocable and self.responder and issuer is not None and public:
             builder = builder.add_extension(
                 x509.AuthorityInformationAccess(
                     [

@@ -102,9 +102,10 @@ class Revocations:
         """The revocation of a certificate, if there is one."""
         return self.entries.get(_key(certificate))
 
-    def __call__(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-        """For ``pki.path.validate(revoked=...)``."""
-        return self.get(certificate) is not None
+    def __call__(self, certificate: x509.Certificate, issuer: x509.Certificate) -> str:
+        """For ``pki.path.validate(revoked=...)``: "" if it is not revoked."""
+        revocation = self.get(certificate)
+        return f"revoked on {revocation.at:%Y-%m-%d %H:%M} UTC, {revocation.reason}" if revocation else ""
 
 
 def _key(certificate: x509.Certificate) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from pki import keys
+from pki.certificates import common_name as common_name
+from pki.certificates import issued as issued
+from pki.certificates import parse_certificates as parse_certificates
+from pki.certificates import read_certificates as read_certificates
+from pki.certificates import self_signed as self_signed
 from pki.errors import PkiError
 from pki.keys import PrivateKey
 from pki.profiles import CROSS_SUBJECTS, SUITES, Role, Suite
@@ -121,28 +127,6 @@ class Entry:
     @property
     def common_name(self) -> str:
         return common_name(self.certificate)
-
-
-def self_signed(certificate: x509.Certificate) -> bool:
-    """Whether a certificate names itself as issuer and is signed with its own key."""
-    if certificate.issuer != certificate.subject:
-        return False
-    return issued(certificate, certificate)
-
-
-def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Whether the names fit and the signature over ``certificate`` was made with the issuer's key."""
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except Exception:  # noqa: BLE001 - ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm: all mean no
-        return False
-    return True
-
-
-def common_name(certificate: x509.Certificate) -> str:
-    """CN of the subject, or ""."""
-    found = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    return str(found[0].value) if found else ""
 
 
 class Store(Mapping[str, Entry]):
@@ -253,6 +237,8 @@ class Store(Mapping[str, Entry]):
         where = directory / self.suite.name
         if not force:
             self.check_free(directory)
+        if force:
+            _clear(where)
         self.directory = where
         written = [path for entry in self.values() for path in self.write(entry, force=force)]
         return [*written, self._write_index()]
@@ -369,6 +355,19 @@ def find(directory: Path, suite: str | None = None) -> Path:
     return directory
 
 
+def _clear(where: Path) -> None:
+    """Removes the files of a PKI that is being replaced: its entries, and what was made of them since."""
+    if not (where / INDEX).is_file():
+        return
+    for directory in ("chains", "der", "ocsp", "crl", "p12", "variants"):
+        shutil.rmtree(where / directory, ignore_errors=True)
+    for name in json.loads((where / INDEX).read_text()).get("entries", {}):
+        for suffix in (".pem", ".key"):
+            (where / f"{name}{suffix}").unlink(missing_ok=True)
+    for name in (INDEX, "revoked.json"):
+        (where / name).unlink(missing_ok=True)
+
+
 def _stem(where: Path, name: str, role: Role | None) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise PkiError(f"{name!r} cannot be a name: letters, digits, . _ and - only")
@@ -386,21 +385,3 @@ def _files(where: Path, entry: Entry) -> list[tuple[Path, bytes]]:
         if len(entry.chain) > 1:
             files.append((where / "chains" / f"{entry.name}.pem", entry.chain_pem))
     return files
-
-
-def read_certificates(path: Path) -> list[x509.Certificate]:
-    """The certificates of a PEM or DER file, in order.
-
-    Raises:
-        PkiError: it cannot be read or holds none.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as why:
-        raise PkiError(f"{path}: {why.strerror}") from why
-    try:
-        if b"-----BEGIN" in data:
-            return x509.load_pem_x509_certificates(data)
-        return [x509.load_der_x509_certificate(data)]
-    except ValueError as why:
-        raise PkiError(f"{path} holds no certificate in PEM or DER") from why

@@ -310,18 +310,32 @@ def openssl_options(kind: Kind, suite: Suite) -> list[str]:
     return ["-crl_check"] if kind.name == "revoked" else []
 
 
+def check_free(store: Store, twin: Twin) -> Path:
+    """Where a twin's certificate goes, if nothing is there yet.
+
+    Raises:
+        PkiError: something is, or the store is only in memory.
+    """
+    if store.directory is None:
+        raise PkiError("this PKI is only in memory: save it first")
+    file = store.directory / "variants" / twin.name / f"{twin.leaf.name}.pem"
+    if file.exists():
+        raise PkiError(f"{file} exists; --force replaces it")
+    return file
+
+
 def save(store: Store, twin: Twin, *, force: bool = False) -> Path:
     """Writes a twin below ``variants/<name>/`` of the store's directory: ``<role>.pem``, ``.key``, ``-chain.pem``.
 
     Raises:
         PkiError: the files exist and ``force`` is not set, or the store is only in memory.
     """
+    if not force:
+        check_free(store, twin)
     if store.directory is None:
         raise PkiError("this PKI is only in memory: save it first")
     where = store.directory / "variants" / twin.name
     stem = twin.leaf.name
-    if (where / f"{stem}.pem").exists() and not force:
-        raise PkiError(f"{where / stem}.pem exists; --force replaces it")
     where.mkdir(parents=True, exist_ok=True)
     (where / f"{stem}.pem").write_bytes(twin.leaf.pem)
     (where / f"{stem}.der").write_bytes(twin.leaf.der)

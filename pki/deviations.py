@@ -1,0 +1,69 @@
+"""How a certificate or chain departs from what is expected: kinds, and one departure in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """What kind of deviation; stable, for tests and for the mapping to response codes."""
+
+    MALFORMED = "malformed"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    REVOKED = "revoked"
+    UNKNOWN_ROOT = "unknown-root"
+    TWIN_ROOT = "twin-root"
+    """A trusted root has the issuer's name, but another key."""
+    MISSING_INTERMEDIATE = "missing-intermediate"
+    BROKEN_SIGNATURE = "broken-signature"
+    ORDER = "order"
+    TOO_LONG = "too-long"
+    PATH_LENGTH = "path-length"
+    NOT_A_CA = "not-a-ca"
+    LEAF_IS_CA = "leaf-is-ca"
+    WRONG_ROLE = "wrong-role"
+    KEY_USAGE = "key-usage"
+    PURPOSE = "purpose"
+    CURVE = "curve"
+    ALGORITHM = "algorithm"
+    SIZE = "size"
+    NAME = "name"
+    EXTENSION = "extension"
+    LIFETIME = "lifetime"
+    ISSUER = "issuer"
+    OCSP_MISSING = "ocsp-missing"
+    OCSP_STALE = "ocsp-stale"
+    OCSP_INVALID = "ocsp-invalid"
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One way in which a chain is not as it should be.
+
+    Attributes:
+        code: kind of deviation.
+        index: place in the chain, 0 is the leaf; the length of the chain stands for the root.
+        subject: which certificate, in words.
+        text: what is wrong, and what was expected.
+        clause: requirement, where known.
+        fatal: whether the chain has to be refused.
+    """
+
+    code: Code
+    index: int
+    subject: str
+    text: str
+    clause: str = ""
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        clause = f" [{self.clause}]" if self.clause else ""
+        return f"{self.subject}: {self.text}{clause}"
+
+
+def fatal(deviations: Sequence[Deviation]) -> list[Deviation]:
+    """Those for which a peer has to refuse the chain."""
+    return [d for d in deviations if d.fatal]

@@ -1,0 +1,103 @@
+"""A PKI for other programs: PKCS#12 containers, and the file layout of other stacks.
+
+PKCS#12 salts are random, so containers of the same key differ from run to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from pki import keys
+from pki.errors import PkiError
+from pki.profiles import Role
+from pki.store import Entry, Store
+
+
+def container(entry: Entry, password: str) -> bytes:
+    """Certificate, key and sub-CAs as PKCS#12.
+
+    Args:
+        password: of the container; "" leaves it open.
+
+    Raises:
+        PkiError: the key is missing.
+    """
+    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if password:
+        protection = serialization.BestAvailableEncryption(password.encode())
+    return pkcs12.serialize_key_and_certificates(
+        entry.name.encode(), entry.key, entry.certificate, entry.chain[1:], protection
+    )
+
+
+_JOSEV: Mapping[Role, tuple[str, str]] = {
+    # role: stem of the certificate's file, stem of the key's
+    Role.V2G_ROOT: ("v2gRootCACert", "v2gRootCA"),
+    Role.CPO_SUB1: ("cpoSubCA1Cert", "cpoSubCA1"),
+    Role.CPO_SUB2: ("cpoSubCA2Cert", "cpoSubCA2"),
+    Role.SECC: ("seccLeafCert", "seccLeaf"),
+    Role.CPS_SUB1: ("cpsSubCA1Cert", "cpsSubCA1"),
+    Role.CPS_SUB2: ("cpsSubCA2Cert", "cpsSubCA2"),
+    Role.CPS: ("cpsLeafCert", "cpsLeaf"),
+    Role.MO_ROOT: ("moRootCACert", "moRootCA"),
+    Role.MO_SUB1: ("moSubCA1Cert", "moSubCA1"),
+    Role.MO_SUB2: ("moSubCA2Cert", "moSubCA2"),
+    Role.CONTRACT: ("contractLeafCert", "contractLeaf"),
+    Role.OEM_ROOT: ("oemRootCACert", "oemRootCA"),
+    Role.OEM_SUB1: ("oemSubCA1Cert", "oemSubCA1"),
+    Role.OEM_SUB2: ("oemSubCA2Cert", "oemSubCA2"),
+    Role.OEM_PROVISIONING: ("oemLeafCert", "oemLeaf"),
+}
+_JOSEV_PASSWORDS = ("seccLeaf", "oemLeaf", "contractLeaf", "cpsLeaf", "moSubCA2Leaf")
+_JOSEV_CHAINS = {"cpoCertChain": Role.SECC, "oemCertChain": Role.OEM_PROVISIONING}
+_JOSEV_DIRECTORIES = {"iso2": "iso15118_2", "iso20": "iso15118_20"}
+
+
+def josev(store: Store, directory: Path, password: str) -> list[Path]:
+    """Lays a PKI out as Josev (iso15118) reads it: ``directory`` becomes its PKI_PATH.
+
+    Args:
+        password: keys are encrypted with it; it is noted in the files that Josev takes it from. "" leaves them open.
+
+    Raises:
+        PkiError: a file exists already, a certificate is missing, or Josev has no place for the suite.
+    """
+    if store.suite.name not in _JOSEV_DIRECTORIES:
+        raise PkiError(f"Josev has no place for {store.suite.name}; it reads {', '.join(_JOSEV_DIRECTORIES)}")
+    base = directory / _JOSEV_DIRECTORIES[store.suite.name]
+    files: dict[Path, bytes] = {}
+    for role, (certificate, key) in _JOSEV.items():
+        entry = store[role]
+        files[base / "certs" / f"{certificate}.pem"] = entry.pem
+        files[base / "certs" / f"{certificate}.der"] = entry.der
+        files[base / "private_keys" / f"{key}.key"] = keys.private_pem(entry.key, password or None)
+    for name, role in _JOSEV_CHAINS.items():
+        files[base / "certs" / f"{name}.pem"] = store[role].chain_pem
+    for name in _JOSEV_PASSWORDS:
+        files[base / "private_keys" / f"{name}Password.txt"] = password.encode()
+    return write_all(files)
+
+
+def write_all(files: Mapping[Path, bytes], *, force: bool = False) -> list[Path]:
+    """Writes files, secrets among them so that only the owner reads them.
+
+    Raises:
+        PkiError: one exists already; nothing was written then.
+    """
+    if not force and (there := next((p for p in files if p.exists()), None)) is not None:
+        raise PkiError(f"{there} exists; --force replaces it")
+    for path, data in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix in (".key", ".p12", ".pfx", ".txt"):
+            keys.write_private(path, data)
+        else:
+            path.write_bytes(data)
+    return list(files)
+
+
+LAYOUTS = {"josev": josev}
+"""Layouts of other stacks by name."""

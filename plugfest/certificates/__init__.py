@@ -1,0 +1,1 @@
+"""What ``plugfest pki`` does: one function for each sub-command, arguments in, exit code out."""

@@ -1,0 +1,42 @@
+"""Arguments of ``plugfest pki``: dates, times, roles and seeds out of text."""
+
+from __future__ import annotations
+
+import datetime
+
+from pki import authority
+from pki.profiles import Role
+from plugfest.errors import UserError
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def date(text: str | None) -> datetime.datetime:
+    """Midnight UTC of a date, or of today."""
+    try:
+        day = datetime.date.fromisoformat(text) if text else now().date()
+    except ValueError as why:
+        raise UserError(f"--date {text}: a date is needed, as 2026-05-31") from why
+    return datetime.datetime.combine(day, datetime.time(), datetime.UTC)
+
+
+def time(text: str | None) -> datetime.datetime:
+    """A point in time, UTC, or now."""
+    try:
+        at = datetime.datetime.fromisoformat(text) if text else now()
+    except ValueError as why:
+        raise UserError(f"--at {text}: a time is needed, as 2026-05-31 or 2026-05-31T12:00") from why
+    return at if at.tzinfo else at.replace(tzinfo=datetime.UTC)
+
+
+def seed(text: str | None) -> bytes | None:
+    return authority.seed_octets(text) if text is not None else None
+
+
+def role(text: str | None) -> Role | None:
+    try:
+        return Role(text) if text else None
+    except ValueError:
+        raise UserError(f"no role {text!r}; there are {', '.join(Role)}") from None

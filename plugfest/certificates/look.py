@@ -1,0 +1,232 @@
+"""``plugfest pki show|verify``: chains out of a PKI or a file, as text, and held against their roles."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import datetime
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.ocsp import OCSPRequestBuilder
+
+from pki import keys, ocsp, path, roles
+from pki.errors import PkiError
+from pki.path import Code, Deviation
+from pki.profiles import ANCHORS, SUITES, Role
+from pki.responder import stores
+from pki.revocation import Revocations
+from pki.store import Entry, Store, common_name, issued, parse_certificates, read_certificates, self_signed
+from plugfest.certificates import arguments, text
+from plugfest.errors import UserError
+
+
+@dataclass
+class _Chain:
+    """A chain to be shown or checked: from a PKI, or from a file."""
+
+    name: str
+    certificates: list[x509.Certificate]
+    roles: list[Role | None]
+    files: list[str]
+    suite: str
+
+    @property
+    def role(self) -> Role | None:
+        return self.roles[0]
+
+
+def _octets(target: str) -> list[x509.Certificate]:
+    """The certificates in a file or on standard input: PEM, DER, or hex or base64 text of DER."""
+    data = sys.stdin.buffer.read() if target == "-" else Path(target).read_bytes()
+    try:
+        return parse_certificates(data, target)
+    except PkiError:
+        compact = b"".join(data.split())
+        for decode in (binascii.unhexlify, base64.b64decode):
+            try:
+                return parse_certificates(decode(compact), target)
+            except (ValueError, PkiError):
+                continue
+        raise
+
+
+def _from_file(target: str, role: Role | None, suite: str | None) -> _Chain:
+    if target != "-" and not Path(target).exists():
+        raise UserError(f"{target}: no such file or directory")
+    certificates = _octets(target)
+    kind = keys.kind(certificates[0].public_key())
+    suite = suite or next((s.name for s in SUITES.values() if s.kind is kind), "iso2")
+    found: list[Role | None] = []
+    for certificate in reversed(certificates):
+        found.append(roles.guess_in_chain(certificate, found[-1] if found else None))
+    found.reverse()
+    if role is not None:
+        found[0] = role
+    return _Chain(target, certificates, found, [""] * len(certificates), suite)
+
+
+def _from_entry(store: Store, entry: Entry, role: Role | None) -> _Chain:
+    up = entry.up
+    files = []
+    for member in up:
+        names_ = [p.name for p in (member.path, member.key_path) if p is not None]
+        files.append("  ".join(names_) + ("" if member.has_key else "  (no key)"))
+    found = [e.role for e in up]
+    if role is not None:
+        found[0] = role
+    return _Chain(entry.name, [e.certificate for e in up], found, files, store.suite.name)
+
+
+def _split(chain: _Chain) -> tuple[list[x509.Certificate], bool]:
+    """The certificates below the root, and whether the root is there."""
+    rooted = len(chain.certificates) > 1 and self_signed(chain.certificates[-1])
+    return chain.certificates[:-1] if rooted else chain.certificates, rooted
+
+
+def show(args: argparse.Namespace) -> int:
+    """A PKI as a tree, entries with their chains, or what a file holds."""
+    at, role = arguments.time(args.at), arguments.role(args.role)
+    if args.target != "-" and Path(args.target).is_dir():
+        found = [Store(args.target, args.suite, password=args.password)] if args.suite or args.names else None
+        for index, store in enumerate(found or stores(Path(args.target)).values()):
+            revocations = Revocations.of(store)
+            if not args.names:
+                _lines(text.overview(store, at, revocations), blank=index > 0)
+            for number, name in enumerate(args.names):
+                chain = _from_entry(store, store[name], role)
+                own = _anchors(store, chain)
+                _lines(_shown(chain, own, at, revocations), blank=number > 0)
+        return 0
+    chain = _from_file(args.target, role, args.suite)
+    if args.names:
+        raise UserError(f"{args.target} is a file: names belong to a PKI directory")
+    below, rooted = _split(chain)
+    _lines(_shown(chain, chain.certificates[-1:] if rooted else [], at, None))
+    if not rooted and not self_signed(below[-1]):
+        print("not checked against a root: plugfest pki verify FILE --roots ROOTS does")
+    return 0
+
+
+def _shown(
+    chain: _Chain, anchors: Sequence[x509.Certificate], at: datetime.datetime, revocations: Revocations | None
+) -> Iterator[str]:
+    below, rooted = _split(chain)
+    found: list[Deviation] = []
+    profile = SUITES[chain.suite].profiles.get(chain.role) if chain.role else None
+    if chain.role is not None and profile is not None and not profile.self_signed:
+        known = list(anchors)
+        found = path.validate(below, known, chain.role, at, suite=chain.suite, revoked=revocations)
+        if not known:
+            found = [d for d in found if d.code not in (Code.UNKNOWN_ROOT, Code.MISSING_INTERMEDIATE)]
+    suite = SUITES[chain.suite]
+    yield from text.chain(chain.certificates, chain.roles, suite, at, found, files=chain.files, root=rooted)
+
+
+def _anchors(store: Store, chain: _Chain) -> list[x509.Certificate]:
+    """The roots of a PKI that count for a chain."""
+    if chain.role is not None and chain.role in ANCHORS:
+        return store.certificates(*ANCHORS[chain.role])
+    return [e.certificate for e in store.values() if self_signed(e.certificate)]
+
+
+def _lines(lines: Iterator[str], *, blank: bool = False) -> None:
+    if blank:
+        print()
+    for line in lines:
+        print(line)
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Every chain held against its role; 1 if one has to be refused."""
+    at, role = arguments.time(args.at), arguments.role(args.role)
+    todo: list[tuple[_Chain, Sequence[x509.Certificate], Revocations | None]] = []
+    if args.target != "-" and Path(args.target).is_dir():
+        suites = [Store(args.target, args.suite, password=args.password)] if args.suite or args.names else None
+        found = suites or list(stores(Path(args.target)).values())
+        for store in found:
+            entries = [store[n] for n in args.names] or [e for e in store.values() if e.role in ANCHORS]
+            if not entries:
+                raise UserError(f"{args.target} has no leaves of a known role; give NAME and --role")
+            for entry in entries:
+                chain = _from_entry(store, entry, role)
+                trusted = _roots(args.roots, chain) or _anchors(store, chain)
+                todo.append((chain, trusted, Revocations.of(store)))
+                if len(found) > 1:
+                    chain.name = f"{store.suite.name}/{entry.name}"
+    else:
+        if not args.roots:
+            raise UserError(f"trusted roots are needed: plugfest pki verify {args.target} --roots ROOTS")
+        chain = _from_file(args.target, role, args.suite)
+        todo.append((chain, _roots(args.roots, chain), None))
+    refused = 0
+    for chain, anchors, revocations in todo:
+        if chain.role is None:
+            raise UserError(f"{chain.name}: what it is for cannot be told; give --role")
+        below, _ = _split(chain)
+        deviations = path.validate(below, anchors, chain.role, at, suite=chain.suite, revoked=revocations)
+        if args.ocsp:
+            deviations += _ask(below, anchors, at)
+        refused += bool(path.fatal(deviations))
+        _verdict(chain, below, anchors, deviations)
+    return 1 if refused else 0
+
+
+def _verdict(
+    chain: _Chain, below: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], found: list[Deviation]
+) -> None:
+    way = [common_name(c) or "?" for c in below]
+    root = next((a for a in anchors if issued(a, below[-1])), None)
+    if root is not None:
+        way.append(common_name(root))
+    state = "REFUSED" if path.fatal(found) else "good" if not found else "good, with oddities"
+    print(f"{chain.name}: {text.title(chain.role, SUITES[chain.suite])}  {' < '.join(way)}  {state}")
+    for deviation in found:
+        print(f"  {'!' if deviation.fatal else '~'} {deviation.code:20} {deviation}")
+
+
+def _roots(places: Sequence[Path], chain: _Chain) -> list[x509.Certificate]:
+    """Trusted roots: all certificates of a file; of a PKI directory those that count for the chain's role."""
+    found: list[x509.Certificate] = []
+    for place in places:
+        if place.is_dir():
+            found += [c for store in stores(place).values() for c in _anchors(store, chain)]
+        else:
+            found += read_certificates(place)
+    return found
+
+
+def _ask(
+    below: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], at: datetime.datetime
+) -> list[Deviation]:
+    """What the OCSP responders say that the certificates name."""
+    found: list[Deviation] = []
+    for index, certificate in enumerate(below):
+        subject = common_name(certificate)
+        issuer = next((c for c in (*below[index + 1 :], *anchors) if issued(c, certificate)), None)
+        urls = text.ocsp_urls(certificate)
+        if issuer is None or not urls:
+            if issuer is not None:
+                words = "names no OCSP responder"
+                found.append(Deviation(Code.OCSP_MISSING, index, subject, words, fatal=False))
+            continue
+        request = OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA1()).build()
+        kind = {"Content-Type": "application/ocsp-request"}
+        try:
+            asked = urllib.request.Request(urls[0], request.public_bytes(Encoding.DER), kind)
+            with urllib.request.urlopen(asked, timeout=5) as answer:
+                response = answer.read(65536)
+        except (urllib.error.URLError, OSError, ValueError) as why:
+            words = f"no answer from {urls[0]} ({getattr(why, 'reason', why)}); `plugfest pki ocsp` serves it"
+            found.append(Deviation(Code.OCSP_MISSING, index, subject, words))
+            continue
+        found += ocsp.check(response, certificate, issuer, at, index=index)
+    return found

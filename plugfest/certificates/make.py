@@ -1,0 +1,131 @@
+"""``plugfest pki init|issue|contract``: certificates are made."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from pki import authority, export, names, provisioning
+from pki.profiles import SUITES, Role
+from pki.store import Entry, Store, read_certificates
+from plugfest.certificates import arguments, text
+from plugfest.commands.pki import PROFILES
+from plugfest.errors import UserError
+
+
+def init(args: argparse.Namespace) -> int:
+    """A complete PKI, or several suites of one."""
+    start, seed = arguments.date(args.date), arguments.seed(args.seed)
+    responder = (args.responder if args.responder is not None else authority.RESPONDER).rstrip("/")
+    ids = {}
+    if args.emaid:
+        ids[Role.CONTRACT] = names.emaid(args.emaid)
+    if args.pcid:
+        ids[Role.OEM_PROVISIONING] = names.pcid(args.pcid)
+    if args.evcc_id:
+        ids[Role.VEHICLE] = names.evcc_id(args.evcc_id)
+    chargers = {"iso2": names.evse_id(args.evse_id) if args.evse_id else ""}
+    made = []
+    for suite in PROFILES[args.profile]:
+        charger = chargers.get(suite, args.secc_id or "")
+        more = {Role.SECC: charger} if charger else {}
+        made.append(authority.make(SUITES[suite], start, seed=seed, responder=responder, ids=ids | more))
+    if not args.force:
+        for store in made:
+            store.check_free(args.directory)
+    for store in made:
+        store.save(args.directory, force=args.force)
+        print(f"{store.directory}: {store.suite.standard}, {store.suite.kind}, {len(store)} certificates")
+        for entry in store.of_role(Role.SECC, Role.CONTRACT, Role.OEM_PROVISIONING, Role.VEHICLE):
+            until = entry.certificate.not_valid_after_utc
+            print(f"  {entry.name:17} {entry.common_name:40} until {until:%Y-%m-%d}")
+            if args.p12 is not None and store.directory is not None:
+                file = store.directory / "p12" / f"{entry.name}.p12"
+                export.write_all({file: export.container(entry, args.p12)}, force=True)
+    print(f"look at it: plugfest pki show {args.directory}")
+    return 0
+
+
+def issue(args: argparse.Namespace) -> int:
+    """One more certificate of an existing PKI."""
+    store = Store(args.directory, args.suite)
+    role = arguments.role(args.role)
+    assert role is not None
+    entry = _issue(store, role, args.id, args)
+    print(f"{entry.name}: {text.title(role, store.suite)} {entry.common_name}, {text.dates(entry.certificate)}")
+    return 0
+
+
+def _issue(store: Store, role: Role, cn: str, args: argparse.Namespace) -> Entry:
+    profile = store.suite.profiles.get(role)
+    if profile is None:
+        raise UserError(f"{store.suite.name} has no certificates of role {role}; there are {', '.join(LEAVES_AND_CAS)}")
+    if not profile.issuers:
+        raise UserError(f"{role} is a root: `plugfest pki init` makes those")
+    if not cn and (role in store or profile.id_kind):
+        raise UserError(f"a {profile.title} needs an id: plugfest pki issue {args.directory} {role} ID")
+    if role is Role.SECC and store.suite.name == "iso2":
+        cn = names.evse_id(cn)
+    issuer = store[args.issuer or profile.issuers[0]]
+    source = _source(store, args)
+    entry = source.issue(role, issuer, name=args.name or f"{role}-{names.plain(cn)}", cn=cn, days=args.days)
+    if not args.name:
+        entry.name = f"{role}-{entry.common_name}".replace(" ", "-")
+    _report(store.issue_into(entry, force=args.force))
+    return entry
+
+
+LEAVES_AND_CAS = [r for r in Role if not r.endswith("-root") and "cross" not in r]
+
+
+def _source(store: Store, args: argparse.Namespace) -> authority.Authority:
+    return authority.Authority(store.suite, arguments.date(args.date), arguments.seed(args.seed), store.responder)
+
+
+def _report(paths: Sequence[Path]) -> None:
+    for file in paths:
+        if file.suffix in (".pem", ".key") and file.parent.name != "chains":
+            print(f"  wrote {file}")
+
+
+def contract(args: argparse.Namespace) -> int:
+    """A contract, and its delivery."""
+    store = Store(args.directory, args.suite or "iso2")
+    emaid = names.emaid(args.emaid)
+    if args.receiver is None:
+        args.issuer = None
+        entry = _issue(store, Role.CONTRACT, emaid, args)
+        print(f"{entry.name}: contract {entry.common_name}, {text.dates(entry.certificate)}")
+        return 0
+    receiver = store[args.receiver].certificate if args.receiver in store else None
+    if receiver is None:
+        receiver = read_certificates(Path(args.receiver))[0]
+    parts = provisioning.prepare(store, receiver, emaid, _source(store, args))
+    _deliver(parts, store, args)
+    return 0
+
+
+def _deliver(parts: provisioning.Parts, store: Store, args: argparse.Namespace) -> None:
+    def text(data: bytes) -> str:
+        return base64.b64encode(data).decode()
+
+    delivery = {
+        "eMAID": parts.emaid,
+        "SAProvisioningCertificateChain": [text(c) for c in parts.provider_chain],
+        "ContractSignatureCertChain": [text(c) for c in parts.contract_chain],
+        "ContractSignatureEncryptedPrivateKey": text(parts.sealed.encrypted_private_key),
+        "DHpublickey": text(parts.sealed.public_key),
+    }
+    if args.name:
+        parts.contract.name = args.name
+    # The sender forgets the private key: the operator keeps the certificate only.
+    record = Entry(parts.contract.name, Role.CONTRACT, parts.contract.certificate, parts.contract.issuer)
+    store.issue_into(record, force=args.force)
+    if args.out is None:
+        print(json.dumps(delivery, indent=1))
+        return
+    export.write_all({args.out: (json.dumps(delivery, indent=1) + "\n").encode()}, force=args.force)
+    print(f"{record.name}: contract {parts.emaid} sealed for the vehicle; its key is in {args.out} only, encrypted")

@@ -1,0 +1,82 @@
+"""``plugfest pki variants|export|import``: bad twins, and PKIs of other programs."""
+
+from __future__ import annotations
+
+import argparse
+
+from pki import export as exports
+from pki import keys
+from pki import variants as twins
+from pki.profiles import Role
+from pki.responder import stores
+from pki.revocation import Revocations
+from pki.store import Entry, Store
+from plugfest.certificates import arguments, text
+from plugfest.errors import UserError
+
+
+def variants(args: argparse.Namespace) -> int:
+    """Bad twins, to files, with a table of what is wrong."""
+    if args.list:
+        for kind in twins.KINDS.values():
+            print(f"{kind.name:22} {kind.text}")
+        return 0
+    at = arguments.time(args.at)
+    for store in [Store(args.directory, args.suite)] if args.suite else stores(args.directory).values():
+        chosen = [Role(r) for r in args.role or twins.LEAVES if r in store]
+        if not chosen:
+            raise UserError(f"{args.directory} has no {' or '.join(args.role or ())}")
+        made = [
+            twins.make(store, name, role, at, seed=arguments.seed(args.seed))
+            for name in args.names or twins.KINDS
+            for role in chosen
+        ]
+        if not args.force:
+            for twin in made:
+                twins.check_free(store, twin)
+        for twin in made:
+            twins.save(store, twin, force=args.force)
+        print(f"{store.directory}/variants: {', '.join(chosen)}, wrong on {at:%Y-%m-%d}")
+        for name in dict.fromkeys(twin.name for twin in made):
+            print(f"  {name:22} {twins.KINDS[name].text}")
+    return 0
+
+
+def export(args: argparse.Namespace) -> int:
+    """One entry, or the PKI in another layout."""
+    store = Store(args.directory, args.suite)
+    if args.layout:
+        written = exports.LAYOUTS[args.layout](store, args.out, args.password)
+        print(f"{args.out}: {len(written)} files")
+        return 0
+    if args.name is None:
+        raise UserError("which entry? plugfest pki export DIR NAME OUT")
+    entry = store[args.name]
+    form = args.out.suffix.lower()
+    if form in (".p12", ".pfx"):
+        data = exports.container(entry, args.password)
+    elif form == ".pem":
+        data = entry.chain_pem
+    elif form == ".der":
+        data = entry.der
+    elif form == ".key":
+        data = keys.private_pem(entry.key, args.password or None)
+    else:
+        raise UserError(f"{args.out}: the name must end in .p12, .pfx, .pem, .der or .key")
+    exports.write_all({args.out: data}, force=args.force)
+    print(f"wrote {args.out}")
+    return 0
+
+
+def import_(args: argparse.Namespace) -> int:
+    """A PKI made elsewhere, in our layout."""
+    found = Store(args.source, args.suite, password=args.password)
+    store = Store.of(found.suite, ())
+    for entry in found.values():
+        key = entry.key if entry.has_key else None
+        above = store[entry.issuer.name] if entry.issuer else None
+        store.add(Entry(entry.name, entry.role, entry.certificate, above, private_key=key))
+    store.save(args.directory, force=args.force)
+    for line in text.overview(store, arguments.now(), Revocations()):
+        print(line)
+    return 0
