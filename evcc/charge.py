@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,7 @@ class Search:
         context: for TLS; needed unless ``tls`` is NONE.
         sdp_to: unicast address for SDP instead of multicast.
         address, port: the charger's, where SDP is to be skipped.
+        discover, connect: how to get there; a network in memory has its own.
     """
 
     interface: Interface
@@ -52,6 +53,8 @@ class Search:
     sdp_to: IPv6Address | None = None
     address: IPv6Address | None = None
     port: int = 0
+    discover: Callable[..., Awaitable[sdp.Response]] = discover
+    connect: Callable[..., Awaitable[Channel]] = connect
 
 
 async def find(search: Search, options: Options) -> Channel:
@@ -61,7 +64,7 @@ async def find(search: Search, options: Options) -> Channel:
         NothingFound: no usable answer.
         SetupError: no connection, or TLS asked for and refused.
     """
-    interface = search.interface
+    interface, discover, connect = search.interface, search.discover, search.connect
     wants_tls = search.tls is not sdp.TlsPolicy.NONE
     if search.address is not None:
         scope = interface if search.address.is_link_local else None

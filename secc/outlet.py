@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING
 from secc.charger import Evse
 from secc.serve import Options, serve
 from secc.visit import Paused
-from slac.pilot import State
+from slac.pilot import READY, STEADY, Reading, State
 from v2g import sdp
 from v2g.channel import Channel, listening
 from v2g.discovery import answering
 from v2g.interfaces import Interface
 from v2g.outcome import Outcome
+from v2g.protocols import ISO2
 from v2g.trace import Event
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ class Outlet:
         on_end: told of each session that ended.
         ports: by security (TLS or not), once open.
         paused: sessions that a vehicle may resume.
+        wakes_after: seconds after which the charger wakes up a paused vehicle, None: never. B-C-B wakes it at any time.
+        listen, answer_on: how vehicles get here; a network in memory has its own.
     """
 
     interface: Interface
@@ -53,7 +57,29 @@ class Outlet:
     on_end: Callable[[Outcome], None] = lambda outcome: None
     ports: dict[bool, int] = field(default_factory=dict)
     paused: dict[bytes, Paused] = field(default_factory=dict)
+    wakes_after: float | None = None
+    listen: Callable[..., AbstractAsyncContextManager[int]] = listening
+    answer_on: Callable[..., AbstractAsyncContextManager[None]] = answering
     _busy: bool = False
+    _setup_until: float | None = None
+
+    def link_is_up(self) -> None:
+        """The data link came up: from now on a strict charger has so long to get to SessionSetupRes [V2G2-716].
+
+        After that it answers no discovery and takes no connection until the link comes up again. Without this call,
+        and where it is tolerant, it serves whenever a vehicle comes: real vehicles are slow at times.
+        """
+        timing = ISO2.timing.replace(self.options.timing)
+        self._setup_until = self._now() + timing.V2G_SECC_CommunicationSetup_Performance_Time
+
+    @property
+    def _too_late(self) -> bool:
+        until = self._setup_until
+        return not self.options.tolerant and until is not None and self._now() >= until
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -63,12 +89,13 @@ class Outlet:
             SetupError: a port is taken, or the group cannot be joined.
         """
         async with contextlib.AsyncExitStack() as stack:
+            stack.callback(self.evse.pilot.subscribe(self._pilot_changed))
             # The listener stands before SDP is answered: some cars connect within milliseconds.
             for secure in (False, True):
                 if (self.policy is sdp.TlsPolicy.NONE) if secure else (self.policy is sdp.TlsPolicy.REQUIRED):
                     continue
                 self.ports[secure] = await stack.enter_async_context(
-                    listening(
+                    self.listen(
                         self.interface,
                         self._connected,
                         port=self.tls_port if secure else self.port,
@@ -78,21 +105,35 @@ class Outlet:
                         on_failure=partial(self._tell, "tls", "handshake-failed"),
                     )
                 )
-            await stack.enter_async_context(answering(self.interface, self._answer, observe=self.options.observe))
+            await stack.enter_async_context(self.answer_on(self.interface, self._answer, observe=self.options.observe))
             yield
 
+    def _pilot_changed(self, reading: Reading) -> None:
+        """A vehicle that shows C while nothing is offered wants to be talked to: the first half of a B-C-B toggle."""
+        if self.paused and not self._busy and reading.state in READY and reading.duty == STEADY:
+            self._wake("B-C-B")
+
+    def _wake(self, why: str) -> None:
+        if self.paused and not self._busy and self.evse.pilot.state not in (State.A, State.E, State.F):
+            self._tell("pilot", "wake-up", why)
+            self.evse.pilot.offer(DIGITAL)
+
     def _tell(self, layer: str, name: str, note: str) -> None:
-        self.options.observe(Event(asyncio.get_running_loop().time(), layer, name, note=note))
+        self.options.observe(Event(self._now(), layer, name, note=note))
 
     def _answer(self, request: sdp.Request) -> sdp.Response | None:
         security = sdp.answer(request, self.policy)
-        if security is None:
+        if security is None or self._too_late:
             return None
         return sdp.Response(self.interface.address, self.ports[security == sdp.TLS], security)
 
     async def _connected(self, channel: Channel) -> None:
         if self._busy:
             self._tell("tcp", "second-connection-refused", channel.description)
+            channel.abort()
+            return
+        if self._too_late:
+            self._tell("tcp", "late-connection-refused", channel.description)
             channel.abort()
             return
         self._busy = True
@@ -103,4 +144,8 @@ class Outlet:
             outcome = await serve(channel, self.evse, self.options, paused=self.paused)
         finally:
             self._busy = False
+        if outcome.session_id:  # the link stays up, and a vehicle may begin anew
+            self._setup_until = None
+        if outcome.paused and self.wakes_after is not None:
+            asyncio.get_running_loop().call_later(self.wakes_after, self._wake, "by itself")
         self.on_end(outcome)

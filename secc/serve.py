@@ -20,7 +20,7 @@ from secc.contract import Contracts
 from secc.minimal import minimal
 from secc.services import Service
 from secc.visit import Answers, Paused, Refusal, Visit
-from slac.pilot import READY, Reading, State
+from slac.pilot import READY, STEADY, Reading, State
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, NoCommonProtocol, RemoteError, TimedOut, V2GError
 from v2g.messages import appproto
@@ -155,6 +155,8 @@ async def serve(
             try:
                 if visit.charged or visit.delivering or evse.energised:
                     await _switch_off(visit, outcome)
+                elif visit.ended and evse.pilot.state not in (State.E, State.F):
+                    evse.pilot.offer(STEADY)  # nothing to watch, but nothing is offered any more
             finally:
                 evse.forget()
                 outcome.energy_wh = evse.meter.session_wh

@@ -55,41 +55,69 @@ async def discover(
     """
     loop = asyncio.get_running_loop()
     target = (str(to) if to else sdp.GROUP, sdp.PORT, 0, interface.index)
-    request = sdp.Request(security).pack()
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 64)
         sock.setblocking(False)
         sock.bind(("::", 0))
         transport, box = await loop.create_datagram_endpoint(_Mailbox, sock=sock)
+
+        def send(data: bytes) -> None:
+            try:
+                transport.sendto(data, target)
+            except OSError as why:
+                raise SetupError(f"cannot send on {interface.name}: {why.strerror}") from why
+
         try:
-            tries = int(timing.SDP_Max_Requests)
-            for _ in range(tries):
-                observe(Event(loop.time(), "sdp", "SDPRequest", "tx", request, note=f"to {target[0]}%{interface.name}"))
-                try:
-                    transport.sendto(request, target)
-                except OSError as why:
-                    raise SetupError(f"cannot send on {interface.name}: {why.strerror}") from why
-                found = await _answer(box, timing.SDP_Request_Interval, acceptable, observe)
-                if found is not None:
-                    return found
+            return await search(
+                send, box.queue, security=security, timing=timing, acceptable=acceptable, observe=observe,
+                where=f"{target[0]}%{interface.name}",
+            )  # fmt: skip
         finally:
             transport.close()
+
+
+async def search(
+    send: Callable[[bytes], None],
+    answers: asyncio.Queue[tuple[bytes, Address]],
+    *,
+    security: int,
+    timing: Timing = ISO2,
+    acceptable: Callable[[sdp.Response], str | None] = sdp.Response.unsuitable,
+    observe: Observe = ignore,
+    where: str = "",
+) -> sdp.Response:
+    """The search itself, over any means to send datagrams and a queue of what comes back; see :func:`discover`.
+
+    Raises:
+        NothingFound: no usable answer.
+    """
+    loop = asyncio.get_running_loop()
+    request = sdp.Request(security).pack()
+    tries = int(timing.SDP_Max_Requests)
+    for _ in range(tries):
+        observe(Event(loop.time(), "sdp", "SDPRequest", "tx", request, note=f"to {where}"))
+        send(request)
+        found = await _answer(answers, timing.SDP_Request_Interval, acceptable, observe)
+        if found is not None:
+            return found
     kind = "TLS" if security == sdp.TLS else "no TLS"
-    raise NothingFound(
-        f"no charger answered {tries} SDP requests ({kind}) on {interface.name}; is it powered, and the link up?"
-    )
+    on = where.rpartition("%")[2]
+    raise NothingFound(f"no charger answered {tries} SDP requests ({kind}) on {on}; is it powered, and the link up?")
 
 
 async def _answer(
-    box: _Mailbox, seconds: float, acceptable: Callable[[sdp.Response], str | None], observe: Observe
+    answers: asyncio.Queue[tuple[bytes, Address]],
+    seconds: float,
+    acceptable: Callable[[sdp.Response], str | None],
+    observe: Observe,
 ) -> sdp.Response | None:
     """The first usable response within one interval."""
     loop = asyncio.get_running_loop()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while True:
-                data, sender = await box.queue.get()
+                data, sender = await answers.get()
                 event = Event(loop.time(), "sdp", "SDPResponse", "rx", data, note=f"from {sender[0]}")
                 try:
                     response = sdp.parse_response(data)
@@ -137,7 +165,7 @@ async def answering(
             what = "UDP port 15118 is taken" if why.errno == errno.EADDRINUSE else f"SDP on {interface.name}"
             raise SetupError(f"{what}: {why.strerror}; is another charger running here?") from why
         transport, box = await loop.create_datagram_endpoint(_Mailbox, sock=sock)
-        task = asyncio.create_task(_serve(transport, box, interface, answer, observe))
+        task = asyncio.create_task(serve(transport.sendto, box.queue, interface, answer, observe))
         try:
             yield
         finally:
@@ -145,16 +173,17 @@ async def answering(
             transport.close()
 
 
-async def _serve(
-    transport: asyncio.DatagramTransport,
-    box: _Mailbox,
+async def serve(
+    send: Callable[[bytes, Address], None],
+    requests: asyncio.Queue[tuple[bytes, Address]],
     interface: Interface,
     answer: Callable[[sdp.Request], sdp.Response | None],
     observe: Observe,
 ) -> None:
+    """Answers requests out of a queue, without end; see :func:`answering`."""
     loop = asyncio.get_running_loop()
     while True:
-        data, sender = await box.queue.get()
+        data, sender = await requests.get()
         if sender[3] not in (0, interface.index):
             continue
         event = Event(loop.time(), "sdp", "SDPRequest", "rx", data, note=f"from {sender[0]}")
@@ -171,5 +200,5 @@ async def _serve(
             continue
         observe(event)
         packed = response.pack()
-        transport.sendto(packed, sender)
+        send(packed, sender)
         observe(Event(loop.time(), "sdp", "SDPResponse", "tx", packed, note=f"to {sender[0]}"))

@@ -1,0 +1,123 @@
+"""One run of a case against one system: plan, carry out, judge, clean up. Whatever happens, there is a result."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance import cases_evcc, cases_secc
+from conformance.catalogue import Run
+from conformance.pics import Pics
+from conformance.systems import ChargerUnderTest, VehicleUnderTest
+from conformance.tester_ev import TesterEv
+from conformance.tester_evse import TesterEvse
+from conformance.verdict import Failed, NotExecutable, Result, Stop, Verdict
+from v2g.errors import V2GError
+from v2g.protocols import DIN, ISO2
+from v2g.trace import Observe, ignore
+
+LONGEST = 1800.0
+"""s: no case takes longer on the bench's clock."""
+
+
+@dataclass
+class Bench:
+    """What a run has at hand besides the system.
+
+    Attributes:
+        pics: what is declared.
+        observe: gets the tester's events.
+        seed: of session ids and the like.
+        tls: the tester's TLS context.
+        prepare: called with each tester before it starts.
+    """
+
+    pics: Pics
+    observe: Observe = ignore
+    seed: int = 1
+    tls: Any = None
+    prepare: list[Callable[[Any], None]] = field(default_factory=list)
+
+
+def executable(run: Run) -> str:
+    """Why a run cannot be executed by this tester, or ""."""
+    try:
+        plan(run)
+    except NotExecutable as why:
+        return str(why)
+    return ""
+
+
+def plan(run: Run) -> Any:
+    """The plan of a run.
+
+    Raises:
+        NotExecutable: this tester cannot do what it asks for.
+    """
+    case = run.case
+    if case.sut == "pair":
+        raise NotExecutable("needs a real pair of vehicle and charger")
+    if run.protocol == "iso15118-20":
+        raise NotExecutable("sessions of ISO 15118-20 are not available yet")
+    if run.protocol == "slac":
+        raise NotExecutable("SLAC cases are not available yet")
+    if case.sut == "secc":
+        return cases_secc.plan(run)
+    return cases_evcc.plan(run)
+
+
+async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: Bench) -> Result:
+    """Runs a case. Nothing is raised but cancellation."""
+    case, loop = run.case, asyncio.get_running_loop()
+    result = Result(
+        run.id,
+        case=case.id,
+        protocol=run.protocol,
+        title=run.title,
+        requirements=list(case.requirements),
+        tags=list(case.tags),
+    )
+    started = loop.time()
+    tester: Any = None
+    try:
+        made = plan(run)
+        protocol = DIN if run.protocol == "din70121" else ISO2
+        kind: Any = TesterEv if case.sut == "secc" else TesterEvse
+        tester = kind(system, bench.pics, protocol, bench.observe, random.Random(bench.seed), bench.tls)
+        for prepare in bench.prepare:
+            prepare(tester)
+        async with asyncio.timeout(LONGEST):
+            await made.carry_out(tester, result)
+        result.verdict = max(result.verdict, Verdict.PASS)
+    except NotExecutable as why:
+        result.verdict, result.reason = Verdict.NONE, f"not executable: {why}"
+    except Stop as why:
+        judge(result, why, derived=case.derived)
+    except TimeoutError:
+        result.verdict, result.reason = Verdict.ERROR, f"the case did not end within {LONGEST:g} s"
+    except (V2GError, OSError, ValueError, LookupError, TypeError, AttributeError) as why:
+        result.verdict, result.reason = Verdict.ERROR, f"{type(why).__name__}: {why}"
+    finally:
+        result.seconds = round(loop.time() - started, 3)
+        if tester is not None:
+            try:
+                async with asyncio.timeout(60.0):
+                    await tester.leave()
+            except (TimeoutError, V2GError, OSError) as why:
+                result.findings.append(f"the system was not left in order: {why}")
+    return result
+
+
+def judge(result: Result, why: Stop, *, derived: bool) -> None:
+    """Takes a stop into the result: failures of derived expectations are findings."""
+    if isinstance(why, Failed) and derived:
+        result.verdict = max(result.verdict, Verdict.PASS)
+        result.findings.append(str(why))
+        return
+    result.verdict = max(result.verdict, why.verdict)
+    result.reason = str(why)
+    if why.expected or why.observed:
+        result.cause = f"expected {why.expected}, observed {why.observed}"

@@ -1,0 +1,346 @@
+"""Our own roles as systems under test, in memory: chargers and vehicles that behave as a PICS file declares.
+
+They let scripts be written without hardware, and they are what every executable case is tried against.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from typing import TYPE_CHECKING, Any
+
+from conformance.catalogue import Run
+from conformance.execute import Bench
+from conformance.pics import Pics
+from evcc import charge as evcc
+from evcc.battery import Battery
+from evcc.vehicle import Settings, Vehicle
+from secc import serve as secc
+from secc.authorizer import Authorizer, Customer, Delayed, Immediate
+from secc.charger import AcSupply, Evse, Fault, Slot
+from secc.outlet import Outlet
+from secc.power import Dynamics, Limits, SimulatedPowerSource
+from slac.connector import power_class
+from slac.pilot import State
+from slac.pilots import SimulatedPilot
+from v2g import sdp
+from v2g.channel import Channel
+from v2g.memory import CHARGER, VEHICLE, MemoryNetwork
+from v2g.outcome import Outcome
+from v2g.protocols import DIN, ISO2, Protocol
+from v2g.trace import Event, Observe, ignore
+
+if TYPE_CHECKING:
+    from v2g.tls import Context as TlsContext
+
+EPOCH = 1_700_000_000.0
+"""Wall clock at loop time 0, Unix seconds."""
+
+
+def _now() -> float:
+    return EPOCH + asyncio.get_running_loop().time()
+
+
+@dataclass
+class OwnCharger:
+    """Our charger with its SDP server and ports, on a network in memory. Use `open`.
+
+    Attributes:
+        options: of the role; its ``rewrite`` and ``answers`` are seams.
+        evse: the plant.
+        outlet: the role on the network.
+        tls: the charger's TLS context; with one, it requires TLS.
+    """
+
+    pics: Pics
+    protocols: tuple[Protocol, ...] = (ISO2, DIN)
+    observe: Observe = ignore
+    seed: int = 1
+    tls: TlsContext | None = None
+    tolerant: bool = False
+    adjust: Callable[[OwnCharger], None] = lambda charger: None
+    outcomes: list[Outcome] = field(default_factory=list)
+    name: str = "plugfest charger, in memory"
+
+    def __post_init__(self) -> None:
+        pics, rng = self.pics, random.Random(self.seed)
+        self.wire = SimulatedPilot()
+        self.pilot = self.wire.ev
+        self.network = MemoryNetwork()
+        self.customer: Customer | None = None
+        supply = AcSupply(load=lambda: 0.0) if pics.ac else None
+        rating = Limits.of(power_class(150))
+        # A cable check that is to be seen as Ongoing takes a moment.
+        test = 1.0 if pics["PIXIT_SECC_DC_CableCheckOngoing"] == "ongoing" else 0.2
+        # DIN cannot say more than 32767 W, and no profile could exceed that.
+        watts = 30_000.0 if self.protocols == (DIN,) else None
+        self.power = None if pics.ac else SimulatedPowerSource(rating, Dynamics(test_seconds=test), rng=rng)
+        schedule = [Slot(0, watts)] if watts is not None else []
+        self.evse = Evse(self.wire.evse, power=self.power, ac=supply, authorizer=self._authorizer(), schedule=schedule)
+        if self.power is not None:
+            self.power.load = lambda: None
+        self.options = secc.Options(
+            protocols=self.protocols, tolerant=self.tolerant, observe=self.observe, now=_now, rng=rng
+        )
+        policy = sdp.TlsPolicy.REQUIRED if self.tls is not None else sdp.TlsPolicy.NONE
+        self.outlet = Outlet(
+            CHARGER,
+            self.evse,
+            self.options,
+            policy=policy,
+            context=self.tls,
+            on_end=self.outcomes.append,
+            wakes_after=float(pics["PIXIT_CMN_CMN_WakeUp"]),
+            listen=self.network.listening,
+            answer_on=self.network.answering,
+        )
+
+    def _authorizer(self) -> Authorizer:
+        pics = self.pics
+        if pics["PICS_SECC_CMN_EIMDone"] == "v2gAuthorization" and not pics.pnc:
+            self.customer = Customer()
+            return self.customer
+        return Delayed(2.0) if pics["PIXIT_SECC_CMN_AuthorizationOngoing"] == "ongoing" else Immediate()
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[OwnCharger]:
+        """While the context is open, the charger is there."""
+        self.adjust(self)
+        async with self.outlet.open():
+            yield self
+
+    # -- as ChargerUnderTest --------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> IPv6Address:
+        return VEHICLE.address
+
+    def sdp(self) -> Any:
+        return self.network.client()
+
+    async def connect(self, address: IPv6Address, port: int, tls: TlsContext | None) -> Channel:
+        return await self.network.connect(str(address), port, None, tls)
+
+    async def plug(self) -> None:
+        self.wire.plug()
+        self.evse.pilot.offer(5.0)
+        self.outlet.link_is_up()
+        if self.customer is not None:  # a card counts once, so that each session needs another customer
+            self.evse.authorizer = self.customer = Customer()
+            self.customer.accept()
+
+    async def leave(self) -> None:
+        self.load(None)
+        self.wire.unplug()
+        self.wire.ev.set(State.B)
+        await asyncio.sleep(float(self.pics["par_waitForNextTC"]))
+        self.evse.clear()
+
+    def energised(self) -> bool | None:
+        if self.evse.ac is not None:
+            return self.evse.ac.closed
+        assert self.power is not None
+        return self.power.on
+
+    def load(self, voltage: float | None) -> None:
+        if self.power is not None:
+            self.power.load = (lambda: (voltage, 0.05)) if voltage is not None else lambda: None
+
+    async def do(self, action: str) -> bool:
+        customer, evse = self.customer, self.evse
+        match action:
+            case "authorise" if customer is not None:
+                customer.accept()
+            case "refuse" if customer is not None:
+                customer.reject()
+            case "never authorise" if customer is not None:
+                self.evse.authorizer = self.customer = Customer()
+            case "stop":
+                evse.request_stop(10)
+            case "emergency stop":
+                evse.fail(Fault.EMERGENCY)
+            case "renegotiate":
+                evse.request_renegotiation(10)
+            case _:
+                return False
+        return True
+
+    def unplug(self) -> bool:
+        self.wire.unplug()
+        return True
+
+    def fault(self, name: str) -> bool:
+        match name:
+            case "short_cp_pe" | "diode_lost":  # without its diode a vehicle shows no negative half: state E
+                self.wire.short()
+            case "open_pe":  # no way back for the pilot: the charger sees nobody
+                self.wire.unplug()
+            case _:
+                return False
+        return True
+
+
+@dataclass
+class OwnVehicle:
+    """Our vehicle on a network in memory, plugged into the tester's charger. Use `open`.
+
+    Attributes:
+        options: of the role.
+        vehicle: the plant.
+        outcome: once its session is over.
+        task: its session.
+    """
+
+    pics: Pics
+    protocols: tuple[Protocol, ...] = (ISO2,)
+    observe: Observe = ignore
+    seed: int = 1
+    tls: TlsContext | None = None
+    tolerant: bool = False
+    adjust: Callable[[OwnVehicle], None] = lambda vehicle: None
+    outcome: evcc.Outcome | None = None
+    task: asyncio.Task[evcc.Outcome] | None = None
+    name: str = "plugfest vehicle, in memory"
+
+    def __post_init__(self) -> None:
+        pics = self.pics
+        self.wire = SimulatedPilot()
+        self.pilot = self.wire.evse
+        self.network = MemoryNetwork()
+        departure = 3600 if pics["PIXIT_EVCC_CMN_DepartureTime"] == "departureTime" else None
+        self.vehicle = Vehicle(self.wire.ev, Battery(soc=0.3), settings=Settings(departure=departure, loop_delay=0.2))
+        self.options = evcc.Options(
+            protocols=self.protocols,
+            ac=pics.ac,
+            tolerant=self.tolerant,
+            observe=self.observe,
+            services={} if pics["PIXIT_EVCC_CMN_VAS"] == "none" else {62001: None},
+        )
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[OwnVehicle]:
+        """While the context is open, the vehicle is there."""
+        self.adjust(self)
+        try:
+            yield self
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+            self.task = None
+
+    # -- as VehicleUnderTest --------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> IPv6Address:
+        return CHARGER.address
+
+    def answering(self) -> Any:
+        return self.network.server()
+
+    def listening(
+        self, on_connect: Callable[[Channel], Awaitable[None]], tls: TlsContext | None, port: int | None = None
+    ) -> Any:
+        return self.network.listening(CHARGER, on_connect, context=tls, rng=random.Random(self.seed), port=port)
+
+    async def plug(self) -> None:
+        self.wire.plug()
+        await self._start()
+
+    async def _start(self) -> None:
+        await self._end()
+        search = evcc.Search(
+            VEHICLE,
+            tls=sdp.TlsPolicy.REQUIRED if self.tls is not None else sdp.TlsPolicy.NONE,
+            context=self.tls,
+            discover=self.network.discover,
+            connect=self.network.connect,
+        )
+        self.task = asyncio.create_task(self._session(search))
+
+    async def _session(self, search: evcc.Search) -> evcc.Outcome:
+        self.outcome = None
+        self.outcome = await evcc.find_and_charge(search, self.vehicle, self.options)
+        return self.outcome
+
+    async def leave(self) -> None:
+        self.wire.unplug()
+        await self._end()
+
+    async def do(self, action: str) -> bool:
+        match action:
+            case "stop":
+                self.vehicle.stop.set()
+            case "pause":
+                self.vehicle.pause.set()
+            case "renegotiate":
+                self.vehicle.renegotiate.set()
+            case "resume" if self.outcome is not None:
+                self.options.resume = self.outcome.resume
+                await self._start()
+            case _:
+                return False
+        return True
+
+    def couple(self, evse: Evse) -> None:
+        power, supply = evse.power, evse.ac
+        if isinstance(power, SimulatedPowerSource):
+            power.load = self.vehicle.load
+            self.vehicle.sense = lambda: (power.voltage, power.current)
+        if supply is not None:
+            supply.load = lambda: self.vehicle.ac_current
+
+    def contactors(self) -> bool | None:
+        return self.vehicle.contactors.closed
+
+    def ended(self) -> bool | None:
+        return self.outcome is not None
+
+
+def telling(observe: Observe, layer: str, name: str, note: str = "") -> None:
+    """An event that is no message."""
+    observe(Event(asyncio.get_running_loop().time(), layer, name, note=note))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# For any run
+
+FAST: dict[str, object] = {"PICS_CMN_CMN_LoopCounter": 6, "PICS_CMN_CMN_RenegotiationLoopIndication": 4}
+"""Shorter loops than the suite's, for tests of the cases themselves."""
+
+
+def protocols_of(run: Run) -> tuple[Protocol, ...]:
+    """What a role speaks for a run: a charger for DIN speaks nothing else."""
+    if run.protocol == "din70121":
+        return (DIN,)
+    return (ISO2, DIN) if run.case.sut == "secc" else (ISO2,)
+
+
+@contextlib.asynccontextmanager
+async def own_system(
+    run: Run, pics: Pics, *, observe: Observe = ignore, adjust: Callable[[Any], None] = lambda system: None
+) -> AsyncIterator[OwnCharger | OwnVehicle]:
+    """Our own role as the system under test of a run.
+
+    Args:
+        adjust: called with it before it starts; faults and other seams.
+    """
+    system: OwnCharger | OwnVehicle
+    if run.case.sut == "secc":
+        system = OwnCharger(pics, protocols_of(run), observe, adjust=adjust)
+    else:
+        system = OwnVehicle(pics, protocols_of(run), observe, adjust=adjust)
+    async with system.open():
+        yield system
+
+
+def bench_of(run: Run, pics: Pics, *, observe: Observe = ignore) -> Bench:
+    """The tester's side of a bench in memory."""
+    return Bench(pics, observe)

@@ -1,0 +1,120 @@
+"""Systems under test, as a tester sees them: how to reach one, its pilot, and what can be seen and done at it.
+
+A bench that cannot see or do something says so with None or False; the case is then judged on what was seen, and the
+report names the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from ipaddress import IPv6Address
+from typing import TYPE_CHECKING, Any, Protocol
+
+from secc.charger import Evse
+from slac.pilot import ChargerPilot, VehiclePilot
+from v2g.channel import Channel
+from v2g.discovery import Address
+
+if TYPE_CHECKING:
+    from v2g.tls import Context as TlsContext
+
+Datagrams = tuple[Callable[[bytes], None], "asyncio.Queue[tuple[bytes, Address]]"]
+"""How to send to the chargers of a link, and what they answer."""
+
+
+class ChargerUnderTest(Protocol):
+    """A charger, from where a vehicle is.
+
+    Attributes:
+        pilot: the vehicle's end.
+        name: for the report.
+    """
+
+    pilot: VehiclePilot
+    name: str
+
+    @property
+    def address(self) -> IPv6Address:
+        """The tester's own address."""
+
+    def sdp(self) -> contextlib.AbstractContextManager[Datagrams]:
+        """A socket for SDP."""
+
+    async def connect(self, address: IPv6Address, port: int, tls: TlsContext | None) -> Channel:
+        """TCP, and TLS if given. SetupError: refused."""
+
+    async def plug(self) -> None:
+        """Plugs in and brings the link up: the setup timers begin."""
+
+    async def leave(self) -> None:
+        """Unplugs and waits until the system is ready for the next case."""
+
+    def energised(self) -> bool | None:
+        """Whether its contactor is closed and power can flow; None: not seen."""
+
+    def load(self, voltage: float | None) -> None:
+        """Connects a battery of that voltage to its output, or nothing."""
+
+    async def do(self, action: str) -> bool:
+        """An action of a person or a back end: authorise, refuse, never authorise, stop, emergency stop, renegotiate,
+        wake up. False: cannot be done here."""
+
+    def unplug(self) -> bool:
+        """Pulls the connector (state A); False: cannot be done here."""
+
+    def fault(self, name: str) -> bool:
+        """Applies a fault to the pilot: short_cp_pe, open_pe, diode_lost; False: cannot be done here."""
+
+
+class VehicleUnderTest(Protocol):
+    """A vehicle, from where a charger is.
+
+    Attributes:
+        pilot: the charger's end.
+        name: for the report.
+    """
+
+    pilot: ChargerPilot
+    name: str
+
+    @property
+    def address(self) -> IPv6Address:
+        """The tester's own address."""
+
+    def answering(self) -> contextlib.AbstractContextManager[Any]:
+        """A socket for SDP: how to answer a sender, and what vehicles ask."""
+
+    def listening(
+        self, on_connect: Callable[[Channel], Awaitable[None]], tls: TlsContext | None, port: int | None = None
+    ) -> contextlib.AbstractAsyncContextManager[int]:
+        """Accepts connections; gives the port."""
+
+    async def plug(self) -> None:
+        """Plugs in and brings the link up: the vehicle starts by itself."""
+
+    async def leave(self) -> None:
+        """Unplugs and waits until the system is ready for the next case."""
+
+    async def do(self, action: str) -> bool:
+        """An action at the vehicle: stop, pause, renegotiate, wake up. False: cannot be done here."""
+
+    def couple(self, evse: Evse) -> None:
+        """Connects the tester's simulated output with the vehicle, where that is simulated too."""
+
+    def contactors(self) -> bool | None:
+        """Whether its contactors are closed; None: not seen."""
+
+    def ended(self) -> bool | None:
+        """Whether its session is over; None: not seen."""
+
+
+Opener = Callable[[], contextlib.AbstractAsyncContextManager[Any]]
+"""Opens a system for one run of a case."""
+
+
+@contextlib.asynccontextmanager
+async def opened(system: Any) -> AsyncIterator[Any]:
+    """A system that needs no opening, as one that does."""
+    yield system

@@ -1,0 +1,329 @@
+"""The tester charger: serves a vehicle under test with good-case answers, stops at a request, and deviates there.
+
+The answers are our charger's own (:mod:`secc.iso2`, :mod:`secc.din70121`) over a simulated plant, without its checks
+of order and session: those are for the case to judge. `until` waits for a request and holds it; `reply` answers it,
+right or wrong; `release` lets the good case go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from conformance.catalogue import timer
+from conformance.pics import Pics
+from conformance.systems import VehicleUnderTest
+from conformance.verdict import Failed, Inconclusive
+from conformance.wire import Arrival, Wire
+from secc import serve as secc
+from secc.charger import AcSupply, Evse
+from secc.minimal import minimal
+from secc.power import Dynamics, Limits, SimulatedPowerSource
+from secc.visit import Refusal, Visit
+from slac.connector import power_class
+from slac.pilot import Reading, State
+from v2g import sdp
+from v2g.channel import Channel
+from v2g.errors import ConnectionLost, RemoteError
+from v2g.messages import appproto
+from v2g.protocols import APPPROTO, DIN, ISO2, Protocol, select
+from v2g.trace import Event, Observe, ignore
+
+if TYPE_CHECKING:
+    from v2g.tls import Context as TlsContext
+
+DELAY = timer("Transmission_Delay")
+
+EPOCH = 1_700_000_000
+LOOPS = 3
+"""Rounds of the charging loop before the tester asks the vehicle to stop, where the case is about the end."""
+
+Override = Callable[[Any, Any], Any]
+"""Of a request and its good-case response, another response; None: no response."""
+
+
+@dataclass
+class TesterEvse:
+    """A charger for a vehicle under test.
+
+    Attributes:
+        system: the vehicle.
+        protocol: that is to be spoken.
+        evse: the tester's plant.
+        wires: connections, in order.
+        requests: what the vehicle asked, in order, discovery apart.
+        replied: when each answer went out, with its name.
+        asked: SDP requests: time, bytes.
+        pilots: what the pilot showed: time, reading.
+        overrides: other answers than the good case's, by request name.
+        fixed: one response for every request of a name.
+        receipts: ReceiptRequired in the loop.
+        services: additional services to offer.
+        security: what SDP announces.
+        refused: what the tester had to refuse, with the reason.
+        stops_after: rounds of the loop after which it asks the vehicle to stop; None: never.
+    """
+
+    system: VehicleUnderTest
+    pics: Pics
+    protocol: Protocol = ISO2
+    observe: Observe = ignore
+    rng: random.Random = field(default_factory=lambda: random.Random(1))
+    tls: TlsContext | None = None
+    wires: list[Wire] = field(default_factory=list)
+    requests: list[Arrival] = field(default_factory=list)
+    replied: list[tuple[float, str, Any]] = field(default_factory=list)
+    asked: list[tuple[float, bytes]] = field(default_factory=list)
+    pilots: list[tuple[float, Reading]] = field(default_factory=list)
+    overrides: dict[str, Override] = field(default_factory=dict)
+    fixed: dict[str, Any] = field(default_factory=dict)
+    answer_sdp: Callable[[bytes, sdp.Response], bytes | None] = lambda data, response: response.pack()
+    services: list[Any] = field(default_factory=list)
+    receipts: bool = False
+    refused: list[str] = field(default_factory=list)
+    stops_after: int | None = None
+    loops: int = 0
+    paused: dict[bytes, Any] = field(default_factory=dict)
+    visit: Visit | None = None
+    port: int = 0
+    _catch: Callable[[Arrival], bool] | None = None
+    _held: asyncio.Future[Arrival] | None = None
+    _released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        rating = Limits.of(power_class(150))
+        power = None if self.pics.ac else SimulatedPowerSource(rating, Dynamics(test_seconds=0.5), rng=self.rng)
+        self.evse = Evse(self.system.pilot, power=power, ac=AcSupply() if self.pics.ac else None)
+        self.system.couple(self.evse)
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def tell(self, layer: str, name: str, note: str = "") -> None:
+        self.observe(Event(self.now, layer, name, note=note))
+
+    @property
+    def wire(self) -> Wire:
+        """The latest connection. Inconclusive: the vehicle has not connected."""
+        if not self.wires:
+            raise Inconclusive("the vehicle has not connected")
+        return self.wires[-1]
+
+    # -- being there ----------------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """While the context is open, the vehicle is served."""
+        end = self.system.pilot.subscribe(lambda reading: self.pilots.append((self.now, reading)))
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(end)
+            self.port = await stack.enter_async_context(self.system.listening(self._connected, self.tls))
+            stack.callback(self._cancel)
+            send, requests = stack.enter_context(self.system.answering())
+            self.tasks.add(asyncio.create_task(self._discovery(send, requests)))
+            yield
+
+    def _cancel(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+
+    async def _discovery(self, send: Any, requests: asyncio.Queue[Any]) -> None:
+        while True:
+            data, sender = await requests.get()
+            self.asked.append((self.now, data))
+            self.observe(Event(self.now, "sdp", "SDPRequest", "rx", data))
+            security = sdp.TLS if self.tls is not None else sdp.NO_TLS
+            answer = self.answer_sdp(data, sdp.Response(self.system.address, self.port, security))
+            if answer is not None:
+                self.observe(Event(self.now, "sdp", "SDPResponse", "tx", answer))
+                send(answer, sender)
+
+    async def _connected(self, channel: Channel) -> None:
+        wire = Wire(channel, self.observe)
+        self.wires.append(wire)
+        session = wire.session
+        self.visit = Visit(
+            self.evse, session, self.evse.power is not None, lambda: EPOCH + self.now, self.rng, self.paused
+        )
+        while True:
+            arrival = await wire.next(7200.0)
+            if arrival is None:
+                return
+            self.requests.append(arrival)
+            if self._catch is not None and self._held is not None and self._catch(arrival):
+                self._catch = None
+                self._released.clear()
+                self._held.set_result(arrival)
+                await self._released.wait()
+                continue
+            await self._answer(arrival)
+
+    # -- the good case --------------------------------------------------------------------------------------------
+
+    async def _answer(self, arrival: Arrival) -> None:
+        response = await self.good(arrival)
+        if response is not None:
+            await self.send(response)
+
+    async def good(self, arrival: Arrival) -> Any:
+        """The good-case answer to a request, overrides included; None: no answer."""
+        request = arrival.message
+        if request is None:
+            return None
+        name = arrival.name
+        if name in self.fixed:
+            return self.fixed[name]
+        if isinstance(request, appproto.supportedAppProtocolReq):
+            response: Any = self._select(request)
+        else:
+            response = await self._protocol_answer(arrival)
+        if name in ("CurrentDemandReq", "ChargingStatusReq"):
+            self.loops += 1
+            if self.stops_after is not None and self.loops >= self.stops_after:
+                self.stops_after = None
+                self.evse.request_stop(5)
+            if self.receipts:
+                response.ReceiptRequired = True
+        if (override := self.overrides.get(name)) is not None:
+            return override(request, response)
+        return response
+
+    def _select(self, request: appproto.supportedAppProtocolReq) -> Any:
+        selection = select(request, [self.protocol])
+        if selection.protocol is None:
+            self.refused.append(f"the vehicle does not offer {self.protocol.title}")
+        return selection.response
+
+    async def _protocol_answer(self, arrival: Arrival) -> Any:
+        assert self.visit is not None
+        request, wire = arrival.message, self.wire
+        kind = wire.session.protocol.response_to(type(request))
+        if kind is None:
+            self.refused.append(f"{arrival.name} is no request")
+            return None
+        self.visit.asked_id = arrival.session_id
+        name = arrival.name
+        if self.services and name in ("ServiceDetailReq", "PaymentServiceSelectionReq"):
+            extra = {"ServiceID": request.ServiceID} if name == "ServiceDetailReq" else {}
+            return minimal(wire.session.protocol.schema, kind, dc=self.visit.dc, ResponseCode="OK", **extra)
+        answer = secc.ANSWERS[wire.session.protocol.name].get(type(request))
+        try:
+            if answer is None:
+                raise Refusal("FAILED", "not supported")
+            response = answer(self.visit, request)
+            if inspect.isawaitable(response):
+                response = await response
+        except RemoteError as why:
+            self.refused.append(f"{name}: {why}")
+            return minimal(wire.session.protocol.schema, kind, dc=self.visit.dc, ResponseCode="FAILED")
+        if self.services and name == "ServiceDiscoveryReq":
+            response.ServiceList = ISO2.module.ServiceListType(Service=self.services)
+        return response
+
+    async def send(self, message: Any, **deviation: Any) -> None:
+        """Sends an answer, with deviations as of :meth:`conformance.wire.Wire.send`. A closed connection is no news."""
+        wire = self.wire
+        with contextlib.suppress(ConnectionLost):
+            await wire.send(message, **deviation)
+        self.replied.append((self.now, type(message).__name__, message))
+        if wire.session.protocol is APPPROTO and str(getattr(message, "ResponseCode", "")).startswith("OK"):
+            wire.session.protocol = self.protocol
+
+    # -- stopping at a request ------------------------------------------------------------------------------------
+
+    def catch(self, right: Callable[[Arrival], bool]) -> asyncio.Future[Arrival]:
+        """From now on, the first request for which ``right`` holds is held instead of answered."""
+        self._catch = right
+        self._held = asyncio.get_running_loop().create_future()
+        return self._held
+
+    async def held(self, caught: asyncio.Future[Arrival], what: str, within: float = 120.0) -> Arrival:
+        """The request that was caught.
+
+        Raises:
+            Inconclusive: it does not come; says what the vehicle did instead.
+        """
+        deadline = self.now + within
+        while not caught.done():
+            if self.now >= deadline:
+                raise Inconclusive(f"{what} did not come within {within:g} s{self._last()}")
+            if self.wires and self.wires[-1].closed_at is not None and self.system.ended() is not False:
+                raise Inconclusive(f"the vehicle closed before {what}{self._last()}")
+            if self.system.ended():
+                raise Inconclusive(f"the vehicle ended its session before {what}{self._last()}")
+            await asyncio.wait([caught], timeout=0.2)
+        return caught.result()
+
+    def _last(self) -> str:
+        text = f"; its last request was {self.requests[-1].name}" if self.requests else "; it asked nothing"
+        return text + (f"; the tester refused {self.refused[-1]}" if self.refused else "")
+
+    def release(self) -> None:
+        """Lets the good case go on after a held request."""
+        self._released.set()
+
+    # -- what was seen --------------------------------------------------------------------------------------------
+
+    def since(self, moment: float) -> list[Arrival]:
+        """Requests after a moment."""
+        return [arrival for arrival in self.requests if arrival.time > moment + 1e-9]
+
+    async def closed(self, deadline: float) -> float | None:
+        """When the vehicle closed the latest connection; None: not until the deadline."""
+        if not self.wires:
+            return None
+        if await self.wire.until_closed(max(deadline - self.now, 0.0)):
+            return self.wire.closed_at
+        return None
+
+    def pilot_at(self, moment: float) -> State | None:
+        """The pilot's state at a moment."""
+        state: State | None = None
+        for time, reading in self.pilots:
+            if time <= moment:
+                state = reading.state
+        return state
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    async def leave(self) -> None:
+        """Connections dropped, everything off, unplugged."""
+        self.release()
+        for wire in self.wires:
+            if wire.closed_at is None:
+                await wire.close(reset=True)
+        self.evse.off()
+        self._cancel()
+        await self.system.leave()
+
+
+def made(tester: TesterEvse, name: str, code: str = "OK", **given: Any) -> Any:
+    """The smallest response of a type with a code, whatever was asked.
+
+    Raises:
+        Failed: the protocol has no such response.
+    """
+    protocol = tester.wire.session.protocol
+    module = appproto if name.startswith("supportedAppProtocol") else tester.protocol.module
+    schema = APPPROTO.schema if module is appproto else tester.protocol.schema
+    kind = getattr(module, name, None)
+    if kind is None:
+        raise Failed(f"{protocol.title} has no {name}")
+    codes = {"OK": _OK.get((name, tester.protocol is DIN), "OK")}
+    return minimal(schema, kind, dc=not tester.pics.ac, ResponseCode=codes.get(code, code), **given)
+
+
+_OK: Mapping[tuple[str, bool], str] = {
+    ("SessionSetupRes", False): "OK_NewSessionEstablished",
+    ("SessionSetupRes", True): "OK_NewSessionEstablished",
+    ("supportedAppProtocolRes", False): "OK_SuccessfulNegotiation",
+    ("supportedAppProtocolRes", True): "OK_SuccessfulNegotiation",
+}
+"""What a plain OK is called in a response."""

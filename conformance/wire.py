@@ -1,0 +1,229 @@
+"""The tester's end of a connection: what arrives is noted with its time, and what is sent can be wrong.
+
+A session (:class:`v2g.session.Session`) does the work; its seams do the deviations. Beside it, a task reads without
+pause, so that a message that nobody expected and the moment of the peer's close are seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from v2g import v2gtp
+from v2g.channel import Channel
+from v2g.errors import ConnectionLost, RemoteError
+from v2g.protocols import Protocol
+from v2g.session import Session, UndecodableMessage
+from v2g.trace import Event, Observe
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What came: a message, or something that is none.
+
+    Attributes:
+        name: of the message; ``undecodable``.
+        message: the body message, or None.
+        session_id: of its header.
+        signature: of its header, or None.
+        time: loop time, s.
+        note: why it could not be read.
+    """
+
+    name: str
+    message: Any
+    session_id: bytes
+    signature: Any
+    time: float
+    note: str = ""
+
+    @property
+    def code(self) -> str:
+        """ResponseCode, or ""."""
+        return str(getattr(self.message, "ResponseCode", ""))
+
+
+HEADER_FIELDS = {"version": (0, 1), "inverse": (1, 2), "type": (2, 4), "length": (4, 8)}
+"""Where the fields of a V2GTP header are."""
+
+
+def number(value: int | str) -> int:
+    """``0x0010``, ``16`` or 16 as an int."""
+    return int(value, 0) if isinstance(value, str) else value
+
+
+def forged(frame: bytes, header: Mapping[str, int | str]) -> bytes:
+    """A frame with single header fields forced: version, inverse, type, length."""
+    data = bytearray(frame)
+    for name, value in header.items():
+        start, end = HEADER_FIELDS[name]
+        data[start:end] = number(value).to_bytes(end - start, "big")
+    return bytes(data)
+
+
+class Wire:
+    """One connection of the tester's.
+
+    Attributes:
+        session: sends and reads; its ``protocol`` and ``id`` are set by whoever walks.
+        arrived: everything that came, in order.
+        closed_at: loop time of the peer's close; None while the connection stands.
+        broken: the peer sent bytes that are no frame: text.
+        ours: we closed.
+        wrote: called with each frame on its way, as it is written.
+    """
+
+    def __init__(self, channel: Channel, observe: Observe) -> None:
+        self.session = Session(channel, observe=observe)
+        self.channel = channel
+        self.arrived: list[Arrival] = []
+        self.closed_at: float | None = None
+        self.broken = ""
+        self.ours = False
+        self.sent_at = 0.0
+        self.write: Callable[[bytes], Any] = channel.write
+        self._read = 0
+        self._news = asyncio.Event()
+        self._task = asyncio.create_task(self._pump())
+
+    async def _pump(self) -> None:
+        while True:
+            try:
+                received = await self.session.receive()
+            except UndecodableMessage as why:
+                self._note(Arrival("undecodable", None, b"", None, self.session.now, str(why)))
+                continue
+            except ConnectionLost as why:
+                self._closed(str(why))
+                return
+            except v2gtp.HeaderError as why:
+                self.broken = str(why)
+                self._closed(str(why))
+                return
+            except RemoteError as why:  # a tolerance that a strict session does not have
+                self._note(Arrival("undecodable", None, b"", None, self.session.now, str(why)))
+                continue
+            name = type(received.message).__name__
+            self._note(Arrival(name, received.message, received.session_id, received.signature, received.time))
+
+    def _note(self, arrival: Arrival) -> None:
+        self.arrived.append(arrival)
+        self._news.set()
+
+    def _closed(self, why: str) -> None:
+        if not self.ours:
+            self.closed_at = self.session.now
+            self.session.observe(Event(self.session.now, "tcp", "closed-by-peer", note=why))
+        self._news.set()
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    async def next(self, within: float) -> Arrival | None:
+        """What comes next, within so many seconds; None: nothing came, or the peer closed (see ``closed_at``)."""
+        deadline = self.session.now + within
+        while self._read >= len(self.arrived):
+            if self.closed_at is not None:
+                return None
+            self._news.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._news.wait()
+            except TimeoutError:
+                return None
+        self._read += 1
+        return self.arrived[self._read - 1]
+
+    async def until_closed(self, within: float) -> bool:
+        """Waits for the peer's close; whether it came within so many seconds. Messages are left for `next`."""
+        deadline = self.session.now + within
+        while self.closed_at is None:
+            self._news.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._news.wait()
+            except TimeoutError:
+                return False
+        return True
+
+    @property
+    def unread(self) -> list[Arrival]:
+        """What came and was not yet taken."""
+        return self.arrived[self._read :]
+
+    def skip(self) -> None:
+        """Forgets what was not taken."""
+        self._read = len(self.arrived)
+
+    # -- sending --------------------------------------------------------------------------------------------------
+
+    async def send(
+        self,
+        message: Any,
+        *,
+        session_id: bytes | None = None,
+        header: Mapping[str, int | str] | None = None,
+        exi: Callable[[bytes], bytes | None] | None = None,
+        frame: Callable[[bytes], bytes | None] | None = None,
+        signature: Any = None,
+    ) -> None:
+        """Sends a message, legal or not.
+
+        Args:
+            session_id: another one than the session's, for this message only.
+            header: fields of the V2GTP header to force.
+            exi, frame: replace what is sent at that seam; None drops it.
+
+        Raises:
+            ConnectionLost: the peer has closed.
+        """
+        session, kind, own = self.session, type(message), self.session.id
+        session.rewrite[kind] = lambda given: given  # what goes through this seam may break its facets
+        if exi is not None:
+            session.rewrite_exi[kind] = exi
+        if header is not None or frame is not None:
+
+            def whole(data: bytes) -> bytes | None:
+                data = forged(data, header or {})
+                return frame(data) if frame is not None else data
+
+            session.rewrite_frame[kind] = whole
+        if session_id is not None:
+            session.id = session_id
+        try:
+            await session.send(message, signature=signature)
+        finally:
+            session.id = own
+            for table in (session.rewrite, session.rewrite_exi, session.rewrite_frame):
+                table.pop(kind, None)
+        self.sent_at = session.now
+
+    async def send_payload(self, payload: bytes, note: str = "", payload_type: int = v2gtp.EXI) -> None:
+        """Sends a valid frame around any payload."""
+        session = self.session
+        session.observe(Event(session.now, "message", "raw", "tx", payload, note=note))
+        await self.channel.write(v2gtp.pack(payload_type, payload))
+        self.sent_at = session.now
+
+    def document(self, message: Any) -> bytes:
+        """The EXI bytes of a message in this session."""
+        import exi
+
+        session = self.session
+        protocol: Protocol = session.protocol
+        return exi.encode(protocol.schema, protocol.wrap(message, session.id), strict=False)
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    async def close(self, *, reset: bool = False) -> None:
+        """Closes our end: orderly (FIN), or dropped at once."""
+        self.ours = True
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        if reset:
+            self.channel.abort()
+        else:
+            await self.channel.close()

@@ -1,0 +1,54 @@
+"""Every executable case passes against our own roles, strict, in virtual time; or it says here what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from conformance.catalogue import Run, runs
+from conformance.execute import Bench, executable, execute
+from conformance.own import FAST, bench_of, own_system
+from conformance.pics import Pics, satisfying
+from conformance.verdict import Result, Verdict
+from conformance.virtual import VirtualLoop
+
+EXECUTABLE = [run for run in runs() if not executable(run)]
+
+
+def carry_out(run: Run) -> Result:
+    """One run against our own role, which behaves as the case's conditions ask for."""
+    pics = satisfying(run.case, Pics(FAST))
+
+    async def main() -> Result:
+        async with own_system(run, pics) as system:
+            bench: Bench = bench_of(run, pics)
+            return await execute(run, system, bench)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main())
+
+
+@pytest.mark.parametrize("run", EXECUTABLE, ids=lambda run: run.id)
+def test_our_own_role_passes(run: Run) -> None:
+    """The verdict is pass, without findings."""
+    if why := lacking(run):
+        pytest.skip(why)
+    result = carry_out(run)
+    assert (result.verdict, result.reason, result.findings) == (Verdict.PASS, "", [])
+
+
+def lacking(run: Run) -> str:
+    """What our own roles lack for a run, or ""."""
+    pics = satisfying(run.case, Pics(FAST))
+    if pics.pnc or pics["PIXIT_SECC_CMN_TLS"]:
+        return "needs contract payment or TLS on the bench in memory"
+    if pics["PIXIT_SECC_CMN_SalesTariff"] == "salesTariff":
+        return "our charger offers no tariffs"
+    if pics["PIXIT_SECC_CMN_ChargeParameterDiscoveryOngoing"] == "ongoing":
+        return "our charger always has a schedule at once"
+    if run.case.id == "TC_SECC_CMN_VTB_PaymentServiceSelection_006":
+        return "our charger names the missing charge service first"
+    if run.case.id == "PF_SECC_ISO2_Authorization_Refused":
+        return "our charger leaves a refused customer another try"
+    return ""

@@ -1,0 +1,172 @@
+"""A network inside the process: SDP datagrams and connections between chargers and vehicles, without an interface.
+
+It has the functions of :mod:`v2g.discovery` and :mod:`v2g.channel` that roles use, so that a whole charger with its
+discovery and its ports can be run under the virtual loop. Nothing is lost and nothing takes time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from typing import TYPE_CHECKING, Any
+
+from v2g import discovery, sdp
+from v2g.channel import PORTS, Channel, memory_pair
+from v2g.discovery import Address
+from v2g.errors import SetupError
+from v2g.interfaces import Interface
+from v2g.timing import ISO2, Timing
+from v2g.trace import Observe, ignore
+
+if TYPE_CHECKING:
+    from v2g import tls
+
+CHARGER = Interface("memory", 1, IPv6Address("fe80::5ecc"), bytes.fromhex("020000005ecc"))
+VEHICLE = Interface("memory", 1, IPv6Address("fe80::e0cc"), bytes.fromhex("02000000e0cc"))
+
+
+@dataclass
+class Listener:
+    """Who accepts on a port, and with which TLS."""
+
+    on_connect: Callable[[Channel], Awaitable[None]]
+    context: tls.Context | None
+    observe: Observe | None
+    on_failure: Callable[[str], None]
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+
+class MemoryNetwork:
+    """One link between a charger and a vehicle."""
+
+    def __init__(self) -> None:
+        self._servers: list[asyncio.Queue[tuple[bytes, Address]]] = []
+        self._clients: dict[int, asyncio.Queue[tuple[bytes, Address]]] = {}
+        self._listeners: dict[int, Listener] = {}
+        self._next = 50000
+
+    # -- datagrams ------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def client(self) -> Any:
+        """A socket of the vehicle's: how to send to the chargers, and the queue of what they answer."""
+        self._next += 1
+        port, queue = self._next, asyncio.Queue[tuple[bytes, Address]]()
+        self._clients[port] = queue
+
+        def send(data: bytes) -> None:
+            for server in self._servers:
+                server.put_nowait((data, (str(VEHICLE.address), port, 0, VEHICLE.index)))
+
+        try:
+            yield send, queue
+        finally:
+            del self._clients[port]
+
+    @contextlib.contextmanager
+    def server(self) -> Any:
+        """A socket of the charger's: how to answer a sender, and the queue of what vehicles ask."""
+        queue = asyncio.Queue[tuple[bytes, Address]]()
+        self._servers.append(queue)
+
+        def send(data: bytes, to: Address) -> None:
+            if (client := self._clients.get(to[1])) is not None:
+                client.put_nowait((data, (str(CHARGER.address), sdp.PORT, 0, CHARGER.index)))
+
+        try:
+            yield send, queue
+        finally:
+            self._servers.remove(queue)
+
+    # -- as v2g.discovery and v2g.channel -------------------------------------------------------------------------
+
+    async def discover(
+        self,
+        interface: Interface,
+        *,
+        security: int,
+        timing: Timing = ISO2,
+        to: IPv6Address | None = None,
+        acceptable: Callable[[sdp.Response], str | None] = sdp.Response.unsuitable,
+        observe: Observe = ignore,
+    ) -> sdp.Response:
+        """As :func:`v2g.discovery.discover`."""
+        with self.client() as (send, answers):
+            return await discovery.search(
+                send, answers, security=security, timing=timing, acceptable=acceptable, observe=observe,
+                where=f"{to or sdp.GROUP}%{interface.name}",
+            )  # fmt: skip
+
+    @contextlib.asynccontextmanager
+    async def answering(
+        self,
+        interface: Interface,
+        answer: Callable[[sdp.Request], sdp.Response | None],
+        *,
+        observe: Observe = ignore,
+    ) -> AsyncIterator[None]:
+        """As :func:`v2g.discovery.answering`."""
+        with self.server() as (send, requests):
+            task = asyncio.create_task(discovery.serve(send, requests, interface, answer, observe))
+            try:
+                yield
+            finally:
+                task.cancel()
+
+    @contextlib.asynccontextmanager
+    async def listening(
+        self,
+        interface: Interface,
+        on_connect: Callable[[Channel], Awaitable[None]],
+        *,
+        port: int | None = None,
+        context: tls.Context | None = None,
+        observe: Observe | None = None,
+        rng: random.Random | None = None,
+        on_failure: Callable[[str], None] = lambda text: None,
+    ) -> AsyncIterator[int]:
+        """As :func:`v2g.channel.listening`."""
+        chosen = port if port is not None else (rng or random.Random()).choice(PORTS)
+        listener = self._listeners[chosen] = Listener(on_connect, context, observe, on_failure)
+        try:
+            yield chosen
+        finally:
+            del self._listeners[chosen]
+            for task in list(listener.tasks):
+                task.cancel()
+            await asyncio.gather(*listener.tasks, return_exceptions=True)
+
+    async def connect(
+        self,
+        address: str,
+        port: int,
+        interface: Interface | None,
+        context: tls.Context | None = None,
+        observe: Observe | None = None,
+    ) -> Channel:
+        """As :func:`v2g.channel.connect`."""
+        listener = self._listeners.get(port)
+        if listener is None or IPv6Address(address.partition("%")[0]) != CHARGER.address:
+            raise SetupError(f"cannot connect to [{address}]:{port}: nobody listens there")
+        charger, vehicle = await memory_pair()
+        task = asyncio.create_task(_accept(listener, charger))
+        listener.tasks.add(task)
+        task.add_done_callback(listener.tasks.discard)
+        if context is not None:
+            await vehicle.start_tls(context, observe)
+        return vehicle
+
+
+async def _accept(listener: Listener, channel: Channel) -> None:
+    try:
+        if listener.context is not None:
+            await channel.start_tls(listener.context, listener.observe)
+        await listener.on_connect(channel)
+    except SetupError as why:
+        listener.on_failure(str(why))
+    finally:
+        channel.abort()
