@@ -24,6 +24,7 @@ from secc.authorizer import Authorizer, Customer, Delayed, Immediate
 from secc.charger import AcSupply, Evse, Fault, Slot
 from secc.outlet import Outlet
 from secc.power import Dynamics, Limits, SimulatedPowerSource
+from secc.schedule import Plan, Price
 from slac.connector import power_class
 from slac.pilot import State
 from slac.pilots import SimulatedPilot
@@ -81,6 +82,10 @@ class OwnCharger:
         self.power = None if pics.ac else SimulatedPowerSource(rating, Dynamics(test_seconds=test), rng=rng)
         schedule = [Slot(0, watts)] if watts is not None else []
         self.evse = Evse(self.wire.evse, power=self.power, ac=supply, authorizer=self._authorizer(), schedule=schedule)
+        if pics["PIXIT_SECC_CMN_ChargeParameterDiscoveryOngoing"] == "ongoing":
+            self.evse.planning_seconds = 1000.0
+        if pics["PIXIT_SECC_CMN_SalesTariff"] == "salesTariff":
+            self.evse.plans = [Plan(prices=[Price(0, 1), Price(3600, 2)])]
         if self.power is not None:
             self.power.load = lambda: None
         self.options = secc.Options(

@@ -152,6 +152,7 @@ class Evse:
         authorizer: decides who may charge.
         schedule: power limits offered to the vehicle, first slot at 0.
         schedule_seconds: duration of the schedule.
+        planning_seconds: how long it takes to work out a schedule; the vehicle is told Ongoing meanwhile.
         plans: up to three schedules with prices to offer instead of the one; empty: that one, without a price.
         free: whether charging costs nothing.
         fault: why it cannot go on, or None. `fail` sets it.
@@ -188,6 +189,7 @@ class Evse:
         self.evse_id = evse_id
         self.schedule = tuple(schedule) or (Slot(0, self.max_power),)
         self.schedule_seconds = schedule_seconds
+        self.planning_seconds = 0.0
         self.plans: Sequence[Plan] = ()
         self.free = True
         self.fault: Fault | None = None

@@ -135,6 +135,16 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
         text = f"limits of {voltage:g} V, {current:g} A, {power:g} W [V2G-DC-398]"
         raise Refusal("FAILED_WrongChargeParameter", text)
     visit.mode, visit.max_voltage = mode, voltage
+    offer = din.DC_EVSEChargeParameterType(
+        DC_EVSEStatus=status(visit, "EVSE_NotReady"),
+        EVSEMaximumCurrentLimit=ampere(limits.max_current),
+        EVSEMaximumPowerLimit=watt(limits.max_power),
+        EVSEMaximumVoltageLimit=volt(limits.max_voltage),
+        EVSEMinimumCurrentLimit=ampere(limits.min_current),
+        EVSEMinimumVoltageLimit=volt(limits.min_voltage),
+        EVSECurrentRegulationTolerance=ampere(limits.tolerance),
+        EVSEPeakCurrentRipple=ampere(limits.ripple),
+    )
     slots = visit.offer_schedule(None, MAX_ENTRIES)
     visit.schedule = {TUPLE_ID: slots}
     entries = [
@@ -151,18 +161,10 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
     )
     return din.ChargeParameterDiscoveryRes(
         ResponseCode="OK",
-        EVSEProcessing="Finished",
+        # The schema wants a schedule in any case; it counts once it is Finished.
+        EVSEProcessing="Finished" if visit.planned() else "Ongoing",
         SASchedules=din.SAScheduleListType(SAScheduleTuple=[schedule]),
-        EVSEChargeParameter=din.DC_EVSEChargeParameterType(
-            DC_EVSEStatus=status(visit, "EVSE_NotReady"),
-            EVSEMaximumCurrentLimit=ampere(limits.max_current),
-            EVSEMaximumPowerLimit=watt(limits.max_power),
-            EVSEMaximumVoltageLimit=volt(limits.max_voltage),
-            EVSEMinimumCurrentLimit=ampere(limits.min_current),
-            EVSEMinimumVoltageLimit=volt(limits.min_voltage),
-            EVSECurrentRegulationTolerance=ampere(limits.tolerance),
-            EVSEPeakCurrentRipple=ampere(limits.ripple),
-        ),
+        EVSEChargeParameter=offer,
     )
 
 

@@ -193,12 +193,15 @@ def charge_parameters(visit: Visit, request: iso2.ChargeParameterDiscoveryReq) -
         check_dc(visit, parameter)
     elif isinstance(parameter, iso2.AC_EVChargeParameterType):
         check_ac(parameter)
+    limits = dc_parameters(visit) if visit.dc else ac_parameters(visit)
+    if not visit.planned():
+        return iso2.ChargeParameterDiscoveryRes(ResponseCode="OK", EVSEProcessing="Ongoing", EVSEChargeParameter=limits)
     tuples = schedule.offer(visit, parameter.DepartureTime, request.MaxEntriesSAScheduleTuple)
     return iso2.ChargeParameterDiscoveryRes(
         ResponseCode="OK",
         EVSEProcessing="Finished",
         SASchedules=iso2.SAScheduleListType(SAScheduleTuple=tuples),
-        EVSEChargeParameter=dc_parameters(visit) if visit.dc else ac_parameters(visit),
+        EVSEChargeParameter=limits,
     )
 
 

@@ -16,6 +16,8 @@ from v2g.messages import iso2
 
 CHARGE_SERVICE = 1
 CERTIFICATE_SERVICE = 2
+STANDARD = range(1, 5)
+"""ServiceIDs that the standard gives: charging, certificates, Internet, use case information."""
 
 
 class Byte(int):
@@ -146,6 +148,8 @@ def select(visit: Visit, chosen: Iterable[iso2.SelectedServiceType]) -> None:
         Refusal: FAILED_NoChargeServiceSelected [V2G2-804], FAILED_ServiceSelectionInvalid [V2G2-467].
         RemoteError: a strict session, and a parameter set of a service that has none.
     """
+    chosen = list(chosen)
+    charging = any(service.ServiceID == CHARGE_SERVICE for service in chosen)
     known = {service.number: service for service in offered(visit)}
     selected: dict[int, int | None] = {}
     for service in chosen:
@@ -156,6 +160,8 @@ def select(visit: Visit, chosen: Iterable[iso2.SelectedServiceType]) -> None:
                 if not visit.session.tolerant:
                     raise Refusal("FAILED_ServiceSelectionInvalid", text)
                 visit.session.tolerate("charge-parameter-set", text)
+        elif number not in known and number in STANDARD and not charging:
+            break  # a service of the standard that is merely not on offer; the missing charge service counts more
         elif number not in known:
             raise Refusal("FAILED_ServiceSelectionInvalid", f"service {number} is not on offer [V2G2-467]")
         elif wanted is not None and wanted not in known[number].sets:
@@ -163,6 +169,7 @@ def select(visit: Visit, chosen: Iterable[iso2.SelectedServiceType]) -> None:
                 "FAILED_ServiceSelectionInvalid", f"service {number} has no parameter set {wanted} [V2G2-467]"
             )
         selected[number] = wanted
-    if CHARGE_SERVICE not in selected:
-        raise Refusal("FAILED_NoChargeServiceSelected", f"services {sorted(selected)} without charging [V2G2-804]")
+    if not charging:
+        numbers = sorted(service.ServiceID for service in chosen)
+        raise Refusal("FAILED_NoChargeServiceSelected", f"services {numbers} without charging [V2G2-804]")
     visit.selected = selected

@@ -146,6 +146,19 @@ class Visit:
         """Whether the connection is TLS: contracts and some services need it."""
         return self.session.channel.secure
 
+    def planned(self) -> bool:
+        """Whether the schedule is ready; if not, the vehicle has to ask again.
+
+        Raises:
+            TimedOut: it takes longer than the vehicle has to wait [V2G2-713].
+        """
+        if self.evse.planning_seconds and self.since("schedule") < self.evse.planning_seconds:
+            limit = self.session.timing.V2G_SECC_Ongoing_Performance_Time
+            self.within("schedule", "V2G_SECC_Ongoing_Performance_Time", limit)
+            return False
+        self.over("schedule")
+        return True
+
     # -- what the vehicle is told ---------------------------------------------------------------------------------
 
     @property

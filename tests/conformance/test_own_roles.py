@@ -43,12 +43,6 @@ def lacking(run: Run) -> str:
     pics = satisfying(run.case, Pics(FAST))
     if pics.pnc or pics["PIXIT_SECC_CMN_TLS"]:
         return "needs contract payment or TLS on the bench in memory"
-    if pics["PIXIT_SECC_CMN_SalesTariff"] == "salesTariff":
-        return "our charger offers no tariffs"
-    if pics["PIXIT_SECC_CMN_ChargeParameterDiscoveryOngoing"] == "ongoing":
-        return "our charger always has a schedule at once"
-    if run.case.id == "TC_SECC_CMN_VTB_PaymentServiceSelection_006":
-        return "our charger names the missing charge service first"
     if run.case.id == "PF_SECC_ISO2_Authorization_Refused":
         return "our charger leaves a refused customer another try"
     return ""
