@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
+    from evcc import drive
     from evcc.wallet import Wallet
     from pki.store import Entry, Store
-    from secc.contract import Contracts
+    from plugfest.config.model import Bench
+    from secc import serve
+    from secc.charger import Evse
+    from secc.contract import Contracts, Receipt
     from secc.provisioning import LocalBackend
     from v2g.credentials import Credential
 
 SUITE = "iso2"
 
+INSTALLED = "contract-installed"
+"""The entry of a PKI in which a vehicle keeps the contract that it got last."""
 
-def open_store(directory: Path, *, password: str | None = None) -> Store:
+Say = Callable[[str], None]
+Now = Callable[[], float]
+
+
+def open_store(directory: Path) -> Store:
     """The ISO 15118-2 part of a PKI directory.
 
     Raises:
@@ -29,7 +39,7 @@ def open_store(directory: Path, *, password: str | None = None) -> Store:
     from pki.store import Store
 
     try:
-        return Store(directory, SUITE, password=password)
+        return Store(directory, SUITE if (directory / SUITE).is_dir() else None)
     except PkiError as why:
         raise UserError(str(why)) from why
 
@@ -83,11 +93,66 @@ def wallet(store: Store, *, contract: str = "contract", provisioning: bool = Tru
     from evcc.wallet import Wallet
     from pki.profiles import Role
 
+    own = store.get(Role.OEM_PROVISIONING) if provisioning else None
     return Wallet(
         contract=credential(store[contract]) if contract else None,
-        provisioning=credential(store[Role.OEM_PROVISIONING]) if provisioning else None,
-        roots=_ders(store.of_role(Role.V2G_ROOT)),
+        provisioning=credential(own) if own is not None and own.has_key else None,
+        roots=_ders(store.of_role(Role.V2G_ROOT, Role.V2G_ROOT2)),
     )
+
+
+def equip_vehicle(options: drive.Options, bench: Bench, now: Now, say: Say) -> None:
+    """Gives a vehicle its wallet, out of the bench's PKI; what it installs is kept there.
+
+    Args:
+        now: wall clock, Unix seconds.
+        say: told what people should know.
+
+    Raises:
+        UserError: the PKI, or an entry of it, is missing.
+    """
+    from pki.errors import PkiError
+
+    car = bench.vehicle
+    options.now, options.payment = now, bench.payment
+    options.services = {int(number): chosen for number, chosen in car.services.items()}
+    if bench.pki is None or bench.payment == "external":
+        return
+    store = open_store(Path(bench.pki))
+    chosen = car.contract
+    if chosen is None:
+        chosen = next((name for name in (INSTALLED, "contract") if name in store and store[name].has_key), "none")
+    try:
+        options.wallet = made = wallet(store, contract="" if chosen == "none" else chosen)
+    except PkiError as why:
+        raise UserError(str(why)) from why
+    made.reinstall, made.update_days = car.install, car.update_days
+    made.on_contract = lambda contract: say(keep(store, contract))
+
+
+def keep(store: Store, contract: Credential) -> str:
+    """Puts an installed contract into the files of a PKI; returns what became of it, for people."""
+    from cryptography import x509
+
+    from pki.errors import PkiError
+    from pki.profiles import Role
+    from pki.store import INDEX, Entry
+
+    if store.directory is None or not (store.directory / INDEX).is_file():
+        return f"note: contract {contract.name} is not kept: the PKI was not made by plugfest"
+    issuer = store.issuer_of(contract.certificate)
+    if issuer is None:
+        return f"note: contract {contract.name} is not kept: its issuer is not in {store.directory}"
+    try:
+        certificate = x509.load_der_x509_certificate(contract.leaf)
+        store.issue_into(Entry(INSTALLED, Role.CONTRACT, certificate, issuer, private_key=contract.key), force=True)
+    except (PkiError, OSError) as why:
+        return f"note: contract {contract.name} is not kept: {why}"
+    return f"note: contract {contract.name} is kept as {store[INSTALLED].path}"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The charger
 
 
 def backend(store: Store, now: datetime.datetime, *, emaid: str = "", seed: str | None = None) -> LocalBackend:
@@ -120,25 +185,95 @@ def backend(store: Store, now: datetime.datetime, *, emaid: str = "", seed: str 
 
 
 def contracts(
-    store: Store, now: datetime.datetime, *, receipt_every: float | None = None, provisioning: bool = True
+    store: Store,
+    now: datetime.datetime,
+    *,
+    receipt_every: float | None = None,
+    provisioning: bool = True,
+    emaid: str = "",
 ) -> Contracts:
-    """What a charger needs for contract payment.
+    """What a charger needs for contract payment; what the PKI has revoked is revoked.
 
     Args:
         receipt_every: s between receipts; None: none.
         provisioning: whether it installs contracts, with a back end of its own.
+        emaid: of contracts to install, see :func:`backend`.
 
     Raises:
         PkiError: an authority or key is missing.
     """
     from pki.profiles import Role
+    from pki.revocation import Revocations
     from secc.contract import Contracts
 
     signer = store.get(Role.MO_SUB2)
     able = provisioning and all(role in store and store[role].has_key for role in (Role.CPS, Role.MO_SUB2))
     return Contracts(
         roots=_ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT)),
-        backend=backend(store, now) if able else None,
+        backend=backend(store, now, emaid=emaid) if able else None,
+        revoked=Revocations.of(store),
         receipt_every=receipt_every,
         tariff_key=credential(signer) if signer is not None and signer.has_key else None,
     )
+
+
+def equip_charger(options: serve.Options, evse: Evse, bench: Bench, now: Now) -> None:
+    """Gives a charger its services, its schedules with prices, and what it needs for contracts.
+
+    Raises:
+        UserError: the PKI, or an entry of it, is missing.
+    """
+    from pki.errors import PkiError
+    from secc.charger import Slot
+    from secc.schedule import Plan, Price
+    from v2g.credentials import plain_id
+
+    station = bench.charger
+    options.services = tuple(_services(bench))
+    evse.plans = [
+        Plan(
+            [Slot(slot.start, slot.power * 1000.0) for slot in plan.schedule],
+            [Price(p.start, p.level, p.percent, p.renewable, p.carbon) for p in plan.prices],
+            plan.description,
+        )
+        for plan in station.plans
+    ]
+    if bench.pki is None or bench.payment == "external":
+        return
+    store = open_store(Path(bench.pki))
+    try:
+        made = contracts(
+            store,
+            datetime.datetime.fromtimestamp(now(), datetime.UTC),
+            receipt_every=station.receipts,
+            provisioning=station.provisioning,
+            emaid=station.emaid or "",
+        )
+    except PkiError as why:
+        raise UserError(str(why)) from why
+    made.insists, made.external = station.receipts_insist, bench.payment == "auto"
+    made.verdicts = {plain_id(emaid): code for emaid, code in station.verdicts.items()}
+    options.contracts = made
+
+
+def _services(bench: Bench) -> Iterator[Any]:
+    from secc import services
+
+    for entry in bench.charger.services:
+        if isinstance(entry, str):
+            yield services.KNOWN[entry]
+        else:
+            sets = {int(number): dict(values) for number, values in entry.sets.items()}
+            yield services.Service(entry.id, entry.name, entry.category, entry.free, sets, entry.tls, entry.scope)
+
+
+def receipts(received: Sequence[Receipt]) -> Iterator[str]:
+    """The receipts of a session, for people."""
+    if received:
+        yield f"receipts signed by contract {received[0].emaid}:"
+    for receipt in received:
+        clock = datetime.datetime.fromtimestamp(receipt.time, datetime.UTC)
+        reading = receipt.meter.MeterReading if receipt.meter.MeterReading is not None else "no reading"
+        verdict = receipt.problem or "signature valid"
+        signed = f"{receipt.signature.hex()[:24]}..."
+        yield f"  {clock:%H:%M:%S}  {receipt.meter.MeterID}  {reading:>9} Wh  {signed}  {verdict}"

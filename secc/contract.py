@@ -74,6 +74,7 @@ class Contracts:
         verdicts: ResponseCode for contracts that are not accepted, by eMAID; e.g. ``FAILED_ContractCanceled``.
         revoked: tells whether a certificate is revoked; None: nobody is asked.
         warn_days: a contract that expires earlier is answered OK_CertificateExpiresSoon [V2G2-690].
+        external: whether external payment is offered too.
         receipt_every: seconds of charging between two receipts; None: none are asked for.
         insists: whether a receipt that does not hold is refused [V2G2-481]; it is noted in any case.
         tariff_key: credential of the mobility operator's sub-CA 2, which signs tariffs.
@@ -86,6 +87,7 @@ class Contracts:
     verdicts: Mapping[str, str] = field(default_factory=dict)
     revoked: Revoked | None = None
     warn_days: float = 21.0
+    external: bool = True
     receipt_every: float | None = None
     insists: bool = True
     tariff_key: Credential | None = None

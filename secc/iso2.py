@@ -107,7 +107,7 @@ def payment_options(visit: Visit) -> list[iso2.paymentOptionType]:
     if visit.resumed:
         return [cast(iso2.paymentOptionType, visit.resumed.payment)]
     if visit.contracts is not None and visit.secure:  # a contract needs TLS
-        return ["Contract", "ExternalPayment"]
+        return ["Contract", "ExternalPayment"] if visit.contracts.external else ["Contract"]
     return ["ExternalPayment"]
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 DURATION = 15.0
 """s: how long the demo charges, unless told otherwise."""
+RECEIPTS = 5.0
+"""s: how often it asks for receipts with ``--pnc``."""
 
 
 def add(commands: Any) -> None:
@@ -28,13 +30,39 @@ def add(commands: Any) -> None:
     options.add_view(parser)
     parser.add_argument("--fast", action="store_true", help="virtual time: as fast as it computes")
     parser.add_argument("--tls", action="store_const", const="required", help="TLS with a certificate made on the fly")
+    parser.add_argument(
+        "--pnc",
+        action="store_true",
+        help="Plug & Charge: makes the PKI (--pki, default ./pki) if missing, installs a contract, signs receipts",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from plugfest import config
 
-    return start(config.of_args(args, "both", duration=DURATION), "demo")
+    defaults: dict[str, Any] = {"duration": DURATION}
+    if hasattr(args, "pnc"):
+        defaults |= {"pki": "pki", "payment": "contract", "tls": "required", "install": True, "receipts": RECEIPTS}
+    bench = config.of_args(args, "both", **{**options.secured(args), **defaults})
+    if hasattr(args, "pnc"):
+        make_pki(bench)
+    return start(bench, "demo")
+
+
+def make_pki(bench: Bench) -> None:
+    """The bench's PKI, if it is missing."""
+    import datetime
+    from pathlib import Path
+
+    from plugfest import pnc
+
+    directory = Path(bench.pki or "pki")
+    if not directory.is_dir():
+        seed = None if bench.seed is None else str(bench.seed)
+        store = pnc.make_store(directory, datetime.datetime.now(datetime.UTC), seed=seed)
+        if not bench.quiet:
+            print(f"made a test PKI of {len(store)} certificates in {directory}")
 
 
 def start(bench: Bench, title: str) -> int:
@@ -53,7 +81,7 @@ async def _both(bench: Bench, title: str) -> int:
     import random
 
     from evcc import charge as evcc
-    from plugfest import plants
+    from plugfest import plants, pnc
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -63,7 +91,8 @@ async def _both(bench: Bench, title: str) -> int:
     loop = asyncio.get_running_loop()
     now = datetime.datetime.now(datetime.UTC)
     rng = random.Random(bench.seed if bench.seed is not None else 1)
-    epoch = 0.0 if bench.fast else now.timestamp() - loop.time()
+    # In virtual time the same run has the same trace; certificates need the real date.
+    epoch = 0.0 if bench.fast and bench.pki is None else now.timestamp() - loop.time()
     pair = plants.make_pair(bench, rng)
     soc = pair.vehicle.battery.soc * 100.0
     looks = view(bench, plants.vehicle_numbers(pair.vehicle, ac=bench.ac), calm=2.0)
@@ -79,6 +108,8 @@ async def _both(bench: Bench, title: str) -> int:
         }
         charger = secc.Options(**shared, now=lambda: epoch + loop.time(), rng=rng)
         vehicle = plants.vehicle_options(bench, **shared)
+        pnc.equip_charger(charger, pair.evse, bench, charger.now)
+        pnc.equip_vehicle(vehicle, bench, charger.now, looks.say)
         stage.equip(charger, "secc", main=False)
         stage.equip(vehicle, "evcc")
         async with stage.running():
@@ -90,6 +121,8 @@ async def _both(bench: Bench, title: str) -> int:
     for role, outcome in outcomes:
         for line in summary(outcome, role=role):
             looks.say(line)
+    for line in pnc.receipts(charger.contracts.receipts) if charger.contracts else ():
+        looks.say(line)
     looks.say(f"battery: {soc:.1f} % -> {pair.vehicle.battery.soc * 100:.1f} %")
     return next((int(o.cause) for _, o in outcomes if not o.ok), 0)
 

@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from plugfest import config
 
-    return start(config.of_args(args, "evcc"))
+    return start(config.of_args(args, "evcc", **options.secured(args)))
 
 
 def start(bench: Bench) -> int:
@@ -65,9 +65,10 @@ async def _run(bench: Bench) -> int:
     import asyncio
     import datetime
     import signal
+    import time
 
     from evcc.charge import Search, find_and_charge
-    from plugfest import plants, security
+    from plugfest import plants, pnc, security
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -110,6 +111,7 @@ async def _run(bench: Bench) -> int:
         settings = plants.vehicle_options(
             bench, protocols=tuple(options.protocols(bench)), tolerant=not bench.strict, timing=bench.timer
         )
+        pnc.equip_vehicle(settings, bench, time.time, looks.say)
         stage.equip(settings, "evcc")
         async with stage.running():
             stage.begin()

@@ -55,6 +55,11 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="a PKI (plugfest pki init): certificates, keys, roots, OCSP",
     )
+    parser.add_argument(
+        "--payment",
+        choices=("auto", "contract", "external"),
+        help="by contract (needs --pki), external, or what both sides can (default)",
+    )
     parser.add_argument("--key-log", metavar="FILE", type=Path, help="append TLS session secrets, for Wireshark")
     parser.add_argument("--seed", type=int, help="seed of session ids, ports and noise, for repeatable runs")
     parser.add_argument(
@@ -85,6 +90,8 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--target", type=float, metavar="PERCENT", help="where charging ends (default 80)")
     group.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds of charging")
     group.add_argument("--departure", type=int, metavar="S", help="seconds until departure, told to the charger")
+    group.add_argument("--contract", metavar="NAME", help="entry of the PKI to pay with; none: install one")
+    group.add_argument("--install", action="store_true", help="install a contract although there is one")
     group.add_argument("--loop-delay", type=float, metavar="S", help="pause between messages (default 0.1)")
 
 
@@ -93,7 +100,17 @@ def add_charger(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--station", metavar="NAME", help="a ready station (plugfest config cars)")
     group.add_argument("--power", type=float, metavar="KW", help="power class, 50 to 900 (default 150)")
     group.add_argument("--evse-id", metavar="ID", help="EVSEID (default DE*PLF*E00001)")
+    group.add_argument("--receipts", type=float, metavar="S", help="ask for signed meter receipts so often")
     group.add_argument("--authorize-after", type=float, metavar="S", help="authorization takes so long (default 0)")
+
+
+def secured(args: argparse.Namespace) -> dict[str, str]:
+    """TLS where it is not given: with a contract it is required, with a PKI it is possible."""
+    if hasattr(args, "tls"):
+        return {}
+    if getattr(args, "payment", "") == "contract":
+        return {"tls": "required"}
+    return {"tls": "optional"} if hasattr(args, "pki") and getattr(args, "payment", "") != "external" else {}
 
 
 def protocols(bench: Bench) -> list[Protocol]:

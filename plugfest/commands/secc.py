@@ -44,7 +44,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from plugfest import config
 
-    return start(config.of_args(args, "secc"))
+    return start(config.of_args(args, "secc", **options.secured(args)))
 
 
 def start(bench: Bench) -> int:
@@ -65,7 +65,7 @@ async def _run(bench: Bench) -> int:
     import random
     import time
 
-    from plugfest import plants, security
+    from plugfest import plants, pnc, security
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -77,7 +77,7 @@ async def _run(bench: Bench) -> int:
     from v2g.outcome import Outcome
     from v2g.sdp import TlsPolicy
 
-    rng = random.Random(bench.seed)
+    rng = random.Random(bench.seed) if bench.seed is not None else random.SystemRandom()
     evse = plants.make_charger(bench, plants.assumed_charger_pilot(lambda text: None), rng)
     looks = view(bench, plants.charger_numbers(evse))
     for warning in plants.warnings(bench):
@@ -110,6 +110,7 @@ async def _run(bench: Bench) -> int:
                 now=time.time,
                 rng=rng,
             )
+            pnc.equip_charger(settings, evse, bench, time.time)
             stage.equip(settings, "secc")
             outlet = Outlet(
                 interface,

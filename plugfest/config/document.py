@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from plugfest.config import actions, model, secure
+from plugfest.config import actions, contract, model, secure
 from plugfest.config.check import bare, wanted
 
 _INTRO = """\
@@ -28,7 +28,10 @@ SECTIONS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("`vehicle.offer`, each", model.Offer),
     ("`charger`", model.Charger),
     ("`charger.ac-supply`", model.Supply),
-    ("`charger.schedule`, each", model.Slot),
+    ("`charger.schedule`, each", contract.Slot),
+    ("`charger.plans`, each", contract.Plan),
+    ("`charger.plans.prices`, each", contract.Price),
+    ("`charger.services`, each that is no name", contract.Service),
     ("`vehicle.tls` and `charger.tls`", secure.TlsOptions),
     ("`vehicle.tls.deviate` and `charger.tls.deviate`", secure.TlsDeviations),
     ("`mqtt`", model.Mqtt),

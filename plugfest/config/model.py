@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from plugfest.config.actions import Action, Deviation, Percent, Positive, Seconds, Section
+from plugfest.config.contract import Payment, Plan, Service, Slot
 from plugfest.config.secure import TlsOptions
 
 Role = Literal["evcc", "secc", "both"]
@@ -89,14 +90,16 @@ class Vehicle(Section, kw_only=True, frozen=True):
     renegotiates: Annotated[bool, Meta(description="follow a charger's wish to renegotiate")] = True
     error_code: Annotated[str, Meta(description="EVErrorCode to report from the start")] = "NO_ERROR"
     faults: Annotated[list[Literal["welded"]], Meta(description="broken from the start")] = []
+    services: Annotated[
+        dict[str, int | None], Meta(description="services to select: ServiceID -> ParameterSetID, or null for none")
+    ] = {}
+    contract: Annotated[
+        str | None,
+        Meta(description="entry of the PKI to pay with, or none; by default contract-installed, else contract"),
+    ] = None
+    install: Annotated[bool, Meta(description="install a contract although there is one")] = False
+    update_days: Annotated[NotNegative, Meta(description="update a contract that ends in fewer days")] = 14.0
     tls: Annotated[TlsOptions, Meta(description="how the car speaks TLS")] = TlsOptions()
-
-
-class Slot(Section, kw_only=True, frozen=True):
-    """Part of a power schedule."""
-
-    start: Annotated[int, Meta(ge=0, description="seconds after the schedule begins")]
-    power: Annotated[NotNegative, Meta(description="kW")]
 
 
 class Supply(Section, kw_only=True, frozen=True):
@@ -132,7 +135,23 @@ class Charger(Section, kw_only=True, frozen=True):
         Meta(description="who may charge: everybody, nobody, undecided for ever, or who shows a card (do: authorize)"),
     ] = "accept"
     schedule: Annotated[list[Slot], Meta(description="power limits over time, first start 0")] = []
+    plans: Annotated[
+        list[Plan], Meta(max_length=3, description="schedules with prices to choose from, instead of schedule")
+    ] = []
     free: Annotated[bool, Meta(description="FreeService")] = True
+    services: Annotated[
+        list[Literal["internet", "use-case"] | Service], Meta(max_length=7, description="services besides charging")
+    ] = []
+    receipts: Annotated[
+        Seconds | None, Meta(description="seconds of charging between two MeteringReceipts; by default none")
+    ] = None
+    receipts_insist: Annotated[bool, Meta(description="refuse a receipt that does not hold")] = True
+    provisioning: Annotated[bool, Meta(description="install and update contracts with the PKI")] = True
+    emaid: Annotated[str | None, Meta(description="of contracts to install; by default the PKI's contract")] = None
+    verdicts: Annotated[
+        dict[str, str],
+        Meta(description="contracts that are not accepted: eMAID -> ResponseCode, as FAILED_ContractCanceled"),
+    ] = {}
     meter_id: Annotated[str, Meta(max_length=32, description="MeterID")] = "PLUGFEST-1"
     meter_start: Annotated[NotNegative, Meta(description="what the register shows at first, kWh")] = 0.0
     delays: Annotated[
@@ -191,6 +210,10 @@ class Bench(Section, kw_only=True, frozen=True):
     vehicle: Vehicle = Vehicle()
     charger: Charger = Charger()
 
+    payment: Annotated[
+        Payment,
+        Meta(description="by contract (needs pki and TLS), external, or auto: what both sides can"),
+    ] = "auto"
     tls: Annotated[TlsPolicy, Meta(description="TLS: not, if the peer has it, or only with it")] = "none"
     pki: Annotated[File | None, Meta(description="a PKI (plugfest pki init): certificates, keys, roots, OCSP")] = None
     roots: Annotated[File | None, Meta(description="evcc: trusted V2G roots, PEM; secc: the root of cert")] = None

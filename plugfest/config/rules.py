@@ -288,6 +288,34 @@ def _tls(bench: Bench) -> Iterator[Complaint]:
             yield (side, "tls"), str(why).removeprefix("TLS options: ")
 
 
-RULES: tuple[Rule, ...] = (_surroundings, _protocols, _tls, _plant, _timeline, _deviations)
+def _payment(bench: Bench) -> Iterator[Complaint]:
+    if bench.payment == "contract":
+        if bench.pki is None:
+            yield ("payment",), "a contract needs a PKI: pki is missing"
+        if bench.tls == "none":
+            yield ("payment",), "a contract needs TLS: tls is none"
+    from typing import get_args
+
+    from v2g.messages import iso2
+
+    codes = [code for code in get_args(iso2.responseCodeType) if code.startswith("FAILED")]
+    for emaid, code in bench.charger.verdicts.items():
+        if code not in codes:
+            yield ("charger", "verdicts", emaid), f"no ResponseCode {code!r}{did_you_mean(code, codes)}"
+    for at, plan in enumerate(bench.charger.plans):
+        for key, entries in (("schedule", plan.schedule), ("prices", plan.prices)):
+            starts = [entry.start for entry in entries]
+            if starts and (starts[0] != 0 or starts != sorted(set(starts))):
+                yield ("charger", "plans", at, key), "the first start is 0, and each later than the one before"
+    for number in bench.vehicle.services:
+        if not number.isdecimal():
+            yield ("vehicle", "services", number), "a ServiceID is a number"
+    for at, service in enumerate(bench.charger.services):
+        for number in () if isinstance(service, str) else service.sets:
+            if not number.removeprefix("-").isdecimal():
+                yield ("charger", "services", at, "sets", number), "a ParameterSetID is a number"
+
+
+RULES: tuple[Rule, ...] = (_surroundings, _protocols, _tls, _payment, _plant, _timeline, _deviations)
 
 __all__ = ["EmergencyStop", "broken"]

@@ -1,0 +1,140 @@
+"""Plug & Charge from the command line: a PKI out of nothing, contracts kept in files, refusals and exit codes."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pki.revocation import Revocations
+from pki.store import Store
+from plugfest.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def demo(*more: str) -> int:
+    return main(["demo", "--pnc", "--fast", "--seed", "1", "--duration", "3", "--receipts", "1", *more])
+
+
+def names(trace: str) -> list[str]:
+    lines = [json.loads(line) for line in Path(trace).read_text().splitlines()]
+    return [line["name"] for line in lines if line.get("layer") == "message"]
+
+
+def body(document: Any) -> Any:
+    """The message in a document of a trace."""
+    (message,) = document["V2G_Message"]["Body"].values()
+    return message
+
+
+def test_a_demo_out_of_an_empty_directory(capsys: pytest.CaptureFixture[str]) -> None:
+    """PKI, installation, charging, signed receipts; then the same PKI again, with AC."""
+    assert demo("--trace", "t.jsonl") == 0
+    said = capsys.readouterr().out
+    assert "made a test PKI of" in said
+    assert re.search(r"contract installation of DEPLFC\w+, valid until", said)
+    receipts = re.findall(r"^  \d\d:\d\d:\d\d  PLUGFEST-1 +\d+ Wh  [0-9a-f]{24}\.\.\.  signature valid$", said, re.M)
+    assert len(receipts) >= 2
+    assert "CertificateInstallationReq" in names("t.jsonl")
+    kept = Store(Path("pki"))["contract-installed"]
+    assert kept.has_key
+    assert kept.key_path is not None
+    assert kept.key_path.stat().st_mode & 0o777 == 0o600
+    assert demo("--ac") == 0
+    assert "made a test PKI" not in capsys.readouterr().out
+
+
+def test_the_kept_contract_pays_the_next_time() -> None:
+    assert demo() == 0
+    assert demo("--set", "vehicle.install=false", "--trace", "t.jsonl") == 0
+    assert "CertificateInstallationReq" not in names("t.jsonl")
+    assert "MeteringReceiptReq" in names("t.jsonl")
+
+
+def test_what_the_pki_revokes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pki", "init", "pki"]) == 0
+    store = Store(Path("pki"))
+    Revocations.of(store).revoke(store["contract"], datetime.datetime.now(datetime.UTC))
+    assert demo("--contract", "contract", "--set", "vehicle.install=false") == 5
+    assert "PaymentDetailsRes FAILED_CertificateRevoked" in capsys.readouterr().out
+
+
+def test_a_contract_that_the_operator_canceled(capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo() == 0
+    emaid = Store(Path("pki"))["contract"].common_name
+    code = demo("--set", f"charger.verdicts={{{emaid}: FAILED_ContractCanceled}}")
+    assert code == 5
+    assert "AuthorizationRes FAILED_ContractCanceled" in capsys.readouterr().out
+
+
+def test_a_charger_that_installs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo("--contract", "none", "--set", "charger.provisioning=false") == 5
+    assert "payment by contract is not possible: the vehicle's contract is missing" in capsys.readouterr().out
+
+
+def test_tariffs_and_services_of_a_bench_file(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bench.yaml").write_text(
+        """
+role: both
+fast: true
+pki: pki
+payment: contract
+tls: required
+trace: t.jsonl
+vehicle:
+  departure: 36000
+  duration: 2
+  services: {3: 4, 61000: null}
+charger:
+  services:
+    - internet
+    - {id: 61000, name: Battery data, sets: {31000: {Protocol: TCP Socket, Port: 61000}}}
+  plans:
+    - prices: [{start: 0, level: 2}]
+      description: flat
+    - schedule: [{start: 0, power: 50}]
+      prices: [{start: 0, level: 3, percent: 150}, {start: 3600, level: 1, percent: 60, carbon: 120}]
+"""
+    )
+    assert main(["pki", "init", "pki"]) == 0
+    assert main(["run", "bench.yaml"]) == 0
+    lines = [json.loads(line) for line in Path("t.jsonl").read_text().splitlines()]
+    by_name = {line["name"]: line["message"] for line in lines if line.get("layer") == "message"}
+    selection = body(by_name["PaymentServiceSelectionReq"])
+    services = selection["SelectedServiceList"]["SelectedService"]
+    assert [service["ServiceID"] for service in services] == [1, 3, 61000]
+    start = next(line["message"] for line in lines if line.get("name") == "PowerDeliveryReq")
+    assert body(start)["SAScheduleTupleID"] == 2
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--pki", "nowhere", "--payment", "contract"], "nowhere"),
+        (["--payment", "contract"], "a contract needs a PKI: pki is missing"),
+        (["--pki", ".", "--payment", "contract", "--set", "tls=none"], "a contract needs TLS: tls is none"),
+        (["--set", "charger.verdicts={DEPLFC00000001: FAILED_Canceled}"], "no ResponseCode 'FAILED_Canceled'"),
+        (["--set", "charger.plans=[{prices: [{start: 5, level: 1}]}]"], "the first start is 0"),
+        (["--set", "vehicle.services={three: 1}"], "a ServiceID is a number"),
+    ],
+)
+def test_mistakes_are_one_line(arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--fast", "--duration", "1", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert text in captured.err
+    assert len(captured.err.splitlines()) == 1
+
+
+def test_a_missing_entry_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pki", "init", "pki"]) == 0
+    assert demo("--contract", "contract-7") == 2
+    assert "has no contract-7" in capsys.readouterr().err
