@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,10 @@ from plugfest.config.actions import Step
 from plugfest.config.model import Bench
 from plugfest.controls import Controls, NotPossible
 from plugfest.deviations import Deviations
+from plugfest.telemetry import measure
 from plugfest.timeline import Timeline
+from plugfest.view import View
+from v2g.outcome import Outcome
 from v2g.trace import Event, Observe, fan_out, ignore
 
 TELEMETRY_INTERVAL = 1.0
@@ -32,13 +35,13 @@ class Stage:
     Attributes:
         bench: as configured.
         controls: the plants.
-        show: the view.
+        view: how it is looked at.
         trace: the writer of the trace.
     """
 
     bench: Bench
     controls: Controls
-    show: Observe = ignore
+    view: View
     trace: Observe = ignore
     listeners: list[Observe] = field(default_factory=list)
     _state: str = ""
@@ -70,22 +73,25 @@ class Stage:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """While the context is open, what runs beside the sessions runs."""
-        yield
+        async with self.view.running():
+            yield
 
     def begin(self) -> None:
         """A session begins."""
         for deviations in self._deviations:
             deviations.begin()
         self._state, self._told = "", ("", -TELEMETRY_INTERVAL)
+        self.view.begin()
         self.timeline.begin()
 
-    def end(self) -> None:
-        """It is over."""
+    def end(self, outcomes: Mapping[str, Outcome]) -> None:
+        """It is over; outcomes by role (vehicle, charger)."""
         self.timeline.end()
+        self.view.end(outcomes)
 
     def tell(self, event: Event) -> None:
         """An event of the bench itself, to view, trace and listeners."""
-        fan_out(self.trace, self.show, *self.listeners)(event)
+        fan_out(self.trace, self.view.observe, *self.listeners)(event)
 
     def act(self, step: Step) -> None:
         """An action of the timeline; one that is impossible is reported."""
@@ -113,35 +119,3 @@ class Stage:
         self._told = (state, event.time)
         numbers = {**measure(self.controls), "state": state}
         self.tell(Event(event.time, "plant", "telemetry", note=json.dumps(numbers)))
-
-
-def measure(controls: Controls) -> dict[str, Any]:
-    """Numbers of the plant: soc (%), volts, amps, watts, energy (Wh), pilot; those that this bench knows."""
-    found: dict[str, Any] = {}
-    vehicle, evse = controls.vehicle, controls.evse
-    volts = amps = None
-    phases = 1
-    if evse is not None and evse.power is not None:
-        volts, amps = evse.power.voltage, evse.power.current
-    elif evse is not None and evse.ac is not None:
-        volts, amps, phases = evse.ac.nominal_voltage if evse.ac.closed else 0.0, evse.ac.current, evse.ac.phases
-    elif vehicle is not None:
-        volts, amps = vehicle.inlet_voltage, vehicle.current
-        if vehicle.ac_current:
-            volts, amps = None, vehicle.ac_current
-    if vehicle is not None:
-        found["soc"] = round(vehicle.battery.soc * 100.0, 3)
-    if volts is not None:
-        found["volts"] = round(volts, 2)
-    if amps is not None:
-        found["amps"] = round(amps, 2)
-    if volts is not None and amps is not None:
-        found["watts"] = round(volts * amps * phases, 1)
-    if vehicle is not None:
-        found["energy"] = round(vehicle.battery.delivered_wh, 2)
-    elif evse is not None:
-        found["energy"] = round(evse.meter.session_wh, 2)
-    plant = evse or vehicle
-    if plant is not None:
-        found["pilot"] = plant.pilot.reading.label
-    return found

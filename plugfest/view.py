@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
 from plugfest.config.model import Bench
+from plugfest.controls import Controls
 from plugfest.lines import Lines, Plant
+from plugfest.telemetry import measure
 from v2g.outcome import Outcome
 from v2g.trace import Event, JsonLines, Observe, ignore
 
@@ -32,8 +35,21 @@ class View:
         if self.file is not None:
             print(text, file=self.file, flush=True)
 
+    def headline(self, lines: list[str]) -> None:
+        """What stands above the lines of a session."""
+        for line in lines:
+            self.say(line)
+
+    def begin(self) -> None:
+        """A session begins."""
+
     def end(self, outcomes: Mapping[str, Outcome]) -> None:
         """A session is over."""
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While the context is open, the view may draw by itself."""
+        yield
 
 
 class Json(View):
@@ -70,10 +86,12 @@ def digest(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def view(bench: Bench, plant: Plant, *, calm: float = 0.0) -> View:
-    """The view that a bench asks for.
+def view(bench: Bench, title: str, controls: Controls, plant: Plant, *, calm: float = 0.0) -> View:
+    """The view that a bench asks for: live on a terminal, otherwise plain lines, unless it says which.
 
     Args:
+        title: what runs.
+        controls: the plants, for the live view's numbers.
         plant: the numbers of a line.
         calm: seconds within which repetitions of a loop are not shown, unless all are wanted.
     """
@@ -81,6 +99,11 @@ def view(bench: Bench, plant: Plant, *, calm: float = 0.0) -> View:
         return Json(bench.role)
     if bench.quiet:
         return View(ignore, sys.stdout)
+    if sys.stdout.isatty() and not (bench.plain or bench.all or bench.fast):
+        from plugfest.live import LiveView
+
+        target = controls.vehicle.battery.target_soc * 100.0 if controls.vehicle is not None else None
+        return LiveView(title, lambda: measure(controls), target)
     lines = Lines(plant, calm=0.0 if bench.all else calm)
     start = asyncio.get_running_loop().time()
 

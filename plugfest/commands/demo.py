@@ -95,12 +95,12 @@ async def _both(bench: Bench, title: str) -> int:
     epoch = 0.0 if bench.fast and bench.pki is None else now.timestamp() - loop.time()
     pair = plants.make_pair(bench, rng)
     soc = pair.vehicle.battery.soc * 100.0
-    looks = view(bench, plants.vehicle_numbers(pair.vehicle, ac=bench.ac), calm=2.0)
-    for line in _headline(bench, title, soc):
-        looks.say(line)
+    controls = Controls(pair.vehicle, pair.evse, pair.wire)
+    looks = view(bench, title, controls, plants.vehicle_numbers(pair.vehicle, ac=bench.ac), calm=2.0)
+    looks.headline(_headline(bench, title, soc))
     with options.tracing(bench, "both", None if bench.fast else now) as trace:
-        ends = await _link(bench, now, trace)
-        stage = Stage(bench, Controls(pair.vehicle, pair.evse, pair.wire), looks.observe, trace)
+        stage = Stage(bench, controls, looks, trace)
+        ends = await _link(bench, now, stage.tell)
         shared: dict[str, Any] = {
             "protocols": tuple(options.protocols(bench)),
             "tolerant": not bench.strict,
@@ -116,8 +116,7 @@ async def _both(bench: Bench, title: str) -> int:
             stage.begin()
             serving = asyncio.create_task(secc.serve(ends[0], pair.evse, charger))
             outcomes = [("vehicle", await evcc.charge(ends[1], pair.vehicle, vehicle)), ("charger", await serving)]
-            stage.end()
-    looks.end(dict(outcomes))
+            stage.end(dict(outcomes))
     for role, outcome in outcomes:
         for line in summary(outcome, role=role):
             looks.say(line)

@@ -94,11 +94,12 @@ async def _run(bench: Bench) -> int:
     )
     vehicle = plants.make_vehicle(bench, plants.assumed_vehicle_pilot(lambda text: None), interface.mac)
     soc = vehicle.battery.soc * 100.0
-    looks = view(bench, plants.vehicle_numbers(vehicle, ac=bench.ac))
+    controls = Controls(vehicle)
+    looks = view(bench, f"evcc {interface.name}", controls, plants.vehicle_numbers(vehicle, ac=bench.ac))
 
     # The first Ctrl-C ends charging in order, the second at once.
     def stop() -> None:
-        print("stopping; once more to abort", file=sys.stderr)
+        looks.say("stopping; once more to abort")
         vehicle.stop.set()
         loop.remove_signal_handler(signal.SIGINT)
 
@@ -107,7 +108,7 @@ async def _run(bench: Bench) -> int:
         looks.say("note: neither --roots nor --pki, so the charger's certificate is not checked")
     now = datetime.datetime.now(datetime.UTC)
     with options.tracing(bench, "evcc", now, interface=interface.name) as trace:
-        stage = Stage(bench, Controls(vehicle), looks.observe, trace)
+        stage = Stage(bench, controls, looks, trace)
         settings = plants.vehicle_options(
             bench, protocols=tuple(options.protocols(bench)), tolerant=not bench.strict, timing=bench.timer
         )
@@ -116,8 +117,7 @@ async def _run(bench: Bench) -> int:
         async with stage.running():
             stage.begin()
             outcome = await find_and_charge(search, vehicle, settings)
-            stage.end()
-    looks.end({"vehicle": outcome})
+            stage.end({"vehicle": outcome})
     looks.say("")
     for line in summary(outcome, role="vehicle"):
         looks.say(line)

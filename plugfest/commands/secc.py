@@ -79,7 +79,8 @@ async def _run(bench: Bench) -> int:
 
     rng = random.Random(bench.seed) if bench.seed is not None else random.SystemRandom()
     evse = plants.make_charger(bench, plants.assumed_charger_pilot(lambda text: None), rng)
-    looks = view(bench, plants.charger_numbers(evse))
+    controls = Controls(evse=evse)
+    looks = view(bench, f"secc {bench.interface}", controls, plants.charger_numbers(evse))
     for warning in plants.warnings(bench):
         looks.say(f"note: {warning}")
     done: list[Outcome] = []
@@ -87,8 +88,7 @@ async def _run(bench: Bench) -> int:
 
     def ended(outcome: Outcome) -> None:
         done.append(outcome)
-        stage.end()
-        looks.end({"charger": outcome})
+        stage.end({"charger": outcome})
         looks.say("")
         for line in summary(outcome, role="charger"):
             looks.say(line)
@@ -101,7 +101,7 @@ async def _run(bench: Bench) -> int:
             interface = interfaces.find(bench.interface or "")
             now = datetime.datetime.now(datetime.UTC)
             trace = stack.enter_context(options.tracing(bench, "secc", now, interface=interface.name))
-            stage = Stage(bench, Controls(evse=evse), looks.observe, trace)
+            stage = Stage(bench, controls, looks, trace)
             policy = TlsPolicy(bench.tls)
             settings = Options(
                 protocols=tuple(options.protocols(bench)),

@@ -1,0 +1,186 @@
+"""The live view: the board of a bench drawn in the terminal, a few times a second.
+
+Drawing happens in the event loop, between the session's steps; nothing here knows what a session is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from plugfest.board import Board
+from plugfest.view import View
+from v2g.outcome import Outcome
+
+REFRESH = 0.2
+"""s: between two drawings."""
+BARS = "▁▂▃▄▅▆▇█"
+ORDER = ("pilot", "modem", "SLAC", "SDP", "TCP", "TLS")
+
+
+class LiveView(View):
+    """Draws while its `running` context is open; prints what people should keep above the drawing."""
+
+    def __init__(
+        self, title: str, measure: Callable[[], dict[str, Any]], target: float | None, console: Console | None = None
+    ) -> None:
+        """``measure`` gives the plant's numbers now; ``target`` is the SoC in percent where charging ends."""
+        self.console = console or Console()
+        self.board = Board()
+        super().__init__(self.board.observe, self.console.file)
+        self._title = title
+        self._measure = measure
+        self._target = target
+        self._zero = 0.0
+
+    def say(self, text: str) -> None:
+        self.console.print(escape(text), highlight=False)
+
+    def headline(self, lines: list[str]) -> None:
+        """The drawing has its own."""
+
+    def begin(self) -> None:
+        self.board.begin(asyncio.get_running_loop().time())
+
+    def end(self, outcomes: Mapping[str, Outcome]) -> None:
+        words = [f"{role}: {'completed' if o.ok else o.reason}" for role, o in outcomes.items()]
+        self.board.end("; ".join(words))
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        self._zero = asyncio.get_running_loop().time()
+        with Live(console=self.console, auto_refresh=False, transient=False, vertical_overflow="crop") as live:
+            task = asyncio.create_task(self._draw(live))
+            try:
+                yield
+            finally:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+                live.update(self.render(asyncio.get_running_loop().time()), refresh=True)
+
+    async def _draw(self, live: Live) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            now = loop.time()
+            if not self.board.ended:
+                self.board.measured(self._measure(), now)
+            live.update(self.render(now), refresh=True)
+            await asyncio.sleep(REFRESH)
+
+    # ------------------------------------------------------------------------------------------ drawing
+
+    def render(self, now: float) -> RenderableType:
+        """The drawing at a loop time."""
+        board = self.board
+        width, height = self.console.size
+        head = Table.grid(expand=True)
+        head.add_column()
+        head.add_column(justify="right")
+        head.add_row(Text(f"plugfest {self._title}", style="bold"), Text(_clock(now - self._zero)))
+        parts: list[RenderableType] = [head, Rule(style="dim"), self._links(), self._status(now), self._numbers(width)]
+        rows = max(height - 16 - min(len(board.warnings), 3), 3)
+        parts += [Rule("messages", align="left", style="dim"), self._happenings(rows)]
+        if board.warnings:
+            parts.append(Rule("warnings", align="left", style="yellow"))
+            parts += [
+                Text(_cut(f"{t - self._zero:9.3f} {w}", width), style="yellow") for t, w in _last(board.warnings, 3)
+            ]
+        return Group(*parts)
+
+    def _links(self) -> Text:
+        line = Text(no_wrap=True, overflow="ellipsis")
+        for name in ORDER:
+            if name in self.board.links:
+                value = self.board.links[name]
+                good = value not in ("closed", "asking", "left", "none") and "failed" not in value
+                line.append(f"{name} ", style="dim")
+                line.append(value, style="green" if good else "yellow")
+                line.append("   ")
+        return line if line else Text("waiting", style="dim")
+
+    def _status(self, now: float) -> Text:
+        board = self.board
+        line = Text(no_wrap=True, overflow="ellipsis")
+        if board.ended:
+            return line.append(
+                f"ended  {board.ended}", style="bold green" if "completed" in board.ended else "bold red"
+            )
+        line.append(board.protocol or "no protocol yet", style="bold" if board.protocol else "dim")
+        line.append("   ")
+        line.append(board.state or "waiting for the peer", style="bold cyan" if board.state else "dim")
+        if board.state:
+            line.append(f"  for {now - board.since:.1f} s", style="dim")
+        if board.messages:
+            last, longest, request = board.response
+            line.append(f"   {board.messages} messages", style="dim")
+            if request:
+                line.append(f", {request} answered in {last * 1000:.0f} ms (longest {longest * 1000:.0f})", style="dim")
+        return line
+
+    def _numbers(self, width: int) -> Table:
+        numbers, series = self.board.numbers, self.board.series
+        table = Table.grid(padding=(0, 1))
+        table.add_column(style="dim", width=8)
+        table.add_column(justify="right", width=11)
+        table.add_column()
+        room = max(width - 24, 10)
+        for name, key, unit, scale, digits in (
+            ("voltage", "volts", "V", 1.0, 1),
+            ("current", "amps", "A", 1.0, 1),
+            ("power", "watts", "kW", 1e-3, 2),
+        ):
+            if key in numbers:
+                value = f"{numbers[key] * scale:.{digits}f} {unit}"
+                table.add_row(name, value, Text(sparkline(series.get(key, ()), room), style="cyan"))
+        if "soc" in numbers:
+            bar = Text(_bar(numbers["soc"], room - 14), style="green")
+            if self._target is not None:
+                bar.append(f" of {self._target:g} %", style="dim")
+            table.add_row("SoC", f"{numbers['soc']:.1f} %", bar)
+        if "energy" in numbers:
+            table.add_row("energy", f"{numbers['energy'] / 1000:.3f} kWh", "")
+        return table
+
+    def _happenings(self, rows: int) -> Text:
+        lines = []
+        for time, mark, text in _last(self.board.recent, rows):
+            style = {"!": "yellow", "#": "magenta", "*": "bold"}.get(mark, "")
+            lines.append(Text(_cut(f"{time - self._zero:9.3f} {mark} {text}", self.console.width), style=style))
+        return Text("\n").join(lines) if lines else Text("none yet", style="dim")
+
+
+def sparkline(values: Iterable[float], width: int) -> str:
+    """The last ``width`` values as a line of bars, from zero to their largest."""
+    shown = list(values)[-width:]
+    top = max(shown, default=0.0)
+    if top <= 0.0:
+        return BARS[0] * len(shown)
+    return "".join(BARS[min(int(max(value, 0.0) / top * (len(BARS) - 1) + 0.5), len(BARS) - 1)] for value in shown)
+
+
+def _bar(percent: float, width: int) -> str:
+    full = round(max(min(percent, 100.0), 0.0) / 100.0 * width)
+    return "█" * full + "░" * (width - full)
+
+
+def _last(items: Iterable[Any], count: int) -> list[Any]:
+    return list(items)[-count:]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(max(seconds, 0.0)), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -1,0 +1,141 @@
+"""The view of a session: the board kept from its events, its drawing, and which view is taken when."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from plugfest.board import Board
+from plugfest.cli import main
+from plugfest.live import LiveView, sparkline
+from v2g.trace import Event
+
+QUICK = "charger: {test-seconds: 0.1, volts-per-second: 5000}\nvehicle: {duration: 1}\n"
+
+
+def message(time: float, name: str, direction: str = "tx") -> Event:
+    return Event(time, "message", name, direction, message=object())
+
+
+def test_the_board_follows_the_events() -> None:
+    board = Board()
+    board.begin(1.0)
+    for event in (
+        Event(1.0, "slac", "step", note="SOUNDING"),
+        Event(1.5, "slac", "matched", note="02:00:00:00:00:01, 12.3 dB"),
+        Event(2.0, "sdp", "SDPResponse", "rx"),
+        Event(2.1, "tcp", "connected", note="[fe80::1]:50000 TLSv1.2 ECDHE-ECDSA-AES128-SHA256"),
+        Event(2.2, "state", "protocol", note="ISO 15118-2"),
+        message(3.0, "CurrentDemandReq"),
+        message(3.1, "CurrentDemandRes", "rx"),
+        Event(3.1, "state", "response-time", note="CurrentDemandReq 0.1000"),
+        message(4.0, "CurrentDemandReq"),
+        message(4.1, "CurrentDemandRes", "rx"),
+        Event(4.1, "state", "response-time", note="CurrentDemandReq 0.0200"),
+        Event(4.2, "plant", "telemetry", note=json.dumps({"volts": 400.0, "amps": 10.0, "soc": 33.0, "pilot": "C2"})),
+        Event(4.3, "tolerance", "facet", note="one"),
+        Event(4.4, "tolerance", "facet", note="one"),
+        Event(4.5, "bench", "action", note="stop"),
+        Event(4.6, "bench", "action", note="not possible: no"),
+    ):
+        board.observe(event)
+    assert board.links == {
+        "SLAC": "matched 02:00:00:00:00:01, 12.3 dB", "SDP": "answered", "TCP": "[fe80::1]:50000",
+        "TLS": "TLSv1.2 ECDHE-ECDSA-AES128-SHA256", "pilot": "C2",
+    }  # fmt: skip
+    assert (board.protocol, board.state, board.since) == ("ISO 15118-2", "CurrentDemand", 3.0)
+    assert board.messages == 4
+    assert board.response == (0.02, 0.1, "CurrentDemandReq")
+    assert [text for _, mark, text in board.recent if mark in "<>"] == ["CurrentDemandReq  x2", "CurrentDemandRes  x2"]
+    assert [text for _, text in board.warnings] == ["tolerated facet: one", "not possible: no"]
+    assert list(board.series["volts"]) == [400.0]
+    board.end("vehicle: completed")
+    assert (board.state, board.ended) == ("", "vehicle: completed")
+    board.begin(9.0)
+    assert (board.messages, board.sessions, board.ended) == (0, 2, "")
+    assert "TCP" not in board.links
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [([], ""), ([0, 0], "▁▁"), ([0, 50, 100], "▁▅█"), ([-5, 100], "▁█"), (range(20), "▅▅▅▆▆▇▇▇██")],
+)
+def test_the_sparkline_goes_from_zero_to_the_largest(values: list[float], line: str) -> None:
+    assert sparkline(values, 10) == line
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_drawing_fits_the_terminal(width: int) -> None:
+    console = Console(file=io.StringIO(), width=width, height=24, force_terminal=True, color_system=None)
+    view = LiveView("secc eth1", dict, 80.0, console)
+    view.board.begin(0.0)
+    for n in range(60):
+        view.observe(message(n, f"Message{n}Req"))
+        view.observe(Event(n, "error", "trouble", note=f"number {n} " + "long " * 60))
+    view.board.measured({"volts": 401.23, "amps": 12.3, "watts": 4930.0, "soc": 55.5, "energy": 1234.0}, 60.0)
+    view.board.links["TLS"] = "very " * 50
+    console.print(view.render(61.0))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    assert "401.2 V" in text
+    assert "4.93 kW" in text
+    assert "55.5 %" in text
+    assert "number 59" in text
+    assert "Message58Req" in text or width == 40
+
+
+def test_json_is_one_object_a_line_and_ends_with_the_outcomes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bench.yaml"
+    file.write_text(QUICK)
+    assert main(["run", str(file), "--fast", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0]["plugfest"] == "trace"
+    ends = [line for line in lines if line.get("name") == "outcome"]
+    assert [(end["role"], end["ok"], end["exit"]) for end in ends] == [("vehicle", True, 0), ("charger", True, 0)]
+    assert {"message", "state", "plant"} <= {line.get("layer") for line in lines}
+
+
+def test_a_terminal_gets_the_live_view_and_a_pipe_plain_lines(tmp_path: Path) -> None:
+    file = tmp_path / "bench.yaml"
+    file.write_text(QUICK)
+    words = [sys.executable, "-m", "plugfest", "run", str(file)]
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
+    with subprocess.Popen(words, stdout=slave, stderr=slave, stdin=slave, env=environment) as process:
+        os.close(slave)
+        seen, deadline = b"", time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if select.select([master], [], [], 0.2)[0]:
+                try:
+                    piece = os.read(master, 65536)
+                except OSError:  # the other end is closed
+                    break
+                if not piece:
+                    break
+                seen += piece
+        assert process.wait(timeout=30) == 0
+    os.close(master)
+    text = seen.decode()
+    assert "\x1b[" in text
+    assert "CurrentDemand" in text
+    assert "messages \x1b" in text or "messages ─" in text
+    assert "ended  vehicle: completed; charger: completed" in text
+    assert "vehicle: session completed" in text
+    piped = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "\x1b[" not in piped
+    assert "> CurrentDemandReq" in piped
+    assert "messages ───" not in piped
