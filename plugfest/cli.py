@@ -17,6 +17,7 @@ COMMANDS = (
     "run",
     "config",
     "slac",
+    "trace",
     "exi",
     "conformance",
     "pki",

@@ -101,16 +101,32 @@ _SHOWN = (
 )  # fmt: skip
 
 
+_UNITS = {
+    "EVTargetVoltage": " V",
+    "EVTargetCurrent": " A",
+    "EVSEPresentVoltage": " V",
+    "EVSEPresentCurrent": " A",
+    "EVPresentVoltage": " V",
+}
+"""For protocols whose values carry no unit."""
+
+
+def _offer(offer: Any) -> str:
+    """An offer of supportedAppProtocol: the telling part of its namespace, SchemaID and priority."""
+    namespace = str(offer.ProtocolNamespace).removesuffix(":MsgDef").removeprefix("urn:").removeprefix("iso:std:")
+    return f"{namespace} (id {offer.SchemaID}, priority {offer.Priority})"
+
+
 def brief(body: Any) -> str:
     """The few fields by which an engineer follows a session, on one line."""
-    words = []
+    words = [_offer(offer) for offer in getattr(body, "AppProtocol", None) or ()]
     for name in _SHOWN:
         value = getattr(body, name, None)
         if value is None or value == "OK":
             continue
         shown = show(value)
         if shown:
-            words.append(shown)
+            words.append(shown + _UNITS.get(name, "") if shown[-1].isdigit() else shown)
     status = getattr(body, "DC_EVSEStatus", None) or getattr(body, "EVSEStatus", None)
     code = getattr(status, "EVSEStatusCode", None)
     if code is not None and code != "EVSE_Ready":

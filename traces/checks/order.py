@@ -1,0 +1,152 @@
+"""Order, pairing, session ids and response codes of messages, against the tables of :mod:`v2g.sequence`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from traces.checks.findings import Finding
+from traces.recording import EVCC, SECC, Entry
+from traces.talks import ORDERS, Exchange, Talk, code_of
+from v2g.sequence import START, Sequence
+
+_ISO2 = {
+    (START, ""): "V2G2-543",
+    ("SessionSetupReq", ""): "V2G2-543",
+    ("ServiceDiscoveryReq", ""): "V2G2-545",
+    ("PaymentServiceSelectionReq", ""): "V2G2-551",
+    ("CertificateInstallationReq", ""): "V2G2-554",
+    ("CertificateUpdateReq", ""): "V2G2-557",
+    ("PaymentDetailsReq", ""): "V2G2-560",
+    ("AuthorizationReq", "Ongoing"): "V2G2-684",
+    ("AuthorizationReq", "AC"): "V2G2-573",
+    ("AuthorizationReq", "DC"): "V2G2-687",
+    ("ChargeParameterDiscoveryReq", "Ongoing"): "V2G2-688",
+    ("ChargeParameterDiscoveryReq", "DC"): "V2G2-582",
+    ("CableCheckReq", "Ongoing"): "V2G2-621",
+    ("CableCheckReq", ""): "V2G2-584",
+    ("PreChargeReq", ""): "V2G2-587",
+    ("PowerDeliveryReq", "AC"): "V2G2-576",
+    ("PowerDeliveryReq", "DC"): "V2G2-590",
+    ("ChargingStatusReq", ""): "V2G2-575",
+    ("CurrentDemandReq", ""): "V2G2-593",
+    ("MeteringReceiptReq", "AC"): "V2G2-580",
+    ("MeteringReceiptReq", "DC"): "V2G2-797",
+    ("WeldingDetectionReq", ""): "V2G2-597",
+}
+"""Request answered last, and whether that was Ongoing or about AC or DC -> what says which request may follow."""
+
+_WIDE = {"din70121": "V2G-DC-390 to 401", "iso20": "V2G20-459", "iso2": "V2G2-538"}
+
+
+def _requirement(talk: Talk, last: Exchange | None) -> str:
+    if talk.protocol != "iso2":
+        return _WIDE.get(talk.protocol, "")
+    after = last.name if last is not None else START
+    processing = str(getattr(last.response.body, "EVSEProcessing", "")) if last and last.response else ""
+    kind = "Ongoing" if processing.startswith("Ongoing") else "AC" if talk.ac else "DC"
+    return _ISO2.get((after, kind)) or _ISO2.get((after, "")) or _WIDE["iso2"]
+
+
+def order(talk: Talk) -> Iterator[Finding]:
+    """Every request against the table of the protocol, and every response against its request."""
+    table = ORDERS.get(talk.protocol)
+    sequence = Sequence(table) if table is not None else None
+    last: Exchange | None = None
+    for number, exchange in enumerate(talk.exchanges):
+        request, response = exchange.request, exchange.response
+        if request is None:
+            assert response is not None
+            if number:  # at the start of a recording its request may have been before
+                yield _about(response, "violation", SECC, "unasked", f"{response.name} without a request", "V2G2-538")
+            continue
+        handshake = request.schema == "appproto"
+        if handshake:
+            if number:
+                yield _about(request, "violation", EVCC, "handshake-order", "a second supportedAppProtocolReq")
+        elif sequence is not None and number == 0 and request.name != "SessionSetupReq":
+            text = f"begins with {request.name}: what came before is not in the recording, and the order not checked"
+            yield _about(request, "note", "", "incomplete", text)
+            sequence = None
+        legal = True
+        if sequence is not None and not handshake and request.message is not None:
+            verdict = sequence.verdict(request.body)
+            legal = verdict == "legal"
+            if not legal:
+                where = f"after {last.name}" if last is not None else "at the start"
+                text = f"{request.name} {where}, expected {sequence.expected()}"
+                severity = "warning" if verdict == "tolerated" else "violation"
+                yield Finding(request.time, severity, EVCC, "order", text, _requirement(talk, last), request.index)  # type: ignore[arg-type]
+        yield from _response(talk, exchange, legal)
+        if sequence is not None and not handshake and response is not None and request.message is not None:
+            sequence.advance(request.body, response.body)
+            last = exchange
+
+
+def _response(talk: Talk, exchange: Exchange, legal: bool) -> Iterator[Finding]:
+    request, response = exchange.request, exchange.response
+    assert request is not None
+    if response is None:
+        ended = [e for e in talk.others if e.layer == "tcp" and e.time >= request.time]
+        by = ended[0].sender if ended else ""
+        how = f": {'the vehicle' if by == EVCC else 'the charger'} ended the connection" if by else ""
+        if by == EVCC and ended[0].time - request.time < talk.timing.message_timeout(request.name):
+            yield _about(request, "warning", EVCC, "unanswered", f"{request.name} was given up before its time{how}")
+        elif ended or talk.end - request.time > talk.timing.message_timeout(request.name):
+            yield _about(request, "violation", SECC, "unanswered", f"{request.name} got no response{how}")
+        else:
+            yield _about(request, "note", "", "unanswered", f"the recording ends before the response to {request.name}")
+        return
+    expected = request.name.removesuffix("Req") + "Res"
+    if response.message is not None and request.message is not None and response.name != expected:
+        text = f"{response.name} in answer to {request.name}"
+        yield _about(response, "violation", SECC, "response-type", text, "V2G2-538" if talk.protocol == "iso2" else "")
+    code = code_of(response)
+    if code.startswith(("FAILED", "Failed")):
+        yield _about(response, "warning", SECC, "refused", f"{response.name} {code}")
+        if code == "FAILED_SequenceError" and legal:
+            yield _about(response, "violation", SECC, "sequence-error", f"{request.name} was in order", "V2G2-538")
+    elif not legal and talk.protocol and code.startswith("OK"):
+        text = f"{request.name} was not in order, and answered with {code}"
+        yield _about(response, "note", SECC, "sequence-tolerated", text, "V2G2-459" if talk.protocol == "iso2" else "")
+
+
+def after_refusal(talk: Talk) -> Iterator[Finding]:
+    """A refusal ends the session: nothing but its end may follow."""
+    for before, after in pairwise(talk.exchanges):
+        if before.response is None or after.request is None:
+            continue
+        code = code_of(before.response)
+        if code.startswith("FAILED") and after.name != "SessionStopReq" and before.name != "CertificateInstallationReq":
+            text = f"{after.name} after {before.response.name} {code}"
+            requirement = {"iso2": "V2G2-539", "din70121": "V2G-DC-665"}.get(talk.protocol, "")
+            yield _about(after.request, "violation", EVCC, "after-refusal", text, requirement)
+
+
+def session_ids(talk: Talk) -> Iterator[Finding]:
+    """The charger gives an id; both sides use it from then on."""
+    known: bytes | None = None
+    requirement = {"iso2": "V2G2-460", "iso20": "V2G20-460"}.get(talk.protocol, "")
+    for entry in talk.entries:
+        given = entry.session_id
+        if given is None:
+            continue
+        if entry.name == "SessionSetupReq":
+            continue
+        if entry.name == "SessionSetupRes":
+            known = given
+            if not any(given):
+                yield _about(entry, "violation", SECC, "session-id", "a session id of zero", "V2G2-750")
+            elif len(given) != 8:
+                yield _about(entry, "warning", SECC, "session-id", f"a session id of {len(given)} bytes, expected 8")
+        elif known is not None and given != known:
+            same = int.from_bytes(given, "big") == int.from_bytes(known, "big")
+            text = f"{entry.name} with session id {given.hex() or 'empty'}, expected {known.hex()}"
+            code = code_of(entry)
+            if code == "FAILED_UnknownSession":
+                continue
+            yield _about(entry, "warning" if same else "violation", entry.sender, "session-id", text, requirement)
+
+
+def _about(entry: Entry, severity: str, side: str, rule: str, text: str, requirement: str = "") -> Finding:
+    return Finding(entry.time, severity, side, rule, text, requirement, entry.index)  # type: ignore[arg-type]

@@ -1,0 +1,156 @@
+"""What is below the messages: matching, discovery, TCP, TLS and framing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slac import frames
+from traces import slac
+from traces.checks.findings import Finding
+from traces.recording import EVCC, SECC, Entry, Recording
+from traces.talks import Talk
+from v2g import sdp
+from v2g.errors import RemoteError
+
+_SUITES = {
+    "iso2": (
+        "TLS 1.2",
+        ("TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", "TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256"),
+        "V2G2-602",
+    ),
+    "iso20": ("TLS 1.3", ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"), "V2G20-2458"),
+}
+"""Protocol -> version and suites of its profile, and where that is said."""
+
+
+def matching(recording: Recording) -> Iterator[Finding]:
+    """Fixed values of the SLAC messages, and how many of each there were in a run that matched."""
+    seen: set[str] = set()
+    counts: dict[bytes, dict[str, int]] = {}
+    for entry in recording.layer("slac"):
+        frame = slac.parse(entry.data)
+        if frame is None:
+            yield _about(entry, "warning", "", "slac-frame", "a HomePlug frame that cannot be read")
+            continue
+        for problem in frames.violations(frame.message) if entry.name in slac.MATCHING else ():
+            if problem not in seen:
+                seen.add(problem)
+                yield _about(entry, "violation", slac.sender(entry.name), "slac-value", f"{entry.name}: {problem}")
+        run = getattr(frame.message, "run_id", None)
+        if run is None:
+            continue
+        count = counts.setdefault(run, {})
+        count[entry.name] = count.get(entry.name, 0) + 1
+        if entry.name == "CM_SLAC_MATCH.CNF":
+            yield from _counts(entry, count)
+
+
+def _counts(entry: Entry, count: dict[str, int]) -> Iterator[Finding]:
+    for name, expected in (("CM_START_ATTEN_CHAR.IND", 3), ("CM_MNBC_SOUND.IND", 10)):
+        found = count.get(name, 0)
+        if found != expected:
+            severity = "warning" if found else "note"
+            text = f"{found} {name} before the match, expected {expected}"
+            yield _about(entry, severity, EVCC, "slac-count", text)
+
+
+def discovery(recording: Recording) -> Iterator[Finding]:
+    """SDP messages are usable, and the connection goes to what they announce."""
+    asked = 0
+    security: int | None = None
+    announced: sdp.Response | None = None
+    for entry in recording.entries:
+        if entry.layer == "sdp":
+            try:
+                if entry.name == "SDPRequest":
+                    asked += 1
+                    security = sdp.parse_request(entry.data).security
+                    if asked == 51:
+                        yield _about(entry, "violation", EVCC, "sdp-count", "more than 50 SDP requests", "V2G2-161")
+                    continue
+                announced = sdp.parse_response(entry.data)
+            except RemoteError as why:
+                yield _about(entry, "violation", entry.sender, "sdp", str(why))
+                continue
+            asked = 0
+            problem = announced.unsuitable()
+            if problem is not None:
+                yield _about(entry, "violation", SECC, "sdp", f"SDP response: {problem}")
+            elif announced.port < 49152:
+                text = f"SDP response with port {announced.port}, expected one from 49152 on"
+                yield _about(entry, "warning", SECC, "sdp-port", text)
+            if security is not None and security == sdp.TLS and announced.security == sdp.NO_TLS:
+                yield _about(entry, "note", SECC, "sdp-security", "TLS was asked for, and is not offered", "V2G2-627")
+        elif entry.layer == "tcp" and entry.name == "connected" and announced is not None and ">" in entry.note:
+            if not entry.note.endswith(f":{announced.port}"):
+                text = f"connected to {entry.note.rpartition('> ')[2]}, announced was port {announced.port}"
+                yield _about(entry, "violation", EVCC, "sdp-followed", text)
+
+
+def connection(talk: Talk) -> Iterator[Finding]:
+    """TLS where the protocol wants it, framing without errors, and an end in order."""
+    contract = any(
+        str(getattr(e.body, "SelectedPaymentOption", "")) == "Contract" for e in talk.entries if e.sender == EVCC
+    )
+    first = talk.entries[0]
+    if talk.protocol == "din70121" and talk.secure:
+        yield _about(first, "warning", EVCC, "tls", "DIN SPEC 70121 over TLS, which it does not know")
+    if talk.protocol == "iso20" and not talk.secure:
+        yield _about(first, "violation", SECC, "tls", "ISO 15118-20 without TLS", "V2G20-1237")
+    if talk.protocol == "iso2" and contract and not talk.secure:
+        yield _about(first, "violation", EVCC, "tls", "contract payment without TLS", "V2G2-635")
+    profile = _SUITES.get(talk.protocol)
+    for entry in talk.others:
+        match entry.layer, entry.name:
+            case "tls", "ServerHello" if profile is not None and entry.note:
+                version, suites, requirement = profile
+                chosen, _, suite = entry.note.partition(", ")
+                if chosen != version:
+                    yield _about(entry, "violation", SECC, "tls-version", f"{chosen}, expected {version}", requirement)
+                elif suite not in suites:
+                    text = f"{suite}, expected {' or '.join(suites)}"
+                    yield _about(entry, "violation", SECC, "tls-suite", text, requirement)
+            case "tls", "alert" if entry.note.startswith("fatal"):
+                yield _about(entry, "violation", entry.sender, "tls-alert", f"TLS alert {entry.note}")
+            case "tls", "certificate-deviation":
+                yield _about(entry, "warning", "", "certificate", entry.note)
+            case "tls", "remark":
+                yield _about(entry, "note", "", "tls-unread", entry.note)
+            case "v2gtp", "broken":
+                yield _about(entry, "violation", entry.sender, "v2gtp", entry.note, "V2G2-800")
+            case "v2gtp", "skipped":
+                yield _about(entry, "warning", entry.sender, "v2gtp-type", entry.note, "V2G2-800")
+            case "tcp", "lost":
+                yield _about(entry, "note", "", "capture-gap", entry.note)
+
+
+def ending(talk: Talk, *, last: bool) -> Iterator[Finding]:
+    """A session ends with SessionStop."""
+    if talk.completed or not any(e.schema != "appproto" for e in talk.entries):
+        return
+    final = talk.entries[-1]
+    if final.name == "SessionStopRes":
+        yield _about(final, "warning", SECC, "not-completed", "SessionStop was refused")
+        return
+    closed = next((e for e in talk.others if e.layer == "tcp" and e.name in ("closing", "closed", "reset")), None)
+    if closed is not None:
+        who = {EVCC: "the vehicle", SECC: "the charger"}.get(closed.sender, "one side")
+        text = f"the session ended without SessionStop: {who} closed the connection after {final.name}"
+        yield _about(closed, "violation", closed.sender, "not-completed", text)
+    elif last:
+        yield _about(
+            final, "warning", "", "not-completed", f"the recording ends with {final.name}, without SessionStop"
+        )
+
+
+def told(recording: Recording) -> Iterator[Finding]:
+    """What the role that wrote a trace reported itself."""
+    for entry in recording.entries:
+        if entry.layer == "tolerance":
+            yield _about(entry, "warning", "", "tolerance", f"{entry.name}: {entry.note}")
+        elif entry.layer == "error":
+            yield _about(entry, "violation", "", "error", f"{entry.name}: {entry.note}".removesuffix(": "))
+
+
+def _about(entry: Entry, severity: str, side: str, rule: str, text: str, requirement: str = "") -> Finding:
+    return Finding(entry.time, severity, side, rule, text, requirement, entry.index)  # type: ignore[arg-type]

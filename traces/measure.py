@@ -1,0 +1,322 @@
+"""Every time in a recording that a standard limits, with its limit.
+
+Times are those of the recorder: at the other end of the cable an answer is a little later, at its sender a little
+earlier. That matters for the 25 ms of CurrentDemand, not for the rest.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from slac import frames
+from slac import timing as slac_timing
+from traces import iso20, slac
+from traces.recording import EVCC, SECC, Entry, Recording
+from traces.talks import Exchange, Talk, talks
+
+SLACK = 0.005
+"""s: by which a pause may be shorter than prescribed before that is reported: clocks and captures are no better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measured time.
+
+    Attributes:
+        timer: the standard's name of the limit.
+        what: what was measured, e.g. the request's name.
+        side: who has to keep the limit: ``evcc`` or ``secc``.
+        seconds: as measured.
+        limit: s.
+        at: time of its end in the recording.
+        entry: index of the entry that ended it; -1 for none.
+        requirement: identifier where known.
+        shortest: the limit is the shortest time allowed, not the longest.
+    """
+
+    timer: str
+    what: str
+    side: str
+    seconds: float
+    limit: float
+    at: float
+    entry: int = -1
+    requirement: str = ""
+    shortest: bool = False
+
+    @property
+    def kept(self) -> bool:
+        """Whether the limit was kept."""
+        return self.seconds >= self.limit - SLACK if self.shortest else self.seconds <= self.limit + 1e-9
+
+    @property
+    def is_timeout(self) -> bool:
+        """Whether the other side would have given up, as against a performance time that it would not notice."""
+        return (self.timer.endswith("_Timeout") and not self.timer.startswith("TCP_")) or self.timer.startswith("TT_")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The measured times of one kind: seconds, of which so many missed the limit."""
+
+    timer: str
+    what: str
+    side: str
+    limit: float
+    count: int
+    low: float
+    median: float
+    p95: float
+    high: float
+    missed: int
+    requirement: str = ""
+    shortest: bool = False
+
+
+def rows(measures: list[Measure]) -> list[Row]:
+    """The measures by timer and kind, in order of first appearance."""
+    groups: dict[tuple[str, str], list[Measure]] = {}
+    for measure in measures:
+        groups.setdefault((measure.timer, measure.what), []).append(measure)
+    found = []
+    for (timer, what), group in groups.items():
+        seconds = sorted(m.seconds for m in group)
+        first = group[0]
+        found.append(
+            Row(
+                timer, what, first.side, first.limit, len(group), seconds[0], statistics.median(seconds),
+                seconds[min(len(seconds) - 1, round(0.95 * (len(seconds) - 1)))], seconds[-1],
+                sum(not m.kept for m in group), first.requirement, first.shortest,
+            )
+        )  # fmt: skip
+    return found
+
+
+def paired(found: list[Row]) -> list[list[Row]]:
+    """Rows that are about the same times put together: the performance time and the time-out of one answer."""
+    groups: dict[tuple[str, str, int, bool], list[Row]] = {}
+    for row in found:
+        groups.setdefault((row.what, row.side, row.count, row.shortest), []).append(row)
+    return list(groups.values())
+
+
+def measure(recording: Recording) -> list[Measure]:
+    """All measured times of a recording, in order of their end."""
+    found = [*_matching(recording), *_discovery(recording)]
+    for talk in talks(recording):
+        found += [*_answers(talk), *_pauses(talk), *_loops(talk), *_whole(talk, recording)]
+    return sorted(found, key=lambda m: m.at)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Messages
+
+
+def _name(talk: Talk, timer: str) -> str:
+    return timer.removeprefix("V2G_") if talk.protocol == "iso20" else timer
+
+
+def _answers(talk: Talk) -> Iterator[Measure]:
+    for exchange in talk.exchanges:
+        response, seconds = exchange.response, exchange.seconds
+        if seconds is None or response is None:
+            continue
+        name = exchange.name
+        common = (name, SECC, seconds)
+        place = (response.time, response.index)
+        yield Measure(_name(talk, "V2G_SECC_Msg_Performance_Time"), *common, talk.timing.performance_time(name), *place)
+        yield Measure(_name(talk, "V2G_EVCC_Msg_Timeout"), *common, talk.timing.message_timeout(name), *place)
+
+
+def _pauses(talk: Talk) -> Iterator[Measure]:
+    """Response -> next request."""
+    for before, after in pairwise(talk.exchanges):
+        if before.response is None or after.request is None or after.request.time < before.response.time:
+            continue
+        seconds = after.request.time - before.response.time
+        performance, timeout = talk.timing.V2G_EVCC_Sequence_Performance_Time, talk.timing.V2G_SECC_Sequence_Timeout
+        ids = ("", "V2G2-443") if talk.protocol == "iso2" else ("", "")
+        what = "response to next request"
+        if talk.protocol == "iso20" and before.name in iso20.LOOPS:
+            performance, timeout = iso20.LOOP_SEQUENCE_PERFORMANCE, iso20.LOOP_SEQUENCE_TIMEOUT
+            ids = ("V2G20-1499", "V2G20-1500")
+            what = "charge loop response to next request"
+        place = (after.request.time, after.request.index)
+        yield Measure(
+            _name(talk, "V2G_EVCC_Sequence_Performance_Time"), what, EVCC, seconds, performance, *place, ids[0]
+        )
+        yield Measure(_name(talk, "V2G_SECC_Sequence_Timeout"), what, EVCC, seconds, timeout, *place, ids[1])
+
+
+_ONGOING = {
+    "AuthorizationReq", "ContractAuthenticationReq", "ChargeParameterDiscoveryReq", "ScheduleExchangeReq",
+    "CertificateInstallationReq",
+}  # fmt: skip
+
+
+def _runs(talk: Talk) -> Iterator[list[Exchange]]:
+    """Exchanges of one kind that follow each other."""
+    run: list[Exchange] = []
+    for exchange in talk.exchanges:
+        if run and exchange.name != run[0].name:
+            yield run
+            run = []
+        run.append(exchange)
+    if run:
+        yield run
+
+
+def _loops(talk: Talk) -> Iterator[Measure]:
+    """Loops that have a time as a whole: Ongoing, cable check, precharge."""
+    timing = talk.timing
+    for run in _runs(talk):
+        name = run[0].name
+        last = run[-1].response
+        first = run[0].request
+        if last is None or first is None:
+            continue
+        place = (last.time, last.index)
+        if name in _ONGOING and len(run) > 1 and run[0].response is not None:
+            seconds = last.time - run[0].response.time
+            iso2 = talk.protocol == "iso2"
+            limits = (("V2G_SECC_Ongoing_Performance_Time", timing.V2G_SECC_Ongoing_Performance_Time, "V2G2-712"),
+                      ("V2G_EVCC_Ongoing_Timeout", timing.V2G_EVCC_Ongoing_Timeout, "V2G2-710"))  # fmt: skip
+            what = f"{name.removesuffix('Req')}, first Ongoing to the last answer"
+            for timer, limit, requirement in limits:
+                yield Measure(_name(talk, timer), what, SECC, seconds, limit, *place, requirement if iso2 else "")
+        if name in ("CableCheckReq", "DC_CableCheckReq"):
+            seconds = last.time - first.time
+            what = "first CableCheckReq to the last answer"
+            performance = timing.V2G_SECC_CableCheck_Performance_Time
+            yield Measure(_name(talk, "V2G_SECC_CableCheck_Performance_Time"), what, SECC, seconds, performance, *place)
+            timeout = timing.V2G_EVCC_CableCheck_Timeout
+            yield Measure(_name(talk, "V2G_EVCC_CableCheck_Timeout"), what, SECC, seconds, timeout, *place)
+        if name in ("PreChargeReq", "DC_PreChargeReq"):
+            seconds = last.time - first.time
+            what = "first PreChargeReq to the last answer"
+            performance = timing.V2G_SECC_PreCharge_Performance_Time
+            yield Measure(_name(talk, "V2G_SECC_PreCharge_Performance_Time"), what, SECC, seconds, performance, *place)
+            timeout = timing.V2G_EVCC_PreCharge_Timeout
+            yield Measure(_name(talk, "V2G_EVCC_PreCharge_Timeout"), what, SECC, seconds, timeout, *place)
+
+
+def _whole(talk: Talk, recording: Recording) -> Iterator[Measure]:
+    """Set-up, ready to charge, and the end of the connection."""
+    timing = talk.timing
+    setup = next((e for e in talk.entries if e.name == "SessionSetupRes"), None)
+    if setup is not None:
+        # Where the recording does not have the link coming up, the first SDP request is nearest to it.
+        before = [e for e in recording.entries if e.time <= setup.time and e.connection in (0, talk.number)]
+        sdp = [e for e in before if e.name == "SDPRequest"]
+        matched = [e for e in before if e.name == "CM_SLAC_MATCH.CNF"]
+        begin = (matched or sdp[:1])[-1:] if len(talks_before(recording, talk)) == 0 else []
+        if begin:
+            what = "link up to SessionSetupRes" if matched else "first SDP request to SessionSetupRes"
+            seconds = setup.time - begin[0].time
+            ids = ("V2G2-716", "V2G2-714") if talk.protocol == "iso2" else ("", "")
+            limits = (timing.V2G_SECC_CommunicationSetup_Performance_Time, timing.V2G_EVCC_CommunicationSetup_Timeout)
+            place = (setup.time, setup.index)
+            names = ("V2G_SECC_CommunicationSetup_Performance_Time", "V2G_EVCC_CommunicationSetup_Timeout")
+            for timer, limit, side, requirement in zip(names, limits, (SECC, EVCC), ids, strict=True):
+                yield Measure(_name(talk, timer), what, side, seconds, limit, *place, requirement)
+        ready = next((e for e in talk.entries if e.name == "PowerDeliveryRes"), None)
+        performance, timeout = timing.V2G_SECC_ReadyToCharge_Performance_Time, timing.V2G_EVCC_ReadyToCharge_Timeout
+        if ready is not None and performance is not None and timeout is not None:
+            seconds = ready.time - setup.time
+            place = (ready.time, ready.index)
+            what = "SessionSetupRes to PowerDeliveryRes"
+            yield Measure("V2G_SECC_ReadyToCharge_Performance_Time", what, SECC, seconds, performance, *place)
+            yield Measure("V2G_EVCC_ReadyToCharge_Timeout", what, SECC, seconds, timeout, *place)
+    stop = next((e for e in talk.entries if e.name == "SessionStopRes"), None)
+    closed = next((e for e in talk.others if e.layer == "tcp" and e.name in ("closing", "closed", "reset")), None)
+    # In ISO 15118-20 the charger holds the connection for 5 s at least.
+    if stop is not None and closed is not None and closed.time >= stop.time and talk.protocol != "iso20":
+        limit = timing.TCP_Connection_Termination_Timeout
+        what = "SessionStopRes to the end of the connection"
+        yield Measure("TCP_Connection_Termination_Timeout", what, closed.sender or EVCC, closed.time - stop.time, limit,
+                      closed.time, closed.index)  # fmt: skip
+
+
+def talks_before(recording: Recording, talk: Talk) -> list[int]:
+    """Connections with messages before a talk."""
+    return sorted({e.connection for e in recording.messages if e.connection < talk.number})
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Discovery and matching
+
+
+def _discovery(recording: Recording) -> Iterator[Measure]:
+    last: Entry | None = None
+    for entry in recording.layer("sdp"):
+        if entry.name == "SDPRequest":
+            if last is not None:
+                what = "SDP request to the next one, without an answer"
+                yield Measure("SDP_Request_Interval", what, EVCC, entry.time - last.time, 0.25, entry.time, entry.index,
+                              "V2G2-159", shortest=True)  # fmt: skip
+            last = entry
+        elif entry.name == "SDPResponse":
+            if last is not None:
+                yield Measure("SDP_Request_Interval", "SDP request to its response", SECC, entry.time - last.time, 0.25,
+                              entry.time, entry.index, "V2G2-159")  # fmt: skip
+            last = None
+
+
+_ANSWERED = {
+    "CM_SLAC_PARM.CNF": "CM_SLAC_PARM.REQ",
+    "CM_ATTEN_CHAR.RSP": "CM_ATTEN_CHAR.IND",
+    "CM_SLAC_MATCH.CNF": "CM_SLAC_MATCH.REQ",
+}
+"""Answer -> what it answers."""
+
+
+def _matching(recording: Recording) -> Iterator[Measure]:
+    """SLAC, by run of a vehicle."""
+    limits = slac_timing.STANDARD
+    seen: dict[tuple[bytes, str], Entry] = {}
+    for entry in recording.layer("slac"):
+        frame = slac.parse(entry.data)
+        run: bytes | None = getattr(frame.message, "run_id", None) if frame is not None else None
+        if frame is None or run is None:
+            continue
+        place = (entry.time, entry.index)
+
+        def since(
+            name: str, timer: str, limit: float, side: str, *, shortest: bool = False,
+            run: bytes = run, place: tuple[float, int] = place, kind: str = entry.name,
+        ) -> Iterator[Measure]:  # fmt: skip
+            start = seen.get((run, name))
+            if start is not None:
+                yield Measure(timer, f"{name} to {kind}", side, place[0] - start.time, limit, *place, shortest=shortest)
+
+        asked = _ANSWERED.get(entry.name)
+        if asked is not None:
+            side = slac.sender(entry.name)
+            yield from since(asked, "TP_match_response", limits.TP_match_response, side)
+            yield from since(asked, "TT_match_response", limits.TT_match_response, side)
+        match frame.message:
+            case frames.CM_START_ATTEN_CHAR_IND():
+                if (run, entry.name) in seen:
+                    yield from _interval(seen[run, entry.name], entry)
+                else:
+                    yield from since("CM_SLAC_PARM.CNF", "TP_match_sequence", limits.TP_match_sequence, EVCC)
+                    yield from since("CM_SLAC_PARM.CNF", "TT_match_sequence", limits.TT_match_sequence, EVCC)
+                    seen[run, "first START"] = entry
+            case frames.CM_MNBC_SOUND_IND():
+                if (run, entry.name) in seen:
+                    yield from _interval(seen[run, entry.name], entry)
+            case frames.CM_ATTEN_CHAR_IND():
+                yield from since("first START", "TT_EV_atten_results", limits.TT_EV_atten_results, SECC)
+        seen[run, entry.name] = entry
+
+
+def _interval(before: Entry, entry: Entry) -> Iterator[Measure]:
+    rule = slac_timing.rule_of("TP_EV_batch_msg_interval")
+    seconds = entry.time - before.time
+    low, high = rule.low or 0.0, rule.high or 0.05
+    yield Measure("TP_EV_batch_msg_interval (shortest)", f"between {entry.name}", EVCC, seconds, low, entry.time,
+                  entry.index, shortest=True)  # fmt: skip
+    yield Measure("TP_EV_batch_msg_interval", f"between {entry.name}", EVCC, seconds, high, entry.time, entry.index)

@@ -1,0 +1,162 @@
+"""A recording by conversations: requests with their responses, per connection, and what was agreed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from traces import iso20
+from traces.recording import EVCC, SECC, Entry, Recording
+from v2g import sequence, timing
+from v2g.messages import appproto
+from v2g.protocols import DIN, ISO2
+from v2g.sequence import Step
+from v2g.timing import Timing
+
+TITLES = {"din70121": DIN.title, "iso2": ISO2.title, "iso20": "ISO 15118-20", "": "unknown protocol"}
+"""By protocol of a :class:`Talk`."""
+
+TIMINGS: dict[str, Timing] = {"din70121": timing.DIN, "iso2": timing.ISO2, "iso20": iso20.TIMING}
+"""Timers by protocol."""
+
+ORDERS: dict[str, tuple[Step, ...]] = {"iso20": iso20.SEQUENCE, **sequence.TABLES}
+"""Order of messages by protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and the response to it; either may be missing."""
+
+    request: Entry | None
+    response: Entry | None
+
+    @property
+    def name(self) -> str:
+        """Of the request, or of the lone response."""
+        entry = self.request or self.response
+        assert entry is not None
+        return entry.name
+
+    @property
+    def seconds(self) -> float | None:
+        """From the request to its response."""
+        if self.request is None or self.response is None:
+            return None
+        return self.response.time - self.request.time
+
+
+@dataclass
+class Talk:
+    """The messages of one connection.
+
+    Attributes:
+        number: of the connection.
+        entries: its messages.
+        exchanges: its requests and responses, in order.
+        others: what else happened on it: TCP, TLS, V2GTP.
+        offers: namespaces that the vehicle offered, by SchemaID, preferred first.
+        protocol: ``din70121``, ``iso2``, ``iso20``, or "" where none was agreed on.
+    """
+
+    number: int
+    entries: list[Entry]
+    exchanges: list[Exchange] = field(default_factory=list)
+    others: list[Entry] = field(default_factory=list)
+    offers: dict[int, str] = field(default_factory=dict)
+    protocol: str = ""
+
+    @property
+    def title(self) -> str:
+        """The protocol as people call it."""
+        return TITLES[self.protocol]
+
+    @property
+    def timing(self) -> Timing:
+        """Its timers; those of ISO 15118-2 before a protocol is agreed on."""
+        return TIMINGS.get(self.protocol, timing.ISO2)
+
+    @property
+    def start(self) -> float:
+        """Time of the first message."""
+        return self.entries[0].time
+
+    @property
+    def end(self) -> float:
+        """Time of the last message."""
+        return self.entries[-1].time
+
+    @property
+    def secure(self) -> bool:
+        """Whether it was over TLS."""
+        return any(e.layer == "tls" for e in self.others)
+
+    @property
+    def session_id(self) -> bytes:
+        """The charger's, b"" without."""
+        for entry in self.entries:
+            if entry.name == "SessionSetupRes" and entry.session_id is not None:
+                return entry.session_id
+        return b""
+
+    @property
+    def ac(self) -> bool:
+        """Whether it was about AC."""
+        names = {e.name for e in self.entries}
+        return bool(names & {"ChargingStatusReq", "AC_ChargeParameterDiscoveryReq", "AC_ChargeLoopReq"}) or any(
+            type(getattr(e.body, "EVChargeParameter", None)).__name__.startswith("AC_") for e in self.entries
+        )
+
+    @property
+    def completed(self) -> bool:
+        """Whether it came to a SessionStopRes that is OK."""
+        return any(
+            x.name == "SessionStopReq" and x.response is not None and code_of(x.response).startswith("OK")
+            for x in self.exchanges
+        )
+
+
+def code_of(entry: Entry) -> str:
+    """The ResponseCode of a message, "" without."""
+    return str(getattr(entry.body, "ResponseCode", "") or "")
+
+
+def talks(recording: Recording) -> list[Talk]:
+    """The conversations of a recording, in order."""
+    found = []
+    for messages in recording.connections():
+        number = messages[0].connection
+        talk = Talk(number, messages)
+        talk.others = [e for e in recording.entries if e.connection == number and e.layer != "message"]
+        talk.exchanges = list(_pairs(messages))
+        _agree(talk)
+        found.append(talk)
+    return found
+
+
+def _pairs(messages: list[Entry]) -> Iterator[Exchange]:
+    """Requests with the response that has their name, else with the next one that has no other request."""
+    waiting: list[Entry] = []
+    for entry in messages:
+        if entry.sender == EVCC:
+            waiting.append(entry)
+            continue
+        stem = entry.name.removesuffix("Res")
+        fitting = next((e for e in waiting if e.name.removesuffix("Req") == stem), waiting[0] if waiting else None)
+        if fitting is not None:
+            waiting.remove(fitting)
+        yield Exchange(fitting, entry)
+    for entry in waiting:
+        yield Exchange(entry, None)
+
+
+def _agree(talk: Talk) -> None:
+    for entry in talk.entries:
+        body = entry.body
+        if isinstance(body, appproto.supportedAppProtocolReq):
+            ranked = sorted(body.AppProtocol, key=lambda offer: offer.Priority)
+            talk.offers = {offer.SchemaID: offer.ProtocolNamespace for offer in ranked}
+    schemas = [e.schema for e in talk.entries if e.schema != "appproto" and e.sender in (EVCC, SECC)]
+    if schemas:
+        talk.protocol = "iso20" if schemas[0].startswith("iso20") else schemas[0]
+        if talk.protocol not in TITLES:
+            talk.protocol = ""
