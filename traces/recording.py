@@ -172,6 +172,8 @@ class _Builder:
         elif layer == "tcp" and name in ("closing", "closed"):
             self._open = False
         sender = {"tx": self._tx, "rx": self._rx}.get(direction, "")
+        if layer == "tcp" and name == "closing" and not direction:
+            sender = self._tx  # who writes the trace closes
         entries = self._recording.entries
         inside = layer in ("message", "tcp", "tls", "v2gtp")
         number = self._connection if inside else 0
