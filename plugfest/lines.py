@@ -14,6 +14,9 @@ _SHOWN_FIELDS = (
     "RequestedEnergyTransferMode", "EVRequestedEnergyTransferType", "SelectedPaymentOption",
 )  # fmt: skip
 
+_SHOWN_TLS = {"handshake": "*", "handshake-failed": "!", "deviation": "#", "certificate-deviation": "~"}
+"""Steps of TLS that are shown, and their marks."""
+
 
 @dataclass
 class Plant:
@@ -58,6 +61,8 @@ class Lines:
                 self._print(time, "*", f"{event.name} {event.note}".rstrip())
             case "bench":
                 self._print(time, "#", f"{event.name}: {event.note}")
+            case "tls" if event.name in _SHOWN_TLS:
+                self._print(time, _SHOWN_TLS[event.name], event.note)
 
     def _message(self, event: Event, time: float) -> None:
         kind = event.name.removesuffix("Req").removesuffix("Res")

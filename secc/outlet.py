@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from secc.charger import Evse
@@ -102,7 +101,6 @@ class Outlet:
                         context=self.context if secure else None,
                         observe=self.options.observe,
                         rng=self.options.rng,
-                        on_failure=partial(self._tell, "tls", "handshake-failed"),
                     )
                 )
             await stack.enter_async_context(self.answer_on(self.interface, self._answer, observe=self.options.observe))

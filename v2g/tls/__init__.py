@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 
+from v2g.errors import SetupError
 from v2g.tls import staples
 from v2g.tls.bench import bench_certificate, make_certificate
 from v2g.tls.connection import Connection, Deliberate, PeerAlert, PeerClosed
@@ -58,6 +59,9 @@ async def start(
         await connection.after_handshake()
     except (Fatal, PeerAlert, PeerClosed, Deliberate) as why:
         raise await connection.failed(why) from why
+    except SetupError as why:  # a deviation that this bench cannot make
+        connection.tell("handshake-failed", note=str(why))
+        raise
     connection.tell("handshake", note=connection.report)
     return connection
 

@@ -331,7 +331,7 @@ class Connection:
         else:
             details["check"] = "deviation"
             text = str(why)
-        self.tell("handshake-failed", note=text)
+        self.tell("handshake-failed", note=f"TLS handshake failed: {text}")
         return TlsFailure(text, **details)
 
     def _about(self, code: int) -> str:
