@@ -123,11 +123,10 @@ class LocalBackend:
     issued: list[str] = field(default_factory=list)
 
     async def install(self, visit: Visit, request: iso2.CertificateInstallationReq) -> Signed:
-        """Checks in order: signature, lifetime, chain as far as it can be known (only the leaf is sent), contract."""
+        """Checks in order: signature, chain, lifetime, contract."""
         await asyncio.sleep(self.delay)
         contract.check_signature(visit, request, request.OEMProvisioningCert)
-        leaf = read(request.OEMProvisioningCert)
-        self._check_provisioning(visit, leaf)
+        leaf = self._check_provisioning(visit, request.OEMProvisioningCert)
         pcid = plain_id(common_name(leaf))
         emaid = self.contracts.get(pcid, self.any_vehicle)
         if not emaid:
@@ -151,17 +150,29 @@ class LocalBackend:
             raise Refusal(verdict, f"contract {emaid} is not renewed")
         return self._deliver(iso2.CertificateUpdateRes, emaid, leaf.public_key(), RetryCounter=self.retry_counter)
 
-    def _check_provisioning(self, visit: Visit, leaf: Any) -> None:
-        """Lifetime, and that a manufacturer's authority we know has issued it."""
-        at = contract.time_of(visit)
-        if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
-            dates = f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d}"
-            raise Refusal("FAILED_CertificateExpired", f"provisioning certificate valid from {dates}")
-        known = [read(der) for der in self.oem_authorities]
-        issuers = [certificate for certificate in known if certificate.subject == leaf.issuer]
-        if not any(_issued(issuer, leaf) for issuer in issuers):
-            issuer = leaf.issuer.rfc4514_string()
-            raise Refusal(contract.BROKEN, f"no manufacturer's authority here has issued it: {issuer}")
+    def _check_provisioning(self, visit: Visit, leaf: bytes) -> Any:
+        """Holds a provisioning certificate against its profile, in the chain that the authorities we know make of it.
+
+        Returns:
+            The certificate.
+
+        Raises:
+            Refusal: as :func:`secc.contract.check_chain`.
+        """
+        from pki.profiles import Role
+        from pki.store import issued, self_signed
+
+        known = {der: read(der) for der in self.oem_authorities}
+        roots = [der for der, certificate in known.items() if self_signed(certificate)]
+        chain = [leaf]
+        while len(chain) <= len(known):
+            below = read(chain[-1])
+            above = next((der for der, certificate in known.items() if issued(certificate, below)), None)
+            if above is None or above in roots:
+                break
+            chain.append(above)
+        revoked = visit.contracts.revoked if visit.contracts else None
+        return contract.check_chain(visit, chain, roots, Role.OEM_PROVISIONING, revoked)
 
     def _deliver(self, kind: type[Any], emaid: str, receiver: Any, **more: Any) -> Signed:
         """The response with a new contract, sealed for the receiver's key and signed by the provisioning service."""
@@ -186,13 +197,3 @@ class LocalBackend:
             **more,
         )
         return Signed(response, signature.sign_message(response, self.provider.key))
-
-
-def _issued(issuer: Any, certificate: Any) -> bool:
-    from cryptography.exceptions import InvalidSignature
-
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True

@@ -434,8 +434,8 @@ def not_selected(bench: PncBench) -> None:
     ("change", "code", "text"),
     [
         (bad_signature, "FAILED_SignatureError", "reference #id1 points at nothing"),
-        (expired_vehicle, "FAILED_CertificateExpired", "provisioning certificate valid from"),
-        (unknown_maker, "FAILED_CertChainError", "no manufacturer's authority here has issued it"),
+        (expired_vehicle, "FAILED_CertificateExpired", "expired on"),
+        (unknown_maker, "FAILED_CertChainError", "its issuer"),
         (no_contract, "FAILED_NoCertificateAvailable", "no contract for the vehicle PLF"),
         (slow, "FAILED", "no answer from the back end in 4.5 s"),
         (not_selected, "FAILED", "parameter set 1 of the certificate service was not selected"),
