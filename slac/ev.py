@@ -50,6 +50,8 @@ class Options:
         validation: prove the pairing by toggling the pilot: ``never``, ``doubtful`` (chargers that are only potentially
             found), or ``always``.
         strict: ignore messages with any constant field wrong; else only those with another RunID or address.
+        twice: send each CM_SLAC_PARM.REQ twice, as some vehicles do. On a bad line this makes it unlikely that only
+            neighbours hear it.
         digital: start at the 5 % duty only; else at a nominal duty too.
         run_id: the RunID of every attempt, as some vehicles have it; None for a random one each time.
         amplitude_map: sent to the charger when the link is up; None for none.
@@ -61,6 +63,7 @@ class Options:
     patient: bool = True
     validation: Validating = "doubtful"
     strict: bool = True
+    twice: bool = False
     digital: bool = True
     run_id: bytes | None = None
     amplitude_map: CM_AMP_MAP_REQ | None = None
@@ -133,6 +136,7 @@ class Ev:
         run = Run(
             self.host, self.pilot, self.rng, run_id, timing=options.timing, direct=options.direct,
             indirect=options.indirect, patient=options.patient, strict=options.strict, validation=options.validation,
+            twice=options.twice,
         )  # fmt: skip
         with run:
             await run.find()

@@ -39,7 +39,8 @@ Validating = Literal["never", "doubtful", "always"]
 
 NOT_READY_PAUSE = 0.5
 """Seconds until a charger that was not ready to validate is asked again."""
-NOT_READY_TIMES = 3
+NOT_READY_TIMES = 9
+"""How often: longer than the charger may be busy with another vehicle (TT_EVSE_vald_toggle)."""
 
 _QUIET_PART = 0.9
 """Part of TP_match_sequence that a patient vehicle waits for further answers after the last CM_SLAC_PARM.CNF."""
@@ -47,7 +48,7 @@ _HASTE = 0.01
 """Seconds that a vehicle in a hurry waits for them."""
 
 _LEAD = 0.1
-"""Seconds between the request to watch the pilot and the first toggle."""
+"""Seconds that an answer which the charger repeats after TT_match_sequence may come later."""
 
 _ANSWERS = (CM_SLAC_PARM_CNF, CM_ATTEN_CHAR_IND, CM_VALIDATE_CNF, CM_SLAC_MATCH_CNF)
 
@@ -74,6 +75,7 @@ class Run:
         patient: bool,
         strict: bool,
         validation: Validating,
+        twice: bool,
     ) -> None:
         self.host = host
         self.run_id = run_id
@@ -86,6 +88,7 @@ class Run:
         self._patient = patient
         self._strict = strict
         self._validation = validation
+        self._twice = twice
         self._loop = asyncio.get_running_loop()
         self._results_end = float("inf")
         self._last_parm = 0.0
@@ -124,6 +127,9 @@ class Run:
         for _ in range(1 + self._timing.C_EV_match_retry):
             end = self._loop.time() + self._timing.TT_match_response
             await self.host.send(CM_SLAC_PARM_REQ(self.run_id))
+            if self._twice:
+                await asyncio.sleep(_HASTE)
+                await self.host.send(CM_SLAC_PARM_REQ(self.run_id))
             while await self._receive(min(end, self._last_parm + quiet) if self.chargers else end):
                 pass
             if self.chargers:
@@ -203,6 +209,9 @@ class Run:
         if cnf is None:
             self.host.tell("validation", f"{mac_text(charger)} does not answer")
             return None
+        if cnf.result == Validation.NOT_READY:
+            # Going on to the next one would toggle our pilot while ours is watching it for somebody else.
+            raise MatchFailed(Step.VALIDATION, f"{mac_text(charger)} was not ready in {NOT_READY_TIMES} requests")
         if cnf.result == Validation.NOT_REQUIRED:
             self.host.tell("validation", f"{mac_text(charger)} does not require it")
             return False
@@ -212,16 +221,22 @@ class Run:
         return await self._toggle(charger)
 
     async def _toggle(self, charger: bytes) -> bool | None:
+        """The second step."""
         timing = self._timing
-        times, window = timing.C_EV_vald_nb_toggles, timing.TP_EV_vald_toggle
+        # A number and a moment that a neighbour toggling at the same time will hardly have too.
+        times, window = self._rng.randint(1, max(1, timing.C_EV_vald_nb_toggles)), timing.TP_EV_vald_toggle
         request = CM_VALIDATE_REQ(timer=max(0, round(window * 10) - 1))
-        await self.host.send(request, charger)
-        toggling = asyncio.ensure_future(self._toggled(times, timing.TP_EV_vald_state_duration, window))
+        started = await self._announce(request, charger)
+        room = window - 2 * times * timing.TP_EV_vald_state_duration - timing.T_vald_detect_time
+        lead = self._rng.uniform(0.0, max(0.0, room - (self._loop.time() - started)))
+        toggling = asyncio.ensure_future(self._toggled(lead, times))
         try:
-            end = self._loop.time() + window + timing.TT_match_response
-            cnf = await self._await(end, charger, CM_VALIDATE_CNF)
+            end = started + window + timing.TT_match_response
+            cnf = await self._await(end, charger, CM_VALIDATE_CNF, _answers_first_step)
             if cnf is None:  # the charger has counted by now; only its answer may be missing
-                cnf = await self._request(request, charger, CM_VALIDATE_CNF, times=timing.C_EV_match_retry)
+                cnf = await self._request(
+                    request, charger, CM_VALIDATE_CNF, _answers_first_step, timing.C_EV_match_retry
+                )
             await toggling
         finally:
             toggling.cancel()
@@ -234,10 +249,23 @@ class Run:
         )
         return True if right else None
 
-    async def _toggled(self, times: int, pulse: float, window: float) -> None:
-        # Chargers look at the pilot from the request on: give it the time to arrive, where the window has room.
-        await asyncio.sleep(min(_LEAD, max(0.0, window - 2 * times * pulse)))
-        await toggle(self._pilot, times, pulse)
+    async def _announce(self, request: CM_VALIDATE_REQ, charger: bytes) -> float:
+        """Asks the charger to watch; returns when. One that repeats its first answer has not got it: asked again."""
+        for _ in range(1 + self._timing.C_EV_match_retry):
+            sent = self._loop.time()
+            await self.host.send(request, charger)
+            heard = sent + self._timing.TT_match_sequence + _LEAD
+            while frame := await self._receive(heard):
+                late = self._loop.time() > heard - 2 * _LEAD  # else it is a copy of the answer we know
+                if late and frame.source == charger and isinstance(frame.message, CM_VALIDATE_CNF):
+                    break
+            else:
+                break
+        return sent
+
+    async def _toggled(self, lead: float, times: int) -> None:
+        await asyncio.sleep(lead)
+        await toggle(self._pilot, times, self._timing.TP_EV_vald_state_duration)
 
     # -- matching -------------------------------------------------------------------------------------------------
 
@@ -345,6 +373,10 @@ class Run:
 
     def _step(self, step: Step) -> None:
         self.host.tell("step", step.name)
+
+
+def _answers_first_step(cnf: CM_VALIDATE_CNF) -> str:
+    return "answers the first step again" if (cnf.result, cnf.toggle_num) == (Validation.READY, 0) else ""
 
 
 def _result(value: int) -> str:

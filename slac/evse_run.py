@@ -193,6 +193,13 @@ class Run:
         result = self._readiness()
         if result is None:
             return None
+        self.validating = True  # from now on others are not ready: their toggles would be taken for this vehicle's
+        try:
+            return await self._both_steps(message, result)
+        finally:
+            self.validating = False
+
+    async def _both_steps(self, message: CM_VALIDATE_REQ, result: int) -> CM_SLAC_MATCH_REQ | None:
         first = CM_VALIDATE_CNF(0, result)
         with ToggleCounter(self._pilot) as toggles:
             sends = 1 + self._timing.C_EV_match_retry if result == Validation.READY else 1
@@ -228,11 +235,7 @@ class Run:
         return Validation.FAILURE if self._pilot.state is None else Validation.READY
 
     async def _watch(self, timer: int, toggles: ToggleCounter) -> None:
-        self.validating = True
-        try:
-            await asyncio.sleep(min((timer + 1) * 0.1, self._timing.TT_EVSE_vald_toggle))
-        finally:
-            self.validating = False
+        await asyncio.sleep(min((timer + 1) * 0.1, self._timing.TT_EVSE_vald_toggle))
         answer = CM_VALIDATE_CNF(min(255, toggles.count), Validation.SUCCESS if toggles.count else Validation.FAILURE)
         self._host.tell("validation", f"{self}: {toggles.count} toggles")
         await self._host.send(answer, self.mac)
@@ -243,8 +246,9 @@ class Run:
                 self.validated = toggles.count > 0
                 self._inbox.put_nowait(frame)
                 return
-            await self._host.send(answer, self.mac)
-            end = self._loop.time() + self._timing.TT_match_sequence
+            if isinstance(frame.message, CM_VALIDATE_REQ) and frame.message.timer:
+                await self._host.send(answer, self.mac)
+                end = self._loop.time() + self._timing.TT_match_sequence
         text = "the vehicle did not match after it" if toggles.count else "no toggles were seen: not our vehicle"
         raise MatchFailed(Step.VALIDATION, text, timer="TT_match_sequence" if toggles.count else "")
 

@@ -43,7 +43,7 @@ class Timing:
     C_EV_match_MNBC: Annotated[int, Rule("EV", "sounds", 10, 10)] = 10
     C_EV_start_atten_char_inds: Annotated[int, Rule("EV", "CM_START_ATTEN_CHAR.IND sent", 3, 3)] = 3
     C_EV_match_retry: Annotated[int, Rule("both", "repeats of a request without an answer", 2, 2)] = 2
-    C_EV_vald_nb_toggles: Annotated[int, Rule("EV", "BCB toggles of a validation", 1, 3)] = 3
+    C_EV_vald_nb_toggles: Annotated[int, Rule("EV", "BCB toggles of a validation, at most", 1, 3)] = 3
     C_EVSE_match_parallel: Annotated[int, Rule("EVSE", "matchings at once, at least", 5)] = 5
     C_conn_max_match: Annotated[int, Rule("EV", "matching attempts, at least", 3)] = 3
     C_sequ_retry: Annotated[int, Rule("EVSE", "repeats of 5 % after E or F where no vehicle talks", 2, 2)] = 2
@@ -62,7 +62,7 @@ class Timing:
 
     # Validation
     TP_EV_vald_state_duration: Annotated[float, Rule("EV", "each pilot state of a toggle", 0.2, 0.4)] = 0.3
-    TP_EV_vald_toggle: Annotated[float, Rule("EV", "whole toggling", 0.6, 3.5)] = 2.4
+    TP_EV_vald_toggle: Annotated[float, Rule("EV", "whole toggling", 0.6, 3.5)] = 3.0
     TT_EVSE_vald_toggle: Annotated[float, Rule("EVSE", "whole toggling", 3.5, 3.5)] = 3.5
     T_vald_detect_time: Annotated[float, Rule("EVSE", "edge of the pilot to its detection", 0, 0.2)] = 0.2
 

@@ -32,6 +32,7 @@ class Bench:
     posts: list[Station] = field(default_factory=list)
     pilots: list[SimulatedPilot] = field(default_factory=list)
     events: dict[str, list[Any]] = field(default_factory=dict)
+    _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def of(
@@ -58,7 +59,17 @@ class Bench:
         return bench
 
     def observe(self, name: str) -> Any:
-        return self.events.setdefault(name, []).append
+        def tell(event: Any) -> None:
+            self.events.setdefault(name, []).append(event)
+            self._more.set()
+
+        return tell
+
+    async def until(self, name: str, direction: str, message: str) -> None:
+        """Waits until a station has sent (``tx``) or received (``rx``) a message."""
+        while not self.frames(name, direction, message):
+            self._more.clear()
+            await self._more.wait()
 
     def match_car(
         self, n: int = 0, options: ev.Options | None = None, *, rewrite: Rewrites | None = None, modem: bool = True
