@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,11 +193,9 @@ ALERTS = {
 """Twin -> alert; bad_certificate for the others. docs/tls.md has the same."""
 
 
-@pytest.mark.parametrize("name", variants.KINDS)
+@pytest.mark.parametrize("name", [name for name in variants.KINDS if name != "revoked"])  # that OCSP tells
 async def test_each_bad_twin_of_the_charger_is_refused_with_its_reason(name: str) -> None:
     twin = variants.make(store(), name, Role.SECC, NOW)
-    if name == "revoked":
-        return  # seen by OCSP alone: test_a_revoked_charger_is_refused
     server = charger(tls.LAB)
     server.credentials = [
         tls.Credential(list(twin.chain), twin.leaf.key, store()["v2g-root"].certificate, f"{name}.pem")
@@ -302,3 +301,25 @@ def test_the_hello_can_be_told_what_to_contain() -> None:
     assert messages.STATUS_REQUEST not in hello.extensions
     assert hello.extensions[0x1234] == b"\xc0\xff\xee"
     assert hello.extensions[messages.POINT_FORMATS] == b"\x02\0\x01"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The documentation
+
+PAGE = Path(__file__).parents[2] / "docs" / "tls.md"
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="the documentation is not here (tests against the wheel)")
+def test_the_page_names_every_deviation_alert_and_variant() -> None:
+    from v2g.tls.tables import ALERTS as MEANINGS
+
+    page = PAGE.read_text(encoding="utf-8")
+    for alert in MEANINGS.values():
+        assert f"| `{alert.name}` ({alert.code}) | {alert.meaning} |" in page
+    for name in variants.KINDS:
+        alert_name = "certificate_revoked" if name == "revoked" else ALERTS.get(name, "bad_certificate")
+        assert f"| `{name}` | `{alert_name}` |" in page
+    for field in tls.Deviations.__struct_fields__:
+        assert f"`{field.replace('_', '-')}" in page
+    words = {word for deviation, _ in CHARGER_DEVIATES for key in ("chain", "staple") for word in [deviation.get(key)]}
+    assert all(word in page for word in words if word)
