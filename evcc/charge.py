@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from evcc import din70121, iso2
 from evcc.drive import Drive, Options, Outcome, Paused, Progress, Script
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from v2g.tls import Context as TlsContext
 
 SCRIPTS: Mapping[str, Script] = {"iso2": iso2.run, "din70121": din70121.run}
+
+T = TypeVar("T")
 
 RETRY = 1.0
 """s: pause after a refused connection, before discovery is repeated; cars take about this."""
@@ -172,8 +174,8 @@ async def _close(session: Session, *, gently: bool) -> None:
         session.channel.abort()
 
 
-async def _unless_in_trouble(work: Coroutine[Any, Any, None], vehicle: Vehicle) -> None:
-    """Runs the session until it ends or the control pilot calls for an end.
+async def _unless_in_trouble(work: Coroutine[Any, Any, T], vehicle: Vehicle) -> T:
+    """Runs the session, or the search for one, until it ends or the control pilot calls for an end.
 
     Raises:
         Aborted: the pilot did.
@@ -185,7 +187,7 @@ async def _unless_in_trouble(work: Coroutine[Any, Any, None], vehicle: Vehicle) 
         # A charger in trouble drops the pilot and the connection: the pilot is the better reason.
         if vehicle.trouble.is_set() and (not task.done() or task.exception()):
             raise Aborted(vehicle.trouble_text)
-        await task
+        return await task
     finally:
         task.cancel()
         alarm.cancel()
@@ -268,9 +270,10 @@ async def wake(vehicle: Vehicle) -> bool:
 async def find_and_charge(search: Search, vehicle: Vehicle, options: Options) -> Outcome:
     """Finds a charger and charges; what fails on the way there is an outcome too."""
     seconds = ISO2.timing.replace(options.timing).V2G_EVCC_CommunicationSetup_Timeout
+    vehicle.begin()
     try:
         async with asyncio.timeout(seconds):
-            channel = await find(search, options)
+            channel = await _unless_in_trouble(find(search, options), vehicle)
     except TimeoutError:
         why: V2GError = TimedOut("V2G_EVCC_CommunicationSetup_Timeout", seconds, "a connection")
     except V2GError as error:

@@ -18,6 +18,12 @@ _SHOWN_TLS = {"handshake": "*", "handshake-failed": "!", "deviation": "#", "cert
 """Steps of TLS that are shown, and their marks."""
 
 
+_MATCHING = (
+    "CM_SLAC_", "CM_START_ATTEN_CHAR", "CM_MNBC_SOUND", "CM_ATTEN_CHAR", "CM_VALIDATE", "CM_SET_KEY", "CM_AMP_MAP",
+)  # fmt: skip
+_SLAC_WORDS = {"modem": "*", "matched": "*", "left": "*", "attempt failed": "!", "warning": "!", "link error": "!"}
+
+
 @dataclass
 class Plant:
     """Where the numbers of a line come from; each returns None where it has nothing to say."""
@@ -59,6 +65,10 @@ class Lines:
                 self._print(time, _arrow(event), f"{event.name} {event.note}")
             case "state" if event.name not in ("response-time", "finished"):
                 self._print(time, "*", f"{event.name} {event.note}".rstrip())
+            case "slac":
+                self._slac(event, time)
+            case "pilot":
+                self._print(time, "*", f"pilot {event.name} {event.note}".rstrip())
             case "bench":
                 self._print(time, "#", f"{event.name}: {event.note}")
             case "tls" if event.name in _SHOWN_TLS:
@@ -76,6 +86,17 @@ class Lines:
         more = f"   ({self._hidden} messages not shown)" if self._hidden else ""
         self._hidden = 0
         self._print(time, _arrow(event), f"{event.name:<28} {_details(event.message):<34}", more)
+
+    def _slac(self, event: Event, time: float) -> None:
+        """Messages of matching, a batch of one kind in one line; what was found; what went wrong."""
+        if event.data:
+            shown = event.name.startswith(_MATCHING)
+            if not shown or event.name == self._run:
+                return
+            self._run = event.name
+            self._print(time, _arrow(event), event.name)
+        elif event.name in _SLAC_WORDS:
+            self._print(time, _SLAC_WORDS[event.name], f"{event.name} {event.note}".rstrip())
 
     def _print(self, time: float, mark: str, text: str, more: str = "") -> None:
         numbers = ""

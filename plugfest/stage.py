@@ -61,7 +61,7 @@ class Stage:
             options: of the role (evcc.Options, secc.serve.Options).
             main: its view of the session is shown and written; where both roles run, one is.
         """
-        options.observe = self._observe if main else ignore
+        options.observe = self.observe if main else ignore
         ending, delays = ("Req", {}) if role == "evcc" else ("Res", self.bench.charger.delays)
         others = delays.get("default", 0.0)
         requests = [name for name in rules.message_names() if name.endswith("Req")] if others else list(delays)
@@ -103,7 +103,8 @@ class Stage:
         else:
             self.tell(Event(now, "bench", "action", note=text))
 
-    def _observe(self, event: Event) -> None:
+    def observe(self, event: Event) -> None:
+        """An event of a layer, as the main role's observer gets it."""
         if event.layer == "tcp" and event.name == "connected" and not self.timeline.running:
             self.begin()
         self.timeline.observe(event)

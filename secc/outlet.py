@@ -59,7 +59,8 @@ class Outlet:
     wakes_after: float | None = None
     listen: Callable[..., AbstractAsyncContextManager[int]] = listening
     answer_on: Callable[..., AbstractAsyncContextManager[None]] = answering
-    _busy: bool = False
+    _channel: Channel | None = None
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
     _setup_until: float | None = None
 
     def link_is_up(self) -> None:
@@ -108,11 +109,11 @@ class Outlet:
 
     def _pilot_changed(self, reading: Reading) -> None:
         """A vehicle that shows C while nothing is offered wants to be talked to: the first half of a B-C-B toggle."""
-        if self.paused and not self._busy and reading.state in READY and reading.duty == STEADY:
+        if self.paused and self._channel is None and reading.state in READY and reading.duty == STEADY:
             self._wake("B-C-B")
 
     def _wake(self, why: str) -> None:
-        if self.paused and not self._busy and self.evse.pilot.state not in (State.A, State.E, State.F):
+        if self.paused and self._channel is None and self.evse.pilot.state not in (State.A, State.E, State.F):
             self._tell("pilot", "wake-up", why)
             self.evse.pilot.offer(DIGITAL)
 
@@ -126,7 +127,7 @@ class Outlet:
         return sdp.Response(self.interface.address, self.ports[security == sdp.TLS], security)
 
     async def _connected(self, channel: Channel) -> None:
-        if self._busy:
+        if self._channel is not None:
             self._tell("tcp", "second-connection-refused", channel.description)
             channel.abort()
             return
@@ -134,16 +135,25 @@ class Outlet:
             self._tell("tcp", "late-connection-refused", channel.description)
             channel.abort()
             return
-        self._busy = True
+        self._channel = channel
+        self._idle.clear()
         try:
             self._tell("tcp", "connected", channel.description)
             if self.evse.pilot.state not in (State.E, State.F):
                 self.evse.pilot.offer(DIGITAL)
             outcome = await serve(channel, self.evse, self.options, paused=self.paused)
         finally:
-            self._busy = False
+            self._channel = None
+            self._idle.set()
         if outcome.session_id:  # the link stays up, and a vehicle may begin anew
             self._setup_until = None
         if outcome.paused and self.wakes_after is not None:
             asyncio.get_running_loop().call_later(self.wakes_after, self._wake, "by itself")
         self.on_end(outcome)
+
+    async def hang_up(self, why: str) -> None:
+        """Breaks off the session under way, where there is one, and waits until it is over."""
+        if self._channel is not None:
+            self._tell("tcp", "hung-up", why)
+            self._channel.abort()
+            await self._idle.wait()

@@ -30,6 +30,7 @@ from slac.frames import (
     LOCAL_MODEM,
     NUM_GROUPS,
     VS_ATTENUATION_CHARACTERISTICS_IND,
+    VS_SW_VER_CNF,
     Frame,
     FrameError,
     Message,
@@ -211,7 +212,9 @@ class Powerline:
                 self._later(station.modem.behaviour.answer + 2 * delay, station, back)
 
     def _tell_host(self, station: Station, host: bytes, message: Message, delay: float) -> None:
-        self._later(delay, station, build(Frame(host, station.modem.mac, message)))
+        # Firmware versions come in a field of fixed size, as analysers expect.
+        tail = bytes(64) if isinstance(message, VS_SW_VER_CNF) else b""
+        self._later(delay, station, build(Frame(host, station.modem.mac, message, tail=tail)))
 
     def _later(self, delay: float, station: Station, data: bytes, extra: bytes = b"") -> None:
         asyncio.get_running_loop().call_later(delay, station.deliver, data, extra)

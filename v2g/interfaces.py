@@ -57,8 +57,13 @@ def find(name: str) -> Interface:
             f"the link-local address of {name} is still tentative (duplicate address detection);"
             f" wait two seconds or try: sysctl -w net.ipv6.conf.{name}.accept_dad=0"
         )
-    mac = _text(system / "address").replace(":", "")
-    return Interface(name, index, usable[0], bytes.fromhex(mac) if len(mac) == 12 else bytes(6))
+    return Interface(name, index, usable[0], hardware_address(name))
+
+
+def hardware_address(name: str) -> bytes:
+    """The MAC address of an interface, 6 bytes; zeros where there is none."""
+    mac = _text(Path("/sys/class/net") / name / "address").replace(":", "")
+    return bytes.fromhex(mac) if len(mac) == 12 else bytes(6)
 
 
 def _text(path: Path) -> str:

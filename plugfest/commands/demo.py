@@ -28,6 +28,7 @@ def add(commands: Any) -> None:
     options.add_vehicle(parser)
     options.add_charger(parser)
     options.add_view(parser)
+    options.add_slac(parser)
     parser.add_argument("--fast", action="store_true", help="virtual time: as fast as it computes")
     parser.add_argument("--tls", action="store_const", const="required", help="TLS with a certificate made on the fly")
     parser.add_argument(
@@ -81,7 +82,7 @@ async def _both(bench: Bench, title: str) -> int:
     import random
 
     from evcc import charge as evcc
-    from plugfest import plants, pnc
+    from plugfest import handoff, plants, pnc
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -113,6 +114,8 @@ async def _both(bench: Bench, title: str) -> int:
         stage.equip(charger, "secc", main=False)
         stage.equip(vehicle, "evcc")
         async with stage.running():
+            if bench.slac:
+                await handoff.on_simulated_line(bench, pair.wire, stage.observe, rng.randrange(1 << 32))
             stage.begin()
             serving = asyncio.create_task(secc.serve(ends[0], pair.evse, charger))
             outcomes = [("vehicle", await evcc.charge(ends[1], pair.vehicle, vehicle)), ("charger", await serving)]

@@ -63,12 +63,13 @@ def _address(text: str | None) -> Any:
 
 async def _run(bench: Bench) -> int:
     import asyncio
+    import contextlib
     import datetime
     import signal
     import time
 
-    from evcc.charge import Search, find_and_charge
-    from plugfest import plants, pnc, security
+    from evcc.charge import Outcome, Search, find_and_charge
+    from plugfest import handoff, plants, pnc, security
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -78,46 +79,60 @@ async def _run(bench: Bench) -> int:
     from v2g.sdp import TlsPolicy
 
     loop = asyncio.get_running_loop()
+    name = bench.interface or ""
     try:
-        interface = interfaces.find(bench.interface or "")
+        interface = None if bench.slac else interfaces.find(name)  # with SLAC, its address may come and go
         policy = TlsPolicy(bench.tls)
         context = security.vehicle(bench) if policy is not TlsPolicy.NONE else None
     except SetupError as why:
         raise UserError(str(why)) from why
-    search = Search(
-        interface,
-        policy,
-        context,
-        sdp_to=_address(bench.sdp_to),
-        address=_address(bench.address),
-        port=bench.port or 0,
-    )
-    vehicle = plants.make_vehicle(bench, plants.assumed_vehicle_pilot(lambda text: None), interface.mac)
-    soc = vehicle.battery.soc * 100.0
-    controls = Controls(vehicle)
-    looks = view(bench, f"evcc {interface.name}", controls, plants.vehicle_numbers(vehicle, ac=bench.ac))
-
-    # The first Ctrl-C ends charging in order, the second at once.
-    def stop() -> None:
-        looks.say("stopping; once more to abort")
-        vehicle.stop.set()
-        loop.remove_signal_handler(signal.SIGINT)
-
-    loop.add_signal_handler(signal.SIGINT, stop)
-    if context is not None and context.trust is None:
-        looks.say("note: neither --roots nor --pki, so the charger's certificate is not checked")
     now = datetime.datetime.now(datetime.UTC)
-    with options.tracing(bench, "evcc", now, interface=interface.name) as trace:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(handoff.user_errors())
+        if bench.slac:
+            handoff.check(name)
+        pilot = await stack.enter_async_context(handoff.vehicle_pilot(bench))
+        vehicle = plants.make_vehicle(bench, pilot, interfaces.hardware_address(name))
+        soc = vehicle.battery.soc * 100.0
+        controls = Controls(vehicle)
+        looks = view(bench, f"evcc {name}", controls, plants.vehicle_numbers(vehicle, ac=bench.ac))
+        if context is not None and context.trust is None:
+            looks.say("note: neither --roots nor --pki, so the charger's certificate is not checked")
+        trace = stack.enter_context(options.tracing(bench, "evcc", now, interface=name))
         stage = Stage(bench, controls, looks, trace)
         settings = plants.vehicle_options(
             bench, protocols=tuple(options.protocols(bench)), tolerant=not bench.strict, timing=bench.timer
         )
         pnc.equip_vehicle(settings, bench, time.time, looks.say)
         stage.equip(settings, "evcc")
-        async with stage.running():
+        handoff.tell_pilot(pilot, stage.observe)
+
+        # The first Ctrl-C ends charging in order, the second at once.
+        def stop() -> None:
+            looks.say("stopping; once more to abort")
+            vehicle.stop.set()
+            loop.remove_signal_handler(signal.SIGINT)
+
+        async def charge() -> Outcome:
+            search = Search(
+                interface or await handoff.usable(name),
+                policy,
+                context,
+                sdp_to=_address(bench.sdp_to),
+                address=_address(bench.address),
+                port=bench.port or 0,
+            )
+            loop.add_signal_handler(signal.SIGINT, stop)
             stage.begin()
-            outcome = await find_and_charge(search, vehicle, settings)
-            stage.end({"vehicle": outcome})
+            return await find_and_charge(search, vehicle, settings)
+
+        await stack.enter_async_context(stage.running())
+        if bench.slac:
+            side = await stack.enter_async_context(handoff.vehicle_side(bench, pilot, stage.observe))
+            outcome = await handoff.charge_matched(side, vehicle, charge, looks.say)
+        else:
+            outcome = await charge()
+        stage.end({"vehicle": outcome})
     looks.say("")
     for line in summary(outcome, role="vehicle"):
         looks.say(line)

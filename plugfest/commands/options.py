@@ -80,6 +80,25 @@ def add_view(parser: argparse.ArgumentParser) -> None:
 
 def add_interface(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-i", "--interface", required=True, metavar="IFACE", help="network interface to the peer")
+    group = parser.add_argument_group("power line")
+    group.add_argument(
+        "--pilot",
+        metavar="P",
+        help="control pilot: assumed (default), sim, serial:DEVICE, tcp:HOST:PORT or mqtt://HOST/BASE (docs/pilot.md)",
+    )
+    add_slac(group)
+    group.add_argument(
+        "--no-modem", dest="modem", action="store_const", const=False, help="SLAC without a modem, on a plain cable"
+    )
+    group.add_argument(
+        "--slac-timer", metavar="NAME=S", action="append", help="change a timer of SLAC, e.g. TT_match_join=20"
+    )
+
+
+def add_slac(parser: Any) -> None:
+    parser.add_argument(
+        "--no-slac", dest="slac", action="store_const", const=False, help="no SLAC: the link is up, as on a plain cable"
+    )
 
 
 def add_vehicle(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plugfest.commands import options
-from plugfest.errors import UserError
 
 if TYPE_CHECKING:
     from plugfest.config.model import Bench
@@ -65,7 +64,7 @@ async def _run(bench: Bench) -> int:
     import random
     import time
 
-    from plugfest import plants, pnc, security
+    from plugfest import handoff, plants, pnc, security
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -73,17 +72,13 @@ async def _run(bench: Bench) -> int:
     from secc.outlet import Outlet
     from secc.serve import Options
     from v2g import interfaces
-    from v2g.errors import SetupError
     from v2g.outcome import Outcome
     from v2g.sdp import TlsPolicy
 
     rng = random.Random(bench.seed) if bench.seed is not None else random.SystemRandom()
-    evse = plants.make_charger(bench, plants.assumed_charger_pilot(lambda text: None), rng)
-    controls = Controls(evse=evse)
-    looks = view(bench, f"secc {bench.interface}", controls, plants.charger_numbers(evse))
-    for warning in plants.warnings(bench):
-        looks.say(f"note: {warning}")
+    name = bench.interface or ""
     done: list[Outcome] = []
+    sessions: asyncio.Queue[Outcome] = asyncio.Queue()
     finished = asyncio.Event()
 
     def ended(outcome: Outcome) -> None:
@@ -93,40 +88,60 @@ async def _run(bench: Bench) -> int:
         for line in summary(outcome, role="charger"):
             looks.say(line)
         looks.say("")
+        sessions.put_nowait(outcome)
         if bench.sessions is not None and len(done) >= bench.sessions:
             finished.set()
 
     async with contextlib.AsyncExitStack() as stack:
-        try:
-            interface = interfaces.find(bench.interface or "")
-            now = datetime.datetime.now(datetime.UTC)
-            trace = stack.enter_context(options.tracing(bench, "secc", now, interface=interface.name))
-            stage = Stage(bench, controls, looks, trace)
-            policy = TlsPolicy(bench.tls)
-            settings = Options(
-                protocols=tuple(options.protocols(bench)),
-                tolerant=not bench.strict,
-                timing=bench.timer,
-                now=time.time,
-                rng=rng,
-            )
-            pnc.equip_charger(settings, evse, bench, time.time)
-            stage.equip(settings, "secc")
-            outlet = Outlet(
-                interface,
-                evse,
-                settings,
-                policy=policy,
-                context=security.charger(bench, stack, looks.say) if policy is not TlsPolicy.NONE else None,
-                port=bench.port,
-                tls_port=bench.tls_port,
-                on_end=ended,
-            )
-            await stack.enter_async_context(stage.running())
+        stack.enter_context(handoff.user_errors())
+        if bench.slac:
+            handoff.check(name)
+        else:
+            interfaces.find(name)
+        pilot = await stack.enter_async_context(handoff.charger_pilot(bench))
+        evse = plants.make_charger(bench, pilot, rng)
+        controls = Controls(evse=evse)
+        looks = view(bench, f"secc {name}", controls, plants.charger_numbers(evse))
+        for warning in plants.warnings(bench):
+            looks.say(f"note: {warning}")
+        now = datetime.datetime.now(datetime.UTC)
+        trace = stack.enter_context(options.tracing(bench, "secc", now, interface=name))
+        stage = Stage(bench, controls, looks, trace)
+        policy = TlsPolicy(bench.tls)
+        settings = Options(
+            protocols=tuple(options.protocols(bench)),
+            tolerant=not bench.strict,
+            timing=bench.timer,
+            now=time.time,
+            rng=rng,
+        )
+        pnc.equip_charger(settings, evse, bench, time.time)
+        stage.equip(settings, "secc")
+        handoff.tell_pilot(pilot, stage.observe)
+        outlet = Outlet(
+            await handoff.usable(name),
+            evse,
+            settings,
+            policy=policy,
+            context=security.charger(bench, stack, looks.say) if policy is not TlsPolicy.NONE else None,
+            port=bench.port,
+            tls_port=bench.tls_port,
+            on_end=ended,
+        )
+        await stack.enter_async_context(stage.running())
+
+        def ready() -> None:
+            where = ", ".join(f"{'TLS' if secure else 'TCP'} {port}" for secure, port in outlet.ports.items())
+            looks.say(f"charger ready on {name}, {outlet.interface.address}, {where}")
+
+        if bench.slac:
+            side = await stack.enter_async_context(handoff.charger_side(bench, pilot, stage.observe))
+            looks.say(f"charger waits for a vehicle on {name}, modem {side.modem}")
+            serving = asyncio.create_task(handoff.serve_matched(side, outlet, ready, looks.say, sessions))
+            await handoff.first_of(serving, finished)
+        else:
+            handoff.offer_when_plugged(pilot)
             async with outlet.open():
-                where = ", ".join(f"{'TLS' if secure else 'TCP'} {port}" for secure, port in outlet.ports.items())
-                looks.say(f"charger ready on {interface.name}, {interface.address}, {where}")
+                ready()
                 await finished.wait()
-        except SetupError as why:
-            raise UserError(str(why)) from why
     return next((int(o.cause) for o in done if not o.ok), 0)

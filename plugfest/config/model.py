@@ -196,6 +196,12 @@ class Bench(Section, kw_only=True, frozen=True):
     about: Annotated[str, Meta(description="what this bench is, for people")] = ""
     role: Annotated[Role, Meta(description="evcc (be a car), secc (be a charger), or both in memory")] = "both"
     interface: Annotated[str | None, Meta(description="network interface to the peer")] = None
+    pilot: Annotated[
+        str, Meta(description="control pilot: assumed, sim, serial:DEVICE, tcp:HOST:PORT or mqtt://HOST/BASE")
+    ] = "assumed"
+    slac: Annotated[bool, Meta(description="match over the power line (SLAC) before SDP")] = True
+    modem: Annotated[bool, Meta(description="false: SLAC without a modem, as on a plain cable")] = True
+    slac_timer: Annotated[dict[str, float], Meta(description="timers of SLAC to change, by name, s")] = {}
     connector: Annotated[str, Meta(description="ccs1, ccs2, nacs, type1 or type2")] = "ccs2"
     protocol: Annotated[list[str] | str, Meta(description="protocols to speak, preferred first: iso2, din")] = (
         "iso2,din"

@@ -34,15 +34,15 @@ def tree(given: Mapping[str, Any]) -> dict[str, Any]:
         section = keys().get(key)
         if section is None or value is None:
             continue
-        if key == "timer" and isinstance(value, list):
-            value = timers(value)
+        if key in ("timer", "slac-timer") and isinstance(value, list):
+            value = timers(value, f"--{key}")
         if key == "mqtt" and isinstance(value, str):
             value = broker(value)
         (result.setdefault(section, {}) if section else result)[key] = str(value) if isinstance(value, Path) else value
     return result
 
 
-def timers(texts: Iterable[str]) -> dict[str, float]:
+def timers(texts: Iterable[str], option: str = "--timer") -> dict[str, float]:
     """``NAME=SECONDS``, repeated. Raises UserError: not so."""
     changes = {}
     for text in texts:
@@ -50,7 +50,7 @@ def timers(texts: Iterable[str]) -> dict[str, float]:
         try:
             changes[name] = float(value)
         except ValueError:
-            raise UserError(f"--timer {text}: NAME=SECONDS is needed") from None
+            raise UserError(f"{option} {text}: NAME=SECONDS is needed") from None
     return changes
 
 

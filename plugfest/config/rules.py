@@ -81,6 +81,17 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
             yield ("timer", timer), f"{seconds:g} s cannot be"
 
 
+def _slac(bench: Bench) -> Iterator[Complaint]:
+    from slac.timing import STANDARD, table
+
+    for timer, seconds in bench.slac_timer.items():
+        try:
+            STANDARD.replace(**{timer: seconds})
+        except ValueError as why:
+            near = did_you_mean(timer, [row.name for row in table()])
+            yield ("slac-timer", timer), f"no SLAC timer {timer!r}{near}" if near else str(why)
+
+
 def _timers() -> list[str]:
     import dataclasses
 
@@ -316,6 +327,6 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
                 yield ("charger", "services", at, "sets", number), "a ParameterSetID is a number"
 
 
-RULES: tuple[Rule, ...] = (_surroundings, _protocols, _tls, _payment, _plant, _timeline, _deviations)
+RULES: tuple[Rule, ...] = (_surroundings, _protocols, _slac, _tls, _payment, _plant, _timeline, _deviations)
 
 __all__ = ["EmergencyStop", "broken"]

@@ -48,7 +48,7 @@ def cable() -> Iterator[Link]:
 
 def plugfest(cable: Link, side: str, *options: str) -> list[str]:
     interface = cable.secc_if if side == "secc" else cable.evcc_if
-    return cable.command(side, sys.executable, "-m", "plugfest", side, "-i", interface, *options)
+    return cable.command(side, sys.executable, "-m", "plugfest", side, "-i", interface, "--no-slac", *options)
 
 
 def peer(cable: Link, side: str, mode: str, *options: str) -> list[str]:

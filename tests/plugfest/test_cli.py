@@ -160,7 +160,11 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
         (["demo", "--fast", "--trace", "/nowhere/t.jsonl"], "cannot write /nowhere/t.jsonl"),
         (["evcc", "-i", "nosuch0"], "there is no interface nosuch0; there are"),
         (["secc", "-i", "nosuch0"], "there is no interface nosuch0; there are"),
-        (["evcc", "-i", "lo"], "lo has no IPv6 link-local address"),
+        (["evcc", "-i", "lo", "--no-slac"], "lo has no IPv6 link-local address"),
+        (["evcc", "-i", "lo"], "lo is no Ethernet interface"),
+        (["evcc", "-i", "lo", "--pilot", "imagined"], "unknown pilot imagined; write assumed, sim, serial:DEVICE"),
+        (["secc", "-i", "lo", "--pilot", "serial:/dev/none"], "/dev/none does not exist; is the board plugged in"),
+        (["evcc", "-i", "lo", "--slac-timer", "TT_match_jion=3"], "no SLAC timer 'TT_match_jion'.*TT_match_join"),
         (
             ["secc", "-i", "lo", "--tls", "required", "--cert", "/nowhere.pem", "--key", "/nowhere.key"],
             "nowhere|lo has",

@@ -157,7 +157,7 @@ def options(command: str) -> dict[str, argparse.Action]:
     for action in commands.choices[command]._actions:
         for option in action.option_strings:
             if option.startswith("--"):
-                found[option.removeprefix("--")] = action
+                found[option.removeprefix("--").removeprefix("no-")] = action
     return found
 
 

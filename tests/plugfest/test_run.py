@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> Any:
     return lambda text: Run(tmp_path, text)
 
 
-BASE = "charger: {test-seconds: 1}\nvehicle: {duration: 3}\n"
+BASE = "slac: false\ncharger: {test-seconds: 1}\nvehicle: {duration: 3}\n"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def test_what_is_impossible_is_said_and_nothing_else_happens(run: Any) -> None:
 
 
 def test_a_card_can_be_shown(run: Any) -> None:
-    base = "charger: {test-seconds: 1, authorization: customer}\nvehicle: {duration: 1}\n"
+    base = "slac: false\ncharger: {test-seconds: 1, authorization: customer}\nvehicle: {duration: 1}\n"
     done = run(base + "timeline:\n- {at: 5, do: authorize}\n")
     assert done.code == 0
     assert done.times("AuthorizationRes")[-1] == pytest.approx(5, abs=0.2)

@@ -24,7 +24,7 @@ def cable() -> Iterator[Link]:
 
 def command(cable: Link, side: str, *options: str) -> list[str]:
     interface = cable.secc_if if side == "secc" else cable.evcc_if
-    return cable.command(side, sys.executable, "-m", "plugfest", side, "-i", interface, *options)
+    return cable.command(side, sys.executable, "-m", "plugfest", side, "-i", interface, "--no-slac", *options)
 
 
 def start_charger(cable: Link, *options: str) -> subprocess.Popen[str]:

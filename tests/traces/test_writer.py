@@ -119,7 +119,7 @@ def test_on_an_interface_the_real_packets_are_recorded(tmp_path: Path) -> None:
 
         def start(side: str, *words: str) -> subprocess.Popen[str]:
             role_if = made.secc_if if side == "secc" else made.evcc_if
-            command = [sys.executable, "-m", "plugfest", side, "-i", role_if, "--protocol", "din", *words]
+            command = [sys.executable, "-m", "plugfest", side, "-i", role_if, "--no-slac", "--protocol", "din", *words]
             command += ["--trace", str(tmp_path / f"{side}.jsonl"), "--pcapng", str(tmp_path / f"{side}.pcapng")]
             return subprocess.Popen(made.command(side, *command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                     text=True)  # fmt: skip

@@ -1,0 +1,327 @@
+"""From plug-in to SDP: control pilot, SLAC, and the network behind it, for both roles.
+
+A vehicle waits for the charger's duty, matches, and goes on to SDP on the link it got. A charger matches one vehicle
+after another, answers SDP only while one is matched, and gives its modem a new key when a session is over. Unplugging
+or E or F ends whatever is going on; so does the loss of the power line link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING
+
+from plugfest.errors import UserError
+from slac import ev, evse
+from slac.errors import LinkError, MatchFailed, ModemError, PilotLost
+from slac.host import Host
+from slac.link import Link, interface_index, open_link
+from slac.modem import NoModem, detect
+from slac.outcome import Match
+from slac.pilot import CONNECTED, DIGITAL, STEADY, ChargerPilot, Reading, State, VehiclePilot, until
+from slac.pilot_board import PilotError
+from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
+from slac.pilots import SimulatedPilot
+from slac.powerline import Powerline
+from slac.timing import STANDARD, Timing
+from v2g import interfaces
+from v2g.errors import SetupError
+from v2g.interfaces import Interface
+from v2g.outcome import Cause, Outcome
+from v2g.trace import Event, Observe
+
+if TYPE_CHECKING:
+    from evcc.vehicle import Vehicle
+    from plugfest.config.model import Bench
+    from secc.outlet import Outlet
+
+ATTENUATION = 20.0
+"""dB: mean between the two ends of the demo's cable."""
+
+ADDRESS_WITHIN = 6.0
+"""s: modems toggle the carrier when they restart; the link-local address comes back with it, checked for doubles."""
+
+NO_SLAC = "on a plain cable use --no-slac"
+DOCTOR = "plugfest slac doctor looks closer"
+
+
+@contextlib.contextmanager
+def user_errors() -> Iterator[None]:
+    """Errors of interface, modem and pilot board are the user's to put right: one line."""
+    try:
+        yield
+    except ModemError as why:
+        raise UserError(f"{why}; {NO_SLAC}") from why
+    except (LinkError, PilotError, SetupError) as why:
+        raise UserError(str(why)) from why
+
+
+def check(name: str) -> None:
+    """Raises LinkError: there is no interface of that name; says which there are."""
+    interface_index(name)
+
+
+async def first_of(serving: asyncio.Task[None], finished: asyncio.Event) -> None:
+    """Until ``finished`` is set or ``serving`` fails; its error is raised, and it is left finished."""
+    waiting = asyncio.create_task(finished.wait())
+    try:
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+    finally:
+        for task in (serving, waiting):
+            task.cancel()
+        await asyncio.gather(serving, waiting, return_exceptions=True)
+
+
+def timing(bench: Bench) -> Timing:
+    """SLAC timers of a bench. Raises UserError: one that there is not."""
+    try:
+        return STANDARD.replace(**bench.slac_timer)
+    except ValueError as why:
+        raise UserError(f"slac-timer: {why}") from why
+
+
+def tell_pilot(pilot: ChargerPilot | VehiclePilot, observe: Observe) -> None:
+    """Changes of the pilot become events from now on."""
+
+    def changed(reading: Reading) -> None:
+        observe(Event(asyncio.get_running_loop().time(), "pilot", reading.label, note=_duty(reading)))
+
+    pilot.subscribe(changed)
+
+
+def _duty(reading: Reading) -> str:
+    return "" if reading.duty is None or not 0.0 < reading.duty < 100.0 else f"{reading.duty:g} %"
+
+
+async def usable(name: str, within: float = ADDRESS_WITHIN) -> Interface:
+    """The interface once it has its link-local address.
+
+    Raises:
+        SetupError: it has none by then; says what to do.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within
+    while True:
+        try:
+            return interfaces.find(name)
+        except SetupError:
+            if loop.time() >= end:
+                raise
+        await asyncio.sleep(0.1)
+
+
+@contextlib.asynccontextmanager
+async def _host(bench: Bench, observe: Observe) -> AsyncIterator[Host]:
+    link: Link = open_link(bench.interface or "")
+    try:
+        async with Host(link, observe=observe) as host:
+            yield host
+    finally:
+        link.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Both in one process
+
+
+async def on_simulated_line(bench: Bench, wire: SimulatedPilot, observe: Observe, seed: int) -> Match:
+    """Plugs the cable in and matches its two ends over a simulated power line; the vehicle's frames are observed."""
+    rng, limits = random.Random(seed), timing(bench)
+    line = Powerline(rng)
+    car, post = line.vehicle("vehicle"), line.charger("charger")
+    line.connect(car, post, ATTENUATION)
+    wire.unplug()
+    async with evse.ready(post, wire.evse, evse.Options(timing=limits), rng=rng) as charger:
+        waiting = asyncio.create_task(charger.match())
+        wire.evse.offer(STEADY)
+        tell_pilot(wire.ev, observe)
+        wire.plug()
+        try:
+            match = await ev.match(car, wire.ev, ev.Options(timing=limits), observe=observe, rng=rng)
+            await waiting
+        finally:
+            waiting.cancel()
+    return match
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Vehicle
+
+
+def vehicle_pilot(bench: Bench) -> contextlib.AbstractAsyncContextManager[VehiclePilot]:
+    """The vehicle's end of the pilot that a bench names."""
+    return open_vehicle_pilot(bench.pilot, _notice(bench))
+
+
+@contextlib.asynccontextmanager
+async def vehicle_side(bench: Bench, pilot: VehiclePilot, observe: Observe) -> AsyncIterator[ev.Ev]:
+    """A vehicle's SLAC on the interface of a bench, with its modem found.
+
+    Raises:
+        UserError: interface or modem are not there.
+    """
+    limits, rng = timing(bench), random.Random(bench.seed)
+    with user_errors():
+        async with _host(bench, observe) as host:
+            modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
+            yield ev.Ev(host, pilot, modem, ev.Options(timing=limits), rng=rng)
+
+
+async def charge_matched(
+    side: ev.Ev, vehicle: Vehicle, charge: Callable[[], Awaitable[Outcome]], say: Callable[[str], None]
+) -> Outcome:
+    """Matches, charges over the link, and leaves the network.
+
+    Args:
+        side: from `vehicle_side`.
+        vehicle: whose pilot ``side`` has.
+        charge: finds the charger and charges; called when the link is up.
+        say: takes a line for people.
+    """
+    soc = vehicle.battery.soc
+    try:
+        match = await side.match()
+    except MatchFailed as why:
+        return _failed(Cause.NO_PEER, f"no charger was matched while {why}; {DOCTOR}", soc)
+    except PilotLost as why:
+        return _failed(Cause.ABORTED, str(why), soc)
+    say(f"matched with {described(match)}")
+    watching = asyncio.create_task(_alarm_when_lost(side, match, vehicle))
+    try:
+        outcome = await charge()
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    if not outcome.paused:  # a pause keeps the key
+        await side.leave()
+    return outcome
+
+
+async def _alarm_when_lost(side: ev.Ev, match: Match, vehicle: Vehicle) -> None:
+    vehicle.alarm(await side.until_lost(match))
+
+
+def _failed(cause: Cause, reason: str, soc: float) -> Outcome:
+    from evcc.charge import Outcome as VehicleOutcome
+
+    return VehicleOutcome(cause, reason, soc_start=soc, soc_end=soc)
+
+
+def described(match: Match, *, vehicle: bool = False) -> str:
+    """A match in half a line."""
+    near = "attenuation unknown" if match.attenuation is None else f"{match.attenuation:.1f} dB"
+    mac = match.ev_mac if vehicle else match.evse_mac
+    return f"{mac.hex(':')}, {near}"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Charger
+
+
+def charger_pilot(bench: Bench) -> contextlib.AbstractAsyncContextManager[ChargerPilot]:
+    """The charger's end of the pilot that a bench names."""
+    return open_charger_pilot(bench.pilot, _notice(bench))
+
+
+def _notice(bench: Bench) -> Callable[[str], None] | None:
+    """Trouble with a board is said at once; what an assumed pilot leaves unchecked is in the summary."""
+    return None if bench.pilot == "assumed" else lambda text: print(f"note: {text}", file=sys.stderr)
+
+
+@contextlib.asynccontextmanager
+async def charger_side(bench: Bench, pilot: ChargerPilot, observe: Observe) -> AsyncIterator[evse.Evse]:
+    """A charger's SLAC on the interface of a bench: modem found, key set.
+
+    Raises:
+        UserError: interface or modem are not there.
+    """
+    limits, rng = timing(bench), random.Random(bench.seed)
+    with user_errors():
+        async with _host(bench, observe) as host:
+            modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
+            async with evse.Evse(host, pilot, modem, evse.Options(timing=limits), rng=rng) as side:
+                yield side
+
+
+def offer_when_plugged(pilot: ChargerPilot) -> None:
+    """Without SLAC: 5 % now, and again for each vehicle that is plugged in."""
+    before: list[State | None] = [pilot.state]
+
+    def changed(reading: Reading) -> None:
+        arrived = before[0] is State.A and reading.state in CONNECTED
+        before[0] = reading.state
+        if arrived:
+            pilot.offer(DIGITAL)
+
+    pilot.subscribe(changed)
+    pilot.offer(DIGITAL)
+
+
+async def serve_matched(
+    side: evse.Evse,
+    outlet: Outlet,
+    ready: Callable[[], None],
+    say: Callable[[str], None],
+    ended: asyncio.Queue[Outcome],
+) -> None:
+    """Matches and serves one vehicle after another, for ever.
+
+    Args:
+        side: from `charger_side`.
+        outlet: open only while a vehicle is matched.
+        ready: called when the outlet is open.
+        say: takes a line for people.
+        ended: gets each outcome of the outlet.
+
+    Raises:
+        ModemError, LinkError, SetupError: modem, interface or its address are gone.
+    """
+    pilot = side.pilot
+    while True:
+        try:
+            match = await side.match()
+        except MatchFailed as why:
+            say(f"no vehicle was matched while {why}; {DOCTOR}")
+            await until(pilot, lambda reading: reading.state is State.A, None)
+            continue
+        say(f"matched with {described(match, vehicle=True)}")
+        outlet.interface = await usable(outlet.interface.name)
+        while not ended.empty():
+            ended.get_nowait()
+        async with outlet.open():
+            outlet.link_is_up()
+            ready()
+            outcome = await _session(side, outlet, match, ended)
+        await side.leave()
+        if pilot.state is None:
+            continue
+        if outcome is not None and outcome.ok:
+            await until(pilot, lambda reading: reading.state not in CONNECTED, None)
+        else:
+            # Steady for a while, so that the vehicle sees the 5 % come anew.
+            await asyncio.sleep(side.options.timing.T_step_X1)
+
+
+async def _session(side: evse.Evse, outlet: Outlet, match: Match, ended: asyncio.Queue[Outcome]) -> Outcome | None:
+    """The sessions of one match: until one has ended that is not paused, or the link is lost."""
+    lost = asyncio.create_task(side.until_lost(match))
+    outcome: Outcome | None = None
+    try:
+        while outcome is None or outcome.paused:
+            waiting = asyncio.create_task(ended.get())
+            await asyncio.wait({lost, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                outcome = waiting.result()
+                continue
+            waiting.cancel()
+            await outlet.hang_up(lost.result())
+            return ended.get_nowait() if not ended.empty() else outcome
+        return outcome
+    finally:
+        lost.cancel()
+        await asyncio.gather(lost, return_exceptions=True)
