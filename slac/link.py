@@ -16,6 +16,7 @@ import os
 import socket
 import struct
 import sys
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -237,11 +238,14 @@ def check_interface(name: str, sock: socket.socket) -> None:
     import fcntl
 
     request = struct.pack("16sH14x", name.encode(), 0)
-    flags = struct.unpack("16sH14x", fcntl.ioctl(sock.fileno(), _SIOCGIFFLAGS, request))[1]
-    if not flags & _IFF_UP:
-        raise LinkError(f"{name} is down; try: ip link set {name} up")
-    if not flags & _IFF_RUNNING:
-        raise LinkError(f"{name} has no carrier; is the modem powered, and the cable in the right port?")
+    for wait in (0.02, 0.08, 0.2, 0.0):  # the carrier of an interface that has just been set up comes a moment later
+        flags = struct.unpack("16sH14x", fcntl.ioctl(sock.fileno(), _SIOCGIFFLAGS, request))[1]
+        if not flags & _IFF_UP:
+            raise LinkError(f"{name} is down; try: ip link set {name} up")
+        if flags & _IFF_RUNNING:
+            return
+        time.sleep(wait)
+    raise LinkError(f"{name} has no carrier; is the modem powered, and the cable in the right port?")
 
 
 def no_rights(name: str) -> str:
