@@ -165,7 +165,7 @@ def backend(store: Store, now: datetime.datetime, *, emaid: str = "", seed: str 
     Raises:
         PkiError: an authority or key is missing.
     """
-    from pki import authority
+    from pki import authority, names
     from pki.profiles import Role
     from secc.provisioning import LocalBackend
 
@@ -173,14 +173,16 @@ def backend(store: Store, now: datetime.datetime, *, emaid: str = "", seed: str 
     source = authority.Authority(store.suite, midnight, authority.seed_octets(seed) if seed else None, store.responder)
 
     def issue(wanted: str) -> Credential:
-        return credential(source.issue(Role.CONTRACT, store[Role.MO_SUB2], cn=wanted, name=f"contract-{wanted}"))
+        # Others' contracts may have a check character that is none; the new one gets its own.
+        cn = wanted if len(wanted) < 15 or names.has_check_character(wanted) else wanted[:14]
+        return credential(source.issue(Role.CONTRACT, store[Role.MO_SUB2], cn=cn, name=f"contract-{cn}"))
 
     return LocalBackend(
         provider=credential(store[Role.CPS]),
         oem_authorities=_ders(store.of_role(Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2)),
         mo_roots=_ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT)),
         issue=issue,
-        any_vehicle=emaid or store[Role.CONTRACT].common_name,
+        any_vehicle=names.plain(emaid or store[Role.CONTRACT].common_name),
     )
 
 

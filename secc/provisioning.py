@@ -179,7 +179,10 @@ class LocalBackend:
         from pki import delivery
         from pki.errors import PkiError
 
-        new = self.issue(emaid)
+        try:
+            new = self.issue(emaid)
+        except PkiError as why:
+            raise Refusal("FAILED_NoCertificateAvailable", str(why)) from why
         try:
             sealed = delivery.seal(new.key, receiver)  # type: ignore[arg-type]
         except PkiError as why:

@@ -415,6 +415,7 @@ async def run(args, log):
             energyTransferMode={"dc": "DC_extended", "ac": "AC_three_phase_core"}[energy],
             useTls=tls,
             enforceTls=tls,
+            isCertInstallNeeded=args.install,
         )
         config.load_raw_values()
         config.supported_protocols = [Protocol[protocol]]
@@ -488,6 +489,7 @@ def main():
     add = group.add_argument
     add("--loops", type=int, default=10, help="charging loops")
     add("--loop-delay", type=float, default=0, help="seconds between them")
+    add("--install", action="store_true", help="install a contract certificate first")
     add("--no-server-name", action="store_true", help="leave out the malformed TLS server name")
     args = parser.parse_args()
 

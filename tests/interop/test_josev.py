@@ -36,7 +36,11 @@ MODES = {
     "iso2-ac": ["--protocol", "iso2", "--ac"],
     "iso2-dc-tls": ["--protocol", "iso2", "--tls", "required"],
     "iso2-ac-tls": ["--protocol", "iso2", "--ac", "--tls", "required"],
+    "iso2-dc-pnc": ["--protocol", "iso2", "--payment", "contract"],
+    "iso2-ac-pnc": ["--protocol", "iso2", "--ac", "--payment", "contract"],
 }
+SECURE = ("tls", "pnc")
+"""Modes over TLS have one of these in their names."""
 PKI = Path(VENV) / "pki" / "iso15118_2"
 
 
@@ -68,9 +72,14 @@ def messages(trace: Path) -> list[dict[str, Any]]:
     return [line for line in lines if line.get("layer") == "message"]
 
 
-@pytest.mark.parametrize("mode", MODES)
+INSTALL = "iso2-dc-pnc+install"
+"""With a certificate installation first."""
+
+
+@pytest.mark.parametrize("mode", [*MODES, INSTALL])
 def test_our_vehicle_charges_at_its_charger(cable: Link, mode: str, tmp_path: Path) -> None:
     ready, trace = tmp_path / "ready", tmp_path / "trace.jsonl"
+    mode, _, install = mode.partition("+")
     charger = subprocess.Popen(
         peer(cable, "secc", mode, "--ready-file", str(ready), "--quick-stop", "--timeout", "120"),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -82,6 +91,8 @@ def test_our_vehicle_charges_at_its_charger(cable: Link, mode: str, tmp_path: Pa
             assert time.monotonic() < deadline, "the counterpart did not get ready"
             time.sleep(0.2)
         trust = ["--roots", str(PKI / "certs/v2gRootCACert.pem")] if "tls" in mode else []
+        trust += ["--pki", str(PKI)] if "pnc" in mode else []
+        trust += ["--contract", "none"] if install else []
         slow = ["--timer", "V2G_EVCC_Msg_Timeout.CurrentDemandReq=5"]
         options = [*MODES[mode], *trust, *slow, "--duration", "3", "--trace", str(trace)]
         vehicle = subprocess.run(plugfest(cable, "evcc", *options), capture_output=True, text=True, timeout=110)
@@ -91,24 +102,31 @@ def test_our_vehicle_charges_at_its_charger(cable: Link, mode: str, tmp_path: Pa
     assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr + output
     said = result(output)
     assert said["ok"], said
-    assert ("TLSv1.2" in (said["tls"] or "")) == ("tls" in mode)
+    assert ("TLSv1.2" in (said["tls"] or "")) == mode.endswith(SECURE)
     names = [line["name"] for line in messages(trace)]
     assert names[-1] == "SessionStopRes"
+    assert ("PaymentDetailsRes" in names) == ("pnc" in mode)
+    assert ("CertificateInstallationRes" in names) == bool(install)
+    # Its tariffs are signed by the contract's issuer, and hold.
+    assert "tariffs ignored" not in vehicle.stdout or "pnc" not in mode, vehicle.stdout
     assert names.count("ChargingStatusRes" if "ac" in mode else "CurrentDemandRes") >= 5
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [*MODES, INSTALL])
 def test_its_vehicle_charges_at_our_charger(cable: Link, mode: str, tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
+    mode, _, install = mode.partition("+")
     keys = ["--cert", str(PKI / "certs/cpoCertChain.pem"), "--key", str(PKI / "private_keys/seccLeaf.key")]
-    secure = [*keys, "--password", "12345"] if "tls" in mode else []
+    secure = [*keys, "--password", "12345"] if mode.endswith(SECURE) else []
+    secure += ["--pki", str(PKI)] if "pnc" in mode else []
     charger = subprocess.Popen(
         plugfest(cable, "secc", *MODES[mode], *secure, "--sessions", "1", "--trace", str(trace)),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
         vehicle = subprocess.run(
-            peer(cable, "evcc", mode, "--patience", "20", "--timeout", "100", "--loops", "10", "--quick-stop"),
+            peer(cable, "evcc", mode, "--patience", "20", "--timeout", "100", "--loops", "10", "--quick-stop",
+                 *(["--install"] if install else [])),
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         output, _ = charger.communicate(timeout=30)
@@ -117,7 +135,9 @@ def test_its_vehicle_charges_at_our_charger(cable: Link, mode: str, tmp_path: Pa
     said = result(vehicle.stdout)
     assert said["ok"], (said, output)
     assert charger.returncode == 0, output
-    assert ("TLSv1.2" in (said["tls"] or "")) == ("tls" in mode)
+    assert ("TLSv1.2" in (said["tls"] or "")) == mode.endswith(SECURE)
     lines = messages(trace)
     assert lines[-1]["name"] == "SessionStopRes"
+    assert any(line["name"] == "PaymentDetailsRes" for line in lines) == ("pnc" in mode)
+    assert any(line["name"] == "CertificateInstallationRes" for line in lines) == bool(install)
     assert sum(line["name"] == ("ChargingStatusRes" if "ac" in mode else "CurrentDemandRes") for line in lines) >= 10
