@@ -17,7 +17,7 @@ from secc.services import CERTIFICATE_SERVICE
 from secc.visit import Refusal, Visit
 from v2g import signature
 from v2g.credentials import Credential, chain_of, chain_type, common_name, plain_id, read
-from v2g.errors import RemoteError
+from v2g.errors import LocalError, RemoteError
 from v2g.messages import iso2
 
 INSTALLATION, UPDATE = 1, 2
@@ -86,6 +86,8 @@ async def _exchange(visit: Visit, request: Any, answer: Any) -> Any:
         raise Refusal(OUT_OF_REACH, f"no answer from the back end in {limit:g} s", ends=False) from None
     except RemoteError as why:
         raise Refusal(why.response_code, str(why), ends=False) from why
+    except LocalError as why:  # a back end of ours with an unsuitable key
+        raise Refusal("FAILED", str(why), ends=False) from why
     visit.signature = signed.signature
     return signed.response
 
@@ -140,8 +142,7 @@ class LocalBackend:
         await asyncio.sleep(self.delay)
         chain = chain_of(request.ContractSignatureCertChain)
         contract.check_signature(visit, request, chain[0])
-        revoked = visit.contracts.revoked if visit.contracts else None
-        leaf = contract.check_chain(visit, chain, self.mo_roots, Role.CONTRACT, revoked)
+        leaf = contract.check_chain(visit, chain, self.mo_roots, Role.CONTRACT, _revoked(visit))
         emaid = plain_id(request.eMAID)
         if emaid != plain_id(common_name(leaf)):
             text = f"eMAID {request.eMAID}, but the certificate is of {common_name(leaf)}"
@@ -171,8 +172,7 @@ class LocalBackend:
             if above is None or above in roots:
                 break
             chain.append(above)
-        revoked = visit.contracts.revoked if visit.contracts else None
-        return contract.check_chain(visit, chain, roots, Role.OEM_PROVISIONING, revoked)
+        return contract.check_chain(visit, chain, roots, Role.OEM_PROVISIONING, _revoked(visit))
 
     def _deliver(self, kind: type[Any], emaid: str, receiver: Any, **more: Any) -> Signed:
         """The response with a new contract, sealed for the receiver's key and signed by the provisioning service."""
@@ -200,3 +200,7 @@ class LocalBackend:
             **more,
         )
         return Signed(response, signature.sign_message(response, self.provider.key))
+
+
+def _revoked(visit: Visit) -> Any:
+    return visit.contracts.revoked if visit.contracts is not None else None

@@ -104,13 +104,13 @@ def parts(message: Any) -> list[Part]:
     return find(message) if find else []
 
 
-def fragment(schema_set: Schema, part: Part, dialect: Dialect = STANDARD, *, strict: bool = False) -> bytes:
-    """The bytes that are hashed for an element.
+def fragment(schema_set: Schema, part: Part, dialect: Dialect = STANDARD) -> bytes:
+    """The bytes that are hashed for an element, whatever its facets say.
 
     Raises:
-        exi.EncodeError: the element cannot be written, with ``strict`` also if it breaks its facets.
+        exi.EncodeError: no bits can carry it.
     """
-    return exi.encode(schema_set, part.element, root=part.name, fragment=True, strict=strict, dialect=dialect)
+    return exi.encode(schema_set, part.element, root=part.name, fragment=True, strict=False, dialect=dialect)
 
 
 def signed_info_fragment(signed_info: xmldsig.SignedInfoType, dialect: Dialect = STANDARD) -> bytes:
@@ -129,9 +129,12 @@ def sign(schema_set: Schema, elements: Sequence[Part], key: PrivateKey) -> xmlds
         elements: what to sign, in document order; each with an Id, all different.
 
     Raises:
-        LocalError: an element has no Id or that of another one, breaks its facets, or there are more than four.
+        LocalError: an element has no Id or that of another one, holds what no bits can carry, there are more than
+            four, or the key is of another curve. Facets are left to whoever sends the message.
     """
-    suite = _suite(key)
+    suite = suite_of(key)
+    if suite is None:
+        raise LocalError(f"we cannot sign with a key of {curve_of(key)}; secp256r1, secp521r1 or Ed448 is needed")
     ids = [element.element.Id for element in elements]
     if not elements or len(elements) > MAX_REFERENCES:
         raise LocalError(f"{len(elements)} elements to sign, 1 to {MAX_REFERENCES} are possible [V2G2-909]")
@@ -140,7 +143,7 @@ def sign(schema_set: Schema, elements: Sequence[Part], key: PrivateKey) -> xmlds
     references = []
     for element in elements:
         try:
-            data = fragment(schema_set, element, strict=True)
+            data = fragment(schema_set, element)
         except exi.EncodeError as why:
             raise LocalError(f"we cannot sign {element.name}: {why}") from why
         references.append(

@@ -288,5 +288,8 @@ def test_what_cannot_be_signed_is_our_own_error() -> None:
         sig.sign_message(iso2.AuthorizationReq(GenChallenge=bytes(16)), KEY)
     with pytest.raises(LocalError, match="0 elements"):
         sig.sign_message(iso2.ChargingStatusReq(), KEY)
-    with pytest.raises(LocalError, match="cannot sign AuthorizationReq"):
-        sig.sign_message(iso2.AuthorizationReq(Id="id1", GenChallenge=bytes(15)), KEY)
+    meter = iso2.MeterInfoType(MeterID="M", MeterReading=-1)
+    with pytest.raises(LocalError, match="cannot sign MeteringReceiptReq"):
+        sig.sign_message(iso2.MeteringReceiptReq(Id="id1", SessionID=bytes(8), MeterInfo=meter), KEY)
+    with pytest.raises(LocalError, match="cannot sign with a key of secp384r1"):
+        sig.sign_message(REQUEST, ec.generate_private_key(ec.SECP384R1()))
