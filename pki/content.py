@@ -168,7 +168,7 @@ class Content:
             kind = self.suite.profiles[other].title if other in self.suite.profiles else other
             self.add(Code.WRONG_ROLE, f"this is a {kind} (domain component {shown}), not a {profile.title}")
             return
-        if profile.dc is not None and profile.dc not in held:
+        if profile.dc is not None and profile.dc not in held and profile.dc_also not in held:
             text = f"domain component {shown}, expected DC={profile.dc} for a {profile.title}"
             if profile.dc_mandatory:
                 self.add(Code.WRONG_ROLE, text, "V2G2-925")

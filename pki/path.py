@@ -49,6 +49,13 @@ def validate(
     return _Check(SUITES[suite], role, at, revoked).run(chain, roots)
 
 
+_LAZY = (
+    "subject", "issuer", "extensions", "version", "serial_number", "not_valid_before_utc", "not_valid_after_utc",
+    "signature_algorithm_oid",
+)  # fmt: skip
+"""Parts that are parsed when first looked at; after :meth:`_Check._parse` nothing fails for malformed ones."""
+
+
 class _Check:
     def __init__(self, suite: Suite, role: Role, at: datetime.datetime | None, revoked: Revoked | None) -> None:
         self.suite, self.role, self.revoked = suite, role, revoked
@@ -112,7 +119,9 @@ class _Check:
         for index, item in enumerate(given):
             try:
                 certificate = x509.load_der_x509_certificate(item) if isinstance(item, bytes) else item
-                _ = certificate.extensions, certificate.subject, certificate.public_key()  # parsed lazily
+                for part in _LAZY:
+                    getattr(certificate, part)
+                certificate.public_key()
                 chain.append(certificate)
             except Exception as why:  # noqa: BLE001 - hostile DER fails in many ways
                 self.add(Code.MALFORMED, index, None, f"cannot be read as X.509: {str(why).splitlines()[0][:120]}")
@@ -165,7 +174,7 @@ class _Check:
                 f"its issuer {issuer} is neither in the chain nor a trusted root: a sub-CA is missing",
             )  # fmt: skip
         else:
-            trusted = "; ".join(common_name(r) for r in roots) or "none"
+            trusted = "; ".join(dict.fromkeys(common_name(r) for r in roots)) or "none"
             self.add(
                 Code.UNKNOWN_ROOT, index, top, f"its root {issuer} is not trusted (trusted: {trusted})", "V2G2-925"
             )

@@ -76,6 +76,7 @@ class Profile:
         organization: O.
         issuers: roles that may have issued it, the usual one first; empty: signed by itself.
         dc: domain component; None: none.
+        dc_also: another domain component in use for it.
         dc_mandatory: whether a certificate without this DC is to be refused [V2G2-925]; elsewhere other values are
             seen in the field and pass.
         path_length: pathLenConstraint; None: no limit stated. Only for authorities.
@@ -97,6 +98,7 @@ class Profile:
     organization: str
     issuers: tuple[Role, ...] = ()
     dc: str | None = None
+    dc_also: str = ""
     dc_mandatory: bool = False
     ca: bool = False
     path_length: int | None = None
@@ -124,11 +126,11 @@ def _root(role: Role, title: str, cn: str, organization: str, dc: str | None) ->
 
 def _sub(
     role: Role, title: str, cn: str, organization: str, issuers: tuple[Role, ...], dc: str, path_length: int, days: int,
-    more: frozenset[Usage] = _NONE, revocable: bool = True,
+    more: frozenset[Usage] = _NONE, dc_also: str = "",
 ) -> Profile:  # fmt: skip
     return Profile(
         role, title, cn, organization, issuers, dc=dc, ca=True, path_length=path_length, usage=_CA | more,
-        usage_required=frozenset({Usage.CERT_SIGN}), days=days, revocable=revocable,
+        usage_required=frozenset({Usage.CERT_SIGN}), days=days, dc_also=dc_also,
     )  # fmt: skip
 
 
@@ -139,8 +141,8 @@ ISO2: Mapping[Role, Profile] = {
     for profile in (
         # --- V2G root operator, charge point operator, provisioning service
         _root(_R.V2G_ROOT, "V2G root CA", "V2GRootCA", "plugfest V2G", "V2G"),
-        _sub(_R.CPO_SUB1, "CPO sub-CA 1", "CPOSubCA1", "plugfest CPO", (_R.V2G_ROOT,), "V2G", 1, 1461),
-        _sub(_R.CPO_SUB2, "CPO sub-CA 2", "CPOSubCA2", "plugfest CPO", (_R.CPO_SUB1,), "V2G", 0, 730),
+        _sub(_R.CPO_SUB1, "CPO sub-CA 1", "CPOSubCA1", "plugfest CPO", (_R.V2G_ROOT,), "V2G", 1, 1461, dc_also="CPO"),
+        _sub(_R.CPO_SUB2, "CPO sub-CA 2", "CPOSubCA2", "plugfest CPO", (_R.CPO_SUB1,), "V2G", 0, 730, dc_also="CPO"),
         Profile(
             _R.SECC, "SECC leaf", "DEPLFE00001", "plugfest CPO",
             # sub-CA 1 directly is legal; a private root too [V2G2-868]; a V2G root never issues a leaf [V2G2-867]

@@ -25,19 +25,20 @@ from pki.profiles import ANCHORS, SUITES, Role
 from pki.responder import stores
 from pki.revocation import Revocations
 from pki.store import Entry, Store, common_name, issued, parse_certificates, read_certificates, self_signed
-from plugfest.certificates import arguments, text
+from plugfest.certificates import arguments, recorded, text
 from plugfest.errors import UserError
 
 
 @dataclass
 class _Chain:
-    """A chain to be shown or checked: from a PKI, or from a file."""
+    """A chain to be shown or checked: from a PKI, a file or a recording; ``at`` is when it was recorded."""
 
     name: str
     certificates: list[x509.Certificate]
     roles: list[Role | None]
     files: list[str]
     suite: str
+    at: datetime.datetime | None = None
 
     @property
     def role(self) -> Role | None:
@@ -59,10 +60,22 @@ def _octets(target: str) -> list[x509.Certificate]:
         raise
 
 
-def _from_file(target: str, role: Role | None, suite: str | None) -> _Chain:
+def _from_file(target: str, role: Role | None, suite: str | None) -> list[_Chain]:
+    """The chain in a file, or those in recorded traffic."""
     if target != "-" and not Path(target).exists():
         raise UserError(f"{target}: no such file or directory")
-    certificates = _octets(target)
+    if target == "-" or not recorded.is_recording(Path(target)):
+        return [_chain(target, _octets(target), role, suite)]
+    return [_chain(s.where, s.certificates, role or s.role, suite, s.at) for s in recorded.chains(Path(target))]
+
+
+def _chain(
+    name: str,
+    certificates: list[x509.Certificate],
+    role: Role | None,
+    suite: str | None,
+    at: datetime.datetime | None = None,
+) -> _Chain:
     kind = keys.kind(certificates[0].public_key())
     suite = suite or next((s.name for s in SUITES.values() if s.kind is kind), "iso2")
     found: list[Role | None] = []
@@ -71,7 +84,7 @@ def _from_file(target: str, role: Role | None, suite: str | None) -> _Chain:
     found.reverse()
     if role is not None:
         found[0] = role
-    return _Chain(target, certificates, found, [""] * len(certificates), suite)
+    return _Chain(name, certificates, found, [""] * len(certificates), suite, at)
 
 
 def _from_entry(store: Store, entry: Entry, role: Role | None) -> _Chain:
@@ -106,12 +119,16 @@ def show(args: argparse.Namespace) -> int:
                 own = _anchors(store, chain)
                 _lines(_shown(chain, own, at, revocations), blank=number > 0)
         return 0
-    chain = _from_file(args.target, role, args.suite)
     if args.names:
         raise UserError(f"{args.target} is a file: names belong to a PKI directory")
-    below, rooted = _split(chain)
-    _lines(_shown(chain, chain.certificates[-1:] if rooted else [], at, None))
-    if not rooted and not self_signed(below[-1]):
+    found_chains = _from_file(args.target, role, args.suite)
+    for index, chain in enumerate(found_chains):
+        if chain.at is not None:
+            print(("\n" if index else "") + f"{chain.name}, {chain.at:%Y-%m-%d %H:%M} UTC")
+        time = at if args.at or chain.at is None else chain.at
+        roots = [c for c in chain.certificates[1:] if self_signed(c)]
+        _lines(_shown(chain, roots, time, None))
+    if not all(self_signed(chain.certificates[-1]) for chain in found_chains):
         print("not checked against a root: plugfest pki verify FILE --roots ROOTS does")
     return 0
 
@@ -165,19 +182,32 @@ def verify(args: argparse.Namespace) -> int:
     else:
         if not args.roots:
             raise UserError(f"trusted roots are needed: plugfest pki verify {args.target} --roots ROOTS")
-        chain = _from_file(args.target, role, args.suite)
-        todo.append((chain, _roots(args.roots, chain), None))
+        for chain in _from_file(args.target, role, args.suite):
+            _complete(chain, args.roots)
+            todo.append((chain, _roots(args.roots, chain), None))
     refused = 0
     for chain, anchors, revocations in todo:
         if chain.role is None:
             raise UserError(f"{chain.name}: what it is for cannot be told; give --role")
         below, _ = _split(chain)
-        deviations = path.validate(below, anchors, chain.role, at, suite=chain.suite, revoked=revocations)
+        time = at if args.at or chain.at is None else chain.at
+        deviations = path.validate(below, anchors, chain.role, time, suite=chain.suite, revoked=revocations)
         if args.ocsp:
-            deviations += _ask(below, anchors, at)
+            deviations += _ask(below, anchors, time)
         refused += bool(path.fatal(deviations))
         _verdict(chain, below, anchors, deviations)
     return 1 if refused else 0
+
+
+def _complete(chain: _Chain, places: Sequence[Path]) -> None:
+    """Adds the sub-CAs of a provisioning certificate, which ISO 15118-2 sends alone, where a PKI has them."""
+    if chain.role is not Role.OEM_PROVISIONING or len(chain.certificates) > 1:
+        return
+    for store in (store for place in places if place.is_dir() for store in stores(place).values()):
+        while (above := store.issuer_of(chain.certificates[-1])) is not None and above.issuer is not None:
+            chain.certificates.append(above.certificate)
+            chain.roles.append(above.role)
+            chain.files.append("")
 
 
 def _verdict(

@@ -23,7 +23,8 @@ _WORK = {
 }  # fmt: skip
 
 _EPILOG = """\
-TARGET is a PKI directory (ours or another), a certificate or chain in PEM or DER, or - for standard input.
+TARGET is a PKI directory (ours or another), a certificate or chain in PEM or DER, a capture or trace of a session,
+or - for standard input.
 NAME is an entry of the PKI: secc, contract, oem-provisioning, v2g-root, ... `plugfest pki show DIR` lists them.
 """
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from captures import SHARED
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -296,3 +297,37 @@ def test_mistakes_are_one_line(
     assert text in err
     assert err.startswith("plugfest: ")
     assert err.count("\n") == 1
+
+
+CAPTURE = SHARED / "captures" / "ISO-2_DC_PnC_TLS_CertInstallation_DS5366_RiseV2G.pcapng"
+
+
+@pytest.mark.skipif(not CAPTURE.is_file(), reason="needs the recorded sessions (PLUGFEST_SHARED)")
+def test_the_chains_of_a_capture_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """As they were when it was recorded: out of the TLS handshake and of messages."""
+    assert main(["pki", "show", str(CAPTURE)]) == 0
+    out = capsys.readouterr().out
+    heads = [line.split(",")[0] for line in out.splitlines() if line.endswith("2025-10-27 16:02 UTC")]
+    assert heads == [
+        "TLS",
+        "CertificateInstallationReq.OEMProvisioningCert",
+        "CertificateInstallationRes.ContractSignatureCertChain",
+        "CertificateInstallationRes.SAProvisioningCertificateChain",
+    ]
+    assert "subject   CN=DEABC123456789Y  DC=MO" in out
+    assert "89 days left" in out
+    assert "WRONG" not in out
+
+
+def test_the_chains_of_our_own_session_are_shown_and_verified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace, pki = tmp_path / "session.jsonl", tmp_path / "pki"
+    assert main(["pki", "init", str(pki)]) == 0
+    words = ["demo", "--fast", "--pnc", "--pki", str(pki), "--trace", str(trace), "--duration", "1"]
+    assert main(words) == 0
+    capsys.readouterr()
+    assert main(["pki", "verify", str(trace), "--roots", str(pki)]) == 0
+    out = capsys.readouterr().out
+    assert "contract leaf  DEPLFC00000001H < MOSubCA2 < MOSubCA1 < MORootCA  good" in out
+    assert "SECC leaf  DEPLFE00001 < CPOSubCA2 < CPOSubCA1 < V2GRootCA  good" in out
