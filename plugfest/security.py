@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,11 @@ def _path(text: str | None) -> Path | None:
     return Path(text) if text is not None else None
 
 
+def _key_log(bench: Bench) -> Path | None:
+    """``--key-log``, or the variable that other programs follow too."""
+    return _path(bench.key_log or os.environ.get("SSLKEYLOGFILE") or None)
+
+
 def vehicle(bench: Bench) -> tls.Context:
     """The vehicle's side.
 
@@ -66,7 +72,7 @@ def vehicle(bench: Bench) -> tls.Context:
     from v2g.errors import SetupError
 
     try:
-        wanted, key_log = options(bench.vehicle.tls), _path(bench.key_log)
+        wanted, key_log = options(bench.vehicle.tls), _key_log(bench)
         if bench.pki is None:
             return tls.client(_path(bench.roots), key_log=key_log, options=wanted)
         context = tls.of_store("client", stores(bench.pki, wanted), wanted, key_log=key_log)
@@ -101,7 +107,7 @@ def charger(
     from v2g.errors import SetupError
 
     try:
-        wanted, key_log = options(bench.charger.tls), _path(bench.key_log)
+        wanted, key_log = options(bench.charger.tls), _key_log(bench)
         if bench.pki is not None and bench.cert is None:
             context = tls.of_store("server", stores(bench.pki, wanted), wanted, key_log=key_log)
             if bench.ocsp:

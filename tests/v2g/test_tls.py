@@ -265,9 +265,15 @@ async def test_secrets_are_told_as_key_log_lines_and_are_the_same_at_both_ends(p
     labels = [line.split()[0] for line in lines["charger"]]
     traffic = ["CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET",
                "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0", "EXPORTER_SECRET"]  # fmt: skip
+    assert (tmp_path / "keys.log").stat().st_mode & 0o777 == 0o600
     assert labels == (["CLIENT_RANDOM"] if profile == "iso2" else traffic)
     hello = messages.ClientHello.parse(met.event("charger", "ClientHello").data[4:])
     assert all(line.split()[1] == hello.random.hex() for line in lines["charger"])
+
+
+def test_a_key_log_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"key log .*absent/keys\.log: No such file"):
+        tls.client(None, key_log=tmp_path / "absent" / "keys.log")
 
 
 async def test_the_certificates_seen_are_told_with_their_subjects() -> None:
@@ -317,6 +323,7 @@ def test_options_come_from_plain_data() -> None:
         ({"deviate": {"at": {"Finished": "delay long"}}}, "could not convert"),
         ({"deviate": {"extensions": {"status_request": "zz"}}}, "TLS options"),
         ({"versions": ["1.1"]}, "no version '1.1'"),
+        ({"tolerate": ["expiry"]}, "no check 'expiry'; there are malformed, expired"),
     ],
 )
 def test_a_mistake_in_the_options_is_named(data: dict[str, object], said: str) -> None:

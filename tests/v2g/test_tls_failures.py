@@ -52,6 +52,7 @@ CHARGER_DEVIATES: list[tuple[dict[str, Any], tuple[str, str, str] | None]] = [
     ({"at": {"ServerKeyExchange": "omit"}}, ("unexpected_message", "unexpected_message", "ServerHelloDone where")),
     ({"at": {"Finished": "corrupt"}}, ("finished", "decrypt_error", "different handshakes")),
     ({"at": {"ChangeCipherSpec": "omit"}}, ("unexpected_message", "unexpected_message", "ChangeCipherSpec was due")),
+    ({"at": {"ChangeCipherSpec": "stall"}}, ("timeout", "user_canceled", "did not send ChangeCipherSpec within 5 s")),
     ({"at": {"Certificate": "alert internal_error"}}, ("internal_error", "", "nothing to do with us")),
 ]  # fmt: skip
 
@@ -232,6 +233,15 @@ async def test_tolerated_checks_are_told_and_passed() -> None:
     met = await meet(charger(), client)
     await talk(met, 100)
     assert "expired on" in met.event("vehicle", "certificate-deviation").note
+
+
+async def test_a_vehicle_without_a_clock_can_tolerate_what_depends_on_it() -> None:
+    """[V2G2-886]: neither the certificates' validity nor the age of OCSP responses counts then."""
+    checks = ("expired", "not-yet-valid", "ocsp-stale")
+    late = NOW + datetime.timedelta(days=91)
+    met = await meet(charger(), vehicle(tls.ISO2.change(tolerate=checks), now=lambda: late))
+    await talk(met, 100)
+    assert "tolerated" in met.event("vehicle", "staple").note
 
 
 async def test_without_roots_nothing_is_checked() -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from v2g.tls import records
 from v2g.tls.context import Context
@@ -37,6 +37,8 @@ MAX_MESSAGE = 1 << 17
 """Longest handshake message accepted, bytes; a chain with its OCSP responses is below 10 kB."""
 
 _FATAL, _WARNING = 2, 1
+
+T = TypeVar("T")
 
 _GONE = (ConnectionError, asyncio.IncompleteReadError, OSError)
 
@@ -242,12 +244,7 @@ class Connection:
         """
         self.step = " or ".join(expected)
         while True:
-            try:
-                async with asyncio.timeout(self.options.timeout):
-                    name, message = await self._message()
-            except TimeoutError as why:
-                text = f"{PEER[self.role]} did not send {self.step} within {self.options.timeout:g} s"
-                raise Fatal("user_canceled", text, check="timeout") from why
+            name, message = await self._in_time(self._message())
             if name == "HelloRequest" and self.role == "client":
                 continue
             break
@@ -255,6 +252,14 @@ class Connection:
             raise Fatal("unexpected_message", f"{PEER[self.role]} sent {name} where {self.step} was due")
         self.transcript += message
         return name, message[4:]
+
+    async def _in_time(self, awaited: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self.options.timeout):
+                return await awaited
+        except TimeoutError as why:
+            text = f"{PEER[self.role]} did not send {self.step} within {self.options.timeout:g} s"
+            raise Fatal("user_canceled", text, check="timeout") from why
 
     async def _message(self) -> tuple[str, bytes]:
         buffer = self._handshake_bytes
@@ -287,8 +292,7 @@ class Connection:
         self.step = "ChangeCipherSpec"
         if self._handshake_bytes:
             raise Fatal("unexpected_message", "ChangeCipherSpec inside a handshake message")
-        async with asyncio.timeout(self.options.timeout):
-            kind, data = await self._next()
+        kind, data = await self._in_time(self._next())
         if kind != CHANGE_CIPHER_SPEC or data != b"\x01":
             raise Fatal("unexpected_message", f"{PEER[self.role]} sent {KINDS[kind]} where {self.step} was due")
 

@@ -64,7 +64,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         staple: what a vehicle does about OCSP responses: "ignore", "check" those that come, "require" them too
             [V2G2-873].
         client_certificate: what a charger wants: "none", "request", "require", or "auto": require it with TLS 1.3 only.
-        tolerate: checks of :mod:`pki.path` whose failure is reported and accepted: "curve", "purpose", "expired" ...
+        tolerate: checks (:class:`pki.path.Code`) whose failure is reported and accepted: "curve", "expired" ...
         max_fragment_length: asked for by a vehicle: 512, 1024, 2048 or 4096; 0 not at all.
         extended_master_secret: RFC 7627, TLS 1.2.
         server_name: sent by a vehicle; V2G has none.
@@ -116,6 +116,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 _check_action(message, action)
             for value in self.deviate.extensions.values():
                 bytes.fromhex(value or "")
+            _check_tolerated(self.tolerate)
         except ValueError as why:
             raise SetupError(f"TLS options: {why}") from why
 
@@ -143,6 +144,16 @@ def _check_action(message: str, action: str) -> None:
         tables.number("alert", argument)
     if word == "delay":
         float(argument)
+
+
+def _check_tolerated(names: tuple[str, ...]) -> None:
+    if names:
+        from pki.path import Code
+
+        known = [str(code) for code in Code]
+        for name in names:
+            if name not in known:
+                raise ValueError(f"tolerate: no check {name!r}; there are {', '.join(known)}")
 
 
 _FIELD_SUITES = ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
