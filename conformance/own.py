@@ -346,6 +346,6 @@ async def own_system(
         yield system
 
 
-def bench_of(run: Run, pics: Pics, *, observe: Observe = ignore) -> Bench:
+def bench_for(run: Run, pics: Pics, observe: Observe = ignore) -> Bench:
     """The tester's side of a bench in memory."""
     return Bench(pics, observe)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
-    from conformance.catalogue import Case
+    from conformance.campaign import Progress
+    from conformance.catalogue import Case, Run
+    from conformance.pics import Pics
 
 PROTOCOLS = {
     "iso2": "iso15118-2",
@@ -35,7 +39,57 @@ def add(commands: Any) -> None:
     show = inner.add_parser("show", help="everything about one case")
     show.add_argument("id", metavar="ID", help="id of a case")
     show.set_defaults(run=show_case)
+    _add_run(inner)
+    merging = inner.add_parser("report", help="summary, JUnit XML and zip of a campaign; merges several folders")
+    merging.add_argument("folders", metavar="FOLDER", nargs="+", type=Path, help="of campaigns or shards")
+    merging.add_argument("--out", metavar="DIR", type=Path, help="merge into this folder (default: the first one)")
+    merging.set_defaults(run=report_folders)
+    _add_pics(inner)
     parser.set_defaults(run=lambda args: _help(parser))
+
+
+def _add_run(inner: Any) -> None:
+    parser = inner.add_parser(
+        "run",
+        help="run cases against a charger or a vehicle, and leave the evidence in a folder",
+        description="Runs cases and writes a report. Without -i, against this program's own role in memory, in virtual"
+        " time. Interrupted with Ctrl-C, the same command goes on where it stopped.",
+    )
+    add_filters(parser)
+    parser.add_argument("-i", "--interface", metavar="IFACE", help="network interface to the system under test")
+    parser.add_argument("--pics", metavar="FILE", type=Path, help="what is declared; see plugfest conformance pics")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the evidence (default conformance-SUT)")
+    parser.add_argument("--rerun-failed", action="store_true", help="run again what did not pass")
+    parser.add_argument("--fresh", action="store_true", help="forget earlier results in the folder")
+    parser.add_argument("--shard", metavar="I/N", help="run only part I of N; results merge in one folder")
+    parser.add_argument("--name", metavar="TEXT", help="of the system, for the report")
+    group = parser.add_argument_group("the system under test")
+    group.add_argument("--command", metavar="CMD", help="start this when plugging in, end it after each case")
+    group.add_argument("--ready-after", metavar="S", type=float, default=1.0, help="s until the command is ready")
+    group.add_argument(
+        "--action", metavar="NAME=CMD", action="append", default=[],
+        help="command for what a person would do: stop, authorise, refuse, pause ... (repeatable)",
+    )  # fmt: skip
+    group.add_argument("--reset-command", metavar="CMD", help="run this when the system does not answer any more")
+    group.add_argument("--pause", metavar="S", type=float, help="s between cases (default: as declared)")
+    group.add_argument("--longest", metavar="S", type=float, help="end a case by force after so long")
+    group.add_argument("--pki", metavar="DIR", type=Path, help="certificates for TLS and contracts")
+    parser.set_defaults(run=run_campaign)
+
+
+def _add_pics(inner: Any) -> None:
+    parser = inner.add_parser(
+        "pics",
+        help="make the file of what is declared, by questions or by probing",
+        description="Writes a PICS file: asks on the terminal, or with -i looks at the system under test.",
+    )
+    parser.add_argument("out", metavar="FILE", type=Path, help="to write")
+    parser.add_argument("--sut", choices=("secc", "evcc"), default="secc", help="what is tested")
+    parser.add_argument("-i", "--interface", metavar="IFACE", help="probe what is behind this interface")
+    parser.add_argument("--defaults", action="store_true", help="ask nothing: every value with its default")
+    parser.add_argument("--command", metavar="CMD", help="start this when plugging in")
+    parser.add_argument("--ready-after", metavar="S", type=float, default=1.0, help="s until the command is ready")
+    parser.set_defaults(run=make_pics)
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
@@ -107,4 +161,159 @@ def show_case(args: argparse.Namespace) -> int:
         raise UserError(f"no case {args.id!r}; see plugfest conformance list") from None
     for line in describe(entry):
         print(line)
+    return 0
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Campaigns
+
+
+def _pics(args: argparse.Namespace) -> Pics | None:
+    from conformance.pics import PicsError, load
+
+    if args.pics is None:
+        return None
+    try:
+        return load(args.pics)
+    except PicsError as why:
+        raise UserError(str(why)) from why
+
+
+def run_campaign(args: argparse.Namespace) -> int:
+    import shutil
+
+    from conformance import bench, campaign, report
+    from conformance.verdict import Verdict
+    from v2g.errors import SetupError
+
+    if args.sut not in ("secc", "evcc"):
+        raise UserError("--sut secc (a charger is tested) or --sut evcc (a vehicle is tested) is needed")
+    pics = _pics(args)
+    if args.interface and pics is None:
+        raise UserError("--pics FILE is needed with -i; make one with plugfest conformance pics FILE")
+    folder: Path = args.out or Path(f"conformance-{args.sut}")
+    if args.fresh and folder.exists():
+        shutil.rmtree(folder)
+    protocols = protocol_names(args.protocol)
+    runs: list[Run] = [
+        run for case in chosen(args) for run in case.runs() if protocols is None or run.protocol in protocols
+    ]
+    todo, left = campaign.selected(runs, pics)
+    if not todo:
+        raise UserError("no case is left by --sut, --protocol, -k and the PICS; see plugfest conformance list")
+    try:
+        shard = campaign.Shard.parse(args.shard) if args.shard else campaign.Shard()
+    except ValueError as why:
+        raise UserError(f"--shard {why}") from why
+    try:
+        made = bench.campaign(
+            folder, args.sut, pics,
+            interface=args.interface, command=args.command or "", ready_after=args.ready_after,
+            actions=_actions(args.action), reset_command=args.reset_command or "", pause=args.pause, pki=args.pki,
+            name=args.name or "", longest=args.longest,
+        )  # fmt: skip
+    except SetupError as why:
+        raise UserError(str(why)) from why
+    made.shard, made.tell = shard, _show
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        report.leave_out(folder, left)
+    except OSError as why:
+        raise UserError(f"cannot write {folder}: {why.strerror}") from why
+    print(f"{len(shard.mine(todo))} runs, {len(left)} not executed; evidence in {folder}", flush=True)
+    stopped = ""
+    try:
+        results = made.run(todo, rerun_failed=args.rerun_failed)
+    except campaign.Interrupted as why:
+        stopped, results = str(why), campaign.read_results(folder)
+    page, _, packed = report.write(folder)
+    print(_total(list(results.values())))
+    print(f"report: {page}; everything: {packed}")
+    if stopped:
+        print(f"{stopped}; the same command goes on from here", file=sys.stderr)
+        return 7
+    return 1 if any(result.verdict > Verdict.INCONC for result in results.values()) else 0
+
+
+def _actions(texts: list[str]) -> dict[str, str]:
+    actions = {}
+    for text in texts:
+        name, equals, command = text.partition("=")
+        if not equals or not command:
+            raise UserError(f"--action {text}: NAME=COMMAND is needed")
+        actions[name.strip()] = command
+    return actions
+
+
+def _total(results: list[Any]) -> str:
+    from conformance.report import WORDS, counts
+
+    found = counts(results)
+    words = [f"{number} {WORDS[verdict]}" for verdict, number in found.items() if number]
+    findings = sum(bool(result.findings) for result in results)
+    return f"{len(results)} runs: {', '.join(words)}" + (f"; {findings} with findings" if findings else "")
+
+
+def _left(seconds: float) -> str:
+    minutes = seconds / 60
+    if minutes < 1:
+        return f"{seconds:.0f} s left"
+    return f"{minutes:.0f} min left" if minutes < 100 else f"{minutes / 60:.1f} h left"
+
+
+def _show(progress: Progress) -> None:
+    """A line per run: the verdict as soon as it is there; on a terminal, also what is under way."""
+    place = f"[{progress.done if progress.result else progress.done + 1:4}/{progress.total}]"
+    if progress.result is None:
+        if sys.stdout.isatty():
+            print(f"{place} ...          {progress.run.id}  ({_left(progress.left)})", end="\r", flush=True)
+        return
+    from conformance.report import WORDS
+
+    result = progress.result
+    word = WORDS[result.verdict] + ("*" if result.findings else "")
+    text = result.reason or "; ".join(result.findings)
+    line = f"{place} {word:<12} {progress.run.id}  {result.seconds:.1f} s" + (f"  {text}" if text else "")
+    print(f"{line}  ({_left(progress.left)})" if progress.done % 10 == 0 else line, flush=True)
+
+
+def report_folders(args: argparse.Namespace) -> int:
+    from conformance import campaign, report
+
+    for folder in args.folders:
+        if not list(folder.glob("results*.jsonl")):
+            raise UserError(f"{folder} holds no results of a campaign")
+    target: Path = args.out or args.folders[0]
+    try:
+        campaign.merge(args.folders, target)
+        page, junit, packed = report.write(target)
+    except OSError as why:
+        raise UserError(f"cannot write {target}: {why.strerror}") from why
+    print(_total(list(campaign.read_results(target).values())))
+    print(f"report: {page}; JUnit: {junit}; everything: {packed}")
+    return 0
+
+
+def make_pics(args: argparse.Namespace) -> int:
+    from conformance import ask, bench, probe
+    from conformance.pics import Pics, save
+    from v2g.errors import SetupError
+
+    if args.interface:
+        try:
+            system = bench.system(args.sut, args.interface, command=args.command or "", ready_after=args.ready_after)
+            pics, notes = probe.probe(args.sut, system)
+        except SetupError as why:
+            raise UserError(str(why)) from why
+        for note in notes:
+            print(note)
+    elif args.defaults:
+        pics = Pics()
+    else:
+        pics = ask.ask(args.sut, input, print)
+    try:
+        save(pics, args.out)
+    except OSError as why:
+        raise UserError(f"cannot write {args.out}: {why.strerror}") from why
+    print(f"written: {args.out}, {len(pics.declared)} values declared")
     return 0

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.catalogue import Run, runs
 from conformance.execute import Bench, executable, execute
-from conformance.own import FAST, bench_of, own_system
+from conformance.own import FAST, bench_for, own_system
 from conformance.pics import Pics, satisfying
 from conformance.verdict import Result, Verdict
 from conformance.virtual import VirtualLoop
@@ -22,7 +22,7 @@ def carry_out(run: Run) -> Result:
 
     async def main() -> Result:
         async with own_system(run, pics) as system:
-            bench: Bench = bench_of(run, pics)
+            bench: Bench = bench_for(run, pics)
             return await execute(run, system, bench)
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:

@@ -1,0 +1,376 @@
+"""A campaign: many runs against one system, into a folder that survives whatever happens.
+
+Each result is a line of ``results.jsonl``, written and synced as soon as it is there; beside it, per run, the trace.
+A campaign that was interrupted goes on where it stopped; failed runs can be run again; shards write files of their own
+into the same folder, or into folders that are merged later. The report is made from the files alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import json
+import os
+import platform
+import re
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conformance.catalogue import Run, timer
+from conformance.execute import Bench, executable, execute
+from conformance.own import EPOCH
+from conformance.pics import Pics, excluded, satisfying
+from conformance.verdict import Result, Verdict
+from v2g.trace import Event, JsonLines, Observe, fan_out
+
+RESULTS = "results{}.jsonl"
+INFO = "campaign.json"
+AGAIN = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONC)
+"""Verdicts that ``--rerun-failed`` runs again."""
+
+PATIENCE = 5
+"""Runs in a row in which the system did not say a word, before the campaign says so."""
+
+MARGIN = 300.0
+"""s on top of a run's estimate before it is ended by force."""
+
+
+class Interrupted(Exception):
+    """The person at the bench stopped the campaign; what is done is on disk."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part ``number`` of ``count`` (from 1)."""
+
+    number: int = 1
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """``2/3``. ValueError: it is none."""
+        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise ValueError(f"{text!r}: a shard is I/N, from 1/N to N/N")
+        return cls(int(match[1]), int(match[2]))
+
+    @property
+    def file(self) -> str:
+        return RESULTS.format("" if self.count == 1 else f"-{self.number}-of-{self.count}")
+
+    def mine(self, runs: Sequence[Run]) -> list[Run]:
+        """Every ``count``-th run."""
+        return list(runs[self.number - 1 :: self.count])
+
+
+def estimate(run: Run, pics: Pics) -> float:
+    """About how long a run takes on a real bench, s: its waits, and 12 s for the rest."""
+    seconds = 12.0 + float(pics["par_waitForNextTC"])
+    for step in (*run.steps[0], *run.steps[1]):
+        for verb in ("silent", "no_reply", "within_total"):
+            with contextlib.suppress(KeyError):
+                seconds += timer(str(step[verb])) if verb in step else 0.0
+    if "Resumed" in "".join(run.case.preconditions):
+        seconds += min(float(pics["PICS_CMN_CMN_WakeUp"]), float(pics["PIXIT_CMN_CMN_WakeUp"])) + 60
+    if "Loop.Stop" in "".join(run.case.preconditions) or "PowerDelivery.Stop" in "".join(run.case.preconditions):
+        seconds += float(pics["PICS_CMN_CMN_LoopCounter"]) * (float(pics["par_chargingLoop_pause"]) + 0.1)
+    return seconds
+
+
+def selected(runs: Iterable[Run], pics: Pics | None) -> tuple[list[Run], list[tuple[Run, str]]]:
+    """The runs that apply and can be executed, and the others with the reason.
+
+    Args:
+        pics: what is declared; None: each case brings what it needs (our own roles in memory).
+    """
+    chosen, left = [], []
+    for run in runs:
+        why = executable(run)
+        if not why and pics is not None and (condition := excluded(run.case, pics)):
+            why = f"does not apply: {condition}"
+        if why:
+            left.append((run, why))
+        else:
+            chosen.append(run)
+    return chosen, left
+
+
+def read_results(folder: Path) -> dict[str, Result]:
+    """The latest result of each run, from all files of results in a folder.
+
+    A line that was cut off by a crash is left out.
+    """
+    found: dict[str, Result] = {}
+    for path in sorted(folder.glob("results*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError):
+                result = Result.from_json(json.loads(line))
+                if (before := found.get(result.run)) is not None:
+                    result.attempts = before.attempts + 1
+                found[result.run] = result
+    return found
+
+
+def merge(folders: Sequence[Path], target: Path) -> None:
+    """Brings shards from several folders into one.
+
+    Raises:
+        OSError: a folder cannot be read or written.
+    """
+    import shutil
+
+    target.mkdir(parents=True, exist_ok=True)
+    for number, folder in enumerate(folders, 1):
+        if folder.resolve() == target.resolve():
+            continue
+        for path in folder.glob("results*.jsonl"):
+            shutil.copyfile(path, target / f"results-{number}-{path.name.removeprefix('results')}")
+        for name in (INFO, "pics.yaml"):
+            if (folder / name).exists() and not (target / name).exists():
+                shutil.copyfile(folder / name, target / name)
+        if (folder / "cases").is_dir():
+            shutil.copytree(folder / "cases", target / "cases", dirs_exist_ok=True)
+
+
+Opener = Callable[[Run, Pics, Observe], contextlib.AbstractAsyncContextManager[Any]]
+"""Opens the system under test for one run."""
+
+
+@dataclass
+class Progress:
+    """What there is to tell after (or before) a run."""
+
+    done: int
+    total: int
+    run: Run
+    result: Result | None
+    left: float
+
+
+@dataclass
+class Campaign:
+    """Runs a list of runs.
+
+    Attributes:
+        folder: of the evidence.
+        opener: gives the system for a run.
+        pics: what is declared; None: what each case needs, over ``base``.
+        virtual: in virtual time (systems in memory only).
+        shard: which part this is.
+        tell: is told of progress.
+        bench: makes the tester's side of a run.
+        info: for the report: versions, system, command line.
+        reset: brings the system back when it does not answer any more; returns what was done.
+    """
+
+    folder: Path
+    opener: Opener
+    pics: Pics | None = None
+    base: Pics = field(default_factory=Pics)
+    virtual: bool = False
+    shard: Shard = field(default_factory=Shard)
+    tell: Callable[[Progress], None] = lambda progress: None
+    bench: Callable[[Run, Pics, Observe], Bench] = lambda run, pics, observe: Bench(pics, observe)
+    info: Mapping[str, Any] = field(default_factory=dict)
+    reset: Callable[[], str] | None = None
+    longest: float | None = None
+    _silent: int = 0
+
+    def run(self, runs: Sequence[Run], *, rerun_failed: bool = False) -> dict[str, Result]:
+        """Runs what has no result yet, and with ``rerun_failed`` what did not pass.
+
+        Raises:
+            Interrupted: Ctrl-C; the run under way has no result, all others are on disk.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._describe()
+        results = read_results(self.folder)
+        open_ = [
+            run
+            for run in self.shard.mine(runs)
+            if run.id not in results or (rerun_failed and results[run.id].verdict in AGAIN)
+        ]
+        left = [self._estimate(run) for run in open_]
+        spent, planned = 0.0, 0.0
+        with (self.folder / self.shard.file).open("a", encoding="utf-8") as file:
+            for number, run in enumerate(open_):
+                ratio = spent / planned if planned > 60 else 1.0
+                self.tell(Progress(number, len(open_), run, None, sum(left[number:]) * ratio))
+                began = time.monotonic()
+                try:
+                    result = self.one(run)
+                except KeyboardInterrupt:
+                    raise Interrupted(f"stopped in {run.id}; {number} of {len(open_)} done") from None
+                spent, planned = spent + time.monotonic() - began, planned + left[number]
+                if run.id in results:
+                    result.attempts = results[run.id].attempts + 1
+                results[run.id] = result
+                file.write(json.dumps(result.to_json(), ensure_ascii=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+                self.tell(Progress(number + 1, len(open_), run, result, sum(left[number + 1 :]) * ratio))
+                self._watch(result)
+        return results
+
+    def _estimate(self, run: Run) -> float:
+        return 0.05 if self.virtual else estimate(run, self._pics(run))
+
+    def _pics(self, run: Run) -> Pics:
+        return self.pics if self.pics is not None else satisfying(run.case, self.base)
+
+    def _watch(self, result: Result) -> None:
+        """A system that says nothing any more is brought back, if the bench can."""
+        mute = result.verdict is Verdict.INCONC and any(word in result.reason for word in _MUTE)
+        self._silent = self._silent + 1 if mute else 0
+        if self._silent and self.reset is not None and self._silent % 2 == 0:
+            result.findings.append(f"the system was reset: {self.reset()}")
+
+    # -- one run --------------------------------------------------------------------------------------------------
+
+    def one(self, run: Run) -> Result:
+        """One run, with its evidence in the folder. Nothing is raised but KeyboardInterrupt."""
+        place = self.folder / "cases" / safe(run.id)
+        place.mkdir(parents=True, exist_ok=True)
+        pics = self._pics(run)
+        limit = self.longest or self._estimate(run) * 2 + MARGIN
+        started = datetime.datetime.now(datetime.UTC)
+        try:
+            epoch = EPOCH if self.virtual else started.timestamp() - time.monotonic()
+            role = "evcc" if run.case.sut == "secc" else "secc"
+            with evidence(place, epoch, role) as observe, _watchdog(None if self.virtual else limit):
+                result = self._loop(run, pics, observe)
+        except _Hung:
+            result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=f"nothing moved for {limit:g} s")
+        except (OSError, RuntimeError, ValueError, LookupError) as why:
+            text = f"{type(why).__name__}: {why}"
+            result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=text)
+        result.started = started.isoformat(timespec="seconds")
+        result.title, result.protocol = result.title or run.title, result.protocol or run.protocol
+        result.cause = result.cause if result.verdict in (Verdict.FAIL, Verdict.PASS) else likely_cause(result)
+        return result
+
+    def _loop(self, run: Run, pics: Pics, observe: Observe) -> Result:
+        from conformance.virtual import VirtualLoop
+
+        async def main() -> Result:
+            async with self.opener(run, pics, observe) as system:
+                return await execute(run, system, self.bench(run, pics, observe))
+
+        with asyncio.Runner(loop_factory=VirtualLoop if self.virtual else None) as runner:
+            return runner.run(main())
+
+    def _describe(self) -> None:
+        path = self.folder / INFO
+        if not path.exists():
+            path.write_text(json.dumps({**versions(), **self.info}, indent=2) + "\n", encoding="utf-8")
+        if self.pics is not None:
+            from conformance.pics import save
+
+            save(self.pics, self.folder / "pics.yaml")
+
+
+_MUTE = ("were not answered", "did not come", "has not connected", "cannot connect", "asked nothing")
+
+_CAUSES = (
+    ("SDP requests were not answered", "the charger is off, not on this link, or its SDP server has stopped"),
+    ("cannot connect", "the charger announced a port on which nobody listens"),
+    ("was not reached", "the system does not get through a good-case session; look at the trace of this case"),
+    ("did not come", "the vehicle did not get that far; look at the trace of this case"),
+    ("not available here", "the bench lacks hardware that the case needs"),
+    ("cannot be", "the bench lacks hardware that the case needs"),
+    ("nobody can", "no command is given for that action; see --action"),
+    ("nothing moved", "the system or the tester hangs; the case was ended by force"),
+)
+
+
+def likely_cause(result: Result) -> str:
+    """What most likely lies behind a verdict that is no judgement of the system."""
+    return next((cause for words, cause in _CAUSES if words in result.reason), result.cause)
+
+
+def safe(name: str) -> str:
+    """A name for a directory."""
+    return re.sub(r"[^\w.@-]", "_", name)
+
+
+def versions() -> dict[str, Any]:
+    """Of everything that made the campaign."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    def of(package: str) -> str:
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            return "unknown"
+
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "plugfest": of("plugfest"),
+        "python": platform.python_version(),
+        "cryptography": of("cryptography"),
+        "platform": platform.platform(),
+        "host": platform.node(),
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Evidence and watchdog
+
+
+@contextlib.contextmanager
+def evidence(place: Path, epoch: float, role: str) -> Iterator[Observe]:
+    """Observer that writes the trace of a run: JSON lines, pcapng with its secrets, and TLS secrets as a key log.
+
+    Args:
+        epoch: Unix time of time 0 on the loop's clock.
+        role: of the tester, ``evcc`` or ``secc``.
+    """
+    from traces.writer import PcapNg
+
+    secrets = place / "secrets.log"
+    secrets.unlink(missing_ok=True)
+
+    def keys(event: Event) -> None:
+        if event.layer == "tls" and event.name == "keylog":
+            if not secrets.exists():
+                secrets.touch(mode=0o600)
+            with secrets.open("ab") as log:
+                log.write(event.data.rstrip(b"\n") + b"\n")
+
+    with (place / "trace.jsonl").open("w", encoding="utf-8") as text, (place / "trace.pcapng").open("wb") as packets:
+        writer = PcapNg(packets, epoch=epoch, role=role)
+        try:
+            yield fan_out(JsonLines(text, epoch=epoch, role=role), writer, keys)
+        finally:
+            writer.close()
+
+
+class _Hung(Exception):
+    """The watchdog barked."""
+
+
+@contextlib.contextmanager
+def _watchdog(seconds: float | None) -> Iterator[None]:
+    """Ends what does not end by itself: a signal, because a hanging program looks at nothing else."""
+    if seconds is None:
+        yield
+        return
+
+    def bark(*_: object) -> None:
+        raise _Hung
+
+    before = signal.signal(signal.SIGALRM, bark)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+__all__ = ["Campaign", "Interrupted", "Progress", "Shard", "merge", "read_results", "selected"]
