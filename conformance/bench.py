@@ -112,7 +112,7 @@ def _certificates(pki: Path | None, sut: str) -> tuple[Any, list[Any]]:
     from v2g import tls
 
     if pki is None:
-        return (tls.client(None) if sut == "secc" else None), []
+        return (tls.client(None) if sut == "secc" else None), []  # whatever the charger shows is taken
     from pki.errors import PkiError
     from pki.store import Store
 
@@ -122,4 +122,6 @@ def _certificates(pki: Path | None, sut: str) -> tuple[Any, list[Any]]:
         raise SetupError(str(why)) from why
     from conformance import contracts
 
-    return contracts.tester_context(store, sut), [contracts.preparing(store)]
+    certificates = contracts.Certificates(store)
+    role = "client" if sut == "secc" else "server"
+    return contracts.context(certificates, role), [contracts.preparing(certificates)]

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance import durations, requests, scripts_secc
+from conformance import contracts, durations, requests, scripts_secc
 from conformance.catalogue import Run, timer
 from conformance.checks_secc import CHECKS
 from conformance.describe import step_text
@@ -127,6 +127,10 @@ def _send(step: Step) -> Action:
     header = {key: value for key, value in (step.get("v2gtp") or {}).items() if key in HEADER_FIELDS}
     edits = changes(step.get("fields"))
     offer = _offer(step["offers"]) if "offers" in step else None
+    fields = step.get("fields")
+    sign = (
+        contracts.signing(str(fields["signature"])) if isinstance(fields, Mapping) and "signature" in fields else None
+    )
 
     async def act(course: Course) -> None:
         walk = course.walk
@@ -138,7 +142,8 @@ def _send(step: Step) -> Action:
             if request == "PowerDeliveryReq" and walk.progress == "Start" and not walk.pics.ac:
                 walk.system.load(walk.battery_voltage)
             course.began = course.began or walk.now
-            await walk.send(message, session_id=identity(walk), header=header or None)
+            signed = {"signature": sign(walk, message)} if sign is not None else {}
+            await walk.send(message, session_id=identity(walk), header=header or None, **signed)
             course.outstanding, course.ended = request, walk.now
 
     return act
@@ -661,6 +666,7 @@ class Plan:
     run: Run
     state: str
     setup: str = ""
+    certificates: int | None = None
     answers: bool = True
     stimulus: list[Action] = field(default_factory=list)
     expect: list[Action] = field(default_factory=list)
@@ -672,6 +678,7 @@ class Plan:
         Raises:
             Stop: with the verdict; nothing is raised for a pass.
         """
+        walk.certificate_set = self.certificates
         walk.stays_ready = self.setup == "without the change to CP B"
         if self.script is not None:
             await self.script(walk, self.run, result)
@@ -738,10 +745,19 @@ def plan(run: Run) -> Plan:
         run,
         state,
         setup=case.setup,
+        certificates=_exchange(run),
         answers=not any("no_reply" in step for step in expect),
         stimulus=actions,
         expect=judgements,
     )
+
+
+def _exchange(run: Run) -> int | None:
+    """The parameter set of the certificate service that a case needs: 1 installation, 2 update."""
+    text = f"{run.case.family} {run.case.setup} {' '.join(run.case.preconditions)}"
+    if "CertificateUpdate" in text:
+        return 2
+    return 1 if "CertificateInstallation" in text else None
 
 
 def _probe(run: Run) -> TesterEv:

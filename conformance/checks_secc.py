@@ -336,3 +336,55 @@ EMAID = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[A-Z0-9]{9}[A-Z0-9]?")
 def _(walk: TesterEv, arrival: Arrival) -> str:
     emaid = str(getattr(arrival.message.eMAID, "value", arrival.message.eMAID)).replace("-", "")
     return "" if EMAID.fullmatch(emaid.upper()) else f"eMAID {emaid!r}"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Contract certificates
+
+
+@check("CERT_RES_SIGNATURE")
+def _(walk: TesterEv, arrival: Arrival) -> str:
+    from v2g import signature
+    from v2g.credentials import chain_of
+    from v2g.errors import RemoteError
+
+    provider = chain_of(arrival.message.SAProvisioningCertificateChain)
+    try:
+        signature.verify_message(arrival.message, arrival.signature, provider[0])
+    except RemoteError as why:
+        return f"the signature does not hold: {why}"
+    return ""
+
+
+@check("SAPROVISIONING_CHAIN")
+def _(walk: TesterEv, arrival: Arrival) -> str:
+    from conformance import contracts
+    from pki.profiles import Role
+    from v2g.credentials import chain_of
+
+    bench = contracts.paying(walk).bench
+    chain = chain_of(arrival.message.SAProvisioningCertificateChain)
+    return contracts.chain_problem(bench, chain, Role.CPS, bench.roots)
+
+
+@check("CONTRACT_CHAIN")
+def _(walk: TesterEv, arrival: Arrival) -> str:
+    from conformance import contracts
+    from pki.profiles import Role
+    from v2g.credentials import chain_of
+
+    bench = contracts.paying(walk).bench
+    chain = chain_of(arrival.message.ContractSignatureCertChain)
+    return contracts.chain_problem(bench, chain, Role.CONTRACT, bench.mo_roots)
+
+
+@check("DH_KEY_DECRYPTS")
+def _(walk: TesterEv, arrival: Arrival) -> str:
+    from conformance import contracts
+    from v2g.errors import RemoteError
+
+    try:
+        contracts.delivered(walk, arrival)
+    except RemoteError as why:
+        return str(why)
+    return ""

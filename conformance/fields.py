@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from conformance import requests
+from conformance.contracts import certificate_edit, emaid_edit
 from conformance.verdict import NotExecutable
 from v2g.messages import iso2
 from v2g.physical import milliwatts, physical
@@ -167,6 +168,15 @@ PHRASES: Mapping[tuple[str, str], Change] = {
 """(field, phrase of the catalogue) -> what it means."""
 
 
+def _other_challenge(walk: TesterEv, message: Any) -> Any:
+    return replaced(message, "GenChallenge", walk.rng.randbytes(16))
+
+
+def _other_reading(walk: TesterEv, message: Any) -> Any:
+    info = message.MeterInfo
+    return replaced(message, "MeterInfo", msgspec.structs.replace(info, MeterReading=(info.MeterReading or 0) + 1000))
+
+
 def _progress(value: str) -> Change:
     def change(walk: TesterEv, message: Any) -> Any:
         walk.progress = value
@@ -195,6 +205,16 @@ def change(name: str, value: Any) -> Change | None:
     """
     if (name, value if isinstance(value, str) else "") in PHRASES:
         return PHRASES[name, value]
+    if name in ("OEMProvisioningCert", "ContractSignatureCertChain"):
+        return certificate_edit(name, str(value))
+    if name == "eMAID":
+        return emaid_edit(str(value))
+    if name == "GenChallenge":
+        return None if str(value).startswith("from ") else _other_challenge
+    if name == "MeterInfo":
+        return _other_reading if str(value).startswith("MeterReading + 1000") else None
+    if name in ("Id", "SessionID"):
+        return None
     if name == "changed":  # "EVMaximumCurrentLimit 22 A"
         field, _, amount = str(value).partition(" ")
         return change(field, amount)
@@ -229,6 +249,8 @@ def changes(fields: Any) -> list[Change]:
             return []
         raise NotExecutable(f"fields in words: {fields!r}")
     whole = ("ChargeProgress", "ReadyToChargeState")
-    ordered = sorted((fields or {}).items(), key=lambda item: item[0] not in whole)
+    ordered = sorted(
+        ((k, v) for k, v in (fields or {}).items() if k != "signature"), key=lambda item: item[0] not in whole
+    )
     made = [change(str(name), value) for name, value in ordered]
     return [one for one in made if one is not None]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
+from conformance import contracts
 from conformance.catalogue import Run
 from conformance.execute import Bench
 from conformance.pics import Pics
@@ -25,6 +26,7 @@ from secc.charger import AcSupply, Evse, Fault, Slot
 from secc.outlet import Outlet
 from secc.power import Dynamics, Limits, SimulatedPowerSource
 from secc.schedule import Plan, Price
+from secc.services import INTERNET, Service
 from slac.connector import power_class
 from slac.pilot import State
 from slac.pilots import SimulatedPilot
@@ -91,6 +93,11 @@ class OwnCharger:
         self.options = secc.Options(
             protocols=self.protocols, tolerant=self.tolerant, observe=self.observe, now=_now, rng=rng
         )
+        if pics.pnc:
+            self.options.contracts = contracts.charger_contracts(contracts.in_memory(), pics)
+        if pics["PIXIT_SECC_CMN_VAS"] == "serviceDetail":
+            internet = pics["PIXIT_SECC_CMN_InternetAccess"] == "internetAccess"
+            self.options.services = (INTERNET,) if internet else (Service(60001, sets={1: {"Level": 1}}),)
         policy = sdp.TlsPolicy.REQUIRED if self.tls is not None else sdp.TlsPolicy.NONE
         self.outlet = Outlet(
             CHARGER,
@@ -223,6 +230,8 @@ class OwnVehicle:
             ac=pics.ac,
             tolerant=self.tolerant,
             observe=self.observe,
+            now=_now,
+            wallet=contracts.vehicle_wallet(contracts.in_memory(), pics) if pics.pnc else None,
             services={} if pics["PIXIT_EVCC_CMN_VAS"] == "none" else {62001: None},
         )
 
@@ -339,13 +348,27 @@ async def own_system(
     """
     system: OwnCharger | OwnVehicle
     if run.case.sut == "secc":
-        system = OwnCharger(pics, protocols_of(run), observe, adjust=adjust)
+        tls = contracts.context(contracts.in_memory(), "server") if secure(run, pics) else None
+        system = OwnCharger(pics, protocols_of(run), observe, tls=tls, adjust=adjust)
     else:
-        system = OwnVehicle(pics, protocols_of(run), observe, adjust=adjust)
+        tls = contracts.context(contracts.in_memory(), "client") if secure(run, pics) else None
+        system = OwnVehicle(pics, protocols_of(run), observe, tls=tls, adjust=adjust)
     async with system.open():
         yield system
 
 
+def secure(run: Run, pics: Pics) -> bool:
+    """Whether the session of a run is over TLS."""
+    if run.protocol == "din70121":
+        return False
+    declared = pics["PIXIT_SECC_CMN_TLS"] if run.case.sut == "secc" else pics["PIXIT_EVCC_CMN_TLS"] == "tls"
+    return bool(declared) or pics.pnc or run.case.mode.tls == "required"
+
+
 def bench_for(run: Run, pics: Pics, observe: Observe = ignore) -> Bench:
     """The tester's side of a bench in memory."""
-    return Bench(pics, observe)
+    if not secure(run, pics):
+        return Bench(pics, observe)
+    bench = contracts.in_memory()
+    context = contracts.context(bench, "client" if run.case.sut == "secc" else "server")
+    return Bench(pics, observe, tls=context, prepare=[contracts.preparing(bench)])

@@ -23,6 +23,9 @@ ISO2: dict[str, Maker] = {}
 DIN: dict[str, Maker] = {}
 MAKERS: Mapping[str, Mapping[str, Maker]] = {"iso2": ISO2, "din70121": DIN}
 
+OF_CONTRACTS = ("PaymentDetailsReq", "CertificateInstallationReq", "CertificateUpdateReq")
+"""Requests that a tester without certificates can only send in their smallest form."""
+
 PROFILE_ENTRIES = 24
 """Entries a charging profile may have."""
 
@@ -42,7 +45,7 @@ def make(walk: TesterEv, name: str) -> Any:
         KeyError: the protocol has no such request.
     """
     maker = MAKERS[walk.protocol.name].get(name)
-    if maker is not None:
+    if maker is not None and (walk.paying is not None or name not in OF_CONTRACTS):
         return maker(walk)
     kind = getattr(walk.protocol.module, name, None)
     if kind is None:
@@ -108,6 +111,27 @@ def _(walk: TesterEv) -> Any:
     if walk.pics.pnc and "AuthorizationRes" not in walk.responses and walk.challenge is not None:
         return iso2.AuthorizationReq(Id="id1", GenChallenge=walk.challenge)
     return iso2.AuthorizationReq()
+
+
+@_on(ISO2, "PaymentDetailsReq")
+def _(walk: TesterEv) -> Any:
+    from conformance import contracts
+
+    return contracts.payment_details(walk)
+
+
+@_on(ISO2, "CertificateInstallationReq")
+def _(walk: TesterEv) -> Any:
+    from conformance import contracts
+
+    return contracts.installation(walk)
+
+
+@_on(ISO2, "CertificateUpdateReq")
+def _(walk: TesterEv) -> Any:
+    from conformance import contracts
+
+    return contracts.update(walk)
 
 
 @_on(ISO2, "ChargeParameterDiscoveryReq")

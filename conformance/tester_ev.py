@@ -65,6 +65,7 @@ class TesterEv:
         paused: the session that was paused, if any.
         link_up: loop time at which the link came up; setup timers count from there.
         tls: context for TLS, where the charger has it.
+        certificates, paying: what contract payment needs (:mod:`conformance.contracts`).
     """
 
     system: ChargerUnderTest
@@ -84,6 +85,8 @@ class TesterEv:
     certificate_set: int | None = None
     loops: int = 0
     stays_ready: bool = False
+    paying: Any = None
+    certificates: Any = None
     sign: Callable[[TesterEv, Any], Any] | None = None
     """Signs a request where its place needs it; of contract payment."""
 
@@ -313,6 +316,18 @@ class TesterEv:
     async def _payment(self) -> None:
         await self.exchange("ServicePaymentSelectionReq" if self.protocol is DIN else "PaymentServiceSelectionReq")
 
+    async def _installation(self) -> None:
+        """CertificateInstallation or CertificateUpdate; the new contract pays."""
+        from conformance import contracts
+
+        request = "CertificateUpdateReq" if self.certificate_set == 2 else "CertificateInstallationReq"
+        arrival = await self.exchange(request)
+        contracts.paying(self).contract = contracts.delivered(self, arrival)
+
+    async def _payment_details(self) -> None:
+        arrival = await self.exchange("PaymentDetailsReq")
+        self.challenge = arrival.message.GenChallenge
+
     async def _authorization(self) -> None:
         await self.until_finished(self.authorization_request, timer("V2G_EVCC_Ongoing_Timeout"))
 
@@ -397,6 +412,15 @@ class TesterEv:
 
     async def _loop(self) -> None:
         await self.charge(2)
+
+    async def _until_receipt(self) -> None:
+        """The loop until a response asks for a receipt, which is then due."""
+        for _ in range(200):
+            arrival = await self.exchange(self.loop_request)
+            if getattr(arrival.message, "ReceiptRequired", None):
+                return
+            await self.pause()
+        raise Failed("no receipt was asked for in 200 rounds of the loop")
 
     async def charge(self, times: int) -> None:
         """So many rounds of the charging loop, receipts included."""
@@ -530,6 +554,9 @@ WALK: dict[str, Step] = {
     "ServiceDetail": TesterEv._service_detail,
     "PaymentServiceSelection": TesterEv._payment,
     "ServicePaymentSelection": TesterEv._payment,
+    "CertificateInstallation": TesterEv._installation,
+    "CertificateUpdate": TesterEv._installation,
+    "PaymentDetails": TesterEv._payment_details,
     "Authorization": TesterEv._authorization,
     "ContractAuthentication": TesterEv._authorization,
     "ChargeParameterDiscovery": TesterEv._charge_parameters,
@@ -539,6 +566,7 @@ WALK: dict[str, Step] = {
     "ChargingLoop": TesterEv._loop,
     "ChargingLoop.Stop": TesterEv._loop_to_stop,
     "ChargingLoop.Renegotiate": TesterEv._loop_to_renegotiation,
+    "ReceiptRequired": TesterEv._until_receipt,
     "Renegotiation": TesterEv._renegotiate,
     "PowerDelivery.Stop": TesterEv._stop,
     "WeldingDetection": TesterEv._welding,
@@ -562,10 +590,13 @@ def authorization(walk: TesterEv) -> list[str]:
     """From the selection of payment to Authorization."""
     if walk.protocol is DIN:
         return ["ContractAuthentication"]
-    return [*(CONTRACT(walk) if walk.pics.pnc else []), "Authorization"]
+    return [*(_contract(walk) if walk.pics.pnc else []), "Authorization"]
 
 
-CONTRACT: Callable[[TesterEv], list[str]] = lambda walk: ["PaymentDetails"]  # noqa: E731 - replaced by contract payment
+def _contract(walk: TesterEv) -> list[str]:
+    """What contract payment puts between selection and Authorization."""
+    exchange = {1: ["CertificateInstallation"], 2: ["CertificateUpdate"]}.get(walk.certificate_set or 0, [])
+    return [*exchange, "PaymentDetails"]
 
 
 def _power(walk: TesterEv) -> list[str]:
@@ -609,9 +640,14 @@ def way_to(state: str, walk: TesterEv) -> list[str]:
         way = [*line[: line.index("ChargingLoop") + 1], "ChargingLoop.Renegotiate", "Renegotiation"]
         again = ["ChargeParameterDiscovery", *_power(walk)]
         return [*way, *again[: again.index(rest) + 1]] if rest else way
+    if rest == "ReceiptRequired":
+        return [*line[: line.index("PowerDelivery.Start") + 1], "ReceiptRequired"]
     if state == "ChargingLoop.Renegotiate":
         return [*line[: line.index("ChargingLoop") + 1], state]
     name = ALIASES.get(state, state)
+    if name in ("CertificateInstallation", "CertificateUpdate") and name not in line:
+        walk.certificate_set = 1 if name == "CertificateInstallation" else 2
+        line = _line(walk)
     if name in ("ServiceDetail", "PaymentDetails") and name not in line:
         name = line[line.index("ServiceDiscovery") if name == "ServiceDetail" else line.index("Authorization") - 1]
     try:

@@ -90,6 +90,8 @@ class TesterEvse:
     loops: int = 0
     paused: dict[bytes, Any] = field(default_factory=dict)
     visit: Visit | None = None
+    contracts: Any = None
+    certificates: Any = None
     port: int = 0
     _catch: Callable[[Arrival], bool] | None = None
     _held: asyncio.Future[Arrival] | None = None
@@ -115,6 +117,9 @@ class TesterEvse:
         if not self.wires:
             raise Inconclusive("the vehicle has not connected")
         return self.wires[-1]
+
+    def _wall_clock(self) -> float:
+        return float(self.certificates.now().timestamp()) if self.certificates is not None else EPOCH + self.now
 
     # -- being there ----------------------------------------------------------------------------------------------
 
@@ -149,9 +154,8 @@ class TesterEvse:
         wire = Wire(channel, self.observe)
         self.wires.append(wire)
         session = wire.session
-        self.visit = Visit(
-            self.evse, session, self.evse.power is not None, lambda: EPOCH + self.now, self.rng, self.paused
-        )
+        self.visit = Visit(self.evse, session, self.evse.power is not None, self._wall_clock, self.rng, self.paused)
+        self.visit.contracts = self.contracts
         while True:
             arrival = await wire.next(7200.0)
             if arrival is None:
@@ -209,6 +213,7 @@ class TesterEvse:
             self.refused.append(f"{arrival.name} is no request")
             return None
         self.visit.asked_id = arrival.session_id
+        self.visit.asked_signature, self.visit.signature = arrival.signature, None
         name = arrival.name
         if self.services and name in ("ServiceDetailReq", "PaymentServiceSelectionReq"):
             extra = {"ServiceID": request.ServiceID} if name == "ServiceDetailReq" else {}
@@ -230,6 +235,8 @@ class TesterEvse:
     async def send(self, message: Any, **deviation: Any) -> None:
         """Sends an answer, with deviations as of :meth:`conformance.wire.Wire.send`. A closed connection is no news."""
         wire = self.wire
+        if self.visit is not None and self.visit.signature is not None and "signature" not in deviation:
+            deviation["signature"] = self.visit.signature
         with contextlib.suppress(ConnectionLost):
             await wire.send(message, **deviation)
         self.replied.append((self.now, type(message).__name__, message))

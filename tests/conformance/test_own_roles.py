@@ -40,9 +40,6 @@ def test_our_own_role_passes(run: Run) -> None:
 
 def lacking(run: Run) -> str:
     """What our own roles lack for a run, or ""."""
-    pics = satisfying(run.case, Pics(FAST))
-    if pics.pnc or pics["PIXIT_SECC_CMN_TLS"]:
-        return "needs contract payment or TLS on the bench in memory"
     if run.case.id == "PF_SECC_ISO2_Authorization_Refused":
         return "our charger leaves a refused customer another try"
     return ""
