@@ -156,6 +156,33 @@ def _under_expired(level: int) -> Callable[[Certificates], Credential]:
     return make
 
 
+def _named(cn: str) -> Callable[[Certificates], Credential]:
+    """The valid leaf under another common name, also one that no authority would certify."""
+
+    def make(bench: Certificates) -> Credential:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+
+        from pki.profiles import Role
+
+        good, issuer = bench.contract(), bench.store[Role.MO_SUB2]
+        old = good.certificate
+        names = [
+            x509.NameAttribute(part.oid, cn if part.oid == x509.NameOID.COMMON_NAME else part.value)
+            for part in old.subject
+        ]
+        builder = x509.CertificateBuilder(
+            old.issuer, x509.Name(names), good.key.public_key(), old.serial_number + 1,
+            old.not_valid_before_utc, old.not_valid_after_utc,
+        )  # fmt: skip
+        for extension in old.extensions:
+            builder = builder.add_extension(extension.value, extension.critical)
+        made = builder.sign(issuer.key, hashes.SHA256())
+        return Credential((made.public_bytes(serialization.Encoding.DER), *good.chain[1:]), good.key)
+
+    return make
+
+
 def _mixed(*places: int) -> Callable[[Certificates], Credential]:
     """The valid chain with certificates of the other PKI at these places; place 0 brings its key with it."""
 
@@ -181,8 +208,8 @@ _CONTRACTS: Mapping[str, Callable[[Certificates], Credential]] = {
     "CRT_CONTRACT_LEAF_EXPIRES": _leaf(not_before=-30 * DAY, not_after=7 * DAY),
     "CRT_CONTRACT_LEAF_EXPIRED": _leaf(not_before=-60 * DAY, not_after=-DAY),
     "CRT_CONTRACT_LEAF_INVALID_CONTENT": _leaf(dc="V2G"),
-    "CRT_CONTRACT_LEAF_WRONG_EMAID": _leaf(cn=EMAIDS["wrong"]),
-    "CRT_CONTRACT_LEAF_INVALID_EMAID": _leaf(cn=EMAIDS["malformed"]),
+    "CRT_CONTRACT_LEAF_WRONG_EMAID": _named(EMAIDS["wrong"]),
+    "CRT_CONTRACT_LEAF_INVALID_EMAID": _named(EMAIDS["malformed"]),
     "CRT_CONTRACT_LEAF_EXPIRED_ISSUER_SUB1": _under_expired(1),
     "CRT_CONTRACT_LEAF_EXPIRED_ISSUER_SUB2": _under_expired(2),
     "WrongSubCertOrder": _swapped,
@@ -297,11 +324,12 @@ class Paying:
 
     Attributes:
         bench: certificates.
-        contract: shown and signed with.
+        contract, provisioning: shown and signed with.
     """
 
     bench: Certificates
     contract: Credential
+    provisioning: Credential
 
     def sign(self, walk: TesterEv, message: Any) -> Any:
         """The Signature that a good-case request has."""
@@ -310,7 +338,7 @@ class Paying:
         return signature.sign_message(message, self.key_of(type(message).__name__).key)
 
     def key_of(self, request: str) -> Credential:
-        return self.bench.provisioning() if request == "CertificateInstallationReq" else self.contract
+        return self.provisioning if request == "CertificateInstallationReq" else self.contract
 
 
 def preparing(bench: Certificates) -> Callable[[Any], None]:
@@ -321,8 +349,8 @@ def preparing(bench: Certificates) -> Callable[[Any], None]:
         if not tester.pics.pnc:
             return
         if hasattr(tester, "sign"):
-            paying = Paying(bench, bench.contract())
-            tester.paying, tester.sign = paying, paying.sign
+            held = Paying(bench, bench.contract(), bench.provisioning())
+            tester.paying, tester.sign = held, held.sign
         else:
             tester.contracts = charger_contracts(bench, tester.pics)
 
@@ -412,9 +440,13 @@ def certificate_edit(field_: str, value: str) -> Edit:
     """
     if field_ == "OEMProvisioningCert":
         name = _name_in(value, _PROVISIONING)
-        return lambda walk, message: msgspec.structs.replace(
-            message, OEMProvisioningCert=paying(walk).bench.provisioning(name).leaf
-        )
+
+        def show(walk: TesterEv, message: Any) -> Any:
+            held = paying(walk)
+            held.provisioning = held.bench.provisioning(name)
+            return msgspec.structs.replace(message, OEMProvisioningCert=held.provisioning.leaf)
+
+        return show
     name = _name_in(value, _CONTRACTS)
 
     def edit(walk: TesterEv, message: Any) -> Any:

@@ -95,6 +95,7 @@ class OwnCharger:
         )
         if pics.pnc:
             self.options.contracts = contracts.charger_contracts(contracts.in_memory(), pics)
+            self.options.contracts.external = False
         if pics["PIXIT_SECC_CMN_VAS"] == "serviceDetail":
             internet = pics["PIXIT_SECC_CMN_InternetAccess"] == "internetAccess"
             self.options.services = (INTERNET,) if internet else (Service(60001, sets={1: {"Level": 1}}),)
@@ -169,7 +170,7 @@ class OwnCharger:
                 customer.accept()
             case "refuse" if customer is not None:
                 customer.reject()
-            case "never authorise" if customer is not None:
+            case "never authorise":
                 self.evse.authorizer = self.customer = Customer()
             case "stop":
                 evse.request_stop(10)

@@ -156,6 +156,8 @@ class TesterEvse:
         session = wire.session
         self.visit = Visit(self.evse, session, self.evse.power is not None, self._wall_clock, self.rng, self.paused)
         self.visit.contracts = self.contracts
+        if self.receipts and self.contracts is not None:
+            self.contracts.receipt_every = 0.0
         while True:
             arrival = await wire.next(7200.0)
             if arrival is None:
@@ -193,7 +195,7 @@ class TesterEvse:
             if self.stops_after is not None and self.loops >= self.stops_after:
                 self.stops_after = None
                 self.evse.request_stop(5)
-            if self.receipts:
+            if self.receipts and self.contracts is None:
                 response.ReceiptRequired = True
         if (override := self.overrides.get(name)) is not None:
             return override(request, response)

@@ -300,7 +300,8 @@ async def _answer(visit: Visit, sequence: Sequence, received: Received, options:
         response = minimal(session.protocol.schema, response_type, dc=visit.dc, ResponseCode=code)
         await session.send(response)
         text = f"{type(request).__name__} refused, {code}: {why}"
-        if isinstance(why, Refusal) and not why.ends:
+        # Whether a vehicle may go on after a refused certificate exchange is told in two ways; strict is to end.
+        if isinstance(why, Refusal) and not why.ends and session.tolerant:
             session.tell("error", "refused", text)
             sequence.advance(request, response)
             return
