@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from traces.checks import content, order, transport
+from traces.checks import content, contract, order, transport
 from traces.checks.findings import Finding, Severity, Verdict
 from traces.measure import Measure, measure
 from traces.recording import Recording
@@ -38,6 +38,10 @@ RULES = {
     "precharge-current": "precharge at 2 A at most",
     "precharge-voltage": "contactors close within 20 V",
     "schedule": "a finished parameter discovery has a schedule",
+    "signature": "signatures hold, and are where they have to be",
+    "signature-form": "signatures have the usual form",
+    "challenge": "GenChallenge is random, and comes back as it was sent",
+    "receipt": "receipts acknowledge what was sent",
     "timing": "times keep their limits",
     "slac-frame": "HomePlug frames can be read",
     "slac-value": "SLAC messages have their fixed values",
@@ -73,6 +77,7 @@ def check(recording: Recording) -> list[Finding]:
         found += content.direct_current(talk)
         found += content.schedules(talk)
         found += content.reports(talk)
+        found += contract.signatures(talk)
         found += transport.connection(talk)
         found += transport.ending(talk, last=number == len(conversations))
     found += late(measure(recording))

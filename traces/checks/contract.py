@@ -1,0 +1,148 @@
+"""Payment by contract: every signature with the certificates that the session itself carries, challenge, receipts.
+
+Whether those certificates lead to a trusted root is another matter (``plugfest pki verify``): a recording has no roots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from traces.checks.findings import Finding, Severity
+from traces.recording import EVCC, SECC, Entry
+from traces.talks import Talk
+
+_LOOPS = ("CurrentDemandRes", "ChargingStatusRes")
+
+
+def _chain(body: Any, *path: str) -> bytes | None:
+    for name in path:
+        body = getattr(body, name, None)
+    return bytes(body) if isinstance(body, bytes) else None
+
+
+# Message -> where in it the signer's certificate is. The others are signed by the contract told before.
+_SIGNERS: Mapping[tuple[str, str], Callable[[Any], bytes | None]] = {
+    ("iso2", "CertificateInstallationReq"): lambda m: _chain(m, "OEMProvisioningCert"),
+    ("iso2", "CertificateUpdateReq"): lambda m: _chain(m, "ContractSignatureCertChain", "Certificate"),
+    ("iso2", "CertificateInstallationRes"): lambda m: _chain(m, "SAProvisioningCertificateChain", "Certificate"),
+    ("iso2", "CertificateUpdateRes"): lambda m: _chain(m, "SAProvisioningCertificateChain", "Certificate"),
+    ("iso20-common", "AuthorizationReq"): lambda m: _chain(
+        m, "PnC_AReqAuthorizationMode", "ContractCertificateChain", "Certificate"
+    ),
+    ("iso20-common", "CertificateInstallationReq"): lambda m: _chain(
+        m, "OEMProvisioningCertificateChain", "Certificate"
+    ),
+    ("iso20-common", "CertificateInstallationRes"): lambda m: _chain(m, "CPSCertificateChain", "Certificate"),
+}
+
+
+class _Told:
+    """What the session said so far that later messages are held against."""
+
+    def __init__(self) -> None:
+        self.contract: bytes | None = None
+        self.issuer: bytes | None = None
+        self.challenge: bytes | None = None
+        self.first = False
+        """The next AuthorizationReq has to be signed."""
+        self.meter: Any = None
+
+    def note(self, entry: Entry) -> None:
+        body = entry.body
+        if entry.schema == "iso2" and entry.name == "PaymentDetailsReq":
+            chain = body.ContractSignatureCertChain
+            self.contract = chain.Certificate
+            self.issuer = next(iter(chain.SubCertificates.Certificate), None) if chain.SubCertificates else None
+        elif entry.schema == "iso2" and entry.name == "PaymentDetailsRes":
+            self.challenge, self.first = body.GenChallenge, str(body.ResponseCode).startswith("OK")
+        elif entry.schema == "iso20-common" and entry.name == "AuthorizationSetupRes":
+            mode = body.PnC_ASResAuthorizationMode
+            self.challenge = mode.GenChallenge if mode is not None else None
+        elif entry.schema == "iso20-common" and entry.name == "AuthorizationReq" and body.PnC_AReqAuthorizationMode:
+            self.contract = body.PnC_AReqAuthorizationMode.ContractCertificateChain.Certificate
+        elif entry.name in _LOOPS and entry.schema == "iso2" and body.ReceiptRequired:
+            self.meter = body.MeterInfo
+
+    def signer(self, entry: Entry) -> bytes | None:
+        find = _SIGNERS.get((entry.schema, entry.name))
+        if find is not None:
+            return find(entry.body)
+        return self.issuer if entry.name == "ChargeParameterDiscoveryRes" else self.contract
+
+
+def signatures(talk: Talk) -> Iterator[Finding]:
+    """Signatures that do not hold, are missing, or that nobody asked for; challenges and receipts that do not fit.
+
+    The last finding is a note: how many signatures hold.
+    """
+    told, held = _Told(), 0
+    last: Entry | None = None
+    for entry in talk.entries:
+        if entry.message is None or entry.schema not in ("iso2", "iso20-common"):
+            continue
+        finding = _signature(entry, told)
+        if finding is True:
+            held, last = held + 1, entry
+        elif isinstance(finding, Finding):
+            yield finding
+        yield from _values(entry, told)
+        told.note(entry)
+    if last is not None:
+        text = (
+            "the signature of the session holds" if held == 1 else f"all {held} signatures that could be checked hold"
+        )
+        yield _about(last, "note", "", "signatures", text)
+
+
+def _signature(entry: Entry, told: _Told) -> Finding | bool:
+    """What is wrong with the signature of a message; True if it holds, False if there is nothing to say."""
+    from v2g import signature
+
+    given = getattr(entry.message.Header, "Signature", None)
+    parts = signature.parts(entry.body)
+    signed = any(part.element.Id for part in parts)
+    if str(getattr(entry.body, "ResponseCode", "OK")).startswith("FAILED"):
+        return False
+    if entry.name == "AuthorizationReq" and entry.schema == "iso2":
+        wanted, told.first = told.first, False
+        if wanted and (given is None or not signed):
+            return _about(entry, "violation", EVCC, "signature", "the first AuthorizationReq is not signed", "V2G2-684")
+    if given is None:
+        if signed and entry.name != "ChargeParameterDiscoveryRes" and not entry.name.startswith("MeteringReceipt"):
+            return _about(entry, "violation", entry.sender, "signature", f"{entry.name} is not signed")
+        return False
+    if not signed:
+        text = f"{entry.name} carries a Signature, of which it needs none; some vehicles leave the last one there"
+        return _about(entry, "note", entry.sender, "signature-noise", text)
+    certificate = told.signer(entry)
+    if certificate is None:
+        text = f"{entry.name}: the signer's certificate is not in the recording"
+        return _about(entry, "note", entry.sender, "signature-unchecked", text)
+    try:
+        notes = signature.verify_message(entry.body, given, certificate, entry.schema)
+    except signature.SignatureError as why:
+        return _about(entry, "violation", entry.sender, "signature", f"{entry.name}: {why}")
+    if notes:
+        text = "; ".join(f"{name}: {note}" for name, note in notes)
+        return _about(entry, "warning", entry.sender, "signature-form", f"{entry.name}: {text}")
+    return True
+
+
+def _values(entry: Entry, told: _Told) -> Iterator[Finding]:
+    body = entry.body
+    if entry.name == "AuthorizationReq":
+        mode = body if entry.schema == "iso2" else body.PnC_AReqAuthorizationMode
+        challenge = getattr(mode, "GenChallenge", None)
+        if challenge is not None and told.challenge is not None and challenge != told.challenge:
+            text = f"GenChallenge {challenge.hex()}, sent was {told.challenge.hex()}"
+            yield _about(entry, "violation", EVCC, "challenge", text, "V2G2-475")
+    elif entry.name == "MeteringReceiptReq" and told.meter is not None and body.MeterInfo != told.meter:
+        yield _about(entry, "violation", EVCC, "receipt", "MeterInfo is not the one that the charger sent", "V2G2-902")
+    elif entry.name == "PaymentDetailsRes" and not any(body.GenChallenge):
+        if str(body.ResponseCode).startswith("OK"):
+            yield _about(entry, "violation", SECC, "challenge", "GenChallenge of zeros is not random", "V2G2-825")
+
+
+def _about(entry: Entry, severity: Severity, side: str, rule: str, text: str, requirement: str = "") -> Finding:
+    return Finding(entry.time, severity, side, rule, text, requirement, entry.index)
