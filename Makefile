@@ -22,7 +22,7 @@ wheel-test: $(VENV)/.dev  ## the tests against the built wheel, away from the so
 	$(BIN)/python -m build --wheel --outdir build/wheel .
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/pip install -q "$$(ls $(CURDIR)/build/wheel/*.whl)[dev]"
-	cp -r tests pyproject.toml build/wheel/
+	cp -r tests docs examples README.md pyproject.toml build/wheel/  # what tests read; no packages
 	cd build/wheel && PLUGFEST_SHARED="$${PLUGFEST_SHARED:-$(CURDIR)/../shared}" venv/bin/python -Im pytest -q
 
 interop: $(VENV)/.dev .interop/venv/pki  ## against an independent implementation; needs root, Java and network namespaces
