@@ -25,8 +25,9 @@ wheel-test: $(VENV)/.dev  ## the tests against the built wheel, away from the so
 	cp -r tests docs examples README.md pyproject.toml build/wheel/  # what tests read; no packages
 	cd build/wheel && PLUGFEST_SHARED="$${PLUGFEST_SHARED:-$(CURDIR)/../shared}" venv/bin/python -Im pytest -q
 
-interop: $(VENV)/.dev .interop/venv/pki  ## against an independent implementation; needs root, Java and network namespaces
-	PLUGFEST_PEER_VENV=$${PLUGFEST_PEER_VENV:-$(CURDIR)/.interop/venv} $(BIN)/python -m pytest -m interop tests/interop -v
+interop: $(VENV)/.dev .interop/venv/pki .interop/pyslac/.ready  ## against an independent implementation; needs root, Java and network namespaces
+	PLUGFEST_PEER_VENV=$${PLUGFEST_PEER_VENV:-$(CURDIR)/.interop/venv} \
+	PLUGFEST_PYSLAC_VENV=$${PLUGFEST_PYSLAC_VENV:-$(CURDIR)/.interop/pyslac} $(BIN)/python -m pytest -m interop tests/interop -v
 
 slow: $(VENV)/.dev  ## long fuzzing and large simulations
 	$(BIN)/python -m pytest -m slow
@@ -37,6 +38,13 @@ bench: $(VENV)/.dev  ## benchmarks, as ratios within one run
 .interop/venv/pki:
 	mkdir -p .interop
 	test -n "$$PLUGFEST_PEER_VENV" || tests/interop/setup_peer.sh .interop/venv
+
+.interop/pyslac/.ready:
+	mkdir -p .interop
+	test -n "$$PLUGFEST_PYSLAC_VENV" || $(PYTHON) -m venv .interop/pyslac
+	# one of its dependencies does not name the newest release that it works with
+	test -n "$$PLUGFEST_PYSLAC_VENV" || .interop/pyslac/bin/pip install -q "pyslac==0.8.3" "marshmallow<4"
+	test -n "$$PLUGFEST_PYSLAC_VENV" || touch $@
 
 clean:
 	rm -rf $(VENV) build .interop .mypy_cache .ruff_cache .pytest_cache .hypothesis
