@@ -138,7 +138,9 @@ class Run:
 
     async def _sound(self) -> None:
         """STARTs and sounds at an even pace, answering what comes meanwhile."""
-        sounds = max(cnf.num_sounds for cnf in self.chargers.values())
+        # As many as the chargers ask for, as far as there is time for them.
+        most = int(self._timing.TT_EV_atten_results / max(self._timing.TP_EV_batch_msg_interval, 0.001)) // 2
+        sounds = min(max(cnf.num_sounds for cnf in self.chargers.values()), max(most, 1))
         time_out = max(cnf.time_out for cnf in self.chargers.values())
         start = CM_START_ATTEN_CHAR_IND(self.run_id, self.host.mac, sounds, time_out)
         messages: list[Message] = [start] * self._timing.C_EV_start_atten_char_inds

@@ -182,8 +182,11 @@ class Run:
             message = frame.message
             if isinstance(message, CM_SLAC_MATCH_REQ):
                 return message
-            if isinstance(message, CM_VALIDATE_REQ) and (request := await self._validate(message)) is not None:
-                return request
+            if isinstance(message, CM_VALIDATE_REQ):
+                if message.result != Validation.READY:
+                    self._host.ignored(frame, f"result {message.result}")
+                elif (request := await self._validate(message)) is not None:
+                    return request
             if self.validated:
                 end, timer = self._loop.time() + self._timing.TT_match_sequence, "TT_match_sequence"
         raise MatchFailed(Step.MATCH, "the vehicle neither matched nor validated", timer=timer)
@@ -217,6 +220,8 @@ class Run:
                         return frame.message
                     assert isinstance(frame.message, CM_VALIDATE_REQ)
                     message = frame.message
+                    if message.result != Validation.READY:
+                        raise MatchFailed(Step.VALIDATION, f"the vehicle gave it up (result {message.result})")
                 if message.timer:
                     await self._watch(message.timer, toggles)
                     return None
@@ -287,6 +292,4 @@ class Run:
             return f"{message.num_sounds} sounds in {message.time_out * 100} ms"
         if isinstance(message, CM_ATTEN_CHAR_RSP) and message.source_address != self.mac:
             return f"source_address {mac_text(message.source_address)}"
-        if isinstance(message, CM_VALIDATE_REQ) and message.result != Validation.READY:
-            return f"result {message.result}"
         return ""

@@ -273,6 +273,51 @@ async def test_second_validation_step_missing() -> None:
     assert "second CM_VALIDATE.REQ did not come" in bench.notes("post0", "attempt failed")[0]
 
 
+@pytest.mark.parametrize("result", [0, 2, 3, 4])
+async def test_vehicle_gives_up_validating(result: int) -> None:
+    """A second CM_VALIDATE.REQ with another result than "ready" ends the run without an answer."""
+    bench = Bench.of(own=50)
+
+    def give_up(frame: Frame) -> Frame:
+        assert isinstance(frame.message, CM_VALIDATE_REQ)
+        return altered(result=result)(frame) if frame.message.timer else frame  # type: ignore[return-value]
+
+    async with bench.charger() as charger:
+        waiting = asyncio.create_task(charger.match())
+        with pytest.raises(MatchFailed):
+            await bench.match_car(0, ONCE, rewrite={CM_VALIDATE_REQ: give_up})
+        waiting.cancel()
+    assert len(bench.frames("post0", "tx", "CM_VALIDATE.CNF")) == 1
+    assert f"gave it up (result {result})" in bench.notes("post0", "attempt failed")[0]
+
+
+async def test_one_validation_at_a_time() -> None:
+    """While a charger watches its pilot for one vehicle, another is told "not ready"; the right one is matched."""
+    bench = Bench.of(2, crosstalk=45.0, own=50.0)  # the neighbour even seems nearer
+    bench.pilots[1].evse.offer(5)
+    async with bench.charger() as charger:
+        waiting = asyncio.create_task(charger.match())
+        stranger = asyncio.create_task(bench.match_car(1, ONCE))
+        await asyncio.sleep(0.02)
+        car = await bench.match_car(0)
+        assert (await waiting).nmk == car.nmk
+        with pytest.raises(MatchFailed):
+            await stranger
+    answers = [frame.message for _, frame in bench.frames("post0", "tx", "CM_VALIDATE.CNF")]
+    assert CM_VALIDATE_CNF(0, 0) in answers
+    assert any("saw 0 toggles" in note for note in bench.notes("car1", "validation"))
+
+
+async def test_more_sounds_than_there_is_time_for() -> None:
+    """A charger that asks for 255 sounds gets those that TT_EV_atten_results has room for."""
+    bench = Bench.of()
+    async with bench.charger(rewrite={CM_SLAC_PARM_CNF: altered(num_sounds=255)}) as charger:
+        waiting = asyncio.create_task(charger.match())
+        car = await bench.match_car()
+        assert (await waiting).nmk == car.nmk
+    assert len(bench.frames("car0", "tx", "CM_MNBC_SOUND.IND")) == 20
+
+
 async def test_toggles_of_nobody() -> None:
     """A vehicle whose toggles do not reach the charger's pilot is not ours: no match, and both say so."""
     bench = Bench.of(own=50)
