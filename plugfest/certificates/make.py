@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pki import authority, export, names, provisioning
+from pki import authority, delivery, delivery20, export, names, provisioning
 from pki.profiles import SUITES, Role
 from pki.store import Entry, Store, read_certificates
 from plugfest.certificates import arguments, text
@@ -93,7 +93,7 @@ def _report(paths: Sequence[Path]) -> None:
 
 def contract(args: argparse.Namespace) -> int:
     """A contract, and its delivery."""
-    store = Store(args.directory, args.suite or "iso2")
+    store = Store(args.directory, args.suite)
     emaid = names.emaid(args.emaid)
     if args.receiver is None:
         args.issuer = None
@@ -103,29 +103,55 @@ def contract(args: argparse.Namespace) -> int:
     receiver = store[args.receiver].certificate if args.receiver in store else None
     if receiver is None:
         receiver = read_certificates(Path(args.receiver))[0]
-    parts = provisioning.prepare(store, receiver, emaid, _source(store, args))
-    _deliver(parts, store, args)
+    source = _source(store, args)
+    if store.suite.name == "iso2":
+        made = provisioning.prepare(store, receiver, emaid, source, days=args.days)
+        _deliver(made.contract, _fields(made), store, args)
+    else:
+        scheme = delivery20.SCHEMES[args.scheme]
+        made20 = provisioning.prepare20(store, receiver, emaid, source, days=args.days, scheme=scheme)
+        _deliver(made20.contract, _fields20(made20), store, args)
     return 0
 
 
-def _deliver(parts: provisioning.Parts, store: Store, args: argparse.Namespace) -> None:
-    def text(data: bytes) -> str:
-        return base64.b64encode(data).decode()
-
-    delivery = {
+def _fields(parts: provisioning.Parts[delivery.Sealed]) -> dict[str, bytes | str | Sequence[bytes]]:
+    """The delivery under the names of ISO 15118-2."""
+    return {
         "eMAID": parts.emaid,
-        "SAProvisioningCertificateChain": [text(c) for c in parts.provider_chain],
-        "ContractSignatureCertChain": [text(c) for c in parts.contract_chain],
-        "ContractSignatureEncryptedPrivateKey": text(parts.sealed.encrypted_private_key),
-        "DHpublickey": text(parts.sealed.public_key),
+        "SAProvisioningCertificateChain": parts.provider_chain,
+        "ContractSignatureCertChain": parts.contract_chain,
+        "ContractSignatureEncryptedPrivateKey": parts.sealed.encrypted_private_key,
+        "DHpublickey": parts.sealed.public_key,
     }
-    if args.name:
-        parts.contract.name = args.name
+
+
+def _fields20(parts: provisioning.Parts[delivery20.Sealed]) -> dict[str, bytes | str | Sequence[bytes]]:
+    """The delivery under the names of ISO 15118-20."""
+    return {
+        "CPSCertificateChain": parts.provider_chain,
+        "ContractCertificateChain": parts.contract_chain,
+        "ECDHCurve": parts.sealed.curve,
+        "DHPublicKey": parts.sealed.public_key,
+        f"{parts.sealed.curve}_EncryptedPrivateKey": parts.sealed.encrypted_private_key,
+    }
+
+
+def _deliver(
+    contract: Entry, fields: Mapping[str, bytes | str | Sequence[bytes]], store: Store, args: argparse.Namespace
+) -> None:
+    def text_of(value: bytes | str | Sequence[bytes]) -> str | list[str]:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, bytes):
+            return base64.b64encode(value).decode()
+        return [base64.b64encode(part).decode() for part in value]
+
+    delivered = json.dumps({name: text_of(value) for name, value in fields.items()}, indent=1)
     # The sender forgets the private key: the operator keeps the certificate only.
-    record = Entry(parts.contract.name, Role.CONTRACT, parts.contract.certificate, parts.contract.issuer)
+    record = Entry(args.name or contract.name, Role.CONTRACT, contract.certificate, contract.issuer)
     store.issue_into(record, force=args.force)
     if args.out is None:
-        print(json.dumps(delivery, indent=1))
+        print(delivered)
         return
-    export.write_all({args.out: (json.dumps(delivery, indent=1) + "\n").encode()}, force=args.force)
-    print(f"{record.name}: contract {parts.emaid} sealed for the vehicle; its key is in {args.out} only, encrypted")
+    export.write_all({args.out: (delivered + "\n").encode()}, force=args.force)
+    print(f"{record.name}: sealed for the vehicle; the contract's key is in {args.out} only, encrypted")

@@ -167,13 +167,15 @@ def _contract(kinds: Any) -> None:
         kinds,
         "contract",
         "make a contract for an eMAID, and seal its key for a vehicle",
-        "With --for, what a provisioning service delivers (ISO 15118-2) is written as JSON with base64 values.",
+        "With --for, what a provisioning service delivers is written as JSON with base64 values.",
     )
     _directory(parser)
     parser.add_argument("emaid", metavar="EMAID", help="with or without separators and check character")
     text = "seal for this provisioning certificate or old contract: an entry or a file"
     parser.add_argument("--for", dest="receiver", metavar="NAME|FILE", help=text)
     parser.add_argument("--out", metavar="FILE", type=Path, help="where the delivery goes (default: standard output)")
+    text = "ISO 15118-20: key derivation and AAD, of which the standard's are not known for certain (docs/pki.md)"
+    parser.add_argument("--scheme", choices=("strict-guess", "wwcp", "bench"), default="strict-guess", help=text)
     parser.add_argument("--name", help="name of the entry and its files (default: contract-EMAID)")
     parser.add_argument("--days", type=int, help="lifetime (default: as the profile has it)")
     parser.add_argument("--date", metavar="YYYY-MM-DD", help="first day of validity, UTC (default: today)")

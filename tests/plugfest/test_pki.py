@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from pki import delivery, keys
+from pki import delivery, delivery20, keys
 from pki.store import Store
 from plugfest.cli import main
 
@@ -198,6 +198,29 @@ def test_a_contract_is_delivered_sealed(pki: Path, tmp_path: Path) -> None:
     assert record.certificate == leaf
     assert not record.has_key
     assert len(given["SAProvisioningCertificateChain"]) == 3
+
+
+@pytest.mark.parametrize(("suite", "curve", "size"), [("iso20", "SECP521", 94), ("iso20-ed448", "X448", 84)])
+def test_a_contract_of_iso20_is_delivered_sealed(
+    suite: str, curve: str, size: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pki = tmp_path / "pki"
+    assert main(["pki", "init", str(pki), "--profile", "iso20"]) == 0
+    capsys.readouterr()
+    words = ["pki", "contract", str(pki), "DE-ABC-C98765432", "--for", "oem-provisioning", "--suite", suite]
+    assert main(words) == 0
+    given = json.loads(capsys.readouterr().out)
+    assert given["ECDHCurve"] == curve
+    assert len(base64.b64decode(given[f"{curve}_EncryptedPrivateKey"])) == size
+    store = Store(pki, suite)
+    car = store["oem-provisioning"]
+    leaf = x509.load_der_x509_certificate(base64.b64decode(given["ContractCertificateChain"][0]))
+    sealed = delivery20.Sealed(
+        given["ECDHCurve"],
+        base64.b64decode(given["DHPublicKey"]),
+        base64.b64decode(given[f"{curve}_EncryptedPrivateKey"]),
+    )
+    assert delivery20.unseal(sealed, car.key, car.certificate, leaf)
 
 
 def test_revoking_shows_everywhere(pki: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,252 @@
+"""The contract key on its way to the vehicle, ISO 15118-20: SECP521 and X448, each with what is not known as a setting.
+
+One-pass ephemeral-static ECDH as in -2 (:mod:`pki.delivery`), then AES-256-GCM:
+
+========  ==========================================================  ===============================================
+          SECP521                                                     X448
+========  ==========================================================  ===============================================
+receiver  provisioning key on P-521 [V2G20-2487]                      the X448 key that belongs to its Ed448 key
+public    ``04`` | X 66 | Y 66: 133 octets [V2G20-2489]               56 octets [V2G20-2495]
+secret    private scalar, 66 octets, 7 zero bits first [V2G20-2498]   56 octets
+field     IV 12 | ciphertext 66 | tag 16: 94 octets [V2G20-2499]      IV 12 | ciphertext 56 | tag 16: 84 [V2G20-2502]
+AAD       PCID | key identifier of the new contract, upper-case hexadecimal [V2G20-2492]
+========  ==========================================================  ===============================================
+
+**Not established from public sources**, hence in :class:`Scheme`: the key derivation, whether all implementations use
+the AAD, and how 56 octets hold an Ed448 key, whose private form has 57. Two stacks that were never tried against each
+other differ. No conformance is claimed for this part.
+
+An Ed448 certificate key cannot do ECDH by itself; RFC 7748 4.2 maps it to its X448 key, which both sides can compute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from cryptography import x509
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, x448
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from pki import keys
+from pki.delivery import OTHER_INFO, DeliveryError
+from pki.keys import Kind, PrivateKey
+
+Curve: TypeAlias = Literal["SECP521", "X448"]
+"""ECDHCurve of the message."""
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """The choices that are not known for certain.
+
+    Attributes:
+        name: for logs.
+        other_info: of the concatenation KDF: SHA-512(00000001 | Z | other_info), first 32 octets.
+        aad: whether PCID and key identifier are authenticated.
+        whole_ed448: seal the 57 octets of an Ed448 private key (a field of 85 octets, longer than the schema allows);
+            else its scalar, 56 octets, with which only a signer that takes scalars can sign.
+    """
+
+    name: str
+    other_info: bytes
+    aad: bool
+    whole_ed448: bool = False
+
+
+LIKE_ISO2 = Scheme("strict-guess", OTHER_INFO, aad=True)
+"""As in ISO 15118-2 with SHA-512 for SHA-256: the likeliest reading, and our default."""
+PLAIN = Scheme("wwcp", b"", aad=False)
+"""What another open implementation does: no other info, no AAD."""
+BENCH = Scheme("bench", OTHER_INFO, aad=True, whole_ed448=True)
+"""As LIKE_ISO2, for benches of ours that want to sign with a delivered Ed448 key."""
+SCHEMES = {scheme.name: scheme for scheme in (LIKE_ISO2, PLAIN, BENCH)}
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A contract key in transit.
+
+    Attributes:
+        curve: ECDHCurve.
+        public_key: DHPublicKey.
+        encrypted_private_key: SECP521_EncryptedPrivateKey or X448_EncryptedPrivateKey.
+    """
+
+    curve: Curve
+    public_key: bytes
+    encrypted_private_key: bytes
+
+
+def seal(
+    contract_key: PrivateKey,
+    contract: x509.Certificate,
+    receiver: x509.Certificate,
+    *,
+    scheme: Scheme = LIKE_ISO2,
+    ephemeral: ec.EllipticCurvePrivateKey | x448.X448PrivateKey | None = None,
+    iv: bytes | None = None,
+) -> Sealed:
+    """Seals a contract's private key for the holder of a provisioning certificate.
+
+    Args:
+        contract_key: P-521 or Ed448, of ``contract``; forget it afterwards [V2G20-2496].
+        contract: the new contract leaf; its key identifier is authenticated.
+        receiver: the provisioning certificate; its CN is the PCID.
+        scheme: see :class:`Scheme`.
+        ephemeral, iv: fresh ones unless a test needs certain octets; never use any twice.
+
+    Raises:
+        DeliveryError: the keys are not both on P-521 or both Ed448.
+    """
+    public = receiver.public_key()
+    iv = iv if iv is not None else secrets.token_bytes(12)
+    secret = secret_of(contract_key, scheme)
+    if isinstance(public, ec.EllipticCurvePublicKey) and keys.kind(public) is Kind.P521 and len(secret) == 66:
+        own = ephemeral or ec.generate_private_key(ec.SECP521R1())
+        assert isinstance(own, ec.EllipticCurvePrivateKey)
+        z, point = own.exchange(ec.ECDH(), public), keys.point(own.public_key())
+        curve: Curve = "SECP521"
+    elif isinstance(public, ed448.Ed448PublicKey) and isinstance(contract_key, ed448.Ed448PrivateKey):
+        other = ephemeral or x448.X448PrivateKey.generate()
+        assert isinstance(other, x448.X448PrivateKey)
+        z, point = other.exchange(x448_public(public)), other.public_key().public_bytes_raw()
+        curve = "X448"
+    else:
+        ours, theirs = keys.describe(contract_key), keys.describe(public)
+        raise DeliveryError(f"contract key on {ours}, receiver's on {theirs}; both must be P-521 or both Ed448")
+    field = iv + AESGCM(_derive(z, scheme)).encrypt(iv, secret, _aad(receiver, contract, scheme))
+    return Sealed(curve, point, field)
+
+
+def unseal(
+    sealed: Sealed,
+    receiver_key: PrivateKey,
+    receiver: x509.Certificate,
+    contract: x509.Certificate,
+    *,
+    scheme: Scheme = LIKE_ISO2,
+) -> bytes:
+    """The contract's secret, checked against its certificate; :func:`private_key` makes a key of it.
+
+    Args:
+        sealed: as received; check the provider's signature first.
+        receiver_key, receiver: our provisioning key and certificate.
+        contract: the new contract leaf.
+        scheme: the sender's.
+
+    Raises:
+        DeliveryError: a field has a wrong length, the tag does not fit (altered, another receiver or another scheme),
+            or the key does not belong to the certificate [V2G20-2507, 2510].
+    """
+    field = sealed.encrypted_private_key
+    size = {"SECP521": 66, "X448": 57 if scheme.whole_ed448 else 56}[sealed.curve]
+    if len(field) != size + 28:
+        raise DeliveryError(f"encrypted private key: {len(field)} octets, expected {size + 28}")
+    z = _agree(sealed, receiver_key)
+    try:
+        aad = _aad(receiver, contract, scheme)
+        secret = AESGCM(_derive(z, scheme)).decrypt(field[:12], field[12:], aad)
+    except InvalidTag:
+        text = f"the tag of the encrypted private key does not fit (scheme {scheme.name}): altered, or sealed otherwise"
+        raise DeliveryError(text) from None
+    _check(secret, contract)
+    return secret
+
+
+def _agree(sealed: Sealed, own: PrivateKey) -> bytes:
+    try:
+        if sealed.curve == "SECP521" and isinstance(own, ec.EllipticCurvePrivateKey) and keys.kind(own) is Kind.P521:
+            if len(sealed.public_key) != 133:
+                raise ValueError
+            return own.exchange(
+                ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP521R1(), sealed.public_key)
+            )
+        if sealed.curve == "X448" and isinstance(own, ed448.Ed448PrivateKey):
+            return x448_private(own).exchange(x448.X448PublicKey.from_public_bytes(sealed.public_key))
+    except ValueError as why:
+        raise DeliveryError(f"DHPublicKey of {len(sealed.public_key)} octets is no point for {sealed.curve}") from why
+    raise DeliveryError(f"our key is {keys.describe(own)}, the delivery is for {sealed.curve}")
+
+
+def _check(secret: bytes, contract: x509.Certificate) -> None:
+    """That a secret belongs to a contract's certificate."""
+    wrong = DeliveryError("the decrypted contract key does not belong to the new contract certificate [V2G20-2507]")
+    public = contract.public_key()
+    if len(secret) == 66:
+        number = int.from_bytes(secret, "big")
+        if not 0 < number < keys.order(Kind.P521):
+            raise DeliveryError("the decrypted contract key is no scalar of P-521")
+        if not keys.same(ec.derive_private_key(number, ec.SECP521R1()).public_key(), public):
+            raise wrong
+        return
+    if not isinstance(public, ed448.Ed448PublicKey):
+        raise wrong
+    if len(secret) == 57:
+        if not keys.same(ed448.Ed448PrivateKey.from_private_bytes(secret).public_key(), public):
+            raise wrong
+    elif x448.X448PrivateKey.from_private_bytes(secret).public_key() != x448_public(public):
+        raise wrong
+
+
+def secret_of(key: PrivateKey, scheme: Scheme = LIKE_ISO2) -> bytes:
+    """What is sealed of a contract key: 66 octets for P-521, 56 or 57 for Ed448."""
+    if isinstance(key, ed448.Ed448PrivateKey):
+        return key.private_bytes_raw() if scheme.whole_ed448 else x448_private(key).private_bytes_raw()
+    return keys.scalar(key)
+
+
+def private_key(secret: bytes) -> PrivateKey:
+    """A key to sign with.
+
+    Raises:
+        DeliveryError: the scalar of an Ed448 key: signing with it is not supported here.
+    """
+    if len(secret) == 66:
+        return ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP521R1())
+    if len(secret) == 57:
+        return ed448.Ed448PrivateKey.from_private_bytes(secret)
+    raise DeliveryError("only the scalar of an Ed448 key was delivered; signing with it is not supported")
+
+
+def _derive(z: bytes, scheme: Scheme) -> bytes:
+    return hashlib.sha512(bytes([0, 0, 0, 1]) + z + scheme.other_info).digest()[:32]
+
+
+def _aad(receiver: x509.Certificate, contract: x509.Certificate, scheme: Scheme) -> bytes | None:
+    """PCID and key identifier of the new contract; as long as they are, whatever the standard says of their length."""
+    if not scheme.aad:
+        return None
+    from pki.authority import key_id
+    from pki.names import plain
+    from pki.store import common_name
+
+    return f"{plain(common_name(receiver))}{key_id(contract).hex().upper()}".encode()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# From Ed448 to X448 (RFC 7748 4.2)
+
+_P = 2**448 - 2**224 - 1
+_D = -39081
+
+
+def x448_public(key: ed448.Ed448PublicKey) -> x448.X448PublicKey:
+    """The X448 public key that belongs to an Ed448 one: u = y² / x²."""
+    y = int.from_bytes(key.public_bytes_raw()[:56], "little")
+    x_squared = (y * y - 1) * pow(_D * y * y - 1, -1, _P) % _P
+    if not x_squared:
+        raise DeliveryError("an Ed448 key of small order has no X448 key")
+    u = y * y * pow(x_squared, -1, _P) % _P
+    return x448.X448PublicKey.from_public_bytes(u.to_bytes(56, "little"))
+
+
+def x448_private(key: ed448.Ed448PrivateKey) -> x448.X448PrivateKey:
+    """The X448 private key that belongs to an Ed448 one: its secret scalar (RFC 8032 5.2.5)."""
+    scalar = bytearray(hashlib.shake_256(key.private_bytes_raw()).digest(56))
+    scalar[0] &= 0xFC
+    scalar[55] |= 0x80
+    return x448.X448PrivateKey.from_private_bytes(bytes(scalar))

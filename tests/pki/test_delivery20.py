@@ -1,0 +1,128 @@
+"""Contract delivery of ISO 15118-20: lengths and checks as the standard has them, the rest as the scheme says."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, x448
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pkis import LATER, SEED, good
+
+from pki import delivery20, keys, path
+from pki.authority import Authority
+from pki.delivery import DeliveryError
+from pki.profiles import Role
+from pki.store import Entry
+
+SIZES = {"iso20": ("SECP521", 133, 94), "iso20-ed448": ("X448", 56, 84)}
+CASES = [(suite, scheme) for suite in SIZES for scheme in delivery20.SCHEMES.values()]
+
+
+def new_contract(suite: str) -> Entry:
+    store = good(suite)
+    return Authority(store.suite, LATER, SEED).issue(
+        Role.CONTRACT, store[Role.MO_SUB2], cn="DEABC123456789", name="new"
+    )
+
+
+def sealed(suite: str, scheme: delivery20.Scheme = delivery20.LIKE_ISO2) -> tuple[delivery20.Sealed, Entry, Entry]:
+    contract, car = new_contract(suite), good(suite)[Role.OEM_PROVISIONING]
+    return delivery20.seal(contract.key, contract.certificate, car.certificate, scheme=scheme), contract, car
+
+
+@pytest.mark.parametrize(("suite", "scheme"), CASES, ids=lambda v: getattr(v, "name", v))
+def test_what_is_sealed_comes_out(suite: str, scheme: delivery20.Scheme) -> None:
+    made, contract, car = sealed(suite, scheme)
+    curve, point, field = SIZES[suite]
+    assert made.curve == curve
+    assert len(made.public_key) == point
+    assert len(made.encrypted_private_key) == field + (suite == "iso20-ed448" and scheme.whole_ed448)
+    secret = delivery20.unseal(made, car.key, car.certificate, contract.certificate, scheme=scheme)
+    assert secret == delivery20.secret_of(contract.key, scheme)
+    if len(secret) == 56:
+        with pytest.raises(DeliveryError, match="scalar"):
+            delivery20.private_key(secret)
+    else:
+        data = b"signed by the vehicle"
+        signature = keys.sign(delivery20.private_key(secret), data)
+        assert keys.verify(contract.certificate.public_key(), signature, data)
+
+
+def test_the_octets_are_those_of_the_description() -> None:
+    """Step by step: concatenation KDF with SHA-512 and 01 'U' 'V', GCM, AAD of PCID and SKI."""
+    contract, car = new_contract("iso20"), good("iso20")[Role.OEM_PROVISIONING]
+    ephemeral, iv = ec.derive_private_key(4711, ec.SECP521R1()), bytes(range(12))
+    made = delivery20.seal(contract.key, contract.certificate, car.certificate, ephemeral=ephemeral, iv=iv)
+    own = car.key
+    assert isinstance(own, ec.EllipticCurvePrivateKey)
+    z = own.exchange(ec.ECDH(), ephemeral.public_key())
+    assert len(z) == 66
+    key = hashlib.sha512(bytes.fromhex("00000001") + z + b"\x01UV").digest()[:32]
+    identifier = contract.certificate.extensions.get_extension_for_oid(path.x509.ExtensionOID.SUBJECT_KEY_IDENTIFIER)  # type: ignore[attr-defined]
+    aad = car.common_name.encode() + identifier.value.digest.hex().upper().encode()
+    assert len(aad) == 18 + 16
+    secret = AESGCM(key).decrypt(iv, made.encrypted_private_key[12:], aad)
+    assert made.encrypted_private_key[:12] == iv
+    assert secret == keys.scalar(contract.key)  # type: ignore[arg-type]
+    assert secret[0] < 2
+
+
+@pytest.mark.parametrize("suite", SIZES)
+def test_altered_deliveries_are_refused(suite: str) -> None:
+    made, contract, car = sealed(suite)
+    field, public = made.encrypted_private_key, made.public_key
+    for changed in (
+        replace(made, encrypted_private_key=field[:20] + bytes([field[20] ^ 1]) + field[21:]),
+        replace(made, encrypted_private_key=field[:-1] + bytes([field[-1] ^ 1])),
+        replace(made, encrypted_private_key=bytes([field[0] ^ 1]) + field[1:]),
+        replace(made, encrypted_private_key=field + bytes(6)),
+        replace(made, encrypted_private_key=b""),
+        replace(made, public_key=public[:-1]),
+        replace(made, public_key=public[:-1] + bytes([public[-1] ^ 1])),
+        replace(made, public_key=b""),
+        replace(made, curve="X448" if made.curve == "SECP521" else "SECP521"),
+    ):
+        with pytest.raises(DeliveryError):
+            delivery20.unseal(changed, car.key, car.certificate, contract.certificate)
+
+
+@pytest.mark.parametrize("suite", SIZES)
+def test_it_is_for_one_vehicle_one_contract_and_one_scheme(suite: str) -> None:
+    made, contract, car = sealed(suite)
+    other = good(suite)[Role.CONTRACT]
+    for key, receiver, leaf, scheme in (
+        (other.key, car.certificate, contract.certificate, delivery20.LIKE_ISO2),
+        (car.key, other.certificate, contract.certificate, delivery20.LIKE_ISO2),
+        (car.key, car.certificate, other.certificate, delivery20.LIKE_ISO2),
+        (car.key, car.certificate, contract.certificate, delivery20.PLAIN),
+    ):
+        with pytest.raises(DeliveryError, match="tag"):
+            delivery20.unseal(made, key, receiver, leaf, scheme=scheme)
+
+
+@pytest.mark.parametrize("suite", SIZES)
+def test_the_key_must_belong_to_the_certificate(suite: str) -> None:
+    """Without AAD the tag fits for any certificate; the key's own check still holds."""
+    made, _, car = sealed(suite, delivery20.PLAIN)
+    other = good(suite)[Role.CONTRACT].certificate
+    with pytest.raises(DeliveryError, match="V2G20-2507"):
+        delivery20.unseal(made, car.key, car.certificate, other, scheme=delivery20.PLAIN)
+
+
+def test_curves_are_not_mixed() -> None:
+    contract = new_contract("iso20")
+    for suite in ("iso2", "iso20-ed448"):
+        car = good(suite)[Role.OEM_PROVISIONING]
+        with pytest.raises(DeliveryError, match="both must be P-521 or both Ed448"):
+            delivery20.seal(contract.key, contract.certificate, car.certificate)
+
+
+def test_x448_keys_follow_from_ed448_keys() -> None:
+    """Public and private side compute the same key pair, so the certificate's key is enough to seal for it."""
+    for number in range(8):
+        key = ed448.Ed448PrivateKey.from_private_bytes(bytes([number]) * 57)
+        assert delivery20.x448_private(key).public_key() == delivery20.x448_public(key.public_key())
+    one, two = delivery20.x448_private(key), x448.X448PrivateKey.generate()
+    assert one.exchange(two.public_key()) == two.exchange(delivery20.x448_public(key.public_key()))
