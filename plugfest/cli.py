@@ -18,6 +18,7 @@ COMMANDS = (
     "config",
     "slac",
     "trace",
+    "report",
     "exi",
     "conformance",
     "pki",

@@ -10,6 +10,7 @@
 :mod:`.checks`            ``check(recording)``: order, content, times, transport against the standards
 :mod:`.measure`           every time that a standard limits; :mod:`.series` numbers over time
 :mod:`.chart`             the sequence chart; :mod:`.compare` two sessions; :mod:`.export` other forms; :mod:`.junit`
+:mod:`.report`            ``render(recording)``: one HTML file
 ========================  ======================================================================================
 
 Nothing here knows a role; scripts use it as the command line does::

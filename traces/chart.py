@@ -14,6 +14,8 @@ WIDTH = 44
 """Characters between the two life lines."""
 
 _QUIET = {"response-time", "finished"}
+_TLS = {"ClientHello", "HelloRetryRequest", "ServerHello", "certificates", "handshake", "alert", "remark",
+        "handshake-failed", "deviation"}  # fmt: skip
 _SPOKEN = {"message", "sdp"}
 
 
@@ -113,7 +115,7 @@ def _shown(entry: Entry, everything: bool) -> bool:
     if entry.layer == "slac":
         return entry.name in slac.MATCHING
     if entry.layer == "tls":
-        return entry.name not in ("keylog", "data")
+        return entry.name in _TLS
     return entry.layer != "plant" and not (entry.layer == "state" and entry.name in _QUIET)
 
 

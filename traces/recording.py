@@ -159,16 +159,24 @@ class _Builder:
         self._recording = recording
         self._tx, self._rx = VEHICLE_ROLES.get(recording.role, (EVCC, SECC))
         self._connection = 0
-        self._open = False
+        self._open = self._talked = False
 
     def add(
         self, time: float, layer: str, name: str, direction: str = "", data: bytes = b"", message: Any = None,
         schema: str = "", note: str = "",
     ) -> None:  # fmt: skip
-        begins = layer == "message" and (not self._open or (name == "supportedAppProtocolReq" and self._talked()))
-        if begins or (layer == "tcp" and name == "connected"):
+        if layer == "tcp" and name == "connected":
+            # TLS comes before this event, and is on the same connection.
+            if not self._open or self._talked:
+                self._connection += 1
+            self._open, self._talked = True, False
+        elif layer in ("message", "tls", "v2gtp") and (
+            not self._open or (name == "supportedAppProtocolReq" and self._talked)
+        ):
             self._connection += 1
-            self._open = True
+            self._open, self._talked = True, False
+        if layer == "message":
+            self._talked = True
         elif layer == "tcp" and name in ("closing", "closed"):
             self._open = False
         sender = {"tx": self._tx, "rx": self._rx}.get(direction, "")
@@ -178,9 +186,6 @@ class _Builder:
         inside = layer in ("message", "tcp", "tls", "v2gtp")
         number = self._connection if inside else 0
         entries.append(Entry(len(entries), time, layer, name, sender, data, message, schema, note, number))
-
-    def _talked(self) -> bool:
-        return any(e.layer == "message" and e.connection == self._connection for e in self._recording.entries)
 
     def done(self) -> Recording:
         recording = self._recording

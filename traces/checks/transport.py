@@ -102,16 +102,18 @@ def connection(talk: Talk) -> Iterator[Finding]:
     profile = _SUITES.get(talk.protocol)
     for entry in talk.others:
         match entry.layer, entry.name:
-            case "tls", "ServerHello" if profile is not None and entry.note:
+            case "tls", "ServerHello" | "handshake" if profile is not None and entry.note:
                 version, suites, requirement = profile
-                chosen, _, suite = entry.note.partition(", ")
+                chosen, suite = [*entry.note.partition(";")[0].split(", "), ""][:2]
                 if chosen != version:
                     yield _about(entry, "violation", SECC, "tls-version", f"{chosen}, expected {version}", requirement)
                 elif suite not in suites:
                     text = f"{suite}, expected {' or '.join(suites)}"
                     yield _about(entry, "violation", SECC, "tls-suite", text, requirement)
-            case "tls", "alert" if entry.note.startswith("fatal"):
+            case "tls", "alert" if entry.note.startswith("fatal") or entry.data[:1] == b"\x02":
                 yield _about(entry, "violation", entry.sender, "tls-alert", f"TLS alert {entry.note}")
+            case "tls", "handshake-failed":
+                yield _about(entry, "violation", "", "tls-alert", entry.note)
             case "tls", "certificate-deviation":
                 yield _about(entry, "warning", "", "certificate", entry.note)
             case "tls", "remark":

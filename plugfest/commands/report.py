@@ -1,0 +1,56 @@
+"""``plugfest report``: a recorded session as one HTML file, and as JUnit XML."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from plugfest.errors import UserError
+
+_HELP = """\
+FILE is a trace of ours (--trace, JSON lines) or any pcap or pcapng file. The report is one file that needs no network.
+exit code: 0 written (with --check: and the session passed), 1 with --check: it did not, 2 no such file
+"""
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "report",
+        help="a recorded session as one HTML file: verdict, plots, chart, messages, times",
+        description="Writes a report on a recorded session.",
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, help="trace, pcap or pcapng")
+    parser.add_argument(
+        "-o", "--output", metavar="HTML", type=Path, help="the file to write (default: FILE with .html)"
+    )
+    parser.add_argument("--junit", metavar="XML", type=Path, help="write JUnit XML too")
+    parser.add_argument("--title", help="heading of the report")
+    parser.add_argument("--check", action="store_true", help="exit with 1 unless the session passed")
+    parser.add_argument("--key-log", metavar="FILE", type=Path, help="TLS session secrets (SSLKEYLOGFILE)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from plugfest.commands.trace import read
+    from traces.checks import check, verdict
+    from traces.junit import junit
+    from traces.report import render
+
+    recording = read(args.file, args.key_log)
+    findings = check(recording)
+    result = verdict(recording, findings)
+    target = args.output or args.file.with_suffix(".html")
+    written = {target: render(recording, findings=findings, title=args.title or "")}
+    if args.junit is not None:
+        written[args.junit] = junit(recording, findings)
+    for path, content in written.items():
+        try:
+            path.write_text(content, encoding="utf-8")
+        except OSError as why:
+            raise UserError(f"cannot write {path}: {why.strerror}") from why
+    print(f"{target}: {result.result}, {result.reason}", file=sys.stderr)
+    return 1 if args.check and not result.ok else 0
