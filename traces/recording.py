@@ -204,6 +204,8 @@ def settle(recording: Recording, start: float) -> None:
 
 
 def _json_lines(path: Path) -> Recording:
+    from traces.slac import describe
+
     recording = Recording(str(path), "trace")
     builder: _Builder | None = None
     for number, line in _lines(path):
@@ -231,6 +233,8 @@ def _json_lines(path: Path) -> Recording:
                 note = problem
         if layer == "tls" and name == "keylog":
             recording.key_log += data + b"\n"
+        if layer == "slac" and data and not note:
+            note = describe(data)
         builder.add(time, layer, name, str(line.get("dir", "")), data, message, schema, note)
     if builder is None:
         raise RecordingError(f"{path}: an empty file")

@@ -44,7 +44,8 @@ def test_show_draws_the_session_and_folds_its_loops(trace: Path, capsys: Capture
     assert 2 <= shown <= 6
     _, everything = run(capsys, "show", "--all", trace)
     assert sum("CableCheckReq ──" in line for line in everything.splitlines()) > 20
-    _, part = run(capsys, "show", "--all", "--from", "7", "--to", "7.5", trace)
+    start = next(e.time for e in load(trace).messages if e.name == "PowerDeliveryReq")
+    _, part = run(capsys, "show", "--all", "--from", start, "--to", start + 0.5, trace)
     assert "PowerDeliveryReq" in part
     assert "SessionSetupReq" not in part
 

@@ -23,7 +23,7 @@ from v2g.messages import iso2
 from v2g.trace import Event
 
 SECTIONS = ["Findings", "Timeline", "Voltage, current, power, state of charge", "Sequence", "Times and their limits",
-            "Certificates", "Messages", "Configuration"]  # fmt: skip
+            "Signal attenuation", "Certificates", "Messages", "Configuration"]  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -67,7 +67,7 @@ def test_a_report_has_all_its_parts_in_one_file(report: Path) -> None:
     text = report.read_text()
     page = Page(text)
     assert page.headings == SECTIONS
-    assert len(drawings(text)) == 6  # timeline, four plots, sequence
+    assert len(drawings(text)) == 7  # timeline, four plots, sequence, attenuation
     assert page.tags.count("details") == text.count("<details id=") > 100
     assert "ECDHE_ECDSA_WITH_AES_128_CBC_SHA256" in text
     assert "CN=SECC" in text

@@ -28,6 +28,8 @@ def matching(recording: Recording) -> Iterator[Finding]:
     seen: set[str] = set()
     counts: dict[bytes, dict[str, int]] = {}
     for entry in recording.layer("slac"):
+        if not entry.data:
+            continue  # a word about the matching, no frame
         frame = slac.parse(entry.data)
         if frame is None:
             yield _about(entry, "warning", "", "slac-frame", "a HomePlug frame that cannot be read")
