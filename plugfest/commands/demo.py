@@ -101,7 +101,6 @@ async def _both(bench: Bench, title: str) -> int:
     looks.headline(_headline(bench, title, soc))
     with options.tracing(bench, "both", None if bench.fast else now) as trace:
         stage = Stage(bench, controls, looks, trace)
-        ends = await _link(bench, now, stage.tell)
         shared: dict[str, Any] = {
             "protocols": tuple(options.protocols(bench)),
             "tolerant": not bench.strict,
@@ -116,6 +115,7 @@ async def _both(bench: Bench, title: str) -> int:
         async with stage.running():
             if bench.slac:
                 await handoff.on_simulated_line(bench, pair.wire, stage.observe, rng.randrange(1 << 32))
+            ends = await _link(bench, now, stage.tell)
             stage.begin()
             serving = asyncio.create_task(secc.serve(ends[0], pair.evse, charger))
             outcomes = [("vehicle", await evcc.charge(ends[1], pair.vehicle, vehicle)), ("charger", await serving)]
