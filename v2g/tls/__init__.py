@@ -12,9 +12,11 @@ tester send a chosen alert, a wrong chain or a broken signature. So this is one 
 
 ========================  ====================================================================
 :mod:`v2g.tls.options`    what is offered, accepted, checked, and done wrong: plain data
-:mod:`v2g.tls.context`    certificates, trusted roots, the choice of a chain, the checks
+:mod:`v2g.tls.context`    certificates, trusted roots, the choice of a chain; :mod:`.files` makes them
 :mod:`v2g.tls.vehicle`    the vehicle's handshake, message by message
 :mod:`v2g.tls.charger`    the charger's
+:mod:`v2g.tls.checks`     what is checked of the other's certificates and OCSP responses
+:mod:`v2g.tls.endpoint`   records, handshake messages, alerts; :mod:`.connection` adds the data
 :mod:`v2g.tls.failure`    :class:`TlsFailure`: which check, certificate, file and alert
 :mod:`v2g.tls.tables`     names and numbers; what each alert means at a bench
 ========================  ====================================================================
@@ -25,10 +27,11 @@ from __future__ import annotations
 import asyncio
 
 from v2g.errors import SetupError
-from v2g.tls import staples
+from v2g.tls import report, staples
 from v2g.tls.bench import bench_certificate, make_certificate
-from v2g.tls.connection import Connection, Deliberate, PeerAlert, PeerClosed
+from v2g.tls.connection import Connection
 from v2g.tls.context import Context, Credential, Trust
+from v2g.tls.endpoint import Deliberate, PeerAlert, PeerClosed
 from v2g.tls.failure import Fatal, TlsFailure
 from v2g.tls.files import client, credential, of_store, server, trust
 from v2g.tls.options import BOTH, ISO2, ISO20, LAB, PROFILES, Deviations, Options, options_of, parse_changes
@@ -58,7 +61,7 @@ async def start(
         connection.connected = True
         await connection.after_handshake()
     except (Fatal, PeerAlert, PeerClosed, Deliberate) as why:
-        raise await connection.failed(why) from why
+        raise await report.failed(connection, why) from why
     except SetupError as why:  # a deviation that this bench cannot make
         connection.tell("handshake-failed", note=str(why))
         raise

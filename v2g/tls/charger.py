@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 
 from v2g.tls import crypto, messages
 from v2g.tls import secrets as schedule
-from v2g.tls.connection import Connection
+from v2g.tls.checks import check_peer
 from v2g.tls.context import Credential
+from v2g.tls.endpoint import Endpoint
 from v2g.tls.failure import Fatal
 from v2g.tls.messages import CertificateRequest, Certificates, ClientHello, ServerHello
 from v2g.tls.records import keys12
@@ -33,7 +34,7 @@ from v2g.tls.wire import Reader, vector
 RENEGOTIATION_SCSV = 0x00FF
 
 
-async def handshake(c: Connection) -> None:
+async def handshake(c: Endpoint) -> None:
     """From ClientHello to Finished.
 
     Raises:
@@ -55,7 +56,7 @@ def _none(what: str, theirs: str, ours: str, check: str) -> NoReturn:
     raise Fatal("handshake_failure", text, check=check)
 
 
-def _version(c: Connection, offered: ClientHello) -> int:
+def _version(c: Endpoint, offered: ClientHello) -> int:
     forced = c.options.deviate.select_version
     if forced is not None:
         return number("version", forced)
@@ -68,7 +69,7 @@ def _version(c: Connection, offered: ClientHello) -> int:
     raise Fatal("protocol_version", text + ", ".join(map(version_name, ours)), check="no-common-version")
 
 
-def _suites(c: Connection, offered: ClientHello) -> list[Suite]:
+def _suites(c: Endpoint, offered: ClientHello) -> list[Suite]:
     """The suites in common, ours first."""
     forced = c.options.deviate.select_suite
     if forced is not None:
@@ -88,7 +89,7 @@ def _suites(c: Connection, offered: ClientHello) -> list[Suite]:
     return common
 
 
-def _groups(c: Connection, offered: ClientHello) -> list[int]:
+def _groups(c: Endpoint, offered: ClientHello) -> list[int]:
     """The groups in common, ours first."""
     forced = c.options.deviate.select_group
     if forced is not None:
@@ -101,7 +102,7 @@ def _groups(c: Connection, offered: ClientHello) -> list[int]:
     return common
 
 
-def _chain(c: Connection, offered: ClientHello) -> Credential:
+def _chain(c: Endpoint, offered: ClientHello) -> Credential:
     """The chain to send: a key that fits what the vehicle verifies, a root that it names."""
     theirs = offered.numbers(messages.SIGNATURE_ALGORITHMS) or [0x0403]
     allowed = [scheme for scheme in theirs if scheme in c.context.numbers.schemes]
@@ -122,14 +123,14 @@ def _chain(c: Connection, offered: ClientHello) -> Credential:
     return chosen.credential
 
 
-def _scheme(c: Connection, credential: Credential, offered: ClientHello) -> int:
+def _scheme(c: Endpoint, credential: Credential, offered: ClientHello) -> int:
     forced = c.options.deviate.select_signature
     if forced is not None:
         return number("signature algorithm", forced)
     return c.context.scheme(credential, offered.numbers(messages.SIGNATURE_ALGORITHMS) or [0x0403], c.version)
 
 
-def _fragment_length(c: Connection, offered: ClientHello) -> bytes:
+def _fragment_length(c: Endpoint, offered: ClientHello) -> bytes:
     asked = offered.extensions.get(messages.MAX_FRAGMENT_LENGTH, b"")
     for length, code in messages.FRAGMENT_LENGTHS.items():
         if asked == bytes((code,)):
@@ -138,18 +139,18 @@ def _fragment_length(c: Connection, offered: ClientHello) -> bytes:
     return b""
 
 
-def _wants_client(c: Connection) -> str:
+def _wants_client(c: Endpoint) -> str:
     wanted = c.options.client_certificate
     if wanted == "auto":
         return "require" if c.version == TLS13 else "none"
     return wanted
 
 
-def _check_client(c: Connection, sent: Certificates) -> Any:
+def _check_client(c: Endpoint, sent: Certificates) -> Any:
     """The key of the vehicle's certificate, or None where it sent none."""
     c.peer_chain = sent.chain
     if sent.chain:
-        return c.context.check_peer(c)
+        return check_peer(c)
     if _wants_client(c) == "require":
         alert = "certificate_required" if c.version == TLS13 else "handshake_failure"
         raise Fatal(
@@ -162,7 +163,7 @@ def _check_client(c: Connection, sent: Certificates) -> Any:
 # TLS 1.2
 
 
-async def _tls12(c: Connection, offered: ClientHello) -> None:
+async def _tls12(c: Endpoint, offered: ClientHello) -> None:
     suites, groups = _suites(c, offered), _groups(c, offered)
     credential = _chain(c, offered)
     certified = crypto.group_of(credential.key)
@@ -235,7 +236,7 @@ async def _tls12(c: Connection, offered: ClientHello) -> None:
     await c.flush()
 
 
-async def _verify12(c: Connection, key: object) -> None:
+async def _verify12(c: Endpoint, key: object) -> None:
     signed = bytes(c.transcript)
     _, body = await c.receive("CertificateVerify")
     reader = Reader(body, "CertificateVerify")
@@ -247,7 +248,7 @@ async def _verify12(c: Connection, key: object) -> None:
 # TLS 1.3
 
 
-async def _tls13(c: Connection, offered: ClientHello) -> None:
+async def _tls13(c: Endpoint, offered: ClientHello) -> None:
     c.suite = suite = _suites(c, offered)[0]
     groups = _groups(c, offered)
     shares = messages.read_shares(offered.extensions.get(messages.KEY_SHARE, b"\0\0"))
@@ -299,7 +300,7 @@ async def _tls13(c: Connection, offered: ClientHello) -> None:
     c.open_with(application["client"])
 
 
-async def _retry(c: Connection, offered: ClientHello, suite: Suite, group: int) -> ClientHello:
+async def _retry(c: Endpoint, offered: ClientHello, suite: Suite, group: int) -> ClientHello:
     """HelloRetryRequest: the vehicle sent no key for a group in common."""
     schedule.retry_transcript(c, suite)
     request = ServerHello(messages.RETRY_RANDOM, suite.code, session_id=offered.session_id)

@@ -19,13 +19,11 @@ from v2g.tls import crypto, messages, staples
 from v2g.tls.failure import Fatal
 from v2g.tls.messages import CertificateRequest, ClientHello, TrustedRoot
 from v2g.tls.options import Options
-from v2g.tls.tables import TLS13, numbers, scheme_name
+from v2g.tls.tables import numbers, scheme_name
 from v2g.trace import Observe, ignore
 
 if TYPE_CHECKING:
     from cryptography import x509
-
-    from v2g.tls.connection import Connection
 
 
 def _der(certificate: x509.Certificate) -> bytes:
@@ -168,22 +166,6 @@ class Chosen:
     note: str
 
 
-# Code of pki.path -> alert to send; others: bad_certificate.
-_ALERT_OF = {
-    "expired": "certificate_expired",
-    "not-yet-valid": "certificate_expired",
-    "revoked": "certificate_revoked",
-    "unknown-root": "unknown_ca",
-    "twin-root": "unknown_ca",
-    "missing-intermediate": "unknown_ca",
-    "wrong-role": "unsupported_certificate",
-    "key-usage": "unsupported_certificate",
-    "purpose": "unsupported_certificate",
-    "curve": "unsupported_certificate",
-    "algorithm": "unsupported_certificate",
-}
-
-
 def _utc() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
@@ -306,92 +288,6 @@ class Context:
             except ValueError:
                 names.append(f"{len(der)} bytes that are no certificate")
         return " < ".join(names) or "no certificate"
-
-    # ------------------------------------------------------------------------------------------------------------
-    # What the other sends
-
-    def check_peer(self, c: Connection) -> Any:
-        """Checks the chain and its OCSP responses; the public key of the leaf.
-
-        Raises:
-            Fatal: a certificate cannot be used; names it, the check and the expectation.
-        """
-        from cryptography import x509
-
-        c.tell("certificates", "rx", b"".join(c.peer_chain), self.describe(c.peer_chain))
-        if not c.peer_chain:
-            raise Fatal("decode_error", "the charger sent no certificate", check="no-certificate")
-        try:
-            chain = [x509.load_der_x509_certificate(der) for der in c.peer_chain]
-            key: Any = chain[0].public_key()
-        except Exception as why:
-            raise Fatal("bad_certificate", f"a certificate cannot be read: {str(why).splitlines()[0][:120]}") from why
-        if self.trust is None:
-            return key
-        self._check_path(c, chain, key)
-        if self.role == "client" and self.options.staple != "ignore":
-            self._check_staples(c, chain)
-        return key
-
-    def _check_path(self, c: Connection, chain: list[x509.Certificate], key: Any) -> None:
-        from pki.path import validate
-        from pki.profiles import Role
-
-        assert self.trust is not None
-        role = Role.SECC if self.role == "client" else Role.VEHICLE
-        suite = "iso2"
-        if c.version == TLS13:
-            suite = "iso20-ed448" if crypto.key_name(key).lower() == "ed448" else "iso20"
-        found = validate(chain, self.trust.roots, role, self.now(), suite=suite)
-        refused = [one for one in found if one.fatal and str(one.code) not in self.options.tolerate]
-        refused.sort(key=lambda one: str(one.code) == "order")  # mostly what follows from something else
-        for one in found:
-            if one not in refused:
-                c.tell("certificate-deviation", note=f"{one.code}: {one}")
-        if refused:
-            first = refused[0]
-            others = f"; also: {'; '.join(map(str, refused[1:]))}" if len(refused) > 1 else ""
-            whose = "the charger's" if self.role == "client" else "the vehicle's"
-            where = f"; roots trusted: {self.trust.file}" if first.code in ("unknown-root", "twin-root") else ""
-            text = f"{whose} certificate was refused: {first}{others}{where}"
-            alert = _ALERT_OF.get(str(first.code), "bad_certificate")
-            raise Fatal(alert, text, check=str(first.code), certificate=first.subject)
-
-    def _check_staples(self, c: Connection, chain: list[x509.Certificate]) -> None:
-        from pki import ocsp
-        from pki.path import fatal
-        from pki.store import issued
-
-        assert self.trust is not None
-        roots = self.trust.roots
-        # Without status_request_v2 only the leaf's response can come.
-        several = c.version == TLS13 or len(c.peer_staples) > 1
-        for index, certificate in enumerate(chain):
-            if certificate in roots or (index and certificate.subject == certificate.issuer):
-                continue
-            who = subject(certificate)
-            staple = c.peer_staples[index] if index < len(c.peer_staples) else b""
-            if not staple:
-                needed = self.options.staple == "require" and "ocsp-missing" not in self.options.tolerate
-                if needed and (index == 0 or several):
-                    text = f"the charger stapled no OCSP response for {who} [V2G2-873]"
-                    raise Fatal("bad_certificate_status_response", text, check="ocsp-missing", certificate=who)
-                continue
-            issuer = next((one for one in (*chain[1:], *roots) if issued(one, certificate)), None)
-            if issuer is None:  # possible only where the checks of the path are tolerated
-                c.tell(
-                    "certificate-deviation", note=f"the OCSP response for {who} cannot be checked without its issuer"
-                )
-                continue
-            found = ocsp.check(staple, certificate, issuer, self.now(), index=index)
-            wrong = [one for one in fatal(found) if str(one.code) not in self.options.tolerate]
-            for one in found:
-                if one not in wrong:
-                    c.tell("certificate-deviation", note=f"{one.code}: {one}")
-            if wrong:
-                alert = "certificate_revoked" if wrong[0].code == "revoked" else "bad_certificate_status_response"
-                raise Fatal(alert, f"{wrong[0]}, as stapled by the charger", check=str(wrong[0].code), certificate=who)
-            c.tell("staple", "rx", staple, f"{who}: {'tolerated' if fatal(found) else 'good'}")
 
 
 def _name_text(der: bytes) -> str:

@@ -6,7 +6,7 @@ import hmac
 from typing import Any
 
 from v2g.tls import crypto
-from v2g.tls.connection import Connection
+from v2g.tls.endpoint import Endpoint
 from v2g.tls.failure import PEER, Fatal
 from v2g.tls.records import Aead13
 from v2g.tls.tables import TLS13, Suite, scheme_name
@@ -14,7 +14,7 @@ from v2g.tls.wire import Reader, vector
 
 
 def master12(
-    c: Connection, suite: Suite, secret: bytes, client_random: bytes, server_random: bytes, extended: bool
+    c: Endpoint, suite: Suite, secret: bytes, client_random: bytes, server_random: bytes, extended: bool
 ) -> bytes:
     """The master secret; with RFC 7627 bound to the whole handshake up to ClientKeyExchange."""
     if extended:
@@ -26,7 +26,7 @@ def master12(
     return master
 
 
-def finished12(c: Connection, suite: Suite, master: bytes, side: str) -> bytes:
+def finished12(c: Endpoint, suite: Suite, master: bytes, side: str) -> bytes:
     """The verify_data of a side over the handshake so far."""
     return crypto.prf(
         suite.hash, master, f"{side} finished".encode(), crypto.digest(suite.hash, bytes(c.transcript)), 12
@@ -40,7 +40,7 @@ def check_finished(received: bytes, expected: bytes) -> None:
         raise Fatal("decrypt_error", text, check="finished")
 
 
-def retry_transcript(c: Connection, suite: Suite) -> None:
+def retry_transcript(c: Endpoint, suite: Suite) -> None:
     """After a HelloRetryRequest the first hello counts as its hash (RFC 8446 4.4.1)."""
     length = 4 + int.from_bytes(c.transcript[1:4], "big")
     first = crypto.digest(suite.hash, bytes(c.transcript[:length]))
@@ -50,7 +50,7 @@ def retry_transcript(c: Connection, suite: Suite) -> None:
 class Schedule13:
     """The keys of TLS 1.3 from the shared secret on; call the methods in the order of the handshake."""
 
-    def __init__(self, c: Connection, suite: Suite, shared: bytes) -> None:
+    def __init__(self, c: Endpoint, suite: Suite, shared: bytes) -> None:
         self._c = c
         self._suite = suite
         self._hash = suite.hash

@@ -6,7 +6,8 @@ import os
 
 from v2g.tls import crypto, messages
 from v2g.tls import secrets as schedule
-from v2g.tls.connection import Connection
+from v2g.tls.checks import check_peer
+from v2g.tls.endpoint import Endpoint
 from v2g.tls.failure import Fatal
 from v2g.tls.messages import CertificateRequest, Certificates, ClientHello, ServerHello
 from v2g.tls.records import keys12
@@ -25,7 +26,7 @@ from v2g.tls.tables import (
 from v2g.tls.wire import Reader, u16s, vector
 
 
-def hello(c: Connection) -> tuple[ClientHello, dict[int, crypto.KeyShare]]:
+def hello(c: Endpoint) -> tuple[ClientHello, dict[int, crypto.KeyShare]]:
     """The ClientHello of the options, and the private keys of its key shares."""
     options, offer, trust = c.options, c.context.numbers, c.context.trust
     tls12, tls13 = TLS12 in offer.versions, TLS13 in offer.versions
@@ -60,7 +61,7 @@ def hello(c: Connection) -> tuple[ClientHello, dict[int, crypto.KeyShare]]:
     return ClientHello(os.urandom(32), offer.suites, extensions, session_id), shares
 
 
-def change_extensions(c: Connection, extensions: messages.Extensions) -> None:
+def change_extensions(c: Endpoint, extensions: messages.Extensions) -> None:
     """The deviations of the hello's extensions."""
     for name, value in c.options.deviate.extensions.items():
         code = number("extension", name)
@@ -70,7 +71,7 @@ def change_extensions(c: Connection, extensions: messages.Extensions) -> None:
             extensions[code] = bytes.fromhex(value)
 
 
-async def handshake(c: Connection) -> None:
+async def handshake(c: Endpoint) -> None:
     """From ClientHello to Finished.
 
     Raises:
@@ -92,7 +93,7 @@ async def handshake(c: Connection) -> None:
         await _tls12(c, offered, answer, suite)
 
 
-def _version(c: Connection, offered: ClientHello, answer: ServerHello) -> int:
+def _version(c: Endpoint, offered: ClientHello, answer: ServerHello) -> int:
     version = answer.version
     if messages.SUPPORTED_VERSIONS in answer.extensions:
         version = Reader(answer.extensions[messages.SUPPORTED_VERSIONS], "supported_versions").integer(2)
@@ -126,7 +127,7 @@ def _suite(offered: ClientHello, answer: ServerHello, version: int) -> Suite:
 # TLS 1.2
 
 
-async def _tls12(c: Connection, offered: ClientHello, answer: ServerHello, suite: Suite) -> None:
+async def _tls12(c: Endpoint, offered: ClientHello, answer: ServerHello, suite: Suite) -> None:
     c.suite = suite
     context = c.context
     if messages.MAX_FRAGMENT_LENGTH in answer.extensions:
@@ -139,7 +140,7 @@ async def _tls12(c: Connection, offered: ClientHello, answer: ServerHello, suite
     if name == "CertificateStatus":
         c.peer_staples = messages.parse_status(body)
         name, body = await c.receive(*following)
-    leaf = context.check_peer(c)
+    leaf = check_peer(c)
     if suite.static:
         share = crypto.KeyShare(_certified_group(c, leaf))
         secret = share.secret(crypto.point(leaf))
@@ -173,7 +174,7 @@ async def _tls12(c: Connection, offered: ClientHello, answer: ServerHello, suite
     schedule.check_finished(body, expected)
 
 
-def _certified_group(c: Connection, leaf: object) -> int:
+def _certified_group(c: Endpoint, leaf: object) -> int:
     group = crypto.group_of(leaf)
     if group not in c.context.numbers.groups:
         ours = ", ".join(map(group_name, c.context.numbers.groups))
@@ -183,7 +184,7 @@ def _certified_group(c: Connection, leaf: object) -> int:
 
 
 def _server_key_exchange(
-    c: Connection, leaf: object, offered: ClientHello, answer: ServerHello, body: bytes
+    c: Endpoint, leaf: object, offered: ClientHello, answer: ServerHello, body: bytes
 ) -> tuple[crypto.KeyShare, bytes]:
     """Our key share, and the secret shared with the charger's signed one."""
     reader = Reader(body, "ServerKeyExchange")
@@ -209,7 +210,7 @@ def _server_key_exchange(
 
 
 async def _retry(
-    c: Connection, offered: ClientHello, shares: dict[int, crypto.KeyShare], answer: ServerHello, suite: Suite
+    c: Endpoint, offered: ClientHello, shares: dict[int, crypto.KeyShare], answer: ServerHello, suite: Suite
 ) -> ServerHello:
     """A second hello, with a key for the group that the charger wants."""
     schedule.retry_transcript(c, suite)
@@ -235,7 +236,7 @@ async def _retry(
 
 
 async def _tls13(
-    c: Connection, offered: ClientHello, shares: dict[int, crypto.KeyShare], answer: ServerHello, suite: Suite
+    c: Endpoint, offered: ClientHello, shares: dict[int, crypto.KeyShare], answer: ServerHello, suite: Suite
 ) -> None:
     c.suite = suite
     context = c.context
@@ -260,7 +261,7 @@ async def _tls13(
         _, body = await c.receive("Certificate")
     presented = Certificates.parse13(body)
     c.peer_chain, c.peer_staples = presented.chain, presented.staples
-    leaf = context.check_peer(c)
+    leaf = check_peer(c)
     await keys.receive_verify("server", leaf)
     await keys.receive_finished("server")
     if c.options.compatibility:

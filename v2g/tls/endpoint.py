@@ -1,0 +1,296 @@
+"""One end of a TLS connection over a pair of asyncio streams: records, handshake messages and alerts.
+
+Nothing runs in the background: the handshake is a coroutine, and records are read when the connection is read. So the
+same code serves sockets and links in memory, in real and in virtual time. The deviations of
+:class:`v2g.tls.options.Deviations` that replace a message act here, where messages are sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from v2g.tls import records
+from v2g.tls.context import Context
+from v2g.tls.failure import PEER, Fatal
+from v2g.tls.options import CONNECTED
+from v2g.tls.records import ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, KINDS, Plain, Protection
+from v2g.tls.tables import ALERT_CODES, ALERTS, MESSAGES, TLS12, TLS13, Suite
+from v2g.tls.tables import HANDSHAKE as MESSAGE_NAMES
+from v2g.trace import Event, Observe, ignore
+
+MAX_MESSAGE = 1 << 17
+"""Longest handshake message accepted, bytes; a chain with its OCSP responses is below 10 kB."""
+
+FATAL, WARNING = 2, 1
+
+T = TypeVar("T")
+
+GONE = (ConnectionError, asyncio.IncompleteReadError, OSError)
+
+
+class PeerClosed(Exception):
+    """The peer closed the TCP connection, or broke it."""
+
+
+class PeerAlert(Exception):
+    """The peer sent a fatal alert, or close_notify."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(ALERTS[code].name if code in ALERTS else str(code))
+        self.code = code
+
+
+class Deliberate(Exception):
+    """A deviation ended the handshake."""
+
+
+class Endpoint:
+    """The TLS end over streams.
+
+    Attributes:
+        version, suite, group: what was agreed, 0 or None before.
+        peer_chain: DER certificates the peer sent, leaf first.
+        peer_staples: DER OCSP responses, one for each of the first certificates, or b"".
+        hello: the vehicle's hello as sent or received, for reports and tests.
+        roots_named: text of the roots the peer named.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        observe: Observe = ignore,
+    ) -> None:
+        self.context = context
+        self.options = context.options
+        self.role = context.role
+        self._reader = reader
+        self._writer = writer
+        self._observe = observe
+        self._sealing: Protection = Plain()
+        self._opening: Protection = Plain()
+        self._handshake_bytes = bytearray()
+        self._application = bytearray()
+        self._out = bytearray()
+        self._first = True
+        self._limit = records.MAX_PLAIN
+        self._eof = False
+        self._closing = False
+        self.connected = False
+        self.step = ""
+        self.transcript = bytearray()
+        self.version = 0
+        self.suite: Suite | None = None
+        self.group = 0
+        self.peer_chain: list[bytes] = []
+        self.peer_staples: list[bytes] = []
+        self.own_chain: list[bytes] = []
+        self.credential: Any = None
+        self.client_random = b""
+        self.hello: Any = None
+        self.roots_named = ""
+
+    # ------------------------------------------------------------------------------------------------------------
+    # Telling
+
+    def tell(self, name: str, direction: str = "", data: bytes = b"", note: str = "") -> None:
+        self._observe(Event(asyncio.get_running_loop().time(), "tls", name, direction, data, note=note))
+
+    def log_key(self, label: str, secret: bytes) -> None:
+        """A secret in the form of the NSS key log, for Wireshark: as an event, and to the context's file."""
+        line = f"{label} {self.client_random.hex()} {secret.hex()}"
+        self.tell("keylog", data=line.encode())
+        self.context.write_key(line)
+
+    # ------------------------------------------------------------------------------------------------------------
+    # Sending
+
+    def send_record(self, kind: int, data: bytes) -> None:
+        outer, body = self._sealing.seal(kind, data)
+        # The first hello says TLS 1.0 here, as nearly every peer does and some servers want it.
+        version = 0x0301 if self._first and self.role == "client" else TLS12
+        self._first = False
+        self._out += records.record(outer, body, version)
+
+    async def flush(self) -> None:
+        """Sends what was put together, with one write."""
+        data, self._out = bytes(self._out), bytearray()
+        if data:
+            try:
+                self._writer.write(data)
+                await self._writer.drain()
+            except GONE as why:
+                raise PeerClosed(str(why)) from why
+
+    async def send(self, name: str, body: bytes) -> None:
+        """Sends a handshake message, unless a deviation has other plans with it.
+
+        Raises:
+            Deliberate: the deviation ends the handshake.
+        """
+        message = bytes((MESSAGES[name],)) + len(body).to_bytes(3, "big") + body
+        action, argument = await self._deviate(name)
+        if action == "omit":
+            return
+        if action == "corrupt":
+            message = message[:-1] + bytes((message[-1] ^ 0x01,))
+        for _ in range(2 if action == "repeat" else 1):
+            self.transcript += message
+            piece = self.options.deviate.record_size or self._limit
+            for at in range(0, len(message), piece):
+                self.send_record(HANDSHAKE, message[at : at + piece])
+        self.tell(name, "tx", message, argument)
+
+    async def send_change(self) -> None:
+        """ChangeCipherSpec, part of TLS 1.2 and make-up of 1.3."""
+        action, _ = await self._deviate("ChangeCipherSpec")
+        if action != "omit":
+            self.send_record(CHANGE_CIPHER_SPEC, b"\x01")
+
+    async def _deviate(self, name: str) -> tuple[str, str]:
+        action, _, argument = self.options.deviate.at.get(name, "").partition(" ")
+        if not action:
+            return "", ""
+        self.tell("deviation", note=f"{name}: {action} {argument}".rstrip())
+        if action == "delay":
+            await self.flush()
+            await asyncio.sleep(float(argument))
+        elif action == "stall":
+            await self.flush()
+            with contextlib.suppress(*GONE):
+                while await self._reader.read(4096):
+                    pass
+            raise Deliberate(f"silent from {name} on, as configured, until {PEER[self.role]} closed the connection")
+        elif action in ("alert", "warning"):
+            await self.send_alert(argument, fatal=action == "alert")
+        if action in ("alert", "close"):
+            await self.flush()
+            raise Deliberate(f"{action} {argument}".strip() + f" in place of {name}, as configured")
+        return action, argument
+
+    async def after_handshake(self) -> None:
+        """The deviations at the moment after the handshake."""
+        await self._deviate(CONNECTED)
+
+    async def send_alert(self, name: str, *, fatal: bool = True) -> None:
+        code = ALERT_CODES[name] if name in ALERT_CODES else int(name, 0)
+        self.tell("alert", "tx", bytes((FATAL if fatal else WARNING, code)), name)
+        self.send_record(ALERT, bytes((FATAL if fatal else WARNING, code)))
+        await self.flush()
+
+    # ------------------------------------------------------------------------------------------------------------
+    # Receiving
+
+    async def _record(self) -> tuple[int, bytes]:
+        """The next record, opened."""
+        try:
+            head = await self._reader.readexactly(5)
+            kind, version, length = head[0], int.from_bytes(head[1:3], "big"), int.from_bytes(head[3:], "big")
+            if kind not in KINDS or head[1] != 3:
+                self._no_tls(head)
+            if length > records.MAX_SEALED:
+                raise Fatal("record_overflow", f"a record of {length} bytes, at most {records.MAX_SEALED} are allowed")
+            body = await self._reader.readexactly(length)
+        except GONE as why:
+            raise PeerClosed(str(why)) from why
+        if kind == CHANGE_CIPHER_SPEC:
+            return kind, body
+        kind, data = self._opening.open(kind, version, body)
+        if len(data) > records.MAX_PLAIN:
+            raise Fatal("record_overflow", f"a record of {len(data)} bytes, at most {records.MAX_PLAIN} are allowed")
+        return kind, data
+
+    def _no_tls(self, head: bytes) -> None:
+        what = "a V2GTP message without TLS" if head[:2] == b"\x01\xfe" else f"bytes that are no TLS: {head.hex(' ')}"
+        raise Fatal("protocol_version", f"{PEER[self.role]} sent {what}", check="no-tls")
+
+    async def _next(self) -> tuple[int, bytes]:
+        """The next record that is no warning."""
+        while True:
+            kind, data = await self._record()
+            if kind != ALERT:
+                return kind, data
+            if len(data) != 2:
+                raise Fatal("decode_error", f"an alert of {len(data)} bytes")
+            level, code = data
+            self.tell("alert", "rx", data, ALERTS[code].name if code in ALERTS else str(code))
+            # In TLS 1.3 the level says nothing: all but one are the end.
+            if code == 0 or level == FATAL or (self.version == TLS13 and code != ALERT_CODES["user_canceled"]):
+                raise PeerAlert(code)
+
+    async def receive(self, *expected: str) -> tuple[str, bytes]:
+        """The next handshake message: name and body; it is part of the transcript.
+
+        Raises:
+            Fatal: another message came.
+            PeerAlert, PeerClosed: none came.
+        """
+        self.step = " or ".join(expected)
+        while True:
+            name, message = await self._in_time(self._message())
+            if name == "HelloRequest" and self.role == "client":
+                continue
+            break
+        if name not in expected:
+            raise Fatal("unexpected_message", f"{PEER[self.role]} sent {name} where {self.step} was due")
+        self.transcript += message
+        return name, message[4:]
+
+    async def _in_time(self, awaited: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self.options.timeout):
+                return await awaited
+        except TimeoutError as why:
+            text = f"{PEER[self.role]} did not send {self.step} within {self.options.timeout:g} s"
+            raise Fatal("user_canceled", text, check="timeout") from why
+
+    async def _message(self) -> tuple[str, bytes]:
+        buffer = self._handshake_bytes
+        while len(buffer) < 4 or len(buffer) < 4 + int.from_bytes(buffer[1:4], "big"):
+            if len(buffer) >= 4 and int.from_bytes(buffer[1:4], "big") > MAX_MESSAGE:
+                length = int.from_bytes(buffer[1:4], "big")
+                raise Fatal(
+                    "decode_error", f"a handshake message of {length} bytes, at most {MAX_MESSAGE} are accepted"
+                )
+            kind, data = await self._next()
+            if kind == CHANGE_CIPHER_SPEC and (self.version == TLS13 or self._hello_pending()):
+                continue  # make-up of TLS 1.3, to be ignored
+            if kind != HANDSHAKE:
+                raise Fatal("unexpected_message", f"{PEER[self.role]} sent {KINDS[kind]} where {self.step} was due")
+            if not data:
+                raise Fatal("unexpected_message", "an empty handshake record")
+            buffer += data
+        length = 4 + int.from_bytes(buffer[1:4], "big")
+        message = bytes(buffer[:length])
+        del buffer[:length]
+        name = MESSAGE_NAMES.get(message[0], f"message {message[0]}")
+        self.tell(name, "rx", message)
+        return name, message
+
+    def _hello_pending(self) -> bool:
+        return self.role == "client" and self.version == 0 and "1.3" in self.options.versions
+
+    async def receive_change(self) -> None:
+        """ChangeCipherSpec of TLS 1.2."""
+        self.step = "ChangeCipherSpec"
+        if self._handshake_bytes:
+            raise Fatal("unexpected_message", "ChangeCipherSpec inside a handshake message")
+        kind, data = await self._in_time(self._next())
+        if kind != CHANGE_CIPHER_SPEC or data != b"\x01":
+            raise Fatal("unexpected_message", f"{PEER[self.role]} sent {KINDS[kind]} where {self.step} was due")
+
+    def seal_with(self, protection: Protection) -> None:
+        self._sealing = protection
+
+    def open_with(self, protection: Protection) -> None:
+        if self._handshake_bytes:
+            raise Fatal("unexpected_message", "a handshake message runs over a change of keys")
+        self._opening = protection
+
+    def limit(self, length: int) -> None:
+        """max_fragment_length was agreed."""
+        self._limit = length
