@@ -62,7 +62,7 @@ def run(cable: Link, secc_words: list[str], evcc_words: list[str]) -> tuple[int,
     """Exit code and output of vehicle and charger; a charger that served nobody is ended."""
 
     def command(side: str, interface: str, words: list[str]) -> list[str]:
-        both = ["--protocol", "iso2", "--ac", "--tls", "required"]
+        both = ["--no-slac", "--protocol", "iso2", "--ac", "--tls", "required"]
         return cable.command(side, sys.executable, "-m", "plugfest", side, "-i", interface, *both, *words)
 
     charger = subprocess.Popen(
