@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plugfest.config import rules
 from plugfest.config.actions import Step
@@ -22,7 +23,11 @@ from plugfest.telemetry import measure
 from plugfest.timeline import Timeline
 from plugfest.view import View
 from v2g.outcome import Outcome
-from v2g.trace import Event, Observe, fan_out, ignore
+from v2g.trace import Event, Observe, ignore
+
+if TYPE_CHECKING:
+    from plugfest.config.model import Mqtt
+    from plugfest.mqtt.client import Link
 
 TELEMETRY_INTERVAL = 1.0
 """s: between two telemetry events of a state that does not change."""
@@ -43,7 +48,7 @@ class Stage:
     controls: Controls
     view: View
     trace: Observe = ignore
-    listeners: list[Observe] = field(default_factory=list)
+    link: Link | None = None
     _state: str = ""
     _told: tuple[str, float] = ("", -TELEMETRY_INTERVAL)
     _deviations: list[Deviations] = field(default_factory=list)
@@ -51,6 +56,8 @@ class Stage:
     def __post_init__(self) -> None:
         bench, controls = self.bench, self.controls
         self.timeline = Timeline(bench.timeline, self.act)
+        if bench.mqtt is not None:
+            self.link = _link(bench, bench.mqtt, self)
         if controls.evse is not None:
             controls.break_down(list(bench.charger.faults))
 
@@ -73,7 +80,7 @@ class Stage:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """While the context is open, what runs beside the sessions runs."""
-        async with self.view.running():
+        async with self.view.running(), self.link.running() if self.link else contextlib.nullcontext():
             yield
 
     def begin(self) -> None:
@@ -82,26 +89,36 @@ class Stage:
             deviations.begin()
         self._state, self._told = "", ("", -TELEMETRY_INTERVAL)
         self.view.begin()
+        if self.link is not None:
+            self.link.reporter.begin(asyncio.get_running_loop().time())
         self.timeline.begin()
 
     def end(self, outcomes: Mapping[str, Outcome]) -> None:
         """It is over; outcomes by role (vehicle, charger)."""
         self.timeline.end()
         self.view.end(outcomes)
+        if self.link is not None:
+            self.link.reporter.end(outcomes, asyncio.get_running_loop().time())
 
     def tell(self, event: Event) -> None:
-        """An event of the bench itself, to view, trace and listeners."""
-        fan_out(self.trace, self.view.observe, *self.listeners)(event)
+        """An event for view, trace and broker."""
+        self.trace(event)
+        self.view.observe(event)
+        if self.link is not None:
+            self.link.reporter.observe(event)
 
     def act(self, step: Step) -> None:
         """An action of the timeline; one that is impossible is reported."""
-        now = asyncio.get_running_loop().time()
         try:
-            text = self.controls.apply(step)
+            self.command(step)
         except NotPossible as why:
-            self.tell(Event(now, "bench", "action", note=f"not possible: {why}"))
-        else:
-            self.tell(Event(now, "bench", "action", note=text))
+            self.tell(Event(asyncio.get_running_loop().time(), "bench", "action", note=f"not possible: {why}"))
+
+    def command(self, step: Step) -> str:
+        """Does an action now; what was done. Raises NotPossible."""
+        text = self.controls.apply(step)
+        self.tell(Event(asyncio.get_running_loop().time(), "bench", "action", note=text))
+        return text
 
     def observe(self, event: Event) -> None:
         """An event of a layer, as the main role's observer gets it."""
@@ -120,3 +137,19 @@ class Stage:
         self._told = (state, event.time)
         numbers = {**measure(self.controls), "state": state}
         self.tell(Event(event.time, "plant", "telemetry", note=json.dumps(numbers)))
+
+
+def _link(bench: Bench, settings: Mqtt, stage: Stage) -> Link:
+    """The connection to the broker, not yet made."""
+    from plugfest.mqtt.client import Link, base_topic
+    from plugfest.mqtt.commands import Commands
+    from plugfest.mqtt.outbox import Outbox
+    from plugfest.mqtt.reporter import Reporter
+
+    outbox = Outbox()
+    offset = time.time() - asyncio.get_running_loop().time()
+    reporter = Reporter(
+        settings, base_topic(bench), outbox, lambda loop_time: loop_time + offset, lambda: measure(stage.controls)
+    )
+    commands = Commands(bench.role, stage.command, stage.timeline.add)
+    return Link(bench, settings, outbox, reporter, commands, stage.view.say)

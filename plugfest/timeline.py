@@ -34,6 +34,7 @@ class Timeline:
     running: bool = False
     _pending: list[asyncio.TimerHandle] = field(default_factory=list)
     _seen: dict[str, int] = field(default_factory=dict)
+    _added: list[tuple[Step, int]] = field(default_factory=list)
 
     def begin(self) -> None:
         """A session begins."""
@@ -41,31 +42,42 @@ class Timeline:
         self.running = True
         for step in self.steps:
             if not isinstance(step.at, str):
-                self.arm(step)
+                self._arm(step, self._pending)
 
     def end(self) -> None:
-        """The session is over: what has not happened does not happen any more."""
+        """The session is over: what the file wanted and has not happened does not happen any more."""
         self.running = False
         for handle in self._pending:
             handle.cancel()
         self._pending.clear()
         self._seen.clear()
 
-    def arm(self, step: Step) -> None:
-        """Lets an action happen at its time from now."""
+    def add(self, step: Step) -> None:
+        """One more action; its time, or its message, counts from now, whatever session that is in."""
+        if isinstance(step.at, str):
+            self._added.append((step, step.occurrence))
+        else:
+            self._arm(step, [])
+
+    def observe(self, event: Event) -> None:
+        """An event of the session."""
+        if event.layer == "bench":
+            return
+        name = event.name if event.layer == "message" else f"{event.layer}:{event.name}"
+        if self.running:
+            self._seen[name] = count = self._seen.get(name, 0) + 1
+            for step in self.steps:
+                if step.at == name and step.occurrence == count:
+                    self._arm(step, self._pending)
+        if self._added:
+            due = [step for step, left in self._added if step.at == name and left == 1]
+            self._added = [(s, left - (s.at == name)) for s, left in self._added if s.at != name or left > 1]
+            for step in due:
+                self._arm(step, self._pending)
+
+    def _arm(self, step: Step, handles: list[asyncio.TimerHandle]) -> None:
         seconds = step.after + (step.at if not isinstance(step.at, str) else 0.0)
         if seconds <= 0.0:
             self.act(step)
         else:
-            self._pending.append(asyncio.get_running_loop().call_later(seconds, self.act, step))
-
-    def observe(self, event: Event) -> None:
-        """An event of the session."""
-        if not self.running or event.layer == "bench":
-            return
-        names = (event.name,) if event.layer == "message" else (f"{event.layer}:{event.name}",)
-        for name in names:
-            self._seen[name] = count = self._seen.get(name, 0) + 1
-            for step in self.steps:
-                if step.at == name and step.occurrence == count:
-                    self.arm(step)
+            handles.append(asyncio.get_running_loop().call_later(seconds, self.act, step))

@@ -75,6 +75,9 @@ def add_view(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", action="store_true", help="do not print the session")
     group.add_argument("--all", action="store_true", help="print every message of the loops too")
     group.add_argument("--json", action="store_true", help="print one JSON object per event, for programs")
+    group.add_argument(
+        "--mqtt", metavar="URL", help="report to a broker and take commands: mqtt[s]://[USER[:PASSWORD]@]HOST[/TOPIC]"
+    )
     group.add_argument("--plain", action="store_true", help="plain lines also on a terminal")
 
 

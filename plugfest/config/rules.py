@@ -27,6 +27,8 @@ def _surroundings(bench: Bench) -> Iterator[Complaint]:
     if bench.role == "both":
         if bench.interface is not None:
             yield ("interface",), "role both runs in memory, without an interface"
+        if bench.fast and bench.mqtt is not None:
+            yield ("fast",), "a broker needs real time; leave out fast, or mqtt"
     else:
         if bench.interface is None:
             yield ("interface",), f"missing: role {bench.role} needs a network interface"

@@ -1,0 +1,100 @@
+"""Commands: a JSON object with an ``id`` and an action of the timeline; each id counts once.
+
+``{"id": "7", "do": "limit", "max-current": 60}``. The answer says what was done, or why not; the same id again gets the
+same answer and does nothing. With ``at`` a command waits for a time or a message of the session, as in a bench file.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from plugfest.config import rules, source
+from plugfest.config.actions import Action, Step
+from plugfest.config.check import Reader
+from plugfest.controls import NotPossible
+
+LONGEST = 16_384
+"""Bytes of a command."""
+LONGEST_ID = 200
+
+
+@dataclass
+class Commands:
+    """Takes commands.
+
+    Attributes:
+        role: of the bench.
+        act: does an action now; returns what was done.
+        arm: lets one happen later.
+        remembered: ids, the latest.
+    """
+
+    role: str
+    act: Callable[[Step], str]
+    arm: Callable[[Step], None]
+    remembered: int = 10_000
+    _answers: OrderedDict[str, dict[str, Any]] = field(default_factory=OrderedDict)
+
+    def take(self, payload: bytes, *, retained: bool = False) -> dict[str, Any]:
+        """Does what a payload says; the answer for it.
+
+        Args:
+            retained: the broker had kept it; such a command is old, and is not done.
+        """
+        try:
+            name, facts = _parse(payload)
+        except ValueError as why:
+            return {"id": None, "ok": False, "error": str(why)}
+        if name in self._answers:
+            return {**self._answers[name], "repeated": True}
+        if retained:
+            return {"id": name, "ok": False, "error": "a retained command is not taken; publish it without retain"}
+        answer = {"id": name, **self._do(facts)}
+        self._answers[name] = answer
+        while len(self._answers) > self.remembered:
+            self._answers.popitem(last=False)
+        return answer
+
+    def _do(self, facts: dict[str, Any]) -> dict[str, Any]:
+        reader = Reader()
+        data = reader.read(source.nodes(facts), _actions())
+        if reader.mistakes:
+            return {"ok": False, "error": "; ".join(text.removeprefix("--") for _, text in reader.mistakes)}
+        step: Step = msgspec.convert(data, Action)
+        if wrong := [text for _, text in rules.action(step, self.role)]:
+            return {"ok": False, "error": "; ".join(wrong)}
+        if isinstance(step.at, str) or step.at or step.after:
+            self.arm(step)
+            return {"ok": True, "armed": True}
+        try:
+            return {"ok": True, "done": self.act(step)}
+        except NotPossible as why:
+            return {"ok": False, "error": str(why)}
+
+
+@functools.cache
+def _actions() -> msgspec.inspect.Type:
+    return msgspec.inspect.type_info(Action)
+
+
+def _parse(payload: bytes) -> tuple[str, dict[str, Any]]:
+    """Id and the rest. Raises ValueError: no command."""
+    if len(payload) > LONGEST:
+        raise ValueError(f"a command of {len(payload)} bytes; at most {LONGEST}")
+    try:
+        facts = json.loads(payload)
+    except (ValueError, RecursionError) as why:
+        raise ValueError(f"no JSON: {why}") from why
+    if not isinstance(facts, dict):
+        raise ValueError('no JSON object; {"id": "1", "do": "stop"} is one')
+    name = facts.pop("id", None)
+    if isinstance(name, bool) or not isinstance(name, (str, int)) or not 0 < len(str(name)) <= LONGEST_ID:
+        raise ValueError("an id is needed, text or a number, another one for each command")
+    return str(name), facts

@@ -1,0 +1,67 @@
+"""Home Assistant: announces the bench as a device with its sensors and buttons (MQTT discovery)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from plugfest.config.model import Bench
+
+# Key in telemetry -> name, unit, device class, state class.
+SENSORS = {
+    "soc": ("State of charge", "%", "battery", "measurement"),
+    "volts": ("Voltage", "V", "voltage", "measurement"),
+    "amps": ("Current", "A", "current", "measurement"),
+    "watts": ("Power", "W", "power", "measurement"),
+    "energy": ("Energy", "Wh", "energy", "total_increasing"),
+}
+VEHICLE_BUTTONS = {"stop": "Stop charging", "pause": "Pause"}
+CHARGER_BUTTONS = {"stop-charger": "Ask the vehicle to stop", "emergency-stop": "Emergency stop", "repair": "Repair"}
+_ACTIONS: dict[str, dict[str, Any]] = {
+    "stop": {"do": "stop"},
+    "pause": {"do": "pause"},
+    "stop-charger": {"do": "stop", "by": "charger"},
+    "emergency-stop": {"do": "emergency-stop"},
+    "repair": {"do": "repair"},
+}
+
+
+def discovery(prefix: str, base: str, bench: Bench) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Topic and payload of each entity.
+
+    Args:
+        prefix: where Home Assistant listens, usually ``homeassistant``.
+        base: of the bench's topics.
+    """
+    node = re.sub(r"[^A-Za-z0-9_-]", "_", base)
+    common: dict[str, Any] = {
+        "device": {"identifiers": [node], "name": f"plugfest {base}", "manufacturer": "plugfest", "model": bench.role},
+        "availability": [
+            {"topic": f"{base}/status", "value_template": "{{ 'online' if value_json.online else 'offline' }}"}
+        ],
+    }
+    for key, (name, unit, kind, state_class) in SENSORS.items():
+        if key == "soc" and bench.role == "secc":
+            continue
+        yield f"{prefix}/sensor/{node}/{key}/config", {
+            **common, "name": name, "unique_id": f"{node}_{key}", "state_topic": f"{base}/telemetry",
+            "value_template": f"{{{{ value_json.{key} }}}}", "unit_of_measurement": unit, "device_class": kind,
+            "state_class": state_class,
+        }  # fmt: skip
+    yield f"{prefix}/sensor/{node}/state/config", {
+        **common, "name": "State", "unique_id": f"{node}_state", "state_topic": f"{base}/state",
+        "value_template": "{{ value_json.state }}",
+    }  # fmt: skip
+    buttons = {
+        **(VEHICLE_BUTTONS if bench.role != "secc" else {}),
+        **(CHARGER_BUTTONS if bench.role != "evcc" else {}),
+    }
+    for key, name in buttons.items() if bench.mqtt is None or bench.mqtt.commands else ():
+        # Each press is a command of its own, so its id is the time.
+        action = json.dumps(_ACTIONS[key]).removeprefix("{")
+        yield f"{prefix}/button/{node}/{key}/config", {
+            **common, "name": name, "unique_id": f"{node}_{key}", "command_topic": f"{base}/command",
+            "command_template": f'{{"id": "{{{{ now().timestamp() }}}}", {action}', "qos": 1,
+        }  # fmt: skip
