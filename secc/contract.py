@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from secc.authorizer import Decision
 from secc.visit import Refusal, Visit
 from v2g import signature
-from v2g.credentials import Credential, chain_of, common_name, plain_id, read
+from v2g.credentials import BROKEN, Credential, chain_of, common_name, plain_id, read
 from v2g.messages import iso2
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ CODES: Mapping[str, str] = {
     "revoked": "FAILED_CertificateRevoked",
 }
 """ResponseCode by kind of deviation (:class:`pki.path.Code`); every other one is :data:`BROKEN`."""
-
-BROKEN = "FAILED_CertChainError"
 
 AT_PAYMENT = ("FAILED_CertificateNotAllowedAtThisEVSE", "FAILED_NoCertificateAvailable", "FAILED_CertificateRevoked")
 """Verdicts on a contract that PaymentDetailsRes tells already; the others come with AuthorizationRes."""

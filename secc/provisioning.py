@@ -16,7 +16,7 @@ from secc import contract
 from secc.services import CERTIFICATE_SERVICE
 from secc.visit import Refusal, Visit
 from v2g import signature
-from v2g.credentials import Credential, chain_of, chain_type, common_name, plain_id, read
+from v2g.credentials import BROKEN, Credential, chain_of, chain_type, common_name, plain_id, read
 from v2g.errors import LocalError, RemoteError
 from v2g.messages import iso2
 
@@ -186,7 +186,7 @@ class LocalBackend:
         try:
             sealed = delivery.seal(new.key, receiver)  # type: ignore[arg-type]
         except PkiError as why:
-            raise Refusal(contract.BROKEN, str(why)) from why
+            raise Refusal(BROKEN, str(why)) from why
         self.issued.append(emaid)
         response = kind(
             ResponseCode="OK",

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from v2g.suites import PrivateKey
 
 
+BROKEN = "FAILED_CertChainError"
+"""ResponseCode for what is no certificate."""
+
+
 @dataclass(frozen=True)
 class Credential:
     """A certificate chain in DER, leaf first, and the leaf's private key."""
@@ -51,19 +55,26 @@ class Credential:
 
 
 def read(der: bytes) -> x509.Certificate:
-    """A certificate out of a message.
+    """A certificate out of a message, with every part that we look at later.
 
     Raises:
         RemoteError: it cannot be read.
     """
+    import warnings
+
     from cryptography import x509
 
     try:
-        return x509.load_der_x509_certificate(der)
-    except ValueError as why:
-        raise RemoteError(
-            f"a certificate of {len(der)} bytes that cannot be read: {why}", "FAILED_CertChainError"
-        ) from why
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the library warns about odd serial numbers
+            certificate = x509.load_der_x509_certificate(der)
+            # These are parsed when they are asked for first.
+            _ = certificate.version, certificate.subject, certificate.issuer, certificate.extensions
+            _ = certificate.public_key(), certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except Exception as why:  # hostile DER fails in many ways, also with errors of the library's own
+        text = str(why).partition("\n")[0][:120]
+        raise RemoteError(f"a certificate of {len(der)} bytes that cannot be read: {text}", BROKEN) from why
+    return certificate
 
 
 def common_name(certificate: x509.Certificate) -> str:

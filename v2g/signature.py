@@ -218,13 +218,13 @@ def _public_key(key: Any) -> tuple[Any, str]:
     """A public key, and whose it is."""
     if not isinstance(key, bytes):
         return key, "the given key"
-    from cryptography import x509
+    from v2g.credentials import read
 
     try:
-        certificate = x509.load_der_x509_certificate(key)
-        return certificate.public_key(), f"the key of {certificate.subject.rfc4514_string()}"
-    except ValueError as why:
-        raise SignatureError("key", f"the signer's certificate ({len(key)} bytes) cannot be read: {why}") from why
+        certificate = read(key)
+    except RemoteError as why:
+        raise SignatureError("key", f"the signer's is {why}") from why
+    return certificate.public_key(), f"the key of {certificate.subject.rfc4514_string()}"
 
 
 def _suite(key: Any) -> Suite:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +18,9 @@ from pki.authority import Changes
 from pki.profiles import Role
 from plugfest import pnc
 from secc.authorizer import Delayed, Never
-from v2g import signature
+from v2g import credentials, signature
 from v2g.credentials import Credential
+from v2g.errors import RemoteError
 from v2g.messages import iso2
 from v2g.outcome import Cause
 
@@ -424,8 +426,6 @@ def slow(bench: PncBench) -> None:
 
 
 def not_selected(bench: PncBench) -> None:
-    """A strict charger wants the service's parameter set to be chosen."""
-    bench.se.tolerant = False
     chosen = iso2.SelectedServiceListType(SelectedService=[iso2.SelectedServiceType(ServiceID=1)])
     bench.ev.rewrite[iso2.PaymentServiceSelectionReq] = lambda m: msgspec.structs.replace(m, SelectedServiceList=chosen)
 
@@ -438,7 +438,6 @@ def not_selected(bench: PncBench) -> None:
         (unknown_maker, "FAILED_CertChainError", "its issuer"),
         (no_contract, "FAILED_NoCertificateAvailable", "no contract for the vehicle PLF"),
         (slow, "FAILED", "no answer from the back end in 4.5 s"),
-        (not_selected, "FAILED", "parameter set 1 of the certificate service was not selected"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -464,6 +463,20 @@ async def test_failed_installations(
         assert vehicle.reason == "there is no contract to pay with"
         assert requests(bench)[-1] == "SessionStopReq"
         assert "PaymentDetailsReq" not in bench.names()
+
+
+async def test_a_service_that_was_not_selected() -> None:
+    """A strict charger refuses the exchange, and ends the session; another one does it all the same."""
+    bench = PncBench()
+    bench.wallet.contract = None
+    not_selected(bench)
+    vehicle, charger = await bench.run()
+    assert vehicle.ok
+    assert charger.tolerances == ["certificate-service-not-selected"]
+    bench.wallet.contract, bench.se.tolerant = None, False
+    _, charger = await bench.run()
+    assert bench.code("CertificateInstallationRes") == "FAILED"
+    assert "parameter set 1 of the certificate service was not selected" in charger.reason
 
 
 @pytest.mark.parametrize(
@@ -591,6 +604,28 @@ async def test_deliveries_that_the_vehicle_discards(
     assert vehicle.ok is has_contract
     assert charger.ok
     assert bench.safe
+
+
+def test_spoiled_certificates_raise_nothing_but_our_errors() -> None:
+    """Flipped and missing octets in a leaf: whatever the library raises, the peer gets a ResponseCode."""
+    rng = random.Random(1)
+    good = store()[Role.CONTRACT]
+    request = iso2.AuthorizationReq(Id="id1", GenChallenge=bytes(16))
+    signed = signature.sign_message(request, good.key)
+    survived, codes = 0, set()
+    for _ in range(600):
+        der = bytearray(good.der)
+        for _ in range(rng.choice((1, 1, 2, 4))):
+            der[rng.randrange(len(der))] = rng.randrange(256)
+        spoiled = bytes(der[: rng.choice((len(der), len(der), rng.randrange(1, len(der))))])
+        for look in (credentials.read, lambda der: signature.verify_message(request, signed, der)):
+            try:
+                look(spoiled)  # type: ignore[operator]
+                survived += 1
+            except RemoteError as why:
+                codes.add(why.response_code)
+    assert codes == {"FAILED_CertChainError", "FAILED_SignatureError"}
+    assert survived  # not every octet counts
 
 
 async def test_a_short_challenge_is_no_challenge() -> None:
