@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -145,3 +146,29 @@ def test_fixed_address_skips_discovery(cable: Link) -> None:
         charger.kill()
         charger.communicate()
     assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr
+
+
+def test_contract_payment_with_files_of_a_pki(cable: Link, tmp_path: Path) -> None:
+    """Installation, then payment with the contract that was kept; over TLS, each side with its own copy of the PKI."""
+    pkis = {side: tmp_path / side for side in ("secc", "evcc")}
+    subprocess.run(
+        [sys.executable, "-m", "plugfest", "pki", "init", str(pkis["secc"])], check=True, capture_output=True
+    )
+    shutil.copytree(pkis["secc"], pkis["evcc"])
+    charger = start_charger(cable, "--ac", "--pki", str(pkis["secc"]), "--receipts", "1", "--sessions", "2")
+    outputs = []
+    try:
+        for contract in (["--contract", "none"], []):
+            options = ["--ac", "--pki", str(pkis["evcc"]), "--payment", "contract", "--duration", "3", *contract]
+            vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=60)
+            assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr
+            outputs.append(vehicle.stdout)
+        output, _ = charger.communicate(timeout=20)
+    finally:
+        charger.kill()
+    assert charger.returncode == 0, output
+    assert "contract-installed.pem" in outputs[0]
+    assert ["CertificateInstallationReq" in said for said in outputs] == [True, False]
+    assert all("MeteringReceiptRes" in said for said in outputs)
+    assert output.count("signature valid") >= 4
+    assert (pkis["evcc"] / "iso2" / "contract-installed.key").stat().st_mode & 0o777 == 0o600
