@@ -25,6 +25,14 @@ def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     return True
 
 
+def is_ca(certificate: x509.Certificate) -> bool:
+    """Whether its basicConstraints say that it is an authority."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+
+
 def common_name(certificate: x509.Certificate) -> str:
     """CN of the subject, or ""."""
     found = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)

@@ -100,7 +100,7 @@ class Content:
         if profile is not None and profile.max_days is not None:
             days = (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days
             if days > profile.max_days:
-                text = f"valid for {days} days, at most {profile.max_days} are usual for a {profile.title}"
+                text = f"valid for {days} days, at most {profile.max_days} are usual for {profile.a_title}"
                 self.add(Code.LIFETIME, text, fatal=False)
         for extension in certificate.extensions:
             if extension.critical and extension.oid not in _KNOWN_CRITICAL:
@@ -143,11 +143,11 @@ class Content:
         if profile is None:
             return
         if missing := sorted(profile.usage_required - usage):
-            self.add(Code.KEY_USAGE, f"keyUsage lacks {', '.join(missing)}, which a {profile.title} needs")
+            self.add(Code.KEY_USAGE, f"keyUsage lacks {', '.join(missing)}, which {profile.a_title} needs")
         elif usage != profile.usage:
             parts = {"more": sorted(usage - profile.usage), "not": sorted(profile.usage - usage)}
             text = "; ".join(f"{word} {', '.join(bits)}" for word, bits in parts.items() if bits)
-            self.add(Code.KEY_USAGE, f"keyUsage differs from that of a {profile.title}: {text}", fatal=False)
+            self.add(Code.KEY_USAGE, f"keyUsage differs from that of {profile.a_title}: {text}", fatal=False)
         if profile.ca or not profile.extended:
             return
         purposes = roles.purposes(self.certificate)
@@ -165,17 +165,17 @@ class Content:
         leaf = not self.index and (basic is None or not basic.ca)
         other = roles.guess(self.certificate) if leaf else None
         if other is not None and other is not self.role:
-            kind = self.suite.profiles[other].title if other in self.suite.profiles else other
-            self.add(Code.WRONG_ROLE, f"this is a {kind} (domain component {shown}), not a {profile.title}")
+            kind = self.suite.profiles[other].a_title if other in self.suite.profiles else other
+            self.add(Code.WRONG_ROLE, f"this is {kind} (domain component {shown}), not {profile.a_title}")
             return
         if profile.dc is not None and profile.dc not in held and profile.dc_also not in held:
-            text = f"domain component {shown}, expected DC={profile.dc} for a {profile.title}"
+            text = f"domain component {shown}, expected DC={profile.dc} for {profile.a_title}"
             if profile.dc_mandatory:
                 self.add(Code.WRONG_ROLE, text, "V2G2-925")
             else:
                 self.add(Code.NAME, text, fatal=False)
         elif profile.dc is None and held and not profile.ca:
-            self.add(Code.NAME, f"domain component {shown}, which a {profile.title} has not", fatal=False)
+            self.add(Code.NAME, f"domain component {shown}, which {profile.a_title} has not", fatal=False)
         if not self.index and profile.id_kind:
             self.identifier(profile)
         if not roles.text(self.certificate.subject, NameOID.COMMON_NAME):

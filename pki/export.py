@@ -1,17 +1,11 @@
-"""A PKI for other programs: PKCS#12 containers, and the file layout of other stacks.
-
-PKCS#12 salts are random, so containers of the same key differ from run to run.
-"""
+"""A PKI for other programs: PKCS#12 containers, and the file layout of other stacks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import pkcs12
-
-from pki import keys
+from pki import keys, pkcs12
 from pki.errors import PkiError
 from pki.profiles import Role
 from pki.store import Entry, Store
@@ -21,17 +15,12 @@ def container(entry: Entry, password: str) -> bytes:
     """Certificate, key and sub-CAs as PKCS#12.
 
     Args:
-        password: of the container; "" leaves it open.
+        password: of the container.
 
     Raises:
         PkiError: the key is missing.
     """
-    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
-    if password:
-        protection = serialization.BestAvailableEncryption(password.encode())
-    return pkcs12.serialize_key_and_certificates(
-        entry.name.encode(), entry.key, entry.certificate, entry.chain[1:], protection
-    )
+    return pkcs12.container(entry.name, entry.key, entry.certificate, entry.chain[1:], password)
 
 
 _JOSEV: Mapping[Role, tuple[str, str]] = {

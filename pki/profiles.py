@@ -113,6 +113,11 @@ class Profile:
     short_key_id: bool = False
 
     @property
+    def a_title(self) -> str:
+        """The title with its article."""
+        return f"{'an' if self.title.startswith(('MO', 'OEM', 'OCSP')) else 'a'} {self.title}"
+
+    @property
     def self_signed(self) -> bool:
         return not self.issuers
 

@@ -8,6 +8,7 @@ A directory made by ``plugfest pki init`` holds one directory for each suite (``
       secc.key              its private key, PKCS#8, mode 0600
       chains/secc.pem       leaf, sub-CA 2, sub-CA 1: what goes over the wire; no root
       der/secc.der          the certificate in DER
+      p12/secc.p12          of leaves: key, certificate and sub-CAs in PKCS#12
       ocsp/                 OCSP signers, one for each authority
 
 The names are the roles of :class:`pki.profiles.Role`; further leaves add their id (``contract-DEPLFC00000002X``).
@@ -27,8 +28,9 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from pki import keys
+from pki import keys, pkcs12
 from pki.certificates import common_name as common_name
+from pki.certificates import is_ca
 from pki.certificates import issued as issued
 from pki.certificates import parse_certificates as parse_certificates
 from pki.certificates import read_certificates as read_certificates
@@ -139,7 +141,10 @@ class Store(Mapping[str, Entry]):
         suite: which profile table holds.
         responder: URL of OCSP responder and CRLs that the certificates name; "" if unknown.
         directory: of its files; None: only in memory.
+        p12_password: of the PKCS#12 containers that it writes.
     """
+
+    p12_password = "plugfest"
 
     def __init__(self, directory: Path | str, suite: str | None = None, *, password: str | None = None) -> None:
         """Reads a PKI.
@@ -253,7 +258,7 @@ class Store(Mapping[str, Entry]):
         if (where / INDEX).exists():
             raise PkiError(f"{where} holds a PKI already; --force replaces it, and its keys are lost")
         for entry in self.values():
-            if (there := next((p for p, _ in _files(where, entry) if p.exists()), None)) is not None:
+            if (there := next((p for p, _ in _files(where, entry, self.p12_password) if p.exists()), None)) is not None:
                 raise PkiError(f"{there} exists; --force replaces it")
 
     def write(self, entry: Entry, *, force: bool = False) -> list[Path]:
@@ -263,14 +268,14 @@ class Store(Mapping[str, Entry]):
             PkiError: a file exists and ``force`` is not set.
         """
         where = self._where()
-        files = _files(where, entry)
+        files = _files(where, entry, self.p12_password)
         if not force and (there := next((p for p, _ in files if p.exists()), None)) is not None:
             raise PkiError(f"{there} exists; --force replaces it")
         for path, data in files:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix == ".key":
+            if path.suffix in (".key", ".p12"):
                 keys.write_private(path, data)
-                entry.key_path = path
+                entry.key_path = path if path.suffix == ".key" else entry.key_path
             else:
                 path.write_bytes(data)
         entry.path = files[0][0]
@@ -374,13 +379,18 @@ def _stem(where: Path, name: str, role: Role | None) -> Path:
     return where / "ocsp" / name.removeprefix("ocsp-") if role is Role.OCSP else where / name
 
 
-def _files(where: Path, entry: Entry) -> list[tuple[Path, bytes]]:
+def _files(where: Path, entry: Entry, p12_password: str) -> list[tuple[Path, bytes]]:
     """What belongs to an entry: path and content, the certificate first."""
     stem = _stem(where, entry.name, entry.role)
     files = [(stem.with_name(f"{stem.name}.pem"), entry.pem)]
-    if entry.private_key is not None and entry.role not in CROSS_SUBJECTS:
-        files.append((stem.with_name(f"{stem.name}.key"), keys.private_pem(entry.private_key, entry.password)))
-    if entry.role is not Role.OCSP:
+    signer = entry.role is Role.OCSP
+    key = entry.private_key if entry.role not in CROSS_SUBJECTS else None
+    if key is not None:
+        files.append((stem.with_name(f"{stem.name}.key"), keys.private_pem(key, entry.password)))
+        if not signer and not is_ca(entry.certificate):
+            container = pkcs12.container(entry.name, key, entry.certificate, entry.chain[1:], p12_password)
+            files.append((where / "p12" / f"{entry.name}.p12", container))
+    if not signer:
         files.append((where / "der" / f"{entry.name}.der", entry.der))
         if len(entry.chain) > 1:
             files.append((where / "chains" / f"{entry.name}.pem", entry.chain_pem))

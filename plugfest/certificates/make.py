@@ -32,7 +32,9 @@ def init(args: argparse.Namespace) -> int:
     for suite in PROFILES[args.profile]:
         charger = chargers.get(suite, args.secc_id or "")
         more = {Role.SECC: charger} if charger else {}
-        made.append(authority.make(SUITES[suite], start, seed=seed, responder=responder, ids=ids | more))
+        store = authority.make(SUITES[suite], start, seed=seed, responder=responder, ids=ids | more)
+        store.p12_password = args.p12
+        made.append(store)
     if not args.force:
         for store in made:
             store.check_free(args.directory)
@@ -42,9 +44,6 @@ def init(args: argparse.Namespace) -> int:
         for entry in store.of_role(Role.SECC, Role.CONTRACT, Role.OEM_PROVISIONING, Role.VEHICLE):
             until = entry.certificate.not_valid_after_utc
             print(f"  {entry.name:17} {entry.common_name:40} until {until:%Y-%m-%d}")
-            if args.p12 is not None and store.directory is not None:
-                file = store.directory / "p12" / f"{entry.name}.p12"
-                export.write_all({file: export.container(entry, args.p12)}, force=True)
     print(f"look at it: plugfest pki show {args.directory}")
     return 0
 
@@ -66,7 +65,7 @@ def _issue(store: Store, role: Role, cn: str, args: argparse.Namespace) -> Entry
     if not profile.issuers:
         raise UserError(f"{role} is a root: `plugfest pki init` makes those")
     if not cn and (role in store or profile.id_kind):
-        raise UserError(f"a {profile.title} needs an id: plugfest pki issue {args.directory} {role} ID")
+        raise UserError(f"{profile.a_title} needs an id: plugfest pki issue {args.directory} {role} ID")
     if role is Role.SECC and store.suite.name == "iso2":
         cn = names.evse_id(cn)
     issuer = store[args.issuer or profile.issuers[0]]

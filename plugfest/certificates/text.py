@@ -169,6 +169,7 @@ def ocsp_urls(certificate: x509.Certificate) -> list[str]:
         for d in access
         if d.access_method == AuthorityInformationAccessOID.OCSP
         and isinstance(d.access_location, x509.UniformResourceIdentifier)
+        and str(d.access_location.value).startswith(("http://", "https://"))
     ]
 
 

@@ -115,7 +115,9 @@ def _init(kinds: Any) -> None:
     parser.add_argument("--pcid", metavar="ID", help="PCID of the provisioning certificate, 17 characters or 18")
     parser.add_argument("--evcc-id", metavar="ID", help="EVCCID of the vehicle certificate (ISO 15118-20)")
     parser.add_argument("--responder", metavar="URL", help="where certificates say that OCSP and CRLs are; '' for none")
-    parser.add_argument("--p12", metavar="PASSWORD", help="write PKCS#12 containers of the leaves too, in p12/")
+    parser.add_argument(
+        "--p12", metavar="PASSWORD", default="plugfest", help="of the PKCS#12 files (default: plugfest)"
+    )
     _force(parser, "replace a PKI that is there; its keys are lost")
 
 
