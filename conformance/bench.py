@@ -24,6 +24,7 @@ def system(
     *,
     command: str = "",
     ready_after: float = 1.0,
+    ready_when: str = "",
     actions: Mapping[str, str] | None = None,
     pause: float | None = None,
     log: Path | None = None,
@@ -35,7 +36,7 @@ def system(
         SetupError: the interface cannot be used.
     """
     found = interfaces.find(interface)
-    program = network.Program(command, ready_after, log)
+    program = network.Program(command, ready_after, ready_when, log)
     kind = network.NetworkCharger if sut == "secc" else network.NetworkVehicle
     made = kind(found, program=program, actions=actions or {})
     if pause is not None:
@@ -52,6 +53,7 @@ def campaign(
     interface: str | None = None,
     command: str = "",
     ready_after: float = 1.0,
+    ready_when: str = "",
     actions: Mapping[str, str] | None = None,
     reset_command: str = "",
     pause: float | None = None,
@@ -78,8 +80,8 @@ def campaign(
 
     def open_network(run: Run, pics: Pics, observe: Observe) -> contextlib.AbstractAsyncContextManager[Any]:
         made = system(
-            sut, interface, command=command, ready_after=ready_after, actions=actions, pause=seconds,
-            log=folder / "system.log" if command else None, name=name,
+            sut, interface, command=command, ready_after=ready_after, ready_when=ready_when, actions=actions,
+            pause=seconds, log=folder / "system.log" if command else None, name=name,
         )  # fmt: skip
         return made.open()
 

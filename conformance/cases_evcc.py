@@ -270,6 +270,8 @@ def _cp(step: Step) -> Action:
     async def act(course: Course) -> None:
         await course.hold()
         pilot = course.tester.system.pilot
+        if pilot.state is None:
+            raise Inconclusive("the vehicle cannot see the pilot: pilot hardware is needed")
         if state is None:
             pilot.offer(100.0)
         else:

@@ -274,6 +274,8 @@ def _cp(step: Step) -> Action:
             await course.collect()
         elif course.outstanding:
             await asyncio.sleep(CP_AFTER_REQUEST)
+        if (match[3] or match[4]) and walk.system.pilot.reading.duty is None:
+            raise Inconclusive("the charger cannot see the pilot: pilot hardware is needed")
         if match[3]:
             return
         if match[1] == "A":

@@ -40,11 +40,13 @@ class Program:
     Attributes:
         command: for the shell; "": none.
         ready_after: s after its start before anything is sent.
+        ready_when: what it says when it is ready, for which up to 60 s are waited; needs ``log``.
         log: what it says goes there.
     """
 
     command: str = ""
     ready_after: float = 0.0
+    ready_when: str = ""
     log: Path | None = None
     _process: subprocess.Popen[bytes] | None = None
     _file: IO[bytes] | None = None
@@ -54,11 +56,20 @@ class Program:
         if not self.command or self.running:
             return
         self._file = self.log.open("ab") if self.log is not None else None
+        begin = self._file.tell() if self._file is not None else 0
         output: Any = self._file if self._file is not None else subprocess.DEVNULL
         self._process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
             self.command, shell=True, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
+        for _ in range(600):
+            if not self.ready_when or self.log is None or self.ended:
+                break
+            with self.log.open("rb") as said:
+                said.seek(begin)
+                if self.ready_when.encode() in said.read():
+                    break
+            await asyncio.sleep(0.1)
         await asyncio.sleep(self.ready_after)
 
     @property

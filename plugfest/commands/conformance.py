@@ -66,6 +66,7 @@ def _add_run(inner: Any) -> None:
     group = parser.add_argument_group("the system under test")
     group.add_argument("--command", metavar="CMD", help="start this when plugging in, end it after each case")
     group.add_argument("--ready-after", metavar="S", type=float, default=1.0, help="s until the command is ready")
+    group.add_argument("--ready-when", metavar="TEXT", help="the command is ready when it says this")
     group.add_argument(
         "--action", metavar="NAME=CMD", action="append", default=[],
         help="command for what a person would do: stop, authorise, refuse, pause ... (repeatable)",
@@ -209,6 +210,7 @@ def run_campaign(args: argparse.Namespace) -> int:
         made = bench.campaign(
             folder, args.sut, pics,
             interface=args.interface, command=args.command or "", ready_after=args.ready_after,
+            ready_when=args.ready_when or "",
             actions=_actions(args.action), reset_command=args.reset_command or "", pause=args.pause, pki=args.pki,
             name=args.name or "", longest=args.longest,
         )  # fmt: skip
