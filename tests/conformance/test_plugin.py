@@ -80,7 +80,7 @@ def test_parametrised_over_protocol_and_profile(tmp_path: Path) -> None:
         "async def test_din(secc_sut):\n"
         "    assert secc_sut.setting.protocol.name == 'din70121'\n"
     )
-    options = ("--sut-protocols", "iso2,din", "--sut-profiles", "strict,tolerant", "-v")
+    options = ("--sut-protocols", "iso2,din", "--sut-profiles", "strict,tolerant", "-vv")
     code, output = run_pytest(script(tmp_path, text), *options)
     assert code == 0, output
     assert output.count("test_any[") == 4
