@@ -49,12 +49,12 @@ DOCTOR = "plugfest slac doctor looks closer"
 
 
 @contextlib.contextmanager
-def user_errors() -> Iterator[None]:
+def user_errors(hint: str = "") -> Iterator[None]:
     """Errors of interface, modem and pilot board are the user's to put right: one line."""
     try:
         yield
     except ModemError as why:
-        raise UserError(f"{why}; {NO_SLAC}") from why
+        raise UserError(f"{why}; {hint}" if hint else str(why)) from why
     except (LinkError, PilotError, SetupError) as why:
         raise UserError(str(why)) from why
 
@@ -85,13 +85,13 @@ def timing(bench: Bench) -> Timing:
         raise UserError(f"slac-timer: {why}") from why
 
 
-def tell_pilot(pilot: ChargerPilot | VehiclePilot, observe: Observe) -> None:
-    """Changes of the pilot become events from now on."""
+def tell_pilot(pilot: ChargerPilot | VehiclePilot, observe: Observe) -> Callable[[], None]:
+    """Changes of the pilot become events from now on, until the returned function is called."""
 
     def changed(reading: Reading) -> None:
         observe(Event(asyncio.get_running_loop().time(), "pilot", reading.label, note=_duty(reading)))
 
-    pilot.subscribe(changed)
+    return pilot.subscribe(changed)
 
 
 def _duty(reading: Reading) -> str:
@@ -166,7 +166,7 @@ async def vehicle_side(bench: Bench, pilot: VehiclePilot, observe: Observe) -> A
         UserError: interface or modem are not there.
     """
     limits, rng = timing(bench), random.Random(bench.seed)
-    with user_errors():
+    with user_errors(NO_SLAC):
         async with _host(bench, observe) as host:
             modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
             yield ev.Ev(host, pilot, modem, ev.Options(timing=limits), rng=rng)
@@ -241,7 +241,7 @@ async def charger_side(bench: Bench, pilot: ChargerPilot, observe: Observe) -> A
         UserError: interface or modem are not there.
     """
     limits, rng = timing(bench), random.Random(bench.seed)
-    with user_errors():
+    with user_errors(NO_SLAC):
         async with _host(bench, observe) as host:
             modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
             async with evse.Evse(host, pilot, modem, evse.Options(timing=limits), rng=rng) as side:

@@ -96,7 +96,7 @@ class Lines:
             self._run = event.name
             self._print(time, _arrow(event), event.name)
         elif event.name in _SLAC_WORDS:
-            self._print(time, _SLAC_WORDS[event.name], f"{event.name} {event.note}".rstrip())
+            self._print(time, _SLAC_WORDS[event.name], f"{event.name} {event.note.partition(', firmware')[0]}".rstrip())
 
     def _print(self, time: float, mark: str, text: str, more: str = "") -> None:
         numbers = ""

@@ -14,6 +14,24 @@ _HEIGHT = 3
 """Lines of a plot; each has eight steps."""
 
 
+class Reports:
+    """Reports of one attempt after another; one that fails like the one before it takes a line."""
+
+    def __init__(self) -> None:
+        self._before: tuple[bytes, Step, str] | None = None
+
+    def lines(self, x: Exchange, now: float, *, start: float = 0.0) -> Iterator[str]:
+        """The lines of the next report; times count from ``start``."""
+        found = verdict(x, now)
+        this = (x.ev, found.step, found.text)
+        if not found.ok and this == self._before:
+            yield f"attempt of vehicle {mac_text(x.ev)} at {x.begun - start:.3f} s: stopped as before"
+            return
+        self._before = this
+        yield from report(x, now, start=start)
+        yield ""
+
+
 def report(x: Exchange, now: float, *, start: float = 0.0) -> Iterator[str]:
     """The lines of a whole report; times count from ``start``."""
     yield f"attempt of vehicle {mac_text(x.ev)}, run {x.run_id.hex()}, at {x.begun - start:.3f} s"

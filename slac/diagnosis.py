@@ -85,6 +85,36 @@ REFUSED_KEY = Cause(
     "the modem did not take the key", "read it back with plugfest slac modem (NID); set it once more after 1 s"
 )
 
+NO_MODEM = (
+    Cause(
+        "no modem answer: it has no power, or the cable is in the wrong port", "look at its lights and at the port's"
+    ),
+    Cause("the modem restarts: after a key some are deaf for up to 8 s", "wait, and try again"),
+    Cause("the interface leads elsewhere", "name the one that the modem is on with -i"),
+)
+NO_VEHICLE = (
+    NO_BEACON._replace(cause="no vehicle asked: it is not plugged in, or its modem hears no coordinator"),
+    ROLE_OF_CHARGER,
+    Cause("the vehicle does not see 5 % at state B", "measure the pilot; some vehicles sleep and want E or F first"),
+)
+NO_REQUEST = (
+    Cause("nobody asked: no vehicle is plugged in, or it waits for the 5 % duty", "plug in while this runs"),
+    Cause(
+        "wrong modem role: a vehicle's modem shows no requests, a charger's no answers",
+        "watch on the host that takes part, or on both",
+    ),
+)
+START_OF_PILOT = (
+    Cause(
+        "the charger's 5 % duty was not seen, so nothing was asked", "see the pilot board; --pilot assumed ignores it"
+    ),
+)
+NO_LINK_LOCAL = Cause(
+    "no IPv6 link-local address: another program manages the interface, or IPv6 is off on it",
+    "sysctl net.ipv6.conf.IFACE.disable_ipv6=0 and addr_gen_mode=0; tell NetworkManager to leave it alone",
+)
+FIREWALL = Cause("a firewall drops SDP", "open UDP 15118 from ff02::1, the TCP ports, and ICMPv6 on the interface")
+
 
 def _settling(seconds: float) -> Cause:
     return Cause(

@@ -192,8 +192,13 @@ class BoardPilot(Watched):
     def lose(self, why: str) -> None:
         """The board is gone."""
         if not self.problem:
-            self.problem, self.levels = why, (None, None)
             self.note(why)
+            self.let_go(why)
+
+    def let_go(self, why: str = "the pilot board was let go") -> None:
+        """We leave the board, which is no trouble."""
+        if not self.problem:
+            self.problem, self.levels = why, (None, None)
             self._become(self.LOST)
 
     def note(self, what: str) -> None:

@@ -149,7 +149,8 @@ class _Host:
                     self._away(f"pilot board lost: {text}")
                 await asyncio.sleep(_AGAIN_AFTER)
         finally:
-            self._away("the pilot board was let go")
+            self.there.clear()
+            self._board.let_go()
 
     async def _serve(self, client: Any) -> None:
         """One connection; returns when told to end, else raises MqttError."""

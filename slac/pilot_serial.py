@@ -118,7 +118,7 @@ async def over_line(
         pinging = asyncio.create_task(host.ping())
         yield board
     finally:
-        board.lose("the pilot board was let go")
+        board.let_go()
         tasks = [task for task in (reading, pinging) if task]
         for task in tasks:
             task.cancel()

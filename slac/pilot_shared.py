@@ -57,6 +57,8 @@ async def hosted(path: Path | None = None) -> AsyncIterator[ChargerPilot]:
         tasks.add(task)
         try:
             await seat(wire, "ev", reader, writer)
+        except asyncio.CancelledError:
+            pass  # the charger ends; nobody waits for this task but us
         finally:
             tasks.discard(task)
 

@@ -105,7 +105,7 @@ async def _run(bench: Bench) -> int:
         )
         pnc.equip_vehicle(settings, bench, time.time, looks.say)
         stage.equip(settings, "evcc")
-        handoff.tell_pilot(pilot, stage.observe)
+        stack.callback(handoff.tell_pilot(pilot, stage.observe))
 
         # The first Ctrl-C ends charging in order, the second at once.
         def stop() -> None:

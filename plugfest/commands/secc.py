@@ -117,7 +117,7 @@ async def _run(bench: Bench) -> int:
         )
         pnc.equip_charger(settings, evse, bench, time.time)
         stage.equip(settings, "secc")
-        handoff.tell_pilot(pilot, stage.observe)
+        stack.callback(handoff.tell_pilot(pilot, stage.observe))
         outlet = Outlet(
             await handoff.usable(name),
             evse,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,28 +44,47 @@ def run(args: argparse.Namespace) -> int:
 
     judge = Judge()
     path = Path(args.source)
+    show = _Show(judge, brief=args.brief)
     if path.exists():
-        _file(path, judge, brief=args.brief)
+        _file(path, judge, show)
     elif "/" in args.source or path.suffix in (".pcap", ".pcapng"):
         raise UserError(f"there is no file {path}")
     else:
         try:
-            asyncio.run(_interface(args.source, judge, brief=args.brief, duration=args.duration))
+            asyncio.run(_interface(args.source, judge, show, args.duration))
         except KeyboardInterrupt:
             print()
     return _summary(judge, args.source)
 
 
-def _file(path: Path, judge: Judge, *, brief: bool) -> None:
+class _Show:
+    """Prints attempts."""
+
+    def __init__(self, judge: Judge, *, brief: bool) -> None:
+        from plugfest.matching import Reports
+
+        self._judge, self._brief, self._reports = judge, brief, Reports()
+
+    def __call__(self, exchange: Exchange) -> None:
+        from plugfest import matching
+
+        now, start = self._judge.now, self._judge.first or 0.0
+        lines = [matching.brief(exchange, now, start=start)] if self._brief else []
+        for line in lines or self._reports.lines(exchange, now, start=start):
+            print(line)
+        sys.stdout.flush()
+
+
+def _file(path: Path, judge: Judge, show: _Show) -> None:
     from plugfest import recording
 
     for time, data in recording.of_file(path):
         judge.feed(time, data)
     for exchange in judge.exchanges:
-        _show(exchange, judge, brief=brief)
+        show(exchange)
 
 
-async def _interface(name: str, judge: Judge, *, brief: bool, duration: float | None) -> None:
+async def _interface(name: str, judge: Judge, show: _Show, duration: float | None) -> None:
     """Shows each attempt when it is decided."""
     import asyncio
 
@@ -88,26 +108,14 @@ async def _interface(name: str, judge: Judge, *, brief: bool, duration: float | 
             for exchange in judge.exchanges:
                 if id(exchange) not in shown and over(exchange, judge.now):
                     shown.add(id(exchange))
-                    _show(exchange, judge, brief=brief)
+                    show(exchange)
             if duration is not None and judge.now - start >= duration:
                 break
     finally:
         await frames.aclose()  # type: ignore[attr-defined]
         for exchange in judge.exchanges:
             if id(exchange) not in shown:
-                _show(exchange, judge, brief=brief)
-
-
-def _show(exchange: Exchange, judge: Judge, *, brief: bool) -> None:
-    from plugfest import matching
-
-    start = judge.first or 0.0
-    if brief:
-        print(matching.brief(exchange, judge.now, start=start), flush=True)
-        return
-    for line in matching.report(exchange, judge.now, start=start):
-        print(line)
-    print(flush=True)
+                show(exchange)
 
 
 def _summary(judge: Judge, source: str) -> int:

@@ -1,0 +1,65 @@
+"""``plugfest slac line``: a simulated power line with two modems between two interfaces."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+_DESCRIPTION = """\
+Puts a simulated power line between two interfaces: what a vehicle's host sends into one comes out of the other as
+modems would pass it, SLAC included. The interfaces are the near ends of virtual cables (veth) whose far ends the hosts
+use, in network namespaces or not, or real ports to devices that have no modem of their own.
+"""
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "line",
+        help="a simulated power line with two modems between two interfaces",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("vehicle", metavar="VEHICLE-IFACE", help="interface to the vehicle's host")
+    parser.add_argument("charger", metavar="CHARGER-IFACE", help="interface to the charger's host")
+    parser.add_argument("--attenuation", type=float, default=20.0, metavar="DB", help="of the cable (default 20)")
+    parser.add_argument("--loss", type=float, default=0.0, metavar="P", help="part of the frames lost, 0 to 1")
+    parser.add_argument(
+        "--modem", metavar="NAME", default="qca7000", help="qca7000, qca7420, qualcomm, cg5317 or generic"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of loss and noise (default 1)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    import asyncio
+
+    from plugfest import handoff
+
+    with handoff.user_errors():
+        try:
+            asyncio.run(_run(args))
+        except KeyboardInterrupt:
+            print()
+    return 0
+
+
+async def _run(args: argparse.Namespace) -> None:
+    import asyncio
+    import random
+
+    from plugfest.errors import UserError
+    from slac.modem_sim import BEHAVIOURS
+    from slac.powerline import Conditions, Powerline
+    from slac.powerline_veth import attached
+
+    if args.modem not in BEHAVIOURS:
+        raise UserError(f"--modem {args.modem}: there are {', '.join(BEHAVIOURS)}")
+    if not 0.0 <= args.loss <= 1.0:
+        raise UserError(f"--loss {args.loss:g}: a part from 0 to 1 is needed")
+    line = Powerline(random.Random(args.seed), Conditions(loss=args.loss))
+    make = BEHAVIOURS[args.modem]
+    car, post = line.vehicle("vehicle", behaviour=make()), line.charger("charger", behaviour=make())
+    line.connect(car, post, args.attenuation)
+    async with attached(line, {car: args.vehicle, post: args.charger}):
+        print(f"power line between {args.vehicle} (vehicle) and {args.charger} (charger); Ctrl-C ends", flush=True)
+        await asyncio.Event().wait()

@@ -1,0 +1,146 @@
+"""The slac commands on a simulated power line: matching, modems, doctor, watching; and every mistake in one line."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from powerline import AVAILABLE, REASON, Lab, lab
+
+pytestmark = [pytest.mark.netns, pytest.mark.skipif(not AVAILABLE, reason=REASON)]
+
+
+@pytest.fixture(scope="module")
+def cables() -> Iterator[Lab]:
+    with lab("plfcmd") as made:
+        yield made
+
+
+@pytest.fixture
+def bench(cables: Lab) -> Iterator[Lab]:
+    with cables.line():
+        yield cables
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The only line of an error."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("plugfest: ")
+    return done.stderr
+
+
+def test_vehicle_charger_and_a_bystander_see_the_same_matching(bench: Lab) -> None:
+    """ev and evse report all steps of one matching, watch judges it too, and the modems tell of their network."""
+    watcher = bench.start("evcc", "slac", "watch", bench.interface("evcc"), "--duration", "8", until="watching")
+    charger = bench.start("secc", "slac", "evse", "-i", bench.interface("secc"), "--count", "1", until="waits for")
+    vehicle = bench.start("evcc", "slac", "ev", "-i", bench.interface("evcc"), "--stay", until="matched with")
+    told = bench.run("secc", "slac", "modem", "-i", bench.interface("secc"), "--role", "evse")
+    vehicle.terminate()
+    vehicle.communicate()
+    wrong = bench.run("evcc", "slac", "modem", "-i", bench.interface("evcc"), "--role", "evse")
+    # The vehicle's modem keeps its key when the vehicle is killed; the doctor's matching replaces both.
+    found = bench.run("evcc", "slac", "doctor", "-i", bench.interface("evcc"), "--role", "ev", "--within", "2")
+    charger.kill()
+    charger.communicate()
+    seen, _ = watcher.communicate(timeout=20)
+    assert "link      up" in told.stdout
+    assert "nothing speaks against it as EVSE" in told.stdout
+    assert (wrong.returncode, "SLAC mode is PEV" in wrong.stdout) == (1, True)
+    assert "CM_MNBC_SOUND.IND" in seen
+    assert "=> matched with" in seen
+    assert "mean 19." in seen
+    assert found.returncode == 1  # that charger has its vehicle, and answers nobody
+
+
+def test_the_doctor_finds_all_well(bench: Lab) -> None:
+    """Interface, modem, role, matching and IPv6 are each told."""
+    charger = bench.start("secc", "slac", "evse", "-i", bench.interface("secc"), "--count", "1", until="waits for")
+    done = bench.run("evcc", "slac", "doctor", "-i", bench.interface("evcc"), "--role", "ev")
+    output, _ = charger.communicate(timeout=20)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line[:2] for line in done.stdout.splitlines()].count("ok") == 5
+    assert "PROBLEM" not in done.stdout
+    assert "dB per group of carriers" in done.stdout
+    assert "attenuation profiles of modem" in output
+    assert charger.returncode == 0
+
+
+def test_the_doctor_names_step_and_cause(bench: Lab) -> None:
+    """No charger: the step is the request; the wrong role: the modem's, before any matching."""
+    alone = bench.run(
+        "evcc", "slac", "doctor", "-i", bench.interface("evcc"), "--role", "ev", "--slac-timer",
+        "TT_matching_repetition=0.5",
+    )  # fmt: skip
+    assert alone.returncode == 1
+    assert "stopped while looking for chargers (CM_SLAC_PARM)" in alone.stdout
+    assert "likely: no charger listens yet" in alone.stdout
+    wrong = bench.run("evcc", "slac", "doctor", "-i", bench.interface("evcc"), "--role", "evse", "--within", "1")
+    assert wrong.returncode == 1
+    assert "PROBLEM  wrong modem role: EVSE wanted" in wrong.stdout
+    assert "no vehicle asked" in wrong.stdout
+
+
+def test_no_modem_is_one_line(cables: Lab) -> None:
+    """A cable without a modem behind it: every command says so, with what to do."""
+    for side, words, hint in (("evcc", ["slac", "ev"], "--no-modem"), ("secc", ["secc"], "--no-slac")):
+        text = one_line(cables.run(side, *words, "-i", cables.interface(side)))
+        assert "no modem answers on" in text
+        assert hint in text
+    doctor = cables.run("evcc", "slac", "doctor", "-i", cables.interface("evcc"))
+    assert doctor.returncode == 1
+    assert "PROBLEM  no modem answers" in doctor.stdout
+
+
+def test_without_a_modem_matching_goes_on_where_it_is_told_so(cables: Lab) -> None:
+    """--no-modem: the request goes out, and nobody answers it."""
+    done = cables.run(
+        "evcc", "slac", "ev", "-i", cables.interface("evcc"), "--no-modem", "--slac-timer", "TT_matching_repetition=0.5"
+    )
+    assert done.returncode == 1
+    assert "not matched: looking for chargers" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["slac", "ev"], ["slac", "doctor"], ["slac", "modem"], ["slac", "evse"], ["evcc"]])
+def test_interface_mistakes_are_one_line(cables: Lab, words: list[str]) -> None:
+    """Missing and down: one line each with what to do."""
+    interface = cables.interface("evcc")
+    assert "there is no interface nosuch0; there are lo, plfcmde" in one_line(
+        cables.run("evcc", *words, "-i", "nosuch0")
+    )
+    subprocess.run(["ip", "-n", cables.namespace("evcc"), "link", "set", interface, "down"], check=True)
+    try:
+        text = one_line(cables.run("evcc", *words, "-i", interface))
+    finally:
+        subprocess.run(["ip", "-n", cables.namespace("evcc"), "link", "set", interface, "up"], check=True)
+    assert f"{interface} is down; try: ip link set {interface} up" in text
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+@pytest.mark.parametrize("words", [["slac", "ev", "-i"], ["slac", "watch"], ["secc", "-i"]])
+def test_missing_rights_are_one_line(cables: Lab, words: list[str]) -> None:
+    """Root without CAP_NET_RAW is told about capabilities."""
+    command = cables.command("evcc", *words, cables.interface("evcc"))
+    dropped = ["setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw"]
+    done = subprocess.run([*command[:4], *dropped, *command[4:]], capture_output=True, text=True, timeout=30)
+    assert "need root or CAP_NET_RAW; try sudo, or: sudo setcap cap_net_raw+ep" in one_line(done)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("/nowhere/x.pcap", "there is no file /nowhere/x.pcap"),
+        ("{text}", "is no pcap or pcapng file"),
+        ("nosuch0", "there is no interface nosuch0"),
+    ],
+)
+def test_watching_what_is_not_there_is_one_line(tmp_path: Path, source: str, text: str) -> None:
+    """A missing file, another file, a missing interface."""
+    other = tmp_path / "text"
+    other.write_text("no capture")
+    words = [sys.executable, "-m", "plugfest", "slac", "watch", source.format(text=other)]
+    assert text in one_line(subprocess.run(words, capture_output=True, text=True, timeout=30))
