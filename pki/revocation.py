@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,3 +140,40 @@ def crl(
     key = authority.key
     deterministic = None if keys.kind(key) is keys.Kind.ED448 else True
     return builder.sign(key, keys.hash_of(key), ecdsa_deterministic=deterministic)  # type: ignore[arg-type]
+
+
+def read_crl(path: Path) -> x509.CertificateRevocationList:
+    """A revocation list in PEM or DER.
+
+    Raises:
+        PkiError: the file cannot be read or holds none.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as why:
+        raise PkiError(f"{path}: {why.strerror}") from why
+    try:
+        return x509.load_pem_x509_crl(data) if b"-----BEGIN" in data else x509.load_der_x509_crl(data)
+    except ValueError as why:
+        raise PkiError(f"{path} holds no revocation list in PEM or DER") from why
+
+
+def listed(found: x509.CertificateRevocationList, authorities: Iterable[x509.Certificate]) -> Revocations | None:
+    """What a revocation list says; None if none of the authorities has signed it."""
+    for authority in authorities:
+        key = authority.public_key()
+        if found.issuer != authority.subject or keys.kind(key) is None:
+            continue
+        if found.is_signature_valid(key):  # type: ignore[arg-type]
+            break
+    else:
+        return None
+    said = Revocations()
+    for row in found:
+        try:
+            reason = row.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
+        except (x509.ExtensionNotFound, ValueError):
+            reason = x509.ReasonFlags.unspecified.value
+        revocation = Revocation(f"{row.serial_number:x}", row.revocation_date_utc, reason)
+        said.entries[found.issuer.rfc4514_string(), row.serial_number] = revocation
+    return said

@@ -9,7 +9,7 @@ import datetime
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +18,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.ocsp import OCSPRequestBuilder
 
-from pki import keys, ocsp, path, roles
+from pki import keys, ocsp, path, revocation, roles
 from pki.errors import PkiError
 from pki.path import Code, Deviation
 from pki.profiles import ANCHORS, SUITES, Role
 from pki.responder import stores
 from pki.revocation import Revocations
 from pki.store import Entry, Store, common_name, issued, parse_certificates, read_certificates, self_signed
-from plugfest.certificates import arguments, recorded, text
+from plugfest.certificates import arguments, recorded, text, tokens
 from plugfest.errors import UserError
 
 
@@ -121,6 +121,10 @@ def show(args: argparse.Namespace) -> int:
         return 0
     if args.names:
         raise UserError(f"{args.target} is a file: names belong to a PKI directory")
+    if args.target != "-" and Path(args.target).is_file():
+        if (shown := tokens.lines(Path(args.target), at)) is not None:
+            _lines(iter(shown))
+            return 0
     found_chains = _from_file(args.target, role, args.suite)
     for index, chain in enumerate(found_chains):
         if chain.at is not None:
@@ -185,18 +189,40 @@ def verify(args: argparse.Namespace) -> int:
         for chain in _from_file(args.target, role, args.suite):
             _complete(chain, args.roots)
             todo.append((chain, _roots(args.roots, chain), None))
+    lists = {file: revocation.read_crl(file) for file in args.crl}
     refused = 0
     for chain, anchors, revocations in todo:
         if chain.role is None:
             raise UserError(f"{chain.name}: what it is for cannot be told; give --role")
         below, _ = _split(chain)
         time = at if args.at or chain.at is None else chain.at
+        revocations = _with_lists(revocations or Revocations(), lists, [*below, *anchors], time)
         deviations = path.validate(below, anchors, chain.role, time, suite=chain.suite, revoked=revocations)
         if args.ocsp:
             deviations += _ask(below, anchors, time)
         refused += bool(path.fatal(deviations))
         _verdict(chain, below, anchors, deviations)
     return 1 if refused else 0
+
+
+def _with_lists(
+    known: Revocations,
+    lists: Mapping[Path, x509.CertificateRevocationList],
+    authorities: Sequence[x509.Certificate],
+    at: datetime.datetime,
+) -> Revocations:
+    """What is known of revocations, and what lists say of certificates of these authorities."""
+    found = Revocations(dict(known.entries))
+    for file, one in lists.items():
+        said = revocation.listed(one, authorities)
+        if said is None:
+            print(f"  {file}: signed by no authority of this chain, so it does not count")
+            continue
+        found.entries.update(said.entries)
+        until = one.next_update_utc
+        if until is not None and until < at:
+            print(f"  {file}: stale since {until:%Y-%m-%d %H:%M} UTC")
+    return found
 
 
 def _complete(chain: _Chain, places: Sequence[Path]) -> None:

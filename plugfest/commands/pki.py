@@ -145,6 +145,8 @@ def _verify(kinds: Any) -> None:
     text = "trusted roots: a PEM or DER file or a PKI directory (default: those of TARGET)"
     parser.add_argument("--roots", metavar="PATH", type=Path, action="append", default=[], help=text)
     _at(parser, "the time that counts")
+    text = "revocation list in PEM or DER, signed by an authority of the chain; may be repeated"
+    parser.add_argument("--crl", metavar="FILE", type=Path, action="append", default=[], help=text)
     parser.add_argument("--ocsp", action="store_true", help="ask the OCSP responders that the certificates name")
     parser.add_argument("--password", help="of encrypted keys")
 

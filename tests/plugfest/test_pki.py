@@ -237,6 +237,47 @@ def test_revoking_shows_everywhere(pki: Path, capsys: pytest.CaptureFixture[str]
     assert main(["pki", "verify", str(pki), "contract", *AT]) == 0
 
 
+def test_show_reads_lists_and_responses(pki: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pki", "revoke", str(pki), "contract", "--reason", "superseded", "--at", "2026-03-04"]) == 0
+    assert main(["pki", "crl", str(pki), "mo-sub2", *AT]) == 0
+    response = tmp_path / "response.der"
+    assert main(["pki", "ocsp", str(pki), "contract", "--out", str(response), *AT]) == 0
+    capsys.readouterr()
+    serial = f"{Store(pki)['contract'].certificate.serial_number:x}"
+    assert main(["pki", "show", str(pki / "iso2/crl/mo-sub2.pem"), *AT]) == 0
+    out = capsys.readouterr().out
+    assert "issuer    CN=MOSubCA2" in out
+    assert f"{serial} on 2026-03-04 00:00 UTC, superseded" in out
+    assert main(["pki", "show", str(response), "--at", "2026-03-20"]) == 0
+    out = capsys.readouterr().out
+    assert f"about     serial {serial}" in out
+    assert "status    REVOKED on 2026-03-04 00:00 UTC, superseded" in out
+    assert "counts    2026-03-05 00:00 to 2026-03-12 00:00 UTC, STALE" in out
+
+
+def test_lists_from_elsewhere_count_if_an_authority_signed_them(
+    pki: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pki", "revoke", str(pki), "contract", "--reason", "superseded", "--at", "2026-03-04"]) == 0
+    assert main(["pki", "crl", str(pki), *AT]) == 0
+    chain = pki / "iso2/chains/contract.pem"
+    words = ["pki", "verify", str(chain), "--roots", str(pki / "iso2/mo-root.pem"), *AT]
+    assert main(words) == 0
+    for suffix in ("crl", "pem"):
+        capsys.readouterr()
+        assert main([*words, "--crl", str(pki / f"iso2/crl/mo-sub2.{suffix}")]) == 1
+        assert "revoked on 2026-03-04 00:00 UTC, superseded" in capsys.readouterr().out
+    assert main([*words, "--crl", str(pki / "iso2/crl/cpo-sub2.crl")]) == 0
+    assert "signed by no authority of this chain" in capsys.readouterr().out
+    other = tmp_path / "other"
+    assert main(["pki", "init", str(other), "--seed", "another", "--date", "2026-03-01"]) == 0
+    assert main(["pki", "crl", str(other), "mo-sub2", *AT]) == 0
+    assert main([*words, "--crl", str(other / "iso2/crl/mo-sub2.crl")]) == 0, "the name alone does not do"
+    assert main([*words, "--crl", str(chain)]) == 2
+    assert main([*words[:-1], "2026-03-20", "--crl", str(pki / "iso2/crl/mo-sub2.crl")]) == 1
+    assert "stale since 2026-03-12" in capsys.readouterr().out
+
+
 def test_the_responder_serves_until_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command answers for today's PKI, and ends in order on Ctrl-C."""
     where = tmp_path / "pki"
