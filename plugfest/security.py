@@ -118,7 +118,8 @@ def charger(
             root = _path(bench.roots)
         else:
             now = datetime.datetime.now(datetime.UTC)
-            chain, key, root = stack.enter_context(tls.bench_certificate(now))
+            suite = "iso2" if "1.2" in wanted.versions else "iso20"
+            chain, key, root = stack.enter_context(tls.bench_certificate(now, suite))
             say(f"note: certificate made on the fly; its root, while this runs: {root}")
         return tls.server(
             chain,

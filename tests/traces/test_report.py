@@ -70,7 +70,7 @@ def test_a_report_has_all_its_parts_in_one_file(report: Path) -> None:
     assert len(drawings(text)) == 7  # timeline, four plots, sequence, attenuation
     assert page.tags.count("details") == text.count("<details id=") > 100
     assert "ECDHE_ECDSA_WITH_AES_128_CBC_SHA256" in text
-    assert "CN=SECC" in text
+    assert "DEPLFE00001" in text
     assert ElementTree.parse(report.with_name("junit.xml")).getroot().tag == "testsuites"
 
 
