@@ -59,6 +59,9 @@ __all__ = ["Evse", "Match", "Options", "ready"]
 MOST_RUNS = 64
 """Runs at once; C_EVSE_match_parallel asks for 5. More are not answered, so that nobody can fill our memory."""
 
+_COPY = 0.4
+"""Seconds after which a CM_SLAC_PARM.REQ with the RunID just matched is a new attempt, not a copy that came late."""
+
 _ALL = (CM_SLAC_PARM_REQ, CM_START_ATTEN_CHAR_IND, CM_MNBC_SOUND_IND)  # these come as broadcasts
 _OURS = (CM_ATTEN_CHAR_RSP, CM_VALIDATE_REQ, CM_SLAC_MATCH_REQ, CM_AMP_MAP_REQ)
 _PROFILES = (CM_ATTEN_PROFILE_IND, VS_ATTENUATION_CHARACTERISTICS_IND)
@@ -110,12 +113,13 @@ class Evse:
         self.nmk = self.nid = b""
         self.matched: Match | None = None
         self._given: tuple[bytes, bytes] | None = None  # whom the key was given to, until there is a new one
+        self._given_at = 0.0
         self._key_set = False
         self._runs: dict[tuple[bytes, bytes], Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepting = False
         self._heard = 0.0
-        self._found: asyncio.Queue[Match | LinkError] = asyncio.Queue()
+        self._found: asyncio.Queue[Match | SlacError] = asyncio.Queue()
         self._look_again = asyncio.Event()
 
     async def __aenter__(self) -> Evse:
@@ -153,7 +157,8 @@ class Evse:
             except PilotLost as why:
                 self.host.tell("attempt failed", str(why))
                 self._stop(str(why))
-                self._offer(STEADY)
+                if self.pilot.state is State.A:  # E and F are somebody's decision
+                    self._offer(STEADY)
                 silences = 0
                 continue
             if found is not None:
@@ -230,9 +235,9 @@ class Evse:
                 elif limit is not None and self._heard + self.options.timing.TT_EVSE_SLAC_init <= loop.time():
                     return None
                 continue
-            if isinstance(found, LinkError):
+            if isinstance(found, SlacError):
                 self._found.put_nowait(found)
-                raise LinkError(str(found))
+                raise found
             return found
 
     async def _look(self, match: Match) -> None:
@@ -256,7 +261,7 @@ class Evse:
             self.host.tell("dropped", f"{len(self._runs)} runs: {why}")
         self._runs.clear()
         while not self._found.empty():
-            if isinstance(item := self._found.get_nowait(), LinkError):
+            if isinstance(item := self._found.get_nowait(), SlacError):
                 self._found.put_nowait(item)
                 break
 
@@ -312,15 +317,16 @@ class Evse:
             return
         if not self._accepting:
             return
+        loop = asyncio.get_running_loop()
         if self._given is not None:
             # A vehicle that asks again while its link comes up has given up; one that is matched is, while it lasts.
-            if self.matched is None and self._given[0] == frame.source and self._given[1] != message.run_id:
+            again = self._given[1] != message.run_id or loop.time() - self._given_at > _COPY
+            if self.matched is None and self._given[0] == frame.source and again:
                 self.host.tell("attempt failed", f"{mac_text(frame.source)} asks anew before the link came up")
                 self._start_over()
             elif self.matched is not None:
                 self._look_again.set()
             return
-        loop = asyncio.get_running_loop()
         key = (frame.source, message.run_id)
         run = self._runs.get(key)
         if run is not None and run.begun and loop.time() - run.started >= self.options.timing.TT_match_sequence:
@@ -352,7 +358,7 @@ class Evse:
             if self._given is not None or self._runs.get((run.mac, run.run_id)) is not run:
                 return
             self._given = (run.mac, run.run_id)
-            self._heard = asyncio.get_running_loop().time()
+            self._heard = self._given_at = asyncio.get_running_loop().time()
             await self._confirm(run.mac, run.run_id)
             for other in list(self._runs.values()):
                 if other is not run:
@@ -416,7 +422,7 @@ class Evse:
             await self.new_key()
         except SlacError as why:
             self.host.tell("warning", str(why))
-            self._found.put_nowait(LinkError(str(why)))
+            self._found.put_nowait(why)
 
 
 @contextlib.asynccontextmanager

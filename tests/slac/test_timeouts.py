@@ -373,6 +373,39 @@ async def test_nobody_asks_with_repeats() -> None:
     assert [b - a for a, b in itertools.pairwise(times)] == pytest.approx([40, 4, 40, 4, 40])
 
 
+@pytest.mark.parametrize("state", [State.E, State.F])
+async def test_fault_is_left_alone(state: State) -> None:
+    """E or F that others set during a matching stays; when they take it back, the charger offers 5 % again."""
+    bench = Bench.of()
+    async with bench.charger() as charger:
+        waiting = asyncio.create_task(charger.match())
+        car = asyncio.create_task(bench.match_car())
+        await bench.until("post0", "tx", "CM_ATTEN_CHAR.IND")
+        bench.pilots[0].evse.fault(state)
+        with pytest.raises(PilotLost):
+            await car
+        await asyncio.sleep(5)
+        assert bench.pilots[0].evse.reading == Reading(state, 0.0)
+        bench.pilots[0].evse.offer(100)
+        found = await bench.match_car()
+        assert (await waiting).nmk == found.nmk
+
+
+async def test_modem_lost_while_renewing() -> None:
+    """A modem that is gone when a new key is due ends the waiting with its name, not with that of the link."""
+    bench = Bench.of(car=Behaviour(takes_key=False))
+    async with bench.charger() as charger:
+        waiting = asyncio.create_task(charger.match())
+        car = asyncio.create_task(bench.match_car(0, ONCE))
+        await bench.until("post0", "tx", "CM_SLAC_MATCH.CNF")
+        await asyncio.sleep(1)
+        bench.posts[0].powered = False
+        with pytest.raises(ModemError, match="did not answer 3 CM_SET_KEY.REQ"):
+            await waiting
+        with pytest.raises(MatchFailed):
+            await car
+
+
 async def test_late_request_is_not_answered() -> None:
     """Once TT_EVSE_SLAC_init is over nobody is answered; nor is anybody while nothing is plugged in."""
     bench = Bench.of()
@@ -415,17 +448,19 @@ async def test_amplitude_maps() -> None:
             assert bool(bench.notes(name, "warning")) is lost
 
 
-async def test_reattempt_while_joining() -> None:
-    """A vehicle that asks anew while its link comes up has given up: it gets a new key."""
-    bench = Bench.of()
+@pytest.mark.parametrize("run_id", [None, b"TEST RUN"])
+async def test_reattempt_while_joining(run_id: bytes | None) -> None:
+    """A vehicle that asks anew while its link comes up has given up: it gets a new key, even with its old RunID."""
+    bench = Bench.of(post=Behaviour(deaf=0.1, join=3.0))
+    options = ev.Options(run_id=run_id)
     async with bench.charger() as charger:
         waiting = asyncio.create_task(charger.match())
-        first = asyncio.create_task(bench.match_car())
+        first = asyncio.create_task(bench.match_car(0, options))
         await bench.until("post0", "tx", "CM_SLAC_MATCH.CNF")
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
         given = charger.nmk
-        car = await bench.match_car()
+        car = await bench.match_car(0, options)
         assert (await waiting).nmk == car.nmk != given
 
 
