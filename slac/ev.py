@@ -102,7 +102,15 @@ class Ev:
         """
         self.host.tell("step", Step.PILOT.name)
         await until(self.pilot, self._offered, None)
-        return await while_connected(self.pilot, self._repeat())
+        return await while_connected(self.pilot, self._repeat(self.options.timing.TT_matching_repetition))
+
+    async def rematch(self) -> Match:
+        """After a loss of link while the pilot stayed: leaves the network and tries again for T_conn_resetup.
+
+        Raises as `match` does.
+        """
+        await self.leave()
+        return await while_connected(self.pilot, self._repeat(self.options.timing.T_conn_resetup))
 
     def _offered(self, reading: Reading) -> bool:
         if reading.state in ENDS:
@@ -112,7 +120,8 @@ class Ev:
         wanted = {Offer.DIGITAL} if self.options.digital else {Offer.DIGITAL, Offer.CURRENT}
         return reading.offer[0] in wanted
 
-    async def _repeat(self) -> Match:
+    async def _repeat(self, span: float) -> Match:
+        """Attempts, as long as the next one would begin within ``span`` seconds."""
         timing = self.options.timing
         loop = asyncio.get_running_loop()
         first = loop.time()
@@ -123,7 +132,7 @@ class Ev:
             except MatchFailed as why:
                 failures.append(why)
                 self.host.tell("attempt failed", str(why))
-            if loop.time() + timing.TT_matching_rate > first + timing.TT_matching_repetition:
+            if loop.time() + timing.TT_matching_rate > first + span:
                 break
             await asyncio.sleep(timing.TT_matching_rate)
         last = failures[-1]

@@ -481,8 +481,14 @@ async def test_link_lost() -> None:
         bench.posts[0].modem.nmk = bytes(16)
         assert await lost_car == await lost_post == "the power line link is down"
         await charger.leave()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        with pytest.raises(MatchFailed) as why:  # nobody is ready yet
+            await vehicle.rematch()
+        assert loop.time() - started == pytest.approx(15, abs=1)  # T_conn_resetup
+        assert len(why.value.failures) in (15, 16)
         waiting = asyncio.create_task(charger.match())
-        again = await vehicle.match()
+        again = await vehicle.rematch()
         assert (await waiting).nmk == again.nmk != car.nmk
         lost_post = asyncio.create_task(charger.until_lost(waiting.result()))
         bench.pilots[0].unplug()
