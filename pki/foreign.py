@@ -1,4 +1,4 @@
-"""Reads a PKI made elsewhere: any directory with certificates and keys in PEM or DER.
+"""Reads a PKI made elsewhere: any directory with certificates and keys in PEM, DER or PKCS#12.
 
 Certificates are taken wherever they lie below the directory, also several in one file. Keys find their certificate by
 the public key, whatever their name; an encrypted key is tried with the given password and with those in ``*.txt`` files
@@ -7,13 +7,18 @@ beside it. Issuers are found by signature, roles by :mod:`pki.roles`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from pki import keys, roles
 from pki.errors import PkiError
+from pki.keys import PrivateKey
 from pki.profiles import SUITES, Role, Suite
 from pki.store import Entry, issued, read_certificates, self_signed
 
@@ -30,7 +35,8 @@ def read(directory: Path, password: str | None, suite: str | None) -> tuple[list
         PkiError: no certificate in it.
     """
     files = sorted(p for p in directory.rglob("*") if p.is_file())[:_MOST]
-    certificates = _certificates(files)
+    boxes = _containers(files, password)
+    certificates = _certificates(files, boxes)
     if not certificates:
         raise PkiError(f"{directory} holds no certificates; `plugfest pki init {directory}` makes a PKI there")
     found_keys = _keys(files, password)
@@ -43,11 +49,41 @@ def read(directory: Path, password: str | None, suite: str | None) -> tuple[list
         name = _name(role, path, taken)
         public = _spki(certificate.public_key())
         key_path, secret = found_keys.get(public, (None, None))
-        entries.append(Entry(name, role, certificate, issuer, path, key_path, secret))
+        entry = Entry(name, role, certificate, issuer, path, key_path, secret)
+        if key_path is None:
+            held = [box.key for box in boxes if box.key is not None]
+            entry.private_key = next((key for key in held if _spki(key.public_key()) == public), None)
+        entries.append(entry)
     return entries, SUITES[suite] if suite else _suite(entries)
 
 
-def _certificates(files: list[Path]) -> list[tuple[x509.Certificate, Path]]:
+@dataclass
+class _Container:
+    """What a PKCS#12 file holds."""
+
+    path: Path
+    certificates: list[x509.Certificate]
+    key: PrivateKey | None
+
+
+def _containers(files: list[Path], password: str | None) -> list[_Container]:
+    found = []
+    for path in files:
+        if path.suffix.lower() not in (".p12", ".pfx"):
+            continue
+        for secret in [password, None, "", *_passwords(path)]:
+            try:
+                held = pkcs12.load_pkcs12(path.read_bytes(), secret.encode() if secret is not None else None)
+            except (ValueError, TypeError, UnsupportedAlgorithm, OSError):
+                continue
+            certificates = [c.certificate for c in (held.cert, *held.additional_certs) if c is not None]
+            key = held.key if isinstance(held.key, ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey) else None
+            found.append(_Container(path, certificates, key))
+            break
+    return found
+
+
+def _certificates(files: list[Path], boxes: list[_Container]) -> list[tuple[x509.Certificate, Path]]:
     """Each certificate once, with the file that names it best: one of its own before a bundle, PEM before DER."""
     found: dict[bytes, tuple[int, x509.Certificate, Path]] = {}
     for path in files:
@@ -62,6 +98,10 @@ def _certificates(files: list[Path]) -> list[tuple[x509.Certificate, Path]]:
             rank = len(certificates) * 2 + (path.suffix.lower() == ".der")
             if identity not in found or rank < found[identity][0]:
                 found[identity] = rank, certificate, path
+    for box in boxes:
+        for certificate in box.certificates:
+            identity = certificate.public_bytes(serialization.Encoding.DER)
+            found.setdefault(identity, (1000, certificate, box.path))
     return [(certificate, path) for _, certificate, path in found.values()]
 
 

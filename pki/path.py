@@ -56,6 +56,10 @@ _LAZY = (
 """Parts that are parsed when first looked at; after :meth:`_Check._parse` nothing fails for malformed ones."""
 
 
+_MOST = 10
+"""Certificates of a chain that are looked at, whatever a peer sends."""
+
+
 class _Check:
     def __init__(self, suite: Suite, role: Role, at: datetime.datetime | None, revoked: Revoked | None) -> None:
         self.suite, self.role, self.revoked = suite, role, revoked
@@ -116,7 +120,9 @@ class _Check:
         chain = []
         if not given:
             self.add(Code.MALFORMED, 0, None, "the chain is empty")
-        for index, item in enumerate(given):
+        if len(given) > _MOST:
+            self.add(Code.TOO_LONG, 0, None, f"{len(given)} certificates; only the first {_MOST} were looked at")
+        for index, item in enumerate(given[:_MOST]):
             try:
                 certificate = x509.load_der_x509_certificate(item) if isinstance(item, bytes) else item
                 for part in _LAZY:
@@ -133,9 +139,10 @@ class _Check:
         """The chain so that each is followed by its issuer; deviations where it was not."""
         ordered, rest = chain[:1], chain[1:]
         while rest:
-            nearest = next((c for c in rest if c.subject == ordered[-1].issuer), None)
-            if nearest is None:
+            named = [c for c in rest if c.subject == ordered[-1].issuer]
+            if not named:
                 break
+            nearest = next((c for c in named if issued(c, ordered[-1])), named[0])  # names may be shared
             rest.remove(nearest)
             ordered.append(nearest)
         if ordered != chain[: len(ordered)]:

@@ -282,11 +282,27 @@ class Store(Mapping[str, Entry]):
         return [path for path, _ in files]
 
     def issue_into(self, entry: Entry, *, force: bool = False) -> list[Path]:
-        """Adds a new entry and writes it, with the index."""
+        """Adds a new entry and writes it, with the index.
+
+        Raises:
+            PkiError: the name is taken and ``force`` is not set, or the directory is not in our layout.
+        """
+        self.own_directory()
         if not force and entry.name in self:
             raise PkiError(f"{self._where()} has a {entry.name} already; give --name, or --force to replace it")
         self.add(entry)
         return [*self.write(entry, force=force), self._write_index()]
+
+    def own_directory(self) -> Path:
+        """The directory, if it is in our layout: only there files may be added.
+
+        Raises:
+            PkiError: it was made elsewhere, or the store is only in memory.
+        """
+        where = self._where()
+        if not (where / INDEX).is_file():
+            raise PkiError(f"{where} was made elsewhere; `plugfest pki import {where} DIR` takes it over")
+        return where
 
     def _where(self) -> Path:
         if self.directory is None:

@@ -316,9 +316,7 @@ def check_free(store: Store, twin: Twin) -> Path:
     Raises:
         PkiError: something is, or the store is only in memory.
     """
-    if store.directory is None:
-        raise PkiError("this PKI is only in memory: save it first")
-    file = store.directory / "variants" / twin.name / f"{twin.leaf.name}.pem"
+    file = store.own_directory() / "variants" / twin.name / f"{twin.leaf.name}.pem"
     if file.exists():
         raise PkiError(f"{file} exists; --force replaces it")
     return file
@@ -332,9 +330,7 @@ def save(store: Store, twin: Twin, *, force: bool = False) -> Path:
     """
     if not force:
         check_free(store, twin)
-    if store.directory is None:
-        raise PkiError("this PKI is only in memory: save it first")
-    where = store.directory / "variants" / twin.name
+    where = store.own_directory() / "variants" / twin.name
     stem = twin.leaf.name
     where.mkdir(parents=True, exist_ok=True)
     (where / f"{stem}.pem").write_bytes(twin.leaf.pem)

@@ -103,6 +103,21 @@ def test_strangers_in_the_chain_are_named() -> None:
     assert [(d.code, d.subject) for d in found] == [(Code.ORDER, "MOSubCA1")]
 
 
+def test_sub_cas_that_share_a_name_are_told_apart_by_their_signature() -> None:
+    """A renewed sub-CA beside the old one: only one of them issued the leaf, the other is a stranger."""
+    leaf, sub2, sub1 = good()["secc"].chain
+    renewed = Authority(SUITES["iso2"], START, SEED).issue(
+        Role.CPO_SUB2, good()["cpo-sub1"], cn="CPOSubCA2", label="renewed"
+    )
+    for chain in ([leaf, renewed.certificate, sub2, sub1], [leaf, sub2, renewed.certificate, sub1]):
+        assert Code.BROKEN_SIGNATURE not in codes(chain)
+        assert codes(chain) == {Code.ORDER}
+
+
+def test_endless_chains_are_cut() -> None:
+    assert Code.TOO_LONG in codes([*good()["secc"].chain_der, *[good()["mo-sub1"].der] * 5000])
+
+
 def test_empty_and_unreadable_chains() -> None:
     assert codes([]) == {Code.MALFORMED}
     assert codes([b""]) == {Code.MALFORMED}
