@@ -16,6 +16,7 @@ COMMANDS = (
     "secc",
     "run",
     "config",
+    "doctor",
     "slac",
     "trace",
     "report",
