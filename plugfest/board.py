@@ -6,6 +6,7 @@ The live view draws it and MQTT publishes it; it knows neither of them, no role 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,8 +82,8 @@ class Board:
             case "plant":
                 self.measured(json.loads(event.note), event.time)
             case "pilot":
-                self.links["pilot"] = event.note or event.name
-                self._happened(event.time, "*", f"pilot {event.note or event.name}")
+                self.links["pilot"] = event.name
+                self._happened(event.time, "*", f"pilot {event.name} {event.note}".rstrip())
             case "slac":
                 self._slac(event)
             case "sdp":
@@ -142,14 +143,15 @@ class Board:
         if event.name == "step":
             self.links["SLAC"] = event.note.lower().replace("_", " ")
         elif event.name == "matched":
-            self.links["SLAC"] = f"matched {event.note}".strip()
+            attenuation = re.search(r"[\d.]+ dB", event.note)
+            self.links["SLAC"] = f"matched {attenuation[0]}" if attenuation else "matched"
             self._happened(event.time, "*", f"SLAC matched {event.note}")
         elif event.name == "left":
             self.links["SLAC"] = "left"
         elif "failed" in event.name or event.name == "warning":
             self._warn(event.time, f"SLAC {event.name}: {event.note}")
         elif event.name == "modem":
-            self.links["modem"] = event.note
+            self.links["modem"] = event.note.split(" ")[0]
 
     def _connected(self, event: Event) -> None:
         where, _, security = event.note.partition(" ")

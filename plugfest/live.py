@@ -88,7 +88,7 @@ class LiveView(View):
         head.add_column(justify="right")
         head.add_row(Text(f"plugfest {self._title}", style="bold"), Text(_clock(now - self._zero)))
         parts: list[RenderableType] = [head, Rule(style="dim"), self._links(), self._status(now), self._numbers(width)]
-        rows = max(height - 16 - min(len(board.warnings), 3), 3)
+        rows = max(height - 12 - (1 + min(len(board.warnings), 3) if board.warnings else 0), 3)
         parts += [Rule("messages", align="left", style="dim"), self._happenings(rows)]
         if board.warnings:
             parts.append(Rule("warnings", align="left", style="yellow"))

@@ -52,6 +52,8 @@ class Stage:
     _state: str = ""
     _told: tuple[str, float] = ("", -TELEMETRY_INTERVAL)
     _deviations: list[Deviations] = field(default_factory=list)
+    _gone: OSError | None = None
+    _main: asyncio.Task[Any] | None = None
 
     def __post_init__(self) -> None:
         bench, controls = self.bench, self.controls
@@ -79,9 +81,21 @@ class Stage:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """While the context is open, what runs beside the sessions runs."""
-        async with self.view.running(), self.link.running() if self.link else contextlib.nullcontext():
-            yield
+        """While the context is open, what runs beside the sessions runs.
+
+        Raises:
+            BrokenPipeError: whoever read the view has gone, as `plugfest ... | head` does; the session was broken off.
+        """
+        self._main = asyncio.current_task()
+        try:
+            async with self.view.running(), self.link.running() if self.link else contextlib.nullcontext():
+                yield
+        except asyncio.CancelledError:
+            if self._gone is not None:
+                raise self._gone from None
+            raise
+        finally:
+            self._main = None
 
     def begin(self) -> None:
         """A session begins."""
@@ -101,11 +115,26 @@ class Stage:
             self.link.reporter.end(outcomes, asyncio.get_running_loop().time())
 
     def tell(self, event: Event) -> None:
-        """An event for view, trace and broker."""
-        self.trace(event)
-        self.view.observe(event)
+        """An event for view, trace and broker. Whatever becomes of these, the session is none the worse."""
+        try:
+            self.trace(event)
+        except OSError as why:
+            self.trace = ignore
+            text = f"{why.strerror or why}; no trace from here on"
+            self.tell(Event(event.time, "error", "trace", note=text))
+        try:
+            self.view.observe(event)
+        except OSError as why:
+            self.view.observe = ignore
+            self._leave(why)
         if self.link is not None:
             self.link.reporter.observe(event)
+
+    def _leave(self, why: OSError) -> None:
+        """Nobody looks any more: ends what runs, safely, as a cancellation does."""
+        self._gone = why
+        if self._main is not None:
+            self._main.cancel()
 
     def act(self, step: Step) -> None:
         """An action of the timeline; one that is impossible is reported."""

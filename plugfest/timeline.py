@@ -3,7 +3,7 @@
 Rules:
 
 - A session begins when the connection is made (a vehicle's: when it starts to look for a charger), and each one runs
-  the timeline from its start.
+  the timeline from its start. Events of the matching before it count too.
 - An action at a message takes place at once when the message is about to be sent or has just been received, before
   anything is made of it; so a charger's answer to that request already shows it.
 - Where both roles run here, the vehicle's view counts, or each message would be there twice.
@@ -37,8 +37,9 @@ class Timeline:
     _added: list[tuple[Step, int]] = field(default_factory=list)
 
     def begin(self) -> None:
-        """A session begins."""
-        self.end()
+        """A session begins; what its matching has triggered stays."""
+        if self.running:
+            self.end()
         self.running = True
         for step in self.steps:
             if not isinstance(step.at, str):
@@ -64,11 +65,10 @@ class Timeline:
         if event.layer == "bench":
             return
         name = event.name if event.layer == "message" else f"{event.layer}:{event.name}"
-        if self.running:
-            self._seen[name] = count = self._seen.get(name, 0) + 1
-            for step in self.steps:
-                if step.at == name and step.occurrence == count:
-                    self._arm(step, self._pending)
+        self._seen[name] = count = self._seen.get(name, 0) + 1
+        for step in self.steps:
+            if step.at == name and step.occurrence == count:
+                self._arm(step, self._pending)
         if self._added:
             due = [step for step, left in self._added if step.at == name and left == 1]
             self._added = [(s, left - (s.at == name)) for s, left in self._added if s.at != name or left > 1]

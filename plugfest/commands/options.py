@@ -11,7 +11,7 @@ import contextlib
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from plugfest.errors import UserError
 
@@ -171,13 +171,20 @@ def tracing(
     with contextlib.ExitStack() as stack:
         if bench.trace is not None:
             try:
-                file = stack.enter_context(Path(bench.trace).open("w", encoding="utf-8"))
+                file = Path(bench.trace).open("w", encoding="utf-8")  # noqa: SIM115 - closed by the stack
+                stack.callback(_close, file)
+                observers.append(JsonLines(file, epoch=epoch, role=role, configuration=configuration(bench)))
             except OSError as why:
                 raise UserError(f"cannot write {bench.trace}: {why.strerror}") from why
-            observers.append(JsonLines(file, epoch=epoch, role=role, configuration=configuration(bench)))
         if bench.pcapng is not None:
             observers.append(stack.enter_context(_packets(Path(bench.pcapng), role, epoch, interface)))
         yield fan_out(*observers) if observers else ignore
+
+
+def _close(file: IO[str]) -> None:
+    """Closes; on a full disk that fails once more, and was said before."""
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 @contextlib.contextmanager

@@ -50,7 +50,7 @@ def test_the_board_follows_the_events() -> None:
     ):
         board.observe(event)
     assert board.links == {
-        "SLAC": "matched 02:00:00:00:00:01, 12.3 dB", "SDP": "answered", "TCP": "[fe80::1]:50000",
+        "SLAC": "matched 12.3 dB", "SDP": "answered", "TCP": "[fe80::1]:50000",
         "TLS": "TLSv1.2 ECDHE-ECDSA-AES128-SHA256", "pilot": "C2",
     }  # fmt: skip
     assert (board.protocol, board.state, board.since) == ("ISO 15118-2", "CurrentDemand", 3.0)
@@ -72,6 +72,30 @@ def test_the_board_follows_the_events() -> None:
 )
 def test_the_sparkline_goes_from_zero_to_the_largest(values: list[float], line: str) -> None:
     assert sparkline(values, 10) == line
+
+
+def test_when_nobody_reads_any_more_the_session_ends_quietly(tmp_path: Path) -> None:
+    file = tmp_path / "bench.yaml"
+    file.write_text("vehicle: {duration: 100}\n")
+    command = f"{sys.executable} -m plugfest run {file} --fast | head -3"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("plugfest bench.yaml")
+
+
+def test_a_full_disk_ends_the_trace_and_not_the_session(tmp_path: Path) -> None:
+    file = tmp_path / "bench.yaml"
+    file.write_text(QUICK)
+    words = f"{sys.executable} -m plugfest run {file} --fast --trace"
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 20; {words} {tmp_path / 'trace'}"], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "trace: File too large; no trace from here on" in done.stdout
+    assert "vehicle: session completed" in done.stdout
+    none = subprocess.run([*words.split(), "/dev/full"], capture_output=True, text=True, timeout=60)
+    assert none.returncode == 2
+    assert none.stderr == "plugfest: cannot write /dev/full: No space left on device\n"
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])

@@ -156,6 +156,13 @@ def test_an_action_happens_at_its_time_and_only_once_per_session(run: Any) -> No
     assert [note for _, note in actions] == ["limit max-current=50", "limit max-current=60"]
 
 
+def test_an_action_can_happen_while_the_modems_match(run: Any) -> None:
+    done = run("vehicle: {duration: 1}\ntimeline:\n- {at: 'slac:CM_SLAC_MATCH.CNF', do: limit, max-current: 50}\n")
+    assert done.code == 0
+    first = next(n for n, line in enumerate(done.lines) if line.get("layer") == "bench")
+    assert not [line for line in done.lines[:first] if line.get("layer") == "message"]
+
+
 def test_what_is_impossible_is_said_and_nothing_else_happens(run: Any) -> None:
     done = run(BASE + at_loop("fault, fault: rcd"))
     assert done.code == 0
