@@ -74,10 +74,13 @@ def vehicle(bench: Bench) -> tls.Context:
     try:
         wanted, key_log = options(bench.vehicle.tls), _key_log(bench)
         if bench.pki is None:
-            return tls.client(_path(bench.roots), key_log=key_log, options=wanted)
-        context = tls.of_store("client", stores(bench.pki, wanted), wanted, key_log=key_log)
-        if bench.roots is not None:
-            context.trust = tls.trust(Path(bench.roots))
+            context = tls.client(_path(bench.roots), key_log=key_log, options=wanted)
+        else:
+            context = tls.of_store("client", stores(bench.pki, wanted), wanted, key_log=key_log)
+            if bench.roots is not None:
+                context.trust = tls.trust(Path(bench.roots))
+        if bench.role == "evcc" and bench.cert is not None and bench.key is not None:
+            context.credentials = [tls.credential(Path(bench.cert), Path(bench.key), password=bench.password)]
     except SetupError as why:
         raise UserError(str(why)) from why
     return context
@@ -108,27 +111,31 @@ def charger(
 
     try:
         wanted, key_log = options(bench.charger.tls), _key_log(bench)
-        if bench.pki is not None and bench.cert is None:
-            context = tls.of_store("server", stores(bench.pki, wanted), wanted, key_log=key_log)
-            if bench.ocsp:
-                context.credentials[0].stapler = tls.staples.from_files([Path(one) for one in bench.ocsp])
-            return context
+        files: tuple[Path, Path, Path | None] | None = None
+        ocsp = [Path(one) for one in bench.ocsp]
+        held = stores(bench.pki, wanted) if bench.pki is not None else []
         if bench.cert is not None and bench.key is not None:
-            chain, key = Path(bench.cert), Path(bench.key)
-            root = _path(bench.roots)
+            files = Path(bench.cert), Path(bench.key), _path(bench.roots)
+        elif held:
+            context = tls.of_store("server", held, wanted, key_log=key_log)
+            if ocsp:
+                context.credentials[0].stapler = tls.staples.from_files(ocsp)
         else:
             now = datetime.datetime.now(datetime.UTC)
             suite = "iso2" if "1.2" in wanted.versions else "iso20"
-            chain, key, root = stack.enter_context(tls.bench_certificate(now, suite))
-            say(f"note: certificate made on the fly; its root, while this runs: {root}")
-        return tls.server(
-            chain,
-            key,
-            password=bench.password,
-            key_log=key_log,
-            options=wanted,
-            root=root,
-            ocsp=[Path(one) for one in bench.ocsp],
-        )
+            files = stack.enter_context(tls.bench_certificate(now, suite))
+            say(f"note: certificate made on the fly; its root, while this runs: {files[2]}")
+        if files is not None:
+            chain, key, root = files
+            context = tls.server(
+                chain, key, password=bench.password, key_log=key_log, options=wanted, root=root, ocsp=ocsp
+            )
+            if held:
+                context.trust = tls.of_store("server", held, wanted).trust
+        if bench.vehicle_roots is not None:
+            context.trust = tls.trust(Path(bench.vehicle_roots))
+        if context.trust is None and "1.3" in wanted.versions and wanted.client_certificate != "none":
+            say("note: neither --vehicle-roots nor --pki, so a vehicle's certificate is not checked")
+        return context
     except SetupError as why:
         raise UserError(str(why)) from why

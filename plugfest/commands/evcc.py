@@ -32,6 +32,9 @@ def add(commands: Any) -> None:
         help="ask for no TLS (default), for TLS but take none, or insist",
     )
     group.add_argument("--roots", metavar="PEM", type=Path, help="trusted V2G roots; without, any certificate is taken")
+    group.add_argument("--cert", metavar="PEM", type=Path, help="the vehicle's certificate chain, for TLS 1.3")
+    group.add_argument("--key", metavar="PEM", type=Path, help="its private key")
+    group.add_argument("--password", help="password of the key")
     group.add_argument("--sdp-to", metavar="ADDRESS", help="send SDP requests to this address instead of multicast")
     group.add_argument("--address", help="the charger's address, to skip SDP (with --port)")
     group.add_argument("--port", type=int, help="the charger's TCP port, to skip SDP")

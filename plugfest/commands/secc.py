@@ -34,6 +34,7 @@ def add(commands: Any) -> None:
     group.add_argument("--cert", metavar="PEM", type=Path, help="certificate chain, leaf first; else made on the fly")
     group.add_argument("--key", metavar="PEM", type=Path, help="private key of the leaf")
     group.add_argument("--password", help="password of the key")
+    group.add_argument("--vehicle-roots", metavar="PEM", type=Path, help="roots of vehicle certificates, for TLS 1.3")
     group.add_argument("--ocsp", metavar="DER", action="append", help="OCSP response to staple (repeatable)")
     group.add_argument("--port", type=int, help="TCP port without TLS (default: a free one from 49152 on)")
     group.add_argument("--tls-port", type=int, help="TCP port with TLS (default: a free one from 49152 on)")

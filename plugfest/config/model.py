@@ -223,9 +223,13 @@ class Bench(Section, kw_only=True, frozen=True):
     tls: Annotated[TlsPolicy, Meta(description="TLS: not, if the peer has it, or only with it")] = "none"
     pki: Annotated[File | None, Meta(description="a PKI (plugfest pki init): certificates, keys, roots, OCSP")] = None
     roots: Annotated[File | None, Meta(description="evcc: trusted V2G roots, PEM; secc: the root of cert")] = None
-    cert: Annotated[File | None, Meta(description="secc: certificate chain, leaf first, PEM")] = None
-    key: Annotated[File | None, Meta(description="secc: private key of the leaf, PEM")] = None
-    password: Annotated[str | None, Meta(description="secc: password of the key")] = None
+    vehicle_roots: Annotated[File | None, Meta(description="secc: roots of vehicle certificates (TLS 1.3), PEM")] = None
+    cert: Annotated[
+        File | None,
+        Meta(description="secc: certificate chain, leaf first, PEM; evcc: the vehicle's, for TLS 1.3"),
+    ] = None
+    key: Annotated[File | None, Meta(description="private key of the leaf, PEM")] = None
+    password: Annotated[str | None, Meta(description="password of the key")] = None
     ocsp: Annotated[list[File], Meta(description="secc: OCSP responses to staple, DER")] = []
     key_log: Annotated[File | None, Meta(description="file to which TLS session secrets are appended")] = None
     sdp_to: Annotated[str | None, Meta(description="evcc: send SDP requests to this address")] = None

@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec import inspect
+from tls_world import meet, talk
 
 from plugfest import config, security
+from plugfest.cli import main
 from plugfest.config.secure import TlsDeviations, TlsOptions
 from plugfest.errors import UserError
 from v2g import tls
@@ -98,3 +100,51 @@ def test_what_a_pki_directory_lacks_is_said(tmp_path: Path) -> None:
     bench = msgspec.structs.replace(bench, pki=str(tmp_path / "empty"))
     with pytest.raises(UserError):
         security.vehicle(bench)
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("pki")
+    assert main(["pki", "init", str(directory), "--profile", "both"]) == 0
+    return directory
+
+
+async def test_certificates_of_both_sides_from_files(pki: Path) -> None:
+    """TLS 1.3 with --cert and --key at both ends, --roots here and --vehicle-roots there."""
+    base = pki / "iso20"
+    common = "tls: required\ninterface: lo\n"
+    car = config.loads(
+        common + f"role: evcc\nroots: {base}/v2g-root.pem\ncert: {base}/chains/vehicle.pem\nkey: {base}/vehicle.key\n"
+        "vehicle: {tls: {profile: iso20}}"
+    )
+    station = config.loads(
+        common + f"role: secc\nvehicle-roots: {base}/oem-root.pem\ncert: {base}/chains/secc.pem\nkey: {base}/secc.key\n"
+        "charger: {tls: {profile: iso20}}"
+    )
+    with contextlib.ExitStack() as stack:
+        met = await meet(security.charger(station, stack, pytest.fail), security.vehicle(car))
+    await talk(met, 100)
+    assert met.charger is not None
+    assert met.charger.tls is not None
+    assert "peer: PLFV" in met.charger.tls.report
+
+
+async def test_a_foreign_certificate_beside_a_pki_directory(pki: Path) -> None:
+    """--cert goes before the directory's, which still tells whom to trust."""
+    twin = pki / "iso2"
+    bench = config.loads(
+        f"role: secc\ninterface: lo\ntls: required\npki: {pki}\ncert: {twin}/chains/cps.pem\nkey: {twin}/cps.key"
+    )
+    with contextlib.ExitStack() as stack:
+        context = security.charger(bench, stack, pytest.fail)
+    assert context.trust is not None
+    met = await meet(context, security.vehicle(config.loads(f"pki: {pki}")))
+    assert met.failure.check == "wrong-role"
+
+
+def test_what_is_not_checked_is_said() -> None:
+    said: list[str] = []
+    bench = config.loads("role: secc\ninterface: lo\ntls: required\ncharger: {tls: {profile: both}}")
+    with contextlib.ExitStack() as stack:
+        security.charger(bench, stack, said.append)
+    assert any("a vehicle's certificate is not checked" in line for line in said)
