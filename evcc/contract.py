@@ -141,6 +141,8 @@ async def make_exchange(drive: Drive, wallet: Wallet, exchange: str) -> None:
         new = await (install(drive, wallet) if exchange == "Installation" else update(drive, wallet))
     except (Refused, Undeliverable) as why:
         drive.note(f"certificate {exchange.lower()} failed: {why}")
+        if isinstance(why, Refused) and exchange == "Update":
+            heed_retry_counter(drive, wallet)
         return
     wallet.take(new)
     drive.session.tell("state", "contract", f"{exchange.lower()} of {new.emaid}, valid until {new.expires:%Y-%m-%d}")
@@ -175,9 +177,20 @@ async def update(drive: Drive, wallet: Wallet) -> Credential:
     )
     signed = signature.sign_message(request, own.key)
     res = await drive.ask(request, signature=signed, survives=True)
-    if res.RetryCounter is not None:
-        drive.session.tell("state", "retry-counter", str(res.RetryCounter))
     return accept(drive, wallet, res, own)
+
+
+def heed_retry_counter(drive: Drive, wallet: Wallet) -> None:
+    """RetryCounter of a refused update: 0 tries again in the next session, -1 never [V2G2-696, 928]."""
+    received = drive.session.last_received
+    counter = getattr(received.message, "RetryCounter", None) if received is not None else None
+    if counter is None:
+        return
+    wallet.updates = counter >= 0
+    when = {0: "the next session tries again", -1: "it is not updated any more"}
+    drive.note(f"RetryCounter {counter}: {when.get(counter, f'to be tried again after {counter} days')}")
+    if counter > 0:
+        wallet.update_next = False
 
 
 def accept(

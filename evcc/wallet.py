@@ -22,6 +22,7 @@ class Wallet:
         roots: V2G roots in DER; the provisioning service's chain has to lead to one of them [V2G2-891].
         update_days: a contract that ends within so many days is updated.
         update_next: the charger said that the contract ends soon, so it is updated in the next session.
+        updates: False: the operator said that this contract is not updated any more.
         reinstall: install a contract although there is one.
         on_contract: is told of a new contract, to store it.
     """
@@ -31,6 +32,7 @@ class Wallet:
     roots: Sequence[bytes] = ()
     update_days: float = UPDATE_DAYS
     update_next: bool = False
+    updates: bool = True
     reinstall: bool = False
     on_contract: Callable[[Credential], None] = lambda contract: None
 
@@ -41,6 +43,8 @@ class Wallet:
             return ("Installation",) if self.provisioning else ()
         if contract.expires <= at:  # a charger refuses to update it
             return ("Installation",) if self.provisioning else ()
+        if not self.updates:
+            return ("Installation",) if self.provisioning and self.update_next else ()
         if self.update_next or contract.expires - at < datetime.timedelta(days=self.update_days):
             return ("Update", "Installation") if self.provisioning else ("Update",)
         return ()
@@ -49,4 +53,5 @@ class Wallet:
         """A new contract replaces the old one."""
         self.contract = contract
         self.update_next = self.reinstall = False
+        self.updates = True
         self.on_contract(contract)

@@ -1,12 +1,13 @@
 """Messages that differ from what is right, as a bench file asks: by message, and by which one of a session.
 
-They work through the session's seams (`rewrite`, `rewrite_exi`, `rewrite_frame`), so the role that sends does not know.
-Each is reported as an event ``bench: deviation``. Counting starts anew with each session.
+They work through the session's seams (`rewrite`, `rewrite_signature`, `rewrite_exi`, `rewrite_frame`), so the role that
+sends does not know. Each is reported as an event ``bench: deviation``. Counting starts anew with each session.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +58,7 @@ class Deviations:
     _count: dict[str, int] = field(default_factory=dict)
     _told: set[int] = field(default_factory=set)
     _active: dict[str, list[Deviation]] = field(default_factory=dict)
+    _signatures: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._mine: dict[str, list[tuple[Callable[[int], bool], Deviation]]] = {}
@@ -75,6 +77,7 @@ class Deviations:
         for name in {*self._mine, *self.delays}:
             for protocol, cls in message_classes(name).items():
                 options.rewrite[cls] = self._message(name, protocol)
+                options.rewrite_signature[cls] = self._signature(name)
                 options.rewrite_exi[cls] = self._exi(name)
                 options.rewrite_frame[cls] = self._frame(name)
 
@@ -127,6 +130,31 @@ class Deviations:
             return fields.put(minimal(known.schema, cls), values, known.module)
         return fields.put(message, entry.set, known.module)
 
+    def _signature(self, name: str) -> Callable[[Any], Any]:
+        def rewrite(given: Any) -> Any:
+            if given is not None:
+                self._signatures.setdefault(name, given)
+            for entry in self._active.get(name, ()):
+                given = self._spoiled(name, entry.signature, given)
+            return given
+
+        return rewrite
+
+    def _spoiled(self, name: str, how: str | None, given: Any) -> Any:
+        """A Signature as a deviation wants it; the message's own stays whole."""
+        if how == "absent" or given is None:
+            return given if how is None else None
+        if how == "earlier":
+            return self._signatures[name]
+        if how is None:
+            return given
+        spoiled = copy.deepcopy(given)
+        if how == "digest":
+            spoiled.SignedInfo.Reference[0].DigestValue = _flipped(spoiled.SignedInfo.Reference[0].DigestValue)
+        else:
+            spoiled.SignatureValue.value = _flipped(spoiled.SignatureValue.value)
+        return spoiled
+
     def _exi(self, name: str) -> Callable[[bytes], bytes]:
         def rewrite(data: bytes) -> bytes:
             for entry in self._active.get(name, ()):
@@ -149,6 +177,10 @@ class Deviations:
         return rewrite
 
 
+def _flipped(data: bytes) -> bytes:
+    return bytes([data[0] ^ 1]) + data[1:]
+
+
 def _schema_set(protocol: str) -> str:
     from plugfest.commands.options import PROTOCOLS as NAMES
 
@@ -164,6 +196,13 @@ def _words(entry: Deviation) -> Iterator[str]:
         yield f"replaced by {replacement(entry.replace)[0]}"
     if entry.set:
         yield "with " + ", ".join(f"{name}={value}" for name, value in entry.set.items())
+    if entry.signature is not None:
+        yield {
+            "absent": "without its signature",
+            "digest": "with a wrong digest",
+            "value": "with a wrong signature value",
+            "earlier": "with an earlier signature",
+        }[entry.signature]
     if entry.exi is not None:
         yield "with other EXI bytes"
     if entry.frame is not None:

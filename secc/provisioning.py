@@ -85,7 +85,8 @@ async def _exchange(visit: Visit, request: Any, answer: Any) -> Any:
     except TimeoutError:
         raise Refusal(OUT_OF_REACH, f"no answer from the back end in {limit:g} s", ends=False) from None
     except RemoteError as why:
-        raise Refusal(why.response_code, str(why), ends=False) from why
+        fields = why.fields if isinstance(why, Refusal) else {}
+        raise Refusal(why.response_code, str(why), ends=False, **fields) from why
     except LocalError as why:  # a back end of ours with an unsuitable key
         raise Refusal("FAILED", str(why), ends=False) from why
     visit.signature = signed.signature
@@ -108,7 +109,7 @@ class LocalBackend:
         contracts: eMAID by PCID.
         any_vehicle: eMAID for vehicles that :attr:`contracts` does not name; "": they get none.
         verdicts: ResponseCode by eMAID of contracts that are not renewed, e.g. ``FAILED_ContractCanceled``.
-        retry_counter: RetryCounter of CertificateUpdateRes: 0 try again next time, -1 do not, n after n days.
+        retry_counter: RetryCounter of a refused update: 0 try again next time, -1 do not, n after n days [V2G2-696].
         delay: seconds an answer takes.
         issued: what was handed out.
     """
@@ -148,8 +149,8 @@ class LocalBackend:
             text = f"eMAID {request.eMAID}, but the certificate is of {common_name(leaf)}"
             raise Refusal("FAILED_NoCertificateAvailable", text)
         if (verdict := self.verdicts.get(emaid)) is not None:
-            raise Refusal(verdict, f"contract {emaid} is not renewed")
-        return self._deliver(iso2.CertificateUpdateRes, emaid, leaf.public_key(), RetryCounter=self.retry_counter)
+            raise Refusal(verdict, f"contract {emaid} is not renewed", RetryCounter=self.retry_counter)
+        return self._deliver(iso2.CertificateUpdateRes, emaid, leaf.public_key(), RetryCounter=0)
 
     def _check_provisioning(self, visit: Visit, leaf: bytes) -> Any:
         """Holds a provisioning certificate against its profile, in the chain that the authorities we know make of it.

@@ -297,7 +297,8 @@ async def _answer(visit: Visit, sequence: Sequence, received: Received, options:
     except RemoteError as why:
         visit.evse.off()
         code = _code(session, why.response_code)
-        response = minimal(session.protocol.schema, response_type, dc=visit.dc, ResponseCode=code)
+        fields = why.fields if isinstance(why, Refusal) else {}
+        response = minimal(session.protocol.schema, response_type, dc=visit.dc, ResponseCode=code, **fields)
         await session.send(response)
         text = f"{type(request).__name__} refused, {code}: {why}"
         # Whether a vehicle may go on after a refused certificate exchange is told in two ways; strict is to end.

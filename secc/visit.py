@@ -21,11 +21,13 @@ class Refusal(RemoteError):
 
     Attributes:
         ends: whether the session is over then. It goes on after a certificate exchange that failed [V2G2-557, 558].
+        fields: of the response, besides its code.
     """
 
-    def __init__(self, code: str, text: str, *, ends: bool = True) -> None:
+    def __init__(self, code: str, text: str, *, ends: bool = True, **fields: Any) -> None:
         super().__init__(text, code)
         self.ends = ends
+        self.fields = fields
 
 
 @dataclass(frozen=True)

@@ -178,8 +178,8 @@ def describe(action: Step) -> str:
 class Deviation(Section, kw_only=True, frozen=True):
     """What is done to a message on its way out. Requests are the vehicle's, responses the charger's.
 
-    In this order: ``delay``, then ``replace`` or ``set``, ``exi``, ``frame``, ``truncate``, ``repeat``; ``drop`` sends
-    nothing.
+    In this order: ``delay``, then ``replace`` or ``set``, ``signature``, ``exi``, ``frame``, ``truncate``, ``repeat``;
+    ``drop`` sends nothing.
     """
 
     message: Annotated[str, Meta(description="name of the message, e.g. PreChargeReq")]
@@ -196,6 +196,13 @@ class Deviation(Section, kw_only=True, frozen=True):
     ] = {}
     replace: Annotated[
         str | dict[str, Any] | None, Meta(description="another message: its name, or {name: fields}")
+    ] = None
+    signature: Annotated[
+        Literal["absent", "digest", "value", "earlier"] | None,
+        Meta(
+            description="the Signature in its header: left out, with a wrong digest or value, or that of the first "
+            "such message of the bench"
+        ),
     ] = None
     exi: Annotated[Octets | None, Meta(description="these bytes (hex) as EXI")] = None
     frame: Annotated[Octets | None, Meta(description="these bytes (hex) as V2GTP frame")] = None

@@ -138,3 +138,21 @@ def test_a_missing_entry_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pki", "init", "pki"]) == 0
     assert demo("--contract", "contract-7") == 2
     assert "has no contract-7" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("message", "how", "said"),
+    [
+        ("AuthorizationReq", "absent", "AuthorizationRes FAILED_SignatureError"),
+        ("AuthorizationReq", "value", "AuthorizationRes FAILED_SignatureError"),
+        ("MeteringReceiptReq", "digest", "MeteringReceiptRes FAILED_MeteringSignatureNotValid"),
+        ("MeteringReceiptReq", "earlier", "MeteringReceiptRes FAILED_MeteringSignatureNotValid"),
+        ("CertificateInstallationRes", "value", "certificate installation failed: SignatureValue does not verify"),
+    ],
+)
+def test_signatures_can_be_made_to_deviate(
+    message: str, how: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = demo("--set", f"deviations=[{{message: {message}, signature: {how}}}]", "--contract", "none")
+    assert code == 5
+    assert said in capsys.readouterr().out

@@ -506,10 +506,27 @@ async def test_a_canceled_contract_is_not_renewed() -> None:
     vehicle, _ = await bench.run()
     assert bench.code("CertificateUpdateRes") == "FAILED_ContractCanceled"
     assert vehicle.ok
+    assert vehicle.notes[1] == "RetryCounter 0: the next session tries again"
+    assert bench.messages("CertificateUpdateRes")[0].RetryCounter == 0
     bench.wallet.update_next = True
     bench.ev.rewrite[iso2.CertificateUpdateReq] = lambda m: msgspec.structs.replace(m, eMAID="DEPLFC99999999")
     await bench.run()
     assert bench.code("CertificateUpdateRes") == "FAILED_SignatureError"  # the eMAID is part of what is signed
+
+
+@pytest.mark.parametrize(("counter", "again"), [(0, True), (-1, False), (7, False)])
+async def test_the_retry_counter_is_heeded(counter: int, again: bool) -> None:
+    """0: the next session asks again; -1: never; days: not now."""
+    bench = PncBench()
+    assert bench.wallet.contract is not None
+    bench.wallet.provisioning, bench.wallet.update_next = None, True
+    backend: Any = bench.contracts.backend
+    backend.verdicts, backend.retry_counter = {bench.wallet.contract.emaid: "FAILED_NoCertificateAvailable"}, counter
+    vehicle, _ = await bench.run()
+    assert vehicle.ok
+    assert f"RetryCounter {counter}: " in vehicle.notes[1]
+    await bench.run()
+    assert bench.names().count("CertificateUpdateReq") == (2 if again else 1)
 
 
 # ---------------------------------------------------------------------------------------------------------------
