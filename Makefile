@@ -5,8 +5,10 @@ BIN = $(VENV)/bin
 
 .PHONY: demo test lint wheel-test interop slow bench clean
 
-demo: $(VENV)/.run  ## a whole DC session between both roles, in this process, and its summary
-	$(BIN)/plugfest demo
+demo: $(VENV)/.run  ## a whole DC session between both roles, in this process, its summary and its report
+	mkdir -p build
+	$(BIN)/plugfest demo --trace build/demo.jsonl --pcapng build/demo.pcapng
+	$(BIN)/plugfest report build/demo.jsonl -o build/demo.html
 
 test: $(VENV)/.dev  ## every test but the slow and external ones
 	$(BIN)/python -m pytest

@@ -104,6 +104,7 @@ class Generated:
         self._tables: dict[str, list[tuple[Any, Any]]] = {}
         self._roots = {False: self._readers(grammar.document), True: self._readers(grammar.fragment)}
         self._selected: dict[tuple[str, type, bool], tuple[int, str] | None] = {}
+        self._built: set[str] = set()
 
     # -- what the package calls -----------------------------------------------------------------------------------
 
@@ -148,6 +149,13 @@ class Generated:
         bits = a.bit_length() - 1
         padding = -bits & 7
         return (a << padding).to_bytes((bits + padding >> 3) + 1, "big")[1:]
+
+    def prepare(self) -> None:
+        """Builds every function that is not built yet."""
+        for kind in self._schema.model.types:
+            for verb in ("read", "write"):
+                if self._function(verb, kind) not in self._built:
+                    self._build(verb, kind)
 
     # -- roots ----------------------------------------------------------------------------------------------------
 
@@ -200,6 +208,7 @@ class Generated:
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
         exec(compile(source, filename, "exec"), self._scope)
         function = self._scope[name]
+        self._built.add(name)
         for table, key in self._tables.get(name, ()):
             table[key] = function
         return function

@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import exi
+from plugfest.commands import options
 from plugfest.config import rules
 from plugfest.config.actions import Step
 from plugfest.config.model import Bench
@@ -87,6 +89,9 @@ class Stage:
             BrokenPipeError: whoever read the view has gone, as `plugfest ... | head` does; the session was broken off.
         """
         self._main = asyncio.current_task()
+        if not self.bench.fast:
+            for protocol in options.protocols(self.bench):
+                exi.prepare(protocol.schema)
         try:
             async with self.view.running(), self.link.running() if self.link else contextlib.nullcontext():
                 yield

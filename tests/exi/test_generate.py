@@ -133,3 +133,16 @@ def test_generated_code_never_guesses() -> None:
         assert fast(schema("iso2")).encode(message, "PreChargeReq", True) is None, wrong
         with pytest.raises(exi.EncodeError, match="EVTargetVoltage"):
             exi.encode(schema("iso2"), message, fragment=True)
+
+
+def test_prepared_code_is_the_same() -> None:
+    """Built all at once or one by one: nothing is left to build, and the same bytes come out."""
+    made = exi.generate.Generated(schema("iso2"), exi.grammar(schema("iso2")))
+    made.prepare()
+    built = dict(made._scope)
+    for root in roots("iso2", fragment=False):
+        instance = seeded(root, "prepared")
+        data = fast(schema("iso2")).encode(instance.message, root.name, False)
+        assert made.encode(instance.message, root.name, False) == data
+        assert data is None or made.decode(data, False) == fast(schema("iso2")).decode(data, False)
+    assert {name: made._scope[name] for name in built} == built
