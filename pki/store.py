@@ -189,7 +189,8 @@ class Store(Mapping[str, Entry]):
             return self._entries[str(name)]
         except KeyError:
             place = self.directory or "this PKI"
-            raise Missing(f"{place} has no {name}; there are {', '.join(self._entries)}") from None
+            known = ", ".join(n for n, e in self._entries.items() if e.role is not Role.OCSP)
+            raise Missing(f"{place} has no {name}; there are {known}") from None
 
     def __contains__(self, name: object) -> bool:
         return str(name) in self._entries

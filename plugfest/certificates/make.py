@@ -101,6 +101,8 @@ def contract(args: argparse.Namespace) -> int:
         return 0
     receiver = store[args.receiver].certificate if args.receiver in store else None
     if receiver is None:
+        if not Path(args.receiver).exists():
+            raise UserError(f"--for {args.receiver}: neither an entry of {store.directory} nor a file")
         receiver = read_certificates(Path(args.receiver))[0]
     source = _source(store, args)
     if store.suite.name == "iso2":

@@ -33,7 +33,11 @@ def revoke(args: argparse.Namespace) -> int:
 
 def ocsp(args: argparse.Namespace) -> int:
     """The responder, or with ``--out`` one response."""
-    return _response(args) if args.out is not None else _serve(args)
+    if args.out is not None:
+        return _response(args)
+    if args.name is not None:
+        raise UserError(f"a response for {args.name} goes to a file: --out FILE; without NAME the responder serves all")
+    return _serve(args)
 
 
 def _response(args: argparse.Namespace) -> int:
@@ -53,6 +57,8 @@ def crl(args: argparse.Namespace) -> int:
         raise UserError("--days must be positive")
     for store in [Store(args.directory, args.suite)] if args.suite else stores(args.directory).values():
         chosen = [store[n] for n in args.names] or [e for e in store.authorities if e.has_key]
+        if (leaf := next((e.name for e in chosen if e not in store.authorities), None)) is not None:
+            raise UserError(f"{leaf} issues no certificates, so it has no revocation list")
         revocations = Revocations.of(store)
         assert store.directory is not None
         for entry in chosen:

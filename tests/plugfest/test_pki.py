@@ -345,6 +345,13 @@ def test_another_stacks_layout_can_be_written_and_read(
         (("init", "here", "--date", "tomorrow"), "as 2026-05-31"),
         (("init", "here", "--emaid", "x"), "eMAID 'x'"),
         (("show", "text"), "holds no certificate in PEM or DER"),
+        (("show", "made", "nobody"), "has no nobody; there are v2g-root, cpo-sub1"),
+        (("crl", "made", "secc"), "secc issues no certificates"),
+        (("ocsp", "made", "secc"), "--out FILE"),
+        (("contract", "made", "DEABC123456789", "--for", "nobody"), "neither an entry of made/iso2 nor a file"),
+        (("revoke", "made", "v2g-root"), "a root is only taken out of trust"),
+        (("variants", "made", "ugly"), "no variant 'ugly'; there are expired"),
+        (("verify", "text"), "trusted roots are needed"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -356,6 +363,9 @@ def test_mistakes_are_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text").write_text("hello")
+    if "made" in words:
+        assert main(["pki", "init", "made"]) == 0
+        capsys.readouterr()
     assert main(["pki", *words]) == 2
     err = capsys.readouterr().err
     assert text in err
@@ -395,3 +405,17 @@ def test_the_chains_of_our_own_session_are_shown_and_verified(
     out = capsys.readouterr().out
     assert "contract leaf  DEPLFC00000001H < MOSubCA2 < MOSubCA1 < MORootCA  good" in out
     assert "SECC leaf  DEPLFE00001 < CPOSubCA2 < CPOSubCA1 < V2GRootCA  good" in out
+
+
+def test_the_script_in_the_docs_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/pki.md").read_text()
+    script = text.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    assert main(["pki", "init", "pki"]) == 0
+    capsys.readouterr()
+    exec(compile(script, "docs/pki.md", "exec"), {})
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("DEPLFE00001 3 ")
+    assert out[1].startswith("expired True DEPLFE00001: expired on ")
