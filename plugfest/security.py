@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +74,8 @@ def vehicle(bench: Bench) -> tls.Context:
 
     try:
         wanted, key_log = options(bench.vehicle.tls), _key_log(bench)
+        if bench.strict and bench.vehicle.tls.staple is None:
+            wanted = wanted.change(staple="require")
         if bench.pki is None:
             context = tls.client(_path(bench.roots), key_log=key_log, options=wanted)
         else:
@@ -111,27 +114,26 @@ def charger(
 
     try:
         wanted, key_log = options(bench.charger.tls), _key_log(bench)
-        files: tuple[Path, Path, Path | None] | None = None
         ocsp = [Path(one) for one in bench.ocsp]
         held = stores(bench.pki, wanted) if bench.pki is not None else []
         if bench.cert is not None and bench.key is not None:
-            files = Path(bench.cert), Path(bench.key), _path(bench.roots)
+            own = tls.credential(
+                Path(bench.cert), Path(bench.key), password=bench.password, root=_path(bench.roots), ocsp=ocsp
+            )
+            trusted = tls.of_store("server", held, wanted).trust if held else None
+            context = tls.Context("server", wanted, [own], trusted, key_log=key_log)
         elif held:
             context = tls.of_store("server", held, wanted, key_log=key_log)
             if ocsp:
                 context.credentials[0].stapler = tls.staples.from_files(ocsp)
         else:
-            now = datetime.datetime.now(datetime.UTC)
             suite = "iso2" if "1.2" in wanted.versions else "iso20"
-            files = stack.enter_context(tls.bench_certificate(now, suite))
-            say(f"note: certificate made on the fly; its root, while this runs: {files[2]}")
-        if files is not None:
-            chain, key, root = files
-            context = tls.server(
-                chain, key, password=bench.password, key_log=key_log, options=wanted, root=root, ocsp=ocsp
-            )
-            if held:
-                context.trust = tls.of_store("server", held, wanted).trust
+            store = tls.make_store(datetime.datetime.now(datetime.UTC), suite)
+            context = tls.of_store("server", [store], wanted, key_log=key_log)
+            context.trust, context.credentials[0].file = None, "the certificate made on the fly"
+            root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plugfest-"))) / "root.pem"
+            root.write_bytes(store["v2g-root"].pem)
+            say(f"note: certificate made on the fly; its root, while this runs: {root}")
         if bench.vehicle_roots is not None:
             context.trust = tls.trust(Path(bench.vehicle_roots))
         if context.trust is None and "1.3" in wanted.versions and wanted.client_certificate != "none":

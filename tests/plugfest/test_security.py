@@ -148,3 +148,14 @@ def test_what_is_not_checked_is_said() -> None:
     with contextlib.ExitStack() as stack:
         security.charger(bench, stack, said.append)
     assert any("a vehicle's certificate is not checked" in line for line in said)
+
+
+async def test_the_certificate_made_on_the_fly_passes_a_strict_vehicle() -> None:
+    """It has two sub-CAs and OCSP responses; strict requires the responses [V2G2-873]."""
+    with contextlib.ExitStack() as stack:
+        station = security.charger(config.loads("tls: required"), stack, lambda text: None)
+        car = security.vehicle(config.loads("tls: required\nstrict: true"))
+        car.trust = security.made_on_the_fly(station)
+        met = await meet(station, car)
+    await talk(met, 100)
+    assert met.names("vehicle").count("staple") == 3

@@ -236,6 +236,22 @@ async def test_a_revoked_charger_is_refused(tmp_path: Path) -> None:
     assert met.failure.sent == "certificate_revoked"
 
 
+@pytest.mark.parametrize("private", [True, False])
+async def test_only_the_chain_of_a_private_root_may_come_without(private: bool) -> None:
+    """[V2G2-872, 873]"""
+    from pki.authority import Authority
+    from pki.profiles import SUITES, Role
+
+    root = store()["private-root" if private else "v2g-root"]
+    leaf = Authority(SUITES["iso2"], NOW, responder="").issue(Role.SECC, root)
+    server = charger(credentials=[tls.Credential([leaf.certificate], leaf.key, root.certificate)])
+    met = await meet(server, vehicle(tls.ISO2.change(staple="require")))
+    if private:
+        await talk(met, 100)
+    else:
+        assert met.failure.check == "ocsp-missing"
+
+
 async def test_staples_from_files(tmp_path: Path) -> None:
     from pki import ocsp
 

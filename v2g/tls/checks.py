@@ -88,14 +88,14 @@ def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
     roots = c.context.trust.roots
     # Without status_request_v2 only the leaf's response can come.
     several = c.version == TLS13 or len(c.peer_staples) > 1
+    required = c.options.staple == "require" and "ocsp-missing" not in c.options.tolerate and not _private(chain, roots)
     for index, certificate in enumerate(chain):
         if certificate in roots or (index and certificate.subject == certificate.issuer):
             continue
         who = subject(certificate)
         staple = c.peer_staples[index] if index < len(c.peer_staples) else b""
         if not staple:
-            needed = c.options.staple == "require" and "ocsp-missing" not in c.options.tolerate
-            if needed and (index == 0 or several):
+            if required and (index == 0 or several):
                 text = f"the charger stapled no OCSP response for {who} [V2G2-873]"
                 raise Fatal("bad_certificate_status_response", text, check="ocsp-missing", certificate=who)
             continue
@@ -112,3 +112,12 @@ def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
             alert = "certificate_revoked" if wrong[0].code == "revoked" else "bad_certificate_status_response"
             raise Fatal(alert, f"{wrong[0]}, as stapled by the charger", check=str(wrong[0].code), certificate=who)
         c.tell("staple", "rx", staple, f"{who}: {'tolerated' if fatal(found) else 'good'}")
+
+
+def _private(chain: list[x509.Certificate], roots: list[x509.Certificate]) -> bool:
+    """The root of a private operator issued the leaf itself: there no OCSP response may come [V2G2-868, 872, 927]."""
+    from pki.roles import domains
+    from pki.store import issued
+
+    root = next((one for one in roots if issued(one, chain[0])), None)
+    return root is not None and "V2G" not in domains(root)

@@ -61,8 +61,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         certificate_authorities: the roots are named with TLS 1.3 [V2G20-1006, 2401].
         status_request: how a vehicle asks for OCSP responses: "v1" (of the leaf), "v2" (of each certificate, TLS 1.2
             only), "both", "none". A charger answers what it supports of it.
-        staple: what a vehicle does about OCSP responses: "ignore", "check" those that come, "require" them too
-            [V2G2-873].
+        staple: what a vehicle does about OCSP responses: "ignore", "check" those that come, "require" them too, but
+            for the chain of a private operator's root [V2G2-872, 873].
         client_certificate: what a charger wants: "none", "request", "require", or "auto": require it with TLS 1.3 only.
         tolerate: checks (:class:`pki.path.Code`) whose failure is reported and accepted: "curve", "expired" ...
         max_fragment_length: asked for by a vehicle: 512, 1024, 2048 or 4096; 0 not at all.
