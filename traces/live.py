@@ -7,6 +7,7 @@ capture; closing adds TLS secrets and decoded messages (:mod:`traces.annotate`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 import time
@@ -15,6 +16,7 @@ from types import TracebackType
 
 from traces import packets, pcap
 from traces.annotate import annotate
+from traces.errors import RecordingError
 from v2g.trace import Event
 
 _ALL = 0x0003  # ETH_P_ALL: what we send too
@@ -69,7 +71,8 @@ class Live:
         self._loop.remove_reader(self._socket)
         self._socket.close()
         self._file.close()
-        annotate(self._path, self._path, key_log=self._secrets, comment=self._comment)
+        with contextlib.suppress(RecordingError, OSError):  # what was recorded stays as it is
+            annotate(self._path, self._path, key_log=self._secrets, comment=self._comment)
 
     def _ready(self) -> None:
         """Takes what has arrived."""

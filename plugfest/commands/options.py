@@ -43,6 +43,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="refuse what the standard forbids, tolerate nothing")
     parser.add_argument("--trace", metavar="FILE", type=Path, help="write the session as JSON lines")
     parser.add_argument("--pcapng", metavar="FILE", type=Path, help="write the session as a capture for Wireshark")
+    parser.add_argument("--report", metavar="FILE", type=Path, help="write a report on the session as HTML")
     parser.add_argument(
         "--timer",
         metavar="NAME=S",
@@ -155,7 +156,7 @@ def connector(bench: Bench) -> Connector:
 def tracing(
     bench: Bench, role: str, now: datetime.datetime | None, *, interface: str | None = None
 ) -> Iterator[Observe]:
-    """The observer that writes ``--trace`` and ``--pcapng``, or one that does nothing.
+    """The observer that writes ``--trace``, ``--pcapng`` and ``--report``, or one that does nothing.
 
     Args:
         role: who observes: ``evcc``, ``secc``, or ``both`` (the vehicle's view).
@@ -177,7 +178,10 @@ def tracing(
             except OSError as why:
                 raise UserError(f"cannot write {bench.trace}: {why.strerror}") from why
         if bench.pcapng is not None:
-            observers.append(stack.enter_context(_packets(Path(bench.pcapng), role, epoch, interface)))
+            observers.append(_packets(stack, Path(bench.pcapng), role, epoch, interface))
+        if bench.report is not None:
+            told = configuration(bench)
+            observers.append(stack.enter_context(_report(Path(bench.report), role, epoch, told)))
         yield fan_out(*observers) if observers else ignore
 
 
@@ -187,28 +191,48 @@ def _close(file: IO[str]) -> None:
         file.close()
 
 
-@contextlib.contextmanager
-def _packets(path: Path, role: str, epoch: float, interface: str | None) -> Iterator[Observe]:
+def _packets(stack: contextlib.ExitStack, path: Path, role: str, epoch: float, interface: str | None) -> Observe:
     """The packets of the interface where raw sockets are allowed, else packets made from what the session tells."""
     import sys
 
     from traces import live, writer
 
+    comment = f"plugfest {role}"
     try:
         if interface is not None:
             try:
-                recorder = live.Live(path, interface, comment=f"plugfest {role}")
+                return stack.enter_context(live.Live(path, interface, comment=comment))
             except PermissionError:
                 print("note: no right to raw sockets: the capture gets made-up packets", file=sys.stderr)
-            else:
-                with recorder:
-                    yield recorder
-                return
-        file = writer.File(path, epoch=epoch, role=role, comment=f"plugfest {role}")
+        return stack.enter_context(writer.File(path, epoch=epoch, role=role, comment=comment))
     except OSError as why:
         raise UserError(f"cannot write {path}: {why.strerror}") from why
+
+
+@contextlib.contextmanager
+def _report(path: Path, role: str, epoch: float, told: dict[str, Any]) -> Iterator[Observe]:
+    """Keeps what happened, and writes the report at the end, however that comes."""
+    from traces.recording import from_events
+    from traces.report import render
+    from v2g.trace import Event
+
+    try:
+        file = path.open("w", encoding="utf-8")
+    except OSError as why:
+        raise UserError(f"cannot write {path}: {why.strerror}") from why
+    events: list[Event] = []
+
+    def keep(event: Event) -> None:
+        if not (event.layer == "tcp" and event.name == "data"):
+            events.append(event)
+
     with file:
-        yield file
+        try:
+            yield keep
+        finally:
+            recording = from_events(events, role=role, name=path.name, epoch=epoch)
+            recording.configuration = told
+            file.write(render(recording))
 
 
 def configuration(bench: Bench) -> dict[str, Any]:

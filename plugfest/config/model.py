@@ -239,6 +239,7 @@ class Bench(Section, kw_only=True, frozen=True):
 
     trace: Annotated[File | None, Meta(description="write the session as JSON lines")] = None
     pcapng: Annotated[File | None, Meta(description="write the session as a capture for Wireshark")] = None
+    report: Annotated[File | None, Meta(description="write a report on the session as HTML")] = None
     quiet: Annotated[bool, Meta(description="do not print the session")] = False
     all: Annotated[bool, Meta(description="print every message of the loops too")] = False
     json: Annotated[bool, Meta(description="print one JSON object per event")] = False

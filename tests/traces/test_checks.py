@@ -250,8 +250,20 @@ def test_the_limits_of_matching_are_measured_per_run() -> None:
     assert [(f.severity, f.side, f.rule) for f in found] == [
         ("violation", "secc", "slac-value"),
         ("violation", "secc", "timing"),
+        ("violation", "evcc", "slac-match"),
     ]
     assert "250.0 ms, at most 200.0 ms (TT_match_response)" in found[1].text
+
+
+def test_a_matching_that_did_not_come_to_its_end_says_at_which_step() -> None:
+    from slac import frames
+
+    ask = frames.Frame(frames.BROADCAST, b"\x02" + bytes(5), frames.CM_SLAC_PARM_REQ(b"run12345"))
+    events = [Event(i * 0.3, "slac", ask.name, "tx", frames.build(ask)) for i in range(3)]
+    found = check(recorded(events))
+    assert [(f.side, f.rule) for f in found] == [("secc", "slac-match")]
+    assert "no charger answered CM_SLAC_PARM.REQ" in found[0].text
+    assert verdict(recorded(events), found).result == "failed"
 
 
 def test_every_time_is_measured_against_its_limit(sessions: dict[str, Events]) -> None:

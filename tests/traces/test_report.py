@@ -63,6 +63,17 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "session.html"
 
 
+def test_a_session_writes_its_report_itself(tmp_path: Path) -> None:
+    """The same as from its trace; also when the session ends with an error."""
+    trace, path = tmp_path / "s.jsonl", tmp_path / "s.html"
+    arguments = ["demo", "--fast", "--duration", "1", "--trace", str(trace), "--report", str(path)]
+    assert main([*arguments, "--timer", "V2G_EVCC_CableCheck_Timeout=1"]) == 6
+    text = path.read_text()
+    assert "Failed" in text
+    assert main(["report", str(trace)]) == 0  # over the first
+    assert Page(path.read_text()).tags.count("details") == Page(text).tags.count("details") > 10
+
+
 def test_a_report_has_all_its_parts_in_one_file(report: Path) -> None:
     text = report.read_text()
     page = Page(text)

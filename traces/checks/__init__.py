@@ -46,6 +46,7 @@ RULES = {
     "slac-frame": "HomePlug frames can be read",
     "slac-value": "SLAC messages have their fixed values",
     "slac-count": "three STARTs, ten sounds",
+    "slac-match": "a matching ends with a match",
     "sdp": "discovery messages are usable",
     "sdp-count": "at most 50 SDP requests",
     "sdp-port": "the TCP port is a dynamic one",
@@ -66,7 +67,8 @@ RULES = {
 
 def check(recording: Recording) -> list[Finding]:
     """Everything that is not as it should be, in order of time."""
-    found = [*transport.matching(recording), *transport.discovery(recording), *transport.told(recording)]
+    found = [*transport.matching(recording), *transport.unmatched(recording)]
+    found += [*transport.discovery(recording), *transport.told(recording)]
     conversations = talks(recording)
     for number, talk in enumerate(conversations, 1):
         found += order.order(talk)
@@ -115,14 +117,16 @@ def _time(seconds: float) -> str:
 def verdict(recording: Recording, findings: list[Finding]) -> Verdict:
     """One word on a recording."""
     conversations = talks(recording)
+    violations = sum(f.severity == "violation" for f in findings)
+    warnings = sum(f.severity == "warning" for f in findings)
+    if not conversations and violations:
+        return Verdict("failed", f"no V2G message; {_count(violations, 'violation')}, {_count(warnings, 'warning')}")
     if not conversations:
         why = "it stayed encrypted" if not recording.plain else "there is none in it"
         return Verdict("empty", f"no V2G message to judge: {why}")
     what = ", ".join(dict.fromkeys(TITLES[talk.protocol] for talk in conversations))
     state = "completed" if conversations[-1].completed else "not completed"
     said = f"{what}, {state}, {len(recording.messages)} messages"
-    violations = sum(f.severity == "violation" for f in findings)
-    warnings = sum(f.severity == "warning" for f in findings)
     if violations:
         return Verdict("failed", f"{said}; {_count(violations, 'violation')}, {_count(warnings, 'warning')}")
     if warnings:

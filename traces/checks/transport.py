@@ -56,6 +56,28 @@ def _counts(entry: Entry, count: dict[str, int]) -> Iterator[Finding]:
             yield _about(entry, severity, EVCC, "slac-count", text)
 
 
+_STEPS = {
+    "CM_SLAC_PARM.REQ": (SECC, "no charger answered CM_SLAC_PARM.REQ"),
+    "CM_SLAC_PARM.CNF": (EVCC, "the vehicle did not begin to sound"),
+    "CM_START_ATTEN_CHAR.IND": (EVCC, "the vehicle did not sound"),
+    "CM_MNBC_SOUND.IND": (SECC, "no charger reported an attenuation"),
+    "CM_ATTEN_CHAR.IND": (EVCC, "the vehicle did not answer CM_ATTEN_CHAR.IND"),
+    "CM_ATTEN_CHAR.RSP": (EVCC, "the vehicle did not ask for the match"),
+    "CM_VALIDATE.REQ": (SECC, "the charger did not answer CM_VALIDATE.REQ"),
+    "CM_VALIDATE.CNF": (EVCC, "the vehicle did not ask for the match after the validation"),
+    "CM_SLAC_MATCH.REQ": (SECC, "the charger did not answer CM_SLAC_MATCH.REQ"),
+}
+"""Last message of a matching that did not come to its end -> whose turn it was, and what did not happen."""
+
+
+def unmatched(recording: Recording) -> Iterator[Finding]:
+    """A recording with a matching has one that ends with a match, or a session without."""
+    steps = [e for e in recording.layer("slac") if e.name in slac.MATCHING]
+    if steps and not recording.messages and not any(e.name == "CM_SLAC_MATCH.CNF" for e in steps):
+        side, text = _STEPS[steps[-1].name]
+        yield _about(steps[-1], "violation", side, "slac-match", f"the vehicle was not matched: {text}")
+
+
 def discovery(recording: Recording) -> Iterator[Finding]:
     """SDP messages are usable, and the connection goes to what they announce."""
     asked = 0
@@ -147,13 +169,18 @@ def ending(talk: Talk, *, last: bool) -> Iterator[Finding]:
         )
 
 
+_SLIGHT = {"slow-answer"}
+"""Errors that a role reports of itself and that end nothing."""
+
+
 def told(recording: Recording) -> Iterator[Finding]:
     """What the role that wrote a trace reported itself."""
     for entry in recording.entries:
         if entry.layer == "tolerance":
             yield _about(entry, "warning", "", "tolerance", f"{entry.name}: {entry.note}")
         elif entry.layer == "error":
-            yield _about(entry, "violation", "", "error", f"{entry.name}: {entry.note}".removesuffix(": "))
+            severity = "warning" if entry.name in _SLIGHT else "violation"
+            yield _about(entry, severity, "", "error", f"{entry.name}: {entry.note}".removesuffix(": "))
 
 
 def _about(entry: Entry, severity: str, side: str, rule: str, text: str, requirement: str = "") -> Finding:
