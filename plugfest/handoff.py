@@ -21,7 +21,7 @@ from slac.host import Host
 from slac.link import Link, interface_index, open_link
 from slac.modem import NoModem, detect
 from slac.outcome import Match
-from slac.pilot import CONNECTED, DIGITAL, STEADY, ChargerPilot, Reading, State, VehiclePilot, until
+from slac.pilot import CONNECTED, DIGITAL, STEADY, ChargerPilot, Offer, Reading, State, VehiclePilot, until
 from slac.pilot_board import PilotError
 from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
 from slac.pilots import SimulatedPilot
@@ -44,7 +44,7 @@ ATTENUATION = 20.0
 ADDRESS_WITHIN = 6.0
 """s: modems toggle the carrier when they restart; the link-local address comes back with it, checked for doubles."""
 
-NO_SLAC = "on a plain cable use --no-slac"
+NO_SLAC = "on a plain cable use --no-slac (in a bench file slac: false)"
 DOCTOR = "plugfest slac doctor looks closer"
 
 
@@ -169,7 +169,8 @@ async def vehicle_side(bench: Bench, pilot: VehiclePilot, observe: Observe) -> A
     with user_errors(NO_SLAC):
         async with _host(bench, observe) as host:
             modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
-            yield ev.Ev(host, pilot, modem, ev.Options(timing=limits), rng=rng)
+            # An AC charger may show its nominal duty from the start.
+            yield ev.Ev(host, pilot, modem, ev.Options(timing=limits, digital=not bench.ac), rng=rng)
 
 
 async def charge_matched(
@@ -184,6 +185,8 @@ async def charge_matched(
         say: takes a line for people.
     """
     soc = vehicle.battery.soc
+    if (offer := side.pilot.reading.offer) is not None and offer[0] is not Offer.DIGITAL:
+        say(f"waiting for the charger's duty on the control pilot, which is at {side.pilot.reading.label}")
     try:
         match = await side.match()
     except MatchFailed as why:
@@ -244,7 +247,8 @@ async def charger_side(bench: Bench, pilot: ChargerPilot, observe: Observe) -> A
     with user_errors(NO_SLAC):
         async with _host(bench, observe) as host:
             modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
-            async with evse.Evse(host, pilot, modem, evse.Options(timing=limits), rng=rng) as side:
+            settings = evse.Options(timing=limits, repeat_pilot=bench.ac)
+            async with evse.Evse(host, pilot, modem, settings, rng=rng) as side:
                 yield side
 
 

@@ -259,8 +259,9 @@ def rows(x: Exchange) -> list[Row]:
             _timed(f"CM_SLAC_PARM.CNF of {mac_text(one.mac)}", one.confirmed - asked, "TP_match_response", x, note)
         )
     if x.started:
-        if x.answerers:
-            gap = x.started[0] - max(one.confirmed for one in x.answerers.values() if one.confirmed <= x.started[0])
+        before = [one.confirmed for one in x.answerers.values() if one.confirmed <= x.started[0]]
+        if before:
+            gap = x.started[0] - max(before)
             note = f"chargers wait {t.TT_match_sequence * 1e3:.0f} ms, some less"
             found.append(
                 _timed("first CM_START_ATTEN_CHAR.IND", gap, "TP_match_sequence", x, note if gap > 0.105 else "")

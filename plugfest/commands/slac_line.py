@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
 _DESCRIPTION = """\
@@ -10,6 +11,16 @@ Puts a simulated power line between two interfaces: what a vehicle's host sends 
 modems would pass it, SLAC included. The interfaces are the near ends of virtual cables (veth) whose far ends the hosts
 use, in network namespaces or not, or real ports to devices that have no modem of their own.
 """
+
+
+FAULTS: Mapping[str, tuple[str, str, Any]] = {
+    "no-profiles": ("charger", "profiles", False),
+    "no-groups": ("charger", "groups", 0),
+    "no-key-answer": ("vehicle", "key_result", None),
+    "refuses-key": ("vehicle", "takes_key", False),
+    "slow-join": ("vehicle", "join", 20.0),
+}
+"""Names -> whose modem, attribute of `slac.modem_sim.Behaviour`, value."""
 
 
 def add(commands: Any) -> None:
@@ -25,6 +36,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--loss", type=float, default=0.0, metavar="P", help="part of the frames lost, 0 to 1")
     parser.add_argument(
         "--modem", metavar="NAME", default="qca7000", help="qca7000, qca7420, qualcomm, cg5317 or generic"
+    )
+    parser.add_argument(
+        "--fault", metavar="NAME", action="append", default=[], help=f"make something fail: {', '.join(FAULTS)}"
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of loss and noise (default 1)")
     parser.set_defaults(run=run)
@@ -57,8 +71,14 @@ async def _run(args: argparse.Namespace) -> None:
     if not 0.0 <= args.loss <= 1.0:
         raise UserError(f"--loss {args.loss:g}: a part from 0 to 1 is needed")
     line = Powerline(random.Random(args.seed), Conditions(loss=args.loss))
-    make = BEHAVIOURS[args.modem]
-    car, post = line.vehicle("vehicle", behaviour=make()), line.charger("charger", behaviour=make())
+    behaviours = {"vehicle": BEHAVIOURS[args.modem](), "charger": BEHAVIOURS[args.modem]()}
+    for fault in args.fault:
+        if fault not in FAULTS:
+            raise UserError(f"--fault {fault}: there are {', '.join(FAULTS)}")
+        side, attribute, value = FAULTS[fault]
+        setattr(behaviours[side], attribute, value)
+    car = line.vehicle("vehicle", behaviour=behaviours["vehicle"])
+    post = line.charger("charger", behaviour=behaviours["charger"])
     line.connect(car, post, args.attenuation)
     async with attached(line, {car: args.vehicle, post: args.charger}):
         print(f"power line between {args.vehicle} (vehicle) and {args.charger} (charger); Ctrl-C ends", flush=True)

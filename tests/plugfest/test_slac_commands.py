@@ -85,6 +85,33 @@ def test_the_doctor_names_step_and_cause(bench: Lab) -> None:
     assert "no vehicle asked" in wrong.stdout
 
 
+@pytest.mark.parametrize(
+    ("fault", "step", "cause", "seen_by_charger"),
+    [
+        ("no-profiles", "collecting attenuations", "the attenuation profile is missing", True),
+        ("no-key-answer", "setting the network key", "no modem answers CM_SET_KEY", False),
+        ("refuses-key", "waiting for the power line link", "the modem did not take the key", False),
+    ],
+)
+def test_the_doctor_finds_what_is_broken(cables: Lab, fault: str, step: str, cause: str, seen_by_charger: bool) -> None:
+    """Each fault of a modem is found at its step, with its cause among the likely ones."""
+    quick = ["--slac-timer", "TT_matching_repetition=0.5", "--slac-timer", "TT_match_join=1.5"]
+    with cables.line("--fault", fault):
+        kind, most = (
+            (["doctor", "--role", "evse", "--within", "8"], "at most") if seen_by_charger else (["evse"], "waits")
+        )
+        charger = cables.start("secc", "slac", *kind, "-i", cables.interface("secc"), *quick, until=most)
+        done = cables.run("evcc", "slac", "doctor", "-i", cables.interface("evcc"), "--role", "ev", *quick)
+        if not seen_by_charger:
+            charger.kill()
+        output, _ = charger.communicate(timeout=20)
+    assert done.returncode == 1
+    assert f"stopped while {step}" in done.stdout
+    assert cause in done.stdout
+    if seen_by_charger:
+        assert f"stopped while {step}" in output
+
+
 def test_no_modem_is_one_line(cables: Lab) -> None:
     """A cable without a modem behind it: every command says so, with what to do."""
     for side, words, hint in (("evcc", ["slac", "ev"], "--no-modem"), ("secc", ["secc"], "--no-slac")):

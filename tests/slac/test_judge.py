@@ -6,7 +6,10 @@ from collections.abc import Iterable
 
 import pytest
 from captures import SHARED
+from hypothesis import given
+from hypothesis import strategies as st
 
+from plugfest.matching import Reports, report
 from slac.diagnosis import over, rows, verdict
 from slac.errors import Step
 from slac.frames import (
@@ -200,6 +203,31 @@ def test_repeats_belong_to_their_attempt_and_later_requests_do_not() -> None:
     again = [(at, EV, BROADCAST, CM_SLAC_PARM_REQ(RUN)) for at in (1.2, 1.4, 2.6, 2.8)]
     judge = judged([*ASKED, *again])
     assert [len(x.asked) for x in judge.exchanges] == [3, 2]
+
+
+@given(st.lists(st.tuples(st.sampled_from(LINKED), st.floats(0, 5)), max_size=30), st.floats(0, 30))
+def test_frames_in_any_order_are_judged(frames: list[tuple[Sent, float]], until: float) -> None:
+    """Lost, repeated, early and late frames: there is a verdict and a report, whatever came."""
+    judge = Judge()
+    for (_, source, to, message), time in frames:
+        judge.feed(time, build(Frame(to, source, message)))
+    for exchange in judge.exchanges:
+        assert verdict(exchange, judge.now + until).text
+        assert list(report(exchange, judge.now + until))
+
+
+def test_a_report_reads_like_this() -> None:
+    """Steps with limits, a plot of the groups, the verdict; a failure like the one before takes a line."""
+    judge = judged(LINKED)
+    text = "\n".join(report(judge.exchanges[0], judge.now))
+    assert "        CM_ATTEN_CHAR.IND of 02:00:00:00:00:02                 640 ms of 700 ms  20.0 dB, 10 sounds" in text
+    assert "mean 20.0, 20 to 20 dB, 58 groups" in text
+    assert text.endswith("=> matched with 02:00:00:00:00:02, link after 2.69 s (CC_DISCOVER_LIST)")
+    again = [(at, EV, BROADCAST, CM_SLAC_PARM_REQ(RUN)) for at in (10.0, 20.0)]
+    judge, reports = judged([*ASKED, *again]), Reports()
+    lines = [line for exchange in judge.exchanges for line in reports.lines(exchange, judge.now)]
+    assert sum(line.strip().startswith("try:") for line in lines) == 3
+    assert lines[-1] == "attempt of vehicle 02:00:00:00:00:01 at 20.000 s: stopped as before"
 
 
 def test_any_bytes_are_taken() -> None:
