@@ -71,6 +71,11 @@ class Course:
         if name and self.request is not None and self.request.name != name:
             self.caught, self.request = tester.catch(lambda arrival: arrival.name == name), None
             tester.release()
+            try:
+                self.request = await tester.held(self.caught, name)
+            except Inconclusive as why:  # the stimulus is under way: what does not come now is missing
+                raise Failed(str(why), expected=name, observed="other requests") from why
+            self.position = tester.requests.index(self.request)
         if self.request is None:
             if self.caught is None:
                 raise Inconclusive("no request is awaited")

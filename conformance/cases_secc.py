@@ -199,6 +199,10 @@ _WHILE = {
 }
 
 
+GIVING_UP = timer("V2G_SECC_Ongoing_Performance_Time") + timer("TCP_Connection_Termination_Timeout")
+"""s: after that a charger should have given up."""
+
+
 def _while(step: Step) -> Action:
     _only(step, "while", "max", "do", "operator")
     kind = _WHILE.get(str(step["while"]))
@@ -222,8 +226,8 @@ def _while(step: Step) -> Action:
         await course.collect()
         began = walk.now
         while course.answers and goes_on(walk, course.answers[-1]):
-            if most is not None and walk.now - began > most + DELAY:
-                raise Failed(f"{course.answers[-1].name} still goes on after {most:g} s")
+            if walk.now - began > (GIVING_UP if most is None else most) + DELAY:
+                raise Failed(f"{course.answers[-1].name} still goes on after {walk.now - began:.1f} s")
             await walk.pause()
             await again(course)
             try:

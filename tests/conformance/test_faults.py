@@ -1,0 +1,35 @@
+"""The cases can fail: each seeded fault is caught by the cases that are named for it."""
+
+from __future__ import annotations
+
+import pytest
+from conformance_faults import FAULTS, Fault, caught, one
+
+from conformance.catalogue import runs
+
+BY_ID = {run.id: run for run in runs()}
+
+
+def test_there_are_at_least_sixty() -> None:
+    """Sixty faults of different kinds, each under a name of its own."""
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 60
+    assert all(fault.caught_by for fault in FAULTS)
+
+
+def check(fault: Fault, *names: str) -> None:
+    results = {name: one(BY_ID[name], fault) for name in names}
+    missed = {name: (result.verdict.word, result.reason) for name, result in results.items() if not caught(result)}
+    assert missed == {}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_named_case_catches_it(fault: Fault) -> None:
+    """The first case that is named for a fault fails with it; without it, it passes (see test_own_roles)."""
+    check(fault, fault.caught_by[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if len(fault.caught_by) > 1], ids=lambda fault: fault.name)
+def test_all_named_cases_catch_it(fault: Fault) -> None:
+    """So do all the others."""
+    check(fault, *fault.caught_by[1:])
