@@ -42,6 +42,7 @@ class Course:
         answered: loop time of the deviating answer.
         cp_changed: loop time of the tester's change of the pilot.
         position: how many requests an expectation has already taken.
+        judged: requests whose content the case is about.
     """
 
     tester: TesterEvse
@@ -52,6 +53,7 @@ class Course:
     cp_changed: float | None = None
     position: int = 0
 
+    judged: frozenset[str] = frozenset()
     caught: asyncio.Future[Arrival] | None = None
     repeated: bool = False
 
@@ -205,7 +207,8 @@ def _reply(step: Step) -> Action:
             response = await tester.good(request)
             if response is None or type(response).__name__ != name or response.ResponseCode.startswith("F"):
                 why = f": {tester.refused[-1]}" if tester.refused else ""
-                raise Inconclusive(f"the tester has no good {name} for this request{why}")
+                kind = Failed if request.name in course.judged else Inconclusive
+                raise kind(f"a charger has no good {name} for this request{why}")
             if code not in ("OK",):
                 response = replaced(response, "ResponseCode", code)
             response = edit(tester, response)
@@ -677,7 +680,7 @@ class Plan:
     offers: bool = False
     receipts: bool = False
     stops: bool = False
-    plugs: bool = True
+    judged: frozenset[str] = frozenset()
     stimulus: list[Action] = field(default_factory=list)
     expect: list[Action] = field(default_factory=list)
     script: Callable[[TesterEvse, Run, Result], Awaitable[None]] | None = None
@@ -697,7 +700,7 @@ class Plan:
             if self.script is not None:
                 await self.script(tester, self.run, result)
                 return
-            course = Course(tester, result)
+            course = Course(tester, result, judged=self.judged)
             course.caught = tester.catch(self._right) if self.request else None
             await tester.system.plug()
             self._offer(tester)
@@ -776,8 +779,17 @@ def plan(run: Run) -> Plan:
             judgements.append(EXPECTATIONS[verb](step))
     last = [request, *(str(step.get("recv", "")) for step in expect)]
     stops = bool(AFTER_STOP.match(case.preconditions[0])) or any(word.startswith(LAST) for word in last)
+    judged = frozenset(str(step["recv"]) for step in expect if "recv" in step)
     triggered = any("trigger" in step for step in stimulus)
-    return Plan(run, request, stops=stops and not triggered, stimulus=actions, expect=judgements, **_SETUPS[case.setup])
+    return Plan(
+        run,
+        request,
+        stops=stops and not triggered,
+        judged=judged,
+        stimulus=actions,
+        expect=judgements,
+        **_SETUPS[case.setup],
+    )
 
 
 def in_din(step: Step) -> dict[str, Any]:

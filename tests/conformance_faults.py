@@ -460,7 +460,8 @@ secc("challenge-short", "GenChallenge has 8 bytes", "TC_SECC_CMN_VTB_PaymentDeta
      patches=[(M["secc.contract"], "CHALLENGE_LENGTH", 8)])  # fmt: skip
 secc("chain-unchecked", "contract chains are not checked", "TC_SECC_CMN_VTB_PaymentDetails_007",
      "TC_SECC_CMN_VTB_CertificateUpdate_011",
-     patches=[(M["secc.contract"], "check_chain", lambda visit, chain, *_: M["secc.contract"].read(chain[0]))])  # fmt: skip
+     patches=[(M["secc.contract"], "check_chain",
+               lambda visit, chain, *_: M["secc.contract"].read(chain[0]))])  # fmt: skip
 secc("receipt-unchecked", "receipts are not checked", "TC_SECC_DC_VTB_MeteringReceipt_004",
      "TC_SECC_AC_VTB_MeteringReceipt_006",
      patches=[(M["secc.contract"], "_receipt_problem", lambda *_: "")])  # fmt: skip
@@ -525,7 +526,8 @@ SESSION = M["v2g.session"].Session
 evcc("ev-ignores-failed", "FAILED responses are taken for OK", "PF_EVCC_ISO2_PaymentServiceSelection_Failed#1",
      "PF_EVCC_DIN_ContractAuthentication_Failed#1", "PF_EVCC_ISO2_Authorization_Failed#1",
      patches=[(SESSION, "request", _request_ignoring("code"))])  # fmt: skip
-evcc("ev-ignores-type", "another response is taken for the right one", "PF_EVCC_ISO2_PaymentServiceSelection_WrongResponse",
+evcc("ev-ignores-type", "another response is taken for the right one",
+     "PF_EVCC_ISO2_PaymentServiceSelection_WrongResponse",
      "PF_EVCC_DIN_ServicePaymentSelection_WrongResponse",
      patches=[(SESSION, "request", _request_ignoring("type"))])  # fmt: skip
 evcc("ev-ignores-session", "another session id in a response is accepted",
