@@ -498,3 +498,8 @@ ALTERED: Mapping[str, Callable[[Any], dict[str, Any]]] = {
 def altered(message: Any) -> Any:
     """The message with another body: what is signed then is not what is sent."""
     return msgspec.structs.replace(message, **ALTERED[type(message).__name__](message))
+
+
+def everything_revoked(certificate: Any, *_: Any) -> Any:
+    """A revocation service that has revoked every certificate."""
+    return True

@@ -178,6 +178,8 @@ class OwnCharger:
                 evse.fail(Fault.EMERGENCY)
             case "renegotiate":
                 evse.request_renegotiation(10)
+            case "revoke contract" if self.options.contracts is not None:
+                self.options.contracts.revoked = contracts.everything_revoked
             case _:
                 return False
         return True
