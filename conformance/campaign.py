@@ -210,11 +210,11 @@ class Campaign:
                 if run.id in results:
                     result.attempts = results[run.id].attempts + 1
                 results[run.id] = result
+                self._watch(result)
                 file.write(json.dumps(result.to_json(), ensure_ascii=False) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
                 self.tell(Progress(number + 1, len(open_), run, result, sum(left[number + 1 :]) * ratio))
-                self._watch(result)
         return results
 
     def _estimate(self, run: Run) -> float:

@@ -1,0 +1,251 @@
+"""Campaigns survive what happens on a bench: an interruption, a system that dies, one that hangs; shards merge."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import time
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from conformance import ask, campaign, report
+from conformance.campaign import Campaign, Interrupted, Shard, read_results
+from conformance.catalogue import Run, runs
+from conformance.network import Program
+from conformance.own import FAST, bench_for, own_system
+from conformance.pics import Pics, PicsError, load, save
+from conformance.verdict import Verdict
+from plugfest.cli import main
+
+RUNS = [run for run in runs() if "SECC_DIN_Se" in run.id and not campaign.executable(run)][:6]
+
+
+def own(folder: Path, **options: Any) -> Campaign:
+    """A campaign against our own charger."""
+
+    @contextlib.asynccontextmanager
+    async def opener(run: Run, pics: Pics, observe: Any) -> AsyncIterator[Any]:
+        async with own_system(run, pics) as system:
+            yield system
+
+    return Campaign(folder, options.pop("opener", opener), base=Pics(FAST), virtual=True, bench=bench_for, **options)
+
+
+def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """Ctrl-C in the third run: two results are on disk; the next start runs the others only."""
+    stopping = own(tmp_path)
+    one = stopping.one
+    started: list[str] = []
+
+    def third_is_interrupted(run: Run) -> Any:
+        started.append(run.id)
+        if len(started) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return one(run)
+
+    stopping.one = third_is_interrupted  # type: ignore[method-assign]
+    with pytest.raises(Interrupted, match=r"2 of \d+ done"):
+        stopping.run(RUNS)
+    assert list(read_results(tmp_path)) == started[:2]
+    ran: list[str] = []
+    results = own(tmp_path, tell=lambda p: ran.append(p.run.id) if p.result else None).run(RUNS)
+    assert ran == [run.id for run in RUNS[2:]]
+    assert {result.verdict for result in results.values()} == {Verdict.PASS}
+
+
+def test_a_line_cut_off_by_a_crash_is_run_again(tmp_path: Path) -> None:
+    """Power was lost while the last result was written."""
+    own(tmp_path).run(RUNS[:2])
+    path = tmp_path / "results.jsonl"
+    path.write_text(path.read_text()[:-40])
+    assert list(read_results(tmp_path)) == [RUNS[0].id]
+    assert set(own(tmp_path).run(RUNS[:2])) == {RUNS[0].id, RUNS[1].id}
+
+
+def test_what_failed_is_run_again(tmp_path: Path) -> None:
+    """--rerun-failed: the same results, with the number of attempts; what passed is left alone."""
+    own(tmp_path).run(RUNS[:3])
+    path = tmp_path / "results.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[1]["verdict"], lines[1]["reason"] = "fail", "as if"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    ran: list[str] = []
+    results = own(tmp_path, tell=lambda p: ran.append(p.run.id) if p.result else None).run(RUNS[:3], rerun_failed=True)
+    assert ran == [RUNS[1].id]
+    assert (results[RUNS[1].id].verdict, results[RUNS[1].id].attempts) == (Verdict.PASS, 2)
+
+
+def test_shards_are_disjoint_and_merge(tmp_path: Path) -> None:
+    """Two halves in two folders are the whole; the report is of both."""
+    for number in (1, 2):
+        own(tmp_path / str(number), shard=Shard(number, 2)).run(RUNS)
+    assert not set(read_results(tmp_path / "1")) & set(read_results(tmp_path / "2"))
+    assert (
+        main(["conformance", "report", str(tmp_path / "1"), str(tmp_path / "2"), "--out", str(tmp_path / "all")]) == 0
+    )
+    assert set(read_results(tmp_path / "all")) == {run.id for run in RUNS}
+    suite = ElementTree.parse(tmp_path / "all" / "junit.xml").getroot()
+    assert len(suite.findall(".//testcase")) == len(RUNS)
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0"])
+def test_no_shard(text: str) -> None:
+    """Words that name no shard."""
+    with pytest.raises(ValueError, match="a shard is I/N"):
+        Shard.parse(text)
+
+
+def test_evidence(tmp_path: Path) -> None:
+    """Trace, capture, page, JUnit and an archive with all of it."""
+    own(tmp_path).run(RUNS[:1])
+    page, junit, packed = report.write(tmp_path)
+    place = tmp_path / "cases" / campaign.safe(RUNS[0].id)
+    assert (place / "trace.pcapng").stat().st_size > 500
+    events = [json.loads(line) for line in (place / "trace.jsonl").read_text().splitlines()]
+    assert any(event.get("name") == "SessionSetupRes" for event in events)
+    assert RUNS[0].case.id in page.read_text()
+    assert junit.exists()
+    names = zipfile.ZipFile(packed).namelist()
+    assert {"trace.pcapng", "results.jsonl"} <= {name.rpartition("/")[2] for name in names}
+
+
+@contextlib.asynccontextmanager
+async def _dead(run: Run, pics: Pics, observe: Any) -> AsyncIterator[Any]:
+    raise OSError("the system is gone")
+    yield
+
+
+def test_a_system_that_cannot_be_opened_is_an_error_of_each_run(tmp_path: Path) -> None:
+    """The campaign goes on to its end, and says why."""
+    results = own(tmp_path, opener=_dead).run(RUNS)
+    assert {(r.verdict, r.reason) for r in results.values()} == {(Verdict.ERROR, "OSError: the system is gone")}
+
+
+def test_a_hanging_system_is_ended_by_force(tmp_path: Path) -> None:
+    """Code that blocks the loop: the watchdog ends the run, the next one runs."""
+    blocked = []
+
+    @contextlib.asynccontextmanager
+    async def opener(run: Run, pics: Pics, observe: Any) -> AsyncIterator[Any]:
+        if not blocked:
+            blocked.append(run.id)
+            time.sleep(60)  # noqa: ASYNC251 - blocks the loop on purpose
+        raise OSError("the second one")
+        yield
+
+    hanging = own(tmp_path, opener=opener, longest=0.5)
+    hanging.virtual = False
+    results = list(hanging.run(RUNS[:2]).values())
+    assert [(r.verdict, r.reason) for r in results] == [
+        (Verdict.ERROR, "nothing moved for 0.5 s"),
+        (Verdict.ERROR, "OSError: the second one"),
+    ]
+
+
+def test_a_charger_that_falls_silent_is_reset(tmp_path: Path) -> None:
+    """It dies in the third run and answers nothing; the reset brings it back, and the report says so."""
+    state = {"dead": False, "count": 0}
+
+    @contextlib.asynccontextmanager
+    async def opener(run: Run, pics: Pics, observe: Any) -> AsyncIterator[Any]:
+        state["count"] += 1
+        if state["count"] == 3:
+            state["dead"] = True
+        async with own_system(run, pics) as system:
+            if state["dead"]:
+                system.connect = _nobody  # type: ignore[assignment, union-attr]
+                system.sdp = _silence  # type: ignore[assignment, union-attr]
+            yield system
+
+    def reset() -> str:
+        state["dead"] = False
+        return "switched off and on"
+
+    own(tmp_path, opener=opener, reset=reset).run(RUNS)
+    results = list(read_results(tmp_path).values())
+    assert [r.verdict for r in results] == [Verdict.PASS] * 2 + [Verdict.INCONC] * 2 + [Verdict.PASS] * 2
+    assert "the charger is off" in results[2].cause
+    assert "the system was reset: switched off and on" in results[3].findings
+
+
+async def _nobody(*_: Any) -> Any:
+    raise ConnectionRefusedError("nobody listens")
+
+
+@contextlib.contextmanager
+def _silence() -> Any:
+    yield (lambda data: None), asyncio.Queue()
+
+
+def test_a_program_that_dies_is_noticed(tmp_path: Path) -> None:
+    """A simulator that ends at once, one that takes its time, and one that does not want to end."""
+
+    async def check() -> None:
+        dying = Program("exit 3")
+        await dying.start()
+        await asyncio.sleep(0.2)
+        assert dying.ended
+        await dying.stop()
+        talking = Program("sleep 0.2; echo ready; sleep 60", ready_when="ready", log=tmp_path / "log")
+        began = time.monotonic()
+        await talking.start()
+        assert talking.running
+        assert time.monotonic() - began < 5
+        await talking.stop()
+        stubborn = Program("trap '' TERM; while true; do sleep 0.1; done")
+        await stubborn.start()
+        await stubborn.stop()
+        assert not stubborn.running
+
+    asyncio.run(check())
+
+
+def test_command_line_against_our_own_charger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an interface: our own role in memory; a second start has nothing to do."""
+    words = ["conformance", "run", "--sut", "secc", "--protocol", "din", "-k", "SessionSetup", "--out", str(tmp_path)]
+    assert main(words) == 0
+    assert "left)" in capsys.readouterr().out
+    assert main(words) == 0
+    assert "[   1/" not in capsys.readouterr().out
+
+
+def test_mistakes_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each is named."""
+    run = ["conformance", "run", "--out", str(tmp_path / "x")]
+    for words, text in (
+        (run, "--sut secc"),
+        ([*run, "--sut", "secc", "-i", "nothing0"], "--pics FILE is needed"),
+        ([*run, "--sut", "secc", "-k", "NothingLikeThis"], "no case is left"),
+        ([*run, "--sut", "secc", "--shard", "3/2"], "a shard is I/N"),
+        ([*run, "--sut", "secc", "--action", "stop"], "NAME=COMMAND"),
+        ([*run, "--sut", "secc", "--pics", str(tmp_path / "none")], "none"),
+        (["conformance", "report", str(tmp_path)], "holds no results"),
+        (["conformance", "show", "TC_nothing"], "no case"),
+    ):
+        assert main(words) != 0
+        assert text in capsys.readouterr().err
+
+
+def test_pics_by_questions(tmp_path: Path) -> None:
+    """Answers are kept; an empty one takes the default; nonsense is asked again; the file reads back."""
+    answers = iter(["nonsense", "aC"])
+    said: list[str] = []
+    pics = ask.ask("secc", lambda prompt: next(answers, ""), said.append)
+    assert pics["PICS_CMN_CMN_ChargingMode"] == "aC"
+    save(pics, tmp_path / "pics.yaml")
+    assert load(tmp_path / "pics.yaml").declared == pics.declared
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "PICS_CMN_CMN_NoSuchThing: 3\n"])
+def test_a_pics_file_with_mistakes(tmp_path: Path, text: str) -> None:
+    """Each is an error of its own, which names the file."""
+    (tmp_path / "pics.yaml").write_text(text)
+    with pytest.raises(PicsError, match=r"pics\.yaml"):
+        load(tmp_path / "pics.yaml")
