@@ -86,6 +86,8 @@ async def handshake(c: Endpoint) -> None:
     version = _version(c, offered, answer)
     suite = _suite(offered, answer, version)
     if version == TLS13:
+        if answer.session_id != offered.session_id:
+            raise Fatal("illegal_parameter", "ServerHello does not repeat the session id of the hello")
         if answer.retry:
             answer = await _retry(c, offered, shares, answer, suite)
         await _tls13(c, offered, shares, answer, suite)
