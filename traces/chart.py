@@ -16,6 +16,7 @@ WIDTH = 44
 _QUIET = {"response-time", "finished"}
 _TLS = {"ClientHello", "HelloRetryRequest", "ServerHello", "certificates", "handshake", "alert", "remark",
         "handshake-failed", "deviation"}  # fmt: skip
+_WITHIN = {"MeteringReceipt", "MeteringConfirmation"}
 _SPOKEN = {"message", "sdp"}
 
 
@@ -67,6 +68,8 @@ def rows(
         stem = entry.name.removesuffix("Req").removesuffix("Res") if entry.layer == "message" else ""
         if entry.layer == "slac" and entry.name in ("CM_MNBC_SOUND.IND", "CM_START_ATTEN_CHAR.IND"):
             stem = entry.name
+        if stem in _WITHIN and kind:
+            stem = kind  # a receipt does not end a loop
         if stem != kind or not stem:
             found += _folded(run, everything)
             run, kind = [], stem

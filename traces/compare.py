@@ -24,6 +24,8 @@ VOLATILE = {
 }  # fmt: skip
 """Fields that differ from session to session and mean nothing."""
 
+WITHIN = {"MeteringReceipt", "MeteringConfirmation"}
+"""Exchanges that come in a loop every now and then: no phases of their own."""
 NUMBERS_DIFFER = 0.05
 """Part by which a range of numbers has to differ to be told."""
 TIMES_DIFFER = 2.0
@@ -110,6 +112,8 @@ def phases(talk: Talk) -> list[tuple[str, int, float]]:
         assert entry is not None
         name = exchange.name.removesuffix("Req").removesuffix("Res")
         end = (exchange.response or entry).time
+        if found and name in WITHIN:
+            continue
         if found and found[-1][0] == name:
             found[-1] = (name, found[-1][1] + 1, end - begin)
         else:

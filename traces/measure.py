@@ -108,8 +108,9 @@ def paired(found: list[Row]) -> list[list[Row]]:
 def measure(recording: Recording) -> list[Measure]:
     """All measured times of a recording, in order of their end."""
     found = [*_matching(recording), *_discovery(recording)]
-    for talk in talks(recording):
-        found += [*_answers(talk), *_pauses(talk), *_loops(talk), *_whole(talk, recording)]
+    for number, talk in enumerate(talks(recording)):
+        before = recording.entries if number == 0 else []  # what came before belongs to the first session
+        found += [*_answers(talk), *_pauses(talk), *_loops(talk), *_whole(talk, before)]
     return sorted(found, key=lambda m: m.at)
 
 
@@ -205,16 +206,16 @@ def _loops(talk: Talk) -> Iterator[Measure]:
             yield Measure(_name(talk, "V2G_EVCC_PreCharge_Timeout"), what, SECC, seconds, timeout, *place)
 
 
-def _whole(talk: Talk, recording: Recording) -> Iterator[Measure]:
-    """Set-up, ready to charge, and the end of the connection."""
+def _whole(talk: Talk, entries: list[Entry]) -> Iterator[Measure]:
+    """Set-up, ready to charge, and the end of the connection; ``entries`` may have the link coming up."""
     timing = talk.timing
     setup = next((e for e in talk.entries if e.name == "SessionSetupRes"), None)
     if setup is not None:
         # Where the recording does not have the link coming up, the first SDP request is nearest to it.
-        before = [e for e in recording.entries if e.time <= setup.time and e.connection in (0, talk.number)]
+        before = [e for e in entries if e.time <= setup.time and e.connection in (0, talk.number)]
         sdp = [e for e in before if e.name == "SDPRequest"]
         matched = [e for e in before if e.name == "CM_SLAC_MATCH.CNF"]
-        begin = (matched or sdp[:1])[-1:] if len(talks_before(recording, talk)) == 0 else []
+        begin = (matched or sdp[:1])[-1:]
         if begin:
             what = "link up to SessionSetupRes" if matched else "first SDP request to SessionSetupRes"
             seconds = setup.time - begin[0].time
@@ -240,11 +241,6 @@ def _whole(talk: Talk, recording: Recording) -> Iterator[Measure]:
         what = "SessionStopRes to the end of the connection"
         yield Measure("TCP_Connection_Termination_Timeout", what, closed.sender or EVCC, closed.time - stop.time, limit,
                       closed.time, closed.index)  # fmt: skip
-
-
-def talks_before(recording: Recording, talk: Talk) -> list[int]:
-    """Connections with messages before a talk."""
-    return sorted({e.connection for e in recording.messages if e.connection < talk.number})
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from traces import pcap
+from traces import pcap, slac
 from traces.errors import RecordingError
 from v2g.trace import Event
 
@@ -165,6 +165,8 @@ class _Builder:
         self, time: float, layer: str, name: str, direction: str = "", data: bytes = b"", message: Any = None,
         schema: str = "", note: str = "",
     ) -> None:  # fmt: skip
+        if layer == "slac" and data and not note:
+            note = slac.describe(data)
         if layer == "tcp" and name == "connected":
             # TLS comes before this event, and is on the same connection.
             if not self._open or self._talked:
@@ -204,8 +206,6 @@ def settle(recording: Recording, start: float) -> None:
 
 
 def _json_lines(path: Path) -> Recording:
-    from traces.slac import describe
-
     recording = Recording(str(path), "trace")
     builder: _Builder | None = None
     for number, line in _lines(path):
@@ -233,8 +233,6 @@ def _json_lines(path: Path) -> Recording:
                 note = problem
         if layer == "tls" and name == "keylog":
             recording.key_log += data + b"\n"
-        if layer == "slac" and data and not note:
-            note = describe(data)
         builder.add(time, layer, name, str(line.get("dir", "")), data, message, schema, note)
     if builder is None:
         raise RecordingError(f"{path}: an empty file")

@@ -123,10 +123,13 @@ def code_of(entry: Entry) -> str:
 def talks(recording: Recording) -> list[Talk]:
     """The conversations of a recording, in order."""
     found = []
+    others: dict[int, list[Entry]] = {}
+    for entry in recording.entries:
+        if entry.layer != "message":
+            others.setdefault(entry.connection, []).append(entry)
     for messages in recording.connections():
         number = messages[0].connection
-        talk = Talk(number, messages)
-        talk.others = [e for e in recording.entries if e.connection == number and e.layer != "message"]
+        talk = Talk(number, messages, others=others.get(number, []))
         talk.exchanges = list(_pairs(messages))
         _agree(talk)
         found.append(talk)

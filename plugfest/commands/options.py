@@ -230,7 +230,7 @@ def _report(path: Path, role: str, epoch: float, told: dict[str, Any]) -> Iterat
         try:
             yield keep
         finally:
-            recording = from_events(events, role=role, name=path.name, epoch=epoch)
+            recording = from_events(events, role=role, name=f"plugfest {role}", epoch=epoch)
             recording.configuration = told
             file.write(render(recording))
 

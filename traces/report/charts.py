@@ -78,7 +78,9 @@ def _phases(talk) -> list[tuple[str, int, float, float]]:  # type: ignore[no-unt
         entry = exchange.request or exchange.response
         name = exchange.name.removesuffix("Req").removesuffix("Res")
         end = (exchange.response or entry).time
-        if found and found[-1][0] == name:
+        if found and name in ("MeteringReceipt", "MeteringConfirmation"):
+            found[-1] = (*found[-1][:3], end)  # part of the loop
+        elif found and found[-1][0] == name:
             found[-1] = (name, found[-1][1] + 1, found[-1][2], end)
         else:
             found.append((name, 1, entry.time, end))
