@@ -24,7 +24,7 @@ INSTALLATION, UPDATE = 1, 2
 """ParameterSetIDs of the certificate service."""
 
 OUT_OF_REACH = "FAILED"
-"""ResponseCode when the back end does not answer in time."""
+"""ResponseCode when the back end cannot be reached, or does not answer in time."""
 
 
 class Signed(NamedTuple):
@@ -84,6 +84,8 @@ async def _exchange(visit: Visit, request: Any, answer: Any) -> Any:
             signed = await answer
     except TimeoutError:
         raise Refusal(OUT_OF_REACH, f"no answer from the back end in {limit:g} s", ends=False) from None
+    except OSError as why:
+        raise Refusal(OUT_OF_REACH, f"the back end is out of reach: {why}", ends=False) from why
     except RemoteError as why:
         fields = why.fields if isinstance(why, Refusal) else {}
         raise Refusal(why.response_code, str(why), ends=False, **fields) from why

@@ -404,6 +404,17 @@ class Slow:
     update = install
 
 
+class Gone(Slow):
+    """A back end that nobody reaches."""
+
+    async def install(self, visit: Any, request: Any) -> Any:
+        raise ConnectionRefusedError("connection refused")
+
+
+def gone(bench: PncBench) -> None:
+    bench.contracts.backend = Gone()
+
+
 def bad_signature(bench: PncBench) -> None:
     bench.ev.rewrite[iso2.CertificateInstallationReq] = lambda m: msgspec.structs.replace(m, Id="id7")
 
@@ -438,6 +449,7 @@ def not_selected(bench: PncBench) -> None:
         (unknown_maker, "FAILED_CertChainError", "its issuer"),
         (no_contract, "FAILED_NoCertificateAvailable", "no contract for the vehicle PLF"),
         (slow, "FAILED", "no answer from the back end in 4.5 s"),
+        (gone, "FAILED", "the back end is out of reach: connection refused"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
