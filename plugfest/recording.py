@@ -13,11 +13,31 @@ _ALL = 3  # ETH_P_ALL
 
 
 def of_file(path: Path) -> Iterator[tuple[float, bytes]]:
-    """Time (Unix seconds) and bytes of each frame of a pcap or pcapng file.
+    """Time (seconds) and bytes of each frame of a pcap or pcapng file, or of SLAC's frames in a trace of plugfest.
 
     Raises:
         UserError: no such file, no capture, or not of Ethernet.
     """
+    try:
+        with path.open("rb") as file:
+            traced = file.read(12) == b'{"plugfest":'
+    except OSError as why:
+        raise UserError(f"cannot read {path}: {why.strerror}") from why
+    yield from _of_trace(path) if traced else _of_capture(path)
+
+
+def _of_trace(path: Path) -> Iterator[tuple[float, bytes]]:
+    from v2g.trace import read
+
+    try:
+        for event in read(path):
+            if event.get("layer") == "slac" and isinstance(event.get("hex"), str):
+                yield float(event["t"]), bytes.fromhex(event["hex"])
+    except (ValueError, KeyError, TypeError, AttributeError) as why:
+        raise UserError(f"{path} is no trace: {why}") from why
+
+
+def _of_capture(path: Path) -> Iterator[tuple[float, bytes]]:
     from scapy.error import Scapy_Exception
     from scapy.utils import RawPcapReader
 

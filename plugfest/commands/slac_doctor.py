@@ -195,14 +195,14 @@ def _nothing(args: argparse.Namespace, failure: SlacError | None) -> None:
     _wrong(text, *(NO_VEHICLE if args.role == "evse" else START_OF_PILOT if args.role == "ev" else NO_REQUEST))
 
 
-async def _ipv6(name: str) -> bool:
+async def _ipv6(name: str, within: float | None = None) -> bool:
     """Whether the link can carry SDP."""
     from plugfest import handoff
     from slac.diagnosis import FIREWALL, NO_LINK_LOCAL
     from v2g.errors import SetupError
 
     try:
-        interface = await handoff.usable(name)
+        interface = await handoff.usable(name, handoff.ADDRESS_WITHIN if within is None else within)
     except SetupError as why:
         _wrong(f"no IPv6 link-local address: {why}", NO_LINK_LOCAL)
         return False

@@ -115,10 +115,11 @@ def test_the_doctor_finds_what_is_broken(cables: Lab, fault: str, step: str, cau
 def test_no_modem_is_one_line(cables: Lab) -> None:
     """A cable without a modem behind it: every command says so, with what to do."""
     for side, words, hint in (("evcc", ["slac", "ev"], "--no-modem"), ("secc", ["secc"], "--no-slac")):
-        text = one_line(cables.run(side, *words, "-i", cables.interface(side)))
+        quick = ["--slac-timer", "modem_requests=1"]
+        text = one_line(cables.run(side, *words, "-i", cables.interface(side), *quick))
         assert "no modem answers on" in text
         assert hint in text
-    doctor = cables.run("evcc", "slac", "doctor", "-i", cables.interface("evcc"))
+    doctor = cables.run("evcc", "slac", "doctor", "-i", cables.interface("evcc"), "--slac-timer", "modem_requests=1")
     assert doctor.returncode == 1
     assert "PROBLEM  no modem answers" in doctor.stdout
 
@@ -155,6 +156,17 @@ def test_missing_rights_are_one_line(cables: Lab, words: list[str]) -> None:
     dropped = ["setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw"]
     done = subprocess.run([*command[:4], *dropped, *command[4:]], capture_output=True, text=True, timeout=30)
     assert "need root or CAP_NET_RAW; try sudo, or: sudo setcap cap_net_raw+ep" in one_line(done)
+
+
+@pytest.mark.real_time
+async def test_the_doctor_misses_a_link_local_address(capsys: pytest.CaptureFixture[str]) -> None:
+    """An interface without one (here the loopback) is a problem with its remedy."""
+    from plugfest.commands.slac_doctor import _ipv6
+
+    assert not await _ipv6("lo", within=0.0)
+    output = capsys.readouterr().out
+    assert "PROBLEM  no IPv6 link-local address: lo has no IPv6 link-local address" in output
+    assert "NetworkManager" in output
 
 
 @pytest.mark.parametrize(

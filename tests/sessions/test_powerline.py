@@ -65,9 +65,10 @@ def test_plug_in_starts_slac_and_unplugging_ends_the_session(bench: Lab, tmp_pat
         assert order == sorted(order)
     # The network is left, and what was recorded on the way is judged as matched.
     assert place(events(traces[1]), "slac", "left") > place(events(traces[1]), "message", "SessionStopRes")
-    watched = bench.run("evcc", "slac", "watch", str(capture))
-    assert watched.returncode == 0, watched.stdout + watched.stderr
-    assert "1 attempts of 1 vehicles, 0 failed" in watched.stdout
+    for recorded in (capture, traces[1]):
+        watched = bench.run("evcc", "slac", "watch", str(recorded))
+        assert watched.returncode == 0, watched.stdout + watched.stderr
+        assert "1 attempts of 1 vehicles, 0 failed" in watched.stdout
 
 
 def test_no_charger_on_the_line_is_said_with_the_step(bench: Lab) -> None:
