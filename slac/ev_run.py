@@ -45,7 +45,7 @@ NOT_READY_TIMES = 9
 _QUIET_PART = 0.9
 """Part of TP_match_sequence that a patient vehicle waits for further answers after the last CM_SLAC_PARM.CNF."""
 _HASTE = 0.01
-"""Seconds that a vehicle in a hurry waits for them."""
+"""Seconds that a vehicle in a hurry waits for them; and that lie between CM_ATTEN_CHAR.RSP and the next request."""
 
 _LEAD = 0.1
 """Seconds that an answer which the charger repeats after TT_match_sequence may come later."""
@@ -169,6 +169,7 @@ class Run:
         Raises:
             MatchFailed: none is near enough, or none could be validated.
         """
+        await self._idle(_HASTE)  # the next request must not overtake our answer to the report
         self._step(Step.DECISION)
         for candidate in self.candidates.values():
             self.host.tell("candidate", str(candidate))

@@ -19,6 +19,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from slac.errors import LinkError
 from slac.frames import (
@@ -222,8 +223,7 @@ class Powerline:
     # -- over the line --------------------------------------------------------------------------------------------
 
     def _in_reach(self, one: Station, other: Station) -> bool:
-        groups = self.attenuation(one, other)
-        return sum(groups) / len(groups) <= self.reach
+        return _mean(self.attenuation(one, other)) <= self.reach
 
     def _hearing(self, station: Station) -> list[Station]:
         """Who hears a station. A vehicle's modem that hears no coordinator does not transmit."""
@@ -264,7 +264,10 @@ class Powerline:
         """The charger's modem tells its host how it heard a sound."""
         behaviour, jitter = target.modem.behaviour, self.conditions.jitter
         groups = self.attenuation(source, target)[: behaviour.groups]
-        heard = bytes(min(255, max(0, round(g) + self.rng.randint(-jitter, jitter))) for g in groups)
+        noise = self.rng.randbytes(len(groups))
+        heard = bytes(
+            min(255, max(0, round(g) + n % (2 * jitter + 1) - jitter)) for g, n in zip(groups, noise, strict=True)
+        )
         if behaviour.profiles:
             self._tell_host(target, BROADCAST, CM_ATTEN_PROFILE_IND(vehicle, heard), _PROFILE_DELAY)
         if behaviour.double:
@@ -281,6 +284,12 @@ class Powerline:
                 self._later(self.conditions.delay[0], target, data, extra)
 
 
+@lru_cache(1024)
+def _mean(groups: tuple[float, ...]) -> float:
+    return sum(groups) / len(groups)
+
+
+@lru_cache(1024)
 def sloped(mean: float) -> tuple[float, ...]:
     """Attenuation per group that rises by 8 dB over the band, with this mean."""
     return tuple(mean - 4.0 + 8.0 * group / (NUM_GROUPS - 1) for group in range(NUM_GROUPS))
