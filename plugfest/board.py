@@ -92,10 +92,13 @@ class Board:
                 self._connected(event)
             case "tcp" if event.name == "closing":
                 self.links["TCP"] = "closed"
-            case "tls" if event.name not in ("keylog", "certificates"):
-                self.links["TLS"] = f"{event.name} {event.note}".strip()
-                if "failed" in event.name:
-                    self._warn(event.time, f"TLS: {event.note}")
+            case "tls" if event.name == "Finished":
+                self.links.setdefault("TLS", "up")
+            case "tls" if event.name == "alert" and event.note != "close_notify":
+                self._warn(event.time, f"TLS alert {event.note} {'sent' if event.direction == 'tx' else 'received'}")
+            case "tls" if "failed" in event.name:
+                self.links["TLS"] = event.name
+                self._warn(event.time, f"TLS: {event.note}")
             case "tolerance":
                 self._warn(event.time, f"tolerated {event.name}: {event.note}")
             case "error":

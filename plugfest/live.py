@@ -1,12 +1,14 @@
 """The live view: the board of a bench drawn in the terminal, a few times a second.
 
-Drawing happens in the event loop, between the session's steps; nothing here knows what a session is.
+Drawing takes tens of milliseconds and a charge loop's answer may take 25, so it happens in a thread of its own, which
+only reads. The plant's numbers are taken in the event loop, whose clock they need.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
@@ -41,6 +43,8 @@ class LiveView(View):
         self._measure = measure
         self._target = target
         self._zero = 0.0
+        self._drawing = threading.Lock()
+        self._finished = False
 
     def say(self, text: str) -> None:
         self.console.print(escape(text), highlight=False)
@@ -66,7 +70,7 @@ class LiveView(View):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
-                live.update(self.render(asyncio.get_running_loop().time()), refresh=True)
+                self._show(live, asyncio.get_running_loop().time(), last=True)
 
     async def _draw(self, live: Live) -> None:
         loop = asyncio.get_running_loop()
@@ -74,8 +78,15 @@ class LiveView(View):
             now = loop.time()
             if not self.board.ended:
                 self.board.measured(self._measure(), now)
-            live.update(self.render(now), refresh=True)
+            await asyncio.to_thread(self._show, live, now)
             await asyncio.sleep(REFRESH)
+
+    def _show(self, live: Live, now: float, *, last: bool = False) -> None:
+        """One drawing; none comes after the last one, however late its thread is."""
+        with self._drawing:
+            if not self._finished:
+                self._finished = last
+                live.update(self.render(now), refresh=True)
 
     # ------------------------------------------------------------------------------------------ drawing
 
@@ -100,8 +111,7 @@ class LiveView(View):
     def _links(self) -> Text:
         line = Text(no_wrap=True, overflow="ellipsis")
         for name in ORDER:
-            if name in self.board.links:
-                value = self.board.links[name]
+            if value := self.board.links.get(name):
                 good = value not in ("closed", "asking", "left", "none") and "failed" not in value
                 line.append(f"{name} ", style="dim")
                 line.append(value, style="green" if good else "yellow")

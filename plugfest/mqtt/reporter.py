@@ -47,6 +47,8 @@ class Reporter:
             pass  # telemetry has its own pace
         elif event.name not in SILENT:
             facts = {"layer": event.layer, "name": event.name, "note": event.note}
+            if event.direction:
+                facts["direction"] = event.direction
             self._put("event", {**self._stamp(event.time), **facts})
         self.state()
 

@@ -35,6 +35,8 @@ def test_the_board_follows_the_events() -> None:
         Event(1.5, "slac", "matched", note="02:00:00:00:00:01, 12.3 dB"),
         Event(2.0, "sdp", "SDPResponse", "rx"),
         Event(2.1, "tcp", "connected", note="[fe80::1]:50000 TLSv1.2 ECDHE-ECDSA-AES128-SHA256"),
+        Event(2.1, "tls", "alert", "rx", note="close_notify"),
+        Event(2.1, "tls", "alert", "rx", note="unknown_ca"),
         Event(2.2, "state", "protocol", note="ISO 15118-2"),
         message(3.0, "CurrentDemandReq"),
         message(3.1, "CurrentDemandRes", "rx"),
@@ -57,7 +59,9 @@ def test_the_board_follows_the_events() -> None:
     assert board.messages == 4
     assert board.response == (0.02, 0.1, "CurrentDemandReq")
     assert [text for _, mark, text in board.recent if mark in "<>"] == ["CurrentDemandReq  x2", "CurrentDemandRes  x2"]
-    assert [text for _, text in board.warnings] == ["tolerated facet: one", "not possible: no"]
+    assert [text for _, text in board.warnings] == [
+        "TLS alert unknown_ca received", "tolerated facet: one", "not possible: no",
+    ]  # fmt: skip
     assert list(board.series["volts"]) == [400.0]
     board.end("vehicle: completed")
     assert (board.state, board.ended) == ("", "vehicle: completed")
