@@ -41,14 +41,14 @@ def test_every_example_is_tried() -> None:
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not here (tests against the wheel)")
 @pytest.mark.parametrize("name", BENCHES)
 def test_bench_file(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """In virtual time, twice: the same bench gives the same session."""
+    """In virtual time; the same bench gives the same session (twice the misbehaving ones)."""
     code, words = BENCHES[name]
     outputs = []
-    for _ in range(2):
+    for _ in range(2 if "misbehaving" in name else 1):
         assert main(["run", str(EXAMPLES / name), "--fast"]) == code
         outputs.append(capsys.readouterr().out)
     assert [word for word in words if word not in outputs[0]] == []
-    assert outputs[0] == outputs[1]
+    assert outputs[0] == outputs[-1]
 
 
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not here (tests against the wheel)")

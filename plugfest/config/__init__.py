@@ -71,10 +71,7 @@ def _bench(root: MappingNode, settings: dict[str, str] | None) -> Bench:
     from plugfest.config.model import Bench
 
     for path, text in (settings or {}).items():
-        over: Any = source.scalar(text)
-        for key in reversed(path.split(".")):
-            over = _mapping(key, over)
-        root = source.overlay(root, over)
+        root = source.overlay(root, source.setting(path, text))
     root = personalities.apply(root)
     reader = Reader()
     data = reader.read(root, msgspec.inspect.type_info(Bench))
@@ -86,14 +83,6 @@ def _bench(root: MappingNode, settings: dict[str, str] | None) -> Bench:
             return bench
     lines = [text for _, text in sorted(reader.mistakes, key=lambda m: m[0])]
     raise ConfigError(lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} mistakes", *lines]))
-
-
-def _mapping(key: str, value: Any) -> Any:
-    from yaml.nodes import MappingNode, ScalarNode
-
-    from plugfest.config.source import TEXT
-
-    return MappingNode("tag:yaml.org,2002:map", [(ScalarNode(TEXT, key), value)])
 
 
 def json_schema() -> dict[str, Any]:

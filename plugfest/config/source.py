@@ -22,6 +22,8 @@ MAX_SIZE = 1_000_000
 """Bytes of a bench file; real ones have a few kB."""
 
 TEXT = "tag:yaml.org,2002:str"
+MAP = "tag:yaml.org,2002:map"
+SET = "--set"
 NULL = "tag:yaml.org,2002:null"
 
 
@@ -106,9 +108,11 @@ def child(node: Node | None, *path: str) -> Node | None:
 
 
 def place(node: Node) -> str:
-    """``file:line`` of a node, or "" for one that the command line made."""
+    """``file:line`` of a node, ``--set`` for one given so, or "" for one that another option made."""
     mark = node.start_mark
-    return f"{mark.name}:{mark.line + 1}" if mark is not None else ""
+    if mark is None:
+        return ""
+    return SET if mark.name == SET else f"{mark.name}:{mark.line + 1}"
 
 
 def plain(node: Node, depth: int = 0) -> Any:
@@ -138,17 +142,23 @@ def nodes(data: Any) -> Node:
     return ScalarNode(f"tag:yaml.org,2002:{tags.get(type(data), 'str')}", text)
 
 
-def scalar(text: str) -> Node:
-    """What YAML makes of a piece of text, as a node without a place (``--set KEY=VALUE``)."""
+def setting(path: str, text: str) -> MappingNode:
+    """``--set PATH=TEXT`` as a tree; the text is what YAML makes of it."""
+    mark = yaml.Mark(SET, 0, 0, 0, None, 0)
     try:
         loader = yaml.SafeLoader(text)
+        loader.name = SET
         try:
-            node = loader.get_single_node()
+            node = loader.get_single_node() or ScalarNode(NULL, "null", mark)
         finally:
             loader.dispose()
+        _check_extent(node, SET, 0, [MAX_NODES])
     except yaml.YAMLError:
-        return ScalarNode(TEXT, text)
-    return nodes(plain(node)) if node is not None else ScalarNode(NULL, "null")
+        node = ScalarNode(TEXT, text, mark)
+    for key in reversed(path.split(".")):
+        node = MappingNode(MAP, [(ScalarNode(TEXT, key, mark), node)], mark)
+    assert isinstance(node, MappingNode)
+    return node
 
 
 def overlay(under: MappingNode, over: MappingNode, *, appended: tuple[str, ...] = ()) -> MappingNode:
