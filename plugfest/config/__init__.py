@@ -82,7 +82,8 @@ def _bench(root: MappingNode, settings: dict[str, str] | None) -> Bench:
         if not reader.mistakes:
             return bench
     lines = [text for _, text in sorted(reader.mistakes, key=lambda m: m[0])]
-    raise ConfigError(lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} mistakes", *lines]))
+    of_options = root.start_mark is None  # the user mends one after the other
+    raise ConfigError(lines[0] if len(lines) == 1 or of_options else "\n  ".join([f"{len(lines)} mistakes", *lines]))
 
 
 def json_schema() -> dict[str, Any]:

@@ -99,7 +99,13 @@ class Derate(Step, tag="derate", kw_only=True, frozen=True):
 
 
 class Inject(Step, tag="fault", kw_only=True, frozen=True):
-    """Injects a fault."""
+    """Injects a fault.
+
+    The charger's: ``emergency`` and ``malfunction`` (output off at once), ``shutdown`` and ``utility-interrupt`` (the
+    vehicle may ramp down), ``insulation`` (a leak) and ``insulation-warning`` (100 to 500 ohm/V), ``output`` (the power
+    stack breaks), ``rcd`` and ``contactor`` (AC), ``meter`` (the register stands still), ``pilot-e`` and ``pilot-f``.
+    In the cable: ``pilot-short``. The vehicle's: ``welded`` contactors, ``error`` (an EVErrorCode).
+    """
 
     fault: Annotated[Fault, Meta(description="what breaks")]
     code: Annotated[str, Meta(description="with fault: error, the EVErrorCode to report")] = "FAILED_EVRESSMalfunction"

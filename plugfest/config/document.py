@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect as inspection
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,6 +50,8 @@ def _lines() -> Iterator[str]:
     yield _INTRO
     for title, kind in SECTIONS:
         yield f"## {title}\n"
+        if kind in (actions.Step, actions.Deviation):
+            yield f"{inspection.cleandoc(kind.__doc__ or '').replace('``', '`')}\n"
         yield from _table(kind)
         yield ""
         if kind is actions.Step:
@@ -75,7 +78,7 @@ def _actions() -> Iterator[str]:
         info = inspect.type_info(kind)
         assert isinstance(info, inspect.StructType)
         yield f"### `do: {info.tag}`\n"
-        yield f"{_doc(info)}\n"
+        yield f"{inspection.cleandoc(kind.__doc__ or '').replace('``', '`')}\n"
         if len(info.fields) > len(trigger):
             yield from _table(kind, without=trigger)
             yield ""

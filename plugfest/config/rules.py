@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -329,6 +330,17 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
                 yield ("charger", "services", at, "sets", number), "a ParameterSetID is a number"
 
 
-RULES: tuple[Rule, ...] = (_surroundings, _protocols, _slac, _tls, _payment, _plant, _timeline, _deviations)
+def _files(bench: Bench) -> Iterator[Complaint]:
+    """Files that are read must be there."""
+    named: list[tuple[Path, str | None]] = [((key,), getattr(bench, key)) for key in ("cert", "key", "roots")]
+    if bench.mqtt is not None:
+        for key in ("ca", "cert", "key", "password_file"):
+            named.append((("mqtt", key.replace("_", "-")), getattr(bench.mqtt, key)))
+    for path, value in named:
+        if value is not None and not os.path.exists(value):  # noqa: PTH110 - `Path` is something else here
+            yield path, f"there is no file {value}"
+
+
+RULES: tuple[Rule, ...] = (_surroundings, _files, _protocols, _slac, _tls, _payment, _plant, _timeline, _deviations)
 
 __all__ = ["EmergencyStop", "broken"]

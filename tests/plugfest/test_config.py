@@ -47,7 +47,7 @@ MISTAKES = [
     ("role: evcc\n", r"bench:1: interface: missing: role evcc needs a network interface"),
     ("interface: eth0\n", r"bench:1: interface: role both runs in memory"),
     ("role: secc\ninterface: eth0\nfast: true\n", r"bench:3: fast: virtual time needs role both"),
-    ("cert: a.pem\n", r"bench:1: cert: --cert and --key go together"),
+    ("cert: /dev/null\n", r"bench:1: cert: --cert and --key go together"),
     ("role: evcc\ninterface: a\nsdp-to: nowhere\n", r"bench:3: sdp-to: nowhere: an IPv6 address is needed"),
     ("vehicle: {battery: 12V}\n", r"bench:1: vehicle.battery: unknown battery '12V'"),
     ("vehicle:\n  battery:\n    cells: 96\n", r"bench:2: vehicle.battery.capacity: missing: a number above 0"),
@@ -133,10 +133,15 @@ def test_text_stays_the_text_it_is() -> None:
 
 def test_files_are_looked_for_beside_the_bench_file(tmp_path: Path) -> None:
     path = tmp_path / "bench.yaml"
-    path.write_text("tls: required\ncert: pki/chain.pem\nkey: /etc/key.pem\n")
+    (tmp_path / "pki").mkdir()
+    (tmp_path / "pki/chain.pem").touch()
+    path.write_text("tls: required\ncert: pki/chain.pem\nkey: /dev/null\n")
     bench = load(path)
     assert bench.cert == str(tmp_path / "pki/chain.pem")
-    assert bench.key == "/etc/key.pem"
+    assert bench.key == "/dev/null"
+    path.write_text("mqtt:\n  password-file: secret\n")
+    with pytest.raises(ConfigError, match=f"bench.yaml:2: mqtt.password-file: there is no file {tmp_path}/secret"):
+        load(path)
 
 
 def test_set_goes_on_top() -> None:
@@ -177,9 +182,8 @@ def test_every_option_is_a_key_of_the_same_name(command: str) -> None:
 
 
 def test_options_make_the_bench_they_say() -> None:
-    line = (
-        "evcc -i eth9 --soc 35 --ac --timer V2G_EVCC_CableCheck_Timeout=60 --roots r.pem --set vehicle.max-current=60"
-    )
+    line = "evcc -i eth9 --soc 35 --ac --timer V2G_EVCC_CableCheck_Timeout=60 --set vehicle.max-current=60"
+    line += " --roots /dev/null"
     args = parser().parse_args(line.split())
     bench = of_args(args, "evcc")
     assert bench.role == "evcc"
@@ -187,7 +191,7 @@ def test_options_make_the_bench_they_say() -> None:
     assert bench.vehicle.soc == 35
     assert bench.vehicle.max_current == 60
     assert bench.timer == {"V2G_EVCC_CableCheck_Timeout": 60}
-    assert bench.roots == "r.pem"
+    assert bench.roots == "/dev/null"
     assert of_args(parser().parse_args(["demo"]), "both") == Bench()
 
 
