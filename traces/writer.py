@@ -4,7 +4,8 @@ SLAC frames are written as they are. What TCP carries gets synthetic Ethernet, I
 checksums and sequence numbers, a handshake before and a FIN after. Where the link shows its bytes (``tcp`` ``data``
 events, as the link in memory does), those are written, and TLS secrets go before them into a decryption secrets block;
 where it does not, messages are written as plain V2GTP. The decoded message stands as a comment on its packet, and
-tolerances and errors as comments on the next one.
+tolerances and errors as comments on the next one. Where there was no discovery, as in memory, a made-up one goes before
+the connection and says so in its comment: dissectors learn the port from it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ SEGMENT = 1440
 """Bytes of TCP payload in one packet."""
 MAX_HELD = 4096
 """Packets held back until the TLS secrets are known."""
+
+MADE_UP = "made up: this link has no discovery"
+"""Comment on the discovery of a link in memory."""
 
 _MULTICAST_MAC, _GROUP = bytes.fromhex("333300000001"), IPv6Address(sdp.GROUP).packed
 _PAYLOAD_TYPES = {
@@ -92,7 +96,7 @@ class PcapNg:
         self._held: list[_Held] = []
         self._remarks: list[str] = []
         self._secrets = b""
-        self._open = self._raw = self._sealed = False
+        self._open = self._raw = self._sealed = self._discovered = False
         self._numbers: dict[bool, int] = {}
         self._connections = 0
         self._pending: tuple[Event, bytes] | None = None
@@ -177,10 +181,22 @@ class PcapNg:
         if self._connections:
             self.vehicle.port = 49152 + (self.vehicle.port - 49151) % 16384
         self._connections += 1
+        if not self._discovered:
+            self._discover(time)
         self._numbers = {True: 1000 * self._connections, False: 500_000_000 + 1000 * self._connections}
         self._segment(time, True, packets.SYN)
         self._segment(time, False, packets.SYN | packets.ACK)
         self._segment(time, True, packets.ACK)
+
+    def _discover(self, time: float) -> None:
+        """A discovery that announces the connection to come."""
+        self._discovered = True
+        security = sdp.TLS if self._sealed else sdp.NO_TLS
+        ask = packets.udp((self.vehicle.address, self.vehicle.port), (_GROUP, sdp.PORT), sdp.Request(security).pack())
+        self._put(time, packets.ethernet(_MULTICAST_MAC, self.vehicle.mac, packets.IPV6, ask), [MADE_UP])
+        found = sdp.Response(IPv6Address(self.charger.address), self.charger.port, security).pack()
+        answer = packets.udp((self.charger.address, sdp.PORT), (self.vehicle.address, self.vehicle.port), found)
+        self._put(time, packets.ethernet(self.vehicle.mac, self.charger.mac, packets.IPV6, answer), [MADE_UP])
 
     def _close(self, time: float, from_vehicle: bool) -> None:
         if not self._open:
@@ -201,6 +217,7 @@ class PcapNg:
 
     def _datagram(self, event: Event) -> None:
         asks = self._from_vehicle(event)
+        self._discovered = True
         found = _ADDRESS.search(event.note)
         if found and self.role == "secc":
             with contextlib.suppress(AddressValueError):

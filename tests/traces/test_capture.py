@@ -150,9 +150,9 @@ def test_frames_cut_into_single_bytes_are_put_together(whole: list[pcap.Packet],
     small = []
     for packet in whole:
         segment = layers.parse(packet.data, 1)
-        assert isinstance(segment, layers.Segment)
-        if not segment.payload:
+        if not isinstance(segment, layers.Segment) or not segment.payload:
             small.append(packet)
+            continue
         for place in range(len(segment.payload)):
             piece = replace(segment, sequence=segment.sequence + place, payload=segment.payload[place : place + 1])
             small.append(replace(packet, data=packet.data[:14] + layers.tcp(piece)))

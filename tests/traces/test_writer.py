@@ -16,7 +16,7 @@ from plugfest.cli import main
 from plugfest.virtual import run
 from traces import pcap
 from traces.recording import from_events, load
-from traces.writer import File, PcapNg
+from traces.writer import MADE_UP, File, PcapNg
 from v2g import sdp
 from v2g.trace import Event
 
@@ -45,6 +45,8 @@ def test_messages_without_link_bytes_become_a_stream(bench: Bench, tmp_path: Pat
         (e.name, e.sender, e.data) for e in expected.messages
     ]
     assert [e.name for e in found.layer("tcp")] == ["connected", "closing"]
+    assert [e.name for e in found.layer("sdp")] == ["SDPRequest", "SDPResponse"]
+    assert found.layer("tcp")[0].note.endswith(found.layer("sdp")[1].note.partition(",")[0])
     assert found.epoch == 1.7e9
 
 
@@ -58,8 +60,9 @@ def test_what_was_sent_in_place_of_a_message_is_what_the_file_has() -> None:
     writer.close()
     file.seek(0)
     packets = [item for item in pcap.read(file) if isinstance(item, pcap.Packet)]
-    assert packets[3].data[74:] == b"\x01\xfe\x80\x01\0\0\0\x01!"
-    assert [p.comments for p in packets if p.comments] == [("SessionSetupReq",)]
+    assert [p.comments for p in packets[:2]] == [(MADE_UP,)] * 2
+    assert packets[5].data[74:] == b"\x01\xfe\x80\x01\0\0\0\x01!"
+    assert [p.comments for p in packets[2:] if p.comments] == [("SessionSetupReq",)]
 
 
 def test_frames_discovery_and_remarks_are_in_the_file() -> None:
