@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance import cases_evcc, cases_secc
+from conformance import cases_evcc, cases_secc, slac_evcc, slac_secc
 from conformance.catalogue import Run
 from conformance.pics import Pics
 from conformance.systems import ChargerUnderTest, VehicleUnderTest
 from conformance.tester_ev import TesterEv
 from conformance.tester_evse import TesterEvse
 from conformance.verdict import Failed, NotExecutable, Result, Stop, Verdict
+from slac.errors import SlacError
 from v2g.errors import V2GError
 from v2g.protocols import DIN, ISO2
 from v2g.trace import Observe, ignore
@@ -63,7 +64,7 @@ def plan(run: Run) -> Any:
     if run.protocol == "iso15118-20":
         raise NotExecutable("sessions of ISO 15118-20 are not available yet")
     if run.protocol == "slac":
-        raise NotExecutable("SLAC cases are not available yet")
+        return (slac_secc if case.sut == "secc" else slac_evcc).Plan(run)
     if case.sut == "secc":
         return cases_secc.plan(run)
     return cases_evcc.plan(run)
@@ -84,6 +85,9 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
     tester: Any = None
     try:
         made = plan(run)
+        if run.protocol == "slac":
+            await _slac(run, made, system, bench, result)
+            return result
         protocol = DIN if run.protocol == "din70121" else ISO2
         kind: Any = TesterEv if case.sut == "secc" else TesterEvse
         tester = kind(system, bench.pics, protocol, bench.observe, random.Random(bench.seed), bench.tls)
@@ -98,7 +102,7 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
         judge(result, why, derived=case.derived)
     except TimeoutError:
         result.verdict, result.reason = Verdict.ERROR, f"the case did not end within {LONGEST:g} s"
-    except (V2GError, OSError, ValueError, LookupError, TypeError, AttributeError) as why:
+    except (V2GError, SlacError, OSError, ValueError, LookupError, TypeError, AttributeError) as why:
         result.verdict, result.reason = Verdict.ERROR, f"{type(why).__name__}: {why}"
     finally:
         result.seconds = round(loop.time() - started, 3)
@@ -109,6 +113,15 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
             except (TimeoutError, V2GError, OSError) as why:
                 result.findings.append(f"the system was not left in order: {why}")
     return result
+
+
+async def _slac(run: Run, made: Any, system: Any, bench: Bench, result: Result) -> None:
+    if not hasattr(system, "link"):
+        raise NotExecutable("SLAC cases run against our own roles only so far: this bench has no power line")
+    kind = slac_secc if run.case.sut == "secc" else slac_evcc
+    async with asyncio.timeout(LONGEST):
+        await made.carry_out(kind.tester(system, result, bench.observe, bench.seed), result)
+    result.verdict = max(result.verdict, Verdict.PASS)
 
 
 def judge(result: Result, why: Stop, *, derived: bool) -> None:

@@ -17,6 +17,7 @@ from conformance import contracts
 from conformance.catalogue import Run
 from conformance.execute import Bench
 from conformance.pics import Pics
+from conformance.slac_bench import OwnSlacCharger, OwnSlacVehicle
 from evcc import charge as evcc
 from evcc.battery import Battery
 from evcc.vehicle import Settings, Vehicle
@@ -343,14 +344,17 @@ def protocols_of(run: Run) -> tuple[Protocol, ...]:
 @contextlib.asynccontextmanager
 async def own_system(
     run: Run, pics: Pics, *, observe: Observe = ignore, adjust: Callable[[Any], None] = lambda system: None
-) -> AsyncIterator[OwnCharger | OwnVehicle]:
+) -> AsyncIterator[Any]:
     """Our own role as the system under test of a run.
 
     Args:
         adjust: called with it before it starts; faults and other seams.
     """
-    system: OwnCharger | OwnVehicle
-    if run.case.sut == "secc":
+    system: Any
+    if run.protocol == "slac":
+        system = (OwnSlacCharger if run.case.sut == "secc" else OwnSlacVehicle)(pics, 1)
+        adjust(system)
+    elif run.case.sut == "secc":
         tls = contracts.context(contracts.in_memory(), "server") if secure(run, pics) else None
         system = OwnCharger(pics, protocols_of(run), observe, tls=tls, adjust=adjust)
     else:

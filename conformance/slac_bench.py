@@ -1,0 +1,148 @@
+"""Benches for SLAC cases: our own charger or vehicle on a simulated power line and pilot, in virtual time.
+
+A bench has the tester's end of both: a link that carries management messages, and a pilot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+from conformance.pics import Pics
+from slac import ev, evse
+from slac.amp_map import full_power
+from slac.errors import SlacError
+from slac.host import Rewrites
+from slac.pilot import State
+from slac.pilots import SimulatedPilot
+from slac.powerline import Powerline, Station
+
+
+class _Own:
+    """A line between a vehicle and a charger, one of which is the tester's."""
+
+    def __init__(self, pics: Pics, seed: int) -> None:
+        self.pics = pics
+        self.rng = random.Random(seed)
+        self.line = Powerline(random.Random(seed))
+        self.wire = SimulatedPilot(plugged=False)
+        self.car: Station = self.line.vehicle("car")
+        self.post: Station = self.line.charger("post")
+        self.attenuate(20.0)
+        self.task: asyncio.Task[Any] | None = None
+        self.rewrite: Rewrites = {}
+
+    def attenuate(self, decibels: float) -> None:
+        """What the cable takes off what is sent."""
+        self.line.connect(self.car, self.post, decibels)
+
+    def linked(self) -> bool | None:
+        """Whether both modems are in one network."""
+        return self.line.linked(self.car, self.post)
+
+    async def stop(self) -> None:
+        """Ends the role."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+
+
+class OwnSlacCharger(_Own):
+    """Our charger, ready for vehicles; the tester is the vehicle."""
+
+    name = "plugfest charger, SLAC in memory"
+
+    def __init__(self, pics: Pics, seed: int) -> None:
+        super().__init__(pics, seed)
+        how: Any = "auto" if pics["PIXIT_SECC_CMN_CmValidate"] == "cmValidate" else "failure"
+        if how == "auto" and pics["PIXIT_SECC_CMN_ArchitectureValidationNotRequired"] is True:
+            how = "not required"
+        asks = pics["PIXIT_CMN_CMN_CmAmpMap"] is True and pics["PICS_CMN_CMN_InitiateCmAmpMap"] is not True
+        self.options = evse.Options(
+            validation=how, amplitude_map=full_power() if asks else None,
+            repeat_pilot=pics.ac and pics["PIXIT_SECC_AC_InitialDutyCycle"] == "dc5",
+        )  # fmt: skip
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[OwnSlacCharger]:
+        """The charger is ready, nothing is plugged in."""
+        async with evse.ready(self.post, self.wire.evse, self.options, rewrite=self.rewrite, rng=self.rng) as charger:
+            self.task = asyncio.create_task(self._serve(charger))
+            try:
+                yield self
+            finally:
+                await self.stop()
+
+    async def _serve(self, charger: evse.Evse) -> None:
+        """One match after the other, as a station does; it gives a vehicle up that never asked."""
+        while True:
+            with contextlib.suppress(SlacError):
+                match = await charger.match()
+                await charger.until_lost(match)
+                await charger.leave()
+                continue
+            return
+
+    @property
+    def link(self) -> Station:
+        return self.car
+
+    @property
+    def pilot(self) -> Any:
+        return self.wire.ev
+
+    def show(self, state: State) -> None:
+        """The tester's vehicle: state A is the plug pulled."""
+        if state is State.A:
+            self.wire.unplug()
+            self.wire.ev.set(State.B)
+            return
+        self.wire.ev.set(state)
+        self.wire.plug()
+
+    def duty(self) -> float | None:
+        """What the charger offers, seen at its own end: there is something to see when the plug is out, too."""
+        return self.wire.evse.reading.duty
+
+
+class OwnSlacVehicle(_Own):
+    """Our vehicle; the tester is the charger."""
+
+    name = "plugfest vehicle, SLAC in memory"
+
+    def __init__(self, pics: Pics, seed: int) -> None:
+        super().__init__(pics, seed)
+        how: Any = "always" if pics["PIXIT_EVCC_CMN_CmValidate"] == "cmValidate" else "never"
+        asks = pics["PIXIT_CMN_CMN_CmAmpMap"] is True and pics["PICS_CMN_CMN_InitiateCmAmpMap"] is not True
+        self.options = ev.Options(
+            validation=how, digital=not pics.ac, amplitude_map=full_power() if asks else None, patient=True
+        )
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[OwnSlacVehicle]:
+        """The vehicle waits for its plug."""
+        try:
+            yield self
+        finally:
+            await self.stop()
+
+    @property
+    def link(self) -> Station:
+        return self.post
+
+    @property
+    def pilot(self) -> Any:
+        return self.wire.evse
+
+    async def plug(self) -> None:
+        """It is plugged in, and starts."""
+        self.wire.plug()
+        self.task = asyncio.create_task(self._match())
+
+    async def _match(self) -> None:
+        with contextlib.suppress(SlacError):
+            await ev.match(self.car, self.wire.ev, self.options, rewrite=self.rewrite, rng=self.rng)
+            await asyncio.Event().wait()

@@ -1,0 +1,399 @@
+"""SLAC cases with a vehicle under test, read from the catalogue: a charger that deviates at any message."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from conformance.catalogue import Run
+from conformance.slac_tester import OF_A_VEHICLE, Tester, changes
+from conformance.verdict import Failed, Inconclusive, NotExecutable, Result
+from slac import frames
+from slac.amp_map import full_power
+from slac.frames import Validation
+from slac.keys import new_nmk, nid_of
+from slac.pilot import Reading, State
+from slac.timing import STANDARD as T
+
+INIT = 20.0
+"""s: TT_EVSE_SLAC_init at least."""
+
+POTENTIAL = bytes([0x28]) * frames.NUM_GROUPS
+"""A report after which this charger is a potential match: a vehicle that validates does so now."""
+
+STEADY, DIGITAL, NOMINAL = 100.0, 5.0, 53.3
+
+Script = Callable[[Tester, list[dict[str, Any]]], Awaitable[None]]
+
+
+class Plan:
+    """One case: its precondition, then what its family does."""
+
+    def __init__(self, run: Run) -> None:
+        words = " ".join(run.case.preconditions)
+        if any(word in words for word in ("PAUSED", "TERMINATED", "AMPMAP")):
+            raise NotExecutable("needs SLAC and a V2G session together")
+        if "second EVSE" in repr(run.steps) + str(run.case.setup):
+            raise NotExecutable("needs a second charger node on the line")
+        names = ("CP_B", "PARM", "ATTEN", "VALIDATE", "MATCHREQ", "LINK")
+        self.state = next((name for name in names if name in words), "")
+        self.setup = str(run.case.setup or "")
+        area, number = re.fullmatch(r"TC_EVCC_(\w+?)_VTB_(\w+)", run.case.id).group(1, 2)  # type: ignore[union-attr]
+        self.steps = [dict(step) for step in run.steps[0]]
+        found = _script(area, number)
+        if found is None or not self.state:
+            raise NotExecutable("not written yet for SLAC")
+        self.script: Script = found
+
+    async def carry_out(self, charger: Tester, result: Result) -> None:
+        async with charger.open():
+            charger.nmk = new_nmk(charger.rng)  # type: ignore[attr-defined]
+            await _reach(charger, self.state, self.setup)
+            await self.script(charger, self.steps)
+
+
+def tester(system: Any, result: Result, observe: Any, seed: int) -> Tester:
+    """The charger."""
+    return Tester(system, result, observe, seed, OF_A_VEHICLE)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# States
+
+
+async def _reach(post: Tester, state: str, setup: str) -> None:
+    post.pilot.offer(STEADY)
+    if "state F" in setup:
+        post.pilot.fault(State.F)
+    await post.system.plug()
+    await asyncio.sleep(7.5 if "7.5 s" in setup else 4.0 if "from" in setup else 0.2)
+    if "state F, oscillator off" in setup:
+        post.pilot.offer(STEADY)
+        await asyncio.sleep(1.0)
+    post.pilot.offer(NOMINAL if "nominal" in setup else DIGITAL)
+    if state == "CP_B":
+        return
+    try:
+        await _asked(post)
+        if state == "PARM":
+            return
+        await _answer(post)
+        await _heard(post)
+        await _report(post)
+        await _taken(post)
+        if state == "ATTEN":
+            return
+        if post.system.pics["PIXIT_EVCC_CMN_CmValidate"] == "cmValidate":
+            await _validation(post)
+        if state == "VALIDATE":
+            return
+        await _wanted(post)
+        if state == "LINK":
+            await _confirm(post)
+            await _network(post)
+            await post.joined(T.TT_match_join)
+    except Failed as why:
+        raise Inconclusive(f"{state} was not reached: {why}") from why
+
+
+async def _asked(post: Tester, within: float = INIT) -> None:
+    request = await post.expect(frames.CM_SLAC_PARM_REQ, within)
+    post.run_id = request.run_id
+
+
+async def _answer(post: Tester, **forced: Any) -> None:
+    await post.send(frames.CM_SLAC_PARM_CNF(post.run_id, post.peer), **forced)
+
+
+async def _heard(post: Tester) -> float:
+    """The starts and the sounds; when the first start came."""
+    first = 0.0
+    for _ in range(T.C_EV_start_atten_char_inds):
+        start = await post.expect(frames.CM_START_ATTEN_CHAR_IND, T.TT_match_sequence, run_id=post.run_id)
+        first = first or post.now
+        assert start
+    counts = []
+    for _ in range(frames.NUM_SOUNDS):
+        left = max(0.0, first + T.TT_EVSE_match_MNBC - post.now)
+        counts.append((await post.expect(frames.CM_MNBC_SOUND_IND, left, run_id=post.run_id)).cnt)
+    if counts not in (list(range(9, -1, -1)), list(range(10, 0, -1))):
+        raise Failed(f"the sounds count {counts}", expected="9 down to 0", observed=str(counts))
+    return first
+
+
+async def _report(post: Tester, **forced: Any) -> None:
+    await post.send(frames.CM_ATTEN_CHAR_IND(post.peer, post.run_id, POTENTIAL), **forced)
+
+
+async def _taken(post: Tester) -> None:
+    await post.expect(
+        frames.CM_ATTEN_CHAR_RSP, T.TT_match_response, source_address=post.peer, run_id=post.run_id, result=0
+    )
+
+
+async def _wanted(post: Tester, within: float = T.TT_EVSE_match_session) -> None:
+    await post.expect(frames.CM_SLAC_MATCH_REQ, within, run_id=post.run_id, pev_mac=post.peer, evse_mac=post.mac)
+
+
+async def _confirm(post: Tester, **forced: Any) -> None:
+    nmk: bytes = post.nmk  # type: ignore[attr-defined]
+    await post.send(frames.CM_SLAC_MATCH_CNF(post.run_id, post.peer, post.mac, nid_of(nmk), nmk), **forced)
+
+
+async def _network(post: Tester) -> None:
+    nmk: bytes = post.nmk  # type: ignore[attr-defined]
+    await post.modem.set_key(nid_of(nmk), nmk)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Families
+
+
+async def _starts(post: Tester, steps: list[dict[str, Any]]) -> None:
+    await _asked(post)
+
+
+async def _answered_badly(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """No or a faulty answer: two more requests, no fourth, no sounding."""
+    forced = changes(steps[0].get("fields"), post.rng) if "reply" in steps[0] else None
+    for number in range(1 + T.C_EV_match_retry):
+        await _asked(post, INIT if not number else T.TT_match_sequence)
+        if forced is not None:
+            await _answer(post, **forced)
+    await post.quiet(T.TT_match_response + 0.1)
+
+
+async def _rounds(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """Rounds of three requests, again and again for TT_matching_repetition, and not after it."""
+    await _asked(post)
+    first, last, number = post.now, post.now, 1
+    while (frame := await post.any(2.0)) is not None:
+        if not isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
+            raise Failed(f"{frame.name} came", observed=frame.name)
+        last, number = post.now, number + 1
+    post.result.saw("rounds for 10 s", f"{number} requests in {last - first:.1f} s")
+    if number < 6 or number % 3:
+        raise Failed(f"{number} requests", expected="rounds of three, several times", observed=str(number))
+    if last - first > T.TT_matching_repetition + 1.0:
+        raise Failed(f"still asking after {last - first:.1f} s", expected="10 s", observed=f"{last - first:.1f} s")
+
+
+async def _mirrored(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """Messages of a vehicle, sent to a vehicle: it answers none of them."""
+    await _asked(post)
+    for message in (
+        frames.CM_SLAC_PARM_REQ(post.run_id), frames.CM_START_ATTEN_CHAR_IND(post.run_id, post.mac),
+        frames.CM_MNBC_SOUND_IND(post.run_id, 9), frames.CM_ATTEN_CHAR_RSP(post.mac, post.run_id),
+        frames.CM_VALIDATE_REQ(), frames.CM_SLAC_MATCH_REQ(post.run_id, post.mac, post.peer),
+    ):  # fmt: skip
+        await post.send(message)
+    wrong = (frames.CM_SLAC_PARM_CNF, frames.CM_ATTEN_CHAR_IND, frames.CM_VALIDATE_CNF, frames.CM_SLAC_MATCH_CNF)
+    with post.host.listen(lambda frame: isinstance(frame.message, wrong)) as box:
+        frame = await box.get(T.TT_EV_atten_results)
+    post.result.saw("no answer of a charger", "nothing" if frame is None else frame.name)
+    if frame is not None:
+        raise Failed(f"{frame.name} came from a vehicle", expected="no answer", observed=frame.name)
+
+
+async def _sounds(post: Tester, steps: list[dict[str, Any]]) -> None:
+    for step in steps:
+        if "cp_duty" in step:
+            post.pilot.offer(float(str(step["cp_duty"]).split()[0]))
+    await _answer(post)
+    await _heard(post)
+    await _report(post)
+    await _taken(post)
+
+
+async def _late_report(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """A report that is faulty, or after the result timer, is not answered."""
+    await _answer(post)
+    first = await _heard(post)
+    if isinstance(steps[1].get("fields"), dict):
+        await _report(post, **changes(steps[1]["fields"], post.rng))
+        await post.quiet(T.TT_match_response, frames.CM_ATTEN_CHAR_RSP)
+    await asyncio.sleep(max(0.0, first + T.TT_EV_atten_results + 0.05 - post.now))
+    await _report(post)
+    await post.quiet(T.TT_match_response, frames.CM_ATTEN_CHAR_RSP)
+
+
+async def _fault_first(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """E or F, then the answer: no sounding."""
+    _fault(post, steps[0])
+    await asyncio.sleep(0.01)
+    await _answer(post)
+    await post.quiet(T.TT_match_sequence, frames.CM_START_ATTEN_CHAR_IND)
+
+
+def _fault(post: Tester, step: dict[str, Any]) -> None:
+    post.pilot.fault(State.E if str(step["cp"]).startswith("E") else State.F)
+
+
+class _Toggles:
+    """Counts B-C-B at the charger's end."""
+
+    def __init__(self, post: Tester) -> None:
+        self.states: list[tuple[State | None, float]] = []
+
+        def changed(reading: Reading) -> None:
+            if not self.states or reading.state is not self.states[-1][0]:
+                self.states.append((reading.state, post.now))
+
+        self.close = post.pilot.subscribe(changed)
+
+    @property
+    def count(self) -> int:
+        return sum(state is State.C for state, _ in self.states)
+
+    @property
+    def longest(self) -> float:
+        times = [time for _, time in self.states]
+        return max((b - a for a, b in itertools.pairwise(times)), default=0.0)
+
+
+async def _validation(post: Tester) -> None:
+    """Both steps; the toggles are counted."""
+    await post.expect(frames.CM_VALIDATE_REQ, T.TT_EVSE_match_session, timer=0, result=Validation.READY)
+    await _second_step(post)
+
+
+async def _second_step(post: Tester) -> None:
+    toggles = _Toggles(post)
+    await post.send(frames.CM_VALIDATE_CNF(0, Validation.READY))
+    request = await post.expect(frames.CM_VALIDATE_REQ, T.TT_match_sequence, result=Validation.READY)
+    seconds = (request.timer + 1) * 0.1
+    if not 0.6 <= seconds <= 3.5:
+        raise Failed(f"it announces {seconds:.1f} s", expected="0.6 to 3.5 s", observed=f"{seconds:.1f} s")
+    await asyncio.sleep(seconds)
+    toggles.close()
+    count, longest = toggles.count, toggles.longest
+    post.result.saw("1 to 3 toggles, no state longer than 0.4 s", f"{count} toggles, {longest:.2f} s at most")
+    if not 1 <= count <= 3 or longest > 0.41:
+        raise Failed(f"{count} toggles, {longest:.2f} s at most", expected="1 to 3, 0.4 s", observed=str(count))
+    await post.send(frames.CM_VALIDATE_CNF(count, Validation.SUCCESS))
+
+
+async def _validates(post: Tester, steps: list[dict[str, Any]]) -> None:
+    await post.expect(frames.CM_VALIDATE_REQ, T.TT_EVSE_match_session, timer=0, result=Validation.READY)
+    for step in steps:
+        if "cp_duty" in step:
+            post.pilot.offer(float(str(step["cp_duty"]).split()[0]))
+    await _second_step(post)
+
+
+async def _first_step_fails(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """No or a faulty answer to step 1: two more requests, no fourth."""
+    forced = changes(steps[0].get("fields"), post.rng) if "reply" in steps[0] else None
+    for number in range(1 + T.C_EV_match_retry):
+        within = T.TT_match_response + 0.1 if number else T.TT_EVSE_match_session
+        await post.expect(frames.CM_VALIDATE_REQ, within, timer=0)
+        if forced is not None:
+            await post.send(frames.CM_VALIDATE_CNF(0, Validation.READY), **forced)
+    await post.quiet(T.TT_match_response + 0.1, frames.CM_VALIDATE_REQ)
+
+
+async def _sent_away(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """Failure, or E or F, at step 1: no step 2."""
+    await post.expect(frames.CM_VALIDATE_REQ, T.TT_EVSE_match_session, timer=0)
+    forced = {}
+    for step in steps:
+        if "cp" in step:
+            _fault(post, step)
+            await asyncio.sleep(0.01)
+        elif "fields" in step:
+            forced = changes(step["fields"], post.rng)
+    await post.send(frames.CM_VALIDATE_CNF(0, Validation.READY), **forced)
+    await post.quiet(T.TT_match_sequence - 0.05, frames.CM_VALIDATE_REQ)
+
+
+async def _not_required(post: Tester, steps: list[dict[str, Any]]) -> None:
+    await post.expect(frames.CM_VALIDATE_REQ, T.TT_EVSE_match_session, timer=0)
+    await post.send(frames.CM_VALIDATE_CNF(0, Validation.NOT_REQUIRED))
+    await _wanted(post, T.TT_match_sequence)
+
+
+async def _matches(post: Tester, steps: list[dict[str, Any]]) -> None:
+    validated = post.system.pics["PIXIT_EVCC_CMN_CmValidate"] == "cmValidate"
+    await _wanted(post, T.TT_match_sequence if validated else T.TT_EVSE_match_session)
+
+
+async def _either(post: Tester, steps: list[dict[str, Any]]) -> None:
+    frame = await post.any(T.TT_EVSE_match_session)
+    if frame is None:
+        raise Failed("neither validation nor matching came", expected="one of them", observed="nothing")
+    post.result.saw("CM_VALIDATE.REQ or CM_SLAC_MATCH.REQ", frame.name)
+    if isinstance(frame.message, frames.CM_VALIDATE_REQ):
+        await _second_step(post)
+        await _wanted(post, T.TT_match_sequence)
+    elif not isinstance(frame.message, frames.CM_SLAC_MATCH_REQ):
+        raise Failed(f"{frame.name} came", expected="validation or matching", observed=frame.name)
+
+
+async def _confirmed_badly(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """No or a faulty confirm to each of three requests: no fourth."""
+    forced = changes(steps[0].get("fields"), post.rng) if "reply" in steps[0] else None
+    for number in range(1 + T.C_EV_match_retry):
+        if number:
+            await _wanted(post, T.TT_match_response + 0.1)
+        if forced is not None:
+            await _confirm(post, **forced)
+    await post.quiet(T.TT_match_response + 0.1, frames.CM_SLAC_MATCH_REQ)
+
+
+async def _joins(post: Tester, steps: list[dict[str, Any]]) -> None:
+    await _confirm(post)
+    await _network(post)
+    await post.joined(T.TT_match_join)
+
+
+async def _must_not_join(post: Tester, steps: list[dict[str, Any]]) -> None:
+    _fault(post, steps[0])
+    await asyncio.sleep(0.01)
+    await _confirm(post)
+    await _network(post)
+    end = post.now + T.TT_match_join
+    while post.now < end:
+        if post.system.linked():
+            raise Failed("it joined the network in E or F", expected="no link", observed="a link")
+        await asyncio.sleep(0.1)
+    post.result.saw("no link", "none")
+
+
+async def _map(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """Our map, once or several times, is taken; an empty one is not."""
+    times = max(len(steps), int(steps[0].get("times", 1)))
+    empty = isinstance(steps[0].get("fields"), dict) and steps[0]["fields"].get("amlen") == 0
+    for _ in range(times):
+        await post.send(full_power(), **({"amlen": 0} if empty else {}))
+        if empty:
+            await post.quiet(T.TT_match_response, frames.CM_AMP_MAP_CNF)
+        else:
+            await post.expect(frames.CM_AMP_MAP_CNF, T.TT_match_response, result=0)
+
+
+def _script(area: str, number: str) -> Script | None:
+    """What a case does, by family and number."""
+    family, _, last = number.rpartition("_")
+    n = int(last)
+    table: dict[str, list[tuple[range, Script]]] = {
+        "CmSlacParm": [
+            (range(1, 2), _starts), (range(2, 9), _answered_badly), (range(9, 10), _mirrored),
+            (range(10, 11), _rounds), (range(11, 12), _answered_badly), (range(12, 15), _starts)],
+        "AttenuationCharacterization": [
+            (range(1, 2), _sounds), (range(3, 12), _late_report), (range(12, 14), _fault_first)],
+        "CmValidate": [
+            (range(1, 4), _validates), (range(4, 7), _first_step_fails), (range(14, 15), _sent_away),
+            (range(17, 18), _not_required), (range(20, 22), _sent_away)],
+        "CmValidateOrCmSlacMatch": [(range(1, 2), _either)],
+        "CmSlacMatch": [(range(1, 3), _matches), (range(3, 12), _confirmed_badly)],
+        "CmAmpMap": [(range(1, 2), _map), (range(5, 8), _map)],
+        "PLCLinkStatus": [(range(1, 2), _joins), (range(3, 5), _must_not_join), (range(5, 6), _joins)],
+    }  # fmt: skip
+    if area == "AC":
+        return {"CmSlacParm": _starts, "AttenuationCharacterization": _sounds}.get(family)
+    if area != "CMN":
+        return None
+    return next((script for numbers, script in table.get(family, []) if n in numbers), None)

@@ -1,0 +1,170 @@
+"""The tester's host on the power line: sends any management message with any field forced, and watches the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import random
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from conformance.verdict import Failed, Inconclusive, NotExecutable, Result
+from slac import frames
+from slac.frames import BROADCAST, Frame, Message, violations
+from slac.host import Host, Mailbox
+from slac.modem import detect
+from v2g.trace import Observe
+
+SLACK = 0.02
+"""s that a message may be late on the way to us."""
+
+OF_A_CHARGER = (frames.CM_SLAC_PARM_CNF, frames.CM_ATTEN_CHAR_IND, frames.CM_VALIDATE_CNF, frames.CM_SLAC_MATCH_CNF,
+                frames.CM_AMP_MAP_REQ, frames.CM_AMP_MAP_CNF)  # fmt: skip
+OF_A_VEHICLE = (frames.CM_SLAC_PARM_REQ, frames.CM_START_ATTEN_CHAR_IND, frames.CM_MNBC_SOUND_IND,
+                frames.CM_ATTEN_CHAR_RSP, frames.CM_VALIDATE_REQ, frames.CM_SLAC_MATCH_REQ, frames.CM_AMP_MAP_REQ,
+                frames.CM_AMP_MAP_CNF)  # fmt: skip
+
+_NAMES = {"sound_target": "m_sound_target"}
+
+
+def changes(fields: Any, rng: random.Random) -> dict[str, Any]:
+    """The fields of a catalogue entry as values of a message; ``valid`` and the like change nothing.
+
+    Raises:
+        NotExecutable: a value cannot be read.
+    """
+    if not isinstance(fields, Mapping):
+        return {}
+    found = {_NAMES.get(str(name), str(name)): _value(str(name), value, rng) for name, value in fields.items()}
+    if "num_groups" in found:  # the message counts its groups itself
+        found["aag"] = bytes(found.pop("num_groups"))
+    return found
+
+
+def _value(name: str, value: Any, rng: random.Random) -> Any:
+    if isinstance(value, int):
+        return value
+    text = str(value)
+    if text == "another random value":
+        return rng.randbytes(8)
+    if re.fullmatch(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", text):
+        return bytes.fromhex(text.replace(":", ""))
+    if re.fullmatch(r"0x[0-9A-Fa-f]+", text):
+        return int(text, 16)
+    if text == "...01":
+        return bytes(16) + b"\x01"
+    if coded := re.search(r"\((0x[0-9A-Fa-f]+)\)", text):
+        return int(coded[1], 16)
+    raise NotExecutable(f"SLAC field {name}: {text}")
+
+
+class Tester:
+    """A vehicle or a charger as far as matching goes. Use `open`.
+
+    Attributes:
+        system: the bench, see `conformance.slac_bench`.
+        kinds: messages that the system under test sends.
+        peer: its address, once it has spoken.
+        run_id: of the run.
+    """
+
+    def __init__(self, system: Any, result: Result, observe: Observe, seed: int, kinds: tuple[type, ...]) -> None:
+        self.system, self.result, self.kinds = system, result, kinds
+        self.rng = random.Random(seed)
+        self.run_id = self.rng.randbytes(8)
+        self.peer = b""
+        self.pilot = system.pilot
+        self.host = Host(system.link, observe=observe)
+        self.modem: Any = None
+        self._box: Mailbox
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[Tester]:
+        """The host runs and its modem was found."""
+        async with self.host:
+            self.modem = await detect(self.host, rng=self.rng)
+            with self.host.listen(lambda frame: isinstance(frame.message, self.kinds)) as self._box:
+                yield self
+
+    @property
+    def mac(self) -> bytes:
+        return self.host.mac
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def send(self, message: Message, **forced: Any) -> None:
+        """Sends with fields forced: to all where the standard says so, else to the peer."""
+        to = BROADCAST if isinstance(message, _TO_ALL) or not self.peer else self.peer
+        changed: Any = dataclasses.replace(message, **forced) if forced else message  # type: ignore[type-var]
+        await self.host.send(changed, to)
+
+    async def any(self, within: float) -> Frame | None:
+        """The next message of the system under test."""
+        return await self._box.get(within)
+
+    async def expect(self, kind: type[Message], within: float, **fields: Any) -> Any:
+        """The next message has to be this one.
+
+        Raises:
+            Failed: another one, none, or one with improper fields.
+        """
+        frame = await self._box.get(within + SLACK)
+        expected = f"{_name(kind)} within {within:g} s"
+        if frame is None:
+            self.result.saw(expected, "nothing")
+            raise Failed(f"no {_name(kind)} came within {within:g} s", expected=expected, observed="nothing")
+        self.result.saw(expected, frame.name)
+        if not isinstance(frame.message, kind):
+            raise Failed(f"{frame.name} came, not {_name(kind)}", expected=expected, observed=frame.name)
+        self.peer = frame.source
+        wrong = list(violations(frame.message))
+        for name, value in fields.items():
+            if getattr(frame.message, name) != value:
+                shown = getattr(frame.message, name)
+                wrong.append(f"{name} is {shown.hex() if isinstance(shown, bytes) else shown}")
+        if wrong:
+            raise Failed(f"{frame.name}: {', '.join(wrong)}", expected=expected, observed=", ".join(wrong))
+        return frame.message
+
+    async def quiet(self, within: float, kind: type[Message] | None = None) -> None:
+        """No message (of a kind, or at all) for so long.
+
+        Raises:
+            Failed: one came.
+            Inconclusive: the vehicle started anew, while something else was not to come.
+        """
+        end = self.now + within
+        expected = f"no {_name(kind) if kind else 'message'} for {within:g} s"
+        while frame := await self._box.get(max(0.0, end - self.now)):
+            if kind is None or isinstance(frame.message, kind):
+                self.result.saw(expected, frame.name)
+                raise Failed(f"{frame.name} came", expected=expected, observed=frame.name)
+            if isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
+                raise Inconclusive("the vehicle started a new matching")
+        self.result.saw(expected, "nothing")
+
+    async def joined(self, within: float, *, wanted: bool = True) -> None:
+        """The link comes up (or down).
+
+        Raises:
+            Failed: it does not.
+        """
+        expected = f"link {'up' if wanted else 'down'} within {within:g} s"
+        end = self.now + within
+        while self.system.linked() is not wanted:
+            if self.now >= end:
+                self.result.saw(expected, "it is not")
+                raise Failed(f"the link is not {'up' if wanted else 'down'} after {within:g} s", expected=expected)
+            await asyncio.sleep(0.1)
+        self.result.saw(expected, "so it is")
+
+
+_TO_ALL = (frames.CM_SLAC_PARM_REQ, frames.CM_START_ATTEN_CHAR_IND, frames.CM_MNBC_SOUND_IND)
+
+
+def _name(kind: type[Message]) -> str:
+    return re.sub(r"_(REQ|CNF|IND|RSP)$", r".\1", kind.__name__)
