@@ -14,8 +14,9 @@ from typing import Any
 from conformance.pics import Pics
 from slac import ev, evse
 from slac.amp_map import full_power
-from slac.errors import SlacError
-from slac.host import Rewrites
+from slac.errors import PilotLost, SlacError
+from slac.host import Host, Rewrites
+from slac.modem import detect
 from slac.pilot import State
 from slac.pilots import SimulatedPilot
 from slac.powerline import Powerline, Station
@@ -143,6 +144,16 @@ class OwnSlacVehicle(_Own):
         self.task = asyncio.create_task(self._match())
 
     async def _match(self) -> None:
-        with contextlib.suppress(SlacError):
-            await ev.match(self.car, self.wire.ev, self.options, rewrite=self.rewrite, rng=self.rng)
-            await asyncio.Event().wait()
+        """Matches, and again after each loss of the link, as a vehicle does that stays plugged in."""
+        async with Host(self.car, rewrite=self.rewrite) as host:
+            modem = await detect(host, timing=self.options.timing, rng=self.rng)
+            role = ev.Ev(host, self.wire.ev, modem, self.options, rng=self.rng)
+            while True:
+                try:
+                    found = await role.match()
+                except PilotLost:
+                    continue
+                except SlacError:
+                    return
+                await role.until_lost(found)
+                await role.leave()

@@ -349,6 +349,28 @@ async def _joins(post: Tester, steps: list[dict[str, Any]]) -> None:
     await post.joined(T.TT_match_join)
 
 
+async def _leaves(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """E while linked: it leaves the network."""
+    _fault(post, steps[0])
+    await post.joined(T.TP_match_leave + 0.2, wanted=False)
+
+
+async def _starts_anew(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """The link is lost, the charger steps through E or F: the vehicle leaves, then asks again."""
+    other = new_nmk(post.rng)
+    await asyncio.sleep(5.0)
+    await post.modem.set_key(nid_of(other), other)
+    await post.joined(1.0, wanted=False)
+    post.pilot.offer(STEADY)
+    await asyncio.sleep(T.TP_match_leave + 1.0)
+    _fault(post, next(step for step in steps if str(step.get("cp", ""))[:1] in "EF" and "cp" in step and "for" in step))
+    await asyncio.sleep(T.T_step_EF)
+    post.pilot.offer(DIGITAL)
+    while await post.any(0):
+        pass
+    await _asked(post)
+
+
 async def _must_not_join(post: Tester, steps: list[dict[str, Any]]) -> None:
     _fault(post, steps[0])
     await asyncio.sleep(0.01)
@@ -374,6 +396,18 @@ async def _map(post: Tester, steps: list[dict[str, Any]]) -> None:
             await post.expect(frames.CM_AMP_MAP_CNF, T.TT_match_response, result=0)
 
 
+async def _asks_for_map(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """Its own map: once where we take it, three times in all where we do not."""
+    step = steps[0]
+    forced = changes(step.get("fields"), post.rng) if "reply" in step else None
+    taken = forced is not None and forced.get("result") == 0
+    for number in range(1 if taken else 1 + T.C_EV_match_retry):
+        await post.expect(frames.CM_AMP_MAP_REQ, T.TT_match_response + 0.1 if number else T.TT_amp_map_exchange)
+        if forced is not None:
+            await post.send(frames.CM_AMP_MAP_CNF(0), **forced)
+    await post.quiet(2 * T.TT_match_response, frames.CM_AMP_MAP_REQ)
+
+
 def _script(area: str, number: str) -> Script | None:
     """What a case does, by family and number."""
     family, _, last = number.rpartition("_")
@@ -389,8 +423,10 @@ def _script(area: str, number: str) -> Script | None:
             (range(17, 18), _not_required), (range(20, 22), _sent_away)],
         "CmValidateOrCmSlacMatch": [(range(1, 2), _either)],
         "CmSlacMatch": [(range(1, 3), _matches), (range(3, 12), _confirmed_badly)],
-        "CmAmpMap": [(range(1, 2), _map), (range(5, 8), _map)],
-        "PLCLinkStatus": [(range(1, 2), _joins), (range(3, 5), _must_not_join), (range(5, 6), _joins)],
+        "CmAmpMap": [(range(1, 2), _map), (range(2, 5), _asks_for_map), (range(5, 8), _map)],
+        "PLCLinkStatus": [
+            (range(1, 2), _joins), (range(2, 3), _leaves), (range(3, 5), _must_not_join), (range(5, 6), _joins),
+            (range(6, 8), _starts_anew)],
     }  # fmt: skip
     if area == "AC":
         return {"CmSlacParm": _starts, "AttenuationCharacterization": _sounds}.get(family)

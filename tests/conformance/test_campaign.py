@@ -38,7 +38,7 @@ def own(folder: Path, **options: Any) -> Campaign:
     return Campaign(folder, options.pop("opener", opener), base=Pics(FAST), virtual=True, bench=bench_for, **options)
 
 
-def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C in the third run: two results are on disk; the next start runs the others only."""
     stopping = own(tmp_path)
     one = stopping.one
@@ -51,8 +51,11 @@ def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path) -> Non
         return one(run)
 
     stopping.one = third_is_interrupted  # type: ignore[method-assign]
+    monkeypatch.setattr(signal, "SIGINT", signal.SIGUSR1)  # a runner in the background may be deaf to the real one
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
     with pytest.raises(Interrupted, match=r"2 of \d+ done"):
         stopping.run(RUNS)
+    signal.signal(signal.SIGUSR1, before)
     assert list(read_results(tmp_path)) == started[:2]
     ran: list[str] = []
     results = own(tmp_path, tell=lambda p: ran.append(p.run.id) if p.result else None).run(RUNS)
