@@ -54,6 +54,8 @@ def lacking(run: Run) -> str:
     """What this tester lacks for a run that has a script, or ""."""
     if run.variant.get("list") == "tuple id 0 or 256":
         return "EXI cannot carry a SAScheduleTupleID of 0 or 256: it has 8 bits for 1 to 255"
+    if run.variant.get("version") == "1.3":
+        return "TLS 1.3 belongs to ISO 15118-20, whose sessions are not available yet"
     return ""
 
 
@@ -753,3 +755,70 @@ async def follows_schedule(tester: TesterEvse, run: Run, result: Result) -> None
     result.saw("power within the running PMax", over or "within")
     if over:
         raise Failed(over)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# TLS
+
+
+@script("PF_EVCC_ISO2_TLS_ServerCert", "PF_EVCC_ISO2_TLS_Params")
+async def tls_server(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A server whose certificate, version or suite is not what it should be: no message comes over it."""
+    context = tester.tls
+    assert context is not None
+    words = str(run.variant.get("cert") or run.variant.get("version"))
+    _spoil_certificate(tester, context, words)
+    plain = context.options
+    options = {
+        "chain incomplete": lambda: plain.wrong(chain="leaf-only"),
+        "OCSP staple: revoked": lambda: plain.wrong(staple="revoked"),
+        "no OCSP staple": lambda: plain.wrong(staple="missing"),
+        "1.2 with TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256": lambda: plain.change(suites=plain.suites[:1]),
+        "1.2 with TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256": lambda: plain.change(suites=plain.suites[1:]),
+        "1.2 with an RSA suite only": lambda: plain.change(suites=(0x003C, 0x002F)),
+        "1.1 or below": lambda: plain.wrong(select_version=0x0302),
+    }.get(words)
+    if options is not None:
+        change_options(context, options())
+    await plug(tester)
+    await until(tester, lambda: bool(tester.requests) or tester.system.ended() is True, 30.0)
+    seen = "accepted" if tester.requests else "refused"
+    wanted = str(run.variant["tls"])
+    result.saw(f"{words}: {wanted}", seen)
+    if wanted in ("accepted", "refused") and seen != wanted:
+        raise Failed(f"{words}: the vehicle {seen} it", expected=wanted, observed=seen)
+
+
+def change_options(context: Any, options: Any) -> None:
+    """Other options of a side of TLS that is in use already: they hold for its next handshake."""
+    from v2g.tls.context import Numbers
+
+    context.options, context.numbers = options, Numbers.of(options)
+
+
+def _spoil_certificate(tester: TesterEvse, context: Any, words: str) -> None:
+    """Another certificate in place of the good one, where the variant asks for one."""
+    import datetime
+
+    from conformance.contracts import Certificates
+    from conformance.contracts import context as context_of
+    from pki.profiles import Role
+
+    bench = tester.certificates
+    now, day = bench.now(), datetime.timedelta(days=1)
+    changes = {
+        "expired": {"not_before": now - 100 * day, "not_after": now - day},
+        "not yet valid": {"not_before": now + day, "not_after": now + 60 * day},
+        "leaf without the CPO domain component": {"dc": "", "not_before": now - day, "not_after": now + 60 * day},
+    }.get(words)
+    if words == "unknown root":
+        context.credentials = context_of(Certificates(bench.other, bench.now), "server").credentials
+    elif changes is not None:
+        from cryptography import x509
+
+        from v2g.tls.context import Credential
+
+        good = context.credentials[0]
+        entry = bench._issue(Role.SECC, bench.store[Role.CPO_SUB2], f"secc {words}", changes)
+        leaf = x509.load_der_x509_certificate(entry.der)
+        context.credentials = [Credential([leaf, *good.chain[1:]], entry.key, good.root)]

@@ -19,7 +19,7 @@ from conformance.tester_ev import DELAY, TesterEv, next_datagram
 from conformance.verdict import Failed, Inconclusive, Result
 from conformance.wire import Arrival, Wire
 from v2g import sdp, v2gtp
-from v2g.errors import SetupError
+from v2g.errors import SetupError, V2GError
 from v2g.messages import appproto, iso2
 from v2g.physical import number, physical
 from v2g.protocols import DIN, ISO2
@@ -42,6 +42,7 @@ def script(name: str) -> Callable[[Script], Script]:
 
 LACKING: dict[tuple[str, int], str] = {
     ("PF_SECC_ISO2_SDP_Variants", 4): "no unicast SDP from this tester",
+    ("PF_SECC_ISO2_TLS_Params", 4): "no TLS 1.1 in this tester",
 }
 """(case, number of the variant) -> what this tester lacks for it."""
 
@@ -511,3 +512,50 @@ async def two_sessions(walk: TesterEv, run: Run, result: Result) -> None:
     result.saw("another session id", walk.session_id.hex())
     if walk.session_id == before:
         raise Failed("the second session has the id of the first")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# TLS
+
+
+@script("PF_SECC_ISO2_TLS_Params")
+async def tls_parameters(walk: TesterEv, run: Run, result: Result) -> None:
+    """Handshakes with one thing offered at a time; and no handshake where one is due."""
+    from dataclasses import replace
+
+    number = int(run.id.partition("#")[2])
+    await walk.until("SDP")
+    assert walk.endpoint is not None
+    assert walk.tls is not None
+    place = (walk.endpoint.address, walk.endpoint.port)
+    if number in (7, 8):
+        wire = Wire(await walk.system.connect(*place, None), walk.observe)
+        if number == 8:
+            await wire.send_payload(wire.document(appproto.supportedAppProtocolReq(AppProtocol=[entry(ISO2, 1, 1)])))
+        within = SETUP + 2.0 if number == 7 else CLOSE
+        closed = await wire.until_closed(within + DELAY)
+        result.saw(f"closed within {within:g} s", "closed" if closed else "open")
+        await wire.close(reset=True)
+        if not closed or wire.unread:
+            raise Failed("the TLS port took what is no TLS", expected="closed", observed="open")
+        return
+    plain = walk.tls.options
+    offer = {
+        1: plain.change(suites=plain.suites[:1]),
+        2: plain.change(suites=plain.suites[1:]),
+        3: plain.change(suites=(0x003C, 0x002F)),  # TLS_RSA_WITH_AES_128_CBC_...
+        5: plain.change(trusted_ca_keys="cert_sha1_hash"),
+        6: plain.change(staple="require") if walk.pics.pnc else plain,
+    }[number]
+    context = replace(walk.tls, options=offer)
+    seen, why = "accepted", ""
+    try:
+        channel = await walk.system.connect(*place, context)
+    except V2GError as error:
+        seen, why = "refused", str(error)
+    else:
+        channel.abort()
+    wanted = "refused" if number == 3 else "accepted"
+    result.saw(f"handshake {wanted}", f"{seen} {why}".strip())
+    if seen != wanted:
+        raise Failed(f"the handshake was {seen} {why}".strip(), expected=wanted, observed=seen)

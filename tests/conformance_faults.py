@@ -22,6 +22,7 @@ from conformance.catalogue import Run, runs
 from conformance.execute import executable, execute
 from conformance.own import FAST, bench_for, own_system
 from conformance.pics import Pics, satisfying
+from conformance.scripts_evcc import change_options
 from conformance.verdict import Result, Verdict
 from conformance.virtual import VirtualLoop
 from slac.frames import CM_SLAC_MATCH_CNF, CM_SLAC_MATCH_REQ, CM_SLAC_PARM_CNF, CM_VALIDATE_CNF
@@ -628,6 +629,21 @@ def slac_says(message: type, **fields: Any) -> Adjust:
 
     return adjust
 
+
+def tls_unchecked(system: Any) -> None:
+    """Whoever answers is believed."""
+    system.tls.trust = None
+
+
+def tls_no_revocation(system: Any) -> None:
+    """OCSP responses are not read."""
+    change_options(system.tls, system.tls.options.change(staple="ignore"))
+
+
+evcc("tls-anybody", "the charger's certificate is not checked", "PF_EVCC_ISO2_TLS_ServerCert#4",
+     "PF_EVCC_ISO2_TLS_ServerCert#2", adjust=tls_unchecked)  # fmt: skip
+evcc("tls-revoked", "OCSP responses are not looked at", "PF_EVCC_ISO2_TLS_ServerCert#7",
+     adjust=tls_no_revocation)  # fmt: skip
 
 _S, _E = "TC_SECC_CMN_VTB_", "TC_EVCC_CMN_VTB_"
 secc("slac-unchecked", "constants of SLAC messages are not looked at", f"{_S}CmSlacMatch_007",
