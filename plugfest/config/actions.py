@@ -63,7 +63,7 @@ class Step(Section, kw_only=True, frozen=True, tag_field="do"):
 
     ``at`` is a time (seconds since the session began) or the name of an event: a message (``PreChargeReq``), or
     ``layer:name`` for any other event of a trace (``slac:CM_SLAC_MATCH.CNF``). The action takes place before a request
-    leaves the vehicle, and before the charger answers it.
+    leaves the vehicle, and before the charger answers it. What was changed or broken stays so in the next session too.
     """
 
     at: Annotated[float | str, Meta(description="seconds since the session began, or a message's name")] = 0.0
