@@ -56,7 +56,10 @@ class Controls:
         Raises:
             NotPossible: this bench cannot.
         """
-        _ACTIONS[type(step)](self, step)
+        try:
+            _ACTIONS[type(step)](self, step)
+        except ValueError as why:  # a pilot board that cannot show E, for one
+            raise NotPossible(str(why)) from why
         return actions.describe(step)
 
     def break_down(self, faults: list[str]) -> None:

@@ -11,6 +11,13 @@ from typing import Any
 import pytest
 
 from plugfest.cli import main
+from plugfest.config.actions import Inject
+from plugfest.controls import Controls, NotPossible
+from secc.charger import Evse
+from secc.power import Limits, SimulatedPowerSource
+from slac.pilot import State
+from slac.pilot_board import PilotError
+from slac.pilots import AssumedChargerPilot
 
 
 class Run:
@@ -377,3 +384,15 @@ def test_telemetry_is_in_the_trace_about_once_a_second(run: Any) -> None:
     assert last["soc"] > 20
     assert last["watts"] == pytest.approx(last["volts"] * last["amps"], rel=1e-3)
     assert last["pilot"] == "C2"
+
+
+def test_what_a_pilot_cannot_show_is_not_possible() -> None:
+    """As a board without E: the session must not end by it."""
+
+    class Board(AssumedChargerPilot):
+        def fault(self, state: State) -> None:
+            raise PilotError("the board cannot show E")
+
+    controls = Controls(evse=Evse(Board(), power=SimulatedPowerSource(Limits(500.0, 100.0, 50e3))))
+    with pytest.raises(NotPossible, match="the board cannot show E"):
+        controls.apply(Inject(fault="pilot-e"))
