@@ -7,10 +7,11 @@ nothing is half done then.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from evcc.vehicle import Vehicle
 from plugfest import plants
@@ -28,8 +29,15 @@ DAMP = 120e3
 """ohm: a warning (100 to 500 ohm/V) at test voltages of 240 V to 1200 V."""
 
 
+T = TypeVar("T")
+
+
 class NotPossible(Exception):
     """The bench cannot do this; the text says why."""
+
+
+class Interrupted(Exception):
+    """An action ended what went before the session; the text says which."""
 
 
 @dataclass
@@ -39,13 +47,13 @@ class Controls:
     Attributes:
         vehicle, evse: the plants of this bench; None where the other side is real.
         wire: the cable, where it is simulated.
-        cut: breaks the connection to the charger, as pulling the plug does.
     """
 
     vehicle: Vehicle | None = None
     evse: Evse | None = None
     wire: SimulatedPilot | None = None
     _before: dict[str, Any] = field(default_factory=dict)
+    _interrupt: Callable[[str], object] | None = None
 
     def apply(self, step: Step) -> str:
         """Does it.
@@ -66,6 +74,30 @@ class Controls:
         """Injects the faults that a bench starts with."""
         for fault in faults:
             self._inject(actions.Inject(fault=fault))  # type: ignore[arg-type]
+
+    async def before_session(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs what goes before a session, SLAC; an action that would end a session ends it instead.
+
+        Raises:
+            Interrupted: such an action came.
+        """
+        task = asyncio.ensure_future(work)
+        reasons: list[str] = []
+
+        def interrupt(why: str) -> None:
+            reasons.append(why)
+            task.cancel()
+
+        self._interrupt = interrupt
+        try:
+            return await task
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if reasons and not (current is not None and current.cancelling()):
+                raise Interrupted(reasons[0]) from None
+            raise
+        finally:
+            self._interrupt = None
 
     # ------------------------------------------------------------------------------------------ parts
 
@@ -136,10 +168,12 @@ class Controls:
         if step.by == "charger":
             self._station.fail(Fault.EMERGENCY)
         else:
-            self._car.alarm("emergency stop in the vehicle")
+            self._alarm("emergency stop in the vehicle")
 
     def _stop(self, step: actions.Stop) -> None:
-        if step.by == "vehicle":
+        if step.by == "vehicle" and self._interrupt is not None:
+            self._interrupt("stopped by the driver")
+        elif step.by == "vehicle":
             self._car.stop.set()
         else:
             self._station.request_stop(step.max_delay)
@@ -157,9 +191,15 @@ class Controls:
         if self.wire is not None:
             self.wire.unplug()
         elif self.vehicle is not None:
-            self.vehicle.alarm("unplugged")
+            self._alarm("unplugged")
         else:
             raise NotPossible("the plug is in the hands of the other side")
+
+    def _alarm(self, why: str) -> None:
+        if self._interrupt is not None:
+            self._interrupt(why)
+        else:
+            self._car.alarm(why)
 
     def _plug(self, step: actions.Plug) -> None:
         self._cable.plug()

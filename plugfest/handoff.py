@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
+from plugfest.controls import Interrupted
 from plugfest.errors import UserError
 from slac import ev, evse
 from slac.errors import LinkError, MatchFailed, ModemError, PilotLost
@@ -34,8 +35,8 @@ from v2g.outcome import Cause, Outcome
 from v2g.trace import Event, Observe
 
 if TYPE_CHECKING:
-    from evcc.vehicle import Vehicle
     from plugfest.config.model import Bench
+    from plugfest.controls import Controls
     from secc.outlet import Outlet
 
 ATTENUATION = 20.0
@@ -129,8 +130,22 @@ async def _host(bench: Bench, observe: Observe) -> AsyncIterator[Host]:
 # Both in one process
 
 
-async def on_simulated_line(bench: Bench, wire: SimulatedPilot, observe: Observe, seed: int) -> Match:
-    """Plugs the cable in and matches its two ends over a simulated power line; the vehicle's frames are observed."""
+async def on_simulated_line(
+    bench: Bench, controls: Controls, wire: SimulatedPilot, observe: Observe, seed: int
+) -> Outcome | None:
+    """Plugs the cable in and matches its two ends over a simulated power line; the vehicle's frames are observed.
+
+    Returns:
+        Why there is no session, or None where the ends are matched.
+    """
+    try:
+        await controls.before_session(_simulated(bench, wire, observe, seed))
+    except (MatchFailed, PilotLost, Interrupted) as why:
+        return _unmatched(why)
+    return None
+
+
+async def _simulated(bench: Bench, wire: SimulatedPilot, observe: Observe, seed: int) -> Match:
     rng, limits = random.Random(seed), timing(bench)
     line = Powerline(rng)
     car, post = line.vehicle("vehicle"), line.charger("charger")
@@ -174,27 +189,30 @@ async def vehicle_side(bench: Bench, pilot: VehiclePilot, observe: Observe) -> A
 
 
 async def charge_matched(
-    side: ev.Ev, vehicle: Vehicle, charge: Callable[[], Awaitable[Outcome]], say: Callable[[str], None]
+    side: ev.Ev, controls: Controls, charge: Callable[[], Awaitable[Outcome]], say: Callable[[str], None]
 ) -> Outcome:
     """Matches, charges over the link, and leaves the network.
 
     Args:
         side: from `vehicle_side`.
-        vehicle: whose pilot ``side`` has.
+        controls: with the vehicle whose pilot ``side`` has.
         charge: finds the charger and charges; called when the link is up.
         say: takes a line for people.
     """
+    vehicle = controls.vehicle
+    assert vehicle is not None
     soc = vehicle.battery.soc
     if (offer := side.pilot.reading.offer) is not None and offer[0] is not Offer.DIGITAL:
         say(f"waiting for the charger's duty on the control pilot, which is at {side.pilot.reading.label}")
     try:
-        match = await side.match()
-    except MatchFailed as why:
-        return _failed(Cause.NO_PEER, f"no charger was matched while {why}; {DOCTOR}", soc)
-    except PilotLost as why:
-        return _failed(Cause.ABORTED, str(why), soc)
+        match = await controls.before_session(side.match())
+    except (MatchFailed, PilotLost, Interrupted) as why:
+        if not isinstance(why, MatchFailed):
+            await side.leave()  # it may have had the key already
+        found = _unmatched(why)
+        return _of_vehicle(found.cause, found.reason, soc)
     say(f"matched with {described(match)}")
-    watching = asyncio.create_task(_alarm_when_lost(side, match, vehicle))
+    watching = asyncio.create_task(_alarm_when_lost(side, match, vehicle.alarm))
     try:
         outcome = await charge()
     finally:
@@ -205,11 +223,18 @@ async def charge_matched(
     return outcome
 
 
-async def _alarm_when_lost(side: ev.Ev, match: Match, vehicle: Vehicle) -> None:
-    vehicle.alarm(await side.until_lost(match))
+async def _alarm_when_lost(side: ev.Ev, match: Match, alarm: Callable[[str], None]) -> None:
+    alarm(await side.until_lost(match))
 
 
-def _failed(cause: Cause, reason: str, soc: float) -> Outcome:
+def _unmatched(why: MatchFailed | PilotLost | Interrupted) -> Outcome:
+    """What a vehicle, or a bench of both, makes of a matching that came to nothing."""
+    if isinstance(why, MatchFailed):
+        return Outcome(Cause.NO_PEER, f"no charger was matched while {why}; {DOCTOR}")
+    return Outcome(Cause.ABORTED, str(why))
+
+
+def _of_vehicle(cause: Cause, reason: str, soc: float) -> Outcome:
     from evcc.charge import Outcome as VehicleOutcome
 
     return VehicleOutcome(cause, reason, soc_start=soc, soc_end=soc)

@@ -3,7 +3,9 @@
 Rules:
 
 - A session begins when the connection is made (a vehicle's: when it starts to look for a charger), and each one runs
-  the timeline from its start. Events of the matching before it count too.
+  the timeline from its start. Times count from there.
+- Events count from plug-in on: those of pilot and matching come before the session, and actions at them take place at
+  once, or ``after`` seconds later. The pilot in A, outside a session, begins the count anew.
 - An action at a message takes place at once when the message is about to be sent or has just been received, before
   anything is made of it; so a charger's answer to that request already shows it.
 - Where both roles run here, the vehicle's view counts, or each message would be there twice.
@@ -64,6 +66,8 @@ class Timeline:
         """An event of the session."""
         if event.layer == "bench":
             return
+        if event.layer == "pilot" and event.name.startswith("A") and not self.running:
+            self._seen.clear()
         name = event.name if event.layer == "message" else f"{event.layer}:{event.name}"
         self._seen[name] = count = self._seen.get(name, 0) + 1
         for step in self.steps:

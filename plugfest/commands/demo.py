@@ -88,6 +88,7 @@ async def _both(bench: Bench, title: str) -> int:
     from plugfest.summary import summary
     from plugfest.view import view
     from secc import serve as secc
+    from v2g.outcome import Outcome
 
     loop = asyncio.get_running_loop()
     now = datetime.datetime.now(datetime.UTC)
@@ -113,12 +114,17 @@ async def _both(bench: Bench, title: str) -> int:
         stage.equip(charger, "secc", main=False)
         stage.equip(vehicle, "evcc")
         async with stage.running():
+            unmatched: Outcome | None = None
             if bench.slac:
-                await handoff.on_simulated_line(bench, pair.wire, stage.observe, rng.randrange(1 << 32))
-            ends = await _link(bench, now, stage.tell)
-            stage.begin()
-            serving = asyncio.create_task(secc.serve(ends[0], pair.evse, charger))
-            outcomes = [("vehicle", await evcc.charge(ends[1], pair.vehicle, vehicle)), ("charger", await serving)]
+                seed = rng.randrange(1 << 32)
+                unmatched = await handoff.on_simulated_line(bench, controls, pair.wire, stage.observe, seed)
+            if unmatched is not None:
+                outcomes: list[tuple[str, Outcome]] = [("vehicle", unmatched), ("charger", unmatched)]
+            else:
+                ends = await _link(bench, now, stage.tell)
+                stage.begin()
+                serving = asyncio.create_task(secc.serve(ends[0], pair.evse, charger))
+                outcomes = [("vehicle", await evcc.charge(ends[1], pair.vehicle, vehicle)), ("charger", await serving)]
             stage.end(dict(outcomes))
     for role, outcome in outcomes:
         for line in summary(outcome, role=role):

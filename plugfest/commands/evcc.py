@@ -132,7 +132,7 @@ async def _run(bench: Bench) -> int:
         await stack.enter_async_context(stage.running())
         if bench.slac:
             side = await stack.enter_async_context(handoff.vehicle_side(bench, pilot, stage.observe))
-            outcome = await handoff.charge_matched(side, vehicle, charge, looks.say)
+            outcome = await handoff.charge_matched(side, controls, charge, looks.say)
         else:
             outcome = await charge()
         stage.end({"vehicle": outcome})

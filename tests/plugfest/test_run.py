@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from plugfest.cli import main
-from plugfest.config.actions import Inject
+from plugfest.config.actions import Inject, Stop
 from plugfest.controls import Controls, NotPossible
+from plugfest.timeline import Timeline
 from secc.charger import Evse
 from secc.power import Limits, SimulatedPowerSource
 from slac.pilot import State
 from slac.pilot_board import PilotError
 from slac.pilots import AssumedChargerPilot
+from v2g.trace import Event
 
 
 class Run:
@@ -168,6 +170,50 @@ def test_an_action_can_happen_while_the_modems_match(run: Any) -> None:
     assert done.code == 0
     first = next(n for n, line in enumerate(done.lines) if line.get("layer") == "bench")
     assert not [line for line in done.lines[:first] if line.get("layer") == "message"]
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "reason"),
+    [
+        ("at: 'slac:CM_MNBC_SOUND.IND', occurrence: 4, do: unplug", 7, "the control pilot went to A1"),
+        ("at: 'pilot:B2', after: 0.3, do: unplug", 7, "the control pilot went to A1"),
+        ("at: 'slac:matched', do: unplug", 7, "the control pilot went to A1"),
+        ("at: 'slac:CM_SET_KEY.REQ', do: fault, fault: pilot-f", 7, "the control pilot went to F"),
+        ("at: 'slac:CM_SLAC_PARM.CNF', do: emergency-stop, by: vehicle", 7, "emergency stop in the vehicle"),
+        ("at: 'slac:CM_ATTEN_CHAR.IND', do: stop", 7, "stopped by the driver"),
+        ("at: 'slac:matched', do: stop", 7, "stopped by the driver"),
+    ],
+)
+def test_an_action_can_end_the_matching(run: Any, capsys: Any, step: str, code: int, reason: str) -> None:
+    """Unplugged, at fault, or stopped before the session: none begins, and the reason is said."""
+    done = run(f"vehicle: {{duration: 1}}\ntimeline:\n- {{{step}}}\n")
+    assert done.code == code
+    assert not done.names()
+    assert f"vehicle: session not completed (aborted): {reason}" in capsys.readouterr().out
+
+
+def test_a_matching_that_fails_is_said(run: Any, capsys: Any) -> None:
+    """A modem that needs longer than TT_match_join: the step, and no session."""
+    done = run("slac-timer: {TT_match_join: 0.2, TT_matching_repetition: 1}\n")
+    assert done.code == 3
+    assert "no charger was matched while waiting for the power line link" in capsys.readouterr().out
+
+
+def test_times_count_from_the_session_and_not_from_plug_in(run: Any) -> None:
+    """SLAC takes seconds; an action at 0.01 s is still after its end."""
+    done = run("vehicle: {duration: 1}\ntimeline:\n- {at: 0.01, do: limit, max-current: 50}\n")
+    (acted,) = [line["t"] for line in done.lines if line.get("layer") == "bench"]
+    assert acted == pytest.approx(done.times("supportedAppProtocolReq")[0] + 0.01, abs=0.01)
+
+
+def test_each_plug_in_counts_its_events_anew() -> None:
+    """A charger whose vehicle leaves before the session: the next one meets the same timeline."""
+    acted: list[Any] = []
+    timeline = Timeline([Stop(at="slac:CM_SLAC_PARM.REQ")], acted.append)
+    for name in ("pilot:B1", "slac:CM_SLAC_PARM.REQ", "slac:CM_SLAC_PARM.REQ", "pilot:A2") * 2:
+        layer, _, word = name.partition(":")
+        timeline.observe(Event(0.0, layer, word))
+    assert len(acted) == 2
 
 
 def test_what_is_impossible_is_said_and_nothing_else_happens(run: Any) -> None:

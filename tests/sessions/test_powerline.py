@@ -81,6 +81,24 @@ def test_no_charger_on_the_line_is_said_with_the_step(bench: Lab) -> None:
     assert "plugfest slac doctor" in done.stdout
 
 
+def test_a_timeline_can_unplug_while_the_modems_match(bench: Lab, tmp_path: Path) -> None:
+    """A vehicle's bench file pulls the plug at a sound: no session, and the charger waits for the next vehicle."""
+    interface, file, trace = bench.interface("evcc"), tmp_path / "bench.yaml", tmp_path / "trace.jsonl"
+    file.write_text(
+        f"role: evcc\ninterface: {interface}\nquiet: true\ntimeline:\n"
+        "- {at: 'slac:CM_MNBC_SOUND.IND', occurrence: 3, do: unplug}\n"
+    )
+    charger = bench.start("secc", "secc", "-i", bench.interface("secc"), until="charger waits for a vehicle")
+    try:
+        done = bench.run("evcc", "run", str(file), "--trace", str(trace))
+    finally:
+        charger.kill()
+        charger.communicate()
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert "vehicle: session not completed (aborted): unplugged" in done.stdout
+    assert [event["name"] for event in events(trace)].count("CM_MNBC_SOUND.IND") == 3
+
+
 def test_a_lost_power_line_ends_the_session(bench: Lab, tmp_path: Path) -> None:
     """The charger's modem gets another key while power flows: both sides end the session, and say why."""
     charger = bench.start(
