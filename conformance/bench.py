@@ -13,6 +13,9 @@ from conformance.campaign import Campaign
 from conformance.catalogue import Run
 from conformance.execute import Bench
 from conformance.pics import Pics
+from conformance.slac_bench import NetworkSlac
+from slac.link import open_link
+from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot
 from v2g import interfaces
 from v2g.errors import SetupError
 from v2g.trace import Observe
@@ -78,7 +81,14 @@ def campaign(
 
     seconds = pause if pause is not None else float((pics or Pics())["par_waitForNextTC"])
 
+    def open_line(pics: Pics) -> contextlib.AbstractAsyncContextManager[Any]:
+        pilot: Any = AssumedVehiclePilot() if sut == "secc" else AssumedChargerPilot()
+        program = network.Program(command, ready_after, ready_when, folder / "system.log" if command else None)
+        return NetworkSlac(open_link(interface), pilot, pics, program, seconds).open()
+
     def open_network(run: Run, pics: Pics, observe: Observe) -> contextlib.AbstractAsyncContextManager[Any]:
+        if run.protocol == "slac":
+            return open_line(pics)
         made = system(
             sut, interface, command=command, ready_after=ready_after, ready_when=ready_when, actions=actions,
             pause=seconds, log=folder / "system.log" if command else None, name=name,

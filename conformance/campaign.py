@@ -26,6 +26,8 @@ from conformance.execute import Bench, executable, execute
 from conformance.own import EPOCH
 from conformance.pics import Pics, excluded, satisfying
 from conformance.verdict import Result, Verdict
+from slac.errors import SlacError
+from v2g.errors import V2GError
 from v2g.trace import Event, JsonLines, Observe, fan_out
 
 RESULTS = "results{}.jsonl"
@@ -246,7 +248,7 @@ class Campaign:
                 result = self._loop(run, pics, observe)
         except _Hung:
             result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=f"nothing moved for {limit:g} s")
-        except (OSError, RuntimeError, ValueError, LookupError) as why:
+        except (OSError, RuntimeError, ValueError, LookupError, V2GError, SlacError) as why:
             text = f"{type(why).__name__}: {why}"
             result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=text)
         result.started = started.isoformat(timespec="seconds")

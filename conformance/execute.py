@@ -117,7 +117,7 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
 
 async def _slac(run: Run, made: Any, system: Any, bench: Bench, result: Result) -> None:
     if not hasattr(system, "link"):
-        raise NotExecutable("SLAC cases run against our own roles only so far: this bench has no power line")
+        raise NotExecutable("this bench has no power line")
     kind = slac_secc if run.case.sut == "secc" else slac_evcc
     async with asyncio.timeout(LONGEST):
         await made.carry_out(kind.tester(system, result, bench.observe, bench.seed), result)

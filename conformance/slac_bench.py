@@ -11,11 +11,14 @@ import random
 from collections.abc import AsyncIterator
 from typing import Any
 
+from conformance.network import Program
 from conformance.pics import Pics
+from conformance.verdict import Inconclusive
 from slac import ev, evse
 from slac.amp_map import full_power
 from slac.errors import PilotLost, SlacError
 from slac.host import Host, Rewrites
+from slac.link import Link
 from slac.modem import detect
 from slac.pilot import State
 from slac.pilots import SimulatedPilot
@@ -95,6 +98,9 @@ class OwnSlacCharger(_Own):
     def pilot(self) -> Any:
         return self.wire.ev
 
+    async def plug(self) -> None:
+        """There is nothing to start: the tester's pilot plugs in."""
+
     def show(self, state: State) -> None:
         """The tester's vehicle: state A is the plug pulled."""
         if state is State.A:
@@ -157,3 +163,53 @@ class OwnSlacVehicle(_Own):
                     return
                 await role.until_lost(found)
                 await role.leave()
+
+
+class NetworkSlac:
+    """A charger or a vehicle on the power line behind an interface.
+
+    Attributes:
+        link: the interface's, to the tester's modem.
+        pilot: the tester's end, hardware or assumed.
+        program: what is started on plugging in.
+        pause: s between two cases.
+    """
+
+    name = "on the power line"
+
+    def __init__(self, link: Link, pilot: Any, pics: Pics, program: Program | None = None, pause: float = 5.0) -> None:
+        self.link, self.pilot, self.pics = link, pilot, pics
+        self.program, self.pause = program or Program(), pause
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[NetworkSlac]:
+        """While the context is open, the program may run; then the link is closed."""
+        try:
+            yield self
+        finally:
+            await self.program.stop()
+            self.link.close()
+            await asyncio.sleep(self.pause)
+
+    async def plug(self) -> None:
+        """Starts the program, if there is one."""
+        await self.program.start()
+
+    def linked(self) -> bool | None:
+        """Only the tester's modem can tell."""
+        return None
+
+    def show(self, state: State) -> None:
+        """The tester's vehicle.
+
+        Raises:
+            Inconclusive: nobody can pull the plug here.
+        """
+        if state is State.A:
+            raise Inconclusive("the connector cannot be pulled here")
+        self.pilot.set(state)
+
+    def duty(self) -> float | None:
+        """What the tester's end of the pilot sees."""
+        known: float | None = self.pilot.reading.duty
+        return known

@@ -75,6 +75,7 @@ class Tester:
         self.rng = random.Random(seed)
         self.run_id = self.rng.randbytes(8)
         self.peer = b""
+        self.nid = b""
         self.pilot = system.pilot
         self.host = Host(system.link, observe=observe)
         self.modem: Any = None
@@ -152,15 +153,42 @@ class Tester:
 
         Raises:
             Failed: it does not.
+            Inconclusive: the modem does not tell.
         """
         expected = f"link {'up' if wanted else 'down'} within {within:g} s"
         end = self.now + within
-        while self.system.linked() is not wanted:
+        while (known := await self.linked()) is not wanted:
             if self.now >= end:
+                if known is None:
+                    raise Inconclusive("the tester's modem does not tell about links")
                 self.result.saw(expected, "it is not")
                 raise Failed(f"the link is not {'up' if wanted else 'down'} after {within:g} s", expected=expected)
             await asyncio.sleep(0.1)
         self.result.saw(expected, "so it is")
+
+    async def linked(self) -> bool | None:
+        """Whether there is a link to the system under test: by the line in memory, else by the tester's modem.
+
+        None: nobody can tell, or not at this moment.
+        """
+        known: bool | None = self.system.linked()
+        if known is None and self.nid:
+            known = await self.modem.linked(self.nid)
+        return known
+
+    async def set_key(self, nid: bytes, nmk: bytes) -> None:
+        """The tester's modem joins a network."""
+        self.nid = nid
+        await self.modem.set_key(nid, nmk)
+
+    def need_pilot(self) -> None:
+        """Before anything that only a real pilot shows or does.
+
+        Raises:
+            Inconclusive: it is an assumed one.
+        """
+        if self.pilot.reading.state is None or self.pilot.reading.duty is None:
+            raise Inconclusive("pilot hardware is needed")
 
 
 _TO_ALL = (frames.CM_SLAC_PARM_REQ, frames.CM_START_ATTEN_CHAR_IND, frames.CM_MNBC_SOUND_IND)

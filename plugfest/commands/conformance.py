@@ -200,10 +200,6 @@ def run_campaign(args: argparse.Namespace) -> int:
         run for case in chosen(args) for run in case.runs() if protocols is None or run.protocol in protocols
     ]
     todo, left = campaign.selected(runs, pics)
-    if args.interface:  # the power line of a real bench is not driven yet
-        reason = "SLAC cases run against our own roles in memory only so far"
-        left += [(run, reason) for run in todo if run.protocol == "slac"]
-        todo = [run for run in todo if run.protocol != "slac"]
     if not todo:
         raise UserError("no case is left by --sut, --protocol, -k and the PICS; see plugfest conformance list")
     try:

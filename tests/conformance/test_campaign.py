@@ -222,13 +222,10 @@ def test_command_line_against_our_own_charger(tmp_path: Path, capsys: pytest.Cap
 def test_mistakes_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each is named."""
     run = ["conformance", "run", "--out", str(tmp_path / "x")]
-    declared = tmp_path / "declared.yaml"
-    save(Pics(), declared)
     for words, text in (
         (run, "--sut secc"),
         ([*run, "--sut", "secc", "-i", "nothing0"], "--pics FILE is needed"),
         ([*run, "--sut", "secc", "-k", "NothingLikeThis"], "no case is left"),
-        ([*run, "--sut", "secc", "-i", "nothing0", "--pics", str(declared), "--protocol", "slac"], "no case is left"),
         ([*run, "--sut", "secc", "--shard", "3/2"], "a shard is I/N"),
         ([*run, "--sut", "secc", "--action", "stop"], "NAME=COMMAND"),
         ([*run, "--sut", "secc", "--pics", str(tmp_path / "none")], "none"),
