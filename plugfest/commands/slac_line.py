@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from typing import Any
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slac.powerline import Powerline, Station
 
 _DESCRIPTION = """\
 Puts a simulated power line between two interfaces: what a vehicle's host sends into one comes out of the other as
@@ -19,6 +23,7 @@ FAULTS: Mapping[str, tuple[str, str, Any]] = {
     "no-key-answer": ("vehicle", "key_result", None),
     "refuses-key": ("vehicle", "takes_key", False),
     "slow-join": ("vehicle", "join", 20.0),
+    "long-deaf": ("vehicle", "deaf", 5.0),
 }
 """Names -> whose modem, attribute of `slac.modem_sim.Behaviour`, value."""
 
@@ -33,6 +38,12 @@ def add(commands: Any) -> None:
     parser.add_argument("vehicle", metavar="VEHICLE-IFACE", help="interface to the vehicle's host")
     parser.add_argument("charger", metavar="CHARGER-IFACE", help="interface to the charger's host")
     parser.add_argument("--attenuation", type=float, default=20.0, metavar="DB", help="of the cable (default 20)")
+    parser.add_argument(
+        "--neighbour",
+        type=float,
+        metavar="DB",
+        help="attenuation of another charger on the line, in software",
+    )
     parser.add_argument("--loss", type=float, default=0.0, metavar="P", help="part of the frames lost, 0 to 1")
     parser.add_argument(
         "--modem", metavar="NAME", default="qca7000", help="qca7000, qca7420, qualcomm, cg5317 or generic"
@@ -80,6 +91,37 @@ async def _run(args: argparse.Namespace) -> None:
     car = line.vehicle("vehicle", behaviour=behaviours["vehicle"])
     post = line.charger("charger", behaviour=behaviours["charger"])
     line.connect(car, post, args.attenuation)
-    async with attached(line, {car: args.vehicle, post: args.charger}):
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(attached(line, {car: args.vehicle, post: args.charger}))
+        if args.neighbour is not None:
+            await stack.enter_async_context(_neighbour(line, car, args.neighbour, args.seed))
         print(f"power line between {args.vehicle} (vehicle) and {args.charger} (charger); Ctrl-C ends", flush=True)
         await asyncio.Event().wait()
+
+
+@contextlib.asynccontextmanager
+async def _neighbour(line: Powerline, car: Station, attenuation: float, seed: int) -> AsyncIterator[None]:
+    """A charger of its own on the line, which takes one vehicle after another."""
+    import asyncio
+    import random
+
+    from slac import evse
+    from slac.pilots import SimulatedPilot
+
+    station = line.charger("neighbour")
+    line.connect(car, station, attenuation)
+    # Its own outlet is taken by some other vehicle, as far as it can tell from its pilot.
+    pilot = SimulatedPilot(plugged=True)
+    async with evse.ready(station, pilot.evse, rng=random.Random(seed)) as charger:
+
+        async def serve() -> None:
+            while True:
+                await charger.until_lost(await charger.match())
+                await charger.leave()
+
+        serving = asyncio.create_task(serve())
+        try:
+            yield
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)

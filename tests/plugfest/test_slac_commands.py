@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,6 +111,100 @@ def test_the_doctor_finds_what_is_broken(cables: Lab, fault: str, step: str, cau
     assert cause in done.stdout
     if seen_by_charger:
         assert f"stopped while {step}" in output
+
+
+QUICK = ["--slac-timer", "TT_matching_repetition=0.5", "--slac-timer", "TT_match_join=1"]
+
+
+def test_the_doctor_at_a_charger_tells_that_a_neighbour_wins(cables: Lab) -> None:
+    """The vehicle hears another charger better: the one that lost learns of it, and with the levels it had itself."""
+    with cables.line("--neighbour", "9"):
+        words = ["slac", "doctor", "--role", "evse", "--within", "5", "-i", cables.interface("secc")]
+        charger = cables.start("secc", *words, until="at most")
+        vehicle = cables.run("evcc", "slac", "ev", "-i", cables.interface("evcc"))
+        output, _ = charger.communicate(timeout=20)
+    assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr
+    assert "stopped while choosing a charger" in output
+    assert "likely: a neighbour wins" in output
+    assert "PROBLEM  not matched" in output
+    assert charger.returncode == 1
+    # At the vehicle both are seen, and the nearer one was right.
+    assert vehicle.stdout.count("CM_ATTEN_CHAR.IND of") == 2
+    assert "=> matched with 02:50:4c:00:00:03" in vehicle.stdout
+
+
+def test_the_doctor_suspects_the_settling_modem(cables: Lab) -> None:
+    """A modem deaf for long after its key: the first attempt stops at the link, the next one finds nobody."""
+    with cables.line("--fault", "long-deaf"):
+        words = ["slac", "evse", "-i", cables.interface("secc"), *QUICK]
+        charger = cables.start("secc", *words, until="waits")
+        done = cables.run(
+            "evcc", "slac", "doctor", "-i", cables.interface("evcc"), "--role", "ev", "--slac-timer",
+            "TT_matching_repetition=4", "--slac-timer", "TT_match_join=1",
+        )  # fmt: skip
+        charger.kill()
+        charger.communicate()
+    assert done.returncode == 1
+    first, _, second = done.stdout.partition("stopped while waiting for the power line link")
+    assert "CM_SLAC_MATCH.CNF" in first
+    assert "stopped while looking for chargers" in second
+    assert "likely: settle time: a modem was given a key" in second
+
+
+def test_the_doctor_finds_the_validation_that_fails(cables: Lab) -> None:
+    """Attenuation in the doubtful range makes the vehicle validate, with a charger that cannot read its pilot."""
+    with cables.line("--attenuation", "60"):
+        words = ["slac", "evse", "-i", cables.interface("secc"), *QUICK]
+        charger = cables.start("secc", *words, until="waits")
+        done = cables.run("evcc", "slac", "doctor", "-i", cables.interface("evcc"), "--role", "ev", *QUICK)
+        charger.kill()
+        charger.communicate()
+    assert done.returncode == 1
+    assert "stopped while validating (CM_VALIDATE)" in done.stdout
+    assert "answered CM_VALIDATE with failure" in done.stdout
+    assert "likely: validation: the charger did not see the toggles" in done.stdout
+
+
+WRONG_KEY = """
+import asyncio, dataclasses, sys
+from slac import ev
+from slac.errors import MatchFailed
+from slac.frames import CM_SET_KEY_REQ
+from slac.link import open_link
+from slac.pilots import AssumedVehiclePilot
+from slac.timing import STANDARD
+
+def other(frame):
+    return dataclasses.replace(frame, message=dataclasses.replace(frame.message, new_key=bytes(16)))
+
+async def main():
+    timing = STANDARD.replace(TT_match_join=1.0, TT_matching_repetition=0.5)
+    link = open_link(sys.argv[1])
+    try:
+        await ev.match(link, AssumedVehiclePilot(), ev.Options(timing=timing), rewrite={CM_SET_KEY_REQ: other})
+    except MatchFailed as why:
+        print(why)
+
+asyncio.run(main())
+"""
+
+
+def test_the_doctor_sees_a_wrong_key(bench: Lab) -> None:
+    """A vehicle that gives its modem another key than it got: who watches it learns so, and no link comes up."""
+    interface = bench.interface("evcc")
+    charger = bench.start("secc", "slac", "evse", "-i", bench.interface("secc"), *QUICK, until="waits")
+    doctor = bench.start("evcc", "slac", "doctor", "-i", interface, "--within", "10", until="at most")
+    time.sleep(0.3)  # "watching" is said before the socket is open
+    command = [*bench.command("evcc")[:5], "-c", WRONG_KEY, interface]
+    vehicle = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    output, _ = doctor.communicate(timeout=20)
+    charger.kill()
+    charger.communicate()
+    assert "waiting for the power line link: it did not come up" in vehicle.stdout, vehicle.stderr
+    assert "stopped while setting the network key" in output
+    assert "set another NMK than CM_SLAC_MATCH.CNF gave" in output
+    assert "likely: wrong key" in output
+    assert doctor.returncode == 1
 
 
 def test_no_modem_is_one_line(cables: Lab) -> None:
