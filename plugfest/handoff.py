@@ -189,7 +189,11 @@ async def vehicle_side(bench: Bench, pilot: VehiclePilot, observe: Observe) -> A
 
 
 async def charge_matched(
-    side: ev.Ev, controls: Controls, charge: Callable[[], Awaitable[Outcome]], say: Callable[[str], None]
+    side: ev.Ev,
+    controls: Controls,
+    charge: Callable[[], Awaitable[Outcome]],
+    say: Callable[[str], None],
+    nominal: Callable[[], Awaitable[Outcome]] | None = None,
 ) -> Outcome:
     """Matches, charges over the link, and leaves the network.
 
@@ -198,9 +202,12 @@ async def charge_matched(
         controls: with the vehicle whose pilot ``side`` has.
         charge: finds the charger and charges; called when the link is up.
         say: takes a line for people.
+        nominal: charges at a nominal duty, where the charger shows one and no SLAC; None: not this vehicle.
     """
     vehicle = controls.vehicle
     assert vehicle is not None
+    from evcc.nominal import offers_current
+
     soc = vehicle.battery.soc
     if (offer := side.pilot.reading.offer) is not None and offer[0] is not Offer.DIGITAL:
         say(f"waiting for the charger's duty on the control pilot, which is at {side.pilot.reading.label}")
@@ -209,6 +216,9 @@ async def charge_matched(
     except (MatchFailed, PilotLost, Interrupted) as why:
         if not isinstance(why, MatchFailed):
             await side.leave()  # it may have had the key already
+        elif nominal is not None and offers_current(side.pilot.reading):
+            say(f"no charger was matched while {why}; charging at the nominal duty")
+            return await nominal()
         found = _unmatched(why)
         return _of_vehicle(found.cause, found.reason, soc)
     say(f"matched with {described(match)}")
@@ -221,6 +231,21 @@ async def charge_matched(
     if not outcome.paused:  # a pause keeps the key
         await side.leave()
     return outcome
+
+
+async def charge_basic(
+    pilot: VehiclePilot, controls: Controls, nominal: Callable[[], Awaitable[Outcome]], say: Callable[[str], None]
+) -> Outcome:
+    """Waits for a nominal duty, without SLAC, and charges; arguments as of `charge_matched`."""
+    from evcc.nominal import offers_current
+
+    assert controls.vehicle is not None
+    say(f"waiting for a nominal duty on the control pilot, which is at {pilot.reading.label}")
+    try:
+        await controls.before_session(until(pilot, offers_current, None))
+    except Interrupted as why:
+        return _of_vehicle(Cause.ABORTED, str(why), controls.vehicle.battery.soc)
+    return await nominal()
 
 
 async def _alarm_when_lost(side: ev.Ev, match: Match, alarm: Callable[[str], None]) -> None:
@@ -297,6 +322,7 @@ async def serve_matched(
     ready: Callable[[], None],
     say: Callable[[str], None],
     ended: asyncio.Queue[Outcome],
+    nominal: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Matches and serves one vehicle after another, for ever.
 
@@ -306,6 +332,7 @@ async def serve_matched(
         ready: called when the outlet is open.
         say: takes a line for people.
         ended: gets each outcome of the outlet.
+        nominal: charges a vehicle that does not do SLAC at the nominal duty; None: not at this outlet.
 
     Raises:
         ModemError, LinkError, SetupError: modem, interface or its address are gone.
@@ -315,7 +342,9 @@ async def serve_matched(
         try:
             match = await side.match()
         except MatchFailed as why:
-            say(f"no vehicle was matched while {why}; {DOCTOR}")
+            say(f"no vehicle was matched while {why}; {'the nominal duty follows' if nominal else DOCTOR}")
+            if nominal is not None:
+                await nominal()
             await until(pilot, lambda reading: reading.state is State.A, None)
             continue
         say(f"matched with {described(match, vehicle=True)}")

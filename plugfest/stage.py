@@ -166,11 +166,17 @@ class Stage:
     def _telemetry(self, event: Event) -> None:
         """One at each new state, and at most once a second while it goes on."""
         state = event.name.removesuffix("Req").removesuffix("Res")
-        if event.name.endswith("Req") or (state == self._told[0] and event.time - self._told[1] < TELEMETRY_INTERVAL):
+        if not event.name.endswith("Req"):
+            self.measured(state)
+
+    def measured(self, state: str) -> None:
+        """Telemetry of a state, also of one that no message belongs to."""
+        now = asyncio.get_running_loop().time()
+        if state == self._told[0] and now - self._told[1] < TELEMETRY_INTERVAL:
             return
-        self._told = (state, event.time)
+        self._told = (state, now)
         numbers = {**measure(self.controls), "state": state}
-        self.tell(Event(event.time, "plant", "telemetry", note=json.dumps(numbers)))
+        self.tell(Event(now, "plant", "telemetry", note=json.dumps(numbers)))
 
 
 def _link(bench: Bench, settings: Mqtt, stage: Stage) -> Link:

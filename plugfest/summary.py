@@ -16,6 +16,8 @@ def summary(outcome: Outcome, *, role: str) -> Iterator[str]:
         yield f"  {outcome.protocol}, session id {outcome.session_id}{state}"
     if outcome.messages:
         yield f"  {outcome.messages} messages in {outcome.seconds:.1f} s, {outcome.energy_wh / 1000:.3f} kWh"
+    elif outcome.energy_wh:
+        yield f"  {outcome.seconds:.1f} s, {outcome.energy_wh / 1000:.3f} kWh"
     if outcome.switched_off is not None:
         yield f"  switched off within {outcome.switched_off * 1000:.0f} ms"
     for name in outcome.tolerances:

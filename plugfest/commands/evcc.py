@@ -72,6 +72,7 @@ async def _run(bench: Bench) -> int:
     import time
 
     from evcc.charge import Outcome, Search, find_and_charge
+    from evcc.nominal import charge_nominal
     from plugfest import handoff, plants, pnc, security
     from plugfest.controls import Controls
     from plugfest.stage import Stage
@@ -84,7 +85,8 @@ async def _run(bench: Bench) -> int:
     loop = asyncio.get_running_loop()
     name = bench.interface or ""
     try:
-        interface = None if bench.slac else interfaces.find(name)  # with SLAC, its address may come and go
+        # With SLAC, its address may come and go.
+        interface = None if bench.slac or bench.vehicle.basic else interfaces.find(name)
         policy = TlsPolicy(bench.tls)
         context = security.vehicle(bench) if policy is not TlsPolicy.NONE else None
     except SetupError as why:
@@ -92,7 +94,7 @@ async def _run(bench: Bench) -> int:
     now = datetime.datetime.now(datetime.UTC)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(handoff.user_errors())
-        if bench.slac:
+        if bench.slac or bench.vehicle.basic:
             handoff.check(name)
         pilot = await stack.enter_async_context(handoff.vehicle_pilot(bench))
         vehicle = plants.make_vehicle(bench, pilot, interfaces.hardware_address(name))
@@ -129,10 +131,23 @@ async def _run(bench: Bench) -> int:
             stage.begin()
             return await find_and_charge(search, vehicle, settings)
 
+        async def nominal() -> Outcome:
+            loop.add_signal_handler(signal.SIGINT, stop)
+            stage.begin()
+            return await charge_nominal(
+                vehicle,
+                duration=bench.vehicle.duration,
+                observe=stage.observe,
+                tick=lambda: stage.measured("BasicCharging"),
+            )
+
         await stack.enter_async_context(stage.running())
-        if bench.slac:
+        if bench.vehicle.basic:
+            outcome = await handoff.charge_basic(pilot, controls, nominal, looks.say)
+        elif bench.slac:
             side = await stack.enter_async_context(handoff.vehicle_side(bench, pilot, stage.observe))
-            outcome = await handoff.charge_matched(side, controls, charge, looks.say)
+            instead = nominal if bench.ac else None
+            outcome = await handoff.charge_matched(side, controls, charge, looks.say, instead)
         else:
             outcome = await charge()
         stage.end({"vehicle": outcome})

@@ -115,6 +115,9 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--departure", type=int, metavar="S", help="seconds until departure, told to the charger")
     group.add_argument("--contract", metavar="NAME", help="entry of the PKI to pay with; none: install one")
     group.add_argument("--install", action="store_true", help="install a contract although there is one")
+    group.add_argument(
+        "--basic", action="store_const", const=True, help="with --ac: no SLAC, charge at the nominal duty"
+    )
     group.add_argument("--loop-delay", type=float, metavar="S", help="pause between messages (default 0.1)")
 
 

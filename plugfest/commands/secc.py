@@ -70,6 +70,7 @@ async def _run(bench: Bench) -> int:
     from plugfest.stage import Stage
     from plugfest.summary import summary
     from plugfest.view import view
+    from secc.nominal import serve_nominal
     from secc.outlet import Outlet
     from secc.serve import Options
     from v2g import interfaces
@@ -131,6 +132,9 @@ async def _run(bench: Bench) -> int:
         )
         await stack.enter_async_context(stage.running())
 
+        def tick() -> None:
+            stage.measured("BasicCharging")
+
         def ready() -> None:
             where = ", ".join(f"{'TLS' if secure else 'TCP'} {port}" for secure, port in outlet.ports.items())
             looks.say(f"charger ready on {name}, {outlet.interface.address}, {where}")
@@ -138,7 +142,14 @@ async def _run(bench: Bench) -> int:
         if bench.slac:
             side = await stack.enter_async_context(handoff.charger_side(bench, pilot, stage.observe))
             looks.say(f"charger waits for a vehicle on {name}, modem {side.modem}")
-            serving = asyncio.create_task(handoff.serve_matched(side, outlet, ready, looks.say, sessions))
+
+            async def nominal() -> None:
+                stage.begin()
+                steps = {"step_ef": side.options.timing.T_step_EF, "step_x1": side.options.timing.T_step_X1}
+                ended(await serve_nominal(evse, **steps, observe=stage.observe, tick=tick))
+
+            basic = nominal if bench.ac else None
+            serving = asyncio.create_task(handoff.serve_matched(side, outlet, ready, looks.say, sessions, basic))
             await handoff.first_of(serving, finished)
         else:
             handoff.offer_when_plugged(pilot)

@@ -79,6 +79,9 @@ class Vehicle(Section, kw_only=True, frozen=True):
     max_current: Annotated[Positive | None, Meta(description="limit instead of the battery's, A")] = None
     max_power: Annotated[Positive | None, Meta(description="limit instead of the battery's, kW")] = None
     onboard: Annotated[Onboard, Meta(description="AC charger")] = Onboard()
+    basic: Annotated[
+        bool, Meta(description="evcc with ac: no SLAC and no messages, charge at the nominal duty (IEC 61851-1)")
+    ] = False
     evccid: Annotated[Hex | None, Meta(description="EVCCID, 6 bytes; by default the interface's MAC")] = None
     session_id: Annotated[Hex, Meta(description="session id of the first request: one zero byte, or eight")] = "00" * 8
     offer: Annotated[

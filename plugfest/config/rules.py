@@ -87,6 +87,10 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
 def _slac(bench: Bench) -> Iterator[Complaint]:
     from slac.timing import STANDARD, table
 
+    if bench.vehicle.basic and not (bench.ac and bench.role == "evcc"):
+        yield ("vehicle", "basic"), "the nominal duty is for a vehicle with ac (role evcc)"
+    elif bench.vehicle.basic and bench.pilot == "assumed":
+        yield ("vehicle", "basic"), "the nominal duty has to be seen: name a pilot"
     for timer, seconds in bench.slac_timer.items():
         try:
             STANDARD.replace(**{timer: seconds})

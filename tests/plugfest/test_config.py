@@ -57,6 +57,8 @@ MISTAKES = [
     ("vehicle: {error-code: FAILED_Nothing}\n", r"bench:1: vehicle.error-code: 'FAILED_Nothing' is no EVErrorCode"),
     ("vehicle: {pauses: {PreChargeRes: 1}}\n", r"pauses.PreChargeRes: no message 'PreChargeRes'; did you mean PreCh"),
     ("vehicle:\n  car: golf\n", r"bench:2: vehicle.car: there is no car 'golf'"),
+    ("vehicle: {basic: true}\n", r"bench:1: vehicle.basic: the nominal duty is for a vehicle with ac \(role evcc\)"),
+    ("role: evcc\ninterface: a\nac: true\nvehicle: {basic: true}\n", r"vehicle.basic: .* has to be seen: name a pilot"),
     ("charger: {power: 77}\n", r"bench:1: charger.power: no power class of 77 kW.*or give max-voltage"),
     ("charger: {evse-id: abc}\n", r"charger.evse-id: 'abc' is not text of 7 to 37 characters"),
     ("charger:\n  schedule:\n  - {start: 5, power: 3}\n", r"bench:2: charger.schedule: the first start is 0"),

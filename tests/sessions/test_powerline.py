@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +11,12 @@ from typing import Any
 
 import pytest
 from powerline import AVAILABLE, REASON, Lab, lab
+
+from secc.charger import AcSupply, Evse
+from secc.nominal import serve_nominal
+from slac.pilot import State
+from slac.pilot_shared import hosted
+from v2g.outcome import Outcome
 
 pytestmark = [pytest.mark.netns, pytest.mark.skipif(not AVAILABLE, reason=REASON)]
 
@@ -69,6 +76,63 @@ def test_plug_in_starts_slac_and_unplugging_ends_the_session(bench: Lab, tmp_pat
         watched = bench.run("evcc", "slac", "watch", str(recorded))
         assert watched.returncode == 0, watched.stdout + watched.stderr
         assert "1 attempts of 1 vehicles, 0 failed" in watched.stdout
+
+
+def test_a_vehicle_without_slac_gets_the_nominal_duty(bench: Lab, tmp_path: Path) -> None:
+    """Nobody asks: E/F and 5 % again, then the nominal duty of the outlet; the vehicle charges without a message."""
+    pilot, traces = f"sim:{tmp_path / 'wire'}", [tmp_path / "post.jsonl", tmp_path / "car.jsonl"]
+    timers = ("TT_EVSE_SLAC_init=0.4", "C_sequ_retry=1", "T_step_EF=0.3", "T_step_X1=0.3")
+    charger = bench.start(
+        "secc", "secc", "-i", bench.interface("secc"), "--pilot", pilot, "--ac", "--sessions", "1", "--trace",
+        str(traces[0]), *(word for timer in timers for word in ("--slac-timer", timer)),
+        until="charger waits for a vehicle",
+    )  # fmt: skip
+    try:
+        words = ["evcc", "-i", bench.interface("evcc"), "--pilot", pilot, "--ac", "--basic", "--duration", "2"]
+        done = bench.run("evcc", *words, "--trace", str(traces[1]))
+        output, _ = charger.communicate(timeout=20)
+    finally:
+        charger.kill()
+    assert done.returncode == 0, done.stdout + done.stderr + output
+    assert "vehicle: session completed" in done.stdout
+    assert "without messages" in done.stdout
+    assert charger.returncode == 0, output
+    assert "no vehicle was matched" in output
+    assert "charger: session completed" in output
+    post, car = (events(trace) for trace in traces)
+    labels = [event["name"] for event in post if event["layer"] == "pilot"]
+    assert labels.count("F") == 2
+    assert labels.index("C2") > len(labels) - 1 - labels[::-1].index("F")
+    assert labels[-1].startswith(("A", "B"))
+    assert not [event for event in post + car if event["layer"] == "message"]
+    assert [json.loads(e["note"])["amps"] for e in post if e["layer"] == "plant"].count(32.0) >= 2
+    assert json.loads([e["note"] for e in car if e["layer"] == "plant"][-1])["energy"] > 0
+
+
+@pytest.mark.real_time
+async def test_a_charger_without_slac_charges_the_vehicle_at_its_duty(bench: Lab, tmp_path: Path) -> None:
+    """The vehicle asks, nobody answers, and the duty is a nominal one: it charges at that."""
+    path = tmp_path / "wire"
+    async with hosted(path) as pilot:
+        evse = Evse(pilot, ac=AcSupply(max_current=10.0))
+        charger = asyncio.create_task(_as_soon_as_plugged(evse))
+        command = bench.command(
+            "evcc", "evcc", "-i", bench.interface("evcc"), "--pilot", f"sim:{path}", "--ac", "--duration", "1",
+            "--slac-timer", "TT_matching_repetition=0.5",
+        )  # fmt: skip
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        output = (await process.communicate())[0].decode()
+        post = await asyncio.wait_for(charger, 10)
+    assert process.returncode == 0, output
+    assert "charging at the nominal duty" in output
+    assert "no charger was matched while looking for chargers" in output
+    assert post.ok
+    assert post.energy_wh > 0
+
+
+async def _as_soon_as_plugged(evse: Evse) -> Outcome:
+    await evse.pilot.wait(State.B, within=None)
+    return await serve_nominal(evse, step_ef=0.2, step_x1=0.2)
 
 
 def test_no_charger_on_the_line_is_said_with_the_step(bench: Lab) -> None:

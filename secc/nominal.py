@@ -1,0 +1,172 @@
+"""AC charging at the nominal duty, without messages: what a charger offers a vehicle that does not do SLAC.
+
+Rules (IEC 61851-1 Annex A, ISO 15118-3):
+
+- From 5 % without communication to a nominal duty: F for T_step_EF, steady (X1) for T_step_X1, then the duty.
+- The duty is the current that the outlet can give; a change of it waits 5 s after the one before.
+- The contactor closes in C and D while a duty is offered, and opens when the vehicle goes back to B or leaves.
+- A charger that wants to end switches PWM off; a vehicle that draws on is cut off after 6 s.
+
+The pilot has to be readable. A vehicle that begins to talk while the duty is nominal is not answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from secc.authorizer import Decision
+from secc.charger import NO_CURRENT, AcSupply, Evse, Wish
+from slac.pilot import DUTY_CHANGE, READY, STEADY, STEP_EF, STEP_X1, Reading, State, duty_of
+from v2g.outcome import Cause, Outcome
+from v2g.trace import Event, Observe, ignore
+
+LEAST, MOST = 6.0, 80.0
+"""A: what a duty can say; below the first nothing is offered."""
+CUT_OFF = 6.0
+"""s: from PWM off to the contactor opened under load."""
+POLL = 1.0
+"""s: between two looks at the meter and the limits."""
+NOTE = "charged at the nominal duty, without messages (IEC 61851-1)"
+
+_GONE = (State.A, State.E, State.F)
+
+
+def duty(evse: Evse) -> float:
+    """The duty that offers what the outlet can give now, percent; steady where that is less than 6 A."""
+    assert evse.ac is not None
+    amps = min(evse.ac.max_current, evse.connector.ac_max_a or MOST, MOST)
+    return duty_of(amps) if amps >= LEAST else STEADY
+
+
+async def serve_nominal(
+    evse: Evse,
+    *,
+    step_ef: float = STEP_EF,
+    step_x1: float = STEP_X1,
+    observe: Observe = ignore,
+    tick: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Charges the vehicle that is plugged in, until it leaves or the charger has to end it.
+
+    However it ends, the outlet is off then and the pilot steady, unless somebody holds it at E or F.
+
+    Args:
+        evse: with an AC supply, and a pilot that can be read.
+        step_ef, step_x1: T_step_EF and T_step_X1, s.
+        observe: gets what happens.
+        tick: called about once a second.
+    """
+    return await _Nominal(evse, observe, tick).run(step_ef, step_x1)
+
+
+class _Nominal:
+    def __init__(self, evse: Evse, observe: Observe, tick: Callable[[], None]) -> None:
+        assert evse.ac is not None
+        self.evse, self.pilot = evse, evse.pilot
+        self.supply: AcSupply = evse.ac
+        self.loop = asyncio.get_running_loop()
+        self.observe, self.tick = observe, tick
+        self.changed = asyncio.Event()
+        self.offered = STEADY
+        self.next_change = 0.0
+        self.charged = False
+        self.last = self.pilot.reading
+        self.before_last = self.last
+
+    async def run(self, step_ef: float, step_x1: float) -> Outcome:
+        evse, pilot, outcome = self.evse, self.pilot, Outcome(notes=[NOTE])
+        start, trips = self.loop.time(), len(evse.trips)
+        stops = [pilot.subscribe(self._moved), evse.watch(self.changed.set)]
+        evse.meter.begin()
+        try:
+            pilot.fault(State.F)
+            try:
+                await asyncio.sleep(step_ef)
+            finally:
+                pilot.offer(STEADY)
+            outcome.cause, outcome.reason = await self._charge(step_x1)
+        finally:
+            for stop in stops:
+                stop()
+            evse.off()
+            if pilot.state not in (State.E, State.F):
+                pilot.offer(STEADY)
+            evse.forget()
+            outcome.energy_wh = evse.meter.session_wh
+            outcome.seconds = self.loop.time() - start
+            outcome.notes += evse.trips[trips:]
+            self._tell("ended", outcome.reason)
+        return outcome
+
+    def _moved(self, reading: Reading) -> None:
+        if reading.state is not self.last.state:
+            self.before_last, self.last = self.last, reading
+        self.changed.set()
+
+    def _tell(self, name: str, note: str) -> None:
+        self.observe(Event(self.loop.time(), "state", name, note=note))
+
+    async def _charge(self, step_x1: float) -> tuple[Cause, str]:
+        evse, pilot, supply = self.evse, self.pilot, self.supply
+        self.next_change = self.loop.time() + step_x1
+        evse.authorizer.begin()
+        refused = False
+        while True:
+            self.changed.clear()
+            if pilot.state in _GONE:
+                return self._left()
+            if (why := self._must_stop()) is not None:
+                await self._stop()
+                return why
+            decision = evse.authorizer.decide()
+            if decision is Decision.REJECTED and not refused:
+                refused = True
+                self._tell("rejected", "nothing is offered until the vehicle leaves")
+            self._offer(duty(evse) if decision is Decision.ACCEPTED else STEADY)
+            if pilot.state in READY and self.offered < STEADY and not supply.closed:
+                supply.close()
+                self.charged = True
+            evse.meter.read()
+            self.tick()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(POLL, max(0.01, self.next_change - self.loop.time()))):
+                    await self.changed.wait()
+
+    def _offer(self, wanted: float) -> None:
+        now = self.loop.time()
+        if wanted == self.offered or now < self.next_change:
+            if self.offered == STEADY and self.supply.closed and now >= self.next_change - DUTY_CHANGE + CUT_OFF:
+                self.evse.off()
+            return
+        self.offered, self.next_change = wanted, now + DUTY_CHANGE
+        self._tell("nominal", "nothing offered" if wanted == STEADY else f"{wanted:.1f} %")
+        self.pilot.offer(wanted)
+
+    def _left(self) -> tuple[Cause, str]:
+        label = self.pilot.reading.label
+        if self.pilot.state is not State.A:
+            return Cause.ABORTED, f"the control pilot went to {label}"
+        if self.before_last.state in READY:
+            return Cause.ABORTED, "unplugged while the vehicle was ready"
+        return (Cause.COMPLETE, "completed") if self.charged else (Cause.ABORTED, "unplugged before it charged")
+
+    def _must_stop(self) -> tuple[Cause, str] | None:
+        evse = self.evse
+        if evse.fault is not None:
+            return Cause.ABORTED, f"the charger's fault: {evse.fault.value}"
+        if self.supply.rcd_tripped:
+            return Cause.ABORTED, "the RCD has tripped"
+        if (wish := evse.notification).wish is Wish.STOP and wish.max_delay == 0:
+            return Cause.COMPLETE, "stopped by the charger"
+        return None
+
+    async def _stop(self) -> None:
+        """PWM off; the vehicle has `CUT_OFF` seconds to stop drawing."""
+        self.pilot.offer(STEADY)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CUT_OFF):
+                while self.pilot.state in READY and self.supply.current >= NO_CURRENT:
+                    self.changed.clear()
+                    await self.changed.wait()
