@@ -79,4 +79,8 @@ def main(out: Path, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+        sys.exit((__doc__ or "").strip())
+    if not Path(VENV, "bin", "python").exists():
+        sys.exit(f"no counterpart in {VENV}; make interop sets it up, PLUGFEST_PEER_VENV names another")
     main(Path(sys.argv[1]), sys.argv[2:] or ["secc-din", "secc-iso2", "evcc-din", "evcc-iso2"])
