@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
 
 import pytest
 from hypothesis import settings
 
 from plugfest.virtual import VirtualLoop
+
+# Started in the background of a shell, Ctrl-C is ignored, and so it is by the commands that tests start and stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every run, however slow the machine; `make slow` explores.
 settings.register_profile("plugfest", derandomize=True, deadline=None)
