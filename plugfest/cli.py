@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from plugfest.errors import UserError
@@ -53,6 +56,28 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """`kill` and a closed terminal end a command as Ctrl-C does: in order, and nothing stays energised.
+
+    Where Ctrl-C is ignored, as in the background of a script, the other two still do that.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGINT] is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if before[number] is signal.SIG_DFL:  # nohup wants SIGHUP ignored
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     top = parser()
@@ -66,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         top.print_help()
         return USER_ERROR
     try:
-        code: int = args.run(args)
+        with _ended_in_order():
+            code: int = args.run(args)
         sys.stdout.flush()
     except UserError as why:
         print(f"plugfest: {why}", file=sys.stderr)

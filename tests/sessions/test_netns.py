@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -106,6 +107,37 @@ def test_a_killed_vehicle_is_a_lost_connection_to_the_charger(cable: Link, tmp_p
     assert "the peer closed the connection" in output or "the connection broke" in output
     assert "switched off within" in output
     assert charger.returncode == 5
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("side", ["evcc", "secc"])
+def test_a_stopped_command_ends_in_order(cable: Link, side: str, how: signal.Signals, tmp_path: Path) -> None:
+    """`kill`, a closed terminal and Ctrl-C: a vehicle stops charging and says goodbye, a charger switches off."""
+    trace = tmp_path / "trace.jsonl"
+    charger = start_charger(cable, "--ac", "--sessions", "1", "--trace", str(trace))
+    try:
+        vehicle = subprocess.Popen(
+            command(cable, "evcc", "--ac", "--loop-delay", "0.05"),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        assert vehicle.stdout is not None
+        for line in vehicle.stdout:
+            if "ChargingStatusRes" in line:
+                break
+        (vehicle if side == "evcc" else charger).send_signal(how)
+        said, _ = vehicle.communicate(timeout=20)
+        output, _ = charger.communicate(timeout=20)
+    finally:
+        charger.kill()
+    assert "Traceback" not in said + output
+    if side == "evcc":
+        assert (vehicle.returncode, charger.returncode) == (0, 0)
+        assert "stopped by the driver" in said
+        assert "charger: session completed" in output
+    else:
+        assert (vehicle.returncode, charger.returncode) == (5, 7)
+        assert "plugfest: stopped" in output
+        assert '"switched-off"' in trace.read_text()
 
 
 def test_no_charger_is_said_with_its_own_exit_code(cable: Link) -> None:
