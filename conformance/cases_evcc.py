@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance import durations, scripts_evcc
+from conformance import durations, scripts_contract, scripts_evcc
 from conformance.catalogue import Run, timer
 from conformance.checks_evcc import CHECKS
 from conformance.describe import step_text
@@ -746,7 +746,7 @@ def plan(run: Run) -> Plan:
         NotExecutable: something in it cannot be done; says what.
     """
     case = run.case
-    if (script := scripts_evcc.SCRIPTS.get(case.id)) is not None:
+    if (script := scripts_contract.SCRIPTS.get(case.id)) is not None:
         if why := scripts_evcc.lacking(run):
             raise NotExecutable(why)
         return Plan(run, script=script)

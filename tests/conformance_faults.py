@@ -526,6 +526,49 @@ def _request_ignoring(what: str) -> Any:
 
 
 SESSION = M["v2g.session"].Session
+
+
+class _Unverifying:
+    """Signatures as a vehicle makes them, and none that it checks."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(M["v2g.signature"], name)
+
+    @staticmethod
+    def verify_message(*_: Any) -> list[Any]:
+        return []
+
+
+class _Equal(str):
+    """Text that no other text differs from."""
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = str.__hash__
+
+
+def _ending(why: str) -> Any:
+    def end(*_: Any) -> Any:
+        raise M["evcc.checks"].Unsuitable(why)
+
+    return end
+
+
+def _setting_up(rejoins: bool) -> Any:
+    right = M["evcc.iso2"].set_up
+
+    async def set_up(drive: Any) -> None:
+        old = drive.resume.session_id if drive.resume else b""
+        await right(drive)
+        if old and rejoins:
+            drive.session.id = old
+        elif old:
+            _ending("joined")()
+
+    return set_up
+
+
 evcc("ev-ignores-failed", "FAILED responses are taken for OK", "PF_EVCC_ISO2_PaymentServiceSelection_Failed#1",
      "PF_EVCC_DIN_ContractAuthentication_Failed#1", "PF_EVCC_ISO2_Authorization_Failed#1",
      patches=[(SESSION, "request", _request_ignoring("code"))])  # fmt: skip
@@ -582,6 +625,27 @@ evcc("ev-unsigned", "AuthorizationReq is not signed", "TC_EVCC_CMN_VTB_Authoriza
      patches=[(__import__("evcc.contract", fromlist=["x"]), "sign", lambda drive, message: None)])  # fmt: skip
 evcc("ev-no-pause", "a pause becomes a termination", "TC_EVCC_DC_VTB_WeldingDetectionOrSessionStop_002",
      adjust=sending("SessionStopReq", with_(ChargingSession="Terminate")))  # fmt: skip
+
+evcc("ev-delivery-unsigned", "signatures of the charger's messages are not checked",
+     "PF_EVCC_ISO2_CertificateInstallation_Res#2", "PF_EVCC_ISO2_ChargeParameterDiscovery_TariffSignature#2",
+     patches=[(M["evcc.contract"], "signature", _Unverifying())])  # fmt: skip
+evcc("ev-any-provider", "whoever signs a delivered contract is believed", "PF_EVCC_ISO2_CertificateInstallation_Res#3",
+     patches=[(M["evcc.contract"], "check_chain", nothing)])  # fmt: skip
+evcc("ev-any-emaid", "the delivered eMAID is not compared", "PF_EVCC_ISO2_CertificateInstallation_Res#4",
+     patches=[(M["evcc.contract"], "plain_id", lambda text: _Equal(text))])  # fmt: skip
+evcc("ev-own-key", "the delivered key is not looked at", "PF_EVCC_ISO2_CertificateInstallation_Res#5",
+     "PF_EVCC_ISO2_CertificateInstallation_Res#1",
+     patches=[(__import__("pki.delivery", fromlist=["x"]), "unseal", lambda sealed, key, *_: key)])  # fmt: skip
+evcc("ev-any-tariff", "tariffs are believed whoever signed them",
+     "PF_EVCC_ISO2_ChargeParameterDiscovery_TariffSignature#2",
+     patches=[(M["evcc.contract"], "tariffs_hold", lambda *_: True)])  # fmt: skip
+evcc("ev-no-tariffs", "a tariff ends the session", "PF_EVCC_ISO2_ChargeParameterDiscovery_TariffSignature#1",
+     "PF_EVCC_ISO2_ChargeParameterDiscovery_TariffSignature#2",
+     patches=[(M["evcc.contract"], "tariffs_hold", _ending("a tariff"))])  # fmt: skip
+evcc("ev-no-rejoin", "a joined session is ended", "PF_EVCC_ISO2_SessionSetup_OldSession#1",
+     patches=[(M["evcc.iso2"], "set_up", _setting_up(rejoins=False))])  # fmt: skip
+evcc("ev-old-id", "the paused session's id is kept though a new one begins", "PF_EVCC_ISO2_SessionSetup_OldSession#2",
+     patches=[(M["evcc.iso2"], "set_up", _setting_up(rejoins=True))])  # fmt: skip
 
 
 def _big_profile(message: Any) -> Any:
