@@ -65,9 +65,10 @@ class Step(Section, kw_only=True, frozen=True, tag_field="do"):
     ``layer:name`` for any other event of a trace (``slac:CM_SLAC_MATCH.CNF``). The action takes place before a request
     leaves the vehicle, and before the charger answers it. What was changed or broken stays so in the next session too.
 
-    A session begins when the connection is made; a vehicle's, when it starts to look for the charger. Plug-in and SLAC
-    come before it: ``at: pilot:B2`` with ``after: 0.5`` is half a second after the 5 % duty. There, ``unplug``, the
-    vehicle's ``emergency-stop`` and its ``stop`` end the matching.
+    A session begins when the connection is made; a vehicle's, when it starts to look for the charger; one without
+    messages, when SLAC is given up for the nominal duty. Plug-in and SLAC come before it: ``at: pilot:B2`` with
+    ``after: 0.5`` is half a second after the 5 % duty. There, ``unplug``, the vehicle's ``emergency-stop`` and its
+    ``stop`` end the matching.
     """
 
     at: Annotated[float | str, Meta(description="seconds since the session began, or a message's name")] = 0.0
