@@ -139,14 +139,14 @@ class NetworkCharger:
         return self.interface.address
 
     @contextlib.contextmanager
-    def sdp(self) -> Iterator[Any]:
+    def sdp(self, to: IPv6Address | None = None) -> Iterator[Any]:
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[bytes, Address]]()
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, self.interface.index)
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 64)
             sock.setblocking(False)
             sock.bind(("::", 0))
-            target = (sdp.GROUP, sdp.PORT, 0, self.interface.index)
+            target = (str(to or sdp.GROUP), sdp.PORT, 0, self.interface.index)
 
             def send(data: bytes) -> None:
                 try:

@@ -133,8 +133,8 @@ class OwnCharger:
     def address(self) -> IPv6Address:
         return VEHICLE.address
 
-    def sdp(self) -> Any:
-        return self.network.client()
+    def sdp(self, to: IPv6Address | None = None) -> Any:
+        return self.network.client(to)
 
     async def connect(self, address: IPv6Address, port: int, tls: TlsContext | None) -> Channel:
         return await self.network.connect(str(address), port, None, tls)

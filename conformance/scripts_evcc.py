@@ -25,6 +25,7 @@ from v2g.messages import iso2
 from v2g.physical import number, physical
 from v2g.protocols import DIN
 from v2g.sequence import TABLES, Sequence
+from v2g.trace import Event
 
 Script = Callable[[TesterEvse, Run, Result], Awaitable[None]]
 
@@ -34,6 +35,9 @@ VAS = 62001
 """ServiceID of the additional service that the tester offers."""
 
 SETUP = timer("V2G_EVCC_CommunicationSetup_Timeout")
+
+HANDSHAKE = 20.0
+"""s: what a vehicle gets for its next message of a handshake."""
 
 
 def script(*names: str) -> Callable[[Script], Script]:
@@ -54,8 +58,6 @@ def lacking(run: Run) -> str:
     """What this tester lacks for a run that has a script, or ""."""
     if run.variant.get("list") == "tuple id 0 or 256":
         return "EXI cannot carry a SAScheduleTupleID of 0 or 256: it has 8 bits for 1 to 255"
-    if run.variant.get("version") == "1.3":
-        return "TLS 1.3 belongs to ISO 15118-20, whose sessions are not available yet"
     return ""
 
 
@@ -780,13 +782,49 @@ async def tls_server(tester: TesterEvse, run: Run, result: Result) -> None:
     }.get(words)
     if options is not None:
         change_options(context, options())
+    wanted = str(run.variant["tls"])
+    if words == "1.3":
+        await _tls13(tester, context, result)
+        return
     await plug(tester)
     await until(tester, lambda: bool(tester.requests) or tester.system.ended() is True, 30.0)
     seen = "accepted" if tester.requests else "refused"
-    wanted = str(run.variant["tls"])
     result.saw(f"{words}: {wanted}", seen)
     if wanted in ("accepted", "refused") and seen != wanted:
         raise Failed(f"{words}: the vehicle {seen} it", expected=wanted, observed=seen)
+
+
+async def _tls13(tester: TesterEvse, context: Any, result: Result) -> None:
+    """A charger with TLS 1.3 only: a vehicle that has it connects, another one ends; neither hangs nor does without."""
+    from v2g import tls
+
+    lab = tls.LAB
+    change_options(context, lab.change(
+        versions=("1.3",), suites=lab.suites, client_certificate="none", timeout=HANDSHAKE,
+    ))  # fmt: skip
+    told: list[str] = []
+    before = context.observe
+
+    def observe(event: Event) -> None:
+        if event.layer == "tls" and event.name in ("handshake", "handshake-failed"):
+            told.append(f"{event.name}: {event.note}")
+        before(event)
+
+    context.observe = observe
+    await plug(tester)
+    await until(tester, lambda: bool(tester.requests) or tester.system.ended() is True, HANDSHAKE + 10.0)
+    seen = told[0] if told else "no handshake"
+    result.saw("a session over TLS 1.3, or none", seen)
+    if not tester.wires and not told:
+        raise Inconclusive("the vehicle did not connect")
+    if "did not send" in seen:
+        raise Failed(
+            "the vehicle is silent in the handshake", expected="Finished, an alert or the close", observed=seen
+        )
+    if "no TLS" in seen or "without TLS" in seen:
+        raise Failed("the vehicle does without TLS", expected="a handshake", observed=seen)
+    if seen.startswith("handshake:") and not tester.requests:
+        raise Failed("the vehicle connected over TLS 1.3 and asked nothing", expected="a request", observed="nothing")
 
 
 def change_options(context: Any, options: Any) -> None:

@@ -19,7 +19,7 @@ from conformance.tester_ev import DELAY, TesterEv, next_datagram
 from conformance.verdict import Failed, Inconclusive, Result
 from conformance.wire import Arrival, Wire
 from v2g import sdp, v2gtp
-from v2g.errors import SetupError, V2GError
+from v2g.errors import RemoteError, SetupError, V2GError
 from v2g.messages import appproto, iso2
 from v2g.physical import number, physical
 from v2g.protocols import DIN, ISO2
@@ -31,6 +31,9 @@ SCRIPTS: dict[str, Script] = {}
 CLOSE = timer("TCP_Connection_Termination_Timeout")
 SETUP = timer("V2G_SECC_CommunicationSetup_Performance_Time")
 
+OLD_SUITES = (0xC009, 0xC004, 0x002F)
+"""Suites that a charger with TLS 1.1 would choose from: ECDHE_ECDSA, ECDH_ECDSA, RSA with AES_128_CBC_SHA."""
+
 
 def script(name: str) -> Callable[[Script], Script]:
     def register(function: Script) -> Script:
@@ -38,19 +41,6 @@ def script(name: str) -> Callable[[Script], Script]:
         return function
 
     return register
-
-
-LACKING: dict[tuple[str, int], str] = {
-    ("PF_SECC_ISO2_SDP_Variants", 4): "no unicast SDP from this tester",
-    ("PF_SECC_ISO2_TLS_Params", 4): "no TLS 1.1 in this tester",
-}
-"""(case, number of the variant) -> what this tester lacks for it."""
-
-
-def lacking(run: Run) -> str:
-    """What this tester lacks for a run that has a script, or ""."""
-    place = int(run.id.partition("#")[2] or 0)
-    return LACKING.get((run.case.id, place), "")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -253,6 +243,9 @@ async def sdp_variants(walk: TesterEv, run: Run, result: Result) -> None:
     security = sdp.TLS if walk.wants_tls else sdp.NO_TLS
     good = sdp.Request(security).pack()
     variant = run.variant
+    if "destination" in variant:
+        await _unicast(walk, result, good)
+        return
     data, times, must = good, 1, True
     if "payload" in variant:
         data, must = v2gtp.pack(v2gtp.SDP_REQUEST, bytes((security, 0, 0))), False
@@ -272,6 +265,35 @@ async def sdp_variants(walk: TesterEv, run: Run, result: Result) -> None:
         raise Failed(f"only {answered} of {times} SDP requests were answered")
     if must is False and answered:
         raise Failed("a broken SDP request was answered")
+
+
+async def _unicast(walk: TesterEv, result: Result, request: bytes) -> None:
+    """A request to the charger's own address: whether it answers is its choice, what it answers is not."""
+    with walk.system.sdp() as (send, answers):
+        send(request)
+        known = await next_datagram(answers, timer("SDP_Timeout"))
+    if known is None:
+        raise Inconclusive("the charger does not answer SDP requests to the group, so its address is not known")
+    with walk.system.sdp(to=sdp.parse_response(known).address) as (send, answers):
+        send(request)
+        answer_ = await next_datagram(answers, timer("SDP_Timeout"))
+    seen = "ignored"
+    if answer_ is not None:
+        try:
+            one, other = sdp.parse_response(known), sdp.parse_response(answer_)
+        except RemoteError as why:
+            raise Failed(f"a broken answer to a unicast request: {why}") from why
+        same = (one.address, one.security) == (other.address, other.security)
+        seen = "answered as to the group" if same else f"[{other.address}], security 0x{other.security:02x}"
+    result.saw("ignored, or answered as to the group", seen)
+    if seen.startswith("["):
+        raise Failed("the answer to a unicast request is another one", expected="the same endpoint", observed=seen)
+    with walk.system.sdp() as (send, answers):
+        send(request)
+        again = await next_datagram(answers, timer("SDP_Timeout"))
+    result.saw("the next request to the group is answered", "no" if again is None else "yes")
+    if again is None:
+        raise Failed("after a unicast request the charger answers none to the group")
 
 
 def entry(protocol: Any, schema_id: int, priority: int, **changes: Any) -> appproto.AppProtocolType:
@@ -523,6 +545,8 @@ async def tls_parameters(walk: TesterEv, run: Run, result: Result) -> None:
     """Handshakes with one thing offered at a time; and no handshake where one is due."""
     from dataclasses import replace
 
+    from v2g.tls import TlsFailure
+
     number = int(run.id.partition("#")[2])
     await walk.until("SDP")
     assert walk.endpoint is not None
@@ -544,6 +568,7 @@ async def tls_parameters(walk: TesterEv, run: Run, result: Result) -> None:
         1: plain.change(suites=plain.suites[:1]),
         2: plain.change(suites=plain.suites[1:]),
         3: plain.change(suites=(0x003C, 0x002F)),  # TLS_RSA_WITH_AES_128_CBC_...
+        4: plain.change(versions=("0x0302",), suites=(*plain.suites, *OLD_SUITES)),
         5: plain.change(trusted_ca_keys="cert_sha1_hash"),
         6: plain.change(staple="require") if walk.pics.pnc else plain,
     }[number]
@@ -553,9 +578,12 @@ async def tls_parameters(walk: TesterEv, run: Run, result: Result) -> None:
         channel = await walk.system.connect(*place, context)
     except V2GError as error:
         seen, why = "refused", str(error)
+        # This tester knows no TLS 1.1. Where the charger goes on with it, it is the tester who breaks off.
+        if number == 4 and isinstance(error, TlsFailure) and error.sent:
+            seen = "not refused"
     else:
         channel.abort()
-    wanted = "refused" if number == 3 else "accepted"
+    wanted = "refused" if number in (3, 4) else "accepted"
     result.saw(f"handshake {wanted}", f"{seen} {why}".strip())
     if seen != wanted:
         raise Failed(f"the handshake was {seen} {why}".strip(), expected=wanted, observed=seen)

@@ -39,8 +39,8 @@ class ChargerUnderTest(Protocol):
     def address(self) -> IPv6Address:
         """The tester's own address."""
 
-    def sdp(self) -> contextlib.AbstractContextManager[Datagrams]:
-        """A socket for SDP."""
+    def sdp(self, to: IPv6Address | None = None) -> contextlib.AbstractContextManager[Datagrams]:
+        """A socket for SDP; what it sends goes to the group, or to an address."""
 
     async def connect(self, address: IPv6Address, port: int, tls: TlsContext | None) -> Channel:
         """TCP, and TLS if given. SetupError: refused."""

@@ -694,6 +694,19 @@ def slac_says(message: type, **fields: Any) -> Adjust:
     return adjust
 
 
+async def _serving_once(send: Any, requests: Any, interface: Any, answer: Any, observe: Any) -> None:
+    data, sender = await requests.get()
+    response = answer(M["v2g.sdp"].parse_request(data))
+    if response is not None:
+        send(response.pack(), sender)
+
+
+def _stalling() -> Any:
+    from v2g import tls
+
+    return tls.LAB.wrong(at={"Finished": "stall"})
+
+
 def tls_unchecked(system: Any) -> None:
     """Whoever answers is believed."""
     system.tls.trust = None
@@ -708,6 +721,13 @@ evcc("tls-anybody", "the charger's certificate is not checked", "PF_EVCC_ISO2_TL
      "PF_EVCC_ISO2_TLS_ServerCert#2", adjust=tls_unchecked)  # fmt: skip
 evcc("tls-revoked", "OCSP responses are not looked at", "PF_EVCC_ISO2_TLS_ServerCert#7",
      adjust=tls_no_revocation)  # fmt: skip
+
+evcc("tls-stalls", "TLS 1.3 is begun and not finished", "PF_EVCC_ISO2_TLS_Params#5",
+     adjust=lambda system: change_options(system.tls, _stalling()))  # fmt: skip
+secc("tls-any-version", "whatever version is offered, the handshake goes on with 1.2", "PF_SECC_ISO2_TLS_Params#4",
+     patches=[(__import__("v2g.tls.charger", fromlist=["x"]), "_version", lambda *_: 0x0303)])  # fmt: skip
+secc("sdp-once", "one SDP request is answered, no other one", "PF_SECC_ISO2_SDP_Variants#4",
+     "PF_SECC_ISO2_SDP_Variants#6", patches=[(M["v2g.discovery"], "serve", _serving_once)])  # fmt: skip
 
 _S, _E = "TC_SECC_CMN_VTB_", "TC_EVCC_CMN_VTB_"
 secc("slac-unchecked", "constants of SLAC messages are not looked at", f"{_S}CmSlacMatch_007",

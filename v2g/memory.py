@@ -52,14 +52,18 @@ class MemoryNetwork:
     # -- datagrams ------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def client(self) -> Any:
-        """A socket of the vehicle's: how to send to the chargers, and the queue of what they answer."""
+    def client(self, to: IPv6Address | None = None) -> Any:
+        """A socket of the vehicle's: how to send to the chargers, and the queue of what they answer.
+
+        Args:
+            to: unicast address instead of the group; there is one charger's.
+        """
         self._next += 1
         port, queue = self._next, asyncio.Queue[tuple[bytes, Address]]()
         self._clients[port] = queue
 
         def send(data: bytes) -> None:
-            for server in self._servers:
+            for server in self._servers if to in (None, CHARGER.address) else ():
                 server.put_nowait((data, (str(VEHICLE.address), port, 0, VEHICLE.index)))
 
         try:
@@ -95,7 +99,7 @@ class MemoryNetwork:
         observe: Observe = ignore,
     ) -> sdp.Response:
         """As :func:`v2g.discovery.discover`."""
-        with self.client() as (send, answers):
+        with self.client(to) as (send, answers):
             return await discovery.search(
                 send, answers, security=security, timing=timing, acceptable=acceptable, observe=observe,
                 where=f"{to or sdp.GROUP}%{interface.name}",

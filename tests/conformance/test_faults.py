@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from conformance_faults import FAULTS, Fault, caught, one
 
 from conformance.catalogue import runs
+from conformance.scripts_evcc import change_options
+from conformance.verdict import Verdict
+from v2g import tls
 
 BY_ID = {run.id: run for run in runs()}
 
@@ -33,3 +38,14 @@ def test_a_named_case_catches_it(fault: Fault) -> None:
 def test_all_named_cases_catch_it(fault: Fault) -> None:
     """So do all the others."""
     check(fault, *fault.caught_by[1:])
+
+
+def test_a_vehicle_with_tls_1_3_is_no_fault() -> None:
+    """Where the case lets the vehicle choose, either choice passes: our vehicle as it is refuses."""
+
+    def modern(system: Any) -> None:
+        change_options(system.tls, tls.LAB)
+
+    result = one(BY_ID["PF_EVCC_ISO2_TLS_Params#5"], Fault("", "", "evcc", (), modern))
+    assert (result.verdict, result.findings) == (Verdict.PASS, [])
+    assert result.observed[0].startswith("handshake: TLS 1.3")

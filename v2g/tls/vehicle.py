@@ -58,7 +58,8 @@ def hello(c: Endpoint) -> tuple[ClientHello, dict[int, crypto.KeyShare]]:
         extensions[messages.RENEGOTIATION_INFO] = b"\0"
     session_id = os.urandom(32) if tls13 and options.compatibility else b""
     change_extensions(c, extensions)
-    return ClientHello(os.urandom(32), offer.suites, extensions, session_id), shares
+    version = min(TLS12, max(offer.versions))  # TLS 1.3 is named in an extension only
+    return ClientHello(os.urandom(32), offer.suites, extensions, session_id, version=version), shares
 
 
 def change_extensions(c: Endpoint, extensions: messages.Extensions) -> None:
