@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from conformance.catalogue import Run
+from conformance.catalogue import Run, timer
 from conformance.slac_tester import OF_A_VEHICLE, Tester, changes
 from conformance.verdict import Failed, Inconclusive, NotExecutable, Result
 from slac import frames
@@ -368,6 +368,59 @@ async def _leaves(post: Tester, steps: list[dict[str, Any]]) -> None:
     await post.joined(T.TP_match_leave + 0.2, wanted=False)
 
 
+LOSS = 3.0
+"""s: what a modem takes to see that a link is gone, and a vehicle to ask it."""
+
+
+async def _cut(post: Tester) -> None:
+    """The link is lost: the charger's modem goes to another network."""
+    await asyncio.sleep(5.0)
+    other = new_nmk(post.rng)
+    await post.set_key(nid_of(other), other)
+
+
+async def _stays_out(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """The link is lost for a moment: when the charger is back in the old network, the vehicle has left it."""
+    await _cut(post)
+    await asyncio.sleep(T.TP_match_leave + LOSS)
+    await _network(post)
+    await post.stays_out(T.TT_match_join)
+
+
+async def _loses_link(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """The link is lost at a nominal duty: the vehicle asks anew, by itself or after the charger's step to E or F."""
+    post.need_pilot()
+    post.result.not_observed.append("the network left: seen only where the charger goes back to it (PLCLinkStatus_008)")
+    post.pilot.offer(NOMINAL)
+    await _cut(post)
+    resetup = float(post.system.pics["PIXIT_EVCC_AC_TconnResetup"])
+    step = next((step for step in steps if "cp" in step and "for" in step), None)
+    if step is None:
+        await _asked(post, resetup + INIT)
+        return
+    if any("wait" in one for one in steps):
+        await asyncio.sleep(resetup / 2)
+    else:
+        post.pilot.offer(STEADY)
+        await asyncio.sleep(T.TP_match_leave + LOSS)
+    _fault(post, step)
+    await asyncio.sleep(T.T_step_EF)
+    while await post.any(0):
+        pass
+    post.pilot.offer(NOMINAL)
+    if not await post.pilot.wait(State.B, State.C, State.D, within=2.0):
+        raise Failed("no valid state after E or F", expected="B, C or D", observed=str(post.pilot.state))
+    await _asked(post)
+
+
+async def _tries_later(post: Tester, steps: list[dict[str, Any]]) -> None:
+    """Not ready: the first step again, after the declared time."""
+    await post.expect(frames.CM_VALIDATE_REQ, T.TT_EVSE_match_session, timer=0, result=Validation.READY)
+    await post.send(frames.CM_VALIDATE_CNF(0, Validation.NOT_READY))
+    within = float(post.system.pics["PIXIT_EVCC_CMN_ValidationRetry"]) + 2 * timer("Transmission_Delay")
+    await post.expect(frames.CM_VALIDATE_REQ, within, timer=0, result=Validation.READY)
+
+
 async def _starts_anew(post: Tester, steps: list[dict[str, Any]]) -> None:
     """The link is lost, the charger steps through E or F: the vehicle leaves, then asks again."""
     other = new_nmk(post.rng)
@@ -433,14 +486,16 @@ def _script(area: str, number: str) -> Script | None:
             (range(1, 2), _sounds), (range(3, 12), _late_report), (range(12, 14), _fault_first)],
         "CmValidate": [
             (range(1, 4), _validates), (range(4, 7), _first_step_fails), (range(14, 15), _sent_away),
-            (range(17, 18), _not_required), (range(20, 22), _sent_away)],
+            (range(17, 18), _not_required), (range(18, 19), _tries_later), (range(20, 22), _sent_away)],
         "CmValidateOrCmSlacMatch": [(range(1, 2), _either)],
         "CmSlacMatch": [(range(1, 3), _matches), (range(3, 12), _confirmed_badly)],
         "CmAmpMap": [(range(1, 2), _map), (range(2, 5), _asks_for_map), (range(5, 8), _map)],
         "PLCLinkStatus": [
             (range(1, 2), _joins), (range(2, 3), _leaves), (range(3, 5), _must_not_join), (range(5, 6), _joins),
-            (range(6, 8), _starts_anew)],
+            (range(6, 8), _starts_anew), (range(8, 9), _stays_out)],
     }  # fmt: skip
+    if area == "AC" and family == "PLCLinkStatus":
+        return _loses_link if n in (3, 4, 5, 7, 8) else None
     if area == "AC":
         return {"CmSlacParm": _starts, "AttenuationCharacterization": _sounds}.get(family)
     if area != "CMN":

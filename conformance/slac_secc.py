@@ -22,6 +22,12 @@ TOGGLE = 19
 LATEST_INIT = 50.0
 """s: TT_EVSE_SLAC_init at most."""
 
+KEPT = 30.0
+"""s that a link is watched."""
+
+LOSS = 3.0
+"""s: what a modem takes to see that a link is gone, and a charger to ask it."""
+
 Script = Callable[[Tester, list[dict[str, Any]]], Awaitable[None]]
 
 
@@ -85,12 +91,10 @@ async def _reach(ev: Tester, state: str) -> None:
         if state in ("MATCH", "LINK"):
             if ev.system.pics["PIXIT_SECC_CMN_CmValidate"] == "cmValidate":
                 await _validate(ev)
-            confirmed = await _match(ev)
+            confirmed = ev.confirmed = await _match(ev)  # type: ignore[attr-defined]
             if state == "LINK":
                 await ev.set_key(confirmed.nid, confirmed.nmk)
                 await ev.joined(T.TT_match_join)
-            else:
-                ev.confirmed = confirmed  # type: ignore[attr-defined]
     except Failed as why:
         raise Inconclusive(f"{state} was not reached: {why}") from why
 
@@ -407,6 +411,28 @@ async def _link(ev: Tester, steps: list[dict[str, Any]]) -> None:
     await ev.joined(T.TT_match_join)
 
 
+async def _kept(ev: Tester, steps: list[dict[str, Any]]) -> None:
+    """The link stays, with nothing said."""
+    end = ev.now + KEPT
+    while ev.now < end:
+        if await ev.linked() is False:
+            raise Failed("the link is gone", expected=f"a link for {KEPT:g} s", observed="none")
+        await asyncio.sleep(0.5)
+    ev.result.saw(f"a link for {KEPT:g} s", "so it is")
+
+
+async def _stays_out(ev: Tester, steps: list[dict[str, Any]]) -> None:
+    """The link is lost for a moment: when the vehicle is back in the old network, the charger has left it."""
+    from slac.keys import new_nmk, nid_of
+
+    confirmed, other = ev.confirmed, new_nmk(ev.rng)  # type: ignore[attr-defined]
+    await asyncio.sleep(5.0)
+    await ev.set_key(nid_of(other), other)
+    await asyncio.sleep(T.TP_match_leave + LOSS)
+    await ev.set_key(confirmed.nid, confirmed.nmk)
+    await ev.stays_out(T.TT_match_join)
+
+
 async def _unlink(ev: Tester, steps: list[dict[str, Any]]) -> None:
     ev.need_pilot()
     ev.system.show(State.A)
@@ -462,8 +488,9 @@ def _script(area: str, number: str) -> Script | None:
             (range(5, 9), _gives_up), (range(10, 11), _cannot_validate), (range(11, 13), _not_required),
             (range(13, 14), _unplugged)],
         "CmSlacMatch": [(range(1, 5), _matching), (range(5, 23), _late_match), (range(23, 25), _unplugged)],
-        "CmAmpMap": [(range(1, 2), _map), (range(2, 5), _asks_for_map), (range(5, 7), _map)],
-        "PLCLinkStatus": [(range(1, 2), _link), (range(2, 3), _unlink), (range(3, 4), _matched_already)],
+        "CmAmpMap": [(range(1, 2), _map), (range(2, 5), _asks_for_map), (range(5, 8), _map)],
+        "PLCLinkStatus": [(range(1, 2), _link), (range(2, 3), _unlink), (range(3, 4), _matched_already),
+                          (range(4, 5), _kept), (range(5, 6), _stays_out)],
     }  # fmt: skip
     if area == "AC":
         return _retried if number == "CmSlacParm_002" else None

@@ -166,6 +166,25 @@ class Tester:
             await asyncio.sleep(0.1)
         self.result.saw(expected, "so it is")
 
+    async def stays_out(self, seconds: float) -> None:
+        """The link does not come up by itself for so long.
+
+        Raises:
+            Failed: it does.
+            Inconclusive: the modem does not tell.
+        """
+        expected, end, known = f"no link for {seconds:g} s", self.now + seconds, False
+        while self.now < end:
+            state = await self.linked()
+            known = known or state is not None
+            if state:
+                self.result.saw(expected, "a link")
+                raise Failed("it is still in the old network", expected=expected, observed="a link")
+            await asyncio.sleep(0.1)
+        if not known:
+            raise Inconclusive("the tester's modem does not tell about links")
+        self.result.saw(expected, "so it is")
+
     async def linked(self) -> bool | None:
         """Whether there is a link to the system under test: by the line in memory, else by the tester's modem.
 

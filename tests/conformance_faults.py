@@ -169,7 +169,11 @@ async def async_nothing(*_: Any, **__: Any) -> None:
 
 def _modules() -> dict[str, Any]:
 
-    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in ("evcc", "secc", "v2g")}
+    return {
+        name: module
+        for name, module in sys.modules.items()
+        if name.partition(".")[0] in ("evcc", "secc", "slac", "v2g")
+    }
 
 
 M = _modules()
@@ -729,6 +733,20 @@ secc("tls-any-version", "whatever version is offered, the handshake goes on with
 secc("sdp-once", "one SDP request is answered, no other one", "PF_SECC_ISO2_SDP_Variants#4",
      "PF_SECC_ISO2_SDP_Variants#6", patches=[(M["v2g.discovery"], "serve", _serving_once)])  # fmt: skip
 
+
+async def _for_ever(*_: Any) -> None:
+    await asyncio.Event().wait()
+
+
+def _once_a_host(right: Any) -> Any:
+    async def answer(host: Any, frame: Any) -> None:
+        if not getattr(host, "answered", False):
+            host.answered = True
+            await right(host, frame)
+
+    return answer
+
+
 _S, _E = "TC_SECC_CMN_VTB_", "TC_EVCC_CMN_VTB_"
 secc("slac-unchecked", "constants of SLAC messages are not looked at", f"{_S}CmSlacMatch_007",
      f"{_S}AttenuationCharacterization_013", adjust=slac(strict=False))  # fmt: skip
@@ -760,6 +778,19 @@ evcc("slac-slow-toggles", "a state of a toggle lasts 0.6 s", f"{_E}CmValidate_00
      adjust=slac(timing={"TP_EV_vald_state_duration": 0.6}))  # fmt: skip
 evcc("slac-wrong-length", "CM_SLAC_MATCH.REQ with another length", f"{_E}CmSlacMatch_002",
      adjust=slac_says(CM_SLAC_MATCH_REQ, mvf_length=0x56))  # fmt: skip
+
+evcc("slac-vehicle-link-blind", "the end of a link is not noticed", f"{_E}PLCLinkStatus_008",
+     "TC_EVCC_AC_VTB_PLCLinkStatus_003", "TC_EVCC_AC_VTB_PLCLinkStatus_004", "TC_EVCC_AC_VTB_PLCLinkStatus_005",
+     "TC_EVCC_AC_VTB_PLCLinkStatus_007", "TC_EVCC_AC_VTB_PLCLinkStatus_008",
+     patches=[(M["slac.ev"].Ev, "until_lost", _for_ever)])  # fmt: skip
+evcc("slac-not-ready-once", "a charger that is not ready is not asked again", f"{_E}CmValidate_018",
+     patches=[(M["slac.ev_run"], "NOT_READY_TIMES", 1)])  # fmt: skip
+secc("slac-charger-link-blind", "the end of a link is not noticed", f"{_S}PLCLinkStatus_005",
+     patches=[(M["slac.evse"].Evse, "until_lost", _for_ever)])  # fmt: skip
+secc("slac-restless", "a link is left as soon as it is there", f"{_S}PLCLinkStatus_004",
+     patches=[(M["slac.evse"].Evse, "until_lost", async_nothing)])  # fmt: skip
+secc("slac-one-map", "one amplitude map is answered only", f"{_S}CmAmpMap_007",
+     patches=[(M["slac.amp_map"], "answer", _once_a_host(M["slac.amp_map"].answer))])  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------
