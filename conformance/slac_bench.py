@@ -94,6 +94,12 @@ class OwnSlacCharger(_Own):
     def link(self) -> Station:
         return self.car
 
+    def second(self) -> Station:
+        """A vehicle at a neighbour's, that hears and is heard here."""
+        neighbour: Station = self.line.vehicle("neighbour")
+        self.line.connect(neighbour, self.post, 30.0)
+        return neighbour
+
     @property
     def pilot(self) -> Any:
         return self.wire.ev

@@ -349,6 +349,29 @@ async def _validation(ev: Tester, steps: list[dict[str, Any]]) -> None:
     await _validate(ev)
 
 
+async def _while_another(ev: Tester, steps: list[dict[str, Any]]) -> None:
+    """A second vehicle asks for validation while the first one toggles: not ready; the first is not disturbed."""
+    ev.need_pilot()
+    async with ev.another() as second:
+        try:
+            await _parm(second)
+            await _sound(second)
+            await _report(second)
+            await _respond(second)
+        except Failed as why:
+            raise Inconclusive(f"the second vehicle did not get as far: {why}") from why
+        await ev.send(frames.CM_VALIDATE_REQ())
+        await ev.expect(frames.CM_VALIDATE_CNF, T.TT_match_response, toggle_num=0, result=Validation.READY)
+        first = asyncio.create_task(_second_step(ev))
+        try:
+            await asyncio.sleep(T.TP_EV_vald_state_duration)
+            await second.send(frames.CM_VALIDATE_REQ())
+            await second.expect(frames.CM_VALIDATE_CNF, T.TT_match_response, result=Validation.NOT_READY)
+            await first
+        finally:
+            first.cancel()
+
+
 async def _step_again(ev: Tester, steps: list[dict[str, Any]]) -> None:
     for _ in range(2):
         await ev.send(frames.CM_VALIDATE_REQ())
@@ -485,8 +508,8 @@ def _script(area: str, number: str) -> Script | None:
             (range(4, 12), _bad_response), (range(12, 20), _bad_start), (range(20, 21), _weaker)],
         "CmValidate": [
             (range(1, 2), _validation), (range(2, 3), _step_again), (range(3, 5), _bad_second_step),
-            (range(5, 9), _gives_up), (range(10, 11), _cannot_validate), (range(11, 13), _not_required),
-            (range(13, 14), _unplugged)],
+            (range(5, 9), _gives_up), (range(9, 10), _while_another), (range(10, 11), _cannot_validate),
+            (range(11, 13), _not_required), (range(13, 14), _unplugged)],
         "CmSlacMatch": [(range(1, 5), _matching), (range(5, 23), _late_match), (range(23, 25), _unplugged)],
         "CmAmpMap": [(range(1, 2), _map), (range(2, 5), _asks_for_map), (range(5, 8), _map)],
         "PLCLinkStatus": [(range(1, 2), _link), (range(2, 3), _unlink), (range(3, 4), _matched_already),

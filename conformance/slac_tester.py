@@ -70,14 +70,17 @@ class Tester:
         run_id: of the run.
     """
 
-    def __init__(self, system: Any, result: Result, observe: Observe, seed: int, kinds: tuple[type, ...]) -> None:
-        self.system, self.result, self.kinds = system, result, kinds
+    def __init__(
+        self, system: Any, result: Result, observe: Observe, seed: int, kinds: tuple[type, ...], link: Any = None
+    ) -> None:
+        """``link``: another one than the bench's own."""
+        self.system, self.result, self.observe, self.kinds = system, result, observe, kinds
         self.rng = random.Random(seed)
         self.run_id = self.rng.randbytes(8)
         self.peer = b""
         self.nid = b""
         self.pilot = system.pilot
-        self.host = Host(system.link, observe=observe)
+        self.host = Host(link or system.link, observe=observe)
         self.modem: Any = None
         self._box: Mailbox
 
@@ -88,6 +91,20 @@ class Tester:
             self.modem = await detect(self.host, rng=self.rng)
             with self.host.listen(lambda frame: isinstance(frame.message, self.kinds)) as self._box:
                 yield self
+
+    @contextlib.asynccontextmanager
+    async def another(self) -> AsyncIterator[Tester]:
+        """A second node of the same kind on the line, with a run of its own.
+
+        Raises:
+            Inconclusive: this bench has none.
+        """
+        second = getattr(self.system, "second", None)
+        if second is None:
+            raise Inconclusive("this bench has no second node on the line")
+        tester = Tester(self.system, self.result, self.observe, self.rng.getrandbits(32), self.kinds, second())
+        async with tester.open():
+            yield tester
 
     @property
     def mac(self) -> bytes:

@@ -738,6 +738,11 @@ async def _for_ever(*_: Any) -> None:
     await asyncio.Event().wait()
 
 
+async def _validating_all(charger: Any, frame: Any) -> None:
+    if run := charger._newest(frame.source, lambda run: run.choosing):
+        run.put(frame)
+
+
 def _once_a_host(right: Any) -> Any:
     async def answer(host: Any, frame: Any) -> None:
         if not getattr(host, "answered", False):
@@ -789,6 +794,8 @@ secc("slac-charger-link-blind", "the end of a link is not noticed", f"{_S}PLCLin
      patches=[(M["slac.evse"].Evse, "until_lost", _for_ever)])  # fmt: skip
 secc("slac-restless", "a link is left as soon as it is there", f"{_S}PLCLinkStatus_004",
      patches=[(M["slac.evse"].Evse, "until_lost", async_nothing)])  # fmt: skip
+secc("slac-validates-all", "several vehicles are validated at once", f"{_S}CmValidate_009",
+     patches=[(M["slac.evse"].Evse, "_validate", _validating_all)])  # fmt: skip
 secc("slac-one-map", "one amplitude map is answered only", f"{_S}CmAmpMap_007",
      patches=[(M["slac.amp_map"], "answer", _once_a_host(M["slac.amp_map"].answer))])  # fmt: skip
 
