@@ -146,6 +146,12 @@ class OwnSlacVehicle(_Own):
     def link(self) -> Station:
         return self.post
 
+    def second(self) -> Station:
+        """A charger beside the tester's first one."""
+        neighbour: Station = self.line.charger("neighbour")
+        self.line.connect(self.car, neighbour, 30.0)
+        return neighbour
+
     @property
     def pilot(self) -> Any:
         return self.wire.evse

@@ -29,15 +29,22 @@ OF_A_VEHICLE = (frames.CM_SLAC_PARM_REQ, frames.CM_START_ATTEN_CHAR_IND, frames.
 _NAMES = {"sound_target": "m_sound_target"}
 
 
-def changes(fields: Any, rng: random.Random) -> dict[str, Any]:
+def changes(fields: Any, rng: random.Random, unread: str = "") -> dict[str, Any]:
     """The fields of a catalogue entry as values of a message; ``valid`` and the like change nothing.
+
+    Args:
+        unread: a field that the caller sets himself.
 
     Raises:
         NotExecutable: a value cannot be read.
     """
     if not isinstance(fields, Mapping):
         return {}
-    found = {_NAMES.get(str(name), str(name)): _value(str(name), value, rng) for name, value in fields.items()}
+    found = {
+        _NAMES.get(str(name), str(name)): _value(str(name), value, rng)
+        for name, value in fields.items()
+        if name != unread
+    }
     if "num_groups" in found:  # the message counts its groups itself
         found["aag"] = bytes(found.pop("num_groups"))
     return found
@@ -67,6 +74,7 @@ class Tester:
         system: the bench, see `conformance.slac_bench`.
         kinds: messages that the system under test sends.
         peer: its address, once it has spoken.
+        beside: a second node of the tester's, where the case has one.
         run_id: of the run.
     """
 
@@ -79,6 +87,7 @@ class Tester:
         self.run_id = self.rng.randbytes(8)
         self.peer = b""
         self.nid = b""
+        self.beside: Tester | None = None
         self.pilot = system.pilot
         self.host = Host(link or system.link, observe=observe)
         self.modem: Any = None

@@ -734,6 +734,9 @@ secc("sdp-once", "one SDP request is answered, no other one", "PF_SECC_ISO2_SDP_
      "PF_SECC_ISO2_SDP_Variants#6", patches=[(M["v2g.discovery"], "serve", _serving_once)])  # fmt: skip
 
 
+_ranked = M["slac.ev_run"].ranked
+
+
 async def _for_ever(*_: Any) -> None:
     await asyncio.Event().wait()
 
@@ -788,6 +791,11 @@ evcc("slac-vehicle-link-blind", "the end of a link is not noticed", f"{_E}PLCLin
      "TC_EVCC_AC_VTB_PLCLinkStatus_003", "TC_EVCC_AC_VTB_PLCLinkStatus_004", "TC_EVCC_AC_VTB_PLCLinkStatus_005",
      "TC_EVCC_AC_VTB_PLCLinkStatus_007", "TC_EVCC_AC_VTB_PLCLinkStatus_008",
      patches=[(M["slac.ev"].Ev, "until_lost", _for_ever)])  # fmt: skip
+evcc("slac-first-only", "where the nearest charger is not validated, no other one is tried", f"{_E}CmValidate_007",
+     f"{_E}CmValidate_008", f"{_E}CmValidate_010", f"{_E}CmValidate_011", f"{_E}CmValidate_012",
+     f"{_E}CmValidate_013", patches=[(M["slac.ev_run"], "ranked", lambda found: _ranked(found)[:1])])  # fmt: skip
+evcc("slac-farthest", "the farthest charger is taken", f"{_E}CmSlacMatch_012",
+     patches=[(M["slac.ev_run"], "ranked", lambda found: _ranked(found)[::-1])])  # fmt: skip
 evcc("slac-not-ready-once", "a charger that is not ready is not asked again", f"{_E}CmValidate_018",
      patches=[(M["slac.ev_run"], "NOT_READY_TIMES", 1)])  # fmt: skip
 secc("slac-charger-link-blind", "the end of a link is not noticed", f"{_S}PLCLinkStatus_005",
