@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conformance_faults import FAULTS, Fault, caught, one
+from faults import FAULTS, Fault
+from faults.matrix import caught, one
 
 from conformance.catalogue import runs
 from conformance.scripts_evcc import change_options

@@ -1,0 +1,10 @@
+"""Seeded faults in our own roles, each with the cases that must catch it.
+
+`fault` says what a fault is and has the common ways to be wrong; the other modules are the faults, by where they sit.
+``python -m faults.matrix`` in ``tests/`` finds which cases catch which fault and writes the table in the docs.
+"""
+
+from faults import charger_messages, charger_transport, slac, tls, vehicle
+from faults.fault import FAULTS, Fault
+
+__all__ = ["FAULTS", "Fault", "charger_messages", "charger_transport", "slac", "tls", "vehicle"]

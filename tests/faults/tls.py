@@ -1,0 +1,64 @@
+"""Faults of both roles in TLS, and of a charger that is discovered twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import v2g.discovery
+import v2g.sdp
+import v2g.tls
+import v2g.tls.charger
+from conformance.scripts_evcc import change_options
+from faults.fault import charger, vehicle
+
+
+async def _serving_once(send: Any, requests: Any, interface: Any, answer: Any, observe: Any) -> None:
+    data, sender = await requests.get()
+    response = answer(v2g.sdp.parse_request(data))
+    if response is not None:
+        send(response.pack(), sender)
+
+
+def _stalling() -> Any:
+
+    return v2g.tls.LAB.wrong(at={"Finished": "stall"})
+
+
+def tls_unchecked(system: Any) -> None:
+    """Whoever answers is believed."""
+    system.tls.trust = None
+
+
+def tls_no_revocation(system: Any) -> None:
+    """OCSP responses are not read."""
+    change_options(system.tls, system.tls.options.change(staple="ignore"))
+
+
+vehicle(
+    "tls-anybody",
+    "the charger's certificate is not checked",
+    "PF_EVCC_ISO2_TLS_ServerCert#4",
+    "PF_EVCC_ISO2_TLS_ServerCert#2",
+    adjust=tls_unchecked,
+)
+vehicle("tls-revoked", "OCSP responses are not looked at", "PF_EVCC_ISO2_TLS_ServerCert#7", adjust=tls_no_revocation)
+
+vehicle(
+    "tls-stalls",
+    "TLS 1.3 is begun and not finished",
+    "PF_EVCC_ISO2_TLS_Params#5",
+    adjust=lambda system: change_options(system.tls, _stalling()),
+)
+charger(
+    "tls-any-version",
+    "whatever version is offered, the handshake goes on with 1.2",
+    "PF_SECC_ISO2_TLS_Params#4",
+    patches=[(v2g.tls.charger, "_version", lambda *_: 0x0303)],
+)
+charger(
+    "sdp-once",
+    "one SDP request is answered, no other one",
+    "PF_SECC_ISO2_SDP_Variants#4",
+    "PF_SECC_ISO2_SDP_Variants#6",
+    patches=[(v2g.discovery, "serve", _serving_once)],
+)
