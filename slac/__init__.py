@@ -20,7 +20,7 @@ the name of a `slac.errors.Step`, ``candidate``, ``ignored``, ``attempt failed``
 - `slac.frames`: the messages, typed, to bytes and back; `slac.keys`: NMK and NID.
 - `slac.link`: raw sockets; `slac.host`: messages over a link, with seams to rewrite, drop, delay and double them.
 - `slac.timing`: every timer, as a table. `slac.outcome`: averages, verdicts, `Match`.
-- `slac.ev`, `slac.evse`: the two sides; `slac.ev_run`, `slac.evse_run`: one RunID of either.
+- `slac.ev`, `slac.evse`: the two sides, `slac.side`: what they share; `slac.ev_run`, `slac.evse_run`: one RunID.
 - `slac.modem`, `slac.modem_families`: the local modem, and what is known about makers.
 - `slac.powerline`, `slac.modem_sim`: a simulated medium with its modems; `slac.powerline_veth` for real interfaces.
 """

@@ -23,74 +23,36 @@ from dataclasses import dataclass
 
 from slac import amp_map
 from slac.errors import MatchFailed, ModemError, PilotLost, SlacError, Step
-from slac.ev_run import Run, Validating
+from slac.ev_run import Run, RunOptions
 from slac.events import Observe, ignore
-from slac.frames import CM_AMP_MAP_REQ, mac_text
-from slac.host import Host, Rewrites
+from slac.frames import mac_text
+from slac.host import Rewrites
 from slac.link import Link
-from slac.modem import Modem, NoModem, detect
 from slac.outcome import Match
 from slac.pilot import Offer, Reading, VehiclePilot, until
-from slac.timing import STANDARD, Timing
+from slac.side import Side, attached
 from slac.watch_pilot import ENDS, while_connected
 
 __all__ = ["Ev", "Match", "Options", "match"]
 
 
 @dataclass(frozen=True)
-class Options:
-    """How the vehicle matches.
+class Options(RunOptions):
+    """How the vehicle matches; see `slac.ev_run.RunOptions` too.
 
     Attributes:
-        timing: timers and counts.
-        direct, indirect: C_EV_match_signalattn_direct and _indirect, dB of mean attenuation: up to ``direct`` a charger
-            is found, up to ``indirect`` potentially, beyond not. The standard leaves them to the maker.
-        patient: wait for all reports until TT_EV_atten_results, and for late answers to CM_SLAC_PARM; else go on as
-            soon as all chargers that answered have reported.
-        validation: prove the pairing by toggling the pilot: ``never``, ``doubtful`` (chargers that are only potentially
-            found), or ``always``.
-        strict: ignore messages with any constant field wrong; else only those with another RunID or address.
-        twice: send each CM_SLAC_PARM.REQ twice, as some vehicles do. On a bad line this makes it unlikely that only
-            neighbours hear it.
         digital: start at the 5 % duty only; else at a nominal duty too.
         run_id: the RunID of every attempt, as some vehicles have it; None for a random one each time.
-        amplitude_map: sent to the charger when the link is up; None for none.
     """
 
-    timing: Timing = STANDARD
-    direct: float = 40.0
-    indirect: float = 80.0
-    patient: bool = True
-    validation: Validating = "doubtful"
-    strict: bool = True
-    twice: bool = False
     digital: bool = True
     run_id: bytes | None = None
-    amplitude_map: CM_AMP_MAP_REQ | None = None
 
 
-class Ev:
-    """A vehicle on a host that is running.
+class Ev(Side[VehiclePilot, Options]):
+    """A vehicle on a host that is running."""
 
-    Attributes:
-        host, pilot, modem, options: what it was made with.
-    """
-
-    def __init__(
-        self,
-        host: Host,
-        pilot: VehiclePilot,
-        modem: Modem | None = None,
-        options: Options | None = None,
-        *,
-        rng: random.Random | None = None,
-    ) -> None:
-        """``modem`` None: there is none, no key is set."""
-        self.host = host
-        self.pilot = pilot
-        self.options = options or Options()
-        self.modem = modem or NoModem(host, self.options.timing)
-        self.rng = rng or random.Random()
+    defaults = Options
 
     async def match(self) -> Match:
         """Waits for the charger's duty, and pairs.
@@ -140,13 +102,8 @@ class Ev:
         raise MatchFailed(last.step, last.text + times, timer=last.timer, failures=tuple(failures)) from last
 
     async def _attempt(self) -> Match:
-        options = self.options
-        run_id = options.run_id or self.rng.randbytes(8)
-        run = Run(
-            self.host, self.pilot, self.rng, run_id, timing=options.timing, direct=options.direct,
-            indirect=options.indirect, patient=options.patient, strict=options.strict, validation=options.validation,
-            twice=options.twice,
-        )  # fmt: skip
+        run_id = self.options.run_id or self.rng.randbytes(8)
+        run = Run(self.host, self.pilot, self.options, self.rng, run_id)
         with run:
             await run.find()
             chosen, validated = await run.choose()
@@ -178,10 +135,7 @@ class Ev:
                 await self.leave()
                 text = f"it did not come up in TT_match_join ({timing.TT_match_join:g} s)"
                 raise MatchFailed(Step.LINK, text, timer="TT_match_join")
-            ready = loop.time() + max(timing.TT_amp_map_exchange, timing.TP_link_ready_notification)
-            if self.options.amplitude_map is not None:
-                await amp_map.offer(self.host, charger, timing, self.options.amplitude_map)
-            await asyncio.sleep(max(0.0, ready - loop.time()))
+            await self._settle(charger)
         except asyncio.CancelledError:
             with contextlib.suppress(SlacError):
                 await asyncio.shield(self.leave())
@@ -203,10 +157,6 @@ class Ev:
             if await self.modem.linked(match.nid) is False:
                 return
             await asyncio.sleep(self.options.timing.matched_polling)
-
-    async def resume(self, match: Match) -> bool:
-        """After a pause, with the key kept: waits up to T_conn_resume for the link. False: match anew."""
-        return await self.modem.wait_linked(match.nid, self.options.timing.T_conn_resume)
 
     async def leave(self) -> None:
         """Leaves the network, as after TERMINATE or when unplugged: sets a key that nobody knows."""
@@ -246,6 +196,5 @@ async def match(
     """
     rng = rng or random.Random()
     options = options or Options()
-    async with Host(link, observe=observe, rewrite=rewrite) as host:
-        found = await detect(host, timing=options.timing, rng=rng) if modem else None
+    async with attached(link, options.timing, observe, rewrite, rng, modem) as (host, found):
         return await Ev(host, pilot, found, options, rng=rng).match()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from slac.errors import MatchFailed, Step
@@ -33,7 +34,7 @@ from slac.frames import (
 from slac.host import Host, Mailbox
 from slac.outcome import Candidate, Verdict, judge, ranked
 from slac.pilot import VehiclePilot, toggle
-from slac.timing import Timing
+from slac.side import SideOptions
 
 Validating = Literal["never", "doubtful", "always"]
 
@@ -53,6 +54,28 @@ _LEAD = 0.1
 _ANSWERS = (CM_SLAC_PARM_CNF, CM_ATTEN_CHAR_IND, CM_VALIDATE_CNF, CM_SLAC_MATCH_CNF)
 
 
+@dataclass(frozen=True)
+class RunOptions(SideOptions):
+    """How a vehicle makes one attempt; see `slac.side.SideOptions` too.
+
+    Attributes:
+        direct, indirect: C_EV_match_signalattn_direct and _indirect, dB of mean attenuation: up to ``direct`` a charger
+            is found, up to ``indirect`` potentially, beyond not. The standard leaves them to the maker.
+        patient: wait for all reports until TT_EV_atten_results, and for late answers to CM_SLAC_PARM; else go on as
+            soon as all chargers that answered have reported.
+        validation: prove the pairing by toggling the pilot: ``never``, ``doubtful`` (chargers that are only potentially
+            found), or ``always``.
+        twice: send each CM_SLAC_PARM.REQ twice, as some vehicles do. On a bad line this makes it unlikely that only
+            neighbours hear it.
+    """
+
+    direct: float = 40.0
+    indirect: float = 80.0
+    patient: bool = True
+    validation: Validating = "doubtful"
+    twice: bool = False
+
+
 class Run:
     """One attempt. Use: ``find``, ``choose``, ``confirm``, within ``with``.
 
@@ -62,33 +85,15 @@ class Run:
         candidates: what they reported, by address.
     """
 
-    def __init__(
-        self,
-        host: Host,
-        pilot: VehiclePilot,
-        rng: random.Random,
-        run_id: bytes,
-        *,
-        timing: Timing,
-        direct: float,
-        indirect: float,
-        patient: bool,
-        strict: bool,
-        validation: Validating,
-        twice: bool,
-    ) -> None:
+    def __init__(self, host: Host, pilot: VehiclePilot, options: RunOptions, rng: random.Random, run_id: bytes) -> None:
         self.host = host
         self.run_id = run_id
         self.chargers: dict[bytes, CM_SLAC_PARM_CNF] = {}
         self.candidates: dict[bytes, Candidate] = {}
         self._pilot = pilot
         self._rng = rng
-        self._timing = timing
-        self._limits = direct, indirect
-        self._patient = patient
-        self._strict = strict
-        self._validation = validation
-        self._twice = twice
+        self._options = options
+        self._timing = options.timing
         self._loop = asyncio.get_running_loop()
         self._results_end = float("inf")
         self._last_parm = 0.0
@@ -123,11 +128,11 @@ class Run:
 
     async def _ask_all(self) -> None:
         self._step(Step.PARM)
-        quiet = self._timing.TP_match_sequence * _QUIET_PART if self._patient else _HASTE
+        quiet = self._timing.TP_match_sequence * _QUIET_PART if self._options.patient else _HASTE
         for _ in range(1 + self._timing.C_EV_match_retry):
             end = self._loop.time() + self._timing.TT_match_response
             await self.host.send(CM_SLAC_PARM_REQ(self.run_id))
-            if self._twice:
+            if self._options.twice:
                 await asyncio.sleep(_HASTE)
                 await self.host.send(CM_SLAC_PARM_REQ(self.run_id))
             while await self._receive(min(end, self._last_parm + quiet) if self.chargers else end):
@@ -159,7 +164,7 @@ class Run:
         return min(0.02, self._timing.TP_EV_batch_msg_interval)
 
     def _all_reported(self) -> bool:
-        return not self._patient and self.chargers.keys() <= self.candidates.keys()
+        return not self._options.patient and self.chargers.keys() <= self.candidates.keys()
 
     # -- choosing -------------------------------------------------------------------------------------------------
 
@@ -176,14 +181,14 @@ class Run:
         usable = ranked(self.candidates.values())
         if not usable:
             raise MatchFailed(
-                Step.DECISION, f"no charger is near enough (limit {self._limits[1]:g} dB): {self._listed()}"
+                Step.DECISION, f"no charger is near enough (limit {self._options.indirect:g} dB): {self._listed()}"
             )
         asked = False
         for candidate in usable:
             sure = candidate.verdict is Verdict.FOUND
-            if self._validation == "never" and not sure:
+            if self._options.validation == "never" and not sure:
                 continue
-            if self._validation == "never" or (self._validation == "doubtful" and sure):
+            if self._options.validation == "never" or (self._options.validation == "doubtful" and sure):
                 return candidate, False
             if not asked:
                 self._step(Step.VALIDATION)
@@ -351,26 +356,26 @@ class Run:
                 self.host.tell("ignored", f"report of {mac_text(charger)} after TT_EV_atten_results")
                 return
             seen = Candidate(charger, message.aag, message.num_sounds)
-            verdict = judge(seen.attenuation, seen.sounds, *self._limits)
+            verdict = judge(seen.attenuation, seen.sounds, self._options.direct, self._options.indirect)
             self.candidates[charger] = Candidate(charger, message.aag, message.num_sounds, verdict)
         await self.host.send(CM_ATTEN_CHAR_RSP(self.host.mac, self.run_id), charger)
 
     def _fault(self, frame: Frame) -> str:
         """Why a message is not proper; "" where it is."""
         message = frame.message
-        if self._strict and (wrong := violations(message)):
+        if self._options.strict and (wrong := violations(message)):
             return ", ".join(wrong)
         if isinstance(message, (CM_SLAC_PARM_CNF, CM_ATTEN_CHAR_IND)) and message.run_id != self.run_id:
             return f"RunID {message.run_id.hex()}, ours is {self.run_id.hex()}"
         if isinstance(message, CM_SLAC_PARM_CNF):
             if not message.num_sounds or not message.time_out:
                 return f"{message.num_sounds} sounds in {message.time_out * 100} ms"
-            if self._strict and message.forwarding_sta != self.host.mac:
+            if self._options.strict and message.forwarding_sta != self.host.mac:
                 return f"forwarding_sta is {mac_text(message.forwarding_sta)}, not our address"
         if isinstance(message, CM_ATTEN_CHAR_IND):
             if message.source_address != self.host.mac:
                 return f"source_address is {mac_text(message.source_address)}, not ours"
-            if self._strict and not (message.aag and message.num_sounds):
+            if self._options.strict and not (message.aag and message.num_sounds):
                 return f"{len(message.aag)} groups of {message.num_sounds} sounds"
         return ""
 

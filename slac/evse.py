@@ -49,9 +49,10 @@ from slac.frames import (
 from slac.host import Host, Rewrites
 from slac.keys import new_nmk, nid_of
 from slac.link import Link
-from slac.modem import Modem, NoModem, detect
+from slac.modem import Modem
 from slac.outcome import Match
 from slac.pilot import CONNECTED, DIGITAL, STEADY, ChargerPilot, State, until
+from slac.side import Side, attached
 from slac.watch_pilot import while_connected
 
 __all__ = ["Evse", "Match", "Options", "ready"]
@@ -77,23 +78,22 @@ class Options(RunOptions):
         repeat_pilot: where no vehicle asks in TT_EVSE_SLAC_init, go through F for T_step_EF and offer ``duty`` again,
             C_sequ_retry times (AC chargers that start at 5 %); else the pilot goes steady and `Evse.match` fails.
         nmk: the key to use each time; None for a new random one each time.
-        amplitude_map: sent to the vehicle when the link is up; None for none.
     """
 
     duty: float | None = DIGITAL
     repeat_pilot: bool = False
     nmk: bytes | None = None
-    amplitude_map: CM_AMP_MAP_REQ | None = None
 
 
-class Evse:
+class Evse(Side[ChargerPilot, Options]):
     """A charger on a host that is running. Use with ``async with``.
 
     Attributes:
-        host, pilot, modem, options: what it was made with.
         nmk, nid: key and network that the next vehicle gets.
         matched: the vehicle that has it.
     """
+
+    defaults = Options
 
     def __init__(
         self,
@@ -104,12 +104,8 @@ class Evse:
         *,
         rng: random.Random | None = None,
     ) -> None:
-        """``modem`` None: there is none, no key is set."""
-        self.host = host
-        self.pilot = pilot
-        self.options = options or Options()
-        self.modem = modem or NoModem(host, self.options.timing)
-        self.rng = rng or random.Random()
+        """See `slac.side.Side`."""
+        super().__init__(host, pilot, modem, options, rng=rng)
         self.nmk = self.nid = b""
         self.matched: Match | None = None
         self._given: tuple[bytes, bytes] | None = None  # whom the key was given to, until there is a new one
@@ -178,10 +174,6 @@ class Evse:
         except PilotLost as why:
             return str(why)
         return "the power line link is down" if self.matched in (match, None) else "another vehicle was matched"
-
-    async def resume(self, match: Match) -> bool:
-        """After a pause, with the key kept: waits up to T_conn_resume for the link. False: match anew."""
-        return await self.modem.wait_linked(match.nid, self.options.timing.T_conn_resume)
 
     async def leave(self) -> None:
         """Leaves the network, as after TERMINATE or when unplugged: there is a new key.
@@ -396,10 +388,7 @@ class Evse:
             self.host.tell("attempt failed", f"{run}: {why}")
             self._start_over()
             return
-        ready = loop.time() + max(timing.TT_amp_map_exchange, timing.TP_link_ready_notification)
-        if self.options.amplitude_map is not None:
-            await amp_map.offer(self.host, run.mac, timing, self.options.amplitude_map)
-        await asyncio.sleep(max(0.0, ready - loop.time()))
+        await self._settle(run.mac)
         aag = run.aag
         self.matched = found = Match(
             run.run_id, run.mac, self.host.mac, self.nid, self.nmk, sum(aag) / len(aag), aag, (), run.validated,
@@ -453,7 +442,6 @@ async def ready(
     """
     rng = rng or random.Random()
     options = options or Options()
-    async with Host(link, observe=observe, rewrite=rewrite) as host:
-        found = await detect(host, timing=options.timing, rng=rng) if modem else None
+    async with attached(link, options.timing, observe, rewrite, rng, modem) as (host, found):
         async with Evse(host, pilot, found, options, rng=rng) as evse:
             yield evse

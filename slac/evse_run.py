@@ -33,7 +33,7 @@ from slac.frames import (
 from slac.host import Host
 from slac.outcome import average
 from slac.pilot import ChargerPilot
-from slac.timing import STANDARD, Timing
+from slac.side import SideOptions
 from slac.watch_pilot import ToggleCounter
 
 Validating = Literal["auto", "not required", "failure", "silent"]
@@ -46,20 +46,16 @@ _WAITING = 64
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """How a charger deals with one vehicle.
+class RunOptions(SideOptions):
+    """How a charger deals with one vehicle; see `slac.side.SideOptions` too.
 
     Attributes:
-        timing: timers and counts.
-        strict: ignore messages with any constant field wrong; else only those with another RunID or address.
         whole_window: report at the end of TT_EVSE_match_MNBC only, not once all sounds are in.
         adjustment: dB taken off each group: what the receive path between modem and cable adds.
         validation: ``auto`` counts toggles where the pilot can be read and says failure where it cannot; the others
             answer that, or nothing.
     """
 
-    timing: Timing = STANDARD
-    strict: bool = True
     whole_window: bool = False
     adjustment: int = 0
     validation: Validating = "auto"
