@@ -16,7 +16,7 @@ from conformance.tester_ev import TesterEv
 from conformance.tester_evse import TesterEvse
 from conformance.verdict import Failed, NotExecutable, Result, Stop, Verdict
 from slac.errors import SlacError
-from v2g.errors import V2GError
+from v2g.errors import ConnectionLost, V2GError
 from v2g.protocols import DIN, ISO2
 from v2g.trace import Observe, ignore
 
@@ -102,6 +102,12 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
         judge(result, why, derived=case.derived)
     except TimeoutError:
         result.verdict, result.reason = Verdict.ERROR, f"the case did not end within {LONGEST:g} s"
+    except ConnectionLost as why:  # where no script looks at it, the system closed before its turn
+        judge(
+            result,
+            Failed(f"the system closed the connection while the tester was sending: {why}"),
+            derived=case.derived,
+        )
     except (V2GError, SlacError, OSError, ValueError, LookupError, TypeError, AttributeError) as why:
         result.verdict, result.reason = Verdict.ERROR, f"{type(why).__name__}: {why}"
     finally:

@@ -8,6 +8,8 @@ from typing import Any
 import secc.outlet
 import secc.serve
 import secc.visit
+import v2g.channel
+import v2g.errors
 import v2g.sdp
 import v2g.session
 import v2g.v2gtp
@@ -115,6 +117,26 @@ charger(
     "the v2g.v2gtp payload type is not checked",
     "TC_SECC_CMN_VTB_V2GTPSessionSetup_003",
     patches=[(v2g.session.Session, "receive", _any_type(v2g.session.Session.receive))],
+)
+
+
+async def _one_segment(self: Any) -> tuple[int, bytes]:
+    data = await self._reader.read(1 << 16)
+    if not data:
+        raise v2g.errors.ConnectionLost("the peer closed the connection")
+    header = v2g.v2gtp.parse_header(data[:8])
+    if len(data) != 8 + header.length:
+        raise v2g.v2gtp.HeaderError("not one frame in one segment")
+    return header.payload_type, data[8:]
+
+
+charger(
+    "one-segment",
+    "a read from TCP is taken for a frame",
+    "PF_SECC_ISO2_Framing#1",
+    "PF_SECC_ISO2_Framing#2",
+    "PF_SECC_ISO2_Framing#3",
+    patches=[(v2g.channel.Channel, "read_frame", _one_segment)],
 )
 
 # supportedAppProtocol

@@ -121,7 +121,14 @@ def with_(**fields: Any) -> Callable[[Any], Any]:
 
 
 def deep(name: str, value: Any) -> Callable[[Any], Any]:
-    return lambda message: replaced(message, name, value)
+    """A field anywhere in the message; a message without it stays as it is."""
+
+    def change(message: Any) -> Any:
+        with contextlib.suppress(KeyError):
+            return replaced(message, name, value)
+        return message
+
+    return change
 
 
 def late(seconds: float) -> Callable[[Any], Any]:
