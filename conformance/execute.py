@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance import cases_evcc, cases_secc, slac_evcc, slac_secc
+from conformance import cases_evcc, cases_secc, slac_cases
 from conformance.catalogue import Run
 from conformance.pics import Pics
 from conformance.systems import ChargerUnderTest, VehicleUnderTest
@@ -64,7 +64,7 @@ def plan(run: Run) -> Any:
     if run.protocol == "iso15118-20":
         raise NotExecutable("sessions of ISO 15118-20 are not available yet")
     if run.protocol == "slac":
-        return (slac_secc if case.sut == "secc" else slac_evcc).Plan(run)
+        return slac_cases.Plan(run)
     if case.sut == "secc":
         return cases_secc.plan(run)
     return cases_evcc.plan(run)
@@ -86,7 +86,7 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
     try:
         made = plan(run)
         if run.protocol == "slac":
-            await _slac(run, made, system, bench, result)
+            await _slac(made, system, bench, result)
             return result
         protocol = DIN if run.protocol == "din70121" else ISO2
         kind: Any = TesterEv if case.sut == "secc" else TesterEvse
@@ -121,12 +121,11 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
     return result
 
 
-async def _slac(run: Run, made: Any, system: Any, bench: Bench, result: Result) -> None:
+async def _slac(made: slac_cases.Plan, system: Any, bench: Bench, result: Result) -> None:
     if not hasattr(system, "link"):
         raise NotExecutable("this bench has no power line")
-    kind = slac_secc if run.case.sut == "secc" else slac_evcc
     async with asyncio.timeout(LONGEST):
-        await made.carry_out(kind.tester(system, result, bench.observe, bench.seed), result)
+        await made.carry_out(system, result, bench.observe, bench.seed)
     result.verdict = max(result.verdict, Verdict.PASS)
 
 

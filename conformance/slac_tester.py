@@ -8,12 +8,14 @@ import dataclasses
 import random
 import re
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Self
 
+from conformance.catalogue import timer
 from conformance.verdict import Failed, Inconclusive, NotExecutable, Result
 from slac import frames
 from slac.frames import BROADCAST, Frame, Message, violations
 from slac.host import Host, Mailbox
+from slac.keys import new_nmk, nid_of
 from slac.modem import detect
 from v2g.trace import Observe
 
@@ -68,33 +70,35 @@ def _value(name: str, value: Any, rng: random.Random) -> Any:
 
 
 class Tester:
-    """A vehicle or a charger as far as matching goes. Use `open`.
+    """A vehicle or a charger as far as matching goes: `conformance.slac_vehicle`, `conformance.slac_charger`.
 
     Attributes:
-        system: the bench, see `conformance.slac_bench`.
         kinds: messages that the system under test sends.
+        system: the bench, see `conformance.slac_bench`.
         peer: its address, once it has spoken.
         beside: a second node of the tester's, where the case has one.
         run_id: of the run.
+        network: NID and NMK of the match.
     """
 
-    def __init__(
-        self, system: Any, result: Result, observe: Observe, seed: int, kinds: tuple[type, ...], link: Any = None
-    ) -> None:
+    kinds: tuple[type, ...] = ()
+
+    def __init__(self, system: Any, result: Result, observe: Observe, seed: int, link: Any = None) -> None:
         """``link``: another one than the bench's own."""
-        self.system, self.result, self.observe, self.kinds = system, result, observe, kinds
+        self.system, self.result, self.observe = system, result, observe
         self.rng = random.Random(seed)
         self.run_id = self.rng.randbytes(8)
         self.peer = b""
         self.nid = b""
-        self.beside: Tester | None = None
+        self.network = (b"", b"")
+        self.beside: Self | None = None
         self.pilot = system.pilot
         self.host = Host(link or system.link, observe=observe)
         self.modem: Any = None
         self._box: Mailbox
 
     @contextlib.asynccontextmanager
-    async def open(self) -> AsyncIterator[Tester]:
+    async def open(self) -> AsyncIterator[Self]:
         """The host runs and its modem was found."""
         async with self.host:
             self.modem = await detect(self.host, rng=self.rng)
@@ -102,7 +106,7 @@ class Tester:
                 yield self
 
     @contextlib.asynccontextmanager
-    async def another(self) -> AsyncIterator[Tester]:
+    async def another(self) -> AsyncIterator[Self]:
         """A second node of the same kind on the line, with a run of its own.
 
         Raises:
@@ -111,7 +115,7 @@ class Tester:
         second = getattr(self.system, "second", None)
         if second is None:
             raise Inconclusive("this bench has no second node on the line")
-        tester = Tester(self.system, self.result, self.observe, self.rng.getrandbits(32), self.kinds, second())
+        tester = type(self)(self.system, self.result, self.observe, self.rng.getrandbits(32), second())
         async with tester.open():
             yield tester
 
@@ -126,8 +130,8 @@ class Tester:
     async def send(self, message: Message, **forced: Any) -> None:
         """Sends with fields forced: to all where the standard says so, else to the peer."""
         to = BROADCAST if isinstance(message, _TO_ALL) or not self.peer else self.peer
-        changed: Any = dataclasses.replace(message, **forced) if forced else message  # type: ignore[type-var]
-        await self.host.send(changed, to)
+        changed: Any = message
+        await self.host.send(dataclasses.replace(changed, **forced) if forced else changed, to)
 
     async def any(self, within: float) -> Frame | None:
         """The next message of the system under test."""
@@ -225,6 +229,20 @@ class Tester:
         """The tester's modem joins a network."""
         self.nid = nid
         await self.modem.set_key(nid, nmk)
+
+    async def join(self) -> None:
+        """The tester's modem joins the network of the match."""
+        await self.set_key(*self.network)
+
+    async def cut(self) -> None:
+        """The link is lost: after a while the tester's modem goes to another network."""
+        await asyncio.sleep(timer("SECC_waitForConnectionLoss"))
+        other = new_nmk(self.rng)
+        await self.set_key(nid_of(other), other)
+
+    def forget(self) -> None:
+        """What came and was not looked at is no answer to what follows."""
+        self._box.clear()
 
     def need_pilot(self) -> None:
         """Before anything that only a real pilot shows or does.
