@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from conformance.network import Program
@@ -17,12 +17,18 @@ from conformance.verdict import Inconclusive
 from slac import ev, evse
 from slac.amp_map import full_power
 from slac.errors import PilotLost, SlacError
+from slac.ev_run import NotReady, NotRequired, Refused
 from slac.host import Host, Rewrites
 from slac.link import Link
 from slac.modem import detect
 from slac.pilot import State
 from slac.pilots import SimulatedPilot
 from slac.powerline import Powerline, Station
+
+NOT_READY: Mapping[str, NotReady] = {"retry": "retry", "iterate": "next"}
+REFUSED: Mapping[str, Refused] = {"continue": "next", "skip": "skip", "terminate": "end"}
+NOT_REQUIRED: Mapping[str, NotRequired] = {"continue": "validate", "skip": "match"}
+"""What the PIXIT ConcurrentValidation, FallbackValidationFailed and FallbackValidationNotRequired say of a vehicle."""
 
 
 class _Own:
@@ -131,8 +137,11 @@ class OwnSlacVehicle(_Own):
         how: Any = "always" if pics["PIXIT_EVCC_CMN_CmValidate"] == "cmValidate" else "never"
         asks = pics["PIXIT_CMN_CMN_CmAmpMap"] is True and pics["PICS_CMN_CMN_InitiateCmAmpMap"] is not True
         self.options = ev.Options(
-            validation=how, digital=not pics.ac, amplitude_map=full_power() if asks else None, patient=True
-        )
+            validation=how, digital=not pics.ac, amplitude_map=full_power() if asks else None, patient=True,
+            not_ready=NOT_READY[pics["PIXIT_EVCC_CMN_ConcurrentValidation"]],
+            refused=REFUSED[pics["PIXIT_EVCC_CMN_FallbackValidationFailed"]],
+            not_required=NOT_REQUIRED[pics["PIXIT_EVCC_CMN_FallbackValidationNotRequired"]],
+        )  # fmt: skip
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[OwnSlacVehicle]:

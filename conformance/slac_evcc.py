@@ -144,6 +144,19 @@ async def _not_required(post: Charger, steps: Steps) -> None:
     await post.wanted(T.TT_match_sequence)
 
 
+async def _skips(post: Charger, steps: Steps) -> None:
+    """Failure at step 1: it matches without validation."""
+    await post.expect(frames.CM_VALIDATE_REQ, T.TT_EVSE_match_session, timer=0, result=Validation.READY)
+    await post.send(frames.CM_VALIDATE_CNF(0, Validation.READY), **changes(steps[0]["fields"], post.rng))
+    await post.wanted(T.TT_match_sequence)
+
+
+async def _insists(post: Charger, steps: Steps) -> None:
+    """Not required at step 1: it goes on to step 2 all the same."""
+    await post.first_step()
+    await post.second_step(first=changes(steps[0]["fields"], post.rng)["result"])
+
+
 async def _matches(post: Charger, steps: Steps) -> None:
     validated = post.system.pics["PIXIT_EVCC_CMN_CmValidate"] == "cmValidate"
     await post.wanted(T.TT_match_sequence if validated else T.TT_EVSE_match_session)
@@ -219,21 +232,34 @@ async def _nearer(post: Charger, second: Charger, steps: Steps) -> None:
 
 
 async def _next_tried(post: Charger, second: Charger, steps: Steps) -> None:
-    """The first charger's validation fails, in the first step or in the second: the vehicle tries the next."""
+    """The first charger's validation fails, in the first step or in the second: so the next one is tried, alike."""
     try:
         await _both_taken(post, second, steps)
     except Failed as why:
         raise Inconclusive(f"two potential chargers were not reached: {why}") from why
-    if "silent" in steps[0]:
-        await _first_step_fails(post, steps)
-    elif len(steps) == 1:
-        await _sent_away(post, steps)
+    await _unproven(post, steps, T.TT_EVSE_match_session)
+    ignored = asyncio.create_task(post.quiet(T.TT_match_sequence - 0.05, frames.CM_VALIDATE_REQ))
+    try:
+        await _unproven(second, steps, T.TT_match_sequence)
+        await second.quiet(T.TT_match_response + 0.1, frames.CM_VALIDATE_REQ)
+        await ignored
+    finally:
+        ignored.cancel()
+
+
+async def _unproven(post: Charger, steps: Steps, within: float) -> None:
+    """A validation up to the answer, or the silence, with which it fails."""
+    silent = "silent" in steps[0]
+    for number in range(1 + T.C_EV_match_retry if silent else 1):
+        await post.expect(
+            frames.CM_VALIDATE_REQ, T.TT_match_response + 0.1 if number else within, timer=0, result=Validation.READY
+        )
+    if silent:
+        return
+    if len(steps) == 1:
+        await post.send(frames.CM_VALIDATE_CNF(0, Validation.READY), **changes(steps[0].get("fields"), post.rng))
     else:
-        await post.expect(frames.CM_VALIDATE_REQ, T.TT_EVSE_match_session, timer=0, result=Validation.READY)
-        answer = changes(steps[1].get("fields"), post.rng, unread="toggle_num").get("result")
-        await post.second_step(answer)
-        await post.quiet(T.TT_match_sequence - 0.05, frames.CM_VALIDATE_REQ)
-    await second.expect(frames.CM_VALIDATE_REQ, T.TT_match_sequence, timer=0, result=Validation.READY)
+        await post.second_step(changes(steps[1].get("fields"), post.rng, unread="toggle_num").get("result"))
 
 
 SCRIPTS: dict[tuple[str, str], Sequence[tuple[range, Script]]] = {
@@ -245,8 +271,9 @@ SCRIPTS: dict[tuple[str, str], Sequence[tuple[range, Script]]] = {
         (range(12, 14), _fault_first)],
     ("CMN", "CmValidate"): [
         (range(1, 4), _validates), (range(4, 7), _first_step_fails), (range(7, 14), _with_second(_next_tried)),
-        (range(14, 15), _sent_away),
-        (range(17, 18), _not_required), (range(18, 19), _tries_later), (range(20, 22), _sent_away)],
+        (range(14, 15), _sent_away), (range(15, 16), _skips), (range(16, 17), _insists),
+        (range(17, 18), _not_required), (range(18, 19), _tries_later), (range(19, 20), _with_second(_next_tried)),
+        (range(20, 22), _sent_away)],
     ("CMN", "CmValidateOrCmSlacMatch"): [(range(1, 2), _either)],
     ("CMN", "CmSlacMatch"): [(range(1, 3), _matches), (range(3, 12), _confirmed_badly),
                              (range(12, 13), _with_second(_nearer))],

@@ -37,6 +37,9 @@ from slac.pilot import VehiclePilot, toggle
 from slac.side import SideOptions
 
 Validating = Literal["never", "doubtful", "always"]
+NotReady = Literal["retry", "next"]
+Refused = Literal["next", "skip", "end"]
+NotRequired = Literal["match", "validate"]
 
 NOT_READY_PAUSE = 0.5
 """Seconds until a charger that was not ready to validate is asked again."""
@@ -65,6 +68,12 @@ class RunOptions(SideOptions):
             soon as all chargers that answered have reported.
         validation: prove the pairing by toggling the pilot: ``never``, ``doubtful`` (chargers that are only potentially
             found), or ``always``.
+        not_ready: a charger that is not ready to validate is asked again for a while (``retry``), or the next one is
+            tried.
+        refused: after a charger that answers failure to the first step the ``next`` one is tried, or it is matched
+            without validation (``skip``), or the attempt is over (``end``).
+        not_required: a charger that does not require validation is matched at once (``match``), or validated all the
+            same.
         twice: send each CM_SLAC_PARM.REQ twice, as some vehicles do. On a bad line this makes it unlikely that only
             neighbours hear it.
     """
@@ -73,6 +82,9 @@ class RunOptions(SideOptions):
     indirect: float = 80.0
     patient: bool = True
     validation: Validating = "doubtful"
+    not_ready: NotReady = "retry"
+    refused: Refused = "next"
+    not_required: NotRequired = "match"
     twice: bool = False
 
 
@@ -204,9 +216,10 @@ class Run:
         return "; ".join(map(str, self.candidates.values()))
 
     async def _validate(self, charger: bytes) -> bool | None:
-        """True: it saw our toggles. False: it does not want to be validated. None: it is not the one."""
+        """True: it saw our toggles. False: it is taken without. None: it is not the one."""
+        options = self._options
         cnf = None
-        for attempt in range(NOT_READY_TIMES):
+        for attempt in range(NOT_READY_TIMES if options.not_ready == "retry" else 1):
             if attempt:
                 await self._idle(NOT_READY_PAUSE)
             cnf = await self._request(
@@ -217,16 +230,20 @@ class Run:
         if cnf is None:
             self.host.tell("validation", f"{mac_text(charger)} does not answer")
             return None
-        if cnf.result == Validation.NOT_READY:
+        if cnf.result == Validation.NOT_READY and options.not_ready == "retry":
             # Going on to the next one would toggle our pilot while ours is watching it for somebody else.
             raise MatchFailed(Step.VALIDATION, f"{mac_text(charger)} was not ready in {NOT_READY_TIMES} requests")
-        if cnf.result == Validation.NOT_REQUIRED:
-            self.host.tell("validation", f"{mac_text(charger)} does not require it")
-            return False
         if cnf.result != Validation.READY:
             self.host.tell("validation", f"{mac_text(charger)} answers {_result(cnf.result)}")
-            return None
-        return await self._toggle(charger)
+        if cnf.result == Validation.FAILURE and options.refused == "end":
+            raise MatchFailed(Step.VALIDATION, f"{mac_text(charger)} cannot validate")
+        if cnf.result == Validation.FAILURE and options.refused == "skip":
+            return False
+        if cnf.result == Validation.NOT_REQUIRED and options.not_required == "match":
+            return False
+        if cnf.result in (Validation.READY, Validation.NOT_REQUIRED):
+            return await self._toggle(charger)
+        return None
 
     async def _toggle(self, charger: bytes) -> bool | None:
         """The second step."""
@@ -240,11 +257,8 @@ class Run:
         toggling = asyncio.ensure_future(self._toggled(lead, times))
         try:
             end = started + window + timing.TT_match_response
+            # Not asked again where it is silent: it may be another vehicle's, and ours be waiting for the first step.
             cnf = await self._await(end, charger, CM_VALIDATE_CNF, _answers_first_step)
-            if cnf is None:  # the charger has counted by now; only its answer may be missing
-                cnf = await self._request(
-                    request, charger, CM_VALIDATE_CNF, _answers_first_step, timing.C_EV_match_retry
-                )
             await toggling
         finally:
             toggling.cancel()

@@ -11,7 +11,7 @@ import slac.ev
 import slac.ev_run
 import slac.evse
 from faults.fault import Adjust, async_nothing, charger, vehicle
-from slac.frames import CM_SLAC_MATCH_CNF, CM_SLAC_MATCH_REQ, CM_SLAC_PARM_CNF, CM_VALIDATE_CNF
+from slac.frames import CM_SLAC_MATCH_CNF, CM_SLAC_MATCH_REQ, CM_SLAC_PARM_CNF, CM_VALIDATE_CNF, CM_VALIDATE_REQ
 
 
 def matching(**options: Any) -> Adjust:
@@ -46,6 +46,16 @@ async def _for_ever(*_: Any) -> None:
 async def _validating_all(charger: Any, frame: Any) -> None:
     if run := charger._newest(frame.source, lambda run: run.choosing):
         run.put(frame)
+
+
+_await = slac.ev_run.Run._await
+
+
+async def _asking_again(run: Any, end: float, source: bytes, kind: type, fault: Any = lambda _: "") -> Any:
+    found = await _await(run, end, source, kind, fault)
+    if found is None and fault is slac.ev_run._answers_first_step:
+        await run.host.send(CM_VALIDATE_REQ(timer=29), source)
+    return found
 
 
 def _once_a_host(right: Any) -> Any:
@@ -166,11 +176,37 @@ vehicle(
     "where the nearest charger is not validated, no other one is tried",
     f"{_E}CmValidate_007",
     f"{_E}CmValidate_008",
+    f"{_E}CmValidate_009",
     f"{_E}CmValidate_010",
     f"{_E}CmValidate_011",
     f"{_E}CmValidate_012",
     f"{_E}CmValidate_013",
+    f"{_E}CmValidate_019",
     patches=[(slac.ev_run, "ranked", lambda found: _ranked(found)[:1])],
+)
+vehicle(
+    "slac-second-step-again",
+    "the second step is asked again where it is not answered",
+    f"{_E}CmValidate_009",
+    patches=[(slac.ev_run.Run, "_await", _asking_again)],
+)
+vehicle(
+    "slac-waits-for-ready",
+    "a charger that is not ready is asked again, although it was declared that the next one is tried",
+    f"{_E}CmValidate_019",
+    adjust=matching(not_ready="retry"),
+)
+vehicle(
+    "slac-needs-proof",
+    "a charger that cannot validate is given up, although it was declared that it is matched",
+    f"{_E}CmValidate_015",
+    adjust=matching(refused="next"),
+)
+vehicle(
+    "slac-no-proof",
+    "a charger that does not require validation is not validated, although that was declared",
+    f"{_E}CmValidate_016",
+    adjust=matching(not_required="match"),
 )
 vehicle(
     "slac-farthest",

@@ -339,7 +339,8 @@ async def test_longest_toggling() -> None:
 
     async with bench.charger() as charger:
         waiting = asyncio.create_task(charger.match())
-        car = await bench.match_car(rewrite={CM_VALIDATE_REQ: for_ever})
+        patient = ev.Options(timing=Timing().replace(TP_EV_vald_toggle=3.5))
+        car = await bench.match_car(options=patient, rewrite={CM_VALIDATE_REQ: for_ever})
         assert car.validated
         await waiting
     asked = bench.frames("post0", "rx", "CM_VALIDATE.REQ")[1][0]
