@@ -32,6 +32,7 @@ from v2g.channel import Channel
 from v2g.errors import ConnectionLost, RemoteError
 from v2g.messages import appproto
 from v2g.protocols import APPPROTO, DIN, ISO2, Protocol, select
+from v2g.sequence import START, TABLES, after
 from v2g.trace import Event, Observe, ignore
 
 if TYPE_CHECKING:
@@ -267,8 +268,17 @@ class TesterEvse:
                 raise Inconclusive(f"the vehicle closed before {what}{self._last()}")
             if self.system.ended():
                 raise Inconclusive(f"the vehicle ended its session before {what}{self._last()}")
+            if self._passed(what):
+                raise Inconclusive(f"the vehicle went on without {what}{self._last()}")
             await asyncio.wait([caught], timeout=0.2)
         return caught.result()
+
+    def _passed(self, what: str) -> bool:
+        """Whether a request cannot come any more in this session: nobody has to watch it to its end."""
+        table = TABLES[self.protocol.name]
+        last = self.requests[-1].name if self.requests else ""
+        known = {step.after for step in table if step.after not in (START, "SessionStopReq")}
+        return what in known | {"SessionStopReq"} and last in known and what not in after(table, last)
 
     def _last(self) -> str:
         text = f"; its last request was {self.requests[-1].name}" if self.requests else "; it asked nothing"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 Verdict = Literal["legal", "tolerated", "illegal"]
@@ -196,6 +197,19 @@ def edges(table: tuple[Step, ...]) -> Iterator[tuple[str, str, str]]:
     for step in table:
         for name in step.then.split():
             yield step.after or "supportedAppProtocolReq", name, step.when.__name__.strip("_") if step.when else ""
+
+
+@cache
+def after(table: tuple[Step, ...], name: str) -> frozenset[str]:
+    """The requests that can still come in a session after this one, at once or later, tolerated ones included."""
+    found: set[str] = set()
+    news = {name}
+    while news:
+        rows = [step for step in table if step.after in news]
+        words = {word.partition(":")[0] for step in rows for word in f"{step.then} {step.tolerated}".split()}
+        news = words - found
+        found |= words
+    return frozenset(found)
 
 
 def mermaid(table: tuple[Step, ...]) -> str:

@@ -82,7 +82,7 @@ def _last(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The last entry of each schedule changed."""
 
     def edit(message: Any) -> Any:
-        for one in message.SASchedules.SAScheduleTuple:
+        for one in message.SASchedules.SAScheduleTuple if message.SASchedules else ():
             entries = one.PMaxSchedule.PMaxScheduleEntry
             entries[-1] = change(entries[-1])
         return message

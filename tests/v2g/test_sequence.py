@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from v2g.messages import din70121, iso2
-from v2g.sequence import DIN, ISO2, START, Sequence, Step, edges, mermaid, page
+from v2g.sequence import DIN, ISO2, START, Sequence, Step, after, edges, mermaid, page
 
 DRAWN = Path(__file__).parents[2] / "docs" / "sequence.md"
 MODULES = {"iso2": (ISO2, iso2), "din70121": (DIN, din70121)}
@@ -192,3 +192,14 @@ def test_the_diagram_shows_every_edge() -> None:
 @pytest.mark.skipif(not DRAWN.exists(), reason="the docs are not here (tests against the wheel)")
 def test_the_page_of_the_docs_is_current() -> None:
     assert DRAWN.read_text() == page()
+
+
+def test_what_can_still_come() -> None:
+    """Services are over once payment is selected; a renegotiation leads back to the charge parameters."""
+    assert "ServiceDetailReq" in after(ISO2, "ServiceDiscoveryReq")
+    assert "ServiceDetailReq" not in after(ISO2, "PaymentServiceSelectionReq")
+    assert {"PreChargeReq", "WeldingDetectionReq"} <= after(ISO2, "CurrentDemandReq")
+    assert after(DIN, "CurrentDemandReq") == {
+        "CurrentDemandReq", "PowerDeliveryReq", "WeldingDetectionReq", "SessionStopReq"
+    }  # fmt: skip
+    assert after(DIN, "SessionStopReq") == frozenset()
