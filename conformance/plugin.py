@@ -9,7 +9,8 @@
 Async tests that use one of them run without further plugins: in virtual time in memory, on an ordinary loop against a
 real system. Options say what is tested (``--sut-interface``, ``--sut-pics``, ``--sut-command``); ``--sut-protocols``,
 ``--sut-payments`` and ``--sut-profiles`` parametrise every script that does not say otherwise with the marker
-``sut(protocol=..., ac=..., payment=..., profile=...)``.
+``sut(protocol=..., ac=..., payment=..., profile=...)``. A script that fails tells its last messages and where its trace
+is; its mistakes are told in its own lines (`conformance.mistakes`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import pytest
 if TYPE_CHECKING:
     from conformance.scripting import ChargerScript, PairScript, Setting, VehicleScript
 
-FIXTURES = ("secc_sut", "evcc_sut", "bench_sut")
+FIXTURES = ("secc_sut", "evcc_sut", "bench")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,7 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sut-protocols", metavar="P,P", help="run each script with these: iso2, din")
     group.addoption("--sut-payments", metavar="P,P", help="run each script with these: external, contract")
     group.addoption("--sut-profiles", metavar="P,P", help="run each script with these: strict, tolerant")
-    group.addoption("--sut-trace", metavar="DIR", help="write a trace of each script into this folder")
+    group.addoption(
+        "--sut-trace",
+        metavar="DIR",
+        help="traces of all scripts go here (default: of those that fail, sut-traces)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,6 +47,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "sut(protocol='iso2', ac=False, payment='external', profile='strict', pics={}): what a conformance script is"
         " about",
     )
+    if config.getoption("--sut-interface") or config.getoption("--sut-pics"):
+        from conformance.scripting import check_options
+
+        check_options(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -56,6 +65,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         values = [fixed[name]] if name in fixed else given.split(",") if given else []
         if values:
             words = [{**word, name: value} for word in words for value in values]
+    # DIN SPEC 70121 knows no contracts: that combination is left out where there are others.
+    words = [word for word in words if not (_din(word) and word.get("payment") == "contract")] or words
     many = len(words) > 1
     ids = ["-".join(word.values()) for word in words] if many else None
     settings = [{**fixed, **word} for word in words]
@@ -63,6 +74,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("sut_setting", settings, ids=ids, indirect=True)
     elif settings != [{}]:
         metafunc.parametrize("sut_setting", settings, ids=[_hidden()], indirect=True)
+
+
+def _din(word: dict[str, Any]) -> bool:
+    return str(word.get("protocol", "")).startswith("din")
 
 
 def _hidden() -> Any:
@@ -75,7 +90,13 @@ def sut_setting(request: pytest.FixtureRequest) -> Setting:
     """What this script is about: protocol, payment, profile, and where the system is."""
     from conformance.scripting import setting_of
 
-    return setting_of(request.config, getattr(request, "param", {}), request.node.nodeid)
+    marker = request.node.get_closest_marker("sut")
+    words = getattr(request, "param", dict(marker.kwargs) if marker is not None else {})
+    try:
+        return setting_of(request.config, words, request.node.nodeid)
+    except pytest.UsageError as why:
+        text = str(why)
+    pytest.fail(text, pytrace=False)
 
 
 @pytest.fixture
@@ -112,11 +133,27 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     import inspect
 
+    __tracebackhide__ = True
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        if used := [name for name in FIXTURES if name in pyfuncitem.fixturenames]:
+            pytest.fail(f"{pyfuncitem.name} uses {used[0]}: write async def, and await what it calls", pytrace=False)
         return None
-    from conformance.scripting import run_script
+    from conformance.mistakes import forgotten_awaits, plain
+    from conformance.scripting import keep_evidence, run_script
 
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     setting: Any = pyfuncitem.funcargs["sut_setting"]
-    run_script(setting, pyfuncitem.obj, arguments)
-    return True
+    found: BaseException | None = None
+    with forgotten_awaits() as forgotten:
+        try:
+            run_script(setting, pyfuncitem.obj, arguments)
+        except (Exception, pytest.fail.Exception) as why:  # noqa: BLE001 - raised again below
+            found = why
+    if found is None and forgotten:
+        found = pytest.fail.Exception(f"{forgotten[0]}(...) was not awaited: write await before it", pytrace=False)
+    if found is None:
+        return True
+    for title, text in keep_evidence(setting):
+        pyfuncitem.add_report_section("call", title, text)
+    bare = isinstance(found, pytest.fail.Exception) or pyfuncitem.config.getoption("fulltrace")
+    raise found if bare else plain(found)

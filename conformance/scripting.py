@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import inspect
 import random
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,10 +29,13 @@ import pytest
 
 from conformance import contracts, own, requests
 from conformance.catalogue import Case, Mode, Run, timer
+from conformance.mistakes import changed, close_to
 from conformance.pics import Pics, PicsError, load
 from conformance.tester_ev import DELAY, TesterEv, way_to
 from conformance.tester_evse import TesterEvse
 from conformance.verdict import Failed, Inconclusive, Stop
+from v2g.errors import SetupError
+from v2g.messages import appproto
 from v2g.protocols import DIN, ISO2, PROTOCOLS, Protocol
 from v2g.trace import Event, fan_out
 
@@ -75,8 +79,36 @@ class Setting:
         return Run(self.name, Case(self.name, self.name, sut, "derived", "", (protocol,), mode=mode), protocol)
 
 
+WORDS = ("protocol", "ac", "payment", "profile", "pics")
+"""What the marker ``sut`` may say."""
+
+
+def check_options(config: pytest.Config) -> None:
+    """Looks at the options once, before any script runs.
+
+    Raises:
+        pytest.UsageError: the interface or the PICS file cannot be used; says what to do.
+    """
+    from v2g import interfaces
+
+    try:
+        if interface := config.getoption("--sut-interface"):
+            interfaces.find(interface)
+        if pics := config.getoption("--sut-pics"):
+            load(Path(pics))
+    except (SetupError, PicsError) as why:
+        raise pytest.UsageError(str(why)) from why
+
+
 def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setting:
-    """The setting of a script from its marker, its parameters and the command line."""
+    """The setting of a script from its marker, its parameters and the command line.
+
+    Raises:
+        pytest.UsageError: one of them says what cannot be.
+    """
+    for word in words:
+        if word not in WORDS:
+            raise pytest.UsageError(f"{name}: sut({word}=...){close_to(word, WORDS)}")
     path = config.getoption("--sut-pics")
     try:
         pics = load(Path(path)) if path else Pics(dict(own.FAST))
@@ -87,13 +119,18 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
     payment = words.get("payment", "contract" if pics.pnc else "external")
     if protocol is None or payment not in ("external", "contract"):
         raise pytest.UsageError(f"{name}: protocol is iso2 or din, payment external or contract, not {words}")
+    profile = str(words.get("profile", "strict"))
+    if profile not in ("strict", "tolerant"):
+        raise pytest.UsageError(f"{name}: profile is strict or tolerant, not {profile!r}")
+    if protocol == "din70121" and payment == "contract":
+        raise pytest.UsageError(f"{name}: DIN SPEC 70121 knows no payment by contract")
     ac = bool(words.get("ac", pics.ac))
     changes: dict[str, Any] = {"PICS_CMN_CMN_ChargingMode": "aC" if ac else "dC"}
     if payment == "contract":
         changes |= {"PICS_CMN_CMN_IdentificationMode": "pnC", "PIXIT_SECC_CMN_TLS": True, "PIXIT_EVCC_CMN_TLS": "tls"}
     trace = config.getoption("--sut-trace")
     return Setting(
-        PROTOCOLS[protocol], ac, payment, str(words.get("profile", "strict")), pics.with_(**changes),
+        PROTOCOLS[protocol], ac, payment, profile, pics.with_(**changes),
         config.getoption("--sut-interface") or "", config.getoption("--sut-command"),
         Path(trace) if trace else None, name,
     )  # fmt: skip
@@ -114,11 +151,36 @@ def run_script(setting: Setting, function: Callable[..., Any], arguments: dict[s
     with asyncio.Runner(loop_factory=VirtualLoop if setting.virtual else None) as runner:
         try:
             runner.run(main())
+            return
         except Failed as why:
-            pytest.fail(str(why), pytrace=False)
+            text = str(why)
         except Inconclusive as why:
             # pytest knows no verdict between; a skipped test would pass for a good one.
-            pytest.fail(f"inconclusive: {why}", pytrace=False)
+            text = f"inconclusive: {why}"
+        except SetupError as why:
+            text = str(why)
+    pytest.fail(text, pytrace=False)
+
+
+def keep_evidence(setting: Setting) -> Iterator[tuple[str, str]]:
+    """Writes the traces of a script that failed, unless that was done; gives titles and texts for its report."""
+    from conformance.campaign import evidence, safe
+
+    for script in setting.started:
+        if not script.trace.events:
+            continue
+        folder = (setting.trace or Path("sut-traces")) / safe(setting.name)
+        if setting.trace is None:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                with evidence(folder, script.epoch, script.role) as observe:
+                    for event in script.trace.events:
+                        observe(event)
+            except OSError as why:
+                yield "evidence", f"cannot write {folder}: {why.strerror}"
+                continue
+        yield "last messages", "\n".join(script.trace.lines(12))
+        yield "evidence", f"{folder / 'trace.pcapng'}\n{folder / 'trace.jsonl'}"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -143,6 +205,22 @@ class Trace:
         """Names of the messages, in order."""
         return [event.name for event in self.events if event.layer == "message"]
 
+    def lines(self, number: int) -> list[str]:
+        """The last messages for people: time since the first event, direction, name, code; of a loop the last round."""
+        start = self.events[0].time if self.events else 0.0
+        arrows, found, rounds = {"tx": ">", "rx": "<"}, list[tuple[str, str]](), 0
+        for event in self.events:
+            if event.layer in ("message", "sdp") or event.name == "closed-by-peer":
+                text = f"{arrows.get(event.direction, '*')} {event.name} {_code(event)}".rstrip()
+                found.append((f"{event.time - start:10.3f} ", text))
+                if [text for _, text in found[-4:-2]] == [text for _, text in found[-2:]]:
+                    del found[-4:-2]
+                    rounds += 1
+                elif rounds and len(found) > 2 and found[-3][1] != text:
+                    found.insert(-1, (" " * 11, f"({rounds} rounds before that)"))
+                    rounds = 0
+        return [when + text for when, text in found[-number:]]
+
     def all(self, kind: type[Any] | str) -> list[Any]:
         """The body messages of a type, in order."""
         name = kind if isinstance(kind, str) else kind.__name__
@@ -152,14 +230,18 @@ class Trace:
     def last(self, kind: type[Any] | str) -> Any:
         """The latest message of a type. AssertionError: there is none."""
         found = self.all(kind)
-        assert found, f"no {kind if isinstance(kind, str) else kind.__name__} in {self.names}"
+        name = kind if isinstance(kind, str) else kind.__name__
+        assert found, f"there was no {name}{self._close(name)}"
         return found[-1]
+
+    def _close(self, name: str) -> str:
+        return close_to(name, dict.fromkeys(self.names)) if self.names else ""
 
     def when(self, kind: type[Any] | str, place: int = -1) -> float:
         """Time of a message, s on the loop's clock."""
         name = kind if isinstance(kind, str) else kind.__name__
         times = [event.time for event in self.events if event.layer == "message" and event.name == name]
-        assert times, f"no {name} in {self.names}"
+        assert times, f"there was no {name}{self._close(name)}"
         return times[place]
 
     def within(self, seconds: float, after: type[Any] | str, then: type[Any] | str) -> None:
@@ -167,12 +249,17 @@ class Trace:
         end = self.when(then)
         name = after if isinstance(after, str) else after.__name__
         starts = [e.time for e in self.events if e.layer == "message" and e.name == name and e.time <= end]
-        assert starts, f"no {name} before {then}"
+        assert starts, f"there was no {name}{self._close(name)}"
         assert end - starts[-1] <= seconds + DELAY, f"{end - starts[-1]:.3f} s from {name}, at most {seconds:g} s"
 
     def closed(self) -> bool:
         """Whether the peer closed the connection."""
         return any(event.layer == "tcp" and event.name == "closed-by-peer" for event in self.events)
+
+
+def _code(event: Event) -> str:
+    body = getattr(getattr(event.message, "Body", None), "BodyElement", event.message)
+    return str(getattr(body, "ResponseCode", ""))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -183,6 +270,7 @@ class _Script:
     """Common half: setting, trace, files."""
 
     sut = ""
+    epoch = own.EPOCH
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -196,6 +284,11 @@ class _Script:
         script = cls(setting)
         setting.started.append(script)
         yield script
+
+    @property
+    def role(self) -> str:
+        """The tester's."""
+        return "evcc" if self.sut == "secc" else "secc"
 
     def adjust(self, change: Callable[[Any], None]) -> None:
         """Changes our own role under test before it is plugged in; nothing to do with a real one."""
@@ -218,6 +311,8 @@ class _Script:
     async def running(self) -> Any:
         """While the context is open, system and tester are there."""
         async with contextlib.AsyncExitStack() as stack:
+            if not self.setting.virtual:
+                self.epoch = time.time() - asyncio.get_running_loop().time()
             self.system = await stack.enter_async_context(self._role())
             observe: Any = self.trace
             if self.setting.trace is not None:
@@ -225,7 +320,7 @@ class _Script:
 
                 folder = self.setting.trace / safe(self.setting.name)
                 folder.mkdir(parents=True, exist_ok=True)
-                observe = fan_out(self.trace, stack.enter_context(evidence(folder, own.EPOCH, "tester")))
+                observe = fan_out(self.trace, stack.enter_context(evidence(folder, self.epoch, self.role)))
             await self._start(stack, observe)
             yield self
 
@@ -270,18 +365,20 @@ class VehicleScript(_Script):
             Inconclusive: the charger does not get there (the test fails, and says that it is inconclusive).
         """
         name = request if isinstance(request, str) else request.__name__
-        await self.ev.until(before(self.ev, name) if name.endswith("Req") else name)
+        await self.ev.until(before(self.ev, name) if name.endswith("Req") else known(self.ev, name))
         if name in ("CableCheckReq",) and not self.setting.ac:
             self.ev.ready()
 
     def make(self, request: type[Any] | str, **fields: Any) -> Any:
-        """The good-case request of a type, with some fields changed, wherever they are in it."""
-        from conformance.fields import replaced
+        """The good-case request of a type, with some fields changed, wherever they are in it.
 
+        A number does for a physical value: it is in the unit of the one that it takes the place of.
+
+        Raises:
+            ValueError: it has no such field; says which it has.
+        """
         message = requests.make(self.ev, request if isinstance(request, str) else request.__name__)
-        for field_name, value in fields.items():
-            message = replaced(message, field_name, value)
-        return message
+        return changed(message, **fields)
 
     async def send(
         self, message: Any, *, segments: tuple[int, ...] | None = None, within: float | None = None, **deviation: Any
@@ -355,6 +452,8 @@ class VehicleScript(_Script):
         """The vehicle's resistors: A (pulled out), B, C or D."""
         from slac.pilot import State
 
+        if state not in ("A", "B", "C", "D"):
+            raise ValueError(f"a vehicle's pilot is A, B, C or D, not {state!r}")
         if state == "A":
             assert self.system.unplug(), "the connector cannot be pulled here"
         else:
@@ -378,8 +477,22 @@ def before(walk: TesterEv, request: str) -> str:
         return "TCP"
     line = way_to("SessionStop", walk)
     if name not in line:
-        raise KeyError(f"{request} has no place in this session: {', '.join(line)}")
+        requests = [f"{step}Req" for step in line if "." not in step and step not in STATES]
+        raise ValueError(f"{request} has no place in this session{close_to(request, requests)}")
     return line[line.index(name) - 1]
+
+
+STATES = ("LINK", "SDP", "TCP", "SAP", "ChargingLoop")
+"""Steps of a walk that are no requests."""
+
+
+def known(walk: TesterEv, state: str) -> str:
+    """A state that there is. ValueError: there is none of that name."""
+    try:
+        way_to(state, walk)
+    except (KeyError, ValueError):
+        raise ValueError(f"no state {state}{close_to(state, way_to('SessionStop', walk))}") from None
+    return state
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -399,6 +512,7 @@ class ChargerScript(_Script):
     sut = "evcc"
     se: TesterEvse
     request: Any = None
+    arrival: Any = None
     _plugged = False
 
     async def _start(self, stack: contextlib.AsyncExitStack, observe: Any) -> None:
@@ -427,6 +541,10 @@ class ChargerScript(_Script):
     async def until(self, request: type[Any] | str, within: float = 120.0) -> Any:
         """Serves the good case until the vehicle sends this request, holds it, and returns it."""
         name = request if isinstance(request, str) else request.__name__
+        modules = (self.setting.protocol.module, appproto)
+        if not any(hasattr(module, name) for module in modules) or not name.endswith("Req"):
+            names = [word for module in modules for word in vars(module) if word.endswith("Req")]
+            raise ValueError(f"{self.setting.protocol.title} has no request {name}{close_to(name, names)}")
         if name in ("WeldingDetectionReq", "SessionStopReq") and self.se.stops_after is None:
             self.se.stops_after = self.se.loops + 3
         caught = self.se.catch(lambda arrival: arrival.name == name)
@@ -444,9 +562,10 @@ class ChargerScript(_Script):
             code: ResponseCode in place of the good answer's.
             deviation: ``session_id``, ``header``, ``exi``, ``frame``, and fields of the answer to change.
         """
-        from conformance.fields import replaced
         from conformance.tester_evse import made
 
+        if self.arrival is None:
+            raise ValueError("no request is held: await until(...) comes first")
         seams = {key: deviation.pop(key) for key in ("session_id", "header", "exi", "frame") if key in deviation}
         if isinstance(message, type):
             message = made(self.se, message.__name__, code or "OK")
@@ -455,10 +574,8 @@ class ChargerScript(_Script):
         elif message is None:
             message = await self.se.good(self.arrival)
             if code is not None:
-                message = replaced(message, "ResponseCode", code)
-        for name, value in deviation.items():
-            message = replaced(message, name, value)
-        await self.se.send(message, **seams)
+                message = changed(message, ResponseCode=code)
+        await self.se.send(changed(message, **deviation), **seams)
         self.se.release()
 
     async def next(self, within: float = 40.0) -> str:
@@ -489,8 +606,10 @@ class ChargerScript(_Script):
 
         if state in ("E", "F"):
             self.system.pilot.fault(State(state))
-        else:
+        elif state.replace(".", "", 1).isdigit():
             self.system.pilot.offer(float(state))
+        else:
+            raise ValueError(f"a charger's pilot is E, F or a duty in percent, not {state!r}")
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -59,6 +59,8 @@ def forged(frame: bytes, header: Mapping[str, int | str]) -> bytes:
     """A frame with single header fields forced: version, inverse, type, length."""
     data = bytearray(frame)
     for name, value in header.items():
+        if name not in HEADER_FIELDS:
+            raise ValueError(f"the V2GTP header has no field {name}; there are {', '.join(HEADER_FIELDS)}")
         start, end = HEADER_FIELDS[name]
         data[start:end] = number(value).to_bytes(end - start, "big")
     return bytes(data)

@@ -3,17 +3,16 @@
 import pytest
 
 from v2g.messages import iso2
-from v2g.physical import physical
 
 
 async def test_negative_limit(secc_sut):
     await secc_sut.until(iso2.ChargeParameterDiscoveryReq)
-    request = secc_sut.make(iso2.ChargeParameterDiscoveryReq, EVMaximumCurrentLimit=physical(iso2, -100.0, "A"))
+    request = secc_sut.make(iso2.ChargeParameterDiscoveryReq, EVMaximumCurrentLimit=-100)
     await secc_sut.refused(request, "FAILED_WrongChargeParameter")
 
 
 @pytest.mark.parametrize("amps", [1.0, 400.0])
 async def test_unusual_limit(secc_sut, amps):
     await secc_sut.until(iso2.ChargeParameterDiscoveryReq)
-    request = secc_sut.make(iso2.ChargeParameterDiscoveryReq, EVMaximumCurrentLimit=physical(iso2, amps, "A"))
+    request = secc_sut.make(iso2.ChargeParameterDiscoveryReq, EVMaximumCurrentLimit=amps)
     assert (await secc_sut.send(request)).ResponseCode == "OK"

@@ -70,7 +70,7 @@ def test_what_cannot_be_reached_is_inconclusive(tmp_path: Path) -> None:
 
 
 def test_parametrised_over_protocol_and_profile(tmp_path: Path) -> None:
-    """The command line multiplies scripts; what a marker fixes stays."""
+    """The command line multiplies scripts; what a marker fixes stays; DIN with a contract does not exist."""
     text = HEAD + (
         "import pytest\n\n\n"
         "async def test_any(secc_sut):\n"
@@ -80,10 +80,17 @@ def test_parametrised_over_protocol_and_profile(tmp_path: Path) -> None:
         "async def test_din(secc_sut):\n"
         "    assert secc_sut.setting.protocol.name == 'din70121'\n"
     )
-    options = ("--sut-protocols", "iso2,din", "--sut-profiles", "strict,tolerant", "-vv")
-    code, output = run_pytest(script(tmp_path, text), *options)
+    options = (
+        "--sut-protocols",
+        "iso2,din",
+        "--sut-profiles",
+        "strict,tolerant",
+        "--sut-payments",
+        "external,contract",
+    )
+    code, output = run_pytest(script(tmp_path, text), *options, "-vv")
     assert code == 0, output
-    assert output.count("test_any[") == 4
+    assert output.count("test_any[") == 6
     assert output.count("test_din[") == 2
 
 
@@ -111,3 +118,80 @@ def test_it_costs_nothing_where_it_is_not_used(tmp_path: Path) -> None:
     assert "1 passed" in output
     assert code != 0
     assert "async def functions are not natively supported" in output
+
+
+MISTAKES = [
+    ("await secc_sut.until('CabelCheckReq')", "did you mean CableCheckReq?"),
+    ("await secc_sut.until('PowerDelivery.Stopp')", "did you mean PowerDelivery.Stop?"),
+    ("secc_sut.make(iso2.PreChargeReq, EVTargetVoltag=5)", "no field EVTargetVoltag; did you mean EVTargetVoltage?"),
+    ("await secc_sut.until('SAP'); await secc_sut.post(iso2.SessionSetupReq, header={'verson': 1})", "no field verson"),
+    ("await secc_sut.until('TCP'); await secc_sut.closed(1)", "TCP is still open after 1 s"),
+    ("await secc_sut.until('SAP'); secc_sut.trace.last('SessionSetupRes')", "there was no SessionSetupRes"),
+    ("secc_sut.until('TCP')", "until(...) was not awaited"),
+    ("secc_sut.pilot('Q')", "a vehicle's pilot is A, B, C or D"),
+    ("await evcc_sut.until('CabelCheckReq')", "has no request CabelCheckReq; did you mean CableCheckReq?"),
+    ("await evcc_sut.reply()", "no request is held"),
+    ("await evcc_sut.until('CableCheckReq'); await evcc_sut.reply(EVSEProcesing='x')", "did you mean EVSEProcessing?"),
+]
+MARKERS = [
+    ("protcol='din'", "did you mean protocol?"),
+    ("profile='stict'", "profile is strict or tolerant"),
+    ("protocol='din', payment='contract'", "knows no payment by contract"),
+    ("pics={'PICS_X': 1}", "no PICS, PIXIT or parameter 'PICS_X'"),
+]
+
+
+def test_mistakes_of_a_script_are_told_in_its_own_lines(tmp_path: Path) -> None:
+    """One sentence that says what to write, and no frame of ours in between; nothing wrong is passed over."""
+    scripts = [
+        f"async def test_{number}({line.partition('_sut')[0].split()[-1]}_sut):\n    {line}\n"
+        for number, (line, _) in enumerate(MISTAKES)
+    ]
+    marked = [
+        f"@pytest.mark.sut({marker})\nasync def test_m{number}(secc_sut):\n    pass\n"
+        for number, (marker, _) in enumerate(MARKERS)
+    ]
+    text = "import pytest\n" + HEAD + "\n\n".join([*scripts, *marked, "def test_plain(secc_sut):\n    pass\n"])
+    code, output = run_pytest(script(tmp_path, text))
+    assert code == 1
+    assert f"{len(MISTAKES) + 1} failed, {len(MARKERS)} errors" in output
+    for _, sentence in (*MISTAKES, *MARKERS, ("", "write async def")):
+        assert sentence in output
+    for trace in ("conformance/", "asyncio/", "During handling", "direct cause", "assert False"):
+        assert trace not in output
+
+
+def test_what_happened_is_kept_of_a_script_that_fails(tmp_path: Path) -> None:
+    """The last messages in the output, the trace and the packets in a folder; nothing of one that passes."""
+    text = HEAD + (
+        "async def test_bad(secc_sut):\n"
+        "    await secc_sut.until(iso2.PreChargeReq)\n"
+        "    assert (await secc_sut.send(iso2.PreChargeReq)).ResponseCode == 'FAILED'\n\n\n"
+        "async def test_good(secc_sut):\n"
+        "    await secc_sut.until('SAP')\n"
+    )
+    code, output = run_pytest(script(tmp_path, text))
+    assert code == 1
+    for line in ("> PreChargeReq", "< PreChargeRes OK", "rounds before that"):
+        assert line in output
+    (kept,) = (tmp_path / "sut-traces").iterdir()
+    assert kept.name == "test_it.py__test_bad"
+    assert str(kept.relative_to(tmp_path) / "trace.pcapng") in output
+    from traces.recording import load
+
+    recording = load(kept / "trace.pcapng")
+    assert "PreChargeRes" in [entry.name for entry in recording.messages]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--sut-interface", "nosuch0"), "there is no interface nosuch0"),
+        (("--sut-pics", "nosuch.yaml"), "cannot read nosuch.yaml"),
+    ],
+)
+def test_options_are_looked_at_once(tmp_path: Path, options: tuple[str, str], sentence: str) -> None:
+    """A wrong interface or file ends pytest with one line, before any script."""
+    code, output = run_pytest(script(tmp_path, "async def test_it(secc_sut):\n    pass\n"), *options)
+    assert code == 4
+    assert output.startswith(f"ERROR: {sentence}")
