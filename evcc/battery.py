@@ -142,6 +142,11 @@ class Battery:
         return self.soc >= self.target_soc - 1e-9
 
     @property
+    def bulk_full(self) -> bool:
+        """Whether the bulk SoC is reached."""
+        return self.soc >= self.bulk_soc
+
+    @property
     def missing_wh(self) -> float:
         """Energy to the target, Wh."""
         return max(0.0, (self.target_soc - self.soc) * self.pack.capacity_wh)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from evcc.drive import Drive, Ending
-from evcc.quantities import amps, at_least_zero, volts, watts
 from v2g.errors import RemoteError
 from v2g.outcome import Cause
+from v2g.physical import amps, at_least_zero, volts, watts
 
 ALARMS = ("EVSE_EmergencyShutdown", "EVSE_Malfunction")
 """The vehicle disconnects at once."""

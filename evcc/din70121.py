@@ -6,23 +6,20 @@ as it is: plain OK, EVSEIDs of any kind, session ids of any length, values witho
 
 from __future__ import annotations
 
-import contextlib
 import math
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from evcc import checks, schedule
-from evcc.checks import Limits, Unsuitable
+from evcc.checks import Unsuitable
 from evcc.drive import Drive, Ending
-from evcc.quantities import Quantities, amps, percent, volts
 from evcc.schedule import Schedule
-from evcc.vehicle import CURRENT_DOWN, NO_CURRENT
-from evcc.verbs import until_dead, until_finished, until_voltage
+from evcc.verbs import Target, Terms, ramp_down, say_goodbye, take_current, until_dead, until_finished, until_voltage
 from slac.pilot import State
 from v2g.errors import RemoteError, TimedOut, V2GError
 from v2g.messages import din70121 as din
+from v2g.physical import Quantities, amps, percent, volts
 
-quantity = Quantities(din, din.PhysicalValueType)
+quantity = Quantities(din, din.PhysicalValueType, down=True)
 volt, ampere, watt, watt_hour, second = (
     quantity.volt, quantity.ampere, quantity.watt, quantity.watt_hour, quantity.second,
 )  # fmt: skip
@@ -32,14 +29,6 @@ MODES = ("DC_extended", "DC_core")
 
 LARGEST_PMAX = 32767
 """W: what a 16-bit PMax can say; it stands for "as much as you want"."""
-
-
-@dataclass
-class Terms:
-    """What ChargeParameterDiscovery agreed: the schedule, and the charger's limits now."""
-
-    schedule: Schedule
-    limits: Limits
 
 
 async def run(drive: Drive) -> None:
@@ -209,7 +198,7 @@ async def charge(drive: Drive, terms: Terms) -> Ending:
     if ending.alarm:
         await vehicle.safe(within=0.5)
     else:
-        await ramp_down(drive, ending)
+        await ramp_down(drive, ending, current_demand)
     await drive.ask(power_delivery(drive, None))
     await vehicle.safe()
     try:
@@ -227,7 +216,7 @@ async def demand_current(drive: Drive, terms: Terms) -> Ending:
         granted = terms.schedule.power_at(drive.now)
         power = limits.power if granted >= LARGEST_PMAX else min(limits.power, granted)
         wanted = drive.vehicle.battery.wanted(limits.voltage, limits.current, power)
-        res = await current_demand(drive, terms, wanted.voltage, wanted.current, power)
+        res = await take_current(drive, terms, current_demand, wanted.voltage, wanted.current, power)
         voltage, current = volts(res.EVSEPresentVoltage), amps(res.EVSEPresentCurrent)
         ending = checks.dc_ending(drive, res.DC_EVSEStatus, voltage, current)
         if ending and ending.how == "pause":
@@ -240,40 +229,21 @@ async def demand_current(drive: Drive, terms: Terms) -> Ending:
         await drive.breathe()
 
 
-async def current_demand(
-    drive: Drive, terms: Terms, voltage: float, current: float, power: float = 0.0
-) -> din.CurrentDemandRes:
-    """One CurrentDemand exchange with these targets (V, A; W for the remaining time), and its effect on the plant."""
+def current_demand(drive: Drive, target: Target) -> din.CurrentDemandReq:
+    """CurrentDemandReq with all optional limits."""
     battery, pack = drive.vehicle.battery, drive.vehicle.battery.pack
-    full, bulk = drive.remaining((terms.limits.voltage, terms.limits.current, power))
-    res = await drive.ask(
-        din.CurrentDemandReq(
-            DC_EVStatus=status(drive),
-            EVTargetCurrent=ampere(current),
-            EVMaximumVoltageLimit=volt(pack.max_voltage),
-            EVMaximumCurrentLimit=ampere(pack.max_current),
-            EVMaximumPowerLimit=watt(pack.max_power),
-            BulkChargingComplete=bulk_complete(drive),
-            ChargingComplete=battery.full,
-            RemainingTimeToFullSoC=second(full),
-            RemainingTimeToBulkSoC=second(bulk),
-            EVTargetVoltage=volt(voltage),
-        )
+    return din.CurrentDemandReq(
+        DC_EVStatus=status(drive),
+        EVTargetCurrent=ampere(target.current),
+        EVMaximumVoltageLimit=volt(pack.max_voltage),
+        EVMaximumCurrentLimit=ampere(pack.max_current),
+        EVMaximumPowerLimit=watt(pack.max_power),
+        BulkChargingComplete=battery.bulk_full,
+        ChargingComplete=battery.full,
+        RemainingTimeToFullSoC=second(target.full),
+        RemainingTimeToBulkSoC=second(target.bulk),
+        EVTargetVoltage=volt(target.voltage),
     )
-    drive.vehicle.take_dc(volts(res.EVSEPresentVoltage), max(0.0, amps(res.EVSEPresentCurrent)))
-    terms.limits = terms.limits.updated(res)
-    return res
-
-
-async def ramp_down(drive: Drive, ending: Ending) -> None:
-    """CurrentDemand with 0 A until nearly no current flows, as long as the charger leaves time."""
-    deadline = drive.now + min(CURRENT_DOWN, ending.hurry)
-    terms = Terms(Schedule(drive.tuple_id), Limits(drive.vehicle.battery.pack.max_voltage, 0.0))
-    while drive.vehicle.current > NO_CURRENT and drive.now < deadline:
-        res = await current_demand(drive, terms, drive.vehicle.battery.voltage, 0.0)
-        if res.DC_EVSEStatus.EVSEStatusCode in checks.ALARMS:
-            return
-        await drive.breathe()
 
 
 def power_delivery(drive: Drive, start: din.ChargingProfileType | None) -> din.PowerDeliveryReq:
@@ -283,14 +253,10 @@ def power_delivery(drive: Drive, start: din.ChargingProfileType | None) -> din.P
         ChargingProfile=start,
         EVPowerDeliveryParameter=din.DC_EVPowerDeliveryParameterType(
             DC_EVStatus=status(drive),
-            BulkChargingComplete=bulk_complete(drive),
+            BulkChargingComplete=drive.vehicle.battery.bulk_full,
             ChargingComplete=drive.vehicle.battery.full,
         ),
     )
-
-
-def bulk_complete(drive: Drive) -> bool:
-    return drive.vehicle.battery.soc >= drive.vehicle.battery.bulk_soc
 
 
 def profile(drive: Drive, chosen: Schedule) -> din.ChargingProfileType:
@@ -315,10 +281,4 @@ def profile(drive: Drive, chosen: Schedule) -> din.ChargingProfileType:
 async def leave(drive: Drive) -> None:
     """The vehicle goes safe first. Then it says goodbye, if the last request was answered as it should be."""
     await drive.vehicle.safe(within=0.5)
-    stop: Any = power_delivery(drive, None)
-    bye = din.SessionStopReq()
-    with contextlib.suppress(V2GError):
-        if drive.usable and not drive.allows(bye) and drive.allows(stop):
-            await drive.ask(stop)
-        if drive.usable and drive.allows(bye):
-            await drive.ask(bye)
+    await say_goodbye(drive, power_delivery(drive, None), din.SessionStopReq())

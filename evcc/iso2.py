@@ -6,48 +6,44 @@ coroutine from the same pieces. Payment by contract is in :mod:`evcc.contract`.
 
 from __future__ import annotations
 
-import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 from evcc import checks, contract, schedule
-from evcc.checks import NO_LIMITS, Limits, Unsuitable
+from evcc.checks import Unsuitable
 from evcc.drive import Drive, Ending, Paused
 from evcc.iso2_requests import (
     PHASES,
     ac_parameter,
     ampere,
-    bulk_complete,
+    current_demand,
     dc_parameter,
     delivery_parameter,
     most_power,
     power_delivery,
-    second,
     status,
     volt,
     watt,
 )
-from evcc.quantities import amps, at_least_zero, volts, watts
 from evcc.schedule import Schedule
-from evcc.vehicle import CURRENT_DOWN, NO_CURRENT
-from evcc.verbs import pilot_moves, until_dead, until_finished, until_voltage
+from evcc.verbs import (
+    Terms,
+    pilot_moves,
+    ramp_down,
+    say_goodbye,
+    take_current,
+    until_dead,
+    until_finished,
+    until_voltage,
+)
 from slac.pilot import Offer, State
 from v2g.errors import RemoteError, V2GError
 from v2g.messages import iso2
 from v2g.outcome import Cause
-from v2g.physical import number
+from v2g.physical import amps, at_least_zero, number, volts, watts
 
 NEAR_END = 10.0  # s before a schedule ends: the vehicle renegotiates [V2G2-305]
 SHORTEST = 60.0  # s: a schedule that covers less is no reason to do so
-
-
-@dataclass
-class Terms:
-    """What ChargeParameterDiscovery agreed: the schedule, DC limits now, AC current per phase now in A."""
-
-    schedule: Schedule
-    limits: Limits = NO_LIMITS
-    ac_current: float = 0.0
 
 
 async def run(drive: Drive) -> None:
@@ -274,7 +270,7 @@ async def charge_dc(drive: Drive, terms: Terms) -> Ending:
     if ending.alarm:
         await vehicle.safe(within=0.5)
     else:
-        await ramp_down(drive, ending)
+        await ramp_down(drive, ending, current_demand, acknowledge)
     progress: iso2.chargeProgressType = "Renegotiate" if ending.how == "renegotiate" else "Stop"
     await drive.ask(power_delivery(drive, terms.schedule, progress))
     await vehicle.safe()  # pilot to B, and the contactors open once the current is gone
@@ -289,7 +285,7 @@ async def demand_current(drive: Drive, terms: Terms) -> Ending:
         limits = terms.limits
         power = min(limits.power, terms.schedule.power_at(drive.now))
         wanted = drive.vehicle.battery.wanted(limits.voltage, limits.current, power)
-        res = await current_demand(drive, terms, wanted.voltage, wanted.current, power)
+        res = await take_current(drive, terms, current_demand, wanted.voltage, wanted.current, power)
         voltage, current = volts(res.EVSEPresentVoltage), amps(res.EVSEPresentCurrent)
         ending = checks.dc_ending(drive, res.DC_EVSEStatus, voltage, current) or must_renegotiate(drive, terms)
         if res.ReceiptRequired:
@@ -301,42 +297,10 @@ async def demand_current(drive: Drive, terms: Terms) -> Ending:
         await drive.breathe()
 
 
-async def current_demand(
-    drive: Drive, terms: Terms, voltage: float, current: float, power: float = 0.0
-) -> iso2.CurrentDemandRes:
-    """One CurrentDemand exchange with these targets (V, A; W for the remaining time), and its effect on the plant."""
-    battery, pack = drive.vehicle.battery, drive.vehicle.battery.pack
-    full, bulk = drive.remaining((terms.limits.voltage, terms.limits.current, power))
-    res = await drive.ask(
-        iso2.CurrentDemandReq(
-            DC_EVStatus=status(drive),
-            EVTargetCurrent=ampere(current),
-            EVMaximumVoltageLimit=volt(pack.max_voltage),
-            EVMaximumCurrentLimit=ampere(pack.max_current),
-            EVMaximumPowerLimit=watt(pack.max_power),
-            BulkChargingComplete=bulk_complete(drive),
-            ChargingComplete=battery.full,
-            RemainingTimeToFullSoC=second(full),
-            RemainingTimeToBulkSoC=second(bulk),
-            EVTargetVoltage=volt(voltage),
-        )
-    )
-    drive.vehicle.take_dc(volts(res.EVSEPresentVoltage), max(0.0, amps(res.EVSEPresentCurrent)))
-    terms.limits = terms.limits.updated(res)
-    return res
-
-
-async def ramp_down(drive: Drive, ending: Ending) -> None:
-    """CurrentDemand with 0 A until nearly no current flows, as long as the charger leaves time."""
-    deadline = drive.now + min(CURRENT_DOWN, ending.hurry)
-    terms = Terms(Schedule(drive.tuple_id), Limits(drive.vehicle.battery.pack.max_voltage, 0.0))
-    while drive.vehicle.current > NO_CURRENT and drive.now < deadline:
-        res = await current_demand(drive, terms, drive.vehicle.battery.voltage, 0.0)
-        if res.DC_EVSEStatus.EVSEStatusCode in checks.ALARMS:
-            return
-        if res.ReceiptRequired:
-            await metering_receipt(drive, res)
-        await drive.breathe()
+async def acknowledge(drive: Drive, res: iso2.CurrentDemandRes) -> None:
+    """During the ramp: the receipt, if one is asked for; what it notifies comes too late to matter."""
+    if res.ReceiptRequired:
+        await metering_receipt(drive, res)
 
 
 async def metering_receipt(
@@ -412,12 +376,7 @@ def ac_ending(drive: Drive, charger: iso2.AC_EVSEStatusType) -> Ending | None:
 async def leave(drive: Drive) -> None:
     """The vehicle goes safe first. Then it says goodbye, if the last request was answered as it should be."""
     await drive.vehicle.safe(within=0.5)
-    stop: Any = iso2.PowerDeliveryReq(ChargeProgress="Stop", SAScheduleTupleID=max(drive.tuple_id, 1))
+    stop = iso2.PowerDeliveryReq(ChargeProgress="Stop", SAScheduleTupleID=max(drive.tuple_id, 1))
     if drive.mode not in PHASES:
         stop.EVPowerDeliveryParameter = delivery_parameter(drive)
-    bye = iso2.SessionStopReq(ChargingSession="Terminate")
-    with contextlib.suppress(V2GError):
-        if drive.usable and not drive.allows(bye) and drive.allows(stop):
-            await drive.ask(stop)
-        if drive.usable and drive.allows(bye):
-            await drive.ask(bye)
+    await say_goodbye(drive, stop, iso2.SessionStopReq(ChargingSession="Terminate"))

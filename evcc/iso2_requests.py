@@ -6,12 +6,12 @@ from typing import cast
 
 from evcc import schedule
 from evcc.drive import Drive
-from evcc.quantities import Quantities, percent
 from evcc.schedule import Schedule
+from evcc.verbs import Target
 from v2g.messages import iso2
-from v2g.physical import milliwatts
+from v2g.physical import Quantities, milliwatts, percent
 
-quantity = Quantities(iso2, iso2.PhysicalValueType)
+quantity = Quantities(iso2, iso2.PhysicalValueType, down=True)
 volt, ampere, watt, watt_hour, second = (
     quantity.volt, quantity.ampere, quantity.watt, quantity.watt_hour, quantity.second,
 )  # fmt: skip
@@ -52,6 +52,23 @@ def ac_parameter(drive: Drive) -> iso2.AC_EVChargeParameterType:
     )
 
 
+def current_demand(drive: Drive, target: Target) -> iso2.CurrentDemandReq:
+    """CurrentDemandReq with all optional limits."""
+    battery, pack = drive.vehicle.battery, drive.vehicle.battery.pack
+    return iso2.CurrentDemandReq(
+        DC_EVStatus=status(drive),
+        EVTargetCurrent=ampere(target.current),
+        EVMaximumVoltageLimit=volt(pack.max_voltage),
+        EVMaximumCurrentLimit=ampere(pack.max_current),
+        EVMaximumPowerLimit=watt(pack.max_power),
+        BulkChargingComplete=battery.bulk_full,
+        ChargingComplete=battery.full,
+        RemainingTimeToFullSoC=second(target.full),
+        RemainingTimeToBulkSoC=second(target.bulk),
+        EVTargetVoltage=volt(target.voltage),
+    )
+
+
 def power_delivery(drive: Drive, chosen: Schedule, progress: iso2.chargeProgressType) -> iso2.PowerDeliveryReq:
     """PowerDeliveryReq: with a charging profile to start with, with the battery's state in DC."""
     return iso2.PowerDeliveryReq(
@@ -73,12 +90,8 @@ def most_power(drive: Drive) -> iso2.PhysicalValueType:
 def delivery_parameter(drive: Drive) -> iso2.DC_EVPowerDeliveryParameterType:
     battery = drive.vehicle.battery
     return iso2.DC_EVPowerDeliveryParameterType(
-        DC_EVStatus=status(drive), BulkChargingComplete=bulk_complete(drive), ChargingComplete=battery.full
+        DC_EVStatus=status(drive), BulkChargingComplete=battery.bulk_full, ChargingComplete=battery.full
     )
-
-
-def bulk_complete(drive: Drive) -> bool:
-    return drive.vehicle.battery.soc >= drive.vehicle.battery.bulk_soc
 
 
 def profile(drive: Drive, chosen: Schedule) -> iso2.ChargingProfileType | None:

@@ -1,22 +1,23 @@
-"""What the scripts of both protocols do in the same way: wait for the charger, for a voltage to come or go, move the
-pilot."""
+"""What the scripts of both protocols do in the same way: wait for the charger, for a voltage to come or go, take
+current, move the pilot, say goodbye."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from evcc import checks
-from evcc.drive import Drive
-from evcc.quantities import volts
+from evcc.checks import Limits
+from evcc.drive import Drive, Ending
+from evcc.schedule import Schedule
+from evcc.vehicle import CURRENT_DOWN, NO_CURRENT
 from slac.pilot import State
-from v2g.errors import TimedOut
+from v2g.errors import TimedOut, V2GError
 from v2g.messages.base import Request
-
-PRECHARGE_CURRENT = 2.0
-"""A: largest target in PreCharge; a charger need not give more."""
+from v2g.physical import PRECHARGE_CURRENT, amps, volts
 
 DEAD = 60.0
 """V: below, the inlet may be touched."""
@@ -126,6 +127,81 @@ async def until_dead(drive: Drive, make: Callable[[], Request[Measured]]) -> Non
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# Current
+
+
+@dataclass
+class Terms:
+    """What ChargeParameterDiscovery agreed: the schedule, DC limits now, AC current per phase now in A."""
+
+    schedule: Schedule
+    limits: Limits = checks.NO_LIMITS
+    ac_current: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a CurrentDemandReq asks for: V and A, and the seconds to the battery's target and to its bulk SoC."""
+
+    voltage: float
+    current: float
+    full: float
+    bulk: float
+
+
+class _Delivering(_Measuring, Protocol):
+    @property
+    def EVSEPresentCurrent(self) -> Any: ...  # noqa: N802 - a message's field
+
+
+Delivered = TypeVar("Delivered", bound=_Delivering)
+Demand = Callable[[Drive, Target], Request[Delivered]]
+
+
+async def take_current(
+    drive: Drive, terms: Terms, make: Demand[Delivered], voltage: float, current: float, power: float = 0.0
+) -> Delivered:
+    """One CurrentDemand exchange, and its effect on the plant and on the limits.
+
+    Args:
+        make: the request for a target.
+        voltage, current: targets in V and A.
+        power: limit in W, for the remaining time.
+    """
+    full, bulk = drive.remaining((terms.limits.voltage, terms.limits.current, power))
+    res = await drive.ask(make(drive, Target(voltage, current, full, bulk)))
+    drive.vehicle.take_dc(volts(res.EVSEPresentVoltage), max(0.0, amps(res.EVSEPresentCurrent)))
+    terms.limits = terms.limits.updated(res)
+    return res
+
+
+async def _nothing_more(drive: Drive, response: Any) -> None:
+    """A response of the ramp that asks for nothing."""
+
+
+async def ramp_down(
+    drive: Drive,
+    ending: Ending,
+    make: Demand[Delivered],
+    then: Callable[[Drive, Delivered], Awaitable[Any]] = _nothing_more,
+) -> None:
+    """CurrentDemand with 0 A until nearly no current flows, as long as the charger leaves time.
+
+    Args:
+        make: the request for a target.
+        then: what each response asks for.
+    """
+    deadline = drive.now + min(CURRENT_DOWN, ending.hurry)
+    terms = Terms(Schedule(drive.tuple_id), Limits(drive.vehicle.battery.pack.max_voltage, 0.0))
+    while drive.vehicle.current > NO_CURRENT and drive.now < deadline:
+        res = await take_current(drive, terms, make, drive.vehicle.battery.voltage, 0.0)
+        if res.DC_EVSEStatus.EVSEStatusCode in checks.ALARMS:
+            return
+        await then(drive, res)
+        await drive.breathe()
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # Pilot
 
 
@@ -144,3 +220,21 @@ async def pilot_moves(drive: Drive, state: State) -> AsyncIterator[None]:
         pilot.set(state)
     finally:
         timer.cancel()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# When something is wrong
+
+
+async def say_goodbye(drive: Drive, stop: Request[Any], bye: Request[Any]) -> None:
+    """PowerDelivery and SessionStop as far as the order allows them, if the last request was answered as it should be.
+
+    Args:
+        stop: PowerDeliveryReq that stops.
+        bye: SessionStopReq.
+    """
+    with contextlib.suppress(V2GError):
+        if drive.usable and not drive.allows(bye) and drive.allows(stop):
+            await drive.ask(stop)
+        if drive.usable and drive.allows(bye):
+            await drive.ask(bye)

@@ -6,69 +6,43 @@ DIN knows DC and external payment only; what its schema has besides is not in us
 from __future__ import annotations
 
 from secc.authorizer import Decision
-from secc.power import Insulation, PowerSource
-from secc.visit import AnswerTable, Refusal, Visit, exceeds
+from secc.dc import ISOLATION, accept_limits, follow, healthy, insulation_tested, output, precharge
+from secc.visit import AnswerTable, Refusal, StatusCode, Visit, exceeds
 from v2g.messages import din70121 as din
-from v2g.messages.din70121 import PhysicalValueType
-from v2g.physical import check_unit, number, physical
+from v2g.physical import Quantities
 
 ANSWERS = AnswerTable()
 on = ANSWERS.on
 
 CHARGE_SERVICE = 1
 TUPLE_ID = 1
-PRECHARGE_CURRENT = 2.0
+TEST_VOLTAGE = 500.0
+"""V: the insulation test goes no higher, whatever the vehicle and the output could take."""
 MAX_ENTRIES = 12
 """Entries of a PMaxSchedule [V2G-DC-329]."""
 PMAX_LIMIT = 32767
 """W: the largest PMax that DIN can express. More power is offered all the same, so a profile at this value is fine."""
 
-_ISOLATION = {
-    Insulation.INVALID: "Invalid",
-    Insulation.RUNNING: "Invalid",
-    Insulation.VALID: "Valid",
-    Insulation.WARNING: "Warning",
-    Insulation.FAULT: "Fault",
-}
+quantity = Quantities(din, din.PhysicalValueType)
+volt, ampere, watt = quantity.volt, quantity.ampere, quantity.watt
 
 
-def volt(amount: float) -> PhysicalValueType:
-    value: PhysicalValueType = physical(din, amount, "V")
-    return value
-
-
-def ampere(amount: float) -> PhysicalValueType:
-    value: PhysicalValueType = physical(din, amount, "A")
-    return value
-
-
-def watt(amount: float) -> PhysicalValueType:
-    value: PhysicalValueType = physical(din, amount, "W", finest=0)
-    return value
-
-
-def output(visit: Visit) -> PowerSource:
-    assert visit.evse.power is not None
-    return visit.evse.power
-
-
-def status(visit: Visit, code: str = "EVSE_Ready") -> din.DC_EVSEStatusType:
+def status(visit: Visit, code: StatusCode = "EVSE_Ready") -> din.DC_EVSEStatusType:
     """DC_EVSEStatus now; ``code`` is the phase's, which a fault or a wish to stop outdoes."""
     notification, delay = visit.notification
     return din.DC_EVSEStatusType(
         # DIN has no word for a charger without monitor: the element is left out, and vehicles go on.
-        EVSEIsolationStatus=_ISOLATION.get(output(visit).insulation),  # type: ignore[arg-type]
-        EVSEStatusCode=visit.status_code(code),  # type: ignore[arg-type]
+        EVSEIsolationStatus=ISOLATION.get(output(visit).insulation),
+        EVSEStatusCode=visit.status_code(code),
         NotificationMaxDelay=delay,
         # DIN calls renegotiation by the same name but has none.
-        EVSENotification=notification if notification != "ReNegotiation" else "None",  # type: ignore[arg-type]
+        EVSENotification=notification if notification != "ReNegotiation" else "None",
     )
 
 
 def ready_in_time(visit: Visit) -> None:
     """The ReadyToCharge timer runs from SessionSetupRes to PowerDeliveryRes."""
-    limit = visit.session.timing.V2G_SECC_ReadyToCharge_Performance_Time
-    visit.within("ready to charge", "V2G_SECC_ReadyToCharge_Performance_Time", limit)
+    visit.within("ready to charge", "V2G_SECC_ReadyToCharge_Performance_Time")
 
 
 @on(din.SessionSetupReq)
@@ -114,8 +88,7 @@ def authentication(visit: Visit, request: din.ContractAuthenticationReq) -> din.
         visit.authorized = True
         visit.over("authorization")
         return din.ContractAuthenticationRes(ResponseCode="OK", EVSEProcessing="Finished")
-    limit = visit.session.timing.V2G_SECC_Ongoing_Performance_Time
-    visit.within("authorization", "V2G_SECC_Ongoing_Performance_Time", limit)
+    visit.within("authorization", "V2G_SECC_Ongoing_Performance_Time")
     return din.ContractAuthenticationRes(ResponseCode="OK", EVSEProcessing="Ongoing")
 
 
@@ -127,14 +100,9 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
         raise Refusal("FAILED_WrongEnergyTransferType", f"{mode} is not offered [V2G-DC-397]")
     if not isinstance(parameter, din.DC_EVChargeParameterType):
         raise Refusal("FAILED_WrongChargeParameter", f"{type(parameter).__name__} for {mode} [V2G-DC-398]")
-    voltage = number(check_unit(parameter.EVMaximumVoltageLimit, "V"))
-    current = number(check_unit(parameter.EVMaximumCurrentLimit, "A"))
+    accept_limits(visit, parameter, "V2G-DC-398")
+    visit.mode = mode
     limits = output(visit).limits
-    power = 0.0 if parameter.EVMaximumPowerLimit is None else number(check_unit(parameter.EVMaximumPowerLimit, "W"))
-    if voltage <= 0 or current < 0 or power < 0 or voltage < limits.min_voltage:
-        text = f"limits of {voltage:g} V, {current:g} A, {power:g} W [V2G-DC-398]"
-        raise Refusal("FAILED_WrongChargeParameter", text)
-    visit.mode, visit.max_voltage = mode, voltage
     offer = din.DC_EVSEChargeParameterType(
         DC_EVSEStatus=status(visit, "EVSE_NotReady"),
         EVSEMaximumCurrentLimit=ampere(limits.max_current),
@@ -168,52 +136,21 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
     )
 
 
-def healthy(vehicle: din.DC_EVStatusType) -> None:
-    """Refuses a vehicle that reports an error of its own before power flows."""
-    if vehicle.EVErrorCode != "NO_ERROR":
-        raise Refusal("FAILED", f"the vehicle reports {vehicle.EVErrorCode}")
-
-
 @on(din.CableCheckReq)
 def cable_check(visit: Visit, request: din.CableCheckReq) -> din.CableCheckRes:
     ready_in_time(visit)
     healthy(request.DC_EVStatus)
-    power = output(visit)
-    if "cable check" not in visit.started and not visit.fault:
-        power.start_insulation_test(min(visit.max_voltage, power.limits.max_voltage, 500.0))
-    limit = visit.session.timing.V2G_SECC_CableCheck_Performance_Time
-    visit.within("cable check", "V2G_SECC_CableCheck_Performance_Time", limit)
-    state = power.insulation
-    if state is Insulation.FAULT:
-        raise Refusal("FAILED", "the insulation test found a fault")
-    # With a fault of the charger there is no test; the status says why, and the vehicle stops.
-    if state in (Insulation.RUNNING, Insulation.INVALID) or visit.fault:
-        active = status(visit, "EVSE_IsolationMonitoringActive")
-        return din.CableCheckRes(ResponseCode="OK", DC_EVSEStatus=active, EVSEProcessing="Ongoing")
-    visit.over("cable check", "precharge")
-    return din.CableCheckRes(ResponseCode="OK", DC_EVSEStatus=status(visit), EVSEProcessing="Finished")
+    if insulation_tested(visit, TEST_VOLTAGE):
+        return din.CableCheckRes(ResponseCode="OK", DC_EVSEStatus=status(visit), EVSEProcessing="Finished")
+    active = status(visit, "EVSE_IsolationMonitoringActive")
+    return din.CableCheckRes(ResponseCode="OK", DC_EVSEStatus=active, EVSEProcessing="Ongoing")
 
 
 @on(din.PreChargeReq)
 def pre_charge(visit: Visit, request: din.PreChargeReq) -> din.PreChargeRes:
     ready_in_time(visit)
     healthy(request.DC_EVStatus)
-    power = output(visit)
-    voltage = number(check_unit(request.EVTargetVoltage, "V"))
-    current = number(check_unit(request.EVTargetCurrent, "A"))
-    if current > PRECHARGE_CURRENT:
-        raise Refusal("FAILED", f"target current of {current:g} A in precharge, at most {PRECHARGE_CURRENT:g} A")
-    if voltage > power.limits.max_voltage:
-        raise Refusal("FAILED", f"{voltage:g} V, at most {power.limits.max_voltage:g} V")
-    limit = visit.session.timing.V2G_SECC_PreCharge_Performance_Time
-    if visit.since("precharge") > limit:
-        if not visit.session.tolerant:
-            raise Refusal("FAILED", f"V2G_SECC_PreCharge_Performance_Time ({limit:g} s) expired")
-        visit.session.tolerate("precharge-time", f"longer than {limit:g} s")
-    if visit.fault:
-        power.off()
-    else:
-        power.precharge(max(voltage, 0.0), max(current, 0.0))
+    power = precharge(visit, request, too_high="FAILED")
     return din.PreChargeRes(ResponseCode="OK", DC_EVSEStatus=status(visit), EVSEPresentVoltage=volt(power.voltage))
 
 
@@ -252,17 +189,7 @@ def check_profile(visit: Visit, profile: din.ChargingProfileType) -> None:
 
 @on(din.CurrentDemandReq)
 def current_demand(visit: Visit, request: din.CurrentDemandReq) -> din.CurrentDemandRes:
-    power = output(visit)
-    visit.charged = True
-    voltage = number(check_unit(request.EVTargetVoltage, "V"))
-    current = number(check_unit(request.EVTargetCurrent, "A"))
-    if visit.switched_off:
-        power.off()
-    elif visit.fault or request.DC_EVStatus.EVErrorCode != "NO_ERROR":
-        power.aim(power.voltage, 0.0)  # ramp down; the vehicle is expected to stop
-    else:
-        # A slightly negative target is a real car's way to say zero.
-        power.aim(max(voltage, 0.0), max(current, 0.0))
+    power = follow(visit, request)
     visit.evse.meter.read()
     limits, reached = power.limits, power.reached
     return din.CurrentDemandRes(

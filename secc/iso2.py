@@ -2,8 +2,8 @@
 
 Each gets the :class:`~secc.visit.Visit` and a request that is in order, and returns the response; what it refuses it
 raises as :class:`~secc.visit.Refusal`. What contract payment adds is in :mod:`secc.contract` and
-:mod:`secc.provisioning`, services in :mod:`secc.services`, schedules and tariffs in
-:mod:`secc.schedule`.
+:mod:`secc.provisioning`, services in :mod:`secc.services`, schedules and tariffs in :mod:`secc.schedule`, what the DC
+output does in :mod:`secc.dc`.
 """
 
 from __future__ import annotations
@@ -11,56 +11,32 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from secc import contract, provisioning, schedule, services
+from secc import contract, dc, provisioning, schedule, services
 from secc.authorizer import Decision
-from secc.power import Insulation, PowerSource
-from secc.schedule import watt
-from secc.visit import AnswerTable, Paused, Refusal, Visit
+from secc.dc import accept_limits, follow, healthy, insulation_tested, output, precharge
+from secc.power import Insulation
+from secc.visit import AnswerTable, Paused, Refusal, StatusCode, Visit
 from slac.pilot import READY
 from v2g.messages import iso2
-from v2g.messages.iso2 import PhysicalValueType
-from v2g.physical import check_unit, number, physical
+from v2g.physical import Quantities, check_unit, number
 
 ANSWERS = AnswerTable()
 on = ANSWERS.on
 
-PRECHARGE_CURRENT = 2.0
-"""A: largest target current in PreChargeReq."""
+ISOLATION: dict[Insulation, iso2.isolationLevelType] = {**dc.ISOLATION, Insulation.NO_MONITOR: "No_IMD"}
 
-_ISOLATION = {
-    Insulation.INVALID: "Invalid",
-    Insulation.RUNNING: "Invalid",
-    Insulation.VALID: "Valid",
-    Insulation.WARNING: "Warning",
-    Insulation.FAULT: "Fault",
-    Insulation.NO_MONITOR: "No_IMD",
-}
+quantity = Quantities(iso2, iso2.PhysicalValueType)
+volt, ampere, watt = quantity.volt, quantity.ampere, quantity.watt
 
 
-def volt(amount: float) -> PhysicalValueType:
-    value: PhysicalValueType = physical(iso2, amount, "V")
-    return value
-
-
-def ampere(amount: float) -> PhysicalValueType:
-    value: PhysicalValueType = physical(iso2, amount, "A")
-    return value
-
-
-def output(visit: Visit) -> PowerSource:
-    """The DC output, which a charger that offers DC has."""
-    assert visit.evse.power is not None
-    return visit.evse.power
-
-
-def dc_status(visit: Visit, code: str = "EVSE_Ready") -> iso2.DC_EVSEStatusType:
+def dc_status(visit: Visit, code: StatusCode = "EVSE_Ready") -> iso2.DC_EVSEStatusType:
     """DC_EVSEStatus now; ``code`` is the phase's, which a fault or a wish to stop outdoes."""
     notification, delay = visit.notification
     return iso2.DC_EVSEStatusType(
         NotificationMaxDelay=delay,
-        EVSENotification=notification,  # type: ignore[arg-type]
-        EVSEIsolationStatus=_ISOLATION[output(visit).insulation],  # type: ignore[arg-type]
-        EVSEStatusCode=visit.status_code(code),  # type: ignore[arg-type]
+        EVSENotification=notification,
+        EVSEIsolationStatus=ISOLATION[output(visit).insulation],
+        EVSEStatusCode=visit.status_code(code),
     )
 
 
@@ -70,7 +46,7 @@ def ac_status(visit: Visit) -> iso2.AC_EVSEStatusType:
     notification, delay = visit.notification
     return iso2.AC_EVSEStatusType(
         NotificationMaxDelay=delay,
-        EVSENotification=notification,  # type: ignore[arg-type]
+        EVSENotification=notification,
         RCD=visit.evse.ac.rcd_tripped,
     )
 
@@ -79,12 +55,6 @@ def meter_info(visit: Visit) -> iso2.MeterInfoType:
     return iso2.MeterInfoType(
         MeterID=visit.evse.meter.meter_id, MeterReading=round(visit.evse.meter.read()), TMeter=int(visit.now())
     )
-
-
-def healthy(visit: Visit, status: iso2.DC_EVStatusType) -> None:
-    """Refuses a vehicle that reports an error of its own before power flows."""
-    if status.EVErrorCode != "NO_ERROR":
-        raise Refusal("FAILED", f"the vehicle reports {status.EVErrorCode}")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -174,8 +144,7 @@ def authorization(visit: Visit, request: iso2.AuthorizationReq) -> iso2.Authoriz
         visit.authorized = True
         visit.over("authorization")
         return iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Finished")
-    limit = visit.session.timing.V2G_SECC_Ongoing_Performance_Time
-    visit.within("authorization", "V2G_SECC_Ongoing_Performance_Time", limit)
+    visit.within("authorization", "V2G_SECC_Ongoing_Performance_Time")
     # Until a positive decision, whatever it waits for; a card that was refused leaves another try [V2G2-854, 856].
     waiting: iso2.EVSEProcessingType = "Ongoing" if by_contract else "Ongoing_WaitingForCustomerInteraction"
     return iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing=waiting)
@@ -190,7 +159,7 @@ def charge_parameters(visit: Visit, request: iso2.ChargeParameterDiscoveryReq) -
         raise Refusal("FAILED_WrongChargeParameter", f"{type(parameter).__name__} for {mode} [V2G2-477]")
     visit.mode = mode
     if isinstance(parameter, iso2.DC_EVChargeParameterType):
-        check_dc(visit, parameter)
+        accept_limits(visit, parameter, "V2G2-477")
     elif isinstance(parameter, iso2.AC_EVChargeParameterType):
         check_ac(parameter)
     limits = dc_parameters(visit) if visit.dc else ac_parameters(visit)
@@ -203,17 +172,6 @@ def charge_parameters(visit: Visit, request: iso2.ChargeParameterDiscoveryReq) -
         SASchedules=iso2.SAScheduleListType(SAScheduleTuple=tuples),
         EVSEChargeParameter=limits,
     )
-
-
-def check_dc(visit: Visit, parameter: iso2.DC_EVChargeParameterType) -> None:
-    voltage = number(check_unit(parameter.EVMaximumVoltageLimit, "V"))
-    current = number(check_unit(parameter.EVMaximumCurrentLimit, "A"))
-    power = 0.0 if parameter.EVMaximumPowerLimit is None else number(check_unit(parameter.EVMaximumPowerLimit, "W"))
-    if voltage <= 0 or current < 0 or power < 0:
-        raise Refusal("FAILED_WrongChargeParameter", f"limits of {voltage:g} V, {current:g} A, {power:g} W [V2G2-477]")
-    if voltage < output(visit).limits.min_voltage:
-        raise Refusal("FAILED_WrongChargeParameter", f"{voltage:g} V is below what this charger can give")
-    visit.max_voltage = voltage
 
 
 def check_ac(parameter: iso2.AC_EVChargeParameterType) -> None:
@@ -252,44 +210,17 @@ def ac_parameters(visit: Visit) -> iso2.AC_EVSEChargeParameterType:
 
 @on(iso2.CableCheckReq)
 def cable_check(visit: Visit, request: iso2.CableCheckReq) -> iso2.CableCheckRes:
-    healthy(visit, request.DC_EVStatus)
-    power, timing = output(visit), visit.session.timing
-    if "cable check" not in visit.started and not visit.fault:
-        power.start_insulation_test(min(visit.max_voltage, power.limits.max_voltage))
-    limit = timing.V2G_SECC_CableCheck_Performance_Time
-    visit.within("cable check", "V2G_SECC_CableCheck_Performance_Time", limit)
-    state = power.insulation
-    if state is Insulation.FAULT:
-        raise Refusal("FAILED", "the insulation test found a fault")
-    # With a fault of the charger there is no test; the status says why, and the vehicle stops.
-    if state in (Insulation.RUNNING, Insulation.INVALID) or visit.fault:
-        status = dc_status(visit, "EVSE_IsolationMonitoringActive")
-        return iso2.CableCheckRes(ResponseCode="OK", DC_EVSEStatus=status, EVSEProcessing="Ongoing")
-    visit.over("cable check", "precharge")
-    visit.tested = True
-    return iso2.CableCheckRes(ResponseCode="OK", DC_EVSEStatus=dc_status(visit), EVSEProcessing="Finished")
+    healthy(request.DC_EVStatus)
+    if insulation_tested(visit):
+        return iso2.CableCheckRes(ResponseCode="OK", DC_EVSEStatus=dc_status(visit), EVSEProcessing="Finished")
+    status = dc_status(visit, "EVSE_IsolationMonitoringActive")
+    return iso2.CableCheckRes(ResponseCode="OK", DC_EVSEStatus=status, EVSEProcessing="Ongoing")
 
 
 @on(iso2.PreChargeReq)
 def pre_charge(visit: Visit, request: iso2.PreChargeReq) -> iso2.PreChargeRes:
-    healthy(visit, request.DC_EVStatus)
-    power = output(visit)
-    voltage = number(check_unit(request.EVTargetVoltage, "V"))
-    current = number(check_unit(request.EVTargetCurrent, "A"))
-    if current > PRECHARGE_CURRENT:
-        raise Refusal("FAILED", f"target current of {current:g} A in precharge, at most {PRECHARGE_CURRENT:g} A")
-    if voltage > power.limits.max_voltage:
-        raise Refusal("FAILED_WrongChargeParameter", f"{voltage:g} V, at most {power.limits.max_voltage:g} V")
-    limit = visit.session.timing.V2G_SECC_PreCharge_Performance_Time
-    if visit.since("precharge") > limit:
-        # Some cars go on for 12 s until their own measurement agrees.
-        if not visit.session.tolerant:
-            raise Refusal("FAILED", f"V2G_SECC_PreCharge_Performance_Time ({limit:g} s) expired")
-        visit.session.tolerate("precharge-time", f"longer than {limit:g} s")
-    if visit.fault:
-        power.off()
-    else:
-        power.precharge(max(voltage, 0.0), max(current, 0.0))
+    healthy(request.DC_EVStatus)
+    power = precharge(visit, request, too_high="FAILED_WrongChargeParameter")
     return iso2.PreChargeRes(ResponseCode="OK", DC_EVSEStatus=dc_status(visit), EVSEPresentVoltage=volt(power.voltage))
 
 
@@ -355,17 +286,7 @@ async def close_contactor(visit: Visit) -> None:
 
 @on(iso2.CurrentDemandReq)
 def current_demand(visit: Visit, request: iso2.CurrentDemandReq) -> iso2.CurrentDemandRes:
-    power, evse = output(visit), visit.evse
-    visit.charged = True
-    voltage = number(check_unit(request.EVTargetVoltage, "V"))
-    current = number(check_unit(request.EVTargetCurrent, "A"))
-    if visit.switched_off:
-        power.off()
-    elif visit.fault or request.DC_EVStatus.EVErrorCode != "NO_ERROR":
-        power.aim(power.voltage, 0.0)  # ramp down; the vehicle is expected to stop
-    else:
-        # A slightly negative target is a real car's way to say zero.
-        power.aim(max(voltage, 0.0), max(current, 0.0))
+    power = follow(visit, request)
     limits, reached = power.limits, power.reached
     return iso2.CurrentDemandRes(
         ResponseCode="OK",
@@ -378,7 +299,7 @@ def current_demand(visit: Visit, request: iso2.CurrentDemandReq) -> iso2.Current
         EVSEMaximumVoltageLimit=volt(limits.max_voltage),
         EVSEMaximumCurrentLimit=ampere(limits.max_current),
         EVSEMaximumPowerLimit=watt(limits.max_power),
-        EVSEID=evse.evse_id,
+        EVSEID=visit.evse.evse_id,
         SAScheduleTupleID=visit.tuple_id,
         MeterInfo=(meter := meter_info(visit)),
         ReceiptRequired=contract.asked_receipt(visit, meter),

@@ -15,7 +15,9 @@ from secc.charger import Slot
 from secc.visit import MAX_ENTRIES, Refusal, Visit, exceeds
 from v2g import signature
 from v2g.messages import iso2
-from v2g.physical import check_unit, milliwatts, physical
+from v2g.physical import Quantities, check_unit, milliwatts
+
+watt = Quantities(iso2, iso2.PhysicalValueType).watt
 
 MAX_TUPLES = 3
 """SAScheduleTuples in a list."""
@@ -106,7 +108,7 @@ def _costs(price: Price) -> list[iso2.ConsumptionCostType]:
     ]
     if not costs:
         return []
-    return [iso2.ConsumptionCostType(startValue=physical(iso2, 0.0, "W", finest=0), Cost=costs)]
+    return [iso2.ConsumptionCostType(startValue=watt(0.0), Cost=costs)]
 
 
 def offer(visit: Visit, departure: int | None, max_entries: int | None) -> list[iso2.SAScheduleTupleType]:
@@ -172,8 +174,3 @@ def check_profile(visit: Visit, tuple_id: int, profile: iso2.ChargingProfileType
     second = exceeds(sorted(asked), schedule, visit.coverages[tuple_id])
     if second is not None:
         raise Refusal("FAILED_ChargingProfileInvalid", f"more than PMax from {second} s on [V2G2-225]")
-
-
-def watt(amount: float) -> iso2.PhysicalValueType:
-    value: iso2.PhysicalValueType = physical(iso2, amount, "W", finest=0)
-    return value

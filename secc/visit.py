@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from secc.charger import Evse, Fault, Slot, Wish
 from v2g.errors import RemoteError, TimedOut
@@ -40,6 +40,13 @@ class Paused:
     authorized: bool
     payment: str = "ExternalPayment"
 
+
+Notice = Literal["None", "StopCharging", "ReNegotiation"]
+StatusCode = Literal[
+    "EVSE_NotReady", "EVSE_Ready", "EVSE_Shutdown", "EVSE_UtilityInterruptEvent", "EVSE_IsolationMonitoringActive",
+    "EVSE_EmergencyShutdown", "EVSE_Malfunction",
+]  # fmt: skip
+"""EVSENotification and EVSEStatusCode, the same words in both protocols."""
 
 Answer = Callable[["Visit", Any], Any | Awaitable[Any]]
 Answers = Mapping[type[Any], Answer]
@@ -134,12 +141,13 @@ class Visit:
         for phase in phases:
             self.started.pop(phase, None)
 
-    def within(self, phase: str, timer: str, seconds: float | None) -> None:
+    def within(self, phase: str, timer: str) -> None:
         """Notes that a phase goes on.
 
         Raises:
-            TimedOut: it has lasted ``seconds``; the request is answered FAILED [V2G2-713].
+            TimedOut: it has lasted as long as this timer of the standard; the request is answered FAILED [V2G2-713].
         """
+        seconds: float | None = getattr(self.session.timing, timer)
         if seconds is not None and self.since(phase) >= seconds:
             raise TimedOut(timer, seconds, f"the end of the {phase}")
 
@@ -155,8 +163,7 @@ class Visit:
             TimedOut: it takes longer than the vehicle has to wait [V2G2-713].
         """
         if self.evse.planning_seconds and self.since("schedule") < self.evse.planning_seconds:
-            limit = self.session.timing.V2G_SECC_Ongoing_Performance_Time
-            self.within("schedule", "V2G_SECC_Ongoing_Performance_Time", limit)
+            self.within("schedule", "V2G_SECC_Ongoing_Performance_Time")
             return False
         self.over("schedule")
         return True
@@ -179,7 +186,7 @@ class Visit:
         """Whether the vehicle has to stop, now or within a delay."""
         return self.fault is not None or self.evse.notification.wish is Wish.STOP
 
-    def status_code(self, otherwise: str = "EVSE_Ready") -> str:
+    def status_code(self, otherwise: StatusCode = "EVSE_Ready") -> StatusCode:
         """DC_EVSEStatusCode now; ``otherwise`` where there is no fault and no wish to stop."""
         if self.fault:
             return _STATUS_CODES[self.fault]
@@ -187,7 +194,7 @@ class Visit:
         return "EVSE_Shutdown" if self.wants_stop else otherwise
 
     @property
-    def notification(self) -> tuple[str, int]:
+    def notification(self) -> tuple[Notice, int]:
         """EVSENotification and NotificationMaxDelay. Renegotiation can only be wished while power flows [V2G2-680]."""
         wish, delay = self.evse.notification
         if self.wants_stop:
@@ -236,7 +243,7 @@ def covering(schedule: Sequence[Slot], seconds: int, max_entries: int) -> tuple[
     return tuple(slots), min(end, slots[-1].start + LONGEST)
 
 
-_STATUS_CODES: dict[Fault, str] = {
+_STATUS_CODES: dict[Fault, StatusCode] = {
     Fault.SHUTDOWN: "EVSE_Shutdown",
     Fault.UTILITY_INTERRUPT: "EVSE_UtilityInterruptEvent",
     Fault.EMERGENCY: "EVSE_EmergencyShutdown",

@@ -1,10 +1,19 @@
-"""PhysicalValue and numbers: value = Value x 10**Multiplier, with a 16-bit Value and a multiplier of -3 to 3."""
+"""PhysicalValue and numbers: value = Value x 10**Multiplier, with a 16-bit Value and a multiplier of -3 to 3.
+
+A number's unit is in its function's name: ``volts(response.EVSEPresentVoltage)``, and back ``quantity.volt(400.0)``.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Generic, TypeVar, cast
 
 from v2g.errors import RemoteError
+
+P = TypeVar("P")
+
+PRECHARGE_CURRENT = 2.0
+"""A: largest target current in PreChargeReq; a charger need not give more (IEC 61851-23)."""
 
 _LIMIT = 32767
 _COARSEST = 3
@@ -26,6 +35,21 @@ def check_unit(value: Any, *units: str) -> Any:
     return value
 
 
+def volts(value: Any) -> float:
+    """A PhysicalValue as V. RemoteError: it has another unit; DIN allows none."""
+    return number(check_unit(value, "V"))
+
+
+def amps(value: Any) -> float:
+    """A PhysicalValue as A. RemoteError: it has another unit."""
+    return number(check_unit(value, "A"))
+
+
+def watts(value: Any) -> float:
+    """A PhysicalValue as W. RemoteError: it has another unit."""
+    return number(check_unit(value, "W"))
+
+
 def physical(module: Any, amount: float, unit: str, finest: int = -1) -> Any:
     """A number as PhysicalValue of a protocol, with the finest multiplier from ``finest`` on that can carry it.
 
@@ -42,6 +66,63 @@ def physical(module: Any, amount: float, unit: str, finest: int = -1) -> Any:
     return module.PhysicalValueType(Multiplier=_COARSEST, Unit=unit, Value=limit)
 
 
+class Quantities(Generic[P]):
+    """Makes the PhysicalValues of one protocol.
+
+    Args:
+        module: the protocol's messages.
+        kind: its PhysicalValueType.
+        down: round down to what is sent, so that no limit is passed; else to the nearest.
+    """
+
+    def __init__(self, module: Any, kind: type[P], *, down: bool = False) -> None:
+        self._module = module
+        self._kind = kind
+        self._down = down
+
+    def _make(self, amount: float, unit: str, finest: int) -> P:
+        if self._down:
+            step = 10.0**finest
+            amount = math.floor(amount / step + 1e-9) * step
+        return cast(P, physical(self._module, amount, unit, finest))
+
+    def volt(self, amount: float) -> P:
+        """In steps of 0.1 V."""
+        return self._make(amount, "V", -1)
+
+    def ampere(self, amount: float) -> P:
+        """In steps of 0.1 A."""
+        return self._make(amount, "A", -1)
+
+    def watt(self, amount: float) -> P:
+        """In steps of 1 W, or coarser where the value is large."""
+        return self._make(amount, "W", 0)
+
+    def watt_hour(self, amount: float) -> P:
+        """In steps of 1 Wh, or coarser where the value is large."""
+        return self._make(amount, "Wh", 0)
+
+    def second(self, amount: float) -> P | None:
+        """In steps of 1 s, or coarser; None where the time is not finite."""
+        return self._make(amount, "s", 0) if math.isfinite(amount) else None
+
+
 def milliwatts(value: Any) -> int:
     """A power exactly, for comparisons: integer milliwatts."""
     return int(value.Value * 10 ** (value.Multiplier + 3))
+
+
+def percent(soc: float) -> int:
+    """An SoC of 0 to 1 as whole percent."""
+    return min(100, max(0, round(soc * 100.0)))
+
+
+def at_least_zero(name: str, value: float) -> float:
+    """The value of a limit, which nothing can make negative.
+
+    Raises:
+        RemoteError: it is.
+    """
+    if value < 0.0:
+        raise RemoteError(f"{name} of {value:g}", "FAILED_WrongChargeParameter")
+    return value

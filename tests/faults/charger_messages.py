@@ -111,7 +111,7 @@ charger(
     "limits-unchecked",
     "negative limits are accepted",
     "TC_SECC_DC_VTB_ChargeParameterDiscovery_004",
-    patches=[(secc.iso2, "check_dc", lambda visit, parameter: setattr(visit, "max_voltage", 500.0))],
+    patches=[(secc.iso2, "accept_limits", lambda visit, *_: setattr(visit, "max_voltage", 500.0))],
 )
 charger(
     "ac-limits-unchecked",

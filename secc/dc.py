@@ -1,0 +1,116 @@
+"""DC as both protocols have it: what a request makes the output do, and what is refused. No response is made here."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from secc.power import Insulation, PowerSource
+from secc.visit import Refusal, Visit
+from v2g.messages import din70121 as din
+from v2g.messages import iso2
+from v2g.physical import PRECHARGE_CURRENT, amps, volts, watts
+
+ISOLATION: dict[Insulation, Literal["Invalid", "Valid", "Warning", "Fault"]] = {
+    Insulation.INVALID: "Invalid",
+    Insulation.RUNNING: "Invalid",
+    Insulation.VALID: "Valid",
+    Insulation.WARNING: "Warning",
+    Insulation.FAULT: "Fault",
+}
+"""EVSEIsolationStatus. A charger without monitor is left out: only ISO 15118-2 has a word for it."""
+
+
+def output(visit: Visit) -> PowerSource:
+    """The DC output, which a charger that offers DC has."""
+    assert visit.evse.power is not None
+    return visit.evse.power
+
+
+def healthy(status: iso2.DC_EVStatusType | din.DC_EVStatusType) -> None:
+    """Refuses a vehicle that reports an error of its own before power flows."""
+    if status.EVErrorCode != "NO_ERROR":
+        raise Refusal("FAILED", f"the vehicle reports {status.EVErrorCode}")
+
+
+def accept_limits(
+    visit: Visit, parameter: iso2.DC_EVChargeParameterType | din.DC_EVChargeParameterType, requirement: str
+) -> None:
+    """Keeps the vehicle's largest voltage.
+
+    Raises:
+        Refusal: limits that no vehicle has, as of ``requirement``, or a voltage below what the output can give.
+    """
+    voltage, current = volts(parameter.EVMaximumVoltageLimit), amps(parameter.EVMaximumCurrentLimit)
+    power = 0.0 if parameter.EVMaximumPowerLimit is None else watts(parameter.EVMaximumPowerLimit)
+    if voltage <= 0 or current < 0 or power < 0:
+        text = f"limits of {voltage:g} V, {current:g} A, {power:g} W [{requirement}]"
+        raise Refusal("FAILED_WrongChargeParameter", text)
+    if voltage < output(visit).limits.min_voltage:
+        raise Refusal("FAILED_WrongChargeParameter", f"{voltage:g} V is below what this charger can give")
+    visit.max_voltage = voltage
+
+
+def insulation_tested(visit: Visit, most: float = math.inf) -> bool:
+    """CableCheck: begins the test, at ``most`` V at the most, and says whether it is finished.
+
+    Raises:
+        Refusal: it found a fault.
+        TimedOut: V2G_SECC_CableCheck_Performance_Time expired.
+    """
+    power = output(visit)
+    if "cable check" not in visit.started and not visit.fault:
+        power.start_insulation_test(min(visit.max_voltage, power.limits.max_voltage, most))
+    visit.within("cable check", "V2G_SECC_CableCheck_Performance_Time")
+    state = power.insulation
+    if state is Insulation.FAULT:
+        raise Refusal("FAILED", "the insulation test found a fault")
+    # With a fault of the charger there is no test; the status says why, and the vehicle stops.
+    if state in (Insulation.RUNNING, Insulation.INVALID) or visit.fault:
+        return False
+    visit.over("cable check", "precharge")
+    visit.tested = True
+    return True
+
+
+def precharge(visit: Visit, request: iso2.PreChargeReq | din.PreChargeReq, *, too_high: str) -> PowerSource:
+    """PreCharge: takes the output towards the vehicle's voltage.
+
+    Args:
+        too_high: ResponseCode for a voltage that the output cannot reach.
+
+    Raises:
+        Refusal: targets out of range, or V2G_SECC_PreCharge_Performance_Time expired and the charger is strict.
+    """
+    power = output(visit)
+    voltage, current = volts(request.EVTargetVoltage), amps(request.EVTargetCurrent)
+    if current > PRECHARGE_CURRENT:
+        raise Refusal("FAILED", f"target current of {current:g} A in precharge, at most {PRECHARGE_CURRENT:g} A")
+    if voltage > power.limits.max_voltage:
+        raise Refusal(too_high, f"{voltage:g} V, at most {power.limits.max_voltage:g} V")
+    limit = visit.session.timing.V2G_SECC_PreCharge_Performance_Time
+    if visit.since("precharge") > limit:
+        # Some cars go on for 12 s until their own measurement agrees.
+        if not visit.session.tolerant:
+            raise Refusal("FAILED", f"V2G_SECC_PreCharge_Performance_Time ({limit:g} s) expired")
+        visit.session.tolerate("precharge-time", f"longer than {limit:g} s")
+    if visit.fault:
+        power.off()
+    else:
+        power.precharge(max(voltage, 0.0), max(current, 0.0))
+    return power
+
+
+def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) -> PowerSource:
+    """CurrentDemand: the output follows the vehicle's targets, unless a fault or the vehicle's error forbids it."""
+    power = output(visit)
+    visit.charged = True
+    voltage, current = volts(request.EVTargetVoltage), amps(request.EVTargetCurrent)
+    if visit.switched_off:
+        power.off()
+    elif visit.fault or request.DC_EVStatus.EVErrorCode != "NO_ERROR":
+        power.aim(power.voltage, 0.0)  # ramp down; the vehicle is expected to stop
+    else:
+        # A slightly negative target is a real car's way to say zero.
+        power.aim(max(voltage, 0.0), max(current, 0.0))
+    return power
