@@ -120,8 +120,8 @@ from slac.mme import (
     build,
     kinds,
     mac_text,
+    message,
     parse,
-    register,
     violations,
 )
 
@@ -230,7 +230,7 @@ __all__ = [
     "build",
     "kinds",
     "mac_text",
+    "message",
     "parse",
-    "register",
     "violations",
 ]

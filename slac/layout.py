@@ -1,11 +1,12 @@
 """A small vocabulary for binary layouts: a message class lists its fields once, and is built and parsed from the list.
 
-    @dataclass(frozen=True, slots=True)
-    class CM_SLAC_PARM_REQ(Message):
-        LAYOUT = (u8("application_type"), u8("security_type"), raw("run_id", 8))
-        run_id: bytes
-        application_type: int = 0
-        security_type: int = 0
+    @message
+    class CM_VALIDATE_REQ(Message):
+        CODE = 0x6078
+        LAYOUT = (u8("signal_type"), u8("timer"), u8("result"))
+        timer: int = 0
+        result: int = 1
+        signal_type: int = 0
 
 Each entry is a pair of functions; there is no state and no I/O here.
 """

@@ -1,17 +1,17 @@
 """Management messages of HomePlug Green PHY: how one is described, built and parsed.
 
-A message class names its code (`CODE`), its vendor (`OUI`), the version of the header it is sent with (`MMV`), its
-fields in the order of the wire (`LAYOUT`), and the constants that a receiver insists on (`REQUIRED`, see `violations`).
-What follows the last field is kept as ``Frame.tail`` unless it is padding, so that parsing and building gives the same
-bytes. The classes are in `slac.messages`; `slac.frames` has them all.
+A message class (see `message`) names its code (`CODE`), its vendor (`OUI`), the version of the header it is sent with
+(`MMV`), its fields in the order of the wire (`LAYOUT`), and the constants that a receiver insists on (`REQUIRED`, see
+`violations`). What follows the last field is kept as ``Frame.tail`` unless it is padding, so that parsing and building
+gives the same bytes. The classes are in `slac.messages`; `slac.frames` has them all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from slac.layout import Cursor, Field, FrameError
 from slac.layout import build as build_fields
@@ -30,7 +30,7 @@ _VENDOR = 0xA000  # from here on, an OUI comes first
 
 
 class Message:
-    """Base of the message classes. They are dataclasses, frozen and with slots."""
+    """Base of the message classes, see `message`."""
 
     __slots__ = ()
 
@@ -91,13 +91,18 @@ class Frame:
 
 Kind = type[Message]
 _KINDS: dict[tuple[int, bytes | None, int | None], Kind] = {}
-M = TypeVar("M", bound=Kind)
+M = TypeVar("M", bound=Message)
 
 
-def register(kind: M) -> M:
-    """Makes a message class known to `parse`. Classes that only fit one version of the header say so (`ONLY_MMV`)."""
-    _KINDS[kind.CODE, kind.OUI, kind.ONLY_MMV] = kind
-    return kind
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def message(kind: type[M]) -> type[M]:
+    """Makes a class with annotated fields a message class: a frozen dataclass with slots, known to `parse`.
+
+    Classes that only fit one version of the header say so (`ONLY_MMV`).
+    """
+    made = dataclass(frozen=True, slots=True)(kind)
+    _KINDS[made.CODE, made.OUI, made.ONLY_MMV] = made
+    return made
 
 
 def kinds() -> tuple[Kind, ...]:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from slac.layout import counted, groups, raw, u8, u16, upto
-from slac.mme import BROADCAST, Message, register, required
+from slac.mme import BROADCAST, Message, message, required
 
-_TYPES = (u8("application_type"), u8("security_type"))
-_PROPER = required(application_type=0, security_type=0)
 ZERO_ID = bytes(17)
+
 
 NUM_SOUNDS = 10
 """C_EV_match_MNBC."""
@@ -20,24 +19,32 @@ TIME_OUT = 6
 """TT_EVSE_match_MNBC in units of 100 ms."""
 NUM_GROUPS = 58
 
+_TYPES = (u8("application_type"), u8("security_type"))
+_PROPER = required(application_type=0, security_type=0)
 
-@register
+
 @dataclass(frozen=True, slots=True)
-class CM_SLAC_PARM_REQ(Message):
+class _Typed(Message):
+    """What nearly all of them have, always 0: pairing of a vehicle with a charger, unsecured."""
+
+    REQUIRED = _PROPER
+
+    application_type: int = field(default=0, kw_only=True)
+    security_type: int = field(default=0, kw_only=True)
+
+
+@message
+class CM_SLAC_PARM_REQ(_Typed):
     """Vehicle to all: who is there?"""
 
     CODE = 0x6064
     LAYOUT = (*_TYPES, raw("run_id", 8))
-    REQUIRED = _PROPER
 
     run_id: bytes
-    application_type: int = 0
-    security_type: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
-class CM_SLAC_PARM_CNF(Message):
+@message
+class CM_SLAC_PARM_CNF(_Typed):
     """Charger to vehicle: I am; this is how to sound."""
 
     CODE = 0x6065
@@ -53,13 +60,10 @@ class CM_SLAC_PARM_CNF(Message):
     num_sounds: int = NUM_SOUNDS
     time_out: int = TIME_OUT
     resp_type: int = 1
-    application_type: int = 0
-    security_type: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
-class CM_START_ATTEN_CHAR_IND(Message):
+@message
+class CM_START_ATTEN_CHAR_IND(_Typed):
     """Vehicle to all: sounds follow."""
 
     CODE = 0x606A
@@ -73,30 +77,23 @@ class CM_START_ATTEN_CHAR_IND(Message):
     num_sounds: int = NUM_SOUNDS
     time_out: int = TIME_OUT
     resp_type: int = 1
-    application_type: int = 0
-    security_type: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
-class CM_MNBC_SOUND_IND(Message):
+@message
+class CM_MNBC_SOUND_IND(_Typed):
     """Vehicle to all: one sound; ``cnt`` more follow."""
 
     CODE = 0x6076
     LAYOUT = (*_TYPES, raw("sender_id", 17), u8("cnt"), raw("run_id", 8), raw("reserved", 8), upto("rnd", 16))
-    REQUIRED = _PROPER
 
     run_id: bytes
     cnt: int
     rnd: bytes = bytes(16)
     sender_id: bytes = ZERO_ID
     reserved: bytes = bytes(8)
-    application_type: int = 0
-    security_type: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_ATTEN_PROFILE_IND(Message):
     """Modem to its own host: how a sound of ``pev_mac`` was received, dB per carrier group."""
 
@@ -107,9 +104,8 @@ class CM_ATTEN_PROFILE_IND(Message):
     aag: bytes
 
 
-@register
-@dataclass(frozen=True, slots=True)
-class CM_ATTEN_CHAR_IND(Message):
+@message
+class CM_ATTEN_CHAR_IND(_Typed):
     """Charger to vehicle: averages of the profiles, dB per carrier group. ``aag`` empty for a modem without groups."""
 
     CODE = 0x606E
@@ -125,13 +121,10 @@ class CM_ATTEN_CHAR_IND(Message):
     num_sounds: int = NUM_SOUNDS
     source_id: bytes = ZERO_ID
     resp_id: bytes = ZERO_ID
-    application_type: int = 0
-    security_type: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
-class CM_ATTEN_CHAR_RSP(Message):
+@message
+class CM_ATTEN_CHAR_RSP(_Typed):
     """Vehicle to charger: got it."""
 
     CODE = 0x606F
@@ -145,12 +138,9 @@ class CM_ATTEN_CHAR_RSP(Message):
     result: int = 0
     source_id: bytes = ZERO_ID
     resp_id: bytes = ZERO_ID
-    application_type: int = 0
-    security_type: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_VALIDATE_REQ(Message):
     """Vehicle to charger: watch my pilot toggle, for ``(timer + 1) * 100`` ms."""
 
@@ -163,8 +153,7 @@ class CM_VALIDATE_REQ(Message):
     signal_type: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_VALIDATE_CNF(Message):
     """Charger to vehicle: this many toggles. ``result`` is one of `Validation`."""
 
@@ -188,9 +177,8 @@ _PAIR = (raw("pev_id", 17), raw("pev_mac", 6), raw("evse_id", 17), raw("evse_mac
 MVF_REQ, MVF_CNF = 0x3E, 0x56
 
 
-@register
-@dataclass(frozen=True, slots=True)
-class CM_SLAC_MATCH_REQ(Message):
+@message
+class CM_SLAC_MATCH_REQ(_Typed):
     """Vehicle to the charger it chose."""
 
     CODE = 0x607C
@@ -204,13 +192,10 @@ class CM_SLAC_MATCH_REQ(Message):
     pev_id: bytes = ZERO_ID
     evse_id: bytes = ZERO_ID
     reserved: bytes = bytes(8)
-    application_type: int = 0
-    security_type: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
-class CM_SLAC_MATCH_CNF(Message):
+@message
+class CM_SLAC_MATCH_CNF(_Typed):
     """Charger to vehicle: the key of our network."""
 
     CODE = 0x607D
@@ -229,5 +214,3 @@ class CM_SLAC_MATCH_CNF(Message):
     evse_id: bytes = ZERO_ID
     reserved: bytes = bytes(8)
     reserved2: bytes = bytes(1)
-    application_type: int = 0
-    security_type: int = 0

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from slac.layout import raw, records, rest, u8, u16
-from slac.mme import Message, register
+from slac.mme import Message, message
 
 _KEY_HEAD = (u8("pid"), u16("prn"), u8("pmn"))
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_SET_KEY_REQ(Message):
     """Host to its modem: join the network of this key."""
 
@@ -33,8 +32,7 @@ class CM_SET_KEY_REQ(Message):
     new_eks: int = 1
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_SET_KEY_CNF(Message):
     """Modem to host. ``result`` 1 is what Qualcomm's modems say when they took the key; the standard says 0."""
 
@@ -50,8 +48,7 @@ class CM_SET_KEY_CNF(Message):
     cco_capability: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_GET_KEY_REQ(Message):
     """Host to modems: which network are you in? To all, it counts them."""
 
@@ -67,8 +64,7 @@ class CM_GET_KEY_REQ(Message):
     pmn: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_GET_KEY_CNF(Message):
     """Modem to host. One's own modem says 0 and the key, a remote one 1, its NID and no key."""
 
@@ -90,8 +86,7 @@ class CM_GET_KEY_CNF(Message):
     pmn: int = 0xFF
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_AMP_MAP_REQ(Message):
     """Either side, link up: limits of the transmit power. One nibble a carrier, the first in the lower half."""
 
@@ -102,8 +97,7 @@ class CM_AMP_MAP_REQ(Message):
     amdata: bytes
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_AMP_MAP_CNF(Message):
     """Answer to CM_AMP_MAP.REQ; 0 success, 1 failure."""
 
@@ -113,8 +107,7 @@ class CM_AMP_MAP_CNF(Message):
     result: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_BRG_INFO_REQ(Message):
     """To a modem: which stations are behind you?"""
 
@@ -128,8 +121,7 @@ class Bridged:
     mac: bytes
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_BRG_INFO_CNF(Message):
     """Modem: the stations behind it, where it bridges (``btf`` 1)."""
 
@@ -141,8 +133,7 @@ class CM_BRG_INFO_CNF(Message):
     stations: tuple[Bridged, ...] = ()
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_NW_INFO_REQ(Message):
     """To a modem: which networks are you in?"""
 
@@ -162,8 +153,7 @@ class Network:
     neighbours: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_NW_INFO_CNF(Message):
     """Modem: networks that it has joined."""
 
@@ -178,8 +168,7 @@ class CM_NW_INFO_CNF(Message):
     networks: tuple[Network, ...] = ()
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_NW_STATS_REQ(Message):
     """To a modem: how fast are your links?"""
 
@@ -195,8 +184,7 @@ class Rate:
     rx: int
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_NW_STATS_CNF(Message):
     """Modem: rates of its links."""
 
@@ -206,8 +194,7 @@ class CM_NW_STATS_CNF(Message):
     stations: tuple[Rate, ...] = ()
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CM_ENCRYPTED_PAYLOAD_RSP(Message):
     """Between modems; of no use to a host."""
 
@@ -217,8 +204,7 @@ class CM_ENCRYPTED_PAYLOAD_RSP(Message):
     payload: bytes
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CC_DISCOVER_LIST_REQ(Message):
     """To a modem: whom do you hear?"""
 
@@ -250,8 +236,7 @@ class HeardNetwork:
     offset: int
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CC_DISCOVER_LIST_CNF(Message):
     """Modem: stations and networks that it hears."""
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from slac.layout import raw, u8, u16
-from slac.mme import Message, register
+from slac.mme import Message, message
 
 STM = bytes.fromhex("0080e1")
 IOTECHA = bytes.fromhex("0013d7")
 CP_LETTERS = {1: "A", 3: "B", 5: "C", 7: "D", 9: "E"}
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CP_STATE_IND(Message):
     """Pilot state: duty in percent, frequency in Hz, positive peak in mV."""
 
@@ -33,8 +30,7 @@ class CP_STATE_IND(Message):
         return CP_LETTERS.get(self.state, "?")
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class CP_MEASURED_IND(Message):
     """The same of another maker: duty in tenths of a percent."""
 

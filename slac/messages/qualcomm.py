@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slac.layout import Cursor, Field, counted, raw, records, rest, text, u8, u16, u32, zeros
-from slac.mme import Message, register
+from slac.mme import DIRECTIONS, Message, message
 
 QUALCOMM = bytes.fromhex("00b052")
 NUM_GROUPS = 58
@@ -26,16 +26,14 @@ class _Qualcomm(Message):
     MMV = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_SW_VER_REQ(_Qualcomm):
     """What are you?"""
 
     CODE = 0xA000
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_SW_VER_CNF(_Qualcomm):
     """Chip and firmware. ``status`` 0 is good."""
 
@@ -52,16 +50,14 @@ class VS_SW_VER_CNF(_Qualcomm):
         return self.version_bytes.partition(b"\0")[0].decode("ascii", "replace")
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_RS_DEV_REQ(_Qualcomm):
     """Restart."""
 
     CODE = 0xA01C
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_RS_DEV_CNF(_Qualcomm):
     """Restarting, if ``status`` is 0."""
 
@@ -71,8 +67,7 @@ class VS_RS_DEV_CNF(_Qualcomm):
     status: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_RD_MOD_REQ(_Qualcomm):
     """Read a part of a module: 1 firmware, 2 PIB, 0x10 soft loader."""
 
@@ -85,8 +80,7 @@ class VS_RD_MOD_REQ(_Qualcomm):
     access: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_RD_MOD_CNF(_Qualcomm):
     """That part."""
 
@@ -103,8 +97,7 @@ class VS_RD_MOD_CNF(_Qualcomm):
     data: bytes
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_LNK_STATS_REQ(_Qualcomm):
     """Counters of a link; ``lid`` 0xFC is all."""
 
@@ -117,8 +110,7 @@ class VS_LNK_STATS_REQ(_Qualcomm):
     lid: int = 0xFC
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_LNK_STATS_CNF(_Qualcomm):
     """The counters, as they are."""
 
@@ -131,8 +123,7 @@ class VS_LNK_STATS_CNF(_Qualcomm):
     counters: bytes
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_SNIFFER_REQ(_Qualcomm):
     """Sniffer mode on (1) or off (0)."""
 
@@ -146,8 +137,7 @@ class VS_SNIFFER_REQ(_Qualcomm):
 # Networks
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_NW_INFO_REQ(_Qualcomm):
     """Which networks are you in, with whom?"""
 
@@ -183,8 +173,7 @@ class Joined:
 _MEMBER = (raw("mac", 6), u8("tei"), raw("bridged_mac", 6), u8("tx"), u8("rx"))
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_NW_INFO_CNF(_Qualcomm):
     """Networks and stations, header version 0."""
 
@@ -225,8 +214,7 @@ def _members_v1(name: str) -> Field:
     return Field(name, read, write)
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_NW_INFO_V1_CNF(_Qualcomm):
     """Networks and stations, header version 1."""
 
@@ -253,8 +241,7 @@ class VS_NW_INFO_V1_CNF(_Qualcomm):
         return "VS_NW_INFO.CNF"
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_SET_KEY_REQ(_Qualcomm):
     """Qualcomm's own way to set a key; ``peks`` 0x0F for the local modem."""
 
@@ -268,8 +255,7 @@ class VS_SET_KEY_REQ(_Qualcomm):
     dak: bytes = bytes(16)
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_SET_KEY_CNF(_Qualcomm):
     """Taken, if ``status`` is 0."""
 
@@ -279,8 +265,7 @@ class VS_SET_KEY_CNF(_Qualcomm):
     status: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_HOST_ACTION_IND(_Qualcomm):
     """The modem wants something of its host: firmware, a restart..."""
 
@@ -290,8 +275,7 @@ class VS_HOST_ACTION_IND(_Qualcomm):
     action: int
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_OP_ATTRIBUTES_REQ(_Qualcomm):
     """What are you, in detail?"""
 
@@ -302,8 +286,7 @@ class VS_OP_ATTRIBUTES_REQ(_Qualcomm):
     report_type: int = 0
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_OP_ATTRIBUTES_CNF(_Qualcomm):
     """Hardware and software of the modem. ``status`` 0 is good."""
 
@@ -329,16 +312,14 @@ class VS_OP_ATTRIBUTES_CNF(_Qualcomm):
     build_type: str = ""
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_PL_LNK_STATUS_REQ(_Qualcomm):
     """Is the power line link up?"""
 
     CODE = 0xA0B8
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_PL_LNK_STATUS_CNF(_Qualcomm):
     """``link`` 1 is up; ``status`` 0 is good."""
 
@@ -362,140 +343,32 @@ class _Opaque(_Qualcomm):
     data: bytes = b""
 
 
-@register
-class VS_WR_MOD_REQ(_Opaque):
-    """Writing a module, the older way."""
+def _opaque(stem: str, text: str, *codes: int) -> tuple[type[_Opaque], ...]:
+    """Message classes with one stem; the code's lowest bits say which of the directions each is."""
 
-    __slots__ = ()
-    CODE = 0xA020
+    def made(code: int) -> type[_Opaque]:
+        body = {"__module__": __name__, "__doc__": text, "CODE": code}
+        return message(type(f"{stem}_{DIRECTIONS[code & 3]}", (_Opaque,), body))
 
-
-@register
-class VS_WR_MOD_CNF(_Opaque):
-    """Writing a module, the older way."""
-
-    __slots__ = ()
-    CODE = 0xA021
+    return tuple(map(made, codes))
 
 
-@register
-class VS_MOD_NVM_REQ(_Opaque):
-    """Committing a module to flash."""
-
-    __slots__ = ()
-    CODE = 0xA028
-
-
-@register
-class VS_MOD_NVM_CNF(_Opaque):
-    """Committing a module to flash."""
-
-    __slots__ = ()
-    CODE = 0xA029
-
-
-@register
-class VS_SNIFFER_CNF(_Opaque):
-    """Beacons and frame control that a modem in sniffer mode passes on."""
-
-    __slots__ = ()
-    CODE = 0xA035
-
-
-@register
-class VS_SNIFFER_IND(_Opaque):
-    """Beacons and frame control that a modem in sniffer mode passes on."""
-
-    __slots__ = ()
-    CODE = 0xA036
-
-
-@register
-class VS_HOST_ACTION_REQ(_Opaque):
-    """Answers to what the modem wants, and the modem's to those."""
-
-    __slots__ = ()
-    CODE = 0xA060
-
-
-@register
-class VS_HOST_ACTION_CNF(_Opaque):
-    """Answers to what the modem wants, and the modem's to those."""
-
-    __slots__ = ()
-    CODE = 0xA061
-
-
-@register
-class VS_HOST_ACTION_RSP(_Opaque):
-    """Answers to what the modem wants, and the modem's to those."""
-
-    __slots__ = ()
-    CODE = 0xA063
-
-
-@register
-class VS_TONE_MAP_CHAR_REQ(_Opaque):
-    """Tone map of a link, sending."""
-
-    __slots__ = ()
-    CODE = 0xA070
-
-
-@register
-class VS_TONE_MAP_CHAR_CNF(_Opaque):
-    """Tone map of a link, sending."""
-
-    __slots__ = ()
-    CODE = 0xA071
-
-
-@register
-class VS_RX_TONE_MAP_CHAR_REQ(_Opaque):
-    """Tone map of a link, receiving."""
-
-    __slots__ = ()
-    CODE = 0xA090
-
-
-@register
-class VS_RX_TONE_MAP_CHAR_CNF(_Opaque):
-    """Tone map of a link, receiving."""
-
-    __slots__ = ()
-    CODE = 0xA091
-
-
-@register
-class VS_MODULE_OPERATION_REQ(_Opaque):
-    """Reading and writing modules, the newer way."""
-
-    __slots__ = ()
-    CODE = 0xA0B0
-
-
-@register
-class VS_MODULE_OPERATION_CNF(_Opaque):
-    """Reading and writing modules, the newer way."""
-
-    __slots__ = ()
-    CODE = 0xA0B1
-
-
-@register
-class VS_GET_PROPERTY_REQ(_Opaque):
-    """Properties of the modem."""
-
-    __slots__ = ()
-    CODE = 0xA0F8
-
-
-@register
-class VS_GET_PROPERTY_CNF(_Opaque):
-    """Properties of the modem."""
-
-    __slots__ = ()
-    CODE = 0xA0F9
+VS_WR_MOD_REQ, VS_WR_MOD_CNF = _opaque("VS_WR_MOD", "Writing a module, the older way.", 0xA020, 0xA021)
+VS_MOD_NVM_REQ, VS_MOD_NVM_CNF = _opaque("VS_MOD_NVM", "Committing a module to flash.", 0xA028, 0xA029)
+VS_SNIFFER_CNF, VS_SNIFFER_IND = _opaque(
+    "VS_SNIFFER", "Beacons and frame control that a modem in sniffer mode passes on.", 0xA035, 0xA036
+)
+VS_HOST_ACTION_REQ, VS_HOST_ACTION_CNF, VS_HOST_ACTION_RSP = _opaque(
+    "VS_HOST_ACTION", "Answers to what the modem wants, and the modem's to those.", 0xA060, 0xA061, 0xA063
+)
+VS_TONE_MAP_CHAR_REQ, VS_TONE_MAP_CHAR_CNF = _opaque("VS_TONE_MAP_CHAR", "Tone map of a link, sending.", 0xA070, 0xA071)
+VS_RX_TONE_MAP_CHAR_REQ, VS_RX_TONE_MAP_CHAR_CNF = _opaque(
+    "VS_RX_TONE_MAP_CHAR", "Tone map of a link, receiving.", 0xA090, 0xA091
+)
+VS_MODULE_OPERATION_REQ, VS_MODULE_OPERATION_CNF = _opaque(
+    "VS_MODULE_OPERATION", "Reading and writing modules, the newer way.", 0xA0B0, 0xA0B1
+)
+VS_GET_PROPERTY_REQ, VS_GET_PROPERTY_CNF = _opaque("VS_GET_PROPERTY", "Properties of the modem.", 0xA0F8, 0xA0F9)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -513,8 +386,7 @@ class _AttenuationCharacteristics(Message):
         return "VS_ATTENUATION_CHARACTERISTICS.IND"
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_ATTENUATION_CHARACTERISTICS_IND(_AttenuationCharacteristics):
     """Qualcomm's double of CM_ATTEN_PROFILE.IND; of use only where that never comes."""
 
@@ -533,8 +405,7 @@ class VS_ATTENUATION_CHARACTERISTICS_IND(_AttenuationCharacteristics):
         return self.profile[: self.num_groups]
 
 
-@register
-@dataclass(frozen=True, slots=True)
+@message
 class VS_ATTENUATION_CHARACTERISTICS_0_IND(VS_ATTENUATION_CHARACTERISTICS_IND):
     """The same with an OUI of zeros, as some firmware sends it."""
 
