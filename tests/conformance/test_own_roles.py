@@ -37,9 +37,9 @@ def test_our_own_role_passes(run: Run) -> None:
 
 
 def test_what_cannot_come_is_not_waited_for() -> None:
-    """A vehicle that selects its services without asking for details is not watched to the end of its session."""
-    run = next(run for run in EXECUTABLE if run.id == "PF_EVCC_ISO2_ServiceDetail_NoResponse")
+    """A vehicle that pays by external means shows no contract, and is not watched to the end of its session."""
+    run = next(run for run in EXECUTABLE if run.id == "PF_EVCC_ISO2_PaymentDetails_NoResponse")
     result = carry_out(run, Pics(FAST))
     assert result.verdict is Verdict.INCONC
-    assert result.reason.startswith("the vehicle went on without ServiceDetailReq")
+    assert result.reason.startswith("the vehicle went on without PaymentDetailsReq")
     assert result.seconds < 2.0
