@@ -238,13 +238,19 @@ class Model:
     name: str
     elements: dict[str, Declaration] = field(default_factory=dict)
     types: list[Complex] = field(default_factory=list)
+    _groups: dict[str, tuple[Declaration, ...]] = field(default_factory=dict, init=False, repr=False)
 
-    def members(self, head: str) -> list[Declaration]:
-        """The substitution group of a head: all members of members, and the head itself, in EXI order."""
-        found = [d for d in self.elements.values() if d.substitutes == head]
-        nested = [m for d in found for m in self.members(d.name)]
-        group = {d.name: d for d in [self.elements[head], *nested]}
-        return sorted(group.values(), key=lambda d: exi_order(d.name))
+    def members(self, head: str) -> tuple[Declaration, ...]:
+        """The substitution group of a head: all members of members, and the head itself, in EXI order.
+
+        Groups are kept: ask only a model that is complete.
+        """
+        if head not in self._groups:
+            found = [d for d in self.elements.values() if d.substitutes == head]
+            nested = [m for d in found for m in self.members(d.name)]
+            group = {d.name: d for d in [self.elements[head], *nested]}
+            self._groups[head] = tuple(sorted(group.values(), key=lambda d: exi_order(d.name)))
+        return self._groups[head]
 
 
 def replace(message: M, **changes: Any) -> M:
