@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# Processes that share the tests, and what is tried on the built wheel.
+WORKERS ?= 2
+WHEEL_TESTS ?= tests/test_installed.py tests/test_examples.py tests/plugfest tests/conformance tests/exi/test_vectors.py
 
 .PHONY: demo test lint wheel-test interop slow bench clean
 
@@ -11,7 +14,7 @@ demo: $(VENV)/.run  ## a whole DC session between both roles, in this process, i
 	$(BIN)/plugfest report build/demo.jsonl -o build/demo.html
 
 test: $(VENV)/.dev  ## every test but the slow and external ones
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(VENV)/.dev  ## style, types, package layering
 	$(BIN)/ruff check .
@@ -19,20 +22,21 @@ lint: $(VENV)/.dev  ## style, types, package layering
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-wheel-test: $(VENV)/.dev  ## the tests against the built wheel, away from the source tree
+wheel-test: $(VENV)/.dev  ## the built wheel, away from the source tree: complete, and commands, campaigns and codec work
 	rm -rf build/wheel && mkdir -p build/wheel
 	$(BIN)/python -m build --wheel --outdir build/wheel .
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/pip install -q "$$(ls $(CURDIR)/build/wheel/*.whl)[dev]"
 	cp -r tests docs examples README.md pyproject.toml build/wheel/  # what tests read; no packages
-	cd build/wheel && PLUGFEST_SHARED="$${PLUGFEST_SHARED:-$(CURDIR)/../shared}" venv/bin/python -Im pytest -q
+	cd build/wheel && PLUGFEST_SHARED="$${PLUGFEST_SHARED:-$(CURDIR)/../shared}" PLUGFEST_SOURCE="$(CURDIR)" \
+	venv/bin/python -Im pytest -q -n $(WORKERS) $(WHEEL_TESTS)
 
 interop: $(VENV)/.dev .interop/venv/pki .interop/pyslac/.ready  ## against an independent implementation; needs root, Java and network namespaces
 	PLUGFEST_PEER_VENV=$${PLUGFEST_PEER_VENV:-$(CURDIR)/.interop/venv} \
 	PLUGFEST_PYSLAC_VENV=$${PLUGFEST_PYSLAC_VENV:-$(CURDIR)/.interop/pyslac} $(BIN)/python -m pytest -m interop tests/interop -v
 
-slow: $(VENV)/.dev  ## long fuzzing and large simulations
-	$(BIN)/python -m pytest -m slow
+slow: $(VENV)/.dev  ## long fuzzing and large simulations; the slowest and the whole time at the end
+	$(BIN)/python -m pytest -m slow -n $(WORKERS) --durations=10
 
 bench: $(VENV)/.dev  ## benchmarks, as ratios within one run
 	$(BIN)/python -m benchmarks

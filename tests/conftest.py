@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import inspect
 import signal
 
@@ -21,27 +20,12 @@ settings.register_profile("plugfest", derandomize=True, deadline=None)
 settings.load_profile("plugfest")
 
 
-REAL_TIME = ("netns", "real_time")
-"""Tests with one of these markers wait for real clocks: they run one after the other, whatever runs beside them."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """With ``-n``, whatever ``--dist`` says."""
+    from sharing import Scheduling
 
-PORTION = 40
-"""Tests of one module that one worker takes at once."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before the plugin looks at the groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """How several workers (``-n 2 --dist loadgroup``) share the tests."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    before: collections.Counter[str] = collections.Counter()
-    for item in items:
-        module = item.nodeid.partition("::")[0]
-        if any(item.get_closest_marker(name) for name in REAL_TIME):
-            group = "real-time"
-        else:
-            group = f"{module}-{before[module] // PORTION}"
-            before[module] += 1
-        item.add_marker(pytest.mark.xdist_group(group))
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

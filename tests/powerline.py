@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -74,9 +75,9 @@ def lab(name: str) -> Iterator[Lab]:
     """Makes both namespaces and cables, without a power line, and removes them afterwards.
 
     Args:
-        name: at most 8 characters, unique among tests that run at once.
+        name: at most 8 characters; the process number makes it unique among runs on one machine.
     """
-    made = Lab(name)
+    made = Lab(f"{name}{os.getpid() % 100_000}")
     sides = ("secc", "evcc")
     try:
         for side in sides:

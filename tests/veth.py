@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterator
 
@@ -18,12 +19,13 @@ def ip(*words: str) -> None:
 
 @contextlib.contextmanager
 def cable(name: str, *, up: bool = True) -> Iterator[tuple[str, str]]:
-    """Makes the pair ``name``a and ``name``b, and removes it afterwards.
+    """Makes a pair of interfaces, whose names begin with ``name``, and removes it afterwards.
 
     Args:
-        name: at most 14 characters, unique among tests that run at once.
+        name: at most 9 characters; the process number makes it unique among runs on one machine.
         up: whether both ends are up.
     """
+    name = f"{name}{os.getpid() % 100_000}"
     ends = (f"{name}a", f"{name}b")
     ip("link", "add", ends[0], "type", "veth", "peer", "name", ends[1])
     try:

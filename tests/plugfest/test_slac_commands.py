@@ -232,7 +232,7 @@ def test_without_a_modem_matching_goes_on_where_it_is_told_so(cables: Lab) -> No
 def test_interface_mistakes_are_one_line(cables: Lab, words: list[str]) -> None:
     """Missing and down: one line each with what to do."""
     interface = cables.interface("evcc")
-    assert "there is no interface nosuch0; there are lo, plfcmde" in one_line(
+    assert f"there is no interface nosuch0; there are lo, {interface}" in one_line(
         cables.run("evcc", *words, "-i", "nosuch0")
     )
     subprocess.run(["ip", "-n", cables.namespace("evcc"), "link", "set", interface, "down"], check=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
 import subprocess
@@ -147,16 +148,17 @@ async def test_tcp_passes_whole() -> None:
     """TCP between two network namespaces passes the line with what kernels leave to hardware: sums and segments."""
     line = Powerline(random.Random(1))
     car, post = line.vehicle(), line.charger()  # modems with one default key: linked from the start
-    spaces = ("plft-car", "plft-post")
+    own = f"plft{os.getpid() % 100_000}"
+    spaces = (f"{own}-car", f"{own}-post")
     try:
-        for space, name in zip(spaces, ("plftc", "plftp"), strict=True):
+        for space, name in zip(spaces, (f"{own}c", f"{own}p"), strict=True):
             veth.ip("netns", "add", space)
             veth.ip("link", "add", f"{name}m", "type", "veth", "peer", "name", f"{name}h", "netns", space)
             veth.ip("link", "set", f"{name}m", "up")
             veth.ip("-n", space, "link", "set", f"{name}h", "up")
-        veth.ip("-n", spaces[0], "addr", "add", "fd00::1/64", "dev", "plftch", "nodad")
-        veth.ip("-n", spaces[1], "addr", "add", "fd00::2/64", "dev", "plftph", "nodad")
-        async with attached(line, {car: "plftcm", post: "plftpm"}):
+        veth.ip("-n", spaces[0], "addr", "add", "fd00::1/64", "dev", f"{own}ch", "nodad")
+        veth.ip("-n", spaces[1], "addr", "add", "fd00::2/64", "dev", f"{own}ph", "nodad")
+        async with attached(line, {car: f"{own}cm", post: f"{own}pm"}):
             server = await _python(spaces[1], _SERVER)
             assert server.stdout is not None
             assert await server.stdout.readline() == b"ready\n"
