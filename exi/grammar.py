@@ -264,7 +264,7 @@ class _Content:
             members = self._model.members(element.name)
         else:
             assert element.type is not None
-            members = [Declaration(element.name, element.type)]
+            members = (Declaration(element.name, element.type),)
         if element.maximum == 1:
             after = self.state(then)
             return [Production("SE", m.name, m.type, after, field=element.field) for m in members]

@@ -1,8 +1,9 @@
 """How several workers of pytest-xdist share the tests (``make test``; any ``pytest -n N``).
 
-Modules with tests that wait for real clocks (markers ``netns`` and ``real_time``) are one portion, whose tests run one
-after the other. All others go out in portions of at most 40 tests of one module: what a module sets up once is made at
-most a few times, and long lists of cases are spread.
+Tests go out in portions: at most 40 of one module, or a whole module where some test waits for a real clock (markers
+``netns`` and ``real_time``). What a module sets up once is made a few times at most, and long lists of cases are
+spread. One worker at a time takes modules that wait, as long as there is something else for the others: the waits
+cost nothing then, and what is timed has a processor.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 PORTION = 40
 """Tests of one module that one worker takes at once."""
 
-REAL_TIME = re.compile(r"\bmark\.(netns|real_time)\b")
+WAITS = re.compile(r"\bmark\.(netns|real_time)\b")
 
 
 class Scheduling(LoadScopeScheduling):
@@ -30,17 +31,31 @@ class Scheduling(LoadScopeScheduling):
         self._before: dict[str, int] = {}
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid not in self._portions:  # at first all, in order of collection
+        """The portion of a test: its module, and from the second portion of a module on a number."""
+        if nodeid not in self._portions:  # at first all are asked for, in order of collection
             module = nodeid.partition("::")[0]
-            if waits(self._root / module):
-                self._portions[nodeid] = "real time"
-            else:
-                number = self._before[module] = self._before.get(module, -1) + 1
-                self._portions[nodeid] = f"{module} {number // PORTION}"
+            number = self._before[module] = self._before.get(module, -1) + 1
+            part = 0 if waits(self._root / module) else number // PORTION
+            self._portions[nodeid] = f"{module}::{part}" if part else module
         return self._portions[nodeid]
+
+    def _assign_work_unit(self, node: Any) -> None:
+        taken = any(
+            self._waits(portion) and not all(tests.values())
+            for other, work in self.assigned_work.items()
+            for portion, tests in work.items()
+            if other is not node
+        )
+        suits = next((portion for portion in self.workqueue if self._waits(portion) is not taken), None)
+        if suits is not None:
+            self.workqueue.move_to_end(suits, last=False)
+        super()._assign_work_unit(node)
+
+    def _waits(self, portion: str) -> bool:
+        return waits(self._root / portion.partition("::")[0])
 
 
 @cache
 def waits(module: Path) -> bool:
     """Whether some test of a module waits for a real clock."""
-    return REAL_TIME.search(module.read_text(encoding="utf-8")) is not None
+    return WAITS.search(module.read_text(encoding="utf-8")) is not None
