@@ -1,15 +1,25 @@
 """Conformance: a catalogue of test cases for vehicles and chargers, what runs them, and a pytest plugin for scripts.
 
-- `conformance.catalogue`: the cases as data, typed, and the words they are written in.
-- `conformance.pics`: what is declared about a system under test (PICS, PIXIT), and which cases that selects.
-- `conformance.execute` runs one case: `conformance.cases_secc` and `conformance.cases_evcc` read its words, and
-  `conformance.scripts_secc`, `conformance.scripts_evcc` and `conformance.scripts_contract` do what words cannot
-  express.
-- `conformance.tester_ev`, `conformance.tester_evse`: a vehicle and a charger that deviate on purpose, at any of five
-  seams: message, EXI bytes, V2GTP frame, byte stream, TLS.
-- `conformance.systems`: systems under test: our own roles in memory, or whatever is behind a network interface.
-- `conformance.plugin`: fixtures and assertions for pytest.
-- `conformance.campaign`, `conformance.report`: many cases, and the evidence they leave.
+Where a case is: ``plugfest conformance show CASE`` tells its steps. They are words of the vocabulary, read by the verbs
+and expectations of :mod:`.secc` or :mod:`.evcc`; where words do not suffice, a script is registered under the case's id
+in :mod:`.secc.scripts` or :mod:`.evcc.scripts`.
+
+===============================  =======================================================================================
+catalogue                        the cases as data, typed, and the words they are written in
+select, describe                 which cases, chosen by words; a case in words
+pics, ask, probe                 what is declared of a system under test (PICS, PIXIT), by file, questions or looking
+secc                             cases with a charger under test, and the tester vehicle
+evcc                             cases with a vehicle under test, and the tester charger
+slac_cases                       matching, either side under test; its docstring says what the other `slac_` modules are
+steps, table, durations, fields  what both sides read the words of steps with
+wire                             the tester's end of a connection, with seams at message, EXI bytes, V2GTP frame, bytes
+certificates, contracts          right and wrong certificates by their names; who pays with them
+systems, own, network            systems under test: as testers see them, our roles in memory, those behind an interface
+execute, verdict                 one run of a case, and what it leaves
+bench, campaign, report          many runs: put together, carried out, and their evidence
+plugin, scripting, mistakes      fixtures for pytest, what they give into a script's hands, how its mistakes are told
+virtual                          the event loop whose clock jumps
+===============================  =======================================================================================
 
 Nothing is imported here, so that pytest users who do not test chargers pay nothing.
 """

@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conformance import network, own
 from conformance.campaign import Campaign
@@ -19,6 +19,10 @@ from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot
 from v2g import interfaces
 from v2g.errors import SetupError
 from v2g.trace import Observe
+
+if TYPE_CHECKING:
+    from conformance.certificates import Certificates
+    from v2g.tls import Context as TlsContext
 
 
 def system(
@@ -96,10 +100,10 @@ def campaign(
         return made.open()
 
     found = interfaces.find(interface)
-    context, prepare = _certificates(pki, sut)
+    context, certificates = _certificates(pki, sut)
 
     def bench(run: Run, pics: Pics, observe: Observe) -> Bench:
-        return Bench(pics, observe, tls=context, prepare=prepare)
+        return Bench(pics, observe, tls=context, certificates=certificates)
 
     def reset() -> str:
         done = subprocess.run(reset_command, shell=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
@@ -115,8 +119,8 @@ def campaign(
     )
 
 
-def _certificates(pki: Path | None, sut: str) -> tuple[Any, list[Any]]:
-    """The tester's TLS context and what prepares a tester for contracts, out of a PKI directory.
+def _certificates(pki: Path | None, sut: str) -> tuple[TlsContext | None, Certificates | None]:
+    """The tester's TLS context and certificates, out of a PKI directory.
 
     Raises:
         SetupError: the directory cannot be used.
@@ -124,7 +128,7 @@ def _certificates(pki: Path | None, sut: str) -> tuple[Any, list[Any]]:
     from v2g import tls
 
     if pki is None:
-        return (tls.client(None) if sut == "secc" else None), []  # whatever the charger shows is taken
+        return (tls.client(None) if sut == "secc" else None), None  # whatever the charger shows is taken
     from pki.errors import PkiError
     from pki.store import Store
 
@@ -132,8 +136,7 @@ def _certificates(pki: Path | None, sut: str) -> tuple[Any, list[Any]]:
         store = Store(pki, "iso2")
     except PkiError as why:
         raise SetupError(str(why)) from why
-    from conformance import contracts
+    from conformance.certificates import Certificates, context
 
-    certificates = contracts.Certificates(store)
-    role = "client" if sut == "secc" else "server"
-    return contracts.context(certificates, role), [contracts.preparing(certificates)]
+    certificates = Certificates(store)
+    return context(certificates, "client" if sut == "secc" else "server"), certificates

@@ -7,6 +7,12 @@ import re
 from conformance.catalogue import timer
 from conformance.verdict import NotExecutable
 
+DELAY = timer("Transmission_Delay")
+"""s: added to every limit."""
+
+CLOSE = timer("TCP_Connection_Termination_Timeout")
+"""s within which TCP is closed once a session is over."""
+
 _TERM = re.compile(r"(?P<name>[A-Za-z]\w+)|(?P<number>\d+(?:\.\d+)?)\s*s")
 
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from conformance import cases_evcc, cases_secc, slac_cases
+from conformance import slac_cases
 from conformance.catalogue import Run
+from conformance.evcc.plan import plan as plan_evcc
+from conformance.evcc.tester import TesterEvse
 from conformance.pics import Pics
+from conformance.secc.plan import plan as plan_secc
+from conformance.secc.tester import TesterEv
 from conformance.systems import ChargerUnderTest, VehicleUnderTest
-from conformance.tester_ev import TesterEv
-from conformance.tester_evse import TesterEvse
 from conformance.verdict import Failed, NotExecutable, Result, Stop, Verdict
 from slac.errors import SlacError
 from v2g.errors import ConnectionLost, V2GError
 from v2g.protocols import DIN, ISO2
 from v2g.trace import Observe, ignore
+
+if TYPE_CHECKING:
+    from conformance.certificates import Certificates
+    from v2g.tls import Context as TlsContext
 
 LONGEST = 1800.0
 """s: no case takes longer on the bench's clock."""
@@ -33,14 +38,14 @@ class Bench:
         observe: gets the tester's events.
         seed: of session ids and the like.
         tls: the tester's TLS context.
-        prepare: called with each tester before it starts.
+        certificates: for contract payment, and wrong ones; None: the tester has none.
     """
 
     pics: Pics
     observe: Observe = ignore
     seed: int = 1
-    tls: Any = None
-    prepare: list[Callable[[Any], None]] = field(default_factory=list)
+    tls: TlsContext | None = None
+    certificates: Certificates | None = None
 
 
 def executable(run: Run) -> str:
@@ -65,9 +70,7 @@ def plan(run: Run) -> Any:
         raise NotExecutable("sessions of ISO 15118-20 are not available yet")
     if run.protocol == "slac":
         return slac_cases.Plan(run)
-    if case.sut == "secc":
-        return cases_secc.plan(run)
-    return cases_evcc.plan(run)
+    return plan_secc(run) if case.sut == "secc" else plan_evcc(run)
 
 
 async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: Bench) -> Result:
@@ -91,8 +94,8 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
         protocol = DIN if run.protocol == "din70121" else ISO2
         kind: Any = TesterEv if case.sut == "secc" else TesterEvse
         tester = kind(system, bench.pics, protocol, bench.observe, random.Random(bench.seed), bench.tls)
-        for prepare in bench.prepare:
-            prepare(tester)
+        if bench.certificates is not None:
+            tester.take(bench.certificates)
         async with asyncio.timeout(LONGEST):
             await made.carry_out(tester, result)
         result.verdict = max(result.verdict, Verdict.PASS)

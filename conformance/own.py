@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
-from conformance import contracts
+from conformance import certificates, contracts
 from conformance.catalogue import Run
 from conformance.execute import Bench
 from conformance.pics import Pics
@@ -95,7 +95,7 @@ class OwnCharger:
             protocols=self.protocols, tolerant=self.tolerant, observe=self.observe, now=_now, rng=rng
         )
         if pics.pnc:
-            self.options.contracts = contracts.charger_contracts(contracts.in_memory(), pics)
+            self.options.contracts = contracts.charger_contracts(certificates.in_memory(), pics)
             self.options.contracts.external = False
         if pics["PIXIT_SECC_CMN_VAS"] == "serviceDetail":
             internet = pics["PIXIT_SECC_CMN_InternetAccess"] == "internetAccess"
@@ -180,7 +180,7 @@ class OwnCharger:
             case "renegotiate":
                 evse.request_renegotiation(10)
             case "revoke contract" if self.options.contracts is not None:
-                self.options.contracts.revoked = contracts.everything_revoked
+                self.options.contracts.revoked = lambda certificate, *_: True
             case _:
                 return False
         return True
@@ -235,7 +235,7 @@ class OwnVehicle:
             tolerant=self.tolerant,
             observe=self.observe,
             now=_now,
-            wallet=contracts.vehicle_wallet(contracts.in_memory(), pics) if pics.pnc else None,
+            wallet=contracts.vehicle_wallet(certificates.in_memory(), pics) if pics.pnc else None,
             services={} if pics["PIXIT_EVCC_CMN_VAS"] == "none" else {62001: None},
         )
 
@@ -355,10 +355,10 @@ async def own_system(
         system = (OwnSlacCharger if run.case.sut == "secc" else OwnSlacVehicle)(pics, 1)
         adjust(system)
     elif run.case.sut == "secc":
-        tls = contracts.context(contracts.in_memory(), "server") if secure(run, pics) else None
+        tls = certificates.context(certificates.in_memory(), "server") if secure(run, pics) else None
         system = OwnCharger(pics, protocols_of(run), observe, tls=tls, adjust=adjust)
     else:
-        tls = contracts.context(contracts.in_memory(), "client") if secure(run, pics) else None
+        tls = certificates.context(certificates.in_memory(), "client") if secure(run, pics) else None
         system = OwnVehicle(pics, protocols_of(run), observe, tls=tls, adjust=adjust)
     async with system.open():
         yield system
@@ -376,6 +376,6 @@ def bench_for(run: Run, pics: Pics, observe: Observe = ignore) -> Bench:
     """The tester's side of a bench in memory."""
     if not secure(run, pics):
         return Bench(pics, observe)
-    bench = contracts.in_memory()
-    context = contracts.context(bench, "client" if run.case.sut == "secc" else "server")
-    return Bench(pics, observe, tls=context, prepare=[contracts.preparing(bench)])
+    bench = certificates.in_memory()
+    context = certificates.context(bench, "client" if run.case.sut == "secc" else "server")
+    return Bench(pics, observe, tls=context, certificates=bench)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from conformance.evcc.tester import TesterEvse
 from conformance.pics import Pics
-from conformance.tester_ev import TesterEv
-from conformance.tester_evse import TesterEvse
+from conformance.secc.tester import TesterEv
 from conformance.verdict import Stop
 from v2g import sdp
 from v2g.errors import V2GError

@@ -9,7 +9,7 @@ from faults import FAULTS, Fault
 from faults.matrix import caught, one
 
 from conformance.catalogue import runs
-from conformance.scripts_evcc import change_options
+from conformance.evcc.scripts.tls import change_options
 from conformance.verdict import Verdict
 from v2g import tls
 

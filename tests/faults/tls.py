@@ -8,7 +8,7 @@ import v2g.discovery
 import v2g.sdp
 import v2g.tls
 import v2g.tls.charger
-from conformance.scripts_evcc import change_options
+from conformance.evcc.scripts.tls import change_options
 from faults.fault import charger, vehicle
 
 

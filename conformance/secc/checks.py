@@ -9,15 +9,23 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from conformance.certificates import chain_problem
+from conformance.secc import contract
+from conformance.secc.iso2 import mode
+from conformance.table import Table
+from pki.profiles import Role
+from v2g import signature
+from v2g.credentials import chain_of
+from v2g.errors import RemoteError
 from v2g.physical import number
 from v2g.protocols import DIN
 
 if TYPE_CHECKING:
-    from conformance.tester_ev import TesterEv
+    from conformance.secc.tester import TesterEv
     from conformance.wire import Arrival
 
 Check = Callable[["TesterEv", "Arrival"], str]
-CHECKS: dict[str, Check] = {}
+CHECKS: Table[Check] = Table()
 
 EVSE_ID = re.compile(r"[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9*]{1,30}", re.IGNORECASE)
 NOT_AVAILABLE = re.compile(r"ZZ0+|0+|")
@@ -25,63 +33,53 @@ MOST_VOLTS, MOST_AMPS, MOST_WATTS = 1000.0, 500.0, 500_000.0
 """Plausible limits. The suite says 300 A and 200 kW, which chargers of today exceed (see notes in the vocabulary)."""
 
 
-def check(name: str) -> Callable[[Check], Check]:
-    def register(function: Check) -> Check:
-        CHECKS[name] = function
-        return function
-
-    return register
-
-
-@check("SESSIONID_NONZERO")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("SESSIONID_NONZERO")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     session_id = arrival.session_id
     if not any(session_id):
         return f"session id {session_id.hex() or 'empty'} is zero"
-    return "" if len(session_id) == 8 or walk.protocol is DIN else f"session id of {len(session_id)} bytes"
+    return "" if len(session_id) == 8 or tester.protocol is DIN else f"session id of {len(session_id)} bytes"
 
 
-@check("SESSIONID_NOT_PREVIOUS")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    before = walk.paused.session_id if walk.paused is not None else walk.__dict__.get("earlier_id", b"")
+@CHECKS.on("SESSIONID_NOT_PREVIOUS")
+def _(tester: TesterEv, arrival: Arrival) -> str:
+    before = tester.previous_id
     return "the session id is that of the session before" if arrival.session_id == before else ""
 
 
-@check("EVSEID_FORMAT")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("EVSEID_FORMAT")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     evse = arrival.message.EVSEID
     if isinstance(evse, bytes):
         return ""
     return "" if EVSE_ID.fullmatch(evse) or NOT_AVAILABLE.fullmatch(evse) else f"EVSEID {evse!r}"
 
 
-@check("SAP_SCHEMAID_OFFERED")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    offered = walk.__dict__.get("offered_ids", {10})
+@CHECKS.on("SAP_SCHEMAID_OFFERED")
+def _(tester: TesterEv, arrival: Arrival) -> str:
+    offered = tester.offered_ids
     chosen = arrival.message.SchemaID
     return "" if chosen in offered else f"SchemaID {chosen}, offered were {sorted(offered)}"
 
 
-@check("PAYMENT_OPTION_MATCHES_MODE")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    wanted = "Contract" if walk.pics.pnc else "ExternalPayment"
+@CHECKS.on("PAYMENT_OPTION_MATCHES_MODE")
+def _(tester: TesterEv, arrival: Arrival) -> str:
+    wanted = "Contract" if tester.pics.pnc else "ExternalPayment"
     options = list(arrival.message.PaymentOptionList.PaymentOption)
     return "" if wanted in options else f"payment options {', '.join(options)} without {wanted}"
 
 
-@check("ENERGY_MODE_MATCHES")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    from conformance.requests import mode
-
+@CHECKS.on("ENERGY_MODE_MATCHES")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     modes = list(arrival.message.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode)
-    return "" if mode(walk) in modes else f"energy transfer modes {', '.join(modes)} without {mode(walk)}"
+    return "" if mode(tester) in modes else f"energy transfer modes {', '.join(modes)} without {mode(tester)}"
 
 
 _CATEGORIES = {2: "ContractCertificate", 3: "Internet"}
 
 
-@check("SERVICE_LIST_RULES")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("SERVICE_LIST_RULES")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     listed = arrival.message.ServiceList
     for service in listed.Service if listed is not None else ():
         if service.ServiceID == 1:
@@ -92,17 +90,16 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
     return ""
 
 
-@check("SERVICE_PARAMETER_LIST")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("SERVICE_PARAMETER_LIST")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     listed = arrival.message.ServiceParameterList
     ids = [entry.ParameterSetID for entry in listed.ParameterSet] if listed is not None else []
     return "" if len(set(ids)) == len(ids) else f"parameter sets {ids} are not unique"
 
 
-def _parameter_sets(walk: TesterEv, service: int) -> dict[int, dict[str, Any]] | None:
+def _parameter_sets(tester: TesterEv, service: int) -> dict[int, dict[str, Any]] | None:
     """Parameter sets of a service as ServiceDetail told them; None where it was not asked."""
-    details = walk.__dict__.get("details", {})
-    response = details.get(service)
+    response = tester.details.get(service)
     if response is None:
         return None
     sets = {}
@@ -115,9 +112,9 @@ def _parameter_sets(walk: TesterEv, service: int) -> dict[int, dict[str, Any]] |
     return sets
 
 
-@check("PARAMSET_CERTIFICATE")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    sets = _parameter_sets(walk, 2)
+@CHECKS.on("PARAMSET_CERTIFICATE")
+def _(tester: TesterEv, arrival: Arrival) -> str:
+    sets = _parameter_sets(tester, 2)
     if sets is None:
         return ""
     for number_, wanted in ((1, "Installation"), (2, "Update")):
@@ -126,9 +123,9 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
     return "" if sets else "the certificate service has no parameter set"
 
 
-@check("PARAMSET_INTERNET")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    sets = _parameter_sets(walk, 3)
+@CHECKS.on("PARAMSET_INTERNET")
+def _(tester: TesterEv, arrival: Arrival) -> str:
+    sets = _parameter_sets(tester, 3)
     if sets is None:
         return ""
     ports = {1: ("ftp", 20), 2: ("ftp", 21), 3: ("http", 80), 4: ("https", 443)}
@@ -139,19 +136,19 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
     return ""
 
 
-@check("PAYMENT_OPTION_AS_BEFORE")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    chosen = "Contract" if walk.pics.pnc else "ExternalPayment"
+@CHECKS.on("PAYMENT_OPTION_AS_BEFORE")
+def _(tester: TesterEv, arrival: Arrival) -> str:
+    chosen = "Contract" if tester.pics.pnc else "ExternalPayment"
     options = list(arrival.message.PaymentOptionList.PaymentOption)
     return "" if options == [chosen] else f"payment options {', '.join(options)}, before the pause {chosen}"
 
 
-@check("CHARGE_SERVICE_AS_BEFORE")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    from conformance.requests import mode
-
+@CHECKS.on("CHARGE_SERVICE_AS_BEFORE")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     modes = list(arrival.message.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode)
-    return "" if modes == [mode(walk)] else f"energy transfer modes {', '.join(modes)}, before the pause {mode(walk)}"
+    return (
+        "" if modes == [mode(tester)] else f"energy transfer modes {', '.join(modes)}, before the pause {mode(tester)}"
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -173,8 +170,8 @@ def _covered(entries: list[Any]) -> float:
     return float(last.start + (last.duration or 0))
 
 
-@check("SCHEDULE_VALID")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("SCHEDULE_VALID")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     tuples = _tuples(arrival)
     if not 1 <= len(tuples) <= 3:
         return f"{len(tuples)} schedules, 1 to 3 are allowed"
@@ -196,9 +193,9 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
     return ""
 
 
-@check("SCHEDULE_COVERS_DEPARTURE")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    departure = float(walk.pics["par_DepartureTime"])
+@CHECKS.on("SCHEDULE_COVERS_DEPARTURE")
+def _(tester: TesterEv, arrival: Arrival) -> str:
+    departure = float(tester.pics["par_DepartureTime"])
     for one in _tuples(arrival):
         covered = _covered(one.PMaxSchedule.PMaxScheduleEntry)
         if covered < departure:
@@ -206,8 +203,8 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
     return ""
 
 
-@check("SCHEDULE_COVERS_24H")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("SCHEDULE_COVERS_24H")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     for one in _tuples(arrival):
         covered = _covered(one.PMaxSchedule.PMaxScheduleEntry)
         if covered < 86400:
@@ -215,9 +212,9 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
     return ""
 
 
-@check("SCHEDULE_MAX_ENTRIES")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    most = int(walk.pics["par_MaxEntriesSAScheduleTuple"])
+@CHECKS.on("SCHEDULE_MAX_ENTRIES")
+def _(tester: TesterEv, arrival: Arrival) -> str:
+    most = int(tester.pics["par_MaxEntriesSAScheduleTuple"])
     for one in _tuples(arrival):
         entries = len(one.PMaxSchedule.PMaxScheduleEntry)
         tariff = getattr(one, "SalesTariff", None)
@@ -226,8 +223,8 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
     return ""
 
 
-@check("SALES_TARIFF")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("SALES_TARIFF")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     for one in _tuples(arrival):
         if one.SalesTariff is None:
             return f"schedule {one.SAScheduleTupleID} has no SalesTariff"
@@ -238,16 +235,18 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
     return ""
 
 
-@check("TUPLE_ID_AS_BEFORE")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    if walk.paused is None:
+@CHECKS.on("TUPLE_ID_AS_BEFORE")
+def _(tester: TesterEv, arrival: Arrival) -> str:
+    if tester.paused is None:
         return ""
     ids = [entry.SAScheduleTupleID for entry in _tuples(arrival)]
-    return "" if walk.paused.tuple_id in ids else f"schedules {ids} without {walk.paused.tuple_id} of before the pause"
+    return (
+        "" if tester.paused.tuple_id in ids else f"schedules {ids} without {tester.paused.tuple_id} of before the pause"
+    )
 
 
-@check("EVSE_LIMITS_AC")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("EVSE_LIMITS_AC")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     parameter = arrival.message.EVSEChargeParameter
     volts, amps = number(parameter.EVSENominalVoltage), number(parameter.EVSEMaxCurrent)
     if volts <= 0 or amps <= 0:
@@ -260,8 +259,8 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
     return ""
 
 
-@check("EVSE_LIMITS_DC")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("EVSE_LIMITS_DC")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     parameter = arrival.message.EVSEChargeParameter
     volts, amps = number(parameter.EVSEMaximumVoltageLimit), number(parameter.EVSEMaximumCurrentLimit)
     low = number(parameter.EVSEMinimumVoltageLimit)
@@ -270,7 +269,7 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
     power = parameter.EVSEMaximumPowerLimit
     if power is not None and not 0 < number(power) <= MOST_WATTS:
         return f"EVSEMaximumPowerLimit of {number(power):g} W"
-    battery = walk.battery_voltage
+    battery = tester.battery_voltage
     return "" if low <= battery <= volts else f"{low:g} to {volts:g} V do not reach the battery's {battery:g} V"
 
 
@@ -278,31 +277,31 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
 # Loop and end
 
 
-@check("RECEIPT_FALSE")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("RECEIPT_FALSE")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     return "ReceiptRequired is true" if arrival.message.ReceiptRequired else ""
 
 
-@check("RECEIPT_TRUE")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("RECEIPT_TRUE")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     return "" if arrival.message.ReceiptRequired else f"ReceiptRequired is {arrival.message.ReceiptRequired}"
 
 
-@check("METER_INFO")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("METER_INFO")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     info = arrival.message.MeterInfo
     return "" if info is not None and info.MeterID else "no MeterInfo with a MeterID"
 
 
-@check("METER_READING")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("METER_READING")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     info = arrival.message.MeterInfo
     reading = info.MeterReading if info is not None else None
     return "" if reading is not None and 0 <= reading <= 4294967295 else f"MeterReading {reading}"
 
 
-@check("DC_PRESENT_VALUES")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("DC_PRESENT_VALUES")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     message = arrival.message
     volts, amps = number(message.EVSEPresentVoltage), number(message.EVSEPresentCurrent)
     if not 0 <= volts <= MOST_VOLTS or not -1.0 <= amps <= MOST_AMPS:
@@ -311,20 +310,20 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
     return "" if None not in flags else "a limit flag is missing"
 
 
-@check("DC_PRESENT_VOLTAGE")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("DC_PRESENT_VOLTAGE")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     volts = number(arrival.message.EVSEPresentVoltage)
     return "" if 0 <= volts <= MOST_VOLTS else f"EVSEPresentVoltage of {volts:g} V"
 
 
-@check("DIN_SERVICE")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("DIN_SERVICE")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     options = list(arrival.message.PaymentOptions.PaymentOption)
     return "" if "ExternalPayment" in options else f"payment options {', '.join(options)} without ExternalPayment"
 
 
-@check("GENCHALLENGE_16B")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("GENCHALLENGE_16B")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     length = len(arrival.message.GenChallenge)
     return "" if length == 16 else f"GenChallenge of {length} bytes"
 
@@ -332,8 +331,8 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
 EMAID = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[A-Z0-9]{9}[A-Z0-9]?")
 
 
-@check("EMAID_SYNTAX")
-def _(walk: TesterEv, arrival: Arrival) -> str:
+@CHECKS.on("EMAID_SYNTAX")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     emaid = str(getattr(arrival.message.eMAID, "value", arrival.message.eMAID)).replace("-", "")
     return "" if EMAID.fullmatch(emaid.upper()) else f"eMAID {emaid!r}"
 
@@ -342,12 +341,8 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
 # Contract certificates
 
 
-@check("CERT_RES_SIGNATURE")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    from v2g import signature
-    from v2g.credentials import chain_of
-    from v2g.errors import RemoteError
-
+@CHECKS.on("CERT_RES_SIGNATURE")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     provider = chain_of(arrival.message.SAProvisioningCertificateChain)
     try:
         signature.verify_message(arrival.message, arrival.signature, provider[0])
@@ -356,35 +351,24 @@ def _(walk: TesterEv, arrival: Arrival) -> str:
     return ""
 
 
-@check("SAPROVISIONING_CHAIN")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    from conformance import contracts
-    from pki.profiles import Role
-    from v2g.credentials import chain_of
-
-    bench = contracts.paying(walk).bench
+@CHECKS.on("SAPROVISIONING_CHAIN")
+def _(tester: TesterEv, arrival: Arrival) -> str:
+    bench = contract.paying(tester).bench
     chain = chain_of(arrival.message.SAProvisioningCertificateChain)
-    return contracts.chain_problem(bench, chain, Role.CPS, bench.roots)
+    return chain_problem(bench, chain, Role.CPS, bench.roots)
 
 
-@check("CONTRACT_CHAIN")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    from conformance import contracts
-    from pki.profiles import Role
-    from v2g.credentials import chain_of
-
-    bench = contracts.paying(walk).bench
+@CHECKS.on("CONTRACT_CHAIN")
+def _(tester: TesterEv, arrival: Arrival) -> str:
+    bench = contract.paying(tester).bench
     chain = chain_of(arrival.message.ContractSignatureCertChain)
-    return contracts.chain_problem(bench, chain, Role.CONTRACT, bench.mo_roots)
+    return chain_problem(bench, chain, Role.CONTRACT, bench.mo_roots)
 
 
-@check("DH_KEY_DECRYPTS")
-def _(walk: TesterEv, arrival: Arrival) -> str:
-    from conformance import contracts
-    from v2g.errors import RemoteError
-
+@CHECKS.on("DH_KEY_DECRYPTS")
+def _(tester: TesterEv, arrival: Arrival) -> str:
     try:
-        contracts.delivered(walk, arrival)
+        contract.delivered(tester, arrival)
     except RemoteError as why:
         return str(why)
     return ""

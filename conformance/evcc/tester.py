@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from conformance.catalogue import timer
+from conformance.contracts import charger_contracts
 from conformance.pics import Pics
 from conformance.systems import VehicleUnderTest
 from conformance.verdict import Failed, Inconclusive
@@ -36,9 +36,9 @@ from v2g.sequence import START, TABLES, after
 from v2g.trace import Event, Observe, ignore
 
 if TYPE_CHECKING:
+    from conformance.certificates import Certificates
+    from secc.contract import Contracts
     from v2g.tls import Context as TlsContext
-
-DELAY = timer("Transmission_Delay")
 
 EPOCH = 1_700_000_000
 LOOPS = 3
@@ -67,6 +67,8 @@ class TesterEvse:
         services: additional services to offer.
         security: what SDP announces.
         refused: what the tester had to refuse, with the reason.
+        contracts: what contract payment needs.
+        taken: the bench's certificates, if it has any.
         stops_after: rounds of the loop after which it asks the vehicle to stop; None: never.
     """
 
@@ -91,8 +93,8 @@ class TesterEvse:
     loops: int = 0
     paused: dict[bytes, Any] = field(default_factory=dict)
     visit: Visit | None = None
-    contracts: Any = None
-    certificates: Any = None
+    contracts: Contracts | None = None
+    taken: Certificates | None = None
     port: int = 0
     _catch: Callable[[Arrival], bool] | None = None
     _held: asyncio.Future[Arrival] | None = None
@@ -119,8 +121,21 @@ class TesterEvse:
             raise Inconclusive("the vehicle has not connected")
         return self.wires[-1]
 
+    @property
+    def certificates(self) -> Certificates:
+        """The bench's certificates. Inconclusive: it has none."""
+        if self.taken is None:
+            raise Inconclusive("the tester has no certificates; give it some with --pki")
+        return self.taken
+
+    def take(self, bench: Certificates) -> None:
+        """Takes a bench's certificates; in contract payment it checks and issues contracts with them."""
+        self.taken = bench
+        if self.pics.pnc:
+            self.contracts = charger_contracts(bench, self.pics)
+
     def _wall_clock(self) -> float:
-        return float(self.certificates.now().timestamp()) if self.certificates is not None else EPOCH + self.now
+        return self.taken.now().timestamp() if self.taken is not None else EPOCH + self.now
 
     # -- being there ----------------------------------------------------------------------------------------------
 

@@ -6,29 +6,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import exi
+from conformance.table import Table
+from v2g import signature
 from v2g.errors import RemoteError
 from v2g.physical import milliwatts, number
 from v2g.protocols import DIN
 
 if TYPE_CHECKING:
-    from conformance.tester_evse import TesterEvse
+    from conformance.evcc.tester import TesterEvse
     from conformance.wire import Arrival
 
 Check = Callable[["TesterEvse", "Arrival"], str]
-CHECKS: dict[str, Check] = {}
+CHECKS: Table[Check] = Table()
 
 NAMESPACES = ("urn:iso:15118:2:2013:MsgDef", "urn:din:70121:2012:MsgDef", "urn:iso:std:iso:15118:-20:")
 
 
-def check(name: str) -> Callable[[Check], Check]:
-    def register(function: Check) -> Check:
-        CHECKS[name] = function
-        return function
-
-    return register
-
-
-@check("EV_SAP_LIST")
+@CHECKS.on("EV_SAP_LIST")
 def _(tester: TesterEvse, arrival: Arrival) -> str:
     offers = arrival.message.AppProtocol
     priorities, ids = sorted(entry.Priority for entry in offers), [entry.SchemaID for entry in offers]
@@ -47,7 +41,7 @@ def _response(tester: TesterEvse, name: str) -> Any:
     return next((message for _, sent, message in reversed(tester.replied) if sent == name), None)
 
 
-@check("EV_SELECTS_OFFERED")
+@CHECKS.on("EV_SELECTS_OFFERED")
 def _(tester: TesterEvse, arrival: Arrival) -> str:
     found = _response(tester, "ServiceDiscoveryRes")
     if found is None:
@@ -61,7 +55,7 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
     return "" if option in found.PaymentOptionList.PaymentOption else f"payment option {option} was not offered"
 
 
-@check("EV_PARAMS_CONSISTENT")
+@CHECKS.on("EV_PARAMS_CONSISTENT")
 def _(tester: TesterEvse, arrival: Arrival) -> str:
     message = arrival.message
     found = _response(tester, "ServiceDiscoveryRes")
@@ -78,7 +72,7 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
     return "EVMinCurrent is above EVMaxCurrent" if low and high and number(low) > number(high) else ""
 
 
-@check("EV_AUTH_BODY")
+@CHECKS.on("EV_AUTH_BODY")
 def _(tester: TesterEvse, arrival: Arrival) -> str:
     message = arrival.message
     first = next(one for one in tester.requests if one.name == arrival.name) is arrival
@@ -89,7 +83,7 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
     return ""
 
 
-@check("EV_GENCHALLENGE_ECHO")
+@CHECKS.on("EV_GENCHALLENGE_ECHO")
 def _(tester: TesterEvse, arrival: Arrival) -> str:
     details = _response(tester, "PaymentDetailsRes")
     return (
@@ -112,7 +106,7 @@ def exceeds(profile: Any, schedule: Any) -> str:
     return ""
 
 
-@check("EV_PROFILE_WITHIN_PMAX")
+@CHECKS.on("EV_PROFILE_WITHIN_PMAX")
 def _(tester: TesterEvse, arrival: Arrival) -> str:
     parameters = _response(tester, "ChargeParameterDiscoveryRes")
     profile = arrival.message.ChargingProfile
@@ -124,13 +118,13 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
     return exceeds(profile, chosen) if chosen is not None else f"schedule {number_} was not offered"
 
 
-@check("EV_CHARGEPROGRESS")
+@CHECKS.on("EV_CHARGEPROGRESS")
 def _(tester: TesterEvse, arrival: Arrival) -> str:
     progress = arrival.message.ChargeProgress
     return "" if progress in ("Stop", "Renegotiate") else f"ChargeProgress {progress}"
 
 
-@check("EV_RECEIPT_ECHO")
+@CHECKS.on("EV_RECEIPT_ECHO")
 def _(tester: TesterEvse, arrival: Arrival) -> str:
     message = arrival.message
     loop = _response(tester, "ChargingStatusRes" if tester.pics.ac else "CurrentDemandRes")
@@ -141,7 +135,7 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
     return ""
 
 
-@check("EV_SESSION_ID")
+@CHECKS.on("EV_SESSION_ID")
 def _(tester: TesterEvse, arrival: Arrival) -> str:
     if arrival.name == "SessionSetupReq":
         return f"session id {arrival.session_id.hex()} is not zero" if any(arrival.session_id) else ""
@@ -149,7 +143,7 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
     return "" if arrival.session_id == own else f"session id {arrival.session_id.hex()}, not {own.hex()}"
 
 
-@check("EV_REQUEST_CONTENT")
+@CHECKS.on("EV_REQUEST_CONTENT")
 def _(tester: TesterEvse, arrival: Arrival) -> str:
     protocol = tester.protocol
     try:
@@ -162,10 +156,9 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
     return ""
 
 
-def _signed(tester: TesterEvse, arrival: Arrival) -> str:
+@CHECKS.on("EV_AUTH_SIGNATURE", "EV_RECEIPT_SIGNATURE")
+def _(tester: TesterEvse, arrival: Arrival) -> str:
     """Whether the signature of a request holds with the contract certificate that was shown."""
-    from v2g import signature
-
     details = next((one.message for one in tester.requests if one.name == "PaymentDetailsReq"), None)
     if arrival.signature is None or details is None:
         return "no signature, or no contract certificate to check it with"
@@ -176,9 +169,3 @@ def _signed(tester: TesterEvse, arrival: Arrival) -> str:
     except RemoteError as why:
         return f"the signature does not hold: {why}"
     return ""
-
-
-CHECKS["EV_AUTH_SIGNATURE"] = _signed
-CHECKS["EV_RECEIPT_SIGNATURE"] = _signed
-
-__all__ = ["CHECKS", "exceeds"]

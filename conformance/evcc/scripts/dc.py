@@ -1,0 +1,68 @@
+"""DC until power flows: isolation and pre-charge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.catalogue import Run, timer
+from conformance.evcc.course import Course
+from conformance.evcc.reactions import gives_up as judge
+from conformance.evcc.scripts.steps import delivers, gives_up, goes_on, hold, plug, until
+from conformance.evcc.scripts.table import SCRIPTS
+from conformance.evcc.tester import TesterEvse
+from conformance.fields import replaced
+from conformance.verdict import Failed, Inconclusive, Result
+from v2g.physical import number, physical
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_PreCharge_Reached")
+async def precharge_reached(tester: TesterEvse, run: Run, result: Result) -> None:
+    held = await hold(tester, "PowerDeliveryReq")
+    asked = [one for one in tester.requests if one.name == "PreChargeReq"]
+    told = [message for _, name, message in tester.replied if name == "PreChargeRes"]
+    target, reached = number(asked[-1].message.EVTargetVoltage), number(told[-1].EVSEPresentVoltage)
+    result.saw("PowerDeliveryReq Start once the voltage is there", f"{reached:g} V, target {target:g} V")
+    if not delivers(held, "Start") or abs(reached - target) > 20.0:
+        raise Failed(f"PowerDeliveryReq at {reached:g} V, target {target:g} V")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_PreCharge_Overshoot")
+async def precharge_overshoot(tester: TesterEvse, run: Run, result: Result) -> None:
+    held = await hold(tester, "PreChargeReq")
+    high = physical(tester.protocol.module, number(held.message.EVTargetVoltage) + 50.0, "V")
+    response = replaced(await tester.good(held), "EVSEPresentVoltage", high)
+    tester.fixed["PreChargeReq"] = response
+    if tester.evse.power is not None:
+        tester.evse.power.off()
+    await tester.send(response)
+    tester.release()
+    seconds = timer("V2G_EVCC_PreCharge_Timeout")
+    course = Course(tester, result, request=held, answered=tester.now, repeated=True)
+    await judge(course, from_=held.time + seconds, not_before=held.time + seconds)
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_Isolation", "PF_EVCC_DIN_Isolation")
+async def isolation(tester: TesterEvse, run: Run, result: Result) -> None:
+    word = str(run.variant["EVSEIsolationStatus"])
+    status = "Invalid" if word.startswith("Invalid") else word
+    seen: list[float] = []
+
+    def override(request: Any, response: Any) -> Any:
+        if response.EVSEProcessing != "Finished":
+            return response
+        seen.append(tester.now)
+        return replaced(response, "EVSEIsolationStatus", status)
+
+    tester.overrides["CableCheckReq"] = override
+    await plug(tester)
+    if not await until(tester, lambda: seen, 120.0):
+        raise Inconclusive("the cable check was not reached")
+    held = [arrival for arrival in tester.requests if arrival.name == "CableCheckReq"][-1]
+    if word in ("Valid", "Warning"):
+        following = await goes_on(tester, result, held)
+        if following.name != "PreChargeReq":
+            raise Failed(f"{following.name} after isolation {word}")
+    elif word != "No_IMD":
+        await gives_up(tester, result, held)
+    else:
+        result.saw("as declared", "not judged")

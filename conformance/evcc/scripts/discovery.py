@@ -1,0 +1,93 @@
+"""Discovery: silence, broken headers, wrong content, and what the vehicle asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import IPv6Address
+
+from conformance.catalogue import Run
+from conformance.evcc.scripts.steps import ended, plug, until
+from conformance.evcc.scripts.table import SCRIPTS, SETUP
+from conformance.evcc.tester import TesterEvse
+from conformance.verdict import Failed, Inconclusive, Result
+from conformance.wire import forged
+from v2g import sdp, v2gtp
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_SDP_NoAnswer")
+async def sdp_silence(tester: TesterEvse, run: Run, result: Result) -> None:
+    tester.answer_sdp = lambda data, response: None
+    began = tester.now
+    await plug(tester)
+    await asyncio.sleep(SETUP + 10.0)
+    count, last = len(tester.asked), tester.asked[-1][0] - began if tester.asked else 0.0
+    result.saw("at most 50 requests, none after the setup time", f"{count} requests, the last after {last:.2f} s")
+    if not count:
+        raise Inconclusive("the vehicle did not ask at all")
+    if count > 50 or last > SETUP + 0.5:
+        raise Failed(f"{count} SDP requests, the last after {last:.2f} s")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_SDP_BadHeader")
+async def sdp_bad_header(tester: TesterEvse, run: Run, result: Result) -> None:
+    tester.answer_sdp = lambda data, response: forged(response.pack(), dict(run.variant))
+    await _asks_again(tester, result)
+
+
+async def _asks_again(tester: TesterEvse, result: Result, *, may_connect: bool = False) -> None:
+    await plug(tester)
+    again = await until(tester, lambda: len(tester.asked) >= 2 or tester.wires, 5.0)
+    seen = f"{len(tester.asked)} requests, {len(tester.wires)} connections"
+    result.saw("ignores the answer and asks again", seen)
+    if tester.wires and not may_connect:
+        raise Failed("the vehicle took a broken SDP response")
+    if not again and not may_connect:
+        raise Failed("the vehicle does not ask again after a broken SDP response")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_SDP_BadContent")
+async def sdp_bad_content(tester: TesterEvse, run: Run, result: Result) -> None:
+    variant = run.variant
+
+    def answer(data: bytes, good: sdp.Response) -> bytes:
+        address, port, security, transport = good.address, good.port, good.security, good.transport
+        if "port" in variant:
+            port = 0 if variant["port"] == 0 else 80
+        elif "address" in variant:
+            address = IPv6Address("::" if variant["address"] == "::" else "2001:db8::1")
+        elif "transport" in variant:
+            transport = 0x10
+        elif "security" in variant:
+            security = 0x55
+        packed = sdp.Response(address, port, security, transport).pack()
+        if "length" in variant:
+            return v2gtp.pack(v2gtp.SDP_RESPONSE, packed[8:-1])
+        return packed
+
+    tester.answer_sdp = answer
+    await _asks_again(tester, result, may_connect=True)
+    await asyncio.sleep(2.0)
+    if tester.requests:
+        raise Failed("the vehicle began a session on a broken SDP response")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_SDP_NoTls")
+async def sdp_no_tls(tester: TesterEvse, run: Run, result: Result) -> None:
+    tester.answer_sdp = lambda data, response: sdp.Response(response.address, response.port, sdp.NO_TLS).pack()
+    await plug(tester)
+    await until(tester, lambda: tester.requests or ended(tester), SETUP)
+    seen = tester.requests[0].name if tester.requests else "no session"
+    result.saw("gives up, or goes on without TLS if its policy allows", seen)
+    if tester.requests and tester.pics.pnc and tester.pics["PIXIT_EVCC_CMN_TLS"] == "tls":
+        raise Failed("the vehicle, which insists on TLS, went on without")
+
+
+@SCRIPTS.on("PF_EVCC_DIN_SDP_Request")
+async def din_sdp(tester: TesterEvse, run: Run, result: Result) -> None:
+    await plug(tester)
+    if not await until(tester, lambda: tester.asked, SETUP):
+        raise Failed("no SDP request")
+    data = tester.asked[0][1]
+    result.saw("security 0x10, transport 0x00", data.hex())
+    if data[8:10] not in (b"\x10\x00", b"\x00\x00"):
+        raise Failed(f"SDP request {data.hex()}")

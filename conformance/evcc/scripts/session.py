@@ -1,0 +1,100 @@
+"""Whole sessions: order and pace of the requests, session id, pilot, and the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.catalogue import Run, timer
+from conformance.evcc.scripts.steps import delivers, gives_up, hold, loop_name, whole_session
+from conformance.evcc.scripts.table import SCRIPTS
+from conformance.evcc.tester import TesterEvse, made
+from conformance.verdict import Failed, Inconclusive, Result
+from slac.pilot import READY, State
+from v2g.sequence import TABLES, Sequence
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_CpTiming_Start", "PF_EVCC_ISO2_CpTiming_Stop")
+async def pilot_timing(tester: TesterEvse, run: Run, result: Result) -> None:
+    if tester.system.pilot.state is None:
+        raise Inconclusive("pilot hardware is needed")
+    await whole_session(tester, result)
+
+    def change(states: Any, after: float) -> float | None:
+        return next((time for time, reading in tester.pilots if time >= after and reading.state in states), None)
+
+    start = next(one for one in tester.requests if delivers(one, "Start"))
+    stop = next(one for one in tester.requests if delivers(one, "Stop"))
+    ready = change(READY, 0.0)
+    if run.case.id.endswith("Start"):
+        first = start if tester.pics.ac else next(one for one in tester.requests if one.name == "CableCheckReq")
+        late = ready is None or ready > first.time + (0.25 if tester.pics.ac else 0.0) + 0.01
+        result.saw("C or D in time", f"{(ready or 0.0) - first.time:+.3f} s")
+        if late:
+            raise Failed("the pilot goes to C too late")
+        return
+    back = change((State.B,), stop.time - 0.01)
+    last = next((one for one in tester.requests if one.time > stop.time), None)
+    limit = stop.time + 0.26 if tester.pics.ac else (last.time if last is not None else stop.time + 5.0) + 0.01
+    result.saw("B in time", f"{(back or 0.0) - stop.time:+.3f} s")
+    if back is None or back > limit:
+        raise Failed("the pilot goes back to B too late")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_RequestOrder")
+async def order(tester: TesterEvse, run: Run, result: Result) -> None:
+    await whole_session(tester, result)
+    sequence = Sequence(TABLES[tester.protocol.name], dc=not tester.pics.ac)
+    answers = [message for _, _, message in tester.replied]
+    for place, arrival in enumerate(tester.requests):
+        if arrival.name.startswith("supported"):
+            continue
+        if sequence.verdict(arrival.message) != "legal":
+            raise Failed(f"{arrival.name} after {sequence.last}, expected {sequence.expected()}")
+        sequence.advance(arrival.message, answers[min(place, len(answers) - 1)])
+    result.saw("every request is one the table allows", f"{len(tester.requests)} requests")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_RequestTiming")
+async def pace(tester: TesterEvse, run: Run, result: Result) -> None:
+    await whole_session(tester, result, rounds=10)
+    times = [time for time, _, _ in tester.replied]
+    gaps = []
+    for arrival in tester.requests:
+        before = [time for time in times if time <= arrival.time]
+        if before:
+            gaps.append((arrival.time - before[-1], arrival.name))
+    worst, name = max(gaps)
+    loop = max((gap for gap, name in gaps if name == loop_name(tester)), default=0.0)
+    result.saw("at most 40 s between response and request", f"{worst:.3f} s before {name}; {loop:.3f} s in the loop")
+    if worst > timer("V2G_EVCC_Sequence_Performance_Time") or loop > 1.0:
+        raise Failed(f"{worst:.3f} s before {name}; {loop:.3f} s in the loop")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_SessionIdKept")
+async def session_kept(tester: TesterEvse, run: Run, result: Result) -> None:
+    await whole_session(tester, result)
+    own = tester.wire.session.id
+    wrong = [one for one in tester.requests[2:] if one.session_id != own]
+    result.saw(f"every request carries {own.hex()}", f"{len(wrong)} do not")
+    if wrong:
+        raise Failed(f"{wrong[0].name} carries session id {wrong[0].session_id.hex()}")
+
+
+@SCRIPTS.on(
+    "TC_EVCC_CMN_VTB_SessionStop_001", "TC_EVCC_CMN_VTB_SessionStop_003", "TC_EVCC_CMN_VTB_SessionStop_004",
+    "TC_EVCC_CMN_VTB_SessionStop_005",
+)  # fmt: skip
+async def session_stop(tester: TesterEvse, run: Run, result: Result) -> None:
+    number_ = int(run.case.id[-1])
+    tester.stops_after = 3
+    held = await hold(tester, "SessionStopReq")
+    if number_ == 5:
+        await gives_up(tester, result, held, within=timer("V2G_EVCC_Msg_Timeout_SessionStopReq") + 5.0)
+        return
+    code = "FAILED" if number_ == 3 else "OK"
+    await tester.send(made(tester, "SessionStopRes", code))
+    tester.release()
+    closed = await tester.closed(tester.now + 5.5)
+    result.saw("TCP closed within 5 s", "closed" if closed is not None else "open")
+    if closed is None:
+        raise Failed("TCP is still open after SessionStopRes")

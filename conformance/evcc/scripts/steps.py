@@ -1,0 +1,132 @@
+"""Steps that the scripts share: a request held, a whole session, the vehicle goes on or gives up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from conformance.durations import CLOSE
+from conformance.evcc.course import Course
+from conformance.evcc.reactions import gives_up as judge
+from conformance.evcc.reactions import loops
+from conformance.evcc.tester import TesterEvse
+from conformance.fields import replaced
+from conformance.verdict import Failed, Inconclusive, Result
+from conformance.wire import Arrival
+from slac.pilot import State
+from v2g.protocols import DIN
+
+
+async def plug(tester: TesterEvse) -> None:
+    """Plugs in and offers digital communication."""
+    await tester.system.plug()
+    if tester.system.pilot.state not in (State.E, State.F):
+        tester.system.pilot.offer(5.0)
+
+
+async def until(tester: TesterEvse, right: Callable[[], Any], within: float) -> bool:
+    """Waits until something holds; whether it came in time."""
+    deadline = tester.now + within
+    while not right():
+        if tester.now > deadline:
+            return False
+        await asyncio.sleep(0.05)
+    return True
+
+
+def ended(tester: TesterEvse) -> bool:
+    """The vehicle has closed its connection, or ended its session."""
+    return bool(tester.wires and tester.wire.closed_at is not None) or tester.system.ended() is True
+
+
+async def hold(tester: TesterEvse, name: str, right: Callable[[Arrival], bool] = lambda arrival: True) -> Arrival:
+    """Plugs in and serves the good case up to a request, which is held."""
+    caught = tester.catch(lambda arrival: arrival.name == name and right(arrival))
+    await plug(tester)
+    return await tester.held(caught, name)
+
+
+async def whole_session(tester: TesterEvse, result: Result, rounds: int = 3) -> None:
+    """A good-case session, ended by the charger after some rounds.
+
+    Raises:
+        Inconclusive: it does not come to its end.
+    """
+    tester.stops_after = rounds
+    await plug(tester)
+    done = await until(tester, lambda: ended(tester), 300.0)
+    names = [arrival.name for arrival in tester.requests]
+    if not done or "SessionStopReq" not in names:
+        raise Inconclusive(f"no whole session: {', '.join(dict.fromkeys(names)) or 'nothing asked'}")
+
+
+async def gives_up(tester: TesterEvse, result: Result, held: Arrival, within: float = 5.0) -> None:
+    """As EX.EV_GIVES_UP, from now on."""
+    course = Course(tester, result, request=held, answered=tester.now)
+    await judge(course, from_=tester.now + within - CLOSE)
+
+
+async def goes_on(tester: TesterEvse, result: Result, held: Arrival, within: float = 40.0) -> Arrival:
+    """The request after the held one.
+
+    Raises:
+        Failed: there is none.
+    """
+    place = tester.requests.index(held) + 1
+    came = await until(tester, lambda: len(tester.requests) > place or ended(tester), within)
+    later = tester.requests[place:]
+    result.saw("the vehicle goes on", later[0].name if later else "no request")
+    if not came or not later:
+        raise Failed("the vehicle did not go on")
+    return later[0]
+
+
+def delivers(arrival: Arrival, progress: str) -> bool:
+    """A PowerDeliveryReq with this progress, in either protocol."""
+    message = arrival.message
+    if arrival.name != "PowerDeliveryReq":
+        return False
+    ready = getattr(message, "ReadyToChargeState", None)
+    return bool(ready is (progress == "Start")) if ready is not None else str(message.ChargeProgress) == progress
+
+
+async def until_delivery(tester: TesterEvse, result: Result, progress: str, within: float) -> Arrival:
+    """The vehicle's PowerDeliveryReq with this progress.
+
+    Raises:
+        Failed: it does not come in time.
+    """
+    began, place = tester.now, len(tester.requests)
+
+    def right() -> list[Arrival]:
+        return [one for one in tester.requests[place:] if delivers(one, progress)]
+
+    came = await until(tester, lambda: right() or ended(tester), within)
+    result.saw(
+        f"PowerDeliveryReq {progress} within {within:g} s", f"after {tester.now - began:.3f} s" if right() else "-"
+    )
+    if not came or not right():
+        raise Failed(f"no PowerDeliveryReq {progress} within {within:g} s")
+    return right()[0]
+
+
+async def charging(tester: TesterEvse, rounds: int = 3) -> None:
+    """Plugs in and waits for some rounds of the loop."""
+    await plug(tester)
+    await loops(tester, tester.loops + rounds)
+
+
+def loop_name(tester: TesterEvse) -> str:
+    return "ChargingStatusReq" if tester.pics.ac and tester.protocol is not DIN else "CurrentDemandReq"
+
+
+def change_loop(tester: TesterEvse, *changes: tuple[str, Any]) -> None:
+    """From now on, these fields of the loop's responses are others."""
+
+    def override(request: Any, response: Any) -> Any:
+        for name, value in changes:
+            response = replaced(response, name, value)
+        return response
+
+    tester.overrides[loop_name(tester)] = override

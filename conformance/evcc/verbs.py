@@ -1,0 +1,268 @@
+"""What the tester charger does: the stimulus verbs of the catalogue, each read into an action.
+
+Reading refuses what it does not understand (`NotExecutable`), so that a plan is whole before anything is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from conformance import durations
+from conformance.evcc.course import Action, Course
+from conformance.evcc.reactions import loops
+from conformance.evcc.tester import LOOPS, TesterEvse, made
+from conformance.fields import replaced
+from conformance.steps import Step, only
+from conformance.verdict import Failed, Inconclusive, NotExecutable
+from slac.pilot import State
+from v2g.errors import ConnectionLost
+from v2g.physical import physical
+from v2g.protocols import DIN
+
+GOOD = re.compile(r"good case( throughout)?|as in the good case")
+
+
+def request_of(response: str) -> str:
+    return response.removesuffix("Res") + "Req"
+
+
+def awaited(name: str) -> str:
+    """The request's name in ``SessionSetupReq (SessionID 0, valid EVCCID)``."""
+    match = re.match(r"\w+Req\b", name)
+    if match is None:
+        raise NotExecutable(f"await {name!r}")
+    return match[0]
+
+
+def _await(step: Step) -> Action:
+    only(step, "await")
+    name = awaited(str(step["await"])) if step["await"] != "SDPReq" else ""
+
+    async def act(course: Course) -> None:
+        if name:
+            await course.hold(name)
+
+    return act
+
+
+def _silent(step: Step) -> Action:
+    only(step, "silent")
+    seconds = durations.seconds(str(step["silent"]))
+
+    async def act(course: Course) -> None:
+        # The vehicle's timer runs from its request on; what it does is watched by the expectation.
+        course.origin = (await course.hold()).time + seconds
+
+    return act
+
+
+_QUANTITY = re.compile(r"(-?\d+(?:\.\d+)?) (V|A|W)")
+
+
+def _edit(fields: Any) -> Callable[[TesterEvse, Any], Any]:
+    """What ``fields`` of a reply change in the good-case response.
+
+    Raises:
+        NotExecutable: a value is not understood.
+    """
+    edits: list[tuple[str, Any]] = []
+    for name, value in (fields or {}).items() if isinstance(fields, Mapping) or not fields else ():
+        if isinstance(value, (bool, int)) or (isinstance(value, str) and re.fullmatch(r"[A-Za-z]+(_\w+)?", value)):
+            edits.append((str(name), value))
+        elif isinstance(value, str) and (match := _QUANTITY.fullmatch(value)):
+            edits.append((str(name), (float(match[1]), match[2])))
+        elif value == "Finished at once":
+            edits.append((str(name), "Finished"))
+        elif value == "as declared":
+            continue
+        else:
+            raise NotExecutable(f"no way to set {name} to {value!r}")
+    if isinstance(fields, str):
+        raise NotExecutable(f"fields in words: {fields!r}")
+
+    def apply(tester: TesterEvse, response: Any) -> Any:
+        for name, value in edits:
+            if isinstance(value, tuple):
+                value = physical(tester.protocol.module, *value)
+            response = replaced(response, name, value)
+        return response
+
+    return apply
+
+
+def _reply(step: Step) -> Action:
+    if GOOD.fullmatch(str(step["reply"])):
+
+        async def nothing(course: Course) -> None:
+            """The good case goes on by itself."""
+
+        return nothing
+    only(step, "reply", "code", "fields", "delay", "session_id", "instead_of")
+    name = str(step["reply"])
+    if not re.fullmatch(r"\w+Res", name):
+        raise NotExecutable(f"reply {name!r}")
+    code = str(step.get("code", "OK"))
+    if not re.fullmatch(r"\w+", code):
+        raise NotExecutable(f"code in words: {code!r}")
+    edit, wrong = _edit(step.get("fields")), "instead_of" in step
+    delay = durations.seconds(str(step["delay"])) if "delay" in step else 0.0
+    if (identity := str(step.get("session_id", "current"))) not in ("current", "random_other"):
+        raise NotExecutable(f"session id {identity!r}")
+
+    async def act(course: Course) -> None:
+        tester, request = course.tester, await course.hold("" if wrong else request_of(name))
+        if wrong:
+            response = made(tester, name)
+        elif code.startswith(("FAILED", "Failed")):
+            response = made(tester, name, code)
+        else:
+            response = await tester.good(request)
+            if response is None or type(response).__name__ != name or response.ResponseCode.startswith("F"):
+                why = f": {tester.refused[-1]}" if tester.refused else ""
+                kind = Failed if request.name in course.judged else Inconclusive
+                raise kind(f"a charger has no good {name} for this request{why}")
+            if code not in ("OK",):
+                response = replaced(response, "ResponseCode", code)
+            response = edit(tester, response)
+        if delay:
+            await asyncio.sleep(max(request.time + delay - tester.now, 0.0))
+        other = {"session_id": tester.rng.randbytes(8)} if identity == "random_other" else {}
+        await tester.send(response, **other)
+        course.answered = tester.now
+        course.origin = course.origin or tester.now
+        tester.release()
+
+    return act
+
+
+def _reply_always(step: Step) -> Action:
+    only(step, "reply_always", "code", "fields")
+    name = str(step["reply_always"])
+    if not re.fullmatch(r"\w+Res", name):
+        raise NotExecutable(f"reply_always {name!r}")
+    edit = _edit(step.get("fields"))
+
+    async def act(course: Course) -> None:
+        tester = course.tester
+        response = edit(tester, await tester.good(await course.hold()))
+        tester.fixed[request_of(name)] = response
+        if name == "PreChargeRes" and tester.evse.power is not None:
+            tester.evse.power.off()  # a vehicle that measures shall see what it is told
+        await tester.send(response)
+        course.repeated = True
+        course.origin = tester.now
+        tester.release()
+
+    return act
+
+
+def _reply_bytes(step: Step) -> Action:
+    only(step, "reply_bytes")
+
+    async def act(course: Course) -> None:
+        tester = course.tester
+        response = await tester.good(await course.hold())
+        whole = tester.wire.document(response)
+        with contextlib.suppress(ConnectionLost):
+            await tester.wire.send_payload(whole[: len(whole) // 2], "EXI cut after half its bytes")
+        limit = durations.seconds(_message_timer(tester, course.held.name))
+        course.origin = course.held.time + limit
+
+    return act
+
+
+def _message_timer(tester: TesterEvse, request: str) -> str:
+    prefix = "DIN_" if tester.protocol is DIN and not request.startswith("supported") else ""
+    return f"{prefix}V2G_EVCC_Msg_Timeout_{request[0].upper()}{request[1:]}"
+
+
+_CP = {
+    "E (oscillator off, 0 V)": State.E, "F (-12 V)": State.F, "oscillator off (100 %)": None,
+}  # fmt: skip
+
+
+def _cp(step: Step) -> Action:
+    only(step, "cp")
+    if str(step["cp"]) not in _CP:
+        raise NotExecutable(f"pilot {step['cp']!r}")
+    state = _CP[str(step["cp"])]
+
+    async def act(course: Course) -> None:
+        await course.hold()
+        pilot = course.tester.system.pilot
+        if pilot.state is None:
+            raise Inconclusive("the vehicle cannot see the pilot: pilot hardware is needed")
+        if state is None:
+            pilot.offer(100.0)
+        else:
+            pilot.fault(state)
+        course.cp_changed = course.origin = course.tester.now
+
+    return act
+
+
+def _wait(step: Step) -> Action:
+    only(step, "wait")
+    seconds = durations.seconds(str(step["wait"]))
+
+    async def act(course: Course) -> None:
+        await asyncio.sleep(seconds)
+
+    return act
+
+
+def _tcp(step: Step) -> Action:
+    only(step, "tcp")
+    how = str(step["tcp"])
+
+    async def act(course: Course) -> None:
+        await course.hold()
+        await course.tester.wire.close(reset=how == "RST")
+        course.origin = course.tester.now
+
+    return act
+
+
+_TRIGGERS = {
+    "start": "",
+    "stop": "stop",
+    "stop at the EV": "stop",
+    "EV-side pause": "pause",
+    "renegotiate": "renegotiate",
+}
+
+
+def _trigger(step: Step) -> Action:
+    only(step, "trigger")
+    action = _TRIGGERS.get(str(step["trigger"]))
+    if action is None:
+        raise NotExecutable(f"trigger {step['trigger']!r}")
+
+    async def act(course: Course) -> None:
+        tester = course.tester
+        course.origin = tester.now
+        if not action:
+            return
+        await loops(tester, LOOPS)
+        course.origin, course.position = tester.now, len(tester.requests)
+        if not await tester.system.do(action):
+            raise Inconclusive(f"nobody can {action} at the vehicle here")
+
+    return act
+
+
+VERBS: Mapping[str, Callable[[Step], Action]] = {
+    "await": _await,
+    "silent": _silent,
+    "reply": _reply,
+    "reply_always": _reply_always,
+    "reply_bytes": _reply_bytes,
+    "cp": _cp,
+    "wait": _wait,
+    "tcp": _tcp,
+    "trigger": _trigger,
+}

@@ -1,0 +1,76 @@
+"""The common half of both testers' scripts: setting, trace, files, the system under test."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from conformance import bench, own
+from conformance.campaign import evidence, safe
+from conformance.scripting.setting import Setting
+from conformance.scripting.trace import Trace
+from v2g.trace import fan_out
+
+
+class Script:
+    """Common half: setting, trace, files."""
+
+    sut = ""
+    epoch = own.EPOCH
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.trace = Trace()
+        self.system: Any = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, setting: Setting) -> Iterator[Self]:
+        """The script's tester; it starts with the test."""
+        script = cls(setting)
+        setting.started.append(script)
+        yield script
+
+    @property
+    def role(self) -> str:
+        """The tester's."""
+        return "evcc" if self.sut == "secc" else "secc"
+
+    def adjust(self, change: Callable[[Any], None]) -> None:
+        """Changes our own role under test before it is plugged in; nothing to do with a real one."""
+        if self.setting.virtual:
+            change(self.system)
+
+    def _role(self) -> contextlib.AbstractAsyncContextManager[Any]:
+        setting = self.setting
+        if setting.interface:
+            return bench.system(self.sut, setting.interface, command=setting.command).open()
+
+        def adjust(system: Any) -> None:
+            system.options.tolerant = setting.profile == "tolerant"
+
+        return own.own_system(setting.run(self.sut), setting.pics, adjust=adjust)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> Any:
+        """While the context is open, system and tester are there."""
+        async with contextlib.AsyncExitStack() as stack:
+            if not self.setting.virtual:
+                self.epoch = time.time() - asyncio.get_running_loop().time()
+            self.system = await stack.enter_async_context(self._role())
+            observe: Any = self.trace
+            if self.setting.trace is not None:
+                folder = self.setting.trace / safe(self.setting.name)
+                folder.mkdir(parents=True, exist_ok=True)
+                observe = fan_out(self.trace, stack.enter_context(evidence(folder, self.epoch, self.role)))
+            await self._start(stack, observe)
+            yield self
+
+    async def _start(self, stack: contextlib.AsyncExitStack, observe: Any) -> None:
+        raise NotImplementedError
+
+    def _bench(self) -> Any:
+        return own.bench_for(self.setting.run(self.sut), self.setting.pics)

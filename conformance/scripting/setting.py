@@ -1,0 +1,112 @@
+"""What a script is about, from its marker, its parameters and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from conformance import own
+from conformance.catalogue import Case, Mode, Run
+from conformance.mistakes import close_to
+from conformance.pics import Pics, PicsError, load
+from v2g import interfaces
+from v2g.errors import SetupError
+from v2g.protocols import DIN, ISO2, PROTOCOLS, Protocol
+
+NAMES = {"iso2": "iso2", "iso15118-2": "iso2", "din": "din70121", "din70121": "din70121"}
+
+
+WORDS = ("protocol", "ac", "payment", "profile", "pics")
+"""What the marker ``sut`` may say."""
+
+
+@dataclass
+class Setting:
+    """What a script is about, and where the system under test is.
+
+    Attributes:
+        protocol: of the session.
+        ac: AC instead of DC.
+        payment: ``external`` or ``contract``.
+        profile: of our own role: ``strict`` or ``tolerant``.
+        interface: to the system; "": our own role in memory.
+        adjust: called with our own role before it starts; a script's way to change the system.
+    """
+
+    protocol: Protocol = ISO2
+    ac: bool = False
+    payment: Literal["external", "contract"] = "external"
+    profile: str = "strict"
+    pics: Pics = field(default_factory=Pics)
+    interface: str = ""
+    command: str = ""
+    trace: Path | None = None
+    name: str = "script"
+    adjust: list[Callable[[Any], None]] = field(default_factory=list)
+    started: list[Any] = field(default_factory=list)
+
+    @property
+    def virtual(self) -> bool:
+        """Scripts run in virtual time."""
+        return not self.interface
+
+    def run(self, sut: str) -> Run:
+        """A run of the catalogue that stands for the script."""
+        mode = Mode("ac" if self.ac else "dc", "pnc" if self.pics.pnc else "eim")
+        protocol = "din70121" if self.protocol is DIN else "iso15118-2"
+        return Run(self.name, Case(self.name, self.name, sut, "derived", "", (protocol,), mode=mode), protocol)
+
+
+def check_options(config: pytest.Config) -> None:
+    """Looks at the options once, before any script runs.
+
+    Raises:
+        pytest.UsageError: the interface or the PICS file cannot be used; says what to do.
+    """
+    try:
+        if interface := config.getoption("--sut-interface"):
+            interfaces.find(interface)
+        if pics := config.getoption("--sut-pics"):
+            load(Path(pics))
+    except (SetupError, PicsError) as why:
+        raise pytest.UsageError(str(why)) from why
+
+
+def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setting:
+    """The setting of a script from its marker, its parameters and the command line.
+
+    Raises:
+        pytest.UsageError: one of them says what cannot be.
+    """
+    for word in words:
+        if word not in WORDS:
+            raise pytest.UsageError(f"{name}: sut({word}=...){close_to(word, WORDS)}")
+    path = config.getoption("--sut-pics")
+    try:
+        pics = load(Path(path)) if path else Pics(dict(own.FAST))
+        pics = pics.with_(**words.get("pics", {}))
+    except PicsError as why:
+        raise pytest.UsageError(str(why)) from why
+    protocol = NAMES.get(str(words.get("protocol", "iso2")))
+    payment = words.get("payment", "contract" if pics.pnc else "external")
+    if protocol is None or payment not in ("external", "contract"):
+        raise pytest.UsageError(f"{name}: protocol is iso2 or din, payment external or contract, not {words}")
+    profile = str(words.get("profile", "strict"))
+    if profile not in ("strict", "tolerant"):
+        raise pytest.UsageError(f"{name}: profile is strict or tolerant, not {profile!r}")
+    if protocol == "din70121" and payment == "contract":
+        raise pytest.UsageError(f"{name}: DIN SPEC 70121 knows no payment by contract")
+    ac = bool(words.get("ac", pics.ac))
+    changes: dict[str, Any] = {"PICS_CMN_CMN_ChargingMode": "aC" if ac else "dC"}
+    if payment == "contract":
+        changes |= {"PICS_CMN_CMN_IdentificationMode": "pnC", "PIXIT_SECC_CMN_TLS": True, "PIXIT_EVCC_CMN_TLS": "tls"}
+    trace = config.getoption("--sut-trace")
+    return Setting(
+        PROTOCOLS[protocol], ac, payment, profile, pics.with_(**changes),
+        config.getoption("--sut-interface") or "", config.getoption("--sut-command"),
+        Path(trace) if trace else None, name,
+    )  # fmt: skip

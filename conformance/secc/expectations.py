@@ -1,0 +1,268 @@
+"""What the charger must do: the expectations of the catalogue, each read into a judgement.
+
+An expectation ``recv`` is about the last response of the stimulus, and where two are expected, about the first and the
+last. What a bench cannot see is noted as not observed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from conformance import durations
+from conformance.describe import step_text
+from conformance.durations import CLOSE, DELAY
+from conformance.fields import found
+from conformance.secc import discovery, requests
+from conformance.secc.checks import CHECKS
+from conformance.secc.course import Action, Course
+from conformance.secc.tester import TesterEv
+from conformance.steps import Step, named_checks, only
+from conformance.verdict import Failed, Inconclusive, NotExecutable
+from conformance.wire import Arrival
+from slac.pilot import State
+
+
+def _identity_problem(tester: TesterEv, word: str, arrival: Arrival) -> str:
+    given = arrival.session_id
+    before = tester.previous_id
+    match word:
+        case "current":
+            if arrival.name == "SessionSetupRes" or not any(tester.session_id):
+                return ""  # no session stands yet: whatever the charger puts there
+            return "" if given == tester.session_id else f"session id {given.hex()}, not {tester.session_id.hex()}"
+        case "previous":
+            return "" if given == before else f"session id {given.hex()}, not that of before the pause"
+        case "new":
+            return "" if any(given) and given != before else f"session id {given.hex()} is not new"
+    return ""
+
+
+_VALUES: Mapping[str, Callable[[Any], bool]] = {
+    "as requested": lambda value: True,  # judged where the request is known
+    "Valid or Warning": lambda value: value in ("Valid", "Warning"),
+    "DC_core, DC_extended, DC_combo_core or DC_unique": lambda value: str(value).startswith("DC_"),
+    "at least one tuple": lambda value: value is not None,
+    'hexBinary up to 32 bytes; "0x00" when not available': lambda value: 1 <= len(value) <= 32,
+}
+
+
+def _field_problem(name: str, wanted: Any, arrival: Arrival) -> str:
+    aliases = {"SAScheduleList": "SASchedules", "PaymentOptions": "PaymentOption"}
+    try:
+        value = found(arrival.message, aliases.get(name, name))
+    except KeyError:
+        return f"{arrival.name} has no {name}"
+    if isinstance(wanted, str) and wanted in _VALUES:
+        return "" if _VALUES[wanted](value) else f"{name} is {value!r}, expected {wanted}"
+    shown = list(value) if isinstance(value, (list, tuple)) else value
+    return "" if shown == wanted or str(shown) == str(wanted) else f"{name} is {shown!r}, expected {wanted!r}"
+
+
+def response(step: Step, place: int, total: int) -> Action:
+    if step["recv"] == "SDPRes":
+        return discovery.response(step)
+    only(step, "recv", "code", "session_id", "fields", "check", "within", "v2gtp", "times")
+    name, codes = str(step["recv"]), step.get("code")
+    if not re.fullmatch(r"\w+Res|matching response", name):
+        raise NotExecutable(f"recv {name!r}")
+    if isinstance(codes, str):
+        raise NotExecutable(f"code in words: {codes!r}")
+    if codes and (bad := [code for code in codes if not re.fullmatch(r"\w+", str(code))]):
+        raise NotExecutable(f"code in words: {bad[0]!r}")
+    identity, wanted = str(step.get("session_id", "any_valid")), step.get("fields") or {}
+    for value in wanted.values():
+        if isinstance(value, str) and " " in value and value not in _VALUES:
+            raise NotExecutable(f"expected value in words: {value!r}")
+    checks = named_checks(step, CHECKS)
+
+    async def judge(course: Course) -> None:
+        await course.collect()
+        if not course.answers:
+            raise Failed(f"no {name}")
+        arrival = course.answers[0 if total > 1 and place == 0 else -1]
+        text = f"{name}{' ' + ' or '.join(codes) if codes else ''}"
+        seen = f"{arrival.name} {arrival.code}".rstrip()
+        course.result.saw(step_text(step), seen)
+        if name != "matching response" and arrival.name != name:
+            raise Failed(f"{arrival.name} instead of {name}", expected=text, observed=seen)
+        if codes and arrival.code not in codes:
+            raise Failed(f"{arrival.name} with {arrival.code}", expected=text, observed=seen)
+        problems = [_identity_problem(course.tester, identity, arrival)]
+        problems += [_field_problem(field_, value, arrival) for field_, value in wanted.items()]
+        problems += [f"{word}: {problem}" for word, check in checks if (problem := check(course.tester, arrival))]
+        if problem := "; ".join(text for text in problems if text):
+            raise Failed(f"{arrival.name}: {problem}", expected=step_text(step), observed=problem)
+
+    return judge
+
+
+def _no_reply(step: Step) -> Action:
+    only(step, "no_reply")
+    seconds = durations.seconds(str(step["no_reply"]))
+
+    async def judge(course: Course) -> None:
+        tester = course.tester
+        if tester.wire is None:
+            seen = f"{len(course.datagrams)} datagrams" if course.datagrams else "nothing"
+            course.result.saw(step_text(step), seen)
+            if course.datagrams:
+                raise Failed("the SDP request was answered", expected="no answer", observed=course.datagrams[-1].hex())
+            return
+        arrival = await tester.wire.next(seconds)
+        course.result.saw(step_text(step), "nothing" if arrival is None else arrival.name)
+        if arrival is not None:
+            raise Failed(f"{arrival.name} although nothing may come", expected="no answer", observed=arrival.name)
+
+    return judge
+
+
+def _tcp_close(step: Step) -> Action:
+    only(step, "tcp_close", "within_total")
+    limit = durations.seconds(str(step["tcp_close"]))
+    total = durations.seconds(str(step["within_total"])) if "within_total" in step else None
+
+    async def judge(course: Course) -> None:
+        if total is None:
+            await course.collect()
+        tester, wire = course.tester, course.tester.connection
+        if total is not None:
+            await _gave_up(course, total)
+        since = course.ended or tester.now
+        closed = await wire.until_closed(max(since + limit + DELAY - tester.now, 0.0))
+        more = [arrival.name for arrival in wire.unread]
+        took = f"{max((wire.closed_at or 0.0) - since, 0.0):.3f} s" if closed else f"still open after {limit:g} s"
+        course.result.saw(step_text(step), f"{took}{', and ' + more[0] if more else ''}")
+        if more:
+            raise Failed(f"{more[0]} although only the close may come", expected="TCP closed", observed=more[0])
+        if not closed:
+            raise Failed(f"TCP is still open after {limit:g} s", expected="TCP closed by the charger", observed=took)
+
+    return judge
+
+
+async def _gave_up(course: Course, total: float) -> None:
+    """Ongoing for so long, then an end: FAILED or a close, not later."""
+    tester = course.tester
+    last = course.answers[-1] if course.answers else None
+    if last is not None and last.code.startswith("OK") and tester.connection.closed_at is None:
+        raise Inconclusive(f"{last.name} was Finished before the timer was over")
+    took = (tester.connection.closed_at or tester.now) - course.began
+    if last is not None and not last.code.startswith("OK"):
+        took = last.time - course.began
+    course.result.saw(f"gives up at {total:g} s", f"after {took:.3f} s")
+    if took > total + CLOSE + 2 * DELAY:
+        raise Failed(f"the charger gave up only after {took:.3f} s", expected=f"{total:g} s", observed=f"{took:.3f} s")
+
+
+def _energy(step: Step) -> Action:
+    name = next(iter(step))
+    only(step, name)
+    wanted = name == "energy_on"
+    limit = durations.seconds(str(step[name])) if name == "energy_stop" else 1.0
+
+    async def judge(course: Course) -> None:
+        await course.collect()
+        system, tester = course.tester.system, course.tester
+        began = course.ended or tester.now
+        deadline = began + limit + DELAY
+        state = system.energised()
+        while state is not None and state is not wanted and tester.now <= deadline:
+            await asyncio.sleep(0.01)
+            state = system.energised()
+        if state is None:
+            course.result.not_observed.append(f"{step_text(step)}: the contactor is not seen on this bench")
+            return
+        took = tester.now - began
+        course.result.saw(step_text(step), f"{'on' if state else 'off'} after {took:.3f} s")
+        if state is not wanted:
+            word = "off" if wanted else "on"
+            raise Failed(f"the output is still {word} after {limit:g} s", expected=step_text(step), observed=word)
+
+    return judge
+
+
+def _cp_in(step: Step) -> Action:
+    only(step, "cp_in")
+    states = [State(word) for word in step["cp_in"]]
+
+    async def judge(course: Course) -> None:
+        state = course.tester.system.pilot.state
+        if course.tester.system.pilot.reading.duty is None:
+            course.result.not_observed.append(f"{step_text(step)}: no pilot hardware")
+            return
+        seen = state.value if state is not None else "?"
+        course.result.saw(step_text(step), seen)
+        if state not in states:
+            raise Failed(f"the pilot is in {seen}", expected=step_text(step), observed=seen)
+
+    return judge
+
+
+def _link_left(step: Step) -> Action:
+    only(step, "link_left")
+
+    async def judge(course: Course) -> None:
+        course.result.not_observed.append(f"{step_text(step)}: the powerline is not seen on this bench")
+
+    return judge
+
+
+def _no_connection(step: Step) -> Action:
+    only(step, "no_connection")
+
+    async def judge(course: Course) -> None:
+        seen = course.connection or "open"
+        course.result.saw(step_text(step), seen)
+        if not course.connection:
+            raise Failed("the connection was accepted", expected="no connection", observed=seen)
+
+    return judge
+
+
+def _until(step: Step) -> Action:
+    only(step, "until")
+    if "EVSEPresentVoltage within" not in str(step["until"]):
+        raise NotExecutable(f"until {step['until']!r}")
+
+    async def judge(course: Course) -> None:
+        message = course.answers[-1].message
+        seen = f"{requests.present_voltage(message):g} V"
+        course.result.saw(step_text(step), seen)
+        if not course.tester.voltage_reached(message):
+            raise Failed(f"the output is at {seen}, not at {course.tester.battery_voltage:g} V")
+
+    return judge
+
+
+def _then(step: Step) -> Action:
+    only(step, "then")
+    if step["then"] != "the tester closes TCP; the SECC has not closed it before its response":
+        raise NotExecutable(f"expectation in words: {step['then']!r}")
+
+    async def judge(course: Course) -> None:
+        wire = course.tester.connection
+        early = wire.closed_at is not None and course.answers and wire.closed_at < course.answers[-1].time
+        course.result.saw(step_text(step), "closed early" if early else "as expected")
+        if early:
+            raise Failed("the charger closed TCP before its response")
+        await wire.close()
+
+    return judge
+
+
+EXPECTATIONS: Mapping[str, Callable[[Step], Action]] = {
+    "no_reply": _no_reply,
+    "tcp_close": _tcp_close,
+    "within_total": _tcp_close,
+    "energy_on": _energy,
+    "energy_off": _energy,
+    "energy_stop": _energy,
+    "cp_in": _cp_in,
+    "link_left": _link_left,
+    "no_connection": _no_connection,
+    "until": _until,
+    "then": _then,
+}

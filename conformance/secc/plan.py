@@ -1,0 +1,127 @@
+"""Cases with a charger under test: a run of the catalogue becomes a plan, and the plan is carried out and judged.
+
+A plan is made first and whole, so that what cannot be expressed is known before anything is sent (`NotExecutable`).
+Its steps are read by the tables of :mod:`conformance.secc.verbs` and :mod:`conformance.secc.expectations`; what the
+vocabulary cannot say is a script under the case's id (:mod:`conformance.secc.scripts`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.catalogue import Run
+from conformance.pics import satisfying
+from conformance.secc.course import Action, Course
+from conformance.secc.expectations import EXPECTATIONS, response
+from conformance.secc.scripts import SCRIPTS, Script
+from conformance.secc.tester import TesterEv
+from conformance.secc.verbs import VERBS
+from conformance.secc.ways import way_to
+from conformance.steps import Step, meant
+from conformance.verdict import NotExecutable, Result
+from v2g.protocols import DIN, ISO2
+
+
+@dataclass
+class Plan:
+    """What to do for a run.
+
+    Attributes:
+        state: to walk to first.
+        setup: addition to the state.
+        stimulus, expect: in order.
+        script: does it all instead, where the vocabulary does not suffice.
+    """
+
+    run: Run
+    state: str
+    setup: str = ""
+    certificates: int | None = None
+    answers: bool = True
+    stimulus: list[Action] = field(default_factory=list)
+    expect: list[Action] = field(default_factory=list)
+    script: Script | None = None
+
+    async def carry_out(self, tester: TesterEv, result: Result) -> None:
+        """Walks to the state, deviates, judges.
+
+        Raises:
+            Stop: with the verdict; nothing is raised for a pass.
+        """
+        tester.certificate_set = self.certificates
+        tester.stays_ready = self.setup == "without the change to CP B"
+        if self.script is not None:
+            await self.script(tester, self.run, result)
+            return
+        if self.setup == "after an earlier session":
+            await tester.until("SessionStop")
+            await tester.leave()
+            tester.forget()
+        await tester.until(self.state)
+        if self.setup == "CP C":
+            tester.ready()
+        course = Course(tester, result, awaits=self.answers)
+        for action in self.stimulus:
+            await action(course)
+        for action in self.expect:
+            await action(course)
+
+
+_SETUPS = (
+    "", "CP C", "CP B", "without the change to CP B", "after an earlier session", "after CertificateInstallation",
+    "after CertificateUpdate",
+)  # fmt: skip
+
+
+def plan(run: Run) -> Plan:
+    """The plan of a run with a charger under test.
+
+    Raises:
+        NotExecutable: something in it cannot be done; says what.
+    """
+    case = run.case
+    if not case.preconditions:
+        raise NotExecutable("no precondition")
+    state = case.preconditions[0].partition(".")[2]
+    try:
+        way_to(state, _probe(run))
+    except (KeyError, ValueError):
+        raise NotExecutable(f"precondition {case.preconditions[0]}") from None
+    if (script := SCRIPTS.get(case.id)) is not None:
+        return Plan(run, state, script=script)
+    if case.setup not in _SETUPS:
+        raise NotExecutable(f"setup {case.setup!r}")
+    stimulus, expect = run.steps
+    received = [step for step in expect if "recv" in step]
+    total = 2 if any("within_total" in step for step in expect) else len(received)
+
+    def judgement(step: Step) -> Action:
+        if "recv" in step:
+            return response(step, received.index(step), total)
+        return meant(step, EXPECTATIONS, "expectation")(step)
+
+    return Plan(
+        run,
+        state,
+        setup=case.setup,
+        certificates=_exchange(run),
+        answers=not any("no_reply" in step for step in expect),
+        stimulus=[meant(step, VERBS, "verb in")(step) for step in stimulus],
+        expect=[judgement(step) for step in expect],
+    )
+
+
+def _exchange(run: Run) -> int | None:
+    """The parameter set of the certificate service that a case needs: 1 installation, 2 update."""
+    text = f"{run.case.family} {run.case.setup} {' '.join(run.case.preconditions)}"
+    if "CertificateUpdate" in text:
+        return 2
+    return 1 if "CertificateInstallation" in text else None
+
+
+def _probe(run: Run) -> TesterEv:
+    """A walker only for asking for its ways."""
+    protocol = DIN if run.protocol == "din70121" else ISO2
+    nowhere: Any = None
+    return TesterEv(nowhere, satisfying(run.case), protocol)

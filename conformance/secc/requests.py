@@ -1,0 +1,42 @@
+"""The tester vehicle's requests in the good case: made by name, from what is declared and what the charger answered.
+
+Each maker gives a whole, valid message (:mod:`conformance.secc.iso2`, :mod:`conformance.secc.din70121`); deviations
+are applied to it afterwards (:mod:`conformance.secc.deviations`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from conformance.secc import din70121, iso2
+from secc.minimal import minimal
+from v2g.physical import number
+
+if TYPE_CHECKING:
+    from conformance.secc.tester import TesterEv
+
+MAKERS: Mapping[str, Mapping[str, iso2.Maker]] = {"iso2": iso2.REQUESTS, "din70121": din70121.REQUESTS}
+
+OF_CONTRACTS = ("PaymentDetailsReq", "CertificateInstallationReq", "CertificateUpdateReq")
+"""Requests that a tester without certificates can only send in their smallest form."""
+
+
+def make(tester: TesterEv, name: str) -> Any:
+    """The good-case request of that name.
+
+    Raises:
+        KeyError: the protocol has no such request.
+    """
+    maker = MAKERS[tester.protocol.name].get(name)
+    if maker is not None and (tester.paying is not None or name not in OF_CONTRACTS):
+        return maker(tester)
+    kind = getattr(tester.protocol.module, name, None)
+    if kind is None:
+        raise KeyError(name)
+    return minimal(tester.protocol.schema, kind, dc=not tester.pics.ac)
+
+
+def present_voltage(response: Any) -> float:
+    """EVSEPresentVoltage of a response, V."""
+    return number(response.EVSEPresentVoltage)

@@ -1,0 +1,107 @@
+"""In the charging loop and after it: the pilot or the plug goes, targets are out of range, somebody stops it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from conformance.catalogue import Run, timer
+from conformance.fields import found, replaced
+from conformance.secc import requests
+from conformance.secc.scripts.steps import answer, off_within
+from conformance.secc.scripts.table import SCRIPTS
+from conformance.secc.tester import TesterEv
+from conformance.verdict import Failed, Inconclusive, Result
+from v2g.messages import iso2
+from v2g.physical import number, physical
+
+
+@SCRIPTS.on("PF_SECC_ISO2_CpDrop")
+async def cp_drop(tester: TesterEv, run: Run, result: Result) -> None:
+    from slac.pilot import State
+
+    await tester.until("ChargingLoop")
+    tester.system.pilot.set(State.B)
+    await off_within(tester, result, timer("V2G_SECC_CPState_Error_Detection_Timeout"))
+    await tester.send(requests.make(tester, tester.loop_request))
+    arrival = await tester.connection.next(2.0)
+    seen = "closed" if arrival is None else f"{arrival.name} {arrival.code}"
+    result.saw("FAILED, or the connection is closed", seen)
+    if arrival is not None and arrival.code == "OK" and not tester.pics.ac:
+        raise Failed(f"{seen} in state B")
+
+
+@SCRIPTS.on("PF_SECC_ISO2_Unplug")
+async def unplug(tester: TesterEv, run: Run, result: Result) -> None:
+    await tester.until("ChargingLoop")
+    if not tester.system.unplug():
+        raise Inconclusive("the connector cannot be pulled here")
+    await off_within(tester, result, 0.1)
+
+
+@SCRIPTS.on("PF_SECC_ISO2_CurrentDemand_Faults")
+async def demand_faults(tester: TesterEv, run: Run, result: Result) -> None:
+    await tester.until("ChargingLoop")
+    message, variant = requests.make(tester, "CurrentDemandReq"), run.variant
+    limits = tester.responses["ChargeParameterDiscoveryRes"].EVSEChargeParameter
+    codes: tuple[str, ...] = ("OK",)
+    if "EVTargetCurrent" in variant and "above" in str(variant["EVTargetCurrent"]):
+        amps = number(limits.EVSEMaximumCurrentLimit) + 100
+        message = replaced(message, "EVTargetCurrent", physical(iso2, amps, "A"))
+    elif "EVTargetVoltage" in variant:
+        volts = number(limits.EVSEMaximumVoltageLimit) + 100
+        message, codes = replaced(message, "EVTargetVoltage", physical(iso2, volts, "V")), ("OK", "FAILED")
+    elif "EVTargetCurrent" in variant:
+        message, codes = replaced(message, "EVTargetCurrent", physical(iso2, -10.0, "A")), ("OK", "FAILED")
+    elif "ChargingComplete" in variant:
+        message = replaced(message, "ChargingComplete", True)
+    else:
+        message = replaced(message, "EVReady", False)
+    arrival = await answer(tester, result, message, *codes)
+    if arrival.code == "OK" and number(arrival.message.EVSEPresentCurrent) < -1.0:
+        raise Failed("a current flows back")
+
+
+@SCRIPTS.on("PF_SECC_ISO2_Stop_Operator")
+async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
+    await tester.until("ChargingLoop")
+    if not await tester.system.do("stop"):
+        raise Inconclusive("nobody can stop the charger here")
+    arrival = await answer(tester, result, requests.make(tester, tester.loop_request), "OK")
+    wish = found(arrival.message, "EVSENotification")
+    result.saw("EVSENotification StopCharging", str(wish))
+    if wish != "StopCharging":
+        raise Failed(f"EVSENotification {wish} after a stop by the operator")
+    tester.progress = "Stop"
+    await tester.deliver()
+
+
+@SCRIPTS.on("PF_SECC_ISO2_Emergency")
+async def emergency(tester: TesterEv, run: Run, result: Result) -> None:
+    await tester.until("ChargingLoop")
+    if not await tester.system.do("emergency stop"):
+        raise Inconclusive("nobody can press the emergency button here")
+    await off_within(tester, result, 1.0)
+    await tester.send(requests.make(tester, tester.loop_request))
+    arrival = await tester.connection.next(2.0)
+    if arrival is None:
+        result.saw("EVSE_EmergencyShutdown, or the connection is closed", "closed")
+        return
+    code = found(arrival.message, "EVSEStatusCode")
+    result.saw("EVSE_EmergencyShutdown, or the connection is closed", str(code))
+    if code != "EVSE_EmergencyShutdown" and arrival.code == "OK":
+        raise Failed(f"status {code} after an emergency stop")
+
+
+@SCRIPTS.on("PF_SECC_ISO2_TwoSessions")
+async def two_sessions(tester: TesterEv, run: Run, result: Result) -> None:
+    await tester.until("SessionStop")
+    before = tester.session_id
+    await asyncio.sleep(3.0)
+    tester.forget(linked=True)
+    try:
+        await tester.until("SessionSetup")
+    except Inconclusive as why:
+        raise Failed(f"no second session without unplugging: {why}") from why
+    result.saw("another session id", tester.session_id.hex())
+    if tester.session_id == before:
+        raise Failed("the second session has the id of the first")

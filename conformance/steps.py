@@ -1,0 +1,50 @@
+"""Reading a step of the catalogue, for either side: what is not understood is refused before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from conformance.describe import step_text
+from conformance.verdict import NotExecutable
+
+Step = Mapping[str, Any]
+
+T = TypeVar("T")
+
+
+def only(step: Step, *keys: str) -> None:
+    """Refuses a step that says more than we understand.
+
+    Raises:
+        NotExecutable: it does.
+    """
+    if unknown := set(step) - set(keys):
+        raise NotExecutable(f"step {step_text(step)!r}: {', '.join(sorted(unknown))} is not understood")
+
+
+def meant(step: Step, table: Mapping[str, T], what: str) -> T:
+    """The entry of a table that one of the step's keys names.
+
+    Args:
+        what: the table's kind, for the error.
+
+    Raises:
+        NotExecutable: none of them is there.
+    """
+    for key in step:
+        if key in table:
+            return table[key]
+    raise NotExecutable(f"{what} {step_text(step)!r}")
+
+
+def named_checks(step: Step, table: Mapping[str, T]) -> list[tuple[str, T]]:
+    """The checks that a step asks for, with their names.
+
+    Raises:
+        NotExecutable: we do not have one of them.
+    """
+    words = [str(word) for word in step.get("check", ())]
+    if missing := [word for word in words if word not in table]:
+        raise NotExecutable(f"check {missing[0]} is not available")
+    return [(word, table[word]) for word in words]

@@ -1,0 +1,28 @@
+"""Functions under the names that the catalogue gives them: requests, checks, scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+F = TypeVar("F")
+
+
+class Table(dict[str, F]):
+    """Functions by name; :meth:`on` registers one under one or more names."""
+
+    def on(self, *names: str) -> Callable[[F], F]:
+        """A decorator.
+
+        Raises:
+            ValueError: a name is taken; whoever stood there would silently be gone.
+        """
+
+        def register(function: F) -> F:
+            for name in names:
+                if name in self:
+                    raise ValueError(f"{name} is registered twice")
+                self[name] = function
+            return function
+
+        return register
