@@ -32,6 +32,9 @@ COMMANDS = (
 USER_ERROR = 2
 """Exit code when the command could not start because of its arguments or surroundings."""
 
+STOPPED = 7
+"""Exit code after Ctrl-C, as of `v2g.outcome.Cause.ABORTED`, which is not imported for ``--help``."""
+
 _EPILOG = """\
 exit codes of evcc, secc and demo:
   0  the session was completed          4  no protocol in common
@@ -101,7 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        return 7
+        print("plugfest: stopped", file=sys.stderr)
+        return STOPPED
     return code
 
 

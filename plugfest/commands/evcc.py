@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,16 +24,13 @@ def add(commands: Any) -> None:
     options.add_session(parser)
     options.add_vehicle(parser)
     options.add_view(parser)
-    group = parser.add_argument_group("connection")
-    group.add_argument(
-        "--tls",
-        choices=("none", "optional", "required"),
-        help="ask for no TLS (default), for TLS but take none, or insist",
+    group = options.add_connection(
+        parser,
+        tls="ask for no TLS (default), for TLS but take none, or insist",
+        cert="the vehicle's certificate chain, for TLS 1.3",
+        key="its private key",
     )
     group.add_argument("--roots", metavar="PEM", type=Path, help="trusted V2G roots; without, any certificate is taken")
-    group.add_argument("--cert", metavar="PEM", type=Path, help="the vehicle's certificate chain, for TLS 1.3")
-    group.add_argument("--key", metavar="PEM", type=Path, help="its private key")
-    group.add_argument("--password", help="password of the key")
     group.add_argument("--sdp-to", metavar="ADDRESS", help="send SDP requests to this address instead of multicast")
     group.add_argument("--address", help="the charger's address, to skip SDP (with --port)")
     group.add_argument("--port", type=int, help="the charger's TCP port, to skip SDP")
@@ -51,11 +47,7 @@ def start(bench: Bench) -> int:
     """Runs a bench with a vehicle; returns the exit code."""
     import asyncio
 
-    try:
-        return asyncio.run(_run(bench))
-    except KeyboardInterrupt:
-        print("plugfest: stopped", file=sys.stderr)
-        return 7
+    return asyncio.run(_run(bench))
 
 
 def _address(text: str | None) -> Any:

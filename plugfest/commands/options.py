@@ -130,6 +130,20 @@ def add_charger(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--authorize-after", type=float, metavar="S", help="authorization takes so long (default 0)")
 
 
+def add_connection(parser: argparse.ArgumentParser, *, tls: str, cert: str, key: str) -> Any:
+    """TLS of either role, and the group for what else the role's connection can be told.
+
+    Args:
+        tls, cert, key: help of these options.
+    """
+    group = parser.add_argument_group("connection")
+    group.add_argument("--tls", choices=("none", "optional", "required"), help=tls)
+    group.add_argument("--cert", metavar="PEM", type=Path, help=cert)
+    group.add_argument("--key", metavar="PEM", type=Path, help=key)
+    group.add_argument("--password", help="password of the key")
+    return group
+
+
 def secured(args: argparse.Namespace) -> dict[str, str]:
     """TLS where it is not given: with a contract it is required, with a PKI it is possible."""
     if hasattr(args, "tls"):

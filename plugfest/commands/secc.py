@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,15 +24,12 @@ def add(commands: Any) -> None:
     options.add_charger(parser)
     options.add_view(parser)
     parser.add_argument("--sessions", type=int, metavar="N", help="end after N sessions")
-    group = parser.add_argument_group("connection")
-    group.add_argument(
-        "--tls",
-        choices=("none", "optional", "required"),
-        help="serve without TLS (default), as the vehicle asks, or only with TLS",
+    group = options.add_connection(
+        parser,
+        tls="serve without TLS (default), as the vehicle asks, or only with TLS",
+        cert="certificate chain, leaf first; else made on the fly",
+        key="private key of the leaf",
     )
-    group.add_argument("--cert", metavar="PEM", type=Path, help="certificate chain, leaf first; else made on the fly")
-    group.add_argument("--key", metavar="PEM", type=Path, help="private key of the leaf")
-    group.add_argument("--password", help="password of the key")
     group.add_argument("--vehicle-roots", metavar="PEM", type=Path, help="roots of vehicle certificates, for TLS 1.3")
     group.add_argument("--ocsp", metavar="DER", action="append", help="OCSP response to staple (repeatable)")
     group.add_argument("--port", type=int, help="TCP port without TLS (default: a free one from 49152 on)")
@@ -51,11 +47,7 @@ def start(bench: Bench) -> int:
     """Runs a bench with a charger; returns the exit code."""
     import asyncio
 
-    try:
-        return asyncio.run(_run(bench))
-    except KeyboardInterrupt:
-        print("plugfest: stopped", file=sys.stderr)
-        return 7
+    return asyncio.run(_run(bench))
 
 
 async def _run(bench: Bench) -> int:

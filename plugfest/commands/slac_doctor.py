@@ -43,10 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from plugfest import handoff
 
     with handoff.user_errors():
-        try:
-            return asyncio.run(_run(args))
-        except KeyboardInterrupt:
-            return 7
+        return asyncio.run(_run(args))
 
 
 def _ok(what: str) -> None:

@@ -97,10 +97,7 @@ def _run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) ->
     from plugfest import handoff
 
     with handoff.user_errors("there may be none on a plain cable: --no-modem"):
-        try:
-            code: int = asyncio.run(main(args))
-        except KeyboardInterrupt:
-            return 7
+        code: int = asyncio.run(main(args))
     return code
 
 
