@@ -32,23 +32,7 @@ ChargerFault = Literal[
     "pilot-short",
 ]
 VehicleFault = Literal["welded", "error"]
-Fault = Literal[
-    "emergency",
-    "malfunction",
-    "shutdown",
-    "utility-interrupt",
-    "insulation",
-    "insulation-warning",
-    "output",
-    "rcd",
-    "contactor",
-    "meter",
-    "pilot-e",
-    "pilot-f",
-    "pilot-short",
-    "welded",
-    "error",
-]
+Fault = Literal[ChargerFault, VehicleFault]
 """All of both; welded and error are the vehicle's, pilot-short is in the cable."""
 
 
