@@ -88,7 +88,7 @@ def campaign(
     def open_line(pics: Pics) -> contextlib.AbstractAsyncContextManager[Any]:
         pilot: Any = AssumedVehiclePilot() if sut == "secc" else AssumedChargerPilot()
         program = network.Program(command, ready_after, ready_when, folder / "system.log" if command else None)
-        return NetworkSlac(open_link(interface), pilot, pics, program, seconds).open()
+        return NetworkSlac(open_link(interface), pilot, pics, program, seconds, actions).open()
 
     def open_network(run: Run, pics: Pics, observe: Observe) -> contextlib.AbstractAsyncContextManager[Any]:
         if run.protocol == "slac":

@@ -178,7 +178,7 @@ class NetworkCharger:
         """The battery is wherever the bench has it."""
 
     async def do(self, action: str) -> bool:
-        return await _act(self.actions, action)
+        return await act(self.actions, action)
 
     def unplug(self) -> bool:
         return False
@@ -187,7 +187,7 @@ class NetworkCharger:
         return False
 
 
-async def _act(actions: Mapping[str, str], action: str) -> bool:
+async def act(actions: Mapping[str, str], action: str) -> bool:
     """Runs the command of an action; whether there is one and it succeeded."""
     command = actions.get(action)
     if command is None:
@@ -254,7 +254,7 @@ class NetworkVehicle:
         await asyncio.sleep(self.pause)
 
     async def do(self, action: str) -> bool:
-        return await _act(self.actions, action)
+        return await act(self.actions, action)
 
     def couple(self, evse: Evse) -> None:
         """The tester's output goes nowhere."""

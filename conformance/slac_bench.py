@@ -11,9 +11,12 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from conformance.network import Program
+from conformance.network import Program, act
 from conformance.pics import Pics
 from conformance.verdict import Inconclusive
+from secc.arrivals import Arrivals, LinkLoss
+from secc.authorizer import CardReader
+from secc.charger import AcSupply, Evse
 from slac import ev, evse
 from slac.amp_map import full_power
 from slac.errors import PilotLost, SlacError
@@ -21,7 +24,7 @@ from slac.ev_run import NotReady, NotRequired, Refused
 from slac.host import Host, Rewrites
 from slac.link import Link
 from slac.modem import detect
-from slac.pilot import State
+from slac.pilot import DIGITAL, STEADY, State
 from slac.pilots import SimulatedPilot
 from slac.powerline import Powerline, Station
 
@@ -29,6 +32,10 @@ NOT_READY: Mapping[str, NotReady] = {"retry": "retry", "iterate": "next"}
 REFUSED: Mapping[str, Refused] = {"continue": "next", "skip": "skip", "terminate": "end"}
 NOT_REQUIRED: Mapping[str, NotRequired] = {"continue": "validate", "skip": "match"}
 """What the PIXIT ConcurrentValidation, FallbackValidationFailed and FallbackValidationNotRequired say of a vehicle."""
+
+
+EIM_AT_CHARGER = ("beforePlugin", "afterPlugin", "duringSlac")
+"""Values of the PICS EIMDone of a charger that has a reader of its own."""
 
 
 class _Own:
@@ -71,10 +78,12 @@ class OwnSlacCharger(_Own):
         if how == "auto" and pics["PIXIT_SECC_CMN_ArchitectureValidationNotRequired"] is True:
             how = "not required"
         asks = pics["PIXIT_CMN_CMN_CmAmpMap"] is True and pics["PICS_CMN_CMN_InitiateCmAmpMap"] is not True
+        self.start = STEADY if pics.ac and pics["PIXIT_SECC_AC_InitialDutyCycle"] == "dc100" else DIGITAL
         self.options = evse.Options(
             validation=how, amplitude_map=full_power() if asks else None,
-            repeat_pilot=pics.ac and pics["PIXIT_SECC_AC_InitialDutyCycle"] == "dc5",
+            repeat_pilot=pics.ac and self.start == DIGITAL,
         )  # fmt: skip
+        self.reader = CardReader() if pics.ac and pics["PICS_SECC_CMN_EIMDone"] in EIM_AT_CHARGER else None
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[OwnSlacCharger]:
@@ -87,14 +96,25 @@ class OwnSlacCharger(_Own):
                 await self.stop()
 
     async def _serve(self, charger: evse.Evse) -> None:
-        """One match after the other, as a station does; it gives a vehicle up that never asked."""
-        while True:
-            with contextlib.suppress(SlacError):
-                match = await charger.match()
+        """One link after the other, without sessions."""
+        supply = AcSupply(load=lambda: 0.0)
+        plant = Evse(self.wire.evse, ac=supply, authorizer=self.reader) if self.pics.ac else None
+        loss: LinkLoss = "B" if self.pics["PIXIT_SECC_AC_ConnectionLossHandling"] == "optionB" else "A"
+        arrivals = Arrivals(charger, plant, start=self.start, loss=loss)
+        try:
+            while True:
+                match = await arrivals.link()
                 await charger.until_lost(match)
-                await charger.leave()
-                continue
-            return
+                await arrivals.lost()
+        finally:
+            await arrivals.stop()
+
+    async def do(self, action: str) -> bool:
+        """``authorise``: a card is shown at the charger."""
+        if action != "authorise" or self.reader is None:
+            return False
+        self.reader.accept()
+        return True
 
     @property
     def link(self) -> Station:
@@ -165,6 +185,10 @@ class OwnSlacVehicle(_Own):
     def pilot(self) -> Any:
         return self.wire.evse
 
+    async def do(self, action: str) -> bool:
+        """There is nothing for a person to do."""
+        return False
+
     async def plug(self) -> None:
         """It is plugged in, and starts."""
         self.wire.plug()
@@ -194,13 +218,23 @@ class NetworkSlac:
         pilot: the tester's end, hardware or assumed.
         program: what is started on plugging in.
         pause: s between two cases.
+        actions: shell commands for what a person would do, by name.
     """
 
     name = "on the power line"
 
-    def __init__(self, link: Link, pilot: Any, pics: Pics, program: Program | None = None, pause: float = 5.0) -> None:
+    def __init__(
+        self,
+        link: Link,
+        pilot: Any,
+        pics: Pics,
+        program: Program | None = None,
+        pause: float = 5.0,
+        actions: Mapping[str, str] | None = None,
+    ) -> None:
         self.link, self.pilot, self.pics = link, pilot, pics
         self.program, self.pause = program or Program(), pause
+        self.actions = actions or {}
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[NetworkSlac]:
@@ -211,6 +245,10 @@ class NetworkSlac:
             await self.program.stop()
             self.link.close()
             await asyncio.sleep(self.pause)
+
+    async def do(self, action: str) -> bool:
+        """The command of an action; False: there is none."""
+        return await act(self.actions, action)
 
     async def plug(self) -> None:
         """Starts the program, if there is one."""

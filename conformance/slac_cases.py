@@ -1,6 +1,6 @@
 """A run of a SLAC case: its precondition, then what its family does; with the tester in the other role.
 
-Families are in `conformance.slac_secc` and `conformance.slac_evcc` with their ``_link`` halves, and in
+Families are in `conformance.slac_secc` and `conformance.slac_evcc` with their ``_link`` and ``_pilot`` parts, and in
 `conformance.slac_both`; the steps that they are made of in `conformance.slac_vehicle` and `conformance.slac_charger`.
 """
 
@@ -34,6 +34,8 @@ class Plan:
         states = slac_vehicle.STATES if self.charger else slac_charger.STATES
         self.state = next((name for name in states if name in words), "")
         self.setup = str(run.case.setup or "")
+        # A card makes the duty nominal before the link is there, where the case does not show it itself.
+        self.paid = self.state == "LINK" and "PICS_SECC_CMN_EIMDone == afterPlugin" in run.case.select
         self.second = "second EVSE" in repr(run.steps) + self.setup
         self.steps = [dict(step) for step in run.steps[0]]
         self.script: Any = _script(run)
@@ -49,7 +51,7 @@ class Plan:
         if self.charger:
             ev = Vehicle(system, result, observe, seed)
             async with ev.open():
-                await ev.reach(self.state)
+                await ev.reach(self.state, paid=self.paid)
                 await self.script(ev, self.steps)
             return
         post = Charger(system, result, observe, seed)

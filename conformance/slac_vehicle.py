@@ -27,6 +27,25 @@ DUTY_WITHIN = 10.0
 """s from plugging in until the first duty is offered."""
 
 
+LONGEST_STEP = 8.0
+"""s: T_step_EF at most."""
+
+
+def fault(reading: Reading) -> bool:
+    """Whether the charger holds the pilot at E or F."""
+    return reading.state in (State.E, State.F)
+
+
+def steady(reading: Reading) -> bool:
+    """Whether nothing is offered (100 %), as far as can be seen; E and F are not that."""
+    return reading.duty is None or (reading.duty >= 99.0 and not fault(reading))
+
+
+def nominal(reading: Reading) -> bool:
+    """Whether a current is offered."""
+    return reading.offer is not None and reading.offer[0] is Offer.CURRENT
+
+
 def digital(reading: Reading) -> bool:
     """Whether 5 % is offered, as far as can be seen."""
     return reading.offer is None or reading.offer[0] is Offer.DIGITAL
@@ -37,8 +56,8 @@ class Vehicle(Tester):
 
     kinds = OF_A_CHARGER
 
-    async def reach(self, state: str) -> None:
-        """Walks to a state.
+    async def reach(self, state: str, *, paid: bool = False) -> None:
+        """Walks to a state; ``paid``: a card is shown at the charger after plugging in, and its duty becomes nominal.
 
         Raises:
             Inconclusive: the charger does not get there.
@@ -46,12 +65,17 @@ class Vehicle(Tester):
         if state == "CP_A":
             return
         await self.plug()
+        if paid:
+            self.need_pilot()
+            await self.authorise()
+            if not await until(self.pilot, nominal, LONGEST_STEP + DUTY_WITHIN):
+                raise Inconclusive("the duty did not become nominal", expected="10 to 96 %", observed="none")
         if state in ("CP_C", "CP_D"):
             self.system.show(State.C if state == "CP_C" else State.D)
         if state.startswith("CP"):
             return
         try:
-            await self._walk(state)
+            await self.walk(state)
         except Failed as why:
             raise Inconclusive(f"{state} was not reached: {why}") from why
 
@@ -59,10 +83,38 @@ class Vehicle(Tester):
         """Plugs in; the duty at which the charger starts is there then."""
         await self.system.plug()
         self.system.show(State.B)
-        if not await until(self.pilot, digital, DUTY_WITHIN):
-            raise Inconclusive("the charger did not offer 5 % in 10 s", expected="5 % duty", observed="none")
+        pics = self.system.pics
+        off = pics.ac and pics["PIXIT_SECC_AC_InitialDutyCycle"] == "dc100"
+        if not await until(self.pilot, steady if off else digital, DUTY_WITHIN):
+            what = "100 %" if off else "5 %"
+            raise Inconclusive(f"the charger did not offer {what} in 10 s", expected=f"{what} duty", observed="none")
 
-    async def _walk(self, state: str) -> None:
+    async def authorise(self) -> None:
+        """A card is shown at the charger itself.
+
+        Raises:
+            Inconclusive: nobody does that here.
+        """
+        if not await self.system.do("authorise"):
+            raise Inconclusive("nobody shows a card here; name a command with --action authorise=COMMAND")
+
+    async def fault_step(self, within: float) -> None:
+        """The charger goes to E or F in time, for T_step_EF, and comes back."""
+        if not await until(self.pilot, fault, within):
+            raise Failed("no step to E or F", expected=f"E or F within {within:g} s", observed=self.pilot.reading.label)
+        began = self.now
+        back = await until(self.pilot, lambda reading: not fault(reading), LONGEST_STEP + 0.5)
+        held = self.now - began
+        self.result.saw("E or F for 4 to 8 s", f"{held:.1f} s")
+        if not back or held < T.T_step_EF - 0.1:
+            raise Failed(f"E or F for {held:.1f} s", expected="4 to 8 s", observed=f"{held:.1f} s")
+
+    async def walk(self, state: str) -> None:
+        """The messages up to a state.
+
+        Raises:
+            Failed: an answer is missing or wrong.
+        """
         await self.parm()
         if state == "PARM":
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Callable
 from typing import Protocol
@@ -92,6 +93,33 @@ class Customer:
 
     def decide(self) -> Decision:
         return self._decision
+
+
+class CardReader(Customer):
+    """The charger's own reader: a card counts from when it is shown until the vehicle has left, for every session.
+
+    So it may be shown before plugging in, and tells the pilot too (`secc.arrivals`).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown = asyncio.Event()
+
+    def begin(self, who: str | None = None) -> None:
+        """What was shown stays shown."""
+
+    def accept(self) -> None:
+        super().accept()
+        self._shown.set()
+
+    def left(self) -> None:
+        """The vehicle was unplugged: the next one needs a card of its own."""
+        self._decision = Decision.WAITING_FOR_CUSTOMER
+        self._shown.clear()
+
+    async def accepted(self) -> None:
+        """Returns when a card was accepted."""
+        await self._shown.wait()
 
 
 class ByCallback:

@@ -2,18 +2,21 @@
 
 Rules (IEC 61851-1 Annex A, ISO 15118-3):
 
-- From 5 % without communication to a nominal duty: F for T_step_EF, steady (X1) for T_step_X1, then the duty.
+- From 5 % without communication to a nominal duty: F for T_step_EF, steady (X1) for T_step_X1, then the duty. Where
+  somebody has paid, the duty follows on F; with communication, or after C_sequ_retry times F, on X1 alone (`Entry`).
 - The duty is the current that the outlet can give; a change of it waits 5 s after the one before.
 - The contactor closes in C and D while a duty is offered, and opens when the vehicle goes back to B or leaves.
 - A charger that wants to end switches PWM off; a vehicle that draws on is cut off after 6 s.
 
-The pilot has to be readable. A vehicle that begins to talk while the duty is nominal is not answered.
+The pilot has to be readable. A vehicle may talk meanwhile: `secc.arrivals` answers its SLAC, and where a session begins
+`Nominal.hand_over` leaves it the outlet as it is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 from collections.abc import Callable
 
 from secc.authorizer import Decision
@@ -40,9 +43,19 @@ def duty(evse: Evse) -> float:
     return duty_of(amps) if amps >= LEAST else STEADY
 
 
+class Entry(enum.Enum):
+    """The way to the nominal duty."""
+
+    AT_ONCE = "at once"  # paid before plugging in; or steady so far
+    THROUGH_X1 = "X1"  # with communication, or where F and 5 % were to no avail
+    THROUGH_F = "F"  # without, and somebody has paid
+    THROUGH_BOTH = "F and X1"  # nobody talked at 5 %, and there was no F yet
+
+
 async def serve_nominal(
     evse: Evse,
     *,
+    entry: Entry = Entry.THROUGH_BOTH,
     step_ef: float = STEP_EF,
     step_x1: float = STEP_X1,
     observe: Observe = ignore,
@@ -54,15 +67,22 @@ async def serve_nominal(
 
     Args:
         evse: with an AC supply, and a pilot that can be read.
+        entry: how to get to the duty.
         step_ef, step_x1: T_step_EF and T_step_X1, s.
         observe: gets what happens.
         tick: called about once a second.
     """
-    return await _Nominal(evse, observe, tick).run(step_ef, step_x1)
+    return await Nominal(evse, observe, tick).run(entry, step_ef, step_x1)
 
 
-class _Nominal:
-    def __init__(self, evse: Evse, observe: Observe, tick: Callable[[], None]) -> None:
+class Nominal:
+    """The same as an object, which can be left to a session.
+
+    Attributes:
+        handed_over: whether it was.
+    """
+
+    def __init__(self, evse: Evse, observe: Observe = ignore, tick: Callable[[], None] = lambda: None) -> None:
         assert evse.ac is not None
         self.evse, self.pilot = evse, evse.pilot
         self.supply: AcSupply = evse.ac
@@ -71,34 +91,61 @@ class _Nominal:
         self.changed = asyncio.Event()
         self.offered = STEADY
         self.next_change = 0.0
-        self.charged = False
+        self.charged = self.handed_over = False
+        self.energy_wh = 0.0
         self.last = self.pilot.reading
         self.before_last = self.last
 
-    async def run(self, step_ef: float, step_x1: float) -> Outcome:
+    def hand_over(self) -> None:
+        """A session begins: duty and contactor stay as they are, and are the session's."""
+        if not self.handed_over:
+            self.handed_over = True
+            self.energy_wh = self.evse.meter.session_wh
+            self.changed.set()
+
+    async def run(
+        self, entry: Entry = Entry.THROUGH_BOTH, step_ef: float = STEP_EF, step_x1: float = STEP_X1
+    ) -> Outcome:
+        """See `serve_nominal`."""
         evse, pilot, outcome = self.evse, self.pilot, Outcome(notes=[NOTE])
         start, trips = self.loop.time(), len(evse.trips)
         stops = [pilot.subscribe(self._moved), evse.watch(self.changed.set)]
         evse.meter.begin()
         try:
-            pilot.fault(State.F)
-            try:
-                await asyncio.sleep(step_ef)
-            finally:
-                pilot.offer(STEADY)
-            outcome.cause, outcome.reason = await self._charge(step_x1)
+            evse.authorizer.begin()
+            await self._enter(entry, step_ef, step_x1)
+            outcome.cause, outcome.reason = await self._charge()
         finally:
             for stop in stops:
                 stop()
-            evse.off()
-            if pilot.state not in (State.E, State.F):
-                pilot.offer(STEADY)
-            evse.forget()
-            outcome.energy_wh = evse.meter.session_wh
+            if not self.handed_over:
+                evse.off()
+                if pilot.state not in (State.E, State.F):
+                    pilot.offer(STEADY)
+                evse.forget()
+                self.energy_wh = evse.meter.session_wh
+            outcome.energy_wh = self.energy_wh
             outcome.seconds = self.loop.time() - start
             outcome.notes += evse.trips[trips:]
             self._tell("ended", outcome.reason)
         return outcome
+
+    async def _enter(self, entry: Entry, step_ef: float, step_x1: float) -> None:
+        steady = entry in (Entry.THROUGH_X1, Entry.THROUGH_BOTH)
+        if entry in (Entry.THROUGH_F, Entry.THROUGH_BOTH):
+            self.pilot.fault(State.F)
+            try:
+                await asyncio.sleep(step_ef)
+            except BaseException:
+                self.pilot.offer(STEADY)
+                raise
+        self.offered = STEADY if steady else self._wanted()
+        self._tell("nominal", "nothing offered" if self.offered == STEADY else f"{self.offered:.1f} %")
+        self.pilot.offer(self.offered)
+        self.next_change = self.loop.time() + (step_x1 if steady else DUTY_CHANGE)
+
+    def _wanted(self) -> float:
+        return duty(self.evse) if self.evse.authorizer.decide() is Decision.ACCEPTED else STEADY
 
     def _moved(self, reading: Reading) -> None:
         if reading.state is not self.last.state:
@@ -108,23 +155,22 @@ class _Nominal:
     def _tell(self, name: str, note: str) -> None:
         self.observe(Event(self.loop.time(), "state", name, note=note))
 
-    async def _charge(self, step_x1: float) -> tuple[Cause, str]:
+    async def _charge(self) -> tuple[Cause, str]:
         evse, pilot, supply = self.evse, self.pilot, self.supply
-        self.next_change = self.loop.time() + step_x1
-        evse.authorizer.begin()
         refused = False
         while True:
             self.changed.clear()
+            if self.handed_over:
+                return Cause.COMPLETE, "a session began"
             if pilot.state in _GONE:
                 return self._left()
             if (why := self._must_stop()) is not None:
                 await self._stop()
                 return why
-            decision = evse.authorizer.decide()
-            if decision is Decision.REJECTED and not refused:
+            if evse.authorizer.decide() is Decision.REJECTED and not refused:
                 refused = True
                 self._tell("rejected", "nothing is offered until the vehicle leaves")
-            self._offer(duty(evse) if decision is Decision.ACCEPTED else STEADY)
+            self._offer(self._wanted())
             if pilot.state in READY and self.offered < STEADY and not supply.closed:
                 supply.close()
                 self.charged = True

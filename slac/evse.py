@@ -91,6 +91,9 @@ class Evse(Side[ChargerPilot, Options]):
     Attributes:
         nmk, nid: key and network that the next vehicle gets.
         matched: the vehicle that has it.
+        duty: offered while a vehicle is plugged in, percent; None leaves the pilot to others. As in the options, until
+            somebody sets it.
+        limited: whether a vehicle has to ask within TT_EVSE_SLAC_init.
     """
 
     defaults = Options
@@ -106,6 +109,8 @@ class Evse(Side[ChargerPilot, Options]):
     ) -> None:
         """See `slac.side.Side`."""
         super().__init__(host, pilot, modem, options, rng=rng)
+        self.duty = self.options.duty
+        self.limited = True
         self.nmk = self.nid = b""
         self.matched: Match | None = None
         self._given: tuple[bytes, bytes] | None = None  # whom the key was given to, until there is a new one
@@ -148,8 +153,11 @@ class Evse(Side[ChargerPilot, Options]):
             self.host.tell("step", Step.PILOT.name)
             await until(self.pilot, lambda reading: reading.state is None or reading.state in CONNECTED, None)
             try:
-                self._offer(self.options.duty)
+                self._offer(self.duty)
                 found = await while_connected(self.pilot, self._until_found())
+            except asyncio.CancelledError:
+                self._stop("nobody waits for a match any more")
+                raise
             except PilotLost as why:
                 self.host.tell("attempt failed", str(why))
                 self._stop(str(why))
@@ -166,6 +174,11 @@ class Evse(Side[ChargerPilot, Options]):
                 raise MatchFailed(Step.PARM, "no vehicle sent CM_SLAC_PARM.REQ", timer="TT_EVSE_SLAC_init")
             silences += 1
             await self.step_ef()
+
+    @property
+    def talking(self) -> bool:
+        """Whether a vehicle is on its way through a matching, or has the key."""
+        return bool(self._runs) or self._given is not None
 
     async def until_lost(self, match: Match) -> str:
         """Returns why a match is over, once it is: the pilot in A, E or F, no link, or another match."""
@@ -187,13 +200,13 @@ class Evse(Side[ChargerPilot, Options]):
 
     async def step_ef(self, state: State = State.F) -> None:
         """Takes the pilot to E or F for T_step_EF, then offers the duty again."""
-        if self.options.duty is None:
+        if self.duty is None:
             return
         self.pilot.fault(state)
         try:
             await asyncio.sleep(self.options.timing.T_step_EF)
         finally:
-            self._offer(self.options.duty)
+            self._offer(self.duty)
 
     async def new_key(self) -> None:
         """Sets a new key and waits until the modem is back. Raises ModemError: it does not answer."""
@@ -207,7 +220,7 @@ class Evse(Side[ChargerPilot, Options]):
         self._key_set = True
 
     def _offer(self, duty: float | None) -> None:
-        if self.options.duty is not None and duty is not None:
+        if self.duty is not None and duty is not None:
             self.pilot.offer(duty)
 
     async def _until_found(self) -> Match | None:
@@ -217,13 +230,14 @@ class Evse(Side[ChargerPilot, Options]):
         self._accepting = True
         self.host.tell("step", Step.PARM.name)
         while True:
-            limit = None if self.pilot.state is None else self._heard + self.options.timing.TT_EVSE_SLAC_init
+            unlimited = self.pilot.state is None or not self.limited
+            limit = None if unlimited else self._heard + self.options.timing.TT_EVSE_SLAC_init
             try:
                 async with asyncio.timeout_at(limit):
                     found = await self._found.get()
             except TimeoutError:
-                if self._runs or self._given is not None:
-                    self._heard = loop.time()  # somebody is talking
+                if self.talking or not self.limited:
+                    self._heard = loop.time()
                 elif limit is not None and self._heard + self.options.timing.TT_EVSE_SLAC_init <= loop.time():
                     return None
                 continue

@@ -137,8 +137,8 @@ async def _run(bench: Bench) -> int:
 
             async def nominal() -> None:
                 stage.begin()
-                steps = {"step_ef": side.options.timing.T_step_EF, "step_x1": side.options.timing.T_step_X1}
-                ended(await serve_nominal(evse, **steps, observe=stage.observe, tick=tick))
+                ef, x1 = side.options.timing.T_step_EF, side.options.timing.T_step_X1
+                ended(await serve_nominal(evse, step_ef=ef, step_x1=x1, observe=stage.observe, tick=tick))
 
             basic = nominal if bench.ac else None
             serving = asyncio.create_task(handoff.serve_matched(side, outlet, ready, looks.say, sessions, basic))
