@@ -60,6 +60,7 @@ class Ending:
         cause: what it makes of the outcome.
         hurry: seconds the ramp-down may take at most; 0: no ramp.
         alarm: the vehicle disconnects before it says anything.
+        until: loop time at which a pause has no reason any more, s; None: not known.
     """
 
     how: Literal["stop", "pause", "renegotiate"]
@@ -67,6 +68,7 @@ class Ending:
     cause: Cause = Cause.COMPLETE
     hurry: float = math.inf
     alarm: bool = False
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Paused:
         started: loop time of the first SessionSetupRes, s; the departure time counts from there. None: from now.
         delivered_wh: energy taken so far, Wh.
         payment: payment option; "" where it is not known.
+        until: loop time at which the vehicle wants to go on, s; None: not known.
     """
 
     session_id: bytes
@@ -86,6 +89,7 @@ class Paused:
     started: float | None = None
     delivered_wh: float = 0.0
     payment: str = ""
+    until: float | None = None
 
 
 @dataclass

@@ -6,6 +6,7 @@ coroutine from the same pieces. Payment by contract is in :mod:`evcc.contract`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any, cast
 
@@ -58,7 +59,9 @@ async def run(drive: Drive) -> None:
         await pay(drive, found)
         ending = await charge(drive)
         if ending.how == "pause":
-            drive.paused = Paused(drive.session.id, drive.mode, drive.started, drive.delivered_wh, drive.payment)
+            drive.paused = Paused(
+                drive.session.id, drive.mode, drive.started, drive.delivered_wh, drive.payment, ending.until
+            )
         await drive.ask(iso2.SessionStopReq(ChargingSession="Pause" if drive.paused else "Terminate"))
     except V2GError:
         drive.paused = None
@@ -164,6 +167,9 @@ async def charge(drive: Drive) -> Ending:
             ending = drive.ends(Ending("stop", "the charger asked to stop before charging"))
             await drive.ask(iso2.PowerDeliveryReq(ChargeProgress="Stop", SAScheduleTupleID=drive.tuple_id))
             return ending
+        if (asleep := falls_asleep(drive, terms)) is not None:
+            await drive.ask(power_delivery(drive, terms.schedule, "Stop"))
+            return drive.ends(asleep)
         ending = await (charge_ac(drive, terms) if drive.mode in PHASES else charge_dc(drive, terms))
         if ending.how != "renegotiate":
             return ending
@@ -231,12 +237,22 @@ def choose_schedule(drive: Drive, res: iso2.ChargeParameterDiscoveryRes, given: 
     return schedule.plan(schedule.choose(offered, need), need, watt)
 
 
-def must_renegotiate(drive: Drive, terms: Terms) -> Ending | None:
-    """Near the end of a schedule the vehicle asks for another [V2G2-305]."""
+def by_schedule(drive: Drive, terms: Terms) -> Ending | None:
+    """Near the end of a schedule the vehicle asks for another [V2G2-305]; where it allows nothing it may sleep."""
     plan = terms.schedule
     if plan.end >= SHORTEST and drive.now - plan.base >= plan.end - NEAR_END:
         return Ending("renegotiate", "the schedule ends")
-    return None
+    return falls_asleep(drive, terms)
+
+
+def falls_asleep(drive: Drive, terms: Terms) -> Ending | None:
+    """A vehicle may pause the session while its schedule allows no power, and come back when it does."""
+    shortest, until = drive.vehicle.settings.sleeps, terms.schedule.idle_until(drive.now)
+    if shortest is None or until is None or until - drive.now < shortest:
+        return None
+    if math.isinf(until):
+        return Ending("pause", "the schedule allows no power any more")
+    return Ending("pause", f"the schedule allows no power for {until - drive.now:.0f} s", until=until)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -287,7 +303,7 @@ async def demand_current(drive: Drive, terms: Terms) -> Ending:
         wanted = drive.vehicle.battery.wanted(limits.voltage, limits.current, power)
         res = await take_current(drive, terms, current_demand, wanted.voltage, wanted.current, power)
         voltage, current = volts(res.EVSEPresentVoltage), amps(res.EVSEPresentCurrent)
-        ending = checks.dc_ending(drive, res.DC_EVSEStatus, voltage, current) or must_renegotiate(drive, terms)
+        ending = checks.dc_ending(drive, res.DC_EVSEStatus, voltage, current) or by_schedule(drive, terms)
         if res.ReceiptRequired:
             receipt = await metering_receipt(drive, res)  # comes before what was notified
             if isinstance(receipt.EVSEStatus, iso2.DC_EVSEStatusType):
@@ -352,7 +368,7 @@ async def charging_status(drive: Drive, terms: Terms) -> Ending:
         res = await drive.ask(iso2.ChargingStatusReq())
         if res.EVSEMaxCurrent is not None:
             terms.ac_current = at_least_zero("EVSEMaxCurrent", amps(res.EVSEMaxCurrent))
-        ending = ac_ending(drive, res.AC_EVSEStatus) or must_renegotiate(drive, terms)
+        ending = ac_ending(drive, res.AC_EVSEStatus) or by_schedule(drive, terms)
         if res.ReceiptRequired:
             receipt = await metering_receipt(drive, res)
             if isinstance(receipt.EVSEStatus, iso2.AC_EVSEStatusType):

@@ -83,6 +83,13 @@ class Schedule:
             return math.inf
         return next((slot.watts for slot in reversed(self.slots) if slot.start <= since), math.inf)
 
+    def idle_until(self, now: float) -> float | None:
+        """Loop time until which it allows no power from now on; infinite where for ever, None where it allows some."""
+        if self.power_at(now) > 0.0:
+            return None
+        later = (self.base + slot.start for slot in self.slots if slot.watts > 0.0 and self.base + slot.start > now)
+        return next(later, self.base + self.end)
+
     def energy(self, seconds: float) -> float:
         """Energy in Wh that it allows within the first ``seconds``; what is beyond its end does not count."""
         ends = [*(slot.start for slot in self.slots[1:]), self.end]

@@ -44,6 +44,7 @@ class Settings:
         error_code: reported to the charger as the vehicle's error; ``NO_ERROR`` is none. Text as in the protocol.
         trusts_report: judge precharge by the charger's report even where the inlet is measured (some cars do).
         pauses: seconds the car takes before it sends a request, by message name; ``default`` is that of the others.
+        sleeps: where the schedule allows no power for so long, the car pauses the session, s; None: it stays in it.
     """
 
     departure: int | None = None
@@ -54,6 +55,7 @@ class Settings:
     error_code: str = "NO_ERROR"
     trusts_report: bool = False
     pauses: Mapping[str, float] = field(default_factory=dict)
+    sleeps: float | None = None
 
 
 class Contactors:

@@ -35,6 +35,9 @@ from v2g.outcome import Cause, Outcome
 from v2g.trace import Event, Observe
 
 if TYPE_CHECKING:
+    from evcc.drive import Outcome as VehicleOutcome
+    from evcc.drive import Paused
+    from evcc.stay import Stay
     from plugfest.config.model import Bench
     from plugfest.controls import Controls
     from secc.outlet import Outlet
@@ -191,22 +194,25 @@ async def vehicle_side(bench: Bench, pilot: VehiclePilot, observe: Observe) -> A
 async def charge_matched(
     side: ev.Ev,
     controls: Controls,
-    charge: Callable[[], Awaitable[Outcome]],
+    charge: Callable[[Paused | None], Awaitable[VehicleOutcome]],
     say: Callable[[str], None],
-    nominal: Callable[[], Awaitable[Outcome]] | None = None,
-) -> Outcome:
-    """Matches, charges over the link, and leaves the network.
+    nominal: Callable[[], Awaitable[VehicleOutcome]] | None = None,
+    how: Stay | None = None,
+) -> VehicleOutcome:
+    """Matches, charges over the link, through pauses too where it is to, and leaves the network.
 
     Args:
         side: from `vehicle_side`.
         controls: with the vehicle whose pilot ``side`` has.
-        charge: finds the charger and charges; called when the link is up.
+        charge: finds the charger and charges; called when the link is up, with what a paused session has left.
         say: takes a line for people.
         nominal: charges at a nominal duty, where the charger shows one and no SLAC; None: not this vehicle.
+        how: what it does in pauses; by default the first one ends the stay.
     """
     vehicle = controls.vehicle
     assert vehicle is not None
     from evcc.nominal import offers_current
+    from evcc.stay import Stay, stay
 
     soc = vehicle.battery.soc
     if (offer := side.pilot.reading.offer) is not None and offer[0] is not Offer.DIGITAL:
@@ -222,20 +228,20 @@ async def charge_matched(
         found = _unmatched(why)
         return _of_vehicle(found.cause, found.reason, soc)
     say(f"matched with {described(match)}")
-    watching = asyncio.create_task(_alarm_when_lost(side, match, vehicle.alarm))
     try:
-        outcome = await charge()
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-    if not outcome.paused:  # a pause keeps the key
+        return await stay(side, match, vehicle, charge, how or Stay(sleeps=False))
+    except (MatchFailed, PilotLost) as why:
         await side.leave()
-    return outcome
+        found = _unmatched(why)
+        return _of_vehicle(found.cause, f"after a pause: {found.reason}", soc)
 
 
 async def charge_basic(
-    pilot: VehiclePilot, controls: Controls, nominal: Callable[[], Awaitable[Outcome]], say: Callable[[str], None]
-) -> Outcome:
+    pilot: VehiclePilot,
+    controls: Controls,
+    nominal: Callable[[], Awaitable[VehicleOutcome]],
+    say: Callable[[str], None],
+) -> VehicleOutcome:
     """Waits for a nominal duty, without SLAC, and charges; arguments as of `charge_matched`."""
     from evcc.nominal import offers_current
 
@@ -248,10 +254,6 @@ async def charge_basic(
     return await nominal()
 
 
-async def _alarm_when_lost(side: ev.Ev, match: Match, alarm: Callable[[str], None]) -> None:
-    alarm(await side.until_lost(match))
-
-
 def _unmatched(why: MatchFailed | PilotLost | Interrupted) -> Outcome:
     """What a vehicle, or a bench of both, makes of a matching that came to nothing."""
     if isinstance(why, MatchFailed):
@@ -259,8 +261,8 @@ def _unmatched(why: MatchFailed | PilotLost | Interrupted) -> Outcome:
     return Outcome(Cause.ABORTED, str(why))
 
 
-def _of_vehicle(cause: Cause, reason: str, soc: float) -> Outcome:
-    from evcc.charge import Outcome as VehicleOutcome
+def _of_vehicle(cause: Cause, reason: str, soc: float) -> VehicleOutcome:
+    from evcc.drive import Outcome as VehicleOutcome
 
     return VehicleOutcome(cause, reason, soc_start=soc, soc_end=soc)
 
@@ -337,49 +339,15 @@ async def serve_matched(
     Raises:
         ModemError, LinkError, SetupError: modem, interface or its address are gone.
     """
-    pilot = side.pilot
-    while True:
-        try:
-            match = await side.match()
-        except MatchFailed as why:
-            say(f"no vehicle was matched while {why}; {'the nominal duty follows' if nominal else DOCTOR}")
-            if nominal is not None:
-                await nominal()
-            await until(pilot, lambda reading: reading.state is State.A, None)
-            continue
+    from secc.stay import serve_vehicles
+
+    async def matched(match: Match) -> None:
         say(f"matched with {described(match, vehicle=True)}")
         outlet.interface = await usable(outlet.interface.name)
-        while not ended.empty():
-            ended.get_nowait()
-        async with outlet.open():
-            outlet.link_is_up()
-            ready()
-            outcome = await _session(side, outlet, match, ended)
-        await side.leave()
-        if pilot.state is None:
-            continue
-        if outcome is not None and outcome.ok:
-            await until(pilot, lambda reading: reading.state not in CONNECTED, None)
-        else:
-            # Steady for a while, so that the vehicle sees the 5 % come anew.
-            await asyncio.sleep(side.options.timing.T_step_X1)
 
+    async def unmatched(why: MatchFailed) -> None:
+        say(f"no vehicle was matched while {why}; {'the nominal duty follows' if nominal else DOCTOR}")
+        if nominal is not None:
+            await nominal()
 
-async def _session(side: evse.Evse, outlet: Outlet, match: Match, ended: asyncio.Queue[Outcome]) -> Outcome | None:
-    """The sessions of one match: until one has ended that is not paused, or the link is lost."""
-    lost = asyncio.create_task(side.until_lost(match))
-    outcome: Outcome | None = None
-    try:
-        while outcome is None or outcome.paused:
-            waiting = asyncio.create_task(ended.get())
-            await asyncio.wait({lost, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            if waiting.done():
-                outcome = waiting.result()
-                continue
-            waiting.cancel()
-            await outlet.hang_up(lost.result())
-            return ended.get_nowait() if not ended.empty() else outcome
-        return outcome
-    finally:
-        lost.cancel()
-        await asyncio.gather(lost, return_exceptions=True)
+    await serve_vehicles(side, outlet, ended, matched=matched, unmatched=unmatched, ready=ready, say=say)

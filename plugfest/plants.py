@@ -75,6 +75,7 @@ def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) ->
         error_code=car.error_code,
         trusts_report=car.trusts_report,
         pauses=car.pauses,
+        sleeps=car.sleep_without_power,
     )
     onboard = car.onboard
     vehicle = Vehicle(

@@ -348,6 +348,8 @@ def session_stop(visit: Visit, request: iso2.SessionStopReq) -> iso2.SessionStop
     if request.ChargingSession == "Pause":
         if was_delivering or not visit.stopped:
             raise Refusal("FAILED", "a pause before PowerDelivery(Stop) [V2G2-739]")
-        visit.paused[visit.session.id] = Paused("iso2", visit.mode, visit.tuple_id, visit.authorized, visit.payment)
+        visit.paused[visit.session.id] = Paused(
+            "iso2", visit.mode, visit.tuple_id, visit.authorized, visit.payment, visit.schedule_began
+        )
     visit.ended = request.ChargingSession
     return iso2.SessionStopRes(ResponseCode="OK")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from secc.charger import Evse
 from secc.serve import Options, serve
 from secc.visit import Paused
-from slac.pilot import READY, STEADY, Reading, State
+from slac.pilot import READY, STEADY, STEP_X1, Reading, State
 from v2g import sdp
 from v2g.channel import Channel, listening
 from v2g.discovery import answering
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 DIGITAL = 5.0
 """Percent: the duty cycle of a charger that is ready to talk."""
+
+LONGEST_PULSE = 0.6
+"""s: a vehicle that shows C for longer in a pause is not toggling; it wants to be woken up nevertheless."""
 
 
 @dataclass
@@ -43,6 +46,8 @@ class Outlet:
         ports: by security (TLS or not), once open.
         paused: sessions that a vehicle may resume.
         wakes_after: seconds after which the charger wakes up a paused vehicle, None: never. B-C-B wakes it at any time.
+        step_x1: shortest time without duty before it comes back, s (ISO 15118-3 T_step_X1).
+        awake: cleared in a pause; set when the duty is back.
         listen, answer_on: how vehicles get here; a network in memory has its own.
     """
 
@@ -57,11 +62,16 @@ class Outlet:
     ports: dict[bool, int] = field(default_factory=dict)
     paused: dict[bytes, Paused] = field(default_factory=dict)
     wakes_after: float | None = None
+    step_x1: float = STEP_X1
+    awake: asyncio.Event = field(default_factory=asyncio.Event)
     listen: Callable[..., AbstractAsyncContextManager[int]] = listening
     answer_on: Callable[..., AbstractAsyncContextManager[None]] = answering
     _channel: Channel | None = None
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
     _setup_until: float | None = None
+    _steady_since: float | None = None
+    _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
+    _asked: bool = False
 
     def link_is_up(self) -> None:
         """The data link came up: from now on a strict charger has so long to get to SessionSetupRes [V2G2-716].
@@ -90,6 +100,7 @@ class Outlet:
         """
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self.evse.pilot.subscribe(self._pilot_changed))
+            stack.callback(self._drop, "pulse", "wake", "by itself")
             # The listener stands before SDP is answered: some cars connect within milliseconds.
             for secure in (False, True):
                 if (self.policy is sdp.TlsPolicy.NONE) if secure else (self.policy is sdp.TlsPolicy.REQUIRED):
@@ -107,15 +118,68 @@ class Outlet:
             await stack.enter_async_context(self.answer_on(self.interface, self._answer, observe=self.options.observe))
             yield
 
-    def _pilot_changed(self, reading: Reading) -> None:
-        """A vehicle that shows C while nothing is offered wants to be talked to: the first half of a B-C-B toggle."""
-        if self.paused and self._channel is None and reading.state in READY and reading.duty == STEADY:
-            self._wake("B-C-B")
+    # -- pauses ---------------------------------------------------------------------------------------------------
 
-    def _wake(self, why: str) -> None:
-        if self.paused and self._channel is None and self.evse.pilot.state not in (State.A, State.E, State.F):
-            self._tell("pilot", "wake-up", why)
-            self.evse.pilot.offer(DIGITAL)
+    @property
+    def _asleep(self) -> bool:
+        return bool(self.paused) and self._channel is None and not self.awake.is_set()
+
+    def _pilot_changed(self, reading: Reading) -> None:
+        """B-C-B while nothing is offered: the vehicle wants to be talked to."""
+        if reading.state in (State.A, State.E, State.F):
+            self._drop("pulse", "wake", "by itself")
+            self._steady_since, self._asked = None, False
+        elif reading.duty != STEADY:
+            self._steady_since = None
+        elif self._steady_since is None:
+            self._steady_since = self._now()
+        if reading.duty != STEADY or not self.paused:
+            return
+        if reading.state in READY:
+            self._later("pulse", LONGEST_PULSE, self._toggled)
+        elif reading.state is State.B and "pulse" in self._timers:
+            self._toggled()
+
+    def _toggled(self) -> None:
+        self._drop("pulse")
+        if self._asleep:
+            self.wake("B-C-B")
+        elif self._channel is not None:
+            self._asked = True  # the session is just ending; its pause will be short
+
+    def wake(self, why: str) -> None:
+        """Offers the duty again to a paused vehicle, T_step_X1 after it ended; nothing to do where nobody sleeps."""
+        if not self._asleep or self.evse.pilot.state in (State.A, State.E, State.F):
+            return
+        since = self._now() if self._steady_since is None else self._steady_since
+        left = since + self.step_x1 - self._now()
+        if left > 1e-9:
+            self._later("wake", left, lambda: self.wake(why))
+            return
+        self._drop("pulse", "wake", "by itself")
+        self._tell("pilot", "wake-up", why)
+        self.awake.set()
+        self.evse.pilot.offer(DIGITAL)
+
+    def _sleep(self) -> None:
+        """A session has paused."""
+        self.awake.clear()
+        if self.wakes_after is not None:
+            self._later("by itself", self.wakes_after, lambda: self.wake("by itself"))
+        if self._asked:
+            self.wake("B-C-B")
+        self._asked = False
+
+    def _later(self, name: str, seconds: float, work: Callable[[], None]) -> None:
+        self._drop(name)
+        self._timers[name] = asyncio.get_running_loop().call_later(seconds, work)
+
+    def _drop(self, *names: str) -> None:
+        for name in names:
+            if (timer := self._timers.pop(name, None)) is not None:
+                timer.cancel()
+
+    # -- sessions -------------------------------------------------------------------------------------------------
 
     def _tell(self, layer: str, name: str, note: str) -> None:
         self.options.observe(Event(self._now(), layer, name, note=note))
@@ -137,6 +201,9 @@ class Outlet:
             return
         self._channel = channel
         self._idle.clear()
+        self._drop("pulse", "wake", "by itself")
+        self._asked = False
+        self.awake.set()
         try:
             self._tell("tcp", "connected", channel.description)
             if self.evse.pilot.state not in (State.E, State.F):
@@ -147,8 +214,8 @@ class Outlet:
             self._idle.set()
         if outcome.session_id:  # the link stays up, and a vehicle may begin anew
             self._setup_until = None
-        if outcome.paused and self.wakes_after is not None:
-            asyncio.get_running_loop().call_later(self.wakes_after, self._wake, "by itself")
+        if outcome.paused:
+            self._sleep()
         self.on_end(outcome)
 
     async def hang_up(self, why: str) -> None:

@@ -8,7 +8,7 @@ because a vehicle would have to ignore them [V2G2-905].
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 from secc.charger import Slot
@@ -112,10 +112,15 @@ def _costs(price: Price) -> list[iso2.ConsumptionCostType]:
 
 
 def offer(visit: Visit, departure: int | None, max_entries: int | None) -> list[iso2.SAScheduleTupleType]:
-    """The SAScheduleTuples on offer; after a pause only the one chosen before [V2G2-740]."""
+    """The SAScheduleTuples on offer; after a pause only what is left of the one chosen before [V2G2-740]."""
     plans = dict(enumerate(visit.evse.plans[:MAX_TUPLES] or (Plan(),), 1))
+    visit.schedule_began = visit.session.now
     if visit.resumed:
-        plans = {visit.resumed.tuple_id: plans.get(visit.resumed.tuple_id, plans[1])}
+        chosen = plans.get(visit.resumed.tuple_id, plans[1])
+        if visit.resumed.planned is not None:
+            visit.schedule_began = visit.resumed.planned
+            chosen = left(chosen, visit.evse.schedule, round(visit.session.now - visit.resumed.planned))
+        plans = {visit.resumed.tuple_id: chosen}
     visit.schedule, visit.coverages = {}, {}
     tuples: list[iso2.SAScheduleTupleType] = []
     for tuple_id, plan in plans.items():
@@ -143,6 +148,17 @@ def offer(visit: Visit, departure: int | None, max_entries: int | None) -> list[
     if visit.payment == "Contract" and any(entry.SalesTariff for entry in tuples):
         sign_tariffs(visit, tuples)
     return tuples
+
+
+def left(plan: Plan, schedule: Sequence[Slot], seconds: int) -> Plan:
+    """What is left of a plan so many seconds after it began; ``schedule`` is the outlet's, for a plan without slots."""
+
+    def later(start: int) -> int:
+        return max(start - seconds, 0)
+
+    slots = {later(slot.start): slot._replace(start=later(slot.start)) for slot in plan.slots or schedule}
+    prices = {later(price.start): price._replace(start=later(price.start)) for price in plan.prices}
+    return replace(plan, slots=tuple(slots.values()), prices=tuple(prices.values()))
 
 
 def sign_tariffs(visit: Visit, tuples: list[iso2.SAScheduleTupleType]) -> None:

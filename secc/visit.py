@@ -32,13 +32,14 @@ class Refusal(RemoteError):
 
 @dataclass(frozen=True)
 class Paused:
-    """What a paused session keeps [V2G2-740, 741]."""
+    """What a paused session keeps [V2G2-740, 741]; ``planned`` is the loop time at which its schedule began, s."""
 
     protocol: str
     mode: str
     tuple_id: int
     authorized: bool
     payment: str = "ExternalPayment"
+    planned: float | None = None
 
 
 Notice = Literal["None", "StopCharging", "ReNegotiation"]
@@ -87,6 +88,7 @@ class Visit:
         schedule: slots offered, by tuple id.
         coverage: seconds after which the schedule offered last says nothing any more.
         coverages: the same of each schedule, by tuple id.
+        schedule_began: loop time at which the schedules began, s; before a pause, where there was one.
         max_voltage: the vehicle's, V.
         delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since.
         charged: CurrentDemand or ChargingStatus was answered since.
@@ -118,6 +120,7 @@ class Visit:
     schedule: dict[int, tuple[Slot, ...]] = field(default_factory=dict)
     coverage: int = 0
     coverages: dict[int, int] = field(default_factory=dict)
+    schedule_began: float | None = None
     tuple_id: int = 0
     max_voltage: float = 0.0
     authorized: bool = False

@@ -41,9 +41,14 @@ class Listener:
 
 
 class MemoryNetwork:
-    """One link between a charger and a vehicle."""
+    """One link between a charger and a vehicle.
+
+    Attributes:
+        up: whether the link is up; while it is not, datagrams get lost and nobody can connect.
+    """
 
     def __init__(self) -> None:
+        self.up: Callable[[], bool] = lambda: True
         self._servers: list[asyncio.Queue[tuple[bytes, Address]]] = []
         self._clients: dict[int, asyncio.Queue[tuple[bytes, Address]]] = {}
         self._listeners: dict[int, Listener] = {}
@@ -63,7 +68,7 @@ class MemoryNetwork:
         self._clients[port] = queue
 
         def send(data: bytes) -> None:
-            for server in self._servers if to in (None, CHARGER.address) else ():
+            for server in self._servers if to in (None, CHARGER.address) and self.up() else ():
                 server.put_nowait((data, (str(VEHICLE.address), port, 0, VEHICLE.index)))
 
         try:
@@ -78,7 +83,7 @@ class MemoryNetwork:
         self._servers.append(queue)
 
         def send(data: bytes, to: Address) -> None:
-            if (client := self._clients.get(to[1])) is not None:
+            if (client := self._clients.get(to[1])) is not None and self.up():
                 client.put_nowait((data, (str(CHARGER.address), sdp.PORT, 0, CHARGER.index)))
 
         try:
@@ -154,7 +159,7 @@ class MemoryNetwork:
     ) -> Channel:
         """As :func:`v2g.channel.connect`."""
         listener = self._listeners.get(port)
-        if listener is None or IPv6Address(address.partition("%")[0]) != CHARGER.address:
+        if listener is None or not self.up() or IPv6Address(address.partition("%")[0]) != CHARGER.address:
             raise SetupError(f"cannot connect to [{address}]:{port}: nobody listens there")
         charger, vehicle = await memory_pair()
         task = asyncio.create_task(_accept(listener, charger))

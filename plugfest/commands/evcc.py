@@ -10,6 +10,7 @@ from plugfest.commands import options
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
+    from evcc.drive import Paused
     from plugfest.config.model import Bench
 
 
@@ -65,6 +66,7 @@ async def _run(bench: Bench) -> int:
 
     from evcc.charge import Outcome, Search, find_and_charge
     from evcc.nominal import charge_nominal
+    from evcc.stay import Stay, stay
     from plugfest import handoff, plants, pnc, security
     from plugfest.controls import Controls
     from plugfest.stage import Stage
@@ -104,13 +106,21 @@ async def _run(bench: Bench) -> int:
         stage.equip(settings, "evcc")
         stack.callback(handoff.tell_pilot(pilot, stage.observe))
 
+        how = Stay(bench.vehicle.stays, bench.vehicle.wake_after, stage.observe, looks.say)
+
+        def tell(outcome: Outcome) -> None:
+            looks.say("")
+            for line in summary(outcome, role="vehicle"):
+                looks.say(line)
+
         # The first Ctrl-C ends charging in order, the second at once.
         def stop() -> None:
             looks.say("stopping; once more to abort")
             vehicle.stop.set()
             loop.remove_signal_handler(signal.SIGINT)
 
-        async def charge() -> Outcome:
+        async def charge(resume: Paused | None) -> Outcome:
+            settings.resume = resume or settings.resume
             search = Search(
                 interface or await handoff.usable(name),
                 policy,
@@ -121,7 +131,11 @@ async def _run(bench: Bench) -> int:
             )
             loop.add_signal_handler(signal.SIGINT, stop)
             stage.begin()
-            return await find_and_charge(search, vehicle, settings)
+            outcome = await find_and_charge(search, vehicle, settings)
+            if outcome.paused and how.sleeps:
+                stage.end({"vehicle": outcome})
+                tell(outcome)
+            return outcome
 
         async def nominal() -> Outcome:
             loop.add_signal_handler(signal.SIGINT, stop)
@@ -139,12 +153,10 @@ async def _run(bench: Bench) -> int:
         elif bench.slac:
             side = await stack.enter_async_context(handoff.vehicle_side(bench, pilot, stage.observe))
             instead = nominal if bench.ac else None
-            outcome = await handoff.charge_matched(side, controls, charge, looks.say, instead)
+            outcome = await handoff.charge_matched(side, controls, charge, looks.say, instead, how)
         else:
-            outcome = await charge()
+            outcome = await stay(None, None, vehicle, charge, how)
         stage.end({"vehicle": outcome})
-    looks.say("")
-    for line in summary(outcome, role="vehicle"):
-        looks.say(line)
+    tell(outcome)
     looks.say(f"  battery {soc:.1f} % -> {vehicle.battery.soc * 100:.1f} %")
     return int(outcome.cause)

@@ -118,6 +118,15 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--basic", action="store_const", const=True, help="with --ac: no SLAC, charge at the nominal duty"
     )
+    group.add_argument(
+        "--sleep", action="store_const", const=True, help="stay plugged in after a pause, and go on when woken up"
+    )
+    group.add_argument(
+        "--wake-after", type=float, metavar="S", help="so long in a pause the car wakes the charger up (B-C-B)"
+    )
+    group.add_argument(
+        "--sleep-without-power", type=float, metavar="S", help="pause while the schedule gives 0 W for at least so long"
+    )
     group.add_argument("--loop-delay", type=float, metavar="S", help="pause between messages (default 0.1)")
 
 
@@ -127,6 +136,7 @@ def add_charger(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--power", type=float, metavar="KW", help="power class, 50 to 900 (default 150)")
     group.add_argument("--evse-id", metavar="ID", help="EVSEID (default DE*PLF*E00001)")
     group.add_argument("--receipts", type=float, metavar="S", help="ask for signed meter receipts so often")
+    group.add_argument("--wake-car-after", type=float, metavar="S", help="wake a paused car up after so many seconds")
     group.add_argument("--authorize-after", type=float, metavar="S", help="authorization takes so long (default 0)")
 
 

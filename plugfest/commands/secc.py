@@ -121,6 +121,7 @@ async def _run(bench: Bench) -> int:
             port=bench.port,
             tls_port=bench.tls_port,
             on_end=ended,
+            wakes_after=bench.charger.wake_car_after,
         )
         await stack.enter_async_context(stage.running())
 

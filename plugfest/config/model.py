@@ -75,6 +75,13 @@ class Vehicle(Section, kw_only=True, frozen=True):
     pauses: Annotated[
         dict[str, Seconds], Meta(description="seconds before it sends a request, by message name or default")
     ] = {}
+    sleep: Annotated[bool, Meta(description="evcc: stay plugged in after a pause, and go on when it is woken")] = False
+    wake_after: Annotated[
+        Seconds | None, Meta(description="seconds of a pause until the car wakes up by itself (B-C-B)")
+    ] = None
+    sleep_without_power: Annotated[
+        Seconds | None, Meta(description="pause while the schedule gives 0 W for at least so long, s")
+    ] = None
     max_voltage: Annotated[Positive | None, Meta(description="limit instead of the battery's, V")] = None
     max_current: Annotated[Positive | None, Meta(description="limit instead of the battery's, A")] = None
     max_power: Annotated[Positive | None, Meta(description="limit instead of the battery's, kW")] = None
@@ -103,6 +110,11 @@ class Vehicle(Section, kw_only=True, frozen=True):
     install: Annotated[bool, Meta(description="install a contract although there is one")] = False
     update_days: Annotated[NotNegative, Meta(description="update a contract that ends in fewer days")] = 14.0
     tls: Annotated[TlsOptions, Meta(description="how the car speaks TLS")] = TlsOptions()
+
+    @property
+    def stays(self) -> bool:
+        """Whether it stays plugged in after a pause."""
+        return self.sleep or self.wake_after is not None or self.sleep_without_power is not None
 
 
 class Supply(Section, kw_only=True, frozen=True):
@@ -137,6 +149,9 @@ class Charger(Section, kw_only=True, frozen=True):
         Literal["accept", "reject", "never", "customer"],
         Meta(description="who may charge: everybody, nobody, undecided for ever, or who shows a card (do: authorize)"),
     ] = "accept"
+    wake_car_after: Annotated[
+        Seconds | None, Meta(description="seconds after which the charger wakes a paused car up; by default never")
+    ] = None
     schedule: Annotated[list[Slot], Meta(description="power limits over time, first start 0")] = []
     plans: Annotated[
         list[Plan], Meta(max_length=3, description="schedules with prices to choose from, instead of schedule")

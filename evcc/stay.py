@@ -1,0 +1,227 @@
+"""A vehicle that stays plugged in: sessions with pauses between them, on one match; at the end it leaves the network.
+
+Rules (ISO 15118-3, with ISO 15118-2 [V2G2-740 .. 743]):
+
+- In a pause the vehicle shows B and keeps the key. It wakes up when the charger's duty comes back (B1 to B2), or by
+  itself: then it toggles B-C-B once, and has the duty within T_conn_max_comm.
+- After either the link has T_conn_resume; if it does not come, the vehicle leaves the network and matches anew. Then
+  it joins the paused session by its id.
+- E or F in a pause are the charger's way to begin anew: the vehicle matches when the duty is back.
+- When a session is over and not paused, and when the plug is pulled, the vehicle leaves the network within
+  TP_match_leave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from evcc.drive import Outcome, Paused
+from evcc.vehicle import Vehicle
+from slac.errors import PilotLost
+from slac.ev import Ev
+from slac.outcome import Match
+from slac.pilot import Offer, Reading, State, toggle, until
+from slac.timing import STANDARD
+from v2g.trace import Event, Observe, ignore
+
+TOGGLES = 3
+"""How often a charger is asked to wake up; one toggle should do."""
+
+BETWEEN = 2.0
+"""s until it is asked again."""
+
+
+class Woken(enum.Enum):
+    """What ended a pause."""
+
+    CHARGER = "the charger offers power again"
+    ITSELF = "the vehicle woke up"
+    ANEW = "the charger begins anew"
+    UNPLUGGED = "unplugged"
+    STOPPED = "stopped by the driver"
+
+
+@dataclass
+class Stay:
+    """What a vehicle does in pauses.
+
+    Attributes:
+        sleeps: it stays plugged in after a pause; else the first one ends the stay, with the key kept.
+        wakes_after: seconds of a pause after which it wakes up by itself; None: only for a reason, as that a schedule
+            allows power again.
+        observe: gets events.
+        say: takes a line for people.
+    """
+
+    sleeps: bool = True
+    wakes_after: float | None = None
+    observe: Observe = ignore
+    say: Callable[[str], None] = lambda text: None
+
+    def tell(self, name: str, note: str = "") -> None:
+        """An event for the trace."""
+        self.observe(Event(_now(), "pilot", name, note=note))
+
+
+async def stay(
+    side: Ev | None,
+    match: Match | None,
+    vehicle: Vehicle,
+    charge: Callable[[Paused | None], Awaitable[Outcome]],
+    how: Stay | None = None,
+) -> Outcome:
+    """The sessions of one stay, until one is over that is not paused, or cannot be gone on with.
+
+    Args:
+        side, match: SLAC and what it found; None where the link is up without.
+        charge: finds the charger and charges; gets what a paused session has left.
+
+    Returns:
+        How the last session ended.
+
+    Raises:
+        MatchFailed, PilotLost, LinkError: the link did not come back after a pause, and could not be matched anew.
+    """
+    how = how or Stay()
+    resume: Paused | None = None
+    while True:
+        outcome = await _session(side, match, vehicle, charge, resume)
+        if outcome.paused and not how.sleeps:
+            return outcome
+        if not outcome.paused:
+            break
+        woken = await sleep(vehicle, outcome.resume, how)
+        if woken in (Woken.UNPLUGGED, Woken.STOPPED):
+            break
+        resume = outcome.resume
+        if woken is Woken.ITSELF and not await wake_charger(vehicle, how):
+            outcome.notes.append("the charger did not wake up after B-C-B")
+            break
+        if side is not None and match is not None:
+            match = await _rejoin(side, match, how, anew=woken is Woken.ANEW)
+    if side is not None:
+        await side.leave()
+    return outcome
+
+
+async def _session(
+    side: Ev | None,
+    match: Match | None,
+    vehicle: Vehicle,
+    charge: Callable[[Paused | None], Awaitable[Outcome]],
+    resume: Paused | None,
+) -> Outcome:
+    """One session; the loss of its link ends it."""
+    if side is None or match is None:
+        return await charge(resume)
+    watching = asyncio.create_task(_alarm_when_lost(side, match, vehicle.alarm))
+    try:
+        return await charge(resume)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+async def _alarm_when_lost(side: Ev, match: Match, alarm: Callable[[str], None]) -> None:
+    alarm(await side.until_lost(match))
+
+
+async def sleep(vehicle: Vehicle, paused: Paused | None, how: Stay) -> Woken:
+    """A pause, until something ends it.
+
+    The charger's duty counts once it has been off. Where the pilot cannot be seen, only the vehicle's own reasons are.
+    """
+    pilot = vehicle.pilot
+    pilot.set(State.B)
+    times = [] if how.wakes_after is None else [_now() + how.wakes_after]
+    if paused is not None and paused.until is not None:
+        times.append(paused.until)
+    found: asyncio.Future[Woken] = asyncio.get_running_loop().create_future()
+    off = not _offers(pilot.reading)
+
+    def changed(reading: Reading) -> None:
+        nonlocal off
+        if found.done():
+            return
+        if reading.state is State.A:
+            found.set_result(Woken.UNPLUGGED)
+        elif reading.state in (State.E, State.F):
+            found.set_result(Woken.ANEW)
+        elif _offers(reading) and off:
+            found.set_result(Woken.CHARGER)
+        off = off or not _offers(reading)
+
+    how.tell("asleep", "" if not times else f"for {max(min(times) - _now(), 0.0):g} s at most")
+    how.say("asleep" + (f" for {max(min(times) - _now(), 0.0):.0f} s at most" if times else ""))
+    vehicle.trouble.clear()
+    stopping = asyncio.create_task(vehicle.stop.wait())
+    alarmed = asyncio.create_task(vehicle.trouble.wait())
+    unsubscribe = pilot.subscribe(changed)
+    changed(pilot.reading)
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(min(times) if times else None):
+                await asyncio.wait([found, stopping, alarmed], return_when=asyncio.FIRST_COMPLETED)  # type: ignore[type-var]
+        stopped, gone = vehicle.stop.is_set(), vehicle.trouble.is_set()
+        other = Woken.STOPPED if stopped else Woken.UNPLUGGED if gone else Woken.ITSELF
+        woken = found.result() if found.done() else other
+    finally:
+        unsubscribe()
+        stopping.cancel()
+        alarmed.cancel()
+    how.tell("awake", woken.value)
+    how.say(f"awake: {woken.value}")
+    return woken
+
+
+async def wake_charger(vehicle: Vehicle, how: Stay | None = None, within: float = STANDARD.T_conn_max_comm) -> bool:
+    """B-C-B, and the wait for the duty; asks again a few times. False: the charger does not wake up, or is gone."""
+    pilot = vehicle.pilot
+    for attempt in range(TOGGLES):
+        if attempt:
+            await asyncio.sleep(BETWEEN)
+        if _offers(pilot.reading):
+            return True
+        if how is not None:
+            how.tell("wake-up", "B-C-B")
+        await toggle(pilot, pulse=STANDARD.TP_EV_vald_state_duration)
+        if await until(pilot, lambda reading: reading.state is State.A or _offers(reading), within):
+            return pilot.state is not State.A
+    return False
+
+
+async def _rejoin(side: Ev, match: Match, how: Stay, *, anew: bool) -> Match:
+    """The link with the old key, or another match.
+
+    Raises:
+        MatchFailed, LinkError: as of `slac.ev.Ev.match`.
+        PilotLost: unplugged.
+    """
+    if not anew and await side.resume(match):
+        return match
+    if not anew:
+        how.say("the link did not come back after the pause; matching anew")
+    await side.leave()
+    while True:
+        if side.pilot.state is State.A:
+            raise PilotLost("unplugged")
+        try:
+            return await side.match()
+        except PilotLost:  # the charger's E or F, to begin anew
+            await asyncio.sleep(side.options.timing.TT_matching_rate)
+
+
+def _offers(reading: Reading) -> bool:
+    """Whether the charger asks for communication, or offers a current; True where that cannot be seen."""
+    return reading.offer is None or reading.offer[0] is not Offer.NOTHING
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+__all__ = ["Stay", "Woken", "sleep", "stay", "wake_charger"]

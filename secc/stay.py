@@ -1,0 +1,133 @@
+"""A charger on the power line: matches one vehicle after another, and keeps the network through their pauses.
+
+Rules (ISO 15118-3, with ISO 15118-2 [V2G2-740, 741]):
+
+- SDP is answered only while a vehicle is matched. When its session is over, or its link lost, the modem gets a new key
+  within TP_match_leave.
+- A paused session keeps the key. The duty is off, and nobody looks at the link: the vehicle's modem may sleep too.
+- After the wake-up (`secc.outlet.Outlet.wake`) the link has T_conn_resume. If it does not come, the pilot goes through
+  F for T_step_EF, and vehicles are matched anew with another key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+from secc.outlet import Outlet
+from slac.errors import MatchFailed, PilotLost
+from slac.evse import Evse
+from slac.outcome import Match
+from slac.pilot import CONNECTED, State, until
+from slac.watch_pilot import while_connected
+from v2g.outcome import Outcome
+
+T = TypeVar("T")
+
+
+class _NotBack(Exception):
+    """The link did not come back after a pause."""
+
+
+async def serve_vehicles(
+    side: Evse,
+    outlet: Outlet,
+    ended: asyncio.Queue[Outcome],
+    *,
+    matched: Callable[[Match], Awaitable[None]],
+    unmatched: Callable[[MatchFailed], Awaitable[None]],
+    ready: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Matches and serves one vehicle after another, for ever.
+
+    Args:
+        side: SLAC, ready.
+        outlet: open only while a vehicle is matched.
+        ended: gets each outcome of the outlet.
+        matched: called with each match, before the outlet opens.
+        unmatched: called where a vehicle is plugged in that does no SLAC.
+        ready: called when the outlet is open.
+        say: takes a line for people.
+
+    Raises:
+        ModemError, LinkError, SetupError: modem, interface or its address are gone.
+    """
+    pilot = side.pilot
+    outlet.step_x1 = side.options.timing.T_step_X1
+    while True:
+        try:
+            match = await side.match()
+        except MatchFailed as why:
+            await unmatched(why)
+            await until(pilot, lambda reading: reading.state is State.A, None)
+            continue
+        await matched(match)
+        while not ended.empty():
+            ended.get_nowait()
+        outcome: Outcome | None = None
+        try:
+            async with outlet.open():
+                outlet.link_is_up()
+                ready()
+                outcome = await _sessions(side, outlet, match, ended, say)
+        except _NotBack:
+            say("the link did not come back after the pause; matching anew")
+            await asyncio.gather(side.step_ef(), side.leave())
+            continue
+        await side.leave()
+        if pilot.state is None:
+            continue
+        if outcome is not None and outcome.ok:
+            await until(pilot, lambda reading: reading.state not in CONNECTED, None)
+        else:
+            # Steady for a while, so that the vehicle sees the 5 % come anew.
+            await asyncio.sleep(side.options.timing.T_step_X1)
+
+
+async def _sessions(
+    side: Evse, outlet: Outlet, match: Match, ended: asyncio.Queue[Outcome], say: Callable[[str], None]
+) -> Outcome | None:
+    """The sessions of one match: until one has ended that is not paused, or the link is lost.
+
+    Raises:
+        _NotBack: the link is not there any more after a pause.
+    """
+    while True:
+        async with _beside(side.until_lost(match)) as lost, _beside(ended.get()) as session:
+            await asyncio.wait({lost, session}, return_when=asyncio.FIRST_COMPLETED)
+            if not session.done():
+                await outlet.hang_up(lost.result())
+                return ended.get_nowait() if not ended.empty() else None
+            outcome: Outcome = session.result()
+        if not outcome.paused:
+            return outcome
+        if side.pilot.state is None:
+            continue  # nothing tells when it wakes up; the link has to
+        try:
+            await while_connected(side.pilot, _asleep(side, outlet, match))
+        except PilotLost as why:
+            await outlet.hang_up(str(why))
+            return ended.get_nowait() if not ended.empty() else outcome
+        outlet.link_is_up()
+        say("awake, and the link is back")
+
+
+async def _asleep(side: Evse, outlet: Outlet, match: Match) -> None:
+    """Until the duty is back, and the link too."""
+    await outlet.awake.wait()
+    if not await side.resume(match):
+        raise _NotBack
+
+
+@contextlib.asynccontextmanager
+async def _beside(work: Any) -> AsyncIterator[asyncio.Future[Any]]:
+    """A task that ends with the context."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
