@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conformance import network, own
+from conformance import network, own, slac_sessions
 from conformance.campaign import Campaign
 from conformance.catalogue import Run
 from conformance.execute import Bench
 from conformance.pics import Pics
+from conformance.session_slac_bench import NetworkSession
 from conformance.slac_bench import NetworkSlac
 from slac.link import open_link
 from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot
@@ -85,18 +86,17 @@ def campaign(
 
     seconds = pause if pause is not None else float((pics or Pics())["par_waitForNextTC"])
 
-    def open_line(pics: Pics) -> contextlib.AbstractAsyncContextManager[Any]:
-        pilot: Any = AssumedVehiclePilot() if sut == "secc" else AssumedChargerPilot()
-        program = network.Program(command, ready_after, ready_when, folder / "system.log" if command else None)
-        return NetworkSlac(open_link(interface), pilot, pics, program, seconds, actions).open()
-
     def open_network(run: Run, pics: Pics, observe: Observe) -> contextlib.AbstractAsyncContextManager[Any]:
-        if run.protocol == "slac":
-            return open_line(pics)
+        pilot: Any = AssumedVehiclePilot() if sut == "secc" else AssumedChargerPilot()
+        if run.protocol == "slac" and not slac_sessions.together(run):
+            program = network.Program(command, ready_after, ready_when, folder / "system.log" if command else None)
+            return NetworkSlac(open_link(interface), pilot, pics, program, seconds, actions).open()
         made = system(
             sut, interface, command=command, ready_after=ready_after, ready_when=ready_when, actions=actions,
             pause=seconds, log=folder / "system.log" if command else None, name=name,
         )  # fmt: skip
+        if run.protocol == "slac":
+            return NetworkSession(open_link(interface), pilot, pics, made, interface).open()
         return made.open()
 
     found = interfaces.find(interface)

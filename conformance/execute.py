@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from conformance import slac_cases
+from conformance import slac_cases, slac_sessions
 from conformance.catalogue import Run
 from conformance.evcc.plan import plan as plan_evcc
 from conformance.evcc.tester import TesterEvse
@@ -69,7 +69,7 @@ def plan(run: Run) -> Any:
     if run.protocol == "iso15118-20":
         raise NotExecutable("sessions of ISO 15118-20 are not available yet")
     if run.protocol == "slac":
-        return slac_cases.Plan(run)
+        return slac_sessions.Plan(run) if slac_sessions.together(run) else slac_cases.Plan(run)
     return plan_secc(run) if case.sut == "secc" else plan_evcc(run)
 
 
@@ -124,11 +124,14 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
     return result
 
 
-async def _slac(made: slac_cases.Plan, system: Any, bench: Bench, result: Result) -> None:
+async def _slac(made: slac_cases.Plan | slac_sessions.Plan, system: Any, bench: Bench, result: Result) -> None:
     if not hasattr(system, "link"):
         raise NotExecutable("this bench has no power line")
     async with asyncio.timeout(LONGEST):
-        await made.carry_out(system, result, bench.observe, bench.seed)
+        if isinstance(made, slac_sessions.Plan):
+            await made.carry_out(system, bench, result)
+        else:
+            await made.carry_out(system, result, bench.observe, bench.seed)
     result.verdict = max(result.verdict, Verdict.PASS)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
-from conformance import certificates, contracts
+from conformance import certificates, contracts, slac_sessions
 from conformance.catalogue import Run
 from conformance.execute import Bench
 from conformance.pics import Pics
@@ -351,6 +351,15 @@ async def own_system(
         adjust: called with it before it starts; faults and other seams.
     """
     system: Any
+    if slac_sessions.together(run):
+        from conformance.session_slac_bench import own_session_system
+
+        tls = None
+        if secure(run, pics):
+            tls = certificates.context(certificates.in_memory(), "server" if run.case.sut == "secc" else "client")
+        async with own_session_system(pics, run.case.sut, observe, tls, adjust) as system:
+            yield system
+        return
     if run.protocol == "slac":
         system = (OwnSlacCharger if run.case.sut == "secc" else OwnSlacVehicle)(pics, 1)
         adjust(system)

@@ -18,7 +18,7 @@ Steps = list[dict[str, Any]]
 Script = Callable[[Tester, Steps], Awaitable[None]]
 
 
-async def _map(tester: Tester, steps: Steps) -> None:
+async def give_map(tester: Tester, steps: Steps) -> None:
     """Our map, once or several times, is taken; an empty one is not."""
     times = max(len(steps), int(steps[0].get("times", 1)))
     empty = isinstance(steps[0].get("fields"), dict) and steps[0]["fields"].get("amlen") == 0
@@ -30,7 +30,7 @@ async def _map(tester: Tester, steps: Steps) -> None:
             await tester.expect(frames.CM_AMP_MAP_CNF, T.TT_match_response, result=0)
 
 
-async def _asks_for_map(tester: Tester, steps: Steps) -> None:
+async def asks_for_map(tester: Tester, steps: Steps) -> None:
     """Its own map: once where we take it, three times in all where we do not."""
     step = steps[0]
     forced = changes(step.get("fields"), tester.rng) if "reply" in step else None
@@ -42,7 +42,11 @@ async def _asks_for_map(tester: Tester, steps: Steps) -> None:
     await tester.quiet(2 * T.TT_match_response, frames.CM_AMP_MAP_REQ)
 
 
-AMP_MAP: tuple[tuple[range, Script], ...] = ((range(1, 2), _map), (range(2, 5), _asks_for_map), (range(5, 8), _map))
+AMP_MAP: tuple[tuple[range, Script], ...] = (
+    (range(1, 2), give_map),
+    (range(2, 5), asks_for_map),
+    (range(5, 8), give_map),
+)
 
 
 async def stays_out(tester: Tester, steps: Steps) -> None:

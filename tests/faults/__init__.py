@@ -4,7 +4,7 @@
 ``python -m faults.matrix`` in ``tests/`` finds which cases catch which fault and writes the table in the docs.
 """
 
-from faults import charger_messages, charger_transport, slac, slac_pilot, tls, vehicle
+from faults import charger_messages, charger_transport, slac, slac_pilot, sleep, tls, vehicle
 from faults.fault import FAULTS, Fault
 
-__all__ = ["FAULTS", "Fault", "charger_messages", "charger_transport", "slac", "slac_pilot", "tls", "vehicle"]
+__all__ = ["FAULTS", "Fault", "charger_messages", "charger_transport", "slac", "slac_pilot", "sleep", "tls", "vehicle"]
