@@ -1,10 +1,12 @@
 """The pytest plugin: fixtures for conformance scripts. Loaded by installing plugfest; it imports nothing until used.
 
-=============  ============================================================================================
-``secc_sut``   a tester vehicle at a charger under test (:class:`conformance.scripting.VehicleScript`)
-``evcc_sut``   a tester charger with a vehicle under test (:class:`conformance.scripting.ChargerScript`)
-``bench``      both roles of ours in memory, with seams at either (:class:`conformance.scripting.PairScript`)
-=============  ============================================================================================
+=================  =========================================================================================
+``secc_sut``       a tester vehicle at a charger under test (:class:`conformance.scripting.VehicleScript`)
+``evcc_sut``       a tester charger with a vehicle under test (:class:`conformance.scripting.ChargerScript`)
+``slac_secc_sut``  a tester vehicle, for SLAC alone (:class:`conformance.scripting.SlacVehicleScript`)
+``slac_evcc_sut``  a tester charger, for SLAC alone (:class:`conformance.scripting.SlacChargerScript`)
+``bench``          both roles of ours in memory, with seams at either (:class:`conformance.scripting.PairScript`)
+=================  =========================================================================================
 
 Async tests that use one of them run without further plugins: in virtual time in memory, on an ordinary loop against a
 real system. Options say what is tested (``--sut-interface``, ``--sut-pics``, ``--sut-command``); ``--sut-protocols``,
@@ -21,9 +23,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conformance.scripting import ChargerScript, PairScript, Setting, VehicleScript
+    from conformance.scripting import (
+        ChargerScript,
+        PairScript,
+        Setting,
+        SlacChargerScript,
+        SlacVehicleScript,
+        VehicleScript,
+    )  # fmt: skip
 
-FIXTURES = ("secc_sut", "evcc_sut", "bench")
+FIXTURES = ("secc_sut", "evcc_sut", "slac_secc_sut", "slac_evcc_sut", "bench")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -114,6 +123,24 @@ def evcc_sut(sut_setting: Setting) -> Iterator[ChargerScript]:
     from conformance.scripting import ChargerScript
 
     with ChargerScript.open(sut_setting) as script:
+        yield script
+
+
+@pytest.fixture
+def slac_secc_sut(sut_setting: Setting) -> Iterator[SlacVehicleScript]:
+    """A tester vehicle at the power line of a charger under test."""
+    from conformance.scripting import SlacVehicleScript
+
+    with SlacVehicleScript.open(sut_setting) as script:
+        yield script
+
+
+@pytest.fixture
+def slac_evcc_sut(sut_setting: Setting) -> Iterator[SlacChargerScript]:
+    """A tester charger at the power line of a vehicle under test."""
+    from conformance.scripting import SlacChargerScript
+
+    with SlacChargerScript.open(sut_setting) as script:
         yield script
 
 

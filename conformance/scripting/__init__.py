@@ -13,18 +13,20 @@ message (``send(message)``), its EXI bytes (``exi=``), its V2GTP frame (``frame=
 (``send_bytes``, ``segments=``, ``close``), TLS (``tls=`` of the setting, deviations of :mod:`v2g.tls`).
 
 :mod:`.setting` says what a script is about, :mod:`.run` runs it and keeps its evidence. :mod:`.vehicle` and
-:mod:`.charger` are the testers, :mod:`.pair` has both roles of ours, :mod:`.trace` what was seen.
+:mod:`.charger` are the testers, :mod:`.slac` those for SLAC alone; :mod:`.pair` has both roles of ours, :mod:`.trace`
+what was seen.
 """
 
 from conformance.scripting.charger import ChargerScript
 from conformance.scripting.pair import PairScript
 from conformance.scripting.run import keep_evidence, run_script
 from conformance.scripting.setting import Setting, check_options, setting_of
+from conformance.scripting.slac import SlacChargerScript, SlacVehicleScript
 from conformance.scripting.trace import Trace
 from conformance.scripting.vehicle import VehicleScript
 from conformance.verdict import Failed, Inconclusive, Stop
 
 __all__ = [
-    "ChargerScript", "Failed", "Inconclusive", "PairScript", "Setting", "Stop", "Trace", "VehicleScript",
-    "check_options", "keep_evidence", "run_script", "setting_of",
+    "ChargerScript", "Failed", "Inconclusive", "PairScript", "Setting", "SlacChargerScript", "SlacVehicleScript",
+    "Stop", "Trace", "VehicleScript", "check_options", "keep_evidence", "run_script", "setting_of",
 ]  # fmt: skip

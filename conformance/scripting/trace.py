@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from conformance.durations import DELAY
@@ -14,7 +15,10 @@ class Trace:
 
     Attributes:
         events: all of it.
+        layer: of the events that are its messages.
     """
+
+    layer = "message"
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -25,14 +29,20 @@ class Trace:
     @property
     def names(self) -> list[str]:
         """Names of the messages, in order."""
-        return [event.name for event in self.events if event.layer == "message"]
+        return [event.name for event in self._messages()]
+
+    def _messages(self) -> Iterator[Event]:
+        return (event for event in self.events if event.layer == self.layer)
+
+    def _name(self, kind: type[Any] | str) -> str:
+        return kind if isinstance(kind, str) else kind.__name__
 
     def lines(self, number: int) -> list[str]:
         """The last messages for people: time since the first event, direction, name, code; of a loop the last round."""
         start = self.events[0].time if self.events else 0.0
         arrows, found, rounds = {"tx": ">", "rx": "<"}, list[tuple[str, str]](), 0
         for event in self.events:
-            if event.layer in ("message", "sdp") or event.name == "closed-by-peer":
+            if event.layer in (self.layer, "sdp") or event.name == "closed-by-peer":
                 text = f"{arrows.get(event.direction, '*')} {event.name} {_code(event)}".rstrip()
                 found.append((f"{event.time - start:10.3f} ", text))
                 if [text for _, text in found[-4:-2]] == [text for _, text in found[-2:]]:
@@ -45,14 +55,13 @@ class Trace:
 
     def all(self, kind: type[Any] | str) -> list[Any]:
         """The body messages of a type, in order."""
-        name = kind if isinstance(kind, str) else kind.__name__
-        found = [event for event in self.events if event.layer == "message" and event.name == name and event.message]
+        found = [event for event in self._messages() if event.name == self._name(kind) and event.message]
         return [getattr(getattr(e.message, "Body", None), "BodyElement", e.message) for e in found]
 
     def last(self, kind: type[Any] | str) -> Any:
         """The latest message of a type. AssertionError: there is none."""
         found = self.all(kind)
-        name = kind if isinstance(kind, str) else kind.__name__
+        name = self._name(kind)
         assert found, f"there was no {name}{self._close(name)}"
         return found[-1]
 
@@ -61,16 +70,16 @@ class Trace:
 
     def when(self, kind: type[Any] | str, place: int = -1) -> float:
         """Time of a message, s on the loop's clock."""
-        name = kind if isinstance(kind, str) else kind.__name__
-        times = [event.time for event in self.events if event.layer == "message" and event.name == name]
+        name = self._name(kind)
+        times = [event.time for event in self._messages() if event.name == name]
         assert times, f"there was no {name}{self._close(name)}"
         return times[place]
 
     def within(self, seconds: float, after: type[Any] | str, then: type[Any] | str) -> None:
         """Asserts that the last ``then`` came at most so many seconds after the ``after`` before it."""
         end = self.when(then)
-        name = after if isinstance(after, str) else after.__name__
-        starts = [e.time for e in self.events if e.layer == "message" and e.name == name and e.time <= end]
+        name = self._name(after)
+        starts = [e.time for e in self._messages() if e.name == name and e.time <= end]
         assert starts, f"there was no {name}{self._close(name)}"
         assert end - starts[-1] <= seconds + DELAY, f"{end - starts[-1]:.3f} s from {name}, at most {seconds:g} s"
 

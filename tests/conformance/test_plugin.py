@@ -57,6 +57,23 @@ def test_a_script_can_fail(tmp_path: Path) -> None:
     assert "AuthorizationRes OK, expected FAILED_UnknownSession" in output
 
 
+def test_a_slac_script_can_fail(tmp_path: Path) -> None:
+    """A charger answers what the script says it must not: one line, the last frames, and a capture with them."""
+    text = (
+        "from slac.frames import CM_ATTEN_CHAR_IND\n\n\n"
+        "async def test_it(slac_secc_sut):\n"
+        "    await slac_secc_sut.ev.reach('PARM')\n"
+        "    await slac_secc_sut.ev.sound()\n"
+        "    await slac_secc_sut.ev.quiet(1.2, CM_ATTEN_CHAR_IND)\n"
+    )
+    code, output = run_pytest(script(tmp_path, text))
+    assert code == 1
+    assert "CM_ATTEN_CHAR.IND came" in output
+    assert "> CM_MNBC_SOUND.IND" in output
+    (capture,) = tmp_path.glob("sut-traces/*/trace.pcapng")
+    assert capture.stat().st_size > 1000
+
+
 def test_what_cannot_be_reached_is_inconclusive(tmp_path: Path) -> None:
     """A system that does not get to the point is no pass: the test fails, and says that it is inconclusive."""
     text = HEAD + (

@@ -1,0 +1,111 @@
+"""Testers for SLAC in the hands of a script: a vehicle at a charger's power line, or a charger at a vehicle's.
+
+::
+
+    async def test_another_run(slac_secc_sut):
+        ev = slac_secc_sut.ev
+        await ev.reach("PARM")
+        await ev.sound(run_id=bytes(8))
+        await ev.quiet(1.2, CM_ATTEN_CHAR_IND)
+
+The testers' steps are those of the cases: :mod:`conformance.slac_vehicle`, :mod:`conformance.slac_charger`. A step that
+is given fields of its message sends them so; one that awaits fails the script with what came instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from conformance import own
+from conformance.catalogue import Case, Mode, Run
+from conformance.network import Program
+from conformance.scripting.script import Script
+from conformance.scripting.setting import Setting
+from conformance.scripting.trace import Trace
+from conformance.slac_bench import NetworkSlac
+from conformance.slac_charger import Charger
+from conformance.slac_vehicle import Vehicle
+from conformance.verdict import Result
+from slac.errors import LinkError
+from slac.frames import parse
+from slac.link import open_link
+from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot
+from v2g.errors import SetupError
+from v2g.trace import Event
+
+
+class SlacTrace(Trace):
+    """The frames that the tester sent and saw."""
+
+    layer = "slac"
+
+    def _messages(self) -> Iterator[Event]:
+        return (event for event in super()._messages() if event.direction)
+
+    def _name(self, kind: type[Any] | str) -> str:
+        if isinstance(kind, str):
+            return kind
+        stem, _, direction = kind.__name__.rpartition("_")
+        return f"{stem}.{direction}"
+
+    def all(self, kind: type[Any] | str) -> list[Any]:
+        """The messages of a type, in order."""
+        return [parse(event.data).message for event in self._messages() if event.name == self._name(kind)]
+
+
+class _SlacScript(Script):
+    """Common half."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.trace = SlacTrace()
+
+    def _role(self) -> contextlib.AbstractAsyncContextManager[Any]:
+        setting = self.setting
+        if not setting.interface:
+            mode = Mode("ac" if setting.ac else "dc", "eim")
+            case = Case(setting.name, setting.name, self.sut, "derived", "", ("slac",), mode=mode)
+            return own.own_system(Run(setting.name, case, "slac"), setting.pics)
+        pilot: Any = AssumedVehiclePilot() if self.sut == "secc" else AssumedChargerPilot()
+        pause = float(setting.pics["par_waitForNextTC"])
+        try:
+            link = open_link(setting.interface)
+        except LinkError as why:
+            raise SetupError(str(why)) from why
+        return NetworkSlac(link, pilot, setting.pics, Program(setting.command, 1.0), pause).open()
+
+
+class SlacVehicleScript(_SlacScript):
+    """A tester vehicle at the power line of a charger under test.
+
+    Attributes:
+        ev: the tester vehicle (:class:`conformance.slac_vehicle.Vehicle`).
+        trace: its frames.
+        system: the charger under test.
+    """
+
+    sut = "secc"
+    ev: Vehicle
+
+    async def _start(self, stack: contextlib.AsyncExitStack, observe: Any) -> None:
+        self.ev = Vehicle(self.system, Result(self.setting.name), observe, 1)
+        await stack.enter_async_context(self.ev.open())
+
+
+class SlacChargerScript(_SlacScript):
+    """A tester charger at the power line of a vehicle under test.
+
+    Attributes:
+        post: the tester charger (:class:`conformance.slac_charger.Charger`).
+        trace: its frames.
+        system: the vehicle under test.
+    """
+
+    sut = "evcc"
+    post: Charger
+
+    async def _start(self, stack: contextlib.AsyncExitStack, observe: Any) -> None:
+        self.post = Charger(self.system, Result(self.setting.name), observe, 1)
+        await stack.enter_async_context(self.post.open())
