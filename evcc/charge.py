@@ -102,23 +102,7 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
     """
     options = options or Options()
     outcome = Outcome()
-    messages = 0
-
-    def observe(event: Event) -> None:
-        nonlocal messages
-        messages += event.layer == "message"
-        options.observe(event)
-
-    session = Session(
-        channel,
-        observe=observe,
-        tolerant=options.tolerant,
-        timing_overrides=dict(options.timing),
-        rewrite=options.rewrite,
-        rewrite_exi=options.rewrite_exi,
-        rewrite_frame=options.rewrite_frame,
-        rewrite_signature=options.rewrite_signature,
-    )
+    session = options.session(channel)
     setup = session.now + session.timing.V2G_EVCC_CommunicationSetup_Timeout
     resume = Paused(options.resume) if isinstance(options.resume, bytes) and options.resume else options.resume or None
     drive = Drive(session, vehicle, options, resume=resume, setup_deadline=setup)
@@ -151,7 +135,7 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
             outcome.energy_wh = battery.delivered_wh - energy
             outcome.soc_end = battery.soc
             outcome.seconds = session.now - started
-            outcome.messages = messages
+            outcome.messages = session.messages
             outcome.tolerances = list(session.tolerances)
             outcome.resume = drive.paused if outcome.ok else None
             outcome.paused = outcome.resume is not None

@@ -22,10 +22,9 @@ from v2g.errors import LocalError, Refused, TimedOut, V2GError
 from v2g.messages import appproto
 from v2g.messages.base import Request
 from v2g.outcome import Aborted, Cause
-from v2g.protocols import DIN, ISO2, Protocol
+from v2g.protocols import Protocol
 from v2g.sequence import TABLES, Sequence
-from v2g.session import Session
-from v2g.trace import Observe, ignore
+from v2g.session import Session, SessionOptions
 
 R = TypeVar("R")
 
@@ -109,16 +108,11 @@ class Outcome(outcome.Outcome):
 
 
 @dataclass
-class Options:
-    """How a vehicle behaves.
+class Options(SessionOptions):
+    """How a vehicle behaves; see `v2g.session.SessionOptions` too.
 
     Attributes:
-        protocols: what it offers, preferred first.
         offer: a supportedAppProtocolReq of one's own instead of that.
-        tolerant: accept what real chargers do, and say so.
-        timing: changes of timers, by name.
-        rewrite, rewrite_exi, rewrite_frame, rewrite_signature: seams of the session, by class of what is sent.
-        observe: gets every event.
         on_progress: is told before each request where the session is.
         ac: charge with AC.
         duration: seconds of charging after which the driver has enough; None: until the battery's target.
@@ -130,20 +124,11 @@ class Options:
         on_end: is told the outcome at the end; the way to hear of it for a caller who cancels.
         payment: ``contract`` or ``external`` insists on one; ``auto`` takes the contract where both sides can.
         wallet: certificates and keys for contract payment.
-        now: wall clock, Unix seconds; certificates are checked against it.
         max_schedule_entries: MaxEntriesSAScheduleTuple; a charging profile cannot follow more than 24.
         new_session_id: header of the first request of a new session; vehicles send one zero byte or eight.
     """
 
-    protocols: tuple[Protocol, ...] = (ISO2, DIN)
     offer: appproto.supportedAppProtocolReq | None = None
-    tolerant: bool = True
-    timing: Mapping[str, float] = field(default_factory=dict)
-    rewrite: dict[type[Any], Any] = field(default_factory=dict)
-    rewrite_exi: dict[type[Any], Any] = field(default_factory=dict)
-    rewrite_frame: dict[type[Any], Any] = field(default_factory=dict)
-    rewrite_signature: dict[type[Any], Any] = field(default_factory=dict)
-    observe: Observe = ignore
     on_progress: Callable[[Progress], None] = lambda progress: None
     ac: bool = False
     duration: float | None = None
@@ -154,7 +139,6 @@ class Options:
     renegotiates: bool = True
     payment: Literal["auto", "contract", "external"] = "auto"
     wallet: Wallet | None = None
-    now: Callable[[], float] = lambda: 0.0
     max_schedule_entries: int = 24
     new_session_id: bytes = bytes(8)
     on_end: Callable[[Outcome], None] = lambda outcome: None

@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from exi.generate_flow import END, Flow, Item
+from exi.generate_source import Constant, Source
 from exi.grammar import Grammar
 from exi.schema import AnyType, Binary, Boolean, Complex, Enumeration, Integer, Simple, String
 from exi.values import LONG_GROUPS
@@ -24,15 +25,11 @@ _NOTHING = 1 << 20
 _WIDEST = 60
 """Bits read in one step at most: two digits of a Python int."""
 
-Constant = Callable[[object], str]
-"""Gives an object a global name for generated code."""
 
-
-class Reader:
+class Reader(Source):
     """The source of one function.
 
     Args:
-        constant: names tuples of values.
         call: the expression that reads a complex type; a list of types makes it a table of functions.
     """
 
@@ -44,14 +41,8 @@ class Reader:
         constant: Constant,
         call: Callable[[list[AnyType]], str],
     ) -> None:
-        self._grammar = grammar
-        self._kind = kind
-        self._flow = flow
-        self._constant = constant
+        super().__init__(grammar, kind, flow, constant)
         self._call = call
-        self._lines: list[str] = []
-        self._depth = 0
-        self._run: list[tuple[int, int | str]] = []
         self._wrong: list[str] = []
         self._perhaps: dict[str, None] = {}
         self._read: dict[str, None] = {}
@@ -86,7 +77,7 @@ class Reader:
             if state is not None:
                 node = self._flow.nodes[state]
                 if (item := node.only) is not None:
-                    self._fixed(node.bits, 0)
+                    self._add(node.bits, 0)
                     state, pending = self._body(item)
                 else:
                     self._code(state)
@@ -134,7 +125,7 @@ class Reader:
         for code, entry in enumerate(node.codes):
             if entry is not None:
                 table[code] = entry[0].index + entry[1]
-        self._variable(node.bits, f"k = {self._constant(tuple(table))}[{{}}]")
+        self._add(node.bits, f"k = {self._constant(tuple(table))}[{{}}]")
         self._flush()
 
     def _body(self, item: Item) -> tuple[int | None, dict[int, Item]]:
@@ -185,34 +176,27 @@ class Reader:
             if len(item.kinds) > 1:
                 function += f"[k - {item.index}]" if item.index else "[k]"
             self._line(f"{target}, p = {function}(n, p)")
-        elif item.event == "SE":
-            state = self._grammar.type(kind)
-            after = state.productions[0].next
-            assert after is not None
-            self._fixed(state.bits, 0)
-            self._value(kind, target)
-            self._fixed(after.bits, 0)
         else:
-            self._value(kind, target)
+            self._simple(item, kind, target)
 
     # -- values ---------------------------------------------------------------------------------------------------
 
     def _value(self, kind: Simple, target: str) -> None:
         match kind:
             case Boolean():
-                self._variable(1, f"{target} = {{}} == 1")
+                self._add(1, f"{target} = {{}} == 1")
             case Integer(minimum=low, maximum=high):
                 if kind.bits is not None:
                     assert low is not None
                     assert high is not None
                     offset = f"({{}}) {'-' if low < 0 else '+'} {abs(low)}" if low else "{}"
-                    self._variable(kind.bits, f"{target} = {offset}")
+                    self._add(kind.bits, f"{target} = {offset}")
                     if high - low + 1 < 1 << kind.bits:
                         self._late(f"{target} > {high}")
                     return
                 groups = f", {LONG_GROUPS}" if high is None else ""
                 if kind.signed:
-                    self._variable(1, "s = {}")
+                    self._add(1, "s = {}")
                 self._unsigned(target, groups)
                 if kind.signed:
                     self._line("if s:")
@@ -222,7 +206,7 @@ class Reader:
                 elif high is not None:
                     self._refuse(f"{target} > {high}")
             case Enumeration(values=values):
-                self._variable(kind.bits, f"{target} = {self._constant(values)}[{{}}]")
+                self._add(kind.bits, f"{target} = {self._constant(values)}[{{}}]")
             case Binary():
                 self._unsigned("w")
                 self._length(kind)
@@ -253,7 +237,7 @@ class Reader:
         self._line("    raise IrregularError")
 
     def _unsigned(self, target: str, groups: str = "") -> None:
-        self._variable(8, f"{target} = {{}}")
+        self._add(8, f"{target} = {{}}")
         self._flush()
         self._line(f"if {target} > 127:")
         self._line("    p -= 8")
@@ -265,12 +249,6 @@ class Reader:
 
     # -- runs of fields with fixed width --------------------------------------------------------------------------
 
-    def _fixed(self, width: int, value: int) -> None:
-        self._add(width, value)
-
-    def _variable(self, width: int, statement: str) -> None:
-        self._add(width, statement)
-
     def _late(self, condition: str) -> None:
         """Refuses a value of the pending run once it is there."""
         self._wrong.append(condition)
@@ -278,7 +256,7 @@ class Reader:
     def _add(self, width: int, what: int | str) -> None:
         if sum(w for w, _ in self._run) + width > _WIDEST:
             self._flush()
-        self._run.append((width, what))
+        super()._add(width, what)
 
     def _flush(self) -> None:
         """Writes the pending run: one shift, one comparison of all constant bits, then the values."""
@@ -319,8 +297,3 @@ class Reader:
             if isinstance(what, str):
                 shifted = f"x >> {place}" if place else "x"
                 self._line(what.format(f"{shifted} & {(1 << width) - 1}" if width else "0"))
-
-    def _line(self, text: str) -> None:
-        if self._run:
-            self._flush()
-        self._lines.append("    " * self._depth + text)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from exi.generate_decode import Constant
 from exi.generate_flow import END, Flow, Item, UnsupportedError
+from exi.generate_source import Constant, Source
 from exi.grammar import Grammar
 from exi.schema import AnyType, Binary, Boolean, Complex, Enumeration, Integer, Simple, String, particles
 from exi.values import LONG_GROUPS
@@ -25,7 +25,7 @@ _Way = tuple[int, int, Item, list[int]]
 """From one state by one field: width and code of the (first) production, the item, every production's code."""
 
 
-class Writer:
+class Writer(Source):
     """The source of one function; arguments as those of the :class:`~exi.generate_decode.Reader`.
 
     Args:
@@ -41,15 +41,9 @@ class Writer:
         call: Callable[[AnyType], str],
         table: Callable[[dict[type, AnyType]], str],
     ) -> None:
-        self._grammar = grammar
-        self._kind = kind
-        self._flow = flow
-        self._constant = constant
+        super().__init__(grammar, kind, flow, constant)
         self._call = call
         self._table = table
-        self._lines: list[str] = []
-        self._depth = 0
-        self._run: list[tuple[int, int | str]] = []
         self._possible: set[int] = {flow.start}
 
     def source(self) -> list[str]:
@@ -142,7 +136,7 @@ class Writer:
         """Writes an event code; where several states are possible, ``s`` says which and becomes the next one."""
         if len(self._possible) == 1:
             ((width, code, _, _),) = ways.values()
-            self._fixed(width, code)
+            self._add(width, code)
             return
         table = {state: (width, code, item.next) for state, (width, code, item, _) in ways.items()}
         self._line(f"w, c, s = {self._constant(table)}[s]")
@@ -175,7 +169,7 @@ class Writer:
             tables[state] = (width, choice, other.next)
         if len(self._possible) == 1:
             ((width, choice, _),) = tables.values()
-            self._variable(width, f"{self._constant(choice)}[{local}.__class__]")
+            self._add(width, f"{self._constant(choice)}[{local}.__class__]")
         else:
             self._line(f"w, c, s = {self._constant(tables)}[s]")
             self._line(f"a = a << w | c[{local}.__class__]")
@@ -235,33 +229,26 @@ class Writer:
         kind = item.kinds[0]
         if isinstance(kind, Complex):
             self._line(f"a = {self._call(kind)}(a, {local})")
-        elif item.event == "SE":
-            state = self._grammar.type(kind)
-            after = state.productions[0].next
-            assert after is not None
-            self._fixed(state.bits, 0)
-            self._value(kind, local)
-            self._fixed(after.bits, 0)
         else:
-            self._value(kind, local)
+            self._simple(item, kind, local)
 
     def _value(self, kind: Simple, local: str) -> None:
         match kind:
             case Boolean():
-                self._variable(1, local)
+                self._add(1, local)
             case Integer(minimum=minimum):
                 if kind.bits is not None:
                     low = minimum or 0
-                    self._variable(kind.bits, f"({local} {'+' if low < 0 else '-'} {abs(low)})" if low else local)
+                    self._add(kind.bits, f"({local} {'+' if low < 0 else '-'} {abs(low)})" if low else local)
                 elif kind.signed:
-                    self._variable(1, f"({local} < 0)")
+                    self._add(1, f"({local} < 0)")
                     self._aside(f"u = ~{local} if {local} < 0 else {local}")
                     self._unsigned("u")
                 else:
                     self._unsigned(local)
             case Enumeration(values=values):
                 codes = {value: code for code, value in enumerate(values)}
-                self._variable(kind.bits, f"{self._constant(codes)}[{local}]")
+                self._add(kind.bits, f"{self._constant(codes)}[{local}]")
             case Binary():
                 self._aside(f"w = len({local})")
                 self._unsigned("w")
@@ -296,12 +283,6 @@ class Writer:
 
     # -- runs of fields with fixed width --------------------------------------------------------------------------
 
-    def _fixed(self, width: int, value: int) -> None:
-        self._run.append((width, value))
-
-    def _variable(self, width: int, expression: str) -> None:
-        self._run.append((width, expression))
-
     def _flush(self) -> None:
         run, self._run = self._run, []
         total = place = sum(width for width, _ in run)
@@ -318,10 +299,6 @@ class Writer:
         if constant:
             parts.append(str(constant))
         self._lines.append("    " * self._depth + " | ".join([f"a = a << {total}", *parts]))
-
-    def _line(self, text: str) -> None:
-        self._flush()
-        self._lines.append("    " * self._depth + text)
 
     def _aside(self, text: str) -> None:
         """A statement of the same block that the pending run may wait for."""

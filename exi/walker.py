@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from exi import values
@@ -217,25 +218,16 @@ class Decoder:
         return value
 
     def _after(self, production: Production, counts: dict[int, int]) -> State:
-        assert production.next is not None
-        if not production.repeated:
-            return production.next
-        count = counts[id(production.next)] = counts.get(id(production.next), 0) + 1
-        if count < production.minimum:
-            assert production.below is not None
-            return production.below
-        if production.maximum is None or count < production.maximum:
-            return production.next
+        state, most, count = _advance(production, counts)
+        if count < most:
+            return state
         name = local(production.name)
         self.full.add(name)
-        if count > production.maximum:
+        if count > most:
             self.problems.append(
-                ValidationError(
-                    f"{count} elements", expected=f"at most {production.maximum}", path="/".join(self._path)
-                )
+                ValidationError(f"{count} elements", expected=f"at most {most}", path="/".join(self._path))
             )
-        assert production.full is not None
-        return production.next if self.dialect.stays_open(name) else production.full
+        return state if self.dialect.stays_open(name) else _full(production)
 
     def _ambiguous(self, name: str) -> Node:
         """A fragment whose element name has several types in the set."""
@@ -279,6 +271,29 @@ class Decoder:
 def _expected(state: State) -> str:
     names = [repr(p) for p in state.productions]
     return " | ".join(names) if len(names) <= 8 else f"{' | '.join(names[:8])} ... ({len(names)} events)"
+
+
+def _advance(production: Production, counts: dict[int, int]) -> tuple[State, float, int]:
+    """The state after a production; and of a list its maximum and how many elements it has now, else 1 and 0.
+
+    Args:
+        counts: elements so far of the lists of one element, by the identity of the state they lead to.
+    """
+    assert production.next is not None
+    if not production.repeated:
+        return production.next, 1, 0
+    most = inf if production.maximum is None else production.maximum
+    count = counts[id(production.next)] = counts.get(id(production.next), 0) + 1
+    if count < production.minimum:
+        assert production.below is not None
+        return production.below, most, count
+    return production.next, most, count
+
+
+def _full(production: Production) -> State:
+    """The state after a list that has reached its maximum."""
+    assert production.full is not None
+    return production.full
 
 
 class Encoder:
@@ -374,20 +389,13 @@ class Encoder:
         self.writer.bits(0, state.second_level_bits)
 
     def _after(self, production: Production, counts: dict[int, int]) -> State:
-        assert production.next is not None
-        if not production.repeated:
-            return production.next
-        count = counts[id(production.next)] = counts.get(id(production.next), 0) + 1
-        if count < production.minimum:
-            assert production.below is not None
-            return production.below
-        if production.maximum is None or count < production.maximum:
-            return production.next
+        state, most, count = _advance(production, counts)
+        if count < most:
+            return state
         stays_open = self.dialect.stays_open(local(production.name))
-        if count > production.maximum and (self.strict or not stays_open):
-            raise EncodeError(f"{count} elements {local(production.name)}", expected=f"at most {production.maximum}")
-        assert production.full is not None
-        return production.next if stays_open else production.full
+        if count > most and (self.strict or not stays_open):
+            raise EncodeError(f"{count} elements {local(production.name)}", expected=f"at most {most}")
+        return state if stays_open else _full(production)
 
     def _ambiguous(self, node: Node) -> None:
         """A fragment whose element name has several types: the element fragment grammar, values as their text."""

@@ -16,15 +16,57 @@ Separators (``-`` and ``*``) are for people: they are dropped, and case does not
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from pki.errors import PkiError
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_EMAID = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[A-Z0-9]{9}[A-Z0-9]?")
-_PCID = re.compile(r"[A-Z0-9]{17,18}")
-_EVSE = re.compile(r"[A-Z]{2}[A-Z0-9]{3}E[A-Z0-9]{1,31}")
-_SECCID = re.compile(r"[A-Z]{2}[A-Z0-9]{3}S[A-Z0-9]{33,58}")
-_EVCCID = re.compile(r"[A-Z0-9]{3}V[A-Z0-9]{1,16}")
+
+
+class _Form(NamedTuple):
+    """What an identifier has to look like: its name, its plain form, and that in words."""
+
+    name: str
+    pattern: re.Pattern[str]
+    needs: str
+
+    def plain(self, text: str) -> str:
+        """The identifier as it is compared.
+
+        Raises:
+            PkiError: not of this form.
+        """
+        value = plain(text)
+        if not self.pattern.fullmatch(value):
+            raise PkiError(f"{self.name} {text!r}: needs {self.needs}")
+        return value
+
+
+_EMAID = _Form(
+    "eMAID",
+    re.compile(r"[A-Z]{2}[A-Z0-9]{3}[A-Z0-9]{9}[A-Z0-9]?"),
+    "country (2 letters), provider (3), instance (9) and perhaps a check character, as DE-ABC-C12345678-X",
+)
+_PCID = _Form(
+    "PCID",
+    re.compile(r"[A-Z0-9]{17,18}"),
+    "17 capitals and digits (manufacturer 3, own part 14), or 18 with check",
+)
+_EVSE = _Form(
+    "EVSE id",
+    re.compile(r"[A-Z]{2}[A-Z0-9]{3}E[A-Z0-9]{1,31}"),
+    "country (2 letters), operator (3), E and the outlet, as DE*ABC*E123",
+)
+_SECCID = _Form(
+    "SECCID",
+    re.compile(r"[A-Z]{2}[A-Z0-9]{3}S[A-Z0-9]{33,58}"),
+    "country (2 letters), operator (3), S and 33 to 58 characters",
+)
+_EVCCID = _Form(
+    "EVCCID",
+    re.compile(r"[A-Z0-9]{3}V[A-Z0-9]{1,16}"),
+    "manufacturer (3), V and a serial number, as WMIV1234567890ABCDE",
+)
 
 
 def plain(text: str) -> str:
@@ -72,12 +114,7 @@ def emaid(text: str, *, check: bool = True) -> str:
     Raises:
         PkiError: not of the form, or with a wrong check character.
     """
-    value = plain(text)
-    if not _EMAID.fullmatch(value):
-        raise PkiError(
-            f"eMAID {text!r}: needs country (2 letters), provider (3), instance (9) and perhaps a check character,"
-            " as DE-ABC-C12345678-X"
-        )
+    value = _EMAID.plain(text)
     if len(value) == 14:
         return value + check_character(value) if check else value
     if not has_check_character(value):
@@ -96,9 +133,7 @@ def pcid(text: str) -> str:
     Raises:
         PkiError: not 17 or 18 capitals and digits.
     """
-    value = plain(text)
-    if not _PCID.fullmatch(value):
-        raise PkiError(f"PCID {text!r}: needs 17 capitals and digits (manufacturer 3, own part 14), or 18 with check")
+    value = _PCID.plain(text)
     return value + check_character(value) if len(value) == 17 else value
 
 
@@ -108,10 +143,7 @@ def evse_id(text: str) -> str:
     Raises:
         PkiError: not of the form.
     """
-    value = plain(text)
-    if not _EVSE.fullmatch(value):
-        raise PkiError(f"EVSE id {text!r}: needs country (2 letters), operator (3), E and the outlet, as DE*ABC*E123")
-    return value
+    return _EVSE.plain(text)
 
 
 def secc_id(text: str) -> str:
@@ -120,10 +152,7 @@ def secc_id(text: str) -> str:
     Raises:
         PkiError: not of the form.
     """
-    value = plain(text)
-    if not _SECCID.fullmatch(value):
-        raise PkiError(f"SECCID {text!r}: needs country (2 letters), operator (3), S and 33 to 58 characters")
-    return value
+    return _SECCID.plain(text)
 
 
 def evcc_id(text: str) -> str:
@@ -132,7 +161,5 @@ def evcc_id(text: str) -> str:
     Raises:
         PkiError: not of the form.
     """
-    value = plain(text)
-    if not _EVCCID.fullmatch(value):
-        raise PkiError(f"EVCCID {text!r}: needs manufacturer (3), V and a serial number, as WMIV1234567890ABCDE")
+    value = _EVCCID.plain(text)
     return value + check_character(value) if len(value) == 19 else value

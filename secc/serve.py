@@ -25,10 +25,9 @@ from v2g.channel import Channel
 from v2g.errors import ConnectionLost, NoCommonProtocol, RemoteError, TimedOut, V2GError
 from v2g.messages import appproto
 from v2g.outcome import Cause, Outcome, cause_of
-from v2g.protocols import DIN, ISO2, Protocol, select
+from v2g.protocols import DIN, Protocol, select
 from v2g.sequence import TABLES, Sequence
-from v2g.session import Received, Session
-from v2g.trace import Event, Observe, ignore
+from v2g.session import Received, Session, SessionOptions
 
 ANSWERS: Mapping[str, Answers] = {"iso2": iso2.ANSWERS, "din70121": din70121.ANSWERS}
 
@@ -44,47 +43,20 @@ STOP_GRACE = 2.0
 
 
 @dataclass
-class Options:
-    """How a charger behaves.
+class Options(SessionOptions):
+    """How a charger behaves; see `v2g.session.SessionOptions` too.
 
     Attributes:
-        protocols: what it speaks.
-        tolerant: accept what real vehicles do, and say so.
-        timing: changes of timers, by name.
         answers: other answers than the standard's, by protocol name.
-        rewrite: seams of the session, by class of what is sent.
         contracts: what contract payment needs; None: it is not offered.
         services: offered besides charging.
-        observe: gets every event.
-        now: wall clock, Unix seconds.
         rng: for session ids and challenges; by default the operating system's generator.
     """
 
-    protocols: tuple[Protocol, ...] = (ISO2, DIN)
-    tolerant: bool = True
-    timing: dict[str, float] = field(default_factory=dict)
     answers: Mapping[str, Answers] = field(default_factory=lambda: ANSWERS)
-    rewrite: dict[type[Any], Any] = field(default_factory=dict)
-    rewrite_exi: dict[type[Any], Any] = field(default_factory=dict)
-    rewrite_frame: dict[type[Any], Any] = field(default_factory=dict)
-    rewrite_signature: dict[type[Any], Any] = field(default_factory=dict)
     contracts: Contracts | None = None
     services: tuple[Service, ...] = ()
-    observe: Observe = ignore
-    now: Callable[[], float] = lambda: 0.0
     rng: random.Random = field(default_factory=random.SystemRandom)
-
-
-class _Counting:
-    """Counts messages on their way to the observer."""
-
-    def __init__(self, observe: Observe) -> None:
-        self._observe = observe
-        self.messages = 0
-
-    def __call__(self, event: Event) -> None:
-        self.messages += event.layer == "message"
-        self._observe(event)
 
 
 async def serve(
@@ -106,17 +78,7 @@ async def serve(
     """
     options = options or Options()
     outcome = Outcome() if outcome is None else outcome
-    observe = _Counting(options.observe)
-    session = Session(
-        channel,
-        observe=observe,
-        tolerant=options.tolerant,
-        timing_overrides=dict(options.timing),
-        rewrite=options.rewrite,
-        rewrite_exi=options.rewrite_exi,
-        rewrite_frame=options.rewrite_frame,
-        rewrite_signature=options.rewrite_signature,
-    )
+    session = options.session(channel)
     visit = Visit(evse, session, evse.power is not None, options.now, options.rng, {} if paused is None else paused)
     visit.contracts, visit.services = options.contracts, options.services
     started = session.now
@@ -147,7 +109,7 @@ async def serve(
             outcome.session_id = session.id.hex()
             outcome.paused = visit.ended == "Pause"
             outcome.seconds = ended - started
-            outcome.messages = observe.messages
+            outcome.messages = session.messages
             outcome.tolerances = list(session.tolerances)
             outcome.notes = [*evse.trips[trips:], *getattr(evse.pilot, "unchecked", ())]
             if not outcome.ok:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -19,7 +19,7 @@ from v2g import v2gtp
 from v2g.channel import Channel
 from v2g.errors import LocalError, Refused, RemoteError, TimedOut
 from v2g.messages.base import Request
-from v2g.protocols import APPPROTO, Protocol
+from v2g.protocols import APPPROTO, DIN, ISO2, Protocol
 from v2g.timing import Timing
 from v2g.trace import Event, Observe, ignore
 
@@ -63,6 +63,7 @@ class Session:
         timing: the timers; the protocol's own unless replaced.
         rewrite, rewrite_exi, rewrite_frame, rewrite_signature: the seams, by class of what is sent.
         tolerances: names of the tolerances used, in order.
+        messages: how many were sent and received, those that were dropped or could not be decoded included.
         last_received: the message received last, with its header's session id.
     """
 
@@ -77,6 +78,7 @@ class Session:
     rewrite_frame: dict[type[Any], Rewrite] = field(default_factory=dict)
     rewrite_signature: dict[type[Any], Rewrite] = field(default_factory=dict)
     tolerances: list[str] = field(default_factory=list)
+    messages: int = 0
     last_received: Received | None = None
 
     @property
@@ -90,8 +92,12 @@ class Session:
         return asyncio.get_running_loop().time()
 
     def tell(self, layer: str, name: str, note: str = "") -> None:
-        """Emits an event that is no message."""
-        self.observe(Event(self.now, layer, name, note=note))
+        """Emits an event without bytes."""
+        self._emit(Event(self.now, layer, name, note=note))
+
+    def _emit(self, event: Event) -> None:
+        self.messages += event.layer == "message"
+        self.observe(event)
 
     def tolerate(self, name: str, note: str) -> None:
         """Reports the use of a tolerance, once per name.
@@ -154,7 +160,7 @@ class Session:
                 self.tell("message", kind.__name__, "dropped by a rewrite of its frame")
                 return None
         name = type(message).__name__ if message is not None else kind.__name__
-        self.observe(Event(self.now, "message", name, "tx", data, document, self.protocol.name))
+        self._emit(Event(self.now, "message", name, "tx", data, document, self.protocol.name))
         return frame
 
     # -- receiving ------------------------------------------------------------------------------------------------
@@ -176,12 +182,11 @@ class Session:
         try:
             document, notes = exi.examine(self.protocol.schema, data)
         except exi.DecodeError as why:
-            self.observe(Event(now, "message", "undecodable", "rx", data, schema=self.protocol.name, note=str(why)))
+            self._emit(Event(now, "message", "undecodable", "rx", data, schema=self.protocol.name, note=str(why)))
             raise UndecodableMessage(f"undecodable {self.protocol.title} message: {why}") from why
         header = getattr(document, "Header", None)
         message = document if header is None else document.Body.BodyElement
-        event = Event(now, "message", type(message).__name__, "rx", data, document, self.protocol.name)
-        self.observe(event)
+        self._emit(Event(now, "message", type(message).__name__, "rx", data, document, self.protocol.name))
         if message is None:
             raise UndecodableMessage("a message with an empty body")
         for name, note in notes:
@@ -243,6 +248,43 @@ class Session:
         """Closes the channel; see :meth:`Channel.close`."""
         self.tell("tcp", "closing")
         await self.channel.close(wait_for_peer=wait_for_peer)
+
+
+@dataclass
+class SessionOptions:
+    """What either role can be told about its sessions.
+
+    Attributes:
+        protocols: what it speaks; a vehicle's preferred first.
+        tolerant: accept what real vehicles and chargers do, and say so.
+        timing: changes of timers, by name, s.
+        rewrite, rewrite_exi, rewrite_frame, rewrite_signature: seams of the session, by class of what is sent.
+        observe: gets every event.
+        now: wall clock, Unix seconds.
+    """
+
+    protocols: tuple[Protocol, ...] = (ISO2, DIN)
+    tolerant: bool = True
+    timing: Mapping[str, float] = field(default_factory=dict)
+    rewrite: dict[type[Any], Rewrite] = field(default_factory=dict)
+    rewrite_exi: dict[type[Any], Rewrite] = field(default_factory=dict)
+    rewrite_frame: dict[type[Any], Rewrite] = field(default_factory=dict)
+    rewrite_signature: dict[type[Any], Rewrite] = field(default_factory=dict)
+    observe: Observe = ignore
+    now: Callable[[], float] = lambda: 0.0
+
+    def session(self, channel: Channel) -> Session:
+        """A session of these options on an open connection."""
+        return Session(
+            channel,
+            observe=self.observe,
+            tolerant=self.tolerant,
+            timing_overrides=dict(self.timing),
+            rewrite=self.rewrite,
+            rewrite_exi=self.rewrite_exi,
+            rewrite_frame=self.rewrite_frame,
+            rewrite_signature=self.rewrite_signature,
+        )
 
 
 def _number(session_id: bytes) -> int:
