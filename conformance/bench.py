@@ -68,8 +68,12 @@ def campaign(
     pki: Path | None = None,
     name: str = "",
     longest: float | None = None,
+    part: str = "",
 ) -> Campaign:
     """A campaign against what is behind an interface, or without one against our own role in memory.
+
+    Args:
+        part: end of the names of this process' own files, where several share the folder.
 
     Raises:
         SetupError: the interface or the certificates cannot be used.
@@ -81,19 +85,21 @@ def campaign(
 
         what = f"plugfest's own {'charger' if sut == 'secc' else 'vehicle'}, in memory, virtual time"
         return Campaign(
-            folder, open_own, pics, Pics(own.FAST), virtual=True, bench=own.bench_for, info={"system": name or what}
-        )
+            folder, open_own, pics, Pics(own.FAST), virtual=True, bench=own.bench_for, info={"system": name or what},
+            part=part,
+        )  # fmt: skip
 
     seconds = pause if pause is not None else float((pics or Pics())["par_waitForNextTC"])
+    log = folder / f"system{part}.log" if command else None
 
     def open_network(run: Run, pics: Pics, observe: Observe) -> contextlib.AbstractAsyncContextManager[Any]:
         pilot: Any = AssumedVehiclePilot() if sut == "secc" else AssumedChargerPilot()
         if run.protocol == "slac" and not slac_sessions.together(run):
-            program = network.Program(command, ready_after, ready_when, folder / "system.log" if command else None)
+            program = network.Program(command, ready_after, ready_when, log)
             return NetworkSlac(open_link(interface), pilot, pics, program, seconds, actions).open()
         made = system(
             sut, interface, command=command, ready_after=ready_after, ready_when=ready_when, actions=actions,
-            pause=seconds, log=folder / "system.log" if command else None, name=name,
+            pause=seconds, log=log, name=name,
         )  # fmt: skip
         if run.protocol == "slac":
             return NetworkSession(open_link(interface), pilot, pics, made, interface).open()
@@ -115,8 +121,9 @@ def campaign(
         **({"command": command} if command else {}),
     }
     return Campaign(
-        folder, open_network, pics, bench=bench, info=info, reset=reset if reset_command else None, longest=longest
-    )
+        folder, open_network, pics, bench=bench, info=info, reset=reset if reset_command else None, longest=longest,
+        part=part,
+    )  # fmt: skip
 
 
 def _certificates(pki: Path | None, sut: str) -> tuple[TlsContext | None, Certificates | None]:

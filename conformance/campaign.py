@@ -62,8 +62,9 @@ class Shard:
         return cls(int(match[1]), int(match[2]))
 
     @property
-    def file(self) -> str:
-        return RESULTS.format("" if self.count == 1 else f"-{self.number}-of-{self.count}")
+    def part(self) -> str:
+        """Tells its files from those of other shards; "" where there is one only."""
+        return "" if self.count == 1 else f"-{self.number}-of-{self.count}"
 
     def mine(self, runs: Sequence[Run]) -> list[Run]:
         """Every ``count``-th run."""
@@ -103,7 +104,7 @@ def selected(runs: Iterable[Run], pics: Pics | None) -> tuple[list[Run], list[tu
 
 
 def read_results(folder: Path) -> dict[str, Result]:
-    """The latest result of each run, from all files of results in a folder.
+    """The latest result of each run by the clock, from all files of results in a folder.
 
     A line that was cut off by a crash is left out.
     """
@@ -113,7 +114,9 @@ def read_results(folder: Path) -> dict[str, Result]:
             with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError):
                 result = Result.from_json(json.loads(line))
                 if (before := found.get(result.run)) is not None:
-                    result.attempts = before.attempts + 1
+                    attempts = before.attempts + 1
+                    result = result if result.started >= before.started else before
+                    result.attempts = attempts
                 found[result.run] = result
     return found
 
@@ -163,7 +166,8 @@ class Campaign:
         opener: gives the system for a run.
         pics: what is declared; None: what each case needs, over ``base``.
         virtual: in virtual time (systems in memory only).
-        shard: which part this is.
+        shard: which part of the runs this is.
+        part: end of the names of this process' own files, where several share a folder.
         tell: is told of progress.
         bench: makes the tester's side of a run.
         info: for the report: versions, system, command line.
@@ -176,6 +180,7 @@ class Campaign:
     base: Pics = field(default_factory=Pics)
     virtual: bool = False
     shard: Shard = field(default_factory=Shard)
+    part: str = ""
     tell: Callable[[Progress], None] = lambda progress: None
     bench: Callable[[Run, Pics, Observe], Bench] = lambda run, pics, observe: Bench(pics, observe)
     info: Mapping[str, Any] = field(default_factory=dict)
@@ -189,8 +194,7 @@ class Campaign:
         Raises:
             Interrupted: Ctrl-C; the run under way has no result, all others are on disk.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._describe()
+        self.begin()
         results = read_results(self.folder)
         open_ = [
             run
@@ -199,25 +203,38 @@ class Campaign:
         ]
         left = [self._estimate(run) for run in open_]
         spent, planned = 0.0, 0.0
-        with (self.folder / self.shard.file).open("a", encoding="utf-8") as file:
-            for number, run in enumerate(open_):
-                ratio = spent / planned if planned > 60 else 1.0
-                self.tell(Progress(number, len(open_), run, None, sum(left[number:]) * ratio))
-                began = time.monotonic()
-                try:
-                    result = self.one(run)
-                except KeyboardInterrupt:
-                    raise Interrupted(f"stopped in {run.id}; {number} of {len(open_)} done") from None
-                spent, planned = spent + time.monotonic() - began, planned + left[number]
-                if run.id in results:
-                    result.attempts = results[run.id].attempts + 1
-                results[run.id] = result
-                self._watch(result)
-                file.write(json.dumps(result.to_json(), ensure_ascii=False) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-                self.tell(Progress(number + 1, len(open_), run, result, sum(left[number + 1 :]) * ratio))
+        for number, run in enumerate(open_):
+            ratio = spent / planned if planned > 60 else 1.0
+            self.tell(Progress(number, len(open_), run, None, sum(left[number:]) * ratio))
+            began = time.monotonic()
+            try:
+                result = self.one(run)
+            except KeyboardInterrupt:
+                raise Interrupted(f"stopped in {run.id}; {number} of {len(open_)} done") from None
+            spent, planned = spent + time.monotonic() - began, planned + left[number]
+            if run.id in results:
+                result.attempts = results[run.id].attempts + 1
+            results[run.id] = result
+            self._watch(result)
+            self.record(result)
+            self.tell(Progress(number + 1, len(open_), run, result, sum(left[number + 1 :]) * ratio))
         return results
+
+    def begin(self) -> None:
+        """Makes the folder and says in it what the campaign is about."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._describe()
+
+    def record(self, result: Result) -> None:
+        """Writes a result down; it is on disk afterwards."""
+        with (self.folder / RESULTS.format(self.part or self.shard.part)).open("a+b") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a crash cut the last line off
+                    file.write(b"\n")
+            file.write(json.dumps(result.to_json(), ensure_ascii=False).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def _estimate(self, run: Run) -> float:
         return 0.05 if self.virtual else estimate(run, self._pics(run))

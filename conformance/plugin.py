@@ -1,12 +1,13 @@
 """The pytest plugin: fixtures for conformance scripts. Loaded by installing plugfest; it imports nothing until used.
 
-=================  =========================================================================================
-``secc_sut``       a tester vehicle at a charger under test (:class:`conformance.scripting.VehicleScript`)
-``evcc_sut``       a tester charger with a vehicle under test (:class:`conformance.scripting.ChargerScript`)
-``slac_secc_sut``  a tester vehicle, for SLAC alone (:class:`conformance.scripting.SlacVehicleScript`)
-``slac_evcc_sut``  a tester charger, for SLAC alone (:class:`conformance.scripting.SlacChargerScript`)
-``bench``          both roles of ours in memory, with seams at either (:class:`conformance.scripting.PairScript`)
-=================  =========================================================================================
+==================  ==================================================================================================
+``secc_sut``        a tester vehicle at a charger under test (:class:`conformance.scripting.VehicleScript`)
+``evcc_sut``        a tester charger with a vehicle under test (:class:`conformance.scripting.ChargerScript`)
+``slac_secc_sut``   a tester vehicle, for SLAC alone (:class:`conformance.scripting.SlacVehicleScript`)
+``slac_evcc_sut``   a tester charger, for SLAC alone (:class:`conformance.scripting.SlacChargerScript`)
+``bench``           both roles of ours in memory, with seams at either (:class:`conformance.scripting.PairScript`)
+``catalogue_case``  a case of the catalogue, on one of several benches (:class:`conformance.by_pytest.CatalogueCase`)
+==================  ==================================================================================================
 
 Async tests that use one of them run without further plugins: in virtual time in memory, on an ordinary loop against a
 real system. Options say what is tested (``--sut-interface``, ``--sut-pics``, ``--sut-command``); ``--sut-protocols``,
@@ -18,11 +19,13 @@ is; its mistakes are told in its own lines (`conformance.mistakes`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from conformance.by_pytest import CatalogueCase
     from conformance.scripting import (
         ChargerScript,
         PairScript,
@@ -37,9 +40,14 @@ FIXTURES = ("secc_sut", "evcc_sut", "slac_secc_sut", "slac_evcc_sut", "bench")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("plugfest", "conformance scripts")
-    group.addoption("--sut-interface", metavar="IFACE", help="network interface to the system under test")
+    group.addoption(
+        "--sut-interface", metavar="IFACE[,IFACE]",
+        help="network interface to the system under test; with pytest-xdist one per process",
+    )  # fmt: skip
     group.addoption("--sut-pics", metavar="FILE", help="what is declared; see plugfest conformance pics")
-    group.addoption("--sut-command", metavar="CMD", default="", help="start this when plugging in")
+    group.addoption(
+        "--sut-command", metavar="CMD", default="", help="start this when plugging in ({interface}: the bench's)"
+    )
     group.addoption("--sut-protocols", metavar="P,P", help="run each script with these: iso2, din")
     group.addoption("--sut-payments", metavar="P,P", help="run each script with these: external, contract")
     group.addoption("--sut-profiles", metavar="P,P", help="run each script with these: strict, tolerant")
@@ -48,6 +56,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="traces of all scripts go here (default: of those that fail, sut-traces)",
     )
+    group.addoption("--sut-campaign", metavar="DIR", help="results and evidence of catalogue cases go here")
+    group.addoption("--sut-pki", metavar="DIR", help="certificates for TLS and contracts, for catalogue cases")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,6 +66,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "sut(protocol='iso2', ac=False, payment='external', profile='strict', pics={}): what a conformance script is"
         " about",
     )
+    config.addinivalue_line(
+        "markers",
+        "catalogue(sut='secc', protocol='iso2,din', cases='WORDS'): which cases of the catalogue a test stands for",
+    )
     if config.getoption("--sut-interface") or config.getoption("--sut-pics"):
         from conformance.scripting import check_options
 
@@ -63,7 +77,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrises scripts over what the command line names, unless their marker fixes it."""
+    """Parametrises scripts over what the command line names, unless their marker fixes it; and over the catalogue."""
+    if "catalogue_case" in metafunc.fixturenames:
+        from conformance.by_pytest import chosen
+
+        marker = metafunc.definition.get_closest_marker("catalogue")
+        try:
+            runs = chosen(metafunc.config, marker.kwargs if marker is not None else {})
+        except pytest.UsageError as why:
+            raise pytest.Collector.CollectError(f"{metafunc.definition.nodeid}: {why}") from None
+        metafunc.parametrize("catalogue_case", runs, ids=[run.id for run in runs], indirect=True)
     if "sut_setting" not in metafunc.fixturenames:
         return
     marker = metafunc.definition.get_closest_marker("sut")
@@ -151,6 +174,35 @@ def bench_sut(sut_setting: Setting) -> Iterator[PairScript]:
 
     with PairScript.open(sut_setting) as script:
         yield script
+
+
+@pytest.fixture
+def catalogue_case(request: pytest.FixtureRequest, tmp_path: Path) -> CatalogueCase:
+    """A run of a case that the test's marker chooses."""
+    from conformance.by_pytest import opened
+
+    try:
+        return opened(request.config, request.param, tmp_path)
+    except pytest.UsageError as why:
+        text = str(why)
+    pytest.fail(text, pytrace=False)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Says what could not be executed."""
+    if session.config.getoption("--sut-campaign"):
+        from conformance.by_pytest import leave_out
+
+        leave_out(session.config)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Makes the report of a campaign when all processes are done."""
+    if folder := config.getoption("--sut-campaign"):
+        from conformance.by_pytest import finish
+
+        for line in finish(Path(folder)):
+            terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(tryfirst=True)

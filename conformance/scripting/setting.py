@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from conformance import own
+from conformance import by_pytest, own
 from conformance.catalogue import Case, Mode, Run
 from conformance.mistakes import close_to
 from conformance.pics import Pics, PicsError, load
@@ -65,11 +65,15 @@ def check_options(config: pytest.Config) -> None:
     """Looks at the options once, before any script runs.
 
     Raises:
-        pytest.UsageError: the interface or the PICS file cannot be used; says what to do.
+        pytest.UsageError: interface or PICS file cannot be used, or interfaces are too few; says what to do.
     """
+    names = by_pytest.interfaces(config)
+    workers = getattr(config.option, "numprocesses", None)  # of pytest-xdist
+    if names and isinstance(workers, int) and workers > len(names):
+        raise pytest.UsageError(f"-n {workers} needs as many benches: --sut-interface IFACE,IFACE names {len(names)}")
     try:
-        if interface := config.getoption("--sut-interface"):
-            interfaces.find(interface)
+        for name in names:
+            interfaces.find(name)
         if pics := config.getoption("--sut-pics"):
             load(Path(pics))
     except (SetupError, PicsError) as why:
@@ -104,9 +108,9 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
     changes: dict[str, Any] = {"PICS_CMN_CMN_ChargingMode": "aC" if ac else "dC"}
     if payment == "contract":
         changes |= {"PICS_CMN_CMN_IdentificationMode": "pnC", "PIXIT_SECC_CMN_TLS": True, "PIXIT_EVCC_CMN_TLS": "tls"}
-    trace = config.getoption("--sut-trace")
+    trace, interface = config.getoption("--sut-trace"), by_pytest.interface(config)
     return Setting(
         PROTOCOLS[protocol], ac, payment, profile, pics.with_(**changes),
-        config.getoption("--sut-interface") or "", config.getoption("--sut-command"),
+        interface, config.getoption("--sut-command").replace("{interface}", interface),
         Path(trace) if trace else None, name,
     )  # fmt: skip

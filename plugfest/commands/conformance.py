@@ -212,7 +212,7 @@ def run_campaign(args: argparse.Namespace) -> int:
             interface=args.interface, command=args.command or "", ready_after=args.ready_after,
             ready_when=args.ready_when or "",
             actions=_actions(args.action), reset_command=args.reset_command or "", pause=args.pause, pki=args.pki,
-            name=args.name or "", longest=args.longest,
+            name=args.name or "", longest=args.longest, part=shard.part,
         )  # fmt: skip
     except SetupError as why:
         raise UserError(str(why)) from why

@@ -70,6 +70,7 @@ def test_a_line_cut_off_by_a_crash_is_run_again(tmp_path: Path) -> None:
     path.write_text(path.read_text()[:-40])
     assert list(read_results(tmp_path)) == [RUNS[0].id]
     assert set(own(tmp_path).run(RUNS[:2])) == {RUNS[0].id, RUNS[1].id}
+    assert set(read_results(tmp_path)) == {RUNS[0].id, RUNS[1].id}
 
 
 def test_what_failed_is_run_again(tmp_path: Path) -> None:
@@ -96,6 +97,15 @@ def test_shards_are_disjoint_and_merge(tmp_path: Path) -> None:
     assert set(read_results(tmp_path / "all")) == {run.id for run in RUNS}
     suite = ElementTree.parse(tmp_path / "all" / "junit.xml").getroot()
     assert len(suite.findall(".//testcase")) == len(RUNS)
+
+
+def test_the_latest_result_counts_whoever_wrote_it(tmp_path: Path) -> None:
+    """A shard's later result stands before that of the whole campaign, and is its second attempt."""
+    for part, started, verdict in (("-1-of-2", "2026-03-02T10:00:00+00:00", "pass"),
+                                   ("", "2026-03-01T10:00:00+00:00", "fail")):  # fmt: skip
+        line = {"run": "X", "verdict": verdict, "started": started}
+        (tmp_path / f"results{part}.jsonl").write_text(json.dumps(line) + "\n")
+    assert (read_results(tmp_path)["X"].verdict, read_results(tmp_path)["X"].attempts) == (Verdict.PASS, 2)
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0"])
