@@ -54,7 +54,7 @@ class Observer:
 
     async def until(self, topic: str, right: Callable[[Any], bool] = lambda payload: True, since: int = 0) -> Any:
         """The first payload of a topic that is right."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 found = [p for p in self.of(topic)[since:] if right(p)]
                 if found:
@@ -104,7 +104,7 @@ async def bench(tmp_path: Path, port: int, *, duration: float = 60.0, more: str 
 
 
 async def finished(process: Any) -> tuple[int, str]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         out, err = await process.communicate()
     assert err == b"", err.decode()
     return process.returncode, out.decode()

@@ -48,7 +48,7 @@ def test_vehicle_charger_and_a_bystander_see_the_same_matching(bench: Lab) -> No
     found = bench.run("evcc", "slac", "doctor", "-i", bench.interface("evcc"), "--role", "ev", "--within", "2")
     charger.kill()
     charger.communicate()
-    seen, _ = watcher.communicate(timeout=20)
+    seen, _ = watcher.communicate(timeout=60)
     assert "link      up" in told.stdout
     assert "nothing speaks against it as EVSE" in told.stdout
     assert (wrong.returncode, "SLAC mode is PEV" in wrong.stdout) == (1, True)
@@ -62,7 +62,7 @@ def test_the_doctor_finds_all_well(bench: Lab) -> None:
     """Interface, modem, role, matching and IPv6 are each told."""
     charger = bench.start("secc", "slac", "evse", "-i", bench.interface("secc"), "--count", "1", until="waits for")
     done = bench.run("evcc", "slac", "doctor", "-i", bench.interface("evcc"), "--role", "ev")
-    output, _ = charger.communicate(timeout=20)
+    output, _ = charger.communicate(timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line[:2] for line in done.stdout.splitlines()].count("ok") == 5
     assert "PROBLEM" not in done.stdout
@@ -105,7 +105,7 @@ def test_the_doctor_finds_what_is_broken(cables: Lab, fault: str, step: str, cau
         done = cables.run("evcc", "slac", "doctor", "-i", cables.interface("evcc"), "--role", "ev", *quick)
         if not seen_by_charger:
             charger.kill()
-        output, _ = charger.communicate(timeout=20)
+        output, _ = charger.communicate(timeout=60)
     assert done.returncode == 1
     assert f"stopped while {step}" in done.stdout
     assert cause in done.stdout
@@ -122,7 +122,7 @@ def test_the_doctor_at_a_charger_tells_that_a_neighbour_wins(cables: Lab) -> Non
         words = ["slac", "doctor", "--role", "evse", "--within", "5", "-i", cables.interface("secc")]
         charger = cables.start("secc", *words, until="at most")
         vehicle = cables.run("evcc", "slac", "ev", "-i", cables.interface("evcc"))
-        output, _ = charger.communicate(timeout=20)
+        output, _ = charger.communicate(timeout=60)
     assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr
     assert "stopped while choosing a charger" in output
     assert "likely: a neighbour wins" in output
@@ -197,7 +197,7 @@ def test_the_doctor_sees_a_wrong_key(bench: Lab) -> None:
     time.sleep(0.3)  # "watching" is said before the socket is open
     command = [*bench.command("evcc")[:5], "-c", WRONG_KEY, interface]
     vehicle = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    output, _ = doctor.communicate(timeout=20)
+    output, _ = doctor.communicate(timeout=60)
     charger.kill()
     charger.communicate()
     assert "waiting for the power line link: it did not come up" in vehicle.stdout, vehicle.stderr

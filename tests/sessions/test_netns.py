@@ -63,7 +63,7 @@ def test_charger_and_vehicle_find_each_other_and_charge(cable: Link, mode: str, 
     try:
         options = [*both, *secure, "--duration", "2", "--loop-delay", "0.05", "--trace", str(traces["evcc"])]
         vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=60)
-        output, _ = charger.communicate(timeout=20)
+        output, _ = charger.communicate(timeout=60)
     finally:
         charger.kill()
     assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr + output
@@ -101,7 +101,7 @@ def test_a_killed_vehicle_is_a_lost_connection_to_the_charger(cable: Link, tmp_p
             command(cable, "evcc", "--protocol", "iso2", "--ac", "--duration", "1", "--quiet"),
             capture_output=True, text=True, timeout=60,
         )  # fmt: skip
-        output, _ = charger.communicate(timeout=20)
+        output, _ = charger.communicate(timeout=60)
     finally:
         charger.kill()
     assert again.returncode == 0, again.stdout + output
@@ -128,8 +128,8 @@ def test_a_stopped_command_ends_in_order(cable: Link, side: str, how: signal.Sig
             if "ChargingStatusRes" in line:
                 break
         (vehicle if side == "evcc" else charger).send_signal(how)
-        said, _ = vehicle.communicate(timeout=20)
-        output, _ = charger.communicate(timeout=20)
+        said, _ = vehicle.communicate(timeout=60)
+        output, _ = charger.communicate(timeout=60)
     finally:
         charger.kill()
     assert "Traceback" not in said + output
@@ -159,7 +159,7 @@ def test_no_common_protocol_is_said_on_both_sides(cable: Link) -> None:
         vehicle = subprocess.run(
             command(cable, "evcc", "--protocol", "iso2"), capture_output=True, text=True, timeout=60
         )
-        output, _ = charger.communicate(timeout=20)
+        output, _ = charger.communicate(timeout=60)
     finally:
         charger.kill()
     assert (vehicle.returncode, charger.returncode) == (4, 4)
@@ -198,7 +198,7 @@ def test_contract_payment_with_files_of_a_pki(cable: Link, tmp_path: Path) -> No
             vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=60)
             assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr
             outputs.append(vehicle.stdout)
-        output, _ = charger.communicate(timeout=20)
+        output, _ = charger.communicate(timeout=60)
     finally:
         charger.kill()
     assert charger.returncode == 0, output

@@ -50,7 +50,7 @@ def test_plug_in_starts_slac_and_unplugging_ends_the_session(bench: Lab, tmp_pat
         vehicle.communicate()
         capture = tmp_path / "second.pcapng"
         again = bench.run("evcc", *words, "--duration", "1", "--trace", str(traces[1]), "--pcapng", str(capture))
-        output, _ = charger.communicate(timeout=20)
+        output, _ = charger.communicate(timeout=60)
     finally:
         charger.kill()
     assert again.returncode == 0, again.stdout + again.stderr + output
@@ -90,7 +90,7 @@ def test_a_vehicle_without_slac_gets_the_nominal_duty(bench: Lab, tmp_path: Path
     try:
         words = ["evcc", "-i", bench.interface("evcc"), "--pilot", pilot, "--ac", "--basic", "--duration", "2"]
         done = bench.run("evcc", *words, "--trace", str(traces[1]))
-        output, _ = charger.communicate(timeout=20)
+        output, _ = charger.communicate(timeout=60)
     finally:
         charger.kill()
     assert done.returncode == 0, done.stdout + done.stderr + output
@@ -122,7 +122,7 @@ async def test_a_charger_without_slac_charges_the_vehicle_at_its_duty(bench: Lab
         )  # fmt: skip
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         output = (await process.communicate())[0].decode()
-        post = await asyncio.wait_for(charger, 10)
+        post = await asyncio.wait_for(charger, 60)
     assert process.returncode == 0, output
     assert "charging at the nominal duty" in output
     assert "no charger was matched while looking for chargers" in output

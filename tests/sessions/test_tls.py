@@ -86,7 +86,7 @@ def run(cable: Link, secc_words: list[str], evcc_words: list[str]) -> tuple[int,
                 if "TLS handshake failed" in line:
                     break
             charger.terminate()
-        rest, _ = charger.communicate(timeout=20)
+        rest, _ = charger.communicate(timeout=60)
     finally:
         charger.kill()
     return vehicle.returncode, vehicle.stdout + vehicle.stderr, charger.returncode, output + rest

@@ -19,7 +19,7 @@ needs_root = pytest.mark.skipif(not veth.AVAILABLE, reason=veth.REASON)
 
 
 async def _soon(link: RawLink | ScapyLink) -> bytes:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         return await link.receive()
 
 

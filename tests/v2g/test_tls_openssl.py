@@ -119,7 +119,7 @@ async def test_its_client_at_our_charger(
     )
     try:
         sent = bytes(range(32, 127)) * 31 + b"x" * 55
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             output, errors = await process.communicate(sent)
             report = await said
     finally:
@@ -136,15 +136,14 @@ async def test_its_client_at_our_charger(
 async def test_its_client_updates_its_keys(stores: dict[str, Store]) -> None:
     """``K`` in s_client is a KeyUpdate that asks for one in return."""
     context = tls.of_store("server", [stores["iso2"]], tls.LAB)
-    done = asyncio.get_running_loop().create_future()
+    received: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = await tls.start(context, reader, writer)
-        first = await connection.read(100)
-        second = await connection.read(100)
-        connection.write(second)
+        for _ in range(2):
+            received.put_nowait(text := await connection.read(100))
+        connection.write(text)
         await connection.drain()
-        done.set_result((first, second))
         await connection.read(1)
         writer.close()
 
@@ -156,13 +155,16 @@ async def test_its_client_updates_its_keys(stores: dict[str, Store]) -> None:
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
+    assert process.stderr is not None
     try:
-        async with asyncio.timeout(20):
-            for text in (b"one\n", b"K\n", b"two\n"):
-                process.stdin.write(text)
-                await process.stdin.drain()
-                await asyncio.sleep(0.3)
-            assert await done == (b"one\n", b"two\n")
+        async with asyncio.timeout(60):
+            process.stdin.write(b"one\n")
+            assert await received.get() == b"one\n"
+            process.stdin.write(b"K\n")  # a command only at the start of what it reads at once
+            while b"KEYUPDATE" not in await process.stderr.readline():
+                pass
+            process.stdin.write(b"two\n")
+            assert await received.get() == b"two\n"
             output = b""
             while b"\ntwo\n" not in output:
                 output += await process.stdout.read(10000)
@@ -188,7 +190,7 @@ async def openssl_server(store: Store, words: list[str]) -> AsyncIterator[int]:
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while b"ACCEPT" not in await process.stdout.readline():
                 pass
         yield port
@@ -233,7 +235,7 @@ async def test_our_vehicle_at_its_server(
     events = []
     context.observe = events.append
     async with openssl_server(store, [*words, "-status_file", str(tmp_path / "staple.der")]) as port:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             connection = await tls.start(context, reader, writer)
             connection.write(b"hello\n")
