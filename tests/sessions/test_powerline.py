@@ -135,6 +135,32 @@ async def _as_soon_as_plugged(evse: Evse) -> Outcome:
     return await serve_nominal(evse, step_ef=0.2, step_x1=0.2)
 
 
+def test_a_step_without_power_is_slept_through(bench: Lab, tmp_path: Path) -> None:
+    """The schedule gives nothing for a while: both sleep, the vehicle wakes the charger, and the old session goes on."""
+    pilot, traces = f"sim:{tmp_path / 'wire'}", [tmp_path / "post.jsonl", tmp_path / "car.jsonl"]
+    schedule = "[{start: 0, power: 11}, {start: 2, power: 0}, {start: 6, power: 11}]"
+    charger = bench.start(
+        "secc", "secc", "-i", bench.interface("secc"), "--pilot", pilot, "--ac", "--sessions", "2", "--trace",
+        str(traces[0]), "--set", f"charger.schedule={schedule}", until="charger waits for a vehicle",
+    )  # fmt: skip
+    try:
+        words = ["evcc", "-i", bench.interface("evcc"), "--pilot", pilot, "--ac", "--loop-delay", "0.05"]
+        words += ["--sleep-without-power", "2", "--duration", "3"]
+        done = bench.run("evcc", *words, "--trace", str(traces[1]))
+        output, _ = charger.communicate(timeout=20)
+    finally:
+        charger.kill()
+    assert done.returncode == 0, done.stdout + done.stderr + output
+    assert "awake: the vehicle woke up" in done.stdout
+    assert "awake, and the link is back" in output
+    assert charger.returncode == 0, output
+    assert done.stdout.count("matched with") == output.count("matched with") == 1
+    post, car = (events(trace) for trace in traces)
+    assert "OK_OldSessionJoined" in traces[0].read_text()
+    assert place(post, "pilot", "wake-up") > place(post, "message", "SessionStopRes")
+    assert place(car, "pilot", "asleep") < place(car, "pilot", "wake-up")
+
+
 def test_no_charger_on_the_line_is_said_with_the_step(bench: Lab) -> None:
     """The vehicle's exit code is that of no peer, and its reason names the step and the doctor."""
     done = bench.run(
