@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,19 @@ from conformance.pics import Pics
 from conformance.session_slac_bench import NetworkSession
 from conformance.slac_bench import NetworkSlac
 from slac.link import open_link
-from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot
+from slac.pilot_open import NAMES, open_charger_pilot, open_vehicle_pilot
 from v2g import interfaces
 from v2g.errors import SetupError
+from v2g.interfaces import Interface
 from v2g.trace import Observe
 
 if TYPE_CHECKING:
     from conformance.certificates import Certificates
     from v2g.tls import Context as TlsContext
+
+
+PILOTS = ("assumed", "sim", "serial:", "tcp:", "mqtt:", "mqtts:")
+"""How the names of pilots begin."""
 
 
 def system(
@@ -37,13 +42,17 @@ def system(
     pause: float | None = None,
     log: Path | None = None,
     name: str = "",
+    known: Interface | None = None,
 ) -> network.NetworkCharger | network.NetworkVehicle:
     """The system under test behind an interface.
+
+    Args:
+        known: the interface as it was before, where its address may be away for a while.
 
     Raises:
         SetupError: the interface cannot be used.
     """
-    found = interfaces.find(interface)
+    found = known or interfaces.find(interface)
     program = network.Program(command, ready_after, ready_when, log)
     kind = network.NetworkCharger if sut == "secc" else network.NetworkVehicle
     made = kind(found, program=program, actions=actions or {})
@@ -69,14 +78,16 @@ def campaign(
     name: str = "",
     longest: float | None = None,
     part: str = "",
+    pilot: str = "assumed",
 ) -> Campaign:
     """A campaign against what is behind an interface, or without one against our own role in memory.
 
     Args:
         part: end of the names of this process' own files, where several share the folder.
+        pilot: the tester's end of the control pilot, see :mod:`slac.pilot_open`.
 
     Raises:
-        SetupError: the interface or the certificates cannot be used.
+        SetupError: the interface or the certificates cannot be used, or there is no such pilot.
     """
     if interface is None:
 
@@ -92,18 +103,28 @@ def campaign(
     seconds = pause if pause is not None else float((pics or Pics())["par_waitForNextTC"])
     log = folder / f"system{part}.log" if command else None
 
-    def open_network(run: Run, pics: Pics, observe: Observe) -> contextlib.AbstractAsyncContextManager[Any]:
-        pilot: Any = AssumedVehiclePilot() if sut == "secc" else AssumedChargerPilot()
-        if run.protocol == "slac" and not slac_sessions.together(run):
-            program = network.Program(command, ready_after, ready_when, log)
-            return NetworkSlac(open_link(interface), pilot, pics, program, seconds, actions).open()
+    if not pilot.startswith(PILOTS):
+        raise SetupError(f"no pilot {pilot!r}; write {NAMES}")
+
+    @contextlib.asynccontextmanager
+    async def open_network(run: Run, pics: Pics, observe: Observe) -> AsyncIterator[Any]:
         made = system(
             sut, interface, command=command, ready_after=ready_after, ready_when=ready_when, actions=actions,
             pause=seconds, log=log, name=name,
+            known=found if run.protocol == "slac" else None,
         )  # fmt: skip
-        if run.protocol == "slac":
-            return NetworkSession(open_link(interface), pilot, pics, made, interface).open()
-        return made.open()
+        async with contextlib.AsyncExitStack() as stack:
+            if pilot.startswith("sim") and sut == "secc":  # its process holds the wire
+                stack.push_async_callback(made.program.stop)
+                await made.program.start()
+            opener: Any = open_vehicle_pilot if sut == "secc" else open_charger_pilot
+            made.pilot = await stack.enter_async_context(opener(pilot))
+            opened: Any = made
+            if slac_sessions.together(run):
+                opened = NetworkSession(open_link(interface), made.pilot, pics, made, interface)
+            elif run.protocol == "slac":
+                opened = NetworkSlac(open_link(interface), made.pilot, pics, made.program, seconds, actions)
+            yield await stack.enter_async_context(opened.open())
 
     found = interfaces.find(interface)
     context, certificates = _certificates(pki, sut)
@@ -119,6 +140,7 @@ def campaign(
         "system": name or f"{'charger' if sut == 'secc' else 'vehicle'} on {interface}",
         "interface": f"{found.name}, {found.address}",
         **({"command": command} if command else {}),
+        **({"pilot": pilot} if pilot != "assumed" else {}),
     }
     return Campaign(
         folder, open_network, pics, bench=bench, info=info, reset=reset if reset_command else None, longest=longest,

@@ -78,7 +78,7 @@ def estimate(run: Run, pics: Pics) -> float:
         for verb in ("silent", "no_reply", "within_total"):
             with contextlib.suppress(KeyError):
                 seconds += timer(str(step[verb])) if verb in step else 0.0
-    if "Resumed" in "".join(run.case.preconditions):
+    if any(word in "".join(run.case.preconditions) for word in ("Resumed", "PAUSED")):
         seconds += min(float(pics["PICS_CMN_CMN_WakeUp"]), float(pics["PIXIT_CMN_CMN_WakeUp"])) + 60
     if "Loop.Stop" in "".join(run.case.preconditions) or "PowerDelivery.Stop" in "".join(run.case.preconditions):
         seconds += float(pics["PICS_CMN_CMN_LoopCounter"]) * (float(pics["par_chargingLoop_pause"]) + 0.1)

@@ -19,7 +19,7 @@ from conformance.evcc.scripts.steps import ended, until
 from conformance.evcc.tester import TesterEvse
 from conformance.slac_both import give_map
 from conformance.slac_charger import DIGITAL, STEADY, Charger
-from conformance.slac_sessions_secc import EARLY, WAKES_WITHIN, gone
+from conformance.slac_sessions_secc import EARLY, WAKES_WITHIN, gone, pilot_seen
 from conformance.verdict import Failed, Inconclusive, Result
 from secc.charger import Slot
 from slac import frames
@@ -201,7 +201,7 @@ async def at_vehicle(
     """
     post = Charger(system, result, bench.observe, bench.seed)
     if pilot:
-        post.need_pilot()
+        await pilot_seen(post)
     async with post.open():
         await post.reach("LINK")
         if first is not None:

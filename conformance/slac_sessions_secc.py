@@ -17,6 +17,7 @@ from conformance.catalogue import timer
 from conformance.secc.tester import TesterEv
 from conformance.secc.walk import WALK
 from conformance.slac_both import asks_for_map
+from conformance.slac_tester import Tester
 from conformance.slac_vehicle import Vehicle
 from conformance.verdict import Failed, Inconclusive, Result
 from slac.keys import new_nmk, nid_of
@@ -139,7 +140,7 @@ async def at_charger(system: Any, bench: Bench, result: Result, *, pilot: bool =
     """
     ev = Vehicle(system, result, bench.observe, bench.seed)
     if pilot:
-        ev.need_pilot()
+        await pilot_seen(ev)
     async with ev.open():
         await ev.reach("LINK")
         charger = await system.session()
@@ -150,6 +151,16 @@ async def at_charger(system: Any, bench: Bench, result: Result, *, pilot: bool =
             yield Guest(ev, walk, result)
         finally:
             await walk.leave()
+
+
+async def pilot_seen(tester: Tester, within: float = 1.0) -> None:
+    """A board tells what it measures soon after it was opened.
+
+    Raises:
+        Inconclusive: there is none.
+    """
+    await until(tester.pilot, lambda reading: reading.state is not None and reading.duty is not None, within)
+    tester.need_pilot()
 
 
 async def _ready(guest: Guest) -> None:
@@ -260,7 +271,7 @@ async def _left(system: Any, bench: Bench, result: Result) -> None:
         await gone(guest.ev)
 
 
-async def gone(tester: Any) -> None:
+async def gone(tester: Tester) -> None:
     """No other node in the network: at once where the line itself tells, else when the modem has noticed.
 
     Raises:

@@ -51,6 +51,10 @@ def digital(reading: Reading) -> bool:
     return reading.offer is None or reading.offer[0] is Offer.DIGITAL
 
 
+APART = 0.02
+"""s between the answer to the report and the next request: on the line the second one may overtake the first."""
+
+
 class Vehicle(Tester):
     """A vehicle, as far as matching goes."""
 
@@ -121,6 +125,7 @@ class Vehicle(Tester):
         await self.sound()
         await self.report()
         await self.respond()
+        await asyncio.sleep(APART)
         if state == "VALIDATE":
             await self.validate()
         if state in ("MATCH", "LINK"):

@@ -72,6 +72,7 @@ class Outlet:
     _steady_since: float | None = None
     _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
     _asked: bool = False
+    _was: State | None = None
 
     def link_is_up(self) -> None:
         """The data link came up: from now on a strict charger has so long to get to SessionSetupRes [V2G2-716].
@@ -126,6 +127,7 @@ class Outlet:
 
     def _pilot_changed(self, reading: Reading) -> None:
         """B-C-B while nothing is offered: the vehicle wants to be talked to."""
+        before, self._was = self._was, reading.state
         if reading.state in (State.A, State.E, State.F):
             self._drop("pulse", "wake", "by itself")
             self._steady_since, self._asked = None, False
@@ -135,7 +137,7 @@ class Outlet:
             self._steady_since = self._now()
         if reading.duty != STEADY or not self.paused:
             return
-        if reading.state in READY:
+        if reading.state in READY and before is State.B:  # not a C that has lasted since the session
             self._later("pulse", LONGEST_PULSE, self._toggled)
         elif reading.state is State.B and "pulse" in self._timers:
             self._toggled()

@@ -71,6 +71,10 @@ def _add_run(inner: Any) -> None:
         "--action", metavar="NAME=CMD", action="append", default=[],
         help="command for what a person would do: stop, authorise, refuse, pause ... (repeatable)",
     )  # fmt: skip
+    group.add_argument(
+        "--pilot", metavar="P", default="assumed",
+        help="the tester's end of the control pilot: assumed (default), sim, serial:DEVICE ... (docs/pilot.md)",
+    )  # fmt: skip
     group.add_argument("--reset-command", metavar="CMD", help="run this when the system does not answer any more")
     group.add_argument("--pause", metavar="S", type=float, help="s between cases (default: as declared)")
     group.add_argument("--longest", metavar="S", type=float, help="end a case by force after so long")
@@ -212,7 +216,7 @@ def run_campaign(args: argparse.Namespace) -> int:
             interface=args.interface, command=args.command or "", ready_after=args.ready_after,
             ready_when=args.ready_when or "",
             actions=_actions(args.action), reset_command=args.reset_command or "", pause=args.pause, pki=args.pki,
-            name=args.name or "", longest=args.longest, part=shard.part,
+            name=args.name or "", longest=args.longest, part=shard.part, pilot=args.pilot,
         )  # fmt: skip
     except SetupError as why:
         raise UserError(str(why)) from why

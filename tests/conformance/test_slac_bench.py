@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conformance import bench
 from conformance.catalogue import runs
 from conformance.execute import Bench, execute
 from conformance.pics import Pics, satisfying
@@ -20,6 +22,7 @@ from slac import ev, evse
 from slac.errors import SlacError
 from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot
 from slac.powerline import Powerline
+from v2g.errors import SetupError
 
 RUNS = {run.id: run for run in runs() if run.protocol == "slac"}
 HARDWARE = "pilot hardware is needed"
@@ -98,3 +101,9 @@ def test_what_needs_one(name: str) -> None:
     """Is inconclusive, with the reason."""
     result = carry_out(name)
     assert (result.verdict, result.reason) == (Verdict.INCONC, HARDWARE)
+
+
+def test_a_pilot_that_there_is_not_is_said_at_once(tmp_path: Path) -> None:
+    """Before anything else is looked for: one line with the names that can be written."""
+    with pytest.raises(SetupError, match="no pilot 'usb'; write assumed, sim, serial:DEVICE"):
+        bench.campaign(tmp_path, "secc", Pics(), interface="lo", pilot="usb")

@@ -136,7 +136,7 @@ async def _as_soon_as_plugged(evse: Evse) -> Outcome:
 
 
 def test_a_step_without_power_is_slept_through(bench: Lab, tmp_path: Path) -> None:
-    """The schedule gives nothing for a while: both sleep, the vehicle wakes the charger, and the old session goes on."""
+    """The schedule gives nothing for a while: both sleep, the vehicle wakes the charger, the old session goes on."""
     pilot, traces = f"sim:{tmp_path / 'wire'}", [tmp_path / "post.jsonl", tmp_path / "car.jsonl"]
     schedule = "[{start: 0, power: 11}, {start: 2, power: 0}, {start: 6, power: 11}]"
     charger = bench.start(

@@ -20,6 +20,7 @@ from secc.charger import Evse, Slot
 from secc.outlet import Outlet
 from secc.power import Dynamics, Limits, SimulatedPowerSource
 from secc.stay import serve_vehicles
+from secc.visit import Paused as secc_paused  # noqa: N813
 from slac import ev, evse
 from slac.connector import power_class
 from slac.errors import MatchFailed
@@ -257,6 +258,23 @@ async def test_a_toggle_while_the_session_is_closing_wakes_too() -> None:
         assert loop.time() - off == pytest.approx(3.0, abs=0.1)
 
     assert (await bench.run(meanwhile)).ok
+
+
+async def test_a_vehicle_that_is_late_with_b_does_not_wake_the_charger() -> None:
+    """Its C lasts from the session into the pause, which is no toggle; a toggle after that is one."""
+    bench = Cable()
+    bench.wire.plug()
+    async with bench.outlet.open():
+        bench.wire.evse.offer(5.0)
+        bench.wire.ev.set(State.C)
+        bench.outlet.paused[bytes(8)] = secc_paused("iso2", "DC_extended", 1, True)
+        bench.wire.evse.offer(STEADY)
+        await asyncio.sleep(0.2)
+        bench.wire.ev.set(State.B)
+        await asyncio.sleep(5.0)
+        assert bench.wire.evse.reading.duty == STEADY
+        await toggle(bench.wire.ev)
+        assert bench.wire.evse.reading.duty == 5.0
 
 
 async def test_a_charger_that_does_not_wake_up_is_given_up() -> None:
