@@ -21,6 +21,7 @@ from conformance.verdict import Inconclusive
 from evcc import charge as evcc
 from evcc.drive import Paused
 from evcc.stay import Stay, stay
+from secc.arrivals import Arrivals
 from secc.stay import serve_vehicles
 from slac import ev, evse
 from slac.errors import MatchFailed, PilotLost
@@ -80,10 +81,8 @@ class OwnSessionCharger(OwnSlacCharger):
         async def matched(match: Match) -> None:
             """The interface in memory keeps its address."""
 
-        async def unmatched(why: MatchFailed) -> None:
-            """No session without SLAC here."""
-
-        await serve_vehicles(charger, self.charger.outlet, self.ended, matched=matched, unmatched=unmatched)
+        arrivals = Arrivals(charger, self.charger.evse, start=self.start, loss=self.loss)
+        await serve_vehicles(arrivals, self.charger.outlet, self.ended, matched=matched)
 
     async def session(self) -> OwnCharger:
         """The charger on the link."""

@@ -83,6 +83,7 @@ class OwnSlacCharger(_Own):
             validation=how, amplitude_map=full_power() if asks else None,
             repeat_pilot=pics.ac and self.start == DIGITAL,
         )  # fmt: skip
+        self.loss: LinkLoss = "B" if pics.ac and pics["PIXIT_SECC_AC_ConnectionLossHandling"] == "optionB" else "A"
         self.reader = CardReader() if pics.ac and pics["PICS_SECC_CMN_EIMDone"] in EIM_AT_CHARGER else None
 
     @contextlib.asynccontextmanager
@@ -99,8 +100,7 @@ class OwnSlacCharger(_Own):
         """One link after the other, without sessions."""
         supply = AcSupply(load=lambda: 0.0)
         plant = Evse(self.wire.evse, ac=supply, authorizer=self.reader) if self.pics.ac else None
-        loss: LinkLoss = "B" if self.pics["PIXIT_SECC_AC_ConnectionLossHandling"] == "optionB" else "A"
-        arrivals = Arrivals(charger, plant, start=self.start, loss=loss)
+        arrivals = Arrivals(charger, plant, start=self.start, loss=self.loss)
         try:
             while True:
                 match = await arrivals.link()

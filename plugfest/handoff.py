@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from evcc.stay import Stay
     from plugfest.config.model import Bench
     from plugfest.controls import Controls
+    from secc.arrivals import Arrivals
     from secc.outlet import Outlet
 
 ATTENUATION = 20.0
@@ -47,6 +48,11 @@ ATTENUATION = 20.0
 
 ADDRESS_WITHIN = 6.0
 """s: modems toggle the carrier when they restart; the link-local address comes back with it, checked for doubles."""
+
+NOBODY_TALKS = 60.0
+"""s for which a vehicle whose matching failed waits that the charger ends the 5 %: TT_EVSE_SLAC_init is 50 at most."""
+STEPS = 20.0
+"""s for the charger's steps through E or F and X1 (T_step_EF, T_step_X1)."""
 
 NO_SLAC = "on a plain cable use --no-slac (in a bench file slac: false)"
 DOCTOR = "plugfest slac doctor looks closer"
@@ -206,7 +212,7 @@ async def charge_matched(
         controls: with the vehicle whose pilot ``side`` has.
         charge: finds the charger and charges; called when the link is up, with what a paused session has left.
         say: takes a line for people.
-        nominal: charges at a nominal duty, where the charger shows one and no SLAC; None: not this vehicle.
+        nominal: charges at a nominal duty, where the charger shows one in the end and no SLAC; None: not this vehicle.
         how: what it does in pauses; by default the first one ends the stay.
     """
     vehicle = controls.vehicle
@@ -217,16 +223,25 @@ async def charge_matched(
     soc = vehicle.battery.soc
     if (offer := side.pilot.reading.offer) is not None and offer[0] is not Offer.DIGITAL:
         say(f"waiting for the charger's duty on the control pilot, which is at {side.pilot.reading.label}")
-    try:
-        match = await controls.before_session(side.match())
-    except (MatchFailed, PilotLost, Interrupted) as why:
-        if not isinstance(why, MatchFailed):
-            await side.leave()  # it may have had the key already
-        elif nominal is not None and offers_current(side.pilot.reading):
-            say(f"no charger was matched while {why}; charging at the nominal duty")
-            return await nominal()
-        found = _unmatched(why)
-        return _of_vehicle(found.cause, found.reason, soc)
+    while True:
+        try:
+            match = await controls.before_session(side.match())
+            break
+        except (MatchFailed, PilotLost, Interrupted) as why:
+            found = _unmatched(why)
+            if not isinstance(why, MatchFailed):
+                await side.leave()  # it may have had the key already
+            elif nominal is not None:
+                try:
+                    if await controls.before_session(_another_duty(side.pilot, why, say)):
+                        continue
+                except (PilotLost, Interrupted) as later:
+                    found = _unmatched(later)
+                else:
+                    if offers_current(side.pilot.reading):
+                        say(f"no charger was matched while {why}; charging at the nominal duty")
+                        return await nominal()
+            return _of_vehicle(found.cause, found.reason, soc)
     say(f"matched with {described(match)}")
     try:
         return await stay(side, match, vehicle, charge, how or Stay(sleeps=False))
@@ -234,6 +249,32 @@ async def charge_matched(
         await side.leave()
         found = _unmatched(why)
         return _of_vehicle(found.cause, f"after a pause: {found.reason}", soc)
+
+
+async def _another_duty(pilot: VehiclePilot, why: MatchFailed, say: Callable[[str], None]) -> bool:
+    """What an AC charger shows after a matching that failed: True: 5 % anew; False: a current, or nothing in time.
+
+    Raises:
+        PilotLost: unplugged.
+    """
+
+    def digital(reading: Reading) -> bool:
+        return reading.offer is not None and reading.offer[0] is Offer.DIGITAL and reading.state in CONNECTED
+
+    if not digital(pilot.reading):
+        return False
+    say(f"no charger was matched while {why}; waiting for a nominal duty, or for 5 % anew")
+    if not await until(pilot, lambda reading: not digital(reading), NOBODY_TALKS):
+        return False
+
+    def offered(reading: Reading) -> bool:
+        nothing = reading.offer is None or reading.offer[0] is Offer.NOTHING
+        return reading.state is State.A or (reading.state in CONNECTED and not nothing)
+
+    await until(pilot, offered, STEPS)
+    if pilot.state is State.A:
+        raise PilotLost("the control pilot went to A")
+    return digital(pilot.reading)
 
 
 async def charge_basic(
@@ -299,7 +340,7 @@ async def charger_side(bench: Bench, pilot: ChargerPilot, observe: Observe) -> A
     with user_errors(NO_SLAC):
         async with _host(bench, observe) as host:
             modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
-            settings = evse.Options(timing=limits, repeat_pilot=bench.ac)
+            settings = evse.Options(timing=limits, repeat_pilot=bench.ac and bench.charger.initial_duty < STEADY)
             async with evse.Evse(host, pilot, modem, settings, rng=rng) as side:
                 yield side
 
@@ -319,22 +360,20 @@ def offer_when_plugged(pilot: ChargerPilot) -> None:
 
 
 async def serve_matched(
-    side: evse.Evse,
+    arrivals: Arrivals,
     outlet: Outlet,
     ready: Callable[[], None],
     say: Callable[[str], None],
     ended: asyncio.Queue[Outcome],
-    nominal: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Matches and serves one vehicle after another, for ever.
 
     Args:
-        side: from `charger_side`.
+        arrivals: with the SLAC of `charger_side`.
         outlet: open only while a vehicle is matched.
         ready: called when the outlet is open.
         say: takes a line for people.
         ended: gets each outcome of the outlet.
-        nominal: charges a vehicle that does not do SLAC at the nominal duty; None: not at this outlet.
 
     Raises:
         ModemError, LinkError, SetupError: modem, interface or its address are gone.
@@ -345,9 +384,4 @@ async def serve_matched(
         say(f"matched with {described(match, vehicle=True)}")
         outlet.interface = await usable(outlet.interface.name)
 
-    async def unmatched(why: MatchFailed) -> None:
-        say(f"no vehicle was matched while {why}; {'the nominal duty follows' if nominal else DOCTOR}")
-        if nominal is not None:
-            await nominal()
-
-    await serve_vehicles(side, outlet, ended, matched=matched, unmatched=unmatched, ready=ready, say=say)
+    await serve_vehicles(arrivals, outlet, ended, matched=matched, ready=ready, say=say)

@@ -16,7 +16,7 @@ from plugfest.config.model import Bench, Pack
 from plugfest.config.rules import octets
 from plugfest.errors import UserError
 from plugfest.lines import Plant
-from secc.authorizer import Authorizer, Customer, Delayed, Immediate, Never
+from secc.authorizer import Authorizer, CardReader, Customer, Delayed, Immediate, Never
 from secc.charger import AcSupply, Evse, Slot
 from secc.power import Dynamics, Limits, SimulatedPowerSource
 from slac.connector import PowerClass, implausible, implausible_ac, power_class
@@ -184,6 +184,8 @@ def _authorizer(bench: Bench) -> Authorizer:
             return Never(rejects=False)
         case "customer":
             return Customer()
+        case "reader":
+            return CardReader()
     return Delayed(station.authorize_after) if station.authorize_after else Immediate()
 
 

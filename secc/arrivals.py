@@ -39,7 +39,8 @@ class Arrivals:
         start: duty offered at plug-in, percent: 5, or 100.
         loss: what follows a lost link.
         say: takes a line for people.
-        begin, ended: called when charging at the nominal duty begins, and with how it ended.
+        begin, ended: called when charging at the nominal duty begins, and with how it ended; not where a session took
+            over before any energy flowed.
     """
 
     def __init__(
@@ -113,6 +114,17 @@ class Arrivals:
         began = self._now
         await self.side.leave()
         await asyncio.sleep(max(0.0, began + timing.T_step_X1 - self._now))
+        await self._through_f()
+
+    async def anew(self) -> None:
+        """Leaves the network, and begins anew through F for T_step_EF: after a link that did not come back.
+
+        Raises ModemError: the modem does not take the order to leave.
+        """
+        await self.stop()
+        await asyncio.gather(self._through_f(), self.side.leave())
+
+    async def _through_f(self) -> None:
         if self._paid:
             self._charge(Entry.THROUGH_F)
             return

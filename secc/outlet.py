@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from secc.charger import Evse
 from secc.serve import Options, serve
 from secc.visit import Paused
-from slac.pilot import READY, STEADY, STEP_X1, Reading, State
+from slac.pilot import READY, STEADY, STEP_X1, Offer, Reading, State
 from v2g import sdp
 from v2g.channel import Channel, listening
 from v2g.discovery import answering
@@ -42,7 +42,7 @@ class Outlet:
         policy: TLS or not.
         context: for TLS; needed unless the policy is NONE.
         port, tls_port: fixed ports, or None for free ones.
-        on_end: told of each session that ended.
+        on_begin, on_end: told of each connection that is served, and of each session that ended.
         ports: by security (TLS or not), once open.
         paused: sessions that a vehicle may resume.
         wakes_after: seconds after which the charger wakes up a paused vehicle, None: never. B-C-B wakes it at any time.
@@ -58,6 +58,7 @@ class Outlet:
     context: tls.Context | None = None
     port: int | None = None
     tls_port: int | None = None
+    on_begin: Callable[[], None] = lambda: None
     on_end: Callable[[Outcome], None] = lambda outcome: None
     ports: dict[bool, int] = field(default_factory=dict)
     paused: dict[bytes, Paused] = field(default_factory=dict)
@@ -208,7 +209,10 @@ class Outlet:
         self.awake.set()
         try:
             self._tell("tcp", "connected", channel.description)
-            if self.evse.pilot.state not in (State.E, State.F):
+            self.on_begin()
+            reading = self.evse.pilot.reading
+            nominal = reading.offer is not None and reading.offer[0] is Offer.CURRENT  # it stays, in AC
+            if reading.state not in (State.E, State.F) and not nominal:
                 self.evse.pilot.offer(DIGITAL)
             outcome = await serve(channel, self.evse, self.options, paused=self.paused)
         finally:

@@ -3,7 +3,7 @@
 Rules (ISO 15118-3, with ISO 15118-2 [V2G2-740, 741]):
 
 - SDP is answered only while a vehicle is matched. When its session is over, or its link lost, the modem gets a new key
-  within TP_match_leave.
+  within TP_match_leave. What the pilot shows before the link, and after one that is lost, is in `secc.arrivals`.
 - A paused session keeps the key. The duty is off, and nobody looks at the link: the vehicle's modem may sleep too.
 - After the wake-up (`secc.outlet.Outlet.wake`) the link has T_conn_resume. If it does not come, the pilot goes through
   F for T_step_EF, and vehicles are matched anew with another key.
@@ -16,11 +16,12 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
+from secc.arrivals import Arrivals
 from secc.outlet import Outlet
-from slac.errors import MatchFailed, PilotLost
+from slac.errors import PilotLost
 from slac.evse import Evse
 from slac.outcome import Match
-from slac.pilot import CONNECTED, State, until
+from slac.pilot import CONNECTED, until
 from slac.watch_pilot import while_connected
 from v2g.outcome import Outcome
 
@@ -32,65 +33,65 @@ class _NotBack(Exception):
 
 
 async def serve_vehicles(
-    side: Evse,
+    arrivals: Arrivals,
     outlet: Outlet,
     ended: asyncio.Queue[Outcome],
     *,
     matched: Callable[[Match], Awaitable[None]],
-    unmatched: Callable[[MatchFailed], Awaitable[None]],
     ready: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Matches and serves one vehicle after another, for ever.
 
     Args:
-        side: SLAC, ready.
+        arrivals: brings them to their links.
         outlet: open only while a vehicle is matched.
         ended: gets each outcome of the outlet.
         matched: called with each match, before the outlet opens.
-        unmatched: called where a vehicle is plugged in that does no SLAC.
         ready: called when the outlet is open.
         say: takes a line for people.
 
     Raises:
         ModemError, LinkError, SetupError: modem, interface or its address are gone.
     """
+    side = arrivals.side
     pilot = side.pilot
     outlet.step_x1 = side.options.timing.T_step_X1
-    while True:
-        try:
-            match = await side.match()
-        except MatchFailed as why:
-            await unmatched(why)
-            await until(pilot, lambda reading: reading.state is State.A, None)
-            continue
-        await matched(match)
-        while not ended.empty():
-            ended.get_nowait()
-        outcome: Outcome | None = None
-        try:
-            async with outlet.open():
-                outlet.link_is_up()
-                ready()
-                outcome = await _sessions(side, outlet, match, ended, say)
-        except _NotBack:
-            say("the link did not come back after the pause; matching anew")
-            await asyncio.gather(side.step_ef(), side.leave())
-            continue
-        await side.leave()
-        if pilot.state is None:
-            continue
-        if outcome is not None and outcome.ok:
-            await until(pilot, lambda reading: reading.state not in CONNECTED, None)
-        else:
-            # Steady for a while, so that the vehicle sees the 5 % come anew.
-            await asyncio.sleep(side.options.timing.T_step_X1)
+    outlet.on_begin = arrivals.hand_over
+    try:
+        while True:
+            match = await arrivals.link()
+            await matched(match)
+            while not ended.empty():
+                ended.get_nowait()
+            try:
+                async with outlet.open():
+                    outlet.link_is_up()
+                    ready()
+                    outcome, lost = await _sessions(side, outlet, match, ended, say)
+            except _NotBack:
+                say("the link did not come back after the pause; matching anew")
+                await arrivals.anew()
+                continue
+            if lost:
+                await arrivals.lost()
+                continue
+            await side.leave()
+            if pilot.state is None:
+                continue
+            if outcome is not None and outcome.ok:
+                await until(pilot, lambda reading: reading.state not in CONNECTED, None)
+            else:
+                # Steady for a while, so that the vehicle sees the duty come anew.
+                await asyncio.sleep(side.options.timing.T_step_X1)
+    finally:
+        await arrivals.stop()
 
 
 async def _sessions(
     side: Evse, outlet: Outlet, match: Match, ended: asyncio.Queue[Outcome], say: Callable[[str], None]
-) -> Outcome | None:
-    """The sessions of one match: until one has ended that is not paused, or the link is lost.
+) -> tuple[Outcome | None, bool]:
+    """The sessions of one match: until one has ended that is not paused, or the link is lost, which is the second.
 
     Raises:
         _NotBack: the link is not there any more after a pause.
@@ -100,17 +101,17 @@ async def _sessions(
             await asyncio.wait({lost, session}, return_when=asyncio.FIRST_COMPLETED)
             if not session.done():
                 await outlet.hang_up(lost.result())
-                return ended.get_nowait() if not ended.empty() else None
+                return None if ended.empty() else ended.get_nowait(), True
             outcome: Outcome = session.result()
         if not outcome.paused:
-            return outcome
+            return outcome, False
         if side.pilot.state is None:
             continue  # nothing tells when it wakes up; the link has to
         try:
             await while_connected(side.pilot, _asleep(side, outlet, match))
         except PilotLost as why:
             await outlet.hang_up(str(why))
-            return ended.get_nowait() if not ended.empty() else outcome
+            return outcome if ended.empty() else ended.get_nowait(), False
         outlet.link_is_up()
         say("awake, and the link is back")
 

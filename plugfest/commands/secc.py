@@ -62,7 +62,7 @@ async def _run(bench: Bench) -> int:
     from plugfest.stage import Stage
     from plugfest.summary import summary
     from plugfest.view import view
-    from secc.nominal import serve_nominal
+    from secc.arrivals import Arrivals
     from secc.outlet import Outlet
     from secc.serve import Options
     from v2g import interfaces
@@ -76,13 +76,16 @@ async def _run(bench: Bench) -> int:
     finished = asyncio.Event()
 
     def ended(outcome: Outcome) -> None:
+        told(outcome)
+        sessions.put_nowait(outcome)
+
+    def told(outcome: Outcome) -> None:
         done.append(outcome)
         stage.end({"charger": outcome})
         looks.say("")
         for line in summary(outcome, role="charger"):
             looks.say(line)
         looks.say("")
-        sessions.put_nowait(outcome)
         if bench.sessions is not None and len(done) >= bench.sessions:
             finished.set()
 
@@ -125,9 +128,6 @@ async def _run(bench: Bench) -> int:
         )
         await stack.enter_async_context(stage.running())
 
-        def tick() -> None:
-            stage.measured("BasicCharging")
-
         def ready() -> None:
             where = ", ".join(f"{'TLS' if secure else 'TCP'} {port}" for secure, port in outlet.ports.items())
             looks.say(f"charger ready on {name}, {outlet.interface.address}, {where}")
@@ -136,13 +136,12 @@ async def _run(bench: Bench) -> int:
             side = await stack.enter_async_context(handoff.charger_side(bench, pilot, stage.observe))
             looks.say(f"charger waits for a vehicle on {name}, modem {side.modem}")
 
-            async def nominal() -> None:
-                stage.begin()
-                ef, x1 = side.options.timing.T_step_EF, side.options.timing.T_step_X1
-                ended(await serve_nominal(evse, step_ef=ef, step_x1=x1, observe=stage.observe, tick=tick))
-
-            basic = nominal if bench.ac else None
-            serving = asyncio.create_task(handoff.serve_matched(side, outlet, ready, looks.say, sessions, basic))
+            arrivals = Arrivals(
+                side, evse if bench.ac else None, start=bench.charger.initial_duty, loss=bench.charger.lost_link,
+                observe=stage.observe, tick=lambda: stage.measured("BasicCharging"), say=looks.say, begin=stage.begin,
+                ended=told,
+            )  # fmt: skip
+            serving = asyncio.create_task(handoff.serve_matched(arrivals, outlet, ready, looks.say, sessions))
             await handoff.first_of(serving, finished)
         else:
             handoff.offer_when_plugged(pilot)

@@ -146,9 +146,19 @@ class Charger(Section, kw_only=True, frozen=True):
     evse_id: Annotated[str, Meta(min_length=7, max_length=37, description="EVSEID")] = "DE*PLF*E00001"
     authorize_after: Annotated[Seconds, Meta(description="authorization takes so long, s")] = 0.0
     authorization: Annotated[
-        Literal["accept", "reject", "never", "customer"],
-        Meta(description="who may charge: everybody, nobody, undecided for ever, or who shows a card (do: authorize)"),
+        Literal["accept", "reject", "never", "customer", "reader"],
+        Meta(
+            description="who may charge: everybody, nobody, undecided for ever, or who shows a card (do: authorize);"
+            " with reader at the charger itself, before or after plugging in: in AC the duty becomes nominal then"
+        ),
     ] = "accept"
+    initial_duty: Annotated[
+        Literal[5, 100], Meta(description="duty at plug-in, percent; 100 (nothing offered) with ac and SLAC only")
+    ] = 5
+    lost_link: Annotated[
+        Literal["A", "B"],
+        Meta(description="after a lost power line link: A begins anew through 100 % and F, B leaves the pilot alone"),
+    ] = "A"
     wake_car_after: Annotated[
         Seconds | None, Meta(description="seconds after which the charger wakes a paused car up; by default never")
     ] = None

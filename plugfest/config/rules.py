@@ -90,6 +90,8 @@ def _slac(bench: Bench) -> Iterator[Complaint]:
         yield ("vehicle", "basic"), "the nominal duty is for a vehicle with ac (role evcc)"
     elif bench.vehicle.basic and bench.pilot == "assumed":
         yield ("vehicle", "basic"), "the nominal duty has to be seen: name a pilot"
+    if bench.charger.initial_duty == 100 and not (bench.ac and bench.slac and bench.role == "secc"):
+        yield ("charger", "initial-duty"), "only a charger with ac and SLAC can start with nothing offered (role secc)"
     for timer, seconds in bench.slac_timer.items():
         try:
             STANDARD.replace(**{timer: seconds})

@@ -79,7 +79,7 @@ def test_plug_in_starts_slac_and_unplugging_ends_the_session(bench: Lab, tmp_pat
 
 
 def test_a_vehicle_without_slac_gets_the_nominal_duty(bench: Lab, tmp_path: Path) -> None:
-    """Nobody asks: E/F and 5 % again, then the nominal duty of the outlet; the vehicle charges without a message."""
+    """Nobody asks: F and 5 % again, then X1 and the nominal duty; the vehicle charges without a message."""
     pilot, traces = f"sim:{tmp_path / 'wire'}", [tmp_path / "post.jsonl", tmp_path / "car.jsonl"]
     timers = ("TT_EVSE_SLAC_init=0.4", "C_sequ_retry=1", "T_step_EF=0.3", "T_step_X1=0.3")
     charger = bench.start(
@@ -101,7 +101,7 @@ def test_a_vehicle_without_slac_gets_the_nominal_duty(bench: Lab, tmp_path: Path
     assert "charger: session completed" in output
     post, car = (events(trace) for trace in traces)
     labels = [event["name"] for event in post if event["layer"] == "pilot"]
-    assert labels.count("F") == 2
+    assert labels.count("F") == 1
     assert labels.index("C2") > len(labels) - 1 - labels[::-1].index("F")
     assert labels[-1].startswith(("A", "B"))
     assert not [event for event in post + car if event["layer"] == "message"]
@@ -128,6 +128,55 @@ async def test_a_charger_without_slac_charges_the_vehicle_at_its_duty(bench: Lab
     assert "no charger was matched while looking for chargers" in output
     assert post.ok
     assert post.energy_wh > 0
+
+
+@pytest.mark.real_time
+async def test_a_vehicle_whose_slac_fails_waits_for_the_nominal_duty(bench: Lab, tmp_path: Path) -> None:
+    """At 5 % nobody answers; the charger goes through F to its nominal duty, and the vehicle charges at that."""
+    path = tmp_path / "wire"
+    async with hosted(path) as pilot:
+        evse = Evse(pilot, ac=AcSupply(max_current=10.0))
+        pilot.offer(5.0)
+        command = bench.command(
+            "evcc", "evcc", "-i", bench.interface("evcc"), "--pilot", f"sim:{path}", "--ac", "--duration", "1",
+            "--slac-timer", "TT_matching_repetition=0.3",
+        )  # fmt: skip
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        output = ""
+        while "waiting for a nominal duty" not in output:
+            line = await process.stdout.readline()
+            assert line, output
+            output += line.decode()
+        post = asyncio.create_task(serve_nominal(evse, step_ef=0.2, step_x1=0.2))
+        output += (await process.communicate())[0].decode()
+        assert process.returncode == 0, output
+        assert "charging at the nominal duty" in output
+        assert (await asyncio.wait_for(post, 10)).energy_wh > 0
+
+
+def test_a_card_at_the_charger_makes_the_duty_nominal_for_the_session(bench: Lab, tmp_path: Path) -> None:
+    """Shown when the vehicle has plugged in: the duty becomes nominal while SLAC runs, and stays in the session."""
+    pilot, file, trace = f"sim:{tmp_path / 'wire'}", tmp_path / "bench.yaml", tmp_path / "post.jsonl"
+    file.write_text(
+        f"role: secc\ninterface: {bench.interface('secc')}\npilot: {pilot}\nac: true\nquiet: true\nsessions: 1\n"
+        "charger: {authorization: reader}\nslac-timer: {T_step_X1: 0.5, T_step_EF: 0.5}\n"
+        "timeline:\n- {at: 'pilot:B2', do: authorize}\n"
+    )
+    charger = bench.start("secc", "run", str(file), "--trace", str(trace), until="charger waits for a vehicle")
+    words = ["evcc", "-i", bench.interface("evcc"), "--pilot", pilot, "--ac", "--duration", "1"]
+    try:
+        done = bench.run("evcc", *words)
+        output, _ = charger.communicate(timeout=20)
+    finally:
+        charger.kill()
+    assert done.returncode == 0, done.stdout + done.stderr + output
+    assert charger.returncode == 0, output
+    seen = events(trace)
+    before = seen[: place(seen, "message", "SessionStopRes")]
+    duties = [event["note"] for event in before if event["layer"] == "pilot" and event.get("note")]
+    assert (duties[0], duties[-1]) == ("5 %", "53.3333 %")
+    assert duties.index("53.3333 %") < len(duties) - 1  # C2 at that duty, too
 
 
 async def _as_soon_as_plugged(evse: Evse) -> Outcome:

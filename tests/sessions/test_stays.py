@@ -16,6 +16,7 @@ from evcc.drive import Paused
 from evcc.stay import Stay, Woken, sleep, stay, wake_charger
 from evcc.vehicle import Settings, Vehicle
 from secc import serve as secc
+from secc.arrivals import Arrivals
 from secc.charger import Evse, Slot
 from secc.outlet import Outlet
 from secc.power import Dynamics, Limits, SimulatedPowerSource
@@ -23,7 +24,6 @@ from secc.stay import serve_vehicles
 from secc.visit import Paused as secc_paused  # noqa: N813
 from slac import ev, evse
 from slac.connector import power_class
-from slac.errors import MatchFailed
 from slac.host import Host
 from slac.modem import detect
 from slac.outcome import Match
@@ -86,13 +86,8 @@ class Cable:
         async def matched(match: Match) -> None:
             self.keys.append(match.nmk)
 
-        async def unmatched(why: MatchFailed) -> None:
-            raise AssertionError(why)
-
         async with evse.ready(self.post, self.wire.evse, rng=self.rng) as self.side:
-            task = asyncio.create_task(
-                serve_vehicles(self.side, self.outlet, self.ended, matched=matched, unmatched=unmatched)
-            )
+            task = asyncio.create_task(serve_vehicles(Arrivals(self.side), self.outlet, self.ended, matched=matched))
             try:
                 yield
             finally:
