@@ -4,7 +4,19 @@
 ``python -m faults.matrix`` in ``tests/`` finds which cases catch which fault and writes the table in the docs.
 """
 
-from faults import charger_messages, charger_transport, slac, slac_pilot, sleep, tls, vehicle
+from faults import charger_messages, charger_transport, silence, slac, slac_pilot, sleep, tls, vehicle, vehicle_limits
 from faults.fault import FAULTS, Fault
 
-__all__ = ["FAULTS", "Fault", "charger_messages", "charger_transport", "slac", "slac_pilot", "sleep", "tls", "vehicle"]
+__all__ = [
+    "FAULTS",
+    "Fault",
+    "charger_messages",
+    "charger_transport",
+    "silence",
+    "slac",
+    "slac_pilot",
+    "sleep",
+    "tls",
+    "vehicle",
+    "vehicle_limits",
+]

@@ -11,7 +11,15 @@ import slac.ev
 import slac.ev_run
 import slac.evse
 from faults.fault import Adjust, async_nothing, charger, vehicle
-from slac.frames import CM_SLAC_MATCH_CNF, CM_SLAC_MATCH_REQ, CM_SLAC_PARM_CNF, CM_VALIDATE_CNF, CM_VALIDATE_REQ
+from slac.frames import (
+    BROADCAST,
+    CM_ATTEN_CHAR_IND,
+    CM_SLAC_MATCH_CNF,
+    CM_SLAC_MATCH_REQ,
+    CM_SLAC_PARM_CNF,
+    CM_VALIDATE_CNF,
+    CM_VALIDATE_REQ,
+)
 
 
 def matching(**options: Any) -> Adjust:
@@ -34,6 +42,16 @@ def saying(message: type, **fields: Any) -> Adjust:
         )
 
     return adjust
+
+
+async def _hand_out(self: Any) -> None:
+    with self.host.listen(lambda frame: frame.destination in (BROADCAST, self.host.mac)) as box:
+        while frame := await box.get():
+            await self._hand(frame)
+
+
+async def _whatever_the_pilot(pilot: Any, work: Any) -> Any:
+    return await work
 
 
 _ranked = slac.ev_run.ranked
@@ -243,4 +261,17 @@ charger(
     "one amplitude map is answered only",
     f"{_S}CmAmpMap_007",
     patches=[(slac.amp_map, "answer", _once_a_host(slac.amp_map.answer))],
+)
+charger(
+    "slac-unplugged",
+    "a vehicle is answered though nothing is plugged in",
+    f"{_S}CmSlacParm_007",
+    f"{_S}AttenuationCharacterization_019",
+    patches=[(slac.evse.Evse, "_hand_out", _hand_out), (slac.evse, "while_connected", _whatever_the_pilot)],
+)
+charger(
+    "slac-flat",
+    "the attenuation is reported as 20 dB whatever it is",
+    f"{_S}AttenuationCharacterization_020",
+    adjust=saying(CM_ATTEN_CHAR_IND, aag=bytes([20] * 58)),
 )

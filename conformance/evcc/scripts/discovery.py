@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from ipaddress import IPv6Address
 
 from conformance.catalogue import Run
+from conformance.durations import DELAY
 from conformance.evcc.scripts.steps import ended, plug, until
 from conformance.evcc.scripts.table import SCRIPTS, SETUP
 from conformance.evcc.tester import TesterEvse
 from conformance.verdict import Failed, Inconclusive, Result
 from conformance.wire import forged
 from v2g import sdp, v2gtp
+from v2g.protocols import ISO2
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_NoAnswer")
@@ -82,12 +85,37 @@ async def sdp_no_tls(tester: TesterEvse, run: Run, result: Result) -> None:
         raise Failed("the vehicle, which insists on TLS, went on without")
 
 
+UNANSWERED = 4
+"""SDP requests that get no answer, to see the repetition."""
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_SDP_Request")
+async def sdp_request(tester: TesterEvse, run: Run, result: Result) -> None:
+    answer = tester.answer_sdp
+    tester.answer_sdp = lambda data, response: answer(data, response) if len(tester.asked) > UNANSWERED else None
+    await plug(tester)
+    declared = {"tls": {sdp.TLS}, "none": {sdp.NO_TLS}}
+    await _asked(tester, result, declared.get(str(tester.pics["PIXIT_EVCC_CMN_TLS"]), {sdp.TLS, sdp.NO_TLS}))
+    if not await until(tester, lambda: tester.requests, SETUP):
+        raise Failed("no session after an SDP response")
+    times = [time for time, _ in tester.asked[: UNANSWERED + 1]]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    result.saw("a request every 0.25 s until answered", ", ".join(f"{gap:.3f} s" for gap in gaps))
+    if min(gaps) < ISO2.timing.SDP_Request_Interval - 0.05 or max(gaps) > ISO2.timing.SDP_Request_Interval + DELAY:
+        raise Failed(f"SDP requests {min(gaps):.3f} to {max(gaps):.3f} s apart")
+
+
 @SCRIPTS.on("PF_EVCC_DIN_SDP_Request")
 async def din_sdp(tester: TesterEvse, run: Run, result: Result) -> None:
     await plug(tester)
+    await _asked(tester, result, {sdp.NO_TLS})
+
+
+async def _asked(tester: TesterEvse, result: Result, security: set[int]) -> None:
     if not await until(tester, lambda: tester.asked, SETUP):
         raise Failed("no SDP request")
-    data = tester.asked[0][1]
-    result.saw("security 0x10, transport 0x00", data.hex())
-    if data[8:10] not in (b"\x10\x00", b"\x00\x00"):
-        raise Failed(f"SDP request {data.hex()}")
+    data, expected = tester.asked[0][1], {sdp.Request(one).pack() for one in security}
+    words = " or ".join(sorted(one.hex() for one in expected))
+    result.saw(f"SDP request {words}", data.hex())
+    if data not in expected:
+        raise Failed(f"SDP request {data.hex()}", expected=words, observed=data.hex())

@@ -57,12 +57,10 @@ async def order(tester: TesterEvse, run: Run, result: Result) -> None:
 @SCRIPTS.on("PF_EVCC_ISO2_RequestTiming")
 async def pace(tester: TesterEvse, run: Run, result: Result) -> None:
     await whole_session(tester, result, rounds=10)
-    times = [time for time, _, _ in tester.replied]
-    gaps = []
-    for arrival in tester.requests:
-        before = [time for time in times if time <= arrival.time]
-        if before:
-            gaps.append((arrival.time - before[-1], arrival.name))
+    gaps = [
+        (arrival.time - replied_at, arrival.name)
+        for (replied_at, _, _), arrival in zip(tester.replied, tester.requests[1:], strict=False)
+    ]
     worst, name = max(gaps)
     loop = max((gap for gap, name in gaps if name == loop_name(tester)), default=0.0)
     result.saw("at most 40 s between response and request", f"{worst:.3f} s before {name}; {loop:.3f} s in the loop")

@@ -57,7 +57,7 @@ async def whole_session(tester: TesterEvse, result: Result, rounds: int = 3) -> 
     await plug(tester)
     done = await until(tester, lambda: ended(tester), 300.0)
     names = [arrival.name for arrival in tester.requests]
-    if not done or "SessionStopReq" not in names:
+    if not done or loop_name(tester) not in names or "SessionStopReq" not in names:
         raise Inconclusive(f"no whole session: {', '.join(dict.fromkeys(names)) or 'nothing asked'}")
 
 
