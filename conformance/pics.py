@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.catalogue import Case, parameters, timer
+from conformance.durations import DELAY
 
 DEFAULTS: Mapping[str, Any] = {
     "PICS_CMN_CMN_ChargingMode": "dC",
@@ -101,6 +102,7 @@ DEFAULTS: Mapping[str, Any] = {
     "par_SECC_Pmax0W": 200,
     "par_SECC_T_step_X1": 3.0,
     "par_waitForNextTC": 5.0,
+    "par_CMN_Transmission_Delay": DELAY,
 }
 """Everything a PICS file can declare, with what holds where it does not."""
 

@@ -50,3 +50,11 @@ def test_a_vehicle_with_tls_1_3_is_no_fault() -> None:
     result = one(BY_ID["PF_EVCC_ISO2_TLS_Params#5"], Fault("", "", "evcc", (), modern))
     assert (result.verdict, result.findings) == (Verdict.PASS, [])
     assert result.observed[0].startswith("handshake: TLS 1.3")
+
+
+def test_a_declared_delay_is_tolerated() -> None:
+    """A loop that answers after 0.7 s fails, unless more time is declared for a charger that is known to be slow."""
+    fault = next(fault for fault in FAULTS if fault.name == "loop-late")
+    run = BY_ID["TC_SECC_DC_VTB_CurrentDemand_001"]
+    assert one(run, fault).verdict is Verdict.FAIL
+    assert one(run, fault, par_CMN_Transmission_Delay=0.5).verdict is Verdict.PASS

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 from conformance.catalogue import Run, runs
 from conformance.execute import executable, execute
@@ -27,9 +28,9 @@ SHOWN = 6
 """Cases named in a row of the table."""
 
 
-def one(run: Run, fault: Fault | None = None) -> Result:
-    """One run against our own role, with a fault in place."""
-    pics = satisfying(run.case, Pics(FAST))
+def one(run: Run, fault: Fault | None = None, **declared: Any) -> Result:
+    """One run against our own role, with a fault in place, and what else is declared."""
+    pics = satisfying(run.case, Pics(FAST)).with_(**declared)
 
     async def main() -> Result:
         async with own_system(run, pics, adjust=fault.adjust if fault else lambda system: None) as system:

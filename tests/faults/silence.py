@@ -118,7 +118,7 @@ for _module, _table in UNSENT.items():
 for _role, _table in UNSENT_IN_SLAC.items():
     for _name, _case in _table.items():
         (charger if _role == "secc" else vehicle)(
-            f"silent-{_name}",
+            f"silent-{_role}-{_name}",
             f"{_name} is never sent",
             _case,
             adjust=lambda system, name=_name: system.rewrite.update({getattr(frames, name): lambda frame: None}),
