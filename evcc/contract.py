@@ -18,6 +18,7 @@ from v2g import signature
 from v2g.credentials import Credential, chain_of, chain_type, plain_id, read, root_ids
 from v2g.errors import Refused, RemoteError
 from v2g.messages import iso2
+from v2g.messages.xmldsig import SignatureType
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -276,7 +277,7 @@ async def authorize(drive: Drive, challenge: bytes) -> None:
     await until_finished(drive, request, "V2G_EVCC_Ongoing_Timeout", sign=lambda message: sign(drive, message))
 
 
-def sign(drive: Drive, message: Any) -> Any:
+def sign(drive: Drive, message: Any) -> SignatureType | None:
     """The Signature of a request with the contract's key; None for one without Id."""
     if drive.contract is None or message.Id is None:
         return None
@@ -287,7 +288,7 @@ def sign(drive: Drive, message: Any) -> Any:
 # Tariffs
 
 
-def tariffs_hold(drive: Drive, res: iso2.ChargeParameterDiscoveryRes, given: Any) -> bool:
+def tariffs_hold(drive: Drive, res: iso2.ChargeParameterDiscoveryRes, given: SignatureType | None) -> bool:
     """Whether the tariffs of a response may guide the choice; if not, the vehicle charges without them [V2G2-905].
 
     With a contract the sub-CA that issued it must have signed. Without one an unsigned tariff is the charger's own

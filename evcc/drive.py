@@ -21,6 +21,7 @@ from v2g.credentials import Credential
 from v2g.errors import LocalError, Refused, TimedOut, V2GError
 from v2g.messages import appproto
 from v2g.messages.base import Request
+from v2g.messages.xmldsig import SignatureType
 from v2g.outcome import Aborted, Cause
 from v2g.protocols import Protocol
 from v2g.sequence import TABLES, Sequence
@@ -225,7 +226,7 @@ class Drive:
         asked = self.vehicle.settings.departure
         return None if asked is None else max(0, round(asked - (self.now - self.started)))
 
-    async def ask(self, message: Request[R], *, signature: Any = None, survives: bool = False) -> R:
+    async def ask(self, message: Request[R], *, signature: SignatureType | None = None, survives: bool = False) -> R:
         """Sends a request of the script and returns its response.
 
         Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 from evcc import checks, contract, schedule
 from evcc.checks import Unsuitable
@@ -40,6 +40,7 @@ from evcc.verbs import (
 from slac.pilot import Offer, State
 from v2g.errors import RemoteError, V2GError
 from v2g.messages import iso2
+from v2g.messages.xmldsig import SignatureType
 from v2g.outcome import Cause
 from v2g.physical import amps, at_least_zero, number, volts, watts
 
@@ -219,7 +220,9 @@ def _look_at_parameter(res: iso2.ChargeParameterDiscoveryRes) -> None:
         checks.no_alarm(res.EVSEChargeParameter.DC_EVSEStatus)
 
 
-def choose_schedule(drive: Drive, res: iso2.ChargeParameterDiscoveryRes, given: Any = None) -> Schedule:
+def choose_schedule(
+    drive: Drive, res: iso2.ChargeParameterDiscoveryRes, given: SignatureType | None = None
+) -> Schedule:
     """The schedule to follow, cheapest until departure. Without any, a tolerant vehicle takes tuple 1 without limits.
 
     Args:

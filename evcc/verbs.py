@@ -17,6 +17,7 @@ from evcc.vehicle import CURRENT_DOWN, NO_CURRENT
 from slac.pilot import State
 from v2g.errors import TimedOut, V2GError
 from v2g.messages.base import Request
+from v2g.messages.xmldsig import SignatureType
 from v2g.physical import PRECHARGE_CURRENT, amps, volts
 
 DEAD = 60.0
@@ -42,7 +43,7 @@ async def until_finished(
     *,
     from_request: bool = False,
     look: Callable[[Polled], None] = _nothing,
-    sign: Callable[[Any], Any] = _nothing,
+    sign: Callable[[Any], SignatureType | None] = _nothing,
 ) -> Polled:
     """Repeats a request until the charger says Finished.
 

@@ -8,7 +8,7 @@ from lxml import etree
 
 from exi import values
 from exi.errors import EncodeError
-from exi.schema import Complex, Model, local, namespace_of
+from exi.schema import AnyType, Complex, Model, Simple, local, namespace_of
 from exi.tree import Layout, Node, root_type, simple
 
 _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
@@ -87,8 +87,8 @@ def read(text: str | bytes, model: Model, *, fragment: bool = False) -> Node:
     return _node(root, name, candidates[0][1], model, local(name))
 
 
-def _node(element: etree._Element, name: str, kind: object, model: Model, path: str) -> Node:
-    node = Node(name, kind)  # type: ignore[arg-type]
+def _node(element: etree._Element, name: str, kind: AnyType, model: Model, path: str) -> Node:
+    node = Node(name, kind)
     value = simple(node.type)
     layout = Layout.of(node.type, model) if isinstance(node.type, Complex) else None
     for key, text in element.attrib.items():
@@ -118,8 +118,8 @@ def _node(element: etree._Element, name: str, kind: object, model: Model, path: 
     return node
 
 
-def _parse(kind: object, text: str, path: str) -> object:
+def _parse(kind: Simple, text: str, path: str) -> object:
     try:
-        return values.parse(kind, text)  # type: ignore[arg-type]
+        return values.parse(kind, text)
     except EncodeError as why:
         raise EncodeError(why.what, expected=why.expected, path=path) from why

@@ -47,12 +47,12 @@ def read(directory: Path, password: str | None, suite: str | None) -> tuple[list
         issuer = None if self_signed(certificate) else issuer
         role = roles.guess_in_chain(certificate, issuer.role if issuer else None)
         name = _name(role, path, taken)
-        public = _spki(certificate.public_key())
+        public = keys.spki(certificate.public_key())
         key_path, secret = found_keys.get(public, (None, None))
         entry = Entry(name, role, certificate, issuer, path, key_path, secret)
         if key_path is None:
             held = [box.key for box in boxes if box.key is not None]
-            entry.private_key = next((key for key in held if _spki(key.public_key()) == public), None)
+            entry.private_key = next((key for key in held if keys.spki(key.public_key()) == public), None)
         entries.append(entry)
     return entries, SUITES[suite] if suite else _suite(entries)
 
@@ -125,7 +125,7 @@ def _keys(files: list[Path], password: str | None) -> dict[bytes, tuple[Path, st
                 key = keys.load(path, secret)
             except PkiError:
                 continue
-            found.setdefault(_spki(key.public_key()), (path, secret))
+            found.setdefault(keys.spki(key.public_key()), (path, secret))
             break
     return found
 
@@ -138,11 +138,6 @@ def _passwords(path: Path) -> list[str]:
         if file.stat().st_size < 200 and (word := file.read_text(errors="replace").strip()) and word not in words:
             words.append(word)
     return words
-
-
-def _spki(key: object) -> bytes:
-    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    return bytes(key.public_bytes(*form))  # type: ignore[attr-defined]
 
 
 def _name(role: Role | None, path: Path, taken: set[str]) -> str:

@@ -20,6 +20,7 @@ from typing import TypeAlias
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from pki.errors import PkiError
@@ -186,10 +187,14 @@ def verify_der(key: object, signature: bytes, data: bytes, algorithm: hashes.Has
     return True
 
 
-def same(one: object, other: object) -> bool:
+def same(one: PublicKeyTypes, other: PublicKeyTypes) -> bool:
     """Whether two public keys are the same key."""
-    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    return bool(one.public_bytes(*form) == other.public_bytes(*form))  # type: ignore[attr-defined]
+    return spki(one) == spki(other)
+
+
+def spki(key: PublicKeyTypes) -> bytes:
+    """A public key of any kind as SubjectPublicKeyInfo in DER."""
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 # ---------------------------------------------------------------------------------------------------------------

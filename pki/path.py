@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cryptography import x509
 
@@ -222,9 +222,9 @@ class _Check:
                 )  # fmt: skip
 
 
-def _depth(table: object, role: Role) -> int:
+def _depth(table: Mapping[Role, Profile], role: Role) -> int:
     """Certificates from a role up to its root, itself included."""
-    profile: Profile = table[role]  # type: ignore[index]
+    profile = table[role]
     return 0 if profile.self_signed else 1 + _depth(table, profile.issuers[0])
 
 

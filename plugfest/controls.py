@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -70,10 +70,10 @@ class Controls:
             raise NotPossible(str(why)) from why
         return actions.describe(step)
 
-    def break_down(self, faults: list[str]) -> None:
+    def break_down(self, faults: Iterable[actions.Fault]) -> None:
         """Injects the faults that a bench starts with."""
         for fault in faults:
-            self._inject(actions.Inject(fault=fault))  # type: ignore[arg-type]
+            self._inject(actions.Inject(fault=fault))
 
     async def before_session(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs what goes before a session, SLAC; an action that would end a session ends it instead.

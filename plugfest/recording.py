@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def _time(meta: Any) -> float:
     return float(meta.sec + meta.usec / 1e6)
 
 
-async def of_interface(name: str) -> AsyncIterator[tuple[float, bytes] | None]:
+async def of_interface(name: str) -> AsyncGenerator[tuple[float, bytes] | None, None]:
     """Time (loop) and bytes of each frame on an interface, sent ones too; None at first and each half second.
 
     Raises:

@@ -19,6 +19,7 @@ from v2g import signature
 from v2g.credentials import BROKEN, Credential, chain_of, chain_type, common_name, plain_id, read
 from v2g.errors import LocalError, RemoteError
 from v2g.messages import iso2
+from v2g.messages.xmldsig import SignatureType
 
 INSTALLATION, UPDATE = 1, 2
 """ParameterSetIDs of the certificate service."""
@@ -31,7 +32,7 @@ class Signed(NamedTuple):
     """A response and the Signature for its header."""
 
     response: Any
-    signature: Any
+    signature: SignatureType
 
 
 class Backend(Protocol):

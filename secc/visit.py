@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from secc.charger import Evse, Fault, Slot, Wish
 from v2g.errors import RemoteError, TimedOut
+from v2g.messages.xmldsig import SignatureType
 from v2g.session import Session
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ class Visit:
     contract: Contract | None = None
     metered: Any = None
     asked_id: bytes = b""
-    asked_signature: Any = None
-    signature: Any = None
+    asked_signature: SignatureType | None = None
+    signature: SignatureType | None = None
     mode: str = ""
     resumed: Paused | None = None
     schedule: dict[int, tuple[Slot, ...]] = field(default_factory=dict)

@@ -20,8 +20,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from slac import amp_map
 from slac.errors import LinkError, MatchFailed, ModemError, PilotLost, SlacError, Step
@@ -273,9 +274,8 @@ class Evse(Side[ChargerPilot, Options]):
 
     # -- handing out ----------------------------------------------------------------------------------------------
 
-    def _start(self, work: object, name: str = "hand out") -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
-        task.set_name(name)
+    def _start(self, work: Coroutine[Any, Any, None], name: str = "hand out") -> None:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

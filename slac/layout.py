@@ -71,28 +71,30 @@ class Field:
     write: Callable[[Any], bytes]
 
 
-def _number(name: str, size: int, order: str) -> Field:
+def _number(name: str, size: int) -> Field:
+    """The lower byte first, as everywhere in these messages."""
+
     def write(value: int) -> bytes:
         if not isinstance(value, int) or not 0 <= value < 1 << 8 * size:
             raise FrameError(f"{name} {value!r} does not fit into {size} bytes")
-        return value.to_bytes(size, order)  # type: ignore[arg-type]
+        return value.to_bytes(size, "little")
 
-    return Field(name, lambda cursor: int.from_bytes(cursor.take(size, name), order), write)  # type: ignore[arg-type]
+    return Field(name, lambda cursor: int.from_bytes(cursor.take(size, name), "little"), write)
 
 
 def u8(name: str) -> Field:
     """One byte."""
-    return _number(name, 1, "little")
+    return _number(name, 1)
 
 
 def u16(name: str) -> Field:
-    """Two bytes, the lower first, as everywhere in these messages."""
-    return _number(name, 2, "little")
+    """Two bytes, the lower first."""
+    return _number(name, 2)
 
 
 def u32(name: str) -> Field:
     """Four bytes, the lower first."""
-    return _number(name, 4, "little")
+    return _number(name, 4)
 
 
 def raw(name: str, size: int) -> Field:

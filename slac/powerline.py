@@ -208,8 +208,10 @@ class Powerline:
         now = asyncio.get_running_loop().time()
         for other in self._hearing(station):
             answer = other.modem.remote_answer(frame.message, now)
-            for delay in self._travels(station, other, frame) if answer is not None else ():
-                back = build(Frame(frame.source, other.modem.mac, answer))  # type: ignore[arg-type]
+            if answer is None:
+                continue
+            for delay in self._travels(station, other, frame):
+                back = build(Frame(frame.source, other.modem.mac, answer))
                 self._later(station.modem.behaviour.answer + 2 * delay, station, back)
 
     def _tell_host(self, station: Station, host: bytes, message: Message, delay: float) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from exi import Schema
 from v2g import messages, timing, v2gtp
 from v2g.messages import appproto, din70121, iso2
+from v2g.messages.xmldsig import SignatureType
 from v2g.timing import Timing
 
 
@@ -41,7 +42,7 @@ class Protocol:
     def schema(self) -> Schema:
         return messages.schema(self.name)
 
-    def wrap(self, message: Any, session_id: bytes, signature: Any = None) -> Any:
+    def wrap(self, message: Any, session_id: bytes, signature: SignatureType | None = None) -> Any:
         """The document around a body message."""
         if self is APPPROTO:
             return message

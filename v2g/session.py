@@ -19,6 +19,7 @@ from v2g import v2gtp
 from v2g.channel import Channel
 from v2g.errors import LocalError, Refused, RemoteError, TimedOut
 from v2g.messages.base import Request
+from v2g.messages.xmldsig import SignatureType
 from v2g.protocols import APPPROTO, DIN, ISO2, Protocol
 from v2g.timing import Timing
 from v2g.trace import Event, Observe, ignore
@@ -42,7 +43,7 @@ class Received:
 
     message: Any
     session_id: bytes
-    signature: Any
+    signature: SignatureType | None
     time: float
     data: bytes = b""
 
@@ -113,7 +114,7 @@ class Session:
 
     # -- sending --------------------------------------------------------------------------------------------------
 
-    async def send(self, message: Any, *, signature: Any = None) -> None:
+    async def send(self, message: Any, *, signature: SignatureType | None = None) -> None:
         """Sends a body message (or a supportedAppProtocol message) through the seams.
 
         Raises:
@@ -124,7 +125,7 @@ class Session:
         if frame is not None:
             await self.channel.write(frame)
 
-    async def _frame(self, message: Any, signature: Any) -> bytes | None:
+    async def _frame(self, message: Any, signature: SignatureType | None) -> bytes | None:
         """What goes on the wire for a message, after the seams; None where one of them dropped it."""
         kind = type(message)
         strict = True
@@ -195,7 +196,9 @@ class Session:
         self.last_received = Received(message, session_id, signature, now, data)
         return self.last_received
 
-    async def request(self, message: Request[R], *, timeout: float | None = None, signature: Any = None) -> R:
+    async def request(
+        self, message: Request[R], *, timeout: float | None = None, signature: SignatureType | None = None
+    ) -> R:
         """Sends a request and returns its response. The vehicle's side. SessionSetupRes brings the session id.
 
         Args:

@@ -180,7 +180,7 @@ async def _watch(args: argparse.Namespace, reporter: slac_run.Reporter) -> Any:
                 if over(exchange, judge.now):
                     return exchange if verdict(exchange, judge.now).ok else None
     finally:
-        await frames.aclose()  # type: ignore[attr-defined]
+        await frames.aclose()
     return None
 
 

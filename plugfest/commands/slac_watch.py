@@ -112,7 +112,7 @@ async def _interface(name: str, judge: Judge, show: _Show, duration: float | Non
             if duration is not None and judge.now - start >= duration:
                 break
     finally:
-        await frames.aclose()  # type: ignore[attr-defined]
+        await frames.aclose()
         for exchange in judge.exchanges:
             if id(exchange) not in shown:
                 show(exchange)

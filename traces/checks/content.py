@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from traces.checks.findings import Finding
-from traces.recording import EVCC, SECC, Entry
+from traces.checks.findings import Finding, Severity, about
+from traces.recording import EVCC, SECC
 from traces.talks import Talk
 from traces.text import quantity
 
@@ -26,7 +26,7 @@ def schema(talk: Talk) -> Iterator[Finding]:
     seen: set[str] = set()
     for entry in talk.entries:
         if entry.message is None:
-            yield _about(entry, "violation", entry.sender, "undecodable", entry.note or "the payload is no message")
+            yield about(entry, "violation", entry.sender, "undecodable", entry.note or "the payload is no message")
             continue
         try:
             _, notes = exi.examine(schema_of(entry.schema), entry.data)
@@ -35,14 +35,14 @@ def schema(talk: Talk) -> Iterator[Finding]:
         for name, note in notes:
             if f"{entry.name} {name}" not in seen:
                 seen.add(f"{entry.name} {name}")
-                yield _about(entry, "warning", entry.sender, f"dialect-{name}", f"{entry.name}: {note}")
+                yield about(entry, "warning", entry.sender, f"dialect-{name}", f"{entry.name}: {note}")
         try:
             exi.encode(schema_of(entry.schema), entry.message)
         except exi.EncodeError as why:
             text = str(why)
             if f"{entry.name} {text}" not in seen:
                 seen.add(f"{entry.name} {text}")
-                yield _about(entry, "violation", entry.sender, "schema", f"{entry.name}: {text}")
+                yield about(entry, "violation", entry.sender, "schema", f"{entry.name}: {text}")
 
 
 def amount(body: Any, *names: str) -> float | None:
@@ -103,9 +103,9 @@ def values(talk: Talk) -> Iterator[Finding]:
             if rule == "over-voltage" and entry.name == "PreChargeRes":
                 continue  # the output still falls from the cable check, and nothing is connected
             seen.add(rule)
-            severity = "violation" if side == SECC else "warning"
+            severity: Severity = "violation" if side == SECC else "warning"
             text = f"{entry.name}.{field} {value:g} {unit}, {limit_name} is {limit:g} {unit}"
-            yield _about(entry, severity, side, rule, text)
+            yield about(entry, severity, side, rule, text)
 
 
 def _reached(present: float | None, target: float | None) -> bool:
@@ -127,13 +127,13 @@ def direct_current(talk: Talk) -> Iterator[Finding]:
                 isolation = str(getattr(status, "EVSEIsolationStatus", None))
                 if str(getattr(answered, "EVSEProcessing", "")) == "Finished" and isolation in ("Invalid", "Fault"):
                     text = f"CableCheckRes Finished with EVSEIsolationStatus {isolation}"
-                    yield _about(response, "violation", SECC, "cable-check", text)
+                    yield about(response, "violation", SECC, "cable-check", text)
             case "PreChargeReq":
                 current = amount(asked, "EVTargetCurrent")
                 if current is not None and current > PRECHARGE_CURRENT and not complained:
                     complained = True
                     text = f"PreChargeReq.EVTargetCurrent {current:g} A, at most {PRECHARGE_CURRENT:g} A"
-                    yield _about(request, "violation", EVCC, "precharge-current", text)
+                    yield about(request, "violation", EVCC, "precharge-current", text)
                 target, present = amount(asked, "EVTargetVoltage"), amount(answered, "EVSEPresentVoltage")
             case "PowerDeliveryReq" if target is not None:
                 begins = str(getattr(asked, "ChargeProgress", "")) == "Start" or getattr(
@@ -142,7 +142,7 @@ def direct_current(talk: Talk) -> Iterator[Finding]:
                 if begins and not _reached(present, target):
                     text = (f"power is asked for at {present:g} V of {target:g} V: the difference is more than"
                             f" {PRECHARGE_DIFFERENCE:g} V")  # fmt: skip
-                    yield _about(request, "warning", EVCC, "precharge-voltage", text)
+                    yield about(request, "warning", EVCC, "precharge-voltage", text)
                 target = None
 
 
@@ -156,7 +156,7 @@ def schedules(talk: Talk) -> Iterator[Finding]:
         finished = str(entry.body.EVSEProcessing) == "Finished" and str(entry.body.ResponseCode).startswith("OK")
         if finished and getattr(entry.body, "SASchedules", None) is None:
             text = "ChargeParameterDiscoveryRes Finished without SAScheduleList"
-            yield _about(entry, "violation", SECC, "schedule", text, "V2G2-905")
+            yield about(entry, "violation", SECC, "schedule", text, "V2G2-905")
 
 
 def reports(talk: Talk) -> Iterator[Finding]:
@@ -177,8 +177,4 @@ def reports(talk: Talk) -> Iterator[Finding]:
         for side, text in told:
             if text not in seen:
                 seen.add(text)
-                yield _about(entry, "note", side, "told", f"{entry.name}: {text}")
-
-
-def _about(entry: Entry, severity: str, side: str, rule: str, text: str, requirement: str = "") -> Finding:
-    return Finding(entry.time, severity, side, rule, text, requirement, entry.index)  # type: ignore[arg-type]
+                yield about(entry, "note", side, "told", f"{entry.name}: {text}")

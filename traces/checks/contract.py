@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from traces.checks.findings import Finding, Severity
+from traces.checks.findings import Finding, about
 from traces.recording import EVCC, SECC, Entry
 from traces.talks import Talk
 
@@ -92,7 +92,7 @@ def signatures(talk: Talk) -> Iterator[Finding]:
         text = (
             "the signature of the session holds" if held == 1 else f"all {held} signatures that could be checked hold"
         )
-        yield _about(last, "note", "", "signatures", text)
+        yield about(last, "note", "", "signatures", text)
 
 
 def _signature(entry: Entry, told: _Told) -> Finding | bool:
@@ -107,25 +107,25 @@ def _signature(entry: Entry, told: _Told) -> Finding | bool:
     if entry.name == "AuthorizationReq" and entry.schema == "iso2":
         wanted, told.first = told.first, False
         if wanted and (given is None or not signed):
-            return _about(entry, "violation", EVCC, "signature", "the first AuthorizationReq is not signed", "V2G2-684")
+            return about(entry, "violation", EVCC, "signature", "the first AuthorizationReq is not signed", "V2G2-684")
     if given is None:
         if signed and entry.name != "ChargeParameterDiscoveryRes" and not entry.name.startswith("MeteringReceipt"):
-            return _about(entry, "violation", entry.sender, "signature", f"{entry.name} is not signed")
+            return about(entry, "violation", entry.sender, "signature", f"{entry.name} is not signed")
         return False
     if not signed:
         text = f"{entry.name} carries a Signature, of which it needs none; some vehicles leave the last one there"
-        return _about(entry, "note", entry.sender, "signature-noise", text)
+        return about(entry, "note", entry.sender, "signature-noise", text)
     certificate = told.signer(entry)
     if certificate is None:
         text = f"{entry.name}: the signer's certificate is not in the recording"
-        return _about(entry, "note", entry.sender, "signature-unchecked", text)
+        return about(entry, "note", entry.sender, "signature-unchecked", text)
     try:
         notes = signature.verify_message(entry.body, given, certificate, entry.schema)
     except signature.SignatureError as why:
-        return _about(entry, "violation", entry.sender, "signature", f"{entry.name}: {why}")
+        return about(entry, "violation", entry.sender, "signature", f"{entry.name}: {why}")
     if notes:
         text = "; ".join(f"{name}: {note}" for name, note in notes)
-        return _about(entry, "warning", entry.sender, "signature-form", f"{entry.name}: {text}")
+        return about(entry, "warning", entry.sender, "signature-form", f"{entry.name}: {text}")
     return True
 
 
@@ -136,13 +136,9 @@ def _values(entry: Entry, told: _Told) -> Iterator[Finding]:
         challenge = getattr(mode, "GenChallenge", None)
         if challenge is not None and told.challenge is not None and challenge != told.challenge:
             text = f"GenChallenge {challenge.hex()}, sent was {told.challenge.hex()}"
-            yield _about(entry, "violation", EVCC, "challenge", text, "V2G2-475")
+            yield about(entry, "violation", EVCC, "challenge", text, "V2G2-475")
     elif entry.name == "MeteringReceiptReq" and told.meter is not None and body.MeterInfo != told.meter:
-        yield _about(entry, "violation", EVCC, "receipt", "MeterInfo is not the one that the charger sent", "V2G2-902")
+        yield about(entry, "violation", EVCC, "receipt", "MeterInfo is not the one that the charger sent", "V2G2-902")
     elif entry.name == "PaymentDetailsRes" and not any(body.GenChallenge):
         if str(body.ResponseCode).startswith("OK"):
-            yield _about(entry, "violation", SECC, "challenge", "GenChallenge of zeros is not random", "V2G2-825")
-
-
-def _about(entry: Entry, severity: Severity, side: str, rule: str, text: str, requirement: str = "") -> Finding:
-    return Finding(entry.time, severity, side, rule, text, requirement, entry.index)
+            yield about(entry, "violation", SECC, "challenge", "GenChallenge of zeros is not random", "V2G2-825")

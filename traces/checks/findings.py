@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from traces.recording import Entry
+
 Severity = Literal["violation", "warning", "note"]
+
+
+def about(entry: Entry, severity: Severity, side: str, rule: str, text: str, requirement: str = "") -> Finding:
+    """A finding at an entry of the recording."""
+    return Finding(entry.time, severity, side, rule, text, requirement, entry.index)
 
 
 @dataclass(frozen=True, slots=True)

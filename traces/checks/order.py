@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from traces.checks.findings import Finding
-from traces.recording import EVCC, SECC, Entry
+from traces.checks.findings import Finding, Severity, about
+from traces.recording import EVCC, SECC
 from traces.talks import ORDERS, Exchange, Talk, code_of
 from v2g.sequence import START, Sequence
 
@@ -58,15 +58,15 @@ def order(talk: Talk) -> Iterator[Finding]:
         if request is None:
             assert response is not None
             if number:  # at the start of a recording its request may have been before
-                yield _about(response, "violation", SECC, "unasked", f"{response.name} without a request", "V2G2-538")
+                yield about(response, "violation", SECC, "unasked", f"{response.name} without a request", "V2G2-538")
             continue
         handshake = request.schema == "appproto"
         if handshake:
             if number:
-                yield _about(request, "violation", EVCC, "handshake-order", "a second supportedAppProtocolReq")
+                yield about(request, "violation", EVCC, "handshake-order", "a second supportedAppProtocolReq")
         elif sequence is not None and number == 0 and request.name != "SessionSetupReq":
             text = f"begins with {request.name}: what came before is not in the recording, and the order not checked"
-            yield _about(request, "note", "", "incomplete", text)
+            yield about(request, "note", "", "incomplete", text)
             sequence = None
         legal = True
         if sequence is not None and not handshake and request.message is not None:
@@ -75,8 +75,8 @@ def order(talk: Talk) -> Iterator[Finding]:
             if not legal:
                 where = f"after {last.name}" if last is not None else "at the start"
                 text = f"{request.name} {where}, expected {sequence.expected()}"
-                severity = "warning" if verdict == "tolerated" else "violation"
-                yield Finding(request.time, severity, EVCC, "order", text, _requirement(talk, last), request.index)  # type: ignore[arg-type]
+                severity: Severity = "warning" if verdict == "tolerated" else "violation"
+                yield about(request, severity, EVCC, "order", text, _requirement(talk, last))
         yield from _response(talk, exchange, legal)
         if sequence is not None and not handshake and response is not None and request.message is not None:
             sequence.advance(request.body, response.body)
@@ -91,24 +91,24 @@ def _response(talk: Talk, exchange: Exchange, legal: bool) -> Iterator[Finding]:
         by = ended[0].sender if ended else ""
         how = f": {'the vehicle' if by == EVCC else 'the charger'} ended the connection" if by else ""
         if by == EVCC and ended[0].time - request.time < talk.timing.message_timeout(request.name):
-            yield _about(request, "warning", EVCC, "unanswered", f"{request.name} was given up before its time{how}")
+            yield about(request, "warning", EVCC, "unanswered", f"{request.name} was given up before its time{how}")
         elif ended or talk.end - request.time > talk.timing.message_timeout(request.name):
-            yield _about(request, "violation", SECC, "unanswered", f"{request.name} got no response{how}")
+            yield about(request, "violation", SECC, "unanswered", f"{request.name} got no response{how}")
         else:
-            yield _about(request, "note", "", "unanswered", f"the recording ends before the response to {request.name}")
+            yield about(request, "note", "", "unanswered", f"the recording ends before the response to {request.name}")
         return
     expected = request.name.removesuffix("Req") + "Res"
     if response.message is not None and request.message is not None and response.name != expected:
         text = f"{response.name} in answer to {request.name}"
-        yield _about(response, "violation", SECC, "response-type", text, "V2G2-538" if talk.protocol == "iso2" else "")
+        yield about(response, "violation", SECC, "response-type", text, "V2G2-538" if talk.protocol == "iso2" else "")
     code = code_of(response)
     if code.startswith(("FAILED", "Failed")):
-        yield _about(response, "warning", SECC, "refused", f"{response.name} {code}")
+        yield about(response, "warning", SECC, "refused", f"{response.name} {code}")
         if code == "FAILED_SequenceError" and legal:
-            yield _about(response, "violation", SECC, "sequence-error", f"{request.name} was in order", "V2G2-538")
+            yield about(response, "violation", SECC, "sequence-error", f"{request.name} was in order", "V2G2-538")
     elif not legal and talk.protocol and code.startswith("OK"):
         text = f"{request.name} was not in order, and answered with {code}"
-        yield _about(response, "note", SECC, "sequence-tolerated", text, "V2G2-459" if talk.protocol == "iso2" else "")
+        yield about(response, "note", SECC, "sequence-tolerated", text, "V2G2-459" if talk.protocol == "iso2" else "")
 
 
 def after_refusal(talk: Talk) -> Iterator[Finding]:
@@ -120,7 +120,7 @@ def after_refusal(talk: Talk) -> Iterator[Finding]:
         if code.startswith("FAILED") and after.name != "SessionStopReq" and before.name != "CertificateInstallationReq":
             text = f"{after.name} after {before.response.name} {code}"
             requirement = {"iso2": "V2G2-539", "din70121": "V2G-DC-665"}.get(talk.protocol, "")
-            yield _about(after.request, "violation", EVCC, "after-refusal", text, requirement)
+            yield about(after.request, "violation", EVCC, "after-refusal", text, requirement)
 
 
 def session_ids(talk: Talk) -> Iterator[Finding]:
@@ -136,17 +136,13 @@ def session_ids(talk: Talk) -> Iterator[Finding]:
         if entry.name == "SessionSetupRes":
             known = given
             if not any(given):
-                yield _about(entry, "violation", SECC, "session-id", "a session id of zero", "V2G2-750")
+                yield about(entry, "violation", SECC, "session-id", "a session id of zero", "V2G2-750")
             elif len(given) != 8:
-                yield _about(entry, "warning", SECC, "session-id", f"a session id of {len(given)} bytes, expected 8")
+                yield about(entry, "warning", SECC, "session-id", f"a session id of {len(given)} bytes, expected 8")
         elif known is not None and given != known:
             same = int.from_bytes(given, "big") == int.from_bytes(known, "big")
             text = f"{entry.name} with session id {given.hex() or 'empty'}, expected {known.hex()}"
             code = code_of(entry)
             if code == "FAILED_UnknownSession":
                 continue
-            yield _about(entry, "warning" if same else "violation", entry.sender, "session-id", text, requirement)
-
-
-def _about(entry: Entry, severity: str, side: str, rule: str, text: str, requirement: str = "") -> Finding:
-    return Finding(entry.time, severity, side, rule, text, requirement, entry.index)  # type: ignore[arg-type]
+            yield about(entry, "warning" if same else "violation", entry.sender, "session-id", text, requirement)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from slac import frames
 from traces import slac
-from traces.checks.findings import Finding
+from traces.checks.findings import Finding, Severity, about
 from traces.recording import EVCC, SECC, Entry, Recording
 from traces.talks import Talk
 from v2g import sdp
@@ -32,12 +32,12 @@ def matching(recording: Recording) -> Iterator[Finding]:
             continue  # a word about the matching, no frame
         frame = slac.parse(entry.data)
         if frame is None:
-            yield _about(entry, "warning", "", "slac-frame", "a HomePlug frame that cannot be read")
+            yield about(entry, "warning", "", "slac-frame", "a HomePlug frame that cannot be read")
             continue
         for problem in frames.violations(frame.message) if entry.name in slac.MATCHING else ():
             if problem not in seen:
                 seen.add(problem)
-                yield _about(entry, "violation", slac.sender(entry.name), "slac-value", f"{entry.name}: {problem}")
+                yield about(entry, "violation", slac.sender(entry.name), "slac-value", f"{entry.name}: {problem}")
         run = getattr(frame.message, "run_id", None)
         if run is None:
             continue
@@ -51,9 +51,9 @@ def _counts(entry: Entry, count: dict[str, int]) -> Iterator[Finding]:
     for name, expected in (("CM_START_ATTEN_CHAR.IND", 3), ("CM_MNBC_SOUND.IND", 10)):
         found = count.get(name, 0)
         if found != expected:
-            severity = "warning" if found else "note"
+            severity: Severity = "warning" if found else "note"
             text = f"{found} {name} before the match, expected {expected}"
-            yield _about(entry, severity, EVCC, "slac-count", text)
+            yield about(entry, severity, EVCC, "slac-count", text)
 
 
 _STEPS = {
@@ -75,7 +75,7 @@ def unmatched(recording: Recording) -> Iterator[Finding]:
     steps = [e for e in recording.layer("slac") if e.name in slac.MATCHING]
     if steps and not recording.messages and not any(e.name == "CM_SLAC_MATCH.CNF" for e in steps):
         side, text = _STEPS[steps[-1].name]
-        yield _about(steps[-1], "violation", side, "slac-match", f"the vehicle was not matched: {text}")
+        yield about(steps[-1], "violation", side, "slac-match", f"the vehicle was not matched: {text}")
 
 
 def discovery(recording: Recording) -> Iterator[Finding]:
@@ -90,25 +90,25 @@ def discovery(recording: Recording) -> Iterator[Finding]:
                     asked += 1
                     security = sdp.parse_request(entry.data).security
                     if asked == 51:
-                        yield _about(entry, "violation", EVCC, "sdp-count", "more than 50 SDP requests", "V2G2-161")
+                        yield about(entry, "violation", EVCC, "sdp-count", "more than 50 SDP requests", "V2G2-161")
                     continue
                 announced = sdp.parse_response(entry.data)
             except RemoteError as why:
-                yield _about(entry, "violation", entry.sender, "sdp", str(why))
+                yield about(entry, "violation", entry.sender, "sdp", str(why))
                 continue
             asked = 0
             problem = announced.unsuitable()
             if problem is not None:
-                yield _about(entry, "violation", SECC, "sdp", f"SDP response: {problem}")
+                yield about(entry, "violation", SECC, "sdp", f"SDP response: {problem}")
             elif announced.port < 49152:
                 text = f"SDP response with port {announced.port}, expected one from 49152 on"
-                yield _about(entry, "warning", SECC, "sdp-port", text)
+                yield about(entry, "warning", SECC, "sdp-port", text)
             if security is not None and security == sdp.TLS and announced.security == sdp.NO_TLS:
-                yield _about(entry, "note", SECC, "sdp-security", "TLS was asked for, and is not offered", "V2G2-627")
+                yield about(entry, "note", SECC, "sdp-security", "TLS was asked for, and is not offered", "V2G2-627")
         elif entry.layer == "tcp" and entry.name == "connected" and announced is not None and ">" in entry.note:
             if not entry.note.endswith(f":{announced.port}"):
                 text = f"connected to {entry.note.rpartition('> ')[2]}, announced was port {announced.port}"
-                yield _about(entry, "violation", EVCC, "sdp-followed", text)
+                yield about(entry, "violation", EVCC, "sdp-followed", text)
 
 
 def connection(talk: Talk) -> Iterator[Finding]:
@@ -118,11 +118,11 @@ def connection(talk: Talk) -> Iterator[Finding]:
     )
     first = talk.entries[0]
     if talk.protocol == "din70121" and talk.secure:
-        yield _about(first, "warning", EVCC, "tls", "DIN SPEC 70121 over TLS, which it does not know")
+        yield about(first, "warning", EVCC, "tls", "DIN SPEC 70121 over TLS, which it does not know")
     if talk.protocol == "iso20" and not talk.secure:
-        yield _about(first, "violation", SECC, "tls", "ISO 15118-20 without TLS", "V2G20-1237")
+        yield about(first, "violation", SECC, "tls", "ISO 15118-20 without TLS", "V2G20-1237")
     if talk.protocol == "iso2" and contract and not talk.secure:
-        yield _about(first, "violation", EVCC, "tls", "contract payment without TLS", "V2G2-635")
+        yield about(first, "violation", EVCC, "tls", "contract payment without TLS", "V2G2-635")
     profile = _SUITES.get(talk.protocol)
     for entry in talk.others:
         match entry.layer, entry.name:
@@ -130,24 +130,24 @@ def connection(talk: Talk) -> Iterator[Finding]:
                 version, suites, requirement = profile
                 chosen, suite = [*entry.note.partition(";")[0].split(", "), ""][:2]
                 if chosen != version:
-                    yield _about(entry, "violation", SECC, "tls-version", f"{chosen}, expected {version}", requirement)
+                    yield about(entry, "violation", SECC, "tls-version", f"{chosen}, expected {version}", requirement)
                 elif suite not in suites:
                     text = f"{suite}, expected {' or '.join(suites)}"
-                    yield _about(entry, "violation", SECC, "tls-suite", text, requirement)
+                    yield about(entry, "violation", SECC, "tls-suite", text, requirement)
             case "tls", "alert" if entry.note.startswith("fatal") or entry.data[:1] == b"\x02":
-                yield _about(entry, "violation", entry.sender, "tls-alert", f"TLS alert {entry.note}")
+                yield about(entry, "violation", entry.sender, "tls-alert", f"TLS alert {entry.note}")
             case "tls", "handshake-failed":
-                yield _about(entry, "violation", "", "tls-alert", entry.note)
+                yield about(entry, "violation", "", "tls-alert", entry.note)
             case "tls", "certificate-deviation":
-                yield _about(entry, "warning", "", "certificate", entry.note)
+                yield about(entry, "warning", "", "certificate", entry.note)
             case "tls", "remark":
-                yield _about(entry, "note", "", "tls-unread", entry.note)
+                yield about(entry, "note", "", "tls-unread", entry.note)
             case "v2gtp", "broken":
-                yield _about(entry, "violation", entry.sender, "v2gtp", entry.note, "V2G2-800")
+                yield about(entry, "violation", entry.sender, "v2gtp", entry.note, "V2G2-800")
             case "v2gtp", "skipped":
-                yield _about(entry, "warning", entry.sender, "v2gtp-type", entry.note, "V2G2-800")
+                yield about(entry, "warning", entry.sender, "v2gtp-type", entry.note, "V2G2-800")
             case "tcp", "lost":
-                yield _about(entry, "note", "", "capture-gap", entry.note)
+                yield about(entry, "note", "", "capture-gap", entry.note)
 
 
 def ending(talk: Talk, *, last: bool) -> Iterator[Finding]:
@@ -156,17 +156,15 @@ def ending(talk: Talk, *, last: bool) -> Iterator[Finding]:
         return
     final = talk.entries[-1]
     if final.name == "SessionStopRes":
-        yield _about(final, "warning", SECC, "not-completed", "SessionStop was refused")
+        yield about(final, "warning", SECC, "not-completed", "SessionStop was refused")
         return
     closed = next((e for e in talk.others if e.layer == "tcp" and e.name in ("closing", "closed", "reset")), None)
     if closed is not None:
         who = {EVCC: "the vehicle", SECC: "the charger"}.get(closed.sender, "one side")
         text = f"the session ended without SessionStop: {who} closed the connection after {final.name}"
-        yield _about(closed, "violation", closed.sender, "not-completed", text)
+        yield about(closed, "violation", closed.sender, "not-completed", text)
     elif last:
-        yield _about(
-            final, "warning", "", "not-completed", f"the recording ends with {final.name}, without SessionStop"
-        )
+        yield about(final, "warning", "", "not-completed", f"the recording ends with {final.name}, without SessionStop")
 
 
 _SLIGHT = {"slow-answer"}
@@ -177,11 +175,7 @@ def told(recording: Recording) -> Iterator[Finding]:
     """What the role that wrote a trace reported itself."""
     for entry in recording.entries:
         if entry.layer == "tolerance":
-            yield _about(entry, "warning", "", "tolerance", f"{entry.name}: {entry.note}")
+            yield about(entry, "warning", "", "tolerance", f"{entry.name}: {entry.note}")
         elif entry.layer == "error":
-            severity = "warning" if entry.name in _SLIGHT else "violation"
-            yield _about(entry, severity, "", "error", f"{entry.name}: {entry.note}".removesuffix(": "))
-
-
-def _about(entry: Entry, severity: str, side: str, rule: str, text: str, requirement: str = "") -> Finding:
-    return Finding(entry.time, severity, side, rule, text, requirement, entry.index)  # type: ignore[arg-type]
+            severity: Severity = "warning" if entry.name in _SLIGHT else "violation"
+            yield about(entry, severity, "", "error", f"{entry.name}: {entry.note}".removesuffix(": "))

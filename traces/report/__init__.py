@@ -17,7 +17,7 @@ from html import escape
 
 from traces.chart import clean
 from traces.checks import Finding, check, verdict
-from traces.measure import measure
+from traces.measure import Measure, measure
 from traces.recording import Recording
 from traces.report import charts, facts, tables
 from traces.report.style import CSS, SCRIPT
@@ -60,7 +60,7 @@ def render(recording: Recording, *, findings: list[Finding] | None = None, title
     return "\n".join(parts)
 
 
-def _sections(recording: Recording, findings: list[Finding], measures: list) -> Iterator[tuple[str, str]]:  # type: ignore[type-arg]
+def _sections(recording: Recording, findings: list[Finding], measures: list[Measure]) -> Iterator[tuple[str, str]]:
     yield "Findings", tables.findings(findings, recording)
     yield "Timeline", charts.timeline(recording)
     yield "Voltage, current, power, state of charge", charts.plots(recording)

@@ -9,7 +9,7 @@ from traces.measure import Measure
 from traces.recording import Recording
 from traces.report import svg
 from traces.series import series
-from traces.talks import talks
+from traces.talks import Talk, talks
 
 MAX_ROWS = 400
 """Rows of a sequence chart."""
@@ -72,10 +72,11 @@ def timeline(recording: Recording) -> str:
     return svg.timeline(phases[:60], span if span[1] > span[0] else (span[0], span[0] + 1))
 
 
-def _phases(talk) -> list[tuple[str, int, float, float]]:  # type: ignore[no-untyped-def]
+def _phases(talk: Talk) -> list[tuple[str, int, float, float]]:
     found: list[tuple[str, int, float, float]] = []
     for exchange in talk.exchanges:
         entry = exchange.request or exchange.response
+        assert entry is not None
         name = exchange.name.removesuffix("Req").removesuffix("Res")
         end = (exchange.response or entry).time
         if found and name in ("MeteringReceipt", "MeteringConfirmation"):
