@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import re
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -15,25 +17,20 @@ from conformance.execute import Bench
 from conformance.pics import Pics
 from conformance.session_slac_bench import NetworkSession
 from conformance.slac_bench import NetworkSlac
+from slac.errors import LinkError
 from slac.link import open_link
-from slac.pilot_open import NAMES, open_charger_pilot, open_vehicle_pilot
-from v2g import interfaces
+from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
 from v2g.errors import SetupError
-from v2g.interfaces import Interface
-from v2g.trace import Observe
+from v2g.trace import Observe, ignore
 
 if TYPE_CHECKING:
     from conformance.certificates import Certificates
     from v2g.tls import Context as TlsContext
 
 
-PILOTS = ("assumed", "sim", "serial:", "tcp:", "mqtt:", "mqtts:")
-"""How the names of pilots begin."""
-
-
 def system(
     sut: str,
-    interface: str,
+    reach: network.Reach,
     *,
     command: str = "",
     ready_after: float = 1.0,
@@ -42,24 +39,52 @@ def system(
     pause: float | None = None,
     log: Path | None = None,
     name: str = "",
-    known: Interface | None = None,
+    observe: Observe = ignore,
 ) -> network.NetworkCharger | network.NetworkVehicle:
-    """The system under test behind an interface.
-
-    Args:
-        known: the interface as it was before, where its address may be away for a while.
-
-    Raises:
-        SetupError: the interface cannot be used.
-    """
-    found = known or interfaces.find(interface)
+    """The system under test on a network."""
     program = network.Program(command, ready_after, ready_when, log)
     kind = network.NetworkCharger if sut == "secc" else network.NetworkVehicle
-    made = kind(found, program=program, actions=actions or {})
+    made = kind(reach, program, actions=actions or {}, observe=observe)
     if pause is not None:
         made.pause = pause
     made.name = name or made.name
     return made
+
+
+@contextlib.asynccontextmanager
+async def line(
+    sut: str,
+    reach: network.Reach,
+    pics: Pics,
+    program: network.Program,
+    pause: float,
+    actions: Mapping[str, str] | None = None,
+    *,
+    behind: network.NetworkCharger | network.NetworkVehicle | None = None,
+) -> AsyncIterator[NetworkSlac]:
+    """The power line to the system under test, with the tester's pilot.
+
+    Args:
+        behind: the system as its sessions see it.
+
+    Raises:
+        SetupError, PilotError: interface or pilot cannot be used.
+    """
+    if sut == "secc" and reach.pilot.startswith("sim"):
+        await program.start()  # a simulated pilot is the charger's
+    pilot: Any = open_vehicle_pilot(reach.pilot) if sut == "secc" else open_charger_pilot(reach.pilot)
+    async with pilot as end:
+        try:
+            link = open_link(reach.interface)
+        except LinkError as why:
+            raise SetupError(str(why)) from why
+        if behind is None:
+            made = NetworkSlac(link, end, pics, program, pause, actions)
+        else:
+            behind.program, behind.pause = program, pause
+            made = NetworkSession(link, end, pics, behind)
+        async with made.open() as opened:
+            yield opened
 
 
 def campaign(
@@ -67,7 +92,7 @@ def campaign(
     sut: str,
     pics: Pics | None,
     *,
-    interface: str | None = None,
+    reach: network.Reach | None = None,
     command: str = "",
     ready_after: float = 1.0,
     ready_when: str = "",
@@ -78,18 +103,16 @@ def campaign(
     name: str = "",
     longest: float | None = None,
     part: str = "",
-    pilot: str = "assumed",
 ) -> Campaign:
-    """A campaign against what is behind an interface, or without one against our own role in memory.
+    """A campaign against what is on a network, or, without a reach, against our own role in memory.
 
     Args:
         part: end of the names of this process' own files, where several share the folder.
-        pilot: the tester's end of the control pilot, see :mod:`slac.pilot_open`.
 
     Raises:
         SetupError: the interface or the certificates cannot be used, or there is no such pilot.
     """
-    if interface is None:
+    if reach is None:
 
         def open_own(run: Run, pics: Pics, observe: Observe) -> contextlib.AbstractAsyncContextManager[Any]:
             return own.own_system(run, pics)
@@ -103,52 +126,44 @@ def campaign(
     seconds = pause if pause is not None else float((pics or Pics())["par_waitForNextTC"])
     log = folder / f"system{part}.log" if command else None
 
-    if not pilot.startswith(PILOTS):
-        raise SetupError(f"no pilot {pilot!r}; write {NAMES}")
-
-    @contextlib.asynccontextmanager
-    async def open_network(run: Run, pics: Pics, observe: Observe) -> AsyncIterator[Any]:
+    def open_network(run: Run, pics: Pics, observe: Observe) -> contextlib.AbstractAsyncContextManager[Any]:
+        slac = run.protocol == "slac" and bool(reach.interface)
+        where = dataclasses.replace(reach, slac=False, pilot="assumed") if slac else reach
         made = system(
-            sut, interface, command=command, ready_after=ready_after, ready_when=ready_when, actions=actions,
-            pause=seconds, log=log, name=name,
-            known=found if run.protocol == "slac" else None,
+            sut, where, command=command, ready_after=ready_after, ready_when=ready_when, actions=actions,
+            pause=seconds, log=log, name=name, observe=observe,
         )  # fmt: skip
-        async with contextlib.AsyncExitStack() as stack:
-            if pilot.startswith("sim") and sut == "secc":  # its process holds the wire
-                stack.push_async_callback(made.program.stop)
-                await made.program.start()
-            opener: Any = open_vehicle_pilot if sut == "secc" else open_charger_pilot
-            made.pilot = await stack.enter_async_context(opener(pilot))
-            opened: Any = made
-            if slac_sessions.together(run):
-                opened = NetworkSession(open_link(interface), made.pilot, pics, made, interface)
-            elif run.protocol == "slac":
-                opened = NetworkSlac(open_link(interface), made.pilot, pics, made.program, seconds, actions)
-            yield await stack.enter_async_context(opened.open())
+        if not slac:
+            return made.open()
+        behind = made if slac_sessions.together(run) else None
+        return line(sut, reach, pics, made.program, seconds, actions, behind=behind)
 
-    found = interfaces.find(interface)
-    context, certificates = _certificates(pki, sut)
+    found = reach.check()
+    context, known = certificates(pki, sut)
 
     def bench(run: Run, pics: Pics, observe: Observe) -> Bench:
-        return Bench(pics, observe, tls=context, certificates=certificates)
+        return Bench(pics, observe, tls=context, certificates=known)
 
     def reset() -> str:
         done = subprocess.run(reset_command, shell=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
         return f"{reset_command!r} ended with {done.returncode}"
 
+    where = reach.interface or f"{reach.address}, port {reach.port}"
     info = {
-        "system": name or f"{'charger' if sut == 'secc' else 'vehicle'} on {interface}",
-        "interface": f"{found.name}, {found.address}",
+        "system": name or f"{'charger' if sut == 'secc' else 'vehicle'} on {where}",
+        **({"interface": f"{found.name}, {found.address}"} if found else {}),
+        **({"address": f"{reach.address}, port {reach.port}"} if reach.address else {}),
+        "control pilot": re.sub(r"://[^/@]*@", "://", reach.pilot),
+        "SLAC": "the modems are matched in each case" if reach.slac else "none; the link is up",
         **({"command": command} if command else {}),
-        **({"pilot": pilot} if pilot != "assumed" else {}),
     }
     return Campaign(
         folder, open_network, pics, bench=bench, info=info, reset=reset if reset_command else None, longest=longest,
-        part=part,
+        part=part, interface=reach.interface,
     )  # fmt: skip
 
 
-def _certificates(pki: Path | None, sut: str) -> tuple[TlsContext | None, Certificates | None]:
+def certificates(pki: Path | None, sut: str) -> tuple[TlsContext | None, Certificates | None]:
     """The tester's TLS context and certificates, out of a PKI directory.
 
     Raises:
@@ -167,5 +182,5 @@ def _certificates(pki: Path | None, sut: str) -> tuple[TlsContext | None, Certif
         raise SetupError(str(why)) from why
     from conformance.certificates import Certificates, context
 
-    certificates = Certificates(store)
-    return context(certificates, "client" if sut == "secc" else "server"), certificates
+    found = Certificates(store)
+    return context(found, "client" if sut == "secc" else "server"), found

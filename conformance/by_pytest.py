@@ -20,6 +20,8 @@ import pytest
 from conformance import bench, report
 from conformance.campaign import AGAIN, Campaign, read_results, selected
 from conformance.catalogue import PROTOCOLS, Run, cases
+from conformance.network import Reach
+from conformance.page import WORDS, counts
 from conformance.pics import Pics, PicsError, load
 from conformance.select import matches
 from conformance.verdict import Result, Verdict
@@ -27,6 +29,7 @@ from v2g.errors import SetupError
 
 _CLAIMED = pytest.StashKey[tuple[str, socket.socket | None]]()
 _CAMPAIGNS = pytest.StashKey[dict[str, tuple[Campaign, dict[str, Result]]]]()
+_PLANNED = pytest.StashKey[list[Run]]()
 _LEFT_OUT = pytest.StashKey[dict[str, tuple[Run, str]]]()
 
 
@@ -68,6 +71,27 @@ def claim(name: str) -> socket.socket | None:
     return held
 
 
+def reach(config: pytest.Config) -> Reach | None:
+    """Where the system under test of this process is; None: our own roles in memory.
+
+    Raises:
+        pytest.UsageError: others work at all of the interfaces.
+    """
+    name, address = interface(config), config.getoption("--sut-address")
+    if not name and not address:
+        return None
+    return Reach(
+        name, address or "", config.getoption("--sut-port") or 0, config.getoption("--sut-pilot"),
+        config.getoption("--sut-slac"),
+    )  # fmt: skip
+
+
+def actions(config: pytest.Config) -> dict[str, str]:
+    """What ``--sut-action NAME=CMD`` says."""
+    words = [text.partition("=") for text in config.getoption("--sut-action") or []]
+    return {name.strip(): command for name, _, command in words}
+
+
 def worker(config: pytest.Config) -> str:
     """Name of this process among those of pytest-xdist; "" where it is alone."""
     return str(getattr(config, "workerinput", {}).get("workerid", ""))
@@ -102,6 +126,7 @@ def chosen(config: pytest.Config, words: Mapping[str, Any]) -> list[Run]:
     except ValueError as why:
         raise pytest.UsageError(f"catalogue: cases={wanted!r}: {why}") from why
     todo, left = selected(runs, _pics(config))
+    config.stash.setdefault(_PLANNED, []).extend(todo)
     config.stash.setdefault(_LEFT_OUT, {}).update({run.id: (run, why) for run, why in left})
     return todo
 
@@ -113,8 +138,8 @@ _NAMES = ", ".join(PROTOCOLS.values())
 def _pics(config: pytest.Config) -> Pics | None:
     path = config.getoption("--sut-pics")
     if path is None:
-        if interfaces(config):
-            raise pytest.UsageError("--sut-pics FILE is needed with --sut-interface; see plugfest conformance pics")
+        if interfaces(config) or config.getoption("--sut-address"):
+            raise pytest.UsageError("--sut-pics FILE is needed with a real system; see plugfest conformance pics")
         return None
     try:
         return load(Path(path))
@@ -148,7 +173,7 @@ class CatalogueCase:
         for finding in result.findings:
             print(f"finding: {finding}")
         if result.verdict is not Verdict.PASS:
-            pytest.fail(f"{report.WORDS[result.verdict]}: {result.reason}", pytrace=False)
+            pytest.fail(f"{WORDS[result.verdict]}: {result.reason}", pytrace=False)
         return result
 
 
@@ -166,8 +191,9 @@ def opened(config: pytest.Config, run: Run, folder: Path) -> CatalogueCase:
         mine, pki = interface(config), config.getoption("--sut-pki")
         try:
             campaign = bench.campaign(
-                folder, sut, _pics(config), interface=mine or None, part=f"-{name}" if name else "",
-                command=config.getoption("--sut-command").replace("{interface}", mine), pki=Path(pki) if pki else None,
+                folder, sut, _pics(config), reach=reach(config), part=f"-{name}" if name else "",
+                command=config.getoption("--sut-command").replace("{interface}", mine),
+                actions=actions(config), pki=Path(pki) if pki else None,
             )  # fmt: skip
             campaign.begin()
         except SetupError as why:
@@ -182,6 +208,8 @@ def leave_out(config: pytest.Config) -> None:
     if folder and _LEFT_OUT in config.stash and worker(config) in ("", "gw0"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         report.leave_out(Path(folder), config.stash[_LEFT_OUT].values())
+        planned: list[Run] = config.stash.get(_PLANNED, [])
+        report.plan(Path(folder), planned)
 
 
 def finish(folder: Path) -> list[str]:
@@ -190,5 +218,5 @@ def finish(folder: Path) -> list[str]:
     if not results:
         return []
     page, junit, packed = report.write(folder)
-    number = ", ".join(f"{n} {report.WORDS[verdict]}" for verdict, n in report.counts(results.values()).items() if n)
+    number = ", ".join(f"{n} {WORDS[verdict]}" for verdict, n in counts(results.values()).items() if n)
     return [f"{len(results)} runs: {number}", f"report: {page}; JUnit: {junit}; everything: {packed}"]

@@ -15,6 +15,7 @@ import os
 import platform
 import re
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,10 +29,18 @@ from conformance.pics import Pics, excluded, satisfying
 from conformance.verdict import Result, Verdict
 from slac.errors import SlacError
 from v2g.errors import V2GError
-from v2g.trace import Event, JsonLines, Observe, fan_out
+from v2g.trace import Event, JsonLines, Observe, fan_out, ignore
 
 RESULTS = "results{}.jsonl"
 INFO = "campaign.json"
+"""What is known of the campaign as a whole."""
+
+LEFT_OUT = "left_out.json"
+"""Runs that are not executed, with the reason."""
+
+PLAN = "plan.json"
+"""Ids of the runs that are to be executed."""
+
 AGAIN = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONC)
 """Verdicts that ``--rerun-failed`` runs again."""
 
@@ -113,11 +122,11 @@ def read_results(folder: Path) -> dict[str, Result]:
         for line in path.read_text(encoding="utf-8").splitlines():
             with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError):
                 result = Result.from_json(json.loads(line))
-                if (before := found.get(result.run)) is not None:
-                    attempts = before.attempts + 1
-                    result = result if result.started >= before.started else before
-                    result.attempts = attempts
-                found[result.run] = result
+                before = found.get(result.run)
+                latest = result if before is None or result.started >= before.started else before
+                if before is not None:
+                    latest.attempts = before.attempts + 1
+                found[result.run] = latest
     return found
 
 
@@ -135,11 +144,22 @@ def merge(folders: Sequence[Path], target: Path) -> None:
             continue
         for path in folder.glob("results*.jsonl"):
             shutil.copyfile(path, target / f"results-{number}-{path.name.removeprefix('results')}")
+        for name in (PLAN, LEFT_OUT):
+            if (folder / name).exists():
+                _unite(target / name, folder / name)
         for name in (INFO, "pics.yaml"):
             if (folder / name).exists() and not (target / name).exists():
                 shutil.copyfile(folder / name, target / name)
         if (folder / "cases").is_dir():
             shutil.copytree(folder / "cases", target / "cases", dirs_exist_ok=True)
+
+
+def _unite(target: Path, other: Path) -> None:
+    """What both lists or tables in files hold."""
+    added = json.loads(other.read_text(encoding="utf-8"))
+    kept = json.loads(target.read_text(encoding="utf-8")) if target.exists() else type(added)()
+    both = {**kept, **added} if isinstance(added, dict) else list(dict.fromkeys([*kept, *added]))
+    target.write_text(json.dumps(both, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 Opener = Callable[[Run, Pics, Observe], contextlib.AbstractAsyncContextManager[Any]]
@@ -172,6 +192,7 @@ class Campaign:
         bench: makes the tester's side of a run.
         info: for the report: versions, system, command line.
         reset: brings the system back when it does not answer any more; returns what was done.
+        interface: whose packets are captured; "": they are made up from what the tester sent and read.
     """
 
     folder: Path
@@ -186,6 +207,7 @@ class Campaign:
     info: Mapping[str, Any] = field(default_factory=dict)
     reset: Callable[[], str] | None = None
     longest: float | None = None
+    interface: str = ""
     _silent: int = 0
 
     def run(self, runs: Sequence[Run], *, rerun_failed: bool = False) -> dict[str, Result]:
@@ -261,8 +283,12 @@ class Campaign:
         try:
             epoch = EPOCH if self.virtual else started.timestamp() - time.monotonic()
             role = "evcc" if run.case.sut == "secc" else "secc"
-            with evidence(place, epoch, role) as observe, _watchdog(None if self.virtual else limit):
-                result = self._loop(run, pics, observe)
+            real = bool(self.interface) and may_capture(self.interface)
+            with (
+                evidence(place, epoch, role, packets=not real) as observe,
+                _watchdog(None if self.virtual else limit),
+            ):
+                result = self._loop(run, pics, observe, place if real else None)
         except _Hung:
             result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=f"nothing moved for {limit:g} s")
         except (OSError, RuntimeError, ValueError, LookupError, V2GError, SlacError) as why:
@@ -273,12 +299,14 @@ class Campaign:
         result.cause = result.cause if result.verdict in (Verdict.FAIL, Verdict.PASS) else likely_cause(result)
         return result
 
-    def _loop(self, run: Run, pics: Pics, observe: Observe) -> Result:
+    def _loop(self, run: Run, pics: Pics, observe: Observe, place: Path | None) -> Result:
         from conformance.virtual import VirtualLoop
 
         async def main() -> Result:
-            async with self.opener(run, pics, observe) as system:
-                return await execute(run, system, self.bench(run, pics, observe))
+            with capture(place, self.interface, run.id) as packets:
+                tell = fan_out(observe, packets)
+                async with self.opener(run, pics, tell) as system:
+                    return await execute(run, system, self.bench(run, pics, tell))
 
         with asyncio.Runner(loop_factory=VirtualLoop if self.virtual else None) as runner:
             return runner.run(main())
@@ -342,12 +370,13 @@ def versions() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def evidence(place: Path, epoch: float, role: str) -> Iterator[Observe]:
+def evidence(place: Path, epoch: float, role: str, *, packets: bool = True) -> Iterator[Observe]:
     """Observer that writes the trace of a run: JSON lines, pcapng with its secrets, and TLS secrets as a key log.
 
     Args:
         epoch: Unix time of time 0 on the loop's clock.
         role: of the tester, ``evcc`` or ``secc``.
+        packets: False: somebody else captures them.
     """
     from traces.writer import PcapNg
 
@@ -361,12 +390,44 @@ def evidence(place: Path, epoch: float, role: str) -> Iterator[Observe]:
             with secrets.open("ab") as log:
                 log.write(event.data.rstrip(b"\n") + b"\n")
 
-    with (place / "trace.jsonl").open("w", encoding="utf-8") as text, (place / "trace.pcapng").open("wb") as packets:
-        writer = PcapNg(packets, epoch=epoch, role=role)
-        try:
-            yield fan_out(JsonLines(text, epoch=epoch, role=role), writer, keys)
-        finally:
-            writer.close()
+    with contextlib.ExitStack() as stack:
+        text = stack.enter_context((place / "trace.jsonl").open("w", encoding="utf-8"))
+        observers: list[Observe] = [JsonLines(text, epoch=epoch, role=role), keys]
+        if packets:
+            writer = PcapNg(stack.enter_context((place / "trace.pcapng").open("wb")), epoch=epoch, role=role)
+            stack.callback(writer.close)
+            observers.append(writer)
+        yield fan_out(*observers)
+
+
+def may_capture(interface: str) -> bool:
+    """Whether raw sockets are allowed here."""
+    try:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as probe:
+            probe.bind((interface, 0))
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def capture(place: Path | None, interface: str, comment: str) -> Iterator[Observe]:
+    """The packets of the interface into ``trace.pcapng``, in a running loop; with None nothing.
+
+    What cannot be decoded in the end stays a capture: it never costs a verdict.
+    """
+    if place is None:
+        yield ignore
+        return
+    from traces.live import Live
+
+    live = Live(place / "trace.pcapng", interface, comment=comment)
+    live.__enter__()
+    try:
+        yield live
+    finally:
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, V2GError):
+            live.__exit__(None, None, None)
 
 
 class _Hung(Exception):

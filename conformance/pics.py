@@ -6,6 +6,7 @@ not declared: either behaviour passes. A case applies when all its conditions ho
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -124,7 +125,9 @@ class Pics:
     def __post_init__(self) -> None:
         for name in self.declared:
             if name not in DEFAULTS:
-                raise PicsError(f"no PICS, PIXIT or parameter {name!r}")
+                found = difflib.get_close_matches(name, DEFAULTS, 1)
+                hint = f"; did you mean {found[0]}?" if found else ""
+                raise PicsError(f"no PICS, PIXIT or parameter {name!r}{hint}")
 
     def __getitem__(self, name: str) -> Any:
         return self.declared.get(name, DEFAULTS[name])
@@ -142,6 +145,30 @@ class Pics:
     def pnc(self) -> bool:
         """Contract payment is tested (else external payment)."""
         return bool(self["PICS_CMN_CMN_IdentificationMode"] == "pnC")
+
+
+def meaning(name: str) -> str:
+    """What a value means, or its choices; "" where the name says it."""
+    found = {**parameters()["pics"], **parameters()["pixit"]}.get(name)
+    return ", ".join(str(item) for item in found) if isinstance(found, list) else str(found or "")
+
+
+def mistake(name: str, value: Any) -> str:
+    """Why a value cannot be declared, or ""."""
+    default = DEFAULTS[name]
+    if value == "unknown":
+        return ""
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else f"{name} is true or false, not {value!r}"
+    if isinstance(default, (int, float)):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return "" if number else f"{name} is a number, not {value!r}"
+    known = {**parameters()["pics"], **parameters()["pixit"]}.get(name)
+    choices = [str(item).partition(" ")[0] for item in known] if isinstance(known, list) else []
+    # A choice may be added to by our own defaults.
+    if choices and value not in (*choices, default):
+        return f"{name} is one of {', '.join(choices)}, not {value!r}"
+    return ""
 
 
 def load(path: Path) -> Pics:
@@ -162,24 +189,24 @@ def load(path: Path) -> Pics:
     if not isinstance(data, dict):
         raise PicsError(f"{path}: NAME: value lines are needed")
     try:
-        return Pics({str(name): value for name, value in data.items()})
+        pics = Pics({str(name): value for name, value in data.items()})
     except PicsError as why:
         raise PicsError(f"{path}: {why}; see plugfest conformance pics") from why
+    for name, value in pics.declared.items():
+        if text := mistake(name, value):
+            raise PicsError(f"{path}: {text}")
+    return pics
 
 
 def save(pics: Pics, path: Path) -> None:
     """Writes every value, those that are defaults as comments, with their meaning."""
     lines = ["# Declared about the bench (PICS) and the system under test (PIXIT), for plugfest conformance."]
-    meanings = {**parameters()["pics"], **parameters()["pixit"]}
-    for name, default in DEFAULTS.items():
-        meaning = meanings.get(name)
-        if meaning is not None:
-            text = ", ".join(str(item) for item in meaning) if isinstance(meaning, list) else str(meaning)
+    for name in DEFAULTS:
+        if text := meaning(name):
             lines.append(f"# {text}")
         value = pics[name]
         shown = str(value).lower() if isinstance(value, bool) else f'"{value}"' if name == "par_EVCCID" else value
         lines.append(f"{'' if name in pics.declared else '#'}{name}: {shown}")
-        del default
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -10,10 +10,10 @@
 ==================  ==================================================================================================
 
 Async tests that use one of them run without further plugins: in virtual time in memory, on an ordinary loop against a
-real system. Options say what is tested (``--sut-interface``, ``--sut-pics``, ``--sut-command``); ``--sut-protocols``,
-``--sut-payments`` and ``--sut-profiles`` parametrise every script that does not say otherwise with the marker
-``sut(protocol=..., ac=..., payment=..., profile=...)``. A script that fails tells its last messages and where its trace
-is; its mistakes are told in its own lines (`conformance.mistakes`).
+real system. Options say what is tested (``--sut-interface``, ``--sut-pics``, ``--sut-command`` ...); others
+(``--sut-protocols``, ``--sut-payments``, ``--sut-profiles``) parametrise every script that does not say otherwise with
+the marker ``sut(protocol=..., ac=..., payment=..., profile=...)``. A script that fails tells its last messages and
+where its trace is; its mistakes are told in its own lines (`conformance.mistakes`).
 """
 
 from __future__ import annotations
@@ -44,6 +44,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--sut-interface", metavar="IFACE[,IFACE]",
         help="network interface to the system under test; with pytest-xdist one per process",
     )  # fmt: skip
+    group.addoption("--sut-address", metavar="ADDR", help="the charger's address, to skip SDP (with --sut-port)")
+    group.addoption("--sut-port", metavar="PORT", type=int, help="the charger's TCP port; for a vehicle, the tester's")
+    group.addoption("--sut-pilot", metavar="P", default="assumed", help="control pilot, as of plugfest evcc --pilot")
+    group.addoption("--sut-slac", action="store_true", help="match the modems (SLAC) in each script and case")
+    group.addoption(
+        "--sut-action", metavar="NAME=CMD", action="append", help="command for what a person would do (repeatable)"
+    )
     group.addoption("--sut-pics", metavar="FILE", help="what is declared; see plugfest conformance pics")
     group.addoption(
         "--sut-command", metavar="CMD", default="", help="start this when plugging in ({interface}: the bench's)"
@@ -57,7 +64,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="traces of all scripts go here (default: of those that fail, sut-traces)",
     )
     group.addoption("--sut-campaign", metavar="DIR", help="results and evidence of catalogue cases go here")
-    group.addoption("--sut-pki", metavar="DIR", help="certificates for TLS and contracts, for catalogue cases")
+    group.addoption("--sut-pki", metavar="DIR", help="certificates for TLS and contracts")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -70,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "catalogue(sut='secc', protocol='iso2,din', cases='WORDS'): which cases of the catalogue a test stands for",
     )
-    if config.getoption("--sut-interface") or config.getoption("--sut-pics"):
+    if any(config.getoption(f"--sut-{name}") for name in ("interface", "address", "pics")):
         from conformance.scripting import check_options
 
         check_options(config)

@@ -96,7 +96,7 @@ async def vehicle(system: Any) -> tuple[Pics, list[str]]:
         names = [request.name for request in tester.requests]
         notes.append(f"{protocol.title}: {', '.join(dict.fromkeys(names)) or 'nothing asked'}")
         if tester.asked:
-            declared["PIXIT_EVCC_CMN_TLS"] = "tls" if tester.asked[0][1][8:9] == b"\\0" else "none"
+            declared["PIXIT_EVCC_CMN_TLS"] = "tls" if tester.asked[0][1][8] == sdp.TLS else "none"
         declared["PIXIT_EVCC_DC_WeldingDetection"] = "weldingDetection" if "WeldingDetectionReq" in names else "none"
         if "ChargingStatusReq" in names:
             declared["PICS_CMN_CMN_ChargingMode"] = "aC"

@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from conformance.network import NetworkCharger, NetworkVehicle
+from conformance.network import NetworkCharger, NetworkVehicle, usable
 from conformance.own import OwnCharger, OwnVehicle
 from conformance.pics import Pics
 from conformance.slac_bench import NetworkSlac, OwnSlacCharger, OwnSlacVehicle
@@ -29,7 +29,7 @@ from slac.host import Host
 from slac.link import Link
 from slac.modem import detect
 from slac.outcome import Match
-from v2g import interfaces, sdp
+from v2g import sdp
 from v2g.errors import SetupError
 from v2g.memory import VEHICLE
 from v2g.outcome import Outcome
@@ -162,13 +162,11 @@ class NetworkSession(NetworkSlac):
 
     name = "on the power line and behind it"
 
-    def __init__(
-        self, link: Link, pilot: Any, pics: Pics, system: NetworkCharger | NetworkVehicle, interface: str
-    ) -> None:
-        """``system``: what is there once the line is up; its interface is looked up anew then."""
+    def __init__(self, link: Link, pilot: Any, pics: Pics, system: NetworkCharger | NetworkVehicle) -> None:
+        """``system``: what is there once the line is up."""
         super().__init__(link, pilot, pics, system.program, system.pause)
-        self.system, self.interface = system, interface
-        system.pilot = pilot
+        self.system = system
+        system.pilot, system.behind_line = pilot, True
 
     async def session(self, within: float = 6.0) -> NetworkCharger | NetworkVehicle:
         """The system on the link; modems that restart take the carrier, and with it the address, away for a while.
@@ -176,13 +174,12 @@ class NetworkSession(NetworkSlac):
         Raises:
             Inconclusive: the interface has no address.
         """
-        for _ in range(max(round(within / 0.1), 1)):
-            with contextlib.suppress(SetupError):
-                self.system.interface = interfaces.find(self.interface)
-                self.system.pause = 0.0
-                return self.system
-            await asyncio.sleep(0.1)
-        raise Inconclusive(f"{self.interface} has no link-local address once the power line is up")
+        name = self.system.reach.interface
+        try:
+            await usable(name, within)
+        except SetupError:
+            raise Inconclusive(f"{name} has no link-local address once the power line is up") from None
+        return self.system
 
 
 @contextlib.asynccontextmanager

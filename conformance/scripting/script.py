@@ -10,9 +10,10 @@ from typing import Any, Self
 
 from conformance import bench, own
 from conformance.campaign import evidence, safe
+from conformance.execute import Bench
 from conformance.scripting.setting import Setting
 from conformance.scripting.trace import Trace
-from v2g.trace import fan_out
+from v2g.trace import Observe, fan_out
 
 
 class Script:
@@ -44,10 +45,13 @@ class Script:
         if self.setting.virtual:
             change(self.system)
 
-    def _role(self) -> contextlib.AbstractAsyncContextManager[Any]:
+    def _role(self, observe: Observe) -> contextlib.AbstractAsyncContextManager[Any]:
         setting = self.setting
-        if setting.interface:
-            return bench.system(self.sut, setting.interface, command=setting.command).open()
+        if setting.reach is not None:
+            return bench.system(
+                self.sut, setting.reach, command=setting.command, actions=setting.actions,
+                pause=float(setting.pics["par_waitForNextTC"]), observe=observe,
+            ).open()  # fmt: skip
 
         def adjust(system: Any) -> None:
             system.options.tolerant = setting.profile == "tolerant"
@@ -60,12 +64,12 @@ class Script:
         async with contextlib.AsyncExitStack() as stack:
             if not self.setting.virtual:
                 self.epoch = time.time() - asyncio.get_running_loop().time()
-            self.system = await stack.enter_async_context(self._role())
             observe: Any = self.trace
             if self.setting.trace is not None:
                 folder = self.setting.trace / safe(self.setting.name)
                 folder.mkdir(parents=True, exist_ok=True)
                 observe = fan_out(self.trace, stack.enter_context(evidence(folder, self.epoch, self.role)))
+            self.system = await stack.enter_async_context(self._role(observe))
             await self._start(stack, observe)
             yield self
 
@@ -73,4 +77,7 @@ class Script:
         raise NotImplementedError
 
     def _bench(self) -> Any:
+        if not self.setting.virtual:
+            tls, certificates = bench.certificates(self.setting.pki, self.sut)
+            return Bench(self.setting.pics, tls=tls, certificates=certificates)
         return own.bench_for(self.setting.run(self.sut), self.setting.pics)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ import pytest
 from conformance import by_pytest, own
 from conformance.catalogue import Case, Mode, Run
 from conformance.mistakes import close_to
+from conformance.network import Reach
 from conformance.pics import Pics, PicsError, load
 from v2g import interfaces
 from v2g.errors import SetupError
@@ -33,7 +34,10 @@ class Setting:
         ac: AC instead of DC.
         payment: ``external`` or ``contract``.
         profile: of our own role: ``strict`` or ``tolerant``.
-        interface: to the system; "": our own role in memory.
+        reach: where the system is; None: our own role in memory.
+        command: started when plugging in.
+        pki: certificates for TLS and contracts with a real system.
+        actions: commands for what a person would do at a real system.
         adjust: called with our own role before it starts; a script's way to change the system.
     """
 
@@ -42,8 +46,10 @@ class Setting:
     payment: Literal["external", "contract"] = "external"
     profile: str = "strict"
     pics: Pics = field(default_factory=Pics)
-    interface: str = ""
+    reach: Reach | None = None
     command: str = ""
+    pki: Path | None = None
+    actions: Mapping[str, str] = field(default_factory=dict)
     trace: Path | None = None
     name: str = "script"
     adjust: list[Callable[[Any], None]] = field(default_factory=list)
@@ -52,7 +58,7 @@ class Setting:
     @property
     def virtual(self) -> bool:
         """Scripts run in virtual time."""
-        return not self.interface
+        return self.reach is None
 
     def run(self, sut: str) -> Run:
         """A run of the catalogue that stands for the script."""
@@ -74,6 +80,8 @@ def check_options(config: pytest.Config) -> None:
     try:
         for name in names:
             interfaces.find(name)
+        if not names and (found := by_pytest.reach(config)) is not None:
+            found.check()
         if pics := config.getoption("--sut-pics"):
             load(Path(pics))
     except (SetupError, PicsError) as why:
@@ -111,6 +119,7 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
     trace, interface = config.getoption("--sut-trace"), by_pytest.interface(config)
     return Setting(
         PROTOCOLS[protocol], ac, payment, profile, pics.with_(**changes),
-        interface, config.getoption("--sut-command").replace("{interface}", interface),
+        by_pytest.reach(config), config.getoption("--sut-command").replace("{interface}", interface),
+        Path(pki) if (pki := config.getoption("--sut-pki")) else None, by_pytest.actions(config),
         Path(trace) if trace else None, name,
     )  # fmt: skip

@@ -18,22 +18,17 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from conformance import own
+from conformance import bench, own
 from conformance.catalogue import Case, Mode, Run
 from conformance.network import Program
 from conformance.scripting.script import Script
 from conformance.scripting.setting import Setting
 from conformance.scripting.trace import Trace
-from conformance.slac_bench import NetworkSlac
 from conformance.slac_charger import Charger
 from conformance.slac_vehicle import Vehicle
 from conformance.verdict import Result
-from slac.errors import LinkError
 from slac.frames import parse
-from slac.link import open_link
-from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot
-from v2g.errors import SetupError
-from v2g.trace import Event
+from v2g.trace import Event, Observe
 
 
 class SlacTrace(Trace):
@@ -62,19 +57,15 @@ class _SlacScript(Script):
         super().__init__(setting)
         self.trace = SlacTrace()
 
-    def _role(self) -> contextlib.AbstractAsyncContextManager[Any]:
+    def _role(self, observe: Observe) -> contextlib.AbstractAsyncContextManager[Any]:
         setting = self.setting
-        if not setting.interface:
+        if setting.reach is None:
             mode = Mode("ac" if setting.ac else "dc", "eim")
             case = Case(setting.name, setting.name, self.sut, "derived", "", ("slac",), mode=mode)
             return own.own_system(Run(setting.name, case, "slac"), setting.pics)
-        pilot: Any = AssumedVehiclePilot() if self.sut == "secc" else AssumedChargerPilot()
         pause = float(setting.pics["par_waitForNextTC"])
-        try:
-            link = open_link(setting.interface)
-        except LinkError as why:
-            raise SetupError(str(why)) from why
-        return NetworkSlac(link, pilot, setting.pics, Program(setting.command, 1.0), pause).open()
+        program = Program(setting.command, 1.0)
+        return bench.line(self.sut, setting.reach, setting.pics, program, pause, setting.actions)
 
 
 class SlacVehicleScript(_SlacScript):

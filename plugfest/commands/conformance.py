@@ -56,7 +56,7 @@ def _add_run(inner: Any) -> None:
         " time. Interrupted with Ctrl-C, the same command goes on where it stopped.",
     )
     add_filters(parser)
-    parser.add_argument("-i", "--interface", metavar="IFACE", help="network interface to the system under test")
+    _add_reach(parser)
     parser.add_argument("--pics", metavar="FILE", type=Path, help="what is declared; see plugfest conformance pics")
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the evidence (default conformance-SUT)")
     parser.add_argument("--rerun-failed", action="store_true", help="run again what did not pass")
@@ -71,15 +71,48 @@ def _add_run(inner: Any) -> None:
         "--action", metavar="NAME=CMD", action="append", default=[],
         help="command for what a person would do: stop, authorise, refuse, pause ... (repeatable)",
     )  # fmt: skip
-    group.add_argument(
-        "--pilot", metavar="P", default="assumed",
-        help="the tester's end of the control pilot: assumed (default), sim, serial:DEVICE ... (docs/pilot.md)",
-    )  # fmt: skip
     group.add_argument("--reset-command", metavar="CMD", help="run this when the system does not answer any more")
     group.add_argument("--pause", metavar="S", type=float, help="s between cases (default: as declared)")
     group.add_argument("--longest", metavar="S", type=float, help="end a case by force after so long")
     group.add_argument("--pki", metavar="DIR", type=Path, help="certificates for TLS and contracts")
     parser.set_defaults(run=run_campaign)
+
+
+def _add_reach(parser: argparse.ArgumentParser) -> None:
+    """Where the system under test is."""
+    parser.add_argument("-i", "--interface", metavar="IFACE", help="network interface to the system under test")
+    group = parser.add_argument_group("how it is reached")
+    group.add_argument("--slac", action="store_true", help="match the modems (SLAC) at the beginning of each case")
+    group.add_argument(
+        "--pilot", metavar="P", default="assumed",
+        help="control pilot: assumed (default), sim, serial:DEVICE, tcp:HOST:PORT or mqtt://HOST/BASE (docs/pilot.md)",
+    )  # fmt: skip
+    group.add_argument("--no-modem", dest="modem", action="store_false", help="SLAC without a modem, on a plain cable")
+    group.add_argument("--address", metavar="ADDRESS", help="the charger's address, to skip SDP (with --port)")
+    group.add_argument("--port", metavar="PORT", type=int, help="the charger's TCP port; for a vehicle, the tester's")
+
+
+def _reach(args: argparse.Namespace) -> Any:
+    """Where the system is, or None: in memory."""
+    import asyncio
+
+    from conformance.network import Reach, try_pilot
+    from slac.pilot_board import PilotError
+    from v2g.errors import SetupError
+
+    if not args.interface and not args.address:
+        if args.slac or args.port or args.pilot != "assumed":
+            raise UserError("-i IFACE is needed: the network interface to the system under test")
+        return None
+    reach = Reach(args.interface or "", args.address or "", args.port or 0, args.pilot, args.slac, args.modem)
+    if args.address and args.sut == "evcc":
+        raise UserError("--address is a charger's; a vehicle finds the tester by SDP, or at --port")
+    try:
+        reach.check()
+        asyncio.run(try_pilot(reach, args.sut))
+    except (SetupError, PilotError) as why:
+        raise UserError(str(why)) from why
+    return reach
 
 
 def _add_pics(inner: Any) -> None:
@@ -90,7 +123,7 @@ def _add_pics(inner: Any) -> None:
     )
     parser.add_argument("out", metavar="FILE", type=Path, help="to write")
     parser.add_argument("--sut", choices=("secc", "evcc"), default="secc", help="what is tested")
-    parser.add_argument("-i", "--interface", metavar="IFACE", help="probe what is behind this interface")
+    _add_reach(parser)
     parser.add_argument("--defaults", action="store_true", help="ask nothing: every value with its default")
     parser.add_argument("--command", metavar="CMD", help="start this when plugging in")
     parser.add_argument("--ready-after", metavar="S", type=float, default=1.0, help="s until the command is ready")
@@ -194,8 +227,9 @@ def run_campaign(args: argparse.Namespace) -> int:
     if args.sut not in ("secc", "evcc"):
         raise UserError("--sut secc (a charger is tested) or --sut evcc (a vehicle is tested) is needed")
     pics = _pics(args)
-    if args.interface and pics is None:
-        raise UserError("--pics FILE is needed with -i; make one with plugfest conformance pics FILE")
+    reach = _reach(args)
+    if reach is not None and pics is None:
+        raise UserError("--pics FILE is needed with a real system; make one with plugfest conformance pics FILE")
     folder: Path = args.out or Path(f"conformance-{args.sut}")
     if args.fresh and folder.exists():
         shutil.rmtree(folder)
@@ -213,17 +247,19 @@ def run_campaign(args: argparse.Namespace) -> int:
     try:
         made = bench.campaign(
             folder, args.sut, pics,
-            interface=args.interface, command=args.command or "", ready_after=args.ready_after,
+            reach=reach, command=args.command or "", ready_after=args.ready_after,
             ready_when=args.ready_when or "",
             actions=_actions(args.action), reset_command=args.reset_command or "", pause=args.pause, pki=args.pki,
-            name=args.name or "", longest=args.longest, part=shard.part, pilot=args.pilot,
+            name=args.name or "", longest=args.longest, part=shard.part,
         )  # fmt: skip
     except SetupError as why:
         raise UserError(str(why)) from why
     made.shard, made.tell = shard, _show
+    made.info = {**made.info, "run with": _command_line()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         report.leave_out(folder, left)
+        report.plan(folder, todo)
     except OSError as why:
         raise UserError(f"cannot write {folder}: {why.strerror}") from why
     print(f"{len(shard.mine(todo))} runs, {len(left)} not executed; evidence in {folder}", flush=True)
@@ -241,6 +277,14 @@ def run_campaign(args: argparse.Namespace) -> int:
     return 1 if any(result.verdict > Verdict.INCONC for result in results.values()) else 0
 
 
+def _command_line() -> str:
+    """As it was typed, without passwords of brokers."""
+    import re
+    import shlex
+
+    return re.sub(r"://[^/@\s]*@", "://", f"plugfest {shlex.join(sys.argv[1:])}")
+
+
 def _actions(texts: list[str]) -> dict[str, str]:
     actions = {}
     for text in texts:
@@ -252,7 +296,7 @@ def _actions(texts: list[str]) -> dict[str, str]:
 
 
 def _total(results: list[Any]) -> str:
-    from conformance.report import WORDS, counts
+    from conformance.page import WORDS, counts
 
     found = counts(results)
     words = [f"{number} {WORDS[verdict]}" for verdict, number in found.items() if number]
@@ -274,7 +318,7 @@ def _show(progress: Progress) -> None:
         if sys.stdout.isatty():
             print(f"{place} ...          {progress.run.id}  ({_left(progress.left)})", end="\r", flush=True)
         return
-    from conformance.report import WORDS
+    from conformance.page import WORDS
 
     result = progress.result
     word = WORDS[result.verdict] + ("*" if result.findings else "")
@@ -305,9 +349,9 @@ def make_pics(args: argparse.Namespace) -> int:
     from conformance.pics import Pics, save
     from v2g.errors import SetupError
 
-    if args.interface:
+    if (reach := _reach(args)) is not None:
         try:
-            system = bench.system(args.sut, args.interface, command=args.command or "", ready_after=args.ready_after)
+            system = bench.system(args.sut, reach, command=args.command or "", ready_after=args.ready_after)
             pics, notes = probe.probe(args.sut, system)
         except SetupError as why:
             raise UserError(str(why)) from why

@@ -21,7 +21,7 @@ from conformance.catalogue import Run, runs
 from conformance.network import Program
 from conformance.own import FAST, bench_for, own_system
 from conformance.pics import Pics, PicsError, load, save
-from conformance.verdict import Verdict
+from conformance.verdict import Result, Verdict
 from plugfest.cli import main
 
 RUNS = [run for run in runs() if "SECC_DIN_Se" in run.id and not campaign.executable(run)][:6]
@@ -123,8 +123,13 @@ def test_evidence(tmp_path: Path) -> None:
     assert (place / "trace.pcapng").stat().st_size > 500
     events = [json.loads(line) for line in (place / "trace.jsonl").read_text().splitlines()]
     assert any(event.get("name") == "SessionSetupRes" for event in events)
-    assert RUNS[0].case.id in page.read_text()
-    assert junit.exists()
+    text = page.read_text()
+    assert RUNS[0].case.id in text
+    assert "Passed: all 1 runs" in text
+    assert f'href="cases/{campaign.safe(RUNS[0].id)}/trace.pcapng"' in text
+    (suite,) = ElementTree.parse(junit).getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
+    assert suite.find("properties/property[@name='plugfest']") is not None
     names = zipfile.ZipFile(packed).namelist()
     assert {"trace.pcapng", "results.jsonl"} <= {name.rpartition("/")[2] for name in names}
 
@@ -133,6 +138,46 @@ def test_evidence(tmp_path: Path) -> None:
 async def _dead(run: Run, pics: Pics, observe: Any) -> AsyncIterator[Any]:
     raise OSError("the system is gone")
     yield
+
+
+def test_a_report_tells_the_verdict_of_the_whole_and_what_is_missing(tmp_path: Path) -> None:
+    """The sentence on top counts failures first, then what was not run; each run can be found in the table."""
+    runs = list(RUNS[:3])
+    own(tmp_path).run(runs[:1])
+    bad = Result(
+        runs[1].id, case=runs[1].case.id, verdict=Verdict.FAIL, reason="no <answer>", expected=["x"], observed=["y"],
+        requirements=["V2G2-1"], started="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    with (tmp_path / "results.jsonl").open("a") as file:
+        file.write(json.dumps(bad.to_json()) + "\n")
+    report.plan(tmp_path, runs)
+    page, junit, _ = report.write(tmp_path)
+    text = page.read_text()
+    assert "Not passed: of 3 runs, 1 fail, 1 not run yet" in text
+    assert text.index("no &lt;answer&gt;") < text.index(f'id="{runs[0].id}"')
+    assert "V2G2-1" in text
+    assert f"<code>{runs[2].id}</code>" in text
+    failure = ElementTree.parse(junit).find(".//failure")
+    assert failure is not None
+    assert failure.get("message") == "no <answer>"
+    assert "expected x; observed y" in junit.read_text()
+
+
+def test_merged_folders_know_what_is_missing(tmp_path: Path) -> None:
+    """Plans and reasons of all shards are united; of two results of a run the later one counts."""
+    for number, verdict in (("a", Verdict.FAIL), ("b", Verdict.PASS)):
+        folder = tmp_path / number
+        folder.mkdir()
+        one = Result("X", case="X", verdict=verdict, started="2026-01-02" if number == "a" else "2026-01-01")
+        (folder / "results.jsonl").write_text(json.dumps(one.to_json()) + "\n")
+        (folder / campaign.PLAN).write_text(json.dumps(["X", number]))
+        (folder / campaign.LEFT_OUT).write_text(json.dumps({number: {"title": "", "reason": f"why {number}"}}))
+    campaign.merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+    assert campaign.read_results(tmp_path / "all")["X"].verdict is Verdict.FAIL
+    assert report.planned(tmp_path / "all") == ["X", "a", "b"]
+    text = report.write(tmp_path / "all")[0].read_text()
+    assert "why a" in text
+    assert "why b" in text
 
 
 def test_a_system_that_cannot_be_opened_is_an_error_of_each_run(tmp_path: Path) -> None:
@@ -234,7 +279,11 @@ def test_mistakes_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixt
     run = ["conformance", "run", "--out", str(tmp_path / "x")]
     for words, text in (
         (run, "--sut secc"),
-        ([*run, "--sut", "secc", "-i", "nothing0"], "--pics FILE is needed"),
+        ([*run, "--sut", "secc", "-i", "nothing0"], "there is no interface nothing0"),
+        ([*run, "--sut", "secc", "--address", "::1", "--port", "1"], "--pics FILE is needed"),
+        ([*run, "--sut", "secc", "--address", "::1"], "needs a port"),
+        ([*run, "--sut", "secc", "--address", "fe80::1", "--port", "1"], "name its interface"),
+        ([*run, "--sut", "secc", "--slac"], "-i IFACE is needed"),
         ([*run, "--sut", "secc", "-k", "NothingLikeThis"], "no case is left"),
         ([*run, "--sut", "secc", "--shard", "3/2"], "a shard is I/N"),
         ([*run, "--sut", "secc", "--action", "stop"], "NAME=COMMAND"),
@@ -262,3 +311,20 @@ def test_a_pics_file_with_mistakes(tmp_path: Path, text: str) -> None:
     (tmp_path / "pics.yaml").write_text(text)
     with pytest.raises(PicsError, match=r"pics\.yaml"):
         load(tmp_path / "pics.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("PIXIT_SECC_CMN_TSL: true", "did you mean PIXIT_SECC_CMN_TLS?"),
+        ("PIXIT_SECC_CMN_TLS: maybe", "PIXIT_SECC_CMN_TLS is true or false, not 'maybe'"),
+        ("PICS_CMN_CMN_ChargingMode: DC", "PICS_CMN_CMN_ChargingMode is one of aC, dC, not 'DC'"),
+        ("par_waitForNextTC: soon", "par_waitForNextTC is a number, not 'soon'"),
+    ],
+)
+def test_what_cannot_be_declared(tmp_path: Path, text: str, sentence: str) -> None:
+    """A value of the wrong kind would silently select other cases."""
+    (tmp_path / "pics.yaml").write_text(text)
+    with pytest.raises(PicsError) as why:
+        load(tmp_path / "pics.yaml")
+    assert sentence in str(why.value)

@@ -14,6 +14,7 @@ import pytest
 from conformance import bench
 from conformance.catalogue import runs
 from conformance.execute import Bench, execute
+from conformance.network import Reach
 from conformance.pics import Pics, satisfying
 from conformance.slac_bench import NetworkSlac
 from conformance.verdict import Result, Verdict
@@ -106,4 +107,4 @@ def test_what_needs_one(name: str) -> None:
 def test_a_pilot_that_there_is_not_is_said_at_once(tmp_path: Path) -> None:
     """Before anything else is looked for: one line with the names that can be written."""
     with pytest.raises(SetupError, match="no pilot 'usb'; write assumed, sim, serial:DEVICE"):
-        bench.campaign(tmp_path, "secc", Pics(), interface="lo", pilot="usb")
+        bench.campaign(tmp_path, "secc", Pics(), reach=Reach("lo", pilot="usb"))

@@ -1,0 +1,133 @@
+"""Campaigns and scripts over an interface: matched modems, a shared pilot, an address, and a known state in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import netns
+import powerline
+import pytest
+
+pytestmark = [pytest.mark.netns, pytest.mark.skipif(not netns.AVAILABLE, reason=netns.REASON)]
+
+QUICK = "par_waitForNextTC: 0.5\nPICS_CMN_CMN_LoopCounter: 3\n"
+
+
+def results(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Any:
+    with powerline.lab(f"cn{os.getpid() % 10_000}") as made, made.line():
+        yield made
+
+
+@pytest.fixture
+def pilot(tmp_path: Path) -> str:
+    return f"sim:{tmp_path / 'pilot'}"
+
+
+@pytest.fixture
+def pics(tmp_path: Path) -> Path:
+    path = tmp_path / "pics.yaml"
+    path.write_text(QUICK)
+    return path
+
+
+def test_each_case_plugs_in_matches_and_leaves(lab: Any, pilot: str, pics: Path, tmp_path: Path) -> None:
+    """A charger behind a modem: every case begins unplugged and unmatched, and its evidence is the real packets."""
+    charger = lab.start(
+        "secc", "secc", "-i", lab.interface("secc"), "--pilot", pilot, "--plain", until="charger waits"
+    )  # fmt: skip
+    try:
+        out = tmp_path / "out"
+        done = lab.run(
+            "evcc", "conformance", "run", "--sut", "secc", "--protocol", "iso2", "-i", lab.interface("evcc"), "--slac",
+            "--pilot", pilot, "--pics", str(pics), "--out", str(out), "-k", "CMN_VTB and SessionSetup_001", timeout=90,
+        )  # fmt: skip
+    finally:
+        charger.kill()
+        said, _ = charger.communicate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [result["verdict"] for result in results(out)] == ["pass", "pass"]
+    assert said.count("CM_SLAC_MATCH.CNF") == 2
+    assert said.count("pilot A") >= 2
+    from traces.recording import load
+
+    recording = load(next(out.glob("cases/*/trace.pcapng")))
+    names = [entry.name for entry in recording.entries]
+    assert "CM_SLAC_MATCH.CNF" in names
+    assert "SessionSetupRes" in names
+
+
+def test_a_vehicle_behind_a_modem(lab: Any, pilot: str, pics: Path, tmp_path: Path) -> None:
+    """The tester offers 5 %, matches, and is found; the vehicle's program is started for each case."""
+    out = tmp_path / "out"
+    vehicle = " ".join(lab.command("evcc", "evcc", "-i", lab.interface("evcc"), "--pilot", pilot, "--plain"))
+    done = lab.run(
+        "secc", "conformance", "run", "--sut", "evcc", "--protocol", "iso2", "-i", lab.interface("secc"), "--slac",
+        "--pilot", pilot, "--pics", str(pics), "--out", str(out), "-k", "SessionSetup_001", "--command", vehicle,
+        "--ready-after", "0", timeout=90,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [result["verdict"] for result in results(out)] == ["pass"]
+    assert "matched with" in (out / "system.log").read_text()
+
+
+def test_without_a_charger_nothing_is_matched(lab: Any, pics: Path, tmp_path: Path) -> None:
+    """The case is inconclusive and says at which step SLAC stopped."""
+    out = tmp_path / "out"
+    done = lab.run(
+        "evcc", "conformance", "run", "--sut", "secc", "--protocol", "iso2", "-i", lab.interface("evcc"), "--slac",
+        "--pics", str(pics), "--out", str(out), "-k", "CMN_VTB_SessionSetup_001", timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (result,) = results(out)
+    assert result["verdict"] == "inconc"
+    assert "no charger was matched" in result["reason"]
+
+
+def test_an_address_takes_the_place_of_sdp(pics: Path, tmp_path: Path) -> None:
+    """For campaigns and for scripts."""
+    with netns.link("cfa") as link:
+        words = link.command("secc", sys.executable, "-m", "plugfest", "secc", "-i", link.secc_if, "--no-slac",
+                             "--plain")  # fmt: skip
+        charger = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            assert charger.stdout is not None
+            ready = next(line for line in charger.stdout if "charger ready" in line)
+            address = ready.split(", ")[1]
+            given = ("--address", address, "--port", ready.rstrip().rpartition("TCP ")[2])
+            out = tmp_path / "out"
+            done = subprocess.run(
+                link.command(
+                    "evcc", sys.executable, "-m", "plugfest", "conformance", "run", "--sut", "secc", "-i",
+                    link.evcc_if, *given, "--pics", str(pics), "--out", str(out), "--protocol", "iso2",
+                    "-k", "CMN_VTB_SessionSetup_001",
+                ),
+                capture_output=True, text=True, timeout=60,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert [result["verdict"] for result in results(out)] == ["pass"]
+            (tmp_path / "test_it.py").write_text(
+                "async def test_it(secc_sut):\n"
+                "    await secc_sut.until('SessionSetupReq')\n"
+                "    assert (await secc_sut.send(secc_sut.make('SessionSetupReq'))).ResponseCode.startswith('OK')\n"
+            )
+            options = [word.replace("--", "--sut-") for word in ("--interface", link.evcc_if, *given)]
+            done = subprocess.run(
+                link.command("evcc", sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".",
+                             "-p", "no:cacheprovider", "--sut-pics", str(pics), *options),
+                capture_output=True, text=True, timeout=60, cwd=tmp_path,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout
+        finally:
+            charger.kill()
+            charger.communicate()
+    assert "SDP" not in next(out.glob("cases/*/trace.jsonl")).read_text()
