@@ -13,6 +13,7 @@ from typing import Any, Self
 from conformance.catalogue import timer
 from conformance.verdict import Failed, Inconclusive, NotExecutable, Result
 from slac import frames
+from slac.errors import SlacError
 from slac.frames import BROADCAST, Frame, Message, violations
 from slac.host import Host, Mailbox
 from slac.keys import new_nmk, nid_of
@@ -103,7 +104,16 @@ class Tester:
         async with self.host:
             self.modem = await detect(self.host, rng=self.rng)
             with self.host.listen(lambda frame: isinstance(frame.message, self.kinds)) as self._box:
-                yield self
+                try:
+                    yield self
+                finally:
+                    await self._leave()
+
+    async def _leave(self) -> None:
+        """Out of the network of the case, so that the system sees that the link is gone."""
+        if self.nid:
+            with contextlib.suppress(SlacError):
+                await self.modem.forget_key()
 
     @contextlib.asynccontextmanager
     async def another(self) -> AsyncIterator[Self]:

@@ -27,6 +27,9 @@ DUTY_WITHIN = 10.0
 """s from plugging in until the first duty is offered."""
 
 
+HASTE = 0.02
+"""s between CM_ATTEN_CHAR.RSP and what follows."""
+
 LONGEST_STEP = 8.0
 """s: T_step_EF at most."""
 
@@ -191,8 +194,9 @@ class Vehicle(Tester):
         return report
 
     async def respond(self, **forced: Any) -> None:
-        """Takes the report."""
+        """Takes the report; what follows must not overtake that on the line."""
         await self.send(frames.CM_ATTEN_CHAR_RSP(self.mac, self.run_id), **forced)
+        await asyncio.sleep(HASTE)
 
     # -- validation ---------------------------------------------------------------------------------------------------
 

@@ -348,7 +348,8 @@ class Evse(Side[ChargerPilot, Options]):
         await self.host.send(CM_SLAC_PARM_CNF(message.run_id, frame.source), frame.source)
 
     async def _validate(self, frame: Frame) -> None:
-        run = self._newest(frame.source, lambda r: r.choosing)
+        # The vehicle's answer to the report may be right before it, and not be looked at yet.
+        run = self._newest(frame.source, lambda r: r.choosing or bool(r.aag))
         if run is None:
             return
         if any(other.validating for other in self._runs.values() if other is not run):
