@@ -6,14 +6,14 @@ and -20 prescribe and what benches use instead. Everything is bounded by the len
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from traces.tcp import Chunk
+from traces.tls_records import SUITES, Broken, Opener, Opener13, Suite, opener12
+from v2g.tls.tables import ALERTS, TLS12, TLS13, version_name
 
 MAX_RECORD = 16384 + 2048
 MAX_HANDSHAKE = 1 << 18
@@ -25,51 +25,6 @@ _FINISHED, _KEY_UPDATE = 20, 24
 _SUPPORTED_VERSIONS, _ENCRYPT_THEN_MAC = 43, 22
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """The server random by which a HelloRetryRequest is told from a ServerHello."""
-
-VERSIONS = {0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
-
-_ALERTS = {
-    0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 22: "record_overflow", 40: "handshake_failure",
-    42: "bad_certificate", 43: "unsupported_certificate", 44: "certificate_revoked", 45: "certificate_expired",
-    46: "certificate_unknown", 47: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", 50: "decode_error",
-    51: "decrypt_error", 70: "protocol_version", 71: "insufficient_security", 80: "internal_error",
-    86: "inappropriate_fallback", 90: "user_canceled", 109: "missing_extension", 110: "unsupported_extension",
-    112: "unrecognized_name", 113: "bad_certificate_status_response", 116: "certificate_required",
-    120: "no_application_protocol",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """A cipher suite: ``mode`` cbc, gcm or chacha, length of the key, of the MAC (cbc), and the hash of MAC or PRF."""
-
-    name: str
-    mode: str
-    key: int
-    mac: str
-    prf: str = "sha256"
-
-
-SUITES = {
-    0xC009: Suite("ECDHE_ECDSA_WITH_AES_128_CBC_SHA", "cbc", 16, "sha1"),
-    0xC00A: Suite("ECDHE_ECDSA_WITH_AES_256_CBC_SHA", "cbc", 32, "sha1"),
-    0xC013: Suite("ECDHE_RSA_WITH_AES_128_CBC_SHA", "cbc", 16, "sha1"),
-    0xC014: Suite("ECDHE_RSA_WITH_AES_256_CBC_SHA", "cbc", 32, "sha1"),
-    0xC023: Suite("ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", "cbc", 16, "sha256"),
-    0xC024: Suite("ECDHE_ECDSA_WITH_AES_256_CBC_SHA384", "cbc", 32, "sha384", "sha384"),
-    0xC025: Suite("ECDH_ECDSA_WITH_AES_128_CBC_SHA256", "cbc", 16, "sha256"),
-    0xC027: Suite("ECDHE_RSA_WITH_AES_128_CBC_SHA256", "cbc", 16, "sha256"),
-    0xC02B: Suite("ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "gcm", 16, ""),
-    0xC02C: Suite("ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "gcm", 32, "", "sha384"),
-    0xC02F: Suite("ECDHE_RSA_WITH_AES_128_GCM_SHA256", "gcm", 16, ""),
-    0xC030: Suite("ECDHE_RSA_WITH_AES_256_GCM_SHA384", "gcm", 32, "", "sha384"),
-    0xCCA8: Suite("ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "chacha", 32, ""),
-    0xCCA9: Suite("ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "chacha", 32, ""),
-    0x1301: Suite("AES_128_GCM_SHA256", "gcm", 16, ""),
-    0x1302: Suite("AES_256_GCM_SHA384", "gcm", 32, "", "sha384"),
-    0x1303: Suite("CHACHA20_POLY1305_SHA256", "chacha", 32, ""),
-}
-"""By the number of the ServerHello."""
 
 
 class KeyLog:
@@ -124,14 +79,6 @@ class Happening:
     note: str = ""
 
 
-class _Broken(Exception):
-    """The records of a direction make no sense any more."""
-
-
-Opener = Callable[[int, int, bytes], bytes]
-"""Record type, length field aside: (type, version, fragment) -> plaintext."""
-
-
 @dataclass
 class _Side:
     """One direction."""
@@ -157,6 +104,7 @@ class Connection:
         self._client_random = self._server_random = b""
         self._suite: Suite | None = None
         self._etm = False
+        self._version = 0
         self._tls13 = False
         self._complained = False
         self.version = self.suite = ""
@@ -185,7 +133,7 @@ class Connection:
             del side.buffer[: 5 + length]
             try:
                 yield from self._record(kind, version, fragment, side, from_client, chunk)
-            except (_Broken, struct.error, IndexError) as why:
+            except (Broken, struct.error, IndexError) as why:
                 side.dead = True
                 yield self._remark(chunk, from_client, f"the rest of this direction cannot be read: {why}")
 
@@ -211,21 +159,21 @@ class Connection:
             if self._tls13:
                 stripped = fragment.rstrip(b"\0")
                 if not stripped:
-                    raise _Broken("a record without content")
+                    raise Broken("a record without content")
                 kind, fragment = stripped[-1], stripped[:-1]
         if kind == _APPLICATION:
             if fragment:
                 yield Happening("data", from_client, chunk.packet, chunk.ns, fragment)
         elif kind == _ALERT and len(fragment) == 2:
             level = "fatal" if fragment[0] == 2 and fragment[1] else "warning"
-            text = f"{level} {_ALERTS.get(fragment[1], str(fragment[1]))}"
+            text = f"{level} {ALERTS[fragment[1]].name if fragment[1] in ALERTS else fragment[1]}"
             yield Happening("alert", from_client, chunk.packet, chunk.ns, fragment, text)
         elif kind == _HANDSHAKE:
             side.handshake += fragment
             while len(side.handshake) >= 4:
                 length = int.from_bytes(side.handshake[1:4], "big")
                 if length > MAX_HANDSHAKE:
-                    raise _Broken(f"handshake message of {length} bytes")
+                    raise Broken(f"handshake message of {length} bytes")
                 if len(side.handshake) < 4 + length:
                     return
                 body = bytes(side.handshake[4 : 4 + length])
@@ -261,7 +209,7 @@ class Connection:
             yield happening("CertificateRequest")
         elif kind == _FINISHED and self._tls13:
             side.open = self._opener13("CLIENT_TRAFFIC_SECRET_0" if from_client else "SERVER_TRAFFIC_SECRET_0")
-        elif kind == _KEY_UPDATE and self._tls13 and isinstance(side.open, _Opener13):
+        elif kind == _KEY_UPDATE and self._tls13 and isinstance(side.open, Opener13):
             side.open = side.open.updated()
 
     def _server_hello(self, body: bytes) -> None:
@@ -274,10 +222,11 @@ class Connection:
                 version = int.from_bytes(value[:2], "big")
             elif code == _ENCRYPT_THEN_MAC:
                 self._etm = True
-        self.version = VERSIONS.get(version, f"version 0x{version:04x}")
+        self.version = version_name(version)
         self._suite = SUITES.get(number)
         self.suite = f"TLS_{self._suite.name}" if self._suite else f"cipher suite 0x{number:04x}"
-        self._tls13 = version == 0x0304
+        self._version = version
+        self._tls13 = version == TLS13
         if self._tls13:
             self._server.sealed = self._client.sealed = True
             self._server.open = self._opener13("SERVER_HANDSHAKE_TRAFFIC_SECRET")
@@ -286,143 +235,13 @@ class Connection:
     def _opener12(self, from_client: bool) -> Opener | None:
         master = self._keys.get("CLIENT_RANDOM", self._client_random)
         suite = self._suite
-        if master is None or suite is None or self.version != "TLS 1.2":
+        if master is None or suite is None or self._version != TLS12:
             return None
-        mac = hashlib.new(suite.mac).digest_size if suite.mac else 0
-        iv = {"cbc": 0, "gcm": 4, "chacha": 12}[suite.mode]
-        seed = b"key expansion" + self._server_random + self._client_random
-        block = _prf(suite.prf, master, seed, 2 * (mac + suite.key + iv))
-        which = 0 if from_client else 1
+        return opener12(suite, master, self._client_random, self._server_random, etm=self._etm, client=from_client)
 
-        def part(start: int, size: int) -> bytes:
-            return block[start + which * size : start + (which + 1) * size]
-
-        mac_key, key, fixed = part(0, mac), part(2 * mac, suite.key), part(2 * (mac + suite.key), iv)
-        if suite.mode == "cbc":
-            return _OpenerCbc(suite, mac_key, key, self._etm)
-        return _OpenerAead12(suite, key, fixed)
-
-    def _opener13(self, label: str) -> _Opener13 | None:
+    def _opener13(self, label: str) -> Opener13 | None:
         secret = self._keys.get(label, self._client_random)
-        return _Opener13(self._suite, secret) if secret is not None and self._suite is not None else None
-
-
-def _prf(name: str, secret: bytes, seed: bytes, length: int) -> bytes:
-    """The pseudo-random function of TLS 1.2 (RFC 5246, 5), label and seed in one."""
-    out, a = b"", seed
-    while len(out) < length:
-        a = hmac.digest(secret, a, name)
-        out += hmac.digest(secret, a + seed, name)
-    return out[:length]
-
-
-def _expand_label(name: str, secret: bytes, label: bytes, length: int) -> bytes:
-    """HKDF-Expand-Label of TLS 1.3 (RFC 8446, 7.1) with an empty context; one or two blocks."""
-    full = b"tls13 " + label
-    info = length.to_bytes(2, "big") + bytes((len(full),)) + full + b"\0"
-    out = block = b""
-    counter = 1
-    while len(out) < length:
-        block = hmac.digest(secret, block + info + bytes((counter,)), name)
-        out += block
-        counter += 1
-    return out[:length]
-
-
-def _aead(suite: Suite, key: bytes) -> Any:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-
-    return AESGCM(key) if suite.mode == "gcm" else ChaCha20Poly1305(key)
-
-
-def _aead_open(cipher: Any, nonce: bytes, sealed: bytes, extra: bytes) -> bytes:
-    from cryptography.exceptions import InvalidTag
-
-    try:
-        opened: bytes = cipher.decrypt(nonce, sealed, extra)
-    except (InvalidTag, ValueError) as why:
-        raise _Broken("a record does not decrypt: the secrets do not fit, or bytes are missing") from why
-    return opened
-
-
-def _masked(iv: bytes, sequence: int) -> bytes:
-    return bytes(a ^ b for a, b in zip(iv, sequence.to_bytes(12, "big"), strict=True))
-
-
-class _OpenerCbc:
-    """AES-CBC of TLS 1.2, MAC then encrypt or the reverse (RFC 7366)."""
-
-    def __init__(self, suite: Suite, mac_key: bytes, key: bytes, etm: bool) -> None:
-        self._hash, self._mac_key, self._key, self._etm = suite.mac, mac_key, key, etm
-        self._sequence = 0
-
-    def __call__(self, kind: int, version: int, fragment: bytes) -> bytes:
-        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
-        size = len(self._mac_key)
-        if self._etm:
-            fragment, tag = fragment[:-size], fragment[-size:]
-            self._verify(kind, version, fragment, tag)
-        if len(fragment) < 32 or len(fragment) % 16:
-            raise _Broken(f"a CBC record of {len(fragment)} bytes")
-        decryptor = Cipher(algorithms.AES(self._key), modes.CBC(fragment[:16])).decryptor()
-        plain = decryptor.update(fragment[16:]) + decryptor.finalize()
-        padding = plain[-1] + 1
-        if padding > len(plain) or plain[-padding:] != bytes((padding - 1,)) * padding:
-            raise _Broken("a record does not decrypt: the secrets do not fit, or bytes are missing")
-        plain = plain[:-padding]
-        if not self._etm:
-            if len(plain) < size:
-                raise _Broken("a record shorter than its MAC")
-            plain, tag = plain[:-size], plain[-size:]
-            self._verify(kind, version, plain, tag)
-        self._sequence += 1
-        return plain
-
-    def _verify(self, kind: int, version: int, content: bytes, tag: bytes) -> None:
-        header = struct.pack("!QBHH", self._sequence, kind, version, len(content))
-        if not hmac.compare_digest(hmac.digest(self._mac_key, header + content, self._hash), tag):
-            raise _Broken("the MAC of a record is wrong: the secrets do not fit, or bytes are missing")
-
-
-class _OpenerAead12:
-    """AES-GCM (RFC 5288) and ChaCha20-Poly1305 (RFC 7905) of TLS 1.2."""
-
-    def __init__(self, suite: Suite, key: bytes, iv: bytes) -> None:
-        self._cipher, self._iv, self._gcm = _aead(suite, key), iv, suite.mode == "gcm"
-        self._sequence = 0
-
-    def __call__(self, kind: int, version: int, fragment: bytes) -> bytes:
-        if self._gcm:
-            nonce, sealed = self._iv + fragment[:8], fragment[8:]
-        else:
-            nonce, sealed = _masked(self._iv, self._sequence), fragment
-        if len(sealed) < 16:
-            raise _Broken(f"a record of {len(fragment)} bytes")
-        header = struct.pack("!QBHH", self._sequence, kind, version, len(sealed) - 16)
-        self._sequence += 1
-        return _aead_open(self._cipher, nonce, sealed, header)
-
-
-class _Opener13:
-    """The record protection of TLS 1.3 (RFC 8446, 5.2)."""
-
-    def __init__(self, suite: Suite, secret: bytes) -> None:
-        self._suite, self._secret = suite, secret
-        self._cipher = _aead(suite, _expand_label(suite.prf, secret, b"key", suite.key))
-        self._iv = _expand_label(suite.prf, secret, b"iv", 12)
-        self._sequence = 0
-
-    def __call__(self, kind: int, version: int, fragment: bytes) -> bytes:
-        header = struct.pack("!BHH", kind, version, len(fragment))
-        nonce = _masked(self._iv, self._sequence)
-        self._sequence += 1
-        return _aead_open(self._cipher, nonce, fragment, header)
-
-    def updated(self) -> _Opener13:
-        """After a KeyUpdate."""
-        size = len(self._secret)
-        return _Opener13(self._suite, _expand_label(self._suite.prf, self._secret, b"traffic upd", size))
+        return Opener13(self._suite, secret) if secret is not None and self._suite is not None else None
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -449,7 +268,7 @@ def _offered(body: bytes) -> str:
         if code == _SUPPORTED_VERSIONS:
             versions = [int.from_bytes(value[i : i + 2], "big") for i in range(1, len(value) - 1, 2)]
     names = [f"TLS_{SUITES[n].name}" if n in SUITES else f"0x{n:04x}" for n in numbers if n != 0x00FF]
-    return f"{', '.join(VERSIONS.get(v, f'0x{v:04x}') for v in versions)}; {', '.join(names)}"
+    return f"{', '.join(map(version_name, versions))}; {', '.join(names)}"
 
 
 def _certificates(body: bytes, tls13: bool) -> list[bytes]:
