@@ -21,7 +21,6 @@ from v2g.interfaces import Interface
 from v2g.messages import appproto
 from v2g.outcome import Aborted, Cause, cause_of
 from v2g.protocols import DIN, ISO2, PROTOCOLS, Protocol, offer
-from v2g.sequence import TABLES
 from v2g.session import Session
 from v2g.trace import Event
 
@@ -130,13 +129,9 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
             await _close(session, gently=outcome.ok)
             if under_power:
                 outcome.switched_off = session.now - since
-            outcome.protocol = session.protocol.title if session.protocol.name in TABLES else ""
-            outcome.session_id = session.id.hex()
+            session.account(outcome, started)
             outcome.energy_wh = battery.delivered_wh - energy
             outcome.soc_end = battery.soc
-            outcome.seconds = session.now - started
-            outcome.messages = session.messages
-            outcome.tolerances = list(session.tolerances)
             outcome.resume = drive.paused if outcome.ok else None
             outcome.paused = outcome.resume is not None
             outcome.notes = [

@@ -105,12 +105,8 @@ async def serve(
         finally:
             evse.off()
             ended = session.now
-            outcome.protocol = session.protocol.title if session.protocol.name in TABLES else ""
-            outcome.session_id = session.id.hex()
+            session.account(outcome, started)
             outcome.paused = visit.ended == "Pause"
-            outcome.seconds = ended - started
-            outcome.messages = session.messages
-            outcome.tolerances = list(session.tolerances)
             outcome.notes = [*evse.trips[trips:], *getattr(evse.pilot, "unchecked", ())]
             if not outcome.ok:
                 session.tell("error", "ended", outcome.reason)

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from traces import packets, pcap, slac, tcp, tls
+from traces import packets, pcap, slac, tcp
 from traces.errors import RecordingError
+from traces.keylog import KeyLog
 from traces.recording import EVCC, SECC, Entry, Recording, decode, settle
 from v2g import sdp, v2gtp
 from v2g.errors import RemoteError
 from v2g.messages import appproto, din70121, iso2
+
+if TYPE_CHECKING:
+    from traces.tls import Connection
 
 MAX_CONNECTIONS = 20_000
 MAX_PAYLOAD = 1 << 20
@@ -40,7 +44,7 @@ def read(path: Path, key_log: bytes = b"") -> Recording:
     Raises:
         RecordingError: the file cannot be read, or its structure is broken.
     """
-    keys = tls.KeyLog()
+    keys = KeyLog()
     keys.add(key_log)
     with _opened(path) as file:
         kind = "pcapng" if file.read(4) == b"\x0a\x0d\x0d\x0a" else "pcap"
@@ -74,7 +78,7 @@ def _opened(path: Path) -> Any:
 class Dissector:
     """Fed with packets, adds entries to a recording."""
 
-    def __init__(self, recording: Recording, keys: tls.KeyLog) -> None:
+    def __init__(self, recording: Recording, keys: KeyLog) -> None:
         self._recording = recording
         self._keys = keys
         self._start: int | None = None
@@ -176,7 +180,7 @@ class _Connection:
 
     first: packets.Segment
     client: packets.Endpoint | None
-    keys: tls.KeyLog
+    keys: KeyLog
     seconds: Any
     entries: list[Entry] = field(default_factory=list)
     relevant: bool = False
@@ -185,7 +189,7 @@ class _Connection:
         ends = (self.first.source, self.first.target)
         self._directions = {end: tcp.Direction() for end in ends}
         self._peer = {ends[0]: ends[1], ends[1]: ends[0]}
-        self._tls: tls.Connection | None = None
+        self._tls: Connection | None = None
         self._foreign = False
         self._begun: dict[packets.Endpoint, bytes] = {}
         self._frames = {True: _Frames(), False: _Frames()}
@@ -274,7 +278,9 @@ class _Connection:
             self.relevant = True
         elif data[:2] == b"\x16\x03":
             self.relevant = True
-            self._tls = tls.Connection(self.keys)
+            from traces.tls import Connection
+
+            self._tls = Connection(self.keys)
             if self.client is None:  # a ClientHello is the client's
                 self.client = source if data[5] == 1 else self._peer[source]
         elif self._syn is not None:  # else the capture may have begun within a message: the next one tells

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from traces.keylog import KeyLog
 from traces.tcp import Chunk
 from traces.tls_records import SUITES, Broken, Opener, Opener13, Suite, opener12
 from v2g.tls.tables import ALERTS, TLS12, TLS13, version_name
@@ -25,39 +26,6 @@ _FINISHED, _KEY_UPDATE = 20, 24
 _SUPPORTED_VERSIONS, _ENCRYPT_THEN_MAC = 43, 22
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """The server random by which a HelloRetryRequest is told from a ServerHello."""
-
-
-class KeyLog:
-    """Session secrets by label and client random, out of NSS key log text."""
-
-    def __init__(self) -> None:
-        self._secrets: dict[tuple[str, bytes], bytes] = {}
-
-    def __len__(self) -> int:
-        return len(self._secrets)
-
-    def add(self, text: bytes) -> int:
-        """Takes the lines that are secrets and ignores others; returns how many there were."""
-        count = 0
-        for line in text.splitlines():
-            words = line.split()
-            if len(words) != 3:
-                continue
-            try:
-                label, random, secret = words[0].decode("ascii"), bytes.fromhex(words[1].decode("ascii")), words[2]
-                if len(random) == 32:
-                    self._secrets[label, random] = bytes.fromhex(secret.decode("ascii"))
-                    count += 1
-            except ValueError:
-                continue
-        return count
-
-    def get(self, label: str, random: bytes) -> bytes | None:
-        return self._secrets.get((label, random))
-
-    def lines(self) -> bytes:
-        """As a key log again."""
-        return "".join(f"{label} {random.hex()} {s.hex()}\n" for (label, random), s in self._secrets.items()).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from v2g.channel import Channel
 from v2g.errors import LocalError, Refused, RemoteError, TimedOut
 from v2g.messages.base import Request
 from v2g.messages.xmldsig import SignatureType
+from v2g.outcome import Outcome
 from v2g.protocols import APPPROTO, DIN, ISO2, Protocol
 from v2g.timing import Timing
 from v2g.trace import Event, Observe, ignore
@@ -111,6 +112,14 @@ class Session:
         if name not in self.tolerances:
             self.tolerances.append(name)
             self.tell("tolerance", name, note)
+
+    def account(self, outcome: Outcome, started: float) -> None:
+        """Fills in what the session knows of itself, which began at loop time ``started``."""
+        outcome.protocol = "" if self.protocol is APPPROTO else self.protocol.title
+        outcome.session_id = self.id.hex()
+        outcome.seconds = self.now - started
+        outcome.messages = self.messages
+        outcome.tolerances = list(self.tolerances)
 
     # -- sending --------------------------------------------------------------------------------------------------
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from traces.keylog import KeyLog
 from traces.tcp import Chunk
-from traces.tls import Connection, Happening, KeyLog, split_der
+from traces.tls import Connection, Happening, split_der
 from v2g import tls as v2g_tls
 
 SUITES = [

@@ -1,0 +1,36 @@
+"""Session secrets of TLS as text: the key log that browsers and Wireshark know (NSS)."""
+
+from __future__ import annotations
+
+
+class KeyLog:
+    """Session secrets by label and client random, out of NSS key log text."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[tuple[str, bytes], bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._secrets)
+
+    def add(self, text: bytes) -> int:
+        """Takes the lines that are secrets and ignores others; returns how many there were."""
+        count = 0
+        for line in text.splitlines():
+            words = line.split()
+            if len(words) != 3:
+                continue
+            try:
+                label, random, secret = words[0].decode("ascii"), bytes.fromhex(words[1].decode("ascii")), words[2]
+                if len(random) == 32:
+                    self._secrets[label, random] = bytes.fromhex(secret.decode("ascii"))
+                    count += 1
+            except ValueError:
+                continue
+        return count
+
+    def get(self, label: str, random: bytes) -> bytes | None:
+        return self._secrets.get((label, random))
+
+    def lines(self) -> bytes:
+        """As a key log again."""
+        return "".join(f"{label} {random.hex()} {s.hex()}\n" for (label, random), s in self._secrets.items()).encode()
