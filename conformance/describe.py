@@ -21,6 +21,22 @@ def _value(value: Any) -> str:
     return str(value)
 
 
+_PILOT = {"CAP.CP", "CAP.CPBCB", "CAP.CPSRC"}
+_HARDWARE = {
+    "CAP.CPFAULT": "faults of the pilot cable, made by hand or by a box",
+    "CAP.NODE2": "a second power line modem",
+    "CAP.TXPOWER": "a modem whose transmit power can be lowered",
+}
+
+
+def hardware(case: Case) -> list[str]:
+    """What a case needs of the bench when the system under test is real: nothing where an interface is enough."""
+    found = ["a power line modem behind the interface"] if "slac" in case.protocols else []
+    if _PILOT & set(case.needs) or any("PAUSED" in word for word in case.preconditions):
+        found.append("a control pilot board (--pilot); without one what the pilot shows is not seen")
+    return found + [text for name, text in _HARDWARE.items() if name in case.needs]
+
+
 def describe(case: Case) -> Iterator[str]:
     """Lines that tell everything about a case."""
     yield f"{case.id}: {case.title}"
@@ -34,12 +50,13 @@ def describe(case: Case) -> Iterator[str]:
         ("tags", ", ".join(case.tags)),
         ("also known as", ", ".join(case.also_known_as)),
         ("requirements", ", ".join(case.requirements)),
-        ("needs", ", ".join(case.needs)),
         ("detail", case.detail),
     ):
         if value:
             yield f"  {name:<14} {value}"
     for name, items in (
+        ("needs", tuple(f"{need}: {words()['capabilities'].get(need, '')}" for need in case.needs)),
+        ("hardware", tuple(hardware(case))),
         ("applies when", case.select),
         ("precondition", (*case.preconditions, *([case.setup] if case.setup else []))),
         ("stimulus", tuple(step_text(step) for step in case.stimulus)),
