@@ -51,6 +51,55 @@ MARGIN = 300.0
 """s on top of a run's estimate before it is ended by force."""
 
 
+class Occupied(Exception):
+    """The folder is another campaign's, or no campaign's; says what to do."""
+
+
+@contextlib.contextmanager
+def alone(folder: Path, part: str = "") -> Iterator[None]:
+    """While the context is open, no other process writes this part of the campaign; a killed one holds nothing.
+
+    Raises:
+        Occupied: one does.
+        OSError: the folder cannot be written.
+    """
+    import fcntl
+
+    with (folder / RESULTS.format(part)).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Occupied(
+                f"another campaign is writing into {folder}; wait for it, take another --out, or share it by --shard"
+            ) from None
+        yield
+
+
+OURS = ("results*.jsonl", "campaign.json", "left_out.json", "plan.json", "pics.yaml", "report.html", "junit.xml",
+        "system*.log", "cases")  # fmt: skip
+"""What a campaign leaves in its folder."""
+
+
+def forget(folder: Path) -> None:
+    """Deletes what an earlier campaign left in a folder, and nothing else.
+
+    Raises:
+        Occupied: the folder has files, but no campaign's.
+        OSError: they cannot be deleted.
+    """
+    import shutil
+
+    if not folder.exists():
+        return
+    if not list(folder.glob("results*.jsonl")) and any(folder.iterdir()):
+        raise Occupied(f"{folder} holds no campaign, so --fresh deletes nothing there; take another --out")
+    for path in [path for pattern in OURS for path in folder.glob(pattern)]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 class Interrupted(Exception):
     """The person at the bench stopped the campaign; what is done is on disk."""
 
@@ -168,13 +217,24 @@ Opener = Callable[[Run, Pics, Observe], contextlib.AbstractAsyncContextManager[A
 
 @dataclass
 class Progress:
-    """What there is to tell after (or before) a run."""
+    """What there is to tell after (or before) a run.
+
+    Attributes:
+        done, total: runs.
+        run: that is over, or begins.
+        result: None: it begins.
+        left: s for all that is left.
+        expected: s that the run takes.
+        note: what a person should know now; "" mostly.
+    """
 
     done: int
     total: int
     run: Run
     result: Result | None
     left: float
+    expected: float = 0.0
+    note: str = ""
 
 
 @dataclass
@@ -223,11 +283,11 @@ class Campaign:
             for run in self.shard.mine(runs)
             if run.id not in results or (rerun_failed and results[run.id].verdict in AGAIN)
         ]
-        left = [self._estimate(run) for run in open_]
+        left = [self.expected(run) for run in open_]
         spent, planned = 0.0, 0.0
         for number, run in enumerate(open_):
             ratio = spent / planned if planned > 60 else 1.0
-            self.tell(Progress(number, len(open_), run, None, sum(left[number:]) * ratio))
+            self.tell(Progress(number, len(open_), run, None, sum(left[number:]) * ratio, left[number] * ratio))
             began = time.monotonic()
             try:
                 result = self.one(run)
@@ -239,7 +299,8 @@ class Campaign:
             results[run.id] = result
             self._watch(result)
             self.record(result)
-            self.tell(Progress(number + 1, len(open_), run, result, sum(left[number + 1 :]) * ratio))
+            time_left = sum(left[number + 1 :]) * ratio
+            self.tell(Progress(number + 1, len(open_), run, result, time_left, note=self._note()))
         return results
 
     def begin(self) -> None:
@@ -258,7 +319,8 @@ class Campaign:
             file.flush()
             os.fsync(file.fileno())
 
-    def _estimate(self, run: Run) -> float:
+    def expected(self, run: Run) -> float:
+        """About how long a run takes, s."""
         return 0.05 if self.virtual else estimate(run, self._pics(run))
 
     def _pics(self, run: Run) -> Pics:
@@ -271,6 +333,13 @@ class Campaign:
         if self._silent and self.reset is not None and self._silent % 2 == 0:
             result.findings.append(f"the system was reset: {self.reset()}")
 
+    def _note(self) -> str:
+        """Said once when the system has been silent for a while."""
+        if self._silent != PATIENCE:
+            return ""
+        what = "it is reset after every second one" if self.reset is not None else "see --reset-command"
+        return f"the system has not said a word in {PATIENCE} cases; is it there? ({what})"
+
     # -- one run --------------------------------------------------------------------------------------------------
 
     def one(self, run: Run) -> Result:
@@ -278,7 +347,7 @@ class Campaign:
         place = self.folder / "cases" / safe(run.id)
         place.mkdir(parents=True, exist_ok=True)
         pics = self._pics(run)
-        limit = self.longest or self._estimate(run) * 2 + MARGIN
+        limit = self.longest or self.expected(run) * 2 + MARGIN
         started = datetime.datetime.now(datetime.UTC)
         try:
             epoch = EPOCH if self.virtual else started.timestamp() - time.monotonic()
@@ -324,10 +393,19 @@ class Campaign:
 _MUTE = ("were not answered", "did not come", "has not connected", "cannot connect", "asked nothing")
 
 _CAUSES = (
-    ("SDP requests were not answered", "the charger is off, not on this link, or its SDP server has stopped"),
+    (
+        "SDP requests were not answered",
+        "the charger is off, not on this link (--slac matches modems), or its SDP is off",
+    ),
     ("cannot connect", "the charger announced a port on which nobody listens"),
+    ("closed 0.", "the charger may still be busy with the case before; --pause or par_waitForNextTC give it time"),
     ("was not reached", "the system does not get through a good-case session; look at the trace of this case"),
     ("did not come", "the vehicle did not get that far; look at the trace of this case"),
+    ("pilot hardware is needed", "the bench assumes the pilot; --pilot names a board that drives it"),
+    ("no charger was matched", "the charger is off or not on this power line; plugfest slac doctor looks closer"),
+    ("no vehicle was matched", "nobody plugged in, or the vehicle does no SLAC; plugfest slac doctor looks closer"),
+    ("but the case needs TLS", "the PICS file declares TLS, but the charger offers none"),
+    ("but the case needs a session without", "the charger insists on TLS; declare PIXIT_SECC_CMN_TLS and give --pki"),
     ("not available here", "the bench lacks hardware that the case needs"),
     ("cannot be", "the bench lacks hardware that the case needs"),
     ("nobody can", "no command is given for that action; see --action"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
-    from conformance.campaign import Progress
+    from conformance.campaign import Campaign
     from conformance.catalogue import Case, Run
     from conformance.pics import Pics
 
@@ -54,6 +54,8 @@ def _add_run(inner: Any) -> None:
         help="run cases against a charger or a vehicle, and leave the evidence in a folder",
         description="Runs cases and writes a report. Without -i, against this program's own role in memory, in virtual"
         " time. Interrupted with Ctrl-C, the same command goes on where it stopped.",
+        epilog="exit codes: 0 nothing failed, 1 a run failed or ended with an error, 2 wrong arguments or surroundings,"
+        " 3 no run could be brought to its point, 7 interrupted",
     )
     add_filters(parser)
     _add_reach(parser)
@@ -218,10 +220,9 @@ def _pics(args: argparse.Namespace) -> Pics | None:
 
 
 def run_campaign(args: argparse.Namespace) -> int:
-    import shutil
-
     from conformance import bench, campaign, report
     from conformance.verdict import Verdict
+    from plugfest.progress import Show
     from v2g.errors import SetupError
 
     if args.sut not in ("secc", "evcc"):
@@ -231,8 +232,6 @@ def run_campaign(args: argparse.Namespace) -> int:
     if reach is not None and pics is None:
         raise UserError("--pics FILE is needed with a real system; make one with plugfest conformance pics FILE")
     folder: Path = args.out or Path(f"conformance-{args.sut}")
-    if args.fresh and folder.exists():
-        shutil.rmtree(folder)
     protocols = protocol_names(args.protocol)
     runs: list[Run] = [
         run for case in chosen(args) for run in case.runs() if protocols is None or run.protocol in protocols
@@ -254,27 +253,52 @@ def run_campaign(args: argparse.Namespace) -> int:
         )  # fmt: skip
     except SetupError as why:
         raise UserError(str(why)) from why
-    made.shard, made.tell = shard, _show
+    show = Show()
+    made.shard, made.tell = shard, show
     made.info = {**made.info, "run with": _command_line()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        report.leave_out(folder, left)
-        report.plan(folder, todo)
-    except OSError as why:
-        raise UserError(f"cannot write {folder}: {why.strerror}") from why
-    print(f"{len(shard.mine(todo))} runs, {len(left)} not executed; evidence in {folder}", flush=True)
     stopped = ""
     try:
-        results = made.run(todo, rerun_failed=args.rerun_failed)
-    except campaign.Interrupted as why:
-        stopped, results = str(why), campaign.read_results(folder)
-    page, _, packed = report.write(folder)
+        if args.fresh:
+            campaign.forget(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with campaign.alone(folder, shard.part):
+            report.leave_out(folder, left)
+            report.plan(folder, todo)
+            print(_outset(made, shard.mine(todo), len(left), again=args.rerun_failed), flush=True)
+            try:
+                results = made.run(todo, rerun_failed=args.rerun_failed)
+            except campaign.Interrupted as why:
+                stopped, results = str(why), campaign.read_results(folder)
+            show.clear()
+            page, _, packed = report.write(folder)
+    except campaign.Occupied as why:
+        raise UserError(str(why)) from why
+    except OSError as why:
+        what = f"{why.filename or folder}: {why.strerror}"
+        raise UserError(f"cannot write {what}; what was done before is kept: the same command goes on") from why
     print(_total(list(results.values())))
     print(f"report: {page}; everything: {packed}")
     if stopped:
         print(f"{stopped}; the same command goes on from here", file=sys.stderr)
         return 7
-    return 1 if any(result.verdict > Verdict.INCONC for result in results.values()) else 0
+    verdicts = {result.verdict for result in results.values()}
+    if verdicts & {Verdict.FAIL, Verdict.ERROR}:
+        return 1
+    return 3 if Verdict.INCONC in verdicts and Verdict.PASS not in verdicts else 0
+
+
+def _outset(made: Campaign, mine: list[Run], others: int, *, again: bool) -> str:
+    """What is going to happen: how many runs, how many are done already, how long it takes."""
+    from conformance.campaign import AGAIN, read_results
+    from plugfest.progress import left
+
+    known = read_results(made.folder)
+    open_ = [run for run in mine if run.id not in known or (again and known[run.id].verdict in AGAIN)]
+    done = len(mine) - len(open_)
+    before = f" of {len(mine)}, the others are done" if done else ""
+    time = "" if made.virtual else f", about {left(sum(map(made.expected, open_))).removesuffix(' left')}"
+    runs = "1 run" if len(open_) == 1 else f"{len(open_)} runs"
+    return f"{runs}{before}{time}; {others} not executed; evidence in {made.folder}"
 
 
 def _command_line() -> str:
@@ -302,29 +326,6 @@ def _total(results: list[Any]) -> str:
     words = [f"{number} {WORDS[verdict]}" for verdict, number in found.items() if number]
     findings = sum(bool(result.findings) for result in results)
     return f"{len(results)} runs: {', '.join(words)}" + (f"; {findings} with findings" if findings else "")
-
-
-def _left(seconds: float) -> str:
-    minutes = seconds / 60
-    if minutes < 1:
-        return f"{seconds:.0f} s left"
-    return f"{minutes:.0f} min left" if minutes < 100 else f"{minutes / 60:.1f} h left"
-
-
-def _show(progress: Progress) -> None:
-    """A line per run: the verdict as soon as it is there; on a terminal, also what is under way."""
-    place = f"[{progress.done if progress.result else progress.done + 1:4}/{progress.total}]"
-    if progress.result is None:
-        if sys.stdout.isatty():
-            print(f"{place} ...          {progress.run.id}  ({_left(progress.left)})", end="\r", flush=True)
-        return
-    from conformance.page import WORDS
-
-    result = progress.result
-    word = WORDS[result.verdict] + ("*" if result.findings else "")
-    text = result.reason or "; ".join(result.findings)
-    line = f"{place} {word:<12} {progress.run.id}  {result.seconds:.1f} s" + (f"  {text}" if text else "")
-    print(f"{line}  ({_left(progress.left)})" if progress.done % 10 == 0 else line, flush=True)
 
 
 def report_folders(args: argparse.Namespace) -> int:
@@ -361,6 +362,9 @@ def make_pics(args: argparse.Namespace) -> int:
         pics = Pics()
     else:
         pics = ask.ask(args.sut, input, print)
+        asked = len(ask.questions(args.sut))
+        if len(pics.declared) < asked:
+            print(f"\n{asked - len(pics.declared)} questions were not answered: their defaults hold")
     try:
         save(pics, args.out)
     except OSError as why:

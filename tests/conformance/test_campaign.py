@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import functools
+import io
+import itertools
 import json
 import signal
 import time
@@ -23,6 +27,7 @@ from conformance.own import FAST, bench_for, own_system
 from conformance.pics import Pics, PicsError, load, save
 from conformance.verdict import Result, Verdict
 from plugfest.cli import main
+from plugfest.progress import Show
 
 RUNS = [run for run in runs() if "SECC_DIN_Se" in run.id and not campaign.executable(run)][:6]
 
@@ -272,6 +277,84 @@ def test_command_line_against_our_own_charger(tmp_path: Path, capsys: pytest.Cap
     assert "left)" in capsys.readouterr().out
     assert main(words) == 0
     assert "[   1/" not in capsys.readouterr().out
+
+
+def test_fresh_deletes_a_campaign_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder of somebody else's is refused, also what is beside a campaign stays."""
+    words = ["conformance", "run", "--sut", "secc", "-k", "SECC_DIN_SessionSetup_OK", "--fresh", "--out", str(tmp_path)]
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert main(words) == 2
+    assert "holds no campaign, so --fresh deletes nothing there" in capsys.readouterr().err
+    (tmp_path / "results.jsonl").write_text("")
+    (tmp_path / "cases" / "old").mkdir(parents=True)
+    assert main(words) == 0
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+    assert not (tmp_path / "cases" / "old").exists()
+    (tmp_path / "file").write_text("")
+    assert main([*words[:-1], str(tmp_path / "file")]) == 2
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_two_campaigns_in_one_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second one is told so; as another shard it may."""
+    words = ["conformance", "run", "--sut", "secc", "-k", "SECC_DIN_SessionSetup_OK", "--out", str(tmp_path)]
+    with campaign.alone(tmp_path):
+        assert main(words) == 2
+        assert "another campaign is writing into" in capsys.readouterr().err
+        assert main([*words, "--shard", "1/2"]) == 0
+    assert main(words) == 0
+
+
+def test_exit_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A campaign in which nothing could be brought to its point is no good one."""
+    words = ["conformance", "run", "--sut", "secc", "-k", "SECC_DIN_SessionSetup", "--out", str(tmp_path), "--fresh"]
+    for verdicts, code in (
+        ([Verdict.INCONC], 3),
+        ([Verdict.PASS], 0),
+        ([Verdict.INCONC, Verdict.PASS], 0),
+        ([Verdict.PASS, Verdict.FAIL], 1),
+        ([Verdict.INCONC, Verdict.ERROR], 1),
+    ):
+        turns = itertools.cycle(verdicts)
+        one = functools.partial(lambda turns, self, run: Result(run.id, case=run.case.id, verdict=next(turns)), turns)
+        monkeypatch.setattr(Campaign, "one", lambda self, run, one=one: one(self, run))
+        assert main(words) == code
+
+
+def test_progress_on_a_terminal_and_in_a_pipe() -> None:
+    """A pipe gets whole lines; a terminal a last line that fits it, and colours."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    result = Result("X" * 100, case="X", verdict=Verdict.FAIL, reason="no answer", seconds=1.0)
+    begun = campaign.Progress(9, 10, dataclasses.replace(RUNS[0], id="X" * 100), None, 240.0, 60.0)
+    ended = dataclasses.replace(begun, done=10, result=result, left=0.0, note="is it there?")
+    pipe, terminal = io.StringIO(), Terminal()
+    for file in (pipe, terminal):
+        show = Show(file)
+        show(begun)
+        show(ended)
+    assert pipe.getvalue().splitlines() == [
+        f"[10/10] fail         {'X' * 100}  1.0 s  no answer  (0 s left)", "note: is it there?",
+    ]  # fmt: skip
+    first, second, _ = terminal.getvalue().removeprefix("\r\x1b[K").split("\r\x1b[K")
+    assert first.startswith("[10/10] XXX")
+    assert len(first) < 80
+    assert "\x1b[1;31mfail" in second
+
+
+def test_a_silent_system_is_told_of_while_the_campaign_runs(tmp_path: Path) -> None:
+    """Once, after some cases: overnight nobody looks, in the evening somebody does."""
+    notes: list[str] = []
+    made = own(tmp_path, tell=lambda progress: notes.append(progress.note))
+    made.one = lambda run: Result(  # type: ignore[method-assign]
+        run.id, case=run.case.id, verdict=Verdict.INCONC, reason="five SDP requests were not answered"
+    )
+    made.run(RUNS)
+    (note,) = filter(None, notes)
+    assert "has not said a word in 5 cases" in note
 
 
 def test_mistakes_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
