@@ -257,8 +257,13 @@ class _Network:
 
     def unplug(self) -> bool:
         """Pulls the connector, if there is a command for that; True: it is out."""
-        command = self.actions.get("unplug")
-        return command is not None and _succeeds(command)
+        return pulled(self.actions)
+
+
+def pulled(actions: Mapping[str, str]) -> bool:
+    """Pulls the connector, if there is a command for that; True: it is out."""
+    command = actions.get("unplug")
+    return command is not None and _succeeds(command)
 
 
 @dataclass

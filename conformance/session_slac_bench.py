@@ -164,7 +164,7 @@ class NetworkSession(NetworkSlac):
 
     def __init__(self, link: Link, pilot: Any, pics: Pics, system: NetworkCharger | NetworkVehicle) -> None:
         """``system``: what is there once the line is up."""
-        super().__init__(link, pilot, pics, system.program, system.pause)
+        super().__init__(link, pilot, pics, system.program, system.pause, system.actions)
         self.system = system
         system.pilot, system.behind_line = pilot, True
 

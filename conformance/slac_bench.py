@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from conformance.network import Program, act
+from conformance.network import Program, act, pulled
 from conformance.pics import Pics
 from conformance.verdict import Inconclusive
 from secc.arrivals import Arrivals, LinkLoss
@@ -22,9 +22,10 @@ from slac.amp_map import full_power
 from slac.errors import PilotLost, SlacError
 from slac.ev_run import NotReady, NotRequired, Refused
 from slac.host import Host, Rewrites
-from slac.link import Link
+from slac.link import Link, RawLink
 from slac.modem import detect
 from slac.pilot import DIGITAL, STEADY, State
+from slac.pilot_board import CAN_PLUG, VehicleBoard
 from slac.pilots import SimulatedPilot
 from slac.powerline import Powerline, Station
 
@@ -235,6 +236,7 @@ class NetworkSlac:
         self.link, self.pilot, self.pics = link, pilot, pics
         self.program, self.pause = program or Program(), pause
         self.actions = actions or {}
+        self._links = [link]
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[NetworkSlac]:
@@ -243,15 +245,31 @@ class NetworkSlac:
             yield self
         finally:
             await self.program.stop()
-            self.link.close()
+            for link in self._links:
+                link.close()
             await asyncio.sleep(self.pause)
+
+    def second(self) -> Link:
+        """Another node behind the tester's modem, with an address of its own.
+
+        Raises:
+            Inconclusive: this interface cannot have two.
+        """
+        if not isinstance(self.link, RawLink):
+            raise Inconclusive("this bench has no second node on the line")
+        # Locally administered, and as lasting as the first one: a charger may remember it.
+        address = bytes([(self.link.mac[0] | 2) & 0xFE]) + self.link.mac[1:5] + bytes([self.link.mac[5] ^ 0x55])
+        node = RawLink(self.link.name, address=address)
+        self._links.append(node)
+        return node
 
     async def do(self, action: str) -> bool:
         """The command of an action; False: there is none."""
         return await act(self.actions, action)
 
     async def plug(self) -> None:
-        """Starts the program, if there is one."""
+        """Plugs in where there is an action for that, and starts the program, if there is one."""
+        await self.do("plug")
         await self.program.start()
 
     def linked(self) -> bool | None:
@@ -264,9 +282,15 @@ class NetworkSlac:
         Raises:
             Inconclusive: nobody can pull the plug here.
         """
-        if state is State.A:
-            raise Inconclusive("the connector cannot be pulled here")
-        self.pilot.set(state)
+        board = self.pilot if isinstance(self.pilot, VehicleBoard) and CAN_PLUG in self.pilot.can else None
+        if state is not State.A:
+            if board is not None and board.state is State.A:
+                board.plug()
+            self.pilot.set(state)
+        elif board is not None:
+            board.plug(False)
+        elif not pulled(self.actions):
+            raise Inconclusive("the connector cannot be pulled here; name a command with --action unplug=COMMAND")
 
     def duty(self) -> float | None:
         """What the tester's end of the pilot sees."""

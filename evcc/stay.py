@@ -55,12 +55,14 @@ class Stay:
             allows power again.
         observe: gets events.
         say: takes a line for people.
+        lost: why the link of the last session was lost, or "".
     """
 
     sleeps: bool = True
     wakes_after: float | None = None
     observe: Observe = ignore
     say: Callable[[str], None] = lambda text: None
+    lost: str = ""
 
     def tell(self, name: str, note: str = "") -> None:
         """An event for the trace."""
@@ -89,7 +91,7 @@ async def stay(
     how = how or Stay()
     resume: Paused | None = None
     while True:
-        outcome = await _session(side, match, vehicle, charge, resume)
+        outcome = await _session(side, match, vehicle, charge, resume, how)
         if outcome.paused and not how.sleeps:
             return outcome
         if not outcome.paused:
@@ -114,11 +116,13 @@ async def _session(
     vehicle: Vehicle,
     charge: Callable[[Paused | None], Awaitable[Outcome]],
     resume: Paused | None,
+    how: Stay,
 ) -> Outcome:
     """One session; the loss of its link ends it."""
+    how.lost = ""
     if side is None or match is None:
         return await charge(resume)
-    watching = asyncio.create_task(_alarm_when_lost(side, match, vehicle.alarm))
+    watching = asyncio.create_task(_alarm_when_lost(side, match, vehicle.alarm, how))
     try:
         return await charge(resume)
     finally:
@@ -126,8 +130,9 @@ async def _session(
         await asyncio.gather(watching, return_exceptions=True)
 
 
-async def _alarm_when_lost(side: Ev, match: Match, alarm: Callable[[str], None]) -> None:
-    alarm(await side.until_lost(match))
+async def _alarm_when_lost(side: Ev, match: Match, alarm: Callable[[str], None], how: Stay) -> None:
+    how.lost = await side.until_lost(match)
+    alarm(how.lost)
 
 
 async def sleep(vehicle: Vehicle, paused: Paused | None, how: Stay) -> Woken:

@@ -194,7 +194,8 @@ async def vehicle_side(bench: Bench, pilot: VehiclePilot, observe: Observe) -> A
         async with _host(bench, observe) as host:
             modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
             # An AC charger may show its nominal duty from the start.
-            yield ev.Ev(host, pilot, modem, ev.Options(timing=limits, digital=not bench.ac), rng=rng)
+            how = ev.Options(timing=limits, digital=not bench.ac, validation=bench.vehicle.validation)
+            yield ev.Ev(host, pilot, modem, how, rng=rng)
 
 
 async def charge_matched(
@@ -204,6 +205,8 @@ async def charge_matched(
     say: Callable[[str], None],
     nominal: Callable[[], Awaitable[VehicleOutcome]] | None = None,
     how: Stay | None = None,
+    *,
+    again: bool = False,
 ) -> VehicleOutcome:
     """Matches, charges over the link, through pauses too where it is to, and leaves the network.
 
@@ -214,23 +217,26 @@ async def charge_matched(
         say: takes a line for people.
         nominal: charges at a nominal duty, where the charger shows one in the end and no SLAC; None: not this vehicle.
         how: what it does in pauses; by default the first one ends the stay.
+        again: after a lost link, and after E or F, it begins anew instead of ending.
     """
     vehicle = controls.vehicle
     assert vehicle is not None
     from evcc.nominal import offers_current
     from evcc.stay import Stay, stay
 
+    how = how or Stay(sleeps=False)
     soc = vehicle.battery.soc
-    if (offer := side.pilot.reading.offer) is not None and offer[0] is not Offer.DIGITAL:
-        say(f"waiting for the charger's duty on the control pilot, which is at {side.pilot.reading.label}")
     while True:
+        if (offer := side.pilot.reading.offer) is not None and offer[0] is not Offer.DIGITAL:
+            say(f"waiting for the charger's duty on the control pilot, which is at {side.pilot.reading.label}")
         try:
             match = await controls.before_session(side.match())
-            break
         except (MatchFailed, PilotLost, Interrupted) as why:
             found = _unmatched(why)
             if not isinstance(why, MatchFailed):
                 await side.leave()  # it may have had the key already
+                if again and isinstance(why, PilotLost) and side.pilot.state is not State.A:
+                    continue
             elif nominal is not None:
                 try:
                     if await controls.before_session(_another_duty(side.pilot, why, say)):
@@ -242,13 +248,17 @@ async def charge_matched(
                         say(f"no charger was matched while {why}; charging at the nominal duty")
                         return await nominal()
             return _of_vehicle(found.cause, found.reason, soc)
-    say(f"matched with {described(match)}")
-    try:
-        return await stay(side, match, vehicle, charge, how or Stay(sleeps=False))
-    except (MatchFailed, PilotLost) as why:
-        await side.leave()
-        found = _unmatched(why)
-        return _of_vehicle(found.cause, f"after a pause: {found.reason}", soc)
+        say(f"matched with {described(match)}")
+        try:
+            outcome = await stay(side, match, vehicle, charge, how)
+        except (MatchFailed, PilotLost) as why:
+            await side.leave()
+            found = _unmatched(why)
+            return _of_vehicle(found.cause, f"after a pause: {found.reason}", soc)
+        if not (again and how.lost) or side.pilot.state is State.A:
+            return outcome
+        say(f"{how.lost}; beginning anew with the charger")
+        vehicle.trouble.clear()
 
 
 async def _another_duty(pilot: VehiclePilot, why: MatchFailed, say: Callable[[str], None]) -> bool:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from slac.errors import LinkError
-from slac.mme import ETHERTYPE
+from slac.mme import BROADCAST, ETHERTYPE
 
 LONGEST = 2048
 """Bytes read of one frame; management messages are shorter."""
@@ -123,9 +123,17 @@ class RawLink:
     """A raw socket on a Linux interface. Open with `open_link`; needs a running event loop."""
 
     def __init__(
-        self, name: str, *, ethertype: int = ETHERTYPE, promiscuous: bool = False, outgoing: bool = False
+        self,
+        name: str,
+        *,
+        ethertype: int = ETHERTYPE,
+        promiscuous: bool = False,
+        outgoing: bool = False,
+        address: bytes | None = None,
     ) -> None:
         """``ethertype`` 3 takes frames of all types; ``outgoing`` also what this host sends, for those who watch.
+
+        ``address``: another one than the interface's, for a second node behind the same modem; takes what is for it.
 
         Raises:
             LinkError: the interface is missing, down, no Ethernet, or needs rights that we lack; says what to do.
@@ -135,8 +143,9 @@ class RawLink:
         self._inbox = Inbox(self.statistics)
         self._outgoing = outgoing
         self._loop = asyncio.get_running_loop()
-        self._socket = raw_socket(name, ethertype, promiscuous)
-        self.mac: bytes = self._socket.getsockname()[4]
+        self._socket = raw_socket(name, ethertype, promiscuous or address is not None)
+        self._own = address
+        self.mac: bytes = address or self._socket.getsockname()[4]
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
     async def send(self, frame: bytes) -> None:
@@ -181,7 +190,8 @@ class RawLink:
                 self._loop.remove_reader(self._socket.fileno())
                 self._inbox.fail(LinkError(_gone(self.name, why)))
                 return
-            if self._outgoing or address[2] != _OUTGOING:
+            ours = self._own is None or frame[:6] in (self._own, BROADCAST)
+            if ours and (self._outgoing or address[2] != _OUTGOING):
                 self._inbox.put(frame)
 
     @property

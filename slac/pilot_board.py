@@ -1,7 +1,8 @@
 """Pilots that a board makes: what a host and a board tell each other, whatever carries it, and the host's two ends.
 
-The board makes levels and edges; the host says what it wants and hears what is. There are three wishes, each a key and
-a value: ``duty=5`` (percent, 3 to 100; ends E and F) and ``fault=E`` at a charger's board, ``state=C`` at a vehicle's.
+The board makes levels and edges; the host says what it wants and hears what is. There are four wishes, each a key and
+a value: ``duty=5`` (percent, 3 to 100; ends E and F) and ``fault=E`` at a charger's board, ``state=C`` at a vehicle's,
+and there, where the board can open the line, ``plug=0`` and ``plug=1``.
 A report holds all that the board knows: ``state`` (a letter, or ``?``), ``duty`` in percent, ``high`` and ``low`` in
 volts; a board that only measures sends levels, and the state is derived here.
 
@@ -26,6 +27,7 @@ OPEN_WITHIN = 6.0
 
 CAN_E, CAN_F = "can_e", "can_f"
 CAN_D = "can_d"
+CAN_PLUG = "can_plug"  # opens and closes the line, as if the connector were pulled
 CAN_DUTY = "can_duty"  # any duty of 3 to 100 %; without it 5 and 100
 
 Notice: TypeAlias = Callable[[str], None]
@@ -83,11 +85,13 @@ def wish_of(said: Mapping[str, object]) -> Wish:
             case [("state", value)]:
                 check_vehicle(state := _letter(value))
                 return "state", state
+            case [("plug", value)]:
+                return "plug", float(_number("plug", value, 0, 1) > 0)
     except PilotError:
         raise
     except ValueError as why:
         raise PilotError(str(why)) from None
-    raise PilotError(f"unknown wish {short(dict(said))}; there are duty, fault and state")
+    raise PilotError(f"unknown wish {short(dict(said))}; there are duty, fault, state and plug")
 
 
 def abilities(words: Iterable[object]) -> frozenset[str]:
@@ -263,6 +267,16 @@ class VehicleBoard(BoardPilot):
         if state is State.D and CAN_D not in self.can and not self.problem:
             raise PilotError("this pilot board cannot show D; B and C it can")
         self.transmit("state", state)
+
+    def plug(self, plugged: bool = True) -> None:
+        """Opens the line, as if the connector were pulled, or closes it again.
+
+        Raises:
+            PilotError: the board cannot.
+        """
+        if CAN_PLUG not in self.can:
+            raise PilotError("this pilot board cannot pull the connector")
+        self.transmit("plug", float(plugged))
 
 
 Board = TypeVar("Board", bound=BoardPilot)

@@ -19,6 +19,7 @@ from slac.pilot_board import (
     CAN_DUTY,
     CAN_E,
     CAN_F,
+    CAN_PLUG,
     VERSION,
     Notice,
     PilotError,
@@ -31,7 +32,7 @@ from slac.pilot_board import (
 from slac.pilot_serial import LOST_AFTER, Lines, format_line, format_pairs, open_line, over_line, pairs_of, words_of
 from slac.pilots import SimulatedPilot
 
-ABLE = {"evse": (CAN_DUTY, CAN_E, CAN_F), "ev": (CAN_D,)}
+ABLE = {"evse": (CAN_DUTY, CAN_E, CAN_F), "ev": (CAN_D, CAN_PLUG)}
 
 
 def default_path() -> Path:
@@ -135,6 +136,8 @@ def follow(wire: SimulatedPilot, end: str, wish: Wish) -> None:
             wire.evse.fault(state)
         case "state", State() as state if end == "ev":
             wire.ev.set(state)
+        case "plug", float() as plugged if end == "ev":
+            wire.plug() if plugged else wire.unplug()
         case _:
             raise PilotError(f"{wish[0]} is not for the {end} end")
 

@@ -153,7 +153,9 @@ async def _run(bench: Bench) -> int:
         elif bench.slac:
             side = await stack.enter_async_context(handoff.vehicle_side(bench, pilot, stage.observe))
             instead = nominal if bench.ac else None
-            outcome = await handoff.charge_matched(side, controls, charge, looks.say, instead, how)
+            outcome = await handoff.charge_matched(
+                side, controls, charge, looks.say, instead, how, again=bench.vehicle.again
+            )
         else:
             outcome = await stay(None, None, vehicle, charge, how)
         stage.end({"vehicle": outcome})

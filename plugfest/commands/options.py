@@ -122,6 +122,12 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
         "--sleep", action="store_const", const=True, help="stay plugged in after a pause, and go on when woken up"
     )
     group.add_argument(
+        "--validation", choices=("never", "doubtful", "always"), help="prove the pairing by toggling the pilot"
+    )
+    group.add_argument(
+        "--again", action="store_const", const=True, help="after a lost link, E or F match anew instead of ending"
+    )
+    group.add_argument(
         "--wake-after", type=float, metavar="S", help="so long in a pause the car wakes the charger up (B-C-B)"
     )
     group.add_argument(

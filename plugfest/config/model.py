@@ -75,6 +75,15 @@ class Vehicle(Section, kw_only=True, frozen=True):
     pauses: Annotated[
         dict[str, Seconds], Meta(description="seconds before it sends a request, by message name or default")
     ] = {}
+    validation: Annotated[
+        Literal["never", "doubtful", "always"],
+        Meta(
+            description="evcc with SLAC: prove the pairing by toggling the pilot; doubtful: with chargers that are far"
+        ),
+    ] = "doubtful"
+    again: Annotated[
+        bool, Meta(description="evcc with SLAC: after a lost link, E or F match anew instead of ending")
+    ] = False
     sleep: Annotated[bool, Meta(description="evcc: stay plugged in after a pause, and go on when it is woken")] = False
     wake_after: Annotated[
         Seconds | None, Meta(description="seconds of a pause until the car wakes up by itself (B-C-B)")

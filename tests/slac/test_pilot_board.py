@@ -21,7 +21,7 @@ from slac.pilot_board import ChargerBoard, PilotError, VehicleBoard, report_of, 
 from slac.pilot_mqtt import ended, over_mqtt, parse_url
 from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
 from slac.pilot_serial import Lines, over_line
-from slac.pilot_shared import seat
+from slac.pilot_shared import attached, hosted, seat
 from slac.pilots import SimulatedPilot
 
 B5, STEADY_A = Reading(State.B, 5.0), Reading(State.A, 100.0)
@@ -259,6 +259,19 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+@pytest.mark.real_time
+async def test_a_shared_pilot_can_be_pulled_and_put_back(tmp_path: Path) -> None:
+    """The vehicle's process opens the line and closes it; state and resistors are there again."""
+    async with hosted(tmp_path / "wire") as post, attached(tmp_path / "wire") as car:
+        assert isinstance(car, VehicleBoard)
+        assert await post.wait(State.B, within=2.0)
+        car.plug(False)
+        assert await post.wait(State.A, within=2.0)
+        assert await car.wait(State.A, within=2.0)
+        car.plug()
+        assert await post.wait(State.B, within=2.0)
 
 
 @pytest.mark.real_time
