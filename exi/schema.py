@@ -27,17 +27,15 @@ Simple types are annotated aliases: ``Annotated[int, Integer(0, 100)]``, ``Annot
 
 from __future__ import annotations
 
-import inspect
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, dataclass_transform
 
 import msgspec
 
 from exi.dialects import Dialect
-from exi.errors import SchemaError
 
 T = TypeVar("T")
 M = TypeVar("M", bound="Type")
@@ -122,30 +120,34 @@ base64Binary = Annotated[bytes, Binary("base64")]  # noqa: N816
 
 
 @dataclass(frozen=True, slots=True)
-class _Occurs:
+class Occurs:
+    """How often a repeated element stands; without a maximum for ever."""
+
     minimum: int
     maximum: int | None
 
 
-def occurs(minimum: int, maximum: int | None = None) -> _Occurs:
+def occurs(minimum: int, maximum: int | None = None) -> Occurs:
     """Bounds of a repeated element; without a maximum it is unbounded."""
-    return _Occurs(minimum, maximum)
+    return Occurs(minimum, maximum)
 
 
-class _Marker(NamedTuple):
+class Marker(NamedTuple):
+    """What a field is besides an element."""
+
     name: str
 
 
-_ATTR, _TEXT, _HEAD, _REF = _Marker("attribute"), _Marker("text"), _Marker("head"), _Marker("ref")
-_ONE, _AT_MOST_ONE, _TOGETHER = _Marker("one of"), _Marker("at most one of"), _Marker("together")
+ATTR, TEXT, HEAD, REF = Marker("attribute"), Marker("text"), Marker("head"), Marker("ref")
+ONE, AT_MOST_ONE, TOGETHER = Marker("one of"), Marker("at most one of"), Marker("together")
 
-Attr = Annotated[T, _ATTR]
-Text = Annotated[T, _TEXT]
-Head = Annotated[T, _HEAD, _REF]
-Ref = Annotated[T, _REF]
-OneOf = Annotated[T | None, _ONE]
-AtMostOneOf = Annotated[T | None, _AT_MOST_ONE]
-Together = Annotated[T | None, _TOGETHER]
+Attr = Annotated[T, ATTR]
+Text = Annotated[T, TEXT]
+Head = Annotated[T, HEAD, REF]
+Ref = Annotated[T, REF]
+OneOf = Annotated[T | None, ONE]
+AtMostOneOf = Annotated[T | None, AT_MOST_ONE]
+Together = Annotated[T | None, TOGETHER]
 
 
 class Item(NamedTuple):
@@ -287,7 +289,7 @@ def particles(particle: Particle | None) -> Iterator[Element]:
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
-class _TypeMeta(msgspec.StructMeta):
+class TypeMeta(msgspec.StructMeta):
     """Makes every message class keyword-only (field order is wire order) and notes its namespace."""
 
     def __new__(
@@ -317,13 +319,13 @@ class _TypeMeta(msgspec.StructMeta):
 if TYPE_CHECKING:
     # Type checkers take the kw_only default from the nearest class with a transform, and msgspec.Struct has one of
     # its own; so they are shown a base that is only ours.
-    class _Struct(metaclass=_TypeMeta):
+    class _Struct(metaclass=TypeMeta):
         __struct_fields__: ClassVar[tuple[str, ...]]
 else:
     _Struct = msgspec.Struct
 
 
-class Type(_Struct, metaclass=_TypeMeta, ns="", element_form=True, attribute_form=True):
+class Type(_Struct, metaclass=TypeMeta, ns="", element_form=True, attribute_form=True):
     """A message or a part of one. Class keywords: ``ns``, and ``element_form`` / ``attribute_form`` for whether its
     local elements and attributes are qualified; all three are inherited. ``mixed`` is not."""
 
@@ -381,164 +383,10 @@ class Schema:
     def model(self) -> Model:
         """The set as plain data, read from the classes on first use."""
         if self._model is None:
-            self._model = _read(self.name, self._modules, self._elements)
+            from exi.classes import read
+
+            self._model = read(self.name, self._modules, self._elements)
         return self._model
-
-
-def _classes(modules: Iterable[types.ModuleType]) -> list[type[Type]]:
-    found: dict[type[Type], None] = {}
-    for module in modules:
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Type) and value.__module__ == module.__name__:
-                if not vars(value).get("xml_virtual", False):
-                    found[value] = None
-    return list(found)
-
-
-def _read(name: str, modules: Iterable[types.ModuleType], elements: Iterable[tuple[str, Any, str | None]]) -> Model:
-    model = Model(name)
-    known: dict[type[Type], Complex] = {}
-    pending = _classes(modules)
-    for cls in pending:
-        known[cls] = Complex(cls.__name__, cls=cls)
-    for element, annotation, head in elements:
-        model.elements[element] = Declaration(element, _type(annotation, known), head)
-    by_class: dict[Any, list[str]] = {}
-    for declaration in model.elements.values():
-        by_class.setdefault(local(declaration.name), []).append(declaration.name)
-    for cls in pending:
-        _fill(known[cls], model, known, by_class)
-    model.types = list(known.values())
-    return model
-
-
-class _Field(NamedTuple):
-    """A field's annotation taken apart."""
-
-    inner: Any
-    markers: tuple[Any, ...]
-    optional: bool
-    bounds: _Occurs | None
-
-
-def _take_apart(annotation: Any) -> _Field:
-    markers: tuple[Any, ...] = ()
-    optional = False
-    bounds = None
-    while True:
-        origin = typing.get_origin(annotation)
-        if origin is Annotated:
-            annotation, *extra = typing.get_args(annotation)
-            markers += tuple(m for m in extra if isinstance(m, _Marker))
-            bounds = next((m for m in extra if isinstance(m, _Occurs)), bounds)
-            if facets := [m for m in extra if isinstance(m, (Integer, String, Binary))]:
-                annotation = Annotated[annotation, facets[0]]
-                break
-        elif origin in (typing.Union, types.UnionType):
-            rest = [a for a in typing.get_args(annotation) if a is not type(None)]
-            if len(rest) != 1:
-                break
-            optional, annotation = True, rest[0]
-        elif origin is list:
-            (annotation,) = typing.get_args(annotation)
-        else:
-            break
-    return _Field(annotation, markers, optional, bounds)
-
-
-def _type(annotation: Any, known: Mapping[type[Type], Complex]) -> AnyType:
-    if isinstance(annotation, (Boolean, Integer, Enumeration, String, Binary)):
-        return annotation
-    origin = typing.get_origin(annotation)
-    if origin is Literal:
-        return Enumeration(typing.get_args(annotation))
-    if origin is Annotated:
-        facet = typing.get_args(annotation)[1]
-        if isinstance(facet, (Integer, String, Binary)):
-            return facet
-    if annotation is bool:
-        return Boolean()
-    if isinstance(annotation, type) and annotation in known:
-        return known[annotation]
-    raise SchemaError(f"{annotation!r} is no type of the schema set")
-
-
-def _owners(cls: type[Type]) -> dict[str, type[Type]]:
-    """Which class of the inheritance chain declares each field, base first: its namespace is the field's."""
-    owners: dict[str, type[Type]] = {}
-    for base in reversed(cls.__mro__):
-        if isinstance(base, _TypeMeta):
-            for name in inspect.get_annotations(base):
-                owners.setdefault(name, typing.cast("type[Type]", base))
-    return owners
-
-
-def _fill(into: Complex, model: Model, known: Mapping[type[Type], Complex], by_name: Mapping[str, list[str]]) -> None:
-    cls = into.cls
-    assert cls is not None
-    into.mixed = cls.xml_mixed
-    hints = typing.get_type_hints(cls, include_extras=True)
-    owners = _owners(cls)
-    attributes: list[Attribute] = []
-
-    def element(name: str, part: _Field, type_: Any, minimum: int, maximum: int | None) -> Element:
-        owner = owners.get(name, cls)
-        if _REF in part.markers:
-            candidates = by_name.get(name, [])
-            own = f"{{{owner.xml_namespace}}}{name}"
-            qname = own if own in candidates else candidates[0] if len(candidates) == 1 else ""
-            if not qname:
-                raise SchemaError(f"{cls.__name__}.{name}: no global element of this name in {model.name}")
-            return Element(qname, None, minimum, maximum, ref=True, field=name)
-        qname = f"{{{owner.xml_namespace}}}{name}" if owner.xml_element_form else name
-        return Element(qname, _type(type_, known), minimum, maximum, field=name)
-
-    explicit = cls.content_model is not Type.content_model
-    if explicit:
-
-        def declare(name: str, type_: Any = None, minimum: int = 1, maximum: int | None = 1) -> Element:
-            markers = (_REF,) if type_ is None else ()
-            made = element(name, _Field(type_, markers, False, None), type_, minimum, maximum)
-            made.field = "content" if "content" in hints else name
-            return made
-
-        into.content = cls.content_model(declare)
-
-    items: list[Particle] = []
-    run: list[Element] = []
-    run_kind: _Marker | None = None
-
-    def close_run() -> None:
-        nonlocal run, run_kind
-        if run_kind is not None:
-            minimum = 1 if run_kind is _ONE else 0
-            items.append((Sequence if run_kind is _TOGETHER else Choice)(tuple(run), minimum, 1))
-        run, run_kind = [], None
-
-    for name in cls.__struct_fields__:
-        part = _take_apart(hints[name])
-        if _ATTR in part.markers:
-            owner = owners[name]
-            qname = f"{{{owner.xml_namespace}}}{name}" if owner.xml_attribute_form else name
-            attributes.append(Attribute(qname, typing.cast(Simple, _type(part.inner, known)), not part.optional, name))
-        elif _TEXT in part.markers:
-            into.text = typing.cast(Simple, _type(part.inner, known))
-            into.text_field = name
-        elif not explicit:
-            kind = next((m for m in part.markers if m in (_ONE, _AT_MOST_ONE, _TOGETHER)), None)
-            if kind != run_kind:
-                close_run()
-            if kind is not None:
-                run_kind = kind
-                run.append(element(name, part, part.inner, 1, 1))
-            elif part.bounds is not None:
-                items.append(element(name, part, part.inner, part.bounds.minimum, part.bounds.maximum))
-            else:
-                items.append(element(name, part, part.inner, 0 if part.optional else 1, 1))
-    close_run()
-    if not explicit and items:
-        into.content = Sequence(tuple(items))
-    into.attributes = tuple(sorted(attributes, key=lambda a: exi_order(a.name)))
 
 
 def q(namespace: str, name: str) -> str:
