@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 AVAILABLE = importlib.util.find_spec("amqtt") is not None
-REASON = "needs amqtt, an MQTT broker in Python (extra dev)"
+REASON = "needs amqtt, an MQTT broker in Python (extra test)"
 
 _CONFIG = """\
 listeners:

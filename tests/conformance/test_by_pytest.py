@@ -20,7 +20,7 @@ from conformance.catalogue import runs
 from conformance.pics import Pics, save
 from conformance.verdict import Verdict
 
-pytest.importorskip("xdist", reason="needs pytest-xdist (extra dev)")
+pytest.importorskip("xdist", reason="needs pytest-xdist (extra test)")
 
 SCRIPT = """
 import pytest
