@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from conformance import bench, report
-from conformance.campaign import AGAIN, Campaign, read_results, selected
+from conformance.campaign import Campaign, read_results, selected
 from conformance.catalogue import PROTOCOLS, Run, cases
 from conformance.network import Reach
 from conformance.page import WORDS, counts
@@ -167,7 +167,7 @@ class CatalogueCase:
         The test fails unless the verdict is pass; findings are printed.
         """
         result = self.results.get(self.run.id)
-        if result is None or result.verdict in AGAIN:
+        if result is None or result.verdict is not Verdict.PASS:
             result = self.results[self.run.id] = self.campaign.one(self.run)
             self.campaign.record(result)
         for finding in result.findings:
@@ -198,6 +198,8 @@ def opened(config: pytest.Config, run: Run, folder: Path) -> CatalogueCase:
             campaign.begin()
         except SetupError as why:
             raise pytest.UsageError(str(why)) from why
+        except OSError as why:
+            raise pytest.UsageError(f"cannot write {folder}: {why.strerror}") from why
         made[sut] = campaign, read_results(folder)
     return CatalogueCase(run, *made[sut])
 
