@@ -326,9 +326,9 @@ class NetworkCharger(_Network):
         if self.endpoint is not None:
             text, port = self.endpoint
             scoped = self.interface if text.lower().startswith("fe80:") else None
-            return await connect(text, port, scoped, tls)
+            return await connect(text, port, scoped, tls, self.observe)
         scope = self.interface if address.is_link_local else None
-        return await connect(str(address), port, scope, tls)
+        return await connect(str(address), port, scope, tls, self.observe)
 
     async def plug(self) -> None:
         """Starts the program, plugs in, and matches.
@@ -449,7 +449,10 @@ class NetworkVehicle(_Network):
     def listening(
         self, on_connect: Callable[[Channel], Awaitable[None]], tls: TlsContext | None, port: int | None = None
     ) -> contextlib.AbstractAsyncContextManager[int]:
-        return listening(self.interface, on_connect, port=port or self.reach.port or None, context=tls, rng=self.rng)
+        return listening(
+            self.interface, on_connect, port=port or self.reach.port or None, context=tls, observe=self.observe,
+            rng=self.rng,
+        )  # fmt: skip
 
     async def plug(self) -> None:
         """Starts the program, plugs in, offers 5 %, and matches.

@@ -3,40 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conformance.evcc.tester import TesterEvse
 from conformance.pics import Pics
+from conformance.secc.discovery import discover
 from conformance.secc.tester import TesterEv
-from conformance.verdict import Stop
+from conformance.verdict import Inconclusive, Stop
 from v2g import sdp
-from v2g.errors import V2GError
+from v2g.errors import SetupError, V2GError
 from v2g.protocols import DIN, ISO2
+
+if TYPE_CHECKING:
+    from v2g.tls import Context as TlsContext
 
 QUICK = {"PICS_CMN_CMN_LoopCounter": 5, "par_waitForNextTC": 1.0}
 
 
-def probe(sut: str, system: Any) -> tuple[Pics, list[str]]:
+def probe(sut: str, system: Any, tls: TlsContext | None = None) -> tuple[Pics, list[str]]:
     """What a system shows of itself, and a line about each thing seen.
 
+    Args:
+        tls: the tester's context.
+
     Raises:
-        SetupError: the interface cannot be used.
+        SetupError: the interface cannot be used, or nothing is to be seen of the system.
     """
 
     async def main() -> tuple[Pics, list[str]]:
         async with system.open():
-            return await (charger(system) if sut == "secc" else vehicle(system))
+            return await (charger(system, tls) if sut == "secc" else vehicle(system, tls))
 
     return asyncio.run(main())
 
 
-async def charger(system: Any) -> tuple[Pics, list[str]]:
-    """Sessions in DC and AC, ISO 15118-2 and DIN, as far as they get."""
+async def charger(system: Any, tls: TlsContext | None = None) -> tuple[Pics, list[str]]:
+    """What SDP announces; then sessions in DC and AC, ISO 15118-2 and DIN, as far as they get."""
     declared: dict[str, Any] = {}
     notes: list[str] = []
+    if system.endpoint is None:
+        await _security(system, tls, declared, notes)
+    seen = False
     for protocol, mode in ((ISO2, "dC"), (ISO2, "aC"), (DIN, "dC")):
         pics = Pics({**QUICK, **declared, "PICS_CMN_CMN_ChargingMode": mode})
-        walk = TesterEv(system, pics, protocol)
+        walk = TesterEv(system, pics, protocol, tls=tls)
         reached = ""
         try:
             for state in ("SDP", "TCP", "SAP", "ServiceDiscovery", "ChargeParameterDiscovery", "ChargingLoop"):
@@ -49,16 +59,53 @@ async def charger(system: Any) -> tuple[Pics, list[str]]:
         finally:
             _learn(walk, declared, notes)
             await walk.leave()
+        seen = seen or walk.wire is not None or bool(walk.responses) or reached not in ("", "SDP")
         if reached == "ChargingLoop" and protocol is ISO2:
             declared["PICS_CMN_CMN_ChargingMode"] = mode
             break
+    if not seen:
+        raise SetupError(f"nothing was seen of the charger: {notes[0].partition('; ')[2]}")
     return Pics({key: value for key, value in declared.items() if key not in QUICK}), notes
+
+
+async def _security(system: Any, tls: TlsContext | None, declared: dict[str, Any], notes: list[str]) -> None:
+    """Whether the charger takes sessions without TLS, with it, or both.
+
+    Raises:
+        SetupError: SDP is not answered at all.
+    """
+    walk = TesterEv(system, Pics(QUICK), ISO2, tls=tls)
+    offered: dict[bool, bool] = {}
+    try:
+        await walk.until("LINK")
+        for wanted in (False, True):
+            walk.pics = walk.pics.with_(PIXIT_SECC_CMN_TLS=wanted)
+            walk.endpoint = None
+            try:
+                await discover(walk)
+            except Stop as why:
+                if walk.endpoint is None:
+                    raise SetupError(f"nothing was seen of the charger: {why}; {_WHERE}") from why
+            if walk.endpoint is not None:
+                offered[wanted] = walk.endpoint.security == sdp.TLS
+    except Inconclusive as why:
+        raise SetupError(f"nothing was seen of the charger: {why}") from why
+    finally:
+        await walk.leave()
+    declared["PIXIT_SECC_CMN_TLS"] = offered[False]
+    if offered[False]:
+        notes.append("announces TLS also to vehicles that ask for none")
+    elif offered[True]:
+        notes.append("announces TLS if asked for it; for a campaign with TLS declare PIXIT_SECC_CMN_TLS: true")
+    else:
+        notes.append("announces no TLS")
+
+
+_WHERE = "is it on, on this link, and matched (--slac behind a PLC modem)?"
 
 
 def _learn(walk: TesterEv, declared: dict[str, Any], notes: list[str]) -> None:
     """What the responses of a session say."""
-    if walk.endpoint is not None:
-        declared["PIXIT_SECC_CMN_TLS"] = walk.endpoint.security == sdp.TLS
     if walk.protocol is DIN:
         return
     found = walk.responses.get("ServiceDiscoveryRes")
@@ -80,27 +127,52 @@ def _learn(walk: TesterEv, declared: dict[str, Any], notes: list[str]) -> None:
         declared["PIXIT_SECC_CMN_ReceiptRequired"] = bool(loop.ReceiptRequired)
 
 
-async def vehicle(system: Any) -> tuple[Pics, list[str]]:
+async def vehicle(system: Any, tls: TlsContext | None = None) -> tuple[Pics, list[str]]:
     """One session that the tester ends after some rounds."""
     declared: dict[str, Any] = {}
     notes: list[str] = []
+    seen = False
     for protocol in (ISO2, DIN):
-        tester = TesterEvse(system, Pics({**QUICK, **declared}), protocol)
+        tester = TesterEvse(system, Pics({**QUICK, **declared}), protocol, tls=tls)
         tester.stops_after = 5
-        async with tester.serving():
-            await system.plug()
-            for _ in range(300):
-                if tester.wires and tester.wire.closed_at is not None:
-                    break
-                await asyncio.sleep(0.2)
+        try:
+            async with tester.serving():
+                await system.plug()
+                for _ in range(300):
+                    if tester.wires and tester.wire.closed_at is not None:
+                        break
+                    await asyncio.sleep(0.2)
+        except Inconclusive as why:
+            raise SetupError(f"nothing was seen of the vehicle: {why}") from why
+        finally:
+            await tester.leave()
         names = [request.name for request in tester.requests]
+        seen = seen or bool(names or tester.asked)
         notes.append(f"{protocol.title}: {', '.join(dict.fromkeys(names)) or 'nothing asked'}")
-        if tester.asked:
-            declared["PIXIT_EVCC_CMN_TLS"] = "tls" if tester.asked[0][1][8] == sdp.TLS else "none"
-        declared["PIXIT_EVCC_DC_WeldingDetection"] = "weldingDetection" if "WeldingDetectionReq" in names else "none"
-        if "ChargingStatusReq" in names:
-            declared["PICS_CMN_CMN_ChargingMode"] = "aC"
-        await tester.leave()
+        _learn_of_vehicle(tester, names, declared, notes)
         if "SessionSetupReq" in names:
             break
+    if not seen:
+        raise SetupError(f"nothing was seen of the vehicle: it sent no SDP request; {_WHERE}")
     return Pics(declared), notes
+
+
+def _learn_of_vehicle(tester: TesterEvse, names: list[str], declared: dict[str, Any], notes: list[str]) -> None:
+    """What the requests of a session say."""
+    if tester.asked:
+        wants = tester.asked[0][1][8] == sdp.TLS
+        declared["PIXIT_EVCC_CMN_TLS"] = "tls" if wants else "none"
+        if wants and tester.tls is None:
+            notes.append("asks for TLS, which needs --pki here")
+    if "SessionSetupReq" not in names:
+        return
+    declared["PIXIT_EVCC_DC_WeldingDetection"] = "weldingDetection" if "WeldingDetectionReq" in names else "none"
+    declared["PIXIT_EVCC_CMN_VAS"] = "serviceDetail" if "ServiceDetailReq" in names else "unknown"
+    if "ChargingStatusReq" in names:
+        declared["PICS_CMN_CMN_ChargingMode"] = "aC"
+    for request in tester.requests:
+        if str(getattr(request.message, "SelectedPaymentOption", "")) == "Contract":
+            declared["PICS_CMN_CMN_IdentificationMode"] = "pnC"
+        if request.name == "ChargeParameterDiscoveryReq" and tester.protocol is ISO2:
+            given = getattr(request.message.EVChargeParameter, "DepartureTime", None) is not None
+            declared["PIXIT_EVCC_CMN_DepartureTime"] = "departureTime" if given else "none"

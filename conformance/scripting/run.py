@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.campaign import evidence, safe
+from conformance.campaign import evidence
 from conformance.scripting.setting import Setting
 from conformance.verdict import Failed, Inconclusive
 from conformance.virtual import VirtualLoop
@@ -32,6 +32,8 @@ def run_script(setting: Setting, function: Callable[..., Any], arguments: dict[s
     with asyncio.Runner(loop_factory=VirtualLoop if setting.virtual else None) as runner:
         try:
             runner.run(main())
+            if setting.captured and setting.trace is None:
+                shutil.rmtree(setting.place, ignore_errors=True)
             return
         except Failed as why:
             text = str(why)
@@ -48,8 +50,8 @@ def keep_evidence(setting: Setting) -> Iterator[tuple[str, str]]:
     for script in setting.started:
         if not script.trace.events:
             continue
-        folder = (setting.trace or Path("sut-traces")) / safe(setting.name)
-        if setting.trace is None:
+        folder = setting.place
+        if setting.trace is None and not setting.captured:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 with evidence(folder, script.epoch, script.role) as observe:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from conformance import bench, own
-from conformance.campaign import evidence, safe
+from conformance.campaign import capture, evidence
 from conformance.execute import Bench
 from conformance.scripting.setting import Setting
 from conformance.scripting.trace import Trace
@@ -65,10 +65,13 @@ class Script:
             if not self.setting.virtual:
                 self.epoch = time.time() - asyncio.get_running_loop().time()
             observe: Any = self.trace
-            if self.setting.trace is not None:
-                folder = self.setting.trace / safe(self.setting.name)
-                folder.mkdir(parents=True, exist_ok=True)
-                observe = fan_out(self.trace, stack.enter_context(evidence(folder, self.epoch, self.role)))
+            setting, place = self.setting, self.setting.place
+            if setting.trace is not None or setting.captured:
+                place.mkdir(parents=True, exist_ok=True)
+                packets = setting.captured
+                kept = stack.enter_context(evidence(place, self.epoch, self.role, packets=not packets))
+                real = stack.enter_context(capture(place if packets else None, setting.captured, setting.name))
+                observe = fan_out(self.trace, kept, real)
             self.system = await stack.enter_async_context(self._role(observe))
             await self._start(stack, observe)
             yield self

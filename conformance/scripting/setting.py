@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import pytest
 
 from conformance import by_pytest, own
+from conformance.campaign import may_capture, safe
 from conformance.catalogue import Case, Mode, Run
 from conformance.mistakes import close_to
 from conformance.network import Reach
@@ -59,6 +61,17 @@ class Setting:
     def virtual(self) -> bool:
         """Scripts run in virtual time."""
         return self.reach is None
+
+    @property
+    def place(self) -> Path:
+        """The folder of the script's evidence."""
+        return (self.trace or Path("sut-traces")) / safe(self.name)
+
+    @functools.cached_property
+    def captured(self) -> str:
+        """The interface whose packets are captured while the script runs; "": none, or it is not allowed."""
+        name = self.reach.interface if self.reach is not None else ""
+        return name if name and may_capture(name) else ""
 
     def run(self, sut: str) -> Run:
         """A run of the catalogue that stands for the script."""

@@ -129,6 +129,7 @@ def _add_pics(inner: Any) -> None:
     parser.add_argument("--defaults", action="store_true", help="ask nothing: every value with its default")
     parser.add_argument("--command", metavar="CMD", help="start this when plugging in")
     parser.add_argument("--ready-after", metavar="S", type=float, default=1.0, help="s until the command is ready")
+    parser.add_argument("--pki", metavar="DIR", type=Path, help="certificates for TLS")
     parser.set_defaults(run=make_pics)
 
 
@@ -325,7 +326,8 @@ def _total(results: list[Any]) -> str:
     found = counts(results)
     words = [f"{number} {WORDS[verdict]}" for verdict, number in found.items() if number]
     findings = sum(bool(result.findings) for result in results)
-    return f"{len(results)} runs: {', '.join(words)}" + (f"; {findings} with findings" if findings else "")
+    runs = "1 run" if len(results) == 1 else f"{len(results)} runs"
+    return f"{runs}: {', '.join(words) or 'nothing done yet'}" + (f"; {findings} with findings" if findings else "")
 
 
 def report_folders(args: argparse.Namespace) -> int:
@@ -353,7 +355,7 @@ def make_pics(args: argparse.Namespace) -> int:
     if (reach := _reach(args)) is not None:
         try:
             system = bench.system(args.sut, reach, command=args.command or "", ready_after=args.ready_after)
-            pics, notes = probe.probe(args.sut, system)
+            pics, notes = probe.probe(args.sut, system, bench.certificates(args.pki, args.sut)[0])
         except SetupError as why:
             raise UserError(str(why)) from why
         for note in notes:

@@ -13,6 +13,8 @@ import netns
 import powerline
 import pytest
 
+from conformance.pics import load
+
 pytestmark = [pytest.mark.netns, pytest.mark.skipif(not netns.AVAILABLE, reason=netns.REASON)]
 
 QUICK = "par_waitForNextTC: 0.5\nPICS_CMN_CMN_LoopCounter: 3\n"
@@ -49,7 +51,7 @@ def test_each_case_plugs_in_matches_and_leaves(lab: Any, pilot: str, pics: Path,
         out = tmp_path / "out"
         done = lab.run(
             "evcc", "conformance", "run", "--sut", "secc", "--protocol", "iso2", "-i", lab.interface("evcc"), "--slac",
-            "--pilot", pilot, "--pics", str(pics), "--out", str(out), "-k", "CMN_VTB and SessionSetup_001", timeout=90,
+            "--pilot", pilot, "--pics", str(pics), "--out", str(out), "-k", "CMN_VTB and SessionSetup_001", timeout=240,
         )  # fmt: skip
     finally:
         charger.kill()
@@ -58,9 +60,9 @@ def test_each_case_plugs_in_matches_and_leaves(lab: Any, pilot: str, pics: Path,
     assert [result["verdict"] for result in results(out)] == ["pass", "pass"]
     assert said.count("CM_SLAC_MATCH.CNF") == 2
     assert said.count("pilot A") >= 2
-    from traces.recording import load
+    from traces.recording import load as recorded
 
-    recording = load(next(out.glob("cases/*/trace.pcapng")))
+    recording = recorded(next(out.glob("cases/*/trace.pcapng")))
     names = [entry.name for entry in recording.entries]
     assert "CM_SLAC_MATCH.CNF" in names
     assert "SessionSetupRes" in names
@@ -73,7 +75,7 @@ def test_a_vehicle_behind_a_modem(lab: Any, pilot: str, pics: Path, tmp_path: Pa
     done = lab.run(
         "secc", "conformance", "run", "--sut", "evcc", "--protocol", "iso2", "-i", lab.interface("secc"), "--slac",
         "--pilot", pilot, "--pics", str(pics), "--out", str(out), "-k", "SessionSetup_001", "--command", vehicle,
-        "--ready-after", "0", timeout=90,
+        "--ready-after", "0", timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert [result["verdict"] for result in results(out)] == ["pass"]
@@ -85,7 +87,7 @@ def test_without_a_charger_nothing_is_matched(lab: Any, pics: Path, tmp_path: Pa
     out = tmp_path / "out"
     done = lab.run(
         "evcc", "conformance", "run", "--sut", "secc", "--protocol", "iso2", "-i", lab.interface("evcc"), "--slac",
-        "--pics", str(pics), "--out", str(out), "-k", "CMN_VTB_SessionSetup_001", timeout=120,
+        "--pics", str(pics), "--out", str(out), "-k", "CMN_VTB_SessionSetup_001", timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (result,) = results(out)
@@ -111,7 +113,7 @@ def test_an_address_takes_the_place_of_sdp(pics: Path, tmp_path: Path) -> None:
                     link.evcc_if, *given, "--pics", str(pics), "--out", str(out), "--protocol", "iso2",
                     "-k", "CMN_VTB_SessionSetup_001",
                 ),
-                capture_output=True, text=True, timeout=60,
+                capture_output=True, text=True, timeout=240,
             )  # fmt: skip
             assert done.returncode == 0, done.stdout + done.stderr
             assert [result["verdict"] for result in results(out)] == ["pass"]
@@ -124,10 +126,80 @@ def test_an_address_takes_the_place_of_sdp(pics: Path, tmp_path: Path) -> None:
             done = subprocess.run(
                 link.command("evcc", sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".",
                              "-p", "no:cacheprovider", "--sut-pics", str(pics), *options),
-                capture_output=True, text=True, timeout=60, cwd=tmp_path,
+                capture_output=True, text=True, timeout=240, cwd=tmp_path,
             )  # fmt: skip
             assert done.returncode == 0, done.stdout
         finally:
             charger.kill()
             charger.communicate()
     assert "SDP" not in next(out.glob("cases/*/trace.jsonl")).read_text()
+
+
+def test_evidence_of_tls_can_be_read(pics: Path, tmp_path: Path) -> None:
+    """The packets of a session over TLS hold its secrets: of a campaign, and of a script that fails."""
+    from traces.recording import load as recorded
+
+    pics.write_text(QUICK + "PIXIT_SECC_CMN_TLS: true\n")
+    with netns.link("cft") as link:
+        words = link.command("secc", sys.executable, "-m", "plugfest", "secc", "-i", link.secc_if, "--no-slac",
+                             "--plain", "--tls", "required")  # fmt: skip
+        charger = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            assert charger.stdout is not None
+            next(line for line in charger.stdout if "charger ready" in line)
+            out = tmp_path / "out"
+            done = subprocess.run(
+                link.command(
+                    "evcc", sys.executable, "-m", "plugfest", "conformance", "run", "--sut", "secc", "-i",
+                    link.evcc_if, "--pics", str(pics), "--out", str(out), "--protocol", "iso2",
+                    "-k", "TC_SECC_CMN_VTB_SessionSetup_001",
+                ),
+                capture_output=True, text=True, timeout=240,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout + done.stderr
+            (tmp_path / "test_it.py").write_text(
+                "async def test_bad(secc_sut):\n"
+                "    await secc_sut.until('SessionSetup')\n"
+                "    assert not any(secc_sut.session_id)\n\n\n"
+                "async def test_good(secc_sut):\n"
+                "    await secc_sut.until('SAP')\n"
+            )
+            done = subprocess.run(
+                link.command("evcc", sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".",
+                             "-p", "no:cacheprovider", "--sut-pics", str(pics), "--sut-interface", link.evcc_if),
+                capture_output=True, text=True, timeout=240, cwd=tmp_path,
+            )  # fmt: skip
+            assert "1 failed, 1 passed" in done.stdout
+        finally:
+            charger.kill()
+            charger.communicate()
+    (kept,) = (tmp_path / "sut-traces").iterdir()
+    for path in (next(out.glob("cases/*/trace.pcapng")), kept / "trace.pcapng"):
+        recording = recorded(path)
+        assert recording.plain
+        assert "SessionSetupRes" in [entry.name for entry in recording.messages]
+
+
+def test_probing_a_charger_with_tls(tmp_path: Path) -> None:
+    """TLS is found out first, and the session is then over it; a charger that is not there is said, not declared."""
+    out = tmp_path / "pics.yaml"
+    with netns.link("cfp") as link:
+        probing = link.command("evcc", sys.executable, "-m", "plugfest", "conformance", "pics", str(out), "-i",
+                               link.evcc_if, "--sut", "secc")  # fmt: skip
+        done = subprocess.run(probing, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 2
+        assert "nothing was seen of the charger: five SDP requests were not answered" in done.stderr
+        assert not out.exists()
+        words = link.command("secc", sys.executable, "-m", "plugfest", "secc", "-i", link.secc_if, "--no-slac",
+                             "--plain", "--tls", "required")  # fmt: skip
+        charger = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            assert charger.stdout is not None
+            next(line for line in charger.stdout if "charger ready" in line)
+            done = subprocess.run(probing, capture_output=True, text=True, timeout=240)
+        finally:
+            charger.kill()
+            charger.communicate()
+    assert "announces TLS also to vehicles that ask for none" in done.stdout
+    assert "ISO 15118-2, DC: a session up to the charging loop" in done.stdout
+    assert load(out)["PIXIT_SECC_CMN_TLS"] is True
