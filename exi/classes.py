@@ -37,7 +37,7 @@ from exi.schema import (
     TypeMeta,
     exi_order,
     local,
-)  # fmt: skip
+)
 
 
 def _classes(modules: Iterable[types.ModuleType]) -> list[type[Type]]:

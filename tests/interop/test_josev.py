@@ -7,8 +7,6 @@ It is slow (a Java codec), so the vehicle's 250 ms for CurrentDemandRes are rela
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -17,18 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from netns import AVAILABLE, Link, link
+from josev import MARKS, PEER, VENV
+from netns import Link, link
 
-VENV = os.environ.get("PLUGFEST_PEER_VENV", "")
-PEER = Path(__file__).with_name("peer.py")
-
-pytestmark = [
-    pytest.mark.interop,
-    pytest.mark.skipif(
-        not VENV or not AVAILABLE or shutil.which("java") is None,
-        reason="needs PLUGFEST_PEER_VENV (make interop sets it up), root, network namespaces and Java",
-    ),
-]
+pytestmark = MARKS
 
 MODES = {
     "din": ["--protocol", "din"],

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -12,21 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from netns import AVAILABLE, Link, link
+from josev import MARKS, PEER, VENV
+from netns import Link, link
 
 from pki.store import Store
 from plugfest.cli import main
 
-VENV = os.environ.get("PLUGFEST_PEER_VENV", "")
-PEER = Path(__file__).with_name("peer.py")
-
-pytestmark = [
-    pytest.mark.interop,
-    pytest.mark.skipif(
-        not VENV or not AVAILABLE or shutil.which("java") is None,
-        reason="needs PLUGFEST_PEER_VENV (make interop sets it up), root, network namespaces and Java",
-    ),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")

@@ -164,49 +164,13 @@ def _check_client(c: Endpoint, sent: Certificates) -> Any:
 
 
 async def _tls12(c: Endpoint, offered: ClientHello) -> None:
-    suites, groups = _suites(c, offered), _groups(c, offered)
-    credential = _chain(c, offered)
-    certified = crypto.group_of(credential.key)
-    usable = [suite for suite in suites if not suite.static or certified in groups]
-    if not usable:
-        ours = f"static ECDH with the certificate's {crypto.key_name(credential.key)}"
-        _none("curve", ", ".join(map(group_name, groups)), ours, "no-common-group")
-    c.suite = suite = usable[0]
+    suite, credential = _choose12(c, offered)
     random = os.urandom(32)
     if TLS13 in c.context.numbers.versions and c.options.deviate.select_version is None:
         random = random[:24] + messages.DOWNGRADE
-    answer = ServerHello(random, suite.code)
-    extensions = answer.extensions
-    if messages.RENEGOTIATION_INFO in offered.extensions or RENEGOTIATION_SCSV in offered.suites:
-        extensions[messages.RENEGOTIATION_INFO] = b"\0"
-    fragment = _fragment_length(c, offered)
-    if fragment:
-        extensions[messages.MAX_FRAGMENT_LENGTH] = fragment
-    if messages.TRUSTED_CA_KEYS in offered.extensions:
-        extensions[messages.TRUSTED_CA_KEYS] = b""
-    if messages.POINT_FORMATS in offered.extensions:
-        extensions[messages.POINT_FORMATS] = b"\x01\0"
     extended = messages.EXTENDED_MASTER_SECRET in offered.extensions and c.options.extended_master_secret
-    if extended:
-        extensions[messages.EXTENDED_MASTER_SECRET] = b""
-    # Where both forms are asked for, the second is the standard's [V2G2-871].
-    multi = messages.asks_multi(offered.extensions.get(messages.STATUS_REQUEST_V2, b"\0\0"))
-    asked = messages.STATUS_REQUEST_V2 if multi else messages.STATUS_REQUEST
-    staples = credential.staples(c.options, multi, c.context.now()) if asked in offered.extensions else []
-    if staples:
-        extensions[asked] = b""
-    change_extensions(c, extensions)
-    await c.send("ServerHello", answer.pack())
-    await c.send("Certificate", Certificates(c.own_chain).pack12())
-    if staples:
-        await c.send("CertificateStatus", messages.pack_status(staples, multi))
-    share = crypto.KeyShare(certified, credential.key) if suite.static else crypto.KeyShare(groups[0])
-    c.group = share.group
-    if not suite.static:
-        parameters = b"\x03" + share.group.to_bytes(2, "big") + vector(1, share.public)
-        scheme = _scheme(c, credential, offered)
-        signature = crypto.sign(credential.key, scheme, offered.random + random + parameters)
-        await c.send("ServerKeyExchange", parameters + scheme.to_bytes(2, "big") + vector(2, signature))
+    await _hello12(c, offered, suite, credential, random, extended)
+    share = await _offer_share12(c, offered, suite, credential, random)
     wanted = _wants_client(c) != "none"
     if wanted:
         request = CertificateRequest(c.context.numbers.schemes, c.context.trust.names() if c.context.trust else [])
@@ -234,6 +198,64 @@ async def _tls12(c: Endpoint, offered: ClientHello) -> None:
     c.seal_with(sealing)
     await c.send("Finished", schedule.finished12(c, suite, master, "server"))
     await c.flush()
+
+
+def _choose12(c: Endpoint, offered: ClientHello) -> tuple[Suite, Credential]:
+    """Suite and chain; notes them, and the group that goes with them."""
+    suites, groups = _suites(c, offered), _groups(c, offered)
+    credential = _chain(c, offered)
+    certified = crypto.group_of(credential.key)
+    usable = [suite for suite in suites if not suite.static or certified in groups]
+    if not usable:
+        ours = f"static ECDH with the certificate's {crypto.key_name(credential.key)}"
+        _none("curve", ", ".join(map(group_name, groups)), ours, "no-common-group")
+    c.suite = suite = usable[0]
+    c.group = certified if suite.static else groups[0]
+    return suite, credential
+
+
+async def _hello12(
+    c: Endpoint, offered: ClientHello, suite: Suite, credential: Credential, random: bytes, extended: bool
+) -> None:
+    """ServerHello with the answers to extensions, Certificate, CertificateStatus."""
+    answer = ServerHello(random, suite.code)
+    extensions = answer.extensions
+    if messages.RENEGOTIATION_INFO in offered.extensions or RENEGOTIATION_SCSV in offered.suites:
+        extensions[messages.RENEGOTIATION_INFO] = b"\0"
+    fragment = _fragment_length(c, offered)
+    if fragment:
+        extensions[messages.MAX_FRAGMENT_LENGTH] = fragment
+    if messages.TRUSTED_CA_KEYS in offered.extensions:
+        extensions[messages.TRUSTED_CA_KEYS] = b""
+    if messages.POINT_FORMATS in offered.extensions:
+        extensions[messages.POINT_FORMATS] = b"\x01\0"
+    if extended:
+        extensions[messages.EXTENDED_MASTER_SECRET] = b""
+    # Where both forms are asked for, the second is the standard's [V2G2-871].
+    multi = messages.asks_multi(offered.extensions.get(messages.STATUS_REQUEST_V2, b"\0\0"))
+    asked = messages.STATUS_REQUEST_V2 if multi else messages.STATUS_REQUEST
+    staples = credential.staples(c.options, multi, c.context.now()) if asked in offered.extensions else []
+    if staples:
+        extensions[asked] = b""
+    change_extensions(c, extensions)
+    await c.send("ServerHello", answer.pack())
+    await c.send("Certificate", Certificates(c.own_chain).pack12())
+    if staples:
+        await c.send("CertificateStatus", messages.pack_status(staples, multi))
+
+
+async def _offer_share12(
+    c: Endpoint, offered: ClientHello, suite: Suite, credential: Credential, random: bytes
+) -> crypto.KeyShare:
+    """Our part of the key exchange: the certificate's key, or a new one in a signed ServerKeyExchange."""
+    if suite.static:
+        return crypto.KeyShare(c.group, credential.key)
+    share = crypto.KeyShare(c.group)
+    parameters = b"\x03" + share.group.to_bytes(2, "big") + vector(1, share.public)
+    scheme = _scheme(c, credential, offered)
+    signature = crypto.sign(credential.key, scheme, offered.random + random + parameters)
+    await c.send("ServerKeyExchange", parameters + scheme.to_bytes(2, "big") + vector(2, signature))
+    return share
 
 
 async def _verify12(c: Endpoint, key: object) -> None:
