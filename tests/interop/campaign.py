@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Conformance campaigns against the independent implementation, unattended, over virtual cables (needs root).
 
-    PLUGFEST_PEER_VENV=.interop/venv python tests/interop/campaign.py OUT [secc-din secc-iso2 evcc-din evcc-iso2]
+    PLUGFEST_PEER_VENV=.interop/venv python tests/interop/campaign.py OUT [NAME ...]
+
+The names: secc-din secc-iso2 secc-ac evcc-din evcc-iso2 evcc-ac; all of them where none is given.
 
 Each campaign has a cable of its own, so that all run at once. OUT gets a folder per campaign, and can be given again
 to go on. The counterpart is slow (a Java codec): its charger is given a second more for each response.
@@ -40,7 +42,7 @@ PICS = {
         "par_waitForNextTC": 0.5,
     },
 }
-MODES = {"din": "din", "iso2": "iso2-dc"}
+MODES = {"din": "din", "iso2": "iso2-dc", "ac": "iso2-ac"}
 QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 """The counterpart starts a JVM for each case, which costs more than the case."""
 
@@ -50,17 +52,19 @@ LEFT_OUT = "not CpE_CpF and not LateResponse"
 
 def start(name: str, cable: Link, out: Path) -> subprocess.Popen[bytes]:
     """Starts a campaign."""
-    sut, protocol = name.split("-")
+    sut, mode = name.split("-")
+    protocol = "din" if mode == "din" else "iso2"
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
     pics = folder.with_suffix(".yaml")
+    declared = PICS[sut] | ({"PICS_CMN_CMN_ChargingMode": "aC"} if mode == "ac" else {})
     pics.write_text("".join(f"{key}: {str(value).lower() if isinstance(value, bool) else value}\n"
-                            for key, value in PICS[sut].items()))  # fmt: skip
+                            for key, value in declared.items()))  # fmt: skip
     ours, ours_if = ("evcc", cable.evcc_if) if sut == "secc" else ("secc", cable.secc_if)
     theirs_if = cable.secc_if if sut == "secc" else cable.evcc_if
-    peer = [f"{VENV}/bin/python", str(PEER), sut, MODES[protocol], "--iface", theirs_if, "--pki", f"{VENV}/pki"]
+    peer = [f"{VENV}/bin/python", str(PEER), sut, MODES[mode], "--iface", theirs_if, "--pki", f"{VENV}/pki"]
     words = [sys.executable, "-m", "plugfest", "conformance", "run", "--sut", sut, "--protocol", protocol,
-             "-i", ours_if, "--pics", str(pics), "--out", str(folder), "--name", f"Josev {protocol} {sut}"]  # fmt: skip
+             "-i", ours_if, "--pics", str(pics), "--out", str(folder), "--name", f"Josev {mode} {sut}"]  # fmt: skip
     if sut == "secc":
         # A fresh charger for each case: this one does not always come back after a session that was broken off.
         words += ["--command", " ".join(cable.command("secc", *peer, "--quick-stop", "--timeout", "150"))]
@@ -88,4 +92,4 @@ if __name__ == "__main__":
         sys.exit((__doc__ or "").strip())
     if not Path(VENV, "bin", "python").exists():
         sys.exit(f"no counterpart in {VENV}; make interop sets it up, PLUGFEST_PEER_VENV names another")
-    main(Path(sys.argv[1]), sys.argv[2:] or ["secc-din", "secc-iso2", "evcc-din", "evcc-iso2"])
+    main(Path(sys.argv[1]), sys.argv[2:] or [f"{sut}-{mode}" for sut in ("secc", "evcc") for mode in MODES])
