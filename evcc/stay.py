@@ -163,21 +163,21 @@ async def sleep(vehicle: Vehicle, paused: Paused | None, how: Stay) -> Woken:
     how.tell("asleep", "" if not times else f"for {max(min(times) - _now(), 0.0):g} s at most")
     how.say("asleep" + (f" for {max(min(times) - _now(), 0.0):.0f} s at most" if times else ""))
     vehicle.trouble.clear()
-    stopping = asyncio.create_task(vehicle.stop.wait())
-    alarmed = asyncio.create_task(vehicle.trouble.wait())
+    vehicle.wake.clear()
+    hands = [asyncio.create_task(event.wait()) for event in (vehicle.stop, vehicle.trouble, vehicle.wake)]
     unsubscribe = pilot.subscribe(changed)
     changed(pilot.reading)
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(min(times) if times else None):
-                await asyncio.wait([found, stopping, alarmed], return_when=asyncio.FIRST_COMPLETED)  # type: ignore[type-var]
+                await asyncio.wait([found, *hands], return_when=asyncio.FIRST_COMPLETED)  # type: ignore[type-var]
         stopped, gone = vehicle.stop.is_set(), vehicle.trouble.is_set()
         other = Woken.STOPPED if stopped else Woken.UNPLUGGED if gone else Woken.ITSELF
         woken = found.result() if found.done() else other
     finally:
         unsubscribe()
-        stopping.cancel()
-        alarmed.cancel()
+        for hand in hands:
+            hand.cancel()
     how.tell("awake", woken.value)
     how.say(f"awake: {woken.value}")
     return woken

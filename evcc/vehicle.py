@@ -118,6 +118,7 @@ class Vehicle:
         evccid: MAC address of the communication controller, 6 bytes.
         sense: measures voltage and current at the inlet, V and A; None without measurement.
         stop, pause, renegotiate: set by the driver or the bench; the script obeys and clears.
+        wake: the same in a pause.
         trouble: set when the pilot calls for an emergency stop; ``trouble_text`` says why.
         notes: what was assumed because nothing measures it, one line each.
     """
@@ -148,6 +149,7 @@ class Vehicle:
         self.stop = asyncio.Event()
         self.pause = asyncio.Event()
         self.renegotiate = asyncio.Event()
+        self.wake = asyncio.Event()
         self.trouble = asyncio.Event()
         self.trouble_text = ""
         self.notes: list[str] = []

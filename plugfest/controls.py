@@ -19,6 +19,7 @@ from plugfest.config import actions
 from plugfest.config.actions import Step
 from secc.authorizer import Customer
 from secc.charger import AcSupply, Evse, Fault
+from secc.outlet import Outlet
 from secc.power import SimulatedPowerSource
 from slac.pilot import State
 from slac.pilots import SimulatedPilot
@@ -47,11 +48,13 @@ class Controls:
     Attributes:
         vehicle, evse: the plants of this bench; None where the other side is real.
         wire: the cable, where it is simulated.
+        outlet: where the charger serves vehicles, if pauses are its business.
     """
 
     vehicle: Vehicle | None = None
     evse: Evse | None = None
     wire: SimulatedPilot | None = None
+    outlet: Outlet | None = None
     _before: dict[str, Any] = field(default_factory=dict)
     _interrupt: Callable[[str], object] | None = None
 
@@ -181,6 +184,14 @@ class Controls:
     def _pause(self, step: actions.Pause) -> None:
         self._car.pause.set()
 
+    def _wake(self, step: actions.Wake) -> None:
+        if step.by == "vehicle":
+            self._car.wake.set()
+        elif self.outlet is None or not self.outlet.asleep:
+            raise NotPossible("no vehicle sleeps at this charger")
+        else:
+            self.outlet.wake("by hand")
+
     def _renegotiate(self, step: actions.Renegotiate) -> None:
         if step.by == "vehicle":
             self._car.renegotiate.set()
@@ -297,6 +308,7 @@ _ACTIONS: Mapping[type[Step], Callable[[Controls, Any], None]] = {
     actions.EmergencyStop: Controls._emergency,
     actions.Stop: Controls._stop,
     actions.Pause: Controls._pause,
+    actions.Wake: Controls._wake,
     actions.Renegotiate: Controls._renegotiate,
     actions.Unplug: Controls._unplug,
     actions.Plug: Controls._plug,

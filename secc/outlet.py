@@ -123,7 +123,8 @@ class Outlet:
     # -- pauses ---------------------------------------------------------------------------------------------------
 
     @property
-    def _asleep(self) -> bool:
+    def asleep(self) -> bool:
+        """Whether a paused vehicle waits for the duty."""
         return bool(self.paused) and self._channel is None and not self.awake.is_set()
 
     def _pilot_changed(self, reading: Reading) -> None:
@@ -145,14 +146,14 @@ class Outlet:
 
     def _toggled(self) -> None:
         self._drop("pulse")
-        if self._asleep:
+        if self.asleep:
             self.wake("B-C-B")
         elif self._channel is not None:
             self._asked = True  # the session is just ending; its pause will be short
 
     def wake(self, why: str) -> None:
         """Offers the duty again to a paused vehicle, T_step_X1 after it ended; nothing to do where nobody sleeps."""
-        if not self._asleep or self.evse.pilot.state in (State.A, State.E, State.F):
+        if not self.asleep or self.evse.pilot.state in (State.A, State.E, State.F):
             return
         since = self._now() if self._steady_since is None else self._steady_since
         left = since + self.step_x1 - self._now()

@@ -126,6 +126,7 @@ async def _run(bench: Bench) -> int:
             on_end=ended,
             wakes_after=bench.charger.wake_car_after,
         )
+        controls.outlet = outlet
         await stack.enter_async_context(stage.running())
 
         def ready() -> None:

@@ -123,6 +123,12 @@ class Pause(Step, tag="pause", kw_only=True, frozen=True):
     """The vehicle pauses the session (ISO 15118-2)."""
 
 
+class Wake(Step, tag="wake", kw_only=True, frozen=True):
+    """Somebody ends a pause: the car by B-C-B, the charger by its duty. Timelines rest in pauses: it is for MQTT."""
+
+    by: Annotated[Side, Meta(description="who wakes the other one up")] = "vehicle"
+
+
 class Renegotiate(Step, tag="renegotiate", kw_only=True, frozen=True):
     """Somebody wants new parameters (ISO 15118-2)."""
 
@@ -154,6 +160,7 @@ Action = (
     | EmergencyStop
     | Stop
     | Pause
+    | Wake
     | Renegotiate
     | Unplug
     | Plug

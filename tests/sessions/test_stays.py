@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -15,6 +15,8 @@ from evcc.battery import Battery
 from evcc.drive import Paused
 from evcc.stay import Stay, Woken, sleep, stay, wake_charger
 from evcc.vehicle import Settings, Vehicle
+from plugfest.config.actions import Wake
+from plugfest.controls import Controls, NotPossible
 from secc import serve as secc
 from secc.arrivals import Arrivals
 from secc.charger import Evse, Slot
@@ -158,6 +160,24 @@ async def test_a_charger_wakes_the_vehicle() -> None:
     assert bench.notes("awake") == [Woken.CHARGER.value]
     assert bench.notes("wake-up") == ["by itself"]
     assert len(bench.keys) == 1
+
+
+@pytest.mark.parametrize(("by", "woken"), [("vehicle", Woken.ITSELF), ("charger", Woken.CHARGER)])
+async def test_somebody_can_end_a_pause(by: Literal["vehicle", "charger"], woken: Woken) -> None:
+    """By hand, at either side; before the pause there is nothing to do."""
+    bench = Cable()
+    controls = Controls(bench.vehicle, bench.plant, outlet=bench.outlet)
+
+    async def meanwhile() -> None:
+        with pytest.raises(NotPossible, match="no vehicle sleeps"):
+            controls.apply(Wake(by="charger"))
+        await bench.pause()
+        await asyncio.sleep(10.0)
+        controls.apply(Wake(by=by))
+
+    assert (await bench.run(meanwhile)).ok
+    assert bench.notes("awake") == [woken.value]
+    assert len(bench.sessions) == 2
 
 
 async def test_a_modem_may_sleep_in_a_pause() -> None:
