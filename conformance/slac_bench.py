@@ -24,7 +24,7 @@ from slac.ev_run import NotReady, NotRequired, Refused
 from slac.host import Host, Rewrites
 from slac.link import Link, RawLink
 from slac.modem import detect
-from slac.pilot import DIGITAL, STEADY, State
+from slac.pilot import DIGITAL, STEADY, Reading, State
 from slac.pilot_board import CAN_PLUG, VehicleBoard
 from slac.pilots import SimulatedPilot
 from slac.powerline import Powerline, Station
@@ -293,6 +293,6 @@ class NetworkSlac:
             raise Inconclusive("the connector cannot be pulled here; name a command with --action unplug=COMMAND")
 
     def duty(self) -> float | None:
-        """What the tester's end of the pilot sees."""
-        known: float | None = self.pilot.reading.duty
-        return known
+        """What the tester's end of the pilot sees; None: nothing, with the connector pulled."""
+        reading: Reading = self.pilot.reading
+        return None if reading.state is State.A else reading.duty

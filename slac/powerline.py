@@ -70,6 +70,9 @@ class Conditions:
 
 Drop = Callable[["Station", "Station", Frame], bool]
 
+MOST_BEHIND = 16
+"""Addresses that a modem remembers."""
+
 
 class Station:
     """A host's link to its modem on the line; see `slac.link.Link`.
@@ -78,6 +81,7 @@ class Station:
         name: for people.
         mac: the host's address.
         modem: its modem.
+        behind: addresses that were seen behind the modem besides, as a bridge learns them.
         powered: whether the modem has power; without, it neither answers nor passes anything.
         deliver: takes frames for the host with what belongs to them, see `slac.powerline_veth`.
     """
@@ -86,11 +90,16 @@ class Station:
         self.name = name
         self.mac = mac
         self.modem = modem
+        self.behind: set[bytes] = set()
         self.powered = True
         self.statistics = Statistics()
         self._line = line
         self._inbox = Inbox(self.statistics)
         self.deliver: Callable[[bytes, bytes], None] = self._received
+
+    def has(self, address: bytes) -> bool:
+        """Whether frames for an address are for a host behind this modem."""
+        return address == self.mac or address in self.behind
 
     def __repr__(self) -> str:
         return f"Station({self.name!r}, {mac_text(self.mac)})"
@@ -180,6 +189,8 @@ class Powerline:
         """Takes a frame from a station's host. ``extra`` goes along with it to the other host."""
         if not station.powered:
             return
+        if len(station.behind) < MOST_BEHIND:
+            station.behind.add(data[6:12])
         if data[12:14] != _ETHERTYPE:
             self._ordinary(station, data, extra)
             return
@@ -250,7 +261,9 @@ class Powerline:
     def _over_the_line(self, source: Station, frame: Frame, data: bytes) -> None:
         loop = asyncio.get_running_loop()
         for target in self._hearing(source):
-            if frame.destination not in (BROADCAST, target.mac) or not target.modem.passes(frame.message):
+            if not (frame.destination == BROADCAST or target.has(frame.destination)):
+                continue
+            if not target.modem.passes(frame.message):
                 continue
             for delay in self._travels(source, target, frame):
                 loop.call_later(delay, self._arrives, source, target, frame, data)
@@ -282,7 +295,7 @@ class Powerline:
         for target in self.stations:
             if target is source or not self.linked(source, target):
                 continue
-            if destination[0] & 1 or destination == target.mac:
+            if destination[0] & 1 or target.has(destination):
                 self._later(self.conditions.delay[0], target, data, extra)
 
 
