@@ -64,3 +64,18 @@ def test_a_wake_up_is_inconclusive_where_nobody_sees_the_pilot(bench: Lab, tmp_p
     case = "TC_EVCC_AC_VTB_PLCLinkStatus_001"
     result = campaign(bench, tmp_path, "evcc", case, ("assumed", "assumed"), PIXIT_EVCC_CMN_Pause="pause")
     assert (result.verdict, result.reason) == (Verdict.INCONC, "pilot hardware is needed")
+
+
+@pytest.mark.slow
+def test_a_second_charger_stands_behind_the_testers_modem(bench: Lab, tmp_path: Path) -> None:
+    """The vehicle hears two, and takes the nearer one."""
+    case = "TC_EVCC_CMN_VTB_CmSlacMatch_012"
+    result = campaign(bench, tmp_path, "evcc", case, ("assumed", "assumed"))
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+
+
+def test_the_connector_is_pulled_by_the_board(bench: Lab, tmp_path: Path) -> None:
+    """A shared pilot can do that: unplugged, the charger does not answer."""
+    pilot = f"sim:{tmp_path / 'wire'}"
+    result = campaign(bench, tmp_path, "secc", "TC_SECC_CMN_VTB_CmSlacParm_007", (pilot, pilot))
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
