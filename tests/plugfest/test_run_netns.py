@@ -27,6 +27,7 @@ VEHICLE = """
 role: evcc
 slac: false
 vehicle: {car: tester, soc: 33, loop-delay: 0}
+timer: {V2G_EVCC_Msg_Timeout.CurrentDemandReq: 10}  # a busy machine is no late charger
 deviations:
 - {message: CurrentDemandReq, occurrence: 5, set: {DC_EVStatus.EVRESSSOC: 99}}
 """

@@ -37,7 +37,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_vehicle_charger_and_a_bystander_see_the_same_matching(bench: Lab) -> None:
     """ev and evse report all steps of one matching, watch judges it too, and the modems tell of their network."""
-    watcher = bench.start("evcc", "slac", "watch", bench.interface("evcc"), "--duration", "8", until="watching")
+    watcher = bench.start("evcc", "slac", "watch", bench.interface("evcc"), until="watching")
     charger = bench.start("secc", "slac", "evse", "-i", bench.interface("secc"), "--count", "1", until="waits for")
     vehicle = bench.start("evcc", "slac", "ev", "-i", bench.interface("evcc"), "--stay", until="matched with")
     told = bench.run("secc", "slac", "modem", "-i", bench.interface("secc"), "--role", "evse")
@@ -48,6 +48,7 @@ def test_vehicle_charger_and_a_bystander_see_the_same_matching(bench: Lab) -> No
     found = bench.run("evcc", "slac", "doctor", "-i", bench.interface("evcc"), "--role", "ev", "--within", "2")
     charger.kill()
     charger.communicate()
+    watcher.terminate()
     seen, _ = watcher.communicate(timeout=60)
     assert "link      up" in told.stdout
     assert "nothing speaks against it as EVSE" in told.stdout

@@ -26,6 +26,8 @@ def cable() -> Iterator[Link]:
 
 def command(cable: Link, side: str, *options: str) -> list[str]:
     interface = cable.secc_if if side == "secc" else cable.evcc_if
+    if side == "evcc":
+        options = ("--timer", "V2G_EVCC_Msg_Timeout.CurrentDemandReq=10", *options)  # a busy machine is no late charger
     python = ("env", "--default-signal=HUP", sys.executable)  # which nohup has ignored for all that it starts
     return cable.command(side, *python, "-m", "plugfest", side, "-i", interface, "--no-slac", *options)
 
