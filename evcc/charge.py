@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evcc import din70121, iso2
 from evcc.drive import Drive, Options, Outcome, Paused, Progress, Script
-from evcc.vehicle import Vehicle
+from evcc.vehicle import AT_ONCE, Vehicle
 from slac.pilot import WAKE_UP, State, toggle, until_digital
 from v2g import sdp
 from v2g.channel import Channel, connect
@@ -124,7 +124,7 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
         # Whatever happened, also what nobody thought of: nothing stays connected to the battery.
         under_power, since = vehicle.contactors.closed, session.now
         try:
-            await vehicle.safe(within=0.5)
+            await vehicle.safe(within=AT_ONCE)
         finally:
             await _close(session, gently=outcome.ok)
             if under_power:

@@ -13,6 +13,7 @@ from evcc import checks, schedule
 from evcc.checks import Unsuitable
 from evcc.drive import Drive, Ending
 from evcc.schedule import Schedule
+from evcc.vehicle import AT_ONCE
 from evcc.verbs import Target, Terms, ramp_down, say_goodbye, take_current, until_dead, until_finished, until_voltage
 from slac.pilot import State
 from v2g.errors import RemoteError, TimedOut, V2GError
@@ -196,7 +197,7 @@ async def charge(drive: Drive, terms: Terms) -> Ending:
     vehicle = drive.vehicle
     ending = drive.ends(await demand_current(drive, terms))
     if ending.alarm:
-        await vehicle.safe(within=0.5)
+        await vehicle.safe(within=AT_ONCE)
     else:
         await ramp_down(drive, ending, current_demand)
     await drive.ask(power_delivery(drive, None))
@@ -280,5 +281,5 @@ def profile(drive: Drive, chosen: Schedule) -> din.ChargingProfileType:
 
 async def leave(drive: Drive) -> None:
     """The vehicle goes safe first. Then it says goodbye, if the last request was answered as it should be."""
-    await drive.vehicle.safe(within=0.5)
+    await drive.vehicle.safe(within=AT_ONCE)
     await say_goodbye(drive, power_delivery(drive, None), din.SessionStopReq())

@@ -27,6 +27,7 @@ from evcc.iso2_requests import (
     watt,
 )
 from evcc.schedule import Schedule
+from evcc.vehicle import AT_ONCE
 from evcc.verbs import (
     Terms,
     pilot_moves,
@@ -287,7 +288,7 @@ async def charge_dc(drive: Drive, terms: Terms) -> Ending:
 
     ending = drive.ends(await demand_current(drive, terms))
     if ending.alarm:
-        await vehicle.safe(within=0.5)
+        await vehicle.safe(within=AT_ONCE)
     else:
         await ramp_down(drive, ending, current_demand, acknowledge)
     progress: iso2.chargeProgressType = "Renegotiate" if ending.how == "renegotiate" else "Stop"
@@ -394,7 +395,7 @@ def ac_ending(drive: Drive, charger: iso2.AC_EVSEStatusType) -> Ending | None:
 
 async def leave(drive: Drive) -> None:
     """The vehicle goes safe first. Then it says goodbye, if the last request was answered as it should be."""
-    await drive.vehicle.safe(within=0.5)
+    await drive.vehicle.safe(within=AT_ONCE)
     stop = iso2.PowerDeliveryReq(ChargeProgress="Stop", SAScheduleTupleID=max(drive.tuple_id, 1))
     if drive.mode not in PHASES:
         stop.EVPowerDeliveryParameter = delivery_parameter(drive)

@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Callable
 
 from evcc.drive import Outcome
-from evcc.vehicle import Vehicle
+from evcc.vehicle import AT_ONCE, Vehicle
 from slac.pilot import CONNECTED, CONTACTOR_CLOSE, Offer, Reading, State, until
 from v2g.outcome import Cause
 from v2g.trace import Event, Observe, ignore
@@ -80,7 +80,7 @@ async def charge_nominal(
         tell("stopping", outcome.reason)
     finally:
         unsubscribe()
-        await vehicle.safe(within=0.5)
+        await vehicle.safe(within=AT_ONCE)
         outcome.seconds = loop.time() - start
         outcome.energy_wh = battery.delivered_wh - before
         outcome.soc_end = battery.soc

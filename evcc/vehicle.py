@@ -24,6 +24,7 @@ Clock = Callable[[], float]
 MATCH = 20.0  # V: largest difference for closing contactors (ISO 15118-2, IEC 61851-23)
 NO_CURRENT = 5.0  # A: contactors may open below; the figure usually quoted
 CURRENT_DOWN = 2.0  # s: a vehicle waits no longer for the current to go
+AT_ONCE = 0.5  # s: the same in a hurry: after an alarm, or when the session broke
 _ASSUMED_DOWN = 0.3  # s: without measurement
 
 
@@ -295,9 +296,9 @@ class Vehicle:
             self.open_contactors()
 
     async def emergency(self, why: str) -> None:
-        """`safe` in a hurry, 0.5 s at most, with a reason in ``trouble_text``."""
+        """`safe` in a hurry, with a reason in ``trouble_text``."""
         self.alarm(why)
-        await self.safe(within=0.5)
+        await self.safe(within=AT_ONCE)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

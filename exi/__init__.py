@@ -5,9 +5,10 @@
     message = exi.decode(iso2, data)          # bytes -> typed message object
     text = exi.to_xml(iso2, message)          # -> canonical XML
 
-annotated message classes, or XSD files  ->  :mod:`.schema` (particles, types, facets)  ->  :mod:`.grammar` (plain,
-printable data)  ->  executors: the :mod:`.walker` is the reference, explains every event and words every error;
-:mod:`.generate` writes straight-line Python per type from the same grammar and is about ten times faster.
+annotated message classes (:mod:`.classes`), or XSD files (:mod:`.xsd`)  ->  :mod:`.schema` (particles, types, facets)
+->  :mod:`.grammar` (plain, printable data)  ->  executors: the :mod:`.walker` is the reference, explains every event
+and words every error; :mod:`.generate` writes straight-line Python per type from the same grammar and is about ten
+times faster.
 
 Every error is an :class:`ExiError` with ``bit``, ``path`` and ``expected``. This package knows nothing of charging.
 """

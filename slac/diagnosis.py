@@ -11,6 +11,8 @@ from slac.judge import SETTLING, Answerer, Cause, Exchange, Mark, Row, Verdict
 
 TOLERANCE = 0.005
 """s: what a recording's clock and queue may add."""
+BATCH_GAP = 0.05
+"""s: most between two messages of a batch, TP_EV_batch_msg_interval."""
 ALL_AT_ONCE = 0.001
 """dB: below this, every group is zero."""
 STATION, COORDINATOR = 0, 2
@@ -347,12 +349,11 @@ def _mark(took: float, limit: float) -> Mark:
 
 
 def _batch(name: str, times: Sequence[float], wanted: int) -> Row:
-    """A batch of frames: how many, and the widest gap against the 50 ms of TP_EV_batch_msg_interval."""
+    """A batch of frames: how many, and the widest gap against TP_EV_batch_msg_interval."""
     gap = max((b - a for a, b in itertools.pairwise(times)), default=None)
     note = f"{len(times)} of {wanted}"
     mark = Mark.MISSING if not times else Mark.ODD if len(times) != wanted else Mark.OK
     if gap is None:
         return Row(name, mark=mark, note=note)
-    limit = 0.05
-    late = _mark(gap, limit) if mark is Mark.OK else mark
-    return Row(name, gap, limit, "TP_EV_batch_msg_interval", late, f"{note}, widest gap")
+    late = _mark(gap, BATCH_GAP) if mark is Mark.OK else mark
+    return Row(name, gap, BATCH_GAP, "TP_EV_batch_msg_interval", late, f"{note}, widest gap")

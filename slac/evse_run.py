@@ -32,9 +32,8 @@ from slac.frames import (
 )
 from slac.host import Host
 from slac.outcome import average
-from slac.pilot import ChargerPilot
+from slac.pilot import ChargerPilot, ToggleCounter
 from slac.side import SideOptions
-from slac.watch_pilot import ToggleCounter
 
 Validating = Literal["auto", "not required", "failure", "silent"]
 

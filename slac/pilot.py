@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
@@ -41,6 +40,7 @@ CONNECTED = frozenset({State.B, State.C, State.D})  # those the vehicle makes wi
 STEP_X1 = 3.0  # ISO 15118-3 T_step_X1: shortest X1 before PWM comes back or changes between 5 % and nominal
 STEP_EF = 4.0  # ISO 15118-3 T_step_EF: shortest E or F
 BCB_PULSE = 0.3  # TP_EV_vald_state_duration is 0.2 to 0.4
+BCB_SEEN = 0.15, 0.45  # TP_EV_vald_state_duration, and 50 ms on either side for the detection of edges
 BCB_WINDOW = 3.5  # TT_EVSE_vald_toggle
 WAKE_UP = 6.0  # T_conn_resume
 CONTACTOR_CLOSE = 3.0  # IEC 61851-1: C2 to AC contactors closed
@@ -244,23 +244,36 @@ async def toggle(pilot: VehiclePilot, times: int = 1, pulse: float = BCB_PULSE) 
         pilot.set(State.B)
 
 
-async def count_toggles(pilot: Pilot, window: float = BCB_WINDOW) -> int:
-    """BCB pulses that the charger sees within ``window`` seconds: times C was left for B 0.15 to 0.45 s later."""
-    loop = asyncio.get_running_loop()
-    count, rise = 0, None if pilot.state is State.C else -math.inf
+class ToggleCounter:
+    """Counts BCB pulses that the charger sees from now on: C left for B within `BCB_SEEN`. Use with ``with``.
 
-    def changed(reading: Reading) -> None:
-        nonlocal count, rise
+    Attributes:
+        count: pulses so far.
+    """
+
+    def __init__(self, pilot: Pilot) -> None:
+        self.count = 0
+        self._loop = asyncio.get_running_loop()
+        self._rise: float | None = None
+        self._stop = pilot.subscribe(self._changed)
+
+    def _changed(self, reading: Reading) -> None:
         if reading.state is State.C:
-            rise = loop.time()
-        elif reading.state is State.B and rise is not None:
-            # 50 ms beyond the vehicle's 200 to 400 ms on both sides, for the edge detection.
-            count += 0.15 <= loop.time() - rise <= 0.45
-            rise = None
+            self._rise = self._loop.time()
+        elif reading.state is State.B and self._rise is not None:
+            shortest, longest = BCB_SEEN
+            self.count += shortest <= self._loop.time() - self._rise <= longest
+            self._rise = None
 
-    unsubscribe = pilot.subscribe(changed)
-    try:
+    def __enter__(self) -> ToggleCounter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+
+async def count_toggles(pilot: Pilot, window: float = BCB_WINDOW) -> int:
+    """BCB pulses that the charger sees within ``window`` seconds."""
+    with ToggleCounter(pilot) as toggles:
         await asyncio.sleep(window)
-    finally:
-        unsubscribe()
-    return count
+    return toggles.count

@@ -14,35 +14,6 @@ T = TypeVar("T")
 ENDS = frozenset({State.A, State.E, State.F})
 
 
-class ToggleCounter:
-    """Counts BCB pulses that the charger sees from now on: C left for B 0.15 to 0.45 s after it began.
-
-    The vehicle's 200 to 400 ms, and 50 ms for the detection of edges on either side.
-
-    Attributes:
-        count: pulses so far.
-    """
-
-    def __init__(self, pilot: Pilot) -> None:
-        self.count = 0
-        self._loop = asyncio.get_running_loop()
-        self._rise: float | None = None
-        self._stop = pilot.subscribe(self._changed)
-
-    def _changed(self, reading: Reading) -> None:
-        if reading.state is State.C:
-            self._rise = self._loop.time()
-        elif reading.state is State.B and self._rise is not None:
-            self.count += 0.15 <= self._loop.time() - self._rise <= 0.45
-            self._rise = None
-
-    def __enter__(self) -> ToggleCounter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop()
-
-
 async def while_connected(pilot: Pilot, work: Coroutine[Any, Any, T]) -> T:
     """Runs ``work`` until it is done; cancels it when the pilot goes to A, E or F.
 

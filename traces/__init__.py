@@ -3,6 +3,7 @@
 ========================  ======================================================================================
 :mod:`.recording`         a file or a list of events as :class:`~traces.recording.Recording`: entries of all layers
 :mod:`.capture`           how a capture becomes one: :mod:`.pcap` (files), :mod:`.packets`, :mod:`.tcp`, :mod:`.tls`
+                          with :mod:`.keylog` and :mod:`.tls_records`
 :mod:`.writer`            observer that writes pcapng with synthetic headers; :mod:`.live` records an interface
 :mod:`.annotate`          a capture again, with TLS secrets and decoded messages inside
 :mod:`.text`, :mod:`.slac`  messages and SLAC frames as people read them

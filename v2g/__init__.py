@@ -9,6 +9,7 @@
 :mod:`.session`           requests and responses, session id, time-outs, rewrite hooks, trace events
 :mod:`.signature`         XML signatures over EXI fragments, made and verified; :mod:`.suites` has the algorithms
 :mod:`.sequence`          the legal order of messages, as role-neutral tables
+:mod:`.physical`          PhysicalValues as numbers with a unit, and back
 :mod:`.timing`            every time-out under its standard name
 :mod:`.trace`             one stream of events for all layers, and its JSON lines
 :mod:`.errors`            who did wrong, what, and what to answer
