@@ -23,7 +23,7 @@ NAMESPACES = ("urn:iso:15118:2:2013:MsgDef", "urn:din:70121:2012:MsgDef", "urn:i
 
 
 @CHECKS.on("EV_SAP_LIST")
-def _(tester: TesterEvse, arrival: Arrival) -> str:
+def ev_sap_list(tester: TesterEvse, arrival: Arrival) -> str:
     offers = arrival.message.AppProtocol
     priorities, ids = sorted(entry.Priority for entry in offers), [entry.SchemaID for entry in offers]
     if not 1 <= len(offers) <= 20:
@@ -42,7 +42,7 @@ def _response(tester: TesterEvse, name: str) -> Any:
 
 
 @CHECKS.on("EV_SELECTS_OFFERED")
-def _(tester: TesterEvse, arrival: Arrival) -> str:
+def ev_selects_offered(tester: TesterEvse, arrival: Arrival) -> str:
     found = _response(tester, "ServiceDiscoveryRes")
     if found is None:
         return ""
@@ -56,7 +56,7 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
 
 
 @CHECKS.on("EV_PARAMS_CONSISTENT")
-def _(tester: TesterEvse, arrival: Arrival) -> str:
+def ev_params_consistent(tester: TesterEvse, arrival: Arrival) -> str:
     message = arrival.message
     found = _response(tester, "ServiceDiscoveryRes")
     if tester.protocol is not DIN:
@@ -73,7 +73,7 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
 
 
 @CHECKS.on("EV_AUTH_BODY")
-def _(tester: TesterEvse, arrival: Arrival) -> str:
+def ev_auth_body(tester: TesterEvse, arrival: Arrival) -> str:
     message = arrival.message
     first = next(one for one in tester.requests if one.name == arrival.name) is arrival
     if tester.pics.pnc and first:
@@ -84,7 +84,7 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
 
 
 @CHECKS.on("EV_GENCHALLENGE_ECHO")
-def _(tester: TesterEvse, arrival: Arrival) -> str:
+def ev_genchallenge_echo(tester: TesterEvse, arrival: Arrival) -> str:
     details = _response(tester, "PaymentDetailsRes")
     return (
         "" if details is not None and arrival.message.GenChallenge == details.GenChallenge else "another GenChallenge"
@@ -107,7 +107,7 @@ def exceeds(profile: Any, schedule: Any) -> str:
 
 
 @CHECKS.on("EV_PROFILE_WITHIN_PMAX")
-def _(tester: TesterEvse, arrival: Arrival) -> str:
+def ev_profile_within_pmax(tester: TesterEvse, arrival: Arrival) -> str:
     parameters = _response(tester, "ChargeParameterDiscoveryRes")
     profile = arrival.message.ChargingProfile
     if parameters is None or profile is None:
@@ -119,13 +119,13 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
 
 
 @CHECKS.on("EV_CHARGEPROGRESS")
-def _(tester: TesterEvse, arrival: Arrival) -> str:
+def ev_chargeprogress(tester: TesterEvse, arrival: Arrival) -> str:
     progress = arrival.message.ChargeProgress
     return "" if progress in ("Stop", "Renegotiate") else f"ChargeProgress {progress}"
 
 
 @CHECKS.on("EV_RECEIPT_ECHO")
-def _(tester: TesterEvse, arrival: Arrival) -> str:
+def ev_receipt_echo(tester: TesterEvse, arrival: Arrival) -> str:
     message = arrival.message
     loop = _response(tester, "ChargingStatusRes" if tester.pics.ac else "CurrentDemandRes")
     if loop is None or message.MeterInfo != loop.MeterInfo:
@@ -136,7 +136,7 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
 
 
 @CHECKS.on("EV_SESSION_ID")
-def _(tester: TesterEvse, arrival: Arrival) -> str:
+def ev_session_id(tester: TesterEvse, arrival: Arrival) -> str:
     if arrival.name == "SessionSetupReq":
         return f"session id {arrival.session_id.hex()} is not zero" if any(arrival.session_id) else ""
     own = tester.wire.session.id
@@ -144,7 +144,7 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
 
 
 @CHECKS.on("EV_REQUEST_CONTENT")
-def _(tester: TesterEvse, arrival: Arrival) -> str:
+def ev_request_content(tester: TesterEvse, arrival: Arrival) -> str:
     protocol = tester.protocol
     try:
         exi.encode(protocol.schema, protocol.wrap(arrival.message, arrival.session_id))
@@ -157,7 +157,7 @@ def _(tester: TesterEvse, arrival: Arrival) -> str:
 
 
 @CHECKS.on("EV_AUTH_SIGNATURE", "EV_RECEIPT_SIGNATURE")
-def _(tester: TesterEvse, arrival: Arrival) -> str:
+def signature_holds(tester: TesterEvse, arrival: Arrival) -> str:
     """Whether the signature of a request holds with the contract certificate that was shown."""
     details = next((one.message for one in tester.requests if one.name == "PaymentDetailsReq"), None)
     if arrival.signature is None or details is None:

@@ -10,9 +10,7 @@ from typing import Any
 from conformance.durations import CLOSE, DELAY
 from conformance.mistakes import changed, close_to
 from conformance.scripting.script import Script
-from conformance.secc import requests
 from conformance.secc.tester import TesterEv
-from conformance.secc.ways import way_to
 from slac.pilot import State
 
 
@@ -62,7 +60,7 @@ class VehicleScript(Script):
         Raises:
             ValueError: it has no such field; says which it has.
         """
-        message = requests.make(self.ev, request if isinstance(request, str) else request.__name__)
+        message = self.ev.make(request if isinstance(request, str) else request.__name__)
         return changed(message, **fields)
 
     async def send(
@@ -158,7 +156,7 @@ def before(tester: TesterEv, request: str) -> str:
         return "PowerDelivery.Start"
     if name == "supportedAppProtocol":
         return "TCP"
-    line = way_to("SessionStop", tester)
+    line = tester.kind.line
     if name not in line:
         requests = [f"{step}Req" for step in line if "." not in step and step not in STATES]
         raise ValueError(f"{request} has no place in this session{close_to(request, requests)}")
@@ -172,7 +170,7 @@ STATES = ("LINK", "SDP", "TCP", "SAP", "ChargingLoop")
 def known(tester: TesterEv, state: str) -> str:
     """A state that there is. ValueError: there is none of that name."""
     try:
-        way_to(state, tester)
+        tester.kind.way_to(state)
     except (KeyError, ValueError):
-        raise ValueError(f"no state {state}{close_to(state, way_to('SessionStop', tester))}") from None
+        raise ValueError(f"no state {state}{close_to(state, tester.kind.line)}") from None
     return state

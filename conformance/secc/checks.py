@@ -34,7 +34,7 @@ MOST_VOLTS, MOST_AMPS, MOST_WATTS = 1000.0, 500.0, 500_000.0
 
 
 @CHECKS.on("SESSIONID_NONZERO")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def sessionid_nonzero(tester: TesterEv, arrival: Arrival) -> str:
     session_id = arrival.session_id
     if not any(session_id):
         return f"session id {session_id.hex() or 'empty'} is zero"
@@ -42,13 +42,13 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("SESSIONID_NOT_PREVIOUS")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def sessionid_not_previous(tester: TesterEv, arrival: Arrival) -> str:
     before = tester.previous_id
     return "the session id is that of the session before" if arrival.session_id == before else ""
 
 
 @CHECKS.on("EVSEID_FORMAT")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def evseid_format(tester: TesterEv, arrival: Arrival) -> str:
     evse = arrival.message.EVSEID
     if isinstance(evse, bytes):
         return ""
@@ -56,21 +56,21 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("SAP_SCHEMAID_OFFERED")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def sap_schemaid_offered(tester: TesterEv, arrival: Arrival) -> str:
     offered = tester.offered_ids
     chosen = arrival.message.SchemaID
     return "" if chosen in offered else f"SchemaID {chosen}, offered were {sorted(offered)}"
 
 
 @CHECKS.on("PAYMENT_OPTION_MATCHES_MODE")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def payment_option_matches_mode(tester: TesterEv, arrival: Arrival) -> str:
     wanted = "Contract" if tester.pics.pnc else "ExternalPayment"
     options = list(arrival.message.PaymentOptionList.PaymentOption)
     return "" if wanted in options else f"payment options {', '.join(options)} without {wanted}"
 
 
 @CHECKS.on("ENERGY_MODE_MATCHES")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def energy_mode_matches(tester: TesterEv, arrival: Arrival) -> str:
     modes = list(arrival.message.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode)
     return "" if mode(tester) in modes else f"energy transfer modes {', '.join(modes)} without {mode(tester)}"
 
@@ -79,7 +79,7 @@ _CATEGORIES = {2: "ContractCertificate", 3: "Internet"}
 
 
 @CHECKS.on("SERVICE_LIST_RULES")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def service_list_rules(tester: TesterEv, arrival: Arrival) -> str:
     listed = arrival.message.ServiceList
     for service in listed.Service if listed is not None else ():
         if service.ServiceID == 1:
@@ -91,7 +91,7 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("SERVICE_PARAMETER_LIST")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def service_parameter_list(tester: TesterEv, arrival: Arrival) -> str:
     listed = arrival.message.ServiceParameterList
     ids = [entry.ParameterSetID for entry in listed.ParameterSet] if listed is not None else []
     return "" if len(set(ids)) == len(ids) else f"parameter sets {ids} are not unique"
@@ -113,7 +113,7 @@ def _parameter_sets(tester: TesterEv, service: int) -> dict[int, dict[str, Any]]
 
 
 @CHECKS.on("PARAMSET_CERTIFICATE")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def paramset_certificate(tester: TesterEv, arrival: Arrival) -> str:
     sets = _parameter_sets(tester, 2)
     if sets is None:
         return ""
@@ -124,7 +124,7 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("PARAMSET_INTERNET")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def paramset_internet(tester: TesterEv, arrival: Arrival) -> str:
     sets = _parameter_sets(tester, 3)
     if sets is None:
         return ""
@@ -137,14 +137,14 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("PAYMENT_OPTION_AS_BEFORE")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def payment_option_as_before(tester: TesterEv, arrival: Arrival) -> str:
     chosen = "Contract" if tester.pics.pnc else "ExternalPayment"
     options = list(arrival.message.PaymentOptionList.PaymentOption)
     return "" if options == [chosen] else f"payment options {', '.join(options)}, before the pause {chosen}"
 
 
 @CHECKS.on("CHARGE_SERVICE_AS_BEFORE")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def charge_service_as_before(tester: TesterEv, arrival: Arrival) -> str:
     modes = list(arrival.message.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode)
     return (
         "" if modes == [mode(tester)] else f"energy transfer modes {', '.join(modes)}, before the pause {mode(tester)}"
@@ -171,7 +171,7 @@ def _covered(entries: list[Any]) -> float:
 
 
 @CHECKS.on("SCHEDULE_VALID")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def schedule_valid(tester: TesterEv, arrival: Arrival) -> str:
     tuples = _tuples(arrival)
     if not 1 <= len(tuples) <= 3:
         return f"{len(tuples)} schedules, 1 to 3 are allowed"
@@ -194,7 +194,7 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("SCHEDULE_COVERS_DEPARTURE")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def schedule_covers_departure(tester: TesterEv, arrival: Arrival) -> str:
     departure = float(tester.pics["par_DepartureTime"])
     for one in _tuples(arrival):
         covered = _covered(one.PMaxSchedule.PMaxScheduleEntry)
@@ -204,7 +204,7 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("SCHEDULE_COVERS_24H")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def schedule_covers_24h(tester: TesterEv, arrival: Arrival) -> str:
     for one in _tuples(arrival):
         covered = _covered(one.PMaxSchedule.PMaxScheduleEntry)
         if covered < 86400:
@@ -213,7 +213,7 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("SCHEDULE_MAX_ENTRIES")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def schedule_max_entries(tester: TesterEv, arrival: Arrival) -> str:
     most = int(tester.pics["par_MaxEntriesSAScheduleTuple"])
     for one in _tuples(arrival):
         entries = len(one.PMaxSchedule.PMaxScheduleEntry)
@@ -224,7 +224,7 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("SALES_TARIFF")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def sales_tariff(tester: TesterEv, arrival: Arrival) -> str:
     for one in _tuples(arrival):
         if one.SalesTariff is None:
             return f"schedule {one.SAScheduleTupleID} has no SalesTariff"
@@ -236,7 +236,7 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("TUPLE_ID_AS_BEFORE")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def tuple_id_as_before(tester: TesterEv, arrival: Arrival) -> str:
     if tester.paused is None:
         return ""
     ids = [entry.SAScheduleTupleID for entry in _tuples(arrival)]
@@ -246,7 +246,7 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("EVSE_LIMITS_AC")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def evse_limits_ac(tester: TesterEv, arrival: Arrival) -> str:
     parameter = arrival.message.EVSEChargeParameter
     volts, amps = number(parameter.EVSENominalVoltage), number(parameter.EVSEMaxCurrent)
     if volts <= 0 or amps <= 0:
@@ -260,7 +260,7 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("EVSE_LIMITS_DC")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def evse_limits_dc(tester: TesterEv, arrival: Arrival) -> str:
     parameter = arrival.message.EVSEChargeParameter
     volts, amps = number(parameter.EVSEMaximumVoltageLimit), number(parameter.EVSEMaximumCurrentLimit)
     low = number(parameter.EVSEMinimumVoltageLimit)
@@ -278,30 +278,30 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("RECEIPT_FALSE")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def receipt_false(tester: TesterEv, arrival: Arrival) -> str:
     return "ReceiptRequired is true" if arrival.message.ReceiptRequired else ""
 
 
 @CHECKS.on("RECEIPT_TRUE")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def receipt_true(tester: TesterEv, arrival: Arrival) -> str:
     return "" if arrival.message.ReceiptRequired else f"ReceiptRequired is {arrival.message.ReceiptRequired}"
 
 
 @CHECKS.on("METER_INFO")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def meter_info(tester: TesterEv, arrival: Arrival) -> str:
     info = arrival.message.MeterInfo
     return "" if info is not None and info.MeterID else "no MeterInfo with a MeterID"
 
 
 @CHECKS.on("METER_READING")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def meter_reading(tester: TesterEv, arrival: Arrival) -> str:
     info = arrival.message.MeterInfo
     reading = info.MeterReading if info is not None else None
     return "" if reading is not None and 0 <= reading <= 4294967295 else f"MeterReading {reading}"
 
 
 @CHECKS.on("DC_PRESENT_VALUES")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def dc_present_values(tester: TesterEv, arrival: Arrival) -> str:
     message = arrival.message
     volts, amps = number(message.EVSEPresentVoltage), number(message.EVSEPresentCurrent)
     if not 0 <= volts <= MOST_VOLTS or not -1.0 <= amps <= MOST_AMPS:
@@ -311,19 +311,19 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("DC_PRESENT_VOLTAGE")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def dc_present_voltage(tester: TesterEv, arrival: Arrival) -> str:
     volts = number(arrival.message.EVSEPresentVoltage)
     return "" if 0 <= volts <= MOST_VOLTS else f"EVSEPresentVoltage of {volts:g} V"
 
 
 @CHECKS.on("DIN_SERVICE")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def din_service(tester: TesterEv, arrival: Arrival) -> str:
     options = list(arrival.message.PaymentOptions.PaymentOption)
     return "" if "ExternalPayment" in options else f"payment options {', '.join(options)} without ExternalPayment"
 
 
 @CHECKS.on("GENCHALLENGE_16B")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def genchallenge_16b(tester: TesterEv, arrival: Arrival) -> str:
     length = len(arrival.message.GenChallenge)
     return "" if length == 16 else f"GenChallenge of {length} bytes"
 
@@ -332,7 +332,7 @@ EMAID = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[A-Z0-9]{9}[A-Z0-9]?")
 
 
 @CHECKS.on("EMAID_SYNTAX")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def emaid_syntax(tester: TesterEv, arrival: Arrival) -> str:
     emaid = str(getattr(arrival.message.eMAID, "value", arrival.message.eMAID)).replace("-", "")
     return "" if EMAID.fullmatch(emaid.upper()) else f"eMAID {emaid!r}"
 
@@ -342,7 +342,7 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("CERT_RES_SIGNATURE")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def cert_res_signature(tester: TesterEv, arrival: Arrival) -> str:
     provider = chain_of(arrival.message.SAProvisioningCertificateChain)
     try:
         signature.verify_message(arrival.message, arrival.signature, provider[0])
@@ -352,21 +352,21 @@ def _(tester: TesterEv, arrival: Arrival) -> str:
 
 
 @CHECKS.on("SAPROVISIONING_CHAIN")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def saprovisioning_chain(tester: TesterEv, arrival: Arrival) -> str:
     bench = contract.paying(tester).bench
     chain = chain_of(arrival.message.SAProvisioningCertificateChain)
     return chain_problem(bench, chain, Role.CPS, bench.roots)
 
 
 @CHECKS.on("CONTRACT_CHAIN")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def contract_chain(tester: TesterEv, arrival: Arrival) -> str:
     bench = contract.paying(tester).bench
     chain = chain_of(arrival.message.ContractSignatureCertChain)
     return chain_problem(bench, chain, Role.CONTRACT, bench.mo_roots)
 
 
 @CHECKS.on("DH_KEY_DECRYPTS")
-def _(tester: TesterEv, arrival: Arrival) -> str:
+def dh_key_decrypts(tester: TesterEv, arrival: Arrival) -> str:
     try:
         contract.delivered(tester, arrival)
     except RemoteError as why:

@@ -106,7 +106,10 @@ def delivered(tester: TesterEv, arrival: Arrival) -> Credential:
 
 
 Edit = Callable[["TesterEv", Any], Any]
+"""Makes another message of one."""
+
 Sign = Callable[["TesterEv", Any], Any]
+"""Makes the Signature of a message."""
 
 
 def _name_in(text: str, table: Mapping[str, Any]) -> str:
@@ -117,21 +120,20 @@ def _name_in(text: str, table: Mapping[str, Any]) -> str:
     return max((name for name in places if places[name] == min(places.values())), key=len)
 
 
-def certificate_edit(field_: str, value: str) -> Edit:
-    """What a certificate field's value does to a request.
+def provisioning_edit(value: str) -> Edit:
+    """Another OEM provisioning certificate, by its name; NotExecutable: there is none."""
+    name = _name_in(value, PROVISIONING)
 
-    Raises:
-        NotExecutable: it is not understood.
-    """
-    if field_ == "OEMProvisioningCert":
-        name = _name_in(value, PROVISIONING)
+    def edit(tester: TesterEv, message: Any) -> Any:
+        held = paying(tester)
+        held.provisioning = held.bench.provisioning(name)
+        return msgspec.structs.replace(message, OEMProvisioningCert=held.provisioning.leaf)
 
-        def show(tester: TesterEv, message: Any) -> Any:
-            held = paying(tester)
-            held.provisioning = held.bench.provisioning(name)
-            return msgspec.structs.replace(message, OEMProvisioningCert=held.provisioning.leaf)
+    return edit
 
-        return show
+
+def chain_edit(value: str) -> Edit:
+    """Another contract and its eMAID, by the name of the certificate; NotExecutable: there is none."""
     name = _name_in(value, CONTRACTS)
 
     def edit(tester: TesterEv, message: Any) -> Any:
@@ -145,7 +147,7 @@ def certificate_edit(field_: str, value: str) -> Edit:
 
 
 def emaid_edit(value: str) -> Edit | None:
-    """Another eMAID in the body."""
+    """Another eMAID in the body than the certificate's; None: the same."""
     if value.startswith("that of the certificate"):
         return None
     word = value.partition(" ")[0]

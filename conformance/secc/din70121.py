@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.secc.iso2 import PROFILE_ENTRIES, Maker, evccid
 from conformance.table import Table
 from v2g.messages import din70121 as din
-from v2g.physical import physical
+from v2g.physical import PRECHARGE_CURRENT, Quantities
 
 if TYPE_CHECKING:
+    from conformance.secc.requests import Maker
     from conformance.secc.tester import TesterEv
 
 REQUESTS: Table[Maker] = Table()
+"""Request -> what makes it from the tester's state."""
+
+QUANTITY = Quantities(din, din.PhysicalValueType)
 
 
 def _status(ready: bool = True) -> din.DC_EVStatusType:
@@ -21,31 +24,23 @@ def _status(ready: bool = True) -> din.DC_EVStatusType:
     )
 
 
-def _volt(amount: float) -> Any:
-    return physical(din, amount, "V")
-
-
-def _ampere(amount: float) -> Any:
-    return physical(din, amount, "A")
-
-
 @REQUESTS.on("SessionSetupReq")
-def _(tester: TesterEv) -> Any:
-    return din.SessionSetupReq(EVCCID=evccid(tester))
+def session_setup(tester: TesterEv) -> din.SessionSetupReq:
+    return din.SessionSetupReq(EVCCID=tester.evccid)
 
 
 @REQUESTS.on("ServiceDiscoveryReq")
-def _(tester: TesterEv) -> Any:
+def service_discovery(tester: TesterEv) -> din.ServiceDiscoveryReq:
     return din.ServiceDiscoveryReq(ServiceCategory="EVCharging")
 
 
 @REQUESTS.on("ServiceDetailReq")
-def _(tester: TesterEv) -> Any:
+def service_detail(tester: TesterEv) -> din.ServiceDetailReq:
     return din.ServiceDetailReq(ServiceID=tester.charge_service)
 
 
 @REQUESTS.on("ServicePaymentSelectionReq")
-def _(tester: TesterEv) -> Any:
+def service_payment_selection(tester: TesterEv) -> din.ServicePaymentSelectionReq:
     chosen = din.SelectedServiceType(ServiceID=tester.charge_service)
     return din.ServicePaymentSelectionReq(
         SelectedPaymentOption="ExternalPayment",
@@ -54,12 +49,12 @@ def _(tester: TesterEv) -> Any:
 
 
 @REQUESTS.on("ContractAuthenticationReq")
-def _(tester: TesterEv) -> Any:
+def contract_authentication(tester: TesterEv) -> din.ContractAuthenticationReq:
     return din.ContractAuthenticationReq()
 
 
 @REQUESTS.on("ChargeParameterDiscoveryReq")
-def _(tester: TesterEv) -> Any:
+def charge_parameter_discovery(tester: TesterEv) -> din.ChargeParameterDiscoveryReq:
     pics = tester.pics
     found = tester.responses.get("ServiceDiscoveryRes")
     offered: Any = found.ChargeService.EnergyTransferType if found is not None else "DC_extended"
@@ -67,42 +62,41 @@ def _(tester: TesterEv) -> Any:
         EVRequestedEnergyTransferType=offered if offered != "DC_dual" else "DC_extended",
         EVChargeParameter=din.DC_EVChargeParameterType(
             DC_EVStatus=_status(ready=False),
-            EVMaximumCurrentLimit=_ampere(pics["par_EVMaximumCurrent"]),
-            EVMaximumVoltageLimit=_volt(pics["par_EVMaximumVoltage"]),
+            EVMaximumCurrentLimit=QUANTITY.ampere(pics["par_EVMaximumCurrent"]),
+            EVMaximumVoltageLimit=QUANTITY.volt(pics["par_EVMaximumVoltage"]),
         ),
     )
 
 
 @REQUESTS.on("CableCheckReq")
-def _(tester: TesterEv) -> Any:
+def cable_check(tester: TesterEv) -> din.CableCheckReq:
     return din.CableCheckReq(DC_EVStatus=_status())
 
 
 @REQUESTS.on("PreChargeReq")
-def _(tester: TesterEv) -> Any:
+def pre_charge(tester: TesterEv) -> din.PreChargeReq:
     return din.PreChargeReq(
         DC_EVStatus=_status(),
-        EVTargetVoltage=_volt(tester.battery_voltage),
-        EVTargetCurrent=_ampere(2.0),
+        EVTargetVoltage=QUANTITY.volt(tester.battery_voltage),
+        EVTargetCurrent=QUANTITY.ampere(PRECHARGE_CURRENT),
     )
 
 
-def profile(tester: TesterEv) -> Any:
+def profile(tester: TesterEv) -> din.ChargingProfileType | None:
     """The chosen schedule's steps as a charging profile."""
-    chosen = tester.schedule
-    if chosen is None:
+    if not tester.profile_steps:
         return None
     entries = [
         din.ProfileEntryType(
             ChargingProfileEntryStart=entry.TimeInterval.start, ChargingProfileEntryMaxPower=entry.PMax
         )
-        for entry in chosen.PMaxSchedule.PMaxScheduleEntry[:PROFILE_ENTRIES]
+        for entry in tester.profile_steps
     ]
     return din.ChargingProfileType(SAScheduleTupleID=tester.tuple_id, ProfileEntry=entries)
 
 
 @REQUESTS.on("PowerDeliveryReq")
-def _(tester: TesterEv) -> Any:
+def power_delivery(tester: TesterEv) -> din.PowerDeliveryReq:
     start = tester.progress == "Start"
     return din.PowerDeliveryReq(
         ReadyToChargeState=start,
@@ -114,26 +108,26 @@ def _(tester: TesterEv) -> Any:
 
 
 @REQUESTS.on("CurrentDemandReq")
-def _(tester: TesterEv) -> Any:
+def current_demand(tester: TesterEv) -> din.CurrentDemandReq:
     pics = tester.pics
     return din.CurrentDemandReq(
         DC_EVStatus=_status(),
-        EVTargetCurrent=_ampere(pics["par_EVTargetCurrent"]),
-        EVMaximumVoltageLimit=_volt(pics["par_EVMaximumVoltage"]),
-        EVMaximumCurrentLimit=_ampere(pics["par_EVMaximumCurrent"]),
+        EVTargetCurrent=QUANTITY.ampere(pics["par_EVTargetCurrent"]),
+        EVMaximumVoltageLimit=QUANTITY.volt(pics["par_EVMaximumVoltage"]),
+        EVMaximumCurrentLimit=QUANTITY.ampere(pics["par_EVMaximumCurrent"]),
         BulkChargingComplete=False,
         ChargingComplete=False,
-        RemainingTimeToFullSoC=physical(din, 1800.0, "s", 0),
-        RemainingTimeToBulkSoC=physical(din, 900.0, "s", 0),
-        EVTargetVoltage=_volt(pics["par_EVTargetVoltage"]),
+        RemainingTimeToFullSoC=QUANTITY.second(1800.0),
+        RemainingTimeToBulkSoC=QUANTITY.second(900.0),
+        EVTargetVoltage=QUANTITY.volt(pics["par_EVTargetVoltage"]),
     )
 
 
 @REQUESTS.on("WeldingDetectionReq")
-def _(tester: TesterEv) -> Any:
+def welding_detection(tester: TesterEv) -> din.WeldingDetectionReq:
     return din.WeldingDetectionReq(DC_EVStatus=_status(ready=False))
 
 
 @REQUESTS.on("SessionStopReq")
-def _(tester: TesterEv) -> Any:
+def session_stop(tester: TesterEv) -> din.SessionStopReq:
     return din.SessionStopReq()

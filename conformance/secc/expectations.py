@@ -15,7 +15,7 @@ from conformance import durations
 from conformance.describe import step_text
 from conformance.durations import CLOSE, DELAY
 from conformance.fields import found
-from conformance.secc import discovery, requests
+from conformance.secc import discovery
 from conformance.secc.checks import CHECKS
 from conformance.secc.course import Action, Course
 from conformance.secc.tester import TesterEv
@@ -23,6 +23,7 @@ from conformance.steps import Step, named_checks, only
 from conformance.verdict import Failed, Inconclusive, NotExecutable
 from conformance.wire import Arrival
 from slac.pilot import State
+from v2g.physical import number
 
 
 def _identity_problem(tester: TesterEv, word: str, arrival: Arrival) -> str:
@@ -229,7 +230,7 @@ def _until(step: Step) -> Action:
 
     async def judge(course: Course) -> None:
         message = course.answers[-1].message
-        seen = f"{requests.present_voltage(message):g} V"
+        seen = f"{number(message.EVSEPresentVoltage):g} V"
         course.result.saw(step_text(step), seen)
         if not course.tester.voltage_reached(message):
             raise Failed(f"the output is at {seen}, not at {course.tester.battery_voltage:g} V")

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from conformance.secc import contract
 from conformance.table import Table
 from v2g.messages import iso2
-from v2g.physical import physical
+from v2g.physical import PRECHARGE_CURRENT, Quantities
 
 if TYPE_CHECKING:
+    from conformance.secc.requests import Maker
     from conformance.secc.tester import TesterEv
 
-Maker = Callable[["TesterEv"], Any]
-"""Makes a request from the tester's state."""
-
 REQUESTS: Table[Maker] = Table()
+"""Request -> what makes it from the tester's state."""
 
-PROFILE_ENTRIES = 24
-"""Entries a charging profile may have."""
-
-
-def evccid(tester: TesterEv) -> bytes:
-    return bytes.fromhex(str(tester.pics["par_EVCCID"]))
-
-
-def _volt(amount: float) -> Any:
-    return physical(iso2, amount, "V")
-
-
-def _ampere(amount: float) -> Any:
-    return physical(iso2, amount, "A")
+QUANTITY = Quantities(iso2, iso2.PhysicalValueType)
 
 
 def mode(tester: TesterEv) -> Any:
@@ -45,23 +30,23 @@ def _status(ready: bool = True) -> iso2.DC_EVStatusType:
 
 
 @REQUESTS.on("SessionSetupReq")
-def _(tester: TesterEv) -> Any:
-    return iso2.SessionSetupReq(EVCCID=evccid(tester))
+def session_setup(tester: TesterEv) -> iso2.SessionSetupReq:
+    return iso2.SessionSetupReq(EVCCID=tester.evccid)
 
 
 @REQUESTS.on("ServiceDiscoveryReq")
-def _(tester: TesterEv) -> Any:
+def service_discovery(tester: TesterEv) -> iso2.ServiceDiscoveryReq:
     return iso2.ServiceDiscoveryReq()
 
 
 @REQUESTS.on("ServiceDetailReq")
-def _(tester: TesterEv) -> Any:
+def service_detail(tester: TesterEv) -> iso2.ServiceDetailReq:
     offered = tester.services
     return iso2.ServiceDetailReq(ServiceID=offered[0].ServiceID if offered else 1)
 
 
 @REQUESTS.on("PaymentServiceSelectionReq")
-def _(tester: TesterEv) -> Any:
+def payment_service_selection(tester: TesterEv) -> iso2.PaymentServiceSelectionReq:
     services = [iso2.SelectedServiceType(ServiceID=tester.charge_service)]
     if tester.certificate_set is not None:
         services.append(iso2.SelectedServiceType(ServiceID=2, ParameterSetID=tester.certificate_set))
@@ -72,29 +57,29 @@ def _(tester: TesterEv) -> Any:
 
 
 @REQUESTS.on("AuthorizationReq")
-def _(tester: TesterEv) -> Any:
+def authorization(tester: TesterEv) -> iso2.AuthorizationReq:
     if tester.pics.pnc and "AuthorizationRes" not in tester.responses and tester.challenge is not None:
         return iso2.AuthorizationReq(Id="id1", GenChallenge=tester.challenge)
     return iso2.AuthorizationReq()
 
 
 @REQUESTS.on("PaymentDetailsReq")
-def _(tester: TesterEv) -> Any:
+def payment_details(tester: TesterEv) -> iso2.PaymentDetailsReq:
     return contract.payment_details(tester)
 
 
 @REQUESTS.on("CertificateInstallationReq")
-def _(tester: TesterEv) -> Any:
+def certificate_installation(tester: TesterEv) -> iso2.CertificateInstallationReq:
     return contract.installation(tester)
 
 
 @REQUESTS.on("CertificateUpdateReq")
-def _(tester: TesterEv) -> Any:
+def certificate_update(tester: TesterEv) -> iso2.CertificateUpdateReq:
     return contract.update(tester)
 
 
 @REQUESTS.on("ChargeParameterDiscoveryReq")
-def _(tester: TesterEv) -> Any:
+def charge_parameter_discovery(tester: TesterEv) -> iso2.ChargeParameterDiscoveryReq:
     pics = tester.pics
     departure = pics["par_DepartureTime"] if pics["PICS_SECC_CMN_DepartureTime"] else None
     entries = pics["par_MaxEntriesSAScheduleTuple"] if pics["PICS_SECC_CMN_MaxEntriesSAScheduleTuple"] else None
@@ -102,18 +87,18 @@ def _(tester: TesterEv) -> Any:
     if pics.ac:
         parameter = iso2.AC_EVChargeParameterType(
             DepartureTime=departure,
-            EAmount=physical(iso2, pics["par_EAmount"], "Wh", 0),
-            EVMaxVoltage=_volt(500.0),
-            EVMaxCurrent=_ampere(32.0),
-            EVMinCurrent=_ampere(1.0),
+            EAmount=QUANTITY.watt_hour(pics["par_EAmount"]),
+            EVMaxVoltage=QUANTITY.volt(500.0),
+            EVMaxCurrent=QUANTITY.ampere(32.0),
+            EVMinCurrent=QUANTITY.ampere(1.0),
         )
     else:
         parameter = iso2.DC_EVChargeParameterType(
             DepartureTime=departure,
             DC_EVStatus=_status(ready=False),
-            EVMaximumCurrentLimit=_ampere(pics["par_EVMaximumCurrent"]),
-            EVMaximumPowerLimit=physical(iso2, pics["par_EVMaximumCurrent"] * pics["par_EVMaximumVoltage"], "W", 0),
-            EVMaximumVoltageLimit=_volt(pics["par_EVMaximumVoltage"]),
+            EVMaximumCurrentLimit=QUANTITY.ampere(pics["par_EVMaximumCurrent"]),
+            EVMaximumPowerLimit=QUANTITY.watt(pics["par_EVMaximumCurrent"] * pics["par_EVMaximumVoltage"]),
+            EVMaximumVoltageLimit=QUANTITY.volt(pics["par_EVMaximumVoltage"]),
         )
     return iso2.ChargeParameterDiscoveryReq(
         MaxEntriesSAScheduleTuple=entries, RequestedEnergyTransferMode=mode(tester), EVChargeParameter=parameter
@@ -121,21 +106,22 @@ def _(tester: TesterEv) -> Any:
 
 
 @REQUESTS.on("CableCheckReq")
-def _(tester: TesterEv) -> Any:
+def cable_check(tester: TesterEv) -> iso2.CableCheckReq:
     return iso2.CableCheckReq(DC_EVStatus=_status())
 
 
 @REQUESTS.on("PreChargeReq")
-def _(tester: TesterEv) -> Any:
+def pre_charge(tester: TesterEv) -> iso2.PreChargeReq:
     return iso2.PreChargeReq(
-        DC_EVStatus=_status(), EVTargetVoltage=_volt(tester.battery_voltage), EVTargetCurrent=_ampere(2.0)
+        DC_EVStatus=_status(),
+        EVTargetVoltage=QUANTITY.volt(tester.battery_voltage),
+        EVTargetCurrent=QUANTITY.ampere(PRECHARGE_CURRENT),
     )
 
 
-def profile(tester: TesterEv) -> Any:
+def profile(tester: TesterEv) -> iso2.ChargingProfileType | None:
     """The chosen schedule's steps as a charging profile."""
-    chosen = tester.schedule
-    if chosen is None:
+    if not tester.profile_steps:
         return None
     entries = [
         iso2.ProfileEntryType(
@@ -143,13 +129,14 @@ def profile(tester: TesterEv) -> Any:
             ChargingProfileEntryMaxPower=entry.PMax,
             ChargingProfileEntryMaxNumberOfPhasesInUse=3 if tester.pics.ac else None,
         )
-        for entry in chosen.PMaxSchedule.PMaxScheduleEntry[:PROFILE_ENTRIES]
+        for entry in tester.profile_steps
     ]
     return iso2.ChargingProfileType(ProfileEntry=entries)
 
 
-def delivery(tester: TesterEv, progress: Any) -> Any:
-    """PowerDeliveryReq: Start, Stop or Renegotiate."""
+@REQUESTS.on("PowerDeliveryReq")
+def power_delivery(tester: TesterEv) -> iso2.PowerDeliveryReq:
+    progress = tester.progress
     parameter = None
     if not tester.pics.ac:
         parameter = iso2.DC_EVPowerDeliveryParameterType(
@@ -163,32 +150,27 @@ def delivery(tester: TesterEv, progress: Any) -> Any:
     )
 
 
-@REQUESTS.on("PowerDeliveryReq")
-def _(tester: TesterEv) -> Any:
-    return delivery(tester, tester.progress)
-
-
 @REQUESTS.on("ChargingStatusReq")
-def _(tester: TesterEv) -> Any:
+def charging_status(tester: TesterEv) -> iso2.ChargingStatusReq:
     return iso2.ChargingStatusReq()
 
 
 @REQUESTS.on("CurrentDemandReq")
-def _(tester: TesterEv) -> Any:
+def current_demand(tester: TesterEv) -> iso2.CurrentDemandReq:
     pics = tester.pics
     return iso2.CurrentDemandReq(
         DC_EVStatus=_status(),
-        EVTargetCurrent=_ampere(pics["par_EVTargetCurrent"]),
-        EVMaximumVoltageLimit=_volt(pics["par_EVMaximumVoltage"]),
-        EVMaximumCurrentLimit=_ampere(pics["par_EVMaximumCurrent"]),
+        EVTargetCurrent=QUANTITY.ampere(pics["par_EVTargetCurrent"]),
+        EVMaximumVoltageLimit=QUANTITY.volt(pics["par_EVMaximumVoltage"]),
+        EVMaximumCurrentLimit=QUANTITY.ampere(pics["par_EVMaximumCurrent"]),
         BulkChargingComplete=False,
         ChargingComplete=False,
-        EVTargetVoltage=_volt(pics["par_EVTargetVoltage"]),
+        EVTargetVoltage=QUANTITY.volt(pics["par_EVTargetVoltage"]),
     )
 
 
 @REQUESTS.on("MeteringReceiptReq")
-def _(tester: TesterEv) -> Any:
+def metering_receipt(tester: TesterEv) -> iso2.MeteringReceiptReq:
     loop = tester.responses.get("ChargingStatusRes" if tester.pics.ac else "CurrentDemandRes")
     info = getattr(loop, "MeterInfo", None) or iso2.MeterInfoType(MeterID="PLUGFEST", MeterReading=0)
     return iso2.MeteringReceiptReq(
@@ -200,10 +182,10 @@ def _(tester: TesterEv) -> Any:
 
 
 @REQUESTS.on("WeldingDetectionReq")
-def _(tester: TesterEv) -> Any:
+def welding_detection(tester: TesterEv) -> iso2.WeldingDetectionReq:
     return iso2.WeldingDetectionReq(DC_EVStatus=_status(ready=False))
 
 
 @REQUESTS.on("SessionStopReq")
-def _(tester: TesterEv) -> Any:
+def session_stop(tester: TesterEv) -> iso2.SessionStopReq:
     return iso2.SessionStopReq(ChargingSession="Terminate")

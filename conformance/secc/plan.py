@@ -8,7 +8,6 @@ vocabulary cannot say is a script under the case's id (:mod:`conformance.secc.sc
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from conformance.catalogue import Run
 from conformance.pics import satisfying
@@ -17,7 +16,7 @@ from conformance.secc.expectations import EXPECTATIONS, response
 from conformance.secc.scripts import SCRIPTS, Script
 from conformance.secc.tester import TesterEv
 from conformance.secc.verbs import VERBS
-from conformance.secc.ways import way_to
+from conformance.secc.ways import Kind
 from conformance.steps import Step, meant
 from conformance.verdict import NotExecutable, Result
 from v2g.protocols import DIN, ISO2
@@ -85,7 +84,7 @@ def plan(run: Run) -> Plan:
         raise NotExecutable("no precondition")
     state = case.preconditions[0].partition(".")[2]
     try:
-        way_to(state, _probe(run))
+        Kind.of(DIN if run.protocol == "din70121" else ISO2, satisfying(case)).way_to(state)
     except (KeyError, ValueError):
         raise NotExecutable(f"precondition {case.preconditions[0]}") from None
     if (script := SCRIPTS.get(case.id)) is not None:
@@ -118,10 +117,3 @@ def _exchange(run: Run) -> int | None:
     if "CertificateUpdate" in text:
         return 2
     return 1 if "CertificateInstallation" in text else None
-
-
-def _probe(run: Run) -> TesterEv:
-    """A walker only for asking for its ways."""
-    protocol = DIN if run.protocol == "din70121" else ISO2
-    nowhere: Any = None
-    return TesterEv(nowhere, satisfying(run.case), protocol)

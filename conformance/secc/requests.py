@@ -6,17 +6,18 @@ are applied to it afterwards (:mod:`conformance.secc.deviations`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from conformance.secc import din70121, iso2
 from secc.minimal import minimal
-from v2g.physical import number
 
 if TYPE_CHECKING:
     from conformance.secc.tester import TesterEv
 
-MAKERS: Mapping[str, Mapping[str, iso2.Maker]] = {"iso2": iso2.REQUESTS, "din70121": din70121.REQUESTS}
+Maker = Callable[["TesterEv"], Any]
+
+MAKERS: Mapping[str, Mapping[str, Maker]] = {"iso2": iso2.REQUESTS, "din70121": din70121.REQUESTS}
 
 OF_CONTRACTS = ("PaymentDetailsReq", "CertificateInstallationReq", "CertificateUpdateReq")
 """Requests that a tester without certificates can only send in their smallest form."""
@@ -35,8 +36,3 @@ def make(tester: TesterEv, name: str) -> Any:
     if kind is None:
         raise KeyError(name)
     return minimal(tester.protocol.schema, kind, dc=not tester.pics.ac)
-
-
-def present_voltage(response: Any) -> float:
-    """EVSEPresentVoltage of a response, V."""
-    return number(response.EVSEPresentVoltage)

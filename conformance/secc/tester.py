@@ -17,14 +17,14 @@ from conformance.secc import requests
 from conformance.secc.contract import Paying
 from conformance.secc.pause import PausedSession
 from conformance.secc.walk import WALK
-from conformance.secc.ways import way_to
+from conformance.secc.ways import CERTIFICATE_SETS, Kind
 from conformance.systems import ChargerUnderTest
 from conformance.verdict import Failed, Inconclusive
 from conformance.wire import Arrival, Wire
 from slac.pilot import READY, State
 from v2g import sdp
 from v2g.errors import ConnectionLost, RemoteError, SetupError
-from v2g.messages import appproto
+from v2g.messages import appproto, iso2
 from v2g.physical import number
 from v2g.protocols import DIN, ISO2, Protocol
 from v2g.trace import Event, Observe, ignore
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 CP_AFTER_REQUEST = 0.05
 """s after a PowerDeliveryReq that the pilot changes in AC; the standard leaves 0.25."""
+
+PROFILE_STEPS = 24
+"""Most entries of a charging profile."""
 
 OFFERED = 10
 """SchemaID of the good-case offer."""
@@ -77,7 +80,7 @@ class TesterEv:
     endpoint: sdp.Response | None = None
     responses: dict[str, Any] = field(default_factory=dict)
     session_id: bytes = bytes(8)
-    progress: str = "Start"
+    progress: iso2.chargeProgressType = "Start"
     paused: PausedSession | None = None
     earlier_id: bytes = b""
     link_up: float = 0.0
@@ -107,6 +110,11 @@ class TesterEv:
     def previous_id(self) -> bytes:
         """Id of the session before: the one that was paused, or the last one; b"" if there was none."""
         return self.paused.session_id if self.paused is not None else self.earlier_id
+
+    @property
+    def kind(self) -> Kind:
+        """What decides on the way of this session."""
+        return Kind.of(self.protocol, self.pics, self.certificate_set)
 
     @property
     def wants_tls(self) -> bool:
@@ -162,6 +170,15 @@ class TesterEv:
     def tuple_id(self) -> int:
         return int(self.schedule.SAScheduleTupleID) if self.schedule is not None else 1
 
+    @property
+    def profile_steps(self) -> list[Any]:
+        """Steps of the first schedule offered, as many as a charging profile may have."""
+        return list(self.schedule.PMaxSchedule.PMaxScheduleEntry[:PROFILE_STEPS]) if self.schedule is not None else []
+
+    @property
+    def evccid(self) -> bytes:
+        return bytes.fromhex(str(self.pics["par_EVCCID"]))
+
     def tell(self, layer: str, name: str, note: str = "") -> None:
         self.observe(Event(self.now, layer, name, note=note))
 
@@ -182,6 +199,10 @@ class TesterEv:
             self.paying = Paying(bench, bench.contract(), bench.provisioning())
 
     # -- one exchange ---------------------------------------------------------------------------------------------
+
+    def make(self, request: str) -> Any:
+        """The good-case request of that name. KeyError: the protocol has no such request."""
+        return requests.make(self, request)
 
     async def send(self, message: Any, **deviation: Any) -> None:
         """Sends a request, with the deviations of :meth:`conformance.wire.Wire.send`."""
@@ -221,7 +242,7 @@ class TesterEv:
         Raises:
             Failed: anything else.
         """
-        made = requests.make(self, request) if message is None else message
+        made = self.make(request) if message is None else message
         await self.send(made, **deviation)
         arrival = await self.response(request)
         expected = request.removesuffix("Req") + "Res"
@@ -242,7 +263,8 @@ class TesterEv:
             Inconclusive: it cannot be reached; says where it went wrong.
             KeyError: there is no such state in this protocol.
         """
-        way = way_to(state, self)
+        self.certificate_set = CERTIFICATE_SETS.get(state, self.certificate_set)
+        way = self.kind.way_to(state)
         goes_on = way[: len(self.passed)] == self.passed
         left, self.passed = way[len(self.passed) :] if goes_on else way, way
         for name in left:

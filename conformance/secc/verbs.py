@@ -13,7 +13,7 @@ from typing import Any
 from conformance import durations
 from conformance.catalogue import timer
 from conformance.durations import CLOSE, DELAY
-from conformance.secc import contract, discovery, requests
+from conformance.secc import contract, discovery
 from conformance.secc.course import Action, Course
 from conformance.secc.deviations import changes
 from conformance.secc.tester import CP_AFTER_REQUEST, TesterEv
@@ -84,7 +84,7 @@ def _send(step: Step) -> Action:
         tester = course.tester
         for _ in range(times):
             await course.collect()
-            message = offer(tester) if offer is not None else requests.make(tester, request)
+            message = offer(tester) if offer is not None else tester.make(request)
             for edit in edits:
                 message = edit(tester, message)
             if request == "PowerDeliveryReq" and tester.progress == "Start" and not tester.pics.ac:
@@ -277,7 +277,7 @@ def _repeat(step: Step) -> Action:
             await tester.leave()
             tester.forget()
             await tester.until("PowerDelivery.Stop" if tester.pics.ac else "WeldingDetection")
-            await tester.send(requests.make(tester, "SessionStopReq"))
+            await tester.send(tester.make("SessionStopReq"))
             course.outstanding = "SessionStopReq"
             await course.collect()
 

@@ -7,49 +7,16 @@ of the catalogue without their prefix.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
-from v2g.protocols import DIN
+from conformance.pics import Pics
+from v2g.protocols import DIN, Protocol
 
-if TYPE_CHECKING:
-    from conformance.secc.tester import TesterEv
+CONNECTED = ("SDP", "TCP", "SAP", "SessionSetup", "ServiceDiscovery")
+"""From discovery to ServiceDiscovery, where ways part."""
 
-
-_COMMON = ["LINK", "SDP", "TCP", "SAP", "SessionSetup", "ServiceDiscovery"]
-_SETUP = ["SDP", "TCP", "SAP", "SessionSetup", "ServiceDiscovery"]
-
-
-def selection(tester: TesterEv) -> list[str]:
-    """From ServiceDiscovery to the selection of payment."""
-    return ["ServicePaymentSelection"] if tester.protocol is DIN else ["ServiceDetail", "PaymentServiceSelection"]
-
-
-def authorization(tester: TesterEv) -> list[str]:
-    """From the selection of payment to Authorization."""
-    if tester.protocol is DIN:
-        return ["ContractAuthentication"]
-    return [*(_contract(tester) if tester.pics.pnc else []), "Authorization"]
-
-
-def _contract(tester: TesterEv) -> list[str]:
-    """What contract payment puts between selection and Authorization."""
-    exchange = {1: ["CertificateInstallation"], 2: ["CertificateUpdate"]}.get(tester.certificate_set or 0, [])
-    return [*exchange, "PaymentDetails"]
-
-
-def _power(tester: TesterEv) -> list[str]:
-    """From charge parameters to PowerDelivery(Start)."""
-    return [*([] if tester.pics.ac else ["CableCheck", "PreCharge"]), "PowerDelivery.Start"]
-
-
-def _line(tester: TesterEv) -> list[str]:
-    """A whole session."""
-    return [
-        *_COMMON, *selection(tester), *authorization(tester), "ChargeParameterDiscovery", *_power(tester),
-        "ChargingLoop", "ChargingLoop.Stop", "PowerDelivery.Stop", *([] if tester.pics.ac else ["WeldingDetection"]),
-        "SessionStop",
-    ]  # fmt: skip
-
+CERTIFICATE_SETS: Mapping[str, int] = {"CertificateInstallation": 1, "CertificateUpdate": 2}
+"""States of the certificate service -> its parameter set."""
 
 ALIASES: Mapping[str, str] = {
     "PaymentServiceSelection.EIM": "PaymentServiceSelection",
@@ -61,35 +28,78 @@ ALIASES: Mapping[str, str] = {
 """States under another name."""
 
 
-def way_to(state: str, tester: TesterEv) -> list[str]:
-    """The steps to a state.
+@dataclass(frozen=True)
+class Kind:
+    """What decides on the way of a session.
 
-    Raises:
-        KeyError: there is no such state.
+    Attributes:
+        certificate_set: 1: a contract is installed, 2: updated; None: neither.
     """
-    line = _line(tester)
-    kind, _, rest = state.partition(".")
-    if kind == "Resumed":
-        who, _, goal = rest.partition(".")
-        first = line[: line.index("PowerDelivery.Stop") + 1]
-        again = [*_SETUP, *selection(tester), *authorization(tester)]
-        after = again[: again.index(goal or "SAP") + 1]
-        return [*first, "Pause", f"WakeUp.{who}", *after]
-    if kind == "Renegotiation":
-        way = [*line[: line.index("ChargingLoop") + 1], "ChargingLoop.Renegotiate", "Renegotiation"]
-        again = ["ChargeParameterDiscovery", *_power(tester)]
-        return [*way, *again[: again.index(rest) + 1]] if rest else way
-    if rest == "ReceiptRequired":
-        return [*line[: line.index("PowerDelivery.Start") + 1], "ReceiptRequired"]
-    if state == "ChargingLoop.Renegotiate":
-        return [*line[: line.index("ChargingLoop") + 1], state]
-    name = ALIASES.get(state, state)
-    if name in ("CertificateInstallation", "CertificateUpdate") and name not in line:
-        tester.certificate_set = 1 if name == "CertificateInstallation" else 2
-        line = _line(tester)
-    if name in ("ServiceDetail", "PaymentDetails") and name not in line:
-        name = line[line.index("ServiceDiscovery") if name == "ServiceDetail" else line.index("Authorization") - 1]
-    try:
-        return line[: line.index(name) + 1]
-    except ValueError:
-        raise KeyError(state) from None
+
+    din: bool
+    ac: bool
+    contract: bool
+    certificate_set: int | None = None
+
+    @classmethod
+    def of(cls, protocol: Protocol, pics: Pics, certificate_set: int | None = None) -> Kind:
+        return cls(protocol is DIN, pics.ac, pics.pnc, certificate_set)
+
+    @property
+    def to_authorization(self) -> list[str]:
+        """From ServiceDiscovery to Authorization."""
+        if self.din:
+            return ["ServicePaymentSelection", "ContractAuthentication"]
+        exchange = [state for state, number in CERTIFICATE_SETS.items() if number == self.certificate_set]
+        paying = [*exchange, "PaymentDetails"] if self.contract else []
+        return ["ServiceDetail", "PaymentServiceSelection", *paying, "Authorization"]
+
+    @property
+    def to_power(self) -> list[str]:
+        """From charge parameters to PowerDelivery(Start)."""
+        return ["ChargeParameterDiscovery", *([] if self.ac else ["CableCheck", "PreCharge"]), "PowerDelivery.Start"]
+
+    @property
+    def line(self) -> list[str]:
+        """A whole session."""
+        end = [*([] if self.ac else ["WeldingDetection"]), "SessionStop"]
+        loop = ["ChargingLoop", "ChargingLoop.Stop", "PowerDelivery.Stop"]
+        return ["LINK", *CONNECTED, *self.to_authorization, *self.to_power, *loop, *end]
+
+    def _until(self, state: str) -> list[str]:
+        line = self.line
+        return line[: line.index(state) + 1]
+
+    def way_to(self, state: str) -> list[str]:
+        """The steps to a state.
+
+        Raises:
+            KeyError: there is no such state.
+        """
+        first, _, rest = state.partition(".")
+        if first == "Resumed":
+            who, _, goal = rest.partition(".")
+            again = [*CONNECTED, *self.to_authorization]
+            return [
+                *self._until("PowerDelivery.Stop"), "Pause", f"WakeUp.{who}", *again[: again.index(goal or "SAP") + 1],
+            ]  # fmt: skip
+        if first == "Renegotiation":
+            way = [*self._until("ChargingLoop"), "ChargingLoop.Renegotiate", "Renegotiation"]
+            return [*way, *self.to_power[: self.to_power.index(rest) + 1]] if rest else way
+        if rest == "ReceiptRequired":
+            return [*self._until("PowerDelivery.Start"), "ReceiptRequired"]
+        if state == "ChargingLoop.Renegotiate":
+            return [*self._until("ChargingLoop"), state]
+        name = ALIASES.get(state, state)
+        if name in CERTIFICATE_SETS:
+            return replace(self, certificate_set=CERTIFICATE_SETS[name])._to(name)
+        return self._to(name)
+
+    def _to(self, name: str) -> list[str]:
+        """The steps to a state on the line; one that this kind of session leaves out ends just before it."""
+        if name not in self.line and name == "ServiceDetail":
+            name = "ServiceDiscovery"
+        try:
+            return self._until("Authorization")[:-1] if name == "PaymentDetails" else self._until(name)
+        except ValueError:
+            raise KeyError(name) from None

@@ -6,7 +6,6 @@ import asyncio
 
 from conformance.catalogue import Run, timer
 from conformance.fields import found, replaced
-from conformance.secc import requests
 from conformance.secc.scripts.steps import answer, off_within
 from conformance.secc.scripts.table import SCRIPTS
 from conformance.secc.tester import TesterEv
@@ -22,7 +21,7 @@ async def cp_drop(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("ChargingLoop")
     tester.system.pilot.set(State.B)
     await off_within(tester, result, timer("V2G_SECC_CPState_Error_Detection_Timeout"))
-    await tester.send(requests.make(tester, tester.loop_request))
+    await tester.send(tester.make(tester.loop_request))
     arrival = await tester.connection.next(2.0)
     seen = "closed" if arrival is None else f"{arrival.name} {arrival.code}"
     result.saw("FAILED, or the connection is closed", seen)
@@ -41,7 +40,7 @@ async def unplug(tester: TesterEv, run: Run, result: Result) -> None:
 @SCRIPTS.on("PF_SECC_ISO2_CurrentDemand_Faults")
 async def demand_faults(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("ChargingLoop")
-    message, variant = requests.make(tester, "CurrentDemandReq"), run.variant
+    message, variant = tester.make("CurrentDemandReq"), run.variant
     limits = tester.responses["ChargeParameterDiscoveryRes"].EVSEChargeParameter
     codes: tuple[str, ...] = ("OK",)
     if "EVTargetCurrent" in variant and "above" in str(variant["EVTargetCurrent"]):
@@ -66,7 +65,7 @@ async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("ChargingLoop")
     if not await tester.system.do("stop"):
         raise Inconclusive("nobody can stop the charger here")
-    arrival = await answer(tester, result, requests.make(tester, tester.loop_request), "OK")
+    arrival = await answer(tester, result, tester.make(tester.loop_request), "OK")
     wish = found(arrival.message, "EVSENotification")
     result.saw("EVSENotification StopCharging", str(wish))
     if wish != "StopCharging":
@@ -81,7 +80,7 @@ async def emergency(tester: TesterEv, run: Run, result: Result) -> None:
     if not await tester.system.do("emergency stop"):
         raise Inconclusive("nobody can press the emergency button here")
     await off_within(tester, result, 1.0)
-    await tester.send(requests.make(tester, tester.loop_request))
+    await tester.send(tester.make(tester.loop_request))
     arrival = await tester.connection.next(2.0)
     if arrival is None:
         result.saw("EVSE_EmergencyShutdown, or the connection is closed", "closed")

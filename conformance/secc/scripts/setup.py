@@ -8,7 +8,7 @@ import msgspec
 
 from conformance.catalogue import Run
 from conformance.fields import replaced
-from conformance.secc import contract, requests
+from conformance.secc import contract
 from conformance.secc.scripts.steps import answer, closes
 from conformance.secc.scripts.table import SCRIPTS
 from conformance.secc.tester import TesterEv
@@ -21,7 +21,7 @@ from v2g.physical import physical
 async def detail_twice(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("ServiceDiscovery")
     for _ in range(3):
-        await answer(tester, result, requests.make(tester, "ServiceDetailReq"), "OK")
+        await answer(tester, result, tester.make("ServiceDetailReq"), "OK")
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Authorization_Refused")
@@ -29,10 +29,10 @@ async def authorization_refused(tester: TesterEv, run: Run, result: Result) -> N
     await tester.until("PaymentServiceSelection")
     if not await tester.system.do("never authorise"):
         raise Inconclusive("nobody can refuse here")
-    await answer(tester, result, requests.make(tester, "AuthorizationReq"), "OK", "FAILED")
+    await answer(tester, result, tester.make("AuthorizationReq"), "OK", "FAILED")
     if not await tester.system.do("refuse"):
         raise Inconclusive("nobody can refuse here")
-    message = requests.make(tester, "AuthorizationReq")
+    message = tester.make("AuthorizationReq")
     arrival = await answer(tester, result, message, "OK", "FAILED")
     if arrival.code == "FAILED":
         await closes(tester, result)
@@ -45,7 +45,7 @@ async def revoked(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("PaymentServiceSelection")
     if not await tester.system.do("revoke contract"):
         raise Inconclusive("nobody can revoke the contract certificate here")
-    await answer(tester, result, requests.make(tester, "PaymentDetailsReq"), "FAILED_CertificateRevoked")
+    await answer(tester, result, tester.make("PaymentDetailsReq"), "FAILED_CertificateRevoked")
     await closes(tester, result)
 
 
@@ -54,7 +54,7 @@ async def signature_forms(tester: TesterEv, run: Run, result: Result) -> None:
     from v2g import signature
 
     await tester.until("PaymentDetails")
-    message, held = requests.make(tester, "AuthorizationReq"), contract.paying(tester)
+    message, held = tester.make("AuthorizationReq"), contract.paying(tester)
     given: Any = signature.sign_message(message, held.contract.key)
     reference = given.SignedInfo.Reference[0]
     match str(run.variant["signature"]):
@@ -84,7 +84,7 @@ async def signature_forms(tester: TesterEv, run: Run, result: Result) -> None:
 @SCRIPTS.on("PF_SECC_ISO2_ChargeParameter_Ranges")
 async def parameter_ranges(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("Authorization")
-    message, variant = requests.make(tester, "ChargeParameterDiscoveryReq"), run.variant
+    message, variant = tester.make("ChargeParameterDiscoveryReq"), run.variant
     codes: tuple[str, ...] = ("OK",)
     if "EVMaximumVoltageLimit" in variant:
         message = replaced(message, "EVMaximumVoltageLimit", physical(iso2, 20.0, "V"))

@@ -6,7 +6,6 @@ import asyncio
 
 from conformance.catalogue import Run, timer
 from conformance.durations import CLOSE, DELAY
-from conformance.secc import requests
 from conformance.secc.scripts.steps import answer, closes, next_session_works, off_within
 from conformance.secc.scripts.table import SCRIPTS, SETUP
 from conformance.secc.tester import TesterEv
@@ -20,7 +19,7 @@ from v2g.protocols import DIN
 @SCRIPTS.on("PF_SECC_ISO2_ZeroSessionID")
 async def zero_session_id(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("SessionSetup")
-    message = requests.make(tester, str(run.variant["message"]))
+    message = tester.make(str(run.variant["message"]))
     await answer(tester, result, message, "FAILED_UnknownSession", session_id=bytes(8))
     await closes(tester, result)
 
@@ -29,7 +28,7 @@ async def zero_session_id(tester: TesterEv, run: Run, result: Result) -> None:
 async def undecodable(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("SessionSetup")
     wire = tester.connection
-    whole = wire.document(requests.make(tester, "ServiceDiscoveryReq"))
+    whole = wire.document(tester.make("ServiceDiscoveryReq"))
     other = DIN.wrap(DIN.module.ServiceDiscoveryReq(), tester.session_id)
     import exi
 
@@ -53,7 +52,7 @@ async def undecodable(tester: TesterEv, run: Run, result: Result) -> None:
 async def framing(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("SAP")
     wire, how = tester.connection, str(run.variant["framing"])
-    frame = v2gtp.pack(v2gtp.EXI, wire.document(requests.make(tester, "SessionSetupReq")))
+    frame = v2gtp.pack(v2gtp.EXI, wire.document(tester.make("SessionSetupReq")))
     if how == "one byte per segment":
         for place in range(len(frame)):
             await wire.channel.write(frame[place : place + 1])
@@ -74,7 +73,7 @@ async def framing(tester: TesterEv, run: Run, result: Result) -> None:
 @SCRIPTS.on("PF_SECC_ISO2_HugeLength")
 async def huge_length(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("SAP")
-    await tester.send(requests.make(tester, "SessionSetupReq"), header={"length": 0xFFFFFFFF})
+    await tester.send(tester.make("SessionSetupReq"), header={"length": 0xFFFFFFFF})
     wire = tester.connection
     closed = await wire.until_closed(SETUP + CLOSE)
     result.saw("no answer; closed at the setup timer", "closed" if closed else "open")
@@ -89,7 +88,7 @@ async def pipelined(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("SessionSetup")
     wire = tester.connection
     for name in ("ServiceDiscoveryReq", "PaymentServiceSelectionReq"):
-        await tester.send(requests.make(tester, name))
+        await tester.send(tester.make(name))
     first = await wire.next(2.0 + DELAY)
     second = await wire.next(2.0 + DELAY)
     names = [f"{one.name} {one.code}" for one in (first, second) if one is not None]
