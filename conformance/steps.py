@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from conformance.describe import step_text
-from conformance.verdict import NotExecutable
+from conformance.verdict import NotExecutable, Result
 
 Step = Mapping[str, Any]
+Steps = Sequence[Step]
 
 T = TypeVar("T")
+
+
+class Noting(Protocol):
+    """A case under way, as far as what was seen is noted."""
+
+    result: Result
 
 
 def only(step: Step, *keys: str) -> None:
@@ -48,3 +55,24 @@ def named_checks(step: Step, table: Mapping[str, T]) -> list[tuple[str, T]]:
     if missing := [word for word in words if word not in table]:
         raise NotExecutable(f"check {missing[0]} is not available")
     return [(word, table[word]) for word in words]
+
+
+def chosen(step: Step, key: str, table: Mapping[str, T]) -> T:
+    """What a table has for the words of a step.
+
+    Raises:
+        NotExecutable: nothing.
+    """
+    words = str(step[key])
+    if words not in table:
+        raise NotExecutable(f"{key} in words: {words!r}")
+    return table[words]
+
+
+def unseen(step: Step, what: str) -> Callable[[Noting], Awaitable[None]]:
+    """A judgement of what this bench cannot see: it is noted, not judged."""
+
+    async def judge(course: Noting) -> None:
+        course.result.not_observed.append(f"{step_text(step)}: {what} is not seen on this bench")
+
+    return judge

@@ -38,7 +38,8 @@ def ev_sap_list(tester: TesterEvse, arrival: Arrival) -> str:
 
 def _response(tester: TesterEvse, name: str) -> Any:
     """The latest response of a name that the tester sent, or None."""
-    return next((message for _, sent, message in reversed(tester.replied) if sent == name), None)
+    reply = tester.told(name)
+    return reply.message if reply is not None else None
 
 
 @CHECKS.on("EV_SELECTS_OFFERED")

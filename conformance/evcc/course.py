@@ -18,11 +18,11 @@ class Course:
     Attributes:
         request: the one that is held, once it has come.
         origin: loop time from which the vehicle's reaction is counted.
-        earliest: the vehicle may not give up before.
         answered: loop time of the deviating answer.
-        cp_changed: loop time of the tester's change of the pilot.
         position: how many requests an expectation has already taken.
         judged: requests whose content the case is about.
+        caught: the request, while it is still awaited.
+        repeated: all requests like the held one get the same answer.
     """
 
     tester: TesterEvse
@@ -30,15 +30,14 @@ class Course:
     request: Arrival | None = None
     origin: float = 0.0
     answered: float | None = None
-    cp_changed: float | None = None
     position: int = 0
-
     judged: frozenset[str] = frozenset()
     caught: asyncio.Future[Arrival] | None = None
     repeated: bool = False
 
     @property
     def held(self) -> Arrival:
+        """The request that is held. Inconclusive: none is."""
         if self.request is None:
             raise Inconclusive("no request is held")
         return self.request
@@ -68,7 +67,7 @@ class Course:
     @property
     def later(self) -> list[Arrival]:
         """Requests after the one that is held."""
-        return self.tester.requests[self.tester.requests.index(self.held) + 1 :]
+        return self.tester.after(self.held)
 
 
 Action = Callable[[Course], Awaitable[None]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from conformance import durations
@@ -18,14 +18,16 @@ from conformance.evcc.checks import CHECKS
 from conformance.evcc.course import Action, Course
 from conformance.evcc.reactions import gives_up, goes_on, in_b
 from conformance.fields import found
-from conformance.steps import Step, named_checks, only
+from conformance.steps import Step, Steps, chosen, named_checks, only, unseen
+from conformance.table import Table
 from conformance.verdict import Failed, NotExecutable
 from conformance.wire import Arrival
+from v2g import v2gtp
 
-Steps = Sequence[Step]
-"""All expectations of the case: some are judged together."""
+EXPECTATIONS: Table[Callable[[Step, Steps], Action]] = Table()
+"""Each reads a step; all expectations of its case are given with it, since some are judged together."""
 
-_EV = {
+REACTIONS = {
     "EX.EV_GIVES_UP": "gives up",
     "EX.EV_GIVES_UP or goes on with PaymentDetailsReq": "either",
     "EX.EV_GIVES_UP no later than the message timer": "gives up",
@@ -34,11 +36,11 @@ _EV = {
 }
 
 
-def _ev(step: Step, expect: Steps) -> Action:
+@EXPECTATIONS.on("ev")
+def ev(step: Step, expect: Steps) -> Action:
+    """``ev: EX.EV_GIVES_UP``: the vehicle gives up in order and not before its timer is over, or it goes on."""
     only(step, "ev")
-    kind = _EV.get(str(step["ev"]))
-    if kind is None:
-        raise NotExecutable(f"expectation in words: {step['ev']!r}")
+    kind = chosen(step, "ev", REACTIONS)
     timers = [str(other["not_before"]) for other in expect if "not_before" in other]
     timers += ["V2G_EVCC_PreCharge_Timeout" for other in expect if "last_request" in other]
     seconds = durations.seconds(timers[0]) if timers else None
@@ -64,7 +66,8 @@ def _ev(step: Step, expect: Steps) -> Action:
     return judge
 
 
-def _nothing(step: Step, expect: Steps) -> Action:
+@EXPECTATIONS.on("not_before", "last_request", "optional", "repeat")
+def elsewhere(step: Step, expect: Steps) -> Action:
     """Judged together with another expectation."""
 
     async def judge(course: Course) -> None:
@@ -73,7 +76,9 @@ def _nothing(step: Step, expect: Steps) -> Action:
     return judge
 
 
-def _tcp_close(step: Step, expect: Steps) -> Action:
+@EXPECTATIONS.on("tcp_close")
+def tcp_close(step: Step, expect: Steps) -> Action:
+    """``tcp_close: 5 s``: the vehicle closes, counted from SessionStopRes or (``from``) the deviation."""
     only(step, "tcp_close", "from")
     limit = durations.seconds(str(step["tcp_close"]))
 
@@ -81,8 +86,8 @@ def _tcp_close(step: Step, expect: Steps) -> Action:
         tester = course.tester
         origin = course.origin or tester.now
         if "from" not in step:
-            stops = [time for time, name, _ in tester.replied if name == "SessionStopRes"]
-            origin = max([origin, *stops])
+            stop = tester.told("SessionStopRes")
+            origin = max(origin, stop.time) if stop is not None else origin
         closed = await tester.closed(origin + limit + 2 * DELAY)
         seen = f"{closed - origin:+.3f} s" if closed is not None else f"still open after {limit:g} s"
         course.result.saw(step_text(step), seen)
@@ -92,7 +97,9 @@ def _tcp_close(step: Step, expect: Steps) -> Action:
     return judge
 
 
-def _cp_seen(step: Step, expect: Steps) -> Action:
+@EXPECTATIONS.on("cp")
+def cp_seen(step: Step, expect: Steps) -> Action:
+    """``cp: B``: the vehicle opens its contactors and shows B."""
     only(step, "cp", "within", "from")
     if str(step["cp"]) not in ("B", "B if it was C/D"):
         raise NotExecutable(f"pilot expected in words: {step['cp']!r}")
@@ -121,7 +128,9 @@ _FIELD_WORDS: Mapping[str, Callable[[Arrival], bool]] = {
 }
 
 
-def _recv(step: Step, expect: Steps) -> Action:
+@EXPECTATIONS.on("recv")
+def recv(step: Step, expect: Steps) -> Action:
+    """``recv: PowerDeliveryReq off``: a request comes in time, with these fields and passing these checks."""
     if step["recv"] == "SDPReq":
         return _recv_sdp(step)
     only(step, "recv", "fields", "check", "within", "v2gtp", "after")
@@ -147,19 +156,19 @@ def _recv(step: Step, expect: Steps) -> Action:
 
     async def judge(course: Course) -> None:
         tester = course.tester
-        deadline = max(course.origin, tester.now) + seconds + DELAY
-        while True:
+
+        def right() -> list[Arrival]:
             later = tester.requests[course.position :]
-            right = [one for one in later if one.name == name and matches(one, plain)]
-            if right or (tester.wires and tester.wire.closed_at is not None) or tester.now > deadline:
-                break
-            await asyncio.sleep(0.05)
-        if not right:
-            seen = ", ".join(dict.fromkeys(one.name for one in later)) or "nothing"
+            return [one for one in later if one.name == name and matches(one, plain)]
+
+        deadline = max(course.origin, tester.now) + seconds + DELAY
+        await tester.wait_for(lambda: right() or tester.hung_up, deadline - tester.now)
+        if not right():
+            seen = ", ".join(dict.fromkeys(one.name for one in tester.requests[course.position :])) or "nothing"
             course.result.saw(step_text(step), seen)
             wanted = name + "".join(f" {key} {value}" for key, value in plain.items())
             raise Failed(f"no {wanted} within {seconds:g} s; came: {seen}", expected=wanted, observed=seen)
-        arrival = right[0]
+        arrival = right()[0]
         course.position = tester.requests.index(arrival) + 1
         problems = [f"{field_} is not {fields[field_]}" for field_, holds in predicates if not holds(arrival)]
         problems += [f"{word}: {problem}" for word, check in checks if (problem := check(tester, arrival))]
@@ -176,14 +185,11 @@ def _recv_sdp(step: Step) -> Action:
 
     async def judge(course: Course) -> None:
         tester = course.tester
-        deadline = tester.now + timer("V2G_EVCC_CommunicationSetup_Timeout")
-        while not tester.asked and tester.now < deadline:  # noqa: ASYNC110 - a list has no event
-            await asyncio.sleep(0.05)
-        if not tester.asked:
+        if not await tester.wait_for(lambda: tester.asked, timer("V2G_EVCC_CommunicationSetup_Timeout")):
             raise Failed("no SDP request", expected="SDPReq", observed="nothing")
         data = tester.asked[0][1]
         course.result.saw(step_text(step), data.hex())
-        if data[:4] != bytes.fromhex("01fe9000") or data[4:8] != bytes.fromhex("00000002") or len(data) != 10:
+        if data != v2gtp.pack(v2gtp.SDP_REQUEST, data[8:10]):
             raise Failed(f"SDP request {data.hex()}", expected="01fe9000 00000002 and two bytes", observed=data.hex())
         for name, place in (("security", 8), ("transport", 9)):
             allowed = [int(word, 16) for word in re.findall(r"0x[0-9a-fA-F]{2}", str(wanted.get(name, "")))]
@@ -196,24 +202,24 @@ def _recv_sdp(step: Step) -> Action:
     return judge
 
 
-def _link_left(step: Step, expect: Steps) -> Action:
-    async def judge(course: Course) -> None:
-        course.result.not_observed.append(f"{step_text(step)}: the powerline is not seen on this bench")
+@EXPECTATIONS.on("link_left")
+def link_left(step: Step, expect: Steps) -> Action:
+    """``link_left``: the powerline is given up."""
+    return unseen(step, "the powerline")
 
-    return judge
 
-
-_THEN = {
-    "no reconnection inside this plug-in, or a complete restart from SDP (declared by the SUT)",
-    "no SLAC or SDP traffic until wake-up; link keys kept",
+SLEEPS: Mapping[str, bool] = {
+    "no reconnection inside this plug-in, or a complete restart from SDP (declared by the SUT)": False,
+    "no SLAC or SDP traffic until wake-up; link keys kept": True,
 }
+"""Whether the vehicle may say nothing at all."""
 
 
-def _then(step: Step, expect: Steps) -> Action:
+@EXPECTATIONS.on("then")
+def then(step: Step, expect: Steps) -> Action:
+    """``then: ...``: in words."""
     only(step, "then")
-    if str(step["then"]) not in _THEN:
-        raise NotExecutable(f"expectation in words: {step['then']!r}")
-    silent = "until wake-up" in str(step["then"])
+    silent = chosen(step, "then", SLEEPS)
 
     async def judge(course: Course) -> None:
         tester = course.tester
@@ -227,17 +233,3 @@ def _then(step: Step, expect: Steps) -> Action:
             raise Failed("the vehicle did not sleep", expected="no SDP traffic", observed=seen)
 
     return judge
-
-
-EXPECTATIONS: Mapping[str, Callable[[Step, Steps], Action]] = {
-    "ev": _ev,
-    "recv": _recv,
-    "not_before": _nothing,
-    "last_request": _nothing,
-    "optional": _nothing,
-    "tcp_close": _tcp_close,
-    "cp": _cp_seen,
-    "link_left": _link_left,
-    "then": _then,
-    "repeat": _nothing,
-}

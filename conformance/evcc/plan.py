@@ -23,7 +23,6 @@ from conformance.evcc.verbs import VERBS, awaited, request_of
 from conformance.steps import Step, meant
 from conformance.verdict import NotExecutable, Result
 from conformance.wire import Arrival
-from slac.pilot import READY, State
 from v2g.messages import iso2
 
 VALUE_ADDED = iso2.ServiceType(ServiceID=62001, ServiceCategory="OtherCustom", FreeService=True)
@@ -74,29 +73,19 @@ class Plan:
                 return
             course = Course(tester, result, judged=self.judged)
             course.caught = tester.catch(self._right) if self.request else None
-            await tester.system.plug()
-            self._offer(tester)
+            await tester.plug()
             for action in self.stimulus:
                 await action(course)
             for action in self.expect:
                 await action(course)
 
     def _right(self, arrival: Arrival) -> bool:
+        """Whether this is the request to hold; of PowerDeliveryReq, start or stop, as the precondition says."""
         if arrival.name != self.request:
             return False
-        if arrival.name == "PowerDeliveryReq":
-            stop = harmless(arrival)
-            return stop is bool(AFTER_STOP.match(self.run.case.preconditions[0]) or "ChargingLoop" in self._state)
-        return True
-
-    @property
-    def _state(self) -> str:
-        return self.run.case.preconditions[0]
-
-    @staticmethod
-    def _offer(tester: TesterEvse) -> None:
-        if tester.system.pilot.state not in (State.E, State.F) and tester.system.pilot.state not in READY:
-            tester.system.pilot.offer(5.0)
+        state = self.run.case.preconditions[0]
+        stops = bool(AFTER_STOP.match(state)) or "ChargingLoop" in state
+        return arrival.name != "PowerDeliveryReq" or harmless(arrival) is stops
 
 
 _SETUPS: Mapping[str, Mapping[str, Any]] = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from conformance.catalogue import timer
 from conformance.durations import CLOSE, DELAY
 from conformance.evcc.course import Course
@@ -35,7 +33,7 @@ async def gives_up(course: Course, *, from_: float, not_before: float | None = N
     deadline = from_ + CLOSE + 2 * DELAY
     while True:
         closed = await tester.closed(deadline)
-        last = max((time for time, name, _ in tester.replied if name == "SessionStopRes"), default=0.0)
+        last = reply.time if (reply := tester.told("SessionStopRes")) is not None else 0.0
         if closed is None and last + CLOSE + 2 * DELAY > deadline:
             deadline = last + CLOSE + 2 * DELAY
             continue
@@ -82,18 +80,11 @@ async def goes_on(course: Course, since: float) -> Arrival | None:
         Failed: it does not go on.
     """
     tester = course.tester
-    deadline = since + SEQUENCE
-    last = course.held.name == "SessionStopReq"
-    while not (later := course.later):
-        if tester.wire.closed_at is not None:
-            break
-        if tester.now > deadline:
-            break
-        await asyncio.sleep(0.05)
-    if later:
+    await tester.wait_for(lambda: course.later or tester.hung_up, since + SEQUENCE - tester.now)
+    if later := course.later:
         course.result.saw("the vehicle goes on", later[0].name)
         return later[0]
-    if last and tester.wire.closed_at is not None:
+    if course.held.name == "SessionStopReq" and tester.hung_up:
         course.result.saw("the vehicle closes", "closed")
         return None
     raise Failed("the vehicle did not go on", expected="its next request", observed="no request")
@@ -105,10 +96,8 @@ async def loops(tester: TesterEvse, count: int, within: float = 120.0) -> None:
     Raises:
         Inconclusive: they do not come.
     """
-    deadline = tester.now + within
-    while tester.loops < count:
-        if tester.now > deadline or (tester.wires and tester.wire.closed_at is not None):
-            last = tester.requests[-1].name if tester.requests else "nothing"
-            why = f"; the tester refused {tester.refused[-1]}" if tester.refused else ""
-            raise Inconclusive(f"the charging loop was not reached; the last request was {last}{why}")
-        await asyncio.sleep(0.05)
+    await tester.wait_for(lambda: tester.loops >= count or tester.hung_up, within)
+    if tester.loops < count:
+        last = tester.requests[-1].name if tester.requests else "nothing"
+        why = f"; the tester refused {tester.refused[-1]}" if tester.refused else ""
+        raise Inconclusive(f"the charging loop was not reached; the last request was {last}{why}")

@@ -1,8 +1,8 @@
 """The tester charger: serves a vehicle under test with good-case answers, stops at a request, and deviates there.
 
 The answers are our charger's own (:mod:`secc.iso2`, :mod:`secc.din70121`) over a simulated plant, without its checks
-of order and session: those are for the case to judge. `until` waits for a request and holds it; `reply` answers it,
-right or wrong; `release` lets the good case go on.
+of order and session: those are for the case to judge. `catch` names a request that is to be held, `held` waits for it,
+`reply` answers it, right or wrong, and lets the good case go on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import inspect
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conformance.contracts import charger_contracts
 from conformance.pics import Pics
@@ -26,7 +26,7 @@ from secc.minimal import minimal
 from secc.power import Dynamics, Limits, SimulatedPowerSource
 from secc.visit import Refusal, Visit
 from slac.connector import power_class
-from slac.pilot import Reading, State
+from slac.pilot import DIGITAL, READY, Reading, State
 from v2g import sdp
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, RemoteError
@@ -48,6 +48,14 @@ Override = Callable[[Any, Any], Any]
 """Of a request and its good-case response, another response; None: no response."""
 
 
+class Reply(NamedTuple):
+    """An answer of the tester's: loop time, name and message."""
+
+    time: float
+    name: str
+    message: Any
+
+
 @dataclass
 class TesterEvse:
     """A charger for a vehicle under test.
@@ -58,7 +66,7 @@ class TesterEvse:
         evse: the tester's plant.
         wires: connections, in order.
         requests: what the vehicle asked, in order, discovery apart.
-        replied: when each answer went out, with its name.
+        replied: answers, in order.
         asked: SDP requests: time, bytes.
         pilots: what the pilot showed: time, reading.
         overrides: other answers than the good case's, by request name.
@@ -80,7 +88,7 @@ class TesterEvse:
     tls: TlsContext | None = None
     wires: list[Wire] = field(default_factory=list)
     requests: list[Arrival] = field(default_factory=list)
-    replied: list[tuple[float, str, Any]] = field(default_factory=list)
+    replied: list[Reply] = field(default_factory=list)
     asked: list[tuple[float, bytes]] = field(default_factory=list)
     pilots: list[tuple[float, Reading]] = field(default_factory=list)
     overrides: dict[str, Override] = field(default_factory=dict)
@@ -150,6 +158,12 @@ class TesterEvse:
             send, requests = stack.enter_context(self.system.answering())
             self.tasks.add(asyncio.create_task(self._discovery(send, requests)))
             yield
+
+    async def plug(self) -> None:
+        """Plugs the vehicle in and offers digital communication."""
+        await self.system.plug()
+        if self.system.pilot.state not in (State.E, State.F, *READY):
+            self.system.pilot.offer(DIGITAL)
 
     def _cancel(self) -> None:
         for task in self.tasks:
@@ -257,7 +271,7 @@ class TesterEvse:
             deviation["signature"] = self.visit.signature
         with contextlib.suppress(ConnectionLost):
             await wire.send(message, **deviation)
-        self.replied.append((self.now, type(message).__name__, message))
+        self.replied.append(Reply(self.now, type(message).__name__, message))
         if wire.session.protocol is APPPROTO and str(getattr(message, "ResponseCode", "")).startswith("OK"):
             wire.session.protocol = self.protocol
 
@@ -299,15 +313,43 @@ class TesterEvse:
         text = f"; its last request was {self.requests[-1].name}" if self.requests else "; it asked nothing"
         return text + (f"; the tester refused {self.refused[-1]}" if self.refused else "")
 
+    async def reply(self, message: Any, **deviation: Any) -> None:
+        """Answers the held request as :meth:`send` does, and lets the good case go on."""
+        await self.send(message, **deviation)
+        self.release()
+
     def release(self) -> None:
         """Lets the good case go on after a held request."""
         self._released.set()
 
     # -- what was seen --------------------------------------------------------------------------------------------
 
-    def since(self, moment: float) -> list[Arrival]:
-        """Requests after a moment."""
-        return [arrival for arrival in self.requests if arrival.time > moment + 1e-9]
+    def after(self, arrival: Arrival) -> list[Arrival]:
+        """Requests after this one."""
+        return self.requests[self.requests.index(arrival) + 1 :]
+
+    def told(self, name: str) -> Reply | None:
+        """The latest answer of a name."""
+        return next((reply for reply in reversed(self.replied) if reply.name == name), None)
+
+    @property
+    def hung_up(self) -> bool:
+        """The vehicle has closed its latest connection."""
+        return bool(self.wires) and self.wire.closed_at is not None
+
+    @property
+    def over(self) -> bool:
+        """The vehicle has closed its connection, or ended its session."""
+        return self.hung_up or self.system.ended() is True
+
+    async def wait_for(self, right: Callable[[], object], within: float) -> bool:
+        """Waits until something holds; whether it came within so many seconds."""
+        deadline = self.now + within
+        while not right():
+            if self.now > deadline:
+                return False
+            await asyncio.sleep(0.05)
+        return True
 
     async def closed(self, deadline: float) -> float | None:
         """When the vehicle closed the latest connection; None: not until the deadline."""
@@ -316,14 +358,6 @@ class TesterEvse:
         if await self.wire.until_closed(max(deadline - self.now, 0.0)):
             return self.wire.closed_at
         return None
-
-    def pilot_at(self, moment: float) -> State | None:
-        """The pilot's state at a moment."""
-        state: State | None = None
-        for time, reading in self.pilots:
-            if time <= moment:
-                state = reading.state
-        return state
 
     # -- the end --------------------------------------------------------------------------------------------------
 

@@ -16,12 +16,15 @@ from conformance.evcc.course import Action, Course
 from conformance.evcc.reactions import loops
 from conformance.evcc.tester import LOOPS, TesterEvse, made
 from conformance.fields import replaced
-from conformance.steps import Step, only
+from conformance.steps import Step, chosen, only
+from conformance.table import Table
 from conformance.verdict import Failed, Inconclusive, NotExecutable
-from slac.pilot import State
+from slac.pilot import STEADY, State
 from v2g.errors import ConnectionLost
 from v2g.physical import physical
 from v2g.protocols import DIN
+
+VERBS: Table[Callable[[Step], Action]] = Table()
 
 GOOD = re.compile(r"good case( throughout)?|as in the good case")
 
@@ -38,7 +41,9 @@ def awaited(name: str) -> str:
     return match[0]
 
 
-def _await(step: Step) -> Action:
+@VERBS.on("await")
+def await_(step: Step) -> Action:
+    """``await: SessionSetupReq``: the good case is served up to this request, which is held."""
     only(step, "await")
     name = awaited(str(step["await"])) if step["await"] != "SDPReq" else ""
 
@@ -49,7 +54,9 @@ def _await(step: Step) -> Action:
     return act
 
 
-def _silent(step: Step) -> Action:
+@VERBS.on("silent")
+def silent(step: Step) -> Action:
+    """``silent: V2G_EVCC_Msg_Timeout_...``: the held request is not answered."""
     only(step, "silent")
     seconds = durations.seconds(str(step["silent"]))
 
@@ -94,7 +101,9 @@ def _edit(fields: Any) -> Callable[[TesterEvse, Any], Any]:
     return apply
 
 
-def _reply(step: Step) -> Action:
+@VERBS.on("reply")
+def reply(step: Step) -> Action:
+    """``reply: SessionSetupRes``: the held request is answered, with a code, fields, session id or delay of its own."""
     if GOOD.fullmatch(str(step["reply"])):
 
         async def nothing(course: Course) -> None:
@@ -125,7 +134,7 @@ def _reply(step: Step) -> Action:
                 why = f": {tester.refused[-1]}" if tester.refused else ""
                 kind = Failed if request.name in course.judged else Inconclusive
                 raise kind(f"a charger has no good {name} for this request{why}")
-            if code not in ("OK",):
+            if code != "OK":
                 response = replaced(response, "ResponseCode", code)
             response = edit(tester, response)
         if delay:
@@ -139,7 +148,9 @@ def _reply(step: Step) -> Action:
     return act
 
 
-def _reply_always(step: Step) -> Action:
+@VERBS.on("reply_always")
+def reply_always(step: Step) -> Action:
+    """``reply_always: PreChargeRes``: one response for the held request and all like it."""
     only(step, "reply_always", "code", "fields")
     name = str(step["reply_always"])
     if not re.fullmatch(r"\w+Res", name):
@@ -160,7 +171,9 @@ def _reply_always(step: Step) -> Action:
     return act
 
 
-def _reply_bytes(step: Step) -> Action:
+@VERBS.on("reply_bytes")
+def reply_bytes(step: Step) -> Action:
+    """``reply_bytes``: half the bytes of the good response."""
     only(step, "reply_bytes")
 
     async def act(course: Course) -> None:
@@ -180,16 +193,17 @@ def _message_timer(tester: TesterEvse, request: str) -> str:
     return f"{prefix}V2G_EVCC_Msg_Timeout_{request[0].upper()}{request[1:]}"
 
 
-_CP = {
+PILOT: Mapping[str, State | None] = {
     "E (oscillator off, 0 V)": State.E, "F (-12 V)": State.F, "oscillator off (100 %)": None,
 }  # fmt: skip
+"""What the pilot shows -> its state; None: the oscillator is off."""
 
 
-def _cp(step: Step) -> Action:
+@VERBS.on("cp")
+def cp(step: Step) -> Action:
+    """``cp: E (oscillator off, 0 V)``: the pilot, while a request is held."""
     only(step, "cp")
-    if str(step["cp"]) not in _CP:
-        raise NotExecutable(f"pilot {step['cp']!r}")
-    state = _CP[str(step["cp"])]
+    state = chosen(step, "cp", PILOT)
 
     async def act(course: Course) -> None:
         await course.hold()
@@ -197,15 +211,17 @@ def _cp(step: Step) -> Action:
         if pilot.state is None:
             raise Inconclusive("the vehicle cannot see the pilot: pilot hardware is needed")
         if state is None:
-            pilot.offer(100.0)
+            pilot.offer(STEADY)
         else:
             pilot.fault(state)
-        course.cp_changed = course.origin = course.tester.now
+        course.origin = course.tester.now
 
     return act
 
 
-def _wait(step: Step) -> Action:
+@VERBS.on("wait")
+def wait(step: Step) -> Action:
+    """``wait: 2 s``: the good case goes on for so long."""
     only(step, "wait")
     seconds = durations.seconds(str(step["wait"]))
 
@@ -215,7 +231,9 @@ def _wait(step: Step) -> Action:
     return act
 
 
-def _tcp(step: Step) -> Action:
+@VERBS.on("tcp")
+def tcp(step: Step) -> Action:
+    """``tcp: RST``: the tester closes the connection."""
     only(step, "tcp")
     how = str(step["tcp"])
 
@@ -227,20 +245,21 @@ def _tcp(step: Step) -> Action:
     return act
 
 
-_TRIGGERS = {
+ACTIONS = {
     "start": "",
     "stop": "stop",
     "stop at the EV": "stop",
     "EV-side pause": "pause",
     "renegotiate": "renegotiate",
 }
+"""Triggers -> what the vehicle is asked to do; nothing where plugging in has started it."""
 
 
-def _trigger(step: Step) -> Action:
+@VERBS.on("trigger")
+def trigger(step: Step) -> Action:
+    """``trigger: stop``: what a person at the vehicle does, once it charges."""
     only(step, "trigger")
-    action = _TRIGGERS.get(str(step["trigger"]))
-    if action is None:
-        raise NotExecutable(f"trigger {step['trigger']!r}")
+    action = chosen(step, "trigger", ACTIONS)
 
     async def act(course: Course) -> None:
         tester = course.tester
@@ -253,16 +272,3 @@ def _trigger(step: Step) -> Action:
             raise Inconclusive(f"nobody can {action} at the vehicle here")
 
     return act
-
-
-VERBS: Mapping[str, Callable[[Step], Action]] = {
-    "await": _await,
-    "silent": _silent,
-    "reply": _reply,
-    "reply_always": _reply_always,
-    "reply_bytes": _reply_bytes,
-    "cp": _cp,
-    "wait": _wait,
-    "tcp": _tcp,
-    "trigger": _trigger,
-}

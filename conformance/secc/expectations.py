@@ -19,11 +19,18 @@ from conformance.secc import discovery
 from conformance.secc.checks import CHECKS
 from conformance.secc.course import Action, Course
 from conformance.secc.tester import TesterEv
-from conformance.steps import Step, named_checks, only
+from conformance.steps import Step, Steps, named_checks, only, unseen
+from conformance.table import Table
 from conformance.verdict import Failed, Inconclusive, NotExecutable
 from conformance.wire import Arrival
 from slac.pilot import State
 from v2g.physical import number
+
+EXPECTATIONS: Table[Callable[[Step, Steps], Action]] = Table()
+"""Each reads a step; all expectations of its case are given with it, since some are about a place among them."""
+
+# ---------------------------------------------------------------------------------------------------------------
+# Responses
 
 
 def _identity_problem(tester: TesterEv, word: str, arrival: Arrival) -> str:
@@ -48,12 +55,16 @@ _VALUES: Mapping[str, Callable[[Any], bool]] = {
     "at least one tuple": lambda value: value is not None,
     'hexBinary up to 32 bytes; "0x00" when not available': lambda value: 1 <= len(value) <= 32,
 }
+"""Values in words -> whether one is meant."""
+
+
+_ALIASES = {"SAScheduleList": "SASchedules", "PaymentOptions": "PaymentOption"}
+"""Names of fields in the catalogue -> those of the schema."""
 
 
 def _field_problem(name: str, wanted: Any, arrival: Arrival) -> str:
-    aliases = {"SAScheduleList": "SASchedules", "PaymentOptions": "PaymentOption"}
     try:
-        value = found(arrival.message, aliases.get(name, name))
+        value = found(arrival.message, _ALIASES.get(name, name))
     except KeyError:
         return f"{arrival.name} has no {name}"
     if isinstance(wanted, str) and wanted in _VALUES:
@@ -62,7 +73,9 @@ def _field_problem(name: str, wanted: Any, arrival: Arrival) -> str:
     return "" if shown == wanted or str(shown) == str(wanted) else f"{name} is {shown!r}, expected {wanted!r}"
 
 
-def response(step: Step, place: int, total: int) -> Action:
+@EXPECTATIONS.on("recv")
+def recv(step: Step, expect: Steps) -> Action:
+    """``recv: PreChargeRes``: name, codes, session id, fields and checks of a response."""
     if step["recv"] == "SDPRes":
         return discovery.response(step)
     only(step, "recv", "code", "session_id", "fields", "check", "within", "v2gtp", "times")
@@ -78,12 +91,14 @@ def response(step: Step, place: int, total: int) -> Action:
         if isinstance(value, str) and " " in value and value not in _VALUES:
             raise NotExecutable(f"expected value in words: {value!r}")
     checks = named_checks(step, CHECKS)
+    received = [other for other in expect if "recv" in other]
+    first = received.index(step) == 0 and (len(received) > 1 or any("within_total" in other for other in expect))
 
     async def judge(course: Course) -> None:
         await course.collect()
         if not course.answers:
             raise Failed(f"no {name}")
-        arrival = course.answers[0 if total > 1 and place == 0 else -1]
+        arrival = course.answers[0 if first else -1]
         text = f"{name}{' ' + ' or '.join(codes) if codes else ''}"
         seen = f"{arrival.name} {arrival.code}".rstrip()
         course.result.saw(step_text(step), seen)
@@ -100,7 +115,13 @@ def response(step: Step, place: int, total: int) -> Action:
     return judge
 
 
-def _no_reply(step: Step) -> Action:
+# ---------------------------------------------------------------------------------------------------------------
+# Silence and the close
+
+
+@EXPECTATIONS.on("no_reply")
+def no_reply(step: Step, expect: Steps) -> Action:
+    """``no_reply: 2 s``: nothing comes."""
     only(step, "no_reply")
     seconds = durations.seconds(str(step["no_reply"]))
 
@@ -120,7 +141,9 @@ def _no_reply(step: Step) -> Action:
     return judge
 
 
-def _tcp_close(step: Step) -> Action:
+@EXPECTATIONS.on("tcp_close", "within_total")
+def tcp_close(step: Step, expect: Steps) -> Action:
+    """``tcp_close: TCP_Connection_Termination_Timeout``: the charger closes in time and says nothing more."""
     only(step, "tcp_close", "within_total")
     limit = durations.seconds(str(step["tcp_close"]))
     total = durations.seconds(str(step["within_total"])) if "within_total" in step else None
@@ -158,7 +181,13 @@ async def _gave_up(course: Course, total: float) -> None:
         raise Failed(f"the charger gave up only after {took:.3f} s", expected=f"{total:g} s", observed=f"{took:.3f} s")
 
 
-def _energy(step: Step) -> Action:
+# ---------------------------------------------------------------------------------------------------------------
+# Output, pilot, link
+
+
+@EXPECTATIONS.on("energy_on", "energy_off", "energy_stop")
+def energy(step: Step, expect: Steps) -> Action:
+    """``energy_on``, ``energy_off``, ``energy_stop: 0.1 s``: the output is on, or off in time."""
     name = next(iter(step))
     only(step, name)
     wanted = name == "energy_on"
@@ -185,7 +214,9 @@ def _energy(step: Step) -> Action:
     return judge
 
 
-def _cp_in(step: Step) -> Action:
+@EXPECTATIONS.on("cp_in")
+def cp_in(step: Step, expect: Steps) -> Action:
+    """``cp_in: [B, C]``: what the pilot shows."""
     only(step, "cp_in")
     states = [State(word) for word in step["cp_in"]]
 
@@ -202,16 +233,16 @@ def _cp_in(step: Step) -> Action:
     return judge
 
 
-def _link_left(step: Step) -> Action:
+@EXPECTATIONS.on("link_left")
+def link_left(step: Step, expect: Steps) -> Action:
+    """``link_left``: the powerline is given up."""
     only(step, "link_left")
-
-    async def judge(course: Course) -> None:
-        course.result.not_observed.append(f"{step_text(step)}: the powerline is not seen on this bench")
-
-    return judge
+    return unseen(step, "the powerline")
 
 
-def _no_connection(step: Step) -> Action:
+@EXPECTATIONS.on("no_connection")
+def no_connection(step: Step, expect: Steps) -> Action:
+    """``no_connection``: the charger did not take it."""
     only(step, "no_connection")
 
     async def judge(course: Course) -> None:
@@ -223,7 +254,9 @@ def _no_connection(step: Step) -> Action:
     return judge
 
 
-def _until(step: Step) -> Action:
+@EXPECTATIONS.on("until")
+def until(step: Step, expect: Steps) -> Action:
+    """``until: EVSEPresentVoltage within ...``: the output has reached the target."""
     only(step, "until")
     if "EVSEPresentVoltage within" not in str(step["until"]):
         raise NotExecutable(f"until {step['until']!r}")
@@ -238,10 +271,12 @@ def _until(step: Step) -> Action:
     return judge
 
 
-def _then(step: Step) -> Action:
+@EXPECTATIONS.on("then")
+def then(step: Step, expect: Steps) -> Action:
+    """``then: ...``: in words."""
     only(step, "then")
     if step["then"] != "the tester closes TCP; the SECC has not closed it before its response":
-        raise NotExecutable(f"expectation in words: {step['then']!r}")
+        raise NotExecutable(f"then in words: {step['then']!r}")
 
     async def judge(course: Course) -> None:
         wire = course.tester.connection
@@ -252,18 +287,3 @@ def _then(step: Step) -> Action:
         await wire.close()
 
     return judge
-
-
-EXPECTATIONS: Mapping[str, Callable[[Step], Action]] = {
-    "no_reply": _no_reply,
-    "tcp_close": _tcp_close,
-    "within_total": _tcp_close,
-    "energy_on": _energy,
-    "energy_off": _energy,
-    "energy_stop": _energy,
-    "cp_in": _cp_in,
-    "link_left": _link_left,
-    "no_connection": _no_connection,
-    "until": _until,
-    "then": _then,
-}

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from conformance.catalogue import Run
 from conformance.pics import satisfying
 from conformance.secc.course import Action, Course
-from conformance.secc.expectations import EXPECTATIONS, response
+from conformance.secc.expectations import EXPECTATIONS
 from conformance.secc.scripts import SCRIPTS, Script
 from conformance.secc.tester import TesterEv
 from conformance.secc.verbs import VERBS
 from conformance.secc.ways import Kind
-from conformance.steps import Step, meant
+from conformance.steps import meant
 from conformance.verdict import NotExecutable, Result
 from v2g.protocols import DIN, ISO2
 
@@ -92,14 +92,6 @@ def plan(run: Run) -> Plan:
     if case.setup not in _SETUPS:
         raise NotExecutable(f"setup {case.setup!r}")
     stimulus, expect = run.steps
-    received = [step for step in expect if "recv" in step]
-    total = 2 if any("within_total" in step for step in expect) else len(received)
-
-    def judgement(step: Step) -> Action:
-        if "recv" in step:
-            return response(step, received.index(step), total)
-        return meant(step, EXPECTATIONS, "expectation")(step)
-
     return Plan(
         run,
         state,
@@ -107,7 +99,7 @@ def plan(run: Run) -> Plan:
         certificates=_exchange(run),
         answers=not any("no_reply" in step for step in expect),
         stimulus=[meant(step, VERBS, "verb in")(step) for step in stimulus],
-        expect=[judgement(step) for step in expect],
+        expect=[meant(step, EXPECTATIONS, "expectation")(step, expect) for step in expect],
     )
 
 

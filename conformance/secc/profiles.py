@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from conformance.fields import replaced
 from conformance.secc import din70121
 from conformance.verdict import Inconclusive
@@ -65,8 +63,8 @@ def of_seven(tester: TesterEv, message: Any) -> Any:
 
 def of_no_schedule(tester: TesterEv, message: Any) -> Any:
     """The good profile of DIN, for a SAScheduleTupleID that was not offered."""
-    profile: din.ChargingProfileType | None = message.ChargingProfile or din70121.profile(tester)
+    given: din.ChargingProfileType | None = message.ChargingProfile
+    profile = given or din70121.profile(tester)
     if profile is None:
         raise Inconclusive("the charger offered no schedule")
-    other = msgspec.structs.replace(profile, SAScheduleTupleID=tester.tuple_id + 100)
-    return replaced(message, "ChargingProfile", other)
+    return replaced(message, "ChargingProfile", replaced(profile, "SAScheduleTupleID", tester.tuple_id + 100))

@@ -13,17 +13,22 @@ from typing import Any
 from conformance import durations
 from conformance.catalogue import timer
 from conformance.durations import CLOSE, DELAY
-from conformance.secc import contract, discovery
+from conformance.secc import contract, discovery, walk
 from conformance.secc.course import Action, Course
 from conformance.secc.deviations import changes
 from conformance.secc.tester import CP_AFTER_REQUEST, TesterEv
-from conformance.secc.walk import connect
-from conformance.steps import Step, only
+from conformance.steps import Step, chosen, only
+from conformance.table import Table
 from conformance.verdict import Failed, Inconclusive, NotExecutable
 from conformance.wire import HEADER_FIELDS, Arrival
 from slac.pilot import State
 from v2g.errors import SetupError
 from v2g.messages import appproto
+
+VERBS: Table[Callable[[Step], Action]] = Table()
+
+# ---------------------------------------------------------------------------------------------------------------
+# Requests
 
 
 def _session_id(word: str) -> Callable[[TesterEv], bytes | None]:
@@ -65,7 +70,9 @@ def _offer(offers: Any) -> Callable[[TesterEv], Any]:
     return make
 
 
-def _send(step: Step) -> Action:
+@VERBS.on("send")
+def send(step: Step) -> Action:
+    """``send: PreChargeReq``: a good-case request, with fields, header, session id, signature or offers of its own."""
     request = step["send"]
     if request == "SDPReq":
         return discovery.send_request(step)
@@ -97,7 +104,9 @@ def _send(step: Step) -> Action:
     return act
 
 
-def _silent(step: Step) -> Action:
+@VERBS.on("silent")
+def silent(step: Step) -> Action:
+    """``silent: V2G_SECC_Sequence_Timeout``: nothing is sent for so long."""
     only(step, "silent")
     seconds = durations.seconds(str(step["silent"]))
 
@@ -113,42 +122,42 @@ def _silent(step: Step) -> Action:
     return act
 
 
-_WHILE = {
-    "EVSEProcessing == Ongoing": "ongoing",
-    "EVSEProcessing == Ongoing_WaitingForCustomerInteraction": "ongoing",
-    "Ongoing": "ongoing",
-    "EVSEPresentVoltage not within 5 % of the target": "voltage",
-    "voltage not reached": "voltage",
-}
+def _ongoing(tester: TesterEv, arrival: Arrival) -> bool:
+    return str(getattr(arrival.message, "EVSEProcessing", "")).startswith("Ongoing")
 
+
+def _voltage_not_reached(tester: TesterEv, arrival: Arrival) -> bool:
+    return not tester.voltage_reached(arrival.message)
+
+
+GOES_ON: Mapping[str, Callable[[TesterEv, Arrival], bool]] = {
+    "EVSEProcessing == Ongoing": _ongoing,
+    "EVSEProcessing == Ongoing_WaitingForCustomerInteraction": _ongoing,
+    "Ongoing": _ongoing,
+    "EVSEPresentVoltage not within 5 % of the target": _voltage_not_reached,
+    "voltage not reached": _voltage_not_reached,
+}
 
 GIVING_UP = timer("V2G_SECC_Ongoing_Performance_Time") + CLOSE
 """s: after that a charger should have given up."""
 
 
-def _while(step: Step) -> Action:
+@VERBS.on("while")
+def while_(step: Step) -> Action:
+    """``while: EVSEProcessing == Ongoing``: repeats a request until the charger has finished or given up."""
     only(step, "while", "max", "do", "operator")
-    kind = _WHILE.get(str(step["while"]))
-    if kind is None:
-        raise NotExecutable(f"while {step['while']!r}")
+    goes_on = chosen(step, "while", GOES_ON)
     most = timer(str(step["max"])) if "max" in step else None
-    again = _send(step["do"])
-    operator = _operator({"operator": step["operator"]}) if "operator" in step else None
-
-    def goes_on(tester: TesterEv, arrival: Arrival) -> bool:
-        if not arrival.code.startswith("OK"):
-            return False
-        if kind == "ongoing":
-            return str(getattr(arrival.message, "EVSEProcessing", "")).startswith("Ongoing")
-        return not tester.voltage_reached(arrival.message)
+    again = send(step["do"])
+    beside = operator({"operator": step["operator"]}) if "operator" in step else None
 
     async def act(course: Course) -> None:
         tester = course.tester
-        if operator is not None:
-            await operator(course)
+        if beside is not None:
+            await beside(course)
         await course.collect()
         began = tester.now
-        while course.answers and goes_on(tester, course.answers[-1]):
+        while course.answers and course.answers[-1].code.startswith("OK") and goes_on(tester, course.answers[-1]):
             if tester.now - began > (GIVING_UP if most is None else most) + DELAY:
                 raise Failed(f"{course.answers[-1].name} still goes on after {tester.now - began:.1f} s")
             await tester.pause()
@@ -163,7 +172,9 @@ def _while(step: Step) -> Action:
     return act
 
 
-def _for_each(step: Step) -> Action:
+@VERBS.on("for_each")
+def for_each(step: Step) -> Action:
+    """``for_each: ServiceID in ServiceDiscoveryRes.ServiceList``: asks for the details of every service."""
     only(step, "for_each", "do")
     if "ServiceID in ServiceDiscoveryRes.ServiceList" not in str(step["for_each"]):
         raise NotExecutable(f"for_each {step['for_each']!r}")
@@ -185,10 +196,15 @@ def _for_each(step: Step) -> Action:
     return act
 
 
+# ---------------------------------------------------------------------------------------------------------------
+# Pilot, persons, connections
+
 _CP = re.compile(r"(A|B|C|D)( or D)?( \(unchanged\))?( without PowerDeliveryReq)?")
 
 
-def _cp(step: Step) -> Action:
+@VERBS.on("cp")
+def cp(step: Step) -> Action:
+    """``cp: B``: the vehicle's resistors, beside the request under way or after its response; A pulls the plug."""
     only(step, "cp", "when")
     match = _CP.fullmatch(str(step["cp"]))
     if match is None:
@@ -217,7 +233,9 @@ def _cp(step: Step) -> Action:
     return act
 
 
-def _cp_fault(step: Step) -> Action:
+@VERBS.on("cp_fault")
+def cp_fault(step: Step) -> Action:
+    """``cp_fault: diode_lost``: a fault of the pilot wire."""
     only(step, "cp_fault")
 
     async def act(course: Course) -> None:
@@ -229,19 +247,17 @@ def _cp_fault(step: Step) -> Action:
     return act
 
 
-_OPERATOR = {
-    "never authorise": "never authorise",
-    "refuse": "refuse",
-    "stop": "stop",
-    "emergency stop": "emergency stop",
-}
+ACTIONS = ("never authorise", "refuse", "stop", "emergency stop")
+"""What a person at the charger can be asked for."""
 
 
-def _operator(step: Step) -> Action:
+@VERBS.on("operator")
+def operator(step: Step) -> Action:
+    """``operator: stop``: what a person at the charger does."""
     only(step, "operator")
-    action = _OPERATOR.get(str(step["operator"]))
-    if action is None:
-        raise NotExecutable(f"operator: {step['operator']!r}")
+    action = str(step["operator"])
+    if action not in ACTIONS:
+        raise NotExecutable(f"operator: {action!r}")
 
     async def act(course: Course) -> None:
         if not await course.tester.system.do(action) and action != "never authorise":
@@ -250,7 +266,9 @@ def _operator(step: Step) -> Action:
     return act
 
 
-def _connect(step: Step) -> Action:
+@VERBS.on("connect")
+def connect(step: Step) -> Action:
+    """``connect``: TCP, and TLS if declared, to the port that discovery found."""
     only(step, "connect")
     if step["connect"] != "TCP/TLS to the SDP-announced port":
         raise NotExecutable(f"connect {step['connect']!r}")
@@ -258,7 +276,7 @@ def _connect(step: Step) -> Action:
     async def act(course: Course) -> None:
         tester = course.tester
         try:
-            await connect(tester)
+            await walk.connect(tester)
         except SetupError as why:
             course.connection = str(why)
             return
@@ -268,7 +286,9 @@ def _connect(step: Step) -> Action:
     return act
 
 
-def _repeat(step: Step) -> Action:
+@VERBS.on("repeat")
+def repeat(step: Step) -> Action:
+    """``repeat``: two whole sessions more."""
     only(step, "repeat", "times")
 
     async def act(course: Course) -> None:
@@ -282,16 +302,3 @@ def _repeat(step: Step) -> Action:
             await course.collect()
 
     return act
-
-
-VERBS: Mapping[str, Callable[[Step], Action]] = {
-    "send": _send,
-    "silent": _silent,
-    "while": _while,
-    "for_each": _for_each,
-    "cp": _cp,
-    "cp_fault": _cp_fault,
-    "operator": _operator,
-    "connect": _connect,
-    "repeat": _repeat,
-}

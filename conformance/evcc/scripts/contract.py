@@ -10,7 +10,7 @@ import msgspec
 from conformance.catalogue import Run
 from conformance.certificates import credential
 from conformance.evcc.checks import CHECKS
-from conformance.evcc.scripts.steps import ended, gives_up, goes_on, hold, until
+from conformance.evcc.scripts.steps import gives_up, goes_on, hold
 from conformance.evcc.scripts.table import SCRIPTS
 from conformance.evcc.tester import TesterEvse
 from conformance.verdict import Failed, Inconclusive, Result
@@ -60,17 +60,16 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
                 ),
                 DHpublickey=msgspec.structs.replace(response.DHpublickey, value=foreign.public_key),
             )
-    await tester.send(response, signature=signature.sign_message(response, key))
-    tester.release()
+    await tester.reply(response, signature=signature.sign_message(response, key))
     if what == "valid":
         await _pays_with(tester, result, held, made[-1])
         return
-    await until(tester, lambda: _shows(tester, made[-1]) or ended(tester), 45.0)
+    await tester.wait_for(lambda: _shows(tester, made[-1]) or tester.over, 45.0)
     seen = "it pays with the new contract" if _shows(tester, made[-1]) else "the new contract is not used"
     result.saw(f"{what}: refused", seen)
     if _shows(tester, made[-1]):
         raise Failed(f"{what}: the vehicle took the contract", expected="refused", observed=seen)
-    later = tester.requests[tester.requests.index(held) + 1 :]
+    later = tester.after(held)
     if not any(one.name == "PaymentDetailsReq" for one in later):  # it has no other contract: there is no way on
         await gives_up(tester, result, held)
 

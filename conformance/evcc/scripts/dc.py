@@ -7,7 +7,7 @@ from typing import Any
 from conformance.catalogue import Run, timer
 from conformance.evcc.course import Course
 from conformance.evcc.reactions import gives_up as judge
-from conformance.evcc.scripts.steps import delivers, gives_up, goes_on, hold, plug, until
+from conformance.evcc.scripts.steps import delivers, gives_up, goes_on, hold
 from conformance.evcc.scripts.table import SCRIPTS
 from conformance.evcc.tester import TesterEvse
 from conformance.fields import replaced
@@ -19,8 +19,9 @@ from v2g.physical import number, physical
 async def precharge_reached(tester: TesterEvse, run: Run, result: Result) -> None:
     held = await hold(tester, "PowerDeliveryReq")
     asked = [one for one in tester.requests if one.name == "PreChargeReq"]
-    told = [message for _, name, message in tester.replied if name == "PreChargeRes"]
-    target, reached = number(asked[-1].message.EVTargetVoltage), number(told[-1].EVSEPresentVoltage)
+    told = tester.told("PreChargeRes")
+    assert told is not None
+    target, reached = number(asked[-1].message.EVTargetVoltage), number(told.message.EVSEPresentVoltage)
     result.saw("PowerDeliveryReq Start once the voltage is there", f"{reached:g} V, target {target:g} V")
     if not delivers(held, "Start") or abs(reached - target) > 20.0:
         raise Failed(f"PowerDeliveryReq at {reached:g} V, target {target:g} V")
@@ -34,8 +35,7 @@ async def precharge_overshoot(tester: TesterEvse, run: Run, result: Result) -> N
     tester.fixed["PreChargeReq"] = response
     if tester.evse.power is not None:
         tester.evse.power.off()
-    await tester.send(response)
-    tester.release()
+    await tester.reply(response)
     seconds = timer("V2G_EVCC_PreCharge_Timeout")
     course = Course(tester, result, request=held, answered=tester.now, repeated=True)
     await judge(course, from_=held.time + seconds, not_before=held.time + seconds)
@@ -54,8 +54,8 @@ async def isolation(tester: TesterEvse, run: Run, result: Result) -> None:
         return replaced(response, "EVSEIsolationStatus", status)
 
     tester.overrides["CableCheckReq"] = override
-    await plug(tester)
-    if not await until(tester, lambda: seen, 120.0):
+    await tester.plug()
+    if not await tester.wait_for(lambda: seen, 120.0):
         raise Inconclusive("the cable check was not reached")
     held = [arrival for arrival in tester.requests if arrival.name == "CableCheckReq"][-1]
     if word in ("Valid", "Warning"):

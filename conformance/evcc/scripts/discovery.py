@@ -8,7 +8,6 @@ from ipaddress import IPv6Address
 
 from conformance.catalogue import Run
 from conformance.durations import DELAY
-from conformance.evcc.scripts.steps import ended, plug, until
 from conformance.evcc.scripts.table import SCRIPTS, SETUP
 from conformance.evcc.tester import TesterEvse
 from conformance.verdict import Failed, Inconclusive, Result
@@ -21,7 +20,7 @@ from v2g.protocols import ISO2
 async def sdp_silence(tester: TesterEvse, run: Run, result: Result) -> None:
     tester.answer_sdp = lambda data, response: None
     began = tester.now
-    await plug(tester)
+    await tester.plug()
     await asyncio.sleep(SETUP + 10.0)
     count, last = len(tester.asked), tester.asked[-1][0] - began if tester.asked else 0.0
     result.saw("at most 50 requests, none after the setup time", f"{count} requests, the last after {last:.2f} s")
@@ -38,8 +37,8 @@ async def sdp_bad_header(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 async def _asks_again(tester: TesterEvse, result: Result, *, may_connect: bool = False) -> None:
-    await plug(tester)
-    again = await until(tester, lambda: len(tester.asked) >= 2 or tester.wires, 5.0)
+    await tester.plug()
+    again = await tester.wait_for(lambda: len(tester.asked) >= 2 or tester.wires, 5.0)
     seen = f"{len(tester.asked)} requests, {len(tester.wires)} connections"
     result.saw("ignores the answer and asks again", seen)
     if tester.wires and not may_connect:
@@ -77,8 +76,8 @@ async def sdp_bad_content(tester: TesterEvse, run: Run, result: Result) -> None:
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_NoTls")
 async def sdp_no_tls(tester: TesterEvse, run: Run, result: Result) -> None:
     tester.answer_sdp = lambda data, response: sdp.Response(response.address, response.port, sdp.NO_TLS).pack()
-    await plug(tester)
-    await until(tester, lambda: tester.requests or ended(tester), SETUP)
+    await tester.plug()
+    await tester.wait_for(lambda: tester.requests or tester.over, SETUP)
     seen = tester.requests[0].name if tester.requests else "no session"
     result.saw("gives up, or goes on without TLS if its policy allows", seen)
     if tester.requests and tester.pics.pnc and tester.pics["PIXIT_EVCC_CMN_TLS"] == "tls":
@@ -93,10 +92,10 @@ UNANSWERED = 4
 async def sdp_request(tester: TesterEvse, run: Run, result: Result) -> None:
     answer = tester.answer_sdp
     tester.answer_sdp = lambda data, response: answer(data, response) if len(tester.asked) > UNANSWERED else None
-    await plug(tester)
+    await tester.plug()
     declared = {"tls": {sdp.TLS}, "none": {sdp.NO_TLS}}
     await _asked(tester, result, declared.get(str(tester.pics["PIXIT_EVCC_CMN_TLS"]), {sdp.TLS, sdp.NO_TLS}))
-    if not await until(tester, lambda: tester.requests, SETUP):
+    if not await tester.wait_for(lambda: tester.requests, SETUP):
         raise Failed("no session after an SDP response")
     times = [time for time, _ in tester.asked[: UNANSWERED + 1]]
     gaps = [after - before for before, after in itertools.pairwise(times)]
@@ -107,12 +106,12 @@ async def sdp_request(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_DIN_SDP_Request")
 async def din_sdp(tester: TesterEvse, run: Run, result: Result) -> None:
-    await plug(tester)
+    await tester.plug()
     await _asked(tester, result, {sdp.NO_TLS})
 
 
 async def _asked(tester: TesterEvse, result: Result, security: set[int]) -> None:
-    if not await until(tester, lambda: tester.asked, SETUP):
+    if not await tester.wait_for(lambda: tester.asked, SETUP):
         raise Failed("no SDP request")
     data, expected = tester.asked[0][1], {sdp.Request(one).pack() for one in security}
     words = " or ".join(sorted(one.hex() for one in expected))

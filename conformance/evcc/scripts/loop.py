@@ -6,17 +6,7 @@ import asyncio
 
 from conformance.catalogue import Run, timer
 from conformance.evcc.checks import CHECKS
-from conformance.evcc.scripts.steps import (
-    change_loop,
-    charging,
-    delivers,
-    ended,
-    gives_up,
-    goes_on,
-    hold,
-    until,
-    until_delivery,
-)
+from conformance.evcc.scripts.steps import change_loop, charging, delivers, gives_up, goes_on, hold, until_delivery
 from conformance.evcc.scripts.table import SCRIPTS
 from conformance.evcc.tester import TesterEvse, made
 from conformance.verdict import Failed, Result
@@ -29,7 +19,7 @@ async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
     await charging(tester, 10)
     variant, module = run.variant, tester.protocol.module
     last = next(one for one in reversed(tester.requests) if one.name == "CurrentDemandReq").message
-    told = next(message for _, name, message in reversed(tester.replied) if name == "CurrentDemandRes")
+    told = next(reply for reply in reversed(tester.replied) if reply.name == "CurrentDemandRes").message
     amps, volts, present = (
         number(last.EVTargetCurrent), number(last.EVTargetVoltage), number(told.EVSEPresentVoltage),
     )  # fmt: skip
@@ -42,7 +32,7 @@ async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
         change_loop(tester, ("EVSEMaximumVoltageLimit", physical(module, volts - 80.0, "V")))
     else:
         change_loop(tester, ("EVSECurrentLimitAchieved", True))
-    await until(tester, lambda: len(tester.requests) >= place + 8 or ended(tester), 20.0)
+    await tester.wait_for(lambda: len(tester.requests) >= place + 8 or tester.over, 20.0)
     after = [one.message for one in tester.requests[place + 2 :] if one.name == "CurrentDemandReq"]
     if "EVSECurrentLimitAchieved" in variant:
         result.saw("goes on", f"{len(after)} rounds")
@@ -75,8 +65,8 @@ async def status_codes(tester: TesterEvse, run: Run, result: Result) -> None:
         return
     place = len(tester.requests)
     within = 10.0 if code == "EVSE_Shutdown" else 2.0
-    came = await until(
-        tester, lambda: any(delivers(one, "Stop") for one in tester.requests[place:]) or ended(tester), within
+    came = await tester.wait_for(
+        lambda: tester.over or any(delivers(one, "Stop") for one in tester.requests[place:]), within
     )
     result.saw(f"PowerDeliveryReq stop or close within {within:g} s", tester.requests[-1].name if came else "no")
     if not came:
@@ -133,19 +123,16 @@ async def charging_status(tester: TesterEvse, run: Run, result: Result) -> None:
     number_ = int(run.case.id[-1])
     held = await hold(tester, "ChargingStatusReq")
     if number_ == 1:
-        await tester.send(await tester.good(held))
-        tester.release()
+        await tester.reply(await tester.good(held))
         following = await goes_on(tester, result, held)
         if following.name != "ChargingStatusReq":
             raise Failed(f"{following.name} in the loop")
     elif number_ == 3:
-        await tester.send(made(tester, "ChargingStatusRes", "FAILED"))
-        tester.release()
+        await tester.reply(made(tester, "ChargingStatusRes", "FAILED"))
         await gives_up(tester, result, held)
     elif number_ == 4:
         await gives_up(tester, result, held, within=timer("V2G_EVCC_Msg_Timeout_ChargingStatusReq") + 5.0)
     else:
         change_loop(tester, ("EVSENotification", "StopCharging"))
-        await tester.send(await tester.good(held))
-        tester.release()
+        await tester.reply(await tester.good(held))
         await until_delivery(tester, result, "Stop", 10.0)

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from conformance.catalogue import Run
-from conformance.evcc.scripts.steps import charging, delivers, ended, goes_on, until
+from conformance.evcc.scripts.steps import charging, delivers, goes_on
 from conformance.evcc.scripts.table import SCRIPTS
 from conformance.evcc.tester import TesterEvse
 from conformance.verdict import Failed, Inconclusive, Result
@@ -34,8 +34,7 @@ async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
         raise Inconclusive(f"the tester answers {response.ResponseCode}")
     place = tester.requests.index(held) + 1
     caught = tester.catch(lambda arrival: delivers(arrival, "Start"))
-    await tester.send(response)
-    tester.release()
+    await tester.reply(response)
     following = await goes_on(tester, result, held)
     if following.name != "ServiceDiscoveryReq":
         raise Failed(f"{following.name} after {wanted}", expected="ServiceDiscoveryReq", observed=following.name)
@@ -81,12 +80,12 @@ async def _pause(tester: TesterEvse) -> None:
     await charging(tester)
     if not await tester.system.do("pause"):
         raise Inconclusive("nobody can pause at the vehicle here")
-    await until(tester, lambda: ended(tester), 60.0)
+    await tester.wait_for(lambda: tester.over, 60.0)
     last = tester.requests[-1]
     stop = last.message if isinstance(last.message, iso2.SessionStopReq) else None
     if stop is None or stop.ChargingSession != "Pause":
         raise Inconclusive(f"the vehicle did not pause; its last request was {last.name}")
-    await until(tester, lambda: tester.system.ended() is not False, 10.0)
+    await tester.wait_for(lambda: tester.system.ended() is not False, 10.0)
 
 
 async def _resume(tester: TesterEvse, place: int) -> Arrival:
@@ -101,6 +100,6 @@ async def _resume(tester: TesterEvse, place: int) -> Arrival:
     caught = tester.catch(lambda arrival: arrival.name == "SessionSetupReq" and tester.requests.index(arrival) >= place)
     pilot.offer(5.0)
     await tester.system.do("resume")  # where nobody can, the pilot has to be enough
-    if not await until(tester, lambda: len(tester.wires) > connections, 60.0):
+    if not await tester.wait_for(lambda: len(tester.wires) > connections, 60.0):
         raise Inconclusive("the vehicle did not come back after its pause")
     return await tester.held(caught, "SessionSetupReq")

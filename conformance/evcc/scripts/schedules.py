@@ -8,7 +8,7 @@ import msgspec
 
 from conformance.catalogue import Run
 from conformance.evcc.checks import exceeds
-from conformance.evcc.scripts.steps import delivers, ended, gives_up, goes_on, hold
+from conformance.evcc.scripts.steps import delivers, gives_up, goes_on, hold
 from conformance.evcc.scripts.table import SCRIPTS
 from conformance.evcc.tester import TesterEvse
 from conformance.verdict import Failed, Inconclusive, Result
@@ -87,8 +87,7 @@ async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
         for entry, level in zip(offered, reversed(levels), strict=True):
             entry.SalesTariff.SalesTariffEntry[0].EPriceLevel = level
     caught = tester.catch(lambda arrival: delivers(arrival, "Start"))
-    await tester.send(response)
-    tester.release()
+    await tester.reply(response)
     try:
         delivery = await tester.held(caught, "PowerDeliveryReq")
     except Inconclusive as why:  # a tariff is no reason to end a session
@@ -107,17 +106,16 @@ async def follows_schedule(tester: TesterEvse, run: Run, result: Result) -> None
     shares = {"1": (0.1, 0.4, 0.6), "2": (0.4, 0.0, 0.4), "3": (0.0, 0.4, 0.4)}[run.case.id[-1]]
     tester.evse.schedule = tuple(Slot(60 * place, share * most) for place, share in enumerate(shares))
     held = await hold(tester, "PowerDeliveryReq")
-    offered = next(m for _, name, m in reversed(tester.replied) if name == "ChargeParameterDiscoveryRes")
+    offered = next(one for one in reversed(tester.replied) if one.name == "ChargeParameterDiscoveryRes")
     profile = held.message.ChargingProfile
-    problem = exceeds(profile, offered.SASchedules.SAScheduleTuple[0]) if profile is not None else ""
+    problem = exceeds(profile, offered.message.SASchedules.SAScheduleTuple[0]) if profile is not None else ""
     result.saw("ChargingProfile within PMaxSchedule", problem or "within")
     if problem:
         raise Failed(f"the charging profile exceeds PMax: {problem}")
-    began = next(time for time, name, _ in reversed(tester.replied) if name == "ChargeParameterDiscoveryRes")
-    await tester.send(await tester.good(held))
-    tester.release()
+    began = offered.time
+    await tester.reply(await tester.good(held))
     over = ""
-    while tester.now - began < 170.0 and not ended(tester):
+    while tester.now - began < 170.0 and not tester.over:
         await asyncio.sleep(1.0)
         place = min(int((tester.now - began) / 60), 2)
         grace = (tester.now - began) % 60 < 20.0 and place > 0

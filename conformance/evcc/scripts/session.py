@@ -44,7 +44,7 @@ async def pilot_timing(tester: TesterEvse, run: Run, result: Result) -> None:
 async def order(tester: TesterEvse, run: Run, result: Result) -> None:
     await whole_session(tester, result)
     sequence = Sequence(TABLES[tester.protocol.name], dc=not tester.pics.ac)
-    answers = [message for _, _, message in tester.replied]
+    answers = [reply.message for reply in tester.replied]
     for place, arrival in enumerate(tester.requests):
         if arrival.name.startswith("supported"):
             continue
@@ -58,8 +58,8 @@ async def order(tester: TesterEvse, run: Run, result: Result) -> None:
 async def pace(tester: TesterEvse, run: Run, result: Result) -> None:
     await whole_session(tester, result, rounds=10)
     gaps = [
-        (arrival.time - replied_at, arrival.name)
-        for (replied_at, _, _), arrival in zip(tester.replied, tester.requests[1:], strict=False)
+        (arrival.time - reply.time, arrival.name)
+        for reply, arrival in zip(tester.replied, tester.requests[1:], strict=False)
     ]
     worst, name = max(gaps)
     loop = max((gap for gap, name in gaps if name == loop_name(tester)), default=0.0)
@@ -90,8 +90,7 @@ async def session_stop(tester: TesterEvse, run: Run, result: Result) -> None:
         await gives_up(tester, result, held, within=timer("V2G_EVCC_Msg_Timeout_SessionStopReq") + 5.0)
         return
     code = "FAILED" if number_ == 3 else "OK"
-    await tester.send(made(tester, "SessionStopRes", code))
-    tester.release()
+    await tester.reply(made(tester, "SessionStopRes", code))
     closed = await tester.closed(tester.now + 5.5)
     result.saw("TCP closed within 5 s", "closed" if closed is not None else "open")
     if closed is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.catalogue import Run, timer
 from conformance.evcc.checks import CHECKS
-from conformance.evcc.scripts.steps import delivers, gives_up, hold, plug
+from conformance.evcc.scripts.steps import delivers, gives_up, hold
 from conformance.evcc.scripts.table import SCRIPTS, SETUP
 from conformance.evcc.tester import TesterEvse, made
 from conformance.fields import replaced
@@ -28,12 +28,11 @@ async def setup_timeout(tester: TesterEvse, run: Run, result: Result) -> None:
     began = tester.now
     tester.answer_sdp = lambda data, response: response.pack() if tester.now - began > 11.8 else None
     caught = tester.catch(lambda arrival: arrival.name == "supportedAppProtocolReq")
-    await plug(tester)
+    await tester.plug()
     held = await tester.held(caught, "supportedAppProtocolReq")
     await asyncio.sleep(1.9)
     setup = tester.catch(lambda arrival: arrival.name == "SessionSetupReq")
-    await tester.send(await tester.good(held))
-    tester.release()
+    await tester.reply(await tester.good(held))
     await tester.held(setup, "SessionSetupReq")
     await asyncio.sleep(max(began + SETUP - 0.3 - tester.now, 0.0))
     closed = await tester.closed(began + SETUP + 5.5)
@@ -66,8 +65,7 @@ async def nothing_in_common(tester: TesterEvse, run: Run, result: Result) -> Non
         response = replaced(response, "PaymentOption", ["ExternalPayment" if tester.pics.pnc else "Contract"])
     else:
         response = replaced(response, "EnergyTransferMode", ["DC_core" if tester.pics.ac else "AC_three_phase_core"])
-    await tester.send(response)
-    tester.release()
+    await tester.reply(response)
     await gives_up(tester, result, held)
 
 
@@ -108,17 +106,15 @@ async def ready_to_charge(tester: TesterEvse, run: Run, result: Result) -> None:
     held = await hold(tester, "ContractAuthenticationReq")
     began = tester.now
     tester.visit.started.clear() if tester.visit is not None else None
-    await tester.send(await tester.good(held))
-    tester.release()
+    await tester.reply(await tester.good(held))
     for name, seconds in (("ChargeParameterDiscoveryReq", 55.0), ("CableCheckReq", 38.0)):
         caught = tester.catch(lambda arrival, name=name: arrival.name == name)  # type: ignore[misc]
         held = await tester.held(caught, name, 130.0)
         began, limit = tester.now, seconds
         tester.overrides[name] = slowly
-        await tester.send(await tester.good(held))
-        tester.release()
+        await tester.reply(await tester.good(held))
     closed = await tester.closed(tester.now + 60.0)
-    setup = next(time for time, name, _ in tester.replied if name == "SessionSetupRes")
+    setup = next(reply.time for reply in tester.replied if reply.name == "SessionSetupRes")
     delivered = any(delivers(one, "Start") for one in tester.requests)
     took = (closed or tester.now) - setup
     result.saw("gives up at 150 s", f"after {took:.1f} s, {'charging' if delivered else 'not charging'}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -14,36 +13,13 @@ from conformance.evcc.tester import TesterEvse
 from conformance.fields import replaced
 from conformance.verdict import Failed, Inconclusive, Result
 from conformance.wire import Arrival
-from slac.pilot import State
 from v2g.protocols import DIN
-
-
-async def plug(tester: TesterEvse) -> None:
-    """Plugs in and offers digital communication."""
-    await tester.system.plug()
-    if tester.system.pilot.state not in (State.E, State.F):
-        tester.system.pilot.offer(5.0)
-
-
-async def until(tester: TesterEvse, right: Callable[[], Any], within: float) -> bool:
-    """Waits until something holds; whether it came in time."""
-    deadline = tester.now + within
-    while not right():
-        if tester.now > deadline:
-            return False
-        await asyncio.sleep(0.05)
-    return True
-
-
-def ended(tester: TesterEvse) -> bool:
-    """The vehicle has closed its connection, or ended its session."""
-    return bool(tester.wires and tester.wire.closed_at is not None) or tester.system.ended() is True
 
 
 async def hold(tester: TesterEvse, name: str, right: Callable[[Arrival], bool] = lambda arrival: True) -> Arrival:
     """Plugs in and serves the good case up to a request, which is held."""
     caught = tester.catch(lambda arrival: arrival.name == name and right(arrival))
-    await plug(tester)
+    await tester.plug()
     return await tester.held(caught, name)
 
 
@@ -54,8 +30,8 @@ async def whole_session(tester: TesterEvse, result: Result, rounds: int = 3) -> 
         Inconclusive: it does not come to its end.
     """
     tester.stops_after = rounds
-    await plug(tester)
-    done = await until(tester, lambda: ended(tester), 300.0)
+    await tester.plug()
+    done = await tester.wait_for(lambda: tester.over, 300.0)
     names = [arrival.name for arrival in tester.requests]
     if not done or loop_name(tester) not in names or "SessionStopReq" not in names:
         raise Inconclusive(f"no whole session: {', '.join(dict.fromkeys(names)) or 'nothing asked'}")
@@ -73,11 +49,10 @@ async def goes_on(tester: TesterEvse, result: Result, held: Arrival, within: flo
     Raises:
         Failed: there is none.
     """
-    place = tester.requests.index(held) + 1
-    came = await until(tester, lambda: len(tester.requests) > place or ended(tester), within)
-    later = tester.requests[place:]
+    await tester.wait_for(lambda: tester.after(held) or tester.over, within)
+    later = tester.after(held)
     result.saw("the vehicle goes on", later[0].name if later else "no request")
-    if not came or not later:
+    if not later:
         raise Failed("the vehicle did not go on")
     return later[0]
 
@@ -102,7 +77,7 @@ async def until_delivery(tester: TesterEvse, result: Result, progress: str, with
     def right() -> list[Arrival]:
         return [one for one in tester.requests[place:] if delivers(one, progress)]
 
-    came = await until(tester, lambda: right() or ended(tester), within)
+    came = await tester.wait_for(lambda: right() or tester.over, within)
     result.saw(
         f"PowerDeliveryReq {progress} within {within:g} s", f"after {tester.now - began:.3f} s" if right() else "-"
     )
@@ -113,7 +88,7 @@ async def until_delivery(tester: TesterEvse, result: Result, progress: str, with
 
 async def charging(tester: TesterEvse, rounds: int = 3) -> None:
     """Plugs in and waits for some rounds of the loop."""
-    await plug(tester)
+    await tester.plug()
     await loops(tester, tester.loops + rounds)
 
 

@@ -10,7 +10,6 @@ from cryptography import x509
 from conformance.catalogue import Run
 from conformance.certificates import Certificates
 from conformance.certificates import context as context_of
-from conformance.evcc.scripts.steps import plug, until
 from conformance.evcc.scripts.table import SCRIPTS
 from conformance.evcc.tester import TesterEvse
 from conformance.verdict import Failed, Inconclusive, Result
@@ -46,8 +45,8 @@ async def tls_server(tester: TesterEvse, run: Run, result: Result) -> None:
     if words == "1.3":
         await _tls13(tester, context, result)
         return
-    await plug(tester)
-    await until(tester, lambda: bool(tester.requests) or tester.system.ended() is True, 30.0)
+    await tester.plug()
+    await tester.wait_for(lambda: tester.requests or tester.system.ended(), 30.0)
     seen = "accepted" if tester.requests else "refused"
     result.saw(f"{words}: {wanted}", seen)
     if wanted in ("accepted", "refused") and seen != wanted:
@@ -69,8 +68,8 @@ async def _tls13(tester: TesterEvse, context: Any, result: Result) -> None:
         before(event)
 
     context.observe = observe
-    await plug(tester)
-    await until(tester, lambda: bool(tester.requests) or tester.system.ended() is True, HANDSHAKE + 10.0)
+    await tester.plug()
+    await tester.wait_for(lambda: tester.requests or tester.system.ended(), HANDSHAKE + 10.0)
     seen = told[0] if told else "no handshake"
     result.saw("a session over TLS 1.3, or none", seen)
     if not tester.wires and not told:
