@@ -283,6 +283,10 @@ class TesterEvse:
         self._held = asyncio.get_running_loop().create_future()
         return self._held
 
+    async def hold(self, name: str, within: float = 120.0) -> Arrival:
+        """The next request of this name, held. Raises as :meth:`held`."""
+        return await self.held(self.catch(lambda arrival: arrival.name == name), name, within)
+
     async def held(self, caught: asyncio.Future[Arrival], what: str, within: float = 120.0) -> Arrival:
         """The request that was caught.
 

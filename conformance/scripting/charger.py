@@ -47,8 +47,7 @@ class ChargerScript(Script):
         """Plugs the vehicle in; `until` does it where it was not done."""
         if not self._plugged:
             self._plugged = True
-            await self.system.plug()
-            self.system.pilot.offer(5.0)
+            await self.se.plug()
 
     def stop_after(self, rounds: int) -> None:
         """The charger asks the vehicle to stop after so many rounds of the loop."""

@@ -17,6 +17,7 @@ from v2g.physical import number, physical
 
 @SCRIPTS.on("PF_EVCC_ISO2_PreCharge_Reached")
 async def precharge_reached(tester: TesterEvse, run: Run, result: Result) -> None:
+    """PowerDeliveryReq comes once the voltage is within 20 V of the target."""
     held = await hold(tester, "PowerDeliveryReq")
     asked = [one for one in tester.requests if one.name == "PreChargeReq"]
     told = tester.told("PreChargeRes")
@@ -29,6 +30,7 @@ async def precharge_reached(tester: TesterEvse, run: Run, result: Result) -> Non
 
 @SCRIPTS.on("PF_EVCC_ISO2_PreCharge_Overshoot")
 async def precharge_overshoot(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The voltage stays 50 V too high: the vehicle repeats PreChargeReq until its timer is over."""
     held = await hold(tester, "PreChargeReq")
     high = physical(tester.protocol.module, number(held.message.EVTargetVoltage) + 50.0, "V")
     response = replaced(await tester.good(held), "EVSEPresentVoltage", high)
@@ -43,6 +45,7 @@ async def precharge_overshoot(tester: TesterEvse, run: Run, result: Result) -> N
 
 @SCRIPTS.on("PF_EVCC_ISO2_Isolation", "PF_EVCC_DIN_Isolation")
 async def isolation(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Each EVSEIsolationStatus: the vehicle goes on where it is Valid or Warning, and gives up where not."""
     word = str(run.variant["EVSEIsolationStatus"])
     status = "Invalid" if word.startswith("Invalid") else word
     seen: list[float] = []

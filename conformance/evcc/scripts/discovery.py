@@ -18,6 +18,7 @@ from v2g.protocols import ISO2
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_NoAnswer")
 async def sdp_silence(tester: TesterEvse, run: Run, result: Result) -> None:
+    """No SDP request is answered: at most 50 of them, and none after the setup time."""
     tester.answer_sdp = lambda data, response: None
     began = tester.now
     await tester.plug()
@@ -32,11 +33,13 @@ async def sdp_silence(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_BadHeader")
 async def sdp_bad_header(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The SDP answer has a broken V2GTP header: it is ignored, and the vehicle asks again."""
     tester.answer_sdp = lambda data, response: forged(response.pack(), dict(run.variant))
     await _asks_again(tester, result)
 
 
 async def _asks_again(tester: TesterEvse, result: Result, *, may_connect: bool = False) -> None:
+    """The vehicle ignores the answer and asks again; with ``may_connect`` it may also try what it was told."""
     await tester.plug()
     again = await tester.wait_for(lambda: len(tester.asked) >= 2 or tester.wires, 5.0)
     seen = f"{len(tester.asked)} requests, {len(tester.wires)} connections"
@@ -49,6 +52,7 @@ async def _asks_again(tester: TesterEvse, result: Result, *, may_connect: bool =
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_BadContent")
 async def sdp_bad_content(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The SDP answer names a port, address, security or transport that cannot be, or is too short: no session."""
     variant = run.variant
 
     def answer(data: bytes, good: sdp.Response) -> bytes:
@@ -75,6 +79,7 @@ async def sdp_bad_content(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_NoTls")
 async def sdp_no_tls(tester: TesterEvse, run: Run, result: Result) -> None:
+    """TLS is asked for and not offered: the vehicle ends, or goes on without if its policy allows."""
     tester.answer_sdp = lambda data, response: sdp.Response(response.address, response.port, sdp.NO_TLS).pack()
     await tester.plug()
     await tester.wait_for(lambda: tester.requests or tester.over, SETUP)
@@ -106,6 +111,7 @@ async def sdp_request(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_DIN_SDP_Request")
 async def din_sdp(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The SDP request of DIN: no TLS (or any), over TCP."""
     await tester.plug()
     await _asked(tester, result, {sdp.NO_TLS})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from conformance.catalogue import Run, timer
+from conformance.durations import CLOSE
 from conformance.evcc.checks import CHECKS
 from conformance.evcc.scripts.steps import change_loop, charging, delivers, gives_up, goes_on, hold, until_delivery
 from conformance.evcc.scripts.table import SCRIPTS
@@ -16,6 +17,7 @@ from v2g.physical import number, physical
 
 @SCRIPTS.on("PF_EVCC_ISO2_CurrentDemand_Limits", "PF_EVCC_DIN_Limits")
 async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A lower limit of the charger in the loop: the vehicle asks for less, or stops."""
     await charging(tester, 10)
     variant, module = run.variant, tester.protocol.module
     last = next(one for one in reversed(tester.requests) if one.name == "CurrentDemandReq").message
@@ -56,6 +58,7 @@ async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_CurrentDemand_StatusCode", "PF_EVCC_DIN_StatusCodes")
 async def status_codes(tester: TesterEvse, run: Run, result: Result) -> None:
+    """An EVSEStatusCode in the loop that ends it: the vehicle stops in time and goes to B."""
     await charging(tester, 5)
     code = str(run.variant["EVSEStatusCode"])
     change_loop(tester, ("EVSEStatusCode", code))
@@ -77,6 +80,7 @@ async def status_codes(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_Notification_Stop")
 async def stop_notification(tester: TesterEvse, run: Run, result: Result) -> None:
+    """StopCharging with a delay: PowerDelivery(Stop) within it."""
     await charging(tester)
     delay = int(run.variant["NotificationMaxDelay"])
     change_loop(tester, ("EVSENotification", "StopCharging"), ("NotificationMaxDelay", delay))
@@ -85,6 +89,7 @@ async def stop_notification(tester: TesterEvse, run: Run, result: Result) -> Non
 
 @SCRIPTS.on("PF_EVCC_ISO2_Notification_ReNegotiation")
 async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
+    """ReNegotiation: PowerDelivery(Renegotiate), then new charge parameters."""
     await charging(tester)
     tester.evse.request_renegotiation(10)
     arrival = await until_delivery(tester, result, "Renegotiate", 20.0)
@@ -95,6 +100,7 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_Receipt", "TC_EVCC_AC_VTB_ChargingStatus_002")
 async def receipt(tester: TesterEvse, run: Run, result: Result) -> None:
+    """ReceiptRequired: a receipt for what was sent, signed in contract payment."""
     tester.receipts = True
     held = await hold(tester, "MeteringReceiptReq")
     names = ("EV_RECEIPT_SIGNATURE", "EV_RECEIPT_ECHO") if tester.pics.pnc else ("EV_RECEIPT_ECHO",)
@@ -106,6 +112,7 @@ async def receipt(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_Receipt_EIM")
 async def receipt_external(tester: TesterEvse, run: Run, result: Result) -> None:
+    """ReceiptRequired in external payment: no signed receipt."""
     await charging(tester)
     change_loop(tester, ("ReceiptRequired", True))
     await asyncio.sleep(3.0)
@@ -115,24 +122,39 @@ async def receipt_external(tester: TesterEvse, run: Run, result: Result) -> None
         raise Failed("a signed receipt in external payment")
 
 
-@SCRIPTS.on(
-    "TC_EVCC_AC_VTB_ChargingStatus_001", "TC_EVCC_AC_VTB_ChargingStatus_003", "TC_EVCC_AC_VTB_ChargingStatus_004",
-    "TC_EVCC_AC_VTB_ChargingStatus_005",
-)  # fmt: skip
-async def charging_status(tester: TesterEvse, run: Run, result: Result) -> None:
-    number_ = int(run.case.id[-1])
+# ---------------------------------------------------------------------------------------------------------------
+# ChargingStatus: cases of which only the names are public
+
+
+@SCRIPTS.on("TC_EVCC_AC_VTB_ChargingStatus_001")
+async def status_answered(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A good ChargingStatusRes: the loop goes on."""
     held = await hold(tester, "ChargingStatusReq")
-    if number_ == 1:
-        await tester.reply(await tester.good(held))
-        following = await goes_on(tester, result, held)
-        if following.name != "ChargingStatusReq":
-            raise Failed(f"{following.name} in the loop")
-    elif number_ == 3:
-        await tester.reply(made(tester, "ChargingStatusRes", "FAILED"))
-        await gives_up(tester, result, held)
-    elif number_ == 4:
-        await gives_up(tester, result, held, within=timer("V2G_EVCC_Msg_Timeout_ChargingStatusReq") + 5.0)
-    else:
-        change_loop(tester, ("EVSENotification", "StopCharging"))
-        await tester.reply(await tester.good(held))
-        await until_delivery(tester, result, "Stop", 10.0)
+    await tester.reply(await tester.good(held))
+    following = await goes_on(tester, result, held)
+    if following.name != "ChargingStatusReq":
+        raise Failed(f"{following.name} in the loop")
+
+
+@SCRIPTS.on("TC_EVCC_AC_VTB_ChargingStatus_003")
+async def status_failed(tester: TesterEvse, run: Run, result: Result) -> None:
+    """ChargingStatusRes FAILED: the vehicle gives up."""
+    held = await hold(tester, "ChargingStatusReq")
+    await tester.reply(made(tester, "ChargingStatusRes", "FAILED"))
+    await gives_up(tester, result, held)
+
+
+@SCRIPTS.on("TC_EVCC_AC_VTB_ChargingStatus_004")
+async def status_silent(tester: TesterEvse, run: Run, result: Result) -> None:
+    """No ChargingStatusRes: the vehicle gives up at its message timer."""
+    held = await hold(tester, "ChargingStatusReq")
+    await gives_up(tester, result, held, within=timer("V2G_EVCC_Msg_Timeout_ChargingStatusReq") + CLOSE)
+
+
+@SCRIPTS.on("TC_EVCC_AC_VTB_ChargingStatus_005")
+async def status_stops(tester: TesterEvse, run: Run, result: Result) -> None:
+    """StopCharging in ChargingStatusRes: PowerDelivery(Stop)."""
+    held = await hold(tester, "ChargingStatusReq")
+    change_loop(tester, ("EVSENotification", "StopCharging"))
+    await tester.reply(await tester.good(held))
+    await until_delivery(tester, result, "Stop", 10.0)

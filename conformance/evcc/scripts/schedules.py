@@ -36,6 +36,7 @@ def schedule(number_: int, slots: list[tuple[int, float]], seconds: int = 86400)
 
 @SCRIPTS.on("PF_EVCC_ISO2_ChargeParameterDiscovery_Schedules")
 async def schedules(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Lists of schedules: the chosen one was offered and its profile fits, or the vehicle gives up."""
     held = await hold(tester, "ChargeParameterDiscoveryReq")
     response = await tester.good(held)
     most = tester.evse.max_power
@@ -102,6 +103,7 @@ async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("CHX_SmartChargingScheduling_001", "CHX_SmartChargingScheduling_002", "CHX_SmartChargingScheduling_003")
 async def follows_schedule(tester: TesterEvse, run: Run, result: Result) -> None:
+    """PMaxSchedules in steps of a minute, some of 0 W: the profile fits, and so does the power that is drawn."""
     most = tester.evse.max_power
     shares = {"1": (0.1, 0.4, 0.6), "2": (0.4, 0.0, 0.4), "3": (0.0, 0.4, 0.4)}[run.case.id[-1]]
     tester.evse.schedule = tuple(Slot(60 * place, share * most) for place, share in enumerate(shares))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.catalogue import Run, timer
+from conformance.durations import CLOSE, DELAY
 from conformance.evcc.scripts.steps import delivers, gives_up, hold, loop_name, whole_session
 from conformance.evcc.scripts.table import SCRIPTS
 from conformance.evcc.tester import TesterEvse, made
@@ -15,6 +16,7 @@ from v2g.sequence import TABLES, Sequence
 
 @SCRIPTS.on("PF_EVCC_ISO2_CpTiming_Start", "PF_EVCC_ISO2_CpTiming_Stop")
 async def pilot_timing(tester: TesterEvse, run: Run, result: Result) -> None:
+    """C or D and back to B beside the requests, as IEC 61851-1 and the standard want it."""
     if tester.system.pilot.state is None:
         raise Inconclusive("pilot hardware is needed")
     await whole_session(tester, result)
@@ -42,6 +44,7 @@ async def pilot_timing(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_RequestOrder")
 async def order(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Every request is one that the sequence table allows."""
     await whole_session(tester, result)
     sequence = Sequence(TABLES[tester.protocol.name], dc=not tester.pics.ac)
     answers = [reply.message for reply in tester.replied]
@@ -56,6 +59,7 @@ async def order(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_RequestTiming")
 async def pace(tester: TesterEvse, run: Run, result: Result) -> None:
+    """No request is late after the response before it."""
     await whole_session(tester, result, rounds=10)
     gaps = [
         (arrival.time - reply.time, arrival.name)
@@ -70,6 +74,7 @@ async def pace(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_SessionIdKept")
 async def session_kept(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Every request carries the session id of SessionSetupRes."""
     await whole_session(tester, result)
     own = tester.wire.session.id
     wrong = [one for one in tester.requests[2:] if one.session_id != own]
@@ -78,20 +83,36 @@ async def session_kept(tester: TesterEvse, run: Run, result: Result) -> None:
         raise Failed(f"{wrong[0].name} carries session id {wrong[0].session_id.hex()}")
 
 
-@SCRIPTS.on(
-    "TC_EVCC_CMN_VTB_SessionStop_001", "TC_EVCC_CMN_VTB_SessionStop_003", "TC_EVCC_CMN_VTB_SessionStop_004",
-    "TC_EVCC_CMN_VTB_SessionStop_005",
-)  # fmt: skip
-async def session_stop(tester: TesterEvse, run: Run, result: Result) -> None:
-    number_ = int(run.case.id[-1])
+# ---------------------------------------------------------------------------------------------------------------
+# SessionStop: cases of which only the names are public
+
+
+async def _stopped(tester: TesterEvse, result: Result, code: str) -> None:
+    """SessionStopRes with a code: the vehicle closes in time."""
     tester.stops_after = 3
-    held = await hold(tester, "SessionStopReq")
-    if number_ == 5:
-        await gives_up(tester, result, held, within=timer("V2G_EVCC_Msg_Timeout_SessionStopReq") + 5.0)
-        return
-    code = "FAILED" if number_ == 3 else "OK"
+    await hold(tester, "SessionStopReq")
     await tester.reply(made(tester, "SessionStopRes", code))
-    closed = await tester.closed(tester.now + 5.5)
+    closed = await tester.closed(tester.now + CLOSE + 2 * DELAY)
     result.saw("TCP closed within 5 s", "closed" if closed is not None else "open")
     if closed is None:
         raise Failed("TCP is still open after SessionStopRes")
+
+
+@SCRIPTS.on("TC_EVCC_CMN_VTB_SessionStop_001", "TC_EVCC_CMN_VTB_SessionStop_004")
+async def session_stop(tester: TesterEvse, run: Run, result: Result) -> None:
+    """SessionStopRes OK: the vehicle closes in time."""
+    await _stopped(tester, result, "OK")
+
+
+@SCRIPTS.on("TC_EVCC_CMN_VTB_SessionStop_003")
+async def session_stop_failed(tester: TesterEvse, run: Run, result: Result) -> None:
+    """SessionStopRes FAILED: the vehicle closes all the same."""
+    await _stopped(tester, result, "FAILED")
+
+
+@SCRIPTS.on("TC_EVCC_CMN_VTB_SessionStop_005")
+async def session_stop_silent(tester: TesterEvse, run: Run, result: Result) -> None:
+    """No SessionStopRes: the vehicle gives up at its message timer."""
+    tester.stops_after = 3
+    held = await hold(tester, "SessionStopReq")
+    await gives_up(tester, result, held, within=timer("V2G_EVCC_Msg_Timeout_SessionStopReq") + CLOSE)

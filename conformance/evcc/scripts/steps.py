@@ -37,7 +37,7 @@ async def whole_session(tester: TesterEvse, result: Result, rounds: int = 3) -> 
         raise Inconclusive(f"no whole session: {', '.join(dict.fromkeys(names)) or 'nothing asked'}")
 
 
-async def gives_up(tester: TesterEvse, result: Result, held: Arrival, within: float = 5.0) -> None:
+async def gives_up(tester: TesterEvse, result: Result, held: Arrival, within: float = CLOSE) -> None:
     """As EX.EV_GIVES_UP, from now on."""
     course = Course(tester, result, request=held, answered=tester.now)
     await judge(course, from_=tester.now + within - CLOSE)
