@@ -23,6 +23,7 @@ from conformance.verdict import Failed, Inconclusive
 from conformance.wire import Arrival, Wire
 from slac.pilot import READY, State
 from v2g import sdp
+from v2g.channel import Channel
 from v2g.errors import ConnectionLost, RemoteError, SetupError
 from v2g.messages import appproto, iso2
 from v2g.physical import number
@@ -197,6 +198,12 @@ class TesterEv:
         """Takes a bench's certificates: in contract payment it pays and signs with them."""
         if self.pics.pnc:
             self.paying = Paying(bench, bench.contract(), bench.provisioning())
+
+    async def open(self, tls: TlsContext | None) -> Channel:
+        """A connection to where discovery found the charger. SetupError: refused; Inconclusive: nothing was found."""
+        if self.endpoint is None:
+            raise Inconclusive("the charger was not discovered yet")
+        return await self.system.connect(self.endpoint.address, self.endpoint.port, tls)
 
     # -- one exchange ---------------------------------------------------------------------------------------------
 

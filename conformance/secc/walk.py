@@ -17,6 +17,7 @@ from conformance.secc.pause import pause_session, wake_by_ev, wake_by_evse
 from conformance.verdict import Failed
 from conformance.wire import Wire
 from slac.pilot import State
+from v2g.messages import iso2
 from v2g.protocols import DIN
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ async def link(tester: TesterEv) -> None:
 
 
 async def connect(tester: TesterEv) -> None:
-    assert tester.endpoint is not None
-    channel = await tester.system.connect(tester.endpoint.address, tester.endpoint.port, tester.context)
+    channel = await tester.open(tester.context)
     tester.wire = Wire(channel, tester.observe)
     tester.tell("tcp", "connected", channel.description)
 
@@ -70,8 +70,6 @@ async def service_discovery(tester: TesterEv) -> None:
 async def service_detail(tester: TesterEv) -> None:
     if not tester.services or (not tester.pics.pnc and not tester.wants_tls):
         return
-    from v2g.messages import iso2
-
     for service in tester.services:
         await tester.exchange("ServiceDetailReq", iso2.ServiceDetailReq(ServiceID=service.ServiceID))
 

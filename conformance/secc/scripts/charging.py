@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from conformance.catalogue import Run, timer
 from conformance.fields import found, replaced
@@ -10,14 +12,14 @@ from conformance.secc.scripts.steps import answer, off_within
 from conformance.secc.scripts.table import SCRIPTS
 from conformance.secc.tester import TesterEv
 from conformance.verdict import Failed, Inconclusive, Result
+from slac.pilot import State
 from v2g.messages import iso2
 from v2g.physical import number, physical
 
 
 @SCRIPTS.on("PF_SECC_ISO2_CpDrop")
 async def cp_drop(tester: TesterEv, run: Run, result: Result) -> None:
-    from slac.pilot import State
-
+    """State B in the loop: the output goes off, and the next request is refused in DC."""
     await tester.until("ChargingLoop")
     tester.system.pilot.set(State.B)
     await off_within(tester, result, timer("V2G_SECC_CPState_Error_Detection_Timeout"))
@@ -31,37 +33,40 @@ async def cp_drop(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_Unplug")
 async def unplug(tester: TesterEv, run: Run, result: Result) -> None:
+    """The connector is pulled in the loop: the output is off at once."""
     await tester.until("ChargingLoop")
     if not tester.system.unplug():
         raise Inconclusive("the connector cannot be pulled here")
     await off_within(tester, result, 0.1)
 
 
+def _demand(variant: Mapping[str, Any], limits: Any) -> tuple[str, Any, tuple[str, ...]]:
+    """Of CurrentDemandReq: the field that a variant is about, its value, and the codes that may answer it."""
+    if str(variant.get("EVTargetCurrent", "")).startswith("above"):
+        return "EVTargetCurrent", physical(iso2, number(limits.EVSEMaximumCurrentLimit) + 100, "A"), ("OK",)
+    if "EVTargetCurrent" in variant:
+        return "EVTargetCurrent", physical(iso2, -10.0, "A"), ("OK", "FAILED")
+    if "EVTargetVoltage" in variant:
+        return "EVTargetVoltage", physical(iso2, number(limits.EVSEMaximumVoltageLimit) + 100, "V"), ("OK", "FAILED")
+    if "ChargingComplete" in variant:
+        return "ChargingComplete", True, ("OK",)
+    return "EVReady", False, ("OK",)
+
+
 @SCRIPTS.on("PF_SECC_ISO2_CurrentDemand_Faults")
 async def demand_faults(tester: TesterEv, run: Run, result: Result) -> None:
+    """Targets beyond the limits, the end of charging, a vehicle not ready: answered as allowed, no current back."""
     await tester.until("ChargingLoop")
-    message, variant = tester.make("CurrentDemandReq"), run.variant
     limits = tester.responses["ChargeParameterDiscoveryRes"].EVSEChargeParameter
-    codes: tuple[str, ...] = ("OK",)
-    if "EVTargetCurrent" in variant and "above" in str(variant["EVTargetCurrent"]):
-        amps = number(limits.EVSEMaximumCurrentLimit) + 100
-        message = replaced(message, "EVTargetCurrent", physical(iso2, amps, "A"))
-    elif "EVTargetVoltage" in variant:
-        volts = number(limits.EVSEMaximumVoltageLimit) + 100
-        message, codes = replaced(message, "EVTargetVoltage", physical(iso2, volts, "V")), ("OK", "FAILED")
-    elif "EVTargetCurrent" in variant:
-        message, codes = replaced(message, "EVTargetCurrent", physical(iso2, -10.0, "A")), ("OK", "FAILED")
-    elif "ChargingComplete" in variant:
-        message = replaced(message, "ChargingComplete", True)
-    else:
-        message = replaced(message, "EVReady", False)
-    arrival = await answer(tester, result, message, *codes)
+    name, value, codes = _demand(run.variant, limits)
+    arrival = await answer(tester, result, replaced(tester.make("CurrentDemandReq"), name, value), *codes)
     if arrival.code == "OK" and number(arrival.message.EVSEPresentCurrent) < -1.0:
         raise Failed("a current flows back")
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Stop_Operator")
 async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
+    """Somebody stops the charger: StopCharging in the loop, then PowerDelivery(Stop) is answered."""
     await tester.until("ChargingLoop")
     if not await tester.system.do("stop"):
         raise Inconclusive("nobody can stop the charger here")
@@ -76,6 +81,7 @@ async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_Emergency")
 async def emergency(tester: TesterEv, run: Run, result: Result) -> None:
+    """The emergency button: the output goes off, and the loop says so or the connection closes."""
     await tester.until("ChargingLoop")
     if not await tester.system.do("emergency stop"):
         raise Inconclusive("nobody can press the emergency button here")
@@ -93,6 +99,7 @@ async def emergency(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_TwoSessions")
 async def two_sessions(tester: TesterEv, run: Run, result: Result) -> None:
+    """Another session on the same link, without unplugging: it gets an id of its own."""
     await tester.until("SessionStop")
     before = tester.session_id
     await asyncio.sleep(3.0)

@@ -16,6 +16,7 @@ from v2g.protocols import DIN, ISO2
 
 @SCRIPTS.on("PF_SECC_ISO2_SDP_Variants")
 async def sdp_variants(tester: TesterEv, run: Run, result: Result) -> None:
+    """SDP requests of every kind: answered, ignored, or either."""
     await tester.until("LINK")
     security = sdp.TLS if tester.wants_tls else sdp.NO_TLS
     good = sdp.Request(security).pack()
@@ -75,6 +76,7 @@ async def _unicast(tester: TesterEv, result: Result, request: bytes) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_SAP_Lists")
 async def sap_lists(tester: TesterEv, run: Run, result: Result) -> None:
+    """Lists of offers: the protocol is chosen by what both speak."""
     await tester.until("TCP")
     unknown = "urn:test:unknown:{}:MsgDef"
     lists: dict[str, tuple[list[appproto.AppProtocolType], set[int]]] = {
@@ -105,6 +107,7 @@ async def sap_lists(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_DIN_SupportedAppProtocol_PriorityOrder")
 async def din_priority(tester: TesterEv, run: Run, result: Result) -> None:
+    """DIN and ISO 15118-2 offered, the latter first: one of them is chosen."""
     await tester.until("TCP")
     offers = [entry(DIN, 1, 2), entry(ISO2, 2, 1)]
     await tester.connection.send(appproto.supportedAppProtocolReq(AppProtocol=offers))
@@ -116,6 +119,7 @@ async def din_priority(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_SAP_Again")
 async def sap_again(tester: TesterEv, run: Run, result: Result) -> None:
+    """supportedAppProtocolReq in the middle of a session: no new negotiation."""
     await tester.until("SessionSetup")
     import exi
     from v2g.protocols import APPPROTO

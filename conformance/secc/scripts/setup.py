@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from conformance.catalogue import Run
 from conformance.fields import replaced
@@ -13,12 +15,14 @@ from conformance.secc.scripts.steps import answer, closes
 from conformance.secc.scripts.table import SCRIPTS
 from conformance.secc.tester import TesterEv
 from conformance.verdict import Failed, Inconclusive, Result
+from v2g import signature
 from v2g.messages import iso2
 from v2g.physical import physical
 
 
 @SCRIPTS.on("PF_SECC_ISO2_ServiceDetail_Twice")
 async def detail_twice(tester: TesterEv, run: Run, result: Result) -> None:
+    """ServiceDetailReq three times: answered each time."""
     await tester.until("ServiceDiscovery")
     for _ in range(3):
         await answer(tester, result, tester.make("ServiceDetailReq"), "OK")
@@ -26,6 +30,7 @@ async def detail_twice(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_Authorization_Refused")
 async def authorization_refused(tester: TesterEv, run: Run, result: Result) -> None:
+    """Somebody refuses: FAILED and the close, or never Finished."""
     await tester.until("PaymentServiceSelection")
     if not await tester.system.do("never authorise"):
         raise Inconclusive("nobody can refuse here")
@@ -42,6 +47,7 @@ async def authorization_refused(tester: TesterEv, run: Run, result: Result) -> N
 
 @SCRIPTS.on("PF_SECC_ISO2_PaymentDetails_Revoked")
 async def revoked(tester: TesterEv, run: Run, result: Result) -> None:
+    """A revoked contract certificate: FAILED_CertificateRevoked."""
     await tester.until("PaymentServiceSelection")
     if not await tester.system.do("revoke contract"):
         raise Inconclusive("nobody can revoke the contract certificate here")
@@ -49,52 +55,64 @@ async def revoked(tester: TesterEv, run: Run, result: Result) -> None:
     await closes(tester, result)
 
 
+def _other_reference(given: Any, **changes: Any) -> Any:
+    given.SignedInfo.Reference[0] = msgspec.structs.replace(given.SignedInfo.Reference[0], **changes)
+    return given
+
+
+def _in_der(given: Any) -> Any:
+    raw = bytes(given.SignatureValue.value)
+    half = len(raw) // 2
+    der = encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
+    return replaced(given, "SignatureValue", msgspec.structs.replace(given.SignatureValue, value=der))
+
+
+def _other_transform(given: Any) -> Any:
+    transforms = given.SignedInfo.Reference[0].Transforms
+    other = msgspec.structs.replace(transforms.Transform[0], Algorithm=C14N)
+    return _other_reference(given, Transforms=msgspec.structs.replace(transforms, Transform=[other]))
+
+
+C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+"""A transform of XML texts; signatures of messages are over EXI."""
+
+FORMS: Mapping[str, Callable[[Any], Any]] = {
+    "missing": lambda given: None,
+    "reference to another Id": lambda given: _other_reference(given, URI="#another"),
+    "digest of another message": lambda given: _other_reference(given, DigestValue=bytes(32)),
+    "r and s in DER instead of raw": _in_der,
+    "transform other than EXI canonicalisation": _other_transform,
+}
+"""Variant -> what becomes of the good signature."""
+
+
 @SCRIPTS.on("PF_SECC_ISO2_Authorization_SignatureForms")
 async def signature_forms(tester: TesterEv, run: Run, result: Result) -> None:
-    from v2g import signature
-
+    """A signature that is missing, or signs something else or otherwise: FAILED_SignatureError."""
     await tester.until("PaymentDetails")
-    message, held = tester.make("AuthorizationReq"), contract.paying(tester)
-    given: Any = signature.sign_message(message, held.contract.key)
-    reference = given.SignedInfo.Reference[0]
-    match str(run.variant["signature"]):
-        case "missing":
-            given = None
-        case "reference to another Id":
-            given.SignedInfo.Reference[0] = msgspec.structs.replace(reference, URI="#another")
-        case "digest of another message":
-            given.SignedInfo.Reference[0] = msgspec.structs.replace(reference, DigestValue=bytes(32))
-        case "r and s in DER instead of raw":
-            from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
-            raw = bytes(given.SignatureValue.value)
-            half = len(raw) // 2
-            der = encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
-            given = msgspec.structs.replace(
-                given, SignatureValue=msgspec.structs.replace(given.SignatureValue, value=der)
-            )
-        case _:
-            transform = reference.Transforms.Transform[0]
-            other = msgspec.structs.replace(transform, Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315")
-            changed = msgspec.structs.replace(reference.Transforms, Transform=[other])
-            given.SignedInfo.Reference[0] = msgspec.structs.replace(reference, Transforms=changed)
+    message = tester.make("AuthorizationReq")
+    good = signature.sign_message(message, contract.paying(tester).contract.key)
+    given = FORMS[str(run.variant["signature"])](good)
     await answer(tester, result, message, "FAILED_SignatureError", signature=given)
+
+
+WRONG = "FAILED_WrongChargeParameter"
+
+
+def _parameter(variant: Mapping[str, Any]) -> tuple[str, Any, tuple[str, ...]]:
+    """The field that a variant is about, its value, and the codes that may answer it."""
+    if "EVMaximumVoltageLimit" in variant:
+        return "EVMaximumVoltageLimit", physical(iso2, 20.0, "V"), (WRONG,)
+    if "EVMaximumCurrentLimit" in variant:
+        return "EVMaximumCurrentLimit", physical(iso2, 0.0, "A"), ("OK", WRONG)
+    if "multipliers" in variant:
+        return "EVMaximumVoltageLimit", iso2.PhysicalValueType(Multiplier=-2, Unit="V", Value=32000), ("OK",)
+    return "DepartureTime", int(variant["DepartureTime"]), ("OK",)
 
 
 @SCRIPTS.on("PF_SECC_ISO2_ChargeParameter_Ranges")
 async def parameter_ranges(tester: TesterEv, run: Run, result: Result) -> None:
+    """Charge parameters at the edge of what is allowed, and beyond."""
     await tester.until("Authorization")
-    message, variant = tester.make("ChargeParameterDiscoveryReq"), run.variant
-    codes: tuple[str, ...] = ("OK",)
-    if "EVMaximumVoltageLimit" in variant:
-        message = replaced(message, "EVMaximumVoltageLimit", physical(iso2, 20.0, "V"))
-        codes = ("FAILED_WrongChargeParameter",)
-    elif "EVMaximumCurrentLimit" in variant:
-        message = replaced(message, "EVMaximumCurrentLimit", physical(iso2, 0.0, "A"))
-        codes = ("OK", "FAILED_WrongChargeParameter")
-    elif "multipliers" in variant:
-        value = iso2.PhysicalValueType(Multiplier=-2, Unit="V", Value=32000)
-        message = replaced(message, "EVMaximumVoltageLimit", value)
-    else:
-        message = replaced(message, "DepartureTime", int(variant["DepartureTime"]))
-    await answer(tester, result, message, *codes)
+    name, value, codes = _parameter(run.variant)
+    await answer(tester, result, replaced(tester.make("ChargeParameterDiscoveryReq"), name, value), *codes)

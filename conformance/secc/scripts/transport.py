@@ -18,6 +18,7 @@ from v2g.protocols import DIN
 
 @SCRIPTS.on("PF_SECC_ISO2_ZeroSessionID")
 async def zero_session_id(tester: TesterEv, run: Run, result: Result) -> None:
+    """A request with the session id zero: FAILED_UnknownSession."""
     await tester.until("SessionSetup")
     message = tester.make(str(run.variant["message"]))
     await answer(tester, result, message, "FAILED_UnknownSession", session_id=bytes(8))
@@ -26,6 +27,7 @@ async def zero_session_id(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_UndecodableExi")
 async def undecodable(tester: TesterEv, run: Run, result: Result) -> None:
+    """A payload that is no message of this session: closed, refused or ignored, and the next session works."""
     await tester.until("SessionSetup")
     wire = tester.connection
     whole = wire.document(tester.make("ServiceDiscoveryReq"))
@@ -50,6 +52,7 @@ async def undecodable(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_Framing")
 async def framing(tester: TesterEv, run: Run, result: Result) -> None:
+    """A request in pieces, or two in one segment: answered all the same."""
     await tester.until("SAP")
     wire, how = tester.connection, str(run.variant["framing"])
     frame = v2gtp.pack(v2gtp.EXI, wire.document(tester.make("SessionSetupReq")))
@@ -72,6 +75,7 @@ async def framing(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_HugeLength")
 async def huge_length(tester: TesterEv, run: Run, result: Result) -> None:
+    """A frame that announces 4 GiB: nothing is answered, and the connection closed at the setup timer."""
     await tester.until("SAP")
     await tester.send(tester.make("SessionSetupReq"), header={"length": 0xFFFFFFFF})
     wire = tester.connection
@@ -85,6 +89,7 @@ async def huge_length(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_Pipelined")
 async def pipelined(tester: TesterEv, run: Run, result: Result) -> None:
+    """Two requests at once: two responses in order, or the second one refused."""
     await tester.until("SessionSetup")
     wire = tester.connection
     for name in ("ServiceDiscoveryReq", "PaymentServiceSelectionReq"):
@@ -101,11 +106,11 @@ async def pipelined(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_SecondConnection")
 async def second_connection(tester: TesterEv, run: Run, result: Result) -> None:
+    """Another connection while a session runs: refused, or served without disturbing it."""
     await tester.until("SessionSetup")
-    assert tester.endpoint is not None
     seen = "refused"
     try:
-        channel = await tester.system.connect(tester.endpoint.address, tester.endpoint.port, tester.context)
+        channel = await tester.open(tester.context)
     except SetupError:
         pass
     else:
@@ -118,6 +123,7 @@ async def second_connection(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_ConnectionLost")
 async def connection_lost(tester: TesterEv, run: Run, result: Result) -> None:
+    """The connection ends or falls silent in the charging loop: the output goes off in time."""
     await tester.until("ChargingLoop")
     how = str(run.variant["tcp"])
     if how.startswith("silence"):  # nothing says that the cable is cut, so that only a timer can tell
