@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.catalogue import timer
 from conformance.evcc.reactions import loops
-from conformance.evcc.scripts.steps import ended, until
 from conformance.evcc.tester import TesterEvse
 from conformance.slac_both import give_map
 from conformance.slac_charger import DIGITAL, STEADY, Charger
@@ -79,12 +78,12 @@ class Host:
             Inconclusive: it does not pause.
         """
         evse = self.evse
-        await until(evse, lambda: _stopped(evse) or ended(evse), within)
+        await evse.wait_for(lambda: _stopped(evse) or evse.over, within)
         stop = _stopped(evse)
         if stop != "Pause":
             last = evse.requests[-1].name if evse.requests else "nothing"
             raise Inconclusive(f"the vehicle did not pause; its last request was {stop or last}")
-        await until(evse, lambda: evse.wire.closed_at is not None, 10.0)
+        await evse.wait_for(lambda: evse.wire.closed_at is not None, 10.0)
         self.post.forget()
         self.post.pilot.offer(STEADY)
         self.asleep = self.now
@@ -277,7 +276,7 @@ def _without_power(*, charges: bool) -> Script:
             slots = (Slot(begin, 0.0), Slot(begin + seconds, WATTS))
             evse.evse.schedule = (Slot(0, WATTS), *slots) if charges else slots
             told = "ChargeParameterDiscoveryRes"
-            if not await until(evse, lambda: any(name == told for _, name, _ in evse.replied), PAUSES_WITHIN):
+            if not await evse.wait_for(lambda: any(name == told for _, name, _ in evse.replied), PAUSES_WITHIN):
                 raise Inconclusive("the vehicle did not get as far as to its schedule")
             if charges:
                 await _charging(host)
@@ -299,11 +298,11 @@ async def _left(system: Any, bench: Bench, result: Result) -> None:
         evse = host.evse
         await _charging(host)
         evse.stops_after = evse.loops + 1
-        await until(evse, lambda: _stopped(evse) or ended(evse), PAUSES_WITHIN)
+        await evse.wait_for(lambda: _stopped(evse) or evse.over, PAUSES_WITHIN)
         if _stopped(evse) != "Terminate":
             last = evse.requests[-1].name if evse.requests else "nothing"
             raise Inconclusive(f"the session did not end with Terminate; the last request was {last}")
-        await until(evse, lambda: evse.wire.closed_at is not None, 10.0)
+        await evse.wait_for(lambda: evse.wire.closed_at is not None, 10.0)
         await asyncio.sleep(T.TP_match_leave)
         await gone(host.post)
 
