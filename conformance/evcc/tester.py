@@ -363,6 +363,10 @@ class TesterEvse:
             return self.wire.closed_at
         return None
 
+    def pilot_at(self, moment: float) -> State | None:
+        """The pilot's state at a moment, loop time; None: nothing was seen before."""
+        return next((reading.state for time, reading in reversed(self.pilots) if time <= moment), None)
+
     # -- the end --------------------------------------------------------------------------------------------------
 
     async def leave(self) -> None:
