@@ -137,9 +137,9 @@ async def vehicle(system: Any, tls: TlsContext | None = None) -> tuple[Pics, lis
         tester.stops_after = 5
         try:
             async with tester.serving():
-                await system.plug()
+                await tester.plug()
                 for _ in range(300):
-                    if tester.wires and tester.wire.closed_at is not None:
+                    if tester.hung_up:
                         break
                     await asyncio.sleep(0.2)
         except Inconclusive as why:
@@ -166,7 +166,9 @@ def _learn_of_vehicle(tester: TesterEvse, names: list[str], declared: dict[str, 
             notes.append("asks for TLS, which needs --pki here")
     if "SessionSetupReq" not in names:
         return
-    declared["PIXIT_EVCC_DC_WeldingDetection"] = "weldingDetection" if "WeldingDetectionReq" in names else "none"
+    if "SessionStopReq" in names:  # of a session that broke off before, nothing is known
+        welding = "WeldingDetectionReq" in names
+        declared["PIXIT_EVCC_DC_WeldingDetection"] = "weldingDetection" if welding else "none"
     declared["PIXIT_EVCC_CMN_VAS"] = "serviceDetail" if "ServiceDetailReq" in names else "unknown"
     if "ChargingStatusReq" in names:
         declared["PICS_CMN_CMN_ChargingMode"] = "aC"
