@@ -77,6 +77,7 @@ class Tester:
         kinds: messages that the system under test sends.
         system: the bench, see `conformance.slac_bench`.
         peer: its address, once it has spoken.
+        first: whether it is the one with the pilot; a second node is not.
         beside: a second node of the tester's, where the case has one.
         run_id: of the run.
         network: NID and NMK of the match.
@@ -87,6 +88,7 @@ class Tester:
     def __init__(self, system: Any, result: Result, observe: Observe, seed: int, link: Any = None) -> None:
         """``link``: another one than the bench's own."""
         self.system, self.result, self.observe = system, result, observe
+        self.first = link is None
         self.rng = random.Random(seed)
         self.run_id = self.rng.randbytes(8)
         self.peer = b""

@@ -7,6 +7,7 @@ a field of its message with another value.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from conformance.slac_tester import OF_A_CHARGER, Tester
@@ -85,6 +86,13 @@ class Vehicle(Tester):
             await self.walk(state)
         except Failed as why:
             raise Inconclusive(f"{state} was not reached: {why}") from why
+
+    async def _leave(self) -> None:
+        """Pulls the connector, where that can be done: so the charger loses no link when the network is left."""
+        if self.first:
+            with contextlib.suppress(Inconclusive):
+                self.system.show(State.A)
+        await super()._leave()
 
     async def plug(self) -> None:
         """Plugs in; the duty at which the charger starts is there then."""
