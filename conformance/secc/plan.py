@@ -18,7 +18,7 @@ from conformance.secc.tester import TesterEv
 from conformance.secc.verbs import VERBS
 from conformance.secc.ways import Kind
 from conformance.steps import meant
-from conformance.verdict import NotExecutable, Result
+from conformance.verdict import Inconclusive, NotExecutable, Result
 from v2g.protocols import DIN, ISO2
 
 
@@ -50,6 +50,8 @@ class Plan:
         """
         tester.certificate_set = self.certificates
         tester.stays_ready = self.setup == "without the change to CP B"
+        if tester.stays_ready and tester.system.pilot.reading.duty is None:
+            raise Inconclusive("the charger cannot see that the pilot stays where it is: pilot hardware is needed")
         if self.script is not None:
             await self.script(tester, self.run, result)
             return

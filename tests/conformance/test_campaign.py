@@ -28,6 +28,7 @@ from conformance.pics import Pics, PicsError, load, save
 from conformance.verdict import Result, Verdict
 from plugfest.cli import main
 from plugfest.progress import Show
+from slac.pilots import AssumedVehiclePilot
 
 RUNS = [run for run in runs() if "SECC_DIN_Se" in run.id and not campaign.executable(run)][:6]
 
@@ -343,6 +344,22 @@ def test_progress_on_a_terminal_and_in_a_pipe() -> None:
     assert first.startswith("[10/10] XXX")
     assert len(first) < 80
     assert "\x1b[1;31mfail" in second
+
+
+def test_an_assumed_pilot_makes_no_findings(tmp_path: Path) -> None:
+    """A charger that cannot see the tester's pilot is not judged by what it should have seen there."""
+
+    @contextlib.asynccontextmanager
+    async def opener(run: Run, pics: Pics, observe: Any) -> AsyncIterator[Any]:
+        async with own_system(run, pics) as system:
+            system.pilot = AssumedVehiclePilot()
+            yield system
+
+    wanted = [run for run in runs() if run.id in ("PF_SECC_DIN_SessionStop_CpC", "PF_SECC_DIN_WeldingDetection_CpC")]
+    for result in own(tmp_path, opener=opener).run(wanted).values():
+        assert (result.verdict, result.findings) == (Verdict.INCONC, [])
+        assert "pilot hardware is needed" in result.reason
+        assert "--pilot" in result.cause
 
 
 def test_a_silent_system_is_told_of_while_the_campaign_runs(tmp_path: Path) -> None:
