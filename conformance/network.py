@@ -178,6 +178,9 @@ async def try_pilot(reach: Reach, sut: str) -> None:
         pass
 
 
+COMES_BACK = 60.0
+"""s for which a case waits for an interface that is away: chargers take the carrier away when they restart."""
+
 MATCH_WITHIN = 90.0
 """s until a match is there: TT_matching_repetition, and what a modem and a 5 % duty take before."""
 
@@ -232,6 +235,16 @@ class _Network:
             raise Inconclusive("the case needs the network interface, not only an address")
         return interfaces.find(self.reach.interface)
 
+    async def _there(self) -> None:
+        """Waits for the interface where it is away.
+
+        Raises:
+            SetupError: it does not come back, or the address cannot be used.
+        """
+        if self.reach.interface:
+            await usable(self.reach.interface, COMES_BACK)
+        self.reach.check()
+
     async def _host(self) -> tuple[Host, Any]:
         """The power line, and the modem on it."""
         link = open_link(self.reach.interface)
@@ -281,7 +294,7 @@ class NetworkCharger(_Network):
         Raises:
             SetupError, PilotError: interface or pilot cannot be used.
         """
-        self.reach.check()
+        await self._there()
         try:
             if self.reach.pilot != "assumed":
                 await self.program.start()  # a simulated pilot is the charger's
@@ -409,7 +422,7 @@ class NetworkVehicle(_Network):
         Raises:
             SetupError, PilotError, ModemError: interface, pilot or modem cannot be used.
         """
-        self.reach.check()
+        await self._there()
         try:
             if self.reach.pilot != "assumed":
                 self.pilot = await self._stack.enter_async_context(open_charger_pilot(self.reach.pilot))

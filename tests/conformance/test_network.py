@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,12 @@ import netns
 import powerline
 import pytest
 
+from conformance.network import COMES_BACK, NetworkCharger, Reach
 from conformance.pics import load
+from conformance.virtual import VirtualLoop
+from v2g import interfaces
+from v2g.errors import SetupError
+from v2g.interfaces import Interface
 
 pytestmark = [pytest.mark.netns, pytest.mark.skipif(not netns.AVAILABLE, reason=netns.REASON)]
 
@@ -203,3 +210,32 @@ def test_probing_a_charger_with_tls(tmp_path: Path) -> None:
     assert "announces TLS also to vehicles that ask for none" in done.stdout
     assert "ISO 15118-2, DC: a session up to the charging loop" in done.stdout
     assert load(out)["PIXIT_SECC_CMN_TLS"] is True
+
+
+def test_an_interface_that_is_away_for_a_while_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A charger that restarts takes the carrier with it: the cases in between are not thrown away."""
+    found: list[float] = []
+
+    def find(name: str) -> Interface:
+        found.append(asyncio.get_running_loop().time())
+        if found[-1] - found[0] < away:
+            raise SetupError(f"{name} is down; try: ip link set {name} up")
+        return Interface(name, 1, IPv6Address("fe80::1"), bytes(6))
+
+    monkeypatch.setattr(interfaces, "find", find)
+
+    async def main() -> None:
+        async with NetworkCharger(Reach("plc0")).open():
+            pass
+
+    for away in (30.0, 300.0):
+        found.clear()
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            if away < COMES_BACK:
+                runner.run(main())
+                assert away <= found[-1] - found[0] < away + 1
+            else:
+                with pytest.raises(SetupError, match="plc0 is down"):
+                    runner.run(main())
