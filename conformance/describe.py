@@ -37,6 +37,15 @@ def hardware(case: Case) -> list[str]:
     return found + [text for name, text in _HARDWARE.items() if name in case.needs]
 
 
+def _script(case: Case) -> str:
+    """Where the script of a case is that its steps cannot express, or ""."""
+    from conformance.evcc.scripts import SCRIPTS as OF_VEHICLES
+    from conformance.secc.scripts import SCRIPTS as OF_CHARGERS
+
+    function = (OF_CHARGERS if case.sut == "secc" else OF_VEHICLES).get(case.id)
+    return f"{function.__module__}.{function.__qualname__}" if function is not None else ""
+
+
 def describe(case: Case) -> Iterator[str]:
     """Lines that tell everything about a case."""
     yield f"{case.id}: {case.title}"
@@ -67,6 +76,8 @@ def describe(case: Case) -> Iterator[str]:
             yield f"  {name}"
             for number, item in enumerate(items, 1):
                 yield f"    {number}. {item}"
+    if script := _script(case):
+        yield f"  carried out by {script}"
     if case.verdict:
         yield f"  verdict        {case.verdict}"
         for rule in words()["verdicts"].get(case.verdict, ()):

@@ -36,7 +36,7 @@ from v2g.channel import Channel
 from v2g.memory import CHARGER, VEHICLE, MemoryNetwork
 from v2g.outcome import Outcome
 from v2g.protocols import DIN, ISO2, Protocol
-from v2g.trace import Event, Observe, ignore
+from v2g.trace import Observe, ignore
 
 if TYPE_CHECKING:
     from v2g.tls import Context as TlsContext
@@ -320,11 +320,6 @@ class OwnVehicle:
 
     def ended(self) -> bool | None:
         return self.outcome is not None
-
-
-def telling(observe: Observe, layer: str, name: str, note: str = "") -> None:
-    """An event that is no message."""
-    observe(Event(asyncio.get_running_loop().time(), layer, name, note=note))
 
 
 # ---------------------------------------------------------------------------------------------------------------

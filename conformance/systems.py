@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -108,13 +108,3 @@ class VehicleUnderTest(Protocol):
 
     def ended(self) -> bool | None:
         """Whether its session is over; None: not seen."""
-
-
-Opener = Callable[[], contextlib.AbstractAsyncContextManager[Any]]
-"""Opens a system for one run of a case."""
-
-
-@contextlib.asynccontextmanager
-async def opened(system: Any) -> AsyncIterator[Any]:
-    """A system that needs no opening, as one that does."""
-    yield system

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 from collections.abc import Callable
@@ -97,12 +96,9 @@ class ChargerScript(Script):
 
     async def next(self, within: float = 40.0) -> str:
         """The name of the vehicle's next request after the held one; "" if it closes or nothing comes."""
-        place = self.se.requests.index(self.arrival) + 1
-        for _ in range(int(within / 0.05)):
-            if len(self.se.requests) > place or self.se.wire.closed_at is not None:
-                break
-            await asyncio.sleep(0.05)
-        return self.se.requests[place].name if len(self.se.requests) > place else ""
+        await self.se.wait_for(lambda: self.se.after(self.arrival) or self.se.hung_up, within)
+        later = self.se.after(self.arrival)
+        return later[0].name if later else ""
 
     async def closed(self, within: float = 5.0) -> None:
         """Asserts that the vehicle closes TCP in time."""

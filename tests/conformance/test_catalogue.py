@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 
 from conformance.catalogue import cases, parameters, runs, timer, words
+from conformance.evcc import checks as vehicle_checks
+from conformance.evcc import scripts as vehicle_scripts
+from conformance.secc import checks as charger_checks
+from conformance.secc import scripts as charger_scripts
 from conformance.select import matches
 from plugfest.cli import main
 
@@ -33,6 +37,13 @@ def test_every_name_is_defined() -> None:
         checks = [name for step in case.expect for name in step.get("check", ())]
         missing += [(case.id, name) for name in checks if name not in vocabulary["checks"]]
     assert missing == []
+
+
+def test_every_script_and_check_belongs_to_the_catalogue() -> None:
+    """One under a name that no case has would never run."""
+    ids = {case.id for case in ALL}
+    assert {*charger_scripts.SCRIPTS, *vehicle_scripts.SCRIPTS} - ids == set()
+    assert {*charger_checks.CHECKS, *vehicle_checks.CHECKS} - set(words()["checks"]) == set()
 
 
 def test_variants_are_merged() -> None:
@@ -80,4 +91,6 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "send SDPReq" in out
     assert "SDP_ADDRESS" in out
+    assert main(["conformance", "show", "PF_EVCC_ISO2_RequestTiming"]) == 0
+    assert "carried out by conformance.evcc.scripts.session.pace" in capsys.readouterr().out
     assert main(["conformance", "show", "TC_NONE"]) == 2

@@ -95,6 +95,7 @@ UNANSWERED = 4
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_Request")
 async def sdp_request(tester: TesterEvse, run: Run, result: Result) -> None:
+    """What the first SDP request says, and how often it is repeated while nobody answers."""
     answer = tester.answer_sdp
     tester.answer_sdp = lambda data, response: answer(data, response) if len(tester.asked) > UNANSWERED else None
     await tester.plug()
@@ -111,12 +112,13 @@ async def sdp_request(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_DIN_SDP_Request")
 async def din_sdp(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The SDP request of DIN: no TLS (or any), over TCP."""
+    """The SDP request of DIN: no TLS, over TCP."""
     await tester.plug()
     await _asked(tester, result, {sdp.NO_TLS})
 
 
 async def _asked(tester: TesterEvse, result: Result, security: set[int]) -> None:
+    """The first SDP request, byte for byte, with one of these securities."""
     if not await tester.wait_for(lambda: tester.asked, SETUP):
         raise Failed("no SDP request")
     data, expected = tester.asked[0][1], {sdp.Request(one).pack() for one in security}

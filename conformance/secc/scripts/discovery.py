@@ -24,11 +24,12 @@ async def sdp_variants(tester: TesterEv, run: Run, result: Result) -> None:
     if "destination" in variant:
         await _unicast(tester, result, good)
         return
-    data, times, must = good, 1, True
+    must: bool | None = True  # None: either is allowed
+    data, times = good, 1
     if "payload" in variant:
         data, must = v2gtp.pack(v2gtp.SDP_REQUEST, bytes((security, 0, 0))), False
     elif "security" in variant:
-        data, must = sdp.Request(0x55).pack(), None  # type: ignore[assignment]
+        data, must = sdp.Request(0x55).pack(), None
     elif "transport" in variant:
         data, must = sdp.Request(security, 0x10).pack(), False
     elif "repeat" in variant:

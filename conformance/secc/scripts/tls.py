@@ -76,6 +76,7 @@ async def _without(tester: TesterEv, result: Result, *, says: bool) -> None:
 
 
 async def _handshake(tester: TesterEv, result: Result, offer: Offer, *, old: bool) -> None:
+    """A handshake with an offer; ``old``: of a version that this tester itself does not know."""
     assert tester.tls is not None
     plain = tester.tls.options
     options = plain if offer.contract_only and not tester.pics.pnc else offer.change(plain)
