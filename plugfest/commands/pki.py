@@ -70,6 +70,9 @@ DATE = Argument("--date", metavar="YYYY-MM-DD", help="first day of validity, UTC
 DAYS = Argument("--days", type=int, help="lifetime (default: as the profile has it)")
 ROLE = Argument("--role")
 PASSWORD = Argument("--password", help="of encrypted keys")
+NEW = (DAYS, DATE, SUITE, SEED, FORCE)
+"""Of a new certificate."""
+
 _FILES: dict[str, Any] = {"type": Path, "action": "append", "default": []}
 
 
@@ -157,11 +160,7 @@ COMMANDS = (
             ),
             NAME("name of the entry and its files (default: role and id)"),
             Argument("--issuer", metavar="NAME", help="authority (default: the usual one of the role)"),
-            DAYS,
-            DATE,
-            SUITE,
-            SEED,
-            FORCE,
+            *NEW,
         ),
     ),
     Command(
@@ -187,11 +186,7 @@ COMMANDS = (
                 " (docs/pki.md)",
             ),
             NAME("name of the entry and its files (default: contract-EMAID)"),
-            DAYS,
-            DATE,
-            SUITE,
-            SEED,
-            FORCE,
+            *NEW,
         ),
     ),
     Command(
