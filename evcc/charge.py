@@ -31,9 +31,6 @@ SCRIPTS: Mapping[str, Script] = {"iso2": iso2.run, "din70121": din70121.run}
 
 T = TypeVar("T")
 
-RETRY = 1.0
-"""s: pause after a refused connection, before discovery is repeated; cars take about this."""
-
 
 @dataclass
 class Search:

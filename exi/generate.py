@@ -99,7 +99,6 @@ class Generated:
             while name in self._names.values():
                 name += "_"
             self._names[id(kind)] = name
-        self._flows: dict[int, Flow | None] = {}
         self._constants: dict[object, str] = {}
         self._tables: dict[str, list[tuple[Any, Any]]] = {}
         self._roots = {False: self._readers(grammar.document), True: self._readers(grammar.fragment)}

@@ -76,13 +76,11 @@ class State:
         inner: False at document and fragment level, where no escape exists.
         phase: "start" (nothing seen yet), "attributes" (after one, before content) or "content".
         bits: width of the first-level event code.
-        longer: for a list that has reached its maximum: the state some codecs remain in (see :mod:`exi.dialects`).
     """
 
     productions: list[Production]
     inner: bool = True
     phase: Literal["start", "attributes", "content"] = "content"
-    longer: State | None = None
     bits: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -272,7 +270,7 @@ class _Content:
         found = [Production("SE", m.name, m.type, None, None, None, *bounds) for m in members]
         following = self._offered(then)
         once_more = State(_in_order([*found, *following]))
-        full = State(_in_order(following), longer=once_more)
+        full = State(_in_order(following))
         below = State(list(found))
         for production in found:
             production.next, production.full, production.below = once_more, full, below

@@ -87,8 +87,3 @@ def plot(aag: bytes) -> Iterator[str]:
         label = f"{top}" if level == _HEIGHT - 1 else "0" if level == 0 else ""
         yield f"{label:>3} |{line}|"
     yield f"    mean {sum(aag) / len(aag):.1f}, {min(aag)} to {max(aag)} dB, {len(aag)} groups"
-
-
-def stopped_at(x: Exchange, now: float) -> Step:
-    """The step where an attempt stopped."""
-    return verdict(x, now).step

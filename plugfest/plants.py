@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +19,9 @@ from plugfest.lines import Plant
 from secc.authorizer import Authorizer, CardReader, Customer, Delayed, Immediate, Never
 from secc.charger import AcSupply, Evse, Slot
 from secc.power import Dynamics, Limits, SimulatedPowerSource
-from slac.connector import PowerClass, implausible, power_class
+from slac.connector import PowerClass, implausible, implausible_ac, power_class
 from slac.pilot import ChargerPilot, VehiclePilot
-from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot, SimulatedPilot
+from slac.pilots import SimulatedPilot
 from v2g.messages import appproto
 
 DIGITAL = 5.0
@@ -124,12 +123,7 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
     power, supply = None, None
     if bench.ac:
         asked = station.ac_supply
-        supply = AcSupply(
-            asked.nominal_voltage,
-            asked.phases or (3 if plug.ac_phases == 3 else 1),
-            min(32.0, plug.ac_max_a) if asked.max_current is None else asked.max_current,
-            close_seconds=asked.close_seconds,
-        )
+        supply = AcSupply(asked.nominal_voltage, *ac_rating(bench), close_seconds=asked.close_seconds)
     else:
         limits = dataclasses.replace(
             Limits.of(rating(bench)),
@@ -195,10 +189,20 @@ def _authorizer(bench: Bench) -> Authorizer:
     return Delayed(station.authorize_after) if station.authorize_after else Immediate()
 
 
+def ac_rating(bench: Bench) -> tuple[int, float]:
+    """Phases and A per phase of an AC outlet, by default what its connector carries, up to 32 A."""
+    plug, asked = connector(bench), bench.charger.ac_supply
+    phases = asked.phases or (3 if plug.ac_phases == 3 else 1)
+    return phases, min(32.0, plug.ac_max_a) if asked.max_current is None else asked.max_current
+
+
 def warnings(bench: Bench) -> list[str]:
-    """What is implausible about a connector and a power class; a bench may be so."""
+    """What is implausible about a connector and the power it shall carry; a bench may be so."""
     plug = connector(bench)
-    return [] if bench.ac or not plug.dc else implausible(plug, kw=bench.charger.power)
+    if bench.ac:
+        phases, amperes = ac_rating(bench)
+        return implausible_ac(plug, phases=phases, amperes=amperes)
+    return implausible(plug, kw=bench.charger.power) if plug.dc else []
 
 
 @dataclass
@@ -223,18 +227,6 @@ def make_pair(bench: Bench, rng: random.Random) -> Pair:
         evse.ac.load = lambda: vehicle.ac_current
     evse.pilot.offer(DIGITAL)
     return Pair(wire, vehicle, evse)
-
-
-def assumed_vehicle_pilot(report: Callable[[str], None]) -> VehiclePilot:
-    """For a vehicle without pilot hardware."""
-    return AssumedVehiclePilot(report)
-
-
-def assumed_charger_pilot(report: Callable[[str], None]) -> ChargerPilot:
-    """For a charger without pilot hardware."""
-    pilot = AssumedChargerPilot(report)
-    pilot.offer(DIGITAL)
-    return pilot
 
 
 def vehicle_numbers(vehicle: Vehicle, *, ac: bool) -> Plant:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import socket
 from collections.abc import AsyncIterator, Mapping
 
 from slac.link import raw_socket
@@ -93,7 +92,3 @@ async def attached(line: Powerline, interfaces: Mapping[Station, str]) -> AsyncI
     finally:
         for port in ports:
             port.close()
-
-
-HAS_RAW_SOCKETS = hasattr(socket, "AF_PACKET")
-"""Whether this system can do it at all."""

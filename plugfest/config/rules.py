@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -288,10 +287,6 @@ def replacement(replace: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
         return replace, {}
     ((name, fields),) = replace.items()
     return str(name), fields if isinstance(fields, dict) else {}
-
-
-def is_range(text: str) -> bool:
-    return re.fullmatch(r"\d+(-\d*)?", text) is not None
 
 
 def _tls(bench: Bench) -> Iterator[Complaint]:
