@@ -234,7 +234,9 @@ class TesterEv:
         expected = request.removesuffix("Req") + "Res"
         if arrival is None:
             if wire.closed_at is not None:
-                seen = wire.broken or f"the connection closed {wire.closed_at - began:.3f} s after the request"
+                after = wire.closed_at - began
+                when = f"{after:.3f} s after the request" if after >= 0 else "before the request was complete"
+                seen = wire.broken or f"the connection closed {when}"
                 raise Failed(f"no {expected}: {seen}", expected=expected, observed=seen)
             raise Failed(f"no {expected} within {seconds:g} s", expected=expected, observed="nothing")
         if arrival.message is None:

@@ -99,14 +99,16 @@ async def signature_forms(tester: TesterEv, run: Run, result: Result) -> None:
 WRONG = "FAILED_WrongChargeParameter"
 
 
-def _parameter(variant: Mapping[str, Any]) -> tuple[str, Any, tuple[str, ...]]:
+def _parameter(variant: Mapping[str, Any], *, ac: bool) -> tuple[str, Any, tuple[str, ...]]:
     """The field that a variant is about, its value, and the codes that may answer it."""
+    voltage, current = ("EVMaxVoltage", "EVMaxCurrent") if ac else ("EVMaximumVoltageLimit", "EVMaximumCurrentLimit")
     if "EVMaximumVoltageLimit" in variant:
-        return "EVMaximumVoltageLimit", physical(iso2, 20.0, "V"), (WRONG,)
+        # An AC charger need not refuse it: some vehicles send their DC limits here.
+        return voltage, physical(iso2, 20.0, "V"), ("OK", WRONG) if ac else (WRONG,)
     if "EVMaximumCurrentLimit" in variant:
-        return "EVMaximumCurrentLimit", physical(iso2, 0.0, "A"), ("OK", WRONG)
+        return current, physical(iso2, 0.0, "A"), ("OK", WRONG)
     if "multipliers" in variant:
-        return "EVMaximumVoltageLimit", iso2.PhysicalValueType(Multiplier=-2, Unit="V", Value=32000), ("OK",)
+        return voltage, iso2.PhysicalValueType(Multiplier=-2, Unit="V", Value=32000), ("OK",)
     return "DepartureTime", int(variant["DepartureTime"]), ("OK",)
 
 
@@ -114,5 +116,5 @@ def _parameter(variant: Mapping[str, Any]) -> tuple[str, Any, tuple[str, ...]]:
 async def parameter_ranges(tester: TesterEv, run: Run, result: Result) -> None:
     """Charge parameters at the edge of what is allowed, and beyond."""
     await tester.until("Authorization")
-    name, value, codes = _parameter(run.variant)
+    name, value, codes = _parameter(run.variant, ac=tester.pics.ac)
     await answer(tester, result, replaced(tester.make("ChargeParameterDiscoveryReq"), name, value), *codes)
