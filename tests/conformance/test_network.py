@@ -96,7 +96,7 @@ def test_without_a_charger_nothing_is_matched(lab: Any, pics: Path, tmp_path: Pa
         "evcc", "conformance", "run", "--sut", "secc", "--protocol", "iso2", "-i", lab.interface("evcc"), "--slac",
         "--pics", str(pics), "--out", str(out), "-k", "CMN_VTB_SessionSetup_001", timeout=240,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 3, done.stdout + done.stderr
     (result,) = results(out)
     assert result["verdict"] == "inconc"
     assert "no charger was matched" in result["reason"]
