@@ -10,14 +10,16 @@ select, describe                 which cases, chosen by words; a case in words
 pics, ask, probe                 what is declared of a system under test (PICS, PIXIT), by file, questions or looking
 secc                             cases with a charger under test, and the tester vehicle
 evcc                             cases with a vehicle under test, and the tester charger
-slac_cases                       matching, either side under test; its docstring says what the other `slac_` modules are
+slac_cases, slac_sessions        matching, either side under test, alone or with a session; they name the other `slac_`
 steps, table, durations, fields  what both sides read the words of steps with
 wire                             the tester's end of a connection, with seams at message, EXI bytes, V2GTP frame, bytes
 certificates, contracts          right and wrong certificates by their names; who pays with them
-systems, own, network            systems under test: as testers see them, our roles in memory, those behind an interface
+systems, own, network, program   systems under test: as testers see them, our roles in memory, behind an interface
 execute, verdict                 one run of a case, and what it leaves
-bench, campaign, report          many runs: put together, carried out, and their evidence
+bench, campaign, evidence        many runs: put together, carried out, and what they leave
 plugin, scripting, mistakes      fixtures for pytest, what they give into a script's hands, how its mistakes are told
+report, page                     the evidence of a campaign for people and machines
+by_pytest                        the catalogue's cases as tests of pytest, on one or several benches
 virtual                          the event loop whose clock jumps
 ===============================  =======================================================================================
 

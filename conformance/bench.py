@@ -15,6 +15,7 @@ from conformance.campaign import Campaign
 from conformance.catalogue import Run
 from conformance.execute import Bench
 from conformance.pics import Pics
+from conformance.program import Program
 from conformance.session_slac_bench import NetworkSession
 from conformance.slac_bench import NetworkSlac
 from slac.errors import LinkError
@@ -42,7 +43,7 @@ def system(
     observe: Observe = ignore,
 ) -> network.NetworkCharger | network.NetworkVehicle:
     """The system under test on a network."""
-    program = network.Program(command, ready_after, ready_when, log)
+    program = Program(command, ready_after, ready_when, log)
     kind = network.NetworkCharger if sut == "secc" else network.NetworkVehicle
     made = kind(reach, program, actions=actions or {}, observe=observe)
     if pause is not None:
@@ -56,7 +57,7 @@ async def line(
     sut: str,
     reach: network.Reach,
     pics: Pics,
-    program: network.Program,
+    program: Program,
     pause: float,
     actions: Mapping[str, str] | None = None,
     *,

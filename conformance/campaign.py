@@ -15,7 +15,6 @@ import os
 import platform
 import re
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from conformance.catalogue import Run, timer
+from conformance.evidence import capture, evidence, may_capture
 from conformance.execute import Bench, executable, execute
 from conformance.own import EPOCH
 from conformance.pics import Pics, excluded, satisfying
 from conformance.verdict import Result, Verdict
 from slac.errors import SlacError
 from v2g.errors import V2GError
-from v2g.trace import Event, JsonLines, Observe, fan_out, ignore
+from v2g.trace import Observe, fan_out
 
 RESULTS = "results{}.jsonl"
 INFO = "campaign.json"
@@ -444,68 +444,7 @@ def versions() -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Evidence and watchdog
-
-
-@contextlib.contextmanager
-def evidence(place: Path, epoch: float, role: str, *, packets: bool = True) -> Iterator[Observe]:
-    """Observer that writes the trace of a run: JSON lines, pcapng with its secrets, and TLS secrets as a key log.
-
-    Args:
-        epoch: Unix time of time 0 on the loop's clock.
-        role: of the tester, ``evcc`` or ``secc``.
-        packets: False: somebody else captures them.
-    """
-    from traces.writer import PcapNg
-
-    secrets = place / "secrets.log"
-    secrets.unlink(missing_ok=True)
-
-    def keys(event: Event) -> None:
-        if event.layer == "tls" and event.name == "keylog":
-            if not secrets.exists():
-                secrets.touch(mode=0o600)
-            with secrets.open("ab") as log:
-                log.write(event.data.rstrip(b"\n") + b"\n")
-
-    with contextlib.ExitStack() as stack:
-        text = stack.enter_context((place / "trace.jsonl").open("w", encoding="utf-8"))
-        observers: list[Observe] = [JsonLines(text, epoch=epoch, role=role), keys]
-        if packets:
-            writer = PcapNg(stack.enter_context((place / "trace.pcapng").open("wb")), epoch=epoch, role=role)
-            stack.callback(writer.close)
-            observers.append(writer)
-        yield fan_out(*observers)
-
-
-def may_capture(interface: str) -> bool:
-    """Whether raw sockets are allowed here."""
-    try:
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as probe:
-            probe.bind((interface, 0))
-    except (OSError, AttributeError):
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def capture(place: Path | None, interface: str, comment: str) -> Iterator[Observe]:
-    """The packets of the interface into ``trace.pcapng``, in a running loop; with None nothing.
-
-    What cannot be decoded in the end stays a capture: it never costs a verdict.
-    """
-    if place is None:
-        yield ignore
-        return
-    from traces.live import Live
-
-    live = Live(place / "trace.pcapng", interface, comment=comment)
-    live.__enter__()
-    try:
-        yield live
-    finally:
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, V2GError):
-            live.__exit__(None, None, None)
+# Watchdog
 
 
 class _Hung(Exception):

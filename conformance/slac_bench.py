@@ -11,8 +11,9 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from conformance.network import Program, act, pulled
+from conformance.network import act, pulled
 from conformance.pics import Pics
+from conformance.program import Program
 from conformance.verdict import Inconclusive
 from secc.arrivals import Arrivals, LinkLoss
 from secc.authorizer import CardReader

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from conformance.campaign import evidence
+from conformance.evidence import evidence
 from conformance.scripting.setting import Setting
 from conformance.verdict import Failed, Inconclusive
 from conformance.virtual import VirtualLoop

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from conformance import bench, own
-from conformance.campaign import capture, evidence
+from conformance.evidence import capture, evidence
 from conformance.execute import Bench
 from conformance.scripting.setting import Setting
 from conformance.scripting.trace import Trace

@@ -11,8 +11,9 @@ from typing import Any, Literal
 import pytest
 
 from conformance import by_pytest, own
-from conformance.campaign import may_capture, safe
+from conformance.campaign import safe
 from conformance.catalogue import Case, Mode, Run
+from conformance.evidence import may_capture
 from conformance.mistakes import close_to
 from conformance.network import Reach
 from conformance.pics import Pics, PicsError, load

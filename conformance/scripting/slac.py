@@ -20,7 +20,7 @@ from typing import Any
 
 from conformance import bench, own
 from conformance.catalogue import Case, Mode, Run
-from conformance.network import Program
+from conformance.program import Program
 from conformance.scripting.script import Script
 from conformance.scripting.setting import Setting
 from conformance.scripting.trace import Trace

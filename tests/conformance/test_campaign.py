@@ -22,9 +22,9 @@ import pytest
 from conformance import ask, campaign, report
 from conformance.campaign import Campaign, Interrupted, Shard, read_results
 from conformance.catalogue import Run, runs
-from conformance.network import Program
 from conformance.own import FAST, bench_for, own_system
 from conformance.pics import Pics, PicsError, load, save
+from conformance.program import Program
 from conformance.verdict import Result, Verdict
 from plugfest.cli import main
 from plugfest.progress import Show
