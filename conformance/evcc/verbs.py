@@ -130,12 +130,12 @@ def reply(step: Step) -> Action:
             response = made(tester, name, code)
         else:
             response = await tester.good(request)
-            if tester.system.pilot.state in (State.E, State.F):  # our own doing, and no reason to refuse
-                response = made(tester, name)
             if response is None or type(response).__name__ != name or response.ResponseCode.startswith("F"):
-                why = f": {tester.refused[-1]}" if tester.refused else ""
-                kind = Failed if request.name in course.judged else Inconclusive
-                raise kind(f"a charger has no good {name} for this request{why}")
+                if tester.system.pilot.state not in (State.E, State.F):
+                    why = f": {tester.refused[-1]}" if tester.refused else ""
+                    kind = Failed if request.name in course.judged else Inconclusive
+                    raise kind(f"a charger has no good {name} for this request{why}")
+                response = made(tester, name)  # it is refused for a state that is the tester's doing
             if code != "OK":
                 response = replaced(response, "ResponseCode", code)
             response = edit(tester, response)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -29,15 +30,26 @@ SHOWN = 6
 
 
 def one(run: Run, fault: Fault | None = None, **declared: Any) -> Result:
-    """One run against our own role, with a fault in place, and what else is declared."""
+    """One run against our own role, with a fault in place, and what else is declared.
+
+    Raises:
+        RuntimeError: a task of the role broke down, which no case should be praised for.
+    """
     pics = satisfying(run.case, Pics(FAST)).with_(**declared)
+    broken: list[Any] = []
 
     async def main() -> Result:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: broken.append(context.get("exception")))
         async with own_system(run, pics, adjust=fault.adjust if fault else lambda system: None) as system:
             return await execute(run, system, bench_for(run, pics))
 
     with fault.in_place() if fault else contextlib.nullcontext(), asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main())
+        result = runner.run(main())
+        if caught(result):
+            gc.collect()  # tells the loop of tasks that ended with an exception
+    if broken:
+        raise RuntimeError(f"{run.id} with {fault.name if fault else 'no fault'}: {broken[0]!r}")
+    return result
 
 
 def caught(result: Result) -> bool:
