@@ -20,6 +20,7 @@ import secc.visit
 import v2g.signature
 from faults.fault import accepting, answering, async_nothing, charger, deep, nothing, refusing, sending, timing, with_
 from v2g.messages import iso2
+from v2g.physical import amps
 
 # Services and payment
 
@@ -387,4 +388,47 @@ charger(
     "DIN: the present current is absurd",
     "PF_SECC_DIN_CurrentDemand_OK",
     adjust=sending("CurrentDemandRes", deep("EVSEPresentCurrent", secc.din70121.ampere(3000.0)), "din70121"),
+)
+
+
+# What a charger should put up with, and what not
+
+
+def _refused_if(right: Callable[[Any], bool]) -> Callable[[Any, Any, Any], Any]:
+    def change(visit: Any, message: Any, good: Any) -> Any:
+        if right(message):
+            refusing("FAILED")()
+        return good()
+
+    return change
+
+
+for _number, _what, _right in (
+    (1, "EVTargetCurrent above the charger's limit", lambda m: amps(m.EVTargetCurrent) > 400),
+    (4, "ChargingComplete", lambda m: m.ChargingComplete),
+    (5, "a vehicle that is not ready", lambda m: not m.DC_EVStatus.EVReady),
+):
+    charger(
+        f"loop-refuses-{_number}",
+        f"{_what} in CurrentDemandReq is refused",
+        f"PF_SECC_ISO2_CurrentDemand_Faults#{_number}",
+        adjust=answering("CurrentDemandReq", _refused_if(_right)),
+    )
+charger(
+    "operator-unheard",
+    "a stop at the charger is not told to the vehicle",
+    "PF_SECC_ISO2_Stop_Operator",
+    adjust=lambda s: setattr(s.evse, "request_stop", nothing),
+)
+charger(
+    "din-error-code-refused",
+    "DIN: a stop with an EVErrorCode is refused",
+    "PF_SECC_DIN_PowerDelivery_OffErrorCodes#1",
+    adjust=answering(
+        "PowerDeliveryReq",
+        _refused_if(
+            lambda m: not m.ReadyToChargeState and m.EVPowerDeliveryParameter.DC_EVStatus.EVErrorCode != "NO_ERROR"
+        ),
+        "din70121",
+    ),
 )

@@ -15,7 +15,7 @@ import v2g.session
 import v2g.v2gtp
 from faults.fault import answering, charger, late, nothing, sending, timing, with_
 from v2g.messages import appproto
-from v2g.protocols import Selection
+from v2g.protocols import ISO2, Selection
 
 # The charger: transport
 
@@ -137,6 +137,29 @@ charger(
     "PF_SECC_ISO2_Framing#2",
     "PF_SECC_ISO2_Framing#3",
     patches=[(v2g.channel.Channel, "read_frame", _one_segment)],
+)
+
+
+async def _what_is_there(self: Any) -> tuple[int, bytes]:
+    data = await self._reader.read(1 << 16)
+    if not data:
+        raise v2g.errors.ConnectionLost("the peer closed the connection")
+    return v2g.v2gtp.parse_header(data[:8]).payload_type, data[8:]
+
+
+charger(
+    "length-ignored",
+    "whatever length a V2GTP header says, what came with it is the payload",
+    "TC_SECC_CMN_VTB_V2GTPSessionSetup_002",
+    "PF_SECC_ISO2_HugeLength",
+    "PF_SECC_DIN_V2GTPSessionSetup_BadLength",
+    patches=[(v2g.channel.Channel, "read_frame", _what_is_there)],
+)
+charger(
+    "din-not-spoken",
+    "DIN SPEC 70121 is not spoken",
+    "PF_SECC_DIN_SupportedAppProtocol_OK",
+    adjust=lambda s: setattr(s.options, "protocols", (ISO2,)),
 )
 
 # supportedAppProtocol

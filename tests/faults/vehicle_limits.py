@@ -93,12 +93,18 @@ vehicle(
 )
 for _name in (
     "SessionSetup",
+    "ServiceDetail",
     "PaymentServiceSelection",
+    "CertificateInstallation",
+    "CertificateUpdate",
+    "PaymentDetails",
     "Authorization",
     "ChargeParameterDiscovery",
     "CableCheck",
     "PreCharge",
     "PowerDelivery",
+    "ChargingStatus",
+    "MeteringReceipt",
     "WeldingDetection",
 ):
     vehicle(
