@@ -34,20 +34,31 @@ def schedule(number_: int, slots: list[tuple[int, float]], seconds: int = 86400)
     )
 
 
+def _with_tariffs(response: iso2.ChargeParameterDiscoveryRes, count: int) -> list[iso2.SAScheduleTupleType]:
+    """The schedules of a good response, if there are so many and each has a tariff; else none."""
+    offered = response.SASchedules
+    tuples = offered.SAScheduleTuple if isinstance(offered, iso2.SAScheduleListType) else []
+    return tuples if len(tuples) == count and all(one.SalesTariff is not None for one in tuples) else []
+
+
 @SCRIPTS.on("PF_EVCC_ISO2_ChargeParameterDiscovery_Schedules")
 async def schedules(tester: TesterEvse, run: Run, result: Result) -> None:
     """Lists of schedules: the chosen one was offered and its profile fits, or the vehicle gives up."""
+    what = str(run.variant["list"])
+    if what == "three tuples with tariffs":
+        tester.evse.plans = [Plan(prices=[Price(0, level)]) for level in (3, 1, 2)]
     held = await hold(tester, "ChargeParameterDiscoveryReq")
     response = await tester.good(held)
     most = tester.evse.max_power
-    what = str(run.variant["list"])
     tuples = {
         "one tuple, 24 h": [schedule(1, [(0, most)])],
-        "three tuples with tariffs": [schedule(place, [(0, most / place)]) for place in (1, 2, 3)],
+        "three tuples with tariffs": _with_tariffs(response, 3),
         "12 entries": [schedule(1, [(60 * place, most / (place + 1)) for place in range(12)])],
         "tuple id 0 or 256": [schedule(0, [(0, most)])],
         "PMax 0 W first": [schedule(1, [(0, 0.0), (60, most)])],
     }.get(what)
+    if tuples == []:
+        raise Inconclusive(f"the tester could not offer {what}")
     offered = iso2.SAScheduleListType(SAScheduleTuple=tuples) if tuples else None
     await tester.send(msgspec.structs.replace(response, SASchedules=offered))
     if tester.visit is not None:
