@@ -8,7 +8,7 @@ vehicle goes on with the contract it has, or not at all.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evcc.checks import Unsuitable
 from evcc.drive import Drive
@@ -19,9 +19,6 @@ from v2g.credentials import Credential, chain_of, chain_type, plain_id, read, ro
 from v2g.errors import Refused, RemoteError
 from v2g.messages import iso2
 from v2g.messages.xmldsig import SignatureType
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import ec
 
 CERTIFICATE_SERVICE = 2
 CHALLENGE_LENGTH = 16
@@ -223,7 +220,7 @@ def accept(
         chain = chain_of(res.ContractSignatureCertChain)
         new = read(chain[0])
         sealed = delivery.Sealed(res.ContractSignatureEncryptedPrivateKey.value, res.DHpublickey.value)
-        key: ec.EllipticCurvePrivateKey = delivery.unseal(sealed, receiver.key, new)  # type: ignore[arg-type]
+        key = delivery.unseal(sealed, receiver.key, new)
     except (RemoteError, PkiError) as why:
         raise Undeliverable(str(why)) from why
     contract = Credential(chain, key)

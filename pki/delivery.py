@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from pki import keys
 from pki.errors import PkiError
-from pki.keys import Kind
+from pki.keys import Kind, PrivateKey, PublicKey
 
 OTHER_INFO = bytes([0x01, 0x55, 0x56])
 """AlgorithmID 1, PartyUInfo 'U', PartyVInfo 'V' [V2G2-818]."""
@@ -57,9 +57,12 @@ def derive_key(z: bytes) -> bytes:
     return hashlib.sha256(bytes([0, 0, 0, 1]) + z + OTHER_INFO).digest()[:16]
 
 
+_ONLY = "ISO 15118-2 transports P-256 only"
+
+
 def seal(
-    contract_key: ec.EllipticCurvePrivateKey,
-    receiver: ec.EllipticCurvePublicKey,
+    contract_key: PrivateKey,
+    receiver: PublicKey,
     *,
     ephemeral: ec.EllipticCurvePrivateKey | None = None,
     iv: bytes | None = None,
@@ -74,9 +77,10 @@ def seal(
     Raises:
         DeliveryError: a key is not on P-256.
     """
-    for what, key in (("contract key", contract_key), ("receiver's key", receiver)):
-        if keys.kind(key) is not Kind.P256:
-            raise DeliveryError(f"the {what} is on {keys.describe(key)}; ISO 15118-2 transports P-256 only")
+    if not isinstance(contract_key, ec.EllipticCurvePrivateKey) or keys.kind(contract_key) is not Kind.P256:
+        raise DeliveryError(f"the contract key is on {keys.describe(contract_key)}; {_ONLY}")
+    if not isinstance(receiver, ec.EllipticCurvePublicKey) or keys.kind(receiver) is not Kind.P256:
+        raise DeliveryError(f"the receiver's key is on {keys.describe(receiver)}; {_ONLY}")
     ephemeral = ephemeral or ec.generate_private_key(ec.SECP256R1())
     iv = iv if iv is not None else secrets.token_bytes(16)
     cipher = Cipher(algorithms.AES128(derive_key(ephemeral.exchange(ec.ECDH(), receiver))), modes.CBC(iv))
@@ -85,9 +89,7 @@ def seal(
     return Sealed(iv + ciphertext, keys.point(ephemeral.public_key()))
 
 
-def unseal(
-    sealed: Sealed, receiver: ec.EllipticCurvePrivateKey, certificate: x509.Certificate
-) -> ec.EllipticCurvePrivateKey:
+def unseal(sealed: Sealed, receiver: PrivateKey, certificate: x509.Certificate) -> ec.EllipticCurvePrivateKey:
     """The contract's private key, checked against its certificate.
 
     Args:
@@ -99,8 +101,8 @@ def unseal(
         DeliveryError: a field has a wrong length, the point is not on the curve, or the scalar does not belong to the
             certificate (also when the field was sealed for another receiver or altered) [V2G2-823].
     """
-    if keys.kind(receiver) is not Kind.P256:
-        raise DeliveryError(f"our key is on {keys.describe(receiver)}; ISO 15118-2 transports P-256 only")
+    if not isinstance(receiver, ec.EllipticCurvePrivateKey) or keys.kind(receiver) is not Kind.P256:
+        raise DeliveryError(f"our key is on {keys.describe(receiver)}; {_ONLY}")
     if len(sealed.encrypted_private_key) != 48:
         raise DeliveryError(f"encrypted private key: {len(sealed.encrypted_private_key)} octets, expected 48")
     try:

@@ -188,7 +188,7 @@ class LocalBackend:
         except PkiError as why:
             raise Refusal("FAILED_NoCertificateAvailable", str(why)) from why
         try:
-            sealed = delivery.seal(new.key, receiver)  # type: ignore[arg-type]
+            sealed = delivery.seal(new.key, receiver)
         except PkiError as why:
             raise Refusal(BROKEN, str(why)) from why
         self.issued.append(emaid)

@@ -95,7 +95,7 @@ def delivered(tester: TesterEv, arrival: Arrival) -> Credential:
     chain = chain_of(message.ContractSignatureCertChain)
     sealed = delivery.Sealed(message.ContractSignatureEncryptedPrivateKey.value, message.DHpublickey.value)
     try:
-        key: Any = delivery.unseal(sealed, receiver.key, read(chain[0]))  # type: ignore[arg-type]
+        key: Any = delivery.unseal(sealed, receiver.key, read(chain[0]))
     except PkiError as why:
         raise RemoteError(str(why)) from why
     return Credential(chain, key)

@@ -51,7 +51,7 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
             other = msgspec.structs.replace(response.eMAID, value="DEXXXC00000001")
             response = msgspec.structs.replace(response, eMAID=other)
         case "encrypted key of another EV":
-            foreign = delivery.seal(made[-1].key, bench.other["oem-provisioning"].key.public_key())  # type: ignore[arg-type]
+            foreign = delivery.seal(made[-1].key, bench.other["oem-provisioning"].key.public_key())
             sealed = response.ContractSignatureEncryptedPrivateKey
             response = msgspec.structs.replace(
                 response,
