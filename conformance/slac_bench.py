@@ -163,6 +163,7 @@ class OwnSlacVehicle(_Own):
             not_ready=NOT_READY[pics["PIXIT_EVCC_CMN_ConcurrentValidation"]],
             refused=REFUSED[pics["PIXIT_EVCC_CMN_FallbackValidationFailed"]],
             not_required=NOT_REQUIRED[pics["PIXIT_EVCC_CMN_FallbackValidationNotRequired"]],
+            silent="next",  # what CmValidate_009 wants; there is no PIXIT for it
         )  # fmt: skip
 
     @contextlib.asynccontextmanager

@@ -40,6 +40,7 @@ Validating = Literal["never", "doubtful", "always"]
 NotReady = Literal["retry", "next"]
 Refused = Literal["next", "skip", "end"]
 NotRequired = Literal["match", "validate"]
+Silent = Literal["again", "next"]
 
 NOT_READY_PAUSE = 0.5
 """Seconds until a charger that was not ready to validate is asked again."""
@@ -74,6 +75,8 @@ class RunOptions(SideOptions):
             without validation (``skip``), or the attempt is over (``end``).
         not_required: a charger that does not require validation is matched at once (``match``), or validated all the
             same.
+        silent: a charger that does not say what it counted is asked ``again``, or the ``next`` one is tried at once.
+            Where frames are lost, the next one may be a neighbour's whose own vehicle is toggling just then.
         twice: send each CM_SLAC_PARM.REQ twice, as some vehicles do. On a bad line this makes it unlikely that only
             neighbours hear it.
     """
@@ -85,6 +88,7 @@ class RunOptions(SideOptions):
     not_ready: NotReady = "retry"
     refused: Refused = "next"
     not_required: NotRequired = "match"
+    silent: Silent = "again"
     twice: bool = False
 
 
@@ -257,8 +261,11 @@ class Run:
         toggling = asyncio.ensure_future(self._toggled(lead, times))
         try:
             end = started + window + timing.TT_match_response
-            # Not asked again where it is silent: it may be another vehicle's, and ours be waiting for the first step.
             cnf = await self._await(end, charger, CM_VALIDATE_CNF, _answers_first_step)
+            if cnf is None and self._options.silent == "again":  # it has counted by now; its answer may be lost
+                cnf = await self._request(
+                    request, charger, CM_VALIDATE_CNF, _answers_first_step, timing.C_EV_match_retry
+                )
             await toggling
         finally:
             toggling.cancel()

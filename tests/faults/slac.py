@@ -18,7 +18,6 @@ from slac.frames import (
     CM_SLAC_MATCH_REQ,
     CM_SLAC_PARM_CNF,
     CM_VALIDATE_CNF,
-    CM_VALIDATE_REQ,
 )
 
 
@@ -64,16 +63,6 @@ async def _for_ever(*_: Any) -> None:
 async def _validating_all(charger: Any, frame: Any) -> None:
     if run := charger._newest(frame.source, lambda run: run.choosing):
         run.put(frame)
-
-
-_await = slac.ev_run.Run._await
-
-
-async def _asking_again(run: Any, end: float, source: bytes, kind: type, fault: Any = lambda _: "") -> Any:
-    found = await _await(run, end, source, kind, fault)
-    if found is None and fault is slac.ev_run._answers_first_step:
-        await run.host.send(CM_VALIDATE_REQ(timer=29), source)
-    return found
 
 
 def _once_a_host(right: Any) -> Any:
@@ -206,7 +195,7 @@ vehicle(
     "slac-second-step-again",
     "the second step is asked again where it is not answered",
     f"{_E}CmValidate_009",
-    patches=[(slac.ev_run.Run, "_await", _asking_again)],
+    adjust=matching(silent="again"),
 )
 vehicle(
     "slac-waits-for-ready",
