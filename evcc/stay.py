@@ -18,6 +18,7 @@ import contextlib
 import enum
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from evcc.drive import Outcome, Paused
 from evcc.vehicle import Vehicle
@@ -170,7 +171,8 @@ async def sleep(vehicle: Vehicle, paused: Paused | None, how: Stay) -> Woken:
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(min(times) if times else None):
-                await asyncio.wait([found, *hands], return_when=asyncio.FIRST_COMPLETED)  # type: ignore[type-var]
+                waiting: set[asyncio.Future[Any]] = {found, *hands}
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         stopped, gone = vehicle.stop.is_set(), vehicle.trouble.is_set()
         other = Woken.STOPPED if stopped else Woken.UNPLUGGED if gone else Woken.ITSELF
         woken = found.result() if found.done() else other

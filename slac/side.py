@@ -36,24 +36,24 @@ class SideOptions:
 
 
 P = TypeVar("P", bound=Pilot)
-O = TypeVar("O", bound=SideOptions)  # noqa: E741
+Chosen = TypeVar("Chosen", bound=SideOptions)
 
 
-class Side(Generic[P, O]):
+class Side(Generic[P, Chosen]):
     """One side, on a host that is running.
 
     Attributes:
         host, pilot, modem, options, rng: what it was made with.
     """
 
-    defaults: type[O]
+    defaults: type[Chosen]
 
     def __init__(
         self,
         host: Host,
         pilot: P,
         modem: Modem | None = None,
-        options: O | None = None,
+        options: Chosen | None = None,
         *,
         rng: random.Random | None = None,
     ) -> None:

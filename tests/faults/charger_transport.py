@@ -120,14 +120,18 @@ charger(
 )
 
 
-async def _one_segment(self: Any) -> tuple[int, bytes]:
+async def _available(self: Any) -> tuple[v2g.v2gtp.Header, bytes]:
     data = await self._reader.read(1 << 16)
     if not data:
         raise v2g.errors.ConnectionLost("the peer closed the connection")
-    header = v2g.v2gtp.parse_header(data[:8])
-    if len(data) != 8 + header.length:
+    return v2g.v2gtp.parse_header(data[:8]), data[8:]
+
+
+async def _one_segment(self: Any) -> tuple[int, bytes]:
+    header, payload = await _available(self)
+    if len(payload) != header.length:
         raise v2g.v2gtp.HeaderError("not one frame in one segment")
-    return header.payload_type, data[8:]
+    return header.payload_type, payload
 
 
 charger(
@@ -141,10 +145,8 @@ charger(
 
 
 async def _what_is_there(self: Any) -> tuple[int, bytes]:
-    data = await self._reader.read(1 << 16)
-    if not data:
-        raise v2g.errors.ConnectionLost("the peer closed the connection")
-    return v2g.v2gtp.parse_header(data[:8]).payload_type, data[8:]
+    header, payload = await _available(self)
+    return header.payload_type, payload
 
 
 charger(

@@ -23,7 +23,7 @@ from secc.charger import Evse, Slot
 from secc.outlet import Outlet
 from secc.power import Dynamics, Limits, SimulatedPowerSource
 from secc.stay import serve_vehicles
-from secc.visit import Paused as secc_paused  # noqa: N813
+from secc.visit import Paused as PausedCharger
 from slac import ev, evse
 from slac.connector import power_class
 from slac.host import Host
@@ -282,7 +282,7 @@ async def test_a_vehicle_that_is_late_with_b_does_not_wake_the_charger() -> None
     async with bench.outlet.open():
         bench.wire.evse.offer(5.0)
         bench.wire.ev.set(State.C)
-        bench.outlet.paused[bytes(8)] = secc_paused("iso2", "DC_extended", 1, True)
+        bench.outlet.paused[bytes(8)] = PausedCharger("iso2", "DC_extended", 1, True)
         bench.wire.evse.offer(STEADY)
         await asyncio.sleep(0.2)
         bench.wire.ev.set(State.B)

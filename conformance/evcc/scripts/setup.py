@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from conformance.catalogue import Run, timer
-from conformance.durations import CLOSE
+from conformance.durations import CLOSE, DELAY
 from conformance.evcc.checks import CHECKS
 from conformance.evcc.scripts.steps import delivers, gives_up, hold
 from conformance.evcc.scripts.table import SCRIPTS, SETUP
@@ -36,7 +36,7 @@ async def setup_timeout(tester: TesterEvse, run: Run, result: Result) -> None:
     await tester.reply(await tester.good(held))
     await tester.held(setup, "SessionSetupReq")
     await asyncio.sleep(max(began + SETUP - 0.3 - tester.now, 0.0))
-    closed = await tester.closed(began + SETUP + 5.5)
+    closed = await tester.closed(began + SETUP + CLOSE + 2 * DELAY)
     result.saw("gives up at V2G_EVCC_CommunicationSetup_Timeout", "closed" if closed else "open")
     if closed is None:
         raise Failed("the vehicle waits for longer than V2G_EVCC_CommunicationSetup_Timeout")

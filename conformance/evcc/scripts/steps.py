@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from conformance.catalogue import timer
 from conformance.durations import CLOSE
 from conformance.evcc.course import Course
 from conformance.evcc.reactions import gives_up as judge
@@ -14,6 +15,9 @@ from conformance.fields import replaced
 from conformance.verdict import Failed, Inconclusive, Result
 from conformance.wire import Arrival
 from v2g.protocols import DIN
+
+PACE = timer("V2G_EVCC_Sequence_Performance_Time")
+"""s from a response to the next request at most."""
 
 
 async def hold(tester: TesterEvse, name: str, right: Callable[[Arrival], bool] = lambda arrival: True) -> Arrival:
@@ -43,7 +47,7 @@ async def gives_up(tester: TesterEvse, result: Result, held: Arrival, within: fl
     await judge(course, from_=tester.now + within - CLOSE)
 
 
-async def goes_on(tester: TesterEvse, result: Result, held: Arrival, within: float = 40.0) -> Arrival:
+async def goes_on(tester: TesterEvse, result: Result, held: Arrival, within: float = PACE) -> Arrival:
     """The request after the held one.
 
     Raises:
