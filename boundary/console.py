@@ -1,0 +1,79 @@
+"""What commands print: one harmless line at a time.
+
+Nothing else prints, so no text of a peer can reach a terminal as it is. A reader that has gone, as with
+``plugfest ... | head``, is a BrokenPipeError; every other failure of standard output is an OutputError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable
+from typing import IO
+
+from boundary.errors import OutputError
+from boundary.text import visible
+
+
+def say(line: object = "", *, file: IO[str] | None = None, flush: bool = False) -> None:
+    """A line for the user.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+        OutputError: it cannot be written.
+    """
+    raw(visible(line) + "\n", file=file, flush=flush)
+
+
+def say_all(lines: Iterable[object], *, file: IO[str] | None = None) -> None:
+    """Several lines. Raises as :func:`say` does."""
+    for line in lines:
+        say(line, file=file)
+
+
+def complain(line: object) -> None:
+    """A line on standard error. Whatever becomes of it, the command goes on."""
+    with contextlib.suppress(OSError, ValueError):
+        say(line, file=sys.stderr, flush=True)
+
+
+def raw(text: str, *, file: IO[str] | None = None, flush: bool = False) -> None:
+    """Text of our own as it is, with line breaks or control sequences; what others wrote in it is escaped already.
+
+    Raises as :func:`say` does.
+    """
+    target = sys.stdout if file is None else file
+    if target is None:  # standard output was closed before we began
+        return
+    try:
+        target.write(text)
+        if flush:
+            target.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as why:
+        raise OutputError(_name(target), why) from why
+
+
+def flush() -> None:
+    """Sees that everything said is out. Raises as :func:`say` does."""
+    raw("", flush=True)
+
+
+def prepare() -> None:
+    """Lets standard output and error spell what their encoding has not, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def give_up() -> None:
+    """Standard output leads nowhere from here on, so that nothing fails once more when the program ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _name(target: IO[str]) -> str:
+    known = {id(sys.stdout): "standard output", id(sys.stderr): "standard error"}
+    return known.get(id(target)) or str(getattr(target, "name", "the output"))

@@ -1,0 +1,44 @@
+"""What the doors refuse, each in one line for the person at the keyboard."""
+
+from __future__ import annotations
+
+import os
+
+from boundary.text import visible
+
+
+class InputError(ValueError):
+    """A file or an input of the user that cannot be used.
+
+    Attributes:
+        place: name of the file, with ``:LINE`` where it is known.
+        line: counted from 1; None where it is not known.
+        what: what is wrong there, and what to do about it.
+    """
+
+    def __init__(self, name: str, what: str, *, line: int | None = None) -> None:
+        self.place = f"{name}:{line}" if line is not None else name
+        self.line = line
+        self.what = what
+        super().__init__(visible(f"{self.place}: {what}"))
+
+
+class OutputError(OSError):
+    """A file that cannot be written, or not to its end. The text is one line that names it and says why.
+
+    Attributes:
+        name: of the file, or ``standard output``.
+    """
+
+    def __init__(self, name: object, why: OSError, *, what: str = "cannot write") -> None:
+        self.name = str(name)
+        self._what = what
+        super().__init__(why.errno, why.strerror or str(why), self.name)
+
+    def __str__(self) -> str:
+        return visible(f"{self._what} {self.name}: {self.strerror}")
+
+
+def reason(why: OSError) -> str:
+    """Why the system refused, in its words."""
+    return why.strerror or (os.strerror(why.errno) if why.errno else str(why))

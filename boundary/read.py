@@ -1,0 +1,404 @@
+"""Files and input of users: JSON, YAML, XML, text, octets; bounded in size and depth, every refusal one line.
+
+Whatever a file holds, the outcome is its content or an `InputError` that names file and line, says what is wrong there
+and what to do. Nothing in a file can name another file, make objects, or stand for more than it has bytes for.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from boundary.errors import InputError, reason
+from boundary.text import shortened
+
+if TYPE_CHECKING:
+    from yaml.nodes import MappingNode, Node
+
+MAX_BYTES = 16 * 1024 * 1024
+"""Bytes of a file, unless its reader says otherwise."""
+MAX_LINE = 4 * 1024 * 1024
+"""Bytes of one line of standard input."""
+MAX_DEPTH = 100
+"""Levels of JSON and XML."""
+MAX_YAML_BYTES = 1_000_000
+"""Bytes of a YAML file; real ones have a few kB."""
+MAX_YAML_DEPTH = 20
+MAX_YAML_NODES = 100_000
+"""Values of a YAML file, those that aliases repeat counted each time."""
+
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Bytes and text
+
+
+def read_bytes(path: Path, *, limit: int = MAX_BYTES, what: str = "") -> bytes:
+    """The content of a file.
+
+    Args:
+        limit: more bytes than that are refused.
+        what: the file should be, for the refusal, e.g. "a bench file".
+
+    Raises:
+        InputError: it cannot be read, or is longer.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as why:
+        raise InputError(f"cannot read {path}", reason(why)) from why
+    except ValueError as why:  # a NUL in the name
+        raise InputError(f"cannot read {shortened(path)}", str(why)) from why
+    if len(data) > limit:
+        raise InputError(str(path), f"more than {limit} bytes{f', too many for {what}' if what else ''}")
+    return data
+
+
+def decoded(data: bytes, name: str) -> str:
+    """UTF-8 as text, without its byte order mark. Raises InputError with the line where it is something else."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as why:
+        line = data[: why.start].count(b"\n") + 1
+        bad = data[why.start : why.start + 1].hex()
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise InputError(name, "UTF-16 text; save it as UTF-8", line=1) from why
+        raise InputError(name, f"not UTF-8 text (byte 0x{bad}); save it as UTF-8", line=line) from why
+
+
+def read_text(path: Path, *, limit: int = MAX_BYTES, what: str = "") -> str:
+    """A file of UTF-8 text. Raises InputError as :func:`read_bytes` and :func:`decoded` do."""
+    return decoded(read_bytes(path, limit=limit, what=what), str(path))
+
+
+def input_lines() -> Iterator[bytes]:
+    """The lines of standard input, without their ends, at most :data:`MAX_LINE` bytes each.
+
+    Raises:
+        InputError: a longer one, or input that cannot be read.
+    """
+    for number, line in enumerate(_raw_lines(), 1):
+        if len(line) > MAX_LINE:
+            raise InputError("standard input", f"a line of more than {MAX_LINE} bytes", line=number)
+        yield line.rstrip(b"\r\n")
+
+
+def _raw_lines() -> Iterator[bytes]:
+    if sys.stdin is None:
+        raise InputError("standard input", "it is closed")
+    try:
+        while line := sys.stdin.buffer.readline(MAX_LINE + 2):
+            yield line
+    except OSError as why:
+        raise InputError("standard input", reason(why)) from why
+
+
+def read_input(*, limit: int = MAX_BYTES) -> bytes:
+    """All of standard input. Raises InputError: it cannot be read, or is longer."""
+    if sys.stdin is None:
+        raise InputError("standard input", "it is closed")
+    try:
+        data = sys.stdin.buffer.read(limit + 1)
+    except OSError as why:
+        raise InputError("standard input", reason(why)) from why
+    if len(data) > limit:
+        raise InputError("standard input", f"more than {limit} bytes")
+    return data
+
+
+def octets(text: str, name: str = "input") -> bytes:
+    """Bytes spelled as hex (spaces, colons and 0x allowed) or base64. Raises InputError: neither."""
+    compact = "".join(text.split()).replace(":", "").removeprefix("0x")
+    for decode in (binascii.unhexlify, lambda spelled: base64.b64decode(spelled, validate=True)):
+        try:
+            return decode(compact)
+        except ValueError:
+            continue
+    raise InputError(name, f"{shortened(repr(text), 60)} is neither hex nor base64")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# JSON
+
+
+def parse_json(text: str | bytes, name: str) -> Any:
+    """The value of a JSON document: no duplicate keys, no NaN, no numbers beyond what a float or 4300 digits hold.
+
+    Raises:
+        InputError: anything else; with the line.
+    """
+    spelled = decoded(text, name) if isinstance(text, bytes) else text.removeprefix("\ufeff")
+    _check_brackets(spelled, name)
+    try:
+        return json.loads(spelled, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+    except json.JSONDecodeError as why:
+        raise InputError(name, f"not JSON: {why.msg}, column {why.colno}", line=why.lineno) from why
+    except RecursionError as why:
+        raise InputError(name, f"nested more than {MAX_DEPTH} deep") from why
+    except ValueError as why:
+        raise InputError(name, f"not usable JSON: {_digits(why)}") from why
+
+
+def read_json(path: Path, *, limit: int = MAX_BYTES) -> Any:
+    """The value of a JSON file. Raises InputError as :func:`read_bytes` and :func:`parse_json` do."""
+    return parse_json(read_bytes(path, limit=limit), str(path))
+
+
+def parse_record(line: str, name: str) -> dict[str, Any]:
+    """The object on one line of a JSON lines file, which a program wrote; faster than :func:`parse_json`.
+
+    Raises:
+        InputError: no JSON, no object, or nested too deep.
+    """
+    if line.count("[") + line.count("{") > MAX_DEPTH:
+        _check_brackets(line, name)
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError as why:
+        raise InputError(name, f"not JSON: {why.msg}, column {why.colno}") from why
+    except (RecursionError, ValueError) as why:
+        raise InputError(name, f"not usable JSON: {_digits(why)}") from why
+    if not isinstance(entry, dict):
+        raise InputError(name, "not a JSON object")
+    return entry
+
+
+def _check_brackets(text: str, name: str) -> None:
+    """Depth is counted before anything recurses; brackets in strings do not count."""
+    depth, line, quoted, escaped = 0, 1, False, False
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    for sign in text:
+        if sign == "\n":
+            line += 1
+        if quoted:
+            quoted = escaped or sign != '"'
+            escaped = sign == "\\" and not escaped
+        elif sign == '"':
+            quoted = True
+        elif sign in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise InputError(name, f"nested more than {MAX_DEPTH} deep", line=line)
+        elif sign in "]}":
+            depth -= 1
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {shortened(repr(twice), 60)} stands twice in one object")
+    return found
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not a number of JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {shortened(digits, 40)} is too large")
+    return value
+
+
+def _digits(why: Exception) -> str:
+    text = str(why)
+    return "a number of more than 4300 digits" if "integer string conversion" in text else text
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# YAML
+
+
+def compose_yaml(text: str, name: str) -> Node | None:
+    """The nodes of a YAML document, each with its line; None for an empty one. No keys twice, no cycles.
+
+    Raises:
+        InputError: not YAML, nested too deep, too many values; with the line.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        depth = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            # The composer recurses; so depth is counted before it does.
+            self.depth += 1
+            if self.depth > MAX_YAML_DEPTH:
+                line = self.line + 1
+                raise InputError(name, f"nested more than {MAX_YAML_DEPTH} deep", line=line)
+            try:
+                return super().compose_node(parent, index)
+            finally:
+                self.depth -= 1
+
+    if len(text) > MAX_YAML_BYTES:
+        raise InputError(name, f"more than {MAX_YAML_BYTES} characters")
+    try:
+        loader = Loader(text)
+        loader.name = name
+        try:
+            root = loader.get_single_node()
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as why:
+        mark = why.problem_mark or why.context_mark
+        line = mark.line + 1 if mark else None
+        raise InputError(name, f"not YAML: {why.problem or why.context}", line=line) from why
+    except yaml.reader.ReaderError as why:
+        line = text[: why.position].count("\n") + 1
+        raise InputError(
+            name, f"the character U+{ord(text[why.position]):04X} cannot stand in YAML", line=line
+        ) from why
+    except (yaml.YAMLError, ValueError) as why:
+        if isinstance(why, InputError):
+            raise
+        raise InputError(name, f"not YAML: {shortened(str(why).partition(chr(10))[0])}") from why
+    if root is not None:
+        check_extent(root, name)
+    return root
+
+
+def check_extent(root: Node, name: str) -> None:
+    """Aliases can nest without end, and few lines can stand for millions of values.
+
+    Raises:
+        InputError: too deep, or too many.
+    """
+    left = MAX_YAML_NODES
+    waiting = [(root, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        left -= 1
+        if depth > MAX_YAML_DEPTH or left < 0:
+            what = f"nested more than {MAX_YAML_DEPTH} deep" if left >= 0 else f"more than {MAX_YAML_NODES} values"
+            raise InputError(name, what, line=node.start_mark.line + 1 if node.start_mark else None)
+        for part in node.value if isinstance(node.value, list) else ():
+            waiting += [(inner, depth + 1) for inner in (part if isinstance(part, tuple) else (part,))]
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """The plain data of a YAML document: no tags that make objects, no keys twice.
+
+    Raises:
+        InputError: as :func:`compose_yaml`, or a value that cannot be made.
+    """
+    root = compose_yaml(text, name)
+    if root is None:
+        return None
+    _check_keys(root, name)
+    return construct(root, name)
+
+
+def construct(root: Node, name: str) -> Any:
+    """The plain data of nodes. Raises InputError: a value that cannot be made, such as the 31st of February."""
+    import yaml
+
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_document(root)
+    except yaml.MarkedYAMLError as why:
+        mark = why.problem_mark or why.context_mark
+        text = why.problem or why.context or "a value that cannot be made"
+        raise InputError(name, text, line=mark.line + 1 if mark else None) from why
+    except (ValueError, OverflowError, RecursionError, LookupError, TypeError, AttributeError) as why:
+        raise InputError(name, f"a value that YAML cannot make: {_digits(why)}") from why
+    finally:
+        loader.dispose()
+
+
+def read_yaml(path: Path) -> Any:
+    """The plain data of a YAML file. Raises InputError as :func:`read_text` and :func:`parse_yaml` do."""
+    return parse_yaml(read_text(path, limit=MAX_YAML_BYTES, what="a YAML file"), str(path))
+
+
+def _check_keys(root: Node, name: str) -> None:
+    """No key twice in a mapping, where the last one would count silently."""
+    from yaml.nodes import MappingNode
+
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, MappingNode):
+            _check_mapping(node, name)
+        for part in node.value if isinstance(node.value, list) else ():
+            waiting += part if isinstance(part, tuple) else (part,)
+
+
+def _check_mapping(node: MappingNode, name: str) -> None:
+    lines: dict[tuple[str, str], int] = {}
+    for key, _ in node.value:
+        if not isinstance(key.value, str) or key.tag == _MERGE:
+            continue
+        line = key.start_mark.line + 1
+        if (key.tag, key.value) in lines:
+            first = lines[key.tag, key.value]
+            raise InputError(name, f"{shortened(key.value, 60)} stands here again, after line {first}", line=line)
+        lines[key.tag, key.value] = line
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# XML
+
+
+def parse_xml(data: str | bytes, name: str, *, doctype: bool = False, blank_text: bool = True) -> Any:
+    """The root element (lxml) of an XML document: no network, no external files, no entities of its own.
+
+    Args:
+        doctype: a DOCTYPE may stand there; references to entities it declares are still refused.
+        blank_text: False leaves white space between elements out.
+
+    Raises:
+        InputError: not well-formed, too deep, or one of these; with the line.
+    """
+    from lxml import etree
+
+    class Nothing(etree.Resolver):
+        """Answers every request for an external DTD or entity with an empty document."""
+
+        def resolve(self, system_url: Any, public_id: Any, context: Any) -> Any:  # type: ignore[override]  # stubs: 2
+            return self.resolve_empty(context)  # type: ignore[attr-defined]  # the stubs miss it
+
+    parser: Any = etree.XMLParser(
+        remove_comments=True, remove_pis=True, remove_blank_text=not blank_text,
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+    )  # fmt: skip
+    parser.resolvers.add(Nothing())
+    spelled = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    try:
+        root: Any = etree.fromstring(spelled, parser)
+        document = root.getroottree().docinfo
+        text = spelled.decode(document.encoding or "utf-8", "replace")
+    except etree.XMLSyntaxError as why:
+        line = why.lineno or None
+        raise InputError(
+            name, f"not well-formed XML: {shortened((why.msg or 'unreadable').strip())}", line=line
+        ) from why
+    except (ValueError, LookupError) as why:
+        raise InputError(name, f"not XML that can be read: {shortened(why)}") from why
+    if document.doctype and not doctype:
+        raise InputError(name, "a DOCTYPE; take it out", line=1)
+    # Inside attribute values the parser expands entities whatever its options say; so references are looked for here.
+    declared = document.internalDTD.iterentities() if document.internalDTD is not None else ()
+    used = [e.name for e in declared if e.name not in _PREDEFINED and f"&{e.name};" in text]
+    used += [e.name for e in root.iter(etree.Entity)]
+    if used:
+        raise InputError(name, f"a reference to the entity {used[0]}; write out what it stands for")
+    return root
+
+
+_PREDEFINED = ("lt", "gt", "amp", "apos", "quot")

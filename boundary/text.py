@@ -1,0 +1,84 @@
+"""Text from elsewhere made presentable: whatever it holds, it stays one line, and no terminal acts on it.
+
+Escapes are those of Python (``\\x1b``, ``\\u202e``). A backslash stays as it is, so that text may pass twice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+MAX_MARKS = 2
+"""Combining characters on one letter; more of them would pile up over the neighbouring lines."""
+
+_NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+"""Letters, marks and a symbol that Unicode counts as printable, and that nobody can see."""
+_SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+_MARKS = ("Mn", "Me")
+_PLAIN = re.compile("[\\x20-\\u02ff\\u2000-\\u20cf\\u2100-\\u27ff\\u2900-\\u2bff]*")
+"""Nothing to look for but what `str.isprintable` finds: Latin letters, arrows, lines; no combining characters."""
+
+
+def visible(text: object) -> str:
+    """One harmless line: control characters, line breaks, bidirectional and invisible characters as escapes."""
+    return _rewritten(str(text), _escape)
+
+
+def shortened(text: object, longest: int = 200) -> str:
+    """As :func:`visible`, cut after ``longest`` characters; says how many there were."""
+    line = str(text)
+    return visible(line) if len(line) <= longest else f"{visible(line[:longest])}… ({len(line)} characters)"
+
+
+def dumps(value: Any, *, indent: int | None = None, default: Callable[[Any], Any] | None = None) -> str:
+    """A value as JSON that is harmless on a terminal too, and reads back alike; one line unless indented."""
+    made = json.dumps(value, ensure_ascii=False, indent=indent, default=default)
+    return "\n".join(_rewritten(line, _json_escape) for line in made.split("\n"))
+
+
+def xml_line(document: str) -> str:
+    """XML on one line: what a terminal would act on becomes a character reference, which reads back alike."""
+    return _rewritten(document, lambda sign: f"&#x{ord(sign):X};")
+
+
+def lines(text: object) -> list[str]:
+    """A text of our own that has several lines, each made :func:`visible`."""
+    return [visible(line) for line in str(text).split("\n")]
+
+
+def _rewritten(line: str, escape: Callable[[str], str]) -> str:
+    if line.isprintable() and _PLAIN.fullmatch(line):
+        return line
+    marks = MAX_MARKS  # none may stand at the beginning
+    made = []
+    for sign in line:
+        marks = marks + 1 if unicodedata.category(sign) in _MARKS else 0
+        made.append(sign if marks <= MAX_MARKS and _seen(sign) else escape(sign))
+    return "".join(made)
+
+
+def _seen(sign: str) -> bool:
+    if sign.isascii():
+        return sign.isprintable()
+    if not sign.isprintable() or sign in _INVISIBLE:
+        return False
+    return not any(first <= ord(sign) <= last for first, last in _SELECTORS)
+
+
+def _escape(sign: str) -> str:
+    code = ord(sign)
+    if code < 0x100:
+        return _NAMED.get(sign) or f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _json_escape(sign: str) -> str:
+    code = ord(sign)
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
