@@ -16,7 +16,8 @@ from v2g import v2gtp
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, RemoteError
 from v2g.protocols import Protocol
-from v2g.session import Session, UndecodableMessage
+from v2g.reading import NotAMessage
+from v2g.session import Session
 from v2g.trace import Event, Observe
 
 
@@ -95,8 +96,8 @@ class Wire:
         while True:
             try:
                 received = await self.session.receive()
-            except UndecodableMessage as why:
-                self._note(Arrival("undecodable", None, b"", None, self.session.now, str(why)))
+            except NotAMessage as why:
+                self._note(Arrival(why.reading.name, None, b"", None, self.session.now, str(why)))
                 continue
             except ConnectionLost as why:
                 self._closed(str(why))

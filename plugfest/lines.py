@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from v2g.reading import body_of
 from v2g.trace import Event
 
 _SHOWN_FIELDS = (
@@ -117,8 +118,7 @@ def _arrow(event: Event) -> str:
 
 def _details(document: Any) -> str:
     """The few fields by which an engineer follows a session."""
-    body = getattr(document, "Body", None)
-    message = body.BodyElement if body is not None else document
+    message = body_of(document)
     words = []
     for name in _SHOWN_FIELDS:
         value = getattr(message, name, None)

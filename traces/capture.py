@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from traces import packets, pcap, slac, tcp
 from traces.errors import RecordingError
 from traces.keylog import KeyLog
-from traces.recording import EVCC, SECC, Entry, Recording, decode, settle
+from traces.recording import EVCC, SECC, Entry, Recording, settle
+from v2g import reading as readings
 from v2g import sdp, v2gtp
 from v2g.errors import RemoteError
 from v2g.messages import appproto, din70121, iso2
+from v2g.reading import SessionMessage
 
 if TYPE_CHECKING:
     from traces.tls import Connection
@@ -300,15 +302,15 @@ class _Connection:
                 text = f"payload type 0x{kind:04x} ({known}), {len(payload)} bytes"
                 self._note(where, "v2gtp", "skipped", self._who(source), text, payload)
                 continue
-            schema, message, problem = self._dialogue.read(kind, payload)
-            name = _name(message)
-            if not self._opened and from_vehicle != name.endswith("Req") and name.endswith(("Req", "Res")):
+            found = self._dialogue.read(kind, payload)
+            if not self._opened and found.is_message and from_vehicle != found.is_request:
                 # Recorded from the middle of a connection: who asks is the vehicle.
                 self.client = self._peer[self.client]
                 self._frames = {not side: frames for side, frames in self._frames.items()}
                 self._opened = True
-            entry = Entry(0, self.seconds(where[1]), "message", name, self._who(source), payload, message, schema)
-            entry.note, entry.packet = problem, where[0]
+            when, sender = self.seconds(where[1]), self._who(source)
+            entry = Entry(0, when, "message", found.name, sender, payload, found, found.schema, found.problem)
+            entry.packet = where[0]
             self.entries.append(entry)
 
 
@@ -356,19 +358,19 @@ class _Dialogue:
         self._offers: dict[int, str] = {}
         self._certain = False
 
-    def read(self, kind: int, payload: bytes) -> tuple[str, Any, str]:
-        """Schema set, message (None: undecodable) and what was wrong."""
+    def read(self, kind: int, payload: bytes) -> SessionMessage:
+        """The payload as a message, or what it is instead."""
         if kind != v2gtp.EXI:
-            name = _BY_PAYLOAD_TYPE[kind]
-            return name, *decode(name, payload)
-        first = ""
+            return readings.read(_BY_PAYLOAD_TYPE[kind], payload)
+        first: SessionMessage | None = None
         for name in dict.fromkeys((self._schema, *(() if self._certain else _GUESSES))):
-            message, problem = decode(name, payload)
-            if message is not None:
-                self._learn(name, message)
-                return name, message, ""
-            first = first or problem
-        return self._schema, None, first
+            found = readings.read(name, payload)
+            if found.is_message:
+                self._learn(name, found.body)
+                return found
+            first = first or found
+        assert first is not None
+        return first
 
     def _learn(self, name: str, message: Any) -> None:
         if isinstance(message, appproto.supportedAppProtocolReq):
@@ -379,14 +381,6 @@ class _Dialogue:
                 self._schema, self._certain = _BY_NAMESPACE[chosen], True
         else:
             self._schema = name
-
-
-def _name(document: Any) -> str:
-    if document is None:
-        return "undecodable"
-    body = getattr(document, "Body", None)
-    message = document if body is None else body.BodyElement
-    return type(message).__name__ if message is not None else "empty body"
 
 
 def _end(end: packets.Endpoint | None) -> str:

@@ -13,6 +13,9 @@ from typing import Any
 
 from traces import pcap, slac
 from traces.errors import RecordingError
+from v2g import reading as readings
+from v2g.messages.xmldsig import SignatureType
+from v2g.reading import SessionMessage
 from v2g.trace import Event
 
 EVCC, SECC = "evcc", "secc"
@@ -33,7 +36,7 @@ class Entry:
         layer, name: as in :class:`v2g.trace.Event`.
         sender: ``evcc``, ``secc``, or "" where nothing was sent.
         data: the bytes at that layer.
-        message: the message object (the document, header included), or None.
+        reading: of a message, what its bytes are; None for other layers.
         schema: its schema set.
         note: details for people.
         connection: number of the TCP connection, from 1; 0 outside of any.
@@ -46,23 +49,37 @@ class Entry:
     name: str
     sender: str = ""
     data: bytes = b""
-    message: Any = None
+    reading: SessionMessage | None = None
     schema: str = ""
     note: str = ""
     connection: int = 0
     packet: int = 0
 
     @property
+    def message(self) -> Any:
+        """The document of a whole message, header included; None for anything else."""
+        return self.document if self.reading is not None and self.reading.is_message else None
+
+    @property
+    def document(self) -> Any:
+        """What the bytes decode to, be it a message of a session or not; None where they do not."""
+        return self.reading.document if self.reading is not None else None
+
+    @property
     def body(self) -> Any:
-        """The body message; the message itself where there is no header around it."""
-        body = getattr(self.message, "Body", None)
-        return self.message if body is None else body.BodyElement
+        """The request or response; None where there is no whole message."""
+        return self.reading.body if self.reading is not None else None
 
     @property
     def session_id(self) -> bytes | None:
         """Of the message's header; None where there is none."""
-        header = getattr(self.message, "Header", None)
-        return None if header is None else bytes(header.SessionID)
+        found = self.reading.session_id if self.reading is not None and self.reading.is_message else None
+        return None if found is None else bytes(found)
+
+    @property
+    def signature(self) -> SignatureType | None:
+        """Of the message's header; None where there is none."""
+        return self.reading.signature if self.reading is not None and self.reading.is_message else None
 
 
 @dataclass
@@ -147,8 +164,12 @@ def from_events(events: Iterable[Event], *, role: str = "evcc", name: str = "ses
     recording = Recording(name, "trace", epoch, role)
     builder = _Builder(recording)
     for event in events:
-        builder.add(event.time, event.layer, event.name, event.direction, event.data, event.message, event.schema,
-                    event.note)  # fmt: skip
+        found = None
+        if event.layer == "message" and event.direction:
+            # What went over the wire counts, not what a rewrite was given.
+            bare = not event.data and event.message is not None
+            found = readings.of(event.schema, event.message) if bare else readings.read(event.schema, event.data)
+        builder.add(event.time, event.layer, event.name, event.direction, event.data, found, event.schema, event.note)
     return builder.done()
 
 
@@ -162,9 +183,13 @@ class _Builder:
         self._open = self._talked = False
 
     def add(
-        self, time: float, layer: str, name: str, direction: str = "", data: bytes = b"", message: Any = None,
-        schema: str = "", note: str = "",
+        self, time: float, layer: str, name: str, direction: str = "", data: bytes = b"",
+        reading: SessionMessage | None = None, schema: str = "", note: str = "",
     ) -> None:  # fmt: skip
+        if layer == "message" and not direction:
+            layer, name, note = "state", "dropped", f"{name}: {note}"  # by a rewrite: nothing was said
+        elif reading is not None:
+            name, note = reading.name, note or reading.problem
         if layer == "slac" and data and not note:
             note = slac.describe(data)
         if layer == "tcp" and name == "connected":
@@ -187,7 +212,7 @@ class _Builder:
         entries = self._recording.entries
         inside = layer in ("message", "tcp", "tls", "v2gtp")
         number = self._connection if inside else 0
-        entries.append(Entry(len(entries), time, layer, name, sender, data, message, schema, note, number))
+        entries.append(Entry(len(entries), time, layer, name, sender, data, reading, schema, note, number))
 
     def done(self) -> Recording:
         recording = self._recording
@@ -226,14 +251,10 @@ def _json_lines(path: Path) -> Recording:
             raise RecordingError(f"{path}:{number}: no event of a trace: {type(why).__name__} {why}") from why
         if not abs(time) < 1e12:
             raise RecordingError(f"{path}:{number}: time {time}")
-        message = None
-        if layer == "message" and data:
-            message, problem = decode(schema, data)
-            if problem and not note:
-                note = problem
+        found = readings.read(schema, data) if layer == "message" else None
         if layer == "tls" and name == "keylog":
             recording.key_log += data + b"\n"
-        builder.add(time, layer, name, str(line.get("dir", "")), data, message, schema, note)
+        builder.add(time, layer, name, str(line.get("dir", "")), data, found, schema, note)
     if builder is None:
         raise RecordingError(f"{path}: an empty file")
     return builder.done()
@@ -259,16 +280,3 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) and abs(value) < 1e12 else 0.0
-
-
-def decode(schema_set: str, data: bytes) -> tuple[Any, str]:
-    """The message in EXI bytes, or None and why there is none."""
-    import exi
-    from v2g.messages import SETS, schema
-
-    if schema_set not in SETS:
-        return None, f"no schema set {schema_set!r}"
-    try:
-        return exi.examine(schema(schema_set), data)[0], ""
-    except exi.DecodeError as why:
-        return None, str(why)

@@ -6,6 +6,7 @@
 :mod:`.discovery`         SDP client and server on a real interface; :mod:`.interfaces` finds its addresses
 :mod:`.channel`           frames over a reader and a writer: TCP, TLS (:mod:`.tls`) and memory are one code path
 :mod:`.protocols`         DIN 70121 and ISO 15118-2 as data, and the supportedAppProtocol negotiation
+:mod:`.reading`           bytes as a message of a session, for roles, recordings and tools alike
 :mod:`.session`           requests and responses, session id, time-outs, rewrite hooks, trace events
 :mod:`.signature`         XML signatures over EXI fragments, made and verified; :mod:`.suites` has the algorithms
 :mod:`.sequence`          the legal order of messages, as role-neutral tables

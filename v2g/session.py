@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import exi
+from v2g import reading as readings
 from v2g import v2gtp
 from v2g.channel import Channel
 from v2g.errors import LocalError, Refused, RemoteError, TimedOut
@@ -47,10 +48,6 @@ class Received:
     signature: SignatureType | None
     time: float
     data: bytes = b""
-
-
-class UndecodableMessage(RemoteError):
-    """A frame whose payload is no message of the protocol."""
 
 
 @dataclass
@@ -179,7 +176,7 @@ class Session:
         """The next message of the protocol. Frames of another payload type are skipped [V2G2-800].
 
         Raises:
-            UndecodableMessage: the payload is no message.
+            NotAMessage: the payload is not a message of the protocol, in tolerant sessions too.
             HeaderError, ConnectionLost: from the channel.
         """
         while True:
@@ -189,20 +186,14 @@ class Session:
             known = v2gtp.PAYLOAD_TYPES.get(payload_type, "reserved")
             self.tell("v2gtp", "skipped", f"payload type 0x{payload_type:04x} ({known}), {len(data)} bytes")
         now = self.now
-        try:
-            document, notes = exi.examine(self.protocol.schema, data)
-        except exi.DecodeError as why:
-            self._emit(Event(now, "message", "undecodable", "rx", data, schema=self.protocol.name, note=str(why)))
-            raise UndecodableMessage(f"undecodable {self.protocol.title} message: {why}") from why
-        header = getattr(document, "Header", None)
-        message = document if header is None else document.Body.BodyElement
-        self._emit(Event(now, "message", type(message).__name__, "rx", data, document, self.protocol.name))
-        if message is None:
-            raise UndecodableMessage("a message with an empty body")
-        for name, note in notes:
-            self.tolerate(name, f"{type(message).__name__}: {note}")
-        session_id, signature = (b"", None) if header is None else (header.SessionID, header.Signature)
-        self.last_received = Received(message, session_id, signature, now, data)
+        found = readings.read(self.protocol.name, data)
+        note = found.problem
+        self._emit(Event(now, "message", found.name, "rx", data, found.document, found.schema, note))
+        readings.require(found, self.protocol.title)
+        for name, detail in found.notes:
+            self.tolerate(name, f"{found.name}: {detail}")
+        session_id = b"" if found.session_id is None else found.session_id
+        self.last_received = Received(found.body, session_id, found.signature, now, data)
         return self.last_received
 
     async def request(

@@ -7,6 +7,7 @@ from typing import Any
 
 from conformance.durations import DELAY
 from conformance.mistakes import close_to
+from v2g.reading import body_of
 from v2g.trace import Event
 
 
@@ -56,7 +57,7 @@ class Trace:
     def all(self, kind: type[Any] | str) -> list[Any]:
         """The body messages of a type, in order."""
         found = [event for event in self._messages() if event.name == self._name(kind) and event.message]
-        return [getattr(getattr(e.message, "Body", None), "BodyElement", e.message) for e in found]
+        return [body_of(event.message) for event in found]
 
     def last(self, kind: type[Any] | str) -> Any:
         """The latest message of a type. AssertionError: there is none."""
@@ -89,5 +90,4 @@ class Trace:
 
 
 def _code(event: Event) -> str:
-    body = getattr(getattr(event.message, "Body", None), "BodyElement", event.message)
-    return str(getattr(body, "ResponseCode", ""))
+    return str(getattr(body_of(event.message), "ResponseCode", ""))

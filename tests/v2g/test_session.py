@@ -11,7 +11,8 @@ from v2g import protocols, v2gtp
 from v2g.channel import Channel, memory_pair
 from v2g.errors import LocalError, Refused, RemoteError, TimedOut
 from v2g.messages import din70121, iso2, schema
-from v2g.session import Session, UndecodableMessage
+from v2g.reading import NotAMessage
+from v2g.session import Session
 from v2g.trace import Event
 
 ID = bytes.fromhex("0102030405060708")
@@ -69,9 +70,9 @@ async def test_no_response_names_the_timer_and_its_value() -> None:
         (iso2.ServiceDetailRes(ResponseCode="OK", ServiceID=1), RemoteError, "ServiceDetailRes in answer to Auth"),
         (iso2.AuthorizationReq(), RemoteError, "AuthorizationReq in answer to AuthorizationReq"),
         (document(AUTHORIZED, b"\x09" * 8), RemoteError, "session id 0909090909090909"),
-        (document(AUTHORIZED)[:-3], UndecodableMessage, "bit"),
-        (b"", UndecodableMessage, "empty stream"),
-        (bytes.fromhex("8098020080d0"), UndecodableMessage, "bit"),
+        (document(AUTHORIZED)[:-3], NotAMessage, "bit"),
+        (b"", NotAMessage, "empty stream"),
+        (bytes.fromhex("8098020080d0"), NotAMessage, "bit"),
     ],
 )
 async def test_unusable_responses_say_what_is_wrong(response: Any, error: type[Exception], text: str) -> None:
@@ -156,7 +157,7 @@ async def test_seams_replace_drop_and_delay() -> None:
     del vehicle.rewrite[iso2.AuthorizationReq]
     vehicle.rewrite_exi[iso2.AuthorizationReq] = lambda octets: octets[:-4]
     await vehicle.send(iso2.AuthorizationReq())
-    with pytest.raises(UndecodableMessage):
+    with pytest.raises(NotAMessage):
         await charger.receive()
     del vehicle.rewrite_exi[iso2.AuthorizationReq]
     vehicle.rewrite_frame[iso2.AuthorizationReq] = lambda frame: b"\x00" + frame[1:]

@@ -26,7 +26,8 @@ def schema(talk: Talk) -> Iterator[Finding]:
     seen: set[str] = set()
     for entry in talk.entries:
         if entry.message is None:
-            yield about(entry, "violation", entry.sender, "undecodable", entry.note or "the payload is no message")
+            rule = "undecodable" if entry.document is None else "not-a-message"
+            yield about(entry, "violation", entry.sender, rule, entry.note or "the payload is not a message")
             continue
         try:
             _, notes = exi.examine(schema_of(entry.schema), entry.data)

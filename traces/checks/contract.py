@@ -99,7 +99,7 @@ def _signature(entry: Entry, told: _Told) -> Finding | bool:
     """What is wrong with the signature of a message; True if it holds, False if there is nothing to say."""
     from v2g import signature
 
-    given = getattr(entry.message.Header, "Signature", None)
+    given = entry.signature
     parts = signature.parts(entry.body)
     signed = any(part.element.Id for part in parts)
     if str(getattr(entry.body, "ResponseCode", "OK")).startswith("FAILED"):

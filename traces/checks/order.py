@@ -87,6 +87,8 @@ def _response(talk: Talk, exchange: Exchange, legal: bool) -> Iterator[Finding]:
     request, response = exchange.request, exchange.response
     assert request is not None
     if response is None:
+        if request.message is None:
+            return  # what is not a message needs no answer
         ended = [e for e in talk.others if e.layer == "tcp" and e.time >= request.time]
         by = ended[0].sender if ended else ""
         how = f": {'the vehicle' if by == EVCC else 'the charger'} ended the connection" if by else ""

@@ -1,0 +1,176 @@
+"""Bytes as a message of a session: the one place that looks into documents, for roles, recordings and tools alike.
+
+A *document* is what a schema set can decode. Only some documents are messages: a V2G_Message with a header and a
+request or response in its body, a supportedAppProtocol message, or a request or response of ISO 15118-20. A schema set
+allows far more: a body element alone, any other global element, an empty body. Those are named for what they are, and
+have no ``body``; nothing outside of this module reads the header or the body of a document.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import exi
+from exi.schema import local
+from v2g.errors import RemoteError
+from v2g.messages import SETS, appproto, din70121, iso2, schema
+from v2g.messages.base import Request, Response
+from v2g.messages.iso20 import types as iso20
+from v2g.messages.xmldsig import SignatureType
+
+TITLES = {
+    "appproto": "supportedAppProtocol", "din70121": "DIN SPEC 70121", "iso2": "ISO 15118-2",
+    "iso20-common": "ISO 15118-20", "iso20-ac": "ISO 15118-20 AC", "iso20-dc": "ISO 15118-20 DC",
+    "iso20-wpt": "ISO 15118-20 WPT", "iso20-acdp": "ISO 15118-20 ACDP",
+}  # fmt: skip
+"""What people call the messages of a schema set."""
+
+_ENVELOPES: dict[type[Any], tuple[type[Any], type[Any]]] = {
+    din70121.V2G_Message: (din70121.MessageHeaderType, din70121.BodyType),
+    iso2.V2G_Message: (iso2.MessageHeaderType, iso2.BodyType),
+}
+
+
+class Kind(Enum):
+    """What bytes are."""
+
+    MESSAGE = "a message"
+    BODY = "a body element alone, without V2G_Message around it"
+    ELEMENT = "an element that is not a message"
+    EMPTY = "a V2G_Message with an empty body"
+    FOREIGN = "a message of another protocol"
+    UNREADABLE = "not of the schema set"
+
+
+@dataclass(slots=True)
+class SessionMessage:
+    """What bytes are in a session. Never changed once made.
+
+    Attributes:
+        schema: schema set that read them.
+        kind: only a MESSAGE is one of the session.
+        name: of the message; ``<Name>`` of an element that is not one; ``undecodable``.
+        document: what was decoded, or None.
+        body: the request or response; None unless it is a MESSAGE.
+        session_id: of its header; None where there is no header.
+        signature: of its header.
+        notes: what was out of the ordinary about its bytes, see :func:`exi.examine`.
+        problem: why it is not a message, in words; "" for a MESSAGE.
+    """
+
+    schema: str
+    kind: Kind
+    name: str
+    document: Any = None
+    body: Any = None
+    session_id: bytes | None = None
+    signature: SignatureType | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+    problem: str = ""
+
+    @property
+    def is_message(self) -> bool:
+        """Whether it is a whole message."""
+        return self.kind is Kind.MESSAGE
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it is a message that a vehicle sends."""
+        return isinstance(self.body, Request)
+
+    @property
+    def is_response(self) -> bool:
+        """Whether it is a message that a charger sends."""
+        return isinstance(self.body, Response)
+
+
+class NotAMessage(RemoteError):
+    """A frame whose payload is not a message of the session.
+
+    Attributes:
+        reading: what it is instead.
+    """
+
+    def __init__(self, text: str, reading: SessionMessage) -> None:
+        super().__init__(text)
+        self.reading = reading
+
+
+def require(found: SessionMessage, title: str) -> None:
+    """Refuses what is not a message of the protocol called ``title``.
+
+    Raises:
+        NotAMessage: says what it is instead.
+    """
+    if found.kind is Kind.UNREADABLE:
+        raise NotAMessage(f"undecodable {title} message: {found.problem}", found)
+    if found.kind is not Kind.MESSAGE:
+        raise NotAMessage(f"the peer sent {found.problem}", found)
+
+
+def read(schema_set: str, data: bytes) -> SessionMessage:
+    """What bytes are under a schema set. Never raises: an unknown set or broken bytes are UNREADABLE."""
+    if schema_set not in SETS:
+        return SessionMessage(schema_set, Kind.UNREADABLE, "undecodable", problem=f"no schema set {schema_set!r}")
+    try:
+        document, notes = exi.examine(schema(schema_set), data)
+    except exi.DecodeError as why:
+        return SessionMessage(schema_set, Kind.UNREADABLE, "undecodable", problem=str(why))
+    found = of(schema_set, document)
+    found.notes = tuple(notes)
+    if found.kind is Kind.ELEMENT:
+        # Several elements can have the class, or none: the bytes tell which one it is.
+        found.name, found.problem = _element(exi.read(schema(schema_set), data).name)
+    return found
+
+
+def of(schema_set: str, document: Any) -> SessionMessage:
+    """The same for a document that is decoded already, or was made to be sent."""
+    envelope = _ENVELOPES.get(type(document))
+    if envelope is not None:
+        return _enveloped(schema_set, document, *envelope)
+    if isinstance(document, (Request, Response)):
+        name = type(document).__name__
+        if isinstance(document, (appproto.supportedAppProtocolReq, appproto.supportedAppProtocolRes)):
+            return SessionMessage(schema_set, Kind.MESSAGE, name, document, document)
+        if isinstance(document, iso20.V2GMessageType):
+            header = document.Header
+            if isinstance(header, iso20.MessageHeaderType):
+                return SessionMessage(
+                    schema_set, Kind.MESSAGE, name, document, document, header.SessionID, header.Signature
+                )
+            return SessionMessage(schema_set, Kind.ELEMENT, f"<{name}>", document, problem=f"{name} without a header")
+        problem = f"the body element {name} alone, without V2G_Message around it"
+        return SessionMessage(schema_set, Kind.BODY, f"<{name}>", document, problem=problem)
+    roots = schema(schema_set).roots if schema_set in SETS else {}
+    name, problem = _element(local(roots.get(type(document), type(document).__name__)))
+    return SessionMessage(schema_set, Kind.ELEMENT, name, document, problem=problem)
+
+
+def _element(name: str) -> tuple[str, str]:
+    return f"<{name}>", f"the element {name}, which is not a message"
+
+
+def _enveloped(schema_set: str, document: Any, header_type: type[Any], body_type: type[Any]) -> SessionMessage:
+    header, wrapper = document.Header, document.Body
+    if not isinstance(header, header_type) or not isinstance(wrapper, body_type):
+        return SessionMessage(
+            schema_set, Kind.ELEMENT, "<V2G_Message>", document, problem="V2G_Message without header or body"
+        )
+    body = wrapper.BodyElement
+    if not isinstance(body, (Request, Response)):
+        what = "with an empty body" if body is None else f"with {type(body).__name__} in its body"
+        return SessionMessage(
+            schema_set, Kind.EMPTY, "<V2G_Message>", document, None, header.SessionID, header.Signature,
+            problem=f"a V2G_Message {what}",
+        )  # fmt: skip
+    return SessionMessage(
+        schema_set, Kind.MESSAGE, type(body).__name__, document, body, header.SessionID, header.Signature
+    )
+
+
+def body_of(document: Any) -> Any:
+    """The request or response in a document, whatever its protocol; None where it is not a message."""
+    return of("", document).body
