@@ -36,11 +36,26 @@ def _documents() -> list[tuple[str, Protocol, Any]]:
     demand = din70121.CurrentDemandReq(
         DC_EVStatus=status, EVTargetVoltage=volt, EVTargetCurrent=ampere, ChargingComplete=False
     )
+    certificate = bytes(range(1, 251)) * 3
+
+    def chain(identifier: str | None) -> iso2.CertificateChainType:
+        below = iso2.SubCertificatesType(Certificate=[certificate, certificate])
+        return iso2.CertificateChainType(Id=identifier, Certificate=certificate, SubCertificates=below)
+
+    installation = iso2.CertificateInstallationRes(
+        ResponseCode="OK",
+        SAProvisioningCertificateChain=chain(None),
+        ContractSignatureCertChain=chain("id1"),
+        ContractSignatureEncryptedPrivateKey=iso2.ContractSignatureEncryptedPrivateKeyType(Id="id2", value=bytes(48)),
+        DHpublickey=iso2.DiffieHellmanPublickeyType(Id="id3", value=bytes(65)),
+        eMAID=iso2.EMAIDType(Id="id4", value="DEABCC123456789"),
+    )
     return [
         ("iso2 SessionSetupReq", ISO2, iso2.SessionSetupReq(EVCCID=ids)),
         ("iso2 CurrentDemandReq", ISO2, REQUEST),
         ("iso2 CurrentDemandRes", ISO2, RESPONSE),
         ("din  CurrentDemandReq", DIN, demand),
+        ("iso2 CertificateInstallationRes", ISO2, installation),
     ]
 
 
@@ -119,13 +134,13 @@ def main() -> None:
     documents = _documents()
     peer = peer_figures(documents) or [None] * len(documents)
     print("microseconds a message; x: times the generated code's")
-    print(f"  {'':<24}{'':<8}{'generated':>11}{'walker':>18}{'EXIficient (Java)':>24}")
+    print(f"  {'':<32}{'':<8}{'generated':>11}{'walker':>18}{'EXIficient (Java)':>24}")
     for (name, protocol, message), other in zip(documents, peer, strict=True):
         for place, (verb, each) in enumerate(figures(protocol, message).items()):
             mine, slow = each["generated"], each["walker"]
             theirs = "not installed" if other is None else f"{other[place]:8.0f} {other[place] / mine:7.1f} x"
             print(
-                f"  {name if place == 0 else '':<24}{verb:<8}{mine:>11.1f}{slow:>9.0f} {slow / mine:6.1f} x{theirs:>24}"
+                f"  {name if place == 0 else '':<32}{verb:<8}{mine:>11.1f}{slow:>9.0f} {slow / mine:6.1f} x{theirs:>24}"
             )
 
 

@@ -22,8 +22,9 @@ from exi.schema import AnyType, Complex, Schema
 from exi.tree import root_type
 from exi.values import GROUPS
 
-LARGEST = 4096
-"""Bytes of a stream at most. A read costs time in proportion to the stream here, not so in the walker."""
+LARGEST = 16384
+"""Bytes of a stream at most. A read costs time in proportion to what was read before, not so in the walker: to here,
+with room for two full certificate chains, even a stream of nothing but small fields is read faster than there."""
 
 
 class IrregularError(ValueError):

@@ -77,6 +77,11 @@ def read(reader: BitReader, kind: Simple) -> Any:
             length -= 2
             if length * 8 > reader.left:
                 raise DecodeError(f"a string of {length} characters, {reader.left // 8} bytes left", bit=start)
+            begins = reader.position
+            octets = reader.octets(length)
+            if octets.isascii():  # then each is a whole group
+                return octets.decode()
+            reader.position = begins
             points = [read_unsigned(reader) for _ in range(length)]
             if any(p > 0x10FFFF or 0xD800 <= p < 0xE000 for p in points):
                 raise DecodeError("a character beyond Unicode", bit=start)

@@ -146,3 +146,30 @@ def test_prepared_code_is_the_same() -> None:
         assert made.encode(instance.message, root.name, False) == data
         assert data is None or made.decode(data, False) == fast(schema("iso2")).decode(data, False)
     assert {name: made._scope[name] for name in built} == built
+
+
+def test_full_certificate_chains_are_read_by_generated_code() -> None:
+    """The longest CertificateInstallationRes that the schema allows, bar its signature, is the same to both executors."""
+    octets = iter(range(256))
+
+    def certificate() -> bytes:
+        return bytes([0x30, next(octets)]) * 400
+
+    def chain(identifier: str | None) -> iso2.CertificateChainType:
+        below = iso2.SubCertificatesType(Certificate=[certificate() for _ in range(4)])
+        return iso2.CertificateChainType(Id=identifier, Certificate=certificate(), SubCertificates=below)
+
+    body = iso2.CertificateInstallationRes(
+        ResponseCode="OK",
+        SAProvisioningCertificateChain=chain(None),
+        ContractSignatureCertChain=chain("id1"),
+        ContractSignatureEncryptedPrivateKey=iso2.ContractSignatureEncryptedPrivateKeyType(Id="id2", value=bytes(48)),
+        DHpublickey=iso2.DiffieHellmanPublickeyType(Id="id3", value=bytes(range(65))),
+        eMAID=iso2.EMAIDType(Id="id4", value="DEABCC123456789"),
+    )
+    made = schema("iso2")
+    message = iso2.V2G_Message(Header=iso2.MessageHeaderType(SessionID=bytes(8)), Body=iso2.BodyType(BodyElement=body))
+    data = Encoder(exi.grammar(made)).encode(from_message(made, message, "V2G_Message"))
+    assert 8000 < len(data) <= LARGEST
+    assert fast(made).decode(data, False) == message == exi.read(made, data).message
+    assert fast(made).encode(message, "V2G_Message", False) == data
