@@ -149,7 +149,7 @@ def test_prepared_code_is_the_same() -> None:
 
 
 def test_full_certificate_chains_are_read_by_generated_code() -> None:
-    """The longest CertificateInstallationRes that the schema allows, bar its signature, is the same to both executors."""
+    """The longest CertificateInstallationRes that the schema allows, bar its signature, is the same for both."""
     octets = iter(range(256))
 
     def certificate() -> bytes:
