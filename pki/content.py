@@ -183,10 +183,14 @@ class Content:
 
     def identifier(self, profile: Profile) -> None:
         check = {"emaid": names.emaid, "pcid": names.pcid, "secc_id": names.secc_id, "evcc_id": names.evcc_id}
+        common = roles.text(self.certificate.subject, NameOID.COMMON_NAME)
         try:
-            check[profile.id_kind](roles.text(self.certificate.subject, NameOID.COMMON_NAME))
+            check[profile.id_kind](common)
         except PkiError as why:
             self.add(Code.NAME, str(why), fatal=False)
+        oddity = names.emaid_oddity(common) if profile.id_kind == "emaid" else ""
+        if oddity:
+            self.add(Code.NAME, oddity, fatal=False)
 
 
 _KNOWN_CRITICAL = {

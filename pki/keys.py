@@ -19,10 +19,11 @@ from typing import TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
+from pki import loading
 from pki.errors import PkiError
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey
@@ -213,24 +214,14 @@ def load(path: Path, password: str | None = None) -> PrivateKey:
     Raises:
         PkiError: the file cannot be read, needs a password (or another one), or holds no key of a kind in use here.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as why:
-        raise PkiError(f"{path}: {why.strerror}") from why
-    read = serialization.load_pem_private_key if b"-----BEGIN" in data else serialization.load_der_private_key
-    try:
-        key = read(data, None)
-    except TypeError:
-        if not password:
-            raise PkiError(f"{path} is encrypted: its password is needed") from None
-        try:
-            key = read(data, password.encode())
-        except ValueError as why:
-            raise PkiError(f"{path}: the password is wrong") from why
-    except ValueError as why:
-        raise PkiError(f"{path} holds no private key in PEM or DER") from why
-    if not isinstance(key, ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey):
-        raise PkiError(f"{path}: a key of kind {describe(key)}, where an elliptic-curve or Ed448 key is needed")
+    return parse(loading.read(path), path, password)
+
+
+def parse(data: bytes, path: Path, password: str | None = None) -> PrivateKey:
+    """As :func:`load`, from the octets of the file."""
+    key = loading.private_key(data, str(path), password)
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        raise PkiError(f"{path}: a key of kind Ed25519, where P-256, P-521 or Ed448 is needed")
     return key
 
 

@@ -107,19 +107,26 @@ def has_check_character(text: str) -> bool:
 def emaid(text: str, *, check: bool = True) -> str:
     """A contract's id as messages carry it.
 
+    Most stacks do not verify the check character, and eMAIDs with another last character are in use: they are taken
+    as they are, see :func:`emaid_oddity`.
+
     Args:
         text: with or without separators and check character.
         check: add the check character where there is none.
 
     Raises:
-        PkiError: not of the form, or with a wrong check character.
+        PkiError: not of the form.
     """
     value = _EMAID.plain(text)
-    if len(value) == 14:
-        return value + check_character(value) if check else value
-    if not has_check_character(value):
-        raise PkiError(f"eMAID {text!r}: the check character should be {check_character(value[:14])}")
-    return value
+    return value + check_character(value) if check and len(value) == 14 else value
+
+
+def emaid_oddity(text: str) -> str:
+    """What is odd about an eMAID that is in use all the same: its last character is not the check character; or ""."""
+    value = plain(text)
+    if len(value) != 15 or not value.isascii() or not value.isalnum() or has_check_character(value):
+        return ""
+    return f"eMAID {value}: the check character would be {check_character(value[:14])}"
 
 
 def provider(value: str) -> str:

@@ -12,14 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pki import keys, roles
+from pki import keys, loading, roles
 from pki.errors import PkiError
 from pki.path import Code, Deviation
 from pki.profiles import Role
@@ -169,12 +168,12 @@ def respond(stores: Mapping[str, Store], request: bytes, at: datetime.datetime) 
         return ocsp.OCSPResponseBuilder.build_unsuccessful(why).public_bytes(Encoding.DER)
 
     try:
-        asked = ocsp.load_der_ocsp_request(request)
-        wanted = asked.issuer_name_hash, asked.issuer_key_hash, asked.serial_number
-        algorithm = asked.hash_algorithm
-        nonces = [e.value.nonce for e in asked.extensions if isinstance(e.value, x509.OCSPNonce)]
-    except (ValueError, TypeError, NotImplementedError, UnsupportedAlgorithm):
+        asked = loading.ocsp_request(request)
+    except loading.Unreadable:
         return refuse(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
+    wanted = asked.issuer_name_hash, asked.issuer_key_hash, asked.serial_number
+    algorithm = asked.hash_algorithm
+    nonces = [e.value.nonce for e in asked.extensions if isinstance(e.value, x509.OCSPNonce)]
     nonce = nonces[0] if nonces and len(nonces[0]) <= 128 else None
     for store in stores.values():
         for authority in store.authorities:
@@ -217,12 +216,12 @@ def check(
         at: now; None: age is not checked.
         index: place of the certificate in its chain, for the deviations.
     """
-
     try:
-        return _check(ocsp.load_der_ocsp_response(response), certificate, issuer, at, index)
-    except (ValueError, TypeError, NotImplementedError, UnsupportedAlgorithm) as why:  # parts are parsed when looked at
-        text = f"OCSP response: cannot be read ({str(why).splitlines()[0][:100]})"
+        answer = loading.ocsp_response(response)
+    except loading.Unreadable as why:
+        text = f"OCSP response: cannot be read ({why.defect})"
         return [Deviation(Code.OCSP_INVALID, index, common_name(certificate), text)]
+    return _check(answer, certificate, issuer, at, index)
 
 
 def _check(
@@ -256,8 +255,10 @@ def _check(
     if at is not None:
         if begin > at + TOLERANCE:
             found += wrong(Code.OCSP_STALE, f"is from the future ({begin:%Y-%m-%d %H:%M} UTC)")
-        elif (end or begin + LIFETIME) < at - TOLERANCE:
-            found += wrong(Code.OCSP_STALE, f"is stale since {end or begin + LIFETIME:%Y-%m-%d %H:%M} UTC")
+        elif end is None and at - begin > LIFETIME + TOLERANCE:
+            found += wrong(Code.OCSP_STALE, f"is stale since {begin + LIFETIME:%Y-%m-%d %H:%M} UTC")
+        elif end is not None and end < at - TOLERANCE:
+            found += wrong(Code.OCSP_STALE, f"is stale since {end:%Y-%m-%d %H:%M} UTC")
     if end is not None and end - begin > LIFETIME:
         found += wrong(Code.OCSP_STALE, f"counts for {(end - begin).days} days, at most 7 [V2G20-1021]", fatal=False)
     if single.certificate_status is ocsp.OCSPCertStatus.REVOKED:
@@ -288,9 +289,9 @@ def _signed(by: x509.Certificate, answer: ocsp.OCSPResponse) -> bool:
 def describe(response: bytes) -> str:
     """A response in a few words: serial number and status, or why there is none."""
     try:
-        answer = ocsp.load_der_ocsp_response(response)
+        answer = loading.ocsp_response(response)
         if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
             return f"refused: {answer.response_status.name.lower()}"
         return ", ".join(f"{s.serial_number:x} {s.certificate_status.name.lower()}" for s in answer.responses)
-    except (ValueError, TypeError, NotImplementedError, UnsupportedAlgorithm):
-        return "unreadable"
+    except loading.Unreadable as why:
+        return f"unreadable: {why.defect}"

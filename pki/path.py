@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cryptography import x509
 
-from pki import roles
+from pki import loading, roles
 from pki.content import Content
 from pki.content import used as used
 from pki.deviations import Code as Code
@@ -47,13 +47,6 @@ def validate(
         revoked: tells whether a certificate is revoked; None: not checked.
     """
     return _Check(SUITES[suite], role, at, revoked).run(chain, roots)
-
-
-_LAZY = (
-    "subject", "issuer", "extensions", "version", "serial_number", "not_valid_before_utc", "not_valid_after_utc",
-    "signature_algorithm_oid",
-)  # fmt: skip
-"""Parts that are parsed when first looked at; after :meth:`_Check._parse` nothing fails for malformed ones."""
 
 
 _MOST = 10
@@ -124,13 +117,9 @@ class _Check:
             self.add(Code.TOO_LONG, 0, None, f"{len(given)} certificates; only the first {_MOST} were looked at")
         for index, item in enumerate(given[:_MOST]):
             try:
-                certificate = x509.load_der_x509_certificate(item) if isinstance(item, bytes) else item
-                for part in _LAZY:
-                    getattr(certificate, part)
-                certificate.public_key()
-                chain.append(certificate)
-            except Exception as why:  # noqa: BLE001 - hostile DER fails in many ways
-                self.add(Code.MALFORMED, index, None, f"cannot be read as X.509: {str(why).splitlines()[0][:120]}")
+                chain.append(loading.certificate(item) if isinstance(item, bytes) else item)
+            except loading.Unreadable as why:
+                self.add(Code.MALFORMED, index, None, f"cannot be used: {why.defect}")
                 if index == 0:
                     return []
         return chain

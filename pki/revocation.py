@@ -15,7 +15,7 @@ from typing import Any
 
 from cryptography import x509
 
-from pki import keys
+from pki import keys, loading
 from pki.errors import PkiError
 from pki.store import Entry, Store
 
@@ -148,14 +148,7 @@ def read_crl(path: Path) -> x509.CertificateRevocationList:
     Raises:
         PkiError: the file cannot be read or holds none.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as why:
-        raise PkiError(f"{path}: {why.strerror}") from why
-    try:
-        return x509.load_pem_x509_crl(data) if b"-----BEGIN" in data else x509.load_der_x509_crl(data)
-    except ValueError as why:
-        raise PkiError(f"{path} holds no revocation list in PEM or DER") from why
+    return loading.crl(loading.read(path), str(path))
 
 
 def listed(found: x509.CertificateRevocationList, authorities: Iterable[x509.Certificate]) -> Revocations | None:
@@ -172,7 +165,7 @@ def listed(found: x509.CertificateRevocationList, authorities: Iterable[x509.Cer
     for row in found:
         try:
             reason = row.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
-        except (x509.ExtensionNotFound, ValueError):
+        except x509.ExtensionNotFound:
             reason = x509.ReasonFlags.unspecified.value
         revocation = Revocation(f"{row.serial_number:x}", row.revocation_date_utc, reason)
         said.entries[found.issuer.rfc4514_string(), row.serial_number] = revocation

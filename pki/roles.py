@@ -42,7 +42,7 @@ def purposes(certificate: x509.Certificate) -> set[str] | None:
     """Dotted OIDs of the extended key usage; None without the extension."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return None
     return {oid.dotted_string for oid in found}
 
@@ -51,7 +51,7 @@ def constraints(certificate: x509.Certificate) -> x509.BasicConstraints | None:
     """The basicConstraints, where there are any."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return None
 
 

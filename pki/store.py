@@ -17,13 +17,13 @@ A directory without ``index.json``, from elsewhere, is read by what the certific
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -32,103 +32,17 @@ from pki import keys, pkcs12
 from pki.certificates import common_name as common_name
 from pki.certificates import is_ca
 from pki.certificates import issued as issued
-from pki.certificates import parse_certificates as parse_certificates
 from pki.certificates import read_certificates as read_certificates
 from pki.certificates import self_signed as self_signed
+from pki.entry import Entry as Entry
 from pki.errors import PkiError
-from pki.keys import PrivateKey
 from pki.profiles import CROSS_SUBJECTS, SUITES, Role, Suite
+
+if TYPE_CHECKING:
+    from pki import foreign
 
 INDEX = "index.json"
 _PEM, _DER = serialization.Encoding.PEM, serialization.Encoding.DER
-
-
-@dataclass
-class Entry:
-    """A certificate with its place in the PKI.
-
-    Attributes:
-        name: unique in its store; the stem of its files.
-        role: what it is for; None where that cannot be told.
-        certificate: itself.
-        issuer: the entry that issued it; None for a root, or when the issuer is not at hand.
-        path, key_path: where it was read from or written to.
-        password: of the key file.
-    """
-
-    name: str
-    role: Role | None
-    certificate: x509.Certificate
-    issuer: Entry | None = None
-    path: Path | None = None
-    key_path: Path | None = None
-    password: str | None = None
-    private_key: PrivateKey | None = field(default=None, repr=False)
-
-    @property
-    def key(self) -> PrivateKey:
-        """The private key, read from its file when first needed.
-
-        Raises:
-            PkiError: there is none, it cannot be read, or it belongs to another certificate.
-        """
-        if self.private_key is None:
-            if self.key_path is None:
-                raise PkiError(f"no private key for {self.name}: {self.name}.key is missing")
-            key = keys.load(self.key_path, self.password)
-            if not keys.same(key.public_key(), self.certificate.public_key()):
-                raise PkiError(f"{self.key_path} is not the key of the certificate {self.path}")
-            self.private_key = key
-        return self.private_key
-
-    @property
-    def has_key(self) -> bool:
-        return self.private_key is not None or self.key_path is not None
-
-    @property
-    def der(self) -> bytes:
-        """The certificate in DER, as messages carry it."""
-        return self.certificate.public_bytes(_DER)
-
-    @property
-    def pem(self) -> bytes:
-        return self.certificate.public_bytes(_PEM)
-
-    @property
-    def up(self) -> tuple[Entry, ...]:
-        """This entry, its issuer, and so on up to the root where that is known."""
-        found: list[Entry] = [self]
-        while (above := found[-1].issuer) is not None and above not in found:
-            found.append(above)
-        return tuple(found)
-
-    @property
-    def chain(self) -> tuple[x509.Certificate, ...]:
-        """What is sent: the certificate and its sub-CAs, without the root."""
-        certificates = [e.certificate for e in self.up]
-        if len(certificates) > 1 and self_signed(certificates[-1]):
-            certificates.pop()
-        return tuple(certificates)
-
-    @property
-    def chain_der(self) -> tuple[bytes, ...]:
-        """:attr:`chain` in DER: leaf, sub-CA 2, sub-CA 1."""
-        return tuple(c.public_bytes(_DER) for c in self.chain)
-
-    @property
-    def chain_pem(self) -> bytes:
-        """:attr:`chain` in one PEM text, leaf first."""
-        return b"".join(c.public_bytes(_PEM) for c in self.chain)
-
-    @property
-    def root(self) -> Entry | None:
-        """The root it leads to, if at hand."""
-        top = self.up[-1]
-        return top if self_signed(top.certificate) else None
-
-    @property
-    def common_name(self) -> str:
-        return common_name(self.certificate)
 
 
 class Store(Mapping[str, Entry]):
@@ -142,40 +56,57 @@ class Store(Mapping[str, Entry]):
         responder: URL of OCSP responder and CRLs that the certificates name; "" if unknown.
         directory: of its files; None: only in memory.
         p12_password: of the PKCS#12 containers that it writes.
+        oddities: what of its files could not be used, one line each.
     """
 
     p12_password = "plugfest"
 
-    def __init__(self, directory: Path | str, suite: str | None = None, *, password: str | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path | str,
+        suite: str | None = None,
+        *,
+        password: str | None = None,
+        at: datetime.datetime | None = None,
+    ) -> None:
         """Reads a PKI.
 
         Args:
             directory: made by ``plugfest pki init``, one of its suites, or any directory with certificates and keys.
             suite: which suite, where the directory has several; the first of iso2, iso20, iso20-ed448 by default.
             password: of encrypted key files.
+            at: now, by the system's clock where not given; of several certificates of a role in a foreign PKI the one
+                that is valid then takes its name.
 
         Raises:
-            PkiError: there is no such directory or suite, or a file in it cannot be used.
+            PkiError: there is no such directory or suite, or not one certificate in it can be used.
         """
         self.directory: Path | None
         self._entries: dict[str, Entry] = {}
         self.responder = ""
+        self.oddities: list[str] = []
+        self._ours = False
         where = find(Path(directory), suite)
-        if (where / INDEX).is_file():
-            self._read(where, password)
-        else:
-            from pki import foreign
+        from pki import foreign
 
-            found, self.suite = foreign.read(where, password, suite)
-            self.directory = where
-            for entry in found:
-                self.add(entry)
+        if (where / INDEX).is_file():
+            try:
+                self._read(where, password)
+                self._ours = True
+            except (KeyError, ValueError, TypeError, AttributeError, OSError) as why:
+                self._entries = {}
+                told = f"{where / INDEX} is damaged ({why!r}), so it is read like a PKI made elsewhere"
+                self.oddities = [told]
+                self._take(where, foreign.read(where, password, None, at))
+        else:
+            self._take(where, foreign.read(where, password, suite, at))
 
     @classmethod
     def of(cls, suite: Suite, entries: Iterable[Entry], *, responder: str = "") -> Store:
         """A store in memory."""
         store = cls.__new__(cls)
         store.suite, store.directory, store.responder, store._entries = suite, None, responder, {}
+        store.oddities, store._ours = [], False
         for entry in entries:
             store.add(entry)
         return store
@@ -245,7 +176,7 @@ class Store(Mapping[str, Entry]):
             self.check_free(directory)
         if force:
             _clear(where)
-        self.directory = where
+        self.directory, self._ours = where, True
         written = [path for entry in self.values() for path in self.write(entry, force=force)]
         return [*written, self._write_index()]
 
@@ -301,7 +232,7 @@ class Store(Mapping[str, Entry]):
             PkiError: it was made elsewhere, or the store is only in memory.
         """
         where = self._where()
-        if not (where / INDEX).is_file():
+        if not self._ours:
             raise PkiError(f"{where} was made elsewhere; `plugfest pki import {where} DIR` takes it over")
         return where
 
@@ -319,25 +250,35 @@ class Store(Mapping[str, Entry]):
         path.write_text(json.dumps(data, indent=1) + "\n")
         return path
 
+    def _take(self, where: Path, found: foreign.Found) -> None:
+        self.directory, self.suite = where, found.suite
+        self.oddities += found.oddities
+        for entry in found.entries:
+            self.add(entry)
+
     def _read(self, where: Path, password: str | None) -> None:
+        """Our own layout, as far as it is there: a file that is gone or damaged takes its entry with it."""
         self.directory = where
-        try:
-            data: dict[str, Any] = json.loads((where / INDEX).read_text())
-            self.suite = SUITES[data["suite"]]
-            self.responder = data["responder"]
-            rows: dict[str, Any] = data["entries"]
-            for name, row in rows.items():
-                role = Role(row["role"]) if row["role"] else None
+        data: dict[str, Any] = json.loads((where / INDEX).read_text())
+        self.suite = SUITES[data["suite"]]
+        self.responder = str(data["responder"])
+        rows: dict[str, Any] = dict(data["entries"])
+        for name, row in rows.items():
+            role = Role(row["role"]) if row["role"] else None
+            try:
                 stem = _stem(where, name, role)
-                issuer = self._entries[row["issuer"]] if row["issuer"] else None
-                key_path = stem.with_name(f"{stem.name}.key")
-                path = stem.with_name(f"{stem.name}.pem")
-                entry = Entry(name, role, read_certificates(path)[0], issuer, path, None, password)
-                if key_path.is_file():
-                    entry.key_path = key_path
-                self.add(entry)
-        except (KeyError, ValueError, TypeError, AttributeError) as why:
-            raise PkiError(f"{where / INDEX} is damaged ({why!r}); make the PKI again with --force") from why
+                path, key_path = stem.with_name(f"{stem.name}.pem"), stem.with_name(f"{stem.name}.key")
+                certificate = read_certificates(path)[0]
+            except PkiError as why:
+                self.oddities.append(f"{why}; {name} is left out")
+                continue
+            issuer = self._entries.get(row["issuer"]) if row["issuer"] else None
+            self.add(Entry(name, role, certificate, issuer, path, key_path if key_path.is_file() else None, password))
+        if not self._entries:
+            raise PkiError(f"{where}: none of the certificates of {INDEX} can be used: {self.oddities[0]}")
+        unknown = sorted(p.name for p in where.glob("*.pem") if p.stem not in rows)
+        if unknown:
+            self.oddities.append(f"{where}: not in {INDEX} and therefore left out: {', '.join(unknown[:5])}")
 
 
 class Missing(PkiError, KeyError):

@@ -132,8 +132,6 @@ def equip_vehicle(options: drive.Options, bench: Bench, now: Now, say: Say) -> N
 
 def keep(store: Store, contract: Credential) -> str:
     """Puts an installed contract into the files of a PKI; returns what became of it, for people."""
-    from cryptography import x509
-
     from pki.errors import PkiError
     from pki.profiles import Role
     from pki.store import INDEX, Entry
@@ -144,8 +142,8 @@ def keep(store: Store, contract: Credential) -> str:
     if issuer is None:
         return f"note: contract {contract.name} is not kept: its issuer is not in {store.directory}"
     try:
-        certificate = x509.load_der_x509_certificate(contract.leaf)
-        store.issue_into(Entry(INSTALLED, Role.CONTRACT, certificate, issuer, private_key=contract.key), force=True)
+        entry = Entry(INSTALLED, Role.CONTRACT, contract.certificate, issuer, private_key=contract.key)
+        store.issue_into(entry, force=True)
     except (PkiError, OSError) as why:
         return f"note: contract {contract.name} is not kept: {why}"
     return f"note: contract {contract.name} is kept as {store[INSTALLED].path}"
@@ -173,9 +171,7 @@ def backend(store: Store, now: datetime.datetime, *, emaid: str = "", seed: str 
     source = authority.Authority(store.suite, midnight, authority.seed_octets(seed) if seed else None, store.responder)
 
     def issue(wanted: str) -> Credential:
-        # Others' contracts may have a check character that is none; the new one gets its own.
-        cn = wanted if len(wanted) < 15 or names.has_check_character(wanted) else wanted[:14]
-        return credential(source.issue(Role.CONTRACT, store[Role.MO_SUB2], cn=cn, name=f"contract-{cn}"))
+        return credential(source.issue(Role.CONTRACT, store[Role.MO_SUB2], cn=wanted, name=f"contract-{wanted}"))
 
     return LocalBackend(
         provider=credential(store[Role.CPS]),

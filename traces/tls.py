@@ -256,17 +256,12 @@ def _certificates(body: bytes, tls13: bool) -> list[bytes]:
 
 def subject(der: bytes) -> str:
     """The subject of a certificate, or why it has none."""
-    import warnings
-
-    from cryptography import x509
+    from pki import loading
 
     try:
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # test certificates break rules that this one field does not need
-            return x509.load_der_x509_certificate(der).subject.rfc4514_string()
-    except ValueError as why:
-        return f"unreadable certificate ({str(why).splitlines()[0]})"
+        return loading.certificate(der).subject.rfc4514_string()
+    except loading.Unreadable as why:
+        return f"a certificate that cannot be used ({why.defect})"
 
 
 def split_der(data: bytes) -> Iterator[bytes]:

@@ -60,21 +60,12 @@ def read(der: bytes) -> x509.Certificate:
     Raises:
         RemoteError: it cannot be read.
     """
-    import warnings
-
-    from cryptography import x509
+    from pki import loading
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the library warns about odd serial numbers
-            certificate = x509.load_der_x509_certificate(der)
-            # These are parsed when they are asked for first.
-            _ = certificate.version, certificate.subject, certificate.issuer, certificate.extensions
-            _ = certificate.public_key(), certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except Exception as why:  # hostile DER fails in many ways, also with errors of the library's own
-        text = str(why).partition("\n")[0][:120]
-        raise RemoteError(f"a certificate of {len(der)} bytes that cannot be read: {text}", BROKEN) from why
-    return certificate
+        return loading.certificate(der)
+    except loading.Unreadable as why:
+        raise RemoteError(f"a certificate of {len(der)} bytes that cannot be used: {why.defect}", BROKEN) from why
 
 
 def common_name(certificate: x509.Certificate) -> str:

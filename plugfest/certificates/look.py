@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import base64
 import binascii
+import contextlib
 import datetime
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
@@ -18,20 +19,25 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.ocsp import OCSPRequestBuilder
 
-from pki import keys, ocsp, path, revocation, roles
-from pki.errors import PkiError
+from pki import keys, loading, ocsp, path, revocation, roles
 from pki.path import Code, Deviation
 from pki.profiles import ANCHORS, SUITES, Role
 from pki.responder import stores
 from pki.revocation import Revocations
-from pki.store import Entry, Store, common_name, issued, parse_certificates, read_certificates, self_signed
+from pki.store import Entry, Store, common_name, issued, read_certificates, self_signed
 from plugfest.certificates import arguments, recorded, text, tokens
 from plugfest.errors import UserError
 
 
 @dataclass
 class _Chain:
-    """A chain to be shown or checked: from a PKI, a file or a recording; ``at`` is when it was recorded."""
+    """A chain to be shown or checked: from a PKI, a file or a recording.
+
+    Attributes:
+        at: when it was recorded.
+        defects: of certificates sent with it that cannot be used.
+        key_trouble: why its key file cannot be used, or "".
+    """
 
     name: str
     certificates: list[x509.Certificate]
@@ -39,25 +45,25 @@ class _Chain:
     files: list[str]
     suite: str
     at: datetime.datetime | None = None
+    defects: list[loading.Unreadable] = field(default_factory=list)
+    key_trouble: str = ""
 
     @property
     def role(self) -> Role | None:
-        return self.roles[0]
+        return self.roles[0] if self.roles else None
 
 
 def _octets(target: str) -> list[x509.Certificate]:
     """The certificates in a file or on standard input: PEM, DER, or hex or base64 text of DER."""
-    data = sys.stdin.buffer.read() if target == "-" else Path(target).read_bytes()
-    try:
-        return parse_certificates(data, target)
-    except PkiError:
+    where = "standard input" if target == "-" else target
+    data = sys.stdin.buffer.read(loading.MAX_FILE + 1) if target == "-" else loading.read(Path(target))
+    if data[:1] != b"\x30" and b"-----BEGIN" not in data:
         compact = b"".join(data.split())
         for decode in (binascii.unhexlify, base64.b64decode):
-            try:
-                return parse_certificates(decode(compact), target)
-            except (ValueError, PkiError):
-                continue
-        raise
+            with contextlib.suppress(ValueError):
+                if (decoded := decode(compact))[:1] == b"\x30":
+                    return loading.certificates(decoded, where)
+    return loading.certificates(data, where)
 
 
 def _from_file(target: str, role: Role | None, suite: str | None) -> list[_Chain]:
@@ -66,7 +72,8 @@ def _from_file(target: str, role: Role | None, suite: str | None) -> list[_Chain
         raise UserError(f"{target}: no such file or directory")
     if target == "-" or not recorded.is_recording(Path(target)):
         return [_chain(target, _octets(target), role, suite)]
-    return [_chain(s.where, s.certificates, role or s.role, suite, s.at) for s in recorded.chains(Path(target))]
+    seen = recorded.chains(Path(target))
+    return [_chain(s.where, s.certificates, role or s.role, suite, s.at, s.defects) for s in seen]
 
 
 def _chain(
@@ -75,16 +82,17 @@ def _chain(
     role: Role | None,
     suite: str | None,
     at: datetime.datetime | None = None,
+    defects: Sequence[loading.Unreadable] = (),
 ) -> _Chain:
-    kind = keys.kind(certificates[0].public_key())
+    kind = keys.kind(certificates[0].public_key()) if certificates else None
     suite = suite or next((s.name for s in SUITES.values() if s.kind is kind), "iso2")
     found: list[Role | None] = []
     for certificate in reversed(certificates):
         found.append(roles.guess_in_chain(certificate, found[-1] if found else None))
     found.reverse()
-    if role is not None:
+    if role is not None and found:
         found[0] = role
-    return _Chain(name, certificates, found, [""] * len(certificates), suite, at)
+    return _Chain(name, certificates, found, [""] * len(certificates), suite, at, list(defects))
 
 
 def _from_entry(store: Store, entry: Entry, role: Role | None) -> _Chain:
@@ -92,7 +100,8 @@ def _from_entry(store: Store, entry: Entry, role: Role | None) -> _Chain:
     files = []
     for member in up:
         names_ = [p.name for p in (member.path, member.key_path) if p is not None]
-        files.append("  ".join(names_) + ("" if member.has_key else "  (no key)"))
+        trouble = member.key_trouble()
+        files.append("  ".join(names_) + (f"  ({trouble})" if trouble else ""))
     found = [e.role for e in up]
     if role is not None:
         found[0] = role
@@ -131,8 +140,11 @@ def show(args: argparse.Namespace) -> int:
             print(("\n" if index else "") + f"{chain.name}, {chain.at:%Y-%m-%d %H:%M} UTC")
         time = at if args.at or chain.at is None else chain.at
         roots = [c for c in chain.certificates[1:] if self_signed(c)]
-        _lines(_shown(chain, roots, time, None))
-    if not all(self_signed(chain.certificates[-1]) for chain in found_chains):
+        if chain.certificates:
+            _lines(_shown(chain, roots, time, None))
+        for defect in chain.defects:
+            print(f"  ! {defect}")
+    if not all(self_signed(c) for chain in found_chains for c in chain.certificates[-1:]):
         print("not checked against a root: plugfest pki verify FILE --roots ROOTS does")
     return 0
 
@@ -174,12 +186,15 @@ def verify(args: argparse.Namespace) -> int:
         suites = [Store(args.target, args.suite, password=args.password)] if args.suite or args.names else None
         found = suites or list(stores(Path(args.target)).values())
         for store in found:
+            _lines(text.oddities(store))
             entries = [store[n] for n in args.names] or [e for e in store.values() if e.role in ANCHORS]
             if not entries:
                 raise UserError(f"{args.target} has no leaves of a known role; give NAME and --role")
             for entry in entries:
                 chain = _from_entry(store, entry, role)
                 trusted = _roots(args.roots, chain) or _anchors(store, chain)
+                if entry.has_key and (trouble := entry.key_trouble()):
+                    chain.key_trouble = trouble
                 todo.append((chain, trusted, Revocations.of(store)))
                 if len(found) > 1:
                     chain.name = f"{store.suite.name}/{entry.name}"
@@ -192,6 +207,11 @@ def verify(args: argparse.Namespace) -> int:
     lists = {file: revocation.read_crl(file) for file in args.crl}
     refused = 0
     for chain, anchors, revocations in todo:
+        for defect in chain.defects:
+            print(f"  ! {defect}")
+        refused += bool(chain.defects)
+        if not chain.certificates:
+            continue
         if chain.role is None:
             raise UserError(f"{chain.name}: what it is for cannot be told; give --role")
         below, _ = _split(chain)
@@ -200,8 +220,10 @@ def verify(args: argparse.Namespace) -> int:
         deviations = path.validate(below, anchors, chain.role, time, suite=chain.suite, revoked=revocations)
         if args.ocsp:
             deviations += _ask(below, anchors, time)
-        refused += bool(path.fatal(deviations))
+        refused += bool(path.fatal(deviations)) or bool(chain.key_trouble)
         _verdict(chain, below, anchors, deviations)
+        if chain.key_trouble:
+            print(f"  ! {'key':20} {chain.key_trouble}")
     return 1 if refused else 0
 
 

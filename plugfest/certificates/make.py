@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def init(args: argparse.Namespace) -> int:
     ids = {}
     if args.emaid:
         ids[Role.CONTRACT] = names.emaid(args.emaid)
+        if oddity := names.emaid_oddity(args.emaid):
+            print(f"note: {oddity}", file=sys.stderr)
     if args.pcid:
         ids[Role.OEM_PROVISIONING] = names.pcid(args.pcid)
     if args.evcc_id:
@@ -94,6 +97,8 @@ def contract(args: argparse.Namespace) -> int:
     """A contract, and its delivery."""
     store = Store(args.directory, args.suite)
     emaid = names.emaid(args.emaid)
+    if oddity := names.emaid_oddity(emaid):
+        print(f"note: {oddity}", file=sys.stderr)
     if args.receiver is None:
         args.issuer = None
         entry = _issue(store, Role.CONTRACT, emaid, args)

@@ -23,6 +23,8 @@ def variants(args: argparse.Namespace) -> int:
         return 0
     at = arguments.time(args.at)
     for store in [Store(args.directory, args.suite)] if args.suite else stores(args.directory).values():
+        for line in text.oddities(store):
+            print(line)
         chosen = [Role(r) for r in args.role or twins.LEAVES if r in store]
         if not chosen:
             raise UserError(f"{args.directory} has no {' or '.join(args.role or ())}")
@@ -73,10 +75,12 @@ def import_(args: argparse.Namespace) -> int:
     found = Store(args.source, args.suite, password=args.password)
     store = Store.of(found.suite, ())
     for entry in found.values():
-        key = entry.key if entry.has_key else None
+        trouble = entry.key_trouble()
+        key = None if trouble else entry.key
         above = store[entry.issuer.name] if entry.issuer else None
-        store.add(Entry(entry.name, entry.role, entry.certificate, above, private_key=key))
+        store.add(Entry(entry.name, entry.role, entry.certificate, above, private_key=key, no_key=trouble))
     store.save(args.directory, force=args.force)
+    store.oddities = found.oddities
     for line in text.overview(store, arguments.now(), Revocations()):
         print(line)
     return 0

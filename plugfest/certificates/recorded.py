@@ -10,13 +10,13 @@ from typing import Any
 
 from cryptography import x509
 
-from pki.errors import PkiError
+from pki import loading
 from pki.profiles import Role
-from pki.store import parse_certificates
 from plugfest.errors import UserError
 from traces import pcap
 from traces.errors import RecordingError
 from traces.recording import Entry, load
+from traces.tls import split_der
 
 _FIELDS = {
     "ContractSignatureCertChain": Role.CONTRACT,
@@ -38,12 +38,15 @@ class Seen:
     Attributes:
         where: message, time and connection, for people.
         role: what the leaf was sent as.
+        certificates: those that can be used.
+        defects: one error for each of the others.
         at: wall clock; None where the recording does not tell.
     """
 
     where: str
     role: Role
     certificates: list[x509.Certificate]
+    defects: list[loading.Unreadable]
     at: datetime.datetime | None
 
 
@@ -67,33 +70,33 @@ def chains(path: Path) -> list[Seen]:
     found: list[Seen] = []
     known: set[bytes] = set()
     for entry in recording.entries:
-        for field, role, data in _sent(entry):
+        for field, role, ders in _sent(entry):
+            data = b"".join(ders)
             if not data or data in known:
                 continue
             known.add(data)
-            try:
-                certificates = parse_certificates(data, field)
-            except PkiError:
-                continue
+            read = loading.readable(ders, field)
+            certificates = [one for one in read if isinstance(one, x509.Certificate)]
+            defects = [one for one in read if isinstance(one, loading.Unreadable)]
             epoch = recording.epoch + entry.time
             at = datetime.datetime.fromtimestamp(epoch, datetime.UTC) if recording.epoch else None
-            found.append(Seen(f"{field}, {entry.time:.3f} s", role, certificates, at))
+            found.append(Seen(f"{field}, {entry.time:.3f} s", role, certificates, defects, at))
     if not found:
         hint = "" if recording.plain else "; it is encrypted, and its TLS secrets are missing"
         raise UserError(f"{path}: no certificates in it{hint}")
     return found
 
 
-def _sent(entry: Entry) -> Iterator[tuple[str, Role, bytes]]:
+def _sent(entry: Entry) -> Iterator[tuple[str, Role, list[bytes]]]:
     """Field, role and DER of every chain in an entry."""
     if entry.layer == "tls" and entry.name == "certificates":
-        yield "TLS", Role.VEHICLE if entry.sender == "evcc" else Role.SECC, entry.data
+        yield "TLS", Role.VEHICLE if entry.sender == "evcc" else Role.SECC, list(split_der(entry.data)) or [entry.data]
     if entry.layer != "message" or entry.message is None:
         return
     for part in (entry.body, *(getattr(entry.body, name, None) for name in _NESTED)):
         for field, role in _FIELDS.items():
             if (value := getattr(part, field, None)) is not None:
-                yield f"{entry.name}.{field}", role, b"".join(_ders(value))
+                yield f"{entry.name}.{field}", role, _ders(value)
 
 
 def _ders(value: Any) -> list[bytes]:

@@ -80,11 +80,19 @@ def overview(store: Store, at: datetime.datetime, revocations: Revocations) -> I
         state = left(entry.certificate, at)
         if (revocation := revocations.get(entry.certificate)) is not None:
             state = f"REVOKED {revocation.at:%Y-%m-%d}, {revocation.reason}"
-        key = "" if entry.has_key else "  no key"
+        trouble = entry.key_trouble()
+        key = f"  {trouble}" if trouble else ""
         kind = title(entry.role, store.suite)
         yield f"{name:{width}}  {kind:{roles}}  {entry.common_name:{names}}  {dates(entry.certificate)}  {state}{key}"
     if signers:
         yield f"  and {signers} OCSP signers in ocsp/"
+    yield from oddities(store)
+
+
+def oddities(store: Store) -> Iterator[str]:
+    """What of a PKI's files could not be used."""
+    for oddity in store.oddities:
+        yield f"  ~ {oddity}"
 
 
 def chain(

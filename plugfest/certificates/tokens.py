@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import ocsp
 
-from pki import revocation
-from pki.errors import PkiError
+from pki import loading
 from pki.store import common_name
 from plugfest.certificates import text
 
 
 def lines(path: Path, at: datetime.datetime) -> list[str] | None:
     """What an OCSP response in DER or a revocation list in PEM or DER says; None for any other file."""
-    try:
-        return _list(revocation.read_crl(path), at)
-    except PkiError:
-        pass
-    try:
-        return _response(ocsp.load_der_ocsp_response(path.read_bytes()), at)
-    except (ValueError, TypeError, NotImplementedError, UnsupportedAlgorithm):
+    data = loading.read(path)
+    if b"-----BEGIN X509 CRL" in data:
+        return _list(loading.crl(data, str(path)), at)
+    if b"-----BEGIN" in data or data[:1] != b"\x30":
         return None
+    with contextlib.suppress(loading.Unreadable):
+        return _list(loading.crl(data, str(path)), at)
+    with contextlib.suppress(loading.Unreadable):
+        return _response(loading.ocsp_response(data, str(path)), at)
+    return None
 
 
 def _age(begin: datetime.datetime, end: datetime.datetime | None, at: datetime.datetime) -> str:

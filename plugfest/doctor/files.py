@@ -74,11 +74,12 @@ def _is_key(path: Path) -> bool:
 
 
 def _read(path: Path) -> list[Certificate]:
-    from cryptography import x509
+    from pki.certificates import read_certificates
+    from pki.errors import PkiError
 
     try:
-        return x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError):
+        return read_certificates(path)
+    except PkiError:
         return []  # a key, or what the loading above has judged
 
 

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from pkis import LATER, SEED, good, saved
 
-from pki import export, keys, variants
+from pki import export, keys, path, variants
 from pki.authority import Authority
 from pki.errors import PkiError
 from pki.profiles import Role
@@ -95,3 +95,60 @@ def test_a_directory_without_certificates_says_what_to_do(tmp_path: Path) -> Non
     (tmp_path / "note.pem").write_text("nothing")
     with pytest.raises(PkiError, match=r"holds no certificates; `plugfest pki init"):
         Store(tmp_path)
+
+
+def test_a_missing_password_is_not_a_missing_key(tmp_path: Path) -> None:
+    entry = good()["secc"]
+    (tmp_path / "secc.pem").write_bytes(entry.pem)
+    (tmp_path / "secc.key").write_bytes(keys.private_pem(entry.key, "secret"))
+    (tmp_path / "vehicle.p12").write_bytes(export.container(good()["contract"], "secret"))
+    for password, said in ((None, "its password is needed"), ("guess", "the password is wrong")):
+        store = Store(tmp_path, password=password)
+        assert [said in line for line in store.oddities] == [True, True]
+        assert said in store["secc"].key_trouble()
+        with pytest.raises(PkiError, match=said):
+            _ = store["secc"].key
+    assert Store(tmp_path, password="secret").oddities == []
+
+
+@pytest.mark.parametrize("expired_first", [True, False])
+def test_what_is_valid_takes_the_name_of_its_role(expired_first: bool, tmp_path: Path) -> None:
+    """Old files lie beside new ones in nearly every directory."""
+    old = variants.make(good(), "expired", Role.SECC, LATER).leaf
+    files = {"a-old": old, "b-new": good()["secc"]} if expired_first else {"a-new": good()["secc"], "b-old": old}
+    for stem, entry in {
+        **files,
+        "root": good()["v2g-root"],
+        "sub1": good()["cpo-sub1"],
+        "sub2": good()["cpo-sub2"],
+    }.items():
+        (tmp_path / f"{stem}.pem").write_bytes(entry.pem)
+        (tmp_path / f"{stem}.key").write_bytes(keys.private_pem(entry.key))
+    store = Store(tmp_path, at=LATER)
+    assert store["secc"].certificate == good()["secc"].certificate
+    assert store["b-old" if not expired_first else "a-old"].certificate == old.certificate
+
+
+def test_a_key_without_its_certificate_is_told(tmp_path: Path) -> None:
+    (tmp_path / "secc.pem").write_bytes(good()["secc"].pem)
+    (tmp_path / "secc.key").write_bytes(keys.private_pem(good()["cps"].key))
+    (tmp_path / "other.key").write_bytes(keys.private_pem(good()["contract"].key))
+    store = Store(tmp_path)
+    assert store["secc"].key_trouble() == "secc.key belongs to another certificate"
+    assert sorted(line.partition(".key ")[2] for line in store.oddities) == [
+        "belongs to none of the certificates",
+        f"is not the key of the certificate {tmp_path / 'secc.pem'}",
+    ]
+
+
+def test_emaids_with_another_check_character_work(tmp_path: Path) -> None:
+    """Most stacks do not verify it [docs/pki.md]."""
+    foreign = Authority(good().suite, LATER, SEED).issue(Role.CONTRACT, good()["mo-sub2"], cn="DEABC123456789X")
+    assert foreign.common_name == "DEABC123456789X"
+    store = Store.of(good().suite, [e for e in good().values() if e.role is not Role.CONTRACT])
+    foreign.name = "contract"
+    store.add(foreign)
+    twin = variants.make(store, "expired", Role.CONTRACT, LATER)
+    assert twin.leaf.common_name == "DEABC123456789X"
+    found = path.validate(foreign.chain, store.certificates(Role.MO_ROOT), Role.CONTRACT, LATER)
+    assert [(d.fatal, d.text) for d in found] == [(False, "eMAID DEABC123456789X: the check character would be Y")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -106,22 +107,42 @@ def test_a_key_of_another_certificate_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "iso2/secc.key").write_bytes((tmp_path / "iso2/cps.key").read_bytes())
     with pytest.raises(PkiError, match=r"secc\.key is not the key"):
         _ = Store(tmp_path)["secc"].key
+    assert "is not the key" in Store(tmp_path)["secc"].key_trouble()
+    assert Store(tmp_path)["cps"].key_trouble() == ""
 
 
 @pytest.mark.parametrize(
     ("damage", "text"),
     [
-        (lambda d: (d / "iso2/index.json").write_text("{"), "index.json is damaged"),
-        (lambda d: (d / "iso2/secc.pem").unlink(), "secc.pem: No such file"),
-        (lambda d: (d / "iso2/secc.pem").write_text("hello"), "secc.pem holds no certificate"),
+        (lambda d: (d / "secc.pem").unlink(), "secc.pem: No such file"),
+        (lambda d: (d / "secc.pem").write_text("hello"), "secc.pem holds no certificate"),
+        (lambda d: (d / "secc.pem").write_bytes(b"\x30\x82"), "octets are missing"),
+        (lambda d: (d / "cpo-sub2.pem").unlink(), "cpo-sub2.pem: No such file"),
+        (lambda d: (d / "index.json").write_text("{"), "index.json is damaged"),
+        (lambda d: (d / "index.json").write_text("[]"), "index.json is damaged"),
+        (lambda d: (d / "spare.pem").write_bytes((d / "cps.pem").read_bytes()), "left out: spare.pem"),
     ],
 )
-def test_damage_is_one_line(damage: object, text: str, tmp_path: Path) -> None:
+def test_a_directory_edited_by_hand_is_read_as_far_as_it_goes(
+    damage: Callable[[Path], object], text: str, tmp_path: Path
+) -> None:
+    """What is gone or damaged is told in one line, and the rest works."""
     make("iso2").save(tmp_path)
-    damage(tmp_path)  # type: ignore[operator]
-    with pytest.raises(PkiError, match=text) as caught:
+    damage(tmp_path / "iso2")
+    store = Store(tmp_path, "iso2" if (tmp_path / "iso2/index.json").is_file() else None)
+    assert sum(text in line for line in store.oddities) == 1
+    assert all(line.isprintable() for line in store.oddities)
+    contract = store["contract"]
+    assert path.validate(contract.chain, store.certificates(Role.MO_ROOT), Role.CONTRACT, LATER) == []
+    assert contract.key
+
+
+def test_a_directory_of_which_nothing_is_left_says_so(tmp_path: Path) -> None:
+    make("iso2").save(tmp_path)
+    for file in tmp_path.rglob("*.pem"):
+        file.unlink()
+    with pytest.raises(PkiError, match=r"none of the certificates of index\.json can be used: .*No such file"):
         Store(tmp_path)
-    assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_entry_names_the_known_ones() -> None:

@@ -153,7 +153,7 @@ def test_issue_checks_ids_and_adds_check_characters(pki: Path, capsys: pytest.Ca
     assert main(["pki", "verify", str(pki), *AT]) == 0
     capsys.readouterr()
     for words, text in {
-        ("contract", "DEABC123456789X"): "check character should be Y",
+        ("contract", "DEABC12345678"): "needs country (2 letters)",
         ("issue", "secc", "ABC"): "EVSE id 'ABC'",
         ("issue", "secc"): "needs an id",
         ("issue", "v2g-root", "x"): "is a root",

@@ -264,7 +264,7 @@ def test_an_unsigned_element_another_key_and_no_signature_are_told_apart() -> No
         sig.verify_message(message, made, OTHER.public_key())
     with pytest.raises(sig.SignatureError, match="but the given key is of secp521r1"):
         sig.verify_message(message, made, ec.generate_private_key(ec.SECP521R1()).public_key())
-    with pytest.raises(sig.SignatureError, match=r"a certificate of 7 bytes that cannot be read"):
+    with pytest.raises(sig.SignatureError, match=r"a certificate of 7 bytes that cannot be used"):
         sig.verify_message(message, made, b"rubbish")
     with pytest.raises(sig.SignatureError, match="no Signature over ContractSignatureCertChain"):
         sig.verify_message(message, None, KEY.public_key())

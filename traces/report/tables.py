@@ -166,21 +166,18 @@ def certificates(recording: Recording) -> str:
 
 
 def _certificate(der: bytes) -> str:
-    import warnings
-
-    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
 
+    from pki import loading
+
     try:
-        with warnings.catch_warnings(action="ignore"):
-            found = x509.load_der_x509_certificate(der)
-            subject, issuer = found.subject.rfc4514_string(), found.issuer.rfc4514_string()
-            begins, ends = found.not_valid_before_utc, found.not_valid_after_utc
-            public = found.public_key()
-    except Exception as why:  # noqa: BLE001 - a certificate from the wire may be broken in any way
-        return (
-            f'<span class="missed">unreadable certificate of {len(der)} bytes: {escape(clean(str(why)[:200]))}</span>'
-        )
+        found = loading.certificate(der)
+    except loading.Unreadable as why:
+        text = f"a certificate of {len(der)} bytes that cannot be used: {why.defect}"
+        return f'<span class="missed">{escape(clean(text))}</span>'
+    subject, issuer = found.subject.rfc4514_string(), found.issuer.rfc4514_string()
+    begins, ends = found.not_valid_before_utc, found.not_valid_after_utc
+    public = found.public_key()
     kind = f"EC {public.curve.name}" if isinstance(public, ec.EllipticCurvePublicKey) else type(public).__name__
     own = " (self-signed)" if subject == issuer else ""
     return (

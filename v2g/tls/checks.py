@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from v2g.tls import crypto
 from v2g.tls.context import subject
-from v2g.tls.failure import Fatal
+from v2g.tls.failure import PEER, Fatal
 from v2g.tls.tables import TLS13
 
 if TYPE_CHECKING:
@@ -36,16 +36,17 @@ def check_peer(c: Endpoint) -> Any:
     Raises:
         Fatal: a certificate cannot be used; names it, the check and the expectation.
     """
-    from cryptography import x509
+    from pki import loading
 
     c.tell("certificates", "rx", b"".join(c.peer_chain), c.context.describe(c.peer_chain))
     if not c.peer_chain:
         raise Fatal("decode_error", "the charger sent no certificate", check="no-certificate")
     try:
-        chain = [x509.load_der_x509_certificate(der) for der in c.peer_chain]
-        key: Any = chain[0].public_key()
-    except Exception as why:
-        raise Fatal("bad_certificate", f"a certificate cannot be read: {str(why).splitlines()[0][:120]}") from why
+        chain = loading.chain(c.peer_chain, PEER[c.role])
+    except loading.Unreadable as why:
+        which = f"certificate {why.place}" if why.place else "the certificate"
+        raise Fatal("bad_certificate", str(why), check="malformed", certificate=which) from why
+    key: Any = chain[0].public_key()
     if c.context.trust is None:
         return key
     _path(c, chain, key)

@@ -99,7 +99,7 @@ def _authority_key(certificate: x509.Certificate) -> bytes | None:
 
     try:
         value = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return None
     return value.key_identifier
 
@@ -279,15 +279,13 @@ class Context:
 
     def describe(self, ders: list[bytes]) -> str:
         """A chain in words, leaf first."""
-        from cryptography import x509
+        from pki import loading
 
-        names = []
-        for der in ders:
-            try:
-                names.append(subject(x509.load_der_x509_certificate(der)))
-            except ValueError:
-                names.append(f"{len(der)} bytes that are no certificate")
-        return " < ".join(names) or "no certificate"
+        words = [
+            f"a certificate that cannot be used ({one.defect})" if isinstance(one, loading.Unreadable) else subject(one)
+            for one in loading.readable(ders)
+        ]
+        return " < ".join(words) or "no certificate"
 
 
 def _name_text(der: bytes) -> str:

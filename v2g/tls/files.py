@@ -18,34 +18,23 @@ if TYPE_CHECKING:
 
 
 def _certificates(path: Path) -> list[x509.Certificate]:
-    from cryptography import x509
+    from pki.certificates import read_certificates
+    from pki.errors import PkiError
 
-    if not path.is_file():
-        raise SetupError(f"{path} does not exist")
-    data = path.read_bytes()
     try:
-        if b"-----BEGIN" in data:
-            return x509.load_pem_x509_certificates(data)
-        return [x509.load_der_x509_certificate(data)]
-    except ValueError as why:
-        raise SetupError(f"{path}: no certificate can be read; a PEM file of certificates is needed") from why
+        return read_certificates(path)
+    except PkiError as why:
+        raise SetupError(str(why)) from why
 
 
 def _key(path: Path, password: str | None) -> Any:
-    from cryptography.hazmat.primitives import serialization
+    from pki import loading
+    from pki.errors import PkiError
 
-    if not path.is_file():
-        raise SetupError(f"{path} does not exist")
-    data = path.read_bytes()
-    load: Any = serialization.load_pem_private_key if b"-----BEGIN" in data else serialization.load_der_private_key
     try:
-        return load(data, password.encode() if password else None)
-    except TypeError:  # a password for a key that has none, or none for one that has
-        if password:
-            return load(data, None)
-        raise SetupError(f"{path}: the key is encrypted; a password is needed") from None
-    except Exception as why:
-        raise SetupError(f"{path}: no private key can be read; wrong password, or no PEM file of a key") from why
+        return loading.private_key(loading.read(path), str(path), password)
+    except PkiError as why:
+        raise SetupError(str(why)) from why
 
 
 def credential(

@@ -54,9 +54,9 @@ def gather(
 
 
 def _forge(response: bytes) -> bytes:
-    from cryptography.x509 import ocsp
+    from pki import loading
 
-    signature = ocsp.load_der_ocsp_response(response).signature
+    signature = loading.ocsp_response(response).signature
     return response.replace(signature, signature[:-1] + bytes((signature[-1] ^ 1,)))
 
 
@@ -68,16 +68,20 @@ def from_files(paths: Sequence[Path]) -> Stapler:
     """
     from cryptography.x509 import ocsp
 
+    from pki import loading
+    from pki.errors import PkiError
+
     by_serial: dict[int, bytes] = {}
     for path in paths:
         try:
-            data = path.read_bytes()
-            for single in ocsp.load_der_ocsp_response(data).responses:
-                by_serial[single.serial_number] = data
-        except OSError as why:
-            raise SetupError(f"{path}: {why.strerror}") from why
-        except ValueError as why:
-            raise SetupError(f"{path} is no successful OCSP response in DER") from why
+            data = loading.read(path)
+            answer = loading.ocsp_response(data, str(path))
+        except PkiError as why:
+            raise SetupError(str(why)) from why
+        if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+            raise SetupError(f"{path} is no successful OCSP response: {answer.response_status.name.lower()}")
+        for single in answer.responses:
+            by_serial[single.serial_number] = data
 
     def find(certificate: x509.Certificate, kind: str, now: datetime.datetime) -> bytes:
         if kind != "good":

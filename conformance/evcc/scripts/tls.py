@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from cryptography import x509
-
 from conformance.catalogue import Run
 from conformance.certificates import Certificates
 from conformance.certificates import context as context_of
@@ -104,5 +102,4 @@ def _spoil_certificate(tester: TesterEvse, context: Any, words: str) -> None:
     elif changes is not None:
         good = context.credentials[0]
         entry = bench.issue(Role.SECC, bench.store[Role.CPO_SUB2], f"secc {words}", changes)
-        leaf = x509.load_der_x509_certificate(entry.der)
-        context.credentials = [Credential([leaf, *good.chain[1:]], entry.key, good.root)]
+        context.credentials = [Credential([entry.certificate, *good.chain[1:]], entry.key, good.root)]
