@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slac.diagnosis import rows, verdict
+from slac.diagnosis import Verdict, verdict
 from slac.errors import Step
+from slac.exchange import Exchange
 from slac.frames import mac_text
-from slac.judge import Exchange, Mark, Row, Verdict
+from slac.steps import Mark, Row, rows
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _HEIGHT = 3

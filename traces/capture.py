@@ -89,12 +89,14 @@ class Dissector:
         self._all: list[_Connection] = []
         self._announced: set[int] = set()
         self._cut = self._too_many = 0
+        self._passed: set[tuple[bytes, bytes, int]] = set()
 
     def packet(self, packet: pcap.Packet) -> None:
         """Takes the next packet."""
         if self._start is None:
             self._start = packet.ns
         self._last = packet.ns
+        self._pass(packet)
         content = packets.parse(packet.data, packet.link)
         if content is None:
             return
@@ -107,6 +109,15 @@ class Dissector:
             self._entry(packet, "slac", kind, slac.sender(kind), frame, slac.describe(frame))
         elif sdp.PORT in (content.source[1], content.target[1]):
             self._datagram(content, packet)
+
+    def _pass(self, packet: pcap.Packet) -> None:
+        """Keeps who sends to whom, once a second: it proves power line links."""
+        ends = packets.addresses(packet.data, packet.link)
+        if ends is not None and (key := (*ends, packet.ns // 10**9)) not in self._passed:
+            if len(self._passed) >= MAX_CONNECTIONS:
+                self._passed.clear()
+            self._passed.add(key)
+            self._recording.passed.append((self._seconds(packet.ns), *ends))
 
     def done(self) -> None:
         """The capture is over."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from slac import frames
 from slac import timing as slac_timing
+from slac.rounds import Move, Round
 from traces import iso20, slac
 from traces.recording import EVCC, SECC, Entry, Recording
 from traces.talks import Exchange, Talk, talks
@@ -272,49 +272,55 @@ _ANSWERED = {
 
 
 def _matching(recording: Recording) -> Iterator[Measure]:
-    """SLAC, by run of a vehicle."""
+    """SLAC, by round: what others say, and copies, count for nothing."""
+    for one in slac.rounds(recording):
+        yield from _round(one)
+
+
+def _round(one: Round) -> Iterator[Measure]:
     limits = slac_timing.STANDARD
-    seen: dict[tuple[bytes, str], Entry] = {}
-    for entry in recording.layer("slac"):
-        frame = slac.parse(entry.data)
-        run: bytes | None = getattr(frame.message, "run_id", None) if frame is not None else None
-        if frame is None or run is None:
-            continue
-        place = (entry.time, entry.index)
+    seen: dict[tuple[str, bytes], float] = {}
+    first_start: float | None = None
+    reported: set[bytes] = set()
+    for move in one.seen.moves:
+        side, place = slac.SIDES[move.end], (move.time, move.place)
 
         def since(
-            name: str, timer: str, limit: float, side: str, *, shortest: bool = False,
-            run: bytes = run, place: tuple[float, int] = place, kind: str = entry.name,
+            start: float | None, name: str, *timers: str, side: str = side, place: tuple[float, int] = place,
+            kind: str = move.name,
         ) -> Iterator[Measure]:  # fmt: skip
-            start = seen.get((run, name))
-            if start is not None:
-                yield Measure(timer, f"{name} to {kind}", side, place[0] - start.time, limit, *place, shortest=shortest)
+            for timer in timers if start is not None else ():
+                seconds = place[0] - (start or 0.0)
+                yield Measure(timer, f"{name} to {kind}", side, seconds, float(getattr(limits, timer)), *place)
 
-        asked = _ANSWERED.get(entry.name)
+        asked = _ANSWERED.get(move.name)
         if asked is not None:
-            side = slac.sender(entry.name)
-            yield from since(asked, "TP_match_response", limits.TP_match_response, side)
-            yield from since(asked, "TT_match_response", limits.TT_match_response, side)
-        match frame.message:
-            case frames.CM_START_ATTEN_CHAR_IND():
-                if (run, entry.name) in seen:
-                    yield from _interval(seen[run, entry.name], entry)
-                else:
-                    yield from since("CM_SLAC_PARM.CNF", "TP_match_sequence", limits.TP_match_sequence, EVCC)
-                    yield from since("CM_SLAC_PARM.CNF", "TT_match_sequence", limits.TT_match_sequence, EVCC)
-                    seen[run, "first START"] = entry
-            case frames.CM_MNBC_SOUND_IND():
-                if (run, entry.name) in seen:
-                    yield from _interval(seen[run, entry.name], entry)
-            case frames.CM_ATTEN_CHAR_IND():
-                yield from since("first START", "TT_EV_atten_results", limits.TT_EV_atten_results, SECC)
-        seen[run, entry.name] = entry
+            start = seen.pop((asked, move.charger), None)
+            if start is None and asked == "CM_SLAC_PARM.REQ" and (move.name, move.charger) not in seen:
+                start = seen.get((asked, b""))
+            yield from since(start, asked, "TP_match_response", "TT_match_response")
+        last = seen.get((move.name, b""))
+        if move.name == "CM_START_ATTEN_CHAR.IND":
+            if last is not None:
+                yield from _interval(last, move)
+            else:
+                answers = [at for (name, _), at in seen.items() if name == "CM_SLAC_PARM.CNF"]
+                start = max(answers, default=None)
+                yield from since(start, "CM_SLAC_PARM.CNF", "TP_match_sequence", "TT_match_sequence")
+                first_start = move.time
+        elif move.name == "CM_MNBC_SOUND.IND" and last is not None:
+            yield from _interval(last, move)
+        elif move.name == "CM_ATTEN_CHAR.IND" and move.charger not in reported:
+            reported.add(move.charger)
+            yield from since(first_start, "first START", "TT_EV_atten_results")
+        seen[move.name, move.charger] = move.time
 
 
-def _interval(before: Entry, entry: Entry) -> Iterator[Measure]:
+def _interval(before: float, move: Move) -> Iterator[Measure]:
     rule = slac_timing.rule_of("TP_EV_batch_msg_interval")
-    seconds = entry.time - before.time
+    seconds = move.time - before
     low, high = rule.low or 0.0, rule.high or 0.05
-    yield Measure("TP_EV_batch_msg_interval (shortest)", f"between {entry.name}", EVCC, seconds, low, entry.time,
-                  entry.index, shortest=True)  # fmt: skip
-    yield Measure("TP_EV_batch_msg_interval", f"between {entry.name}", EVCC, seconds, high, entry.time, entry.index)
+    place = (move.time, move.place)
+    yield Measure("TP_EV_batch_msg_interval (shortest)", f"between {move.name}", EVCC, seconds, low, *place,
+                  shortest=True)  # fmt: skip
+    yield Measure("TP_EV_batch_msg_interval", f"between {move.name}", EVCC, seconds, high, *place)

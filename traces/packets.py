@@ -45,12 +45,27 @@ class Datagram:
 
 @dataclass(frozen=True, slots=True)
 class Homeplug:
-    """A HomePlug management frame, from its destination address on."""
+    """A HomePlug management frame, from its destination address on, with the VLAN tags that it was captured with."""
 
     frame: bytes
 
 
 Content = Segment | Datagram | Homeplug
+
+
+def addresses(data: bytes, link: int) -> tuple[bytes, bytes] | None:
+    """Source and destination of an Ethernet frame that is no management message; None where the capture has neither.
+
+    Cooked captures keep the source alone: the destination is zero then.
+    """
+    if link == 1 and len(data) >= 14:
+        kind = next((data[n : n + 2] for n in (12, 16, 20) if int.from_bytes(data[n : n + 2], "big") not in _VLAN), b"")
+        return None if kind == SLAC.to_bytes(2, "big") else (data[6:12], data[0:6])
+    if link == 113 and len(data) >= 16 and data[14:16] != SLAC.to_bytes(2, "big"):
+        return data[6:12], bytes(6)
+    if link == 276 and len(data) >= 20 and data[0:2] != SLAC.to_bytes(2, "big"):
+        return data[12:18], bytes(6)
+    return None
 
 
 def parse(data: bytes, link: int) -> Content | None:
@@ -74,7 +89,7 @@ def _parse(data: bytes, link: int) -> Content | None:
             kind = int.from_bytes(data[start + 2 : start + 4], "big")
             start += 4
         if kind == SLAC and len(data) > start:
-            return Homeplug(data[:12] + data[start - 2 :])
+            return Homeplug(data)
         return _ip(data[start:]) if kind in (IPV6, IPV4) else None
     if link == 113:  # Linux cooked: addresses of 8 bytes
         if int.from_bytes(data[14:16], "big") == SLAC:

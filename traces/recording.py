@@ -96,6 +96,7 @@ class Recording:
         remarks: what a reader should know about the file.
         key_log: TLS secrets found, as an NSS key log.
         plain: message bytes can be had, i.e. nothing stayed encrypted.
+        passed: time, source and destination address of ordinary Ethernet frames: the first of each second and pair.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Recording:
     remarks: list[str] = field(default_factory=list)
     key_log: bytes = b""
     plain: bool = True
+    passed: list[tuple[float, bytes, bytes]] = field(default_factory=list)
 
     @property
     def messages(self) -> list[Entry]:
@@ -226,6 +228,7 @@ def settle(recording: Recording, start: float) -> None:
     for index, entry in enumerate(recording.entries):
         entry.index = index
         entry.time = round(entry.time - start, 9)
+    recording.passed = [(round(time - start, 9), source, target) for time, source, target in recording.passed]
     if recording.epoch:
         recording.epoch += start
 

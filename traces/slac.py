@@ -1,10 +1,20 @@
-"""HomePlug management frames as recordings show them: name, sender, and the few fields a person looks for."""
+"""HomePlug management frames as recordings show them: name, sender, the few fields a person looks for, and the rounds.
+
+Frames may have VLAN tags. What became of the matchings is `slac.rounds`, for files as for interfaces.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slac import frames
+from slac.copies import untagged
+from slac.judge import Judge
+from slac.rounds import End, Round, judged
+
+if TYPE_CHECKING:
+    from traces.recording import Recording
 
 _FROM_VEHICLE = {"CM_SLAC_PARM.REQ", "CM_START_ATTEN_CHAR.IND", "CM_MNBC_SOUND.IND", "CM_ATTEN_CHAR.RSP",
                  "CM_VALIDATE.REQ", "CM_SLAC_MATCH.REQ"}  # fmt: skip
@@ -13,13 +23,58 @@ _FROM_CHARGER = {"CM_SLAC_PARM.CNF", "CM_ATTEN_CHAR.IND", "CM_VALIDATE.CNF", "CM
 MATCHING = _FROM_VEHICLE | _FROM_CHARGER
 """What the two hosts say to each other."""
 
+SIDES = {End.VEHICLE: "evcc", End.CHARGER: "secc"}
+
 
 def parse(data: bytes) -> frames.Frame | None:
     """The frame in captured bytes, or None where it is broken."""
     try:
-        return frames.parse(data)
+        return frames.parse(untagged(data).data)
     except frames.FrameError:
         return None
+
+
+def judge(recording: Recording) -> Judge:
+    """A judge that has seen the whole recording; the places that it keeps are indexes of entries."""
+    found = Judge()
+    ordinary = iter(recording.passed)
+    following = next(ordinary, None)
+    for entry in recording.entries:
+        while following is not None and following[0] < entry.time:
+            found.traffic(*following)
+            following = next(ordinary, None)
+        if entry.layer == "slac":
+            if entry.data:
+                found.feed(entry.time, entry.data, entry.index)
+        elif recording.kind == "trace" and (entry.name in ("SDPResponse", "connected") or entry.layer == "message"):
+            found.session(entry.time)
+    while following is not None:
+        found.traffic(*following)
+        following = next(ordinary, None)
+    found.now = max(found.now, recording.seconds)
+    for exchange in found.exchanges:
+        if (new := exchange.new_key) is not None and _running(recording, new.time):
+            exchange.new_key = new._replace(talking=True)
+    return found
+
+
+def _running(recording: Recording, time: float) -> bool:
+    """Whether a session was going on at a time."""
+    running = False
+    for entry in recording.entries:
+        if entry.time > time:
+            break
+        if entry.layer == "tcp" and entry.name in ("closing", "closed", "reset"):
+            running = False
+        elif entry.layer == "message":
+            running = entry.name != "SessionStopRes"
+    return running
+
+
+def rounds(recording: Recording) -> list[Round]:
+    """The SLAC rounds of a recording, judged at its end."""
+    found = judge(recording)
+    return [judged(x, found.now) for x in found.exchanges]
 
 
 def name(data: bytes) -> str:

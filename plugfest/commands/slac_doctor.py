@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from plugfest.commands import slac_run
 
 if TYPE_CHECKING:
+    from slac.causes import Cause
     from slac.errors import SlacError
     from slac.host import Host
-    from slac.judge import Cause
     from slac.modem import Modem
 
 PROBLEM = 1
@@ -82,7 +82,7 @@ async def _run(args: argparse.Namespace) -> int:
 async def _modem(args: argparse.Namespace, host: Host) -> Modem | None:
     """The modem, or None after telling why not."""
     from plugfest.commands.slac_modem import describe
-    from slac.diagnosis import NO_MODEM
+    from slac.causes import NO_MODEM
     from slac.errors import ModemError
     from slac.modem import NoModem, detect
 
@@ -103,7 +103,7 @@ async def _modem(args: argparse.Namespace, host: Host) -> Modem | None:
 
 async def _fits(args: argparse.Namespace, modem: Modem) -> int:
     """Whether the modem's role is that of ``--role``."""
-    from slac.diagnosis import ROLE_OF_CHARGER, ROLE_OF_VEHICLE
+    from slac.causes import ROLE_OF_CHARGER, ROLE_OF_VEHICLE
 
     if args.role == "watch" or not args.modem:
         return 0
@@ -186,7 +186,7 @@ async def _watch(args: argparse.Namespace, reporter: slac_run.Reporter) -> Any:
 
 def _nothing(args: argparse.Namespace, failure: SlacError | None) -> None:
     """No matching was seen at all."""
-    from slac.diagnosis import NO_REQUEST, NO_VEHICLE, START_OF_PILOT
+    from slac.causes import NO_REQUEST, NO_VEHICLE, START_OF_PILOT
 
     text = str(failure) if failure else f"no matching began within {args.within:g} s"
     _wrong(text, *(NO_VEHICLE if args.role == "evse" else START_OF_PILOT if args.role == "ev" else NO_REQUEST))
@@ -195,7 +195,7 @@ def _nothing(args: argparse.Namespace, failure: SlacError | None) -> None:
 async def _ipv6(name: str, within: float | None = None) -> bool:
     """Whether the link can carry SDP."""
     from plugfest import handoff
-    from slac.diagnosis import FIREWALL, NO_LINK_LOCAL
+    from slac.causes import FIREWALL, NO_LINK_LOCAL
     from v2g.errors import SetupError
 
     try:

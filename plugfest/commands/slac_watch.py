@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
-    from slac.judge import Exchange, Judge
+    from slac.exchange import Exchange
+    from slac.judge import Judge
 
 NOTHING_SEEN = 3
 FAILED = 1

@@ -71,7 +71,8 @@ def test_vlan_tags_extension_headers_and_other_link_types_are_read() -> None:
 def test_a_tagged_homeplug_frame_loses_its_tag() -> None:
     frame = packets.ethernet(*MACS, packets.SLAC, b"\x01\x64\x60")
     tagged = frame[:12] + bytes.fromhex("8100000a") + frame[12:]
-    assert packets.parse(frame, 1) == packets.parse(tagged, 1) == Homeplug(frame)
+    assert packets.parse(frame, 1) == Homeplug(frame)
+    assert packets.parse(tagged, 1) == Homeplug(tagged)  # the tag tells copies apart; `traces.slac` reads through it
 
 
 @pytest.mark.parametrize("link", [0, 1, 101, 113, 276, 4711])

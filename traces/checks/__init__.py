@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from traces.checks import content, contract, order, transport
+from traces.checks import content, contract, matching, order, transport
 from traces.checks.findings import Finding, Severity, Verdict
 from traces.measure import Measure, measure
 from traces.recording import Recording
@@ -45,9 +45,11 @@ RULES = {
     "receipt": "receipts acknowledge what was sent",
     "timing": "times keep their limits",
     "slac-frame": "HomePlug frames can be read",
-    "slac-value": "SLAC messages have their fixed values",
+    "slac-value": "SLAC messages have their fixed values, and those that were agreed",
     "slac-count": "three STARTs, ten sounds",
-    "slac-match": "a matching ends with a match",
+    "slac-match": "a matching ends with a match, and with a link",
+    "slac-key": "nobody sets another key while a session runs",
+    "slac-address": "vehicle and charger have addresses of their own",
     "sdp": "discovery messages are usable",
     "sdp-count": "at most 50 SDP requests",
     "sdp-port": "the TCP port is a dynamic one",
@@ -68,7 +70,7 @@ RULES = {
 
 def check(recording: Recording) -> list[Finding]:
     """Everything that is not as it should be, in order of time."""
-    found = [*transport.matching(recording), *transport.unmatched(recording)]
+    found = [*matching.matching(recording)]
     found += [*transport.discovery(recording), *transport.told(recording)]
     conversations = talks(recording)
     for number, talk in enumerate(conversations, 1):

@@ -1,13 +1,11 @@
-"""What is below the messages: matching, discovery, TCP, TLS and framing."""
+"""What is below the messages: discovery, TCP, TLS and framing. Matching is in `traces.checks.matching`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slac import frames
-from traces import slac
 from traces.checks.findings import Finding, Severity, about
-from traces.recording import EVCC, SECC, Entry, Recording
+from traces.recording import EVCC, SECC, Recording
 from traces.talks import Talk
 from v2g import sdp
 from v2g.errors import RemoteError
@@ -21,61 +19,6 @@ _SUITES = {
     "iso20": ("TLS 1.3", ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"), "V2G20-2458"),
 }
 """Protocol -> version and suites of its profile, and where that is said."""
-
-
-def matching(recording: Recording) -> Iterator[Finding]:
-    """Fixed values of the SLAC messages, and how many of each there were in a run that matched."""
-    seen: set[str] = set()
-    counts: dict[bytes, dict[str, int]] = {}
-    for entry in recording.layer("slac"):
-        if not entry.data:
-            continue  # a word about the matching, no frame
-        frame = slac.parse(entry.data)
-        if frame is None:
-            yield about(entry, "warning", "", "slac-frame", "a HomePlug frame that cannot be read")
-            continue
-        for problem in frames.violations(frame.message) if entry.name in slac.MATCHING else ():
-            if problem not in seen:
-                seen.add(problem)
-                yield about(entry, "violation", slac.sender(entry.name), "slac-value", f"{entry.name}: {problem}")
-        run = getattr(frame.message, "run_id", None)
-        if run is None:
-            continue
-        count = counts.setdefault(run, {})
-        count[entry.name] = count.get(entry.name, 0) + 1
-        if entry.name == "CM_SLAC_MATCH.CNF":
-            yield from _counts(entry, count)
-
-
-def _counts(entry: Entry, count: dict[str, int]) -> Iterator[Finding]:
-    for name, expected in (("CM_START_ATTEN_CHAR.IND", 3), ("CM_MNBC_SOUND.IND", 10)):
-        found = count.get(name, 0)
-        if found != expected:
-            severity: Severity = "warning" if found else "note"
-            text = f"{found} {name} before the match, expected {expected}"
-            yield about(entry, severity, EVCC, "slac-count", text)
-
-
-_STEPS = {
-    "CM_SLAC_PARM.REQ": (SECC, "no charger answered CM_SLAC_PARM.REQ"),
-    "CM_SLAC_PARM.CNF": (EVCC, "the vehicle did not begin to sound"),
-    "CM_START_ATTEN_CHAR.IND": (EVCC, "the vehicle did not sound"),
-    "CM_MNBC_SOUND.IND": (SECC, "no charger reported an attenuation"),
-    "CM_ATTEN_CHAR.IND": (EVCC, "the vehicle did not answer CM_ATTEN_CHAR.IND"),
-    "CM_ATTEN_CHAR.RSP": (EVCC, "the vehicle did not ask for the match"),
-    "CM_VALIDATE.REQ": (SECC, "the charger did not answer CM_VALIDATE.REQ"),
-    "CM_VALIDATE.CNF": (EVCC, "the vehicle did not ask for the match after the validation"),
-    "CM_SLAC_MATCH.REQ": (SECC, "the charger did not answer CM_SLAC_MATCH.REQ"),
-}
-"""Last message of a matching that did not come to its end -> whose turn it was, and what did not happen."""
-
-
-def unmatched(recording: Recording) -> Iterator[Finding]:
-    """A recording with a matching has one that ends with a match, or a session without."""
-    steps = [e for e in recording.layer("slac") if e.name in slac.MATCHING]
-    if steps and not recording.messages and not any(e.name == "CM_SLAC_MATCH.CNF" for e in steps):
-        side, text = _STEPS[steps[-1].name]
-        yield about(steps[-1], "violation", side, "slac-match", f"the vehicle was not matched: {text}")
 
 
 def discovery(recording: Recording) -> Iterator[Finding]:

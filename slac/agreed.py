@@ -1,0 +1,321 @@
+"""Each field of each message of matching against what was agreed: one table of rules.
+
+A rule names the field as the standard does, who fills it, and what it has to be, given the matching so far
+(`slac.exchange.Exchange`). Whoever sends another value deviates; a receiver may treat the message as if it had not come
+where the rule says so (ISO 15118-3 A.9). Values that deployed cars and chargers are known to vary are only warnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from slac.exchange import Answerer, Deviation, End, Exchange, Move, Weight
+from slac.frames import (
+    BROADCAST,
+    CM_ATTEN_CHAR_IND,
+    CM_ATTEN_CHAR_RSP,
+    CM_MNBC_SOUND_IND,
+    CM_SET_KEY_REQ,
+    CM_SLAC_MATCH_CNF,
+    CM_SLAC_MATCH_REQ,
+    CM_SLAC_PARM_CNF,
+    CM_SLAC_PARM_REQ,
+    CM_START_ATTEN_CHAR_IND,
+    CM_VALIDATE_CNF,
+    CM_VALIDATE_REQ,
+    MVF_CNF,
+    MVF_REQ,
+    NUM_GROUPS,
+    NUM_SOUNDS,
+    TIME_OUT,
+    ZERO_ID,
+    Frame,
+    Message,
+    Validation,
+    mac_text,
+)
+from slac.keys import nid_of
+
+SLACK = 0.005
+"""s: what a recording's clock and queue may add."""
+UNKNOWN_MAC = bytes(6)
+"""Destination in captures of "any" interface, which do not keep it."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a message is compared with.
+
+    Attributes:
+        x: the matching.
+        frame: the message with its addresses.
+        charger: the charger that it is from or for; None for broadcasts.
+        time: when it came.
+    """
+
+    x: Exchange
+    frame: Frame
+    charger: Answerer | None
+    time: float
+
+
+Wanted = Callable[[Context], object]
+"""The right value, or a collection of right values (tuple); None where there is nothing to compare with."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One field.
+
+    Attributes:
+        field: its name in the standard.
+        value: attribute of the message, or a function of the context.
+        wanted: the right value.
+        weight: of a deviation.
+        refusable: whether a receiver may ignore the message for it.
+    """
+
+    field: str
+    value: str | Callable[[Context], object]
+    wanted: Wanted
+    weight: Weight = Weight.VIOLATION
+    refusable: bool = True
+
+    def check(self, c: Context) -> tuple[object, object] | None:
+        """Value and right value where they differ."""
+        value = self.value(c) if callable(self.value) else getattr(c.frame.message, self.value)
+        wanted = self.wanted(c)
+        right = wanted if isinstance(wanted, tuple) else (wanted,)
+        return None if wanted is None or value is None or value in right else (value, wanted)
+
+
+def _fixed(
+    field: str, attribute: str, value: object, weight: Weight = Weight.VIOLATION, refusable: bool = True
+) -> Rule:
+    return Rule(field, attribute, lambda _: value, weight, refusable)
+
+
+_TYPES = (_fixed("APPLICATION_TYPE", "application_type", 0), _fixed("SECURITY_TYPE", "security_type", 0))
+_RUN = Rule("RunID", "run_id", lambda c: c.x.run_id)
+_TO_EV = Rule("destination", lambda c: _address(c.frame.destination), lambda c: c.x.ev)
+_TO_ALL = Rule("destination", lambda c: _address(c.frame.destination), lambda _: BROADCAST, Weight.WARNING, False)
+_IDS = tuple(_fixed(name, attribute, ZERO_ID, Weight.VIOLATION, False)
+             for name, attribute in (("SOURCE_ID", "source_id"), ("RESP_ID", "resp_id")))  # fmt: skip
+_PAIR_IDS = (_fixed("PEV ID", "pev_id", ZERO_ID), _fixed("EVSE ID", "evse_id", ZERO_ID))
+
+
+def _address(mac: bytes) -> bytes | None:
+    return None if mac == UNKNOWN_MAC else mac
+
+
+def _offered(attribute: str, standard: int) -> Wanted:
+    """What the chargers said in CM_SLAC_PARM.CNF; the standard's value where no answer was seen."""
+
+    def wanted(c: Context) -> object:
+        values = {int(getattr(a.cnf, attribute)) for a in c.x.answerers.values() if a.cnf_seen}
+        return tuple(sorted(values)) if values else standard
+
+    return wanted
+
+
+def _swapped(value: int) -> int:
+    return int.from_bytes(value.to_bytes(2, "big"), "little")
+
+
+def _sounds(c: Context) -> int:
+    return int(getattr(c.frame.message, "num_sounds", 0))
+
+
+def _wanted_sounds(c: Context) -> int:
+    return c.x.start.num_sounds if c.x.start is not None else NUM_SOUNDS
+
+
+def _next_count(c: Context) -> object:
+    """Cnt counts down to 0; a sound that was lost leaves a gap, which is nobody's fault."""
+    message = c.frame.message
+    assert isinstance(message, CM_MNBC_SOUND_IND)
+    most = c.x.counts[-1] if c.x.counts else _wanted_sounds(c) - 1
+    return None if message.cnt <= most else most
+
+
+def _late_rule(timer: str, since: Callable[[Context], float | None]) -> Rule:
+    """A message that came when its receiver need not wait for it any more."""
+
+    def value(c: Context) -> object:
+        start = since(c)
+        limit = float(getattr(c.x.timing, timer))
+        if start is None or c.time - start <= limit * 1.01 + SLACK:
+            return None
+        return f"{_ms(c.time - start)} after {_SINCE[timer]}"
+
+    def wanted(c: Context) -> object:
+        return f"{_ms(float(getattr(c.x.timing, timer)))} at most ({timer})"
+
+    return Rule("time", value, wanted)
+
+
+_SINCE = {
+    "TT_match_response": "what it answers",
+    "TT_match_sequence": "CM_SLAC_PARM.CNF",
+    "TT_EV_atten_results": "the first START",
+    "TT_EVSE_match_session": "CM_ATTEN_CHAR.RSP",
+}
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.0f} ms" if seconds < 2 else f"{seconds:.2f} s"
+
+
+def _first_start(c: Context) -> float | None:
+    """The last CM_SLAC_PARM.CNF, for the first START."""
+    if c.x.started:
+        return None
+    return max((a.confirmed for a in c.x.answerers.values() if a.cnf_seen), default=None)
+
+
+def _own_request(c: Context) -> float | None:
+    """The last request before a charger's first CM_SLAC_PARM.CNF."""
+    return None if c.charger is not None or not c.x.asked else c.x.asked[-1]
+
+
+def _first_report(c: Context) -> float | None:
+    if c.charger is not None and c.charger.attenuation_at is not None:
+        return None
+    return c.x.started[0] if c.x.started else None
+
+
+def _choice(c: Context) -> float | None:
+    one = c.charger
+    return None if one is None or one.match_asked is not None or one.validations else one.answered_at
+
+
+def _first_match(attribute: str) -> Wanted:
+    """A repeated CM_SLAC_MATCH.CNF has the network and key of the first."""
+    return lambda c: getattr(c.charger.match, attribute) if c.charger is not None and c.charger.match else None
+
+
+def _given(attribute: str) -> Wanted:
+    def wanted(c: Context) -> object:
+        one = c.x.matched
+        return getattr(one.match, attribute) if one is not None and one.match is not None else None
+
+    return wanted
+
+
+def _charger_mac(c: Context) -> object:
+    return _address(c.frame.destination)
+
+
+RULES: dict[type[Message], tuple[Rule, ...]] = {
+    CM_SLAC_PARM_REQ: (*_TYPES, _TO_ALL),
+    CM_SLAC_PARM_CNF: (
+        _RUN,
+        _fixed("M-SOUND_TARGET", "m_sound_target", BROADCAST),
+        _fixed("NUM_SOUNDS", "num_sounds", NUM_SOUNDS),
+        _fixed("Time_Out", "time_out", TIME_OUT),
+        _fixed("RESP_TYPE", "resp_type", 1),
+        Rule("FORWARDING_STA", "forwarding_sta", lambda c: c.x.ev),
+        _TO_EV,
+        *_TYPES,
+        _late_rule("TT_match_response", _own_request),
+    ),
+    CM_START_ATTEN_CHAR_IND: (
+        _RUN,
+        Rule("NUM_SOUNDS", "num_sounds", _offered("num_sounds", NUM_SOUNDS)),
+        Rule("Time_Out", "time_out", _offered("time_out", TIME_OUT)),
+        _fixed("RESP_TYPE", "resp_type", 1),
+        Rule("FORWARDING_STA", "forwarding_sta", lambda c: c.x.ev),
+        _TO_ALL,
+        *_TYPES,
+        _late_rule("TT_match_sequence", _first_start),
+    ),
+    CM_MNBC_SOUND_IND: (
+        _RUN,
+        _fixed("SenderID", "sender_id", ZERO_ID, Weight.VIOLATION, False),
+        Rule("Cnt", "cnt", _next_count, Weight.VIOLATION, False),
+        _TO_ALL,
+        *_TYPES,
+    ),
+    CM_ATTEN_CHAR_IND: (
+        _RUN,
+        Rule("SOURCE_ADDRESS", "source_address", lambda c: c.x.ev),
+        *_IDS,
+        Rule("NumSounds", "num_sounds", lambda c: None if _sounds(c) else "1 or more"),
+        Rule("NumSounds", "num_sounds", lambda c: tuple(range(1, _wanted_sounds(c) + 1)), Weight.WARNING, False),
+        Rule("NumGroups", lambda c: len(c.frame.message.aag), lambda _: NUM_GROUPS, Weight.WARNING),  # type: ignore[attr-defined]
+        _TO_EV,
+        *_TYPES,
+        _late_rule("TT_EV_atten_results", _first_report),
+    ),
+    CM_ATTEN_CHAR_RSP: (
+        _RUN,
+        Rule("SOURCE_ADDRESS", "source_address", lambda c: c.x.ev),
+        _fixed("Result", "result", 0),
+        *_IDS,
+        *_TYPES,
+    ),
+    CM_VALIDATE_REQ: (_fixed("SignalType", "signal_type", 0), _fixed("Result", "result", Validation.READY)),
+    CM_VALIDATE_CNF: (
+        _fixed("SignalType", "signal_type", 0),
+        Rule("Result", "result", lambda _: tuple(range(len(Validation.WORDS)))),
+    ),
+    CM_SLAC_MATCH_REQ: (
+        _RUN,
+        Rule("PEV MAC", "pev_mac", lambda c: c.x.ev),
+        Rule("EVSE MAC", "evse_mac", _charger_mac),
+        Rule("MVFLength", "mvf_length", lambda _: (MVF_REQ, _swapped(MVF_REQ))),
+        _fixed("MVFLength", "mvf_length", MVF_REQ, Weight.WARNING, False),  # some vehicles swap its bytes
+        *_PAIR_IDS,
+        *_TYPES,
+        _late_rule("TT_EVSE_match_session", _choice),
+    ),
+    CM_SLAC_MATCH_CNF: (
+        _RUN,
+        Rule("PEV MAC", "pev_mac", lambda c: c.x.ev),
+        Rule("EVSE MAC", "evse_mac", lambda c: c.frame.source),
+        _fixed("MVFLength", "mvf_length", MVF_CNF),
+        *_PAIR_IDS,
+        _TO_EV,
+        Rule("NID", "nid", _first_match("nid")),
+        Rule("NMK", "nmk", _first_match("nmk")),
+        *_TYPES,
+    ),
+    CM_SET_KEY_REQ: (
+        Rule("NID", "nid", _given("nid")),
+        Rule("NewKey", "new_key", _given("nmk")),
+        _fixed("KeyType", "key_type", 1),
+        _fixed("NewEKS", "new_eks", 1),
+    ),
+}
+"""Message -> what is looked at, most telling first."""
+
+_SECRET = {"NMK", "NewKey"}
+
+
+def deviations(c: Context, move: Move) -> Iterator[Deviation]:
+    """What is not as agreed in a message."""
+    seen: set[str] = set()
+    for rule in RULES.get(type(c.frame.message), ()):
+        if rule.field in seen or (found := rule.check(c)) is None:
+            continue
+        seen.add(rule.field)
+        value, wanted = found
+        if rule.field in _SECRET:
+            was, expected = "another", "that of CM_SLAC_MATCH.CNF" if move.end is End.VEHICLE else "that of the first"
+        else:
+            was, expected = _shown(value), _shown(wanted)
+        yield Deviation(move, c.frame.source, rule.field, was, expected, rule.weight, rule.refusable)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return " or ".join(map(_shown, value[:4]))
+    if isinstance(value, bytes):
+        return mac_text(value) if len(value) == 6 else value.hex()
+    return str(value)
+
+
+def follows(message: CM_SLAC_MATCH_CNF) -> bool:
+    """Whether the NID follows from the NMK; vehicles take it as it is either way."""
+    return message.nid == nid_of(message.nmk)

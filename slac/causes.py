@@ -1,0 +1,296 @@
+"""Likely causes of a matching that stopped, with what to try: drawn from what was seen, not listed for each step.
+
+A cause that nothing speaks for is not named. Where the recording shows nothing of the modems, that is said instead.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from slac.exchange import Agreed, Answerer, Deviation, End, Exchange, ModemLog, Told
+from slac.frames import mac_text
+
+SETTLING = 8.0
+"""s: modems are deaf for up to this long after a key was set."""
+STATION, COORDINATOR = 0, 2
+ALL_AT_ONCE = 0.001
+"""dB: below this, every group is zero."""
+_FAR = 37.0
+"""dB: above this no successful charging was seen."""
+
+
+class Cause(NamedTuple):
+    """A likely cause, and what to try."""
+
+    cause: str
+    remedy: str
+
+
+ROLE_OF_VEHICLE = Cause(
+    "wrong modem role: the vehicle's modem is configured as coordinator (charger)",
+    "give it the vehicle's configuration (PIB: CCo selection 1, SLAC mode 1); see plugfest slac modem",
+)
+ROLE_OF_CHARGER = Cause(
+    "wrong modem role: the charger's modem is configured as a station (vehicle)",
+    "give it the charger's configuration (PIB: CCo selection 2, SLAC mode 2); see plugfest slac modem",
+)
+NO_BEACON = Cause(
+    "no charger's modem is on the line: a vehicle's modem that hears no coordinator sends nothing",
+    "check that the charger's modem is powered, and the coupling of both to control pilot and earth",
+)
+BOTH_ALIKE = Cause(
+    "wrong modem role: each role lets only its own direction through",
+    "look at both modems with plugfest slac modem: the charger's must be coordinator, the vehicle's must not",
+)
+NOT_LISTENING = Cause(
+    "no charger listens yet: its SLAC starts with its own plug detection",
+    "start the charger first, or check that it sees state B and shows 5 %",
+)
+ONE_WAY = Cause(
+    "one direction only: the charger hears the vehicle and answers each time, and the vehicle does not hear it",
+    "check the vehicle's modem role (a charger's modem passes no answers), then coupling and level at the vehicle",
+)
+START_UNSEEN = Cause(
+    "the vehicle did not get the answer, or did not like it",
+    "check at the vehicle's end; some accept only FORWARDING_STA = their address, 10 sounds, Time_Out 6",
+)
+NO_SOUNDS = Cause(
+    "no sounds are heard: the vehicle's modem does not pass them, or they are lost",
+    "check the vehicle's modem role, then level and coupling; other programs on the interface may also send",
+)
+NO_PROFILES = Cause(
+    "the attenuation profile is missing: the charger's modem does not report what it hears",
+    "the charger's modem needs SLAC mode EVSE (PIB 1653 = 2); AR7420 and QCA7420 report none or empty ones",
+)
+EMPTY_PROFILES = Cause(
+    "the attenuation profile is empty: the charger's modem reports sounds without groups, as QCA7420 does",
+    "the charger has to invent values: 9 to 25 dB do",
+)
+VENDOR_PROFILES = Cause(
+    "the charger's modem reports the sounds only in its maker's form (A14E), and the charger does not read that",
+    "let the charger take VS_ATTENUATION_CHARACTERISTICS.IND, or give the modem a firmware that sends CM_ATTEN_PROFILE",
+)
+CHARGER_SILENT = Cause(
+    "the charger has dropped the vehicle", "look at its log; some drop a first START later than 100 to 250 ms"
+)
+UNLIKED = Cause(
+    "the vehicle refuses the attenuation: all zero, or beyond its limit",
+    "check the groups below; a modem that reports none needs invented values, 9 to 25 dB do",
+)
+NEIGHBOUR = Cause(
+    "a neighbour wins: the vehicle chose another charger that it hears better",
+    "compare attenuations; lower the neighbour's level or raise the resistor of its coupling",
+)
+TOO_FAR = Cause(
+    "the attenuation is above the vehicle's limit", "check coupling and level; 9 to 37 dB are seen with good charging"
+)
+NOT_VALIDATED = Cause(
+    "validation: the charger did not see the toggles of the control pilot",
+    "check its pilot measurement; a charger without one should answer 'not required'",
+)
+ANSWER_LOST = Cause(
+    "the charger did not get the request, or does not accept it",
+    "look at its log; compare CM_SLAC_MATCH.REQ with what was agreed before",
+)
+KEY_UNANSWERED = Cause(
+    "no modem answers CM_SET_KEY: none at this end, or it restarts",
+    "see plugfest slac modem; allow up to 8 s after a key, and repeat",
+)
+WRONG_KEY = Cause("wrong key: one modem has another NMK or NID", "take NMK and NID as CM_SLAC_MATCH.CNF has them")
+FRAMES_LOST = Cause(
+    "frames are lost on the line: level, coupling, or another talker on it",
+    "check coupling and cable; compare a recording of the other end",
+)
+SAME_MAC = Cause(
+    "duplicate address: vehicle and charger have the same MAC",
+    "give one of them another address (ip link set IFACE address 02:...); cloned boards often share one",
+)
+NOT_SHOWN = Cause(
+    "the recording shows nothing of the modems: whether they took the key, and their state, is not to be seen",
+    "record on the host that takes part, or ask both modems with plugfest slac modem: same NID, one coordinator",
+)
+POWER = Cause(
+    "the modem does not answer its host any more: no power, or it restarts",
+    "check its supply and lights; after a key some modems are deaf for up to 8 s",
+)
+
+NO_MODEM = (
+    Cause(
+        "no modem answer: it has no power, or the cable is in the wrong port", "look at its lights and at the port's"
+    ),
+    Cause("the modem restarts: after a key some are deaf for up to 8 s", "wait, and try again"),
+    Cause("the interface leads elsewhere", "name the one that the modem is on with -i"),
+)
+NO_VEHICLE = (
+    NO_BEACON._replace(cause="no vehicle asked: it is not plugged in, or its modem hears no coordinator"),
+    Cause("the vehicle does not see 5 % at state B", "measure the pilot; some vehicles sleep and want E or F first"),
+)
+NO_REQUEST = (
+    Cause("nobody asked: no vehicle is plugged in, or it waits for the 5 % duty", "plug in while this runs"),
+    Cause(
+        "wrong modem role: a vehicle's modem shows no requests, a charger's no answers",
+        "watch on the host that takes part, or on both",
+    ),
+)
+START_OF_PILOT = (
+    Cause(
+        "the charger's 5 % duty was not seen, so nothing was asked", "see the pilot board; --pilot assumed ignores it"
+    ),
+)
+NO_LINK_LOCAL = Cause(
+    "no IPv6 link-local address: another program manages the interface, or IPv6 is off on it",
+    "sysctl net.ipv6.conf.IFACE.disable_ipv6=0 and addr_gen_mode=0; tell NetworkManager to leave it alone",
+)
+FIREWALL = Cause("a firewall drops SDP", "open UDP 15118 from ff02::1, the TCP ports, and ICMPv6 on the interface")
+
+
+def deviating(found: Deviation) -> Cause:
+    """A message that its receiver may have taken for none."""
+    return Cause(f"the receiver may refuse it: {found.text}", f"send {found.field} {found.expected}")
+
+
+def no_answer(x: Exchange) -> list[Cause]:
+    """Nobody answered CM_SLAC_PARM.REQ."""
+    causes = []
+    keyed = [log.key[0] for log in x.modems.values() if log.key is not None and log.key[0] < x.begun]
+    if keyed and x.begun - max(keyed) < SETTLING:
+        causes.append(_settling(x.begun - max(keyed)))
+    own = x.modems.get(x.ev)
+    role = own.role if own is not None else None
+    others = [log.role for host, log in x.modems.items() if host != x.ev and log.role is not None]
+    if role == COORDINATOR:
+        causes.append(ROLE_OF_VEHICLE)
+    if STATION in others:
+        causes.append(ROLE_OF_CHARGER)
+    causes += [NOT_LISTENING, NO_BEACON]
+    if role is None and not others:
+        causes.append(BOTH_ALIKE)
+    return causes
+
+
+def _settling(seconds: float) -> Cause:
+    return Cause(
+        f"settle time: a modem was given a key {seconds:.1f} s before and may still have been deaf",
+        f"wait until it answers again, up to {SETTLING:g} s, before asking",
+    )
+
+
+def no_start(x: Exchange) -> list[Cause]:
+    """Answered, and the vehicle did not begin."""
+    first = min(one.confirmed for one in x.answerers.values())
+    return [ONE_WAY] if sum(at > first for at in x.asked) >= 1 else [START_UNSEEN]
+
+
+def no_report(x: Exchange) -> list[Cause]:
+    """Sounds, and no attenuation."""
+    causes = []
+    if x.started and x.answerers:
+        gap = x.started[0] - max(one.confirmed for one in x.answerers.values())
+        if gap > x.timing.TP_match_sequence:
+            causes.append(
+                Cause(
+                    f"the first START came {gap * 1e3:.0f} ms after the answer, and some chargers wait 100 to 250 ms",
+                    "start within 100 ms",
+                )
+            )
+    profiles = [aag for reported in x.profiles.values() for aag in reported]
+    if any(profiles):
+        return [*causes, CHARGER_SILENT]
+    if profiles:
+        return [*causes, EMPTY_PROFILES, CHARGER_SILENT]
+    if x.vendor_profiles:
+        return [*causes, VENDOR_PROFILES, CHARGER_SILENT]
+    return [*causes, NO_PROFILES, CHARGER_SILENT]
+
+
+def no_choice(answered: list[Answerer]) -> list[Cause]:
+    """Reports were answered, and the vehicle chose none."""
+    levels = [one.attenuation or 0.0 for one in answered]
+    if not all(level > ALL_AT_ONCE for level in levels):
+        return [UNLIKED, NEIGHBOUR]
+    return [TOO_FAR, NEIGHBOUR] if min(levels) > _FAR else [NEIGHBOUR, TOO_FAR]
+
+
+def no_link(x: Exchange, until: float) -> tuple[list[Cause], End | None]:
+    """Matched, and no link: what is known of both modems since, and whose they are."""
+    match = x.agreed
+    if match is None:
+        return [], None
+    causes: list[Cause] = []
+    blamed: End | None = None
+    for end in End:
+        log = x.modem(end)
+        if log is None:
+            continue
+        found = _of_modem(end, log, match, until)
+        causes += found
+        if found and blamed is None:
+            blamed = end
+    roles = [log.role if (log := x.modem(end)) is not None else None for end in End]
+    if roles[0] == COORDINATOR:
+        causes.append(ROLE_OF_VEHICLE)
+    if roles[1] == STATION:
+        causes.append(ROLE_OF_CHARGER)
+    if not causes and x.modem(End.VEHICLE) is None and x.modem(End.CHARGER) is None:
+        causes.append(NOT_SHOWN)
+    if not causes:
+        far = End.CHARGER if x.modem(End.VEHICLE) is not None else End.VEHICLE
+        causes.append(
+            Cause(
+                f"the {far.value}'s modem does not join: it has another key, restarts, has no power, or"
+                " has the wrong role",
+                f"ask the {far.value}'s modem with plugfest slac modem: network {match.cnf.nid.hex()} is needed",
+            )
+        )
+    return causes, blamed
+
+
+def _of_modem(end: End, log: ModemLog, match: Agreed, until: float) -> list[Cause]:
+    """What speaks against the modem of one end."""
+    whose = f"the {end.value}'s modem"
+    nid, since = match.cnf.nid, match.at
+    start = since if end is End.VEHICLE else max((log.key[0] if log.key else since), since - 600.0)
+    start = min(start, since)
+    network = log.last(Told.NETWORK, since=start)
+    if network is not None and isinstance(network.value, bytes) and network.value and network.value != nid:
+        return [
+            Cause(
+                f"{whose} did not take the key: it is in network {network.value.hex()}, agreed was {nid.hex()}",
+                "set the key once more after 1 s and read it back (plugfest slac modem); cut its power if that fails",
+            )
+        ]
+    told = log.last(Told.KEY_ANSWERED, since=start)
+    asked = log.last(Told.KEY_ASKED, since=start)
+    if asked is not None and told is not None and told.value not in (0, 1):
+        return [Cause(f"{whose} refused the key: result {told.value!r}", "set it once more; read it back")]
+    if asked is not None and told is not None:
+        answers = list(log.since(told.time + 1e-6, Told.ANSWERED))
+        asks = list(log.since(told.time + 1e-6, Told.ASKED))
+        if asks and not answers and until - told.time > 1.0:
+            return [
+                Cause(
+                    f"{whose} was silent for {until - told.time:.1f} s after its key: it restarts, or lost its power",
+                    "wait until it answers (QCA7420 takes 7 to 8 s), and do not set the key again; check its supply",
+                )
+            ]
+        if answers and asks and asks[-1].time - answers[-1].time > 3.0:
+            return [
+                Cause(
+                    f"{whose} stopped answering {answers[-1].time - since:.1f} s after the match",
+                    "check its supply; a modem that restarts by itself often has too little",
+                )
+            ]
+        if told.value == 0 and network is None:
+            return [
+                Cause(
+                    f"{whose} answered the key with result 0, which with Qualcomm's means that it did not take it",
+                    "read it back with plugfest slac modem (NID); set it once more after 1 s",
+                )
+            ]
+    if asked is None and end is End.VEHICLE and any(log.since(since, Told.ASKED)):
+        return [Cause("the vehicle gave its modem no key after the match", "send CM_SET_KEY.REQ with the NID and NMK")]
+    return []
+
+
+def remark_on_addresses(x: Exchange) -> str:
+    return f"vehicle and charger both have the address {mac_text(x.ev)}"

@@ -1,0 +1,304 @@
+"""What was seen of one matching of a vehicle: its messages with their times, what deviates, and what the modems told.
+
+Plain records that `slac.judge` fills and `slac.diagnosis` reads. Times are seconds of the recording.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from slac.frames import (
+    CM_SET_KEY_REQ,
+    CM_SLAC_MATCH_CNF,
+    CM_SLAC_PARM_CNF,
+    CM_START_ATTEN_CHAR_IND,
+    mac_text,
+)
+from slac.timing import Timing
+
+MOST = 200
+"""Messages, deviations and remarks that are kept of one matching, of each kind."""
+
+
+class End(enum.Enum):
+    """One end of the cable."""
+
+    VEHICLE = "vehicle"
+    CHARGER = "charger"
+
+    @property
+    def other(self) -> End:
+        return End.CHARGER if self is End.VEHICLE else End.VEHICLE
+
+
+class Weight(enum.Enum):
+    """How much a deviation matters: the standard forbids it, it is tolerated in the field, or it is worth knowing."""
+
+    VIOLATION = "violation"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Move(NamedTuple):
+    """A message of a matching.
+
+    Attributes:
+        time: when.
+        end: who sent it.
+        name: like ``CM_SLAC_PARM.REQ``.
+        place: in the recording, as it was given to the judge; -1 for none.
+        charger: the charger that it is from or for; b"" for broadcasts.
+    """
+
+    time: float
+    end: End
+    name: str
+    place: int = -1
+    charger: bytes = b""
+
+
+class Deviation(NamedTuple):
+    """A message that is not as the standard or the messages before it want it.
+
+    Attributes:
+        move: which.
+        mac: its sender.
+        field: the field at fault, under its name in the standard; ``time`` where it came too late.
+        was, expected: what it had and what it should have, as text.
+        weight: how much it matters.
+        refusable: whether a receiver may treat the message as if it had not come.
+    """
+
+    move: Move
+    mac: bytes
+    field: str
+    was: str
+    expected: str
+    weight: Weight
+    refusable: bool
+
+    @property
+    def text(self) -> str:
+        return f"{self.move.name} of {mac_text(self.mac)}: {self.what}"
+
+    @property
+    def what(self) -> str:
+        """The field and both values."""
+        return f"{self.field} {self.was}, expected {self.expected}"
+
+
+class Told(enum.Enum):
+    """What a modem, or a host to its modem, was seen to say."""
+
+    KEY_ASKED = "was given a key"  # value: its NID
+    KEY_ANSWERED = "answered CM_SET_KEY"  # value: the result
+    NETWORK = "is in a network"  # value: its NID; b"" for none
+    LINK = "told its link"  # value: up or not
+    ROLE = "told its role"  # value: 0 station, 1 proxy, 2 coordinator
+    ASKED = "was asked"
+    ANSWERED = "answered"
+
+
+class Word(NamedTuple):
+    """Something that passed between a host and its modem."""
+
+    time: float
+    kind: Told
+    value: bytes | int | bool | None = None
+
+
+@dataclass
+class ModemLog:
+    """What passed between a host and the modem on its cable.
+
+    Attributes:
+        host: the host's address.
+        macs: addresses of the modems that answered it as its own.
+        words: what was said, oldest first.
+        key: the last key it was given, with its time.
+    """
+
+    host: bytes
+    macs: set[bytes] = field(default_factory=set)
+    words: deque[Word] = field(default_factory=lambda: deque(maxlen=4 * MOST))
+    key: tuple[float, CM_SET_KEY_REQ] | None = None
+
+    def say(self, time: float, kind: Told, value: bytes | int | bool | None = None) -> None:
+        self.words.append(Word(time, kind, value))
+
+    def since(self, start: float, *kinds: Told) -> Iterator[Word]:
+        """Words of those kinds from a time on."""
+        return (word for word in self.words if word.time >= start and word.kind in kinds)
+
+    def last(self, kind: Told, *, before: float = float("inf"), since: float = float("-inf")) -> Word | None:
+        """The last word of a kind, before a time and not older than another."""
+        for word in reversed(self.words):
+            if word.kind is kind and since <= word.time < before:
+                return word
+        return None
+
+    @property
+    def role(self) -> int | None:
+        word = self.last(Told.ROLE)
+        return word.value if word is not None and isinstance(word.value, int) else None
+
+
+class NewKey(NamedTuple):
+    """A key that an end of a link set after the link was up: it leaves the network.
+
+    Attributes:
+        time, end, nid: when, who, and the network it goes to.
+        talking: whether a TCP connection between the two was open then.
+        giver: the charger of another pair that had given this key away, or b"".
+        place: of the frame in the recording, or -1.
+    """
+
+    time: float
+    end: End
+    nid: bytes
+    talking: bool = False
+    giver: bytes = b""
+    place: int = -1
+
+
+@dataclass
+class Answerer:
+    """A charger that answered, with the times of its messages (seconds of the recording)."""
+
+    mac: bytes
+    confirmed: float
+    cnf: CM_SLAC_PARM_CNF
+    cnf_seen: bool = True
+    attenuation_at: float | None = None
+    aag: bytes = b""
+    num_sounds: int = 0
+    answered_at: float | None = None  # CM_ATTEN_CHAR.RSP
+    validation_asked: float | None = None  # the last CM_VALIDATE.REQ
+    validations: list[tuple[float, int]] = field(default_factory=list)  # time and result
+    match_asked: float | None = None
+    match_at: float | None = None
+    match: CM_SLAC_MATCH_CNF | None = None
+
+    @property
+    def attenuation(self) -> float | None:
+        """Mean over the groups, dB."""
+        return sum(self.aag) / len(self.aag) if self.aag else None
+
+
+class Agreed(NamedTuple):
+    """A match that was confirmed: the charger, when, and its CM_SLAC_MATCH.CNF."""
+
+    charger: bytes
+    at: float
+    cnf: CM_SLAC_MATCH_CNF
+
+
+@dataclass
+class Exchange:
+    """One matching of one vehicle, with the times of its messages (seconds of the recording).
+
+    Attributes:
+        ev, run_id: the vehicle's host and its RunID.
+        asked, started, sounded: times of its requests, STARTs and sounds.
+        counts: Cnt of the sounds, in order.
+        profiles: what each charger's modem reported of the sounds.
+        answerers: chargers that answered, by address.
+        moves: the messages of both, oldest first.
+        deviations: what is not as it should be.
+        faults: by message and charger (b"" for broadcasts): for each message that came, what was refusable in it.
+        odd: remarks for people.
+        modems: what the hosts' modems told, by the host's address; of all hosts, not only of this matching.
+        key_asked, key_set, key_result, wrong_key: of the vehicle's key after the match.
+        link_at, link_by: when the link was proven, and by what.
+        own_traffic: ordinary frames of one end alone came, which says nothing where they were recorded at that end.
+        new_key: a key that was set after that.
+        same_mac: vehicle and charger have one address.
+        copies: how many frames were in the recording a second time.
+        superseded_at: when the vehicle began another matching.
+    """
+
+    ev: bytes
+    run_id: bytes
+    timing: Timing
+    asked: list[float] = field(default_factory=list)
+    started: list[float] = field(default_factory=list)
+    start: CM_START_ATTEN_CHAR_IND | None = None
+    sounded: list[float] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    profiles: dict[bytes, list[bytes]] = field(default_factory=dict)
+    vendor_profiles: int = 0
+    answerers: dict[bytes, Answerer] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
+    deviations: list[Deviation] = field(default_factory=list)
+    faults: dict[tuple[str, bytes], list[tuple[Deviation, ...]]] = field(default_factory=dict)
+    odd: list[str] = field(default_factory=list)
+    modems: dict[bytes, ModemLog] = field(default_factory=dict)
+    pilot_at: float | None = None
+    begins_late: bool = False
+    key_asked: float | None = None
+    key_set: float | None = None
+    key_result: int | None = None
+    wrong_key: str = ""
+    link_at: float | None = None
+    link_by: str = ""
+    own_traffic: bool = False
+    new_key: NewKey | None = None
+    same_mac: bool = False
+    copies: int = 0
+    superseded_at: float | None = None
+
+    @property
+    def superseded(self) -> bool:
+        return self.superseded_at is not None
+
+    @property
+    def begun(self) -> float:
+        return self.asked[0]
+
+    @property
+    def chosen(self) -> Answerer | None:
+        """The charger that was asked to match, last."""
+        asked = [a for a in self.answerers.values() if a.match_asked is not None]
+        return max(asked, key=lambda a: a.match_asked or 0.0, default=None)
+
+    @property
+    def matched(self) -> Answerer | None:
+        """The charger that confirmed the match."""
+        found = [a for a in self.answerers.values() if a.match is not None]
+        return max(found, key=lambda a: a.match_at or 0.0, default=None)
+
+    @property
+    def agreed(self) -> Agreed | None:
+        """The match that was confirmed last."""
+        one = self.matched
+        if one is None or one.match is None or one.match_at is None:
+            return None
+        return Agreed(one.mac, one.match_at, one.match)
+
+    @property
+    def last(self) -> float:
+        """When something was last seen of it."""
+        return max(self.moves[-1].time if self.moves else self.begun, self.key_set or 0.0, self.link_at or 0.0)
+
+    def modem(self, end: End) -> ModemLog | None:
+        """What the modem of an end told its host, where that was seen."""
+        if end is End.VEHICLE:
+            return self.modems.get(self.ev)
+        charger = self.matched or self.chosen
+        macs = [charger.mac] if charger is not None else list(self.answerers)
+        return next((self.modems[mac] for mac in macs if mac in self.modems), None)
+
+    def refused(self, name: str, charger: bytes = b"") -> Deviation | None:
+        """Why a receiver may have taken none of the messages of a name; None where a proper one came, or none."""
+        all_of_them = self.faults.get((name, charger), [])
+        if not all_of_them or not all(all_of_them):
+            return None
+        return all_of_them[-1][0]
+
+    def odd_once(self, text: str) -> None:
+        if text not in self.odd and len(self.odd) < 20:
+            self.odd.append(text)

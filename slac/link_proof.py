@@ -1,0 +1,257 @@
+"""Whether the power line link of a matching came up: any sign of the other end, or of its modem, is proof.
+
+- a modem says that it is in the network of the match with others, or shows the other modem's key;
+- a modem says that its link is up, unless it said so before the match and never stopped: that is an old network;
+- ordinary frames (IPv6 and the rest) pass between the two, or come from the end where nobody recorded.
+
+What hosts and modems say to each other is kept in `slac.exchange.ModemLog`, for the causes of a link that did not come.
+"""
+
+from __future__ import annotations
+
+from slac.exchange import Exchange, ModemLog, Told
+from slac.frames import (
+    BROADCAST,
+    CC_DISCOVER_LIST_CNF,
+    CM_AMP_MAP_CNF,
+    CM_AMP_MAP_REQ,
+    CM_GET_KEY_CNF,
+    CM_NW_INFO_CNF,
+    CM_NW_STATS_CNF,
+    CM_SET_KEY_CNF,
+    CM_SET_KEY_REQ,
+    LOCAL_MODEM,
+    NSCM_GET_D_LINK_STATUS_CNF,
+    VS_NW_INFO_CNF,
+    VS_NW_INFO_V1_CNF,
+    VS_PL_LNK_STATUS_CNF,
+    Frame,
+    mac_text,
+)
+from slac.timing import Timing
+
+_UNKNOWN = bytes(6)
+_MOST = 1024
+_IPV6, _TCP = b"\x86\xdd", 6
+_FIN_OR_RST, _SYN = 0x05, 0x02
+STATION = 0
+
+Flow = frozenset[tuple[bytes, bytes]]
+
+
+class Links:
+    """Watches for links to come up.
+
+    Attributes:
+        modems: what passed between each host and its modem.
+    """
+
+    def __init__(self, timing: Timing) -> None:
+        self.modems: dict[bytes, ModemLog] = {}
+        self._timing = timing
+        self._joining: list[Exchange] = []
+        self._sent: dict[int, set[bytes]] = {}  # by matching: ends that sent ordinary frames since the match
+        self._near: set[bytes] = set()  # hosts whose own modem is in the recording: it was made there
+        self._profiled: set[bytes] = set()  # vehicles that a charger's modem reported: recorded at the charger
+        self._asker = b""
+        self._flows: dict[Flow, bool] = {}  # open or not
+
+    # -- matchings --------------------------------------------------------------------------------------------------
+
+    def watch(self, exchange: Exchange, before: Exchange | None) -> None:
+        """A matching begins; the vehicle's one before has ended."""
+        if before is not None:
+            self.forget(before)
+
+    def matched(self, exchange: Exchange) -> None:
+        self._joining.append(exchange)
+        self._sent[id(exchange)] = set()
+
+    def at_charger(self, exchange: Exchange) -> None:
+        """The charger's modem reported a sound of this vehicle."""
+        if len(self._profiled) < _MOST:
+            self._profiled.add(exchange.ev)
+
+    def forget(self, exchange: Exchange) -> None:
+        if exchange in self._joining:
+            self._joining = [x for x in self._joining if x is not exchange]
+            del self._sent[id(exchange)]
+
+    def _up(self, exchange: Exchange, time: float, how: str) -> Exchange:
+        exchange.link_at, exchange.link_by = time, how
+        self.forget(exchange)
+        return exchange
+
+    # -- management -------------------------------------------------------------------------------------------------
+
+    def host_of(self, frame: Frame) -> bytes:
+        """The host that a modem's answer is for; in captures without destinations the one that asked last."""
+        return self._asker if frame.destination == _UNKNOWN else frame.destination
+
+    def management(self, time: float, frame: Frame) -> Exchange | None:
+        """A frame between a host and a modem. Returns the matching whose link it proves."""
+        message = frame.message
+        if isinstance(message, CM_AMP_MAP_REQ | CM_AMP_MAP_CNF):
+            return self._between(time, frame)
+        if frame.name.endswith(".REQ"):
+            self._asked(time, frame)
+            return None
+        host = self.host_of(frame)
+        if host == BROADCAST or not frame.name.endswith(".CNF"):
+            return None
+        log = self._log(host)
+        known = frozenset(log.macs)
+        if len(log.macs) < 16 and not (isinstance(message, CM_GET_KEY_CNF) and message.result == 1):
+            log.macs.add(frame.source)
+        log.say(time, Told.ANSWERED)
+        match message:
+            case CM_SET_KEY_CNF(result=result):
+                log.say(time, Told.KEY_ANSWERED, result)
+                self._near.add(host)
+            case CM_NW_INFO_CNF(networks=networks):
+                log.say(time, Told.NETWORK, networks[0].nid if networks else b"")
+                if networks:
+                    log.say(time, Told.ROLE, networks[0].role)
+                    if networks[0].role == STATION:
+                        return self._in_network(time, host, networks[0].nid, "CM_NW_INFO")
+            case VS_NW_INFO_CNF() | VS_NW_INFO_V1_CNF() if message.networks:
+                joined = message.networks[0]
+                log.say(time, Told.ROLE, joined.role)
+                log.say(time, Told.NETWORK, joined.nid)
+                if joined.members:
+                    return self._in_network(time, host, joined.nid, "VS_NW_INFO")
+            case CM_GET_KEY_CNF(result=result, nid=nid):
+                if result == 0 or frame.source in known:
+                    log.say(time, Told.NETWORK, nid)
+                else:
+                    return self._in_network(time, host, nid, "CM_GET_KEY")
+            case CC_DISCOVER_LIST_CNF(stations=stations):
+                return self._status(time, host, any(s.same_network == 1 for s in stations), "CC_DISCOVER_LIST")
+            case VS_PL_LNK_STATUS_CNF(status=0, link=link):
+                return self._status(time, host, link == 1, "VS_PL_LNK_STATUS")
+            case NSCM_GET_D_LINK_STATUS_CNF(link=link):
+                return self._status(time, host, link == 1, "NSCM_GET_D_LINK_STATUS")
+            case CM_NW_STATS_CNF(stations=stations):
+                return self._status(time, host, bool(stations), "CM_NW_STATS")
+            case _:
+                if known and frame.source not in known:
+                    return self._far_modem(time, host, frame)
+        return None
+
+    def _asked(self, time: float, frame: Frame) -> None:
+        if frame.destination not in (LOCAL_MODEM, BROADCAST, _UNKNOWN):
+            return
+        log = self._log(frame.source)
+        self._asker = frame.source
+        log.say(time, Told.ASKED)
+        if frame.destination == LOCAL_MODEM:
+            self._near.add(frame.source)
+        if isinstance(frame.message, CM_SET_KEY_REQ):
+            log.say(time, Told.KEY_ASKED, frame.message.nid)
+            log.key = time, frame.message
+
+    def _log(self, host: bytes) -> ModemLog:
+        log = self.modems.get(host)
+        if log is None:
+            log = self.modems[host] = ModemLog(host)
+            if len(self.modems) > _MOST:
+                del self.modems[next(iter(self.modems))]
+        return log
+
+    def _of_host(self, host: bytes) -> list[Exchange]:
+        """Matchings that wait for the link and have this host at an end."""
+        return [x for x in self._joining if host in _ends(x)]
+
+    def _in_network(self, time: float, host: bytes, nid: bytes, how: str) -> Exchange | None:
+        for exchange in self._of_host(host):
+            if (match := exchange.agreed) is not None and match.cnf.nid == nid:
+                return self._up(exchange, time, how)
+        return None
+
+    def _status(self, time: float, host: bytes, up: bool, how: str) -> Exchange | None:
+        """A modem said whether its link is up, but not which."""
+        log = self._log(host)
+        found = None
+        for exchange in self._of_host(host) if up else ():
+            match = exchange.agreed
+            if match is None:
+                continue
+            before = log.last(Told.LINK, before=match.at)
+            changed = any(not word.value for word in log.since(match.at, Told.LINK))
+            keyed = host == exchange.ev and exchange.key_set is not None
+            network = log.last(Told.NETWORK, since=match.at)  # read back since the match
+            elsewhere = network is not None and network.value not in (b"", match.cnf.nid)
+            if (before is None or not before.value or changed or keyed) and not elsewhere:
+                found = self._up(exchange, time, how)
+                break
+        log.say(time, Told.LINK, up)
+        return found
+
+    def _between(self, time: float, frame: Frame) -> Exchange | None:
+        for exchange in self._joining:
+            if frame.source in _ends(exchange):
+                return self._up(exchange, time, frame.name)
+        return None
+
+    def _far_modem(self, time: float, host: bytes, frame: Frame) -> Exchange | None:
+        for exchange in self._of_host(host):
+            return self._up(exchange, time, f"{frame.name} of the other modem")
+        return None
+
+    # -- ordinary frames --------------------------------------------------------------------------------------------
+
+    def traffic(self, time: float, data: bytes) -> Exchange | None:
+        """A frame that is no management message. Returns the matching whose link it proves."""
+        target, source = data[0:6], data[6:12]
+        if data[12:14] == _IPV6 and len(data) >= 68 and data[20] == _TCP:
+            self._tcp(data)
+        for exchange in self._joining:
+            ends = _ends(exchange)
+            how = "IPv6" if data[12:14] == _IPV6 else f"EtherType {data[12:14].hex()}"
+            if source in ends:
+                if target in ends and target != source:
+                    return self._up(exchange, time, how)
+                sent = self._sent[id(exchange)]
+                sent.add(source)
+                if len(sent) > 1 or self._is_far(exchange, source):
+                    return self._up(exchange, time, f"{how} of {mac_text(source)}")
+                exchange.own_traffic = True
+            elif target in ends and source not in self._modems_of(target):
+                return self._up(exchange, time, f"{how} of {mac_text(source)}")
+        return None
+
+    def session(self, time: float) -> Exchange | None:
+        """The other end was heard in a session."""
+        return self._up(self._joining[-1], time, "session") if self._joining else None
+
+    def _is_far(self, exchange: Exchange, source: bytes) -> bool:
+        """Whether a sender is at the end where nobody recorded."""
+        ends = _ends(exchange)
+        near = {mac for mac in ends if mac in self._near}
+        if exchange.ev in self._profiled:
+            near.update(ends[1:])
+        return bool(near) and source not in near
+
+    def _modems_of(self, host: bytes) -> set[bytes]:
+        log = self.modems.get(host)
+        return log.macs if log is not None else set()
+
+    def _tcp(self, data: bytes) -> None:
+        flow: Flow = frozenset(((data[6:12], data[54:56]), (data[0:6], data[56:58])))
+        flags = data[67]
+        if flags & _FIN_OR_RST:
+            self._flows[flow] = False
+        elif flags & _SYN or flow not in self._flows:
+            self._flows[flow] = True
+        if len(self._flows) > _MOST:
+            del self._flows[next(iter(self._flows))]
+
+    def talking(self, exchange: Exchange, time: float) -> bool:
+        """Whether a TCP connection of one of the two ends is open."""
+        ends = _ends(exchange)
+        return any(is_open and any(mac in ends for mac, _ in flow) for flow, is_open in self._flows.items())
+
+
+def _ends(exchange: Exchange) -> tuple[bytes, ...]:
+    match = exchange.agreed
+    return (exchange.ev,) if match is None else (exchange.ev, match.charger)
