@@ -172,7 +172,7 @@ async def prepare(drive: Drive, terms: Terms) -> None:
     """Pilot C, CableCheck, PreCharge, contactors, PowerDelivery [V2G-DC-547]."""
     vehicle = drive.vehicle
     drive.still_wanted()
-    vehicle.pilot.set(State.C)
+    vehicle.show(State.C)
     checked = await until_finished(
         drive,
         lambda: din.CableCheckReq(DC_EVStatus=status(drive)),

@@ -267,7 +267,7 @@ async def charge_dc(drive: Drive, terms: Terms) -> Ending:
     """CableCheck to the end of the power flow, contactors open."""
     vehicle = drive.vehicle
     drive.still_wanted()
-    vehicle.pilot.set(State.C)
+    vehicle.show(State.C)
     checked = await until_finished(
         drive,
         lambda: iso2.CableCheckReq(DC_EVStatus=status(drive)),

@@ -64,7 +64,7 @@ async def charge_nominal(
     unsubscribe = vehicle.pilot.subscribe(lambda reading: changed.set())
     try:
         tell("nominal", f"{vehicle.pilot.reading.duty:.1f} %")
-        vehicle.pilot.set(State.C)
+        vehicle.show(State.C)
         live = loop.time() + (CONTACTOR_CLOSE if vehicle.sense is None else 0.0)
         while (end := _end(vehicle, None if duration is None else live + duration)) is None:
             changed.clear()

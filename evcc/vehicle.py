@@ -159,6 +159,7 @@ class Vehicle:
         self._told_at: float | None = None
         self._ac = AcDraw(0.0, 0, 0.0)
         self._ac_at: float | None = None
+        self._shown: State | None = None
         pilot.subscribe(self._pilot_changed)
 
     def begin(self) -> None:
@@ -273,13 +274,18 @@ class Vehicle:
 
     # ------------------------------------------------------------------------------------------ ending
 
+    def show(self, state: State) -> None:
+        """Sets the pilot. A board reports a change after it has made it: what was asked for counts from now on."""
+        self._shown = state
+        self.pilot.set(state)
+
     async def safe(self, within: float = CURRENT_DOWN) -> None:
         """Goes back to B, waits up to ``within`` seconds until the current is gone, and opens the contactors.
 
         The contactors open in any case, also when the wait is cancelled; under load that goes into the record.
         """
         self.stop_ac()
-        self.pilot.set(State.B)
+        self.show(State.B)
         if not self.contactors.closed:
             self.open_contactors()
             return
@@ -314,5 +320,5 @@ class Vehicle:
         """E, F, a pulled plug, and PWM going off while ready: the charger's ways to say "stop now"."""
         if reading.state in (State.A, State.E, State.F):
             self.alarm(f"pilot went to {reading.label}")
-        elif reading.state in READY and reading.duty == STEADY:
+        elif reading.state in READY and reading.duty == STEADY and self._shown is not State.B:
             self.alarm("charger switched PWM off while the vehicle was ready")

@@ -212,13 +212,13 @@ async def pilot_moves(drive: Drive, state: State) -> AsyncIterator[None]:
 
     A change to C is not made any more once the exchange has failed.
     """
-    pilot = drive.vehicle.pilot
+    show = drive.vehicle.show
     # Early in the window: the charger answers only after it has seen the state.
     delay = drive.session.timing.V2G_EVCC_CPState_Change_Time / 5.0
-    timer = asyncio.get_running_loop().call_later(delay, pilot.set, state)
+    timer = asyncio.get_running_loop().call_later(delay, show, state)
     try:
         yield
-        pilot.set(state)
+        show(state)
     finally:
         timer.cancel()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -149,6 +150,17 @@ def test_pwm_off_after_charging_is_no_trouble() -> None:
     """In B the charger may switch its PWM off: that is how a session ends."""
     vehicle, wire = plugged()
     wire.evse.offer(100.0)
+    assert not vehicle.trouble.is_set()
+
+
+def test_pwm_off_before_a_board_shows_b_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A board needs time to go back to B; the charger that ends the session may be quicker."""
+    vehicle, wire = plugged()
+    vehicle.show(State.C)
+    monkeypatch.setattr(vehicle, "pilot", SimpleNamespace(set=lambda state: None))
+    vehicle.show(State.B)
+    wire.evse.offer(100.0)
+    assert wire.ev.reading.label == "C1"
     assert not vehicle.trouble.is_set()
 
 
