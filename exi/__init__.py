@@ -15,6 +15,7 @@ Every error is an :class:`ExiError` with ``bit``, ``path`` and ``expected``. Thi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +49,7 @@ __all__ = [
     "from_xml",
     "grammar",
     "prepare",
+    "preparing",
     "read",
     "to_json",
     "to_xml",
@@ -168,7 +170,13 @@ def prepare(schema: Schema) -> None:
 
     For those who answer within milliseconds: a charger has 25 for its first CurrentDemandRes.
     """
-    generated(schema, grammar(schema)).prepare()
+    for _ in preparing(schema):
+        pass
+
+
+def preparing(schema: Schema) -> Iterator[None]:
+    """:func:`prepare` in small steps of a millisecond or so, for those who have other things to do in between."""
+    yield from generated(schema, grammar(schema)).preparing()
 
 
 def decode(schema: Schema, data: bytes, *, fragment: bool = False) -> Any:

@@ -11,7 +11,7 @@ Tracebacks show the generated lines, and :func:`source` prints them.
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from exi.generate_decode import Reader
@@ -150,12 +150,13 @@ class Generated:
         padding = -bits & 7
         return (a << padding).to_bytes((bits + padding >> 3) + 1, "big")[1:]
 
-    def prepare(self) -> None:
-        """Builds every function that is not built yet."""
+    def preparing(self) -> Iterator[None]:
+        """Builds every function that is not built yet, one at each step."""
         for kind in self._schema.model.types:
             for verb in ("read", "write"):
                 if self._function(verb, kind) not in self._built:
                     self._build(verb, kind)
+                    yield
 
     # -- roots ----------------------------------------------------------------------------------------------------
 

@@ -44,8 +44,12 @@ exit codes of evcc, secc and demo:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line; docs and shell completion can be made from it."""
+def parser(*names: str) -> argparse.ArgumentParser:
+    """The whole command line; docs and shell completion can be made from it.
+
+    Args:
+        names: only these commands. A command that is started needs no other, and their modules cost time.
+    """
     top = argparse.ArgumentParser(
         prog="plugfest",
         description="Lab bench for EV charging communication: both ends of a CCS or NACS session.",
@@ -54,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="store_true", help="print the version and exit")
     commands = top.add_subparsers(metavar="COMMAND")
-    for name in COMMANDS:
+    for name in names or COMMANDS:
         import_module(f"plugfest.commands.{name}").add(commands)
     return top
 
@@ -83,8 +87,9 @@ def _ended_in_order() -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
-    top = parser()
-    args = top.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    top = parser(*given[:1]) if given and given[0] in COMMANDS else parser()
+    args = top.parse_args(given)
     if args.version:
         from importlib.metadata import version
 

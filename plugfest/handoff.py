@@ -10,29 +10,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from plugfest import pilots
 from plugfest.controls import Interrupted
 from plugfest.errors import UserError
 from slac import ev, evse
-from slac.errors import LinkError, MatchFailed, ModemError, PilotLost
+from slac.errors import MatchFailed, PilotLost
 from slac.host import Host
 from slac.link import Link, interface_index, open_link
 from slac.modem import NoModem, detect
 from slac.outcome import Match
-from slac.pilot import CONNECTED, DIGITAL, STEADY, ChargerPilot, Offer, Reading, State, VehiclePilot, until
-from slac.pilot_board import PilotError
-from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
+from slac.pilot import CONNECTED, STEADY, ChargerPilot, Offer, Reading, State, VehiclePilot, until
 from slac.pilots import SimulatedPilot
 from slac.powerline import Powerline
 from slac.timing import STANDARD, Timing
-from v2g import interfaces
-from v2g.errors import SetupError
-from v2g.interfaces import Interface
 from v2g.outcome import Cause, Outcome
-from v2g.trace import Event, Observe
+from v2g.trace import Observe
 
 if TYPE_CHECKING:
     from evcc.drive import Outcome as VehicleOutcome
@@ -46,9 +41,6 @@ if TYPE_CHECKING:
 ATTENUATION = 20.0
 """dB: mean between the two ends of the demo's cable."""
 
-ADDRESS_WITHIN = 6.0
-"""s: modems toggle the carrier when they restart; the link-local address comes back with it, checked for doubles."""
-
 NOBODY_TALKS = 60.0
 """s for which a vehicle whose matching failed waits that the charger ends the 5 %: TT_EVSE_SLAC_init is 50 at most."""
 STEPS = 20.0
@@ -56,17 +48,6 @@ STEPS = 20.0
 
 NO_SLAC = "on a plain cable use --no-slac (in a bench file slac: false)"
 DOCTOR = "plugfest slac doctor looks closer"
-
-
-@contextlib.contextmanager
-def user_errors(hint: str = "") -> Iterator[None]:
-    """Errors of interface, modem and pilot board are the user's to put right: one line."""
-    try:
-        yield
-    except ModemError as why:
-        raise UserError(f"{why}; {hint}" if hint else str(why)) from why
-    except (LinkError, PilotError, SetupError) as why:
-        raise UserError(str(why)) from why
 
 
 def check(name: str) -> None:
@@ -93,36 +74,6 @@ def timing(bench: Bench) -> Timing:
         return STANDARD.replace(**bench.slac_timer)
     except ValueError as why:
         raise UserError(f"slac-timer: {why}") from why
-
-
-def tell_pilot(pilot: ChargerPilot | VehiclePilot, observe: Observe) -> Callable[[], None]:
-    """Changes of the pilot become events from now on, until the returned function is called."""
-
-    def changed(reading: Reading) -> None:
-        observe(Event(asyncio.get_running_loop().time(), "pilot", reading.label, note=_duty(reading)))
-
-    return pilot.subscribe(changed)
-
-
-def _duty(reading: Reading) -> str:
-    return "" if reading.duty is None or not 0.0 < reading.duty < 100.0 else f"{reading.duty:g} %"
-
-
-async def usable(name: str, within: float = ADDRESS_WITHIN) -> Interface:
-    """The interface once it has its link-local address.
-
-    Raises:
-        SetupError: it has none by then; says what to do.
-    """
-    loop = asyncio.get_running_loop()
-    end = loop.time() + within
-    while True:
-        try:
-            return interfaces.find(name)
-        except SetupError:
-            if loop.time() >= end:
-                raise
-        await asyncio.sleep(0.1)
 
 
 @contextlib.asynccontextmanager
@@ -163,7 +114,7 @@ async def _simulated(bench: Bench, wire: SimulatedPilot, observe: Observe, seed:
     async with evse.ready(post, wire.evse, evse.Options(timing=limits), rng=rng) as charger:
         waiting = asyncio.create_task(charger.match())
         wire.evse.offer(STEADY)
-        tell_pilot(wire.ev, observe)
+        pilots.tell(wire.ev, observe)
         wire.plug()
         try:
             match = await ev.match(car, wire.ev, ev.Options(timing=limits), observe=observe, rng=rng)
@@ -177,11 +128,6 @@ async def _simulated(bench: Bench, wire: SimulatedPilot, observe: Observe, seed:
 # Vehicle
 
 
-def vehicle_pilot(bench: Bench) -> contextlib.AbstractAsyncContextManager[VehiclePilot]:
-    """The vehicle's end of the pilot that a bench names."""
-    return open_vehicle_pilot(bench.pilot, _notice(bench))
-
-
 @contextlib.asynccontextmanager
 async def vehicle_side(bench: Bench, pilot: VehiclePilot, observe: Observe) -> AsyncIterator[ev.Ev]:
     """A vehicle's SLAC on the interface of a bench, with its modem found.
@@ -190,7 +136,7 @@ async def vehicle_side(bench: Bench, pilot: VehiclePilot, observe: Observe) -> A
         UserError: interface or modem are not there.
     """
     limits, rng = timing(bench), random.Random(bench.seed)
-    with user_errors(NO_SLAC):
+    with pilots.user_errors(NO_SLAC):
         async with _host(bench, observe) as host:
             modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
             # An AC charger may show its nominal duty from the start.
@@ -329,16 +275,6 @@ def described(match: Match, *, vehicle: bool = False) -> str:
 # Charger
 
 
-def charger_pilot(bench: Bench) -> contextlib.AbstractAsyncContextManager[ChargerPilot]:
-    """The charger's end of the pilot that a bench names."""
-    return open_charger_pilot(bench.pilot, _notice(bench))
-
-
-def _notice(bench: Bench) -> Callable[[str], None] | None:
-    """Trouble with a board is said at once; what an assumed pilot leaves unchecked is in the summary."""
-    return None if bench.pilot == "assumed" else lambda text: print(f"note: {text}", file=sys.stderr)
-
-
 @contextlib.asynccontextmanager
 async def charger_side(bench: Bench, pilot: ChargerPilot, observe: Observe) -> AsyncIterator[evse.Evse]:
     """A charger's SLAC on the interface of a bench: modem found, key set.
@@ -347,26 +283,12 @@ async def charger_side(bench: Bench, pilot: ChargerPilot, observe: Observe) -> A
         UserError: interface or modem are not there.
     """
     limits, rng = timing(bench), random.Random(bench.seed)
-    with user_errors(NO_SLAC):
+    with pilots.user_errors(NO_SLAC):
         async with _host(bench, observe) as host:
             modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
             settings = evse.Options(timing=limits, repeat_pilot=bench.ac and bench.charger.initial_duty < STEADY)
             async with evse.Evse(host, pilot, modem, settings, rng=rng) as side:
                 yield side
-
-
-def offer_when_plugged(pilot: ChargerPilot) -> None:
-    """Without SLAC: 5 % now, and again for each vehicle that is plugged in."""
-    before: list[State | None] = [pilot.state]
-
-    def changed(reading: Reading) -> None:
-        arrived = before[0] is State.A and reading.state in CONNECTED
-        before[0] = reading.state
-        if arrived:
-            pilot.offer(DIGITAL)
-
-    pilot.subscribe(changed)
-    pilot.offer(DIGITAL)
 
 
 async def serve_matched(
@@ -392,6 +314,6 @@ async def serve_matched(
 
     async def matched(match: Match) -> None:
         say(f"matched with {described(match, vehicle=True)}")
-        outlet.interface = await usable(outlet.interface.name)
+        outlet.interface = await pilots.usable(outlet.interface.name)
 
     await serve_vehicles(arrivals, outlet, ended, matched=matched, ready=ready, say=say)

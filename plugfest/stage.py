@@ -89,9 +89,8 @@ class Stage:
             BrokenPipeError: whoever read the view has gone, as `plugfest ... | head` does; the session was broken off.
         """
         self._main = asyncio.current_task()
-        if not self.bench.fast:
-            for protocol in options.protocols(self.bench):
-                exi.prepare(protocol.schema)
+        schemas = [] if self.bench.fast else [protocol.schema for protocol in options.protocols(self.bench)]
+        preparing = asyncio.create_task(_prepare(schemas))
         try:
             async with self.view.running(), self.link.running() if self.link else contextlib.nullcontext():
                 yield
@@ -100,6 +99,7 @@ class Stage:
                 raise self._gone from None
             raise
         finally:
+            preparing.cancel()
             self._main = None
 
     def begin(self) -> None:
@@ -177,6 +177,13 @@ class Stage:
         self._told = (state, now)
         numbers = {**measure(self.controls), "state": state}
         self.tell(Event(now, "plant", "telemetry", note=json.dumps(numbers)))
+
+
+async def _prepare(schemas: list[exi.Schema]) -> None:
+    """Generates the codec's code in small steps, so that a charger answers SDP before all of it is there."""
+    for schema in schemas:
+        for _ in exi.preparing(schema):
+            await asyncio.sleep(0)
 
 
 def _link(bench: Bench, settings: Mqtt, stage: Stage) -> Link:

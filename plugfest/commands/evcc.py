@@ -67,7 +67,7 @@ async def _run(bench: Bench) -> int:
     from evcc.charge import Outcome, Search, find_and_charge
     from evcc.nominal import charge_nominal
     from evcc.stay import Stay, stay
-    from plugfest import handoff, plants, pnc, security
+    from plugfest import pilots, plants, pnc, security
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -87,10 +87,12 @@ async def _run(bench: Bench) -> int:
         raise UserError(str(why)) from why
     now = datetime.datetime.now(datetime.UTC)
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(handoff.user_errors())
+        stack.enter_context(pilots.user_errors())
         if bench.slac or bench.vehicle.basic:
+            from plugfest import handoff
+
             handoff.check(name)
-        pilot = await stack.enter_async_context(handoff.vehicle_pilot(bench))
+        pilot = await stack.enter_async_context(pilots.vehicle(bench))
         vehicle = plants.make_vehicle(bench, pilot, interfaces.hardware_address(name))
         soc = vehicle.battery.soc * 100.0
         controls = Controls(vehicle)
@@ -104,7 +106,7 @@ async def _run(bench: Bench) -> int:
         )
         pnc.equip_vehicle(settings, bench, time.time, looks.say)
         stage.equip(settings, "evcc")
-        stack.callback(handoff.tell_pilot(pilot, stage.observe))
+        stack.callback(pilots.tell(pilot, stage.observe))
 
         how = Stay(bench.vehicle.stays, bench.vehicle.wake_after, stage.observe, looks.say)
 
@@ -122,7 +124,7 @@ async def _run(bench: Bench) -> int:
         async def charge(resume: Paused | None) -> Outcome:
             settings.resume = resume or settings.resume
             search = Search(
-                interface or await handoff.usable(name),
+                interface or await pilots.usable(name),
                 policy,
                 context,
                 sdp_to=_address(bench.sdp_to),

@@ -57,12 +57,11 @@ async def _run(bench: Bench) -> int:
     import random
     import time
 
-    from plugfest import handoff, plants, pnc, security
+    from plugfest import pilots, plants, pnc, security
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
     from plugfest.view import view
-    from secc.arrivals import Arrivals
     from secc.outlet import Outlet
     from secc.serve import Options
     from v2g import interfaces
@@ -90,12 +89,15 @@ async def _run(bench: Bench) -> int:
             finished.set()
 
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(handoff.user_errors())
+        stack.enter_context(pilots.user_errors())
         if bench.slac:
+            from plugfest import handoff
+            from secc.arrivals import Arrivals
+
             handoff.check(name)
         else:
             interfaces.find(name)
-        pilot = await stack.enter_async_context(handoff.charger_pilot(bench))
+        pilot = await stack.enter_async_context(pilots.charger(bench))
         evse = plants.make_charger(bench, pilot, rng)
         controls = Controls(evse=evse)
         looks = view(bench, f"secc {name}", controls, plants.charger_numbers(evse))
@@ -114,9 +116,9 @@ async def _run(bench: Bench) -> int:
         )
         pnc.equip_charger(settings, evse, bench, time.time)
         stage.equip(settings, "secc")
-        stack.callback(handoff.tell_pilot(pilot, stage.observe))
+        stack.callback(pilots.tell(pilot, stage.observe))
         outlet = Outlet(
-            await handoff.usable(name),
+            await pilots.usable(name),
             evse,
             settings,
             policy=policy,
@@ -145,7 +147,7 @@ async def _run(bench: Bench) -> int:
             serving = asyncio.create_task(handoff.serve_matched(arrivals, outlet, ready, looks.say, sessions))
             await handoff.first_of(serving, finished)
         else:
-            handoff.offer_when_plugged(pilot)
+            pilots.offer_when_plugged(pilot)
             async with outlet.open():
                 ready()
                 await finished.wait()

@@ -40,9 +40,9 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     import asyncio
 
-    from plugfest import handoff
+    from plugfest import pilots
 
-    with handoff.user_errors():
+    with pilots.user_errors():
         return asyncio.run(_run(args))
 
 
@@ -194,12 +194,12 @@ def _nothing(args: argparse.Namespace, failure: SlacError | None) -> None:
 
 async def _ipv6(name: str, within: float | None = None) -> bool:
     """Whether the link can carry SDP."""
-    from plugfest import handoff
+    from plugfest import pilots
     from slac.causes import FIREWALL, NO_LINK_LOCAL
     from v2g.errors import SetupError
 
     try:
-        interface = await handoff.usable(name, handoff.ADDRESS_WITHIN if within is None else within)
+        interface = await pilots.usable(name, pilots.ADDRESS_WITHIN if within is None else within)
     except SetupError as why:
         _wrong(f"no IPv6 link-local address: {why}", NO_LINK_LOCAL)
         return False

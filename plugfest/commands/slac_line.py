@@ -58,9 +58,9 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     import asyncio
 
-    from plugfest import handoff
+    from plugfest import pilots
 
-    with handoff.user_errors():
+    with pilots.user_errors():
         try:
             asyncio.run(_run(args))
         except KeyboardInterrupt:

@@ -25,9 +25,9 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     import asyncio
 
-    from plugfest import handoff
+    from plugfest import pilots
 
-    with handoff.user_errors():
+    with pilots.user_errors():
         return asyncio.run(_run(args))
 
 

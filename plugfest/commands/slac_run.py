@@ -94,9 +94,9 @@ class Reporter:
 def _run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> int:
     import asyncio
 
-    from plugfest import handoff
+    from plugfest import pilots
 
-    with handoff.user_errors("there may be none on a plain cable: --no-modem"):
+    with pilots.user_errors("there may be none on a plain cable: --no-modem"):
         code: int = asyncio.run(main(args))
     return code
 

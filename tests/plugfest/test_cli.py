@@ -35,6 +35,20 @@ def test_help_imports_nothing_heavy() -> None:
     assert found.stdout.strip() == "[]"
 
 
+def test_a_charger_starts_with_what_it_needs() -> None:
+    """What keeps the first SDP answer quick: no other command, no SLAC on a plain cable, nothing of TLS or reports."""
+    heavy = (
+        "plugfest.commands.evcc", "plugfest.commands.slac_line", "slac.frames", "slac.evse", "scapy", "traces",
+        "conformance", "lxml", "cryptography", "aiomqtt", "hypothesis", "pytest",
+    )  # fmt: skip
+    code = (
+        "import sys, plugfest.cli as c; code = c.main(['secc', '-i', 'nosuch0', '--no-slac', '--plain'])\n"
+        f"print(code, 'secc.outlet' in sys.modules, [m for m in {heavy} if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "2 True []", found.stderr
+
+
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("plugfest ")

@@ -1,0 +1,98 @@
+"""A bench's control pilot and interface: what both roles need before anything goes over a line, with SLAC or without.
+
+Light on purpose: without SLAC, nothing of it is imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from plugfest.errors import UserError
+from slac.errors import LinkError, ModemError
+from slac.pilot import CONNECTED, DIGITAL, ChargerPilot, Reading, State, VehiclePilot
+from slac.pilot_board import PilotError
+from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
+from v2g import interfaces
+from v2g.errors import SetupError
+from v2g.interfaces import Interface
+from v2g.trace import Event, Observe
+
+if TYPE_CHECKING:
+    from plugfest.config.model import Bench
+
+ADDRESS_WITHIN = 6.0
+"""s: modems toggle the carrier when they restart; the link-local address comes back with it, checked for doubles."""
+
+
+@contextlib.contextmanager
+def user_errors(hint: str = "") -> Iterator[None]:
+    """Errors of interface, modem and pilot board are the user's to put right: one line."""
+    try:
+        yield
+    except ModemError as why:
+        raise UserError(f"{why}; {hint}" if hint else str(why)) from why
+    except (LinkError, PilotError, SetupError) as why:
+        raise UserError(str(why)) from why
+
+
+async def usable(name: str, within: float = ADDRESS_WITHIN) -> Interface:
+    """The interface once it has its link-local address.
+
+    Raises:
+        SetupError: it has none by then; says what to do.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within
+    while True:
+        try:
+            return interfaces.find(name)
+        except SetupError:
+            if loop.time() >= end:
+                raise
+        await asyncio.sleep(0.1)
+
+
+def vehicle(bench: Bench) -> contextlib.AbstractAsyncContextManager[VehiclePilot]:
+    """The vehicle's end of the pilot that a bench names."""
+    return open_vehicle_pilot(bench.pilot, _notice(bench))
+
+
+def charger(bench: Bench) -> contextlib.AbstractAsyncContextManager[ChargerPilot]:
+    """The charger's end of the pilot that a bench names."""
+    return open_charger_pilot(bench.pilot, _notice(bench))
+
+
+def _notice(bench: Bench) -> Callable[[str], None] | None:
+    """Trouble with a board is said at once; what an assumed pilot leaves unchecked is in the summary."""
+    return None if bench.pilot == "assumed" else lambda text: print(f"note: {text}", file=sys.stderr)
+
+
+def tell(pilot: ChargerPilot | VehiclePilot, observe: Observe) -> Callable[[], None]:
+    """Changes of the pilot become events from now on, until the returned function is called."""
+
+    def changed(reading: Reading) -> None:
+        observe(Event(asyncio.get_running_loop().time(), "pilot", reading.label, note=_duty(reading)))
+
+    return pilot.subscribe(changed)
+
+
+def _duty(reading: Reading) -> str:
+    return "" if reading.duty is None or not 0.0 < reading.duty < 100.0 else f"{reading.duty:g} %"
+
+
+def offer_when_plugged(pilot: ChargerPilot) -> None:
+    """Without SLAC: 5 % now, and again for each vehicle that is plugged in."""
+    before: list[State | None] = [pilot.state]
+
+    def changed(reading: Reading) -> None:
+        arrived = before[0] is State.A and reading.state in CONNECTED
+        before[0] = reading.state
+        if arrived:
+            pilot.offer(DIGITAL)
+
+    pilot.subscribe(changed)
+    pilot.offer(DIGITAL)
