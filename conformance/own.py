@@ -23,7 +23,7 @@ from evcc.battery import Battery
 from evcc.vehicle import Settings, Vehicle
 from secc import serve as secc
 from secc.authorizer import Authorizer, Customer, Delayed, Immediate
-from secc.charger import AcSupply, Evse, Fault, Slot
+from secc.charger import AcSupply, Evse, Fault, Slot, simulated
 from secc.outlet import Outlet
 from secc.power import Dynamics, Limits, SimulatedPowerSource
 from secc.schedule import Plan, Price
@@ -308,12 +308,12 @@ class OwnVehicle:
         return True
 
     def couple(self, evse: Evse) -> None:
-        power, supply = evse.power, evse.ac
-        if isinstance(power, SimulatedPowerSource):
+        power, supply = simulated(evse), evse.ac
+        if power is not None:
             power.load = self.vehicle.load
             self.vehicle.sense = lambda: (power.voltage, power.current)
         if supply is not None:
-            supply.load = lambda: self.vehicle.ac_current
+            supply.load, supply.load_phases = lambda: self.vehicle.ac_current, lambda: self.vehicle.ac_phases
 
     def contactors(self) -> bool | None:
         return self.vehicle.contactors.closed

@@ -256,6 +256,11 @@ class Vehicle:
         """Amperes per phase drawn now; for the bench to attach as the load of the AC supply."""
         return self._ac.current if self.pilot.state in READY else 0.0
 
+    @property
+    def ac_phases(self) -> int:
+        """Phases on which that is drawn."""
+        return self._ac.phases
+
     def stop_ac(self) -> None:
         """Draws nothing any more; nothing to do where no AC flows."""
         if self._ac_at is None:

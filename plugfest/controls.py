@@ -18,7 +18,7 @@ from plugfest import plants
 from plugfest.config import actions
 from plugfest.config.actions import Step
 from secc.authorizer import Customer
-from secc.charger import AcSupply, Evse, Fault
+from secc.charger import AcSupply, Evse, Fault, simulated
 from secc.outlet import Outlet
 from secc.power import SimulatedPowerSource
 from slac.pilot import State
@@ -124,8 +124,8 @@ class Controls:
 
     @property
     def _output(self) -> SimulatedPowerSource:
-        power = self._station.power
-        if not isinstance(power, SimulatedPowerSource):
+        power = simulated(self._station)
+        if power is None:
             raise NotPossible("the charger has no simulated DC output")
         return power
 
@@ -282,7 +282,7 @@ class Controls:
         kind = name or ""
         if evse.fault is not None and kind.replace("-", " ") in ("", evse.fault.value):
             evse.clear()
-        if isinstance(power := evse.power, SimulatedPowerSource):
+        if (power := simulated(evse)) is not None:
             if kind in ("", "output"):
                 power.repair()
             if kind in ("", "insulation", "insulation-warning") and "insulation" in self._before:

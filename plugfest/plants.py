@@ -17,7 +17,7 @@ from plugfest.config.rules import octets
 from plugfest.errors import UserError
 from plugfest.lines import Plant
 from secc.authorizer import Authorizer, CardReader, Customer, Delayed, Immediate, Never
-from secc.charger import AcSupply, Evse, Slot
+from secc.charger import AcSupply, Evse, Slot, simulated
 from secc.power import Dynamics, Limits, SimulatedPowerSource
 from slac.connector import PowerClass, implausible, implausible_ac, power_class
 from slac.pilot import ChargerPilot, VehiclePilot
@@ -219,12 +219,11 @@ def make_pair(bench: Bench, rng: random.Random) -> Pair:
     wire = SimulatedPilot(plugged=True)
     evse = make_charger(bench, wire.evse, rng)
     vehicle = make_vehicle(bench, wire.ev)
-    power = evse.power
-    if isinstance(power, SimulatedPowerSource):
+    if (power := simulated(evse)) is not None:
         power.load = vehicle.load
         vehicle.sense = lambda: (power.voltage, power.current)
     elif evse.ac is not None:
-        evse.ac.load = lambda: vehicle.ac_current
+        evse.ac.load, evse.ac.load_phases = lambda: vehicle.ac_current, lambda: vehicle.ac_phases
     evse.pilot.offer(DIGITAL)
     return Pair(wire, vehicle, evse)
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from secc.authorizer import Authorizer, Immediate
+from secc.envelope import LimitedOutput
 from secc.meter import Clock, Meter, loop_time
 from secc.power import SAFE_VOLTAGE, Limits, PowerSource, SimulatedPowerSource
 from slac.connector import CCS2, Connector, PowerClass, power_class
@@ -74,10 +76,13 @@ class AcSupply:
         nominal_voltage: line to neutral, V.
         phases: 1 or 3.
         max_current: per phase, A.
+        agreed: most per phase by what was agreed with the vehicle, A; infinite without any.
+        in_use: phases that the session uses.
         rcd_tripped: residual current device; True is a fault and opens the contactor.
         sticks: fault to inject: the contactor does not move any more.
         load: amperes per phase that the vehicle draws. Without one (a process of its own) the vehicle is taken to draw
             all it is offered, so the meter is an upper bound.
+        load_phases: phases on which it draws them; without one, those in use.
     """
 
     def __init__(
@@ -88,14 +93,18 @@ class AcSupply:
         *,
         close_seconds: float = 0.2,
         load: Callable[[], float] | None = None,
+        load_phases: Callable[[], int] | None = None,
         clock: Clock = loop_time,
     ) -> None:
         """``close_seconds`` is what the contactor takes to close; the standards allow 3 s."""
         self.nominal_voltage = nominal_voltage
         self.phases = phases
         self.max_current = max_current
+        self.agreed = math.inf
+        self.in_use = phases
         self.sticks = False
         self.load = load
+        self.load_phases = load_phases
         self._rcd = False
         self._close_seconds = close_seconds
         self._clock = clock
@@ -126,17 +135,27 @@ class AcSupply:
         if not self.sticks:
             self._closing_since = None
 
+    def forget(self) -> None:
+        """What was agreed is over; the contactor stays as it is."""
+        self.agreed, self.in_use = math.inf, self.phases
+
+    @property
+    def offered(self) -> float:
+        """What the vehicle may draw per phase now, A: the rating, or what was agreed."""
+        return min(self.max_current, self.agreed)
+
     @property
     def current(self) -> float:
         """Present current per phase, A."""
         if not self.closed:
             return 0.0
-        return self.load() if self.load else self.max_current
+        return self.load() if self.load else self.offered
 
     @property
     def power(self) -> float:
         """Present power over all phases, W."""
-        return self.nominal_voltage * self.current * self.phases
+        drawn = self.load_phases() if self.load_phases else self.in_use
+        return self.nominal_voltage * self.current * min(drawn, self.phases)
 
 
 class Evse:
@@ -145,7 +164,8 @@ class Evse:
     Attributes:
         connector: the profile of its plug.
         evse_id: identification as in ISO 15118-2, 7 to 37 characters.
-        power: the DC output, or None on an AC outlet.
+        power: the DC output within the limits of both sides, or None on an AC outlet. The driver it was made with is
+            never handed on.
         ac: the AC supply, or None on a DC outlet.
         pilot: the charger's end of the control pilot.
         meter: counts DC output or AC supply.
@@ -181,7 +201,7 @@ class Evse:
         if power is None and ac is None:
             raise ValueError("a charger needs a DC output or an AC supply")
         self.connector = connector
-        self.power = power
+        self._power = None if power is None else LimitedOutput(power, clock=clock)
         self.ac = ac
         self.pilot = pilot
         self.authorizer = authorizer or Immediate()
@@ -201,6 +221,20 @@ class Evse:
         pilot.subscribe(self._pilot_changed)
 
     # ------------------------------------------------------------------------------------------ power
+
+    @property
+    def power(self) -> LimitedOutput | None:
+        return self._power
+
+    def forget_limits(self) -> None:
+        """A vehicle has come, or gone: what the last one could take, and what was agreed with it, is over.
+
+        The DC output is off and gives nothing until the next vehicle declares its limits.
+        """
+        if self.power is not None:
+            self.power.forget()
+        if self.ac is not None:
+            self.ac.forget()
 
     @property
     def max_power(self) -> float:
@@ -317,6 +351,12 @@ class Evse:
         if self.ac is not None and self.ac.load is not None and self.ac.current >= NO_CURRENT:
             self.trips.append(f"pilot {reading.label} with {self.ac.current:.1f} A flowing: switched off")
         self.off()
+
+
+def simulated(evse: Evse) -> SimulatedPowerSource | None:
+    """The simulation behind the DC output, for who couples, derates or breaks it; None where there is none."""
+    driver = evse.power.driver if evse.power is not None else None
+    return driver if isinstance(driver, SimulatedPowerSource) else None
 
 
 def simulated_dc(

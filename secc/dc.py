@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from secc.power import Insulation, PowerSource
+from secc import agreed
+from secc.envelope import STEP, LimitedOutput
+from secc.power import Ceiling, Insulation
 from secc.visit import Refusal, Visit
 from v2g.messages import din70121 as din
 from v2g.messages import iso2
-from v2g.physical import PRECHARGE_CURRENT, amps, volts, watts
+from v2g.physical import NEARLY_ZERO, PRECHARGE_CURRENT, amps, volts, watts
 
 ISOLATION: dict[Insulation, Literal["Invalid", "Valid", "Warning", "Fault"]] = {
     Insulation.INVALID: "Invalid",
@@ -21,7 +23,7 @@ ISOLATION: dict[Insulation, Literal["Invalid", "Valid", "Warning", "Fault"]] = {
 """EVSEIsolationStatus. A charger without monitor is left out: only ISO 15118-2 has a word for it."""
 
 
-def output(visit: Visit) -> PowerSource:
+def output(visit: Visit) -> LimitedOutput:
     """The DC output, which a charger that offers DC has."""
     assert visit.evse.power is not None
     return visit.evse.power
@@ -36,19 +38,19 @@ def healthy(status: iso2.DC_EVStatusType | din.DC_EVStatusType) -> None:
 def accept_limits(
     visit: Visit, parameter: iso2.DC_EVChargeParameterType | din.DC_EVChargeParameterType, requirement: str
 ) -> None:
-    """Keeps the vehicle's largest voltage.
+    """Takes over the vehicle's limits: from here on, nothing above them leaves the charger.
 
     Raises:
         Refusal: limits that no vehicle has, as of ``requirement``, or a voltage below what the output can give.
     """
     voltage, current = volts(parameter.EVMaximumVoltageLimit), amps(parameter.EVMaximumCurrentLimit)
-    power = 0.0 if parameter.EVMaximumPowerLimit is None else watts(parameter.EVMaximumPowerLimit)
+    power = math.inf if parameter.EVMaximumPowerLimit is None else watts(parameter.EVMaximumPowerLimit)
     if voltage <= 0 or current < 0 or power < 0:
         text = f"limits of {voltage:g} V, {current:g} A, {power:g} W [{requirement}]"
         raise Refusal("FAILED_WrongChargeParameter", text)
     if voltage < output(visit).limits.min_voltage:
         raise Refusal("FAILED_WrongChargeParameter", f"{voltage:g} V is below what this charger can give")
-    visit.max_voltage = voltage
+    output(visit).declare(Ceiling(voltage, current, power))
 
 
 def insulation_tested(visit: Visit, most: float = math.inf) -> bool:
@@ -60,7 +62,7 @@ def insulation_tested(visit: Visit, most: float = math.inf) -> bool:
     """
     power = output(visit)
     if "cable check" not in visit.started and not visit.fault:
-        power.start_insulation_test(min(visit.max_voltage, power.limits.max_voltage, most))
+        power.test_insulation(most)
     visit.within("cable check", "V2G_SECC_CableCheck_Performance_Time")
     state = power.insulation
     if state is Insulation.FAULT:
@@ -73,21 +75,22 @@ def insulation_tested(visit: Visit, most: float = math.inf) -> bool:
     return True
 
 
-def precharge(visit: Visit, request: iso2.PreChargeReq | din.PreChargeReq, *, too_high: str) -> PowerSource:
+def precharge(visit: Visit, request: iso2.PreChargeReq | din.PreChargeReq, *, wrong: str) -> LimitedOutput:
     """PreCharge: takes the output towards the vehicle's voltage.
 
     Args:
-        too_high: ResponseCode for a voltage that the output cannot reach.
+        wrong: ResponseCode for a target that the charger or the vehicle itself does not allow.
 
     Raises:
         Refusal: targets out of range, or V2G_SECC_PreCharge_Performance_Time expired and the charger is strict.
     """
     power = output(visit)
-    voltage, current = volts(request.EVTargetVoltage), amps(request.EVTargetCurrent)
+    voltage, current = targets(visit, request, wrong)
     if current > PRECHARGE_CURRENT:
         raise Refusal("FAILED", f"target current of {current:g} A in precharge, at most {PRECHARGE_CURRENT:g} A")
-    if voltage > power.limits.max_voltage:
-        raise Refusal(too_high, f"{voltage:g} V, at most {power.limits.max_voltage:g} V")
+    for whose, most in (("the charger", power.limits.max_voltage), ("the vehicle", power.vehicle.voltage)):
+        if voltage > most + STEP:
+            raise Refusal(wrong, f"precharge to {voltage:g} V, the limit of {whose} is {most:g} V")
     limit = visit.session.timing.V2G_SECC_PreCharge_Performance_Time
     if visit.since("precharge") > limit:
         # Some cars go on for 12 s until their own measurement agrees.
@@ -97,20 +100,57 @@ def precharge(visit: Visit, request: iso2.PreChargeReq | din.PreChargeReq, *, to
     if visit.fault:
         power.off()
     else:
-        power.precharge(max(voltage, 0.0), max(current, 0.0))
+        power.bring_to(voltage, current)
     return power
 
 
-def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) -> PowerSource:
-    """CurrentDemand: the output follows the vehicle's targets, unless a fault or the vehicle's error forbids it."""
+def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) -> LimitedOutput:
+    """CurrentDemand: the output follows the vehicle's targets, unless a fault or the vehicle's error forbids it.
+
+    Targets above a limit are clipped, not refused: a vehicle that goes for the charger's limits learns them from the
+    response.
+
+    Raises:
+        Refusal: a target or a limit is negative.
+    """
     power = output(visit)
     visit.charged = True
-    voltage, current = volts(request.EVTargetVoltage), amps(request.EVTargetCurrent)
+    voltage, current = targets(visit, request, "FAILED")
+    limits = [
+        None if value is None else read(value)
+        for value, read in (
+            (request.EVMaximumVoltageLimit, volts),
+            (request.EVMaximumCurrentLimit, amps),
+            (request.EVMaximumPowerLimit, watts),
+        )
+    ]
+    if any(limit is not None and limit < 0.0 for limit in limits):
+        raise Refusal("FAILED", f"negative limits: {', '.join(f'{limit:g}' for limit in limits if limit is not None)}")
+    power.change(*limits)
+    power.agree(agreed.now(visit).watts)
     if visit.switched_off:
         power.off()
     elif visit.fault or request.DC_EVStatus.EVErrorCode != "NO_ERROR":
-        power.aim(power.voltage, 0.0)  # ramp down; the vehicle is expected to stop
+        power.ramp_down()  # the vehicle is expected to stop
     else:
-        # A slightly negative target is a real car's way to say zero.
-        power.aim(max(voltage, 0.0), max(current, 0.0))
+        power.deliver(voltage, current)
     return power
+
+
+def targets(
+    visit: Visit,
+    request: iso2.PreChargeReq | din.PreChargeReq | iso2.CurrentDemandReq | din.CurrentDemandReq,
+    wrong: str,
+) -> tuple[float, float]:
+    """EVTargetVoltage and EVTargetCurrent, V and A.
+
+    Raises:
+        Refusal: one is negative, with the ResponseCode ``wrong``. A little below zero is some cars' way to say zero.
+    """
+    voltage, current = volts(request.EVTargetVoltage), amps(request.EVTargetCurrent)
+    for name, value, unit in (("EVTargetVoltage", voltage, "V"), ("EVTargetCurrent", current, "A")):
+        if value < -NEARLY_ZERO:
+            raise Refusal(wrong, f"{name} of {value:g} {unit}")
+        if value < 0.0:
+            visit.session.tolerate("negative-target", f"{name} of {value:g} {unit} taken as zero")
+    return max(voltage, 0.0), max(current, 0.0)

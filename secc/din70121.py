@@ -114,7 +114,8 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
         EVSEPeakCurrentRipple=ampere(limits.ripple),
     )
     slots = visit.offer_schedule(None, MAX_ENTRIES)
-    visit.schedule = {TUPLE_ID: slots}
+    visit.schedule, visit.tuple_id, visit.offered_at = {TUPLE_ID: slots}, TUPLE_ID, visit.session.now
+    visit.agreed_anew()
     entries = [
         din.PMaxScheduleEntryType(
             TimeInterval=din.RelativeTimeIntervalType(
@@ -150,7 +151,7 @@ def cable_check(visit: Visit, request: din.CableCheckReq) -> din.CableCheckRes:
 def pre_charge(visit: Visit, request: din.PreChargeReq) -> din.PreChargeRes:
     ready_in_time(visit)
     healthy(request.DC_EVStatus)
-    power = precharge(visit, request, too_high="FAILED")
+    power = precharge(visit, request, wrong="FAILED")
     return din.PreChargeRes(ResponseCode="OK", DC_EVSEStatus=status(visit), EVSEPresentVoltage=volt(power.voltage))
 
 
@@ -202,7 +203,7 @@ def current_demand(visit: Visit, request: din.CurrentDemandReq) -> din.CurrentDe
         EVSEPowerLimitAchieved=reached.power,
         EVSEMaximumVoltageLimit=volt(limits.max_voltage),
         EVSEMaximumCurrentLimit=ampere(limits.max_current),
-        EVSEMaximumPowerLimit=watt(limits.max_power),
+        EVSEMaximumPowerLimit=watt(power.max_power),
     )
 
 

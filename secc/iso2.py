@@ -11,14 +11,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from secc import contract, dc, provisioning, schedule, services
+from secc import ac, contract, dc, provisioning, schedule, services
+from secc.agreed import Step
 from secc.authorizer import Decision
 from secc.dc import accept_limits, follow, healthy, insulation_tested, output, precharge
 from secc.power import Insulation
 from secc.visit import AnswerTable, Paused, Refusal, StatusCode, Visit
 from slac.pilot import READY
 from v2g.messages import iso2
-from v2g.physical import Quantities, check_unit, number
+from v2g.physical import Quantities
 
 ANSWERS = AnswerTable()
 on = ANSWERS.on
@@ -27,6 +28,7 @@ ISOLATION: dict[Insulation, iso2.isolationLevelType] = {**dc.ISOLATION, Insulati
 
 quantity = Quantities(iso2, iso2.PhysicalValueType)
 volt, ampere, watt = quantity.volt, quantity.ampere, quantity.watt
+at_most = Quantities(iso2, iso2.PhysicalValueType, down=True).ampere
 
 
 def dc_status(visit: Visit, code: StatusCode = "EVSE_Ready") -> iso2.DC_EVSEStatusType:
@@ -161,7 +163,7 @@ def charge_parameters(visit: Visit, request: iso2.ChargeParameterDiscoveryReq) -
     if isinstance(parameter, iso2.DC_EVChargeParameterType):
         accept_limits(visit, parameter, "V2G2-477")
     elif isinstance(parameter, iso2.AC_EVChargeParameterType):
-        check_ac(parameter)
+        ac.accept(visit, parameter)
     limits = dc_parameters(visit) if visit.dc else ac_parameters(visit)
     if not visit.planned():
         return iso2.ChargeParameterDiscoveryRes(ResponseCode="OK", EVSEProcessing="Ongoing", EVSEChargeParameter=limits)
@@ -172,13 +174,6 @@ def charge_parameters(visit: Visit, request: iso2.ChargeParameterDiscoveryReq) -
         SASchedules=iso2.SAScheduleListType(SAScheduleTuple=tuples),
         EVSEChargeParameter=limits,
     )
-
-
-def check_ac(parameter: iso2.AC_EVChargeParameterType) -> None:
-    """Only nonsense is refused: a real car sends its DC limits here."""
-    for name, unit in {"EVMaxVoltage": "V", "EVMaxCurrent": "A", "EVMinCurrent": "A", "EAmount": "Wh"}.items():
-        if number(check_unit(getattr(parameter, name), unit)) < 0:
-            raise Refusal("FAILED_WrongChargeParameter", f"{name} is negative [V2G2-477]")
 
 
 def dc_parameters(visit: Visit) -> iso2.DC_EVSEChargeParameterType:
@@ -200,7 +195,7 @@ def ac_parameters(visit: Visit) -> iso2.AC_EVSEChargeParameterType:
     return iso2.AC_EVSEChargeParameterType(
         AC_EVSEStatus=ac_status(visit),
         EVSENominalVoltage=volt(visit.evse.ac.nominal_voltage),
-        EVSEMaxCurrent=ampere(visit.evse.ac.max_current),
+        EVSEMaxCurrent=at_most(ac.best(visit)),
     )
 
 
@@ -220,7 +215,7 @@ def cable_check(visit: Visit, request: iso2.CableCheckReq) -> iso2.CableCheckRes
 @on(iso2.PreChargeReq)
 def pre_charge(visit: Visit, request: iso2.PreChargeReq) -> iso2.PreChargeRes:
     healthy(request.DC_EVStatus)
-    power = precharge(visit, request, too_high="FAILED_WrongChargeParameter")
+    power = precharge(visit, request, wrong="FAILED_WrongChargeParameter")
     return iso2.PreChargeRes(ResponseCode="OK", DC_EVSEStatus=dc_status(visit), EVSEPresentVoltage=volt(power.voltage))
 
 
@@ -254,18 +249,21 @@ async def start(visit: Visit, request: iso2.PowerDeliveryReq) -> None:
         raise Refusal("FAILED", "a second Start without renegotiation")
     if request.SAScheduleTupleID not in visit.schedule:
         raise Refusal("FAILED_TariffSelectionInvalid", f"no schedule {request.SAScheduleTupleID} [V2G2-479]")
+    profile: tuple[Step, ...] = ()
     if request.ChargingProfile is not None:
-        schedule.check_profile(visit, request.SAScheduleTupleID, request.ChargingProfile)
+        profile = schedule.check_profile(visit, request.SAScheduleTupleID, request.ChargingProfile)
     if visit.dc and not visit.tested:
         # Real vehicles skip the cable check after a renegotiation; none goes without any.
         raise Refusal("FAILED_SequenceError", "Start without a cable check in this session")
     if visit.wants_stop or (visit.evse.ac is not None and visit.evse.ac.rcd_tripped):
         why = visit.fault.value if visit.fault else "it wants to stop" if visit.wants_stop else "residual current"
         raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why} [V2G2-480]")
-    visit.tuple_id = request.SAScheduleTupleID
+    visit.tuple_id, visit.profile = request.SAScheduleTupleID, profile
     if not visit.dc:
+        ac.offer(visit)
         await close_contactor(visit)
     visit.delivering, visit.stopped = True, False
+    visit.agreed_anew()
 
 
 async def close_contactor(visit: Visit) -> None:
@@ -298,7 +296,7 @@ def current_demand(visit: Visit, request: iso2.CurrentDemandReq) -> iso2.Current
         EVSEPowerLimitAchieved=reached.power,
         EVSEMaximumVoltageLimit=volt(limits.max_voltage),
         EVSEMaximumCurrentLimit=ampere(limits.max_current),
-        EVSEMaximumPowerLimit=watt(limits.max_power),
+        EVSEMaximumPowerLimit=watt(power.max_power),
         EVSEID=visit.evse.evse_id,
         SAScheduleTupleID=visit.tuple_id,
         MeterInfo=(meter := meter_info(visit)),
@@ -314,7 +312,7 @@ def charging_status(visit: Visit, request: iso2.ChargingStatusReq) -> iso2.Charg
         ResponseCode="OK",
         EVSEID=visit.evse.evse_id,
         SAScheduleTupleID=visit.tuple_id,
-        EVSEMaxCurrent=ampere(visit.evse.ac.max_current),
+        EVSEMaxCurrent=at_most(ac.offer(visit)),
         MeterInfo=(meter := meter_info(visit)),
         ReceiptRequired=contract.asked_receipt(visit, meter),
         AC_EVSEStatus=ac_status(visit),

@@ -1,10 +1,16 @@
-"""The DC output of a charger: what the answers read and set, and a simulated one that behaves like a power stack.
+"""The DC output of a charger: what a driver has to do, and a simulated one that behaves like a power stack.
+
+Answers to requests never see a driver: they have a `secc.envelope.LimitedOutput` around it.
 
 Rules:
 
 - Nothing here waits. Slow things (ramps, the insulation test, the discharge) are worked out from the loop's time when
   somebody reads a value, so there is no background task to start, stop or forget.
 - Volts, amperes, watts, ohms, seconds. Current flows to the vehicle and is never negative.
+- A ceiling (`PowerSource.bound`), a rating and a derating hold for what really flows, with regulation error and the
+  peaks of the ripple: the simulated output limits peaks, not means. What it measures is what flows, without an error
+  of its own. So neither the output nor its report is ever above a limit.
+- A limit that is lowered acts at once; targets are followed on ramps.
 """
 
 from __future__ import annotations
@@ -13,7 +19,7 @@ import enum
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from secc.meter import Clock, loop_time
@@ -53,20 +59,27 @@ class Limits:
         return cls(rating.max_v, rating.max_a, rating.watts, min_voltage=rating.min_v)
 
 
-class Reached(NamedTuple):
-    """Which limit of the output keeps it from giving more of what was asked."""
+class Ceiling(NamedTuple):
+    """The most that an output may give: V, A, W."""
 
-    voltage: bool
-    current: bool
-    power: bool
+    voltage: float = math.inf
+    current: float = math.inf
+    power: float = math.inf
 
 
 class PowerSource(Protocol):
-    """A DC output. Hardware drivers implement these members."""
+    """A DC output. Hardware drivers implement these members; `secc.envelope.LimitedOutput` alone calls the verbs."""
 
     @property
     def limits(self) -> Limits:
         """Limits now, with derating."""
+
+    def bound(self, ceiling: Ceiling) -> None:
+        """From now on never gives more than this, whatever its targets; at once, also from a present output above it.
+
+        The last ceiling holds, also through `off`. Between messages nobody else looks, so the power too has to be kept
+        here: voltage and current move on their ramps.
+        """
 
     def aim(self, voltage: float, current: float) -> None:
         """Charging: goes for these targets, V and A; clips what is beyond the limits. Ends a running test.
@@ -99,10 +112,6 @@ class PowerSource(Protocol):
 
     def off(self) -> None:
         """Output off at once: current gone within 0.1 s, open output below 60 V within 1 s. Insulation INVALID."""
-
-    @property
-    def reached(self) -> Reached:
-        """Limits that hold the output now."""
 
     @property
     def fault(self) -> str | None:
@@ -167,8 +176,10 @@ class SimulatedPowerSource:
         self.load = load
         self.insulation_ohms = 2e6
         self.monitor = True
-        self._rated = limits
+        self._rated = self._limits = limits
         self._derating = 1.0
+        self._ceiling = Ceiling()
+        self._top = Ceiling(limits.max_voltage, limits.max_current, limits.max_power)  # the lower of limits and ceiling
         self._dynamics = dynamics or Dynamics()
         self._rng = rng
         self._error = 1.0 + rng.uniform(-1.0, 1.0) * limits.tolerance / limits.max_current if rng else 1.0
@@ -188,16 +199,15 @@ class SimulatedPowerSource:
 
     @property
     def limits(self) -> Limits:
-        rated = self._rated
-        return Limits(
-            rated.max_voltage,
-            rated.max_current * self._derating,
-            rated.max_power * self._derating,
-            rated.min_voltage,
-            rated.min_current,
-            rated.ripple,
-            rated.tolerance,
-        )
+        return self._limits
+
+    def bound(self, ceiling: Ceiling) -> None:
+        if not all(value >= 0.0 for value in ceiling):
+            raise ValueError(f"a ceiling of {ceiling.voltage} V, {ceiling.current} A, {ceiling.power} W")
+        if self._mode is not _Mode.OFF:  # what is off falls by itself, and a charger may be built before a loop runs
+            self._advance()
+        self._ceiling = ceiling
+        self._limit()
 
     def aim(self, voltage: float, current: float) -> None:
         self._target(_Mode.CHARGE, voltage, current)
@@ -213,15 +223,22 @@ class SimulatedPowerSource:
     @property
     def voltage(self) -> float:
         self._advance()
-        # Voltage ripple of a regulated stack is small beside its current ripple: a tenth of a percent.
-        return max(0.0, self._volts * (1.0 + 0.001 * self._noise)) if self._mode is not _Mode.OFF else self._volts
+        volts, top = self._volts, self._top.voltage
+        if self._mode is _Mode.OFF:
+            return volts
+        # Voltage ripple of a regulated stack is small beside its current ripple: a tenth of a percent. A battery above
+        # the limit keeps its voltage, whatever the output does.
+        return max(0.0, min(volts * (1.0 + 0.001 * self._noise), max(top, volts)))
 
     @property
     def current(self) -> float:
-        self._advance()
+        volts = self.voltage
         if self._amps == 0.0:
             return 0.0
-        return max(0.0, self._amps * self._error + self._noise * self._rated.ripple / 2.0)
+        amps = max(0.0, self._amps * self._error + self._noise * self._rated.ripple / 2.0)
+        if self._mode is _Mode.OFF:
+            return amps
+        return min(amps, self._top.current, self._top.power / volts if volts > 0.0 else math.inf)
 
     def start_insulation_test(self, voltage: float) -> None:
         _check(voltage, 0.0)
@@ -232,7 +249,7 @@ class SimulatedPowerSource:
         self._amps = 0.0
         self._tested_volts = None
         self._test_start = self._clock()
-        self._test_volts = min(voltage, self.limits.max_voltage)
+        self._test_volts = min(voltage, self._top.voltage)
 
     @property
     def insulation(self) -> Insulation:
@@ -259,20 +276,6 @@ class SimulatedPowerSource:
         self._off_slope = self._amps / max(self._dynamics.off_seconds, 1e-6)
 
     @property
-    def reached(self) -> Reached:
-        self._advance()
-        if self._mode is not _Mode.CHARGE:
-            return Reached(voltage=False, current=False, power=False)
-        limits, (volts, amps) = self.limits, self._asked
-        near = self._amps * 1.01 + 0.1
-        by_power = self._volts > 0.0 and amps * self._volts > limits.max_power
-        return Reached(
-            voltage=volts >= limits.max_voltage and self._volts >= limits.max_voltage * 0.995,
-            current=amps >= limits.max_current and near >= limits.max_current,
-            power=by_power and near * self._volts >= limits.max_power,
-        )
-
-    @property
     def fault(self) -> str | None:
         return self._fault
 
@@ -288,13 +291,13 @@ class SimulatedPowerSource:
             raise ValueError(f"derating to {part:g} is outside 0 to 1")
         self._advance()
         self._derating = part
-        self._aim = self._clip(*self._asked)
+        self._limit()
 
     def rate(self, limits: Limits) -> None:
         """Other ratings from now on; a derating applies to them as well."""
         self._advance()
         self._rated = limits
-        self._aim = self._clip(*self._asked)
+        self._limit()
 
     @property
     def rated(self) -> Limits:
@@ -324,8 +327,33 @@ class SimulatedPowerSource:
         self._aim = self._clip(*self._asked)
 
     def _clip(self, voltage: float, current: float) -> tuple[float, float]:
-        limits = self.limits
-        return min(voltage, limits.max_voltage), min(current, limits.max_current)
+        return min(voltage, self._top.voltage), min(current, self._top.current)
+
+    def _limit(self) -> None:
+        """Takes over changed limits, and brings what flows below them."""
+        rated, part, ceiling = self._rated, self._derating, self._ceiling
+        limits = self._limits = replace(rated, max_current=rated.max_current * part, max_power=rated.max_power * part)
+        self._top = Ceiling(
+            min(limits.max_voltage, ceiling.voltage),
+            min(limits.max_current, ceiling.current),
+            min(limits.max_power, ceiling.power),
+        )
+        self._aim = self._clip(*self._asked)
+        self._hold(self.load() if self.load else None)
+
+    def _hold(self, load: tuple[float, float] | None) -> None:
+        """Keeps what flows at or below the limits, at once: targets have ramps, limits have none."""
+        if self._mode is _Mode.OFF:
+            return
+        top = self._top
+        if load is not None and self._mode is not _Mode.TEST:
+            emf, ohms = load
+            by_voltage = max(0.0, (top.voltage - emf) / max(ohms, 1e-3))
+            self._amps = min(self._amps, top.current, by_voltage, _power_bound(top.power, emf, ohms))
+            self._volts = emf + self._amps * ohms
+            return
+        self._volts = min(self._volts, top.voltage)
+        self._amps = min(self._amps, top.current, top.power / self._volts if self._volts > 0.0 else math.inf)
 
     def _advance(self) -> None:
         """Brings the state to now. The ramps are straight, so the step may be of any length."""
@@ -348,6 +376,7 @@ class SimulatedPowerSource:
         whole = max(self._dynamics.test_seconds, 2.0 * ramp)
         age = now - self._test_start
         self._volts = self._test_volts * max(0.0, min(1.0, age / ramp, (whole - age) / ramp)) if ramp > 0.0 else 0.0
+        self._volts = min(self._volts, self._top.voltage)
         if age >= whole - 1e-9:
             self._volts = 0.0
             self._mode = _Mode.OFF
@@ -372,22 +401,14 @@ class SimulatedPowerSource:
             emf, ohms = load
             # Constant voltage takes over where the battery at this current would exceed the target voltage.
             goal_a = min(goal_a, max(0.0, (goal_v - emf) / max(ohms, 1e-3)))
-            goal_a = min(goal_a, _power_bound(self.limits.max_power, emf, ohms))
             self._amps = _toward(self._amps, goal_a, slope)
-            self._volts = emf + self._amps * ohms
-            return
-        # The precharge current only charges the cable and inlet capacitance; it sets how fast that goes.
-        if self._mode is _Mode.PRECHARGE:
-            climb *= min(1.0, goal_a / 2.0) if goal_a > 0.0 else 0.5
-        self._volts = _toward(self._volts, goal_v, climb)
-        if open_circuit:
-            self._amps = 0.0
-            return
-        if self._volts > 0.0:
-            goal_a = min(goal_a, self.limits.max_power / self._volts)
-        self._amps = _toward(self._amps, goal_a, slope)
-        if self._volts > 0.0:
-            self._amps = min(self._amps, self.limits.max_power / self._volts)
+        else:
+            # The precharge current only charges the cable and inlet capacitance; it sets how fast that goes.
+            if self._mode is _Mode.PRECHARGE:
+                climb *= min(1.0, goal_a / 2.0) if goal_a > 0.0 else 0.5
+            self._volts = _toward(self._volts, goal_v, climb)
+            self._amps = 0.0 if open_circuit else _toward(self._amps, goal_a, slope)
+        self._hold(load)
 
 
 def _toward(now: float, goal: float, step: float) -> float:

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
+from secc.agreed import Step
 from secc.charger import Slot
 from secc.visit import MAX_ENTRIES, Refusal, Visit, exceeds
 from v2g import signature
 from v2g.messages import iso2
-from v2g.physical import Quantities, check_unit, milliwatts
+from v2g.physical import Quantities, check_unit, milliwatts, watts
 
 watt = Quantities(iso2, iso2.PhysicalValueType).watt
 
@@ -114,7 +115,8 @@ def _costs(price: Price) -> list[iso2.ConsumptionCostType]:
 def offer(visit: Visit, departure: int | None, max_entries: int | None) -> list[iso2.SAScheduleTupleType]:
     """The SAScheduleTuples on offer; after a pause only what is left of the one chosen before [V2G2-740]."""
     plans = dict(enumerate(visit.evse.plans[:MAX_TUPLES] or (Plan(),), 1))
-    visit.schedule_began = visit.session.now
+    visit.schedule_began = visit.offered_at = visit.session.now
+    visit.profile = ()
     if visit.resumed:
         chosen = plans.get(visit.resumed.tuple_id, plans[1])
         if visit.resumed.planned is not None:
@@ -145,6 +147,7 @@ def offer(visit: Visit, departure: int | None, max_entries: int | None) -> list[
             )
         )
     visit.tuple_id = next(iter(plans))
+    visit.agreed_anew()
     if visit.payment == "Contract" and any(entry.SalesTariff for entry in tuples):
         sign_tariffs(visit, tuples)
     return tuples
@@ -172,8 +175,12 @@ def sign_tariffs(visit: Visit, tuples: list[iso2.SAScheduleTupleType]) -> None:
         visit.signature = signature.sign(visit.session.protocol.schema, tariffs, signer.key)
 
 
-def check_profile(visit: Visit, tuple_id: int, profile: iso2.ChargingProfileType) -> None:
-    """Refuses a charging profile that asks for more than PMax at any time, is out of order, or has 2 phases."""
+def check_profile(visit: Visit, tuple_id: int, profile: iso2.ChargingProfileType) -> tuple[Step, ...]:
+    """A charging profile as it will be kept, in order of time.
+
+    Raises:
+        Refusal: it asks for more than PMax at any time, is out of order, or has 2 phases.
+    """
     schedule = [(slot.start, milliwatts(watt(slot.watts))) for slot in visit.schedule[tuple_id]]
     asked: list[tuple[int, int]] = []
     for entry in profile.ProfileEntry:
@@ -190,3 +197,12 @@ def check_profile(visit: Visit, tuple_id: int, profile: iso2.ChargingProfileType
     second = exceeds(sorted(asked), schedule, visit.coverages[tuple_id])
     if second is not None:
         raise Refusal("FAILED_ChargingProfileInvalid", f"more than PMax from {second} s on [V2G2-225]")
+    entries = sorted(profile.ProfileEntry, key=lambda entry: entry.ChargingProfileEntryStart)
+    return tuple(
+        Step(
+            entry.ChargingProfileEntryStart,
+            watts(entry.ChargingProfileEntryMaxPower),
+            entry.ChargingProfileEntryMaxNumberOfPhasesInUse,
+        )
+        for entry in entries
+    )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from secc import din70121, iso2
+from secc import ac, agreed, din70121, iso2
 from secc.charger import SWITCH_OFF_LIMIT, Evse
 from secc.contract import Contracts
 from secc.minimal import minimal
@@ -37,6 +37,9 @@ POWER = ("PreChargeReq", "CurrentDemandReq")
 
 # Control pilot states that other requests presuppose [V2G-DC-547]. SessionStop only after a PowerDelivery(Stop).
 PILOT: Mapping[str, tuple[State, ...]] = {"CableCheckReq": tuple(READY), "WeldingDetectionReq": (State.B,)}
+
+LOOK = 0.5
+"""s: between two looks at the plant while power flows."""
 
 STOP_GRACE = 2.0
 """s: after NotificationMaxDelay of a StopCharging, or after a fault, before the output goes off by itself."""
@@ -107,7 +110,8 @@ async def serve(
             ended = session.now
             session.account(outcome, started)
             outcome.paused = visit.ended == "Pause"
-            outcome.notes = [*evse.trips[trips:], *getattr(evse.pilot, "unchecked", ())]
+            clips = evse.power.clips.values() if evse.power is not None else ()
+            outcome.notes = [*evse.trips[trips:], *map(str, clips), *getattr(evse.pilot, "unchecked", ())]
             if not outcome.ok:
                 session.tell("error", "ended", outcome.reason)
             try:
@@ -116,6 +120,7 @@ async def serve(
                 elif visit.ended and evse.pilot.state not in (State.E, State.F):
                     evse.pilot.offer(STEADY)  # nothing to watch, but nothing is offered any more
             finally:
+                evse.forget_limits()
                 evse.forget()
                 outcome.energy_wh = evse.meter.session_wh
     limit = session.timing.TCP_Connection_Termination_Timeout
@@ -146,19 +151,36 @@ class _Guard:
         self._visit = visit
         self._timer: asyncio.TimerHandle | None = None
         self._ends: list[Callable[[], object]] = []
+        self._tick: asyncio.TimerHandle | None = None
         self.reason = ""
 
     def __enter__(self) -> Self:
         evse = self._visit.evse
         self._ends = [evse.pilot.subscribe(self._pilot_changed), evse.watch(self._wish_changed)]
         self._wish_changed()
+        self._look()
+        self._visit.agreed_anew = self._look
         return self
 
     def __exit__(self, *exc: object) -> None:
         for end in self._ends:
             end()
-        if self._timer:
-            self._timer.cancel()
+        for timer in (self._timer, self._tick):
+            if timer:
+                timer.cancel()
+
+    def _look(self) -> None:
+        """While power flows: what was agreed changes between messages too, and not every driver and vehicle obeys."""
+        visit, what = self._visit, agreed.now(self._visit)
+        if visit.delivering:
+            if (power := visit.evse.power) is not None:
+                power.agree(what.watts)
+                power.watch()
+            elif not visit.overdue:
+                ac.watch(visit)
+        if self._tick:
+            self._tick.cancel()
+        self._tick = asyncio.get_running_loop().call_later(min(LOOK, max(what.left, 1e-3)), self._look)
 
     def _pilot_changed(self, reading: Reading) -> None:
         if reading.state in (State.A, State.E, State.F):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from secc.charger import Evse, Fault, Slot, Wish
+from secc.envelope import Clip
 from v2g.errors import RemoteError, TimedOut
 from v2g.messages.xmldsig import SignatureType
 from v2g.session import Session
 
 if TYPE_CHECKING:
+    from secc.agreed import Step
     from secc.contract import Contract, Contracts
     from secc.services import Service
 
@@ -90,7 +93,10 @@ class Visit:
         coverage: seconds after which the schedule offered last says nothing any more.
         coverages: the same of each schedule, by tuple id.
         schedule_began: loop time at which the schedules began, s; before a pause, where there was one.
-        max_voltage: the vehicle's, V.
+        offered_at: loop time at which the schedules were offered last, s; their slots and the profile count from it.
+        profile: the charging profile accepted; empty: none.
+        max_current: the vehicle's EVMaxCurrent in AC, A.
+        agreed_anew: called when a schedule was offered or a profile accepted: what was agreed may change soon.
         delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since.
         charged: CurrentDemand or ChargingStatus was answered since.
         stopped: PowerDelivery(Stop) was answered.
@@ -122,8 +128,11 @@ class Visit:
     coverage: int = 0
     coverages: dict[int, int] = field(default_factory=dict)
     schedule_began: float | None = None
+    offered_at: float = 0.0
+    profile: tuple[Step, ...] = ()
+    max_current: float = math.inf
+    agreed_anew: Callable[[], None] = lambda: None
     tuple_id: int = 0
-    max_voltage: float = 0.0
     authorized: bool = False
     delivering: bool = False
     charged: bool = False
@@ -133,6 +142,14 @@ class Visit:
     refused: bool = False
     ended: str = ""
     started: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.evse.forget_limits()  # nothing is inherited from the vehicle before
+        if self.evse.power is not None:
+            self.evse.power.on_clip = self._clipped
+
+    def _clipped(self, clip: Clip) -> None:
+        self.session.tell("tolerance", "clipped", f"{clip.kind.value}: {clip.first}")
 
     # -- phases ---------------------------------------------------------------------------------------------------
 

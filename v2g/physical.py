@@ -15,6 +15,13 @@ P = TypeVar("P")
 PRECHARGE_CURRENT = 2.0
 """A: largest target current in PreChargeReq; a charger need not give more (IEC 61851-23)."""
 
+NEARLY_ZERO = 1.0
+"""A or V: targets down to minus this are real cars' way to say zero (a Skoda Enyaq sends -1 A)."""
+
+AC_OVERDRAW = 1.05
+AC_OVERDRAW_AMPS = 1.0
+"""A vehicle draws more than EVSEMaxCurrent where its current is above that times the first and the second, A, more."""
+
 _LIMIT = 32767
 _COARSEST = 3
 

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from secc.authorizer import ByCallback, Customer, Decision, Delayed, Immediate, Never
-from secc.charger import AcSupply, Evse, Fault, Notification, Slot, Wish, simulated_dc
+from secc.charger import AcSupply, Evse, Fault, Notification, Slot, Wish, simulated, simulated_dc
 from secc.meter import Meter
-from secc.power import SimulatedPowerSource
+from secc.power import Ceiling, SimulatedPowerSource
 from slac.pilot import State
 from slac.pilots import AssumedChargerPilot, SimulatedPilot
 
@@ -17,10 +17,12 @@ from slac.pilots import AssumedChargerPilot, SimulatedPilot
 def dc() -> tuple[Evse, SimulatedPowerSource, SimulatedPilot]:
     wire = SimulatedPilot(plugged=True)
     evse = simulated_dc(wire.evse, kw=150)
-    assert isinstance(evse.power, SimulatedPowerSource)
+    power = simulated(evse)
+    assert power is not None
+    power.bound(Ceiling())  # these tests are about the plant, without a vehicle that has declared limits
     wire.evse.offer(5.0)
     wire.ev.set(State.C)
-    return evse, evse.power, wire
+    return evse, power, wire
 
 
 async def test_safe_is_fast() -> None:

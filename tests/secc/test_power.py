@@ -53,7 +53,6 @@ async def test_current_ramps_into_a_battery() -> None:
     await asyncio.sleep(3)
     assert source.current == pytest.approx(200)
     assert source.voltage == pytest.approx(370)
-    assert source.reached == (False, False, False)
     assert source.input_power == pytest.approx(370 * 200 / 0.95)
 
 
@@ -66,8 +65,8 @@ async def test_constant_voltage() -> None:
     assert source.voltage == pytest.approx(403)
 
 
-async def test_limits_clip_and_say_so() -> None:
-    """Current, power and voltage limits hold, and `reached` names the one that does."""
+async def test_limits_clip() -> None:
+    """Current, power and voltage limits hold."""
     by_current = SimulatedPowerSource(LIMITS, load=lambda: (350.0, 0.05))
     by_current.aim(403, 900)
     by_power = SimulatedPowerSource(LIMITS, load=lambda: (800.0, 0.05))
@@ -76,11 +75,8 @@ async def test_limits_clip_and_say_so() -> None:
     by_voltage.aim(1000, 10)
     await asyncio.sleep(10)
     assert by_current.current == pytest.approx(350)
-    assert by_current.reached == (False, True, False)
     assert by_power.current * by_power.voltage == pytest.approx(150_000)
-    assert by_power.reached == (False, False, True)
     assert by_voltage.voltage == pytest.approx(920)
-    assert by_voltage.reached == (True, False, False)
 
 
 async def test_without_a_load_it_gives_what_was_asked() -> None:

@@ -1,0 +1,88 @@
+"""AC: which vehicle's parameters are taken, what the charger offers, and what it does where a vehicle draws more.
+
+An AC outlet cannot regulate a current: it says how much there is, and has a contactor. What it offers is the lowest of
+its rating, the vehicle's EVMaxCurrent, and the power agreed over the phases in use. A vehicle has as long to follow a
+lower offer as a change of the duty leaves it (IEC 61851-1: 5 s); then the contactor opens.
+"""
+
+from __future__ import annotations
+
+from secc import agreed
+from secc.charger import AcSupply
+from secc.visit import Refusal, Visit
+from slac.pilot import DUTY_CHANGE
+from v2g.messages import iso2
+from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, check_unit, number
+
+LOW_VOLTAGE = 0.9
+"""Part of the nominal voltage that EVMaxVoltage has to reach: what a grid may deviate from it."""
+
+ONE_PHASE = "AC_single_phase_core"
+
+
+def supply(visit: Visit) -> AcSupply:
+    """The AC side, which a charger that offers AC has."""
+    assert visit.evse.ac is not None
+    return visit.evse.ac
+
+
+def accept(visit: Visit, parameter: iso2.AC_EVChargeParameterType) -> None:
+    """Takes over the vehicle's limits. Only nonsense is refused: a real car sends its DC limits here.
+
+    Raises:
+        Refusal: a value is negative, EVMinCurrent is above EVMaxCurrent, or the outlet's voltage above EVMaxVoltage.
+    """
+    values = {}
+    for name, unit in {"EVMaxVoltage": "V", "EVMaxCurrent": "A", "EVMinCurrent": "A", "EAmount": "Wh"}.items():
+        values[name] = number(check_unit(getattr(parameter, name), unit))
+        if values[name] < 0:
+            raise Refusal("FAILED_WrongChargeParameter", f"{name} is negative [V2G2-477]")
+    least, most = values["EVMinCurrent"], values["EVMaxCurrent"]
+    if least > most:
+        text = f"EVMinCurrent of {least:g} A is above EVMaxCurrent of {most:g} A [V2G2-477]"
+        raise Refusal("FAILED_WrongChargeParameter", text)
+    nominal = supply(visit).nominal_voltage
+    if values["EVMaxVoltage"] < nominal * LOW_VOLTAGE:
+        text = f"EVMaxVoltage of {values['EVMaxVoltage']:g} V at an outlet of {nominal:g} V [V2G2-477]"
+        raise Refusal("FAILED_WrongChargeParameter", text)
+    visit.max_current = most
+    supply(visit).in_use = phases(visit)
+
+
+def phases(visit: Visit, by_profile: int | None = None) -> int:
+    """Phases in use: what the profile says, or the energy transfer mode."""
+    most = 1 if visit.mode == ONE_PHASE else supply(visit).phases
+    return min(most, by_profile or most)
+
+
+def best(visit: Visit) -> float:
+    """EVSEMaxCurrent of ChargeParameterDiscoveryRes: what there is per phase at the best of times, A."""
+    ac, evse = supply(visit), visit.evse
+    slots = [slot for plan in evse.plans for slot in plan.slots or evse.schedule] or evse.schedule
+    watts = max(slot.watts for slot in slots)
+    return min(ac.max_current, visit.max_current, watts / (ac.nominal_voltage * phases(visit)))
+
+
+def offer(visit: Visit) -> float:
+    """EVSEMaxCurrent now, A per phase; the supply keeps it as what it offers."""
+    ac, what = supply(visit), agreed.now(visit)
+    ac.in_use = phases(visit, what.phases)
+    ac.agreed = max(0.0, min(visit.max_current, what.watts / (ac.nominal_voltage * ac.in_use)))
+    return ac.offered
+
+
+def watch(visit: Visit) -> None:
+    """Opens the contactor under a vehicle that goes on drawing more than it is offered; tells it when it begins."""
+    ac, offered = supply(visit), offer(visit)
+    drawn = ac.current
+    if drawn <= offered * AC_OVERDRAW + AC_OVERDRAW_AMPS:
+        visit.over("overdraw")
+        return
+    text = f"the vehicle draws {drawn:.1f} A per phase, offered are {offered:.1f} A"
+    if "overdraw" not in visit.started:
+        visit.session.tell("error", "overdraw", text)
+    if visit.since("overdraw") >= DUTY_CHANGE:
+        ac.open()
+        visit.over("overdraw")
+        visit.overdue = f"{text}, for {DUTY_CHANGE:g} s"
+        visit.session.tell("error", "switched-off", visit.overdue)

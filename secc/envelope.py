@@ -1,0 +1,333 @@
+"""The one way to a charger's DC output: nothing gets past it that either side does not allow.
+
+Rules:
+
+- Whoever answers requests has a `LimitedOutput` and no driver. What it sends to the driver is clipped to the lower of
+  both sides' limits of voltage, current and power, and to the power that was agreed; the driver is told the same as a
+  ceiling (`PowerSource.bound`), which holds between messages as well and acts at once when it is lowered.
+- Nothing is allowed until the vehicle has declared its limits (ChargeParameterDiscovery): no voltage, no cable check.
+  `forget` takes them back when a session is over, so the next vehicle never inherits any.
+- In the loop a vehicle may lower its limits and raise them again up to what it declared, never above: the cable check
+  tested the insulation at the voltage declared, and schedules were offered for that power. No recorded vehicle does
+  it; one that can take more declares that in a new ChargeParameterDiscovery.
+- Limits are rounded down to 0.1 V and 0.1 A, the steps in which the charger reports, so that a rounded report of an
+  output at its limit is not above it either.
+- What is clipped is counted by kind; the first of each kind is told.
+- A driver that goes on beyond its ceiling for `OVER_SECONDS` is switched off, and that is a fault of the charger.
+
+`tests/secc/test_doors.py` holds the door closed: no other module calls a driver's `aim`, `precharge`, `bound` or
+`start_insulation_test`.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from secc.meter import Clock, loop_time
+from secc.power import Ceiling, Insulation, Limits, PowerSource
+
+NOTHING = Ceiling(0.0, 0.0, 0.0)
+STEP = 0.1  # V and A: what the charger reports, and limits, are rounded to
+OVER = 1.02  # a measured output counts as beyond its ceiling above this, and above its tolerance and ripple
+OVER_SECONDS = 1.0  # a driver has so long to come back below its ceiling
+NEAR = 0.995  # from this part of a limit on it counts as reached
+
+
+class Kind(enum.Enum):
+    """What was clipped, and by whose limit."""
+
+    OWN_VOLTAGE = "target voltage above the vehicle's own limit"
+    OWN_CURRENT = "target current above the vehicle's own limit"
+    OWN_POWER = "target power above the vehicle's own limit"
+    CHARGER_VOLTAGE = "target voltage above the charger's limit"
+    CHARGER_CURRENT = "target current above the charger's limit"
+    RAISED = "limit raised in the loop above the one declared"
+
+
+@dataclass
+class Clip:
+    """One kind of clip in a session: the first in figures, and how many there were."""
+
+    kind: Kind
+    first: str
+    count: int = 1
+
+    def __str__(self) -> str:
+        times = "once" if self.count == 1 else f"{self.count} times"
+        return f"{self.kind.value}: {self.first}; clipped {times}"
+
+
+class Reached(NamedTuple):
+    """Which limit keeps the output from giving more of what was asked."""
+
+    voltage: bool
+    current: bool
+    power: bool
+
+
+class LimitedOutput:
+    """A DC output within the limits of both sides; wraps any driver.
+
+    Attributes:
+        driver: the hardware or the simulation; the bench derates, breaks and repairs it there.
+        clips: what was clipped since the limits were forgotten, by kind.
+        on_clip: is told of the first clip of each kind.
+    """
+
+    def __init__(self, driver: PowerSource, *, clock: Clock = loop_time) -> None:
+        self.driver = driver
+        self.clips: dict[Kind, Clip] = {}
+        self.on_clip: Callable[[Clip], None] = lambda clip: None
+        self._clock = clock
+        self._declared = NOTHING
+        self._vehicle = NOTHING  # now: declared, or lowered in the loop
+        self._agreed = math.inf
+        self._bound: Ceiling | None = None
+        self._asked: tuple[float, float] | None = None
+        self._again: Callable[[], None] | None = None  # goes for the present targets anew, within new limits
+        self._over_since: float | None = None
+        self._tripped: str | None = None
+        self._push()
+
+    # -- limits -------------------------------------------------------------------------------------------------------
+
+    @property
+    def limits(self) -> Limits:
+        """The charger's own limits now, with derating."""
+        return self.driver.limits
+
+    @property
+    def vehicle(self) -> Ceiling:
+        """The vehicle's limits now; nothing before it has declared any."""
+        return self._vehicle
+
+    @property
+    def ceiling(self) -> Ceiling:
+        """The lower of both sides' limits now, and of the power agreed."""
+        own, vehicle = self.driver.limits, self._vehicle
+        return Ceiling(
+            min(own.max_voltage, vehicle.voltage),
+            min(own.max_current, vehicle.current),
+            min(own.max_power, vehicle.power, self._agreed),
+        )
+
+    @property
+    def max_power(self) -> float:
+        """What the charger offers now, W: its own limit, or what was agreed where that is less."""
+        return min(self.driver.limits.max_power, self._agreed)
+
+    def declare(self, limits: Ceiling) -> None:
+        """The vehicle's limits, from ChargeParameterDiscovery; a new one in a renegotiation replaces them.
+
+        Raises:
+            ValueError: a limit is negative or not a number.
+        """
+        self._declared = self._vehicle = _rounded(limits)
+        self._changed()
+
+    def change(self, voltage: float | None = None, current: float | None = None, power: float | None = None) -> None:
+        """The vehicle's limits from the loop, V, A, W; None leaves one as it is. Never above what it declared.
+
+        Raises:
+            ValueError: a limit is negative or not a number.
+        """
+        now, declared = self._vehicle, self._declared
+        asked = _rounded(
+            Ceiling(
+                now.voltage if voltage is None else voltage,
+                now.current if current is None else current,
+                now.power if power is None else power,
+            )
+        )
+        if asked == now:
+            return
+        for value, most, unit in zip(asked, declared, "VAW", strict=True):
+            if value > most + STEP:
+                self._clipped(Kind.RAISED, f"{value:g} {unit}, declared {most:g} {unit}")
+        self._vehicle = lower(asked, declared)
+        self._changed()
+
+    def agree(self, watts: float) -> None:
+        """What schedule and charging profile allow now, W."""
+        if watts != self._agreed:
+            self._agreed = max(0.0, watts)
+            self._changed()
+
+    def forget(self) -> None:
+        """The session is over, or a new one begins: output off, and nothing is allowed until the next declaration."""
+        self.off()
+        self._declared = self._vehicle = NOTHING
+        self._agreed = math.inf
+        self._tripped = None
+        self.clips = {}
+        self.on_clip = lambda clip: None
+        self._push()
+
+    # -- what the answers have it do ----------------------------------------------------------------------------------
+
+    def deliver(self, voltage: float, current: float) -> None:
+        """Charging: goes for these targets, V and A, as far as the limits allow.
+
+        Raises:
+            ValueError: a target is not finite.
+        """
+        self._go(self.driver.aim, voltage, current)
+
+    def bring_to(self, voltage: float, current: float) -> None:
+        """Precharge: brings the open output to the vehicle's voltage, V, with at most ``current`` A.
+
+        Raises:
+            ValueError: a target is not finite.
+        """
+        self._go(self.driver.precharge, voltage, current)
+
+    def ramp_down(self) -> None:
+        """Charging without current, at the present voltage."""
+        self._go(self.driver.aim, min(self.driver.voltage, self.ceiling.voltage), 0.0)
+
+    def test_insulation(self, most: float = math.inf) -> None:
+        """Tests the insulation at the highest voltage that both sides allow, or at ``most`` V."""
+        self._asked, self._again = None, None
+        self._push()
+        voltage = min(self.ceiling.voltage, most)
+        if self._tripped is None and voltage > 0.0:
+            self.driver.start_insulation_test(voltage)
+
+    def off(self) -> None:
+        """Output off at once."""
+        self._asked, self._again, self._over_since = None, None, None
+        self.driver.off()
+
+    # -- what they read -----------------------------------------------------------------------------------------------
+
+    @property
+    def on(self) -> bool:
+        """Whether the output is driven."""
+        return self.driver.on
+
+    @property
+    def voltage(self) -> float:
+        """Present voltage at the output, V."""
+        return self.driver.voltage
+
+    @property
+    def current(self) -> float:
+        """Present current, A."""
+        return self.driver.current
+
+    @property
+    def insulation(self) -> Insulation:
+        """State of the insulation monitor."""
+        return self.driver.insulation
+
+    @property
+    def fault(self) -> str | None:
+        """What broke, or None: in the driver, or because it did not obey."""
+        return self._tripped or self.driver.fault
+
+    @property
+    def reached(self) -> Reached:
+        """Which limits hold the output now: the charger's own, or the vehicle's where it asked for more than that."""
+        if self._asked is None or self._again is None or not self.driver.on:
+            return Reached(voltage=False, current=False, power=False)
+        (voltage, current), own, top = self._asked, self.driver.limits, self.ceiling
+        volts, amps = self.driver.voltage, self.driver.current
+        near = amps * 1.01 + 0.1
+        return Reached(
+            voltage=(voltage >= own.max_voltage or voltage > top.voltage + STEP) and volts >= top.voltage * NEAR,
+            current=(current >= own.max_current or current > top.current + STEP) and near >= top.current,
+            power=current * volts > top.power * 1.001 and near * volts >= top.power * NEAR,
+        )
+
+    def watch(self) -> None:
+        """Looks whether the driver obeys; called with each target, and once in a while by who serves the session.
+
+        A battery above the ceiling keeps its voltage: without a current that is none of the driver's doing.
+        """
+        top, own = self.ceiling, self.driver.limits
+        if not self.driver.on:
+            self._over_since = None
+            return
+        volts, amps = self.driver.voltage, self.driver.current
+        slack = own.tolerance + own.ripple / 2.0
+        over = ""
+        if amps > top.current * OVER + slack:
+            over = f"{amps:.1f} A, at most {top.current:g} A"
+        elif volts > top.voltage * OVER + 1.0 and amps > slack:
+            over = f"{volts:.1f} V, at most {top.voltage:g} V"
+        elif volts * amps > top.power * OVER + slack * volts:
+            over = f"{volts * amps:.0f} W, at most {top.power:g} W"
+        if not over:
+            self._over_since = None
+        elif self._over_since is None:
+            self._over_since = self._clock()
+        elif self._clock() - self._over_since >= OVER_SECONDS:
+            self.off()
+            self._tripped = f"the output did not obey its limits: {over}"
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _go(self, drive: Callable[[float, float], None], voltage: float, current: float) -> None:
+        if not (math.isfinite(voltage) and math.isfinite(current)):
+            raise ValueError(f"target of {voltage} V and {current} A is not finite")
+        voltage, current = max(voltage, 0.0), max(current, 0.0)
+        self._push()
+        self.watch()
+        top, vehicle = self.ceiling, self._vehicle
+        for value, most, mine, theirs, unit in (
+            (voltage, top.voltage, Kind.CHARGER_VOLTAGE, Kind.OWN_VOLTAGE, "V"),
+            (current, top.current, Kind.CHARGER_CURRENT, Kind.OWN_CURRENT, "A"),
+        ):
+            if value > most + STEP:
+                limit = vehicle.voltage if unit == "V" else vehicle.current
+                self._clipped(theirs if value > limit + STEP else mine, f"{value:g} {unit}, at most {most:g} {unit}")
+        if self._tripped is not None:
+            return
+        watts = min(current, top.current) * min(self.driver.voltage, top.voltage)
+        if watts > vehicle.power * OVER:
+            self._clipped(Kind.OWN_POWER, f"{watts:.0f} W, at most {vehicle.power:g} W")
+        self._asked = (voltage, current)
+
+        def again() -> None:
+            ceiling = self.ceiling
+            drive(min(voltage, ceiling.voltage), min(current, ceiling.current))
+
+        self._again = again
+        again()
+
+    def _changed(self) -> None:
+        self._push()
+        if self._again is not None and self.driver.on:
+            self._again()
+
+    def _push(self) -> None:
+        ceiling = Ceiling(self._vehicle.voltage, self._vehicle.current, min(self._vehicle.power, self._agreed))
+        if ceiling != self._bound:
+            self._bound = ceiling
+            self.driver.bound(ceiling)
+
+    def _clipped(self, kind: Kind, text: str) -> None:
+        if (clip := self.clips.get(kind)) is not None:
+            clip.count += 1
+        else:
+            clip = self.clips[kind] = Clip(kind, text)
+            self.on_clip(clip)
+
+
+def lower(one: Ceiling, other: Ceiling) -> Ceiling:
+    """The lower of each."""
+    return Ceiling(min(one.voltage, other.voltage), min(one.current, other.current), min(one.power, other.power))
+
+
+def _rounded(limits: Ceiling) -> Ceiling:
+    if not all(value >= 0.0 for value in limits):
+        raise ValueError(f"limits of {limits.voltage} V, {limits.current} A, {limits.power} W")
+    return Ceiling(_down(limits.voltage), _down(limits.current), limits.power)
+
+
+def _down(value: float) -> float:
+    return round(math.floor(value / STEP + 1e-6) * STEP, 1) if math.isfinite(value) else value

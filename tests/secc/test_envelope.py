@@ -1,0 +1,200 @@
+"""The way to the DC output: both sides' limits hold, are forgotten, and what is clipped is told."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+
+import pytest
+
+from secc.envelope import Kind, LimitedOutput
+from secc.power import Ceiling, Insulation, Limits, SimulatedPowerSource
+from slac.connector import power_class
+
+LIMITS = Limits.of(power_class(150))
+CAR = Ceiling(450.0, 200.0, 60_000.0)
+
+
+def output(load: tuple[float, float] | None = None, *, rng: random.Random | None = None) -> LimitedOutput:
+    source = SimulatedPowerSource(LIMITS, load=(lambda: load) if load else None, rng=rng)
+    return LimitedOutput(source)
+
+
+async def test_nothing_before_the_vehicle_has_declared_its_limits() -> None:
+    """No voltage, whatever is asked, and no insulation test that could be taken for a good one."""
+    power = output()
+    for ask in (lambda: power.deliver(400, 100), lambda: power.bring_to(400, 2), lambda: power.test_insulation(500)):
+        ask()
+        await asyncio.sleep(6)
+        assert (power.voltage, power.current) == (0, 0)
+        assert power.insulation is Insulation.INVALID
+
+
+async def test_the_lower_of_both_limits_holds() -> None:
+    """Voltage, current and power, of the vehicle or of the charger."""
+    power = output()
+    power.declare(CAR)
+    power.deliver(32_767_000, 400)
+    await asyncio.sleep(10)
+    assert power.voltage == 450
+    assert power.current == pytest.approx(60_000 / 450)
+    power.declare(Ceiling(2000, 5000))
+    power.deliver(32_767_000, 5000)
+    await asyncio.sleep(10)
+    assert power.voltage == LIMITS.max_voltage
+    assert power.voltage * power.current == pytest.approx(LIMITS.max_power)
+
+
+async def test_a_lowered_limit_acts_at_once() -> None:
+    """Not with the next target, and not on a ramp; a battery keeps its voltage, but takes no current."""
+    power = output((380.0, 0.1))
+    power.declare(CAR)
+    power.deliver(403, 150)
+    await asyncio.sleep(5)
+    assert power.current == pytest.approx(150)
+    power.change(current=20)
+    assert power.current == 20
+    power.change(voltage=300)
+    assert (power.voltage, power.current) == (380, 0)
+    power.change(voltage=450, power=0)
+    assert power.current == 0
+
+
+async def test_a_limit_rises_again_up_to_the_declared_one() -> None:
+    """Never above it: what was tested and planned was for that."""
+    power = output((380.0, 0.1))
+    power.declare(CAR)
+    power.change(current=20)
+    power.change(current=150)
+    assert power.vehicle == (450, 150, 60_000)
+    power.change(500, 400, 90_000)
+    assert power.vehicle == CAR
+    assert power.clips[Kind.RAISED].count == 3
+    power.declare(Ceiling(500, 400, 90_000))
+    assert power.vehicle == (500, 400, 90_000)
+
+
+async def test_the_next_vehicle_inherits_nothing() -> None:
+    """When a session is over the output is off, and gives nothing until limits are declared."""
+    power = output()
+    power.declare(CAR)
+    power.deliver(400, 100)
+    await asyncio.sleep(5)
+    power.forget()
+    assert not power.on
+    power.deliver(400, 100)
+    await asyncio.sleep(5)
+    assert power.voltage < 1
+    power.declare(Ceiling(300, 10))
+    power.deliver(400, 100)
+    await asyncio.sleep(5)
+    assert (power.voltage, power.current) == (300, 10)
+
+
+@pytest.mark.parametrize("limits", [(math.nan, 1, 1), (1, math.nan, 1), (1, 1, math.nan), (-1, 1, 1), (1, -0.1, 1)])
+async def test_limits_that_are_none_are_refused(limits: tuple[float, float, float]) -> None:
+    """NaN and negative values change nothing."""
+    power = output()
+    power.declare(CAR)
+    with pytest.raises(ValueError, match="limits of"):
+        power.declare(Ceiling(*limits))
+    with pytest.raises(ValueError, match="limits of"):
+        power.change(*limits)
+    with pytest.raises(ValueError, match="not finite"):
+        power.deliver(math.inf, 1)
+    assert power.vehicle == CAR
+
+
+async def test_regulation_error_and_ripple_stay_below_a_limit() -> None:
+    """Whatever the seed: what flows, peaks of the ripple included, is not above the limit; and not far below."""
+    for seed in range(20):
+        power = output((380.0, 0.1), rng=random.Random(seed))
+        power.declare(Ceiling(450.0, 100.05))
+        power.deliver(450, 350)
+        await asyncio.sleep(5)
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            assert 97.9 < power.current <= 100.0  # steps of 0.1 A: a report of 100.1 would be above the limit
+            assert power.voltage <= 450.0
+
+
+async def test_what_is_clipped_is_told_once_with_a_count() -> None:
+    """By kind: a target above the vehicle's own limit is not the same as one above the charger's."""
+    power = output()
+    told = []
+    power.on_clip = lambda clip: told.append(clip.kind)
+    power.declare(Ceiling(450, 1000))
+    for _ in range(3):
+        power.deliver(500, 400)
+    power.deliver(400, 100)
+    assert told == [Kind.OWN_VOLTAGE, Kind.CHARGER_CURRENT]
+    assert str(power.clips[Kind.OWN_VOLTAGE]) == (
+        "target voltage above the vehicle's own limit: 500 V, at most 450 V; clipped 3 times"
+    )
+
+
+async def test_reached_names_the_limit_that_holds() -> None:
+    """The charger's limits, or the vehicle's where it asked for more than that."""
+    power = output((350.0, 0.05))
+    power.declare(Ceiling(1000, 1000))
+    power.deliver(403, 900)
+    await asyncio.sleep(10)
+    assert power.reached == (False, True, False)
+    power.deliver(403, 100)
+    await asyncio.sleep(5)
+    assert power.reached == (False, False, False)
+    power.change(current=60)
+    power.deliver(403, 100)
+    assert power.reached == (False, True, False)
+    power.change(current=1000, power=10_000)
+    power.deliver(403, 100)
+    await asyncio.sleep(5)
+    assert power.reached == (False, False, True)
+    high = output()
+    high.declare(Ceiling(450, 100))
+    high.deliver(450, 10)
+    await asyncio.sleep(5)
+    assert high.reached == (False, False, False)  # at the vehicle's limit, and it asked for no more
+    high.deliver(460, 10)
+    assert high.reached == (True, False, False)
+
+
+async def test_what_was_agreed_is_a_limit() -> None:
+    """The power of schedule and profile, and up again with it."""
+    power = output((380.0, 0.1))
+    power.declare(Ceiling(450, 200))
+    power.deliver(450, 200)
+    power.agree(11_000)
+    await asyncio.sleep(5)
+    assert power.voltage * power.current == pytest.approx(11_000)
+    assert power.max_power == 11_000
+    power.agree(40_000)
+    await asyncio.sleep(5)
+    assert power.voltage * power.current == pytest.approx(40_000)
+
+
+class Disobedient(SimulatedPowerSource):
+    """A driver that does not know ceilings, and adds 50 A to each target."""
+
+    def bound(self, ceiling: Ceiling) -> None:
+        pass
+
+    def aim(self, voltage: float, current: float) -> None:
+        super().aim(voltage, current + 50)
+
+
+async def test_a_driver_that_does_not_obey_is_switched_off() -> None:
+    """After a second above the limit: off, a fault of the charger, and off it stays until the session is over."""
+    power = LimitedOutput(Disobedient(LIMITS, load=lambda: (380.0, 0.1)))
+    power.declare(Ceiling(450, 100))
+    for _ in range(40):
+        power.deliver(450, 100)
+        await asyncio.sleep(0.1)
+    assert power.current == 0
+    assert power.fault is not None
+    assert "did not obey its limits" in power.fault
+    power.deliver(450, 100)
+    assert not power.on
+    power.forget()
+    assert power.fault is None
