@@ -38,6 +38,12 @@ def complain(line: object) -> None:
         say(line, file=sys.stderr, flush=True)
 
 
+def complain_all(lines: Iterable[object]) -> None:
+    """Several lines on standard error, as :func:`complain`."""
+    for line in lines:
+        complain(line)
+
+
 def raw(text: str, *, file: IO[str] | None = None, flush: bool = False) -> None:
     """Text of our own as it is, with line breaks or control sequences; what others wrote in it is escaped already.
 
@@ -66,6 +72,14 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
             reconfigure(errors="backslashreplace")
+
+
+def finish() -> None:
+    """What was said is out, or lost without a further complaint: after a failure that is told of otherwise."""
+    try:
+        flush()
+    except OSError:
+        give_up()
 
 
 def give_up() -> None:

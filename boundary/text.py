@@ -45,7 +45,7 @@ def xml_line(document: str) -> str:
     return _rewritten(document, lambda sign: f"&#x{ord(sign):X};")
 
 
-def lines(text: object) -> list[str]:
+def visible_lines(text: object) -> list[str]:
     """A text of our own that has several lines, each made :func:`visible`."""
     return [visible(line) for line in str(text).split("\n")]
 

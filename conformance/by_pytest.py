@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from boundary.console import say
 from conformance import bench, report
 from conformance.campaign import Campaign, read_results, selected
 from conformance.catalogue import PROTOCOLS, Run, cases
@@ -171,7 +172,7 @@ class CatalogueCase:
             result = self.results[self.run.id] = self.campaign.one(self.run)
             self.campaign.record(result)
         for finding in result.findings:
-            print(f"finding: {finding}")
+            say(f"finding: {finding}")
         if result.verdict is not Verdict.PASS:
             pytest.fail(f"{WORDS[result.verdict]}: {result.reason}", pytrace=False)
         return result

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from boundary.text import dumps
 from conformance.catalogue import Run, timer
 from conformance.evidence import capture, evidence, may_capture
 from conformance.execute import Bench, executable, execute
@@ -315,7 +316,7 @@ class Campaign:
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":  # a crash cut the last line off
                     file.write(b"\n")
-            file.write(json.dumps(result.to_json(), ensure_ascii=False).encode() + b"\n")
+            file.write(dumps(result.to_json()).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from boundary.text import visible_lines
 from conformance.catalogue import case
 from conformance.describe import step_text
 from conformance.pics import DEFAULTS, Pics, meaning
@@ -95,7 +96,7 @@ location.hash.slice(1)));if(at&&at.tagName==='DETAILS')at.open=true}open();filte
 
 
 def _e(text: object) -> str:
-    return html.escape(str(text))
+    return html.escape("\n".join(visible_lines(text)))
 
 
 def counts(results: Iterable[Result]) -> dict[Verdict, int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from boundary.text import visible_lines
 from conformance.campaign import INFO, LEFT_OUT, PLAN, read_results, safe
 from conformance.page import Content, counts, page
 from conformance.pics import load
@@ -141,5 +142,5 @@ def _entry(suite: ElementTree.Element, result: Result, place: str | None) -> Non
 
 
 def _printable(text: str) -> str:
-    """Without the control characters that XML forbids."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else "?" for sign in text)
+    """Lines without what XML forbids or a terminal acts on."""
+    return "\n".join(visible_lines(text))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 
+from boundary import console
+from boundary.console import complain, complain_all, say
+from boundary.errors import InputError, OutputError
 from plugfest.errors import UserError
 
 COMMANDS = (
@@ -87,13 +89,14 @@ def _ended_in_order() -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
+    console.prepare()
     given = sys.argv[1:] if arguments is None else list(arguments)
     top = parser(*given[:1]) if given and given[0] in COMMANDS else parser()
     args = top.parse_args(given)
     if args.version:
         from importlib.metadata import version
 
-        print(f"plugfest {version('plugfest')}")
+        say(f"plugfest {version('plugfest')}")
         return 0
     if not hasattr(args, "run"):
         top.print_help()
@@ -101,15 +104,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _ended_in_order():
             code: int = args.run(args)
-        sys.stdout.flush()
+        console.flush()
     except UserError as why:
-        print(f"plugfest: {why}", file=sys.stderr)
+        first, *more = why.lines
+        complain_all([f"plugfest: {first}", *more])
+        return USER_ERROR
+    except (InputError, OutputError) as why:
+        console.finish()
+        complain(f"plugfest: {why}")
         return USER_ERROR
     except BrokenPipeError:  # the reader of our output has gone, as `plugfest ... | head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        console.give_up()
         return 0
     except KeyboardInterrupt:
-        print("plugfest: stopped", file=sys.stderr)
+        complain("plugfest: stopped")
         return STOPPED
     return code
 

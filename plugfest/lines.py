@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from boundary.console import say
 from v2g.reading import body_of
 from v2g.trace import Event
 
@@ -109,7 +110,7 @@ class Lines:
         if amps is not None:
             numbers += f"  {amps:6.1f} A"
         line = f"{self.prefix}{time:10.3f} {mark} {text:<63}{numbers if mark in '<>*' else ''}{more}".rstrip()
-        print(line, file=self.file, flush=True)
+        say(line, file=self.file, flush=True)
 
 
 def _arrow(event: Event) -> str:

@@ -12,13 +12,14 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, Group, OverflowMethod, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from boundary.text import visible
 from plugfest.board import Board
 from plugfest.view import View
 from v2g.outcome import Outcome
@@ -27,6 +28,17 @@ REFRESH = 0.2
 """s: between two drawings."""
 BARS = "▁▂▃▄▅▆▇█"
 ORDER = ("pilot", "modem", "SLAC", "SDP", "TCP", "TLS")
+
+
+class _Text(Text):
+    """One line, of which a terminal only shows what it says."""
+
+    def __init__(self, text: str = "", style: str = "", *, overflow: OverflowMethod | None = None) -> None:
+        super().__init__(visible(text), style, no_wrap=True, overflow=overflow or "crop")
+
+    def append(self, text: Text | str, style: Any = None) -> _Text:
+        super().append(visible(text) if isinstance(text, str) else text, style)
+        return self
 
 
 class LiveView(View):
@@ -47,7 +59,7 @@ class LiveView(View):
         self._finished = False
 
     def say(self, text: str) -> None:
-        self.console.print(escape(text), highlight=False)
+        self.console.print(_Text(text, overflow="ignore"), soft_wrap=True)
 
     def headline(self, lines: list[str]) -> None:
         """The drawing has its own."""
@@ -97,30 +109,30 @@ class LiveView(View):
         head = Table.grid(expand=True)
         head.add_column()
         head.add_column(justify="right")
-        head.add_row(Text(f"plugfest {self._title}", style="bold"), Text(_clock(now - self._zero)))
+        head.add_row(Text(f"plugfest {self._title}", style="bold"), _Text(_clock(now - self._zero)))
         parts: list[RenderableType] = [head, Rule(style="dim"), self._links(), self._status(now), self._numbers(width)]
         rows = max(height - 12 - (1 + min(len(board.warnings), 3) if board.warnings else 0), 3)
         parts += [Rule("messages", align="left", style="dim"), self._happenings(rows)]
         if board.warnings:
             parts.append(Rule("warnings", align="left", style="yellow"))
             parts += [
-                Text(_cut(f"{t - self._zero:9.3f} {w}", width), style="yellow") for t, w in _last(board.warnings, 3)
+                _Text(_cut(f"{t - self._zero:9.3f} {w}", width), style="yellow") for t, w in _last(board.warnings, 3)
             ]
         return Group(*parts)
 
     def _links(self) -> Text:
-        line = Text(no_wrap=True, overflow="ellipsis")
+        line = _Text(overflow="ellipsis")
         for name in ORDER:
             if value := self.board.links.get(name):
                 good = value not in ("closed", "asking", "left", "none") and "failed" not in value
                 line.append(f"{name} ", style="dim")
                 line.append(value, style="green" if good else "yellow")
                 line.append("   ")
-        return line if line else Text("waiting", style="dim")
+        return line if line else _Text("waiting", style="dim")
 
     def _status(self, now: float) -> Text:
         board = self.board
-        line = Text(no_wrap=True, overflow="ellipsis")
+        line = _Text(overflow="ellipsis")
         if board.ended:
             return line.append(
                 f"ended  {board.ended}", style="bold green" if "completed" in board.ended else "bold red"
@@ -151,9 +163,9 @@ class LiveView(View):
         ):
             if key in numbers:
                 value = f"{numbers[key] * scale:.{digits}f} {unit}"
-                table.add_row(name, value, Text(sparkline(series.get(key, ()), room), style="cyan"))
+                table.add_row(name, value, _Text(sparkline(series.get(key, ()), room), style="cyan"))
         if "soc" in numbers:
-            bar = Text(_bar(numbers["soc"], room - 14), style="green")
+            bar = _Text(_bar(numbers["soc"], room - 14), style="green")
             if self._target is not None:
                 bar.append(f" of {self._target:g} %", style="dim")
             table.add_row("SoC", f"{numbers['soc']:.1f} %", bar)
@@ -161,12 +173,12 @@ class LiveView(View):
             table.add_row("energy", f"{numbers['energy'] / 1000:.3f} kWh", "")
         return table
 
-    def _happenings(self, rows: int) -> Text:
+    def _happenings(self, rows: int) -> RenderableType:
         lines = []
         for time, mark, text in _last(self.board.recent, rows):
             style = {"!": "yellow", "#": "magenta", "*": "bold"}.get(mark, "")
-            lines.append(Text(_cut(f"{time - self._zero:9.3f} {mark} {text}", self.console.width), style=style))
-        return Text("\n").join(lines) if lines else Text("none yet", style="dim")
+            lines.append(_Text(_cut(f"{time - self._zero:9.3f} {mark} {text}", self.console.width), style=style))
+        return Group(*lines) if lines else _Text("none yet", style="dim")
 
 
 def sparkline(values: Iterable[float], width: int) -> str:
@@ -188,7 +200,9 @@ def _last(items: Iterable[Any], count: int) -> list[Any]:
 
 
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    """At most so many columns; some characters take two."""
+    line = visible(text)
+    return line if cell_len(line) <= width else set_cell_size(line, width - 1) + "…"
 
 
 def _clock(seconds: float) -> str:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from boundary.console import complain
 from plugfest.errors import UserError
 from slac.errors import LinkError, ModemError
 from slac.pilot import CONNECTED, DIGITAL, ChargerPilot, Reading, State, VehiclePilot
@@ -68,7 +68,7 @@ def charger(bench: Bench) -> contextlib.AbstractAsyncContextManager[ChargerPilot
 
 def _notice(bench: Bench) -> Callable[[str], None] | None:
     """Trouble with a board is said at once; what an assumed pilot leaves unchecked is in the summary."""
-    return None if bench.pilot == "assumed" else lambda text: print(f"note: {text}", file=sys.stderr)
+    return None if bench.pilot == "assumed" else lambda text: complain(f"note: {text}")
 
 
 def tell(pilot: ChargerPilot | VehiclePilot, observe: Observe) -> Callable[[], None]:

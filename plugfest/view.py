@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
+from boundary.console import flush, say
+from boundary.text import dumps
 from plugfest.config.model import Bench
 from plugfest.controls import Controls
 from plugfest.lines import Lines, Plant
@@ -33,7 +34,7 @@ class View:
     def say(self, text: str) -> None:
         """A line for people."""
         if self.file is not None:
-            print(text, file=self.file, flush=True)
+            say(text, file=self.file, flush=True)
 
     def headline(self, lines: list[str]) -> None:
         """What stands above the lines of a session."""
@@ -62,10 +63,8 @@ class Json(View):
     def end(self, outcomes: Mapping[str, Outcome]) -> None:
         now = asyncio.get_running_loop().time()
         for role, outcome in outcomes.items():
-            print(
-                json.dumps({"t": round(now, 6), "layer": "bench", "name": "outcome", "role": role, **digest(outcome)})
-            )
-        sys.stdout.flush()
+            say(dumps({"t": round(now, 6), "layer": "bench", "name": "outcome", "role": role, **digest(outcome)}))
+        flush()
 
 
 def digest(outcome: Outcome) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from boundary.text import visible
 from traces import pcap, text
 from traces.capture import read
 from traces.recording import Entry, Recording
@@ -46,5 +47,5 @@ def annotate(source: Path, target: Path, *, key_log: bytes = b"", comment: str =
 def _comment(entry: Entry) -> str:
     head = entry.name if entry.layer == "message" else f"{entry.layer}: {entry.name}"
     if entry.note:
-        head += f" ({entry.note})"
+        head += visible(f" ({entry.note})")
     return head if entry.message is None else f"{head}\n{text.indented(entry.message)}"

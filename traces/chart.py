@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from boundary.text import visible
 from traces import slac, text
 from traces.checks.findings import Finding
 from traces.measure import Measure
@@ -147,15 +148,15 @@ def lines(rows: Iterable[Row], *, width: int = WIDTH) -> Iterator[str]:
         if entry is None:
             yield f"{'':>10}  │{f'… {row.hidden} more …':^{width}}│"
             continue
-        yield f"{entry.time:10.3f}  {_middle(entry, width)}  {'LATE ' if row.late else ''}{clean(row.text)}".rstrip()
+        yield f"{entry.time:10.3f}  {_middle(entry, width)}  {'LATE ' if row.late else ''}{visible(row.text)}".rstrip()
         for finding in row.findings:
             mark = "!" if finding.severity == "violation" else "~"
             source = f" [{finding.requirement}]" if finding.requirement else ""
-            yield f"{'':>10}  {mark} {finding.severity}: {clean(finding.text)}{source}"
+            yield f"{'':>10}  {mark} {finding.severity}: {visible(finding.text)}{source}"
 
 
 def _middle(entry: Entry, width: int) -> str:
-    name = clean(entry.name if entry.layer in _SPOKEN or entry.layer == "slac" else f"{entry.layer} {entry.name}")
+    name = visible(entry.name if entry.layer in _SPOKEN or entry.layer == "slac" else f"{entry.layer} {entry.name}")
     name = name[: width - 8]
     if not entry.sender or (entry.layer not in _SPOKEN and entry.layer not in ("slac", "tls")):
         return f"│{f'· {name} ·':^{width}}│"
@@ -163,8 +164,3 @@ def _middle(entry: Entry, width: int) -> str:
     if entry.sender == EVCC:
         return f"│── {name} {'─' * rest}─▶│"
     return f"│◀─{'─' * rest} {name} ──│"
-
-
-def clean(value: str) -> str:
-    """Text from the wire without what a terminal would act on."""
-    return "".join(c if c.isprintable() else " " for c in value)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from boundary.text import dumps, xml_line
 from traces.annotate import annotate
 from traces.errors import RecordingError
 from traces.recording import EVCC, Recording
@@ -72,7 +72,7 @@ def _each(write: Callable[[IO[str], Recording], None]) -> Callable[[Recording, P
 
 def _hex(file: IO[str], recording: Recording) -> None:
     for entry in recording.messages:
-        print(entry.data.hex(), file=file)
+        file.write(entry.data.hex() + "\n")
 
 
 def _xml(file: IO[str], recording: Recording) -> None:
@@ -82,8 +82,8 @@ def _xml(file: IO[str], recording: Recording) -> None:
     for entry in recording.messages:
         if entry.message is None:
             continue
-        print(f"<!-- {entry.time:.6f} {entry.sender} {entry.name} -->", file=file)
-        print(exi.to_xml(schema(entry.schema), entry.message), file=file)
+        file.write(f"<!-- {entry.time:.6f} {entry.sender} {entry.name} -->\n")
+        file.write(xml_line(exi.to_xml(schema(entry.schema), entry.message)) + "\n")
 
 
 def _messages(file: IO[str], recording: Recording) -> None:
@@ -96,7 +96,7 @@ def _messages(file: IO[str], recording: Recording) -> None:
         if entry.message is not None:
             line["message"] = exi.to_json(schema(entry.schema), entry.message)
         found.append(line)
-    json.dump(found, file, ensure_ascii=False, indent=1)
+    file.write(dumps(found, indent=1))
 
 
 def _key_log(file: IO[str], recording: Recording) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from traces.chart import clean
+from boundary.text import visible
 from traces.checks import RULES, Finding
 from traces.recording import Recording
 
@@ -47,4 +47,4 @@ def junit(recording: Recording, findings: list[Finding], *, strict: bool = False
 
 def _text(text: str) -> str:
     """Text that XML can carry."""
-    return clean(text)
+    return visible(text)

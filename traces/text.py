@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from boundary.text import visible
+
 MAX_LINES = 4000
 """Lines of one message; a longer one ends with an ellipsis."""
 
@@ -44,16 +46,16 @@ def show(value: Any) -> str | None:
     try:
         found = quantity(value)
     except (TypeError, OverflowError):
-        return repr(value)
+        return visible(repr(value))
     if found is not None:
         return f"{found[0]:.10g} {found[1]}".rstrip()
     if isinstance(value, msgspec.Struct | list | tuple):
         return None
-    return str(value)
+    return visible(value)
 
 
 def lines(message: Any) -> Iterator[Line]:
-    """The fields of a message, outermost first; absent ones are left out. Values may hold anything: escape them."""
+    """The fields of a message, outermost first; absent ones are left out. Each is one harmless line."""
     for count, line in enumerate(_lines(message, 0)):
         if count >= MAX_LINES:
             yield Line(0, "…")
@@ -63,7 +65,7 @@ def lines(message: Any) -> Iterator[Line]:
 
 def _lines(value: Any, depth: int) -> Iterator[Line]:
     if not isinstance(value, msgspec.Struct):
-        yield Line(depth, "value", show(value) or repr(value))
+        yield Line(depth, "value", show(value) or visible(repr(value)))
         return
     for name in value.__struct_fields__:
         yield from _field(name, getattr(value, name, None), depth)

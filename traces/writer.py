@@ -17,6 +17,7 @@ from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 from typing import IO
 
+from boundary.text import visible
 from traces import packets, pcap, text
 from v2g import sdp, v2gtp
 from v2g.errors import RemoteError
@@ -123,9 +124,9 @@ class PcapNg:
             case "message" if event.data:
                 self._message(event)
             case "tolerance" | "error":
-                self._remarks.append(f"{event.layer}: {event.name} {event.note}".rstrip())
+                self._remarks.append(visible(f"{event.layer}: {event.name} {event.note}".rstrip()))
             case "state" if event.name == "protocol":
-                self._remarks.append(f"protocol: {event.note}")
+                self._remarks.append(visible(f"protocol: {event.note}"))
 
     def close(self) -> None:
         """Ends the connection and writes what was held. The file stays open."""
@@ -275,7 +276,7 @@ def _is_data(event: Event) -> bool:
 
 def _comment(event: Event) -> str:
     """A message as a comment: its name, and its fields below."""
-    head = event.name + (f" ({event.note})" if event.note else "")
+    head = visible(event.name + (f" ({event.note})" if event.note else ""))
     return head if event.message is None else f"{head}\n{text.indented(event.message)}"
 
 

@@ -230,4 +230,6 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    from boundary.console import raw
+
+    raw(page())

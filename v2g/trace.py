@@ -10,7 +10,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from boundary.text import dumps
+from boundary.write import Sink
 
 
 @dataclass(slots=True)
@@ -69,7 +72,7 @@ class JsonLines:
 
     def __init__(
         self,
-        file: IO[str],
+        file: Sink[str],
         *,
         epoch: float = 0.0,
         role: str = "",
@@ -79,7 +82,8 @@ class JsonLines:
         head: dict[str, Any] = {"plugfest": "trace", "version": 1, "epoch": epoch, "role": role}
         if configuration:
             head["configuration"] = dict(configuration)
-        print(json.dumps(head, default=str), file=file, flush=True)
+        file.write(dumps(head, default=str) + "\n")
+        file.flush()
 
     def __call__(self, event: Event) -> None:
         if event.layer == "tcp" and event.name == "data":
@@ -95,7 +99,8 @@ class JsonLines:
             line["message"] = _builtins(event)
         if event.note:
             line["note"] = event.note
-        print(json.dumps(line, ensure_ascii=False), file=self._file, flush=True)
+        self._file.write(dumps(line) + "\n")
+        self._file.flush()
 
 
 def _builtins(event: Event) -> Any:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.ocsp import OCSPRequestBuilder
 
+from boundary.console import say
 from pki import keys, loading, ocsp, path, revocation, roles
 from pki.path import Code, Deviation
 from pki.profiles import ANCHORS, SUITES, Role
@@ -137,15 +138,17 @@ def show(args: argparse.Namespace) -> int:
     found_chains = _from_file(args.target, role, args.suite)
     for index, chain in enumerate(found_chains):
         if chain.at is not None:
-            print(("\n" if index else "") + f"{chain.name}, {chain.at:%Y-%m-%d %H:%M} UTC")
+            if index:
+                say()
+            say(f"{chain.name}, {chain.at:%Y-%m-%d %H:%M} UTC")
         time = at if args.at or chain.at is None else chain.at
         roots = [c for c in chain.certificates[1:] if self_signed(c)]
         if chain.certificates:
             _lines(_shown(chain, roots, time, None))
         for defect in chain.defects:
-            print(f"  ! {defect}")
+            say(f"  ! {defect}")
     if not all(self_signed(c) for chain in found_chains for c in chain.certificates[-1:]):
-        print("not checked against a root: plugfest pki verify FILE --roots ROOTS does")
+        say("not checked against a root: plugfest pki verify FILE --roots ROOTS does")
     return 0
 
 
@@ -173,9 +176,9 @@ def _anchors(store: Store, chain: _Chain) -> list[x509.Certificate]:
 
 def _lines(lines: Iterator[str], *, blank: bool = False) -> None:
     if blank:
-        print()
+        say()
     for line in lines:
-        print(line)
+        say(line)
 
 
 def verify(args: argparse.Namespace) -> int:
@@ -208,7 +211,7 @@ def verify(args: argparse.Namespace) -> int:
     refused = 0
     for chain, anchors, revocations in todo:
         for defect in chain.defects:
-            print(f"  ! {defect}")
+            say(f"  ! {defect}")
         refused += bool(chain.defects)
         if not chain.certificates:
             continue
@@ -223,7 +226,7 @@ def verify(args: argparse.Namespace) -> int:
         refused += bool(path.fatal(deviations)) or bool(chain.key_trouble)
         _verdict(chain, below, anchors, deviations)
         if chain.key_trouble:
-            print(f"  ! {'key':20} {chain.key_trouble}")
+            say(f"  ! {'key':20} {chain.key_trouble}")
     return 1 if refused else 0
 
 
@@ -238,12 +241,12 @@ def _with_lists(
     for file, one in lists.items():
         said = revocation.listed(one, authorities)
         if said is None:
-            print(f"  {file}: signed by no authority of this chain, so it does not count")
+            say(f"  {file}: signed by no authority of this chain, so it does not count")
             continue
         found.entries.update(said.entries)
         until = one.next_update_utc
         if until is not None and until < at:
-            print(f"  {file}: stale since {until:%Y-%m-%d %H:%M} UTC")
+            say(f"  {file}: stale since {until:%Y-%m-%d %H:%M} UTC")
     return found
 
 
@@ -266,9 +269,9 @@ def _verdict(
     if root is not None:
         way.append(common_name(root))
     state = "REFUSED" if path.fatal(found) else "good" if not found else "good, with oddities"
-    print(f"{chain.name}: {text.title(chain.role, SUITES[chain.suite])}  {' < '.join(way)}  {state}")
+    say(f"{chain.name}: {text.title(chain.role, SUITES[chain.suite])}  {' < '.join(way)}  {state}")
     for deviation in found:
-        print(f"  {'!' if deviation.fatal else '~'} {deviation.code:20} {deviation}")
+        say(f"  {'!' if deviation.fatal else '~'} {deviation.code:20} {deviation}")
 
 
 def _roots(places: Sequence[Path], chain: _Chain) -> list[x509.Certificate]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import base64
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from boundary.console import complain, say, say_all
+from boundary.text import dumps
 from pki import authority, delivery, delivery20, export, names, provisioning
 from pki.profiles import SUITES, Role
 from pki.store import Entry, Store, read_certificates
@@ -25,7 +25,7 @@ def init(args: argparse.Namespace) -> int:
     if args.emaid:
         ids[Role.CONTRACT] = names.emaid(args.emaid)
         if oddity := names.emaid_oddity(args.emaid):
-            print(f"note: {oddity}", file=sys.stderr)
+            complain(f"note: {oddity}")
     if args.pcid:
         ids[Role.OEM_PROVISIONING] = names.pcid(args.pcid)
     if args.evcc_id:
@@ -43,11 +43,11 @@ def init(args: argparse.Namespace) -> int:
             store.check_free(args.directory)
     for store in made:
         store.save(args.directory, force=args.force)
-        print(f"{store.directory}: {store.suite.standard}, {store.suite.kind}, {len(store)} certificates")
+        say(f"{store.directory}: {store.suite.standard}, {store.suite.kind}, {len(store)} certificates")
         for entry in store.of_role(Role.SECC, Role.CONTRACT, Role.OEM_PROVISIONING, Role.VEHICLE):
             until = entry.certificate.not_valid_after_utc
-            print(f"  {entry.name:17} {entry.common_name:40} until {until:%Y-%m-%d}")
-    print(f"look at it: plugfest pki show {args.directory}")
+            say(f"  {entry.name:17} {entry.common_name:40} until {until:%Y-%m-%d}")
+    say(f"look at it: plugfest pki show {args.directory}")
     return 0
 
 
@@ -57,7 +57,7 @@ def issue(args: argparse.Namespace) -> int:
     role = arguments.role(args.role)
     assert role is not None
     entry = _issue(store, role, args.id, args)
-    print(f"{entry.name}: {text.title(role, store.suite)} {entry.common_name}, {text.dates(entry.certificate)}")
+    say(f"{entry.name}: {text.title(role, store.suite)} {entry.common_name}, {text.dates(entry.certificate)}")
     return 0
 
 
@@ -90,7 +90,7 @@ def _source(store: Store, args: argparse.Namespace) -> authority.Authority:
 def _report(paths: Sequence[Path]) -> None:
     for file in paths:
         if file.suffix in (".pem", ".key") and file.parent.name != "chains":
-            print(f"  wrote {file}")
+            say(f"  wrote {file}")
 
 
 def contract(args: argparse.Namespace) -> int:
@@ -98,11 +98,11 @@ def contract(args: argparse.Namespace) -> int:
     store = Store(args.directory, args.suite)
     emaid = names.emaid(args.emaid)
     if oddity := names.emaid_oddity(emaid):
-        print(f"note: {oddity}", file=sys.stderr)
+        complain(f"note: {oddity}")
     if args.receiver is None:
         args.issuer = None
         entry = _issue(store, Role.CONTRACT, emaid, args)
-        print(f"{entry.name}: contract {entry.common_name}, {text.dates(entry.certificate)}")
+        say(f"{entry.name}: contract {entry.common_name}, {text.dates(entry.certificate)}")
         return 0
     receiver = store[args.receiver].certificate if args.receiver in store else None
     if receiver is None:
@@ -152,12 +152,12 @@ def _deliver(
             return base64.b64encode(value).decode()
         return [base64.b64encode(part).decode() for part in value]
 
-    delivered = json.dumps({name: text_of(value) for name, value in fields.items()}, indent=1)
+    delivered = dumps({name: text_of(value) for name, value in fields.items()}, indent=1)
     # The sender forgets the private key: the operator keeps the certificate only.
     record = Entry(args.name or contract.name, Role.CONTRACT, contract.certificate, contract.issuer)
     store.issue_into(record, force=args.force)
     if args.out is None:
-        print(delivered)
+        say_all(delivered.split("\n"))
         return
     export.write_all({args.out: (delivered + "\n").encode()}, force=args.force)
-    print(f"{record.name}: sealed for the vehicle; the contract's key is in {args.out} only, encrypted")
+    say(f"{record.name}: sealed for the vehicle; the contract's key is in {args.out} only, encrypted")

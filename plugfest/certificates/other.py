@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from boundary.console import say
 from pki import export as exports
 from pki import keys
 from pki import variants as twins
@@ -19,12 +20,12 @@ def variants(args: argparse.Namespace) -> int:
     """Bad twins, to files, with a table of what is wrong."""
     if args.list:
         for kind in twins.KINDS.values():
-            print(f"{kind.name:22} {kind.text}")
+            say(f"{kind.name:22} {kind.text}")
         return 0
     at = arguments.time(args.at)
     for store in [Store(args.directory, args.suite)] if args.suite else stores(args.directory).values():
         for line in text.oddities(store):
-            print(line)
+            say(line)
         chosen = [Role(r) for r in args.role or twins.LEAVES if r in store]
         if not chosen:
             raise UserError(f"{args.directory} has no {' or '.join(args.role or ())}")
@@ -38,9 +39,9 @@ def variants(args: argparse.Namespace) -> int:
                 twins.check_free(store, twin)
         for twin in made:
             twins.save(store, twin, force=args.force)
-        print(f"{store.directory}/variants: {', '.join(chosen)}, wrong on {at:%Y-%m-%d}")
+        say(f"{store.directory}/variants: {', '.join(chosen)}, wrong on {at:%Y-%m-%d}")
         for name in dict.fromkeys(twin.name for twin in made):
-            print(f"  {name:22} {twins.KINDS[name].text}")
+            say(f"  {name:22} {twins.KINDS[name].text}")
     return 0
 
 
@@ -49,7 +50,7 @@ def export(args: argparse.Namespace) -> int:
     store = Store(args.directory, args.suite)
     if args.layout:
         written = exports.LAYOUTS[args.layout](store, args.out, args.password)
-        print(f"{args.out}: {len(written)} files")
+        say(f"{args.out}: {len(written)} files")
         return 0
     if args.name is None:
         raise UserError("which entry? plugfest pki export DIR NAME OUT")
@@ -66,7 +67,7 @@ def export(args: argparse.Namespace) -> int:
     else:
         raise UserError(f"{args.out}: the name must end in .p12, .pfx, .pem, .der or .key")
     exports.write_all({args.out: data}, force=args.force)
-    print(f"wrote {args.out}")
+    say(f"wrote {args.out}")
     return 0
 
 
@@ -82,5 +83,5 @@ def import_(args: argparse.Namespace) -> int:
     store.save(args.directory, force=args.force)
     store.oddities = found.oddities
     for line in text.overview(store, arguments.now(), Revocations()):
-        print(line)
+        say(line)
     return 0

@@ -8,6 +8,7 @@ import urllib.parse
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from boundary.console import say
 from pki import authority, export, revocation
 from pki import ocsp as responses
 from pki.responder import Responder, stores
@@ -27,7 +28,7 @@ def revoke(args: argparse.Namespace) -> int:
             revocations.restore(entry)
         else:
             revocations.revoke(entry, arguments.time(args.at), args.reason)
-        print(f"{entry.name}: {entry.common_name} {'no longer revoked' if args.undo else 'revoked'}")
+        say(f"{entry.name}: {entry.common_name} {'no longer revoked' if args.undo else 'revoked'}")
     return 0
 
 
@@ -47,7 +48,7 @@ def _response(args: argparse.Namespace) -> int:
     store = Store(args.directory, args.suite)
     response = responses.staple(store, store[args.name], arguments.time(args.at))
     export.write_all({args.out: response}, force=args.force)
-    print(f"{args.out}: {responses.describe(response)}")
+    say(f"{args.out}: {responses.describe(response)}")
     return 0
 
 
@@ -68,7 +69,7 @@ def crl(args: argparse.Namespace) -> int:
             stem = store.directory / "crl" / entry.name
             files = {stem.with_suffix(".crl"): Encoding.DER, stem.with_suffix(".pem"): Encoding.PEM}
             export.write_all({file: made.public_bytes(form) for file, form in files.items()}, force=True)
-            print(f"{stem}.crl: {len(made)} revoked, until {made.next_update_utc:%Y-%m-%d %H:%M} UTC")
+            say(f"{stem}.crl: {len(made)} revoked, until {made.next_update_utc:%Y-%m-%d %H:%M} UTC")
     return 0
 
 
@@ -78,17 +79,17 @@ def _serve(args: argparse.Namespace) -> int:
     named = next((store.responder for store in found.values() if store.responder), authority.RESPONDER)
     port = args.port if args.port is not None else urllib.parse.urlsplit(named).port or 8560
     try:
-        server = Responder(args.directory, (args.bind, port), arguments.now, lambda line: print(line, flush=True))
+        server = Responder(args.directory, (args.bind, port), arguments.now, lambda line: say(line, flush=True))
     except OSError as why:
         raise UserError(f"cannot listen on {args.bind} port {port}: {why.strerror or why}; try --port") from why
     host, port = str(server.server_address[0]), server.server_address[1]
-    print(f"OCSP on http://{host}:{port}/ocsp, CRLs on http://{host}:{port}/crl/SUITE/AUTHORITY.crl", flush=True)
+    say(f"OCSP on http://{host}:{port}/ocsp, CRLs on http://{host}:{port}/crl/SUITE/AUTHORITY.crl", flush=True)
     if named and urllib.parse.urlsplit(named).port != port:
-        print(f"note: the certificates name {named}", flush=True)
+        say(f"note: the certificates name {named}", flush=True)
     try:
         server.serve_forever()
     except KeyboardInterrupt:
-        print("stopped")
+        say("stopped")
     finally:
         server.server_close()
     return 0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
+from boundary.console import complain_all, say, say_all
+from boundary.text import dumps
 from plugfest.errors import UserError
 
 
@@ -41,10 +42,10 @@ def _check(args: argparse.Namespace) -> int:
             bench = config.load(path, settings=names.settings(args.set))
         except UserError as why:
             wrong += 1
-            print(why, file=sys.stderr)
+            complain_all(why.lines)
         else:
             about = f": {bench.about.strip()}" if bench.about else ""
-            print(f"{path}: fine, role {bench.role}{about}")
+            say(f"{path}: fine, role {bench.role}{about}")
     return 2 if wrong else 0
 
 
@@ -56,23 +57,21 @@ def _show(args: argparse.Namespace) -> int:
     from plugfest.config import names
 
     bench = config.load(args.file, settings=names.settings(args.set))
-    print(yaml.safe_dump(msgspec.to_builtins(bench), sort_keys=False, allow_unicode=True), end="")
+    say_all(yaml.safe_dump(msgspec.to_builtins(bench), sort_keys=False, allow_unicode=True).splitlines())
     return 0
 
 
 def _schema(args: argparse.Namespace) -> int:
-    import json
-
     from plugfest.config import json_schema
 
-    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    say_all(dumps(json_schema(), indent=2).split("\n"))
     return 0
 
 
 def _keys(args: argparse.Namespace) -> int:
     from plugfest.config.document import markdown
 
-    print(markdown(), end="")
+    say_all(markdown().splitlines())
     return 0
 
 
@@ -80,9 +79,9 @@ def _cars(args: argparse.Namespace) -> int:
     from plugfest.config import personalities, source
 
     for kind in personalities.KINDS.values():
-        print(f"{kind}:")
+        say(f"{kind}:")
         for name in personalities.known(kind):
             about = source.child(personalities.ready(kind, name), "about")
             text = " ".join(str(about.value).split()) if about is not None else ""
-            print(f"  {name:<22} {text}")
+            say(f"  {name:<22} {text}")
     return 0

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from boundary.console import complain, say
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
@@ -184,11 +185,11 @@ def list_cases(args: argparse.Namespace) -> int:
         counts = collections.Counter(case.file for case in found)
         runs = collections.Counter({file: sum(1 for c in found if c.file == file for _ in c.runs()) for file in counts})
         for file, number in counts.items():
-            print(f"{number:5} cases {runs[file]:5} runs  {file}")
-        print(f"{len(found):5} cases {runs.total():5} runs")
+            say(f"{number:5} cases {runs[file]:5} runs  {file}")
+        say(f"{len(found):5} cases {runs.total():5} runs")
         return 0
     for case in found:
-        print(f"{case.id:<58} {case.title}")
+        say(f"{case.id:<58} {case.title}")
     return 0
 
 
@@ -201,7 +202,7 @@ def show_case(args: argparse.Namespace) -> int:
     except KeyError:
         raise UserError(f"no case {args.id!r}; see plugfest conformance list") from None
     for line in describe(entry):
-        print(line)
+        say(line)
     return 0
 
 
@@ -265,7 +266,7 @@ def run_campaign(args: argparse.Namespace) -> int:
         with campaign.alone(folder, shard.part):
             report.leave_out(folder, left)
             report.plan(folder, todo)
-            print(_outset(made, shard.mine(todo), len(left), again=args.rerun_failed), flush=True)
+            say(_outset(made, shard.mine(todo), len(left), again=args.rerun_failed), flush=True)
             try:
                 results = made.run(todo, rerun_failed=args.rerun_failed)
             except campaign.Interrupted as why:
@@ -277,10 +278,10 @@ def run_campaign(args: argparse.Namespace) -> int:
     except OSError as why:
         what = f"{why.filename or folder}: {why.strerror}"
         raise UserError(f"cannot write {what}; what was done before is kept: the same command goes on") from why
-    print(_total(list(results.values())))
-    print(f"report: {page}; everything: {packed}")
+    say(_total(list(results.values())))
+    say(f"report: {page}; everything: {packed}")
     if stopped:
-        print(f"{stopped}; the same command goes on from here", file=sys.stderr)
+        complain(f"{stopped}; the same command goes on from here")
         return 7
     verdicts = {result.verdict for result in results.values()}
     if verdicts & {Verdict.FAIL, Verdict.ERROR}:
@@ -342,8 +343,8 @@ def report_folders(args: argparse.Namespace) -> int:
         page, junit, packed = report.write(target)
     except OSError as why:
         raise UserError(f"cannot write {target}: {why.strerror}") from why
-    print(_total(list(campaign.read_results(target).values())))
-    print(f"report: {page}; JUnit: {junit}; everything: {packed}")
+    say(_total(list(campaign.read_results(target).values())))
+    say(f"report: {page}; JUnit: {junit}; everything: {packed}")
     return 0
 
 
@@ -359,17 +360,18 @@ def make_pics(args: argparse.Namespace) -> int:
         except SetupError as why:
             raise UserError(str(why)) from why
         for note in notes:
-            print(note)
+            say(note)
     elif args.defaults:
         pics = Pics()
     else:
-        pics = ask.ask(args.sut, input, print)
+        pics = ask.ask(args.sut, input, say)
         asked = len(ask.questions(args.sut))
         if len(pics.declared) < asked:
-            print(f"\n{asked - len(pics.declared)} questions were not answered: their defaults hold")
+            say()
+            say(f"{asked - len(pics.declared)} questions were not answered: their defaults hold")
     try:
         save(pics, args.out)
     except OSError as why:
         raise UserError(f"cannot write {args.out}: {why.strerror}") from why
-    print(f"written: {args.out}, {len(pics.declared)} values declared")
+    say(f"written: {args.out}, {len(pics.declared)} values declared")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from boundary.console import say
 from plugfest.commands import options
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def make_pki(bench: Bench) -> None:
         seed = None if bench.seed is None else str(bench.seed)
         store = pnc.make_store(directory, datetime.datetime.now(datetime.UTC), seed=seed)
         if not bench.quiet:
-            print(f"made a test PKI of {len(store)} certificates in {directory}")
+            say(f"made a test PKI of {len(store)} certificates in {directory}")
 
 
 def start(bench: Bench, title: str) -> int:

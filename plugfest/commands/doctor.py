@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from boundary.console import say
+from boundary.text import dumps
+
 if TYPE_CHECKING:
     from plugfest.config.model import Bench
 
@@ -67,7 +70,6 @@ def _bench(args: argparse.Namespace) -> Bench:
 
 async def _run(bench: Bench, *, json: bool) -> int:
     import dataclasses
-    import json as writer
 
     from plugfest.doctor import SIGNS, examine
 
@@ -75,15 +77,16 @@ async def _run(bench: Bench, *, json: bool) -> int:
     async for finding in examine(bench):
         marks.append(finding.mark)
         if json:
-            print(writer.dumps(dataclasses.asdict(finding), ensure_ascii=False), flush=True)
+            say(dumps(dataclasses.asdict(finding)), flush=True)
             continue
-        print(f"{SIGNS[finding.mark]} {finding.topic:<13}{finding.text}", flush=True)
+        say(f"{SIGNS[finding.mark]} {finding.topic:<13}{finding.text}", flush=True)
         if finding.mark != "ok":
             for title, text in (("cause", finding.cause), ("try", finding.remedy)):
                 if text:
-                    print(f"{'':<15}{title}: {text}", flush=True)
+                    say(f"{'':<15}{title}: {text}", flush=True)
     if not json:
         wrong, warnings = marks.count("wrong"), marks.count("warning")
         words = "ready" if not wrong else f"not ready: {wrong} wrong"
-        print(f"\n{words}{f', {warnings} to look at' if warnings else ''}")
+        say()
+        say(f"{words}{f', {warnings} to look at' if warnings else ''}")
     return 1 if "wrong" in marks else 0

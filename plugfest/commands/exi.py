@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from boundary.console import complain, flush, say_all
+from boundary.text import dumps, visible, xml_line
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
@@ -214,9 +216,9 @@ def _filter(args: argparse.Namespace, convert: Callable[[str], str], one_line: b
 
     if args.input is not None and args.input != "-":
         try:
-            print(convert(args.input))
+            say_all(convert(args.input).split("\n"))
         except ExiError as why:
-            print(f"error: {why}", file=sys.stderr)
+            complain(f"error: {why}")
             return 1
         return 0
     failed = 0
@@ -226,14 +228,9 @@ def _filter(args: argparse.Namespace, convert: Callable[[str], str], one_line: b
         except (ExiError, UnicodeDecodeError) as why:
             failed += 1
             line = f"error: {why}"
-        sys.stdout.buffer.write((_one_line(line) if one_line else line).encode() + b"\n")
-        sys.stdout.buffer.flush()
+        say_all([line] if one_line else line.split("\n"))
+        flush()
     return 1 if failed else 0
-
-
-def _one_line(text: str) -> str:
-    """Line breaks inside values as character references, which XML reads back alike."""
-    return text.replace("\n", "&#10;" if text.startswith("<") else " ")
 
 
 def _notes(protocol: str, decoded: Decoded) -> Iterator[str]:
@@ -253,10 +250,10 @@ def decode(args: argparse.Namespace) -> int:
         data = _octets(line) if filtering else _exi_input(line)
         protocol, decoded = _read(data, sets, args.protocol)
         for note in _notes(protocol, decoded):
-            print(f"note: {note}", file=sys.stderr)
+            complain(f"note: {note}")
         if args.json:
-            return json.dumps(exi_json.write(decoded.node, decoded.model), ensure_ascii=False)
-        return decoded.xml
+            return dumps(exi_json.write(decoded.node, decoded.model))
+        return xml_line(decoded.xml)
 
     return _filter(args, convert)
 
@@ -342,13 +339,13 @@ def _explanation(data: bytes, sets: _Sets, protocol: str | None) -> Iterator[str
         if step.event == "value":
             end = step.bit + step.value_bits
             shown = bits[step.bit : end]
-            text = step.value.hex().upper() if isinstance(step.value, bytes) else str(step.value)
+            text = step.value.hex().upper() if isinstance(step.value, bytes) else visible(step.value)
             yield f"{step.bit:>6}  {_short(shown):<10} {'  ' * depth}= {text}"
         else:
             end = step.bit + step.width
             yield f"{step.bit:>6}  {bits[step.bit : end]:<10} {'  ' * depth}{step.event}"
     if error is not None:
-        yield f"error: {error}"
+        yield visible(f"error: {error}")
     elif end < len(bits):
         yield f"{end:>6}  {_short(bits[end:]):<10} padding"
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from boundary.console import complain
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
@@ -226,8 +227,6 @@ def _close(file: IO[str]) -> None:
 
 def _packets(stack: contextlib.ExitStack, path: Path, role: str, epoch: float, interface: str | None) -> Observe:
     """The packets of the interface where raw sockets are allowed, else packets made from what the session tells."""
-    import sys
-
     from traces import live, writer
 
     comment = f"plugfest {role}"
@@ -236,7 +235,7 @@ def _packets(stack: contextlib.ExitStack, path: Path, role: str, epoch: float, i
             try:
                 return stack.enter_context(live.Live(path, interface, comment=comment))
             except PermissionError:
-                print("note: no right to raw sockets: the capture gets made-up packets", file=sys.stderr)
+                complain("note: no right to raw sockets: the capture gets made-up packets")
         return stack.enter_context(writer.File(path, epoch=epoch, role=role, comment=comment))
     except OSError as why:
         raise UserError(f"cannot write {path}: {why.strerror}") from why

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
+from boundary.console import complain
 from plugfest.errors import UserError
 
 _HELP = """\
@@ -52,5 +52,5 @@ def run(args: argparse.Namespace) -> int:
             path.write_text(content, encoding="utf-8")
         except OSError as why:
             raise UserError(f"cannot write {path}: {why.strerror}") from why
-    print(f"{target}: {result.result}, {result.reason}", file=sys.stderr)
+    complain(f"{target}: {result.result}, {result.reason}")
     return 1 if args.check and not result.ok else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from boundary.console import say
 from plugfest.commands import slac_run
 
 if TYPE_CHECKING:
@@ -47,14 +48,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _ok(what: str) -> None:
-    print(f"ok       {what}", flush=True)
+    say(f"ok       {what}", flush=True)
 
 
 def _wrong(what: str, *causes: Cause) -> int:
-    print(f"PROBLEM  {what}")
+    say(f"PROBLEM  {what}")
     for number, cause in enumerate(causes):
-        print(f"   {'likely' if not number else 'or'}: {cause.cause}")
-        print(f"     try: {cause.remedy}")
+        say(f"   {'likely' if not number else 'or'}: {cause.cause}")
+        say(f"     try: {cause.remedy}")
     return PROBLEM
 
 
@@ -97,7 +98,7 @@ async def _modem(args: argparse.Namespace, host: Host) -> Modem | None:
         return None
     _ok("the modem answers")
     async for line in describe(modem):
-        print(f"         {line}", flush=True)
+        say(f"         {line}", flush=True)
     return modem
 
 
@@ -128,7 +129,7 @@ async def _matching(args: argparse.Namespace, host: Host, modem: Modem, reporter
     limits = slac_run.timing(args)
     found: Any = None
     failure: SlacError | None = None
-    print(f"...      {'watching' if args.role == 'watch' else 'matching'}, {args.within:g} s at most", flush=True)
+    say(f"...      {'watching' if args.role == 'watch' else 'matching'}, {args.within:g} s at most", flush=True)
     try:
         async with asyncio.timeout(args.within):
             if args.role == "ev":
@@ -204,5 +205,5 @@ async def _ipv6(name: str, within: float | None = None) -> bool:
         _wrong(f"no IPv6 link-local address: {why}", NO_LINK_LOCAL)
         return False
     _ok(f"IPv6 link-local address {interface.address}")
-    print(f"         if SDP fails now: {FIREWALL.cause}; {FIREWALL.remedy}")
+    say(f"         if SDP fails now: {FIREWALL.cause}; {FIREWALL.remedy}")
     return True

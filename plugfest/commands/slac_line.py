@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from boundary.console import say
+
 if TYPE_CHECKING:
     from slac.powerline import Powerline, Station
 
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             asyncio.run(_run(args))
         except KeyboardInterrupt:
-            print()
+            say()
     return 0
 
 
@@ -95,7 +97,7 @@ async def _run(args: argparse.Namespace) -> None:
         await stack.enter_async_context(attached(line, {car: args.vehicle, post: args.charger}))
         if args.neighbour is not None:
             await stack.enter_async_context(_neighbour(line, car, args.neighbour, args.seed))
-        print(f"power line between {args.vehicle} (vehicle) and {args.charger} (charger); Ctrl-C ends", flush=True)
+        say(f"power line between {args.vehicle} (vehicle) and {args.charger} (charger); Ctrl-C ends", flush=True)
         await asyncio.Event().wait()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from boundary.console import say
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -41,11 +43,11 @@ async def _run(args: argparse.Namespace) -> int:
         async with Host(link) as host:
             modem = await detect(host)
             async for line in describe(modem):
-                print(line, flush=True)
+                say(line, flush=True)
             wanted = {"ev": "EV", "evse": "EVSE"}.get(args.role or "")
             if wanted:
                 problem = await modem.role_problem(wanted)
-                print(f"role      {problem or f'nothing speaks against it as {wanted}'}")
+                say(f"role      {problem or f'nothing speaks against it as {wanted}'}")
                 return 1 if problem else 0
     finally:
         link.close()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from boundary.console import flush, say
 
 if TYPE_CHECKING:
     from slac.judge import Judge
@@ -77,7 +78,7 @@ class Reporter:
             if self.feeding:
                 self.judge.feed(event.time, event.data)
         elif event.name in ("modem", "warning", "link error"):
-            print(f"{event.name}: {event.note}", flush=True)
+            say(f"{event.name}: {event.note}", flush=True)
 
     def report(self, now: float, *, given_up: bool = False) -> None:
         """Prints the attempts not printed yet. ``given_up``: none of them goes on."""
@@ -87,8 +88,8 @@ class Reporter:
                 continue
             self._shown.add(id(exchange))
             for line in self._reports.lines(exchange, self.judge.now, start=self.judge.first or 0.0):
-                print(line)
-        sys.stdout.flush()
+                say(line)
+        flush()
 
 
 def _run(main: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> int:
@@ -132,13 +133,13 @@ async def _match_ev(args: argparse.Namespace) -> int:
                 match = await vehicle.match()
             except (MatchFailed, PilotLost) as why:
                 reporter.report(loop.time(), given_up=True)
-                print(f"not matched: {why}")
+                say(f"not matched: {why}")
                 return FAILED
             reporter.report(loop.time())
-            print(f"matched with {handoff.described(match)}, network {match.nid.hex()}", flush=True)
+            say(f"matched with {handoff.described(match)}, network {match.nid.hex()}", flush=True)
             try:
                 if args.stay:
-                    print(f"lost: {await vehicle.until_lost(match)}")
+                    say(f"lost: {await vehicle.until_lost(match)}")
             finally:
                 await vehicle.leave()
     finally:
@@ -166,19 +167,19 @@ async def _match_evse(args: argparse.Namespace) -> int:
             open_charger_pilot(args.pilot) as pilot,
             evse.ready(link, pilot, options, observe=reporter.observe, rng=rng, modem=args.modem) as charger,
         ):
-            print(f"charger waits for vehicles on {args.interface}", flush=True)
+            say(f"charger waits for vehicles on {args.interface}", flush=True)
             while args.count is None or count < args.count:
                 count += 1
                 try:
                     match = await charger.match()
                 except MatchFailed as why:
                     good = False
-                    print(f"not matched: {why}", flush=True)
+                    say(f"not matched: {why}", flush=True)
                     continue
                 good = True
                 reporter.report(loop.time())
-                print(f"matched with {handoff.described(match, vehicle=True)}, network {match.nid.hex()}", flush=True)
-                print(f"lost: {await charger.until_lost(match)}", flush=True)
+                say(f"matched with {handoff.described(match, vehicle=True)}, network {match.nid.hex()}", flush=True)
+                say(f"lost: {await charger.until_lost(match)}", flush=True)
                 await charger.leave()
     finally:
         reporter.report(loop.time())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from boundary.console import flush, say
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             asyncio.run(_interface(args.source, judge, show, args.duration))
         except KeyboardInterrupt:
-            print()
+            say()
     return _summary(judge, args.source)
 
 
@@ -72,8 +72,8 @@ class _Show:
         now, start = self._judge.now, self._judge.first or 0.0
         lines = [matching.brief(exchange, now, start=start)] if self._brief else []
         for line in lines or self._reports.lines(exchange, now, start=start):
-            print(line)
-        sys.stdout.flush()
+            say(line)
+        flush()
 
 
 def _file(path: Path, judge: Judge, show: _Show) -> None:
@@ -101,7 +101,7 @@ async def _interface(name: str, judge: Judge, show: _Show, duration: float | Non
     try:
         async for item in frames:
             if not watching:
-                print(f"watching {name}; Ctrl-C ends", flush=True)
+                say(f"watching {name}; Ctrl-C ends", flush=True)
                 watching = True
             if item is not None:
                 judge.feed(*item)
@@ -124,11 +124,11 @@ def _summary(judge: Judge, source: str) -> int:
 
     if not judge.exchanges:
         seen = f"{judge.frames} other management messages" if judge.frames else "no management messages at all"
-        print(f"no matching in {source}: {seen}")
+        say(f"no matching in {source}: {seen}")
         return NOTHING_SEEN
     last = {exchange.ev: exchange for exchange in judge.exchanges}
     failed = sum(not verdict(exchange, judge.now).ok for exchange in judge.exchanges)
-    print(f"{len(judge.exchanges)} attempts of {len(last)} vehicles, {failed} failed")
+    say(f"{len(judge.exchanges)} attempts of {len(last)} vehicles, {failed} failed")
     if judge.undecodable:
-        print(f"{judge.undecodable} management messages could not be read")
+        say(f"{judge.undecodable} management messages could not be read")
     return FAILED if any(not verdict(exchange, judge.now).ok for exchange in last.values()) else 0

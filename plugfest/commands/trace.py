@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from boundary.console import complain, say, say_all
+from boundary.text import dumps, xml_line
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
@@ -99,7 +99,6 @@ def headline(recording: Recording) -> list[str]:
     """What a recording is, in a few lines."""
     import datetime
 
-    from traces.chart import clean
     from traces.talks import talks
 
     began = ""
@@ -113,7 +112,7 @@ def headline(recording: Recording) -> list[str]:
         session = f", session id {talk.session_id.hex()}" if talk.session_id else ""
         end = "completed" if talk.completed else "not completed"
         lines.append(f"connection {talk.number}: {kind} over {over}{session}, {len(talk.entries)} messages, {end}")
-    return lines + [f"note: {clean(remark)}" for remark in recording.remarks]
+    return lines + [f"note: {remark}" for remark in recording.remarks]
 
 
 def show(args: argparse.Namespace) -> int:
@@ -123,15 +122,15 @@ def show(args: argparse.Namespace) -> int:
 
     recording = _recording(args)
     for line in headline(recording):
-        print(line)
-    print()
+        say(line)
+    say()
     rows = chart.rows(recording, check_recording(recording), measure(recording), everything=args.all)
     begin, end = args.begin or 0.0, args.end if args.end is not None else float("inf")
     rows = [row for row in rows if row.entry is None or begin <= row.entry.time <= end]
     while rows and rows[0].entry is None:
         rows.pop(0)
     for line in chart.lines(rows):
-        print(line)
+        say(line)
     return 0
 
 
@@ -146,7 +145,6 @@ def _chosen(recording: Recording, args: argparse.Namespace) -> list[Entry]:
 def decode(args: argparse.Namespace) -> int:
     import exi
     from traces import text
-    from traces.chart import clean
     from v2g.messages import schema
 
     recording = _recording(args)
@@ -155,29 +153,28 @@ def decode(args: argparse.Namespace) -> int:
         raise UserError(f"{args.file}: no such message among {len(recording.messages)}")
     for entry in found:
         if args.hex:
-            print(entry.data.hex())
+            say(entry.data.hex())
         elif args.json:
             line: dict[str, Any] = {"time": entry.time, "sender": entry.sender, "name": entry.name}
             line["schema"], line["hex"] = entry.schema, entry.data.hex()
             if entry.message is not None:
                 line["message"] = exi.to_json(schema(entry.schema), entry.message)
-            print(json.dumps(line, ensure_ascii=False))
+            say(dumps(line))
         else:
-            print(f"{entry.time:.6f} {entry.sender} {entry.name}, {len(entry.data)} bytes of {entry.schema}")
+            say(f"{entry.time:.6f} {entry.sender} {entry.name}, {len(entry.data)} bytes of {entry.schema}")
             if entry.message is None:
-                print(f"  {clean(entry.note)}\n  {entry.data.hex()}")
+                say_all([f"  {entry.note}", f"  {entry.data.hex()}"])
             elif args.xml:
-                print(exi.to_xml(schema(entry.schema), entry.message))
+                say(xml_line(exi.to_xml(schema(entry.schema), entry.message)))
             else:
                 for field in text.lines(entry.message):
-                    value = f": {clean(field.value)}" if field.value else ""
-                    print(f"  {'  ' * field.depth}{field.name}{value}")
-            print()
+                    value = f": {field.value}" if field.value else ""
+                    say(f"  {'  ' * field.depth}{field.name}{value}")
+            say()
     return 0
 
 
 def check(args: argparse.Namespace) -> int:
-    from traces.chart import clean
     from traces.checks import check as check_recording
     from traces.checks import verdict
 
@@ -194,12 +191,12 @@ def check(args: argparse.Namespace) -> int:
         if args.json:
             import dataclasses
 
-            print(json.dumps(dataclasses.asdict(finding), ensure_ascii=False))
+            say(dumps(dataclasses.asdict(finding)))
         else:
-            print(clean(str(finding)))
+            say(finding)
     if not args.json:
         words = {"warnings": "passed with warnings", "empty": "nothing to judge"}
-        print(f"{words.get(result.result, result.result)}: {result.reason}")
+        say(f"{words.get(result.result, result.result)}: {result.reason}")
     return 0 if result.ok and not (args.strict and result.result == "warnings") else DIFFERENT
 
 
@@ -218,21 +215,23 @@ def stats(args: argparse.Namespace) -> int:
             {"name": name, "sender": sender, "count": len(sizes), "bytes": sum(sizes)}
             for (name, sender), sizes in counts.items()
         ]
-        print(json.dumps({"messages": messages, "times": [dataclasses.asdict(row) for row in timing]}))
+        say(dumps({"messages": messages, "times": [dataclasses.asdict(row) for row in timing]}))
         return 0
     for line in headline(recording):
-        print(line)
-    print(f"\n{'message':<32}{'from':<6}{'count':>7}{'bytes':>9}{'mean':>8}")
+        say(line)
+    say()
+    say(f"{'message':<32}{'from':<6}{'count':>7}{'bytes':>9}{'mean':>8}")
     for (name, sender), sizes in counts.items():
-        print(f"{name:<32}{sender:<6}{len(sizes):>7}{sum(sizes):>9}{sum(sizes) / len(sizes):>8.1f}")
-    print(f"\n{'what':<46}{'by':<5}{'count':>6}{'median':>10}{'95 %':>10}{'worst':>10}{'limits':>20}{'missed':>8}")
+        say(f"{name:<32}{sender:<6}{len(sizes):>7}{sum(sizes):>9}{sum(sizes) / len(sizes):>8.1f}")
+    say()
+    say(f"{'what':<46}{'by':<5}{'count':>6}{'median':>10}{'95 %':>10}{'worst':>10}{'limits':>20}{'missed':>8}")
     for group in paired(timing):
         row = group[0]
         worst = row.low if row.shortest else row.high
         bounds = ("≥ " if row.shortest else "") + ", ".join(_time(one.limit) for one in group)
         missed = ", ".join(str(one.missed) for one in group) if any(one.missed for one in group) else "-"
         names = ", ".join(one.timer + (f" [{one.requirement}]" if one.requirement else "") for one in group)
-        print(
+        say(
             f"{row.what:<46}{row.side:<5}{row.count:>6}{_time(row.median):>10}{_time(row.p95):>10}{_time(worst):>10}"
             f"{bounds:>20}{missed:>8}  {names}"
         )
@@ -246,14 +245,13 @@ def _time(seconds: float) -> str:
 def diff(args: argparse.Namespace) -> int:
     import dataclasses
 
-    from traces.chart import clean
     from traces.compare import compare
 
     differences = compare(_recording(args), read(args.other, args.key_log))
     for one in differences:
-        print(json.dumps(dataclasses.asdict(one), ensure_ascii=False) if args.json else clean(str(one)))
+        say(dumps(dataclasses.asdict(one)) if args.json else one)
     if not differences and not args.json:
-        print("no difference in meaning")
+        say("no difference in meaning")
     return DIFFERENT if differences else 0
 
 
@@ -268,7 +266,7 @@ def export(args: argparse.Namespace) -> int:
         raise UserError(str(why)) from why
     except OSError as why:
         raise UserError(f"cannot write {args.output}: {why.strerror}") from why
-    print(f"{args.output}: {args.output.stat().st_size} bytes", file=sys.stderr)
+    complain(f"{args.output}: {args.output.stat().st_size} bytes")
     return 0
 
 

@@ -83,7 +83,9 @@ def _bench(root: MappingNode, settings: dict[str, str] | None) -> Bench:
             return bench
     lines = [text for _, text in sorted(reader.mistakes, key=lambda m: m[0])]
     of_options = root.start_mark is None  # the user mends one after the other
-    raise ConfigError(lines[0] if len(lines) == 1 or of_options else "\n  ".join([f"{len(lines)} mistakes", *lines]))
+    if len(lines) == 1 or of_options:
+        raise ConfigError(lines[0])
+    raise ConfigError(f"{len(lines)} mistakes", *(f"  {line}" for line in lines))
 
 
 def json_schema() -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import json
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from boundary.text import dumps
 from plugfest.config.model import Bench, Mqtt
 from plugfest.errors import UserError
 from plugfest.mqtt.commands import Commands
@@ -148,7 +148,7 @@ class Link:
         await client.publish(f"{self.topic}/status", self._status(online=True), qos=1, retain=True)
         if settings.home_assistant is not None:
             for topic, facts in discovery(settings.home_assistant, self.topic, self.bench):
-                await client.publish(topic, json.dumps(facts), qos=1, retain=True)
+                await client.publish(topic, dumps(facts), qos=1, retain=True)
         if self._down:
             self.say("note: connected to the MQTT broker again")
         self._down = ""
@@ -192,7 +192,7 @@ class Link:
     async def _listen(self, client: Any) -> None:
         async for message in client.messages:
             payload = message.payload if isinstance(message.payload, bytes) else str(message.payload or "").encode()
-            answer = json.dumps(self.commands.take(payload, retained=bool(message.retain)), ensure_ascii=False).encode()
+            answer = dumps(self.commands.take(payload, retained=bool(message.retain))).encode()
             self.outbox.put(Publication(f"{self.topic}/ack", lambda answer=answer: answer))  # type: ignore[misc]
             asked = message.properties
             reply = getattr(asked, "ResponseTopic", None) if asked is not None else None
@@ -216,7 +216,7 @@ class Link:
             "about": self.bench.about,
             "version": version("plugfest"),
         }
-        return json.dumps(facts).encode()
+        return dumps(facts).encode()
 
 
 def _without_closed_sockets(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

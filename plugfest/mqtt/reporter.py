@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from boundary.text import dumps
 from plugfest.board import Board
 from plugfest.config.model import Mqtt
 from plugfest.mqtt.outbox import Outbox, Publication
@@ -80,7 +80,7 @@ class Reporter:
             "sessions": board.sessions,
             "ended": board.ended,
         }
-        text = json.dumps(facts, sort_keys=True)
+        text = dumps(facts)
         if text != self._state or again:
             self._state = text
             self._put("state", facts, retain=True)
@@ -97,7 +97,7 @@ class Reporter:
                 content["message"] = _plain(event)
             if event.note:
                 content["note"] = event.note
-            return json.dumps(content, ensure_ascii=False).encode()
+            return dumps(content).encode()
 
         self.outbox.put(Publication(f"{self.base}/message/{event.name}", payload))
 
@@ -109,7 +109,7 @@ class Reporter:
     def _put(
         self, topic: str, facts: Mapping[str, Any], *, qos: int = 1, retain: bool = False, fleeting: bool = False
     ) -> None:
-        data = json.dumps(facts, ensure_ascii=False).encode()
+        data = dumps(facts).encode()
         self.outbox.put(Publication(f"{self.base}/{topic}", lambda: data, qos, retain, fleeting))
 
 

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Iterator
 from html import escape
 
-from traces.chart import clean
+from boundary.text import visible
 from traces.checks import Finding, check, verdict
 from traces.measure import Measure, measure
 from traces.recording import Recording
@@ -36,7 +36,7 @@ def render(recording: Recording, *, findings: list[Finding] | None = None, title
     """
     found = check(recording) if findings is None else findings
     measures = measure(recording)
-    heading = clean(title or recording.name.rpartition("/")[2])
+    heading = visible(title or recording.name.rpartition("/")[2])
     hashed = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hashed}'"
     result = verdict(recording, found)
@@ -49,7 +49,7 @@ def render(recording: Recording, *, findings: list[Finding] | None = None, title
         f'<p class="soft">Charging session report</p><h1>{escape(heading)}</h1>',
         f'<p class="soft">{escape(facts.origin(recording))}</p>',
         f'<div class="verdict {result.result}"><b>{_WORDS[result.result]}</b>',
-        f"<span>{escape(clean(result.reason))}</span></div>",
+        f"<span>{escape(result.reason)}</span></div>",
         facts.summary(recording),
     ]
     for name, body in _sections(recording, found, measures):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from boundary.text import visible
 from traces import chart, slac
-from traces.chart import clean
 from traces.checks import Finding
 from traces.measure import Measure
 from traces.recording import Recording
@@ -119,10 +119,10 @@ def sequence(recording: Recording, findings: list[Finding], measures: list[Measu
         direction = entry.sender if entry.layer in ("message", "sdp", "slac", "tls") else ""
         link = f"m{entry.index}" if entry.layer == "message" else ""
         style = "late" if row.late else ""
-        right = " ".join(clean(row.text).split())
-        arrows.append(svg.Arrow(f"{entry.time:.3f}", clean(shown), right, direction, style, link))
+        right = " ".join(visible(row.text).split())
+        arrows.append(svg.Arrow(f"{entry.time:.3f}", visible(shown), right, direction, style, link))
         for finding in row.findings:
-            arrows.append(svg.Arrow("", "", clean(f"{finding.severity}: {finding.text}"), "", finding.severity))
+            arrows.append(svg.Arrow("", "", visible(f"{finding.severity}: {finding.text}"), "", finding.severity))
     if not arrows:
         return ""
     more = f'<p class="soft">{len(rows) - MAX_ROWS} further rows are left out.</p>' if len(rows) > MAX_ROWS else ""

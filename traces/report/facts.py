@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from traces.chart import clean
+from boundary.text import visible
 from traces.recording import Recording
 from traces.report.svg import escape
 from traces.series import energy, series
@@ -28,8 +28,8 @@ def _first(talk: Talk, name: str, field: str) -> str:
         if entry.name == name and entry.message is not None:
             value = getattr(entry.body, field, None)
             if isinstance(value, bytes) and field == "EVSEID" and value.isascii() and len(value) > 1:
-                return clean(value.decode("ascii"))
-            return clean(show(value) or "") if value is not None else ""
+                return visible(value.decode("ascii"))
+            return visible(show(value) or "") if value is not None else ""
     return ""
 
 
@@ -41,7 +41,7 @@ def summary(recording: Recording) -> str:
         talk = conversations[-1]
         found.append(("Protocol", f"{talk.title}, {'AC' if talk.ac else 'DC'}" if talk.protocol else talk.title))
         hello = next((e.note for e in talk.others if e.name in ("ServerHello", "handshake") and e.note), "")
-        agreed = ", ".join(clean(hello.partition(";")[0]).replace("TLS_", "").split(", ")[:2])
+        agreed = ", ".join(visible(hello.partition(";")[0]).replace("TLS_", "").split(", ")[:2])
         found.append(("Connection", agreed or ("TLS" if talk.secure else "TCP without TLS")))
         found.append(("Session", "completed" if talk.completed else "not completed"))
         found.append(("Session id", talk.session_id.hex() or "none"))
@@ -80,7 +80,7 @@ def _numbers(recording: Recording) -> list[tuple[str, str]]:
 
 def footer(recording: Recording) -> str:
     """Where this comes from."""
-    remarks = "; ".join(clean(remark) for remark in recording.remarks)
+    remarks = "; ".join(visible(remark) for remark in recording.remarks)
     return "Written by plugfest. Times are seconds from the start of the recording." + (
         f" {remarks}." if remarks else ""
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape as escape_markup
 
-from traces.chart import clean
+from boundary.text import visible
 
 WIDTH = 1000
 LEFT, RIGHT = 52, 16
@@ -18,7 +18,7 @@ Points = Sequence[tuple[float, float]]
 
 def escape(text: str) -> str:
     """Text as SVG can carry it, without control characters."""
-    return escape_markup(clean(text))
+    return escape_markup(visible(text))
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
+from boundary.text import dumps, visible
 from traces import text
-from traces.chart import clean
 from traces.checks import Finding
 from traces.measure import Measure, paired, rows
 from traces.recording import EVCC, Entry, Recording
@@ -38,8 +37,8 @@ def findings(found: list[Finding], recording: Recording) -> str:
         moment = f'<a href="#m{one.entry}">{moment}</a>' if linked else moment
         lines.append(
             f'<tr><td><span class="tag {one.severity}">{one.severity}</span></td><td class="n">{moment}</td>'
-            f"<td>{_side(one.side)}</td><td>{escape(clean(one.text))}</td>"
-            f'<td class="mono">{escape(clean(one.requirement))}</td></tr>'
+            f"<td>{_side(one.side)}</td><td>{escape(one.text)}</td>"
+            f'<td class="mono">{escape(one.requirement)}</td></tr>'
         )
     head = "<tr><th></th><th class=n>time, s</th><th></th><th>what</th><th>requirement</th></tr>"
     return f"<table>{head}{''.join(lines)}</table>"
@@ -97,12 +96,12 @@ def messages(recording: Recording) -> str:
 
 
 def _message(entry: Entry, took: str) -> str:
-    brief = clean(text.brief(entry.body) if entry.message is not None else entry.note)
+    brief = visible(text.brief(entry.body) if entry.message is not None else entry.note)
     lines = []
     if entry.message is not None:
         for line in text.lines(entry.message):
-            value = f": {escape(clean(line.value))}" if line.value else ""
-            lines.append(f'{"  " * line.depth}<span class="k">{escape(clean(line.name))}</span>{value}')
+            value = f": {escape(line.value)}" if line.value else ""
+            lines.append(f'{"  " * line.depth}<span class="k">{escape(line.name)}</span>{value}')
     octets = entry.data.hex()
     octets = octets if len(octets) <= MAX_HEX else octets[:MAX_HEX] + "…"
     where = f", packet {entry.packet}" if entry.packet else ""
@@ -110,7 +109,7 @@ def _message(entry: Entry, took: str) -> str:
     return (
         f'<details id="m{entry.index}"><summary><span class="t">{entry.time:.3f}</span>'
         f'<span class="tag {escape(entry.sender)}">{"EV" if entry.sender == EVCC else "SE"}</span>'
-        f'<span>{escape(clean(entry.name))}</span><span class="d">{took}</span><span class="x">{escape(brief)}</span>'
+        f'<span>{escape(entry.name)}</span><span class="d">{took}</span><span class="x">{escape(brief)}</span>'
         f"</summary><pre>{chr(10).join(lines)}{tail}</pre></details>\n"
     )
 
@@ -157,10 +156,10 @@ def certificates(recording: Recording) -> str:
             continue
         seen.add(key)
         cards = "".join(f"<div>{_certificate(der)}</div>" for der in chain[:8])
-        parts.append(f'<h3>{escape(clean(where))}</h3><div class="cert">{cards}</div>')
+        parts.append(f'<h3>{escape(where)}</h3><div class="cert">{cards}</div>')
     notes = [e.note for e in recording.layer("tls") if e.name == "certificate-deviation"]
     if notes:
-        items = "".join(f"<li>{escape(clean(note))}</li>" for note in dict.fromkeys(notes))
+        items = "".join(f"<li>{escape(note)}</li>" for note in dict.fromkeys(notes))
         parts.append(f"<h3>Deviations from the profile</h3><ul>{items}</ul>")
     return "".join(parts)
 
@@ -174,15 +173,15 @@ def _certificate(der: bytes) -> str:
         found = loading.certificate(der)
     except loading.Unreadable as why:
         text = f"a certificate of {len(der)} bytes that cannot be used: {why.defect}"
-        return f'<span class="missed">{escape(clean(text))}</span>'
+        return f'<span class="missed">{escape(visible(text))}</span>'
     subject, issuer = found.subject.rfc4514_string(), found.issuer.rfc4514_string()
     begins, ends = found.not_valid_before_utc, found.not_valid_after_utc
     public = found.public_key()
     kind = f"EC {public.curve.name}" if isinstance(public, ec.EllipticCurvePublicKey) else type(public).__name__
     own = " (self-signed)" if subject == issuer else ""
     return (
-        f"<b>{escape(clean(subject))}</b><br>"
-        f'<span class="soft">issued by</span> {escape(clean(issuer))}{own}<br>'
+        f"<b>{escape(subject)}</b><br>"
+        f'<span class="soft">issued by</span> {escape(issuer)}{own}<br>'
         f'<span class="soft">valid</span> {begins:%Y-%m-%d} to {ends:%Y-%m-%d}<br>'
         f'<span class="soft">key</span> {escape(kind.strip("_"))}, <span class="soft">serial</span> '
         f'<span class="mono">{found.serial_number:x}</span>'
@@ -192,7 +191,7 @@ def _certificate(der: bytes) -> str:
 def configuration(recording: Recording) -> str:
     """What the writer of the trace was told to do."""
     lines = "".join(
-        f"<tr><td>{escape(clean(name))}</td><td class=mono>{escape(clean(value))}</td></tr>"
+        f"<tr><td>{escape(name)}</td><td class=mono>{escape(value)}</td></tr>"
         for name, value in _flat(recording.configuration, "")
     )
     return f'<table class="config">{lines}</table>' if lines else ""
@@ -204,4 +203,4 @@ def _flat(value: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
         if isinstance(item, dict) and item:
             yield from _flat(item, where)
         else:
-            yield where, item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+            yield where, item if isinstance(item, str) else dumps(item)
