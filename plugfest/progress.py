@@ -8,6 +8,9 @@ import sys
 from collections import Counter
 from typing import IO, TYPE_CHECKING
 
+from boundary.console import raw
+from boundary.text import visible
+
 if TYPE_CHECKING:
     from conformance.campaign import Progress
     from conformance.verdict import Verdict
@@ -46,14 +49,14 @@ class Show:
         result = progress.result
         word = WORDS[result.verdict] + ("*" if result.findings else "")
         self._counts[WORDS[result.verdict]] += 1
-        text = result.reason or "; ".join(result.findings)
+        text = visible(result.reason or "; ".join(result.findings))
         line = f"{_place(progress)} {self._painted(result.verdict, f'{word:<12}')} {progress.run.id}"
         line += f"  {result.seconds:.1f} s" + (f"  {text}" if text else "")
         if progress.done % 10 == 0 and not self._terminal:
             line += f"  ({left(progress.left)})"
         self._say(line)
         if progress.note:
-            self._say(f"note: {progress.note}")
+            self._say(visible(f"note: {progress.note}"))
 
     def _under_way(self, progress: Progress) -> None:
         """The last line, which the next verdict takes the place of; never longer than the terminal is wide."""
@@ -63,10 +66,11 @@ class Show:
         about = f"about {progress.expected:.0f} s" if progress.expected >= 1 else ""
         parts = [f"{_place(progress)} {progress.run.id}", about, left(progress.left), counts]
         line = "  ".join(part for part in parts if part)
-        print("\r\x1b[K" + line[: shutil.get_terminal_size().columns - 1], end="", file=self._file, flush=True)
+        line = visible(line)[: shutil.get_terminal_size().columns - 1]
+        raw("\r\x1b[K" + line, file=self._file, flush=True)
 
     def _say(self, line: str) -> None:
-        print(("\r\x1b[K" if self._terminal else "") + line, file=self._file, flush=True)
+        raw(("\r\x1b[K" if self._terminal else "") + line + "\n", file=self._file, flush=True)
 
     def _painted(self, verdict: Verdict, text: str) -> str:
         colour = _COLOURS.get(verdict.word) if self._coloured else None
@@ -75,7 +79,7 @@ class Show:
     def clear(self) -> None:
         """Takes the line of what is under way away."""
         if self._terminal:
-            print("\r\x1b[K", end="", file=self._file, flush=True)
+            raw("\r\x1b[K", file=self._file, flush=True)
 
 
 def _place(progress: Progress) -> str:
