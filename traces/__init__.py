@@ -7,7 +7,7 @@
 :mod:`.writer`            observer that writes pcapng with synthetic headers; :mod:`.live` records an interface
 :mod:`.annotate`          a capture again, with TLS secrets and decoded messages inside
 :mod:`.text`, :mod:`.slac`  messages and SLAC frames as people read them
-:mod:`.talks`             requests with their responses, per connection; :mod:`.iso20` what that protocol adds
+:mod:`.talks`             requests with their responses, per connection
 :mod:`.checks`            ``check(recording)``: order, content, times, transport against the standards
 :mod:`.measure`           every time that a standard limits; :mod:`.series` numbers over time
 :mod:`.chart`             the sequence chart; :mod:`.compare` two sessions; :mod:`.export` other forms; :mod:`.junit`

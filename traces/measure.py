@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from slac import timing as slac_timing
 from slac.rounds import Move, Round
-from traces import iso20, slac
+from traces import slac
 from traces.recording import EVCC, SECC, Entry, Recording
 from traces.talks import Exchange, Talk, talks
 
@@ -140,11 +140,12 @@ def _pauses(talk: Talk) -> Iterator[Measure]:
         if before.response is None or after.request is None or after.request.time < before.response.time:
             continue
         seconds = after.request.time - before.response.time
-        performance, timeout = talk.timing.V2G_EVCC_Sequence_Performance_Time, talk.timing.V2G_SECC_Sequence_Timeout
+        fast = talk.timing.Loop_Sequence_Timeout is not None and before.name.endswith("_ChargeLoopReq")
+        performance = talk.timing.sequence_performance(in_loop=fast)
+        timeout = talk.timing.sequence_timeout(in_loop=fast)
         ids = ("", "V2G2-443") if talk.protocol == "iso2" else ("", "")
         what = "response to next request"
-        if talk.protocol == "iso20" and before.name in iso20.LOOPS:
-            performance, timeout = iso20.LOOP_SEQUENCE_PERFORMANCE, iso20.LOOP_SEQUENCE_TIMEOUT
+        if fast:
             ids = ("V2G20-1499", "V2G20-1500")
             what = "charge loop response to next request"
         place = (after.request.time, after.request.index)

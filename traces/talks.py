@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from traces import iso20
 from traces.recording import EVCC, SECC, Entry, Recording
-from v2g import sequence, timing
+from v2g import timing
 from v2g.messages import appproto
-from v2g.protocols import DIN, ISO2
+from v2g.protocols import ALL
 from v2g.sequence import Step
 from v2g.timing import Timing
 
-TITLES = {"din70121": DIN.title, "iso2": ISO2.title, "iso20": "ISO 15118-20", "": "unknown protocol"}
+TITLES = {**{name: protocol.title for name, protocol in ALL.items()}, "": "unknown protocol"}
 """By protocol of a :class:`Talk`."""
 
-TIMINGS: dict[str, Timing] = {"din70121": timing.DIN, "iso2": timing.ISO2, "iso20": iso20.TIMING}
+TIMINGS: dict[str, Timing] = {name: protocol.timing for name, protocol in ALL.items()}
 """Timers by protocol."""
 
-ORDERS: dict[str, tuple[Step, ...]] = {"iso20": iso20.SEQUENCE, **sequence.TABLES}
+ORDERS: dict[str, tuple[Step, ...]] = {name: protocol.order for name, protocol in ALL.items()}
 """Order of messages by protocol."""
 
 

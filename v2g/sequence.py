@@ -59,6 +59,35 @@ def _renegotiate(facts: _Facts) -> bool:
     return _progress(facts.request) == "Renegotiate"
 
 
+def _stop(facts: _Facts) -> bool:
+    return _progress(facts.request) == "Stop"
+
+
+def _stop_dc(facts: _Facts) -> bool:
+    return _stop(facts) and facts.dc
+
+
+def _start_unfinished(facts: _Facts) -> bool:
+    """ISO 15118-20: the vehicle still works on its profile."""
+    return _start(facts) and str(getattr(facts.request, "EVProcessing", "")) == "Ongoing"
+
+
+def _code(facts: _Facts) -> str:
+    return str(getattr(facts.response, "ResponseCode", ""))
+
+
+def _joined(facts: _Facts) -> bool:
+    return _code(facts) == "OK_OldSessionJoined"
+
+
+def _warned(facts: _Facts) -> bool:
+    return _code(facts).startswith("WARNING")
+
+
+def _another_service(facts: _Facts) -> bool:
+    return str(facts.request.ChargingSession) == "ServiceRenegotiation"
+
+
 def _receipt(facts: _Facts) -> bool:
     return bool(getattr(facts.response, "ReceiptRequired", None))
 
@@ -139,8 +168,63 @@ DIN = (
 )
 """DIN SPEC 70121 section 9.5 [V2G-DC-390 .. 401]."""
 
+_DISCOVERY = "AC_ChargeParameterDiscoveryReq DC_ChargeParameterDiscoveryReq"
+
+ISO20 = (
+    Step(START, "SessionSetupReq"),
+    Step("SessionSetupReq", f"{_DISCOVERY} SessionStopReq", when=_joined),
+    Step("SessionSetupReq", "AuthorizationSetupReq SessionStopReq"),
+    Step("AuthorizationSetupReq", "AuthorizationReq CertificateInstallationReq SessionStopReq"),
+    Step("CertificateInstallationReq", "CertificateInstallationReq SessionStopReq", "AuthorizationReq", when=_ongoing),
+    Step("CertificateInstallationReq", "CertificateInstallationReq AuthorizationReq SessionStopReq"),
+    Step("AuthorizationReq", "AuthorizationReq SessionStopReq", when=_ongoing),
+    Step("AuthorizationReq", "AuthorizationReq CertificateInstallationReq SessionStopReq", when=_warned),
+    Step("AuthorizationReq", "ServiceDiscoveryReq SessionStopReq"),
+    Step("ServiceDiscoveryReq", "ServiceDetailReq SessionStopReq"),
+    Step("ServiceDetailReq", "ServiceDetailReq ServiceSelectionReq SessionStopReq"),
+    Step("ServiceSelectionReq", f"{_DISCOVERY} SessionStopReq"),
+    Step("AC_ChargeParameterDiscoveryReq", "ScheduleExchangeReq SessionStopReq"),
+    Step("DC_ChargeParameterDiscoveryReq", "ScheduleExchangeReq SessionStopReq"),
+    Step("ScheduleExchangeReq", "ScheduleExchangeReq SessionStopReq", when=_ongoing),
+    # A schedule with GoToPause is answered with a stop, or with SessionStop at once.
+    Step("ScheduleExchangeReq", f"DC_CableCheckReq SessionStopReq {_STOP}", when=_dc),
+    Step("ScheduleExchangeReq", "PowerDeliveryReq SessionStopReq"),
+    Step("DC_CableCheckReq", "DC_CableCheckReq SessionStopReq", when=_ongoing),
+    Step("DC_CableCheckReq", "DC_PreChargeReq SessionStopReq"),
+    Step("DC_PreChargeReq", "DC_PreChargeReq PowerDeliveryReq SessionStopReq"),
+    Step("PowerDeliveryReq", "PowerDeliveryReq SessionStopReq", when=_start_unfinished),
+    Step("PowerDeliveryReq", "DC_WeldingDetectionReq SessionStopReq", when=_stop_dc),
+    Step("PowerDeliveryReq", "SessionStopReq", when=_stop),
+    # Start, Standby and ScheduleRenegotiation lead into the loop. Some stacks renegotiate on the main stream.
+    Step(
+        "PowerDeliveryReq",
+        "DC_ChargeLoopReq PowerDeliveryReq",
+        f"SessionStopReq ScheduleExchangeReq {_DISCOVERY}",
+        when=_dc,
+    ),
+    Step("PowerDeliveryReq", "AC_ChargeLoopReq PowerDeliveryReq", f"SessionStopReq ScheduleExchangeReq {_DISCOVERY}"),
+    # SessionStop during energy transfer has to be treated as a stop; a receipt belongs on its own stream.
+    Step("AC_ChargeLoopReq", "AC_ChargeLoopReq PowerDeliveryReq", "SessionStopReq MeteringConfirmationReq"),
+    Step("DC_ChargeLoopReq", "DC_ChargeLoopReq PowerDeliveryReq", "SessionStopReq MeteringConfirmationReq"),
+    Step("MeteringConfirmationReq", "DC_ChargeLoopReq PowerDeliveryReq", "SessionStopReq", when=_dc),
+    Step("MeteringConfirmationReq", "AC_ChargeLoopReq PowerDeliveryReq", "SessionStopReq"),
+    Step("DC_WeldingDetectionReq", "DC_WeldingDetectionReq SessionStopReq"),
+    Step("SessionStopReq", "ServiceDiscoveryReq", when=_another_service),
+    Step("SessionStopReq", ""),
+)
+"""ISO 15118-20 section 8.4: the main stream of AC and DC; wireless and pantograph sessions are not covered."""
+
 TABLES = {"iso2": ISO2, "din70121": DIN}
-"""By schema set."""
+"""By schema set: what both roles speak."""
+
+
+def _is_dc(request: Any, before: bool) -> bool:
+    """Whether the session is about DC: charge parameters say so, in ISO 15118-20 by the name of their message."""
+    name = type(request).__name__
+    if name.endswith("_ChargeParameterDiscoveryReq"):
+        return name.startswith("DC_")
+    parameter = getattr(request, "EVChargeParameter", None)
+    return before if parameter is None else type(parameter).__name__.startswith("DC_")
 
 
 @dataclass
@@ -148,7 +232,7 @@ class Sequence:
     """Follows one session through its table.
 
     Args:
-        table: :data:`ISO2` or :data:`DIN`.
+        table: :data:`ISO2`, :data:`DIN` or :data:`ISO20`.
     """
 
     table: tuple[Step, ...]
@@ -184,9 +268,7 @@ class Sequence:
 
     def advance(self, request: Any, response: Any) -> None:
         """Notes an exchange. A refused request (FAILED...) leaves nothing allowed but an end."""
-        parameter = getattr(request, "EVChargeParameter", None)
-        if parameter is not None:
-            self.dc = type(parameter).__name__.startswith("DC_")
+        self.dc = _is_dc(request, self.dc)
         facts = _Facts(request, response, self.dc)
         self.last = type(request).__name__
         self._row = next((s for s in self.table if s.after == self.last and (s.when is None or s.when(facts))), None)
@@ -221,10 +303,10 @@ def mermaid(table: tuple[Step, ...]) -> str:
 
 
 def page() -> str:
-    """The page of the docs that draws both tables (``python -m v2g.sequence > docs/sequence.md``)."""
+    """The page of the docs that draws the tables (``python -m v2g.sequence > docs/sequence.md``)."""
     parts = ["# The order of messages", "", "Drawn from the tables in `v2g/sequence.py`; do not edit. An edge with a"]
     parts += ["word after the colon holds on that condition, and then instead of the edges without.", ""]
-    for title, table in (("ISO 15118-2", ISO2), ("DIN SPEC 70121", DIN)):
+    for title, table in (("ISO 15118-2", ISO2), ("DIN SPEC 70121", DIN), ("ISO 15118-20", ISO20)):
         parts += [f"## {title}", "", "```mermaid", mermaid(table), "```", ""]
     return "\n".join(parts)
 

@@ -53,11 +53,25 @@ class Timing:
     """Vehicle: wait before the next SDP request [V2G2-159]."""
     SDP_Max_Requests: float = 50
     """Vehicle: consecutive SDP requests without an answer [V2G2-161]."""
+    Loop_Sequence_Performance_Time: float | None = None
+    """Vehicle, ISO 15118-20: charge loop response -> next request [V2G20-1499, 1501]; else as any other message."""
+    Loop_Sequence_Timeout: float | None = None
+    """Charger, ISO 15118-20: the same [V2G20-1500, 1502]."""
     overridden: frozenset[str] = field(default_factory=frozenset)
 
     def message_timeout(self, request: str) -> float:
         """The vehicle's time-out for the response to a request, seconds."""
         return self.V2G_EVCC_Msg_Timeout.get(request, self.V2G_EVCC_Msg_Timeout[_DEFAULT])
+
+    def sequence_timeout(self, *, in_loop: bool = False) -> float:
+        """How long the charger waits for the next request, seconds; shorter after a charge loop of ISO 15118-20."""
+        own = self.Loop_Sequence_Timeout if in_loop else None
+        return self.V2G_SECC_Sequence_Timeout if own is None else own
+
+    def sequence_performance(self, *, in_loop: bool = False) -> float:
+        """How long the vehicle may take for its next request, seconds."""
+        own = self.Loop_Sequence_Performance_Time if in_loop else None
+        return self.V2G_EVCC_Sequence_Performance_Time if own is None else own
 
     def performance_time(self, request: str) -> float:
         """The charger's limit for answering a request, seconds."""
@@ -111,3 +125,27 @@ DIN = Timing(
     V2G_EVCC_ReadyToCharge_Timeout=150.0,
     V2G_SECC_ReadyToCharge_Performance_Time=148.0,
 )
+
+ISO20 = Timing(
+    V2G_EVCC_Msg_Timeout={
+        _DEFAULT: 2.0,
+        "ServiceDetailReq": 5.0,
+        "CertificateInstallationReq": 5.0,
+        "AC_ChargeLoopReq": 0.5,
+        "DC_ChargeLoopReq": 0.5,
+        "WPT_ChargeLoopReq": 0.5,
+    },
+    V2G_SECC_Msg_Performance_Time={
+        _DEFAULT: 1.5,
+        "ServiceDetailReq": 4.5,
+        "CertificateInstallationReq": 4.5,
+        "AC_ChargeLoopReq": 0.25,
+        "DC_ChargeLoopReq": 0.25,
+        "WPT_ChargeLoopReq": 0.25,
+    },
+    V2G_EVCC_PreCharge_Timeout=10.0,
+    V2G_SECC_PreCharge_Performance_Time=10.0,
+    Loop_Sequence_Performance_Time=0.25,
+    Loop_Sequence_Timeout=0.5,
+)
+"""In ISO 15118-20 the names have no ``V2G_`` in front."""

@@ -1,0 +1,70 @@
+"""ISO 15118-20: one namespace and one payload type per energy transfer set, side streams, power in both directions.
+
+Its messages are documents of their own: the header is their first field, and carries a time stamp. Our roles do not
+speak it yet; recordings are read and judged by what is said here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from v2g import sequence, timing
+from v2g.messages.iso20 import ac, acdp, common, dc, types, wpt
+from v2g.messages.xmldsig import SignatureType
+from v2g.protocols.protocol import Abilities, Energy, Names, Offer, Protocol
+
+VERSION = (1, 0)
+"""Of every namespace in supportedAppProtocol."""
+
+BOTH: frozenset[Energy] = frozenset({"AC", "DC"})
+
+
+def wrap(message: Any, session_id: bytes, signature: SignatureType | None = None, time: int = 0) -> Any:
+    """The message with its header filled in.
+
+    Args:
+        time: TimeStamp, in the unit that the session sends.
+    """
+    header = types.MessageHeaderType(SessionID=session_id, TimeStamp=time, Signature=signature)
+    return msgspec.structs.replace(message, Header=header)
+
+
+ISO20 = Protocol(
+    name="iso20",
+    title="ISO 15118-20",
+    # CommonMessages is never offered on its own; wireless and pantograph sessions are not covered.
+    offers=(Offer(dc.NAMESPACE, VERSION, frozenset({"DC"})), Offer(ac.NAMESPACE, VERSION, frozenset({"AC"}))),
+    modules={
+        "iso20-common": common,
+        "iso20-dc": dc,
+        "iso20-ac": ac,
+        "iso20-wpt": wpt,
+        "iso20-acdp": acdp,
+    },
+    wrap=wrap,
+    timing=timing.ISO20,
+    order=sequence.ISO20,
+    abilities=Abilities(BOTH, bidirectional=True),
+    names=Names(
+        selection="ServiceSelectionReq",
+        authorization="AuthorizationReq",
+        loops={"DC": "DC_ChargeLoopReq", "AC": "AC_ChargeLoopReq"},
+        powered=("DC_PreChargeReq", "DC_ChargeLoopReq"),
+        pilot={"DC_CableCheckReq": "CD", "DC_WeldingDetectionReq": "B"},
+    ),
+    payload_types={
+        "iso20-common": 0x8002,
+        "iso20-ac": 0x8003,
+        "iso20-dc": 0x8004,
+        "iso20-acdp": 0x8005,
+        "iso20-wpt": 0x8006,
+    },
+    side={
+        0x8101: ("iso20-common", "iso20-ac", "iso20-dc"),  # schedule renegotiation
+        0x8102: ("iso20-common",),  # metering confirmation
+        0x8103: ("iso20-acdp",),  # ACDP system status
+        0x8104: ("iso20-common",),  # parking status
+    },
+)

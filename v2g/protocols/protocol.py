@@ -1,0 +1,202 @@
+"""What a protocol is: everything that roles, recordings and tools ask one for, as data.
+
+The module of a generation (:mod:`.din70121`, :mod:`.iso2`, :mod:`.iso20`) fills a :class:`Protocol`; nothing else in
+the project compares the name of a protocol. Whoever needs a fact of one asks for it here.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Literal
+
+from exi import Schema
+from v2g import messages, v2gtp
+from v2g.messages.xmldsig import SignatureType
+from v2g.sequence import Step
+from v2g.timing import Timing
+
+Energy = Literal["AC", "DC"]
+"""How energy is transferred."""
+
+
+class Wrap(typing.Protocol):
+    """Puts a message into the document that goes on the wire."""
+
+    def __call__(self, message: Any, session_id: bytes, signature: SignatureType | None = None, time: int = 0) -> Any:
+        """The document; ``signature`` and ``time`` (TimeStamp, where the protocol has one) go into its header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One entry of supportedAppProtocol.
+
+    Attributes:
+        namespace: ProtocolNamespace.
+        version: VersionNumberMajor and VersionNumberMinor.
+        energy: what can be charged under it.
+    """
+
+    namespace: str
+    version: tuple[int, int]
+    energy: frozenset[Energy]
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What sessions of a protocol can do at all.
+
+    Attributes:
+        energy: ``AC`` or ``DC`` power.
+        tls: over TLS.
+        contract: payment by contract (Plug & Charge).
+        pause: a session that pauses and is resumed.
+        renegotiation: a new schedule without a new session.
+        bidirectional: energy back from the vehicle.
+    """
+
+    energy: frozenset[Energy]
+    tls: bool = True
+    contract: bool = True
+    pause: bool = True
+    renegotiation: bool = True
+    bidirectional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How a protocol calls what every session has.
+
+    Attributes:
+        selection: request that selects services and payment; "" where there is no such exchange.
+        authorization: request that waits for the authorization.
+        loops: request of the charge loop, by what is charged.
+        powered: requests that drive the DC output, so that the control pilot has to be in C or D when they come.
+        pilot: other requests -> letters of the control pilot states that they presuppose [V2G-DC-547].
+        codes: ResponseCodes of ISO 15118-2 that have another name here.
+    """
+
+    selection: str
+    authorization: str
+    loops: Mapping[Energy, str]
+    powered: tuple[str, ...]
+    pilot: Mapping[str, str]
+    codes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Protocol:
+    """One application protocol.
+
+    Attributes:
+        name: the name users give; where there is one schema set, also its name.
+        title: what people call it.
+        offers: what supportedAppProtocol offers, preferred first.
+        modules: its messages, by schema set.
+        wrap: puts a message into its document.
+        timing: its timers.
+        order: its legal order of messages.
+        abilities: what its sessions can do.
+        names: how it calls what every session has.
+        payload_types: V2GTP payload type of the main stream, by schema set.
+        side: schema sets of its side streams, by payload type.
+    """
+
+    name: str
+    title: str
+    offers: tuple[Offer, ...]
+    modules: Mapping[str, ModuleType]
+    wrap: Wrap
+    timing: Timing
+    order: tuple[Step, ...]
+    abilities: Abilities
+    names: Names
+    payload_types: Mapping[str, int]
+    side: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+    # -- messages -------------------------------------------------------------------------------------------------
+
+    def message(self, name: str) -> type[Any] | None:
+        """The message class of a name, or None."""
+        for module in self.modules.values():
+            found: type[Any] | None = getattr(module, name, None)
+            if found is not None:
+                return found
+        return None
+
+    def set_of(self, kind: type[Any]) -> str:
+        """The schema set that a message class belongs to.
+
+        Raises:
+            KeyError: it is of another protocol.
+        """
+        for name, module in self.modules.items():
+            if kind.__module__ == module.__name__:
+                return name
+        raise KeyError(f"{kind.__name__} is not a message of {self.title}")
+
+    def response_to(self, request: type[Any]) -> type[Any] | None:
+        """The response class that pairs with a request class, or None."""
+        name = request.__name__
+        return self.message(name.removesuffix("Req") + "Res") if name.endswith("Req") else None
+
+    # -- where there is one schema set ----------------------------------------------------------------------------
+
+    @property
+    def schema(self) -> Schema:
+        """Schema set of its messages; the first of several."""
+        return messages.schema(next(iter(self.modules)))
+
+    @property
+    def module(self) -> Any:
+        """Its messages; the first module of several."""
+        return next(iter(self.modules.values()))
+
+    @property
+    def payload_type(self) -> int:
+        """Of its frames; the first of several."""
+        return next(iter(self.payload_types.values()))
+
+    @property
+    def namespace(self) -> str:
+        """What supportedAppProtocol offers first."""
+        return self.offers[0].namespace
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Major and minor version that supportedAppProtocol offers first."""
+        return self.offers[0].version
+
+    # -- questions ------------------------------------------------------------------------------------------------
+
+    def can_charge(self, energy: Energy) -> bool:
+        """Whether its sessions can be about this."""
+        return energy in self.abilities.energy
+
+    def loop(self, energy: Energy) -> str:
+        """Request of the charge loop; where the protocol has none for this energy, that of the other."""
+        return self.names.loops.get(energy) or next(iter(self.names.loops.values()))
+
+    def is_loop(self, request: str) -> bool:
+        """Whether a request is one of the charge loop."""
+        return request in self.names.loops.values()
+
+    def code(self, code: str) -> str:
+        """A ResponseCode under the name that it has here."""
+        return self.names.codes.get(code, code)
+
+
+ONE_STREAM = v2gtp.EXI
+"""Payload type of everything before ISO 15118-20."""
+
+
+def body(module: Any) -> Wrap:
+    """Wrapping of DIN SPEC 70121 and ISO 15118-2: a V2G_Message with header and body."""
+
+    def wrap(message: Any, session_id: bytes, signature: SignatureType | None = None, time: int = 0) -> Any:
+        header = module.MessageHeaderType(SessionID=session_id, Signature=signature)
+        return module.V2G_Message(Header=header, Body=module.BodyType(BodyElement=message))
+
+    return wrap
