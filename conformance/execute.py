@@ -12,13 +12,13 @@ from conformance.catalogue import Run
 from conformance.evcc.plan import plan as plan_evcc
 from conformance.evcc.tester import TesterEvse
 from conformance.pics import Pics
+from conformance.protocols import spoken
 from conformance.secc.plan import plan as plan_secc
 from conformance.secc.tester import TesterEv
 from conformance.systems import ChargerUnderTest, VehicleUnderTest
 from conformance.verdict import Failed, NotExecutable, Result, Stop, Verdict
 from slac.errors import SlacError
 from v2g.errors import ConnectionLost, V2GError
-from v2g.protocols import DIN, ISO2
 from v2g.trace import Observe, ignore
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
         if run.protocol == "slac":
             await _slac(made, system, bench, result)
             return result
-        protocol = DIN if run.protocol == "din70121" else ISO2
+        protocol = spoken(run.protocol)
         kind: Any = TesterEv if case.sut == "secc" else TesterEvse
         tester = kind(system, bench.pics, protocol, bench.observe, random.Random(bench.seed), bench.tls)
         if bench.certificates is not None:

@@ -17,6 +17,7 @@ from conformance import certificates, contracts, slac_sessions
 from conformance.catalogue import Run
 from conformance.execute import Bench
 from conformance.pics import Pics
+from conformance.protocols import spoken
 from conformance.slac_bench import OwnSlacCharger, OwnSlacVehicle
 from evcc import charge as evcc
 from evcc.battery import Battery
@@ -331,9 +332,8 @@ FAST: dict[str, object] = {"PICS_CMN_CMN_LoopCounter": 6, "PICS_CMN_CMN_Renegoti
 
 def protocols_of(run: Run) -> tuple[Protocol, ...]:
     """What a role speaks for a run: a charger for DIN speaks nothing else."""
-    if run.protocol == "din70121":
-        return (DIN,)
-    return (ISO2, DIN) if run.case.sut == "secc" else (ISO2,)
+    chosen = spoken(run.protocol)
+    return (ISO2, DIN) if chosen is ISO2 and run.case.sut == "secc" else (chosen,)
 
 
 @contextlib.asynccontextmanager
@@ -370,7 +370,7 @@ async def own_system(
 
 def secure(run: Run, pics: Pics) -> bool:
     """Whether the session of a run is over TLS."""
-    if run.protocol == "din70121":
+    if not spoken(run.protocol).abilities.tls:
         return False
     declared = pics["PIXIT_SECC_CMN_TLS"] if run.case.sut == "secc" else pics["PIXIT_EVCC_CMN_TLS"] == "tls"
     return bool(declared) or pics.pnc or run.case.mode.tls == "required"

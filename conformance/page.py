@@ -17,6 +17,7 @@ from boundary.text import visible_lines
 from conformance.catalogue import case
 from conformance.describe import step_text
 from conformance.pics import DEFAULTS, Pics, meaning
+from conformance.protocols import TITLES
 from conformance.verdict import Result, Verdict
 
 WORDS = {
@@ -26,14 +27,6 @@ WORDS = {
     Verdict.FAIL: "fail",
     Verdict.ERROR: "error",
 }
-
-PROTOCOLS = {
-    "iso15118-2": "ISO 15118-2",
-    "din70121": "DIN SPEC 70121",
-    "slac": "SLAC (ISO 15118-3)",
-    "iso15118-20": "ISO 15118-20",
-}
-"""As people call them."""
 
 
 @dataclass
@@ -163,7 +156,7 @@ def _numbers(results: Sequence[Result]) -> str:
 
 def _about(content: Content) -> str:
     facts: dict[str, Any] = dict(content.about)
-    protocols = dict.fromkeys(PROTOCOLS.get(r.protocol, r.protocol) for r in content.results if r.protocol)
+    protocols = dict.fromkeys(TITLES.get(r.protocol, r.protocol) for r in content.results if r.protocol)
     if protocols:
         facts["protocols"] = ", ".join(protocols)
     began = sorted(result.started for result in content.results if result.started)
@@ -203,7 +196,7 @@ def _families(results: Sequence[Result]) -> str:
     for result in results:
         try:
             entry = case(result.case)
-            name = f"{PROTOCOLS.get(result.protocol, ', '.join(entry.protocols))}: {entry.family}"
+            name = f"{TITLES.get(result.protocol, ', '.join(entry.protocols))}: {entry.family}"
         except KeyError:
             name = "other"
         table.setdefault(name, collections.Counter())[result.verdict] += 1

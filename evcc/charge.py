@@ -20,7 +20,7 @@ from v2g.errors import NoCommonProtocol, NothingFound, RemoteError, SetupError, 
 from v2g.interfaces import Interface
 from v2g.messages import appproto
 from v2g.outcome import Aborted, Cause, cause_of
-from v2g.protocols import DIN, ISO2, PROTOCOLS, Protocol, offer
+from v2g.protocols import ISO2, PROTOCOLS, Energy, Protocol, meant, offer
 from v2g.session import Session
 from v2g.trace import Event
 
@@ -200,11 +200,12 @@ async def agree_protocol(session: Session, options: Options) -> Protocol:
         NoCommonProtocol: the charger wants none of the offers [V2G2-172], or one that has no script here.
         RemoteError: it selects what was not offered.
     """
-    # DIN knows no TLS, and no AC.
-    usable = [p for p in options.protocols if p is not DIN or not (session.channel.secure or options.ac)]
+    energy: Energy = "AC" if options.ac else "DC"
+    usable = [p for p in options.protocols if p.can_charge(energy) and (p.abilities.tls or not session.channel.secure)]
     if not usable and options.offer is None:
-        raise NoCommonProtocol("DIN SPEC 70121 has neither TLS nor AC, and nothing else is offered")
-    request = options.offer or offer(usable)
+        without = f"{' or '.join(p.title for p in options.protocols)} has no {energy if options.ac else 'TLS'}"
+        raise NoCommonProtocol(f"{without}, and nothing else is offered")
+    request = options.offer or offer(usable, energy)
     response = await session.request(request)
     if response.ResponseCode == "Failed_NoNegotiation":
         raise NoCommonProtocol(f"the charger speaks none of {', '.join(_titles(request))}")
@@ -216,20 +217,15 @@ async def agree_protocol(session: Session, options: Options) -> Protocol:
         if found is None:
             raise RemoteError(f"the charger chose SchemaID {response.SchemaID}, which was not offered")
         chosen = found
-    known = (p for p in PROTOCOLS.values() if (p.namespace, p.version[0]) == _key(chosen))
-    protocol = next(known, None)
-    if protocol is None:
+    found_protocol = meant(chosen, PROTOCOLS.values())
+    if found_protocol is None:
         raise NoCommonProtocol(f"the charger chose {chosen.ProtocolNamespace}, for which there is no script")
-    return protocol
-
-
-def _key(entry: appproto.AppProtocolType) -> tuple[str, int]:
-    return entry.ProtocolNamespace, entry.VersionNumberMajor
+    return found_protocol[0]
 
 
 def _titles(request: appproto.supportedAppProtocolReq) -> list[str]:
-    known = {(p.namespace, p.version[0]): p.title for p in PROTOCOLS.values()}
-    return [known.get(_key(entry), entry.ProtocolNamespace) for entry in request.AppProtocol]
+    named = [(entry, meant(entry, PROTOCOLS.values())) for entry in request.AppProtocol]
+    return [entry.ProtocolNamespace if found is None else found[0].title for entry, found in named]
 
 
 async def wake(vehicle: Vehicle) -> bool:

@@ -23,8 +23,8 @@ from v2g.messages import appproto
 from v2g.messages.base import Request
 from v2g.messages.xmldsig import SignatureType
 from v2g.outcome import Aborted, Cause
-from v2g.protocols import Protocol
-from v2g.sequence import TABLES, Sequence
+from v2g.protocols import ISO2, Protocol
+from v2g.sequence import Sequence
 from v2g.session import Session, SessionOptions
 
 R = TypeVar("R")
@@ -186,14 +186,14 @@ class Drive:
     _remaining: tuple[Any, tuple[float, float]] = (None, (0.0, 0.0))
 
     def __post_init__(self) -> None:
-        self.sequence = Sequence(TABLES["iso2"])
+        self.sequence = Sequence(ISO2.order)
         self.delivered_before = self.vehicle.battery.delivered_wh
         if self.resume is not None:
             self.delivered_before -= self.resume.delivered_wh
 
     def begin(self, protocol: Protocol) -> None:
         """A protocol was agreed: its table guards what is sent."""
-        self.sequence = Sequence(TABLES[protocol.name], dc=not self.options.ac)
+        self.sequence = Sequence(protocol.order, dc=not self.options.ac)
 
     @property
     def now(self) -> float:

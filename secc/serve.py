@@ -25,18 +25,11 @@ from v2g.channel import Channel
 from v2g.errors import ConnectionLost, NoCommonProtocol, RemoteError, TimedOut, V2GError
 from v2g.messages import appproto
 from v2g.outcome import Cause, Outcome, cause_of
-from v2g.protocols import DIN, Protocol, select
-from v2g.sequence import TABLES, Sequence
-from v2g.session import Received, Session, SessionOptions
+from v2g.protocols import Energy, Protocol, select
+from v2g.sequence import Sequence
+from v2g.session import Received, SessionOptions
 
 ANSWERS: Mapping[str, Answers] = {"iso2": iso2.ANSWERS, "din70121": din70121.ANSWERS}
-
-LOOP = ("CurrentDemandReq", "ChargingStatusReq")
-POWER = ("PreChargeReq", "CurrentDemandReq")
-"""Requests that drive the DC output, so that the pilot has to be in C or D when they come."""
-
-# Control pilot states that other requests presuppose [V2G-DC-547]. SessionStop only after a PowerDelivery(Stop).
-PILOT: Mapping[str, tuple[State, ...]] = {"CableCheckReq": tuple(READY), "WeldingDetectionReq": (State.B,)}
 
 LOOK = 0.5
 """s: between two looks at the plant while power flows."""
@@ -209,7 +202,7 @@ async def _session(visit: Visit, options: Options) -> None:
     try:
         async with asyncio.timeout(setup):
             await _negotiate(visit, options)
-            sequence = Sequence(TABLES[session.protocol.name], dc=visit.dc)
+            sequence = Sequence(session.protocol.order, dc=visit.dc)
             await _answer(visit, sequence, await session.receive(), options)
     except TimeoutError as why:
         name = "V2G_SECC_CommunicationSetup_Performance_Time"
@@ -234,8 +227,9 @@ async def _negotiate(visit: Visit, options: Options) -> None:
     request = (await session.receive()).message
     if not isinstance(request, appproto.supportedAppProtocolReq):
         raise RemoteError(f"{type(request).__name__} instead of supportedAppProtocolReq")
-    offered = [protocol for protocol in options.protocols if visit.dc or protocol is not DIN]
-    selection = select(request, offered)
+    energy: Energy = "DC" if visit.dc else "AC"
+    offered = [protocol for protocol in options.protocols if protocol.can_charge(energy)]
+    selection = select(request, offered, energy)
     if selection.unknown and session.tolerant:
         session.tolerate("foreign-namespace-offer", ", ".join(selection.unknown))
     await session.send(selection.response)
@@ -265,7 +259,7 @@ async def _answer(visit: Visit, sequence: Sequence, received: Received, options:
         _check_id(visit, received)
         _check_order(visit, sequence, request)
         await _check_pilot(visit, request)
-        if visit.overdue and type(request).__name__ in LOOP:
+        if visit.overdue and session.protocol.is_loop(type(request).__name__):
             raise Refusal("FAILED", visit.overdue)
         visit.asked_id, visit.asked_signature, visit.signature = received.session_id, received.signature, None
         answer = options.answers[session.protocol.name].get(type(request))
@@ -276,7 +270,7 @@ async def _answer(visit: Visit, sequence: Sequence, received: Received, options:
             response = await response
     except RemoteError as why:
         visit.evse.off()
-        code = _code(session, why.response_code)
+        code = session.protocol.code(why.response_code)
         fields = why.fields if isinstance(why, Refusal) else {}
         response = minimal(session.protocol.schema, response_type, dc=visit.dc, ResponseCode=code, **fields)
         await session.send(response)
@@ -296,13 +290,6 @@ async def _answer(visit: Visit, sequence: Sequence, received: Received, options:
     if took > limit:
         session.tell("error", "slow-answer", f"{type(request).__name__} took {took:.3f} s, at most {limit:g} s")
     sequence.advance(request, response)
-
-
-def _code(session: Session, code: str) -> str:
-    """DIN has other names for some codes, and lacks some."""
-    if session.protocol is DIN and code == "FAILED_WrongEnergyTransferMode":
-        return "FAILED_WrongEnergyTransferType"
-    return code
 
 
 def _check_id(visit: Visit, received: Received) -> None:
@@ -332,13 +319,13 @@ def _check_order(visit: Visit, sequence: Sequence, request: Any) -> None:
 
 async def _check_pilot(visit: Visit, request: Any) -> None:
     """The control pilot state that a request presupposes. Where the vehicle changes it, it may be a moment late."""
-    name, pilot = type(request).__name__, visit.evse.pilot
-    if name in POWER:
+    name, pilot, names = type(request).__name__, visit.evse.pilot, visit.session.protocol.names
+    if name in names.powered:
         # Leaving C or D has switched the output off; no request may bring it back.
         if not pilot.shows(*READY):
             raise Refusal("FAILED", f"{name} without control pilot state C or D")
         return
-    states = PILOT.get(name, ())
+    states = tuple(State(letter) for letter in names.pilot.get(name, ""))
     if name == "SessionStopReq" and visit.dc and visit.stopped:
         states = (State.B,)
     seconds = visit.session.timing.V2G_SECC_CPState_Detection_Timeout

@@ -31,8 +31,8 @@ from v2g import sdp
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, RemoteError
 from v2g.messages import appproto
-from v2g.protocols import APPPROTO, DIN, ISO2, Protocol, select
-from v2g.sequence import START, TABLES, after
+from v2g.protocols import APPPROTO, ISO2, Protocol, select
+from v2g.sequence import START, after
 from v2g.trace import Event, Observe, ignore
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class TesterEvse:
             response: Any = self._select(request)
         else:
             response = await self._protocol_answer(arrival)
-        if name in ("CurrentDemandReq", "ChargingStatusReq"):
+        if self.protocol.is_loop(name):
             self.loops += 1
             if self.stops_after is not None and self.loops >= self.stops_after:
                 self.stops_after = None
@@ -308,7 +308,7 @@ class TesterEvse:
 
     def _passed(self, what: str) -> bool:
         """Whether a request cannot come any more in this session: nobody has to watch it to its end."""
-        table = TABLES[self.protocol.name]
+        table = self.protocol.order
         last = self.requests[-1].name if self.requests else ""
         known = {step.after for step in table if step.after not in (START, "SessionStopReq")}
         return what in known | {"SessionStopReq"} and last in known and what not in after(table, last)
@@ -392,14 +392,11 @@ def made(tester: TesterEvse, name: str, code: str = "OK", **given: Any) -> Any:
     kind = getattr(module, name, None)
     if kind is None:
         raise Failed(f"{protocol.title} has no {name}")
-    codes = {"OK": _OK.get((name, tester.protocol is DIN), "OK")}
+    codes = {"OK": _OK.get(name, "OK")}
     return minimal(schema, kind, dc=not tester.pics.ac, ResponseCode=codes.get(code, code), **given)
 
 
-_OK: Mapping[tuple[str, bool], str] = {
-    ("SessionSetupRes", False): "OK_NewSessionEstablished",
-    ("SessionSetupRes", True): "OK_NewSessionEstablished",
-    ("supportedAppProtocolRes", False): "OK_SuccessfulNegotiation",
-    ("supportedAppProtocolRes", True): "OK_SuccessfulNegotiation",
-}
+_OK: Mapping[str, str] = {
+    "SessionSetupRes": "OK_NewSessionEstablished", "supportedAppProtocolRes": "OK_SuccessfulNegotiation",
+}  # fmt: skip
 """What a plain OK is called in a response."""

@@ -16,13 +16,13 @@ from conformance.evcc.course import Action, Course
 from conformance.evcc.reactions import loops
 from conformance.evcc.tester import LOOPS, TesterEvse, made
 from conformance.fields import replaced
+from conformance.protocols import message_timer
 from conformance.steps import Step, chosen, only
 from conformance.table import Table
 from conformance.verdict import Failed, Inconclusive, NotExecutable
 from slac.pilot import STEADY, State
 from v2g.errors import ConnectionLost
 from v2g.physical import physical
-from v2g.protocols import DIN
 
 VERBS: Table[Callable[[Step], Action]] = Table()
 
@@ -184,15 +184,10 @@ def reply_bytes(step: Step) -> Action:
         whole = tester.wire.document(response)
         with contextlib.suppress(ConnectionLost):
             await tester.wire.send_payload(whole[: len(whole) // 2], "EXI cut after half its bytes")
-        limit = durations.seconds(_message_timer(tester, course.held.name))
+        limit = durations.seconds(message_timer(tester.protocol, course.held.name))
         course.origin = course.held.time + limit
 
     return act
-
-
-def _message_timer(tester: TesterEvse, request: str) -> str:
-    prefix = "DIN_" if tester.protocol is DIN and not request.startswith("supported") else ""
-    return f"{prefix}V2G_EVCC_Msg_Timeout_{request[0].upper()}{request[1:]}"
 
 
 PILOT: Mapping[str, State | None] = {

@@ -17,9 +17,10 @@ from conformance.evidence import may_capture
 from conformance.mistakes import close_to
 from conformance.network import Reach
 from conformance.pics import Pics, PicsError, load
+from conformance.protocols import word_of
 from v2g import interfaces
 from v2g.errors import SetupError
-from v2g.protocols import DIN, ISO2, PROTOCOLS, Protocol
+from v2g.protocols import ISO2, PROTOCOLS, Protocol
 
 NAMES = {"iso2": "iso2", "iso15118-2": "iso2", "din": "din70121", "din70121": "din70121"}
 
@@ -77,7 +78,7 @@ class Setting:
     def run(self, sut: str) -> Run:
         """A run of the catalogue that stands for the script."""
         mode = Mode("ac" if self.ac else "dc", "pnc" if self.pics.pnc else "eim")
-        protocol = "din70121" if self.protocol is DIN else "iso15118-2"
+        protocol = word_of(self.protocol)
         return Run(self.name, Case(self.name, self.name, sut, "derived", "", (protocol,), mode=mode), protocol)
 
 
@@ -124,8 +125,8 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
     profile = str(words.get("profile", "strict"))
     if profile not in ("strict", "tolerant"):
         raise pytest.UsageError(f"{name}: profile is strict or tolerant, not {profile!r}")
-    if protocol == "din70121" and payment == "contract":
-        raise pytest.UsageError(f"{name}: DIN SPEC 70121 knows no payment by contract")
+    if payment == "contract" and not PROTOCOLS[protocol].abilities.contract:
+        raise pytest.UsageError(f"{name}: {PROTOCOLS[protocol].title} knows no payment by contract")
     ac = bool(words.get("ac", pics.ac))
     changes: dict[str, Any] = {"PICS_CMN_CMN_ChargingMode": "aC" if ac else "dC"}
     if payment == "contract":

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from conformance.catalogue import Run
 from conformance.pics import satisfying
+from conformance.protocols import spoken
 from conformance.secc.course import Action, Course
 from conformance.secc.expectations import EXPECTATIONS
 from conformance.secc.scripts import SCRIPTS, Script
@@ -19,7 +20,6 @@ from conformance.secc.verbs import VERBS
 from conformance.secc.ways import Kind
 from conformance.steps import meant
 from conformance.verdict import Inconclusive, NotExecutable, Result
-from v2g.protocols import DIN, ISO2
 
 
 @dataclass
@@ -86,7 +86,7 @@ def plan(run: Run) -> Plan:
         raise NotExecutable("no precondition")
     state = case.preconditions[0].partition(".")[2]
     try:
-        Kind.of(DIN if run.protocol == "din70121" else ISO2, satisfying(case)).way_to(state)
+        Kind.of(spoken(run.protocol), satisfying(case)).way_to(state)
     except (KeyError, ValueError):
         raise NotExecutable(f"precondition {case.preconditions[0]}") from None
     if (script := SCRIPTS.get(case.id)) is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.catalogue import timer
 from conformance.pics import Pics
+from conformance.protocols import energy, message_timer
 from conformance.secc import requests
 from conformance.secc.contract import Paying
 from conformance.secc.pause import PausedSession
@@ -120,7 +121,7 @@ class TesterEv:
     @property
     def wants_tls(self) -> bool:
         """Whether this session is over TLS."""
-        return bool(self.pics["PIXIT_SECC_CMN_TLS"]) and self.protocol is not DIN
+        return bool(self.pics["PIXIT_SECC_CMN_TLS"]) and self.protocol.abilities.tls
 
     @property
     def delay(self) -> float:
@@ -133,11 +134,11 @@ class TesterEv:
 
     @property
     def authorization_request(self) -> str:
-        return "ContractAuthenticationReq" if self.protocol is DIN else "AuthorizationReq"
+        return self.protocol.names.authorization
 
     @property
     def loop_request(self) -> str:
-        return "ChargingStatusReq" if self.pics.ac and self.protocol is not DIN else "CurrentDemandReq"
+        return self.protocol.loop(energy(self.pics.ac))
 
     @property
     def battery_voltage(self) -> float:
@@ -185,9 +186,7 @@ class TesterEv:
 
     def timeout(self, request: str) -> float:
         """The tester's limit for the response to a request, s, without tolerance."""
-        prefix = "DIN_" if self.protocol is DIN else ""
-        word = "SupportedAppProtocolReq" if request == "supportedAppProtocolReq" else request
-        for name in (f"{prefix}V2G_EVCC_Msg_Timeout_{word}", f"V2G_EVCC_Msg_Timeout_{word}"):
+        for name in (message_timer(self.protocol, request), message_timer(ISO2, request)):
             try:
                 return timer(name)
             except KeyError:
@@ -335,7 +334,7 @@ class TesterEv:
             self.system.load(self.battery_voltage)
         moved = State.B if self.progress == "Stop" else State(self.pics["PICS_SECC_CMN_EvStateInChargeProgress"])
         timed: asyncio.TimerHandle | None = None
-        if self.pics.ac and self.protocol is not DIN:
+        if self.pics.ac and self.protocol.can_charge("AC"):
             loop = asyncio.get_running_loop()
             timed = loop.call_later(CP_AFTER_REQUEST, self.system.pilot.set, moved)
         try:

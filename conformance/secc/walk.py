@@ -18,7 +18,6 @@ from conformance.verdict import Failed
 from conformance.wire import Wire
 from slac.pilot import State
 from v2g.messages import iso2
-from v2g.protocols import DIN
 
 if TYPE_CHECKING:
     from conformance.secc.tester import TesterEv
@@ -75,7 +74,7 @@ async def service_detail(tester: TesterEv) -> None:
 
 
 async def payment(tester: TesterEv) -> None:
-    await tester.exchange("ServicePaymentSelectionReq" if tester.protocol is DIN else "PaymentServiceSelectionReq")
+    await tester.exchange(tester.protocol.names.selection)
 
 
 async def installation(tester: TesterEv) -> None:

@@ -171,12 +171,12 @@ def secured(args: argparse.Namespace) -> dict[str, str]:
 
 
 def protocols(bench: Bench) -> list[Protocol]:
-    """The protocols of a bench; AC leaves DIN out, which has none."""
+    """The protocols of a bench; AC leaves out those that have none."""
     from plugfest.config.rules import protocol_names
     from v2g.protocols import PROTOCOLS as KNOWN
 
     chosen = [KNOWN[PROTOCOLS[word.lower()]] for word in protocol_names(bench)]
-    return list(dict.fromkeys(p for p in chosen if not (bench.ac and p.name == "din70121")))
+    return list(dict.fromkeys(p for p in chosen if p.can_charge("AC") or not bench.ac))
 
 
 def connector(bench: Bench) -> Connector:

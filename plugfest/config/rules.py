@@ -62,14 +62,17 @@ def protocol_names(bench: Bench) -> list[str]:
 
 def _protocols(bench: Bench) -> Iterator[Complaint]:
     from plugfest.commands.options import PROTOCOLS
+    from v2g.protocols import PROTOCOLS as KNOWN
 
     names = protocol_names(bench)
     for at, word in enumerate(names):
         if word.lower() not in PROTOCOLS:
             path: Path = ("protocol",) if isinstance(bench.protocol, str) else ("protocol", at)
             yield path, f"no protocol {word!r}{did_you_mean(word, PROTOCOLS)}"
-    if bench.ac and {PROTOCOLS.get(word.lower()) for word in names} == {"din70121"}:
-        yield ("protocol",), "DIN SPEC 70121 has no AC; use iso2"
+    chosen = {KNOWN[PROTOCOLS[word.lower()]] for word in names if word.lower() in PROTOCOLS}
+    if bench.ac and chosen and not any(protocol.can_charge("AC") for protocol in chosen):
+        titles = " or ".join(sorted(protocol.title for protocol in chosen))
+        yield ("protocol",), f"{titles} has no AC; use iso2"
     from v2g.errors import SetupError
     from v2g.timing import ISO2
 
@@ -170,7 +173,7 @@ def message_classes(name: str) -> dict[str, type[Any]]:
     """The classes of a message name, by protocol name; appproto's own included."""
     from v2g.protocols import APPPROTO, PROTOCOLS
 
-    found = {p.name: getattr(p.module, name, None) for p in (APPPROTO, *PROTOCOLS.values())}
+    found = {p.name: p.message(name) for p in (APPPROTO, *PROTOCOLS.values())}
     return {protocol: cls for protocol, cls in found.items() if isinstance(cls, type)}
 
 

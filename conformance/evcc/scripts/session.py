@@ -11,7 +11,7 @@ from conformance.evcc.scripts.table import SCRIPTS
 from conformance.evcc.tester import TesterEvse, made
 from conformance.verdict import Failed, Inconclusive, Result
 from slac.pilot import READY, State
-from v2g.sequence import TABLES, Sequence
+from v2g.sequence import Sequence
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_CpTiming_Start", "PF_EVCC_ISO2_CpTiming_Stop")
@@ -46,7 +46,7 @@ async def pilot_timing(tester: TesterEvse, run: Run, result: Result) -> None:
 async def order(tester: TesterEvse, run: Run, result: Result) -> None:
     """Every request is one that the sequence table allows."""
     await whole_session(tester, result)
-    sequence = Sequence(TABLES[tester.protocol.name], dc=not tester.pics.ac)
+    sequence = Sequence(tester.protocol.order, dc=not tester.pics.ac)
     answers = [reply.message for reply in tester.replied]
     for place, arrival in enumerate(tester.requests):
         if arrival.name.startswith("supported"):

@@ -12,9 +12,9 @@ from conformance.evcc.reactions import gives_up as judge
 from conformance.evcc.reactions import loops
 from conformance.evcc.tester import TesterEvse
 from conformance.fields import replaced
+from conformance.protocols import energy
 from conformance.verdict import Failed, Inconclusive, Result
 from conformance.wire import Arrival
-from v2g.protocols import DIN
 
 PACE = timer("V2G_EVCC_Sequence_Performance_Time")
 """s from a response to the next request at most."""
@@ -97,7 +97,7 @@ async def charging(tester: TesterEvse, rounds: int = 3) -> None:
 
 
 def loop_name(tester: TesterEvse) -> str:
-    return "ChargingStatusReq" if tester.pics.ac and tester.protocol is not DIN else "CurrentDemandReq"
+    return tester.protocol.loop(energy(tester.pics.ac))
 
 
 def change_loop(tester: TesterEvse, *changes: tuple[str, Any]) -> None:
