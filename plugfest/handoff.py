@@ -111,13 +111,15 @@ async def _simulated(bench: Bench, wire: SimulatedPilot, observe: Observe, seed:
     car, post = line.vehicle("vehicle"), line.charger("charger")
     line.connect(car, post, ATTENUATION)
     wire.unplug()
-    async with evse.ready(post, wire.evse, evse.Options(timing=limits), rng=rng) as charger:
+    async with evse.ready(post, wire.evse, evse.Options(timing=limits, strict=bench.strict), rng=rng) as charger:
         waiting = asyncio.create_task(charger.match())
         wire.evse.offer(STEADY)
         pilots.tell(wire.ev, observe)
         wire.plug()
         try:
-            match = await ev.match(car, wire.ev, ev.Options(timing=limits), observe=observe, rng=rng)
+            match = await ev.match(
+                car, wire.ev, ev.Options(timing=limits, strict=bench.strict), observe=observe, rng=rng
+            )
             await waiting
         finally:
             waiting.cancel()
@@ -140,7 +142,9 @@ async def vehicle_side(bench: Bench, pilot: VehiclePilot, observe: Observe) -> A
         async with _host(bench, observe) as host:
             modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
             # An AC charger may show its nominal duty from the start.
-            how = ev.Options(timing=limits, digital=not bench.ac, validation=bench.vehicle.validation)
+            how = ev.Options(
+                timing=limits, strict=bench.strict, digital=not bench.ac, validation=bench.vehicle.validation
+            )
             yield ev.Ev(host, pilot, modem, how, rng=rng)
 
 
@@ -286,7 +290,9 @@ async def charger_side(bench: Bench, pilot: ChargerPilot, observe: Observe) -> A
     with pilots.user_errors(NO_SLAC):
         async with _host(bench, observe) as host:
             modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
-            settings = evse.Options(timing=limits, repeat_pilot=bench.ac and bench.charger.initial_duty < STEADY)
+            settings = evse.Options(
+                timing=limits, strict=bench.strict, repeat_pilot=bench.ac and bench.charger.initial_duty < STEADY
+            )
             async with evse.Evse(host, pilot, modem, settings, rng=rng) as side:
                 yield side
 

@@ -28,12 +28,20 @@ from slac.events import Observe, ignore
 from slac.frames import mac_text
 from slac.host import Rewrites
 from slac.link import Link
+from slac.modem import refused_key
 from slac.outcome import Match
 from slac.pilot import Offer, Reading, VehiclePilot, until
 from slac.side import Side, attached
 from slac.watch_pilot import ENDS, while_connected
 
 __all__ = ["Ev", "Match", "Options", "match"]
+
+_CLOCK = 1e-6
+"""Seconds: sums of times on a clock are no better than this."""
+_READ_BACK = 3.0
+"""Seconds without a link after which the modem is asked for its network."""
+_KEY_PAUSE = 1.0
+"""Seconds until a modem that did not take its key is given it again."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +102,10 @@ class Ev(Side[VehiclePilot, Options]):
             except MatchFailed as why:
                 failures.append(why)
                 self.host.tell("attempt failed", str(why))
-            if loop.time() + timing.TT_matching_rate > first + span:
+            if loop.time() + timing.TT_matching_rate > first + span - _CLOCK:
                 break
             await asyncio.sleep(timing.TT_matching_rate)
-        last = failures[-1]
-        times = f" ({len(failures)} attempts)" if len(failures) > 1 else ""
-        raise MatchFailed(last.step, last.text + times, timer=last.timer, failures=tuple(failures)) from last
+        raise _telling(failures)
 
     async def _attempt(self) -> Match:
         run_id = self.options.run_id or self.rng.randbytes(8)
@@ -111,7 +117,7 @@ class Ev(Side[VehiclePilot, Options]):
         time = await self._join(chosen.mac, confirmed.nid, confirmed.nmk)
         found = Match(
             run_id, self.host.mac, chosen.mac, confirmed.nid, confirmed.nmk, chosen.attenuation, chosen.aag,
-            tuple(run.candidates.values()), validated, time, self.modem.lacks,
+            tuple(run.candidates.values()), validated, time, (*self.modem.lacks, *run.tolerated),
         )  # fmt: skip
         near = "attenuation unknown" if found.attenuation is None else f"{found.attenuation:.1f} dB"
         self.host.tell("step", Step.MATCHED.name)
@@ -131,10 +137,7 @@ class Ev(Side[VehiclePilot, Options]):
             except ModemError as why:
                 raise MatchFailed(Step.SET_KEY, str(why)) from why
             self.host.tell("step", Step.LINK.name)
-            if not await self.modem.wait_linked(nid, end - loop.time()):
-                await self.leave()
-                text = f"it did not come up in TT_match_join ({timing.TT_match_join:g} s)"
-                raise MatchFailed(Step.LINK, text, timer="TT_match_join")
+            await self._wait_linked(nid, nmk, end)
             await self._settle(charger)
         except asyncio.CancelledError:
             with contextlib.suppress(SlacError):
@@ -143,6 +146,28 @@ class Ev(Side[VehiclePilot, Options]):
         finally:
             answering.cancel()
         return loop.time()
+
+    async def _wait_linked(self, nid: bytes, nmk: bytes, end: float) -> None:
+        """The link of this network. Now and then the key is read back: a modem that refused it is given it again."""
+        timing = self.options.timing
+        loop = asyncio.get_running_loop()
+        refused = ""
+        while (left := end - loop.time()) > 0:
+            up = await self.modem.wait_linked(nid, min(left, _READ_BACK))
+            network = await self.modem.network()
+            if network is not None and network != nid:
+                refused = refused_key(network, nid)
+                self.host.tell("warning", f"the link is up, but {refused}" if up else refused)
+                await asyncio.sleep(min(_KEY_PAUSE, max(end - loop.time(), 0.0)))
+                with contextlib.suppress(ModemError):  # it may restart; the link will tell
+                    await self.modem.set_key(nid, nmk)
+            elif up:
+                return
+            elif network is not None:
+                refused = ""
+        await self.leave()
+        text = f"it did not come up in TT_match_join ({timing.TT_match_join:g} s)"
+        raise MatchFailed(Step.LINK, f"{text}; {refused}" if refused else text, timer="TT_match_join")
 
     async def until_lost(self, match: Match) -> str:
         """Returns why the link of a match is gone, once it is: the pilot in A, E or F, or the modem's word."""
@@ -167,6 +192,18 @@ class Ev(Side[VehiclePilot, Options]):
             self.host.tell("warning", "the modem did not take the order to leave its network")
         else:
             self.host.tell("left")
+
+
+def _telling(failures: list[MatchFailed]) -> MatchFailed:
+    """The attempt that came furthest says most: later ones may have met a charger that was still busy with it."""
+    steps = list(Step)
+    best = max(failures, key=lambda one: steps.index(one.step))
+    said = [number for number, one in enumerate(failures, 1) if (one.step, one.text) == (best.step, best.text)]
+    times = ""
+    if len(failures) > 1:
+        alike = len(said) == len(failures)
+        times = f" ({len(failures)} attempts)" if alike else f" (attempt {said[-1]} of {len(failures)})"
+    return MatchFailed(best.step, best.text + times, timer=best.timer, failures=tuple(failures))
 
 
 async def match(

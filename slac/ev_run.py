@@ -55,6 +55,9 @@ _HASTE = 0.01
 _LEAD = 0.1
 """Seconds that an answer which the charger repeats after TT_match_sequence may come later."""
 
+_MOST_TOLERATED = 50
+"""Remarks of one attempt."""
+
 _ANSWERS = (CM_SLAC_PARM_CNF, CM_ATTEN_CHAR_IND, CM_VALIDATE_CNF, CM_SLAC_MATCH_CNF)
 
 
@@ -99,6 +102,7 @@ class Run:
         run_id: RunID.
         chargers: what the chargers answered to CM_SLAC_PARM.REQ, by address.
         candidates: what they reported, by address.
+        tolerated: what was taken though it was not as it should be, one sentence each.
     """
 
     def __init__(self, host: Host, pilot: VehiclePilot, options: RunOptions, rng: random.Random, run_id: bytes) -> None:
@@ -111,6 +115,8 @@ class Run:
         self._options = options
         self._timing = options.timing
         self._loop = asyncio.get_running_loop()
+        self.tolerated: list[str] = []
+        self._refused: dict[type[Message], str] = {}  # by kind: why the last improper one was ignored
         self._results_end = float("inf")
         self._last_parm = 0.0
 
@@ -140,7 +146,8 @@ class Run:
             if not await self._receive(self._results_end):
                 break
         if not self.candidates:
-            raise MatchFailed(Step.ATTENUATION, "no charger reported attenuations", timer="TT_EV_atten_results")
+            text = f"no charger reported attenuations{self._properly(CM_ATTEN_CHAR_IND)}"
+            raise MatchFailed(Step.ATTENUATION, text, timer="TT_EV_atten_results")
 
     async def _ask_all(self) -> None:
         self._step(Step.PARM)
@@ -155,7 +162,8 @@ class Run:
                 pass
             if self.chargers:
                 return
-        raise MatchFailed(Step.PARM, "no charger answered CM_SLAC_PARM.REQ", timer="TT_match_response")
+        text = f"no charger answered CM_SLAC_PARM.REQ{self._properly(CM_SLAC_PARM_CNF)}"
+        raise MatchFailed(Step.PARM, text, timer="TT_match_response")
 
     async def _sound(self) -> None:
         """STARTs and sounds at an even pace, answering what comes meanwhile."""
@@ -312,12 +320,14 @@ class Run:
                 return f"RunID {cnf.run_id.hex()}"
             if cnf.pev_mac != own:
                 return f"PEV MAC {mac_text(cnf.pev_mac)}"
-            return "" if cnf.evse_mac == charger else f"EVSE MAC {mac_text(cnf.evse_mac)}"
+            if cnf.evse_mac == charger or not self._options.strict:
+                return ""
+            return f"EVSE MAC {mac_text(cnf.evse_mac)}, not the sender's"
 
         request = CM_SLAC_MATCH_REQ(self.run_id, own, charger)
         cnf = await self._request(request, charger, CM_SLAC_MATCH_CNF, fault)
         if cnf is None:
-            text = f"{mac_text(charger)} did not answer CM_SLAC_MATCH.REQ"
+            text = f"{mac_text(charger)} did not answer CM_SLAC_MATCH.REQ{self._properly(CM_SLAC_MATCH_CNF)}"
             raise MatchFailed(Step.MATCH, text, timer="TT_match_response")
         assert isinstance(cnf, CM_SLAC_MATCH_CNF)
         return cnf
@@ -346,7 +356,7 @@ class Run:
         while frame := await self._receive(end):
             if frame.source == source and isinstance(frame.message, kind):
                 if why := fault(frame.message):
-                    self.host.ignored(frame, why)
+                    self._ignore(frame, why)
                 else:
                     return frame.message
         return None
@@ -361,8 +371,9 @@ class Run:
         while frame := await self._box.get(end - self._loop.time()):
             message = frame.message
             if why := self._fault(frame):
-                self.host.ignored(frame, why)
+                self._ignore(frame, why)
                 continue
+            self._tolerate(frame)
             if isinstance(message, CM_SLAC_PARM_CNF):
                 self.chargers.setdefault(frame.source, message)
                 self._last_parm = self._loop.time()
@@ -380,6 +391,34 @@ class Run:
             verdict = judge(seen.attenuation, seen.sounds, self._options.direct, self._options.indirect)
             self.candidates[charger] = Candidate(charger, message.aag, message.num_sounds, verdict)
         await self.host.send(CM_ATTEN_CHAR_RSP(self.host.mac, self.run_id), charger)
+
+    def _ignore(self, frame: Frame, why: str) -> None:
+        self.host.ignored(frame, why)
+        self._refused[type(frame.message)] = f"{mac_text(frame.source)} had {why}"
+
+    def _properly(self, kind: type[Message]) -> str:
+        """What was wrong with the messages of a kind that came; "" where none came."""
+        why = self._refused.get(kind)
+        if why is None:
+            return ""
+        return f" properly: {why}" + (", which a vehicle that is not strict takes" if self._options.strict else "")
+
+    def _tolerate(self, frame: Frame) -> None:
+        """Tells what a strict vehicle would have refused."""
+        message = frame.message
+        found = list(violations(message)) if not self._options.strict else []
+        if (
+            not self._options.strict
+            and isinstance(message, CM_SLAC_PARM_CNF)
+            and message.forwarding_sta != self.host.mac
+        ):
+            found.append(f"forwarding_sta is {mac_text(message.forwarding_sta)}, expected our address")
+        if not self._options.strict and isinstance(message, CM_SLAC_MATCH_CNF) and message.evse_mac != frame.source:
+            found.append(f"evse_mac is {mac_text(message.evse_mac)}, expected the sender's address")
+        for what in found:
+            text = f"{frame.name} of {mac_text(frame.source)}: {what}"
+            if text not in self.tolerated and len(self.tolerated) < _MOST_TOLERATED:
+                self.tolerated.append(self.host.tolerated(frame, what))
 
     def _fault(self, frame: Frame) -> str:
         """Why a message is not proper; "" where it is."""

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slac import amp_map
-from slac.errors import LinkError, MatchFailed, ModemError, PilotLost, SlacError, Step
+from slac.errors import LinkError, MatchFailed, PilotLost, SlacError, Step
 from slac.events import Observe, ignore
 from slac.evse_run import Run, RunOptions
 from slac.frames import (
@@ -210,14 +210,15 @@ class Evse(Side[ChargerPilot, Options]):
             self._offer(self.duty)
 
     async def new_key(self) -> None:
-        """Sets a new key and waits until the modem is back. Raises ModemError: it does not answer."""
+        """Sets a new key, waits until the modem is back, and reads it back.
+
+        Raises:
+            ModemError: it does not answer, does not come back within ``modem_settle``, or did not take the key.
+        """
         self.nmk = self.options.nmk or new_nmk(self.rng)
         self.nid = nid_of(self.nmk)
         self._given, self._key_set = None, False
-        await self.modem.set_key(self.nid, self.nmk)
-        if not await self.modem.settle():
-            deaf = self.modem.family.deaf
-            raise ModemError(f"the modem did not come back in {deaf:g} s after its key was changed")
+        await self.modem.take_key(self.nid, self.nmk)
         self._key_set = True
 
     def _offer(self, duty: float | None) -> None:
@@ -407,7 +408,7 @@ class Evse(Side[ChargerPilot, Options]):
         aag = run.aag
         self.matched = found = Match(
             run.run_id, run.mac, self.host.mac, self.nid, self.nmk, sum(aag) / len(aag), aag, (), run.validated,
-            loop.time(), self.modem.lacks,
+            loop.time(), (*self.modem.lacks, *run.tolerated),
         )  # fmt: skip
         self.host.tell("step", Step.MATCHED.name)
         self.host.tell("matched", f"{mac_text(run.mac)}, {found.attenuation:.1f} dB, network {self.nid.hex()}")

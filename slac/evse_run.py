@@ -71,6 +71,7 @@ class Run:
         validating: whether it is busy with the pilot.
         validated: whether toggles were seen.
         aag: averages that were reported.
+        tolerated: what was taken though it was not as it should be, one sentence each.
     """
 
     def __init__(self, host: Host, pilot: ChargerPilot, options: RunOptions, mac: bytes, run_id: bytes) -> None:
@@ -78,6 +79,7 @@ class Run:
         self.run_id = run_id
         self.begun = self.choosing = self.validating = self.validated = False
         self.aag = b""
+        self.tolerated: list[str] = []
         self._host = host
         self._pilot = pilot
         self._options = options
@@ -96,7 +98,9 @@ class Run:
         """Gives it a frame of its own; improper ones are reported and forgotten."""
         if why := self._fault(frame):
             self._host.ignored(frame, why)
-        elif not self._inbox.full():
+            return
+        self._tolerate(frame)
+        if not self._inbox.full():
             self._inbox.put_nowait(frame)
 
     async def serve(self) -> CM_SLAC_MATCH_REQ:
@@ -268,6 +272,15 @@ class Run:
                     frame = None
             if frame is None or right(frame.message):
                 return frame
+
+    def _tolerate(self, frame: Frame) -> None:
+        """Tells what a strict charger would have ignored."""
+        if self._options.strict or isinstance(frame.message, CM_ATTEN_PROFILE_IND):
+            return
+        for what in violations(frame.message):
+            text = f"{frame.name} of {mac_text(frame.source)}: {what}"
+            if text not in self.tolerated and len(self.tolerated) < _WAITING:
+                self.tolerated.append(self._host.tolerated(frame, what))
 
     def _fault(self, frame: Frame) -> str:
         """Why a message is not proper; "" where it is."""

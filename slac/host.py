@@ -241,6 +241,12 @@ class Host:
             if box.wanted(frame):
                 box.put(frame)
 
+    def tolerated(self, frame: Frame, what: str) -> str:
+        """Reports a message that is taken though a field of it is wrong; returns that in words."""
+        whose = mac_text(frame.source)
+        self.observe(Event(asyncio.get_running_loop().time(), "tolerance", frame.name, note=f"{whose}: {what}"))
+        return f"{frame.name} of {whose}: {what}"
+
     def ignored(self, frame: Frame, why: str) -> None:
         """Reports a message that is treated as if it had not come."""
         self.tell("ignored", f"{frame.name} of {mac_text(frame.source)}: {why}")

@@ -61,6 +61,9 @@ M = TypeVar("M", bound=Message)
 ROLES = {0: "station", 1: "proxy coordinator", 2: "coordinator"}
 SLAC_MODES = {0: "off", 1: "PEV", 2: "EVSE"}
 
+_REFUSED_PAUSE = 1.0  # s; a QCA7005 that refuses a key right after a match takes the repeat
+_TOLD_AFTER = 1.0  # s
+
 _PIB = 2  # module id
 _PIB_SLAC_MODE = 0x1653
 
@@ -108,6 +111,8 @@ class Modem:
     timing: Timing = STANDARD
     rng: random.Random = field(default_factory=random.Random)
     _query: LinkQuery | None = field(default=None, repr=False)  # the one that this modem is known to answer
+    _keyed: float | None = field(default=None, repr=False)  # when it was last given a key
+    _tells_network: bool = field(default=True, repr=False)
 
     @property
     def lacks(self) -> tuple[str, ...]:
@@ -150,12 +155,29 @@ class Modem:
     async def set_key(self, nid: bytes, nmk: bytes) -> int:
         """Makes the modem join the network of a key; returns the result that it told.
 
-        The modem is deaf for a while afterwards. A result that does not mean "taken" in its family is tried again and
-        reported, but is no error: see `Family.accepted`.
+        The modem is deaf for a while afterwards; one that still is, from the key before, is waited for. A result that
+        does not mean "taken" in its family is tried again and reported, but is no error: see `Family.accepted`. Whether
+        it did take it, `take_key` finds out.
 
         Raises:
             ModemError: no answer.
         """
+        loop = asyncio.get_running_loop()
+        restarting = self._keyed is not None and loop.time() - self._keyed < self.timing.modem_settle
+        result = await self._give_key(nid, nmk)
+        if result is None and restarting and await self.settle():
+            result = await self._give_key(nid, nmk)
+        if result is None:
+            raise ModemError(
+                f"the modem did not answer {self.timing.modem_requests} CM_SET_KEY.REQ; is it powered, and still there?"
+            )
+        self._keyed = loop.time()
+        note = "" if result in self.family.accepted else "; that does not mean that it took it, the link will tell"
+        self.host.tell("set key", f"network {nid.hex()}, result {result}{note}")
+        return result
+
+    async def _give_key(self, nid: bytes, nmk: bytes) -> int | None:
+        """The result of CM_SET_KEY, one that means "taken" where there was one; None without an answer."""
         result = None
         for _ in range(self.timing.modem_requests):
             nonce = self.rng.randbytes(4)
@@ -168,13 +190,44 @@ class Modem:
                 result = frame.message.result
                 if result in self.family.accepted:
                     break
-        if result is None:
-            raise ModemError(
-                f"the modem did not answer {self.timing.modem_requests} CM_SET_KEY.REQ; is it powered, and still there?"
-            )
-        note = "" if result in self.family.accepted else "; that does not mean that it took it, the link will tell"
-        self.host.tell("set key", f"network {nid.hex()}, result {result}{note}")
         return result
+
+    async def take_key(self, nid: bytes, nmk: bytes) -> None:
+        """Sets a key, waits until the modem is back, and reads its network back. One that refuses is asked again.
+
+        Raises:
+            ModemError: no answer, it did not come back within ``modem_settle``, or it stays in another network.
+        """
+        why = ""
+        for attempt in range(self.timing.modem_requests):
+            if attempt:
+                await asyncio.sleep(_REFUSED_PAUSE)
+            await self.set_key(nid, nmk)
+            if not await self.settle():
+                within = f"{self.timing.modem_settle:g} s (modem_settle)"
+                raise ModemError(
+                    f"the modem did not come back within {within} after its key was changed; is it powered?"
+                )
+            network = await self.network()
+            if network is None or network == nid:
+                return
+            why = refused_key(network, nid)
+            self.host.tell("warning", why)
+        raise ModemError(why)
+
+    async def network(self) -> bytes | None:
+        """NID of the network whose key the modem has, read back (CM_GET_KEY); None where it does not say."""
+        if not self._tells_network:
+            return None
+        soon = self.timing.TT_polling_pause
+        frame = await self.ask(CM_GET_KEY_REQ(bytes(7), self.rng.randbytes(4)), CM_GET_KEY_CNF, within=soon, times=2)
+        if frame is not None and isinstance(frame.message, CM_GET_KEY_CNF):
+            return frame.message.nid
+        networks = await self._qualcomm_networks(soon) if self.family.key in _QUALCOMM_KEYS else None
+        if networks:
+            return networks[0].nid
+        self._tells_network = False
+        return None
 
     async def forget_key(self) -> None:
         """Leaves the network: sets a key that nobody knows. Raises ModemError: no answer."""
@@ -184,15 +237,26 @@ class Modem:
         await self.set_key(nid_of(nmk), nmk)
 
     async def settle(self) -> bool:
-        """Waits after a change of key until the modem answers again; False where it does not in ``family.deaf``."""
+        """Waits after a change of key until the modem answers again; False where it does not within ``modem_settle``.
+
+        What takes longer than a moment is told.
+        """
         loop = asyncio.get_running_loop()
-        end = loop.time() + self.family.deaf
+        start, told = loop.time(), False
+        end = start + self.timing.modem_settle
         while True:
             asked = loop.time()
             if await self.answers():
+                if told:
+                    self.host.tell("modem", f"it answers again, {loop.time() - start:.1f} s after its key")
                 return True
             if loop.time() >= end:
                 return False
+            if not told and loop.time() - start >= _TOLD_AFTER:
+                told = True
+                self.host.tell(
+                    "modem", f"silent since its key was changed; waiting up to {self.timing.modem_settle:g} s"
+                )
             await asyncio.sleep(max(0.0, asked + self.timing.TT_polling_pause - loop.time()))
 
     async def answers(self) -> bool:
@@ -339,6 +403,11 @@ _WHO: dict[str, tuple[type[Message], type[Message]]] = {
 """What a modem is asked to find out who it is, most telling first."""
 
 
+def refused_key(network: bytes, wanted: bytes) -> str:
+    """What is said where a modem was given a key and stays in another network."""
+    return f"the modem did not take the key: it is in network {network.hex()}, not in {wanted.hex()}"
+
+
 class NoModem(Modem):
     """Stands in where there is no modem: takes every key, and its link is up."""
 
@@ -350,6 +419,12 @@ class NoModem(Modem):
 
     async def set_key(self, nid: bytes, nmk: bytes) -> int:
         return 1
+
+    async def take_key(self, nid: bytes, nmk: bytes) -> None:
+        """There is none to take it."""
+
+    async def network(self) -> bytes | None:
+        return None
 
     async def answers(self) -> bool:
         return True

@@ -30,7 +30,7 @@ class Family:
         link: how the link is looked at, most telling first; the next is tried where the modem does not answer.
         accepted: results in CM_SET_KEY.CNF that mean "taken"; others are retried and reported, never fatal, since
             makers disagree about them.
-        deaf: longest time after a change of key until it answers again, s.
+        deaf: how long after a change of key it usually hears nothing, s, at most; what is waited for is a timer.
         lacks: statements about what this modem does not tell or do, for the user.
     """
 

@@ -26,7 +26,8 @@ class SideOptions:
 
     Attributes:
         timing: timers and counts.
-        strict: ignore messages with any constant field wrong; else only those with another RunID or address.
+        strict: ignore messages with any constant field wrong (RESP_TYPE, EVSE ID...); else they are taken, and told, as
+            long as RunID and the vehicle's address are right.
         amplitude_map: sent to the peer when the link is up; None for none.
     """
 

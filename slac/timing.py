@@ -86,6 +86,7 @@ class Timing:
     # The local modem; ours, since the standard leaves it to the maker
     modem_answer: Annotated[float, Rule("both", "request to the local modem to its answer")] = 0.5
     modem_requests: Annotated[int, Rule("both", "requests to the local modem in all")] = 3
+    modem_settle: Annotated[float, Rule("both", "change of key to the modem answering again")] = 12.0
     TT_polling_pause: Annotated[float, Rule("both", "between two looks at the link while joining")] = 0.1
     matched_polling: Annotated[float, Rule("both", "between two looks at the link while matched")] = 1.0
 

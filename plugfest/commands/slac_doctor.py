@@ -134,12 +134,12 @@ async def _matching(args: argparse.Namespace, host: Host, modem: Modem, reporter
         async with asyncio.timeout(args.within):
             if args.role == "ev":
                 async with open_vehicle_pilot(args.pilot) as pilot:
-                    vehicle = ev.Ev(host, pilot, modem, ev.Options(timing=limits))
+                    vehicle = ev.Ev(host, pilot, modem, ev.Options(timing=limits, strict=args.strict))
                     found = await vehicle.match()
                     await vehicle.leave()
             elif args.role == "evse":
                 async with open_charger_pilot(args.pilot) as post:
-                    async with evse.Evse(host, post, modem, evse.Options(timing=limits)) as charger:
+                    async with evse.Evse(host, post, modem, evse.Options(timing=limits, strict=args.strict)) as charger:
                         found = await charger.match()
                         await charger.leave()
             else:

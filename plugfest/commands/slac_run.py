@@ -40,6 +40,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pilot", metavar="P", default="assumed", help="control pilot, as in plugfest evcc")
     parser.add_argument("--no-modem", dest="modem", action="store_false", help="without a modem, on a plain cable")
     parser.add_argument("--slac-timer", metavar="NAME=S", action="append", help="change a timer, e.g. TT_match_join=20")
+    parser.add_argument(
+        "--strict", action="store_true", help="ignore messages with a field that is not as the standard has it"
+    )
     parser.add_argument("--seed", type=int, help="seed of RunIDs and keys, for repeatable runs")
 
 
@@ -77,6 +80,8 @@ class Reporter:
         if event.data:
             if self.feeding:
                 self.judge.feed(event.time, event.data)
+        elif event.layer == "tolerance":
+            say(f"tolerated {event.name}: {event.note}", flush=True)
         elif event.name in ("modem", "warning", "link error"):
             say(f"{event.name}: {event.note}", flush=True)
 
@@ -128,7 +133,7 @@ async def _match_ev(args: argparse.Namespace) -> int:
     try:
         async with open_vehicle_pilot(args.pilot) as pilot, Host(link, observe=reporter.observe) as host:
             modem = await detect(host, timing=limits, rng=rng) if args.modem else NoModem(host, limits)
-            vehicle = ev.Ev(host, pilot, modem, ev.Options(timing=limits), rng=rng)
+            vehicle = ev.Ev(host, pilot, modem, ev.Options(timing=limits, strict=args.strict), rng=rng)
             try:
                 match = await vehicle.match()
             except (MatchFailed, PilotLost) as why:
@@ -161,7 +166,7 @@ async def _match_evse(args: argparse.Namespace) -> int:
     reporter = Reporter(limits)
     link = open_link(args.interface)
     count, good = 0, False
-    options = evse.Options(timing=limits)
+    options = evse.Options(timing=limits, strict=args.strict)
     try:
         async with (
             open_charger_pilot(args.pilot) as pilot,

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from slac.errors import ModemError
+from slac.events import Event
 from slac.frames import CM_NW_INFO_CNF, VS_SW_VER_CNF, Frame, Message, build
 from slac.host import Host
 from slac.keys import nid_of
 from slac.modem import NoModem, detect
 from slac.modem_families import FAMILIES, of_device
-from slac.modem_sim import BEHAVIOURS, Behaviour
+from slac.modem_sim import BEHAVIOURS, DEFAULT_NMK, Behaviour
 from slac.powerline import Powerline, Station
+from slac.timing import STANDARD
 
 KEY = bytes(range(16))
 
@@ -147,13 +149,41 @@ def test_devices() -> None:
     ]  # fmt: skip
 
 
-async def test_deaf_after_a_key() -> None:
-    """A modem that stays deaf longer than its family may is told apart from one that is back."""
+@pytest.mark.parametrize("deaf", [0.3, 2.5, 5.0, 8.0, 30.0])
+async def test_a_deaf_modem_is_waited_for_and_told(deaf: float) -> None:
+    """Modems hear nothing for up to 8 s after a key: whoever gave it waits as long as ``modem_settle`` says."""
     line = Powerline(random.Random(1))
-    car = line.vehicle(behaviour=Behaviour(deaf=5.0))
-    async with Host(car) as vehicle:
-        modem = await detect(vehicle)
-        await modem.set_key(nid_of(KEY), KEY)
-        assert not await modem.settle()
-        await asyncio.sleep(3)
-        assert await modem.settle()
+    post = line.charger(behaviour=Behaviour(deaf=deaf))
+    events: list[Event] = []
+    loop = asyncio.get_running_loop()
+    async with Host(post, observe=events.append) as host:
+        modem = await detect(host)
+        start = loop.time()
+        if deaf > 12:
+            with pytest.raises(ModemError, match=r"did not come back within 12 s \(modem_settle\)"):
+                await modem.take_key(nid_of(KEY), KEY)
+            return
+        await modem.take_key(nid_of(KEY), KEY)
+        assert deaf <= loop.time() - start < deaf + 0.5
+        assert await modem.network() == nid_of(KEY)
+    told = [event.note for event in events if event.name == "modem" and "silent since" in event.note]
+    assert bool(told) is (deaf > 2)
+
+
+async def test_how_long_a_deaf_modem_is_waited_for_can_be_said() -> None:
+    line = Powerline(random.Random(1))
+    post = line.charger(behaviour=Behaviour(deaf=5.0))
+    async with Host(post) as host:
+        modem = await detect(host, timing=STANDARD.replace(modem_settle=2))
+        with pytest.raises(ModemError, match="within 2 s"):
+            await modem.take_key(nid_of(KEY), KEY)
+
+
+async def test_a_key_that_was_not_taken_is_read_back() -> None:
+    """Its CM_SET_KEY.CNF says that it took the key; the network that it is in says otherwise."""
+    line = Powerline(random.Random(1))
+    post = line.charger(behaviour=Behaviour(takes_key=False))
+    async with Host(post) as host:
+        modem = await detect(host)
+        with pytest.raises(ModemError, match=f"did not take the key: it is in network {nid_of(DEFAULT_NMK).hex()}"):
+            await modem.take_key(nid_of(KEY), KEY)

@@ -602,3 +602,69 @@ async def test_swapped_length() -> None:
         waiting = asyncio.create_task(charger.match())
         car = await bench.match_car(rewrite={CM_SLAC_MATCH_REQ: altered(mvf_length=0x3E00)})
         assert (await waiting).nmk == car.nmk
+
+
+TOLERABLE = [
+    (CM_SLAC_PARM_CNF, {"resp_type": 0}),
+    (CM_SLAC_PARM_CNF, {"m_sound_target": OTHER}),
+    (CM_SLAC_PARM_CNF, {"forwarding_sta": OTHER}),
+    (CM_ATTEN_CHAR_IND, {"source_id": b"\1" * 17}),
+    (CM_ATTEN_CHAR_IND, {"resp_id": b"\1" * 17}),
+    (CM_SLAC_MATCH_CNF, {"evse_id": b"DE*ABC*E123456\0\0\0"}),
+    (CM_SLAC_MATCH_CNF, {"pev_id": b"\1" * 17}),
+    (CM_SLAC_MATCH_CNF, {"mvf_length": 0x3E}),
+    (CM_SLAC_MATCH_CNF, {"evse_mac": OTHER}),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields"), TOLERABLE)
+async def test_a_tolerant_vehicle_takes_a_wrong_field_and_tells(kind: Any, fields: dict[str, Any]) -> None:
+    """Once, with the field and both values, and the match keeps it."""
+    bench = Bench.of()
+    async with bench.charger(0, rewrite={kind: altered(**fields)}) as charger:
+        waiting = asyncio.create_task(charger.match())
+        car = await bench.match_car(0, ev.Options(strict=False))
+        await waiting
+    (field,) = fields
+    told = [event for event in bench.events["car0"] if event.layer == "tolerance"]
+    assert [event.name for event in told] == [kind.__name__.removesuffix("_CNF").removesuffix("_IND")
+                                              + (".CNF" if kind.__name__.endswith("_CNF") else ".IND")]  # fmt: skip
+    assert field in told[0].note
+    assert any(field in note for note in car.notes)
+
+
+@pytest.mark.parametrize(("kind", "fields"), TOLERABLE)
+async def test_a_strict_vehicle_says_in_its_last_line_which_field_it_refused(kind: Any, fields: dict[str, Any]) -> None:
+    """Also where later attempts come less far, since the charger is busy with the first."""
+    bench = Bench.of()
+    async with bench.charger(0, rewrite={kind: altered(**fields)}) as charger:
+        waiting = asyncio.create_task(charger.match())
+        with pytest.raises(MatchFailed) as why:
+            await bench.match_car(0, ev.Options(strict=True))
+        waiting.cancel()
+    (field,) = fields
+    assert "properly: 02:50:4c:00:00:02 had " in why.value.text
+    assert field.replace("evse_mac", "EVSE MAC") in why.value.text
+
+
+async def test_the_attempt_that_came_furthest_is_the_last_line() -> None:
+    """The first met a wrong answer to the match; the others, a charger that answers nobody."""
+    bench = Bench.of()
+    answered = 0
+
+    def once(source: Any, target: Any, frame: Frame) -> bool:
+        nonlocal answered
+        if isinstance(frame.message, CM_SLAC_PARM_CNF):
+            answered += 1
+            return answered > 1
+        return False
+
+    bench.line.drop = once
+    wrong = {CM_SLAC_MATCH_CNF: altered(evse_id=b"\1" * 17)}
+    async with bench.charger(0, rewrite=wrong) as charger:
+        waiting = asyncio.create_task(charger.match())
+        with pytest.raises(MatchFailed, match=r"evse_id is 0101.*\(attempt 1 of \d+\)") as why:
+            await bench.match_car(0, ev.Options(strict=True))
+        waiting.cancel()
+    assert why.value.step is Step.MATCH
+    assert why.value.failures[-1].step is Step.PARM
