@@ -8,6 +8,7 @@
 :mod:`.protocols`         DIN 70121 and ISO 15118-2 as data, and the supportedAppProtocol negotiation
 :mod:`.reading`           bytes as a message of a session, for roles, recordings and tools alike
 :mod:`.session`           requests and responses, session id, time-outs, rewrite hooks, trace events
+:mod:`.streams`           frames sorted by stream: the main one, and side streams beside it
 :mod:`.signature`         XML signatures over EXI fragments, made and verified; :mod:`.suites` has the algorithms
 :mod:`.sequence`          the legal order of messages, as role-neutral tables
 :mod:`.physical`          PhysicalValues as numbers with a unit, and back

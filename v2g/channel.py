@@ -48,6 +48,7 @@ class Channel:
         self._writer: asyncio.StreamWriter | tls.Connection = writer
         self._streams = reader, writer
         self._max_payload = max_payload
+        self._header: v2gtp.Header | None = None  # of a frame whose payload is still to come
         self.tls: tls.Connection | None = None
         sock = writer.get_extra_info("socket")
         if sock is not None and sock.family == socket.AF_INET6:
@@ -92,10 +93,13 @@ class Channel:
             ConnectionLost: the peer closed, or the connection broke.
         """
         try:
-            header = v2gtp.parse_header(await self._reader.readexactly(v2gtp.HEADER_LENGTH))
+            header = self._header or v2gtp.parse_header(await self._reader.readexactly(v2gtp.HEADER_LENGTH))
             if header.length > self._max_payload:
                 raise v2gtp.HeaderError(f"V2GTP payload of {header.length} bytes, at most {self._max_payload} accepted")
-            return header.payload_type, await self._reader.readexactly(header.length)
+            self._header = header  # whoever is cancelled now leaves the rest of the frame to the next reader
+            payload = await self._reader.readexactly(header.length)
+            self._header = None
+            return header.payload_type, payload
         except asyncio.IncompleteReadError as why:
             inside = f" after {len(why.partial)} bytes of a frame" if why.partial else ""
             raise ConnectionLost(f"the peer closed the connection{inside}") from why

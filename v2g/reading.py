@@ -8,6 +8,7 @@ have no ``body``; nothing outside of this module reads the header or the body of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -124,6 +125,16 @@ def read(schema_set: str, data: bytes) -> SessionMessage:
         # Several elements can have the class, or none: the bytes tell which one it is.
         found.name, found.problem = _element(exi.read(schema(schema_set), data).name)
     return found
+
+
+def read_one_of(schema_sets: Sequence[str], data: bytes) -> SessionMessage:
+    """What bytes are, where the payload type allows several sets: the first under which they are a message."""
+    found = [read(name, data) for name in schema_sets[:1]]
+    for name in schema_sets[1:]:
+        if found[-1].is_message:
+            break
+        found.append(read(name, data))
+    return found[-1] if found[-1].is_message else found[0]
 
 
 def of(schema_set: str, document: Any) -> SessionMessage:

@@ -19,10 +19,12 @@ from v2g import reading as readings
 from v2g import v2gtp
 from v2g.channel import Channel
 from v2g.errors import LocalError, Refused, RemoteError, TimedOut
+from v2g.messages import schema
 from v2g.messages.base import Request
 from v2g.messages.xmldsig import SignatureType
 from v2g.outcome import Outcome
 from v2g.protocols import APPPROTO, DIN, ISO2, Protocol
+from v2g.streams import MAIN, Streams
 from v2g.timing import Timing
 from v2g.trace import Event, Observe, ignore
 
@@ -41,6 +43,7 @@ class Received:
         signature: of the header, or None.
         time: when its last byte arrived, loop time.
         data: its EXI bytes, as a back end would want them.
+        stream: :data:`v2g.streams.MAIN`, or the payload type of a side stream.
     """
 
     message: Any
@@ -48,6 +51,7 @@ class Received:
     signature: SignatureType | None
     time: float
     data: bytes = b""
+    stream: int = MAIN
 
 
 @dataclass
@@ -63,7 +67,8 @@ class Session:
         rewrite, rewrite_exi, rewrite_frame, rewrite_signature: the seams, by class of what is sent.
         tolerances: names of the tolerances used, in order.
         messages: how many were sent and received, those that were dropped or could not be decoded included.
-        last_received: the message received last, with its header's session id.
+        last_received: the message received last on the main stream, with its header's session id.
+        clock: TimeStamp for the headers of protocols that have one, in the unit that is to be sent.
     """
 
     channel: Channel
@@ -79,6 +84,11 @@ class Session:
     tolerances: list[str] = field(default_factory=list)
     messages: int = 0
     last_received: Received | None = None
+    clock: Callable[[], int] = lambda: 0
+    _streams: Streams = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._streams = Streams(self.channel, self._skipped)
 
     @property
     def timing(self) -> Timing:
@@ -120,18 +130,21 @@ class Session:
 
     # -- sending --------------------------------------------------------------------------------------------------
 
-    async def send(self, message: Any, *, signature: SignatureType | None = None) -> None:
+    async def send(self, message: Any, *, signature: SignatureType | None = None, stream: int = MAIN) -> None:
         """Sends a body message (or a supportedAppProtocol message) through the seams.
+
+        Args:
+            stream: a side stream, by its payload type.
 
         Raises:
             LocalError: the message breaks its facets. One that came out of a rewrite may.
             ConnectionLost: the connection is closed.
         """
-        frame = await self._frame(message, signature)
+        frame = await self._frame(message, signature, stream)
         if frame is not None:
             await self.channel.write(frame)
 
-    async def _frame(self, message: Any, signature: SignatureType | None) -> bytes | None:
+    async def _frame(self, message: Any, signature: SignatureType | None, stream: int = MAIN) -> bytes | None:
         """What goes on the wire for a message, after the seams; None where one of them dropped it."""
         kind = type(message)
         strict = True
@@ -148,61 +161,76 @@ class Session:
             signature = await _call(self.rewrite_signature[kind], signature)
             strict = False
         if data is None:
-            document = self.protocol.wrap(message, self.id, signature)
+            document = self.protocol.wrap(message, self.id, signature, self.clock())
+            schema_set = self.protocol.set_of(type(message))
             try:
-                data = exi.encode(self.protocol.schema, document, strict=strict)
+                data = exi.encode(schema(schema_set), document, strict=strict)
             except exi.EncodeError as why:
                 raise LocalError(f"we cannot send {type(message).__name__}: {why}") from why
         else:
-            document = None
+            document, schema_set = None, self.protocol.set_of(kind)
         if kind in self.rewrite_exi:
             data = await _call(self.rewrite_exi[kind], data)
             if data is None:
                 self.tell("message", kind.__name__, "dropped by a rewrite of its EXI")
                 return None
-        frame = v2gtp.pack(self.protocol.payload_type, data)
+        frame = v2gtp.pack(stream or self.protocol.payload_types[schema_set], data)
         if kind in self.rewrite_frame:
             frame = await _call(self.rewrite_frame[kind], frame)
             if frame is None:
                 self.tell("message", kind.__name__, "dropped by a rewrite of its frame")
                 return None
         name = type(message).__name__ if message is not None else kind.__name__
-        self._emit(Event(self.now, "message", name, "tx", data, document, self.protocol.name))
+        self._emit(Event(self.now, "message", name, "tx", data, document, schema_set))
         return frame
 
     # -- receiving ------------------------------------------------------------------------------------------------
 
-    async def receive(self) -> Received:
+    def listen(self, stream: int) -> None:
+        """Opens a side stream: from now on, what arrives on it is kept for whoever receives from it."""
+        self._streams.opened.add(stream)
+
+    def _skipped(self, payload_type: int, length: int) -> None:
+        known = v2gtp.PAYLOAD_TYPES.get(payload_type, "reserved")
+        self.tell("v2gtp", "skipped", f"payload type 0x{payload_type:04x} ({known}), {length} bytes")
+
+    async def receive(self, stream: int | None = MAIN) -> Received:
         """The next message of the protocol. Frames of another payload type are skipped [V2G2-800].
+
+        Args:
+            stream: a side stream, by its payload type; None: any that is open, the main stream included.
 
         Raises:
             NotAMessage: the payload is not a message of the protocol, in tolerant sessions too.
             HeaderError, ConnectionLost: from the channel.
         """
-        while True:
-            payload_type, data = await self.channel.read_frame()
-            if payload_type == self.protocol.payload_type:
-                break
-            known = v2gtp.PAYLOAD_TYPES.get(payload_type, "reserved")
-            self.tell("v2gtp", "skipped", f"payload type 0x{payload_type:04x} ({known}), {len(data)} bytes")
-        now = self.now
-        found = readings.read(self.protocol.name, data)
+        frame = await self._streams.read(self.protocol, stream)
+        now, data = self.now, frame.payload
+        found = readings.read_one_of(frame.sets, data)
         note = found.problem
         self._emit(Event(now, "message", found.name, "rx", data, found.document, found.schema, note))
         readings.require(found, self.protocol.title)
         for name, detail in found.notes:
             self.tolerate(name, f"{found.name}: {detail}")
         session_id = b"" if found.session_id is None else found.session_id
-        self.last_received = Received(found.body, session_id, found.signature, now, data)
-        return self.last_received
+        received = Received(found.body, session_id, found.signature, now, data, frame.stream)
+        if frame.stream == MAIN:
+            self.last_received = received
+        return received
 
     async def request(
-        self, message: Request[R], *, timeout: float | None = None, signature: SignatureType | None = None
+        self,
+        message: Request[R],
+        *,
+        timeout: float | None = None,
+        signature: SignatureType | None = None,
+        stream: int = MAIN,
     ) -> R:
         """Sends a request and returns its response. The vehicle's side. SessionSetupRes brings the session id.
 
         Args:
             timeout: seconds; by default the message's V2G_EVCC_Msg_Timeout.
+            stream: a side stream, by its payload type; others may go on meanwhile.
 
         Raises:
             TimedOut: no response in time.
@@ -212,13 +240,16 @@ class Session:
         """
         name = type(message).__name__
         seconds = self.timing.message_timeout(name) if timeout is None else timeout
-        frame = await self._frame(message, signature)  # a rewrite that waits makes the request late, not the response
+        # A rewrite that waits makes the request late, not the response.
+        frame = await self._frame(message, signature, stream)
         started = self.now
+        if stream != MAIN:
+            self.listen(stream)
         try:
             async with asyncio.timeout(seconds):
                 if frame is not None:
                     await self.channel.write(frame)
-                received = await self.receive()
+                received = await self.receive(stream)
         except TimeoutError as why:
             raise TimedOut("V2G_EVCC_Msg_Timeout", seconds, f"the response to {name}") from why
         response = received.message

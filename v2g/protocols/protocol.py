@@ -132,10 +132,16 @@ class Protocol:
         Raises:
             KeyError: it is of another protocol.
         """
+        if len(self.modules) == 1:
+            return next(iter(self.modules))
         for name, module in self.modules.items():
             if kind.__module__ == module.__name__:
                 return name
         raise KeyError(f"{kind.__name__} is not a message of {self.title}")
+
+    def sets(self, payload_type: int) -> tuple[str, ...]:
+        """The schema sets of a payload type of the main stream; none for any other."""
+        return tuple(name for name, known in self.payload_types.items() if known == payload_type)
 
     def response_to(self, request: type[Any]) -> type[Any] | None:
         """The response class that pairs with a request class, or None."""

@@ -2,6 +2,8 @@
 
 from typing import Annotated, ClassVar, Literal
 
+import msgspec
+
 from exi.schema import (
     Binary,
     Integer,
@@ -117,8 +119,13 @@ class MessageHeaderType(_Type):
     Signature: Ref[xmldsig.SignatureType | None] = None
 
 
+def _unstamped() -> MessageHeaderType:
+    """The header of a message that is not sent yet: the session fills it in."""
+    return MessageHeaderType(SessionID=bytes(8), TimeStamp=0)
+
+
 class V2GMessageType(_Type):
-    Header: MessageHeaderType
+    Header: MessageHeaderType = msgspec.field(default_factory=_unstamped)
 
 
 class V2GRequestType(V2GMessageType):
