@@ -69,8 +69,8 @@ class Deviations:
 
     def begin(self) -> None:
         """A new session: counting starts anew."""
-        self._count.clear()
-        self._told.clear()
+        for kept in (self._count, self._told, self._active):
+            kept.clear()
 
     def install(self, options: Any) -> None:
         """Puts the rewrites into the options of a role (evcc.Options, secc.serve.Options)."""

@@ -104,13 +104,17 @@ class Stage:
 
     def begin(self) -> None:
         """A session begins."""
-        for deviations in self._deviations:
-            deviations.begin()
+        self._count_anew()
         self._state, self._told = "", ("", -TELEMETRY_INTERVAL)
         self.view.begin()
         if self.link is not None:
             self.link.reporter.begin(asyncio.get_running_loop().time())
         self.timeline.begin()
+
+    def _count_anew(self) -> None:
+        """What is configured holds for every session, whatever became of the one before."""
+        for deviations in self._deviations:
+            deviations.begin()
 
     def end(self, outcomes: Mapping[str, Outcome]) -> None:
         """It is over; outcomes by role (vehicle, charger)."""
@@ -156,8 +160,11 @@ class Stage:
 
     def observe(self, event: Event) -> None:
         """An event of a layer, as the main role's observer gets it."""
-        if event.layer == "tcp" and event.name == "connected" and not self.timeline.running:
-            self.begin()
+        if event.layer == "tcp" and event.name == "connected":
+            if self.timeline.running:  # since plug-in, or a session before it whose end nobody told
+                self._count_anew()
+            else:
+                self.begin()
         self.timeline.observe(event)
         self.tell(event)
         if event.layer == "message":

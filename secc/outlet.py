@@ -208,6 +208,7 @@ class Outlet:
         self._drop("pulse", "wake", "by itself")
         self._asked = False
         self.awake.set()
+        outcome = Outcome()
         try:
             self._tell("tcp", "connected", channel.description)
             self.on_begin()
@@ -215,10 +216,19 @@ class Outlet:
             nominal = reading.offer is not None and reading.offer[0] is Offer.CURRENT  # it stays, in AC
             if reading.state not in (State.E, State.F) and not nominal:
                 self.evse.pilot.offer(DIGITAL)
-            outcome = await serve(channel, self.evse, self.options, paused=self.paused)
-        finally:
+            await serve(channel, self.evse, self.options, paused=self.paused, outcome=outcome)
+        finally:  # an end that nobody thought of is told and counted too, or the next session would not begin anew
             self._channel = None
             self._idle.set()
+            if not self._cancelled():
+                self._ended(outcome)
+
+    @staticmethod
+    def _cancelled() -> bool:
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+
+    def _ended(self, outcome: Outcome) -> None:
         if outcome.session_id:  # the link stays up, and a vehicle may begin anew
             self._setup_until = None
         if outcome.paused:

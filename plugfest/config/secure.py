@@ -62,6 +62,10 @@ class TlsOptions(Section, kw_only=True, frozen=True):
         Literal["cert_sha1_hash", "key_sha1_hash", "x509_name", "pre_agreed", "none"] | None,
         Meta(description="evcc: how it names its roots with TLS 1.2"),
     ] = None
+    answer_trusted_ca_keys: Annotated[
+        bool | None,
+        Meta(description="secc: say in ServerHello that the roots named were used; false for vehicles that end then"),
+    ] = None
     certificate_authorities: Annotated[bool | None, Meta(description="name the roots with TLS 1.3")] = None
     status_request: Annotated[
         Literal["v1", "v2", "both", "none"] | None, Meta(description="evcc: how it asks for OCSP responses")

@@ -252,6 +252,45 @@ async def test_only_the_chain_of_a_private_root_may_come_without(private: bool) 
         assert met.failure.check == "ocsp-missing"
 
 
+@pytest.mark.parametrize(
+    ("profile", "staple", "asked", "told"),
+    [
+        ("iso2", "missing", "both", "for DEPLFE00001, CPOSubCA2, CPOSubCA1, though"),
+        ("iso2", "missing", "v1", "for DEPLFE00001, though"),
+        ("iso2", "leaf-only", "both", "for CPOSubCA2, CPOSubCA1, though"),
+        ("iso2", "leaf-only", "v1", ""),
+        ("iso2", "missing", "none", ""),
+        ("iso2", "", "both", ""),
+        ("iso20", "missing", "v1", "CPOSubCA2, CPOSubCA1, though"),
+        ("iso20", "leaf-only", "v1", "for CPOSubCA2, CPOSubCA1, though"),
+    ],
+)
+async def test_responses_that_were_asked_for_and_do_not_come_are_told(
+    profile: str, staple: str, asked: str, told: str
+) -> None:
+    """A tolerant vehicle goes on; one that requires them refuses the leaf's absence [V2G2-871, 873]."""
+    options = tls.PROFILES[profile]
+    server = charger(options.wrong(staple=staple), store(profile))
+    met = await meet(server, vehicle(options.change(status_request=asked), store(profile)))
+    await talk(met, 100)
+    notes = [e.note for e in met.events["vehicle"] if e.name == "certificate-deviation"]
+    assert [told in note for note in notes] == ([True] if told else [])
+    strict = await meet(server, vehicle(options.change(status_request=asked, staple="require"), store(profile)))
+    if staple == "missing":
+        assert strict.failure.check == "ocsp-missing"
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_the_answer_to_trusted_ca_keys_can_be_left_out(answers: bool) -> None:
+    """There is a vehicle that ends at it; the chain is chosen all the same."""
+    server = charger(tls.ISO2.change(answer_trusted_ca_keys=answers))
+    met = await meet(server, vehicle(tls.ISO2))
+    await talk(met, 100)
+    hello = messages.ServerHello.parse(met.event("vehicle", "ServerHello", "rx").data[4:])
+    assert (messages.TRUSTED_CA_KEYS in hello.extensions) is answers
+    assert "its root is among those" in met.event("charger", "chain-chosen").note
+
+
 async def test_staples_from_files(tmp_path: Path) -> None:
     from pki import ocsp
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any, NoReturn
 
-from v2g.tls import crypto, messages
+from v2g.tls import crypto, messages, rules
 from v2g.tls import secrets as schedule
 from v2g.tls.checks import check_peer
 from v2g.tls.context import Credential
@@ -31,8 +31,6 @@ from v2g.tls.tables import (
 from v2g.tls.vehicle import change_extensions
 from v2g.tls.wire import Reader, vector
 
-RENEGOTIATION_SCSV = 0x00FF
-
 
 async def handshake(c: Endpoint) -> None:
     """From ClientHello to Finished.
@@ -43,7 +41,9 @@ async def handshake(c: Endpoint) -> None:
     _, body = await c.receive("ClientHello")
     offered = ClientHello.parse(body)
     c.hello, c.client_random = offered, offered.random
-    c.version = _version(c, offered)
+    c.agree(_version(c, offered))
+    if c.options.deviate.select_version is None:
+        rules.client_hello(offered, c.version, c.context.numbers.versions)
     c.roots_named = c.context.named(offered)
     if c.version == TLS13:
         await _tls13(c, offered)
@@ -57,6 +57,9 @@ def _none(what: str, theirs: str, ours: str, check: str) -> NoReturn:
 
 
 def _version(c: Endpoint, offered: ClientHello) -> int:
+    if offered.version <= rules.SSL3:
+        text = f"the vehicle's hello says {version_name(offered.version)}"
+        raise Fatal("protocol_version", text, check="no-common-version")
     forced = c.options.deviate.select_version
     if forced is not None:
         return number("version", forced)
@@ -149,6 +152,8 @@ def _wants_client(c: Endpoint) -> str:
 def _check_client(c: Endpoint, sent: Certificates) -> Any:
     """The key of the vehicle's certificate, or None where it sent none."""
     c.peer_chain = sent.chain
+    if sent.context:
+        raise Fatal("illegal_parameter", "the vehicle's Certificate has another context than the request")
     if sent.chain:
         return check_peer(c)
     if _wants_client(c) == "require":
@@ -185,6 +190,8 @@ async def _tls12(c: Endpoint, offered: ClientHello) -> None:
     reader = Reader(body, "ClientKeyExchange")
     public = reader.vector(1, "public")
     reader.end()
+    if not public:
+        raise Fatal("decode_error", "ClientKeyExchange: an empty key")
     master = schedule.master12(c, suite, share.secret(public), offered.random, random, extended)
     if client_key is not None:
         await _verify12(c, client_key)
@@ -194,6 +201,7 @@ async def _tls12(c: Endpoint, offered: ClientHello) -> None:
     expected = schedule.finished12(c, suite, master, "client")
     _, body = await c.receive("Finished")
     schedule.check_finished(body, expected)
+    c.finish()
     await c.send_change()
     c.seal_with(sealing)
     await c.send("Finished", schedule.finished12(c, suite, master, "server"))
@@ -220,12 +228,12 @@ async def _hello12(
     """ServerHello with the answers to extensions, Certificate, CertificateStatus."""
     answer = ServerHello(random, suite.code)
     extensions = answer.extensions
-    if messages.RENEGOTIATION_INFO in offered.extensions or RENEGOTIATION_SCSV in offered.suites:
+    if messages.RENEGOTIATION_INFO in offered.extensions or rules.RENEGOTIATION_SCSV in offered.suites:
         extensions[messages.RENEGOTIATION_INFO] = b"\0"
     fragment = _fragment_length(c, offered)
     if fragment:
         extensions[messages.MAX_FRAGMENT_LENGTH] = fragment
-    if messages.TRUSTED_CA_KEYS in offered.extensions:
+    if messages.TRUSTED_CA_KEYS in offered.extensions and c.options.answer_trusted_ca_keys:
         extensions[messages.TRUSTED_CA_KEYS] = b""
     if messages.POINT_FORMATS in offered.extensions:
         extensions[messages.POINT_FORMATS] = b"\x01\0"
@@ -263,6 +271,10 @@ async def _verify12(c: Endpoint, key: object) -> None:
     _, body = await c.receive("CertificateVerify")
     reader = Reader(body, "CertificateVerify")
     scheme, signature = reader.integer(2, "algorithm"), reader.vector(2, "signature")
+    reader.end()
+    if scheme not in c.context.numbers.schemes:
+        text = f"the vehicle signs with {scheme_name(scheme)}, which was not offered"
+        raise Fatal("illegal_parameter", text, check="signature-not-offered")
     crypto.verify(key, scheme, signature, signed, "CertificateVerify", TLS12)
 
 
@@ -277,10 +289,8 @@ async def _tls13(c: Endpoint, offered: ClientHello) -> None:
     sent = [group for group in groups if group in shares]
     if not sent:
         offered = await _retry(c, offered, suite, groups[0])
-        shares = messages.read_shares(offered.extensions.get(messages.KEY_SHARE, b"\0\0"))
+        shares = messages.read_shares(offered.extensions[messages.KEY_SHARE])
         sent = [groups[0]]
-        if groups[0] not in shares:
-            raise Fatal("illegal_parameter", f"the second ClientHello has no key of {group_name(groups[0])} either")
     credential = _chain(c, offered)
     share = crypto.KeyShare(sent[0])
     c.group = share.group
@@ -315,10 +325,11 @@ async def _tls13(c: Endpoint, offered: ClientHello) -> None:
     c.seal_with(application["server"])
     if wanted:
         _, body = await c.receive("Certificate")
-        key = _check_client(c, Certificates.parse13(body))
+        key = _check_client(c, Certificates.parse13(body, asked=False))
         if key is not None:
             await keys.receive_verify("client", key)
     await keys.receive_finished("client")
+    c.finish()
     c.open_with(application["client"])
 
 
@@ -335,5 +346,6 @@ async def _retry(c: Endpoint, offered: ClientHello, suite: Suite, group: int) ->
         await c.send_change()
     await c.flush()
     _, body = await c.receive("ClientHello")
-    c.hello = ClientHello.parse(body)
-    return ClientHello.parse(body)
+    c.hello = second = ClientHello.parse(body)
+    rules.second_hello(offered, second, group)
+    return second

@@ -87,18 +87,22 @@ def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
 
     assert c.context.trust is not None
     roots = c.context.trust.roots
-    # Without status_request_v2 only the leaf's response can come.
+    # Without status_request_v2 only the leaf's response can come; some chargers know no more than that.
     several = c.version == TLS13 or len(c.peer_staples) > 1
+    asked = several or c.options.status_request in ("v2", "both")
     required = c.options.staple == "require" and "ocsp-missing" not in c.options.tolerate and not _private(chain, roots)
+    missing: list[str] = []
     for index, certificate in enumerate(chain):
         if certificate in roots or (index and certificate.subject == certificate.issuer):
             continue
         who = subject(certificate)
         staple = c.peer_staples[index] if index < len(c.peer_staples) else b""
         if not staple:
+            text = f"the charger stapled no OCSP response for {who} [V2G2-873]"
             if required and (index == 0 or several):
-                text = f"the charger stapled no OCSP response for {who} [V2G2-873]"
                 raise Fatal("bad_certificate_status_response", text, check="ocsp-missing", certificate=who)
+            if index == 0 or asked:
+                missing.append(who)
             continue
         issuer = next((one for one in (*chain[1:], *roots) if issued(one, certificate)), None)
         if issuer is None:  # possible only where the checks of the path are tolerated
@@ -113,6 +117,9 @@ def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
             alert = "certificate_revoked" if wrong[0].code == "revoked" else "bad_certificate_status_response"
             raise Fatal(alert, f"{wrong[0]}, as stapled by the charger", check=str(wrong[0].code), certificate=who)
         c.tell("staple", "rx", staple, f"{who}: {'tolerated' if fatal(found) else 'good'}")
+    if missing and c.options.status_request != "none" and not _private(chain, roots):
+        text = f"the charger stapled no OCSP response for {', '.join(missing)}, though it was asked to [V2G2-871]"
+        c.tell("certificate-deviation", note=f"ocsp-missing: {text}")
 
 
 def _private(chain: list[x509.Certificate], roots: list[x509.Certificate]) -> bool:

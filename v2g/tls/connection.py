@@ -11,8 +11,9 @@ from typing import Any
 
 from v2g.tls import report
 from v2g.tls.endpoint import MAX_MESSAGE, WARNING, Endpoint, PeerAlert, PeerClosed
-from v2g.tls.failure import Fatal, of_alert
-from v2g.tls.records import ALERT, APPLICATION_DATA, HANDSHAKE, Aead13
+from v2g.tls.failure import PEER, Fatal, of_alert
+from v2g.tls.messages import read_ticket
+from v2g.tls.records import ALERT, APPLICATION_DATA, HANDSHAKE, KINDS, Aead13
 from v2g.tls.tables import ALERT_CODES, TLS13, group_name, version_name
 from v2g.tls.tables import HANDSHAKE as MESSAGE_NAMES
 
@@ -21,37 +22,53 @@ class Connection(Endpoint):
     """An endpoint that carries application data."""
 
     async def _fill(self) -> bool:
-        """Reads a record of application data; False at the end of the connection."""
-        while not self._eof:
-            try:
+        """Reads a record of application data; False at the end of the connection.
+
+        Everything that ends the connection ends here, also while a record is answered: the peer may be gone by then.
+
+        Raises:
+            ConnectionError: it broke, or one side sent a fatal alert.
+        """
+        try:
+            while not self._eof:
                 kind, data = await self._next()
-            except PeerAlert as alert:
-                self._eof = True
-                if alert.code:
-                    text = of_alert(self.role, alert.code, "", report.about(self, alert.code))
-                    raise ConnectionError(text) from alert
-                return False
-            except PeerClosed as why:
-                self._eof = True
-                if str(why) and not isinstance(why.__cause__, asyncio.IncompleteReadError):
-                    raise ConnectionError(str(why)) from why
-                return False
-            except Fatal as why:
-                self._eof = True
-                with contextlib.suppress(PeerClosed):
-                    await self.send_alert(why.alert)
-                raise ConnectionError(why.text) from why
-            if kind == APPLICATION_DATA:
-                self._application += data
-                if data:
-                    return True
-            elif kind == HANDSHAKE:
-                self._late(data)
-                await self.flush()
+                if kind == APPLICATION_DATA:
+                    if self._handshake_bytes:
+                        raise Fatal("unexpected_message", "application data inside a handshake message")
+                    self._application += data
+                    if data:
+                        self._idle = 0
+                        return True
+                    self._wasted("empty records")
+                elif kind == HANDSHAKE:
+                    self._late(data)
+                    await self.flush()
+                else:
+                    raise Fatal("unexpected_message", f"{PEER[self.role]} sent {KINDS[kind]} after the handshake")
+        except PeerAlert as alert:
+            self._eof = True
+            if alert.code:
+                text = of_alert(self.role, alert.code, "", report.about(self, alert.code))
+                raise ConnectionError(text) from alert
+        except PeerClosed as why:
+            self._eof = self._broken = True
+            if str(why) and not isinstance(why.__cause__, asyncio.IncompleteReadError):
+                raise ConnectionError(str(why)) from why
+        except Fatal as why:
+            self._eof = True
+            with contextlib.suppress(PeerClosed):
+                await self.send_alert(why.alert)
+            raise ConnectionError(f"{why.text} (alert {why.alert} sent)") from why
         return False
 
     def _late(self, data: bytes) -> None:
-        """Handshake messages after the handshake: session tickets are of no use here, new keys are."""
+        """Handshake messages after the handshake: session tickets are of no use here, new keys are.
+
+        Raises:
+            Fatal: one that may not come now.
+        """
+        if not data:
+            raise Fatal("unexpected_message", "an empty handshake record")
         buffer = self._handshake_bytes
         buffer += data
         while len(buffer) >= 4 and len(buffer) >= 4 + int.from_bytes(buffer[1:4], "big"):
@@ -60,15 +77,42 @@ class Connection(Endpoint):
             del buffer[:length]
             name = MESSAGE_NAMES.get(message[0], f"message {message[0]}")
             self.tell(name, "rx", message)
-            if name == "KeyUpdate" and isinstance(self._opening, Aead13):
-                self._opening.update()
-                if message[4:] == b"\x01" and isinstance(self._sealing, Aead13):
-                    self.send_record(HANDSHAKE, bytes((24, 0, 0, 1, 0)))
-                    self._sealing.update()
-            elif name in ("HelloRequest", "ClientHello"):
-                self.send_record(ALERT, bytes((WARNING, ALERT_CODES["no_renegotiation"])))
-        if len(buffer) > MAX_MESSAGE:
-            raise ConnectionError("an endless handshake message")
+            self._wasted("handshake messages after the handshake")
+            if self.version == TLS13:
+                self._late13(name, message[4:])
+            else:
+                self._late12(name, message[4:])
+        if len(buffer) >= 4 and int.from_bytes(buffer[1:4], "big") > MAX_MESSAGE:
+            length = int.from_bytes(buffer[1:4], "big")
+            raise Fatal("decode_error", f"a handshake message of {length} bytes, at most {MAX_MESSAGE} are accepted")
+
+    def _late12(self, name: str, body: bytes) -> None:
+        """The other side wants to renegotiate, which a warning declines (RFC 5246 7.4.1.1)."""
+        if name != ("HelloRequest" if self.role == "client" else "ClientHello"):
+            raise Fatal("unexpected_message", f"{PEER[self.role]} sent {name} after the handshake")
+        if name == "HelloRequest" and body:
+            raise Fatal("decode_error", f"a HelloRequest of {len(body)} bytes, which has to be empty")
+        self.tell("alert", "tx", bytes((WARNING, ALERT_CODES["no_renegotiation"])), "no_renegotiation")
+        self.send_record(ALERT, bytes((WARNING, ALERT_CODES["no_renegotiation"])))
+
+    def _late13(self, name: str, body: bytes) -> None:
+        """New keys, and for a vehicle tickets that it has no use for (RFC 8446 4.6)."""
+        if name == "NewSessionTicket" and self.role == "client":
+            read_ticket(body)
+            return
+        if name != "KeyUpdate" or not isinstance(self._opening, Aead13) or not isinstance(self._sealing, Aead13):
+            raise Fatal("unexpected_message", f"{PEER[self.role]} sent {name} after the handshake")
+        if len(body) != 1:
+            raise Fatal("decode_error", f"a KeyUpdate of {len(body)} bytes, expected 1")
+        if body[0] > 1:
+            raise Fatal("illegal_parameter", f"a KeyUpdate of {body[0]}; 0 and 1 exist")
+        if self._handshake_bytes:
+            raise Fatal("unexpected_message", "a handshake message runs over a change of keys")
+        self._opening.update()
+        if body[0]:
+            self.tell("KeyUpdate", "tx", bytes((24, 0, 0, 1, 0)))
+            self.send_record(HANDSHAKE, bytes((24, 0, 0, 1, 0)))
+            self._sealing.update()
 
     async def readexactly(self, count: int) -> bytes:
         """As :meth:`asyncio.StreamReader.readexactly`."""
@@ -103,7 +147,8 @@ class Connection(Endpoint):
 
     def close(self) -> None:
         """Says close_notify and closes; the peer's is not waited for."""
-        if not self._closing and not self._writer.is_closing() and self.connected and self.options.deviate.close_notify:
+        says = self.connected and self.options.deviate.close_notify and not self._broken
+        if says and not self._closing and not self._writer.is_closing():
             self.tell("alert", "tx", b"\x01\0", "close_notify")
             self.send_record(ALERT, b"\x01\0")
             self._writer.write(bytes(self._out))

@@ -24,6 +24,11 @@ from v2g.trace import Event, Observe, ignore
 MAX_MESSAGE = 1 << 17
 """Longest handshake message accepted, bytes; a chain with its OCSP responses is below 10 kB."""
 
+MAX_WARNINGS = 5
+"""Warnings, empty records, requests to renegotiate and new keys one behind the other, without anything in between."""
+MAX_DROPPED = 32
+"""ChangeCipherSpecs of TLS 1.3 that are ignored."""
+
 FATAL, WARNING = 2, 1
 
 T = TypeVar("T")
@@ -31,7 +36,7 @@ T = TypeVar("T")
 GONE = (ConnectionError, asyncio.IncompleteReadError, OSError)
 
 
-class PeerClosed(Exception):
+class PeerClosed(ConnectionError):
     """The peer closed the TCP connection, or broke it."""
 
 
@@ -78,6 +83,11 @@ class Endpoint:
         self._out = bytearray()
         self._first = True
         self._limit = records.MAX_PLAIN
+        self._idle = 0
+        self._dropped = 0
+        self._records = 0
+        self._broken = False
+        self._finished = False
         self._eof = False
         self._closing = False
         self.connected = False
@@ -177,6 +187,10 @@ class Endpoint:
         await self._deviate(CONNECTED)
 
     async def send_alert(self, name: str, *, fatal: bool = True) -> None:
+        """After a fatal alert nothing else is sent, also no close_notify (RFC 5246 7.2.2, RFC 8446 6.2)."""
+        if self._broken:
+            return
+        self._broken = fatal
         code = ALERT_CODES[name] if name in ALERT_CODES else int(name, 0)
         self.tell("alert", "tx", bytes((FATAL if fatal else WARNING, code)), name)
         self.send_record(ALERT, bytes((FATAL if fatal else WARNING, code)))
@@ -190,37 +204,91 @@ class Endpoint:
         try:
             head = await self._reader.readexactly(5)
             kind, version, length = head[0], int.from_bytes(head[1:3], "big"), int.from_bytes(head[3:], "big")
-            if kind not in KINDS or head[1] != 3:
-                self._no_tls(head)
-            if length > records.MAX_SEALED:
-                raise Fatal("record_overflow", f"a record of {length} bytes, at most {records.MAX_SEALED} are allowed")
+            self._check_head(head, kind, version)
+            longest = records.MAX_PLAIN if kind == CHANGE_CIPHER_SPEC else self._opening.longest
+            if length > longest:
+                raise Fatal("record_overflow", f"a record of {length} bytes, at most {longest} are allowed")
             body = await self._reader.readexactly(length)
         except GONE as why:
             raise PeerClosed(str(why)) from why
+        self._records += 1
         if kind == CHANGE_CIPHER_SPEC:
             return kind, body
         kind, data = self._opening.open(kind, version, body)
-        if len(data) > records.MAX_PLAIN:
-            raise Fatal("record_overflow", f"a record of {len(data)} bytes, at most {records.MAX_PLAIN} are allowed")
+        if kind not in KINDS:
+            raise Fatal("unexpected_message", f"{PEER[self.role]} sent a record of the unknown type {kind}")
+        if len(data) > self._limit:
+            raise Fatal("record_overflow", f"a record of {len(data)} bytes, at most {self._limit} are allowed")
         return kind, data
 
-    def _no_tls(self, head: bytes) -> None:
-        what = "a V2GTP message without TLS" if head[:2] == b"\x01\xfe" else f"bytes that are no TLS: {head.hex(' ')}"
-        raise Fatal("protocol_version", f"{PEER[self.role]} sent {what}", check="no-tls")
+    def _check_head(self, head: bytes, kind: int, version: int) -> None:
+        if not self._records and (kind not in KINDS or head[1] != 3):
+            what = (
+                "a V2GTP message without TLS" if head[:2] == b"\x01\xfe" else f"bytes that are no TLS: {head.hex(' ')}"
+            )
+            raise Fatal("protocol_version", f"{PEER[self.role]} sent {what}", check="no-tls")
+        if kind not in KINDS:
+            raise Fatal("unexpected_message", f"{PEER[self.role]} sent a record of the unknown type {kind}")
+        # In TLS 1.3, and in a hello, the number says nothing (RFC 8446 5.1, RFC 5246 E.1).
+        if head[1] != 3 or (self.version == TLS12 and version != TLS12):
+            raise Fatal("protocol_version", f"{PEER[self.role]} sent a record of version 0x{version:04x}")
 
     async def _next(self) -> tuple[int, bytes]:
-        """The next record that is no warning."""
+        """The next record that is no warning, and no make-up of TLS 1.3."""
         while True:
             kind, data = await self._record()
+            if kind == CHANGE_CIPHER_SPEC and self._dropped_change(data):
+                continue
             if kind != ALERT:
                 return kind, data
-            if len(data) != 2:
-                raise Fatal("decode_error", f"an alert of {len(data)} bytes")
-            level, code = data
-            self.tell("alert", "rx", data, ALERTS[code].name if code in ALERTS else str(code))
-            # In TLS 1.3 the level says nothing: all but one are the end.
-            if code == 0 or level == FATAL or (self.version == TLS13 and code != ALERT_CODES["user_canceled"]):
-                raise PeerAlert(code)
+            self._alert(data)
+
+    def _alert(self, data: bytes) -> None:
+        """Notes an alert.
+
+        Raises:
+            PeerAlert: it is the end.
+        """
+        if self._handshake_bytes:
+            raise Fatal("unexpected_message", "an alert inside a handshake message")
+        if len(data) != 2:
+            alert = "decode_error" if data else "unexpected_message"
+            raise Fatal(alert, f"an alert of {len(data)} bytes")
+        level, code = data
+        self.tell("alert", "rx", data, ALERTS[code].name if code in ALERTS else str(code))
+        # In TLS 1.3 the level says nothing: all but one are the end.
+        if code == 0 or level == FATAL or (self.version == TLS13 and code != ALERT_CODES["user_canceled"]):
+            self._broken = self._broken or code != 0
+            raise PeerAlert(code)
+        if level != WARNING and self.version != TLS13:
+            raise Fatal("illegal_parameter", f"an alert of the unknown level {level}")
+        self._wasted("warnings")
+
+    def _wasted(self, what: str) -> None:
+        """Bounds what a peer may send without getting on."""
+        self._idle += 1
+        if self._idle > MAX_WARNINGS:
+            raise Fatal("unexpected_message", f"more than {MAX_WARNINGS} {what} one behind the other", check="flood")
+
+    def _dropped_change(self, data: bytes) -> bool:
+        """Whether a ChangeCipherSpec is the make-up of TLS 1.3, which is ignored from the first hello until Finished.
+
+        Raises:
+            Fatal: it is one at a wrong time, or no proper one (RFC 8446 5).
+        """
+        pending = self.role == "client" and self.version == 0 and "1.3" in self.options.versions
+        if self.version != TLS13 and not pending:
+            return False
+        if self._finished:
+            raise Fatal("unexpected_message", f"{PEER[self.role]} sent ChangeCipherSpec after Finished")
+        if data != b"\x01":
+            raise Fatal("unexpected_message", f"a ChangeCipherSpec of {data.hex() or 'no bytes'}, expected 01")
+        if self._handshake_bytes:
+            raise Fatal("unexpected_message", "ChangeCipherSpec inside a handshake message")
+        self._dropped += 1
+        if self._dropped > MAX_DROPPED:
+            raise Fatal("unexpected_message", f"more than {MAX_DROPPED} ChangeCipherSpecs", check="flood")
+        return True
 
     async def receive(self, *expected: str) -> tuple[str, bytes]:
         """The next handshake message: name and body; it is part of the transcript.
@@ -232,9 +300,12 @@ class Endpoint:
         self.step = " or ".join(expected)
         while True:
             name, message = await self._in_time(self._message())
-            if name == "HelloRequest" and self.role == "client":
-                continue
-            break
+            if name != "HelloRequest" or self.role != "client" or self.version == TLS13:
+                break
+            if len(message) > 4:
+                raise Fatal("decode_error", f"a HelloRequest of {len(message) - 4} bytes, which has to be empty")
+            self._wasted("HelloRequests")  # ignored while a handshake is under way (RFC 5246 7.4.1.1)
+        self._idle = 0
         if name not in expected:
             raise Fatal("unexpected_message", f"{PEER[self.role]} sent {name} where {self.step} was due")
         self.transcript += message
@@ -257,8 +328,6 @@ class Endpoint:
                     "decode_error", f"a handshake message of {length} bytes, at most {MAX_MESSAGE} are accepted"
                 )
             kind, data = await self._next()
-            if kind == CHANGE_CIPHER_SPEC and (self.version == TLS13 or self._hello_pending()):
-                continue  # make-up of TLS 1.3, to be ignored
             if kind != HANDSHAKE:
                 raise Fatal("unexpected_message", f"{PEER[self.role]} sent {KINDS[kind]} where {self.step} was due")
             if not data:
@@ -271,17 +340,27 @@ class Endpoint:
         self.tell(name, "rx", message)
         return name, message
 
-    def _hello_pending(self) -> bool:
-        return self.role == "client" and self.version == 0 and "1.3" in self.options.versions
-
     async def receive_change(self) -> None:
         """ChangeCipherSpec of TLS 1.2."""
         self.step = "ChangeCipherSpec"
         if self._handshake_bytes:
             raise Fatal("unexpected_message", "ChangeCipherSpec inside a handshake message")
         kind, data = await self._in_time(self._next())
-        if kind != CHANGE_CIPHER_SPEC or data != b"\x01":
+        if kind != CHANGE_CIPHER_SPEC or not data:
             raise Fatal("unexpected_message", f"{PEER[self.role]} sent {KINDS[kind]} where {self.step} was due")
+        if data != b"\x01":
+            alert = "decode_error" if len(data) != 1 else "illegal_parameter"
+            raise Fatal(alert, f"a ChangeCipherSpec of {data[:8].hex()}, expected 01")
+
+    def agree(self, version: int) -> None:
+        """The version is agreed."""
+        self.version = version
+        if version == TLS12 and self._dropped:
+            raise Fatal("unexpected_message", f"{PEER[self.role]} sent ChangeCipherSpec before ServerHello")
+
+    def finish(self) -> None:
+        """The peer's Finished was received."""
+        self._finished = True
 
     def seal_with(self, protection: Protection) -> None:
         self._sealing = protection
@@ -292,5 +371,5 @@ class Endpoint:
         self._opening = protection
 
     def limit(self, length: int) -> None:
-        """max_fragment_length was agreed."""
+        """max_fragment_length was agreed: for both directions (RFC 6066 4)."""
         self._limit = length

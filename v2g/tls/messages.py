@@ -20,6 +20,8 @@ RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e07
 
 DOWNGRADE = b"DOWNGRD\x01"
 """End of the random of a server that could do TLS 1.3 and takes 1.2."""
+DOWNGRADE_11 = b"DOWNGRD\x00"
+"""Likewise of one that takes an older version."""
 
 FRAGMENT_LENGTHS = {512: 1, 1024: 2, 2048: 3, 4096: 4}
 
@@ -30,10 +32,20 @@ def _extension_name(code: int) -> str:
     return EXTENSIONS.get(code, f"extension {code}")
 
 
+MAX_EXTENSIONS = 64
+"""Extensions of one message; a browser's hello has about 20."""
+MAX_CHAIN = 16
+"""Certificates of one chain; the standards allow 3 below the root, ISO 15118-20 with a cross certificate 4."""
+MAX_CERTIFICATE = 16384
+"""Octets of one certificate or OCSP response; the standards allow 800 and 1600."""
+
+
 def read_extensions(reader: Reader) -> Extensions:
     found: Extensions = {}
     inner = reader.inner(2, "extensions")
     while inner.more:
+        if len(found) == MAX_EXTENSIONS:
+            raise Fatal("decode_error", f"{reader.where}: more than {MAX_EXTENSIONS} extensions", check="limit")
         code = inner.integer(2)
         if code in found:
             raise Fatal("illegal_parameter", f"{inner.where}: {_extension_name(code)} comes twice")
@@ -43,6 +55,13 @@ def read_extensions(reader: Reader) -> Extensions:
 
 def pack_extensions(extensions: Extensions) -> bytes:
     return vector(2, b"".join(code.to_bytes(2, "big") + vector(2, body) for code, body in extensions.items()))
+
+
+def _session_id(reader: Reader) -> bytes:
+    session_id = reader.vector(1, "session_id")
+    if len(session_id) > 32:
+        raise Fatal("decode_error", f"{reader.where}.session_id: {len(session_id)} bytes, at most 32 are allowed")
+    return session_id
 
 
 @dataclass
@@ -63,8 +82,10 @@ class ClientHello:
     def parse(cls, body: bytes) -> ClientHello:
         reader = Reader(body, "ClientHello")
         version, random = reader.integer(2, "version"), reader.take(32, "random")
-        session_id = reader.vector(1, "session_id")
+        session_id = _session_id(reader)
         suites, compression = read_u16s(reader, "cipher_suites"), reader.vector(1, "compression_methods")
+        if not suites or not compression:
+            raise Fatal("decode_error", f"ClientHello without {'compression methods' if suites else 'cipher suites'}")
         extensions = read_extensions(reader) if reader.more else {}
         reader.end()
         return cls(random, suites, extensions, session_id, compression, version)
@@ -95,7 +116,7 @@ class ServerHello:
     def parse(cls, body: bytes) -> ServerHello:
         reader = Reader(body, "ServerHello")
         version, random = reader.integer(2, "version"), reader.take(32, "random")
-        session_id, suite = reader.vector(1, "session_id"), reader.integer(2, "cipher_suite")
+        session_id, suite = _session_id(reader), reader.integer(2, "cipher_suite")
         if reader.integer(1, "compression_method"):
             raise Fatal("illegal_parameter", "ServerHello selects compression, which was not offered")
         extensions = read_extensions(reader) if reader.more else {}
@@ -134,13 +155,17 @@ class CertificateRequest:
         if algorithms is None:
             raise Fatal("missing_extension", "CertificateRequest names no signature algorithms")
         authorities = extensions.get(CERTIFICATE_AUTHORITIES)
-        return cls(words(algorithms, "signature_algorithms"), read_names(authorities) if authorities else [], context)
+        named = read_names(authorities) if authorities is not None else []
+        return cls(words(algorithms, "signature_algorithms"), named, context)
 
     @classmethod
     def parse12(cls, body: bytes) -> CertificateRequest:
         reader = Reader(body, "CertificateRequest")
-        reader.vector(1, "certificate_types")
+        if not reader.vector(1, "certificate_types"):
+            raise Fatal("decode_error", "CertificateRequest without certificate types")
         algorithms = read_u16s(reader, "signature_algorithms")
+        if not algorithms:
+            raise Fatal("decode_error", "CertificateRequest without signature algorithms")
         return cls(algorithms, read_names(reader.rest()))
 
 
@@ -167,23 +192,44 @@ class Certificates:
     def parse12(cls, body: bytes) -> Certificates:
         reader = Reader(body, "Certificate")
         inner = reader.inner(3, "certificate_list")
-        chain: list[bytes] = []
+        found = cls([])
         reader.end()
         while inner.more:
-            chain.append(inner.vector(3, f"certificate {len(chain) + 1}"))
-        return cls(chain)
+            found._take(inner)
+        return found
 
     @classmethod
-    def parse13(cls, body: bytes) -> Certificates:
+    def parse13(cls, body: bytes, asked: bool = True) -> Certificates:
+        """With TLS 1.3.
+
+        Args:
+            asked: whether OCSP responses were asked for; else an extension that brings one is refused.
+        """
         reader = Reader(body, "Certificate")
         found = cls([], [], reader.vector(1, "context"))
         inner = reader.inner(3, "certificate_list")
         reader.end()
         while inner.more:
-            found.chain.append(inner.vector(3, f"certificate {len(found.chain) + 1}"))
-            staple = read_extensions(inner).get(STATUS_REQUEST, b"")
-            found.staples.append(parse_status(staple)[0] if staple else b"")
+            found._take(inner)
+            extensions = read_extensions(inner)
+            for code in extensions:
+                if code != STATUS_REQUEST or not asked:
+                    text = f"certificate {len(found.chain)} has the extension {_extension_name(code)}"
+                    raise Fatal("unsupported_extension", f"{text}, which was not asked for")
+            found.staples.append(parse_status(extensions[STATUS_REQUEST])[0] if extensions else b"")
         return found
+
+    def _take(self, reader: Reader) -> None:
+        where = f"certificate {len(self.chain) + 1}"
+        if len(self.chain) == MAX_CHAIN:
+            raise Fatal("bad_certificate", f"a chain of more than {MAX_CHAIN} certificates", check="limit")
+        der = reader.vector(3, where)
+        if not der:
+            raise Fatal("decode_error", f"Certificate: {where} is empty")
+        if len(der) > MAX_CERTIFICATE:
+            text = f"{where} has {len(der)} octets, at most {MAX_CERTIFICATE} are accepted"
+            raise Fatal("bad_certificate", text, check="limit", certificate=where)
+        self.chain.append(der)
 
 
 def pack_status(staples: list[bytes], multi: bool) -> bytes:
@@ -201,6 +247,8 @@ def parse_status(body: bytes) -> list[bytes]:
     elif kind == 2:
         inner, found = reader.inner(3, "response_list"), []
         while inner.more:
+            if len(found) == MAX_CHAIN:
+                raise Fatal("decode_error", f"CertificateStatus: more than {MAX_CHAIN} responses", check="limit")
             found.append(inner.vector(3, "response"))
     else:
         raise Fatal("decode_error", f"CertificateStatus of type {kind}, known are 1 (ocsp) and 2 (ocsp_multi)")
@@ -219,7 +267,22 @@ def words(body: bytes, where: str, octets: int = 2) -> list[int]:
     reader.end()
     while inner.more:
         values.append(inner.integer(2))
+    if not values:
+        raise Fatal("decode_error", f"{where}: an empty list")
     return values
+
+
+def number16(body: bytes, where: str) -> int:
+    """An extension that is one 16-bit number."""
+    reader = Reader(body, where)
+    value = reader.integer(2)
+    reader.end()
+    return value
+
+
+def empty(body: bytes, where: str) -> None:
+    """An extension without content."""
+    Reader(body, where).end()
 
 
 def names(distinguished: Iterable[bytes]) -> bytes:
@@ -285,6 +348,7 @@ def asks_multi(body: bytes) -> bool:
         kind = inner.integer(1)
         inner.vector(2, "request")
         multi = multi or kind == 2
+    reader.end()
     return multi
 
 
@@ -298,5 +362,48 @@ def read_shares(body: bytes) -> dict[int, bytes]:
     reader.end()
     while inner.more:
         group = inner.integer(2)
+        if group in found:
+            raise Fatal("illegal_parameter", f"key_share: two keys of group 0x{group:04x}")
         found[group] = inner.vector(2, "key_exchange")
+        if not found[group]:
+            raise Fatal("decode_error", f"key_share: an empty key of group 0x{group:04x}")
     return found
+
+
+def read_share(body: bytes) -> tuple[int, bytes]:
+    """The charger's key_share: group and key."""
+    reader = Reader(body, "key_share")
+    group, key = reader.integer(2, "group"), reader.vector(2, "key_exchange")
+    reader.end()
+    if not key:
+        raise Fatal("decode_error", "key_share: an empty key")
+    return group, key
+
+
+def read_ticket(body: bytes) -> None:
+    """NewSessionTicket of TLS 1.3: only its form matters, as sessions are not resumed."""
+    reader = Reader(body, "NewSessionTicket")
+    reader.integer(4, "ticket_lifetime")
+    reader.integer(4, "ticket_age_add")
+    reader.vector(1, "ticket_nonce")
+    if not reader.vector(2, "ticket"):
+        raise Fatal("decode_error", "NewSessionTicket: an empty ticket")
+    read_extensions(reader)
+    reader.end()
+
+
+def check_points(body: bytes) -> None:
+    """ec_point_formats: uncompressed points have to be among them (RFC 8422 5.1.2)."""
+    reader = Reader(body, "ec_point_formats")
+    formats = reader.vector(1, "formats")
+    reader.end()
+    if not formats:
+        raise Fatal("decode_error", "ec_point_formats: an empty list")
+    if 0 not in formats:
+        raise Fatal("illegal_parameter", f"ec_point_formats {formats.hex()}: without uncompressed points (00)")
+
+
+def check_renegotiation(body: bytes) -> None:
+    """renegotiation_info of a first handshake is empty (RFC 5746 3.4, 3.6)."""
+    if body != b"\0":
+        raise Fatal("handshake_failure", "renegotiation_info in a first handshake is not empty", check="renegotiation")

@@ -58,6 +58,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         key_shares: groups for which a vehicle sends a key with TLS 1.3; by default the first.
         trusted_ca_keys: how a vehicle names its roots with TLS 1.2 [V2G2-651]: "cert_sha1_hash", "key_sha1_hash",
             "x509_name", "pre_agreed", or "none".
+        answer_trusted_ca_keys: a charger says in its ServerHello that it used trusted_ca_keys (RFC 6066 6). There is a
+            vehicle that ends the handshake then; it goes on without the answer, which other vehicles do not miss.
         certificate_authorities: the roots are named with TLS 1.3 [V2G20-1006, 2401].
         status_request: how a vehicle asks for OCSP responses: "v1" (of the leaf), "v2" (of each certificate, TLS 1.2
             only), "both", "none". A charger answers what it supports of it.
@@ -82,6 +84,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     signature_algorithms: tuple[str | int, ...] = ("ecdsa_secp256r1_sha256",)
     key_shares: tuple[str | int, ...] = ()
     trusted_ca_keys: Literal["cert_sha1_hash", "key_sha1_hash", "x509_name", "pre_agreed", "none"] = "cert_sha1_hash"
+    answer_trusted_ca_keys: bool = True
     certificate_authorities: bool = True
     status_request: Literal["v1", "v2", "both", "none"] = "both"
     staple: Literal["ignore", "check", "require"] = "check"

@@ -22,6 +22,9 @@ CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
 KINDS = {20: "ChangeCipherSpec", 21: "Alert", 22: "Handshake", 23: "ApplicationData"}
 MAX_PLAIN = 1 << 14
 MAX_SEALED = MAX_PLAIN + 2048
+"""Longest protected record of TLS 1.2 (RFC 5246 6.2.3)."""
+MAX_SEALED_13 = MAX_PLAIN + 256
+"""Likewise of TLS 1.3 (RFC 8446 5.2)."""
 
 
 def _bad() -> Fatal:
@@ -29,7 +32,13 @@ def _bad() -> Fatal:
 
 
 class Protection(Protocol):
-    """Seals or opens the records of one direction."""
+    """Seals or opens the records of one direction.
+
+    Attributes:
+        longest: bytes of a record's body at most.
+    """
+
+    longest: int
 
     def seal(self, kind: int, data: bytes) -> tuple[int, bytes]:
         """The outer kind and the body of the record."""
@@ -45,6 +54,8 @@ class Protection(Protocol):
 class Plain:
     """Before the keys."""
 
+    longest = MAX_PLAIN
+
     def seal(self, kind: int, data: bytes) -> tuple[int, bytes]:
         return kind, data
 
@@ -54,6 +65,8 @@ class Plain:
 
 class Cbc:
     """AES-CBC with HMAC, of TLS 1.2."""
+
+    longest = MAX_SEALED
 
     def __init__(self, suite: Suite, key: bytes, mac_key: bytes) -> None:
         self._algorithm = algorithms.AES(key)
@@ -98,6 +111,8 @@ def _aead(suite: Suite, key: bytes) -> Any:
 class Gcm12:
     """AES-GCM of TLS 1.2 (RFC 5288)."""
 
+    longest = MAX_SEALED
+
     def __init__(self, suite: Suite, key: bytes, iv: bytes) -> None:
         self._aead = _aead(suite, key)
         self._iv = iv
@@ -127,6 +142,8 @@ class Gcm12:
 
 class Aead13:
     """All suites of TLS 1.3."""
+
+    longest = MAX_SEALED_13
 
     def __init__(self, suite: Suite, secret: bytes) -> None:
         self._suite = suite
@@ -168,9 +185,15 @@ class Aead13:
         except InvalidTag:
             raise _bad() from None
         self._sequence += 1
+        if len(plain) > MAX_PLAIN + 1:
+            raise Fatal(
+                "record_overflow", f"a record of {len(plain)} bytes inside, at most {MAX_PLAIN + 1} are allowed"
+            )
         plain = plain.rstrip(b"\0")
         if not plain:
             raise Fatal("unexpected_message", "a record of padding alone")
+        if plain[-1] == CHANGE_CIPHER_SPEC:
+            raise Fatal("unexpected_message", "an encrypted ChangeCipherSpec")
         return plain[-1], plain[:-1]
 
 

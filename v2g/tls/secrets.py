@@ -35,6 +35,8 @@ def finished12(c: Endpoint, suite: Suite, master: bytes, side: str) -> bytes:
 
 def check_finished(received: bytes, expected: bytes) -> None:
     """Raises Fatal unless equal."""
+    if len(received) != len(expected):
+        raise Fatal("decode_error", f"a Finished of {len(received)} bytes, expected {len(expected)}")
     if not hmac.compare_digest(received, expected):
         text = "the peer's Finished does not verify: the two sides saw different handshakes"
         raise Fatal("decrypt_error", text, check="finished")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from v2g.tls import crypto, messages
+from v2g.tls import crypto, messages, rules
 from v2g.tls import secrets as schedule
 from v2g.tls.checks import check_peer
 from v2g.tls.endpoint import Endpoint
@@ -12,7 +12,6 @@ from v2g.tls.failure import Fatal
 from v2g.tls.messages import CertificateRequest, Certificates, ClientHello, ServerHello
 from v2g.tls.records import keys12
 from v2g.tls.tables import (
-    EXTENSIONS,
     SUITES,
     TLS12,
     TLS13,
@@ -84,11 +83,8 @@ async def handshake(c: Endpoint) -> None:
     await c.flush()
     _, body = await c.receive("ServerHello")
     answer = ServerHello.parse(body)
-    version = _version(c, offered, answer)
-    suite = _suite(offered, answer, version)
-    if version == TLS13:
-        if answer.session_id != offered.session_id:
-            raise Fatal("illegal_parameter", "ServerHello does not repeat the session id of the hello")
+    suite = _accept(c, offered, answer)
+    if c.version == TLS13:
         if answer.retry:
             answer = await _retry(c, offered, shares, answer, suite)
         await _tls13(c, offered, shares, answer, suite)
@@ -96,33 +92,15 @@ async def handshake(c: Endpoint) -> None:
         await _tls12(c, offered, answer, suite)
 
 
-def _version(c: Endpoint, offered: ClientHello, answer: ServerHello) -> int:
-    version = answer.version
-    if messages.SUPPORTED_VERSIONS in answer.extensions:
-        version = Reader(answer.extensions[messages.SUPPORTED_VERSIONS], "supported_versions").integer(2)
-    ours = c.context.numbers.versions
-    if version not in ours:
-        text = f"the charger answers with {version_name(version)}, offered is {', '.join(map(version_name, ours))}"
-        raise Fatal("protocol_version", text)
-    if version == TLS12 and TLS13 in ours and answer.random.endswith(messages.DOWNGRADE):
-        raise Fatal(
-            "illegal_parameter",
-            "the charger could do TLS 1.3 and takes 1.2: somebody altered the hello",
-            check="downgrade",
-        )
-    c.version = version
-    return version
-
-
-def _suite(offered: ClientHello, answer: ServerHello, version: int) -> Suite:
+def _accept(c: Endpoint, offered: ClientHello, answer: ServerHello) -> Suite:
+    """Version, suite and extensions of a ServerHello or HelloRetryRequest; the suite."""
+    version = rules.server_version(offered, answer, c.context.numbers.versions)
+    c.agree(version)
     suite = SUITES.get(answer.suite)
     if answer.suite not in offered.suites or suite is None or suite.version != version:
         text = f"the charger chose {suite_name(answer.suite)} with {version_name(version)}, which was not offered"
         raise Fatal("illegal_parameter", text, check="suite-not-offered")
-    for code in answer.extensions:
-        if code not in offered.extensions and code != messages.COOKIE:
-            name = EXTENSIONS.get(code, str(code))
-            raise Fatal("unsupported_extension", f"ServerHello has the extension {name}, which was not asked for")
+    rules.server_hello(offered, answer, version, c.options.max_fragment_length)
     return suite
 
 
@@ -154,7 +132,9 @@ async def _tls12(c: Endpoint, offered: ClientHello, answer: ServerHello, suite: 
     requested = None
     if name == "CertificateRequest":
         requested = CertificateRequest.parse12(body)
-        await c.receive("ServerHelloDone")
+        _, body = await c.receive("ServerHelloDone")
+    messages.empty(body, "ServerHelloDone")
+    if requested is not None:
         c.credential = context.choose_vehicle(requested, TLS12)
         c.own_chain = c.credential.sent(c.options) if c.credential else []
         await c.send("Certificate", Certificates(c.own_chain).pack12())
@@ -175,6 +155,7 @@ async def _tls12(c: Endpoint, offered: ClientHello, answer: ServerHello, suite: 
     expected = schedule.finished12(c, suite, master, "server")
     _, body = await c.receive("Finished")
     schedule.check_finished(body, expected)
+    c.finish()
 
 
 def _certified_group(c: Endpoint, leaf: object) -> int:
@@ -217,8 +198,10 @@ async def _retry(
 ) -> ServerHello:
     """A second hello, with a key for the group that the charger wants."""
     schedule.retry_transcript(c, suite)
+    if not {messages.KEY_SHARE, messages.COOKIE} & answer.extensions.keys():
+        raise Fatal("illegal_parameter", "HelloRetryRequest asks for nothing that would change the hello")
     if messages.KEY_SHARE in answer.extensions:
-        group = Reader(answer.extensions[messages.KEY_SHARE], "key_share").integer(2)
+        group = messages.number16(answer.extensions[messages.KEY_SHARE], "key_share")
         if group not in c.context.numbers.groups or group in shares:
             text = f"HelloRetryRequest asks for a key of {group_name(group)}, which was not offered or is there already"
             raise Fatal("illegal_parameter", text, check="group-not-offered")
@@ -226,6 +209,10 @@ async def _retry(
         shares[group] = crypto.KeyShare(group)
         offered.extensions[messages.KEY_SHARE] = messages.pack_shares([(group, shares[group].public)])
     if messages.COOKIE in answer.extensions:
+        reader = Reader(answer.extensions[messages.COOKIE], "cookie")
+        if not reader.vector(2, "cookie"):
+            raise Fatal("decode_error", "HelloRetryRequest: an empty cookie")
+        reader.end()
         offered.extensions[messages.COOKIE] = answer.extensions[messages.COOKIE]
     if c.options.compatibility:
         await c.send_change()
@@ -233,8 +220,10 @@ async def _retry(
     await c.flush()
     _, body = await c.receive("ServerHello")
     again = ServerHello.parse(body)
-    if again.retry or again.suite != suite.code:
-        raise Fatal("illegal_parameter", "the ServerHello does not fit the HelloRetryRequest before it")
+    if again.retry:
+        raise Fatal("unexpected_message", "a second HelloRetryRequest")
+    if _accept(c, offered, again) is not suite:
+        raise Fatal("illegal_parameter", "the ServerHello has another suite than the HelloRetryRequest before it")
     return again
 
 
@@ -245,28 +234,35 @@ async def _tls13(
     context = c.context
     if messages.KEY_SHARE not in answer.extensions:
         raise Fatal("missing_extension", "ServerHello without key_share")
-    reader = Reader(answer.extensions[messages.KEY_SHARE], "key_share")
-    c.group, public = reader.integer(2), reader.vector(2)
+    c.group, public = messages.read_share(answer.extensions[messages.KEY_SHARE])
     if c.group not in shares:
         text = f"the charger chose {group_name(c.group)}, for which no key was sent"
         raise Fatal("illegal_parameter", text, check="group-not-offered")
     keys = schedule.Schedule13(c, suite, shares[c.group].secret(public))
     keys.handshake(opens="server")
     _, body = await c.receive("EncryptedExtensions")
-    extensions = messages.read_extensions(Reader(body, "EncryptedExtensions"))
+    reader = Reader(body, "EncryptedExtensions")
+    extensions = messages.read_extensions(reader)
+    reader.end()
+    rules.encrypted_extensions(offered, extensions, c.options.max_fragment_length)
     if messages.MAX_FRAGMENT_LENGTH in extensions:
         c.limit(c.options.max_fragment_length)
     name, body = await c.receive("CertificateRequest", "Certificate")
     requested = None
     if name == "CertificateRequest":
         requested = CertificateRequest.parse13(body)
+        if requested.context:
+            raise Fatal("illegal_parameter", "CertificateRequest with a context, which only later requests have")
         c.roots_named = context.name_roots(requested.authorities)
         _, body = await c.receive("Certificate")
-    presented = Certificates.parse13(body)
+    presented = Certificates.parse13(body, messages.STATUS_REQUEST in offered.extensions)
+    if presented.context:
+        raise Fatal("illegal_parameter", "the charger's Certificate has a context")
     c.peer_chain, c.peer_staples = presented.chain, presented.staples
     leaf = check_peer(c)
     await keys.receive_verify("server", leaf)
     await keys.receive_finished("server")
+    c.finish()
     if c.options.compatibility:
         await c.send_change()
     application = keys.application()
