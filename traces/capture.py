@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 20_000
 MAX_PAYLOAD = 1 << 20
 """Longest V2GTP payload that is read, bytes; longer ones end the direction."""
+
+UNHEARD = 3
+"""Times that a segment is sent without an acknowledgement until nobody can be taken to hear it."""
 
 _KEY_LOG_STARTS = (b"CLIENT_", b"SERVER_", b"EXPORTER_")
 _BY_PAYLOAD_TYPE = {
@@ -107,6 +111,8 @@ class Dissector:
             frame = content.frame
             kind = slac.name(frame)
             self._entry(packet, "slac", kind, slac.sender(kind), frame, slac.describe(frame))
+        elif isinstance(content, packets.Neighbour):
+            self._neighbour(content, packet)
         elif sdp.PORT in (content.source[1], content.target[1]):
             self._datagram(content, packet)
 
@@ -125,8 +131,9 @@ class Dissector:
             connection.finish()
         number = 0
         entries = self._recording.entries
+        known = bool(self._announced) or any(connection.relevant for connection in self._all)
         for connection in self._all:
-            if connection.relevant or connection.server[1] in self._announced:
+            if connection.relevant or connection.server[1] in self._announced or (connection.tried and not known):
                 number += 1
                 for entry in connection.entries:
                     entry.connection = number
@@ -144,6 +151,12 @@ class Dissector:
         entries.sort(key=lambda e: (e.time, e.packet))
         self._recording.epoch = (self._start or 0) / 1e9
         settle(self._recording, 0.0)
+        self._recording.until = self._seconds(self._last)
+
+    def _neighbour(self, content: packets.Neighbour, packet: pcap.Packet) -> None:
+        name = "NeighbourSolicitation" if content.solicits else "NeighbourAdvertisement"
+        self._entry(packet, "neighbour", name, "", content.body, f"{ip_address(content.body[8:24])}")
+        self._recording.entries[-1].ends = content.source, content.target
 
     def _entry(self, packet: pcap.Packet, layer: str, name: str, sender: str, data: bytes, note: str = "") -> None:
         time = self._seconds(packet.ns)
@@ -167,6 +180,7 @@ class Dissector:
                 self._entry(packet, "sdp", "SDPResponse", SECC, data, note)
         except RemoteError as why:
             self._entry(packet, "sdp", "SDPInvalid", EVCC if asks else SECC, data, str(why))
+        self._recording.entries[-1].ends = datagram.source, datagram.target
 
     def _segment(self, segment: packets.Segment, packet: pcap.Packet) -> None:
         key = (segment.source, segment.target)
@@ -201,6 +215,7 @@ class _Connection:
     def __post_init__(self) -> None:
         ends = (self.first.source, self.first.target)
         self._directions = {end: tcp.Direction() for end in ends}
+        self._unheard = {end: tcp.Unheard() for end in ends}
         self._peer = {ends[0]: ends[1], ends[1]: ends[0]}
         self._tls: Connection | None = None
         self._foreign = False
@@ -208,11 +223,19 @@ class _Connection:
         self._frames = {True: _Frames(), False: _Frames()}
         self._dialogue = _Dialogue()
         self._opened = self._closed = False
+        self._syns: list[tuple[int, int]] = []
         self._syn: int | None = self.first.sequence if self.first.flags & packets.SYN else None
 
     @property
     def server(self) -> packets.Endpoint:
         return self._peer[self.client] if self.client is not None else self.first.target
+
+    @property
+    def tried(self) -> bool:
+        """Whether nothing but an attempt to connect was seen, to where only a charger is."""
+        address, port = self.server
+        attempt = self._syn is not None and not self._foreign and not any(self._begun.values())
+        return attempt and port in sdp.PORTS and IPv6Address(address.rjust(16, b"\0")).is_link_local
 
     @property
     def encrypted(self) -> int:
@@ -228,13 +251,18 @@ class _Connection:
         where = (packet.number, packet.ns)
         if segment.flags & packets.SYN:
             direction.start(segment.sequence)
+            ends = f"{_end(self.client)} > {_end(self.server)}"
             if segment.flags & packets.ACK and not self._opened:
                 self._opened = True
-                self._note(where, "tcp", "connected", "", f"{_end(self.client)} > {_end(self.server)}")
+                self._note(where, "tcp", "connected", "", ends)
+            elif not segment.flags & packets.ACK:
+                self._syns.append(where)
         if segment.flags & packets.ACK:
             for chunk in self._directions[segment.target].acknowledge(segment.acknowledged):
                 self._chunk(chunk, segment.target)
+            self._unheard[segment.target].acknowledge(segment.acknowledged)
         sequence = segment.sequence + (1 if segment.flags & packets.SYN else 0)
+        self._unheard[segment.source].add(sequence, len(segment.payload), where)
         for chunk in direction.add(sequence, segment.payload, *where):
             self._chunk(chunk, segment.source)
         if segment.flags & packets.RST and not self._closed:
@@ -250,6 +278,13 @@ class _Connection:
         for end, direction in self._directions.items():
             for chunk in direction.finish():
                 self._chunk(chunk, end)
+        if not self._opened and self.client is not None:
+            for where in (self._syns[0], *self._syns[1:][-1:]) if self._syns else ():
+                self._note(where, "tcp", "opening", EVCC, f"{_end(self.client)} > {_end(self.server)}")
+        for end, unheard in self._unheard.items():
+            if unheard.times >= UNHEARD:
+                note = f"sent {unheard.times} times and never acknowledged"
+                self._note(unheard.first, "tcp", "unacknowledged", self._who(end), note)
 
     def _who(self, end: packets.Endpoint) -> str:
         return EVCC if end == self.client else SECC
@@ -397,6 +432,4 @@ class _Dialogue:
 def _end(end: packets.Endpoint | None) -> str:
     if end is None:
         return "?"
-    from ipaddress import ip_address
-
     return f"[{ip_address(end[0])}]:{end[1]}"

@@ -151,8 +151,7 @@ def lines(rows: Iterable[Row], *, width: int = WIDTH) -> Iterator[str]:
         yield f"{entry.time:10.3f}  {_middle(entry, width)}  {'LATE ' if row.late else ''}{visible(row.text)}".rstrip()
         for finding in row.findings:
             mark = "!" if finding.severity == "violation" else "~"
-            source = f" [{finding.requirement}]" if finding.requirement else ""
-            yield f"{'':>10}  {mark} {finding.severity}: {visible(finding.text)}{source}"
+            yield f"{'':>10}  {mark} {finding.severity}: {visible(finding.full)}"
 
 
 def _middle(entry: Entry, width: int) -> str:

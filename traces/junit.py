@@ -35,7 +35,7 @@ def junit(recording: Recording, findings: list[Finding], *, strict: bool = False
         title = f"{rule}: {RULES[rule]}" if rule in RULES else rule
         case = ElementTree.SubElement(suite, "testcase", classname="plugfest.trace", name=title)
         if fails.get(rule):
-            failure = ElementTree.SubElement(case, "failure", message=_text(fails[rule][0].text))
+            failure = ElementTree.SubElement(case, "failure", message=_text(fails[rule][0].full))
             failure.text = "\n".join(_text(str(f)) for f in fails[rule])
         elif rule in broken:
             ElementTree.SubElement(case, "system-out").text = "\n".join(_text(str(f)) for f in broken[rule])

@@ -13,7 +13,8 @@ SLAC, IPV6, IPV4 = 0x88E1, 0x86DD, 0x0800
 
 _VLAN = {0x8100, 0x88A8}
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
-_TCP, _UDP = 6, 17
+_TCP, _UDP, _ICMPV6 = 6, 17, 58
+_SOLICITATION, _ADVERTISEMENT = 135, 136
 _EXTENSIONS = {0, 43, 60, 135, 139, 140}
 _FRAGMENT = 44
 
@@ -44,13 +45,30 @@ class Datagram:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A message of IPv6 neighbour discovery: who has an address, or: I have it.
+
+    ``body`` is the ICMPv6 message; from its 8th byte on stands the address.
+    """
+
+    source: Endpoint
+    target: Endpoint
+    body: bytes
+
+    @property
+    def solicits(self) -> bool:
+        """Whether it asks."""
+        return self.body[0] == _SOLICITATION
+
+
+@dataclass(frozen=True, slots=True)
 class Homeplug:
     """A HomePlug management frame, from its destination address on, with the VLAN tags that it was captured with."""
 
     frame: bytes
 
 
-Content = Segment | Datagram | Homeplug
+Content = Segment | Datagram | Neighbour | Homeplug
 
 
 def addresses(data: bytes, link: int) -> tuple[bytes, bytes] | None:
@@ -142,6 +160,8 @@ def _ip(data: bytes) -> Content | None:
     if following == _UDP:
         source_port, target_port, length = struct.unpack_from("!HHH", body)
         return Datagram((source, source_port), (target, target_port), body[8 : max(length, 8)])
+    if following == _ICMPV6 and body[0] in (_SOLICITATION, _ADVERTISEMENT) and len(body) >= 24:
+        return Neighbour((source, 0), (target, 0), body)
     return None
 
 

@@ -9,16 +9,17 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from traces import pcap, slac
+from traces import packets, pcap, slac
 from traces.errors import RecordingError
 from v2g import reading as readings
 from v2g.messages.xmldsig import SignatureType
 from v2g.reading import SessionMessage
 from v2g.trace import Event
 
-EVCC, SECC = "evcc", "secc"
+EVCC: Final = "evcc"
+SECC: Final = "secc"
 VEHICLE_ROLES = {"evcc": (EVCC, SECC), "both": (EVCC, SECC), "": (EVCC, SECC), "secc": (SECC, EVCC)}
 """Role that wrote a trace -> who sent its ``tx`` and its ``rx``."""
 
@@ -41,6 +42,7 @@ class Entry:
         note: details for people.
         connection: number of the TCP connection, from 1; 0 outside of any.
         packet: number of the packet in a capture, as Wireshark counts; 0 otherwise.
+        ends: address and port (source, target) of a datagram in a capture.
     """
 
     index: int
@@ -54,6 +56,7 @@ class Entry:
     note: str = ""
     connection: int = 0
     packet: int = 0
+    ends: tuple[packets.Endpoint, packets.Endpoint] | None = None
 
     @property
     def message(self) -> Any:
@@ -97,6 +100,7 @@ class Recording:
         key_log: TLS secrets found, as an NSS key log.
         plain: message bytes can be had, i.e. nothing stayed encrypted.
         passed: time, source and destination address of ordinary Ethernet frames: the first of each second and pair.
+        until: s: when the last packet of a capture was seen, be it of interest or not; 0.0 where nobody knows.
     """
 
     name: str
@@ -109,6 +113,7 @@ class Recording:
     key_log: bytes = b""
     plain: bool = True
     passed: list[tuple[float, bytes, bytes]] = field(default_factory=list)
+    until: float = 0.0
 
     @property
     def messages(self) -> list[Entry]:

@@ -98,12 +98,23 @@ class Talk:
         return b""
 
     @property
+    def mode(self) -> str:
+        """``AC``, ``DC``, or "" where the session ended before it was told."""
+        if self.protocol == "din70121":
+            return "DC"
+        for entry in self.entries:
+            kind = type(getattr(entry.body, "EVChargeParameter", None)).__name__[:3]
+            name = kind if kind in ("AC_", "DC_") else entry.name
+            if name.startswith("AC_") or name == "ChargingStatusReq":
+                return "AC"
+            if name.startswith("DC_") or name in ("CableCheckReq", "PreChargeReq", "CurrentDemandReq"):
+                return "DC"
+        return ""
+
+    @property
     def ac(self) -> bool:
         """Whether it was about AC."""
-        names = {e.name for e in self.entries}
-        return bool(names & {"ChargingStatusReq", "AC_ChargeParameterDiscoveryReq", "AC_ChargeLoopReq"}) or any(
-            type(getattr(e.body, "EVChargeParameter", None)).__name__.startswith("AC_") for e in self.entries
-        )
+        return self.mode == "AC"
 
     @property
     def completed(self) -> bool:
@@ -112,6 +123,11 @@ class Talk:
             x.name == "SessionStopReq" and x.response is not None and code_of(x.response).startswith("OK")
             for x in self.exchanges
         )
+
+
+def title(talk: Talk) -> str:
+    """Its protocol, and AC or DC as far as it is known."""
+    return talk.title + (f", {talk.mode}" if talk.mode else "")
 
 
 def code_of(entry: Entry) -> str:

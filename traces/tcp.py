@@ -114,3 +114,32 @@ class Direction:
             if data:
                 self._next += len(data)
                 yield Chunk(data, chunk.packet, chunk.ns)
+
+
+@dataclass
+class Unheard:
+    """The oldest bytes of one direction that nobody has acknowledged: since when, and how often they were sent.
+
+    Attributes:
+        first: number and time (ns) of the packet that brought them first.
+        times: how often; 0 where nothing is outstanding.
+    """
+
+    first: tuple[int, int] = (0, 0)
+    times: int = 0
+    _sequence: int = 0
+    _end: int = 0
+
+    def add(self, sequence: int, length: int, where: tuple[int, int]) -> None:
+        """A segment of so many bytes was sent."""
+        if not length:
+            return
+        if not self.times:
+            self._sequence, self._end, self.first, self.times = sequence, sequence + length, where, 1
+        elif sequence == self._sequence:
+            self.times += 1
+
+    def acknowledge(self, number: int) -> None:
+        """The other side has everything before a sequence number."""
+        if self.times and (number - self._end) & 0xFFFFFFFF < _HALF:
+            self.times = 0

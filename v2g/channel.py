@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from v2g import v2gtp
 from v2g.errors import ConnectionLost, RemoteError, SetupError
 from v2g.interfaces import Interface
+from v2g.sdp import PORTS
 from v2g.trace import Event, Observe, ignore
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 MAX_PAYLOAD = 65536
 """Longest payload accepted, bytes. The longest real ISO 15118-2 message is under 5 kB, of ISO 15118-20 under 20 kB."""
-
-PORTS = range(49152, 65536)
-"""Where a charger's TCP port has to be."""
 
 _GONE = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, OSError)
 

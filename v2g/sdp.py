@@ -14,6 +14,8 @@ from v2g.errors import RemoteError
 
 PORT = 15118
 GROUP = "ff02::1"
+PORTS = range(49152, 65536)
+"""Where a charger's TCP port has to be."""
 TLS, NO_TLS = 0x00, 0x10
 TCP = 0x00
 

@@ -174,14 +174,16 @@ class Session:
             if data is None:
                 self.tell("message", kind.__name__, "dropped by a rewrite of its EXI")
                 return None
-        frame = v2gtp.pack(stream or self.protocol.payload_types[schema_set], data)
+        packed = frame = v2gtp.pack(stream or self.protocol.payload_types[schema_set], data)
         if kind in self.rewrite_frame:
             frame = await _call(self.rewrite_frame[kind], frame)
             if frame is None:
                 self.tell("message", kind.__name__, "dropped by a rewrite of its frame")
                 return None
         name = type(message).__name__ if message is not None else kind.__name__
-        self._emit(Event(self.now, "message", name, "tx", data, document, schema_set))
+        copies = len(frame) // len(packed) if frame == packed * (len(frame) // len(packed)) else 1
+        for _ in range(max(copies, 1)):  # a seam may send it several times
+            self._emit(Event(self.now, "message", name, "tx", data, document, schema_set))
         return frame
 
     # -- receiving ------------------------------------------------------------------------------------------------
@@ -204,7 +206,11 @@ class Session:
             NotAMessage: the payload is not a message of the protocol, in tolerant sessions too.
             HeaderError, ConnectionLost: from the channel.
         """
-        frame = await self._streams.read(self.protocol, stream)
+        try:
+            frame = await self._streams.read(self.protocol, stream)
+        except v2gtp.HeaderError as why:
+            self._emit(Event(self.now, "v2gtp", "broken", "rx", note=str(why)))
+            raise
         now, data = self.now, frame.payload
         found = readings.read_one_of(frame.sets, data)
         note = found.problem

@@ -36,21 +36,21 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from plugfest.commands.trace import read
-    from traces.checks import check, verdict
+    from traces.checks import judge
     from traces.junit import junit
     from traces.report import render
 
     recording = read(args.file, args.key_log)
-    findings = check(recording)
-    result = verdict(recording, findings)
+    judged = judge(recording)
+    result = judged.verdict
     target = args.output or args.file.with_suffix(".html")
-    written = {target: render(recording, findings=findings, title=args.title or "")}
+    written = {target: render(recording, judged=judged, title=args.title or "")}
     if args.junit is not None:
-        written[args.junit] = junit(recording, findings)
+        written[args.junit] = junit(recording, judged.findings)
     for path, content in written.items():
         try:
             path.write_text(content, encoding="utf-8")
         except OSError as why:
             raise UserError(f"cannot write {path}: {why.strerror}") from why
-    complain(f"{target}: {result.result}, {result.reason}")
+    complain(f"{target}: {result.headline} ({result.details})")
     return 1 if args.check and not result.ok else 0

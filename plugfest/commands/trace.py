@@ -99,7 +99,7 @@ def headline(recording: Recording) -> list[str]:
     """What a recording is, in a few lines."""
     import datetime
 
-    from traces.talks import talks
+    from traces.talks import talks, title
 
     began = ""
     if recording.epoch > 86400:
@@ -107,7 +107,7 @@ def headline(recording: Recording) -> list[str]:
         began = f", began {moment:%Y-%m-%d %H:%M:%S} UTC"
     lines = [f"{recording.name}: {recording.kind}{began}, {recording.seconds:.3f} s, {len(recording.entries)} entries"]
     for talk in talks(recording):
-        kind = f"{talk.title}, {'AC' if talk.ac else 'DC'}" if talk.protocol else "no protocol agreed on"
+        kind = title(talk) if talk.protocol else "no protocol agreed on"
         over = "TLS" if talk.secure else "TCP"
         session = f", session id {talk.session_id.hex()}" if talk.session_id else ""
         end = "completed" if talk.completed else "not completed"
@@ -117,14 +117,15 @@ def headline(recording: Recording) -> list[str]:
 
 def show(args: argparse.Namespace) -> int:
     from traces import chart
-    from traces.checks import check as check_recording
+    from traces.checks import judge
     from traces.measure import measure
 
     recording = _recording(args)
-    for line in headline(recording):
+    judged = judge(recording)
+    for line in [judged.verdict.headline, *headline(recording)]:
         say(line)
     say()
-    rows = chart.rows(recording, check_recording(recording), measure(recording), everything=args.all)
+    rows = chart.rows(recording, judged.findings, measure(recording), everything=args.all)
     begin, end = args.begin or 0.0, args.end if args.end is not None else float("inf")
     rows = [row for row in rows if row.entry is None or begin <= row.entry.time <= end]
     while rows and rows[0].entry is None:
@@ -175,16 +176,17 @@ def decode(args: argparse.Namespace) -> int:
 
 
 def check(args: argparse.Namespace) -> int:
-    from traces.checks import check as check_recording
-    from traces.checks import verdict
+    from traces.checks import judge
 
     recording = _recording(args)
-    findings = check_recording(recording)
-    result = verdict(recording, findings)
+    judged = judge(recording)
+    findings, result = judged.findings, judged.verdict
     if args.junit is not None:
         from traces.junit import junit
 
         _write(args.junit, junit(recording, findings))
+    if not args.json:
+        say(result.headline)
     for finding in findings:
         if args.quiet and finding.severity == "note":
             continue
@@ -195,9 +197,8 @@ def check(args: argparse.Namespace) -> int:
         else:
             say(finding)
     if not args.json:
-        words = {"warnings": "passed with warnings", "empty": "nothing to judge"}
-        say(f"{words.get(result.result, result.result)}: {result.reason}")
-    return 0 if result.ok and not (args.strict and result.result == "warnings") else DIFFERENT
+        say(f"{result.word}: {result.details}")
+    return 0 if result.ok and not (args.strict and result.result != "passed") else DIFFERENT
 
 
 def stats(args: argparse.Namespace) -> int:

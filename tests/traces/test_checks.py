@@ -156,8 +156,8 @@ CASES: list[tuple[str, str, Callable[[Events], Events], list[str]]] = [
     ("zero from the start", "din", with_change("SessionSetupRes", session_id(bytes(8))),
      ["secc session-id V2G2-750", *(f"{s} session-id" for s in ("evcc", "secc"))]),
     ("a value out of its facets", "iso2-dc", with_change("SessionSetupRes", set_body(EVSEID="X")), ["secc schema"]),
-    ("bytes that are no message", "iso2-dc", undecodable, ["secc undecodable", "evcc not-completed"]),
-    ("no answer", "iso2-dc", cut_at("CableCheckReq", closing=True), ["secc unanswered", "evcc not-completed"]),
+    ("bytes that are no message", "iso2-dc", undecodable, ["secc undecodable"]),
+    ("no answer", "iso2-dc", cut_at("CableCheckReq", closing=True), ["secc unanswered"]),
     ("closed in the loop", "iso2-dc", cut_at("CurrentDemandRes", closing=True), ["evcc not-completed"]),
     ("insulation invalid", "iso2-dc", with_change("CableCheckRes", isolation("Invalid"), -1), ["secc cable-check"]),
     ("precharge with 10 A", "iso2-dc", with_change("PreChargeReq", amperes("EVTargetCurrent", 10)),
@@ -174,6 +174,7 @@ CASES: list[tuple[str, str, Callable[[Events], Events], list[str]]] = [
     ("a pause of a minute", "iso2-dc", later("ChargeParameterDiscoveryReq", 61.0), ["evcc timing V2G2-443"]),
     ("a slow cable check", "iso2-dc", later("CableCheckReq", 41.0, 1), ["secc timing"]),
     ("a broken frame", "iso2-dc", extra("v2gtp", "broken", "V2GTP version 02 fd"), ["secc v2gtp V2G2-800"]),
+    ("a refusal", "iso2-dc", with_change("SessionStopRes", set_body(ResponseCode="FAILED")), ["secc refused"]),
     ("a TLS alert", "iso2-dc", extra("tls", "alert", "fatal handshake_failure"), ["secc tls-alert"]),
 ]  # fmt: skip
 
@@ -189,9 +190,7 @@ def test_one_thing_wrong_is_found_with_its_side_and_requirement(
 
 WARNINGS: list[tuple[str, str, Callable[[Events], Events], list[str]]] = [
     ("an answer in time, but slow", "iso2-dc", later("ServiceDiscoveryRes", 1.7), ["secc timing"]),
-    ("a recording that ends early", "iso2-dc", cut_at("CurrentDemandRes", closing=False), ["not-completed"]),
-    ("a refusal", "iso2-dc", with_change("SessionStopRes", set_body(ResponseCode="FAILED")),
-     ["secc refused", "secc not-completed"]),
+    ("a recording that ends early", "iso2-dc", cut_at("CurrentDemandRes", closing=False), ["incomplete"]),
     ("a target above the charger's limit", "iso2-dc",
      with_change("CurrentDemandReq", amperes("EVTargetCurrent", 3000)), ["evcc target-current"]),
     ("contactors closed too early", "iso2-dc", with_change("PreChargeRes", amperes("EVSEPresentVoltage", 10), -1),
@@ -230,7 +229,7 @@ def test_an_unfit_discovery_is_found() -> None:
     assert rules(answer("fe80::1", 15118), "warning") == ["secc sdp-port"]
     hasty = [Event(i * 0.1, "sdp", "SDPRequest", "tx", sdp.Request(sdp.NO_TLS).pack()) for i in range(52)]
     found = check(recorded(hasty))
-    assert [f.rule for f in found if f.severity == "violation"] == ["sdp-count"]
+    assert [f.rule for f in found if f.severity == "violation"] == ["sdp-unanswered", "sdp-count"]
     assert "V2G2-159" in [f.requirement for f in found if f.rule == "timing"]
 
 
@@ -262,7 +261,7 @@ def test_a_matching_that_did_not_come_to_its_end_says_at_which_step() -> None:
     events = [Event(i * 0.3, "slac", ask.name, "tx", frames.build(ask)) for i in range(3)]
     found = check(recorded(events))
     assert [(f.side, f.rule) for f in found] == [("secc", "slac-match")]
-    assert "no charger answered CM_SLAC_PARM.REQ" in found[0].text
+    assert "no charger answered" in found[0].text
     assert verdict(recorded(events), found).result == "failed"
 
 
@@ -299,12 +298,12 @@ def test_nothing_to_judge_is_no_pass() -> None:
 
 # What the recordings of real and simulated cars and chargers have, besides times.
 KNOWN: dict[str, list[str]] = {
-    "2022-12-13_compleo_with_bulb.pcapng": ["secc not-completed"],
     "2023-04-16_at_home_Ioniq_in_currentDemandLoop.pcapng": ["secc not-completed", "secc sdp-port"],
     "DIN_DC_DS5366_Josev.pcapng": ["evcc precharge-voltage"],
     "ISO-20_BPT_AC_DS5366_Josev.pcapng": ["secc tls V2G20-1237"],
+    "ISO-20_TLS13_DC_DS5366_Josev.pcapng": ["no-current"],
     "audi-dc-iso2.pcap": ["evcc precharge-voltage", "secc over-current"],
-    "vw-ac-iso2.pcap": ["evcc order V2G2-576", "secc not-completed", "secc refused"],
+    "vw-ac-iso2.pcap": ["evcc order V2G2-576"],
 }
 
 

@@ -12,7 +12,7 @@ from captures import files
 
 from traces import packets, pcap, tls
 from traces.chart import lines, rows
-from traces.checks import check
+from traces.checks import judge
 from traces.errors import RecordingError
 from traces.recording import load
 from traces.report import render
@@ -40,9 +40,9 @@ def digest(path: Path) -> None:
     """Everything that the tools do with a file."""
     with contextlib.suppress(RecordingError):
         recording = load(path)
-        findings = check(recording)
-        list(lines(rows(recording, findings)))
-        render(recording, findings=findings)
+        judged = judge(recording)
+        list(lines(rows(recording, judged.findings)))
+        render(recording, judged=judged)
 
 
 def test_random_bytes_behind_every_magic(tmp_path: Path) -> None:

@@ -8,22 +8,31 @@
 
 from __future__ import annotations
 
-from traces.checks import content, contract, matching, order, transport
-from traces.checks.findings import Finding, Severity, Verdict
-from traces.measure import Measure, measure
-from traces.recording import Recording
-from traces.talks import TITLES, talks
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-__all__ = ["RULES", "Finding", "Severity", "Verdict", "check", "verdict"]
+from traces import chain
+from traces.chain import Diagnosis, Outcome, Step
+from traces.chain.steps import WHO
+from traces.checks import content, contract, matching, order, transport
+from traces.checks.repeated import counted, told
+from traces.findings import Finding, Severity, Verdict
+from traces.measure import Measure, measure
+from traces.recording import SECC, Recording
+from traces.talks import talks
+
+__all__ = ["RULES", "Finding", "Judgement", "Severity", "Verdict", "check", "judge", "verdict"]
 
 RULES = {
     "order": "requests follow the table of the protocol",
     "handshake-order": "one supportedAppProtocol per connection",
     "incomplete": "the recording has the session from its start",
     "unasked": "every response has a request",
-    "unanswered": "every request gets a response",
+    "unanswered": "every request gets a response, and every response a next request, in time",
+    "twice": "one request at a time, and one response to it",
     "response-type": "a response has the type of its request",
     "refused": "requests are answered with OK",
+    "no-protocol": "vehicle and charger have a protocol in common",
     "sequence-error": "FAILED_SequenceError only for what is out of order",
     "sequence-tolerated": "what is out of order is refused",
     "after-refusal": "a refusal ends the session",
@@ -50,6 +59,10 @@ RULES = {
     "slac-match": "a matching ends with a match, and with a link",
     "slac-key": "nobody sets another key while a session runs",
     "slac-address": "vehicle and charger have addresses of their own",
+    "link-lost": "the link and the control pilot hold to the end",
+    "sdp-unanswered": "a charger answers SDP",
+    "neighbour": "neighbours answer neighbour discovery",
+    "tcp": "the charger takes the connection",
     "sdp": "discovery messages are usable",
     "sdp-count": "at most 50 SDP requests",
     "sdp-port": "the TCP port is a dynamic one",
@@ -62,6 +75,9 @@ RULES = {
     "v2gtp": "V2GTP headers are right",
     "v2gtp-type": "payload types of the protocol",
     "not-completed": "a session ends with SessionStop",
+    "not-charged": "a session charges",
+    "no-current": "current flows in the charge loop",
+    "fault-told": "no side reports a fault",
     "tolerance": "nothing had to be tolerated",
     "error": "the role that wrote the trace met no error",
 }
@@ -70,23 +86,52 @@ RULES = {
 
 def check(recording: Recording) -> list[Finding]:
     """Everything that is not as it should be, in order of time."""
-    found = [*matching.matching(recording)]
-    found += [*transport.discovery(recording), *transport.told(recording)]
-    conversations = talks(recording)
-    for number, talk in enumerate(conversations, 1):
-        found += order.order(talk)
-        found += order.after_refusal(talk)
-        found += order.session_ids(talk)
-        found += content.schema(talk)
-        found += content.values(talk)
-        found += content.direct_current(talk)
-        found += content.schedules(talk)
-        found += content.reports(talk)
-        found += contract.signatures(talk)
-        found += transport.connection(talk)
-        found += transport.ending(talk, last=number == len(conversations))
-    found += late(measure(recording))
-    return sorted(found, key=lambda finding: finding.time)
+    return judge(recording).findings
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is to be said of a recording.
+
+    Attributes:
+        findings: in order of time; those that repeat are one with a count, and what only follows from the first failure
+            is none.
+        diagnosis: the first step that failed.
+        verdict: result and sentence.
+    """
+
+    findings: list[Finding]
+    diagnosis: Diagnosis
+    verdict: Verdict
+
+
+def judge(recording: Recording) -> Judgement:
+    """Findings, diagnosis and verdict."""
+    found = list(_rules(recording))
+    diagnoses = chain.diagnose(recording, found)
+    findings = sorted(counted(told(found, diagnoses)), key=lambda finding: finding.time)
+    diagnosis = chain.main(diagnoses)
+    return Judgement(findings, diagnosis, _verdict(recording, findings, diagnosis))
+
+
+def _rules(recording: Recording) -> Iterator[Finding]:
+    """What the single rules find."""
+    yield from matching.matching(recording)
+    yield from transport.discovery(recording)
+    yield from transport.told(recording)
+    for talk in talks(recording):
+        yield from order.order(talk)
+        yield from order.twice(talk)
+        yield from order.after_refusal(talk)
+        yield from order.session_ids(talk)
+        yield from content.schema(talk)
+        yield from content.values(talk)
+        yield from content.direct_current(talk)
+        yield from content.schedules(talk)
+        yield from content.reports(talk)
+        yield from contract.signatures(talk)
+        yield from transport.connection(talk)
+    yield from late(measure(recording))
 
 
 def late(measures: list[Measure]) -> list[Finding]:
@@ -118,23 +163,39 @@ def _time(seconds: float) -> str:
 
 
 def verdict(recording: Recording, findings: list[Finding]) -> Verdict:
-    """One word on a recording."""
+    """One word and one sentence on a recording, by what :func:`check` found."""
+    return _verdict(recording, findings, chain.main(chain.diagnose(recording, findings)))
+
+
+def _verdict(recording: Recording, findings: list[Finding], diagnosis: Diagnosis) -> Verdict:
+    violations = [f for f in findings if f.severity == "violation"]
+    warnings = [f for f in findings if f.severity == "warning"]
+    details = _details(recording, violations, warnings)
+    sentence = diagnosis.sentence
+    if diagnosis.outcome is Outcome.EMPTY and not violations:
+        return Verdict("empty", sentence, details)
+    if diagnosis.failed or violations:
+        if not diagnosis.failed and violations:
+            sentence += f"; but {WHO[violations[0].side]} broke a rule: {violations[0].text}"
+        return Verdict("failed", sentence, details)
+    if diagnosis.outcome is Outcome.OPEN and diagnosis.due_from == SECC and diagnosis.step is not Step.CHARGING:
+        return Verdict("not decided", sentence, details)
+    charged = diagnosis.outcome is not Outcome.NOT_CHARGED
+    return Verdict("warnings" if warnings else "passed", sentence, details, charged)
+
+
+def _details(recording: Recording, violations: list[Finding], warnings: list[Finding]) -> str:
+    """What was recorded, and how much was found."""
     conversations = talks(recording)
-    violations = sum(f.severity == "violation" for f in findings)
-    warnings = sum(f.severity == "warning" for f in findings)
-    if not conversations and violations:
-        return Verdict("failed", f"no V2G message; {_count(violations, 'violation')}, {_count(warnings, 'warning')}")
-    if not conversations:
-        why = "it stayed encrypted" if not recording.plain else "there is none in it"
-        return Verdict("empty", f"no V2G message to judge: {why}")
-    what = ", ".join(dict.fromkeys(TITLES[talk.protocol] for talk in conversations))
-    state = "completed" if conversations[-1].completed else "not completed"
-    said = f"{what}, {state}, {len(recording.messages)} messages"
-    if violations:
-        return Verdict("failed", f"{said}; {_count(violations, 'violation')}, {_count(warnings, 'warning')}")
-    if warnings:
-        return Verdict("warnings", f"{said}; {_count(warnings, 'warning')}")
-    return Verdict("passed", said)
+    words = []
+    if conversations:
+        words.append(", ".join(dict.fromkeys(talk.title for talk in conversations)))
+        words.append("completed" if conversations[-1].completed else "not completed")
+        words.append(_count(len(recording.messages), "message"))
+    else:
+        words.append("no V2G message" if recording.plain else "no V2G message that is not encrypted")
+    counts = [_count(len(found), word) for found, word in ((violations, "violation"), (warnings, "warning")) if found]
+    return ", ".join(words) + ("; " + ", ".join(counts) if counts else "")
 
 
 def _count(number: int, word: str) -> str:

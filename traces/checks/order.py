@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from traces.checks.findings import Finding, Severity, about
-from traces.recording import EVCC, SECC
+from traces.recording import EVCC, SECC, Entry
 from traces.talks import ORDERS, Exchange, Talk, code_of
 from v2g.sequence import START, Sequence
 
@@ -57,7 +57,9 @@ def order(talk: Talk) -> Iterator[Finding]:
         request, response = exchange.request, exchange.response
         if request is None:
             assert response is not None
-            if number:  # at the start of a recording its request may have been before
+            before = talk.exchanges[number - 1].response if number else None
+            doubled = before is not None and before.name == response.name
+            if number and not doubled:  # at the start of a recording its request may have been before
                 yield about(response, "violation", SECC, "unasked", f"{response.name} without a request", "V2G2-538")
             continue
         handshake = request.schema == "appproto"
@@ -87,17 +89,6 @@ def _response(talk: Talk, exchange: Exchange, legal: bool) -> Iterator[Finding]:
     request, response = exchange.request, exchange.response
     assert request is not None
     if response is None:
-        if request.message is None:
-            return  # what is not a message needs no answer
-        ended = [e for e in talk.others if e.layer == "tcp" and e.time >= request.time]
-        by = ended[0].sender if ended else ""
-        how = f": {'the vehicle' if by == EVCC else 'the charger'} ended the connection" if by else ""
-        if by == EVCC and ended[0].time - request.time < talk.timing.message_timeout(request.name):
-            yield about(request, "warning", EVCC, "unanswered", f"{request.name} was given up before its time{how}")
-        elif ended or talk.end - request.time > talk.timing.message_timeout(request.name):
-            yield about(request, "violation", SECC, "unanswered", f"{request.name} got no response{how}")
-        else:
-            yield about(request, "note", "", "unanswered", f"the recording ends before the response to {request.name}")
         return
     expected = request.name.removesuffix("Req") + "Res"
     if response.message is not None and request.message is not None and response.name != expected:
@@ -111,6 +102,31 @@ def _response(talk: Talk, exchange: Exchange, legal: bool) -> Iterator[Finding]:
     elif not legal and talk.protocol and code.startswith("OK"):
         text = f"{request.name} was not in order, and answered with {code}"
         yield about(response, "note", SECC, "sequence-tolerated", text, "V2G2-459" if talk.protocol == "iso2" else "")
+
+
+def twice(talk: Talk) -> Iterator[Finding]:
+    """One request is under way at a time, and each gets one answer. Only the first finding: then nothing fits."""
+    waiting: list[Entry] = []
+    asked = False
+    before: Entry | None = None
+    for entry in talk.entries:
+        if entry.sender == EVCC:
+            asked = True
+            last = waiting[-1] if waiting else None
+            if last is not None and entry.time - last.time < talk.timing.message_timeout(last.name):
+                if entry.message is not None and last.message is not None:
+                    same = entry.name == last.name
+                    how = "twice, the second time before" if same else f"after {last.name}, before"
+                    yield about(entry, "violation", EVCC, "twice", f"{entry.name} was sent {how} an answer came")
+                    return
+            waiting.append(entry)
+        elif entry.sender == SECC:
+            again = before is not None and before.name == entry.name
+            if not waiting and asked and again and entry.message is not None:
+                text = f"{entry.name} was sent twice, the second time without a request"
+                yield about(entry, "violation", SECC, "twice", text)
+                return
+            waiting, before = waiting[1:], entry
 
 
 def after_refusal(talk: Talk) -> Iterator[Finding]:

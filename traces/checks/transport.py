@@ -93,25 +93,8 @@ def connection(talk: Talk) -> Iterator[Finding]:
                 yield about(entry, "note", "", "capture-gap", entry.note)
 
 
-def ending(talk: Talk, *, last: bool) -> Iterator[Finding]:
-    """A session ends with SessionStop."""
-    if talk.completed or not any(e.schema != "appproto" for e in talk.entries):
-        return
-    final = talk.entries[-1]
-    if final.name == "SessionStopRes":
-        yield about(final, "warning", SECC, "not-completed", "SessionStop was refused")
-        return
-    closed = next((e for e in talk.others if e.layer == "tcp" and e.name in ("closing", "closed", "reset")), None)
-    if closed is not None:
-        who = {EVCC: "the vehicle", SECC: "the charger"}.get(closed.sender, "one side")
-        text = f"the session ended without SessionStop: {who} closed the connection after {final.name}"
-        yield about(closed, "violation", closed.sender, "not-completed", text)
-    elif last:
-        yield about(final, "warning", "", "not-completed", f"the recording ends with {final.name}, without SessionStop")
-
-
-_SLIGHT = {"slow-answer"}
-"""Errors that a role reports of itself and that end nothing."""
+_WEIGHTS: dict[str, Severity] = {"slow-answer": "warning", "ended": "note"}
+"""Errors that a role reports of itself: one that ends nothing, and its own reason for an end, judged by the chain."""
 
 
 def told(recording: Recording) -> Iterator[Finding]:
@@ -120,5 +103,5 @@ def told(recording: Recording) -> Iterator[Finding]:
         if entry.layer == "tolerance":
             yield about(entry, "warning", "", "tolerance", f"{entry.name}: {entry.note}")
         elif entry.layer == "error":
-            severity: Severity = "warning" if entry.name in _SLIGHT else "violation"
+            severity = _WEIGHTS.get(entry.name, "violation")
             yield about(entry, severity, "", "error", f"{entry.name}: {entry.note}".removesuffix(": "))

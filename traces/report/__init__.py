@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from html import escape
 
 from boundary.text import visible
-from traces.checks import Finding, check, verdict
+from traces.checks import Finding, Judgement, judge
 from traces.measure import Measure, measure
 from traces.recording import Recording
 from traces.report import charts, facts, tables
@@ -24,22 +24,21 @@ from traces.report.style import CSS, SCRIPT
 
 __all__ = ["render"]
 
-_WORDS = {"passed": "Passed", "warnings": "Passed with warnings", "failed": "Failed", "empty": "Nothing to judge"}
 
-
-def render(recording: Recording, *, findings: list[Finding] | None = None, title: str = "") -> str:
+def render(recording: Recording, *, judged: Judgement | None = None, title: str = "") -> str:
     """The report.
 
     Args:
-        findings: what was found; by default what :func:`traces.checks.check` finds.
+        judged: what is to be said of it; by default what :func:`traces.checks.judge` says.
         title: heading; by default the name of the file.
     """
-    found = check(recording) if findings is None else findings
+    judged = judged or judge(recording)
+    found, result = judged.findings, judged.verdict
     measures = measure(recording)
     heading = visible(title or recording.name.rpartition("/")[2])
     hashed = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hashed}'"
-    result = verdict(recording, found)
+    word, _, sentence = result.headline.partition(": ")
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -48,8 +47,8 @@ def render(recording: Recording, *, findings: list[Finding] | None = None, title
         f"<title>{escape(heading)} – charging session</title><style>{CSS}</style></head><body><main>",
         f'<p class="soft">Charging session report</p><h1>{escape(heading)}</h1>',
         f'<p class="soft">{escape(facts.origin(recording))}</p>',
-        f'<div class="verdict {result.result}"><b>{_WORDS[result.result]}</b>',
-        f"<span>{escape(result.reason)}</span></div>",
+        f'<div class="verdict {result.result.partition(" ")[0]}"><b>{escape(word.capitalize())}</b>',
+        f"<span>{escape(sentence)}<br>{escape(result.details)}</span></div>",
         facts.summary(recording),
     ]
     for name, body in _sections(recording, found, measures):

@@ -8,7 +8,7 @@ from boundary.text import visible
 from traces.recording import Recording
 from traces.report.svg import escape
 from traces.series import energy, series
-from traces.talks import Talk, talks
+from traces.talks import Talk, talks, title
 from traces.text import show
 
 
@@ -39,7 +39,7 @@ def summary(recording: Recording) -> str:
     found: list[tuple[str, str]] = []
     if conversations:
         talk = conversations[-1]
-        found.append(("Protocol", f"{talk.title}, {'AC' if talk.ac else 'DC'}" if talk.protocol else talk.title))
+        found.append(("Protocol", title(talk)))
         hello = next((e.note for e in talk.others if e.name in ("ServerHello", "handshake") and e.note), "")
         agreed = ", ".join(visible(hello.partition(";")[0]).replace("TLS_", "").split(", ")[:2])
         found.append(("Connection", agreed or ("TLS" if talk.secure else "TCP without TLS")))

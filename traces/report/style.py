@@ -16,7 +16,8 @@ p { margin:0 0 10px; } .soft { color:var(--soft); }
   border:1px solid; }
 .verdict b { font-size:17px; white-space:nowrap; }
 .verdict.passed { border-color:#b7e1c2; background:#f1faf3; } .verdict.passed b { color:var(--good); }
-.verdict.warnings { border-color:#ecd8a6; background:#fffaeb; } .verdict.warnings b { color:var(--warn); }
+.verdict.warnings, .verdict.not { border-color:#ecd8a6; background:#fffaeb; }
+.verdict.warnings b, .verdict.not b { color:var(--warn); }
 .verdict.failed, .verdict.empty { border-color:#f2c1bb; background:#fef3f2; }
 .verdict.failed b, .verdict.empty b { color:var(--bad); }
 .facts { display:grid; grid-template-columns:repeat(auto-fill,minmax(225px,1fr)); gap:14px 24px; margin:0; }

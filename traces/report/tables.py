@@ -27,6 +27,8 @@ def _time(seconds: float) -> str:
 
 def findings(found: list[Finding], recording: Recording) -> str:
     """What was found, worst first."""
+    if not found and not recording.messages:
+        return '<p class="soft">Nothing: there is no message to judge.</p>'
     if not found:
         return '<p class="soft">Nothing: order, content and times are as the standard has them.</p>'
     ranks = {"violation": 0, "warning": 1, "note": 2}
@@ -37,11 +39,15 @@ def findings(found: list[Finding], recording: Recording) -> str:
         moment = f'<a href="#m{one.entry}">{moment}</a>' if linked else moment
         lines.append(
             f'<tr><td><span class="tag {one.severity}">{one.severity}</span></td><td class="n">{moment}</td>'
-            f"<td>{_side(one.side)}</td><td>{escape(one.text)}</td>"
+            f"<td>{_side(one.side)}</td><td>{escape(one.text)}{_often(one)}</td>"
             f'<td class="mono">{escape(one.requirement)}</td></tr>'
         )
     head = "<tr><th></th><th class=n>time, s</th><th></th><th>what</th><th>requirement</th></tr>"
     return f"<table>{head}{''.join(lines)}</table>"
+
+
+def _often(one: Finding) -> str:
+    return f' <span class="soft">({escape(one.often)})</span>' if one.often else ""
 
 
 def times(measures: list[Measure]) -> str:

@@ -1,0 +1,36 @@
+"""What a refusal most likely means, by its ResponseCode."""
+
+from __future__ import annotations
+
+MEANINGS = {
+    "FAILED_SequenceError": "the charger expected another request",
+    "FAILED_ServiceIDInvalid": "the service asked for is not one of those offered",
+    "FAILED_UnknownSession": "the charger does not know the session id",
+    "FAILED_ServiceSelectionInvalid": "the selected services do not fit the offer",
+    "FAILED_PaymentSelectionInvalid": "the selected payment option is not offered",
+    "FAILED_CertificateExpired": "a certificate has expired",
+    "FAILED_SignatureError": "a signature does not hold",
+    "FAILED_NoCertificateAvailable": "the charger's backend has no contract certificate for this vehicle",
+    "FAILED_CertChainError": "the charger cannot trace the contract's certificates to a root that it trusts",
+    "FAILED_ChallengeInvalid": "GenChallenge did not come back as it was sent",
+    "FAILED_ContractCanceled": "the contract was cancelled",
+    "FAILED_WrongChargeParameter": "the vehicle's charge parameters do not fit the charger",
+    "FAILED_PowerDeliveryNotApplied": "the charger cannot switch its output",
+    "FAILED_TariffSelectionInvalid": "the charger does not know the chosen schedule",
+    "FAILED_ChargingProfileInvalid": "the charging profile does not keep the schedule's limits",
+    "FAILED_MeteringSignatureNotValid": "the signature of the metering receipt does not hold",
+    "FAILED_NoChargeServiceSelected": "the charge service was not selected",
+    "FAILED_WrongEnergyTransferMode": "the charger does not offer the energy transfer mode asked for",
+    "FAILED_WrongEnergyTransferType": "the charger does not offer the energy transfer type asked for",
+    "FAILED_ContactorError": "the charger's contactor does not do as it is told",
+    "FAILED_CertificateNotAllowedAtThisEVSE": "this contract may not be used at this charger",
+    "FAILED_CertificateRevoked": "a certificate was revoked",
+    "FAILED_ChargingSystemIncompatible": "charger and vehicle do not fit",
+    "FAILED_EVSEPresentVoltageToLow": "the charger's voltage is too low",
+    "FAILED": "the charger gives no reason",
+}
+
+
+def meaning(code: str) -> str:
+    """A refusal in words; "" where the code says it all or is not known."""
+    return MEANINGS.get(code, "")

@@ -1,0 +1,230 @@
+"""The reasons that a side can have for ending a session, as far as a recording shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from traces.chain.session import Session
+from traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Side, Step, side_named, stem
+from traces.chain.words import time_text
+from traces.findings import Finding
+from traces.recording import EVCC, SECC, Entry
+
+NEARLY = 0.9
+"""Part of a time-out after which its owner may be taken to have waited for it: timers and captures are not exact."""
+REACHED = 20.0
+"""V: difference to the target at which precharge is over."""
+BEFORE = 3.0
+"""s before an end within which an event of the pilot or the link is its reason."""
+
+_CONSEQUENCES = {"refused", "timing", "not-completed", "tolerance", "error", "sequence-tolerated", "incomplete",
+                 "after-refusal", "sequence-error", "unanswered", "no-protocol", "sdp-port", "tls-suite"}  # fmt: skip
+"""Rules whose findings do not explain why a message was refused, or a session ended."""
+
+_OF_PAIRING = {"unasked", "response-type", "order"}
+"""Rules that are broken when requests and answers no longer fit, as after one too many."""
+
+
+class Happening(NamedTuple):
+    """What happened to pilot or link: when, what, whose doing; ``found`` where it is a finding already."""
+
+    time: float
+    text: str
+    side: Side
+    found: bool = False
+
+
+@dataclass(frozen=True)
+class Around:
+    """What surrounds a session.
+
+    Attributes:
+        findings: of the checks.
+        events: of control pilot and link, oldest first.
+        words: what the role that wrote a trace said when it ended a session: when, and what.
+        until: s: end of the recording.
+    """
+
+    findings: Sequence[Finding] = ()
+    events: Sequence[Happening] = ()
+    words: Sequence[tuple[float, str]] = ()
+    until: float = 0.0
+
+    def about(
+        self, side: Side, first: int, last: int, severities: Iterable[str] = ("violation", "warning")
+    ) -> Finding | None:
+        """The first finding against a side at the entries from one to another, violations before warnings."""
+        for severity in severities:
+            for one in self.findings:
+                if one.severity == severity and one.side == side and one.rule not in _CONSEQUENCES:
+                    if first <= one.entry <= last:
+                        return one
+        return None
+
+    def doubled(self, last: int) -> Finding | None:
+        """The first message that was sent twice."""
+        return next((f for f in self.findings if f.rule == Fault.TWICE.value and 0 <= f.entry <= last), None)
+
+    def said(self, time: float) -> str:
+        """What the writer of a trace said around a time; "" for nothing."""
+        said = [text for at, text in self.words if abs(at - time) <= BEFORE]
+        return f"; in its own words: {said[0]}" if said else ""
+
+    def event(self, time: float) -> Happening | None:
+        """What happened to pilot or link shortly before a time."""
+        keys = [
+            Happening(f.time, f.text, side_named(f.side), found=True) for f in self.findings if f.rule == "slac-key"
+        ]
+        return next((event for event in sorted([*keys, *self.events]) if time - BEFORE <= event.time <= time), None)
+
+
+@dataclass(frozen=True)
+class Move:
+    """An end that a side makes: a close, or a request that leaves the way.
+
+    Attributes:
+        side: who makes it.
+        entry: which.
+        after: the other side's last message before it.
+        waiting: requests that had no answer then.
+        text: what was done, to be put behind a reason.
+    """
+
+    side: Side
+    entry: Entry
+    after: Entry | None
+    waiting: tuple[Entry, ...]
+    text: str
+
+
+def by_finding(common: Diagnosis, cause: Finding, then: str) -> Diagnosis:
+    """A finding of the checks is what went wrong."""
+    side = side_named(cause.side)
+    text = f"{WHO[side]} is at fault: {cause.text}; {then}"
+    return replace(common, side=side, fault=Fault.CONTENT, since=cause.time, entry=cause.entry, severity="",
+                   requirement=cause.requirement, sentence=text)  # fmt: skip
+
+
+def reason(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnosis | None:
+    """Why a side made its end; None where there is nothing to see."""
+    peer, after = OTHER[move.side], move.after
+    lost = _lost(s, around, move, common)
+    if lost is not None:
+        return lost
+    overdue = _overdue(s, move, common)
+    if overdue is not None:
+        return overdue
+    if after is not None and peer:
+        cause = around.about(peer, after.index, move.entry.index)
+        doubled = around.doubled(move.entry.index)
+        if cause is not None and cause.rule in _OF_PAIRING and doubled is not None:
+            cause = doubled
+        if cause is not None:
+            return by_finding(common, cause, f"then {move.text}")
+    if move.side == SECC and move.waiting:
+        return None  # it owed an answer
+    slow = _slow(s, move, common)
+    if slow is not None:
+        return slow
+    told = s.told.get(peer) if peer else None
+    told = told or (s.told.get(move.side) if move.side else None)
+    if told is not None:
+        text = f"{WHO[told.side]} reported {told.word}; then {move.text}"
+        return replace(common, side=told.side, fault=Fault.TOLD, since=told.entry.time, entry=told.entry.index,
+                       severity="violation", sentence=text)  # fmt: skip
+    doubled = around.doubled(move.entry.index)
+    if doubled is not None:
+        return by_finding(common, doubled, f"from then on answers and requests did not fit, and {move.text}")
+    first = s.begun.get(s.step)
+    if peer and first is not None:
+        cause = around.about(peer, first.index, move.entry.index, ("violation",))
+        if cause is not None:
+            return by_finding(common, cause, f"later {move.text}")
+    return None
+
+
+def _lost(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnosis | None:
+    """The control pilot or the link went first."""
+    event = around.event(move.entry.time)
+    if event is not None:
+        return replace(common, side=event.side, fault=Fault.LINK_LOST, since=event.time,
+                       severity="" if event.found else "violation",
+                       sentence=f"{event.text}; then {move.text}")  # fmt: skip
+    if s.unheard is not None and s.unheard.time <= move.entry.time:
+        return replace(unheard(s, around, common), explains=common.explains)
+    return None
+
+
+def unheard(s: Session, around: Around, common: Diagnosis) -> Diagnosis:
+    assert s.unheard is not None
+    event = around.event(s.unheard.time)
+    if event is not None:
+        return replace(common, side=event.side, fault=Fault.LINK_LOST, since=event.time, entry=s.unheard.index,
+                       severity="" if event.found else "violation",
+                       sentence=f"the link was lost in {s.step.title}: {event.text}")  # fmt: skip
+    silent = WHO[OTHER[s.unheard.sender]]
+    since, sender = f"{s.unheard.time:.3f} s", WHO[s.unheard.sender]
+    text = f"the link was lost in {s.step.title}: from {since} on, nothing that {sender} sent arrived"
+    text += f", and {silent} sent nothing"
+    return replace(common, side="", fault=Fault.LINK_LOST, since=s.unheard.time, entry=s.unheard.index,
+                   severity="violation", sentence=text)  # fmt: skip
+
+
+def _overdue(s: Session, move: Move, common: Diagnosis) -> Diagnosis | None:
+    """The other side owed a message, and the time for it was over."""
+    if move.side == EVCC and move.waiting:
+        request = move.waiting[0]
+        waited, limit = move.entry.time - request.time, s.timing.message_timeout(request.name)
+        if waited >= limit * NEARLY:
+            return silent_charger(s, request, waited, common, f"; then {move.text}")
+    elif move.side == SECC and not move.waiting and s.last is not None and s.last.sender == SECC:
+        waited = move.entry.time - s.last.time
+        if waited >= s.timing.V2G_SECC_Sequence_Timeout * NEARLY:
+            return silent_vehicle(s, waited, common, f"; then {move.text}")
+    return None
+
+
+def silent_charger(s: Session, request: Entry, waited: float, common: Diagnosis, then: str = "") -> Diagnosis:
+    timer, limit = "V2G_EVCC_Msg_Timeout", s.timing.message_timeout(request.name)
+    due = f"{stem(request.name)}Res"
+    text = f"the charger did not answer {request.name} within {time_text(waited)} ({timer} is {time_text(limit)}){then}"
+    return replace(common, side=SECC, fault=Fault.SILENT, since=request.time, entry=request.index, due=due,
+                   due_from=SECC, severity="violation", sentence=text)  # fmt: skip
+
+
+def silent_vehicle(s: Session, waited: float, common: Diagnosis, then: str = "") -> Diagnosis:
+    assert s.last is not None
+    limit = s.timing.V2G_SECC_Sequence_Timeout
+    text = (f"the vehicle sent nothing for {time_text(waited)} after {s.last.name} (V2G_SECC_Sequence_Timeout is"
+            f" {time_text(limit)}){then}")  # fmt: skip
+    return replace(common, side=EVCC, fault=Fault.SILENT, since=s.last.time, entry=s.last.index, due="the next request",
+                   due_from=EVCC, severity="violation", sentence=text)  # fmt: skip
+
+
+def _slow(s: Session, move: Move, common: Diagnosis) -> Diagnosis | None:
+    """A loop took longer than the vehicle has to wait for it."""
+    timing, step = s.timing, common.step
+    loops: dict[Step, tuple[str, float]] = {
+        Step.CABLE_CHECK: ("V2G_EVCC_CableCheck_Timeout", timing.V2G_EVCC_CableCheck_Timeout),
+        Step.PRECHARGE: ("V2G_EVCC_PreCharge_Timeout", timing.V2G_EVCC_PreCharge_Timeout),
+    }
+    timer, limit = loops.get(step, ("V2G_EVCC_Ongoing_Timeout", timing.V2G_EVCC_Ongoing_Timeout))
+    since = s.begun.get(step) if step in loops else s.ongoing
+    if since is None or move.entry.time - since.time < limit * NEARLY:
+        return None
+    took = time_text(move.entry.time - since.time)
+    side: Side = SECC
+    if step is Step.PRECHARGE:
+        volts, target = s.volts or 0.0, s.target or 0.0
+        if abs(volts - target) <= REACHED:
+            side = EVCC
+            text = f"the vehicle did not end precharge, though {volts:.0f} V of {target:.0f} V were reached"
+        else:
+            text = f"the charger did not reach the precharge voltage within {took}: {volts:.0f} V of {target:.0f} V"
+    else:
+        text = f"the charger did not finish {step.title} within {took}"
+    text += f" ({timer} is {time_text(limit)}); then {move.text}"
+    return replace(common, side=side, fault=Fault.SLOW, since=since.time, entry=since.index, due_from=side,
+                   severity="violation", sentence=text)  # fmt: skip
