@@ -38,6 +38,7 @@ class Changes:
         ca: other basicConstraints.
         path_length: another pathLenConstraint; -1: none.
         usage: other key usage; empty: no extension at all.
+        extended: other extended key usage, as dotted OIDs; empty: no extension at all.
         dc: another domain component; "": none.
         signer: another key signs in the issuer's name.
         padding: octets of ballast in an unknown extension.
@@ -49,6 +50,7 @@ class Changes:
     ca: bool | None = None
     path_length: int | None = None
     usage: frozenset[Usage] | None = None
+    extended: tuple[str, ...] | None = None
     dc: str | None = None
     signer: PrivateKey | None = None
     padding: int = 0
@@ -169,8 +171,9 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(ca, length), critical=True)
         if usage:
             builder = builder.add_extension(key_usage(usage), critical=True)
-        if profile.extended:
-            purposes = [x509.ObjectIdentifier(oid) for oid in profile.extended]
+        extended = profile.extended if changes.extended is None else changes.extended
+        if extended:
+            purposes = [x509.ObjectIdentifier(oid) for oid in extended]
             builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         identifier = _key_identifier(key, short=profile.short_key_id)
         builder = builder.add_extension(identifier, critical=False)

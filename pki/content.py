@@ -13,7 +13,7 @@ from pki import keys, names, roles
 from pki.deviations import Code
 from pki.errors import PkiError
 from pki.keys import Kind
-from pki.profiles import Profile, Role, Suite, Usage
+from pki.profiles import PURPOSES, Profile, Role, Suite, Usage
 
 
 def used(certificate: x509.Certificate) -> set[Usage] | None:
@@ -75,8 +75,35 @@ class Content:
         if at > end:
             self.add(Code.EXPIRED, f"expired on {end:%Y-%m-%d %H:%M} UTC ({_days(at - end)} ago)")
 
+    def anchor(self) -> None:
+        """What a trusted root has to be, and no more: its owner chose its profile."""
+        self.purpose()
+        self.critical()
+        basic, usage = roles.constraints(self.certificate), used(self.certificate)
+        old = self.certificate.version is x509.Version.v1 or usage is not None
+        if (basic is not None and not basic.ca) or (basic is None and not old):
+            self.add(Code.NOT_A_CA, "trusted as a root, but it does not say that it is an authority")
+        if usage is not None and Usage.CERT_SIGN not in usage:
+            self.add(Code.KEY_USAGE, f"keyUsage lacks {Usage.CERT_SIGN}, which a root needs")
+
+    def purpose(self) -> None:
+        """The extended key usage of TLS, of which no certificate of the chain may exclude what the leaf is used for."""
+        wanted, purposes = PURPOSES.get(self.role), roles.purposes(self.certificate)
+        if wanted is None or purposes is None or wanted in purposes:
+            return
+        held = ", ".join(sorted(x509.ObjectIdentifier(p)._name for p in purposes)) or "nothing"
+        text = f"extended key usage allows {held}, but not {x509.ObjectIdentifier(wanted)._name}"
+        self.add(Code.PURPOSE, text, "RFC 5280 4.2.1.12")
+
+    def critical(self) -> None:
+        for extension in self.certificate.extensions:
+            if extension.critical and extension.oid not in _KNOWN_CRITICAL:
+                self.add(Code.EXTENSION, f"unknown critical extension {extension.oid.dotted_string}")
+
     def content(self) -> None:
         self.form()
+        self.critical()
+        self.purpose()
         self.authority()
         self.key_usage()
         self.names()
@@ -102,9 +129,6 @@ class Content:
             if days > profile.max_days:
                 text = f"valid for {days} days, at most {profile.max_days} are usual for {profile.a_title}"
                 self.add(Code.LIFETIME, text, fatal=False)
-        for extension in certificate.extensions:
-            if extension.critical and extension.oid not in _KNOWN_CRITICAL:
-                self.add(Code.EXTENSION, f"unknown critical extension {extension.oid.dotted_string}")
         if not self.has(x509.SubjectKeyIdentifier):
             self.add(Code.EXTENSION, "no subject key identifier", fatal=False)
 
@@ -140,7 +164,12 @@ class Content:
             return
         if not self.certificate.extensions.get_extension_for_class(x509.KeyUsage).critical:
             self.add(Code.EXTENSION, "keyUsage is not critical", fatal=False)
+        if self.index and Usage.CERT_SIGN not in usage:
+            self.add(Code.KEY_USAGE, f"keyUsage lacks {Usage.CERT_SIGN}, which every authority needs")
+            return
         if profile is None:
+            if not self.index and self.role in PURPOSES and Usage.SIGNATURE not in usage:
+                self.add(Code.KEY_USAGE, f"keyUsage lacks {Usage.SIGNATURE}, which TLS needs")
             return
         if missing := sorted(profile.usage_required - usage):
             self.add(Code.KEY_USAGE, f"keyUsage lacks {', '.join(missing)}, which {profile.a_title} needs")
@@ -148,12 +177,9 @@ class Content:
             parts = {"more": sorted(usage - profile.usage), "not": sorted(profile.usage - usage)}
             text = "; ".join(f"{word} {', '.join(bits)}" for word, bits in parts.items() if bits)
             self.add(Code.KEY_USAGE, f"keyUsage differs from that of {profile.a_title}: {text}", fatal=False)
-        if profile.ca or not profile.extended:
-            return
-        purposes = roles.purposes(self.certificate)
-        lacking = [x509.ObjectIdentifier(p)._name for p in profile.extended if p not in (purposes or ())]
-        if lacking:
-            self.add(Code.PURPOSE, f"extended key usage lacks {', '.join(lacking)}", fatal=purposes is not None)
+        if not profile.ca and profile.extended and roles.purposes(self.certificate) is None:
+            lacking = ", ".join(x509.ObjectIdentifier(p)._name for p in profile.extended)
+            self.add(Code.PURPOSE, f"extended key usage lacks {lacking}", fatal=False)
 
     def names(self) -> None:
         profile = self.profile
@@ -199,6 +225,8 @@ _KNOWN_CRITICAL = {
     ExtensionOID.EXTENDED_KEY_USAGE,
     ExtensionOID.SUBJECT_KEY_IDENTIFIER,
     ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS,
 }
 
 

@@ -426,3 +426,15 @@ def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     except (Unreadable, InvalidSignature):
         return False
     return True
+
+
+def listed_by(authority: x509.Certificate, found: x509.CertificateRevocationList) -> bool:
+    """Whether a revocation list was signed with an authority's key."""
+    key = authority.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey | ed448.Ed448PublicKey | rsa.RSAPublicKey):
+        return False
+    try:
+        with refusing(lambda defect: Unreadable("revocation list", "", 0, defect)):
+            return found.is_signature_valid(key)
+    except Unreadable:
+        return False

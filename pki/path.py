@@ -75,6 +75,8 @@ class _Check:
                 self.add, self.suite, self.role, index, certificate, profiles[index] if index < len(chain) else None
             )
             where.time(self.at)
+            if index == len(chain):
+                where.anchor()
             if index < len(chain):
                 where.content()
                 if index + 1 < len(path) and self.revoked is not None:

@@ -271,6 +271,13 @@ SUITES: Mapping[str, Suite] = {
 }
 """The suites by name; ISO 15118-20 has P-521 [V2G20-2674] and Ed448 [V2G20-2319]."""
 
+PURPOSES: Mapping[Role, str] = {
+    Role.SECC: Eku.SERVER_AUTH.dotted_string,
+    Role.VEHICLE: Eku.CLIENT_AUTH.dotted_string,
+}
+"""What a leaf of TLS is used for. A certificate of its chain, root and sub-CAs too, that has an extended key usage is
+refused without this one (RFC 5280 4.2.1.12; OpenSSL and others apply it to authorities)."""
+
 ANCHORS: Mapping[Role, tuple[Role, ...]] = {
     Role.SECC: (Role.V2G_ROOT, Role.V2G_ROOT2, Role.PRIVATE_ROOT),
     Role.CPS: (Role.V2G_ROOT, Role.V2G_ROOT2),

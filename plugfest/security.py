@@ -84,9 +84,24 @@ def vehicle(bench: Bench) -> tls.Context:
                 context.trust = tls.trust(Path(bench.roots))
         if bench.role == "evcc" and bench.cert is not None and bench.key is not None:
             context.credentials = [tls.credential(Path(bench.cert), Path(bench.key), password=bench.password)]
+        _revoke(context, bench)
     except SetupError as why:
         raise UserError(str(why)) from why
     return context
+
+
+def _revoke(context: tls.Context, bench: Bench) -> None:
+    """Revocation lists add to what the PKI itself says is revoked."""
+    from v2g import tls
+
+    lists = tls.revoked_by([Path(one) for one in bench.crl])
+    if lists is None:
+        return
+    trust = context.trust
+    if trust is None:
+        raise UserError("crl: a revocation list is of no use without roots: the peer's certificate is not checked")
+    known = trust.revoked
+    trust.revoked = lambda one, issuer: (known(one, issuer) if known else "") or lists(one, issuer)
 
 
 def made_on_the_fly(context: tls.Context) -> tls.Trust | None:
@@ -138,6 +153,7 @@ def charger(
             context.trust = tls.trust(Path(bench.vehicle_roots))
         if context.trust is None and "1.3" in wanted.versions and wanted.client_certificate != "none":
             say("note: neither --vehicle-roots nor --pki, so a vehicle's certificate is not checked")
+        _revoke(context, bench)
         return context
     except SetupError as why:
         raise UserError(str(why)) from why

@@ -158,6 +158,9 @@ def add_connection(parser: argparse.ArgumentParser, *, tls: str, cert: str, key:
     group.add_argument("--cert", metavar="PEM", type=Path, help=cert)
     group.add_argument("--key", metavar="PEM", type=Path, help=key)
     group.add_argument("--password", help="password of the key")
+    group.add_argument(
+        "--crl", metavar="FILE", action="append", help="revocation list for the peer's certificates (repeatable)"
+    )
     return group
 
 

@@ -236,6 +236,41 @@ async def test_a_revoked_charger_is_refused(tmp_path: Path) -> None:
     assert met.failure.sent == "certificate_revoked"
 
 
+@pytest.mark.parametrize("entry", ["vehicle", "oem-sub2"])
+async def test_a_revoked_vehicle_is_refused(entry: str, tmp_path: Path) -> None:
+    """By what the charger's PKI says, with TLS 1.3 [V2G20-2331]."""
+    from pki.revocation import Revocations
+
+    made = store("iso20", f"revoking {entry}")
+    made.save(tmp_path)
+    Revocations.of(made).revoke(made[entry], NOW - datetime.timedelta(hours=1), "keyCompromise")
+    met = await meet(charger(tls.ISO20, made), vehicle(tls.ISO20, store("iso20", f"revoking {entry}")))
+    assert isinstance(met.charger_error, tls.TlsFailure)
+    assert (met.charger_error.check, met.charger_error.sent) == ("revoked", "certificate_revoked")
+    assert made[entry].common_name in met.charger_error.certificate
+    assert "revoked on 2026-06-01 11:00 UTC, keyCompromise" in str(met.charger_error)
+
+
+async def test_a_revocation_list_in_a_file_counts(tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from pki.revocation import Revocations, crl
+
+    made, said = store("iso20"), Revocations()
+    said.revoke(made["vehicle"], NOW - datetime.timedelta(hours=1), "superseded")
+    for authority, refused in (("oem-sub2", True), ("mo-sub2", False)):
+        file = tmp_path / f"{authority}.crl"
+        file.write_bytes(crl(made[authority], said, NOW).public_bytes(Encoding.DER))
+        server = charger(tls.ISO20, made)
+        assert server.trust is not None
+        server.trust.revoked = tls.revoked_by([file])
+        met = await meet(server, vehicle(tls.ISO20, made))
+        assert isinstance(met.charger_error, tls.TlsFailure) is refused
+    file.write_bytes(b"hello")
+    with pytest.raises(SetupError, match="the revocation list cannot be used"):
+        tls.revoked_by([file])
+
+
 @pytest.mark.parametrize("private", [True, False])
 async def test_only_the_chain_of_a_private_root_may_come_without(private: bool) -> None:
     """[V2G2-872, 873]"""

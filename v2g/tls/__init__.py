@@ -33,7 +33,7 @@ from v2g.tls.connection import Connection
 from v2g.tls.context import Context, Credential, Trust
 from v2g.tls.endpoint import Deliberate, PeerAlert, PeerClosed
 from v2g.tls.failure import Fatal, TlsFailure
-from v2g.tls.files import client, credential, of_store, server, trust
+from v2g.tls.files import client, credential, of_store, revoked_by, server, trust
 from v2g.tls.options import BOTH, ISO2, ISO20, LAB, PROFILES, Deviations, Options, options_of, parse_changes
 from v2g.trace import Observe
 
@@ -90,6 +90,7 @@ __all__ = [
     "of_store",
     "options_of",
     "parse_changes",
+    "revoked_by",
     "server",
     "staples",
     "start",

@@ -64,7 +64,8 @@ def _path(c: Endpoint, chain: list[x509.Certificate], key: Any) -> None:
     suite = "iso2"
     if c.version == TLS13:
         suite = "iso20-ed448" if crypto.key_name(key).lower() == "ed448" else "iso20"
-    found = validate(chain, c.context.trust.roots, role, c.context.now(), suite=suite)
+    trust = c.context.trust
+    found = validate(chain, trust.roots, role, c.context.now(), suite=suite, revoked=trust.revoked)
     refused = [one for one in found if one.fatal and str(one.code) not in c.options.tolerate]
     refused.sort(key=lambda one: str(one.code) == "order")  # mostly what follows from something else
     for one in found:

@@ -124,10 +124,12 @@ class Trust:
 
     Attributes:
         file: where they come from, for people.
+        revoked: tells of a certificate and its issuer whether it is revoked, in words; None: nothing is known.
     """
 
     roots: list[x509.Certificate]
     file: str = ""
+    revoked: Callable[[x509.Certificate, x509.Certificate], bool | str] | None = None
 
     def names(self) -> list[bytes]:
         """DER names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,27 @@ def trust(*files: Path) -> Trust:
     return Trust([one for path in files for one in _certificates(path)], ", ".join(map(str, files)))
 
 
+def revoked_by(files: Sequence[Path]) -> Callable[[x509.Certificate, x509.Certificate], str] | None:
+    """What revocation lists say of a certificate; None without any.
+
+    Raises:
+        SetupError: a file cannot be read or is not a revocation list.
+    """
+    from pki import revocation
+    from pki.errors import PkiError
+
+    try:
+        lists = [revocation.read_crl(path) for path in files]
+    except PkiError as why:
+        raise SetupError(str(why)) from why
+
+    def asked(certificate: x509.Certificate, issuer: x509.Certificate) -> str:
+        said = (revocation.listed(one, [issuer]) for one in lists)
+        return next((text for one in said if one is not None and (text := one(certificate, issuer))), "")
+
+    return asked if lists else None
+
+
 def server(
     chain: Path,
     key: Path,
@@ -140,6 +161,7 @@ def of_store(role: str, stores: Sequence[Store], options: Options = ISO2, *, key
     """
     from pki.errors import PkiError
     from pki.profiles import Role
+    from pki.revocation import Revocations
 
     client_side = role == "client"
     wanted, anchors = (
@@ -147,9 +169,10 @@ def of_store(role: str, stores: Sequence[Store], options: Options = ISO2, *, key
         if client_side
         else (Role.SECC, (Role.OEM_ROOT, Role.V2G_ROOT))
     )
-    own, roots = [], []
+    own, roots, revoked = [], [], Revocations()
     try:
         for store in stores:
+            revoked.entries.update(Revocations.of(store).entries)
             for entry in store.of_role(wanted):
                 if entry.has_key:
                     anchor = entry.root.certificate if entry.root else None
@@ -164,4 +187,5 @@ def of_store(role: str, stores: Sequence[Store], options: Options = ISO2, *, key
         raise SetupError(f"{where}: no {wanted} certificate with a private key; a charger needs one for TLS")
     if not roots:
         raise SetupError(f"{where}: no root certificate ({', '.join(anchors)})")
-    return Context("client" if client_side else "server", options, own, Trust(roots, where), key_log=key_log)
+    trusted = Trust(roots, where, revoked)
+    return Context("client" if client_side else "server", options, own, trusted, key_log=key_log)
