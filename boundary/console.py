@@ -1,7 +1,9 @@
 """What commands print: one harmless line at a time.
 
 Nothing else prints, so no text of a peer can reach a terminal as it is. A reader that has gone, as with
-``plugfest ... | head``, is a BrokenPipeError; every other failure of standard output is an OutputError.
+``plugfest ... | head``, is a BrokenPipeError, which ends the command. When standard output cannot be written for
+another reason (a full disk), a session goes on without it, and the command ends with one line and an exit code
+(:func:`check`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ def say(line: object = "", *, file: IO[str] | None = None, flush: bool = False) 
 
     Raises:
         BrokenPipeError: nobody reads any more.
-        OutputError: it cannot be written.
+        OutputError: a ``file`` other than standard output cannot be written.
     """
     raw(visible(line) + "\n", file=file, flush=flush)
 
@@ -50,7 +52,8 @@ def raw(text: str, *, file: IO[str] | None = None, flush: bool = False) -> None:
     Raises as :func:`say` does.
     """
     target = sys.stdout if file is None else file
-    if target is None:  # standard output was closed before we began
+    ours = target is sys.stdout
+    if target is None or (ours and _lost):  # None: standard output was closed before we began
         return
     try:
         target.write(text)
@@ -59,26 +62,56 @@ def raw(text: str, *, file: IO[str] | None = None, flush: bool = False) -> None:
     except BrokenPipeError:
         raise
     except OSError as why:
-        raise OutputError(_name(target), why) from why
+        if not ours:
+            raise OutputError(getattr(target, "name", "the output"), why) from why
+        _lost.append(OutputError("standard output", why))
+
+
+_lost: list[OutputError] = []
+"""Why standard output takes no more."""
+
+
+class Output:
+    """Standard output as a file of records, for `v2g.trace.JsonLines`."""
+
+    def write(self, text: str, /) -> int:
+        raw(text)
+        return len(text)
+
+    def flush(self) -> None:
+        raw("", flush=True)
 
 
 def flush() -> None:
-    """Sees that everything said is out. Raises as :func:`say` does."""
+    """Hands what was said to the system. Raises BrokenPipeError: nobody reads any more."""
     raw("", flush=True)
 
 
+def check() -> None:
+    """Sees that everything said is out.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+        OutputError: some of it could not be written.
+    """
+    flush()
+    if _lost:
+        raise _lost[0]
+
+
 def prepare() -> None:
-    """Lets standard output and error spell what their encoding has not, instead of failing."""
+    """Begins anew; standard output and error spell what their encoding has not, instead of failing."""
+    _lost.clear()
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
             reconfigure(errors="backslashreplace")
 
 
 def finish() -> None:
-    """What was said is out, or lost without a further complaint: after a failure that is told of otherwise."""
-    try:
+    """What was said is out, or lost without a further complaint: after a failure that is reported anyway."""
+    with contextlib.suppress(OSError):
         flush()
-    except OSError:
+    if _lost:
         give_up()
 
 
@@ -86,8 +119,3 @@ def give_up() -> None:
     """Standard output leads nowhere from here on, so that nothing fails once more when the program ends."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _name(target: IO[str]) -> str:
-    known = {id(sys.stdout): "standard output", id(sys.stderr): "standard error"}
-    return known.get(id(target)) or str(getattr(target, "name", "the output"))

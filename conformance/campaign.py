@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-import json
 import os
 import platform
 import re
@@ -21,7 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from boundary import read
+from boundary.errors import InputError
 from boundary.text import dumps
+from boundary.write import write
 from conformance.catalogue import Run, timer
 from conformance.evidence import capture, evidence, may_capture
 from conformance.execute import Bench, executable, execute
@@ -169,9 +171,9 @@ def read_results(folder: Path) -> dict[str, Result]:
     """
     found: dict[str, Result] = {}
     for path in sorted(folder.glob("results*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError):
-                result = Result.from_json(json.loads(line))
+        for line in path.read_bytes().decode("utf-8", "replace").splitlines():
+            with contextlib.suppress(InputError, KeyError, TypeError):
+                result = Result.from_json(read.parse_record(line, str(path)))
                 before = found.get(result.run)
                 latest = result if before is None or result.started >= before.started else before
                 if before is not None:
@@ -206,10 +208,10 @@ def merge(folders: Sequence[Path], target: Path) -> None:
 
 def _unite(target: Path, other: Path) -> None:
     """What both lists or tables in files hold."""
-    added = json.loads(other.read_text(encoding="utf-8"))
-    kept = json.loads(target.read_text(encoding="utf-8")) if target.exists() else type(added)()
+    added = read.read_json(other)
+    kept = read.read_json(target) if target.exists() else type(added)()
     both = {**kept, **added} if isinstance(added, dict) else list(dict.fromkeys([*kept, *added]))
-    target.write_text(json.dumps(both, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+    write(target, dumps(both, indent=0) + "\n", public=True)
 
 
 Opener = Callable[[Run, Pics, Observe], contextlib.AbstractAsyncContextManager[Any]]
@@ -384,7 +386,7 @@ class Campaign:
     def _describe(self) -> None:
         path = self.folder / INFO
         if not path.exists():
-            path.write_text(json.dumps({**versions(), **self.info}, indent=2) + "\n", encoding="utf-8")
+            write(path, dumps({**versions(), **self.info}, indent=2) + "\n", public=True)
         if self.pics is not None:
             from conformance.pics import save
 

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from boundary.write import Growing, append
 from v2g.errors import V2GError
 from v2g.trace import Event, JsonLines, Observe, fan_out, ignore
 
@@ -20,25 +21,20 @@ def evidence(place: Path, epoch: float, role: str, *, packets: bool = True) -> I
         role: of the tester, ``evcc`` or ``secc``.
         packets: False: somebody else captures them.
     """
-    from traces.writer import PcapNg
+    from traces.writer import File
 
     secrets = place / "secrets.log"
     secrets.unlink(missing_ok=True)
 
     def keys(event: Event) -> None:
         if event.layer == "tls" and event.name == "keylog":
-            if not secrets.exists():
-                secrets.touch(mode=0o600)
-            with secrets.open("ab") as log:
-                log.write(event.data.rstrip(b"\n") + b"\n")
+            append(secrets, event.data.rstrip(b"\n") + b"\n")
 
     with contextlib.ExitStack() as stack:
-        text = stack.enter_context((place / "trace.jsonl").open("w", encoding="utf-8"))
+        text = stack.enter_context(Growing(place / "trace.jsonl"))
         observers: list[Observe] = [JsonLines(text, epoch=epoch, role=role), keys]
         if packets:
-            writer = PcapNg(stack.enter_context((place / "trace.pcapng").open("wb")), epoch=epoch, role=role)
-            stack.callback(writer.close)
-            observers.append(writer)
+            observers.append(stack.enter_context(File(place / "trace.pcapng", epoch=epoch, role=role)))
         yield fan_out(*observers)
 
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from boundary import read
+from boundary.errors import InputError
+from boundary.write import write
 from conformance.catalogue import Case, parameters, timer
 from conformance.durations import DELAY
 
@@ -177,15 +180,10 @@ def load(path: Path) -> Pics:
     Raises:
         PicsError: it cannot be read; says why.
     """
-    import yaml
-
     try:
-        with path.open(encoding="utf-8") as file:
-            data = yaml.safe_load(file) or {}
-    except OSError as why:
-        raise PicsError(f"cannot read {path}: {why.strerror}") from why
-    except yaml.YAMLError as why:
-        raise PicsError(f"{path}: no YAML: {str(why).splitlines()[0]}") from why
+        data = read.read_yaml(path) or {}
+    except InputError as why:
+        raise PicsError(str(why)) from why
     if not isinstance(data, dict):
         raise PicsError(f"{path}: NAME: value lines are needed")
     try:
@@ -207,7 +205,7 @@ def save(pics: Pics, path: Path) -> None:
         value = pics[name]
         shown = str(value).lower() if isinstance(value, bool) else f'"{value}"' if name == "par_EVCCID" else value
         lines.append(f"{'' if name in pics.declared else '#'}{name}: {shown}")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write(path, "\n".join(lines) + "\n", public=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -5,14 +5,16 @@ All of it is made from what is in the folder, so that merged shards and interrup
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from boundary.text import visible_lines
+from boundary import read
+from boundary.text import dumps, visible_lines
+from boundary.write import replacing
+from boundary.write import write as write_file
 from conformance.campaign import INFO, LEFT_OUT, PLAN, read_results, safe
 from conformance.page import Content, counts, page
 from conformance.pics import load
@@ -22,33 +24,33 @@ from conformance.verdict import Result, Verdict
 def leave_out(folder: Path, runs: Iterable[tuple[Any, str]]) -> None:
     """Writes down which runs are not executed, and why."""
     data = {run.id: {"title": run.title, "reason": why} for run, why in runs}
-    (folder / LEFT_OUT).write_text(json.dumps(data, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_file(folder / LEFT_OUT, dumps(data, indent=0) + "\n", public=True)
 
 
 def left_out(folder: Path) -> dict[str, dict[str, str]]:
     """As :func:`leave_out` wrote it."""
     path = folder / LEFT_OUT
-    data: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    data: dict[str, dict[str, str]] = read.read_json(path) if path.exists() else {}
     return data
 
 
 def info(folder: Path) -> dict[str, Any]:
     """What is known of the campaign as a whole."""
     path = folder / INFO
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    data: dict[str, Any] = read.read_json(path) if path.exists() else {}
     return data
 
 
 def plan(folder: Path, runs: Iterable[Any]) -> None:
     """Writes down which runs are to be executed, beside those that were planned before."""
     names = dict.fromkeys([*planned(folder), *(run.id for run in runs)])
-    (folder / PLAN).write_text(json.dumps(list(names), indent=0) + "\n", encoding="utf-8")
+    write_file(folder / PLAN, dumps(list(names), indent=0) + "\n", public=True)
 
 
 def planned(folder: Path) -> list[str]:
     """As :func:`plan` wrote it."""
     path = folder / PLAN
-    data: list[str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    data: list[str] = read.read_json(path) if path.exists() else []
     return data
 
 
@@ -56,7 +58,7 @@ def write(folder: Path) -> tuple[Path, Path, Path]:
     """Writes ``report.html``, ``junit.xml`` and ``FOLDER.zip``; gives their paths.
 
     Raises:
-        OSError: the folder cannot be written.
+        OutputError: the folder cannot be written.
     """
     results = read_results(folder)
     target, junit = folder / "report.html", folder / "junit.xml"
@@ -67,15 +69,15 @@ def write(folder: Path) -> tuple[Path, Path, Path]:
         load(declared) if declared.exists() else None,
         {run: f"cases/{safe(run)}/" for run in results if (folder / "cases" / safe(run)).is_dir()},
     )  # fmt: skip
-    target.write_text(page(content), encoding="utf-8")
-    junit.write_bytes(junit_xml(content.results, content.about, content.places))
+    write_file(target, page(content))
+    write_file(junit, junit_xml(content.results, content.about, content.places), public=True)
     return target, junit, pack(folder)
 
 
 def pack(folder: Path) -> Path:
     """One zip with everything in the folder."""
     target = folder.with_name(folder.name + ".zip")
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    with replacing(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 archive.write(path, Path(folder.name) / path.relative_to(folder))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from boundary import write
 from pki import keys, pkcs12
 from pki.errors import PkiError
 from pki.profiles import Role
-from pki.store import Entry, Store
+from pki.store import Entry, Store, public
 
 
 def container(entry: Entry, password: str) -> bytes:
@@ -76,15 +77,11 @@ def write_all(files: Mapping[Path, bytes], *, force: bool = False) -> list[Path]
 
     Raises:
         PkiError: one exists already; nothing was written then.
+        OutputError: one cannot be written; none was then.
     """
     if not force and (there := next((p for p in files if p.exists()), None)) is not None:
         raise PkiError(f"{there} exists; --force replaces it")
-    for path, data in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix in (".key", ".p12", ".pfx", ".txt"):
-            keys.write_private(path, data)
-        else:
-            path.write_bytes(data)
+    write.write_all(files, public=public)
     return list(files)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
+from boundary import write
 from pki import loading
 from pki.errors import PkiError
 
@@ -227,7 +227,4 @@ def parse(data: bytes, path: Path, password: str | None = None) -> PrivateKey:
 
 def write_private(path: Path, data: bytes) -> None:
     """Writes a secret so that only its owner can read it (0600), replacing a file of that name."""
-    path.unlink(missing_ok=True)  # an existing file would keep its own mode
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+    write.write(path, data)

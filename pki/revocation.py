@@ -15,6 +15,7 @@ from typing import Any
 
 from cryptography import x509
 
+from boundary import write
 from pki import keys, loading
 from pki.errors import PkiError
 from pki.store import Entry, Store
@@ -97,7 +98,7 @@ class Revocations:
                 {"name": r.name, "issuer": issuer, "serial": f"{serial:x}", "at": r.at.isoformat(), "reason": r.reason}
                 for (issuer, serial), r in self.entries.items()
             ]
-            self.path.write_text(json.dumps(rows, indent=1) + "\n")
+            write.write(self.path, json.dumps(rows, indent=1) + "\n", public=True)
 
     def get(self, certificate: x509.Certificate) -> Revocation | None:
         """The revocation of a certificate, if there is one."""

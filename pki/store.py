@@ -20,14 +20,15 @@ from __future__ import annotations
 import datetime
 import json
 import re
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+import boundary.write
+from boundary import read
 from pki import keys, pkcs12
 from pki.certificates import common_name as common_name
 from pki.certificates import is_ca
@@ -166,19 +167,8 @@ class Store(Mapping[str, Entry]):
     # Files
 
     def save(self, directory: Path, *, force: bool = False) -> list[Path]:
-        """Writes every entry below ``directory``/suite name; :attr:`directory` becomes that.
-
-        Raises:
-            PkiError: something is there already and ``force`` is not set; nothing was written then.
-        """
-        where = directory / self.suite.name
-        if not force:
-            self.check_free(directory)
-        if force:
-            _clear(where)
-        self.directory, self._ours = where, True
-        written = [path for entry in self.values() for path in self.write(entry, force=force)]
-        return [*written, self._write_index()]
+        """Writes every entry below ``directory``/suite name; :attr:`directory` becomes that. Raises as `save_all`."""
+        return save_all([self], directory, force=force)
 
     def check_free(self, directory: Path) -> None:
         """Sees that :meth:`save` would overwrite nothing.
@@ -193,37 +183,31 @@ class Store(Mapping[str, Entry]):
             if (there := next((p for p, _ in _files(where, entry, self.p12_password) if p.exists()), None)) is not None:
                 raise PkiError(f"{there} exists; --force replaces it")
 
-    def write(self, entry: Entry, *, force: bool = False) -> list[Path]:
-        """Writes the files of one entry of :attr:`directory`; the index is not touched.
-
-        Raises:
-            PkiError: a file exists and ``force`` is not set.
-        """
-        where = self._where()
-        files = _files(where, entry, self.p12_password)
-        if not force and (there := next((p for p, _ in files if p.exists()), None)) is not None:
-            raise PkiError(f"{there} exists; --force replaces it")
-        for path, data in files:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix in (".key", ".p12"):
-                keys.write_private(path, data)
-                entry.key_path = path if path.suffix == ".key" else entry.key_path
-            else:
-                path.write_bytes(data)
-        entry.path = files[0][0]
-        return [path for path, _ in files]
-
     def issue_into(self, entry: Entry, *, force: bool = False) -> list[Path]:
         """Adds a new entry and writes it, with the index.
 
         Raises:
             PkiError: the name is taken and ``force`` is not set, or the directory is not in our layout.
+            OutputError: a file cannot be written; then none is.
         """
-        self.own_directory()
+        where = self.own_directory()
         if not force and entry.name in self:
-            raise PkiError(f"{self._where()} has a {entry.name} already; give --name, or --force to replace it")
+            raise PkiError(f"{where} has a {entry.name} already; give --name, or --force to replace it")
+        files = dict(_files(where, entry, self.p12_password))
+        if not force and (there := next((path for path in files if path.exists()), None)) is not None:
+            raise PkiError(f"{there} exists; --force replaces it")
+        before = self._entries.get(str(entry.name))
         self.add(entry)
-        return [*self.write(entry, force=force), self._write_index()]
+        try:
+            boundary.write.write_all({**files, where / INDEX: self._index()}, public=public)
+        except OSError:
+            if before is None:
+                del self._entries[str(entry.name)]
+            else:
+                self.add(before)
+            raise
+        _settle(where, entry)
+        return [*files, where / INDEX]
 
     def own_directory(self) -> Path:
         """The directory, if it is in our layout: only there files may be added.
@@ -241,14 +225,17 @@ class Store(Mapping[str, Entry]):
             raise PkiError("this PKI is only in memory: save it first")
         return self.directory
 
-    def _write_index(self) -> Path:
+    def _index(self) -> bytes:
         entries = {
             e.name: {"role": e.role, "issuer": e.issuer.name if e.issuer else None} for e in self.values()
         }  # fmt: skip
         data = {"suite": self.suite.name, "responder": self.responder, "entries": entries}
-        path = self._where() / INDEX
-        path.write_text(json.dumps(data, indent=1) + "\n")
-        return path
+        return json.dumps(data, indent=1).encode() + b"\n"
+
+    def _saved(self, where: Path) -> dict[Path, bytes]:
+        """All files of the store, the index last."""
+        files = dict(file for entry in self.values() for file in _files(where, entry, self.p12_password))
+        return {**files, where / INDEX: self._index()}
 
     def _take(self, where: Path, found: foreign.Found) -> None:
         self.directory, self.suite = where, found.suite
@@ -259,7 +246,7 @@ class Store(Mapping[str, Entry]):
     def _read(self, where: Path, password: str | None) -> None:
         """Our own layout, as far as it is there: a file that is gone or damaged takes its entry with it."""
         self.directory = where
-        data: dict[str, Any] = json.loads((where / INDEX).read_text())
+        data: dict[str, Any] = read.read_json(where / INDEX)
         self.suite = SUITES[data["suite"]]
         self.responder = str(data["responder"])
         rows: dict[str, Any] = dict(data["entries"])
@@ -318,17 +305,58 @@ def find(directory: Path, suite: str | None = None) -> Path:
     return directory
 
 
-def _clear(where: Path) -> None:
-    """Removes the files of a PKI that is being replaced: its entries, and what was made of them since."""
+def save_all(stores: Sequence[Store], directory: Path, *, force: bool = False) -> list[Path]:
+    """Writes PKIs of several suites below a directory: all of them, or none.
+
+    Args:
+        force: replace what is there, and remove what else belonged to it.
+
+    Raises:
+        PkiError: something is there already and ``force`` is not set; nothing was written then.
+        OutputError: a file cannot be written; nothing was then, and what was there before still is.
+    """
+    places = [(store, directory / store.suite.name) for store in stores]
+    stale: set[Path] = set()
+    files: dict[Path, bytes] = {}
+    for store, where in places:
+        if force:
+            stale.update(_held(where))
+        else:
+            store.check_free(directory)
+        files.update(store._saved(where))
+    boundary.write.write_all(files, public=public)
+    for path in stale - set(files):
+        path.unlink(missing_ok=True)
+    for store, where in places:
+        store.directory, store._ours = where, True
+        for entry in store.values():
+            _settle(where, entry)
+    return list(files)
+
+
+def public(path: Path) -> bool:
+    """Whether others may read a file of a PKI: certificates and lists, no keys and passwords."""
+    return path.suffix not in (".key", ".p12", ".pfx", ".txt")
+
+
+def _settle(where: Path, entry: Entry) -> None:
+    """Notes where an entry's files are, once they are written."""
+    stem = _stem(where, entry.name, entry.role)
+    entry.path = stem.with_name(f"{stem.name}.pem")
+    key = stem.with_name(f"{stem.name}.key")
+    entry.key_path = key if key.is_file() else entry.key_path
+
+
+def _held(where: Path) -> Iterator[Path]:
+    """The files of a PKI that is being replaced: its entries, and what was made of them since."""
     if not (where / INDEX).is_file():
         return
     for directory in ("chains", "der", "ocsp", "crl", "p12", "variants"):
-        shutil.rmtree(where / directory, ignore_errors=True)
-    for name in json.loads((where / INDEX).read_text()).get("entries", {}):
-        for suffix in (".pem", ".key"):
-            (where / f"{name}{suffix}").unlink(missing_ok=True)
-    for name in (INDEX, "revoked.json"):
-        (where / name).unlink(missing_ok=True)
+        yield from (path for path in (where / directory).rglob("*") if path.is_file())
+    data = read.read_json(where / INDEX)
+    names = data.get("entries", {}) if isinstance(data, dict) else {}
+    yield from (where / f"{name}{suffix}" for name in names for suffix in (".pem", ".key"))
+    yield from (where / INDEX, where / "revoked.json")
 
 
 def _stem(where: Path, name: str, role: Role | None) -> Path:

@@ -14,13 +14,14 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from boundary import write
 from pki import keys
 from pki.authority import Authority, Changes
 from pki.errors import PkiError
 from pki.path import Code
 from pki.profiles import Profile, Role, Suite, Usage
 from pki.revocation import Revocations
-from pki.store import Entry, Store
+from pki.store import Entry, Store, public
 
 LEAVES = (Role.SECC, Role.CONTRACT, Role.OEM_PROVISIONING, Role.CPS, Role.VEHICLE)
 """Roles that have twins."""
@@ -332,11 +333,13 @@ def save(store: Store, twin: Twin, *, force: bool = False) -> Path:
         check_free(store, twin)
     where = store.own_directory() / "variants" / twin.name
     stem = twin.leaf.name
-    where.mkdir(parents=True, exist_ok=True)
-    (where / f"{stem}.pem").write_bytes(twin.leaf.pem)
-    (where / f"{stem}.der").write_bytes(twin.leaf.der)
-    (where / f"{stem}-chain.pem").write_bytes(b"".join(c.public_bytes(Encoding.PEM) for c in twin.chain))
-    keys.write_private(where / f"{stem}.key", keys.private_pem(twin.leaf.key))
+    files = {
+        where / f"{stem}.pem": twin.leaf.pem,
+        where / f"{stem}.der": twin.leaf.der,
+        where / f"{stem}-chain.pem": b"".join(c.public_bytes(Encoding.PEM) for c in twin.chain),
+        where / f"{stem}.key": keys.private_pem(twin.leaf.key),
+    }
+    write.write_all(files, public=public)
     if twin.revocations.entries:  # responder and CRLs shall say so too
         known = Revocations.of(store)
         known.entries.update(twin.revocations.entries)

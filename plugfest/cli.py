@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _ended_in_order():
             code: int = args.run(args)
-        console.flush()
+        return _checked(code)
     except UserError as why:
         first, *more = why.lines
         complain_all([f"plugfest: {first}", *more])
@@ -119,6 +119,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("plugfest: stopped")
         return STOPPED
+
+
+def _checked(code: int) -> int:
+    """The exit code, which says so where standard output was lost."""
+    try:
+        console.check()
+    except OutputError as why:
+        console.finish()
+        complain(f"plugfest: {why}")
+        return code or USER_ERROR
     return code
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from boundary import write
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def charger(
             context = tls.of_store("server", [store], wanted, key_log=key_log)
             context.trust, context.credentials[0].file = None, "the certificate made on the fly"
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plugfest-"))) / "root.pem"
-            root.write_bytes(store["v2g-root"].pem)
+            write.write(root, store["v2g-root"].pem, public=True)
             say(f"note: certificate made on the fly; its root, while this runs: {root}")
         if bench.vehicle_roots is not None:
             context.trust = tls.trust(Path(bench.vehicle_roots))

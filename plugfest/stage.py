@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import exi
+from boundary.errors import OutputError
 from plugfest.commands import options
 from plugfest.config import rules
 from plugfest.config.actions import Step
@@ -127,13 +128,11 @@ class Stage:
         """An event for view, trace and broker. Whatever becomes of these, the session is none the worse."""
         try:
             self.trace(event)
-        except OSError as why:
-            self.trace = ignore
-            text = f"{why.strerror or why}; no trace from here on"
-            self.tell(Event(event.time, "error", "trace", note=text))
+        except OutputError as why:  # that file ends here, the others go on
+            self.tell(Event(event.time, "error", "trace", note=f"{why}; it ends here"))
         try:
             self.view.observe(event)
-        except OSError as why:
+        except BrokenPipeError as why:
             self.view.observe = ignore
             self._leave(why)
         if self.link is not None:

@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from boundary.console import flush, say
+from boundary.console import Output, flush, say
 from boundary.text import dumps
 from plugfest.config.model import Bench
 from plugfest.controls import Controls
 from plugfest.lines import Lines, Plant
 from plugfest.telemetry import measure
 from v2g.outcome import Outcome
-from v2g.trace import Event, JsonLines, Observe, ignore
+from v2g.trace import Bounded, Event, JsonLines, Observe, ignore
 
 
 @dataclass
@@ -57,10 +57,11 @@ class Json(View):
     """One JSON object per event on standard output, and one for each outcome; what people read goes to stderr."""
 
     def __init__(self, role: str) -> None:
-        writer = JsonLines(sys.stdout, role=role)
-        super().__init__(writer, None)
+        self._bounded = Bounded(JsonLines(Output(), role=role))
+        super().__init__(self._bounded, None)
 
     def end(self, outcomes: Mapping[str, Outcome]) -> None:
+        self._bounded.finish()
         now = asyncio.get_running_loop().time()
         for role, outcome in outcomes.items():
             say(dumps({"t": round(now, 6), "layer": "bench", "name": "outcome", "role": role, **digest(outcome)}))
@@ -109,4 +110,4 @@ def view(bench: Bench, title: str, controls: Controls, plant: Plant, *, calm: fl
     def show(event: Event) -> None:
         lines(event, since=start)
 
-    return View(show, sys.stdout)
+    return View(Bounded(show), sys.stdout)

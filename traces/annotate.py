@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from boundary.text import visible
+from boundary.write import replacing
 from traces import pcap, text
 from traces.capture import read
 from traces.recording import Entry, Recording
@@ -21,26 +22,21 @@ def annotate(source: Path, target: Path, *, key_log: bytes = b"", comment: str =
 
     Raises:
         RecordingError: the capture cannot be read.
-        OSError: the copy cannot be written.
+        OutputError: the copy cannot be written.
     """
     recording = read(source, key_log)
     found: dict[int, list[str]] = {}
     for entry in recording.entries:
         if entry.packet and entry.layer in _COMMENTED:
             found.setdefault(entry.packet, []).append(_comment(entry))
-    temporary = target.with_name(target.name + ".part")
-    try:
-        with source.open("rb") as old, temporary.open("wb") as new:
-            writer = pcap.Writer(new, comment=comment)
-            if recording.key_log:
-                writer.secrets(recording.key_log)
-            for item in pcap.read(old, str(source)):
-                if isinstance(item, pcap.Packet):
-                    comments = dict.fromkeys([*item.comments, *found.get(item.number, ())])
-                    writer.packet(item.ns, item.data, comments, cut=item.cut, link=item.link)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with source.open("rb") as old, replacing(target) as new:
+        writer = pcap.Writer(new, comment=comment)
+        if recording.key_log:
+            writer.secrets(recording.key_log)
+        for item in pcap.read(old, str(source)):
+            if isinstance(item, pcap.Packet):
+                comments = dict.fromkeys([*item.comments, *found.get(item.number, ())])
+                writer.packet(item.ns, item.data, comments, cut=item.cut, link=item.link)
     return recording
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import IO
 
 from boundary.text import dumps, xml_line
+from boundary.write import replacing, replacing_text
 from traces.annotate import annotate
 from traces.errors import RecordingError
 from traces.recording import EVCC, Recording
 from traces.series import series
-from traces.writer import File
+from traces.writer import PcapNg
 from v2g.trace import Event, JsonLines
 
 
@@ -26,7 +27,7 @@ def _events(recording: Recording, *, role: str) -> list[Event]:
 
 
 def _json_lines(recording: Recording, source: Path, target: Path) -> None:
-    with target.open("w", encoding="utf-8") as file:
+    with replacing_text(target) as file:
         write = JsonLines(file, epoch=recording.epoch, role="evcc", configuration=recording.configuration)
         for line in recording.key_log.splitlines():
             if recording.kind != "trace":
@@ -39,10 +40,12 @@ def _pcapng(recording: Recording, source: Path, target: Path) -> None:
     if recording.kind != "trace":
         annotate(source, target, key_log=recording.key_log)
         return
-    with File(target, epoch=recording.epoch, role="evcc", comment=f"from {source.name}") as file:
+    with replacing(target) as file:
+        write = PcapNg(file, recording.epoch, "evcc", f"from {source.name}")
         for event in _events(recording, role="evcc"):
             if event.layer != "tls":  # the trace has the messages, not the records that carried them
-                file(event)
+                write(event)
+        write.close()
 
 
 def _csv(recording: Recording, source: Path, target: Path) -> None:
@@ -51,7 +54,7 @@ def _csv(recording: Recording, source: Path, target: Path) -> None:
     for name, one in columns.items():
         for time, value in one.points:
             table.setdefault(time, {})[name] = value
-    with target.open("w", encoding="utf-8", newline="") as file:
+    with replacing_text(target) as file:
         writer = csv.writer(file)
         writer.writerow(["time_s", *(f"{name}_{one.unit.replace('%', 'percent')}" for name, one in columns.items())])
         for time in sorted(table):
@@ -64,7 +67,7 @@ def _cell(value: float | None) -> str:
 
 def _each(write: Callable[[IO[str], Recording], None]) -> Callable[[Recording, Path, Path], None]:
     def export(recording: Recording, source: Path, target: Path) -> None:
-        with target.open("w", encoding="utf-8") as file:
+        with replacing_text(target) as file:
             write(file, recording)
 
     return export
@@ -124,7 +127,7 @@ def export(recording: Recording, source: Path, target: Path, form: str = "") -> 
 
     Raises:
         RecordingError: there is no such form.
-        OSError: the file cannot be written.
+        OutputError: the file cannot be written; nothing is in its place then.
     """
     form = form or target.suffix.lstrip(".")
     if form not in FORMATS:

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from boundary.errors import OutputError
+from boundary.write import Growing
 from traces import packets, pcap
 from traces.annotate import annotate
 from traces.errors import RecordingError
@@ -36,26 +38,33 @@ class Live:
 
     Raises:
         PermissionError: raw sockets are not allowed.
-        OSError: no such interface, or the file cannot be written.
+        OSError: no such interface, or (OutputError) the file cannot be written.
     """
 
     def __init__(self, path: Path, interface: str, *, comment: str = "") -> None:
         self._path, self._comment = path, comment
         self._secrets = b""
+        self._failed: OutputError | None = None
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             self._socket.setblocking(False)
             self._socket.bind((interface, _ALL))
-            self._file = path.open("wb")
+            self._file = Growing(path)
         except OSError:
             self._socket.close()
             raise
         self._out = pcap.Writer(self._file, comment=comment, interface=interface)
 
     def __call__(self, event: Event) -> None:
-        """Takes the TLS secrets out of the events; the rest is in the packets."""
+        """Takes the TLS secrets out of the events; the rest is in the packets.
+
+        Raises:
+            OutputError: the file could not take all packets, and takes no more.
+        """
+        if self._failed is not None:
+            raise self._failed
         if event.layer == "tls" and event.name == "keylog" and event.data:
             line = event.data.rstrip(b"\n") + b"\n"
             self._secrets += line
@@ -70,9 +79,14 @@ class Live:
         self._ready()
         self._loop.remove_reader(self._socket)
         self._socket.close()
-        self._file.close()
+        try:
+            self._file.close()
+        except OutputError as lost:
+            self._failed = lost
         with contextlib.suppress(RecordingError, OSError):  # what was recorded stays as it is
             annotate(self._path, self._path, key_log=self._secrets, comment=self._comment)
+        if self._failed is not None and why is None:
+            raise self._failed
 
     def _ready(self) -> None:
         """Takes what has arrived."""
@@ -83,9 +97,19 @@ class Live:
                 break
             except OSError:  # the interface went down
                 break
-            if data[12:14] in _KINDS:
-                self._out.packet(_when(extras), data)
-        self._out.flush()
+            if data[12:14] in _KINDS and self._failed is None:
+                self._take(_when(extras), data)
+        self._take()
+
+    def _take(self, when: int = 0, data: bytes = b"") -> None:
+        """Writes a packet, or what was written, down to the file."""
+        try:
+            if data:
+                self._out.packet(when, data)
+            else:
+                self._out.flush()
+        except OutputError as why:
+            self._failed = why
 
 
 def _when(extras: list[tuple[int, int, bytes]]) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
+from boundary.write import Sink
 from traces.errors import RecordingError
 
 MAX_BLOCK = 16 * 1024 * 1024
@@ -232,12 +233,12 @@ class Writer:
     """Writes a pcapng file: little-endian, nanoseconds, one interface per link type.
 
     Args:
-        file: binary file open for writing.
+        file: takes each block with one call.
         comment: on the file as a whole.
         interface: name of the interface.
     """
 
-    def __init__(self, file: IO[bytes], *, comment: str = "", interface: str = "") -> None:
+    def __init__(self, file: Sink[bytes], *, comment: str = "", interface: str = "") -> None:
         self._file = file
         self._name = interface
         self._interfaces: dict[int, int] = {}

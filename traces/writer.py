@@ -15,9 +15,9 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
-from typing import IO
 
 from boundary.text import visible
+from boundary.write import Growing, Sink
 from traces import packets, pcap, text
 from v2g import sdp, v2gtp
 from v2g.errors import RemoteError
@@ -79,13 +79,13 @@ class PcapNg:
     """An observer that writes a pcapng file. Close it: the last packets may still be held.
 
     Attributes:
-        file: binary file open for writing.
+        file: takes each block with one call.
         epoch: Unix time (s) of time 0 on the loop's clock.
         role: who observes: ``tx`` of a ``secc`` is what the charger sent, of everybody else what the vehicle sent.
         comment: on the file as a whole.
     """
 
-    file: IO[bytes]
+    file: Sink[bytes]
     epoch: float = 0.0
     role: str = "evcc"
     comment: str = ""
@@ -284,11 +284,12 @@ class File(PcapNg):
     """A :class:`PcapNg` that owns its file; use it as a context manager.
 
     Raises:
-        OSError: the file cannot be written.
+        OutputError: the file cannot be written.
     """
 
     def __init__(self, path: Path, *, epoch: float = 0.0, role: str = "evcc", comment: str = "") -> None:
-        super().__init__(path.open("wb"), epoch, role, comment)
+        self._own = Growing(path)
+        super().__init__(self._own, epoch, role, comment)
 
     def __enter__(self) -> File:
         return self
@@ -297,4 +298,4 @@ class File(PcapNg):
         try:
             self.close()
         finally:
-            self.file.close()
+            self._own.close()

@@ -58,6 +58,45 @@ def fan_out(*observers: Observe) -> Observe:
     return tell
 
 
+MAX_EVENTS = 1000
+"""Events of one layer in a second that are written down or shown; more of them are a flood."""
+MAX_MESSAGES = 5000
+"""The same for messages, which a verdict needs; no real peer sends a hundredth of that."""
+
+
+class Bounded:
+    """Passes events on, of each layer at most so many in a second of the loop's clock.
+
+    How many were left out is said by one event ``left-out`` of layer ``bench`` for each layer, with the next event
+    after that second, or by :meth:`finish`. TLS secrets always pass: without them, what follows cannot be read.
+    """
+
+    def __init__(self, observe: Observe) -> None:
+        self._observe = observe
+        self._second = 0
+        self._counts: dict[str, int] = {}
+
+    def __call__(self, event: Event) -> None:
+        if int(event.time) != self._second:
+            self.finish()
+            self._second = int(event.time)
+        count = self._counts[event.layer] = self._counts.get(event.layer, 0) + 1
+        if count <= _limit(event.layer) or (event.layer == "tls" and event.name == "keylog"):
+            self._observe(event)
+
+    def finish(self) -> None:
+        """Tells what was left out, and counts anew."""
+        counts, self._counts = self._counts, {}
+        for layer, count in counts.items():
+            if (over := count - _limit(layer)) > 0:
+                note = f"{over} events of layer {layer} in this second, of {count}"
+                self._observe(Event(float(self._second + 1), "bench", "left-out", note=note))
+
+
+def _limit(layer: str) -> int:
+    return MAX_MESSAGES if layer == "message" else MAX_EVENTS
+
+
 class JsonLines:
     """Writes events to a file, one JSON object a line, flushed as they come.
 

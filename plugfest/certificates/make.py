@@ -11,7 +11,7 @@ from boundary.console import complain, say, say_all
 from boundary.text import dumps
 from pki import authority, delivery, delivery20, export, names, provisioning
 from pki.profiles import SUITES, Role
-from pki.store import Entry, Store, read_certificates
+from pki.store import Entry, Store, read_certificates, save_all
 from plugfest.certificates import arguments, text
 from plugfest.commands.pki import PROFILES
 from plugfest.errors import UserError
@@ -38,11 +38,8 @@ def init(args: argparse.Namespace) -> int:
         store = authority.make(SUITES[suite], start, seed=seed, responder=responder, ids=ids | more)
         store.p12_password = args.p12
         made.append(store)
-    if not args.force:
-        for store in made:
-            store.check_free(args.directory)
+    save_all(made, args.directory, force=args.force)
     for store in made:
-        store.save(args.directory, force=args.force)
         say(f"{store.directory}: {store.suite.standard}, {store.suite.kind}, {len(store)} certificates")
         for entry in store.of_role(Role.SECC, Role.CONTRACT, Role.OEM_PROVISIONING, Role.VEHICLE):
             until = entry.certificate.not_valid_after_utc

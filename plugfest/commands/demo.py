@@ -83,7 +83,7 @@ async def _both(bench: Bench, title: str) -> int:
     import random
 
     from evcc import charge as evcc
-    from plugfest import handoff, plants, pnc
+    from plugfest import handoff, outputs, plants, pnc
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -101,7 +101,7 @@ async def _both(bench: Bench, title: str) -> int:
     controls = Controls(pair.vehicle, pair.evse, pair.wire)
     looks = view(bench, title, controls, plants.vehicle_numbers(pair.vehicle, ac=bench.ac), calm=2.0)
     looks.headline(_headline(bench, title, soc))
-    with options.tracing(bench, "both", None if bench.fast else now) as trace:
+    with outputs.writing(bench, "both", None if bench.fast else now) as trace:
         stage = Stage(bench, controls, looks, trace)
         shared: dict[str, Any] = {
             "protocols": tuple(options.protocols(bench)),
@@ -133,7 +133,7 @@ async def _both(bench: Bench, title: str) -> int:
     for line in pnc.receipts(charger.contracts.receipts) if charger.contracts else ():
         looks.say(line)
     looks.say(f"battery: {soc:.1f} % -> {pair.vehicle.battery.soc * 100:.1f} %")
-    return next((int(o.cause) for _, o in outcomes if not o.ok), 0)
+    return trace.code(next((int(o.cause) for _, o in outcomes if not o.ok), 0))
 
 
 async def _link(bench: Bench, now: Any, observe: Observe) -> Any:

@@ -67,7 +67,7 @@ async def _run(bench: Bench) -> int:
     from evcc.charge import Outcome, Search, find_and_charge
     from evcc.nominal import charge_nominal
     from evcc.stay import Stay, stay
-    from plugfest import pilots, plants, pnc, security
+    from plugfest import outputs, pilots, plants, pnc, security
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -99,7 +99,7 @@ async def _run(bench: Bench) -> int:
         looks = view(bench, f"evcc {name}", controls, plants.vehicle_numbers(vehicle, ac=bench.ac))
         if context is not None and context.trust is None:
             looks.say("note: neither --roots nor --pki, so the charger's certificate is not checked")
-        trace = stack.enter_context(options.tracing(bench, "evcc", now, interface=name))
+        trace = stack.enter_context(outputs.writing(bench, "evcc", now, interface=name))
         stage = Stage(bench, controls, looks, trace)
         settings = plants.vehicle_options(
             bench, protocols=tuple(options.protocols(bench)), tolerant=not bench.strict, timing=bench.timer
@@ -163,4 +163,4 @@ async def _run(bench: Bench) -> int:
         stage.end({"vehicle": outcome})
     tell(outcome)
     looks.say(f"  battery {soc:.1f} % -> {vehicle.battery.soc * 100:.1f} %")
-    return int(outcome.cause)
+    return trace.code(int(outcome.cause))

@@ -7,20 +7,13 @@ an option that is not given is not in the namespace. ``plugfest.config.of_args``
 from __future__ import annotations
 
 import argparse
-import contextlib
-import datetime
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
-
-from boundary.console import complain
-from plugfest.errors import UserError
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from plugfest.config.model import Bench
     from slac.connector import Connector
     from v2g.protocols import Protocol
-    from v2g.trace import Observe
 
 PROTOCOLS = {"iso2": "iso2", "iso15118-2": "iso2", "din": "din70121", "din70121": "din70121"}
 """Names on the command line -> schema sets."""
@@ -187,100 +180,3 @@ def connector(bench: Bench) -> Connector:
     from slac.connector import connector as find
 
     return find(bench.connector)
-
-
-@contextlib.contextmanager
-def tracing(
-    bench: Bench, role: str, now: datetime.datetime | None, *, interface: str | None = None
-) -> Iterator[Observe]:
-    """The observer that writes ``--trace``, ``--pcapng`` and ``--report``, or one that does nothing.
-
-    Args:
-        role: who observes: ``evcc``, ``secc``, or ``both`` (the vehicle's view).
-        now: wall clock; None for sessions in virtual time.
-        interface: the network interface of the session, which is recorded itself if we may; None in memory.
-    """
-    import asyncio
-
-    from v2g.trace import JsonLines, fan_out, ignore
-
-    epoch = now.timestamp() - asyncio.get_running_loop().time() if now else 0.0
-    observers: list[Observe] = []
-    with contextlib.ExitStack() as stack:
-        if bench.trace is not None:
-            try:
-                file = Path(bench.trace).open("w", encoding="utf-8")  # noqa: SIM115 - closed by the stack
-                stack.callback(_close, file)
-                observers.append(JsonLines(file, epoch=epoch, role=role, configuration=configuration(bench)))
-            except OSError as why:
-                raise UserError(f"cannot write {bench.trace}: {why.strerror}") from why
-        if bench.pcapng is not None:
-            observers.append(_packets(stack, Path(bench.pcapng), role, epoch, interface))
-        if bench.report is not None:
-            told = configuration(bench)
-            observers.append(stack.enter_context(_report(Path(bench.report), role, epoch, told)))
-        yield fan_out(*observers) if observers else ignore
-
-
-def _close(file: IO[str]) -> None:
-    """Closes; on a full disk that fails once more, and was said before."""
-    with contextlib.suppress(OSError):
-        file.close()
-
-
-def _packets(stack: contextlib.ExitStack, path: Path, role: str, epoch: float, interface: str | None) -> Observe:
-    """The packets of the interface where raw sockets are allowed, else packets made from what the session tells."""
-    from traces import live, writer
-
-    comment = f"plugfest {role}"
-    try:
-        if interface is not None:
-            try:
-                return stack.enter_context(live.Live(path, interface, comment=comment))
-            except PermissionError:
-                complain("note: no right to raw sockets: the capture gets made-up packets")
-        return stack.enter_context(writer.File(path, epoch=epoch, role=role, comment=comment))
-    except OSError as why:
-        raise UserError(f"cannot write {path}: {why.strerror}") from why
-
-
-@contextlib.contextmanager
-def _report(path: Path, role: str, epoch: float, told: dict[str, Any]) -> Iterator[Observe]:
-    """Keeps what happened, and writes the report at the end, however that comes."""
-    from traces.recording import from_events
-    from traces.report import render
-    from v2g.trace import Event
-
-    try:
-        file = path.open("w", encoding="utf-8")
-    except OSError as why:
-        raise UserError(f"cannot write {path}: {why.strerror}") from why
-    events: list[Event] = []
-
-    def keep(event: Event) -> None:
-        if not (event.layer == "tcp" and event.name == "data"):
-            events.append(event)
-
-    with file:
-        try:
-            yield keep
-        finally:
-            recording = from_events(events, role=role, name=f"plugfest {role}", epoch=epoch)
-            recording.configuration = told
-            file.write(render(recording))
-
-
-def configuration(bench: Bench) -> dict[str, Any]:
-    """What a bench was told to do, for its trace: what differs from the defaults, without secrets."""
-    import msgspec
-
-    def cleaned(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: cleaned(item) for name, item in value.items() if name not in _SECRET}
-        return [cleaned(item) for item in value] if isinstance(value, list) else value
-
-    found: dict[str, Any] = cleaned(msgspec.to_builtins(bench))
-    return found
-
-
-_SECRET = {"password"}

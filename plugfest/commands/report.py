@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from boundary.console import complain
-from plugfest.errors import UserError
+from boundary.write import write
 
 _HELP = """\
 FILE is a trace of ours (--trace, JSON lines) or any pcap or pcapng file. The report is one file that needs no network.
@@ -44,13 +44,8 @@ def run(args: argparse.Namespace) -> int:
     judged = judge(recording)
     result = judged.verdict
     target = args.output or args.file.with_suffix(".html")
-    written = {target: render(recording, judged=judged, title=args.title or "")}
+    write(target, render(recording, judged=judged, title=args.title or ""))
     if args.junit is not None:
-        written[args.junit] = junit(recording, judged.findings)
-    for path, content in written.items():
-        try:
-            path.write_text(content, encoding="utf-8")
-        except OSError as why:
-            raise UserError(f"cannot write {path}: {why.strerror}") from why
+        write(args.junit, junit(recording, judged.findings), public=True)
     complain(f"{target}: {result.headline} ({result.details})")
     return 1 if args.check and not result.ok else 0

@@ -57,7 +57,7 @@ async def _run(bench: Bench) -> int:
     import random
     import time
 
-    from plugfest import pilots, plants, pnc, security
+    from plugfest import outputs, pilots, plants, pnc, security
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -70,22 +70,27 @@ async def _run(bench: Bench) -> int:
 
     rng = random.Random(bench.seed) if bench.seed is not None else random.SystemRandom()
     name = bench.interface or ""
-    done: list[Outcome] = []
+    codes: list[int] = []  # of the first session that failed
+    served = 0
     sessions: asyncio.Queue[Outcome] = asyncio.Queue()
     finished = asyncio.Event()
 
     def ended(outcome: Outcome) -> None:
         told(outcome)
-        sessions.put_nowait(outcome)
+        if bench.slac:  # nobody else takes them out
+            sessions.put_nowait(outcome)
 
     def told(outcome: Outcome) -> None:
-        done.append(outcome)
+        nonlocal served
+        served += 1
+        if not outcome.ok and not codes:
+            codes.append(int(outcome.cause))
         stage.end({"charger": outcome})
         looks.say("")
         for line in summary(outcome, role="charger"):
             looks.say(line)
         looks.say("")
-        if bench.sessions is not None and len(done) >= bench.sessions:
+        if bench.sessions is not None and served >= bench.sessions:
             finished.set()
 
     async with contextlib.AsyncExitStack() as stack:
@@ -104,7 +109,7 @@ async def _run(bench: Bench) -> int:
         for warning in plants.warnings(bench):
             looks.say(f"note: {warning}")
         now = datetime.datetime.now(datetime.UTC)
-        trace = stack.enter_context(options.tracing(bench, "secc", now, interface=name))
+        trace = stack.enter_context(outputs.writing(bench, "secc", now, interface=name))
         stage = Stage(bench, controls, looks, trace)
         policy = TlsPolicy(bench.tls)
         settings = Options(
@@ -151,4 +156,4 @@ async def _run(bench: Bench) -> int:
             async with outlet.open():
                 ready()
                 await finished.wait()
-    return next((int(o.cause) for o in done if not o.ok), 0)
+    return trace.code(codes[0] if codes else 0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from boundary.console import complain, say, say_all
 from boundary.text import dumps, xml_line
+from boundary.write import write
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def check(args: argparse.Namespace) -> int:
     if args.junit is not None:
         from traces.junit import junit
 
-        _write(args.junit, junit(recording, findings))
+        write(args.junit, junit(recording, findings), public=True)
     if not args.json:
         say(result.headline)
     for finding in findings:
@@ -265,14 +266,5 @@ def export(args: argparse.Namespace) -> int:
         export_recording(recording, args.file, args.output, args.format or "")
     except RecordingError as why:
         raise UserError(str(why)) from why
-    except OSError as why:
-        raise UserError(f"cannot write {args.output}: {why.strerror}") from why
     complain(f"{args.output}: {args.output.stat().st_size} bytes")
     return 0
-
-
-def _write(path: Path, data: str) -> None:
-    try:
-        path.write_text(data, encoding="utf-8")
-    except OSError as why:
-        raise UserError(f"cannot write {path}: {why.strerror}") from why

@@ -99,6 +99,9 @@ def test_an_output_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk behind standard output is one line, not a traceback."""
     with Path("/dev/full").open("w") as full:
         monkeypatch.setattr(sys, "stdout", full)
+        console.prepare()
+        console.say("text", flush=True)
+        console.say("more")
         with pytest.raises(OutputError, match=r"^cannot write standard output: No space left on device$"):
-            console.say("text", flush=True)
-        console.give_up()
+            console.check()
+        console.finish()

@@ -32,13 +32,14 @@ def make_store(now: datetime.datetime, suite: str = "iso2") -> Store:
 
 def make_certificate(directory: Path, now: datetime.datetime, suite: str = "iso2") -> tuple[Path, Path, Path]:
     """As :func:`make_store`, in files of ``directory``: (chain, key, root); the key is readable by its owner only."""
+    from boundary import write
     from pki import keys
 
     store = make_store(now, suite)
     chain, key, anchor = directory / "chain.pem", directory / "key.pem", directory / "root.pem"
-    chain.write_bytes(store["secc"].chain_pem)
-    anchor.write_bytes(store["v2g-root"].pem)
-    keys.write_private(key, keys.private_pem(store["secc"].key))
+    write.write(chain, store["secc"].chain_pem, public=True)
+    write.write(anchor, store["v2g-root"].pem, public=True)
+    write.write(key, keys.private_pem(store["secc"].key))
     return chain, key, anchor
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from boundary import write
 from v2g.errors import SetupError
 from v2g.tls import crypto, messages, staples
 from v2g.tls.failure import Fatal
@@ -206,9 +206,7 @@ class Context:
         if self.key_log is None:
             return
         try:
-            descriptor = os.open(self.key_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            with os.fdopen(descriptor, "a", encoding="ascii") as file:
-                file.write(line + "\n" if line else "")
+            write.append(self.key_log, line + "\n" if line else "")
         except OSError as why:
             raise SetupError(f"key log {self.key_log}: {why.strerror}") from why
 
