@@ -22,8 +22,10 @@ the name of a `slac.errors.Step`, ``candidate``, ``ignored``, ``attempt failed``
 - `slac.timing`: every timer, as a table. `slac.outcome`: averages, verdicts, `Match`.
 - `slac.ev`, `slac.evse`: the two sides, `slac.side`: what they share; `slac.ev_run`, `slac.evse_run`: one RunID.
 - `slac.modem`, `slac.modem_families`: the local modem, and what is known about makers.
-- `slac.powerline`, `slac.modem_sim`: a simulated medium with its modems; `slac.powerline_veth` for real interfaces.
+- `slac.powerline`, `slac.modem_sim`: a simulated medium with its modems; `slac.powerline_veth` for real interfaces,
+  `slac.line_faults` what can fail on it, by name.
 - `slac.rounds`: the one judgement of recorded or watched matchings, each a `Round`: where it stopped, what was due from
   whom, why. Behind it `slac.judge` (frames to rounds), `slac.copies`, `slac.agreed` (rules of content),
-  `slac.link_proof`, `slac.diagnosis` and `slac.causes` (verdict), `slac.steps` (what a report shows).
+  `slac.link_proof`, `slac.diagnosis` and `slac.causes` (verdict), `slac.steps` (what a report shows),
+  `slac.symptoms` (what a doctor tells besides).
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from slac.exchange import Agreed, Answerer, Deviation, End, Exchange, ModemLog, Told
-from slac.frames import mac_text
 
 SETTLING = 8.0
 """s: modems are deaf for up to this long after a key was set."""
@@ -36,7 +35,11 @@ ROLE_OF_CHARGER = Cause(
 )
 NO_BEACON = Cause(
     "no charger's modem is on the line: a vehicle's modem that hears no coordinator sends nothing",
-    "check that the charger's modem is powered, and the coupling of both to control pilot and earth",
+    "check that the charger's modem is powered and coordinator, and the coupling of both to control pilot and earth",
+)
+NOT_HEARD = Cause(
+    "one direction only: the vehicle's modem hears the charger's, and the charger's may not hear it",
+    "watch at the charger's host whether the requests arrive; then coupling and level at the charger",
 )
 BOTH_ALIKE = Cause(
     "wrong modem role: each role lets only its own direction through",
@@ -97,13 +100,30 @@ KEY_UNANSWERED = Cause(
     "see plugfest slac modem; allow up to 8 s after a key, and repeat",
 )
 WRONG_KEY = Cause("wrong key: one modem has another NMK or NID", "take NMK and NID as CM_SLAC_MATCH.CNF has them")
-FRAMES_LOST = Cause(
-    "frames are lost on the line: level, coupling, or another talker on it",
-    "check coupling and cable; compare a recording of the other end",
+REPORT_REPEATED = Cause(
+    "frames are lost: the charger repeats its report though it was answered, so CM_ATTEN_CHAR.RSP does not reach it",
+    "check coupling and level from the vehicle to the charger; watch at the charger's host",
+)
+REPLY_LOST = Cause(
+    "frames are lost: CM_ATTEN_CHAR.RSP did not arrive, and the charger takes no match without",
+    "check coupling and level from the vehicle to the charger; watch at the vehicle's host",
+)
+MATCH_REPEATED = Cause(
+    "frames are lost: the vehicle repeats CM_SLAC_MATCH.REQ, so the charger's answer with the key does not reach it",
+    "check coupling and level from the charger to the vehicle; watch at the vehicle's host",
+)
+CHOICE_LOST = Cause("the vehicle's CM_SLAC_MATCH.REQ was lost on the way", "watch at the vehicle's host")
+NO_START = Cause(
+    "frames are lost: sounds came, and none of the CM_START_ATTEN_CHAR.IND before them",
+    "check coupling and level from the vehicle to the charger",
 )
 SAME_MAC = Cause(
     "duplicate address: vehicle and charger have the same MAC",
     "give one of them another address (ip link set IFACE address 02:...); cloned boards often share one",
+)
+REFUSED_KEY = Cause(
+    "the modem did not take the key: its network, read back, is another",
+    "set it once more after 1 s; if that fails, cut the modem's power, and look for a locked configuration (PIB)",
 )
 NOT_SHOWN = Cause(
     "the recording shows nothing of the modems: whether they took the key, and their state, is not to be seen",
@@ -162,10 +182,24 @@ def no_answer(x: Exchange) -> list[Cause]:
         causes.append(ROLE_OF_VEHICLE)
     if STATION in others:
         causes.append(ROLE_OF_CHARGER)
-    causes += [NOT_LISTENING, NO_BEACON]
+    hears = own.last(Told.HEARS) if own is not None else None
+    if own is not None and silent(own, x.begun):
+        causes.append(POWER)
+    if hears is not None and hears.value:
+        causes += [NOT_LISTENING, NOT_HEARD]
+    elif hears is not None:
+        causes += [NO_BEACON, NOT_LISTENING]
+    else:
+        causes += [NOT_LISTENING, NO_BEACON]
     if role is None and not others:
         causes.append(BOTH_ALIKE)
     return causes
+
+
+def silent(log: ModemLog, since: float) -> bool:
+    """Whether a modem that had answered was asked since then, and did not answer any more."""
+    asked, answered = log.last(Told.ASKED, since=since), log.last(Told.ANSWERED)
+    return asked is not None and answered is not None and asked.time - answered.time > 1.0
 
 
 def _settling(seconds: float) -> Cause:
@@ -208,7 +242,7 @@ def no_choice(answered: list[Answerer]) -> list[Cause]:
     levels = [one.attenuation or 0.0 for one in answered]
     if not all(level > ALL_AT_ONCE for level in levels):
         return [UNLIKED, NEIGHBOUR]
-    return [TOO_FAR, NEIGHBOUR] if min(levels) > _FAR else [NEIGHBOUR, TOO_FAR]
+    return [TOO_FAR, NEIGHBOUR] if min(levels) > _FAR else [NEIGHBOUR, CHOICE_LOST, TOO_FAR]
 
 
 def no_link(x: Exchange, until: float) -> tuple[list[Cause], End | None]:
@@ -218,6 +252,8 @@ def no_link(x: Exchange, until: float) -> tuple[list[Cause], End | None]:
         return [], None
     causes: list[Cause] = []
     blamed: End | None = None
+    if sum(move.name == "CM_SLAC_MATCH.REQ" and move.time > match.at for move in x.moves):
+        causes.append(MATCH_REPEATED)
     for end in End:
         log = x.modem(end)
         if log is None:
@@ -246,51 +282,52 @@ def no_link(x: Exchange, until: float) -> tuple[list[Cause], End | None]:
 
 
 def _of_modem(end: End, log: ModemLog, match: Agreed, until: float) -> list[Cause]:
-    """What speaks against the modem of one end."""
+    """What speaks against the modem of one end, as far as it was seen until the round was over."""
     whose = f"the {end.value}'s modem"
     nid, since = match.cnf.nid, match.at
-    start = since if end is End.VEHICLE else max((log.key[0] if log.key else since), since - 600.0)
-    start = min(start, since)
-    network = log.last(Told.NETWORK, since=start)
-    if network is not None and isinstance(network.value, bytes) and network.value and network.value != nid:
+    if end is End.CHARGER:  # it was given its key before the match
+        asked = log.last(Told.KEY_ASKED, before=since)
+        since = asked.time if asked is not None else since
+    asked = log.last(Told.KEY_ASKED, since=since, before=until)
+    told = log.last(Told.KEY_ANSWERED, since=since, before=until)
+    network = log.last(Told.NETWORK, since=asked.time if asked is not None else since, before=until)
+    if network is not None and isinstance(network.value, bytes) and network.value not in (b"", nid):
         return [
             Cause(
                 f"{whose} did not take the key: it is in network {network.value.hex()}, agreed was {nid.hex()}",
                 "set the key once more after 1 s and read it back (plugfest slac modem); cut its power if that fails",
             )
         ]
-    told = log.last(Told.KEY_ANSWERED, since=start)
-    asked = log.last(Told.KEY_ASKED, since=start)
-    if asked is not None and told is not None and told.value not in (0, 1):
+    if asked is None:
+        if end is End.VEHICLE and any(log.since(since, Told.ASKED)):
+            return [Cause("the vehicle gave its modem no key after the match", "send CM_SET_KEY.REQ with NID and NMK")]
+        return []
+    if told is None:
+        return [KEY_UNANSWERED]
+    if told.value not in (0, 1):
         return [Cause(f"{whose} refused the key: result {told.value!r}", "set it once more; read it back")]
-    if asked is not None and told is not None:
-        answers = list(log.since(told.time + 1e-6, Told.ANSWERED))
-        asks = list(log.since(told.time + 1e-6, Told.ASKED))
-        if asks and not answers and until - told.time > 1.0:
-            return [
-                Cause(
-                    f"{whose} was silent for {until - told.time:.1f} s after its key: it restarts, or lost its power",
-                    "wait until it answers (QCA7420 takes 7 to 8 s), and do not set the key again; check its supply",
-                )
-            ]
-        if answers and asks and asks[-1].time - answers[-1].time > 3.0:
-            return [
-                Cause(
-                    f"{whose} stopped answering {answers[-1].time - since:.1f} s after the match",
-                    "check its supply; a modem that restarts by itself often has too little",
-                )
-            ]
-        if told.value == 0 and network is None:
-            return [
-                Cause(
-                    f"{whose} answered the key with result 0, which with Qualcomm's means that it did not take it",
-                    "read it back with plugfest slac modem (NID); set it once more after 1 s",
-                )
-            ]
-    if asked is None and end is End.VEHICLE and any(log.since(since, Told.ASKED)):
-        return [Cause("the vehicle gave its modem no key after the match", "send CM_SET_KEY.REQ with the NID and NMK")]
+    answers = [word for word in log.since(told.time + 1e-6, Told.ANSWERED) if word.time < until]
+    asks = [word for word in log.since(told.time + 1e-6, Told.ASKED) if word.time < until]
+    if asks and not answers and until - told.time > 1.0:
+        return [
+            Cause(
+                f"{whose} was silent for {until - told.time:.1f} s after its key: it restarts, or lost its power",
+                "wait until it answers (QCA7420 takes 7 to 8 s), and do not set the key again; check its supply",
+            )
+        ]
+    if answers and asks and asks[-1].time - answers[-1].time > 1.0:
+        return [
+            Cause(
+                f"{whose} stopped answering {max(answers[-1].time - match.at, 0.0):.1f} s after the match: no power, or"
+                " it restarts",
+                "check its supply; a modem that restarts by itself often has too little",
+            )
+        ]
+    if told.value == 0 and network is None:
+        return [
+            Cause(
+                f"{whose} answered the key with result 0, which with Qualcomm's means that it did not take it",
+                "read it back with plugfest slac modem (NID); set it once more after 1 s",
+            )
+        ]
     return []
-
-
-def remark_on_addresses(x: Exchange) -> str:
-    return f"vehicle and charger both have the address {mac_text(x.ev)}"

@@ -14,6 +14,7 @@ from slac.causes import Cause
 from slac.errors import Step
 from slac.exchange import Answerer, Deviation, End, Exchange
 from slac.frames import Validation, mac_text
+from slac.symptoms import losses
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,11 @@ def over(x: Exchange, now: float) -> bool:
 def verdict(x: Exchange, now: float) -> Verdict:
     """Where a matching stopped, at a time of the recording."""
     found = _verdict(x, now)
-    if x.same_mac and not found.ok:
-        found = _with(found, (causes.SAME_MAC,))
-    return found
+    if found.ok:
+        return found
+    lost = losses(x)
+    more = [causes.SAME_MAC] if x.same_mac else []
+    return _with(found, (*more, *([lost] if lost is not None else [])))
 
 
 def _verdict(x: Exchange, now: float) -> Verdict:
@@ -86,12 +89,18 @@ def _verdict(x: Exchange, now: float) -> Verdict:
             )
             return _refused(x, Step.MATCH, why, due, now, requests, "set no key")
         return _joined(x, one, now)
-    if one := x.chosen:
+    if (one := x.chosen) is not None and one.attenuation_at is not None and one.answered_at is None:
+        return _unacknowledged(x, [one], now)
+    if one is not None:
         due = Due(End.CHARGER, "CM_SLAC_MATCH.CNF", one.match_asked or 0.0, "TT_match_response", t.TT_match_response)
         if why := x.refused("CM_SLAC_MATCH.REQ", one.mac) or x.refused("CM_ATTEN_CHAR.RSP", one.mac):
             return _refused(x, Step.MATCH, why, due, now, requests, "did not answer CM_SLAC_MATCH.REQ")
         text = f"the charger {mac_text(one.mac)} did not answer CM_SLAC_MATCH.REQ"
-        return _stopped(x, Step.MATCH, text, due, now, requests, [causes.ANSWER_LOST, causes.CHARGER_SILENT])
+        why_not = [causes.ANSWER_LOST, causes.CHARGER_SILENT]
+        reports = sum(move.name == "CM_ATTEN_CHAR.IND" and move.charger == one.mac for move in x.moves)
+        if reports > x.timing.C_EV_match_retry:
+            why_not.insert(0, causes.REPORT_REPEATED)
+        return _stopped(x, Step.MATCH, text, due, now, requests, why_not)
     answered = [one for one in x.answerers.values() if one.answered_at is not None]
     if validating := [one for one in x.answerers.values() if one.validation_asked is not None or one.validations]:
         return _validating(x, validating[-1], now)
@@ -169,6 +178,11 @@ def _unheard(x: Exchange, now: float) -> Verdict:
         due = Due(End.VEHICLE, "CM_MNBC_SOUND.IND", x.started[-1], "TT_EVSE_match_MNBC", t.TT_EVSE_match_MNBC)
         text = "CM_START_ATTEN_CHAR.IND came, and the vehicle did not sound"
         return _stopped(x, Step.SOUNDING, text, due, now, limit, [causes.NO_SOUNDS])
+    if not x.started and x.answerers and not x.begins_late:
+        since = max(one.confirmed for one in x.answerers.values())
+        due = Due(End.VEHICLE, "CM_START_ATTEN_CHAR.IND", since, "TT_match_sequence", t.TT_match_sequence)
+        text = f"{_count(len(x.sounded), 'sound')} came, and no CM_START_ATTEN_CHAR.IND before them"
+        return _stopped(x, Step.SOUNDING, text, due, now, limit, [causes.NO_START])
     due = Due(End.CHARGER, "CM_ATTEN_CHAR.IND", begun, "TT_EV_atten_results", t.TT_EV_atten_results)
     if not x.answerers and not x.begins_late:  # it sounded though nobody had answered
         due = Due(End.CHARGER, "CM_SLAC_PARM.CNF", x.asked[-1], "TT_match_response", t.TT_match_response)
@@ -191,6 +205,9 @@ def _unacknowledged(x: Exchange, reported: list[Answerer], now: float) -> Verdic
     if refused and len(refused) == len(reported):
         return _refused(x, Step.ATTENUATION, refused[-1], due, now, limit, "did not answer it")
     text = f"the vehicle did not answer CM_ATTEN_CHAR.IND of {_names(reported)}"
+    if any(one.match_asked is not None for one in reported):
+        text += ", and asked for the match all the same"
+        return _stopped(x, Step.ATTENUATION, text, due, now, limit, [causes.REPLY_LOST])
     likely = [causes.START_UNSEEN, causes.UNLIKED]
     if not all(map(plausible, reported)):
         likely.reverse()
@@ -244,16 +261,16 @@ def _joined(x: Exchange, one: Answerer, now: float) -> Verdict:
     if x.link_at is not None:
         text = f"matched with {name}, link after {x.link_at - at:.2f} s ({x.link_by})"
         return Verdict(Step.MATCHED, "; ".join(filter(None, (text, departure(x)))))
-    if x.key_asked is not None and x.key_set is None and now - x.key_asked > 1.5:
+    if x.key_asked is not None and x.key_set is None and (x.superseded or now - x.key_asked > 1.5):
         why = [causes.KEY_UNANSWERED]
         return Verdict(Step.SET_KEY, "no CM_SET_KEY.CNF came of the vehicle's modem", tuple(why), due=key_due,
                        blamed=End.VEHICLE)  # fmt: skip
     ends = (x.superseded_at, x.new_key.time if x.new_key is not None else None)
     end = min([now, *(time for time in ends if time is not None)])
     waited = end - at
-    if waited > t.TT_match_join or end < now:
+    if waited > t.TT_match_join or x.superseded or x.new_key is not None:
         text = f"matched with {name}, and no link was seen within {min(waited, t.TT_match_join):.1f} s"
-        why, blamed = causes.no_link(x, end)
+        why, blamed = causes.no_link(x, x.new_key.time if x.new_key is not None else now)
         due = Due(blamed or End.VEHICLE, "link", at, "TT_match_join", t.TT_match_join)
         return Verdict(Step.LINK, text, tuple(why), due=due, blamed=blamed)
     text = f"matched with {name}; nothing of the link was seen in the {waited:.1f} s since"
@@ -261,9 +278,9 @@ def _joined(x: Exchange, one: Answerer, now: float) -> Verdict:
 
 
 def departure(x: Exchange) -> str:
-    """What a key that was set after the link came up means; "" where there was none."""
+    """A key that was set while the link was in use, or that was another pair's, in words; "" where there was none."""
     new = x.new_key
-    if new is None or x.link_at is None:
+    if new is None or x.link_at is None or not (new.talking or new.giver):
         return ""
     giver = f", which {mac_text(new.giver)} had given to another vehicle" if new.giver else ""
     where = " in the middle of a session" if new.talking else ""

@@ -151,9 +151,11 @@ class Ev(Side[VehiclePilot, Options]):
         """The link of this network. Now and then the key is read back: a modem that refused it is given it again."""
         timing = self.options.timing
         loop = asyncio.get_running_loop()
-        refused = ""
+        refused, keyed = "", loop.time()
         while (left := end - loop.time()) > 0:
             up = await self.modem.wait_linked(nid, min(left, _READ_BACK))
+            if not up and self.modem.heard <= keyed:
+                continue  # it restarts
             network = await self.modem.network()
             if network is not None and network != nid:
                 refused = refused_key(network, nid)

@@ -99,6 +99,7 @@ class Told(enum.Enum):
     NETWORK = "is in a network"  # value: its NID; b"" for none
     LINK = "told its link"  # value: up or not
     ROLE = "told its role"  # value: 0 station, 1 proxy, 2 coordinator
+    HEARS = "hears other modems"  # value: how many
     ASKED = "was asked"
     ANSWERED = "answered"
 
@@ -218,7 +219,7 @@ class Exchange:
         new_key: a key that was set after that.
         same_mac: vehicle and charger have one address.
         copies: how many frames were in the recording a second time.
-        superseded_at: when the vehicle began another matching.
+        superseded_at: when the vehicle began another matching, or gave this one up.
     """
 
     ev: bytes

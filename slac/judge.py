@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from slac.agreed import UNKNOWN_MAC, Context, deviations, follows
 from slac.copies import Copies, untagged
-from slac.exchange import MOST, Agreed, Answerer, Deviation, End, Exchange, Move, NewKey
+from slac.exchange import MOST, Agreed, Answerer, Deviation, End, Exchange, ModemLog, Move, NewKey
 from slac.frames import (
     BROADCAST,
     CM_ATTEN_CHAR_IND,
@@ -116,6 +116,18 @@ class Judge:
             self.undecodable += 1
             return None
         return self._take(time, frame, place)
+
+    def modem_of(self, host: bytes) -> ModemLog | None:
+        """What passed between a host and its modem; None where nothing was seen."""
+        return self._links.modems.get(host)
+
+    def give_up(self, time: float) -> None:
+        """Nothing more is to be expected of what is open: whoever took part has ended it."""
+        self.now = max(self.now, time)
+        for exchange in self.exchanges:
+            if exchange.superseded_at is None and exchange.link_at is None:
+                exchange.superseded_at = time
+                self._links.forget(exchange)
 
     def traffic(self, time: float, source: bytes, destination: bytes) -> Exchange | None:
         """An ordinary frame of which only the addresses are known."""

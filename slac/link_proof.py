@@ -25,6 +25,7 @@ from slac.frames import (
     VS_NW_INFO_CNF,
     VS_NW_INFO_V1_CNF,
     VS_PL_LNK_STATUS_CNF,
+    VS_RD_MOD_CNF,
     Frame,
     mac_text,
 )
@@ -35,6 +36,9 @@ _MOST = 1024
 _IPV6, _TCP = b"\x86\xdd", 6
 _FIN_OR_RST, _SYN = 0x05, 0x02
 STATION = 0
+_SLAC_MODE = (2, 0x1653)
+"""Module and offset of a Qualcomm modem's configured role."""
+_ROLE_OF_MODE = {b"\x01": 0, b"\x02": 2}
 
 Flow = frozenset[tuple[bytes, bytes]]
 
@@ -125,7 +129,11 @@ class Links:
                     log.say(time, Told.NETWORK, nid)
                 else:
                     return self._in_network(time, host, nid, "CM_GET_KEY")
+            case VS_RD_MOD_CNF(status=0, module=module, offset=offset, data=data) if (module, offset) == _SLAC_MODE:
+                if data[:1] in _ROLE_OF_MODE:
+                    log.say(time, Told.ROLE, _ROLE_OF_MODE[data[:1]])
             case CC_DISCOVER_LIST_CNF(stations=stations):
+                log.say(time, Told.HEARS, len(stations))
                 return self._status(time, host, any(s.same_network == 1 for s in stations), "CC_DISCOVER_LIST")
             case VS_PL_LNK_STATUS_CNF(status=0, link=link):
                 return self._status(time, host, link == 1, "VS_PL_LNK_STATUS")

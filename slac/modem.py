@@ -99,6 +99,7 @@ class Modem:
         mac: its own address.
         device: chip, like ``QCA7000``; "" where unknown.
         firmware: version; "" where unknown.
+        heard: when it last answered, loop time.
         others: further modems that answered as ours: two modems on one cable, or a switch between.
     """
 
@@ -111,6 +112,7 @@ class Modem:
     timing: Timing = STANDARD
     rng: random.Random = field(default_factory=random.Random)
     _query: LinkQuery | None = field(default=None, repr=False)  # the one that this modem is known to answer
+    heard: float = field(default=float("-inf"), repr=False)
     _keyed: float | None = field(default=None, repr=False)  # when it was last given a key
     _tells_network: bool = field(default=True, repr=False)
 
@@ -147,6 +149,7 @@ class Modem:
             for _ in range(times):
                 await self.host.send(request, to, mmv=mmv)
                 if frame := await box.get(self.timing.modem_answer if within is None else within):
+                    self.heard = asyncio.get_running_loop().time()
                     return frame
         return None
 

@@ -143,13 +143,16 @@ class SimulatedModem:
             return isinstance(message, TO_CHARGERS if self.charger else TO_VEHICLES)
         return True
 
-    def answers(self, frame: Frame, now: float, peers: tuple[tuple[bytes, bytes], ...]) -> Message | None:
+    def answers(
+        self, frame: Frame, now: float, peers: tuple[tuple[bytes, bytes], ...], noticed: tuple[bytes, ...] = ()
+    ) -> Message | None:
         """The answer to a request of its host; None for none.
 
         Args:
             frame: what the host asked.
             now: loop time.
             peers: stations that share its network and are linked: modem and host addresses.
+            noticed: other modems that it hears on the line.
         """
         if not self.hears(now):
             return None
@@ -166,7 +169,9 @@ class SimulatedModem:
             case CM_NW_STATS_REQ():
                 return CM_NW_STATS_CNF(tuple(Rate(mac, 9, 10) for mac, _ in peers))
             case CC_DISCOVER_LIST_REQ():
-                return CC_DISCOVER_LIST_CNF(tuple(Heard(mac, 2, 1, 5, 0x10, 0, 0) for mac, _ in peers))
+                linked = [mac for mac, _ in peers]
+                strangers = tuple(Heard(mac, 0, 0, 0, 0x10, 0, 0) for mac in noticed if mac not in linked)
+                return CC_DISCOVER_LIST_CNF((*(Heard(mac, 2, 1, 5, 0x10, 0, 0) for mac in linked), *strangers))
         if self.behaviour.family in _QUALCOMM:
             return self._qualcomm(frame, now, peers)
         if self.behaviour.family == "cg5317":

@@ -83,6 +83,8 @@ class Station:
         modem: its modem.
         behind: addresses that were seen behind the modem besides, as a bridge learns them.
         powered: whether the modem has power; without, it neither answers nor passes anything.
+        unheard: nothing of it gets over the line, which its modem does not know.
+        alias_of: the station whose host's address this one's host has too; for hosts that cannot be given it.
         deliver: takes frames for the host with what belongs to them, see `slac.powerline_veth`.
     """
 
@@ -92,6 +94,8 @@ class Station:
         self.modem = modem
         self.behind: set[bytes] = set()
         self.powered = True
+        self.unheard = False
+        self.alias_of: Station | None = None
         self.statistics = Statistics()
         self._line = line
         self._inbox = Inbox(self.statistics)
@@ -181,7 +185,8 @@ class Powerline:
         if (a.nmk, a.nid) != (b.nmk, b.nid) or a.charger == b.charger or not self._in_reach(one, other):
             return False
         joined = max(a.keyed + a.behaviour.join, b.keyed + b.behaviour.join, a.deaf_until, b.deaf_until)
-        return one.powered and other.powered and now >= joined
+        both = one.powered and other.powered and not (one.unheard or other.unheard)
+        return both and now >= joined
 
     # -- from a host ----------------------------------------------------------------------------------------------
 
@@ -211,9 +216,14 @@ class Powerline:
     def _to_own_modem(self, station: Station, frame: Frame) -> None:
         loop = asyncio.get_running_loop()
         peers = tuple((s.modem.mac, s.mac) for s in self.stations if s is not station and self.linked(station, s))
-        answer = station.modem.answers(frame, loop.time(), peers)
+        answer = station.modem.answers(frame, loop.time(), peers, self._noticed(station))
         if answer is not None:
             self._tell_host(station, frame.source, answer, station.modem.behaviour.answer)
+
+    def _noticed(self, station: Station) -> tuple[bytes, ...]:
+        """Modems that a station's modem notices on the line without being in their network: those that transmit."""
+        return tuple(other.modem.mac for other in self.stations if other is not station and other.powered
+                     and not other.unheard and station in self._hearing(other))  # fmt: skip
 
     def _to_others(self, station: Station, frame: Frame) -> None:
         now = asyncio.get_running_loop().time()

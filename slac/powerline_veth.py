@@ -20,6 +20,7 @@ import contextlib
 import errno
 from collections.abc import AsyncIterator, Mapping
 
+from slac.frames import ETHERTYPE
 from slac.link import raw_socket
 from slac.powerline import Powerline, Station
 
@@ -27,6 +28,7 @@ _ALL_TYPES = 3  # ETH_P_ALL
 _OUTGOING = 4  # PACKET_OUTGOING
 _SOL_PACKET, _VNET_HDR, _HEADER = 263, 15, 10
 _LONGEST = 1 << 17
+_HOMEPLUG = ETHERTYPE.to_bytes(2, "big")
 
 
 class _Port:
@@ -36,6 +38,7 @@ class _Port:
         self._line = line
         self._station = station
         self._known = False
+        self._host = station.mac
         self._socket = raw_socket(interface, _ALL_TYPES, promiscuous=True)
         self._socket.setsockopt(_SOL_PACKET, _VNET_HDR, 1)
         self._loop = asyncio.get_running_loop()
@@ -56,7 +59,10 @@ class _Port:
                 continue
             header, frame = data[:_HEADER], data[_HEADER:]
             if not self._known:
-                self._known, self._station.mac = True, frame[6:12]
+                self._known, self._host = True, frame[6:12]
+                if self._station.alias_of is None:
+                    self._station.mac = self._host
+            frame = self._renamed(frame, self._host, self._alias)
             self._station.statistics.sent += 1
             self._line.from_host(self._station, frame, header)
 
@@ -64,8 +70,24 @@ class _Port:
         if self._socket.fileno() < 0:
             return
         self._station.statistics.received += 1
+        data = self._renamed(data, self._alias, self._host)
         with contextlib.suppress(OSError):  # as on a real line, what cannot be delivered is lost
             self._socket.send((extra or bytes(_HEADER)) + data)
+
+    @property
+    def _alias(self) -> bytes:
+        """The address that the line knows this host by; not its own where it is to have another's."""
+        other = self._station.alias_of
+        if other is not None:
+            self._station.mac = other.mac
+        return self._host if other is None else other.mac
+
+    def _renamed(self, frame: bytes, old: bytes, new: bytes) -> bytes:
+        """As if this host had the other's address: also inside of management messages."""
+        if old == new or not self._known:
+            return frame
+        whole = len(frame) if frame[12:14] == _HOMEPLUG else 12
+        return frame[:whole].replace(old, new) + frame[whole:]
 
     def close(self) -> None:
         if self._socket.fileno() >= 0:

@@ -134,6 +134,9 @@ def _end_rows(x: Exchange, begun: float) -> list[Row]:
             found.append(Row("vehicle's key set", x.key_set - one.match_at, mark=mark, note=x.wrong_key))
     if x.link_at is not None:
         found.append(_timed("link up", x.link_at - one.match_at, "TT_match_join", x, f"seen by {x.link_by}"))
+    if x.new_key is not None:
+        since = x.link_at if x.link_at is not None else one.match_at
+        found.append(Row(f"{x.new_key.end.value}'s modem gets another key", x.new_key.time - since))
     return found
 
 

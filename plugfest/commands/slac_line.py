@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from boundary.console import say
 
 if TYPE_CHECKING:
+    from slac.mme import Message
     from slac.powerline import Powerline, Station
+
+ENDS = ("vehicle", "charger")
+_STAY = 5.0
+"""s that a second vehicle keeps its match."""
 
 _DESCRIPTION = """\
 Puts a simulated power line between two interfaces: what a vehicle's host sends into one comes out of the other as
@@ -19,22 +24,12 @@ use, in network namespaces or not, or real ports to devices that have no modem o
 """
 
 
-FAULTS: Mapping[str, tuple[str, str, Any]] = {
-    "no-profiles": ("charger", "profiles", False),
-    "no-groups": ("charger", "groups", 0),
-    "no-key-answer": ("vehicle", "key_result", None),
-    "refuses-key": ("vehicle", "takes_key", False),
-    "slow-join": ("vehicle", "join", 20.0),
-    "long-deaf": ("vehicle", "deaf", 5.0),
-}
-"""Names -> whose modem, attribute of `slac.modem_sim.Behaviour`, value."""
-
-
 def add(commands: Any) -> None:
     parser = commands.add_parser(
         "line",
         help="a simulated power line with two modems between two interfaces",
         description=_DESCRIPTION,
+        epilog=_faults(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("vehicle", metavar="VEHICLE-IFACE", help="interface to the vehicle's host")
@@ -48,13 +43,70 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--loss", type=float, default=0.0, metavar="P", help="part of the frames lost, 0 to 1")
     parser.add_argument(
-        "--modem", metavar="NAME", default="qca7000", help="qca7000, qca7420, qualcomm, cg5317 or generic"
+        "--second-vehicle",
+        type=float,
+        metavar="DB",
+        help="attenuation from the charger to another vehicle on the line, in software, that matches over and over",
     )
     parser.add_argument(
-        "--fault", metavar="NAME", action="append", default=[], help=f"make something fail: {', '.join(FAULTS)}"
+        "--modem", metavar="NAME", default="qca7000", help="of both ends: qca7000, qca7420, qualcomm, cg5317 or generic"
     )
+    parser.add_argument("--vehicle-modem", metavar="NAME", help="of the vehicle's end")
+    parser.add_argument("--charger-modem", metavar="NAME", help="of the charger's end")
+    parser.add_argument(
+        "--fault", metavar="NAME", action="append", default=[], help="make something fail, as listed below; repeatable"
+    )
+    parser.add_argument(
+        "--lose", metavar="MESSAGE[=N]", action="append", default=[],
+        help="lose the first N frames of a message, or all of them, e.g. CM_MNBC_SOUND.IND=3; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--power", metavar="END=FROM-TO", action="append", default=[],
+        help="the modem of an end has no power in that time, s since the start, e.g. charger=0-10, vehicle=5-",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, help="seed of loss and noise (default 1)")
     parser.set_defaults(run=run)
+
+
+def _faults() -> str:
+    from slac.line_faults import FAULTS
+
+    return "faults:\n" + "\n".join(f"  {name:<22}{fault.what}" for name, fault in FAULTS.items())
+
+
+def _lost(word: str) -> tuple[type[Message], int | None]:
+    """Message and number of ``--lose``. Raises UserError: it is neither."""
+    from plugfest.errors import UserError
+    from slac.line_faults import LOSABLE
+
+    name, _, number = word.partition("=")
+    if name not in LOSABLE:
+        raise UserError(f"--lose {name}: there are {', '.join(LOSABLE)}")
+    if number and not (number.isascii() and number.isdigit() and len(number) < 10):
+        raise UserError(f"--lose {word}: a number of frames is needed behind =")
+    return LOSABLE[name], int(number) if number else None
+
+
+def _cut(word: str, stations: dict[str, Station]) -> None:
+    """Takes the power of a modem away, and gives it back. Raises UserError: it is not so to be read."""
+    import asyncio
+
+    from plugfest.errors import UserError
+
+    end, _, span = word.partition("=")
+    first, dash, last = span.partition("-")
+    try:
+        begin, back = float(first or 0), float(last) if last else None
+        if end not in ENDS or (span and not dash) or not 0 <= begin < 1e9 or (back is not None and back <= begin):
+            raise ValueError
+    except ValueError:
+        raise UserError(
+            f"--power {word}: write vehicle=FROM-TO or charger=FROM-TO, in seconds; TO may be left out"
+        ) from None
+    station, loop = stations[end], asyncio.get_running_loop()
+    loop.call_later(begin, setattr, station, "powered", False)
+    if back is not None:
+        loop.call_later(back, setattr, station, "powered", True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,28 +127,35 @@ async def _run(args: argparse.Namespace) -> None:
     import random
 
     from plugfest.errors import UserError
+    from slac.line_faults import FAULTS, lose
     from slac.modem_sim import BEHAVIOURS
     from slac.powerline import Conditions, Powerline
     from slac.powerline_veth import attached
 
-    if args.modem not in BEHAVIOURS:
-        raise UserError(f"--modem {args.modem}: there are {', '.join(BEHAVIOURS)}")
+    modems = {end: getattr(args, f"{end}_modem") or args.modem for end in ENDS}
+    for name in modems.values():
+        if name not in BEHAVIOURS:
+            raise UserError(f"there is no modem {name}; there are {', '.join(BEHAVIOURS)}")
     if not 0.0 <= args.loss <= 1.0:
         raise UserError(f"--loss {args.loss:g}: a part from 0 to 1 is needed")
     line = Powerline(random.Random(args.seed), Conditions(loss=args.loss))
-    behaviours = {"vehicle": BEHAVIOURS[args.modem](), "charger": BEHAVIOURS[args.modem]()}
-    for fault in args.fault:
-        if fault not in FAULTS:
-            raise UserError(f"--fault {fault}: there are {', '.join(FAULTS)}")
-        side, attribute, value = FAULTS[fault]
-        setattr(behaviours[side], attribute, value)
-    car = line.vehicle("vehicle", behaviour=behaviours["vehicle"])
-    post = line.charger("charger", behaviour=behaviours["charger"])
+    car = line.vehicle("vehicle", behaviour=BEHAVIOURS[modems["vehicle"]]())
+    post = line.charger("charger", behaviour=BEHAVIOURS[modems["charger"]]())
     line.connect(car, post, args.attenuation)
+    for name in args.fault:
+        if name not in FAULTS:
+            raise UserError(f"--fault {name}: there are {', '.join(FAULTS)}")
+        FAULTS[name].make(line, car, post)
+    for word in args.lose:
+        lose(line, *_lost(word))
+    for word in args.power:
+        _cut(word, {"vehicle": car, "charger": post})
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(attached(line, {car: args.vehicle, post: args.charger}))
         if args.neighbour is not None:
             await stack.enter_async_context(_neighbour(line, car, args.neighbour, args.seed))
+        if args.second_vehicle is not None:
+            await stack.enter_async_context(_second_vehicle(line, post, args.second_vehicle, args.seed))
         say(f"power line between {args.vehicle} (vehicle) and {args.charger} (charger); Ctrl-C ends", flush=True)
         await asyncio.Event().wait()
 
@@ -127,3 +186,32 @@ async def _neighbour(line: Powerline, car: Station, attenuation: float, seed: in
         finally:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _second_vehicle(line: Powerline, post: Station, attenuation: float, seed: int) -> AsyncIterator[None]:
+    """A vehicle of its own on the line that tries to match, over and over."""
+    import asyncio
+    import random
+
+    from slac import ev
+    from slac.errors import SlacError
+    from slac.pilots import AssumedVehiclePilot
+
+    station = line.vehicle("second vehicle")
+    line.connect(station, post, attenuation)
+    rng = random.Random(seed + 1)
+
+    async def drive() -> None:
+        while True:
+            with contextlib.suppress(SlacError):
+                await ev.match(station, AssumedVehiclePilot(), rng=rng)
+                await asyncio.sleep(_STAY)
+            await asyncio.sleep(1.0)
+
+    driving = asyncio.create_task(drive())
+    try:
+        yield
+    finally:
+        driving.cancel()
+        await asyncio.gather(driving, return_exceptions=True)

@@ -87,7 +87,9 @@ class Reporter:
 
     def report(self, now: float, *, given_up: bool = False) -> None:
         """Prints the attempts not printed yet. ``given_up``: none of them goes on."""
-        self.judge.now = now + (60.0 if given_up else 0.0)
+        self.judge.now = now
+        if given_up:
+            self.judge.give_up(now)
         for exchange in self.judge.exchanges:
             if id(exchange) in self._shown:
                 continue

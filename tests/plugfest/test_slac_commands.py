@@ -257,9 +257,9 @@ def test_missing_rights_are_one_line(cables: Lab, words: list[str]) -> None:
 @pytest.mark.real_time
 async def test_the_doctor_misses_a_link_local_address(capsys: pytest.CaptureFixture[str]) -> None:
     """An interface without one (here the loopback) is a problem with its remedy."""
-    from plugfest.commands.slac_doctor import _ipv6
+    from plugfest.slac_doctor import ipv6
 
-    assert not await _ipv6("lo", within=0.0)
+    assert not await ipv6("lo", within=0.0)
     output = capsys.readouterr().out
     assert "PROBLEM  no IPv6 link-local address: lo has no IPv6 link-local address" in output
     assert "NetworkManager" in output

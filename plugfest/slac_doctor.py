@@ -1,0 +1,235 @@
+"""Looks at one end of a power line, from the modem up to a matching, and says what is wrong and why.
+
+What is said of the modem is what it answered, asked again after a failure: a key is read back, not believed. Causes
+come from the judge of the matching (`slac.rounds`), which has seen all frames of this host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from boundary.console import say
+from plugfest.commands.slac_modem import describe
+from slac import causes, ev, evse, symptoms
+from slac.causes import Cause
+from slac.diagnosis import over, verdict
+from slac.errors import ModemError, SlacError, Step
+from slac.exchange import Exchange
+from slac.frames import CC_DISCOVER_LIST_CNF, CC_DISCOVER_LIST_REQ, mac_text
+from slac.host import Host
+from slac.link import Link
+from slac.modem import Modem, NoModem, detect, refused_key
+from slac.outcome import Match
+from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
+from slac.timing import STANDARD, Timing
+
+if TYPE_CHECKING:
+    from plugfest.commands.slac_run import Reporter
+
+Role = Literal["ev", "evse", "watch"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is examined.
+
+    Attributes:
+        role: take part in a matching as vehicle or charger, or watch one.
+        pilot: the control pilot, by its name (`slac.pilot_open`).
+        within: seconds until it is given up.
+        modem: whether there is to be one.
+        strict: ignore messages with a wrong field.
+        timing: timers of SLAC.
+    """
+
+    role: Role = "watch"
+    pilot: str = "assumed"
+    within: float = 30.0
+    modem: bool = True
+    strict: bool = False
+    timing: Timing = STANDARD
+
+
+async def examine(link: Link, settings: Settings, reporter: Reporter) -> bool:
+    """Modem, role and matching on a link, each with a line; whether all is well."""
+    _ok(f"interface {link.name} is up, raw frames may be sent, address {mac_text(link.mac)}")
+    async with Host(link, observe=reporter.observe) as host:
+        modem = await _modem(settings, host)
+        if modem is None:
+            return False
+        fits = await _fits(settings, modem)
+        return await _Matching(settings, host, modem, reporter).examine() and fits
+
+
+def _ok(what: str) -> None:
+    say(f"ok       {what}", flush=True)
+
+
+def _say(word: str, what: str, found: tuple[Cause, ...] = ()) -> None:
+    say(f"{word:<8} {what}")
+    for number, cause in enumerate(found):
+        say(f"   {'likely' if not number else 'or'}: {cause.cause}")
+        say(f"     try: {cause.remedy}")
+
+
+def _wrong(what: str, *found: Cause) -> None:
+    _say("PROBLEM", what, found)
+
+
+async def _modem(settings: Settings, host: Host) -> Modem | None:
+    """The modem, or None after telling why not."""
+    if not settings.modem:
+        _ok("no modem is wanted")
+        return NoModem(host, settings.timing)
+    try:
+        modem = await detect(host, timing=settings.timing)
+    except ModemError as why:
+        _wrong(str(why), *causes.NO_MODEM)
+        return None
+    _ok("the modem answers")
+    async for line in describe(modem):
+        say(f"         {line}", flush=True)
+    return modem
+
+
+async def _fits(settings: Settings, modem: Modem) -> bool:
+    """Whether the modem's role is that of ``role``."""
+    if settings.role == "watch" or not settings.modem:
+        return True
+    wanted = settings.role.upper()
+    problem = await modem.role_problem(wanted)
+    if problem:
+        _wrong(f"wrong modem role: {problem}", causes.ROLE_OF_VEHICLE if wanted == "EV" else causes.ROLE_OF_CHARGER)
+        return False
+    _ok(f"the modem's role fits {'a vehicle' if wanted == 'EV' else 'a charger'}, as far as it tells")
+    return True
+
+
+class _Matching:
+    """Takes part in a matching, or watches one."""
+
+    def __init__(self, settings: Settings, host: Host, modem: Modem, reporter: Reporter) -> None:
+        self._settings, self._host, self._modem, self._reporter = settings, host, modem, reporter
+        self._judge = reporter.judge
+
+    async def examine(self) -> bool:
+        settings, judge = self._settings, self._judge
+        found: Match | Exchange | None = None
+        failure: SlacError | None = None
+        doing = "watching" if settings.role == "watch" else "matching"
+        say(f"...      {doing}, {settings.within:g} s at most", flush=True)
+        try:
+            async with asyncio.timeout(settings.within):
+                found = await self._take_part() if settings.role != "watch" else await self._watch()
+        except TimeoutError:
+            pass
+        except SlacError as why:
+            failure = why
+        if found is None:
+            judge.give_up(asyncio.get_running_loop().time())
+            await self._look_again()
+        self._reporter.report(asyncio.get_running_loop().time(), given_up=found is None)
+        for cause in symptoms.remarks(judge.exchanges):
+            _say("warning", cause.cause)
+            say(f"     try: {cause.remedy}")
+        if found is not None:
+            return self._matched(found)
+        if isinstance(failure, ModemError):
+            _wrong(str(failure), *symptoms.of_modem(judge.modem_of(self._host.mac)))
+        elif judge.exchanges:
+            _wrong(f"not matched: {failure or self._telling()}")
+        else:
+            self._nothing(failure)
+        return False
+
+    async def _take_part(self) -> Match:
+        settings = self._settings
+        if settings.role == "ev":
+            async with open_vehicle_pilot(settings.pilot) as pilot:
+                how = ev.Options(timing=settings.timing, strict=settings.strict)
+                vehicle = ev.Ev(self._host, pilot, self._modem, how)
+                found = await vehicle.match()
+                await self._read_back(found)
+                await vehicle.leave()
+                return found
+        async with open_charger_pilot(settings.pilot) as post:
+            answers = evse.Options(timing=settings.timing, strict=settings.strict)
+            async with evse.Evse(self._host, post, self._modem, answers) as charger:
+                found = await charger.match()
+                await self._read_back(found)
+                await charger.leave()
+                return found
+
+    async def _read_back(self, found: Match) -> None:
+        """Raises ModemError: the modem is in another network than the one that was agreed."""
+        network = await self._modem.network()
+        if network is not None and network != found.nid:
+            raise ModemError(f"matched, but {refused_key(network, found.nid)}")
+
+    async def _look_again(self) -> None:
+        """Asks the modem what it is in now and whom it hears; the judge hears the answers."""
+        if self._settings.modem and self._settings.role != "watch" and await self._modem.answers():
+            await self._modem.network()
+            await self._modem.ask(CC_DISCOVER_LIST_REQ(), CC_DISCOVER_LIST_CNF)
+
+    async def _watch(self) -> Exchange | None:
+        """Until an attempt on the interface is decided; None where it failed."""
+        from plugfest import recording
+
+        frames = recording.of_interface(self._host.link.name)
+        judge = self._judge
+        self._reporter.feeding = False  # it gets all frames here
+        loop = asyncio.get_running_loop()
+        try:
+            async for item in frames:
+                if item is not None:
+                    judge.feed(*item)
+                judge.now = loop.time()
+                for exchange in judge.exchanges:
+                    if over(exchange, judge.now):
+                        return exchange if verdict(exchange, judge.now).ok else None
+        finally:
+            await frames.aclose()
+        return None
+
+    def _matched(self, found: Match | Exchange) -> bool:
+        if isinstance(found, Exchange):
+            _ok("matched")
+        else:
+            _ok(f"matched, and the link is up in the network that was agreed, {found.nid.hex()}")
+        return not any(x.same_mac for x in self._judge.exchanges)
+
+    def _telling(self) -> str:
+        """The attempt that came furthest."""
+        steps = list(Step)
+        found = [verdict(x, self._judge.now) for x in self._judge.exchanges]
+        return max(found, key=lambda one: steps.index(one.step)).text
+
+    def _nothing(self, failure: SlacError | None) -> None:
+        """No matching was seen at all."""
+        text = str(failure) if failure else f"no matching began within {self._settings.within:g} s"
+        match self._settings.role:
+            case "evse":
+                likely = symptoms.no_vehicle(self._judge.modem_of(self._host.mac))
+            case "ev":
+                likely = causes.START_OF_PILOT
+            case _:
+                likely = causes.NO_REQUEST
+        _wrong(text, *likely)
+
+
+async def ipv6(name: str, within: float | None = None) -> bool:
+    """Whether the link can carry SDP."""
+    from plugfest import pilots
+    from v2g.errors import SetupError
+
+    try:
+        interface = await pilots.usable(name, pilots.ADDRESS_WITHIN if within is None else within)
+    except SetupError as why:
+        _wrong(f"no IPv6 link-local address: {why}", causes.NO_LINK_LOCAL)
+        return False
+    _ok(f"IPv6 link-local address {interface.address}")
+    say(f"         if SDP fails now: {causes.FIREWALL.cause}; {causes.FIREWALL.remedy}")
+    return True

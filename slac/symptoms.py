@@ -1,0 +1,112 @@
+"""What is wrong though a matching may have come to its end: frames lost, addresses twice, more vehicles than one.
+
+`slac.causes` says why a matching stopped; this is what somebody who looks for trouble wants to know besides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from slac import causes
+from slac.causes import Cause
+from slac.exchange import Exchange, ModemLog, Told
+from slac.frames import mac_text
+
+_RETRIED = {
+    "CM_ATTEN_CHAR.IND": "CM_ATTEN_CHAR.RSP",
+    "CM_SLAC_MATCH.REQ": "CM_SLAC_MATCH.CNF",
+}
+"""Message -> what ends its repeats."""
+
+
+def losses(x: Exchange) -> Cause | None:
+    """Frames that went missing, as far as repeats and counts show it."""
+    signs = []
+    before = [at for at in x.asked if x.answerers and at < min(one.confirmed for one in x.answerers.values())]
+    if len(before) > 1:
+        signs.append(f"{len(before) - 1} of {len(before)} requests unanswered")
+    sent = len(set(x.counts))
+    wanted = x.start.num_sounds if x.start is not None else x.timing.C_EV_match_MNBC
+    if x.sounded and sent < wanted and x.answerers:
+        signs.append(f"{sent} of {wanted} sounds came")
+    signs += [
+        f"{mac_text(one.mac)} heard {one.num_sounds} of {sent} sounds"
+        for one in x.answerers.values()
+        if one.attenuation_at is not None and 0 < one.num_sounds < sent
+    ]
+    counts = Counter((move.name, move.charger) for move in x.moves)
+    for name, answer in _RETRIED.items():
+        for (said, charger), times in counts.items():
+            if said == name and times > 1 and counts[answer, charger]:
+                signs.append(f"{name} was sent {times} times")
+    if not signs:
+        return None
+    return Cause(
+        f"frames are lost on the line: {', '.join(signs[:4])}",
+        "check coupling, level and other talkers; compare a recording of the other end",
+    )
+
+
+def remarks(exchanges: Sequence[Exchange]) -> Iterator[Cause]:
+    """What is to be said of matchings that came to their end too."""
+    for x in exchanges[-1:]:
+        if x.same_mac:
+            yield causes.SAME_MAC
+        if (lost := losses(x)) is not None:
+            yield lost
+        if x.vendor_profiles and not x.profiles:
+            yield Cause(
+                "the charger's modem reports the sounds only in its maker's form (A14E), without CM_ATTEN_PROFILE.IND",
+                "fine with this program; other chargers may read CM_ATTEN_PROFILE.IND alone",
+            )
+    yield from _other_vehicles(exchanges)
+
+
+def _other_vehicles(exchanges: Sequence[Exchange]) -> Iterator[Cause]:
+    vehicles = {x.ev: x for x in exchanges}
+    if len(vehicles) < 2:
+        return
+    levels = []
+    for ev, x in vehicles.items():
+        known = [one.attenuation for one in x.answerers.values() if one.attenuation is not None]
+        known += [sum(aag) / len(aag) for heard in x.profiles.values() for aag in heard[:1] if aag]
+        level = f", {min(known):.1f} dB" if known else ""
+        levels.append(f"{mac_text(ev)}{level}{', matched' if x.matched else ''}")
+    yield Cause(
+        f"{len(vehicles)} vehicles ask on this line: {'; '.join(levels[:6])}",
+        "the one with the least attenuation is on this cable; crosstalk of the others is lowered at their couplings",
+    )
+
+
+def no_vehicle(log: ModemLog | None) -> tuple[Cause, ...]:
+    """Why no vehicle asked, as far as the charger's modem tells."""
+    found = []
+    if log is not None and log.role == causes.STATION:
+        found.append(causes.ROLE_OF_CHARGER)
+    if log is not None and causes.silent(log, 0.0):
+        found.append(causes.POWER)
+    hears = log.last(Told.HEARS) if log is not None else None
+    if hears is not None and hears.value:
+        found.append(
+            Cause(
+                "no vehicle asked, though another modem is on the line: its host does not ask, or it is not heard (one"
+                " direction only)",
+                "watch at the vehicle's host whether it asks; then coupling and level at this end",
+            )
+        )
+        return (*found, causes.NO_VEHICLE[-1])
+    return (*found, *causes.NO_VEHICLE)
+
+
+def of_modem(log: ModemLog | None) -> tuple[Cause, ...]:
+    """What is known of a modem that did not do what it was asked."""
+    if log is None or log.last(Told.ANSWERED) is None:
+        return causes.NO_MODEM
+    asked = log.last(Told.KEY_ASKED)
+    network = log.last(Told.NETWORK, since=asked.time) if asked is not None else None
+    if network is not None and asked is not None and network.value not in (b"", asked.value):
+        return (causes.REFUSED_KEY,)
+    if asked is not None and log.last(Told.KEY_ANSWERED, since=asked.time) is None and not causes.silent(log, 0.0):
+        return (causes.KEY_UNANSWERED,)
+    return (causes.POWER,)
