@@ -31,7 +31,9 @@ class BitReader:
         start = self.position
         stop = start + width
         if stop > self.end:
-            raise DecodeError(f"the stream ends, {width} bits wanted and {self.left} left", bit=start)
+            raise DecodeError(
+                f"the stream ends, {width} bits wanted and {self.left} left", bit=start, missing=width - self.left
+            )
         self.position = stop
         chunk = int.from_bytes(self._data[start >> 3 : (stop + 7) >> 3], "big")
         return chunk >> (-stop & 7) & ((1 << width) - 1)
@@ -43,7 +45,9 @@ class BitReader:
             DecodeError: fewer are left.
         """
         if count * 8 > self.left:
-            raise DecodeError(f"{count} bytes announced and {self.left // 8} left", bit=self.position)
+            raise DecodeError(
+                f"{count} bytes announced and {self.left // 8} left", bit=self.position, missing=count * 8 - self.left
+            )
         return self.bits(count * 8).to_bytes(count, "big")
 
 

@@ -21,7 +21,18 @@ class ExiError(ValueError):
 
 
 class DecodeError(ExiError):
-    """The bytes are no EXI stream of this schema set."""
+    """The bytes are not an EXI stream of this schema set.
+
+    Attributes:
+        missing: bits that were wanted behind the end of the stream; 0 where something else is wrong. A length that its
+            facet forbids is something else.
+    """
+
+    def __init__(
+        self, what: str, *, expected: str = "", path: str = "", bit: int | None = None, missing: int = 0
+    ) -> None:
+        super().__init__(what, expected=expected, path=path, bit=bit)
+        self.missing = missing
 
 
 class EncodeError(ExiError):

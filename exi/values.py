@@ -76,7 +76,11 @@ def read(reader: BitReader, kind: Simple) -> Any:
                 raise DecodeError("a string from the value tables", expected="a string spelled out", bit=start)
             length -= 2
             if length * 8 > reader.left:
-                raise DecodeError(f"a string of {length} characters, {reader.left // 8} bytes left", bit=start)
+                raise DecodeError(
+                    f"a string of {length} characters, {reader.left // 8} bytes left",
+                    bit=start,
+                    missing=length * 8 - reader.left,
+                )
             begins = reader.position
             octets = reader.octets(length)
             if octets.isascii():  # then each is a whole group

@@ -89,13 +89,13 @@ class Decoder:
             if why.path:
                 raise
             raise DecodeError(
-                why.what, expected=why.expected, path="/".join(self._path), bit=why.bit
+                why.what, expected=why.expected, path="/".join(self._path), bit=why.bit, missing=why.missing
             ) from why.__cause__
 
     def _stream(self, fragment: bool) -> Node:
         reader = self.reader
         if not reader.end:
-            raise DecodeError("an empty stream", expected="80", bit=0)
+            raise DecodeError("an empty stream", expected="80", bit=0, missing=8)
         header = reader.bits(8)
         if header != HEADER:
             raise DecodeError(f"header byte {header:02x}", expected="80", bit=0)
@@ -154,7 +154,7 @@ class Decoder:
         try:
             return self.reader.bits(width)
         except DecodeError as why:
-            raise DecodeError(why.what, expected=_expected(state), bit=why.bit) from why
+            raise DecodeError(why.what, expected=_expected(state), bit=why.bit, missing=why.missing) from why
 
     def _undeclared(self, state: State, bit: int) -> tuple[int, Production]:
         """The one second-level event that is accepted: the end of an element with an empty value."""
@@ -176,7 +176,9 @@ class Decoder:
             value = values.read(self.reader, kind)
         except DecodeError as why:
             expected = why.expected or values.describe(kind)
-            raise DecodeError(why.what, expected=expected, path="/".join(path), bit=why.bit) from why
+            most = kind.max_length if isinstance(kind, (String, Binary)) else None
+            missing = why.missing if most is None or why.missing <= most * 8 else 0
+            raise DecodeError(why.what, expected=expected, path="/".join(path), bit=why.bit, missing=missing) from why
         if (problem := values.check(kind, value)) is not None:
             self.problems.append(ValidationError(problem, expected=values.describe(kind), path="/".join(path), bit=bit))
         if self.observe is not None:

@@ -6,39 +6,29 @@ some testers send along. They may stand behind the packets they open: the file i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traces import packets, pcap, slac, tcp
+from traces import dialogue, packets, pcap, slac, tcp
 from traces.errors import RecordingError
+from traces.frames import Broken, Frames, Skipped
 from traces.keylog import KeyLog
 from traces.recording import EVCC, SECC, Entry, Recording, settle
-from v2g import reading as readings
 from v2g import sdp, v2gtp
 from v2g.errors import RemoteError
-from v2g.messages import appproto, din70121, iso2
-from v2g.reading import SessionMessage
+from v2g.recognition import SETS_OF
 
 if TYPE_CHECKING:
     from traces.tls import Connection
 
 MAX_CONNECTIONS = 20_000
-MAX_PAYLOAD = 1 << 20
-"""Longest V2GTP payload that is read, bytes; longer ones end the direction."""
-
 UNHEARD = 3
 """Times that a segment is sent without an acknowledgement until nobody can be taken to hear it."""
 
 _KEY_LOG_STARTS = (b"CLIENT_", b"SERVER_", b"EXPORTER_")
-_BY_PAYLOAD_TYPE = {
-    0x8002: "iso20-common", 0x8003: "iso20-ac", 0x8004: "iso20-dc", 0x8005: "iso20-acdp", 0x8006: "iso20-wpt",
-    0x8101: "iso20-common", 0x8102: "iso20-common", 0x8103: "iso20-acdp", 0x8104: "iso20-common",
-}  # fmt: skip
-_BY_NAMESPACE = {din70121.MSG_DEF: "din70121", iso2.MSG_DEF: "iso2"}
-_GUESSES = ("appproto", "iso2", "din70121")
 
 
 def read(path: Path, key_log: bytes = b"") -> Recording:
@@ -138,6 +128,8 @@ class Dissector:
                 for entry in connection.entries:
                     entry.connection = number
                 entries += connection.entries
+                if connection.remark:
+                    self._recording.remarks.append(f"connection {number}: {connection.remark}")
                 if connection.encrypted:
                     self._recording.plain = False
                     self._recording.remarks.append(
@@ -203,14 +195,22 @@ class Dissector:
 
 @dataclass
 class _Connection:
-    """One TCP connection and what was said over it."""
+    """One TCP connection and what was said over it.
+
+    Attributes:
+        first: the segment that was captured first.
+        client: the end that opened it; None until that is known.
+        entries: what happened, once it is finished.
+        relevant: it carries V2GTP or TLS.
+    """
 
     first: packets.Segment
     client: packets.Endpoint | None
     keys: KeyLog
-    seconds: Any
+    seconds: Callable[[int], float]
     entries: list[Entry] = field(default_factory=list)
     relevant: bool = False
+    remark: str = ""
 
     def __post_init__(self) -> None:
         ends = (self.first.source, self.first.target)
@@ -220,11 +220,12 @@ class _Connection:
         self._tls: Connection | None = None
         self._foreign = False
         self._begun: dict[packets.Endpoint, bytes] = {}
-        self._frames = {True: _Frames(), False: _Frames()}
-        self._dialogue = _Dialogue()
-        self._opened = self._closed = False
         self._syns: list[tuple[int, int]] = []
         self._syn: int | None = self.first.sequence if self.first.flags & packets.SYN else None
+        self._frames = {end: Frames(whole=self._syn is not None) for end in ends}
+        self._senders: list[packets.Endpoint | None] = []
+        self._spoken: list[tuple[Entry, dialogue.Payload]] = []
+        self._opened = self._closed = False
 
     @property
     def server(self) -> packets.Endpoint:
@@ -254,7 +255,7 @@ class _Connection:
             ends = f"{_end(self.client)} > {_end(self.server)}"
             if segment.flags & packets.ACK and not self._opened:
                 self._opened = True
-                self._note(where, "tcp", "connected", "", ends)
+                self._note(where, "tcp", "connected", None, ends)
             elif not segment.flags & packets.ACK:
                 self._syns.append(where)
         if segment.flags & packets.ACK:
@@ -268,33 +269,49 @@ class _Connection:
         if segment.flags & packets.RST and not self._closed:
             self._closed = True
             name = "reset" if self._opened or self.relevant else "refused"
-            self._note(where, "tcp", name, self._who(segment.source), f"{_end(self.server)}")
+            self._note(where, "tcp", name, segment.source, f"{_end(self.server)}")
         elif segment.flags & packets.FIN and not self._closed:
             self._closed = True
-            self._note(where, "tcp", "closing", self._who(segment.source))
+            self._note(where, "tcp", "closing", segment.source)
 
     def finish(self) -> None:
-        """No further segment comes."""
+        """No further segment comes: what was said is read, and who said it."""
         for end, direction in self._directions.items():
             for chunk in direction.finish():
                 self._chunk(chunk, end)
         if not self._opened and self.client is not None:
             for where in (self._syns[0], *self._syns[1:][-1:]) if self._syns else ():
-                self._note(where, "tcp", "opening", EVCC, f"{_end(self.client)} > {_end(self.server)}")
+                self._note(where, "tcp", "opening", self.client, f"{_end(self.client)} > {_end(self.server)}")
         for end, unheard in self._unheard.items():
             if unheard.times >= UNHEARD:
                 note = f"sent {unheard.times} times and never acknowledged"
-                self._note(unheard.first, "tcp", "unacknowledged", self._who(end), note)
+                self._note(unheard.first, "tcp", "unacknowledged", end, note)
+        read = dialogue.read([payload for _, payload in self._spoken])
+        self.remark = read.remark
+        for (entry, _), found in zip(self._spoken, read.messages, strict=True):
+            entry.reading, entry.name, entry.schema = found, found.name, found.schema
+            entry.note = found.problem or found.doubt
+        if self.client is None:
+            self.client = self._vehicle()
+        for entry, sender in zip(self.entries, self._senders, strict=True):
+            entry.sender = "" if sender is None else EVCC if sender == self.client else SECC
 
-    def _who(self, end: packets.Endpoint) -> str:
-        return EVCC if end == self.client else SECC
+    def _vehicle(self) -> packets.Endpoint:
+        """The vehicle of a connection whose beginning was not captured: who asks."""
+        asks = dict.fromkeys(self._peer, 0)
+        for entry, sender in zip(self.entries, self._senders, strict=True):
+            if entry.reading is not None and entry.reading.is_message and sender is not None:
+                asks[sender if entry.reading.is_request else self._peer[sender]] += 1
+        return max(asks, key=lambda end: asks[end])  # where nobody does, who spoke first
 
     def _note(
-        self, where: tuple[int, int], layer: str, name: str, sender: str, note: str = "", data: bytes = b""
-    ) -> None:
-        self.entries.append(
-            Entry(0, self.seconds(where[1]), layer, name, sender, data, note=note, packet=where[0])
-        )  # fmt: skip
+        self, where: tuple[int, int], layer: str, name: str, source: packets.Endpoint | None, note: str = "",
+        data: bytes = b"",
+    ) -> Entry:  # fmt: skip
+        entry = Entry(0, self.seconds(where[1]), layer, name, "", data, note=note, packet=where[0])
+        self.entries.append(entry)
+        self._senders.append(source)
+        return entry
 
     def _chunk(self, chunk: tcp.Chunk, source: packets.Endpoint) -> None:
         if self._foreign:
@@ -302,131 +319,57 @@ class _Connection:
         begun = self._begun.pop(source, b"")
         if begun:
             chunk = replace(chunk, data=begun + chunk.data)
-        if not self.relevant and not self._recognise(chunk.data, source):
+        if not self.relevant and not self._recognise(chunk, source):
             return
         where = (chunk.packet, chunk.ns)
         if chunk.lost:
-            self._note(where, "tcp", "lost", self._who(source), f"{chunk.lost} bytes are missing in the capture")
+            self._note(where, "tcp", "lost", source, f"{chunk.lost} bytes are missing in the capture")
         if self._tls is None:
             self._bytes(chunk.data, source, where, chunk.lost)
             return
-        from_client = source == self.client
-        for happening in self._tls.feed(chunk, from_client):
+        for happening in self._tls.feed(chunk, source == self.client):
             at = (happening.packet, happening.ns)
             if happening.name == "data":
                 self._bytes(happening.data, source, at, 0)
             else:
-                self._note(at, "tls", happening.name, self._who(source), happening.note, happening.data)
+                self._note(at, "tls", happening.name, source, happening.note, happening.data)
 
-    def _recognise(self, data: bytes, source: packets.Endpoint) -> bool:
+    def _recognise(self, chunk: tcp.Chunk, source: packets.Endpoint) -> bool:
         """Whether a connection is one of V2G's, by its first bytes; too few of them are kept for the next time."""
+        data = chunk.data
         if len(data) < 6 and data[:2] in (b"\x01\xfe"[: len(data)], b"\x16\x03"[: len(data)]):
             self._begun[source] = data
         elif data[:2] == b"\x01\xfe":
             self.relevant = True
-        elif data[:2] == b"\x16\x03":
+        elif data[:2] == b"\x16\x03" or self._within_tls(data):
             self.relevant = True
             from traces.tls import Connection
 
             self._tls = Connection(self.keys)
-            if self.client is None:  # a ClientHello is the client's
+            if self.client is None and data[0] == 22:  # a ClientHello is the client's
                 self.client = source if data[5] == 1 else self._peer[source]
-        elif self._syn is not None:  # else the capture may have begun within a message: the next one tells
-            self._foreign = True
+        elif self._syn is not None and not chunk.lost:
+            self._foreign = True  # else the capture may have begun within a message: the next one tells
         return self.relevant
 
+    def _within_tls(self, data: bytes) -> bool:
+        """Whether a capture began within a TLS connection of V2G's, which is one between link-local addresses."""
+        record = len(data) > 5 and data[0] in (20, 21, 23) and data[1] == 3 and data[2] <= 4
+        return record and self._syn is None and self.first.source[0][:2] == b"\xfe\x80"
+
     def _bytes(self, data: bytes, source: packets.Endpoint, where: tuple[int, int], lost: int) -> None:
-        if self.client is None:
-            self.client = source
-        for kind, payload in self._frames[source == self.client].feed(data, lost):
-            from_vehicle = source == self.client
-            if kind < 0:
-                self._note(where, "v2gtp", "broken", self._who(source), payload.decode())
-                continue
-            if kind not in _BY_PAYLOAD_TYPE and kind != v2gtp.EXI:
-                known = v2gtp.PAYLOAD_TYPES.get(kind, "reserved")
-                text = f"payload type 0x{kind:04x} ({known}), {len(payload)} bytes"
-                self._note(where, "v2gtp", "skipped", self._who(source), text, payload)
-                continue
-            found = self._dialogue.read(kind, payload)
-            if not self._opened and found.is_message and from_vehicle != found.is_request:
-                # Recorded from the middle of a connection: who asks is the vehicle.
-                self.client = self._peer[self.client]
-                self._frames = {not side: frames for side, frames in self._frames.items()}
-                self._opened = True
-            when, sender = self.seconds(where[1]), self._who(source)
-            entry = Entry(0, when, "message", found.name, sender, payload, found, found.schema, found.problem)
-            entry.packet = where[0]
-            self.entries.append(entry)
-
-
-class _Frames:
-    """V2GTP frames out of one direction's bytes."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._dead = False
-
-    def feed(self, data: bytes, lost: int) -> Iterator[tuple[int, bytes]]:
-        """Payload type and payload of what is complete; a type of -1 with a text where the stream is broken."""
-        if lost:
-            # What was begun is lost; the next frame starts where a header is.
-            start = data.find(b"\x01\xfe")
-            self._buffer, data = bytearray(), data[start:] if start >= 0 else b""
-            self._dead = False
-        if self._dead:
-            return
-        self._buffer += data
-        position = 0
-        while len(self._buffer) - position >= v2gtp.HEADER_LENGTH:
-            try:
-                header = v2gtp.parse_header(bytes(self._buffer[position : position + v2gtp.HEADER_LENGTH]))
-                if header.length > MAX_PAYLOAD:
-                    raise v2gtp.HeaderError(f"V2GTP payload of {header.length} bytes, at most {MAX_PAYLOAD} are read")
-            except v2gtp.HeaderError as why:
-                self._dead = True
-                self._buffer.clear()
-                yield -1, str(why).encode()
-                return
-            end = position + v2gtp.HEADER_LENGTH + header.length
-            if len(self._buffer) < end:
-                break
-            yield header.payload_type, bytes(self._buffer[position + v2gtp.HEADER_LENGTH : end])
-            position = end
-        del self._buffer[:position]
-
-
-class _Dialogue:
-    """Which schema set reads the next message: what supportedAppProtocol agreed on, or a guess."""
-
-    def __init__(self) -> None:
-        self._schema = "appproto"
-        self._offers: dict[int, str] = {}
-        self._certain = False
-
-    def read(self, kind: int, payload: bytes) -> SessionMessage:
-        """The payload as a message, or what it is instead."""
-        if kind != v2gtp.EXI:
-            return readings.read(_BY_PAYLOAD_TYPE[kind], payload)
-        first: SessionMessage | None = None
-        for name in dict.fromkeys((self._schema, *(() if self._certain else _GUESSES))):
-            found = readings.read(name, payload)
-            if found.is_message:
-                self._learn(name, found.body)
-                return found
-            first = first or found
-        assert first is not None
-        return first
-
-    def _learn(self, name: str, message: Any) -> None:
-        if isinstance(message, appproto.supportedAppProtocolReq):
-            self._offers = {offer.SchemaID: offer.ProtocolNamespace for offer in message.AppProtocol}
-        elif isinstance(message, appproto.supportedAppProtocolRes):
-            chosen = self._offers.get(message.SchemaID if message.SchemaID is not None else -1, "")
-            if chosen in _BY_NAMESPACE:
-                self._schema, self._certain = _BY_NAMESPACE[chosen], True
-        else:
-            self._schema = name
+        for frame in self._frames[source].feed(data, lost):
+            if isinstance(frame, Skipped):
+                text = f"the capture begins inside a message: {frame.count} bytes of it"
+                self._note(where, "tcp", "lost", source, text)
+            elif isinstance(frame, Broken):
+                self._note(where, "v2gtp", "broken", source, frame.why)
+            elif frame.type not in SETS_OF:
+                known = v2gtp.PAYLOAD_TYPES.get(frame.type, "reserved")
+                text = f"payload type 0x{frame.type:04x} ({known}), {len(frame.data)} bytes"
+                self._note(where, "v2gtp", "skipped", source, text, frame.data)
+            else:
+                self._spoken.append((self._note(where, "message", "", source, data=frame.data), frame))
 
 
 def _end(end: packets.Endpoint | None) -> str:

@@ -139,6 +139,8 @@ def _pauses(talk: Talk) -> Iterator[Measure]:
     for before, after in pairwise(talk.exchanges):
         if before.response is None or after.request is None or after.request.time < before.response.time:
             continue
+        if talk.misses(EVCC, before.response, after.request):
+            continue
         seconds = after.request.time - before.response.time
         fast = talk.timing.Loop_Sequence_Timeout is not None and before.name.endswith("_ChargeLoopReq")
         performance = talk.timing.sequence_performance(in_loop=fast)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from traces import packets, pcap, slac
+from traces import dialogue, packets, pcap, slac
 from traces.errors import RecordingError
 from v2g import reading as readings
 from v2g.messages.xmldsig import SignatureType
@@ -223,6 +223,11 @@ class _Builder:
 
     def done(self) -> Recording:
         recording = self._recording
+        for messages in recording.connections():
+            found = [entry for entry in messages if entry.reading is not None]
+            for entry, one in zip(found, dialogue.settle(e.reading for e in found if e.reading), strict=True):
+                if one is not entry.reading:
+                    entry.reading, entry.name, entry.note = one, one.name, one.problem
         settle(recording, min((e.time for e in recording.entries), default=0.0))
         return recording
 

@@ -32,9 +32,14 @@ class Exchange:
     @property
     def name(self) -> str:
         """Of the request, or of the lone response."""
+        return self.first.name
+
+    @property
+    def first(self) -> Entry:
+        """The request, or the lone response."""
         entry = self.request or self.response
         assert entry is not None
-        return entry.name
+        return entry
 
     @property
     def seconds(self) -> float | None:
@@ -42,6 +47,15 @@ class Exchange:
         if self.request is None or self.response is None:
             return None
         return self.response.time - self.request.time
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Bytes of one side that the capture misses, between two of its messages: indices of the entries."""
+
+    sender: str
+    start: int
+    end: int
 
 
 @dataclass
@@ -55,6 +69,7 @@ class Talk:
         others: what else happened on it: TCP, TLS, V2GTP.
         offers: namespaces that the vehicle offered, by SchemaID, preferred first.
         protocol: ``din70121``, ``iso2``, ``iso20``, or "" where none was agreed on.
+        gaps: what the capture misses.
     """
 
     number: int
@@ -63,6 +78,11 @@ class Talk:
     others: list[Entry] = field(default_factory=list)
     offers: dict[int, str] = field(default_factory=dict)
     protocol: str = ""
+    gaps: list[Gap] = field(default_factory=list)
+
+    def misses(self, sender: str, start: Entry, end: Entry) -> bool:
+        """Whether a message of a side may have been sent from one entry to another, and not been captured."""
+        return any(gap.sender == sender and gap.start < end.index and gap.end > start.index for gap in self.gaps)
 
     @property
     def title(self) -> str:
@@ -145,21 +165,44 @@ def talks(recording: Recording) -> list[Talk]:
     for messages in recording.connections():
         number = messages[0].connection
         talk = Talk(number, messages, others=others.get(number, []))
-        talk.exchanges = list(_pairs(messages))
+        talk.gaps = list(_gaps(talk))
+        talk.exchanges = sorted(_pairs(messages, talk.gaps), key=lambda exchange: exchange.first.index)
         _agree(talk)
         found.append(talk)
     return found
 
 
-def _pairs(messages: list[Entry]) -> Iterator[Exchange]:
-    """Requests with the response that has their name, else with the next one that has no other request."""
+def _gaps(talk: Talk) -> Iterator[Gap]:
+    for entry in talk.others:
+        if entry.layer == "tcp" and entry.name == "lost":
+            own = [e.index for e in talk.entries if e.sender == entry.sender]
+            start = max((index for index in own if index < entry.index), default=-1)
+            yield Gap(entry.sender, start, min((index for index in own if index > entry.index), default=entry.index))
+
+
+def _pairs(messages: list[Entry], gaps: list[Gap]) -> Iterator[Exchange]:
+    """Requests with the response that has their name, else with the next one that has no other request.
+
+    Next to a gap a response has no request unless it has to be that one: the capture may miss the right one.
+    """
+    behind = {gap.end for gap in gaps if gap.sender == SECC}
     waiting: list[Entry] = []
     for entry in messages:
         if entry.sender == EVCC:
             waiting.append(entry)
             continue
         stem = entry.name.removesuffix("Res")
-        fitting = next((e for e in waiting if e.name.removesuffix("Req") == stem), waiting[0] if waiting else None)
+        if entry.index in behind:  # the answers to the requests before were lost
+            yield from (Exchange(before, None) for before in waiting[:-1])
+            waiting = waiting[-1:]
+        named = [e for e in waiting if e.name.removesuffix("Req") == stem]
+        fitting = next(iter(named or waiting), None)
+        if fitting is not None and (entry.index in behind or not named):
+            hidden = any(g.sender == EVCC and g.start == fitting.index and g.end > entry.index for g in gaps)
+            lost = any(fitting.index < place <= entry.index for place in behind)
+            if hidden or (lost and not named):
+                yield from (Exchange(before, None) for before in waiting if entry.index in behind)
+                waiting, fitting = [] if entry.index in behind else waiting, None
         if fitting is not None:
             waiting.remove(fitting)
         yield Exchange(fitting, entry)

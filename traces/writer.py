@@ -21,6 +21,7 @@ from boundary.write import Growing, Sink
 from traces import packets, pcap, text
 from v2g import sdp, v2gtp
 from v2g.errors import RemoteError
+from v2g.protocols import ISO20
 from v2g.trace import Event
 
 SEGMENT = 1440
@@ -32,9 +33,6 @@ MADE_UP = "made up: this link has no discovery"
 """Comment on the discovery of a link in memory."""
 
 _MULTICAST_MAC, _GROUP = bytes.fromhex("333300000001"), IPv6Address(sdp.GROUP).packed
-_PAYLOAD_TYPES = {
-    "iso20-common": 0x8002, "iso20-ac": 0x8003, "iso20-dc": 0x8004, "iso20-acdp": 0x8005, "iso20-wpt": 0x8006,
-}  # fmt: skip
 _ADDRESS = re.compile(r"\b(?:to|from) (fe80:[0-9a-f:]+)")
 
 
@@ -253,7 +251,7 @@ class PcapNg:
 
     def _message(self, event: Event) -> None:
         self._sealed = False
-        frame = v2gtp.pack(_PAYLOAD_TYPES.get(event.schema, v2gtp.EXI), event.data)
+        frame = v2gtp.pack(ISO20.payload_types.get(event.schema, v2gtp.EXI), event.data)
         if self._raw and event.direction == "rx":
             # Its bytes were seen just before; the last packet of that direction has it.
             self._held[-1].comments.append(_comment(event))

@@ -20,12 +20,19 @@ from v2g.messages import SETS, appproto, din70121, iso2, schema
 from v2g.messages.base import Request, Response
 from v2g.messages.iso20 import types as iso20
 from v2g.messages.xmldsig import SignatureType
+from v2g.protocols import APPPROTO, DIN, ISO2, ISO20
+
+SPOKEN = (APPPROTO, ISO2, DIN, ISO20)
+"""The protocols that messages are of; the more frequent ones first."""
+
+PROTOCOL_OF = {name: protocol for protocol in SPOKEN for name in protocol.modules}
+"""Schema set -> its protocol."""
 
 TITLES = {
-    "appproto": "supportedAppProtocol", "din70121": "DIN SPEC 70121", "iso2": "ISO 15118-2",
-    "iso20-common": "ISO 15118-20", "iso20-ac": "ISO 15118-20 AC", "iso20-dc": "ISO 15118-20 DC",
-    "iso20-wpt": "ISO 15118-20 WPT", "iso20-acdp": "ISO 15118-20 ACDP",
-}  # fmt: skip
+    name: protocol.title if place == 0 else f"{protocol.title} {name.rpartition('-')[2].upper()}"
+    for protocol in SPOKEN
+    for place, name in enumerate(protocol.modules)
+}
 """What people call the messages of a schema set."""
 
 _ENVELOPES: dict[type[Any], tuple[type[Any], type[Any]]] = {
@@ -59,6 +66,7 @@ class SessionMessage:
         signature: of its header.
         notes: what was out of the ordinary about its bytes, see :func:`exi.examine`.
         problem: why it is not a message, in words; "" for a MESSAGE.
+        doubt: what else the bytes could be, where nobody agreed on a protocol; "" else.
     """
 
     schema: str
@@ -70,6 +78,7 @@ class SessionMessage:
     signature: SignatureType | None = None
     notes: tuple[tuple[str, str], ...] = ()
     problem: str = ""
+    doubt: str = ""
 
     @property
     def is_message(self) -> bool:
@@ -180,6 +189,16 @@ def _enveloped(schema_set: str, document: Any, header_type: type[Any], body_type
     return SessionMessage(
         schema_set, Kind.MESSAGE, type(body).__name__, document, body, header.SessionID, header.Signature
     )
+
+
+def foreign(found: SessionMessage, title: str) -> SessionMessage:
+    """A message in a session of another protocol, called ``title``: no message of it."""
+    of_handshake = PROTOCOL_OF.get(found.schema) is APPPROTO
+    source = "" if of_handshake else f" of {TITLES.get(found.schema, found.schema)}"
+    return SessionMessage(
+        found.schema, Kind.FOREIGN, f"foreign {found.name}", found.document, notes=found.notes,
+        problem=f"{found.name}{source} in a session of {title}",
+    )  # fmt: skip
 
 
 def body_of(document: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 import exi
 from v2g import reading as readings
-from v2g import v2gtp
+from v2g import recognition, v2gtp
 from v2g.channel import Channel
 from v2g.errors import LocalError, Refused, RemoteError, TimedOut
 from v2g.messages import schema
@@ -213,6 +213,8 @@ class Session:
             raise
         now, data = self.now, frame.payload
         found = readings.read_one_of(frame.sets, data)
+        if not found.is_message:
+            found = recognition.instead(found, data, self.protocol.title)
         note = found.problem
         self._emit(Event(now, "message", found.name, "rx", data, found.document, found.schema, note))
         readings.require(found, self.protocol.title)

@@ -97,7 +97,8 @@ def looks_inside(tree: ast.AST) -> list[int]:
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr in INSIDE:
-            found.append(node.lineno)
+            if ast.unparse(node) != "v2gtp.Header":  # a class, of another header
+                found.append(node.lineno)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "hasattr"):
             if any(isinstance(a, ast.Constant) and a.value in INSIDE for a in node.args):
                 found.append(node.lineno)

@@ -53,25 +53,32 @@ def order(talk: Talk) -> Iterator[Finding]:
     table = ORDERS.get(talk.protocol)
     sequence = Sequence(table) if table is not None else None
     last: Exchange | None = None
+    joined = not _from_start(talk)
+    """What came before is not in the recording: the next request is taken as it is."""
+    seen = talk.entries[0]
     for number, exchange in enumerate(talk.exchanges):
         request, response = exchange.request, exchange.response
+        joined = joined or talk.misses(EVCC, seen, exchange.first) or talk.misses(SECC, seen, exchange.first)
+        seen = exchange.first
         if request is None:
             assert response is not None
             before = talk.exchanges[number - 1].response if number else None
             doubled = before is not None and before.name == response.name
-            if number and not doubled:  # at the start of a recording its request may have been before
+            missed = talk.misses(EVCC, response, response)  # its request may not have been captured
+            if number and not doubled and not missed:
                 yield about(response, "violation", SECC, "unasked", f"{response.name} without a request", "V2G2-538")
             continue
         handshake = request.schema == "appproto"
         if handshake:
             if number:
                 yield about(request, "violation", EVCC, "handshake-order", "a second supportedAppProtocolReq")
-        elif sequence is not None and number == 0 and request.name != "SessionSetupReq":
-            text = f"begins with {request.name}: what came before is not in the recording, and the order not checked"
-            yield about(request, "note", "", "incomplete", text)
-            sequence = None
+        elif joined and sequence is not None and request.message is not None:
+            if request.name != "SessionSetupReq" and last is None:
+                text = f"begins in mid-session with {request.name}: what came before is not in the recording"
+                yield about(request, "note", "", "incomplete", text)
+            sequence.dc = not talk.ac
         legal = True
-        if sequence is not None and not handshake and request.message is not None:
+        if sequence is not None and not handshake and not joined and request.message is not None:
             verdict = sequence.verdict(request.body)
             legal = verdict == "legal"
             if not legal:
@@ -82,7 +89,14 @@ def order(talk: Talk) -> Iterator[Finding]:
         yield from _response(talk, exchange, legal)
         if sequence is not None and not handshake and response is not None and request.message is not None:
             sequence.advance(request.body, response.body)
-            last = exchange
+            last, joined = exchange, False
+
+
+def _from_start(talk: Talk) -> bool:
+    """Whether a recording has the beginning of a connection: its opening, its handshake, or SessionSetup."""
+    first = talk.exchanges[0].name if talk.exchanges else ""
+    opened = any(e.layer == "tcp" and e.name == "connected" and e.time <= talk.start for e in talk.others)
+    return opened or first in ("supportedAppProtocolReq", "supportedAppProtocolRes", "SessionSetupReq")
 
 
 def _response(talk: Talk, exchange: Exchange, legal: bool) -> Iterator[Finding]:
@@ -109,7 +123,7 @@ def twice(talk: Talk) -> Iterator[Finding]:
     waiting: list[Entry] = []
     asked = False
     before: Entry | None = None
-    for entry in talk.entries:
+    for entry in talk.entries if not talk.gaps else ():  # where the capture misses some, it may miss what came between
         if entry.sender == EVCC:
             asked = True
             last = waiting[-1] if waiting else None

@@ -1,0 +1,168 @@
+"""Captures that begin or end anywhere, or miss packets: protocol and sides are found, and nobody is blamed."""
+
+from __future__ import annotations
+
+import io
+import random
+from functools import cache
+from pathlib import Path
+
+import pytest
+from bench import Bench
+
+from plugfest.cli import main
+from plugfest.virtual import run
+from traces import packets as layers
+from traces import pcap
+from traces.capture import read
+from traces.checks import Finding, check
+from traces.dialogue import Payload
+from traces.dialogue import read as dialogue
+from traces.frames import Broken, Frames, Skipped
+from traces.recording import Recording
+from traces.writer import PcapNg
+from v2g import v2gtp
+from v2g.reading import Kind
+
+REPORTS = Path(__file__).parents[1] / "data" / "reports"
+MODES = {"din": "din70121", "iso2-dc": "iso2", "iso2-ac": "iso2"}
+
+
+async def session(mode: str) -> Bench:
+    bench = Bench(mode, duration=1.0)
+    await bench.run()
+    return bench
+
+
+@cache
+def whole(mode: str) -> tuple[pcap.Packet, ...]:
+    """The packets of a short session."""
+    file = io.BytesIO()
+    writer = PcapNg(file, epoch=1e9)
+    for event in run(session(mode)).events["ev"]:
+        writer(event)
+    writer.close()
+    file.seek(0)
+    return tuple(item for item in pcap.read(file) if isinstance(item, pcap.Packet))
+
+
+def recorded(path: Path, packets: list[pcap.Packet]) -> Recording:
+    with path.open("wb") as file:
+        out = pcap.Writer(file)
+        for packet in packets:
+            out.packet(packet.ns, packet.data, link=packet.link)
+    return read(path)
+
+
+def blamed(recording: Recording) -> list[Finding]:
+    return [finding for finding in check(recording) if finding.severity == "violation"]
+
+
+def carries(packet: pcap.Packet) -> bool:
+    segment = layers.parse(packet.data, 1)
+    return isinstance(segment, layers.Segment) and bool(segment.payload)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_session_of_which_only_a_part_was_captured(mode: str, tmp_path: Path) -> None:
+    """Wherever the part begins and ends: one protocol, who asks is the vehicle, a note at most."""
+    packets = [packet for packet in whole(mode) if carries(packet)]
+    rng = random.Random(mode)
+    for start in [*range(1, 9), *sorted(rng.sample(range(9, len(packets) - 3), 12))]:
+        end = rng.randint(start + 1, len(packets))
+        found = recorded(tmp_path / "part.pcapng", packets[start:end])
+        assert len(found.messages) == end - start
+        later = [e for e in found.messages if e.schema != "appproto"]
+        assert {e.schema for e in later} <= {MODES[mode]}
+        assert all(e.sender == ("evcc" if e.name.endswith("Req") else "secc") for e in found.messages)
+        assert blamed(found) == [], (start, end)
+        assert any("no agreement on a protocol" in remark for remark in found.remarks) == bool(later)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_single_message_of_a_session_alone(mode: str, tmp_path: Path) -> None:
+    for packet in whole(mode):
+        if carries(packet):
+            found = recorded(tmp_path / "one.pcapng", [packet])
+            (message,) = found.messages
+            assert message.schema in (MODES[mode], "appproto")
+            assert message.sender == ("evcc" if message.name.endswith("Req") else "secc")
+            assert blamed(found) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_packets_that_the_capture_missed_are_gaps_and_nobodys_fault(mode: str, tmp_path: Path) -> None:
+    packets = list(whole(mode))
+    places = [place for place, packet in enumerate(packets) if carries(packet)]
+    rng = random.Random(mode)
+    for _ in range(15):
+        missing = set(rng.sample(places[2:-2], rng.randint(1, 4)))
+        found = recorded(tmp_path / "gap.pcapng", [p for place, p in enumerate(packets) if place not in missing])
+        assert any(entry.name == "lost" for entry in found.entries)
+        assert blamed(found) == [], missing
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_capture_that_begins_inside_a_message(mode: str, tmp_path: Path) -> None:
+    """Segments of ten bytes, the first of which stands inside a message: that message is skipped, and said so."""
+    small, numbers = list[pcap.Packet](), iter(range(10**6))
+    for packet in whole(mode):
+        segment = layers.parse(packet.data, 1)
+        if not isinstance(segment, layers.Segment) or not segment.payload:
+            continue
+        for at in range(0, len(segment.payload), 10):
+            part = layers.Segment(
+                segment.source, segment.target, segment.sequence + at, segment.acknowledged, layers.ACK,
+                segment.payload[at : at + 10],
+            )  # fmt: skip
+            frame = layers.ethernet(packet.data[:6], packet.data[6:12], layers.IPV6, layers.tcp(part))
+            small.append(pcap.Packet(next(numbers), packet.ns, frame))
+    for start in (1, 2, 7, 31, 95):
+        found = recorded(tmp_path / "inside.pcapng", small[start:])
+        assert len(found.messages) > 10
+        assert all(entry.message is not None for entry in found.messages)
+        assert blamed(found) == [], start
+
+
+def test_bytes_before_the_first_header_are_skipped_and_counted() -> None:
+    frame = v2gtp.pack(v2gtp.EXI, b"abc")
+    frames = Frames(whole=False)
+    assert list(frames.feed(b"rest of a mess", 0)) == []
+    assert list(frames.feed(b"age\x01\xfe\x77" + frame[:1], 0)) == []
+    assert list(frames.feed(frame[1:] + frame, 0)) == [
+        Skipped(20), Payload(v2gtp.EXI, b"abc"), Payload(v2gtp.EXI, b"abc"),
+    ]  # fmt: skip
+    assert isinstance(next(iter(Frames().feed(b"rest of a message", 0))), Broken)
+
+
+def test_a_message_of_another_protocol_is_foreign() -> None:
+    """One connection is of one protocol; what is not of it is named, and is no message of the session."""
+    import exi
+    from v2g.messages import din70121, iso2, schema
+
+    def wrapped(module: object, body: object, name: str) -> Payload:
+        header = module.MessageHeaderType(SessionID=b"\1" * 8)  # type: ignore[attr-defined]  # two modules, alike
+        document = module.V2G_Message(Header=header, Body=module.BodyType(BodyElement=body))  # type: ignore[attr-defined]  # as above
+        return Payload(v2gtp.EXI, exi.encode(schema(name), document))
+
+    own = wrapped(iso2, iso2.ServiceDiscoveryReq(), "iso2")
+    other = wrapped(din70121, din70121.SessionSetupReq(EVCCID=b"\1" * 6), "din70121")
+    found = dialogue([own, other, own])
+    assert [message.kind for message in found.messages] == [Kind.MESSAGE, Kind.FOREIGN, Kind.MESSAGE]
+    assert found.messages[1].problem == "SessionSetupReq of DIN SPEC 70121 in a session of ISO 15118-2"
+    assert found.remark == "the recording holds no agreement on a protocol; read as ISO 15118-2"
+
+
+@pytest.mark.parametrize("name", ["din-without-handshake", "din-cablecheckres-alone"])
+def test_a_din_message_alone_is_din(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["trace", "check", str(REPORTS / f"{name}.pcap")])
+    said = capsys.readouterr().out
+    assert "DIN SPEC 70121, not completed, 1 message" in said
+    assert "violation" not in said
+
+
+def test_a_capture_that_begins_with_a_response_blames_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trace", "check", str(REPORTS / "mid-session-begins-with-response.pcap")]) == 0
+    said = capsys.readouterr().out
+    assert "note incomplete: begins in mid-session with ChargingStatusReq" in said
+    assert "violation" not in said
