@@ -16,7 +16,7 @@ import msgspec
 from exi.generate_flow import END, Flow, Item
 from exi.generate_source import Constant, Source
 from exi.grammar import Grammar
-from exi.schema import AnyType, Binary, Boolean, Complex, Enumeration, Integer, Simple, String
+from exi.schema import MAX_UNBOUNDED, AnyType, Binary, Boolean, Complex, Enumeration, Integer, Simple, String
 from exi.values import LONG_GROUPS
 
 _NOTHING = 1 << 20
@@ -156,6 +156,9 @@ class Reader(Source):
             self._line("    raise IrregularError")
             self._line("continue")
             self._depth -= 1
+        if item.maximum is None:
+            self._line(f"if len({name}) > {MAX_UNBOUNDED}:")
+            self._line("    raise IrregularError")
         if item.maximum is not None:
             assert item.full is not None
             self._line(f"if len({name}) == {item.maximum}:")

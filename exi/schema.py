@@ -127,6 +127,11 @@ class Occurs:
     maximum: int | None
 
 
+MAX_UNBOUNDED = 1024
+"""Elements that are read of a list for which a schema sets no maximum: the bytes of a peer must not cost any time they
+like. The longest lists with a maximum have 1024."""
+
+
 def occurs(minimum: int, maximum: int | None = None) -> Occurs:
     """Bounds of a repeated element; without a maximum it is unbounded."""
     return Occurs(minimum, maximum)

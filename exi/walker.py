@@ -16,7 +16,7 @@ from exi.bits import BitReader, BitWriter
 from exi.dialects import STANDARD, Dialect
 from exi.errors import DecodeError, EncodeError, ExiError, ValidationError
 from exi.grammar import Grammar, Production, State
-from exi.schema import AnyType, Binary, Complex, Integer, String, exi_order, local
+from exi.schema import MAX_UNBOUNDED, AnyType, Binary, Complex, Integer, String, exi_order, local
 from exi.tree import Node, simple
 
 HEADER = 0x80
@@ -221,9 +221,12 @@ class Decoder:
 
     def _after(self, production: Production, counts: dict[int, int]) -> State:
         state, most, count = _advance(production, counts)
+        name = local(production.name)
+        if count > MAX_UNBOUNDED and most == inf:
+            path, bit = "/".join(self._path), self.reader.position
+            raise DecodeError(f"more than {MAX_UNBOUNDED} elements {name}", expected="fewer", path=path, bit=bit)
         if count < most:
             return state
-        name = local(production.name)
         self.full.add(name)
         if count > most:
             self.problems.append(

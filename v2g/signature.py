@@ -194,6 +194,8 @@ def verify(
     """
     if signature is None:
         raise SignatureError("missing", f"no Signature over {', '.join(e.name for e in elements)}")
+    if (count := len(signature.SignedInfo.Reference)) > MAX_REFERENCES:  # before anything is looked at or computed
+        raise SignatureError("reference", f"{count} references, at most {MAX_REFERENCES} [V2G2-909]")
     public, signer = _public_key(key)
     suite = _check_algorithms(schema_set, signature.SignedInfo, public, signer)
     notes = [("signature-extra", extra)] if (extra := ", ".join(_extras(signature))) else []
@@ -282,8 +284,6 @@ _NONE = xmldsig.TransformsType(Transform=[])
 
 def _check_references(references: Sequence[xmldsig.ReferenceType], elements: Sequence[Part]) -> dict[str, Part]:
     """The elements by URI, if the references are exactly theirs."""
-    if len(references) > MAX_REFERENCES:
-        raise SignatureError("reference", f"{len(references)} references, at most {MAX_REFERENCES} [V2G2-909]")
     by_id: dict[str, Part] = {}
     for element in elements:
         if not element.element.Id:

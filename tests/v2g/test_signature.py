@@ -293,3 +293,34 @@ def test_what_cannot_be_signed_is_our_own_error() -> None:
         sig.sign_message(iso2.MeteringReceiptReq(Id="id1", SessionID=bytes(8), MeterInfo=meter), KEY)
     with pytest.raises(LocalError, match="cannot sign with a key of secp384r1"):
         sig.sign_message(REQUEST, ec.generate_private_key(ec.SECP384R1()))
+
+
+def _with_references(count: int) -> tuple[iso2.AuthorizationReq, xmldsig.SignatureType]:
+    message = iso2.AuthorizationReq(Id="id1", GenChallenge=bytes(16))
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = sig.sign_message(message, key)
+    made.SignedInfo.Reference = made.SignedInfo.Reference * count
+    return message, made
+
+
+@pytest.mark.parametrize("count", [5, 1000])
+def test_too_many_references_are_refused_before_anything_is_computed(count: int) -> None:
+    message, made = _with_references(count)
+    with pytest.raises(sig.SignatureError, match=rf"{count} references, at most 4 \[V2G2-909\]"):
+        sig.verify_message(message, made, b"no certificate: it is not even looked at")
+
+
+def test_a_list_without_a_maximum_ends_the_decoding_of_a_message() -> None:
+    """12 000 References are possible in 64 kB, and took the loop's time."""
+    message, made = _with_references(1)
+    empty = xmldsig.ReferenceType(DigestMethod=xmldsig.DigestMethodType(Algorithm="a"), DigestValue=b"")
+    header = iso2.MessageHeaderType(SessionID=bytes(8), Signature=made)
+    document = iso2.V2G_Message(Header=header, Body=iso2.BodyType(BodyElement=message))
+    for count, fits in ((1024, True), (1025, False), (12000, False)):
+        made.SignedInfo.Reference = [empty] * count
+        data = exi.encode(schema("iso2"), document, strict=False)
+        if fits:
+            assert len(exi.decode(schema("iso2"), data).Header.Signature.SignedInfo.Reference) == count
+        else:
+            with pytest.raises(exi.DecodeError, match="more than 1024 elements Reference"):
+                exi.examine(schema("iso2"), data)
