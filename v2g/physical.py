@@ -1,4 +1,4 @@
-"""PhysicalValue and numbers: value = Value x 10**Multiplier, with a 16-bit Value and a multiplier of -3 to 3.
+"""PhysicalValue, RationalNumber and numbers: Value x 10**Multiplier (or Exponent), with 16 bits of Value.
 
 A number's unit is in its function's name: ``volts(response.EVSEPresentVoltage)``, and back ``quantity.volt(400.0)``.
 """
@@ -9,6 +9,7 @@ import math
 from typing import Any, Generic, TypeVar, cast
 
 from v2g.errors import RemoteError
+from v2g.messages.iso20.types import RationalNumberType
 
 P = TypeVar("P")
 
@@ -27,8 +28,9 @@ _COARSEST = 3
 
 
 def number(value: Any) -> float:
-    """A PhysicalValue of either protocol as a number in its unit; any multiplier, changing as it may."""
-    return float(value.Value * 10.0**value.Multiplier)
+    """A PhysicalValue or RationalNumber as a number in its unit; any multiplier, changing as it may."""
+    exponent = value.Exponent if isinstance(value, RationalNumberType) else value.Multiplier
+    return float(value.Value * 10.0**exponent)
 
 
 def check_unit(value: Any, *units: str) -> Any:
@@ -37,6 +39,8 @@ def check_unit(value: Any, *units: str) -> Any:
     Raises:
         RemoteError: another unit.
     """
+    if isinstance(value, RationalNumberType):
+        return value  # it has none: the name of its element says which
     if value.Unit is not None and value.Unit not in units:
         raise RemoteError(f"unit {value.Unit}, expected {' or '.join(units)}", "FAILED_WrongChargeParameter")
     return value
@@ -112,6 +116,22 @@ class Quantities(Generic[P]):
     def second(self, amount: float) -> P | None:
         """In steps of 1 s, or coarser; None where the time is not finite."""
         return self._make(amount, "s", 0) if math.isfinite(amount) else None
+
+
+def rational(amount: float, finest: int = 0, *, down: bool = False) -> RationalNumberType:
+    """A number as RationalNumber of ISO 15118-20, with the smallest exponent from ``finest`` on that can carry it.
+
+    Args:
+        amount: in the unit of its element; what exceeds the largest number with an exponent of 3 is clipped to it.
+        finest: smallest exponent to use, -3 to 3.
+        down: round towards minus infinity, so that no limit is passed; else to the nearest.
+    """
+    for exponent in range(finest, _COARSEST + 1):
+        scaled = amount / 10.0**exponent
+        value = math.floor(scaled + 1e-9) if down else round(scaled)
+        if -_LIMIT <= value <= _LIMIT:
+            return RationalNumberType(Exponent=exponent, Value=value)
+    return RationalNumberType(Exponent=_COARSEST, Value=_LIMIT if amount > 0 else -_LIMIT)
 
 
 def milliwatts(value: Any) -> int:

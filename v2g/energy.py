@@ -1,0 +1,115 @@
+"""The services of ISO 15118-20 as data: what each transfers, and what a parameter set says [facts of sections 5 and 6].
+
+A parameter set is a mapping of parameter names to numbers. Readers take what they need and ignore the rest: sets in
+the field lack parameters, have unknown ones, or name one twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from v2g.messages.iso20 import common
+from v2g.protocols import Energy
+
+SCHEDULED, DYNAMIC = 1, 2
+"""ControlMode: the vehicle decides within a schedule, or the charger within the vehicle's needs."""
+
+BY_VEHICLE, BY_CHARGER = 1, 2
+"""MobilityNeedsMode: who names departure and state of charge; by the charger in dynamic mode only."""
+
+SINGLE_PHASE, THREE_PHASE, THREE_PHASE_MISNAMED = 1, 2, 3
+"""Connector of AC; 3 is what one stack sends for three phases."""
+
+DC_EXTENDED = 2
+"""Connector of DC: the larger pins of a combined coupler."""
+
+NO_PRICES, ABSOLUTE_PRICES, PRICE_LEVELS = 0, 1, 2
+"""Pricing."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyService:
+    """An energy transfer service.
+
+    Attributes:
+        number: ServiceID.
+        title: what people call it.
+        energy: AC or DC messages.
+        bidirectional: its messages have the BPT members.
+    """
+
+    number: int
+    title: str
+    energy: Energy
+    bidirectional: bool = False
+
+
+AC = EnergyService(1, "AC", "AC")
+DC = EnergyService(2, "DC", "DC")
+AC_BPT = EnergyService(5, "AC_BPT", "AC", bidirectional=True)
+DC_BPT = EnergyService(6, "DC_BPT", "DC", bidirectional=True)
+MCS = EnergyService(8, "MCS", "DC")
+MCS_BPT = EnergyService(9, "MCS_BPT", "DC", bidirectional=True)
+
+SERVICES: Mapping[int, EnergyService] = {s.number: s for s in (AC, DC, AC_BPT, DC_BPT, MCS, MCS_BPT)}
+"""By ServiceID; wireless and pantograph services are not covered."""
+
+FIRST_VALUE_ADDED = 64
+"""ServiceIDs from here on are value added services."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSet:
+    """What one parameter set of an energy service says.
+
+    Attributes:
+        number: ParameterSetID; no order is implied.
+        dynamic: ControlMode.
+        connector: Connector, 0 where it is not said.
+        by_charger: MobilityNeedsMode 2.
+        nominal_voltage: line to neutral, V; 0 in DC or where it is not said.
+        pricing: Pricing.
+    """
+
+    number: int
+    dynamic: bool
+    connector: int = 0
+    by_charger: bool = False
+    nominal_voltage: int = 0
+    pricing: int = NO_PRICES
+
+    @property
+    def phases(self) -> int:
+        """Of an AC connector."""
+        return 3 if self.connector in (THREE_PHASE, THREE_PHASE_MISNAMED) else 1
+
+    def element(self) -> common.ParameterSetType:
+        """As it is sent."""
+        values = {
+            "Connector": self.connector,
+            "ControlMode": DYNAMIC if self.dynamic else SCHEDULED,
+            "EVSENominalVoltage": self.nominal_voltage or None,
+            "MobilityNeedsMode": BY_CHARGER if self.by_charger else BY_VEHICLE,
+            "Pricing": self.pricing,
+        }
+        named = [common.ParameterType(Name=name, intValue=v) for name, v in values.items() if v is not None]
+        return common.ParameterSetType(ParameterSetID=self.number, Parameter=named)
+
+
+def read(element: common.ParameterSetType) -> ParameterSet | None:
+    """A parameter set as it came; None where it does not say who controls power. Of two values the first counts."""
+    said: dict[str, int] = {}
+    for parameter in element.Parameter:
+        if parameter.intValue is not None:
+            said.setdefault(parameter.Name, parameter.intValue)
+    if said.get("ControlMode") not in (SCHEDULED, DYNAMIC):
+        return None
+    return ParameterSet(
+        element.ParameterSetID,
+        said["ControlMode"] == DYNAMIC,
+        said.get("Connector", 0),
+        said.get("MobilityNeedsMode") == BY_CHARGER,
+        said.get("EVSENominalVoltage", 0),
+        said.get("Pricing", NO_PRICES),
+    )
