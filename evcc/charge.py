@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evcc import din70121, iso2
+from evcc import din70121, iso2, iso20
 from evcc.drive import Drive, Options, Outcome, Paused, Progress, Script
 from evcc.vehicle import AT_ONCE, Vehicle
 from slac.pilot import WAKE_UP, State, toggle, until_digital
@@ -20,14 +20,14 @@ from v2g.errors import NoCommonProtocol, NothingFound, RemoteError, SetupError, 
 from v2g.interfaces import Interface
 from v2g.messages import appproto
 from v2g.outcome import Aborted, Cause, cause_of
-from v2g.protocols import ISO2, PROTOCOLS, Energy, Protocol, meant, offer
+from v2g.protocols import ALL, ISO2, Energy, Protocol, meant, offer
 from v2g.session import Session
 from v2g.trace import Event
 
 if TYPE_CHECKING:
     from v2g.tls import Context as TlsContext
 
-SCRIPTS: Mapping[str, Script] = {"iso2": iso2.run, "din70121": din70121.run}
+SCRIPTS: Mapping[str, Script] = {"iso2": iso2.run, "din70121": din70121.run, "iso20": iso20.run}
 
 T = TypeVar("T")
 
@@ -177,8 +177,7 @@ async def _session(drive: Drive) -> None:
     if vehicle.pilot.state in (State.A, State.E, State.F):
         raise Aborted(f"the control pilot is at {vehicle.pilot.reading.label}")
     async with _until(session, drive.setup_deadline):
-        session.protocol = await agree_protocol(session, options)
-    session.tell("state", "protocol", session.protocol.title)
+        session.agreed(await agree_protocol(session, options))
     drive.begin(session.protocol)
     await {**SCRIPTS, **options.scripts}[session.protocol.name](drive)
 
@@ -201,10 +200,10 @@ async def agree_protocol(session: Session, options: Options) -> Protocol:
         RemoteError: it selects what was not offered.
     """
     energy: Energy = "AC" if options.ac else "DC"
-    usable = [p for p in options.protocols if p.can_charge(energy) and (p.abilities.tls or not session.channel.secure)]
+    usable = [p for p in options.protocols if p.can_charge(energy) and options.may_speak(p, session.channel)]
     if not usable and options.offer is None:
-        without = f"{' or '.join(p.title for p in options.protocols)} has no {energy if options.ac else 'TLS'}"
-        raise NoCommonProtocol(f"{without}, and nothing else is offered")
+        over = session.channel.description
+        raise NoCommonProtocol(f"nothing to offer: {_list(options.protocols)} cannot be spoken in {energy} over {over}")
     request = options.offer or offer(usable, energy)
     response = await session.request(request)
     if response.ResponseCode == "Failed_NoNegotiation":
@@ -217,14 +216,18 @@ async def agree_protocol(session: Session, options: Options) -> Protocol:
         if found is None:
             raise RemoteError(f"the charger chose SchemaID {response.SchemaID}, which was not offered")
         chosen = found
-    found_protocol = meant(chosen, PROTOCOLS.values())
+    found_protocol = meant(chosen, ALL.values())
     if found_protocol is None:
         raise NoCommonProtocol(f"the charger chose {chosen.ProtocolNamespace}, for which there is no script")
     return found_protocol[0]
 
 
+def _list(protocols: Iterable[Protocol]) -> str:
+    return " or ".join(protocol.title for protocol in protocols)
+
+
 def _titles(request: appproto.supportedAppProtocolReq) -> list[str]:
-    named = [(entry, meant(entry, PROTOCOLS.values())) for entry in request.AppProtocol]
+    named = [(entry, meant(entry, ALL.values())) for entry in request.AppProtocol]
     return [entry.ProtocolNamespace if found is None else found[0].title for entry, found in named]
 
 

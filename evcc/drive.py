@@ -12,7 +12,7 @@ import contextlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from evcc.vehicle import Vehicle
 from evcc.wallet import Wallet
@@ -26,6 +26,9 @@ from v2g.outcome import Aborted, Cause
 from v2g.protocols import ISO2, Protocol
 from v2g.sequence import Sequence
 from v2g.session import Session, SessionOptions
+
+if TYPE_CHECKING:
+    from evcc.iso20_control import Control
 
 R = TypeVar("R")
 
@@ -82,6 +85,7 @@ class Paused:
         delivered_wh: energy taken so far, Wh.
         payment: payment option; "" where it is not known.
         until: loop time at which the vehicle wants to go on, s; None: not known.
+        control: service and parameter set selected (ISO 15118-20).
     """
 
     session_id: bytes
@@ -90,6 +94,7 @@ class Paused:
     delivered_wh: float = 0.0
     payment: str = ""
     until: float | None = None
+    control: Control | None = None
 
 
 @dataclass
@@ -123,6 +128,8 @@ class Options(SessionOptions):
         services: additional services of interest: ServiceID -> ParameterSetID to select, None for no set.
         renegotiates: whether the vehicle follows a charger's wish to renegotiate; it may decline [V2G2-680].
         on_end: is told the outcome at the end; the way to hear of it for a caller who cancels.
+        control: who decides on power where both can (ISO 15118-20): ``scheduled`` the vehicle within a schedule,
+            ``dynamic`` the charger; ``any`` takes the first that is offered.
         payment: ``contract`` or ``external`` insists on one; ``auto`` takes the contract where both sides can.
         wallet: certificates and keys for contract payment.
         max_schedule_entries: MaxEntriesSAScheduleTuple; a charging profile cannot follow more than 24.
@@ -138,6 +145,7 @@ class Options(SessionOptions):
     modes: tuple[str, ...] = ()
     services: Mapping[int, int | None] = field(default_factory=dict)
     renegotiates: bool = True
+    control: Literal["any", "scheduled", "dynamic"] = "any"
     payment: Literal["auto", "contract", "external"] = "auto"
     wallet: Wallet | None = None
     max_schedule_entries: int = 24

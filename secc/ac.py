@@ -7,10 +7,12 @@ lower offer as a change of the duty leaves it (IEC 61851-1: 5 s); then the conta
 
 from __future__ import annotations
 
+import asyncio
+
 from secc import agreed
 from secc.charger import AcSupply
 from secc.visit import Refusal, Visit
-from slac.pilot import DUTY_CHANGE
+from slac.pilot import DUTY_CHANGE, READY
 from v2g.messages import iso2
 from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, check_unit, number
 
@@ -69,6 +71,21 @@ def offer(visit: Visit) -> float:
     ac.in_use = phases(visit, what.phases)
     ac.agreed = max(0.0, min(visit.max_current, what.watts / (ac.nominal_voltage * ac.in_use)))
     return ac.offered
+
+
+async def close_contactor(visit: Visit) -> None:
+    """AC: waits for state C or D, then for the contactor [V2G2-860]."""
+    outlet, timing = supply(visit), visit.session.timing
+    if not await visit.evse.pilot.wait(*READY, within=timing.V2G_SECC_CPState_Detection_Timeout):
+        raise Refusal("FAILED_PowerDeliveryNotApplied", "the control pilot did not go to C or D")
+    outlet.close()
+    deadline = visit.session.now + timing.V2G_SECC_Contactor_Close_Time
+    while not outlet.closed:
+        if visit.session.now >= deadline:
+            outlet.open()
+            seconds = timing.V2G_SECC_Contactor_Close_Time
+            raise Refusal("FAILED_ContactorError", f"the contactor did not close in {seconds:g} s [V2G2-862]")
+        await asyncio.sleep(0.02)
 
 
 def watch(visit: Visit) -> None:

@@ -30,7 +30,9 @@ class Agreed(NamedTuple):
 
 
 def now(visit: Visit) -> Agreed:
-    """What was agreed for this moment; without a schedule there is no limit."""
+    """What was agreed for this moment; without a schedule there is no limit. In dynamic mode the charger decides."""
+    if visit.control is not None and visit.control.dynamic:
+        return Agreed(visit.evse.target_power, None, math.inf)
     slots = visit.schedule.get(visit.tuple_id)
     if not slots:
         return Agreed(math.inf, None, math.inf)

@@ -41,6 +41,9 @@ class Wish(enum.Enum):
     NOTHING = "nothing"
     STOP = "stop"
     RENEGOTIATE = "renegotiate"
+    PAUSE = "pause"  # ISO 15118-20, as the following
+    OTHER_SERVICE = "other service"
+    EXIT_STANDBY = "exit standby"
 
 
 class Notification(NamedTuple):
@@ -175,6 +178,7 @@ class Evse:
         planning_seconds: how long it takes to work out a schedule; the vehicle is told Ongoing meanwhile.
         plans: up to three schedules with prices to offer instead of the one; empty: that one, without a price.
         free: whether charging costs nothing.
+        target_power: what the charger wants to give in dynamic mode (ISO 15118-20), W; within all limits.
         fault: why it cannot go on, or None. `fail` sets it.
         trips: what the protection switched off by itself, one line each.
     """
@@ -212,6 +216,7 @@ class Evse:
         self.planning_seconds = 0.0
         self.plans: Sequence[Plan] = ()
         self.free = True
+        self.target_power = math.inf
         self.fault: Fault | None = None
         self.trips: list[str] = []
         self._clock = clock
@@ -289,6 +294,11 @@ class Evse:
         """Wants the vehicle to renegotiate within ``max_delay`` seconds; stands until `forget`. A stop goes first."""
         if self._wish is not Wish.STOP:
             self._want(Wish.RENEGOTIATE, max_delay)
+
+    def request(self, wish: Wish, max_delay: int = 0) -> None:
+        """Wants something else of the vehicle, as ISO 15118-20 can say it; stands until `forget`. A stop goes first."""
+        if self._wish is not Wish.STOP:
+            self._want(wish, max_delay)
 
     def forget(self) -> None:
         """Drops the wish: the vehicle did it, or the session is over."""

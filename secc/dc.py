@@ -45,12 +45,21 @@ def accept_limits(
     """
     voltage, current = volts(parameter.EVMaximumVoltageLimit), amps(parameter.EVMaximumCurrentLimit)
     power = math.inf if parameter.EVMaximumPowerLimit is None else watts(parameter.EVMaximumPowerLimit)
-    if voltage <= 0 or current < 0 or power < 0:
-        text = f"limits of {voltage:g} V, {current:g} A, {power:g} W [{requirement}]"
+    accept(visit, Ceiling(voltage, current, power), requirement)
+
+
+def accept(visit: Visit, limits: Ceiling, requirement: str) -> None:
+    """Takes over the vehicle's limits, V, A and W: from here on, nothing above them leaves the charger.
+
+    Raises:
+        Refusal: limits that no vehicle has, as of ``requirement``, or a voltage below what the output can give.
+    """
+    if limits.voltage <= 0 or limits.current < 0 or limits.power < 0:
+        text = f"limits of {limits.voltage:g} V, {limits.current:g} A, {limits.power:g} W [{requirement}]"
         raise Refusal("FAILED_WrongChargeParameter", text)
-    if voltage < output(visit).limits.min_voltage:
-        raise Refusal("FAILED_WrongChargeParameter", f"{voltage:g} V is below what this charger can give")
-    output(visit).declare(Ceiling(voltage, current, power))
+    if limits.voltage < output(visit).limits.min_voltage:
+        raise Refusal("FAILED_WrongChargeParameter", f"{limits.voltage:g} V is below what this charger can give")
+    output(visit).declare(limits)
 
 
 def insulation_tested(visit: Visit, most: float = math.inf) -> bool:
@@ -84,10 +93,22 @@ def precharge(visit: Visit, request: iso2.PreChargeReq | din.PreChargeReq, *, wr
     Raises:
         Refusal: targets out of range, or V2G_SECC_PreCharge_Performance_Time expired and the charger is strict.
     """
-    power = output(visit)
     voltage, current = targets(visit, request, wrong)
     if current > PRECHARGE_CURRENT:
         raise Refusal("FAILED", f"target current of {current:g} A in precharge, at most {PRECHARGE_CURRENT:g} A")
+    return bring_up(visit, voltage, current, wrong)
+
+
+def bring_up(visit: Visit, voltage: float, current: float, wrong: str) -> LimitedOutput:
+    """Takes the open output towards a voltage, V, with at most ``current`` A.
+
+    Raises:
+        Refusal: a voltage that the charger or the vehicle itself does not allow, with the ResponseCode ``wrong``; or
+            V2G_SECC_PreCharge_Performance_Time expired and the charger is strict.
+    """
+    power = output(visit)
+    if voltage < 0.0:
+        raise Refusal(wrong, f"precharge to {voltage:g} V")
     for whose, most in (("the charger", power.limits.max_voltage), ("the vehicle", power.vehicle.voltage)):
         if voltage > most + STEP:
             raise Refusal(wrong, f"precharge to {voltage:g} V, the limit of {whose} is {most:g} V")

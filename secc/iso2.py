@@ -8,7 +8,6 @@ output does in :mod:`secc.dc`.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, cast
 
 from secc import ac, contract, dc, provisioning, schedule, services
@@ -17,7 +16,6 @@ from secc.authorizer import Decision
 from secc.dc import accept_limits, follow, healthy, insulation_tested, output, precharge
 from secc.power import Insulation
 from secc.visit import AnswerTable, Paused, Refusal, StatusCode, Visit
-from slac.pilot import READY
 from v2g.messages import iso2
 from v2g.physical import Quantities
 
@@ -261,25 +259,9 @@ async def start(visit: Visit, request: iso2.PowerDeliveryReq) -> None:
     visit.tuple_id, visit.profile = request.SAScheduleTupleID, profile
     if not visit.dc:
         ac.offer(visit)
-        await close_contactor(visit)
+        await ac.close_contactor(visit)
     visit.delivering, visit.stopped = True, False
     visit.agreed_anew()
-
-
-async def close_contactor(visit: Visit) -> None:
-    """AC: waits for state C or D, then for the contactor [V2G2-860]."""
-    assert visit.evse.ac is not None
-    timing = visit.session.timing
-    if not await visit.evse.pilot.wait(*READY, within=timing.V2G_SECC_CPState_Detection_Timeout):
-        raise Refusal("FAILED_PowerDeliveryNotApplied", "the control pilot did not go to C or D")
-    visit.evse.ac.close()
-    deadline = visit.session.now + timing.V2G_SECC_Contactor_Close_Time
-    while not visit.evse.ac.closed:
-        if visit.session.now >= deadline:
-            visit.evse.ac.open()
-            seconds = timing.V2G_SECC_Contactor_Close_Time
-            raise Refusal("FAILED_ContactorError", f"the contactor did not close in {seconds:g} s [V2G2-862]")
-        await asyncio.sleep(0.02)
 
 
 @on(iso2.CurrentDemandReq)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from secc import ac, agreed, din70121, iso2
+from secc import ac, agreed, din70121, iso2, iso20
 from secc.charger import SWITCH_OFF_LIMIT, Evse
 from secc.contract import Contracts
 from secc.minimal import minimal
@@ -29,7 +29,11 @@ from v2g.protocols import Energy, Protocol, select
 from v2g.sequence import Sequence
 from v2g.session import Received, SessionOptions
 
-ANSWERS: Mapping[str, Answers] = {"iso2": iso2.ANSWERS, "din70121": din70121.ANSWERS}
+ANSWERS: Mapping[str, Answers] = {
+    "iso2": iso2.ANSWERS,
+    "din70121": din70121.ANSWERS,
+    "iso20": iso20.ANSWERS,
+}
 
 LOOK = 0.5
 """s: between two looks at the plant while power flows."""
@@ -208,12 +212,13 @@ async def _session(visit: Visit, options: Options) -> None:
         name = "V2G_SECC_CommunicationSetup_Performance_Time"
         raise TimedOut(name, setup, "SessionSetupReq") from why
     while not visit.ended:
-        await _answer(visit, sequence, await _next(visit), options)
+        await _answer(visit, sequence, await _next(visit, sequence.last), options)
 
 
-async def _next(visit: Visit) -> Received:
-    """The next request, within the sequence time-out [V2G2-443]."""
-    seconds = visit.session.timing.V2G_SECC_Sequence_Timeout
+async def _next(visit: Visit, last: str) -> Received:
+    """The next request, within the sequence time-out after the ``last`` [V2G2-443, V2G20-1500]."""
+    in_loop = visit.session.protocol.is_loop(last)
+    seconds = visit.session.timing.sequence_timeout(in_loop=in_loop)
     try:
         async with asyncio.timeout(seconds):
             return await visit.session.receive()
@@ -228,7 +233,11 @@ async def _negotiate(visit: Visit, options: Options) -> None:
     if not isinstance(request, appproto.supportedAppProtocolReq):
         raise RemoteError(f"{type(request).__name__} instead of supportedAppProtocolReq")
     energy: Energy = "DC" if visit.dc else "AC"
-    offered = [protocol for protocol in options.protocols if protocol.can_charge(energy)]
+    offered = [
+        protocol
+        for protocol in options.protocols
+        if protocol.can_charge(energy) and options.may_speak(protocol, session.channel)
+    ]
     selection = select(request, offered, energy)
     if selection.unknown and session.tolerant:
         session.tolerate("foreign-namespace-offer", ", ".join(selection.unknown))
@@ -236,8 +245,7 @@ async def _negotiate(visit: Visit, options: Options) -> None:
     if selection.protocol is None:
         names = ", ".join(entry.ProtocolNamespace for entry in request.AppProtocol)
         raise NoCommonProtocol(f"the vehicle offers {names}; this charger speaks {_names(offered)}")
-    session.protocol = selection.protocol
-    session.tell("state", "protocol", selection.protocol.title)
+    session.agreed(selection.protocol)
 
 
 def _names(protocols: Iterable[Protocol]) -> str:
@@ -272,7 +280,8 @@ async def _answer(visit: Visit, sequence: Sequence, received: Received, options:
         visit.evse.off()
         code = session.protocol.code(why.response_code)
         fields = why.fields if isinstance(why, Refusal) else {}
-        response = minimal(session.protocol.schema, response_type, dc=visit.dc, ResponseCode=code, **fields)
+        response = minimal(session.protocol.schema_of(response_type), response_type, dc=visit.dc, ResponseCode=code,
+                           **fields)  # fmt: skip
         await session.send(response)
         text = f"{type(request).__name__} refused, {code}: {why}"
         # Whether a vehicle may go on after a refused certificate exchange is told in two ways; strict is to end.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from v2g.session import Session
 if TYPE_CHECKING:
     from secc.agreed import Step
     from secc.contract import Contract, Contracts
+    from secc.control import Control
     from secc.services import Service
 
 
@@ -36,7 +38,13 @@ class Refusal(RemoteError):
 
 @dataclass(frozen=True)
 class Paused:
-    """What a paused session keeps [V2G2-740, 741]; ``planned`` is the loop time at which its schedule began, s."""
+    """What a paused session keeps [V2G2-740, 741].
+
+    Attributes:
+        planned: loop time at which its schedule began, s.
+        control: service and parameter set (ISO 15118-20).
+        binding: what the vehicle is known again by (ISO 15118-20).
+    """
 
     protocol: str
     mode: str
@@ -44,6 +52,8 @@ class Paused:
     authorized: bool
     payment: str = "ExternalPayment"
     planned: float | None = None
+    control: Control | None = None
+    binding: bytes = b""
 
 
 Notice = Literal["None", "StopCharging", "ReNegotiation"]
@@ -97,6 +107,9 @@ class Visit:
         profile: the charging profile accepted; empty: none.
         max_current: the vehicle's EVMaxCurrent in AC, A.
         agreed_anew: called when a schedule was offered or a profile accepted: what was agreed may change soon.
+        control: service and parameter set selected (ISO 15118-20).
+        standby: power is suspended, the session goes on (ISO 15118-20).
+        asked_to_pause: the charger had asked for a pause when the power flow ended (ISO 15118-20).
         delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since.
         charged: CurrentDemand or ChargingStatus was answered since.
         stopped: PowerDelivery(Stop) was answered.
@@ -134,6 +147,9 @@ class Visit:
     agreed_anew: Callable[[], None] = lambda: None
     tuple_id: int = 0
     authorized: bool = False
+    control: Control | None = None
+    standby: bool = False
+    asked_to_pause: bool = False
     delivering: bool = False
     charged: bool = False
     stopped: bool = False
@@ -176,6 +192,12 @@ class Visit:
     def secure(self) -> bool:
         """Whether the connection is TLS: contracts and some services need it."""
         return self.session.channel.secure
+
+    @property
+    def binding(self) -> bytes:
+        """What the vehicle is known again by: the digest of its certificate in the TLS handshake; b"" without one."""
+        chain = self.session.channel.tls.peer_chain if self.session.channel.tls is not None else ()
+        return hashlib.sha512(chain[0]).digest() if chain else b""
 
     def planned(self) -> bool:
         """Whether the schedule is ready; if not, the vehicle has to ask again.

@@ -20,10 +20,11 @@ from slac.connector import power_class
 from slac.pilots import SimulatedPilot
 from v2g.channel import Channel, memory_pair
 from v2g.outcome import Outcome
-from v2g.protocols import DIN, ISO2, Protocol
+from v2g.protocols import DIN, ISO2, ISO20, Protocol
 from v2g.trace import Event
 
 MODES: dict[str, tuple[Protocol, bool]] = {"din": (DIN, False), "iso2-dc": (ISO2, False), "iso2-ac": (ISO2, True)}
+ISO20_MODES: dict[str, tuple[Protocol, bool]] = {"iso20-dc": (ISO20, False), "iso20-ac": (ISO20, True)}
 """Name -> protocol and whether it is AC."""
 
 LOOP = {"din": "CurrentDemandReq", "iso2-dc": "CurrentDemandReq", "iso2-ac": "ChargingStatusReq"}
@@ -51,7 +52,7 @@ class Bench:
     paused: dict[bytes, Paused] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.protocol, self.ac = MODES[self.mode]
+        self.protocol, self.ac = {**MODES, **ISO20_MODES}[self.mode]
         rng = random.Random(self.seed)
         self.wire = SimulatedPilot(plugged=True)
         self.battery = Battery(soc=self.soc)
@@ -71,10 +72,11 @@ class Bench:
         self.evse.pilot.offer(5.0)
         self.ev = evcc.Options(
             protocols=(self.protocol,), ac=self.ac, duration=self.duration, tolerant=self.tolerant,
-            observe=self.events["ev"].append,
+            observe=self.events["ev"].append, any_transport=True,
         )  # fmt: skip
         self.se = secc.Options(
             protocols=(self.protocol,), tolerant=self.tolerant, observe=self.events["se"].append, rng=rng,
+            any_transport=True,
             now=lambda: 1_700_000_000 + asyncio.get_running_loop().time(),
         )  # fmt: skip
 

@@ -59,6 +59,11 @@ class Channel:
         return self.tls is not None
 
     @property
+    def mutual(self) -> bool:
+        """True over TLS 1.3 with the certificates of both sides, as ISO 15118-20 wants it [V2G20-1237, 2356]."""
+        return self.tls is not None and self.tls.mutual
+
+    @property
     def description(self) -> str:
         """Peer and cipher, for people."""
         peer = self._writer.get_extra_info("peername")

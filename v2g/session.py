@@ -120,6 +120,18 @@ class Session:
             self.tolerances.append(name)
             self.tell("tolerance", name, note)
 
+    def agreed(self, protocol: Protocol) -> None:
+        """A protocol was agreed on: from now on its messages are spoken.
+
+        Raises:
+            RemoteError: the session is strict, and the connection is not what the protocol wants.
+        """
+        self.protocol = protocol
+        self.tell("state", "protocol", protocol.title)
+        if protocol.abilities.mutual and not self.channel.mutual:
+            how = "TLS without the certificates of both sides" if self.channel.secure else "TCP"
+            self.tolerate("transport", f"{protocol.title} over {how}")
+
     def account(self, outcome: Outcome, started: float) -> None:
         """Fills in what the session knows of itself, which began at loop time ``started``."""
         outcome.protocol = "" if self.protocol is APPPROTO else self.protocol.title
@@ -299,6 +311,7 @@ class SessionOptions:
     Attributes:
         protocols: what it speaks; a vehicle's preferred first.
         tolerant: accept what real vehicles and chargers do, and say so.
+        any_transport: speak ISO 15118-20 over TLS 1.2 or TCP as well, as many test stacks do, and say so.
         timing: changes of timers, by name, s.
         rewrite, rewrite_exi, rewrite_frame, rewrite_signature: seams of the session, by class of what is sent.
         observe: gets every event.
@@ -307,6 +320,7 @@ class SessionOptions:
 
     protocols: tuple[Protocol, ...] = (ISO2, DIN)
     tolerant: bool = True
+    any_transport: bool = False
     timing: Mapping[str, float] = field(default_factory=dict)
     rewrite: dict[type[Any], Rewrite] = field(default_factory=dict)
     rewrite_exi: dict[type[Any], Rewrite] = field(default_factory=dict)
@@ -314,6 +328,12 @@ class SessionOptions:
     rewrite_signature: dict[type[Any], Rewrite] = field(default_factory=dict)
     observe: Observe = ignore
     now: Callable[[], float] = lambda: 0.0
+
+    def may_speak(self, protocol: Protocol, channel: Channel) -> bool:
+        """Whether a protocol may be offered or chosen on a connection [V2G20-1237, 1805, 2356]."""
+        if protocol.abilities.mutual:
+            return channel.mutual or self.any_transport
+        return protocol.abilities.tls or not channel.secure
 
     def session(self, channel: Channel) -> Session:
         """A session of these options on an open connection."""
@@ -326,6 +346,7 @@ class SessionOptions:
             rewrite_exi=self.rewrite_exi,
             rewrite_frame=self.rewrite_frame,
             rewrite_signature=self.rewrite_signature,
+            clock=lambda: int(self.now()),
         )
 
 

@@ -46,7 +46,7 @@ ISO20 = Protocol(
     wrap=wrap,
     timing=timing.ISO20,
     order=sequence.ISO20,
-    abilities=Abilities(BOTH, bidirectional=True),
+    abilities=Abilities(BOTH, mutual=True, bidirectional=True),
     names=Names(
         selection="ServiceSelectionReq",
         authorization="AuthorizationReq",

@@ -51,6 +51,7 @@ class Abilities:
     Attributes:
         energy: ``AC`` or ``DC`` power.
         tls: over TLS.
+        mutual: over nothing but TLS 1.3 with the certificates of both sides.
         contract: payment by contract (Plug & Charge).
         pause: a session that pauses and is resumed.
         renegotiation: a new schedule without a new session.
@@ -59,6 +60,7 @@ class Abilities:
 
     energy: frozenset[Energy]
     tls: bool = True
+    mutual: bool = False
     contract: bool = True
     pause: bool = True
     renegotiation: bool = True
@@ -138,6 +140,10 @@ class Protocol:
             if kind.__module__ == module.__name__:
                 return name
         raise KeyError(f"{kind.__name__} is not a message of {self.title}")
+
+    def schema_of(self, kind: type[Any]) -> Schema:
+        """The schema set, as such, that a message class belongs to."""
+        return messages.schema(self.set_of(kind))
 
     def sets(self, payload_type: int) -> tuple[str, ...]:
         """The schema sets of a payload type of the main stream; none for any other."""

@@ -21,6 +21,11 @@ from v2g.tls.tables import HANDSHAKE as MESSAGE_NAMES
 class Connection(Endpoint):
     """An endpoint that carries application data."""
 
+    @property
+    def mutual(self) -> bool:
+        """Whether it is TLS 1.3, and both sides showed a certificate."""
+        return self.version == TLS13 and bool(self.peer_chain) and bool(self.own_chain)
+
     async def _fill(self) -> bool:
         """Reads a record of application data; False at the end of the connection.
 

@@ -1,0 +1,129 @@
+"""The vehicle's script of ISO 15118-20: DC and AC, scheduled and dynamic. Reads like the sequence chart.
+
+As :mod:`evcc.iso2`. How power is controlled is a value (:mod:`evcc.iso20_control`), so that the charge loop is written
+once for DC and once for AC. A WARNING lets the session go on, every FAILED ends it.
+"""
+
+from __future__ import annotations
+
+from evcc import iso20_ac, iso20_dc
+from evcc.checks import Unsuitable
+from evcc.drive import Drive, Ending, Paused
+from evcc.iso20_control import Control, choose
+from evcc.iso20_schedule import agree_schedule
+from evcc.vehicle import AT_ONCE
+from evcc.verbs import say_goodbye, until_finished
+from v2g import energy
+from v2g.errors import V2GError
+from v2g.messages.iso20 import common
+
+NEW = bytes(8)
+"""Session id in the first request of a new session."""
+
+
+async def run(drive: Drive) -> None:
+    """The whole session, from SessionSetup to SessionStop.
+
+    Raises:
+        V2GError: it could not be completed. The vehicle is safe, and what could still be said has been said.
+    """
+    try:
+        joined = await set_up(drive)
+        if joined is None:
+            await authorize(drive)
+            control = await select_service(drive)
+        else:
+            control = joined
+        ending = await charge(drive, control)
+        if ending.how == "pause":
+            drive.paused = Paused(
+                drive.session.id, started=drive.started, delivered_wh=drive.delivered_wh, until=ending.until,
+                control=control,
+            )  # fmt: skip
+        session: common.chargingSessionType = "Pause" if drive.paused else "Terminate"
+        await drive.ask(common.SessionStopReq(ChargingSession=session))
+    except V2GError:
+        drive.paused = None
+        await leave(drive)
+        raise
+
+
+async def set_up(drive: Drive) -> Control | None:
+    """SessionSetup: a new session, or an old one by its id; what was selected in the old one where it was joined."""
+    session, resume = drive.session, drive.resume
+    session.id = asked = resume.session_id if resume else NEW
+    res = await drive.ask(common.SessionSetupReq(EVCCID=drive.vehicle.evccid20))
+    joined = res.ResponseCode == "OK_OldSessionJoined"
+    if joined and (resume is None or session.id != asked):
+        session.tolerate("unasked-resume", f"OK_OldSessionJoined with {session.id.hex()}, asked for {asked.hex()}")
+    if res.ResponseCode == "OK":
+        session.tolerate("session-setup-plain-ok", "OK instead of OK_NewSessionEstablished")
+    if not any(session.id):
+        session.tolerate("zero-session-id", "the charger's session id is zero")
+    drive.started = drive.now if resume is None or resume.started is None else resume.started
+    if resume is None or joined:
+        return resume.control if resume is not None else None
+    drive.note("the charger does not know the paused session; a new one begins")
+    drive.forget_pause()
+    return None
+
+
+async def authorize(drive: Drive) -> None:
+    """AuthorizationSetup and Authorization with external means.
+
+    Raises:
+        Unsuitable: the charger offers only contracts, or refuses.
+    """
+    setup = await drive.ask(common.AuthorizationSetupReq())
+    if "EIM" not in setup.AuthorizationServices:
+        raise Unsuitable("the charger takes contracts only, and ISO 15118-20 contracts are not supported yet")
+    request = common.AuthorizationReq(
+        SelectedAuthorizationService="EIM", EIM_AReqAuthorizationMode=common.EIM_AReqAuthorizationModeType()
+    )
+    res = await until_finished(drive, lambda: request, "V2G_EVCC_Ongoing_Timeout")
+    if res.ResponseCode.startswith("WARNING"):
+        raise Unsuitable(f"the charger refuses: {res.ResponseCode}")
+
+
+async def select_service(drive: Drive) -> Control:
+    """ServiceDiscovery, ServiceDetail of the energy service that fits, ServiceSelection.
+
+    Raises:
+        Unsuitable: no service or parameter set fits.
+    """
+    found = await drive.ask(common.ServiceDiscoveryReq())
+    offered = [service.ServiceID for service in found.EnergyTransferServiceList.Service]
+    wanted = "AC" if drive.options.ac else "DC"
+    known = [energy.SERVICES[number] for number in offered if number in energy.SERVICES]
+    service = next((one for one in known if one.energy == wanted and not one.bidirectional), None)
+    if service is None:
+        raise Unsuitable(f"the charger offers services {offered}, the vehicle wants {wanted}")
+    detail = await drive.ask(common.ServiceDetailReq(ServiceID=service.number))
+    if detail.ServiceID != service.number:
+        text = f"details of service {detail.ServiceID}, asked for {service.number}"
+        drive.session.tolerate("other-service-details", text)
+    control = choose(drive, service, detail.ServiceParameterList.ParameterSet)
+    await drive.ask(
+        common.ServiceSelectionReq(
+            SelectedEnergyTransferService=common.SelectedServiceType(
+                ServiceID=service.number, ParameterSetID=control.chosen.number
+            )
+        )
+    )
+    return control
+
+
+async def charge(drive: Drive, control: Control) -> Ending:
+    """From charge parameters to the end of the power flow."""
+    if control.service.energy == "AC":
+        power = await iso20_ac.agree_limits(drive, control)
+        return await iso20_ac.charge(drive, control, power, await agree_schedule(drive, control))
+    limits = await iso20_dc.agree_limits(drive, control)
+    return await iso20_dc.charge(drive, control, limits, await agree_schedule(drive, control))
+
+
+async def leave(drive: Drive) -> None:
+    """The vehicle goes safe first. Then it says goodbye, if the last request was answered as it should be."""
+    await drive.vehicle.safe(within=AT_ONCE)
+    stop = common.PowerDeliveryReq(EVProcessing="Finished", ChargeProgress="Stop")
+    await say_goodbye(drive, stop, common.SessionStopReq(ChargingSession="Terminate"))

@@ -1,0 +1,136 @@
+"""How power is controlled in a session of ISO 15118-20, as the vehicle sees it: its choice, and what it tells in both.
+
+Numbers go out rounded down, so that no limit of the vehicle's is passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evcc.checks import Unsuitable
+from evcc.drive import Drive, Ending
+from v2g import energy
+from v2g.energy import EnergyService, ParameterSet
+from v2g.messages.iso20 import common, types
+from v2g.outcome import Cause
+from v2g.physical import percent, rational
+
+LEAVES_LATER = 86400
+"""s: DepartureTime in dynamic mode where the driver named none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What ServiceSelection chose.
+
+    Attributes:
+        service: the energy transfer service.
+        chosen: its parameter set.
+    """
+
+    service: EnergyService
+    chosen: ParameterSet
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether the charger decides on power."""
+        return self.chosen.dynamic
+
+
+def choose(drive: Drive, service: EnergyService, offered: Sequence[common.ParameterSetType]) -> Control:
+    """The parameter set to select: the first in the control mode that the driver wants, with a connector that fits.
+
+    Raises:
+        Unsuitable: none does.
+    """
+    known = [found for element in offered if (found := energy.read(element)) is not None]
+    wanted = [one for one in known if drive.options.control in ("any", "dynamic" if one.dynamic else "scheduled")]
+    # In AC as many phases as the onboard charger has, or what there is.
+    wanted.sort(key=lambda one: service.energy == "AC" and one.phases != drive.vehicle.onboard.phases)
+    if not wanted:
+        raise Unsuitable(f"no parameter set of service {service.title} is {drive.options.control}")
+    return Control(service, wanted[0])
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What the vehicle tells of itself
+
+
+def volt(amount: float) -> types.RationalNumberType:
+    return rational(amount, -1, down=True)
+
+
+def ampere(amount: float) -> types.RationalNumberType:
+    return rational(amount, -1, down=True)
+
+
+def watt(amount: float) -> types.RationalNumberType:
+    return rational(amount, down=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Energies:
+    """EVTargetEnergyRequest, EVMaximumEnergyRequest and EVMinimumEnergyRequest, counted from the present charge."""
+
+    target: types.RationalNumberType
+    most: types.RationalNumberType
+    least: types.RationalNumberType
+
+
+def energies(drive: Drive) -> Energies:
+    """Energy to the target, to a full battery, and the least that will do: the target again, the driver wants it."""
+    battery = drive.vehicle.battery
+    room = (1.0 - battery.soc) * battery.pack.capacity_wh
+    target = min(drive.energy_request, room)
+    return Energies(watt(target), watt(room), watt(0.0))
+
+
+def display(drive: Drive) -> types.DisplayParametersType:
+    """State of charge now and wanted. Some chargers want to know whether charging is complete."""
+    battery = drive.vehicle.battery
+    return types.DisplayParametersType(
+        PresentSOC=percent(battery.soc), TargetSOC=percent(battery.target_soc), ChargingComplete=battery.full
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What the charger and the driver want
+
+
+def wishes(drive: Drive, status: types.EVSEStatusType | None) -> Ending | None:
+    """Why the loop ends after this response although nothing is wrong: the charger's wishes, then the driver's."""
+    vehicle = drive.vehicle
+    match status.EVSENotification if status is not None else None:
+        case "Terminate":
+            return Ending("stop", "the charger asked to stop")
+        case "Pause":
+            return Ending("pause", "the charger asked to pause")
+        case "ServiceRenegotiation":
+            drive.note("the charger asked for another service; the vehicle goes on with this one")
+        case "ScheduleRenegotiation":
+            drive.note("the charger asked for another schedule, which this vehicle does not renegotiate yet")
+        case "MeteringConfirmation":
+            drive.note("the charger asked for a metering confirmation, which needs a contract")
+    if vehicle.stop.is_set():
+        vehicle.stop.clear()
+        return Ending("stop", "stopped by the driver")
+    if vehicle.pause.is_set():
+        vehicle.pause.clear()
+        return Ending("pause", "paused by the driver")
+    if vehicle.battery.full:
+        return Ending("stop", "charging complete")
+    if drive.over_time:
+        return Ending("stop", "the time for charging is over")
+    return None
+
+
+def warned(drive: Drive, code: str) -> None:
+    """A WARNING in the loop lets it go on, and is worth a line."""
+    if code.startswith("WARNING"):
+        drive.note(f"the charger warns: {code}")
+
+
+def protects(drive: Drive, text: str) -> Ending:
+    """The vehicle disconnects to save its battery."""
+    return Ending("stop", f"the charger delivers {text}", Cause.ABORTED, hurry=0.0, alarm=True)

@@ -1,0 +1,60 @@
+"""How power is controlled in a session of ISO 15118-20: the service and parameter set that the vehicle selected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secc.charger import Evse
+from v2g import energy
+from v2g.energy import EnergyService, ParameterSet
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What ServiceSelection chose; it holds to the end of the session, also over a pause.
+
+    Attributes:
+        service: the energy transfer service.
+        chosen: its parameter set.
+    """
+
+    service: EnergyService
+    chosen: ParameterSet
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether the charger decides on power, within the vehicle's limits."""
+        return self.chosen.dynamic
+
+
+def services(evse: Evse) -> list[EnergyService]:
+    """The energy transfer services of an outlet, preferred first."""
+    return [energy.DC] if evse.power is not None else [energy.AC]
+
+
+def parameter_sets(evse: Evse, service: EnergyService) -> list[ParameterSet]:
+    """The parameter sets of a service: both control modes, which a charger has to support [V2G20-2656].
+
+    Some codecs hold no more than four sets.
+    """
+    if service.energy == "DC":
+        return [
+            ParameterSet(1, dynamic=False, connector=energy.DC_EXTENDED),
+            ParameterSet(2, dynamic=True, connector=energy.DC_EXTENDED),
+            ParameterSet(3, dynamic=True, connector=energy.DC_EXTENDED, by_charger=True),
+        ]
+    assert evse.ac is not None
+    volts = round(evse.ac.nominal_voltage)
+    connectors = [energy.SINGLE_PHASE] if evse.ac.phases == 1 else [energy.THREE_PHASE, energy.SINGLE_PHASE]
+    modes = [(connector, dynamic) for connector in connectors for dynamic in (False, True)]
+    return [
+        ParameterSet(number, dynamic, connector, nominal_voltage=volts)
+        for number, (connector, dynamic) in enumerate(modes, 1)
+    ]
+
+
+def find(evse: Evse, service_id: int, set_id: int) -> Control | None:
+    """What a pair of ServiceID and ParameterSetID stands for; None where it is not on offer."""
+    service = next((one for one in services(evse) if one.number == service_id), None)
+    chosen = next((one for one in parameter_sets(evse, service) if one.number == set_id), None) if service else None
+    return Control(service, chosen) if service is not None and chosen is not None else None

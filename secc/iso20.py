@@ -1,0 +1,205 @@
+"""The charger's answers in ISO 15118-20 that AC and DC have in common, in the order of the messages.
+
+As :mod:`secc.iso2`; :mod:`secc.iso20_dc` and :mod:`secc.iso20_ac` have the messages of one energy, and
+:mod:`secc.iso20_schedule` what ScheduleExchange offers and the vehicle's power profile has to keep. Differences that
+shape these answers: every FAILED ends the session, a WARNING leaves it where it is; there is no status field, so a
+charger that cannot go on says FAILED, and one that wants something says so in EVSEStatus.
+"""
+
+from __future__ import annotations
+
+from secc import control, iso20_ac, iso20_dc, iso20_schedule
+from secc.authorizer import Decision
+from secc.charger import Wish
+from secc.iso20_status import evse_status
+from secc.visit import AnswerTable, Paused, Refusal, Visit
+from v2g import energy
+from v2g.messages.iso20 import common
+
+ANSWERS = AnswerTable({**iso20_dc.ANSWERS, **iso20_ac.ANSWERS})
+on = ANSWERS.on
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Who, and whether
+
+
+@on(common.SessionSetupReq)
+def session_setup(visit: Visit, request: common.SessionSetupReq) -> common.SessionSetupRes:
+    """A session is joined by the vehicle that paused it; any other gets a new one, without a hint why."""
+    kept = visit.paused.get(visit.asked_id)
+    if kept is not None and kept.control is not None and known_again(visit, kept):
+        visit.resumed, visit.control = visit.paused.pop(visit.asked_id), kept.control
+        visit.authorized = True
+        visit.session.id = visit.asked_id
+        visit.mode = kept.mode
+    else:
+        visit.session.id = visit.new_session_id()
+    return common.SessionSetupRes(
+        ResponseCode="OK_OldSessionJoined" if visit.resumed else "OK_NewSessionEstablished",
+        EVSEID=visit.evse.evse_id,
+    )
+
+
+def known_again(visit: Visit, kept: Paused) -> bool:
+    """Whether this is the vehicle that paused: by its certificate. Without any, a bench may take the id for it."""
+    if not visit.binding and not kept.binding and visit.session.tolerant:
+        visit.session.tolerate("resume-unproven", "a session is joined without a vehicle certificate")
+        return True
+    return bool(visit.binding) and visit.binding == kept.binding
+
+
+@on(common.AuthorizationSetupReq)
+def authorization_setup(visit: Visit, request: common.AuthorizationSetupReq) -> common.AuthorizationSetupRes:
+    return common.AuthorizationSetupRes(
+        ResponseCode="OK",
+        AuthorizationServices=["EIM"],
+        CertificateInstallationService=False,
+        EIM_ASResAuthorizationMode=common.EIM_ASResAuthorizationModeType(),
+    )
+
+
+@on(common.AuthorizationReq)
+def authorization(visit: Visit, request: common.AuthorizationReq) -> common.AuthorizationRes:
+    """A refusal is a warning: the vehicle may try again, or stop."""
+    if request.SelectedAuthorizationService != "EIM" or request.EIM_AReqAuthorizationMode is None:
+        visit.session.tell("error", "authorization", f"{request.SelectedAuthorizationService} is not offered")
+        return common.AuthorizationRes(ResponseCode="WARNING_AuthorizationSelectionInvalid", EVSEProcessing="Finished")
+    if "authorization" not in visit.started:
+        visit.evse.authorizer.begin()
+    limit = visit.session.timing.V2G_SECC_Ongoing_Performance_Time
+    match visit.evse.authorizer.decide():
+        case Decision.ACCEPTED:
+            visit.authorized = True
+            visit.over("authorization")
+            return common.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Finished")
+        case Decision.ONGOING if visit.since("authorization") < limit:
+            return common.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Ongoing")
+        case Decision.WAITING_FOR_CUSTOMER if visit.since("authorization") < limit:
+            return common.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Ongoing_WaitingForCustomerInteraction")
+    visit.over("authorization")
+    return common.AuthorizationRes(ResponseCode="WARNING_EIMAuthorizationFailure", EVSEProcessing="Finished")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What
+
+
+@on(common.ServiceDiscoveryReq)
+def service_discovery(visit: Visit, request: common.ServiceDiscoveryReq) -> common.ServiceDiscoveryRes:
+    """The energy services of the outlet, whatever the vehicle's filter: it may want to know what else there is."""
+    offered = [
+        common.ServiceType(ServiceID=service.number, FreeService=visit.evse.free)
+        for service in control.services(visit.evse)
+    ]
+    return common.ServiceDiscoveryRes(
+        ResponseCode="OK",
+        ServiceRenegotiationSupported=True,
+        EnergyTransferServiceList=common.ServiceListType(Service=offered),
+    )
+
+
+@on(common.ServiceDetailReq)
+def service_detail(visit: Visit, request: common.ServiceDetailReq) -> common.ServiceDetailRes:
+    service = next((one for one in control.services(visit.evse) if one.number == request.ServiceID), None)
+    if service is None:
+        raise Refusal("FAILED_ServiceIDInvalid", f"no service {request.ServiceID} on offer [V2G20-464]")
+    sets = [chosen.element() for chosen in control.parameter_sets(visit.evse, service)]
+    return common.ServiceDetailRes(
+        ResponseCode="OK",
+        ServiceID=service.number,
+        ServiceParameterList=common.ServiceParameterListType(ParameterSet=sets),
+    )
+
+
+@on(common.ServiceSelectionReq)
+def service_selection(visit: Visit, request: common.ServiceSelectionReq) -> common.ServiceSelectionRes:
+    chosen = request.SelectedEnergyTransferService
+    if chosen.ServiceID >= energy.FIRST_VALUE_ADDED:
+        text = f"service {chosen.ServiceID} transfers no energy [V2G20-1618]"
+        raise Refusal("FAILED_NoEnergyTransferServiceSelected", text)
+    found = control.find(visit.evse, chosen.ServiceID, chosen.ParameterSetID)
+    if found is None:
+        text = f"service {chosen.ServiceID} with parameter set {chosen.ParameterSetID} is not offered [V2G20-467]"
+        raise Refusal("FAILED_ServiceSelectionInvalid", text)
+    if request.SelectedVASList is not None:
+        numbers = [service.ServiceID for service in request.SelectedVASList.SelectedService]
+        raise Refusal("FAILED_ServiceSelectionInvalid", f"value added services {numbers} are not offered [V2G20-467]")
+    visit.control = found
+    return common.ServiceSelectionRes(ResponseCode="OK")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# When and how much
+
+
+@on(common.ScheduleExchangeReq)
+def schedule_exchange(visit: Visit, request: common.ScheduleExchangeReq) -> common.ScheduleExchangeRes:
+    return iso20_schedule.exchange(visit, request)
+
+
+@on(common.PowerDeliveryReq)
+async def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> common.PowerDeliveryRes:
+    """Start when the vehicle is finished with its profile, Stop, Standby, and back."""
+    visit.over("precharge")
+    match request.ChargeProgress:
+        case "Start" if request.EVProcessing != "Finished":
+            pass  # it still works on its profile
+        case "Start":
+            await start(visit, request)
+        case "Standby":
+            if not visit.delivering:
+                raise Refusal("FAILED", "standby before any Start")
+            visit.standby = True
+        case "ScheduleRenegotiation":
+            visit.standby = False
+        case "Stop":
+            stop(visit)
+    return common.PowerDeliveryRes(ResponseCode="OK", EVSEStatus=evse_status(visit))
+
+
+async def start(visit: Visit, request: common.PowerDeliveryReq) -> None:
+    """Takes over the profile, and closes the contactor of an AC outlet; a Start out of standby is no more than that."""
+    if visit.wants_stop or (visit.evse.ac is not None and visit.evse.ac.rcd_tripped):
+        why = visit.fault.value if visit.fault else "it wants to stop" if visit.wants_stop else "residual current"
+        raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why}")
+    if visit.dc and not visit.tested:
+        raise Refusal("FAILED_PowerDeliveryNotApplied", "Start without a cable check in this session")
+    iso20_schedule.accept_profile(visit, request.EVPowerProfile)
+    if not visit.dc and not visit.delivering:
+        await iso20_ac.close_contactor(visit)
+    visit.delivering, visit.stopped, visit.standby = True, False, False
+    visit.agreed_anew()
+
+
+def stop(visit: Visit) -> None:
+    """Power off, at once; what the charger wished is done."""
+    visit.asked_to_pause |= visit.evse.notification.wish is Wish.PAUSE
+    visit.evse.off()
+    visit.evse.forget()
+    visit.delivering = visit.charged = visit.standby = False
+    visit.stopped = True
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The end
+
+
+@on(common.SessionStopReq)
+def session_stop(visit: Visit, request: common.SessionStopReq) -> common.SessionStopRes:
+    """Terminate, Pause, or on to another service on the same connection."""
+    before_profile = visit.delivering
+    if request.ChargingSession == "Pause" and (before_profile or not iso20_schedule.may_pause(visit)):
+        raise Refusal("FAILED_PauseNotAllowed", "neither does the profile allow it now, nor did the charger ask for it")
+    stop(visit)
+    if request.ChargingSession == "ServiceRenegotiation":
+        visit.control, visit.tested = None, False
+        visit.evse.forget_limits()
+        return common.SessionStopRes(ResponseCode="OK")
+    if request.ChargingSession == "Pause":
+        visit.paused[visit.session.id] = Paused(
+            visit.session.protocol.name, visit.mode, visit.tuple_id, visit.authorized, control=visit.control,
+            binding=visit.binding,
+        )  # fmt: skip
+    visit.ended = request.ChargingSession
+    return common.SessionStopRes(ResponseCode="OK")
