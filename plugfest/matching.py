@@ -42,9 +42,24 @@ def report(x: Exchange, now: float, *, start: float = 0.0) -> Iterator[str]:
         if one.aag:
             yield f"  attenuation reported by {mac_text(one.mac)}, dB per group of carriers:"
             yield from ("    " + line for line in plot(one.aag))
-    for odd in x.odd:
-        yield f"  note: {odd}"
+    for found in x.deviations:
+        yield f"  {found.weight.value}: {found.text}"
+    for note in (*_unrecorded(x), *x.odd):
+        yield f"  note: {note}"
     yield from ("  " + line for line in verdict_lines(verdict(x, now)))
+
+
+def _unrecorded(x: Exchange) -> Iterator[str]:
+    """What the recording lacks or has twice."""
+    if x.begins_late:
+        yield "no CM_SLAC_PARM.REQ: the recording begins in the middle"
+    for one in x.answerers.values():
+        if not one.cnf_seen:
+            yield f"CM_SLAC_PARM.CNF of {mac_text(one.mac)} was not recorded"
+        if one.match is not None and not one.match_seen and x.link_at is not None:
+            yield f"CM_SLAC_MATCH.CNF of {mac_text(one.mac)} was not recorded"
+    if x.copies:
+        yield f"{x.copies} frames are in the recording a second time (mirror port or VLAN); they count once"
 
 
 def step_line(row: Row) -> str:
@@ -62,10 +77,11 @@ def step_line(row: Row) -> str:
 
 def verdict_lines(found: Verdict) -> Iterator[str]:
     """Where it stopped, why, and what to try."""
-    if found.ok:
+    if found.step is Step.MATCHED:
         yield f"=> {found.text}"
         return
-    yield f"=> stopped while {found.step.value}: {found.text}"
+    cut = "; more may have come after the recording" if found.open else ""
+    yield f"=> stopped while {found.step.value}: {found.text}{cut}"
     for number, cause in enumerate(found.causes):
         yield f"   {'likely' if not number else 'or'}: {cause.cause}"
         yield f"     try: {cause.remedy}"
@@ -74,8 +90,9 @@ def verdict_lines(found: Verdict) -> Iterator[str]:
 def brief(x: Exchange, now: float, *, start: float = 0.0) -> str:
     """One line."""
     found = verdict(x, now)
-    word = "ok    " if found.ok else "FAILED"
-    where = "" if found.ok else f"{found.step.value}: "
+    matched = found.step is Step.MATCHED
+    word = "ok    " if matched else "FAILED"
+    where = "" if matched else f"{found.step.value}: "
     return f"{word} {x.begun - start:9.3f} s  {mac_text(x.ev)}  {where}{found.text}"
 
 

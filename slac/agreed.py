@@ -110,11 +110,11 @@ def _address(mac: bytes) -> bytes | None:
 
 
 def _offered(attribute: str, standard: int) -> Wanted:
-    """What the chargers said in CM_SLAC_PARM.CNF; the standard's value where no answer was seen."""
+    """What the chargers said in CM_SLAC_PARM.CNF; the standard's value too, where they said another."""
 
     def wanted(c: Context) -> object:
         values = {int(getattr(a.cnf, attribute)) for a in c.x.answerers.values() if a.cnf_seen}
-        return tuple(sorted(values)) if values else standard
+        return tuple(sorted(values | {standard})) if values != {standard} else standard
 
     return wanted
 
@@ -192,7 +192,12 @@ def _choice(c: Context) -> float | None:
 
 def _first_match(attribute: str) -> Wanted:
     """A repeated CM_SLAC_MATCH.CNF has the network and key of the first."""
-    return lambda c: getattr(c.charger.match, attribute) if c.charger is not None and c.charger.match else None
+
+    def wanted(c: Context) -> object:
+        one = c.charger
+        return getattr(one.match, attribute) if one is not None and one.match and one.match_seen else None
+
+    return wanted
 
 
 def _given(attribute: str) -> Wanted:

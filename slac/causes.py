@@ -129,6 +129,10 @@ NOT_SHOWN = Cause(
     "the recording shows nothing of the modems: whether they took the key, and their state, is not to be seen",
     "record on the host that takes part, or ask both modems with plugfest slac modem: same NID, one coordinator",
 )
+LINK_UNKNOWN = Cause(
+    "nothing shows whether the link came up: frames and modem of one end alone were recorded, and it was not asked",
+    "ask both modems with plugfest slac modem, or record at both ends",
+)
 POWER = Cause(
     "the modem does not answer its host any more: no power, or it restarts",
     "check its supply and lights; after a key some modems are deaf for up to 8 s",
@@ -172,7 +176,8 @@ def deviating(found: Deviation) -> Cause:
 def no_answer(x: Exchange) -> list[Cause]:
     """Nobody answered CM_SLAC_PARM.REQ."""
     causes = []
-    keyed = [log.key[0] for log in x.modems.values() if log.key is not None and log.key[0] < x.begun]
+    words = [log.last(Told.KEY_ASKED, before=x.begun) for log in x.modems.values()]
+    keyed = [word.time for word in words if word is not None]
     if keyed and x.begun - max(keyed) < SETTLING:
         causes.append(_settling(x.begun - max(keyed)))
     own = x.modems.get(x.ev)
@@ -270,12 +275,17 @@ def no_link(x: Exchange, until: float) -> tuple[list[Cause], End | None]:
     if not causes and x.modem(End.VEHICLE) is None and x.modem(End.CHARGER) is None:
         causes.append(NOT_SHOWN)
     if not causes:
-        far = End.CHARGER if x.modem(End.VEHICLE) is not None else End.VEHICLE
+        near = End.VEHICLE if x.modem(End.VEHICLE) is not None else End.CHARGER
+        log = x.modem(near)
+        down = log is not None and any(word.value is False for word in log.since(match.at, Told.LINK))
+        if not down:
+            causes.append(LINK_UNKNOWN)
+        whose = f"the {near.other.value}'s modem"
+        joins = "does not join" if down else "may not have joined"
         causes.append(
             Cause(
-                f"the {far.value}'s modem does not join: it has another key, restarts, has no power, or"
-                " has the wrong role",
-                f"ask the {far.value}'s modem with plugfest slac modem: network {match.cnf.nid.hex()} is needed",
+                f"{whose} {joins}: it has another key, restarts, has no power, or has the wrong role",
+                f"ask {whose} with plugfest slac modem: network {match.cnf.nid.hex()} is needed",
             )
         )
     return causes, blamed

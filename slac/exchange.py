@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from slac.frames import (
-    CM_SET_KEY_REQ,
     CM_SLAC_MATCH_CNF,
     CM_SLAC_PARM_CNF,
     CM_START_ATTEN_CHAR_IND,
@@ -120,13 +119,11 @@ class ModemLog:
         host: the host's address.
         macs: addresses of the modems that answered it as its own.
         words: what was said, oldest first.
-        key: the last key it was given, with its time.
     """
 
     host: bytes
     macs: set[bytes] = field(default_factory=set)
     words: deque[Word] = field(default_factory=lambda: deque(maxlen=4 * MOST))
-    key: tuple[float, CM_SET_KEY_REQ] | None = None
 
     def say(self, time: float, kind: Told, value: bytes | int | bool | None = None) -> None:
         self.words.append(Word(time, kind, value))
@@ -183,6 +180,7 @@ class Answerer:
     match_asked: float | None = None
     match_at: float | None = None
     match: CM_SLAC_MATCH_CNF | None = None
+    match_seen: bool = True  # else it is what may have been answered: a link proves it
 
     @property
     def attenuation(self) -> float | None:
@@ -191,11 +189,12 @@ class Answerer:
 
 
 class Agreed(NamedTuple):
-    """A match that was confirmed: the charger, when, and its CM_SLAC_MATCH.CNF."""
+    """A match that was confirmed: the charger, when, and its CM_SLAC_MATCH.CNF; not ``seen``: it may have been."""
 
     charger: bytes
     at: float
     cnf: CM_SLAC_MATCH_CNF
+    seen: bool = True
 
 
 @dataclass
@@ -268,17 +267,20 @@ class Exchange:
 
     @property
     def matched(self) -> Answerer | None:
-        """The charger that confirmed the match."""
-        found = [a for a in self.answerers.values() if a.match is not None]
+        """The charger that confirmed the match; one whose answer was not recorded, where there is a link."""
+        linked = self.link_at is not None
+        found = [a for a in self.answerers.values() if a.match is not None and (a.match_seen or linked)]
         return max(found, key=lambda a: a.match_at or 0.0, default=None)
 
     @property
     def agreed(self) -> Agreed | None:
-        """The match that was confirmed last."""
-        one = self.matched
-        if one is None or one.match is None or one.match_at is None:
-            return None
-        return Agreed(one.mac, one.match_at, one.match)
+        """The match that was confirmed last, or may have been."""
+        found = [
+            Agreed(one.mac, one.match_at, one.match, one.match_seen)
+            for one in self.answerers.values()
+            if one.match is not None and one.match_at is not None
+        ]
+        return max(found, key=lambda match: (match.seen, match.at), default=None)
 
     @property
     def last(self) -> float:

@@ -209,6 +209,9 @@ class Judge:
                     one = self._answerer(exchange, time, frame.destination)
                 self._note(exchange, move, frame, one)
                 one.match_asked = one.match_asked if one.match_asked is not None else time
+                if one.match is None:  # its answer may be missing in the recording
+                    one.match, one.match_seen, one.match_at = _unknown(exchange, one.mac), False, time
+                    self._links.matched(exchange)
             case _:
                 pass
         return exchange
@@ -358,9 +361,9 @@ class Judge:
         self._given[message.nid] = one.mac
         if len(self._given) > 10 * KEPT:
             del self._given[next(iter(self._given))]
-        if one.match is not None:
+        if one.match is not None and one.match_seen:
             return
-        one.match, one.match_at = message, time
+        one.match, one.match_at, one.match_seen = message, time, True
         if not follows(message):
             exchange.odd_once(f"the NID {message.nid.hex()} does not follow from the NMK; vehicles take it as it is")
         self._links.matched(exchange)
@@ -384,6 +387,11 @@ class Judge:
     def _vehicle_key(
         self, exchange: Exchange, match: Agreed, time: float, frame: Frame, message: CM_SET_KEY_REQ, place: int
     ) -> Exchange | None:
+        if not match.seen:  # the vehicle got an answer that was not recorded, or leaves
+            one = exchange.answerers[match.charger]
+            one.match = CM_SLAC_MATCH_CNF(exchange.run_id, exchange.ev, match.charger, message.nid, message.new_key)
+            exchange.key_asked = time
+            return exchange
         right = (message.nid, message.new_key) == (match.cnf.nid, match.cnf.nmk)
         joining = exchange.link_at is None and time - match.at <= self._timing.TT_match_join
         if right:
@@ -413,6 +421,11 @@ class Judge:
             exchange.key_set = time
         exchange.key_result = message.result
         return exchange
+
+
+def _unknown(exchange: Exchange, charger: bytes) -> CM_SLAC_MATCH_CNF:
+    """An answer that nobody has seen."""
+    return CM_SLAC_MATCH_CNF(exchange.run_id, exchange.ev, charger, bytes(7), bytes(16))
 
 
 def _add(values: list[T], value: T) -> None:

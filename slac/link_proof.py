@@ -35,6 +35,10 @@ _UNKNOWN = bytes(6)
 _MOST = 1024
 _IPV6, _TCP = b"\x86\xdd", 6
 _FIN_OR_RST, _SYN = 0x05, 0x02
+_QUICKEST = 0.1
+"""s after the match before which no link can be up: the vehicle's modem takes its key first."""
+_RECENT = 5.0
+"""s before a round from which on what a modem said of its link still holds."""
 STATION = 0
 _SLAC_MODE = (2, 0x1653)
 """Module and offset of a Qualcomm modem's configured role."""
@@ -68,6 +72,8 @@ class Links:
             self.forget(before)
 
     def matched(self, exchange: Exchange) -> None:
+        """A charger confirmed the match, or was asked to."""
+        self.forget(exchange)
         self._joining.append(exchange)
         self._sent[id(exchange)] = set()
 
@@ -156,7 +162,6 @@ class Links:
             self._near.add(frame.source)
         if isinstance(frame.message, CM_SET_KEY_REQ):
             log.say(time, Told.KEY_ASKED, frame.message.nid)
-            log.key = time, frame.message
 
     def _log(self, host: bytes) -> ModemLog:
         log = self.modems.get(host)
@@ -184,12 +189,13 @@ class Links:
             match = exchange.agreed
             if match is None:
                 continue
-            before = log.last(Told.LINK, before=match.at)
-            changed = any(not word.value for word in log.since(match.at, Told.LINK))
-            keyed = host == exchange.ev and exchange.key_set is not None
+            quickest = match.at + _QUICKEST
+            before = log.last(Told.LINK, since=exchange.begun - _RECENT, before=quickest)
+            changed = any(not word.value for word in log.since(match.at, Told.LINK)) or _silent(log, match.at)
             network = log.last(Told.NETWORK, since=match.at)  # read back since the match
             elsewhere = network is not None and network.value not in (b"", match.cnf.nid)
-            if (before is None or not before.value or changed or keyed) and not elsewhere:
+            fresh = time >= quickest and (before is None or not before.value or changed)
+            if fresh and not elsewhere and (match.seen or exchange.key_asked is not None):
                 found = self._up(exchange, time, how)
                 break
         log.say(time, Told.LINK, up)
@@ -234,6 +240,9 @@ class Links:
 
     def _is_far(self, exchange: Exchange, source: bytes) -> bool:
         """Whether a sender is at the end where nobody recorded."""
+        match = exchange.agreed
+        if match is None or not match.seen:
+            return False
         ends = _ends(exchange)
         near = {mac for mac in ends if mac in self._near}
         if exchange.ev in self._profiled:
@@ -258,6 +267,12 @@ class Links:
         """Whether a TCP connection of one of the two ends is open."""
         ends = _ends(exchange)
         return any(is_open and any(mac in ends for mac, _ in flow) for flow, is_open in self._flows.items())
+
+
+def _silent(log: ModemLog, since: float) -> bool:
+    """Whether a modem left a request unanswered: it restarted, and left its network."""
+    asked = sum(1 for _ in log.since(since, Told.ASKED))
+    return asked > sum(1 for _ in log.since(since, Told.ANSWERED)) + 1
 
 
 def _ends(exchange: Exchange) -> tuple[bytes, ...]:

@@ -120,15 +120,25 @@ async def _interface(name: str, judge: Judge, show: _Show, duration: float | Non
 
 
 def _summary(judge: Judge, source: str) -> int:
-    from slac.diagnosis import verdict
-
     if not judge.exchanges:
         seen = f"{judge.frames} other management messages" if judge.frames else "no management messages at all"
         say(f"no matching in {source}: {seen}")
         return NOTHING_SEEN
     last = {exchange.ev: exchange for exchange in judge.exchanges}
-    failed = sum(not verdict(exchange, judge.now).ok for exchange in judge.exchanges)
-    say(f"{len(judge.exchanges)} attempts of {len(last)} vehicles, {failed} failed")
+    failed = sum(not _good(exchange, judge) for exchange in judge.exchanges)
+    say(f"{_count(len(judge.exchanges), 'attempt')} of {_count(len(last), 'vehicle')}, {failed} failed")
     if judge.undecodable:
         say(f"{judge.undecodable} management messages could not be read")
-    return FAILED if any(not verdict(exchange, judge.now).ok for exchange in last.values()) else 0
+    return 0 if all(_good(exchange, judge) for exchange in last.values()) else FAILED
+
+
+def _good(exchange: Exchange, judge: Judge) -> bool:
+    """Whether an attempt was matched; one that was still open when the watching ended was not."""
+    from slac.diagnosis import verdict
+    from slac.errors import Step
+
+    return verdict(exchange, judge.now).step is Step.MATCHED
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -75,7 +75,7 @@ def test_plug_in_starts_slac_and_unplugging_ends_the_session(bench: Lab, tmp_pat
     for recorded in (capture, traces[1]):
         watched = bench.run("evcc", "slac", "watch", str(recorded))
         assert watched.returncode == 0, watched.stdout + watched.stderr
-        assert "1 attempts of 1 vehicles, 0 failed" in watched.stdout
+        assert "1 attempt of 1 vehicle, 0 failed" in watched.stdout
 
 
 def test_a_vehicle_without_slac_gets_the_nominal_duty(bench: Lab, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_good_matching_has_all_its_steps_in_time() -> None:
         (AGREED, Step.DECISION, "a neighbour wins"),
         (CHOSEN, Step.MATCH, "the charger did not get the request, or does not accept it"),
         (KEYED[:-1], Step.SET_KEY, "no modem answers CM_SET_KEY"),
-        (KEYED, Step.LINK, "the charger's modem does not join"),
+        (KEYED, Step.LINK, "nothing shows whether the link came up"),
         (CONFIRMED, Step.LINK, "the recording shows nothing of the modems"),
     ],
 )
