@@ -48,7 +48,9 @@ def accept(visit: Visit, parameter: iso2.AC_EVChargeParameterType) -> None:
         text = f"EVMaxVoltage of {values['EVMaxVoltage']:g} V at an outlet of {nominal:g} V [V2G2-477]"
         raise Refusal("FAILED_WrongChargeParameter", text)
     visit.max_current = most
-    supply(visit).in_use = phases(visit)
+    ac = supply(visit)
+    ac.in_use = phases(visit)
+    ac.agreed = min(ac.agreed, most)  # in a renegotiation the contactor may have stayed closed
 
 
 def phases(visit: Visit, by_profile: int | None = None) -> int:
