@@ -184,10 +184,11 @@ def dc_ending(drive: Drive, status: DcStatus, voltage: float, current: float) ->
         voltage, current: what the charger says it delivers, V and A.
     """
     code = status.EVSEStatusCode
-    if code in ALARMS:
-        return Ending("stop", f"the charger reports {code}", Cause.ABORTED, hurry=0.0, alarm=True)
+    # First, because a charger that switched off for it reports an alarm beside it.
     if status.EVSEIsolationStatus == "Fault":
         return Ending("stop", "the charger reports an isolation fault", Cause.ABORTED, hurry=0.0, alarm=True)
+    if code in ALARMS:
+        return Ending("stop", f"the charger reports {code}", Cause.ABORTED, hurry=0.0, alarm=True)
     pack = drive.vehicle.battery.rated
     if voltage > pack.max_voltage * OVER:
         return _protect(drive, "FAILED_ChargingVoltageOutOfRange", f"{voltage:g} V, at most {pack.max_voltage:g} V")

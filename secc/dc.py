@@ -59,6 +59,9 @@ def accept(visit: Visit, limits: Ceiling, requirement: str) -> None:
         raise Refusal("FAILED_WrongChargeParameter", text)
     if limits.voltage < output(visit).limits.min_voltage:
         raise Refusal("FAILED_WrongChargeParameter", f"{limits.voltage:g} V is below what this charger can give")
+    if limits.current == 0 or limits.power == 0:
+        text = f"the vehicle takes nothing: {limits.current:g} A, {limits.power:g} W"
+        visit.session.tell("tolerance", "zero-limit", text)
     output(visit).declare(limits)
 
 

@@ -13,6 +13,7 @@ Rules:
 - Limits are rounded down to 0.1 V and 0.1 A, the steps in which the charger reports, so that a rounded report of an
   output at its limit is not above it either.
 - What is clipped is counted by kind; the first of each kind is told.
+- An insulation fault under voltage switches off at once, and is a fault of the charger until the session is over.
 - A driver that goes on beyond its ceiling for `OVER_SECONDS` is switched off, and that is a fault of the charger.
 
 `tests/secc/test_doors.py` holds the door closed: no other module calls a driver's `aim`, `precharge`, `bound` or
@@ -56,6 +57,11 @@ class Clip:
     first: str
     count: int = 1
 
+    @property
+    def odd(self) -> bool:
+        """Whether a summary should name it: a target above the charger's limit is usual until the vehicle knows it."""
+        return self.count > 1 or self.kind not in (Kind.CHARGER_VOLTAGE, Kind.CHARGER_CURRENT)
+
     def __str__(self) -> str:
         times = "once" if self.count == 1 else f"{self.count} times"
         return f"{self.kind.value}: {self.first}; clipped {times}"
@@ -91,6 +97,7 @@ class LimitedOutput:
         self._again: Callable[[], None] | None = None  # goes for the present targets anew, within new limits
         self._over_since: float | None = None
         self._tripped: str | None = None
+        self._leaked = False
         self._push()
 
     # -- limits -------------------------------------------------------------------------------------------------------
@@ -162,7 +169,7 @@ class LimitedOutput:
         self.off()
         self._declared = self._vehicle = NOTHING
         self._agreed = math.inf
-        self._tripped = None
+        self._tripped, self._leaked = None, False
         self.clips = {}
         self.on_clip = lambda clip: None
         self._push()
@@ -221,8 +228,8 @@ class LimitedOutput:
 
     @property
     def insulation(self) -> Insulation:
-        """State of the insulation monitor."""
-        return self.driver.insulation
+        """State of the insulation monitor; a fault that switched off stays one."""
+        return Insulation.FAULT if self._leaked else self.driver.insulation
 
     @property
     def fault(self) -> str | None:
@@ -251,6 +258,10 @@ class LimitedOutput:
         top, own = self.ceiling, self.driver.limits
         if not self.driver.on:
             self._over_since = None
+            return
+        if self.driver.insulation is Insulation.FAULT:
+            self.off()
+            self._leaked, self._tripped = True, "insulation fault with the output on"
             return
         volts, amps = self.driver.voltage, self.driver.current
         slack = own.tolerance + own.ripple / 2.0

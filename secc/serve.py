@@ -107,8 +107,8 @@ async def serve(
             ended = session.now
             session.account(outcome, started)
             outcome.paused = visit.ended == "Pause"
-            clips = evse.power.clips.values() if evse.power is not None else ()
-            outcome.notes = [*evse.trips[trips:], *map(str, clips), *getattr(evse.pilot, "unchecked", ())]
+            clips = [str(clip) for clip in evse.power.clips.values() if clip.odd] if evse.power is not None else []
+            outcome.notes = [*evse.trips[trips:], *clips, *getattr(evse.pilot, "unchecked", ())]
             if not outcome.ok:
                 session.tell("error", "ended", outcome.reason)
             try:

@@ -174,6 +174,25 @@ async def test_what_was_agreed_is_a_limit() -> None:
     assert power.voltage * power.current == pytest.approx(40_000)
 
 
+async def test_an_insulation_fault_switches_off() -> None:
+    """Under voltage, with the next target, and it stays a fault although the output is off."""
+    power = output((380.0, 0.1))
+    power.declare(CAR)
+    power.test_insulation()
+    await asyncio.sleep(6)
+    power.deliver(450, 100)
+    await asyncio.sleep(3)
+    driver = power.driver
+    assert isinstance(driver, SimulatedPowerSource)
+    driver.insulation_ohms = 1e3
+    power.deliver(450, 100)
+    assert not power.on
+    assert power.insulation is Insulation.FAULT
+    assert power.fault == "insulation fault with the output on"
+    power.forget()
+    assert power.insulation is Insulation.INVALID
+
+
 class Disobedient(SimulatedPowerSource):
     """A driver that does not know ceilings, and adds 50 A to each target."""
 
