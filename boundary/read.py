@@ -79,6 +79,24 @@ def read_text(path: Path, *, limit: int = MAX_BYTES, what: str = "") -> str:
     return decoded(read_bytes(path, limit=limit, what=what), str(path))
 
 
+def read_lines(path: Path, *, limit: int = MAX_LINE) -> Iterator[tuple[int, str]]:
+    """Number and text (with its end, but for a last line that was cut off) of each line of a file of any length.
+
+    Raises:
+        InputError: it cannot be read, or a line has more than ``limit`` characters.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            number = 0
+            while line := file.readline(limit + 1):
+                number += 1
+                if len(line) > limit:
+                    raise InputError(str(path), f"a line of more than {limit} characters", line=number)
+                yield number, line
+    except OSError as why:
+        raise InputError(f"cannot read {path}", reason(why)) from why
+
+
 def input_lines() -> Iterator[bytes]:
     """The lines of standard input, without their ends, at most :data:`MAX_LINE` bytes each.
 
@@ -314,6 +332,20 @@ def construct(root: Node, name: str) -> Any:
         raise InputError(name, text, line=mark.line + 1 if mark else None) from why
     except (ValueError, OverflowError, RecursionError, LookupError, TypeError, AttributeError) as why:
         raise InputError(name, f"a value that YAML cannot make: {_digits(why)}") from why
+    finally:
+        loader.dispose()
+
+
+def flatten(node: MappingNode) -> None:
+    """Puts what merge keys stand for into a mapping. Raises InputError: something that is not a mapping is merged."""
+    import yaml
+
+    loader = yaml.SafeLoader("")
+    try:
+        loader.flatten_mapping(node)
+    except yaml.MarkedYAMLError as why:
+        mark = why.problem_mark
+        raise InputError(mark.name if mark else "YAML", str(why.problem), line=mark.line + 1 if mark else None) from why
     finally:
         loader.dispose()
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from xml.etree import ElementTree
 
 from boundary import read
+from boundary.errors import InputError
 from boundary.text import dumps, visible_lines
 from boundary.write import replacing
 from boundary.write import write as write_file
@@ -31,14 +32,14 @@ def left_out(folder: Path) -> dict[str, dict[str, str]]:
     """As :func:`leave_out` wrote it."""
     path = folder / LEFT_OUT
     data: dict[str, dict[str, str]] = read.read_json(path) if path.exists() else {}
-    return data
+    return _checked(path, data, dict)
 
 
 def info(folder: Path) -> dict[str, Any]:
     """What is known of the campaign as a whole."""
     path = folder / INFO
     data: dict[str, Any] = read.read_json(path) if path.exists() else {}
-    return data
+    return _checked(path, data, dict)
 
 
 def plan(folder: Path, runs: Iterable[Any]) -> None:
@@ -51,6 +52,17 @@ def planned(folder: Path) -> list[str]:
     """As :func:`plan` wrote it."""
     path = folder / PLAN
     data: list[str] = read.read_json(path) if path.exists() else []
+    return _checked(path, data, list)
+
+
+_T = TypeVar("_T")
+
+
+def _checked(path: Path, data: _T, kind: type[Any]) -> _T:
+    """What a file of a campaign holds, if it is of that kind. Raises InputError: it is not."""
+    inside = data.values() if isinstance(data, dict) and path.name == LEFT_OUT else ()
+    if not isinstance(data, kind) or not all(isinstance(item, dict) for item in inside):
+        raise InputError(str(path), "not written by a campaign; take it away, and the campaign goes on without it")
     return data
 
 

@@ -6,21 +6,14 @@ import re
 
 from lxml import etree
 
+from boundary.errors import InputError
+from boundary.read import parse_xml
 from exi import values
 from exi.errors import EncodeError
 from exi.schema import AnyType, Complex, Model, Simple, local, namespace_of
 from exi.tree import Layout, Node, root_type, simple
 
 _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
-
-# Documents from users are data: no entities, no network, no DTD, and lxml's own limits on depth and size.
-_PARSER = {
-    "resolve_entities": False,
-    "no_network": True,
-    "load_dtd": False,
-    "remove_comments": True,
-    "remove_pis": True,
-}
 
 
 def write(node: Node) -> str:
@@ -71,12 +64,10 @@ def read(text: str | bytes, model: Model, *, fragment: bool = False) -> Node:
         EncodeError: not well-formed, or an element, attribute or value that the schema does not have there.
     """
     try:
-        parser = etree.XMLParser(**_PARSER)  # type: ignore[arg-type]
-        root = etree.fromstring(text.encode() if isinstance(text, str) else text, parser)
-    except (etree.XMLSyntaxError, ValueError) as why:
-        raise EncodeError(f"not well-formed XML: {why}") from why
-    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]  # the stubs miss the attribute
-        raise EncodeError("a DOCTYPE", expected="a document without")
+        root = parse_xml(text, "XML")
+    except InputError as why:
+        place = f"line {why.line}" if why.line else ""
+        raise EncodeError(why.what, path=place) from why
     name = str(root.tag)
     candidates = [c for c in root_type(model, name, fragment=fragment) if c[0] == name]
     if not candidates:

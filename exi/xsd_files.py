@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 
 from lxml import etree
 
+from boundary.errors import InputError
+from boundary.read import parse_xml, read_bytes
 from exi.errors import SchemaError
 from exi.schema import local, namespace_of, q
 
@@ -42,36 +44,12 @@ _ATTRIBUTES = {
 }
 """Every construct understood, with its attributes; the missing ones would change the coding or the values."""
 
-_PREDEFINED = ("lt", "gt", "amp", "apos", "quot")
-
-
-class _Nothing(etree.Resolver):
-    """Answers every request for an external DTD or entity with an empty document."""
-
-    def resolve(self, system_url: Any, public_id: Any, context: Any) -> Any:  # type: ignore[override]  # stubs: 2
-        return self.resolve_empty(context)  # type: ignore[attr-defined]  # the stubs miss it
-
 
 def _parse(path: Path) -> Any:
-    options: dict[str, Any] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
-    parser: Any = etree.XMLParser(remove_comments=True, remove_pis=True, remove_blank_text=True, **options)
-    parser.resolvers.add(_Nothing())
     try:
-        data = path.read_bytes()
-        root: Any = etree.fromstring(data, parser)
-        document = root.getroottree().docinfo
-        text = data.decode(document.encoding or "utf-8", "replace")
-    except etree.XMLSyntaxError as why:
-        raise SchemaError(f"not well-formed XML: {why.msg}", path=f"{path}:{why.lineno}") from why
-    except (OSError, ValueError, LookupError) as why:
-        raise SchemaError(f"cannot be read: {why}", path=str(path)) from why
-    # Inside attribute values the parser expands entities whatever its options say; so references are looked for here.
-    declared = document.internalDTD.iterentities() if document.internalDTD is not None else ()
-    used = [e.name for e in declared if e.name not in _PREDEFINED and f"&{e.name};" in text]
-    used += [e.name for e in root.iter(etree.Entity)]
-    if used:
-        raise SchemaError(f"a reference to the entity {used[0]}", expected="no entities", path=str(path))
-    return root
+        return parse_xml(read_bytes(path), str(path), doctype=True, blank_text=False)
+    except InputError as why:
+        raise SchemaError(why.what, path=why.place) from why
 
 
 class Files:

@@ -15,7 +15,7 @@ from typing import Any
 
 from cryptography import x509
 
-from boundary import write
+from boundary import read, write
 from pki import keys, loading
 from pki.errors import PkiError
 from pki.store import Entry, Store
@@ -61,7 +61,7 @@ class Revocations:
         if not path.is_file():
             return found
         try:
-            rows: list[Any] = json.loads(path.read_text())
+            rows: list[Any] = read.read_json(path)
             for row in rows:
                 at = datetime.datetime.fromisoformat(row["at"])
                 key = row["issuer"], int(row["serial"], 16)

@@ -5,12 +5,12 @@ The live view draws it and MQTT publishes it; it knows neither of them, no role 
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from boundary.read import parse_record
 from v2g.trace import Event
 
 SERIES = 240
@@ -80,7 +80,7 @@ class Board:
             case "message":
                 self._message(event)
             case "plant":
-                self.measured(json.loads(event.note), event.time)
+                self.measured(parse_record(event.note, "telemetry"), event.time)
             case "pilot":
                 self.links["pilot"] = event.name
                 self._happened(event.time, "*", f"pilot {event.name} {event.note}".rstrip())

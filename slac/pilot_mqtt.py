@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from boundary.errors import InputError
+from boundary.read import parse_json
 from slac.pilot import State
 from slac.pilot_board import OPEN_WITHIN, VERSION, Board, BoardPilot, PilotError, abilities, report_of, short
 
@@ -216,8 +218,8 @@ def _object(payload: object) -> dict[str, Any]:
     if not isinstance(payload, bytes | bytearray) or len(payload) > MAX_PAYLOAD:
         raise PilotError(f"a payload of more than {MAX_PAYLOAD} bytes")
     try:
-        found = json.loads(payload)
-    except (ValueError, RecursionError):
+        found = parse_json(bytes(payload), "payload")
+    except InputError:
         raise PilotError(f"a payload that is no JSON: {short(bytes(payload))}") from None
     if not isinstance(found, dict):
         raise PilotError(f"a payload that is no JSON object: {short(found)}")

@@ -5,12 +5,13 @@ Directions are told by who sent, not by who watched: a trace of the charger and 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from boundary.errors import InputError
+from boundary.read import parse_record, read_bytes, read_lines
 from traces import dialogue, packets, pcap, slac
 from traces.errors import RecordingError
 from v2g import reading as readings
@@ -150,9 +151,11 @@ def load(path: Path, *, key_log: Path | None = None) -> Recording:
     try:
         with path.open("rb") as file:
             start = file.read(4)
-        secrets = key_log.read_bytes() if key_log is not None else b""
+        secrets = read_bytes(key_log, what="a key log") if key_log is not None else b""
     except OSError as why:
         raise RecordingError(f"{why.filename}: {why.strerror}") from why
+    except InputError as why:
+        raise RecordingError(str(why)) from why
     if pcap.is_capture(start):
         from traces.capture import read
 
@@ -274,21 +277,18 @@ def _json_lines(path: Path) -> Recording:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        number = 0
-        while line := file.readline(MAX_LINE):
-            number += 1
+    try:
+        for number, line in read_lines(path, limit=MAX_LINE):
             if not line.strip():
                 continue
             try:
-                entry = json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as why:
+                yield number, parse_record(line, f"{path}:{number}")
+            except InputError:
                 if not line.endswith("\n"):
                     return  # the writer was stopped in the middle of a line
-                raise RecordingError(f"{path}:{number}: no JSON: {why}") from why
-            if not isinstance(entry, dict):
-                raise RecordingError(f"{path}:{number}: no JSON object")
-            yield number, entry
+                raise
+    except InputError as why:
+        raise RecordingError(str(why)) from why
 
 
 def _number(value: Any) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -10,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from boundary.errors import InputError
+from boundary.read import parse_record
 from traces.recording import Recording
 from traces.text import quantity
 
@@ -71,11 +72,11 @@ def series(recording: Recording) -> dict[str, Series]:
             add(("power", "volts times amperes of the charger", "kW"), entry.time, power)
     for entry in recording.layer("plant"):
         try:
-            told = json.loads(entry.note)
-        except json.JSONDecodeError:
+            told = parse_record(entry.note, "telemetry")
+        except InputError:
             continue
         for name, key in _TELEMETRY.items():
-            measured = told.get(name) if isinstance(told, dict) else None
+            measured = told.get(name)
             if isinstance(measured, int | float) and not isinstance(measured, bool):
                 add(key, entry.time, float(measured))
     return found

@@ -6,12 +6,13 @@ against the sequence tables, and compared.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boundary.errors import InputError
+from boundary.read import parse_record, read_lines
 from boundary.text import dumps
 from boundary.write import Sink
 
@@ -157,14 +158,10 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of a trace as dictionaries, header first.
 
     Raises:
-        ValueError: a line is no JSON, or the file is no trace.
+        InputError: the file cannot be read, a line is not JSON, or it is not a trace.
     """
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError as why:
-                raise ValueError(f"{path}:{number}: no JSON: {why}") from why
-            if number == 1 and entry.get("plugfest") != "trace":
-                raise ValueError(f"{path}: no plugfest trace")
-            yield entry
+    for number, line in read_lines(path):
+        entry = parse_record(line, f"{path}:{number}")
+        if number == 1 and entry.get("plugfest") != "trace":
+            raise InputError(str(path), "not a trace of plugfest")
+        yield entry

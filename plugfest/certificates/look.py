@@ -7,7 +7,6 @@ import base64
 import binascii
 import contextlib
 import datetime
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.ocsp import OCSPRequestBuilder
 
 from boundary.console import say
+from boundary.read import read_input
 from pki import keys, loading, ocsp, path, revocation, roles
 from pki.path import Code, Deviation
 from pki.profiles import ANCHORS, SUITES, Role
@@ -57,7 +57,7 @@ class _Chain:
 def _octets(target: str) -> list[x509.Certificate]:
     """The certificates in a file or on standard input: PEM, DER, or hex or base64 text of DER."""
     where = "standard input" if target == "-" else target
-    data = sys.stdin.buffer.read(loading.MAX_FILE + 1) if target == "-" else loading.read(Path(target))
+    data = read_input(limit=loading.MAX_FILE) if target == "-" else loading.read(Path(target))
     if data[:1] != b"\x30" and b"-----BEGIN" not in data:
         compact = b"".join(data.split())
         for decode in (binascii.unhexlify, base64.b64decode):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import base64
-import binascii
-import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boundary.console import complain, flush, say_all
+from boundary.errors import InputError
+from boundary.read import decoded, input_lines, octets, parse_json, read_bytes
 from boundary.text import dumps, visible, xml_line
 from plugfest.errors import UserError
 
@@ -135,39 +133,23 @@ class _Sets:
 # Input
 
 
-def _octets(text: str) -> bytes:
-    """Bytes spelled as hex (spaces, colons and 0x allowed) or base64."""
-    from exi import ExiError
-
-    compact = "".join(text.split()).replace(":", "").removeprefix("0x")
-    try:
-        return binascii.unhexlify(compact)
-    except ValueError:
-        pass
-    try:
-        return base64.b64decode(compact, validate=True)
-    except ValueError:
-        raise ExiError(f"{text[:40]!r} is neither hex nor base64") from None
-
-
 def _file(name: str) -> bytes | None:
-    path = Path(name)
+    """The content of a file, or None where the text names none: a long hex string, for one."""
     try:
-        return path.read_bytes() if path.is_file() else None
-    except OSError as why:
-        if isinstance(why, PermissionError):
-            raise UserError(f"cannot read {name}: {why.strerror}") from why
-        return None  # a long hex string is no file name
+        there = Path(name).is_file()
+    except (OSError, ValueError):
+        return None
+    return read_bytes(Path(name)) if there else None
 
 
 def _exi_input(given: str) -> bytes:
     content = _file(given)
     if content is None:
-        return _octets(given)
+        return octets(given)
     if content[:1] in (b"\x80", b"\x01"):  # the EXI header byte, or a V2GTP header: no text starts so
         return content
     try:
-        return _octets(content.decode("ascii"))
+        return octets(content.decode("ascii"))
     except UnicodeDecodeError:
         return content
 
@@ -222,10 +204,10 @@ def _filter(args: argparse.Namespace, convert: Callable[[str], str], one_line: b
             return 1
         return 0
     failed = 0
-    for raw in sys.stdin.buffer:
+    for raw in input_lines():
         try:
-            line = convert(raw.decode("utf-8").rstrip("\r\n"))
-        except (ExiError, UnicodeDecodeError) as why:
+            line = convert(decoded(raw, "input"))
+        except (ExiError, InputError) as why:
             failed += 1
             line = f"error: {why}"
         say_all([line] if one_line else line.split("\n"))
@@ -247,7 +229,7 @@ def decode(args: argparse.Namespace) -> int:
     filtering = args.input in (None, "-")
 
     def convert(line: str) -> str:
-        data = _octets(line) if filtering else _exi_input(line)
+        data = octets(line) if filtering else _exi_input(line)
         protocol, decoded = _read(data, sets, args.protocol)
         for note in _notes(protocol, decoded):
             complain(f"note: {note}")
@@ -269,18 +251,17 @@ def encode(args: argparse.Namespace) -> int:
     filtering = args.input in (None, "-")
 
     def convert(line: str) -> str:
-        text = line if filtering else (_file(line) or line.encode()).decode("utf-8")
+        content = None if filtering else _file(line)
+        text = line if content is None else decoded(content, line)
+        tree = parse_json(text, "JSON") if args.json or text.lstrip().startswith("{") else None
         last: EncodeError | None = None
         for candidate in [args.protocol] if args.protocol else _GUESSES:
             name, fragment = sets.split(candidate)
             schema = sets.schema(name)
             model = schema.model if isinstance(schema, Schema) else schema
             try:
-                if args.json or text.lstrip().startswith("{"):
-                    try:
-                        node = exi_json.read(json.loads(text), model, fragment=fragment)
-                    except json.JSONDecodeError as why:
-                        raise EncodeError(f"no JSON: {why}") from why
+                if tree is not None:
+                    node = exi_json.read(tree, model, fragment=fragment)
                 else:
                     node = exi_xml.read(text, model, fragment=fragment)
                 encoder = Encoder(grammar_of(schema), strict=not args.lax, dialect=sets.dialect(name) or STANDARD)
@@ -307,7 +288,7 @@ def explain(args: argparse.Namespace) -> int:
     filtering = args.input in (None, "-")
 
     def convert(line: str) -> str:
-        data = _octets(line) if filtering else _exi_input(line)
+        data = octets(line) if filtering else _exi_input(line)
         return "\n".join(_explanation(data, sets, args.protocol))
 
     return _filter(args, convert, one_line=False)

@@ -240,7 +240,8 @@ def _shown(node: Node) -> str:
     if isinstance(node, SequenceNode):
         return "a list"
     text = str(node.value)
-    return repr(text if len(text) < 40 else text[:37] + "...") if node.tag == source.TEXT else text
+    text = text if len(text) < 40 else text[:37] + "..."
+    return repr(text) if node.tag == source.TEXT else text
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import datetime
-import json
 import os
 import shutil
 import socket
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from boundary.read import parse_json
 from plugfest.config.model import Bench
 from plugfest.doctor import Finding
 from v2g import sdp
@@ -110,7 +110,7 @@ _DROPS = {"drop", "reject"}
 def _nft(text: str, interface: str) -> tuple[str, str] | None:
     """What drops incoming packets in `nft -j list ruleset`, and how to change it; None where nothing does."""
     try:
-        entries: list[dict[str, Any]] = json.loads(text)["nftables"]
+        entries: list[dict[str, Any]] = parse_json(text, "nft")["nftables"]
     except (ValueError, KeyError, TypeError):
         return None
     rules = [entry["rule"] for entry in entries if "rule" in entry]

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from boundary.errors import InputError
+from boundary.read import read_text
 from boundary.text import dumps
 from plugfest.config.model import Bench, Mqtt
 from plugfest.errors import UserError
@@ -96,12 +98,12 @@ class Link:
         context = None
         try:
             if settings.password_file is not None:
-                password = Path(settings.password_file).read_text(encoding="utf-8").splitlines()[0].strip()
+                password = read_text(Path(settings.password_file), limit=4096).splitlines()[0].strip()
             if settings.tls:
                 context = ssl.create_default_context(cafile=settings.ca)
                 if settings.cert is not None:
                     context.load_cert_chain(settings.cert, settings.key)
-        except (OSError, IndexError, ssl.SSLError) as why:
+        except (OSError, IndexError, InputError, ssl.SSLError) as why:
             raise UserError(f"mqtt: cannot use ca, cert, key or password-file: {why}") from why
         versions = {"3.1.1": aiomqtt.ProtocolVersion.V311, "5": aiomqtt.ProtocolVersion.V5}
         version = versions[settings.version]

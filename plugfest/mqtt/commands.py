@@ -7,7 +7,6 @@ same answer and does nothing. With ``at`` a command waits for a time or a messag
 from __future__ import annotations
 
 import functools
-import json
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from boundary.errors import InputError
+from boundary.read import parse_json
 from plugfest.config import rules, source
 from plugfest.config.actions import Action, Step
 from plugfest.config.check import Reader
@@ -89,9 +90,9 @@ def _parse(payload: bytes) -> tuple[str, dict[str, Any]]:
     if len(payload) > LONGEST:
         raise ValueError(f"a command of {len(payload)} bytes; at most {LONGEST}")
     try:
-        facts = json.loads(payload)
-    except (ValueError, RecursionError) as why:
-        raise ValueError(f"no JSON: {why}") from why
+        facts = parse_json(payload, "command")
+    except InputError as why:
+        raise ValueError(why.what) from why
     if not isinstance(facts, dict):
         raise ValueError('no JSON object; {"id": "1", "do": "stop"} is one')
     name = facts.pop("id", None)

@@ -33,10 +33,10 @@ MISTAKES = [
     ("seed: 1.5\n", r"bench:1: seed: 1.5 is not a whole number"),
     ("vehicle: {departure: true}\n", r"bench:1: vehicle.departure: true is not a whole number of at least 0"),
     ("seed: 1\nac: true\nseed: 2\n", r"bench:3: seed: this key is there twice"),
-    ("seed: 1\n  ac: true\n", r"bench:2: no YAML: mapping values are not allowed here"),
+    ("seed: 1\n  ac: true\n", r"bench:2: not YAML: mapping values are not allowed here"),
     ("- 1\n", r"bench:1: keys and values are needed"),
     ("seed: !!python/object:os.system 1\n", r"bench:1: seed: '1' is not|bench:1: seed: 1 is not"),
-    ("a: &a [*a]\n", r"bench:1: nested too deep"),
+    ("a: &a [*a]\n", r"bench:1: nested more than 20 deep"),
     ("protocol: iso3\n", r"bench:1: protocol: no protocol 'iso3'"),
     ("protocol:\n- iso2\n- dim\n", r"bench:3: protocol\[2\]: no protocol 'dim'; did you mean din\?"),
     ("ac: true\nprotocol: din\n", r"bench:2: protocol: DIN SPEC 70121 has no AC"),
@@ -122,7 +122,7 @@ def test_anchors_and_merge_keys_work_and_aliases_cannot_explode() -> None:
     merged = loads("deviations:\n- &d {message: PreChargeReq, delay: 1}\n- {<<: *d, delay: 2}\n")
     assert [d.delay for d in merged.deviations] == [1, 2]
     levels = "\n".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]" for n in range(1, 9))
-    with pytest.raises(UserError, match="nested too deep, or too many values"):
+    with pytest.raises(UserError, match="more than 100000 values"):
         loads(f"x0: &x0 [1]\n{levels}\n")
 
 

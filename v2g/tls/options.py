@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from boundary.errors import InputError
+from boundary.read import parse_yaml
 from v2g.errors import SetupError
 from v2g.tls import tables
 
@@ -213,17 +215,15 @@ def parse_changes(texts: list[str]) -> dict[str, Any]:
     Raises:
         SetupError: no ``KEY=VALUE``.
     """
-    import yaml
-
     values: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
             raise SetupError(f"TLS option {text!r}: KEY=VALUE is needed")
         try:
-            parsed = yaml.safe_load(value)
-        except yaml.YAMLError as why:
-            raise SetupError(f"TLS option {text!r}: {value!r} is no YAML value") from why
+            parsed = parse_yaml(value, f"TLS option {key}")
+        except InputError as why:
+            raise SetupError(str(why)) from why
         place = values
         *path, last = key.strip().split(".")
         for part in path:
