@@ -350,6 +350,8 @@ class _Connection:
                 self.client = source if data[5] == 1 else self._peer[source]
         elif self._syn is not None and not chunk.lost:
             self._foreign = True  # else the capture may have begun within a message: the next one tells
+            text = f"bytes that are neither V2GTP nor TLS: {data[:8].hex(' ')}"
+            self._note((chunk.packet, chunk.ns), "v2gtp", "broken", source, text)
         return self.relevant
 
     def _within_tls(self, data: bytes) -> bool:

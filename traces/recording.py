@@ -24,6 +24,10 @@ SECC: Final = "secc"
 VEHICLE_ROLES = {"evcc": (EVCC, SECC), "both": (EVCC, SECC), "": (EVCC, SECC), "secc": (SECC, EVCC)}
 """Role that wrote a trace -> who sent its ``tx`` and its ``rx``."""
 
+_AGREEING = "supportedAppProtocol"
+HANDSHAKE = f"{_AGREEING}Req"
+"""What each connection begins with; again right after it, it is the same one."""
+
 MAX_LINE = 4 * 1024 * 1024
 """Longest line of a JSON lines trace, characters."""
 
@@ -191,6 +195,7 @@ class _Builder:
         self._tx, self._rx = VEHICLE_ROLES.get(recording.role, (EVCC, SECC))
         self._connection = 0
         self._open = self._talked = False
+        self._last = ""
 
     def add(
         self, time: float, layer: str, name: str, direction: str = "", data: bytes = b"",
@@ -208,13 +213,13 @@ class _Builder:
                 self._connection += 1
             self._open, self._talked = True, False
         elif layer in ("message", "tls", "v2gtp") and (
-            not self._open or (name == "supportedAppProtocolReq" and self._talked)
+            not self._open or (name == HANDSHAKE and self._talked and not self._last.startswith(_AGREEING))
         ):
             self._connection += 1
             self._open, self._talked = True, False
         if layer == "message":
-            self._talked = True
-        elif layer == "tcp" and name in ("closing", "closed"):
+            self._talked, self._last = True, name
+        elif layer == "tcp" and name in ("closing", "closed", "reset"):
             self._open = False
         sender = {"tx": self._tx, "rx": self._rx}.get(direction, "")
         if layer == "tcp" and name == "closing" and not direction:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from v2g import v2gtp
-from v2g.errors import ConnectionLost, RemoteError, SetupError
+from v2g.errors import ConnectionLost, Loss, RemoteError, SetupError
 from v2g.interfaces import Interface
 from v2g.sdp import PORTS
 from v2g.trace import Event, Observe, ignore
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 MAX_PAYLOAD = 65536
 """Longest payload accepted, bytes. The longest real ISO 15118-2 message is under 5 kB, of ISO 15118-20 under 20 kB."""
+
+_UNREACHABLE = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ENODEV}
+"""Errors of a connection whose peer or link is gone."""
 
 _GONE = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, OSError)
 
@@ -46,6 +50,7 @@ class Channel:
         self._writer: asyncio.StreamWriter | tls.Connection = writer
         self._streams = reader, writer
         self._max_payload = max_payload
+        self._ended = False  # by us
         self._header: v2gtp.Header | None = None  # of a frame whose payload is still to come
         self.tls: tls.Connection | None = None
         sock = writer.get_extra_info("socket")
@@ -105,9 +110,10 @@ class Channel:
             return header.payload_type, payload
         except asyncio.IncompleteReadError as why:
             inside = f" after {len(why.partial)} bytes of a frame" if why.partial else ""
-            raise ConnectionLost(f"the peer closed the connection{inside}") from why
+            how = Loss.OURS if self._ended else Loss.CLOSED
+            raise ConnectionLost(f"the peer closed the connection{inside}", how) from why
         except _GONE as why:
-            raise ConnectionLost(f"the connection broke: {why}") from why
+            raise self._broken(why) from why
 
     async def write(self, data: bytes) -> None:
         """Sends bytes as they are.
@@ -119,7 +125,12 @@ class Channel:
             self._writer.write(data)
             await self._writer.drain()
         except _GONE as why:
-            raise ConnectionLost(f"the connection broke: {why}") from why
+            raise self._broken(why) from why
+
+    def _broken(self, why: BaseException) -> ConnectionLost:
+        gone = isinstance(why, TimeoutError) or (isinstance(why, OSError) and why.errno in _UNREACHABLE)
+        how = Loss.OURS if self._ended else Loss.UNREACHABLE if gone else Loss.RESET
+        return ConnectionLost(f"the connection broke: {why}", how)
 
     async def write_frame(self, payload_type: int, payload: bytes) -> None:
         """Sends one frame with one call."""
@@ -131,6 +142,7 @@ class Channel:
         Args:
             wait_for_peer: seconds to wait for the peer's end before closing.
         """
+        self._ended = True
         if wait_for_peer and not self._writer.is_closing():
             with contextlib.suppress(*_GONE):
                 async with asyncio.timeout(wait_for_peer):
@@ -143,6 +155,7 @@ class Channel:
 
     def abort(self) -> None:
         """Drops the connection at once."""
+        self._ended = True
         self._writer.transport.abort()
 
 

@@ -1,5 +1,7 @@
 """Errors of a session: who did wrong, what, and with which ResponseCode it would be answered."""
 
+from enum import Enum
+
 
 class V2GError(Exception):
     """A session cannot go on. The text is one sentence for the person at the bench."""
@@ -25,8 +27,29 @@ class Refused(RemoteError):
     """A response whose ResponseCode starts with FAILED."""
 
 
+class Loss(Enum):
+    """How a connection was lost. The value is the name of its event in the layer ``tcp``."""
+
+    CLOSED = "closed"
+    """The peer closed it."""
+    RESET = "reset"
+    """The peer reset it."""
+    UNREACHABLE = "unacknowledged"
+    """What we sent was not acknowledged any more: the peer or the link is gone."""
+    OURS = "closing"
+    """We dropped it ourselves."""
+
+
 class ConnectionLost(RemoteError):
-    """The peer closed, or the connection broke, before the session was over."""
+    """The peer closed, or the connection broke, before the session was over.
+
+    Attributes:
+        how: which of these.
+    """
+
+    def __init__(self, text: str, how: Loss = Loss.CLOSED) -> None:
+        super().__init__(text)
+        self.how = how
 
 
 class TimedOut(RemoteError):

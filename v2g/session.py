@@ -18,7 +18,7 @@ import exi
 from v2g import reading as readings
 from v2g import recognition, v2gtp
 from v2g.channel import Channel
-from v2g.errors import LocalError, Refused, RemoteError, TimedOut
+from v2g.errors import ConnectionLost, LocalError, Loss, Refused, RemoteError, TimedOut
 from v2g.messages import schema
 from v2g.messages.base import Request
 from v2g.messages.xmldsig import SignatureType
@@ -154,7 +154,19 @@ class Session:
         """
         frame = await self._frame(message, signature, stream)
         if frame is not None:
+            await self._write(frame)
+
+    async def _write(self, frame: bytes) -> None:
+        try:
             await self.channel.write(frame)
+        except ConnectionLost as why:
+            self._lost(why)
+            raise
+
+    def _lost(self, why: ConnectionLost) -> None:
+        """Tells who ended the connection."""
+        ours = why.how in (Loss.OURS, Loss.UNREACHABLE)
+        self._emit(Event(self.now, "tcp", why.how.value, "tx" if ours else "rx", note=str(why)))
 
     async def _frame(self, message: Any, signature: SignatureType | None, stream: int = MAIN) -> bytes | None:
         """What goes on the wire for a message, after the seams; None where one of them dropped it."""
@@ -196,7 +208,16 @@ class Session:
         copies = len(frame) // len(packed) if frame == packed * (len(frame) // len(packed)) else 1
         for _ in range(max(copies, 1)):  # a seam may send it several times
             self._emit(Event(self.now, "message", name, "tx", data, document, schema_set))
+        if frame != packed * copies:
+            self._tell_if_broken(frame)
         return frame
+
+    def _tell_if_broken(self, frame: bytes) -> None:
+        """A seam put other bytes in place of a frame."""
+        try:
+            v2gtp.parse_header(frame[: v2gtp.HEADER_LENGTH])
+        except v2gtp.HeaderError as why:
+            self._emit(Event(self.now, "v2gtp", "broken", "tx", note=str(why)))
 
     # -- receiving ------------------------------------------------------------------------------------------------
 
@@ -222,6 +243,9 @@ class Session:
             frame = await self._streams.read(self.protocol, stream)
         except v2gtp.HeaderError as why:
             self._emit(Event(self.now, "v2gtp", "broken", "rx", note=str(why)))
+            raise
+        except ConnectionLost as why:
+            self._lost(why)
             raise
         now, data = self.now, frame.payload
         found = readings.read_one_of(frame.sets, data)
@@ -268,7 +292,7 @@ class Session:
         try:
             async with asyncio.timeout(seconds):
                 if frame is not None:
-                    await self.channel.write(frame)
+                    await self._write(frame)
                 received = await self.receive(stream)
         except TimeoutError as why:
             raise TimedOut("V2G_EVCC_Msg_Timeout", seconds, f"the response to {name}") from why

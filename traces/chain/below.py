@@ -217,6 +217,10 @@ def connection(s: Session, until: float, *, plain: bool = True) -> Diagnosis | N
         waited = until - s.opened[0].time
         text = "the charger did not answer the vehicle's SYN" + (f" in {waited:.1f} s" if waited >= 0.05 else "")
         return failed(text, Step.CONNECTION, SECC, Fault.NO_CONNECTION, s.opened[0])
+    if s.broken is not None:
+        side = side_of(s.broken)
+        text = f"{WHO[side]} began with {s.broken.note}"
+        return failed(text, Step.HANDSHAKE, side, Fault.UNREADABLE, s.broken)
     if s.tls:
         return _tls(s, until, failed, plain)
     if s.ended is not None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from traces.chain.codes import meaning
-from traces.chain.reasons import Around, Move, by_finding, reason, silent_charger, silent_vehicle, unheard
-from traces.chain.session import Session
+from traces.chain.reasons import OF_PAIRING, Around, Move, by_finding, reason, silent_charger, silent_vehicle, unheard
+from traces.chain.session import WISHES, Session, Told
 from traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Outcome, Side, Step, side_of, stem
 from traces.chain.words import answer, listed, time_text, title_of
-from traces.recording import EVCC, SECC, Entry
+from traces.recording import EVCC, SECC
 from traces.talks import code_of
 
 
@@ -53,13 +53,13 @@ def _refused(s: Session, around: Around) -> Diagnosis:
         return replace(common, side="", fault=Fault.NOT_NEGOTIATED, sentence=f"the {text} {code}")
     if request is not None:
         cause = around.about(EVCC, request.index, request.index)
+        doubled = around.doubled(request.index)
+        if doubled is not None and (cause is None or cause.rule in OF_PAIRING or cause is doubled):
+            return by_finding(common, doubled, f"the charger refused {name} with {code} after that")
         if cause is not None:
             text = f"{request.name} of the vehicle was wrong: {cause.text}; the charger refused it with {code}"
             return replace(common, side=EVCC, sentence=text, since=request.time, severity="", entry=cause.entry,
                            requirement=cause.requirement, explains=(response.index, *common.explains))  # fmt: skip
-        doubled = around.doubled(request.index)
-        if doubled is not None and code == "FAILED_SequenceError":
-            return by_finding(common, doubled, f"the charger refused {name} with {code} after that")
     why = meaning(code)
     if code == "FAILED_SequenceError" and request is not None:
         why = "although it was in order"
@@ -87,9 +87,11 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
         if why is None:
             return replace(common, outcome=Outcome.PAUSED if s.paused else Outcome.CHARGED,
                            sentence=f"{_amount(s)}, {end}")  # fmt: skip
-        side, entry, text = why
-        return replace(common, side=side, fault=Fault.TOLD, entry=entry.index, severity="warning", since=entry.time,
-                       sentence=f"{_amount(s)}, until {text}; the session ended in order")  # fmt: skip
+        text = f"{_amount(s)}, until {WHO[why.side]} reported {why.word}; the session ended in order"
+        if why.word in WISHES:
+            return replace(common, sentence=text)
+        return replace(common, outcome=Outcome.FAILED, step=Step.CHARGING, side=why.side, fault=Fault.TOLD,
+                       entry=why.entry.index, severity="violation", since=why.entry.time, sentence=text)  # fmt: skip
     if s.paused:
         return replace(common, outcome=Outcome.PAUSED, sentence="the vehicle paused the session")
     if s.charge is not None:
@@ -104,7 +106,7 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
     where = f"in {step.title}, after {answer(s.stop_after)}" if s.stop_after is not None else "at once"
     due = f", where {s.stop_due} was due" if s.stop_due else ""
     text = f"nothing was charged: the vehicle ended the session with {s.stopping.name} {where}{due}"
-    if s.wish is not None:
+    if s.stop_wish is not None:
         asked = "; the charger had asked it to stop (EVSENotification StopCharging)"
         return replace(common, side=SECC, fault=Fault.TOLD, severity="warning", sentence=text + asked)
     said = around.said(s.stopping.time)
@@ -122,20 +124,19 @@ def _no_current(s: Session, common: Diagnosis) -> Diagnosis:
     lasted = f"nothing was charged: in {loop.seconds:.1f} s of the charge loop no current flowed"
     if loop.asked is not None and loop.asked <= 0.0:
         return replace(common, side=EVCC, sentence=f"{lasted}; the vehicle asked for 0 A all the time")
-    told = s.told.get(SECC)
+    told = s.stop_told.get(SECC) or s.told.get(SECC)
     why = f"; it reports {told.word}" if told is not None else ""
+    if told is not None and told.word not in WISHES:
+        common = replace(common, outcome=Outcome.FAILED, fault=Fault.TOLD, severity="violation", since=told.entry.time,
+                         entry=told.entry.index)  # fmt: skip
     asked = f", though the vehicle asked for up to {loop.asked:g} A" if loop.asked is not None else ""
     side: Side = SECC if asked or why else ""
     return replace(common, side=side, sentence=f"{lasted}{asked}{why}")
 
 
-def _interrupted(s: Session) -> tuple[Side, Entry, str] | None:
+def _interrupted(s: Session) -> Told | None:
     """What a side told that ended the charge loop early."""
-    for side in (SECC, EVCC):
-        told = s.told.get(side)
-        if told is not None:
-            return told.side, told.entry, f"{WHO[side]} reported {told.word}"
-    return None
+    return s.stop_told.get(SECC) or s.stop_told.get(EVCC)
 
 
 def _amount(s: Session) -> str:

@@ -16,6 +16,8 @@ NEARLY = 0.9
 """Part of a time-out after which its owner may be taken to have waited for it: timers and captures are not exact."""
 REACHED = 20.0
 """V: difference to the target at which precharge is over."""
+STILL_ASKING = 5.0
+"""s after an answer within which a vehicle that polls asks again."""
 BEFORE = 3.0
 """s before an end within which an event of the pilot or the link is its reason."""
 
@@ -23,7 +25,7 @@ _CONSEQUENCES = {"refused", "timing", "not-completed", "tolerance", "error", "se
                  "after-refusal", "sequence-error", "unanswered", "no-protocol", "sdp-port", "tls-suite"}  # fmt: skip
 """Rules whose findings do not explain why a message was refused, or a session ended."""
 
-_OF_PAIRING = {"unasked", "response-type", "order"}
+OF_PAIRING = {"unasked", "response-type", "order"}
 """Rules that are broken when requests and answers no longer fit, as after one too many."""
 
 
@@ -113,17 +115,18 @@ def reason(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnos
     lost = _lost(s, around, move, common)
     if lost is not None:
         return lost
-    overdue = _overdue(s, move, common)
+    overdue = _overdue(s, around, move, common)
     if overdue is not None:
         return overdue
     if after is not None and peer:
         cause = around.about(peer, after.index, move.entry.index)
         doubled = around.doubled(move.entry.index)
-        if cause is not None and cause.rule in _OF_PAIRING and doubled is not None:
+        if cause is not None and cause.rule in OF_PAIRING and doubled is not None:
             cause = doubled
         if cause is not None:
             return by_finding(common, cause, f"then {move.text}")
-    if move.side == SECC and move.waiting:
+    doubled = around.doubled(move.entry.index)
+    if move.side == SECC and move.waiting and (doubled is None or doubled.side != EVCC):
         return None  # it owed an answer
     slow = _slow(s, move, common)
     if slow is not None:
@@ -134,7 +137,6 @@ def reason(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnos
         text = f"{WHO[told.side]} reported {told.word}; then {move.text}"
         return replace(common, side=told.side, fault=Fault.TOLD, since=told.entry.time, entry=told.entry.index,
                        severity="violation", sentence=text)  # fmt: skip
-    doubled = around.doubled(move.entry.index)
     if doubled is not None:
         return by_finding(common, doubled, f"from then on answers and requests did not fit, and {move.text}")
     first = s.begun.get(s.step)
@@ -172,17 +174,26 @@ def unheard(s: Session, around: Around, common: Diagnosis) -> Diagnosis:
                    severity="violation", sentence=text)  # fmt: skip
 
 
-def _overdue(s: Session, move: Move, common: Diagnosis) -> Diagnosis | None:
+def _overdue(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnosis | None:
     """The other side owed a message, and the time for it was over."""
     if move.side == EVCC and move.waiting:
         request = move.waiting[0]
         waited, limit = move.entry.time - request.time, s.timing.message_timeout(request.name)
+        cause = around.about(EVCC, request.index, move.entry.index)
+        if cause is not None:
+            return by_finding(common, cause, f"no answer came, and {move.text}")
         if waited >= limit * NEARLY:
             return silent_charger(s, request, waited, common, f"; then {move.text}")
     elif move.side == SECC and not move.waiting and s.last is not None and s.last.sender == SECC:
         waited = move.entry.time - s.last.time
         if waited >= s.timing.V2G_SECC_Sequence_Timeout * NEARLY:
             return silent_vehicle(s, waited, common, f"; then {move.text}")
+        limit = s.timing.V2G_SECC_CommunicationSetup_Performance_Time
+        if s.furthest <= Step.HANDSHAKE and waited >= limit * NEARLY:
+            text = f"the vehicle sent nothing for {time_text(waited)} after {s.last.name}, and set up no session within"
+            text += f" {time_text(limit)} (V2G_SECC_CommunicationSetup_Performance_Time); then {move.text}"
+            return replace(common, side=EVCC, fault=Fault.SILENT, since=s.last.time, entry=s.last.index,
+                           due="SessionSetupReq", due_from=EVCC, severity="violation", sentence=text)  # fmt: skip
     return None
 
 
@@ -206,6 +217,8 @@ def silent_vehicle(s: Session, waited: float, common: Diagnosis, then: str = "")
 def _slow(s: Session, move: Move, common: Diagnosis) -> Diagnosis | None:
     """A loop took longer than the vehicle has to wait for it."""
     timing, step = s.timing, common.step
+    if s.last is None or move.entry.time - s.last.time > STILL_ASKING:
+        return None
     loops: dict[Step, tuple[str, float]] = {
         Step.CABLE_CHECK: ("V2G_EVCC_CableCheck_Timeout", timing.V2G_EVCC_CableCheck_Timeout),
         Step.PRECHARGE: ("V2G_EVCC_PreCharge_Timeout", timing.V2G_EVCC_PreCharge_Timeout),

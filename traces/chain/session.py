@@ -109,6 +109,8 @@ class Session:
     stop_after: Entry | None = None
     stop_step: Step | None = None
     stop_due: str = ""
+    stop_told: dict[Side, Told] = field(default_factory=dict)
+    stop_wish: Entry | None = None
     stopped: Entry | None = None
     paused: bool = False
     ended: Entry | None = None
@@ -117,6 +119,7 @@ class Session:
     connected: Entry | None = None
     tls: dict[str, Entry] = field(default_factory=dict)
     alert: Entry | None = None
+    broken: Entry | None = None
     offers: tuple[str, ...] = ()
     volts: float | None = None
     target: float | None = None
@@ -135,6 +138,8 @@ class Session:
             self._message(entry)
         elif entry.layer == "tcp":
             self._tcp(entry)
+        elif entry.layer == "v2gtp" and entry.name == "broken":
+            self.broken = self.broken or entry
         elif entry.layer == "tls":
             self.tls.setdefault(entry.name, entry)
             if entry.name == "alert" and entry.data[1:2] != b"\0" and not self.messages:
@@ -146,6 +151,8 @@ class Session:
             del self.opened[1:-1]
         elif entry.name == "connected":
             self.connected = self.connected or entry
+        elif entry.name == "lost":  # in the capture: an answer may be among it
+            self.waiting.clear()
         elif entry.name == "unacknowledged":
             self.unheard = self.unheard or entry
         elif entry.name in _ENDS and self.ended is None:
@@ -194,6 +201,7 @@ class Session:
             self.stopping, self.stop_after, self.stop_step = entry, self.by.get(SECC), self.step
             self.stop_waiting = tuple(self.waiting)
             self.stop_due = self._due(entry)
+            self.stop_told, self.stop_wish = dict(self.told), self.wish
         elif not leaves and step is not None and step < Step.STOP:
             self.stopping = None
         if not leaves and step not in (Step.STOP, Step.END):
@@ -240,7 +248,7 @@ class Session:
         self.volts = volts[0] if volts else self.volts
         if name in ("CurrentDemand", "ChargingStatus", "AC_ChargeLoop", "DC_ChargeLoop") and code.startswith("OK"):
             self._charged(entry, request)
-        if name == "SessionStop" and code.startswith("OK") and request is not None:
+        if name == "SessionStop" and code.startswith("OK") and request is not None and stem(request.name) == name:
             self.stopped = request
             self.paused = str(getattr(request.body, "ChargingSession", "")) == "Pause"
 
@@ -294,5 +302,6 @@ def _target(body: Any) -> Any:
     return getattr(control, "EVTargetCurrent", None) if found is None else found
 
 
-FAULTS = {"EVSE_Shutdown", "EVSE_UtilityInterruptEvent", "EVSE_EmergencyShutdown", "EVSE_Malfunction"}
-"""Values of EVSEStatusCode after which a vehicle has to end the session."""
+WISHES = {"EVSE_Shutdown", "EVSE_UtilityInterruptEvent"}
+FAULTS = {*WISHES, "EVSE_EmergencyShutdown", "EVSE_Malfunction"}
+"""Values of EVSEStatusCode after which a vehicle has to end the session; with some the charger is well."""

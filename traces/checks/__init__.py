@@ -109,7 +109,7 @@ def judge(recording: Recording) -> Judgement:
     """Findings, diagnosis and verdict."""
     found = list(_rules(recording))
     diagnoses = chain.diagnose(recording, found)
-    findings = sorted(counted(told(found, diagnoses)), key=lambda finding: finding.time)
+    findings = sorted(counted(told(found, diagnoses, recording.entries)), key=lambda finding: finding.time)
     diagnosis = chain.main(diagnoses)
     return Judgement(findings, diagnosis, _verdict(recording, findings, diagnosis))
 

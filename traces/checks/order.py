@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from traces.chain.reasons import NEARLY
 from traces.checks.findings import Finding, Severity, about
 from traces.recording import EVCC, SECC, Entry
 from traces.talks import ORDERS, Exchange, Talk, code_of
@@ -86,7 +87,8 @@ def order(talk: Talk) -> Iterator[Finding]:
                 text = f"{request.name} {where}, expected {sequence.expected()}"
                 severity: Severity = "warning" if verdict == "tolerated" else "violation"
                 yield about(request, severity, EVCC, "order", text, _requirement(talk, last))
-        yield from _response(talk, exchange, legal)
+        following = talk.exchanges[number + 1].request if number + 1 < len(talk.exchanges) else None
+        yield from _response(talk, exchange, legal, following)
         if sequence is not None and not handshake and response is not None and request.message is not None:
             sequence.advance(request.body, response.body)
             last, joined = exchange, False
@@ -99,10 +101,14 @@ def _from_start(talk: Talk) -> bool:
     return opened or first in ("supportedAppProtocolReq", "supportedAppProtocolRes", "SessionSetupReq")
 
 
-def _response(talk: Talk, exchange: Exchange, legal: bool) -> Iterator[Finding]:
+def _response(talk: Talk, exchange: Exchange, legal: bool, following: Entry | None) -> Iterator[Finding]:
     request, response = exchange.request, exchange.response
     assert request is not None
     if response is None:
+        limit = talk.timing.message_timeout(request.name)
+        if following is not None and request.message is not None and following.time - request.time >= limit * NEARLY:
+            text = f"{request.name} got no answer, and the vehicle went on"
+            yield about(request, "violation", SECC, "unanswered", text)
         return
     expected = request.name.removesuffix("Req") + "Res"
     if response.message is not None and request.message is not None and response.name != expected:
@@ -118,15 +124,25 @@ def _response(talk: Talk, exchange: Exchange, legal: bool) -> Iterator[Finding]:
         yield about(response, "note", SECC, "sequence-tolerated", text, "V2G2-459" if talk.protocol == "iso2" else "")
 
 
+_ONCE = {"PowerDeliveryReq"}
+"""Requests that say nothing new when they come again."""
+
+
 def twice(talk: Talk) -> Iterator[Finding]:
     """One request is under way at a time, and each gets one answer. Only the first finding: then nothing fits."""
     waiting: list[Entry] = []
     asked = False
+    asked_last: Entry | None = None
     before: Entry | None = None
     for entry in talk.entries if not talk.gaps else ():  # where the capture misses some, it may miss what came between
         if entry.sender == EVCC:
             asked = True
             last = waiting[-1] if waiting else None
+            if last is None and asked_last is not None and entry.name in _ONCE and entry.data == asked_last.data:
+                yield about(
+                    entry, "violation", EVCC, "twice", f"{entry.name} was sent again after its answer, unchanged"
+                )
+                return
             if last is not None and entry.time - last.time < talk.timing.message_timeout(last.name):
                 if entry.message is not None and last.message is not None:
                     same = entry.name == last.name
@@ -134,6 +150,7 @@ def twice(talk: Talk) -> Iterator[Finding]:
                     yield about(entry, "violation", EVCC, "twice", f"{entry.name} was sent {how} an answer came")
                     return
             waiting.append(entry)
+            asked_last = entry
         elif entry.sender == SECC:
             again = before is not None and before.name == entry.name
             if not waiting and asked and again and entry.message is not None:

@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from traces.chain.reasons import OF_PAIRING
 from traces.chain.steps import Diagnosis, Fault
 from traces.findings import Finding
+from traces.recording import Entry
 
 FOLLOWING = {"refused", "not-completed", "sequence-error", "error"}
 """Rules whose findings at an entry that a diagnosis explains are no findings."""
 
+APART = {*OF_PAIRING, "after-refusal"}
+"""Rules that are broken when requests and answers no longer fit, after one that was sent twice."""
 
-def told(found: Iterable[Finding], diagnoses: Sequence[Diagnosis]) -> Iterator[Finding]:
+
+def told(found: Sequence[Finding], diagnoses: Sequence[Diagnosis], entries: Sequence[Entry]) -> Iterator[Finding]:
     """The findings with those of the diagnoses, and without what these explain."""
     explained = {entry for one in diagnoses for entry in (one.entry, *one.explains)}
-    kept = [f for f in found if not (f.rule in FOLLOWING and f.entry in explained)]
+    apart = {entries[f.entry].connection: f.entry for f in reversed(found) if f.rule == Fault.TWICE.value}
+    kept = [
+        f
+        for f in found
+        if not (f.rule in FOLLOWING and f.entry in explained)
+        and not (f.rule in APART and f.entry > apart.get(entries[f.entry].connection, len(entries)))
+    ]
     yield from kept
     for one in diagnoses:
         if one.fault is Fault.SLOW and any(

@@ -1,0 +1,221 @@
+"""Sessions in which one side is made to fail at a chosen message, recorded as a capture and as a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from bench import Bench
+
+from conformance.fields import replaced
+from evcc import charge as evcc
+from plugfest.virtual import run
+from secc import serve as secc
+from traces.capture import read
+from traces.recording import EVCC, SECC, Recording, from_events
+from traces.writer import PcapNg
+from v2g.channel import Channel, memory_pair
+from v2g.messages import appproto, din70121, iso2
+from v2g.trace import Event, fan_out
+
+FOREVER = 1e5
+"""s: longer than any time-out."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to fail.
+
+    Attributes:
+        name: short.
+        side: who is made to fail.
+        start: gives, for the ends of the link and the message, what stands in its place; None for no message.
+        fits: whether a message of a name can be treated so.
+        frame: treats the frame instead.
+        onwards: not only this message is treated so, but all that follow.
+        goes_on: the side that fails goes on with its session, and records how the other one ends it.
+    """
+
+    name: str
+    side: str
+    act: Callable[[Made, Any], Any] = lambda made, message: message
+    fits: Callable[[str], bool] = lambda name: True
+    goes_on: bool = True
+    frame: Callable[[bytes], bytes] | None = None
+    onwards: bool = False
+
+
+@dataclass
+class Made:
+    """A session under way."""
+
+    charger: Channel
+    vehicle: Channel
+    side: str
+
+    @property
+    def channel(self) -> Channel:
+        return self.vehicle if self.side == EVCC else self.charger
+
+
+async def _silent(made: Made, message: Any) -> Any:
+    await asyncio.sleep(FOREVER)
+
+
+def _dropped(made: Made, message: Any) -> Any:
+    return None
+
+
+async def _closed(made: Made, message: Any) -> Any:
+    made.channel.abort()
+    await asyncio.sleep(FOREVER)
+
+
+def _refused(made: Made, message: Any) -> Any:
+    return msgspec.structs.replace(message, ResponseCode="FAILED")
+
+
+def _unreadable(made: Made, message: Any) -> Any:
+    return b"\x80\xff\xff\xff\xff"
+
+
+def _another_response(made: Made, message: Any) -> Any:
+    kind = type(message)
+    module = iso2 if kind.__module__ == iso2.__name__ else din70121
+    return (
+        module.SessionStopRes(ResponseCode="OK")
+        if kind.__name__ != "SessionStopRes"
+        else module.WeldingDetectionRes(
+            ResponseCode="OK", DC_EVSEStatus=_status(module), EVSEPresentVoltage=_volt(module)
+        )
+    )
+
+
+def _status(module: Any) -> Any:
+    if module is iso2:
+        return iso2.DC_EVSEStatusType(NotificationMaxDelay=0, EVSENotification="None", EVSEStatusCode="EVSE_Ready")
+    return din70121.DC_EVSEStatusType(EVSEStatusCode="EVSE_Ready", NotificationMaxDelay=0, EVSENotification="None")
+
+
+def _volt(module: Any) -> Any:
+    return module.PhysicalValueType(Multiplier=0, Unit="V", Value=0)
+
+
+def _twice(frame: bytes) -> bytes:
+    return frame * 2
+
+
+def _broken(frame: bytes) -> bytes:
+    return b"\x02" + frame[1:]
+
+
+def _with(path: str, value: Any) -> Callable[[Made, Any], Any]:
+    return lambda made, message: replaced(message, path, value)
+
+
+def _out_of_order(made: Made, message: Any) -> Any:
+    module = iso2 if type(message).__module__ == iso2.__name__ else din70121
+    return module.SessionSetupReq(EVCCID=b"\x02" * 6)
+
+
+def _in_session(name: str) -> bool:
+    return not name.startswith("supportedApp")
+
+
+def _polled(name: str) -> bool:
+    return name in ("AuthorizationRes", "ContractAuthenticationRes", "ChargeParameterDiscoveryRes", "CableCheckRes")
+
+
+def _of_status(name: str) -> bool:
+    return name in ("CableCheckRes", "PreChargeRes", "CurrentDemandRes")
+
+
+WAYS = (
+    Way("silent", SECC, _silent, goes_on=False),
+    Way("drops", SECC, _dropped),
+    Way("closes", SECC, _closed, goes_on=False),
+    Way("refuses", SECC, _refused, _in_session),
+    Way("unreadable", SECC, _unreadable),
+    Way("answers another request", SECC, _another_response, _in_session),
+    Way(
+        "twice",
+        SECC,
+        frame=_twice,
+        fits=lambda name: name in ("CurrentDemandRes", "ChargingStatusRes", "CableCheckRes"),
+    ),
+    Way("breaks the frame", SECC, frame=_broken),
+    Way("stays Ongoing", SECC, _with("EVSEProcessing", "Ongoing"), _polled, onwards=True),
+    Way("breaks down", SECC, _with("EVSEStatusCode", "EVSE_EmergencyShutdown"), _of_status, onwards=True),
+    Way("silent", EVCC, _silent, _in_session, goes_on=False),
+    Way("closes", EVCC, _closed, _in_session, goes_on=False),
+    Way("unreadable", EVCC, _unreadable),
+    Way("twice", EVCC, frame=_twice, fits=lambda name: name not in ("SessionStopReq",)),
+    Way("breaks the frame", EVCC, frame=_broken),
+    Way("out of order", EVCC, _out_of_order, lambda name: _in_session(name) and name != "SessionSetupReq"),
+)
+
+
+@dataclass
+class Failure:
+    """One made failure: who was made to fail, and both recordings."""
+
+    side: str
+    capture: Recording
+    traces: dict[str, Recording]
+
+
+async def failing(mode: str, way: Way, name: str, nth: int) -> tuple[bytes, dict[str, list[Event]]] | None:
+    """A session in which a side fails at its nth message of a name; None where it never came to that."""
+    bench = Bench(mode)
+    bench.duration = 1.0
+    file = io.BytesIO()
+    writer = PcapNg(file, role="evcc")
+    bench.ev.observe = fan_out(bench.events["ev"].append, writer)
+    charger_end, vehicle_end = await memory_pair(observe=writer)
+    made = Made(charger_end, vehicle_end, way.side)
+    options = bench.ev if way.side == EVCC else bench.se
+    count = 0
+
+    async def rewrite(message: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count < nth or (count > nth and not way.onwards):
+            return message
+        result = way.act(made, message)
+        return await result if asyncio.iscoroutine(result) else result
+
+    module = appproto if name.startswith("supportedApp") else din70121 if mode == "din" else iso2
+    kind = getattr(module, name)
+    options.rewrite[kind] = rewrite
+    if way.frame is not None:
+        treat = way.frame
+        options.rewrite_frame[kind] = lambda frame: treat(frame) if count == nth else frame
+    serving = asyncio.create_task(secc.serve(charger_end, bench.evse, bench.se))
+    driving = asyncio.create_task(evcc.charge(vehicle_end, bench.vehicle, bench.ev))
+    other = serving if way.side == EVCC else driving
+    await asyncio.wait({other})
+    await asyncio.sleep(1.0)
+    for task in (serving, driving):
+        task.cancel()
+    await asyncio.gather(serving, driving, return_exceptions=True)
+    writer.close()
+    if count < nth:
+        return None
+    events = {EVCC: bench.events["ev"], SECC: bench.events["se"]}
+    if not way.goes_on:
+        del events[way.side]
+    return file.getvalue(), events
+
+
+def failure(mode: str, way: Way, name: str, nth: int, path: Path) -> Failure | None:
+    """The same, recorded: as a capture, which goes to a file, and as the traces of those who go on."""
+    found = run(failing(mode, way, name, nth))
+    if found is None:
+        return None
+    path.write_bytes(found[0])
+    return Failure(way.side, read(path), {role: from_events(seen, role=role) for role, seen in found[1].items()})

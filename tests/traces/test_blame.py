@@ -1,0 +1,81 @@
+"""Whoever was made to fail is blamed, whatever the way and the message, in the capture and in both traces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bench import MODES, Bench
+from made_to_fail import WAYS, Way, failure
+
+from plugfest.virtual import run
+from traces.chain import Outcome, Step
+from traces.chain.steps import step_of
+from traces.checks import judge
+from traces.recording import EVCC, Recording
+
+_LATE = (Step.STOP, Step.END)
+"""What fails there need not end a session: it charged."""
+
+
+async def _names(mode: str) -> list[str]:
+    bench = Bench(mode, duration=1.0)
+    await bench.run()
+    return list(dict.fromkeys(bench.names()))
+
+
+@pytest.fixture(scope="module")
+def names() -> dict[str, list[str]]:
+    """The messages of a whole session, by mode."""
+    return {mode: run(_names(mode)) for mode in MODES}
+
+
+def wrongly(recording: Recording, way: Way, name: str) -> str:
+    """What is wrong with the judgement of a session in which a side was made to fail; "" for nothing."""
+    judged = judge(recording)
+    found = judged.diagnosis
+    others = [f for f in judged.findings if f.severity == "violation" and f.side not in ("", way.side)]
+    fine = found.failed and found.side == way.side
+    if not fine and found.outcome is Outcome.CHARGED and found.side == "":
+        fine = step_of(name, "Stop") in _LATE
+    if fine and not others:
+        return ""
+    return f"{found.side or 'nobody'} is blamed: {judged.verdict.headline} {[str(f) for f in others]}"
+
+
+def check(mode: str, way: Way, name: str, nth: int, path: Path) -> list[str]:
+    made = failure(mode, way, name, nth, path)
+    if made is None:
+        return []
+    recordings = {"the capture": made.capture, **{f"the trace of {role}": trace for role, trace in made.traces.items()}}
+    told = {where: wrongly(recording, way, name) for where, recording in recordings.items()}
+    return [f"{name} {nth} in {where}: {text}" for where, text in told.items() if text]
+
+
+def cases(names: list[str], way: Way) -> list[tuple[str, int]]:
+    """The messages at which a side can fail in a way: the first and the second of each name."""
+    ending = "Req" if way.side == EVCC else "Res"
+    fitting = [name for name in names if name.endswith(ending) and way.fits(name)]
+    return [(name, nth) for name in fitting for nth in (1, 2)]
+
+
+each = pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.side} {way.name}")
+
+
+@each
+def test_who_was_made_to_fail_is_blamed(way: Way, names: dict[str, list[str]], tmp_path: Path) -> None:
+    """A sample of all messages that differs from way to way; the whole is for the slow tests."""
+    for place, mode in enumerate(MODES):
+        possible = cases(names[mode], way)
+        for name, nth in possible[(WAYS.index(way) + place) % 5 :: 5]:
+            assert check(mode, way, name, nth, tmp_path / "x.pcapng") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+@each
+def test_who_was_made_to_fail_is_blamed_at_every_message(
+    way: Way, mode: str, names: dict[str, list[str]], tmp_path: Path
+) -> None:
+    wrong = [text for name, nth in cases(names[mode], way) for text in check(mode, way, name, nth, tmp_path / "x")]
+    assert wrong == []
