@@ -240,7 +240,7 @@ class Session:
             HeaderError, ConnectionLost: from the channel.
         """
         try:
-            frame = await self._streams.read(self.protocol, stream)
+            frame = await self._streams.read(lambda: self.protocol, stream)
         except v2gtp.HeaderError as why:
             self._emit(Event(self.now, "v2gtp", "broken", "rx", note=str(why)))
             raise

@@ -54,8 +54,10 @@ class Streams:
     _waiting: list[asyncio.Future[None]] = field(default_factory=list)
     _reading: bool = False
 
-    async def read(self, protocol: Protocol, stream: int | None = MAIN) -> Frame:
+    async def read(self, protocol: Callable[[], Protocol], stream: int | None = MAIN) -> Frame:
         """The next frame of a stream, or with None of any that is open.
+
+        ``protocol`` is asked when a frame has arrived: one may have been agreed on since the reading began.
 
         A frame of no open stream is skipped [V2G2-800]; what arrives on one that nobody asks is skipped from
         :data:`MOST_WAITING` frames on.
@@ -75,7 +77,7 @@ class Streams:
             finally:
                 self._reading = False
                 self._wake()
-            frame = self._sort(protocol, payload_type, payload)
+            frame = self._sort(protocol(), payload_type, payload)
             if frame is None:
                 self.skip(payload_type, len(payload))
             elif stream is None or frame.stream == stream:
