@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from boundary.console import complain
 from plugfest.errors import UserError
-from slac.errors import LinkError, ModemError
+from slac.errors import LinkError, ModemError, ModemMissing
 from slac.pilot import CONNECTED, DIGITAL, ChargerPilot, Reading, State, VehiclePilot
 from slac.pilot_board import PilotError
 from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
@@ -33,8 +33,10 @@ def user_errors(hint: str = "") -> Iterator[None]:
     """Errors of interface, modem and pilot board are the user's to put right: one line."""
     try:
         yield
-    except ModemError as why:
+    except ModemMissing as why:
         raise UserError(f"{why}; {hint}" if hint else str(why)) from why
+    except ModemError as why:
+        raise UserError(f"{why}; plugfest slac doctor looks closer") from why
     except (LinkError, PilotError, SetupError) as why:
         raise UserError(str(why)) from why
 

@@ -20,7 +20,8 @@ from slac.exchange import Exchange
 from slac.frames import CC_DISCOVER_LIST_CNF, CC_DISCOVER_LIST_REQ, mac_text
 from slac.host import Host
 from slac.link import Link
-from slac.modem import Modem, NoModem, detect, refused_key
+from slac.modem import Modem, NoModem, detect
+from slac.modem_key import refused_key
 from slac.outcome import Match
 from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
 from slac.timing import STANDARD, Timing
@@ -132,7 +133,7 @@ class _Matching:
             await self._look_again()
         self._reporter.report(asyncio.get_running_loop().time(), given_up=found is None)
         for cause in symptoms.remarks(judge.exchanges):
-            _say("warning", cause.cause)
+            _say("PROBLEM" if cause is causes.SAME_MAC else "warning", cause.cause)
             say(f"     try: {cause.remedy}")
         if found is not None:
             return self._matched(found)

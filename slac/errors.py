@@ -17,6 +17,10 @@ class ModemError(SlacError):
     """The local modem does not answer, or does not do what it was asked."""
 
 
+class ModemMissing(ModemError):
+    """No modem answers at all: there may be none, as on a plain cable."""
+
+
 class PilotLost(SlacError):
     """The control pilot ended the matching: unplugged, or E or F."""
 

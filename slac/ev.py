@@ -28,7 +28,7 @@ from slac.events import Observe, ignore
 from slac.frames import mac_text
 from slac.host import Rewrites
 from slac.link import Link
-from slac.modem import refused_key
+from slac.modem_key import REFUSED_PAUSE, refused_key
 from slac.outcome import Match
 from slac.pilot import Offer, Reading, VehiclePilot, until
 from slac.side import Side, attached
@@ -40,8 +40,6 @@ _CLOCK = 1e-6
 """Seconds: sums of times on a clock are no better than this."""
 _READ_BACK = 3.0
 """Seconds without a link after which the modem is asked for its network."""
-_KEY_PAUSE = 1.0
-"""Seconds until a modem that did not take its key is given it again."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,7 @@ class Ev(Side[VehiclePilot, Options]):
             if network is not None and network != nid:
                 refused = refused_key(network, nid)
                 self.host.tell("warning", f"the link is up, but {refused}" if up else refused)
-                await asyncio.sleep(min(_KEY_PAUSE, max(end - loop.time(), 0.0)))
+                await asyncio.sleep(min(REFUSED_PAUSE, max(end - loop.time(), 0.0)))
                 with contextlib.suppress(ModemError):  # it may restart; the link will tell
                     await self.modem.set_key(nid, nmk)
             elif up:

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 from slac import modem_families as families
-from slac.errors import ModemError
+from slac.errors import ModemError, ModemMissing
 from slac.frames import (
     BROADCAST,
     CC_DISCOVER_LIST_CNF,
@@ -28,14 +26,11 @@ from slac.frames import (
     CM_NW_INFO_REQ,
     CM_NW_STATS_CNF,
     CM_NW_STATS_REQ,
-    CM_SET_KEY_CNF,
-    CM_SET_KEY_REQ,
     DEVICES,
     LOCAL_MODEM,
     NSCM_GET_D_LINK_STATUS_CNF,
     NSCM_GET_D_LINK_STATUS_REQ,
     NSCM_GET_VERSION_CNF,
-    NSCM_GET_VERSION_REQ,
     NSCM_RESET_DEVICE_REQ,
     VS_NW_INFO_CNF,
     VS_NW_INFO_REQ,
@@ -47,22 +42,17 @@ from slac.frames import (
     VS_RS_DEV_CNF,
     VS_RS_DEV_REQ,
     VS_SW_VER_CNF,
-    VS_SW_VER_REQ,
     Frame,
     Message,
     mac_text,
 )
 from slac.host import Host
-from slac.modem_families import Family, LinkQuery
+from slac.modem_families import LinkQuery
+from slac.modem_key import WHO, KeyedModem
 from slac.timing import STANDARD, Timing
-
-M = TypeVar("M", bound=Message)
 
 ROLES = {0: "station", 1: "proxy coordinator", 2: "coordinator"}
 SLAC_MODES = {0: "off", 1: "PEV", 2: "EVSE"}
-
-_REFUSED_PAUSE = 1.0  # s; a QCA7005 that refuses a key right after a match takes the repeat
-_TOLD_AFTER = 1.0  # s
 
 _PIB = 2  # module id
 _PIB_SLAC_MODE = 0x1653
@@ -90,182 +80,10 @@ class NetworkState:
 
 
 @dataclass
-class Modem:
-    """The modem on our own cable.
+class Modem(KeyedModem):
+    """The modem on our own cable; see `slac.modem_key.KeyedModem` for its attributes and its key."""
 
-    Attributes:
-        host: whom it belongs to.
-        family: what is known about its kind.
-        mac: its own address.
-        device: chip, like ``QCA7000``; "" where unknown.
-        firmware: version; "" where unknown.
-        heard: when it last answered, loop time.
-        others: further modems that answered as ours: two modems on one cable, or a switch between.
-    """
-
-    host: Host
-    family: Family
-    mac: bytes
-    device: str = ""
-    firmware: str = ""
-    others: tuple[bytes, ...] = ()
-    timing: Timing = STANDARD
-    rng: random.Random = field(default_factory=random.Random)
     _query: LinkQuery | None = field(default=None, repr=False)  # the one that this modem is known to answer
-    heard: float = field(default=float("-inf"), repr=False)
-    _keyed: float | None = field(default=None, repr=False)  # when it was last given a key
-    _tells_network: bool = field(default=True, repr=False)
-
-    @property
-    def lacks(self) -> tuple[str, ...]:
-        """What this modem does not tell or do, one sentence each."""
-        return self.family.lacks
-
-    def __str__(self) -> str:
-        chip = self.device or self.family.title
-        return f"{chip} {mac_text(self.mac)}" + (f", firmware {self.firmware}" if self.firmware else "")
-
-    # -- asking ---------------------------------------------------------------------------------------------------
-
-    async def ask(
-        self,
-        request: Message,
-        *kinds: type[Message],
-        to: bytes = LOCAL_MODEM,
-        times: int = 1,
-        right: Callable[[Any], bool] = lambda _: True,
-        mmv: int | None = None,
-        within: float | None = None,
-    ) -> Frame | None:
-        """Sends a request up to ``times`` times and returns the first answer of one of the kinds; None without one.
-
-        ``within``: seconds for each time; by default the timer ``modem_answer``.
-        """
-
-        def wanted(frame: Frame) -> bool:
-            return frame.destination == self.host.mac and isinstance(frame.message, kinds) and right(frame.message)
-
-        with self.host.listen(wanted) as box:
-            for _ in range(times):
-                await self.host.send(request, to, mmv=mmv)
-                if frame := await box.get(self.timing.modem_answer if within is None else within):
-                    self.heard = asyncio.get_running_loop().time()
-                    return frame
-        return None
-
-    # -- the key --------------------------------------------------------------------------------------------------
-
-    async def set_key(self, nid: bytes, nmk: bytes) -> int:
-        """Makes the modem join the network of a key; returns the result that it told.
-
-        The modem is deaf for a while afterwards; one that still is, from the key before, is waited for. A result that
-        does not mean "taken" in its family is tried again and reported, but is no error: see `Family.accepted`. Whether
-        it did take it, `take_key` finds out.
-
-        Raises:
-            ModemError: no answer.
-        """
-        loop = asyncio.get_running_loop()
-        restarting = self._keyed is not None and loop.time() - self._keyed < self.timing.modem_settle
-        result = await self._give_key(nid, nmk)
-        if result is None and restarting and await self.settle():
-            result = await self._give_key(nid, nmk)
-        if result is None:
-            raise ModemError(
-                f"the modem did not answer {self.timing.modem_requests} CM_SET_KEY.REQ; is it powered, and still there?"
-            )
-        self._keyed = loop.time()
-        note = "" if result in self.family.accepted else "; that does not mean that it took it, the link will tell"
-        self.host.tell("set key", f"network {nid.hex()}, result {result}{note}")
-        return result
-
-    async def _give_key(self, nid: bytes, nmk: bytes) -> int | None:
-        """The result of CM_SET_KEY, one that means "taken" where there was one; None without an answer."""
-        result = None
-        for _ in range(self.timing.modem_requests):
-            nonce = self.rng.randbytes(4)
-            frame = await self.ask(
-                CM_SET_KEY_REQ(nid, nmk, my_nonce=nonce),
-                CM_SET_KEY_CNF,
-                right=lambda cnf, nonce=nonce: cnf.your_nonce in (nonce, bytes(4)),  # type: ignore[misc]
-            )
-            if frame is not None and isinstance(frame.message, CM_SET_KEY_CNF):
-                result = frame.message.result
-                if result in self.family.accepted:
-                    break
-        return result
-
-    async def take_key(self, nid: bytes, nmk: bytes) -> None:
-        """Sets a key, waits until the modem is back, and reads its network back. One that refuses is asked again.
-
-        Raises:
-            ModemError: no answer, it did not come back within ``modem_settle``, or it stays in another network.
-        """
-        why = ""
-        for attempt in range(self.timing.modem_requests):
-            if attempt:
-                await asyncio.sleep(_REFUSED_PAUSE)
-            await self.set_key(nid, nmk)
-            if not await self.settle():
-                within = f"{self.timing.modem_settle:g} s (modem_settle)"
-                raise ModemError(
-                    f"the modem did not come back within {within} after its key was changed; is it powered?"
-                )
-            network = await self.network()
-            if network is None or network == nid:
-                return
-            why = refused_key(network, nid)
-            self.host.tell("warning", why)
-        raise ModemError(why)
-
-    async def network(self) -> bytes | None:
-        """NID of the network whose key the modem has, read back (CM_GET_KEY); None where it does not say."""
-        if not self._tells_network:
-            return None
-        soon = self.timing.TT_polling_pause
-        frame = await self.ask(CM_GET_KEY_REQ(bytes(7), self.rng.randbytes(4)), CM_GET_KEY_CNF, within=soon, times=2)
-        if frame is not None and isinstance(frame.message, CM_GET_KEY_CNF):
-            return frame.message.nid
-        networks = await self._qualcomm_networks(soon) if self.family.key in _QUALCOMM_KEYS else None
-        if networks:
-            return networks[0].nid
-        self._tells_network = False
-        return None
-
-    async def forget_key(self) -> None:
-        """Leaves the network: sets a key that nobody knows. Raises ModemError: no answer."""
-        from slac.keys import new_nmk, nid_of
-
-        nmk = new_nmk(self.rng)
-        await self.set_key(nid_of(nmk), nmk)
-
-    async def settle(self) -> bool:
-        """Waits after a change of key until the modem answers again; False where it does not within ``modem_settle``.
-
-        What takes longer than a moment is told.
-        """
-        loop = asyncio.get_running_loop()
-        start, told = loop.time(), False
-        end = start + self.timing.modem_settle
-        while True:
-            asked = loop.time()
-            if await self.answers():
-                if told:
-                    self.host.tell("modem", f"it answers again, {loop.time() - start:.1f} s after its key")
-                return True
-            if loop.time() >= end:
-                return False
-            if not told and loop.time() - start >= _TOLD_AFTER:
-                told = True
-                self.host.tell(
-                    "modem", f"silent since its key was changed; waiting up to {self.timing.modem_settle:g} s"
-                )
-            await asyncio.sleep(max(0.0, asked + self.timing.TT_polling_pause - loop.time()))
-
-    async def answers(self) -> bool:
-        """Whether the modem answers now."""
-        request, kind = _WHO[self.family.key] if self.family.key in _WHO else _WHO["qualcomm"]
-        return await self.ask(request(), kind, within=self.timing.TT_polling_pause) is not None
 
     # -- the link -------------------------------------------------------------------------------------------------
 
@@ -341,6 +159,10 @@ class Modem:
         peers = tuple(Peer(s.mac, tx=s.tx, rx=s.rx) for s in stats.stations) if stats is not None else ()
         return tuple(NetworkState(n.nid, n.role, n.tei, n.cco_mac, peers) for n in info.networks)
 
+    async def _joined(self, within: float) -> bytes | None:
+        networks = await self._qualcomm_networks(within) if self.family.key in _QUALCOMM_KEYS else None
+        return networks[0].nid if networks else None
+
     async def _qualcomm_networks(self, within: float | None = None) -> tuple[NetworkState, ...] | None:
         found = await self._message(VS_NW_INFO_REQ(), VS_NW_INFO_CNF, within=within)
         networks = found.networks if found is not None else ()
@@ -389,26 +211,8 @@ class Modem:
         else:
             raise ModemError(f"a {self.family.title} cannot be told to restart; cut its power")
 
-    async def _message(
-        self, request: Message, kind: type[M], *, mmv: int | None = None, within: float | None = None
-    ) -> M | None:
-        frame = await self.ask(request, kind, mmv=mmv, within=within)
-        return frame.message if frame is not None and isinstance(frame.message, kind) else None
-
 
 _QUALCOMM_KEYS = frozenset({"qca7000", "qca7420", "qualcomm", "int6400"})
-
-_WHO: dict[str, tuple[type[Message], type[Message]]] = {
-    "qualcomm": (VS_SW_VER_REQ, VS_SW_VER_CNF),
-    "cg5317": (NSCM_GET_VERSION_REQ, NSCM_GET_VERSION_CNF),
-    "generic": (CM_NW_INFO_REQ, CM_NW_INFO_CNF),
-}
-"""What a modem is asked to find out who it is, most telling first."""
-
-
-def refused_key(network: bytes, wanted: bytes) -> str:
-    """What is said where a modem was given a key and stays in another network."""
-    return f"the modem did not take the key: it is in network {network.hex()}, not in {wanted.hex()}"
 
 
 class NoModem(Modem):
@@ -443,19 +247,19 @@ async def detect(host: Host, *, timing: Timing = STANDARD, rng: random.Random | 
     """Finds out which modem is on the host's own cable.
 
     Raises:
-        ModemError: nothing answers.
+        ModemMissing: nothing answers.
         LinkError: the link is gone.
     """
     rng = rng or random.Random()
     answers: dict[bytes, dict[type[Message], Message]] = {}
-    kinds = tuple(kind for _, kind in _WHO.values())
+    kinds = tuple(kind for _, kind in WHO.values())
 
     def wanted(frame: Frame) -> bool:
         return frame.destination == host.mac and isinstance(frame.message, kinds)
 
     with host.listen(wanted) as box:
         for _ in range(timing.modem_requests):
-            for request, _ in _WHO.values():
+            for request, _ in WHO.values():
                 await host.send(request(), LOCAL_MODEM)
             within = timing.modem_answer
             while frame := await box.get(within):
@@ -464,11 +268,11 @@ async def detect(host: Host, *, timing: Timing = STANDARD, rng: random.Random | 
             if answers:
                 break
     if not answers:
-        raise ModemError(
+        raise ModemMissing(
             f"no modem answers on {host.link.name}: powered? right port and interface? "
             "(a simulated power line or --no-modem does without)"
         )
-    for _, kind in _WHO.values():  # most telling first
+    for _, kind in WHO.values():  # most telling first
         for mac, said in answers.items():
             if kind in said:
                 modem = _made(host, mac, said[kind], timing, rng)

@@ -64,15 +64,17 @@ def remarks(exchanges: Sequence[Exchange]) -> Iterator[Cause]:
 
 
 def _other_vehicles(exchanges: Sequence[Exchange]) -> Iterator[Cause]:
-    vehicles = {x.ev: x for x in exchanges}
+    vehicles: dict[bytes, list[Exchange]] = {}
+    for x in exchanges:
+        vehicles.setdefault(x.ev, []).append(x)
     if len(vehicles) < 2:
         return
     levels = []
-    for ev, x in vehicles.items():
-        known = [one.attenuation for one in x.answerers.values() if one.attenuation is not None]
-        known += [sum(aag) / len(aag) for heard in x.profiles.values() for aag in heard[:1] if aag]
+    for ev, rounds in vehicles.items():
+        known = [a.attenuation for x in rounds for a in x.answerers.values() if a.attenuation is not None]
+        known += [sum(aag) / len(aag) for x in rounds for heard in x.profiles.values() for aag in heard[:1] if aag]
         level = f", {min(known):.1f} dB" if known else ""
-        levels.append(f"{mac_text(ev)}{level}{', matched' if x.matched else ''}")
+        levels.append(f"{mac_text(ev)}{level}{', matched' if any(x.matched for x in rounds) else ''}")
     yield Cause(
         f"{len(vehicles)} vehicles ask on this line: {'; '.join(levels[:6])}",
         "the one with the least attenuation is on this cable; crosstalk of the others is lowered at their couplings",

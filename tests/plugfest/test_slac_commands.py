@@ -114,6 +114,54 @@ def test_the_doctor_finds_what_is_broken(cables: Lab, fault: str, step: str, cau
         assert f"stopped while {step}" in output
 
 
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        (
+            ["--fault", "charger-refuses-key"],
+            "PROBLEM  the modem did not take the key: it is in network b0f2e695666b03",
+        ),
+        (["--fault", "charger-wrong-role"], "PROBLEM  wrong modem role: EVSE wanted"),
+        (["--power", "charger=0-"], "PROBLEM  no modem answers"),
+    ],
+)
+def test_the_doctor_at_the_charger_reads_its_modem_back(cables: Lab, option: list[str], text: str) -> None:
+    """What the line was told to break is what the doctor names, without a vehicle."""
+    quick = ["--slac-timer", "modem_requests=1", "--within", "3"]
+    with cables.line(*option):
+        done = cables.run("secc", "slac", "doctor", "-i", cables.interface("secc"), "--role", "evse", *quick)
+    assert done.returncode == 1
+    assert text in done.stdout, done.stdout
+    assert "matched, and the link is up" not in done.stdout
+
+
+def test_equal_addresses_are_a_problem_though_the_link_comes_up(cables: Lab) -> None:
+    with cables.line("--fault", "same-mac", "--vehicle-modem", "cg5317", "--lose", "CM_MNBC_SOUND.IND=2"):
+        charger = cables.start("secc", "slac", "evse", "-i", cables.interface("secc"), "--count", "1", until="waits")
+        done = cables.run("evcc", "slac", "doctor", "-i", cables.interface("evcc"), "--role", "ev")
+        charger.kill()
+        charger.communicate()
+    assert done.returncode == 1
+    assert "PROBLEM  duplicate address: vehicle and charger have the same MAC" in done.stdout, done.stdout
+    assert "heard 8 of 10 sounds" in done.stdout
+    assert "modem     CG5317" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--fault", "gremlins"], "--fault gremlins: there are no-profiles, "),
+        (["--lose", "CM_SET_KEY.CNF"], "--lose CM_SET_KEY.CNF: there are CM_SLAC_PARM.REQ, "),
+        (["--lose", "CM_MNBC_SOUND.IND=x"], "a number of frames is needed behind ="),
+        (["--power", "charger=9-3"], "--power charger=9-3: write vehicle=FROM-TO or charger=FROM-TO"),
+        (["--charger-modem", "acme"], "there is no modem acme; there are qca7000, "),
+    ],
+)
+def test_mistakes_of_a_line_are_one_line(words: list[str], text: str) -> None:
+    command = [sys.executable, "-m", "plugfest", "slac", "line", "lo", "lo", *words]
+    assert text in one_line(subprocess.run(command, capture_output=True, text=True, timeout=30))
+
+
 QUICK = ["--slac-timer", "TT_matching_repetition=0.5", "--slac-timer", "TT_match_join=1"]
 
 

@@ -131,7 +131,7 @@ async def test_the_doctor_names_each_fault(fault: str, role: Role, capsys: pytes
         assert saying in output, output
     if "PROBLEM" in output:
         assert not well
-        assert causes_in(output)
+        assert "     try: " in output
 
 
 async def test_a_charger_that_believes_its_modem_is_found_out_by_the_vehicle(
