@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from v2g.protocols import ALL, DIN, ISO2, ISO20, Energy, Protocol
+from v2g.protocols import DIN, ISO2, ISO20, PROTOCOLS, Energy, Protocol
 
 WORDS: Mapping[str, Protocol] = {"din70121": DIN, "iso15118-2": ISO2, "iso15118-20": ISO20}
 """Protocol of a run -> what it is about; runs of ``slac`` are about none of them."""
@@ -37,4 +37,4 @@ def energy(ac: bool) -> Energy:
     return "AC" if ac else "DC"
 
 
-__all__ = ["ALL", "TITLES", "WORDS", "energy", "message_timer", "spoken", "word_of"]
+__all__ = ["PROTOCOLS", "TITLES", "WORDS", "energy", "message_timer", "spoken", "word_of"]

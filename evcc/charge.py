@@ -20,7 +20,7 @@ from v2g.errors import NoCommonProtocol, NothingFound, RemoteError, SetupError, 
 from v2g.interfaces import Interface
 from v2g.messages import appproto
 from v2g.outcome import Aborted, Cause, cause_of
-from v2g.protocols import ALL, ISO2, Energy, Protocol, meant, offer
+from v2g.protocols import ISO2, PROTOCOLS, Energy, Protocol, meant, offer
 from v2g.session import Session
 from v2g.trace import Event
 
@@ -216,7 +216,7 @@ async def agree_protocol(session: Session, options: Options) -> Protocol:
         if found is None:
             raise RemoteError(f"the charger chose SchemaID {response.SchemaID}, which was not offered")
         chosen = found
-    found_protocol = meant(chosen, ALL.values())
+    found_protocol = meant(chosen, PROTOCOLS.values())
     if found_protocol is None:
         raise NoCommonProtocol(f"the charger chose {chosen.ProtocolNamespace}, for which there is no script")
     return found_protocol[0]
@@ -227,7 +227,7 @@ def _list(protocols: Iterable[Protocol]) -> str:
 
 
 def _titles(request: appproto.supportedAppProtocolReq) -> list[str]:
-    named = [(entry, meant(entry, ALL.values())) for entry in request.AppProtocol]
+    named = [(entry, meant(entry, PROTOCOLS.values())) for entry in request.AppProtocol]
     return [entry.ProtocolNamespace if found is None else found[0].title for entry, found in named]
 
 

@@ -127,8 +127,8 @@ class Deviations:
             cls = message_classes(name).get(protocol)
             if cls is None:
                 raise fields.FieldError(f"{known.title} has no {name}")
-            return fields.put(minimal(known.schema, cls), values, known.module)
-        return fields.put(message, entry.set, known.module)
+            return fields.put(minimal(known.schema_of(cls), cls), values, known.schema_of(cls))
+        return fields.put(message, entry.set, known.schema_of(type(message)))
 
     def _signature(self, name: str) -> Callable[[Any], Any]:
         def rewrite(given: Any) -> Any:

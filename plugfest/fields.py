@@ -1,8 +1,8 @@
 """Fields of messages by dotted name (``DC_EVStatus.EVRESSSOC``), set to plain values, legal or not.
 
-A number becomes a PhysicalValue where the field is one, text becomes bytes (hex), a mapping fills a group. A name that
-leads through a list means every entry, or one (``ProfileEntry.2.ChargingProfileEntryStart``). Nothing is validated on
-the way into the message, because a bench wants to send what is wrong; only names are checked.
+A number becomes a PhysicalValue or RationalNumber where the field is one, text becomes bytes (hex), a mapping fills a
+group. A name that leads through a list means every entry, or one (``ProfileEntry.2.ChargingProfileEntryStart``).
+Nothing is validated on the way into the message, because a bench wants to send what is wrong; only names are checked.
 """
 
 from __future__ import annotations
@@ -13,11 +13,18 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from exi import Schema
 from plugfest.config.check import did_you_mean
-from v2g.physical import physical
+from v2g.messages import din70121, iso2
+from v2g.messages.iso20.types import RationalNumberType
+from v2g.physical import physical, rational
 
 _UNITS = (("Voltage", "V"), ("Current", "A"), ("Ripple", "A"), ("Tolerance", "A"), ("Power", "W"), ("PMax", "W"),
           ("Energy", "Wh"), ("EAmount", "Wh"), ("Capacity", "Wh"), ("Time", "s"))  # fmt: skip
+
+
+PHYSICAL: Mapping[type[Any], Any] = {module.PhysicalValueType: module for module in (din70121, iso2)}
+"""Physical values with a unit, and the messages they belong to."""
 
 
 class FieldError(ValueError):
@@ -96,42 +103,42 @@ def _check(cls: type[Any], path: list[str], value: Any) -> str:
 # Setting values
 
 
-def put(message: Any, fields: Mapping[str, Any], module: Any) -> Any:
+def put(message: Any, fields: Mapping[str, Any], schema: Schema) -> Any:
     """A copy of a message with these fields.
 
     Args:
-        module: the protocol's messages, for its PhysicalValueType.
+        schema: the set that the message belongs to.
 
     Raises:
         FieldError: this message has no such field, or the value does not fit at all.
     """
     for name, value in fields.items():
-        message = _put(message, name.split("."), value, module)
+        message = _put(message, name.split("."), value, schema)
     return message
 
 
-def _put(group: Any, path: list[str], value: Any, module: Any) -> Any:
+def _put(group: Any, path: list[str], value: Any, schema: Schema) -> Any:
     name = path[0]
     known = hints(type(group))
     if name not in known:
         raise FieldError(f"{type(group).__name__} has no field {name}")
     current = getattr(group, name)
     if len(path) == 1:
-        made = build(known[name], value, current, name, module)
+        made = build(known[name], value, current, name, schema)
     elif isinstance(current, msgspec.Struct):
-        made = _put(current, path[1:], value, module)
+        made = _put(current, path[1:], value, schema)
     elif isinstance(current, list):
         at = int(path[1]) if path[1].isdigit() else None
         rest = path[1:] if at is None else path[2:]
         if not rest or (at is not None and not 1 <= at <= len(current)):
             raise FieldError(f"{name} has {len(current)} entries, and no field {'.'.join(path[1:])}")
-        made = [_put(each, rest, value, module) if at in (None, n) else each for n, each in enumerate(current, 1)]
+        made = [_put(each, rest, value, schema) if at in (None, n) else each for n, each in enumerate(current, 1)]
     else:
-        made = build(known[name], {".".join(path[1:]): value}, None, name, module)
+        made = build(known[name], {".".join(path[1:]): value}, None, name, schema)
     return msgspec.structs.replace(group, **{name: made})
 
 
-def build(hint: Any, value: Any, current: Any, name: str, module: Any) -> Any:
+def build(hint: Any, value: Any, current: Any, name: str, schema: Schema) -> Any:
     """A plain value as a field of that type.
 
     Args:
@@ -144,20 +151,22 @@ def build(hint: Any, value: Any, current: Any, name: str, module: Any) -> Any:
         return None
     kinds = _alternatives(hint)
     groups = _classes(hint)
-    physical_type = getattr(module, "PhysicalValueType", None)
-    if physical_type in groups and isinstance(value, (int, float)):
-        unit = current.Unit if current is not None and current.Unit is not None else _unit(name)
-        return physical(module, float(value), unit)
+    if isinstance(value, (int, float)):
+        if RationalNumberType in groups:
+            return rational(float(value), -1)
+        if physical_type := next((g for g in groups if g in PHYSICAL), None):
+            unit = current.Unit if current is not None and current.Unit is not None else _unit(name)
+            return physical(PHYSICAL[physical_type], float(value), unit)
     if isinstance(value, dict):
         if isinstance(current, msgspec.Struct):
-            return put(current, value, module)
+            return put(current, value, schema)
         if not groups:
             raise FieldError(f"{name} has no fields of its own")
-        return _group(groups, value, name, module)
+        return _group(groups, value, name, schema)
     for kind in kinds:
         if get_origin(kind) is list and isinstance(value, list):
             (item,) = get_args(kind)
-            return [build(item, each, None, name, module) for each in value]
+            return [build(item, each, None, name, schema) for each in value]
         if isinstance(kind, type) and issubclass(kind, bytes) and isinstance(value, (str, int)):
             try:
                 return kind(bytes.fromhex(str(value).removeprefix("0x")))
@@ -168,17 +177,15 @@ def build(hint: Any, value: Any, current: Any, name: str, module: Any) -> Any:
     return value
 
 
-def _group(groups: list[type[Any]], value: Mapping[str, Any], name: str, module: Any) -> Any:
+def _group(groups: list[type[Any]], value: Mapping[str, Any], name: str, schema: Schema) -> Any:
     """A group from nothing: the class that has all these fields; what is missing and required is smallest."""
     from secc.minimal import minimal
-    from v2g.protocols import APPPROTO, PROTOCOLS
 
     heads = {key.split(".")[0] for key in value}
     fitting = next((group for group in groups if heads <= set(hints(group))), None)
     if fitting is None:
         raise FieldError(f"no {name} has {', '.join(sorted(heads))}")
-    protocol = next(p for p in (APPPROTO, *PROTOCOLS.values()) if p.module is module)
-    return put(minimal(protocol.schema, fitting), value, module)
+    return put(minimal(schema, fitting), value, schema)
 
 
 def _unit(name: str) -> str:

@@ -87,7 +87,7 @@ class Lines:
         self._last[event.name] = time
         more = f"   ({self._hidden} messages not shown)" if self._hidden else ""
         self._hidden = 0
-        self._print(time, _arrow(event), f"{event.name:<28} {_details(event.message):<34}", more)
+        self._print(time, _arrow(event), f"{event.name:<30} {_details(event.message):<32}", more)
 
     def _slac(self, event: Event, time: float) -> None:
         """Messages of matching, a batch of one kind in one line; what was found; what went wrong."""

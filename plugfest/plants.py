@@ -113,6 +113,7 @@ def vehicle_options(bench: Bench, **shared: Any) -> Options:
         ac=bench.ac,
         duration=car.duration,
         renegotiates=car.renegotiates,
+        control=car.control,
         new_session_id=octets(car.session_id),
     )
 
@@ -149,6 +150,8 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
         schedule=[Slot(slot.start, slot.power * 1000.0) for slot in station.schedule],
     )
     evse.free = station.free
+    if station.target_power is not None:
+        evse.target_power = station.target_power * 1000.0
     evse.meter.meter_id = station.meter_id
     evse.meter.start(station.meter_start * 1000.0)
     return evse

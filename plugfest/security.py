@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boundary import write
+from plugfest.commands.options import protocols
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 Now = Callable[[], datetime.datetime]
 
 
-def options(section: TlsOptions) -> tls.Options:
-    """The options of a side.
+def options(section: TlsOptions, bench: Bench) -> tls.Options:
+    """The options of a side: the protocols of the bench choose the profile where it is not given.
 
     Raises:
         SetupError: a name that does not exist; says which.
@@ -31,7 +32,9 @@ def options(section: TlsOptions) -> tls.Options:
     from plugfest.config.secure import plain
     from v2g import tls
 
-    return tls.options_of(plain(section))
+    wants = {protocol.abilities.mutual for protocol in protocols(bench)}
+    profile = "iso2" if True not in wants else "iso20" if wants == {True} else "both"
+    return tls.options_of({"profile": profile, **plain(section)})
 
 
 def stores(directory: str, wanted: tls.Options) -> list[Store]:
@@ -74,7 +77,7 @@ def vehicle(bench: Bench) -> tls.Context:
     from v2g.errors import SetupError
 
     try:
-        wanted, key_log = options(bench.vehicle.tls), _key_log(bench)
+        wanted, key_log = options(bench.vehicle.tls, bench), _key_log(bench)
         if bench.strict and bench.vehicle.tls.staple is None:
             wanted = wanted.change(staple="require")
         if bench.pki is None:
@@ -83,6 +86,9 @@ def vehicle(bench: Bench) -> tls.Context:
             context = tls.of_store("client", stores(bench.pki, wanted), wanted, key_log=key_log)
             if bench.roots is not None:
                 context.trust = tls.trust(Path(bench.roots))
+        if "1.3" in wanted.versions and bench.pki is None and bench.cert is None:
+            # A charger that does not check vehicles takes it.
+            context.credentials = [tls.vehicle_credential(datetime.datetime.now(datetime.UTC))]
         if bench.role == "evcc" and bench.cert is not None and bench.key is not None:
             context.credentials = [tls.credential(Path(bench.cert), Path(bench.key), password=bench.password)]
         _revoke(context, bench)
@@ -129,7 +135,7 @@ def charger(
     from v2g.errors import SetupError
 
     try:
-        wanted, key_log = options(bench.charger.tls), _key_log(bench)
+        wanted, key_log = options(bench.charger.tls, bench), _key_log(bench)
         ocsp = [Path(one) for one in bench.ocsp]
         held = stores(bench.pki, wanted) if bench.pki is not None else []
         if bench.cert is not None and bench.key is not None:
@@ -143,12 +149,12 @@ def charger(
             if ocsp:
                 context.credentials[0].stapler = tls.staples.from_files(ocsp)
         else:
-            suite = "iso2" if "1.2" in wanted.versions else "iso20"
-            store = tls.make_store(datetime.datetime.now(datetime.UTC), suite)
-            context = tls.of_store("server", [store], wanted, key_log=key_log)
+            suites = [suite for version, suite in (("1.3", "iso20"), ("1.2", "iso2")) if version in wanted.versions]
+            made = [tls.make_store(datetime.datetime.now(datetime.UTC), suite) for suite in suites]
+            context = tls.of_store("server", made, wanted, key_log=key_log)
             context.trust, context.credentials[0].file = None, "the certificate made on the fly"
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plugfest-"))) / "root.pem"
-            write.write(root, store["v2g-root"].pem, public=True)
+            write.write(root, b"".join(store["v2g-root"].pem for store in made), public=True)
             say(f"note: certificate made on the fly; its root, while this runs: {root}")
         if bench.vehicle_roots is not None:
             context.trust = tls.trust(Path(bench.vehicle_roots))

@@ -90,7 +90,9 @@ class Stage:
             BrokenPipeError: whoever read the view has gone, as `plugfest ... | head` does; the session was broken off.
         """
         self._main = asyncio.current_task()
-        schemas = [] if self.bench.fast else [protocol.schema for protocol in options.protocols(self.bench)]
+        schemas = (
+            [] if self.bench.fast else [s for protocol in options.protocols(self.bench) for s in protocol.schemas()]
+        )
         preparing = asyncio.create_task(_prepare(schemas))
         try:
             async with self.view.running(), self.link.running() if self.link else contextlib.nullcontext():

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from v2g import reading as readings
 from v2g import recognition, v2gtp
 from v2g.messages import appproto
-from v2g.protocols import ALL, APPPROTO, Protocol
+from v2g.protocols import APPPROTO, PROTOCOLS, Protocol
 from v2g.reading import PROTOCOL_OF, TITLES, SessionMessage
 
-_BY_NAMESPACE = {offer.namespace: protocol for protocol in ALL.values() for offer in protocol.offers}
-_EITHER = tuple(protocol for protocol in ALL.values() if protocol.payload_type == v2gtp.EXI)
+_BY_NAMESPACE = {offer.namespace: protocol for protocol in PROTOCOLS.values() for offer in protocol.offers}
+_EITHER = tuple(protocol for protocol in PROTOCOLS.values() if protocol.payload_type == v2gtp.EXI)
 """Those whose frames do not say which one they are of."""
 
 MAX_WEIGHED = 64

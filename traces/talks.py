@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from traces.recording import EVCC, SECC, Entry, Recording
 from v2g import timing
 from v2g.messages import appproto
-from v2g.protocols import ALL
+from v2g.protocols import PROTOCOLS
 from v2g.sequence import Step
 from v2g.timing import Timing
 
-TITLES = {**{name: protocol.title for name, protocol in ALL.items()}, "": "unknown protocol"}
+TITLES = {**{name: protocol.title for name, protocol in PROTOCOLS.items()}, "": "unknown protocol"}
 """By protocol of a :class:`Talk`."""
 
-TIMINGS: dict[str, Timing] = {name: protocol.timing for name, protocol in ALL.items()}
+TIMINGS: dict[str, Timing] = {name: protocol.timing for name, protocol in PROTOCOLS.items()}
 """Timers by protocol."""
 
-ORDERS: dict[str, tuple[Step, ...]] = {name: protocol.order for name, protocol in ALL.items()}
+ORDERS: dict[str, tuple[Step, ...]] = {name: protocol.order for name, protocol in PROTOCOLS.items()}
 """Order of messages by protocol."""
 
 

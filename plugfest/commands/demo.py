@@ -106,6 +106,7 @@ async def _both(bench: Bench, title: str) -> int:
         shared: dict[str, Any] = {
             "protocols": tuple(options.protocols(bench)),
             "tolerant": not bench.strict,
+            "any_transport": bench.any_transport,
             "timing": bench.timer,
         }
         charger = secc.Options(**shared, now=lambda: epoch + loop.time(), rng=rng)

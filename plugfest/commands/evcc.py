@@ -102,7 +102,11 @@ async def _run(bench: Bench) -> int:
         trace = stack.enter_context(outputs.writing(bench, "evcc", now, interface=name))
         stage = Stage(bench, controls, looks, trace)
         settings = plants.vehicle_options(
-            bench, protocols=tuple(options.protocols(bench)), tolerant=not bench.strict, timing=bench.timer
+            bench,
+            protocols=tuple(options.protocols(bench)),
+            tolerant=not bench.strict,
+            timing=bench.timer,
+            any_transport=bench.any_transport,
         )
         pnc.equip_vehicle(settings, bench, time.time, looks.say)
         stage.equip(settings, "evcc")

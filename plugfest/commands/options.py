@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from slac.connector import Connector
     from v2g.protocols import Protocol
 
-PROTOCOLS = {"iso2": "iso2", "iso15118-2": "iso2", "din": "din70121", "din70121": "din70121"}
-"""Names on the command line -> schema sets."""
+PROTOCOLS = {
+    "iso2": "iso2", "iso15118-2": "iso2", "din": "din70121", "din70121": "din70121", "iso20": "iso20",
+    "iso15118-20": "iso20",
+}  # fmt: skip
+"""Names on the command line -> protocols."""
 
 
 def parser(commands: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
@@ -30,9 +33,15 @@ def parser(commands: Any, name: str, summary: str, description: str) -> argparse
 def add_session(parser: argparse.ArgumentParser) -> None:
     """Options of every command that runs a session."""
     parser.add_argument(
-        "--protocol", metavar="P[,P]", help="protocols to speak, preferred first: iso2, din (default iso2,din)"
+        "--protocol", metavar="P[,P]", help="protocols to speak, preferred first: iso20, iso2, din (default iso2,din)"
     )
-    parser.add_argument("--ac", action="store_true", help="charge with AC (ISO 15118-2 only) instead of DC")
+    parser.add_argument("--ac", action="store_true", help="charge with AC (not in DIN SPEC 70121) instead of DC")
+    parser.add_argument(
+        "--any-transport",
+        action="store_const",
+        const=True,
+        help="speak ISO 15118-20 over TCP or TLS 1.2 too, as many test stacks do; each use is told",
+    )
     parser.add_argument("--connector", help="ccs1, ccs2, nacs, type1 or type2 (default ccs2)")
     parser.add_argument("--strict", action="store_true", help="refuse what the standard forbids, tolerate nothing")
     parser.add_argument("--trace", metavar="FILE", type=Path, help="write the session as JSON lines")
@@ -107,6 +116,11 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--target", type=float, metavar="PERCENT", help="where charging ends (default 80)")
     group.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds of charging")
     group.add_argument("--departure", type=int, metavar="S", help="seconds until departure, told to the charger")
+    group.add_argument(
+        "--control",
+        choices=("any", "scheduled", "dynamic"),
+        help="who decides on power (ISO 15118-20): the car, the charger, or as the charger prefers (default)",
+    )
     group.add_argument("--contract", metavar="NAME", help="entry of the PKI to pay with; none: install one")
     group.add_argument("--install", action="store_true", help="install a contract although there is one")
     group.add_argument(
@@ -134,6 +148,7 @@ def add_charger(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("charger")
     group.add_argument("--station", metavar="NAME", help="a ready station (plugfest config cars)")
     group.add_argument("--power", type=float, metavar="KW", help="power class, 50 to 900 (default 150)")
+    group.add_argument("--target-power", type=float, metavar="KW", help="power wanted in dynamic mode (ISO 15118-20)")
     group.add_argument("--evse-id", metavar="ID", help="EVSEID (default DE*PLF*E00001)")
     group.add_argument("--receipts", type=float, metavar="S", help="ask for signed meter receipts so often")
     group.add_argument("--wake-car-after", type=float, metavar="S", help="wake a paused car up after so many seconds")
@@ -158,9 +173,12 @@ def add_connection(parser: argparse.ArgumentParser, *, tls: str, cert: str, key:
 
 
 def secured(args: argparse.Namespace) -> dict[str, str]:
-    """TLS where it is not given: with a contract it is required, with a PKI it is possible."""
+    """TLS where it is not given: with a contract or ISO 15118-20 it is required, with a PKI it is possible."""
     if hasattr(args, "tls"):
         return {}
+    spoken = [PROTOCOLS.get(word.strip().lower()) for word in str(getattr(args, "protocol", "")).split(",")]
+    if "iso20" in spoken and not hasattr(args, "any_transport"):
+        return {"tls": "required" if "din70121" not in spoken else "optional"}
     if getattr(args, "payment", "") == "contract":
         return {"tls": "required"}
     return {"tls": "optional"} if hasattr(args, "pki") and getattr(args, "payment", "") != "external" else {}

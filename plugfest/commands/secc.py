@@ -115,6 +115,7 @@ async def _run(bench: Bench) -> int:
         settings = Options(
             protocols=tuple(options.protocols(bench)),
             tolerant=not bench.strict,
+            any_transport=bench.any_transport,
             timing=bench.timer,
             now=time.time,
             rng=rng,

@@ -106,6 +106,10 @@ class Vehicle(Section, kw_only=True, frozen=True):
     precharge_current: Annotated[NotNegative, Meta(description="target current in precharge, A")] = 1.0
     precharge_tolerance: Annotated[Positive, Meta(description="largest difference for closing contactors, V")] = 20.0
     trusts_report: Annotated[bool, Meta(description="judge precharge by the charger's report, as some cars do")] = False
+    control: Annotated[
+        Literal["any", "scheduled", "dynamic"],
+        Meta(description="who decides on power in ISO 15118-20: the car, the charger, or as the charger prefers"),
+    ] = "any"
     renegotiates: Annotated[bool, Meta(description="follow a charger's wish to renegotiate")] = True
     error_code: Annotated[str, Meta(description="EVErrorCode to report from the start")] = "NO_ERROR"
     faults: Annotated[list[Literal["welded"]], Meta(description="broken from the start")] = []
@@ -153,6 +157,9 @@ class Charger(Section, kw_only=True, frozen=True):
     insulation_monitor: Annotated[bool, Meta(description="false: the charger has none (No_IMD)")] = True
     ac_supply: Annotated[Supply, Meta(description="AC side")] = Supply()
     evse_id: Annotated[str, Meta(min_length=7, max_length=37, description="EVSEID")] = "DE*PLF*E00001"
+    target_power: Annotated[
+        Positive | None, Meta(description="power that the charger wants in dynamic mode of ISO 15118-20, kW")
+    ] = None
     authorize_after: Annotated[Seconds, Meta(description="authorization takes so long, s")] = 0.0
     authorization: Annotated[
         Literal["accept", "reject", "never", "customer", "reader"],
@@ -240,9 +247,12 @@ class Bench(Section, kw_only=True, frozen=True):
     modem: Annotated[bool, Meta(description="false: SLAC without a modem, as on a plain cable")] = True
     slac_timer: Annotated[dict[str, float], Meta(description="timers of SLAC to change, by name, s")] = {}
     connector: Annotated[str, Meta(description="ccs1, ccs2, nacs, type1 or type2")] = "ccs2"
-    protocol: Annotated[list[str] | str, Meta(description="protocols to speak, preferred first: iso2, din")] = (
+    protocol: Annotated[list[str] | str, Meta(description="protocols to speak, preferred first: iso20, iso2, din")] = (
         "iso2,din"
     )
+    any_transport: Annotated[
+        bool, Meta(description="speak ISO 15118-20 over TCP or TLS 1.2 too, as many test stacks do; each use is told")
+    ] = False
     ac: Annotated[bool, Meta(description="charge with AC instead of DC")] = False
     strict: Annotated[bool, Meta(description="refuse what the standard forbids, tolerate nothing")] = False
     timer: Annotated[dict[str, float], Meta(description="timers of the standard to change, by name, s")] = {}

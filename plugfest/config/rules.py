@@ -73,6 +73,8 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
     if bench.ac and chosen and not any(protocol.can_charge("AC") for protocol in chosen):
         titles = " or ".join(sorted(protocol.title for protocol in chosen))
         yield ("protocol",), f"{titles} has no AC; use iso2"
+    if bench.tls == "none" and not bench.any_transport and any(protocol.abilities.mutual for protocol in chosen):
+        yield ("protocol",), "ISO 15118-20 is spoken over TLS 1.3: tls: required (or optional), or any-transport: true"
     from v2g.errors import SetupError
     from v2g.timing import ISO2
 
@@ -181,7 +183,7 @@ def message_names() -> list[str]:
     """All messages of the protocols that a session can speak."""
     from v2g.protocols import APPPROTO, PROTOCOLS
 
-    modules = [p.module for p in (APPPROTO, *PROTOCOLS.values())]
+    modules = [module for p in (APPPROTO, *PROTOCOLS.values()) for module in p.modules.values()]
     return sorted({n for module in modules for n in vars(module) if n.endswith(("Req", "Res")) and n[0] != "_"})
 
 
@@ -301,7 +303,7 @@ def _tls(bench: Bench) -> Iterator[Complaint]:
         if section == TlsOptions():
             continue  # spares the import of the cryptography
         try:
-            security.options(section)
+            security.options(section, bench)
         except SetupError as why:
             yield (side, "tls"), str(why).removeprefix("TLS options: ")
 

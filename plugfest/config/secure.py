@@ -50,9 +50,12 @@ class TlsOptions(Section, kw_only=True, frozen=True):
     """How a side speaks TLS."""
 
     profile: Annotated[
-        Literal["iso2", "iso20", "both", "lab"],
-        Meta(description="where the other values come from: TLS 1.2, TLS 1.3, both, or what test benches do"),
-    ] = "iso2"
+        Literal["iso2", "iso20", "both", "lab"] | None,
+        Meta(
+            description="where the other values come from: TLS 1.2, TLS 1.3, both, or what test benches do; by default "
+            "as the protocols want it"
+        ),
+    ] = None
     versions: Annotated[list[str] | None, Meta(description="1.2, 1.3")] = None
     suites: Annotated[Names | None, Meta(description="cipher suites, preferred first: names or numbers")] = None
     groups: Annotated[Names | None, Meta(description="curves, preferred first")] = None

@@ -14,7 +14,6 @@ from v2g.protocols.iso20 import ISO20
 from v2g.protocols.protocol import Abilities, Energy, Names, Offer, Protocol
 
 __all__ = [
-    "ALL",
     "APPPROTO",
     "DIN",
     "ISO2",
@@ -31,8 +30,5 @@ __all__ = [
     "select",
 ]
 
-PROTOCOLS = {protocol.name: protocol for protocol in (DIN, ISO2)}
-"""What both roles speak, by name."""
-
-ALL = {protocol.name: protocol for protocol in (DIN, ISO2, ISO20)}
-"""What a recorded session can be about, by name."""
+PROTOCOLS = {protocol.name: protocol for protocol in (DIN, ISO2, ISO20)}
+"""What a session can be about, by name."""

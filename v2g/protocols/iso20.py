@@ -1,7 +1,6 @@
 """ISO 15118-20: one namespace and one payload type per energy transfer set, side streams, power in both directions.
 
-Its messages are documents of their own: the header is their first field, and carries a time stamp. Our roles do not
-speak it yet; recordings are read and judged by what is said here.
+Its messages are documents of their own: the header is their first field, and carries a time stamp.
 """
 
 from __future__ import annotations

@@ -145,6 +145,10 @@ class Protocol:
         """The schema set, as such, that a message class belongs to."""
         return messages.schema(self.set_of(kind))
 
+    def schemas(self) -> list[Schema]:
+        """The schema sets that conductive charging needs."""
+        return [messages.schema(name) for name in self.modules if not name.endswith(("-wpt", "-acdp"))]
+
     def sets(self, payload_type: int) -> tuple[str, ...]:
         """The schema sets of a payload type of the main stream; none for any other."""
         return tuple(name for name, known in self.payload_types.items() if known == payload_type)

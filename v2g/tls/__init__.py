@@ -28,7 +28,7 @@ import asyncio
 
 from v2g.errors import SetupError
 from v2g.tls import report, staples
-from v2g.tls.bench import bench_certificate, make_certificate, make_store
+from v2g.tls.bench import bench_certificate, make_certificate, make_store, vehicle_credential
 from v2g.tls.connection import Connection
 from v2g.tls.context import Context, Credential, Trust
 from v2g.tls.endpoint import Deliberate, PeerAlert, PeerClosed
@@ -95,4 +95,5 @@ __all__ = [
     "staples",
     "start",
     "trust",
+    "vehicle_credential",
 ]

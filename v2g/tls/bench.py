@@ -11,23 +11,41 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pki.store import Store
+    from v2g.tls.context import Credential
 
 
-def make_store(now: datetime.datetime, suite: str = "iso2") -> Store:
+def make_store(now: datetime.datetime, suite: str = "iso2", *, vehicle: bool = False) -> Store:
     """A V2G root, two sub-CAs and a charger's leaf after their profiles, in memory.
 
     Args:
         suite: profile table: iso2 (P-256), iso20 (P-521) or iso20-ed448.
+        vehicle: an OEM root with a vehicle's leaf instead.
     """
     from pki.authority import Authority
     from pki.profiles import SUITES, Role
     from pki.store import Store
 
     authority = Authority(SUITES[suite], (now - datetime.timedelta(hours=1)).replace(microsecond=0), responder="")
-    entries = [authority.issue(Role.V2G_ROOT)]
-    for role in (Role.CPO_SUB1, Role.CPO_SUB2, Role.SECC):
+    anchor, *below = (
+        (Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2, Role.VEHICLE)
+        if vehicle
+        else (Role.V2G_ROOT, Role.CPO_SUB1, Role.CPO_SUB2, Role.SECC)
+    )
+    entries = [authority.issue(anchor)]
+    for role in below:
         entries.append(authority.issue(role, entries[-1]))
     return Store.of(SUITES[suite], entries, responder="")
+
+
+def vehicle_credential(now: datetime.datetime, suite: str = "iso20") -> Credential:
+    """A vehicle's certificate with its chain and key, in memory, for a handshake of ISO 15118-20."""
+    from pki.profiles import Role
+    from v2g.tls.context import Credential
+
+    store = make_store(now, suite, vehicle=True)
+    (entry,) = store.of_role(Role.VEHICLE)
+    anchor = entry.root.certificate if entry.root else None
+    return Credential(list(entry.chain), entry.key, anchor, "the vehicle certificate made on the fly")
 
 
 def make_certificate(directory: Path, now: datetime.datetime, suite: str = "iso2") -> tuple[Path, Path, Path]:
