@@ -165,7 +165,7 @@ class _Matching:
 
     async def _read_back(self, found: Match) -> None:
         """Raises ModemError: the modem is in another network than the one that was agreed."""
-        network = await self._modem.network()
+        network = await self._modem.network((found.nid, found.nmk))
         if network is not None and network != found.nid:
             raise ModemError(f"matched, but {refused_key(network, found.nid)}")
 

@@ -257,6 +257,15 @@ def no_link(x: Exchange, until: float) -> tuple[list[Cause], End | None]:
         return [], None
     causes: list[Cause] = []
     blamed: End | None = None
+    if (new := x.new_key) is not None and new.time - match.at < x.timing.TT_match_join:
+        after = f"{new.time - match.at:.1f} s after the match, before a link was seen"
+        causes.append(
+            Cause(
+                f"the {new.end.value} gave its modem another key (network {new.nid.hex()}) {after}",
+                "keep the key of CM_SLAC_MATCH.CNF for TT_match_join; look at that end's log for why it gave up",
+            )
+        )
+        blamed = new.end
     if sum(move.name == "CM_SLAC_MATCH.REQ" and move.time > match.at for move in x.moves):
         causes.append(MATCH_REPEATED)
     for end in End:

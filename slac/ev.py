@@ -154,7 +154,7 @@ class Ev(Side[VehiclePilot, Options]):
             up = await self.modem.wait_linked(nid, min(left, _READ_BACK))
             if not up and self.modem.heard <= keyed:
                 continue  # it restarts
-            network = await self.modem.network()
+            network = await self.modem.network((nid, nmk))
             if network is not None and network != nid:
                 refused = refused_key(network, nid)
                 self.host.tell("warning", f"the link is up, but {refused}" if up else refused)

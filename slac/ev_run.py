@@ -394,14 +394,14 @@ class Run:
 
     def _ignore(self, frame: Frame, why: str) -> None:
         self.host.ignored(frame, why)
-        self._refused[type(frame.message)] = f"{mac_text(frame.source)} had {why}"
+        self._refused[type(frame.message)] = f"at {mac_text(frame.source)} {why}"
 
     def _properly(self, kind: type[Message]) -> str:
         """What was wrong with the messages of a kind that came; "" where none came."""
         why = self._refused.get(kind)
         if why is None:
             return ""
-        return f" properly: {why}" + (", which a vehicle that is not strict takes" if self._options.strict else "")
+        return f" properly: {why}" + ("; a vehicle that is not strict takes it" if self._options.strict else "")
 
     def _tolerate(self, frame: Frame) -> None:
         """Tells what a strict vehicle would have refused."""

@@ -247,6 +247,8 @@ class Links:
         near = {mac for mac in ends if mac in self._near}
         if exchange.ev in self._profiled:
             near.update(ends[1:])
+        elif not near and any(one.attenuation_at is not None for one in exchange.answerers.values()):
+            near.add(exchange.ev)  # at the charger, the profiles behind its report would be in the recording
         return bool(near) and source not in near
 
     def _modems_of(self, host: bytes) -> set[bytes]:

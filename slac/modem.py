@@ -230,7 +230,7 @@ class NoModem(Modem):
     async def take_key(self, nid: bytes, nmk: bytes) -> None:
         """There is none to take it."""
 
-    async def network(self) -> bytes | None:
+    async def network(self, given: tuple[bytes, bytes] | None = None) -> bytes | None:
         return None
 
     async def answers(self) -> bool:

@@ -174,21 +174,28 @@ class KeyedModem:
                 raise ModemError(
                     f"the modem did not come back within {within} after its key was changed; is it powered?"
                 )
-            network = await self.network()
+            network = await self.network((nid, nmk))
             if network is None or network == nid:
                 return
             why = refused_key(network, nid)
             self.host.tell("warning", why)
         raise ModemError(why)
 
-    async def network(self) -> bytes | None:
-        """NID of the network whose key the modem has, read back (CM_GET_KEY); None where it does not say."""
+    async def network(self, given: tuple[bytes, bytes] | None = None) -> bytes | None:
+        """NID of the network whose key the modem has, read back (CM_GET_KEY); None where it does not say.
+
+        ``given``: NID and NMK that it was given. A modem that shows this NMK has taken them, whatever it makes of the
+        NID: some stations give one that does not follow from the key.
+        """
         if not self._tells_network:
             return None
         soon = self.timing.TT_polling_pause
         frame = await self.ask(CM_GET_KEY_REQ(bytes(7), self.rng.randbytes(4)), CM_GET_KEY_CNF, within=soon, times=2)
         if frame is not None and isinstance(frame.message, CM_GET_KEY_CNF):
-            return frame.message.nid
+            told = frame.message
+            if given is not None and told.key == given[1]:
+                return given[0]
+            return told.nid if any(told.nid) else None
         joined = await self._joined(soon)
         self._tells_network = joined is not None
         return joined

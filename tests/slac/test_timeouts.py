@@ -643,7 +643,7 @@ async def test_a_strict_vehicle_says_in_its_last_line_which_field_it_refused(kin
             await bench.match_car(0, ev.Options(strict=True))
         waiting.cancel()
     (field,) = fields
-    assert "properly: 02:50:4c:00:00:02 had " in why.value.text
+    assert "properly: at 02:50:4c:00:00:02 " in why.value.text
     assert field.replace("evse_mac", "EVSE MAC") in why.value.text
 
 
