@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from secc.schedule import Plan
 
 NO_CURRENT = 1.0  # A: below, the output counts as without current
+KEPT = 100
+"""Trips, receipts and issued contracts of sessions past that are kept."""
 SWITCH_OFF_LIMIT = 2.0  # s: `Evse.safe` looks no longer
 
 

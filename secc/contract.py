@@ -38,6 +38,9 @@ AT_PAYMENT = ("FAILED_CertificateNotAllowedAtThisEVSE", "FAILED_NoCertificateAva
 CHALLENGE_LENGTH = 16
 """Bytes of a GenChallenge [V2G2-697]."""
 
+KEPT_RECEIPTS = 1000
+"""Receipts that a charger keeps, the latest."""
+
 
 @dataclass(frozen=True)
 class Receipt:
@@ -76,7 +79,7 @@ class Contracts:
         receipt_every: seconds of charging between two receipts; None: none are asked for.
         insists: whether a receipt that does not hold is refused [V2G2-481]; it is noted in any case.
         tariff_key: credential of the mobility operator's sub-CA 2, which signs tariffs.
-        receipts: those that came.
+        receipts: those that came, the latest :data:`KEPT_RECEIPTS`.
         on_receipt: is told of each.
     """
 
@@ -267,6 +270,7 @@ def check_receipt(visit: Visit, request: iso2.MeteringReceiptReq) -> Receipt:
         problem,
     )
     contracts.receipts.append(receipt)
+    del contracts.receipts[:-KEPT_RECEIPTS]
     contracts.on_receipt(receipt)
     visit.session.tell("state", "receipt", f"{request.MeterInfo.MeterReading} Wh " + (problem or "signature valid"))
     if problem and contracts.insists:

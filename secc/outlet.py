@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from secc.charger import Evse
+from secc.pauses import Pauses
 from secc.serve import Options, serve
 from secc.visit import Paused
 from slac.pilot import READY, STEADY, STEP_X1, Offer, Reading, State
@@ -61,7 +62,7 @@ class Outlet:
     on_begin: Callable[[], None] = lambda: None
     on_end: Callable[[Outcome], None] = lambda outcome: None
     ports: dict[bool, int] = field(default_factory=dict)
-    paused: dict[bytes, Paused] = field(default_factory=dict)
+    paused: MutableMapping[bytes, Paused] = field(default_factory=Pauses)
     wakes_after: float | None = None
     step_x1: float = STEP_X1
     awake: asyncio.Event = field(default_factory=asyncio.Event)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from secc import contract
+from secc.charger import KEPT
 from secc.services import CERTIFICATE_SERVICE
 from secc.visit import Refusal, Visit
 from v2g import signature
@@ -192,6 +193,7 @@ class LocalBackend:
         except PkiError as why:
             raise Refusal(BROKEN, str(why)) from why
         self.issued.append(emaid)
+        del self.issued[:-KEPT]
         response = kind(
             ResponseCode="OK",
             SAProvisioningCertificateChain=chain_type(self.provider.chain),

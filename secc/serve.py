@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from secc import ac, agreed, din70121, iso2, iso20
-from secc.charger import SWITCH_OFF_LIMIT, Evse
+from secc.charger import KEPT, SWITCH_OFF_LIMIT, Evse
 from secc.contract import Contracts
 from secc.minimal import minimal
 from secc.services import Service
@@ -64,7 +64,7 @@ async def serve(
     evse: Evse,
     options: Options | None = None,
     *,
-    paused: dict[bytes, Paused] | None = None,
+    paused: MutableMapping[bytes, Paused] | None = None,
     outcome: Outcome | None = None,
 ) -> Outcome:
     """Serves one vehicle on an open connection, to its end. Whatever ends it, the outlet is off afterwards.
@@ -83,6 +83,7 @@ async def serve(
     visit.contracts, visit.services = options.contracts, options.services
     started = session.now
     evse.meter.begin()
+    del evse.trips[:-KEPT]
     trips = len(evse.trips)
     answered = False  # the last word was ours: the vehicle gets time to close first
     ended = started

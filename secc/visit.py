@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -125,7 +125,7 @@ class Visit:
     dc: bool
     now: Callable[[], float]
     rng: random.Random
-    paused: dict[bytes, Paused] = field(default_factory=dict)
+    paused: MutableMapping[bytes, Paused] = field(default_factory=dict)
     contracts: Contracts | None = None
     services: Sequence[Service] = ()
     selected: dict[int, int | None] = field(default_factory=dict)

@@ -23,6 +23,8 @@ from v2g.trace import Event, Observe, ignore
 if TYPE_CHECKING:
     from v2g import tls
 
+MAX_CONNECTIONS = 16
+"""At once, those in their TLS handshake included; further ones are reset."""
 MAX_PAYLOAD = 65536
 """Longest payload accepted, bytes. The longest real ISO 15118-2 message is under 5 kB, of ISO 15118-20 under 20 kB."""
 
@@ -226,6 +228,9 @@ async def listening(
                 writer.close()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(running) >= MAX_CONNECTIONS:
+            writer.transport.abort()
+            return
         # The task starts before the first bytes are looked at, so that TLS gets them.
         task = asyncio.create_task(serve(Channel(reader, writer), writer))
         running.add(task)

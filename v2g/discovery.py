@@ -20,11 +20,39 @@ from v2g.trace import Event, Observe, ignore
 Address = tuple[str, int, int, int]
 
 
+MAX_ANSWERS = 20
+"""SDP answers to one vehicle in a second; it asks every 250 ms [V2G2-159]."""
+MAX_ALL_ANSWERS = 200
+"""SDP answers in a second."""
+_WAITING = 64
+
+
+class _Allowance:
+    """How many answers are left in this second, for each vehicle and for all."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._counts: dict[str, int] = {}
+        self._all = 0
+
+    def take(self, sender: str, now: float) -> bool:
+        """Whether one more answer may go to a sender; counts it."""
+        if int(now) != self._second:
+            self._second, self._all = int(now), 0
+            self._counts.clear()
+        count = self._counts.get(sender, 0)
+        if count >= MAX_ANSWERS or self._all >= MAX_ALL_ANSWERS:
+            return False
+        self._counts[sender] = count + 1
+        self._all += 1
+        return True
+
+
 class _Mailbox(asyncio.DatagramProtocol):
     """Datagrams in a queue, each with its sender; bounded, because anybody can send."""
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[tuple[bytes, Address]] = asyncio.Queue(64)
+        self.queue: asyncio.Queue[tuple[bytes, Address]] = asyncio.Queue(_WAITING)
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         with contextlib.suppress(asyncio.QueueFull):
@@ -182,6 +210,7 @@ async def serve(
 ) -> None:
     """Answers requests out of a queue, without end; see :func:`answering`."""
     loop = asyncio.get_running_loop()
+    allowance = _Allowance()
     while True:
         data, sender = await requests.get()
         if sender[3] not in (0, interface.index):
@@ -194,6 +223,10 @@ async def serve(
             observe(event)
             continue
         response = answer(request)
+        if response is not None and not allowance.take(sender[0], loop.time()):
+            event.note += f": ignored, more than {MAX_ANSWERS} requests in a second"
+            observe(event)
+            continue
         if response is None:
             event.note += f": no answer to security 0x{request.security:02x}, transport 0x{request.transport:02x}"
             observe(event)

@@ -1,0 +1,51 @@
+"""Sessions that a vehicle has paused and may resume: so many, and for so long.
+
+One that is gone is unknown: a vehicle that asks for it gets a new session [V2G2-754, 756]. No standard gives figures; a
+pause lasts a night or a weekend, and a charger has one vehicle plugged in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, MutableMapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from secc.visit import Paused
+
+LONGEST = 72 * 3600.0
+"""s: after that a paused session is forgotten."""
+MOST = 16
+"""Paused sessions that are kept; the oldest is forgotten first."""
+
+
+class Pauses(MutableMapping[bytes, "Paused"]):
+    """Paused sessions by their id; needs a running event loop, whose clock counts."""
+
+    def __init__(self, *, longest: float = LONGEST, most: int = MOST) -> None:
+        self._longest, self._most = longest, most
+        self._kept: dict[bytes, tuple[float, Paused]] = {}
+
+    def _valid(self) -> dict[bytes, tuple[float, Paused]]:
+        if self._kept:
+            now = asyncio.get_running_loop().time()
+            self._kept = {name: held for name, held in self._kept.items() if now - held[0] < self._longest}
+        return self._kept
+
+    def __getitem__(self, name: bytes) -> Paused:
+        return self._valid()[name][1]
+
+    def __setitem__(self, name: bytes, paused: Paused) -> None:
+        self._kept.pop(name, None)
+        self._valid()[name] = asyncio.get_running_loop().time(), paused
+        while len(self._kept) > self._most:
+            del self._kept[next(iter(self._kept))]
+
+    def __delitem__(self, name: bytes) -> None:
+        del self._valid()[name]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(list(self._valid()))
+
+    def __len__(self) -> int:
+        return len(self._valid())

@@ -1,0 +1,134 @@
+"""What a peer or a long run can take is bounded, by the figures of docs/bounds.md."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import re
+from collections import Counter
+from ipaddress import IPv6Address
+from pathlib import Path
+
+import pytest
+
+from plugfest.virtual import VirtualLoop
+from secc.pauses import Pauses
+from secc.visit import Paused
+from v2g import discovery, sdp
+from v2g.channel import MAX_CONNECTIONS, listening
+from v2g.interfaces import Interface
+from v2g.trace import MAX_EVENTS, MAX_MESSAGES, Bounded, Event
+
+PAGE = Path(__file__).parents[2] / "docs" / "bounds.md"
+LOOPBACK = Interface("lo", 1, IPv6Address("::1"), bytes(6))
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="the documentation is not here (tests against the wheel)")
+def test_the_page_has_the_figures_of_the_code() -> None:
+    """Each row names a constant and its value."""
+    rows = re.findall(r"^\| .* \| (\d+) \| `([\w.]+)\.(\w+)` \|$", PAGE.read_text(), re.MULTILINE)
+    assert len(rows) > 25
+    assert len(rows) == sum(line.startswith("|") for line in PAGE.read_text().splitlines()) - 2 * 4
+    for figure, module, name in rows:
+        assert getattr(importlib.import_module(module), name) == int(figure), f"{module}.{name}"
+
+
+def test_a_flood_is_counted_not_written() -> None:
+    """Each layer has its share of a second; one event says what was left out; secrets and other layers pass."""
+    seen: list[Event] = []
+    bounded = Bounded(seen.append)
+    for number in range(50_000):
+        bounded(Event(3.0 + number * 1e-5, "sdp", "SDPRequest"))
+    bounded(Event(3.9, "tcp", "connected"))
+    for _ in range(5):
+        bounded(Event(3.95, "tls", "keylog"))
+    bounded(Event(4.1, "sdp", "SDPRequest"))
+    for _ in range(MAX_MESSAGES + 7):
+        bounded(Event(4.2, "message", "CurrentDemandReq"))
+    bounded.finish()
+    counts = Counter((event.layer, event.name) for event in seen)
+    assert counts["sdp", "SDPRequest"] == MAX_EVENTS + 1
+    assert counts["tcp", "connected"] == 1
+    assert counts["tls", "keylog"] == 5
+    assert counts["message", "CurrentDemandReq"] == MAX_MESSAGES
+    left = [event for event in seen if event.name == "left-out"]
+    assert [event.note for event in left] == [
+        f"{50_000 - MAX_EVENTS} events of layer sdp in this second, of 50000",
+        f"7 events of layer message in this second, of {MAX_MESSAGES + 7}",
+    ]
+    assert left[0].time == 4.0
+
+
+def test_paused_sessions_are_few_and_do_not_last_for_ever() -> None:
+    """The oldest goes when there are too many, each when its time is over; asked for then, it is unknown."""
+
+    async def main() -> None:
+        pauses = Pauses(longest=100.0, most=3)
+        paused = Paused("iso2", "DC_extended", 1, True)
+        for number in range(5):
+            pauses[bytes([number])] = paused
+            await asyncio.sleep(10)
+        assert list(pauses) == [b"\2", b"\3", b"\4"]
+        assert pauses.pop(b"\3", None) is paused
+        await asyncio.sleep(75)  # the third has had its 100 s, the fifth not
+        assert list(pauses) == [b"\4"]
+        assert pauses.pop(b"\2", None) is None
+        await asyncio.sleep(20)
+        assert not pauses
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(main())
+
+
+def test_a_flood_of_discovery_is_answered_in_part_and_others_still_are() -> None:
+    """Twenty answers a second to one vehicle; a second vehicle gets its own."""
+
+    async def main() -> Counter[str]:
+        sent: Counter[str] = Counter()
+        queue: asyncio.Queue[tuple[bytes, discovery.Address]] = asyncio.Queue()
+        request = sdp.Request(sdp.NO_TLS).pack()
+        for sender in ["fe80::1"] * 500 + ["fe80::2"]:
+            queue.put_nowait((request, (sender, 50000, 0, 1)))
+        response = sdp.Response(LOOPBACK.address, 50000, sdp.NO_TLS)
+        notes: list[str] = []
+        serving = asyncio.create_task(
+            discovery.serve(
+                lambda data, to: sent.update([to[0]]), queue, LOOPBACK, lambda asked: response,
+                lambda event: notes.append(event.note),
+            )
+        )  # fmt: skip
+        await asyncio.sleep(0.5)
+        serving.cancel()
+        assert sum("ignored, more than 20" in note for note in notes) == 480
+        return sent
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        assert runner.run(main()) == {"fe80::1": 20, "fe80::2": 1}
+
+
+@pytest.mark.real_time
+async def test_connections_at_once_are_bounded() -> None:
+    """Silent ones take a place each; further ones are reset at once, and a place that gets free is used again."""
+    served = 0
+    free = asyncio.Event()
+
+    async def serve(channel: object) -> None:
+        nonlocal served
+        served += 1
+        await free.wait()
+
+    async with listening(LOOPBACK, serve) as port:
+        ends = [await asyncio.open_connection("::1", port) for _ in range(MAX_CONNECTIONS + 4)]
+        gone = 0
+        for reader, _ in ends:
+            try:
+                async with asyncio.timeout(0.2):
+                    gone += await reader.read(1) == b""
+            except TimeoutError:
+                pass
+            except ConnectionError:
+                gone += 1
+        assert (served, gone) == (MAX_CONNECTIONS, 4)
+        for _, writer in ends:
+            writer.close()
+        free.set()
