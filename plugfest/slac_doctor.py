@@ -133,7 +133,7 @@ class _Matching:
             await self._look_again()
         self._reporter.report(asyncio.get_running_loop().time(), given_up=found is None)
         for cause in symptoms.remarks(judge.exchanges):
-            _say("PROBLEM" if cause is causes.SAME_MAC else "warning", cause.cause)
+            _say("PROBLEM" if cause in (causes.SAME_MAC, causes.SAME_VEHICLE) else "warning", cause.cause)
             say(f"     try: {cause.remedy}")
         if found is not None:
             return self._matched(found)
@@ -200,7 +200,7 @@ class _Matching:
             _ok("matched")
         else:
             _ok(f"matched, and the link is up in the network that was agreed, {found.nid.hex()}")
-        return not any(x.same_mac for x in self._judge.exchanges)
+        return not any(x.same_mac or x.same_vehicle for x in self._judge.exchanges)
 
     def _telling(self) -> str:
         """The attempt that came furthest."""

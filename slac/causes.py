@@ -125,6 +125,10 @@ REFUSED_KEY = Cause(
     "the modem did not take the key: its network, read back, is another",
     "set it once more after 1 s; if that fails, cut the modem's power, and look for a locked configuration (PIB)",
 )
+SAME_VEHICLE = Cause(
+    "duplicate address: two vehicles on this line have the same MAC, their runs overlap",
+    "give one of them another address (ip link set IFACE address 02:...); cloned boards often share one",
+)
 NOT_SHOWN = Cause(
     "the recording shows nothing of the modems: whether they took the key, and their state, is not to be seen",
     "record on the host that takes part, or ask both modems with plugfest slac modem: same NID, one coordinator",

@@ -75,7 +75,7 @@ def verdict(x: Exchange, now: float) -> Verdict:
     if found.ok:
         return found
     lost = losses(x)
-    more = [causes.SAME_MAC] if x.same_mac else []
+    more = [causes.SAME_MAC] if x.same_mac else [causes.SAME_VEHICLE] if x.same_vehicle else []
     return _with(found, (*more, *([lost] if lost is not None else [])))
 
 

@@ -217,6 +217,7 @@ class Exchange:
         own_traffic: ordinary frames of one end alone came, which says nothing where they were recorded at that end.
         new_key: a key that was set after that.
         same_mac: vehicle and charger have one address.
+        same_vehicle: two vehicles have this address: their runs overlap.
         copies: how many frames were in the recording a second time.
         superseded_at: when the vehicle began another matching, or gave this one up.
     """
@@ -248,6 +249,7 @@ class Exchange:
     own_traffic: bool = False
     new_key: NewKey | None = None
     same_mac: bool = False
+    same_vehicle: bool = False
     copies: int = 0
     superseded_at: float | None = None
 

@@ -185,6 +185,9 @@ class Judge:
             found = self._begin(time, frame.source, run_id)  # the recording began in the middle
             found.begins_late = True
         exchange = found
+        newest = self._open.get(frame.source)
+        if newest is not None and newest is not exchange:  # nobody goes on with a run after asking with the next
+            newest.same_vehicle = exchange.same_vehicle = True
         one = self._addressed(exchange, frame)
         match message:
             case CM_START_ATTEN_CHAR_IND():
@@ -352,10 +355,13 @@ class Judge:
 
     def _answerer(self, exchange: Exchange, time: float, mac: bytes) -> Answerer:
         """The charger, also where its CM_SLAC_PARM.CNF was not seen."""
-        if mac not in exchange.answerers:
+        one = exchange.answerers.get(mac)
+        if one is None:
             cnf = CM_SLAC_PARM_CNF(exchange.run_id, exchange.ev)
-            exchange.answerers[mac] = Answerer(mac, time, cnf, cnf_seen=False)
-        return exchange.answerers[mac]
+            one = Answerer(mac, time, cnf, cnf_seen=False)
+            if len(exchange.answerers) < MOST:
+                exchange.answerers[mac] = one
+        return one
 
     def _matched(self, exchange: Exchange, one: Answerer, time: float, message: CM_SLAC_MATCH_CNF) -> None:
         self._given[message.nid] = one.mac
@@ -388,7 +394,7 @@ class Judge:
         self, exchange: Exchange, match: Agreed, time: float, frame: Frame, message: CM_SET_KEY_REQ, place: int
     ) -> Exchange | None:
         if not match.seen:  # the vehicle got an answer that was not recorded, or leaves
-            one = exchange.answerers[match.charger]
+            one = self._answerer(exchange, time, match.charger)
             one.match = CM_SLAC_MATCH_CNF(exchange.run_id, exchange.ev, match.charger, message.nid, message.new_key)
             exchange.key_asked = time
             return exchange

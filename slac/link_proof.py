@@ -117,7 +117,7 @@ class Links:
         match message:
             case CM_SET_KEY_CNF(result=result):
                 log.say(time, Told.KEY_ANSWERED, result)
-                self._near.add(host)
+                self._is_near(host)
             case CM_NW_INFO_CNF(networks=networks):
                 log.say(time, Told.NETWORK, networks[0].nid if networks else b"")
                 if networks:
@@ -159,9 +159,13 @@ class Links:
         self._asker = frame.source
         log.say(time, Told.ASKED)
         if frame.destination == LOCAL_MODEM:
-            self._near.add(frame.source)
+            self._is_near(frame.source)
         if isinstance(frame.message, CM_SET_KEY_REQ):
             log.say(time, Told.KEY_ASKED, frame.message.nid)
+
+    def _is_near(self, host: bytes) -> None:
+        if len(self._near) < _MOST:
+            self._near.add(host)
 
     def _log(self, host: bytes) -> ModemLog:
         log = self.modems.get(host)

@@ -53,6 +53,8 @@ def remarks(exchanges: Sequence[Exchange]) -> Iterator[Cause]:
     for x in exchanges[-1:]:
         if x.same_mac:
             yield causes.SAME_MAC
+        if x.same_vehicle:
+            yield causes.SAME_VEHICLE
         if (lost := losses(x)) is not None:
             yield lost
         if x.vendor_profiles and not x.profiles:

@@ -252,3 +252,22 @@ def test_nothing_is_said_of_a_round_that_begins() -> None:
     assert one.ok
     assert one.due is not None
     assert (one.due.end, one.due.message, one.due.since) == (End.CHARGER, "CM_SLAC_PARM.CNF", 1.0)
+
+
+def test_two_vehicles_with_one_address_are_told() -> None:
+    """Runs of one vehicle follow each other; where they overlap there are two."""
+    second = [(time + 0.25, *rest) for time, *rest in swapped(LINKED, b"\7" * 8, ev=EV, evse=EVSE)]
+    both = rounds(sorted(framed([*CHOSEN, *second])), until=60.0)
+    assert any(one.seen.same_vehicle for one in both)
+    assert not any(one.seen.same_vehicle for one in rounds(framed(LINKED)))
+
+
+def test_a_flood_of_chargers_is_bounded() -> None:
+    """Thousands of addresses that answer one vehicle take no more room than a few hundred."""
+    flood: list[Sent] = [
+        (1.7 + n * 1e-4, b"\x02\x09" + n.to_bytes(4, "big"), EV, CM_ATTEN_CHAR_IND(EV, RUN, b"\1" * 58))
+        for n in range(3000)
+    ]
+    one = only(framed([*SOUNDED, *flood]))
+    assert len(one.seen.answerers) <= 200
+    assert len(one.seen.moves) <= 800

@@ -28,8 +28,11 @@ def matching(recording: Recording) -> Iterator[Finding]:
         again = any(later.ev == one.ev for later in rounds[number + 1 :])
         yield from _content(one)
         yield from _counts(one)
-        yield from _end(one, again=again, talked=bool(recording.messages), until=judge.now)
+        yield from _end(
+            one, again=again, talked=any(entry.time > one.begun for entry in recording.messages), until=judge.now
+        )
         yield from _keys(one)
+        yield from _addresses(one)
     strays = Counter(text for _, text in judge.strays)
     for move, text in judge.strays:
         if often := strays.pop(text, 0):
@@ -92,6 +95,14 @@ def _end(one: Round, *, again: bool, talked: bool, until: float) -> Iterator[Fin
     if again or talked:  # it tried again, or a session shows that there was a link
         severity = "note"
     yield Finding(one.ended, severity, side, "slac-match", text, entry=place)
+
+
+def _addresses(one: Round) -> Iterator[Finding]:
+    """Addresses that two have."""
+    place = one.seen.moves[0].place if one.seen.moves else -1
+    if one.seen.same_vehicle:
+        text = f"two vehicles have the same address {one.ev.hex(':')}: their runs overlap"
+        yield Finding(one.begun, "violation", "", "slac-address", text, entry=place)
     if one.seen.same_mac:
         text = f"vehicle and charger have the same address {one.ev.hex(':')}"
         yield Finding(one.begun, "violation", "", "slac-address", text, entry=place)
