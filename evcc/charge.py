@@ -84,7 +84,7 @@ async def find(search: Search, options: Options) -> Channel:
         return await connect(str(found.address), found.port, interface, search.context, options.observe)
     if search.tls is sdp.TlsPolicy.REQUIRED:
         raise SetupError("the charger has no TLS, and this vehicle requires it")
-    return await connect(str(found.address), found.port, interface)
+    return await connect(str(found.address), found.port, interface, None, options.observe)
 
 
 async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = None) -> Outcome:

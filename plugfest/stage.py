@@ -25,6 +25,7 @@ from plugfest.deviations import Deviations
 from plugfest.telemetry import measure
 from plugfest.timeline import Timeline
 from plugfest.view import View
+from plugfest.witness import Witness
 from v2g.outcome import Outcome
 from v2g.trace import Event, Observe, ignore
 
@@ -61,6 +62,7 @@ class Stage:
     def __post_init__(self) -> None:
         bench, controls = self.bench, self.controls
         self.timeline = Timeline(bench.timeline, self.act)
+        self.witness = Witness(bench.role)
         if bench.mqtt is not None:
             self.link = _link(bench, bench.mqtt, self)
         if controls.evse is not None:
@@ -122,6 +124,7 @@ class Stage:
     def end(self, outcomes: Mapping[str, Outcome]) -> None:
         """It is over; outcomes by role (vehicle, charger)."""
         self.timeline.end()
+        self.witness.sign(outcomes)
         self.view.end(outcomes)
         if self.link is not None:
             self.link.reporter.end(outcomes, asyncio.get_running_loop().time())
@@ -167,6 +170,7 @@ class Stage:
             else:
                 self.begin()
         self.timeline.observe(event)
+        self.witness.observe(event)
         self.tell(event)
         if event.layer == "message":
             self._telemetry(event)

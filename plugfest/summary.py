@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from v2g.outcome import Outcome
+from v2g.outcome import Cause, Outcome
 
 
 def summary(outcome: Outcome, *, role: str) -> Iterator[str]:
     """An outcome in words."""
-    verdict = "completed" if outcome.ok else f"not completed ({outcome.cause.name.lower().replace('_', ' ')})"
-    yield f"{role}: session {verdict}" + ("" if outcome.ok else f": {outcome.reason}")
+    state = "completed" if outcome.ok else f"not completed ({outcome.cause.name.lower().replace('_', ' ')})"
+    lines = list(_why(outcome, role))
+    yield f"{role}: session {state}" + (f": {lines[0]}" if lines else "")
+    yield from (f"  {line}" for line in lines[1:])
     if outcome.protocol:
         state = ", paused" if outcome.paused else ""
         yield f"  {outcome.protocol}, session id {outcome.session_id}{state}"
@@ -24,3 +26,16 @@ def summary(outcome: Outcome, *, role: str) -> Iterator[str]:
         yield f"  tolerated: {name}"
     for note in outcome.notes:
         yield f"  note: {note}"
+
+
+def _why(outcome: Outcome, role: str) -> Iterator[str]:
+    """Why it ended so: what was judged, and what the role itself says; first what we decided ourselves."""
+    if outcome.cause is Cause.ABORTED or not outcome.verdict:
+        if not outcome.ok:
+            yield outcome.reason
+        if outcome.verdict and outcome.reason not in outcome.verdict:
+            yield outcome.verdict
+        return
+    yield outcome.verdict
+    if not outcome.ok and outcome.reason not in outcome.verdict:
+        yield f"in the {role}'s words: {outcome.reason}"

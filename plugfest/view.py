@@ -75,6 +75,8 @@ def digest(outcome: Outcome) -> dict[str, Any]:
         "cause": outcome.cause.name.lower().replace("_", " "),
         "exit": int(outcome.cause),
         "reason": outcome.reason,
+        "verdict": outcome.verdict,
+        "blamed": outcome.blamed,
         "protocol": outcome.protocol,
         "session": outcome.session_id,
         "messages": outcome.messages,

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from slac import amp_map
 from slac.errors import MatchFailed, ModemError, PilotLost, SlacError, Step
 from slac.ev_run import Run, RunOptions
-from slac.events import Observe, ignore
+from slac.events import LINK_LOST, Observe, ignore
 from slac.frames import mac_text
 from slac.host import Rewrites
 from slac.link import Link
@@ -175,7 +175,9 @@ class Ev(Side[VehiclePilot, Options]):
             await while_connected(self.pilot, self._look(match))
         except PilotLost as why:
             return str(why)
-        return "the power line link is down"
+        why_lost = "the power line link is down"
+        self.host.tell(LINK_LOST, why_lost)
+        return why_lost
 
     async def _look(self, match: Match) -> None:
         while True:

@@ -33,6 +33,9 @@ class Event:
     note: str = ""
 
 
+LINK_LOST = "link lost"
+"""Name of the event that the link of a match is gone."""
+
 Observe = Callable[[Any], None]
 """Called with each `Event`."""
 

@@ -26,7 +26,7 @@ from typing import Any
 
 from slac import amp_map
 from slac.errors import LinkError, MatchFailed, PilotLost, SlacError, Step
-from slac.events import Observe, ignore
+from slac.events import LINK_LOST, Observe, ignore
 from slac.evse_run import Run, RunOptions
 from slac.frames import (
     BROADCAST,
@@ -187,7 +187,9 @@ class Evse(Side[ChargerPilot, Options]):
             await while_connected(self.pilot, self._look(match))
         except PilotLost as why:
             return str(why)
-        return "the power line link is down" if self.matched in (match, None) else "another vehicle was matched"
+        why_lost = "the power line link is down" if self.matched in (match, None) else "another vehicle was matched"
+        self.host.tell(LINK_LOST, why_lost)
+        return why_lost
 
     async def leave(self) -> None:
         """Leaves the network, as after TERMINATE or when unplugged: there is a new key.

@@ -212,6 +212,8 @@ class _Builder:
             if not self._open or self._talked:
                 self._connection += 1
             self._open, self._talked = True, False
+        elif layer == "tcp" and name == "opening":
+            self._connection += 1
         elif layer in ("message", "tls", "v2gtp") and (
             not self._open or (name == HANDSHAKE and self._talked and not self._last.startswith(_AGREEING))
         ):

@@ -177,15 +177,22 @@ async def connect(
     Args:
         interface: scope of a link-local address; None for others.
         context: TLS if given.
-        observe: told of the steps of TLS.
+        observe: told of a connection that is not made, and of the steps of TLS.
 
     Raises:
         SetupError: refused, unreachable, or the TLS handshake failed; says why.
     """
     host = f"{address}%{interface.name}" if interface else address
+    began = asyncio.get_running_loop().time()
     try:
         channel = Channel(*await asyncio.open_connection(host, port))
-    except OSError as why:
+    except (OSError, asyncio.CancelledError) as why:
+        if observe is not None:
+            observe(Event(began, "tcp", "opening", "tx", note=f"[{host}]:{port}"))
+            if isinstance(why, ConnectionRefusedError):
+                observe(Event(asyncio.get_running_loop().time(), "tcp", "refused", "rx", note=f"[{host}]:{port}"))
+        if isinstance(why, asyncio.CancelledError):
+            raise
         raise SetupError(f"cannot connect to [{host}]:{port}: {why.strerror or why}") from why
     if context is not None:
         await channel.start_tls(context, observe)

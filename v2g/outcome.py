@@ -48,6 +48,8 @@ class Outcome:
         tolerances: names of the tolerances used.
         notes: what could not be checked, and mishaps.
         paused: it ended with a pause and may be resumed.
+        verdict: the step that failed first, whose doing it was and why, where the bench has judged the session.
+        blamed: ``evcc``, ``secc``, or "" where nobody can be named.
         switched_off: how long switching off took, s; None where nothing was on or it was not seen.
     """
 
@@ -62,6 +64,8 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     paused: bool = False
     switched_off: float | None = None
+    verdict: str = ""
+    blamed: str = ""
 
     @property
     def ok(self) -> bool:

@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from slac.events import LINK_LOST
 from slac.rounds import Round
 from traces import slac
 from traces.chain import below
@@ -45,7 +46,6 @@ _PILOT: dict[str, tuple[str, Side]] = {
     "E": ("the control pilot went to E: a fault, or the charger has no power", SECC),
     "F": ("the charger set the control pilot to F", SECC),
 }
-_LINK = "link lost"
 
 
 class Chain:
@@ -73,8 +73,8 @@ class Chain:
         elif entry.layer == "pilot" and entry.name[:1] in _PILOT and len(entry.name) <= 2:
             what, side = _PILOT[entry.name[:1]]
             self._events.append(Happening(entry.time, what, side))
-        elif entry.layer == "slac" and entry.name == _LINK:
-            self._events.append(Happening(entry.time, f"the power line link was lost: {entry.note}", ""))
+        elif entry.layer == "slac" and entry.name == LINK_LOST:
+            self._events.append(Happening(entry.time, "the power line link was lost", ""))
         elif entry.layer == "error" and entry.name == "ended":
             self._words.append((entry.time, entry.note))
         else:

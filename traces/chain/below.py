@@ -6,6 +6,7 @@ reset. What was asked for and not answered has failed, however short the recordi
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
@@ -38,6 +39,7 @@ class Discovery:
 
     Attributes:
         requests, first, last: how many there were, and the first and last one.
+        security: what the last one asked for.
         unusable: the last answer that cannot be used, and why.
         usable: the last one that can.
         asked: by address, the first neighbour solicitation that nobody has answered, with its number.
@@ -46,6 +48,7 @@ class Discovery:
     requests: int = 0
     first: Entry | None = None
     last: Entry | None = None
+    security: int | None = None
     unusable: tuple[Entry, str] | None = None
     usable: tuple[Entry, sdp.Response] | None = None
     vehicles: set[tuple[bytes, int]] = field(default_factory=set)
@@ -58,6 +61,8 @@ class Discovery:
             self._neighbour(entry)
         elif entry.sender == EVCC:
             self.requests += 1
+            with contextlib.suppress(RemoteError):
+                self.security = sdp.parse_request(entry.data).security
             self.first = self.first or entry
             self.last = entry
             if entry.ends is not None:
@@ -186,6 +191,14 @@ class Below:
         where = f"[{response.address}]:{response.port}"
         waited = until - entry.time
         failed = waited > TO_CONNECT
+        if found.security is not None and found.security != response.security:
+            words = {sdp.TLS: "with TLS", sdp.NO_TLS: "without TLS"}
+            asked, given = words.get(found.security, "otherwise"), words.get(response.security, "otherwise")
+            text = f"the vehicle asked for a connection {asked}, the charger offered one {given}, and none was made"
+            return Diagnosis(
+                Outcome.FAILED, Step.CONNECTION, text, "", Fault.NO_CONNECTION, entry.time, "the TCP connection", EVCC,
+                entry.index, "warning",
+            )  # fmt: skip
         text = (
             f"the charger announced {where}, and the vehicle did not connect in the {waited:.1f} s that were recorded"
         )
