@@ -41,7 +41,8 @@ _EPILOG = """\
 exit codes of evcc, secc and demo:
   0  the session was completed          4  no protocol in common
   1  the session ended with an error    5  the peer refused (FAILED_...) or broke the protocol
-  2  wrong arguments or surroundings    6  a time-out of the standard expired
+  2  wrong arguments or surroundings,   6  a time-out of the standard expired
+     or a file could not be written
   3  no peer found, or no connection    7  aborted by the user, the control pilot or a fault
 """
 

@@ -48,7 +48,7 @@ def show(value: Any) -> str | None:
     except (TypeError, OverflowError):
         return visible(repr(value))
     if found is not None:
-        return f"{found[0]:.10g} {found[1]}".rstrip()
+        return visible(f"{found[0]:.10g} {found[1]}".rstrip())
     if isinstance(value, msgspec.Struct | list | tuple):
         return None
     return visible(value)
