@@ -278,9 +278,14 @@ def _joined(x: Exchange, one: Answerer, now: float) -> Verdict:
 
 
 def departure(x: Exchange) -> str:
-    """A key that was set while the link was in use, or that was another pair's, in words; "" where there was none."""
-    new = x.new_key
-    if new is None or x.link_at is None or not (new.talking or new.giver):
+    """How a link ended that was in use: another key, or a modem that says it is down; "" where it did not."""
+    new, lost = x.new_key, x.lost
+    if x.link_at is None:
+        return ""
+    if lost is not None and lost.talking:
+        after = f"{lost.time - x.link_at:.2f} s after the link came up"
+        return f"{after} the {lost.end.value}'s modem told in the middle of a session that it is down ({lost.how})"
+    if new is None or not (new.talking or new.giver):
         return ""
     giver = f", which {mac_text(new.giver)} had given to another vehicle" if new.giver else ""
     where = " in the middle of a session" if new.talking else ""

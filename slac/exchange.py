@@ -163,6 +163,22 @@ class NewKey(NamedTuple):
     place: int = -1
 
 
+class Loss(NamedTuple):
+    """A link that was up and is down, as a modem told.
+
+    Attributes:
+        time, end, how: when, at which end, and in which message.
+        talking: whether a TCP connection between the two was open then.
+        place: of the frame in the recording, or -1.
+    """
+
+    time: float
+    end: End
+    how: str
+    talking: bool = False
+    place: int = -1
+
+
 @dataclass
 class Answerer:
     """A charger that answered, with the times of its messages (seconds of the recording)."""
@@ -215,6 +231,7 @@ class Exchange:
         key_asked, key_set, key_result, wrong_key: of the vehicle's key after the match.
         link_at, link_by: when the link was proven, and by what.
         own_traffic: ordinary frames of one end alone came, which says nothing where they were recorded at that end.
+        lost: when a modem told that the link is down again, before any new key.
         new_key: a key that was set after that.
         same_mac: vehicle and charger have one address.
         same_vehicle: two vehicles have this address: their runs overlap.
@@ -247,6 +264,7 @@ class Exchange:
     link_at: float | None = None
     link_by: str = ""
     own_traffic: bool = False
+    lost: Loss | None = None
     new_key: NewKey | None = None
     same_mac: bool = False
     same_vehicle: bool = False

@@ -163,7 +163,7 @@ class Judge:
             return None
         if isinstance(message, CM_SET_KEY_REQ):
             return self._key_asked(time, frame, message, place)
-        exchange = self._links.management(time, frame)
+        exchange = self._links.management(time, frame, place)
         if isinstance(message, CM_SET_KEY_CNF):
             return self._key_told(time, frame, message)
         return exchange

@@ -9,7 +9,7 @@ What hosts and modems say to each other is kept in `slac.exchange.ModemLog`, for
 
 from __future__ import annotations
 
-from slac.exchange import Exchange, ModemLog, Told
+from slac.exchange import End, Exchange, Loss, ModemLog, Told
 from slac.frames import (
     BROADCAST,
     CC_DISCOVER_LIST_CNF,
@@ -58,6 +58,8 @@ class Links:
         self.modems: dict[bytes, ModemLog] = {}
         self._timing = timing
         self._joining: list[Exchange] = []
+        self._told_up: set[tuple[bytes, str]] = set()  # hosts whose modem said so, and in which message
+        self._linked: dict[bytes, Exchange] = {}  # newest by vehicle
         self._sent: dict[int, set[bytes]] = {}  # by matching: ends that sent ordinary frames since the match
         self._near: set[bytes] = set()  # hosts whose own modem is in the recording: it was made there
         self._profiled: set[bytes] = set()  # vehicles that a charger's modem reported: recorded at the charger
@@ -89,6 +91,10 @@ class Links:
 
     def _up(self, exchange: Exchange, time: float, how: str) -> Exchange:
         exchange.link_at, exchange.link_by = time, how
+        self._linked.pop(exchange.ev, None)
+        self._linked[exchange.ev] = exchange
+        if len(self._linked) > _MOST:
+            del self._linked[next(iter(self._linked))]
         self.forget(exchange)
         return exchange
 
@@ -98,7 +104,7 @@ class Links:
         """The host that a modem's answer is for; in captures without destinations the one that asked last."""
         return self._asker if frame.destination == _UNKNOWN else frame.destination
 
-    def management(self, time: float, frame: Frame) -> Exchange | None:
+    def management(self, time: float, frame: Frame, place: int = -1) -> Exchange | None:
         """A frame between a host and a modem. Returns the matching whose link it proves."""
         message = frame.message
         if isinstance(message, CM_AMP_MAP_REQ | CM_AMP_MAP_CNF):
@@ -140,13 +146,13 @@ class Links:
                     log.say(time, Told.ROLE, _ROLE_OF_MODE[data[:1]])
             case CC_DISCOVER_LIST_CNF(stations=stations):
                 log.say(time, Told.HEARS, len(stations))
-                return self._status(time, host, any(s.same_network == 1 for s in stations), "CC_DISCOVER_LIST")
+                return self._status(time, host, any(s.same_network == 1 for s in stations), "CC_DISCOVER_LIST", place)
             case VS_PL_LNK_STATUS_CNF(status=0, link=link):
-                return self._status(time, host, link == 1, "VS_PL_LNK_STATUS")
+                return self._status(time, host, link == 1, "VS_PL_LNK_STATUS", place)
             case NSCM_GET_D_LINK_STATUS_CNF(link=link):
-                return self._status(time, host, link == 1, "NSCM_GET_D_LINK_STATUS")
+                return self._status(time, host, link == 1, "NSCM_GET_D_LINK_STATUS", place)
             case CM_NW_STATS_CNF(stations=stations):
-                return self._status(time, host, bool(stations), "CM_NW_STATS")
+                return self._status(time, host, bool(stations), "CM_NW_STATS", place)
             case _:
                 if known and frame.source not in known:
                     return self._far_modem(time, host, frame)
@@ -185,7 +191,7 @@ class Links:
                 return self._up(exchange, time, how)
         return None
 
-    def _status(self, time: float, host: bytes, up: bool, how: str) -> Exchange | None:
+    def _status(self, time: float, host: bytes, up: bool, how: str, place: int) -> Exchange | None:
         """A modem said whether its link is up, but not which."""
         log = self._log(host)
         found = None
@@ -203,7 +209,21 @@ class Links:
                 found = self._up(exchange, time, how)
                 break
         log.say(time, Told.LINK, up)
+        if not up and (host, how) in self._told_up:
+            return self._down(time, host, how, place)
+        if up and len(self._told_up) < _MOST:
+            self._told_up.add((host, how))
         return found
+
+    def _down(self, time: float, host: bytes, how: str, place: int) -> Exchange | None:
+        """A modem says that its link is down. Returns the matching whose link that was."""
+        for exchange in self._linked.values():
+            ends = _ends(exchange)
+            if host in ends and exchange.lost is None and exchange.new_key is None and not exchange.superseded:
+                end = End.VEHICLE if host == exchange.ev else End.CHARGER
+                exchange.lost = Loss(time, end, how, self.talking(exchange, time), place)
+                return exchange
+        return None
 
     def _between(self, time: float, frame: Frame) -> Exchange | None:
         for exchange in self._joining:

@@ -18,11 +18,24 @@ from dataclasses import dataclass
 from slac.causes import Cause
 from slac.diagnosis import Due, Verdict, verdict
 from slac.errors import Step
-from slac.exchange import Deviation, End, Exchange, Move, NewKey, Weight
+from slac.exchange import Deviation, End, Exchange, Loss, Move, NewKey, Weight
 from slac.judge import Judge
 from slac.timing import STANDARD, Timing
 
-__all__ = ["Cause", "Deviation", "Due", "End", "Move", "NewKey", "Round", "Verdict", "Weight", "judged", "rounds"]
+__all__ = [
+    "Cause",
+    "Deviation",
+    "Due",
+    "End",
+    "Loss",
+    "Move",
+    "NewKey",
+    "Round",
+    "Verdict",
+    "Weight",
+    "judged",
+    "rounds",
+]
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,11 @@ class Round:
     def linked(self) -> bool:
         """The power line link was proven."""
         return self.seen.link_at is not None
+
+    @property
+    def lost(self) -> Loss | None:
+        """When a modem told that the link is down again."""
+        return self.seen.lost
 
     @property
     def matched(self) -> bool:

@@ -55,6 +55,8 @@ def judge(recording: Recording) -> Judge:
     for exchange in found.exchanges:
         if (new := exchange.new_key) is not None and _running(recording, new.time):
             exchange.new_key = new._replace(talking=True)
+        if (lost := exchange.lost) is not None and _running(recording, lost.time):
+            exchange.lost = lost._replace(talking=True)
     return found
 
 

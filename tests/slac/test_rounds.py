@@ -271,3 +271,21 @@ def test_a_flood_of_chargers_is_bounded() -> None:
     one = only(framed([*SOUNDED, *flood]))
     assert len(one.seen.answerers) <= 200
     assert len(one.seen.moves) <= 800
+
+
+def test_a_link_that_a_modem_tells_to_be_down_is_lost() -> None:
+    """In a session it is said; after the vehicle has left it is what happens then."""
+    tcp = bytearray(60)
+    tcp[6], tcp[53] = 6, 0x10
+    session = (6.0, EVSE + EV + b"\x86\xdd" + bytes(tcp))
+    up: Sent = (8.5, EV_MODEM, EV, VS_PL_LNK_STATUS_CNF(0, 1))
+    down: list[Sent] = [up, (9.0, EV_MODEM, EV, VS_PL_LNK_STATUS_CNF(0, 0))]
+    one = only([*framed([*LINKED, *down]), session])
+    assert one.lost is not None
+    assert one.lost.talking
+    text = "4.00 s after the link came up the vehicle's modem told in the middle of a session that it is down"
+    assert f"{text} (VS_PL_LNK_STATUS)" in one.verdict.text
+    assert "is down" not in only(framed([*LINKED, *down])).verdict.text
+    assert only([*framed([*LINKED, *down[1:]]), session]).lost is None  # it never said "up" in this message
+    left: list[Sent] = [*LINKED, (8.0, EV, LOCAL_MODEM, CM_SET_KEY_REQ(nid=b"\3" * 7, new_key=bytes(16))), *down]
+    assert only([*framed(left), session]).lost is None

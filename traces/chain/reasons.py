@@ -38,6 +38,10 @@ class Happening(NamedTuple):
     found: bool = False
 
 
+_OF_THE_LINK = {"slac-key", "slac-link"}
+"""Rules whose findings say that the link went."""
+
+
 @dataclass(frozen=True)
 class Around:
     """What surrounds a session.
@@ -77,7 +81,7 @@ class Around:
     def event(self, time: float) -> Happening | None:
         """What happened to pilot or link shortly before a time."""
         keys = [
-            Happening(f.time, f.text, side_named(f.side), found=True) for f in self.findings if f.rule == "slac-key"
+            Happening(f.time, f.text, side_named(f.side), found=True) for f in self.findings if f.rule in _OF_THE_LINK
         ]
         return next((event for event in sorted([*keys, *self.events]) if time - BEFORE <= event.time <= time), None)
 

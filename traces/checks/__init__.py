@@ -57,6 +57,7 @@ RULES = {
     "slac-value": "SLAC messages have their fixed values, and those that were agreed",
     "slac-count": "three STARTs, ten sounds",
     "slac-match": "a matching ends with a match, and with a link",
+    "slac-link": "the power line link stays up while a session runs",
     "slac-key": "nobody sets another key while a session runs",
     "slac-address": "vehicle and charger have addresses of their own",
     "link-lost": "the link and the control pilot hold to the end",

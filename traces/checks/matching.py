@@ -109,9 +109,11 @@ def _addresses(one: Round) -> Iterator[Finding]:
 
 
 def _keys(one: Round) -> Iterator[Finding]:
-    """A key that an end set while the session ran."""
-    new = one.new_key
-    if new is not None and one.linked and (new.talking or new.giver):
+    """A link that ended while a session ran: a modem told so, or an end set another key."""
+    lost, new = one.lost, one.new_key
+    if lost is not None and lost.talking:
+        yield Finding(lost.time, "violation", "", "slac-link", departure(one.seen), entry=lost.place)
+    elif new is not None and one.linked and (new.talking or new.giver):
         severity: Severity = "violation" if new.talking else "warning"
         side = slac.SIDES[new.end]
         yield Finding(new.time, severity, side, "slac-key", departure(one.seen), entry=new.place)
