@@ -123,14 +123,17 @@ async def search(
     loop = asyncio.get_running_loop()
     request = sdp.Request(security).pack()
     tries = int(timing.SDP_Max_Requests)
+    problems: list[str] = []
     for _ in range(tries):
         observe(Event(loop.time(), "sdp", "SDPRequest", "tx", request, note=f"to {where}"))
         send(request)
-        found = await _answer(answers, timing.SDP_Request_Interval, acceptable, observe)
+        found = await _answer(answers, timing.SDP_Request_Interval, acceptable, observe, problems)
         if found is not None:
             return found
     kind = "TLS" if security == sdp.TLS else "no TLS"
     on = where.rpartition("%")[2]
+    if problems:
+        raise NothingFound(f"the charger's SDP answer cannot be used: {problems[-1]}", problems[-1])
     raise NothingFound(f"no charger answered {tries} SDP requests ({kind}) on {on}; is it powered, and the link up?")
 
 
@@ -139,8 +142,9 @@ async def _answer(
     seconds: float,
     acceptable: Callable[[sdp.Response], str | None],
     observe: Observe,
+    problems: list[str],
 ) -> sdp.Response | None:
-    """The first usable response within one interval."""
+    """The first usable response within one interval; why others are not goes to ``problems``."""
     loop = asyncio.get_running_loop()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -156,6 +160,8 @@ async def _answer(
                     event.note += f": [{response.address}]:{response.port}, security 0x{response.security:02x}"
                     observe(event)
                     return response
+                del problems[:]
+                problems.append(problem)
                 event.note += f": ignored, {problem}"
                 observe(event)
     return None

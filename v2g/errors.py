@@ -71,7 +71,15 @@ class SetupError(V2GError):
 
 
 class NothingFound(SetupError):
-    """Discovery got no usable answer."""
+    """Discovery got no usable answer.
+
+    Attributes:
+        defect: why the last answer cannot be used; "" where there was none.
+    """
+
+    def __init__(self, text: str, defect: str = "") -> None:
+        super().__init__(text)
+        self.defect = defect
 
 
 class NoCommonProtocol(V2GError):

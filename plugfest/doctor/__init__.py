@@ -52,6 +52,7 @@ async def examine(bench: Bench) -> AsyncIterator[Finding]:
         link.multicast,
         host.firewall,
         peers.modem,
+        peers.charger,
         files.certificates,
         host.clock,
         peers.broker,

@@ -1,4 +1,4 @@
-"""Who answers: the modem on our cable, and the MQTT broker."""
+"""Who answers: the modem on our cable, the charger behind it, and the MQTT broker."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 
 from plugfest.config.model import Bench
 from plugfest.doctor import Finding
-from v2g import interfaces
-from v2g.errors import SetupError
+from v2g import interfaces, sdp
+from v2g.discovery import discover
+from v2g.errors import NothingFound, SetupError
+from v2g.timing import ISO2
 
 BROKER_WITHIN = 3.0  # s
+SDP_REQUESTS = 3
 
 
 async def modem(bench: Bench) -> list[Finding]:
@@ -48,6 +51,28 @@ async def modem(bench: Bench) -> list[Finding]:
     if problem:
         findings.append(Finding("modem", "wrong", problem, "its configuration", "plugfest slac modem, and its PIB"))
     return findings
+
+
+async def charger(bench: Bench) -> list[Finding]:
+    """A charger that answers SDP at this moment, and whether its answer can be used; for vehicles."""
+    if bench.role != "evcc":
+        return []
+    try:
+        interface = interfaces.find(bench.interface or "")
+        timing = ISO2.replace({"SDP_Max_Requests": SDP_REQUESTS})
+        security = sdp.NO_TLS if bench.tls == "none" else sdp.TLS
+        found = await discover(interface, security=security, timing=timing)
+    except NothingFound as why:
+        if why.defect:
+            remedy = "nothing on this side: the charger has to announce another address, port or security"
+            return [Finding("charger", "wrong", str(why), "its SDP answer", remedy)]
+        text = f"no charger answers {SDP_REQUESTS} SDP requests now"
+        cause = "none is connected and matched, or its packet filter drops multicast"
+        return [Finding("charger", "warning", text, cause, "fine before plug-in; else look at SLAC and the charger")]
+    except SetupError:
+        return []  # told by the interface's checks
+    kind = "with TLS" if found.security == sdp.TLS else "without TLS"
+    return [Finding("charger", "ok", f"announces [{found.address}]:{found.port}, {kind}")]
 
 
 async def broker(bench: Bench) -> list[Finding]:
