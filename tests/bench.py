@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -115,6 +116,17 @@ class Bench:
     def safe(self) -> bool:
         """Nothing is energised, nothing connected, at either end."""
         return not self.evse.energised and not self.vehicle.contactors.closed
+
+
+COMBINATIONS = list(itertools.product(ISO20_MODES, ("scheduled", "dynamic")))
+"""Modes of ISO 15118-20, each with who decides on power."""
+
+
+def iso20_bench(mode: str, control: str, **options: Any) -> Bench:
+    """A bench of one of the :data:`COMBINATIONS`, or with ``any`` control."""
+    made = Bench(mode, **options)
+    made.ev.control = control  # type: ignore[assignment]
+    return made
 
 
 async def message_seen(bench: Bench, name: str, count: int = 1, side: str = "ev") -> None:

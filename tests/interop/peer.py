@@ -8,6 +8,8 @@ or as car, so that the other side can be the program under test:
     peer.py evcc MODE --iface IF [options]      Josev is the car
 
 MODE: din | iso2-dc | iso2-ac | iso2-dc-tls | iso2-ac-tls | iso2-dc-pnc | iso2-ac-pnc
+      iso20-dc|ac[-bpt][-sched|-dyn][-tls][-pnc]     (sched is the default; tls is
+      TLS 1.3 with certificates of both sides, pnc implies it)
 
 Start it with the Python of the virtualenv made by setup_peer.sh; nothing of
 that virtualenv may be imported by the project.  On stdout:
@@ -33,10 +35,38 @@ for _energy in ("dc", "ac"):
     MODES[f"iso2-{_energy}"] = ("ISO_15118_2", _energy, False, False)
     MODES[f"iso2-{_energy}-tls"] = ("ISO_15118_2", _energy, True, False)
     MODES[f"iso2-{_energy}-pnc"] = ("ISO_15118_2", _energy, True, True)
+    for _bpt in ("", "-bpt"):
+        for _control in ("", "-sched", "-dyn"):
+            for _security in ("", "-tls", "-pnc", "-tls-pnc"):
+                MODES[f"iso20-{_energy}{_bpt}{_control}{_security}"] = (
+                    f"ISO_15118_20_{_energy.upper()}",
+                    _energy,
+                    bool(_security),
+                    "pnc" in _security,
+                )
 MODES["din"] = ("DIN_SPEC_70121", "dc", False, False)
 
-NAMESPACE = {"DIN_SPEC_70121": "urn:din:70121:2012:MsgDef", "ISO_15118_2": "urn:iso:15118:2:2013:MsgDef"}
+NAMESPACE = {
+    "DIN_SPEC_70121": "urn:din:70121:2012:MsgDef",
+    "ISO_15118_2": "urn:iso:15118:2:2013:MsgDef",
+    "ISO_15118_20_AC": "urn:iso:std:iso:15118:-20:AC",
+    "ISO_15118_20_DC": "urn:iso:std:iso:15118:-20:DC",
+}
+COMMON_NAMESPACE = "urn:iso:std:iso:15118:-20:CommonMessages"
 SAP_NAMESPACE = "urn:iso:15118:2:2010:AppProtocol"
+CONTROL = {"scheduled": 1, "dynamic": 2}  # parameter ControlMode
+
+
+def mode_name(text):
+    if text not in MODES:
+        raise argparse.ArgumentTypeError(
+            f"unknown mode {text!r}: din, iso2-dc|ac[-tls|-pnc], iso20-dc|ac[-bpt][-sched|-dyn][-tls][-pnc]"
+        )
+    return text
+
+
+def is_v20(mode):
+    return mode.startswith("iso20")
 
 
 class Log:
@@ -45,6 +75,7 @@ class Log:
     def __init__(self, path):
         self.names, self.ends, self.errors = [], [], []
         self.info = {}
+        self.auth = None  # ISO 15118-20: what the car chose
         self.live = False
         self.file = open(path, "w", encoding="utf-8") if path else None
 
@@ -54,6 +85,8 @@ class Log:
         if name == "V2G_Message":
             name = next(iter(doc["V2G_Message"]["Body"]))
         self.names.append(name)
+        if name in ("supportedAppProtocolReq", "AuthorizationReq"):
+            self.auth = doc.get(name, {}).get("SelectedAuthorizationService")
         if self.file:
             print(
                 json.dumps(
@@ -76,8 +109,12 @@ class Log:
         self.info = {
             "protocol": session.protocol.name,
             "tls": f"{tls.version()} {tls.cipher()[0]}" if tls else None,
-            "auth": getattr(auth, "value", None),
+            "auth": self.auth or getattr(auth, "value", None),
         }
+        if session.selected_energy_service:
+            self.info["service"] = session.selected_energy_service.service.name
+            self.info["parameter_set"] = session.selected_energy_service.parameter_set_id
+            self.info["control"] = getattr(session.control_mode, "name", "").lower()
 
 
 def watched_codec(log):
@@ -105,8 +142,8 @@ def watched_codec(log):
         # only what is really sent: Josev also encodes parts just to sign them
         namespace, text = latest.get(bytes(message.payload), ("", '{"unknown": 0}'))
         latest.clear()
-        log.negotiated(self)
         log.message("tx", namespace, message.payload, text)
+        log.negotiated(self)
         await plain_send(self, message)
 
     session_module.V2GCommunicationSession.send = send
@@ -116,6 +153,7 @@ def watched_codec(log):
 def warm_up(codec, protocol, rounds=3):
     """The first messages of a fresh codec take seconds, more than a car waits."""
     header = {"SessionID": "0102030405060708"}
+    version = 1 if protocol.startswith("ISO_15118_20") else 2
     status = {"EVReady": True, "EVErrorCode": "NO_ERROR", "EVRESSSOC": 50}
     jobs = [
         (
@@ -125,7 +163,7 @@ def warm_up(codec, protocol, rounds=3):
                     "AppProtocol": [
                         {
                             "ProtocolNamespace": NAMESPACE[protocol],
-                            "VersionNumberMajor": 2,
+                            "VersionNumberMajor": version,
                             "VersionNumberMinor": 0,
                             "SchemaID": 1,
                             "Priority": 1,
@@ -136,14 +174,32 @@ def warm_up(codec, protocol, rounds=3):
         ),
         (SAP_NAMESPACE, {"supportedAppProtocolRes": {"ResponseCode": "OK_SuccessfulNegotiation", "SchemaID": 1}}),
     ]
-    jobs += [
-        (NAMESPACE[protocol], {"V2G_Message": {"Header": header, "Body": body}})
-        for body in (
-            {"SessionSetupReq": {"EVCCID": "0A0B0C0D0E0F"}},
-            {"CableCheckReq": {"DC_EVStatus": status}},
-            {"SessionStopRes": {"ResponseCode": "OK"}},
-        )
-    ]
+    if version == 1:
+        header["TimeStamp"] = 1700000000
+        jobs += [
+            (COMMON_NAMESPACE, {"SessionSetupReq": {"Header": header, "EVCCID": "X"}}),
+            (
+                NAMESPACE[protocol],
+                {"DC_CableCheckReq": {"Header": header}}
+                if protocol.endswith("DC")
+                else {
+                    "AC_ChargeLoopReq": {
+                        "Header": header,
+                        "MeterInfoRequested": False,
+                        "Scheduled_AC_CLReqControlMode": {"EVPresentActivePower": {"Exponent": 0, "Value": 1}},
+                    }
+                },
+            ),
+        ]
+    else:
+        jobs += [
+            (NAMESPACE[protocol], {"V2G_Message": {"Header": header, "Body": body}})
+            for body in (
+                {"SessionSetupReq": {"EVCCID": "0A0B0C0D0E0F"}},
+                {"CableCheckReq": {"DC_EVStatus": status}},
+                {"SessionStopRes": {"ResponseCode": "OK"}},
+            )
+        ]
     for _ in range(rounds):
         for namespace, doc in jobs:
             codec.decode(codec.encode(json.dumps(doc), namespace), namespace)
@@ -185,6 +241,14 @@ def drop_server_name():
     client_module.asyncio = NoName()
 
 
+def choose_group(name):
+    """Josev knows one group for the key exchange of TLS, secp256r1."""
+    import ssl
+
+    plain = ssl.SSLContext.set_ecdh_curve
+    ssl.SSLContext.set_ecdh_curve = lambda context, _: plain(context, name)
+
+
 def end_watcher(log, on_end):
     from iso15118.shared.notifications import StopNotification
 
@@ -216,6 +280,11 @@ def make_charger(args, energy, log):
     from iso15118.shared.messages import enums
     from iso15118.shared.messages.datatypes import DCEVSEStatusCode, EVSENotification
     from iso15118.shared.messages.iso15118_2.datatypes import ResponseCode
+    from iso15118.shared.messages.iso15118_20.common_types import EVSENotification as EVSENotificationV20
+    from iso15118.shared.messages.iso15118_20.common_types import EVSEStatus, RationalNumber
+    from iso15118.shared.messages.iso15118_20.common_types import ResponseCode as ResponseCodeV20
+
+    v20 = is_v20(args.mode)
 
     class Charger(SimEVSEController):
         """Follows the car.  (The stock one always reports 1 V and 1 A and a
@@ -225,6 +294,13 @@ def make_charger(args, energy, log):
 
         def fresh(self):
             self.auth_polls = self.cable_polls = self.loops = 0
+            if v20 and energy == "ac":  # per phase: has 3 kW, may have 3.3 kW
+                limits = self.evse_data_context.session_limits.ac_limits
+                for phase in ("", "_l2", "_l3"):
+                    setattr(self.evse_data_context, f"present_active_power{phase}", 3000)
+                    setattr(limits, f"max_charge_power{phase}", 3300)
+                    for what in ("charge_reactive", "discharge", "discharge_reactive"):
+                        setattr(limits, f"max_{what}_power{phase}", 0)
             self.off()
 
         def off(self):
@@ -248,6 +324,15 @@ def make_charger(args, energy, log):
 
         async def is_authorized(self, *positional, **named):
             answer = enums.AuthorizationStatus
+            if args.reject and v20:
+                return AuthorizationResponse(
+                    authorization_status=answer.REJECTED,
+                    certificate_response_status=(
+                        ResponseCodeV20.WARN_GENERAL_PNC_AUTH_ERROR
+                        if log.auth == "PnC"
+                        else ResponseCodeV20.WARN_EIM_AUTH_FAILED
+                    ),
+                )
             if args.reject:  # (DIN knows no refusal, only Ongoing)
                 return AuthorizationResponse(
                     authorization_status=answer.REJECTED, certificate_response_status=ResponseCode.FAILED
@@ -256,7 +341,53 @@ def make_charger(args, energy, log):
             if not first_look and self.auth_polls < args.auth_ongoing:
                 self.auth_polls += 1
                 return AuthorizationResponse(authorization_status=answer.ONGOING)
+            if v20:  # no code of our own: it would hide that of a wrong challenge
+                return AuthorizationResponse(authorization_status=answer.ACCEPTED)
             return await super().is_authorized(*positional, **named)
+
+        # ISO 15118-20 only, from here ...
+        async def get_energy_service_list(self):
+            offer = await super().get_energy_service_list()
+            for service in offer.services:
+                service.free_service = args.free
+            return offer
+
+        async def get_service_parameter_list(self, service_id):
+            offer = await super().get_service_parameter_list(service_id)
+            want = CONTROL[args.control]
+            offer.parameter_sets.sort(
+                key=lambda each: want not in (par.int_value for par in each.parameters if par.name == "ControlMode")
+            )
+            return offer
+
+        async def get_dc_charge_params_v20(self, energy_service):
+            par = await super().get_dc_charge_params_v20(energy_service)
+            limits = {
+                "max_charge_power": args.max_power,
+                "min_charge_power": 0,
+                "max_charge_current": args.max_current,
+                "min_charge_current": 0,
+                "max_voltage": args.max_voltage,
+                "min_voltage": 50,
+            }
+            if hasattr(par, "evse_max_discharge_power"):
+                limits.update(
+                    max_discharge_power=args.max_power,
+                    min_discharge_power=0,
+                    max_discharge_current=args.max_current,
+                    min_discharge_current=0,
+                )
+            for field, value in limits.items():
+                setattr(par, f"evse_{field}", RationalNumber.get_rational_repr(value))
+            return par
+
+        async def get_evse_status(self):  # once per charging loop
+            self.loops += 1
+            if self.stopping:
+                return EVSEStatus(notification_max_delay=0, evse_notification=EVSENotificationV20.TERMINATE)
+            return None
+
+        # ... to here
 
         async def get_dc_charge_parameters(self):
             par = await super().get_dc_charge_parameters()
@@ -315,9 +446,14 @@ def make_charger(args, energy, log):
         async def send_charging_command(
             self, ev_target_voltage, ev_target_current, is_precharge=False, is_session_bpt=False
         ):
-            if not is_precharge:
-                self.loops += 1
             context = self.evse_data_context
+            if ev_target_voltage is None:  # Dynamic: the charger decides
+                context.present_voltage = context.present_voltage or min(400, args.max_voltage)
+                context.present_current = min(20, args.max_current)
+                return
+            # (in ISO 15118-20 Josev puts is_session_bpt into is_precharge)
+            if not is_precharge and not v20:
+                self.loops += 1
             context.present_voltage = min(ev_target_voltage, args.max_voltage)
             context.present_current = min(ev_target_current, args.max_current)
 
@@ -329,9 +465,17 @@ def make_charger(args, energy, log):
     return charger
 
 
-def make_car(args, config):
+def make_car(args, energy, config):
     from iso15118.evcc.controller.simulator import SimEVController
     from iso15118.shared.messages.iso15118_2.datatypes import DCEVPowerDeliveryParameter
+    from iso15118.shared.messages.iso15118_20.common_types import RationalNumber
+
+    v20 = is_v20(args.mode)
+
+    def change(parameters, **values):
+        for field, value in values.items():
+            setattr(parameters, field, RationalNumber.get_rational_repr(value))
+        return parameters
 
     class Car(SimEVController):
         """Makes exactly --loops charging loops and believes the charger's
@@ -341,6 +485,7 @@ def make_car(args, config):
         def __init__(self, cfg):
             super().__init__(cfg)
             self.left = args.loops
+            self.profiles, self.precharging = args.profile_ongoing, False
 
         async def continue_charging(self):
             if self.left <= 0 or self._charging_is_completed:
@@ -354,7 +499,7 @@ def make_car(args, config):
             return args.loop_delay
 
         async def is_precharged(self, present_voltage_evse):
-            goal = self.dc_ev_charge_params.dc_target_voltage.get_decimal_value()
+            goal = 400 if v20 else (self.dc_ev_charge_params.dc_target_voltage.get_decimal_value())
             return abs(present_voltage_evse.get_decimal_value() - goal) <= 20
 
         async def get_dc_ev_power_delivery_parameter(self):
@@ -363,6 +508,77 @@ def make_car(args, config):
                 bulk_charging_complete=False,
                 charging_complete=self.left <= 0,
             )
+
+        # ISO 15118-20 only, from here.  The stock car asks for 20 kV in
+        # precharge, reports 200 kW in AC and tosses a coin for EVProcessing.
+        async def select_energy_service_v20(self, services):
+            choice = await super().select_energy_service_v20(services)
+            for each in services[0].parameter_sets:
+                if any(par.name == "ControlMode" and par.int_value == CONTROL[args.control] for par in each.parameters):
+                    choice.parameter_set = each
+                    break
+            return choice
+
+        async def profile(self, compute, *positional):
+            # asked once for each PowerDeliveryReq; in DC also after ScheduleExchangeRes
+            if self.profiles > 0 and (energy == "ac" or self.precharging):
+                self.profiles -= 1
+                return None, (await self.decided(compute, *positional))[1]
+            return await self.decided(compute, *positional)
+
+        async def decided(self, compute, *positional):
+            while True:
+                profile, progress = await compute(*positional)
+                if profile:
+                    return profile, progress
+
+        async def process_scheduled_se_params(self, *positional):
+            return await self.profile(super().process_scheduled_se_params, *positional)
+
+        async def process_dynamic_se_params(self, *positional):
+            return await self.profile(super().process_dynamic_se_params, *positional)
+
+        async def get_present_voltage(self):
+            return RationalNumber(exponent=0, value=400)
+
+        async def get_target_voltage(self):
+            self.precharging = True
+            return RationalNumber(exponent=0, value=400)
+
+        async def get_scheduled_dc_charge_loop_params(self):
+            return change(
+                await super().get_scheduled_dc_charge_loop_params(), ev_target_voltage=400, ev_target_current=20
+            )
+
+        async def get_dynamic_dc_charge_loop_params(self):
+            return change(
+                await super().get_dynamic_dc_charge_loop_params(),
+                ev_target_energy_request=20000,
+                ev_max_energy_request=40000,
+                ev_min_energy_request=1000,
+                ev_max_charge_power=30000,
+                ev_min_charge_power=100,
+                ev_max_charge_current=80,
+                ev_max_voltage=450,
+                ev_min_voltage=200,
+            )
+
+        async def get_bpt_dynamic_dc_charge_loop_params(self):
+            return change(
+                await super().get_bpt_dynamic_dc_charge_loop_params(),
+                ev_max_discharge_power=11000,
+                ev_min_discharge_power=1000,
+                ev_max_discharge_current=11,
+            )
+
+        async def get_ac_charge_loop_params_v20(self, control_mode, service):
+            par = await super().get_ac_charge_loop_params_v20(control_mode, service)
+            change(par, ev_present_active_power=9000)
+            if hasattr(par, "ev_max_charge_power") and par.ev_max_charge_power:
+                change(par, ev_max_charge_power=11000, ev_present_reactive_power=0)
+            if getattr(par, "ev_min_discharge_power", None):
+                change(par, ev_min_discharge_power=100)
+            return par
 
     return Car(config)
 
@@ -374,7 +590,8 @@ async def run(args, log):
 
     protocol, energy, tls, pnc = MODES[args.mode]
     validate_nic(args.iface)
-    if tls and not os.path.exists(os.path.join(args.pki, "iso15118_2/certs/cpoCertChain.pem")):
+    needed = "oemCertChain.pem" if is_v20(args.mode) else "cpoCertChain.pem"
+    if tls and not os.path.exists(os.path.join(args.pki, "iso15118_2/certs", needed)):
         raise SystemExit("this mode needs certificates: --pki DIR (see README)")
 
     over = asyncio.Event()
@@ -392,6 +609,8 @@ async def run(args, log):
             SECC_ENFORCE_TLS=str(tls),
             FREE_CHARGING_SERVICE=str(args.free),
         )
+        if is_v20(args.mode):  # offers by default what it cannot do there
+            os.environ["ALLOW_CERT_INSTALL_SERVICE"] = str(args.install)
         config = Config()
         config.load_envs(os.devnull)
         charger = make_charger(args, energy, log)
@@ -411,7 +630,7 @@ async def run(args, log):
         load_shared_settings(os.devnull)
         config = EVCCConfig(
             supportedProtocols=[protocol],
-            supportedEnergyServices=[energy.upper()],
+            supportedEnergyServices=[args.service or energy.upper()],
             energyTransferMode={"dc": "DC_extended", "ac": "AC_three_phase_core"}[energy],
             useTls=tls,
             enforceTls=tls,
@@ -420,7 +639,7 @@ async def run(args, log):
         config.load_raw_values()
         config.supported_protocols = [Protocol[protocol]]
         handler = EVCCHandler(
-            evcc_config=config, iface=args.iface, exi_codec=codec, ev_controller=make_car(args, config)
+            evcc_config=config, iface=args.iface, exi_codec=codec, ev_controller=make_car(args, energy, config)
         )
         ended = over.set
         log.live = True
@@ -460,7 +679,12 @@ async def run(args, log):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("role", choices=("secc", "evcc"))
-    parser.add_argument("mode", choices=sorted(MODES))
+    parser.add_argument(
+        "mode",
+        type=mode_name,
+        metavar="MODE",
+        help=("din, iso2-dc|ac[-tls|-pnc], iso20-dc|ac[-bpt][-sched|-dyn][-tls][-pnc]"),
+    )
     add = parser.add_argument
     add("--iface", required=True, help="interface with an IPv6 link-local address")
     add(
@@ -472,6 +696,24 @@ def main():
     add("--trace", default="", help="write every message to this file (JSON lines)")
     add("--patience", type=float, default=1, help="factor on Josev's message timeouts (slow machines: 10)")
     add("--quick-stop", action="store_true", help="close TCP at once after SessionStop instead of after 5 s")
+    add(
+        "--install",
+        action="store_true",
+        help="car: install a contract certificate first; charger in ISO 15118-20: "
+        "offer that (not implemented there: it then drops the connection)",
+    )
+    add(
+        "--control",
+        choices=sorted(CONTROL),
+        help="ISO 15118-20; charger: parameter "
+        "sets of this control mode first; car: take one of these (default: from MODE)",
+    )
+    add(
+        "--group",
+        choices=("secp256r1", "secp521r1", "X448"),
+        default="secp256r1",
+        help="group of the key exchange in TLS",
+    )
     add("--log-level", default="WARNING")
     group = parser.add_argument_group("charger")
     add = group.add_argument
@@ -481,7 +723,7 @@ def main():
     add("--cable-ongoing", type=int, default=0, help="CableCheck: N more Ongoing")
     add("--stop-after", type=int, default=0, help="ask the car to stop after N loops")
     add("--reject", action="store_true", help="refuse authorization (DIN: Ongoing for ever)")
-    add("--free", action="store_true", help="free service: no SalesTariff")
+    add("--free", action="store_true", help="free service; ISO 15118-2: no SalesTariff")
     add("--max-voltage", type=int, default=1000)
     add("--max-current", type=int, default=200)
     add("--max-power", type=int, default=150000)
@@ -489,12 +731,31 @@ def main():
     add = group.add_argument
     add("--loops", type=int, default=10, help="charging loops")
     add("--loop-delay", type=float, default=0, help="seconds between them")
-    add("--install", action="store_true", help="install a contract certificate first")
     add("--no-server-name", action="store_true", help="leave out the malformed TLS server name")
+    add(
+        "--service",
+        choices=("AC", "DC", "AC_BPT", "DC_BPT"),
+        help="ISO 15118-20: energy transfer service to look for (default: from MODE)",
+    )
+    add(
+        "--profile-ongoing",
+        type=int,
+        default=1,
+        metavar="N",
+        help="ISO 15118-20: N x PowerDeliveryReq with EVProcessing Ongoing first",
+    )
     args = parser.parse_args()
+    if is_v20(args.mode):
+        words = args.mode.split("-")
+        args.control = args.control or ("dynamic" if "dyn" in words else "scheduled")
+        if "bpt" in words:
+            args.service = args.service or f"{words[1].upper()}_BPT"
 
     os.environ.update(
-        NETWORK_INTERFACE=args.iface, LOG_LEVEL=args.log_level, MESSAGE_LOG_JSON="False", ENABLE_TLS_1_3="False"
+        NETWORK_INTERFACE=args.iface,
+        LOG_LEVEL=args.log_level,
+        MESSAGE_LOG_JSON="False",
+        ENABLE_TLS_1_3=str(is_v20(args.mode)),
     )
     if args.pki:
         os.environ["PKI_PATH"] = os.path.join(os.path.abspath(args.pki), "")
@@ -506,6 +767,8 @@ def main():
             bend_time(args.patience, args.quick_stop)
         if args.no_server_name:
             drop_server_name()
+        if args.group != "secp256r1":
+            choose_group(args.group)
         asyncio.run(run(args, log))
     except (Exception, SystemExit) as exc:
         print(f"cannot start: {type(exc).__name__}: {exc}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """Whole sessions against an independent implementation (Josev, PyPI package ``iso15118``), both directions.
 
 ``make interop`` installs the counterpart into an environment of its own and runs these; nothing of it is imported here.
-It is slow (a Java codec), so the vehicle's 250 ms for CurrentDemandRes are relaxed; everything else keeps its limits.
+It is slow (a Java codec), so the times of the charge loops are relaxed; everything else keeps its limits.
 """
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ MODES = {
     "iso2-ac-tls": ["--protocol", "iso2", "--ac", "--tls", "required"],
     "iso2-dc-pnc": ["--protocol", "iso2", "--payment", "contract"],
     "iso2-ac-pnc": ["--protocol", "iso2", "--ac", "--payment", "contract"],
+    "iso20-dc-sched": ["--protocol", "iso20", "--control", "scheduled"],
+    "iso20-dc-dyn": ["--protocol", "iso20", "--control", "dynamic"],
+    "iso20-ac-sched": ["--protocol", "iso20", "--ac", "--control", "scheduled"],
+    "iso20-ac-dyn": ["--protocol", "iso20", "--ac", "--control", "dynamic"],
+    "iso20-dc-dyn-tls": ["--protocol", "iso20", "--control", "dynamic"],
+    "iso20-ac-sched-tls": ["--protocol", "iso20", "--ac", "--control", "scheduled"],
 }
 SECURE = ("tls", "pnc")
 """Modes over TLS have one of these in their names."""
@@ -62,6 +68,36 @@ def messages(trace: Path) -> list[dict[str, Any]]:
     return [line for line in lines if line.get("layer") == "message"]
 
 
+def loop_of(mode: str) -> str:
+    """The response of a mode's charge loop."""
+    if mode.startswith("iso20"):
+        return "AC_ChargeLoopRes" if "-ac" in mode else "DC_ChargeLoopRes"
+    return "ChargingStatusRes" if "-ac" in mode else "CurrentDemandRes"
+
+
+def version_of(mode: str) -> str:
+    """The version of TLS of a secure mode."""
+    return "TLSv1.3" if mode.startswith("iso20") else "TLSv1.2"
+
+
+def certified(side: str, mode: str) -> list[str]:
+    """Options that give a side of ISO 15118-20 the counterpart's certificates, which are on P-256; or allow TCP."""
+    if not mode.startswith("iso20"):
+        return []
+    if not mode.endswith("tls"):
+        return ["--any-transport"]
+    own, trusts = {
+        "evcc": (("certs/oemCertChain.pem", "private_keys/oemLeaf.key"), []),
+        "secc": (
+            ("certs/cpoCertChain.pem", "private_keys/seccLeaf.key"),
+            ["--vehicle-roots", str(PKI / "certs/oemRootCACert.pem")],
+        ),
+    }[side]
+    section = {"evcc": "vehicle", "secc": "charger"}[side]
+    files = ["--cert", str(PKI / own[0]), "--key", str(PKI / own[1]), "--password", "12345"]
+    return ["--tls", "required", *files, *trusts, "--set", f"{section}.tls.profile=lab"]
+
+
 INSTALL = "iso2-dc-pnc+install"
 """With a certificate installation first."""
 
@@ -82,8 +118,10 @@ def test_our_vehicle_charges_at_its_charger(cable: Link, mode: str, tmp_path: Pa
             time.sleep(0.2)
         trust = ["--roots", str(PKI / "certs/v2gRootCACert.pem")] if "tls" in mode else []
         trust += ["--pki", str(PKI)] if "pnc" in mode else []
+        trust += certified("evcc", mode)
         trust += ["--contract", "none"] if install else []
-        slow = ["--timer", "V2G_EVCC_Msg_Timeout.CurrentDemandReq=5"]
+        loops = ("CurrentDemandReq", "DC_ChargeLoopReq", "AC_ChargeLoopReq")
+        slow = [word for loop in loops for word in ("--timer", f"V2G_EVCC_Msg_Timeout.{loop}=5")]
         options = [*MODES[mode], *trust, *slow, "--duration", "3", "--trace", str(trace)]
         vehicle = subprocess.run(plugfest(cable, "evcc", *options), capture_output=True, text=True, timeout=110)
         output, _ = charger.communicate(timeout=60)
@@ -92,14 +130,14 @@ def test_our_vehicle_charges_at_its_charger(cable: Link, mode: str, tmp_path: Pa
     assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr + output
     said = result(output)
     assert said["ok"], said
-    assert ("TLSv1.2" in (said["tls"] or "")) == mode.endswith(SECURE)
+    assert (version_of(mode) in (said["tls"] or "")) == mode.endswith(SECURE)
     names = [line["name"] for line in messages(trace)]
     assert names[-1] == "SessionStopRes"
     assert ("PaymentDetailsRes" in names) == ("pnc" in mode)
     assert ("CertificateInstallationRes" in names) == bool(install)
     # Its tariffs are signed by the contract's issuer, and hold.
     assert "tariffs ignored" not in vehicle.stdout or "pnc" not in mode, vehicle.stdout
-    assert names.count("ChargingStatusRes" if "ac" in mode else "CurrentDemandRes") >= 5
+    assert names.count(loop_of(mode)) >= 5
 
 
 @pytest.mark.parametrize("mode", [*MODES, INSTALL])
@@ -107,7 +145,9 @@ def test_its_vehicle_charges_at_our_charger(cable: Link, mode: str, tmp_path: Pa
     trace = tmp_path / "trace.jsonl"
     mode, _, install = mode.partition("+")
     keys = ["--cert", str(PKI / "certs/cpoCertChain.pem"), "--key", str(PKI / "private_keys/seccLeaf.key")]
-    secure = [*keys, "--password", "12345"] if mode.endswith(SECURE) else []
+    secure = [*keys, "--password", "12345"] if mode.endswith(SECURE) and not mode.startswith("iso20") else []
+    secure += certified("secc", mode)
+    secure += ["--timer", "Loop_Sequence_Timeout=20"] if mode.startswith("iso20") else []
     secure += ["--pki", str(PKI)] if "pnc" in mode else []
     charger = subprocess.Popen(
         plugfest(cable, "secc", *MODES[mode], *secure, "--sessions", "1", "--trace", str(trace)),
@@ -125,9 +165,9 @@ def test_its_vehicle_charges_at_our_charger(cable: Link, mode: str, tmp_path: Pa
     said = result(vehicle.stdout)
     assert said["ok"], (said, output)
     assert charger.returncode == 0, output
-    assert ("TLSv1.2" in (said["tls"] or "")) == mode.endswith(SECURE)
+    assert (version_of(mode) in (said["tls"] or "")) == mode.endswith(SECURE)
     lines = messages(trace)
     assert lines[-1]["name"] == "SessionStopRes"
     assert any(line["name"] == "PaymentDetailsRes" for line in lines) == ("pnc" in mode)
     assert any(line["name"] == "CertificateInstallationRes" for line in lines) == bool(install)
-    assert sum(line["name"] == ("ChargingStatusRes" if "ac" in mode else "CurrentDemandRes") for line in lines) >= 10
+    assert sum(line["name"] == loop_of(mode) for line in lines) >= 10

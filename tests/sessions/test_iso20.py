@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 import pytest
-from bench import Bench, message_seen
+from bench import COMBINATIONS, Bench, iso20_bench, message_seen
 from tls_world import charger as charger_tls
 from tls_world import store
 from tls_world import vehicle as vehicle_tls
@@ -30,16 +30,9 @@ from v2g.protocols import DIN, ISO2, ISO20
 from v2g.sequence import Sequence
 from v2g.session import Session
 
-COMBINATIONS = list(itertools.product(("iso20-dc", "iso20-ac"), ("scheduled", "dynamic")))
 LOOP = {"iso20-dc": "DC_ChargeLoopReq", "iso20-ac": "AC_ChargeLoopReq"}
 EFFICIENCY = {"iso20-dc": 1.0, "iso20-ac": 0.92}
 """Energy in the battery by energy at the outlet: the onboard charger's in AC."""
-
-
-def bench_for(mode: str, control: str, **options: Any) -> Bench:
-    made = Bench(mode, **options)
-    made.ev.control = control  # type: ignore[assignment]
-    return made
 
 
 def said(bench: Bench, name: str) -> list[Any]:
@@ -54,7 +47,7 @@ def said(bench: Bench, name: str) -> list[Any]:
 @pytest.mark.parametrize(("mode", "control"), COMBINATIONS)
 async def test_session_completes_with_the_same_energy_on_both_sides(mode: str, control: str) -> None:
     """In order, to SessionStop, and nothing stays live."""
-    bench = bench_for(mode, control, duration=120.0)
+    bench = iso20_bench(mode, control, duration=120.0)
     vehicle, charger = await bench.run()
     assert (vehicle.cause, charger.cause) == (Cause.COMPLETE, Cause.COMPLETE), (vehicle, charger)
     assert vehicle.protocol == "ISO 15118-20"
@@ -73,7 +66,7 @@ def test_same_seed_makes_the_same_session(mode: str, control: str) -> None:
     """Byte for byte, each in a loop of its own."""
 
     async def one() -> list[bytes]:
-        bench = bench_for(mode, control)
+        bench = iso20_bench(mode, control)
         await bench.run()
         return [e.data for e in bench.events["ev"] if e.layer == "message"]
 
@@ -83,7 +76,7 @@ def test_same_seed_makes_the_same_session(mode: str, control: str) -> None:
 @pytest.mark.parametrize(("mode", "control"), COMBINATIONS)
 async def test_session_over_mutual_tls_uses_no_tolerance(mode: str, control: str) -> None:
     """TLS 1.3 with both certificates is what the standard wants: also a strict pair speaks."""
-    bench = bench_for(mode, control, tolerant=False)
+    bench = iso20_bench(mode, control, tolerant=False)
     bench.ev.any_transport = bench.se.any_transport = False
     bench.evse.pilot.offer(5.0)
     ends = await memory_pair(
@@ -104,7 +97,7 @@ async def test_session_over_mutual_tls_uses_no_tolerance(mode: str, control: str
 
 async def test_other_transport_is_a_tolerance_of_both_sides() -> None:
     """A lab switch allows TCP, and each use is told."""
-    bench = bench_for("iso20-dc", "dynamic")
+    bench = iso20_bench("iso20-dc", "dynamic")
     vehicle, charger = await bench.run()
     assert vehicle.tolerances == ["transport"]
     assert charger.tolerances == ["transport"]
@@ -113,7 +106,7 @@ async def test_other_transport_is_a_tolerance_of_both_sides() -> None:
 @pytest.mark.parametrize("side", ["ev", "se"])
 async def test_other_transport_is_not_spoken_without_the_switch(side: str) -> None:
     """Neither does the vehicle offer it, nor does the charger choose it [V2G20-1237, 1805]."""
-    bench = bench_for("iso20-dc", "dynamic")
+    bench = iso20_bench("iso20-dc", "dynamic")
     getattr(bench, side).any_transport = False
     vehicle, _ = await bench.run()
     assert vehicle.cause is Cause.NO_PROTOCOL
@@ -132,7 +125,7 @@ async def test_other_transport_is_not_spoken_without_the_switch(side: str) -> No
 )
 async def test_vehicle_priority_decides_among_three_generations(offered: Any, spoken: Any, expected: Any) -> None:
     """One offer holds entries of all; the charger takes the vehicle's favourite of those it speaks."""
-    bench = bench_for("iso20-dc", "any")
+    bench = iso20_bench("iso20-dc", "any")
     bench.ev.protocols, bench.se.protocols = offered, spoken
     vehicle, charger = await bench.run()
     assert vehicle.ok, vehicle
@@ -147,7 +140,7 @@ async def test_vehicle_priority_decides_among_three_generations(offered: Any, sp
 
 async def test_refused_card_is_a_warning_and_ends_the_vehicle() -> None:
     """The charger does not refuse the request: the vehicle could try again."""
-    bench = bench_for("iso20-dc", "any", authorizer=Never())
+    bench = iso20_bench("iso20-dc", "any", authorizer=Never())
     vehicle, charger = await bench.run()
     assert said(bench, "AuthorizationRes")[-1].ResponseCode == "WARNING_EIMAuthorizationFailure"
     assert said(bench, "AuthorizationRes")[-1].EVSEProcessing == "Finished"
@@ -158,14 +151,14 @@ async def test_refused_card_is_a_warning_and_ends_the_vehicle() -> None:
 
 async def test_customer_who_does_not_come_is_a_warning_in_time() -> None:
     """Before the vehicle's 60 s are over."""
-    bench = bench_for("iso20-dc", "any", authorizer=Never(rejects=False))
+    bench = iso20_bench("iso20-dc", "any", authorizer=Never(rejects=False))
     vehicle, _ = await bench.run()
     assert said(bench, "AuthorizationRes")[-1].ResponseCode == "WARNING_EIMAuthorizationFailure"
     assert vehicle.cause is Cause.PEER
 
 
 async def test_slow_authorization_is_waited_for() -> None:
-    bench = bench_for("iso20-ac", "any", authorizer=Delayed(20.0))
+    bench = iso20_bench("iso20-ac", "any", authorizer=Delayed(20.0))
     vehicle, _ = await bench.run()
     assert vehicle.ok
     assert "Ongoing" in {res.EVSEProcessing for res in said(bench, "AuthorizationRes")}
@@ -178,7 +171,7 @@ async def test_slow_authorization_is_waited_for() -> None:
 @pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
 async def test_charger_steers_power_in_dynamic_mode(mode: str) -> None:
     """Its energy manager changes the power in mid-session, and the vehicle follows."""
-    bench = bench_for(mode, "dynamic", duration=60.0)
+    bench = iso20_bench(mode, "dynamic", duration=60.0)
     bench.evse.target_power = 8_000.0
     watts: list[float] = []
 
@@ -198,7 +191,7 @@ async def test_charger_steers_power_in_dynamic_mode(mode: str) -> None:
 @pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
 async def test_schedule_bounds_power_in_scheduled_mode(mode: str) -> None:
     """7 kW, then 5 kW after half a minute: at the outlet, at any moment."""
-    bench = bench_for(mode, "scheduled", duration=60.0)
+    bench = iso20_bench(mode, "scheduled", duration=60.0)
     bench.evse.schedule = (Slot(0, 7_000.0), Slot(40, 5_000.0))
     seen: list[tuple[float, float]] = []
 
@@ -219,7 +212,7 @@ async def test_schedule_bounds_power_in_scheduled_mode(mode: str) -> None:
 
 async def test_charger_never_gives_more_than_either_side_allows() -> None:
     """A vehicle that asks for more than it declared gets what it declared."""
-    bench = bench_for("iso20-dc", "scheduled", duration=20.0)
+    bench = iso20_bench("iso20-dc", "scheduled", duration=20.0)
     battery = bench.battery
 
     def greedy(message: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopReq:
@@ -250,7 +243,7 @@ async def test_charger_never_gives_more_than_either_side_allows() -> None:
 @pytest.mark.parametrize(("mode", "control"), COMBINATIONS)
 async def test_charger_that_wants_to_stop_is_obeyed(mode: str, control: str) -> None:
     """EVSENotification Terminate, PowerDelivery(Stop), SessionStop(Terminate)."""
-    bench = bench_for(mode, control, duration=None)
+    bench = iso20_bench(mode, control, duration=None)
 
     async def during(bench: Bench) -> None:
         await message_seen(bench, LOOP[mode], 20)
@@ -266,7 +259,7 @@ async def test_charger_that_wants_to_stop_is_obeyed(mode: str, control: str) -> 
 @pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
 async def test_pause_that_the_charger_asked_for_is_resumed(mode: str) -> None:
     """Dynamic: with the old id straight to charge parameters."""
-    bench = bench_for(mode, "dynamic", duration=None)
+    bench = iso20_bench(mode, "dynamic", duration=None)
 
     async def during(bench: Bench) -> None:
         await message_seen(bench, LOOP[mode], 20)
@@ -290,7 +283,7 @@ async def test_pause_that_the_charger_asked_for_is_resumed(mode: str) -> None:
 @pytest.mark.parametrize(("mode", "control"), COMBINATIONS)
 async def test_pause_out_of_turn_is_refused(mode: str, control: str) -> None:
     """Neither did the charger ask for it, nor does the profile allow it: FAILED_PauseNotAllowed."""
-    bench = bench_for(mode, control, duration=None)
+    bench = iso20_bench(mode, control, duration=None)
 
     async def during(bench: Bench) -> None:
         await message_seen(bench, LOOP[mode], 20)
@@ -304,7 +297,7 @@ async def test_pause_out_of_turn_is_refused(mode: str, control: str) -> None:
 
 async def test_forgotten_session_begins_anew() -> None:
     """A charger that does not know the id gives a new one, and the vehicle starts over."""
-    bench = bench_for("iso20-dc", "dynamic")
+    bench = iso20_bench("iso20-dc", "dynamic")
     bench.ev.resume = bytes.fromhex("0102030405060708")
     vehicle, _ = await bench.run()
     assert vehicle.ok, vehicle
@@ -314,7 +307,7 @@ async def test_forgotten_session_begins_anew() -> None:
 
 async def test_another_vehicle_does_not_join() -> None:
     """The id of a session that a vehicle with a certificate paused is worth nothing to one without."""
-    bench = bench_for("iso20-dc", "dynamic", duration=None)
+    bench = iso20_bench("iso20-dc", "dynamic", duration=None)
 
     async def during(bench: Bench) -> None:
         await message_seen(bench, LOOP["iso20-dc"], 20)
@@ -337,7 +330,7 @@ async def test_another_vehicle_does_not_join() -> None:
 
 async def course(mode: str, control: str) -> list[Any]:
     """The requests of a good session, one of each in a row."""
-    bench = bench_for(mode, control)
+    bench = iso20_bench(mode, control)
     await bench.run()
     requests = [e.message for e in bench.events["ev"] if e.layer == "message" and e.direction == "tx"][1:]
     return [request for before, request in itertools.pairwise([None, *requests]) if type(before) is not type(request)]
@@ -347,7 +340,7 @@ class Alone:
     """A charger with a hand at its line."""
 
     def __init__(self, mode: str) -> None:
-        self.bench = bench_for(mode, "any", test_seconds=0.1)
+        self.bench = iso20_bench(mode, "any", test_seconds=0.1)
         self.energy = "AC" if mode.endswith("ac") else "DC"
         self.order = Sequence(ISO20.order, dc=self.energy == "DC")
 
