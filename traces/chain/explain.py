@@ -57,9 +57,8 @@ def _refused(s: Session, around: Around) -> Diagnosis:
         if doubled is not None and (cause is None or cause.rule in OF_PAIRING or cause is doubled):
             return by_finding(common, doubled, f"the charger refused {name} with {code} after that")
         if cause is not None:
-            text = f"{request.name} of the vehicle was wrong: {cause.text}; the charger refused it with {code}"
-            return replace(common, side=EVCC, sentence=text, since=request.time, severity="", entry=cause.entry,
-                           requirement=cause.requirement, explains=(response.index, *common.explains))  # fmt: skip
+            found = by_finding(common, cause, f"the charger refused {name} with {code}")
+            return replace(found, explains=(response.index, *common.explains))
     why = meaning(code)
     if code == "FAILED_SequenceError" and request is not None:
         why = "although it was in order"
@@ -125,7 +124,7 @@ def _no_current(s: Session, common: Diagnosis) -> Diagnosis:
     if loop.asked is not None and loop.asked <= 0.0:
         return replace(common, side=EVCC, sentence=f"{lasted}; the vehicle asked for 0 A all the time")
     told = s.stop_told.get(SECC) or s.told.get(SECC)
-    why = f"; it reports {told.word}" if told is not None else ""
+    why = f"; the charger reported {told.word}" if told is not None else ""
     if told is not None and told.word not in WISHES:
         common = replace(common, outcome=Outcome.FAILED, fault=Fault.TOLD, severity="violation", since=told.entry.time,
                          entry=told.entry.index)  # fmt: skip

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from traces.chain.session import Session
 from traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Side, Step, side_named, stem
-from traces.chain.words import time_text
+from traces.chain.words import short, time_text
 from traces.findings import Finding
 from traces.recording import EVCC, SECC, Entry
 
@@ -24,6 +24,9 @@ BEFORE = 3.0
 _CONSEQUENCES = {"refused", "timing", "not-completed", "tolerance", "error", "sequence-tolerated", "incomplete",
                  "after-refusal", "sequence-error", "unanswered", "no-protocol", "sdp-port", "tls-suite"}  # fmt: skip
 """Rules whose findings do not explain why a message was refused, or a session ended."""
+
+_OF_BYTES = {"v2gtp", "undecodable", "not-a-message"}
+"""Rules for what was sent and is not a message: no session goes on after it."""
 
 OF_PAIRING = {"unasked", "response-type", "order"}
 """Rules that are broken when requests and answers no longer fit, as after one too many."""
@@ -108,7 +111,7 @@ class Move:
 def by_finding(common: Diagnosis, cause: Finding, then: str) -> Diagnosis:
     """A finding of the checks is what went wrong."""
     side = side_named(cause.side)
-    text = f"{WHO[side]} is at fault: {cause.text}; {then}"
+    text = f"{WHO[side]} is at fault: {short(cause.text)}; {then}"
     return replace(common, side=side, fault=Fault.CONTENT, since=cause.time, entry=cause.entry, severity="",
                    requirement=cause.requirement, sentence=text)  # fmt: skip
 
@@ -148,6 +151,9 @@ def reason(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnos
         cause = around.about(peer, first.index, move.entry.index, ("violation",))
         if cause is not None:
             return by_finding(common, cause, f"later {move.text}")
+    own = around.about(move.side, after.index, move.entry.index, ("violation",)) if after is not None else None
+    if own is not None and own.rule in _OF_BYTES:
+        return by_finding(common, own, f"then {move.text}")
     return None
 
 

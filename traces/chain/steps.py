@@ -50,7 +50,7 @@ class Step(IntEnum):
 _TITLES = {
     Step.LINK: "the link", Step.MATCHING: "the matching (SLAC)", Step.DISCOVERY: "discovery (SDP)",
     Step.NEIGHBOURS: "neighbour discovery", Step.CONNECTION: "the TCP connection", Step.SECURITY: "the TLS handshake",
-    Step.HANDSHAKE: "the choice of a protocol", Step.SETUP: "session setup", Step.SERVICES: "service selection",
+    Step.HANDSHAKE: "the protocol handshake", Step.SETUP: "session setup", Step.SERVICES: "service selection",
     Step.AUTHORIZATION: "authorization", Step.PARAMETERS: "charge parameter discovery",
     Step.CABLE_CHECK: "the cable check", Step.PRECHARGE: "precharge", Step.START: "the start of charging",
     Step.CHARGING: "the charge loop", Step.STOP: "the end of charging", Step.END: "the end of the session",
@@ -182,4 +182,5 @@ def side_named(name: str) -> Side:
 
 def capital(text: str) -> str:
     """Text as a sentence begins; names of messages keep their first letter."""
-    return text[:1].upper() + text[1:] if text.startswith(("the ", "one ", "no ", "nothing ", "neither ")) else text
+    word = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if word.isalpha() and word.islower() else text

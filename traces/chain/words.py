@@ -31,3 +31,8 @@ def listed(words: Sequence[str]) -> str:
 
 def time_text(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def short(text: str, longest: int = 200) -> str:
+    """A finding's text within a sentence."""
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
