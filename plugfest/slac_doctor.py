@@ -7,8 +7,9 @@ come from the judge of the matching (`slac.rounds`), which has seen all frames o
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from boundary.console import say
 from plugfest.commands.slac_modem import describe
@@ -28,6 +29,9 @@ from slac.timing import STANDARD, Timing
 
 if TYPE_CHECKING:
     from plugfest.commands.slac_run import Reporter
+
+TRIES_AGAIN = 3.0
+"""s: a vehicle that tries again does so by then (TT_matching_rate is 0.4)."""
 
 Role = Literal["ev", "evse", "watch"]
 
@@ -119,8 +123,8 @@ class _Matching:
         settings, judge = self._settings, self._judge
         found: Match | Exchange | None = None
         failure: SlacError | None = None
-        doing = "watching" if settings.role == "watch" else "matching"
-        say(f"...      {doing}, {settings.within:g} s at most", flush=True)
+        if settings.role != "watch":
+            self._begins("matching")
         try:
             async with asyncio.timeout(settings.within):
                 found = await self._take_part() if settings.role != "watch" else await self._watch()
@@ -145,7 +149,10 @@ class _Matching:
             self._nothing(failure)
         return False
 
-    async def _take_part(self) -> Match:
+    def _begins(self, doing: str) -> None:
+        say(f"...      {doing}, {self._settings.within:g} s at most", flush=True)
+
+    async def _take_part(self) -> Match | None:
         settings = self._settings
         if settings.role == "ev":
             async with open_vehicle_pilot(settings.pilot) as pilot:
@@ -158,10 +165,34 @@ class _Matching:
         async with open_charger_pilot(settings.pilot) as post:
             answers = evse.Options(timing=settings.timing, strict=settings.strict)
             async with evse.Evse(self._host, post, self._modem, answers) as charger:
-                found = await charger.match()
-                await self._read_back(found)
-                await charger.leave()
-                return found
+                match = await self._unless_decided(charger.match())
+                if match is not None:
+                    await self._read_back(match)
+                    await charger.leave()
+                return match
+
+    async def _unless_decided(self, matching: Coroutine[Any, Any, Match]) -> Match | None:
+        """A charger's matching, or None once a vehicle's attempt has failed and no other followed.
+
+        The charger itself would wait for the next vehicle.
+        """
+        loop, exchanges = asyncio.get_running_loop(), self._judge.exchanges
+        task = asyncio.ensure_future(matching)
+        failed, since = 0, loop.time()
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=0.2)
+                now = loop.time()
+                if not exchanges or not over(exchanges[-1], now) or verdict(exchanges[-1], now).ok:
+                    failed = 0
+                elif failed != len(exchanges):
+                    failed, since = len(exchanges), now
+                elif now - since >= TRIES_AGAIN:
+                    break
+            return task.result() if task.done() else None
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _read_back(self, found: Match) -> None:
         """Raises ModemError: the modem is in another network than the one that was agreed."""
@@ -183,8 +214,12 @@ class _Matching:
         judge = self._judge
         self._reporter.feeding = False  # it gets all frames here
         loop = asyncio.get_running_loop()
+        begun = False
         try:
             async for item in frames:
+                if not begun:
+                    self._begins("watching")  # the socket is open
+                    begun = True
                 if item is not None:
                     judge.feed(*item)
                 judge.now = loop.time()

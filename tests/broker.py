@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from processes import CEILING
+
 AVAILABLE = importlib.util.find_spec("amqtt") is not None
 REASON = "needs amqtt, an MQTT broker in Python (extra test)"
 
@@ -77,7 +79,7 @@ def _running(command: list[str], port: int) -> Iterator[None]:
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + CEILING
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import signal
+from collections.abc import Iterator
 
+import needs
 import pytest
 from hypothesis import settings
 
@@ -37,3 +39,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(pyfuncitem.obj(**arguments))
     return True
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """The very last line: what was skipped for want of what."""
+    yield
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        skipped = [report.longrepr[2] for report in reporter.stats.get("skipped", ())]
+        reporter.write_line(needs.summary(skipped))

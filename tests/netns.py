@@ -6,9 +6,10 @@ import contextlib
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import processes
 
 AVAILABLE = os.geteuid() == 0 and shutil.which("ip") is not None
 REASON = "needs root and iproute2 for network namespaces"
@@ -52,13 +53,9 @@ def link(name: str) -> Iterator[Link]:
             subprocess.run(["ip", "netns", "exec", namespace, "sysctl", "-q", "-w", setting], check=False)
             _ip("-n", namespace, "link", "set", "lo", "up")
             _ip("-n", namespace, "link", "set", interface, "up")
-        deadline = time.monotonic() + 10
         for namespace, interface in ((made.secc, made.secc_if), (made.evcc, made.evcc_if)):
             show = ("-n", namespace, "-6", "addr", "show", "dev", interface, "scope", "link", "-tentative")
-            while "inet6" not in _ip(*show):
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"{interface} got no link-local address")
-                time.sleep(0.05)
+            processes.wait(lambda show=show: "inet6" in _ip(*show), f"an address of {interface}")
         yield made
     finally:
         for namespace in (made.secc, made.evcc):

@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from processes import CEILING
+
 from pki import authority
 from pki.profiles import SUITES
 from pki.store import Entry, Store
@@ -35,7 +37,7 @@ def saved(directory: Path, suite: str = "iso2") -> Store:
 
 def openssl(*words: str) -> subprocess.CompletedProcess[str]:
     """Runs the openssl command."""
-    return subprocess.run(["openssl", *words], capture_output=True, text=True, timeout=30)
+    return subprocess.run(["openssl", *words], capture_output=True, text=True, timeout=CEILING)
 
 
 def openssl_verify(

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import CEILING
 
 from plugfest.cli import main
 
@@ -54,6 +55,8 @@ def test_bench_file(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not here (tests against the wheel)")
 @pytest.mark.parametrize("name", SAYS)
 def test_example(name: str) -> None:
-    done = subprocess.run([sys.executable, EXAMPLES / name], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name], capture_output=True, text=True, timeout=CEILING, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert SAYS[name] in done.stdout

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from processes import CEILING
 
 TSHARK = shutil.which("tshark")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -19,4 +20,4 @@ def tshark(path: Path, *options: str) -> str:
     """What tshark prints about a capture."""
     assert TSHARK is not None
     command = [TSHARK, "-r", str(path), *options]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=CEILING).stdout

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 from netns import AVAILABLE, REASON, Link, link
+from processes import CEILING
 
 from conformance.by_pytest import claim
 from conformance.campaign import read_results
@@ -50,7 +51,7 @@ def run_pytest(folder: Path, *options: str, before: tuple[str, ...] = ()) -> tup
     ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
-        [*command, *options], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        [*command, *options], cwd=folder, env=environment, capture_output=True, text=True, timeout=CEILING, check=False
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -14,6 +14,7 @@ from typing import Any
 import netns
 import powerline
 import pytest
+from processes import CEILING
 
 from conformance.network import COMES_BACK, NetworkCharger, Reach
 from conformance.pics import load
@@ -58,7 +59,7 @@ def test_each_case_plugs_in_matches_and_leaves(lab: Any, pilot: str, pics: Path,
         out = tmp_path / "out"
         done = lab.run(
             "evcc", "conformance", "run", "--sut", "secc", "--protocol", "iso2", "-i", lab.interface("evcc"), "--slac",
-            "--pilot", pilot, "--pics", str(pics), "--out", str(out), "-k", "CMN_VTB and SessionSetup_001", timeout=240,
+            "--pilot", pilot, "--pics", str(pics), "--out", str(out), "-k", "CMN_VTB and SessionSetup_001",
         )  # fmt: skip
     finally:
         charger.kill()
@@ -82,8 +83,8 @@ def test_a_vehicle_behind_a_modem(lab: Any, pilot: str, pics: Path, tmp_path: Pa
     done = lab.run(
         "secc", "conformance", "run", "--sut", "evcc", "--protocol", "iso2", "-i", lab.interface("secc"), "--slac",
         "--pilot", pilot, "--pics", str(pics), "--out", str(out), "-k", "SessionSetup_001", "--command", vehicle,
-        "--ready-after", "0", timeout=240,
-    )  # fmt: skip
+        "--ready-after", "0",
+        )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert [result["verdict"] for result in results(out)] == ["pass"]
     assert "matched with" in (out / "system.log").read_text()
@@ -94,8 +95,8 @@ def test_without_a_charger_nothing_is_matched(lab: Any, pics: Path, tmp_path: Pa
     out = tmp_path / "out"
     done = lab.run(
         "evcc", "conformance", "run", "--sut", "secc", "--protocol", "iso2", "-i", lab.interface("evcc"), "--slac",
-        "--pics", str(pics), "--out", str(out), "-k", "CMN_VTB_SessionSetup_001", timeout=240,
-    )  # fmt: skip
+        "--pics", str(pics), "--out", str(out), "-k", "CMN_VTB_SessionSetup_001",
+        )  # fmt: skip
     assert done.returncode == 3, done.stdout + done.stderr
     (result,) = results(out)
     assert result["verdict"] == "inconc"
@@ -120,7 +121,7 @@ def test_an_address_takes_the_place_of_sdp(pics: Path, tmp_path: Path) -> None:
                     link.evcc_if, *given, "--pics", str(pics), "--out", str(out), "--protocol", "iso2",
                     "-k", "CMN_VTB_SessionSetup_001",
                 ),
-                capture_output=True, text=True, timeout=240,
+                capture_output=True, text=True, timeout=CEILING,
             )  # fmt: skip
             assert done.returncode == 0, done.stdout + done.stderr
             assert [result["verdict"] for result in results(out)] == ["pass"]
@@ -133,7 +134,7 @@ def test_an_address_takes_the_place_of_sdp(pics: Path, tmp_path: Path) -> None:
             done = subprocess.run(
                 link.command("evcc", sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".",
                              "-p", "no:cacheprovider", "--sut-pics", str(pics), *options),
-                capture_output=True, text=True, timeout=240, cwd=tmp_path,
+                capture_output=True, text=True, timeout=CEILING, cwd=tmp_path,
             )  # fmt: skip
             assert done.returncode == 0, done.stdout
         finally:
@@ -161,7 +162,7 @@ def test_evidence_of_tls_can_be_read(pics: Path, tmp_path: Path) -> None:
                     link.evcc_if, "--pics", str(pics), "--out", str(out), "--protocol", "iso2",
                     "-k", "TC_SECC_CMN_VTB_SessionSetup_001",
                 ),
-                capture_output=True, text=True, timeout=240,
+                capture_output=True, text=True, timeout=CEILING,
             )  # fmt: skip
             assert done.returncode == 0, done.stdout + done.stderr
             (tmp_path / "test_it.py").write_text(
@@ -174,7 +175,7 @@ def test_evidence_of_tls_can_be_read(pics: Path, tmp_path: Path) -> None:
             done = subprocess.run(
                 link.command("evcc", sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".",
                              "-p", "no:cacheprovider", "--sut-pics", str(pics), "--sut-interface", link.evcc_if),
-                capture_output=True, text=True, timeout=240, cwd=tmp_path,
+                capture_output=True, text=True, timeout=CEILING, cwd=tmp_path,
             )  # fmt: skip
             assert "1 failed, 1 passed" in done.stdout
         finally:
@@ -193,7 +194,7 @@ def test_probing_a_charger_with_tls(tmp_path: Path) -> None:
     with netns.link("cfp") as link:
         probing = link.command("evcc", sys.executable, "-m", "plugfest", "conformance", "pics", str(out), "-i",
                                link.evcc_if, "--sut", "secc")  # fmt: skip
-        done = subprocess.run(probing, capture_output=True, text=True, timeout=240)
+        done = subprocess.run(probing, capture_output=True, text=True, timeout=CEILING)
         assert done.returncode == 2
         assert "nothing was seen of the charger: five SDP requests were not answered" in done.stderr
         assert not out.exists()
@@ -203,7 +204,7 @@ def test_probing_a_charger_with_tls(tmp_path: Path) -> None:
         try:
             assert charger.stdout is not None
             next(line for line in charger.stdout if "charger ready" in line)
-            done = subprocess.run(probing, capture_output=True, text=True, timeout=240)
+            done = subprocess.run(probing, capture_output=True, text=True, timeout=CEILING)
         finally:
             charger.kill()
             charger.communicate()

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import CEILING
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "conformance"
 
@@ -25,7 +26,7 @@ def run_pytest(folder: Path, *options: str) -> tuple[int, str]:
         "-c",
         "/dev/null",
     ]
-    done = subprocess.run([*words, *options], cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*words, *options], cwd=folder, capture_output=True, text=True, timeout=CEILING)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import CEILING
 
 from plugfest.cli import main
 
@@ -24,7 +25,7 @@ XML = (
 
 def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-m", "plugfest", *arguments]
-    return subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=60)
+    return subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=CEILING)
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from netns import AVAILABLE, REASON, Link, link
+from processes import CEILING
 
 from plugfest.cli import main
 from plugfest.doctor.host import _ip6tables, _nft
@@ -30,7 +31,7 @@ def doctor(
     command = made.command(
         "secc", *before, *PLUGFEST, "doctor", "-i", made.secc_if, "--json", *words, *(() if modem else ("--no-modem",))
     )
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=CEILING, check=False)
     assert done.stderr == ""
     found: dict[str, list[dict[str, str]]] = {}
     for line in done.stdout.splitlines():
@@ -143,7 +144,7 @@ class TestInANamespace:
         modem = (
             "import asyncio,random\nfrom slac.powerline import Powerline\nfrom slac.powerline_veth import attached\n"
             "async def main():\n line=Powerline(random.Random(1))\n post=line.charger('post')\n"
-            " async with attached(line,{post:'%s'}):\n  print('up',flush=True)\n  await asyncio.sleep(60)\n"
+            " async with attached(line,{post:'%s'}):\n  print('up',flush=True)\n  await asyncio.sleep(600)\n"
             "asyncio.run(main())"
         )
         with link("drg") as made:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import CEILING
 from rich.console import Console
 
 from plugfest.board import Board
@@ -82,7 +83,7 @@ def test_when_nobody_reads_any_more_the_session_ends_quietly(tmp_path: Path) -> 
     file = tmp_path / "bench.yaml"
     file.write_text("vehicle: {duration: 100}\n")
     command = f"{sys.executable} -m plugfest run {file} --fast | head -3"
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=CEILING, check=True)
     assert done.stderr == ""
     assert done.stdout.startswith("plugfest bench.yaml")
 
@@ -92,12 +93,12 @@ def test_a_full_disk_ends_the_trace_and_not_the_session(tmp_path: Path) -> None:
     file.write_text(QUICK)
     words = f"{sys.executable} -m plugfest run {file} --fast --trace"
     done = subprocess.run(
-        ["bash", "-c", f"ulimit -f 20; {words} {tmp_path / 'trace'}"], capture_output=True, text=True, timeout=60
+        ["bash", "-c", f"ulimit -f 20; {words} {tmp_path / 'trace'}"], capture_output=True, text=True, timeout=CEILING
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "trace: File too large; no trace from here on" in done.stdout
     assert "vehicle: session completed" in done.stdout
-    none = subprocess.run([*words.split(), "/dev/full"], capture_output=True, text=True, timeout=60)
+    none = subprocess.run([*words.split(), "/dev/full"], capture_output=True, text=True, timeout=CEILING)
     assert none.returncode == 2
     assert none.stderr == "plugfest: cannot write /dev/full: No space left on device\n"
 
@@ -145,7 +146,7 @@ def test_a_terminal_gets_the_live_view_and_a_pipe_plain_lines(tmp_path: Path) ->
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
     with subprocess.Popen(words, stdout=slave, stderr=slave, stdin=slave, env=environment) as process:
         os.close(slave)
-        seen, deadline = b"", time.monotonic() + 60
+        seen, deadline = b"", time.monotonic() + CEILING
         while time.monotonic() < deadline:
             if select.select([master], [], [], 0.2)[0]:
                 try:
@@ -155,7 +156,7 @@ def test_a_terminal_gets_the_live_view_and_a_pipe_plain_lines(tmp_path: Path) ->
                 if not piece:
                     break
                 seen += piece
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=CEILING) == 0
     os.close(master)
     text = seen.decode()
     assert "\x1b[" in text
@@ -163,7 +164,7 @@ def test_a_terminal_gets_the_live_view_and_a_pipe_plain_lines(tmp_path: Path) ->
     assert "messages \x1b" in text or "messages ─" in text
     assert "ended  vehicle: completed; charger: completed" in text
     assert "vehicle: session completed" in text
-    piped = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
+    piped = subprocess.run(words, capture_output=True, text=True, timeout=CEILING, check=True).stdout
     assert "\x1b[" not in piped
     assert "> CurrentDemandReq" in piped
     assert "messages ───" not in piped

@@ -7,13 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from netns import AVAILABLE, REASON, Link, link
+from processes import CEILING, PATIENT
 
 pytestmark = [pytest.mark.netns, pytest.mark.skipif(not AVAILABLE, reason=REASON)]
 
@@ -27,7 +27,7 @@ def cable() -> Iterator[Link]:
 def command(cable: Link, side: str, *options: str) -> list[str]:
     interface = cable.secc_if if side == "secc" else cable.evcc_if
     if side == "evcc":
-        options = ("--timer", "V2G_EVCC_Msg_Timeout.CurrentDemandReq=10", *options)  # a busy machine is no late charger
+        options = (*PATIENT, *options)
     python = ("env", "--default-signal=HUP", sys.executable)  # which nohup has ignored for all that it starts
     return cable.command(side, *python, "-m", "plugfest", side, "-i", interface, "--no-slac", *options)
 
@@ -64,8 +64,8 @@ def test_charger_and_vehicle_find_each_other_and_charge(cable: Link, mode: str, 
     charger = start_charger(cable, *both, *secure, "--sessions", "1", "--trace", str(traces["secc"]))
     try:
         options = [*both, *secure, "--duration", "2", "--loop-delay", "0.05", "--trace", str(traces["evcc"])]
-        vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=60)
-        output, _ = charger.communicate(timeout=60)
+        vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=CEILING)
+        output, _ = charger.communicate(timeout=CEILING)
     finally:
         charger.kill()
     assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr + output
@@ -101,9 +101,9 @@ def test_a_killed_vehicle_is_a_lost_connection_to_the_charger(cable: Link, tmp_p
         vehicle.communicate()
         again = subprocess.run(
             command(cable, "evcc", "--protocol", "iso2", "--ac", "--duration", "1", "--quiet"),
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=CEILING,
         )  # fmt: skip
-        output, _ = charger.communicate(timeout=60)
+        output, _ = charger.communicate(timeout=CEILING)
     finally:
         charger.kill()
     assert again.returncode == 0, again.stdout + output
@@ -130,8 +130,8 @@ def test_a_stopped_command_ends_in_order(cable: Link, side: str, how: signal.Sig
             if "ChargingStatusRes" in line:
                 break
         (vehicle if side == "evcc" else charger).send_signal(how)
-        said, _ = vehicle.communicate(timeout=60)
-        output, _ = charger.communicate(timeout=60)
+        said, _ = vehicle.communicate(timeout=CEILING)
+        output, _ = charger.communicate(timeout=CEILING)
     finally:
         charger.kill()
     assert "Traceback" not in said + output
@@ -146,22 +146,20 @@ def test_a_stopped_command_ends_in_order(cable: Link, side: str, how: signal.Sig
 
 
 def test_no_charger_is_said_with_its_own_exit_code(cable: Link) -> None:
-    started = time.monotonic()
     vehicle = subprocess.run(
-        command(cable, "evcc", "--timer", "SDP_Max_Requests=3"), capture_output=True, text=True, timeout=60
+        command(cable, "evcc", "--timer", "SDP_Max_Requests=3"), capture_output=True, text=True, timeout=CEILING
     )
     assert vehicle.returncode == 3
     assert "no charger answered 3 SDP requests" in vehicle.stdout
-    assert time.monotonic() - started < 20
 
 
 def test_no_common_protocol_is_said_on_both_sides(cable: Link) -> None:
     charger = start_charger(cable, "--protocol", "din", "--sessions", "1")
     try:
         vehicle = subprocess.run(
-            command(cable, "evcc", "--protocol", "iso2"), capture_output=True, text=True, timeout=60
+            command(cable, "evcc", "--protocol", "iso2"), capture_output=True, text=True, timeout=CEILING
         )
-        output, _ = charger.communicate(timeout=60)
+        output, _ = charger.communicate(timeout=CEILING)
     finally:
         charger.kill()
     assert (vehicle.returncode, charger.returncode) == (4, 4)
@@ -178,7 +176,7 @@ def test_fixed_address_skips_discovery(cable: Link) -> None:
         )  # fmt: skip
         address = json.loads(show.stdout)[0]["addr_info"][0]["local"]
         options = ["--ac", "--duration", "1", "--address", address, "--port", "50123", "--quiet"]
-        vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=60)
+        vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=CEILING)
     finally:
         charger.kill()
         charger.communicate()
@@ -197,10 +195,10 @@ def test_contract_payment_with_files_of_a_pki(cable: Link, tmp_path: Path) -> No
     try:
         for contract in (["--contract", "none"], []):
             options = ["--ac", "--pki", str(pkis["evcc"]), "--payment", "contract", "--duration", "3", *contract]
-            vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=60)
+            vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=CEILING)
             assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr
             outputs.append(vehicle.stdout)
-        output, _ = charger.communicate(timeout=60)
+        output, _ = charger.communicate(timeout=CEILING)
     finally:
         charger.kill()
     assert charger.returncode == 0, output

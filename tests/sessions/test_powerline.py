@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from powerline import AVAILABLE, REASON, Lab, lab
+from processes import CEILING
 
 from secc.charger import AcSupply, Evse
 from secc.nominal import serve_nominal
@@ -50,7 +51,7 @@ def test_plug_in_starts_slac_and_unplugging_ends_the_session(bench: Lab, tmp_pat
         vehicle.communicate()
         capture = tmp_path / "second.pcapng"
         again = bench.run("evcc", *words, "--duration", "1", "--trace", str(traces[1]), "--pcapng", str(capture))
-        output, _ = charger.communicate(timeout=60)
+        output, _ = charger.communicate(timeout=CEILING)
     finally:
         charger.kill()
     assert again.returncode == 0, again.stdout + again.stderr + output
@@ -90,7 +91,7 @@ def test_a_vehicle_without_slac_gets_the_nominal_duty(bench: Lab, tmp_path: Path
     try:
         words = ["evcc", "-i", bench.interface("evcc"), "--pilot", pilot, "--ac", "--basic", "--duration", "2"]
         done = bench.run("evcc", *words, "--trace", str(traces[1]))
-        output, _ = charger.communicate(timeout=60)
+        output, _ = charger.communicate(timeout=CEILING)
     finally:
         charger.kill()
     assert done.returncode == 0, done.stdout + done.stderr + output
@@ -122,7 +123,7 @@ async def test_a_charger_without_slac_charges_the_vehicle_at_its_duty(bench: Lab
         )  # fmt: skip
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         output = (await process.communicate())[0].decode()
-        post = await asyncio.wait_for(charger, 60)
+        post = await asyncio.wait_for(charger, CEILING)
     assert process.returncode == 0, output
     assert "charging at the nominal duty" in output
     assert "no charger was matched while looking for chargers" in output
@@ -152,7 +153,7 @@ async def test_a_vehicle_whose_slac_fails_waits_for_the_nominal_duty(bench: Lab,
         output += (await process.communicate())[0].decode()
         assert process.returncode == 0, output
         assert "charging at the nominal duty" in output
-        assert (await asyncio.wait_for(post, 10)).energy_wh > 0
+        assert (await asyncio.wait_for(post, CEILING)).energy_wh > 0
 
 
 def test_a_card_at_the_charger_makes_the_duty_nominal_for_the_session(bench: Lab, tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ def test_a_card_at_the_charger_makes_the_duty_nominal_for_the_session(bench: Lab
     words = ["evcc", "-i", bench.interface("evcc"), "--pilot", pilot, "--ac", "--duration", "1"]
     try:
         done = bench.run("evcc", *words)
-        output, _ = charger.communicate(timeout=20)
+        output, _ = charger.communicate(timeout=CEILING)
     finally:
         charger.kill()
     assert done.returncode == 0, done.stdout + done.stderr + output
@@ -187,7 +188,7 @@ async def _as_soon_as_plugged(evse: Evse) -> Outcome:
 def test_a_step_without_power_is_slept_through(bench: Lab, tmp_path: Path) -> None:
     """The schedule gives nothing for a while: both sleep, the vehicle wakes the charger, the old session goes on."""
     pilot, traces = f"sim:{tmp_path / 'wire'}", [tmp_path / "post.jsonl", tmp_path / "car.jsonl"]
-    schedule = "[{start: 0, power: 11}, {start: 2, power: 0}, {start: 6, power: 11}]"
+    schedule = "[{start: 0, power: 11}, {start: 5, power: 0}, {start: 10, power: 11}]"
     charger = bench.start(
         "secc", "secc", "-i", bench.interface("secc"), "--pilot", pilot, "--ac", "--sessions", "2", "--trace",
         str(traces[0]), "--set", f"charger.schedule={schedule}", until="charger waits for a vehicle",
@@ -196,7 +197,7 @@ def test_a_step_without_power_is_slept_through(bench: Lab, tmp_path: Path) -> No
         words = ["evcc", "-i", bench.interface("evcc"), "--pilot", pilot, "--ac", "--loop-delay", "0.05"]
         words += ["--sleep-without-power", "2", "--duration", "3"]
         done = bench.run("evcc", *words, "--trace", str(traces[1]))
-        output, _ = charger.communicate(timeout=20)
+        output, _ = charger.communicate(timeout=CEILING)
     finally:
         charger.kill()
     assert done.returncode == 0, done.stdout + done.stderr + output
@@ -259,8 +260,8 @@ def test_a_lost_power_line_ends_the_session(bench: Lab, tmp_path: Path) -> None:
         subprocess.run(
             ["ip", "netns", "exec", bench.namespace("secc"), python, "-c", rekey, bench.interface("secc")], check=True
         )
-        car, _ = vehicle.communicate(timeout=30)
-        post, _ = charger.communicate(timeout=30)
+        car, _ = vehicle.communicate(timeout=CEILING)
+        post, _ = charger.communicate(timeout=CEILING)
     finally:
         charger.kill()
     assert vehicle.returncode == 7

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from bench import LOOP, Bench
 from netns import AVAILABLE, REASON, Link, link
+from processes import CEILING
 from tls_world import charger, store, vehicle
 
 from evcc import charge as evcc
@@ -78,7 +79,7 @@ def run(cable: Link, secc_words: list[str], evcc_words: list[str]) -> tuple[int,
                 break
         vehicle = subprocess.run(
             command("evcc", cable.evcc_if, ["--duration", "1", "--loop-delay", "0.05", *evcc_words]),
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=CEILING,
         )  # fmt: skip
         if vehicle.returncode:
             for line in charger.stdout:
@@ -86,7 +87,7 @@ def run(cable: Link, secc_words: list[str], evcc_words: list[str]) -> tuple[int,
                 if "TLS handshake failed" in line:
                     break
             charger.terminate()
-        rest, _ = charger.communicate(timeout=60)
+        rest, _ = charger.communicate(timeout=CEILING)
     finally:
         charger.kill()
     return vehicle.returncode, vehicle.stdout + vehicle.stderr, charger.returncode, output + rest

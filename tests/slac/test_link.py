@@ -10,6 +10,7 @@ import sys
 
 import pytest
 import veth
+from processes import CEILING
 
 from slac.errors import LinkError
 from slac.frames import BROADCAST, CM_NW_INFO_REQ, Frame, build
@@ -19,7 +20,7 @@ needs_root = pytest.mark.skipif(not veth.AVAILABLE, reason=veth.REASON)
 
 
 async def _soon(link: RawLink | ScapyLink) -> bytes:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(CEILING):
         return await link.receive()
 
 

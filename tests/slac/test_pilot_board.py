@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiomqtt
+import processes
 import pytest
 from broker import AVAILABLE, REASON, broker, free_port
 
@@ -377,10 +378,7 @@ async def test_both_ends_over_mqtt(tmp_path: Path) -> None:
                 evse.fault(State.E)
                 await reads(evse, Reading(State.E, 0.0))
                 assert held("lab/ev/host") == {"online": True}
-        for _ in range(50):
-            if held("lab/ev/host") == {"online": False}:
-                break
-            await asyncio.sleep(0.05)
+        await processes.until(lambda: held("lab/ev/host") == {"online": False}, "the host is offline")
         with pytest.raises(PilotError, match="no pilot board is online at lab/evse/online"):
             async with over_mqtt(ChargerBoard(), url, within=1.0):
                 pass

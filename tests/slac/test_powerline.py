@@ -14,6 +14,7 @@ import pytest
 import veth
 from matching import Bench, both
 from netns import AVAILABLE, REASON
+from processes import CEILING
 
 from slac import ev, evse
 from slac.frames import CM_NW_INFO_REQ, CM_SLAC_PARM_CNF, CM_SLAC_PARM_REQ, Frame, build
@@ -110,7 +111,7 @@ async def test_matching_between_interfaces(cables: tuple[tuple[str, str], tuple[
             async with evse.ready(links[1], pilot.evse) as charger:
                 waiting = asyncio.create_task(charger.match())
                 options = ev.Options(patient=False, timing=Timing().replace(TP_EV_batch_msg_interval=0.02))
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(CEILING):
                     found = await ev.match(links[0], pilot.ev, options)
                     assert (await waiting).nmk == found.nmk
             assert found.attenuation == pytest.approx(22, abs=1)
@@ -119,7 +120,7 @@ async def test_matching_between_interfaces(cables: tuple[tuple[str, str], tuple[
             for one, other in ((0, 1), (1, 0)):
                 data = links[other].mac + links[one].mac + IPV6
                 await ears[one].send(data)
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(CEILING):
                     assert await ears[other].receive() == data
         finally:
             for link in (*links, *ears):
@@ -163,7 +164,7 @@ async def test_tcp_passes_whole() -> None:
             assert server.stdout is not None
             assert await server.stdout.readline() == b"ready\n"
             client = await _python(spaces[0], _CLIENT, "fd00::2")
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(CEILING):
                 (sent, _), (got, _) = await client.communicate(), await server.communicate()
         assert sent == got
         assert len(sent) == 65
@@ -194,6 +195,6 @@ async def test_garbage_from_a_host(cables: tuple[tuple[str, str], tuple[str, str
             raw.send(b"\xff" * 6 + link.mac + b"\x88\xe1" + tail)
         raw.close()
         await link.send(build(Frame(bytes.fromhex("00b052000001"), link.mac, CM_NW_INFO_REQ())))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(CEILING):
             assert (await link.receive())[6:12] == car.modem.mac
         link.close()

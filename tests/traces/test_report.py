@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 from captures import files, recording
+from processes import CEILING
 from tools import CHROMIUM, needs_chromium
 
 from plugfest.cli import main
@@ -209,7 +210,7 @@ def test_a_browser_shows_it_and_complains_about_nothing(report: Path, tmp_path: 
         f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", f"--window-size={width},3000",
     ]  # fmt: skip
     done = subprocess.run([*command, f"--screenshot={picture}", report.as_uri()], capture_output=True, text=True,
-                          timeout=120, check=True)  # fmt: skip
+                          timeout=CEILING, check=True)  # fmt: skip
     assert "CONSOLE" not in done.stderr, done.stderr
     shown_width, height, data = pixels(picture.read_bytes())
     assert height == 3000
@@ -217,7 +218,7 @@ def test_a_browser_shows_it_and_complains_about_nothing(report: Path, tmp_path: 
     assert all(len(set(data[start : start + band])) > 40 for start in range(0, band * 6, band))
     assert shown_width >= width
     dom = subprocess.run([*command, "--dump-dom", f"{report.as_uri()}#m40"], capture_output=True, text=True,
-                         timeout=120, check=True).stdout  # fmt: skip
+                         timeout=CEILING, check=True).stdout  # fmt: skip
     field = re.search(r'<input class="filter"[^>]*>', dom)
     assert field is not None
     assert "hidden" not in field[0]

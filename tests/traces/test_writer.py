@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from bench import Bench
 from netns import AVAILABLE, REASON, link
+from processes import CEILING
 from tools import needs_tshark, tshark
 
 from plugfest.cli import main
@@ -132,9 +133,9 @@ def test_on_an_interface_the_real_packets_are_recorded(tmp_path: Path) -> None:
         while "charger ready" not in (line := charger.stdout.readline()):
             assert line, "the charger ended early"
         vehicle = start("evcc", "--duration", "0.5", "--timer", "V2G_EVCC_Msg_Timeout.CurrentDemandReq=5")
-        said = vehicle.communicate(timeout=60)[0]
+        said = vehicle.communicate(timeout=CEILING)[0]
         assert vehicle.returncode == 0, said
-        charger.communicate(timeout=30)
+        charger.communicate(timeout=CEILING)
     for side in ("secc", "evcc"):
         trace, capture = load(tmp_path / f"{side}.jsonl"), load(tmp_path / f"{side}.pcapng")
         assert [e.data for e in capture.messages] == [e.data for e in trace.messages]

@@ -7,6 +7,7 @@ from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
+from processes import until
 
 from v2g import tls, v2gtp
 from v2g.channel import PORTS, Channel, connect, listening, memory_pair
@@ -145,11 +146,7 @@ async def test_a_plain_client_at_a_tls_port_is_reported(files: tuple[Path, Path,
         with pytest.raises(ConnectionLost):
             await channel.read_frame()
         await channel.close()
-        for _ in range(100):
-            if said:
-                break
-            await asyncio.sleep(0.02)
-    assert said
+        await until(lambda: said, "the charger says something")
 
 
 @pytest.mark.real_time

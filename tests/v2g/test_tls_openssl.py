@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from processes import CEILING
 
 from pki import authority, ocsp
 from pki.profiles import SUITES
@@ -119,7 +120,7 @@ async def test_its_client_at_our_charger(
     )
     try:
         sent = bytes(range(32, 127)) * 31 + b"x" * 55
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(CEILING):
             output, errors = await process.communicate(sent)
             report = await said
     finally:
@@ -157,7 +158,7 @@ async def test_its_client_updates_its_keys(stores: dict[str, Store]) -> None:
     assert process.stdout is not None
     assert process.stderr is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(CEILING):
             process.stdin.write(b"one\n")
             assert await received.get() == b"one\n"
             process.stdin.write(b"K\n")  # a command only at the start of what it reads at once
@@ -190,7 +191,7 @@ async def openssl_server(store: Store, words: list[str]) -> AsyncIterator[int]:
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(CEILING):
             while b"ACCEPT" not in await process.stdout.readline():
                 pass
         yield port
@@ -235,7 +236,7 @@ async def test_our_vehicle_at_its_server(
     events = []
     context.observe = events.append
     async with openssl_server(store, [*words, "-status_file", str(tmp_path / "staple.der")]) as port:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(CEILING):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             connection = await tls.start(context, reader, writer)
             connection.write(b"hello\n")
