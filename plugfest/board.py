@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from boundary.read import parse_record
+from plugfest.lines import SHOWN_TCP
 from v2g.trace import Event
 
 SERIES = 240
@@ -92,6 +93,8 @@ class Board:
                 self._connected(event)
             case "tcp" if event.name == "closing":
                 self.links["TCP"] = "closed"
+            case "tcp" if event.name in SHOWN_TCP:
+                self._warn(event.time, f"{event.name.replace('-', ' ')}: {event.note}")
             case "tls" if event.name == "Finished":
                 self.links.setdefault("TLS", "up")
             case "tls" if event.name == "alert" and event.note != "close_notify":

@@ -20,6 +20,11 @@ _SHOWN_TLS = {"handshake": "*", "handshake-failed": "!", "deviation": "#", "cert
 """Steps of TLS that are shown, and their marks."""
 
 
+SHOWN_TCP = {
+    "second-connection-refused": "!", "late-connection-refused": "!", "second-connection-waits": "*", "hung-up": "!",
+}  # fmt: skip
+"""What happens to connections, beyond the usual, and its marks."""
+
 _MATCHING = (
     "CM_SLAC_", "CM_START_ATTEN_CHAR", "CM_MNBC_SOUND", "CM_ATTEN_CHAR", "CM_VALIDATE", "CM_SET_KEY", "CM_AMP_MAP",
 )  # fmt: skip
@@ -75,6 +80,8 @@ class Lines:
                 self._print(time, "#", f"{event.name}: {event.note}")
             case "tls" if event.name in _SHOWN_TLS:
                 self._print(time, _SHOWN_TLS[event.name], event.note)
+            case "tcp" if event.name in SHOWN_TCP:
+                self._print(time, SHOWN_TCP[event.name], f"{event.name.replace('-', ' ')}: {event.note}")
 
     def _message(self, event: Event, time: float) -> None:
         kind = event.name.removesuffix("Req").removesuffix("Res")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from secc.charger import Evse
+from secc.newcomer import WAITS, Policy, silence
 from secc.pauses import Pauses
 from secc.serve import Options, serve
 from secc.visit import Paused
@@ -47,6 +48,8 @@ class Outlet:
         ports: by security (TLS or not), once open.
         paused: sessions that a vehicle may resume.
         wakes_after: seconds after which the charger wakes up a paused vehicle, None: never. B-C-B wakes it at any time.
+        newcomers: what ends a session under way for a new connection (`secc.newcomer`).
+        matched: SLAC let one vehicle into the network, and nobody else.
         step_x1: shortest time without duty before it comes back, s (ISO 15118-3 T_step_X1).
         awake: cleared in a pause; set when the duty is back.
         listen, answer_on: how vehicles get here; a network in memory has its own.
@@ -64,11 +67,15 @@ class Outlet:
     ports: dict[bool, int] = field(default_factory=dict)
     paused: MutableMapping[bytes, Paused] = field(default_factory=Pauses)
     wakes_after: float | None = None
+    newcomers: Policy = Policy.SILENCE
+    matched: bool = False
     step_x1: float = STEP_X1
     awake: asyncio.Event = field(default_factory=asyncio.Event)
     listen: Callable[..., AbstractAsyncContextManager[int]] = listening
     answer_on: Callable[..., AbstractAsyncContextManager[None]] = answering
     _channel: Channel | None = None
+    _newcomer: Channel | None = None
+    _refused: set[str] = field(default_factory=set)
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
     _setup_until: float | None = None
     _steady_since: float | None = None
@@ -195,16 +202,57 @@ class Outlet:
             return None
         return sdp.Response(self.interface.address, self.ports[security == sdp.TLS], security)
 
+    @property
+    def awaited(self) -> bool:
+        """Whether a vehicle on a new connection waits for the end of the session under way."""
+        return self._newcomer is not None
+
+    async def _gives_way(self, new: Channel, old: Channel) -> bool:
+        """Whether a new connection is to be served: at once after the old one ended, or was ended for it."""
+        same = self.matched or (bool(new.peer) and new.peer == old.peer)
+        needed = silence(self.newcomers, same=same, spoke=old.spoke)
+        if self._newcomer is not None:
+            return self._refuse(new, "another one is waiting already")
+        if needed is None:
+            return self._refuse(new, "a session is under way, and nothing but its own end ends it")
+        if needed - (self._now() - old.heard) > WAITS:
+            return self._refuse(new, f"the vehicle of the session under way was heard {self._quiet(old)} ago")
+        self._newcomer = new
+        try:
+            self._tell("tcp", "second-connection-waits", f"{new.description}: nothing was heard for {self._quiet(old)}")
+            heard = old.heard
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(heard + needed - self._now(), 0.0)):
+                    await self._idle.wait()
+            if self._channel is old:
+                if needed and old.heard != heard:
+                    return self._refuse(new, "the vehicle of the session under way has gone on")
+                who = "the vehicle came back" if same else "another vehicle came"
+                await self.hang_up(f"{who} on a new connection, after {self._quiet(old)} of silence on this one")
+            return not new.gone
+        finally:
+            self._newcomer = None
+
+    def _refuse(self, new: Channel, why: str) -> bool:
+        """Refuses a new connection, which is told once for each peer and session."""
+        new.abort()
+        if new.peer not in self._refused and len(self._refused) < 100:
+            self._refused.add(new.peer)
+            self._tell("tcp", "second-connection-refused", f"{new.description}: {why}")
+        return False
+
+    def _quiet(self, channel: Channel) -> str:
+        return f"{self._now() - channel.heard:.1f} s"
+
     async def _connected(self, channel: Channel) -> None:
-        if self._channel is not None:
-            self._tell("tcp", "second-connection-refused", channel.description)
-            channel.abort()
+        if self._channel is not None and not await self._gives_way(channel, self._channel):
             return
         if self._too_late:
             self._tell("tcp", "late-connection-refused", channel.description)
             channel.abort()
             return
         self._channel = channel
+        self._refused.clear()
         self._idle.clear()
         self._drop("pulse", "wake", "by itself")
         self._asked = False
@@ -240,5 +288,5 @@ class Outlet:
         """Breaks off the session under way, where there is one, and waits until it is over."""
         if self._channel is not None:
             self._tell("tcp", "hung-up", why)
-            self._channel.abort()
+            self._channel.abort(why)
             await self._idle.wait()

@@ -66,6 +66,7 @@ async def serve_vehicles(
                 ended.get_nowait()
             try:
                 async with outlet.open():
+                    outlet.matched = True
                     outlet.link_is_up()
                     ready()
                     outcome, lost = await _sessions(side, outlet, match, ended, say)
@@ -104,6 +105,8 @@ async def _sessions(
                 return None if ended.empty() else ended.get_nowait(), True
             outcome: Outcome = session.result()
         if not outcome.paused:
+            if outlet.awaited:
+                continue  # the vehicle has come back on the same link
             return outcome, False
         if side.pilot.state is None:
             continue  # nothing tells when it wakes up; the link has to

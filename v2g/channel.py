@@ -30,6 +30,9 @@ MAX_PAYLOAD = 65536
 
 _UNREACHABLE = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ENODEV}
 """Errors of a connection whose peer or link is gone."""
+KEEPALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
+"""A charger's TCP asks a peer that is silent for 2 s whether it is there, and gives up after three answers that are
+missing; what it sent itself it repeats for 10 s (TCP_USER_TIMEOUT is in ms)."""
 
 _GONE = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, OSError)
 
@@ -43,6 +46,8 @@ class Channel:
 
     Attributes:
         tls: the TLS connection, once there is one.
+        heard: loop time of the last frame, or of the start.
+        spoke: whether there was a frame.
     """
 
     def __init__(
@@ -55,6 +60,9 @@ class Channel:
         self._ended = False  # by us
         self._header: v2gtp.Header | None = None  # of a frame whose payload is still to come
         self.tls: tls.Connection | None = None
+        self.heard = asyncio.get_running_loop().time()
+        self.spoke = False
+        self._why = ""
         sock = writer.get_extra_info("socket")
         if sock is not None and sock.family == socket.AF_INET6:
             with contextlib.suppress(OSError):  # the answer of a loop must not wait for Nagle
@@ -76,6 +84,17 @@ class Channel:
         peer = self._writer.get_extra_info("peername")
         where = f"[{peer[0]}]:{peer[1]}" if peer else "memory"
         return f"{where} {self.tls.description}" if self.tls else f"{where} without TLS"
+
+    @property
+    def peer(self) -> str:
+        """The peer's address without its port; "" in memory."""
+        peer = self._streams[1].get_extra_info("peername")
+        return str(peer[0]) if peer else ""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the connection is closed, by us or by the peer, with nothing left to read."""
+        return self._writer.is_closing() or self._streams[0].at_eof()
 
     async def start_tls(self, context: tls.Context, observe: Observe | None = None) -> None:
         """Secures the connection, in the role of the context. Nothing may have been read before.
@@ -109,11 +128,12 @@ class Channel:
             self._header = header  # whoever is cancelled now leaves the rest of the frame to the next reader
             payload = await self._reader.readexactly(header.length)
             self._header = None
+            self.heard, self.spoke = asyncio.get_running_loop().time(), True
             return header.payload_type, payload
         except asyncio.IncompleteReadError as why:
             inside = f" after {len(why.partial)} bytes of a frame" if why.partial else ""
             how = Loss.OURS if self._ended else Loss.CLOSED
-            raise ConnectionLost(f"the peer closed the connection{inside}", how) from why
+            raise ConnectionLost(self._why or f"the peer closed the connection{inside}", how) from why
         except _GONE as why:
             raise self._broken(why) from why
 
@@ -132,7 +152,7 @@ class Channel:
     def _broken(self, why: BaseException) -> ConnectionLost:
         gone = isinstance(why, TimeoutError) or (isinstance(why, OSError) and why.errno in _UNREACHABLE)
         how = Loss.OURS if self._ended else Loss.UNREACHABLE if gone else Loss.RESET
-        return ConnectionLost(f"the connection broke: {why}", how)
+        return ConnectionLost(self._why or f"the connection broke: {why}", how)
 
     async def write_frame(self, payload_type: int, payload: bytes) -> None:
         """Sends one frame with one call."""
@@ -155,8 +175,9 @@ class Channel:
             async with asyncio.timeout(1.0):
                 await self._writer.wait_closed()
 
-    def abort(self) -> None:
-        """Drops the connection at once."""
+    def abort(self, why: str = "") -> None:
+        """Drops the connection at once; whoever reads or writes is told why."""
+        self._why = self._why or why
         self._ended = True
         self._writer.transport.abort()
 
@@ -238,6 +259,7 @@ async def listening(
         if len(running) >= MAX_CONNECTIONS:
             writer.transport.abort()
             return
+        _keep_alive(writer.get_extra_info("socket"))
         # The task starts before the first bytes are looked at, so that TLS gets them.
         task = asyncio.create_task(serve(Channel(reader, writer), writer))
         running.add(task)
@@ -263,6 +285,13 @@ async def listening(
         for task in list(running):
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        with contextlib.suppress(AttributeError, OSError):  # not every system has all of them
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 # ---------------------------------------------------------------------------------------------------------------

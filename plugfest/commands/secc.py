@@ -62,6 +62,7 @@ async def _run(bench: Bench) -> int:
     from plugfest.stage import Stage
     from plugfest.summary import summary
     from plugfest.view import view
+    from secc.newcomer import Policy
     from secc.outlet import Outlet
     from secc.serve import Options
     from v2g import interfaces
@@ -133,6 +134,7 @@ async def _run(bench: Bench) -> int:
             tls_port=bench.tls_port,
             on_end=ended,
             wakes_after=bench.charger.wake_car_after,
+            newcomers=Policy(bench.charger.newcomers),
         )
         controls.outlet = outlet
         await stack.enter_async_context(stage.running())

@@ -175,6 +175,13 @@ class Charger(Section, kw_only=True, frozen=True):
         Literal["A", "B"],
         Meta(description="after a lost power line link: A begins anew through 100 % and F, B leaves the pilot alone"),
     ] = "A"
+    newcomers: Annotated[
+        Literal["silence", "same-vehicle", "nothing"],
+        Meta(
+            description="what ends a session under way for a new connection: silence on the old one, the same vehicle"
+            " at once, or nothing (docs/deviations.md)"
+        ),
+    ] = "silence"
     wake_car_after: Annotated[
         Seconds | None, Meta(description="seconds after which the charger wakes a paused car up; by default never")
     ] = None

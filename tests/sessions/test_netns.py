@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import processes
 import pytest
 from netns import AVAILABLE, REASON, Link, link
 from processes import CEILING, PATIENT
@@ -109,6 +110,55 @@ def test_a_killed_vehicle_is_a_lost_connection_to_the_charger(cable: Link, tmp_p
     assert again.returncode == 0, again.stdout + output
     assert "the peer closed the connection" in output or "the connection broke" in output
     assert "switched off within" in output
+    assert charger.returncode == 5
+
+
+def test_a_vehicle_that_comes_back_without_closing_is_served(cable: Link) -> None:
+    """It is stopped in mid-charging, so its connection stays open and silent; then it starts anew."""
+    charger = start_charger(cable, "--protocol", "iso2", "--sessions", "2", "--plain")
+    try:
+        vehicle = subprocess.Popen(
+            command(cable, "evcc", "--protocol", "iso2", "--plain"), stdout=subprocess.PIPE, text=True
+        )
+        assert vehicle.stdout is not None
+        for line in vehicle.stdout:
+            if "CurrentDemandRes" in line:
+                break
+        vehicle.send_signal(signal.SIGSTOP)
+        again = processes.run(command(cable, "evcc", "--protocol", "iso2", "--duration", "1", "--plain"))
+        output, _ = charger.communicate(timeout=CEILING)
+    finally:
+        charger.kill()
+        vehicle.kill()
+        vehicle.communicate()
+    assert again.returncode == 0, again.stdout + output
+    said = output.index("the vehicle came back on a new connection, after")
+    assert output.index("second connection waits") < said < output.index("charger: session completed")
+    assert "switched off within" in output[said:]
+    assert charger.returncode == 5
+
+
+def test_a_dead_link_ends_the_session_within_seconds(cable: Link) -> None:
+    """TCP asks whether the silent vehicle is there; no request would come for a minute."""
+    charger = start_charger(cable, "--protocol", "iso2", "--sessions", "1", "--plain")
+    try:
+        vehicle = subprocess.Popen(
+            command(cable, "evcc", "--protocol", "iso2", "--plain"), stdout=subprocess.PIPE, text=True
+        )
+        assert vehicle.stdout is not None
+        for line in vehicle.stdout:
+            if "CurrentDemandRes" in line:
+                break
+        vehicle.send_signal(signal.SIGSTOP)
+        subprocess.run(["ip", "-n", cable.evcc, "link", "set", cable.evcc_if, "down"], check=True)
+        output, _ = charger.communicate(timeout=CEILING)
+    finally:
+        charger.kill()
+        vehicle.kill()
+        vehicle.communicate()
+        subprocess.run(["ip", "-n", cable.evcc, "link", "set", cable.evcc_if, "up"], check=True)
+    assert "the connection broke: " in output
+    assert "V2G_SECC_Sequence_Timeout" not in output
     assert charger.returncode == 5
 
 

@@ -195,7 +195,7 @@ def test_a_step_without_power_is_slept_through(bench: Lab, tmp_path: Path) -> No
     )  # fmt: skip
     try:
         words = ["evcc", "-i", bench.interface("evcc"), "--pilot", pilot, "--ac", "--loop-delay", "0.05"]
-        words += ["--sleep-without-power", "2", "--duration", "3"]
+        words += ["--sleep-without-power", "2", "--duration", "7"]
         done = bench.run("evcc", *words, "--trace", str(traces[1]))
         output, _ = charger.communicate(timeout=CEILING)
     finally:
