@@ -7,11 +7,16 @@ export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/build/pycache
 # Processes that share the tests, and what is tried on the built wheel.
 WORKERS ?= 2
+# The soak: how long, how many sessions at once, the part of them that vanishes, and TLS where this is not empty.
+MINUTES ?= 10
+SESSIONS ?= 50
+BROKEN ?= 0.2
+TLS ?=
 WHEEL_TESTS ?= tests/test_installed.py tests/test_examples.py tests/exi/test_vectors.py \
   $(addprefix tests/plugfest/test_,cli.py config.py live.py mqtt.py personalities.py pki.py pnc.py run.py) \
   $(addprefix tests/conformance/test_,by_pytest.py campaign.py catalogue.py plugin.py)
 
-.PHONY: demo test lint wheel-test interop slow bench clean
+.PHONY: demo test lint wheel-test interop slow bench soak clean
 
 demo: $(VENV)/.run  ## a whole DC session between both roles, in this process, its summary and its report
 	mkdir -p build
@@ -43,6 +48,9 @@ interop: $(VENV)/.dev .interop/venv/pki .interop/pyslac/.ready  ## against an in
 slow: $(VENV)/.dev  ## long fuzzing and large simulations; the slowest and the whole time at the end
 	$(BIN)/python -m pytest -m "slow and netns"  # in real time: limits of 0.1 s want the machine to themselves
 	$(BIN)/python -m pytest -m "slow and not netns" -n $(WORKERS) --durations=10
+
+soak: $(VENV)/.dev  ## many sessions for long (MINUTES, SESSIONS, BROKEN, TLS): fails if anything grows or an end is unaccounted for
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --sessions $(SESSIONS) --broken $(BROKEN) $(if $(TLS),--tls)
 
 bench: $(VENV)/.dev  ## benchmarks, as ratios within one run
 	$(BIN)/python -m benchmarks
