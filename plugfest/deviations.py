@@ -15,6 +15,7 @@ from typing import Any
 from plugfest import fields
 from plugfest.config.actions import Deviation
 from plugfest.config.rules import message_classes, replacement
+from plugfest.timeline import times
 from v2g.protocols import APPPROTO, PROTOCOLS
 from v2g.trace import Event, Observe
 
@@ -56,6 +57,9 @@ class Deviations:
     observe: Observe
     delays: Mapping[str, float] = field(default_factory=dict)
     _count: dict[str, int] = field(default_factory=dict)
+    _most: dict[str, int] = field(default_factory=dict)
+    _applied: set[int] = field(default_factory=set)
+    _failed: dict[int, str] = field(default_factory=dict)
     _told: set[int] = field(default_factory=set)
     _active: dict[str, list[Deviation]] = field(default_factory=dict)
     _signatures: dict[str, Any] = field(default_factory=dict)
@@ -72,6 +76,19 @@ class Deviations:
         for kept in (self._count, self._told, self._active):
             kept.clear()
 
+    def unused(self) -> Iterator[tuple[Deviation, str]]:
+        """The entries of this role that no session so far has applied, each with why; habits of a car aside."""
+        for entry in self.entries:
+            if not entry.message.endswith(self.ending) or entry.habit or id(entry) in self._applied:
+                continue
+            if (why := self._failed.get(id(entry))) is not None:
+                yield entry, f"not possible: {why}"
+            else:
+                asked = f"occurrence {entry.occurrence} was asked for"
+                if entry.protocol is not None:
+                    asked += f", of {entry.protocol} only"
+                yield entry, f"{entry.message} was sent {times(self._most.get(entry.message, 0))}, {asked}"
+
     def install(self, options: Any) -> None:
         """Puts the rewrites into the options of a role (evcc.Options, secc.serve.Options)."""
         for name in {*self._mine, *self.delays}:
@@ -87,6 +104,7 @@ class Deviations:
     def _message(self, name: str, protocol: str) -> Callable[[Any], Any]:
         async def rewrite(message: Any) -> Any:
             self._count[name] = count = self._count.get(name, 0) + 1
+            self._most[name] = max(count, self._most.get(name, 0))
             active = [
                 entry
                 for chosen, entry in self._mine.get(name, ())
@@ -101,10 +119,13 @@ class Deviations:
                     self._tell(words, f"{name} {count}")
             for entry in active:
                 if entry.drop:
+                    self._applied.add(id(entry))
                     return None
                 try:
                     message = self._changed(entry, message, protocol)
+                    self._applied.add(id(entry))
                 except fields.FieldError as why:
+                    self._failed[id(entry)] = str(why)
                     self._tell(f"not possible: {why}", f"{name} {count}")
             return message
 

@@ -68,6 +68,9 @@ def _below(cls: type[Any]) -> Iterator[type[Any]]:
 # Checking names
 
 
+COUNT = "lists count from 1"
+
+
 def check(classes: Mapping[str, type[Any]], fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Fields that none of these classes has, or whose value cannot be: dotted name and why."""
     for name, value in fields.items():
@@ -86,11 +89,13 @@ def _check(cls: type[Any], path: list[str], value: Any) -> str:
         for kind in _alternatives(hint):
             if get_origin(kind) is list:
                 groups = _classes(get_args(kind)[0])
+                if path[1].isdigit() and int(path[1]) == 0:
+                    return f"{path[0]} is a list, and {COUNT}"
                 path = path[1:] if path[1].isdigit() and len(path) > 2 else path
         if not groups:
             return f"{path[0]} has no fields of its own"
         results = [_check(group, path[1:], value) for group in groups]
-        return "" if "" in results else max(results, key=lambda why: "did you mean" in why)
+        return "" if "" in results else max(results, key=lambda why: (COUNT in why, "did you mean" in why))
     if value is None or isinstance(value, dict):
         return ""
     words = [word for kind in _alternatives(hint) if get_origin(kind) is Literal for word in get_args(kind)]
@@ -130,7 +135,9 @@ def _put(group: Any, path: list[str], value: Any, schema: Schema) -> Any:
     elif isinstance(current, list):
         at = int(path[1]) if path[1].isdigit() else None
         rest = path[1:] if at is None else path[2:]
-        if not rest or (at is not None and not 1 <= at <= len(current)):
+        if at is not None and rest and not 1 <= at <= len(current):
+            raise FieldError(f"{name} has {len(current)} entries, counted from 1, and none is number {at}")
+        if not rest:
             raise FieldError(f"{name} has {len(current)} entries, and no field {'.'.join(path[1:])}")
         made = [_put(each, rest, value, schema) if at in (None, n) else each for n, each in enumerate(current, 1)]
     else:

@@ -107,27 +107,45 @@ class Stage:
             preparing.cancel()
             self._main = None
 
-    def begin(self) -> None:
-        """A session begins."""
+    def begin(self, *, resumed: bool = False) -> None:
+        """A session begins, or one that was paused is resumed."""
         self._count_anew()
         self._state, self._told = "", ("", -TELEMETRY_INTERVAL)
         self.view.begin()
         if self.link is not None:
             self.link.reporter.begin(asyncio.get_running_loop().time())
-        self.timeline.begin()
+        self.timeline.begin(resumed=resumed)
 
     def _count_anew(self) -> None:
         """What is configured holds for every session, whatever became of the one before."""
         for deviations in self._deviations:
             deviations.begin()
 
-    def end(self, outcomes: Mapping[str, Outcome]) -> None:
-        """It is over; outcomes by role (vehicle, charger)."""
-        self.timeline.end()
+    def end(self, outcomes: Mapping[str, Outcome], *, pauses: bool = False) -> None:
+        """It is over, or ``pauses`` and is to be resumed; outcomes by role (vehicle, charger)."""
+        if not pauses:
+            self.timeline.end()
         self.witness.sign(outcomes)
         self.view.end(outcomes)
         if self.link is not None:
             self.link.reporter.end(outcomes, asyncio.get_running_loop().time())
+
+    def unused(self) -> list[str]:
+        """A line for each deviation and each action of the bench that never came about, for the end."""
+        lines = []
+        for deviations in self._deviations:
+            for entry, why in deviations.unused():
+                place = next(n for n, each in enumerate(self.bench.deviations, 1) if each is entry)
+                lines.append(f"deviations[{place}] never applied: {why}")
+        for step, why in self.timeline.unused():
+            place = next(n for n, each in enumerate(self.bench.timeline, 1) if each is step)
+            lines.append(f"timeline[{place}] never happened: {why}")
+        return lines
+
+    def tell_unused(self) -> None:
+        """Says so, at the end."""
+        for line in self.unused():
+            self.view.say(f"note: {line}")
 
     def tell(self, event: Event) -> None:
         """An event for view, trace and broker. Whatever becomes of these, the session is none the worse."""

@@ -2,6 +2,8 @@
 
 Rules:
 
+- A vehicle that sleeps through a pause goes on with the timeline when it resumes the session: what has happened does
+  not happen again, and times run on in the pause.
 - A session begins when the connection is made (a vehicle's: when it starts to look for a charger), and each one runs
   the timeline from its start. Times count from there.
 - Events count from plug-in on: those of pilot and matching come before the session, and actions at them take place at
@@ -15,7 +17,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from plugfest.config.actions import Step
@@ -34,12 +36,16 @@ class Timeline:
     steps: Sequence[Step]
     act: Callable[[Step], None]
     running: bool = False
+    _done: set[int] = field(default_factory=set)
+    _most: dict[str, int] = field(default_factory=dict)
     _pending: list[asyncio.TimerHandle] = field(default_factory=list)
     _seen: dict[str, int] = field(default_factory=dict)
     _added: list[tuple[Step, int]] = field(default_factory=list)
 
-    def begin(self) -> None:
-        """A session begins; what its matching has triggered stays."""
+    def begin(self, *, resumed: bool = False) -> None:
+        """A session begins, or is resumed; what its matching has triggered stays."""
+        if resumed and self.running:
+            return
         if self.running:
             self.end()
         self.running = True
@@ -54,6 +60,18 @@ class Timeline:
             handle.cancel()
         self._pending.clear()
         self._seen.clear()
+
+    def unused(self) -> Iterator[tuple[Step, str]]:
+        """The steps of the file that have not come about in any session so far, each with why."""
+        for step in self.steps:
+            if id(step) in self._done:
+                continue
+            if isinstance(step.at, str):
+                seen = times(self._most.get(step.at, 0))
+                late = f", {step.after:g} s later" if step.after else ""
+                yield step, f"{step.at} was seen {seen}, occurrence {step.occurrence} was asked for{late}"
+            else:
+                yield step, f"no session lasted {step.at + step.after:g} s"
 
     def add(self, step: Step) -> None:
         """One more action; its time, or its message, counts from now, whatever session that is in."""
@@ -70,6 +88,7 @@ class Timeline:
             self._seen.clear()
         name = event.name if event.layer == "message" else f"{event.layer}:{event.name}"
         self._seen[name] = count = self._seen.get(name, 0) + 1
+        self._most[name] = max(count, self._most.get(name, 0))
         for step in self.steps:
             if step.at == name and step.occurrence == count:
                 self._arm(step, self._pending)
@@ -82,6 +101,15 @@ class Timeline:
     def _arm(self, step: Step, handles: list[asyncio.TimerHandle]) -> None:
         seconds = step.after + (step.at if not isinstance(step.at, str) else 0.0)
         if seconds <= 0.0:
-            self.act(step)
+            self._do(step)
         else:
-            handles.append(asyncio.get_running_loop().call_later(seconds, self.act, step))
+            handles.append(asyncio.get_running_loop().call_later(seconds, self._do, step))
+
+    def _do(self, step: Step) -> None:
+        self._done.add(id(step))
+        self.act(step)
+
+
+def times(count: int) -> str:
+    """``never``, ``once``, ``3 times``."""
+    return ("never", "once", "twice")[count] if count < 3 else f"{count} times"

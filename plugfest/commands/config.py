@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
 
 def _check(args: argparse.Namespace) -> int:
     from plugfest import config
-    from plugfest.config import names
+    from plugfest.config import effect, names
 
     wrong = 0
     for path in args.files:
@@ -46,6 +46,7 @@ def _check(args: argparse.Namespace) -> int:
         else:
             about = f": {bench.about.strip()}" if bench.about else ""
             say(f"{path}: fine, role {bench.role}{about}")
+            complain_all(f"{path}: {line}" for line in effect.without_effect(bench))
     return 2 if wrong else 0
 
 

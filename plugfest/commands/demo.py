@@ -9,7 +9,15 @@ from boundary.console import say
 from plugfest.commands import options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from evcc.drive import Outcome as VehicleOutcome
+    from evcc.drive import Paused
     from plugfest.config.model import Bench
+    from plugfest.plants import Pair
+    from plugfest.stage import Stage
+    from v2g.channel import Channel
+    from v2g.outcome import Outcome
     from v2g.trace import Observe
 
 DURATION = 15.0
@@ -82,14 +90,12 @@ async def _both(bench: Bench, title: str) -> int:
     import datetime
     import random
 
-    from evcc import charge as evcc
     from plugfest import handoff, outputs, plants, pnc
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
     from plugfest.view import view
     from secc import serve as secc
-    from v2g.outcome import Outcome
 
     loop = asyncio.get_running_loop()
     now = datetime.datetime.now(datetime.UTC)
@@ -123,10 +129,7 @@ async def _both(bench: Bench, title: str) -> int:
             if unmatched is not None:
                 outcomes: list[tuple[str, Outcome]] = [("vehicle", unmatched), ("charger", unmatched)]
             else:
-                ends = await _link(bench, now, stage.tell)
-                stage.begin()
-                serving = asyncio.create_task(secc.serve(ends[0], pair.evse, charger))
-                outcomes = [("vehicle", await evcc.charge(ends[1], pair.vehicle, vehicle)), ("charger", await serving)]
+                outcomes = await _stay(bench, now, stage, pair, charger, vehicle, looks.say)
             stage.end(dict(outcomes))
     for role, outcome in outcomes:
         for line in summary(outcome, role=role):
@@ -134,7 +137,56 @@ async def _both(bench: Bench, title: str) -> int:
     for line in pnc.receipts(charger.contracts.receipts) if charger.contracts else ():
         looks.say(line)
     looks.say(f"battery: {soc:.1f} % -> {pair.vehicle.battery.soc * 100:.1f} %")
+    stage.tell_unused()
     return trace.code(next((int(o.cause) for _, o in outcomes if not o.ok), 0))
+
+
+async def _stay(
+    bench: Bench, now: Any, stage: Stage, pair: Pair, charger: Any, vehicle: Any, say: Callable[[str], None]
+) -> list[tuple[str, Outcome]]:
+    """The session, and after each pause that the vehicle sleeps through, the next one."""
+    import asyncio
+    import contextlib
+    from ipaddress import IPv6Address
+
+    from evcc.charge import charge
+    from evcc.stay import Stay, stay
+    from plugfest.summary import summary
+    from secc.outlet import Outlet
+    from v2g.interfaces import Interface
+
+    ended: list[Outcome] = []
+    arrived: list[Callable[[Channel], Coroutine[Any, Any, None]]] = []
+
+    @contextlib.asynccontextmanager
+    async def listen(_: Interface, serve: Callable[[Channel], Coroutine[Any, Any, None]], **__: Any) -> Any:
+        arrived.append(serve)
+        yield 0
+
+    outlet = Outlet(
+        Interface("memory", 0, IPv6Address("::1"), bytes(6)), pair.evse, charger, on_end=ended.append,
+        wakes_after=bench.charger.wake_car_after, listen=listen, answer_on=lambda *_, **__: contextlib.nullcontext(),
+    )  # fmt: skip
+    stage.controls.outlet = outlet
+    how = Stay(bench.vehicle.stays, bench.vehicle.wake_after, stage.observe, say)
+
+    async def session(resume: Paused | None) -> VehicleOutcome:
+        vehicle.resume = resume or vehicle.resume
+        ends = await _link(bench, now, stage.tell)
+        stage.begin(resumed=resume is not None)
+        serving = asyncio.create_task(arrived[0](ends[0]))
+        outcome = await charge(ends[1], pair.vehicle, vehicle)
+        await serving
+        if outcome.paused and how.sleeps:
+            stage.end({"vehicle": outcome, "charger": ended[-1]}, pauses=True)
+            for role, each in (("vehicle", outcome), ("charger", ended[-1])):
+                for line in summary(each, role=role):
+                    say(line)
+        return outcome
+
+    async with outlet.open():
+        outcome = await stay(None, None, pair.vehicle, session, how)
+    return [("vehicle", outcome), ("charger", ended[-1])]
 
 
 async def _link(bench: Bench, now: Any, observe: Observe) -> Any:

@@ -136,10 +136,10 @@ async def _run(bench: Bench) -> int:
                 port=bench.port or 0,
             )
             loop.add_signal_handler(signal.SIGINT, stop)
-            stage.begin()
+            stage.begin(resumed=resume is not None)
             outcome = await find_and_charge(search, vehicle, settings)
             if outcome.paused and how.sleeps:
-                stage.end({"vehicle": outcome})
+                stage.end({"vehicle": outcome}, pauses=True)
                 tell(outcome)
             return outcome
 
@@ -167,4 +167,5 @@ async def _run(bench: Bench) -> int:
         stage.end({"vehicle": outcome})
     tell(outcome)
     looks.say(f"  battery {soc:.1f} % -> {vehicle.battery.soc * 100:.1f} %")
+    stage.tell_unused()
     return trace.code(int(outcome.cause))

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from boundary.console import complain_all
+
 
 def add(commands: Any) -> None:
     parser = commands.add_parser(
@@ -33,7 +35,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from plugfest import config
     from plugfest.commands import demo, evcc, secc
-    from plugfest.config import names
+    from plugfest.config import effect, names
 
     given = {name: getattr(args, name) for name in ("fast", "quiet", "all", "json", "plain") if getattr(args, name)}
     settings = dict.fromkeys(given, "true")
@@ -41,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) is not None:
             settings[name] = str(getattr(args, name))
     bench = config.load(args.file, settings={**names.settings(args.set), **settings})
+    complain_all(f"note: {line}" for line in effect.without_effect(bench))
     if bench.role == "both":
         return demo.start(bench, args.file.name)
     return evcc.start(bench) if bench.role == "evcc" else secc.start(bench)

@@ -137,6 +137,7 @@ async def _run(bench: Bench) -> int:
             newcomers=Policy(bench.charger.newcomers),
         )
         controls.outlet = outlet
+        stack.callback(lambda: stage.tell_unused() if served else None)
         await stack.enter_async_context(stage.running())
 
         def ready() -> None:

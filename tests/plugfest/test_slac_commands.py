@@ -191,7 +191,7 @@ def test_the_doctor_suspects_the_settling_modem(cables: Lab) -> None:
         charger = cables.start("secc", *words, until="waits")
         done = cables.run(
             "evcc", "slac", "doctor", "-i", cables.interface("evcc"), "--role", "ev", "--slac-timer",
-            "TT_matching_repetition=10", "--slac-timer", "TT_match_join=1",
+            "TT_matching_repetition=4", "--slac-timer", "TT_match_join=1", "--slac-timer", "TT_match_response=0.2",
         )  # fmt: skip
         charger.kill()
         charger.communicate()

@@ -1,0 +1,252 @@
+"""Keys that are spelled right and do nothing on this bench, each with what it would need.
+
+What a ready car or station brings along is not counted: it serves benches of all kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from plugfest.config.check import Path, spell
+from plugfest.config.model import Bench
+from plugfest.config.rules import message_classes, protocol_names
+
+
+class Need(NamedTuple):
+    """What a key needs.
+
+    Attributes:
+        met: whether a bench has it.
+        text: what is to be said where not.
+    """
+
+    met: Callable[[Bench], bool]
+    text: str
+
+
+def _speaks(bench: Bench) -> set[str]:
+    from plugfest.commands.options import PROTOCOLS
+    from v2g.protocols import PROTOCOLS as KNOWN
+
+    names = {PROTOCOLS[word.lower()] for word in protocol_names(bench)}
+    return {name for name in names if KNOWN[name].can_charge("AC" if bench.ac else "DC")}
+
+
+VEHICLE = Need(lambda b: b.role != "secc", "this bench has no vehicle (role secc)")
+CHARGER = Need(lambda b: b.role != "evcc", "this bench has no charger (role evcc)")
+ONLY_VEHICLE = Need(lambda b: b.role == "evcc", "only for role evcc")
+ONLY_CHARGER = Need(lambda b: b.role == "secc", "only for role secc")
+NETWORK = Need(lambda b: b.role != "both", "role both runs in memory")
+AC = Need(lambda b: b.ac, "this bench charges with DC")
+DC = Need(lambda b: not b.ac, "this bench charges with AC")
+TLS = Need(lambda b: b.tls != "none", "without TLS (tls: optional or required)")
+SLAC = Need(lambda b: b.slac, "without SLAC (slac: true)")
+NEWER = Need(lambda b: bool(_speaks(b) - {"din70121"}), "DIN SPEC 70121 has nothing like it")
+PLAIN = Need(lambda b: b.role != "secc" or b.tls != "required", "with tls: required there is no port without TLS")
+FIXED = Need(
+    lambda b: b.role != "evcc" or b.address is not None,
+    "a vehicle takes the port that SDP tells, unless address is given",
+)
+CONTRACT = Need(
+    lambda b: b.tls != "none" and b.pki is not None and b.payment != "external",
+    "without payment by contract (needs tls, pki, and payment: contract or auto)",
+)
+STAYS = Need(lambda b: b.vehicle.stays, "the vehicle does not stay in a pause (vehicle.sleep, wake-after)")
+
+NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
+    ("interface", (NETWORK,)),
+    ("pilot", (NETWORK,)),
+    ("sessions", (ONLY_CHARGER,)),
+    ("sdp-to", (ONLY_VEHICLE,)),
+    ("address", (ONLY_VEHICLE,)),
+    ("port", (NETWORK, PLAIN, FIXED)),
+    ("tls-port", (ONLY_CHARGER, TLS)),
+    ("modem", (NETWORK, SLAC)),
+    ("slac-timer", (SLAC,)),
+    ("roots", (TLS,)),
+    ("vehicle-roots", (CHARGER, TLS)),
+    ("cert", (TLS,)),
+    ("key", (TLS,)),
+    ("password", (TLS,)),
+    ("ocsp", (CHARGER, TLS)),
+    ("crl", (TLS,)),
+    ("key-log", (TLS,)),
+    ("pki", (TLS,)),
+    ("vehicle", (VEHICLE,)),
+    ("vehicle.onboard", (AC,)),
+    ("vehicle.precharge-current", (DC,)),
+    ("vehicle.precharge-tolerance", (DC,)),
+    ("vehicle.trusts-report", (DC,)),
+    ("vehicle.validation", (ONLY_VEHICLE, SLAC)),
+    ("vehicle.again", (ONLY_VEHICLE, SLAC)),
+    ("vehicle.sleep", (NEWER,)),
+    ("vehicle.wake-after", (NEWER,)),
+    ("vehicle.sleep-without-power", (NEWER,)),
+    ("vehicle.departure", (NEWER,)),
+    ("vehicle.renegotiates", (NEWER,)),
+    ("vehicle.services", (NEWER,)),
+    ("vehicle.contract", (NEWER, CONTRACT)),
+    ("vehicle.install", (NEWER, CONTRACT)),
+    ("vehicle.update-days", (NEWER, CONTRACT)),
+    ("vehicle.tls", (TLS,)),
+    ("charger", (CHARGER,)),
+    ("charger.min-voltage", (DC,)),
+    ("charger.max-voltage", (DC,)),
+    ("charger.min-current", (DC,)),
+    ("charger.max-current", (DC,)),
+    ("charger.ripple", (DC,)),
+    ("charger.tolerance", (DC,)),
+    ("charger.volts-per-second", (DC,)),
+    ("charger.amps-per-second", (DC,)),
+    ("charger.test-seconds", (DC,)),
+    ("charger.insulation", (DC,)),
+    ("charger.insulation-monitor", (DC,)),
+    ("charger.ac-supply", (AC,)),
+    ("charger.lost-link", (ONLY_CHARGER, SLAC)),
+    ("charger.newcomers", (ONLY_CHARGER,)),
+    ("charger.plans", (NEWER,)),
+    ("charger.services", (NEWER,)),
+    ("charger.receipts", (NEWER,)),
+    ("charger.receipts-insist", (NEWER,)),
+    ("charger.provisioning", (NEWER, CONTRACT)),
+    ("charger.emaid", (NEWER, CONTRACT)),
+    ("charger.verdicts", (NEWER, CONTRACT)),
+    ("charger.tls", (TLS,)),
+)
+"""Keys with a need; a section's need is that of all its keys."""
+
+_DC_MESSAGES = ("CableCheck", "PreCharge", "CurrentDemand", "WeldingDetection")
+_AC_MESSAGES = ("ChargingStatus",)
+_VEHICLE_TIMERS = ("V2G_EVCC_", "SDP_")
+_CHARGER_TIMERS = ("V2G_SECC_",)
+_OF_ONE = {
+    "V2G_EVCC_ReadyToCharge_Timeout": Need(lambda b: "din70121" in _speaks(b), "only DIN SPEC 70121 has it"),
+    "V2G_SECC_ReadyToCharge_Performance_Time": Need(lambda b: "din70121" in _speaks(b), "only DIN SPEC 70121 has it"),
+    "V2G_EVCC_CableCheck_Timeout": DC,
+    "V2G_SECC_CableCheck_Performance_Time": DC,
+    "V2G_EVCC_PreCharge_Timeout": DC,
+    "V2G_SECC_PreCharge_Performance_Time": DC,
+    "V2G_EVCC_CPState_Change_Time": AC,
+    "V2G_SECC_Contactor_Close_Time": AC,
+    "SDP_Request_Interval": ONLY_VEHICLE,
+    "SDP_Max_Requests": ONLY_VEHICLE,
+}
+
+
+def without_effect(bench: Bench) -> list[str]:
+    """A line for each key of a bench that does nothing there: where, and why."""
+    return [f"{spell(path)} has no effect: {why}" for path, why in _found(bench)]
+
+
+def _found(bench: Bench) -> Iterator[tuple[Path, str]]:
+    given = _own(bench)
+    told: list[str] = []
+    for name, needs in NEEDS:
+        path = tuple(name.split("."))
+        if _at(given, path) is None or any(name.startswith(f"{section}.") for section in told):
+            continue
+        missing = next((need for need in needs if not need.met(bench)), None)
+        if missing is not None:
+            told.append(name)
+            yield path, missing.text
+    yield from _timers(bench)
+    yield from _slac_timers(bench)
+    for section, key, there in (("vehicle", "pauses", VEHICLE), ("charger", "delays", CHARGER)):
+        if there.met(bench):
+            for name in _at(given, (section, key)) or {}:
+                if name != "default" and (why := _never_sent(bench, name)):
+                    yield (section, key, name), why
+    for place, deviation in enumerate(bench.deviations):
+        if place < len(bench.deviations) - len(given.get("deviations", ())):
+            continue  # the car's or the station's
+        side = VEHICLE if deviation.message.endswith("Req") else CHARGER
+        why = side.text if not side.met(bench) else _never_sent(bench, deviation.message, deviation.protocol)
+        if why:
+            yield ("deviations", place), why
+
+
+def _own(bench: Bench) -> dict[str, Any]:
+    """What the file itself says, beyond the defaults, its car and its station."""
+    from plugfest import config
+
+    ready = {"role": "both"}
+    sections = {"vehicle": {"car": bench.vehicle.car}, "charger": {"station": bench.charger.station}}
+    chosen = {name: value for name, value in sections.items() if next(iter(value.values())) is not None}
+    basis: dict[str, Any] = {}
+    if chosen:
+        import yaml
+
+        basis = msgspec.to_builtins(config.loads(yaml.safe_dump({**ready, **chosen}), "ready"))
+    return _less(msgspec.to_builtins(bench), basis)
+
+
+def _less(given: dict[str, Any], basis: dict[str, Any]) -> dict[str, Any]:
+    """What of ``given`` is not in ``basis``."""
+    left: dict[str, Any] = {}
+    for name, value in given.items():
+        known = basis.get(name)
+        if isinstance(value, dict) and isinstance(known, dict):
+            if more := _less(value, known):
+                left[name] = more
+        elif isinstance(value, list) and isinstance(known, list):
+            if value[len(known) :]:
+                left[name] = value[len(known) :]
+        elif value != known:
+            left[name] = value
+    return left
+
+
+def _at(given: dict[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = given
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _timers(bench: Bench) -> Iterator[tuple[Path, str]]:
+    for name in bench.timer:
+        timer, _, message = name.partition(".")
+        side = VEHICLE if timer.startswith(_VEHICLE_TIMERS) else CHARGER if timer.startswith(_CHARGER_TIMERS) else None
+        need = next((n for n in (side, _OF_ONE.get(timer)) if n is not None and not n.met(bench)), None)
+        why = need.text if need else _never_sent(bench, message) if message not in ("", "default") else ""
+        if why:
+            yield ("timer", name), why
+
+
+def _slac_timers(bench: Bench) -> Iterator[tuple[Path, str]]:
+    from slac.timing import rule_of
+
+    other = {"evcc": "EVSE", "secc": "EV"}.get(bench.role)
+    if bench.slac:
+        for name in bench.slac_timer:
+            if rule_of(name).side == other:
+                yield ("slac-timer", name), f"it is a timer of the {'charger' if other == 'EVSE' else 'vehicle'}"
+
+
+def _never_sent(bench: Bench, message: str, protocol: str | None = None) -> str:
+    """Why no session of a bench has a message, or ""."""
+    from plugfest.commands.options import PROTOCOLS
+    from v2g.protocols import APPPROTO
+    from v2g.protocols import PROTOCOLS as KNOWN
+
+    known = set(message_classes(message))
+    if protocol is not None:
+        known &= {PROTOCOLS.get(protocol.lower(), protocol)}
+    if APPPROTO.name in known:
+        return ""
+    speaks = _speaks(bench)
+    if known and not known & speaks:
+        titles = " or ".join(KNOWN[name].title for name in sorted(known) if name in KNOWN)
+        return f"only {titles} has {message}, which this bench does not speak" if titles else ""
+    stem = message.removesuffix("Req").removesuffix("Res")
+    if stem in _DC_MESSAGES and bench.ac:
+        return f"there is no {message} in AC"
+    if stem in _AC_MESSAGES and not bench.ac:
+        return f"there is no {message} in DC"
+    return ""
+
+
+__all__ = ["NEEDS", "without_effect"]
