@@ -92,7 +92,9 @@ async def _serve(tls: bool) -> None:
     async with contextlib.AsyncExitStack() as stack:
         context = security.charger(made, stack, lambda text: None) if tls else None
         port = await stack.enter_async_context(
-            listening(LOOPBACK, serve, context=context, on_failure=lambda text: ends.update([f"TLS: {text}"]))
+            listening(
+                LOOPBACK, serve, context=context, on_failure=lambda text: ends.update([f"TLS: {text}"]), at_once=5000
+            )
         )
         reader = asyncio.StreamReader()
         loop = asyncio.get_running_loop()

@@ -230,6 +230,7 @@ async def listening(
     observe: Observe | None = None,
     rng: random.Random | None = None,
     on_failure: Callable[[str], None] = lambda text: None,
+    at_once: int = MAX_CONNECTIONS,
 ) -> AsyncIterator[int]:
     """While the context is open, accepts connections on the interface's link-local address; yields the port.
 
@@ -238,6 +239,7 @@ async def listening(
         port: a fixed port; by default a free one of :data:`PORTS`.
         observe: told of the steps of TLS.
         on_failure: told of TLS handshakes that failed.
+        at_once: connections that are open at the same time at most; more are dropped.
 
     Raises:
         SetupError: no port is free.
@@ -256,7 +258,7 @@ async def listening(
                 writer.close()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(running) >= MAX_CONNECTIONS:
+        if len(running) >= at_once:
             writer.transport.abort()
             return
         _keep_alive(writer.get_extra_info("socket"))
