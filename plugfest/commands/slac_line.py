@@ -24,13 +24,23 @@ use, in network namespaces or not, or real ports to devices that have no modem o
 """
 
 
+_FAULTS = "(faults)"
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Lists the faults where help is wanted: what knows them is not loaded for any other command."""
+
+    def add_text(self, text: str | None) -> None:
+        super().add_text(_faults() if text == _FAULTS else text)
+
+
 def add(commands: Any) -> None:
     parser = commands.add_parser(
         "line",
         help="a simulated power line with two modems between two interfaces",
         description=_DESCRIPTION,
-        epilog=_faults(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_FAULTS,
+        formatter_class=_Help,
     )
     parser.add_argument("vehicle", metavar="VEHICLE-IFACE", help="interface to the vehicle's host")
     parser.add_argument("charger", metavar="CHARGER-IFACE", help="interface to the charger's host")
