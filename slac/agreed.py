@@ -135,8 +135,13 @@ def _next_count(c: Context) -> object:
     """Cnt counts down to 0; a sound that was lost leaves a gap, which is nobody's fault."""
     message = c.frame.message
     assert isinstance(message, CM_MNBC_SOUND_IND)
-    most = c.x.counts[-1] if c.x.counts else _wanted_sounds(c) - 1
-    return None if message.cnt <= most else most
+    if not c.x.counts:
+        most = _wanted_sounds(c) - 1
+    elif message.cnt == c.x.counts[-1] and not c.x.same_count:
+        return None  # some vehicles, and mirror ports, send each frame twice
+    else:
+        most = max(c.x.counts[-1] - 1, 0)
+    return None if message.cnt <= most and (message.cnt or not c.x.same_count) else most
 
 
 def _late_rule(timer: str, since: Callable[[Context], float | None]) -> Rule:
@@ -145,9 +150,11 @@ def _late_rule(timer: str, since: Callable[[Context], float | None]) -> Rule:
     def value(c: Context) -> object:
         start = since(c)
         limit = float(getattr(c.x.timing, timer))
-        if start is None or c.time - start <= limit * 1.01 + SLACK:
+        # The first START counts: after a late one the others are late as well.
+        at = c.x.started[0] if c.x.started and isinstance(c.frame.message, CM_START_ATTEN_CHAR_IND) else c.time
+        if start is None or at - start <= limit * 1.01 + SLACK:
             return None
-        return f"{_ms(c.time - start)} after {_SINCE[timer]}"
+        return f"{_ms(at - start)} after {_SINCE[timer]}"
 
     def wanted(c: Context) -> object:
         return f"{_ms(float(getattr(c.x.timing, timer)))} at most ({timer})"
@@ -168,10 +175,9 @@ def _ms(seconds: float) -> str:
 
 
 def _first_start(c: Context) -> float | None:
-    """The last CM_SLAC_PARM.CNF, for the first START."""
-    if c.x.started:
-        return None
-    return max((a.confirmed for a in c.x.answerers.values() if a.cnf_seen), default=None)
+    """The last CM_SLAC_PARM.CNF before the first START."""
+    first = c.x.started[0] if c.x.started else c.time
+    return max((a.confirmed for a in c.x.answerers.values() if a.cnf_seen and a.confirmed <= first), default=None)
 
 
 def _own_request(c: Context) -> float | None:

@@ -104,6 +104,10 @@ REPORT_REPEATED = Cause(
     "frames are lost: the charger repeats its report though it was answered, so CM_ATTEN_CHAR.RSP does not reach it",
     "check coupling and level from the vehicle to the charger; watch at the charger's host",
 )
+TWO_KEYS = Cause(
+    "wrong key: the charger answered the repeated CM_SLAC_MATCH.REQ with another network or key than at first",
+    "answer a repeated request with the same NID and NMK",
+)
 REPLY_LOST = Cause(
     "frames are lost: CM_ATTEN_CHAR.RSP did not arrive, and the charger takes no match without",
     "check coupling and level from the vehicle to the charger; watch at the vehicle's host",
@@ -174,7 +178,8 @@ FIREWALL = Cause("a firewall drops SDP", "open UDP 15118 from ff02::1, the TCP p
 
 def deviating(found: Deviation) -> Cause:
     """A message that its receiver may have taken for none."""
-    return Cause(f"the receiver may refuse it: {found.text}", f"send {found.field} {found.expected}")
+    what = "send it in time" if found.late else f"send {found.field} {found.expected}"
+    return Cause(f"the receiver may refuse it: {found.text}", what)
 
 
 def no_answer(x: Exchange) -> list[Cause]:
@@ -272,6 +277,9 @@ def no_link(x: Exchange, until: float) -> tuple[list[Cause], End | None]:
         blamed = new.end
     if sum(move.name == "CM_SLAC_MATCH.REQ" and move.time > match.at for move in x.moves):
         causes.append(MATCH_REPEATED)
+    if any(d.move.name == "CM_SLAC_MATCH.CNF" and d.field in ("NID", "NMK") for d in x.deviations):
+        causes.append(TWO_KEYS)
+        blamed = End.CHARGER
     for end in End:
         log = x.modem(end)
         if log is None:

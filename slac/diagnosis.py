@@ -126,7 +126,7 @@ def _stopped(x: Exchange, step: Step, text: str, due: Due, now: float, limit: fl
 def _refused(x: Exchange, step: Step, why: Deviation, due: Due, now: float, limit: float, then: str) -> Verdict:
     """The end that was due had nothing proper to act on."""
     blamed = why.move.end
-    text = f"{_article(why)} had {why.what}, and the {blamed.other.value} {then}"
+    text = f"{_article(why)} {'' if why.late else 'had '}{why.what}, and the {blamed.other.value} {then}"
     owed = Due(blamed, why.move.name, due.since if due.end is blamed else why.move.time, due.timer, due.limit)
     return Verdict(step, text, (causes.deviating(why),), _waits(x, now, limit), owed, blamed, why)
 
@@ -219,6 +219,9 @@ def _undecided(x: Exchange, answered: list[Answerer], now: float) -> Verdict:
     t = x.timing
     since = max(one.answered_at or 0.0 for one in answered)
     due = Due(End.VEHICLE, "CM_SLAC_MATCH.REQ", since, "TT_EVSE_match_session", t.TT_EVSE_match_session)
+    refused = [why for one in answered if (why := x.refused("CM_ATTEN_CHAR.RSP", one.mac))]
+    if refused and len(refused) == len(answered):
+        return _refused(x, Step.ATTENUATION, refused[-1], due, now, t.TT_EVSE_match_session, "did not take it")
     levels = ", ".join(f"{mac_text(one.mac)} {level(one)}" for one in answered)
     text = f"the vehicle got the attenuation of {levels}, and chose none"
     return _stopped(x, Step.DECISION, text, due, now, t.TT_EVSE_match_session, causes.no_choice(answered))

@@ -85,8 +85,15 @@ class Deviation(NamedTuple):
         return f"{self.move.name} of {mac_text(self.mac)}: {self.what}"
 
     @property
+    def late(self) -> bool:
+        """It came when its receiver need not wait for it any more."""
+        return self.field == "time"
+
+    @property
     def what(self) -> str:
         """The field and both values."""
+        if self.late:
+            return f"came {self.was}, {self.expected}"
         return f"{self.field} {self.was}, expected {self.expected}"
 
 
@@ -221,6 +228,7 @@ class Exchange:
         ev, run_id: the vehicle's host and its RunID.
         asked, started, sounded: times of its requests, STARTs and sounds.
         counts: Cnt of the sounds, in order.
+        same_count: how often the last of them was repeated.
         profiles: what each charger's modem reported of the sounds.
         answerers: chargers that answered, by address.
         moves: the messages of both, oldest first.
@@ -247,6 +255,7 @@ class Exchange:
     start: CM_START_ATTEN_CHAR_IND | None = None
     sounded: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
+    same_count: int = 0
     profiles: dict[bytes, list[bytes]] = field(default_factory=dict)
     vendor_profiles: int = 0
     answerers: dict[bytes, Answerer] = field(default_factory=dict)

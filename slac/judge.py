@@ -196,7 +196,9 @@ class Judge:
                 _add(exchange.started, time)
             case CM_MNBC_SOUND_IND(cnt=cnt):
                 self._note(exchange, move, frame, None)
-                if not exchange.counts or exchange.counts[-1] != cnt:
+                repeated = bool(exchange.counts) and exchange.counts[-1] == cnt
+                exchange.same_count = exchange.same_count + 1 if repeated else 0
+                if exchange.same_count != 1:  # a frame that is sent twice is one sound
                     _add(exchange.sounded, time)
                     _add(exchange.counts, cnt)
             case CM_ATTEN_CHAR_RSP():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,10 +33,14 @@ from slac.frames import (
     CC_DISCOVER_LIST_CNF,
     CM_AMP_MAP_REQ,
     CM_ATTEN_CHAR_IND,
+    CM_ATTEN_CHAR_RSP,
     CM_GET_KEY_CNF,
+    CM_MNBC_SOUND_IND,
     CM_NW_INFO_CNF,
     CM_SET_KEY_REQ,
     CM_SLAC_MATCH_CNF,
+    CM_SLAC_MATCH_REQ,
+    CM_SLAC_PARM_CNF,
     LOCAL_MODEM,
     NSCM_GET_D_LINK_STATUS_CNF,
     VS_PL_LNK_STATUS_CNF,
@@ -289,3 +295,69 @@ def test_a_link_that_a_modem_tells_to_be_down_is_lost() -> None:
     assert only([*framed([*LINKED, *down[1:]]), session]).lost is None  # it never said "up" in this message
     left: list[Sent] = [*LINKED, (8.0, EV, LOCAL_MODEM, CM_SET_KEY_REQ(nid=b"\3" * 7, new_key=bytes(16))), *down]
     assert only([*framed(left), session]).lost is None
+
+
+def shifted(sent: list[Sent], after: float, by: float) -> list[Sent]:
+    return [(time + by if time > after else time, *rest) for time, *rest in sent]  # type: ignore[misc]
+
+
+def altered(sent: list[Sent], kind: type[Message], **fields: object) -> list[Sent]:
+    return [
+        (time, source, to, dataclasses.replace(m, **fields) if isinstance(m, kind) else m)  # type: ignore[type-var]
+        for time, source, to, m in sent
+    ]
+
+
+REPORT = CM_ATTEN_CHAR_IND(EV, RUN, b"\x14" * 58)
+ACKNOWLEDGED = [one for one in CHOSEN if not isinstance(one[3], CM_SLAC_MATCH_REQ)]
+STOPS: dict[str, tuple[list[Sent], End, str]] = {
+    "the first START too late": (shifted(SOUNDED, 1.03, 0.6), End.VEHICLE, "came 640 ms after CM_SLAC_PARM.CNF"),
+    "the answer too late": (
+        [*ASKED, (1.35, EVSE, EV, CM_SLAC_PARM_CNF(RUN, EV))], End.CHARGER, "came 350 ms after what it answers, 200 ms"
+    ),
+    "the report too late": ([*SOUNDED, (2.7, EVSE, EV, REPORT)], End.CHARGER, "came 1640 ms after the first START"),
+    "the choice too late": (
+        [*ACKNOWLEDGED, (14.0, EV, EVSE, CM_SLAC_MATCH_REQ(RUN, EV, EVSE))], End.VEHICLE,
+        "came 12.29 s after CM_ATTEN_CHAR.RSP, 10.00 s",
+    ),
+    "the answer to all": (
+        [*ASKED, (1.02, EVSE, BROADCAST, CM_SLAC_PARM_CNF(RUN, EV))], End.CHARGER, "destination ff:ff:ff:ff:ff:ff"
+    ),
+    "no groups": (altered(REPORTED, CM_ATTEN_CHAR_IND, aag=b""), End.CHARGER, "NumGroups 0, expected 58"),
+    "no sounds in the report": (altered(REPORTED, CM_ATTEN_CHAR_IND, num_sounds=0), End.CHARGER, "NumSounds 0"),
+    "a refusal in the answer to the report": (
+        [*altered(ACKNOWLEDGED, CM_ATTEN_CHAR_RSP, result=1), (1.9, EVSE, EV, REPORT)], End.VEHICLE, "Result 1"
+    ),
+    "two keys": (
+        [*CONFIRMED, (2.4, EVSE, EV, CM_SLAC_MATCH_CNF(RUN, EV, EVSE, nid=b"\1" * 7, nmk=bytes(16)))], End.CHARGER, ""
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STOPS)
+def test_who_made_it_stop(name: str) -> None:
+    """Whatever was late, misaddressed, empty or refused: its sender is blamed, with what it was."""
+    sent, end, text = STOPS[name]
+    one = only(framed(sent))
+    assert not one.ok
+    assert one.verdict.blamed is end
+    assert text in one.verdict.text
+
+
+@pytest.mark.parametrize(
+    ("counted", "what"),
+    [
+        (lambda cnt: cnt + 1, "Cnt 10, expected 9"),
+        (lambda cnt: 9 - cnt, "Cnt 1, expected 0"),
+        (lambda cnt: 5, "Cnt 5, expected 4"),
+    ],
+)
+def test_sounds_that_do_not_count_down_are_named(counted: Callable[[int], int], what: str) -> None:
+    sent = [
+        (t, s, to, dataclasses.replace(m, cnt=counted(m.cnt)) if isinstance(m, CM_MNBC_SOUND_IND) else m)
+        for t, s, to, m in LINKED
+    ]
+    one = only(framed(sent))
+    assert one.ok
+    assert what in [found.what for found in one.deviations]
+    assert {found.move.end for found in one.deviations} == {End.VEHICLE}
