@@ -368,7 +368,8 @@ class Campaign:
             result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=text)
         result.started = started.isoformat(timespec="seconds")
         result.title, result.protocol = result.title or run.title, result.protocol or run.protocol
-        result.cause = result.cause if result.verdict in (Verdict.FAIL, Verdict.PASS) else likely_cause(result)
+        if result.verdict not in (Verdict.FAIL, Verdict.PASS):
+            result.cause = "; ".join(filter(None, (likely_cause(result), recorded(place / "trace.jsonl"))))
         return result
 
     def _loop(self, run: Run, pics: Pics, observe: Observe, place: Path | None) -> Result:
@@ -419,6 +420,19 @@ _CAUSES = (
 def likely_cause(result: Result) -> str:
     """What most likely lies behind a verdict that is no judgement of the system."""
     return next((cause for words, cause in _CAUSES if words in result.reason), result.cause)
+
+
+def recorded(trace: Path) -> str:
+    """What the recording of a run says went wrong first; "" where it failed nowhere."""
+    from traces.checks import judge
+    from traces.errors import RecordingError
+    from traces.recording import load
+
+    try:
+        found = judge(load(trace)).diagnosis
+    except RecordingError:
+        return ""
+    return f"the recording says: {found.sentence}" if found.failed else ""
 
 
 def safe(name: str) -> str:

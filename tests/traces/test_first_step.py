@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from traces import packets, pcap
-from traces.chain import Outcome, Step
+from traces.chain import Fault, Outcome, Step
 from traces.checks import Judgement, judge
-from traces.recording import load
+from traces.junit import junit
+from traces.recording import from_events, load
 from traces.writer import Station, link_local
 from v2g import sdp, v2gtp
+from v2g.trace import Event
 
 VEHICLE = Station(bytes.fromhex("020000000001"), port=50000)
 CHARGER = Station(bytes.fromhex("020000000002"), port=61000)
@@ -85,6 +87,7 @@ def tls(kind: int, body: bytes) -> bytes:
 
 
 HELLO = tls(22, b"\x01\x00\x00\x29\x03\x03" + bytes(32) + b"\x00\x00\x02\xc0\x23\x01\x00")
+HANDSHAKE = v2gtp.pack(v2gtp.EXI, bytes.fromhex("8000dbab9371d3234b71d1b981899189d191818991d26b9b3a232b30020000040040"))
 REFUSE, CLOSE = packets.RST | packets.ACK, packets.FIN | packets.ACK
 ULA = sdp.Response(IPv6Address("fd00::5"), 61000, sdp.NO_TLS)
 
@@ -159,11 +162,42 @@ def test_an_attempt_that_worked_the_second_time_is_beside_the_session(tmp_path: 
     wire = Wire().ask().answer().segment(VEHICLE, packets.SYN).segment(CHARGER, packets.RST | packets.ACK)
     VEHICLE.port += 1
     try:
-        frame = v2gtp.pack(
-            v2gtp.EXI, bytes.fromhex("8000dbab9371d3234b71d1b981899189d191818991d26b9b3a232b30020000040040")
-        )
-        wire.connect().segment(VEHICLE, packets.ACK, frame, 1).wait(9)
+        wire.connect().segment(VEHICLE, packets.ACK, HANDSHAKE, 1).wait(9)
     finally:
         VEHICLE.port -= 1
     found = wire.judged(tmp_path / "x.pcapng").diagnosis
     assert (found.step, found.side, found.due) == (Step.HANDSHAKE, "secc", "supportedAppProtocolRes")
+
+
+def test_a_link_that_is_lost_in_a_session_is_named_and_not_the_peer(tmp_path: Path) -> None:
+    """What one side sends is repeated and never acknowledged, and the other one sends nothing."""
+    wire = connected()
+    for _ in range(4):
+        wire.segment(VEHICLE, packets.ACK, HANDSHAKE, 1, later=0.3)
+    wire.segment(VEHICLE, packets.RST, sequence=1 + len(HANDSHAKE), later=0.5)
+    found = wire.judged(tmp_path / "x.pcapng").diagnosis
+    assert (found.fault, found.side, found.step) == (Fault.LINK_LOST, "", Step.HANDSHAKE)
+    assert "the charger sent nothing" in found.sentence
+
+
+def test_a_pilot_that_ends_a_session_is_the_reason_in_a_trace() -> None:
+    """The control pilot went first; the close only follows."""
+    events = [
+        Event(0.0, "tcp", "connected"),
+        Event(0.0, "message", "supportedAppProtocolReq", "tx", HANDSHAKE[8:], None, "appproto"),
+        Event(1.0, "pilot", "E"),
+        Event(1.1, "tcp", "closing"),
+    ]
+    judged = judge(from_events(events))
+    assert (judged.diagnosis.fault, judged.diagnosis.side) == (Fault.LINK_LOST, "secc")
+    assert "control pilot went to E" in judged.diagnosis.sentence
+
+
+def test_findings_that_repeat_are_one_with_a_count(tmp_path: Path) -> None:
+    """In text, JSON and JUnit."""
+    frames = [Event(i * 0.1, "tolerance", "something", note="odd") for i in range(50)]
+    judged = judge(from_events(frames))
+    (found,) = [f for f in judged.findings if f.rule == "tolerance"]
+    assert (found.count, found.time, found.last) == (50, 0.0, 4.9)
+    assert "50 times until 4.900 s" in str(found)
+    assert "50 times" in junit(from_events(frames), judged.findings)
