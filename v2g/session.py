@@ -86,14 +86,17 @@ class Session:
     last_received: Received | None = None
     clock: Callable[[], int] = lambda: 0
     _streams: Streams = field(init=False)
+    _timing: tuple[Protocol, Timing] | None = None
 
     def __post_init__(self) -> None:
         self._streams = Streams(self.channel, self._skipped)
 
     @property
     def timing(self) -> Timing:
-        own = self.protocol.timing
-        return own.replace(self.timing_overrides) if self.timing_overrides else own
+        if self._timing is None or self._timing[0] is not self.protocol:  # asked for with every message
+            own = self.protocol.timing
+            self._timing = self.protocol, own.replace(self.timing_overrides) if self.timing_overrides else own
+        return self._timing[1]
 
     @property
     def now(self) -> float:

@@ -84,9 +84,9 @@ class Timing:
             SetupError: there is no such timer.
         """
         values: dict[str, object] = {}
+        known = {f.name for f in dataclasses.fields(self)} - {"overridden"}
         for name, seconds in changes.items():
             timer, _, message = name.partition(".")
-            known = {f.name for f in dataclasses.fields(self)} - {"overridden"}
             if timer not in known or bool(message) != isinstance(getattr(self, timer), Mapping):
                 raise SetupError(f"no timer {name!r}; there are {', '.join(sorted(known))}")
             if message:
