@@ -119,6 +119,8 @@ def equip_vehicle(options: drive.Options, bench: Bench, now: Now, say: Say) -> N
     if bench.pki is None or bench.payment == "external":
         return
     store = open_store(Path(bench.pki))
+    for oddity in store.oddities:
+        say(f"note: {oddity}")
     chosen = car.contract
     if chosen is None:
         chosen = next((name for name in (INSTALLED, "contract") if name in store and store[name].has_key), "none")

@@ -138,6 +138,8 @@ def charger(
         wanted, key_log = options(bench.charger.tls, bench), _key_log(bench)
         ocsp = [Path(one) for one in bench.ocsp]
         held = stores(bench.pki, wanted) if bench.pki is not None else []
+        for oddity in (line for store in held for line in store.oddities):
+            say(f"note: {oddity}")
         if bench.cert is not None and bench.key is not None:
             own = tls.credential(
                 Path(bench.cert), Path(bench.key), password=bench.password, root=_path(bench.roots), ocsp=ocsp
