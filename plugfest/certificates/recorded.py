@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 
@@ -14,21 +12,9 @@ from pki import loading
 from pki.profiles import Role
 from plugfest.errors import UserError
 from traces import pcap
+from traces.certificates import sent
 from traces.errors import RecordingError
-from traces.recording import Entry, load
-from traces.tls import split_der
-
-_FIELDS = {
-    "ContractSignatureCertChain": Role.CONTRACT,
-    "SAProvisioningCertificateChain": Role.CPS,
-    "OEMProvisioningCert": Role.OEM_PROVISIONING,
-    "ContractCertificateChain": Role.CONTRACT,
-    "CPSCertificateChain": Role.CPS,
-    "OEMProvisioningCertificateChain": Role.OEM_PROVISIONING,
-}
-"""Fields with a certificate or a chain -> role of the leaf."""
-_NESTED = ("PnC_AReqAuthorizationMode", "SignedInstallationData")
-"""Elements of ISO 15118-20 that hold such fields."""
+from traces.recording import load
 
 
 @dataclass(frozen=True)
@@ -70,7 +56,7 @@ def chains(path: Path) -> list[Seen]:
     found: list[Seen] = []
     known: set[bytes] = set()
     for entry in recording.entries:
-        for field, role, ders in _sent(entry):
+        for field, role, ders in sent(entry):
             data = b"".join(ders)
             if not data or data in known:
                 continue
@@ -85,23 +71,3 @@ def chains(path: Path) -> list[Seen]:
         hint = "" if recording.plain else "; it is encrypted, and its TLS secrets are missing"
         raise UserError(f"{path}: no certificates in it{hint}")
     return found
-
-
-def _sent(entry: Entry) -> Iterator[tuple[str, Role, list[bytes]]]:
-    """Field, role and DER of every chain in an entry."""
-    if entry.layer == "tls" and entry.name == "certificates":
-        yield "TLS", Role.VEHICLE if entry.sender == "evcc" else Role.SECC, list(split_der(entry.data)) or [entry.data]
-    if entry.layer != "message" or entry.message is None:
-        return
-    for part in (entry.body, *(getattr(entry.body, name, None) for name in _NESTED)):
-        for field, role in _FIELDS.items():
-            if (value := getattr(part, field, None)) is not None:
-                yield f"{entry.name}.{field}", role, _ders(value)
-
-
-def _ders(value: Any) -> list[bytes]:
-    """The DER of a chain type, or of a single certificate."""
-    if isinstance(value, bytes):
-        return [value]
-    subs = getattr(value, "SubCertificates", None)
-    return [value.Certificate, *(subs.Certificate if subs is not None else ())]

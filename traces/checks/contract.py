@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from traces.certificates import sent
 from traces.checks.findings import Finding, about
 from traces.recording import EVCC, SECC, Entry
 from traces.talks import Talk
@@ -87,12 +88,24 @@ def signatures(talk: Talk) -> Iterator[Finding]:
         elif isinstance(finding, Finding):
             yield finding
         yield from _values(entry, told)
+        yield from _unusable(entry)
         told.note(entry)
     if last is not None:
         text = (
             "the signature of the session holds" if held == 1 else f"all {held} signatures that could be checked hold"
         )
         yield about(last, "note", "", "signatures", text)
+
+
+def _unusable(entry: Entry) -> Iterator[Finding]:
+    """Certificates that nobody can read: whoever refuses them is right."""
+    from pki.loading import Unreadable, readable
+
+    for field, _, ders in sent(entry):
+        for place, one in enumerate(readable(ders), 1):
+            if isinstance(one, Unreadable):
+                text = f"{field}: certificate {place} cannot be used: {one.defect}"
+                yield about(entry, "violation", entry.sender, "certificate", text)
 
 
 def _signature(entry: Entry, told: _Told) -> Finding | bool:
