@@ -43,18 +43,21 @@ def run(args: argparse.Namespace) -> int:
 
     from slac.judge import Judge
 
-    judge = Judge()
     path = Path(args.source)
-    show = _Show(judge, brief=args.brief)
     if path.exists():
-        _file(path, judge, show)
-    elif "/" in args.source or path.suffix in (".pcap", ".pcapng"):
+        judge = _of_file(path)
+        show = _Show(judge, brief=args.brief)
+        for exchange in judge.exchanges:
+            show(exchange)
+        return _summary(judge, args.source)
+    judge = Judge()
+    show = _Show(judge, brief=args.brief)
+    if "/" in args.source or path.suffix in (".pcap", ".pcapng"):
         raise UserError(f"there is no file {path}")
-    else:
-        try:
-            asyncio.run(_interface(args.source, judge, show, args.duration))
-        except KeyboardInterrupt:
-            say()
+    try:
+        asyncio.run(_interface(args.source, judge, show, args.duration))
+    except KeyboardInterrupt:
+        say()
     return _summary(judge, args.source)
 
 
@@ -76,13 +79,24 @@ class _Show:
         flush()
 
 
-def _file(path: Path, judge: Judge, show: _Show) -> None:
-    from plugfest import recording
+def _of_file(path: Path) -> Judge:
+    """A judge that has seen a file: whatever the other commands read, sessions over the link among it.
 
-    for time, data in recording.of_file(path):
-        judge.feed(time, data)
-    for exchange in judge.exchanges:
-        show(exchange)
+    Raises:
+        UserError: it is no recording, or cannot be read.
+    """
+    from traces import slac
+    from traces.errors import RecordingError
+    from traces.recording import load
+
+    try:
+        recording = load(path)
+    except RecordingError as why:
+        what = str(why).removeprefix(f"{path}: ")
+        raise UserError(f"{path} is no pcap or pcapng file that can be read, and no trace: {what}") from why
+    judge = slac.judge(recording)
+    judge.first = 0.0
+    return judge
 
 
 async def _interface(name: str, judge: Judge, show: _Show, duration: float | None) -> None:

@@ -361,3 +361,11 @@ def test_sounds_that_do_not_count_down_are_named(counted: Callable[[int], int], 
     assert one.ok
     assert what in [found.what for found in one.deviations]
     assert {found.move.end for found in one.deviations} == {End.VEHICLE}
+
+
+def test_a_capture_of_any_interface_has_its_rounds() -> None:
+    """It keeps no destinations: what a message names says whose it is, and one RunID for ever makes two rounds."""
+    first, second = slac.rounds(load(REPORTS / "cooked-capture.pcap"))
+    assert [first.matched, second.matched] == [True, True]
+    assert [len(one.seen.started) for one in (first, second)] == [3, 3]
+    assert not (first.deviations or second.deviations)
