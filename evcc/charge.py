@@ -16,7 +16,7 @@ from slac.pilot import WAKE_UP, State, toggle, until_digital
 from v2g import sdp
 from v2g.channel import Channel, connect
 from v2g.discovery import discover
-from v2g.errors import NoCommonProtocol, NothingFound, RemoteError, SetupError, TimedOut, V2GError
+from v2g.errors import NoCommonProtocol, NothingFound, SetupError, TimedOut, V2GError
 from v2g.interfaces import Interface
 from v2g.messages import appproto
 from v2g.outcome import Aborted, Cause, cause_of
@@ -177,7 +177,7 @@ async def _session(drive: Drive) -> None:
     if vehicle.pilot.state in (State.A, State.E, State.F):
         raise Aborted(f"the control pilot is at {vehicle.pilot.reading.label}")
     async with _until(session, drive.setup_deadline):
-        session.agreed(await agree_protocol(session, options))
+        session.agreed(await agree_protocol(drive))
     drive.begin(session.protocol)
     await {**SCRIPTS, **options.scripts}[session.protocol.name](drive)
 
@@ -192,13 +192,14 @@ async def _until(session: Session, deadline: float) -> AsyncIterator[None]:
         raise TimedOut(timer, getattr(session.timing, timer), "a protocol") from why
 
 
-async def agree_protocol(session: Session, options: Options) -> Protocol:
+async def agree_protocol(drive: Drive) -> Protocol:
     """supportedAppProtocol.
 
     Raises:
         NoCommonProtocol: the charger wants none of the offers [V2G2-172], or one that has no script here.
         RemoteError: it selects what was not offered.
     """
+    session, options = drive.session, drive.options
     energy: Energy = "AC" if options.ac else "DC"
     usable = [p for p in options.protocols if p.can_charge(energy) and options.may_speak(p, session.channel)]
     if not usable and options.offer is None:
@@ -208,14 +209,9 @@ async def agree_protocol(session: Session, options: Options) -> Protocol:
     response = await session.request(request)
     if response.ResponseCode == "Failed_NoNegotiation":
         raise NoCommonProtocol(f"the charger speaks none of {', '.join(_titles(request))}")
-    if response.SchemaID is None and len(request.AppProtocol) == 1:
-        session.tolerate("missing-schema-id", f"{response.ResponseCode} without SchemaID, to a single offer")
-        chosen = request.AppProtocol[0]
-    else:
-        found = next((entry for entry in request.AppProtocol if entry.SchemaID == response.SchemaID), None)
-        if found is None:
-            raise RemoteError(f"the charger chose SchemaID {response.SchemaID}, which was not offered")
-        chosen = found
+    drive.heed()
+    offered = request.AppProtocol
+    chosen = next((entry for entry in offered if entry.SchemaID == response.SchemaID), offered[0])
     found_protocol = meant(chosen, PROTOCOLS.values())
     if found_protocol is None:
         raise NoCommonProtocol(f"the charger chose {chosen.ProtocolNamespace}, for which there is no script")

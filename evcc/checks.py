@@ -1,7 +1,9 @@
 """What a vehicle makes of the charger's status and limits, for both protocols. No messages are sent here.
 
-Two kinds of answer: before power flows, a charger that cannot be charged at raises `Unsuitable`; in the loop, whatever
-ends it is an `Ending`, because something has to be switched off first. The most urgent reason counts.
+Whether a message is right at all is not asked here: that is in the table of rules (:mod:`v2g.rules`), which
+:meth:`evcc.drive.Drive.heed` acts on. Two kinds of answer: before power flows, a charger that cannot be charged at
+raises `Unsuitable`; in the loop, whatever ends it is an `Ending`, because something has to be switched off first. The
+most urgent reason counts.
 """
 
 from __future__ import annotations
@@ -10,10 +12,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from evcc.drive import Drive, Ending
-from v2g.errors import RemoteError
+from evcc.drive import Drive, Ending, Unsuitable
 from v2g.outcome import Cause
-from v2g.physical import amps, at_least_zero, volts, watts
+from v2g.physical import amps, volts, watts
 
 ALARMS = ("EVSE_EmergencyShutdown", "EVSE_Malfunction")
 """The vehicle disconnects at once."""
@@ -29,10 +30,6 @@ OVER = 1.1
 
 OVER_AMPS = 10.0
 """A: slack for the regulation of small currents."""
-
-
-class Unsuitable(RemoteError):
-    """The charger answered properly, but this vehicle must not charge on that answer."""
 
 
 class Notifying(Protocol):
@@ -68,38 +65,13 @@ def no_alarm(status: DcStatus) -> None:
 
 
 def preparing(status: DcStatus) -> None:
-    """During CableCheck and PreCharge: nothing may speak against going on.
+    """During CableCheck and PreCharge: nothing may call for an end.
 
     Raises:
-        Unsuitable: the charger shuts down, or its insulation monitor found a fault.
+        Unsuitable: the charger shuts down.
     """
     if status.EVSEStatusCode in ENDINGS:
         raise Unsuitable(f"the charger reports {status.EVSEStatusCode}")
-    if status.EVSEIsolationStatus == "Fault":
-        raise Unsuitable("the charger reports an isolation fault")
-
-
-def insulated(drive: Drive, status: DcStatus) -> None:
-    """After CableCheck is finished: isolation Valid or Warning, and the charger ready.
-
-    Raises:
-        Unsuitable: isolation Invalid.
-        RemoteError: what only a tolerant vehicle accepts: no isolation status, no monitor, charger not ready.
-    """
-    preparing(status)
-    match status.EVSEIsolationStatus:
-        case "Valid":
-            pass
-        case "Warning":
-            drive.note("the charger's insulation monitor warns: 100 to 500 ohm/V")
-        case None:
-            drive.session.tolerate("isolation-absent", "CableCheckRes Finished without EVSEIsolationStatus")
-        case "No_IMD":
-            drive.session.tolerate("no-imd", "the charger has no insulation monitor")
-        case other:
-            raise Unsuitable(f"CableCheck finished with isolation {other}")
-    if status.EVSEStatusCode != "EVSE_Ready":
-        drive.session.tolerate("not-ready", f"CableCheck finished with {status.EVSEStatusCode}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +83,7 @@ class Limits:
     power: float = math.inf
 
     def updated(self, response: Any) -> Limits:
-        """With those limits that a CurrentDemandRes carries.
-
-        Raises:
-            RemoteError: one is negative.
-        """
+        """With those limits that a CurrentDemandRes carries."""
         changes = {}
         for name, element, read in (
             ("voltage", "EVSEMaximumVoltageLimit", volts),
@@ -124,7 +92,7 @@ class Limits:
         ):
             value = getattr(response, element)
             if value is not None:
-                changes[name] = at_least_zero(element, read(value))
+                changes[name] = read(value)
         return replace(self, **changes)
 
 
@@ -137,17 +105,16 @@ def dc_limits(drive: Drive, parameter: Any) -> Limits:
 
     Raises:
         Unsuitable: the charger cannot reach the battery's voltage or go as low, or its smallest current is too large.
-        RemoteError: a limit is negative.
     """
     battery = drive.vehicle.battery
     power = parameter.EVSEMaximumPowerLimit
     limits = Limits(
-        at_least_zero("EVSEMaximumVoltageLimit", volts(parameter.EVSEMaximumVoltageLimit)),
-        at_least_zero("EVSEMaximumCurrentLimit", amps(parameter.EVSEMaximumCurrentLimit)),
-        math.inf if power is None else at_least_zero("EVSEMaximumPowerLimit", watts(power)),
+        volts(parameter.EVSEMaximumVoltageLimit),
+        amps(parameter.EVSEMaximumCurrentLimit),
+        math.inf if power is None else watts(power),
     )
-    least_voltage = at_least_zero("EVSEMinimumVoltageLimit", volts(parameter.EVSEMinimumVoltageLimit))
-    least_current = at_least_zero("EVSEMinimumCurrentLimit", amps(parameter.EVSEMinimumCurrentLimit))
+    least_voltage = volts(parameter.EVSEMinimumVoltageLimit)
+    least_current = amps(parameter.EVSEMinimumCurrentLimit)
     if not least_voltage <= battery.voltage <= limits.voltage:
         raise Unsuitable(
             f"the battery is at {battery.voltage:.1f} V, the charger gives {least_voltage:g} to {limits.voltage:g} V"
@@ -160,17 +127,15 @@ def dc_limits(drive: Drive, parameter: Any) -> Limits:
     return limits
 
 
-def ac_current(drive: Drive, nominal_voltage: float, max_current: float) -> None:
-    """Whether an AC outlet's nominal voltage (V) and current per phase (A) will do.
+def ac_current(drive: Drive, max_current: float) -> None:
+    """Whether an AC outlet's current per phase (A) will do.
 
     Raises:
-        Unsuitable: less current than the onboard charger can do with, or no voltage.
+        Unsuitable: less than the onboard charger can do with.
     """
     least = drive.vehicle.onboard.min_current
-    if at_least_zero("EVSEMaxCurrent", max_current) < least:
+    if max_current < least:
         raise Unsuitable(f"the charger gives {max_current:g} A, the onboard charger needs {least:g} A")
-    if nominal_voltage <= 0.0:
-        raise Unsuitable(f"EVSENominalVoltage of {nominal_voltage:g} V")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -189,6 +154,8 @@ def dc_ending(drive: Drive, status: DcStatus, voltage: float, current: float) ->
         return Ending("stop", "the charger reports an isolation fault", Cause.ABORTED, hurry=0.0, alarm=True)
     if code in ALARMS:
         return Ending("stop", f"the charger reports {code}", Cause.ABORTED, hurry=0.0, alarm=True)
+    if drive.danger:
+        return Ending("stop", drive.danger, Cause.ABORTED, hurry=0.0, alarm=True)
     pack = drive.vehicle.battery.rated
     if voltage > pack.max_voltage * OVER:
         return _protect(drive, "FAILED_ChargingVoltageOutOfRange", f"{voltage:g} V, at most {pack.max_voltage:g} V")

@@ -10,8 +10,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from evcc.checks import Unsuitable
-from evcc.drive import Drive
+from evcc.drive import Drive, Unsuitable
 from evcc.verbs import until_finished
 from evcc.wallet import Wallet
 from v2g import signature
@@ -21,7 +20,6 @@ from v2g.messages import iso2
 from v2g.messages.xmldsig import SignatureType
 
 CERTIFICATE_SERVICE = 2
-CHALLENGE_LENGTH = 16
 
 
 class Undeliverable(RemoteError):
@@ -118,8 +116,6 @@ async def find_exchange(drive: Drive, found: iso2.ServiceDiscoveryRes, wallet: W
     if not wanted or not _offers_certificates(found):
         return "", 0
     res = await drive.ask(iso2.ServiceDetailReq(ServiceID=CERTIFICATE_SERVICE))
-    if res.ServiceID != CERTIFICATE_SERVICE:
-        raise RemoteError(f"details of service {res.ServiceID}, asked for {CERTIFICATE_SERVICE}")
     sets = res.ServiceParameterList.ParameterSet if res.ServiceParameterList else []
     offered = {p.stringValue: s.ParameterSetID for s in sets for p in s.Parameter if p.Name == "Service"}
     for name in wanted:
@@ -243,11 +239,7 @@ def check_chain(drive: Drive, chain: tuple[bytes, ...], roots: Any, role: Any, w
 
 
 async def payment_details(drive: Drive, wallet: Wallet) -> bytes:
-    """PaymentDetails: the challenge.
-
-    Raises:
-        RemoteError: a challenge of another length than 16 bytes.
-    """
+    """PaymentDetails: the challenge."""
     contract = drive.contract
     assert contract is not None
     res = await drive.ask(
@@ -256,8 +248,6 @@ async def payment_details(drive: Drive, wallet: Wallet) -> bytes:
     if res.ResponseCode == "OK_CertificateExpiresSoon":
         wallet.update_next = True
         drive.note(f"the charger says that contract {contract.emaid} expires soon; update in the next session")
-    if len(res.GenChallenge) != CHALLENGE_LENGTH:
-        raise RemoteError(f"GenChallenge of {len(res.GenChallenge)} bytes, expected {CHALLENGE_LENGTH} [V2G2-697]")
     return res.GenChallenge
 
 

@@ -10,8 +10,7 @@ import math
 from typing import cast
 
 from evcc import checks, schedule
-from evcc.checks import Unsuitable
-from evcc.drive import Drive, Ending
+from evcc.drive import Drive, Ending, Unsuitable
 from evcc.schedule import Schedule
 from evcc.vehicle import AT_ONCE
 from evcc.verbs import Target, Terms, ramp_down, say_goodbye, take_current, until_dead, until_finished, until_voltage
@@ -65,8 +64,6 @@ async def set_up(drive: Drive) -> None:
     res = await drive.ask(din.SessionSetupReq(EVCCID=drive.vehicle.evccid))
     if not any(session.id):
         session.tolerate("zero-session-id", f"the charger's session id is {session.id.hex() or 'empty'}")
-    if res.ResponseCode == "OK":
-        session.tolerate("session-setup-plain-ok", "OK instead of OK_NewSessionEstablished")
     if res.ResponseCode == "OK_OldSessionJoined":
         session.tolerate("unasked-resume", "OK_OldSessionJoined for a new session")
     drive.started = drive.now
@@ -108,7 +105,7 @@ async def agree(drive: Drive) -> Terms | None:
 
     Raises:
         Unsuitable: this vehicle cannot charge within the charger's limits.
-        RemoteError: parameters for AC, or no usable schedule.
+        RemoteError: parameters for AC.
     """
     pack, battery = drive.vehicle.battery.pack, drive.vehicle.battery
 
@@ -145,11 +142,10 @@ def _look_at_parameter(res: din.ChargeParameterDiscoveryRes) -> None:
 
 
 def choose_schedule(drive: Drive, res: din.ChargeParameterDiscoveryRes) -> Schedule:
-    """The schedule to follow. Without any, a tolerant vehicle takes tuple 1 as free of limits."""
+    """The schedule to follow. Without any it is tuple 1 without limits."""
     if not isinstance(res.SASchedules, din.SAScheduleListType):
-        drive.session.tolerate("no-schedule", "ChargeParameterDiscoveryRes Finished without SAScheduleList")
         return Schedule(1, base=drive.now)
-    offered = [schedule.read(entry, float, drive.now) for entry in res.SASchedules.SAScheduleTuple]
+    offered = [schedule.read(entry, drive.now) for entry in res.SASchedules.SAScheduleTuple]
     return schedule.choose(offered, schedule.Need(drive.energy_request, drive.vehicle.battery.pack.max_power))
 
 
@@ -173,14 +169,13 @@ async def prepare(drive: Drive, terms: Terms) -> None:
     vehicle = drive.vehicle
     drive.still_wanted()
     vehicle.show(State.C)
-    checked = await until_finished(
+    await until_finished(
         drive,
         lambda: din.CableCheckReq(DC_EVStatus=status(drive)),
         "V2G_EVCC_CableCheck_Timeout",
         from_request=True,
         look=lambda res: checks.preparing(res.DC_EVSEStatus),
     )
-    checks.insulated(drive, checked.DC_EVSEStatus)
     await until_voltage(
         drive,
         lambda voltage, current: din.PreChargeReq(
@@ -220,6 +215,8 @@ async def demand_current(drive: Drive, terms: Terms) -> Ending:
         res = await take_current(drive, terms, current_demand, wanted.voltage, wanted.current, power)
         voltage, current = volts(res.EVSEPresentVoltage), amps(res.EVSEPresentCurrent)
         ending = checks.dc_ending(drive, res.DC_EVSEStatus, voltage, current)
+        if ending is None and drive.now - terms.schedule.base >= terms.schedule.end:
+            ending = Ending("stop", "the schedule ends, and DIN SPEC 70121 has no renegotiation")
         if ending and ending.how == "pause":
             drive.note("DIN SPEC 70121 has no pause: the session ends")
             ending = Ending("stop", ending.reason)

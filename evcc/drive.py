@@ -18,12 +18,13 @@ from evcc.vehicle import Vehicle
 from evcc.wallet import Wallet
 from v2g import outcome
 from v2g.credentials import Credential
-from v2g.errors import LocalError, Refused, TimedOut, V2GError
+from v2g.errors import LocalError, Refused, RemoteError, TimedOut, V2GError
 from v2g.messages import appproto
 from v2g.messages.base import Request
 from v2g.messages.xmldsig import SignatureType
 from v2g.outcome import Aborted, Cause
 from v2g.protocols import ISO2, Protocol
+from v2g.rules.rule import Live
 from v2g.sequence import Sequence
 from v2g.session import Session, SessionOptions
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 Script = Callable[["Drive"], Awaitable[None]]
+
+
+class Unsuitable(RemoteError):
+    """The charger answered properly, but this vehicle must not charge on that answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,7 @@ class Drive:
         charging_since: loop time when power flowed first; None before.
         started: loop time of SessionSetupRes, s; of the first one where the session was paused.
         error_code: what this session made the vehicle report, "" where it is the driver's setting.
+        danger: why the vehicle has to disconnect at once, "" where nothing calls for it.
         usable: the last request was answered as it should be, so that another may be sent.
         ending: why the session ended, as far as the script knows.
         paused: what a later session needs for joining this one.
@@ -187,10 +193,12 @@ class Drive:
     charging_since: float | None = None
     started: float = 0.0
     error_code: str = ""
+    danger: str = ""
     usable: bool = True
     ending: Ending = field(default_factory=lambda: Ending("stop", "completed"))
     paused: Paused | None = None
     notes: list[str] = field(default_factory=list)
+    _noted: set[str] = field(default_factory=set)
     _remaining: tuple[Any, tuple[float, float]] = (None, (0.0, 0.0))
 
     def __post_init__(self) -> None:
@@ -265,7 +273,27 @@ class Drive:
                 raise
         self.sequence.advance(message, response)
         self.usable = True
+        self.heed()
         return response
+
+    def heed(self) -> None:
+        """Acts on the content rules that the last response breaks.
+
+        Raises:
+            Unsuitable: on one that this vehicle must not go on with.
+            RemoteError: on one that only a tolerant vehicle accepts, in a strict session.
+        """
+        received = self.session.last_received
+        for breach in received.breaches if received is not None else ():
+            match breach.rule.live:
+                case Live.REFUSED:
+                    raise Unsuitable(str(breach), breach.code)
+                case Live.TOLERATED:
+                    self.session.tolerate(breach.rule.name, str(breach))
+                case Live.PROTECTED:
+                    self.error_code, self.danger = breach.rule.error or self.error_code, breach.text
+                case Live.TOLD:
+                    self.note(str(breach), once=breach.rule.name)
 
     async def _set_up(self, message: Request[R]) -> R:
         try:
@@ -304,9 +332,10 @@ class Drive:
             voltage, current = vehicle.inlet_voltage, vehicle.current
         self.options.on_progress(Progress(self.now, phase, vehicle.battery.soc, voltage, current))
 
-    def note(self, text: str) -> None:
-        """Adds a line for people, once, also to the trace."""
-        if text not in self.notes:
+    def note(self, text: str, *, once: str = "") -> None:
+        """Adds a line for people, once (also where its numbers differ: by a name), and to the trace."""
+        if (once or text) not in self._noted:
+            self._noted.add(once or text)
             self.notes.append(text)
             self.session.tell("state", "note", text)
 

@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import cast
 
 from evcc import checks, contract, schedule
-from evcc.checks import Unsuitable
-from evcc.drive import Drive, Ending, Paused
+from evcc.drive import Drive, Ending, Paused, Unsuitable
 from evcc.iso2_requests import (
     PHASES,
     ac_parameter,
@@ -43,10 +42,12 @@ from v2g.errors import RemoteError, V2GError
 from v2g.messages import iso2
 from v2g.messages.xmldsig import SignatureType
 from v2g.outcome import Cause
-from v2g.physical import amps, at_least_zero, number, volts, watts
+from v2g.physical import amps, number, volts
 
-NEAR_END = 10.0  # s before a schedule ends: the vehicle renegotiates [V2G2-305]
-SHORTEST = 60.0  # s: a schedule that covers less is no reason to do so
+NEAR_END = 10.0
+"""s before a schedule ends at which the vehicle renegotiates; half of its length where that is less [V2G2-305]."""
+SHORTEST = 4.0
+"""s: a schedule that covers less leaves no time to charge between two renegotiations."""
 
 
 async def run(drive: Drive) -> None:
@@ -82,8 +83,6 @@ async def set_up(drive: Drive) -> None:
     res = await drive.ask(iso2.SessionSetupReq(EVCCID=drive.vehicle.evccid))
     if not any(session.id):
         session.tolerate("zero-session-id", f"the charger's session id is {session.id.hex() or 'empty'} [V2G2-750]")
-    if res.ResponseCode == "OK":
-        session.tolerate("session-setup-plain-ok", "OK instead of OK_NewSessionEstablished")
     joined = session.id == asked and res.ResponseCode != "OK_NewSessionEstablished"
     if res.ResponseCode == "OK_OldSessionJoined" and not (drive.resume and joined):
         session.tolerate("unasked-resume", f"OK_OldSessionJoined with {session.id.hex()}, asked for {asked.hex()}")
@@ -147,8 +146,6 @@ async def service_details(drive: Drive, found: iso2.ServiceDiscoveryRes) -> list
             continue
         wanted = drive.options.services[service.ServiceID]
         res = await drive.ask(iso2.ServiceDetailReq(ServiceID=service.ServiceID))
-        if res.ServiceID != service.ServiceID:
-            raise RemoteError(f"details of service {res.ServiceID}, asked for {service.ServiceID}")
         sets = res.ServiceParameterList.ParameterSet if res.ServiceParameterList else []
         if wanted is not None and wanted not in (s.ParameterSetID for s in sets):
             drive.note(f"service {service.ServiceID} has no parameter set {wanted}; not selected")
@@ -182,7 +179,7 @@ async def agree(drive: Drive) -> Terms | None:
 
     Raises:
         Unsuitable: this vehicle cannot charge within the charger's limits.
-        RemoteError: parameters of another mode, or no usable schedule.
+        RemoteError: parameters of another mode.
     """
     ac = drive.mode in PHASES
 
@@ -210,7 +207,7 @@ async def agree(drive: Drive) -> Terms | None:
                 return None
             if offer.AC_EVSEStatus.RCD:
                 raise Unsuitable("the charger's RCD has tripped")
-            checks.ac_current(drive, drive.ac_voltage or 0.0, amps(offer.EVSEMaxCurrent))
+            checks.ac_current(drive, amps(offer.EVSEMaxCurrent))
             return Terms(chosen, ac_current=amps(offer.EVSEMaxCurrent))
         case other:
             raise RemoteError(f"{type(other).__name__} for {drive.mode}", "FAILED_WrongChargeParameter")
@@ -224,27 +221,32 @@ def _look_at_parameter(res: iso2.ChargeParameterDiscoveryRes) -> None:
 def choose_schedule(
     drive: Drive, res: iso2.ChargeParameterDiscoveryRes, given: SignatureType | None = None
 ) -> Schedule:
-    """The schedule to follow, cheapest until departure. Without any, a tolerant vehicle takes tuple 1 without limits.
+    """The schedule to follow, cheapest until departure. Without any it is tuple 1 without limits.
 
     Args:
         given: Signature of the header; tariffs that do not hold are ignored [V2G2-905].
+
+    Raises:
+        Unsuitable: it is over before anything could be charged.
     """
     if not isinstance(res.SASchedules, iso2.SAScheduleListType):
-        drive.session.tolerate("no-schedule", "ChargeParameterDiscoveryRes Finished without SAScheduleList")
         return Schedule(1, base=drive.now)
     tariffs = contract.tariffs_hold(drive, res, given)
     offered = []
     for entry in res.SASchedules.SAScheduleTuple:
         prices = schedule.read_prices(entry.SalesTariff) if tariffs and entry.SalesTariff else ()
-        offered.append(replace(schedule.read(entry, watts, drive.now), prices=prices))
+        offered.append(replace(schedule.read(entry, drive.now), prices=prices))
     need = schedule.Need(drive.energy_request, number(most_power(drive)), drive.departure)
-    return schedule.plan(schedule.choose(offered, need), need, watt)
+    chosen = schedule.choose(offered, need)
+    if chosen.end < SHORTEST:
+        raise Unsuitable(f"schedule {chosen.tuple_id} covers {chosen.end:g} s only")
+    return schedule.plan(chosen, need, watt)
 
 
 def by_schedule(drive: Drive, terms: Terms) -> Ending | None:
     """Near the end of a schedule the vehicle asks for another [V2G2-305]; where it allows nothing it may sleep."""
     plan = terms.schedule
-    if plan.end >= SHORTEST and drive.now - plan.base >= plan.end - NEAR_END:
+    if drive.now - plan.base >= plan.end - min(NEAR_END, plan.end / 2):
         return Ending("renegotiate", "the schedule ends")
     return falls_asleep(drive, terms)
 
@@ -268,14 +270,13 @@ async def charge_dc(drive: Drive, terms: Terms) -> Ending:
     vehicle = drive.vehicle
     drive.still_wanted()
     vehicle.show(State.C)
-    checked = await until_finished(
+    await until_finished(
         drive,
         lambda: iso2.CableCheckReq(DC_EVStatus=status(drive)),
         "V2G_EVCC_CableCheck_Timeout",
         from_request=True,
         look=lambda res: checks.preparing(res.DC_EVSEStatus),
     )
-    checks.insulated(drive, checked.DC_EVSEStatus)
     await until_voltage(
         drive,
         lambda voltage, current: iso2.PreChargeReq(
@@ -326,13 +327,8 @@ async def acknowledge(drive: Drive, res: iso2.CurrentDemandRes) -> None:
 async def metering_receipt(
     drive: Drive, res: iso2.CurrentDemandRes | iso2.ChargingStatusRes
 ) -> iso2.MeteringReceiptRes:
-    """The receipt that a response asks for, signed with the contract; MeterInfo goes back as it came.
-
-    Raises:
-        RemoteError: there is no meter reading to acknowledge.
-    """
-    if res.MeterInfo is None:
-        raise RemoteError(f"{type(res).__name__} asks for a receipt without MeterInfo")
+    """The receipt that a response asks for, signed with the contract; MeterInfo goes back as it came."""
+    assert res.MeterInfo is not None  # a response that asks for a receipt without it has ended the session
     receipt = iso2.MeteringReceiptReq(
         Id="id1" if drive.contract else None,
         SessionID=drive.session.id,
@@ -371,7 +367,7 @@ async def charging_status(drive: Drive, terms: Terms) -> Ending:
         vehicle.take_ac(voltage, min(terms.ac_current, by_pilot, by_power), phases)
         res = await drive.ask(iso2.ChargingStatusReq())
         if res.EVSEMaxCurrent is not None:
-            terms.ac_current = at_least_zero("EVSEMaxCurrent", amps(res.EVSEMaxCurrent))
+            terms.ac_current = amps(res.EVSEMaxCurrent)
         ending = ac_ending(drive, res.AC_EVSEStatus) or by_schedule(drive, terms)
         if res.ReceiptRequired:
             receipt = await metering_receipt(drive, res)

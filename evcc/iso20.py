@@ -7,8 +7,7 @@ once for DC and once for AC. A WARNING lets the session go on, every FAILED ends
 from __future__ import annotations
 
 from evcc import iso20_ac, iso20_dc
-from evcc.checks import Unsuitable
-from evcc.drive import Drive, Ending, Paused
+from evcc.drive import Drive, Ending, Paused, Unsuitable
 from evcc.iso20_control import Control, choose
 from evcc.iso20_schedule import agree_schedule
 from evcc.vehicle import AT_ONCE

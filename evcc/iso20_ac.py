@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from evcc.checks import Unsuitable
-from evcc.drive import Drive, Ending
+from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import LEAVES_LATER, Control, display, energies, warned, watt, wishes
 from evcc.iso20_schedule import Plan, power_delivery, profile
 from evcc.verbs import pilot_moves

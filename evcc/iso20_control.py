@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evcc.checks import Unsuitable
-from evcc.drive import Drive, Ending
+from evcc.drive import Drive, Ending, Unsuitable
 from v2g import energy
 from v2g.energy import EnergyService, ParameterSet
 from v2g.messages.iso20 import common, types

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evcc import checks
-from evcc.checks import Limits, Unsuitable
-from evcc.drive import Drive, Ending
+from evcc.checks import Limits
+from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import (
     LEAVES_LATER,
     Control,

@@ -94,13 +94,20 @@ def delivery_parameter(drive: Drive) -> iso2.DC_EVPowerDeliveryParameterType:
     )
 
 
+def _at_most(slot: schedule.Slot, most: iso2.PhysicalValueType) -> iso2.PhysicalValueType:
+    """What the vehicle may take in a slot: PMax as it was sent, where there is one and it is less."""
+    if slot.pmax is None:
+        return watt(0.0) if slot.watts <= 0.0 else most
+    return cast(iso2.PhysicalValueType, min(slot.pmax, most, key=milliwatts))
+
+
 def profile(drive: Drive, chosen: Schedule) -> iso2.ChargingProfileType | None:
     """The schedule's own steps, each at most PMax and at most what the vehicle can use [V2G2-224]."""
     most, phases = most_power(drive), PHASES.get(drive.mode)
     entries = [
         iso2.ProfileEntryType(
             ChargingProfileEntryStart=slot.start,
-            ChargingProfileEntryMaxPower=min(slot.pmax, most, key=milliwatts),
+            ChargingProfileEntryMaxPower=_at_most(slot, most),
             ChargingProfileEntryMaxNumberOfPhasesInUse=phases,
         )
         for slot in schedule.steps(chosen)

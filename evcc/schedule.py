@@ -1,7 +1,8 @@
 """Power and prices over time: the charger's schedules, the vehicle's choice, and the profile it answers with. Pure.
 
-A schedule is a step function: each entry holds until the next begins, the last one for its duration. Outside of what
-it covers it limits nothing. Prices are another one over the same time.
+A schedule is a step function: each entry holds until the next begins or its duration is over. Before its first entry,
+in gaps and after its end the vehicle takes nothing: it has been allowed nothing. Prices are another one over the same
+time.
 
 The choice: with prices the schedule in which the energy until departure costs least, without them the one that allows
 most energy. Within it the vehicle charges in the cheapest intervals that suffice, and waits in the others.
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from v2g.errors import RemoteError
+from v2g.rules.schedule import exact
 
 DAY = 86400.0
 MAX_PROFILE_ENTRIES = 24  # ISO 15118-2 ChargingProfileType, DIN SPEC 70121
@@ -22,7 +23,11 @@ MAX_PROFILE_ENTRIES = 24  # ISO 15118-2 ChargingProfileType, DIN SPEC 70121
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """From ``start`` (s after the response that carried it) on, at most ``watts``; ``pmax`` is the element itself."""
+    """From ``start`` (s after the response that carried it) on, at most ``watts``; ``pmax`` is the element itself.
+
+    Where the schedule says nothing there is no element, and the vehicle takes nothing; where it says what cannot be,
+    like a PMax below zero, there is none either, and it limits nothing.
+    """
 
     start: int
     watts: float
@@ -77,10 +82,10 @@ class Schedule:
     prices: tuple[Price, ...] = ()
 
     def power_at(self, now: float) -> float:
-        """Limit in W at a loop time; infinite where the schedule says nothing."""
+        """Limit in W at a loop time; infinite without any schedule."""
         since = now - self.base
         if since >= self.end:
-            return math.inf
+            return 0.0
         return next((slot.watts for slot in reversed(self.slots) if slot.start <= since), math.inf)
 
     def idle_until(self, now: float) -> float | None:
@@ -97,29 +102,22 @@ class Schedule:
         return sum(slot.watts * max(0.0, end - slot.start) for slot, end in until) / 3600.0
 
 
-def read(schedule_tuple: Any, watts: Any, base: float) -> Schedule:
-    """A schedule of either protocol.
+def read(schedule_tuple: Any, base: float) -> Schedule:
+    """A schedule of either protocol, which the table of rules has judged already.
 
     Args:
         schedule_tuple: SAScheduleTupleType.
-        watts: makes a number of a PMax.
         base: loop time of the response, s.
-
-    Raises:
-        RemoteError: no relative intervals, starts that do not increase [V2G2-328], or a negative power.
     """
     slots: list[Slot] = []
-    end = math.inf
+    end = 0.0
     for entry in schedule_tuple.PMaxSchedule.PMaxScheduleEntry:
         interval = entry.TimeInterval
-        if not hasattr(interval, "start"):
-            raise RemoteError("a PMaxScheduleEntry without RelativeTimeInterval", "FAILED_WrongChargeParameter")
-        if slots and interval.start <= slots[-1].start:
-            raise RemoteError(f"schedule {schedule_tuple.SAScheduleTupleID}: an entry at {interval.start} s comes late")
-        power = watts(entry.PMax)
-        if power < 0:
-            raise RemoteError(f"schedule {schedule_tuple.SAScheduleTupleID}: PMax of {power:g} W")
-        slots.append(Slot(interval.start, power, entry.PMax))
+        if interval.start > end:
+            slots.append(Slot(int(end), 0.0))
+        power = exact(entry.PMax)
+        known = power >= 0
+        slots.append(Slot(interval.start, power / 1000.0 if known else math.inf, entry.PMax if known else None))
         end = math.inf if interval.duration is None else float(interval.start + interval.duration)
     return Schedule(schedule_tuple.SAScheduleTupleID, tuple(slots), end, base)
 

@@ -99,7 +99,7 @@ async def until_voltage(drive: Drive, make: Callable[[float, float], Request[Mea
 
     Raises:
         TimedOut: V2G_EVCC_PreCharge_Timeout expired.
-        Unsuitable: the charger reports an emergency, a shutdown or an isolation fault.
+        Unsuitable: the charger reports an emergency or a shutdown.
         Aborted: the driver stopped.
     """
     vehicle = drive.vehicle
@@ -196,7 +196,7 @@ async def ramp_down(
     terms = Terms(Schedule(drive.tuple_id), Limits(drive.vehicle.battery.pack.max_voltage, 0.0))
     while drive.vehicle.current > NO_CURRENT and drive.now < deadline:
         res = await take_current(drive, terms, make, drive.vehicle.battery.voltage, 0.0)
-        if res.DC_EVSEStatus.EVSEStatusCode in checks.ALARMS:
+        if res.DC_EVSEStatus.EVSEStatusCode in checks.ALARMS or drive.danger:
             return
         await then(drive, res)
         await drive.breathe()

@@ -14,7 +14,7 @@ from secc.charger import AcSupply
 from secc.visit import Refusal, Visit
 from slac.pilot import DUTY_CHANGE, READY
 from v2g.messages import iso2
-from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, check_unit, number
+from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, number
 
 LOW_VOLTAGE = 0.9
 """Part of the nominal voltage that EVMaxVoltage has to reach: what a grid may deviate from it."""
@@ -29,25 +29,17 @@ def supply(visit: Visit) -> AcSupply:
 
 
 def accept(visit: Visit, parameter: iso2.AC_EVChargeParameterType) -> None:
-    """Takes over the vehicle's limits. Only nonsense is refused: a real car sends its DC limits here.
+    """Takes over the vehicle's limits. A real car sends its DC limits here.
 
     Raises:
-        Refusal: a value is negative, EVMinCurrent is above EVMaxCurrent, or the outlet's voltage above EVMaxVoltage.
+        Refusal: the outlet's voltage is above EVMaxVoltage.
     """
-    values = {}
-    for name, unit in {"EVMaxVoltage": "V", "EVMaxCurrent": "A", "EVMinCurrent": "A", "EAmount": "Wh"}.items():
-        values[name] = number(check_unit(getattr(parameter, name), unit))
-        if values[name] < 0:
-            raise Refusal("FAILED_WrongChargeParameter", f"{name} is negative [V2G2-477]")
-    least, most = values["EVMinCurrent"], values["EVMaxCurrent"]
-    if least > most:
-        text = f"EVMinCurrent of {least:g} A is above EVMaxCurrent of {most:g} A [V2G2-477]"
-        raise Refusal("FAILED_WrongChargeParameter", text)
     nominal = supply(visit).nominal_voltage
-    if values["EVMaxVoltage"] < nominal * LOW_VOLTAGE:
-        text = f"EVMaxVoltage of {values['EVMaxVoltage']:g} V at an outlet of {nominal:g} V [V2G2-477]"
+    voltage = number(parameter.EVMaxVoltage)
+    if voltage < nominal * LOW_VOLTAGE:
+        text = f"EVMaxVoltage of {voltage:g} V at an outlet of {nominal:g} V [V2G2-477]"
         raise Refusal("FAILED_WrongChargeParameter", text)
-    visit.max_current = most
+    visit.max_current = most = number(parameter.EVMaxCurrent)
     ac = supply(visit)
     ac.in_use = phases(visit)
     ac.agreed = min(ac.agreed, most)  # in a renegotiation the contactor may have stayed closed

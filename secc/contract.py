@@ -17,6 +17,7 @@ from secc.visit import Refusal, Visit
 from v2g import signature
 from v2g.credentials import BROKEN, Credential, chain_of, common_name, plain_id, read
 from v2g.messages import iso2
+from v2g.rules.payment import CHALLENGE_LENGTH, receipt_problem
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -34,9 +35,6 @@ CODES: Mapping[str, str] = {
 
 AT_PAYMENT = ("FAILED_CertificateNotAllowedAtThisEVSE", "FAILED_NoCertificateAvailable", "FAILED_CertificateRevoked")
 """Verdicts on a contract that PaymentDetailsRes tells already; the others come with AuthorizationRes."""
-
-CHALLENGE_LENGTH = 16
-"""Bytes of a GenChallenge [V2G2-697]."""
 
 KEPT_RECEIPTS = 1000
 """Receipts that a charger keeps, the latest."""
@@ -193,10 +191,9 @@ def needed(visit: Visit) -> Contracts:
 
 
 def prove(visit: Visit, request: iso2.AuthorizationReq) -> None:
-    """Checks challenge and signature of the first AuthorizationReq; its repetitions are empty [V2G2-684].
+    """Checks the signature of the first AuthorizationReq; its repetitions are empty [V2G2-684].
 
     Raises:
-        Refusal: FAILED_SignatureError without a signature, FAILED_ChallengeInvalid [V2G2-475].
         SignatureError: the signature does not hold.
     """
     contract = visit.contract
@@ -204,11 +201,6 @@ def prove(visit: Visit, request: iso2.AuthorizationReq) -> None:
         raise Refusal("FAILED_SequenceError", "authorization by contract without PaymentDetails")
     if contract.proven and request.GenChallenge is None and request.Id is None:
         return
-    if visit.asked_signature is None:
-        raise Refusal("FAILED_SignatureError", "the AuthorizationReq has no Signature")
-    if request.GenChallenge != contract.challenge:
-        found = "no GenChallenge" if request.GenChallenge is None else f"GenChallenge {request.GenChallenge.hex()}"
-        raise Refusal("FAILED_ChallengeInvalid", f"{found}, sent was {contract.challenge.hex()} [V2G2-475]")
     check_signature(visit, request, contract.chain[0])
     contract.proven = True
 
@@ -239,13 +231,12 @@ def receipt_due(visit: Visit) -> bool:
     return visit.since("receipt") >= visit.contracts.receipt_every
 
 
-def asked_receipt(visit: Visit, meter: iso2.MeterInfoType) -> bool:
-    """ReceiptRequired for a response with this MeterInfo, which is kept to be compared."""
+def asked_receipt(visit: Visit) -> bool:
+    """ReceiptRequired for a response."""
     if not receipt_due(visit):
         return False
     visit.over("receipt")
     visit.since("receipt")  # the next interval begins
-    visit.metered = meter
     return True
 
 
@@ -279,12 +270,9 @@ def check_receipt(visit: Visit, request: iso2.MeteringReceiptReq) -> Receipt:
 
 
 def _receipt_problem(visit: Visit, request: iso2.MeteringReceiptReq, contract: Contract) -> str:
-    if request.SessionID != visit.session.id:
-        return f"a receipt for session {request.SessionID.hex()}, this is {visit.session.id.hex()}"
-    if request.MeterInfo != visit.metered:
-        return f"MeterInfo is not as sent: {request.MeterInfo}, sent {visit.metered}"
-    if request.SAScheduleTupleID not in (None, visit.tuple_id):
-        return f"schedule {request.SAScheduleTupleID}, chosen was {visit.tuple_id}"
+    problem = receipt_problem(visit.session.facts, request)
+    if problem:
+        return problem
     try:
         check_signature(visit, request, contract.chain[0])
     except signature.SignatureError as why:

@@ -11,7 +11,7 @@ from secc.power import Ceiling, Insulation
 from secc.visit import Refusal, Visit
 from v2g.messages import din70121 as din
 from v2g.messages import iso2
-from v2g.physical import NEARLY_ZERO, PRECHARGE_CURRENT, amps, volts, watts
+from v2g.physical import amps, volts, watts
 
 ISOLATION: dict[Insulation, Literal["Invalid", "Valid", "Warning", "Fault"]] = {
     Insulation.INVALID: "Invalid",
@@ -29,32 +29,24 @@ def output(visit: Visit) -> LimitedOutput:
     return visit.evse.power
 
 
-def healthy(status: iso2.DC_EVStatusType | din.DC_EVStatusType) -> None:
-    """Refuses a vehicle that reports an error of its own before power flows."""
-    if status.EVErrorCode != "NO_ERROR":
-        raise Refusal("FAILED", f"the vehicle reports {status.EVErrorCode}")
-
-
-def accept_limits(
-    visit: Visit, parameter: iso2.DC_EVChargeParameterType | din.DC_EVChargeParameterType, requirement: str
-) -> None:
+def accept_limits(visit: Visit, parameter: iso2.DC_EVChargeParameterType | din.DC_EVChargeParameterType) -> None:
     """Takes over the vehicle's limits: from here on, nothing above them leaves the charger.
 
     Raises:
-        Refusal: limits that no vehicle has, as of ``requirement``, or a voltage below what the output can give.
+        Refusal: it is below what the output can give.
     """
     voltage, current = volts(parameter.EVMaximumVoltageLimit), amps(parameter.EVMaximumCurrentLimit)
     power = math.inf if parameter.EVMaximumPowerLimit is None else watts(parameter.EVMaximumPowerLimit)
-    accept(visit, Ceiling(voltage, current, power), requirement)
+    accept(visit, Ceiling(voltage, current, power))
 
 
-def accept(visit: Visit, limits: Ceiling, requirement: str) -> None:
+def accept(visit: Visit, limits: Ceiling, requirement: str = "") -> None:
     """Takes over the vehicle's limits, V, A and W: from here on, nothing above them leaves the charger.
 
     Raises:
-        Refusal: limits that no vehicle has, as of ``requirement``, or a voltage below what the output can give.
+        Refusal: limits that no vehicle has, or a voltage below what the output can give.
     """
-    if limits.voltage <= 0 or limits.current < 0 or limits.power < 0:
+    if limits.voltage <= 0 or limits.current < 0 or limits.power < 0:  # in ISO 15118-20; others have been refused
         text = f"limits of {limits.voltage:g} V, {limits.current:g} A, {limits.power:g} W [{requirement}]"
         raise Refusal("FAILED_WrongChargeParameter", text)
     if limits.voltage < output(visit).limits.min_voltage:
@@ -87,19 +79,14 @@ def insulation_tested(visit: Visit, most: float = math.inf) -> bool:
     return True
 
 
-def precharge(visit: Visit, request: iso2.PreChargeReq | din.PreChargeReq, *, wrong: str) -> LimitedOutput:
+def precharge(visit: Visit, request: iso2.PreChargeReq | din.PreChargeReq) -> LimitedOutput:
     """PreCharge: takes the output towards the vehicle's voltage.
 
-    Args:
-        wrong: ResponseCode for a target that the charger or the vehicle itself does not allow.
-
     Raises:
-        Refusal: targets out of range, or V2G_SECC_PreCharge_Performance_Time expired and the charger is strict.
+        Refusal: V2G_SECC_PreCharge_Performance_Time expired and the charger is strict.
     """
-    voltage, current = targets(visit, request, wrong)
-    if current > PRECHARGE_CURRENT:
-        raise Refusal("FAILED", f"target current of {current:g} A in precharge, at most {PRECHARGE_CURRENT:g} A")
-    return bring_up(visit, voltage, current, wrong)
+    voltage, current = targets(request)
+    return bring_up(visit, voltage, current, "FAILED")
 
 
 def bring_up(visit: Visit, voltage: float, current: float, wrong: str) -> LimitedOutput:
@@ -133,24 +120,20 @@ def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) 
 
     Targets above a limit are clipped, not refused: a vehicle that goes for the charger's limits learns them from the
     response.
-
-    Raises:
-        Refusal: a target or a limit is negative.
     """
     power = output(visit)
     visit.charged = True
-    voltage, current = targets(visit, request, "FAILED")
-    limits = [
-        None if value is None else read(value)
-        for value, read in (
-            (request.EVMaximumVoltageLimit, volts),
-            (request.EVMaximumCurrentLimit, amps),
-            (request.EVMaximumPowerLimit, watts),
+    voltage, current = targets(request)
+    power.change(
+        *(
+            None if value is None else read(value)
+            for value, read in (
+                (request.EVMaximumVoltageLimit, volts),
+                (request.EVMaximumCurrentLimit, amps),
+                (request.EVMaximumPowerLimit, watts),
+            )
         )
-    ]
-    if any(limit is not None and limit < 0.0 for limit in limits):
-        raise Refusal("FAILED", f"negative limits: {', '.join(f'{limit:g}' for limit in limits if limit is not None)}")
-    power.change(*limits)
+    )
     power.agree(agreed.now(visit).watts)
     if visit.switched_off:
         power.off()
@@ -162,19 +145,7 @@ def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) 
 
 
 def targets(
-    visit: Visit,
     request: iso2.PreChargeReq | din.PreChargeReq | iso2.CurrentDemandReq | din.CurrentDemandReq,
-    wrong: str,
 ) -> tuple[float, float]:
-    """EVTargetVoltage and EVTargetCurrent, V and A.
-
-    Raises:
-        Refusal: one is negative, with the ResponseCode ``wrong``. A little below zero is some cars' way to say zero.
-    """
-    voltage, current = volts(request.EVTargetVoltage), amps(request.EVTargetCurrent)
-    for name, value, unit in (("EVTargetVoltage", voltage, "V"), ("EVTargetCurrent", current, "A")):
-        if value < -NEARLY_ZERO:
-            raise Refusal(wrong, f"{name} of {value:g} {unit}")
-        if value < 0.0:
-            visit.session.tolerate("negative-target", f"{name} of {value:g} {unit} taken as zero")
-    return max(voltage, 0.0), max(current, 0.0)
+    """EVTargetVoltage and EVTargetCurrent, V and A; a little below zero is some cars' way to say zero."""
+    return max(volts(request.EVTargetVoltage), 0.0), max(amps(request.EVTargetCurrent), 0.0)

@@ -6,8 +6,8 @@ DIN knows DC and external payment only; what its schema has besides is not in us
 from __future__ import annotations
 
 from secc.authorizer import Decision
-from secc.dc import ISOLATION, accept_limits, follow, healthy, insulation_tested, output, precharge
-from secc.visit import AnswerTable, Refusal, StatusCode, Visit, exceeds
+from secc.dc import ISOLATION, accept_limits, follow, insulation_tested, output, precharge
+from secc.visit import AnswerTable, Refusal, StatusCode, Visit
 from v2g.messages import din70121 as din
 from v2g.physical import Quantities
 
@@ -70,12 +70,6 @@ def service_discovery(visit: Visit, request: din.ServiceDiscoveryReq) -> din.Ser
 
 @on(din.ServicePaymentSelectionReq)
 def payment_selection(visit: Visit, request: din.ServicePaymentSelectionReq) -> din.ServicePaymentSelectionRes:
-    if request.SelectedPaymentOption != "ExternalPayment":
-        raise Refusal("FAILED_PaymentSelectionInvalid", f"{request.SelectedPaymentOption} is not offered")
-    chosen = [service.ServiceID for service in request.SelectedServiceList.SelectedService]
-    if chosen != [CHARGE_SERVICE]:
-        text = f"services {chosen}, offered is {CHARGE_SERVICE} [V2G-DC-635]"
-        raise Refusal("FAILED_ServiceSelectionInvalid", text)
     return din.ServicePaymentSelectionRes(ResponseCode="OK")
 
 
@@ -95,13 +89,10 @@ def authentication(visit: Visit, request: din.ContractAuthenticationReq) -> din.
 @on(din.ChargeParameterDiscoveryReq)
 def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) -> din.ChargeParameterDiscoveryRes:
     ready_in_time(visit)
-    mode, parameter = request.EVRequestedEnergyTransferType, request.EVChargeParameter
-    if mode not in ("DC_extended", "DC_core"):  # a few early cars ask for the latter
-        raise Refusal("FAILED_WrongEnergyTransferType", f"{mode} is not offered [V2G-DC-397]")
-    if not isinstance(parameter, din.DC_EVChargeParameterType):
-        raise Refusal("FAILED_WrongChargeParameter", f"{type(parameter).__name__} for {mode} [V2G-DC-398]")
-    accept_limits(visit, parameter, "V2G-DC-398")
-    visit.mode = mode
+    visit.mode = request.EVRequestedEnergyTransferType
+    parameter = request.EVChargeParameter
+    assert isinstance(parameter, din.DC_EVChargeParameterType)  # others have been refused
+    accept_limits(visit, parameter)
     limits = output(visit).limits
     offer = din.DC_EVSEChargeParameterType(
         DC_EVSEStatus=status(visit, "EVSE_NotReady"),
@@ -140,7 +131,6 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
 @on(din.CableCheckReq)
 def cable_check(visit: Visit, request: din.CableCheckReq) -> din.CableCheckRes:
     ready_in_time(visit)
-    healthy(request.DC_EVStatus)
     if insulation_tested(visit, TEST_VOLTAGE):
         return din.CableCheckRes(ResponseCode="OK", DC_EVSEStatus=status(visit), EVSEProcessing="Finished")
     active = status(visit, "EVSE_IsolationMonitoringActive")
@@ -150,8 +140,7 @@ def cable_check(visit: Visit, request: din.CableCheckReq) -> din.CableCheckRes:
 @on(din.PreChargeReq)
 def pre_charge(visit: Visit, request: din.PreChargeReq) -> din.PreChargeRes:
     ready_in_time(visit)
-    healthy(request.DC_EVStatus)
-    power = precharge(visit, request, wrong="FAILED")
+    power = precharge(visit, request)
     return din.PreChargeRes(ResponseCode="OK", DC_EVSEStatus=status(visit), EVSEPresentVoltage=volt(power.voltage))
 
 
@@ -161,10 +150,6 @@ def power_delivery(visit: Visit, request: din.PowerDeliveryReq) -> din.PowerDeli
     power = output(visit)
     if request.ReadyToChargeState:
         ready_in_time(visit)
-        if visit.charged:
-            raise Refusal("FAILED", "PowerDelivery(true) after CurrentDemand has started")
-        if request.ChargingProfile is not None:
-            check_profile(visit, request.ChargingProfile)
         if visit.wants_stop:
             why = visit.fault.value if visit.fault else "it wants to stop"
             raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why} [V2G-DC-401]")
@@ -175,17 +160,6 @@ def power_delivery(visit: Visit, request: din.PowerDeliveryReq) -> din.PowerDeli
         visit.delivering, visit.stopped = False, True
         power.off()
     return din.PowerDeliveryRes(ResponseCode="OK", EVSEStatus=status(visit))
-
-
-def check_profile(visit: Visit, profile: din.ChargingProfileType) -> None:
-    if profile.SAScheduleTupleID not in visit.schedule:
-        raise Refusal("FAILED_TariffSelectionInvalid", f"no schedule {profile.SAScheduleTupleID} [V2G-DC-400]")
-    slots = visit.schedule[profile.SAScheduleTupleID]
-    schedule = [(slot.start, min(round(slot.watts), PMAX_LIMIT)) for slot in slots]
-    asked = [(e.ChargingProfileEntryStart, e.ChargingProfileEntryMaxPower) for e in profile.ProfileEntry]
-    second = exceeds(sorted(asked), schedule, visit.coverage)
-    if second is not None:
-        raise Refusal("FAILED_ChargingProfileInvalid", f"more than PMax from {second} s on [V2G-DC-399]")
 
 
 @on(din.CurrentDemandReq)

@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from secc import ac, contract, dc, provisioning, schedule, services
-from secc.agreed import Step
 from secc.authorizer import Decision
-from secc.dc import accept_limits, follow, healthy, insulation_tested, output, precharge
+from secc.dc import accept_limits, follow, insulation_tested, output, precharge
 from secc.power import Insulation
 from secc.visit import AnswerTable, Paused, Refusal, StatusCode, Visit
 from v2g.messages import iso2
@@ -116,11 +115,8 @@ def service_detail(visit: Visit, request: iso2.ServiceDetailReq) -> iso2.Service
 
 @on(iso2.PaymentServiceSelectionReq)
 def payment_selection(visit: Visit, request: iso2.PaymentServiceSelectionReq) -> iso2.PaymentServiceSelectionRes:
-    option = request.SelectedPaymentOption
-    if option not in payment_options(visit):
-        raise Refusal("FAILED_PaymentSelectionInvalid", f"{option} is not offered [V2G2-465]")
     services.select(visit, request.SelectedServiceList.SelectedService)
-    visit.payment = option
+    visit.payment = request.SelectedPaymentOption
     return iso2.PaymentServiceSelectionRes(ResponseCode="OK")
 
 
@@ -153,13 +149,11 @@ def authorization(visit: Visit, request: iso2.AuthorizationReq) -> iso2.Authoriz
 @on(iso2.ChargeParameterDiscoveryReq)
 def charge_parameters(visit: Visit, request: iso2.ChargeParameterDiscoveryReq) -> iso2.ChargeParameterDiscoveryRes:
     mode, parameter = request.RequestedEnergyTransferMode, request.EVChargeParameter
-    if mode not in offered_modes(visit):
-        raise Refusal("FAILED_WrongEnergyTransferMode", f"{mode} is not offered [V2G2-476]")
-    if isinstance(parameter, iso2.DC_EVChargeParameterType) != mode.startswith("DC"):
-        raise Refusal("FAILED_WrongChargeParameter", f"{type(parameter).__name__} for {mode} [V2G2-477]")
+    if mode.startswith("DC") != visit.dc:
+        raise Refusal("FAILED_WrongEnergyTransferMode", f"{mode}, which this outlet does not have [V2G2-476]")
     visit.mode = mode
     if isinstance(parameter, iso2.DC_EVChargeParameterType):
-        accept_limits(visit, parameter, "V2G2-477")
+        accept_limits(visit, parameter)
     elif isinstance(parameter, iso2.AC_EVChargeParameterType):
         ac.accept(visit, parameter)
     limits = dc_parameters(visit) if visit.dc else ac_parameters(visit)
@@ -203,7 +197,6 @@ def ac_parameters(visit: Visit) -> iso2.AC_EVSEChargeParameterType:
 
 @on(iso2.CableCheckReq)
 def cable_check(visit: Visit, request: iso2.CableCheckReq) -> iso2.CableCheckRes:
-    healthy(request.DC_EVStatus)
     if insulation_tested(visit):
         return iso2.CableCheckRes(ResponseCode="OK", DC_EVSEStatus=dc_status(visit), EVSEProcessing="Finished")
     status = dc_status(visit, "EVSE_IsolationMonitoringActive")
@@ -212,8 +205,7 @@ def cable_check(visit: Visit, request: iso2.CableCheckReq) -> iso2.CableCheckRes
 
 @on(iso2.PreChargeReq)
 def pre_charge(visit: Visit, request: iso2.PreChargeReq) -> iso2.PreChargeRes:
-    healthy(request.DC_EVStatus)
-    power = precharge(visit, request, wrong="FAILED_WrongChargeParameter")
+    power = precharge(visit, request)
     return iso2.PreChargeRes(ResponseCode="OK", DC_EVSEStatus=dc_status(visit), EVSEPresentVoltage=volt(power.voltage))
 
 
@@ -226,8 +218,6 @@ async def power_delivery(visit: Visit, request: iso2.PowerDeliveryReq) -> iso2.P
     visit.over("precharge")
     if request.ChargeProgress == "Start":
         await start(visit, request)
-    elif request.ChargeProgress == "Renegotiate" and not visit.delivering:
-        raise Refusal("FAILED", "renegotiation before any Start [V2G2-812]")
     else:
         # The vehicle's error code has no influence here: it is stopping.
         visit.evse.forget()
@@ -242,17 +232,8 @@ async def power_delivery(visit: Visit, request: iso2.PowerDeliveryReq) -> iso2.P
 
 
 async def start(visit: Visit, request: iso2.PowerDeliveryReq) -> None:
-    """Checks the choice of schedule and profile, and closes the contactor of an AC outlet."""
-    if visit.delivering:
-        raise Refusal("FAILED", "a second Start without renegotiation")
-    if request.SAScheduleTupleID not in visit.schedule:
-        raise Refusal("FAILED_TariffSelectionInvalid", f"no schedule {request.SAScheduleTupleID} [V2G2-479]")
-    profile: tuple[Step, ...] = ()
-    if request.ChargingProfile is not None:
-        profile = schedule.check_profile(visit, request.SAScheduleTupleID, request.ChargingProfile)
-    if visit.dc and not visit.tested:
-        # Real vehicles skip the cable check after a renegotiation; none goes without any.
-        raise Refusal("FAILED_SequenceError", "Start without a cable check in this session")
+    """Takes over the choice of schedule and profile, and closes the contactor of an AC outlet."""
+    profile = schedule.keep(request.ChargingProfile) if request.ChargingProfile is not None else ()
     if visit.wants_stop or (visit.evse.ac is not None and visit.evse.ac.rcd_tripped):
         why = visit.fault.value if visit.fault else "it wants to stop" if visit.wants_stop else "residual current"
         raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why} [V2G2-480]")
@@ -281,8 +262,8 @@ def current_demand(visit: Visit, request: iso2.CurrentDemandReq) -> iso2.Current
         EVSEMaximumPowerLimit=watt(power.max_power),
         EVSEID=visit.evse.evse_id,
         SAScheduleTupleID=visit.tuple_id,
-        MeterInfo=(meter := meter_info(visit)),
-        ReceiptRequired=contract.asked_receipt(visit, meter),
+        MeterInfo=meter_info(visit),
+        ReceiptRequired=contract.asked_receipt(visit),
     )
 
 
@@ -295,8 +276,8 @@ def charging_status(visit: Visit, request: iso2.ChargingStatusReq) -> iso2.Charg
         EVSEID=visit.evse.evse_id,
         SAScheduleTupleID=visit.tuple_id,
         EVSEMaxCurrent=at_most(ac.offer(visit)),
-        MeterInfo=(meter := meter_info(visit)),
-        ReceiptRequired=contract.asked_receipt(visit, meter),
+        MeterInfo=meter_info(visit),
+        ReceiptRequired=contract.asked_receipt(visit),
         AC_EVSEStatus=ac_status(visit),
     )
 
@@ -322,12 +303,9 @@ def welding_detection(visit: Visit, request: iso2.WeldingDetectionReq) -> iso2.W
 
 @on(iso2.SessionStopReq)
 def session_stop(visit: Visit, request: iso2.SessionStopReq) -> iso2.SessionStopRes:
-    was_delivering = visit.delivering
     visit.evse.off()
     visit.delivering = False
     if request.ChargingSession == "Pause":
-        if was_delivering or not visit.stopped:
-            raise Refusal("FAILED", "a pause before PowerDelivery(Stop) [V2G2-739]")
         visit.paused[visit.session.id] = Paused(
             "iso2", visit.mode, visit.tuple_id, visit.authorized, visit.payment, visit.schedule_began
         )

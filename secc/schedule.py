@@ -1,4 +1,4 @@
-"""Schedules: what an outlet offers as SAScheduleTuples, with prices as SalesTariffs, and the check of the answer.
+"""Schedules: what an outlet offers as SAScheduleTuples, with prices as SalesTariffs.
 
 Prices have levels, 1 the cheapest [ISO 15118-2 section 8.5.2.10]; costs may be added. In contract payment the mobility
 operator signs the tariffs, with the key of the sub-CA that issued contracts; without that key they are left out,
@@ -13,10 +13,10 @@ from typing import NamedTuple, cast
 
 from secc.agreed import Step
 from secc.charger import Slot
-from secc.visit import MAX_ENTRIES, Refusal, Visit, exceeds
+from secc.visit import MAX_ENTRIES, Visit
 from v2g import signature
 from v2g.messages import iso2
-from v2g.physical import Quantities, check_unit, milliwatts, watts
+from v2g.physical import Quantities, watts
 
 watt = Quantities(iso2, iso2.PhysicalValueType).watt
 
@@ -175,28 +175,8 @@ def sign_tariffs(visit: Visit, tuples: list[iso2.SAScheduleTupleType]) -> None:
         visit.signature = signature.sign(visit.session.protocol.schema, tariffs, signer.key)
 
 
-def check_profile(visit: Visit, tuple_id: int, profile: iso2.ChargingProfileType) -> tuple[Step, ...]:
-    """A charging profile as it will be kept, in order of time.
-
-    Raises:
-        Refusal: it asks for more than PMax at any time, is out of order, or has 2 phases.
-    """
-    schedule = [(slot.start, milliwatts(watt(slot.watts))) for slot in visit.schedule[tuple_id]]
-    asked: list[tuple[int, int]] = []
-    for entry in profile.ProfileEntry:
-        if asked and entry.ChargingProfileEntryStart <= asked[-1][0]:
-            text = f"entry at {entry.ChargingProfileEntryStart} s after one at {asked[-1][0]} s"
-            if not visit.session.tolerant:
-                raise Refusal("FAILED_ChargingProfileInvalid", text)
-            visit.session.tolerate("profile-order", text)
-        if entry.ChargingProfileEntryMaxNumberOfPhasesInUse not in (None, 1, 3):
-            text = f"{entry.ChargingProfileEntryMaxNumberOfPhasesInUse} phases, 1 and 3 are possible"
-            raise Refusal("FAILED_ChargingProfileInvalid", text)
-        power = check_unit(entry.ChargingProfileEntryMaxPower, "W")
-        asked.append((entry.ChargingProfileEntryStart, milliwatts(power)))
-    second = exceeds(sorted(asked), schedule, visit.coverages[tuple_id])
-    if second is not None:
-        raise Refusal("FAILED_ChargingProfileInvalid", f"more than PMax from {second} s on [V2G2-225]")
+def keep(profile: iso2.ChargingProfileType) -> tuple[Step, ...]:
+    """A charging profile as it will be kept, in order of time."""
     entries = sorted(profile.ProfileEntry, key=lambda entry: entry.ChargingProfileEntryStart)
     return tuple(
         Step(

@@ -271,6 +271,7 @@ async def _answer(visit: Visit, sequence: Sequence, received: Received, options:
         if visit.overdue and session.protocol.is_loop(type(request).__name__):
             raise Refusal("FAILED", visit.overdue)
         visit.asked_id, visit.asked_signature, visit.signature = received.session_id, received.signature, None
+        visit.breaches = received.breaches
         answer = options.answers[session.protocol.name].get(type(request))
         if answer is None:
             raise Refusal("FAILED_SequenceError", f"{type(request).__name__} is not supported")

@@ -16,8 +16,6 @@ from v2g.messages import iso2
 
 CHARGE_SERVICE = 1
 CERTIFICATE_SERVICE = 2
-STANDARD = range(1, 5)
-"""ServiceIDs that the standard gives: charging, certificates, Internet, use case information."""
 
 
 class Byte(int):
@@ -87,7 +85,10 @@ def offered(visit: Visit) -> list[Service]:
 
 
 def service_list(visit: Visit, request: iso2.ServiceDiscoveryReq) -> iso2.ServiceListType | None:
-    """ServiceList of what the request asks for; None where it is empty."""
+    """ServiceList of what the request asks for; None where it is empty. All that is on offer may be chosen."""
+    facts, on_offer = visit.session.facts, offered(visit)
+    facts.services = tuple(service.number for service in on_offer)
+    facts.parameter_sets.update({service.number: tuple(service.sets) for service in on_offer})
     chosen = [
         iso2.ServiceType(
             ServiceID=service.number,
@@ -96,7 +97,7 @@ def service_list(visit: Visit, request: iso2.ServiceDiscoveryReq) -> iso2.Servic
             ServiceScope=service.scope or None,
             FreeService=service.free,
         )
-        for service in offered(visit)
+        for service in on_offer
         if request.ServiceCategory in (None, service.category)
         and (not request.ServiceScope or not service.scope or request.ServiceScope == service.scope)
     ]
@@ -104,16 +105,12 @@ def service_list(visit: Visit, request: iso2.ServiceDiscoveryReq) -> iso2.Servic
 
 
 def details(visit: Visit, request: iso2.ServiceDetailReq) -> iso2.ServiceDetailRes:
-    """The parameter sets of a service on offer.
-
-    Raises:
-        Refusal: FAILED_ServiceIDInvalid, it is not [V2G2-425, 464].
-    """
+    """The parameter sets of a service on offer."""
     if request.ServiceID == CHARGE_SERVICE:
         return iso2.ServiceDetailRes(ResponseCode="OK", ServiceID=CHARGE_SERVICE)
     service = next((service for service in offered(visit) if service.number == request.ServiceID), None)
-    if service is None:
-        raise Refusal("FAILED_ServiceIDInvalid", f"no service {request.ServiceID} on offer [V2G2-425]")
+    if service is None:  # offered by a deviation alone
+        raise Refusal("FAILED_ServiceIDInvalid", f"this charger has no service {request.ServiceID}")
     sets = [
         iso2.ParameterSetType(ParameterSetID=number, Parameter=[_parameter(*item) for item in values.items()])
         for number, values in service.sets.items()
@@ -142,34 +139,5 @@ def _parameter(name: str, value: Parameter) -> iso2.ParameterType:
 
 
 def select(visit: Visit, chosen: Iterable[iso2.SelectedServiceType]) -> None:
-    """Checks SelectedServiceList and keeps it in :attr:`Visit.selected`.
-
-    Raises:
-        Refusal: FAILED_NoChargeServiceSelected [V2G2-804], FAILED_ServiceSelectionInvalid [V2G2-467].
-        RemoteError: a strict session, and a parameter set of a service that has none.
-    """
-    chosen = list(chosen)
-    charging = any(service.ServiceID == CHARGE_SERVICE for service in chosen)
-    known = {service.number: service for service in offered(visit)}
-    selected: dict[int, int | None] = {}
-    for service in chosen:
-        number, wanted = service.ServiceID, service.ParameterSetID
-        if number == CHARGE_SERVICE:
-            if wanted is not None:
-                text = f"parameter set {wanted} of the charge service, which has none [V2G2-467]"
-                if not visit.session.tolerant:
-                    raise Refusal("FAILED_ServiceSelectionInvalid", text)
-                visit.session.tolerate("charge-parameter-set", text)
-        elif number not in known and number in STANDARD and not charging:
-            break  # a service of the standard that is merely not on offer; the missing charge service counts more
-        elif number not in known:
-            raise Refusal("FAILED_ServiceSelectionInvalid", f"service {number} is not on offer [V2G2-467]")
-        elif wanted is not None and wanted not in known[number].sets:
-            raise Refusal(
-                "FAILED_ServiceSelectionInvalid", f"service {number} has no parameter set {wanted} [V2G2-467]"
-            )
-        selected[number] = wanted
-    if not charging:
-        numbers = sorted(service.ServiceID for service in chosen)
-        raise Refusal("FAILED_NoChargeServiceSelected", f"services {numbers} without charging [V2G2-804]")
-    visit.selected = selected
+    """Keeps SelectedServiceList in :attr:`Visit.selected`; what was not on offer has been refused."""
+    visit.selected = {service.ServiceID: service.ParameterSetID for service in chosen}

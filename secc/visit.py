@@ -13,6 +13,7 @@ from secc.charger import Evse, Fault, Slot, Wish
 from secc.envelope import Clip
 from v2g.errors import RemoteError, TimedOut
 from v2g.messages.xmldsig import SignatureType
+from v2g.rules.rule import Breach, Live
 from v2g.session import Session
 
 if TYPE_CHECKING:
@@ -68,11 +69,18 @@ Answers = Mapping[type[Any], Answer]
 
 
 class AnswerTable(dict[type[Any], Answer]):
-    """Answers by request class; :meth:`on` registers one. Copy and change it to answer otherwise in a test."""
+    """Answers by request class; :meth:`on` registers one. Copy and change it to answer otherwise in a test.
+
+    What is registered judges the request's content first; an answer that is put in its place may take anything.
+    """
 
     def on(self, request: type[Any]) -> Callable[[Answer], Answer]:
         def register(answer: Answer) -> Answer:
-            self[request] = answer
+            def checked(visit: Visit, message: Any) -> Any | Awaitable[Any]:
+                visit.check_content()
+                return answer(visit, message)
+
+            self[request] = checked
             return answer
 
         return register
@@ -94,9 +102,9 @@ class Visit:
         selected: services chosen, with the parameter set or None.
         payment: payment option chosen, or "".
         contract: the vehicle's, once PaymentDetails was answered.
-        metered: MeterInfo for which a receipt was asked last.
         asked_id: session id in the header of the request being answered.
         asked_signature: Signature there, or None.
+        breaches: content rules that the request being answered breaks.
         signature: the Signature that the response being made will carry, or None.
         mode: energy transfer mode chosen.
         schedule: slots offered, by tuple id.
@@ -118,6 +126,7 @@ class Visit:
         refused: a request was answered with FAILED.
         ended: "Terminate" or "Pause" after SessionStop.
         started: when phases began, loop time, by name.
+        told: names of the rules that were told of.
     """
 
     evse: Evse
@@ -131,9 +140,9 @@ class Visit:
     selected: dict[int, int | None] = field(default_factory=dict)
     payment: str = ""
     contract: Contract | None = None
-    metered: Any = None
     asked_id: bytes = b""
     asked_signature: SignatureType | None = None
+    breaches: Sequence[Breach] = ()
     signature: SignatureType | None = None
     mode: str = ""
     resumed: Paused | None = None
@@ -158,6 +167,7 @@ class Visit:
     refused: bool = False
     ended: str = ""
     started: dict[str, float] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.evse.forget_limits()  # nothing is inherited from the vehicle before
@@ -244,6 +254,27 @@ class Visit:
             return "StopCharging", delay if wish is Wish.STOP else 0
         return ("ReNegotiation", delay) if wish is Wish.RENEGOTIATE and self.delivering else ("None", 0)
 
+    def check_content(self) -> None:
+        """What the request says, against the table of content rules.
+
+        Raises:
+            Refusal: with the code of the first rule that is broken.
+        """
+        for breach in self.breaches:
+            live = breach.rule.live
+            if live is Live.REFUSED or (live is Live.TOLERATED and not self.session.tolerant):
+                raise Refusal(breach.code, str(breach))
+            if live is Live.TOLERATED:
+                self.session.tolerate(breach.rule.name, str(breach))
+            elif live is Live.TOLD:
+                self.tell(breach.rule.name, str(breach))
+
+    def tell(self, name: str, text: str) -> None:
+        """Tells the trace of something about the vehicle that is odd and harms nothing, once per name."""
+        if name not in self.told:
+            self.told.add(name)
+            self.session.tell("state", "note", text)
+
     def new_session_id(self) -> bytes:
         """Eight random bytes, not zero [V2G2-750]."""
         while not any(made := self.rng.randbytes(8)):
@@ -292,24 +323,3 @@ _STATUS_CODES: dict[Fault, StatusCode] = {
     Fault.EMERGENCY: "EVSE_EmergencyShutdown",
     Fault.MALFUNCTION: "EVSE_Malfunction",
 }
-
-
-def exceeds(profile: list[tuple[int, int]], schedule: list[tuple[int, int]], end: int) -> int | None:
-    """The first second at which a charging profile asks for more than its schedule gives, or None [V2G2-224, 225].
-
-    Both are step functions: (start in s, power in mW), ascending; the profile's last value holds on, the schedule ends
-    at ``end``. Outside the schedule nothing is limited.
-    """
-
-    def at(steps: list[tuple[int, int]], second: int) -> int | None:
-        found = None
-        for start, power in steps:
-            if start <= second:
-                found = power
-        return found
-
-    for second in sorted({start for start, _ in profile} | {start for start, _ in schedule}):
-        asked, given = at(profile, second), at(schedule, second)
-        if second < end and asked is not None and given is not None and asked > given:
-            return second
-    return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -24,6 +24,9 @@ from v2g.messages.base import Request
 from v2g.messages.xmldsig import SignatureType
 from v2g.outcome import Outcome
 from v2g.protocols import APPPROTO, DIN, ISO2, Protocol
+from v2g.rules.facts import Facts
+from v2g.rules.rule import Breach
+from v2g.rules.table import hear, say
 from v2g.streams import MAIN, Streams
 from v2g.timing import Timing
 from v2g.trace import Event, Observe, ignore
@@ -44,6 +47,7 @@ class Received:
         time: when its last byte arrived, loop time.
         data: its EXI bytes, as a back end would want them.
         stream: :data:`v2g.streams.MAIN`, or the payload type of a side stream.
+        breaches: content rules that it breaks; what is done about them is the role's.
     """
 
     message: Any
@@ -52,6 +56,7 @@ class Received:
     time: float
     data: bytes = b""
     stream: int = MAIN
+    breaches: Sequence[Breach] = ()
 
 
 @dataclass
@@ -69,6 +74,7 @@ class Session:
         messages: how many were sent and received, those that were dropped or could not be decoded included.
         last_received: the message received last on the main stream, with its header's session id.
         clock: TimeStamp for the headers of protocols that have one, in the unit that is to be sent.
+        facts: what both sides have said so far on the main stream, as it went over the wire.
     """
 
     channel: Channel
@@ -85,11 +91,13 @@ class Session:
     messages: int = 0
     last_received: Received | None = None
     clock: Callable[[], int] = lambda: 0
+    facts: Facts = field(default_factory=Facts)
     _streams: Streams = field(init=False)
     _timing: tuple[Protocol, Timing] | None = None
 
     def __post_init__(self) -> None:
         self._streams = Streams(self.channel, self._skipped)
+        self.facts.secure = self.channel.secure
 
     @property
     def timing(self) -> Timing:
@@ -173,7 +181,7 @@ class Session:
 
     async def _frame(self, message: Any, signature: SignatureType | None, stream: int = MAIN) -> bytes | None:
         """What goes on the wire for a message, after the seams; None where one of them dropped it."""
-        kind = type(message)
+        kind, meant = type(message), message
         strict = True
         data: bytes | None = None
         if kind in self.rewrite:
@@ -201,6 +209,9 @@ class Session:
             if data is None:
                 self.tell("message", kind.__name__, "dropped by a rewrite of its EXI")
                 return None
+        if stream == MAIN:
+            said = meant if message is None else message
+            say(self.facts, said, protocol=schema_set, now=self.now, session_id=self.id)
         packed = frame = v2gtp.pack(stream or self.protocol.payload_types[schema_set], data)
         if kind in self.rewrite_frame:
             frame = await _call(self.rewrite_frame[kind], frame)
@@ -260,10 +271,18 @@ class Session:
         for name, detail in found.notes:
             self.tolerate(name, f"{found.name}: {detail}")
         session_id = b"" if found.session_id is None else found.session_id
-        received = Received(found.body, session_id, found.signature, now, data, frame.stream)
-        if frame.stream == MAIN:
-            self.last_received = received
-        return received
+        if frame.stream != MAIN:
+            return Received(found.body, session_id, found.signature, now, data, frame.stream)
+        breaches = hear(
+            self.facts,
+            found.body,
+            protocol=found.schema,
+            now=now,
+            session_id=session_id,
+            signed=found.signature is not None,
+        )
+        self.last_received = Received(found.body, session_id, found.signature, now, data, MAIN, breaches)
+        return self.last_received
 
     async def request(
         self,

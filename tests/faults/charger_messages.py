@@ -14,12 +14,22 @@ import secc.contract
 import secc.din70121
 import secc.iso2
 import secc.power
-import secc.schedule
 import secc.serve
-import secc.services
 import secc.visit
 import v2g.signature
-from faults.fault import accepting, answering, async_nothing, charger, deep, nothing, refusing, sending, timing, with_
+from faults.fault import (
+    accepting,
+    answering,
+    async_nothing,
+    charger,
+    deep,
+    nothing,
+    refusing,
+    sending,
+    timing,
+    unjudged,
+    with_,
+)
 from v2g.messages import iso2
 from v2g.physical import amps
 
@@ -61,7 +71,7 @@ charger(
     "any selection of services is accepted",
     "TC_SECC_CMN_VTB_PaymentServiceSelection_006",
     "TC_SECC_CMN_VTB_PaymentServiceSelection_007",
-    patches=[(secc.services, "select", nothing)],
+    patches=unjudged("service-not-offered", "parameter-set-not-offered", "no-charge-service"),
 )
 charger(
     "option-unchecked",
@@ -113,13 +123,13 @@ charger(
     "limits-unchecked",
     "negative limits are accepted",
     "TC_SECC_DC_VTB_ChargeParameterDiscovery_004",
-    patches=[(secc.iso2, "accept_limits", lambda visit, *_: visit.evse.power.declare(secc.power.Ceiling(500, 500)))],
+    patches=unjudged("impossible", "limits"),
 )
 charger(
     "ac-limits-unchecked",
     "negative AC limits are accepted",
     "TC_SECC_AC_VTB_ChargeParameterDiscovery_005",
-    patches=[(secc.ac, "accept", nothing)],
+    patches=unjudged("impossible", "limits"),
 )
 charger(
     "schedule-short",
@@ -215,7 +225,7 @@ charger(
     "any charging profile is accepted",
     "TC_SECC_DC_VTB_PowerDelivery_007",
     "TC_SECC_AC_VTB_PowerDelivery_010",
-    patches=[(secc.schedule, "check_profile", lambda *_: ())],
+    patches=unjudged("profile-above-pmax"),
 )
 charger(
     "stop-keeps-power",
@@ -253,7 +263,7 @@ charger(
     "a receipt is asked for in external payment",
     "TC_SECC_DC_VTB_CurrentDemand_001",
     "TC_SECC_AC_VTB_ChargingStatus_001",
-    patches=[(secc.contract, "asked_receipt", lambda visit, meter: True)],
+    patches=[(secc.contract, "asked_receipt", lambda visit: True)],
 )
 charger(
     "meter-missing",

@@ -9,15 +9,16 @@ import asyncio
 import contextlib
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
 import msgspec
 
 from conformance.fields import replaced
+from evcc.drive import Drive
 from secc.minimal import minimal
-from secc.visit import AnswerTable, Refusal
+from secc.visit import AnswerTable, Refusal, Visit
 from v2g.messages import appproto, din70121, iso2
 from v2g.protocols import ISO2
 
@@ -146,6 +147,25 @@ def accepting(response: str, **fields: Any) -> Callable[[Any, Any, Any], Any]:
         return minimal(ISO2.schema, getattr(iso2, response), dc=visit.dc, **{"ResponseCode": "OK", **fields})
 
     return change
+
+
+def unjudged(*names: str) -> list[tuple[Any, str, Any]]:
+    """Patches of a role that does not care for these content rules."""
+    judges, heeds = Visit.check_content, Drive.heed
+
+    def kept(breaches: Any) -> list[Any]:
+        return [breach for breach in breaches if breach.rule.name not in names]
+
+    def check(visit: Any) -> None:
+        visit.breaches = kept(visit.breaches)
+        judges(visit)
+
+    def heed(drive: Any) -> None:
+        received = drive.session.last_received
+        drive.session.last_received = replace(received, breaches=kept(received.breaches))
+        heeds(drive)
+
+    return [(Visit, "check_content", check), (Drive, "heed", heed)]
 
 
 def nothing(*_: Any, **__: Any) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import evcc.charge
 import evcc.checks
+import evcc.drive
 import evcc.iso2
 import v2g.discovery
 import v2g.sdp
-from faults.fault import Adjust, nothing, timing, vehicle
+from faults.fault import Adjust, nothing, timing, unjudged, vehicle
 
 _parse = v2g.sdp.parse_response
 
@@ -27,18 +28,19 @@ def _hasty(*requests: str) -> Adjust:
 def _chosen_wrongly(right: Any) -> Any:
     """A vehicle that knows no other success than the plain one."""
 
-    async def agree(session: Any, options: Any) -> Any:
+    async def agree(drive: Any) -> Any:
+        session = drive.session
         request = session.request
 
         async def asked(message: Any, **how: Any) -> Any:
             response = await request(message, **how)
             if response.ResponseCode != "OK_SuccessfulNegotiation":
-                raise evcc.checks.Unsuitable("another minor version")
+                raise evcc.drive.Unsuitable("another minor version")
             return response
 
         session.request = asked
         try:
-            return await right(session, options)
+            return await right(drive)
         finally:
             session.request = request
 
@@ -132,7 +134,7 @@ vehicle(
     "PF_EVCC_ISO2_Isolation#3",
     "PF_EVCC_ISO2_Isolation#4",
     "PF_EVCC_DIN_Isolation#3",
-    patches=[(evcc.checks, "insulated", nothing), (evcc.checks, "preparing", nothing)],
+    patches=[*unjudged("cable-check", "isolation-fault"), (evcc.checks, "preparing", nothing)],
 )
 vehicle(
     "ev-status-ignored",

@@ -326,7 +326,7 @@ def rejected(bench: PncBench) -> None:
         (tamper, "FAILED_SignatureError", "digest mismatch in reference #id1"),
         (wrong_bit, "FAILED_SignatureError", "SignatureValue does not verify with the key of"),
         (other_key, "FAILED_SignatureError", "SignatureValue does not verify with the key of"),
-        (no_signature, "FAILED_SignatureError", "no Signature"),
+        (no_signature, "FAILED_SignatureError", "is not signed"),
         (no_challenge, "FAILED_ChallengeInvalid", "no GenChallenge"),
         (zero_challenge, "FAILED_ChallengeInvalid", "GenChallenge 00000000"),
         (canceled, "FAILED_ContractCanceled", "is not accepted"),

@@ -20,6 +20,7 @@ from traces.findings import Finding, Severity, Verdict
 from traces.measure import Measure, measure
 from traces.recording import SECC, Recording
 from traces.talks import talks
+from v2g.rules.table import RULES as CONTENT
 
 __all__ = ["RULES", "Finding", "Judgement", "Severity", "Verdict", "check", "judge", "verdict"]
 
@@ -40,18 +41,8 @@ RULES = {
     "undecodable": "every payload can be decoded",
     "not-a-message": "every payload is a message of the session",
     "schema": "values keep the facets of the schema",
-    "target-voltage": "targets keep the charger's limits",
-    "target-current": "targets keep the charger's limits",
-    "over-voltage": "the output keeps the vehicle's limits",
-    "over-current": "the output keeps the vehicle's limits",
-    "cable-check": "a cable check ends with a valid insulation",
-    "precharge-current": "precharge at 2 A at most",
-    "precharge-voltage": "contactors close within 20 V",
-    "schedule": "a finished parameter discovery has a schedule",
     "signature": "signatures hold, and are where they have to be",
     "signature-form": "signatures have the usual form",
-    "challenge": "GenChallenge is random, and comes back as it was sent",
-    "receipt": "receipts acknowledge what was sent",
     "timing": "times keep their limits",
     "slac-frame": "HomePlug frames can be read",
     "slac-value": "SLAC messages have their fixed values, and those that were agreed",
@@ -81,6 +72,7 @@ RULES = {
     "fault-told": "no side reports a fault",
     "tolerance": "nothing had to be tolerated",
     "error": "the role that wrote the trace met no error",
+    **{rule.name: rule.asks for rule in CONTENT},
 }
 """Rules that can be broken, and what they ask for; notes have others besides."""
 
@@ -126,10 +118,7 @@ def _rules(recording: Recording) -> Iterator[Finding]:
         yield from order.after_refusal(talk)
         yield from order.session_ids(talk)
         yield from content.schema(talk)
-        yield from content.values(talk)
-        yield from content.direct_current(talk)
-        yield from content.schedules(talk)
-        yield from content.reports(talk)
+        yield from content.rules(talk)
         yield from contract.signatures(talk)
         yield from transport.connection(talk)
     yield from late(measure(recording))

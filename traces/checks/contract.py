@@ -1,4 +1,4 @@
-"""Payment by contract: every signature with the certificates that the session itself carries, challenge, receipts.
+"""Payment by contract: every signature with the certificates that the session itself carries.
 
 Whether those certificates lead to a trusted root is another matter (``plugfest pki verify``): a recording has no roots.
 """
@@ -10,10 +10,8 @@ from typing import Any
 
 from traces.certificates import sent
 from traces.checks.findings import Finding, about
-from traces.recording import EVCC, SECC, Entry
+from traces.recording import Entry
 from traces.talks import Talk
-
-_LOOPS = ("CurrentDemandRes", "ChargingStatusRes")
 
 
 def _chain(body: Any, *path: str) -> bytes | None:
@@ -39,15 +37,11 @@ _SIGNERS: Mapping[tuple[str, str], Callable[[Any], bytes | None]] = {
 
 
 class _Told:
-    """What the session said so far that later messages are held against."""
+    """Whose certificates the session showed so far."""
 
     def __init__(self) -> None:
         self.contract: bytes | None = None
         self.issuer: bytes | None = None
-        self.challenge: bytes | None = None
-        self.first = False
-        """The next AuthorizationReq has to be signed."""
-        self.meter: Any = None
 
     def note(self, entry: Entry) -> None:
         body = entry.body
@@ -55,15 +49,8 @@ class _Told:
             chain = body.ContractSignatureCertChain
             self.contract = chain.Certificate
             self.issuer = next(iter(chain.SubCertificates.Certificate), None) if chain.SubCertificates else None
-        elif entry.schema == "iso2" and entry.name == "PaymentDetailsRes":
-            self.challenge, self.first = body.GenChallenge, str(body.ResponseCode).startswith("OK")
-        elif entry.schema == "iso20-common" and entry.name == "AuthorizationSetupRes":
-            mode = body.PnC_ASResAuthorizationMode
-            self.challenge = mode.GenChallenge if mode is not None else None
         elif entry.schema == "iso20-common" and entry.name == "AuthorizationReq" and body.PnC_AReqAuthorizationMode:
             self.contract = body.PnC_AReqAuthorizationMode.ContractCertificateChain.Certificate
-        elif entry.name in _LOOPS and entry.schema == "iso2" and body.ReceiptRequired:
-            self.meter = body.MeterInfo
 
     def signer(self, entry: Entry) -> bytes | None:
         find = _SIGNERS.get((entry.schema, entry.name))
@@ -73,7 +60,7 @@ class _Told:
 
 
 def signatures(talk: Talk) -> Iterator[Finding]:
-    """Signatures that do not hold, are missing, or that nobody asked for; challenges and receipts that do not fit.
+    """Signatures that do not hold, are missing, or that nobody asked for.
 
     The last finding is a note: how many signatures hold.
     """
@@ -87,7 +74,6 @@ def signatures(talk: Talk) -> Iterator[Finding]:
             held, last = held + 1, entry
         elif isinstance(finding, Finding):
             yield finding
-        yield from _values(entry, told)
         yield from _unusable(entry)
         told.note(entry)
     if last is not None:
@@ -117,12 +103,10 @@ def _signature(entry: Entry, told: _Told) -> Finding | bool:
     signed = any(part.element.Id for part in parts)
     if str(getattr(entry.body, "ResponseCode", "OK")).startswith("FAILED"):
         return False
-    if entry.name == "AuthorizationReq" and entry.schema == "iso2":
-        wanted, told.first = told.first, False
-        if wanted and (given is None or not signed):
-            return about(entry, "violation", EVCC, "signature", "the first AuthorizationReq is not signed", "V2G2-684")
     if given is None:
-        if signed and entry.name != "ChargeParameterDiscoveryRes" and not entry.name.startswith("MeteringReceipt"):
+        elsewhere = entry.schema == "iso2" and entry.name == "AuthorizationReq"  # a rule of v2g.rules.payment
+        optional = entry.name == "ChargeParameterDiscoveryRes" or entry.name.startswith("MeteringReceipt")
+        if signed and not elsewhere and not optional:
             return about(entry, "violation", entry.sender, "signature", f"{entry.name} is not signed")
         return False
     if not signed:
@@ -140,18 +124,3 @@ def _signature(entry: Entry, told: _Told) -> Finding | bool:
         text = "; ".join(f"{name}: {note}" for name, note in notes)
         return about(entry, "warning", entry.sender, "signature-form", f"{entry.name}: {text}")
     return True
-
-
-def _values(entry: Entry, told: _Told) -> Iterator[Finding]:
-    body = entry.body
-    if entry.name == "AuthorizationReq":
-        mode = body if entry.schema == "iso2" else body.PnC_AReqAuthorizationMode
-        challenge = getattr(mode, "GenChallenge", None)
-        if challenge is not None and told.challenge is not None and challenge != told.challenge:
-            text = f"GenChallenge {challenge.hex()}, sent was {told.challenge.hex()}"
-            yield about(entry, "violation", EVCC, "challenge", text, "V2G2-475")
-    elif entry.name == "MeteringReceiptReq" and told.meter is not None and body.MeterInfo != told.meter:
-        yield about(entry, "violation", EVCC, "receipt", "MeterInfo is not the one that the charger sent", "V2G2-902")
-    elif entry.name == "PaymentDetailsRes" and not any(body.GenChallenge):
-        if str(body.ResponseCode).startswith("OK"):
-            yield about(entry, "violation", SECC, "challenge", "GenChallenge of zeros is not random", "V2G2-825")

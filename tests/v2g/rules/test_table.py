@@ -1,0 +1,92 @@
+"""The table of content rules: it covers every value, never trips over a message, and its page is current."""
+
+from __future__ import annotations
+
+import typing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from instances import instances, roots, seeded
+
+from v2g.messages import din70121, iso2
+from v2g.rules.facts import Facts
+from v2g.rules.page import page
+from v2g.rules.quantities import FIELDS, physical_values
+from v2g.rules.rule import Live
+from v2g.rules.table import RULES, hear
+
+DOCS = Path(__file__).parents[3] / "docs" / "rules.md"
+
+
+def test_the_page_of_the_docs_is_drawn_from_the_table() -> None:
+    assert DOCS.read_text(encoding="utf-8") == page(), "python -m v2g.rules.page > docs/rules.md"
+
+
+@pytest.mark.parametrize("module", [iso2, din70121], ids=lambda module: module.__name__)
+def test_every_physical_value_has_its_unit_in_the_table(module: Any) -> None:
+    """A parameter of a service, which can be anything, is the only one without."""
+    kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
+    names = {
+        name
+        for kind in kinds
+        for name, hint in typing.get_type_hints(kind).items()
+        if module.PhysicalValueType in (hint, *typing.get_args(hint))
+    }
+    assert names - {"physicalValue"} <= set(FIELDS)
+    assert len(names) > 25
+
+
+def test_physical_values_are_found_in_lists_and_in_parts_of_parts() -> None:
+    value = iso2.PhysicalValueType(Multiplier=0, Unit="W", Value=7)
+    entry = iso2.ProfileEntryType(ChargingProfileEntryStart=0, ChargingProfileEntryMaxPower=value)
+    body = iso2.PowerDeliveryReq(
+        ChargeProgress="Start",
+        SAScheduleTupleID=1,
+        ChargingProfile=iso2.ChargingProfileType(ProfileEntry=[entry, entry]),
+    )
+    assert [(found.path, found.amount) for found in physical_values(body)] == [
+        ("ChargingProfile.ProfileEntry.1.ChargingProfileEntryMaxPower", 7.0),
+        ("ChargingProfile.ProfileEntry.2.ChargingProfileEntryMaxPower", 7.0),
+    ]
+
+
+def test_rules_name_messages_of_their_own_side() -> None:
+    for rule in RULES:
+        for name in rule.messages:
+            assert name.endswith("Req") is (rule.side == "evcc") or not rule.side, (rule.name, name)
+        if rule.live is Live.PROTECTED:
+            assert rule.messages == ("CurrentDemandRes",)
+
+
+def _bodies(document: Any) -> Any:
+    return document.Body.BodyElement if hasattr(document, "Header") else document
+
+
+@pytest.mark.parametrize("schema_set", ["iso2", "din70121", "appproto"])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_no_message_trips_a_rule_whatever_came_before(schema_set: str, data: st.DataObject) -> None:
+    """Random messages in random order: rules find something or nothing, and raise never."""
+    facts = Facts(secure=False)
+    for number in range(4):
+        message = data.draw(instances(schema_set, fragment=False)).message
+        if hasattr(message, "Header") and message.Body.BodyElement is None:
+            continue
+        hear(facts, _bodies(message), protocol=schema_set, now=float(number), session_id=b"12345678")
+
+
+@pytest.mark.parametrize("schema_set", ["iso2", "din70121", "appproto"])
+def test_no_kind_of_message_trips_a_rule(schema_set: str) -> None:
+    """Each message with all of its optional parts, and with none, after all the others."""
+    for full in (True, False):
+        facts = Facts(secure=True)
+        for turn in range(2):
+            for root in roots(schema_set, fragment=False):
+                message = seeded(root, turn, full=full).message
+                body = _bodies(message) if hasattr(message, "Header") else message
+                if body is not None:
+                    hear(facts, body, protocol=schema_set, now=float(turn), session_id=b"12345678")

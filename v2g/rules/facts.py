@@ -1,0 +1,403 @@
+"""What two sides have said so far in a session, as far as later messages are held against it. Knows no role.
+
+:meth:`Facts.note` takes each message in the order in which they went over the wire, sent ones and received ones
+alike. What was never said is None or empty, and no rule judges by it: recordings begin in the middle.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from v2g.physical import number
+from v2g.rules.quantities import Found, physical_values
+from v2g.rules.schedule import Steps, read
+
+HOLD = 1.0
+"""s: a charger may take so long to begin to follow a target or limit that became smaller (IEC 61851-23)."""
+FALL = 100.0
+"""A/s: and then as slowly as this."""
+
+
+@dataclass(slots=True)
+class Ceiling:
+    """A value that bounds another one, with the time that a charger has to come down to it.
+
+    Args:
+        fall: how fast the bound falls after `HOLD`, per second; infinite: at once.
+    """
+
+    fall: float = math.inf
+    value: float | None = None
+    _high: float = -math.inf
+    _since: float = -math.inf
+
+    def set(self, value: float, now: float) -> None:
+        """The bound from now on."""
+        allowed = self.at(now)
+        if allowed is not None and value < allowed:
+            if value != self.value:
+                self._high, self._since = allowed, now
+        else:
+            self._high = -math.inf
+        self.value = value
+
+    def at(self, now: float) -> float | None:
+        """What is allowed now; None where nothing was said."""
+        if self.value is None or self._high <= self.value:
+            return self.value
+        beyond = now - self._since - HOLD
+        if beyond <= 0:
+            return self._high
+        return self.value if math.isinf(self.fall) else max(self.value, self._high - self.fall * beyond)
+
+
+@dataclass(slots=True)
+class Lasting:
+    """How long something goes on without a break."""
+
+    since: float | None = None
+
+    def holds(self, wrong: bool, now: float) -> float:
+        """Seconds for which it has been wrong by now; 0 where it is not."""
+        if not wrong:
+            self.since = None
+            return 0.0
+        if self.since is None:
+            self.since = now
+        return now - self.since
+
+
+def _amps() -> Ceiling:
+    return Ceiling(FALL)
+
+
+@dataclass(slots=True)
+class Facts:
+    """A session so far.
+
+    Attributes:
+        secure: whether it is over TLS; None: not known.
+        protocol: schema set of the message judged or noted last.
+        now: its time, s.
+        signed: whether the header of the message being judged carries a Signature.
+        header_id: its session id.
+        request: the last request.
+        offers: AppProtocols offered, by SchemaID; None where the handshake is not known.
+        session_id: from the header of SessionSetupRes.
+        evse_id: EVSEID of SessionSetupRes.
+        payments, modes: on offer; None: not known.
+        charge_service: ServiceID of the charge service; None: not known.
+        services: ServiceIDs on offer besides; None: not known.
+        parameter_sets: by ServiceID, where they were told.
+        payment: chosen, "" before.
+        contract_details: PaymentDetails was answered, and no AuthorizationReq has come since.
+        challenge: GenChallenge of PaymentDetailsRes.
+        mode: energy transfer mode asked for, "" before.
+        max_entries: MaxEntriesSAScheduleTuple asked for; None: no limit.
+        departure: DepartureTime, s after the request; None: not told.
+        schedules: PMaxSchedules on offer by SAScheduleTupleID; None: not known.
+        planned: time of the response that carried them, s.
+        ev_volts, ev_amps, ev_watts: the vehicle's limits.
+        evse_volts, evse_amps, evse_watts: the charger's limits.
+        evse_min_volts, evse_min_amps: the charger's least, None before.
+        tolerance: what the charger's current may differ by its own word, A.
+        target_volts, target_amps: asked for last in CurrentDemandReq or PreChargeReq.
+        precharge_volts: EVTargetVoltage of the last PreChargeReq; None before, and after power was asked for.
+        present_volts: EVSEPresentVoltage of the last response.
+        nominal_volts: EVSENominalVoltage, None in DC.
+        line_amps: EVSEMaxCurrent of the charger now.
+        checked: a cable check has finished well.
+        begun: the recording or session is known from SessionSetup on.
+        tuple_id: chosen in PowerDeliveryReq(Start); None before.
+        profile: the ChargingProfile that came with it, or None; its time is ``profiled``.
+        delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since.
+        charged: a loop message has been answered since.
+        stopped: PowerDelivery(Stop) was answered.
+        meter: MeterInfo of the last loop response; ``asked_meter`` the one for which a receipt is asked.
+        lasting: what goes on, by name.
+    """
+
+    secure: bool | None = None
+    protocol: str = ""
+    now: float = 0.0
+    signed: bool = False
+    header_id: bytes | None = None
+    request: Any = None
+    offers: dict[int, Any] | None = None
+    session_id: bytes | None = None
+    evse_id: Any = None
+    payments: tuple[str, ...] | None = None
+    modes: tuple[str, ...] | None = None
+    charge_service: int | None = None
+    services: tuple[int, ...] | None = None
+    parameter_sets: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    payment: str = ""
+    contract_details: bool = False
+    challenge: bytes | None = None
+    mode: str = ""
+    max_entries: int | None = None
+    departure: int | None = None
+    schedules: dict[int, Steps] | None = None
+    planned: float = 0.0
+    ev_volts: Ceiling = field(default_factory=Ceiling)
+    ev_amps: Ceiling = field(default_factory=_amps)
+    ev_watts: Ceiling = field(default_factory=Ceiling)
+    evse_volts: Ceiling = field(default_factory=Ceiling)
+    evse_amps: Ceiling = field(default_factory=_amps)
+    evse_watts: Ceiling = field(default_factory=Ceiling)
+    evse_min_volts: float | None = None
+    evse_min_amps: float | None = None
+    tolerance: float = 0.0
+    target_volts: Ceiling = field(default_factory=Ceiling)
+    target_amps: Ceiling = field(default_factory=_amps)
+    precharge_volts: float | None = None
+    present_volts: float | None = None
+    nominal_volts: float | None = None
+    line_amps: float | None = None
+    checked: bool = False
+    begun: bool = False
+    tuple_id: int | None = None
+    profile: Steps | None = None
+    delivering: bool = False
+    charged: bool = False
+    stopped: bool = False
+    meter: Any = None
+    asked_meter: Any = None
+    lasting: dict[str, Lasting] = field(default_factory=dict)
+    _walked: Any = None
+    _found: tuple[Found, ...] = ()
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    @property
+    def ac(self) -> bool | None:
+        """Whether the mode asked for is AC; None: not known."""
+        return self.mode.startswith("AC") if self.mode else None
+
+    @property
+    def phases(self) -> int | None:
+        """Of the AC mode asked for; None in DC."""
+        return {"AC_single_phase_core": 1, "AC_three_phase_core": 3}.get(self.mode)
+
+    def physical(self, body: Any) -> tuple[Found, ...]:
+        """The PhysicalValues of the message being judged; several rules look at them."""
+        if self._walked is not body:
+            self._walked, self._found = body, tuple(physical_values(body))
+        return self._found
+
+    def lasts(self, what: str, wrong: bool) -> float:
+        """Seconds for which something has been wrong without a break; 0 where it is not."""
+        if not wrong and what not in self.lasting:
+            return 0.0
+        return self.lasting.setdefault(what, Lasting()).holds(wrong, self.now)
+
+    def granted(self) -> float | None:
+        """W that the schedule chosen and the profile allow now; None where neither says anything."""
+        chosen = self.schedules.get(self.tuple_id) if self.schedules is not None and self.tuple_id is not None else None
+        since = self.now - self.planned
+        given = [steps.at(since) for steps in (chosen, self.profile) if steps is not None]
+        return min((watts for watts in given if watts is not None), default=None)
+
+    # -- noting ---------------------------------------------------------------------------------------------------
+
+    def note(self, body: Any) -> None:
+        """Takes a message into account; ``now`` and ``protocol`` are its own already."""
+        name = type(body).__name__
+        if self.protocol == "iso20-common" and name == "AuthorizationSetupRes":
+            mode = body.PnC_ASResAuthorizationMode
+            self.challenge = mode.GenChallenge if mode is not None else None
+        if self.protocol not in ("iso2", "din70121", "appproto"):
+            return
+        if name.endswith("Req"):
+            self.request = body
+        elif str(getattr(body, "ResponseCode", "")).startswith(("FAILED", "Failed")):
+            return
+        take = _NOTES.get(name)
+        if take is not None:
+            take(self, body)
+
+    def _limit(self, ceiling: Ceiling, value: Any) -> None:
+        if value is not None:
+            ceiling.set(number(value), self.now)
+
+    def limits_of_vehicle(self, part: Any) -> None:
+        """The EVMaximum limits of a DC_EVChargeParameter or CurrentDemandReq."""
+        self._limit(self.ev_volts, part.EVMaximumVoltageLimit)
+        self._limit(self.ev_amps, part.EVMaximumCurrentLimit)
+        self._limit(self.ev_watts, part.EVMaximumPowerLimit)
+
+    def limits_of_charger(self, part: Any) -> None:
+        """The EVSEMaximum limits of a DC_EVSEChargeParameter or CurrentDemandRes."""
+        self._limit(self.evse_volts, part.EVSEMaximumVoltageLimit)
+        self._limit(self.evse_amps, part.EVSEMaximumCurrentLimit)
+        self._limit(self.evse_watts, part.EVSEMaximumPowerLimit)
+
+
+Note = Callable[[Facts, Any], None]
+_NOTES: dict[str, Note] = {}
+
+
+def _on(*names: str) -> Callable[[Note], Note]:
+    def register(take: Note) -> Note:
+        _NOTES.update(dict.fromkeys(names, take))
+        return take
+
+    return register
+
+
+@_on("supportedAppProtocolReq")
+def _handshake(facts: Facts, body: Any) -> None:
+    facts.offers = {entry.SchemaID: entry for entry in body.AppProtocol}
+
+
+@_on("SessionSetupRes")
+def _session(facts: Facts, body: Any) -> None:
+    facts.evse_id, facts.session_id, facts.begun = body.EVSEID, facts.header_id, True
+
+
+@_on("ServiceDiscoveryRes")
+def _services(facts: Facts, body: Any) -> None:
+    if facts.protocol == "din70121":
+        facts.payments = tuple(body.PaymentOptions.PaymentOption)
+        facts.modes = (str(body.ChargeService.EnergyTransferType),)
+        facts.charge_service = body.ChargeService.ServiceTag.ServiceID
+        facts.services = ()
+        return
+    facts.payments = tuple(body.PaymentOptionList.PaymentOption)
+    facts.modes = tuple(body.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode)
+    facts.charge_service = body.ChargeService.ServiceID
+    found = tuple(service.ServiceID for service in body.ServiceList.Service) if body.ServiceList else ()
+    if getattr(facts.request, "ServiceCategory", None) is None and not getattr(facts.request, "ServiceScope", None):
+        facts.services = found
+    elif facts.services is not None:  # an answer to a part of the question: what was on offer before still is
+        facts.services = tuple(dict.fromkeys((*facts.services, *found)))
+
+
+@_on("ServiceDetailRes")
+def _details(facts: Facts, body: Any) -> None:
+    sets = body.ServiceParameterList.ParameterSet if body.ServiceParameterList else []
+    facts.parameter_sets[body.ServiceID] = tuple(one.ParameterSetID for one in sets)
+
+
+@_on("PaymentServiceSelectionRes", "ServicePaymentSelectionRes")
+def _selected(facts: Facts, body: Any) -> None:
+    facts.payment = str(getattr(facts.request, "SelectedPaymentOption", ""))
+
+
+@_on("PaymentDetailsRes")
+def _challenged(facts: Facts, body: Any) -> None:
+    facts.challenge, facts.contract_details = body.GenChallenge, True
+
+
+@_on("AuthorizationRes")
+def _authorized(facts: Facts, body: Any) -> None:
+    facts.contract_details = False
+
+
+@_on("ChargeParameterDiscoveryReq")
+def _asked(facts: Facts, body: Any) -> None:
+    wanted = getattr(body, "RequestedEnergyTransferMode", None) or getattr(body, "EVRequestedEnergyTransferType", None)
+    facts.mode = str(wanted or "")
+    facts.max_entries = getattr(body, "MaxEntriesSAScheduleTuple", None)
+    parameter = getattr(body, "EVChargeParameter", None)
+    facts.departure = getattr(parameter, "DepartureTime", None)
+    if type(parameter).__name__ == "DC_EVChargeParameterType":
+        facts.limits_of_vehicle(parameter)
+
+
+@_on("ChargeParameterDiscoveryRes")
+def _answered(facts: Facts, body: Any) -> None:
+    parameter: Any = body.EVSEChargeParameter
+    match type(parameter).__name__:
+        case "DC_EVSEChargeParameterType":
+            facts.limits_of_charger(parameter)
+            facts.evse_min_volts = number(parameter.EVSEMinimumVoltageLimit)
+            facts.evse_min_amps = number(parameter.EVSEMinimumCurrentLimit)
+            slack = (parameter.EVSECurrentRegulationTolerance, parameter.EVSEPeakCurrentRipple)
+            facts.tolerance = sum(max(number(value), 0.0) for value in slack if value is not None)
+        case "AC_EVSEChargeParameterType":
+            facts.line_amps = number(parameter.EVSEMaxCurrent)
+            nominal = getattr(parameter, "EVSENominalVoltage", None)
+            facts.nominal_volts = None if nominal is None else number(nominal)
+    if str(body.EVSEProcessing) == "Finished":
+        tuples = getattr(getattr(body, "SASchedules", None), "SAScheduleTuple", None)
+        facts.schedules = None if tuples is None else {one.SAScheduleTupleID: read(one) for one in tuples}
+        facts.planned = facts.now
+
+
+@_on("CableCheckRes")
+def _tested(facts: Facts, body: Any) -> None:
+    if str(body.EVSEProcessing) == "Finished":
+        facts.checked = True
+
+
+@_on("PreChargeReq")
+def _precharge(facts: Facts, body: Any) -> None:
+    facts.precharge_volts = number(body.EVTargetVoltage)
+    _target(facts, body)
+
+
+@_on("CurrentDemandReq")
+def _demand(facts: Facts, body: Any) -> None:
+    facts.limits_of_vehicle(body)
+    _target(facts, body)
+
+
+def _target(facts: Facts, body: Any) -> None:
+    facts.target_volts.set(max(number(body.EVTargetVoltage), 0.0), facts.now)
+    facts.target_amps.set(max(number(body.EVTargetCurrent), 0.0), facts.now)
+
+
+@_on("PreChargeRes", "WeldingDetectionRes")
+def _measured(facts: Facts, body: Any) -> None:
+    facts.present_volts = number(body.EVSEPresentVoltage)
+
+
+@_on("PowerDeliveryReq")
+def _power_asked(facts: Facts, body: Any) -> None:
+    if progress(body) == "Start":
+        facts.precharge_volts = None
+
+
+@_on("PowerDeliveryRes")
+def _power(facts: Facts, body: Any) -> None:
+    request = facts.request
+    how = progress(request)
+    facts.delivering, facts.stopped, facts.charged = how == "Start", how == "Stop", False
+    if how == "Start":
+        profile = request.ChargingProfile
+        facts.tuple_id = tuple_of(request)
+        facts.profile = Steps.of_profile(profile) if profile is not None else None
+        facts.meter = None
+
+
+@_on("CurrentDemandRes", "ChargingStatusRes")
+def _flows(facts: Facts, body: Any) -> None:
+    facts.charged = True
+    present = getattr(body, "EVSEPresentVoltage", None)
+    if present is not None:
+        facts.present_volts = number(present)
+        facts.limits_of_charger(body)
+    line = getattr(body, "EVSEMaxCurrent", None)
+    if line is not None:
+        facts.line_amps = number(line)
+    facts.meter = getattr(body, "MeterInfo", None) or facts.meter
+    if getattr(body, "ReceiptRequired", None):
+        facts.asked_meter = getattr(body, "MeterInfo", None)
+
+
+def progress(request: Any) -> str:
+    """Start, Stop or Renegotiate of either protocol's PowerDeliveryReq; "" of anything else."""
+    ready = getattr(request, "ReadyToChargeState", None)
+    if ready is not None:
+        return "Start" if ready else "Stop"
+    return str(getattr(request, "ChargeProgress", ""))
+
+
+def tuple_of(request: Any) -> int | None:
+    """SAScheduleTupleID of either protocol's PowerDeliveryReq; None where it has none."""
+    own: int | None = getattr(request, "SAScheduleTupleID", None)
+    return own if own is not None else getattr(getattr(request, "ChargingProfile", None), "SAScheduleTupleID", None)

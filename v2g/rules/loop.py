@@ -1,0 +1,166 @@
+"""While power flows: targets and limits, what is measured against what was asked for, and what has to repeat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from v2g.physical import number
+from v2g.rules.facts import Facts
+from v2g.rules.rule import EVCC, ISO2, SECC, Book, Live
+
+BOOK = Book()
+rule = BOOK.rule
+
+OVER = 1.05
+"""Factor by which a measured value may exceed a limit: ripple and rounding."""
+SMALL_CURRENT = 5.0
+"""A: that a current may differ from its target at least: twice the 2.5 A of IEC 61851-23, for regulation and sensor."""
+NO_CURRENT = 5.0
+"""A: below, what the output shows is the battery's own voltage."""
+STEP = 0.1
+"""V: in which voltages are sent."""
+LASTING = 1.0
+"""s: what is measured has to be wrong for so long; the connection of a battery is a shock of its own."""
+
+_LOOP = ("CurrentDemandRes", "ChargingStatusRes")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What the vehicle asks for
+
+
+@rule("target-voltage", "targets keep the charger's limits", EVCC, "CurrentDemandReq", severity="warning",
+      live=Live.TOLD)  # fmt: skip
+def target_voltage(facts: Facts, body: Any) -> str:
+    value, limit = number(body.EVTargetVoltage), facts.evse_volts.at(facts.now)
+    if limit is None or limit <= 0 or value <= limit * OVER:
+        return ""
+    return f"{type(body).__name__}.EVTargetVoltage {value:g} V, EVSEMaximumVoltageLimit is {limit:g} V"
+
+
+@rule("target-current", "targets keep the charger's limits", EVCC, "CurrentDemandReq", severity="warning",
+      live=Live.TOLD)  # fmt: skip
+def target_current(facts: Facts, body: Any) -> str:
+    value, limit = number(body.EVTargetCurrent), facts.evse_amps.at(facts.now)
+    if limit is None or limit <= 0 or value <= limit * OVER:
+        return ""
+    return f"{type(body).__name__}.EVTargetCurrent {value:g} A, EVSEMaximumCurrentLimit is {limit:g} A"
+
+
+@rule("target-voltage", "precharge keeps the limits of both sides", EVCC, "PreChargeReq",
+      code="FAILED_WrongChargeParameter", din_code="FAILED")  # fmt: skip
+def precharge_target(facts: Facts, body: Any) -> str:
+    value = number(body.EVTargetVoltage)
+    for whose, ceiling in (("charger", facts.evse_volts), ("vehicle", facts.ev_volts)):
+        limit = ceiling.at(facts.now)
+        if limit is not None and value > limit + STEP:
+            return f"precharge to {value:g} V, the limit of the {whose} is {limit:g} V"
+    return ""
+
+
+@rule("target-own-limit", "targets keep the vehicle's own limits", EVCC, "CurrentDemandReq",
+      severity="warning", live=Live.TOLD)  # fmt: skip
+def target_own_limit(facts: Facts, body: Any) -> str:
+    for field, said, ceiling, unit in (
+        ("EVTargetVoltage", "EVMaximumVoltageLimit", facts.ev_volts, "V"),
+        ("EVTargetCurrent", "EVMaximumCurrentLimit", facts.ev_amps, "A"),
+    ):
+        own = getattr(body, said, None)
+        limit = number(own) if own is not None else ceiling.at(facts.now)
+        value = number(getattr(body, field))
+        if limit is not None and value > limit * OVER:
+            return f"{type(body).__name__}.{field} is {value:g} {unit}, the vehicle's own {said} is {limit:g} {unit}"
+    return ""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What the charger delivers
+
+
+@rule("over-voltage", "the output keeps the vehicle's limits", SECC, "CurrentDemandRes", live=Live.PROTECTED,
+      error="FAILED_ChargingVoltageOutOfRange")  # fmt: skip
+def over_voltage(facts: Facts, body: Any) -> str:
+    value, limit = number(body.EVSEPresentVoltage), facts.ev_volts.at(facts.now)
+    if limit is None or limit <= 0 or value <= limit * OVER:
+        return ""
+    return f"the charger delivers {value:g} V, EVMaximumVoltageLimit is {limit:g} V"
+
+
+@rule("over-current", "the output keeps the vehicle's limits", SECC, "CurrentDemandRes", live=Live.PROTECTED,
+      error="FAILED_ChargingCurrentdifferential")  # fmt: skip
+def over_current(facts: Facts, body: Any) -> str:
+    value, limit = number(body.EVSEPresentCurrent), facts.ev_amps.at(facts.now)
+    if limit is None or limit < 0 or value <= max(limit * OVER, limit + SMALL_CURRENT):
+        return ""
+    return f"the charger delivers {value:g} A, EVMaximumCurrentLimit is {limit:g} A"
+
+
+@rule("current-unasked", "no more current flows than was asked for", SECC, "CurrentDemandRes", live=Live.PROTECTED,
+      error="FAILED_ChargingCurrentdifferential")  # fmt: skip
+def current_unasked(facts: Facts, body: Any) -> str:
+    value, asked = number(body.EVSEPresentCurrent), facts.target_amps.at(facts.now)
+    if asked is None:
+        return ""
+    wrong = value > max(asked * OVER, asked + SMALL_CURRENT) + min(facts.tolerance, SMALL_CURRENT)
+    seconds = facts.lasts("current", wrong)
+    if seconds < LASTING:
+        return ""
+    return f"the charger delivers {value:g} A for {seconds:.1f} s, asked for were {asked:g} A"
+
+
+@rule("voltage-unasked", "no more voltage is given than was asked for", SECC, "CurrentDemandRes",
+      live=Live.PROTECTED, error="FAILED_ChargingVoltageOutOfRange")  # fmt: skip
+def voltage_unasked(facts: Facts, body: Any) -> str:
+    value, asked = number(body.EVSEPresentVoltage), facts.target_volts.at(facts.now)
+    if asked is None:
+        return ""
+    flows = number(body.EVSEPresentCurrent) > NO_CURRENT
+    seconds = facts.lasts("voltage", flows and value > asked * OVER)
+    if seconds < LASTING:
+        return ""
+    return f"the charger delivers {value:g} V for {seconds:.1f} s, asked for were {asked:g} V"
+
+
+@rule("own-limit", "the charger delivers no more than it says that it can", SECC, "CurrentDemandRes",
+      severity="warning", live=Live.UNSEEN)  # fmt: skip
+def own_limit(facts: Facts, body: Any) -> str:
+    for field, ceiling, unit, slack in (
+        ("EVSEPresentVoltage", facts.evse_volts, "V", 0.0),
+        ("EVSEPresentCurrent", facts.evse_amps, "A", SMALL_CURRENT),
+    ):
+        value, limit = number(getattr(body, field)), ceiling.at(facts.now)
+        if limit is not None and limit > 0 and value > max(limit * OVER, limit + slack):
+            return f"the charger delivers {value:g} {unit}, its own limit is {limit:g} {unit}"
+    return ""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What repeats
+
+
+@rule("evse-id", "EVSEID stays the same", SECC, *_LOOP, severity="warning", live=Live.TOLD, only=(ISO2,))
+def evse_id(facts: Facts, body: Any) -> str:
+    if facts.evse_id is None or facts.evse_id == body.EVSEID:
+        return ""
+    return f"{type(body).__name__} with another EVSEID than SessionSetupRes"
+
+
+@rule("schedule-echo", "the charger names the schedule that was chosen", SECC, *_LOOP, severity="warning",
+      live=Live.TOLD, only=(ISO2,))  # fmt: skip
+def schedule_echo(facts: Facts, body: Any) -> str:
+    if facts.tuple_id is None or body.SAScheduleTupleID == facts.tuple_id:
+        return ""
+    return f"{type(body).__name__} names schedule {body.SAScheduleTupleID}, chosen was {facts.tuple_id}"
+
+
+@rule("meter", "one meter, which does not run backwards", SECC, *_LOOP, severity="warning", live=Live.TOLD,
+      only=(ISO2,))  # fmt: skip
+def meter(facts: Facts, body: Any) -> str:
+    now, before = body.MeterInfo, facts.meter
+    if now is None or before is None:
+        return ""
+    if now.MeterID != before.MeterID:
+        return "MeterID is another one than before"
+    if now.MeterReading is not None and before.MeterReading is not None and now.MeterReading < before.MeterReading:
+        return f"the meter runs backwards: {now.MeterReading} Wh after {before.MeterReading} Wh"
+    return ""

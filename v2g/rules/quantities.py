@@ -1,0 +1,128 @@
+"""Every PhysicalValue of the messages by its field's name: its unit, and between what it can physically be.
+
+The bounds are those of nature, wide on purpose: real products exceed table 68 of ISO 15118-2. What lies outside is
+a fault of a programme or of a sensor, and nothing can be done with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple, get_args, get_type_hints
+
+import msgspec
+
+
+class Quantity(NamedTuple):
+    """What a field can hold.
+
+    Attributes:
+        unit: as the standards spell it.
+        low, high: in that unit.
+        vital: charging depends on it; otherwise it is information, and a wrong unit harms nothing.
+    """
+
+    unit: str
+    low: float
+    high: float
+    vital: bool = True
+
+
+MOST_VOLTS = 2000.0
+MOST_AMPS = 3000.0
+MOST_WATTS = 10e6
+MOST_WATT_HOURS = 10e6
+MOST_SECONDS = 32e6
+OFFSET = 20.0
+"""V and A: what a sensor may show below zero when nothing is there."""
+
+_VOLTAGE = Quantity("V", 0.0, MOST_VOLTS)
+_CURRENT = Quantity("A", 0.0, MOST_AMPS)
+_POWER = Quantity("W", 0.0, MOST_WATTS)
+_ENERGY = Quantity("Wh", 0.0, MOST_WATT_HOURS, vital=False)
+_TIME = Quantity("s", 0.0, MOST_SECONDS, vital=False)
+
+FIELDS: dict[str, Quantity] = {
+    "EVMaxVoltage": _VOLTAGE,
+    "EVMaximumVoltageLimit": _VOLTAGE,
+    # A little below zero is some cars' way to say zero: a rule of its own judges that.
+    "EVTargetVoltage": _VOLTAGE._replace(low=-math.inf),
+    "EVSEMaxVoltage": _VOLTAGE,
+    "EVSEMaximumVoltageLimit": _VOLTAGE,
+    "EVSEMinimumVoltageLimit": _VOLTAGE,
+    "EVSENominalVoltage": _VOLTAGE,
+    "EVSEPresentVoltage": _VOLTAGE._replace(low=-OFFSET),
+    "EVMaxCurrent": _CURRENT,
+    "EVMinCurrent": _CURRENT,
+    "EVMaximumCurrentLimit": _CURRENT,
+    "EVTargetCurrent": _CURRENT._replace(low=-math.inf),
+    "EVSEMaxCurrent": _CURRENT,
+    "EVSEMinCurrent": _CURRENT,
+    "EVSEMaximumCurrentLimit": _CURRENT,
+    "EVSEMinimumCurrentLimit": _CURRENT,
+    "EVSEPresentCurrent": _CURRENT._replace(low=-OFFSET),
+    "EVSECurrentRegulationTolerance": _CURRENT._replace(vital=False),
+    "EVSEPeakCurrentRipple": _CURRENT._replace(vital=False),
+    "EVMaximumPowerLimit": _POWER,
+    "EVSEMaximumPowerLimit": _POWER,
+    # PMax below zero is a rule of its own.
+    "PMax": _POWER._replace(low=-math.inf),
+    "ChargingProfileEntryMaxPower": _POWER,
+    "startValue": _POWER._replace(vital=False),
+    "EAmount": _ENERGY._replace(vital=True),
+    "EVEnergyCapacity": _ENERGY,
+    "EVEnergyRequest": _ENERGY,
+    "EVSEEnergyToBeDelivered": _ENERGY,
+    "MeterReading": Quantity("Wh", 0.0, 1e12, vital=False),
+    "RemainingTimeToFullSoC": _TIME,
+    "RemainingTimeToBulkSoC": _TIME,
+}
+"""By field, for both protocols [ISO 15118-2 table 68]."""
+
+
+class Found(NamedTuple):
+    """A PhysicalValue of a message: where it is, what it should be, what it is."""
+
+    path: str
+    quantity: Quantity
+    value: Any
+
+    @property
+    def amount(self) -> float:
+        """In its own unit."""
+        return float(self.value.Value * 10.0**self.value.Multiplier)
+
+
+def physical_values(message: Any, path: str = "") -> Iterator[Found]:
+    """All PhysicalValues of a message whose fields have a meaning of their own."""
+    for name in _parts(type(message)):
+        value = getattr(message, name, None)
+        if value is None:
+            continue
+        place = f"{path}.{name}" if path else name
+        if isinstance(value, list):
+            for number, item in enumerate(value, 1):
+                yield from physical_values(item, f"{place}.{number}")
+        elif hasattr(value, "Multiplier"):
+            if name in FIELDS:
+                yield Found(place, FIELDS[name], value)
+        else:
+            yield from physical_values(value, place)
+
+
+_PARTS: dict[type[Any], tuple[str, ...]] = {}
+
+
+def _parts(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of a class that may hold PhysicalValues or parts with some."""
+    found = _PARTS.get(kind)
+    if found is None:
+        hints = get_type_hints(kind).items() if issubclass(kind, msgspec.Struct) else ()
+        found = _PARTS[kind] = tuple(name for name, hint in hints if _holds_parts(hint))
+    return found
+
+
+def _holds_parts(hint: Any) -> bool:
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return True
+    return any(_holds_parts(argument) for argument in get_args(hint)) or hint is Any

@@ -1,0 +1,88 @@
+"""Power over time, as schedules and charging profiles say it: a step function in exact milliwatts. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from v2g.physical import milliwatts
+
+DIN_LARGEST = 32767
+"""W: what the 16 bits of a DIN PMax can say; it stands for "as much as you want"."""
+
+
+class Step(NamedTuple):
+    """From ``start`` (s) until ``end``: milliwatts; None limits nothing."""
+
+    start: int
+    end: float
+    milliwatts: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A PMaxSchedule or ChargingProfile, in order of time."""
+
+    steps: tuple[Step, ...]
+
+    def at(self, second: float) -> float | None:
+        """W at a time after the response that carried the schedule; None where it says nothing."""
+        found = self.exactly(second)
+        return None if found is None else found / 1000.0
+
+    def exactly(self, second: float) -> int | None:
+        """The same in milliwatts."""
+        step = next((step for step in reversed(self.steps) if step.start <= second), None)
+        return None if step is None or second >= step.end else step.milliwatts
+
+    @property
+    def end(self) -> float:
+        """s after the response, from which it says nothing any more."""
+        return self.steps[-1].end if self.steps else 0.0
+
+    @classmethod
+    def of_profile(cls, profile: Any) -> Steps:
+        """A ChargingProfile of either protocol: its last value holds on [V2G2-289 to 291]."""
+        entries = sorted(profile.ProfileEntry, key=lambda entry: int(entry.ChargingProfileEntryStart))
+        starts = [int(entry.ChargingProfileEntryStart) for entry in entries]
+        ends = [*starts[1:], math.inf]
+        powers = [exact(entry.ChargingProfileEntryMaxPower) for entry in entries]
+        return cls(tuple(Step(*each) for each in zip(starts, ends, powers, strict=True)))
+
+
+def exact(power: Any) -> int:
+    """A power of either protocol in milliwatts."""
+    return power * 1000 if isinstance(power, int) else milliwatts(power)
+
+
+def read(schedule_tuple: Any) -> Steps:
+    """A SAScheduleTuple of either protocol.
+
+    A start ends the entry before [V2G2-328, 329]; a duration ends its own. A PMax below zero says nothing, and DIN's
+    largest is no limit. An entry without a start is left out.
+    """
+    entries = [entry for entry in schedule_tuple.PMaxSchedule.PMaxScheduleEntry if hasattr(entry.TimeInterval, "start")]
+    steps = []
+    for entry, after in zip(entries, [*entries[1:], None], strict=True):
+        interval, power = entry.TimeInterval, entry.PMax
+        end = math.inf if after is None else float(after.TimeInterval.start)
+        if interval.duration is not None:
+            end = min(end, float(interval.start + interval.duration))
+        given: int | None = exact(power)
+        if given is not None and (given < 0 or (isinstance(power, int) and power >= DIN_LARGEST)):
+            given = None
+        steps.append(Step(interval.start, end, given))
+    return Steps(tuple(steps))
+
+
+def exceeds(profile: Steps, schedule: Steps) -> int | None:
+    """The first second at which a profile asks for more than its schedule gives, or None [V2G2-224, 225].
+
+    Outside of what the schedule covers nothing is limited.
+    """
+    for second in sorted({step.start for step in (*profile.steps, *schedule.steps)}):
+        asked, given = profile.exactly(second), schedule.exactly(second)
+        if asked is not None and given is not None and asked > given:
+            return second
+    return None

@@ -1,0 +1,68 @@
+"""The one table of content rules, and how a message is held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from v2g.rules import choices, handshake, loop, parameters, payment, status, values
+from v2g.rules.facts import Facts
+from v2g.rules.rule import CLASSIC, EVCC, SECC, Breach, Rule
+
+RULES: tuple[Rule, ...] = (
+    *handshake.BOOK.rules,
+    *status.BOOK.rules,
+    *choices.BOOK.rules,
+    *parameters.BOOK.rules,
+    *values.BOOK.rules,
+    *payment.BOOK.rules,
+    *loop.BOOK.rules,
+)
+"""In the order in which they are judged: the first one that is broken gives the ResponseCode."""
+
+
+@cache
+def _rules_for(name: str, protocol: str, failed: bool) -> tuple[Rule, ...]:
+    side = EVCC if name.endswith("Req") else SECC
+    return tuple(
+        rule
+        for rule in RULES
+        if (name in rule.messages if rule.messages else rule.side == side)
+        and protocol in (rule.protocols or CLASSIC)
+        and (rule.failed or not failed)
+    )
+
+
+def judge(facts: Facts, body: Any) -> Sequence[Breach]:
+    """What a message breaks, given what was said before it. ``facts`` has its time and protocol already."""
+    failed = str(getattr(body, "ResponseCode", "")).startswith(("FAILED", "Failed"))
+    found = []
+    for rule in _rules_for(type(body).__name__, facts.protocol, failed):
+        text = rule.judge(facts, body)
+        if text:
+            found.append(Breach(rule, text, facts.protocol))
+    return found
+
+
+def hear(
+    facts: Facts, body: Any, *, protocol: str, now: float, session_id: bytes | None = None, signed: bool = False
+) -> Sequence[Breach]:
+    """Judges a message, then takes it into account.
+
+    Args:
+        protocol: its schema set.
+        now: s, on one clock for the whole session.
+        session_id: of its header; None in supportedAppProtocol.
+        signed: its header carries a Signature.
+    """
+    facts.now, facts.protocol, facts.header_id, facts.signed = now, protocol, session_id, signed
+    found = judge(facts, body)
+    facts.note(body)
+    return found
+
+
+def say(facts: Facts, body: Any, *, protocol: str, now: float, session_id: bytes | None = None) -> None:
+    """Takes a message of one's own into account, which is not judged."""
+    facts.now, facts.protocol, facts.header_id = now, protocol, session_id
+    facts.note(body)

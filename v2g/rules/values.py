@@ -1,0 +1,175 @@
+"""Values by themselves: units, what is physically possible, and limits that have to fit each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from v2g.physical import NEARLY_ZERO, number
+from v2g.rules.facts import Facts
+from v2g.rules.quantities import Found
+from v2g.rules.rule import DIN, EVCC, ISO2, SECC, Book, Live
+
+BOOK = Book()
+rule = BOOK.rule
+
+BAD = "FAILED_WrongChargeParameter"
+
+
+def _units(facts: Facts, body: Any, *, vital: bool) -> str:
+    wrong = [found for found in facts.physical(body) if found.quantity.vital is vital and not _has_unit(found)]
+    if not wrong:
+        return ""
+    name = type(body).__name__
+    return "; ".join(
+        f"{name}.{found.path} in {found.value.Unit}, expected {found.quantity.unit}" for found in wrong[:4]
+    )
+
+
+def _has_unit(found: Found) -> bool:
+    return found.value.Unit in (found.quantity.unit, None)  # DIN leaves it out
+
+
+@rule("unit", "every value has the unit of its field", EVCC, code=BAD, only=(ISO2, DIN))
+@rule("unit", "every value has the unit of its field", SECC, only=(ISO2, DIN))
+def unit(facts: Facts, body: Any) -> str:
+    return _units(facts, body, vital=True)
+
+
+@rule("unit-noted", "so have values that only inform", EVCC, severity="warning", live=Live.TOLD, only=(ISO2, DIN))
+@rule("unit-noted", "so have values that only inform", SECC, severity="warning", live=Live.TOLD, only=(ISO2, DIN))
+def unit_of_information(facts: Facts, body: Any) -> str:
+    return _units(facts, body, vital=False)
+
+
+@rule("impossible", "values are physically possible", EVCC, "ChargeParameterDiscoveryReq", code=BAD, iso2="V2G2-477",
+      din="V2G-DC-398")  # fmt: skip
+@rule("impossible", "values are physically possible", EVCC, "PreChargeReq", code=BAD, din_code="FAILED")
+@rule("impossible", "values are physically possible", EVCC, "CurrentDemandReq", "PowerDeliveryReq")
+@rule("impossible", "values are physically possible", SECC, only=(ISO2, DIN))
+def impossible(facts: Facts, body: Any) -> str:
+    for found in facts.physical(body):
+        bounds, amount = found.quantity, found.amount
+        if _has_unit(found) and not bounds.low <= amount <= bounds.high:
+            return f"{type(body).__name__}.{found.path} is {amount:g} {bounds.unit}, which cannot be"
+    return ""
+
+
+def _below_zero(body: Any) -> tuple[str, float]:
+    """The lower one of the targets, where it is below zero."""
+    for field, unit in (("EVTargetVoltage", "V"), ("EVTargetCurrent", "A")):
+        value = number(getattr(body, field))
+        if value < 0.0:
+            return f"{field} of {value:g} {unit}", value
+    return "", 0.0
+
+
+@rule("negative-target", "a vehicle asks for 0 V and 0 A or more", EVCC, "PreChargeReq", "CurrentDemandReq",
+      severity="warning", live=Live.TOLERATED)  # fmt: skip
+def target_below_zero(facts: Facts, body: Any) -> str:
+    text, value = _below_zero(body)
+    return f"{text} taken as zero" if text and value >= -NEARLY_ZERO else ""
+
+
+@rule("target-impossible", "targets are not negative", EVCC, "PreChargeReq", code=BAD, din_code="FAILED")
+@rule("target-impossible", "targets are not negative", EVCC, "CurrentDemandReq")
+def target_impossible(facts: Facts, body: Any) -> str:
+    text, value = _below_zero(body)
+    return text if value < -NEARLY_ZERO else ""
+
+
+@rule("pmax-negative", "PMax is 0 W or more", SECC, "ChargeParameterDiscoveryRes", severity="warning",
+      live=Live.TOLERATED)  # fmt: skip
+def pmax_negative(facts: Facts, body: Any) -> str:
+    for one in getattr(getattr(body, "SASchedules", None), "SAScheduleTuple", None) or ():
+        for entry in one.PMaxSchedule.PMaxScheduleEntry:
+            watts = float(entry.PMax) if isinstance(entry.PMax, int) else number(entry.PMax)
+            if watts < 0:
+                return f"schedule {one.SAScheduleTupleID} has a PMax of {watts:g} W; it is read as no limit"
+    return ""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Limits among each other
+
+
+def _above(part: Any, low: str, high: str) -> str:
+    least, most = getattr(part, low, None), getattr(part, high, None)
+    if least is None or most is None or number(least) <= number(most):
+        return ""
+    return f"{low} {number(least):g} is more than {high} {number(most):g}"
+
+
+@rule("limits", "the vehicle's limits fit each other, and voltage and current are more than zero", EVCC,
+      "ChargeParameterDiscoveryReq", code=BAD, iso2="V2G2-477", din="V2G-DC-398")  # fmt: skip
+def limits_of_vehicle(facts: Facts, body: Any) -> str:
+    part = body.EVChargeParameter
+    above = _above(part, "EVMinCurrent", "EVMaxCurrent")
+    if above:
+        return above
+    voltage = getattr(part, "EVMaximumVoltageLimit", None) or getattr(part, "EVMaxVoltage", None)
+    if voltage is not None and number(voltage) <= 0:
+        return f"the vehicle's largest voltage is {number(voltage):g} V"
+    return ""
+
+
+@rule("limits", "the charger's limits fit each other, and voltage is more than zero", SECC,
+      "ChargeParameterDiscoveryRes")  # fmt: skip
+def limits_of_charger(facts: Facts, body: Any) -> str:
+    part = body.EVSEChargeParameter
+    voltage = getattr(part, "EVSENominalVoltage", None) or getattr(part, "EVSEMaximumVoltageLimit", None)
+    above = (
+        _above(part, "EVSEMinimumVoltageLimit", "EVSEMaximumVoltageLimit")
+        or _above(part, "EVSEMinimumCurrentLimit", "EVSEMaximumCurrentLimit")
+        or _above(part, "EVSEMinCurrent", "EVSEMaxCurrent")
+    )
+    if above:
+        return above
+    return f"the charger's voltage is {number(voltage):g} V" if voltage is not None and number(voltage) <= 0 else ""
+
+
+@rule("ripple", "ripple and tolerance are less than the largest current", SECC, "ChargeParameterDiscoveryRes",
+      severity="warning", live=Live.TOLD)  # fmt: skip
+def ripple(facts: Facts, body: Any) -> str:
+    part = body.EVSEChargeParameter
+    if number(getattr(part, "EVSEMaximumCurrentLimit", None) or _NOTHING) <= 0:
+        return ""  # a charger that has nothing to give now
+    return _above(part, "EVSEPeakCurrentRipple", "EVSEMaximumCurrentLimit") or _above(
+        part, "EVSECurrentRegulationTolerance", "EVSEMaximumCurrentLimit"
+    )
+
+
+class _Nothing:
+    Value, Multiplier = 0, 0
+
+
+_NOTHING = _Nothing()
+
+
+@rule("energy", "the energy asked for fits into the battery", EVCC, "ChargeParameterDiscoveryReq",
+      severity="note", live=Live.UNSEEN)  # fmt: skip
+def energy(facts: Facts, body: Any) -> str:
+    return _above(body.EVChargeParameter, "EVEnergyRequest", "EVEnergyCapacity")
+
+
+@rule("bulk", "bulk comes before full", EVCC, "ChargeParameterDiscoveryReq", "CurrentDemandReq",
+      severity="note", live=Live.UNSEEN)  # fmt: skip
+def bulk(facts: Facts, body: Any) -> str:
+    part = getattr(body, "EVChargeParameter", body)
+    first, last = getattr(part, "BulkSOC", None), getattr(part, "FullSOC", None)
+    if first is not None and last is not None and first > last:
+        return f"BulkSOC {first} % is more than FullSOC {last} %"
+    return _above(part, "RemainingTimeToBulkSoC", "RemainingTimeToFullSoC")
+
+
+@rule("limits-apart", "vehicle and charger have voltages and currents in common", "", "ChargeParameterDiscoveryRes",
+      severity="note", live=Live.UNSEEN)  # fmt: skip
+def limits_apart(facts: Facts, body: Any) -> str:
+    part = body.EVSEChargeParameter
+    least = getattr(part, "EVSEMinimumVoltageLimit", None)
+    most = facts.ev_volts.at(facts.now)
+    if least is not None and most is not None and number(least) > most:
+        return f"the charger gives {number(least):g} V at least, the vehicle takes {most:g} V at most"
+    least, most = getattr(part, "EVSEMinimumCurrentLimit", None), facts.ev_amps.at(facts.now)
+    if least is not None and most is not None and number(least) > most:
+        return f"the charger gives {number(least):g} A at least, the vehicle takes {most:g} A at most"
+    return ""
