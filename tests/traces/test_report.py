@@ -23,8 +23,8 @@ from traces.report.svg import Curve, plot, thinned, ticks
 from v2g.messages import iso2
 from v2g.trace import Event
 
-SECTIONS = ["Findings", "Timeline", "Voltage, current, power, state of charge", "Sequence", "Times and their limits",
-            "Signal attenuation", "Certificates", "Messages", "Configuration"]  # fmt: skip
+SECTIONS = ["Findings", "Steps", "Timeline", "Voltage, current, power, state of charge", "Sequence",
+            "Times and their limits", "Signal attenuation", "Certificates", "Messages", "Configuration"]  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -222,3 +222,15 @@ def test_a_browser_shows_it_and_complains_about_nothing(report: Path, tmp_path: 
     field = re.search(r'<input class="filter"[^>]*>', dom)
     assert field is not None
     assert "hidden" not in field[0]
+
+
+def test_a_report_has_the_chain_of_steps_and_marks_the_one_that_failed(tmp_path: Path) -> None:
+    path = tmp_path / "s.html"
+    main(["demo", "--fast", "--duration", "1", "--report", str(path), "--timer", "V2G_EVCC_CableCheck_Timeout=1"])
+    section = path.read_text().partition("<h2>Steps</h2>")[2].partition("</section>")[0]
+    rows = section.split("<tr>")[2:]
+    failed = [row for row in rows if ">failed</span>" in row]
+    assert [row.partition("</td>")[0] for row in failed] == ["<td>cable check"]
+    names = [row.partition("</td>")[0].removeprefix("<td>") for row in rows]
+    assert names[0] == "matching (SLAC)"
+    assert names[-4:] == ["authorization", "charge parameter discovery", "cable check", "end of the session"]

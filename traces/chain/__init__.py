@@ -32,11 +32,11 @@ from traces.chain import below
 from traces.chain.explain import explain
 from traces.chain.reasons import Around, Happening
 from traces.chain.session import Session
-from traces.chain.steps import Diagnosis, Fault, Outcome, Side, Step, capital
+from traces.chain.steps import Diagnosis, Fault, Outcome, Reached, Side, Step, capital, side_of
 from traces.findings import Finding
 from traces.recording import SECC, Entry, Recording
 
-__all__ = ["Chain", "Diagnosis", "Fault", "Outcome", "Step", "diagnose"]
+__all__ = ["Chain", "Diagnosis", "Fault", "Outcome", "Reached", "Step", "diagnose"]
 
 EVENTS = 200
 """Events of pilot and link that are kept."""
@@ -106,6 +106,25 @@ class Chain:
             found = [] if one is None else [one]
         return found
 
+    def reached(self, connection: int) -> list[Reached]:
+        """The steps that were reached on the way to and on a connection, in order."""
+        found = self._below.reached()
+        session = self.sessions.get(connection)
+        if session is None:
+            return found
+        for step, name in (
+            (Step.CONNECTION, "connected"),
+            (Step.SECURITY, "ServerHello"),
+            (Step.SECURITY, "handshake"),
+        ):
+            entry = session.connected if step is Step.CONNECTION else session.tls.get(name)
+            if entry is not None and (not found or found[-1].step < step):
+                found.append(Reached(step, entry.time, name, side_of(entry), entry.time))
+        for step in sorted(session.moved):
+            last, first = session.moved[step], session.begun.get(step, session.moved[step])
+            found.append(Reached(step, min(first.time, last.time), last.name, side_of(last), last.time))
+        return found
+
 
 def main(found: Sequence[Diagnosis]) -> Diagnosis:
     """The one of several that counts.
@@ -128,9 +147,10 @@ def _told(one: Diagnosis, more: str = "") -> Diagnosis:
     return replace(one, sentence=capital(one.sentence) + more)
 
 
-def diagnose(recording: Recording, findings: Iterable[Finding] = ()) -> list[Diagnosis]:
-    """The diagnoses of a whole recording."""
+def diagnose(recording: Recording, findings: Iterable[Finding] = ()) -> tuple[list[Diagnosis], list[Reached]]:
+    """The diagnoses of a whole recording, and the steps that the one that counts has reached."""
     chain = Chain()
     for entry in recording.entries:
         chain.add(entry)
-    return chain.diagnoses(list(findings), recording.until, slac.rounds(recording))
+    found = chain.diagnoses(list(findings), recording.until, slac.rounds(recording))
+    return found, chain.reached(main(found).connection)

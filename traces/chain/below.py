@@ -14,8 +14,9 @@ from ipaddress import IPv6Address
 from slac.rounds import Round
 from traces.chain import matching
 from traces.chain.session import Session
-from traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Outcome, Side, Step, side_of
+from traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Outcome, Reached, Side, Step, side_named, side_of
 from traces.recording import EVCC, SECC, Entry
+from traces.slac import SIDES
 from v2g import sdp
 from v2g.errors import RemoteError
 
@@ -123,6 +124,23 @@ class Below:
     def add(self, entry: Entry) -> None:
         if entry.layer in ("sdp", "neighbour"):
             self.discovery.add(entry)
+
+    def reached(self) -> list[Reached]:
+        """The steps before a connection that were reached."""
+        found = []
+        if self.rounds:
+            last = self.rounds[-1]
+            name, side = (
+                (last.last.name, side_named(SIDES[last.last.end])) if last.last is not None else ("", side_named(""))
+            )
+            found.append(Reached(Step.MATCHING, last.begun, name, side, last.ended))
+        asked = self.discovery
+        answer = asked.usable[0] if asked.usable is not None else asked.unusable[0] if asked.unusable else None
+        end = answer or asked.last
+        if end is not None:
+            begun = asked.first or end
+            found.append(Reached(Step.DISCOVERY, begun.time, end.name, side_of(end), end.time))
+        return found
 
     def diagnosis(self, until: float) -> Diagnosis | None:
         """Where it stopped, as there was no connection; None where there is nothing to judge."""

@@ -73,7 +73,7 @@ class Session:
     Attributes:
         number: of the connection.
         step: the step that the last message belongs to; the furthest one is ``furthest``.
-        begun: by step, the entry that first reached it.
+        begun, moved: by step, the entry that first reached it, and the last one in it.
         waiting: requests without an answer, oldest first.
         unpaired: the last answer that no request waited for.
         last: the last message; ``by`` has the last one of each side.
@@ -95,6 +95,7 @@ class Session:
     furthest: Step = Step.CONNECTION
     messages: int = 0
     begun: dict[Step, Entry] = field(default_factory=dict)
+    moved: dict[Step, Entry] = field(default_factory=dict)
     waiting: deque[Entry] = field(default_factory=lambda: deque(maxlen=WAITING))
     last: Entry | None = None
     by: dict[str, Entry] = field(default_factory=dict)
@@ -170,6 +171,7 @@ class Session:
         else:
             self._response(entry)
         self.before, self.last = self.last, entry
+        self.moved[self.step] = entry
         self.by[entry.sender] = entry
 
     def _due(self, entry: Entry) -> str:

@@ -118,6 +118,25 @@ class Fault(Enum):
     OPEN = "incomplete"
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A step that was reached.
+
+    Attributes:
+        step: which.
+        time: s at which it began.
+        last: name of what came last in it.
+        by: who moved last.
+        when: s of that.
+    """
+
+    step: Step
+    time: float
+    last: str
+    by: Side
+    when: float
+
+
 class Outcome(Enum):
     """How a chain ended."""
 

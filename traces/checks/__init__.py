@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from traces import chain
-from traces.chain import Diagnosis, Outcome, Step
+from traces.chain import Diagnosis, Outcome, Reached, Step
 from traces.chain.steps import WHO
 from traces.checks import content, contract, matching, order, transport
 from traces.checks.repeated import counted, told
@@ -91,20 +91,22 @@ class Judgement:
             is none.
         diagnosis: the first step that failed.
         verdict: result and sentence.
+        steps: those that were reached, in order.
     """
 
     findings: list[Finding]
     diagnosis: Diagnosis
     verdict: Verdict
+    steps: tuple[Reached, ...] = ()
 
 
 def judge(recording: Recording) -> Judgement:
     """Findings, diagnosis and verdict."""
     found = list(_rules(recording))
-    diagnoses = chain.diagnose(recording, found)
+    diagnoses, steps = chain.diagnose(recording, found)
     findings = sorted(counted(told(found, diagnoses, recording.entries)), key=lambda finding: finding.time)
     diagnosis = chain.main(diagnoses)
-    return Judgement(findings, diagnosis, _verdict(recording, findings, diagnosis))
+    return Judgement(findings, diagnosis, _verdict(recording, findings, diagnosis), tuple(steps))
 
 
 def _rules(recording: Recording) -> Iterator[Finding]:
@@ -154,7 +156,7 @@ def _time(seconds: float) -> str:
 
 def verdict(recording: Recording, findings: list[Finding]) -> Verdict:
     """One word and one sentence on a recording, by what :func:`check` found."""
-    return _verdict(recording, findings, chain.main(chain.diagnose(recording, findings)))
+    return _verdict(recording, findings, chain.main(chain.diagnose(recording, findings)[0]))
 
 
 def _verdict(recording: Recording, findings: list[Finding], diagnosis: Diagnosis) -> Verdict:

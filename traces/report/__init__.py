@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from html import escape
 
 from boundary.text import visible
-from traces.checks import Finding, Judgement, judge
+from traces.checks import Judgement, judge
 from traces.measure import Measure, measure
 from traces.recording import Recording
 from traces.report import charts, facts, tables
@@ -33,7 +33,7 @@ def render(recording: Recording, *, judged: Judgement | None = None, title: str 
         title: heading; by default the name of the file.
     """
     judged = judged or judge(recording)
-    found, result = judged.findings, judged.verdict
+    result = judged.verdict
     measures = measure(recording)
     heading = visible(title or recording.name.rpartition("/")[2])
     hashed = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
@@ -51,7 +51,7 @@ def render(recording: Recording, *, judged: Judgement | None = None, title: str 
         f"<span>{escape(sentence)}<br>{escape(result.details)}</span></div>",
         facts.summary(recording),
     ]
-    for name, body in _sections(recording, found, measures):
+    for name, body in _sections(recording, judged, measures):
         if body:
             parts.append(f"<section><h2>{escape(name)}</h2>{body}</section>")
     parts.append(f"<footer>{escape(facts.footer(recording))}</footer>")
@@ -59,8 +59,10 @@ def render(recording: Recording, *, judged: Judgement | None = None, title: str 
     return "\n".join(parts)
 
 
-def _sections(recording: Recording, findings: list[Finding], measures: list[Measure]) -> Iterator[tuple[str, str]]:
+def _sections(recording: Recording, judged: Judgement, measures: list[Measure]) -> Iterator[tuple[str, str]]:
+    findings = judged.findings
     yield "Findings", tables.findings(findings, recording)
+    yield "Steps", tables.steps(judged)
     yield "Timeline", charts.timeline(recording)
     yield "Voltage, current, power, state of charge", charts.plots(recording)
     yield "Sequence", charts.sequence(recording, findings, measures)

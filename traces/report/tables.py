@@ -7,7 +7,8 @@ from typing import Any
 
 from boundary.text import dumps, visible
 from traces import text
-from traces.checks import Finding
+from traces.chain import Step
+from traces.checks import Finding, Judgement
 from traces.measure import Measure, paired, rows
 from traces.recording import EVCC, Entry, Recording
 from traces.report.svg import escape
@@ -48,6 +49,31 @@ def findings(found: list[Finding], recording: Recording) -> str:
 
 def _often(one: Finding) -> str:
     return f' <span class="soft">({escape(one.often)})</span>' if one.often else ""
+
+
+def _step(step: Step) -> str:
+    return escape(step.title.removeprefix("the "))
+
+
+def steps(judged: Judgement) -> str:
+    """The chain of steps: which were reached, who moved last, and what was due where it failed."""
+    found = judged.diagnosis
+    due = f"{found.due} was due since {found.since:.3f} s" if found.due else ""
+    failed = f'<span class="tag violation">failed</span> {escape(due)}'
+    lines = []
+    for one in judged.steps:
+        lines.append(
+            f'<tr><td>{_step(one.step)}</td><td class="n">{one.time:.3f}</td><td class="n">{one.when:.3f}</td>'
+            f"<td>{_side(one.by)}</td><td>{escape(one.last)}</td>"
+            f"<td>{failed if found.failed and one.step is found.step else ''}</td></tr>"
+        )
+    if found.failed and all(one.step is not found.step for one in judged.steps):
+        cells = f"<td>{_step(found.step)}</td><td></td><td></td><td>{_side(found.due_from)}</td><td></td>"
+        lines.append(f"<tr>{cells}<td>{failed}</td></tr>")
+    if not lines:
+        return ""
+    head = "<tr><th>step</th><th class=n>from, s</th><th class=n>to, s</th><th></th><th>last</th><th></th></tr>"
+    return f"<table>{head}{''.join(lines)}</table>"
 
 
 def times(measures: list[Measure]) -> str:
