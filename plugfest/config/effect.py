@@ -13,6 +13,7 @@ import msgspec
 from plugfest.config.check import Path, spell
 from plugfest.config.model import Bench
 from plugfest.config.rules import message_classes, protocol_names
+from plugfest.errors import UserError
 
 
 class Need(NamedTuple):
@@ -170,17 +171,23 @@ def _found(bench: Bench) -> Iterator[tuple[Path, str]]:
 
 def _own(bench: Bench) -> dict[str, Any]:
     """What the file itself says, beyond the defaults, its car and its station."""
+    import yaml
+
     from plugfest import config
 
-    ready = {"role": "both"}
-    sections = {"vehicle": {"car": bench.vehicle.car}, "charger": {"station": bench.charger.station}}
-    chosen = {name: value for name, value in sections.items() if next(iter(value.values())) is not None}
-    basis: dict[str, Any] = {}
-    if chosen:
-        import yaml
-
-        basis = msgspec.to_builtins(config.loads(yaml.safe_dump({**ready, **chosen}), "ready"))
-    return _less(msgspec.to_builtins(bench), basis)
+    given: dict[str, Any] = msgspec.to_builtins(bench)
+    for section, key in (("vehicle", "car"), ("charger", "station")):
+        name = given.get(section, {}).get(key)
+        if name is None:
+            continue
+        try:
+            basis = config.loads(yaml.safe_dump({"role": "both", section: {key: name}}), "ready")
+        except UserError:  # a file beside the bench file: which keys are whose is not known here
+            given.pop(section)
+            given.pop("deviations", None)
+        else:
+            given = _less(given, msgspec.to_builtins(basis))
+    return given
 
 
 def _less(given: dict[str, Any], basis: dict[str, Any]) -> dict[str, Any]:
