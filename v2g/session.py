@@ -9,6 +9,7 @@ may be a coroutine and wait first.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ from v2g.trace import Event, Observe, ignore
 R = TypeVar("R")
 
 Rewrite = Callable[[Any], Any | Awaitable[Any]]
+
+FACET = "facet"
+"""The tolerance of values that break the facets of their type."""
 
 
 @dataclass(frozen=True)
@@ -198,10 +202,7 @@ class Session:
         if data is None:
             document = self.protocol.wrap(message, self.id, signature, self.clock())
             schema_set = self.protocol.set_of(type(message))
-            try:
-                data = exi.encode(schema(schema_set), document, strict=strict)
-            except exi.EncodeError as why:
-                raise LocalError(f"we cannot send {type(message).__name__}: {why}") from why
+            data = self._encoded(document, schema_set, type(message).__name__, strict=strict)
         else:
             document, schema_set = None, self.protocol.set_of(kind)
         if kind in self.rewrite_exi:
@@ -232,6 +233,23 @@ class Session:
             v2gtp.parse_header(frame[: v2gtp.HEADER_LENGTH])
         except v2gtp.HeaderError as why:
             self._emit(Event(self.now, "v2gtp", "broken", "tx", note=str(why)))
+
+    def _encoded(self, document: Any, schema_set: str, name: str, *, strict: bool) -> bytes:
+        """The EXI of a document.
+
+        What a tolerant side took although it breaks its facets, like a SAScheduleTupleID of 256, has to go back with
+        the same bits: then messages of ours may break theirs.
+
+        Raises:
+            LocalError: it breaks its facets, or no bits can carry it.
+        """
+        try:
+            return exi.encode(schema(schema_set), document, strict=strict)
+        except exi.EncodeError as why:
+            if strict and FACET in self.tolerances:
+                with contextlib.suppress(exi.EncodeError):
+                    return exi.encode(schema(schema_set), document, strict=False)
+            raise LocalError(f"we cannot send {name}: {why}") from why
 
     # -- receiving ------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from traces.checks.findings import Finding, about
 from traces.talks import Talk
 from v2g.rules.facts import Facts
 from v2g.rules.table import hear
+from v2g.session import FACET
 
 
 def schema(talk: Talk) -> Iterator[Finding]:
@@ -18,6 +19,7 @@ def schema(talk: Talk) -> Iterator[Finding]:
     from v2g.messages import schema as schema_of
 
     seen: set[str] = set()
+    broken: dict[str, str] = {}  # a field and what is wrong with it -> who sent it first
     for entry in talk.entries:
         if entry.message is None:
             rule = "undecodable" if entry.document is None else "not-a-message"
@@ -28,16 +30,21 @@ def schema(talk: Talk) -> Iterator[Finding]:
         except (exi.DecodeError, KeyError):
             continue  # what was sent was made on purpose, and is shown as it was meant
         for name, note in notes:
-            if f"{entry.name} {name}" not in seen:
+            # A facet that is broken is told below, as what it is.
+            if name != FACET and f"{entry.name} {name}" not in seen:
                 seen.add(f"{entry.name} {name}")
                 yield about(entry, "warning", entry.sender, f"dialect-{name}", f"{entry.name}: {note}")
         try:
             exi.encode(schema_of(entry.schema), entry.message)
         except exi.EncodeError as why:
             text = str(why)
+            first = broken.setdefault(text.rpartition("/")[2], entry.sender)
             if f"{entry.name} {text}" not in seen:
                 seen.add(f"{entry.name} {text}")
-                yield about(entry, "violation", entry.sender, "schema", f"{entry.name}: {text}")
+                if first == entry.sender:
+                    yield about(entry, "violation", entry.sender, "schema", f"{entry.name}: {text}")
+                else:  # it sends back what it was sent
+                    yield about(entry, "note", entry.sender, "schema", f"{entry.name}: {text}; as it was sent")
 
 
 def rules(talk: Talk) -> Iterator[Finding]:

@@ -161,13 +161,22 @@ def twice(talk: Talk) -> Iterator[Finding]:
 
 
 def after_refusal(talk: Talk) -> Iterator[Finding]:
-    """A refusal ends the session: nothing but its end may follow."""
+    """A refusal ends the session: nothing but its end may follow.
+
+    Going on after a refused certificate exchange is one reading of the standard, and noted [V2G2-554, 557, 558].
+    """
     for before, after in pairwise(talk.exchanges):
         if before.response is None or after.request is None:
             continue
         code = code_of(before.response)
-        if code.startswith("FAILED") and after.name != "SessionStopReq" and before.name != "CertificateInstallationReq":
+        if code.startswith("FAILED") and after.name != "SessionStopReq":
             text = f"{after.name} after {before.response.name} {code}"
+            if (
+                before.name in ("CertificateInstallationReq", "CertificateUpdateReq")
+                and after.name == "PaymentDetailsReq"
+            ):
+                yield about(after.request, "note", EVCC, "after-refusal", f"{text}: the vehicle goes on", "V2G2-558")
+                continue
             requirement = {"iso2": "V2G2-539", "din70121": "V2G-DC-665"}.get(talk.protocol, "")
             yield about(after.request, "violation", EVCC, "after-refusal", text, requirement)
 
