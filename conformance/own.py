@@ -312,7 +312,7 @@ class OwnVehicle:
         power, supply = simulated(evse), evse.ac
         if power is not None:
             power.load = self.vehicle.load
-            self.vehicle.sense = lambda: (power.voltage, power.current)
+            self.vehicle.sense = power.measure
         if supply is not None:
             supply.load, supply.load_phases = lambda: self.vehicle.ac_current, lambda: self.vehicle.ac_phases
 

@@ -120,11 +120,17 @@ class Battery:
         self.delivered_wh = 0.0
         self.highest_voltage = 0.0
         self.highest_current = 0.0
+        self._open: tuple[float, Pack | None, float] = (-1.0, None, 0.0)  # voltage at an SoC, asked for time and again
+        self._plan: tuple[tuple[object, ...], list[float]] = ((), [])
 
     @property
     def open_voltage(self) -> float:
         """Voltage without current, V."""
-        return self._open_voltage(self.soc)
+        soc, pack, voltage = self._open
+        if soc != self.soc or pack is not self.pack:
+            voltage = self._open_voltage(self.soc)
+            self._open = (self.soc, self.pack, voltage)
+        return voltage
 
     @property
     def voltage(self) -> float:
@@ -194,17 +200,29 @@ class Battery:
         max_power: float = math.inf,
     ) -> float:
         """Seconds of charging within these limits until that SoC; infinite where it cannot be reached."""
-        voltage = min(self.pack.max_voltage, max_voltage)
-        total, at = 0.0, self.soc
-        while at < soc - 1e-9:
-            part = min(0.01, soc - at)
-            middle = at + part / 2.0
-            current = self._acceptable(middle, voltage, max_current, max_power)
-            if current <= 0.0:
-                return math.inf
-            total += part * self.pack.capacity_wh * 3600.0 / (self._open_voltage(middle) * current)
-            at += part
-        return total
+        at = self.soc
+        if at >= soc - 1e-9:
+            return 0.0
+        # Whole percents are the same from second to second, as long as nobody changes a limit.
+        key = (self.pack, min(self.pack.max_voltage, max_voltage), max_current, max_power)
+        if self._plan[0] != key:
+            self._plan = (key, [self._seconds(step / 100.0, (step + 1) / 100.0, *key[1:]) for step in range(100)])
+        percents = self._plan[1]
+        first, last = math.ceil(at * 100.0 - 1e-9), math.floor(soc * 100.0 + 1e-9)
+        if first > last:
+            return self._seconds(at, soc, *key[1:])
+        begin = self._seconds(at, first / 100.0, *key[1:])
+        return begin + sum(percents[first:last]) + self._seconds(last / 100.0, soc, *key[1:])
+
+    def _seconds(self, start: float, end: float, voltage: float, max_current: float, max_power: float) -> float:
+        """Seconds of charging over so small a part that the current in its middle stands for all of it."""
+        if end - start <= 1e-12:
+            return 0.0
+        middle = (start + end) / 2.0
+        current = self._acceptable(middle, voltage, max_current, max_power)
+        if current <= 0.0:
+            return math.inf
+        return (end - start) * self.pack.capacity_wh * 3600.0 / (self._open_voltage(middle) * current)
 
     def _open_voltage(self, soc: float) -> float:
         return self.pack.cells * _at(self.pack.cell_curve, soc)

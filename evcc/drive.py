@@ -329,7 +329,7 @@ class Drive:
         if self.ac_voltage is not None:
             voltage, current = self.ac_voltage, vehicle.ac_current
         else:
-            voltage, current = vehicle.inlet_voltage, vehicle.current
+            voltage, current = vehicle.measured
         self.options.on_progress(Progress(self.now, phase, vehicle.battery.soc, voltage, current))
 
     def note(self, text: str, *, once: str = "") -> None:

@@ -186,6 +186,14 @@ class Vehicle:
         return self.sense()[1] if self.sense is not None else self._told.current
 
     @property
+    def measured(self) -> Measured:
+        """`inlet_voltage` and `current` at one moment."""
+        if self.sense is None:
+            return self._told
+        found = Measured(*self.sense())
+        return found._replace(voltage=self._told.voltage) if self.settings.trusts_report else found
+
+    @property
     def matched(self) -> bool:
         """Whether the inlet is near enough to the battery's voltage for closing the contactors."""
         return abs(self.inlet_voltage - self.battery.voltage) <= self.settings.precharge_tolerance

@@ -224,7 +224,7 @@ def make_pair(bench: Bench, rng: random.Random) -> Pair:
     vehicle = make_vehicle(bench, wire.ev)
     if (power := simulated(evse)) is not None:
         power.load = vehicle.load
-        vehicle.sense = lambda: (power.voltage, power.current)
+        vehicle.sense = power.measure
     elif evse.ac is not None:
         evse.ac.load, evse.ac.load_phases = lambda: vehicle.ac_current, lambda: vehicle.ac_phases
     evse.pilot.offer(DIGITAL)

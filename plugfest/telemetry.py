@@ -18,7 +18,7 @@ def measure(controls: Controls) -> dict[str, Any]:
     elif evse is not None and evse.ac is not None:
         volts, amps, phases = evse.ac.nominal_voltage if evse.ac.closed else 0.0, evse.ac.current, evse.ac.phases
     elif vehicle is not None:
-        volts, amps = vehicle.inlet_voltage, vehicle.current
+        volts, amps = vehicle.measured
         if vehicle.ac_current:
             volts, amps = None, vehicle.ac_current
     if vehicle is not None:

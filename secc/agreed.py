@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from secc.charger import Slot
 from secc.visit import Visit
 
 
@@ -38,21 +39,25 @@ def now(visit: Visit) -> Agreed:
         return Agreed(math.inf, None, math.inf)
     second = visit.session.now - visit.offered_at
     end = visit.coverages.get(visit.tuple_id, visit.coverage)
-    schedule = [Step(slot.start, slot.watts) for slot in slots]
-    profile = visit.profile
-    given = _at(schedule, second) if second < end else None
-    asked = _at(profile, second)
-    watts = min(step.watts for step in (given, asked, Step(0, math.inf)) if step is not None)
-    starts = [step.start for step in (*schedule, *profile) if step.start > second]
-    left = min([*starts, *([end] if end > second else [])], default=math.inf) - second
-    return Agreed(watts, asked.phases if asked else None, left)
+    given, next_slot = _at(slots, second)
+    asked, next_step = _at(visit.profile, second)
+    watts = asked.watts if asked is not None else math.inf
+    if second >= end:
+        next_slot = math.inf  # the schedule says nothing any more
+    else:
+        next_slot = min(next_slot, end)
+        watts = min(watts, given.watts) if given is not None else watts
+    return Agreed(watts, asked.phases if asked is not None else None, min(next_slot, next_step) - second)
 
 
-def _at(steps: Sequence[Step], second: float) -> Step | None:
-    """The step at a second; the starts ascend, and a moment belongs to the step that begins there."""
+S = TypeVar("S", Slot, Step)
+
+
+def _at(steps: Sequence[S], second: float) -> tuple[S | None, float]:
+    """The step at a second, and when the next begins; a moment belongs to the step that begins there."""
     found = None
     for step in steps:
         if step.start > second + 1e-9:
-            break
+            return found, step.start
         found = step
-    return found
+    return found, math.inf

@@ -92,7 +92,9 @@ class LimitedOutput:
         self._declared = NOTHING
         self._vehicle = NOTHING  # now: declared, or lowered in the loop
         self._agreed = math.inf
-        self._bound: Ceiling | None = None
+        self._allowed = NOTHING  # by the vehicle, and by what was agreed
+        self._own: Limits | None = None  # the charger's limits of which `_top` is the lower
+        self._top = NOTHING
         self._asked: tuple[float, float] | None = None
         self._again: Callable[[], None] | None = None  # goes for the present targets anew, within new limits
         self._over_since: float | None = None
@@ -115,12 +117,11 @@ class LimitedOutput:
     @property
     def ceiling(self) -> Ceiling:
         """The lower of both sides' limits now, and of the power agreed."""
-        own, vehicle = self.driver.limits, self._vehicle
-        return Ceiling(
-            min(own.max_voltage, vehicle.voltage),
-            min(own.max_current, vehicle.current),
-            min(own.max_power, vehicle.power, self._agreed),
-        )
+        own = self.driver.limits
+        if own != self._own:  # with a derating, they are others
+            self._own = own
+            self._top = lower(Ceiling(own.max_voltage, own.max_current, own.max_power), self._allowed)
+        return self._top
 
     @property
     def max_power(self) -> float:
@@ -199,7 +200,6 @@ class LimitedOutput:
     def test_insulation(self, most: float = math.inf) -> None:
         """Tests the insulation at the highest voltage that both sides allow, or at ``most`` V."""
         self._asked, self._again = None, None
-        self._push()
         voltage = min(self.ceiling.voltage, most)
         if self._tripped is None and voltage > 0.0:
             self.driver.start_insulation_test(voltage)
@@ -286,7 +286,6 @@ class LimitedOutput:
         if not (math.isfinite(voltage) and math.isfinite(current)):
             raise ValueError(f"target of {voltage} V and {current} A is not finite")
         voltage, current = max(voltage, 0.0), max(current, 0.0)
-        self._push()
         self.watch()
         top, vehicle = self.ceiling, self._vehicle
         for value, most, mine, theirs, unit in (
@@ -316,10 +315,9 @@ class LimitedOutput:
             self._again()
 
     def _push(self) -> None:
-        ceiling = Ceiling(self._vehicle.voltage, self._vehicle.current, min(self._vehicle.power, self._agreed))
-        if ceiling != self._bound:
-            self._bound = ceiling
-            self.driver.bound(ceiling)
+        self._allowed = Ceiling(*self._vehicle[:2], min(self._vehicle.power, self._agreed))
+        self._own = None
+        self.driver.bound(self._allowed)
 
     def _clipped(self, kind: Kind, text: str) -> None:
         if (clip := self.clips.get(kind)) is not None:

@@ -191,6 +191,9 @@ class SimulatedPowerSource:
         self._amps = 0.0
         self._noise = 0.0
         self._time: float | None = None
+        self._seen: tuple[float, float] | None = None  # the load at that time
+        self._out = (0.0, 0.0)  # flowing at that time, V and A
+        self._settled = False  # nothing was asked since that time
         self._off_slope = 0.0
         self._test_start = 0.0
         self._test_volts = 0.0
@@ -223,28 +226,24 @@ class SimulatedPowerSource:
     @property
     def voltage(self) -> float:
         self._advance()
-        volts, top = self._volts, self._top.voltage
-        if self._mode is _Mode.OFF:
-            return volts
-        # Voltage ripple of a regulated stack is small beside its current ripple: a tenth of a percent. A battery above
-        # the limit keeps its voltage, whatever the output does.
-        return max(0.0, min(volts * (1.0 + 0.001 * self._noise), max(top, volts)))
+        return self._out[0]
 
     @property
     def current(self) -> float:
-        volts = self.voltage
-        if self._amps == 0.0:
-            return 0.0
-        amps = max(0.0, self._amps * self._error + self._noise * self._rated.ripple / 2.0)
-        if self._mode is _Mode.OFF:
-            return amps
-        return min(amps, self._top.current, self._top.power / volts if volts > 0.0 else math.inf)
+        self._advance()
+        return self._out[1]
+
+    def measure(self) -> tuple[float, float]:
+        """Voltage and current at this moment, V and A."""
+        self._advance()
+        return self._out
 
     def start_insulation_test(self, voltage: float) -> None:
         _check(voltage, 0.0)
         self._advance()
         if self._fault is not None:
             return
+        self._settled = False
         self._mode = _Mode.TEST
         self._amps = 0.0
         self._tested_volts = None
@@ -271,6 +270,7 @@ class SimulatedPowerSource:
         self._tested_volts = None
         if self._mode is _Mode.OFF:
             return
+        self._settled = False
         self._mode = _Mode.OFF
         self._asked = self._aim = (0.0, 0.0)
         self._off_slope = self._amps / max(self._dynamics.off_seconds, 1e-6)
@@ -322,6 +322,7 @@ class SimulatedPowerSource:
             return
         if self._mode is _Mode.TEST:
             self._tested_volts = None  # aborted
+        self._settled = self._settled and mode is self._mode
         self._mode = mode
         self._asked = (max(voltage, 0.0), max(current, 0.0))  # some cars send -1 A for nothing
         self._aim = self._clip(*self._asked)
@@ -340,6 +341,7 @@ class SimulatedPowerSource:
         )
         self._aim = self._clip(*self._asked)
         self._hold(self.load() if self.load else None)
+        self._out = self._flowing()
 
     def _hold(self, load: tuple[float, float] | None) -> None:
         """Keeps what flows at or below the limits, at once: targets have ramps, limits have none."""
@@ -349,7 +351,12 @@ class SimulatedPowerSource:
         if load is not None and self._mode is not _Mode.TEST:
             emf, ohms = load
             by_voltage = max(0.0, (top.voltage - emf) / max(ohms, 1e-3))
-            self._amps = min(self._amps, top.current, by_voltage, _power_bound(top.power, emf, ohms))
+            most = min(top.current, by_voltage)
+            if self._amps > most:
+                self._amps = most
+            # The exact bound takes a square root, which is only needed near it.
+            if self._amps * (emf + self._amps * ohms) > top.power:
+                self._amps = min(self._amps, _power_bound(top.power, emf, ohms))
             self._volts = emf + self._amps * ohms
             return
         self._volts = min(self._volts, top.voltage)
@@ -358,17 +365,34 @@ class SimulatedPowerSource:
     def _advance(self) -> None:
         """Brings the state to now. The ramps are straight, so the step may be of any length."""
         now = self._clock()
+        load = self.load() if self.load else None
+        if now == self._time and self._settled and load == self._seen:
+            return  # several values are read at one moment
         seconds = 0.0 if self._time is None else now - self._time
         if self._time is None or seconds > 0.0:
             self._noise = self._rng.uniform(-1.0, 1.0) if self._rng else 0.0
-        self._time = now
-        load = self.load() if self.load else None
+        self._time, self._seen, self._settled = now, load, True
         if self._mode is _Mode.TEST:
             self._test(now)
         elif self._mode is _Mode.OFF:
             self._discharge(seconds, load)
         else:
             self._drive(seconds, load)
+        self._out = self._flowing()
+
+    def _flowing(self) -> tuple[float, float]:
+        """Voltage and current with ripple and regulation error, V and A, within the limits."""
+        volts, amps, noise, top = self._volts, self._amps, self._noise, self._top
+        driven = self._mode is not _Mode.OFF
+        if driven and noise:
+            # Voltage ripple of a regulated stack is small beside its current ripple: a tenth of a percent. A battery
+            # above the limit keeps its voltage, whatever the output does.
+            volts = max(0.0, min(volts * (1.0 + 0.001 * noise), max(top.voltage, volts)))
+        if amps:
+            amps = max(0.0, amps * self._error + noise * self._rated.ripple / 2.0)
+            if driven:
+                amps = min(amps, top.current, top.power / volts if volts > 0.0 else math.inf)
+        return volts, amps
 
     def _test(self, now: float) -> None:
         """Up, hold, down: the output is safe again before the result is there."""

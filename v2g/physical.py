@@ -25,12 +25,13 @@ AC_OVERDRAW_AMPS = 1.0
 
 _LIMIT = 32767
 _COARSEST = 3
+_POWERS = {exponent: 10.0**exponent for exponent in range(-3, 4)}
 
 
 def number(value: Any) -> float:
     """A PhysicalValue or RationalNumber as a number in its unit; any multiplier, changing as it may."""
     exponent = value.Exponent if isinstance(value, RationalNumberType) else value.Multiplier
-    return float(value.Value * 10.0**exponent)
+    return float(value.Value * _POWERS[exponent] if exponent in _POWERS else value.Value * 10.0**exponent)
 
 
 def check_unit(value: Any, *units: str) -> Any:
@@ -70,7 +71,7 @@ def physical(module: Any, amount: float, unit: str, finest: int = -1) -> Any:
         finest: smallest multiplier to use, -3 to 3.
     """
     for multiplier in range(finest, _COARSEST + 1):
-        value = round(amount / 10.0**multiplier)
+        value = round(amount / _POWERS[multiplier])
         if -_LIMIT <= value <= _LIMIT:
             return module.PhysicalValueType(Multiplier=multiplier, Unit=unit, Value=value)
     limit = _LIMIT if amount > 0 else -_LIMIT
@@ -95,6 +96,9 @@ class Quantities(Generic[P]):
         if self._down:
             step = 10.0**finest
             amount = math.floor(amount / step + 1e-9) * step
+        value = round(amount / _POWERS[finest])
+        if -_LIMIT <= value <= _LIMIT:
+            return self._kind(Multiplier=finest, Unit=unit, Value=value)  # type: ignore[call-arg]  # P has no bound
         return cast(P, physical(self._module, amount, unit, finest))
 
     def volt(self, amount: float) -> P:

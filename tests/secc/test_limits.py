@@ -391,7 +391,7 @@ def test_never_above_what_both_sides_allow(modes: list[str]) -> None:
 
     holds()
     flowed = [account for account in seen if account.flowed > 1.0]
-    assert len(flowed) > len(seen) / 5, "the sessions hardly ever charge: this test has seen nothing"
+    assert len(flowed) > len(seen) / 10, "the sessions hardly ever charge: this test has seen nothing"
 
 
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
