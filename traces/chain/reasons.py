@@ -111,7 +111,8 @@ class Move:
 def by_finding(common: Diagnosis, cause: Finding, then: str) -> Diagnosis:
     """A finding of the checks is what went wrong."""
     side = side_named(cause.side)
-    text = f"{WHO[side]} is at fault: {short(cause.text)}; {then}"
+    what = short(cause.text)
+    text = f"{what if what.startswith(f'{WHO[side]} ') else f'{WHO[side]} is at fault: {what}'}; {then}"
     return replace(common, side=side, fault=Fault.CONTENT, since=cause.time, entry=cause.entry, severity="",
                    requirement=cause.requirement, sentence=text)  # fmt: skip
 
