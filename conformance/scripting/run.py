@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from boundary.text import visible, visible_lines
 from conformance.evidence import evidence
 from conformance.scripting.setting import Setting
 from conformance.verdict import Failed, Inconclusive
@@ -42,7 +43,7 @@ def run_script(setting: Setting, function: Callable[..., Any], arguments: dict[s
             text = f"inconclusive: {why}"
         except SetupError as why:
             text = str(why)
-    pytest.fail(text, pytrace=False)
+    pytest.fail("\n".join(visible_lines(text)), pytrace=False)
 
 
 def keep_evidence(setting: Setting) -> Iterator[tuple[str, str]]:
@@ -60,5 +61,5 @@ def keep_evidence(setting: Setting) -> Iterator[tuple[str, str]]:
             except OSError as why:
                 yield "evidence", f"cannot write {folder}: {why.strerror}"
                 continue
-        yield "last messages", "\n".join(script.trace.lines(12))
+        yield "last messages", "\n".join(map(visible, script.trace.lines(12)))
         yield "evidence", f"{folder / 'trace.pcapng'}\n{folder / 'trace.jsonl'}"
