@@ -49,7 +49,9 @@ class Sink(Protocol[_T]):
 
 
 def write(path: Path, data: str | bytes, *, public: bool = False) -> None:
-    """Writes a file as a whole. A symbolic link stays one; what is not a file (a pipe, a terminal) is written to.
+    """Writes a file as a whole, in a directory that is there.
+
+    A symbolic link stays one; what is not a file (a pipe, a terminal) is written to.
 
     Args:
         public: others may read it, as far as the umask allows; otherwise only its owner.
@@ -57,7 +59,7 @@ def write(path: Path, data: str | bytes, *, public: bool = False) -> None:
     Raises:
         OutputError: it cannot be written; what was there before still is.
     """
-    write_all({path: data}, public=lambda _: public)
+    _write({path: data}, lambda _: public, parents=False)
 
 
 def write_all(files: Mapping[Path, str | bytes], *, public: Callable[[Path], bool] = lambda path: False) -> None:
@@ -69,6 +71,10 @@ def write_all(files: Mapping[Path, str | bytes], *, public: Callable[[Path], boo
     Raises:
         OutputError: one cannot be written; then none is, and no directory made for them is left.
     """
+    _write(files, public, parents=True)
+
+
+def _write(files: Mapping[Path, str | bytes], public: Callable[[Path], bool], *, parents: bool) -> None:
     made: list[Path] = []
     waiting: list[tuple[Path, Path]] = []
     name = Path()
@@ -81,7 +87,8 @@ def write_all(files: Mapping[Path, str | bytes], *, public: Callable[[Path], boo
                     _put(stream.fileno(), data)
                 continue
             target = _target(path)
-            made += _directories(target.parent)
+            if parents:
+                made += _directories(target.parent)
             descriptor, temporary = _temporary(target, public(path))
             waiting.append((temporary, target))
             try:

@@ -90,9 +90,9 @@ def test_devices_are_written_to_and_never_replaced() -> None:
 
 
 def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    """A missing directory below a file, a directory in place of the file."""
+    """A file or nothing in place of its directory, a directory in place of the file; no directory is made."""
     (tmp_path / "file").write_text("text")
-    for path in (tmp_path / "file" / "inside", tmp_path):
+    for path in (tmp_path / "file" / "inside", tmp_path / "missing" / "file", tmp_path):
         for attempt in (lambda path: write.write(path, "text"), write.check):
             with pytest.raises(OutputError, match=f"^cannot write {path}: "):
                 attempt(path)
