@@ -328,15 +328,20 @@ def _check_order(visit: Visit, sequence: Sequence, request: Any) -> None:
         raise Refusal("FAILED_SequenceError", f"expected {sequence.expected()}")
 
 
+def _presupposed(protocol: Protocol, request: str) -> tuple[State, ...]:
+    """The control pilot states in one of which a request may come; none: any."""
+    return tuple(State(letter) for letter in protocol.names.pilot.get(request, ""))
+
+
 async def _check_pilot(visit: Visit, request: Any) -> None:
     """The control pilot state that a request presupposes. Where the vehicle changes it, it may be a moment late."""
-    name, pilot, names = type(request).__name__, visit.evse.pilot, visit.session.protocol.names
-    if name in names.powered:
+    name, pilot, protocol = type(request).__name__, visit.evse.pilot, visit.session.protocol
+    if name in protocol.names.powered:
         # Leaving C or D has switched the output off; no request may bring it back.
         if not pilot.shows(*READY):
             raise Refusal("FAILED", f"{name} without control pilot state C or D")
         return
-    states = tuple(State(letter) for letter in names.pilot.get(name, ""))
+    states = _presupposed(protocol, name)
     if name == "SessionStopReq" and visit.dc and visit.stopped:
         states = (State.B,)
     seconds = visit.session.timing.V2G_SECC_CPState_Detection_Timeout

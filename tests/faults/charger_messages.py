@@ -193,7 +193,7 @@ charger(
     "CableCheck is answered in state B",
     "TC_SECC_DC_VTB_CableCheck_008",
     "PF_SECC_DIN_CableCheck_CpB",
-    patches=[(secc.serve, "PILOT", {})],
+    patches=[(secc.serve, "_presupposed", lambda protocol, request: ())],
 )
 charger(
     "cable-check-hangs",
@@ -281,7 +281,7 @@ charger(
     "welding-in-c",
     "WeldingDetection is answered in state C",
     "TC_SECC_DC_VTB_WeldingDetection_005",
-    patches=[(secc.serve, "PILOT", {})],
+    patches=[(secc.serve, "_presupposed", lambda protocol, request: ())],
 )
 charger(
     "stop-in-c",

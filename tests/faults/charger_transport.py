@@ -167,8 +167,7 @@ charger(
 # supportedAppProtocol
 
 
-def _select_any(request: Any, supported: Any) -> Any:
-
+def _select_any(request: Any, supported: Any, energy: Any = None) -> Any:
     ours = list(supported)
     response = appproto.supportedAppProtocolRes(
         ResponseCode="OK_SuccessfulNegotiation", SchemaID=request.AppProtocol[0].SchemaID
