@@ -6,8 +6,6 @@ and what to do. Nothing in a file can name another file, make objects, or stand 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import math
 import sys
@@ -130,17 +128,6 @@ def read_input(*, limit: int = MAX_BYTES) -> bytes:
     if len(data) > limit:
         raise InputError("standard input", f"more than {limit} bytes")
     return data
-
-
-def octets(text: str, name: str = "input") -> bytes:
-    """Bytes spelled as hex (spaces, colons and 0x allowed) or base64. Raises InputError: neither."""
-    compact = "".join(text.split()).replace(":", "").removeprefix("0x")
-    for decode in (binascii.unhexlify, lambda spelled: base64.b64decode(spelled, validate=True)):
-        try:
-            return decode(compact)
-        except ValueError:
-            continue
-    raise InputError(name, f"{shortened(repr(text), 60)} is neither hex nor base64")
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -50,6 +50,9 @@ _TIMES = ((1_400_000_000, 2_600_000_000), (1_400_000_000_000, 2_600_000_000_000)
 _OWN_ROOTS = frozenset({*APPPROTO.modules, *ISO20.modules})
 """Sets whose messages are root elements themselves, without a V2G_Message around them."""
 
+_PADDING = 2
+"""Zero bytes behind the end that are taken as such; two vehicle models append one."""
+
 MAX_EVENTS = 64
 """Events beyond this many add no evidence."""
 
@@ -73,6 +76,7 @@ class Candidate:
         name: of the message, as far as that is known, or of the root element in angle brackets; "" for none.
         weight: bits of evidence.
         decoded: the whole stream, where it could be read; ``canonical``: an encoder would write the same bytes.
+        is_message: its root element is one of a message.
         error: why it could not.
     """
 
@@ -83,12 +87,13 @@ class Candidate:
     weight: float
     decoded: exi.Decoded | None = None
     canonical: bool = False
+    is_message: bool = False
     error: exi.DecodeError | None = None
 
     @property
     def sound(self) -> bool:
         """Whether it is a whole message without a flaw."""
-        clean = self.decoded is not None and not self.decoded.problems and not self.decoded.trailing.strip(b"\0")
+        clean = self.decoded is not None and not self.decoded.problems and len(self.decoded.trailing) <= _PADDING
         return clean and self.state is State.WHOLE and self.canonical
 
     @property
@@ -133,7 +138,7 @@ def recognise(
     payload_type: int | None = None,
     *,
     candidates: Iterable[str] | None = None,
-    fragments: bool = False,
+    fragments: Iterable[str] = (),
     sets: Sets = messages.schema,
 ) -> Recognition:
     """The reading of a payload.
@@ -141,7 +146,7 @@ def recognise(
     Args:
         payload_type: of its V2GTP frame, where that is known.
         candidates: the sets that come into question; by default those of the payload type, or all.
-        fragments: signed parts come into question too.
+        fragments: sets whose signed parts come into question too.
         sets: where the schema sets come from.
     """
     allowed = tuple(candidates or SETS_OF.get(-1 if payload_type is None else payload_type, ORDER))
@@ -152,8 +157,7 @@ def recognise(
         whole = [one for one in elsewhere if one.state is State.WHOLE and one.weight > max(f.weight for f in found)]
         if candidates is None and whole:
             found, wrong_type = whole, True
-    if fragments:
-        found += [weigh(name, data, fragment=True, sets=sets) for name in FRAGMENTS]
+    found += [weigh(name, data, fragment=True, sets=sets) for name in fragments]
     most = max(one.weight for one in found)
     near = [one for one in found if one.weight >= most - DOUBT and (one.weight > 0 or one.weight == most)]
     if any(one.sound for one in near):
@@ -203,10 +207,10 @@ def weigh(schema_set: str, data: bytes, *, fragment: bool = False, sets: Sets = 
             state, weight = State.BROKEN, weight + _BROKEN + _UNREAD * unread
         if not seen.is_message:
             weight += _NOT_A_MESSAGE
-        return Candidate(schema_set, fragment, state, seen.name, weight, error=why)
+        return Candidate(schema_set, fragment, state, seen.name, weight, is_message=seen.is_message, error=why)
     weight += _COMPLETE + _FACET * min(len(decoded.problems), 3)
     canonical = _canonical(own, decoded, data, fragment)
-    if decoded.trailing.strip(b"\0"):
+    if decoded.trailing.strip(b"\0") or len(decoded.trailing) > _PADDING:
         weight += _TRAILING * min(len(decoded.trailing), 6)
     elif not canonical:
         weight += _NOT_CANONICAL

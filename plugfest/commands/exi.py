@@ -4,45 +4,35 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from boundary.console import complain, flush, say_all
 from boundary.errors import InputError
-from boundary.read import decoded, input_lines, octets, parse_json, read_bytes
+from boundary.octets import spelled
+from boundary.read import decoded, input_lines, parse_json
 from boundary.text import dumps, visible, xml_line
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
     from exi import Decoded, Dialect
     from exi.schema import Model, Schema
+    from plugfest.octets import Piece
+    from v2g.recognition import Recognition
+
+T = TypeVar("T")
 
 _HELP = """\
-INPUT is hex, base64 or XML text, the name of a file that holds such text or binary EXI, or - for lines on standard
-input: one input a line, exactly one line of output each, "error: ..." for one that fails.
-A V2GTP header in front of the EXI is taken off and its payload type used.
+INPUT is hex in any spelling (also a dump with offsets), base64 or XML text, the name of a file that holds such text or
+binary EXI, or - for lines on standard input: one input a line, exactly one line of output each, "error: ..." for one
+that fails. V2GTP headers are taken off and their payload types used; where a header does not fit what is behind it,
+that is said. Several frames in a row, and the packet that carried one, are read too.
 
 protocols: appproto din70121 iso2 iso20-common iso20-ac iso20-dc iso20-wpt iso20-acdp; with -fragment behind the name
-(and xmldsig-fragment) the fragment grammar of the set, which signatures use. Without --protocol it is guessed.
+(and xmldsig-fragment) the fragment grammar of the set, which signatures use. Without --protocol the most plausible is
+taken, and what else it could be is said.
 """
-
-# Which sets a V2GTP payload type can hold, most likely first.
-_BY_PAYLOAD_TYPE = {
-    0x8001: ("appproto", "iso2", "din70121"),
-    0x8002: ("iso20-common",),
-    0x8003: ("iso20-ac",),
-    0x8004: ("iso20-dc",),
-    0x8005: ("iso20-acdp",),
-    0x8006: ("iso20-wpt",),
-    0x8101: ("iso20-common",),
-    0x8102: ("iso20-common",),
-    0x8103: ("iso20-acdp",),
-    0x8104: ("iso20-common",),
-}
-_GUESSES = (
-    "appproto", "iso2", "din70121", "iso20-common", "iso20-dc", "iso20-ac", "iso20-wpt", "iso20-acdp",
-    "iso2-fragment", "iso20-common-fragment", "xmldsig-fragment", "din70121-fragment",
-)  # fmt: skip
 
 
 def add(commands: Any) -> None:
@@ -91,6 +81,21 @@ class _Sets:
             raise UserError(f"no protocol {protocol!r}; there are {' '.join(self._sets)}, each also with -fragment")
         return name, protocol.endswith("-fragment")
 
+    @property
+    def complete(self) -> bool:
+        """Whether every set is there."""
+        return self._args.xsd is None
+
+    def has(self, name: str) -> bool:
+        """Whether a set is there: of XSD files there may be some."""
+        if self.complete:
+            return True
+        try:
+            self.schema(name)
+        except UserError:
+            return False
+        return True
+
     def schema(self, name: str) -> Schema | Model:
         from v2g.messages import schema
 
@@ -130,114 +135,152 @@ class _Sets:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Input
+# Reading
 
 
-def _file(name: str) -> bytes | None:
-    """The content of a file, or None where the text names none: a long hex string, for one."""
-    try:
-        there = Path(name).is_file()
-    except (OSError, ValueError):
-        return None
-    return read_bytes(Path(name)) if there else None
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A payload that could be decoded: under which protocol, and what is to be said about it."""
+
+    protocol: str
+    decoded: Decoded
+    notes: tuple[str, ...]
 
 
-def _exi_input(given: str) -> bytes:
-    content = _file(given)
-    if content is None:
-        return octets(given)
-    if content[:1] in (b"\x80", b"\x01"):  # the EXI header byte, or a V2GTP header: no text starts so
-        return content
-    try:
-        return octets(content.decode("ascii"))
-    except UnicodeDecodeError:
-        return content
+def _read(piece: Piece, sets: _Sets, protocol: str | None) -> _Read:
+    """Decodes a payload; without a protocol under the most plausible one.
 
-
-def _unwrap(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """The EXI behind a V2GTP header, if there is one, and the sets its payload type allows."""
-    if len(data) >= 8 and data[:2] == b"\x01\xfe" and int.from_bytes(data[4:8], "big") == len(data) - 8:
-        return data[8:], _BY_PAYLOAD_TYPE.get(int.from_bytes(data[2:4], "big"), ())
-    return data, ()
-
-
-def _read(data: bytes, sets: _Sets, protocol: str | None) -> tuple[str, Decoded]:
-    """The protocol and the decoded stream; without a protocol the first set that reads it without a flaw."""
+    Raises:
+        OctetsError: it cannot be; says what the V2GTP header says, and how far the most plausible protocol reads it.
+    """
     from exi import DecodeError, read
+    from plugfest.octets import OctetsError
 
-    data, allowed = _unwrap(data)
+    _hold(piece)
     if protocol is not None:
         name, fragment = sets.split(protocol)
-        return protocol, read(sets.schema(name), data, fragment=fragment, dialect=sets.dialect(name))
-    flawed: list[tuple[str, Decoded]] = []
-    first: DecodeError | None = None
-    for candidate in allowed or _GUESSES:
-        name, fragment = sets.split(candidate)
         try:
-            decoded = read(sets.schema(name), data, fragment=fragment)
+            stream = read(sets.schema(name), piece.data, fragment=fragment, dialect=sets.dialect(name))
         except DecodeError as why:
-            if first is None or (why.bit or 0) > (first.bit or 0):
-                first = why
-            continue
-        if not decoded.problems and not decoded.trailing.strip(b"\0"):
-            return candidate, decoded
-        flawed.append((candidate, decoded))
-    if flawed:
-        return flawed[0]
-    assert first is not None
-    raise DecodeError(f"no protocol reads it; the nearest says: {first}")
+            raise OctetsError("; ".join([*piece.notes, str(why)])) from why
+        return _Read(protocol, stream, (*piece.notes, *_remarks(protocol, stream)))
+    _, found = _recognised(piece, sets)
+    best = found.best
+    doubt = [found.doubt] if found.others else []
+    if best.decoded is None:
+        text = f"{best.text}: {best.error}"
+        text = text if best.is_message else f"no protocol reads it; the nearest is {text}"
+        raise OctetsError("; ".join([*piece.notes, text, *doubt]))
+    if found.wrong_type:
+        doubt.append(f"{piece.title}, which is not for {best.protocol}")
+    return _Read(best.protocol, best.decoded, (*piece.notes, *doubt, *_remarks(best.protocol, best.decoded)))
+
+
+def _recognised(piece: Piece, sets: _Sets) -> tuple[bytes, Recognition]:
+    """The EXI of a payload and its most plausible reading: with what the header does not announce, if that helps."""
+    found = _recognise(piece, sets)
+    if found.best.decoded is None and piece.rest:
+        longer = replace(piece, data=piece.data + piece.rest)
+        again = _recognise(longer, sets)
+        if again.best.decoded is not None:
+            return longer.data, again
+    return piece.data, found
+
+
+def _recognise(piece: Piece, sets: _Sets) -> Recognition:
+    from v2g.recognition import FRAGMENTS, ORDER, SETS_OF, recognise
+
+    known = SETS_OF.get(piece.type) if piece.type is not None else None
+    candidates = [name for name in known or ORDER if sets.has(name)]
+    fragments = [name for name in FRAGMENTS if sets.has(name)] if known is None else []
+    everywhere = None if known is not None and sets.complete else candidates
+    return recognise(piece.data, piece.type, candidates=everywhere, fragments=fragments, sets=sets.schema)
+
+
+def _hold(piece: Piece) -> None:
+    """Refuses what holds no EXI.
+
+    Raises:
+        OctetsError: says what it is.
+    """
+    from plugfest.octets import OctetsError
+    from v2g import sdp, v2gtp
+    from v2g.errors import RemoteError
+
+    said = "; ".join(piece.notes)
+    if not piece.data and piece.type is None:
+        raise OctetsError(said or "nothing at all")
+    parse = {v2gtp.SDP_REQUEST: sdp.parse_request, v2gtp.SDP_RESPONSE: sdp.parse_response}.get(piece.type or 0)
+    if parse is not None:
+        try:
+            meaning = str(parse(v2gtp.pack(piece.type or 0, piece.data)))
+        except RemoteError as why:
+            meaning = str(why)
+        raise OctetsError("; ".join(filter(None, [said, f"{piece.title} holds no EXI: {meaning}"])))
+    if not piece.data:
+        raise OctetsError(said or f"{piece.title} without a payload")
+
+
+def _remarks(protocol: str, stream: Decoded) -> Iterator[str]:
+    for said in stream.tolerated:
+        yield f"{protocol}: {said}"
+    for problem in stream.problems:
+        yield f"{protocol}: {problem}"
 
 
 # ---------------------------------------------------------------------------------------------------------------
 # Commands
 
 
-def _filter(args: argparse.Namespace, convert: Callable[[str], str], one_line: bool = True) -> int:
-    """Runs ``convert`` on the input given, or on every line of standard input."""
+def _filter(args: argparse.Namespace, split: Callable[[str], list[T]], convert: Callable[[T], str]) -> int:
+    """Converts each part of the input given, or of every line of standard input: there in one line."""
     from exi import ExiError
 
+    failed = 0
     if args.input is not None and args.input != "-":
         try:
-            say_all(convert(args.input).split("\n"))
+            parts = split(args.input)
         except ExiError as why:
             complain(f"error: {why}")
             return 1
-        return 0
-    failed = 0
+        for part in parts:
+            try:
+                say_all(convert(part).split("\n"))
+            except ExiError as why:
+                failed += 1
+                complain(f"error: {why}")
+        return 1 if failed else 0
     for raw in input_lines():
         try:
-            line = convert(decoded(raw, "input"))
+            line = " ".join([convert(part) for part in split(decoded(raw, "input"))])
         except (ExiError, InputError) as why:
             failed += 1
             line = f"error: {why}"
-        say_all([line] if one_line else line.split("\n"))
+        say_all(line.split("\n"))
         flush()
     return 1 if failed else 0
 
 
-def _notes(protocol: str, decoded: Decoded) -> Iterator[str]:
-    for said in decoded.tolerated:
-        yield f"{protocol}: {said}"
-    for problem in decoded.problems:
-        yield f"{protocol}: {problem}"
+def _pieces(args: argparse.Namespace) -> Callable[[str], list[Piece]]:
+    from plugfest import octets
+
+    read = spelled if args.input in (None, "-") else octets.given
+    return lambda given: octets.pieces(read(given))
 
 
 def decode(args: argparse.Namespace) -> int:
     from exi import json as exi_json
 
     sets = _Sets(args)
-    filtering = args.input in (None, "-")
 
-    def convert(line: str) -> str:
-        data = octets(line) if filtering else _exi_input(line)
-        protocol, decoded = _read(data, sets, args.protocol)
-        for note in _notes(protocol, decoded):
+    def convert(piece: Piece) -> str:
+        found = _read(piece, sets, args.protocol)
+        for note in found.notes:
             complain(f"note: {note}")
-        if args.json:
-            return dumps(exi_json.write(decoded.node, decoded.model))
-        return xml_line(decoded.xml)
+        stream = found.decoded
+        return dumps(exi_json.write(stream.node, stream.model)) if args.json else xml_line(stream.xml)
 
-    return _filter(args, convert)
+    return _filter(args, _pieces(args), convert)
 
 
 def encode(args: argparse.Namespace) -> int:
@@ -246,16 +289,19 @@ def encode(args: argparse.Namespace) -> int:
     from exi import json as exi_json
     from exi import xml as exi_xml
     from exi.walker import Encoder
+    from plugfest.octets import of_file
+    from v2g.recognition import FRAGMENTS, ORDER
 
     sets = _Sets(args)
     filtering = args.input in (None, "-")
+    names = (*ORDER, *(f"{name}-fragment" for name in FRAGMENTS))
 
     def convert(line: str) -> str:
-        content = None if filtering else _file(line)
+        content = None if filtering else of_file(line)
         text = line if content is None else decoded(content, line)
         tree = parse_json(text, "JSON") if args.json or text.lstrip().startswith("{") else None
         last: EncodeError | None = None
-        for candidate in [args.protocol] if args.protocol else _GUESSES:
+        for candidate in [args.protocol] if args.protocol else names:
             name, fragment = sets.split(candidate)
             schema = sets.schema(name)
             model = schema.model if isinstance(schema, Schema) else schema
@@ -273,39 +319,41 @@ def encode(args: argparse.Namespace) -> int:
         assert last is not None
         raise last
 
-    return _filter(args, convert)
+    return _filter(args, lambda text: [text], convert)
 
 
 def _v2gtp(octets: bytes, name: str) -> bytes:
-    payload_type = next((kind for kind, names in _BY_PAYLOAD_TYPE.items() if name in names), None)
-    if payload_type is None:
+    from v2g import v2gtp
+    from v2g.reading import PROTOCOL_OF
+
+    protocol = PROTOCOL_OF.get(name)
+    if protocol is None:
         raise UserError(f"{name} is never a message of its own, so it has no V2GTP payload type")
-    return b"\x01\xfe" + payload_type.to_bytes(2, "big") + len(octets).to_bytes(4, "big") + octets
+    return v2gtp.pack(protocol.payload_types[name], octets)
 
 
 def explain(args: argparse.Namespace) -> int:
     sets = _Sets(args)
-    filtering = args.input in (None, "-")
 
-    def convert(line: str) -> str:
-        data = octets(line) if filtering else _exi_input(line)
-        return "\n".join(_explanation(data, sets, args.protocol))
+    def convert(piece: Piece) -> str:
+        return "\n".join(_explanation(piece, sets, args.protocol))
 
-    return _filter(args, convert, one_line=False)
+    return _filter(args, _pieces(args), convert)
 
 
-def _explanation(data: bytes, sets: _Sets, protocol: str | None) -> Iterator[str]:
-    from exi import DecodeError
+def _explanation(piece: Piece, sets: _Sets, protocol: str | None) -> Iterator[str]:
     from exi import explain as explain_stream
 
-    octets, allowed = _unwrap(data)
-    dialect = None
+    _hold(piece)
+    octets, dialect = piece.data, None
+    for note in piece.notes:
+        yield f"note: {note}"
     if protocol is None:
-        try:
-            protocol, decoded = _read(data, sets, None)
-            dialect = decoded.dialect
-        except DecodeError:
-            protocol = _nearest(octets, sets, allowed or _GUESSES)
+        octets, found = _recognised(piece, sets)
+        protocol = found.best.protocol
+        dialect = found.best.decoded.dialect if found.best.decoded is not None else None
+        if found.others:
+            yield f"note: {found.doubt}"
     name, fragment = sets.split(protocol)
     dialect = sets.dialect(name) or dialect
     extra = {} if dialect is None else {"dialect": dialect}
@@ -329,18 +377,6 @@ def _explanation(data: bytes, sets: _Sets, protocol: str | None) -> Iterator[str
         yield visible(f"error: {error}")
     elif end < len(bits):
         yield f"{end:>6}  {_short(bits[end:]):<10} padding"
-
-
-def _nearest(octets: bytes, sets: _Sets, candidates: tuple[str, ...]) -> str:
-    """The protocol that reads most of a broken stream."""
-    from exi import explain as explain_stream
-
-    def reach(candidate: str) -> int:
-        name, fragment = sets.split(candidate)
-        _, error = explain_stream(sets.schema(name), octets, fragment=fragment)
-        return (error.bit or 0) if error is not None else len(octets) * 8
-
-    return max((c for c in candidates if not c.endswith("-fragment")), key=reach)
 
 
 def _short(bits: str) -> str:

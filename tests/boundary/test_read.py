@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from boundary import read
 from boundary.errors import InputError
+from boundary.octets import spelled
 
 
 def deep(opening: str, closing: str, levels: int) -> str:
@@ -79,7 +80,7 @@ def test_a_bad_input_is_one_line(parse: Callable[[str, str], Any], content: str,
     assert len(said) < 300
 
 
-@given(st.sampled_from([read.parse_json, read.parse_yaml, read.parse_xml, read.octets]), st.text(max_size=80))
+@given(st.sampled_from([read.parse_json, read.parse_yaml, read.parse_xml, spelled]), st.text(max_size=80))
 def test_any_text_is_read_or_refused(parse: Callable[[str, str], Any], content: str) -> None:
     """Nothing but `InputError` comes out."""
     with contextlib.suppress(InputError):
@@ -92,7 +93,7 @@ def test_good_content_is_read() -> None:
     assert read.parse_yaml("a: &a {b: 1}\nc: {<<: *a, d: 2}\n", "x") == {"a": {"b": 1}, "c": {"b": 1, "d": 2}}
     assert read.parse_yaml("# nothing\n", "x") is None
     assert read.parse_xml('<?xml version="1.0"?><a b="1">&amp;<!-- c --></a>', "x").text == "&"
-    assert read.octets("0x80 98\n0a") == read.octets("80:98:0a") == read.octets("gJgK") == b"\x80\x98\x0a"
+    assert spelled("0x80 98\n0a") == spelled("80:98:0a") == spelled("gJgK") == b"\x80\x98\x0a"
 
 
 def test_files_are_bounded_and_named(tmp_path: Path) -> None:

@@ -1,0 +1,122 @@
+"""Octets as people have them, and the V2GTP frames in them.
+
+What a V2GTP header says is held against what is there, and every difference is told: frames in bug reports are cut,
+padded, several in a row, or still inside the packet that carried them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from boundary.octets import spelled
+from boundary.read import read_bytes
+from exi import ExiError
+from traces import packets
+from v2g import v2gtp
+
+_ETHERNET, _RAW_IP = 1, 101
+
+
+class OctetsError(ExiError):
+    """What was given holds no message; the text says it all."""
+
+    def __str__(self) -> str:
+        return self.what
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A payload out of what was given.
+
+    Attributes:
+        data: the EXI; empty where there is none.
+        type: V2GTP payload type, or None without a header.
+        notes: how the header differs from what is there.
+        rest: bytes behind the payload that the header does not announce.
+    """
+
+    data: bytes
+    type: int | None = None
+    notes: tuple[str, ...] = ()
+    rest: bytes = b""
+
+    @property
+    def title(self) -> str:
+        """The payload type in words."""
+        known = v2gtp.PAYLOAD_TYPES.get(self.type or 0, "reserved")
+        return f"payload type 0x{self.type or 0:04x} ({known})"
+
+
+def of_file(name: str) -> bytes | None:
+    """The content of a file; None where there is no such file: a long hex string, for one.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        there = Path(name).is_file()
+    except (OSError, ValueError):
+        return None
+    return read_bytes(Path(name)) if there else None
+
+
+def given(argument: str) -> bytes:
+    """The octets that an argument spells, or that a file of that name holds, spelled or binary.
+
+    Raises:
+        InputError: they are neither, or the file cannot be read.
+    """
+    content = of_file(argument)
+    if content is None:
+        return spelled(argument)
+    if content[:1] in (b"\x80", b"\x01"):  # the EXI header byte, or a V2GTP header: no text starts so
+        return content
+    try:
+        return spelled(content.decode("ascii"))
+    except UnicodeDecodeError:
+        return content
+
+
+def pieces(data: bytes) -> list[Piece]:
+    """The payloads in octets: bare EXI, one or several V2GTP frames, or those in a captured packet."""
+    if data[:1] != b"\x80" and not _is_header(data):
+        for link in (_ETHERNET, _RAW_IP):
+            content = packets.parse(data, link)
+            if isinstance(content, packets.Segment | packets.Datagram) and _is_header(content.payload):
+                data = content.payload
+                break
+    return list(_frames(data)) if _is_header(data) else [Piece(data)]
+
+
+def _is_header(data: bytes) -> bool:
+    """Whether a V2GTP header begins here, be it one of another version."""
+    if data[:2] == b"\x01\xfe":
+        return True
+    known = int.from_bytes(data[2:4], "big") in v2gtp.PAYLOAD_TYPES
+    return len(data) >= v2gtp.HEADER_LENGTH and data[:1] != b"\x80" and known
+
+
+def _frames(data: bytes) -> Iterator[Piece]:
+    while data:
+        if len(data) < v2gtp.HEADER_LENGTH:
+            yield Piece(b"", None, (f"a V2GTP header of {len(data)} bytes, expected {v2gtp.HEADER_LENGTH}",))
+            return
+        kind, announced = int.from_bytes(data[2:4], "big"), int.from_bytes(data[4:8], "big")
+        body = data[v2gtp.HEADER_LENGTH :]
+        piece = Piece(body[:announced], kind)
+        notes = []
+        if data[:2] != b"\x01\xfe":
+            notes.append(f"V2GTP version {data[0]:02x} {data[1]:02x}, expected 01 fe")
+        data = body[announced:]
+        rest = b"" if _is_header(data) else data
+        if len(body) < announced or rest:
+            notes.append(f"the V2GTP header says {piece.title} and {announced} bytes, {_are(len(body))} there")
+        yield Piece(piece.data, kind, tuple(notes), rest)
+        if rest:
+            return
+
+
+def _are(count: int) -> str:
+    return "1 is" if count == 1 else f"{count} are"
