@@ -2,7 +2,8 @@
 
 One certificate exchange a session at most. What it delivers is used only if everything about it holds: the provisioning
 service's signature and chain, the eMAID, and that the key belongs to the certificate [V2G2-823, 891]; otherwise the
-vehicle goes on with the contract it has, or not at all.
+vehicle goes on with the contract it has, or not at all. A FAILED ends the session, as everywhere [V2G2-539], unless the
+vehicle has the option to go on [V2G2-554, 557, 558].
 """
 
 from __future__ import annotations
@@ -126,17 +127,22 @@ async def find_exchange(drive: Drive, found: iso2.ServiceDiscoveryRes, wallet: W
 
 
 async def make_exchange(drive: Drive, wallet: Wallet, exchange: str) -> None:
-    """CertificateInstallation or CertificateUpdate; one that fails is noted, and the vehicle goes on with what it has.
+    """CertificateInstallation or CertificateUpdate. After one that fails, a vehicle may go on with what it has.
 
     Raises:
+        Refused: the charger refused, and the vehicle does not go on after that.
         RemoteError: the charger broke the protocol.
     """
     try:
         new = await (install(drive, wallet) if exchange == "Installation" else update(drive, wallet))
     except (Refused, Undeliverable) as why:
         drive.note(f"certificate {exchange.lower()} failed: {why}")
-        if isinstance(why, Refused) and exchange == "Update":
+        if isinstance(why, Undeliverable):
+            return
+        if exchange == "Update":
             heed_retry_counter(drive, wallet)
+        if not drive.options.goes_on_after_failed_certificate:
+            raise
         return
     wallet.take(new)
     drive.session.tell("state", "contract", f"{exchange.lower()} of {new.emaid}, valid until {new.expires:%Y-%m-%d}")
@@ -146,7 +152,7 @@ async def install(drive: Drive, wallet: Wallet) -> Credential:
     """CertificateInstallation, signed with the provisioning key.
 
     Raises:
-        Refused: the charger refused; the session can go on.
+        Refused: the charger refused.
         Undeliverable: what came must not be used.
     """
     own = wallet.provisioning
@@ -155,7 +161,7 @@ async def install(drive: Drive, wallet: Wallet) -> Credential:
         Id="id1", OEMProvisioningCert=own.leaf, ListOfRootCertificateIDs=root_ids(wallet.roots)
     )
     signed = signature.sign_message(request, own.key)
-    res = await drive.ask(request, signature=signed, survives=True)
+    res = await drive.ask(request, signature=signed, survives=drive.options.goes_on_after_failed_certificate)
     return accept(drive, wallet, res, own)
 
 
@@ -170,7 +176,7 @@ async def update(drive: Drive, wallet: Wallet) -> Credential:
         ListOfRootCertificateIDs=root_ids(wallet.roots),
     )
     signed = signature.sign_message(request, own.key)
-    res = await drive.ask(request, signature=signed, survives=True)
+    res = await drive.ask(request, signature=signed, survives=drive.options.goes_on_after_failed_certificate)
     return accept(drive, wallet, res, own)
 
 

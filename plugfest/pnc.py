@@ -115,6 +115,7 @@ def equip_vehicle(options: drive.Options, bench: Bench, now: Now, say: Say) -> N
 
     car = bench.vehicle
     options.now, options.payment = now, bench.payment
+    options.goes_on_after_failed_certificate = car.goes_on_after_failed_certificate
     options.services = {int(number): chosen for number, chosen in car.services.items()}
     if bench.pki is None or bench.payment == "external":
         return
@@ -230,6 +231,7 @@ def equip_charger(options: serve.Options, evse: Evse, bench: Bench, now: Now) ->
 
     station = bench.charger
     options.services = tuple(_services(bench))
+    options.goes_on_after_failed_certificate = station.goes_on_after_failed_certificate
     evse.plans = [
         Plan(
             [Slot(slot.start, slot.power * 1000.0) for slot in plan.schedule],

@@ -2,7 +2,8 @@
 
 A back end checks who asks, finds or makes the contract, seals its key for the vehicle and has the provisioning service
 sign. :class:`LocalBackend` does so with a PKI at hand. One that is a server gets the request's EXI from
-``visit.session.last_received.data``. After a refusal the session goes on [V2G2-557, 558].
+``visit.session.last_received.data``. A refusal ends the session, unless the charger has the option to go on
+[V2G2-557, 558].
 """
 
 from __future__ import annotations
@@ -66,15 +67,15 @@ def _backend(visit: Visit, parameter_set: int) -> Backend:
     """The back end, if the service was offered and selected.
 
     Raises:
-        Refusal: FAILED; the session goes on.
+        Refusal: FAILED.
     """
     backend = visit.contracts.backend if visit.contracts is not None else None
     if backend is None:
-        raise Refusal("FAILED", "this charger installs no certificates", ends=False)
+        raise Refusal("FAILED", "this charger installs no certificates", survivable=True)
     if visit.selected.get(CERTIFICATE_SERVICE) != parameter_set:
         text = f"parameter set {parameter_set} of the certificate service was not selected"
         if not visit.session.tolerant:
-            raise Refusal("FAILED", text, ends=False)
+            raise Refusal("FAILED", text, survivable=True)
         visit.session.tolerate("certificate-service-not-selected", text)
     return backend
 
@@ -85,14 +86,14 @@ async def _exchange(visit: Visit, request: Any, answer: Any) -> Any:
         async with asyncio.timeout(limit):
             signed = await answer
     except TimeoutError:
-        raise Refusal(OUT_OF_REACH, f"no answer from the back end in {limit:g} s", ends=False) from None
+        raise Refusal(OUT_OF_REACH, f"no answer from the back end in {limit:g} s", survivable=True) from None
     except OSError as why:
-        raise Refusal(OUT_OF_REACH, f"the back end is out of reach: {why}", ends=False) from why
+        raise Refusal(OUT_OF_REACH, f"the back end is out of reach: {why}", survivable=True) from why
     except RemoteError as why:
         fields = why.fields if isinstance(why, Refusal) else {}
-        raise Refusal(why.response_code, str(why), ends=False, **fields) from why
+        raise Refusal(why.response_code, str(why), survivable=True, **fields) from why
     except LocalError as why:  # a back end of ours with an unsuitable key
-        raise Refusal("FAILED", str(why), ends=False) from why
+        raise Refusal("FAILED", str(why), survivable=True) from why
     visit.signature = signed.signature
     return signed.response
 

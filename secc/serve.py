@@ -286,8 +286,7 @@ async def _answer(visit: Visit, sequence: Sequence, received: Received, options:
                            **fields)  # fmt: skip
         await session.send(response)
         text = f"{type(request).__name__} refused, {code}: {why}"
-        # Whether a vehicle may go on after a refused certificate exchange is told in two ways; strict is to end.
-        if isinstance(why, Refusal) and not why.ends and session.tolerant:
+        if isinstance(why, Refusal) and why.survivable and options.goes_on_after_failed_certificate:
             session.tell("error", "refused", text)
             sequence.advance(request, response)
             return

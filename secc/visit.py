@@ -27,13 +27,14 @@ class Refusal(RemoteError):
     """Raised by an answer: the request is answered with this ResponseCode and minimal fields.
 
     Attributes:
-        ends: whether the session is over then. It goes on after a certificate exchange that failed [V2G2-557, 558].
+        survivable: a certificate exchange failed, and a charger with that option goes on [V2G2-557, 558]; every other
+            refusal ends the session.
         fields: of the response, besides its code.
     """
 
-    def __init__(self, code: str, text: str, *, ends: bool = True, **fields: Any) -> None:
+    def __init__(self, code: str, text: str, *, survivable: bool = False, **fields: Any) -> None:
         super().__init__(text, code)
-        self.ends = ends
+        self.survivable = survivable
         self.fields = fields
 
 

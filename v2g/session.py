@@ -376,6 +376,8 @@ class SessionOptions:
         protocols: what it speaks; a vehicle's preferred first.
         tolerant: accept what real vehicles and chargers do, and say so.
         any_transport: speak ISO 15118-20 over TLS 1.2 or TCP as well, as many test stacks do, and say so.
+        goes_on_after_failed_certificate: go on after a CertificateInstallation or CertificateUpdate that FAILED
+            [V2G2-554, 557, 558]; by default it ends the session, as any FAILED does [V2G2-539].
         timing: changes of timers, by name, s.
         rewrite, rewrite_exi, rewrite_frame, rewrite_signature: seams of the session, by class of what is sent.
         observe: gets every event.
@@ -385,6 +387,7 @@ class SessionOptions:
     protocols: tuple[Protocol, ...] = (ISO2, DIN)
     tolerant: bool = True
     any_transport: bool = False
+    goes_on_after_failed_certificate: bool = False
     timing: Mapping[str, float] = field(default_factory=dict)
     rewrite: dict[type[Any], Rewrite] = field(default_factory=dict)
     rewrite_exi: dict[type[Any], Rewrite] = field(default_factory=dict)

@@ -122,6 +122,9 @@ class Vehicle(Section, kw_only=True, frozen=True):
     ] = None
     install: Annotated[bool, Meta(description="install a contract although there is one")] = False
     update_days: Annotated[NotNegative, Meta(description="update a contract that ends in fewer days")] = 14.0
+    goes_on_after_failed_certificate: Annotated[
+        bool, Meta(description="go on after a CertificateInstallation or CertificateUpdate that FAILED")
+    ] = False
     tls: Annotated[TlsOptions, Meta(description="how the car speaks TLS")] = TlsOptions()
 
     @property
@@ -198,6 +201,9 @@ class Charger(Section, kw_only=True, frozen=True):
     ] = None
     receipts_insist: Annotated[bool, Meta(description="refuse a receipt that does not hold")] = True
     provisioning: Annotated[bool, Meta(description="install and update contracts with the PKI")] = True
+    goes_on_after_failed_certificate: Annotated[
+        bool, Meta(description="keep the session after a CertificateInstallation or CertificateUpdate that FAILED")
+    ] = False
     emaid: Annotated[str | None, Meta(description="of contracts to install; by default the PKI's contract")] = None
     verdicts: Annotated[
         dict[str, str],

@@ -441,24 +441,58 @@ def not_selected(bench: PncBench) -> None:
     bench.ev.rewrite[iso2.PaymentServiceSelectionReq] = lambda m: msgspec.structs.replace(m, SelectedServiceList=chosen)
 
 
-@pytest.mark.parametrize(
-    ("change", "code", "text"),
-    [
-        (bad_signature, "FAILED_SignatureError", "reference #id1 points at nothing"),
-        (expired_vehicle, "FAILED_CertificateExpired", "expired on"),
-        (unknown_maker, "FAILED_CertChainError", "its issuer"),
-        (no_contract, "FAILED_NoCertificateAvailable", "no contract for the vehicle PLF"),
-        (slow, "FAILED", "no answer from the back end in 4.5 s"),
-        (gone, "FAILED", "the back end is out of reach: connection refused"),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-@pytest.mark.parametrize("has_contract", [True, False])
-async def test_failed_installations(
-    change: Callable[[PncBench], None], code: str, text: str, has_contract: bool
-) -> None:
-    """The session stays open: a vehicle with a contract goes on with that, another one stops."""
+def going_on(bench: PncBench) -> None:
+    bench.ev.goes_on_after_failed_certificate = bench.se.goes_on_after_failed_certificate = True
+
+
+FAILURES = [
+    (bad_signature, "FAILED_SignatureError", "reference #id1 points at nothing"),
+    (expired_vehicle, "FAILED_CertificateExpired", "expired on"),
+    (unknown_maker, "FAILED_CertChainError", "its issuer"),
+    (no_contract, "FAILED_NoCertificateAvailable", "no contract for the vehicle PLF"),
+    (slow, "FAILED", "no answer from the back end in 4.5 s"),
+    (gone, "FAILED", "the back end is out of reach: connection refused"),
+]
+
+
+@pytest.mark.parametrize(("change", "code", "text"), FAILURES, ids=lambda value: getattr(value, "__name__", ""))
+async def test_a_failed_installation_ends_the_session(change: Callable[[PncBench], None], code: str, text: str) -> None:
+    """At both sides, whether the vehicle has another contract or not [V2G2-539]."""
     bench = PncBench()
+    bench.wallet.reinstall = True
+    change(bench)
+    vehicle, charger = await bench.run()
+    assert bench.code("CertificateInstallationRes") == code
+    assert text in charger.reason
+    assert f"CertificateInstallationRes {code}" in vehicle.reason
+    assert vehicle.cause is Cause.PEER
+    assert requests(bench)[-1] == "CertificateInstallationReq"
+    assert bench.safe
+
+
+async def test_one_side_alone_does_not_go_on() -> None:
+    """A tolerant side that does not have the option ends the session although the other one would go on."""
+    for side in ("ev", "se"):
+        bench = PncBench()
+        getattr(bench, side).goes_on_after_failed_certificate = True
+        bench.wallet.reinstall = True
+        no_contract(bench)
+        vehicle, charger = await bench.run()
+        assert not vehicle.ok
+        assert not charger.ok
+        assert "PaymentDetailsRes" not in bench.names()
+
+
+@pytest.mark.parametrize("tolerant", [True, False])
+@pytest.mark.parametrize(("change", "code", "text"), FAILURES, ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize("has_contract", [True, False])
+async def test_failed_installations_that_both_sides_go_on_after(
+    change: Callable[[PncBench], None], code: str, text: str, has_contract: bool, tolerant: bool
+) -> None:
+    """The session stays open: a vehicle with a contract goes on with that, another one stops [V2G2-554, 557, 558]."""
+    bench = PncBench()
+    going_on(bench)
+    bench.ev.tolerant = bench.se.tolerant = tolerant
     bench.wallet.reinstall = has_contract
     if not has_contract:
         bench.wallet.contract = None
@@ -512,6 +546,7 @@ async def test_updates_of_bad_contracts_are_refused(make: Callable[[], Credentia
 
 async def test_a_canceled_contract_is_not_renewed() -> None:
     bench = PncBench()
+    going_on(bench)
     bench.wallet.update_next = True
     assert bench.wallet.contract is not None
     bench.contracts.backend.verdicts = {bench.wallet.contract.emaid: "FAILED_ContractCanceled"}  # type: ignore[union-attr]
@@ -526,16 +561,19 @@ async def test_a_canceled_contract_is_not_renewed() -> None:
     assert bench.code("CertificateUpdateRes") == "FAILED_SignatureError"  # the eMAID is part of what is signed
 
 
+@pytest.mark.parametrize("goes_on", [True, False])
 @pytest.mark.parametrize(("counter", "again"), [(0, True), (-1, False), (7, False)])
-async def test_the_retry_counter_is_heeded(counter: int, again: bool) -> None:
-    """0: the next session asks again; -1: never; days: not now."""
+async def test_the_retry_counter_is_heeded(counter: int, again: bool, goes_on: bool) -> None:
+    """0: the next session asks again; -1: never; days: not now. Also by a vehicle that ends the session."""
     bench = PncBench()
+    if goes_on:
+        going_on(bench)
     assert bench.wallet.contract is not None
     bench.wallet.provisioning, bench.wallet.update_next = None, True
     backend: Any = bench.contracts.backend
     backend.verdicts, backend.retry_counter = {bench.wallet.contract.emaid: "FAILED_NoCertificateAvailable"}, counter
     vehicle, _ = await bench.run()
-    assert vehicle.ok
+    assert vehicle.ok is goes_on
     assert f"RetryCounter {counter}: " in vehicle.notes[1]
     await bench.run()
     assert bench.names().count("CertificateUpdateReq") == (2 if again else 1)
