@@ -13,6 +13,13 @@ from exi.errors import EncodeError
 from exi.schema import AnyType, Complex, Model, Simple, local, namespace_of
 from exi.tree import Layout, Node, root_type, simple
 
+ESCAPED = "{urn:plugfest:escaped}in"
+"""Attribute of ours on an element that holds characters XML 1.0 cannot spell, like U+0001: names of the attributes in
+which they stand as ``\\uXXXX``, and ``.`` for the text. Backslashes are doubled there. Reading undoes it."""
+
+_TEXT = "."
+_UNSPELLABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|\\)")
 _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 
 
@@ -42,19 +49,33 @@ def _prefix(uri: str, taken: dict[str, str]) -> str:
 
 
 def _fill(element: etree._Element, node: Node) -> None:
-    try:
-        types = {a.name: a.type for a in node.type.attributes} if isinstance(node.type, Complex) else {}
-        for name, value in node.attributes:
-            element.set(name, values.spell(types[name], value))
-        kind = simple(node.type)
-        if kind is not None:
-            element.text = values.spell(kind, node.value)
-    except ValueError as why:  # lxml: characters that XML 1.0 cannot spell, like U+0000
-        raise EncodeError(
-            "a value that XML cannot spell", expected="XML 1.0 characters", path=local(node.name)
-        ) from why
+    types = {a.name: a.type for a in node.type.attributes} if isinstance(node.type, Complex) else {}
+    escaped = []
+    for name, value in node.attributes:
+        text = values.spell(types[name], value)
+        if _UNSPELLABLE.search(text):
+            escaped.append(local(name))
+            text = _escape(text)
+        element.set(name, text)
+    kind = simple(node.type)
+    if kind is not None:
+        text = values.spell(kind, node.value)
+        if _UNSPELLABLE.search(text):
+            escaped.append(_TEXT)
+            text = _escape(text)
+        element.text = text
+    if escaped:
+        element.set(ESCAPED, " ".join(escaped))
     for child in node.children:
         _fill(etree.SubElement(element, child.name), child)
+
+
+def _escape(text: str) -> str:
+    return _UNSPELLABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text.replace("\\", "\\\\"))
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else "\\", text)
 
 
 def read(text: str | bytes, model: Model, *, fragment: bool = False) -> Node:
@@ -73,7 +94,7 @@ def read(text: str | bytes, model: Model, *, fragment: bool = False) -> Node:
     if not candidates:
         raise EncodeError(f"{name} is no {'element' if fragment else 'root element'} of {model.name}")
     if len(candidates) > 1:  # the same name with several types: take the one that the attributes fit
-        fitting = [c for c in candidates if isinstance(c[1], Complex) == bool(root.attrib)]
+        fitting = [c for c in candidates if isinstance(c[1], Complex) == bool(set(root.attrib) - {ESCAPED})]
         candidates = fitting or candidates
     return _node(root, name, candidates[0][1], model, local(name))
 
@@ -82,18 +103,23 @@ def _node(element: etree._Element, name: str, kind: AnyType, model: Model, path:
     node = Node(name, kind)
     value = simple(node.type)
     layout = Layout.of(node.type, model) if isinstance(node.type, Complex) else None
+    escaped = str(element.get(ESCAPED, "")).split()
     for key, text in element.attrib.items():
         attribute = str(key)
+        if attribute == ESCAPED:
+            continue
         if namespace_of(attribute) == _SCHEMA_INSTANCE and local(attribute).endswith("chemaLocation"):
             continue
         known = layout.attributes.get(attribute) if layout else None
         if known is None:
             raise EncodeError(f"no attribute {attribute}", path=path)
-        node.attributes.append((attribute, _parse(known.type, str(text), f"{path}/@{local(attribute)}")))
+        spelled = _unescape(str(text)) if local(attribute) in escaped else str(text)
+        node.attributes.append((attribute, _parse(known.type, spelled, f"{path}/@{local(attribute)}")))
     if value is not None:
         if len(element):
             raise EncodeError(f"element {local(str(element[0].tag))}", expected=values.describe(value), path=path)
-        node.value = _parse(value, element.text or "", path)
+        text = element.text or ""
+        node.value = _parse(value, _unescape(text) if _TEXT in escaped else text, path)
         return node
     assert layout is not None
     strays = [element.text, *(child.tail for child in element)]

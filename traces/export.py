@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from boundary.text import dumps, xml_line
+from boundary.text import dumps, visible, xml_line
 from boundary.write import replacing, replacing_text
 from traces.annotate import annotate
 from traces.errors import RecordingError
-from traces.recording import EVCC, Recording
+from traces.recording import EVCC, Entry, Recording
 from traces.series import series
 from traces.writer import PcapNg
 from v2g.trace import Event, JsonLines
@@ -78,15 +78,21 @@ def _hex(file: IO[str], recording: Recording) -> None:
         file.write(entry.data.hex() + "\n")
 
 
-def _xml(file: IO[str], recording: Recording) -> None:
+def document_xml(entry: Entry) -> str:
+    """What the bytes of a message decode to, as XML on one line, be it a message of the session or not."""
     import exi
     from v2g.messages import schema
 
+    own = schema(entry.schema)
+    return xml_line(exi.read(own, entry.data).xml if entry.data else exi.to_xml(own, entry.document))
+
+
+def _xml(file: IO[str], recording: Recording) -> None:
     for entry in recording.messages:
-        if entry.message is None:
-            continue
-        file.write(f"<!-- {entry.time:.6f} {entry.sender} {entry.name} -->\n")
-        file.write(xml_line(exi.to_xml(schema(entry.schema), entry.message)) + "\n")
+        told = f" {entry.time:.6f} {entry.sender} {entry.name}{f': {entry.note}' if entry.message is None else ''} "
+        file.write(f"<!--{visible(told).replace('--', '- -')}-->\n")
+        if entry.document is not None:
+            file.write(document_xml(entry) + "\n")
 
 
 def _messages(file: IO[str], recording: Recording) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boundary.console import complain, say, say_all
-from boundary.text import dumps, xml_line
+from boundary.text import dumps
 from boundary.write import write
 from plugfest.errors import UserError
 
@@ -147,6 +147,7 @@ def _chosen(recording: Recording, args: argparse.Namespace) -> list[Entry]:
 def decode(args: argparse.Namespace) -> int:
     import exi
     from traces import text
+    from traces.export import document_xml
     from v2g.messages import schema
 
     recording = _recording(args)
@@ -166,10 +167,10 @@ def decode(args: argparse.Namespace) -> int:
             say(f"{entry.time:.6f} {entry.sender} {entry.name}, {len(entry.data)} bytes of {entry.schema}")
             if entry.message is None:
                 say_all([f"  {entry.note}", f"  {entry.data.hex()}"])
-            elif args.xml:
-                say(xml_line(exi.to_xml(schema(entry.schema), entry.message)))
-            else:
-                for field in text.lines(entry.message):
+            if args.xml and entry.document is not None:
+                say(document_xml(entry))
+            elif entry.document is not None:
+                for field in text.lines(entry.document):
                     value = f": {field.value}" if field.value else ""
                     say(f"  {'  ' * field.depth}{field.name}{value}")
             say()
