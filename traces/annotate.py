@@ -8,6 +8,7 @@ from boundary.text import visible
 from boundary.write import replacing
 from traces import pcap, text
 from traces.capture import read
+from traces.packed import opened
 from traces.recording import Entry, Recording
 
 _COMMENTED = {"message", "v2gtp", "tls", "tcp"}
@@ -29,7 +30,7 @@ def annotate(source: Path, target: Path, *, key_log: bytes = b"", comment: str =
     for entry in recording.entries:
         if entry.packet and entry.layer in _COMMENTED:
             found.setdefault(entry.packet, []).append(_comment(entry))
-    with source.open("rb") as old, replacing(target) as new:
+    with opened(source) as old, replacing(target) as new:
         writer = pcap.Writer(new, comment=comment)
         if recording.key_log:
             writer.secrets(recording.key_log)

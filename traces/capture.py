@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from traces import dialogue, packets, pcap, slac, tcp
-from traces.errors import RecordingError
 from traces.frames import Broken, Frames, Skipped
 from traces.keylog import KeyLog
+from traces.packed import opened
 from traces.recording import EVCC, SECC, Entry, Recording, settle
 from v2g import sdp, v2gtp
 from v2g.errors import RemoteError
@@ -42,9 +42,9 @@ def read(path: Path, key_log: bytes = b"") -> Recording:
     """
     keys = KeyLog()
     keys.add(key_log)
-    with _opened(path) as file:
+    with opened(path) as file:
         kind = "pcapng" if file.read(4) == b"\x0a\x0d\x0d\x0a" else "pcap"
-        file.seek(0)
+    with opened(path) as file:
         for item in pcap.read(file, str(path)):
             if isinstance(item, pcap.Secrets):
                 keys.add(item.text)
@@ -54,7 +54,7 @@ def read(path: Path, key_log: bytes = b"") -> Recording:
                     keys.add(content.payload)
     recording = Recording(str(path), kind, key_log=keys.lines())
     dissector = Dissector(recording, keys)
-    with _opened(path) as file:
+    with opened(path) as file:
         for item in pcap.read(file, str(path)):
             if isinstance(item, pcap.Packet):
                 dissector.packet(item)
@@ -62,13 +62,6 @@ def read(path: Path, key_log: bytes = b"") -> Recording:
                 recording.remarks.append(item.text)
     dissector.done()
     return recording
-
-
-def _opened(path: Path) -> Any:
-    try:
-        return path.open("rb")
-    except OSError as why:
-        raise RecordingError(f"{path}: {why.strerror}") from why
 
 
 class Dissector:
@@ -83,6 +76,7 @@ class Dissector:
         self._all: list[_Connection] = []
         self._announced: set[int] = set()
         self._cut = self._too_many = 0
+        self._strange: dict[int, int] = {}
         self._passed: set[tuple[bytes, bytes, int]] = set()
 
     def packet(self, packet: pcap.Packet) -> None:
@@ -90,6 +84,9 @@ class Dissector:
         if self._start is None:
             self._start = packet.ns
         self._last = packet.ns
+        if packet.link not in packets.LINKS:
+            self._strange[packet.link] = self._strange.get(packet.link, 0) + 1
+            return
         self._pass(packet)
         content = packets.parse(packet.data, packet.link)
         if content is None:
@@ -136,6 +133,9 @@ class Dissector:
                         f"connection {number}: {connection.encrypted} bytes stay encrypted; give the TLS secrets with"
                         " --key-log FILE"
                     )
+        for link, count in self._strange.items():
+            text = f"{count} packets of link type {link} were not read; capture on the Ethernet interface itself"
+            self._recording.remarks.append(text)
         if self._cut:
             self._recording.remarks.append(f"{self._cut} packets were not captured in full")
         if self._too_many:

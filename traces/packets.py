@@ -71,27 +71,69 @@ class Homeplug:
 Content = Segment | Datagram | Neighbour | Homeplug
 
 
+_COOKED = {113: (14, 16, 6), 276: (0, 20, 12)}
+"""Linux cooked captures: where the EtherType, the payload and the source address are."""
+_RAW_IP = frozenset({12, 14, 101, 228, 229})
+_LOOPBACK = frozenset({0, 108})
+
+LINKS = frozenset({1, *_COOKED, *_RAW_IP, *_LOOPBACK})
+"""Link types that are read: 1 Ethernet, 113 and 276 Linux cooked (the interface "any"), raw IP, BSD loopback."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A packet without its link layer: addresses (zero where the capture has none), EtherType, what is behind it."""
+
+    target: bytes
+    source: bytes
+    kind: int
+    body: bytes
+    tagged: bytes
+    """The frame from its first EtherType on, VLAN tags included."""
+
+
+def _open(data: bytes, link: int) -> _Opened | None:
+    """The link layer taken off; None for a link type that has neither addresses nor EtherType."""
+    if link == 1:
+        target, source, tagged = data[0:6], data[6:12], data[12:]
+    elif link in _COOKED:
+        kind_at, body_at, source_at = _COOKED[link]
+        # The destination is not in the capture; of broadcasts it is known.
+        packet_type = int.from_bytes(data[0:2], "big") if link == 113 else data[10]
+        target = b"\xff" * 6 if packet_type == _TO_ALL else bytes(6)
+        source, tagged = data[source_at : source_at + 6], data[kind_at : kind_at + 2] + data[body_at:]
+    else:
+        return None
+    at, kind = 2, int.from_bytes(tagged[0:2], "big")
+    while kind in _VLAN and at < 16:
+        kind = int.from_bytes(tagged[at + 2 : at + 4], "big")
+        at += 4
+    return _Opened(target, source, kind, tagged[at:], tagged)
+
+
+_TO_ALL = 1
+"""Packet type of a broadcast in a cooked capture."""
+
+
 def addresses(data: bytes, link: int) -> tuple[bytes, bytes] | None:
     """Source and destination of an Ethernet frame that is no management message; None where the capture has neither.
 
     Cooked captures keep the source alone: the destination is zero then.
     """
-    if link == 1 and len(data) >= 14:
-        kind = next((data[n : n + 2] for n in (12, 16, 20) if int.from_bytes(data[n : n + 2], "big") not in _VLAN), b"")
-        return None if kind == SLAC.to_bytes(2, "big") else (data[6:12], data[0:6])
-    if link == 113 and len(data) >= 16 and data[14:16] != SLAC.to_bytes(2, "big"):
-        return data[6:12], bytes(6)
-    if link == 276 and len(data) >= 20 and data[0:2] != SLAC.to_bytes(2, "big"):
-        return data[12:18], bytes(6)
-    return None
+    try:
+        frame = _open(data, link)
+    except IndexError:
+        return None
+    if frame is None or frame.kind == SLAC or len(frame.source) < 6 or len(frame.target) < 6 or len(frame.tagged) < 2:
+        return None
+    return frame.source, frame.target
 
 
 def parse(data: bytes, link: int) -> Content | None:
     """What a packet holds, or None where that is nothing of V2G's, or broken.
 
     Args:
-        link: link type of the capture: 1 Ethernet, 113 and 276 Linux cooked, 101, 228 and 229 raw IP, 0 and 108 BSD
-            loopback.
+        link: link type of the capture, one of :data:`LINKS`.
     """
     try:
         return _parse(data, link)
@@ -100,26 +142,14 @@ def parse(data: bytes, link: int) -> Content | None:
 
 
 def _parse(data: bytes, link: int) -> Content | None:
-    if link == 1:
-        start = 14
-        kind = int.from_bytes(data[12:14], "big")
-        while kind in _VLAN and start < 30:
-            kind = int.from_bytes(data[start + 2 : start + 4], "big")
-            start += 4
-        if kind == SLAC and len(data) > start:
-            return Homeplug(data)
-        return _ip(data[start:]) if kind in (IPV6, IPV4) else None
-    if link == 113:  # Linux cooked: addresses of 8 bytes
-        if int.from_bytes(data[14:16], "big") == SLAC:
-            return Homeplug(b"\0" * 6 + data[6:12] + data[14:])
-        return _ip(data[16:])
-    if link == 276:
-        if int.from_bytes(data[0:2], "big") == SLAC:
-            return Homeplug(b"\0" * 6 + data[12:18] + data[0:2] + data[20:])
-        return _ip(data[20:])
-    if link in (101, 228, 229):
+    frame = _open(data, link)
+    if frame is not None:
+        if frame.kind == SLAC and frame.body:
+            return Homeplug(frame.target + frame.source + frame.tagged)
+        return _ip(frame.body) if frame.kind in (IPV6, IPV4) else None
+    if link in _RAW_IP:
         return _ip(data)
-    return _ip(data[4:]) if link in (0, 108) else None
+    return _ip(data[4:]) if link in _LOOPBACK else None
 
 
 def _ip(data: bytes) -> Content | None:

@@ -15,6 +15,7 @@ from typing import IO
 
 from boundary.write import Sink
 from traces.errors import RecordingError
+from traces.packed import Source
 
 MAX_BLOCK = 16 * 1024 * 1024
 """Longest block or packet that is read, bytes."""
@@ -27,8 +28,13 @@ _PCAP_MAGIC = {
     b"\xd4\xc3\xb2\xa1": ("<", 1000),
     b"\xa1\xb2\x3c\x4d": (">", 1),
     b"\x4d\x3c\xb2\xa1": ("<", 1),
+    b"\xa1\xb2\xcd\x34": (">", 1000),
+    b"\x34\xcd\xb2\xa1": ("<", 1000),
 }
 """Magic of a pcap file -> byte order, nanoseconds per unit of the second time field."""
+
+_MODIFIED = (b"\xa1\xb2\xcd\x34", b"\x34\xcd\xb2\xa1")
+"""Of these the packet headers have eight bytes more, which nobody needs."""
 
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _PACKET, _SECRETS = 0x0A0D0D0A, 1, 2, 3, 6, 0x0A
 _TLS_KEY_LOG = 0x544C534B
@@ -80,7 +86,7 @@ def is_capture(start: bytes) -> bool:
     return start[:4] in _PCAP_MAGIC or start[:4] == b"\x0a\x0d\x0d\x0a"
 
 
-def read(file: IO[bytes], name: str = "capture") -> Iterator[Item]:
+def read(file: Source | IO[bytes], name: str = "capture") -> Iterator[Item]:
     """Packets and secrets of a capture file, in the order of the file.
 
     Raises:
@@ -88,18 +94,18 @@ def read(file: IO[bytes], name: str = "capture") -> Iterator[Item]:
     """
     magic = file.read(4)
     if magic in _PCAP_MAGIC:
-        yield from _read_pcap(file, name, *_PCAP_MAGIC[magic])
+        yield from _read_pcap(file, name, *_PCAP_MAGIC[magic], more=8 if magic in _MODIFIED else 0)
     elif magic == b"\x0a\x0d\x0d\x0a":
         yield from _read_pcapng(file, name)
     else:
         raise RecordingError(f"{name}: neither pcap nor pcapng (starts with {magic.hex(' ') or 'nothing'})")
 
 
-def _read_pcap(file: IO[bytes], name: str, order: str, unit: int) -> Iterator[Item]:
+def _read_pcap(file: Source | IO[bytes], name: str, order: str, unit: int, *, more: int) -> Iterator[Item]:
     header = file.read(20)
     if len(header) < 20:
         raise RecordingError(f"{name}: pcap header of {len(header) + 4} bytes, expected 24")
-    link = struct.unpack(order + "HHiIII", header)[5] & 0x0FFFFFFF
+    link = struct.unpack(order + "HHiIII", header)[5] & 0xFFFF
     number, position = 0, 24
     while head := file.read(16):
         if len(head) < 16:
@@ -108,12 +114,13 @@ def _read_pcap(file: IO[bytes], name: str, order: str, unit: int) -> Iterator[It
         seconds, fraction, captured, original = struct.unpack(order + "IIII", head)
         if captured > MAX_BLOCK:
             raise RecordingError(f"{name}: byte {position}: packet of {captured} bytes, at most {MAX_BLOCK} are read")
+        file.read(more)
         data = file.read(captured)
         if len(data) < captured:
             yield Remark("the file ends inside a packet")
             return
         number += 1
-        position += 16 + captured
+        position += 16 + more + captured
         yield Packet(number, seconds * 10**9 + fraction * unit, data, link, cut=max(original - captured, 0))
 
 
@@ -133,7 +140,7 @@ class _Section:
     interfaces: list[_Interface] = field(default_factory=list)
 
 
-def _read_pcapng(file: IO[bytes], name: str) -> Iterator[Item]:
+def _read_pcapng(file: Source | IO[bytes], name: str) -> Iterator[Item]:
     section = _Section()
     number = 0
     position = 0

@@ -14,6 +14,7 @@ from boundary.errors import InputError
 from boundary.read import parse_record, read_bytes, read_lines
 from traces import dialogue, packets, pcap, slac
 from traces.errors import RecordingError
+from traces.packed import opened
 from v2g import reading as readings
 from v2g.messages.xmldsig import SignatureType
 from v2g.reading import SessionMessage
@@ -153,7 +154,7 @@ def load(path: Path, *, key_log: Path | None = None) -> Recording:
         RecordingError: a file is missing or nothing of that; one line that says what.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             start = file.read(4)
         secrets = read_bytes(key_log, what="a key log") if key_log is not None else b""
     except OSError as why:
@@ -165,6 +166,9 @@ def load(path: Path, *, key_log: Path | None = None) -> Recording:
 
         return read(path, secrets)
     if start[:1] == b"{":
+        with path.open("rb") as file:
+            if file.read(1) != b"{":
+                raise RecordingError(f"{path}: a compressed trace; unpack it first")
         return _json_lines(path)
     raise RecordingError(f"{path}: neither pcap, pcapng nor a plugfest trace")
 

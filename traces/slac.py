@@ -118,7 +118,9 @@ def describe(data: bytes) -> str:
     frame = parse(data)
     if frame is None:
         return f"{len(data)} bytes"
-    note = f"{frames.mac_text(frame.source)} > {frames.mac_text(frame.destination)}"
+    note = frames.mac_text(frame.source)
+    if any(frame.destination):  # which captures of the interface "any" do not have
+        note += f" > {frames.mac_text(frame.destination)}"
     match frame.message:
         case frames.CM_SLAC_PARM_REQ(run_id=run):
             note += f", run {run.hex()}"

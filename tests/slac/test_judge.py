@@ -236,14 +236,13 @@ RECORDED = {
 @pytest.mark.parametrize("name", RECORDED)
 def test_recorded_matchings(name: str) -> None:
     """Every matching of real cars, chargers and testers is found, and the failed ones with their step."""
-    from plugfest import recording
+    from traces import slac
+    from traces.recording import load
 
     path = SHARED / "captures" / name
     if not path.exists():
         pytest.skip(f"{path} is not there")
-    judge = Judge()
-    for time, data in recording.of_file(path):
-        judge.feed(time, data)
+    judge = slac.judge(load(path))
     found = [verdict(x, judge.now) for x in judge.exchanges]
     assert [one.step for one in found] == RECORDED[name]
     assert not any(one.open for one in found)
