@@ -47,6 +47,7 @@ MISTAKES = [
     ("role: evcc\n", r"bench:1: interface: missing: role evcc needs a network interface"),
     ("interface: eth0\n", r"bench:1: interface: role both runs in memory"),
     ("role: secc\ninterface: eth0\nfast: true\n", r"bench:3: fast: virtual time needs role both"),
+    ("fast: true\nvehicle: {loop-delay: 0}\n", r"bench:2: vehicle.loop-delay: in virtual time a loop without pauses"),
     ("cert: /dev/null\n", r"bench:1: cert: --cert and --key go together"),
     ("role: evcc\ninterface: a\nsdp-to: nowhere\n", r"bench:3: sdp-to: nowhere: an IPv6 address is needed"),
     ("vehicle: {battery: 12V}\n", r"bench:1: vehicle.battery: unknown battery '12V'"),
