@@ -84,9 +84,11 @@ def signatures(talk: Talk) -> Iterator[Finding]:
 
 
 def _unusable(entry: Entry) -> Iterator[Finding]:
-    """Certificates that nobody can read: whoever refuses them is right."""
+    """Certificates that nobody can read: whoever refuses them is right. A refusal fills its fields with anything."""
     from pki.loading import Unreadable, readable
 
+    if str(getattr(entry.body, "ResponseCode", "")).startswith("FAILED"):
+        return  # what a refusal carries has no meaning
     for field, _, ders in sent(entry):
         for place, one in enumerate(readable(ders), 1):
             if isinstance(one, Unreadable):

@@ -7,6 +7,8 @@
 :mod:`page`          the page of the docs
 :mod:`quantities`    every PhysicalValue: unit and possible range
 :mod:`schedule`      power over time
+:mod:`bounds`        values that bound others over time
+:mod:`metered`       what a meter shows over time
 :mod:`handshake`     supportedAppProtocol, SessionSetup
 :mod:`status`        codes and states
 :mod:`choices`       what is chosen of what was offered

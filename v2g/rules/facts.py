@@ -6,68 +6,15 @@ alike. What was never said is None or empty, and no rule judges by it: recording
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from v2g.physical import number
+from v2g.rules.bounds import FALL, Ceiling, Lasting
+from v2g.rules.metered import LATE, Metered
 from v2g.rules.quantities import Found, physical_values
-from v2g.rules.schedule import Steps, read
-
-HOLD = 1.0
-"""s: a charger may take so long to begin to follow a target or limit that became smaller (IEC 61851-23)."""
-FALL = 100.0
-"""A/s: and then as slowly as this."""
-
-
-@dataclass(slots=True)
-class Ceiling:
-    """A value that bounds another one, with the time that a charger has to come down to it.
-
-    Args:
-        fall: how fast the bound falls after `HOLD`, per second; infinite: at once.
-    """
-
-    fall: float = math.inf
-    value: float | None = None
-    _high: float = -math.inf
-    _since: float = -math.inf
-
-    def set(self, value: float, now: float) -> None:
-        """The bound from now on."""
-        allowed = self.at(now)
-        if allowed is not None and value < allowed:
-            if value != self.value:
-                self._high, self._since = allowed, now
-        else:
-            self._high = -math.inf
-        self.value = value
-
-    def at(self, now: float) -> float | None:
-        """What is allowed now; None where nothing was said."""
-        if self.value is None or self._high <= self.value:
-            return self.value
-        beyond = now - self._since - HOLD
-        if beyond <= 0:
-            return self._high
-        return self.value if math.isinf(self.fall) else max(self.value, self._high - self.fall * beyond)
-
-
-@dataclass(slots=True)
-class Lasting:
-    """How long something goes on without a break."""
-
-    since: float | None = None
-
-    def holds(self, wrong: bool, now: float) -> float:
-        """Seconds for which it has been wrong by now; 0 where it is not."""
-        if not wrong:
-            self.since = None
-            return 0.0
-        if self.since is None:
-            self.since = now
-        return now - self.since
+from v2g.rules.schedule import Steps, fewest_phases, read
 
 
 def _amps() -> Ceiling:
@@ -112,11 +59,13 @@ class Facts:
         checked: a cable check has finished well.
         begun: the recording or session is known from SessionSetup on.
         tuple_id: chosen in PowerDeliveryReq(Start); None before.
-        profile: the ChargingProfile that came with it, or None; its time is ``profiled``.
+        profile: the ChargingProfile that came with it, or None; it was accepted at ``profiled``, s.
+        profile_phases: the fewest phases that it names, or None.
         delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since.
         charged: a loop message has been answered since.
         stopped: PowerDelivery(Stop) was answered.
         meter: MeterInfo of the last loop response; ``asked_meter`` the one for which a receipt is asked.
+        metered: what the meter has shown since PowerDelivery(Start).
         lasting: what goes on, by name.
     """
 
@@ -161,11 +110,14 @@ class Facts:
     begun: bool = False
     tuple_id: int | None = None
     profile: Steps | None = None
+    profile_phases: int | None = None
+    profiled: float = 0.0
     delivering: bool = False
     charged: bool = False
     stopped: bool = False
     meter: Any = None
     asked_meter: Any = None
+    metered: Metered = field(default_factory=Metered)
     lasting: dict[str, Lasting] = field(default_factory=dict)
     _walked: Any = None
     _found: tuple[Found, ...] = ()
@@ -194,11 +146,26 @@ class Facts:
             return 0.0
         return self.lasting.setdefault(what, Lasting()).holds(wrong, self.now)
 
-    def granted(self) -> float | None:
-        """W that the schedule chosen and the profile allow now; None where neither says anything."""
-        chosen = self.schedules.get(self.tuple_id) if self.schedules is not None and self.tuple_id is not None else None
-        since = self.now - self.planned
-        given = [steps.at(since) for steps in (chosen, self.profile) if steps is not None]
+    def granted(self, seconds: float = 0.0) -> float | None:
+        """The most that schedule and profile allowed in the last seconds, W; None: at times they limited nothing."""
+        start = self.now - seconds
+        bases = ((self._chosen, self.planned), (self.profile, self.planned), (self.profile, self.profiled))
+        steps = {base + step.start for given, base in bases if given is not None for step in given.steps}
+        most = [self._granted_at(moment) for moment in (start, self.now, *(s for s in steps if start < s < self.now))]
+        return None if None in most else max(watts for watts in most if watts is not None)
+
+    @property
+    def _chosen(self) -> Steps | None:
+        if self.schedules is None or self.tuple_id is None:
+            return None
+        return self.schedules.get(self.tuple_id)
+
+    def _granted_at(self, now: float) -> float | None:
+        """Roles count a profile from the offer or from its acceptance: where both differ, the larger power."""
+        given = [self._chosen.at(now - self.planned)] if self._chosen is not None else []
+        if self.profile is not None:
+            asked = [self.profile.at(now - base) for base in (self.planned, self.profiled)]
+            given.append(None if None in asked else max(watts for watts in asked if watts is not None))
         return min((watts for watts in given if watts is not None), default=None)
 
     # -- noting ---------------------------------------------------------------------------------------------------
@@ -371,7 +338,8 @@ def _power(facts: Facts, body: Any) -> None:
         profile = request.ChargingProfile
         facts.tuple_id = tuple_of(request)
         facts.profile = Steps.of_profile(profile) if profile is not None else None
-        facts.meter = None
+        facts.profile_phases, facts.profiled = fewest_phases(profile), facts.now
+        facts.meter, facts.metered = None, Metered(facts.now + LATE)
 
 
 @_on("CurrentDemandRes", "ChargingStatusRes")

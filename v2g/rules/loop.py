@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
-from v2g.physical import number
+from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, number
 from v2g.rules.facts import Facts
+from v2g.rules.metered import LATE
 from v2g.rules.rule import EVCC, ISO2, SECC, Book, Live
 
 BOOK = Book()
@@ -21,6 +24,9 @@ STEP = 0.1
 """V: in which voltages are sent."""
 LASTING = 1.0
 """s: what is measured has to be wrong for so long; the connection of a battery is a shock of its own."""
+
+LINE_TO_LINE = 300.0
+"""V: a nominal voltage above is that between two phases."""
 
 _LOOP = ("CurrentDemandRes", "ChargingStatusRes")
 
@@ -132,6 +138,50 @@ def own_limit(facts: Facts, body: Any) -> str:
         if limit is not None and limit > 0 and value > max(limit * OVER, limit + slack):
             return f"the charger delivers {value:g} {unit}, its own limit is {limit:g} {unit}"
     return ""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What schedule and profile grant
+
+
+@rule("line-current", "the current on offer keeps what schedule and profile grant", SECC, "ChargingStatusRes",
+      severity="warning", live=Live.TOLD, only=(ISO2,))  # fmt: skip
+def line_current(facts: Facts, body: Any) -> str:
+    volts, phases, watts = facts.nominal_volts, facts.phases, facts.granted(LATE)
+    if not facts.delivering or body.EVSEMaxCurrent is None or not volts or not phases or watts is None:
+        return ""
+    phases = min(phases, facts.profile_phases or phases)
+    line = volts / math.sqrt(3.0) if phases > 1 and volts > LINE_TO_LINE else volts
+    value, granted = number(body.EVSEMaxCurrent), watts / (line * phases)
+    if value <= granted * AC_OVERDRAW + AC_OVERDRAW_AMPS:
+        return ""
+    text = f"EVSEMaxCurrent is {value:g} A on {phases} phase{'s' * (phases > 1)} of {line:.0f} V"
+    return f"{text}: {value * line * phases / 1000.0:.1f} kW, schedule and profile grant {watts / 1000.0:.1f} kW"
+
+
+def _tolerated(factor: float, least: float) -> Callable[[float], float]:
+    return lambda watts: max(watts * factor, watts + least)
+
+
+_TOLERATED = {True: _tolerated(1.1, 700.0), False: _tolerated(1.15, 3000.0)}
+"""W that a meter may show, by whether it is AC: 1 A on three phases more; in DC meters may sit before the losses."""
+
+
+@rule("metered-power", "the meter shows no more power than schedule and profile grant", "", *_LOOP,
+      severity="warning", live=Live.TOLD)  # fmt: skip
+def metered_power(facts: Facts, body: Any) -> str:
+    info = getattr(body, "MeterInfo", None)
+    if not facts.delivering or info is None or info.MeterReading is None:
+        return ""
+    reading = info.MeterReading
+    ac = type(body).__name__ == "ChargingStatusRes"
+    wh = float(reading) if isinstance(reading, int) else number(reading)
+    found = facts.metered.shows(info.MeterID, wh, facts.now, facts.granted, _TOLERATED[ac])
+    if found is None:
+        return ""
+    text = f"the charger's meter shows {found.watts / 1000.0:.1f} kW over {found.seconds:.0f} s"
+    whose = "the vehicle draws more than was agreed, and the charger lets it" if ac else "more flows than was agreed"
+    return f"{text}, schedule and profile grant {found.granted / 1000.0:.1f} kW: {whose}"
 
 
 # ---------------------------------------------------------------------------------------------------------------

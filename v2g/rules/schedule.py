@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from v2g.physical import milliwatts
@@ -64,7 +65,7 @@ def read(schedule_tuple: Any) -> Steps:
     """
     entries = [entry for entry in schedule_tuple.PMaxSchedule.PMaxScheduleEntry if hasattr(entry.TimeInterval, "start")]
     steps = []
-    for entry, after in zip(entries, [*entries[1:], None], strict=True):
+    for entry, after in zip_longest(entries, entries[1:]):
         interval, power = entry.TimeInterval, entry.PMax
         end = math.inf if after is None else float(after.TimeInterval.start)
         if interval.duration is not None:
@@ -74,6 +75,13 @@ def read(schedule_tuple: Any) -> Steps:
             given = None
         steps.append(Step(interval.start, end, given))
     return Steps(tuple(steps))
+
+
+def fewest_phases(profile: Any) -> int | None:
+    """The fewest phases that a ChargingProfile names; None where it names none, as in DIN."""
+    entries = profile.ProfileEntry if profile is not None else ()
+    named = [getattr(entry, "ChargingProfileEntryMaxNumberOfPhasesInUse", None) for entry in entries]
+    return min((int(phases) for phases in named if phases is not None), default=None)
 
 
 def exceeds(profile: Steps, schedule: Steps) -> int | None:

@@ -17,6 +17,7 @@ from v2g.rules.facts import Facts
 from v2g.rules.page import page
 from v2g.rules.quantities import FIELDS, physical_values
 from v2g.rules.rule import Live
+from v2g.rules.schedule import read
 from v2g.rules.table import RULES, hear
 
 DOCS = Path(__file__).parents[3] / "docs" / "rules.md"
@@ -90,3 +91,10 @@ def test_no_kind_of_message_trips_a_rule(schema_set: str) -> None:
                 body = _bodies(message) if hasattr(message, "Header") else message
                 if body is not None:
                     hear(facts, body, protocol=schema_set, now=float(turn), session_id=b"12345678")
+
+
+def test_a_schedule_whose_entries_have_no_start_says_nothing() -> None:
+    """The schema of DIN SPEC 70121 allows an abstract TimeInterval."""
+    entry = din70121.PMaxScheduleEntryType(TimeInterval=din70121.IntervalType(), PMax=11)
+    pmax = din70121.PMaxScheduleType(PMaxScheduleID=1, PMaxScheduleEntry=[entry])
+    assert read(din70121.SAScheduleTupleType(SAScheduleTupleID=1, PMaxSchedule=pmax)).steps == ()
