@@ -64,7 +64,7 @@ def read(payloads: list[Payload]) -> Dialogue:
         elif isinstance(body, appproto.supportedAppProtocolRes) and body.SchemaID is not None:
             agreed = _BY_NAMESPACE.get(offers.get(body.SchemaID, ""))
     remark = _segment(payloads, found, range(start, len(payloads)), agreed, offers) or remark
-    return Dialogue([one for one in found if one is not None], remark)
+    return Dialogue(settle(one for one in found if one is not None), remark)
 
 
 def _is_of(agreed: Protocol | None, payload: Payload) -> bool:
@@ -133,10 +133,9 @@ def settle(messages: Iterable[SessionMessage]) -> list[SessionMessage]:
     settled, protocol = list[SessionMessage](), None
     for one in messages:
         own = PROTOCOL_OF.get(one.schema)
-        if own is APPPROTO:
-            protocol = None
-        elif one.is_message and own is not None:
-            protocol = protocol or own
-            one = one if own is protocol else readings.foreign(one, protocol.title)
+        if one.is_message and own is not None:
+            if protocol is None and own is not APPPROTO:
+                protocol = own  # from here on it is a session, and no handshake may come any more
+            one = one if protocol in (None, own) else readings.foreign(one, protocol.title)
         settled.append(one)
     return settled

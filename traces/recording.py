@@ -25,8 +25,9 @@ SECC: Final = "secc"
 VEHICLE_ROLES = {"evcc": (EVCC, SECC), "both": (EVCC, SECC), "": (EVCC, SECC), "secc": (SECC, EVCC)}
 """Role that wrote a trace -> who sent its ``tx`` and its ``rx``."""
 
-_AGREEING = "supportedAppProtocol"
-HANDSHAKE = f"{_AGREEING}Req"
+_LAST = "SessionStopRes"
+"""Behind it a handshake begins another session; anywhere else it is one in the middle of a session."""
+HANDSHAKE = "supportedAppProtocolReq"
 """What each connection begins with; again right after it, it is the same one."""
 
 MAX_LINE = 4 * 1024 * 1024
@@ -218,9 +219,7 @@ class _Builder:
             self._open, self._talked = True, False
         elif layer == "tcp" and name == "opening":
             self._connection += 1
-        elif layer in ("message", "tls", "v2gtp") and (
-            not self._open or (name == HANDSHAKE and self._talked and not self._last.startswith(_AGREEING))
-        ):
+        elif layer in ("message", "tls", "v2gtp") and (not self._open or (name == HANDSHAKE and self._last == _LAST)):
             self._connection += 1
             self._open, self._talked = True, False
         if layer == "message":

@@ -71,7 +71,7 @@ def order(talk: Talk) -> Iterator[Finding]:
             continue
         handshake = request.schema == "appproto"
         if handshake:
-            if number:
+            if number and request.message is not None:
                 yield about(request, "violation", EVCC, "handshake-order", "a second supportedAppProtocolReq")
         elif joined and sequence is not None and request.message is not None:
             if request.name != "SessionSetupReq" and last is None:
