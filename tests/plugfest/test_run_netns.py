@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from netns import AVAILABLE, REASON, link
-from processes import CEILING, TIMERS
+from processes import CEILING, TIMERS, started
 
 PLUGFEST = [sys.executable, "-m", "plugfest"]
 
@@ -39,15 +39,11 @@ deviations:
 def test_each_session_runs_the_timeline_and_counts_anew(tmp_path: Path) -> None:
     """Two cars one after the other: the same stop and the same late answer in each session; a limit stays."""
     for name, text in (("secc", CHARGER), ("evcc", VEHICLE)):
-        (tmp_path / f"{name}.yaml").write_text(text.replace("TIMERS", json.dumps(dict(TIMERS))))
+        own = {timer: s for timer, s in dict(TIMERS).items() if f"_{name.upper()}_" in timer}
+        (tmp_path / f"{name}.yaml").write_text(text.replace("TIMERS", json.dumps(own)))
     with link("brn") as made:
         serve = made.command("secc", *PLUGFEST, "run", str(tmp_path / "secc.yaml"), "-i", made.secc_if)
-        with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as charger:
-            assert charger.stdout is not None
-            lines: list[str] = []
-            while "charger ready" not in (lines[-1] if lines else ""):
-                lines.append(charger.stdout.readline())
-                assert lines[-1], lines
+        with started(serve, "charger ready") as charger:
             for number in (1, 2):
                 trace = tmp_path / f"{number}.jsonl"
                 drive = [*PLUGFEST, "run", str(tmp_path / "evcc.yaml"), "-i", made.evcc_if, "--trace", str(trace)]
@@ -56,8 +52,8 @@ def test_each_session_runs_the_timeline_and_counts_anew(tmp_path: Path) -> None:
                 )
                 assert (done.returncode, done.stderr) == (0, ""), done.stdout
                 check(trace, at_first=500 if number == 1 else 44)
-            rest, _ = charger.communicate(timeout=CEILING)
-            assert charger.returncode == 0, rest
+            rest = charger.end()
+            assert charger.process.returncode == 0, rest
     for text in (
         "action: limit max-current=44",
         "action: stop by=charger",
