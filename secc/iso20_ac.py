@@ -36,7 +36,7 @@ def charge_parameters(visit: Visit, request: ac.AC_ChargeParameterDiscoveryReq) 
     outlet, phases = supply(visit), phases_in_use(visit)
     visit.mode = "AC_three_phase_core" if phases == 3 else "AC_single_phase_core"
     outlet.in_use = phases
-    visit.max_current = most / (outlet.nominal_voltage * phases)
+    visit.max_current = visit.declared_current = most / (outlet.nominal_voltage * phases)
     return ac.AC_ChargeParameterDiscoveryRes(
         ResponseCode="OK",
         AC_CPDResEnergyTransferMode=ac.AC_CPDResEnergyTransferModeType(
@@ -89,7 +89,7 @@ def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopR
 def limits_changed(
     visit: Visit, asked: ac.Scheduled_AC_CLReqControlModeType | ac.Dynamic_AC_CLReqControlModeType
 ) -> None:
-    """The vehicle's largest power from the loop; the supply offers no more than that.
+    """The vehicle's largest power from the loop, never above what it declared; the supply offers no more than that.
 
     Raises:
         Refusal: it is negative.
@@ -99,7 +99,8 @@ def limits_changed(
     most = total(asked, "EVMaximumChargePower")
     if most < 0.0:
         raise Refusal("FAILED", f"EVMaximumChargePower {most:g} W")
-    visit.max_current = most / (supply(visit).nominal_voltage * phases_in_use(visit))
+    now = most / (supply(visit).nominal_voltage * phases_in_use(visit))
+    visit.max_current = min(now, visit.declared_current)
 
 
 def target(visit: Visit, least: float) -> float:

@@ -115,6 +115,7 @@ class Visit:
         offered_at: loop time at which the schedules were offered last, s; their slots and the profile count from it.
         profile: the charging profile accepted; empty: none.
         max_current: the vehicle's EVMaxCurrent in AC, A.
+        declared_current: the same as declared before the loop, which may lower it (ISO 15118-20), A.
         agreed_anew: called when a schedule was offered or a profile accepted: what was agreed may change soon.
         control: service and parameter set selected (ISO 15118-20).
         standby: power is suspended, the session goes on (ISO 15118-20).
@@ -154,6 +155,7 @@ class Visit:
     offered_at: float = 0.0
     profile: tuple[Step, ...] = ()
     max_current: float = math.inf
+    declared_current: float = math.inf
     agreed_anew: Callable[[], None] = lambda: None
     tuple_id: int = 0
     authorized: bool = False

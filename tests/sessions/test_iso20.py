@@ -236,6 +236,30 @@ async def test_charger_never_gives_more_than_either_side_allows() -> None:
     assert highest[1] <= battery.pack.max_current * 1.01
 
 
+@pytest.mark.parametrize("control", ["scheduled", "dynamic"])
+async def test_loop_does_not_raise_what_was_declared(control: str) -> None:
+    """A vehicle whose limit grows in the AC loop is offered what it declared."""
+    bench = iso20_bench("iso20-ac", control, duration=10.0)
+
+    def raised(message: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopReq:
+        message.CLReqControlMode.EVMaximumChargePower = types.RationalNumberType(Exponent=3, Value=22)  # type: ignore[attr-defined]
+        return message
+
+    bench.ev.rewrite[ac.AC_ChargeLoopReq] = raised
+    assert bench.supply is not None
+    offered: list[float] = []
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, LOOP["iso20-ac"], 20)
+        while True:
+            offered.append(bench.supply.offered)  # type: ignore[union-attr]
+            await asyncio.sleep(0.1)
+
+    vehicle, _ = await bench.run(during)
+    assert vehicle.ok, vehicle
+    assert max(offered) <= bench.vehicle.onboard.max_current * 1.001
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Wishes and ends
 
