@@ -20,8 +20,8 @@ from v2g.trace import Event, Observe, ignore
 Address = tuple[str, int, int, int]
 
 
-MAX_ANSWERS = 20
-"""SDP answers to one vehicle in a second; it asks every 250 ms [V2G2-159]."""
+MAX_ANSWERS = 50
+"""SDP answers to one vehicle in a second: as many as it may ask at all, one every 250 ms [V2G2-159, 161]."""
 MAX_ALL_ANSWERS = 200
 """SDP answers in a second."""
 _WAITING = 64

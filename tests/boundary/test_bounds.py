@@ -100,11 +100,11 @@ def test_a_flood_of_discovery_is_answered_in_part_and_others_still_are() -> None
         )  # fmt: skip
         await asyncio.sleep(0.5)
         serving.cancel()
-        assert sum("ignored, more than 20" in note for note in notes) == 480
+        assert sum("ignored, more than 50" in note for note in notes) == 450
         return sent
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        assert runner.run(main()) == {"fe80::1": 20, "fe80::2": 1}
+        assert runner.run(main()) == {"fe80::1": 50, "fe80::2": 1}
 
 
 @pytest.mark.real_time

@@ -11,6 +11,7 @@ import msgspec
 import secc.ac
 import secc.charger
 import secc.contract
+import secc.dc
 import secc.din70121
 import secc.iso2
 import secc.power
@@ -30,6 +31,7 @@ from faults.fault import (
     unjudged,
     with_,
 )
+from secc.power import Ceiling
 from v2g.messages import iso2
 from v2g.physical import amps
 
@@ -119,11 +121,17 @@ charger(
     "TC_SECC_DC_VTB_ChargeParameterDiscovery_003",
     adjust=answering("ChargeParameterDiscoveryReq", accepting("ChargeParameterDiscoveryRes")),
 )
+
+
+def _declares_anything(visit: Any, limits: Ceiling, *_: Any) -> None:
+    secc.dc.output(visit).declare(Ceiling(*(max(limit, 0.0) for limit in limits)))
+
+
 charger(
     "limits-unchecked",
     "negative limits are accepted",
     "TC_SECC_DC_VTB_ChargeParameterDiscovery_004",
-    patches=unjudged("impossible", "limits"),
+    patches=[*unjudged("impossible", "limits"), (secc.dc, "accept", _declares_anything)],
 )
 charger(
     "ac-limits-unchecked",

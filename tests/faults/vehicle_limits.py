@@ -50,8 +50,8 @@ def _chosen_wrongly(right: Any) -> Any:
 _answer = v2g.discovery._answer
 
 
-async def _any_answer(answers: Any, within: float, acceptable: Any, observe: Any) -> Any:
-    return await _answer(answers, within, lambda response: None, observe)
+async def _any_answer(answers: Any, within: float, acceptable: Any, observe: Any, problems: Any) -> Any:
+    return await _answer(answers, within, lambda response: None, observe, problems)
 
 
 def _after(seconds: float, right: Any) -> Any:
