@@ -29,7 +29,7 @@ def _surroundings(bench: Bench) -> Iterator[Complaint]:
             yield ("interface",), "role both runs in memory, without an interface"
         if bench.fast and bench.mqtt is not None:
             yield ("fast",), "a broker needs real time; leave out fast, or mqtt"
-        if bench.fast and bench.vehicle.loop_delay <= 0.0:
+        if bench.fast and bench.vehicle.loop_delay <= 0.0 and not bench.vehicle.pauses:
             yield ("vehicle", "loop-delay"), "in virtual time a loop without pauses never ends; 0.01 is short enough"
     else:
         if bench.interface is None:
