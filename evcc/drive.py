@@ -29,7 +29,7 @@ from v2g.sequence import Sequence
 from v2g.session import Session, SessionOptions
 
 if TYPE_CHECKING:
-    from evcc.iso20_control import Control
+    from v2g.energy import Control
 
 R = TypeVar("R")
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from evcc import iso20_ac, iso20_dc
 from evcc.drive import Drive, Ending, Paused, Unsuitable
-from evcc.iso20_control import Control, choose
+from evcc.iso20_control import choose
 from evcc.iso20_schedule import agree_schedule
 from evcc.vehicle import AT_ONCE
 from evcc.verbs import say_goodbye, until_finished
 from v2g import energy
+from v2g.energy import Control
 from v2g.errors import V2GError
 from v2g.messages.iso20 import common
 

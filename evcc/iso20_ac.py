@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 from evcc.drive import Drive, Ending, Unsuitable
-from evcc.iso20_control import LEAVES_LATER, Control, display, energies, warned, watt, wishes
+from evcc.iso20_control import LEAVES_LATER, display, energies, warned, watt, wishes
 from evcc.iso20_schedule import Plan, power_delivery, profile
 from evcc.verbs import pilot_moves
 from slac.pilot import State
+from v2g.energy import Control
 from v2g.messages.iso20 import ac, types
 from v2g.physical import at_least_zero, number
 

@@ -10,31 +10,13 @@ from dataclasses import dataclass
 
 from evcc.drive import Drive, Ending, Unsuitable
 from v2g import energy
-from v2g.energy import EnergyService, ParameterSet
+from v2g.energy import Control, EnergyService
 from v2g.messages.iso20 import common, types
 from v2g.outcome import Cause
 from v2g.physical import percent, rational
 
 LEAVES_LATER = 86400
 """s: DepartureTime in dynamic mode where the driver named none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """What ServiceSelection chose.
-
-    Attributes:
-        service: the energy transfer service.
-        chosen: its parameter set.
-    """
-
-    service: EnergyService
-    chosen: ParameterSet
-
-    @property
-    def dynamic(self) -> bool:
-        """Whether the charger decides on power."""
-        return self.chosen.dynamic
 
 
 def choose(drive: Drive, service: EnergyService, offered: Sequence[common.ParameterSetType]) -> Control:

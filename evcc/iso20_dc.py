@@ -7,7 +7,6 @@ from evcc.checks import Limits
 from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import (
     LEAVES_LATER,
-    Control,
     ampere,
     display,
     energies,
@@ -21,6 +20,7 @@ from evcc.iso20_schedule import Plan, power_delivery, profile
 from evcc.vehicle import AT_ONCE, CURRENT_DOWN, NO_CURRENT
 from evcc.verbs import DEAD, until_finished
 from slac.pilot import State
+from v2g.energy import Control
 from v2g.messages.iso20 import dc, types
 from v2g.physical import at_least_zero, number, percent
 

@@ -9,9 +9,10 @@ from itertools import accumulate
 
 from evcc import schedule
 from evcc.drive import Drive
-from evcc.iso20_control import LEAVES_LATER, Control, energies, watt
+from evcc.iso20_control import LEAVES_LATER, energies, watt
 from evcc.schedule import Price, Schedule, Slot
 from evcc.verbs import until_finished
+from v2g.energy import Control
 from v2g.errors import RemoteError
 from v2g.messages.iso20 import common
 from v2g.physical import number

@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from secc.charger import Evse
 from v2g import energy
-from v2g.energy import EnergyService, ParameterSet
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """What ServiceSelection chose; it holds to the end of the session, also over a pause.
-
-    Attributes:
-        service: the energy transfer service.
-        chosen: its parameter set.
-    """
-
-    service: EnergyService
-    chosen: ParameterSet
-
-    @property
-    def dynamic(self) -> bool:
-        """Whether the charger decides on power, within the vehicle's limits."""
-        return self.chosen.dynamic
+from v2g.energy import Control, EnergyService, ParameterSet
 
 
 def services(evse: Evse) -> list[EnergyService]:

@@ -7,9 +7,9 @@ from itertools import accumulate
 from secc import agreed
 from secc.agreed import Step
 from secc.charger import Slot
-from secc.control import Control
 from secc.schedule import MAX_TUPLES, Plan
 from secc.visit import Refusal, Visit
+from v2g.energy import Control
 from v2g.messages.iso20 import common
 from v2g.physical import number, rational
 

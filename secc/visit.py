@@ -19,8 +19,8 @@ from v2g.session import Session
 if TYPE_CHECKING:
     from secc.agreed import Step
     from secc.contract import Contract, Contracts
-    from secc.control import Control
     from secc.services import Service
+    from v2g.energy import Control
 
 
 class Refusal(RemoteError):

@@ -97,6 +97,24 @@ class ParameterSet:
         return common.ParameterSetType(ParameterSetID=self.number, Parameter=named)
 
 
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What ServiceSelection chose; it holds to the end of the session, also over a pause.
+
+    Attributes:
+        service: the energy transfer service.
+        chosen: its parameter set.
+    """
+
+    service: EnergyService
+    chosen: ParameterSet
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether the charger decides on power, within the vehicle's limits."""
+        return self.chosen.dynamic
+
+
 def read(element: common.ParameterSetType) -> ParameterSet | None:
     """A parameter set as it came; None where it does not say who controls power. Of two values the first counts."""
     said: dict[str, int] = {}
