@@ -102,6 +102,7 @@ class Battery:
         bulk_soc: end of the fast part, which some messages ask for.
         current: present current, A, as of the last `step`.
         delivered_wh: energy that came in at the terminals; what is lost as heat included.
+        returned_wh: energy that went out at the terminals.
         highest_voltage, highest_current: seen at the terminals so far, V and A.
     """
 
@@ -118,6 +119,7 @@ class Battery:
         self.bulk_soc = bulk_soc
         self.current = 0.0
         self.delivered_wh = 0.0
+        self.returned_wh = 0.0
         self.highest_voltage = 0.0
         self.highest_current = 0.0
         self._open: tuple[float, Pack | None, float] = (-1.0, None, 0.0)  # voltage at an SoC, asked for time and again
@@ -148,6 +150,11 @@ class Battery:
         return self.soc >= self.target_soc - 1e-9
 
     @property
+    def net_wh(self) -> float:
+        """Energy that came in at the terminals less what went out, Wh."""
+        return self.delivered_wh - self.returned_wh
+
+    @property
     def bulk_full(self) -> bool:
         """Whether the bulk SoC is reached."""
         return self.soc >= self.bulk_soc
@@ -161,7 +168,8 @@ class Battery:
         """Takes a current for some seconds at this terminal voltage.
 
         What is stored is the current times the open-circuit voltage, so a charger that misreports its voltage cannot
-        fill the battery any faster; the voltage counts for `delivered_wh` alone. SoC stops at 0 and 1.
+        fill the battery any faster; the voltage counts for `delivered_wh` and `returned_wh` alone. SoC stops at 0 and
+        at 1.
 
         Raises:
             ValueError: a value is not finite, or time runs backwards.
@@ -171,7 +179,11 @@ class Battery:
         self.current = current
         self.highest_voltage = max(self.highest_voltage, voltage)
         self.highest_current = max(self.highest_current, current)
-        self.delivered_wh += voltage * current * seconds / 3600.0
+        moved = voltage * current * seconds / 3600.0
+        if moved >= 0.0:
+            self.delivered_wh += moved
+        else:
+            self.returned_wh -= moved
         # In slices of at most a minute, because the voltage moves with the SoC.
         while seconds > 0.0:
             slice_ = min(seconds, 60.0)

@@ -103,7 +103,7 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
     resume = Paused(options.resume) if isinstance(options.resume, bytes) and options.resume else options.resume or None
     drive = Drive(session, vehicle, options, resume=resume, setup_deadline=setup)
     battery, mishaps = vehicle.battery, len(vehicle.contactors.mishaps)
-    started, energy, outcome.soc_start = session.now, battery.delivered_wh, battery.soc
+    started, energy, returned, outcome.soc_start = session.now, battery.delivered_wh, battery.returned_wh, battery.soc
     try:
         # A pulled plug or state E or F must not wait for the message under way.
         await _unless_in_trouble(_session(drive), vehicle)
@@ -128,6 +128,7 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
                 outcome.switched_off = session.now - since
             session.account(outcome, started)
             outcome.energy_wh = battery.delivered_wh - energy
+            outcome.discharged_wh = battery.returned_wh - returned
             outcome.soc_end = battery.soc
             outcome.resume = drive.paused if outcome.ok else None
             outcome.paused = outcome.resume is not None

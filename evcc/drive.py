@@ -87,7 +87,7 @@ class Paused:
         session_id: as the charger gave it.
         mode: energy transfer mode; "" where it is not known.
         started: loop time of the first SessionSetupRes, s; the departure time counts from there. None: from now.
-        delivered_wh: energy taken so far, Wh.
+        delivered_wh: energy taken so far less what was given back, Wh.
         payment: payment option; "" where it is not known.
         until: loop time at which the vehicle wants to go on, s; None: not known.
         control: service and parameter set selected (ISO 15118-20).
@@ -126,6 +126,11 @@ class Options(SessionOptions):
         offer: a supportedAppProtocolReq of one's own instead of that.
         on_progress: is told before each request where the session is.
         ac: charge with AC.
+        bpt: give energy back too, where the charger has the service (ISO 15118-20).
+        service: the energy transfer service by its title, like ``DC_BPT`` (ISO 15118-20); "": by ``ac``, ``bpt`` and
+            the inlet.
+        negative_discharge_limits: limits of discharging are sent as negative numbers; they are read by their magnitude
+            in any case.
         duration: seconds of charging after which the driver has enough; None: until the battery's target.
         scripts: other scripts than the standard's, by protocol name.
         resume: the paused session to join, as an earlier outcome gave it, or no more than its id.
@@ -144,6 +149,9 @@ class Options(SessionOptions):
     offer: appproto.supportedAppProtocolReq | None = None
     on_progress: Callable[[Progress], None] = lambda progress: None
     ac: bool = False
+    bpt: bool = False
+    service: str = ""
+    negative_discharge_limits: bool = False
     duration: float | None = None
     scripts: Mapping[str, Script] = field(default_factory=dict)
     resume: Paused | bytes | None = None
@@ -203,7 +211,7 @@ class Drive:
 
     def __post_init__(self) -> None:
         self.sequence = Sequence(ISO2.order)
-        self.delivered_before = self.vehicle.battery.delivered_wh
+        self.delivered_before = self.vehicle.battery.net_wh
         if self.resume is not None:
             self.delivered_before -= self.resume.delivered_wh
 
@@ -218,8 +226,8 @@ class Drive:
 
     @property
     def delivered_wh(self) -> float:
-        """Energy taken in this session, Wh; a paused one counts on."""
-        return self.vehicle.battery.delivered_wh - self.delivered_before
+        """Energy taken in this session less what was given back, Wh; a paused one counts on."""
+        return self.vehicle.battery.net_wh - self.delivered_before
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -311,7 +319,7 @@ class Drive:
     def forget_pause(self) -> None:
         """The charger began a new session: what came before does not count."""
         self.resume = None
-        self.delivered_before = self.vehicle.battery.delivered_wh
+        self.delivered_before = self.vehicle.battery.net_wh
 
     @property
     def over_time(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from evcc import iso20_ac, iso20_dc
 from evcc.drive import Drive, Ending, Paused, Unsuitable
-from evcc.iso20_control import choose
+from evcc.iso20_control import choose, wanted_service
 from evcc.iso20_schedule import agree_schedule
 from evcc.vehicle import AT_ONCE
 from evcc.verbs import say_goodbye, until_finished
@@ -93,11 +93,10 @@ async def select_service(drive: Drive) -> Control:
     """
     found = await drive.ask(common.ServiceDiscoveryReq())
     offered = [service.ServiceID for service in found.EnergyTransferServiceList.Service]
-    wanted = "AC" if drive.options.ac else "DC"
-    known = [energy.SERVICES[number] for number in offered if number in energy.SERVICES]
-    service = next((one for one in known if one.energy == wanted and not one.bidirectional), None)
-    if service is None:
-        raise Unsuitable(f"the charger offers services {offered}, the vehicle wants {wanted}")
+    service = wanted_service(drive)
+    if service.number not in offered:
+        listed = ", ".join(energy.title(number) for number in offered)
+        raise Unsuitable(f"the vehicle wants {energy.title(service.number)}, the charger offers {listed}")
     detail = await drive.ask(common.ServiceDetailReq(ServiceID=service.number))
     if detail.ServiceID != service.number:
         text = f"details of service {detail.ServiceID}, asked for {service.number}"

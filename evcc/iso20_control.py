@@ -11,12 +11,30 @@ from dataclasses import dataclass
 from evcc.drive import Drive, Ending, Unsuitable
 from v2g import energy
 from v2g.energy import Control, EnergyService
+from v2g.errors import LocalError
 from v2g.messages.iso20 import common, types
 from v2g.outcome import Cause
 from v2g.physical import percent, rational
 
 LEAVES_LATER = 86400
 """s: DepartureTime in dynamic mode where the driver named none."""
+
+
+def wanted_service(drive: Drive) -> EnergyService:
+    """The service that the driver named, or that fits what the vehicle is to do.
+
+    Raises:
+        LocalError: no service is called so, or it transfers the other kind of energy than was agreed on.
+    """
+    options = drive.options
+    kind = "AC" if options.ac else "DC"
+    name = options.service or (f"{kind}_BPT" if options.bpt else kind)
+    service = energy.BY_TITLE.get(name)
+    if service is None:
+        raise LocalError(f"unknown service {name!r}; known are {', '.join(energy.BY_TITLE)}")
+    if service.energy != kind:
+        raise LocalError(f"service {name} transfers {service.energy}, and the vehicle was set to {kind}")
+    return service
 
 
 def choose(drive: Drive, service: EnergyService, offered: Sequence[common.ParameterSetType]) -> Control:

@@ -81,6 +81,7 @@ class AcSupply:
         nominal_voltage: line to neutral, V.
         phases: 1 or 3.
         max_current: per phase, A.
+        max_discharge_current: per phase out of the vehicle, A; 0: it takes nothing back.
         agreed: most per phase by what was agreed with the vehicle, A; infinite without any.
         in_use: phases that the session uses.
         rcd_tripped: residual current device; True is a fault and opens the contactor.
@@ -96,6 +97,7 @@ class AcSupply:
         phases: int = 3,
         max_current: float = 32.0,
         *,
+        max_discharge_current: float = 0.0,
         close_seconds: float = 0.2,
         load: Callable[[], float] | None = None,
         load_phases: Callable[[], int] | None = None,
@@ -105,6 +107,7 @@ class AcSupply:
         self.nominal_voltage = nominal_voltage
         self.phases = phases
         self.max_current = max_current
+        self.max_discharge_current = max_discharge_current
         self.agreed = math.inf
         self.in_use = phases
         self.sticks = False
@@ -180,7 +183,13 @@ class Evse:
         planning_seconds: how long it takes to work out a schedule; the vehicle is told Ongoing meanwhile.
         plans: up to three schedules with prices to offer instead of the one; empty: that one, without a price.
         free: whether charging costs nothing.
-        target_power: what the charger wants to give in dynamic mode (ISO 15118-20), W; within all limits.
+        target_power: what the charger wants to give in dynamic mode (ISO 15118-20), W; within all limits. Negative:
+            what it wants out of the vehicle, in a bidirectional service.
+        bidirectional: whether the bidirectional services are offered beside those that only charge (ISO 15118-20); from
+            what the output or the supply can do.
+        separated: each direction has a path of its own, so that a change needs a PowerDelivery (BPTChannel).
+        negative_discharge_limits: limits of discharging are sent as negative numbers, as some chargers do; they are
+            read by their magnitude in any case.
         fault: why it cannot go on, or None. `fail` sets it.
         trips: what the protection switched off by itself, one line each.
     """
@@ -219,6 +228,11 @@ class Evse:
         self.plans: Sequence[Plan] = ()
         self.free = True
         self.target_power = math.inf
+        self.bidirectional = (
+            power.limits.sinks if power is not None else ac is not None and ac.max_discharge_current > 0
+        )
+        self.separated = False
+        self.negative_discharge_limits = False
         self.fault: Fault | None = None
         self.trips: list[str] = []
         self._clock = clock

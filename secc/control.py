@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from secc.charger import Evse
 from v2g import energy
 from v2g.energy import Control, EnergyService, ParameterSet
 
 
 def services(evse: Evse) -> list[EnergyService]:
-    """The energy transfer services of an outlet, preferred first."""
-    return [energy.DC] if evse.power is not None else [energy.AC]
+    """The energy transfer services of an outlet, preferred first: who just takes the first one only charges."""
+    plain, both = (energy.DC, energy.DC_BPT) if evse.power is not None else (energy.AC, energy.AC_BPT)
+    return [plain, both] if evse.bidirectional else [plain]
 
 
 def parameter_sets(evse: Evse, service: EnergyService) -> list[ParameterSet]:
@@ -17,12 +20,25 @@ def parameter_sets(evse: Evse, service: EnergyService) -> list[ParameterSet]:
 
     Some codecs hold no more than four sets.
     """
-    if service.energy == "DC":
-        return [
-            ParameterSet(1, dynamic=False, connector=energy.DC_EXTENDED),
-            ParameterSet(2, dynamic=True, connector=energy.DC_EXTENDED),
-            ParameterSet(3, dynamic=True, connector=energy.DC_EXTENDED, by_charger=True),
-        ]
+    sets = _dc_sets() if service.energy == "DC" else _ac_sets(evse)
+    if not service.bidirectional:
+        return sets
+    channel = energy.SEPARATED if evse.separated else energy.UNIFIED
+    islanding = energy.ACTIVE if service.energy == "AC" else 0
+    return [
+        replace(one, channel=channel, generator=energy.GRID_FOLLOWING, islanding=islanding) for one in sets
+    ]  # fmt: skip
+
+
+def _dc_sets() -> list[ParameterSet]:
+    return [
+        ParameterSet(1, dynamic=False, connector=energy.DC_EXTENDED),
+        ParameterSet(2, dynamic=True, connector=energy.DC_EXTENDED),
+        ParameterSet(3, dynamic=True, connector=energy.DC_EXTENDED, by_charger=True),
+    ]
+
+
+def _ac_sets(evse: Evse) -> list[ParameterSet]:
     assert evse.ac is not None
     volts = round(evse.ac.nominal_voltage)
     connectors = [energy.SINGLE_PHASE] if evse.ac.phases == 1 else [energy.THREE_PHASE, energy.SINGLE_PHASE]

@@ -41,8 +41,12 @@ def able(visit: Visit) -> None:
 
 
 def meter_info(visit: Visit) -> types.MeterInfoType:
-    """The meter's reading of this session."""
+    """The meter's readings of this session; that of discharging in bidirectional services only."""
     meter = visit.evse.meter
+    both = visit.control is not None and visit.control.bidirectional
     return types.MeterInfoType(
-        MeterID=meter.meter_id, ChargedEnergyReadingWh=round(meter.session_wh), MeterTimestamp=visit.session.clock()
+        MeterID=meter.meter_id,
+        ChargedEnergyReadingWh=round(meter.session_wh),
+        BPT_DischargedEnergyReadingWh=round(meter.session_discharged_wh) if both else None,
+        MeterTimestamp=visit.session.clock(),
     )

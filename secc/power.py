@@ -43,7 +43,10 @@ class Insulation(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the output can do: V, A, W; ripple is peak to peak, tolerance the deviation of regulated current."""
+    """What the output can do: V, A, W; ripple is peak to peak, tolerance the deviation of regulated current.
+
+    The two of discharging are magnitudes; 0, one or both of them: it cannot take power out of a vehicle.
+    """
 
     max_voltage: float
     max_current: float
@@ -52,6 +55,13 @@ class Limits:
     min_current: float = 0.0
     ripple: float = 1.0
     tolerance: float = 1.0
+    max_discharge_current: float = 0.0
+    max_discharge_power: float = 0.0
+
+    @property
+    def sinks(self) -> bool:
+        """Whether it can take power out of a vehicle."""
+        return self.max_discharge_current > 0.0 and self.max_discharge_power > 0.0
 
     @classmethod
     def of(cls, rating: PowerClass) -> Limits:

@@ -121,6 +121,7 @@ async def serve(
                 evse.forget_limits()
                 evse.forget()
                 outcome.energy_wh = evse.meter.session_wh
+                outcome.discharged_wh = evse.meter.session_discharged_wh
     limit = session.timing.TCP_Connection_Termination_Timeout
     await session.close(wait_for_peer=max(limit - (session.now - ended), 0.0) if answered else 0.0)
     return outcome

@@ -27,6 +27,18 @@ DC_EXTENDED = 2
 NO_PRICES, ABSOLUTE_PRICES, PRICE_LEVELS = 0, 1, 2
 """Pricing."""
 
+UNIFIED, SEPARATED = 1, 2
+"""BPTChannel: one path for both directions, or one each, so that a change of direction needs a PowerDelivery."""
+
+GRID_FOLLOWING, GRID_FORMING = 1, 2
+"""GeneratorMode."""
+
+ACTIVE, PASSIVE = 1, 2
+"""GridCodeIslandingDetectionMethod, in AC only."""
+
+MISNAMED = {"DetectionMethodGridCodeIslanding": "GridCodeIslandingDetectionMethod"}
+"""What stacks in the field call a parameter, and its name."""
+
 
 @dataclass(frozen=True, slots=True)
 class EnergyService:
@@ -55,6 +67,15 @@ MCS_BPT = EnergyService(9, "MCS_BPT", "DC", bidirectional=True)
 SERVICES: Mapping[int, EnergyService] = {s.number: s for s in (AC, DC, AC_BPT, DC_BPT, MCS, MCS_BPT)}
 """By ServiceID; wireless and pantograph services are not covered."""
 
+BY_TITLE: Mapping[str, EnergyService] = {s.title: s for s in SERVICES.values()}
+"""By what people call them."""
+
+
+def title(number: int) -> str:
+    """A ServiceID as people read it."""
+    return f"{SERVICES[number].title} ({number})" if number in SERVICES else f"service {number}"
+
+
 FIRST_VALUE_ADDED = 64
 """ServiceIDs from here on are value added services."""
 
@@ -70,6 +91,8 @@ class ParameterSet:
         by_charger: MobilityNeedsMode 2.
         nominal_voltage: line to neutral, V; 0 in DC or where it is not said.
         pricing: Pricing.
+        channel, generator, islanding: BPTChannel, GeneratorMode and GridCodeIslandingDetectionMethod; 0 in services
+            that only charge, and where they are not said.
     """
 
     number: int
@@ -78,6 +101,14 @@ class ParameterSet:
     by_charger: bool = False
     nominal_voltage: int = 0
     pricing: int = NO_PRICES
+    channel: int = 0
+    generator: int = 0
+    islanding: int = 0
+
+    @property
+    def separated(self) -> bool:
+        """Whether each direction has a path of its own."""
+        return self.channel == SEPARATED
 
     @property
     def phases(self) -> int:
@@ -92,6 +123,9 @@ class ParameterSet:
             "EVSENominalVoltage": self.nominal_voltage or None,
             "MobilityNeedsMode": BY_CHARGER if self.by_charger else BY_VEHICLE,
             "Pricing": self.pricing,
+            "BPTChannel": self.channel or None,
+            "GeneratorMode": self.generator or None,
+            "GridCodeIslandingDetectionMethod": self.islanding or None,
         }
         named = [common.ParameterType(Name=name, intValue=v) for name, v in values.items() if v is not None]
         return common.ParameterSetType(ParameterSetID=self.number, Parameter=named)
@@ -114,13 +148,18 @@ class Control:
         """Whether the charger decides on power, within the vehicle's limits."""
         return self.chosen.dynamic
 
+    @property
+    def bidirectional(self) -> bool:
+        """Whether power may flow out of the vehicle, and messages have the BPT members: the service decides."""
+        return self.service.bidirectional
+
 
 def read(element: common.ParameterSetType) -> ParameterSet | None:
     """A parameter set as it came; None where it does not say who controls power. Of two values the first counts."""
     said: dict[str, int] = {}
     for parameter in element.Parameter:
         if parameter.intValue is not None:
-            said.setdefault(parameter.Name, parameter.intValue)
+            said.setdefault(MISNAMED.get(parameter.Name, parameter.Name), parameter.intValue)
     if said.get("ControlMode") not in (SCHEDULED, DYNAMIC):
         return None
     return ParameterSet(
@@ -130,4 +169,7 @@ def read(element: common.ParameterSetType) -> ParameterSet | None:
         said.get("MobilityNeedsMode") == BY_CHARGER,
         said.get("EVSENominalVoltage", 0),
         said.get("Pricing", NO_PRICES),
+        said.get("BPTChannel", 0),
+        said.get("GeneratorMode", 0),
+        said.get("GridCodeIslandingDetectionMethod", 0),
     )

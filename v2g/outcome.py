@@ -42,7 +42,8 @@ class Outcome:
         reason: one sentence.
         protocol: what was spoken, or "".
         session_id: in hex, or "".
-        energy_wh: delivered or taken.
+        energy_wh: into the vehicle.
+        discharged_wh: out of the vehicle.
         seconds: from connection to end.
         messages: exchanged, both directions.
         tolerances: names of the tolerances used.
@@ -58,6 +59,7 @@ class Outcome:
     protocol: str = ""
     session_id: str = ""
     energy_wh: float = 0.0
+    discharged_wh: float = 0.0
     seconds: float = 0.0
     messages: int = 0
     tolerances: list[str] = field(default_factory=list)

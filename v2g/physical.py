@@ -34,6 +34,11 @@ def number(value: Any) -> float:
     return float(value.Value * _POWERS[exponent] if exponent in _POWERS else value.Value * 10.0**exponent)
 
 
+def magnitude(value: Any) -> float:
+    """A limit of discharging: senders do not agree on its sign, so it is read without."""
+    return abs(number(value))
+
+
 def check_unit(value: Any, *units: str) -> Any:
     """The value itself, if its unit is one of these or absent (DIN allows that).
 

@@ -261,3 +261,19 @@ def test_callback() -> None:
     authorizer.begin("DE-PLF-C12345678-9")
     assert [authorizer.decide() for _ in range(3)] == [Decision.ONGOING, Decision.ACCEPTED, Decision.ACCEPTED]
     assert asked == ["DE-PLF-C12345678-9"] * 2
+
+
+async def test_meter_counts_each_direction_by_itself() -> None:
+    """Neither register falls, and a change of direction between two readings is split where the power is zero."""
+    now, watts = 0.0, 3600.0
+    meter = Meter(lambda: watts, clock=lambda: now)
+    meter.begin()
+    now = 10.0
+    assert (meter.session_wh, meter.session_discharged_wh) == (10.0, 0.0)
+    watts = -3600.0
+    now = 20.0  # through zero at 15 s
+    assert (meter.session_wh, meter.session_discharged_wh) == (12.5, 2.5)
+    now = 30.0
+    assert (meter.session_wh, meter.session_discharged_wh) == (12.5, 12.5)
+    meter.begin()
+    assert (meter.session_wh, meter.session_discharged_wh) == (0.0, 0.0)

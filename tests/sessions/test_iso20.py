@@ -499,3 +499,29 @@ async def test_vehicle_that_falls_silent_in_the_loop_is_dropped_at_once() -> Non
     assert outcome.cause is Cause.TIMEOUT
     assert asyncio.get_running_loop().time() - started < 3.0
     assert not alone.bench.evse.energised
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Which service
+
+
+async def test_service_that_is_not_offered_ends_in_one_line() -> None:
+    """It says what the vehicle wants and what there is."""
+    bench = iso20_bench("iso20-dc", "any")
+    bench.ev.bpt = True
+    vehicle, charger = await bench.run()
+    assert vehicle.reason == "the vehicle wants DC_BPT (6), the charger offers DC (2)"
+    assert vehicle.cause is Cause.PEER
+    assert charger.cause is Cause.COMPLETE
+    assert bench.safe
+
+
+@pytest.mark.parametrize(("service", "says"), [("DC_BTP", "known are AC, DC"), ("AC_BPT", "transfers AC")])
+async def test_service_that_the_driver_named_wrongly_is_our_own_error(service: str, says: str) -> None:
+    """The charger does not hear of it."""
+    bench = iso20_bench("iso20-dc", "any")
+    bench.ev.service = service
+    vehicle, _ = await bench.run()
+    assert vehicle.cause is Cause.ERROR
+    assert says in vehicle.reason
+    assert bench.safe
