@@ -12,7 +12,8 @@ from evcc.verbs import pilot_moves
 from slac.pilot import State
 from v2g.energy import Control
 from v2g.messages.iso20 import ac, types
-from v2g.physical import at_least_zero, number
+from v2g.phases import total
+from v2g.physical import at_least_zero
 
 USUAL_VOLTAGE = 230
 """V, line to neutral: where the parameter set does not say it."""
@@ -57,12 +58,6 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
         raise Unsuitable(f"the charger gives {given:g} W, the onboard charger needs {least:g} W")
     vehicle.stop_ac()
     return Terms(voltage, phases, given)
-
-
-def total(block: object, name: str) -> float:
-    """Power over all phases, W: the base element alone is the sum, with its companions it is the first phase."""
-    values = (getattr(block, f"{name}{phase}", None) for phase in ("", "_L2", "_L3"))
-    return sum(number(value) for value in values if value is not None)
 
 
 async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> Ending:

@@ -15,7 +15,7 @@ from evcc.verbs import until_finished
 from v2g.energy import Control
 from v2g.errors import RemoteError
 from v2g.messages.iso20 import common
-from v2g.physical import number
+from v2g.phases import total
 
 MOST_ENTRIES = 1024
 """MaximumSupportingPoints, 12 to 1024."""
@@ -92,7 +92,8 @@ def read(element: common.ScheduleTupleType, base: float) -> Schedule:
     entries = charging.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry
     durations = [entry.Duration for entry in entries]
     slots = tuple(
-        Slot(start, total(entry)) for start, entry in zip(accumulate(durations[:-1], initial=0), entries, strict=True)
+        Slot(start, total(entry, "Power"))
+        for start, entry in zip(accumulate(durations[:-1], initial=0), entries, strict=True)
     )
     if any(slot.watts < 0.0 for slot in slots):
         raise RemoteError(f"schedule {element.ScheduleTupleID} charges with a negative power")
@@ -103,11 +104,6 @@ def read(element: common.ScheduleTupleType, base: float) -> Schedule:
     starts = accumulate((entry.Duration for entry in levels[:-1]), initial=0)
     prices = (Price(start, entry.PriceLevel) for start, entry in zip(starts, levels, strict=True))
     return replace(made, prices=tuple(prices))
-
-
-def total(entry: common.PowerScheduleEntryType) -> float:
-    """Power over all phases, W."""
-    return sum(number(power) for power in (entry.Power, entry.Power_L2, entry.Power_L3) if power is not None)
 
 
 def profile(drive: Drive, control: Control, plan: Plan, most: float) -> common.EVPowerProfileType:

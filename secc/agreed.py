@@ -23,31 +23,47 @@ class Step(NamedTuple):
 
 
 class Agreed(NamedTuple):
-    """What holds now: W, phases that the profile names or None, and seconds until it may change (inf: never)."""
+    """What holds now.
+
+    Attributes:
+        watts: upper bound, W; nothing is above it, and it is not below zero.
+        phases: that the profile names, or None.
+        left: seconds until it may change; infinite: never.
+        least: lower bound, W: not above zero, and below it where the vehicle may give back (bidirectional sessions).
+    """
 
     watts: float
     phases: int | None
     left: float
+    least: float = 0.0
 
 
 def now(visit: Visit) -> Agreed:
-    """What was agreed for this moment; without a schedule there is no limit. In dynamic mode the charger decides."""
+    """What was agreed for this moment; without a schedule there is no upper limit, and nothing to give back.
+
+    In dynamic mode the charger decides: its target power is the bound, in the direction of its sign.
+    """
+    both_ways = visit.control is not None and visit.control.service.bidirectional
     if visit.control is not None and visit.control.dynamic:
-        return Agreed(visit.evse.target_power, None, math.inf)
+        target = visit.evse.target_power
+        return Agreed(max(target, 0.0), None, math.inf, min(target, 0.0) if both_ways else 0.0)
     slots = visit.schedule.get(visit.tuple_id)
     if not slots:
         return Agreed(math.inf, None, math.inf)
     second = visit.session.now - visit.offered_at
     end = visit.coverages.get(visit.tuple_id, visit.coverage)
     given, next_slot = _at(slots, second)
+    back, next_back = _at(visit.discharge.get(visit.tuple_id, ()) if both_ways else (), second)
     asked, next_step = _at(visit.profile, second)
-    watts = asked.watts if asked is not None else math.inf
+    watts, least = (max(asked.watts, 0.0), min(asked.watts, 0.0)) if asked is not None else (math.inf, -math.inf)
     if second >= end:
-        next_slot = math.inf  # the schedule says nothing any more
+        next_slot, back = math.inf, None  # the schedule says nothing any more
     else:
-        next_slot = min(next_slot, end)
+        next_slot = min(next_slot, next_back, end)
         watts = min(watts, given.watts) if given is not None else watts
-    return Agreed(watts, asked.phases if asked is not None else None, min(next_slot, next_step) - second)
+    least = max(least, min(back.watts, 0.0)) if back is not None else 0.0
+    phases = asked.phases if asked is not None else None
+    return Agreed(watts, phases, min(next_slot, next_step) - second, least)
 
 
 S = TypeVar("S", Slot, Step)

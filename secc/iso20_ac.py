@@ -8,7 +8,8 @@ from secc.iso20_schedule import chosen
 from secc.iso20_status import able, evse_status, meter_info
 from secc.visit import AnswerTable, Refusal, Visit
 from v2g.messages.iso20 import ac, types
-from v2g.physical import number, rational
+from v2g.phases import total
+from v2g.physical import rational
 
 __all__ = ["ANSWERS", "close_contactor"]
 
@@ -50,12 +51,6 @@ def charge_parameters(visit: Visit, request: ac.AC_ChargeParameterDiscoveryReq) 
 def phases_in_use(visit: Visit) -> int:
     """What the selected connector has, at most what the outlet has."""
     return min(chosen(visit).chosen.phases, supply(visit).phases)
-
-
-def total(block: object, name: str) -> float:
-    """Power over all phases, W: the base element alone is the sum, with its companions it is the first phase."""
-    values = (getattr(block, f"{name}{phase}", None) for phase in ("", "_L2", "_L3"))
-    return sum(number(value) for value in values if value is not None)
 
 
 @on(ac.AC_ChargeLoopReq)

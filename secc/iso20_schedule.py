@@ -11,7 +11,8 @@ from secc.schedule import MAX_TUPLES, Plan
 from secc.visit import Refusal, Visit
 from v2g.energy import Control
 from v2g.messages.iso20 import common
-from v2g.physical import number, rational
+from v2g.phases import total
+from v2g.physical import rational
 
 SLACK = 1.001
 """Factor by which a profile may exceed its schedule: rounding to the 16 bits of a RationalNumber."""
@@ -122,7 +123,7 @@ def accept_profile(visit: Visit, profile: common.EVPowerProfileType | None) -> N
     since = visit.session.now - visit.offered_at  # the profile counts from now, the schedule from when it was offered
     starts = accumulate((entry.Duration for entry in entries[:-1]), initial=0)
     steps = tuple(
-        Step(round(since + start), total(entry)) for start, entry in zip(starts, entries, strict=True)
+        Step(round(since + start), total(entry, "Power")) for start, entry in zip(starts, entries, strict=True)
     )  # fmt: skip
     for step in steps:
         allowed = within(visit.schedule[tuple_id], step.start)
@@ -130,11 +131,6 @@ def accept_profile(visit: Visit, profile: common.EVPowerProfileType | None) -> N
             text = f"{step.watts:g} W at {step.start} s, the schedule allows {allowed:g} W"
             raise Refusal("FAILED_EVPowerProfileInvalid", text)
     visit.tuple_id, visit.profile = tuple_id, steps
-
-
-def total(entry: common.PowerScheduleEntryType) -> float:
-    """Power over all phases, W."""
-    return sum(number(power) for power in (entry.Power, entry.Power_L2, entry.Power_L3) if power is not None)
 
 
 def within(slots: tuple[Slot, ...], second: float) -> float:

@@ -109,6 +109,7 @@ class Visit:
         signature: the Signature that the response being made will carry, or None.
         mode: energy transfer mode chosen.
         schedule: slots offered, by tuple id.
+        discharge: slots offered for giving back, W not above zero, by tuple id (ISO 15118-20).
         coverage: seconds after which the schedule offered last says nothing any more.
         coverages: the same of each schedule, by tuple id.
         schedule_began: loop time at which the schedules began, s; before a pause, where there was one.
@@ -149,6 +150,7 @@ class Visit:
     mode: str = ""
     resumed: Paused | None = None
     schedule: dict[int, tuple[Slot, ...]] = field(default_factory=dict)
+    discharge: dict[int, tuple[Slot, ...]] = field(default_factory=dict)
     coverage: int = 0
     coverages: dict[int, int] = field(default_factory=dict)
     schedule_began: float | None = None
