@@ -1,4 +1,4 @@
-"""A CurrentDemand exchange over loopback, against an echo of the same bytes: what messages cost beyond sockets."""
+"""A charge loop exchange over loopback, against an echo of the same bytes: what messages cost beyond sockets."""
 
 from __future__ import annotations
 
@@ -8,47 +8,19 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address
+from typing import Any
 
 import exi
-from v2g import protocols, v2gtp
+from benchmarks.samples import LOOPS, SESSION_ID
+from v2g import v2gtp
 from v2g.channel import Channel, connect, listening, memory_pair
 from v2g.errors import ConnectionLost
 from v2g.interfaces import Interface
-from v2g.messages import iso2, schema
+from v2g.protocols import Protocol
 from v2g.session import Session
 
 LOOPBACK = Interface("lo", 1, IPv6Address("::1"), bytes(6))
-SESSION_ID = bytes.fromhex("9d7799360d2d747c")
 ROUNDS = 2000
-
-
-def _value(value: int, unit: iso2.unitSymbolType, multiplier: int = 0) -> iso2.PhysicalValueType:
-    return iso2.PhysicalValueType(Multiplier=multiplier, Unit=unit, Value=value)
-
-
-REQUEST = iso2.CurrentDemandReq(
-    DC_EVStatus=iso2.DC_EVStatusType(EVReady=True, EVErrorCode="NO_ERROR", EVRESSSOC=42),
-    EVTargetCurrent=_value(1250, "A", -1),
-    EVMaximumVoltageLimit=_value(4200, "V", -1),
-    ChargingComplete=False,
-    EVTargetVoltage=_value(3976, "V", -1),
-)
-RESPONSE = iso2.CurrentDemandRes(
-    ResponseCode="OK",
-    DC_EVSEStatus=iso2.DC_EVSEStatusType(
-        NotificationMaxDelay=0, EVSENotification="None", EVSEIsolationStatus="Valid", EVSEStatusCode="EVSE_Ready"
-    ),
-    EVSEPresentVoltage=_value(3971, "V", -1),
-    EVSEPresentCurrent=_value(1249, "A", -1),
-    EVSECurrentLimitAchieved=False,
-    EVSEVoltageLimitAchieved=False,
-    EVSEPowerLimitAchieved=False,
-    EVSEMaximumVoltageLimit=_value(920, "V"),
-    EVSEMaximumCurrentLimit=_value(350, "A"),
-    EVSEMaximumPowerLimit=_value(15000, "W", 1),
-    EVSEID="DE*PLF*E00001",
-    SAScheduleTupleID=1,
-)
 
 
 async def _rounds(exchange: Callable[[], Awaitable[object]]) -> float:
@@ -61,42 +33,32 @@ async def _rounds(exchange: Callable[[], Awaitable[object]]) -> float:
     return statistics.median(times) * 1e6
 
 
-async def _answer(channel: Channel) -> None:
-    session = Session(channel, protocol=protocols.ISO2, id=SESSION_ID)
+async def _answer(channel: Channel, protocol: Protocol) -> None:
+    session = Session(channel, protocol=protocol, id=SESSION_ID)
     with contextlib.suppress(ConnectionLost):
         while True:
             await session.receive()
-            await session.send(RESPONSE)
+            await session.send(LOOPS[protocol][1])
 
 
-async def _echo(channel: Channel) -> None:
-    answer = exi.encode(schema("iso2"), protocols.ISO2.wrap(RESPONSE, SESSION_ID))
+def _octets(protocol: Protocol, message: Any) -> bytes:
+    return exi.encode(protocol.schema_of(type(message)), protocol.wrap(message, SESSION_ID))
+
+
+async def _echo(channel: Channel, protocol: Protocol) -> None:
+    answer = _octets(protocol, LOOPS[protocol][1])
     with contextlib.suppress(ConnectionLost):
         while True:
             await channel.read_frame()
             await channel.write_frame(v2gtp.EXI, answer)
 
 
-async def _measure(
-    serve: Callable[[Channel], Awaitable[None]], *, memory: bool = False, messages: bool = True
-) -> float:
-    if memory:
-        here, channel = await memory_pair()
-        task = asyncio.ensure_future(serve(here))
-        try:
-            return await _client(channel, messages)
-        finally:
-            task.cancel()
-    async with listening(LOOPBACK, serve) as port:
-        channel = await connect("::1", port, None)
-        return await _client(channel, messages)
-
-
-async def _client(channel: Channel, messages: bool) -> float:
+async def _client(channel: Channel, protocol: Protocol, messages: bool) -> float:
+    request = LOOPS[protocol][0]
     if messages:
-        session = Session(channel, protocol=protocols.ISO2, id=SESSION_ID)
-        return await _rounds(lambda: session.request(REQUEST))
-    octets = exi.encode(schema("iso2"), protocols.ISO2.wrap(REQUEST, SESSION_ID))
+        session = Session(channel, protocol=protocol, id=SESSION_ID)
+        return await _rounds(lambda: session.request(request))
+    octets = _octets(protocol, request)
 
     async def exchange() -> None:
         await channel.write_frame(v2gtp.EXI, octets)
@@ -105,17 +67,35 @@ async def _client(channel: Channel, messages: bool) -> float:
     return await _rounds(exchange)
 
 
+async def measure(protocol: Protocol, *, memory: bool = False, messages: bool = True) -> float:
+    """Median of one round trip in microseconds; of bare frames of the same length without ``messages``."""
+    serve = _answer if messages else _echo
+    if memory:
+        here, channel = await memory_pair()
+        task = asyncio.ensure_future(serve(here, protocol))
+        try:
+            return await _client(channel, protocol, messages)
+        finally:
+            task.cancel()
+    async with listening(LOOPBACK, lambda channel: serve(channel, protocol)) as port:
+        return await _client(await connect("::1", port, None), protocol, messages)
+
+
 def main() -> None:
-    frames = asyncio.run(_measure(_echo, messages=False))
-    loopback = asyncio.run(_measure(_answer))
-    memory = asyncio.run(_measure(_answer, memory=True))
-    print(f"CurrentDemand round trip, both ends in one process, median of {ROUNDS}")
-    for name, microseconds in (
-        ("frames only, TCP on loopback", frames),
-        ("messages, TCP on loopback", loopback),
-        ("messages, in memory", memory),
-    ):
-        print(f"  {name:<30} {microseconds:8.0f} µs   {microseconds / frames:5.2f} x frames only")
+    print(f"a round trip of the DC charge loop, both ends in one process, median of {ROUNDS}")
+    first: dict[str, float] = {}
+    for protocol in LOOPS:
+        frames = asyncio.run(measure(protocol, messages=False))
+        for name, microseconds in (
+            ("frames only, TCP on loopback", frames),
+            ("messages, TCP on loopback", asyncio.run(measure(protocol))),
+            ("messages, in memory", asyncio.run(measure(protocol, memory=True))),
+        ):
+            beside = microseconds / first.setdefault(name, microseconds)
+            print(
+                f"  {protocol.title:<13} {name:<30} {microseconds:8.0f} µs   {microseconds / frames:5.2f} x frames only"
+                f"   {beside:5.2f} x {next(iter(LOOPS)).title}"
+            )
 
 
 if __name__ == "__main__":
