@@ -100,9 +100,7 @@ def _installed_iso20() -> common.CertificateInstallationRes:
         CPSCertificateChain=common.CertificateChainType(Certificate=certificate, SubCertificates=below),
         SignedInstallationData=common.SignedInstallationDataType(
             Id="id1",
-            ContractCertificateChain=common.ContractCertificateChainType(
-                Certificate=certificate, SubCertificates=below
-            ),
+            ContractCertificateChain=contract,
             ECDHCurve="SECP521",
             DHPublicKey=bytes(133),
             SECP521_EncryptedPrivateKey=bytes(94),
