@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from evcc.vehicle import Vehicle
-from plugfest import plants
+from plugfest import curves, plants
 from plugfest.config import actions
 from plugfest.config.actions import Step
 from secc.authorizer import Customer
 from secc.charger import AcSupply, Evse, Fault, simulated
+from secc.manager import constant
 from secc.outlet import Outlet
 from secc.power import SimulatedPowerSource
 from slac.pilot import State
@@ -167,6 +168,16 @@ class Controls:
     def _derate(self, step: actions.Derate) -> None:
         self._output.derate(step.percent / 100.0)
 
+    def _power(self, step: actions.SetPower) -> None:
+        manager = self._station.manager
+        match step.power:
+            case None:
+                manager.withdraw()
+            case [*points]:
+                manager.ask(curves.of_points(points))
+            case kilowatts:
+                manager.ask(constant(kilowatts * 1000.0))
+
     def _emergency(self, step: actions.EmergencyStop) -> None:
         if step.by == "charger":
             self._station.fail(Fault.EMERGENCY)
@@ -303,6 +314,7 @@ _ACTIONS: Mapping[type[Step], Callable[[Controls, Any], None]] = {
     actions.SetTarget: Controls._target,
     actions.Limit: Controls._limit,
     actions.Derate: Controls._derate,
+    actions.SetPower: Controls._power,
     actions.Inject: Controls._inject,
     actions.Repair: Controls._repair,
     actions.EmergencyStop: Controls._emergency,

@@ -11,6 +11,7 @@ from evcc.battery import Battery, pack
 from evcc.battery import Pack as BatteryPack
 from evcc.drive import Options
 from evcc.vehicle import OnboardCharger, Settings, Vehicle
+from plugfest import curves
 from plugfest.commands.options import connector
 from plugfest.config.model import Bench, Pack
 from plugfest.config.rules import octets
@@ -151,7 +152,7 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
     )
     evse.free = station.free
     if station.target_power is not None:
-        evse.target_power = station.target_power * 1000.0
+        evse.manager.plan = curves.of_bench(station.target_power)
     evse.meter.meter_id = station.meter_id
     evse.meter.start(station.meter_start * 1000.0)
     return evse

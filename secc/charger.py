@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from secc.authorizer import Authorizer, Immediate
 from secc.envelope import LimitedOutput
+from secc.manager import EnergyManager, constant
 from secc.meter import Clock, Meter, loop_time
 from secc.power import SAFE_VOLTAGE, Limits, PowerSource, SimulatedPowerSource
 from slac.connector import CCS2, Connector, PowerClass, power_class
@@ -183,8 +184,7 @@ class Evse:
         planning_seconds: how long it takes to work out a schedule; the vehicle is told Ongoing meanwhile.
         plans: up to three schedules with prices to offer instead of the one; empty: that one, without a price.
         free: whether charging costs nothing.
-        target_power: what the charger wants to give in dynamic mode (ISO 15118-20), W; within all limits. Negative:
-            what it wants out of the vehicle, in a bidirectional service.
+        manager: the energy manager; says what power the charger wants in dynamic mode (ISO 15118-20).
         bidirectional: whether the bidirectional services are offered beside those that only charge (ISO 15118-20); from
             what the output or the supply can do.
         separated: each direction has a path of its own, so that a change needs a PowerDelivery (BPTChannel).
@@ -227,7 +227,7 @@ class Evse:
         self.planning_seconds = 0.0
         self.plans: Sequence[Plan] = ()
         self.free = True
-        self.target_power = math.inf
+        self.manager = EnergyManager(clock=clock)
         self.bidirectional = (
             power.limits.sinks if power is not None else ac is not None and ac.max_discharge_current > 0
         )
@@ -242,6 +242,15 @@ class Evse:
         pilot.subscribe(self._pilot_changed)
 
     # ------------------------------------------------------------------------------------------ power
+
+    @property
+    def target_power(self) -> float:
+        """What the charger wants now in dynamic mode, W; negative: out of the vehicle. It is within no limits yet."""
+        return self.manager.watts
+
+    @target_power.setter
+    def target_power(self, watts: float) -> None:
+        self.manager.plan = constant(watts)
 
     @property
     def power(self) -> LimitedOutput | None:

@@ -35,6 +35,7 @@ def session_setup(visit: Visit, request: common.SessionSetupReq) -> common.Sessi
         visit.mode = kept.mode
     else:
         visit.session.id = visit.new_session_id()
+        visit.evse.manager.rest()
     return common.SessionSetupRes(
         ResponseCode="OK_OldSessionJoined" if visit.resumed else "OK_NewSessionEstablished",
         EVSEID=visit.evse.evse_id,
@@ -169,6 +170,7 @@ async def start(visit: Visit, request: common.PowerDeliveryReq) -> None:
     if not visit.dc and not visit.delivering:
         await iso20_ac.close_contactor(visit)
     visit.delivering, visit.stopped, visit.standby = True, False, False
+    visit.evse.manager.begin()
     visit.agreed_anew()
 
 

@@ -144,11 +144,26 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--loop-delay", type=float, metavar="S", help="pause between messages (default 0.1)")
 
 
+def number_or_file(text: str) -> float | str:
+    """A number where it is one."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def add_charger(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("charger")
     group.add_argument("--station", metavar="NAME", help="a ready station (plugfest config cars)")
-    group.add_argument("--power", type=float, metavar="KW", help="power class, 50 to 900 (default 150)")
-    group.add_argument("--target-power", type=float, metavar="KW", help="power wanted in dynamic mode (ISO 15118-20)")
+    group.add_argument(
+        "--power", type=float, metavar="KW", help="power class of the DC output, kW, 50 to 900 (default 150)"
+    )
+    group.add_argument(
+        "--target-power",
+        type=number_or_file,
+        metavar="KW|CSV",
+        help="ISO 15118-20, dynamic: power wanted, kW; -10: the car gives 10 kW; or a file with lines of seconds, kW",
+    )
     group.add_argument("--evse-id", metavar="ID", help="EVSEID (default DE*PLF*E00001)")
     group.add_argument("--receipts", type=float, metavar="S", help="ask for signed meter receipts so often")
     group.add_argument("--wake-car-after", type=float, metavar="S", help="wake a paused car up after so many seconds")

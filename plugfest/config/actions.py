@@ -15,6 +15,8 @@ Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
 Positive = Annotated[float, Meta(gt=0.0)]
 Octets = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}\s*)*$")]
 Side = Literal["vehicle", "charger"]
+PowerCurve = Annotated[list[tuple[Seconds, float]], Meta(min_length=1)]
+"""Seconds and the kW from then on, the first at 0; below zero the vehicle gives."""
 
 ChargerFault = Literal[
     "emergency",
@@ -87,6 +89,18 @@ class Derate(Step, tag="derate", kw_only=True, frozen=True):
     percent: Annotated[Percent, Meta(description="of the rating; 100 restores it")]
 
 
+class SetPower(Step, tag="power", kw_only=True, frozen=True):
+    """Changes what the charger's energy manager wants (ISO 15118-20 in dynamic mode); it stays so in later sessions."""
+
+    power: Annotated[
+        float | PowerCurve | None,
+        Meta(
+            description="kW; negative: the vehicle gives; or a curve from now on, as [[0, 11], [60, -10]]; by default"
+            " what charger.target-power says"
+        ),
+    ] = None
+
+
 class Inject(Step, tag="fault", kw_only=True, frozen=True):
     """Injects a fault.
 
@@ -155,6 +169,7 @@ Action = (
     | SetTarget
     | Limit
     | Derate
+    | SetPower
     | Inject
     | Repair
     | EmergencyStop

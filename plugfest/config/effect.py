@@ -46,6 +46,11 @@ DC = Need(lambda b: not b.ac, "this bench charges with AC")
 TLS = Need(lambda b: b.tls != "none", "without TLS (tls: optional or required)")
 SLAC = Need(lambda b: b.slac, "without SLAC (slac: true)")
 NEWER = Need(lambda b: bool(_speaks(b) - {"din70121"}), "DIN SPEC 70121 has nothing like it")
+ISO20 = Need(lambda b: "iso20" in _speaks(b), "only ISO 15118-20 has it (protocol: iso20)")
+CONTROL = Need(
+    lambda b: "iso20" in _speaks(b) and (b.role == "secc" or b.vehicle.control != "scheduled"),
+    "the charger decides on power in dynamic mode of ISO 15118-20 only",
+)
 PLAIN = Need(lambda b: b.role != "secc" or b.tls != "required", "with tls: required there is no port without TLS")
 FIXED = Need(
     lambda b: b.role != "evcc" or b.address is not None,
@@ -86,6 +91,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("vehicle.sleep", (NEWER,)),
     ("vehicle.wake-after", (NEWER,)),
     ("vehicle.sleep-without-power", (NEWER,)),
+    ("vehicle.control", (ISO20,)),
     ("vehicle.departure", (NEWER,)),
     ("vehicle.renegotiates", (NEWER,)),
     ("vehicle.services", (NEWER,)),
@@ -109,6 +115,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("charger.ac-supply", (AC,)),
     ("charger.lost-link", (ONLY_CHARGER, SLAC)),
     ("charger.newcomers", (ONLY_CHARGER,)),
+    ("charger.target-power", (CONTROL,)),
     ("charger.plans", (NEWER,)),
     ("charger.services", (NEWER,)),
     ("charger.receipts", (NEWER,)),

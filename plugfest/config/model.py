@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from plugfest.config.actions import Action, Deviation, Percent, Positive, Seconds, Section
+from plugfest.config.actions import Action, Deviation, Percent, Positive, PowerCurve, Seconds, Section
 from plugfest.config.contract import Payment, Plan, Service, Slot
 from plugfest.config.secure import TlsOptions
 
@@ -146,7 +146,9 @@ class Charger(Section, kw_only=True, frozen=True):
     """The charging station."""
 
     station: Annotated[str | None, Meta(description="a ready station (plugfest config cars)")] = None
-    power: Annotated[Positive, Meta(description="power class, kW; with max-voltage and max-current any power")] = 150.0
+    power: Annotated[
+        float, Meta(description="power class of the output, kW; with max-voltage and max-current any power")
+    ] = 150.0
     max_voltage: Annotated[Positive | None, Meta(description="instead of the power class's, V")] = None
     max_current: Annotated[Positive | None, Meta(description="instead of the power class's, A")] = None
     min_voltage: Annotated[NotNegative | None, Meta(description="instead of the power class's, V")] = None
@@ -161,7 +163,12 @@ class Charger(Section, kw_only=True, frozen=True):
     ac_supply: Annotated[Supply, Meta(description="AC side")] = Supply()
     evse_id: Annotated[str, Meta(min_length=7, max_length=37, description="EVSEID")] = "DE*PLF*E00001"
     target_power: Annotated[
-        Positive | None, Meta(description="power that the charger wants in dynamic mode of ISO 15118-20, kW")
+        float | File | PowerCurve | None,
+        Meta(
+            description="ISO 15118-20, dynamic mode: what the charger wants, kW; negative: the vehicle gives. Also a"
+            " curve: [[0, 22], [60, -10]] (seconds since power first flows, kW from then on), or the name of a CSV file"
+            " with such lines. By default as much as the vehicle takes"
+        ),
     ] = None
     authorize_after: Annotated[Seconds, Meta(description="authorization takes so long, s")] = 0.0
     authorization: Annotated[

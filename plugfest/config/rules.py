@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from plugfest.config.actions import Deviation, EmergencyStop, Inject, Limit, Repair, Step
+from plugfest.config.actions import Deviation, EmergencyStop, Inject, Limit, Repair, SetPower, Step
 from plugfest.config.check import Path, did_you_mean
 from plugfest.config.model import Bench, Pack
 
@@ -44,6 +45,32 @@ def _surroundings(bench: Bench) -> Iterator[Complaint]:
         value = getattr(bench, name)
         if value is not None and not _is_ipv6(value):
             yield (name.replace("_", "-"),), f"{value}: an IPv6 address is needed"
+
+
+def _energy_manager(bench: Bench) -> Iterator[Complaint]:
+    match bench.charger.target_power:
+        case [*points] if why := _curve(points):
+            yield ("charger", "target-power"), why
+        case str(name):
+            from boundary.errors import InputError
+            from plugfest import curves
+
+            try:
+                curves.read(pathlib.Path(name))
+            except InputError as error:
+                yield ("charger", "target-power"), str(error)
+
+
+def _curve(points: Sequence[tuple[float, float]]) -> str:
+    from plugfest import curves
+
+    made = curves.of_points(points)
+    try:
+        curves.check(made[:1])
+        curves.check(made)
+    except ValueError as why:
+        return str(why)
+    return ""
 
 
 def _is_ipv6(text: str) -> bool:
@@ -126,7 +153,10 @@ def _plant(bench: Bench) -> Iterator[Complaint]:
         if not bench.ac and not plug.dc:
             yield ("connector",), f"{plug.name} has no DC contacts; use ac, or another connector"
     charger, vehicle = bench.charger, bench.vehicle
-    if charger.max_voltage is None or charger.max_current is None:
+    if charger.power <= 0.0:
+        taken = f"target-power: {charger.power:g} is what takes it from the car"
+        yield ("charger", "power"), f"the power class of the output is above 0 kW; {taken}"
+    elif charger.max_voltage is None or charger.max_current is None:
         try:
             power_class(charger.power)
         except ValueError as why:
@@ -214,6 +244,8 @@ def action(step: Step, role: str, path: Path = ()) -> Iterator[Complaint]:
             yield path, f"there is no {side} on a bench with role {role}"
     if isinstance(step, Limit) and (step.max_voltage, step.max_current, step.max_power) == (None, None, None):
         yield path, "max-voltage, max-current or max-power is needed"
+    if isinstance(step, SetPower) and isinstance(step.power, list) and (why := _curve(step.power)):
+        yield (*path, "power"), why
     if isinstance(step, Inject) and step.fault == "error":
         yield from _error_code(step.code, (*path, "code"))
 
@@ -240,6 +272,7 @@ _SIDES = {
     "Plug": "cable",
     "Derate": "charger",
     "Authorize": "charger",
+    "SetPower": "charger",
 }
 
 
@@ -349,6 +382,8 @@ def _files(bench: Bench) -> Iterator[Complaint]:
             yield path, f"there is no file {value}"
 
 
-RULES: tuple[Rule, ...] = (_surroundings, _files, _protocols, _slac, _tls, _payment, _plant, _timeline, _deviations)
+RULES: tuple[Rule, ...] = (
+    _surroundings, _files, _protocols, _slac, _tls, _payment, _plant, _energy_manager, _timeline, _deviations,
+)  # fmt: skip
 
 __all__ = ["EmergencyStop", "broken"]

@@ -51,6 +51,12 @@ def lines(text: str) -> list[str]:
             "role: both\nprotocol: din\ndeviations: [{message: AuthorizationReq, drop: true}]",
             "which this bench does not",
         ),
+        (
+            "role: both\ncharger: {target-power: 5}",
+            "charger.target-power has no effect: the charger decides on power in",
+        ),
+        ("role: both\nvehicle: {control: dynamic}", "vehicle.control has no effect: only ISO 15118-20 has it"),
+        ("role: both\nprotocol: iso20\ntls: required\ncharger: {target-power: -5}\nvehicle: {control: dynamic}", ""),
         ("role: both\nvehicle: {car: audi-q4}", ""),
         ("role: both\nac: true\nvehicle: {car: audi-q4}\ncharger: {station: compleo-50}", ""),
         ("role: both\ntls: required\npki: p\npayment: contract\nvehicle: {install: true}", ""),

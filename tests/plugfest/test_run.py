@@ -114,6 +114,32 @@ def test_limits_are_followed_from_the_very_next_answer(run: Any) -> None:
     assert asked[22] == pytest.approx(7)
 
 
+DYNAMIC = "slac: false\nprotocol: iso20\nany-transport: true\nseed: 1\n"
+
+
+def test_the_energy_manager_follows_its_curve_and_then_the_timeline(run: Any, tmp_path: Path) -> None:
+    """Seconds since power first flows; what the timeline asks for counts until it is withdrawn."""
+    (tmp_path / "curve.csv").write_text("s;kW\n0;8\n6;2,5\n")
+    made = run(
+        DYNAMIC + "vehicle: {control: dynamic, duration: 18}\n"
+        "charger: {test-seconds: 1, target-power: curve.csv}\n"
+        "timeline:\n- {at: DC_ChargeLoopReq, after: 10, do: power, power: [[0, 4], [2, 6]]}\n"
+        "- {at: DC_ChargeLoopReq, after: 16, do: power}\n"
+    )
+    assert made.code == 0, made.notes("error")
+    began = made.times("DC_ChargeLoopReq")[0]
+    loop = list(zip(made.times("DC_ChargeLoopRes"), made.bodies("DC_ChargeLoopRes"), strict=True))
+
+    def kilowatts(second: float) -> float:
+        body = next(body for time, body in loop if time - began >= second)
+        parts = (body["EVSEPresentVoltage"], body["EVSEPresentCurrent"])
+        volts, amps = (part["Value"] * 10.0 ** part["Exponent"] for part in parts)
+        return float(volts * amps / 1000.0)
+
+    found = [kilowatts(second) for second in (5.5, 9.5, 11.8, 15.5, 17.5)]
+    assert found == pytest.approx([8.0, 2.5, 4.0, 6.0, 2.5], abs=0.3)
+
+
 def test_derating_and_its_end(run: Any) -> None:
     text = """
     timeline:

@@ -1,0 +1,82 @@
+"""The energy manager of a charger: the power it wants at its outlet, now and over time.
+
+Positive charges the vehicle, negative takes energy out of it. In dynamic mode of ISO 15118-20 the charger's answers
+follow it, within every limit of both sides; in other modes and protocols the vehicle decides, and nobody asks here.
+
+A curve holds each of its values until the next one, and the last one for ever. Its time begins when power first flows
+in a session and runs on through a pause; the next session begins anew. What is asked for by hand counts until it is
+withdrawn, also in later sessions.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from secc.meter import Clock, loop_time
+
+
+class Point(NamedTuple):
+    """Power in W from ``start`` seconds on."""
+
+    start: float
+    watts: float
+
+
+Curve = tuple[Point, ...]
+"""In the order of time, the first at 0."""
+UNLIMITED: Curve = (Point(0.0, math.inf),)
+"""As much as the vehicle takes."""
+
+
+class EnergyManager:
+    """Says which power the charger wants.
+
+    Attributes:
+        plan: what the bench wants, unless something else is asked for by hand.
+    """
+
+    def __init__(self, plan: Curve = UNLIMITED, *, clock: Clock = loop_time) -> None:
+        self.plan = plan
+        self._asked: Curve | None = None
+        self._clock = clock
+        self._began: float | None = None
+        self._asked_at = 0.0
+
+    def begin(self) -> None:
+        """Power flows: the time of the plan begins, unless it runs already."""
+        if self._began is None:
+            self._began = self._clock()
+
+    def rest(self) -> None:
+        """A new session: the plan is at its beginning."""
+        self._began = None
+
+    def ask(self, curve: Curve) -> None:
+        """Wants something else from now on; the curve's time begins now."""
+        self._asked, self._asked_at = curve, self._clock()
+
+    def withdraw(self) -> None:
+        """What was asked for by hand counts no more, the plan does."""
+        self._asked = None
+
+    @property
+    def watts(self) -> float:
+        """Power wanted now, W; infinite: as much as the vehicle takes."""
+        if self._asked is not None:
+            return at(self._asked, self._clock() - self._asked_at)
+        return at(self.plan, 0.0 if self._began is None else self._clock() - self._began)
+
+
+def constant(watts: float) -> Curve:
+    """The same power all the time, W."""
+    return (Point(0.0, watts),)
+
+
+def at(curve: Sequence[Point], second: float) -> float:
+    """Power in W at a second of a curve; a moment belongs to the value that begins there."""
+    # Times are sums of floats: what is a nanosecond away has begun.
+    place = bisect_right(curve, second + 1e-9, key=lambda point: point.start)
+    return curve[max(place - 1, 0)].watts
