@@ -2,7 +2,8 @@
 
 The model is one series resistance behind an open-circuit voltage that depends on the state of charge (SoC). The current
 it accepts is the smallest of four: the cells' limit at this SoC (taper), the limit that keeps the terminals at or below
-the final voltage (constant voltage), the power limit, and the charger's limits.
+the final voltage (constant voltage), the power limit, and the charger's limits. What it gives back is the smallest of
+four alike, with the voltage of the empty battery, and nothing from the minimum SoC down.
 
 Units: V, A, W, Wh, ohm, s; SoC from 0 to 1. Current into the battery is positive.
 """
@@ -39,6 +40,7 @@ class Pack:
         max_current: A.
         max_power: W at the terminals.
         taper: part of ``max_current`` over SoC.
+        max_discharge_current, max_discharge_power: out of the battery, as magnitudes, A and W; 0: it gives nothing.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Pack:
     cell_curve: Curve = NMC_CELL
     cell_full: float = NMC_FULL
     taper: Curve = TAPER
+    max_discharge_current: float = 0.0
+    max_discharge_power: float = 0.0
 
     @property
     def max_voltage(self) -> float:
@@ -65,9 +69,9 @@ class Pack:
 PACKS: Mapping[str, Pack] = {
     pack.name: pack
     for pack in (
-        Pack("28kWh", 28_000.0, 96, 0.10, 180.0, 70_000.0),
-        Pack("400V", 60_000.0, 96, 0.06, 350.0, 125_000.0),
-        Pack("800V", 90_000.0, 198, 0.12, 335.0, 270_000.0),
+        Pack("28kWh", 28_000.0, 96, 0.10, 180.0, 70_000.0, max_discharge_current=60.0, max_discharge_power=20_000.0),
+        Pack("400V", 60_000.0, 96, 0.06, 350.0, 125_000.0, max_discharge_current=150.0, max_discharge_power=50_000.0),
+        Pack("800V", 90_000.0, 198, 0.12, 335.0, 270_000.0, max_discharge_current=150.0, max_discharge_power=100_000.0),
     )
 }
 
@@ -100,28 +104,42 @@ class Battery:
         soc: state of charge, 0 to 1.
         target_soc: where charging ends.
         bulk_soc: end of the fast part, which some messages ask for.
-        current: present current, A, as of the last `step`.
+        min_soc: where giving back ends.
+        current: present current, A, as of the last `step`; negative out of the battery.
         delivered_wh: energy that came in at the terminals; what is lost as heat included.
         returned_wh: energy that went out at the terminals.
-        highest_voltage, highest_current: seen at the terminals so far, V and A.
+        highest_voltage, highest_current, highest_discharge: seen at the terminals so far, V, A and A as a magnitude.
     """
 
     def __init__(
-        self, pack: Pack = PACKS["400V"], soc: float = 0.2, *, target_soc: float = 0.8, bulk_soc: float = 0.8
+        self,
+        pack: Pack = PACKS["400V"],
+        soc: float = 0.2,
+        *,
+        target_soc: float = 0.8,
+        bulk_soc: float = 0.8,
+        min_soc: float = 0.1,
     ) -> None:
         """Raises ValueError for an SoC outside 0 to 1."""
-        for what, value in (("soc", soc), ("target_soc", target_soc), ("bulk_soc", bulk_soc)):
+        for what, value in (
+            ("soc", soc),
+            ("target_soc", target_soc),
+            ("bulk_soc", bulk_soc),
+            ("min_soc", min_soc),
+        ):
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"{what} of {value:g} is outside 0 to 1")
         self.pack = self.rated = pack
         self.soc = soc
         self.target_soc = target_soc
         self.bulk_soc = bulk_soc
+        self.min_soc = min_soc
         self.current = 0.0
         self.delivered_wh = 0.0
         self.returned_wh = 0.0
         self.highest_voltage = 0.0
         self.highest_current = 0.0
+        self.highest_discharge = 0.0
         self._open: tuple[float, Pack | None, float] = (-1.0, None, 0.0)  # voltage at an SoC, asked for time and again
         self._plan: tuple[tuple[object, ...], list[float]] = ((), [])
 
@@ -155,6 +173,11 @@ class Battery:
         return self.delivered_wh - self.returned_wh
 
     @property
+    def drained(self) -> bool:
+        """Whether the minimum is reached, so that it gives nothing back."""
+        return self.soc <= self.min_soc + 1e-9
+
+    @property
     def bulk_full(self) -> bool:
         """Whether the bulk SoC is reached."""
         return self.soc >= self.bulk_soc
@@ -179,6 +202,7 @@ class Battery:
         self.current = current
         self.highest_voltage = max(self.highest_voltage, voltage)
         self.highest_current = max(self.highest_current, current)
+        self.highest_discharge = max(self.highest_discharge, -current)
         moved = voltage * current * seconds / 3600.0
         if moved >= 0.0:
             self.delivered_wh += moved
@@ -203,6 +227,22 @@ class Battery:
         if self.full:
             return Wanted(voltage, 0.0)
         return Wanted(voltage, self._acceptable(self.soc, voltage, max_current, max_power))
+
+    def spare(self, max_current: float = math.inf, max_power: float = math.inf, least_voltage: float = 0.0) -> float:
+        """Current it would give back now within the charger's limits, as a magnitude, A; 0 at the minimum SoC.
+
+        Args:
+            max_current, max_power: of the charger, A and W.
+            least_voltage: that the charger can do with, V.
+        """
+        pack, emf, ohms = self.pack, self.open_voltage, self.pack.resistance
+        floor = max(pack.min_voltage, least_voltage)
+        if self.drained or emf <= floor:
+            return 0.0
+        watts = min(pack.max_discharge_power, max_power)
+        return max(
+            0.0, min(pack.max_discharge_current, max_current, (emf - floor) / ohms, -_by_power(-watts, emf, ohms))
+        )
 
     def seconds_to(
         self,
@@ -246,7 +286,7 @@ class Battery:
             min(
                 self.pack.max_current * _at(self.pack.taper, soc),
                 (voltage - emf) / ohms,  # constant voltage
-                _by_power(min(self.pack.max_power, max_power), emf, ohms),
+                _by_power(max(min(self.pack.max_power, max_power), 0.0), emf, ohms),
                 max_current,
             ),
         )
@@ -264,7 +304,7 @@ def _at(curve: Curve, x: float) -> float:
 
 
 def _by_power(watts: float, emf: float, ohms: float) -> float:
-    """Current at which the terminals take so many watts."""
+    """Current at which the terminals take so many watts; negative ones give them, and as much as can be given."""
     if math.isinf(watts):
-        return math.inf
-    return (math.sqrt(emf * emf + 4.0 * ohms * max(watts, 0.0)) - emf) / (2.0 * ohms)
+        return watts
+    return (math.sqrt(max(emf * emf + 4.0 * ohms * watts, 0.0)) - emf) / (2.0 * ohms)

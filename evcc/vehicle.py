@@ -11,6 +11,7 @@ pilot went back to B, three times the 0.1 s a charger has for it. That is then a
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -38,6 +39,8 @@ class Settings:
 
     Attributes:
         departure: seconds from now until departure, or None.
+        target_power: what the driver wants of the vehicle, W, within all limits; negative: it gives so much back, in a
+            bidirectional service where the vehicle decides (scheduled mode).
         energy_request_wh: energy asked for, Wh; None is what is missing to the target.
         precharge_tolerance: largest difference of inlet and battery voltage for closing the contactors, V.
         precharge_current: target current in precharge, A; the standards allow 2 A.
@@ -49,6 +52,7 @@ class Settings:
     """
 
     departure: int | None = None
+    target_power: float = math.inf
     energy_request_wh: float | None = None
     precharge_tolerance: float = MATCH
     precharge_current: float = 1.0
@@ -182,7 +186,7 @@ class Vehicle:
 
     @property
     def current(self) -> float:
-        """DC current at the inlet, A: measured, or else as the charger reported it last."""
+        """DC current at the inlet, A, negative out of the vehicle: measured, or as the charger reported it last."""
         return self.sense()[1] if self.sense is not None else self._told.current
 
     @property

@@ -276,10 +276,10 @@ class Evse:
 
     @property
     def energised(self) -> bool:
-        """Whether the outlet has a dangerous voltage (60 V), a current, or a closed AC contactor."""
+        """Whether the outlet has a dangerous voltage (60 V), a current either way, or a closed AC contactor."""
         if self.ac is not None and self.ac.closed:
             return True
-        return self.power is not None and (self.power.voltage >= SAFE_VOLTAGE or self.power.current >= NO_CURRENT)
+        return self.power is not None and (self.power.voltage >= SAFE_VOLTAGE or abs(self.power.current) >= NO_CURRENT)
 
     def off(self) -> None:
         """Switches both sides off, at once and without waiting; the pilot stays as it is."""
@@ -370,7 +370,7 @@ class Evse:
 
     def _amps(self) -> float:
         direct = self.power.current if self.power is not None else 0.0
-        return direct + (self.ac.current if self.ac is not None else 0.0)
+        return abs(direct) + abs(self.ac.current if self.ac is not None else 0.0)
 
     def _watts(self) -> float:
         direct = self.power.voltage * self.power.current if self.power is not None else 0.0

@@ -5,6 +5,8 @@ Rules:
 - Whoever answers requests has a `LimitedOutput` and no driver. What it sends to the driver is clipped to the lower of
   both sides' limits of voltage, current and power, and to the power that was agreed; the driver is told the same as a
   ceiling (`PowerSource.bound`), which holds between messages as well and acts at once when it is lowered.
+- Power flows out of the vehicle only where both sides have declared that they can discharge, never below the vehicle's
+  lowest voltage, and as long as what was agreed allows it. A vehicle whose service only charges declares none.
 - Nothing is allowed until the vehicle has declared its limits (ChargeParameterDiscovery): no voltage, no cable check.
   `forget` takes them back when a session is over, so the next vehicle never inherits any.
 - In the loop a vehicle may lower its limits and raise them again up to what it declared, never above: the cable check
@@ -29,9 +31,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from secc.meter import Clock, loop_time
-from secc.power import Ceiling, Insulation, Limits, PowerSource
+from secc.power import Ceiling, Insulation, Limits, PowerSource, lower
 
 NOTHING = Ceiling(0.0, 0.0, 0.0)
+UNITS = ("V", "A", "W", "A out of the vehicle", "W out of the vehicle")
 STEP = 0.1  # V and A: what the charger reports, and limits, are rounded to
 OVER = 1.02  # a measured output counts as beyond its ceiling above this, and above its tolerance and ripple
 OVER_SECONDS = 1.0  # a driver has so long to come back below its ceiling
@@ -46,6 +49,9 @@ class Kind(enum.Enum):
     OWN_POWER = "target power above the vehicle's own limit"
     CHARGER_VOLTAGE = "target voltage above the charger's limit"
     CHARGER_CURRENT = "target current above the charger's limit"
+    OWN_DISCHARGE = "target current of discharging above the vehicle's own limit"
+    OWN_DISCHARGE_POWER = "target power of discharging above the vehicle's own limit"
+    CHARGER_DISCHARGE = "target current of discharging above the charger's limit"
     RAISED = "limit raised in the loop above the one declared"
 
 
@@ -60,15 +66,18 @@ class Clip:
     @property
     def odd(self) -> bool:
         """Whether a summary should name it: a target above the charger's limit is usual until the vehicle knows it."""
-        return self.count > 1 or self.kind not in (Kind.CHARGER_VOLTAGE, Kind.CHARGER_CURRENT)
+        return self.count > 1 or self.kind not in USUAL
 
     def __str__(self) -> str:
         times = "once" if self.count == 1 else f"{self.count} times"
         return f"{self.kind.value}: {self.first}; clipped {times}"
 
 
+USUAL = (Kind.CHARGER_VOLTAGE, Kind.CHARGER_CURRENT, Kind.CHARGER_DISCHARGE)
+
+
 class Reached(NamedTuple):
-    """Which limit keeps the output from giving more of what was asked."""
+    """Which limit keeps the output from giving, or taking, more of what was asked."""
 
     voltage: bool
     current: bool
@@ -91,7 +100,7 @@ class LimitedOutput:
         self._clock = clock
         self._declared = NOTHING
         self._vehicle = NOTHING  # now: declared, or lowered in the loop
-        self._agreed = math.inf
+        self._agreed = (math.inf, 0.0)  # W into the vehicle, and out of it
         self._allowed = NOTHING  # by the vehicle, and by what was agreed
         self._own: Limits | None = None  # the charger's limits of which `_top` is the lower
         self._top = NOTHING
@@ -120,13 +129,18 @@ class LimitedOutput:
         own = self.driver.limits
         if own != self._own:  # with a derating, they are others
             self._own = own
-            self._top = lower(Ceiling(own.max_voltage, own.max_current, own.max_power), self._allowed)
+            self._top = lower(own.ceiling, self._allowed)
         return self._top
 
     @property
     def max_power(self) -> float:
         """What the charger offers now, W: its own limit, or what was agreed where that is less."""
-        return min(self.driver.limits.max_power, self._agreed)
+        return min(self.driver.limits.max_power, self._agreed[0])
+
+    @property
+    def max_discharge_power(self) -> float:
+        """What the charger would take now, W, as a magnitude: its own limit, or what was agreed where that is less."""
+        return min(self.driver.limits.ceiling.discharge_power, self._agreed[1])
 
     def declare(self, limits: Ceiling) -> None:
         """The vehicle's limits, from ChargeParameterDiscovery; a new one in a renegotiation replaces them.
@@ -137,39 +151,46 @@ class LimitedOutput:
         self._declared = self._vehicle = _rounded(limits)
         self._changed()
 
-    def change(self, voltage: float | None = None, current: float | None = None, power: float | None = None) -> None:
-        """The vehicle's limits from the loop, V, A, W; None leaves one as it is. Never above what it declared.
+    def change(
+        self,
+        voltage: float | None = None,
+        current: float | None = None,
+        power: float | None = None,
+        discharge_current: float | None = None,
+        discharge_power: float | None = None,
+        least_voltage: float | None = None,
+    ) -> None:
+        """The vehicle's limits from the loop, V, A, W; None leaves one as it is. Never wider than what it declared.
 
         Raises:
             ValueError: a limit is negative or not a number.
         """
         now, declared = self._vehicle, self._declared
-        asked = _rounded(
-            Ceiling(
-                now.voltage if voltage is None else voltage,
-                now.current if current is None else current,
-                now.power if power is None else power,
-            )
-        )
+        given = (voltage, current, power, discharge_current, discharge_power, least_voltage)
+        asked = _rounded(Ceiling(*(old if new is None else new for new, old in zip(given, now, strict=True))))
         if asked == now:
             return
-        for value, most, unit in zip(asked, declared, "VAW", strict=True):
+        for value, most, unit in zip(asked[:-1], declared[:-1], UNITS, strict=True):
             if value > most + STEP:
                 self._clipped(Kind.RAISED, f"{value:g} {unit}, declared {most:g} {unit}")
+        if asked.least_voltage < declared.least_voltage - STEP:
+            text = f"discharging down to {asked.least_voltage:g} V, declared {declared.least_voltage:g} V"
+            self._clipped(Kind.RAISED, text)
         self._vehicle = lower(asked, declared)
         self._changed()
 
-    def agree(self, watts: float) -> None:
-        """What schedule and charging profile allow now, W."""
-        if watts != self._agreed:
-            self._agreed = max(0.0, watts)
+    def agree(self, watts: float, least: float = 0.0) -> None:
+        """What schedules and power profile allow now, W: at the most, and at the least, negative to discharge."""
+        agreed = max(0.0, watts), max(0.0, -least)
+        if agreed != self._agreed:
+            self._agreed = agreed
             self._changed()
 
     def forget(self) -> None:
         """The session is over, or a new one begins: output off, and nothing is allowed until the next declaration."""
         self.off()
         self._declared = self._vehicle = NOTHING
-        self._agreed = math.inf
+        self._agreed = (math.inf, 0.0)
         self._tripped, self._leaked = None, False
         self.clips = {}
         self.on_clip = lambda clip: None
@@ -178,7 +199,7 @@ class LimitedOutput:
     # -- what the answers have it do ----------------------------------------------------------------------------------
 
     def deliver(self, voltage: float, current: float) -> None:
-        """Charging: goes for these targets, V and A, as far as the limits allow.
+        """Charging, and with a negative current discharging: goes for these targets, V and A, within the limits.
 
         Raises:
             ValueError: a target is not finite.
@@ -191,7 +212,7 @@ class LimitedOutput:
         Raises:
             ValueError: a target is not finite.
         """
-        self._go(self.driver.precharge, voltage, current)
+        self._go(self.driver.precharge, voltage, max(current, 0.0))
 
     def ramp_down(self) -> None:
         """Charging without current, at the present voltage."""
@@ -223,7 +244,7 @@ class LimitedOutput:
 
     @property
     def current(self) -> float:
-        """Present current, A."""
+        """Present current, A; negative out of the vehicle."""
         return self.driver.current
 
     @property
@@ -243,11 +264,23 @@ class LimitedOutput:
             return Reached(voltage=False, current=False, power=False)
         (voltage, current), own, top = self._asked, self.driver.limits, self.ceiling
         volts, amps = self.driver.voltage, self.driver.current
+        if current < 0.0:
+            return self._reached_discharging(current, volts, -amps)
         near = amps * 1.01 + 0.1
         return Reached(
             voltage=(voltage >= own.max_voltage or voltage > top.voltage + STEP) and volts >= top.voltage * NEAR,
             current=(current >= own.max_current or current > top.current + STEP) and near >= top.current,
             power=current * volts > top.power * 1.001 and near * volts >= top.power * NEAR,
+        )
+
+    def _reached_discharging(self, asked: float, volts: float, amps: float) -> Reached:
+        own, top = self.driver.limits.ceiling, self.ceiling
+        near = amps * 1.01 + 0.1
+        return Reached(
+            voltage=volts * NEAR <= top.least_voltage,
+            current=(-asked >= own.discharge_current or -asked > top.discharge_current + STEP)
+            and near >= top.discharge_current,
+            power=-asked * volts > top.discharge_power * 1.001 and near * volts >= top.discharge_power * NEAR,
         )
 
     def watch(self) -> None:
@@ -268,10 +301,16 @@ class LimitedOutput:
         over = ""
         if amps > top.current * OVER + slack:
             over = f"{amps:.1f} A, at most {top.current:g} A"
-        elif volts > top.voltage * OVER + 1.0 and amps > slack:
+        elif -amps > top.discharge_current * OVER + slack:
+            over = f"{-amps:.1f} A out of the vehicle, at most {top.discharge_current:g} A"
+        elif volts > top.voltage * OVER + 1.0 and abs(amps) > slack:
             over = f"{volts:.1f} V, at most {top.voltage:g} V"
+        elif volts < top.least_voltage / OVER - 1.0 and -amps > slack:
+            over = f"discharging at {volts:.1f} V, at least {top.least_voltage:g} V"
         elif volts * amps > top.power * OVER + slack * volts:
             over = f"{volts * amps:.0f} W, at most {top.power:g} W"
+        elif -volts * amps > top.discharge_power * OVER + slack * volts:
+            over = f"{-volts * amps:.0f} W out of the vehicle, at most {top.discharge_power:g} W"
         if not over:
             self._over_since = None
         elif self._over_since is None:
@@ -285,9 +324,12 @@ class LimitedOutput:
     def _go(self, drive: Callable[[float, float], None], voltage: float, current: float) -> None:
         if not (math.isfinite(voltage) and math.isfinite(current)):
             raise ValueError(f"target of {voltage} V and {current} A is not finite")
-        voltage, current = max(voltage, 0.0), max(current, 0.0)
+        voltage = max(voltage, 0.0)
         self.watch()
         top, vehicle = self.ceiling, self._vehicle
+        if -current > top.discharge_current + STEP:
+            kind = Kind.OWN_DISCHARGE if -current > vehicle.discharge_current + STEP else Kind.CHARGER_DISCHARGE
+            self._clipped(kind, f"{-current:g} A out of the vehicle, at most {top.discharge_current:g} A")
         for value, most, mine, theirs, unit in (
             (voltage, top.voltage, Kind.CHARGER_VOLTAGE, Kind.OWN_VOLTAGE, "V"),
             (current, top.current, Kind.CHARGER_CURRENT, Kind.OWN_CURRENT, "A"),
@@ -300,11 +342,15 @@ class LimitedOutput:
         watts = min(current, top.current) * min(self.driver.voltage, top.voltage)
         if watts > vehicle.power * OVER:
             self._clipped(Kind.OWN_POWER, f"{watts:.0f} W, at most {vehicle.power:g} W")
+        watts = min(-current, top.discharge_current) * self.driver.voltage
+        if watts > vehicle.discharge_power * OVER:
+            text = f"{watts:.0f} W out of the vehicle, at most {vehicle.discharge_power:g} W"
+            self._clipped(Kind.OWN_DISCHARGE_POWER, text)
         self._asked = (voltage, current)
 
         def again() -> None:
             ceiling = self.ceiling
-            drive(min(voltage, ceiling.voltage), min(current, ceiling.current))
+            drive(min(voltage, ceiling.voltage), max(min(current, ceiling.current), -ceiling.discharge_current))
 
         self._again = again
         again()
@@ -315,7 +361,10 @@ class LimitedOutput:
             self._again()
 
     def _push(self) -> None:
-        self._allowed = Ceiling(*self._vehicle[:2], min(self._vehicle.power, self._agreed))
+        vehicle, (charge, discharge) = self._vehicle, self._agreed
+        self._allowed = vehicle._replace(
+            power=min(vehicle.power, charge), discharge_power=min(vehicle.discharge_power, discharge)
+        )
         self._own = None
         self.driver.bound(self._allowed)
 
@@ -327,15 +376,16 @@ class LimitedOutput:
             self.on_clip(clip)
 
 
-def lower(one: Ceiling, other: Ceiling) -> Ceiling:
-    """The lower of each."""
-    return Ceiling(min(one.voltage, other.voltage), min(one.current, other.current), min(one.power, other.power))
-
-
 def _rounded(limits: Ceiling) -> Ceiling:
     if not all(value >= 0.0 for value in limits):
-        raise ValueError(f"limits of {limits.voltage} V, {limits.current} A, {limits.power} W")
-    return Ceiling(_down(limits.voltage), _down(limits.current), limits.power)
+        given = ", ".join(f"{value} {unit}" for value, unit in zip(limits, (*UNITS, "V at least"), strict=True))
+        raise ValueError(f"limits of {given}")
+    return limits._replace(
+        voltage=_down(limits.voltage),
+        current=_down(limits.current),
+        discharge_current=_down(limits.discharge_current),
+        least_voltage=0.0 - _down(-limits.least_voltage),
+    )
 
 
 def _down(value: float) -> float:

@@ -6,7 +6,8 @@ Rules:
 
 - Nothing here waits. Slow things (ramps, the insulation test, the discharge) are worked out from the loop's time when
   somebody reads a value, so there is no background task to start, stop or forget.
-- Volts, amperes, watts, ohms, seconds. Current flows to the vehicle and is never negative.
+- Volts, amperes, watts, ohms, seconds. Current flows to the vehicle; it is negative where the output takes power out
+  of the vehicle, which needs ratings and a ceiling that allow it. By default neither does.
 - A ceiling (`PowerSource.bound`), a rating and a derating hold for what really flows, with regulation error and the
   peaks of the ripple: the simulated output limits peaks, not means. What it measures is what flows, without an error
   of its own. So neither the output nor its report is ever above a limit.
@@ -63,6 +64,18 @@ class Limits:
         """Whether it can take power out of a vehicle."""
         return self.max_discharge_current > 0.0 and self.max_discharge_power > 0.0
 
+    @property
+    def ceiling(self) -> Ceiling:
+        """The same as the most that an output may give and take."""
+        return Ceiling(
+            self.max_voltage,
+            self.max_current,
+            self.max_power,
+            self.max_discharge_current if self.sinks else 0.0,
+            self.max_discharge_power if self.sinks else 0.0,
+            self.min_voltage,
+        )
+
     @classmethod
     def of(cls, rating: PowerClass) -> Limits:
         """The limits of a power class."""
@@ -70,11 +83,23 @@ class Limits:
 
 
 class Ceiling(NamedTuple):
-    """The most that an output may give: V, A, W."""
+    """The most that an output may give: V, A, W; and what it may take out of the vehicle, which is nothing by default.
+
+    The two of discharging are magnitudes; discharging stops where the voltage would fall below ``least_voltage``.
+    """
 
     voltage: float = math.inf
     current: float = math.inf
     power: float = math.inf
+    discharge_current: float = 0.0
+    discharge_power: float = 0.0
+    least_voltage: float = 0.0
+
+
+def lower(one: Ceiling, other: Ceiling) -> Ceiling:
+    """What both allow."""
+    least_voltage = max(one.least_voltage, other.least_voltage)
+    return Ceiling(*map(min, one, other))._replace(least_voltage=least_voltage)
 
 
 class PowerSource(Protocol):
@@ -85,7 +110,7 @@ class PowerSource(Protocol):
         """Limits now, with derating."""
 
     def bound(self, ceiling: Ceiling) -> None:
-        """From now on never gives more than this, whatever its targets; at once, also from a present output above it.
+        """From now on never gives or takes more than this, whatever its targets; at once, also from an output above it.
 
         The last ceiling holds, also through `off`. Between messages nobody else looks, so the power too has to be kept
         here: voltage and current move on their ramps.
@@ -93,6 +118,9 @@ class PowerSource(Protocol):
 
     def aim(self, voltage: float, current: float) -> None:
         """Charging: goes for these targets, V and A; clips what is beyond the limits. Ends a running test.
+
+        A negative current takes power out of the vehicle: as much as the ceiling allows, and at whatever voltage the
+        vehicle has.
 
         Raises:
             ValueError: a target is not finite.
@@ -111,7 +139,7 @@ class PowerSource(Protocol):
 
     @property
     def current(self) -> float:
-        """Present current, A."""
+        """Present current, A; negative out of the vehicle."""
 
     def start_insulation_test(self, voltage: float) -> None:
         """Tests insulation at this voltage, V (clipped to the limits); the output is below 60 V when it ends."""
@@ -127,6 +155,8 @@ class PowerSource(Protocol):
     def fault(self) -> str | None:
         """What broke, or None. With a fault the output is off and stays off."""
 
+
+_HAIR = 1e-6  # V: of calculation
 
 Load = Callable[[], tuple[float, float] | None]
 
@@ -189,7 +219,7 @@ class SimulatedPowerSource:
         self._rated = self._limits = limits
         self._derating = 1.0
         self._ceiling = Ceiling()
-        self._top = Ceiling(limits.max_voltage, limits.max_current, limits.max_power)  # the lower of limits and ceiling
+        self._top = lower(limits.ceiling, self._ceiling)
         self._dynamics = dynamics or Dynamics()
         self._rng = rng
         self._error = 1.0 + rng.uniform(-1.0, 1.0) * limits.tolerance / limits.max_current if rng else 1.0
@@ -283,7 +313,7 @@ class SimulatedPowerSource:
         self._settled = False
         self._mode = _Mode.OFF
         self._asked = self._aim = (0.0, 0.0)
-        self._off_slope = self._amps / max(self._dynamics.off_seconds, 1e-6)
+        self._off_slope = abs(self._amps) / max(self._dynamics.off_seconds, 1e-6)
 
     @property
     def fault(self) -> str | None:
@@ -291,9 +321,10 @@ class SimulatedPowerSource:
 
     @property
     def input_power(self) -> float:
-        """Power drawn from the grid, W."""
+        """Power drawn from the grid, W; negative where it is fed back."""
         self._advance()
-        return self._volts * self._amps / self._dynamics.efficiency
+        watts, efficiency = self._volts * self._amps, self._dynamics.efficiency
+        return watts / efficiency if watts >= 0.0 else watts * efficiency
 
     def derate(self, part: float) -> None:
         """Reduces current and power limits to this part (0 to 1) of the rating, as heat does. 1 restores them."""
@@ -334,21 +365,24 @@ class SimulatedPowerSource:
             self._tested_volts = None  # aborted
         self._settled = self._settled and mode is self._mode
         self._mode = mode
-        self._asked = (max(voltage, 0.0), max(current, 0.0))  # some cars send -1 A for nothing
+        # Nothing is taken out of an inlet whose contactors are open, nor where the ceiling does not allow it.
+        self._asked = (max(voltage, 0.0), current if mode is _Mode.CHARGE else max(current, 0.0))
         self._aim = self._clip(*self._asked)
 
     def _clip(self, voltage: float, current: float) -> tuple[float, float]:
-        return min(voltage, self._top.voltage), min(current, self._top.current)
+        return min(voltage, self._top.voltage), max(min(current, self._top.current), -self._top.discharge_current)
 
     def _limit(self) -> None:
         """Takes over changed limits, and brings what flows below them."""
-        rated, part, ceiling = self._rated, self._derating, self._ceiling
-        limits = self._limits = replace(rated, max_current=rated.max_current * part, max_power=rated.max_power * part)
-        self._top = Ceiling(
-            min(limits.max_voltage, ceiling.voltage),
-            min(limits.max_current, ceiling.current),
-            min(limits.max_power, ceiling.power),
+        rated, part = self._rated, self._derating
+        self._limits = replace(
+            rated,
+            max_current=rated.max_current * part,
+            max_power=rated.max_power * part,
+            max_discharge_current=rated.max_discharge_current * part,
+            max_discharge_power=rated.max_discharge_power * part,
         )
+        self._top = lower(self._limits.ceiling, self._ceiling)
         self._aim = self._clip(*self._asked)
         self._hold(self.load() if self.load else None)
         self._out = self._flowing()
@@ -367,10 +401,21 @@ class SimulatedPowerSource:
             # The exact bound takes a square root, which is only needed near it.
             if self._amps * (emf + self._amps * ohms) > top.power:
                 self._amps = min(self._amps, _power_bound(top.power, emf, ohms))
+            if self._amps < 0.0:
+                self._amps = max(self._amps, -_discharge_bound(top, emf, ohms))
             self._volts = emf + self._amps * ohms
             return
         self._volts = min(self._volts, top.voltage)
-        self._amps = min(self._amps, top.current, top.power / self._volts if self._volts > 0.0 else math.inf)
+        self._amps = self._within(self._volts, self._amps)
+
+    def _within(self, volts: float, amps: float) -> float:
+        """A current at a terminal voltage, held within the ceiling both ways, A."""
+        top = self._top
+        if amps >= 0.0:
+            return min(amps, top.current, top.power / volts if volts > 0.0 else math.inf)
+        if volts <= 0.0 or not top.least_voltage - _HAIR <= volts <= top.voltage + _HAIR:
+            return 0.0
+        return max(amps, -top.discharge_current, -top.discharge_power / volts)
 
     def _advance(self) -> None:
         """Brings the state to now. The ramps are straight, so the step may be of any length."""
@@ -397,11 +442,13 @@ class SimulatedPowerSource:
         if driven and noise:
             # Voltage ripple of a regulated stack is small beside its current ripple: a tenth of a percent. A battery
             # above the limit keeps its voltage, whatever the output does.
-            volts = max(0.0, min(volts * (1.0 + 0.001 * noise), max(top.voltage, volts)))
+            rippled = min(volts * (1.0 + 0.001 * noise), max(top.voltage, volts))
+            volts = max(0.0, rippled, min(top.least_voltage, volts) if amps < 0.0 else 0.0)
         if amps:
-            amps = max(0.0, amps * self._error + noise * self._rated.ripple / 2.0)
+            rippled = amps * self._error + noise * self._rated.ripple / 2.0
+            amps = max(0.0, rippled) if amps > 0.0 else min(0.0, rippled)
             if driven:
-                amps = min(amps, top.current, top.power / volts if volts > 0.0 else math.inf)
+                amps = self._within(volts, amps)
         return volts, amps
 
     def _test(self, now: float) -> None:
@@ -418,7 +465,7 @@ class SimulatedPowerSource:
             self._tested_volts = self._test_volts
 
     def _discharge(self, seconds: float, load: tuple[float, float] | None) -> None:
-        self._amps = max(0.0, self._amps - self._off_slope * seconds)
+        self._amps = _toward(self._amps, 0.0, self._off_slope * seconds)
         if load is not None:
             self._volts = load[0] + self._amps * load[1]  # the battery, as long as the vehicle's contactors are closed
         else:
@@ -440,7 +487,8 @@ class SimulatedPowerSource:
             # The precharge current only charges the cable and inlet capacitance; it sets how fast that goes.
             if self._mode is _Mode.PRECHARGE:
                 climb *= min(1.0, goal_a / 2.0) if goal_a > 0.0 else 0.5
-            self._volts = _toward(self._volts, goal_v, climb)
+            if goal_a >= 0.0:  # what gives keeps its own voltage
+                self._volts = _toward(self._volts, goal_v, climb)
             self._amps = 0.0 if open_circuit else _toward(self._amps, goal_a, slope)
         self._hold(load)
 
@@ -454,6 +502,19 @@ def _power_bound(watts: float, emf: float, ohms: float) -> float:
     if ohms <= 0.0:
         return watts / emf if emf > 0.0 else math.inf
     return (math.sqrt(emf * emf + 4.0 * ohms * watts) - emf) / (2.0 * ohms)
+
+
+def _discharge_bound(top: Ceiling, emf: float, ohms: float) -> float:
+    """Magnitude of the current that may be taken out of a battery of that voltage and resistance, A."""
+    if not top.least_voltage <= emf <= top.voltage or emf <= 0.0:
+        return 0.0
+    by_voltage = (emf - top.least_voltage) / max(ohms, 1e-3)
+    if ohms <= 0.0:
+        by_power = top.discharge_power / emf
+    else:
+        rest = emf * emf - 4.0 * ohms * top.discharge_power  # negative: more than the battery can ever give
+        by_power = (emf - math.sqrt(rest)) / (2.0 * ohms) if rest >= 0.0 else math.inf
+    return min(top.discharge_current, by_voltage, by_power)
 
 
 def _check(voltage: float, current: float) -> None:

@@ -173,7 +173,7 @@ class _Guard:
         visit, what = self._visit, agreed.now(self._visit)
         if visit.delivering:
             if (power := visit.evse.power) is not None:
-                power.agree(what.watts)
+                power.agree(what.watts, what.least)
                 power.watch()
             elif not visit.overdue:
                 ac.watch(visit)

@@ -41,6 +41,36 @@ def test_wanted_keeps_all_limits(kind: object, soc: float, volts: float, amps: f
         assert battery.voltage <= wanted.voltage + 1e-6
 
 
+@given(packs, socs, st.floats(0, 1000), st.floats(0, 600), st.floats(0, 400_000))
+def test_spare_keeps_all_limits(kind: object, soc: float, volts: float, amps: float, watts: float) -> None:
+    """Neither side's limits of discharging are exceeded, and the voltage stays above the lowest of both."""
+    battery = Battery(kind, soc)  # type: ignore[arg-type]
+    given_back = battery.spare(amps, watts, volts)
+    battery.current = -given_back
+    assert 0 <= given_back <= min(amps, battery.pack.max_discharge_current)
+    assert battery.voltage * given_back <= min(watts, battery.pack.max_discharge_power) * 1.000001 + 1e-3
+    if given_back > 0:
+        assert soc > battery.min_soc
+        assert battery.voltage >= max(volts, battery.pack.min_voltage) - 1e-6
+
+
+def test_energy_out_is_counted_by_itself() -> None:
+    """What goes out is less than what the battery loses; giving back ends at the minimum."""
+    battery = Battery(soc=0.12)
+    stored, heat = battery.soc, 0.0
+    while (amps := battery.spare()) > 0:
+        battery.current = -amps
+        battery.step(battery.voltage, -amps, 1.0)
+        heat += amps**2 * battery.resistance / 3600
+    lost = (stored - battery.soc) * battery.pack.capacity_wh
+    assert battery.drained
+    assert battery.soc == pytest.approx(battery.min_soc, abs=1e-3)
+    assert battery.returned_wh == pytest.approx(lost - heat, rel=1e-3)
+    assert battery.returned_wh == -battery.net_wh
+    assert battery.delivered_wh == 0
+    assert battery.highest_discharge == pytest.approx(battery.pack.max_discharge_power / battery.open_voltage, rel=0.05)
+
+
 def test_energy_is_conserved() -> None:
     """What came in is what is stored plus the heat in the resistance."""
     battery = Battery(soc=0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -67,12 +68,12 @@ async def test_a_limit_rises_again_up_to_the_declared_one() -> None:
     power.declare(CAR)
     power.change(current=20)
     power.change(current=150)
-    assert power.vehicle == (450, 150, 60_000)
+    assert power.vehicle == Ceiling(450, 150, 60_000)
     power.change(500, 400, 90_000)
     assert power.vehicle == CAR
     assert power.clips[Kind.RAISED].count == 3
     power.declare(Ceiling(500, 400, 90_000))
-    assert power.vehicle == (500, 400, 90_000)
+    assert power.vehicle == Ceiling(500, 400, 90_000)
 
 
 async def test_the_next_vehicle_inherits_nothing() -> None:
@@ -217,3 +218,121 @@ async def test_a_driver_that_does_not_obey_is_switched_off() -> None:
     assert not power.on
     power.forget()
     assert power.fault is None
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Out of the vehicle
+
+BIDIRECTIONAL = replace(LIMITS, max_discharge_current=100.0, max_discharge_power=40_000.0)
+V2X = Ceiling(450.0, 200.0, 60_000.0, 80.0, 20_000.0, 340.0)
+
+
+def sink(*, limits: Limits = BIDIRECTIONAL, emf: float = 380.0) -> LimitedOutput:
+    power = LimitedOutput(SimulatedPowerSource(limits, load=lambda: (emf, 0.1)))
+    power.declare(V2X)
+    power.agree(math.inf, -math.inf)
+    return power
+
+
+@pytest.mark.parametrize(
+    ("limits", "declared", "least"),
+    [
+        (LIMITS, V2X, -math.inf),
+        (BIDIRECTIONAL, CAR, -math.inf),
+        (BIDIRECTIONAL, V2X, 0.0),
+        (BIDIRECTIONAL, V2X._replace(discharge_power=0.0), -math.inf),
+        (BIDIRECTIONAL, V2X._replace(discharge_current=0.0), -math.inf),
+    ],
+)
+async def test_nothing_flows_out_unless_all_allow_it(limits: Limits, declared: Ceiling, least: float) -> None:
+    """The charger's rating, the vehicle's declaration, and what was agreed."""
+    power = sink(limits=limits)
+    power.declare(declared)
+    power.agree(math.inf, least)
+    power.deliver(400, -50)
+    await asyncio.sleep(3)
+    assert power.current == 0
+
+
+async def test_the_lower_limit_of_discharging_holds() -> None:
+    """Current of the vehicle, its power, what was agreed, the charger's power."""
+    power = sink()
+    power.deliver(400, -32_767)
+    await asyncio.sleep(5)
+    assert power.voltage * power.current == pytest.approx(-20_000)
+    power.change(discharge_current=20)
+    assert power.current == -20
+    power.change(discharge_current=80, discharge_power=4_000)
+    assert power.voltage * power.current == pytest.approx(-4_000)
+    power.change(discharge_power=20_000)
+    power.agree(math.inf, -1_000)
+    assert power.voltage * power.current == pytest.approx(-1_000)
+    assert power.max_discharge_power == 1_000
+    power.agree(math.inf, -math.inf)
+    power.change(least_voltage=379)
+    await asyncio.sleep(5)
+    assert (power.voltage, power.current) == (pytest.approx(379), pytest.approx(-10))
+
+
+async def test_limits_of_discharging_are_not_widened_in_the_loop() -> None:
+    """Each that is tried is told, the lowest voltage included."""
+    power = sink()
+    power.change(discharge_current=90)
+    power.change(discharge_power=30_000)
+    power.change(least_voltage=300)
+    assert power.vehicle == V2X
+    assert power.clips[Kind.RAISED].count == 3
+
+
+async def test_clips_of_discharging_say_whose_limit_it_was() -> None:
+    """A target beyond what the vehicle itself declared is odd, one beyond the charger's limit is not."""
+    power = sink()
+    power.deliver(400, -500)
+    assert str(power.clips[Kind.OWN_DISCHARGE]) == (
+        "target current of discharging above the vehicle's own limit: "
+        "500 A out of the vehicle, at most 80 A; clipped once"
+    )
+    weak = sink(limits=replace(BIDIRECTIONAL, max_discharge_current=30.0))
+    weak.deliver(400, -50)
+    assert list(weak.clips) == [Kind.CHARGER_DISCHARGE]
+    assert not weak.clips[Kind.CHARGER_DISCHARGE].odd
+
+
+async def test_reached_names_the_limit_that_holds_discharging() -> None:
+    """As in charging."""
+    power = sink()
+    power.deliver(400, -20)
+    await asyncio.sleep(5)
+    assert power.reached == (False, False, False)
+    power.change(discharge_current=15)
+    power.deliver(400, -20)
+    assert power.reached == (False, True, False)
+    power.change(discharge_current=80, discharge_power=4_000)
+    power.deliver(400, -20)
+    await asyncio.sleep(5)
+    assert power.reached == (False, False, True)
+    power.change(discharge_power=20_000, least_voltage=379.0)
+    power.deliver(400, -50)
+    await asyncio.sleep(5)
+    assert power.reached.voltage
+
+
+class Thirsty(SimulatedPowerSource):
+    """A driver that takes 50 A out of the vehicle on its own account."""
+
+    @property
+    def current(self) -> float:
+        return super().current - 50.0 if self.on else 0.0
+
+
+@pytest.mark.parametrize(("declared", "trips"), [(CAR, True), (V2X, False)])
+async def test_a_driver_that_discharges_unasked_is_switched_off(declared: Ceiling, trips: bool) -> None:
+    """In a session that only charges it is a fault; within the limits of a bidirectional one it is not."""
+    power = LimitedOutput(Thirsty(BIDIRECTIONAL, load=lambda: (380.0, 0.1)))
+    power.declare(declared)
+    power.agree(math.inf, -math.inf)
+    for _ in range(30):
+        power.deliver(450, 0)
+        await asyncio.sleep(0.1)
+    assert (power.fault == "the output did not obey its limits: 50.0 A out of the vehicle, at most 0 A") == trips
+    assert power.on != trips

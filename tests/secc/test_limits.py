@@ -397,7 +397,7 @@ def test_never_above_what_both_sides_allow(modes: list[str]) -> None:
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "limits of the vehicle ignored": (envelope, "_rounded", lambda limits: envelope.Ceiling()),
     "limits of the loop ignored": (LimitedOutput, "change", lambda *limits, **more: None),
-    "power agreed ignored": (LimitedOutput, "agree", lambda self, watts: None),
+    "power agreed ignored": (LimitedOutput, "agree", lambda self, watts, least=0.0: None),
     "lowered limits on a ramp": (SimulatedPowerSource, "_hold", lambda self, load: None),
     "output left on when the session ends": (LimitedOutput, "off", lambda self: None),
 }

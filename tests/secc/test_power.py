@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secc.power import Insulation, Limits, SimulatedPowerSource
+from secc.power import Ceiling, Insulation, Limits, SimulatedPowerSource
 from slac.connector import power_class
 
 LIMITS = Limits.of(power_class(150))
@@ -242,3 +243,87 @@ def test_never_beyond_the_limits(targets: list[tuple[float, float, float]], emf:
             assert source.voltage * source.current <= LIMITS.max_power * 1.000001
             assert source.current - before <= 100 * seconds + 1e-6
             before = source.current
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Out of the vehicle
+
+SINK = replace(LIMITS, max_discharge_current=100.0, max_discharge_power=30_000.0)
+OPEN = Ceiling(discharge_current=1e3, discharge_power=1e6)
+
+
+async def test_output_that_may_not_sink_takes_nothing() -> None:
+    """By default neither its ratings nor its ceiling allow it, and one of both is not enough."""
+    for limits, ceiling in ((LIMITS, OPEN), (SINK, Ceiling()), (replace(SINK, max_discharge_power=0.0), OPEN)):
+        source = SimulatedPowerSource(limits, load=lambda: (350.0, 0.1))
+        source.bound(ceiling)
+        source.aim(403, -50)
+        await asyncio.sleep(3)
+        assert source.current == 0
+
+
+async def test_current_ramps_through_zero() -> None:
+    """At 100 A/s from one direction to the other; what is fed back to the grid is less than the battery gives."""
+    source = SimulatedPowerSource(SINK, load=lambda: (350.0, 0.1))
+    source.bound(OPEN)
+    source.aim(403, 50)
+    await asyncio.sleep(2)
+    source.aim(403, -50)
+    await asyncio.sleep(0.5)
+    assert source.current == pytest.approx(0, abs=1e-6)
+    await asyncio.sleep(2)
+    assert source.current == -50
+    assert source.voltage == pytest.approx(345)
+    assert source.input_power == pytest.approx(-345 * 50 * 0.95)
+    source.off()
+    await asyncio.sleep(0.1)
+    assert source.current == 0
+
+
+async def test_limits_of_discharging_act_at_once() -> None:
+    """Current, power and the lowest voltage, and the derating; none of them waits for a ramp."""
+    source = SimulatedPowerSource(SINK, load=lambda: (350.0, 0.1))
+    source.bound(OPEN)
+    source.aim(403, -500)
+    await asyncio.sleep(3)
+    assert source.voltage * source.current == pytest.approx(-30_000)
+    source.bound(OPEN._replace(discharge_current=20.0))
+    assert source.current == -20
+    source.bound(OPEN)
+    await asyncio.sleep(3)
+    source.bound(OPEN._replace(discharge_power=3_500.0))
+    assert source.voltage * source.current == pytest.approx(-3_500)
+    source.bound(OPEN)
+    await asyncio.sleep(3)
+    source.bound(OPEN._replace(least_voltage=349.0))
+    assert (source.voltage, source.current) == (pytest.approx(349), pytest.approx(-10))
+    source.bound(OPEN._replace(least_voltage=351.0))
+    assert source.current == 0
+    source.bound(OPEN)
+    source.derate(0.1)
+    await asyncio.sleep(3)
+    assert source.voltage * source.current == pytest.approx(-3_000)
+
+
+async def test_open_output_and_precharge_take_nothing() -> None:
+    """There is nothing behind open contactors."""
+    source = SimulatedPowerSource(SINK, load=lambda: None)
+    source.bound(OPEN)
+    source.precharge(350, -2)
+    await asyncio.sleep(3)
+    assert source.current == 0
+    source.aim(350, -50)
+    await asyncio.sleep(3)
+    assert source.current == 0
+
+
+async def test_ripple_of_discharging_stays_within_the_limits() -> None:
+    """Whatever the seed, and not far below them."""
+    for seed in range(20):
+        source = SimulatedPowerSource(SINK, load=lambda: (350.0, 0.1), rng=random.Random(seed))
+        source.bound(OPEN._replace(discharge_current=60.0))
+        source.aim(403, -90)
+        await asyncio.sleep(3)
+        for _ in range(50):
+            await asyncio.sleep(0.1)
+            assert -60 <= source.current < -57.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -14,7 +14,7 @@ from evcc.battery import Battery, pack
 from secc.power import Ceiling, Dynamics, Limits, SimulatedPowerSource
 from slac.connector import power_class
 
-LIMITS = Limits.of(power_class(150))
+LIMITS = replace(Limits.of(power_class(150)), max_discharge_current=90.0, max_discharge_power=25_000.0)
 DYNAMICS = Dynamics()
 MILLISECOND = 0.001
 ONE_STEP = 1.001 * MILLISECOND * DYNAMICS.amps_per_second
@@ -38,7 +38,9 @@ class Reference:
     amps: float = 0.0
 
     def step(self, target: tuple[float, float], top: Ceiling, emf: float, ohms: float) -> None:
-        goal = max(0.0, min(target[1], (target[0] - emf) / ohms))
+        goal = min(target[1], max(0.0, (target[0] - emf) / ohms))
+        if not top.least_voltage <= emf <= top.voltage:
+            goal = max(goal, 0.0)
         climb = DYNAMICS.amps_per_second * MILLISECOND
         self.amps += max(-climb, min(climb, goal - self.amps))
         if self.amps > top.current:
@@ -47,16 +49,25 @@ class Reference:
             self.amps = max(0.0, (top.voltage - emf) / ohms)
         while self.amps > 0.0 and (emf + self.amps * ohms) * self.amps > top.power * (1.0 + 1e-9):
             self.amps *= min(0.9999, (top.power / ((emf + self.amps * ohms) * self.amps)) ** 0.6)
+        if self.amps < 0.0 and not top.least_voltage <= emf <= top.voltage:
+            self.amps = 0.0
+        if self.amps < 0.0:
+            self.amps = max(self.amps, -top.discharge_current, (top.least_voltage - emf) / ohms)
+        while self.amps < 0.0 and (emf + self.amps * ohms) * -self.amps > top.discharge_power * (1.0 + 1e-9):
+            self.amps *= 0.9999 if top.discharge_power > 0.0 else 0.0
         self.volts = emf + self.amps * ohms
 
 
 _STEPS = st.lists(
     st.tuples(
         st.floats(300, 1000),  # target, V
-        st.floats(0, 400),  # target, A
+        st.floats(-200, 400),  # target, A
         st.sampled_from([math.inf, 420.0, 380.0]),  # ceiling, V
         st.sampled_from([math.inf, 125.0, 20.0, 0.0]),  # ceiling, A
         st.sampled_from([math.inf, 60_000.0, 11_000.0]),  # ceiling, W
+        st.sampled_from([100.0, 30.0, 0.0]),  # ceiling of discharging, A
+        st.sampled_from([math.inf, 20_000.0, 5_000.0]),  # ceiling of discharging, W
+        st.sampled_from([0.0, 300.0, 350.0]),  # lowest voltage of discharging, V
         st.integers(20, 1500),  # ms until the next
     ),
     min_size=1,
@@ -67,20 +78,27 @@ _STEPS = st.lists(
 @settings(max_examples=25, phases=[Phase.generate])
 @given(_STEPS, st.floats(310, 390), st.floats(0.02, 0.3), st.integers(0, 999))
 def test_the_output_is_what_small_steps_give(
-    steps: list[tuple[float, float, float, float, float, int]], emf: float, ohms: float, seed: int
+    steps: list[tuple[float, float, float, float, float, float, float, float, int]], emf: float, ohms: float, seed: int
 ) -> None:
     """However seldom or often, and however many values at a moment, are read: within 0.1 % of the reference."""
     hand, reference, rng = Hand(), Reference(), random.Random(seed)
     source = SimulatedPowerSource(LIMITS, DYNAMICS, load=lambda: (emf, ohms), clock=hand)
     energy = expected = 0.0
-    for voltage, current, most_volts, most_amps, most_watts, duration in steps:
-        source.bound(Ceiling(most_volts, most_amps, most_watts))
+    for voltage, current, *limits, duration in steps:
+        most = Ceiling(*limits)
+        source.bound(most)
         source.aim(voltage, current)
         top = Ceiling(
-            min(most_volts, LIMITS.max_voltage), min(most_amps, LIMITS.max_current), min(most_watts, LIMITS.max_power)
+            min(most.voltage, LIMITS.max_voltage),
+            min(most.current, LIMITS.max_current),
+            min(most.power, LIMITS.max_power),
+            min(most.discharge_current, LIMITS.max_discharge_current),
+            min(most.discharge_power, LIMITS.max_discharge_power),
+            max(most.least_voltage, LIMITS.min_voltage),
         )
         for _ in range(duration):
-            reference.step((min(voltage, top.voltage), min(current, top.current)), top, emf, ohms)
+            asked = max(min(current, top.current), -top.discharge_current)
+            reference.step((min(voltage, top.voltage), asked), top, emf, ohms)
             hand.now += MILLISECOND
             expected += reference.volts * reference.amps * MILLISECOND
             if rng.random() < 0.02:
