@@ -13,7 +13,7 @@ from typing import Any
 from v2g.physical import number
 from v2g.rules.bounds import FALL, Ceiling, Lasting
 from v2g.rules.metered import LATE, Metered
-from v2g.rules.quantities import Found, physical_values
+from v2g.rules.quantities import Found, odd_values
 from v2g.rules.schedule import Steps, fewest_phases, read
 
 
@@ -134,10 +134,10 @@ class Facts:
         """Of the AC mode asked for; None in DC."""
         return {"AC_single_phase_core": 1, "AC_three_phase_core": 3}.get(self.mode)
 
-    def physical(self, body: Any) -> tuple[Found, ...]:
-        """The PhysicalValues of the message being judged; several rules look at them."""
+    def odd(self, body: Any) -> tuple[Found, ...]:
+        """Values of the message being judged that have a wrong unit or cannot be; several rules look at them."""
         if self._walked is not body:
-            self._walked, self._found = body, tuple(physical_values(body))
+            self._walked, self._found = body, odd_values(body)
         return self._found
 
     def lasts(self, what: str, wrong: bool) -> float:

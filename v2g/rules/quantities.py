@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
+from v2g.physical import number
+
 
 class Quantity(NamedTuple):
     """What a field can hold.
@@ -90,39 +92,61 @@ class Found(NamedTuple):
     @property
     def amount(self) -> float:
         """In its own unit."""
-        return float(self.value.Value * 10.0**self.value.Multiplier)
+        return number(self.value)
+
+    @property
+    def has_unit(self) -> bool:
+        """Whether it has the unit of its field, or none: DIN leaves it out."""
+        return self.value.Unit in (self.quantity.unit, None)
+
+    @property
+    def possible(self) -> bool:
+        """Whether nature allows it."""
+        return self.quantity.low <= self.amount <= self.quantity.high
+
+
+def odd_values(message: Any) -> tuple[Found, ...]:
+    """Those of a message's PhysicalValues that have another unit than their field's, or cannot be."""
+    return tuple(found for found in physical_values(message) if not (found.has_unit and found.possible))
 
 
 def physical_values(message: Any, path: str = "") -> Iterator[Found]:
     """All PhysicalValues of a message whose fields have a meaning of their own."""
-    for name in _parts(type(message)):
-        value = getattr(message, name, None)
+    for name, quantity in _plan(type(message)):
+        value = getattr(message, name)
         if value is None:
             continue
         place = f"{path}.{name}" if path else name
         if isinstance(value, list):
-            for number, item in enumerate(value, 1):
-                yield from physical_values(item, f"{place}.{number}")
-        elif hasattr(value, "Multiplier"):
-            if name in FIELDS:
-                yield Found(place, FIELDS[name], value)
+            for number_in_list, item in enumerate(value, 1):
+                yield from physical_values(item, f"{place}.{number_in_list}")
+        elif quantity is not None and hasattr(value, "Multiplier"):
+            yield Found(place, quantity, value)
         else:
             yield from physical_values(value, place)
 
 
-_PARTS: dict[type[Any], tuple[str, ...]] = {}
+_PLANS: dict[type[Any], tuple[tuple[str, Quantity | None], ...]] = {}
 
 
-def _parts(kind: type[Any]) -> tuple[str, ...]:
-    """The fields of a class that may hold PhysicalValues or parts with some."""
-    found = _PARTS.get(kind)
+def _plan(kind: type[Any]) -> tuple[tuple[str, Quantity | None], ...]:
+    """The fields of a class that are PhysicalValues, with what they can hold, or have such parts (None)."""
+    found = _PLANS.get(kind)
     if found is None:
-        hints = get_type_hints(kind).items() if issubclass(kind, msgspec.Struct) else ()
-        found = _PARTS[kind] = tuple(name for name, hint in hints if _holds_parts(hint))
+        hints = get_type_hints(kind) if issubclass(kind, msgspec.Struct) else {}
+        found = tuple((name, FIELDS.get(name)) for name, hint in hints.items() if name in FIELDS or _has_parts(hint))
+        _PLANS[kind] = found
     return found
 
 
-def _holds_parts(hint: Any) -> bool:
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+def _has_parts(hint: Any) -> bool:
+    """Whether a field of this type can have PhysicalValues somewhere below it."""
+    if hint is Any:
         return True
-    return any(_holds_parts(argument) for argument in get_args(hint)) or hint is Any
+    kinds = [hint] if isinstance(hint, type) and issubclass(hint, msgspec.Struct) else []
+    return any(_below(kind) for kind in kinds) or any(_has_parts(argument) for argument in get_args(hint))
+
+
+def _below(kind: type[Any]) -> bool:
+    """Whether a class, or one that can stand in its place, has PhysicalValues; schemas have no rings of types."""
+    return bool(_plan(kind)) or any(_below(other) for other in kind.__subclasses__())

@@ -6,7 +6,6 @@ from typing import Any
 
 from v2g.physical import NEARLY_ZERO, number
 from v2g.rules.facts import Facts
-from v2g.rules.quantities import Found
 from v2g.rules.rule import DIN, EVCC, ISO2, SECC, Book, Live
 
 BOOK = Book()
@@ -16,17 +15,13 @@ BAD = "FAILED_WrongChargeParameter"
 
 
 def _units(facts: Facts, body: Any, *, vital: bool) -> str:
-    wrong = [found for found in facts.physical(body) if found.quantity.vital is vital and not _has_unit(found)]
+    wrong = [found for found in facts.odd(body) if found.quantity.vital is vital and not found.has_unit]
     if not wrong:
         return ""
     name = type(body).__name__
     return "; ".join(
         f"{name}.{found.path} in {found.value.Unit}, expected {found.quantity.unit}" for found in wrong[:4]
     )
-
-
-def _has_unit(found: Found) -> bool:
-    return found.value.Unit in (found.quantity.unit, None)  # DIN leaves it out
 
 
 @rule("unit", "every value has the unit of its field", EVCC, code=BAD, only=(ISO2, DIN))
@@ -47,10 +42,9 @@ def unit_of_information(facts: Facts, body: Any) -> str:
 @rule("impossible", "values are physically possible", EVCC, "CurrentDemandReq", "PowerDeliveryReq")
 @rule("impossible", "values are physically possible", SECC, only=(ISO2, DIN))
 def impossible(facts: Facts, body: Any) -> str:
-    for found in facts.physical(body):
-        bounds, amount = found.quantity, found.amount
-        if _has_unit(found) and not bounds.low <= amount <= bounds.high:
-            return f"{type(body).__name__}.{found.path} is {amount:g} {bounds.unit}, which cannot be"
+    for found in facts.odd(body):
+        if found.has_unit:
+            return f"{type(body).__name__}.{found.path} is {found.amount:g} {found.quantity.unit}, which cannot be"
     return ""
 
 
