@@ -114,7 +114,9 @@ def vehicle_options(bench: Bench, **shared: Any) -> Options:
         ac=bench.ac,
         duration=car.duration,
         renegotiates=car.renegotiates,
-        control=car.control,
+        control=bench.control,
+        service=bench.transfer,
+        negative_discharge_limits=car.negative_discharge_limits,
         new_session_id=octets(car.session_id),
     )
 
@@ -125,11 +127,18 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
     power, supply = None, None
     if bench.ac:
         asked = station.ac_supply
-        supply = AcSupply(asked.nominal_voltage, *ac_rating(bench), close_seconds=asked.close_seconds)
+        phases, amperes = ac_rating(bench)
+        back = (station.max_discharge_current or amperes) if bench.both_ways else 0.0
+        supply = AcSupply(
+            asked.nominal_voltage, phases, amperes, max_discharge_current=back, close_seconds=asked.close_seconds
+        )
     else:
+        most = rating(bench)
         limits = dataclasses.replace(
-            Limits.of(rating(bench)),
+            Limits.of(most),
             min_current=station.min_current,
+            max_discharge_current=(station.max_discharge_current or most.max_a) if bench.both_ways else 0.0,
+            max_discharge_power=(station.max_discharge_power or most.kw) * 1000.0 if bench.both_ways else 0.0,
             ripple=station.ripple,
             tolerance=station.tolerance,
         )
@@ -151,6 +160,9 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
         schedule=[Slot(slot.start, slot.power * 1000.0) for slot in station.schedule],
     )
     evse.free = station.free
+    evse.separated = station.separated
+    evse.negative_discharge_limits = station.negative_discharge_limits
+    evse.dynamic_first = bench.control == "dynamic"
     if station.target_power is not None:
         evse.manager.plan = curves.of_bench(station.target_power)
     evse.meter.meter_id = station.meter_id

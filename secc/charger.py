@@ -187,6 +187,7 @@ class Evse:
         manager: the energy manager; says what power the charger wants in dynamic mode (ISO 15118-20).
         bidirectional: whether the bidirectional services are offered beside those that only charge (ISO 15118-20); from
             what the output or the supply can do.
+        dynamic_first: dynamic mode is offered before scheduled mode; many vehicles take the first that is offered.
         separated: each direction has a path of its own, so that a change needs a PowerDelivery (BPTChannel).
         negative_discharge_limits: limits of discharging are sent as negative numbers, as some chargers do; they are
             read by their magnitude in any case.
@@ -231,6 +232,7 @@ class Evse:
         self.bidirectional = (
             power.limits.sinks if power is not None else ac is not None and ac.max_discharge_current > 0
         )
+        self.dynamic_first = False
         self.separated = False
         self.negative_discharge_limits = False
         self.fault: Fault | None = None

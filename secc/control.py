@@ -21,6 +21,7 @@ def parameter_sets(evse: Evse, service: EnergyService) -> list[ParameterSet]:
     Some codecs hold no more than four sets.
     """
     sets = _dc_sets() if service.energy == "DC" else _ac_sets(evse)
+    sets.sort(key=lambda one: one.dynamic is not evse.dynamic_first)
     if not service.bidirectional:
         return sets
     channel = energy.SEPARATED if evse.separated else energy.UNIFIED

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DURATION = 15.0
 """s: how long the demo charges, unless told otherwise."""
+TAKES, GIVES = 11.0, 10.0
+"""kW: with ``--bpt``, an outlet at home and the onboard charger of a car manage both."""
 RECEIPTS = 5.0
 """s: how often it asks for receipts with ``--pnc``."""
 
@@ -54,10 +56,19 @@ def run(args: argparse.Namespace) -> int:
     defaults: dict[str, Any] = {"duration": DURATION}
     if hasattr(args, "pnc"):
         defaults |= {"pki": "pki", "payment": "contract", "tls": "required", "install": True, "receipts": RECEIPTS}
+    back = hasattr(args, "bpt") or getattr(args, "service", "").endswith("_BPT")
+    if back and not hasattr(args, "scheduled"):
+        defaults |= {"dynamic": True, "target_power": both_ways(getattr(args, "duration", DURATION))}
     bench = config.of_args(args, "both", **{**options.secured(args), **defaults})
     if hasattr(args, "pnc"):
         make_pki(bench)
     return start(bench, "demo")
+
+
+def both_ways(duration: float) -> list[tuple[float, float]]:
+    """What the charger wants with ``--bpt``, over the time of the demo, kW: to charge, to discharge, to charge."""
+    third = max(round(duration / 3.0, 1), 0.1)
+    return [(0.0, TAKES), (third, -GIVES), (2.0 * third, TAKES)]
 
 
 def make_pki(bench: Bench) -> None:

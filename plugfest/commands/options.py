@@ -36,11 +36,18 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         "--protocol", metavar="P[,P]", help="protocols to speak, preferred first: iso20, iso2, din (default iso2,din)"
     )
     parser.add_argument("--ac", action="store_true", help="charge with AC (not in DIN SPEC 70121) instead of DC")
-    parser.add_argument(
+    newest = parser.add_argument_group("ISO 15118-20")
+    newest.add_argument("--bpt", action="store_true", help="both directions: the car can give energy back")
+    newest.add_argument("--dynamic", action="store_true", help="the charger decides on power (--target-power)")
+    newest.add_argument("--scheduled", action="store_true", help="the car decides on power, within schedules")
+    newest.add_argument(
+        "--service", metavar="S", help="AC, AC_BPT, DC, DC_BPT, MCS or MCS_BPT (default: by --ac and --bpt)"
+    )
+    newest.add_argument(
         "--any-transport",
         action="store_const",
         const=True,
-        help="speak ISO 15118-20 over TCP or TLS 1.2 too, as many test stacks do; each use is told",
+        help="also over TCP or TLS 1.2, as many test stacks do; each use is told",
     )
     parser.add_argument("--connector", help="ccs1, ccs2, nacs, type1 or type2 (default ccs2)")
     parser.add_argument("--strict", action="store_true", help="refuse what the standard forbids, tolerate nothing")
@@ -116,11 +123,6 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--target", type=float, metavar="PERCENT", help="where charging ends (default 80)")
     group.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds of charging")
     group.add_argument("--departure", type=int, metavar="S", help="seconds until departure, told to the charger")
-    group.add_argument(
-        "--control",
-        choices=("any", "scheduled", "dynamic"),
-        help="who decides on power (ISO 15118-20): the car, the charger, or as the charger prefers (default)",
-    )
     group.add_argument("--contract", metavar="NAME", help="entry of the PKI to pay with; none: install one")
     group.add_argument("--install", action="store_true", help="install a contract although there is one")
     group.add_argument(

@@ -46,9 +46,9 @@ DC = Need(lambda b: not b.ac, "this bench charges with AC")
 TLS = Need(lambda b: b.tls != "none", "without TLS (tls: optional or required)")
 SLAC = Need(lambda b: b.slac, "without SLAC (slac: true)")
 NEWER = Need(lambda b: bool(_speaks(b) - {"din70121"}), "DIN SPEC 70121 has nothing like it")
-ISO20 = Need(lambda b: "iso20" in _speaks(b), "only ISO 15118-20 has it (protocol: iso20)")
+BOTH_WAYS = Need(lambda b: b.both_ways, "this bench only charges (bpt: true is for both directions)")
 CONTROL = Need(
-    lambda b: "iso20" in _speaks(b) and (b.role == "secc" or b.vehicle.control != "scheduled"),
+    lambda b: "iso20" in _speaks(b) and (b.role == "secc" or b.control != "scheduled"),
     "the charger decides on power in dynamic mode of ISO 15118-20 only",
 )
 PLAIN = Need(lambda b: b.role != "secc" or b.tls != "required", "with tls: required there is no port without TLS")
@@ -91,7 +91,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("vehicle.sleep", (NEWER,)),
     ("vehicle.wake-after", (NEWER,)),
     ("vehicle.sleep-without-power", (NEWER,)),
-    ("vehicle.control", (ISO20,)),
+    ("vehicle.negative-discharge-limits", (BOTH_WAYS,)),
     ("vehicle.departure", (NEWER,)),
     ("vehicle.renegotiates", (NEWER,)),
     ("vehicle.services", (NEWER,)),
@@ -105,6 +105,10 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("charger.max-voltage", (DC,)),
     ("charger.min-current", (DC,)),
     ("charger.max-current", (DC,)),
+    ("charger.max-discharge-current", (BOTH_WAYS,)),
+    ("charger.max-discharge-power", (BOTH_WAYS, DC)),
+    ("charger.separated", (BOTH_WAYS,)),
+    ("charger.negative-discharge-limits", (BOTH_WAYS,)),
     ("charger.ripple", (DC,)),
     ("charger.tolerance", (DC,)),
     ("charger.volts-per-second", (DC,)),

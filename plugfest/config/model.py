@@ -25,6 +25,8 @@ File = Annotated[str, Meta(extra={"file": True})]
 Curve = Annotated[list[tuple[Percent, Annotated[float, Meta(ge=0.0, le=1.0)]]], Meta(min_length=2)]
 Word = Annotated[str, Meta(pattern=r"^[^#+/]+$")]
 TlsPolicy = Literal["none", "optional", "required"]
+Control = Literal["any", "scheduled", "dynamic"]
+EnergyTransfer = Literal["AC", "AC_BPT", "DC", "DC_BPT", "MCS", "MCS_BPT"]
 
 
 class Pack(Section, kw_only=True, frozen=True):
@@ -94,6 +96,9 @@ class Vehicle(Section, kw_only=True, frozen=True):
     max_voltage: Annotated[Positive | None, Meta(description="limit instead of the battery's, V")] = None
     max_current: Annotated[Positive | None, Meta(description="limit instead of the battery's, A")] = None
     max_power: Annotated[Positive | None, Meta(description="limit instead of the battery's, kW")] = None
+    negative_discharge_limits: Annotated[
+        bool, Meta(description="with bpt: send limits of discharging as negative numbers")
+    ] = False
     onboard: Annotated[Onboard, Meta(description="AC charger")] = Onboard()
     basic: Annotated[
         bool, Meta(description="evcc with ac: no SLAC and no messages, charge at the nominal duty (IEC 61851-1)")
@@ -106,10 +111,6 @@ class Vehicle(Section, kw_only=True, frozen=True):
     precharge_current: Annotated[NotNegative, Meta(description="target current in precharge, A")] = 1.0
     precharge_tolerance: Annotated[Positive, Meta(description="largest difference for closing contactors, V")] = 20.0
     trusts_report: Annotated[bool, Meta(description="judge precharge by the charger's report, as some cars do")] = False
-    control: Annotated[
-        Literal["any", "scheduled", "dynamic"],
-        Meta(description="who decides on power in ISO 15118-20: the car, the charger, or as the charger prefers"),
-    ] = "any"
     renegotiates: Annotated[bool, Meta(description="follow a charger's wish to renegotiate")] = True
     error_code: Annotated[str, Meta(description="EVErrorCode to report from the start")] = "NO_ERROR"
     faults: Annotated[list[Literal["welded"]], Meta(description="broken from the start")] = []
@@ -153,6 +154,18 @@ class Charger(Section, kw_only=True, frozen=True):
     max_current: Annotated[Positive | None, Meta(description="instead of the power class's, A")] = None
     min_voltage: Annotated[NotNegative | None, Meta(description="instead of the power class's, V")] = None
     min_current: Annotated[NotNegative, Meta(description="least current, A")] = 0.0
+    max_discharge_current: Annotated[
+        Positive | None, Meta(description="with bpt: most current out of the car, A (AC: per phase); by default as in")
+    ] = None
+    max_discharge_power: Annotated[
+        Positive | None, Meta(description="with bpt: most power out of the car, kW; by default as in")
+    ] = None
+    separated: Annotated[bool, Meta(description="with bpt: each direction has a path of its own (BPTChannel 2)")] = (
+        False
+    )
+    negative_discharge_limits: Annotated[
+        bool, Meta(description="with bpt: send limits of discharging as negative numbers, as some chargers do")
+    ] = False
     ripple: Annotated[NotNegative, Meta(description="EVSEPeakCurrentRipple, A")] = 1.0
     tolerance: Annotated[NotNegative, Meta(description="EVSECurrentRegulationTolerance, A")] = 1.0
     volts_per_second: Annotated[Positive, Meta(description="ramp of the voltage")] = 300.0
@@ -274,6 +287,23 @@ class Bench(Section, kw_only=True, frozen=True):
         bool, Meta(description="speak ISO 15118-20 over TCP or TLS 1.2 too, as many test stacks do; each use is told")
     ] = False
     ac: Annotated[bool, Meta(description="charge with AC instead of DC")] = False
+    bpt: Annotated[
+        bool,
+        Meta(description="ISO 15118-20: both directions; the car insists on it, the charger can take power back"),
+    ] = False
+    dynamic: Annotated[
+        bool,
+        Meta(
+            description="ISO 15118-20: the charger decides on power; the car insists on it, the charger offers it first"
+        ),
+    ] = False
+    scheduled: Annotated[
+        bool, Meta(description="ISO 15118-20: the car decides within schedules; without either, as the charger prefers")
+    ] = False
+    service: Annotated[
+        EnergyTransfer | None,
+        Meta(description="ISO 15118-20: energy transfer service, instead of the one that ac and bpt stand for"),
+    ] = None
     strict: Annotated[bool, Meta(description="refuse what the standard forbids, tolerate nothing")] = False
     timer: Annotated[dict[str, float], Meta(description="timers of the standard to change, by name, s")] = {}
     seed: Annotated[int | None, Meta(description="of session ids, ports and noise, for repeatable runs")] = None
@@ -316,3 +346,19 @@ class Bench(Section, kw_only=True, frozen=True):
 
     timeline: Annotated[list[Action], Meta(description="what happens when, in each session")] = []
     deviations: Annotated[list[Deviation], Meta(description="how messages differ from what is right")] = []
+
+    @property
+    def control(self) -> Control:
+        """Who decides on power in ISO 15118-20."""
+        return "dynamic" if self.dynamic else "scheduled" if self.scheduled else "any"
+
+    @property
+    def transfer(self) -> EnergyTransfer:
+        """The energy transfer service of ISO 15118-20 that this bench is about."""
+        name = self.service or ("AC" if self.ac else "DC")
+        return name if name.endswith("_BPT") or not self.bpt else f"{name}_BPT"  # type: ignore[return-value]
+
+    @property
+    def both_ways(self) -> bool:
+        """Whether power may flow out of the vehicle."""
+        return self.transfer.endswith("_BPT")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plugfest.config.actions import Deviation, EmergencyStop, Inject, Limit, Repair, SetPower, Step
 from plugfest.config.check import Path, did_you_mean
 from plugfest.config.model import Bench, Pack
+
+if TYPE_CHECKING:
+    from v2g.protocols import Protocol
 
 Complaint = tuple[Path, str]
 Rule = Callable[[Bench], Iterable[Complaint]]
@@ -45,6 +48,30 @@ def _surroundings(bench: Bench) -> Iterator[Complaint]:
         value = getattr(bench, name)
         if value is not None and not _is_ipv6(value):
             yield (name.replace("_", "-"),), f"{value}: an IPv6 address is needed"
+
+
+def _transfer(bench: Bench) -> Iterator[Complaint]:
+    """What only ISO 15118-20 can do, and services of the other energy."""
+    if not any(protocol.abilities.bidirectional for protocol in spoken(bench)):
+        asked = {"bpt": bench.bpt, "service": bench.service, "dynamic": bench.dynamic, "scheduled": bench.scheduled}
+        for key in (key for key, there in asked.items() if there):
+            yield (key,), "only ISO 15118-20 has that; add iso20 to protocol"
+    if bench.dynamic and bench.scheduled:
+        yield ("scheduled",), "not together with dynamic; leave out both where either will do"
+    if bench.service is not None and bench.service.startswith("AC") != bench.ac:
+        how = "leave out ac" if bench.ac else "add ac"
+        yield (
+            ("service",),
+            f"{bench.service} does not go with {'AC' if bench.ac else 'DC'}; {how}, or leave out service",
+        )
+
+
+def spoken(bench: Bench) -> list[Protocol]:
+    """The protocols of a bench, as far as there are such."""
+    from plugfest.commands.options import PROTOCOLS
+    from v2g.protocols import PROTOCOLS as KNOWN
+
+    return [KNOWN[PROTOCOLS[word.lower()]] for word in protocol_names(bench) if word.lower() in PROTOCOLS]
 
 
 def _energy_manager(bench: Bench) -> Iterator[Complaint]:
@@ -383,7 +410,8 @@ def _files(bench: Bench) -> Iterator[Complaint]:
 
 
 RULES: tuple[Rule, ...] = (
-    _surroundings, _files, _protocols, _slac, _tls, _payment, _plant, _energy_manager, _timeline, _deviations,
+    _surroundings, _files, _protocols, _slac, _tls, _payment, _plant, _transfer, _energy_manager, _timeline,
+    _deviations,
 )  # fmt: skip
 
 __all__ = ["EmergencyStop", "broken"]

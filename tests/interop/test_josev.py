@@ -72,7 +72,7 @@ def wanted(mode: str) -> list[str]:
     """Options of our vehicle: who decides on power. The counterpart's vehicle knows it by the name of the mode."""
     if not mode.startswith("iso20"):
         return []
-    return ["--control", "dynamic" if "-dyn" in mode else "scheduled"]
+    return ["--dynamic" if "-dyn" in mode else "--scheduled"]
 
 
 def loop_of(mode: str) -> str:

@@ -61,6 +61,15 @@ MISTAKES = [
     ("vehicle: {basic: true}\n", r"bench:1: vehicle.basic: the nominal duty is for a vehicle with ac \(role evcc\)"),
     ("role: evcc\ninterface: a\nac: true\nvehicle: {basic: true}\n", r"vehicle.basic: .* has to be seen: name a pilot"),
     ("charger: {power: 77}\n", r"bench:1: charger.power: no power class of 77 kW.*or give max-voltage"),
+    ("bpt: true\n", r"bench:1: bpt: only ISO 15118-20 has that; add iso20 to protocol"),
+    ("protocol: din\n\ndynamic: true\n", r"bench:3: dynamic: only ISO 15118-20 has that"),
+    ("protocol: iso20\ntls: required\ndynamic: true\nscheduled: true\n", r"bench:4: scheduled: not together with dyn"),
+    ("service: MCSS\n", r"bench:1: service: 'MCSS' is not AC, .*; did you mean MCS"),
+    (
+        "protocol: iso20\ntls: required\nac: true\nservice: DC_BPT\n",
+        r"bench:4: service: DC_BPT does not go with AC; leav",
+    ),
+    ("protocol: iso20\ntls: required\nservice: AC\n", r"bench:3: service: AC does not go with DC; add ac, or leave"),
     ("charger: {power: -10}\n", r"bench:1: charger.power: .* is above 0 kW; target-power: -10 is what takes it"),
     ("charger: {target-power: 22 kW}\n", r"bench:1: charger.target-power: cannot read 22 kW"),
     ("charger: {target-power: [[1, 5]]}\n", r"bench:1: charger.target-power: a curve begins at 0 s"),
@@ -241,3 +250,21 @@ def test_the_schema_describes_every_key(capsys: pytest.CaptureFixture[str]) -> N
 def test_the_page_of_keys_is_that_of_the_model() -> None:
     """Made with: plugfest config keys > docs/bench.md"""
     assert (DOCS / "bench.md").read_text(encoding="utf-8") == markdown()
+
+
+@pytest.mark.parametrize(
+    ("options", "transfer"),
+    [
+        ([], "DC"),
+        (["--ac"], "AC"),
+        (["--bpt"], "DC_BPT"),
+        (["--ac", "--bpt"], "AC_BPT"),
+        (["--service", "MCS"], "MCS"),
+        (["--service", "MCS", "--bpt"], "MCS_BPT"),
+        (["--service", "DC_BPT"], "DC_BPT"),
+    ],
+)
+def test_the_service_follows_from_the_options(options: list[str], transfer: str) -> None:
+    args = parser().parse_args(["demo", "--protocol", "iso20", "--any-transport", *options])
+    bench = of_args(args, "both")
+    assert (bench.transfer, bench.both_ways) == (transfer, transfer.endswith("_BPT"))

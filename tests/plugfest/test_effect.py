@@ -55,8 +55,16 @@ def lines(text: str) -> list[str]:
             "role: both\ncharger: {target-power: 5}",
             "charger.target-power has no effect: the charger decides on power in",
         ),
-        ("role: both\nvehicle: {control: dynamic}", "vehicle.control has no effect: only ISO 15118-20 has it"),
-        ("role: both\nprotocol: iso20\ntls: required\ncharger: {target-power: -5}\nvehicle: {control: dynamic}", ""),
+        (
+            "role: both\ncharger: {separated: true}",
+            "charger.separated has no effect: this bench only charges (bpt: true",
+        ),
+        ("role: both\nprotocol: iso20\ntls: required\ncharger: {target-power: -5}\ndynamic: true", ""),
+        (
+            "role: both\nprotocol: iso20\ntls: required\nservice: DC_BPT\n"
+            "charger: {max-discharge-power: 30}\nvehicle: {negative-discharge-limits: true}",
+            "",
+        ),
         ("role: both\nvehicle: {car: audi-q4}", ""),
         ("role: both\nac: true\nvehicle: {car: audi-q4}\ncharger: {station: compleo-50}", ""),
         ("role: both\ntls: required\npki: p\npayment: contract\nvehicle: {install: true}", ""),

@@ -121,7 +121,7 @@ def test_the_energy_manager_follows_its_curve_and_then_the_timeline(run: Any, tm
     """Seconds since power first flows; what the timeline asks for counts until it is withdrawn."""
     (tmp_path / "curve.csv").write_text("s;kW\n0;8\n6;2,5\n")
     made = run(
-        DYNAMIC + "vehicle: {control: dynamic, duration: 18}\n"
+        DYNAMIC + "dynamic: true\nvehicle: {duration: 18}\n"
         "charger: {test-seconds: 1, target-power: curve.csv}\n"
         "timeline:\n- {at: DC_ChargeLoopReq, after: 10, do: power, power: [[0, 4], [2, 6]]}\n"
         "- {at: DC_ChargeLoopReq, after: 16, do: power}\n"
