@@ -288,8 +288,9 @@ class _Connection:
                 self._note(unheard.first, "tcp", "unacknowledged", end, note)
         read = dialogue.read([payload for _, payload in self._spoken])
         self.remark = read.remark
-        for (entry, _), found in zip(self._spoken, read.messages, strict=True):
+        for (entry, payload), found in zip(self._spoken, read.messages, strict=True):
             entry.reading, entry.name, entry.schema = found, found.name, found.schema
+            entry.stream = payload.type if payload.type in dialogue.SIDES else 0
             entry.note = found.problem or found.doubt
         if self.client is None:
             self.client = self._vehicle()

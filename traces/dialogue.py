@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from v2g import reading as readings
 from v2g import recognition, v2gtp
+from v2g.beside import SideState
 from v2g.messages import appproto
 from v2g.protocols import APPPROTO, PROTOCOLS, Protocol
 from v2g.reading import PROTOCOL_OF, TITLES, SessionMessage
@@ -18,6 +19,9 @@ from v2g.reading import PROTOCOL_OF, TITLES, SessionMessage
 _BY_NAMESPACE = {offer.namespace: protocol for protocol in PROTOCOLS.values() for offer in protocol.offers}
 _EITHER = tuple(protocol for protocol in PROTOCOLS.values() if protocol.payload_type == v2gtp.EXI)
 """Those whose frames do not say which one they are of."""
+
+SIDES = {kind: (protocol, side) for protocol in PROTOCOLS.values() for kind, side in protocol.side.items()}
+"""Payload type of a side stream -> whose it is, and the stream."""
 
 MAX_WEIGHED = 64
 """Messages of a connection that are weighed to choose between protocols."""
@@ -84,9 +88,12 @@ def _segment(
     remark, chosen = "", agreed
     if chosen is None and plain:
         chosen, remark = _choose(plain, offers)
+    sides = {kind: SideState(*side) for kind, side in SIDES.items()}
     for place in places:
         payload = payloads[place]
-        if payload.type != v2gtp.EXI:
+        if payload.type in sides:
+            found[place] = _beside(payload, sides[payload.type])
+        elif payload.type != v2gtp.EXI:
             found[place] = _typed(payload)
         elif chosen in _EITHER:
             found[place] = _of(chosen.name, payload.data, chosen.title)
@@ -115,6 +122,13 @@ def _typed(payload: Payload) -> SessionMessage:
     sets = recognition.SETS_OF[payload.type]
     found = next((one for name in sets if (one := readings.read(name, payload.data)).is_message), None)
     return found or _of(sets[0], payload.data, f"{TITLES[sets[0]]} (payload type 0x{payload.type:04x})")
+
+
+def _beside(payload: Payload, state: SideState) -> SessionMessage:
+    """A payload of a side stream, by the state of that stream."""
+    found = state.read(payload.data)
+    title = f"{state.side.title} (payload type 0x{payload.type:04x})"
+    return found if found.is_message else _of(found.schema, payload.data, title)
 
 
 def _of(schema: str, data: bytes, title: str) -> SessionMessage:

@@ -50,6 +50,7 @@ class Entry:
         connection: number of the TCP connection, from 1; 0 outside of any.
         packet: number of the packet in a capture, as Wireshark counts; 0 otherwise.
         ends: address and port (source, target) of a datagram in a capture.
+        stream: payload type of the side stream of a message; 0: the main stream.
     """
 
     index: int
@@ -64,6 +65,7 @@ class Entry:
     connection: int = 0
     packet: int = 0
     ends: tuple[packets.Endpoint, packets.Endpoint] | None = None
+    stream: int = 0
 
     @property
     def message(self) -> Any:
@@ -188,7 +190,10 @@ def from_events(events: Iterable[Event], *, role: str = "evcc", name: str = "ses
             # What went over the wire counts, not what a rewrite was given.
             bare = not event.data and event.message is not None
             found = readings.of(event.schema, event.message) if bare else readings.read(event.schema, event.data)
-        builder.add(event.time, event.layer, event.name, event.direction, event.data, found, event.schema, event.note)
+        stream = event.stream if event.layer == "message" else 0  # events of SLAC have none
+        builder.add(
+            event.time, event.layer, event.name, event.direction, event.data, found, event.schema, event.note, stream
+        )  # fmt: skip
     return builder.done()
 
 
@@ -204,7 +209,7 @@ class _Builder:
 
     def add(
         self, time: float, layer: str, name: str, direction: str = "", data: bytes = b"",
-        reading: SessionMessage | None = None, schema: str = "", note: str = "",
+        reading: SessionMessage | None = None, schema: str = "", note: str = "", stream: int = 0,
     ) -> None:  # fmt: skip
         if layer == "message" and not direction:
             layer, name, note = "state", "dropped", f"{name}: {note}"  # by a rewrite: nothing was said
@@ -232,7 +237,8 @@ class _Builder:
         entries = self._recording.entries
         inside = layer in ("message", "tcp", "tls", "v2gtp")
         number = self._connection if inside else 0
-        entries.append(Entry(len(entries), time, layer, name, sender, data, reading, schema, note, number))
+        made = Entry(len(entries), time, layer, name, sender, data, reading, schema, note, number, stream=stream)
+        entries.append(made)
 
     def done(self) -> Recording:
         recording = self._recording
@@ -273,6 +279,7 @@ def _json_lines(path: Path) -> Recording:
             data = bytes.fromhex(str(line.get("hex", "")))
             schema, note = str(line.get("schema", "")), str(line.get("note", ""))
             time, layer, name = float(line["t"]), str(line["layer"]), str(line["name"])
+            stream = int(line.get("stream", 0))
         except (KeyError, TypeError, ValueError) as why:
             raise RecordingError(f"{path}:{number}: no event of a trace: {type(why).__name__} {why}") from why
         if not abs(time) < 1e12:
@@ -280,7 +287,7 @@ def _json_lines(path: Path) -> Recording:
         found = readings.read(schema, data) if layer == "message" else None
         if layer == "tls" and name == "keylog":
             recording.key_log += data + b"\n"
-        builder.add(time, layer, name, str(line.get("dir", "")), data, found, schema, note)
+        builder.add(time, layer, name, str(line.get("dir", "")), data, found, schema, note, stream)
     if builder is None:
         raise RecordingError(f"{path}: an empty file")
     return builder.done()

@@ -64,8 +64,9 @@ class Talk:
 
     Attributes:
         number: of the connection.
-        entries: its messages.
-        exchanges: its requests and responses, in order.
+        entries: its messages, those of side streams included.
+        exchanges: requests and responses of the main stream, in order.
+        sides: the same of its side streams, by payload type.
         others: what else happened on it: TCP, TLS, V2GTP.
         offers: namespaces that the vehicle offered, by SchemaID, preferred first.
         protocol: ``din70121``, ``iso2``, ``iso20``, or "" where none was agreed on.
@@ -75,10 +76,16 @@ class Talk:
     number: int
     entries: list[Entry]
     exchanges: list[Exchange] = field(default_factory=list)
+    sides: dict[int, list[Exchange]] = field(default_factory=dict)
     others: list[Entry] = field(default_factory=list)
     offers: dict[int, str] = field(default_factory=dict)
     protocol: str = ""
     gaps: list[Gap] = field(default_factory=list)
+
+    @property
+    def main(self) -> list[Entry]:
+        """Its messages without those of side streams."""
+        return [entry for entry in self.entries if not entry.stream]
 
     def misses(self, sender: str, start: Entry, end: Entry) -> bool:
         """Whether a message of a side may have been sent from one entry to another, and not been captured."""
@@ -166,10 +173,18 @@ def talks(recording: Recording) -> list[Talk]:
         number = messages[0].connection
         talk = Talk(number, messages, others=others.get(number, []))
         talk.gaps = list(_gaps(talk))
-        talk.exchanges = sorted(_pairs(messages, talk.gaps), key=lambda exchange: exchange.first.index)
+        streams = {stream: _exchanges(talk, stream) for stream in dict.fromkeys((0, *(e.stream for e in messages)))}
+        talk.exchanges = streams.pop(0)
+        talk.sides = streams
         _agree(talk)
         found.append(talk)
     return found
+
+
+def _exchanges(talk: Talk, stream: int) -> list[Exchange]:
+    """Those of one stream; each pairs for itself."""
+    own = [entry for entry in talk.entries if entry.stream == stream]
+    return sorted(_pairs(own, talk.gaps), key=lambda exchange: exchange.first.index)
 
 
 def _gaps(talk: Talk) -> Iterator[Gap]:

@@ -251,7 +251,7 @@ class PcapNg:
 
     def _message(self, event: Event) -> None:
         self._sealed = False
-        frame = v2gtp.pack(ISO20.payload_types.get(event.schema, v2gtp.EXI), event.data)
+        frame = v2gtp.pack(event.stream or ISO20.payload_types.get(event.schema, v2gtp.EXI), event.data)
         if self._raw and event.direction == "rx":
             # Its bytes were seen just before; the last packet of that direction has it.
             self._held[-1].comments.append(_comment(event))

@@ -29,7 +29,7 @@ FRAGMENTS = ("iso2", "iso20-common", "xmldsig", "din70121")
 
 _STREAMS = [
     *((kind, name) for protocol in SPOKEN for name, kind in protocol.payload_types.items()),
-    *((kind, name) for protocol in SPOKEN for kind, names in protocol.side.items() for name in names),
+    *((kind, name) for protocol in SPOKEN for kind, side in protocol.side.items() for name in side.sets),
 ]
 SETS_OF = {kind: tuple(name for one, name in _STREAMS if one == kind) for kind, _ in _STREAMS}
 """V2GTP payload type -> the sets that it can hold."""

@@ -1,8 +1,8 @@
 """The legal order of messages, as tables that know no role.
 
 A :class:`Step` says what may follow a request once it has been answered. The first row whose ``when`` holds counts;
-what no row allows is illegal. ``then`` is the standard, ``tolerated`` what real vehicles do besides. A name with
-``:stop`` stands for a PowerDeliveryReq that ends the power flow.
+what no row allows is illegal. ``then`` is the standard, ``tolerated`` what real vehicles do besides. A name with a word
+after a colon stands for a PowerDeliveryReq of that progress: ``:stop`` ends the power flow.
 
 Four users: the charger's FAILED_SequenceError, a guard in the vehicle, the check of recorded sessions, the diagram in
 the docs (:func:`mermaid`).
@@ -72,6 +72,19 @@ def _start_unfinished(facts: _Facts) -> bool:
     return _start(facts) and str(getattr(facts.request, "EVProcessing", "")) == "Ongoing"
 
 
+def _profile_unfinished(facts: _Facts) -> bool:
+    return str(facts.request.EVProcessing) == "Ongoing"
+
+
+def _arriving(facts: _Facts) -> bool:
+    return str(facts.request.EVCheckInStatus) != "Completed"
+
+
+def _leaving(facts: _Facts) -> bool:
+    statuses = (facts.request.EVCheckOutStatus, getattr(facts.response, "EVSECheckOutStatus", ""))
+    return any(str(status) != "Completed" for status in statuses)
+
+
 def _code(facts: _Facts) -> str:
     return str(getattr(facts.response, "ResponseCode", ""))
 
@@ -106,6 +119,7 @@ START = ""
 """Nothing was exchanged yet: supportedAppProtocol is done."""
 
 _STOP = "PowerDeliveryReq:stop"
+_START = "PowerDeliveryReq:start"
 
 ISO2 = (
     Step(START, "SessionSetupReq"),
@@ -172,7 +186,8 @@ _DISCOVERY = "AC_ChargeParameterDiscoveryReq DC_ChargeParameterDiscoveryReq"
 
 ISO20 = (
     Step(START, "SessionSetupReq"),
-    Step("SessionSetupReq", f"{_DISCOVERY} SessionStopReq", when=_joined),
+    # A vehicle that comes back may want another service; whether it may, the charger decides.
+    Step("SessionSetupReq", f"{_DISCOVERY} SessionStopReq", "ServiceDiscoveryReq", when=_joined),
     Step("SessionSetupReq", "AuthorizationSetupReq SessionStopReq"),
     Step("AuthorizationSetupReq", "AuthorizationReq CertificateInstallationReq SessionStopReq"),
     Step("CertificateInstallationReq", "CertificateInstallationReq SessionStopReq", "AuthorizationReq", when=_ongoing),
@@ -214,6 +229,40 @@ ISO20 = (
 )
 """ISO 15118-20 section 8.4: the main stream of AC and DC; wireless and pantograph sessions are not covered."""
 
+RENEGOTIATION = (
+    Step(START, _DISCOVERY),
+    # A vehicle that gave up may begin anew.
+    Step("AC_ChargeParameterDiscoveryReq", "ScheduleExchangeReq", _DISCOVERY),
+    Step("DC_ChargeParameterDiscoveryReq", "ScheduleExchangeReq", _DISCOVERY),
+    Step("ScheduleExchangeReq", "ScheduleExchangeReq", _DISCOVERY, when=_ongoing),
+    # Start is what fits best; ScheduleRenegotiation is what others may read out of the standard.
+    Step("ScheduleExchangeReq", _START, f"PowerDeliveryReq:schedulerenegotiation {_DISCOVERY}"),
+    Step("PowerDeliveryReq", _START, f"PowerDeliveryReq:schedulerenegotiation {_DISCOVERY}", when=_profile_unfinished),
+    Step("PowerDeliveryReq", _DISCOVERY),
+)
+"""Side stream of schedule renegotiation, again and again."""
+
+METERING = (
+    Step(START, "MeteringConfirmationReq"),
+    Step("MeteringConfirmationReq", "MeteringConfirmationReq"),
+)
+"""Side stream of metering confirmation."""
+
+PANTOGRAPH = (
+    Step(START, "ACDP_SystemStatusReq"),
+    Step("ACDP_SystemStatusReq", "ACDP_SystemStatusReq"),
+)
+"""Side stream of the pantograph's status."""
+
+PARKING = (
+    Step(START, "VehicleCheckInReq VehicleCheckOutReq"),
+    Step("VehicleCheckInReq", "VehicleCheckInReq", "VehicleCheckOutReq", when=_arriving),
+    Step("VehicleCheckInReq", "VehicleCheckOutReq"),
+    Step("VehicleCheckOutReq", "VehicleCheckOutReq", when=_leaving),
+    Step("VehicleCheckOutReq", ""),
+)
+"""Side stream of parking: which of the two a vehicle does, the parameter set says (IntendedService)."""
+
 TABLES = {"iso2": ISO2, "din70121": DIN}
 """By schema set: what both roles speak."""
 
@@ -232,7 +281,7 @@ class Sequence:
     """Follows one session through its table.
 
     Args:
-        table: :data:`ISO2`, :data:`DIN` or :data:`ISO20`.
+        table: :data:`ISO2`, :data:`DIN`, :data:`ISO20`, or that of a side stream.
     """
 
     table: tuple[Step, ...]
@@ -255,9 +304,8 @@ class Sequence:
 
     def verdict(self, request: Any) -> Verdict:
         """Whether a request may come now."""
-        names = {type(request).__name__}
-        if _progress(request) == "Stop":
-            names.add(f"{type(request).__name__}:stop")
+        name = type(request).__name__
+        names = {name, f"{name}:{_progress(request).lower()}"}
         if names & set(self.allowed):
             return "legal"
         return "tolerated" if names & set(self.tolerated) else "illegal"
@@ -306,7 +354,15 @@ def page() -> str:
     """The page of the docs that draws the tables (``python -m v2g.sequence > docs/sequence.md``)."""
     parts = ["# The order of messages", "", "Drawn from the tables in `v2g/sequence.py`; do not edit. An edge with a"]
     parts += ["word after the colon holds on that condition, and then instead of the edges without.", ""]
-    for title, table in (("ISO 15118-2", ISO2), ("DIN SPEC 70121", DIN), ("ISO 15118-20", ISO20)):
+    tables = (
+        ("ISO 15118-2", ISO2),
+        ("DIN SPEC 70121", DIN),
+        ("ISO 15118-20", ISO20),
+        ("ISO 15118-20, schedule renegotiation (side stream 0x8101)", RENEGOTIATION),
+        ("ISO 15118-20, metering confirmation (side stream 0x8102)", METERING),
+        ("ISO 15118-20, parking (side stream 0x8104)", PARKING),
+    )
+    for title, table in tables:
         parts += [f"## {title}", "", "```mermaid", mermaid(table), "```", ""]
     return "\n".join(parts)
 

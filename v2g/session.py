@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 import exi
 from v2g import reading as readings
 from v2g import recognition, v2gtp
+from v2g.beside import SideState
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, LocalError, Loss, Refused, RemoteError, TimedOut
 from v2g.messages import schema
@@ -97,6 +98,7 @@ class Session:
     clock: Callable[[], int] = lambda: 0
     facts: Facts = field(default_factory=Facts)
     _streams: Streams = field(init=False)
+    _sides: dict[int, SideState] = field(default_factory=dict)
     _timing: tuple[Protocol, Timing] | None = None
 
     def __post_init__(self) -> None:
@@ -213,6 +215,8 @@ class Session:
         if stream == MAIN:
             said = meant if message is None else message
             say(self.facts, said, protocol=schema_set, now=self.now, session_id=self.id)
+        else:
+            self._side(stream).note(meant)
         packed = frame = v2gtp.pack(stream or self.protocol.payload_types[schema_set], data)
         if kind in self.rewrite_frame:
             frame = await _call(self.rewrite_frame[kind], frame)
@@ -222,7 +226,7 @@ class Session:
         name = type(message).__name__ if message is not None else kind.__name__
         copies = len(frame) // len(packed) if frame == packed * (len(frame) // len(packed)) else 1
         for _ in range(max(copies, 1)):  # a seam may send it several times
-            self._emit(Event(self.now, "message", name, "tx", data, document, schema_set))
+            self._emit(Event(self.now, "message", name, "tx", data, document, schema_set, stream=stream))
         if frame != packed * copies:
             self._tell_if_broken(frame)
         return frame
@@ -257,6 +261,16 @@ class Session:
         """Opens a side stream: from now on, what arrives on it is kept for whoever receives from it."""
         self._streams.opened.add(stream)
 
+    def forget(self, stream: int) -> None:
+        """Drops what has arrived on a side stream and was not asked for; what comes next may be anything."""
+        self._streams.drop(stream)
+        self._sides.pop(stream, None)
+
+    def _side(self, stream: int) -> SideState:
+        if stream not in self._sides:
+            self._sides[stream] = SideState(self.protocol, self.protocol.side[stream])
+        return self._sides[stream]
+
     def _skipped(self, payload_type: int, length: int) -> None:
         known = v2gtp.PAYLOAD_TYPES.get(payload_type, "reserved")
         self.tell("v2gtp", "skipped", f"payload type 0x{payload_type:04x} ({known}), {length} bytes")
@@ -280,11 +294,12 @@ class Session:
             self._lost(why)
             raise
         now, data = self.now, frame.payload
-        found = readings.read_one_of(frame.sets, data)
+        side = None if frame.stream == MAIN else self._side(frame.stream)
+        found = readings.read_one_of(frame.sets, data) if side is None else side.read(data)
         if not found.is_message:
             found = recognition.instead(found, data, self.protocol.title)
         note = found.problem
-        self._emit(Event(now, "message", found.name, "rx", data, found.document, found.schema, note))
+        self._emit(Event(now, "message", found.name, "rx", data, found.document, found.schema, note, frame.stream))
         readings.require(found, self.protocol.title)
         for name, detail in found.notes:
             self.tolerate(name, f"{found.name}: {detail}")

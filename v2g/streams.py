@@ -85,12 +85,16 @@ class Streams:
             else:
                 self._keep(frame, payload_type)
 
+    def drop(self, stream: int) -> None:
+        """Forgets what is kept of a stream."""
+        self._kept.pop(stream, None)
+
     def _sort(self, protocol: Protocol, payload_type: int, payload: bytes) -> Frame | None:
         sets = protocol.sets(payload_type)
         if sets:
             return Frame(MAIN, sets, payload)
         if payload_type in self.opened:
-            return Frame(payload_type, protocol.side[payload_type], payload)
+            return Frame(payload_type, protocol.side[payload_type].sets, payload)
         return None
 
     def _keep(self, frame: Frame, payload_type: int) -> None:

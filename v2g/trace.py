@@ -30,6 +30,7 @@ class Event:
         message: the message object, for messages.
         schema: schema set of the message.
         note: details for people.
+        stream: of messages: the payload type of their side stream; 0: the main stream.
     """
 
     time: float
@@ -40,6 +41,7 @@ class Event:
     message: Any = None
     schema: str = ""
     note: str = ""
+    stream: int = 0
 
 
 Observe = Callable[[Event], None]
@@ -142,6 +144,8 @@ class JsonLines:
             line["message"] = _builtins(event)
         if event.note:
             line["note"] = event.note
+        if event.layer == "message" and event.stream:
+            line["stream"] = event.stream
         self._file.write(dumps(line) + "\n")
         self._file.flush()
 

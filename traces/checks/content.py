@@ -51,7 +51,7 @@ def rules(talk: Talk) -> Iterator[Finding]:
     """Every message against the table of content rules; what differs in its numbers alone is one finding."""
     facts = Facts(secure=talk.secure if talk.others else None)
     found: dict[tuple[str, ...], Finding] = {}
-    for entry in talk.entries:
+    for entry in talk.main:
         if entry.message is None:
             continue
         breaches = hear(

@@ -134,7 +134,7 @@ def twice(talk: Talk) -> Iterator[Finding]:
     asked = False
     asked_last: Entry | None = None
     before: Entry | None = None
-    for entry in talk.entries if not talk.gaps else ():  # where the capture misses some, it may miss what came between
+    for entry in talk.main if not talk.gaps else ():  # where the capture misses some, it may miss what came between
         if entry.sender == EVCC:
             asked = True
             last = waiting[-1] if waiting else None

@@ -12,10 +12,13 @@ import msgspec
 from v2g import sequence, timing
 from v2g.messages.iso20 import ac, acdp, common, dc, types, wpt
 from v2g.messages.xmldsig import SignatureType
-from v2g.protocols.protocol import Abilities, Energy, Names, Offer, Protocol
+from v2g.protocols.protocol import Abilities, Energy, Names, Offer, Protocol, SideStream
 
 VERSION = (1, 0)
 """Of every namespace in supportedAppProtocol."""
+
+RENEGOTIATION, METERING, PANTOGRAPH, PARKING = 0x8101, 0x8102, 0x8103, 0x8104
+"""Payload types of the side streams."""
 
 BOTH: frozenset[Energy] = frozenset({"AC", "DC"})
 
@@ -61,9 +64,11 @@ ISO20 = Protocol(
         "iso20-wpt": 0x8006,
     },
     side={
-        0x8101: ("iso20-common", "iso20-ac", "iso20-dc"),  # schedule renegotiation
-        0x8102: ("iso20-common",),  # metering confirmation
-        0x8103: ("iso20-acdp",),  # ACDP system status
-        0x8104: ("iso20-common",),  # parking status
+        RENEGOTIATION: SideStream(
+            "schedule renegotiation", ("iso20-common", "iso20-ac", "iso20-dc"), sequence.RENEGOTIATION
+        ),
+        METERING: SideStream("metering confirmation", ("iso20-common",), sequence.METERING),
+        PANTOGRAPH: SideStream("ACDP system status", ("iso20-acdp",), sequence.PANTOGRAPH),
+        PARKING: SideStream("parking status", ("iso20-common",), sequence.PARKING),
     },
 )

@@ -88,6 +88,21 @@ class Names:
     codes: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SideStream:
+    """A stream of messages that runs beside the main one (ISO 15118-20).
+
+    Attributes:
+        title: what people call it.
+        sets: schema sets that its messages may be of; its payload type does not tell which.
+        order: its own legal order of messages.
+    """
+
+    title: str
+    sets: tuple[str, ...]
+    order: tuple[Step, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Protocol:
     """One application protocol.
@@ -103,7 +118,7 @@ class Protocol:
         abilities: what its sessions can do.
         names: how it calls what every session has.
         payload_types: V2GTP payload type of the main stream, by schema set.
-        side: schema sets of its side streams, by payload type.
+        side: its side streams, by payload type.
     """
 
     name: str
@@ -116,7 +131,7 @@ class Protocol:
     abilities: Abilities
     names: Names
     payload_types: Mapping[str, int]
-    side: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    side: Mapping[int, SideStream] = field(default_factory=dict)
 
     # -- messages -------------------------------------------------------------------------------------------------
 
