@@ -46,7 +46,7 @@ def now(visit: Visit) -> Agreed:
     both_ways = visit.control is not None and visit.control.service.bidirectional
     if visit.control is not None and visit.control.dynamic:
         target = visit.evse.target_power
-        return Agreed(max(target, 0.0), None, math.inf, min(target, 0.0) if both_ways else 0.0)
+        return _selected(visit, Agreed(max(target, 0.0), None, math.inf, min(target, 0.0) if both_ways else 0.0))
     slots = visit.schedule.get(visit.tuple_id)
     if not slots:
         return Agreed(math.inf, None, math.inf)
@@ -63,7 +63,21 @@ def now(visit: Visit) -> Agreed:
         watts = min(watts, given.watts) if given is not None else watts
     least = max(least, min(back.watts, 0.0)) if back is not None else 0.0
     phases = asked.phases if asked is not None else None
-    return Agreed(watts, phases, min(next_slot, next_step) - second, least)
+    return _selected(visit, Agreed(watts, phases, min(next_slot, next_step) - second, least))
+
+
+def _selected(visit: Visit, what: Agreed) -> Agreed:
+    """Only the direction that the vehicle selected, where each has a path of its own; and no more than is available."""
+    if visit.channel == "Charge":
+        what = what._replace(least=0.0)
+    elif visit.channel == "Discharge":
+        what = what._replace(watts=0.0)
+    plan = visit.plans.get(visit.tuple_id)
+    if plan is not None and plan.available is not None:
+        given = visit.evse.meter.session_wh - visit.offered_wh
+        if given >= plan.available:
+            what = what._replace(watts=0.0)
+    return what
 
 
 S = TypeVar("S", Slot, Step)

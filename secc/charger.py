@@ -10,6 +10,7 @@ import asyncio
 import enum
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from secc.authorizer import Authorizer, Immediate
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 NO_CURRENT = 1.0  # A: below, the output counts as without current
 KEPT = 100
 """Trips, receipts and issued contracts of sessions past that are kept."""
+PAUSES_IDLE = 600.0
+"""s without energy for which a vehicle is invited to pause."""
 SWITCH_OFF_LIMIT = 2.0  # s: `Evse.safe` looks no longer
 
 
@@ -61,6 +64,31 @@ class Slot(NamedTuple):
 
     start: int
     watts: float
+
+
+@dataclass(frozen=True, slots=True)
+class MobilityNeeds:
+    """What somebody said at the charger about the next trip; None where nothing was said (ISO 15118-20, dynamic mode).
+
+    Attributes:
+        departure: loop time, s.
+        minimum_soc, target_soc: percent, at departure.
+
+    Raises:
+        ValueError: a state of charge outside 0 to 100, or a minimum above the target.
+    """
+
+    departure: float | None = None
+    minimum_soc: int | None = None
+    target_soc: int | None = None
+
+    def __post_init__(self) -> None:
+        least, most = self.minimum_soc, self.target_soc
+        for what, soc in (("minimum", least), ("target", most)):
+            if soc is not None and not 0 <= soc <= 100:
+                raise ValueError(f"a {what} of {soc} % is outside 0 to 100")
+        if least is not None and most is not None and least > most:
+            raise ValueError(f"a minimum of {least} % is above the target of {most} %")
 
 
 class Shutdown(NamedTuple):
@@ -185,6 +213,12 @@ class Evse:
         plans: up to three schedules with prices to offer instead of the one; empty: that one, without a price.
         free: whether charging costs nothing.
         manager: the energy manager; says what power the charger wants in dynamic mode (ISO 15118-20).
+        mobility_needs: departure and states of charge that somebody set at the charger; the bench may change it at any
+            time. None: the charger does not ask (ISO 15118-20).
+        pauses_idle: where no plan gives energy for so long, the vehicle is invited to pause (GoToPause), s.
+        insists_on_tolerance: a vehicle that does not confirm the PowerTolerance is refused; else it shall renegotiate.
+        target_power: what the charger wants to give in dynamic mode (ISO 15118-20), W; within all limits. Negative:
+            what it wants out of the vehicle, in a bidirectional service.
         bidirectional: whether the bidirectional services are offered beside those that only charge (ISO 15118-20); from
             what the output or the supply can do.
         dynamic_first: dynamic mode is offered before scheduled mode; many vehicles take the first that is offered.
@@ -229,6 +263,9 @@ class Evse:
         self.plans: Sequence[Plan] = ()
         self.free = True
         self.manager = EnergyManager(clock=clock)
+        self.mobility_needs: MobilityNeeds | None = None
+        self.pauses_idle = PAUSES_IDLE
+        self.insists_on_tolerance = False
         self.bidirectional = (
             power.limits.sinks if power is not None else ac is not None and ac.max_discharge_current > 0
         )
@@ -275,6 +312,21 @@ class Evse:
             return self.power.limits.max_power
         assert self.ac is not None
         return self.ac.nominal_voltage * self.ac.max_current * self.ac.phases
+
+    @property
+    def max_discharge_power(self) -> float:
+        """Power it can take out of a vehicle now, W; 0: none."""
+        if not self.bidirectional:
+            return 0.0
+        if self.power is not None:
+            return self.power.limits.max_discharge_power
+        assert self.ac is not None
+        return self.ac.nominal_voltage * self.ac.max_discharge_current * self.ac.phases
+
+    @property
+    def watts(self) -> float:
+        """Power that flows now, W; negative: out of the vehicle."""
+        return self._watts()
 
     @property
     def energised(self) -> bool:

@@ -20,7 +20,7 @@ def parameter_sets(evse: Evse, service: EnergyService) -> list[ParameterSet]:
 
     Some codecs hold no more than four sets.
     """
-    sets = _dc_sets() if service.energy == "DC" else _ac_sets(evse)
+    sets = [replace(one, pricing=pricing(evse)) for one in (_dc_sets() if service.energy == "DC" else _ac_sets(evse))]
     sets.sort(key=lambda one: one.dynamic is not evse.dynamic_first)
     if not service.bidirectional:
         return sets
@@ -29,6 +29,13 @@ def parameter_sets(evse: Evse, service: EnergyService) -> list[ParameterSet]:
     return [
         replace(one, channel=channel, generator=energy.GRID_FOLLOWING, islanding=islanding) for one in sets
     ]  # fmt: skip
+
+
+def pricing(evse: Evse) -> int:
+    """Pricing: the most exact kind of prices that a plan has."""
+    if any(plan.tariff or plan.discharge_tariff for plan in evse.plans):
+        return energy.ABSOLUTE_PRICES
+    return energy.PRICE_LEVELS if any(plan.prices or plan.discharge_prices for plan in evse.plans) else energy.NO_PRICES
 
 
 def _dc_sets() -> list[ParameterSet]:
@@ -45,7 +52,9 @@ def _ac_sets(evse: Evse) -> list[ParameterSet]:
     connectors = [energy.SINGLE_PHASE] if evse.ac.phases == 1 else [energy.THREE_PHASE, energy.SINGLE_PHASE]
     modes = [(connector, dynamic) for connector in connectors for dynamic in (False, True)]
     return [
-        ParameterSet(number, dynamic, connector, nominal_voltage=volts)
+        ParameterSet(
+            number, dynamic, connector, by_charger=dynamic and evse.mobility_needs is not None, nominal_voltage=volts
+        )
         for number, (connector, dynamic) in enumerate(modes, 1)
     ]
 

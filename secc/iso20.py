@@ -1,20 +1,20 @@
 """The charger's answers in ISO 15118-20 that AC and DC have in common, in the order of the messages.
 
 As :mod:`secc.iso2`; :mod:`secc.iso20_dc` and :mod:`secc.iso20_ac` have the messages of one energy, and
-:mod:`secc.iso20_schedule` what ScheduleExchange offers and the vehicle's power profile has to keep. Differences that
-shape these answers: every FAILED ends the session, a WARNING leaves it where it is; there is no status field, so a
-charger that cannot go on says FAILED, and one that wants something says so in EVSEStatus.
+:mod:`secc.iso20_schedule` what ScheduleExchange offers, :mod:`secc.iso20_profile` what the vehicle's power profile has
+to keep. Differences that shape these answers: every FAILED ends the session, a WARNING leaves it where it is; there is
+no status field, so a charger that cannot go on says FAILED, and one that wants something says so in EVSEStatus.
 """
 
 from __future__ import annotations
 
-from secc import control, iso20_ac, iso20_dc, iso20_schedule
+from secc import control, iso20_ac, iso20_dc, iso20_profile, iso20_schedule
 from secc.authorizer import Decision
 from secc.charger import Wish
 from secc.iso20_status import evse_status
 from secc.visit import AnswerTable, Paused, Refusal, Visit
 from v2g import energy
-from v2g.messages.iso20 import common
+from v2g.messages.iso20 import common, types
 
 ANSWERS = AnswerTable({**iso20_dc.ANSWERS, **iso20_ac.ANSWERS})
 on = ANSWERS.on
@@ -143,11 +143,12 @@ def schedule_exchange(visit: Visit, request: common.ScheduleExchangeReq) -> comm
 async def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> common.PowerDeliveryRes:
     """Start when the vehicle is finished with its profile, Stop, Standby, and back."""
     visit.over("precharge")
+    code: types.responseCodeType = "OK"
     match request.ChargeProgress:
         case "Start" if request.EVProcessing != "Finished":
             pass  # it still works on its profile
         case "Start":
-            await start(visit, request)
+            code = await start(visit, request)
         case "Standby":
             if not visit.delivering:
                 raise Refusal("FAILED", "standby before any Start")
@@ -156,22 +157,31 @@ async def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> comm
             visit.standby = False
         case "Stop":
             stop(visit)
-    return common.PowerDeliveryRes(ResponseCode="OK", EVSEStatus=evse_status(visit))
+    status = evse_status(visit)
+    if code == "WARNING_PowerToleranceNotConfirmed" and status is None:
+        status = types.EVSEStatusType(NotificationMaxDelay=0, EVSENotification="ScheduleRenegotiation")
+    return common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=status)
 
 
-async def start(visit: Visit, request: common.PowerDeliveryReq) -> None:
-    """Takes over the profile, and closes the contactor of an AC outlet; a Start out of standby is no more than that."""
+async def start(visit: Visit, request: common.PowerDeliveryReq) -> types.responseCodeType:
+    """Takes over the profile, and closes the contactor of an AC outlet; a Start out of standby is no more than that.
+
+    A warning leaves everything as it was.
+    """
     if visit.wants_stop or (visit.evse.ac is not None and visit.evse.ac.rcd_tripped):
         why = visit.fault.value if visit.fault else "it wants to stop" if visit.wants_stop else "residual current"
         raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why}")
     if visit.dc and not visit.tested:
         raise Refusal("FAILED_PowerDeliveryNotApplied", "Start without a cable check in this session")
-    iso20_schedule.accept_profile(visit, request.EVPowerProfile)
+    code = iso20_profile.accept(visit, request)
+    if code.startswith("WARNING"):
+        return code
     if not visit.dc and not visit.delivering:
         await iso20_ac.close_contactor(visit)
     visit.delivering, visit.stopped, visit.standby = True, False, False
     visit.evse.manager.begin()
     visit.agreed_anew()
+    return code
 
 
 def stop(visit: Visit) -> None:

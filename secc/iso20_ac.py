@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from secc import agreed
 from secc.ac import close_contactor, supply
+from secc.iso20_profile import loop_code
 from secc.iso20_schedule import chosen
 from secc.iso20_status import able, evse_status, meter_info
 from secc.visit import AnswerTable, Refusal, Visit
@@ -74,7 +75,7 @@ def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopR
         case other:
             raise Refusal("FAILED", f"{type(other).__name__} in the other control mode")
     return ac.AC_ChargeLoopRes(
-        ResponseCode="OK",
+        ResponseCode=loop_code(visit),
         EVSEStatus=evse_status(visit),
         MeterInfo=meter_info(visit) if request.MeterInfoRequested else None,
         CLResControlMode=answer,

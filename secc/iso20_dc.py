@@ -6,6 +6,7 @@ import math
 
 from secc import agreed
 from secc.dc import accept, bring_up, insulation_tested, output
+from secc.iso20_profile import loop_code
 from secc.iso20_schedule import chosen
 from secc.iso20_status import able, evse_status, meter_info
 from secc.power import Ceiling
@@ -116,7 +117,7 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
         power.deliver(max(targets[0], 0.0), max(targets[1], 0.0))
     reached = power.reached
     return dc.DC_ChargeLoopRes(
-        ResponseCode="OK",
+        ResponseCode=loop_code(visit),
         EVSEStatus=evse_status(visit),
         MeterInfo=meter_info(visit) if request.MeterInfoRequested else None,
         EVSEPresentCurrent=ampere(power.current),

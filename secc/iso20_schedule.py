@@ -1,21 +1,26 @@
-"""ScheduleExchange of ISO 15118-20: what is offered, which power profile is accepted, and when a pause is allowed."""
+"""ScheduleExchange of ISO 15118-20: the schedules that are offered, with their prices, and the mobility needs.
+
+Up to three tuples, each with a charging schedule and, in bidirectional services, a discharging one of negative powers;
+each schedule has one price schedule, of the kind that the chosen parameter set says (Pricing). Without any prices that
+is one level for the whole time: some vehicles expect exactly one.
+"""
 
 from __future__ import annotations
 
-from itertools import accumulate
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 from secc import agreed
-from secc.agreed import Step
 from secc.charger import Slot
-from secc.schedule import MAX_TUPLES, Plan
+from secc.schedule import MAX_TUPLES, Plan, Price
 from secc.visit import Refusal, Visit
+from v2g import energy, prices
 from v2g.energy import Control
 from v2g.messages.iso20 import common
-from v2g.phases import total
+from v2g.phases import inward
 from v2g.physical import rational
-
-SLACK = 1.001
-"""Factor by which a profile may exceed its schedule: rounding to the 16 bits of a RationalNumber."""
+from v2g.prices import Tariff
 
 
 def chosen(visit: Visit) -> Control:
@@ -25,7 +30,7 @@ def chosen(visit: Visit) -> Control:
 
 
 def exchange(visit: Visit, request: common.ScheduleExchangeReq) -> common.ScheduleExchangeRes:
-    """The schedules in scheduled mode, nothing but consent in dynamic mode.
+    """The schedules in scheduled mode; consent, needs and prices in dynamic mode.
 
     Raises:
         Refusal: the request is of the other control mode.
@@ -35,46 +40,112 @@ def exchange(visit: Visit, request: common.ScheduleExchangeReq) -> common.Schedu
         mode = "dynamic" if dynamic else "scheduled"
         raise Refusal("FAILED", f"ScheduleExchangeReq of the other control mode, {mode} was selected")
     ready = visit.planned()
-    if dynamic:
-        needs = common.Dynamic_SEResControlModeType()
-        return common.ScheduleExchangeRes(
-            ResponseCode="OK", EVSEProcessing="Finished" if ready else "Ongoing", Dynamic_SEResControlMode=needs
-        )
+    response = common.ScheduleExchangeRes(ResponseCode="OK", EVSEProcessing="Finished" if ready else "Ongoing")
+    visit.offered_at, visit.offered_wh, visit.profile = visit.session.now, visit.evse.meter.session_wh, ()
+    visit.tolerance, visit.channel = None, None
+    visit.schedule, visit.discharge, visit.coverages, visit.plans = {}, {}, {}, {}
+    if request.Dynamic_SEReqControlMode is not None:
+        departure = request.Dynamic_SEReqControlMode.DepartureTime
+        response.Dynamic_SEResControlMode = consent(visit, departure, request.MaximumSupportingPoints)
+        return response
     asked = request.Scheduled_SEReqControlMode
+    # The schema wants a tuple even where the charger is still at work.
     tuples = offer(visit, asked.DepartureTime if asked else None, request.MaximumSupportingPoints)
-    return common.ScheduleExchangeRes(
-        ResponseCode="OK",
-        EVSEProcessing="Finished" if ready else "Ongoing",
-        # The schema wants a tuple even where the charger is still at work.
-        Scheduled_SEResControlMode=common.Scheduled_SEResControlModeType(ScheduleTuple=tuples),
+    response.Scheduled_SEResControlMode = common.Scheduled_SEResControlModeType(ScheduleTuple=tuples)
+    visit.invited = ready and idle(visit) >= visit.evse.pauses_idle
+    response.GoToPause = visit.invited or None
+    return response
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Dynamic
+
+
+class Needs(NamedTuple):
+    """DepartureTime in s from now, MinimumSOC and TargetSOC in percent; None: nothing is said."""
+
+    departure: int | None = None
+    minimum_soc: int | None = None
+    target_soc: int | None = None
+
+
+def needs(visit: Visit) -> Needs:
+    """What somebody set at the charger, in the mode in which it may say so (MobilityNeedsMode 2)."""
+    said = visit.evse.mobility_needs
+    if said is None or not chosen(visit).chosen.by_charger:
+        return Needs()
+    away = None if said.departure is None else max(0, round(said.departure - visit.session.now))
+    return Needs(away, said.minimum_soc, said.target_soc)
+
+
+def consent(visit: Visit, departure: int, most: int) -> common.Dynamic_SEResControlModeType:
+    """What the charger says in dynamic mode: the needs, and the prices of its first plan."""
+    said = needs(visit)
+    answer = common.Dynamic_SEResControlModeType(
+        DepartureTime=said.departure, MinimumSOC=said.minimum_soc, TargetSOC=said.target_soc
     )
+    plan = visit.evse.plans[0] if visit.evse.plans else Plan()
+    visit.plans[1] = plan
+    visit.offer_schedule(departure, most, plan.slots)
+    if chosen(visit).chosen.pricing != energy.NO_PRICES:
+        tariff, levels = _prices(visit, plan.tariff, plan.prices, 1, most)
+        answer.AbsolutePriceSchedule, answer.PriceLevelSchedule = tariff, levels
+    return answer
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Scheduled
 
 
 def offer(visit: Visit, departure: int | None, most: int) -> list[common.ScheduleTupleType]:
-    """The outlet's plans, or its own schedule; they cover until departure, or 24 hours [V2G20-1563]."""
-    visit.offered_at, visit.profile = visit.session.now, ()
-    visit.schedule, visit.coverages = {}, {}
+    """The outlet's plans, or its own schedule; they cover until departure, or 24 hours [V2G20-1563].
+
+    Args:
+        most: MaximumSupportingPoints; no list is longer.
+    """
     tuples = []
     for tuple_id, plan in enumerate(visit.evse.plans[:MAX_TUPLES] or (Plan(),), 1):
         slots = visit.offer_schedule(departure, most, plan.slots)
+        visit.plans[tuple_id] = plan
         visit.schedule[tuple_id], visit.coverages[tuple_id] = slots, visit.coverage
-        tuples.append(
-            common.ScheduleTupleType(
-                ScheduleTupleID=tuple_id,
-                ChargingSchedule=common.ChargingScheduleType(
-                    PowerSchedule=power_schedule(visit, slots), PriceLevelSchedule=price_levels(visit, tuple_id, plan)
-                ),
-            )
+        made = common.ScheduleTupleType(
+            ScheduleTupleID=tuple_id,
+            ChargingSchedule=common.ChargingScheduleType(PowerSchedule=_powers(visit, slots)),
         )
+        power, charging = made.ChargingSchedule.PowerSchedule, made.ChargingSchedule
+        power.AvailableEnergy = None if plan.available is None else rational(plan.available, down=True)
+        power.PowerTolerance = None if plan.tolerance is None else rational(plan.tolerance, down=True)
+        tariff, levels = _prices(visit, plan.tariff, plan.prices, tuple_id, most)
+        charging.AbsolutePriceSchedule, charging.PriceLevelSchedule = tariff, levels
+        if chosen(visit).bidirectional:
+            made.DischargingSchedule = _discharging(visit, plan, tuple_id, most)
+        tuples.append(made)
     visit.tuple_id = 1
     return tuples
 
 
-def power_schedule(visit: Visit, slots: tuple[Slot, ...]) -> common.PowerScheduleType:
-    """Slots as entries with a duration each."""
+def _discharging(visit: Visit, plan: Plan, tuple_id: int, most: int) -> common.ChargingScheduleType:
+    """The schedule for giving back, as long as that for charging; nothing is taken back where its list is cut."""
+    least = -visit.evse.max_discharge_power
+    wanted = [Slot(slot.start, max(min(slot.watts, 0.0), least)) for slot in plan.discharge] or [Slot(0, least)]
+    slots = [slot for slot in wanted if slot.start < visit.coverage]
+    if slots[0].start > 0:
+        slots.insert(0, Slot(0, 0.0))
+    if len(slots) > most:
+        slots = [*slots[: most - 1], Slot(slots[most - 1].start, 0.0)]
+    visit.discharge[tuple_id] = tuple(slots)
+    made = common.ChargingScheduleType(PowerSchedule=_powers(visit, slots))
+    number = tuple_id + MAX_TUPLES  # PriceScheduleID, apart from those of charging
+    tariff, levels = _prices(visit, plan.discharge_tariff, plan.discharge_prices, number, most)
+    made.AbsolutePriceSchedule, made.PriceLevelSchedule = tariff, levels
+    return made
+
+
+def _powers(visit: Visit, slots: Sequence[Slot]) -> common.PowerScheduleType:
+    """Slots as entries with a duration each, rounded towards zero."""
     ends = [*(slot.start for slot in slots[1:]), visit.coverage]
     entries = [
-        common.PowerScheduleEntryType(Duration=end - slot.start, Power=rational(slot.watts, down=True))
+        common.PowerScheduleEntryType(Duration=end - slot.start, Power=inward(slot.watts))
         for slot, end in zip(slots, ends, strict=True)
     ]
     return common.PowerScheduleType(
@@ -83,65 +154,51 @@ def power_schedule(visit: Visit, slots: tuple[Slot, ...]) -> common.PowerSchedul
     )
 
 
-def price_levels(visit: Visit, tuple_id: int, plan: Plan) -> common.PriceLevelScheduleType:
-    """The prices of a plan as levels; one level where it has none, because some vehicles expect a price schedule."""
-    prices = [price for price in plan.prices if price.start < visit.coverage]
-    starts, levels = [price.start for price in prices] or [0], [price.level for price in prices] or [1]
-    ends = [*starts[1:], visit.coverage]
-    return common.PriceLevelScheduleType(
-        TimeAnchor=visit.session.clock(),
-        PriceScheduleID=tuple_id,
-        NumberOfPriceLevels=max(levels),
+def _prices(
+    visit: Visit, tariff: Tariff | None, levels: Sequence[Price], number: int, most: int
+) -> tuple[common.AbsolutePriceScheduleType | None, common.PriceLevelScheduleType | None]:
+    """The price schedule of the chosen Pricing, in one of both forms.
+
+    A plan without absolute prices has levels; one without levels, or a set without prices, has one level.
+    """
+    kind, anchor = chosen(visit).chosen.pricing, visit.session.clock()
+    if kind == energy.ABSOLUTE_PRICES and tariff is not None:
+        return prices.element(tariff, anchor, number, visit.coverage, most), None
+    known = [price for price in levels if price.start < visit.coverage and kind != energy.NO_PRICES]
+    known = known or [Price(0, 1)]
+    ends = [*(price.start for price in known), visit.coverage][: most + 1]
+    return None, common.PriceLevelScheduleType(
+        TimeAnchor=anchor,
+        PriceScheduleID=number,
+        NumberOfPriceLevels=max(price.level for price in known),
         PriceLevelScheduleEntries=common.PriceLevelScheduleEntryListType(
             PriceLevelScheduleEntry=[
-                common.PriceLevelScheduleEntryType(Duration=end - start, PriceLevel=level)
-                for start, end, level in zip(starts, ends, levels, strict=True)
+                common.PriceLevelScheduleEntryType(Duration=end - start, PriceLevel=price.level)
+                for price, (start, end) in zip(known, pairwise(ends), strict=False)
             ]
         ),
     )
 
 
-def accept_profile(visit: Visit, profile: common.EVPowerProfileType | None) -> None:
-    """Takes over a vehicle's power profile; in dynamic mode it is an expectation and binds nobody.
-
-    Raises:
-        Refusal: none at all, one of the other control mode, for a schedule that was not offered, or above it.
-    """
-    dynamic = chosen(visit).dynamic
-    if profile is None:
-        raise Refusal("FAILED_EVPowerProfileInvalid", "Start without EVPowerProfile")
-    if (profile.Dynamic_EVPPTControlMode is not None) != dynamic:
-        raise Refusal("FAILED_EVPowerProfileInvalid", "EVPowerProfile of the other control mode")
-    if profile.Scheduled_EVPPTControlMode is None:
-        visit.schedule, visit.profile = {}, ()
-        return
-    tuple_id = profile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID
-    if tuple_id not in visit.schedule:
-        offered = ", ".join(map(str, visit.schedule))
-        raise Refusal("FAILED_ScheduleSelectionInvalid", f"schedule {tuple_id}, offered: {offered}")
-    entries = profile.EVPowerProfileEntries.EVPowerProfileEntry
-    since = visit.session.now - visit.offered_at  # the profile counts from now, the schedule from when it was offered
-    starts = accumulate((entry.Duration for entry in entries[:-1]), initial=0)
-    steps = tuple(
-        Step(round(since + start), total(entry, "Power")) for start, entry in zip(starts, entries, strict=True)
-    )  # fmt: skip
-    for step in steps:
-        allowed = within(visit.schedule[tuple_id], step.start)
-        if step.watts > allowed * SLACK or step.watts < 0.0:
-            text = f"{step.watts:g} W at {step.start} s, the schedule allows {allowed:g} W"
-            raise Refusal("FAILED_EVPowerProfileInvalid", text)
-    visit.tuple_id, visit.profile = tuple_id, steps
+# ---------------------------------------------------------------------------------------------------------------
+# Pauses
 
 
-def within(slots: tuple[Slot, ...], second: float) -> float:
-    """Power in W that a schedule allows at a second after it began."""
-    return next((slot.watts for slot in reversed(slots) if slot.start <= second), slots[0].watts)
+def idle(visit: Visit) -> float:
+    """Seconds from now for which no tuple on offer lets any power flow."""
+    return min((_idle(visit, tuple_id) for tuple_id in visit.schedule), default=0.0)
+
+
+def _idle(visit: Visit, tuple_id: int) -> float:
+    both = (*visit.schedule[tuple_id], *visit.discharge.get(tuple_id, ()))
+    return min((slot.start for slot in both if slot.watts), default=visit.coverages[tuple_id])
 
 
 def may_pause(visit: Visit) -> bool:
-    """Scheduled: while nothing may be drawn. Dynamic: when the charger asked for it."""
+    """Scheduled: while the profile takes nothing, or before it after an invitation. Dynamic: when the charger asked."""
     if visit.control is None:
         return False
     if visit.control.dynamic:
         return visit.asked_to_pause
-    return agreed.now(visit).watts <= 0.0
+    now = agreed.now(visit)
+    return (visit.invited and not visit.profile) or now.watts <= 0.0 <= now.least

@@ -1,4 +1,4 @@
-"""Schedules: what an outlet offers as SAScheduleTuples, with prices as SalesTariffs.
+"""Schedules: what an outlet offers as SAScheduleTuples, with prices as SalesTariffs. A plan holds for any protocol.
 
 Prices have levels, 1 the cheapest [ISO 15118-2 section 8.5.2.10]; costs may be added. In contract payment the mobility
 operator signs the tariffs, with the key of the sub-CA that issued contracts; without that key they are left out,
@@ -17,6 +17,7 @@ from secc.visit import MAX_ENTRIES, Visit
 from v2g import signature
 from v2g.messages import iso2
 from v2g.physical import Quantities, watts
+from v2g.prices import Tariff
 
 watt = Quantities(iso2, iso2.PhysicalValueType).watt
 
@@ -49,11 +50,23 @@ class Plan:
         slots: power limits; empty: the outlet's own schedule.
         prices: over time, first at 0; empty: no tariff.
         description: SalesTariffDescription, at most 32 characters.
+        tariff: absolute prices (ISO 15118-20), or None.
+        tolerance: PowerTolerance, W, or None (ISO 15118-20, as the following).
+        available: AvailableEnergy, Wh: no more than that is given, or None.
+        discharge: limits of what is taken back in bidirectional services, W not above zero; empty: all that the outlet
+            can take.
+        discharge_prices, discharge_tariff: what that is paid with, a fee above zero going to the vehicle.
     """
 
     slots: Sequence[Slot] = ()
     prices: Sequence[Price] = ()
     description: str = ""
+    tariff: Tariff | None = None
+    tolerance: float | None = None
+    available: float | None = None
+    discharge: Sequence[Slot] = ()
+    discharge_prices: Sequence[Price] = ()
+    discharge_tariff: Tariff | None = None
 
 
 def cheap_at_night(seconds_to_night: int, night: int = 8 * 3600, *, watts: float) -> Plan:

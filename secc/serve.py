@@ -270,7 +270,7 @@ async def _answer(visit: Visit, sequence: Sequence, received: Received, options:
         _check_order(visit, sequence, request)
         await _check_pilot(visit, request)
         if visit.overdue and session.protocol.is_loop(type(request).__name__):
-            raise Refusal("FAILED", visit.overdue)
+            raise Refusal(visit.overdue_code, visit.overdue)
         visit.asked_id, visit.asked_signature, visit.signature = received.session_id, received.signature, None
         visit.breaches = received.breaches
         answer = options.answers[session.protocol.name].get(type(request))

@@ -19,6 +19,7 @@ from v2g.session import Session
 if TYPE_CHECKING:
     from secc.agreed import Step
     from secc.contract import Contract, Contracts
+    from secc.schedule import Plan
     from secc.services import Service
     from v2g.energy import Control
 
@@ -109,7 +110,12 @@ class Visit:
         signature: the Signature that the response being made will carry, or None.
         mode: energy transfer mode chosen.
         schedule: slots offered, by tuple id.
-        discharge: slots offered for giving back, W not above zero, by tuple id (ISO 15118-20).
+        discharge: slots offered for giving back, W not above zero, by tuple id (ISO 15118-20, as the following).
+        plans: what was offered, by tuple id.
+        offered_wh: charged in this session when the schedules were offered, Wh.
+        tolerance: W by which the vehicle may leave its profile, where it confirmed to stay that near to it.
+        channel: direction selected where each has a path of its own, or None.
+        invited: the vehicle was invited to pause.
         coverage: seconds after which the schedule offered last says nothing any more.
         coverages: the same of each schedule, by tuple id.
         schedule_began: loop time at which the schedules began, s; before a pause, where there was one.
@@ -126,6 +132,7 @@ class Visit:
         stopped: PowerDelivery(Stop) was answered.
         tested: a cable check of this session has finished well.
         overdue: why the output was switched off under a vehicle that did not stop, or "".
+        overdue_code: the code of the refusal that says so.
         refused: a request was answered with FAILED.
         ended: "Terminate" or "Pause" after SessionStop.
         started: when phases began, loop time, by name.
@@ -151,6 +158,11 @@ class Visit:
     resumed: Paused | None = None
     schedule: dict[int, tuple[Slot, ...]] = field(default_factory=dict)
     discharge: dict[int, tuple[Slot, ...]] = field(default_factory=dict)
+    plans: dict[int, Plan] = field(default_factory=dict)
+    offered_wh: float = 0.0
+    tolerance: float | None = None
+    channel: Literal["Charge", "Discharge"] | None = None
+    invited: bool = False
     coverage: int = 0
     coverages: dict[int, int] = field(default_factory=dict)
     schedule_began: float | None = None
@@ -169,6 +181,7 @@ class Visit:
     stopped: bool = False
     tested: bool = False
     overdue: str = ""
+    overdue_code: str = "FAILED"
     refused: bool = False
     ended: str = ""
     started: dict[str, float] = field(default_factory=dict)

@@ -11,7 +11,8 @@
 :mod:`.streams`           frames sorted by stream: the main one, and side streams beside it
 :mod:`.signature`         XML signatures over EXI fragments, made and verified; :mod:`.suites` has the algorithms
 :mod:`.sequence`          the legal order of messages, as role-neutral tables
-:mod:`.physical`          PhysicalValues as numbers with a unit, and back
+:mod:`.physical`          PhysicalValues as numbers with a unit, and back; :mod:`.phases` powers over phases
+:mod:`.energy`            services and parameter sets of ISO 15118-20; :mod:`.prices` its tariffs as data
 :mod:`.timing`            every time-out under its standard name
 :mod:`.trace`             one stream of events for all layers, and its JSON lines
 :mod:`.errors`            who did wrong, what, and what to answer

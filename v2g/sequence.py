@@ -97,6 +97,11 @@ def _warned(facts: _Facts) -> bool:
     return _code(facts).startswith("WARNING")
 
 
+def _start_warned(facts: _Facts) -> bool:
+    """ISO 15118-20: the tolerance was not confirmed, and nothing begins."""
+    return _start(facts) and _warned(facts)
+
+
 def _another_service(facts: _Facts) -> bool:
     return str(facts.request.ChargingSession) == "ServiceRenegotiation"
 
@@ -208,6 +213,9 @@ ISO20 = (
     Step("DC_CableCheckReq", "DC_PreChargeReq SessionStopReq"),
     Step("DC_PreChargeReq", "DC_PreChargeReq PowerDeliveryReq SessionStopReq"),
     Step("PowerDeliveryReq", "PowerDeliveryReq SessionStopReq", when=_start_unfinished),
+    Step(
+        "PowerDeliveryReq", "PowerDeliveryReq SessionStopReq", f"ScheduleExchangeReq {_DISCOVERY}", when=_start_warned
+    ),
     Step("PowerDeliveryReq", "DC_WeldingDetectionReq SessionStopReq", when=_stop_dc),
     Step("PowerDeliveryReq", "SessionStopReq", when=_stop),
     # Start, Standby and ScheduleRenegotiation lead into the loop. Some stacks renegotiate on the main stream.

@@ -1,0 +1,182 @@
+"""The vehicle's power profile of ISO 15118-20: whether it is accepted, and what happens where the vehicle leaves it.
+
+A profile stays within the schedule chosen, from the discharging schedule up to the charging one, and covers it to its
+end. A PowerTolerance on offer has to be confirmed; then the vehicle stays that near to its profile in both directions.
+Without one, it takes (or gives back) no more than its profile says. A vehicle that leaves its profile is warned in each
+response, and refused when that has lasted.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from secc import agreed
+from secc.agreed import Step
+from secc.charger import Slot
+from secc.iso20_schedule import chosen
+from secc.visit import Refusal, Visit
+from v2g.messages.iso20 import common, types
+from v2g.phases import total
+
+SLACK = 1.001
+"""Factor by which a profile may exceed its schedule: rounding to the 16 bits of a RationalNumber."""
+
+ROUNDED = 2
+"""s: durations are whole seconds, and a profile begins some time after the offer."""
+
+SETTLES = 1.0
+"""s for which a vehicle may be outside its profile without a warning: it follows a step in its next messages."""
+
+VIOLATION_LASTS = 5.0
+"""s outside its profile, after which a vehicle is refused; as long as a lower duty may take (IEC 61851-1)."""
+
+MARGIN = 250.0
+"""W beside a profile that count as following it: about an ampere of one phase, or half of one in DC."""
+
+OVER = 1.05
+"""Factor that counts as following it."""
+
+Codes = types.responseCodeType
+
+
+def accept(visit: Visit, request: common.PowerDeliveryReq) -> Codes:
+    """Takes over the profile of a PowerDelivery(Start); in dynamic mode it is an expectation and binds nobody.
+
+    Returns:
+        OK, OK_PowerToleranceConfirmed, or WARNING_PowerToleranceNotConfirmed: then nothing was taken over.
+
+    Raises:
+        Refusal: no profile at all, one of the other control mode, for a schedule that was not offered, outside it, or
+            too short; no direction where each has a path of its own; a tolerance that this charger insists on.
+    """
+    profile = request.EVPowerProfile
+    if profile is None:
+        raise Refusal("FAILED_EVPowerProfileInvalid", "Start without EVPowerProfile")
+    if (profile.Dynamic_EVPPTControlMode is not None) != chosen(visit).dynamic:
+        raise Refusal("FAILED_EVPowerProfileInvalid", "EVPowerProfile of the other control mode")
+    channel = selected_channel(visit, request)
+    if profile.Scheduled_EVPPTControlMode is None:
+        visit.schedule, visit.discharge, visit.profile, visit.channel = {}, {}, (), channel
+        return "OK"
+    tuple_id = profile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID
+    if tuple_id not in visit.schedule:
+        offered = ", ".join(map(str, visit.schedule))
+        raise Refusal("FAILED_ScheduleSelectionInvalid", f"schedule {tuple_id}, offered: {offered}")
+    steps = steps_of(visit, profile, tuple_id)
+    answer = profile.Scheduled_EVPPTControlMode.PowerToleranceAcceptance
+    tolerance = visit.plans[tuple_id].tolerance
+    if tolerance is not None and answer != "PowerToleranceConfirmed":
+        text = f"a tolerance of {tolerance:g} W is not confirmed"
+        if visit.evse.insists_on_tolerance:
+            raise Refusal("FAILED_PowerToleranceNotConfirmed", text)
+        visit.session.tell("error", "tolerance", text)
+        return "WARNING_PowerToleranceNotConfirmed"
+    visit.tuple_id, visit.profile, visit.tolerance, visit.channel = tuple_id, steps, tolerance, channel
+    visit.over("violation")
+    return "OK" if tolerance is None else "OK_PowerToleranceConfirmed"
+
+
+def steps_of(visit: Visit, profile: common.EVPowerProfileType, tuple_id: int) -> tuple[Step, ...]:
+    """The entries as steps from the moment of the offer on: the profile counts from now, the schedule from then.
+
+    Raises:
+        Refusal: an entry is outside the schedule at some moment, or the profile ends before the schedule.
+    """
+    entries = profile.EVPowerProfileEntries.EVPowerProfileEntry
+    since = visit.session.now - visit.offered_at
+    begins = [round(since + start) for start in accumulate((entry.Duration for entry in entries), initial=0)]
+    steps = tuple(Step(start, total(entry, "Power")) for start, entry in zip(begins, entries, strict=False))
+    end = visit.coverages[tuple_id]
+    for step, until in zip(steps, begins[1:], strict=True):
+        for moment in _moments(visit, tuple_id, step.start, min(until, end)):
+            most, least = within(visit.schedule[tuple_id], moment), within(visit.discharge.get(tuple_id, ()), moment)
+            if not least * SLACK <= step.watts <= most * SLACK:
+                text = f"{step.watts:g} W at {moment:g} s, the schedule allows {least:g} to {most:g} W"
+                raise Refusal("FAILED_EVPowerProfileInvalid", text)
+    if begins[-1] < end - 1:
+        text = f"the profile ends after {begins[-1]} s, the schedule after {end} s"
+        if not visit.session.tolerant:
+            raise Refusal("FAILED_EVPowerProfileInvalid", text)
+        visit.session.tolerate("short-profile", text)
+    return steps
+
+
+def _moments(visit: Visit, tuple_id: int, start: int, end: int) -> list[int]:
+    """The seconds of an entry at which its bounds may be others: near its start, and where a slot begins.
+
+    Not nearer to its ends than the rounding of durations; what flows is held within both at any moment.
+    """
+    if end <= start:
+        return []
+    begin, last = min(start + ROUNDED, (start + end) // 2), max(end - ROUNDED, (start + end) // 2)
+    slots = (*visit.schedule[tuple_id], *visit.discharge.get(tuple_id, ()))
+    return [begin, *sorted({slot.start for slot in slots if begin < slot.start < last})]
+
+
+def within(slots: tuple[Slot, ...], second: float) -> float:
+    """Power in W that a schedule allows at a second after it began; without one, none."""
+    found = next((slot.watts for slot in reversed(slots) if slot.start <= second), None)
+    return found if found is not None else slots[0].watts if slots else 0.0
+
+
+def selected_channel(visit: Visit, request: common.PowerDeliveryReq) -> common.channelSelectionType | None:
+    """The direction that a vehicle selects, where each has a path of its own; it counts in no other case.
+
+    Raises:
+        Refusal: none is selected, or another than before while power flows.
+    """
+    channel = request.BPT_ChannelSelection
+    if not chosen(visit).bidirectional:
+        if channel is not None:
+            visit.tell("channel", f"BPT_ChannelSelection {channel} in a service that only charges")
+        return None
+    if not chosen(visit).chosen.separated:
+        return None
+    if channel is None:
+        raise Refusal(
+            "FAILED_PowerDeliveryNotApplied", "Start without BPT_ChannelSelection, the channels are separated"
+        )
+    flows = visit.evse.watts
+    if visit.delivering and visit.channel not in (None, channel) and abs(flows) > MARGIN:
+        raise Refusal("FAILED_PowerDeliveryNotApplied", f"the direction changes with {flows:.0f} W flowing")
+    return channel
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The loop
+
+
+def loop_code(visit: Visit) -> Codes:
+    """OK, or WARNING_EVPowerProfileViolation as long as the vehicle is outside its profile.
+
+    Raises:
+        Refusal: FAILED_EVPowerProfileViolation, it has been for too long.
+    """
+    text = deviation(visit)
+    if not text:
+        visit.over("violation")
+        return "OK"
+    seconds = visit.since("violation")
+    if seconds < SETTLES:
+        return "OK"
+    if seconds >= VIOLATION_LASTS:
+        raise Refusal("FAILED_EVPowerProfileViolation", f"{text}, for {seconds:.1f} s")
+    visit.tell("violation", text)
+    return "WARNING_EVPowerProfileViolation"
+
+
+def deviation(visit: Visit) -> str:
+    """How the vehicle leaves its profile now, or ""."""
+    if not visit.profile or visit.standby or visit.fault is not None:
+        return ""
+    flows, now = visit.evse.watts, agreed.now(visit)
+    margin = MARGIN if visit.tolerance is None else max(visit.tolerance, MARGIN)
+    most, least = now.watts * OVER + margin, now.least * OVER - margin
+    if not least <= flows <= most:
+        return f"{flows:.0f} W flow, the profile allows {now.least:.0f} to {now.watts:.0f} W"
+    if visit.tolerance is None:
+        return ""
+    meant = now.watts if now.watts > 0.0 else now.least
+    if abs(flows - meant) > margin + abs(meant) * (OVER - 1.0):
+        return f"{flows:.0f} W flow, the profile says {meant:.0f} W, the tolerance {visit.tolerance:g} W"
+    return ""
