@@ -19,7 +19,6 @@ from plugfest.config import actions
 from plugfest.config.actions import Step
 from secc.authorizer import Customer
 from secc.charger import AcSupply, Evse, Fault, simulated
-from secc.manager import constant
 from secc.outlet import Outlet
 from secc.power import SimulatedPowerSource
 from slac.pilot import State
@@ -169,14 +168,14 @@ class Controls:
         self._output.derate(step.percent / 100.0)
 
     def _power(self, step: actions.SetPower) -> None:
-        manager = self._station.manager
-        match step.power:
-            case None:
-                manager.withdraw()
-            case [*points]:
-                manager.ask(curves.of_points(points))
-            case kilowatts:
-                manager.ask(constant(kilowatts * 1000.0))
+        if step.by == "vehicle":
+            settings = self._car.settings
+            before = self._before.setdefault("power", settings.target_power)
+            settings.target_power = step.power * 1000.0 if isinstance(step.power, (int, float)) else before
+        elif step.power is None:
+            self._station.manager.withdraw()
+        else:
+            self._station.manager.ask(curves.of_bench(step.power))
 
     def _emergency(self, step: actions.EmergencyStop) -> None:
         if step.by == "charger":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 from dataclasses import dataclass
 from typing import Any
@@ -37,14 +38,25 @@ def make_battery(bench: Bench) -> Battery:
     if isinstance(car.battery, Pack):
         own = car.battery
         kind = BatteryPack(
-            "own", own.capacity * 1000.0, own.cells, own.resistance, own.max_current, own.max_power * 1000.0
-        )
+            "own", own.capacity * 1000.0, own.cells, own.resistance, own.max_current, own.max_power * 1000.0,
+            max_discharge_current=own.max_discharge_current, max_discharge_power=own.max_discharge_power * 1000.0,
+        )  # fmt: skip
         if own.taper:
             kind = dataclasses.replace(kind, taper=tuple((soc / 100.0, part) for soc, part in own.taper))
     else:
         kind = pack(car.battery)
     kind = limited(kind, car.max_voltage, car.max_current, car.max_power)
-    return Battery(kind, car.soc / 100.0, target_soc=car.target / 100.0, bulk_soc=car.bulk / 100.0)
+    if car.max_discharge_current is not None:
+        kind = dataclasses.replace(kind, max_discharge_current=car.max_discharge_current)
+    if car.max_discharge_power is not None:
+        kind = dataclasses.replace(kind, max_discharge_power=car.max_discharge_power * 1000.0)
+    return Battery(
+        kind,
+        car.soc / 100.0,
+        target_soc=car.target / 100.0,
+        bulk_soc=car.bulk / 100.0,
+        min_soc=car.minimum / 100.0,
+    )
 
 
 def limited(
@@ -76,6 +88,7 @@ def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) ->
         trusts_report=car.trusts_report,
         pauses=car.pauses,
         sleeps=car.sleep_without_power,
+        target_power=math.inf if car.wanted_power is None else car.wanted_power * 1000.0,
     )
     onboard = car.onboard
     vehicle = Vehicle(

@@ -90,13 +90,17 @@ class Derate(Step, tag="derate", kw_only=True, frozen=True):
 
 
 class SetPower(Step, tag="power", kw_only=True, frozen=True):
-    """Changes what the charger's energy manager wants (ISO 15118-20 in dynamic mode); it stays so in later sessions."""
+    """Changes the power wanted (ISO 15118-20): by the charger's energy manager in dynamic mode, by the car otherwise.
 
+    It stays so in later sessions.
+    """
+
+    by: Annotated[Side, Meta(description="who wants it")] = "charger"
     power: Annotated[
         float | PowerCurve | None,
         Meta(
-            description="kW; negative: the vehicle gives; or a curve from now on, as [[0, 11], [60, -10]]; by default"
-            " what charger.target-power says"
+            description="kW; negative: the vehicle gives; or the charger's curve from now on, [[0, 11], [60, -10]]; by"
+            " default what charger.target-power or vehicle.wanted-power says"
         ),
     ] = None
 

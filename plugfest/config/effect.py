@@ -46,6 +46,8 @@ DC = Need(lambda b: not b.ac, "this bench charges with AC")
 TLS = Need(lambda b: b.tls != "none", "without TLS (tls: optional or required)")
 SLAC = Need(lambda b: b.slac, "without SLAC (slac: true)")
 NEWER = Need(lambda b: bool(_speaks(b) - {"din70121"}), "DIN SPEC 70121 has nothing like it")
+ISO20 = Need(lambda b: "iso20" in _speaks(b), "only ISO 15118-20 has it (protocol: iso20)")
+DECIDES = Need(lambda b: not b.dynamic, "in dynamic mode the charger decides on power (charger.target-power)")
 BOTH_WAYS = Need(lambda b: b.both_ways, "this bench only charges (bpt: true is for both directions)")
 CONTROL = Need(
     lambda b: "iso20" in _speaks(b) and (b.role == "secc" or b.control != "scheduled"),
@@ -91,7 +93,11 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("vehicle.sleep", (NEWER,)),
     ("vehicle.wake-after", (NEWER,)),
     ("vehicle.sleep-without-power", (NEWER,)),
+    ("vehicle.minimum", (BOTH_WAYS,)),
+    ("vehicle.max-discharge-current", (BOTH_WAYS,)),
+    ("vehicle.max-discharge-power", (BOTH_WAYS,)),
     ("vehicle.negative-discharge-limits", (BOTH_WAYS,)),
+    ("vehicle.wanted-power", (ISO20, DECIDES)),
     ("vehicle.departure", (NEWER,)),
     ("vehicle.renegotiates", (NEWER,)),
     ("vehicle.services", (NEWER,)),

@@ -37,6 +37,8 @@ class Pack(Section, kw_only=True, frozen=True):
     resistance: Annotated[Positive, Meta(description="of the pack, ohm")] = 0.08
     max_current: Annotated[Positive, Meta(description="A")] = 300.0
     max_power: Annotated[Positive, Meta(description="kW")] = 150.0
+    max_discharge_current: Annotated[NotNegative, Meta(description="out of it, A; 0: it gives nothing")] = 0.0
+    max_discharge_power: Annotated[NotNegative, Meta(description="out of it, kW; 0: it gives nothing")] = 0.0
     taper: Annotated[
         Curve | None,
         Meta(description="part of max-current over SoC: [[0, 0.5], [60, 1], [100, 0.05]]"),
@@ -70,6 +72,7 @@ class Vehicle(Section, kw_only=True, frozen=True):
     soc: Annotated[Percent, Meta(description="state of charge at the start, %")] = 20.0
     target: Annotated[Percent, Meta(description="where charging ends, %")] = 80.0
     bulk: Annotated[Percent, Meta(description="end of the fast part, %")] = 80.0
+    minimum: Annotated[Percent, Meta(description="with bpt: it gives nothing from this state of charge down, %")] = 10.0
     duration: Annotated[Seconds | None, Meta(description="stop after so many seconds of charging")] = None
     departure: Annotated[Whole | None, Meta(description="seconds until departure, told to the charger")] = None
     energy_request: Annotated[NotNegative | None, Meta(description="kWh asked for; by default what is missing")] = None
@@ -96,9 +99,19 @@ class Vehicle(Section, kw_only=True, frozen=True):
     max_voltage: Annotated[Positive | None, Meta(description="limit instead of the battery's, V")] = None
     max_current: Annotated[Positive | None, Meta(description="limit instead of the battery's, A")] = None
     max_power: Annotated[Positive | None, Meta(description="limit instead of the battery's, kW")] = None
+    max_discharge_current: Annotated[
+        NotNegative | None, Meta(description="with bpt: most current out of the car instead of the battery's, A")
+    ] = None
+    max_discharge_power: Annotated[
+        NotNegative | None, Meta(description="with bpt: most power out of the car instead of the battery's, kW")
+    ] = None
     negative_discharge_limits: Annotated[
         bool, Meta(description="with bpt: send limits of discharging as negative numbers")
     ] = False
+    wanted_power: Annotated[
+        float | None,
+        Meta(description="where the car decides (scheduled): power it wants, kW; negative: it gives, within schedules"),
+    ] = None
     onboard: Annotated[Onboard, Meta(description="AC charger")] = Onboard()
     basic: Annotated[
         bool, Meta(description="evcc with ac: no SLAC and no messages, charge at the nominal duty (IEC 61851-1)")

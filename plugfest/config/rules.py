@@ -271,8 +271,11 @@ def action(step: Step, role: str, path: Path = ()) -> Iterator[Complaint]:
             yield path, f"there is no {side} on a bench with role {role}"
     if isinstance(step, Limit) and (step.max_voltage, step.max_current, step.max_power) == (None, None, None):
         yield path, "max-voltage, max-current or max-power is needed"
-    if isinstance(step, SetPower) and isinstance(step.power, list) and (why := _curve(step.power)):
-        yield (*path, "power"), why
+    if isinstance(step, SetPower) and isinstance(step.power, list):
+        if step.by == "vehicle":
+            yield (*path, "power"), "a curve is for the charger's energy manager; the car takes one power"
+        elif why := _curve(step.power):
+            yield (*path, "power"), why
     if isinstance(step, Inject) and step.fault == "error":
         yield from _error_code(step.code, (*path, "code"))
 
@@ -299,7 +302,6 @@ _SIDES = {
     "Plug": "cable",
     "Derate": "charger",
     "Authorize": "charger",
-    "SetPower": "charger",
 }
 
 

@@ -61,6 +61,7 @@ MISTAKES = [
     ("vehicle: {basic: true}\n", r"bench:1: vehicle.basic: the nominal duty is for a vehicle with ac \(role evcc\)"),
     ("role: evcc\ninterface: a\nac: true\nvehicle: {basic: true}\n", r"vehicle.basic: .* has to be seen: name a pilot"),
     ("charger: {power: 77}\n", r"bench:1: charger.power: no power class of 77 kW.*or give max-voltage"),
+    ("timeline:\n- {do: power, by: vehicle, power: [[0, 5]]}\n", r"timeline\[1\].power: a curve is for the charger's"),
     ("bpt: true\n", r"bench:1: bpt: only ISO 15118-20 has that; add iso20 to protocol"),
     ("protocol: din\n\ndynamic: true\n", r"bench:3: dynamic: only ISO 15118-20 has that"),
     ("protocol: iso20\ntls: required\ndynamic: true\nscheduled: true\n", r"bench:4: scheduled: not together with dyn"),
