@@ -187,6 +187,10 @@ class Battery:
         """Energy to the target, Wh."""
         return max(0.0, (self.target_soc - self.soc) * self.pack.capacity_wh)
 
+    def wh_to(self, soc: float) -> float:
+        """Energy to an SoC, Wh; negative where there is more."""
+        return (soc - self.soc) * self.pack.capacity_wh
+
     def step(self, voltage: float, current: float, seconds: float) -> None:
         """Takes a current for some seconds at this terminal voltage.
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from evcc.drive import Drive, Ending, Unsuitable
+from v2g.errors import RemoteError
 from v2g.outcome import Cause
 from v2g.physical import amps, volts, watts
 
@@ -39,6 +40,16 @@ class Notifying(Protocol):
     def EVSENotification(self) -> str: ...  # noqa: N802 - a message's field
     @property
     def NotificationMaxDelay(self) -> int: ...  # noqa: N802 - a message's field
+
+
+def same_kind(element: object, expected: type[Any]) -> None:
+    """The block of a response has the kind of the request's [V2G20-1600].
+
+    Raises:
+        RemoteError: it has another one.
+    """
+    if type(element) is not expected:
+        raise RemoteError(f"{type(element).__name__} in the response, expected {expected.__name__}")
 
 
 class DcStatus(Notifying, Protocol):

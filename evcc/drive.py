@@ -186,6 +186,7 @@ class Drive:
         ending: why the session ended, as far as the script knows.
         paused: what a later session needs for joining this one.
         notes: what people should know besides, one line each.
+        control: service and parameter set selected (ISO 15118-20); None before.
     """
 
     session: Session
@@ -206,6 +207,7 @@ class Drive:
     ending: Ending = field(default_factory=lambda: Ending("stop", "completed"))
     paused: Paused | None = None
     notes: list[str] = field(default_factory=list)
+    control: Control | None = None
     _noted: set[str] = field(default_factory=set)
     _remaining: tuple[Any, tuple[float, float]] = (None, (0.0, 0.0))
 
@@ -228,6 +230,11 @@ class Drive:
     def delivered_wh(self) -> float:
         """Energy taken in this session less what was given back, Wh; a paused one counts on."""
         return self.vehicle.battery.net_wh - self.delivered_before
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether the service selected lets energy flow out of the vehicle."""
+        return self.control is not None and self.control.bidirectional
 
     @property
     def modes(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ async def run(drive: Drive) -> None:
             control = await select_service(drive)
         else:
             control = joined
+        drive.control = control
         ending = await charge(drive, control)
         if ending.how == "pause":
             drive.paused = Paused(

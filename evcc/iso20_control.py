@@ -70,19 +70,36 @@ def watt(amount: float) -> types.RationalNumberType:
 
 @dataclass(frozen=True, slots=True)
 class Energies:
-    """EVTargetEnergyRequest, EVMaximumEnergyRequest and EVMinimumEnergyRequest, counted from the present charge."""
+    """EVTargetEnergyRequest, EVMaximumEnergyRequest and EVMinimumEnergyRequest, counted from the present charge.
+
+    In a bidirectional service they are negative where there is more charge than that, and ``band_most`` and
+    ``band_least`` are EVMaximumV2XEnergyRequest and EVMinimumV2XEnergyRequest: the band in which energy may go to and
+    fro.
+    """
 
     target: types.RationalNumberType
     most: types.RationalNumberType
     least: types.RationalNumberType
+    band_most: types.RationalNumberType | None = None
+    band_least: types.RationalNumberType | None = None
 
 
 def energies(drive: Drive) -> Energies:
-    """Energy to the target, to a full battery, and the least that will do: the target again, the driver wants it."""
+    """Energy to the target, to a full battery, and the least that will do: none, or to the minimum SoC."""
     battery = drive.vehicle.battery
-    room = (1.0 - battery.soc) * battery.pack.capacity_wh
-    target = min(drive.energy_request, room)
-    return Energies(watt(target), watt(room), watt(0.0))
+    room = battery.wh_to(1.0)
+    if not drive.bidirectional:
+        return Energies(watt(min(drive.energy_request, room)), watt(room), watt(0.0))
+    asked = drive.vehicle.settings.energy_request_wh is not None
+    target = drive.energy_request if asked else battery.wh_to(battery.target_soc)
+    least = battery.wh_to(battery.min_soc)
+    return Energies(
+        watt(max(min(target, room), least)),
+        watt(room),
+        watt(least),
+        watt(max(battery.wh_to(battery.target_soc), 0.0)),
+        watt(least),
+    )
 
 
 def display(drive: Drive) -> types.DisplayParametersType:
@@ -117,11 +134,25 @@ def wishes(drive: Drive, status: types.EVSEStatusType | None) -> Ending | None:
     if vehicle.pause.is_set():
         vehicle.pause.clear()
         return Ending("pause", "paused by the driver")
-    if vehicle.battery.full:
+    if vehicle.battery.full and wants_full(drive):
         return Ending("stop", "charging complete")
+    if vehicle.battery.drained and vehicle.settings.target_power < 0.0 and not controlled(drive):
+        return Ending("stop", "discharged to the minimum")
     if drive.over_time:
         return Ending("stop", "the time for charging is over")
     return None
+
+
+def controlled(drive: Drive) -> bool:
+    """Whether the charger decides on power."""
+    return drive.control is not None and drive.control.dynamic
+
+
+def wants_full(drive: Drive) -> bool:
+    """Whether a full battery ends the session: not one that the charger, or the driver, may want to empty again."""
+    if not drive.bidirectional:
+        return True
+    return not controlled(drive) and drive.vehicle.settings.target_power >= 0.0
 
 
 def warned(drive: Drive, code: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from evcc import checks
-from evcc.checks import Limits
 from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import (
     LEAVES_LATER,
@@ -21,21 +23,44 @@ from evcc.vehicle import AT_ONCE, CURRENT_DOWN, NO_CURRENT
 from evcc.verbs import DEAD, until_finished
 from slac.pilot import State
 from v2g.energy import Control
-from v2g.messages.iso20 import dc, types
-from v2g.physical import at_least_zero, number, percent
+from v2g.members import dc_members
+from v2g.messages.iso20 import common, dc, types
+from v2g.physical import at_least_zero, magnitude, number, percent, signed
+
+DRAINED = 0.005
+"""Part of the capacity below the minimum SoC at which the vehicle disconnects from a charger that goes on."""
+
+STILL = 0.5
+"""A: below, the direction of the current may be changed where each has a path of its own."""
 
 
-async def agree_limits(drive: Drive, control: Control) -> Limits:
+# ---------------------------------------------------------------------------------------------------------------
+# Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the charger gives, V, A and W; and what it takes, as magnitudes, down to a voltage."""
+
+    voltage: float
+    current: float
+    power: float
+    discharge_current: float = 0.0
+    discharge_power: float = 0.0
+    least_voltage: float = 0.0
+
+
+async def agree_limits(drive: Drive, control: Control) -> Terms:
     """DC_ChargeParameterDiscovery: the charger's limits.
 
     Raises:
         Unsuitable: this vehicle cannot charge within them.
-        RemoteError: one is negative.
+        RemoteError: one is negative, or the response is of the other kind of service.
     """
-    battery, pack = drive.vehicle.battery, drive.vehicle.battery.pack
+    battery, pack, members = drive.vehicle.battery, drive.vehicle.battery.pack, dc_members(control)
     res = await drive.ask(
         dc.DC_ChargeParameterDiscoveryReq(
-            DC_CPDReqEnergyTransferMode=dc.DC_CPDReqEnergyTransferModeType(
+            DC_CPDReqEnergyTransferMode=members.declares(
                 EVMaximumChargePower=watt(pack.max_power),
                 EVMinimumChargePower=watt(0.0),
                 EVMaximumChargeCurrent=ampere(pack.max_current),
@@ -43,23 +68,61 @@ async def agree_limits(drive: Drive, control: Control) -> Limits:
                 EVMaximumVoltage=volt(pack.max_voltage),
                 EVMinimumVoltage=volt(pack.min_voltage),
                 TargetSOC=percent(battery.target_soc),
+                **(declared_discharge(drive) if control.bidirectional else {}),
             )
         )
     )
     offer = res.DC_CPDResEnergyTransferMode
+    checks.same_kind(offer, members.offers)
     least = at_least_zero("EVSEMinimumVoltage", number(offer.EVSEMinimumVoltage))
-    limits = Limits(
-        at_least_zero("EVSEMaximumVoltage", number(offer.EVSEMaximumVoltage)),
-        at_least_zero("EVSEMaximumChargeCurrent", number(offer.EVSEMaximumChargeCurrent)),
-        at_least_zero("EVSEMaximumChargePower", number(offer.EVSEMaximumChargePower)),
-    )
-    if not least <= battery.voltage <= limits.voltage:
-        text = f"the battery is at {battery.voltage:.1f} V, the charger gives {least:g} to {limits.voltage:g} V"
+    terms = updated(Terms(0.0, 0.0, 0.0), offer)
+    if not least <= battery.voltage <= terms.voltage:
+        text = f"the battery is at {battery.voltage:.1f} V, the charger gives {least:g} to {terms.voltage:g} V"
         raise Unsuitable(text)
-    return limits
+    return terms
 
 
-async def charge(drive: Drive, control: Control, terms: Limits, plan: Plan) -> Ending:
+def declared_discharge(drive: Drive) -> dict[str, Any]:
+    """The vehicle's limits of discharging in DC_ChargeParameterDiscovery."""
+    pack, negative = drive.vehicle.battery.pack, drive.options.negative_discharge_limits
+    return {
+        "EVMaximumDischargePower": signed(watt(pack.max_discharge_power), negative=negative),
+        "EVMinimumDischargePower": watt(0.0),
+        "EVMaximumDischargeCurrent": signed(ampere(pack.max_discharge_current), negative=negative),
+        "EVMinimumDischargeCurrent": ampere(0.0),
+    }
+
+
+def updated(terms: Terms, said: Any) -> Terms:
+    """The charger's limits with those that a block of a response carries; of discharging by their magnitude.
+
+    Raises:
+        RemoteError: one that cannot be negative is.
+    """
+
+    def limit(name: str, before: float) -> float:
+        value = getattr(said, name, None)
+        return before if value is None else at_least_zero(name, number(value))
+
+    def discharge(name: str, before: float) -> float:
+        value = getattr(said, name, None)
+        return before if value is None else magnitude(value)
+
+    return Terms(
+        limit("EVSEMaximumVoltage", terms.voltage),
+        limit("EVSEMaximumChargeCurrent", terms.current),
+        limit("EVSEMaximumChargePower", terms.power),
+        discharge("EVSEMaximumDischargeCurrent", terms.discharge_current),
+        discharge("EVSEMaximumDischargePower", terms.discharge_power),
+        limit("EVSEMinimumVoltage", terms.least_voltage),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Before and after the loop
+
+
+async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> Ending:
     """CableCheck to the end of the power flow, contactors open."""
     vehicle = drive.vehicle
     drive.still_wanted()
@@ -67,11 +130,11 @@ async def charge(drive: Drive, control: Control, terms: Limits, plan: Plan) -> E
     await until_finished(drive, dc.DC_CableCheckReq, "V2G_EVCC_CableCheck_Timeout", from_request=True)
     await precharge(drive)
     vehicle.close_contactors()
-    most = min(vehicle.battery.pack.max_power, terms.power)
-    await drive.ask(power_delivery(drive, "Start", profile(drive, control, plan, most)))
+    flow = Flow.of(drive, control, terms, plan)
+    await start(drive, control, terms, plan, flow.channel("Charge"))
     drive.power_flows()
 
-    ending = drive.ends(await loop(drive, control, terms, plan))
+    ending = drive.ends(await loop(drive, control, terms, plan, flow.channel("Charge")))
     if ending.alarm:
         await vehicle.safe(within=AT_ONCE)
     else:
@@ -80,6 +143,13 @@ async def charge(drive: Drive, control: Control, terms: Limits, plan: Plan) -> E
     await vehicle.safe()  # pilot to B, and the contactors open once the current is gone
     await until_dead(drive)
     return ending
+
+
+async def start(drive: Drive, control: Control, terms: Terms, plan: Plan, channel: common.channelSelectionType) -> None:
+    """PowerDelivery(Start); with the direction in a bidirectional service."""
+    most = min(drive.vehicle.battery.pack.max_power, terms.power)
+    selection = channel if control.bidirectional else None
+    await drive.ask(power_delivery(drive, "Start", profile(drive, control, plan, most), selection))
 
 
 async def precharge(drive: Drive) -> None:
@@ -113,95 +183,155 @@ async def precharge(drive: Drive) -> None:
 # The loop
 
 
-def request(drive: Drive, control: Control, voltage: float, current: float, power: float) -> dc.DC_ChargeLoopReq:
-    """DC_ChargeLoopReq with targets in scheduled mode and limits in both, V, A and W."""
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What the vehicle wants of one exchange of the loop.
+
+    Attributes:
+        voltage: at the most, V.
+        current, power: into the battery at the most, A and W.
+        discharge_current, discharge_power: out of it at the most, as magnitudes, A and W.
+        target: current wanted where the vehicle decides, A; negative out of the battery.
+        wants: power that sets the direction, W.
+    """
+
+    voltage: float
+    current: float
+    power: float
+    discharge_current: float = 0.0
+    discharge_power: float = 0.0
+    target: float = 0.0
+    wants: float = 0.0
+
+    @classmethod
+    def of(cls, drive: Drive, control: Control, terms: Terms, plan: Plan) -> Flow:
+        """Within the limits of both sides, the schedule, and the battery's minimum and target."""
+        battery, wanted = drive.vehicle.battery, drive.vehicle.settings.target_power
+        power = min(terms.power, plan.schedule.power_at(drive.now), battery.pack.max_power)
+        charge = battery.wanted(terms.voltage, terms.current, power)
+        give = watts = 0.0
+        if control.bidirectional:
+            watts = min(terms.discharge_power, battery.pack.max_discharge_power)
+            give = battery.spare(terms.discharge_current, watts, terms.least_voltage)
+        target = (
+            min(charge.current, wanted / battery.voltage) if wanted >= 0.0 else -min(give, -wanted / battery.voltage)
+        )
+        if control.dynamic:  # the charger shows by its limits which way it wants the power
+            wanted = terms.power - terms.discharge_power if 0.0 in (terms.power, terms.discharge_power) else 0.0
+        return cls(
+            charge.voltage, charge.current, power, give, watts if give > 0.0 else 0.0, target, wanted
+        )  # fmt: skip
+
+    def channel(self, before: common.channelSelectionType) -> common.channelSelectionType:
+        """The direction that fits; the one before where nothing calls for a change."""
+        return before if self.wants == 0.0 else "Charge" if self.wants > 0.0 else "Discharge"
+
+    def halted(self) -> Flow:
+        """The same without any current."""
+        return Flow(self.voltage, 0.0, 0.0)
+
+
+def request(drive: Drive, control: Control, flow: Flow) -> dc.DC_ChargeLoopReq:
+    """DC_ChargeLoopReq: targets in scheduled mode, limits in dynamic mode, those of discharging in both."""
     amounts, pack = energies(drive), drive.vehicle.battery.pack
-    mode: types.CLReqControlModeType
+    fields: dict[str, Any] = {
+        "EVTargetEnergyRequest": amounts.target,
+        "EVMaximumEnergyRequest": amounts.most,
+        "EVMinimumEnergyRequest": amounts.least,
+    }
     if control.dynamic:
-        mode = dc.Dynamic_DC_CLReqControlModeType(
-            DepartureTime=LEAVES_LATER if drive.departure is None else drive.departure,
-            EVTargetEnergyRequest=amounts.target,
-            EVMaximumEnergyRequest=amounts.most,
-            EVMinimumEnergyRequest=amounts.least,
-            EVMaximumChargePower=watt(power),
-            EVMinimumChargePower=watt(0.0),
-            EVMaximumChargeCurrent=ampere(current),
-            EVMaximumVoltage=volt(voltage),
-            EVMinimumVoltage=volt(min(pack.min_voltage, voltage)),
-        )
+        fields |= {
+            "DepartureTime": LEAVES_LATER if drive.departure is None else drive.departure,
+            "EVMaximumChargePower": watt(flow.power),
+            "EVMinimumChargePower": watt(0.0),
+            "EVMaximumChargeCurrent": ampere(flow.current),
+            "EVMaximumVoltage": volt(flow.voltage),
+            "EVMinimumVoltage": volt(min(pack.min_voltage, flow.voltage)),
+        }
     else:
-        mode = dc.Scheduled_DC_CLReqControlModeType(
-            EVTargetEnergyRequest=amounts.target,
-            EVMaximumEnergyRequest=amounts.most,
-            EVMinimumEnergyRequest=amounts.least,
-            EVTargetCurrent=ampere(current),
-            EVTargetVoltage=volt(voltage),
-        )
+        fields |= {"EVTargetCurrent": toward_zero(flow.target), "EVTargetVoltage": volt(flow.voltage)}
+    if control.bidirectional:
+        negative = drive.options.negative_discharge_limits
+        fields |= {
+            "EVMaximumDischargePower": signed(watt(flow.discharge_power), negative=negative),
+            "EVMinimumDischargePower": watt(0.0),
+            "EVMaximumDischargeCurrent": signed(ampere(flow.discharge_current), negative=negative),
+        }
+    if control.bidirectional and control.dynamic:
+        fields |= {
+            "EVMaximumV2XEnergyRequest": amounts.band_most,
+            "EVMinimumV2XEnergyRequest": amounts.band_least,
+        }
     return dc.DC_ChargeLoopReq(
         DisplayParameters=display(drive),
         MeterInfoRequested=True,
         EVPresentVoltage=volt(drive.vehicle.battery.voltage),
-        CLReqControlMode=mode,
+        CLReqControlMode=dc_members(control).asks(**fields),
     )
 
 
-async def take(drive: Drive, control: Control, voltage: float, current: float, power: float) -> dc.DC_ChargeLoopRes:
-    """One exchange of the loop, and its effect on the plant."""
-    res = await drive.ask(request(drive, control, voltage, current, power))
-    drive.vehicle.take_dc(number(res.EVSEPresentVoltage), max(0.0, number(res.EVSEPresentCurrent)))
+def toward_zero(current: float) -> types.RationalNumberType:
+    """A target, A, rounded so that no limit is passed in either direction."""
+    return ampere(current) if current >= 0.0 else signed(ampere(-current), negative=True)
+
+
+async def take(drive: Drive, control: Control, flow: Flow) -> dc.DC_ChargeLoopRes:
+    """One exchange of the loop, and its effect on the plant.
+
+    Raises:
+        RemoteError: the response is of another kind than the request.
+    """
+    res = await drive.ask(request(drive, control, flow))
+    checks.same_kind(res.CLResControlMode, dc_members(control).answers)
+    current = number(res.EVSEPresentCurrent)
+    drive.vehicle.take_dc(number(res.EVSEPresentVoltage), current if control.bidirectional else max(0.0, current))
     warned(drive, res.ResponseCode)
     return res
 
 
-async def loop(drive: Drive, control: Control, terms: Limits, plan: Plan) -> Ending:
+async def loop(
+    drive: Drive, control: Control, terms: Terms, plan: Plan, channel: common.channelSelectionType
+) -> Ending:
     """The charge loop, until something ends it. In dynamic mode the battery's wish is the limit, not the target."""
-    battery = drive.vehicle.battery
-    limits = terms
     while True:
-        power = min(limits.power, plan.schedule.power_at(drive.now), battery.pack.max_power)
-        wanted = battery.wanted(limits.voltage, limits.current, power)
-        res = await take(drive, control, wanted.voltage, wanted.current, power)
-        limits = updated(limits, res.CLResControlMode)
+        flow = Flow.of(drive, control, terms, plan)
+        if control.chosen.separated and (other := flow.channel(channel)) != channel:
+            if abs(drive.vehicle.current) < STILL:
+                await start(drive, control, terms, plan, other)
+                channel = other
+            else:
+                flow = flow.halted()
+        res = await take(drive, control, flow)
+        terms = updated(terms, res.CLResControlMode)
         ending = protected(drive, res) or wishes(drive, res.EVSEStatus)
         if ending:
             return ending
         await drive.breathe()
 
 
-def updated(limits: Limits, mode: types.CLResControlModeType) -> Limits:
-    """The charger's limits with those that a response carries.
-
-    Raises:
-        RemoteError: one is negative, or the response is not of DC.
-    """
-    assert isinstance(mode, dc.Scheduled_DC_CLResControlModeType | dc.Dynamic_DC_CLResControlModeType)
-    voltage, current, power = (
-        before if value is None else at_least_zero(name, number(value))
-        for name, value, before in (
-            ("EVSEMaximumVoltage", mode.EVSEMaximumVoltage, limits.voltage),
-            ("EVSEMaximumChargeCurrent", mode.EVSEMaximumChargeCurrent, limits.current),
-            ("EVSEMaximumChargePower", mode.EVSEMaximumChargePower, limits.power),
-        )
-    )
-    return Limits(voltage, current, power)
-
-
 def protected(drive: Drive, res: dc.DC_ChargeLoopRes) -> Ending | None:
-    """Whether what the charger delivers endangers the battery."""
+    """Whether what the charger delivers, or takes, endangers the battery."""
     pack = drive.vehicle.battery.rated
     voltage, current = number(res.EVSEPresentVoltage), number(res.EVSEPresentCurrent)
     if voltage > pack.max_voltage * checks.OVER:
         return protects(drive, f"{voltage:g} V, at most {pack.max_voltage:g} V")
     if current > pack.max_current * checks.OVER + checks.OVER_AMPS:
         return protects(drive, f"{current:g} A, at most {pack.max_current:g} A")
+    most = pack.max_discharge_current if drive.bidirectional else 0.0
+    if -current > most * checks.OVER + checks.OVER_AMPS:
+        return protects(drive, f"{current:g} A, and {most:g} A may be taken out of the battery")
+    if -current > checks.OVER_AMPS and drive.vehicle.battery.soc < drive.vehicle.battery.min_soc - DRAINED:
+        return protects(
+            drive, f"{current:g} A, and the battery is at its minimum of {percent(drive.vehicle.battery.min_soc)} %"
+        )
     return None
 
 
-async def ramp_down(drive: Drive, control: Control, terms: Limits, ending: Ending) -> None:
+async def ramp_down(drive: Drive, control: Control, terms: Terms, ending: Ending) -> None:
     """The loop with 0 A until nearly no current flows, as long as the charger leaves time."""
     deadline = drive.now + min(CURRENT_DOWN, ending.hurry)
-    while drive.vehicle.current > NO_CURRENT and drive.now < deadline:
-        await take(drive, control, min(drive.vehicle.battery.voltage, terms.voltage), 0.0, 0.0)
+    while abs(drive.vehicle.current) > NO_CURRENT and drive.now < deadline:
+        await take(drive, control, Flow(min(drive.vehicle.battery.voltage, terms.voltage), 0.0, 0.0))
         await drive.breathe()
 
 

@@ -140,7 +140,12 @@ def _entries(steps: Sequence[tuple[int, float]]) -> common.EVPowerProfileEntryLi
 
 
 def power_delivery(
-    drive: Drive, progress: common.chargeProgressType, profile: common.EVPowerProfileType | None = None
+    drive: Drive,
+    progress: common.chargeProgressType,
+    profile: common.EVPowerProfileType | None = None,
+    channel: common.channelSelectionType | None = None,
 ) -> common.PowerDeliveryReq:
-    """PowerDeliveryReq of a vehicle that is finished with its profile."""
-    return common.PowerDeliveryReq(EVProcessing="Finished", ChargeProgress=progress, EVPowerProfile=profile)
+    """PowerDeliveryReq of a vehicle that is finished with its profile; ``channel`` in bidirectional services."""
+    return common.PowerDeliveryReq(
+        EVProcessing="Finished", ChargeProgress=progress, EVPowerProfile=profile, BPT_ChannelSelection=channel
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 from secc import agreed
 from secc.dc import accept, bring_up, insulation_tested, output
@@ -11,8 +12,9 @@ from secc.iso20_schedule import chosen
 from secc.iso20_status import able, evse_status, meter_info
 from secc.power import Ceiling
 from secc.visit import AnswerTable, Refusal, Visit
+from v2g.members import dc_members
 from v2g.messages.iso20 import dc, types
-from v2g.physical import PRECHARGE_CURRENT, number, rational
+from v2g.physical import PRECHARGE_CURRENT, magnitude, number, rational, signed
 
 ANSWERS = AnswerTable()
 on = ANSWERS.on
@@ -30,28 +32,59 @@ def watt(amount: float) -> types.RationalNumberType:
     return rational(amount, down=True)
 
 
+# ---------------------------------------------------------------------------------------------------------------
+# Limits
+
+
 def limits_of(parameter: dc.DC_CPDReqEnergyTransferModeType) -> Ceiling:
-    """The vehicle's limits.
+    """The vehicle's limits; those of discharging by their magnitude, and zero in a service that only charges.
 
     Raises:
         Refusal: a limit is negative, or a smallest one above its largest.
     """
-    for what in ("ChargePower", "ChargeCurrent", "Voltage"):
-        least, most = (number(getattr(parameter, f"EV{which}{what}")) for which in ("Minimum", "Maximum"))
+    for what, read in (
+        ("ChargePower", number),
+        ("ChargeCurrent", number),
+        ("Voltage", number),
+        ("DischargePower", magnitude),
+        ("DischargeCurrent", magnitude),
+    ):
+        if not hasattr(parameter, f"EVMaximum{what}"):
+            continue
+        least, most = (read(getattr(parameter, f"EV{which}{what}")) for which in ("Minimum", "Maximum"))
         if not 0.0 <= least <= most:
             raise Refusal("FAILED_WrongChargeParameter", f"EVMinimum{what} {least:g}, EVMaximum{what} {most:g}")
-    return Ceiling(
+    limits = Ceiling(
         number(parameter.EVMaximumVoltage),
         number(parameter.EVMaximumChargeCurrent),
         number(parameter.EVMaximumChargePower),
     )
+    if not isinstance(parameter, dc.BPT_DC_CPDReqEnergyTransferModeType):
+        return limits
+    return limits._replace(
+        discharge_current=magnitude(parameter.EVMaximumDischargeCurrent),
+        discharge_power=magnitude(parameter.EVMaximumDischargePower),
+        least_voltage=number(parameter.EVMinimumVoltage),
+    )
+
+
+def discharge_limits(visit: Visit, power: float) -> dict[str, Any]:
+    """The charger's fields of discharging, ``power`` in W; none in a service that only charges."""
+    if not chosen(visit).bidirectional:
+        return {}
+    limits, negative = output(visit).limits, visit.evse.negative_discharge_limits
+    return {
+        "EVSEMaximumDischargePower": signed(watt(power), negative=negative),
+        "EVSEMinimumDischargePower": watt(0.0),
+        "EVSEMaximumDischargeCurrent": signed(ampere(limits.ceiling.discharge_current), negative=negative),
+    }
 
 
 @on(dc.DC_ChargeParameterDiscoveryReq)
 def charge_parameters(visit: Visit, request: dc.DC_ChargeParameterDiscoveryReq) -> dc.DC_ChargeParameterDiscoveryRes:
-    parameter = request.DC_CPDReqEnergyTransferMode
-    if chosen(visit).service.energy != "DC" or type(parameter) is not dc.DC_CPDReqEnergyTransferModeType:
-        text = f"{type(parameter).__name__} for service {chosen(visit).service.title}"
+    parameter, control = request.DC_CPDReqEnergyTransferMode, chosen(visit)
+    if control.service.energy != "DC" or type(parameter) is not dc_members(control).declares:
+        text = f"{type(parameter).__name__} for service {control.service.title}"
         raise Refusal("FAILED_WrongChargeParameter", text)
     limits = output(visit).limits
     if number(parameter.EVMinimumVoltage) > limits.max_voltage:
@@ -59,15 +92,19 @@ def charge_parameters(visit: Visit, request: dc.DC_ChargeParameterDiscoveryReq) 
         raise Refusal("FAILED_WrongChargeParameter", text)
     accept(visit, limits_of(parameter), "V2G20")
     visit.mode = "DC_extended"
+    discharge = discharge_limits(visit, limits.ceiling.discharge_power)
+    if discharge:
+        discharge["EVSEMinimumDischargeCurrent"] = ampere(0.0)
     return dc.DC_ChargeParameterDiscoveryRes(
         ResponseCode="OK",
-        DC_CPDResEnergyTransferMode=dc.DC_CPDResEnergyTransferModeType(
+        DC_CPDResEnergyTransferMode=dc_members(control).offers(
             EVSEMaximumChargePower=watt(limits.max_power),
             EVSEMinimumChargePower=watt(0.0),
             EVSEMaximumChargeCurrent=ampere(limits.max_current),
             EVSEMinimumChargeCurrent=ampere(limits.min_current),
             EVSEMaximumVoltage=volt(limits.max_voltage),
             EVSEMinimumVoltage=volt(limits.min_voltage),
+            **discharge,
         ),
     )
 
@@ -91,30 +128,34 @@ def pre_charge(visit: Visit, request: dc.DC_PreChargeReq) -> dc.DC_PreChargeRes:
 # The loop
 
 
+class Targets(NamedTuple):
+    """What the output goes for, V and A; a negative current takes power out of the vehicle."""
+
+    voltage: float
+    current: float
+
+
 @on(dc.DC_ChargeLoopReq)
 def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopRes:
     """Scheduled: the vehicle's targets. Dynamic: the charger's own, within the vehicle's limits."""
     able(visit)
-    power, asked = output(visit), request.CLReqControlMode
+    power, control, asked = output(visit), chosen(visit), request.CLReqControlMode
+    if type(asked) is not dc_members(control).asks:
+        raise Refusal("FAILED", f"{type(asked).__name__}, {dc_members(control).asks.__name__} was selected")
     visit.charged = True
-    power.agree(agreed.now(visit).watts)
-    match asked:
-        case dc.BPT_Scheduled_DC_CLReqControlModeType() | dc.BPT_Dynamic_DC_CLReqControlModeType():
-            raise Refusal("FAILED", "a bidirectional charge loop in a session that only charges")
-        case dc.Scheduled_DC_CLReqControlModeType() if not chosen(visit).dynamic:
-            change_limits(visit, asked)
-            targets = number(asked.EVTargetVoltage), number(asked.EVTargetCurrent)
-        case dc.Dynamic_DC_CLReqControlModeType() if chosen(visit).dynamic:
-            change_limits(visit, asked)
-            # The current that makes the charger's power at the present voltage; the ceiling holds it within limits.
-            most = min(visit.evse.target_power, power.ceiling.power) / max(power.voltage, 1.0)
-            targets = power.ceiling.voltage, min(most, power.ceiling.current)
-        case other:
-            raise Refusal("FAILED", f"{type(other).__name__} in the other control mode")
+    what = agreed.now(visit)
+    power.agree(what.watts, what.least)
+    change_limits(visit, asked)
+    if isinstance(asked, dc.Dynamic_DC_CLReqControlModeType):
+        targets = steered(visit, asked)
+    else:
+        targets = Targets(number(asked.EVTargetVoltage), number(asked.EVTargetCurrent))
     if visit.fault or visit.standby:
         power.ramp_down()
     else:
-        power.deliver(max(targets[0], 0.0), max(targets[1], 0.0))
+        # Some cars that only charge send -1 A for nothing.
+        current = targets.current if control.bidirectional else max(targets.current, 0.0)
+        power.deliver(max(targets.voltage, 0.0), current)
     reached = power.reached
     return dc.DC_ChargeLoopRes(
         ResponseCode=loop_code(visit),
@@ -137,24 +178,50 @@ def change_limits(
     Raises:
         Refusal: one is negative.
     """
-    limits = [
-        None if value is None else number(value)
-        for value in (asked.EVMaximumVoltage, asked.EVMaximumChargeCurrent, asked.EVMaximumChargePower)
-    ]
+    fields = ["EVMaximumVoltage", "EVMaximumChargeCurrent", "EVMaximumChargePower"]
+    reads = [number, number, number]
+    if chosen(visit).bidirectional:
+        fields += ["EVMaximumDischargeCurrent", "EVMaximumDischargePower", "EVMinimumVoltage"]
+        reads += [magnitude, magnitude, number]
+    said = [(name, getattr(asked, name)) for name in fields]
+    limits = [None if value is None else read(value) for (_, value), read in zip(said, reads, strict=True)]
     if any(limit is not None and (limit < 0.0 or not math.isfinite(limit)) for limit in limits):
-        raise Refusal("FAILED", f"negative limits: {', '.join(f'{limit:g}' for limit in limits if limit is not None)}")
+        told = (f"{name} {limit:g}" for name, limit in zip(fields, limits, strict=True) if limit is not None)
+        raise Refusal("FAILED", f"negative limits: {', '.join(told)}")
     output(visit).change(*limits)
+
+
+def steered(visit: Visit, asked: dc.Dynamic_DC_CLReqControlModeType) -> Targets:
+    """Dynamic: the current that makes the charger's power at the present voltage, while the vehicle has room for it.
+
+    The ceiling holds it within limits.
+    """
+    power, wanted = output(visit), visit.evse.target_power
+    top, volts = power.ceiling, max(power.voltage, 1.0)
+    if wanted >= 0.0:
+        return Targets(top.voltage, min(min(wanted, top.power) / volts, top.current))
+    if not can_give(asked):
+        return Targets(top.voltage, 0.0)
+    return Targets(top.voltage, -min(min(-wanted, top.discharge_power) / volts, top.discharge_current))
+
+
+def can_give(asked: dc.Dynamic_DC_CLReqControlModeType) -> bool:
+    """Whether the battery is above the lower end of its band: its energy request up to there is negative."""
+    band = getattr(asked, "EVMinimumV2XEnergyRequest", None)
+    return number(asked.EVMinimumEnergyRequest if band is None else band) < 0.0
 
 
 def limits_now(visit: Visit) -> types.CLResControlModeType:
     """The charger's limits; mandatory in dynamic mode, and said in scheduled mode as well."""
-    limits = output(visit).limits
-    kind = dc.Dynamic_DC_CLResControlModeType if chosen(visit).dynamic else dc.Scheduled_DC_CLResControlModeType
-    return kind(
+    limits, discharge = output(visit).limits, discharge_limits(visit, output(visit).max_discharge_power)
+    if discharge:
+        discharge["EVSEMinimumVoltage"] = volt(limits.min_voltage)
+    return dc_members(chosen(visit)).answers(
         EVSEMaximumChargePower=watt(output(visit).max_power),
         EVSEMinimumChargePower=watt(0.0),
         EVSEMaximumChargeCurrent=ampere(limits.max_current),
         EVSEMaximumVoltage=volt(limits.max_voltage),
+        **discharge,
     )
 
 

@@ -37,22 +37,31 @@ _UNITS = {"Voltage": "V", "Current": "A", "Power": "W", "PMax": "W", "Energy": "
 """By what the name of a physical value contains."""
 
 
-def minimal(schema: Schema, message: type[M], *, dc: bool = True, **given: Any) -> M:
+def minimal(schema: Schema, message: type[M], *, dc: bool = True, request: object = None, **given: Any) -> M:
     """An instance of a message class: required fields smallest, optional ones absent, ``given`` as given.
 
     Args:
         schema: the set the class belongs to.
         dc: which member stands for a group that has one for DC and one for AC.
+        request: that it responds to: members of groups are of the same kind, scheduled or dynamic, for one direction
+            or both (ISO 15118-20).
     """
     kind = next(t for t in schema.model.types if t.cls is message)
-    made: M = _Minimal(schema.model, "DC_" if dc else "AC_").fill(kind, given)
+    parts = (getattr(request, name) for name in getattr(request, "__struct_fields__", ()))
+    kinds = frozenset(type(part).__name__.replace("Req", "Res") for part in parts)
+    made: M = _Minimal(schema.model, "DC_" if dc else "AC_", kinds).fill(kind, given)
     return made
+
+
+def _named(kind: Complex) -> str:
+    return kind.cls.__name__ if kind.cls is not None else ""
 
 
 @dataclass(frozen=True)
 class _Minimal:
     model: Model
     prefix: str
+    kinds: frozenset[str] = frozenset()
 
     def fill(self, kind: Complex, given: dict[str, Any]) -> Any:
         fields: dict[str, Any] = {}
@@ -77,9 +86,11 @@ class _Minimal:
         elif isinstance(particle, Element):
             kind = particle.type
             if particle.ref:
-                members = [m for m in self.model.members(particle.name) if m.name != particle.name]
-                ours = [m for m in members if f"}}{self.prefix}" in m.name]
-                kind = (ours or members or [self.model.elements[particle.name]])[0].type
+                every = list(self.model.members(particle.name))
+                same = [m for m in every if isinstance(m.type, Complex) and _named(m.type) in self.kinds]
+                ours = [m for m in every if f"}}{self.prefix}" in m.name]
+                members = [m for m in every if m.name != particle.name]
+                kind = (same or ours or members or [self.model.elements[particle.name]])[0].type
             assert kind is not None
             value = self.smallest(kind, particle.field)
             fields[particle.field] = value if particle.maximum == 1 else [value] * particle.minimum

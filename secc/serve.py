@@ -283,8 +283,8 @@ async def _answer(visit: Visit, sequence: Sequence, received: Received, options:
         visit.evse.off()
         code = session.protocol.code(why.response_code)
         fields = why.fields if isinstance(why, Refusal) else {}
-        response = minimal(session.protocol.schema_of(response_type), response_type, dc=visit.dc, ResponseCode=code,
-                           **fields)  # fmt: skip
+        schema = session.protocol.schema_of(response_type)
+        response = minimal(schema, response_type, dc=visit.dc, request=request, ResponseCode=code, **fields)
         await session.send(response)
         text = f"{type(request).__name__} refused, {code}: {why}"
         if isinstance(why, Refusal) and why.survivable and options.goes_on_after_failed_certificate:

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evcc import charge as evcc
@@ -25,8 +25,12 @@ from v2g.protocols import DIN, ISO2, ISO20, Protocol
 from v2g.trace import Event
 
 MODES: dict[str, tuple[Protocol, bool]] = {"din": (DIN, False), "iso2-dc": (ISO2, False), "iso2-ac": (ISO2, True)}
-ISO20_MODES: dict[str, tuple[Protocol, bool]] = {"iso20-dc": (ISO20, False), "iso20-ac": (ISO20, True)}
-"""Name -> protocol and whether it is AC."""
+ISO20_MODES: dict[str, tuple[Protocol, bool]] = {
+    "iso20-dc": (ISO20, False),
+    "iso20-ac": (ISO20, True),
+    "iso20-dc-bpt": (ISO20, False),
+}
+"""Name -> protocol and whether it is AC; in those with ``bpt`` both sides can give back."""
 
 LOOP = {"din": "CurrentDemandReq", "iso2-dc": "CurrentDemandReq", "iso2-ac": "ChargingStatusReq"}
 
@@ -58,7 +62,10 @@ class Bench:
         self.wire = SimulatedPilot(plugged=True)
         self.battery = Battery(soc=self.soc)
         self.supply = AcSupply() if self.ac else None
+        self.bpt = self.mode.endswith("-bpt")
         rating = Limits.of(power_class(150))
+        if self.bpt:
+            rating = replace(rating, max_discharge_current=200.0, max_discharge_power=60_000.0)
         self.power = (
             None if self.ac else SimulatedPowerSource(rating, Dynamics(test_seconds=self.test_seconds), rng=rng)
         )
@@ -72,7 +79,7 @@ class Bench:
             self.supply.load = lambda: self.vehicle.ac_current
         self.evse.pilot.offer(5.0)
         self.ev = evcc.Options(
-            protocols=(self.protocol,), ac=self.ac, duration=self.duration, tolerant=self.tolerant,
+            protocols=(self.protocol,), ac=self.ac, bpt=self.bpt, duration=self.duration, tolerant=self.tolerant,
             observe=self.events["ev"].append, any_transport=True,
         )  # fmt: skip
         self.se = secc.Options(

@@ -143,6 +143,11 @@ def rational(amount: float, finest: int = 0, *, down: bool = False) -> RationalN
     return RationalNumberType(Exponent=_COARSEST, Value=_LIMIT if amount > 0 else -_LIMIT)
 
 
+def signed(limit: RationalNumberType, *, negative: bool) -> RationalNumberType:
+    """A limit of discharging with the sign that its sender likes."""
+    return RationalNumberType(Exponent=limit.Exponent, Value=-limit.Value) if negative else limit
+
+
 def milliwatts(value: Any) -> int:
     """A power exactly, for comparisons: integer milliwatts."""
     return int(value.Value * 10 ** (value.Multiplier + 3))

@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 import pytest
-from bench import COMBINATIONS, Bench, iso20_bench, message_seen
+from bench import COMBINATIONS, ISO20_MODES, Bench, iso20_bench, message_seen
 from tls_world import charger as charger_tls
 from tls_world import store
 from tls_world import vehicle as vehicle_tls
@@ -30,8 +30,8 @@ from v2g.protocols import DIN, ISO2, ISO20
 from v2g.sequence import Sequence
 from v2g.session import Session
 
-LOOP = {"iso20-dc": "DC_ChargeLoopReq", "iso20-ac": "AC_ChargeLoopReq"}
-EFFICIENCY = {"iso20-dc": 1.0, "iso20-ac": 0.92}
+LOOP = {mode: "AC_ChargeLoopReq" if "-ac" in mode else "DC_ChargeLoopReq" for mode in ISO20_MODES}
+EFFICIENCY = {mode: 0.92 if "-ac" in mode else 1.0 for mode in ISO20_MODES}
 """Energy in the battery by energy at the outlet: the onboard charger's in AC."""
 
 
@@ -365,7 +365,7 @@ class Alone:
 
     def __init__(self, mode: str) -> None:
         self.bench = iso20_bench(mode, "any", test_seconds=0.1)
-        self.energy = "AC" if mode.endswith("ac") else "DC"
+        self.energy = "AC" if "-ac" in mode else "DC"
         self.order = Sequence(ISO20.order, dc=self.energy == "DC")
 
     async def connect(self) -> None:
