@@ -25,6 +25,7 @@ from slac.pilot import State
 from v2g.energy import Control
 from v2g.members import dc_members
 from v2g.messages.iso20 import common, dc, types
+from v2g.outcome import Cause
 from v2g.physical import at_least_zero, magnitude, number, percent, signed
 
 DRAINED = 0.005
@@ -311,6 +312,8 @@ async def loop(
 
 def protected(drive: Drive, res: dc.DC_ChargeLoopRes) -> Ending | None:
     """Whether what the charger delivers, or takes, endangers the battery."""
+    if drive.danger:  # a content rule says so
+        return Ending("stop", drive.danger, Cause.ABORTED, hurry=0.0, alarm=True)
     pack = drive.vehicle.battery.rated
     voltage, current = number(res.EVSEPresentVoltage), number(res.EVSEPresentCurrent)
     if voltage > pack.max_voltage * checks.OVER:

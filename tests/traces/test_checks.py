@@ -303,7 +303,7 @@ KNOWN: dict[str, list[str]] = {
         "secc isolation-absent", "secc not-completed", "secc not-ready", "secc schedule", "secc sdp-port",
     ],
     "DIN_DC_DS5366_Josev.pcapng": ["evcc precharge-voltage"],
-    "ISO-20_BPT_AC_DS5366_Josev.pcapng": ["secc tls V2G20-1237"],
+    "ISO-20_BPT_AC_DS5366_Josev.pcapng": ["evcc power-implausible", "secc tls V2G20-1237"],
     # Its charger is a development one whose current sensor shows fifty times what was asked for.
     "audi-dc-iso2.pcap": [
         "evcc precharge-voltage", "secc current-unasked", "secc over-current", "secc own-limit",
@@ -311,7 +311,7 @@ KNOWN: dict[str, list[str]] = {
     ],
     "ISO-2_AC_DS5366.pcapng": ["secc receipt-required-missing V2G2-691"],
     "ISO-2_DC_DS5366.pcapng": ["secc receipt-required-missing V2G2-691"],
-    "ISO-20_TLS13_DC_DS5366_Josev.pcapng": ["no-current"],
+    "ISO-20_TLS13_DC_DS5366_Josev.pcapng": ["evcc precharge-voltage", "no-current"],
     "vw-ac-iso2.pcap": ["evcc order V2G2-576"],
 }  # fmt: skip
 

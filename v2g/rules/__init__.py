@@ -16,5 +16,6 @@
 :mod:`values`        units, possible values, limits that fit each other
 :mod:`payment`       contracts, challenges, receipts
 :mod:`loop`          while power flows
+:mod:`iso20`         the same for ISO 15118-20, whose messages differ
 ===================  ==================================================================
 """

@@ -12,6 +12,7 @@ from typing import Any
 
 from v2g.physical import number
 from v2g.rules.bounds import FALL, Ceiling, Lasting
+from v2g.rules.iso20.facts import Facts20
 from v2g.rules.metered import LATE, Metered
 from v2g.rules.quantities import Found, odd_values
 from v2g.rules.schedule import Steps, fewest_phases, read
@@ -67,6 +68,7 @@ class Facts:
         meter: MeterInfo of the last loop response; ``asked_meter`` the one for which a receipt is asked.
         metered: what the meter has shown since PowerDelivery(Start).
         lasting: what goes on, by name.
+        iso20: what is said in ISO 15118-20.
     """
 
     secure: bool | None = None
@@ -119,6 +121,7 @@ class Facts:
     asked_meter: Any = None
     metered: Metered = field(default_factory=Metered)
     lasting: dict[str, Lasting] = field(default_factory=dict)
+    iso20: Facts20 = field(default_factory=Facts20)
     _walked: Any = None
     _found: tuple[Found, ...] = ()
 
@@ -173,14 +176,17 @@ class Facts:
     def note(self, body: Any) -> None:
         """Takes a message into account; ``now`` and ``protocol`` are its own already."""
         name = type(body).__name__
-        if self.protocol == "iso20-common" and name == "AuthorizationSetupRes":
-            mode = body.PnC_ASResAuthorizationMode
-            self.challenge = mode.GenChallenge if mode is not None else None
-        if self.protocol not in ("iso2", "din70121", "appproto"):
-            return
         if name.endswith("Req"):
             self.request = body
         elif str(getattr(body, "ResponseCode", "")).startswith(("FAILED", "Failed")):
+            return
+        if self.protocol not in ("iso2", "din70121", "appproto"):
+            self.iso20.note(name, body, self.request, self.now)
+            if name == "SessionSetupRes":
+                self.session_id = self.header_id
+            elif name == "AuthorizationSetupRes":
+                mode = body.PnC_ASResAuthorizationMode
+                self.challenge = mode.GenChallenge if mode is not None else None
             return
         take = _NOTES.get(name)
         if take is not None:
@@ -218,6 +224,12 @@ def _on(*names: str) -> Callable[[Note], Note]:
 @_on("supportedAppProtocolReq")
 def _handshake(facts: Facts, body: Any) -> None:
     facts.offers = {entry.SchemaID: entry for entry in body.AppProtocol}
+
+
+@_on("supportedAppProtocolRes")
+def _agreed(facts: Facts, body: Any) -> None:
+    entry = (facts.offers or {}).get(body.SchemaID)
+    facts.iso20.namespace = "" if entry is None else str(entry.ProtocolNamespace)
 
 
 @_on("SessionSetupRes")

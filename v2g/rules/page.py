@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from v2g.rules.rule import Rule
+from v2g.protocols import PROTOCOLS
+from v2g.rules.rule import CLASSIC, Rule
 from v2g.rules.table import RULES
 
 HEAD = """# Content rules
@@ -22,13 +23,22 @@ tolerated or in doubt, a note is worth knowing.
 """
 
 
+def _protocols(rule: Rule) -> str:
+    """The protocols in which a rule holds, as people call them."""
+    if all(name.startswith("supportedAppProtocol") for name in rule.messages or ("",)):
+        return "all"
+    sets = rule.protocols or CLASSIC
+    found = [p.title.removeprefix("ISO 15118") for p in PROTOCOLS.values() if any(name in sets for name in p.modules)]
+    return ", ".join(title.replace(" SPEC 70121", "") for title in found)
+
+
 def _row(rule: Rule) -> str:
     code = rule.error or (rule.code if rule.live.name in ("REFUSED", "TOLERATED") and rule.side == "evcc" else "")
     codes = [code, *(f"{other} in DIN" for _, other in rule.codes)] if code else []
     where = ", ".join(name.removesuffix("Req").removesuffix("Res") for name in rule.messages) or "all"
     sources = ", ".join(identifier for _, identifier in rule.requirements)
     cells = (
-        f"`{rule.name}`", rule.side or "–", where, rule.asks, rule.severity, rule.live.value,
+        f"`{rule.name}`", _protocols(rule), rule.side or "–", where, rule.asks, rule.severity, rule.live.value,
         ", ".join(codes) or "–", sources or "–",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
@@ -36,7 +46,7 @@ def _row(rule: Rule) -> str:
 
 def page() -> str:
     """docs/rules.md."""
-    lines = [HEAD, "| rule | side | messages | asks that | severity | live | code | source |", "|" + "---|" * 8]
+    lines = [HEAD, "| rule | in | side | messages | asks that | severity | live | code | source |", "|" + "---|" * 9]
     return "\n".join([*lines, *(_row(rule) for rule in RULES), ""])
 
 

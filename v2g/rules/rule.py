@@ -24,6 +24,7 @@ ISO2 = "iso2"
 CLASSIC = (ISO2, DIN, "appproto")
 """Schema sets that a rule is about unless it says otherwise."""
 ISO20 = tuple(f"iso20-{part}" for part in ("common", "ac", "dc", "wpt", "acdp"))
+COMMON20, AC20, DC20 = "iso20-common", "iso20-ac", "iso20-dc"
 
 Judge = Callable[[Facts, Any], str]
 
@@ -79,7 +80,7 @@ class Rule:
 
     def requirement_in(self, protocol: str) -> str:
         """Its requirement in a protocol, or ""."""
-        return dict(self.requirements).get(protocol, "")
+        return dict(self.requirements).get("iso20" if protocol in ISO20 else protocol, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ class Book:
         din_code: str = "",
         iso2: str = "",
         din: str = "",
+        iso20: str = "",
         only: tuple[str, ...] = (),
         failed: bool = False,
     ) -> Callable[[Judge], Judge]:
@@ -136,11 +138,11 @@ class Book:
 
         Args:
             din_code: ResponseCode in DIN SPEC 70121 where it differs.
-            iso2, din: requirement identifiers.
+            iso2, din, iso20: requirement identifiers.
             only: protocols in which it holds.
         """
         codes = ((DIN, din_code),) if din_code else ()
-        requirements = tuple((key, value) for key, value in ((ISO2, iso2), (DIN, din)) if value)
+        requirements = tuple((key, value) for key, value in ((ISO2, iso2), (DIN, din), ("iso20", iso20)) if value)
 
         def register(judge: Judge) -> Judge:
             self.rules.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from v2g.rules.facts import Facts
-from v2g.rules.rule import CLASSIC, DIN, EVCC, ISO2, ISO20, SECC, Book, Live
+from v2g.rules.rule import DIN, EVCC, ISO2, SECC, Book, Live
 
 BOOK = Book()
 rule = BOOK.rule
@@ -136,8 +136,7 @@ def vehicle_error(facts: Facts, body: Any) -> str:
     return f"the vehicle reports {code}" if code != "NO_ERROR" else ""
 
 
-@rule("told", "an error of the vehicle is worth knowing", EVCC, severity="note", live=Live.UNSEEN,
-      only=(*CLASSIC, *ISO20))  # fmt: skip
+@rule("told", "an error of the vehicle is worth knowing", EVCC, severity="note", live=Live.UNSEEN)
 def vehicle_tells(facts: Facts, body: Any) -> str:
     part = getattr(body, "EVPowerDeliveryParameter", None) or getattr(body, "EVChargeParameter", None) or body
     error = getattr(getattr(part, "DC_EVStatus", None), "EVErrorCode", None)
@@ -147,7 +146,7 @@ def vehicle_tells(facts: Facts, body: Any) -> str:
 
 
 @rule("told", "an alarm or a wish of the charger is worth knowing", SECC, severity="note", live=Live.UNSEEN,
-      only=(*CLASSIC, *ISO20), failed=True)  # fmt: skip
+      failed=True)  # fmt: skip
 def charger_tells(facts: Facts, body: Any) -> str:
     status = _status(body)
     code = str(getattr(status, "EVSEStatusCode", "") or "")

@@ -8,6 +8,9 @@ from typing import Any
 
 from v2g.rules import choices, handshake, loop, parameters, payment, status, values
 from v2g.rules.facts import Facts
+from v2g.rules.iso20 import delivery, limits, outputs, schedules, services
+from v2g.rules.iso20 import loop as loop20
+from v2g.rules.iso20 import status as status20
 from v2g.rules.rule import CLASSIC, EVCC, SECC, Breach, Rule
 
 RULES: tuple[Rule, ...] = (
@@ -18,6 +21,13 @@ RULES: tuple[Rule, ...] = (
     *values.BOOK.rules,
     *payment.BOOK.rules,
     *loop.BOOK.rules,
+    *status20.BOOK.rules,
+    *services.BOOK.rules,
+    *limits.BOOK.rules,
+    *schedules.BOOK.rules,
+    *delivery.BOOK.rules,
+    *loop20.BOOK.rules,
+    *outputs.BOOK.rules,
 )
 """In the order in which they are judged: the first one that is broken gives the ResponseCode."""
 

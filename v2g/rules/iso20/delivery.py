@@ -1,0 +1,221 @@
+"""PowerDelivery: the power profile, within the schedule that was chosen, and what starts and stops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from v2g.physical import number
+from v2g.rules.facts import Facts
+from v2g.rules.iso20.planned import Planned, steps
+from v2g.rules.iso20.schedules import ahead
+from v2g.rules.parameters import PRECHARGE_DIFFERENCE
+from v2g.rules.rule import COMMON20, DC20, EVCC, SECC, Book, Live
+from v2g.rules.schedule import Steps
+
+BOOK = Book()
+rule = BOOK.rule
+
+COMMON = (COMMON20,)
+INVALID = "FAILED_EVPowerProfileInvalid"
+SLACK = 1.001
+"""Factor by which a profile may exceed its schedule: rounding to the 16 bits of a RationalNumber."""
+ALIGNED = 2.0
+"""s: by which steps of a profile may lie beside those of its schedule: durations are whole seconds."""
+
+
+def _starts(body: Any) -> bool:
+    """Whether power is to flow now: a vehicle that still works on its profile says so."""
+    return bool(body.ChargeProgress == "Start" and body.EVProcessing == "Finished")
+
+
+@rule("profile-missing", "a vehicle that starts says how much it will take", EVCC, "PowerDeliveryReq", code=INVALID,
+      only=COMMON)  # fmt: skip
+def profile_missing(facts: Facts, body: Any) -> str:
+    return "Start without EVPowerProfile" if _starts(body) and body.EVPowerProfile is None else ""
+
+
+@rule("profile-unasked", "a power profile comes with a start", EVCC, "PowerDeliveryReq", severity="warning",
+      live=Live.TOLD, only=COMMON)  # fmt: skip
+def profile_unasked(facts: Facts, body: Any) -> str:
+    if body.EVPowerProfile is None or body.ChargeProgress == "Start":
+        return ""
+    return f"PowerDeliveryReq({body.ChargeProgress}) with EVPowerProfile"
+
+
+@rule("profile-mode", "a power profile is of the control mode selected", EVCC, "PowerDeliveryReq", code=INVALID,
+      only=COMMON)  # fmt: skip
+def profile_mode(facts: Facts, body: Any) -> str:
+    selected, profile = facts.iso20.mode, body.EVPowerProfile
+    if not selected or profile is None or body.ChargeProgress != "Start":
+        return ""
+    given = "dynamic" if profile.Dynamic_EVPPTControlMode is not None else "scheduled"
+    return f"EVPowerProfile is {given}, {selected} was selected" if given != selected else ""
+
+
+def _chosen(facts: Facts, body: Any) -> tuple[int, Planned | None] | None:
+    """The schedule that a start names, and what it allows; None where none is named or nothing is known."""
+    mode = getattr(body.EVPowerProfile, "Scheduled_EVPPTControlMode", None)
+    if mode is None or body.ChargeProgress != "Start" or facts.iso20.plans is None:
+        return None
+    return mode.SelectedScheduleTupleID, facts.iso20.plans.get(mode.SelectedScheduleTupleID)
+
+
+@rule("schedule-not-offered", "the schedule chosen is on offer", EVCC, "PowerDeliveryReq",
+      code="FAILED_ScheduleSelectionInvalid", only=COMMON)  # fmt: skip
+def schedule_not_offered(facts: Facts, body: Any) -> str:
+    found = _chosen(facts, body)
+    if found is None or found[1] is not None:
+        return ""
+    offered = ", ".join(map(str, facts.iso20.plans or ())) or "nothing"
+    return f"the vehicle chooses schedule {found[0]}, on offer is {offered}"
+
+
+@rule("profile-above-schedule", "a power profile stays within its schedule", EVCC, "PowerDeliveryReq", code=INVALID,
+      only=COMMON)  # fmt: skip
+def profile_above_schedule(facts: Facts, body: Any) -> str:
+    found = _chosen(facts, body)
+    tuple_id, plan = found if found is not None else (0, None)
+    if plan is None or not _starts(body):
+        return ""
+    profile = steps(body.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry)
+    since = facts.now - facts.iso20.planned  # the profile counts from now, the schedule from when it was offered
+    for second in sorted({s.start for s in profile.steps} | {max(0.0, s.start - since) for s in plan.charging.steps}):
+        asked = profile.at(second)
+        if asked is None:
+            continue
+        most, least = _around(plan.charging, second + since, max), _around(plan.discharging, second + since, min)
+        if most is not None and asked > most * SLACK:
+            return f"the profile asks for {asked:g} W from {second:.0f} s on, schedule {tuple_id} allows {most:g} W"
+        if asked < 0.0 and plan.discharging is None:
+            return f"the profile gives {-asked:g} W back, and schedule {tuple_id} has no DischargingSchedule"
+        if least is not None and asked < -abs(least) * SLACK:
+            return (f"the profile gives {-asked:g} W back from {second:.0f} s on, schedule {tuple_id} allows"
+                    f" {abs(least):g} W")  # fmt: skip
+    return ""
+
+
+def _around(schedule: Steps | None, second: float, best: Any) -> float | None:
+    """The power that a schedule allows about a second; None where it says nothing there."""
+    if schedule is None:
+        return None
+    near = [schedule.at(second + by) for by in (-ALIGNED, 0.0, ALIGNED)]
+    known = [watts for watts in near if watts is not None]
+    found: float | None = best(known) if known else None
+    return found
+
+
+@rule("profile-points", "a power profile has no more entries than the charger may send", EVCC, "PowerDeliveryReq",
+      severity="note", live=Live.UNSEEN, only=COMMON)  # fmt: skip
+def profile_points(facts: Facts, body: Any) -> str:
+    profile, most = body.EVPowerProfile, facts.iso20.points
+    count = len(profile.EVPowerProfileEntries.EVPowerProfileEntry) if profile is not None else 0
+    return f"the profile has {count} entries, MaximumSupportingPoints is {most}" if most and count > most else ""
+
+
+@rule("time-anchor", "what is planned begins now or has begun", EVCC, "PowerDeliveryReq", severity="warning",
+      live=Live.TOLD, only=COMMON)  # fmt: skip
+def anchor_of_profile(facts: Facts, body: Any) -> str:
+    text = ahead(body, body.EVPowerProfile.TimeAnchor) if body.EVPowerProfile is not None else ""
+    return f"the profile {text}" if text else ""
+
+
+@rule("tolerance-unanswered", "a vehicle says whether it keeps the tolerance of its schedule", EVCC,
+      "PowerDeliveryReq", severity="warning", live=Live.TOLD, only=COMMON)  # fmt: skip
+def tolerance_unanswered(facts: Facts, body: Any) -> str:
+    found = _chosen(facts, body)
+    if found is None or found[1] is None or not found[1].tolerance or not _starts(body):
+        return ""
+    if body.EVPowerProfile.Scheduled_EVPPTControlMode.PowerToleranceAcceptance is not None:
+        return ""
+    return f"schedule {found[0]} has PowerTolerance, and the vehicle does not say whether it keeps it"
+
+
+@rule("tolerance-unasked", "a vehicle keeps a tolerance that was offered", EVCC, "PowerDeliveryReq", severity="note",
+      live=Live.UNSEEN, only=COMMON)  # fmt: skip
+def tolerance_unasked(facts: Facts, body: Any) -> str:
+    found = _chosen(facts, body)
+    if found is None or found[1] is None or found[1].tolerance:
+        return ""
+    given = body.EVPowerProfile.Scheduled_EVPPTControlMode.PowerToleranceAcceptance
+    return f"{given}, and schedule {found[0]} has no PowerTolerance" if given is not None else ""
+
+
+CONFIRMED = "PowerToleranceConfirmed"
+
+
+@rule("tolerance-answer", "the charger confirms a tolerance that the vehicle confirmed", SECC, "PowerDeliveryRes",
+      severity="warning", live=Live.TOLD, only=COMMON)  # fmt: skip
+def tolerance_answer(facts: Facts, body: Any) -> str:
+    mode = getattr(getattr(facts.request, "EVPowerProfile", None), "Scheduled_EVPPTControlMode", None)
+    said, code = getattr(mode, "PowerToleranceAcceptance", None), str(body.ResponseCode)
+    if code == "OK_PowerToleranceConfirmed" and said != CONFIRMED:
+        return f"{code}, and the vehicle confirmed no tolerance"
+    if code == "WARNING_PowerToleranceNotConfirmed" and said == CONFIRMED:
+        return f"{code}, and the vehicle confirmed it"
+    return ""
+
+
+@rule("channel", "a direction is selected in services of both directions", EVCC, "PowerDeliveryReq",
+      severity="warning", live=Live.TOLD, only=COMMON)  # fmt: skip
+def channel(facts: Facts, body: Any) -> str:
+    service = facts.iso20.service
+    if service is None or service.bidirectional or body.BPT_ChannelSelection is None:
+        return ""
+    return f"BPT_ChannelSelection {body.BPT_ChannelSelection}, and service {service.title} was selected"
+
+
+@rule("standby-before-start", "standby comes after a start", EVCC, "PowerDeliveryReq", only=COMMON)
+def standby_before_start(facts: Facts, body: Any) -> str:
+    if body.ChargeProgress == "Standby" and facts.iso20.begun and not facts.iso20.delivering:
+        return "standby before any Start"
+    return ""
+
+
+@rule("no-cable-check", "no DC without a cable check", EVCC, "PowerDeliveryReq",
+      code="FAILED_PowerDeliveryNotApplied", only=COMMON)  # fmt: skip
+def no_cable_check(facts: Facts, body: Any) -> str:
+    own = facts.iso20
+    dc = own.kind is not None and own.kind.energy == "DC"
+    if _starts(body) and dc and own.begun and not own.checked:
+        return "Start without a cable check in this session"
+    return ""
+
+
+@rule("precharge-voltage", "contactors close within 20 V", EVCC, "PowerDeliveryReq", severity="warning",
+      live=Live.UNSEEN, only=COMMON)  # fmt: skip
+def precharge_voltage(facts: Facts, body: Any) -> str:
+    wanted, there = facts.iso20.precharge_volts, facts.iso20.present_volts
+    if not _starts(body) or wanted is None or there is None or abs(there - wanted) <= PRECHARGE_DIFFERENCE:
+        return ""
+    return (f"power is asked for at {there:g} V of {wanted:g} V: the difference is more than"
+            f" {PRECHARGE_DIFFERENCE:g} V")  # fmt: skip
+
+
+STEP = 0.1
+"""V: in which voltages are sent."""
+
+
+@rule("target-voltage", "precharge keeps the limits of both sides", EVCC, "DC_PreChargeReq", only=(DC20,))
+def precharge_target(facts: Facts, body: Any) -> str:
+    value = number(body.EVTargetVoltage)
+    for whose, side in (("charger", "EVSE"), ("vehicle", "EV")):
+        limit = facts.iso20.declared[side].get("MaximumVoltage")
+        if limit is not None and value > limit + STEP:
+            return f"precharge to {value:g} V, the limit of the {whose} is {limit:g} V"
+    return f"precharge to {value:g} V" if value < 0.0 else ""
+
+
+@rule("pause-too-early", "a pause comes after PowerDelivery(Stop)", EVCC, "SessionStopReq",
+      code="FAILED_PauseNotAllowed", only=COMMON)  # fmt: skip
+def pause_too_early(facts: Facts, body: Any) -> str:
+    if body.ChargingSession == "Pause" and facts.iso20.delivering:
+        return "a pause before PowerDelivery(Stop)"
+    return ""
+
+
+@rule("renegotiation-unsupported", "another service is asked for where the charger supports it", EVCC,
+      "SessionStopReq", code="FAILED_NoServiceRenegotiationSupported", only=COMMON)  # fmt: skip
+def renegotiation_unsupported(facts: Facts, body: Any) -> str:
+    if body.ChargingSession == "ServiceRenegotiation" and facts.iso20.renegotiable is False:
+        return "another service is asked for, and ServiceRenegotiationSupported was false"
+    return ""

@@ -1,0 +1,329 @@
+"""What two sides have said so far in a session of ISO 15118-20, as far as later messages are held against it.
+
+As :mod:`v2g.rules.facts`: what was never said is None or empty, and no rule judges by it. Only the main stream counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from v2g import energy
+from v2g.energy import EnergyService, ParameterSet
+from v2g.physical import number
+from v2g.rules.bounds import FALL, Ceiling
+from v2g.rules.iso20.kinds import Kind, kind_of, per_phase, total
+from v2g.rules.iso20.planned import Planned
+
+DECLARED_DC = ("MaximumChargePower", "MaximumChargeCurrent", "MaximumVoltage", "MaximumDischargePower",
+               "MaximumDischargeCurrent")  # fmt: skip
+"""Limits of DC by the ends of their names."""
+
+
+def _amps() -> Ceiling:
+    return Ceiling(FALL)
+
+
+@dataclass(slots=True)
+class Facts20:
+    """A session so far.
+
+    Attributes:
+        begun: it is known from SessionSetup on.
+        asked_id: SessionID of SessionSetupReq.
+        authorizations: on offer; None: not known.
+        installs: CertificateInstallationService; None: not known.
+        renegotiable: ServiceRenegotiationSupported; None: not known.
+        namespace: the energy namespace that supportedAppProtocol agreed on, "" before.
+        services, value_added: ServiceIDs on offer; None: not known.
+        sets: ServiceID -> ParameterSetID -> what the set says; None where it says no control mode.
+        service, chosen: selected; None before.
+        declared: the vehicle's and the charger's limits of ChargeParameterDiscovery, by side and name without EV or
+            EVSE; powers over all phases, magnitudes.
+        kind: of the last ChargeParameterDiscoveryReq or loop request.
+        phases: the vehicle spoke of phases one by one; None: not known.
+        points: MaximumSupportingPoints.
+        departure: DepartureTime of the vehicle, s; None: not told.
+        plans: on offer by ScheduleTupleID; None: not known.
+        planned: time of the response that carried them, s.
+        tuple_id: chosen; None before, and in dynamic mode.
+        checked: a cable check has finished well.
+        delivering, standby: by PowerDelivery.
+        charged: a loop message has been answered since.
+        precharge_volts, present_volts: EVTargetVoltage of the last DC_PreChargeReq, EVSEPresentVoltage; V.
+        ev_volts, ev_amps, ev_watts, ev_amps_back, ev_watts_back: the vehicle's limits now; back: out of the vehicle.
+        target_amps, target_amps_back, target_volts: EVTargetCurrent by its sign and EVTargetVoltage of a scheduled
+            request.
+        targets: the last request had some; in dynamic mode it has none.
+        target_watts: EVSETargetActivePower of the last AC response, W; None where there was none.
+        followed: time of it, s, and how long the vehicle may take to follow.
+        meter: MeterInfo before; ``receipt`` the Receipt with it.
+        unfinished: the last request that was answered with Ongoing; None otherwise.
+    """
+
+    begun: bool = False
+    asked_id: bytes = b""
+    authorizations: tuple[str, ...] | None = None
+    installs: bool | None = None
+    renegotiable: bool | None = None
+    namespace: str = ""
+    services: tuple[int, ...] | None = None
+    value_added: tuple[int, ...] = ()
+    sets: dict[int, dict[int, ParameterSet | None]] = field(default_factory=dict)
+    service: EnergyService | None = None
+    chosen: ParameterSet | None = None
+    declared: dict[str, dict[str, float]] = field(default_factory=lambda: {"EV": {}, "EVSE": {}})
+    kind: Kind | None = None
+    phases: bool | None = None
+    points: int | None = None
+    departure: int | None = None
+    plans: dict[int, Planned] | None = None
+    planned: float = 0.0
+    tuple_id: int | None = None
+    checked: bool = False
+    delivering: bool = False
+    standby: bool = False
+    charged: bool = False
+    precharge_volts: float | None = None
+    present_volts: float | None = None
+    ev_volts: Ceiling = field(default_factory=Ceiling)
+    ev_amps: Ceiling = field(default_factory=_amps)
+    ev_watts: Ceiling = field(default_factory=Ceiling)
+    ev_amps_back: Ceiling = field(default_factory=_amps)
+    ev_watts_back: Ceiling = field(default_factory=Ceiling)
+    target_amps: Ceiling = field(default_factory=_amps)
+    target_amps_back: Ceiling = field(default_factory=_amps)
+    target_volts: Ceiling = field(default_factory=Ceiling)
+    targets: bool = False
+    target_watts: float | None = None
+    followed: tuple[float, float] = (0.0, 0.0)
+    meter: Any = None
+    receipt: Any = None
+    unfinished: Any = None
+
+    @property
+    def mode(self) -> str:
+        """The control mode in words, "" before one was selected."""
+        return "" if self.chosen is None else "dynamic" if self.chosen.dynamic else "scheduled"
+
+    @property
+    def expected(self) -> Kind | None:
+        """The kind that members have after ServiceSelection; None where that is not known."""
+        if self.service is None or self.chosen is None:
+            return None
+        return Kind(self.service.energy, self.service.bidirectional, self.chosen.dynamic)
+
+    def note(self, name: str, body: Any, request: Any, now: float) -> None:
+        """Takes a message into account; a response that refuses does not come here."""
+        take = _NOTES.get(name)
+        if take is not None:
+            take(self, body, request, now)
+
+    def ceilings(self) -> dict[str, Ceiling]:
+        """The vehicle's limits now, by the name of what says them without EV."""
+        return {
+            "MaximumVoltage": self.ev_volts,
+            "MaximumChargeCurrent": self.ev_amps,
+            "MaximumChargePower": self.ev_watts,
+            "MaximumDischargeCurrent": self.ev_amps_back,
+            "MaximumDischargePower": self.ev_watts_back,
+        }
+
+
+Note = Callable[[Facts20, Any, Any, float], None]
+_NOTES: dict[str, Note] = {}
+
+
+def _on(*names: str) -> Callable[[Note], Note]:
+    def register(take: Note) -> Note:
+        _NOTES.update(dict.fromkeys(names, take))
+        return take
+
+    return register
+
+
+@_on("SessionSetupReq")
+def _begins(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.asked_id = bytes(body.Header.SessionID) if body.Header is not None else b""
+
+
+@_on("SessionSetupRes")
+def _session(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.begun = True
+
+
+@_on("AuthorizationSetupRes")
+def _authorizations(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.authorizations = tuple(body.AuthorizationServices)
+    facts.installs = body.CertificateInstallationService
+
+
+@_on("AuthorizationRes", "CertificateInstallationRes")
+def _repeats(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.unfinished = request if body.EVSEProcessing != "Finished" else None
+
+
+@_on("ServiceDiscoveryRes")
+def _services(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.services = tuple(service.ServiceID for service in body.EnergyTransferServiceList.Service)
+    facts.value_added = tuple(s.ServiceID for s in body.VASList.Service) if body.VASList is not None else ()
+    facts.renegotiable = body.ServiceRenegotiationSupported
+
+
+@_on("ServiceDetailRes")
+def _details(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.sets[body.ServiceID] = {
+        one.ParameterSetID: energy.read(one) for one in reversed(body.ServiceParameterList.ParameterSet)
+    }
+
+
+@_on("ServiceSelectionRes")
+def _selected(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    pair = getattr(request, "SelectedEnergyTransferService", None)
+    if pair is None:
+        return
+    facts.service = energy.SERVICES.get(pair.ServiceID)
+    facts.chosen = facts.sets.get(pair.ServiceID, {}).get(pair.ParameterSetID)
+    facts.plans, facts.tuple_id, facts.kind, facts.phases = None, None, None, None
+    facts.declared = {"EV": {}, "EVSE": {}}
+    facts.checked = False
+
+
+@_on("DC_ChargeParameterDiscoveryReq")
+def _dc_limits(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    part = body.DC_CPDReqEnergyTransferMode
+    facts.kind = kind_of(part)
+    facts.declared["EV"] = declared(part, "EV", DECLARED_DC)
+    limit(facts, part, now)
+
+
+@_on("DC_ChargeParameterDiscoveryRes")
+def _dc_limits_of_charger(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.declared["EVSE"] = declared(body.DC_CPDResEnergyTransferMode, "EVSE", DECLARED_DC)
+
+
+POWERS = ("MaximumChargePower", "MaximumDischargePower")
+
+
+@_on("AC_ChargeParameterDiscoveryReq")
+def _ac_limits(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    part = body.AC_CPDReqEnergyTransferMode
+    facts.kind, facts.phases = kind_of(part), per_phase(part)
+    facts.declared["EV"] = declared(part, "EV", POWERS)
+
+
+@_on("AC_ChargeParameterDiscoveryRes")
+def _ac_limits_of_charger(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.declared["EVSE"] = declared(body.AC_CPDResEnergyTransferMode, "EVSE", POWERS)
+
+
+def declared(part: Any, side: str, names: tuple[str, ...]) -> dict[str, float]:
+    """The limits of a part, by name without its side: magnitudes, in AC over all phases."""
+    found = {name: total(part, f"{side}{name}") for name in names}
+    return {name: abs(value) for name, value in found.items() if value is not None}
+
+
+def limit(facts: Facts20, part: Any, now: float) -> None:
+    """The vehicle's limits in DC from now on, as far as a part says them."""
+    for name, ceiling in facts.ceilings().items():
+        value = getattr(part, f"EV{name}", None)
+        if value is not None:
+            ceiling.set(abs(number(value)), now)
+
+
+@_on("ScheduleExchangeReq")
+def _needs(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.points = body.MaximumSupportingPoints
+    block = body.Scheduled_SEReqControlMode or body.Dynamic_SEReqControlMode
+    facts.departure = getattr(block, "DepartureTime", None)
+
+
+@_on("ScheduleExchangeRes")
+def _offered(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.unfinished = request if body.EVSEProcessing != "Finished" else None
+    block = body.Scheduled_SEResControlMode
+    if body.EVSEProcessing == "Finished":
+        tuples = reversed(block.ScheduleTuple) if block is not None else ()
+        facts.plans = {one.ScheduleTupleID: Planned.of(one) for one in tuples} if block is not None else None
+        facts.planned = now
+
+
+@_on("DC_CableCheckRes")
+def _tested(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    if body.EVSEProcessing == "Finished":
+        facts.checked = True
+
+
+@_on("DC_PreChargeReq")
+def _precharge(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.precharge_volts = number(body.EVTargetVoltage)
+
+
+@_on("DC_PreChargeRes", "DC_WeldingDetectionRes")
+def _measured(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.present_volts = number(body.EVSEPresentVoltage)
+
+
+@_on("PowerDeliveryRes")
+def _power(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    progress = getattr(request, "ChargeProgress", "")
+    if progress == "Standby":
+        facts.standby = not body.ResponseCode.startswith("WARNING")
+        return
+    if progress == "Stop":
+        facts.delivering = facts.standby = facts.charged = False
+        return
+    facts.standby = False
+    if progress == "Start" and request.EVProcessing == "Finished":
+        facts.delivering, facts.precharge_volts = True, None
+        mode = getattr(request.EVPowerProfile, "Scheduled_EVPPTControlMode", None)
+        facts.tuple_id = None if mode is None else mode.SelectedScheduleTupleID
+
+
+@_on("DC_ChargeLoopReq")
+def _wanted(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    part = body.CLReqControlMode
+    facts.kind = kind_of(part)
+    limit(facts, part, now)
+    amps = getattr(part, "EVTargetCurrent", None)
+    facts.targets = amps is not None
+    if amps is not None:
+        value = number(amps)
+        facts.target_amps.set(max(value, 0.0), now)
+        facts.target_amps_back.set(max(-value, 0.0), now)
+        facts.target_volts.set(number(part.EVTargetVoltage), now)
+
+
+@_on("AC_ChargeLoopReq")
+def _wanted_ac(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.kind = kind_of(body.CLReqControlMode)
+
+
+@_on("DC_ChargeLoopRes")
+def _flows(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    _metered(facts, body)
+    facts.present_volts = number(body.EVSEPresentVoltage)
+
+
+@_on("AC_ChargeLoopRes")
+def _flows_ac(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    _metered(facts, body)
+    part = body.CLResControlMode
+    watts = total(part, "EVSETargetActivePower")
+    if watts != facts.target_watts:
+        facts.target_watts = watts
+        facts.followed = (now, float(getattr(part, "AckMaxDelay", None) or 0))
+
+
+def _metered(facts: Facts20, body: Any) -> None:
+    facts.charged = True
+    if body.MeterInfo is not None:
+        facts.meter, facts.receipt = body.MeterInfo, body.Receipt
+
+
+@_on("SessionStopRes")
+def _stopped(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.delivering = facts.standby = facts.charged = False
+    if getattr(request, "ChargingSession", "") == "ServiceRenegotiation":
+        facts.meter = facts.receipt = None

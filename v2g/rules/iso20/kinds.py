@@ -1,0 +1,69 @@
+"""What the members of the substitution groups of ISO 15118-20 say by their type: energy, directions, control mode."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from v2g.messages.iso20 import ac, dc
+from v2g.physical import number
+from v2g.protocols import Energy
+
+
+class Kind(NamedTuple):
+    """A member of a substitution group.
+
+    Attributes:
+        energy: AC or DC.
+        bidirectional: it is a BPT member.
+        dynamic: its control mode; None in ChargeParameterDiscovery, where members are of no mode.
+    """
+
+    energy: Energy
+    bidirectional: bool
+    dynamic: bool | None
+
+    def __str__(self) -> str:
+        mode = "" if self.dynamic is None else "dynamic " if self.dynamic else "scheduled "
+        return f"{mode}{self.energy}{'_BPT' if self.bidirectional else ''}"
+
+
+def _kinds(energy: Energy, module: ModuleType) -> dict[type[Any], Kind]:
+    ends = ("CLReqControlModeType", "CLResControlModeType", "CPDReqEnergyTransferModeType",
+            "CPDResEnergyTransferModeType")  # fmt: skip
+    found = {}
+    for name, member in vars(module).items():
+        if name.endswith(ends):
+            mode = True if "Dynamic_" in name else False if "Scheduled_" in name else None
+            found[member] = Kind(energy, name.startswith("BPT_"), mode)
+    return found
+
+
+KINDS: dict[type[Any], Kind] = {**_kinds("AC", ac), **_kinds("DC", dc)}
+"""By the type of the member."""
+
+
+def kind_of(member: Any) -> Kind | None:
+    """The kind of a member; None of one that is not of AC or DC."""
+    return KINDS.get(type(member))
+
+
+PHASES = ("", "_L2", "_L3")
+"""Ends of the names of powers in AC."""
+
+
+def total(part: Any, name: str) -> float | None:
+    """A power over all phases, W: the base element alone is the sum, with its companions it is L1; None: not there."""
+    base = getattr(part, name, None)
+    if base is None:
+        return None
+    second, third = getattr(part, f"{name}_L2", None), getattr(part, f"{name}_L3", None)
+    watts = number(base)
+    if second is not None:
+        watts += number(second)
+    return watts if third is None else watts + number(third)
+
+
+def per_phase(part: Any) -> bool:
+    """Whether a member speaks of phases one by one."""
+    return any(getattr(part, field) is not None for field in part.__struct_fields__ if field.endswith(("_L2", "_L3")))

@@ -1,0 +1,130 @@
+"""Charge parameters: of the service that was selected, possible, and within each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from v2g.physical import number
+from v2g.rules.facts import Facts
+from v2g.rules.iso20.facts import DECLARED_DC, POWERS
+from v2g.rules.iso20.kinds import kind_of, per_phase, total
+from v2g.rules.quantities import MOST_AMPS, MOST_VOLTS, MOST_WATTS
+from v2g.rules.rule import AC20, DC20, EVCC, SECC, Book, Live
+
+BOOK = Book()
+rule = BOOK.rule
+
+BAD = "FAILED_WrongChargeParameter"
+REQUESTS = ("DC_ChargeParameterDiscoveryReq", "AC_ChargeParameterDiscoveryReq")
+RESPONSES = ("DC_ChargeParameterDiscoveryRes", "AC_ChargeParameterDiscoveryRes")
+BOTH = (DC20, AC20)
+
+
+def _member(body: Any) -> Any:
+    """The member of its substitution group."""
+    energy, ending = type(body).__name__[:2], type(body).__name__[-3:]
+    return getattr(body, f"{energy}_CPD{ending}EnergyTransferMode")
+
+
+@rule("parameters-of-other-mode", "charge parameters are of the service selected", EVCC, *REQUESTS, code=BAD,
+      only=BOTH)  # fmt: skip
+def vehicle_parameters(facts: Facts, body: Any) -> str:
+    service, kind = facts.iso20.service, kind_of(_member(body))
+    if service is None or kind is None:
+        return ""
+    if (kind.energy, kind.bidirectional) == (service.energy, service.bidirectional):
+        return ""
+    return f"charge parameters of {kind}, service {service.title} was selected"
+
+
+@rule("parameters-of-other-mode", "charge parameters are of the service selected", SECC, *RESPONSES, only=BOTH)
+def charger_parameters(facts: Facts, body: Any) -> str:
+    kind, asked = kind_of(_member(body)), facts.iso20.kind
+    if asked is None or kind is None or kind[:2] == asked[:2]:
+        return ""
+    return f"charge parameters of {kind} in answer to those of {asked}"
+
+
+LARGEST = {"Power": (MOST_WATTS, "W"), "Current": (MOST_AMPS, "A"), "Voltage": (MOST_VOLTS, "V")}
+
+
+def _names(body: Any) -> tuple[str, ...]:
+    return DECLARED_DC if type(body).__name__.startswith("DC_") else POWERS
+
+
+def _wrong(part: Any, side: str, names: tuple[str, ...]) -> str:
+    """What cannot be about limits: below zero, beyond anything, a least above its most. Signs of discharging differ."""
+    for name in names:
+        most = total(part, f"{side}{name}")
+        least = total(part, f"{side}{name.replace('Maximum', 'Minimum')}")
+        if most is None:
+            continue
+        if "Discharge" in name:
+            most, least = abs(most), None if least is None else abs(least)
+        largest, unit = next(bound for what, bound in LARGEST.items() if name.endswith(what))
+        if not 0.0 <= most <= largest:
+            return f"{side}{name} is {most:g} {unit}, which cannot be"
+        if name == "MaximumVoltage" and most == 0.0:
+            return f"{side}{name} is 0 V"
+        if least is not None and least < 0.0:
+            return f"{side}{name.replace('Maximum', 'Minimum')} is {least:g} {unit}, which cannot be"
+        if least is not None and least > most:
+            return f"{side}{name.replace('Maximum', 'Minimum')} {least:g} is more than {side}{name} {most:g}"
+    return ""
+
+
+@rule("limits", "the vehicle's limits are possible and fit each other", EVCC, *REQUESTS, code=BAD, only=BOTH)
+def limits_of_vehicle(facts: Facts, body: Any) -> str:
+    return _wrong(_member(body), "EV", _names(body))
+
+
+@rule("limits", "the charger's limits are possible and fit each other", SECC, *RESPONSES, only=BOTH)
+def limits_of_charger(facts: Facts, body: Any) -> str:
+    return _wrong(_member(body), "EVSE", _names(body))
+
+
+@rule("discharge-sign", "limits of discharging are positive", EVCC, *REQUESTS, severity="note", live=Live.UNSEEN,
+      only=BOTH)  # fmt: skip
+@rule("discharge-sign", "limits of discharging are positive", SECC, *RESPONSES, severity="note", live=Live.UNSEEN,
+      only=BOTH)  # fmt: skip
+def discharge_sign(facts: Facts, body: Any) -> str:
+    part = _member(body)
+    for field in part.__struct_fields__:
+        if "Discharge" in field and (value := getattr(part, field)) is not None and number(value) < 0.0:
+            return f"{field} is {number(value):g}; taken as {-number(value):g}"
+    return ""
+
+
+@rule("limits-apart", "vehicle and charger have voltages in common", "", "DC_ChargeParameterDiscoveryRes",
+      severity="note", live=Live.UNSEEN, only=(DC20,))  # fmt: skip
+def limits_apart(facts: Facts, body: Any) -> str:
+    least, most = number(_member(body).EVSEMinimumVoltage), facts.iso20.declared["EV"].get("MaximumVoltage")
+    if most is None or least <= most:
+        return ""
+    return f"the charger gives {least:g} V at least, the vehicle takes {most:g} V at most"
+
+
+@rule("power-apart", "vehicle and charger have powers in common", "", *RESPONSES, severity="note", live=Live.UNSEEN,
+      only=BOTH)  # fmt: skip
+def power_apart(facts: Facts, body: Any) -> str:
+    most = total(_member(body), "EVSEMaximumChargePower")
+    least = getattr(facts.request, f"{type(body).__name__[:2]}_CPDReqEnergyTransferMode", None)
+    wanted = total(least, "EVMinimumChargePower")
+    if most is None or wanted is None or most >= wanted:
+        return ""
+    return f"the charger gives {most:g} W at most, the vehicle needs {wanted:g} W at least"
+
+
+@rule("frequency", "the grid has 50 or 60 Hz", SECC, "AC_ChargeParameterDiscoveryRes", severity="warning",
+      live=Live.TOLD, only=(AC20,))  # fmt: skip
+def frequency(facts: Facts, body: Any) -> str:
+    hertz = number(_member(body).EVSENominalFrequency)
+    return "" if 45.0 <= hertz <= 65.0 else f"EVSENominalFrequency is {hertz:g} Hz"
+
+
+@rule("phases-unasked", "powers of phases go to a vehicle that told its own", SECC, "AC_ChargeParameterDiscoveryRes",
+      severity="note", live=Live.UNSEEN, only=(AC20,))  # fmt: skip
+def phases_unasked(facts: Facts, body: Any) -> str:
+    if facts.iso20.phases is not False or not per_phase(_member(body)):
+        return ""
+    return "the charger tells powers of phases, the vehicle told sums"

@@ -1,0 +1,182 @@
+"""The charge loop: members of the kind agreed on, limits within those declared, targets that may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from v2g.physical import number
+from v2g.rules.facts import Facts
+from v2g.rules.iso20.facts import DECLARED_DC, POWERS, Facts20, declared
+from v2g.rules.iso20.kinds import kind_of, per_phase, total
+from v2g.rules.iso20.schedules import named_needs
+from v2g.rules.rule import AC20, DC20, EVCC, SECC, Book, Live
+
+BOOK = Book()
+rule = BOOK.rule
+
+REQUESTS = ("DC_ChargeLoopReq", "AC_ChargeLoopReq")
+RESPONSES = ("DC_ChargeLoopRes", "AC_ChargeLoopRes")
+BOTH = (DC20, AC20)
+OVER = 1.001
+"""Factor by which a limit may exceed the one declared: rounding to the 16 bits of a RationalNumber."""
+
+
+@rule("loop-of-other-kind", "the charge loop is of the service and control mode selected", EVCC, *REQUESTS, only=BOTH)
+def kind_of_request(facts: Facts, body: Any) -> str:
+    kind, expected = kind_of(body.CLReqControlMode), facts.iso20.expected
+    if kind is None:
+        return f"{type(body).__name__} with {type(body.CLReqControlMode).__name__}"
+    if expected is None or kind == expected:
+        return ""
+    return f"a charge loop of {kind}, selected was {expected}"
+
+
+@rule("loop-of-other-kind", "a charge loop response is of the kind of its request", SECC, *RESPONSES,
+      iso20="V2G20-1600", only=BOTH)  # fmt: skip
+def kind_of_response(facts: Facts, body: Any) -> str:
+    kind, asked = kind_of(body.CLResControlMode), facts.iso20.kind
+    if kind is None:
+        return f"{type(body).__name__} with {type(body.CLResControlMode).__name__}"
+    if asked is None or asked.dynamic is None or kind == asked:
+        return ""
+    return f"a charge loop response of {kind} to a request of {asked}"
+
+
+def _raised(own: Facts20, part: Any, side: str, names: tuple[str, ...]) -> str:
+    before = own.declared[side]
+    for name in names:
+        if name not in before or getattr(part, f"{side}{name}", None) is None:
+            continue
+        now = abs(total(part, f"{side}{name}") or 0.0)
+        if now > before[name] * OVER:
+            return f"{side}{name} is {now:g} in the loop, declared were {before[name]:g}"
+    return ""
+
+
+@rule("limit-raised", "limits of the loop are at most those declared", EVCC, *REQUESTS, severity="warning",
+      live=Live.TOLD, only=BOTH)  # fmt: skip
+def limit_of_vehicle_raised(facts: Facts, body: Any) -> str:
+    names = DECLARED_DC if facts.protocol == DC20 else POWERS
+    return _raised(facts.iso20, body.CLReqControlMode, "EV", names)
+
+
+@rule("limit-raised", "limits of the loop are at most those declared", SECC, "DC_ChargeLoopRes", severity="warning",
+      live=Live.TOLD, only=(DC20,))  # fmt: skip
+def limit_of_charger_raised(facts: Facts, body: Any) -> str:
+    return _raised(facts.iso20, body.CLResControlMode, "EVSE", DECLARED_DC)
+
+
+@rule("limit-negative", "limits of the loop are 0 or more", EVCC, *REQUESTS, only=BOTH)
+def limit_of_vehicle_negative(facts: Facts, body: Any) -> str:
+    return _negative(body.CLReqControlMode, "EV", facts.protocol == DC20)
+
+
+@rule("limit-negative", "limits of the loop are 0 or more", SECC, "DC_ChargeLoopRes", only=(DC20,))
+def limit_of_charger_negative(facts: Facts, body: Any) -> str:
+    return _negative(body.CLResControlMode, "EVSE", dc=True)
+
+
+def _negative(part: Any, side: str, dc: bool) -> str:
+    for name in ("MaximumChargePower", "MaximumChargeCurrent", "MaximumVoltage") if dc else ("MaximumChargePower",):
+        value = getattr(part, f"{side}{name}", None)
+        if value is not None and value.Value < 0:
+            return f"{side}{name} is {number(value):g}"
+    return ""
+
+
+@rule("needs-by-charger", "the charger names the vehicle's needs where that was selected", SECC, *RESPONSES,
+      severity="warning", live=Live.TOLD, only=BOTH)  # fmt: skip
+def needs_by_charger(facts: Facts, body: Any) -> str:
+    return named_needs(facts, body.CLResControlMode)
+
+
+@rule("discharge-unidirectional", "a vehicle asks for 0 A or more in a service that only charges", EVCC,
+      "DC_ChargeLoopReq", severity="warning", live=Live.TOLERATED, only=(DC20,))  # fmt: skip
+def discharge_unidirectional(facts: Facts, body: Any) -> str:
+    part, kind = body.CLReqControlMode, kind_of(body.CLReqControlMode)
+    amps = getattr(part, "EVTargetCurrent", None)
+    if amps is None or amps.Value >= 0 or kind is None or kind.bidirectional:
+        return ""
+    return f"EVTargetCurrent of {number(amps):g} A in a service that only charges, taken as zero"
+
+
+@rule("discharge-beyond", "a vehicle gives back no more than it declared", EVCC, "DC_ChargeLoopReq",
+      severity="warning", live=Live.TOLD, only=(DC20,))  # fmt: skip
+def discharge_beyond(facts: Facts, body: Any) -> str:
+    amps = getattr(body.CLReqControlMode, "EVTargetCurrent", None)
+    limit = facts.iso20.declared["EV"].get("MaximumDischargeCurrent")
+    if amps is None or amps.Value >= 0 or limit is None or -number(amps) <= limit * OVER:
+        return ""
+    return f"EVTargetCurrent of {number(amps):g} A, EVMaximumDischargeCurrent is {limit:g} A"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# AC
+
+SLACK, SLACK_WATTS = 1.1, 700.0
+"""What a vehicle may draw beyond a target or limit: factor, and W at least; regulation and meters are no better."""
+FOLLOWS = 10.0
+"""s: that a vehicle may take to follow a target power besides AckMaxDelay."""
+
+
+@rule("target-power", "a target power is within the vehicle's limits", SECC, "AC_ChargeLoopRes", severity="warning",
+      live=Live.TOLD, only=(AC20,))  # fmt: skip
+def target_power(facts: Facts, body: Any) -> str:
+    watts = total(body.CLResControlMode, "EVSETargetActivePower")
+    if watts is None:
+        return ""
+    name = "MaximumChargePower" if watts >= 0.0 else "MaximumDischargePower"
+    limit = _limit_now(facts, name)
+    if limit is None or abs(watts) <= limit * OVER + 1.0:
+        return ""
+    return f"EVSETargetActivePower is {watts:g} W, EV{name} is {limit:g} W"
+
+
+def _limit_now(facts: Facts, name: str) -> float | None:
+    """A limit of the vehicle's, from its last request or as declared, W."""
+    part = getattr(facts.request, "CLReqControlMode", None)
+    now = declared(part, "EV", POWERS) if part is not None else {}
+    return now.get(name, facts.iso20.declared["EV"].get(name))
+
+
+@rule("target-back", "a vehicle that only charges is not told to give power back", SECC, "AC_ChargeLoopRes",
+      only=(AC20,))  # fmt: skip
+def target_back(facts: Facts, body: Any) -> str:
+    kind = kind_of(body.CLResControlMode)
+    watts = total(body.CLResControlMode, "EVSETargetActivePower")
+    if watts is None or watts >= 0.0 or kind is None or kind.bidirectional:
+        return ""
+    return f"EVSETargetActivePower of {watts:g} W in a service that only charges"
+
+
+@rule("target-ignored", "a vehicle follows the target power", EVCC, "AC_ChargeLoopReq", severity="warning",
+      live=Live.TOLD, only=(AC20,))  # fmt: skip
+def target_ignored(facts: Facts, body: Any) -> str:
+    own, target = facts.iso20, facts.iso20.target_watts
+    since, delay = own.followed
+    if target is None or facts.now - since < delay + FOLLOWS:
+        return ""
+    drawn = total(body.CLReqControlMode, "EVPresentActivePower") or 0.0
+    if drawn <= max(target * SLACK, target + SLACK_WATTS):
+        return ""
+    return f"EVPresentActivePower is {drawn:g} W, EVSETargetActivePower has been {target:g} W for some time"
+
+
+@rule("power-implausible", "a vehicle draws no more than it can", EVCC, "AC_ChargeLoopReq", severity="warning",
+      live=Live.TOLD, only=(AC20,))  # fmt: skip
+def power_implausible(facts: Facts, body: Any) -> str:
+    drawn = total(body.CLReqControlMode, "EVPresentActivePower") or 0.0
+    name = "MaximumChargePower" if drawn >= 0.0 else "MaximumDischargePower"
+    limit = facts.iso20.declared["EV"].get(name)
+    if limit is None or abs(drawn) <= max(limit * SLACK, limit + SLACK_WATTS):
+        return ""
+    times = ": is its exponent right?" if abs(drawn) > 10 * limit else ""
+    return f"EVPresentActivePower is {drawn:g} W, EV{name} is {limit:g} W{times}"
+
+
+@rule("phases-unasked", "powers of phases go to a vehicle that told its own", SECC, "AC_ChargeLoopRes",
+      severity="note", live=Live.UNSEEN, only=(AC20,))  # fmt: skip
+def phases_unasked(facts: Facts, body: Any) -> str:
+    if facts.iso20.phases is not False or not per_phase(body.CLResControlMode):
+        return ""
+    return "the charger tells powers of phases, the vehicle told sums"

@@ -1,0 +1,107 @@
+"""What a DC charger delivers, against the vehicle's limits and targets, and its own limits [V2G20-2188]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from v2g.physical import number
+from v2g.rules.facts import Facts
+from v2g.rules.loop import LASTING, NO_CURRENT, OVER, SMALL_CURRENT
+from v2g.rules.quantities import OFFSET
+from v2g.rules.rule import DC20, SECC, Book, Live
+
+BOOK = Book()
+rule = BOOK.rule
+
+DC = (DC20,)
+CLAMPS = "V2G20-2188"
+POWER_LASTS = 5.0
+"""s: that more power than allowed has to flow: a charger comes down at 100 A/s from as much as 500 A."""
+
+
+@rule("over-voltage", "the output keeps the vehicle's limits", SECC, "DC_ChargeLoopRes", live=Live.PROTECTED,
+      iso20=CLAMPS, only=DC)  # fmt: skip
+def over_voltage(facts: Facts, body: Any) -> str:
+    value, limit = number(body.EVSEPresentVoltage), facts.iso20.ev_volts.at(facts.now)
+    if limit is None or limit <= 0 or value <= limit * OVER:
+        return ""
+    if abs(number(body.EVSEPresentCurrent)) <= NO_CURRENT and value <= facts.iso20.declared["EV"].get(
+        "MaximumVoltage", limit
+    ):
+        return ""  # the battery's own voltage, above what the vehicle wants of the output now
+    return f"the charger delivers {value:g} V, EVMaximumVoltage is {limit:g} V"
+
+
+@rule("over-current", "the output keeps the vehicle's limits", SECC, "DC_ChargeLoopRes", live=Live.PROTECTED,
+      iso20=CLAMPS, only=DC)  # fmt: skip
+def over_current(facts: Facts, body: Any) -> str:
+    value, own = number(body.EVSEPresentCurrent), facts.iso20
+    back = value < 0.0
+    limit = (own.ev_amps_back if back else own.ev_amps).at(facts.now)
+    if limit is None or abs(value) <= max(limit * OVER, limit + SMALL_CURRENT):
+        return ""
+    if back:
+        return f"the charger takes {-value:g} A, EVMaximumDischargeCurrent is {limit:g} A"
+    return f"the charger delivers {value:g} A, EVMaximumChargeCurrent is {limit:g} A"
+
+
+@rule("over-power", "the output keeps the vehicle's limits", SECC, "DC_ChargeLoopRes", live=Live.PROTECTED,
+      iso20=CLAMPS, only=DC)  # fmt: skip
+def over_power(facts: Facts, body: Any) -> str:
+    volts, amps, own = number(body.EVSEPresentVoltage), number(body.EVSEPresentCurrent), facts.iso20
+    back = amps < 0.0
+    limit = (own.ev_watts_back if back else own.ev_watts).at(facts.now)
+    watts = abs(volts * amps)
+    wrong = limit is not None and watts > max(limit * OVER, limit + SMALL_CURRENT * volts)
+    seconds = facts.lasts("power", wrong)
+    if seconds < POWER_LASTS:
+        return ""
+    what = "takes" if back else "delivers"
+    name = "EVMaximumDischargePower" if back else "EVMaximumChargePower"
+    return f"the charger {what} {watts:.0f} W for {seconds:.1f} s, {name} is {limit or 0.0:g} W"
+
+
+@rule("current-unasked", "no more current flows than was asked for", SECC, "DC_ChargeLoopRes", live=Live.PROTECTED,
+      iso20=CLAMPS, only=DC)  # fmt: skip
+def current_unasked(facts: Facts, body: Any) -> str:
+    value, own = number(body.EVSEPresentCurrent), facts.iso20
+    asked = own.target_amps.at(facts.now) if own.targets else None
+    back = own.target_amps_back.at(facts.now) if own.targets else None
+    if asked is None or back is None:
+        facts.lasts("current", wrong=False)
+        return ""
+    wrong = value > max(asked * OVER, asked + SMALL_CURRENT) or -value > max(back * OVER, back + SMALL_CURRENT)
+    seconds = facts.lasts("current", wrong)
+    if seconds < LASTING:
+        return ""
+    if value < 0.0:
+        return f"the charger takes {-value:g} A for {seconds:.1f} s, offered were {back:g} A"
+    return f"the charger delivers {value:g} A for {seconds:.1f} s, asked for were {asked:g} A"
+
+
+@rule("discharge-unidirectional", "no current flows back in a service that only charges", SECC, "DC_ChargeLoopRes",
+      live=Live.PROTECTED, only=DC)  # fmt: skip
+def discharge_unidirectional(facts: Facts, body: Any) -> str:
+    value, service = number(body.EVSEPresentCurrent), facts.iso20.service
+    if service is None or service.bidirectional or value >= -OFFSET:
+        return ""
+    return f"the charger takes {-value:g} A in a service that only charges"
+
+
+@rule("own-limit", "the charger delivers no more than it says that it can", SECC, "DC_ChargeLoopRes",
+      severity="warning", live=Live.UNSEEN, only=DC)  # fmt: skip
+def own_limit(facts: Facts, body: Any) -> str:
+    part, before = body.CLResControlMode, facts.iso20.declared["EVSE"]
+    back = number(body.EVSEPresentCurrent) < 0.0
+    for field, name, unit, slack in (
+        ("EVSEPresentVoltage", "MaximumVoltage", "V", 0.0),
+        ("EVSEPresentCurrent", "MaximumDischargeCurrent" if back else "MaximumChargeCurrent", "A", SMALL_CURRENT),
+    ):
+        said = getattr(part, f"EVSE{name}", None)
+        limits = [abs(number(said))] if said is not None else []
+        limits += [before[name]] if name in before else []  # one that was lowered just now takes its time
+        limit = max(limits, default=0.0)
+        value = abs(number(getattr(body, field)))
+        if limit > 0.0 and value > max(limit * OVER, limit + slack):
+            return f"the charger delivers {value:g} {unit}, its own limit is {limit:g} {unit}"
+    return ""

@@ -1,0 +1,54 @@
+"""Schedules and power profiles of ISO 15118-20: a power for a duration, then the next one. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from v2g.rules.iso20.kinds import total
+from v2g.rules.schedule import Step, Steps
+
+MILLISECONDS, MICROSECONDS = 1e11, 1e14
+"""From here on a time stamp counts in these: seconds since 1970 stay below the first one until the year 5138."""
+
+
+def seconds_of(stamp: int) -> float:
+    """A TimeStamp or TimeAnchor in seconds: stacks count in seconds, milliseconds or microseconds."""
+    return stamp / (1.0 if stamp < MILLISECONDS else 1e3 if stamp < MICROSECONDS else 1e6)
+
+
+def steps(entries: list[Any]) -> Steps:
+    """PowerScheduleEntry elements, each with its duration, from 0 s on; powers over all phases."""
+    found, start = [], 0
+    for entry in entries:
+        end = start + entry.Duration
+        watts = total(entry, "Power") or 0.0
+        found.append(Step(start, float(end), round(watts * 1000.0)))
+        start = end
+    return Steps(tuple(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A ScheduleTuple.
+
+    Attributes:
+        charging: W, upper bound.
+        discharging: W, negative, lower bound; None: nothing is to be discharged.
+        tolerance: PowerTolerance was offered.
+    """
+
+    charging: Steps
+    discharging: Steps | None
+    tolerance: bool
+
+    @classmethod
+    def of(cls, element: Any) -> Planned:
+        """A ScheduleTuple as it came."""
+        power = element.ChargingSchedule.PowerSchedule
+        back = element.DischargingSchedule
+        return cls(
+            steps(power.PowerScheduleEntries.PowerScheduleEntry),
+            None if back is None else steps(back.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry),
+            power.PowerTolerance is not None,
+        )

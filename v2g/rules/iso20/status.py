@@ -1,0 +1,175 @@
+"""ResponseCodes, EVSEStatus, meters and receipts: what may stand where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from v2g.rules.facts import Facts
+from v2g.rules.rule import AC20, COMMON20, DC20, EVCC, ISO20, SECC, Book, Live
+
+BOOK = Book()
+rule = BOOK.rule
+
+COMMON = (COMMON20,)
+BOTH = (DC20, AC20)
+RESPONSES = ("DC_ChargeLoopRes", "AC_ChargeLoopRes")
+
+ANYWHERE = {"OK", "FAILED", "FAILED_SequenceError", "FAILED_UnknownSession"}
+_CERTIFICATE = {
+    "WARNING_CertificateExpired", "WARNING_CertificateNotYetValid", "WARNING_CertificateRevoked",
+    "WARNING_CertificateValidationError", "WARNING_eMSPUnknown", "FAILED_SignatureError",
+}  # fmt: skip
+_LOOP = {
+    "WARNING_EVPowerProfileViolation", "WARNING_ScheduleRenegotiationFailed", "FAILED_EVPowerProfileViolation",
+    "FAILED_ScheduleRenegotiation",
+}  # fmt: skip
+_LIMITS = {"FAILED_WrongChargeParameter"}
+
+CODES: dict[str, set[str]] = {
+    "SessionSetupRes": {"OK_NewSessionEstablished", "OK_OldSessionJoined"},
+    "AuthorizationRes": {
+        *_CERTIFICATE, "OK_CertificateExpiresSoon", "WARNING_AuthorizationSelectionInvalid",
+        "WARNING_ChallengeInvalid", "WARNING_EIMAuthorizationFailure", "WARNING_GeneralPnCAuthorizationError",
+    },
+    "CertificateInstallationRes": {
+        *_CERTIFICATE, "WARNING_NoCertificateAvailable", "WARNING_NoContractMatchingPCIDFound",
+    },
+    "ServiceDetailRes": {"FAILED_ServiceIDInvalid"},
+    "ServiceSelectionRes": {
+        "FAILED_ServiceSelectionInvalid", "FAILED_NoEnergyTransferServiceSelected",
+        "FAILED_NoServiceRenegotiationSupported",
+    },
+    "DC_ChargeParameterDiscoveryRes": _LIMITS,
+    "AC_ChargeParameterDiscoveryRes": _LIMITS,
+    "WPT_ChargeParameterDiscoveryRes": _LIMITS,
+    "PowerDeliveryRes": {
+        "OK_PowerToleranceConfirmed", "WARNING_PowerToleranceNotConfirmed", "FAILED_PowerToleranceNotConfirmed",
+        "WARNING_StandbyNotAllowed", "WARNING_WPT", "FAILED_ContactorError", "FAILED_EVPowerProfileInvalid",
+        "FAILED_EVPowerProfileViolation", "FAILED_PowerDeliveryNotApplied", "FAILED_ScheduleSelectionInvalid",
+    },
+    "DC_ChargeLoopRes": _LOOP,
+    "AC_ChargeLoopRes": _LOOP,
+    "WPT_ChargeLoopRes": {*_LOOP, "WARNING_WPT"},
+    "MeteringConfirmationRes": {"FAILED_MeteringSignatureNotValid", "FAILED_SignatureError"},
+    "SessionStopRes": {"FAILED_PauseNotAllowed", "FAILED_NoServiceRenegotiationSupported"},
+    "ACDP_VehiclePositioningRes": {"FAILED_AssociationError"},
+}  # fmt: skip
+"""Response -> its ResponseCodes besides :data:`ANYWHERE`; wide where sources differ."""
+
+
+@rule("response-code", "a response carries one of its own codes", SECC, severity="warning", live=Live.TOLD,
+      only=ISO20, failed=True)  # fmt: skip
+def response_code(facts: Facts, body: Any) -> str:
+    code = body.ResponseCode
+    if code == "OK" or code in ANYWHERE:
+        return ""
+    name = type(body).__name__
+    if code in CODES.get(name, ()) or (code == "WARNING_WPT" and name.startswith("WPT_")):
+        return ""
+    return f"{name} with {code}, which belongs to other responses"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# EVSEStatus
+
+
+@rule("told", "an alarm or a wish of the charger is worth knowing", SECC, "PowerDeliveryRes", *RESPONSES,
+      severity="note", live=Live.UNSEEN, only=(*COMMON, *BOTH), failed=True)  # fmt: skip
+def charger_tells(facts: Facts, body: Any) -> str:
+    if body.EVSEStatus is None:
+        return ""
+    return f"{type(body).__name__}: EVSENotification {body.EVSEStatus.EVSENotification}"
+
+
+@rule("notification", "EVSENotification asks for what can be done now", SECC, *RESPONSES, severity="warning",
+      live=Live.TOLD, only=BOTH)  # fmt: skip
+def notification(facts: Facts, body: Any) -> str:
+    if body.EVSEStatus is None:
+        return ""
+    wish, own = body.EVSEStatus.EVSENotification, facts.iso20
+    text = f"EVSENotification {wish}"
+    match wish:
+        case "Pause" if own.chosen is not None and not own.chosen.dynamic:
+            return f"{text} in scheduled mode, where the profile decides"
+        case "ExitStandby" if own.begun and not own.standby:
+            return f"{text}, and the vehicle is not in standby"
+        case "ScheduleRenegotiation" if own.chosen is not None and own.chosen.dynamic:
+            return f"{text} in dynamic mode, where changes travel in the loop"
+        case "ServiceRenegotiation" if own.renegotiable is False:
+            return f"{text}, and ServiceRenegotiationSupported was false"
+        case "MeteringConfirmation" if own.authorizations is not None and "PnC" not in own.authorizations:
+            return f"{text} without a contract"
+        case "MeteringConfirmation" if own.begun and not own.charged:
+            return f"{text} in the first message of the loop"
+    return ""
+
+
+@rule("notification", "EVSENotification asks for what can be done now", SECC, "PowerDeliveryRes",
+      severity="warning", live=Live.TOLD, only=COMMON)  # fmt: skip
+def notification_of_delivery(facts: Facts, body: Any) -> str:
+    wish = None if body.EVSEStatus is None else body.EVSEStatus.EVSENotification
+    allowed = {"Terminate"}
+    if body.ResponseCode == "WARNING_PowerToleranceNotConfirmed":
+        allowed.add("ScheduleRenegotiation")
+    return f"PowerDeliveryRes with EVSENotification {wish}" if wish is not None and wish not in allowed else ""
+
+
+@rule("tolerance-renegotiation", "a tolerance that was not confirmed is renegotiated", SECC, "PowerDeliveryRes",
+      severity="note", live=Live.UNSEEN, only=COMMON)  # fmt: skip
+def tolerance_renegotiation(facts: Facts, body: Any) -> str:
+    if body.ResponseCode != "WARNING_PowerToleranceNotConfirmed":
+        return ""
+    if body.EVSEStatus is not None and body.EVSEStatus.EVSENotification == "ScheduleRenegotiation":
+        return ""
+    return f"{body.ResponseCode} without EVSENotification ScheduleRenegotiation"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Meters and receipts
+
+
+@rule("meter-missing", "the meter is told where the vehicle asks for it", SECC, *RESPONSES, severity="warning",
+      live=Live.TOLD, only=BOTH)  # fmt: skip
+def meter_missing(facts: Facts, body: Any) -> str:
+    if body.MeterInfo is not None or not getattr(facts.request, "MeterInfoRequested", False):
+        return ""
+    return f"{type(body).__name__} without MeterInfo, which the vehicle asked for"
+
+
+@rule("meter", "one meter, which does not run backwards", SECC, *RESPONSES, severity="warning", live=Live.TOLD,
+      only=BOTH)  # fmt: skip
+def meter(facts: Facts, body: Any) -> str:
+    now, before = body.MeterInfo, facts.iso20.meter
+    if now is None or before is None:
+        return ""
+    if now.MeterID != before.MeterID:
+        return "MeterID is another one than before"
+    for name in ("ChargedEnergyReadingWh", "BPT_DischargedEnergyReadingWh"):
+        last, value = getattr(before, name), getattr(now, name)
+        if last is not None and value is not None and value < last:
+            return f"the meter runs backwards: {name} is {value} Wh after {last} Wh"
+    return ""
+
+
+@rule("receipt", "receipts acknowledge what was sent", EVCC, "MeteringConfirmationReq", live=Live.UNSEEN,
+      code="FAILED_MeteringSignatureNotValid", only=COMMON)  # fmt: skip
+def receipt(facts: Facts, body: Any) -> str:
+    return receipt_problem(facts, body)
+
+
+def receipt_problem(facts: Facts, body: Any) -> str:
+    """What is wrong with a metering confirmation, signature aside."""
+    signed, own = body.SignedMeteringData, facts.iso20
+    if facts.session_id is not None and signed.SessionID != facts.session_id:
+        return f"a receipt for session {signed.SessionID.hex()}, this is {facts.session_id.hex()}"
+    if own.meter is not None and signed.MeterInfo != own.meter:
+        return (f"MeterInfo is not as sent: {signed.MeterInfo.ChargedEnergyReadingWh} Wh of {signed.MeterInfo.MeterID},"
+                f" sent was {own.meter.ChargedEnergyReadingWh} Wh of {own.meter.MeterID}")  # fmt: skip
+    if own.meter is not None and signed.Receipt != own.receipt:
+        return "Receipt is not as sent"
+    mode = signed.Scheduled_SMDTControlMode
+    if own.mode and (mode is None) != (own.mode == "dynamic"):
+        return f"a receipt of the other control mode, {own.mode} was selected"
+    if mode is not None and own.tuple_id is not None and mode.SelectedScheduleTupleID != own.tuple_id:
+        return f"a receipt for schedule {mode.SelectedScheduleTupleID}, chosen was {own.tuple_id}"
+    return ""
