@@ -12,6 +12,8 @@ from typing import Any
 
 from boundary.read import parse_record
 from plugfest.lines import SHOWN_TCP
+from traces.terms import Terms
+from v2g.reading import body_of
 from v2g.trace import Event
 
 SERIES = 240
@@ -39,6 +41,7 @@ class Board:
         response: last and longest response time, s, and what was asked.
         sessions: begun so far.
         ended: how the last session ended, "" while one is under way.
+        terms: what the two sides agree on (ISO 15118-20).
     """
 
     links: dict[str, str] = field(default_factory=dict)
@@ -54,6 +57,7 @@ class Board:
     response: tuple[float, float, str] = (0.0, 0.0, "")
     sessions: int = 0
     ended: str = ""
+    terms: Terms = field(default_factory=Terms)
     _sampled: float = -SAMPLE
     _repeats: Counter[str] = field(default_factory=Counter)
 
@@ -65,6 +69,7 @@ class Board:
         self.messages = 0
         self.response = (0.0, 0.0, "")
         self.series.clear()
+        self.terms = Terms()
         self._sampled = time - SAMPLE
         self._repeats.clear()
         for link in ("TCP", "TLS"):
@@ -129,6 +134,7 @@ class Board:
 
     def _message(self, event: Event) -> None:
         self.messages += 1
+        self.terms.note(body_of(event.message), event.time)
         state = event.name.removesuffix("Req").removesuffix("Res")
         if state != self.state:
             self.state, self.since = state, event.time

@@ -22,6 +22,7 @@ from rich.text import Text
 from boundary.text import visible
 from plugfest.board import Board
 from plugfest.view import View
+from traces.terms import NOTIFICATIONS
 from v2g.outcome import Outcome
 
 REFRESH = 0.2
@@ -110,8 +111,17 @@ class LiveView(View):
         head.add_column()
         head.add_column(justify="right")
         head.add_row(Text(f"plugfest {self._title}", style="bold"), _Text(_clock(now - self._zero)))
-        parts: list[RenderableType] = [head, Rule(style="dim"), self._links(), self._status(now), self._numbers(width)]
-        rows = max(height - 12 - (1 + min(len(board.warnings), 3) if board.warnings else 0), 3)
+        parts: list[RenderableType] = [head, Rule(style="dim"), self._links(), self._status(now)]
+        parts += [self._terms(now)] if board.terms.service else []
+        parts.append(self._numbers(width))
+        rows = max(
+            height
+            - 12
+            - len(self._extra())
+            - bool(board.terms.service)
+            - (1 + min(len(board.warnings), 3) if board.warnings else 0),
+            3,
+        )
         parts += [Rule("messages", align="left", style="dim"), self._happenings(rows)]
         if board.warnings:
             parts.append(Rule("warnings", align="left", style="yellow"))
@@ -149,6 +159,40 @@ class LiveView(View):
                 line.append(f", {request} answered in {last * 1000:.0f} ms (longest {longest * 1000:.0f})", style="dim")
         return line
 
+    def _terms(self, now: float) -> Text:
+        """Service, control, mobility needs and schedule of ISO 15118-20, as far as they are known."""
+        terms = self.board.terms
+        line = _Text(overflow="ellipsis")
+        line.append(f"{terms.service} {terms.control}".rstrip(), style="bold")
+        if terms.standby:
+            line.append("   standby", style="bold yellow")
+        needs, offer = terms.needs, terms.offer
+        if needs.departure is not None:
+            line.append(f"   leaves in {_clock(needs.departure - now)}")
+        if needs.minimum is not None:
+            line.append(f"   at least {needs.minimum} %")
+        if needs.target is not None:
+            line.append(f"   target {needs.target} %")
+        limits = [] if offer is None else [steps.at(now) for steps in (offer.discharging, offer.charging) if steps]
+        if offer is not None and limits:
+            kilowatts = " to ".join(f"{watts / 1000.0:g}" for watts in limits if watts is not None)
+            line.append(f"   schedule {offer.number}: {kilowatts or 'over'}{' kW' if kilowatts else ''}")
+        if offer is not None and offer.prices is not None and (price := offer.prices.at(now)) is not None:
+            line.append(f"   {price:g} {offer.unit}" if offer.unit != "level" else f"   price level {price:g}")
+        if terms.wish:
+            line.append(f"   the charger {NOTIFICATIONS[terms.wish]}", style="yellow")
+        return line
+
+    def _extra(self) -> list[tuple[str, str]]:
+        """Rows of numbers that only some sessions have: name and value."""
+        numbers, rows = self.board.numbers, []
+        target = numbers.get("target", self.board.terms.target)
+        if target is not None:
+            rows.append(("wanted", f"{target / 1000:.2f} kW"))
+        if "discharged" in numbers:
+            rows.append(("given", f"{numbers['discharged'] / 1000:.3f} kWh"))
+        return rows
+
     def _numbers(self, width: int) -> Table:
         numbers, series = self.board.numbers, self.board.series
         table = Table.grid(padding=(0, 1))
@@ -163,7 +207,7 @@ class LiveView(View):
         ):
             if key in numbers:
                 value = f"{numbers[key] * scale:.{digits}f} {unit}"
-                table.add_row(name, value, _Text(sparkline(series.get(key, ()), room), style="cyan"))
+                table.add_row(name, value, _signed(series.get(key, ()), room))
         if "soc" in numbers:
             bar = _Text(_bar(numbers["soc"], room - 14), style="green")
             if self._target is not None:
@@ -171,6 +215,8 @@ class LiveView(View):
             table.add_row("SoC", f"{numbers['soc']:.1f} %", bar)
         if "energy" in numbers:
             table.add_row("energy", f"{numbers['energy'] / 1000:.3f} kWh", "")
+        for name, value in self._extra():
+            table.add_row(name, value, "")
         return table
 
     def _happenings(self, rows: int) -> RenderableType:
@@ -182,12 +228,21 @@ class LiveView(View):
 
 
 def sparkline(values: Iterable[float], width: int) -> str:
-    """The last ``width`` values as a line of bars, from zero to their largest."""
-    shown = list(values)[-width:]
+    """The last ``width`` values as a line of bars, from zero to the largest of their magnitudes."""
+    shown = [abs(value) for value in list(values)[-width:]]
     top = max(shown, default=0.0)
     if top <= 0.0:
         return BARS[0] * len(shown)
-    return "".join(BARS[min(int(max(value, 0.0) / top * (len(BARS) - 1) + 0.5), len(BARS) - 1)] for value in shown)
+    return "".join(BARS[min(int(value / top * (len(BARS) - 1) + 0.5), len(BARS) - 1)] for value in shown)
+
+
+def _signed(values: Iterable[float], width: int) -> Text:
+    """A sparkline in which what flows out of the vehicle has another colour."""
+    shown = list(values)[-width:]
+    line = _Text()
+    for value, bar in zip(shown, sparkline(shown, width), strict=True):
+        line.append(bar, style="magenta" if value < 0.0 else "cyan")
+    return line
 
 
 def _bar(percent: float, width: int) -> str:

@@ -26,7 +26,9 @@ from plugfest.telemetry import measure
 from plugfest.timeline import Timeline
 from plugfest.view import View
 from plugfest.witness import Witness
+from traces.terms import Terms
 from v2g.outcome import Outcome
+from v2g.reading import body_of
 from v2g.trace import Event, Observe, ignore
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Stage:
         bench, controls = self.bench, self.controls
         self.timeline = Timeline(bench.timeline, self.act)
         self.witness = Witness(bench.role)
+        self.terms = Terms()
         if bench.mqtt is not None:
             self.link = _link(bench, bench.mqtt, self)
         if controls.evse is not None:
@@ -111,6 +114,7 @@ class Stage:
         """A session begins, or one that was paused is resumed."""
         self._count_anew()
         self._state, self._told = "", ("", -TELEMETRY_INTERVAL)
+        self.terms = Terms()
         self.view.begin()
         if self.link is not None:
             self.link.reporter.begin(asyncio.get_running_loop().time())
@@ -191,6 +195,7 @@ class Stage:
         self.witness.observe(event)
         self.tell(event)
         if event.layer == "message":
+            self.terms.note(body_of(event.message), event.time)
             self._telemetry(event)
 
     def _telemetry(self, event: Event) -> None:
@@ -205,7 +210,7 @@ class Stage:
         if state == self._told[0] and now - self._told[1] < TELEMETRY_INTERVAL:
             return
         self._told = (state, now)
-        numbers = {**measure(self.controls), "state": state}
+        numbers = {**measure(self.controls), **self.terms.digest(now), "state": state}
         self.tell(Event(now, "plant", "telemetry", note=json.dumps(numbers)))
 
 

@@ -16,10 +16,13 @@ def summary(outcome: Outcome, *, role: str) -> Iterator[str]:
     if outcome.protocol:
         state = ", paused" if outcome.paused else ""
         yield f"  {outcome.protocol}, session id {outcome.session_id}{state}"
+    energy = f"{outcome.energy_wh / 1000:.3f} kWh"
+    if outcome.discharged_wh:
+        energy = f"{energy} into the vehicle, {outcome.discharged_wh / 1000:.3f} kWh out of it"
     if outcome.messages:
-        yield f"  {outcome.messages} messages in {outcome.seconds:.1f} s, {outcome.energy_wh / 1000:.3f} kWh"
-    elif outcome.energy_wh:
-        yield f"  {outcome.seconds:.1f} s, {outcome.energy_wh / 1000:.3f} kWh"
+        yield f"  {outcome.messages} messages in {outcome.seconds:.1f} s, {energy}"
+    elif outcome.energy_wh or outcome.discharged_wh:
+        yield f"  {outcome.seconds:.1f} s, {energy}"
     if outcome.switched_off is not None:
         yield f"  switched off within {outcome.switched_off * 1000:.0f} ms"
     for name in outcome.tolerances:

@@ -82,6 +82,7 @@ def digest(outcome: Outcome) -> dict[str, Any]:
         "messages": outcome.messages,
         "seconds": round(outcome.seconds, 3),
         "energy": round(outcome.energy_wh, 2),
+        "discharged": round(outcome.discharged_wh, 2),
         "paused": outcome.paused,
         "tolerances": outcome.tolerances,
         "notes": outcome.notes,

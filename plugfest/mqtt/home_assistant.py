@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from plugfest.config.model import Bench
+from plugfest.config.rules import spoken
 
 # Key in telemetry -> name, unit, device class, state class.
 SENSORS = {
@@ -16,7 +17,11 @@ SENSORS = {
     "amps": ("Current", "A", "current", "measurement"),
     "watts": ("Power", "W", "power", "measurement"),
     "energy": ("Energy", "Wh", "energy", "total_increasing"),
+    "discharged": ("Energy given back", "Wh", "energy", "total_increasing"),
+    "target": ("Power wanted", "W", "power", "measurement"),
 }
+BOTH_WAYS = ("discharged", "target")
+"""Those of benches on which power may flow out of the vehicle, or the charger has a target."""
 VEHICLE_BUTTONS = {"stop": "Stop charging", "pause": "Pause"}
 CHARGER_BUTTONS = {"stop-charger": "Ask the vehicle to stop", "emergency-stop": "Emergency stop", "repair": "Repair"}
 _ACTIONS: dict[str, dict[str, Any]] = {
@@ -42,18 +47,34 @@ def discovery(prefix: str, base: str, bench: Bench) -> Iterator[tuple[str, dict[
             {"topic": f"{base}/status", "value_template": "{{ 'online' if value_json.online else 'offline' }}"}
         ],
     }
+    newest = any(protocol.abilities.bidirectional for protocol in spoken(bench))
     for key, (name, unit, kind, state_class) in SENSORS.items():
-        if key == "soc" and bench.role == "secc":
+        if (key == "soc" and bench.role == "secc") or (key in BOTH_WAYS and not newest):
             continue
+        known = " | default(0)" if key in BOTH_WAYS else ""
         yield f"{prefix}/sensor/{node}/{key}/config", {
             **common, "name": name, "unique_id": f"{node}_{key}", "state_topic": f"{base}/telemetry",
-            "value_template": f"{{{{ value_json.{key} }}}}", "unit_of_measurement": unit, "device_class": kind,
+            "value_template": f"{{{{ value_json.{key}{known} }}}}", "unit_of_measurement": unit, "device_class": kind,
             "state_class": state_class,
         }  # fmt: skip
     yield f"{prefix}/sensor/{node}/state/config", {
         **common, "name": "State", "unique_id": f"{node}_state", "state_topic": f"{base}/state",
         "value_template": "{{ value_json.state }}",
     }  # fmt: skip
+    if newest:
+        for key, name, icon in (("control", "Control mode", "mdi:tune"), ("service", "Service", "mdi:ev-station")):
+            yield f"{prefix}/sensor/{node}/{key}/config", {
+                **common, "name": name, "unique_id": f"{node}_{key}", "state_topic": f"{base}/telemetry",
+                "value_template": f"{{{{ value_json.{key} | default('') }}}}", "icon": icon,
+            }  # fmt: skip
+    if newest and bench.role != "evcc" and (bench.mqtt is None or bench.mqtt.commands):
+        yield f"{prefix}/number/{node}/power/config", {
+            **common, "name": "Power wanted of the charger", "unique_id": f"{node}_power",
+            "command_topic": f"{base}/command", "state_topic": f"{base}/telemetry",
+            "value_template": "{{ (value_json.target | default(0)) / 1000 }}", "unit_of_measurement": "kW",
+            "min": -bench.charger.power if bench.both_ways else 0, "max": bench.charger.power, "step": 0.1,
+            "command_template": '{"id": "{{ now().timestamp() }}", "do": "power", "power": {{ value }}}', "qos": 1,
+        }  # fmt: skip
     buttons = {
         **(VEHICLE_BUTTONS if bench.role != "secc" else {}),
         **(CHARGER_BUTTONS if bench.role != "evcc" else {}),

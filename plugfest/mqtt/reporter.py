@@ -67,7 +67,10 @@ class Reporter:
 
     def telemetry(self, now: float) -> None:
         """The numbers now."""
-        payload = {"time": round(self.wall(now), 3), "state": self.board.state, **self.measure()}
+        payload = {
+            "time": round(self.wall(now), 3), "state": self.board.state, **self.measure(),
+            **self.board.terms.digest(now),
+        }  # fmt: skip
         self._put("telemetry", payload, qos=0, fleeting=True)
 
     def state(self, *, again: bool = False) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from rich.console import Console
 from plugfest.board import Board
 from plugfest.cli import main
 from plugfest.live import LiveView, sparkline
+from traces.terms import Needs, Offer, Steps
+from v2g.energy import ParameterSet
 from v2g.trace import Event
 
 QUICK = "charger: {test-seconds: 0.1, volts-per-second: 5000}\nvehicle: {duration: 1}\n"
@@ -73,7 +76,7 @@ def test_the_board_follows_the_events() -> None:
 
 @pytest.mark.parametrize(
     ("values", "line"),
-    [([], ""), ([0, 0], "▁▁"), ([0, 50, 100], "▁▅█"), ([-5, 100], "▁█"), (range(20), "▅▅▅▆▆▇▇▇██")],
+    [([], ""), ([0, 0], "▁▁"), ([0, 50, 100], "▁▅█"), ([-50, 100], "▅█"), (range(20), "▅▅▅▆▆▇▇▇██")],
 )
 def test_the_sparkline_goes_from_zero_to_the_largest(values: list[float], line: str) -> None:
     assert sparkline(values, 10) == line
@@ -124,6 +127,35 @@ def test_the_drawing_fits_the_terminal(width: int) -> None:
     assert "55.5 %" in text
     assert "number 59" in text
     assert "Message58Req" in text or width == 40
+
+
+def test_the_drawing_shows_what_was_agreed_and_power_out_of_the_vehicle() -> None:
+    """Given back is another colour; what the two sides agreed on has a line of its own."""
+    console = Console(file=io.StringIO(), width=160, height=30, force_terminal=True, color_system="standard")
+    view = LiveView("demo", dict, 80.0, console)
+    board = view.board
+    board.begin(0.0)
+    board.terms.service, board.terms.chosen = "DC_BPT", ParameterSet(1, dynamic=True)
+    board.terms.needs, board.terms.standby, board.terms.wish = Needs(3661.0, 30, 80, "vehicle"), True, "ExitStandby"
+    board.terms.offers = {
+        4: Offer(
+            4, Steps(((0.0, 11e3),), 99.0), Steps(((0.0, -7e3),), 99.0), Steps(((0.0, 0.3),), 99.0), None, "EUR/kWh"
+        )
+    }
+    for second, watts in ((1.0, 5000.0), (2.0, -5000.0)):
+        numbers = {"volts": 400.0, "amps": watts / 400.0, "watts": watts, "energy": 10.0, "discharged": 1234.0}
+        board.measured({**numbers, "target": -10_000.0}, second)
+    console.print(view.render(61.0))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b[36m█\x1b[0m\x1b[35m█" in text
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    needs = "leaves in 1:00:00   at least 30 %   target 80 %"
+    schedule = "schedule 4: -7 to 11 kW   0.3 EUR/kWh"
+    wish = "the charger wants the end of the standby"
+    assert f"DC_BPT dynamic   standby   {needs}   {schedule}   {wish}" in plain
+    assert re.search(r"wanted\s+-10.00 kW", plain)
+    assert re.search(r"given\s+1.234 kWh", plain)
+    assert len(plain.splitlines()) <= 30
 
 
 def test_json_is_one_object_a_line_and_ends_with_the_outcomes(

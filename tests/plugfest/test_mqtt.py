@@ -18,7 +18,7 @@ import pytest
 from processes import CEILING, stays
 
 from plugfest.config import loads
-from plugfest.config.actions import Step
+from plugfest.config.actions import SetPower, Step
 from plugfest.controls import NotPossible
 from plugfest.mqtt.commands import Commands
 from plugfest.mqtt.home_assistant import discovery
@@ -408,3 +408,19 @@ def test_home_assistant_finds_sensors_and_buttons(role: str) -> None:
             press = entity["command_template"].replace("{{ now().timestamp() }}", topic)
             assert taker.take(press.encode())["ok"] is True
     assert len(done) == {"both": 5, "evcc": 2, "secc": 3}[role]
+
+
+@pytest.mark.parametrize(("more", "least"), [("bpt: true\n", -150.0), ("", 0)])
+def test_home_assistant_steers_the_charger_of_iso_15118_20(more: str, least: float) -> None:
+    """The power wanted is a number to set, in kW; what went out of the vehicle is a meter of its own."""
+    made = loads(f"role: secc\ninterface: e0\nprotocol: iso20\ntls: required\n{more}mqtt: {{home-assistant: ha}}\n")
+    found = dict(discovery("ha", "lab/one", made))
+    slider = found["ha/number/lab_one/power/config"]
+    assert (slider["min"], slider["max"], slider["unit_of_measurement"]) == (least, 150.0, "kW")
+    press = slider["command_template"].replace("{{ now().timestamp() }}", "1").replace("{{ value }}", "-7.5")
+    taker, done, _ = commands("secc")
+    assert taker.take(press.encode())["ok"] is True
+    assert done == [SetPower(power=-7.5)]
+    assert found["ha/sensor/lab_one/discharged/config"]["state_class"] == "total_increasing"
+    older = dict(discovery("ha", "lab/one", loads("role: secc\ninterface: e0\nmqtt: {home-assistant: ha}\n")))
+    assert not {"ha/number/lab_one/power/config", "ha/sensor/lab_one/discharged/config"} & set(older)
