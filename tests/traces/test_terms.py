@@ -10,9 +10,8 @@ from v2g import energy, prices
 from v2g.messages.iso20 import ac, common, types
 from v2g.physical import rational
 
-NEEDS_CAPTURES = pytest.mark.skipif(
-    not (SHARED / "captures").is_dir(), reason=f"no recordings in {SHARED / 'captures'}"
-)
+CAPTURES = SHARED / "captures"
+NEEDS_CAPTURES = pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"no recordings in {CAPTURES}")
 
 
 def entries(*steps: tuple[int, float]) -> common.PowerScheduleEntryListType:
