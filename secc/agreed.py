@@ -43,6 +43,8 @@ def now(visit: Visit) -> Agreed:
 
     In dynamic mode the charger decides: its target power is the bound, in the direction of its sign.
     """
+    if visit.standby:
+        return Agreed(0.0, None, math.inf)
     both_ways = visit.control is not None and visit.control.service.bidirectional
     if visit.control is not None and visit.control.dynamic:
         target = visit.evse.target_power

@@ -8,7 +8,7 @@ no status field, so a charger that cannot go on says FAILED, and one that wants 
 
 from __future__ import annotations
 
-from secc import control, iso20_ac, iso20_dc, iso20_profile, iso20_schedule
+from secc import control, iso20_ac, iso20_dc, iso20_profile, iso20_schedule, iso20_services
 from secc.authorizer import Decision
 from secc.charger import Wish
 from secc.iso20_status import evse_status
@@ -95,13 +95,20 @@ def service_discovery(visit: Visit, request: common.ServiceDiscoveryReq) -> comm
     ]
     return common.ServiceDiscoveryRes(
         ResponseCode="OK",
-        ServiceRenegotiationSupported=True,
+        ServiceRenegotiationSupported=visit.allows_another_service,
         EnergyTransferServiceList=common.ServiceListType(Service=offered),
+        VASList=iso20_services.vas_list(visit, request.SupportedServiceIDs),
     )
 
 
 @on(common.ServiceDetailReq)
 def service_detail(visit: Visit, request: common.ServiceDetailReq) -> common.ServiceDetailRes:
+    if (added := iso20_services.find(visit, request.ServiceID)) is not None:
+        return common.ServiceDetailRes(
+            ResponseCode="OK",
+            ServiceID=request.ServiceID,
+            ServiceParameterList=common.ServiceParameterListType(ParameterSet=iso20_services.parameter_sets(added)),
+        )
     service = next((one for one in control.services(visit.evse) if one.number == request.ServiceID), None)
     if service is None:
         raise Refusal("FAILED_ServiceIDInvalid", f"no service {request.ServiceID} on offer [V2G20-464]")
@@ -123,9 +130,10 @@ def service_selection(visit: Visit, request: common.ServiceSelectionReq) -> comm
     if found is None:
         text = f"service {chosen.ServiceID} with parameter set {chosen.ParameterSetID} is not offered [V2G20-467]"
         raise Refusal("FAILED_ServiceSelectionInvalid", text)
-    if request.SelectedVASList is not None:
-        numbers = [service.ServiceID for service in request.SelectedVASList.SelectedService]
-        raise Refusal("FAILED_ServiceSelectionInvalid", f"value added services {numbers} are not offered [V2G20-467]")
+    if visit.resumed is not None and not visit.allows_another_service and found != visit.resumed.control:
+        text = "a resumed session keeps its service: this charger does not renegotiate services"
+        raise Refusal("FAILED_NoServiceRenegotiationSupported", text)
+    iso20_services.select(visit, request.SelectedVASList.SelectedService if request.SelectedVASList else [])
     visit.control = found
     return common.ServiceSelectionRes(ResponseCode="OK")
 
@@ -152,9 +160,10 @@ async def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> comm
         case "Standby":
             if not visit.delivering:
                 raise Refusal("FAILED", "standby before any Start")
-            visit.standby = True
+            code = standby(visit)
         case "ScheduleRenegotiation":
-            visit.standby = False
+            leave_standby(visit)
+            visit.agreed_anew()
         case "Stop":
             stop(visit)
     status = evse_status(visit)
@@ -178,10 +187,29 @@ async def start(visit: Visit, request: common.PowerDeliveryReq) -> types.respons
         return code
     if not visit.dc and not visit.delivering:
         await iso20_ac.close_contactor(visit)
-    visit.delivering, visit.stopped, visit.standby = True, False, False
+    leave_standby(visit)
+    visit.delivering, visit.stopped = True, False
     visit.evse.manager.begin()
     visit.agreed_anew()
     return code
+
+
+def standby(visit: Visit) -> types.responseCodeType:
+    """Suspends power, with the contactors closed; or does not allow it, and the vehicle goes on."""
+    if not visit.allows_standby:
+        return "WARNING_StandbyNotAllowed"
+    visit.standby = True
+    if visit.evse.notification.wish is Wish.EXIT_STANDBY:
+        visit.evse.forget()  # of a standby before
+    visit.agreed_anew()
+    return "OK"
+
+
+def leave_standby(visit: Visit) -> None:
+    """Power may flow again; a charger that wished it has what it wanted."""
+    visit.standby = False
+    if visit.evse.notification.wish is Wish.EXIT_STANDBY:
+        visit.evse.forget()
 
 
 def stop(visit: Visit) -> None:
@@ -191,6 +219,8 @@ def stop(visit: Visit) -> None:
     visit.evse.forget()
     visit.delivering = visit.charged = visit.standby = False
     visit.stopped = True
+    visit.coming = {}
+    visit.renegotiation.done()
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -203,6 +233,9 @@ def session_stop(visit: Visit, request: common.SessionStopReq) -> common.Session
     before_profile = visit.delivering
     if request.ChargingSession == "Pause" and (before_profile or not iso20_schedule.may_pause(visit)):
         raise Refusal("FAILED_PauseNotAllowed", "neither does the profile allow it now, nor did the charger ask for it")
+    if request.ChargingSession == "ServiceRenegotiation" and not visit.allows_another_service:
+        text = "this charger does not renegotiate services, and has said so"
+        raise Refusal("FAILED_NoServiceRenegotiationSupported", text)
     stop(visit)
     if request.ChargingSession == "ServiceRenegotiation":
         visit.control, visit.tested = None, False

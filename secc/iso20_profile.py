@@ -14,6 +14,7 @@ from secc import agreed
 from secc.agreed import Step
 from secc.charger import Slot
 from secc.iso20_schedule import chosen
+from secc.iso20_status import renegotiation_code
 from secc.visit import Refusal, Visit
 from v2g.messages.iso20 import common, types
 from v2g.phases import total
@@ -147,7 +148,7 @@ def selected_channel(visit: Visit, request: common.PowerDeliveryReq) -> common.c
 
 
 def loop_code(visit: Visit) -> Codes:
-    """OK, or WARNING_EVPowerProfileViolation as long as the vehicle is outside its profile.
+    """OK, or WARNING_EVPowerProfileViolation as long as the vehicle is outside its profile; else what is due otherwise.
 
     Raises:
         Refusal: FAILED_EVPowerProfileViolation, it has been for too long.
@@ -155,10 +156,10 @@ def loop_code(visit: Visit) -> Codes:
     text = deviation(visit)
     if not text:
         visit.over("violation")
-        return "OK"
+        return renegotiation_code(visit)
     seconds = visit.since("violation")
     if seconds < SETTLES:
-        return "OK"
+        return renegotiation_code(visit)
     if seconds >= VIOLATION_LASTS:
         raise Refusal("FAILED_EVPowerProfileViolation", f"{text}, for {seconds:.1f} s")
     visit.tell("violation", text)

@@ -16,6 +16,10 @@ NOTIFICATIONS: dict[Wish, types.evseNotificationType] = {
 """EVSENotification of each wish."""
 
 
+GRACE = 60.0
+"""s: in which a vehicle shall have renegotiated, where the charger leaves it less in its wish."""
+
+
 def evse_status(visit: Visit) -> types.EVSEStatusType | None:
     """EVSEStatus now; None where nothing is wanted."""
     wish, delay = visit.evse.notification
@@ -26,6 +30,10 @@ def evse_status(visit: Visit) -> types.EVSEStatusType | None:
         return None
     if notification == "ScheduleRenegotiation" and (visit.control is None or visit.control.dynamic):
         return None  # in dynamic mode changes travel in the loop
+    if notification == "Pause" and (visit.control is None or not visit.control.dynamic):
+        return None  # in scheduled mode the profile decides
+    if notification == "ServiceRenegotiation" and not visit.allows_another_service:
+        return None
     return types.EVSEStatusType(NotificationMaxDelay=delay, EVSENotification=notification)
 
 
@@ -50,3 +58,29 @@ def meter_info(visit: Visit) -> types.MeterInfoType:
         BPT_DischargedEnergyReadingWh=round(meter.session_discharged_wh) if both else None,
         MeterTimestamp=visit.session.clock(),
     )
+
+
+def renegotiation_code(visit: Visit) -> types.responseCodeType:
+    """ResponseCode of a charge loop response where nothing else is wrong: a warning while no new schedule is agreed.
+
+    Raises:
+        Refusal: it has failed for good.
+    """
+    state, now = visit.renegotiation, visit.session.now
+    scheduled = visit.control is not None and not visit.control.dynamic
+    wish, delay = visit.evse.notification
+    wanted = scheduled and wish is Wish.RENEGOTIATE and not visit.wants_stop
+    if not wanted and not state.failures:
+        state.until = None
+        return "OK"
+    if state.until is None:
+        state.until = now + max(float(delay), GRACE)
+    elif now >= state.until:
+        if not wanted:  # the vehicle's own idea, and it has dropped it
+            state.done()
+            return "OK"
+        state.failures += 1
+        state.until = now + GRACE
+    if wanted and state.tries and state.failures > state.tries:
+        raise Refusal("FAILED_ScheduleRenegotiation", f"the vehicle did not renegotiate, {state.failures} times")
+    return "WARNING_ScheduleRenegotiationFailed" if state.failures else "OK"

@@ -1,26 +1,25 @@
 """The charger's side of a session: receive, check, answer, send, advance. The answers are in the protocols' modules.
 
-Checks before an answer: the session id first, then the order of messages, then the control pilot state that the request
-presupposes. A refusal becomes the minimal response of the type that pairs with the request, in one place, and the
-session is over. However it ends, the outlet is switched off.
+:mod:`secc.answer` has the checks and the answer of one request, :mod:`secc.beside` the side streams of ISO 15118-20. A
+refusal ends the session. However it ends, the outlet is switched off.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import random
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from secc import ac, agreed, din70121, iso2, iso20
+from secc.answer import answer
+from secc.beside import side_streams, with_streams
 from secc.charger import KEPT, SWITCH_OFF_LIMIT, Evse
 from secc.contract import Contracts
-from secc.minimal import minimal
 from secc.services import Service
-from secc.visit import Answers, Paused, Refusal, Visit
-from slac.pilot import READY, STEADY, Reading, State
+from secc.visit import Answers, Paused, Visit
+from slac.pilot import STEADY, Reading, State
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, NoCommonProtocol, RemoteError, TimedOut, V2GError
 from v2g.messages import appproto
@@ -50,12 +49,19 @@ class Options(SessionOptions):
         answers: other answers than the standard's, by protocol name.
         contracts: what contract payment needs; None: it is not offered.
         services: offered besides charging.
+        standby: a vehicle may suspend power without ending the session (ISO 15118-20).
+        service_renegotiation: a vehicle may change the service within a session (ISO 15118-20).
+        renegotiation_tries: how often a vehicle may fail to renegotiate a schedule in time before the charger ends the
+            session; 0: it never does (ISO 15118-20).
         rng: for session ids and challenges; by default the operating system's generator.
     """
 
     answers: Mapping[str, Answers] = field(default_factory=lambda: ANSWERS)
     contracts: Contracts | None = None
     services: tuple[Service, ...] = ()
+    standby: bool = True
+    service_renegotiation: bool = True
+    renegotiation_tries: int = 2
     rng: random.Random = field(default_factory=random.SystemRandom)
 
 
@@ -81,6 +87,8 @@ async def serve(
     session = options.session(channel)
     visit = Visit(evse, session, evse.power is not None, options.now, options.rng, {} if paused is None else paused)
     visit.contracts, visit.services = options.contracts, options.services
+    visit.allows_standby, visit.allows_another_service = options.standby, options.service_renegotiation
+    visit.renegotiation.tries = options.renegotiation_tries
     started = session.now
     evse.meter.begin()
     del evse.trips[:-KEPT]
@@ -213,8 +221,27 @@ async def _session(visit: Visit, options: Options) -> None:
     except TimeoutError as why:
         name = "V2G_SECC_CommunicationSetup_Performance_Time"
         raise TimedOut(name, setup, "SessionSetupReq") from why
+    sides = side_streams(visit, options.answers[session.protocol.name]) if session.protocol.side else []
+    await with_streams(_requests(visit, sequence, options), sides)
+
+
+async def _requests(visit: Visit, sequence: Sequence, options: Options) -> None:
+    """The main stream, until SessionStop."""
     while not visit.ended:
         await _answer(visit, sequence, await _next(visit, sequence.last), options)
+
+
+async def _answer(visit: Visit, sequence: Sequence, received: Received, options: Options) -> None:
+    """Answers one request of the main stream; as :func:`secc.answer.answer`."""
+    if visit.session.protocol.is_loop(type(received.message).__name__):
+        visit.take_over()
+    await answer(
+        visit,
+        sequence,
+        received,
+        options.answers[visit.session.protocol.name],
+        survivable=options.goes_on_after_failed_certificate,
+    )
 
 
 async def _next(visit: Visit, last: str) -> Received:
@@ -252,100 +279,3 @@ async def _negotiate(visit: Visit, options: Options) -> None:
 
 def _names(protocols: Iterable[Protocol]) -> str:
     return ", ".join(protocol.title for protocol in protocols) or "nothing that fits"
-
-
-async def _answer(visit: Visit, sequence: Sequence, received: Received, options: Options) -> None:
-    """Checks one request and answers it.
-
-    Raises:
-        Refusal, TimedOut: it was refused; the response has been sent.
-        RemoteError: it is no request, so that no response pairs with it.
-    """
-    session, request = visit.session, received.message
-    response_type = session.protocol.response_to(type(request))
-    if response_type is None:
-        raise RemoteError(f"{type(request).__name__} is no request")
-    try:
-        _check_id(visit, received)
-        _check_order(visit, sequence, request)
-        await _check_pilot(visit, request)
-        if visit.overdue and session.protocol.is_loop(type(request).__name__):
-            raise Refusal(visit.overdue_code, visit.overdue)
-        visit.asked_id, visit.asked_signature, visit.signature = received.session_id, received.signature, None
-        visit.breaches = received.breaches
-        answer = options.answers[session.protocol.name].get(type(request))
-        if answer is None:
-            raise Refusal("FAILED_SequenceError", f"{type(request).__name__} is not supported")
-        response = answer(visit, request)
-        if inspect.isawaitable(response):
-            response = await response
-    except RemoteError as why:
-        visit.evse.off()
-        code = session.protocol.code(why.response_code)
-        fields = why.fields if isinstance(why, Refusal) else {}
-        schema = session.protocol.schema_of(response_type)
-        response = minimal(schema, response_type, dc=visit.dc, request=request, ResponseCode=code, **fields)
-        await session.send(response)
-        text = f"{type(request).__name__} refused, {code}: {why}"
-        if isinstance(why, Refusal) and why.survivable and options.goes_on_after_failed_certificate:
-            session.tell("error", "refused", text)
-            sequence.advance(request, response)
-            return
-        visit.refused = True
-        if isinstance(why, TimedOut):
-            raise
-        raise Refusal(code, text) from why
-    await session.send(response, signature=visit.signature)
-    took = session.now - received.time
-    limit = session.timing.performance_time(type(request).__name__)
-    if took > limit:
-        session.tell("error", "slow-answer", f"{type(request).__name__} took {took:.3f} s, at most {limit:g} s")
-    sequence.advance(request, response)
-
-
-def _check_id(visit: Visit, received: Received) -> None:
-    """Every request but SessionSetup carries the id that SessionSetupRes gave [V2G2-460, V2G-DC-391]."""
-    session = visit.session
-    if type(received.message).__name__ == "SessionSetupReq":
-        return
-    if received.session_id == session.id:
-        return
-    same = session.id and int.from_bytes(received.session_id, "big") == int.from_bytes(session.id, "big")
-    if same and session.tolerant:
-        session.tolerate("session-id-length", f"{received.session_id.hex()} for {session.id.hex()}")
-        return
-    text = f"session id {received.session_id.hex() or 'empty'}, expected {session.id.hex() or 'none yet'}"
-    raise Refusal("FAILED_UnknownSession" if session.id else "FAILED_SequenceError", text)
-
-
-def _check_order(visit: Visit, sequence: Sequence, request: Any) -> None:
-    """The order of messages [V2G2-538, V2G-DC-390]."""
-    verdict = sequence.verdict(request)
-    name = type(request).__name__
-    if verdict == "tolerated" and visit.session.tolerant:
-        visit.session.tolerate("sequence", f"{name} after {sequence.last}, expected {sequence.expected()}")
-    elif verdict != "legal":
-        raise Refusal("FAILED_SequenceError", f"expected {sequence.expected()}")
-
-
-def _presupposed(protocol: Protocol, request: str) -> tuple[State, ...]:
-    """The control pilot states in one of which a request may come; none: any."""
-    return tuple(State(letter) for letter in protocol.names.pilot.get(request, ""))
-
-
-async def _check_pilot(visit: Visit, request: Any) -> None:
-    """The control pilot state that a request presupposes. Where the vehicle changes it, it may be a moment late."""
-    name, pilot, protocol = type(request).__name__, visit.evse.pilot, visit.session.protocol
-    if name in protocol.names.powered:
-        # Leaving C or D has switched the output off; no request may bring it back.
-        if not pilot.shows(*READY):
-            raise Refusal("FAILED", f"{name} without control pilot state C or D")
-        return
-    states = _presupposed(protocol, name)
-    if name == "SessionStopReq" and visit.dc and visit.stopped:
-        states = (State.B,)
-    seconds = visit.session.timing.V2G_SECC_CPState_Detection_Timeout
-    if states and not await pilot.wait(*states, within=seconds):
-        letters = " or ".join(sorted(state.value for state in states))
-        text = f"{name} without control pilot state {letters} in V2G_SECC_CPState_Detection_Timeout ({seconds:g} s)"
-        raise Refusal("FAILED", text)

@@ -16,6 +16,10 @@ from v2g.messages import iso2
 
 CHARGE_SERVICE = 1
 CERTIFICATE_SERVICE = 2
+FIRST_OWN = 60000
+"""ServiceIDs from here on are a charger's own, in both generations."""
+MANUAL_EXTERNAL = 4
+"""ParkingStatusType: the driver parks, and somebody else watches."""
 
 
 class Byte(int):
@@ -42,6 +46,8 @@ class Service:
         sets: parameter sets by ParameterSetID.
         needs_tls: offered over TLS only.
         scope: ServiceScope, at most 64 characters; "" for none.
+        number20: its ServiceID in ISO 15118-20; 0: it is not offered there; by default the same, for services of a
+            charger's own.
     """
 
     number: int
@@ -51,6 +57,11 @@ class Service:
     sets: ParameterSets = field(default_factory=dict)
     needs_tls: bool = False
     scope: str = ""
+    number20: int = -1
+
+    def __post_init__(self) -> None:
+        if self.number20 < 0:
+            object.__setattr__(self, "number20", self.number if self.number >= FIRST_OWN else 0)
 
 
 def certificate_service(*, update: bool = True) -> Service:
@@ -68,20 +79,34 @@ INTERNET = Service(
         for number, (protocol, port) in enumerate((("ftp", 20), ("ftp", 21), ("http", 80), ("https", 443)), 1)
     },
     needs_tls=True,
+    number20=65,
 )
-"""Service 3 with its four parameter sets."""
+"""Service 3 with its four parameter sets, 65 in ISO 15118-20."""
+
+PARKING = Service(
+    0,
+    "ParkingStatus",
+    sets={
+        number: {"IntendedService": intended, "ParkingStatusType": MANUAL_EXTERNAL}
+        for number, intended in enumerate((1, 2), 1)
+    },
+    number20=66,
+)
+"""Service 66 of ISO 15118-20: parameter set 1 is the check-in, 2 the check-out."""
 
 USE_CASE = Service(4, "UseCaseInformation", "OtherCustom")
 """Service 4; its parameters depend on the use case."""
 
-KNOWN: Mapping[str, Service] = {"internet": INTERNET, "use-case": USE_CASE}
+KNOWN: Mapping[str, Service] = {"internet": INTERNET, "use-case": USE_CASE, "parking": PARKING}
 """What the command line can offer by name."""
 
 
 def offered(visit: Visit) -> list[Service]:
     """The services on offer over this connection, without charging."""
     own = [certificate_service()] if visit.contracts is not None and visit.contracts.backend is not None else []
-    return [service for service in (*own, *visit.services) if visit.secure or not service.needs_tls]
+    return [
+        service for service in (*own, *visit.services) if service.number and (visit.secure or not service.needs_tls)
+    ]
 
 
 def service_list(visit: Visit, request: iso2.ServiceDiscoveryReq) -> iso2.ServiceListType | None:

@@ -89,6 +89,32 @@ class AnswerTable(dict[type[Any], Answer]):
 
 
 @dataclass
+class Renegotiation:
+    """How a vehicle does with a schedule that is to be renegotiated (ISO 15118-20).
+
+    Attributes:
+        tries: how often it may fail; 0: any number of times.
+        until: loop time by which it shall be done, s; None: nothing is to be renegotiated.
+        failures: how often that time was over, or the vehicle began and did not finish.
+    """
+
+    tries: int = 2
+    until: float | None = None
+    failures: int = 0
+
+    def done(self) -> None:
+        """It is over, well."""
+        self.until, self.failures = None, 0
+
+
+AGREED = (
+    "schedule", "discharge", "plans", "offered_wh", "tolerance", "channel", "invited", "coverage", "coverages",
+    "offered_at", "profile", "tuple_id",
+)  # fmt: skip
+"""Fields of a :class:`Visit` that a schedule offer and a power profile set."""
+
+
+@dataclass
 class Visit:
     """One vehicle at one outlet, from connection to close.
 
@@ -126,6 +152,10 @@ class Visit:
         agreed_anew: called when a schedule was offered or a profile accepted: what was agreed may change soon.
         control: service and parameter set selected (ISO 15118-20).
         standby: power is suspended, the session goes on (ISO 15118-20).
+        allows_standby, allows_another_service: what the charger is configured for (ISO 15118-20).
+        added: value added services selected, ServiceID and ParameterSetID (ISO 15118-20).
+        renegotiation: how the vehicle does with a schedule that was to be renegotiated (ISO 15118-20).
+        coming: what was agreed beside the loop, and holds from its next message on (ISO 15118-20).
         asked_to_pause: the charger had asked for a pause when the power flow ended (ISO 15118-20).
         delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since.
         charged: CurrentDemand or ChargingStatus was answered since.
@@ -175,6 +205,11 @@ class Visit:
     authorized: bool = False
     control: Control | None = None
     standby: bool = False
+    allows_standby: bool = True
+    allows_another_service: bool = True
+    added: tuple[tuple[int, int], ...] = ()
+    renegotiation: Renegotiation = field(default_factory=lambda: Renegotiation())
+    coming: dict[str, Any] = field(default_factory=dict)
     asked_to_pause: bool = False
     delivering: bool = False
     charged: bool = False
@@ -194,6 +229,16 @@ class Visit:
 
     def _clipped(self, clip: Clip) -> None:
         self.session.tell("tolerance", "clipped", f"{clip.kind.value}: {clip.first}")
+
+    # -- beside the loop ------------------------------------------------------------------------------------------
+
+    def take_over(self) -> None:
+        """A message of the loop: what was agreed beside it holds from here on."""
+        if self.coming:
+            vars(self).update(self.coming)
+            self.coming = {}
+            self.over("violation")
+            self.agreed_anew()
 
     # -- phases ---------------------------------------------------------------------------------------------------
 

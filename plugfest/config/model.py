@@ -227,7 +227,8 @@ class Charger(Section, kw_only=True, frozen=True):
     ] = []
     free: Annotated[bool, Meta(description="FreeService")] = True
     services: Annotated[
-        list[Literal["internet", "use-case"] | Service], Meta(max_length=7, description="services besides charging")
+        list[Literal["internet", "use-case", "parking"] | Service],
+        Meta(max_length=7, description="services besides charging"),
     ] = []
     receipts: Annotated[
         Seconds | None, Meta(description="seconds of charging between two MeteringReceipts; by default none")

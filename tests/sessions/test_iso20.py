@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from typing import Any
 
 import pytest
 from bench import COMBINATIONS, ISO20_MODES, Bench, iso20_bench, message_seen
+from iso20_alone import Alone, course
 from tls_world import charger as charger_tls
 from tls_world import store
 from tls_world import vehicle as vehicle_tls
@@ -18,17 +18,13 @@ from secc import serve as secc
 from secc.authorizer import Delayed, Never
 from secc.charger import Slot, Wish
 from secc.minimal import minimal
-from slac.pilot import State
 from v2g import tls
 from v2g.channel import memory_pair
-from v2g.errors import ConnectionLost
-from v2g.messages import appproto
 from v2g.messages.base import Request
 from v2g.messages.iso20 import ac, common, dc, types
-from v2g.outcome import Cause, Outcome
+from v2g.outcome import Cause
 from v2g.protocols import DIN, ISO2, ISO20
 from v2g.sequence import Sequence
-from v2g.session import Session
 
 LOOP = {mode: "AC_ChargeLoopReq" if "-ac" in mode else "DC_ChargeLoopReq" for mode in ISO20_MODES}
 EFFICIENCY = {mode: 0.92 if "-ac" in mode else 1.0 for mode in ISO20_MODES}
@@ -350,62 +346,6 @@ async def test_another_vehicle_does_not_join() -> None:
 
 # ---------------------------------------------------------------------------------------------------------------
 # The charger alone: every request in every state, and refusals by their code
-
-
-async def course(mode: str, control: str) -> list[Any]:
-    """The requests of a good session, one of each in a row."""
-    bench = iso20_bench(mode, control)
-    await bench.run()
-    requests = [e.message for e in bench.events["ev"] if e.layer == "message" and e.direction == "tx"][1:]
-    return [request for before, request in itertools.pairwise([None, *requests]) if type(before) is not type(request)]
-
-
-class Alone:
-    """A charger with a hand at its line."""
-
-    def __init__(self, mode: str) -> None:
-        self.bench = iso20_bench(mode, "any", test_seconds=0.1)
-        self.energy = "AC" if "-ac" in mode else "DC"
-        self.order = Sequence(ISO20.order, dc=self.energy == "DC")
-
-    async def connect(self) -> None:
-        """As far as the handshake."""
-        self.bench.evse.pilot.offer(5.0)
-        channel, self.task = await self.bench.charger_alone()
-        self.session = Session(channel)
-        namespace = ac.NAMESPACE if self.energy == "AC" else dc.NAMESPACE
-        entry = appproto.AppProtocolType(
-            ProtocolNamespace=namespace, VersionNumberMajor=1, VersionNumberMinor=0, SchemaID=1, Priority=1
-        )
-        await self.session.send(appproto.supportedAppProtocolReq(AppProtocol=[entry]))
-        await self.session.receive()
-        self.session.protocol, self.session.id = ISO20, bytes(8)
-
-    async def ask(self, request: Any) -> Any:
-        """One exchange; repeated while the charger says Ongoing."""
-        if type(request).__name__ in ("DC_CableCheckReq", "PowerDeliveryReq"):
-            stops = getattr(request, "ChargeProgress", "") == "Stop"
-            self.bench.wire.ev.set(State.B if stops and self.energy == "AC" else State.C)
-        if isinstance(request, dc.DC_WeldingDetectionReq) or (
-            isinstance(request, common.SessionStopReq)
-            and self.order.last in ("PowerDeliveryReq", "DC_WeldingDetectionReq")
-        ):
-            self.bench.wire.ev.set(State.B)
-        while True:
-            await self.session.send(request)
-            received = await self.session.receive()
-            if isinstance(request, common.SessionSetupReq):
-                self.session.id = received.session_id
-            self.order.advance(request, received.message)
-            if not str(getattr(received.message, "EVSEProcessing", "")).startswith("Ongoing"):
-                return received.message
-            await asyncio.sleep(0.1)
-
-    async def closed(self) -> Outcome:
-        """The end of the session, without a word more."""
-        with pytest.raises(ConnectionLost):
-            await self.session.receive()
-        return await self.task
 
 
 REQUESTS = [

@@ -1,0 +1,149 @@
+"""Side streams of ISO 15118-20, which run beside the main one: schedule renegotiation and parking.
+
+Each stream has a task, an order of messages (:mod:`v2g.sequence`), pairing and timers of its own. A request out of its
+order, or with the wrong session id, is refused as on the main stream, and that ends the session: any FAILED does. The
+main loop goes on meanwhile, and whatever ends it ends the streams.
+
+What is renegotiated is kept apart until the vehicle's profile is accepted, and holds from the next message of the loop
+on. The limits of ChargeParameterDiscovery hold at once: a vehicle that can take less says so for a reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from secc import iso20_parking, iso20_renegotiation
+from secc.answer import answer
+from secc.visit import AGREED, Answers, Visit
+from v2g.errors import RemoteError, TimedOut
+from v2g.protocols.iso20 import PARKING, RENEGOTIATION
+from v2g.sequence import START, Sequence
+from v2g.session import Received
+
+OF_A_REQUEST = ("asked_id", "asked_signature", "breaches", "signature", "started", "refused", "coming")
+"""Fields of a :class:`Visit` that belong to the request being answered, or to its stream."""
+
+
+def side_streams(visit: Visit, answers: Answers) -> list[Coroutine[Any, Any, None]]:
+    """What the charger does on the side streams that it has: each goes on until it is cancelled."""
+    streams = [_renegotiation(visit, {**answers, **iso20_renegotiation.ANSWERS})]
+    if iso20_parking.offered(visit):
+        streams.append(_parking(visit, {**answers, **iso20_parking.ANSWERS}))
+    return streams
+
+
+async def with_streams(main: Coroutine[Any, Any, None], sides: list[Coroutine[Any, Any, None]]) -> None:
+    """Runs the main stream, and the side streams as long as it lasts.
+
+    Raises:
+        V2GError: what ended one of them; nothing runs any more then.
+    """
+    if not sides:
+        return await main
+    tasks = [asyncio.ensure_future(work) for work in (main, *sides)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:  # where the connection was lost, all have ended: the main stream has the word
+            if task in done:
+                return task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The streams
+
+
+async def _renegotiation(visit: Visit, answers: Answers) -> None:
+    """Schedule renegotiation, again and again; a vehicle that does not finish in time has failed, and may try again."""
+    stream = _Stream(visit, RENEGOTIATION, answers)
+    while True:
+        try:
+            received = await stream.next()
+        except TimedOut as why:
+            visit.session.tell("error", "renegotiation", str(why))
+            visit.renegotiation.failures += 1
+            visit.renegotiation.until = None
+            stream.begin_anew()
+            continue
+        if stream.begun and not visit.delivering:
+            visit.tell("late-side-request", f"{type(received.message).__name__} came after the end, and is dropped")
+            visit.session.forget(RENEGOTIATION)
+            stream.begin_anew()
+            continue
+        await stream.answer(received, iso20_renegotiation.check(visit))
+
+
+async def _parking(visit: Visit, answers: Answers) -> None:
+    stream = _Stream(visit, PARKING, answers)
+    while True:
+        await stream.answer(await stream.next(patient=True), iso20_parking.check(visit))
+
+
+class _Stream:
+    """One side stream as it goes.
+
+    Attributes:
+        begun: something was exchanged since its beginning.
+    """
+
+    def __init__(self, visit: Visit, number: int, answers: Answers) -> None:
+        self._visit, self._number, self._answers = visit, number, answers
+        self._side = visit.session.protocol.side[number]
+        self._agreed: dict[str, Any] = {}
+        self.begin_anew()
+        visit.session.listen(number)
+
+    def begin_anew(self) -> None:
+        """Nothing was exchanged yet."""
+        self._sequence = Sequence(self._side.order, dc=self._visit.dc)
+        self._started: dict[str, float] = {}
+        self._agreed = {}
+
+    @property
+    def begun(self) -> bool:
+        return self._sequence.last not in (START, "PowerDeliveryReq")
+
+    async def next(self, *, patient: bool = False) -> Received:
+        """The next request; once something has begun, within the sequence time-out.
+
+        Args:
+            patient: there is no hurry, a vehicle may be parked for days.
+
+        Raises:
+            TimedOut: none came.
+        """
+        seconds = self._visit.session.timing.sequence_timeout()
+        try:
+            async with asyncio.timeout(seconds if self.begun and not patient else None):
+                return await self._visit.session.receive(self._number)
+        except TimeoutError as why:
+            raise TimedOut("V2G_SECC_Sequence_Timeout", seconds, f"the next request of {self._side.title}") from why
+
+    async def answer(self, received: Received, check: Callable[[Any], None]) -> None:
+        """Answers a request on what the stream has agreed so far."""
+        main = self._visit
+        beside = copy.copy(main)
+        beside.started = self._started
+        for name in AGREED:
+            setattr(beside, name, copy.copy(self._agreed.get(name, getattr(main, name))))
+        before = dict(vars(beside))
+        try:
+            await answer(beside, self._sequence, received, self._answers, check=check)
+        except RemoteError:
+            main.refused = main.refused or beside.refused
+            raise
+        for name, value in vars(beside).items():
+            if value is before.get(name) or name in OF_A_REQUEST:
+                continue
+            if name in AGREED:
+                self._agreed[name] = value
+            else:
+                setattr(main, name, value)
+        if beside.coming is not before["coming"]:
+            main.coming, self._agreed = {**self._agreed}, {}

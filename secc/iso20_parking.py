@@ -1,0 +1,56 @@
+"""Parking in ISO 15118-20 (value added service 66): check-in and check-out, on a stream beside the main one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from secc import iso20_services
+from secc.visit import AnswerTable, Refusal, Visit
+from v2g.messages.iso20 import common
+
+ANSWERS = AnswerTable()
+on = ANSWERS.on
+
+CHECK_IN, CHECK_OUT = 1, 2
+"""IntendedService."""
+
+
+def offered(visit: Visit) -> bool:
+    """Whether this charger has the service; without it, the stream does not exist."""
+    return any(service.number20 == iso20_services.PARKING.number20 for service in iso20_services.offered(visit))
+
+
+def check(visit: Visit) -> Callable[[Any], None]:
+    """What the stream presupposes: the vehicle has selected the service."""
+
+    def look(request: Any) -> None:
+        if iso20_services.PARKING.number20 not in dict(visit.added):
+            raise Refusal("FAILED_SequenceError", "the vehicle has not selected the parking service")
+
+    return look
+
+
+def intended(visit: Visit, service: int) -> None:
+    """Notes a message of the service that the parameter set was not about."""
+    number = iso20_services.PARKING.number20
+    sets = [iso20_services.PARKING.sets[chosen] for kind, chosen in visit.added if kind == number]
+    if all(values.get("IntendedService") != service for values in sets):
+        visit.tell(f"parking-{service}", f"IntendedService {service} was not selected")
+
+
+@on(common.VehicleCheckInReq)
+def check_in(visit: Visit, request: common.VehicleCheckInReq) -> common.VehicleCheckInRes:
+    """The vehicle arrives; units of the position hints are not public, so the charger gives none."""
+    intended(visit, CHECK_IN)
+    visit.session.tell("state", "check-in", str(request.EVCheckInStatus))
+    return common.VehicleCheckInRes(ResponseCode="OK")
+
+
+@on(common.VehicleCheckOutReq)
+def check_out(visit: Visit, request: common.VehicleCheckOutReq) -> common.VehicleCheckOutRes:
+    """The vehicle leaves: scheduled when it says so, completed when it says that it is done."""
+    intended(visit, CHECK_OUT)
+    visit.session.tell("state", "check-out", str(request.EVCheckOutStatus))
+    done = request.EVCheckOutStatus == "Completed"
+    return common.VehicleCheckOutRes(ResponseCode="OK", EVSECheckOutStatus="Completed" if done else "Scheduled")

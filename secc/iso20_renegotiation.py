@@ -1,0 +1,66 @@
+"""Renegotiation of a schedule in ISO 15118-20: what is answered beside the charge loop, and what the loop says of it.
+
+Charge parameters and schedules are answered as on the main stream. PowerDelivery carries the new profile and switches
+nothing: the standard does not say with which ChargeProgress, so that Start is taken as well as ScheduleRenegotiation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from secc import iso20_ac, iso20_dc, iso20_profile
+from secc.charger import Wish
+from secc.iso20_status import GRACE
+from secc.visit import AnswerTable, Refusal, Visit
+from v2g.messages.iso20 import ac, common, dc, types
+
+ANSWERS = AnswerTable()
+on = ANSWERS.on
+
+
+def check(visit: Visit) -> Callable[[Any], None]:
+    """What the stream presupposes: power flows by a schedule, and a loop message has been exchanged."""
+
+    def look(request: Any) -> None:
+        if visit.control is None or not visit.delivering or not visit.charged:
+            raise Refusal("FAILED_SequenceError", "a schedule is renegotiated in the charge loop only")
+        if visit.control.dynamic:
+            raise Refusal("FAILED_SequenceError", "in dynamic mode there is no schedule to renegotiate")
+
+    return look
+
+
+def _begins(visit: Visit) -> None:
+    """The vehicle tries, or tries again: it has time anew."""
+    if visit.renegotiation.until is not None or visit.renegotiation.failures:
+        visit.renegotiation.until = visit.session.now + GRACE
+
+
+@on(dc.DC_ChargeParameterDiscoveryReq)
+def dc_parameters(visit: Visit, request: dc.DC_ChargeParameterDiscoveryReq) -> Any:
+    _begins(visit)
+    return iso20_dc.ANSWERS[dc.DC_ChargeParameterDiscoveryReq](visit, request)
+
+
+@on(ac.AC_ChargeParameterDiscoveryReq)
+def ac_parameters(visit: Visit, request: ac.AC_ChargeParameterDiscoveryReq) -> Any:
+    _begins(visit)
+    return iso20_ac.ANSWERS[ac.AC_ChargeParameterDiscoveryReq](visit, request)
+
+
+@on(common.PowerDeliveryReq)
+def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> common.PowerDeliveryRes:
+    """Takes over the profile; it holds from the next message of the loop on."""
+    if request.EVProcessing != "Finished":
+        return common.PowerDeliveryRes(ResponseCode="OK")
+    code = iso20_profile.accept(visit, request)
+    if code.startswith("WARNING"):  # a tolerance that is not confirmed: the vehicle is to begin anew
+        wish = types.EVSEStatusType(NotificationMaxDelay=0, EVSENotification="ScheduleRenegotiation")
+        return common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=wish)
+    visit.coming = {"profile": visit.profile}
+    visit.renegotiation.done()
+    if visit.evse.notification.wish is Wish.RENEGOTIATE:
+        visit.evse.forget()
+    visit.session.tell("state", "renegotiated", f"schedule {visit.tuple_id}")
+    return common.PowerDeliveryRes(ResponseCode=code)
