@@ -1,19 +1,29 @@
-"""AC of ISO 15118-20 as the vehicle goes through it: limits as powers, the charge loop, the pilot beside it."""
+"""AC of ISO 15118-20 as the vehicle goes through it: limits as powers, the charge loop, the pilot beside it.
+
+Power into the vehicle is positive. In scheduled mode the vehicle follows its own profile, in dynamic mode the charger's
+EVSETargetActivePower, which is a command; negative ones give energy back in bidirectional services. The loop is one for
+all modes; :mod:`v2g.members` has the classes of each.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
+from evcc.checks import same_kind
 from evcc.drive import Drive, Ending, Unsuitable
-from evcc.iso20_control import LEAVES_LATER, display, energies, warned, watt, wishes
-from evcc.iso20_schedule import Plan, power_delivery, profile
+from evcc.iso20_control import LEAVES_LATER, display, energies, warned, wishes
+from evcc.iso20_schedule import Plan, channel, power_delivery, profile
+from evcc.vehicle import AcDraw
 from evcc.verbs import pilot_moves
 from slac.pilot import State
+from v2g import phases
 from v2g.energy import Control
-from v2g.messages.iso20 import ac, types
+from v2g.members import ac_members
+from v2g.messages.iso20 import ac, common, types
 from v2g.phases import total
-from v2g.physical import at_least_zero
+from v2g.physical import at_least_zero, number
 
 USUAL_VOLTAGE = 230
 """V, line to neutral: where the parameter set does not say it."""
@@ -21,17 +31,49 @@ USUAL_VOLTAGE = 230
 
 @dataclass(slots=True)
 class Terms:
-    """What the charger gives now.
+    """What both sides can do.
 
     Attributes:
         voltage: line to neutral, V.
         phases: that the session uses.
-        power: over all phases, W.
+        most, giving: into the vehicle and out of it, W over all phases, as magnitudes.
+        ramp: W per second by which power may change, or None.
+        setpoint: where a ramp is now, W.
+        changed: loop time of that, s.
     """
 
     voltage: float
     phases: int
-    power: float
+    most: float
+    giving: float = 0.0
+    ramp: float | None = None
+    setpoint: float = 0.0
+    changed: float | None = None
+
+    def ramped(self, power: float, now: float) -> float:
+        """The power to go for now on the way to ``power``, W."""
+        if self.ramp is not None:
+            step = self.ramp * (now - self.changed if self.changed is not None else 0.0)
+            power = min(max(power, self.setpoint - step), self.setpoint + step)
+        self.setpoint, self.changed = power, now
+        return power
+
+
+def limits(drive: Drive, terms: Terms, *, bidirectional: bool) -> dict[str, types.RationalNumberType]:
+    """The onboard charger's limits, W: for each phase where it says so."""
+    onboard, count = drive.vehicle.onboard, terms.phases
+    sign = -1.0 if drive.options.negative_discharge_limits else 1.0
+    amps = {
+        "EVMaximumChargePower": onboard.max_current,
+        "EVMinimumChargePower": onboard.min_current,
+    }
+    if bidirectional:
+        amps["EVMaximumDischargePower"] = sign * onboard.max_discharge_current
+        amps["EVMinimumDischargePower"] = sign * onboard.min_discharge_current
+    fields: dict[str, types.RationalNumberType] = {}
+    for name, each in amps.items():
+        fields |= phases.elements(name, [terms.voltage * each] * count, apart=onboard.per_phase)
+    return fields
 
 
 async def agree_limits(drive: Drive, control: Control) -> Terms:
@@ -39,83 +81,124 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
 
     Raises:
         Unsuitable: less power than the onboard charger can do with.
-        RemoteError: a limit is negative.
+        RemoteError: a limit of charging is negative, or the response is of the other kind of service.
     """
     vehicle, onboard = drive.vehicle, drive.vehicle.onboard
     voltage = float(control.chosen.nominal_voltage or USUAL_VOLTAGE)
-    phases = min(control.chosen.phases, onboard.phases)
-    most, least = (voltage * phases * amps for amps in (onboard.max_current, onboard.min_current))
+    count = min(control.chosen.phases, onboard.phases)
+    own, least, back = (
+        voltage * count * amps for amps in (onboard.max_current, onboard.min_current, onboard.max_discharge_current)
+    )
     drive.ac_voltage = voltage
+    terms = Terms(voltage, count, own, back if control.bidirectional else 0.0)
     res = await drive.ask(
         ac.AC_ChargeParameterDiscoveryReq(
-            AC_CPDReqEnergyTransferMode=ac.AC_CPDReqEnergyTransferModeType(
-                EVMaximumChargePower=watt(most), EVMinimumChargePower=watt(least)
+            AC_CPDReqEnergyTransferMode=ac_members(control).declares(
+                **limits(drive, terms, bidirectional=control.bidirectional)
             )
         )
     )
-    given = at_least_zero("EVSEMaximumChargePower", total(res.AC_CPDResEnergyTransferMode, "EVSEMaximumChargePower"))
+    offer: Any = res.AC_CPDResEnergyTransferMode
+    same_kind(offer, ac_members(control).offers)
+    given = at_least_zero("EVSEMaximumChargePower", total(offer, "EVSEMaximumChargePower"))
     if given < least:
         raise Unsuitable(f"the charger gives {given:g} W, the onboard charger needs {least:g} W")
+    terms.most = min(own, given)
+    if control.bidirectional:
+        taken = sum(map(abs, phases.given(offer, "EVSEMaximumDischargePower")))
+        terms.giving = min(back, taken)
+    if offer.EVSEPowerRampLimitation is not None:
+        terms.ramp = abs(number(offer.EVSEPowerRampLimitation)) / 100.0 * max(given, 1.0) / 60.0
     vehicle.stop_ac()
-    return Terms(voltage, phases, given)
+    return terms
 
 
 async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> Ending:
     """PowerDelivery(Start) to the end of the power flow; the pilot follows the requests."""
     drive.still_wanted()
-    onboard = drive.vehicle.onboard
-    most = min(terms.power, terms.voltage * terms.phases * onboard.max_current)
+    direction = channel(control, plan.power(drive.now, terms.most, terms.giving))
     async with pilot_moves(drive, State.C):
-        await drive.ask(power_delivery(drive, "Start", profile(drive, control, plan, most)))
+        made = profile(drive, control, plan, terms.most, terms.giving)
+        await drive.ask(power_delivery(drive, "Start", made, direction))
     drive.power_flows()
 
-    ending = drive.ends(await loop(drive, control, terms, plan))
+    ending = drive.ends(await loop(drive, control, terms, plan, direction))
     drive.vehicle.stop_ac()
     async with pilot_moves(drive, State.B):
         await drive.ask(power_delivery(drive, "Stop"))
     return ending
 
 
-def request(drive: Drive, control: Control, terms: Terms, drawn: float) -> ac.AC_ChargeLoopReq:
-    """AC_ChargeLoopReq; ``drawn`` is the present power over all phases, W."""
-    amounts, onboard = energies(drive), drive.vehicle.onboard
-    most, least = (terms.voltage * terms.phases * amps for amps in (onboard.max_current, onboard.min_current))
-    mode: types.CLReqControlModeType
+def request(drive: Drive, control: Control, terms: Terms, flows: AcDraw) -> ac.AC_ChargeLoopReq:
+    """AC_ChargeLoopReq with what flows now."""
+    amounts, each = energies(drive), drive.vehicle.onboard.per_phase
+    count = max(flows.phases, 1)
+    fields: dict[str, Any] = {
+        "EVTargetEnergyRequest": amounts.target,
+        "EVMaximumEnergyRequest": amounts.most,
+        "EVMinimumEnergyRequest": amounts.least,
+        **phases.elements("EVPresentActivePower", [flows.power / count] * count, apart=each),
+    }
     if control.dynamic:
-        mode = ac.Dynamic_AC_CLReqControlModeType(
-            DepartureTime=LEAVES_LATER if drive.departure is None else drive.departure,
-            EVTargetEnergyRequest=amounts.target,
-            EVMaximumEnergyRequest=amounts.most,
-            EVMinimumEnergyRequest=amounts.least,
-            EVMaximumChargePower=watt(most),
-            EVMinimumChargePower=watt(least),
-            EVPresentActivePower=watt(drawn),
-            EVPresentReactivePower=watt(0.0),
-        )
+        fields["DepartureTime"] = LEAVES_LATER if drive.departure is None else drive.departure
+        fields |= limits(drive, terms, bidirectional=control.bidirectional)
+    if control.dynamic and control.bidirectional:
+        fields["EVMaximumV2XEnergyRequest"] = amounts.band_most
+        fields["EVMinimumV2XEnergyRequest"] = amounts.band_least
+    if control.dynamic or flows.reactive:
+        fields |= phases.elements("EVPresentReactivePower", [flows.reactive / count] * count, apart=each)
+    return ac.AC_ChargeLoopReq(
+        DisplayParameters=display(drive), MeterInfoRequested=True, CLReqControlMode=ac_members(control).asks(**fields)
+    )
+
+
+def flow(drive: Drive, terms: Terms, power: float, reactive: float) -> AcDraw:
+    """What flows from now on, as near to the power (W) and the reactive power (VAr) as the vehicle can."""
+    vehicle, per_phase = drive.vehicle, terms.voltage * terms.phases
+    power = terms.ramped(power, drive.now)
+    if power < 0.0:
+        drawn = vehicle.give_ac(terms.voltage, -power / per_phase, terms.phases)
     else:
-        mode = ac.Scheduled_AC_CLReqControlModeType(
-            EVTargetEnergyRequest=amounts.target,
-            EVMaximumEnergyRequest=amounts.most,
-            EVMinimumEnergyRequest=amounts.least,
-            EVPresentActivePower=watt(drawn),
-        )
-    return ac.AC_ChargeLoopReq(DisplayParameters=display(drive), MeterInfoRequested=True, CLReqControlMode=mode)
+        drawn = vehicle.take_ac(terms.voltage, power / per_phase, terms.phases)
+    return vehicle.shift_ac(terms.voltage, reactive) if reactive else drawn
 
 
-async def loop(drive: Drive, control: Control, terms: Terms, plan: Plan) -> Ending:
-    """The charge loop, until something ends it. In dynamic mode the vehicle draws what it is told, from then on."""
-    told = 0.0 if control.dynamic else math.inf
+def wanted(drive: Drive, control: Control, terms: Terms, plan: Plan, told: float) -> float:
+    """Power to go for now, W: the charger's command in dynamic mode, else that of the profile; within all limits.
+
+    In scheduled mode a target of the charger's is for the support of the grid: no more than that is taken.
+    """
+    if control.dynamic:
+        return max(min(told, terms.most), -terms.giving)
+    power = plan.power(drive.now, terms.most, terms.giving)
+    return min(power, max(told, 0.0)) if power > 0.0 else power
+
+
+async def loop(
+    drive: Drive, control: Control, terms: Terms, plan: Plan, direction: common.channelSelectionType | None
+) -> Ending:
+    """The charge loop, until something ends it. In dynamic mode the vehicle goes for what it was told last.
+
+    Where each direction has a path of its own, a change of direction goes over no power and another PowerDelivery.
+    """
+    told, reactive = 0.0 if control.dynamic else math.inf, 0.0
     while True:
-        power = min(terms.power, plan.schedule.power_at(drive.now), told)
-        draw = drive.vehicle.take_ac(terms.voltage, power / (terms.voltage * terms.phases), terms.phases)
-        res = await drive.ask(request(drive, control, terms, draw.power))
+        power = wanted(drive, control, terms, plan, told)
+        if control.chosen.separated and power and channel(control, power) != direction:
+            flow(drive, terms, 0.0, 0.0)
+            direction = channel(control, power)
+            made = profile(drive, control, plan, terms.most, terms.giving)
+            await drive.ask(power_delivery(drive, "Start", made, direction))
+        flows = flow(drive, terms, power, reactive)
+        res = await drive.ask(request(drive, control, terms, flows))
         warned(drive, res.ResponseCode)
-        match res.CLResControlMode:
-            case ac.Dynamic_AC_CLResControlModeType() as answer:
-                told = at_least_zero("EVSETargetActivePower", total(answer, "EVSETargetActivePower"))
-            case ac.Scheduled_AC_CLResControlModeType() as answer if answer.EVSETargetActivePower is not None:
-                # Only for the support of the grid, and then to be followed.
-                told = at_least_zero("EVSETargetActivePower", total(answer, "EVSETargetActivePower"))
+        answer: Any = res.CLResControlMode
+        same_kind(answer, ac_members(control).answers)
+        if answer.EVSETargetActivePower is not None:
+            told = total(answer, "EVSETargetActivePower")
+            if not control.bidirectional:
+                at_least_zero("EVSETargetActivePower", told)
+        reactive = total(answer, "EVSETargetReactivePower")
         if ending := wishes(drive, res.EVSEStatus):
             return ending
         await drive.breathe()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,9 +149,10 @@ async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> En
 
 async def start(drive: Drive, control: Control, terms: Terms, plan: Plan, channel: common.channelSelectionType) -> None:
     """PowerDelivery(Start); with the direction in a bidirectional service."""
-    most = min(drive.vehicle.battery.pack.max_power, terms.power)
+    pack = drive.vehicle.battery.pack
+    most, giving = min(pack.max_power, terms.power), min(pack.max_discharge_power, terms.discharge_power)
     selection = channel if control.bidirectional else None
-    await drive.ask(power_delivery(drive, "Start", profile(drive, control, plan, most), selection))
+    await drive.ask(power_delivery(drive, "Start", profile(drive, control, plan, most, giving), selection))
 
 
 async def precharge(drive: Drive) -> None:
@@ -212,7 +214,8 @@ class Flow:
         charge = battery.wanted(terms.voltage, terms.current, power)
         give = watts = 0.0
         if control.bidirectional:
-            watts = min(terms.discharge_power, battery.pack.max_discharge_power)
+            allowed = math.inf if control.dynamic else plan.giving(drive.now)
+            watts = min(terms.discharge_power, battery.pack.max_discharge_power, allowed)
             give = battery.spare(terms.discharge_current, watts, terms.least_voltage)
         target = (
             min(charge.current, wanted / battery.voltage) if wanted >= 0.0 else -min(give, -wanted / battery.voltage)

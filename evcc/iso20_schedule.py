@@ -15,7 +15,7 @@ from evcc.verbs import until_finished
 from v2g.energy import Control
 from v2g.errors import RemoteError
 from v2g.messages.iso20 import common
-from v2g.phases import total
+from v2g.phases import inward, total
 
 MOST_ENTRIES = 1024
 """MaximumSupportingPoints, 12 to 1024."""
@@ -28,10 +28,34 @@ class Plan:
     Attributes:
         schedule: the one to follow; without slots in dynamic mode.
         tolerance: PowerTolerance was offered with it.
+        back: the discharging schedule beside it, W not above zero, or None.
+        wish: what the driver wants, W, as the profile said it; negative: give back.
     """
 
     schedule: Schedule
     tolerance: bool = False
+    back: Schedule | None = None
+    wish: float = math.inf
+
+    def power(self, now: float, most: float, giving: float = 0.0) -> float:
+        """Power to go for at a loop time, W; negative: to give back.
+
+        Args:
+            most, giving: limits of both sides, into the vehicle and out of it, as magnitudes.
+        """
+        if self.wish < 0.0:
+            return -max(0.0, min(-self.wish, giving, self.giving(now)))
+        return max(0.0, min(self.wish, most, self.schedule.power_at(now)))
+
+    def giving(self, now: float) -> float:
+        """What the discharging schedule allows at a loop time, W as a magnitude; without one, nothing."""
+        return -self.back.power_at(now) if self.back is not None and self.back.slots else 0.0
+
+    @property
+    def turns(self) -> list[float]:
+        """Seconds after the offer at which the power may change, the last one its end."""
+        slots = (*self.schedule.slots, *(self.back.slots if self.back is not None else ()))
+        return sorted({float(slot.start) for slot in slots if slot.start < self.schedule.end} | {self.schedule.end})
 
 
 async def agree_schedule(drive: Drive, control: Control) -> Plan:
@@ -55,7 +79,9 @@ async def agree_schedule(drive: Drive, control: Control) -> Plan:
     planned = schedule.plan(best, need, watt)
     drive.tuple_id = planned.tuple_id
     chosen = next(one for one in tuples if one.ScheduleTupleID == planned.tuple_id)
-    return Plan(planned, chosen.ChargingSchedule.PowerSchedule.PowerTolerance is not None)
+    back = read_back(chosen, drive.now) if control.bidirectional else None
+    tolerance = chosen.ChargingSchedule.PowerSchedule.PowerTolerance is not None
+    return Plan(planned, tolerance, back, drive.vehicle.settings.target_power)
 
 
 def request(drive: Drive, control: Control) -> common.ScheduleExchangeReq:
@@ -89,38 +115,57 @@ def read(element: common.ScheduleTupleType, base: float) -> Schedule:
         RemoteError: a negative power in a charging schedule.
     """
     charging = element.ChargingSchedule
-    entries = charging.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry
-    durations = [entry.Duration for entry in entries]
-    slots = tuple(
-        Slot(start, total(entry, "Power"))
-        for start, entry in zip(accumulate(durations[:-1], initial=0), entries, strict=True)
-    )
-    if any(slot.watts < 0.0 for slot in slots):
+    made = _powers(element.ScheduleTupleID, charging, base)
+    if any(slot.watts < 0.0 for slot in made.slots):
         raise RemoteError(f"schedule {element.ScheduleTupleID} charges with a negative power")
-    made = Schedule(element.ScheduleTupleID, slots, float(sum(durations)), base)
-    if charging.PriceLevelSchedule is None:
-        return made
-    levels = charging.PriceLevelSchedule.PriceLevelScheduleEntries.PriceLevelScheduleEntry
+    return replace(made, prices=_levels(charging))
+
+
+def read_back(element: common.ScheduleTupleType, base: float) -> Schedule | None:
+    """The discharging schedule of a tuple, or None without one; a power above zero allows nothing."""
+    if element.DischargingSchedule is None:
+        return None
+    made = _powers(element.ScheduleTupleID, element.DischargingSchedule, base)
+    slots = tuple(replace(slot, watts=min(slot.watts, 0.0)) for slot in made.slots)
+    return replace(made, slots=slots, prices=_levels(element.DischargingSchedule))
+
+
+def _powers(tuple_id: int, found: common.ChargingScheduleType, base: float) -> Schedule:
+    entries = found.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry
+    durations = [entry.Duration for entry in entries]
+    starts = accumulate(durations[:-1], initial=0)
+    slots = tuple(Slot(start, total(entry, "Power")) for start, entry in zip(starts, entries, strict=True))
+    return Schedule(tuple_id, slots, float(sum(durations)), base)
+
+
+def _levels(found: common.ChargingScheduleType) -> tuple[Price, ...]:
+    """The price levels of a schedule; empty without any."""
+    if found.PriceLevelSchedule is None:
+        return ()
+    levels = found.PriceLevelSchedule.PriceLevelScheduleEntries.PriceLevelScheduleEntry
     starts = accumulate((entry.Duration for entry in levels[:-1]), initial=0)
-    prices = (Price(start, entry.PriceLevel) for start, entry in zip(starts, levels, strict=True))
-    return replace(made, prices=tuple(prices))
+    return tuple(Price(start, entry.PriceLevel) for start, entry in zip(starts, levels, strict=True))
 
 
-def profile(drive: Drive, control: Control, plan: Plan, most: float) -> common.EVPowerProfileType:
-    """The power that the vehicle will take, W, from now on: the schedule's steps, each at most ``most``."""
+def profile(drive: Drive, control: Control, plan: Plan, most: float, giving: float = 0.0) -> common.EVPowerProfileType:
+    """The power that the vehicle will take, or give back, W, from now on.
+
+    Args:
+        most, giving: limits of both sides, into the vehicle and out of it, as magnitudes.
+    """
     if control.dynamic:
         return common.EVPowerProfileType(
             TimeAnchor=drive.session.clock(),
             Dynamic_EVPPTControlMode=common.Dynamic_EVPPTControlModeType(),
             EVPowerProfileEntries=_entries([(LEAVES_LATER, most)]),
         )
-    since = drive.now - plan.schedule.base
+    base = plan.schedule.base
+    since = drive.now - base
     end = min(plan.schedule.end, since + LEAVES_LATER)
-    starts = [max(slot.start, since) for slot in plan.schedule.slots]
-    ends = [*starts[1:], end]
+    starts = [since, *(turn for turn in plan.turns if since < turn < end)]
     steps = [
-        (math.ceil(stop - start), min(slot.watts, most))
-        for slot, start, stop in zip(plan.schedule.slots, starts, ends, strict=True)
+        (math.ceil(stop - start), plan.power(base + start, most, giving))
+        for start, stop in zip(starts, [*starts[1:], end], strict=True)
         if stop > start
     ]
     confirmed: common.powerToleranceAcceptanceType | None = "PowerToleranceConfirmed" if plan.tolerance else None
@@ -135,7 +180,7 @@ def profile(drive: Drive, control: Control, plan: Plan, most: float) -> common.E
 
 def _entries(steps: Sequence[tuple[int, float]]) -> common.EVPowerProfileEntryListType:
     """(duration in s, W) as entries."""
-    made = [common.PowerScheduleEntryType(Duration=seconds, Power=watt(power)) for seconds, power in steps]
+    made = [common.PowerScheduleEntryType(Duration=seconds, Power=inward(power)) for seconds, power in steps]
     return common.EVPowerProfileEntryListType(EVPowerProfileEntry=made)
 
 
@@ -145,7 +190,18 @@ def power_delivery(
     profile: common.EVPowerProfileType | None = None,
     channel: common.channelSelectionType | None = None,
 ) -> common.PowerDeliveryReq:
-    """PowerDeliveryReq of a vehicle that is finished with its profile; ``channel`` in bidirectional services."""
+    """PowerDeliveryReq of a vehicle that is finished with its profile.
+
+    Args:
+        channel: the direction of what follows, in bidirectional services.
+    """
     return common.PowerDeliveryReq(
         EVProcessing="Finished", ChargeProgress=progress, EVPowerProfile=profile, BPT_ChannelSelection=channel
     )
+
+
+def channel(control: Control, power: float) -> common.channelSelectionType | None:
+    """BPT_ChannelSelection for a power, W: said in all bidirectional services, it counts with separated channels."""
+    if not control.bidirectional:
+        return None
+    return "Discharge" if power < 0.0 else "Charge"

@@ -92,20 +92,35 @@ class Contactors:
 
 @dataclass
 class OnboardCharger:
-    """AC charger in the car: phases it uses, current per phase in A (largest and smallest), efficiency."""
+    """AC charger in the car.
+
+    Attributes:
+        phases: that it uses.
+        max_current, min_current: per phase, A.
+        efficiency: of power in the battery by power at the outlet, and of the way back.
+        max_discharge_current, min_discharge_current: out of the car per phase as magnitudes, A; 0: it only charges.
+        per_phase: it says its limits for each phase, which shows that it can be controlled so.
+    """
 
     phases: int = 3
     max_current: float = 16.0
     min_current: float = 6.0
     efficiency: float = 0.92
+    max_discharge_current: float = 0.0
+    min_discharge_current: float = 0.0
+    per_phase: bool = False
 
 
 class AcDraw(NamedTuple):
-    """What the onboard charger draws: amperes per phase, number of phases, watts over all."""
+    """What the onboard charger draws: amperes per phase, number of phases, watts over all; negative: gives back.
+
+    ``reactive`` is in VAr over all phases.
+    """
 
     current: float
     phases: int
     power: float
+    reactive: float = 0.0
 
 
 class Measured(NamedTuple):
@@ -252,22 +267,47 @@ class Vehicle:
             What is drawn from now on; nothing when the pilot is not in C or D or the battery is full.
         """
         self._settle_ac()
-        onboard = self.onboard
-        phases = min(phases, onboard.phases)
+        onboard, phases = self.onboard, min(phases, self.onboard.phases)
         amps = min(max_current, onboard.max_current)
-        power = voltage * amps * phases
-        ready = self.pilot.state in READY and not self.battery.full and amps >= onboard.min_current
         # Near full the battery takes less than the outlet gives.
         accepted = self.battery.wanted().current * self.battery.voltage / onboard.efficiency
-        if ready and accepted < power:
-            amps, power = amps * accepted / power, accepted
-        self._ac = AcDraw(amps, phases, power) if ready else AcDraw(0.0, phases, 0.0)
-        self._ac_at = self._clock()
+        ready = not self.battery.full and amps >= onboard.min_current
+        return self._flow(voltage, min(amps, accepted / (voltage * phases)) if ready else 0.0, phases)
+
+    def give_ac(self, voltage: float, max_current: float, phases: int = 3) -> AcDraw:
+        """Gives AC back within the charger's limit from now on; as `take_ac`.
+
+        Args:
+            max_current: taken back per phase as a magnitude, A. Below the onboard charger's least nothing is given.
+
+        Returns:
+            What is given from now on, as negative numbers; nothing at the battery's minimum SoC.
+        """
+        self._settle_ac()
+        onboard, phases = self.onboard, min(phases, self.onboard.phases)
+        amps = min(max_current, onboard.max_discharge_current)
+        spare = self.battery.spare()
+        watts = spare * (self.battery.open_voltage - spare * self.battery.resistance) * onboard.efficiency
+        ready = amps >= onboard.min_discharge_current
+        return self._flow(voltage, -min(amps, watts / (voltage * phases)) if ready else 0.0, phases)
+
+    def shift_ac(self, voltage: float, reactive: float) -> AcDraw:
+        """Takes reactive power beside what flows, VAr over all phases, as far as the current per phase allows."""
+        now, limit = self._ac, self.onboard.max_current * voltage * self._ac.phases
+        most = math.sqrt(max(limit * limit - now.power * now.power, 0.0)) if self.pilot.state in READY else 0.0
+        self._ac = now._replace(reactive=min(max(reactive, -most), most))
+        return self._ac
+
+    def _flow(self, voltage: float, amps: float, phases: int) -> AcDraw:
+        """What flows from now on, A per phase; nothing unless the pilot is in C or D."""
+        if self.pilot.state not in READY:
+            amps = 0.0
+        self._ac, self._ac_at = AcDraw(amps, phases, voltage * amps * phases), self._clock()
         return self._ac
 
     @property
     def ac_current(self) -> float:
-        """Amperes per phase drawn now; for the bench to attach as the load of the AC supply."""
+        """Amperes per phase drawn now, negative given back; for the bench to attach as the load of the AC supply."""
         return self._ac.current if self.pilot.state in READY else 0.0
 
     @property
@@ -287,8 +327,9 @@ class Vehicle:
         if self._ac_at is None:
             return
         seconds = self._clock() - self._ac_at
-        volts = self.battery.open_voltage
-        self.battery.step(volts, self._ac.power * self.onboard.efficiency / volts, seconds)
+        volts, efficiency = self.battery.open_voltage, self.onboard.efficiency
+        watts = self._ac.power * efficiency if self._ac.power >= 0.0 else self._ac.power / efficiency
+        self.battery.step(volts, watts / volts, seconds)
         self._ac_at = self._clock()
 
     # ------------------------------------------------------------------------------------------ ending

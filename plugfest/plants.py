@@ -96,7 +96,12 @@ def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) ->
         make_battery(bench),
         inlet=plug,
         onboard=OnboardCharger(
-            onboard.phases or plug.ac_phases, onboard.max_current, onboard.min_current, onboard.efficiency
+            onboard.phases or plug.ac_phases,
+            onboard.max_current,
+            onboard.min_current,
+            onboard.efficiency,
+            max_discharge_current=onboard.max_current if bench.both_ways else 0.0,
+            min_discharge_current=onboard.min_current if bench.both_ways else 0.0,
         ),
         settings=settings,
         evccid=octets(car.evccid) if car.evccid else mac if any(mac) else DEFAULT_MAC,

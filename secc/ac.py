@@ -3,6 +3,9 @@
 An AC outlet cannot regulate a current: it says how much there is, and has a contactor. What it offers is the lowest of
 its rating, the vehicle's EVMaxCurrent, and the power agreed over the phases in use. A vehicle has as long to follow a
 lower offer as a change of the duty leaves it (IEC 61851-1: 5 s); then the contactor opens.
+
+What a vehicle gives back is bounded alike in bidirectional sessions. Where it gives more than both sides have declared,
+which is nothing at all in a session that only charges, the contactor opens as soon as that is seen.
 """
 
 from __future__ import annotations
@@ -60,10 +63,14 @@ def best(visit: Visit) -> float:
 
 
 def offer(visit: Visit) -> float:
-    """EVSEMaxCurrent now, A per phase; the supply keeps it as what it offers."""
+    """EVSEMaxCurrent now, A per phase; the supply keeps it as what it offers, and what it takes back beside it."""
     ac, what = supply(visit), agreed.now(visit)
     ac.in_use = phases(visit, what.phases)
-    ac.agreed = max(0.0, min(visit.max_current, what.watts / (ac.nominal_voltage * ac.in_use)))
+    most, back = ac.most(ac.in_use)
+    per_phase = ac.nominal_voltage * ac.in_use
+    watts, least = (0.0, 0.0) if visit.standby else (what.watts, what.least)
+    ac.agreed = max(0.0, min(visit.max_current, min(watts, most) / per_phase))
+    ac.agreed_back = max(0.0, min(visit.max_discharge_current, min(-least, back) / per_phase))
     return ac.offered
 
 
@@ -83,17 +90,34 @@ async def close_contactor(visit: Visit) -> None:
 
 
 def watch(visit: Visit) -> None:
-    """Opens the contactor under a vehicle that goes on drawing more than it is offered; tells it when it begins."""
+    """Opens the contactor under a vehicle that goes on drawing, or giving, more than it may; tells of it at once."""
     ac, offered = supply(visit), offer(visit)
-    drawn = ac.current
-    if drawn <= offered * AC_OVERDRAW + AC_OVERDRAW_AMPS:
+    flows, back = ac.current, ac.taken_back
+    if flows < 0.0:
+        declared = min(ac.max_discharge_current, visit.declared_discharge_current)
+        if _beyond(-flows, declared):
+            _cut(visit, f"the vehicle gives back {-flows:.1f} A per phase, both sides have declared {declared:.1f} A")
+            return
+    if flows >= 0.0 and _beyond(flows, offered):
+        text = f"the vehicle draws {flows:.1f} A per phase, offered are {offered:.1f} A"
+    elif flows < 0.0 and _beyond(-flows, back):
+        text = f"the vehicle gives back {-flows:.1f} A per phase, agreed are {back:.1f} A"
+    else:
         visit.over("overdraw")
         return
-    text = f"the vehicle draws {drawn:.1f} A per phase, offered are {offered:.1f} A"
     if "overdraw" not in visit.started:
         visit.session.tell("error", "overdraw", text)
     if visit.since("overdraw") >= DUTY_CHANGE:
-        ac.open()
         visit.over("overdraw")
-        visit.overdue = f"{text}, for {DUTY_CHANGE:g} s"
-        visit.session.tell("error", "switched-off", visit.overdue)
+        _cut(visit, f"{text}, for {DUTY_CHANGE:g} s")
+
+
+def _beyond(amps: float, limit: float) -> bool:
+    return amps > limit * AC_OVERDRAW + AC_OVERDRAW_AMPS
+
+
+def _cut(visit: Visit, why: str) -> None:
+    """Opens the contactor; the next request of the loop is refused."""
+    supply(visit).open()
+    visit.overdue = why
+    visit.session.tell("error", "switched-off", why)

@@ -39,6 +39,14 @@ class Agreed(NamedTuple):
 
 
 def now(visit: Visit) -> Agreed:
+    """What was agreed for this moment, in the direction that the vehicle selected where each has a path of its own."""
+    what = meant(visit)
+    if visit.channel == "Charge":
+        return what._replace(least=0.0)
+    return what._replace(watts=0.0) if visit.channel == "Discharge" else what
+
+
+def meant(visit: Visit) -> Agreed:
     """What was agreed for this moment; without a schedule there is no upper limit, and nothing to give back.
 
     In dynamic mode the charger decides: its target power is the bound, in the direction of its sign.
@@ -48,7 +56,7 @@ def now(visit: Visit) -> Agreed:
     both_ways = visit.control is not None and visit.control.service.bidirectional
     if visit.control is not None and visit.control.dynamic:
         target = visit.evse.target_power
-        return _selected(visit, Agreed(max(target, 0.0), None, math.inf, min(target, 0.0) if both_ways else 0.0))
+        return _available(visit, Agreed(max(target, 0.0), None, math.inf, min(target, 0.0) if both_ways else 0.0))
     slots = visit.schedule.get(visit.tuple_id)
     if not slots:
         return Agreed(math.inf, None, math.inf)
@@ -65,15 +73,11 @@ def now(visit: Visit) -> Agreed:
         watts = min(watts, given.watts) if given is not None else watts
     least = max(least, min(back.watts, 0.0)) if back is not None else 0.0
     phases = asked.phases if asked is not None else None
-    return _selected(visit, Agreed(watts, phases, min(next_slot, next_step) - second, least))
+    return _available(visit, Agreed(watts, phases, min(next_slot, next_step) - second, least))
 
 
-def _selected(visit: Visit, what: Agreed) -> Agreed:
-    """Only the direction that the vehicle selected, where each has a path of its own; and no more than is available."""
-    if visit.channel == "Charge":
-        what = what._replace(least=0.0)
-    elif visit.channel == "Discharge":
-        what = what._replace(watts=0.0)
+def _available(visit: Visit, what: Agreed) -> Agreed:
+    """The same, and nothing more once the energy that is available was given."""
     plan = visit.plans.get(visit.tuple_id)
     if plan is not None and plan.available is not None:
         given = visit.evse.meter.session_wh - visit.offered_wh

@@ -20,11 +20,13 @@ from secc.meter import Clock, Meter, loop_time
 from secc.power import SAFE_VOLTAGE, Limits, PowerSource, SimulatedPowerSource
 from slac.connector import CCS2, Connector, PowerClass, power_class
 from slac.pilot import READY, STEADY, ChargerPilot, Reading, State
+from v2g import energy
 
 if TYPE_CHECKING:
     from secc.schedule import Plan
 
 NO_CURRENT = 1.0  # A: below, the output counts as without current
+GRID_FREQUENCY = 50.0  # Hz
 KEPT = 100
 """Trips, receipts and issued contracts of sessions past that are kept."""
 PAUSES_IDLE = 600.0
@@ -108,16 +110,20 @@ class AcSupply:
 
     Attributes:
         nominal_voltage: line to neutral, V.
+        frequency: of the grid, Hz.
         phases: 1 or 3.
         max_current: per phase, A.
         max_discharge_current: per phase out of the vehicle, A; 0: it takes nothing back.
+        max_asymmetry: W by which phases may differ, or None for no limit; a session on one phase has no more power.
+        ramp: how fast a vehicle may change its power, percent of the largest power per minute, or None.
         agreed: most per phase by what was agreed with the vehicle, A; infinite without any.
+        agreed_back: the same out of the vehicle, as a magnitude, A; 0 without any.
         in_use: phases that the session uses.
         rcd_tripped: residual current device; True is a fault and opens the contactor.
         sticks: fault to inject: the contactor does not move any more.
-        load: amperes per phase that the vehicle draws. Without one (a process of its own) the vehicle is taken to draw
-            all it is offered, so the meter is an upper bound.
-        load_phases: phases on which it draws them; without one, those in use.
+        load: amperes per phase that the vehicle draws, negative where it gives back. Without one (a process of its own)
+            the vehicle is taken to draw all it is offered, or to give all that is agreed: an upper bound for the meter.
+        load_phases: phases on which it does; without one, those in use.
     """
 
     def __init__(
@@ -134,10 +140,13 @@ class AcSupply:
     ) -> None:
         """``close_seconds`` is what the contactor takes to close; the standards allow 3 s."""
         self.nominal_voltage = nominal_voltage
+        self.frequency = GRID_FREQUENCY
         self.phases = phases
         self.max_current = max_current
         self.max_discharge_current = max_discharge_current
-        self.agreed = math.inf
+        self.max_asymmetry: float | None = None
+        self.ramp: float | None = None
+        self.agreed, self.agreed_back = math.inf, 0.0
         self.in_use = phases
         self.sticks = False
         self.load = load
@@ -174,7 +183,7 @@ class AcSupply:
 
     def forget(self) -> None:
         """What was agreed is over; the contactor stays as it is."""
-        self.agreed, self.in_use = math.inf, self.phases
+        self.agreed, self.agreed_back, self.in_use = math.inf, 0.0, self.phases
 
     @property
     def offered(self) -> float:
@@ -182,15 +191,27 @@ class AcSupply:
         return min(self.max_current, self.agreed)
 
     @property
+    def taken_back(self) -> float:
+        """What the vehicle may give back per phase now, as a magnitude, A: only what was agreed."""
+        return min(self.max_discharge_current, self.agreed_back)
+
+    def most(self, phases: int) -> tuple[float, float]:
+        """The largest power over so many phases into the vehicle and out of it, W, both as magnitudes."""
+        limits = (self.nominal_voltage * amps * phases for amps in (self.max_current, self.max_discharge_current))
+        uneven = math.inf if self.max_asymmetry is None or phases == self.phases else self.max_asymmetry
+        charging, giving = (min(limit, uneven) for limit in limits)
+        return charging, giving
+
+    @property
     def current(self) -> float:
-        """Present current per phase, A."""
+        """Present current per phase, A; negative out of the vehicle."""
         if not self.closed:
             return 0.0
-        return self.load() if self.load else self.offered
+        return self.load() if self.load else self.offered or -self.taken_back
 
     @property
     def power(self) -> float:
-        """Present power over all phases, W."""
+        """Present power over all phases, W; negative out of the vehicle."""
         drawn = self.load_phases() if self.load_phases else self.in_use
         return self.nominal_voltage * self.current * min(drawn, self.phases)
 
@@ -216,6 +237,7 @@ class Evse:
         mobility_needs: departure and states of charge that somebody set at the charger; the bench may change it at any
             time. None: the charger does not ask (ISO 15118-20).
         pauses_idle: where no plan gives energy for so long, the vehicle is invited to pause (GoToPause), s.
+        reactive_power: what the charger wants of the vehicle, VAr over all phases; None: it does not say.
         insists_on_tolerance: a vehicle that does not confirm the PowerTolerance is refused; else it shall renegotiate.
         target_power: what the charger wants to give in dynamic mode (ISO 15118-20), W; within all limits. Negative:
             what it wants out of the vehicle, in a bidirectional service.
@@ -223,6 +245,8 @@ class Evse:
             what the output or the supply can do.
         dynamic_first: dynamic mode is offered before scheduled mode; many vehicles take the first that is offered.
         separated: each direction has a path of its own, so that a change needs a PowerDelivery (BPTChannel).
+        generator: GeneratorMode of a vehicle that gives back.
+        islanding: GridCodeIslandingDetectionMethod, how it finds in AC that the grid is gone.
         negative_discharge_limits: limits of discharging are sent as negative numbers, as some chargers do; they are
             read by their magnitude in any case.
         fault: why it cannot go on, or None. `fail` sets it.
@@ -266,11 +290,13 @@ class Evse:
         self.mobility_needs: MobilityNeeds | None = None
         self.pauses_idle = PAUSES_IDLE
         self.insists_on_tolerance = False
+        self.reactive_power: float | None = None
         self.bidirectional = (
             power.limits.sinks if power is not None else ac is not None and ac.max_discharge_current > 0
         )
         self.dynamic_first = False
         self.separated = False
+        self.generator, self.islanding = energy.GRID_FOLLOWING, energy.ACTIVE
         self.negative_discharge_limits = False
         self.fault: Fault | None = None
         self.trips: list[str] = []
@@ -437,7 +463,7 @@ class Evse:
             volts, amps = self.power.voltage, self.power.current
             self.trips.append(f"pilot {reading.label} with the output on, {volts:.0f} V {amps:.1f} A: switched off")
         # Back to B with a closed contactor is how AC charging ends; only a current is wrong, where it is known.
-        if self.ac is not None and self.ac.load is not None and self.ac.current >= NO_CURRENT:
+        if self.ac is not None and self.ac.load is not None and abs(self.ac.current) >= NO_CURRENT:
             self.trips.append(f"pilot {reading.label} with {self.ac.current:.1f} A flowing: switched off")
         self.off()
 

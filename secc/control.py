@@ -25,9 +25,9 @@ def parameter_sets(evse: Evse, service: EnergyService) -> list[ParameterSet]:
     if not service.bidirectional:
         return sets
     channel = energy.SEPARATED if evse.separated else energy.UNIFIED
-    islanding = energy.ACTIVE if service.energy == "AC" else 0
+    islanding = evse.islanding if service.energy == "AC" else 0
     return [
-        replace(one, channel=channel, generator=energy.GRID_FOLLOWING, islanding=islanding) for one in sets
+        replace(one, channel=channel, generator=evse.generator, islanding=islanding) for one in sets
     ]  # fmt: skip
 
 

@@ -1,13 +1,22 @@
-"""The charger's answers in ISO 15118-20 AC: power instead of a current, and a target power in dynamic mode."""
+"""The charger's answers in ISO 15118-20 AC: powers instead of a current, in both directions in bidirectional services.
+
+Scheduled: the schedule binds the vehicle. Dynamic: EVSETargetActivePower is the command, negative to give back. There
+is one loop for all modes; :mod:`v2g.members` has the classes of each.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from secc import agreed
-from secc.ac import close_contactor, supply
+from secc.ac import close_contactor, supply, watch
 from secc.iso20_profile import loop_code
-from secc.iso20_schedule import chosen
+from secc.iso20_schedule import chosen, needs
 from secc.iso20_status import able, evse_status, meter_info
 from secc.visit import AnswerTable, Refusal, Visit
+from slac.pilot import DUTY_CHANGE
+from v2g import energy, phases
+from v2g.members import ac_members
 from v2g.messages.iso20 import ac, types
 from v2g.phases import total
 from v2g.physical import rational
@@ -17,36 +26,11 @@ __all__ = ["ANSWERS", "close_contactor"]
 ANSWERS = AnswerTable()
 on = ANSWERS.on
 
-GRID_FREQUENCY = 50.0
-"""Hz: EVSENominalFrequency."""
 
-
-def watt(amount: float) -> types.RationalNumberType:
-    return rational(amount, down=True)
-
-
-@on(ac.AC_ChargeParameterDiscoveryReq)
-def charge_parameters(visit: Visit, request: ac.AC_ChargeParameterDiscoveryReq) -> ac.AC_ChargeParameterDiscoveryRes:
-    parameter = request.AC_CPDReqEnergyTransferMode
-    if chosen(visit).service.energy != "AC" or type(parameter) is not ac.AC_CPDReqEnergyTransferModeType:
-        text = f"{type(parameter).__name__} for service {chosen(visit).service.title}"
-        raise Refusal("FAILED_WrongChargeParameter", text)
-    least, most = total(parameter, "EVMinimumChargePower"), total(parameter, "EVMaximumChargePower")
-    if not 0.0 <= least <= most:
-        text = f"EVMinimumChargePower {least:g} W, EVMaximumChargePower {most:g} W"
-        raise Refusal("FAILED_WrongChargeParameter", text)
-    outlet, phases = supply(visit), phases_in_use(visit)
-    visit.mode = "AC_three_phase_core" if phases == 3 else "AC_single_phase_core"
-    outlet.in_use = phases
-    visit.max_current = visit.declared_current = most / (outlet.nominal_voltage * phases)
-    return ac.AC_ChargeParameterDiscoveryRes(
-        ResponseCode="OK",
-        AC_CPDResEnergyTransferMode=ac.AC_CPDResEnergyTransferModeType(
-            EVSEMaximumChargePower=watt(outlet.max_current * outlet.nominal_voltage * phases),
-            EVSEMinimumChargePower=watt(0.0),
-            EVSENominalFrequency=rational(GRID_FREQUENCY, -2),
-        ),
-    )
+def spread(visit: Visit, name: str, amount: float) -> dict[str, types.RationalNumberType]:
+    """A quantity over all phases as fields: evenly split, and for each phase where the vehicle wants that."""
+    count = phases_in_use(visit)
+    return phases.elements(name, [amount / count] * count, apart=visit.per_phase)
 
 
 def phases_in_use(visit: Visit) -> int:
@@ -54,54 +38,126 @@ def phases_in_use(visit: Visit) -> int:
     return min(chosen(visit).chosen.phases, supply(visit).phases)
 
 
-@on(ac.AC_ChargeLoopReq)
-def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopRes:
-    """Scheduled: the schedule binds the vehicle. Dynamic: the charger says how much."""
-    able(visit)
-    visit.charged = True
-    answer: types.CLResControlModeType
-    match request.CLReqControlMode:
-        case ac.BPT_Scheduled_AC_CLReqControlModeType() | ac.BPT_Dynamic_AC_CLReqControlModeType():
-            raise Refusal("FAILED", "a bidirectional charge loop in a session that only charges")
-        case ac.Scheduled_AC_CLReqControlModeType() if not chosen(visit).dynamic:
-            limits_changed(visit, request.CLReqControlMode)
-            answer = ac.Scheduled_AC_CLResControlModeType(EVSEPresentActivePower=watt(supply(visit).power))
-        case ac.Dynamic_AC_CLReqControlModeType() as asked if chosen(visit).dynamic:
-            limits_changed(visit, asked)
-            answer = ac.Dynamic_AC_CLResControlModeType(
-                EVSETargetActivePower=watt(target(visit, total(asked, "EVMinimumChargePower"))),
-                EVSEPresentActivePower=watt(supply(visit).power),
-            )
-        case other:
-            raise Refusal("FAILED", f"{type(other).__name__} in the other control mode")
-    return ac.AC_ChargeLoopRes(
-        ResponseCode=loop_code(visit),
-        EVSEStatus=evse_status(visit),
-        MeterInfo=meter_info(visit) if request.MeterInfoRequested else None,
-        CLResControlMode=answer,
+# ---------------------------------------------------------------------------------------------------------------
+# Limits
+
+
+@on(ac.AC_ChargeParameterDiscoveryReq)
+def charge_parameters(visit: Visit, request: ac.AC_ChargeParameterDiscoveryReq) -> ac.AC_ChargeParameterDiscoveryRes:
+    parameter, control = request.AC_CPDReqEnergyTransferMode, chosen(visit)
+    if control.service.energy != "AC" or type(parameter) is not ac_members(control).declares:
+        text = f"{type(parameter).__name__} for service {control.service.title}"
+        raise Refusal("FAILED_WrongChargeParameter", text)
+    outlet, count = supply(visit), phases_in_use(visit)
+    visit.per_phase = count > 1 and phases.per_phase(parameter, "EVMaximumChargePower")
+    visit.mode = "AC_three_phase_core" if count == 3 else "AC_single_phase_core"
+    outlet.in_use = count
+    per_phase = outlet.nominal_voltage * count
+    visit.least_power, most = limits_of(parameter, "Charge")
+    visit.max_current = visit.declared_current = most / per_phase
+    visit.max_discharge_current = visit.declared_discharge_current = visit.least_discharge = 0.0
+    charging, giving = outlet.most(count)
+    fields = {
+        **spread(visit, "EVSEMaximumChargePower", charging),
+        **spread(visit, "EVSEMinimumChargePower", 0.0),
+        "EVSENominalFrequency": rational(outlet.frequency, -2),
+    }
+    if outlet.max_asymmetry is not None:
+        fields["MaximumPowerAsymmetry"] = rational(outlet.max_asymmetry, down=True)
+    if outlet.ramp is not None:
+        fields["EVSEPowerRampLimitation"] = rational(outlet.ramp, -1, down=True)
+    if control.bidirectional:
+        visit.least_discharge, most = limits_of(parameter, "Discharge")
+        visit.max_discharge_current = visit.declared_discharge_current = most / per_phase
+        sign = -1.0 if visit.evse.negative_discharge_limits else 1.0
+        fields |= spread(visit, "EVSEMaximumDischargePower", sign * giving)
+        fields |= spread(visit, "EVSEMinimumDischargePower", 0.0)
+    return ac.AC_ChargeParameterDiscoveryRes(
+        ResponseCode="OK", AC_CPDResEnergyTransferMode=ac_members(control).offers(**fields)
     )
 
 
-def limits_changed(
-    visit: Visit, asked: ac.Scheduled_AC_CLReqControlModeType | ac.Dynamic_AC_CLReqControlModeType
-) -> None:
-    """The vehicle's largest power from the loop, never above what it declared; the supply offers no more than that.
+def limits_of(parameter: Any, direction: str) -> tuple[float, float]:
+    """The vehicle's smallest and largest power in a direction, W over all phases, as magnitudes.
 
     Raises:
-        Refusal: it is negative.
+        Refusal: a smallest one above its largest, or a limit of charging below zero.
     """
-    if asked.EVMaximumChargePower is None:
-        return
-    most = total(asked, "EVMaximumChargePower")
-    if most < 0.0:
-        raise Refusal("FAILED", f"EVMaximumChargePower {most:g} W")
-    now = most / (supply(visit).nominal_voltage * phases_in_use(visit))
-    visit.max_current = min(now, visit.declared_current)
+    names = [f"EV{which}{direction}Power" for which in ("Minimum", "Maximum")]
+    values = [phases.given(parameter, name) for name in names]
+    if direction == "Discharge":  # senders do not agree on the sign
+        values = [tuple(map(abs, value)) for value in values]
+    least, most = map(sum, values)
+    if any(part < 0.0 for value in values for part in value) or least > most:
+        raise Refusal("FAILED_WrongChargeParameter", f"{names[0]} {least:g} W, {names[1]} {most:g} W")
+    return least, most
 
 
-def target(visit: Visit, least: float) -> float:
-    """EVSETargetActivePower now, W over all phases: nothing, or at least what the vehicle can do with."""
-    outlet = supply(visit)
-    most = outlet.nominal_voltage * phases_in_use(visit) * min(outlet.max_current, visit.max_current)
-    power = 0.0 if visit.fault or visit.standby else min(agreed.now(visit).watts, most)
-    return power if power >= least else 0.0
+# ---------------------------------------------------------------------------------------------------------------
+# The loop
+
+
+@on(ac.AC_ChargeLoopReq)
+def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopRes:
+    """One for all modes: the block of the same kind as was selected [V2G20-1600]."""
+    able(visit)
+    control, asked, evse = chosen(visit), request.CLReqControlMode, visit.evse
+    if type(asked) is not ac_members(control).asks:
+        text = f"{type(asked).__name__} instead of {ac_members(control).asks.__name__}"
+        raise Refusal("FAILED", text)
+    first, visit.charged = not visit.charged, True
+    limits_changed(visit, asked)
+    watch(visit)
+    fields: dict[str, Any] = spread(visit, "EVSEPresentActivePower", supply(visit).power)
+    if control.dynamic:
+        said = needs(visit)
+        fields |= {"DepartureTime": said.departure, "MinimumSOC": said.minimum_soc, "TargetSOC": said.target_soc}
+        fields |= {"AckMaxDelay": round(DUTY_CHANGE), **spread(visit, "EVSETargetActivePower", target(visit))}
+    if evse.reactive_power is not None:
+        fields |= spread(visit, "EVSETargetReactivePower", 0.0 if visit.standby else evse.reactive_power)
+    forming = control.chosen.generator == energy.GRID_FORMING
+    return ac.AC_ChargeLoopRes(
+        ResponseCode=loop_code(visit),
+        EVSEStatus=evse_status(visit),
+        MeterInfo=meter_info(visit) if request.MeterInfoRequested or first else None,
+        EVSETargetFrequency=rational(supply(visit).frequency, -2) if forming else None,
+        CLResControlMode=ac_members(control).answers(**fields),
+    )
+
+
+def limits_changed(visit: Visit, asked: Any) -> None:
+    """The vehicle's limits from the loop, never wider than what it declared; the supply offers no more than they say.
+
+    Raises:
+        Refusal: one of charging is negative.
+    """
+    per_phase = supply(visit).nominal_voltage * phases_in_use(visit)
+    if asked.EVMaximumChargePower is not None:
+        most = total(asked, "EVMaximumChargePower")
+        if most < 0.0:
+            raise Refusal("FAILED", f"EVMaximumChargePower {most:g} W")
+        visit.max_current = min(most / per_phase, visit.declared_current)
+    if asked.EVMinimumChargePower is not None:
+        visit.least_power = max(total(asked, "EVMinimumChargePower"), 0.0)
+    if getattr(asked, "EVMaximumDischargePower", None) is not None:
+        most = sum(map(abs, phases.given(asked, "EVMaximumDischargePower")))
+        visit.max_discharge_current = min(most / per_phase, visit.declared_discharge_current)
+    if getattr(asked, "EVMinimumDischargePower", None) is not None:
+        visit.least_discharge = sum(map(abs, phases.given(asked, "EVMinimumDischargePower")))
+
+
+def target(visit: Visit) -> float:
+    """EVSETargetActivePower now, W over all phases: what the charger wants, within the limits of both sides.
+
+    Nothing, where the vehicle can do with no less than more than that: never between 0 and its smallest power.
+    """
+    if visit.fault or visit.standby:
+        return 0.0
+    outlet, what = supply(visit), agreed.meant(visit)
+    per_phase = outlet.nominal_voltage * phases_in_use(visit)
+    charging, giving = outlet.most(phases_in_use(visit))
+    if what.watts > 0.0:
+        power = min(what.watts, charging, per_phase * visit.max_current)
+        return power if power >= visit.least_power else 0.0
+    power = min(-what.least, giving, per_phase * visit.max_discharge_current)
+    return -power if power >= visit.least_discharge else 0.0

@@ -204,6 +204,10 @@ class Nominal:
             return Cause.ABORTED, f"the charger's fault: {evse.fault.value}"
         if self.supply.rcd_tripped:
             return Cause.ABORTED, "the RCD has tripped"
+        if self.supply.current <= -NO_CURRENT:
+            given = -self.supply.current
+            evse.off()
+            return Cause.ABORTED, f"the vehicle gave back {given:.1f} A per phase without being asked"
         if (wish := evse.notification).wish is Wish.STOP and wish.max_delay == 0:
             return Cause.COMPLETE, "stopped by the charger"
         return None

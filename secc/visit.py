@@ -149,6 +149,10 @@ class Visit:
         profile: the charging profile accepted; empty: none.
         max_current: the vehicle's EVMaxCurrent in AC, A.
         declared_current: the same as declared before the loop, which may lower it (ISO 15118-20), A.
+        max_discharge_current, declared_discharge_current: the same out of the vehicle, as magnitudes (ISO 15118-20), A.
+        least_power, least_discharge: W over all phases below which the vehicle neither charges nor gives back, as
+            magnitudes (ISO 15118-20).
+        per_phase: the vehicle said its limits for each phase, and wants to be told for each (ISO 15118-20).
         agreed_anew: called when a schedule was offered or a profile accepted: what was agreed may change soon.
         control: service and parameter set selected (ISO 15118-20).
         standby: power is suspended, the session goes on (ISO 15118-20).
@@ -200,6 +204,11 @@ class Visit:
     profile: tuple[Step, ...] = ()
     max_current: float = math.inf
     declared_current: float = math.inf
+    max_discharge_current: float = 0.0
+    declared_discharge_current: float = 0.0
+    least_power: float = 0.0
+    least_discharge: float = 0.0
+    per_phase: bool = False
     agreed_anew: Callable[[], None] = lambda: None
     tuple_id: int = 0
     authorized: bool = False

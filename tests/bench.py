@@ -11,7 +11,7 @@ from typing import Any
 
 from evcc import charge as evcc
 from evcc.battery import Battery
-from evcc.vehicle import Settings, Vehicle
+from evcc.vehicle import OnboardCharger, Settings, Vehicle
 from secc import serve as secc
 from secc.authorizer import Authorizer
 from secc.charger import AcSupply, Evse
@@ -29,6 +29,7 @@ ISO20_MODES: dict[str, tuple[Protocol, bool]] = {
     "iso20-dc": (ISO20, False),
     "iso20-ac": (ISO20, True),
     "iso20-dc-bpt": (ISO20, False),
+    "iso20-ac-bpt": (ISO20, True),
 }
 """Name -> protocol and whether it is AC; in those with ``bpt`` both sides can give back."""
 
@@ -61,8 +62,8 @@ class Bench:
         rng = random.Random(self.seed)
         self.wire = SimulatedPilot(plugged=True)
         self.battery = Battery(soc=self.soc)
-        self.supply = AcSupply() if self.ac else None
         self.bpt = self.mode.endswith("-bpt")
+        self.supply = AcSupply(max_discharge_current=20.0 if self.bpt else 0.0) if self.ac else None
         rating = Limits.of(power_class(150))
         if self.bpt:
             rating = replace(rating, max_discharge_current=200.0, max_discharge_power=60_000.0)
@@ -70,7 +71,8 @@ class Bench:
             None if self.ac else SimulatedPowerSource(rating, Dynamics(test_seconds=self.test_seconds), rng=rng)
         )
         self.evse = Evse(self.wire.evse, power=self.power, ac=self.supply, authorizer=self.authorizer)
-        self.vehicle = Vehicle(self.wire.ev, self.battery, settings=Settings(loop_delay=0.1))
+        onboard = OnboardCharger(max_discharge_current=16.0, min_discharge_current=6.0) if self.bpt else None
+        self.vehicle = Vehicle(self.wire.ev, self.battery, settings=Settings(loop_delay=0.1), onboard=onboard)
         if self.power is not None:
             power = self.power
             power.load = self.vehicle.load

@@ -1,4 +1,4 @@
-"""The members of the DC messages of ISO 15118-20 that a session uses: by control mode, and by whether it gives back.
+"""The members of the messages of ISO 15118-20 that a session uses: by control mode, and by whether it gives back.
 
 Charge parameters have a plain and a BPT member, the charge loop four: the selected service and parameter set decide,
 and a response has the same kind as its request [V2G20-1600].
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from v2g.energy import Control
-from v2g.messages.iso20 import dc
+from v2g.messages.iso20 import ac, dc
 
 CPDRequest = type[dc.DC_CPDReqEnergyTransferModeType]
 CPDResponse = type[dc.DC_CPDResEnergyTransferModeType]
@@ -47,3 +47,30 @@ _MEMBERS: Mapping[tuple[bool, bool], DcMembers] = {
 def dc_members(control: Control) -> DcMembers:
     """The members of a DC session with this control."""
     return _MEMBERS[control.dynamic, control.bidirectional]
+
+
+@dataclass(frozen=True, slots=True)
+class AcMembers:
+    """The same of AC."""
+
+    declares: type[ac.AC_CPDReqEnergyTransferModeType]
+    offers: type[ac.AC_CPDResEnergyTransferModeType]
+    asks: type[ac.Scheduled_AC_CLReqControlModeType] | type[ac.Dynamic_AC_CLReqControlModeType]
+    answers: type[ac.Scheduled_AC_CLResControlModeType] | type[ac.Dynamic_AC_CLResControlModeType]
+
+
+_AC = (ac.AC_CPDReqEnergyTransferModeType, ac.AC_CPDResEnergyTransferModeType)
+_AC_BPT = (ac.BPT_AC_CPDReqEnergyTransferModeType, ac.BPT_AC_CPDResEnergyTransferModeType)
+_AC_MEMBERS: Mapping[tuple[bool, bool], AcMembers] = {
+    (False, False): AcMembers(*_AC, ac.Scheduled_AC_CLReqControlModeType, ac.Scheduled_AC_CLResControlModeType),
+    (True, False): AcMembers(*_AC, ac.Dynamic_AC_CLReqControlModeType, ac.Dynamic_AC_CLResControlModeType),
+    (False, True): AcMembers(
+        *_AC_BPT, ac.BPT_Scheduled_AC_CLReqControlModeType, ac.BPT_Scheduled_AC_CLResControlModeType
+    ),
+    (True, True): AcMembers(*_AC_BPT, ac.BPT_Dynamic_AC_CLReqControlModeType, ac.BPT_Dynamic_AC_CLResControlModeType),
+}
+
+
+def ac_members(control: Control) -> AcMembers:
+    """The members of an AC session with this control."""
+    return _AC_MEMBERS[control.dynamic, control.bidirectional]
