@@ -212,16 +212,24 @@ def can_give(asked: dc.Dynamic_DC_CLReqControlModeType) -> bool:
 
 
 def limits_now(visit: Visit) -> types.CLResControlModeType:
-    """The charger's limits; mandatory in dynamic mode, and said in scheduled mode as well."""
-    limits, discharge = output(visit).limits, discharge_limits(visit, output(visit).max_discharge_power)
-    if discharge:
-        discharge["EVSEMinimumVoltage"] = volt(limits.min_voltage)
-    return dc_members(chosen(visit)).answers(
-        EVSEMaximumChargePower=watt(output(visit).max_power),
+    """The charger's limits; mandatory in dynamic mode, and said in scheduled mode as well.
+
+    In dynamic mode they show which way the charger wants the power, also before the vehicle has selected that channel.
+    """
+    power, control, wanted = output(visit), chosen(visit), visit.evse.target_power
+    limits, charge, discharge = power.limits, power.max_power, power.max_discharge_power
+    if control.dynamic:
+        charge = min(limits.max_power, max(wanted, 0.0))
+        discharge = min(limits.ceiling.discharge_power, max(-wanted, 0.0))
+    more = discharge_limits(visit, discharge)
+    if more:
+        more["EVSEMinimumVoltage"] = volt(limits.min_voltage)
+    return dc_members(control).answers(
+        EVSEMaximumChargePower=watt(charge),
         EVSEMinimumChargePower=watt(0.0),
         EVSEMaximumChargeCurrent=ampere(limits.max_current),
         EVSEMaximumVoltage=volt(limits.max_voltage),
-        **discharge,
+        **more,
     )
 
 

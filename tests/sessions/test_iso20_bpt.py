@@ -1,0 +1,228 @@
+"""DC_BPT between both roles, in virtual time: energy both ways, and what keeps it in the vehicle."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from bench import Bench, iso20_bench, message_seen
+from tls_world import charger as charger_tls
+from tls_world import store
+from tls_world import vehicle as vehicle_tls
+
+from evcc import charge as evcc
+from secc import serve as secc
+from v2g import energy, tls
+from v2g.channel import memory_pair
+from v2g.messages.iso20 import dc, types
+from v2g.outcome import Cause, Outcome
+from v2g.physical import number
+
+CONTROLS = ("scheduled", "dynamic")
+LOOP = "DC_ChargeLoopReq"
+
+
+def bpt_bench(control: str, **options: Any) -> Bench:
+    """Half charged, so that there is room both ways."""
+    return iso20_bench("iso20-dc-bpt", control, **{"soc": 0.5, "duration": 60.0, **options})
+
+
+def want(bench: Bench, watts: float) -> None:
+    """Whoever decides on power wants so much now, W."""
+    bench.evse.target_power = watts
+    bench.vehicle.settings.target_power = watts
+
+
+def said(bench: Bench, name: str) -> list[Any]:
+    """The messages of a name, as the vehicle saw them."""
+    return [e.message for e in bench.events["ev"] if e.layer == "message" and e.name == name]
+
+
+def there_and_back(watts: float) -> Any:
+    """Wants that much one way after 20 exchanges, and the other way 20 s later."""
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, LOOP, 20)
+        want(bench, watts)
+        await asyncio.sleep(20.0)
+        want(bench, -watts)
+        await asyncio.sleep(1e6)
+
+    return during
+
+
+async def over_tls(bench: Bench, during: Any) -> tuple[Outcome, Outcome]:
+    """One session over mutual TLS 1.3."""
+    bench.ev.any_transport = bench.se.any_transport = False
+    bench.evse.pilot.offer(5.0)
+    ends = await memory_pair(
+        server=charger_tls(tls.PROFILES["iso20"], store("iso20")),
+        client=vehicle_tls(tls.PROFILES["iso20"], store("iso20")),
+    )
+    serving = asyncio.create_task(secc.serve(ends[0], bench.evse, bench.se))
+    side = asyncio.create_task(during(bench))
+    vehicle = await evcc.charge(ends[1], bench.vehicle, bench.ev)
+    charger = await serving
+    side.cancel()
+    await asyncio.gather(side, return_exceptions=True)
+    return vehicle, charger
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Energy
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
+@pytest.mark.parametrize("control", CONTROLS)
+async def test_energy_is_the_same_on_both_sides_in_each_direction(control: str, secure: bool) -> None:
+    """Out of the vehicle first, then into it; the meter tells both, and the battery has what is left."""
+    bench = bpt_bench(control, tolerant=not secure)
+    before = bench.battery.soc
+    run = over_tls if secure else Bench.run
+    vehicle, charger = await run(bench, there_and_back(-20_000.0))
+    assert (vehicle.cause, charger.cause) == (Cause.COMPLETE, Cause.COMPLETE), (vehicle, charger)
+    assert vehicle.discharged_wh == pytest.approx(charger.discharged_wh, rel=0.005)
+    assert vehicle.energy_wh == pytest.approx(charger.energy_wh, rel=0.005)
+    assert vehicle.discharged_wh == pytest.approx(20_000 * 20 / 3600, rel=0.05)
+    assert vehicle.energy_wh > 150.0
+    stored = (bench.battery.soc - before) * bench.battery.pack.capacity_wh
+    assert stored == pytest.approx(vehicle.energy_wh - vehicle.discharged_wh, rel=0.05)
+    meter = said(bench, "DC_ChargeLoopRes")[-1].MeterInfo
+    assert meter.BPT_DischargedEnergyReadingWh == pytest.approx(charger.discharged_wh, abs=1.0)
+    assert bench.safe
+    assert bench.vehicle.contactors.mishaps == []
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+async def test_messages_have_the_bidirectional_members_only(control: str) -> None:
+    """Also while the session only charges; PowerDelivery says which way it begins."""
+    bench = bpt_bench(control, duration=5.0)
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    kinds = {
+        type(getattr(message, field)).__name__
+        for name in ("DC_ChargeParameterDiscoveryReq", "DC_ChargeParameterDiscoveryRes", LOOP, "DC_ChargeLoopRes")
+        for message in said(bench, name)
+        for field in message.__struct_fields__
+        if field.endswith("Mode")
+    }
+    mode = control.capitalize()
+    assert kinds == {
+        "BPT_DC_CPDReqEnergyTransferModeType",
+        "BPT_DC_CPDResEnergyTransferModeType",
+        f"BPT_{mode}_DC_CLReqControlModeType",
+        f"BPT_{mode}_DC_CLResControlModeType",
+    }
+    assert [request.BPT_ChannelSelection for request in said(bench, "PowerDeliveryReq")] == ["Charge", None]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What keeps energy in the vehicle
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+async def test_session_that_only_charges_gives_nothing_back(control: str) -> None:
+    """Whatever both sides want, and although both plants could: the service decides."""
+    bench = bpt_bench(control, duration=20.0)
+    bench.ev.bpt = False
+    lowest = [0.0]
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, LOOP, 20)
+        want(bench, -20_000.0)
+        while True:
+            assert bench.power is not None
+            lowest[0] = min(lowest[0], bench.power.current)
+            await asyncio.sleep(0.05)
+
+    vehicle, charger = await bench.run(during)
+    assert vehicle.ok, vehicle
+    assert lowest == [0.0]
+    assert (vehicle.discharged_wh, charger.discharged_wh) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+async def test_battery_is_discharged_down_to_its_minimum(control: str) -> None:
+    """And no further: where the vehicle decides it ends the session, where the charger does it gets nothing more."""
+    bench = bpt_bench(control, soc=0.11, duration=300.0)
+    want(bench, -40_000.0)
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    assert vehicle.discharged_wh > 500.0
+    assert bench.battery.soc == pytest.approx(bench.battery.min_soc, abs=0.001)
+    if control == "scheduled":
+        assert vehicle.reason == "discharged to the minimum"
+
+
+async def test_vehicle_disconnects_from_a_charger_that_goes_below_the_minimum() -> None:
+    """Half a percent below it, whatever the charger was told."""
+    bench = bpt_bench("dynamic", soc=0.105, duration=600.0)
+    want(bench, -40_000.0)
+
+    def thirsty(message: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopReq:
+        mode = message.CLReqControlMode
+        assert isinstance(mode, dc.BPT_Dynamic_DC_CLReqControlModeType)
+        mode.EVMaximumDischargeCurrent = types.RationalNumberType(Exponent=0, Value=100)
+        mode.EVMaximumDischargePower = types.RationalNumberType(Exponent=3, Value=40)
+        mode.EVMinimumV2XEnergyRequest = mode.EVMinimumEnergyRequest = types.RationalNumberType(Exponent=3, Value=-9)
+        return message
+
+    bench.ev.rewrite[dc.DC_ChargeLoopReq] = thirsty
+    vehicle, _ = await bench.run()
+    assert vehicle.cause is Cause.ABORTED
+    assert "the battery is at its minimum of 10 %" in vehicle.reason
+    assert bench.battery.soc > bench.battery.min_soc - 0.01
+    assert bench.safe
+
+
+async def test_full_battery_stays_at_the_charger_that_decides() -> None:
+    """It may want energy back later; its limit of charging is zero meanwhile."""
+    bench = bpt_bench("dynamic", soc=0.8, duration=20.0)
+    vehicle, _ = await bench.run(there_and_back(-10_000.0))
+    assert vehicle.ok, vehicle
+    assert vehicle.seconds > 20.0
+    assert vehicle.energy_wh < 1.0
+    assert vehicle.discharged_wh > 30.0
+    first = said(bench, LOOP)[0].CLReqControlMode
+    assert number(first.EVMaximumChargeCurrent) == 0.0
+    assert number(first.EVTargetEnergyRequest) <= 0.0 <= number(first.EVMaximumEnergyRequest)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Ways of saying it
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+async def test_negative_limits_of_discharging_mean_the_same(control: str) -> None:
+    """Both sides may send them so; both read them by magnitude."""
+    bench = bpt_bench(control)
+    bench.ev.negative_discharge_limits = bench.evse.negative_discharge_limits = True
+    vehicle, charger = await bench.run(there_and_back(-20_000.0))
+    assert vehicle.ok, vehicle
+    assert vehicle.discharged_wh == pytest.approx(charger.discharged_wh, rel=0.005)
+    assert vehicle.discharged_wh == pytest.approx(20_000 * 20 / 3600, rel=0.05)
+    offer = said(bench, "DC_ChargeParameterDiscoveryRes")[0].DC_CPDResEnergyTransferMode
+    assert number(offer.EVSEMaximumDischargePower) == -60_000
+    assert number(offer.EVSEMaximumDischargeCurrent) == -200
+    declared = said(bench, "DC_ChargeParameterDiscoveryReq")[0].DC_CPDReqEnergyTransferMode
+    assert number(declared.EVMaximumDischargePower) == -50_000
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+async def test_separated_channels_change_direction_by_power_delivery(control: str) -> None:
+    """At no current, and each time the vehicle says which way it goes on."""
+    bench = bpt_bench(control)
+    bench.evse.separated = True
+    vehicle, charger = await bench.run(there_and_back(-20_000.0))
+    assert vehicle.ok, vehicle
+    assert charger.ok, charger
+    starts = [one.BPT_ChannelSelection for one in said(bench, "PowerDeliveryReq") if one.ChargeProgress == "Start"]
+    assert starts == ["Charge", "Discharge", "Charge"]
+    assert vehicle.discharged_wh == pytest.approx(charger.discharged_wh, rel=0.005)
+    assert vehicle.discharged_wh > 50.0
+    messages = [e.message for e in bench.events["ev"] if e.layer == "message"]
+    for before, message in zip(messages, messages[2:], strict=False):
+        if getattr(message, "BPT_ChannelSelection", None) == "Discharge":
+            assert abs(number(before.EVSEPresentCurrent)) < 1.0 if hasattr(before, "EVSEPresentCurrent") else True
+    assert energy.read(said(bench, "ServiceDetailRes")[0].ServiceParameterList.ParameterSet[0]).separated  # type: ignore[union-attr]
