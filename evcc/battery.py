@@ -72,6 +72,16 @@ PACKS: Mapping[str, Pack] = {
         Pack("28kWh", 28_000.0, 96, 0.10, 180.0, 70_000.0, max_discharge_current=60.0, max_discharge_power=20_000.0),
         Pack("400V", 60_000.0, 96, 0.06, 350.0, 125_000.0, max_discharge_current=150.0, max_discharge_power=50_000.0),
         Pack("800V", 90_000.0, 198, 0.12, 335.0, 270_000.0, max_discharge_current=150.0, max_discharge_power=100_000.0),
+        Pack(
+            "1200V",
+            600_000.0,
+            290,
+            0.02,
+            3000.0,
+            3_000_000.0,
+            max_discharge_current=500.0,
+            max_discharge_power=500_000.0,
+        ),
     )
 }
 

@@ -202,10 +202,15 @@ async def agree_protocol(drive: Drive) -> Protocol:
     """
     session, options = drive.session, drive.options
     energy: Energy = "AC" if options.ac else "DC"
-    usable = [p for p in options.protocols if p.can_charge(energy) and options.may_speak(p, session.channel)]
+    megawatt = drive.vehicle.inlet.megawatt
+    usable = [
+        protocol
+        for protocol in options.protocols
+        if protocol.can_charge(energy, megawatt=megawatt) and options.may_speak(protocol, session.channel)
+    ]
     if not usable and options.offer is None:
-        over = session.channel.description
-        raise NoCommonProtocol(f"nothing to offer: {_list(options.protocols)} cannot be spoken in {energy} over {over}")
+        over, what = session.channel.description, drive.vehicle.inlet.name if megawatt else energy
+        raise NoCommonProtocol(f"nothing to offer: {_list(options.protocols)} cannot be spoken in {what} over {over}")
     request = options.offer or offer(usable, energy)
     response = await session.request(request)
     if response.ResponseCode == "Failed_NoNegotiation":

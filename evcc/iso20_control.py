@@ -28,7 +28,8 @@ def wanted_service(drive: Drive) -> EnergyService:
     """
     options = drive.options
     kind = "AC" if options.ac else "DC"
-    name = options.service or (f"{kind}_BPT" if options.bpt else kind)
+    plain = "MCS" if drive.vehicle.inlet.megawatt and not options.ac else kind
+    name = options.service or (f"{plain}_BPT" if options.bpt else plain)
     service = energy.BY_TITLE.get(name)
     if service is None:
         raise LocalError(f"unknown service {name!r}; known are {', '.join(energy.BY_TITLE)}")

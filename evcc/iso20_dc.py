@@ -32,6 +32,9 @@ from v2g.physical import at_least_zero, magnitude, number, percent, signed
 DRAINED = 0.005
 """Part of the capacity below the minimum SoC at which the vehicle disconnects from a charger that goes on."""
 
+SLOWEST_RAMP = 100.0
+"""A/s: a charger takes its current down at least that fast (IEC 61851-23)."""
+
 STILL = 0.5
 """A: below, the direction of the current may be changed where each has a path of its own."""
 
@@ -335,7 +338,8 @@ def protected(drive: Drive, res: dc.DC_ChargeLoopRes) -> Ending | None:
 
 async def ramp_down(drive: Drive, control: Control, terms: Terms, ending: Ending) -> None:
     """The loop with 0 A until nearly no current flows, as long as the charger leaves time."""
-    deadline = drive.now + min(CURRENT_DOWN, ending.hurry)
+    usual = CURRENT_DOWN + abs(drive.vehicle.current) / SLOWEST_RAMP
+    deadline = drive.now + min(usual, ending.hurry)
     while abs(drive.vehicle.current) > NO_CURRENT and drive.now < deadline:
         await take(drive, control, Flow(min(drive.vehicle.battery.voltage, terms.voltage), 0.0, 0.0))
         await drive.breathe()

@@ -11,7 +11,10 @@ from v2g.energy import Control, EnergyService, ParameterSet
 
 def services(evse: Evse) -> list[EnergyService]:
     """The energy transfer services of an outlet, preferred first: who just takes the first one only charges."""
-    plain, both = (energy.DC, energy.DC_BPT) if evse.power is not None else (energy.AC, energy.AC_BPT)
+    if evse.power is None:
+        plain, both = energy.AC, energy.AC_BPT
+    else:
+        plain, both = (energy.MCS, energy.MCS_BPT) if evse.connector.megawatt else (energy.DC, energy.DC_BPT)
     return [plain, both] if evse.bidirectional else [plain]
 
 
@@ -20,7 +23,9 @@ def parameter_sets(evse: Evse, service: EnergyService) -> list[ParameterSet]:
 
     Some codecs hold no more than four sets.
     """
-    sets = [replace(one, pricing=pricing(evse)) for one in (_dc_sets() if service.energy == "DC" else _ac_sets(evse))]
+    sets = [
+        replace(one, pricing=pricing(evse)) for one in (_dc_sets(evse) if service.energy == "DC" else _ac_sets(evse))
+    ]
     sets.sort(key=lambda one: one.dynamic is not evse.dynamic_first)
     if not service.bidirectional:
         return sets
@@ -38,11 +43,13 @@ def pricing(evse: Evse) -> int:
     return energy.PRICE_LEVELS if any(plan.prices or plan.discharge_prices for plan in evse.plans) else energy.NO_PRICES
 
 
-def _dc_sets() -> list[ParameterSet]:
+def _dc_sets(evse: Evse) -> list[ParameterSet]:
+    codes = evse.connector.codes_20
+    plug = codes.get("MCS") or codes.get("DC", energy.DC_EXTENDED)
     return [
-        ParameterSet(1, dynamic=False, connector=energy.DC_EXTENDED),
-        ParameterSet(2, dynamic=True, connector=energy.DC_EXTENDED),
-        ParameterSet(3, dynamic=True, connector=energy.DC_EXTENDED, by_charger=True),
+        ParameterSet(1, dynamic=False, connector=plug),
+        ParameterSet(2, dynamic=True, connector=plug),
+        ParameterSet(3, dynamic=True, connector=plug, by_charger=True),
     ]
 
 

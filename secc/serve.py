@@ -265,7 +265,8 @@ async def _negotiate(visit: Visit, options: Options) -> None:
     offered = [
         protocol
         for protocol in options.protocols
-        if protocol.can_charge(energy) and options.may_speak(protocol, session.channel)
+        if protocol.can_charge(energy, megawatt=visit.evse.connector.megawatt)
+        and options.may_speak(protocol, session.channel)
     ]
     selection = select(request, offered, energy)
     if selection.unknown and session.tolerant:

@@ -1,4 +1,4 @@
-"""Connectors as data: CCS1, CCS2, NACS, Type 1, Type 2; proximity coding; power classes of chargers.
+"""Connectors as data: CCS1, CCS2, NACS, MCS, Type 1, Type 2; proximity coding; power classes of chargers.
 
 The limits are those of deployed hardware or of the connector's standard. They serve plausibility: `implausible` warns,
 nothing here refuses.
@@ -16,6 +16,7 @@ class Scheme(enum.Enum):
 
     CODED = "coded"  # resistor gives the cable's current (IEC 61851-1, Type 2)
     LATCH = "latch"  # resistor shows the latch button (SAE J1772, also J3400)
+    INSERTION = "insertion"  # a contact of its own shows that the plug is in place (MCS); there is nothing to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,9 @@ class Connector:
         dc_standard_v: highest DC voltage in the standard, V.
         dc_max_a, dc_max_kw: DC current and power of deployed hardware.
         dc_claimed: the same two as claimed by the maker for the future, where higher.
-        scheme, pp_ohms: proximity coding, and the resistance of the plug in place.
-        modes: energy transfer modes it can carry, by their names in ISO 15118-2, preferred first.
+        scheme, pp_ohms: proximity coding, and the resistance of the plug in place; 0 where none is read.
+        modes: energy transfer modes it can carry, by their names in ISO 15118-2, preferred first; none where only ISO
+            15118-20 can be spoken.
         din_mode: what a vehicle requests in DIN SPEC 70121, or None.
         codes_20: the Connector parameter of ISO 15118-20, by service.
     """
@@ -58,6 +60,11 @@ class Connector:
     def dc(self) -> bool:
         """Whether it has DC contacts."""
         return self.dc_v_range is not None
+
+    @property
+    def megawatt(self) -> bool:
+        """Whether it is a coupler for megawatts, whose services are others than those of DC."""
+        return "MCS" in self.codes_20
 
 
 TYPE1 = Connector(
@@ -132,7 +139,24 @@ NACS = Connector(
     codes_20={"AC": 1, "DC": 2},
 )
 
-CONNECTORS: Mapping[str, Connector] = {c.name: c for c in (CCS1, CCS2, NACS, TYPE1, TYPE2)}
+# Its data link is Ethernet and its basic signalling a CE contact; on a bench the pilot stands for both.
+MCS = Connector(
+    name="MCS",
+    contacts=("DC+", "DC-", "PE", "CE", "ID", "COM+", "COM-"),
+    ac_phases=0,
+    ac_max_a=0.0,
+    ac_v_range=(0.0, 0.0),
+    scheme=Scheme.INSERTION,
+    pp_ohms=0.0,
+    modes=(),
+    dc_v_range=(200.0, 1250.0),
+    dc_standard_v=1250.0,
+    dc_max_a=3000.0,
+    dc_max_kw=3750.0,
+    codes_20={"MCS": 1},
+)
+
+CONNECTORS: Mapping[str, Connector] = {c.name: c for c in (CCS1, CCS2, NACS, MCS, TYPE1, TYPE2)}
 _BY_KEY = {name.lower(): c for name, c in CONNECTORS.items()} | {"j1772": TYPE1, "j3400": NACS}
 
 
@@ -255,6 +279,9 @@ POWER_CLASSES: Mapping[int, PowerClass] = {
         PowerClass(500.0, 1000.0, 500.0),
         PowerClass(600.0, 1000.0, 600.0),
         PowerClass(900.0, 1000.0, 900.0),  # claimed for NACS; nothing deployed
+        PowerClass(1000.0, 1250.0, 1000.0),  # MCS, as the following
+        PowerClass(1200.0, 1250.0, 1500.0),
+        PowerClass(3750.0, 1250.0, 3000.0),
     )
 }
 

@@ -49,7 +49,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         const=True,
         help="also over TCP or TLS 1.2, as many test stacks do; each use is told",
     )
-    parser.add_argument("--connector", help="ccs1, ccs2, nacs, type1 or type2 (default ccs2)")
+    parser.add_argument("--connector", help="ccs1, ccs2, nacs, mcs, type1 or type2 (default ccs2)")
     parser.add_argument("--strict", action="store_true", help="refuse what the standard forbids, tolerate nothing")
     parser.add_argument("--trace", metavar="FILE", type=Path, help="write the session as JSON lines")
     parser.add_argument("--pcapng", metavar="FILE", type=Path, help="write the session as a capture for Wireshark")
@@ -118,7 +118,7 @@ def add_slac(parser: Any) -> None:
 def add_vehicle(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("vehicle")
     group.add_argument("--car", metavar="NAME", help="a ready car: its values and habits (plugfest config cars)")
-    group.add_argument("--battery", metavar="NAME", help="pack: 28kWh, 400V or 800V (default 400V)")
+    group.add_argument("--battery", metavar="NAME", help="pack: 28kWh, 400V, 800V or 1200V (default 400V)")
     group.add_argument("--soc", type=float, metavar="PERCENT", help="state of charge at the start (default 20)")
     group.add_argument("--target", type=float, metavar="PERCENT", help="where charging ends (default 80)")
     group.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds of charging")

@@ -68,7 +68,7 @@ class Vehicle(Section, kw_only=True, frozen=True):
     """The car."""
 
     car: Annotated[str | None, Meta(description="a ready car (plugfest config cars); other keys go on top")] = None
-    battery: Annotated[str | Pack, Meta(description="a pack by name (28kWh, 400V, 800V), or its data")] = "400V"
+    battery: Annotated[str | Pack, Meta(description="a pack by name (28kWh, 400V, 800V, 1200V), or its data")] = "400V"
     soc: Annotated[Percent, Meta(description="state of charge at the start, %")] = 20.0
     target: Annotated[Percent, Meta(description="where charging ends, %")] = 80.0
     bulk: Annotated[Percent, Meta(description="end of the fast part, %")] = 80.0
@@ -293,7 +293,7 @@ class Bench(Section, kw_only=True, frozen=True):
     slac: Annotated[bool, Meta(description="match over the power line (SLAC) before SDP")] = True
     modem: Annotated[bool, Meta(description="false: SLAC without a modem, as on a plain cable")] = True
     slac_timer: Annotated[dict[str, float], Meta(description="timers of SLAC to change, by name, s")] = {}
-    connector: Annotated[str, Meta(description="ccs1, ccs2, nacs, type1 or type2")] = "ccs2"
+    connector: Annotated[str, Meta(description="ccs1, ccs2, nacs, mcs, type1 or type2")] = "ccs2"
     protocol: Annotated[list[str] | str, Meta(description="protocols to speak, preferred first: iso20, iso2, din")] = (
         "iso2,din"
     )

@@ -20,6 +20,8 @@ from v2g.outcome import Cause, Outcome
 from v2g.physical import number
 
 CONTROLS = ("scheduled", "dynamic")
+GIVING = ("dynamic",)
+"""Modes in which the vehicle gives back on demand; in scheduled mode that is in its profile."""
 LOOP = "DC_ChargeLoopReq"
 
 
@@ -74,7 +76,7 @@ async def over_tls(bench: Bench, during: Any) -> tuple[Outcome, Outcome]:
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("control", GIVING)
 async def test_energy_is_the_same_on_both_sides_in_each_direction(control: str, secure: bool) -> None:
     """Out of the vehicle first, then into it; the meter tells both, and the battery has what is left."""
     bench = bpt_bench(control, tolerant=not secure)
@@ -142,7 +144,7 @@ async def test_session_that_only_charges_gives_nothing_back(control: str) -> Non
     assert (vehicle.discharged_wh, charger.discharged_wh) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("control", GIVING)
 async def test_battery_is_discharged_down_to_its_minimum(control: str) -> None:
     """And no further: where the vehicle decides it ends the session, where the charger does it gets nothing more."""
     bench = bpt_bench(control, soc=0.11, duration=300.0)
@@ -193,7 +195,7 @@ async def test_full_battery_stays_at_the_charger_that_decides() -> None:
 # Ways of saying it
 
 
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("control", GIVING)
 async def test_negative_limits_of_discharging_mean_the_same(control: str) -> None:
     """Both sides may send them so; both read them by magnitude."""
     bench = bpt_bench(control)
@@ -209,7 +211,7 @@ async def test_negative_limits_of_discharging_mean_the_same(control: str) -> Non
     assert number(declared.EVMaximumDischargePower) == -50_000
 
 
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("control", GIVING)
 async def test_separated_channels_change_direction_by_power_delivery(control: str) -> None:
     """At no current, and each time the vehicle says which way it goes on."""
     bench = bpt_bench(control)

@@ -42,18 +42,22 @@ def test_lookup(name: str, expected: object) -> None:
 
 def test_unknown_connector_names_the_known() -> None:
     """The error is one line that helps."""
-    with pytest.raises(ValueError, match=r"^unknown connector 'CHAdeMO'; known are CCS1, CCS2, NACS, Type1, Type2$"):
+    with pytest.raises(
+        ValueError, match=r"^unknown connector 'CHAdeMO'; known are CCS1, CCS2, NACS, MCS, Type1, Type2$"
+    ):
         connector("CHAdeMO")
 
 
 def test_profiles_agree_with_themselves() -> None:
     """DC modes need DC contacts, three-phase modes three phases, coded plugs a resistor of the table."""
     for plug in CONNECTORS.values():
-        assert plug.dc == ("DC_extended" in plug.modes) == (plug.din_mode is not None) == ("DC" in plug.codes_20)
+        assert plug.dc == bool({"DC", "MCS"} & set(plug.codes_20))
+        assert ("DC_extended" in plug.modes) == (plug.din_mode is not None) == ("DC" in plug.codes_20)
+        assert plug.megawatt == (not plug.modes)
         assert (plug.ac_phases == 3) == ("AC_three_phase_core" in plug.modes)
         if plug.scheme is Scheme.CODED:
             assert plug.pp_ohms in {coding.ohms for coding in CODINGS}
-        else:
+        elif plug.scheme is Scheme.LATCH:
             assert latch(plug.pp_ohms) is Latch.LATCHED
 
 
@@ -89,8 +93,8 @@ def test_latch() -> None:
 
 
 def test_power_classes() -> None:
-    """Thirteen of them; each can give its power, and not much more is needed for it."""
-    assert list(POWER_CLASSES) == [50, 75, 100, 150, 180, 200, 250, 300, 350, 400, 500, 600, 900]
+    """Sixteen of them; each can give its power, and not much more is needed for it."""
+    assert list(POWER_CLASSES) == [50, 75, 100, 150, 180, 200, 250, 300, 350, 400, 500, 600, 900, 1000, 1200, 3750]
     for kw, rating in POWER_CLASSES.items():
         assert power_class(kw) is rating
         assert rating.max_v * rating.max_a >= rating.watts

@@ -56,6 +56,7 @@ class Abilities:
         pause: a session that pauses and is resumed.
         renegotiation: a new schedule without a new session.
         bidirectional: energy back from the vehicle.
+        megawatt: over a coupler for megawatts.
     """
 
     energy: frozenset[Energy]
@@ -65,6 +66,7 @@ class Abilities:
     pause: bool = True
     renegotiation: bool = True
     bidirectional: bool = False
+    megawatt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +204,9 @@ class Protocol:
 
     # -- questions ------------------------------------------------------------------------------------------------
 
-    def can_charge(self, energy: Energy) -> bool:
-        """Whether its sessions can be about this."""
-        return energy in self.abilities.energy
+    def can_charge(self, energy: Energy, *, megawatt: bool = False) -> bool:
+        """Whether its sessions can be about this, also over a coupler for megawatts where that is asked for."""
+        return energy in self.abilities.energy and (self.abilities.megawatt or not megawatt)
 
     def loop(self, energy: Energy) -> str:
         """Request of the charge loop; where the protocol has none for this energy, that of the other."""
