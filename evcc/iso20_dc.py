@@ -213,6 +213,8 @@ class Flow:
     def of(cls, drive: Drive, control: Control, terms: Terms, plan: Plan) -> Flow:
         """Within the limits of both sides, the schedule, and the battery's minimum and target."""
         battery, wanted = drive.vehicle.battery, drive.vehicle.settings.target_power
+        if wanted * plan.wish < 0.0:
+            wanted = 0.0  # the profile goes the other way; that takes another schedule
         power = min(terms.power, plan.schedule.power_at(drive.now), battery.pack.max_power)
         charge = battery.wanted(terms.voltage, terms.current, power)
         give = watts = 0.0
@@ -225,9 +227,7 @@ class Flow:
         )
         if control.dynamic:  # the charger shows by its limits which way it wants the power
             wanted = terms.power - terms.discharge_power if 0.0 in (terms.power, terms.discharge_power) else 0.0
-        return cls(
-            charge.voltage, charge.current, power, give, watts if give > 0.0 else 0.0, target, wanted
-        )  # fmt: skip
+        return cls(charge.voltage, charge.current, power, give, watts if give > 0.0 else 0.0, target, wanted)
 
     def channel(self, before: common.channelSelectionType) -> common.channelSelectionType:
         """The direction that fits; the one before where nothing calls for a change."""

@@ -20,8 +20,6 @@ from v2g.outcome import Cause, Outcome
 from v2g.physical import number
 
 CONTROLS = ("scheduled", "dynamic")
-GIVING = ("dynamic",)
-"""Modes in which the vehicle gives back on demand; in scheduled mode that is in its profile."""
 LOOP = "DC_ChargeLoopReq"
 
 
@@ -41,17 +39,23 @@ def said(bench: Bench, name: str) -> list[Any]:
     return [e.message for e in bench.events["ev"] if e.layer == "message" and e.name == name]
 
 
-def there_and_back(watts: float) -> Any:
-    """Wants that much one way after 20 exchanges, and the other way 20 s later."""
+def gives(bench: Bench, watts: float) -> Any:
+    """The vehicle gives so much, W: scheduled all the time, as its profile says; dynamic for 20 s of the session."""
+    if bench.ev.control == "scheduled":
+        bench.vehicle.settings.target_power = -watts
 
     async def during(bench: Bench) -> None:
         await message_seen(bench, LOOP, 20)
-        want(bench, watts)
+        bench.evse.target_power = -watts
         await asyncio.sleep(20.0)
-        want(bench, -watts)
+        bench.evse.target_power = watts
         await asyncio.sleep(1e6)
 
     return during
+
+
+SECONDS = {"scheduled": 60.0, "dynamic": 20.0}
+"""For which a vehicle gives back in these tests."""
 
 
 async def over_tls(bench: Bench, during: Any) -> tuple[Outcome, Outcome]:
@@ -76,20 +80,20 @@ async def over_tls(bench: Bench, during: Any) -> tuple[Outcome, Outcome]:
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
-@pytest.mark.parametrize("control", GIVING)
+@pytest.mark.parametrize("control", CONTROLS)
 async def test_energy_is_the_same_on_both_sides_in_each_direction(control: str, secure: bool) -> None:
-    """Out of the vehicle first, then into it; the meter tells both, and the battery has what is left."""
+    """Out of the vehicle, then into it where the charger wants that; the meter tells both, and the battery agrees."""
     bench = bpt_bench(control, tolerant=not secure)
     before = bench.battery.soc
     run = over_tls if secure else Bench.run
-    vehicle, charger = await run(bench, there_and_back(-20_000.0))
+    vehicle, charger = await run(bench, gives(bench, 20_000.0))
     assert (vehicle.cause, charger.cause) == (Cause.COMPLETE, Cause.COMPLETE), (vehicle, charger)
     assert vehicle.discharged_wh == pytest.approx(charger.discharged_wh, rel=0.005)
     assert vehicle.energy_wh == pytest.approx(charger.energy_wh, rel=0.005)
-    assert vehicle.discharged_wh == pytest.approx(20_000 * 20 / 3600, rel=0.05)
-    assert vehicle.energy_wh > 150.0
+    assert vehicle.discharged_wh == pytest.approx(20_000 * SECONDS[control] / 3600, rel=0.05)
+    assert (vehicle.energy_wh > 150.0) == (control == "dynamic")
     stored = (bench.battery.soc - before) * bench.battery.pack.capacity_wh
-    assert stored == pytest.approx(vehicle.energy_wh - vehicle.discharged_wh, rel=0.05)
+    assert stored == pytest.approx(vehicle.energy_wh - vehicle.discharged_wh, rel=0.1)
     meter = said(bench, "DC_ChargeLoopRes")[-1].MeterInfo
     assert meter.BPT_DischargedEnergyReadingWh == pytest.approx(charger.discharged_wh, abs=1.0)
     assert bench.safe
@@ -144,7 +148,7 @@ async def test_session_that_only_charges_gives_nothing_back(control: str) -> Non
     assert (vehicle.discharged_wh, charger.discharged_wh) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("control", GIVING)
+@pytest.mark.parametrize("control", CONTROLS)
 async def test_battery_is_discharged_down_to_its_minimum(control: str) -> None:
     """And no further: where the vehicle decides it ends the session, where the charger does it gets nothing more."""
     bench = bpt_bench(control, soc=0.11, duration=300.0)
@@ -181,7 +185,7 @@ async def test_vehicle_disconnects_from_a_charger_that_goes_below_the_minimum() 
 async def test_full_battery_stays_at_the_charger_that_decides() -> None:
     """It may want energy back later; its limit of charging is zero meanwhile."""
     bench = bpt_bench("dynamic", soc=0.8, duration=20.0)
-    vehicle, _ = await bench.run(there_and_back(-10_000.0))
+    vehicle, _ = await bench.run(gives(bench, 10_000.0))
     assert vehicle.ok, vehicle
     assert vehicle.seconds > 20.0
     assert vehicle.energy_wh < 1.0
@@ -195,15 +199,15 @@ async def test_full_battery_stays_at_the_charger_that_decides() -> None:
 # Ways of saying it
 
 
-@pytest.mark.parametrize("control", GIVING)
+@pytest.mark.parametrize("control", CONTROLS)
 async def test_negative_limits_of_discharging_mean_the_same(control: str) -> None:
     """Both sides may send them so; both read them by magnitude."""
     bench = bpt_bench(control)
     bench.ev.negative_discharge_limits = bench.evse.negative_discharge_limits = True
-    vehicle, charger = await bench.run(there_and_back(-20_000.0))
+    vehicle, charger = await bench.run(gives(bench, 20_000.0))
     assert vehicle.ok, vehicle
     assert vehicle.discharged_wh == pytest.approx(charger.discharged_wh, rel=0.005)
-    assert vehicle.discharged_wh == pytest.approx(20_000 * 20 / 3600, rel=0.05)
+    assert vehicle.discharged_wh == pytest.approx(20_000 * SECONDS[control] / 3600, rel=0.05)
     offer = said(bench, "DC_ChargeParameterDiscoveryRes")[0].DC_CPDResEnergyTransferMode
     assert number(offer.EVSEMaximumDischargePower) == -60_000
     assert number(offer.EVSEMaximumDischargeCurrent) == -200
@@ -211,16 +215,16 @@ async def test_negative_limits_of_discharging_mean_the_same(control: str) -> Non
     assert number(declared.EVMaximumDischargePower) == -50_000
 
 
-@pytest.mark.parametrize("control", GIVING)
+@pytest.mark.parametrize("control", CONTROLS)
 async def test_separated_channels_change_direction_by_power_delivery(control: str) -> None:
     """At no current, and each time the vehicle says which way it goes on."""
     bench = bpt_bench(control)
     bench.evse.separated = True
-    vehicle, charger = await bench.run(there_and_back(-20_000.0))
+    vehicle, charger = await bench.run(gives(bench, 20_000.0))
     assert vehicle.ok, vehicle
     assert charger.ok, charger
     starts = [one.BPT_ChannelSelection for one in said(bench, "PowerDeliveryReq") if one.ChargeProgress == "Start"]
-    assert starts == ["Charge", "Discharge", "Charge"]
+    assert starts == (["Discharge"] if control == "scheduled" else ["Charge", "Discharge", "Charge"])
     assert vehicle.discharged_wh == pytest.approx(charger.discharged_wh, rel=0.005)
     assert vehicle.discharged_wh > 50.0
     messages = [e.message for e in bench.events["ev"] if e.layer == "message"]
