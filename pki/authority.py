@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -127,7 +128,8 @@ class Authority:
         )
         builder = self._extend(builder, profile, key, issuer, changes)
         signer = changes.signer or (issuer.key if issuer else key)
-        certificate = builder.sign(signer, keys.hash_of(signer), ecdsa_deterministic=_deterministic(signer))  # type: ignore[arg-type]
+        algorithm: Any = keys.hash_of(signer)  # the stubs know fewer kinds of hash
+        certificate = builder.sign(signer, algorithm, ecdsa_deterministic=_deterministic(signer))
         return Entry(name, role, certificate, issuer, private_key=key)
 
     def _label(self, name: str) -> str:

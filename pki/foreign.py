@@ -188,7 +188,7 @@ class _Reading:
         for certificate in box.certificates:
             self._take(certificate, path, 1000)
         if box.key is not None and keys.kind(box.key) is not None:
-            self.keys.setdefault(keys.spki(box.key.public_key()), _Key(path, None, box.key))  # type: ignore[arg-type]
+            self.keys.setdefault(keys.spki(box.key.public_key()), _Key(path, None, box.key))  # type: ignore[arg-type]  # of a known kind
 
     def _lock(self, path: Path, why: loading.Unreadable) -> None:
         self.oddities.append(str(why))

@@ -127,6 +127,10 @@ def _sounds(c: Context) -> int:
     return int(getattr(c.frame.message, "num_sounds", 0))
 
 
+def _groups(c: Context) -> int:
+    return len(getattr(c.frame.message, "aag", b""))
+
+
 def _wanted_sounds(c: Context) -> int:
     return c.x.start.num_sounds if c.x.start is not None else NUM_SOUNDS
 
@@ -254,7 +258,7 @@ RULES: dict[type[Message], tuple[Rule, ...]] = {
         *_IDS,
         Rule("NumSounds", "num_sounds", lambda c: None if _sounds(c) else "1 or more"),
         Rule("NumSounds", "num_sounds", lambda c: tuple(range(1, _wanted_sounds(c) + 1)), Weight.WARNING, False),
-        Rule("NumGroups", lambda c: len(c.frame.message.aag), lambda _: NUM_GROUPS, Weight.WARNING),  # type: ignore[attr-defined]
+        Rule("NumGroups", _groups, lambda _: NUM_GROUPS, Weight.WARNING),
         _TO_EV,
         *_TYPES,
         _late_rule("TT_EV_atten_results", _first_report),

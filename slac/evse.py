@@ -308,8 +308,8 @@ class Evse(Side[ChargerPilot, Options]):
                 await amp_map.answer(self.host, frame)
         elif isinstance(message, CM_VALIDATE_REQ):
             await self._validate(frame)
-        elif isinstance(message, CM_SLAC_MATCH_REQ) and self._given == (mac, message.run_id):
-            await self._repeat(frame)
+        elif isinstance(message, CM_SLAC_MATCH_REQ) and self._given == (given := (mac, message.run_id)):
+            await self._repeat(frame, given)
         elif isinstance(message, _OF_A_RUN):
             if run := self._runs.get((mac, message.run_id)):
                 run.put(frame)
@@ -391,11 +391,11 @@ class Evse(Side[ChargerPilot, Options]):
     async def _confirm(self, mac: bytes, run_id: bytes) -> None:
         await self.host.send(CM_SLAC_MATCH_CNF(run_id, mac, self.host.mac, self.nid, self.nmk), mac)
 
-    async def _repeat(self, frame: Frame) -> None:
+    async def _repeat(self, frame: Frame, given: tuple[bytes, bytes]) -> None:
         if self.options.strict and (wrong := violations(frame.message)):
             self.host.ignored(frame, ", ".join(wrong))
         else:
-            await self._confirm(*self._given)  # type: ignore[misc]
+            await self._confirm(*given)
 
     async def _join(self, run: Run) -> None:
         timing = self.options.timing

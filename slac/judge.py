@@ -294,7 +294,8 @@ class Judge:
                 return exchange.answerers[named]
             reported = [one for one in exchange.answerers.values() if one.attenuation_at is not None]
             unanswered = [one for one in reported if one.answered_at is None]
-            return (unanswered or reported or [None])[-1]  # type: ignore[list-item]
+            waiting = unanswered or reported
+            return waiting[-1] if waiting else None
         return exchange.answerers.get(frame.destination)
 
     def _note(self, exchange: Exchange, move: Move, frame: Frame, one: Answerer | None) -> None:

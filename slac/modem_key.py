@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from slac.errors import ModemError
@@ -46,6 +47,11 @@ WHO: dict[str, tuple[type[Message], type[Message]]] = {
     "generic": (CM_NW_INFO_REQ, CM_NW_INFO_CNF),
 }
 """What a modem is asked to find out who it is, most telling first."""
+
+
+def _answers(nonce: bytes, answer: Message) -> bool:
+    """Whether a CM_SET_KEY.CNF is to the request with that nonce; some modems send zeros instead."""
+    return getattr(answer, "your_nonce", None) in (nonce, bytes(4))
 
 
 def refused_key(network: bytes, wanted: bytes) -> str:
@@ -150,7 +156,7 @@ class KeyedModem:
             frame = await self.ask(
                 CM_SET_KEY_REQ(nid, nmk, my_nonce=nonce),
                 CM_SET_KEY_CNF,
-                right=lambda cnf, nonce=nonce: cnf.your_nonce in (nonce, bytes(4)),  # type: ignore[misc]
+                right=partial(_answers, nonce),
             )
             if frame is not None and isinstance(frame.message, CM_SET_KEY_CNF):
                 result = frame.message.result

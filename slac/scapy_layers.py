@@ -120,7 +120,7 @@ def _zero(entry: layout.Field) -> Any:
 def _layer(kind: type[Message]) -> type[Packet]:
     defaults = {
         f.name: f.default
-        for f in dataclasses.fields(kind)  # type: ignore[arg-type]
+        for f in dataclasses.fields(kind)  # type: ignore[arg-type]  # every message is a dataclass
         if f.default is not dataclasses.MISSING
     }
     described = []

@@ -103,7 +103,7 @@ class Timing:
             if value < 0:
                 raise ValueError(f"{name}: {value:g} is negative")
         typed = {name: int(value) if isinstance(getattr(self, name), int) else value for name, value in values.items()}
-        return dataclasses.replace(self, **typed)  # type: ignore[arg-type]
+        return dataclasses.replace(self, **typed)  # type: ignore[arg-type]  # checked above
 
 
 STANDARD = Timing()

@@ -95,7 +95,7 @@ class Timing:
                 values[timer] = {**table, message: seconds}
             else:
                 values[timer] = seconds
-        return dataclasses.replace(self, **values, overridden=self.overridden | set(changes))  # type: ignore[arg-type]
+        return dataclasses.replace(self, **values, overridden=self.overridden | set(changes))  # type: ignore[arg-type]  # checked above
 
 
 ISO2 = Timing(

@@ -59,8 +59,8 @@ def of_args(args: argparse.Namespace, role: str, **defaults: Any) -> Bench:
     from plugfest.config import names, source
 
     given = names.tree({**defaults, **vars(args), "role": role})
-    root = source.nodes(given)
-    return _bench(root, names.settings(getattr(args, "set", None)))  # type: ignore[arg-type]
+    root: Any = source.nodes(given)  # the nodes of a mapping are a mapping
+    return _bench(root, names.settings(getattr(args, "set", None)))
 
 
 def _bench(root: MappingNode, settings: dict[str, str] | None) -> Bench:

@@ -9,6 +9,7 @@ import ssl
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -195,12 +196,12 @@ class Link:
         async for message in client.messages:
             payload = message.payload if isinstance(message.payload, bytes) else str(message.payload or "").encode()
             answer = dumps(self.commands.take(payload, retained=bool(message.retain))).encode()
-            self.outbox.put(Publication(f"{self.topic}/ack", lambda answer=answer: answer))  # type: ignore[misc]
+            self.outbox.put(Publication(f"{self.topic}/ack", partial(bytes, answer)))
             asked = message.properties
             reply = getattr(asked, "ResponseTopic", None) if asked is not None else None
             if reply and not set("#+") & set(reply):
                 correlation = getattr(asked, "CorrelationData", None) or b""
-                self.outbox.put(Publication(reply, lambda answer=answer: answer, correlation=correlation))  # type: ignore[misc]
+                self.outbox.put(Publication(reply, partial(bytes, answer), correlation=correlation))
 
     async def _measure(self) -> None:
         loop = asyncio.get_running_loop()
@@ -233,7 +234,7 @@ def _correlated(data: bytes) -> Any:
     from paho.mqtt.packettypes import PacketTypes
     from paho.mqtt.properties import Properties
 
-    properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
     if data:
         properties.CorrelationData = data
     return properties
