@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from boundary.console import say
+from traces import telling
 from v2g.reading import body_of
 from v2g.trace import Event
 
@@ -115,7 +116,7 @@ class Lines:
         if volts is not None:
             numbers += f"  {volts:6.1f} V"
         if amps is not None:
-            numbers += f"  {amps:6.1f} A"
+            numbers += f"  {round(amps, 1) + 0.0:6.1f} A"  # no -0.0
         line = f"{self.prefix}{time:10.3f} {mark} {text:<63}{numbers if mark in '<>*' else ''}{more}".rstrip()
         say(line, file=self.file, flush=True)
 
@@ -132,6 +133,7 @@ def _details(document: Any) -> str:
         value = getattr(message, name, None)
         if value is not None and value != "OK":
             words.append(str(value))
+    words += telling.words(message)
     status = getattr(message, "DC_EVSEStatus", None) or getattr(message, "EVSEStatus", None)
     code = getattr(status, "EVSEStatusCode", None)
     if code is not None and code != "EVSE_Ready":

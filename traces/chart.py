@@ -10,6 +10,7 @@ from traces import slac, text
 from traces.checks.findings import Finding
 from traces.measure import Measure
 from traces.recording import EVCC, Entry, Recording
+from v2g.v2gtp import PAYLOAD_TYPES
 
 WIDTH = 44
 """Characters between the two life lines."""
@@ -58,7 +59,7 @@ def rows(
     for finding in findings:
         about.setdefault(finding.entry, []).append(finding)
     late = {m.entry for m in measures if not m.kept}
-    asked: dict[tuple[int, str], Entry] = {}
+    asked: dict[tuple[int, int, str], Entry] = {}
     found: list[Row] = []
     run: list[Row] = []
     kind = ""
@@ -69,8 +70,8 @@ def rows(
         stem = entry.name.removesuffix("Req").removesuffix("Res") if entry.layer == "message" else ""
         if entry.layer == "slac" and entry.name in ("CM_MNBC_SOUND.IND", "CM_START_ATTEN_CHAR.IND"):
             stem = entry.name
-        if stem in _WITHIN and kind:
-            stem = kind  # a receipt does not end a loop
+        if (stem in _WITHIN or entry.stream) and kind:
+            stem = kind  # a receipt does not end a loop, nor does what runs beside it
         if stem != kind or not stem:
             found += _folded(run, everything)
             run, kind = [], stem
@@ -89,7 +90,7 @@ def _folded(run: list[Row], everything: bool) -> Iterator[Row]:
     for place, row in enumerate(run):
         assert row.entry is not None
         state = _state(row.entry)
-        if row.findings or states.get(row.entry.name, state) != state:
+        if row.findings or row.entry.stream or states.get(row.entry.name, state) != state:
             keep.add(place)
         states[row.entry.name] = state
     hidden = 0
@@ -108,9 +109,21 @@ def _state(entry: Entry) -> str:
     body = entry.body
     words = [str(getattr(body, name, "")) for name in ("ResponseCode", "EVSEProcessing")]
     status = getattr(body, "DC_EVSEStatus", None) or getattr(body, "AC_EVSEStatus", None)
+    status = status or getattr(body, "EVSEStatus", None)
     words += [str(getattr(status, name, "")) for name in ("EVSEStatusCode", "EVSENotification")]
+    words.append(_direction(body))
     words.append(str(getattr(getattr(body, "DC_EVStatus", None), "EVErrorCode", "")))
     return " ".join(words)
+
+
+def _direction(body: object) -> str:
+    """Which way power flows, by the charger's current (DC) or the power of either side (AC)."""
+    mode = getattr(body, "CLReqControlMode", None) or getattr(body, "CLResControlMode", None)
+    for block, name in ((body, "EVSEPresentCurrent"), (mode, "EVPresentActivePower"), (mode, "EVSETargetActivePower")):
+        found = text.quantity(getattr(block, name, None))
+        if found is not None and found[0] < -1.0:
+            return "out"
+    return ""
 
 
 def _shown(entry: Entry, everything: bool) -> bool:
@@ -123,17 +136,24 @@ def _shown(entry: Entry, everything: bool) -> bool:
     return entry.layer != "plant" and not (entry.layer == "state" and entry.name in _QUIET)
 
 
-def _right(entry: Entry, asked: dict[tuple[int, str], Entry]) -> str:
+def _right(entry: Entry, asked: dict[tuple[int, int, str], Entry]) -> str:
     if entry.layer != "message":
         return entry.note
     stem = entry.name.removesuffix("Req").removesuffix("Res")
     words = text.brief(entry.body) if entry.message is not None else entry.note
+    if entry.stream:
+        words = f"[{stream_title(entry.stream)}] {words}".rstrip()
     if entry.sender == EVCC:
-        asked[entry.connection, stem] = entry
+        asked[entry.connection, entry.stream, stem] = entry
         return words
-    request = asked.pop((entry.connection, stem), None)
+    request = asked.pop((entry.connection, entry.stream, stem), None)
     took = f"{_milliseconds(entry.time - request.time):>9}  " if request is not None else ""
     return f"{took}{words}"
+
+
+def stream_title(stream: int) -> str:
+    """What people call a side stream."""
+    return PAYLOAD_TYPES.get(stream, f"stream 0x{stream:04X}").removeprefix("ISO 15118-20 ")
 
 
 def _milliseconds(seconds: float) -> str:

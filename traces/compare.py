@@ -16,11 +16,14 @@ import msgspec
 
 from traces.recording import Recording
 from traces.talks import Talk, talks
+from traces.terms import Terms
 from traces.text import quantity, show
 
 VOLATILE = {
     "SessionID", "EVSETimeStamp", "TMeter", "TimeStamp", "MeterReading", "GenChallenge", "Signature", "Id", "MeterID",
     "Certificate", "DigestValue", "SignatureValue", "DateTimeNow", "ChargedEnergyReadingWh", "MeterTimestamp",
+    "BPT_DischargedEnergyReadingWh", "CapacitiveEnergyReadingVARh", "BPT_InductiveEnergyReadingVARh", "TimeAnchor",
+    "EVTargetEnergyRequest", "EVMaximumEnergyRequest", "EVMinimumEnergyRequest",
 }  # fmt: skip
 """Fields that differ from session to session and mean nothing."""
 
@@ -95,12 +98,21 @@ def _session(a: Talk, b: Talk) -> Iterator[Difference]:
     for subject, x, y in (
         ("protocol", a.title, b.title),
         ("energy", "AC" if a.ac else "DC", "AC" if b.ac else "DC"),
+        ("service", _service(a), _service(b)),
         ("connection", "TLS" if a.secure else "TCP", "TLS" if b.secure else "TCP"),
         ("end", "completed" if a.completed else "not completed", "completed" if b.completed else "not completed"),
         ("offered", ", ".join(a.offers.values()), ", ".join(b.offers.values())),
     ):
         if x != y:
             yield Difference("session", subject, x, y)
+
+
+def _service(talk: Talk) -> str:
+    """Energy transfer service and control mode of ISO 15118-20, or ""."""
+    terms = Terms()
+    for entry in talk.entries:
+        terms.note(entry.body, entry.time)
+    return f"{terms.service} {terms.control}".strip()
 
 
 def phases(talk: Talk) -> list[tuple[str, int, float]]:

@@ -21,7 +21,7 @@ def _events(recording: Recording, *, role: str) -> list[Event]:
     """The entries as a role saw them."""
     other = {EVCC: "tx", "secc": "rx"} if role != "secc" else {EVCC: "rx", "secc": "tx"}
     return [
-        Event(e.time, e.layer, e.name, other.get(e.sender, ""), e.data, e.message, e.schema, e.note)
+        Event(e.time, e.layer, e.name, other.get(e.sender, ""), e.data, e.message, e.schema, e.note, e.stream)
         for e in recording.entries
     ]
 

@@ -224,6 +224,8 @@ class _Builder:
             self._open, self._talked = True, False
         elif layer == "tcp" and name == "opening":
             self._connection += 1
+        elif layer == "tls" and name == "alert" and self._connection:
+            pass  # close_notify is sent while the connection closes
         elif layer in ("message", "tls", "v2gtp") and (not self._open or (name == HANDSHAKE and self._last == _LAST)):
             self._connection += 1
             self._open, self._talked = True, False

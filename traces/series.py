@@ -22,7 +22,7 @@ class Series:
     Attributes:
         name: stable word.
         title: for people.
-        unit: V, A, kW or %.
+        unit: V, A, kW, kWh or %.
         points: (time in s, value), in order of time.
     """
 
@@ -42,14 +42,21 @@ _FIELDS = {
     "EVSEPresentActivePower": ("present_power", "of the charger", "kW"),
     "EVPresentActivePower": ("vehicle_power", "of the vehicle", "kW"),
     "EVRESSSOC": ("soc", "told by the vehicle", "%"),
+    "EVSETargetActivePower": ("target_power", "wanted by the charger", "kW"),
     "PresentSOC": ("soc", "told by the vehicle", "%"),
+    "ChargedEnergyReadingWh": ("charged", "the meter, into the vehicle", "kWh"),
+    "BPT_DischargedEnergyReadingWh": ("discharged", "the meter, out of the vehicle", "kWh"),
 }
 """Field of a message -> series."""
+_PHASES = ("_L2", "_L3")
+"""Endings of the companions of a power in ISO 15118-20; with them the field itself is the first phase."""
 
 _TELEMETRY = {
     "soc": ("plant_soc", "simulated", "%"),
     "volts": ("plant_voltage", "simulated", "V"),
     "amps": ("plant_current", "simulated", "A"),
+    "watts": ("plant_power", "simulated", "kW"),
+    "target": ("plant_target", "wanted by the charger's energy manager", "kW"),
 }
 MAX_DEPTH = 4
 
@@ -66,7 +73,7 @@ def series(recording: Recording) -> dict[str, Series]:
         values = dict(_numbers(entry.body, 0))
         for name, value in values.items():
             key = _FIELDS[name]
-            add(key, entry.time, value / 1000 if key[2] == "kW" else value)
+            add(key, entry.time, value / 1000 if key[2].startswith("kW") else value)
         if "EVSEPresentVoltage" in values and "EVSEPresentCurrent" in values:
             power = values["EVSEPresentVoltage"] * values["EVSEPresentCurrent"] / 1000
             add(("power", "volts times amperes of the charger", "kW"), entry.time, power)
@@ -78,7 +85,7 @@ def series(recording: Recording) -> dict[str, Series]:
         for name, key in _TELEMETRY.items():
             measured = told.get(name)
             if isinstance(measured, int | float) and not isinstance(measured, bool):
-                add(key, entry.time, float(measured))
+                add(key, entry.time, float(measured) / (1000.0 if key[2] == "kW" else 1.0))
     return found
 
 
@@ -96,14 +103,29 @@ def _numbers(value: Any, depth: int) -> Iterator[tuple[str, float]]:
                 except (TypeError, OverflowError):
                     number = None
                 if number is not None:
-                    yield name, number[0]
+                    yield name, number[0] + sum(_companions(value, name))
         elif isinstance(item, msgspec.Struct):
             yield from _numbers(item, depth + 1)
 
 
-def energy(points: list[tuple[float, float]]) -> float:
-    """kWh under a curve of kW over seconds."""
-    total = 0.0
+def _companions(value: Any, name: str) -> Iterator[float]:
+    """The other phases of a power."""
+    for phase in _PHASES:
+        other = getattr(value, f"{name}{phase}", None)
+        if other is not None and (number := quantity(other)) is not None:
+            yield number[0]
+
+
+def energies(points: list[tuple[float, float]]) -> tuple[float, float]:
+    """kWh under a curve of kW over seconds: into the vehicle, and out of it as a magnitude."""
+    into = out = 0.0
     for (t0, p0), (t1, p1) in pairwise(points):
-        total += (p0 + p1) / 2 * (t1 - t0) / 3600
-    return total
+        hours = (t1 - t0) / 3600
+        if p0 * p1 >= 0.0:
+            into += max(p0 + p1, 0.0) / 2 * hours
+            out += max(-p0 - p1, 0.0) / 2 * hours
+        else:  # it crosses zero in between
+            high, low = max(p0, p1), -min(p0, p1)
+            into += high * high / (high + low) / 2 * hours
+            out += low * low / (high + low) / 2 * hours
+    return into, out

@@ -91,7 +91,7 @@ class Terms:
         target: power that the charger told the vehicle to take (AC), W; None: it did not.
         offers: schedules offered last, by number.
         selected: number of the one that the vehicle chose, 0 before.
-        profile: the vehicle's power profile, W.
+        profile: the vehicle's power profile in scheduled mode, W.
         standby: power is suspended.
         wish: EVSENotification of the last response that had one to carry, "" without.
         charged, discharged: MeterInfo's readings of the session, Wh, or None.
@@ -179,6 +179,7 @@ class Terms:
         departure, minimum, target = (
             getattr(said, name, None) for name in ("DepartureTime", "MinimumSOC", "TargetSOC")
         )
+        departure = None if departure is not None and departure >= NOT_KNOWN else departure
         if departure is None and minimum is None and target is None:
             return
         at = self.needs.departure if departure is None else time + departure
@@ -207,8 +208,9 @@ class Terms:
         profile = body.EVPowerProfile
         if profile is None:
             return
-        if profile.Scheduled_EVPPTControlMode is not None:
-            self.selected = profile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID
+        if profile.Scheduled_EVPPTControlMode is None:
+            return  # in dynamic mode it is the vehicle's guess, and binds nobody
+        self.selected = profile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID
         self.profile = _powers(profile.EVPowerProfileEntries.EVPowerProfileEntry, time)
 
     def _answered(self, body: common.PowerDeliveryRes) -> None:
@@ -242,6 +244,8 @@ class Terms:
             self.target = total(mode, "EVSETargetActivePower")
 
 
+NOT_KNOWN = 86400
+"""s: departures from here on are the usual way to say that nobody knows when."""
 _SAME = 1.5
 """s: departures that are nearer to each other are the same one, told anew."""
 

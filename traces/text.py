@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from boundary.text import visible
+from traces import telling
 
 MAX_LINES = 4000
 """Lines of one message; a longer one ends with an ellipsis."""
@@ -98,6 +99,7 @@ def indented(message: Any) -> str:
 _SHOWN = (
     "ResponseCode", "EVSEProcessing", "ChargeProgress", "ReadyToChargeState", "ChargingSession", "SchemaID",
     "RequestedEnergyTransferMode", "EVRequestedEnergyTransferType", "SelectedPaymentOption", "Processing",
+    "EVCheckInStatus", "EVCheckOutStatus", "EVSECheckOutStatus",
     "SelectedAuthorizationService", "EVCCID",
     "EVTargetVoltage", "EVTargetCurrent", "EVSEPresentVoltage", "EVSEPresentCurrent", "EVPresentVoltage",
 )  # fmt: skip
@@ -129,12 +131,14 @@ def brief(body: Any) -> str:
         shown = show(value)
         if shown:
             words.append(shown + _UNITS.get(name, "") if shown[-1].isdigit() else shown)
+    words += telling.words(body)
     status = getattr(body, "DC_EVSEStatus", None) or getattr(body, "EVSEStatus", None)
     code = getattr(status, "EVSEStatusCode", None)
     if code is not None and code != "EVSE_Ready":
         words.append(str(code).removeprefix("EVSE_"))
     status = getattr(body, "DC_EVStatus", None)
     soc = getattr(status, "EVRESSSOC", None)
+    soc = getattr(getattr(body, "DisplayParameters", None), "PresentSOC", None) if soc is None else soc
     if soc is not None:
         words.append(f"SoC {soc} %")
     error = getattr(status, "EVErrorCode", None)

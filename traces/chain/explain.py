@@ -143,7 +143,10 @@ def _amount(s: Session) -> str:
     loop = s.charge
     assert loop is not None
     kind = f"{s.mode} charging".strip()
-    return f"{loop.seconds:.1f} s of {kind}" + (f" ({_energy(loop.wh)})" if loop.wh is not None else "")
+    energy = "" if loop.wh is None else f" ({_energy(loop.wh)})"
+    if loop.wh is not None and loop.back_wh:
+        energy = f" ({_energy(loop.wh)} into the vehicle, {_energy(loop.back_wh)} out of it)"
+    return f"{loop.seconds:.1f} s of {kind}{energy}"
 
 
 def _energy(wh: float) -> str:

@@ -35,7 +35,8 @@ class Charge:
     Attributes:
         first, last: s of its first and last answer.
         rounds: answers.
-        wh: energy in Wh by the charger's present voltage and current; None in AC, where nobody tells.
+        wh: energy into the vehicle in Wh by the charger's present voltage and current; None in AC, where nobody tells.
+        back_wh: the same out of the vehicle, as a magnitude.
         asked: the highest target current in A; None in AC.
         flowed: the highest present current in A; None in AC.
     """
@@ -44,6 +45,7 @@ class Charge:
     last: float
     rounds: int = 0
     wh: float | None = None
+    back_wh: float = 0.0
     asked: float | None = None
     flowed: float | None = None
 
@@ -269,7 +271,9 @@ class Session:
         if volts and amps:
             loop.flowed = max(loop.flowed or 0.0, abs(amps[0]))
             held = min(entry.time - loop.last, GAP) if loop.rounds else 0.0
-            loop.wh = (loop.wh or 0.0) + volts[0] * amps[0] * held / 3600.0
+            moved = volts[0] * amps[0] * held / 3600.0
+            loop.wh = (loop.wh or 0.0) + max(moved, 0.0)
+            loop.back_wh += max(-moved, 0.0)
         loop.last = entry.time
         loop.rounds += 1
 

@@ -7,8 +7,9 @@ import datetime
 from boundary.text import visible
 from traces.recording import Recording
 from traces.report.svg import escape
-from traces.series import energy, series
+from traces.series import Series, energies, series
 from traces.talks import Talk, talks, title
+from traces.terms import Terms
 from traces.text import show
 
 
@@ -50,6 +51,7 @@ def summary(recording: Recording) -> str:
         payment = _first(talk, "PaymentServiceSelectionReq", "SelectedPaymentOption")
         payment = payment or _first(talk, "ServicePaymentSelectionReq", "SelectedPaymentOption")
         found.append(("Payment", payment or _first(talk, "AuthorizationReq", "SelectedAuthorizationService")))
+        found += terms_of(talk)
         found.append(("Messages", f"{len(talk.entries)} in {talk.end - talk.start:.1f} s"))
         if len(conversations) > 1:
             found.append(("Connections with messages", str(len(conversations))))
@@ -64,10 +66,14 @@ def _numbers(recording: Recording) -> list[tuple[str, str]]:
     soc = curves.get("soc") or curves.get("plant_soc")
     if soc is not None:
         found.append(("State of charge", f"{soc.points[0][1]:g} % → {soc.points[-1][1]:g} %"))
-    power = curves.get("power")
+    power = curves.get("power") or curves.get("present_power")
     if power is not None and len(power.points) > 1:
-        found.append(("Energy at the charger", f"{energy(power.points):.3f} kWh"))
+        into, out = energies(power.points)
+        found.append(("Energy at the charger", f"{into:.3f} kWh" + (f" in, {out:.3f} kWh out" if out else "")))
         found.append(("Highest power", f"{max(v for _, v in power.points):.1f} kW"))
+        if (least := min(v for _, v in power.points)) < -NOISE_KW:
+            found.append(("Highest power given back", f"{-least:.1f} kW"))
+    found += _meter(curves)
     for name, label, unit in (
         ("present_voltage", "Highest voltage", "V"),
         ("present_current", "Highest current", "A"),
@@ -75,6 +81,36 @@ def _numbers(recording: Recording) -> list[tuple[str, str]]:
     ):
         if name in curves:
             found.append((label, f"{max(v for _, v in curves[name].points):.1f} {unit}"))
+    return found
+
+
+def _meter(curves: dict[str, Series]) -> list[tuple[str, str]]:
+    """The last readings of the charger's meter in ISO 15118-20: those of the session."""
+    readings = [f"{curves[name].points[-1][1]:.3f} kWh {way}" for name, way in _REGISTERS if name in curves]
+    return [("Meter reading", ", ".join(readings))] if readings else []
+
+
+_REGISTERS = (("charged", "in"), ("discharged", "out"))
+NOISE_KW = 0.05
+"""Power below zero that is no more than an ammeter's zero."""
+
+
+def terms_of(talk: Talk) -> list[tuple[str, str]]:
+    """Service, control mode, schedule and mobility needs at the end, of ISO 15118-20."""
+    terms = Terms()
+    for entry in talk.entries:
+        terms.note(entry.body, entry.time)
+    found = []
+    if terms.service:
+        found.append(("Service", f"{terms.service} {terms.control}".strip()))
+    needs = terms.needs
+    words = [] if needs.departure is None else [f"leaves at {needs.departure:.0f} s"]
+    words += [] if needs.minimum is None else [f"at least {needs.minimum} %"]
+    words += [] if needs.target is None else [f"target {needs.target} %"]
+    if words:
+        found.append(("Mobility needs", ", ".join(words) + (f" (told by the {needs.by})" if needs.by else "")))
+    if terms.selected:
+        found.append(("Schedule", f"{terms.selected} of {', '.join(map(str, terms.offers)) or 'none'}"))
     return found
 
 

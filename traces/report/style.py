@@ -48,6 +48,8 @@ svg { display:block; width:100%; height:auto; } svg text { font-family:inherit; 
 .curve.target { stroke:#94a3b5; stroke-dasharray:4 3; } .curve.secc { stroke:var(--secc); }
 .curve.evcc { stroke:var(--evcc); } .curve.plant { stroke:#b98a2f; stroke-width:1.1; } .dot { fill:var(--soft); }
 .dot.secc { fill:var(--secc); } .dot.evcc { fill:var(--evcc); }
+.curve.limit { stroke:#8250a8; stroke-width:1.3; } .curve.target.evcc { stroke:#7fa6d6; }
+.grid.zero { stroke:#9aa5b1; } .arrow.side { stroke-dasharray:5 3; } .name.side { font-style:italic; }
 .bar { fill:#9db8d9; } .mean { stroke:var(--evcc); stroke-dasharray:5 4; }
 .phase { fill:#c3ccd6; } .phase.low { fill:#c9bfe3; } .phase.setup { fill:#a9c4e8; } .phase.prepare { fill:#f0cf86; }
 .phase.loop { fill:#8fd0ab; } .phase.end { fill:#d8b7ae; } .label { fill:var(--ink); font-size:12px; }

@@ -13,6 +13,9 @@ WIDTH = 1000
 LEFT, RIGHT = 52, 16
 MAX_POINTS = 1200
 
+STEPS = ("target", "limit")
+"""Styles of curves that hold each value until the next."""
+
 Points = Sequence[tuple[float, float]]
 
 
@@ -91,14 +94,17 @@ def plot(
         span: first and last second.
         axis: write the times below.
     """
-    values = [v for curve in curves for _, v in curve.points]
+    curves, values = _clipped(curves)
     levels = ticks(min(0.0, *values), max(values) if max(values) > 0 else 1.0, 4)
     top, bottom = 26, 24 if axis else 8
     x = _Scale(span[0], span[1], LEFT, WIDTH - RIGHT)
     y = _Scale(levels[0], levels[-1], height - bottom, top)
     parts = [f'<svg class="plot" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">']
     for level in levels:
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(level):.1f}" y2="{y(level):.1f}"/>')
+        style = "grid zero" if level == 0.0 and levels[0] < 0.0 else "grid"
+        parts.append(
+            f'<line class="{style}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(level):.1f}" y2="{y(level):.1f}"/>'
+        )
         parts.append(_text("tick", LEFT - 8, y(level) + 3.5, number(level), "end"))
     for moment in [t for t in ticks(*span, 8) if span[0] <= t <= span[1]]:
         at = f"{x(moment):.1f}"
@@ -112,7 +118,7 @@ def plot(
             t, v = curve.points[0]
             parts.append(f'<circle class="dot {curve.style}" cx="{x(t):.1f}" cy="{y(v):.1f}" r="2.5"/>')
         else:
-            path = _path(curve.points, x, y, steps=curve.style == "target")
+            path = _path(curve.points, x, y, steps=curve.style.startswith(STEPS))
             parts.append(f'<path class="curve {curve.style}" d="{path}"/>')
     parts.append(_heading(title, unit))
     edge = float(WIDTH - RIGHT)
@@ -123,6 +129,24 @@ def plot(
         edge -= 42
     parts.append("</svg>")
     return "".join(parts)
+
+
+BEYOND = 1.5
+"""Factor by which limits may widen a plot beyond what was measured; they are cut there, and their label says so."""
+
+
+def _clipped(curves: Sequence[Curve]) -> tuple[list[Curve], list[float]]:
+    """Curves whose limits do not dwarf what was measured, and the values that they have then."""
+    measured = [v for curve in curves if not curve.style.startswith("limit") for _, v in curve.points]
+    high, low = (pick((0.0, *measured)) * BEYOND for pick in (max, min))
+    found = []
+    for curve in curves:
+        if measured and curve.style.startswith("limit"):
+            edges = {number(v) for _, v in curve.points if not low <= v <= high}
+            label = f"{curve.label} ({', '.join(sorted(edges)[:2])})" if edges and high > low else curve.label
+            curve = Curve(label, [(t, min(max(v, low), high)) for t, v in curve.points], curve.style)
+        found.append(curve)
+    return found, [v for curve in found for _, v in curve.points]
 
 
 def bars(values: Sequence[int], title: str, unit: str, *, height: int = 150) -> str:
