@@ -11,6 +11,9 @@ from typing import Any
 
 import msgspec
 from bench import Bench
+from tls_world import charger as charger_tls
+from tls_world import store
+from tls_world import vehicle as vehicle_tls
 
 from conformance.fields import replaced
 from evcc import charge as evcc
@@ -19,12 +22,16 @@ from secc import serve as secc
 from traces.capture import read
 from traces.recording import EVCC, SECC, Recording, from_events
 from traces.writer import PcapNg
+from v2g import tls
 from v2g.channel import Channel, memory_pair
 from v2g.messages import appproto, din70121, iso2
+from v2g.messages.iso20 import common
 from v2g.trace import Event, fan_out
 
 FOREVER = 1e5
 """s: longer than any time-out."""
+LATE = 0.7
+"""s: longer than the charge loop of ISO 15118-20 allows, and shorter than anything else."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class Way:
         side: who is made to fail.
         start: gives, for the ends of the link and the message, what stands in its place; None for no message.
         fits: whether a message of a name can be treated so.
+        nth: which messages of a name can be treated so.
         frame: treats the frame instead.
         onwards: not only this message is treated so, but all that follow.
         goes_on: the side that fails goes on with its session, and records how the other one ends it.
@@ -46,6 +54,7 @@ class Way:
     act: Callable[[Made, Any], Any] = lambda made, message: message
     fits: Callable[[str], bool] = lambda name: True
     goes_on: bool = True
+    nth: tuple[int, ...] = (1, 2)
     frame: Callable[[bytes], bytes] | None = None
     onwards: bool = False
 
@@ -84,8 +93,31 @@ def _unreadable(made: Made, message: Any) -> Any:
     return b"\x80\xff\xff\xff\xff"
 
 
+def _refused_with(code: str) -> Callable[[Made, Any], Any]:
+    return lambda made, message: msgspec.structs.replace(message, ResponseCode=code)
+
+
+def _warned(made: Made, message: Any) -> Any:
+    return msgspec.structs.replace(message, ResponseCode="WARNING_EIMAuthorizationFailure", EVSEProcessing="Finished")
+
+
+async def _late(made: Made, message: Any) -> Any:
+    await asyncio.sleep(LATE)
+    return message
+
+
+def _is_iso20(message: Any) -> bool:
+    return type(message).__module__.startswith("v2g.messages.iso20")
+
+
 def _another_response(made: Made, message: Any) -> Any:
     kind = type(message)
+    if _is_iso20(message):
+        return (
+            common.ServiceSelectionRes(ResponseCode="OK")
+            if kind is common.SessionStopRes
+            else common.SessionStopRes(ResponseCode="OK")
+        )
     module = iso2 if kind.__module__ == iso2.__name__ else din70121
     return (
         module.SessionStopRes(ResponseCode="OK")
@@ -119,6 +151,8 @@ def _with(path: str, value: Any) -> Callable[[Made, Any], Any]:
 
 
 def _out_of_order(made: Made, message: Any) -> Any:
+    if _is_iso20(message):
+        return common.SessionSetupReq(EVCCID="WMIV1234567890ABCDEX")
     module = iso2 if type(message).__module__ == iso2.__name__ else din70121
     return module.SessionSetupReq(EVCCID=b"\x02" * 6)
 
@@ -128,7 +162,14 @@ def _in_session(name: str) -> bool:
 
 
 def _polled(name: str) -> bool:
-    return name in ("AuthorizationRes", "ContractAuthenticationRes", "ChargeParameterDiscoveryRes", "CableCheckRes")
+    return name in (
+        "AuthorizationRes", "ContractAuthenticationRes", "ChargeParameterDiscoveryRes", "CableCheckRes",
+        "ScheduleExchangeRes", "DC_CableCheckRes",
+    )  # fmt: skip
+
+
+def _in_loop(name: str) -> bool:
+    return name.endswith(("_ChargeLoopReq", "_ChargeLoopRes"))
 
 
 def _of_status(name: str) -> bool:
@@ -146,11 +187,12 @@ WAYS = (
         "twice",
         SECC,
         frame=_twice,
-        fits=lambda name: name in ("CurrentDemandRes", "ChargingStatusRes", "CableCheckRes"),
+        fits=lambda name: name in ("CurrentDemandRes", "ChargingStatusRes", "CableCheckRes") or _in_loop(name),
     ),
     Way("breaks the frame", SECC, frame=_broken),
     Way("stays Ongoing", SECC, _with("EVSEProcessing", "Ongoing"), _polled, onwards=True),
     Way("breaks down", SECC, _with("EVSEStatusCode", "EVSE_EmergencyShutdown"), _of_status, onwards=True),
+    Way("is late", SECC, _late, lambda name: name == "CurrentDemandRes" or _in_loop(name)),
     Way("silent", EVCC, _silent, _in_session, goes_on=False),
     Way("closes", EVCC, _closed, _in_session, goes_on=False),
     Way("unreadable", EVCC, _unreadable),
@@ -158,6 +200,25 @@ WAYS = (
     Way("breaks the frame", EVCC, frame=_broken),
     Way("out of order", EVCC, _out_of_order, lambda name: _in_session(name) and name != "SessionSetupReq"),
 )
+
+WAYS_20 = (
+    *(way for way in WAYS if way.name != "breaks down"),
+    Way("is late", EVCC, _late, _in_loop, nth=(2,)),
+    Way("warns of the authorization", SECC, _warned, lambda name: name == "AuthorizationRes"),
+    Way(
+        "refuses parameters",
+        SECC,
+        _refused_with("FAILED_WrongChargeParameter"),
+        lambda name: name.endswith("_ChargeParameterDiscoveryRes"),
+    ),
+    Way("fails to switch", SECC, _refused_with("FAILED_ContactorError"), lambda name: name == "PowerDeliveryRes"),
+    Way("refuses the profile", SECC, _refused_with("FAILED_EVPowerProfileViolation"), _in_loop),
+    Way("does not know the session", SECC, _refused_with("FAILED_UnknownSession"), _in_session),
+)
+"""The same for ISO 15118-20, whose chargers have no status, and whose loop has times of its own."""
+
+CONTROL = {"iso20-ac": "dynamic", "iso20-dc": "scheduled"}
+"""Who decides on power, by mode; in others whoever."""
 
 
 @dataclass
@@ -169,6 +230,23 @@ class Failure:
     traces: dict[str, Recording]
 
 
+async def _joined(bench: Bench, writer: PcapNg) -> tuple[Channel, Channel]:
+    """Both ends of a link as the protocol wants it; ISO 15118-20: over TLS with both certificates, as traces tell."""
+    if not bench.protocol.abilities.mutual:
+        return await memory_pair(observe=writer)
+    bench.ev.control = CONTROL.get(bench.mode, "any")  # type: ignore[assignment]
+    bench.ev.any_transport = bench.se.any_transport = False
+
+    def told(event: Event) -> None:
+        if (event.layer, event.name) == ("tls", "handshake"):
+            for events in bench.events.values():
+                events.append(event)
+
+    profile, roots = tls.PROFILES["iso20"], store("iso20")
+    contexts = {"server": charger_tls(profile, roots), "client": vehicle_tls(profile, roots)}
+    return await memory_pair(**contexts, observe=fan_out(writer, told))
+
+
 async def failing(mode: str, way: Way, name: str, nth: int) -> tuple[bytes, dict[str, list[Event]]] | None:
     """A session in which a side fails at its nth message of a name; None where it never came to that."""
     bench = Bench(mode)
@@ -176,7 +254,7 @@ async def failing(mode: str, way: Way, name: str, nth: int) -> tuple[bytes, dict
     file = io.BytesIO()
     writer = PcapNg(file, role="evcc")
     bench.ev.observe = fan_out(bench.events["ev"].append, writer)
-    charger_end, vehicle_end = await memory_pair(observe=writer)
+    charger_end, vehicle_end = await _joined(bench, writer)
     made = Made(charger_end, vehicle_end, way.side)
     options = bench.ev if way.side == EVCC else bench.se
     count = 0
@@ -189,8 +267,8 @@ async def failing(mode: str, way: Way, name: str, nth: int) -> tuple[bytes, dict
         result = way.act(made, message)
         return await result if asyncio.iscoroutine(result) else result
 
-    module = appproto if name.startswith("supportedApp") else din70121 if mode == "din" else iso2
-    kind = getattr(module, name)
+    kind = getattr(appproto, name) if name.startswith("supportedApp") else bench.protocol.message(name)
+    assert kind is not None
     options.rewrite[kind] = rewrite
     if way.frame is not None:
         treat = way.frame

@@ -16,6 +16,7 @@ from slac.rounds import Move, Round
 from traces import slac
 from traces.recording import EVCC, SECC, Entry, Recording
 from traces.talks import Exchange, Talk, talks
+from traces.talks import timer as timer_of
 
 SLACK = 0.005
 """s: by which a pause may be shorter than prescribed before that is reported: clocks and captures are no better."""
@@ -119,7 +120,7 @@ def measure(recording: Recording) -> list[Measure]:
 
 
 def _name(talk: Talk, timer: str) -> str:
-    return timer.removeprefix("V2G_") if talk.protocol == "iso20" else timer
+    return timer_of(talk.protocol, timer)
 
 
 def _answers(talk: Talk) -> Iterator[Measure]:

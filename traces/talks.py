@@ -152,6 +152,11 @@ class Talk:
         )
 
 
+def timer(protocol: str, name: str) -> str:
+    """A timer under the name that it has in a protocol of a talk."""
+    return PROTOCOLS[protocol].timer(name) if protocol in PROTOCOLS else name
+
+
 def title(talk: Talk) -> str:
     """Its protocol, and AC or DC as far as it is known."""
     return talk.title + (f", {talk.mode}" if talk.mode else "")

@@ -96,6 +96,8 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
     if s.charge is not None:
         return _no_current(s, common)
     assert s.stopping is not None
+    if s.stop_after is not None and code_of(s.stop_after).startswith("WARNING"):
+        return _warned(s, common)
     move = Move(EVCC, s.stopping, s.stop_after, s.stop_waiting, f"the vehicle ended the session with {s.stopping.name}")
     step = s.stop_step if s.stop_step is not None else s.step
     common = replace(common, outcome=Outcome.NOT_CHARGED, step=step, since=s.stopping.time, entry=s.stopping.index)
@@ -113,6 +115,19 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
         text += said
         common = replace(common, outcome=Outcome.FAILED)
     return replace(common, side=EVCC, fault=Fault.ENDED, severity="warning", sentence=text)
+
+
+def _warned(s: Session, common: Diagnosis) -> Diagnosis:
+    """The charger did not do what was asked, and the vehicle made no further try (ISO 15118-20)."""
+    assert s.stopping is not None
+    assert s.stop_after is not None
+    code, name = code_of(s.stop_after), s.stop_after.name
+    why = meaning(code)
+    text = f"the charger refused {stem(name)}Req with {code}" + (f": {why}" if why else "")
+    text += f"; then the vehicle ended the session with {s.stopping.name}"
+    step = s.stop_step if s.stop_step is not None else s.step
+    return replace(common, outcome=Outcome.FAILED, step=step, side=SECC, fault=Fault.REFUSED, since=s.stop_after.time,
+                   entry=s.stop_after.index, severity="warning", sentence=text)  # fmt: skip
 
 
 def _no_current(s: Session, common: Diagnosis) -> Diagnosis:
@@ -215,7 +230,7 @@ def _unfinished(s: Session, around: Around) -> Diagnosis:
         text += f", which the charger had still to answer (within {limit})"
         return replace(common, outcome=Outcome.OPEN, due=due, due_from=SECC, severity="warning", since=request.time,
                        entry=request.index, sentence=text)  # fmt: skip
-    if waited > s.timing.V2G_SECC_Sequence_Timeout:
+    if waited > s.sequence_timeout:
         return silent_vehicle(s, waited, common)
     so_far = f", after {_amount(s)}" if s.charge is not None else ""
     text = f"the recording ends in {s.step.title} with {last.name}, without SessionStop{so_far}"

@@ -11,6 +11,8 @@ from traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Side, Step, side_na
 from traces.chain.words import short, time_text
 from traces.findings import Finding
 from traces.recording import EVCC, SECC, Entry
+from traces.talks import timer as timer_of
+from v2g.protocols import PROTOCOLS
 
 NEARLY = 0.9
 """Part of a time-out after which its owner may be taken to have waited for it: timers and captures are not exact."""
@@ -193,23 +195,31 @@ def _overdue(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagn
         cause = around.about(EVCC, request.index, move.entry.index)
         if cause is not None:
             return by_finding(common, cause, f"no answer came, and {move.text}")
+        if s.tardy is not None and s.tardy[0] is request:
+            return _tardy(s, common, f"no answer came, and {move.text}")
         if waited >= limit * NEARLY:
             return silent_charger(s, request, waited, common, f"; then {move.text}")
+    elif move.side == EVCC and s.overdue is not None and s.overdue[1] is s.last:
+        request, response = s.overdue
+        return silent_charger(s, request, response.time - request.time, common, f"; then {move.text}")
+    elif move.side == SECC and move.waiting and s.tardy is not None and s.tardy[0] is move.waiting[0]:
+        return _tardy(s, common, f"then {move.text}")
     elif move.side == SECC and not move.waiting and s.last is not None and s.last.sender == SECC:
         waited = move.entry.time - s.last.time
-        if waited >= s.timing.V2G_SECC_Sequence_Timeout * NEARLY:
+        if waited >= s.sequence_timeout * NEARLY:
             return silent_vehicle(s, waited, common, f"; then {move.text}")
         limit = s.timing.V2G_SECC_CommunicationSetup_Performance_Time
         if s.furthest <= Step.HANDSHAKE and waited >= limit * NEARLY:
             text = f"the vehicle sent nothing for {time_text(waited)} after {s.last.name}, and set up no session within"
-            text += f" {time_text(limit)} (V2G_SECC_CommunicationSetup_Performance_Time); then {move.text}"
+            timer = timer_of(s.protocol, "V2G_SECC_CommunicationSetup_Performance_Time")
+            text += f" {time_text(limit)} ({timer}); then {move.text}"
             return replace(common, side=EVCC, fault=Fault.SILENT, since=s.last.time, entry=s.last.index,
                            due="SessionSetupReq", due_from=EVCC, severity="violation", sentence=text)  # fmt: skip
     return None
 
 
 def silent_charger(s: Session, request: Entry, waited: float, common: Diagnosis, then: str = "") -> Diagnosis:
-    timer, limit = "V2G_EVCC_Msg_Timeout", s.timing.message_timeout(request.name)
+    timer, limit = timer_of(s.protocol, "V2G_EVCC_Msg_Timeout"), s.timing.message_timeout(request.name)
     due = f"{stem(request.name)}Res"
     text = f"the charger did not answer {request.name} within {time_text(waited)} ({timer} is {time_text(limit)}){then}"
     return replace(common, side=SECC, fault=Fault.SILENT, since=request.time, entry=request.index, due=due,
@@ -218,10 +228,24 @@ def silent_charger(s: Session, request: Entry, waited: float, common: Diagnosis,
 
 def silent_vehicle(s: Session, waited: float, common: Diagnosis, then: str = "") -> Diagnosis:
     assert s.last is not None
-    limit = s.timing.V2G_SECC_Sequence_Timeout
-    text = (f"the vehicle sent nothing for {time_text(waited)} after {s.last.name} (V2G_SECC_Sequence_Timeout is"
-            f" {time_text(limit)}){then}")  # fmt: skip
+    text = f"the vehicle sent nothing for {time_text(waited)} after {s.last.name} ({_sequence(s)}){then}"
     return replace(common, side=EVCC, fault=Fault.SILENT, since=s.last.time, entry=s.last.index, due="the next request",
+                   due_from=EVCC, severity="violation", sentence=text)  # fmt: skip
+
+
+def _sequence(s: Session) -> str:
+    return f"{timer_of(s.protocol, 'V2G_SECC_Sequence_Timeout')} is {time_text(s.sequence_timeout)}"
+
+
+def _tardy(s: Session, common: Diagnosis, then: str) -> Diagnosis:
+    """A request came when the charger had to give up waiting for it."""
+    assert s.tardy is not None
+    request, before = s.tardy
+    limit = s.timing.sequence_timeout(in_loop=PROTOCOLS[s.protocol].is_loop(f"{stem(before.name)}Req"))
+    timer = timer_of(s.protocol, "V2G_SECC_Sequence_Timeout")
+    text = f"the vehicle sent {request.name} {time_text(request.time - before.time)} after {before.name}"
+    text += f" ({timer} is {time_text(limit)}); {then}"
+    return replace(common, side=EVCC, fault=Fault.SILENT, since=before.time, entry=request.index, due=request.name,
                    due_from=EVCC, severity="violation", sentence=text)  # fmt: skip
 
 
@@ -238,6 +262,7 @@ def _slow(s: Session, move: Move, common: Diagnosis) -> Diagnosis | None:
     since = s.begun.get(step) if step in loops else s.ongoing
     if since is None or move.entry.time - since.time < limit * NEARLY:
         return None
+    timer = timer_of(s.protocol, timer)
     took = time_text(move.entry.time - since.time)
     side: Side = SECC
     if step is Step.PRECHARGE:

@@ -15,6 +15,7 @@ from traces.recording import EVCC, SECC, Entry
 from traces.talks import ORDERS, TIMINGS, code_of
 from traces.text import quantity
 from v2g import timing as timings
+from v2g.protocols import PROTOCOLS
 from v2g.sequence import Sequence
 from v2g.timing import Timing
 
@@ -88,6 +89,8 @@ class Session:
         stopped: the SessionStopReq that was accepted.
         ended: the close, reset or refusal of the connection.
         unheard: what was sent again and again and never acknowledged.
+        tardy: a request that came later than the charger has to wait, and the answer before it.
+        overdue: the last answer, where it came later than the vehicle has to wait, and its request.
     """
 
     number: int
@@ -128,7 +131,16 @@ class Session:
     target: float | None = None
     stop_waiting: tuple[Entry, ...] = ()
     close_waiting: tuple[Entry, ...] = ()
+    tardy: tuple[Entry, Entry] | None = None
+    overdue: tuple[Entry, Entry] | None = None
     _order: Sequence | None = None
+
+    @property
+    def sequence_timeout(self) -> float:
+        """How long the charger waits for the next request now, s."""
+        protocol = PROTOCOLS.get(self.protocol)
+        name = f"{stem(self.last.name)}Req" if self.last is not None else ""
+        return self.timing.sequence_timeout(in_loop=protocol is not None and protocol.is_loop(name))
 
     @property
     def timing(self) -> Timing:
@@ -196,6 +208,9 @@ class Session:
 
     def _request(self, entry: Entry) -> None:
         body, name = entry.body, stem(entry.name)
+        last = self.last
+        if last is not None and last.sender == SECC and entry.time - last.time > self.sequence_timeout:
+            self.tardy = entry, last
         progress = str(getattr(body, "ChargeProgress", "") or "")
         if progress == "" and getattr(body, "ReadyToChargeState", None) is not None:  # DIN
             progress = "Start" if body.ReadyToChargeState else "Stop"
@@ -232,6 +247,8 @@ class Session:
             request = self.waiting[0]
         if request is not None:
             self.waiting.remove(request)
+            late = entry.time - request.time > self.timing.message_timeout(request.name)
+            self.overdue = (request, entry) if late else None
         code = code_of(entry)
         if code.startswith(("FAILED", "Failed")):
             self.refusal, self.refused_in = (request, entry), self.step

@@ -66,7 +66,8 @@ def connection(talk: Talk) -> Iterator[Finding]:
         yield about(first, "violation", SECC, "tls", "ISO 15118-20 without TLS", "V2G20-1237")
     if talk.protocol == "iso2" and contract and not talk.secure:
         yield about(first, "violation", EVCC, "tls", "contract payment without TLS", "V2G2-635")
-    profile = _SUITES.get(talk.protocol)
+    spoken = any(e.message is not None and e.schema != "appproto" for e in talk.entries)
+    profile = _SUITES.get(talk.protocol) if spoken else None  # else nobody agreed on it
     for entry in talk.others:
         match entry.layer, entry.name:
             case "tls", "ServerHello" | "handshake" if profile is not None and entry.note:

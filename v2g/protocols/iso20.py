@@ -55,6 +55,7 @@ ISO20 = Protocol(
         loops={"DC": "DC_ChargeLoopReq", "AC": "AC_ChargeLoopReq"},
         powered=("DC_PreChargeReq", "DC_ChargeLoopReq"),
         pilot={"DC_CableCheckReq": "CD", "DC_WeldingDetectionReq": "B"},
+        timers="",
     ),
     payload_types={
         "iso20-common": 0x8002,

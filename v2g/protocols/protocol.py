@@ -80,6 +80,7 @@ class Names:
         powered: requests that drive the DC output, so that the control pilot has to be in C or D when they come.
         pilot: other requests -> letters of the control pilot states that they presuppose [V2G-DC-547].
         codes: ResponseCodes of ISO 15118-2 that have another name here.
+        timers: what the names of its timers begin with.
     """
 
     selection: str
@@ -88,6 +89,7 @@ class Names:
     powered: tuple[str, ...]
     pilot: Mapping[str, str]
     codes: Mapping[str, str] = field(default_factory=dict)
+    timers: str = "V2G_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,10 @@ class Protocol:
     def is_loop(self, request: str) -> bool:
         """Whether a request is one of the charge loop."""
         return request in self.names.loops.values()
+
+    def timer(self, name: str) -> str:
+        """A timer of :class:`v2g.timing.Timing` under the name that it has here."""
+        return self.names.timers + name.removeprefix("V2G_") if name.startswith("V2G_") else name
 
     def code(self, code: str) -> str:
         """A ResponseCode under the name that it has here."""
