@@ -24,11 +24,13 @@ from evcc.battery import Battery
 from evcc.vehicle import Settings, Vehicle
 from secc import serve as secc
 from secc.authorizer import Authorizer, Customer, Delayed, Immediate
-from secc.charger import AcSupply, Evse, Fault, Slot, simulated
+from secc.charger import Evse, Fault, Slot, simulated
 from secc.outlet import Outlet
-from secc.power import Dynamics, Limits, SimulatedPowerSource
+from secc.power import Limits
 from secc.schedule import Plan, Price
 from secc.services import INTERNET, Service
+from secc.simulated import Dynamics, SimulatedPowerSource
+from secc.supply import AcSupply
 from slac.connector import power_class
 from slac.pilot import State
 from slac.pilots import SimulatedPilot

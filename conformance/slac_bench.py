@@ -17,7 +17,8 @@ from conformance.program import Program
 from conformance.verdict import Inconclusive
 from secc.arrivals import Arrivals, LinkLoss
 from secc.authorizer import CardReader
-from secc.charger import AcSupply, Evse
+from secc.charger import Evse
+from secc.supply import AcSupply
 from slac import ev, evse
 from slac.amp_map import full_power
 from slac.errors import PilotLost, SlacError

@@ -15,7 +15,8 @@ from evcc.vehicle import Vehicle
 from plugfest.virtual import run
 from secc import serve as secc
 from secc.charger import Evse
-from secc.power import Limits, SimulatedPowerSource
+from secc.power import Limits
+from secc.simulated import SimulatedPowerSource
 from slac.connector import power_class
 from slac.pilots import SimulatedPilot
 from v2g.channel import memory_pair

@@ -18,9 +18,10 @@ from plugfest import curves, plants
 from plugfest.config import actions
 from plugfest.config.actions import Step
 from secc.authorizer import Customer
-from secc.charger import AcSupply, Evse, Fault, simulated
+from secc.charger import Evse, Fault, simulated
 from secc.outlet import Outlet
-from secc.power import SimulatedPowerSource
+from secc.simulated import SimulatedPowerSource
+from secc.supply import AcSupply
 from slac.pilot import State
 from slac.pilots import SimulatedPilot
 

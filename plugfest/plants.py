@@ -19,8 +19,10 @@ from plugfest.config.rules import octets
 from plugfest.errors import UserError
 from plugfest.lines import Plant
 from secc.authorizer import Authorizer, CardReader, Customer, Delayed, Immediate, Never
-from secc.charger import AcSupply, Evse, Slot, simulated
-from secc.power import Dynamics, Limits, SimulatedPowerSource
+from secc.charger import Evse, Slot, simulated
+from secc.power import Limits
+from secc.simulated import Dynamics, SimulatedPowerSource
+from secc.supply import AcSupply
 from slac.connector import PowerClass, implausible, implausible_ac, power_class
 from slac.pilot import ChargerPilot, VehiclePilot
 from slac.pilots import SimulatedPilot

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 
 from secc import agreed
-from secc.charger import AcSupply
+from secc.supply import AcSupply
 from secc.visit import Refusal, Visit
 from slac.pilot import DUTY_CHANGE, READY
 from v2g.messages import iso2

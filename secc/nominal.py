@@ -20,7 +20,8 @@ import enum
 from collections.abc import Callable
 
 from secc.authorizer import Decision
-from secc.charger import NO_CURRENT, AcSupply, Evse, Wish
+from secc.charger import NO_CURRENT, Evse, Wish
+from secc.supply import AcSupply
 from slac.pilot import DUTY_CHANGE, READY, STEADY, STEP_EF, STEP_X1, Reading, State, duty_of
 from v2g.outcome import Cause, Outcome
 from v2g.trace import Event, Observe, ignore

@@ -14,8 +14,10 @@ from evcc.battery import Battery
 from evcc.vehicle import OnboardCharger, Settings, Vehicle
 from secc import serve as secc
 from secc.authorizer import Authorizer
-from secc.charger import AcSupply, Evse
-from secc.power import Dynamics, Limits, SimulatedPowerSource
+from secc.charger import Evse
+from secc.power import Limits
+from secc.simulated import Dynamics, SimulatedPowerSource
+from secc.supply import AcSupply
 from secc.visit import Paused
 from slac.connector import power_class
 from slac.pilots import SimulatedPilot

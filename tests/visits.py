@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from secc import control
-from secc.charger import AcSupply, Evse
-from secc.power import Limits, SimulatedPowerSource
+from secc.charger import Evse
+from secc.power import Limits
 from secc.serve import Options
+from secc.simulated import SimulatedPowerSource
+from secc.supply import AcSupply
 from secc.visit import Visit
 from slac.connector import power_class
 from slac.pilots import SimulatedPilot

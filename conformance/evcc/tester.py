@@ -21,9 +21,11 @@ from conformance.systems import VehicleUnderTest
 from conformance.verdict import Failed, Inconclusive
 from conformance.wire import Arrival, Wire
 from secc import serve as secc
-from secc.charger import AcSupply, Evse
+from secc.charger import Evse
 from secc.minimal import minimal
-from secc.power import Dynamics, Limits, SimulatedPowerSource
+from secc.power import Limits
+from secc.simulated import Dynamics, SimulatedPowerSource
+from secc.supply import AcSupply
 from secc.visit import Refusal, Visit
 from slac.connector import power_class
 from slac.pilot import DIGITAL, READY, Reading, State

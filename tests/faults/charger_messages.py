@@ -14,8 +14,9 @@ import secc.contract
 import secc.dc
 import secc.din70121
 import secc.iso2
-import secc.power
 import secc.serve
+import secc.simulated
+import secc.supply
 import secc.visit
 import v2g.signature
 from faults.fault import (
@@ -239,7 +240,7 @@ charger(
     "stop-keeps-power",
     "the output stays on after PowerDelivery(Stop)",
     "TC_SECC_DC_VTB_PowerDelivery_002",
-    patches=[(secc.power.SimulatedPowerSource, "off", nothing)],
+    patches=[(secc.simulated.SimulatedPowerSource, "off", nothing)],
 )
 charger(
     "error-code-refused",
@@ -338,7 +339,7 @@ charger(
     "contactor-stays",
     "the contactor stays closed after the stop",
     "TC_SECC_AC_VTB_PowerDelivery_005",
-    patches=[(secc.charger.AcSupply, "open", nothing)],
+    patches=[(secc.supply.AcSupply, "open", nothing)],
 )
 
 # Contract payment

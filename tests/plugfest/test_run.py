@@ -15,7 +15,8 @@ from plugfest.config.actions import Inject, Stop
 from plugfest.controls import Controls, NotPossible
 from plugfest.timeline import Timeline
 from secc.charger import Evse
-from secc.power import Limits, SimulatedPowerSource
+from secc.power import Limits
+from secc.simulated import SimulatedPowerSource
 from slac.pilot import State
 from slac.pilot_board import PilotError
 from slac.pilots import AssumedChargerPilot

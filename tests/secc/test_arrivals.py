@@ -10,7 +10,8 @@ from typing import Any
 
 from secc.arrivals import Arrivals
 from secc.authorizer import Authorizer, CardReader, Immediate
-from secc.charger import AcSupply, Evse
+from secc.charger import Evse
+from secc.supply import AcSupply
 from slac import ev, evse
 from slac.outcome import Match
 from slac.pilot import State

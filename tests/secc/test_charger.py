@@ -7,9 +7,11 @@ import asyncio
 import pytest
 
 from secc.authorizer import ByCallback, Customer, Decision, Delayed, Immediate, Never
-from secc.charger import AcSupply, Evse, Fault, Notification, Slot, Wish, simulated, simulated_dc
+from secc.charger import Evse, Fault, Notification, Slot, Wish, simulated, simulated_dc
 from secc.meter import Meter
-from secc.power import Ceiling, SimulatedPowerSource
+from secc.power import Ceiling
+from secc.simulated import SimulatedPowerSource
+from secc.supply import AcSupply
 from slac.pilot import State
 from slac.pilots import AssumedChargerPilot, SimulatedPilot
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from secc import control
-from secc.charger import AcSupply, Evse
-from secc.power import Limits, SimulatedPowerSource
+from secc.charger import Evse
+from secc.power import Limits
+from secc.simulated import SimulatedPowerSource
+from secc.supply import AcSupply
 from slac.connector import power_class
 from slac.pilots import SimulatedPilot
 from v2g import energy

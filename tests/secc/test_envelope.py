@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from secc.envelope import Kind, LimitedOutput
-from secc.power import Ceiling, Insulation, Limits, SimulatedPowerSource
+from secc.power import Ceiling, Insulation, Limits
+from secc.simulated import SimulatedPowerSource
 from slac.connector import power_class
 
 LIMITS = Limits.of(power_class(150))

@@ -21,9 +21,10 @@ from secc_driver import NORMAL, REQUESTS, Driver, ac_parameter, dc_parameter, va
 
 from plugfest.virtual import run
 from secc import ac, envelope
-from secc.charger import AcSupply, Fault, Slot
+from secc.charger import Fault, Slot
 from secc.envelope import LimitedOutput
-from secc.power import SimulatedPowerSource
+from secc.simulated import SimulatedPowerSource
+from secc.supply import AcSupply
 from secc.visit import Visit
 from slac.pilot import State
 from v2g.errors import ConnectionLost

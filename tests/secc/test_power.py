@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secc.power import Ceiling, Insulation, Limits, SimulatedPowerSource
+from secc.power import Ceiling, Insulation, Limits
+from secc.simulated import SimulatedPowerSource
 from slac.connector import power_class
 
 LIMITS = Limits.of(power_class(150))

@@ -11,7 +11,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from evcc.battery import Battery, pack
-from secc.power import Ceiling, Dynamics, Limits, SimulatedPowerSource
+from secc.power import Ceiling, Limits
+from secc.simulated import Dynamics, SimulatedPowerSource
 from slac.connector import power_class
 
 LIMITS = replace(Limits.of(power_class(150)), max_discharge_current=90.0, max_discharge_power=25_000.0)

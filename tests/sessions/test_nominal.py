@@ -11,8 +11,9 @@ from evcc.battery import Battery
 from evcc.nominal import charge_nominal
 from evcc.vehicle import Vehicle
 from secc.authorizer import Authorizer, Customer, Immediate, Never
-from secc.charger import AcSupply, Evse, Fault
+from secc.charger import Evse, Fault
 from secc.nominal import serve_nominal
+from secc.supply import AcSupply
 from slac.pilot import State, duty_of
 from slac.pilots import SimulatedPilot
 from v2g.outcome import Cause

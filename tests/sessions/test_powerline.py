@@ -13,8 +13,9 @@ import pytest
 from powerline import AVAILABLE, REASON, Lab, lab
 from processes import CEILING
 
-from secc.charger import AcSupply, Evse
+from secc.charger import Evse
 from secc.nominal import serve_nominal
+from secc.supply import AcSupply
 from slac.pilot import State
 from slac.pilot_shared import hosted
 from v2g.outcome import Outcome
