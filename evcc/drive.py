@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from evcc.beside import Beside
 from evcc.vehicle import Vehicle
 from evcc.wallet import Wallet
 from v2g import outcome
@@ -27,6 +29,7 @@ from v2g.protocols import ISO2, Protocol
 from v2g.rules.rule import Live
 from v2g.sequence import Sequence
 from v2g.session import Session, SessionOptions
+from v2g.streams import MAIN
 
 if TYPE_CHECKING:
     from v2g.energy import Control
@@ -63,7 +66,7 @@ class Ending:
     """Why the power flow ends, and how the script has to go on.
 
     Attributes:
-        how: ``stop``, ``pause`` or ``renegotiate``.
+        how: ``stop``, ``pause``, ``renegotiate``, or ``service``: on with another service (ISO 15118-20).
         reason: for people.
         cause: what it makes of the outcome.
         hurry: seconds the ramp-down may take at most; 0: no ramp.
@@ -71,7 +74,7 @@ class Ending:
         until: loop time at which a pause has no reason any more, s; None: not known.
     """
 
-    how: Literal["stop", "pause", "renegotiate"]
+    how: Literal["stop", "pause", "renegotiate", "service"]
     reason: str
     cause: Cause = Cause.COMPLETE
     hurry: float = math.inf
@@ -91,6 +94,8 @@ class Paused:
         payment: payment option; "" where it is not known.
         until: loop time at which the vehicle wants to go on, s; None: not known.
         control: service and parameter set selected (ISO 15118-20).
+        binding: what the charger is known again by (ISO 15118-20).
+        parks: what was selected of the parking service (ISO 15118-20).
     """
 
     session_id: bytes
@@ -100,6 +105,8 @@ class Paused:
     payment: str = ""
     until: float | None = None
     control: Control | None = None
+    binding: bytes = b""
+    parks: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -135,9 +142,13 @@ class Options(SessionOptions):
         scripts: other scripts than the standard's, by protocol name.
         resume: the paused session to join, as an earlier outcome gave it, or no more than its id.
         modes: energy transfer modes by their ISO 15118-2 names, preferred first; empty: those of inlet and ``ac``.
-        services: additional services of interest: ServiceID -> ParameterSetID to select, None for no set.
+        services: additional services of interest: ServiceID -> ParameterSetID to select, None for no set (in ISO
+            15118-20 for the first one, with parking for one of each kind).
         renegotiates: whether the vehicle follows a charger's wish to renegotiate; it may decline [V2G2-680].
         on_end: is told the outcome at the end; the way to hear of it for a caller who cancels.
+        renegotiation_retries: how often the vehicle tries again to renegotiate a schedule when the charger did not
+            answer (ISO 15118-20).
+        authorization_retries: how often it asks again after a warning that refuses it (ISO 15118-20).
         control: who decides on power where both can (ISO 15118-20): ``scheduled`` the vehicle within a schedule,
             ``dynamic`` the charger; ``any`` takes the first that is offered.
         payment: ``contract`` or ``external`` insists on one; ``auto`` takes the contract where both sides can.
@@ -158,6 +169,8 @@ class Options(SessionOptions):
     modes: tuple[str, ...] = ()
     services: Mapping[int, int | None] = field(default_factory=dict)
     renegotiates: bool = True
+    renegotiation_retries: int = 2
+    authorization_retries: int = 0
     control: Literal["any", "scheduled", "dynamic"] = "any"
     payment: Literal["auto", "contract", "external"] = "auto"
     wallet: Wallet | None = None
@@ -186,7 +199,13 @@ class Drive:
         ending: why the session ended, as far as the script knows.
         paused: what a later session needs for joining this one.
         notes: what people should know besides, one line each.
-        control: service and parameter set selected (ISO 15118-20); None before.
+        control: service and parameter set selected (ISO 15118-20, as the following); None before.
+        other_services: the charger lets the vehicle change its service.
+        parks: what was selected of the parking service: the IntendedServices.
+        resting: no power is wanted, for standby.
+        standby: the charger has agreed to standby.
+        stream: on which requests go: the main one, or a side stream by its payload type.
+        beside: what goes on on side streams.
     """
 
     session: Session
@@ -208,6 +227,12 @@ class Drive:
     paused: Paused | None = None
     notes: list[str] = field(default_factory=list)
     control: Control | None = None
+    other_services: bool = False
+    parks: frozenset[int] = frozenset()
+    resting: bool = False
+    standby: bool = False
+    stream: int = MAIN
+    beside: Beside = field(default_factory=Beside)
     _noted: set[str] = field(default_factory=set)
     _remaining: tuple[Any, tuple[float, float]] = (None, (0.0, 0.0))
 
@@ -220,6 +245,13 @@ class Drive:
     def begin(self, protocol: Protocol) -> None:
         """A protocol was agreed: its table guards what is sent."""
         self.sequence = Sequence(protocol.order, dc=not self.options.ac)
+
+    def on(self, stream: int) -> Drive:
+        """The same on a side stream, with the order of messages of that stream."""
+        beside = copy.copy(self)
+        beside.stream, beside.usable = stream, True
+        beside.sequence = Sequence(self.session.protocol.side[stream].order, dc=not self.options.ac)
+        return beside
 
     @property
     def now(self) -> float:
@@ -274,13 +306,14 @@ class Drive:
         pauses = self.vehicle.settings.pauses
         if pause := pauses.get(name, pauses.get("default", 0.0)):
             await asyncio.sleep(pause)
-        self.progress(name.removesuffix("Req"))
+        if self.stream == MAIN:
+            self.progress(name.removesuffix("Req"))
         self.usable = False
         if name == "SessionSetupReq":
             response = await self._set_up(message)
         else:
             try:
-                response = await self.session.request(message, signature=signature)
+                response = await self.session.request(message, signature=signature, stream=self.stream)
             except Refused:
                 if survives:
                     self.sequence.advance(message, None)
@@ -288,7 +321,8 @@ class Drive:
                 raise
         self.sequence.advance(message, response)
         self.usable = True
-        self.heed()
+        if self.stream == MAIN:
+            self.heed()
         return response
 
     def heed(self) -> None:
@@ -379,10 +413,12 @@ class Drive:
     def still_wanted(self) -> None:
         """Before power flows, nothing has to be switched off: the driver's stop ends the session here.
 
+        On a side stream this is not the place to look: the main stream does.
+
         Raises:
             Aborted: the driver stopped.
         """
-        if self.vehicle.stop.is_set():
+        if self.stream == MAIN and self.vehicle.stop.is_set():
             self.vehicle.stop.clear()
             raise Aborted("stopped by the driver before charging")
 

@@ -6,7 +6,9 @@ once for DC and once for AC. A WARNING lets the session go on, every FAILED ends
 
 from __future__ import annotations
 
-from evcc import iso20_ac, iso20_dc
+import hashlib
+
+from evcc import iso20_ac, iso20_dc, iso20_parking
 from evcc.drive import Drive, Ending, Paused, Unsuitable
 from evcc.iso20_control import choose, wanted_service
 from evcc.iso20_schedule import agree_schedule
@@ -31,27 +33,43 @@ async def run(drive: Drive) -> None:
         joined = await set_up(drive)
         if joined is None:
             await authorize(drive)
-            control = await select_service(drive)
-        else:
-            control = joined
-        drive.control = control
+        control = await select_service(drive) if joined is None else joined
         ending = await charge(drive, control)
+        while ending.how == "service":
+            await drive.beside.stop()
+            await drive.ask(common.SessionStopReq(ChargingSession="ServiceRenegotiation"))
+            ending = await charge(drive, await select_service(drive))
+        await iso20_parking.depart(drive)
+        await drive.beside.stop()
         if ending.how == "pause":
             drive.paused = Paused(
                 drive.session.id, started=drive.started, delivered_wh=drive.delivered_wh, until=ending.until,
-                control=control,
+                control=drive.control, binding=binding(drive), parks=drive.parks,
             )  # fmt: skip
         session: common.chargingSessionType = "Pause" if drive.paused else "Terminate"
         await drive.ask(common.SessionStopReq(ChargingSession=session))
     except V2GError:
         drive.paused = None
+        await drive.beside.stop()
         await leave(drive)
         raise
+    finally:
+        await drive.beside.stop()
+
+
+def binding(drive: Drive) -> bytes:
+    """What the charger is known again by: the digest of its certificate in the TLS handshake; b"" without one."""
+    tls = drive.session.channel.tls
+    return hashlib.sha512(tls.peer_chain[0]).digest() if tls is not None and tls.peer_chain else b""
 
 
 async def set_up(drive: Drive) -> Control | None:
     """SessionSetup: a new session, or an old one by its id; what was selected in the old one where it was joined."""
-    session, resume = drive.session, drive.resume
+    session = drive.session
+    if drive.resume is not None and drive.resume.binding and drive.resume.binding != binding(drive):
+        drive.note("this is another charger than the one of the paused session; a new one begins")
+        drive.forget_pause()
+    resume = drive.resume
     session.id = asked = resume.session_id if resume else NEW
     res = await drive.ask(common.SessionSetupReq(EVCCID=drive.vehicle.evccid20))
     joined = res.ResponseCode == "OK_OldSessionJoined"
@@ -63,6 +81,7 @@ async def set_up(drive: Drive) -> Control | None:
         session.tolerate("zero-session-id", "the charger's session id is zero")
     drive.started = drive.now if resume is None or resume.started is None else resume.started
     if resume is None or joined:
+        drive.parks = resume.parks if resume is not None else frozenset()
         return resume.control if resume is not None else None
     drive.note("the charger does not know the paused session; a new one begins")
     drive.forget_pause()
@@ -81,9 +100,17 @@ async def authorize(drive: Drive) -> None:
     request = common.AuthorizationReq(
         SelectedAuthorizationService="EIM", EIM_AReqAuthorizationMode=common.EIM_AReqAuthorizationModeType()
     )
-    res = await until_finished(drive, lambda: request, "V2G_EVCC_Ongoing_Timeout")
-    if res.ResponseCode.startswith("WARNING"):
-        raise Unsuitable(f"the charger refuses: {res.ResponseCode}")
+    for attempt in range(drive.options.authorization_retries + 1):
+        res = await until_finished(drive, lambda: request, "V2G_EVCC_Ongoing_Timeout")
+        if not res.ResponseCode.startswith("WARNING"):
+            return
+        if res.ResponseCode == "WARNING_AuthorizationSelectionInvalid":
+            break  # there is no other method to select
+        if attempt < drive.options.authorization_retries:
+            drive.note(f"the charger refuses: {res.ResponseCode}; asked again")
+            await drive.breathe()
+            drive.still_wanted()
+    raise Unsuitable(f"the charger refuses: {res.ResponseCode}")
 
 
 async def select_service(drive: Drive) -> Control:
@@ -93,6 +120,7 @@ async def select_service(drive: Drive) -> Control:
         Unsuitable: no service or parameter set fits.
     """
     found = await drive.ask(common.ServiceDiscoveryReq())
+    drive.other_services = found.ServiceRenegotiationSupported
     offered = [service.ServiceID for service in found.EnergyTransferServiceList.Service]
     service = wanted_service(drive)
     if service.number not in offered:
@@ -103,18 +131,24 @@ async def select_service(drive: Drive) -> Control:
         text = f"details of service {detail.ServiceID}, asked for {service.number}"
         drive.session.tolerate("other-service-details", text)
     control = choose(drive, service, detail.ServiceParameterList.ParameterSet)
+    drive.parks = frozenset()
+    added = await iso20_parking.select(drive, found)
     await drive.ask(
         common.ServiceSelectionReq(
             SelectedEnergyTransferService=common.SelectedServiceType(
                 ServiceID=service.number, ParameterSetID=control.chosen.number
-            )
+            ),
+            SelectedVASList=common.SelectedServiceListType(SelectedService=added) if added else None,
         )
     )
+    await drive.beside.stop()
+    iso20_parking.arrive(drive)
     return control
 
 
 async def charge(drive: Drive, control: Control) -> Ending:
     """From charge parameters to the end of the power flow."""
+    drive.control = control
     if control.service.energy == "AC":
         power = await iso20_ac.agree_limits(drive, control)
         return await iso20_ac.charge(drive, control, power, await agree_schedule(drive, control))

@@ -13,7 +13,8 @@ from typing import Any
 
 from evcc.checks import same_kind
 from evcc.drive import Drive, Ending, Unsuitable
-from evcc.iso20_control import LEAVES_LATER, display, energies, warned, wishes
+from evcc.iso20_control import LEAVES_LATER, display, energies, warned
+from evcc.iso20_course import Course
 from evcc.iso20_schedule import Plan, channel, power_delivery, profile
 from evcc.vehicle import AcDraw
 from evcc.verbs import pilot_moves
@@ -24,9 +25,13 @@ from v2g.members import ac_members
 from v2g.messages.iso20 import ac, common, types
 from v2g.phases import total
 from v2g.physical import at_least_zero, number
+from v2g.streams import MAIN
 
 USUAL_VOLTAGE = 230
 """V, line to neutral: where the parameter set does not say it."""
+
+STILL = 0.5
+"""A per phase: below, nothing flows that would keep a vehicle from standby."""
 
 
 @dataclass(slots=True)
@@ -109,7 +114,8 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
         terms.giving = min(back, taken)
     if offer.EVSEPowerRampLimitation is not None:
         terms.ramp = abs(number(offer.EVSEPowerRampLimitation)) / 100.0 * max(given, 1.0) / 60.0
-    vehicle.stop_ac()
+    if drive.stream == MAIN:
+        vehicle.stop_ac()
     return terms
 
 
@@ -182,8 +188,15 @@ async def loop(
     Where each direction has a path of its own, a change of direction goes over no power and another PowerDelivery.
     """
     told, reactive = 0.0 if control.dynamic else math.inf, 0.0
+
+    async def begin(on: Drive, agreed: Terms, new: Plan) -> None:
+        made = profile(on, control, new, agreed.most, agreed.giving)
+        await on.ask(power_delivery(on, "Start", made, direction))
+
+    course = Course(drive, control, terms, plan, agree_limits, begin, lambda: drive.vehicle.ac_current < STILL)
     while True:
-        power = wanted(drive, control, terms, plan, told)
+        terms = course.terms(terms)
+        power = 0.0 if drive.resting else wanted(drive, control, terms, plan, told)
         if control.chosen.separated and power and channel(control, power) != direction:
             flow(drive, terms, 0.0, 0.0)
             direction = channel(control, power)
@@ -199,6 +212,6 @@ async def loop(
             if not control.bidirectional:
                 at_least_zero("EVSETargetActivePower", told)
         reactive = total(answer, "EVSETargetReactivePower")
-        if ending := wishes(drive, res.EVSEStatus):
+        if ending := await course.turn(res.EVSEStatus):
             return ending
         await drive.breathe()

@@ -115,18 +115,20 @@ def display(drive: Drive) -> types.DisplayParametersType:
 # What the charger and the driver want
 
 
-def wishes(drive: Drive, status: types.EVSEStatusType | None) -> Ending | None:
-    """Why the loop ends after this response although nothing is wrong: the charger's wishes, then the driver's."""
+def wishes(drive: Drive, notification: str | None) -> Ending | None:
+    """Why the loop ends after a response although nothing is wrong: the charger's wishes, then the driver's."""
     vehicle = drive.vehicle
-    match status.EVSENotification if status is not None else None:
+    match notification:
         case "Terminate":
             return Ending("stop", "the charger asked to stop")
+        case "Pause" if vehicle.settings.prefers_standby:
+            vehicle.standby.set()
         case "Pause":
             return Ending("pause", "the charger asked to pause")
+        case "ServiceRenegotiation" if drive.other_services and drive.options.renegotiates:
+            return Ending("service", "the charger asked for another service")
         case "ServiceRenegotiation":
             drive.note("the charger asked for another service; the vehicle goes on with this one")
-        case "ScheduleRenegotiation":
-            drive.note("the charger asked for another schedule, which this vehicle does not renegotiate yet")
         case "MeteringConfirmation":
             drive.note("the charger asked for a metering confirmation, which needs a contract")
     if vehicle.stop.is_set():
@@ -135,6 +137,11 @@ def wishes(drive: Drive, status: types.EVSEStatusType | None) -> Ending | None:
     if vehicle.pause.is_set():
         vehicle.pause.clear()
         return Ending("pause", "paused by the driver")
+    if vehicle.another_service.is_set():
+        vehicle.another_service.clear()
+        if drive.other_services:
+            return Ending("service", "the driver wants another service")
+        drive.note("the charger does not let the vehicle change its service")
     if vehicle.battery.full and wants_full(drive):
         return Ending("stop", "charging complete")
     if vehicle.battery.drained and vehicle.settings.target_power < 0.0 and not controlled(drive):

@@ -17,8 +17,8 @@ from evcc.iso20_control import (
     volt,
     warned,
     watt,
-    wishes,
 )
+from evcc.iso20_course import Course
 from evcc.iso20_schedule import Plan, power_delivery, profile
 from evcc.vehicle import AT_ONCE, CURRENT_DOWN, NO_CURRENT
 from evcc.verbs import DEAD, until_finished
@@ -300,17 +300,26 @@ async def loop(
     drive: Drive, control: Control, terms: Terms, plan: Plan, channel: common.channelSelectionType
 ) -> Ending:
     """The charge loop, until something ends it. In dynamic mode the battery's wish is the limit, not the target."""
+
+    async def begin(on: Drive, agreed: Terms, new: Plan) -> None:
+        await start(on, control, agreed, new, channel)
+
+    course = Course(drive, control, terms, plan, agree_limits, begin, lambda: abs(drive.vehicle.current) < STILL)
     while True:
+        terms = course.terms(terms)
         flow = Flow.of(drive, control, terms, plan)
-        if control.chosen.separated and (other := flow.channel(channel)) != channel:
+        if drive.resting:
+            flow = flow.halted()
+        elif control.chosen.separated and (other := flow.channel(channel)) != channel:
             if abs(drive.vehicle.current) < STILL:
                 await start(drive, control, terms, plan, other)
                 channel = other
             else:
                 flow = flow.halted()
         res = await take(drive, control, flow)
-        terms = updated(terms, res.CLResControlMode)
-        ending = protected(drive, res) or wishes(drive, res.EVSEStatus)
+        if not drive.standby:  # in standby only status and meter count
+            terms = updated(terms, res.CLResControlMode)
+        ending = protected(drive, res) or await course.turn(res.EVSEStatus)
         if ending:
             return ending
         await drive.breathe()

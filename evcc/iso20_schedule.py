@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import accumulate
 
 from evcc import schedule
@@ -21,7 +21,7 @@ MOST_ENTRIES = 1024
 """MaximumSupportingPoints, 12 to 1024."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
     """What ScheduleExchange agreed.
 
@@ -36,6 +36,11 @@ class Plan:
     tolerance: bool = False
     back: Schedule | None = None
     wish: float = math.inf
+
+    def become(self, other: Plan) -> None:
+        """Another one was agreed: whoever follows this one follows that."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(other, one.name))
 
     def power(self, now: float, most: float, giving: float = 0.0) -> float:
         """Power to go for at a loop time, W; negative: to give back.
@@ -64,7 +69,8 @@ async def agree_schedule(drive: Drive, control: Control) -> Plan:
     Raises:
         RemoteError: the response is of the other control mode.
     """
-    res = await until_finished(drive, lambda: request(drive, control), "V2G_EVCC_Ongoing_Timeout")
+    asked = request(drive, control)  # while the charger is at work, the same request is repeated
+    res = await until_finished(drive, lambda: asked, "V2G_EVCC_Ongoing_Timeout")
     if res.GoToPause:
         drive.note("the charger has no energy to give soon, and invites to pause")
     if control.dynamic:

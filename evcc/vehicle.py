@@ -48,6 +48,7 @@ class Settings:
         error_code: reported to the charger as the vehicle's error; ``NO_ERROR`` is none. Text as in the protocol.
         trusts_report: judge precharge by the charger's report even where the inlet is measured (some cars do).
         pauses: seconds the car takes before it sends a request, by message name; ``default`` is that of the others.
+        prefers_standby: go to standby where the charger asks for a pause (ISO 15118-20).
         sleeps: where the schedule allows no power for so long, the car pauses the session, s; None: it stays in it.
     """
 
@@ -60,6 +61,7 @@ class Settings:
     error_code: str = "NO_ERROR"
     trusts_report: bool = False
     pauses: Mapping[str, float] = field(default_factory=dict)
+    prefers_standby: bool = False
     sleeps: float | None = None
 
 
@@ -139,6 +141,9 @@ class Vehicle:
         evccid20: EVCCID of ISO 15118-20: manufacturer code and a unique part, the name in the vehicle certificate.
         sense: measures voltage and current at the inlet, V and A; None without measurement.
         stop, pause, renegotiate: set by the driver or the bench; the script obeys and clears.
+        another_service: the same for a change of the service, as the options say it then (ISO 15118-20).
+        standby: no power is wanted as long as it is set, and the session goes on; the script clears it where the
+            charger does not allow standby, or wants it to end (ISO 15118-20).
         wake: the same in a pause.
         trouble: set when the pilot calls for an emergency stop; ``trouble_text`` says why.
         notes: what was assumed because nothing measures it, one line each.
@@ -171,6 +176,8 @@ class Vehicle:
         self.stop = asyncio.Event()
         self.pause = asyncio.Event()
         self.renegotiate = asyncio.Event()
+        self.another_service = asyncio.Event()
+        self.standby = asyncio.Event()
         self.wake = asyncio.Event()
         self.trouble = asyncio.Event()
         self.trouble_text = ""
@@ -185,7 +192,8 @@ class Vehicle:
 
     def begin(self) -> None:
         """A new session: forgets wishes, trouble and what the last charger said; the record of mishaps stays."""
-        for event in (self.stop, self.pause, self.renegotiate, self.trouble):
+        wishes = (self.stop, self.pause, self.renegotiate, self.another_service, self.standby)
+        for event in (*wishes, self.trouble):
             event.clear()
         self.trouble_text = ""
         self._told, self._told_at = Measured(0.0, 0.0), None

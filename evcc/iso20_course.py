@@ -1,0 +1,171 @@
+"""Between two exchanges of the charge loop of ISO 15118-20: what charger and driver want, and what goes on beside it.
+
+A schedule is renegotiated on its own stream while power flows by the old one; the new one is followed from the next
+message of the loop on. In standby the loop goes on with the contactors closed and without power. In dynamic mode there
+is no schedule to renegotiate: what changes travels in the loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from evcc.drive import Drive, Ending
+from evcc.iso20_control import wishes
+from evcc.iso20_schedule import Plan, agree_schedule, power_delivery
+from v2g.energy import Control
+from v2g.errors import TimedOut
+from v2g.messages.iso20 import types
+from v2g.protocols.iso20 import RENEGOTIATION
+
+T = TypeVar("T")
+
+AGAIN = 5.0
+"""s after a renegotiation that failed, in which the vehicle does not try again."""
+
+
+@dataclass
+class Course(Generic[T]):
+    """A charge loop under way; ``T`` is what ChargeParameterDiscovery agrees.
+
+    Attributes:
+        agreed: what ChargeParameterDiscovery agreed last.
+        plan: what the loop follows; a renegotiation changes it.
+        agree: ChargeParameterDiscovery, on whatever stream.
+        begin: PowerDelivery(Start), on whatever stream.
+        still: whether no power flows.
+    """
+
+    drive: Drive
+    control: Control
+    agreed: T
+    plan: Plan
+    agree: Callable[[Drive, Control], Awaitable[T]]
+    begin: Callable[[Drive, T, Plan], Awaitable[None]]
+    still: Callable[[], bool]
+    _new: T | None = None
+    _failed: int = 0
+    _again: float = field(default=-math.inf)
+
+    def __post_init__(self) -> None:
+        self.drive.resting = self.drive.standby = False
+
+    def terms(self, before: T) -> T:
+        """What the loop goes by: as before, or what was agreed anew."""
+        new, self._new = self._new, None
+        return before if new is None else new
+
+    async def turn(self, status: types.EVSEStatusType | None) -> Ending | None:
+        """After a response of the loop: why it ends, or None.
+
+        Raises:
+            V2GError: what was said beside the loop ends the session.
+        """
+        drive = self.drive
+        drive.beside.check()
+        notification = status.EVSENotification if status is not None else None
+        if self._taken() and notification == "ScheduleRenegotiation":
+            notification = None  # this response was on its way already
+        ending = wishes(drive, notification) or self._asleep()
+        if ending is not None:
+            return ending
+        await self._renegotiate(notification)
+        await self._rest(notification)
+        return None
+
+    def _asleep(self) -> Ending | None:
+        """A vehicle may pause the session while its schedule allows no power, and come back when it does."""
+        shortest = self.drive.vehicle.settings.sleeps
+        if shortest is None or self.control.dynamic or self.control.bidirectional:
+            return None
+        until = self.plan.schedule.idle_until(self.drive.now)
+        if until is None or until - self.drive.now < shortest:
+            return None
+        return Ending("pause", "the schedule allows no power now", until=None if math.isinf(until) else until)
+
+    # -- schedules ------------------------------------------------------------------------------------------------
+
+    def _taken(self) -> bool:
+        """Takes over what was renegotiated, if it is done."""
+        found = self.drive.beside.result(RENEGOTIATION)
+        if found is None:
+            return False
+        self.agreed, plan = found
+        self._new = self.agreed
+        self.plan.become(plan)
+        self.drive.tuple_id = plan.schedule.tuple_id
+        self._failed = 0
+        self.drive.session.tell("state", "renegotiated", f"schedule {plan.schedule.tuple_id}")
+        return True
+
+    async def _renegotiate(self, notification: str | None) -> None:
+        drive, vehicle = self.drive, self.drive.vehicle
+        asked = notification == "ScheduleRenegotiation" and drive.options.renegotiates
+        # After a failure nobody knows what the charger took over: the vehicle tries again by itself.
+        if not asked and not vehicle.renegotiate.is_set() and not self._failed:
+            return
+        if self.control.dynamic:
+            vehicle.renegotiate.clear()
+            drive.note("in dynamic mode there is no schedule to renegotiate")
+            return
+        if drive.beside.busy(RENEGOTIATION) or drive.now < self._again:
+            return
+        vehicle.renegotiate.clear()
+        if drive.standby:  # left without a profile: the new one comes with the renegotiation
+            await drive.ask(power_delivery(drive, "ScheduleRenegotiation"))
+            self._awake()
+        drive.session.tell("state", "renegotiating", "the charger asked" if asked else "the driver asked")
+        drive.beside.begin(RENEGOTIATION, self._beside())
+
+    async def _beside(self) -> tuple[T, Plan] | None:
+        """A renegotiation on its stream; None where the charger did not answer in time."""
+        drive = self.drive.on(RENEGOTIATION)
+        drive.session.forget(RENEGOTIATION)  # what came too late for an earlier try
+        try:
+            terms = await self.agree(drive, self.control)
+            plan = await agree_schedule(drive, self.control)
+            await self.begin(drive, terms, plan)
+        except TimedOut as why:
+            self._failed += 1
+            self._again = drive.now + AGAIN if self._failed <= drive.options.renegotiation_retries else math.inf
+            drive.note(f"the schedule was not renegotiated: {why}")
+            drive.session.tell("error", "renegotiation", str(why))
+            return None
+        return terms, plan
+
+    # -- standby --------------------------------------------------------------------------------------------------
+
+    async def _rest(self, notification: str | None) -> None:
+        drive, vehicle = self.drive, self.drive.vehicle
+        if notification == "ExitStandby" and drive.standby:
+            drive.note("the charger asked to leave standby")
+            vehicle.standby.clear()
+        wanted = vehicle.standby.is_set()
+        if not wanted and drive.standby:
+            await self.begin(drive, self.agreed, self.plan)
+            self._awake()
+        elif not wanted:
+            drive.resting = False
+        elif not drive.standby:
+            drive.resting = True  # the ramp first: standby begins without power
+            if self.still():
+                await self._lie_down()
+
+    async def _lie_down(self) -> None:
+        drive = self.drive
+        res = await drive.ask(power_delivery(drive, "Standby"))
+        if res.ResponseCode.startswith("WARNING"):
+            drive.note(f"the charger refuses standby: {res.ResponseCode}")
+            self._awake()
+        else:
+            drive.standby = True
+            drive.session.tell("state", "standby", "begins")
+
+    def _awake(self) -> None:
+        drive = self.drive
+        if drive.standby:
+            drive.session.tell("state", "standby", "is over")
+        drive.vehicle.standby.clear()
+        drive.resting = drive.standby = False

@@ -1,0 +1,495 @@
+"""The life of an ISO 15118-20 session between both roles: renegotiation, standby, services, pauses, authorization."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+from bench import COMBINATIONS, Bench, iso20_bench, message_seen
+
+from secc.authorizer import Decision, Never
+from secc.charger import Slot, Wish
+from secc.services import INTERNET, PARKING, Service
+from v2g.messages.iso20 import common
+from v2g.outcome import Cause
+from v2g.protocols import iso20 as streams
+
+SCHEDULED = [mode for mode, control in COMBINATIONS if control == "scheduled"]
+
+
+def loop_of(mode: str) -> str:
+    return "AC_ChargeLoopReq" if "-ac" in mode else "DC_ChargeLoopReq"
+
+
+def said(bench: Bench, name: str, stream: int | None = None) -> list[Any]:
+    """The messages of a name, as the vehicle saw them, of one stream or of all."""
+    return [
+        event.message
+        for event in bench.events["ev"]
+        if event.layer == "message" and event.name == name and stream in (None, event.stream)
+    ]
+
+
+def watts(bench: Bench) -> float:
+    return bench.evse.watts
+
+
+async def in_loop(bench: Bench, rounds: int = 20) -> None:
+    await message_seen(bench, loop_of(bench.mode), rounds + bench.names().count(loop_of(bench.mode)))
+
+
+async def charged(bench: Bench, during: Any = None) -> tuple[Any, Any]:
+    """A session that goes well, and leaves nothing behind."""
+    before = asyncio.all_tasks()
+    vehicle, charger = await bench.run(during)
+    assert vehicle.ok, vehicle
+    assert charger.ok, charger
+    assert bench.safe
+    assert not bench.vehicle.contactors.mishaps
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() <= before
+    return vehicle, charger
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Schedules
+
+
+@pytest.mark.parametrize("who", ["charger", "driver"])
+@pytest.mark.parametrize("mode", SCHEDULED)
+async def test_schedule_is_renegotiated_beside_the_loop(mode: str, who: str) -> None:
+    """Power goes on by the old schedule, and by the new one from the next message on; the loop keeps its pace."""
+    bench = iso20_bench(mode, "scheduled", duration=60.0)
+    seen: list[float] = []
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench, 50)
+        seen.append(watts(bench))
+        bench.evse.schedule = (Slot(0, 4_500.0),)
+        bench.evse.planning_seconds = 5.0
+        if who == "charger":
+            bench.evse.request_renegotiation(30)
+        else:
+            bench.vehicle.renegotiate.set()
+        await asyncio.sleep(4.0)
+        seen.append(watts(bench))
+        await asyncio.sleep(8.0)
+        seen.append(watts(bench))
+
+    await charged(bench, during)
+    assert seen[0] > 6_000.0
+    assert seen[1] > 6_000.0, "the old schedule holds until the new one is agreed"
+    assert 4_000.0 < seen[2] <= 4_500.0 * 1.02
+    side = [e.name for e in bench.events["ev"] if e.layer == "message" and e.stream == streams.RENEGOTIATION]
+    assert side[-2:] == ["PowerDeliveryReq", "PowerDeliveryRes"]
+    assert len([name for name in side if name.endswith("ChargeParameterDiscoveryReq")]) == 1
+    times = [e.time for e in bench.events["ev"] if e.layer == "message" and e.name == loop_of(mode)]
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 0.25
+
+
+async def test_ongoing_schedule_requests_are_the_same() -> None:
+    """While the charger is at work the request is repeated as it was; the battery fills meanwhile."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=30.0)
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.evse.planning_seconds = 8.0
+        bench.vehicle.renegotiate.set()
+
+    await charged(bench, during)
+    bodies = {str(m.Scheduled_SEReqControlMode) for m in said(bench, "ScheduleExchangeReq", streams.RENEGOTIATION)}
+    assert len(said(bench, "ScheduleExchangeReq", streams.RENEGOTIATION)) > 10
+    assert len(bodies) == 1
+
+
+async def test_dynamic_vehicle_has_no_schedule_to_renegotiate() -> None:
+    """Neither does the charger ask for it, nor does the vehicle try."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=10.0)
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.evse.request_renegotiation(10)
+        bench.vehicle.renegotiate.set()
+
+    await charged(bench, during)
+    assert not said(bench, "ScheduleExchangeReq", streams.RENEGOTIATION)
+
+
+@pytest.mark.parametrize("name", ["DC_ChargeParameterDiscoveryRes", "ScheduleExchangeRes", "PowerDeliveryRes"])
+async def test_charger_that_is_silent_beside_the_loop_does_not_disturb_it(name: str) -> None:
+    """The vehicle's side request times out alone; it tries again, and charges on."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=30.0)
+    kind = next(getattr(module, name) for module in (common, _dc()) if hasattr(module, name))
+    lost = 0
+
+    def silent(message: Any) -> Any:
+        nonlocal lost
+        if bench.names().count("DC_ChargeLoopReq") > 20 and lost < 1:
+            lost += 1
+            return None
+        return message
+
+    bench.se.rewrite[kind] = silent
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench, 40)
+        bench.evse.request_renegotiation(10)
+
+    vehicle, _ = await charged(bench, during)
+    assert lost == 1
+    assert any("was not renegotiated" in note for note in vehicle.notes)
+    assert len(said(bench, "DC_ChargeParameterDiscoveryReq", streams.RENEGOTIATION)) == 2
+
+
+def _dc() -> Any:
+    from v2g.messages.iso20 import dc
+
+    return dc
+
+
+@pytest.mark.parametrize("way", ["refused", "another", "garbage"])
+@pytest.mark.parametrize("name", ["DC_ChargeParameterDiscoveryRes", "ScheduleExchangeRes", "PowerDeliveryRes"])
+async def test_failure_on_a_side_stream_ends_the_session(name: str, way: str) -> None:
+    """Any FAILED ends the session, whatever its stream; so does what cannot be read, or is no answer."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=30.0)
+    kind = next(getattr(module, name) for module in (common, _dc()) if hasattr(module, name))
+
+    def spoiled(message: Any) -> Any:
+        if bench.names().count("DC_ChargeLoopReq") <= 20:
+            return message
+        if way == "garbage":
+            return bytes.fromhex("80ffffff")
+        if way == "another":
+            return common.SessionStopRes(ResponseCode="OK")
+        message.ResponseCode = "FAILED"
+        return message
+
+    bench.se.rewrite[kind] = spoiled
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench, 40)
+        bench.vehicle.renegotiate.set()
+
+    vehicle, _ = await bench.run(during)
+    assert vehicle.cause is Cause.PEER, vehicle
+    assert bench.safe
+    assert not bench.vehicle.contactors.mishaps
+
+
+async def test_stop_in_the_middle_of_a_renegotiation_drops_it() -> None:
+    """The session ends well, without a message beside the main stream after its stop."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=None)
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.evse.planning_seconds = 20.0
+        bench.vehicle.renegotiate.set()
+        await asyncio.sleep(3.0)
+        bench.vehicle.stop.set()
+
+    await charged(bench, during)
+    names = [(e.name, e.stream) for e in bench.events["ev"] if e.layer == "message" and e.direction == "tx"]
+    last = max(n for n, (_, stream) in enumerate(names) if stream)
+    assert last < names.index(("SessionStopReq", 0))
+
+
+async def test_vehicle_that_declines_to_renegotiate_is_refused_in_the_end() -> None:
+    """Warned after its time, and then FAILED_ScheduleRenegotiation."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=None)
+    bench.ev.renegotiates = False
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.evse.request_renegotiation(10)
+
+    vehicle, charger = await bench.run(during)
+    assert any("WARNING_ScheduleRenegotiationFailed" in note for note in vehicle.notes)
+    assert "FAILED_ScheduleRenegotiation" in vehicle.reason
+    assert charger.cause is Cause.PEER
+    assert bench.safe
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Standby
+
+
+@pytest.mark.parametrize(("mode", "control"), COMBINATIONS)
+async def test_vehicle_goes_to_standby_and_comes_back(mode: str, control: str) -> None:
+    """The loop goes on without power, contactors closed."""
+    bench = iso20_bench(mode, control, duration=60.0)
+    seen: list[float] = []
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.vehicle.standby.set()
+        await in_loop(bench, 40)
+        seen.append(abs(watts(bench)))
+        assert bench.evse.ac.closed if bench.evse.ac is not None else bench.vehicle.contactors.closed
+        bench.vehicle.standby.clear()
+        await in_loop(bench, 60)
+        seen.append(watts(bench))
+
+    await charged(bench, during)
+    assert seen[0] < 200.0
+    assert seen[1] > 4_000.0
+    steps = [m.ChargeProgress for m in said(bench, "PowerDeliveryReq")]
+    assert steps == ["Start", "Standby", "Start", "Stop"]
+
+
+async def test_charger_that_wants_the_end_of_standby_is_obeyed() -> None:
+    bench = iso20_bench("iso20-dc", "dynamic", duration=30.0)
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.vehicle.standby.set()
+        await in_loop(bench, 20)
+        bench.evse.request(Wish.EXIT_STANDBY, 10)
+        await in_loop(bench, 20)
+        assert not bench.vehicle.standby.is_set()
+
+    await charged(bench, during)
+    notifications = {r.EVSEStatus.EVSENotification for r in said(bench, "DC_ChargeLoopRes") if r.EVSEStatus is not None}
+    assert notifications == {"ExitStandby"}
+    assert [m.ChargeProgress for m in said(bench, "PowerDeliveryReq")] == ["Start", "Standby", "Start", "Stop"]
+
+
+@pytest.mark.parametrize("mode", SCHEDULED)
+async def test_standby_that_is_not_allowed_leaves_the_loop_as_it_is(mode: str) -> None:
+    """WARNING_StandbyNotAllowed: power flows again, without another PowerDelivery."""
+    bench = iso20_bench(mode, "scheduled", duration=20.0)
+    bench.se.standby = False
+    seen: list[float] = []
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.vehicle.standby.set()
+        await in_loop(bench, 60)
+        seen.append(watts(bench))
+
+    vehicle, _ = await charged(bench, during)
+    assert any("WARNING_StandbyNotAllowed" in note for note in vehicle.notes)
+    assert seen[0] > 4_000.0
+    assert [m.ChargeProgress for m in said(bench, "PowerDeliveryReq")] == ["Start", "Standby", "Stop"]
+
+
+async def test_schedule_is_renegotiated_out_of_standby() -> None:
+    """PowerDelivery(ScheduleRenegotiation) without a profile leaves it, the new profile comes beside the loop."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=30.0)
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.vehicle.standby.set()
+        await in_loop(bench, 30)
+        bench.evse.schedule = (Slot(0, 5_000.0),)
+        bench.evse.request_renegotiation(10)
+        await in_loop(bench, 60)
+        assert 4_500.0 < watts(bench) <= 5_100.0
+
+    await charged(bench, during)
+    main = said(bench, "PowerDeliveryReq", 0)
+    assert [m.ChargeProgress for m in main] == ["Start", "Standby", "ScheduleRenegotiation", "Stop"]
+    assert main[2].EVPowerProfile is None
+
+
+async def test_vehicle_stops_out_of_standby() -> None:
+    bench = iso20_bench("iso20-dc", "scheduled", duration=None)
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.vehicle.standby.set()
+        await in_loop(bench, 30)
+        bench.vehicle.stop.set()
+
+    await charged(bench, during)
+    assert [m.ChargeProgress for m in said(bench, "PowerDeliveryReq")] == ["Start", "Standby", "Stop"]
+
+
+async def test_vehicle_may_prefer_standby_to_a_pause() -> None:
+    """The charger asks for a pause; the session stays."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=20.0)
+    bench.vehicle.settings.prefers_standby = True
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.evse.request(Wish.PAUSE, 60)
+
+    vehicle, _ = await charged(bench, during)
+    assert not vehicle.paused
+    assert "Standby" in [m.ChargeProgress for m in said(bench, "PowerDeliveryReq")]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Services
+
+
+@pytest.mark.parametrize("who", ["charger", "driver"])
+@pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
+async def test_service_is_changed_on_the_same_connection(mode: str, who: str) -> None:
+    """From scheduled to dynamic: discovery anew, neither session setup nor authorization."""
+    bench = iso20_bench(mode, "scheduled", duration=None)
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.ev.control = "dynamic"
+        if who == "charger":
+            bench.evse.request(Wish.OTHER_SERVICE, 30)
+        else:
+            bench.vehicle.another_service.set()
+        await in_loop(bench, 40)
+        bench.vehicle.stop.set()
+
+    vehicle, _ = await charged(bench, during)
+    names = bench.names()
+    assert names.count("SessionSetupReq") == names.count("AuthorizationReq") == 1
+    assert names.count("ServiceDiscoveryReq") == names.count("ServiceSelectionReq") == 2
+    assert [m.ChargingSession for m in said(bench, "SessionStopReq")] == ["ServiceRenegotiation", "Terminate"]
+    chosen = [m.SelectedEnergyTransferService.ParameterSetID for m in said(bench, "ServiceSelectionReq")]
+    assert len(set(chosen)) == 2
+    assert vehicle.energy_wh > 0.0
+
+
+async def test_charger_without_service_renegotiation_says_so_and_refuses_it() -> None:
+    """The vehicle does not try; one that does gets FAILED_NoServiceRenegotiationSupported."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=10.0)
+    bench.se.service_renegotiation = False
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.evse.request(Wish.OTHER_SERVICE, 30)
+        bench.vehicle.another_service.set()
+
+    vehicle, _ = await charged(bench, during)
+    assert any("does not let the vehicle change" in note for note in vehicle.notes)
+    assert all(r.EVSEStatus is None for r in said(bench, "DC_ChargeLoopRes"))
+
+    again = iso20_bench("iso20-dc", "dynamic", duration=5.0)
+    again.se.service_renegotiation = False
+    again.ev.rewrite[common.SessionStopReq] = lambda m: common.SessionStopReq(ChargingSession="ServiceRenegotiation")
+    vehicle, _ = await again.run()
+    assert "FAILED_NoServiceRenegotiationSupported" in vehicle.reason
+    assert again.safe
+
+
+async def test_value_added_services_are_chosen_as_the_driver_says() -> None:
+    """Internet with a set of its own, parking with one of each kind, a charger's own service with its first set."""
+    bench = iso20_bench("iso20-ac", "dynamic", duration=5.0)
+    bench.se.services = (INTERNET, PARKING, Service(60001, sets={7: {"Level": 3}}))
+    bench.ev.services = {65: 3, 66: None, 60001: None, 60002: None}
+    await charged(bench)
+    (found,) = said(bench, "ServiceDiscoveryRes")
+    assert [service.ServiceID for service in found.VASList.Service] == [65, 66, 60001]
+    internet = next(d for d in said(bench, "ServiceDetailRes") if d.ServiceID == 65)
+    sets = {
+        one.ParameterSetID: {p.Name: p.intValue if p.intValue is not None else p.finiteString for p in one.Parameter}
+        for one in internet.ServiceParameterList.ParameterSet
+    }
+    assert sets == {
+        1: {"Protocol": "ftp", "Port": 20},
+        2: {"Protocol": "ftp", "Port": 21},
+        3: {"Protocol": "http", "Port": 80},
+        4: {"Protocol": "https", "Port": 443},
+    }
+    (selection,) = said(bench, "ServiceSelectionReq")
+    chosen = [(one.ServiceID, one.ParameterSetID) for one in selection.SelectedVASList.SelectedService]
+    assert chosen == [(65, 3), (66, 1), (66, 2), (60001, 7)]
+
+
+async def test_list_of_value_added_services_is_absent_when_empty_and_filtered_when_asked() -> None:
+    bench = iso20_bench("iso20-ac", "dynamic", duration=2.0)
+    await charged(bench)
+    assert said(bench, "ServiceDiscoveryRes")[0].VASList is None
+    bench = iso20_bench("iso20-ac", "dynamic", duration=2.0)
+    bench.se.services = (INTERNET, PARKING)
+    bench.ev.rewrite[common.ServiceDiscoveryReq] = lambda m: common.ServiceDiscoveryReq(
+        SupportedServiceIDs=common.ServiceIDListType(ServiceID=[1, 66])
+    )
+    await charged(bench)
+    listed = said(bench, "ServiceDiscoveryRes")[0].VASList.Service
+    assert [service.ServiceID for service in listed] == [66]
+
+
+async def test_vehicle_parks_beside_its_session() -> None:
+    """Check-in while the session is set up, check-out before it ends; both on their own stream."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=5.0)
+    bench.se.services, bench.ev.services = (PARKING,), {66: None}
+    await charged(bench)
+    beside = [(e.name, e.direction) for e in bench.events["ev"] if e.layer == "message" and e.stream]
+    assert {e.stream for e in bench.events["ev"] if e.layer == "message"} == {0, streams.PARKING}
+    assert beside.count(("VehicleCheckInReq", "tx")) == beside.count(("VehicleCheckInRes", "rx")) == 3
+    assert [m.EVSECheckOutStatus for m in said(bench, "VehicleCheckOutRes")][-1] == "Completed"
+
+
+@pytest.mark.parametrize("kind", [common.VehicleCheckInRes, common.VehicleCheckOutRes])
+async def test_charger_that_is_silent_about_parking_does_not_end_the_session(kind: type[Any]) -> None:
+    bench = iso20_bench("iso20-dc", "dynamic", duration=5.0)
+    bench.se.services, bench.ev.services = (PARKING,), {66: None}
+    bench.se.rewrite[kind] = lambda message: None
+    vehicle, _ = await charged(bench)
+    assert any("did not check the vehicle" in note for note in vehicle.notes)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Authorization
+
+
+class Moody:
+    """Refuses the first times, then accepts; the customer has to come each time."""
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals, self.asked = refusals, 0
+
+    def begin(self) -> None:
+        self.asked = 0
+
+    def decide(self) -> Decision:
+        self.asked += 1
+        if self.asked < 4:
+            return Decision.WAITING_FOR_CUSTOMER
+        if self.refusals:
+            self.refusals -= 1
+            return Decision.REJECTED
+        return Decision.ACCEPTED
+
+
+@pytest.mark.parametrize(("refusals", "retries", "good"), [(1, 1, True), (2, 1, False), (1, 0, False), (0, 0, True)])
+async def test_refused_vehicle_asks_again_as_often_as_it_is_told(refusals: int, retries: int, good: bool) -> None:
+    """WARNING_EIMAuthorizationFailure leaves the session where it is."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=2.0, authorizer=Moody(refusals))
+    bench.ev.authorization_retries = retries
+    vehicle, _ = await bench.run()
+    assert vehicle.ok is good, vehicle
+    codes = [r.ResponseCode for r in said(bench, "AuthorizationRes") if r.EVSEProcessing == "Finished"]
+    assert codes == ["WARNING_EIMAuthorizationFailure"] * min(refusals, retries + 1) + (["OK"] if good else [])
+    waiting = {r.EVSEProcessing for r in said(bench, "AuthorizationRes")}
+    assert "Ongoing_WaitingForCustomerInteraction" in waiting
+    assert bench.safe
+
+
+async def test_method_that_is_not_offered_is_a_warning_and_the_session_stays() -> None:
+    """WARNING_AuthorizationSelectionInvalid; this vehicle has no other method, and says goodbye."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=2.0)
+    bench.ev.authorization_retries = 3
+    challenge = common.PnC_AReqAuthorizationModeType(
+        Id="id1",
+        GenChallenge=bytes(16),
+        ContractCertificateChain=common.ContractCertificateChainType(
+            Certificate=b"x", SubCertificates=common.SubCertificatesType(Certificate=[b"y"])
+        ),
+    )
+    bench.ev.rewrite[common.AuthorizationReq] = lambda m: common.AuthorizationReq(
+        SelectedAuthorizationService="PnC", PnC_AReqAuthorizationMode=challenge
+    )
+    vehicle, charger = await bench.run()
+    assert "WARNING_AuthorizationSelectionInvalid" in vehicle.reason
+    assert len(said(bench, "AuthorizationReq")) == 1
+    assert charger.ok
+
+
+async def test_rejected_for_good_ends_after_the_retries() -> None:
+    bench = iso20_bench("iso20-ac", "dynamic", authorizer=Never())
+    bench.ev.authorization_retries = 2
+    vehicle, _ = await bench.run()
+    assert vehicle.cause is Cause.PEER
+    assert len([r for r in said(bench, "AuthorizationRes") if r.ResponseCode.startswith("WARNING")]) == 3
