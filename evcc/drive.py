@@ -206,6 +206,8 @@ class Drive:
         standby: the charger has agreed to standby.
         stream: on which requests go: the main one, or a side stream by its payload type.
         beside: what goes on on side streams.
+        leaves_at: loop time of a departure that somebody set at the charger, s, or None (ISO 15118-20).
+        minimum_soc: the same of the least state of charge at departure, percent, or None.
     """
 
     session: Session
@@ -233,6 +235,8 @@ class Drive:
     standby: bool = False
     stream: int = MAIN
     beside: Beside = field(default_factory=Beside)
+    leaves_at: float | None = None
+    minimum_soc: int | None = None
     _noted: set[str] = field(default_factory=set)
     _remaining: tuple[Any, tuple[float, float]] = (None, (0.0, 0.0))
 
@@ -286,6 +290,8 @@ class Drive:
     @property
     def departure(self) -> int | None:
         """Seconds until departure, or None; it comes nearer with time, also during a pause [V2G2-742]."""
+        if self.leaves_at is not None:
+            return max(0, round(self.leaves_at - self.now))
         asked = self.vehicle.settings.departure
         return None if asked is None else max(0, round(asked - (self.now - self.started)))
 

@@ -29,6 +29,8 @@ async def run(drive: Drive) -> None:
     Raises:
         V2GError: it could not be completed. The vehicle is safe, and what could still be said has been said.
     """
+    battery = drive.vehicle.battery
+    own_target = battery.target_soc
     try:
         joined = await set_up(drive)
         if joined is None:
@@ -54,6 +56,7 @@ async def run(drive: Drive) -> None:
         await leave(drive)
         raise
     finally:
+        battery.target_soc = own_target  # what somebody set at the charger was for this session
         await drive.beside.stop()
 
 
@@ -147,13 +150,15 @@ async def select_service(drive: Drive) -> Control:
 
 
 async def charge(drive: Drive, control: Control) -> Ending:
-    """From charge parameters to the end of the power flow."""
+    """From charge parameters to the end of the power flow; or to a pause, where no power is to come soon."""
     drive.control = control
     if control.service.energy == "AC":
         power = await iso20_ac.agree_limits(drive, control)
-        return await iso20_ac.charge(drive, control, power, await agree_schedule(drive, control))
+        plan = await agree_schedule(drive, control)
+        return plan.pause or await iso20_ac.charge(drive, control, power, plan)
     limits = await iso20_dc.agree_limits(drive, control)
-    return await iso20_dc.charge(drive, control, limits, await agree_schedule(drive, control))
+    plan = await agree_schedule(drive, control)
+    return plan.pause or await iso20_dc.charge(drive, control, limits, plan)
 
 
 async def leave(drive: Drive) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 from evcc.checks import same_kind
 from evcc.drive import Drive, Ending, Unsuitable
-from evcc.iso20_control import LEAVES_LATER, display, energies, warned
+from evcc.iso20_control import LEAVES_LATER, adopt, display, energies, warned
 from evcc.iso20_course import Course
-from evcc.iso20_schedule import Plan, channel, power_delivery, profile
+from evcc.iso20_schedule import Plan, channel, power_delivery, profile, started
 from evcc.vehicle import AcDraw
 from evcc.verbs import pilot_moves
 from slac.pilot import State
@@ -26,6 +26,9 @@ from v2g.messages.iso20 import ac, common, types
 from v2g.phases import total
 from v2g.physical import at_least_zero, number
 from v2g.streams import MAIN
+
+LAST = 1.0
+"""s before the energy that is available is used up, at which the vehicle stops."""
 
 USUAL_VOLTAGE = 230
 """V, line to neutral: where the parameter set does not say it."""
@@ -43,6 +46,7 @@ class Terms:
         phases: that the session uses.
         most, giving: into the vehicle and out of it, W over all phases, as magnitudes.
         ramp: W per second by which power may change, or None.
+        began_wh: energy that the battery had taken when this was agreed, Wh.
         setpoint: where a ramp is now, W.
         changed: loop time of that, s.
     """
@@ -52,6 +56,7 @@ class Terms:
     most: float
     giving: float = 0.0
     ramp: float | None = None
+    began_wh: float = 0.0
     setpoint: float = 0.0
     changed: float | None = None
 
@@ -96,6 +101,7 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     )
     drive.ac_voltage = voltage
     terms = Terms(voltage, count, own, back if control.bidirectional else 0.0)
+    terms.began_wh, terms.setpoint = vehicle.battery.delivered_wh, vehicle.ac_power
     res = await drive.ask(
         ac.AC_ChargeParameterDiscoveryReq(
             AC_CPDReqEnergyTransferMode=ac_members(control).declares(
@@ -125,7 +131,7 @@ async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> En
     direction = channel(control, plan.power(drive.now, terms.most, terms.giving))
     async with pilot_moves(drive, State.C):
         made = profile(drive, control, plan, terms.most, terms.giving)
-        await drive.ask(power_delivery(drive, "Start", made, direction))
+        started(await drive.ask(power_delivery(drive, "Start", made, direction)))
     drive.power_flows()
 
     ending = drive.ends(await loop(drive, control, terms, plan, direction))
@@ -177,6 +183,10 @@ def wanted(drive: Drive, control: Control, terms: Terms, plan: Plan, told: float
     if control.dynamic:
         return max(min(told, terms.most), -terms.giving)
     power = plan.power(drive.now, terms.most, terms.giving)
+    if power > 0.0 and plan.schedule.available is not None:
+        taken = (drive.vehicle.battery.delivered_wh - terms.began_wh) / drive.vehicle.onboard.efficiency
+        if taken >= plan.schedule.available - power * LAST / 3600.0:
+            return 0.0
     return min(power, max(told, 0.0)) if power > 0.0 else power
 
 
@@ -193,7 +203,7 @@ async def loop(
         made = profile(on, control, new, agreed.most, agreed.giving)
         await on.ask(power_delivery(on, "Start", made, direction))
 
-    course = Course(drive, control, terms, plan, agree_limits, begin, lambda: drive.vehicle.ac_current < STILL)
+    course = Course(drive, control, terms, plan, agree_limits, begin, lambda: abs(drive.vehicle.ac_current) < STILL)
     while True:
         terms = course.terms(terms)
         power = 0.0 if drive.resting else wanted(drive, control, terms, plan, told)
@@ -212,6 +222,8 @@ async def loop(
             if not control.bidirectional:
                 at_least_zero("EVSETargetActivePower", told)
         reactive = total(answer, "EVSETargetReactivePower")
+        if control.dynamic:
+            adopt(drive, answer)
         if ending := await course.turn(res.EVSEStatus):
             return ending
         await drive.breathe()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from evcc.drive import Drive, Ending, Unsuitable
 from v2g import energy
@@ -106,9 +107,34 @@ def energies(drive: Drive) -> Energies:
 def display(drive: Drive) -> types.DisplayParametersType:
     """State of charge now and wanted. Some chargers want to know whether charging is complete."""
     battery = drive.vehicle.battery
+    target = percent(battery.target_soc)
+    least = None if drive.minimum_soc is None else min(drive.minimum_soc, target)
     return types.DisplayParametersType(
-        PresentSOC=percent(battery.soc), TargetSOC=percent(battery.target_soc), ChargingComplete=battery.full
+        PresentSOC=percent(battery.soc), MinimumSOC=least, TargetSOC=target, ChargingComplete=battery.full
     )
+
+
+def adopt(drive: Drive, said: Any) -> None:
+    """Mobility needs that somebody set at the charger: adopted where the charger may say them and the driver agrees.
+
+    Args:
+        said: the block of a response in dynamic mode, with DepartureTime, MinimumSOC and TargetSOC.
+    """
+    if said.DepartureTime is None and said.MinimumSOC is None and said.TargetSOC is None:
+        return
+    if drive.control is None or not drive.control.chosen.by_charger:
+        drive.note("the charger names mobility needs, which are the vehicle's to name", once="needs-not-asked")
+        return
+    if not drive.vehicle.settings.follows_needs:
+        drive.note("the charger's mobility needs are ignored", once="needs-ignored")
+        return
+    if said.DepartureTime is not None:
+        drive.leaves_at = drive.now + said.DepartureTime
+    if said.TargetSOC is not None:
+        drive.vehicle.battery.target_soc = said.TargetSOC / 100.0
+    if said.MinimumSOC is not None:
+        drive.minimum_soc = said.MinimumSOC
+    drive.note("the charger's mobility needs are followed", once="needs-followed")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -160,7 +186,8 @@ def wants_full(drive: Drive) -> bool:
     """Whether a full battery ends the session: not one that the charger, or the driver, may want to empty again."""
     if not drive.bidirectional:
         return True
-    return not controlled(drive) and drive.vehicle.settings.target_power >= 0.0
+    settings = drive.vehicle.settings
+    return not controlled(drive) and settings.target_power >= 0.0 and settings.sells_at is None
 
 
 def warned(drive: Drive, code: str) -> None:

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from evcc.drive import Drive, Ending
 from evcc.iso20_control import wishes
-from evcc.iso20_schedule import Plan, agree_schedule, power_delivery
+from evcc.iso20_schedule import Plan, agree_schedule, falls_asleep, power_delivery
 from v2g.energy import Control
 from v2g.errors import TimedOut
 from v2g.messages.iso20 import types
@@ -68,22 +68,12 @@ class Course(Generic[T]):
         notification = status.EVSENotification if status is not None else None
         if self._taken() and notification == "ScheduleRenegotiation":
             notification = None  # this response was on its way already
-        ending = wishes(drive, notification) or self._asleep()
+        ending = wishes(drive, notification) or falls_asleep(drive, self.plan)
         if ending is not None:
             return ending
         await self._renegotiate(notification)
         await self._rest(notification)
         return None
-
-    def _asleep(self) -> Ending | None:
-        """A vehicle may pause the session while its schedule allows no power, and come back when it does."""
-        shortest = self.drive.vehicle.settings.sleeps
-        if shortest is None or self.control.dynamic or self.control.bidirectional:
-            return None
-        until = self.plan.schedule.idle_until(self.drive.now)
-        if until is None or until - self.drive.now < shortest:
-            return None
-        return Ending("pause", "the schedule allows no power now", until=None if math.isinf(until) else until)
 
     # -- schedules ------------------------------------------------------------------------------------------------
 

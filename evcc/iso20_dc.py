@@ -10,6 +10,7 @@ from evcc import checks
 from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import (
     LEAVES_LATER,
+    adopt,
     ampere,
     display,
     energies,
@@ -19,7 +20,7 @@ from evcc.iso20_control import (
     watt,
 )
 from evcc.iso20_course import Course
-from evcc.iso20_schedule import Plan, power_delivery, profile
+from evcc.iso20_schedule import Plan, power_delivery, profile, started
 from evcc.vehicle import AT_ONCE, CURRENT_DOWN, NO_CURRENT
 from evcc.verbs import DEAD, until_finished
 from slac.pilot import State
@@ -155,7 +156,8 @@ async def start(drive: Drive, control: Control, terms: Terms, plan: Plan, channe
     pack = drive.vehicle.battery.pack
     most, giving = min(pack.max_power, terms.power), min(pack.max_discharge_power, terms.discharge_power)
     selection = channel if control.bidirectional else None
-    await drive.ask(power_delivery(drive, "Start", profile(drive, control, plan, most, giving), selection))
+    made = profile(drive, control, plan, most, giving)
+    started(await drive.ask(power_delivery(drive, "Start", made, selection)))
 
 
 async def precharge(drive: Drive) -> None:
@@ -293,6 +295,8 @@ async def take(drive: Drive, control: Control, flow: Flow) -> dc.DC_ChargeLoopRe
     current = number(res.EVSEPresentCurrent)
     drive.vehicle.take_dc(number(res.EVSEPresentVoltage), current if control.bidirectional else max(0.0, current))
     warned(drive, res.ResponseCode)
+    if control.dynamic:
+        adopt(drive, res.CLResControlMode)
     return res
 
 

@@ -8,14 +8,16 @@ from dataclasses import dataclass, fields, replace
 from itertools import accumulate
 
 from evcc import schedule
-from evcc.drive import Drive
-from evcc.iso20_control import LEAVES_LATER, energies, watt
+from evcc.drive import Drive, Ending, Unsuitable
+from evcc.iso20_control import LEAVES_LATER, adopt, energies, watt
 from evcc.schedule import Price, Schedule, Slot
 from evcc.verbs import until_finished
+from v2g import prices
 from v2g.energy import Control
 from v2g.errors import RemoteError
 from v2g.messages.iso20 import common
 from v2g.phases import inward, total
+from v2g.physical import number, percent
 
 MOST_ENTRIES = 1024
 """MaximumSupportingPoints, 12 to 1024."""
@@ -30,12 +32,16 @@ class Plan:
         tolerance: PowerTolerance was offered with it.
         back: the discharging schedule beside it, W not above zero, or None.
         wish: what the driver wants, W, as the profile said it; negative: give back.
+        sells_at: price per kWh from which on the driver gives back, or None.
+        pause: the session is to be paused instead of it, or None.
     """
 
     schedule: Schedule
     tolerance: bool = False
     back: Schedule | None = None
     wish: float = math.inf
+    sells_at: float | None = None
+    pause: Ending | None = None
 
     def become(self, other: Plan) -> None:
         """Another one was agreed: whoever follows this one follows that."""
@@ -50,17 +56,29 @@ class Plan:
         """
         if self.wish < 0.0:
             return -max(0.0, min(-self.wish, giving, self.giving(now)))
+        if self.sells(now, giving):
+            return -min(giving, self.giving(now))
         return max(0.0, min(self.wish, most, self.schedule.power_at(now)))
 
     def giving(self, now: float) -> float:
         """What the discharging schedule allows at a loop time, W as a magnitude; without one, nothing."""
         return -self.back.power_at(now) if self.back is not None and self.back.slots else 0.0
 
+    def sells(self, now: float, giving: float) -> bool:
+        """Whether what is given back is paid for as the driver wants it, at a loop time."""
+        if self.sells_at is None or self.back is None or self.back.tariff is None or not self.back.tariff.known:
+            return False
+        watts = min(giving, self.giving(now))
+        return watts > 0.0 and self.back.tariff.rule(now - self.back.base, watts).fee >= self.sells_at
+
     @property
     def turns(self) -> list[float]:
         """Seconds after the offer at which the power may change, the last one its end."""
-        slots = (*self.schedule.slots, *(self.back.slots if self.back is not None else ()))
-        return sorted({float(slot.start) for slot in slots if slot.start < self.schedule.end} | {self.schedule.end})
+        starts = [slot.start for slot in self.schedule.slots]
+        if self.back is not None:
+            starts += [slot.start for slot in self.back.slots]
+            starts += [stack.start for stack in self.back.tariff.stacks] if self.back.tariff is not None else []
+        return sorted({float(start) for start in starts if start < self.schedule.end} | {self.schedule.end})
 
 
 async def agree_schedule(drive: Drive, control: Control) -> Plan:
@@ -71,23 +89,64 @@ async def agree_schedule(drive: Drive, control: Control) -> Plan:
     """
     asked = request(drive, control)  # while the charger is at work, the same request is repeated
     res = await until_finished(drive, lambda: asked, "V2G_EVCC_Ongoing_Timeout")
-    if res.GoToPause:
-        drive.note("the charger has no energy to give soon, and invites to pause")
     if control.dynamic:
         if res.Dynamic_SEResControlMode is None:
             raise RemoteError("ScheduleExchangeRes of scheduled mode, dynamic was selected")
+        adopt(drive, res.Dynamic_SEResControlMode)
         return Plan(Schedule(0, base=drive.now))
     if res.Scheduled_SEResControlMode is None:
         raise RemoteError("ScheduleExchangeRes of dynamic mode, scheduled was selected")
-    tuples = res.Scheduled_SEResControlMode.ScheduleTuple
-    need = schedule.Need(drive.energy_request, drive.vehicle.battery.pack.max_power, drive.departure)
-    best = schedule.choose([read(one, drive.now) for one in tuples], need)
-    planned = schedule.plan(best, need, watt)
+    plan = choice(drive, control, res.Scheduled_SEResControlMode.ScheduleTuple)
+    return replace(plan, pause=invited(drive, plan)) if res.GoToPause else plan
+
+
+def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTupleType]) -> Plan:
+    """The tuple to follow: by need and by cost; and what of it is used."""
+    need = schedule.Need(drive.energy_request, most_power(drive, control), drive.departure)
+    offered = [read(one, drive.now) for one in tuples]
+    for one in offered:
+        if one.tariff is not None and not one.tariff.known:
+            name = prices.ALGORITHMS.get(one.tariff.algorithm, "another algorithm")
+            drive.note(f"prices by {name} are not worked out", once="prices-unknown")
+    planned = schedule.plan(schedule.choose(offered, need), need, watt)
     drive.tuple_id = planned.tuple_id
     chosen = next(one for one in tuples if one.ScheduleTupleID == planned.tuple_id)
-    back = read_back(chosen, drive.now) if control.bidirectional else None
-    tolerance = chosen.ChargingSchedule.PowerSchedule.PowerTolerance is not None
-    return Plan(planned, tolerance, back, drive.vehicle.settings.target_power)
+    settings = drive.vehicle.settings
+    return Plan(
+        planned,
+        chosen.ChargingSchedule.PowerSchedule.PowerTolerance is not None,
+        read_back(chosen, drive.now) if control.bidirectional else None,
+        settings.target_power,
+        settings.sells_at,
+    )
+
+
+def most_power(drive: Drive, control: Control) -> float:
+    """Power that the vehicle can use at most, W."""
+    most, onboard = drive.vehicle.battery.pack.max_power, drive.vehicle.onboard
+    if control.service.energy == "DC" or drive.ac_voltage is None:
+        return most
+    return min(most, drive.ac_voltage * onboard.max_current * min(control.chosen.phases, onboard.phases))
+
+
+def invited(drive: Drive, plan: Plan) -> Ending | None:
+    """The pause that the charger proposes (GoToPause), where the driver's settings let the vehicle sleep so soon."""
+    until = plan.schedule.idle_until(drive.now)
+    shortest = drive.vehicle.settings.sleeps
+    if shortest is None or (until is not None and until - drive.now < shortest):
+        drive.note("the charger has no energy to give soon, and invites to pause")
+        return None
+    known = until if until is not None and math.isfinite(until) else None
+    return Ending("pause", "the charger has no energy to give soon, and invited to pause", until=known)
+
+
+def falls_asleep(drive: Drive, plan: Plan) -> Ending | None:
+    """A vehicle may pause the session while its schedule allows no power, and come back when it does."""
+    shortest, until = drive.vehicle.settings.sleeps, plan.schedule.idle_until(drive.now)
+    if shortest is None or until is None or until - drive.now < shortest or plan.power(drive.now, 1.0, 1.0):
+        return None
+    known = until if math.isfinite(until) else None
+    return Ending("pause", "the schedule allows no power for now", until=known)
 
 
 def request(drive: Drive, control: Control) -> common.ScheduleExchangeReq:
@@ -101,15 +160,50 @@ def request(drive: Drive, control: Control) -> common.ScheduleExchangeReq:
                 EVTargetEnergyRequest=amounts.target,
                 EVMaximumEnergyRequest=amounts.most,
                 EVMinimumEnergyRequest=amounts.least,
+                EVEnergyOffer=energy_offer(drive) if control.bidirectional else None,
             ),
         )
+    target = percent(drive.vehicle.battery.target_soc)
     return common.ScheduleExchangeReq(
         MaximumSupportingPoints=MOST_ENTRIES,
         Dynamic_SEReqControlMode=common.Dynamic_SEReqControlModeType(
             DepartureTime=LEAVES_LATER if drive.departure is None else drive.departure,
+            MinimumSOC=None if drive.minimum_soc is None else min(drive.minimum_soc, target),
+            TargetSOC=target,
             EVTargetEnergyRequest=amounts.target,
             EVMaximumEnergyRequest=amounts.most,
             EVMinimumEnergyRequest=amounts.least,
+            EVMaximumV2XEnergyRequest=amounts.band_most,
+            EVMinimumV2XEnergyRequest=amounts.band_least,
+        ),
+    )
+
+
+def energy_offer(drive: Drive) -> common.EVEnergyOfferType | None:
+    """What the driver would give back until departure, and for which price; None where no price is set."""
+    settings, vehicle = drive.vehicle.settings, drive.vehicle
+    if settings.sells_at is None:
+        return None
+    watts = vehicle.battery.pack.max_discharge_power
+    if drive.ac_voltage is not None:
+        onboard = vehicle.onboard
+        watts = min(watts, drive.ac_voltage * onboard.max_discharge_current * onboard.phases)
+    anchor, seconds = drive.session.clock(), drive.departure or LEAVES_LATER
+    rule = common.EVPriceRuleType(EnergyFee=prices.money(settings.sells_at), PowerRangeStart=inward(0.0))
+    return common.EVEnergyOfferType(
+        EVPowerSchedule=common.EVPowerScheduleType(
+            TimeAnchor=anchor,
+            EVPowerScheduleEntries=common.EVPowerScheduleEntryListType(
+                EVPowerScheduleEntry=[common.EVPowerScheduleEntryType(Duration=seconds, Power=inward(-watts))]
+            ),
+        ),
+        EVAbsolutePriceSchedule=common.EVAbsolutePriceScheduleType(
+            TimeAnchor=anchor,
+            Currency=settings.currency,
+            PriceAlgorithm=prices.POWER,
+            EVPriceRuleStacks=common.EVPriceRuleStackListType(
+                EVPriceRuleStack=[common.EVPriceRuleStackType(Duration=seconds, EVPriceRule=[rule])]
+            ),
         ),
     )
 
@@ -124,7 +218,8 @@ def read(element: common.ScheduleTupleType, base: float) -> Schedule:
     made = _powers(element.ScheduleTupleID, charging, base)
     if any(slot.watts < 0.0 for slot in made.slots):
         raise RemoteError(f"schedule {element.ScheduleTupleID} charges with a negative power")
-    return replace(made, prices=_levels(charging))
+    available = charging.PowerSchedule.AvailableEnergy
+    return replace(made, available=None if available is None else number(available))
 
 
 def read_back(element: common.ScheduleTupleType, base: float) -> Schedule | None:
@@ -132,8 +227,7 @@ def read_back(element: common.ScheduleTupleType, base: float) -> Schedule | None
     if element.DischargingSchedule is None:
         return None
     made = _powers(element.ScheduleTupleID, element.DischargingSchedule, base)
-    slots = tuple(replace(slot, watts=min(slot.watts, 0.0)) for slot in made.slots)
-    return replace(made, slots=slots, prices=_levels(element.DischargingSchedule))
+    return replace(made, slots=tuple(replace(slot, watts=min(slot.watts, 0.0)) for slot in made.slots))
 
 
 def _powers(tuple_id: int, found: common.ChargingScheduleType, base: float) -> Schedule:
@@ -141,7 +235,8 @@ def _powers(tuple_id: int, found: common.ChargingScheduleType, base: float) -> S
     durations = [entry.Duration for entry in entries]
     starts = accumulate(durations[:-1], initial=0)
     slots = tuple(Slot(start, total(entry, "Power")) for start, entry in zip(starts, entries, strict=True))
-    return Schedule(tuple_id, slots, float(sum(durations)), base)
+    tariff = None if found.AbsolutePriceSchedule is None else prices.read(found.AbsolutePriceSchedule)
+    return Schedule(tuple_id, slots, float(sum(durations)), base, _levels(found), tariff)
 
 
 def _levels(found: common.ChargingScheduleType) -> tuple[Price, ...]:
@@ -174,7 +269,10 @@ def profile(drive: Drive, control: Control, plan: Plan, most: float, giving: flo
         for start, stop in zip(starts, [*starts[1:], end], strict=True)
         if stop > start
     ]
-    confirmed: common.powerToleranceAcceptanceType | None = "PowerToleranceConfirmed" if plan.tolerance else None
+    confirmed: common.powerToleranceAcceptanceType | None = None
+    if plan.tolerance:
+        sure = drive.vehicle.settings.confirms_tolerance
+        confirmed = "PowerToleranceConfirmed" if sure else "PowerToleranceNotConfirmed"
     return common.EVPowerProfileType(
         TimeAnchor=drive.session.clock(),
         Scheduled_EVPPTControlMode=common.Scheduled_EVPPTControlModeType(
@@ -204,6 +302,16 @@ def power_delivery(
     return common.PowerDeliveryReq(
         EVProcessing="Finished", ChargeProgress=progress, EVPowerProfile=profile, BPT_ChannelSelection=channel
     )
+
+
+def started(response: common.PowerDeliveryRes) -> None:
+    """Looks at the answer to PowerDelivery(Start).
+
+    Raises:
+        Unsuitable: the charger does not begin without a confirmed tolerance.
+    """
+    if response.ResponseCode == "WARNING_PowerToleranceNotConfirmed":
+        raise Unsuitable("the charger does not begin: the vehicle does not confirm the tolerance")
 
 
 def channel(control: Control, power: float) -> common.channelSelectionType | None:

@@ -10,11 +10,13 @@ most energy. Within it the vehicle charges in the cheapest intervals that suffic
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from v2g.prices import Tariff
 from v2g.rules.schedule import exact
 
 DAY = 86400.0
@@ -72,7 +74,9 @@ class Schedule:
         slots: in order of time.
         end: s after the response; infinite where the last entry has no duration.
         base: loop time of the response, s.
-        prices: of its SalesTariff, in order of time; empty without one.
+        prices: of its SalesTariff, or its price levels, in order of time; empty without any.
+        tariff: absolute prices (ISO 15118-20), or None.
+        available: energy that it has in all, Wh, or None for no limit (ISO 15118-20).
     """
 
     tuple_id: int
@@ -80,6 +84,8 @@ class Schedule:
     end: float = math.inf
     base: float = 0.0
     prices: tuple[Price, ...] = ()
+    tariff: Tariff | None = None
+    available: float | None = None
 
     def power_at(self, now: float) -> float:
         """Limit in W at a loop time; infinite without any schedule."""
@@ -99,7 +105,8 @@ class Schedule:
         """Energy in Wh that it allows within the first ``seconds``; what is beyond its end does not count."""
         ends = [*(slot.start for slot in self.slots[1:]), self.end]
         until = zip(self.slots, (min(end, seconds) for end in ends), strict=True)
-        return sum(slot.watts * max(0.0, end - slot.start) for slot, end in until) / 3600.0
+        energy = sum(slot.watts * max(0.0, end - slot.start) for slot, end in until) / 3600.0
+        return energy if self.available is None else min(energy, self.available)
 
 
 def read(schedule_tuple: Any, base: float) -> Schedule:
@@ -160,23 +167,47 @@ class _Piece:
         return self.watts * max(0.0, self.end - self.start) / 3600.0
 
 
-def _pieces(schedule: Schedule, need: Need, percent: bool) -> list[_Piece]:
+class Basis(enum.Enum):
+    """What schedules are compared by."""
+
+    FEES = "money"
+    PERCENT = "percent of a price"
+    LEVELS = "price levels"
+    ENERGY = "energy"
+
+
+def basis(schedules: Sequence[Schedule]) -> Basis:
+    """The most telling one that all schedules have: money of one currency, which can be worked out; then levels."""
+    tariffs = [schedule.tariff for schedule in schedules if schedule.tariff is not None and schedule.tariff.known]
+    if len(tariffs) == len(schedules) and len({tariff.currency for tariff in tariffs}) == 1:
+        return Basis.FEES
+    if not all(schedule.prices for schedule in schedules):
+        return Basis.ENERGY
+    by_percent = all(price.percent is not None for schedule in schedules for price in schedule.prices)
+    return Basis.PERCENT if by_percent else Basis.LEVELS
+
+
+def _pieces(schedule: Schedule, need: Need, by: Basis) -> list[_Piece]:
     """The schedule until the horizon, cut at every change; what has no price counts as dear."""
     until = min(need.horizon, schedule.end)
     starts = {slot.start for slot in schedule.slots} | {price.start for price in schedule.prices}
+    if schedule.tariff is not None:
+        starts |= {stack.start for stack in schedule.tariff.stacks}
     cuts = sorted(start for start in starts if start < until)
     pieces = []
     for start, end in zip(cuts, [*cuts[1:], until], strict=True):
-        watts = next((slot.watts for slot in reversed(schedule.slots) if slot.start <= start), 0.0)
-        price = next((p for p in reversed(schedule.prices) if p.start <= start), None)
-        amount = math.inf if price is None else (price.percent or 0.0) if percent else price.level
-        pieces.append(_Piece(start, end, min(watts, need.power), amount))
+        watts = min(next((slot.watts for slot in reversed(schedule.slots) if slot.start <= start), 0.0), need.power)
+        pieces.append(_Piece(start, end, watts, _price(schedule, start, watts, by)))
     return pieces
 
 
-def _by_percent(schedules: Sequence[Schedule]) -> bool:
-    """Whether all prices of all schedules have a percentage, which tells more than a level."""
-    return all(price.percent is not None for schedule in schedules for price in schedule.prices)
+def _price(schedule: Schedule, second: float, watts: float, by: Basis) -> float:
+    if by is Basis.FEES and schedule.tariff is not None:
+        return schedule.tariff.rule(second, watts).fee
+    price = next((price for price in reversed(schedule.prices) if price.start <= second), None)
+    if price is None:
+        return math.inf
+    return (price.percent or 0.0) if by is Basis.PERCENT else price.level
 
 
 def _cheapest(pieces: Sequence[_Piece], energy: float, *, waits: bool) -> tuple[set[int], float, float]:
@@ -203,12 +234,14 @@ def choose(schedules: Sequence[Schedule], need: Need) -> Schedule:
     If all have prices: that in which least energy is missing at departure, then the cheapest one. Levels are compared
     across tariffs as they are. Otherwise the one that allows most energy. Without a departure nothing is put off.
     """
-    if not all(schedule.prices for schedule in schedules):
+    by = basis(schedules)
+    if by is Basis.ENERGY:
         return max(schedules, key=lambda schedule: schedule.energy(need.horizon))
-    percent = _by_percent(schedules)
 
     def rank(schedule: Schedule) -> tuple[float, float, float]:
-        _, missing, cost = _cheapest(_pieces(schedule, need, percent), need.energy, waits=bool(need.departure))
+        _, missing, cost = _cheapest(_pieces(schedule, need, by), need.energy, waits=bool(need.departure))
+        if schedule.available is not None:
+            missing = max(missing, need.energy - schedule.available)
         return round(missing), cost, -schedule.energy(need.horizon)
 
     return min(schedules, key=rank)
@@ -220,9 +253,10 @@ def plan(schedule: Schedule, need: Need, element: Callable[[float], Any]) -> Sch
     Args:
         element: makes the PMax element of a number of W.
     """
-    if not schedule.prices or not need.departure:
+    by = basis([schedule])
+    if by is Basis.ENERGY or not need.departure:
         return schedule
-    pieces = _pieces(schedule, need, _by_percent([schedule]))
+    pieces = _pieces(schedule, need, by)
     used, _, _ = _cheapest(pieces, need.energy * RESERVE, waits=True)
     slots: list[Slot] = []
     for piece in pieces:

@@ -50,6 +50,13 @@ class Settings:
         pauses: seconds the car takes before it sends a request, by message name; ``default`` is that of the others.
         prefers_standby: go to standby where the charger asks for a pause (ISO 15118-20).
         sleeps: where the schedule allows no power for so long, the car pauses the session, s; None: it stays in it.
+            With a number it also follows an invitation to pause before power flows (ISO 15118-20, as the following).
+        confirms_tolerance: the car undertakes to stay as near to its profile as a PowerTolerance says.
+        follows_needs: departure and states of charge that somebody sets at the charger count, where the charger may say
+            them; else those of the driver do.
+        sells_at: the least price per kWh for which the driver gives energy back, in ``currency``; it is offered to the
+            charger, and the car gives back while a discharging schedule pays so much; None: ``target_power`` counts.
+        currency: three capitals.
     """
 
     departure: int | None = None
@@ -63,6 +70,10 @@ class Settings:
     pauses: Mapping[str, float] = field(default_factory=dict)
     prefers_standby: bool = False
     sleeps: float | None = None
+    confirms_tolerance: bool = True
+    follows_needs: bool = True
+    sells_at: float | None = None
+    currency: str = "EUR"
 
 
 class Contactors:
@@ -317,6 +328,11 @@ class Vehicle:
     def ac_current(self) -> float:
         """Amperes per phase drawn now, negative given back; for the bench to attach as the load of the AC supply."""
         return self._ac.current if self.pilot.state in READY else 0.0
+
+    @property
+    def ac_power(self) -> float:
+        """Power over all phases drawn now, W; negative given back."""
+        return self._ac.power if self.pilot.state in READY else 0.0
 
     @property
     def ac_phases(self) -> int:

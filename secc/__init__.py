@@ -5,9 +5,9 @@
 :mod:`.dc`, what they have an AC supply do in :mod:`.ac`. They read and set a :class:`.visit.Visit`, the state of one
 vehicle at one outlet. :mod:`.minimal` makes the response that a refusal carries. ISO 15118-20 has its energies in
 :mod:`.iso20_dc` and :mod:`.iso20_ac`, its schedules in :mod:`.iso20_schedule`, the vehicle's power profile in
-:mod:`.iso20_profile`, and what was selected in :mod:`.control`. In ISO 15118-2 :mod:`.contract` has the checks of
-contract payment, :mod:`.provisioning` installs contracts, :mod:`.services` and :mod:`.schedule` have what else is on
-offer.
+:mod:`.iso20_profile`, what was selected in :mod:`.control`, and its running costs in :mod:`.bill` and :mod:`.costs`. In
+ISO 15118-2 :mod:`.contract` has the checks of contract payment, :mod:`.provisioning` installs contracts,
+:mod:`.services` and :mod:`.schedule` have what else is on offer.
 
 Behind them is the plant, without protocol types: :mod:`.charger` (outlet, AC supply, faults, wishes), :mod:`.power` (DC
 output), :mod:`.meter`, :mod:`.authorizer`. Hardware drivers implement the same protocols.

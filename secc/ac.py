@@ -120,4 +120,6 @@ def _cut(visit: Visit, why: str) -> None:
     """Opens the contactor; the next request of the loop is refused."""
     supply(visit).open()
     visit.overdue = why
+    if visit.control is not None and visit.profile:
+        visit.overdue_code = "FAILED_EVPowerProfileViolation"
     visit.session.tell("error", "switched-off", why)

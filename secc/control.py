@@ -7,6 +7,8 @@ from dataclasses import replace
 from secc.charger import Evse
 from v2g import energy
 from v2g.energy import Control, EnergyService, ParameterSet
+from v2g.messages.iso20 import types
+from v2g.physical import number
 
 
 def services(evse: Evse) -> list[EnergyService]:
@@ -46,11 +48,13 @@ def pricing(evse: Evse) -> int:
 def _dc_sets(evse: Evse) -> list[ParameterSet]:
     codes = evse.connector.codes_20
     plug = codes.get("MCS") or codes.get("DC", energy.DC_EXTENDED)
-    return [
+    sets = [
         ParameterSet(1, dynamic=False, connector=plug),
         ParameterSet(2, dynamic=True, connector=plug),
         ParameterSet(3, dynamic=True, connector=plug, by_charger=True),
     ]
+    # Where somebody says something at the charger, vehicles that take the first set shall hear it.
+    return sets if evse.mobility_needs is None else [sets[0], sets[2], sets[1]]
 
 
 def _ac_sets(evse: Evse) -> list[ParameterSet]:
@@ -71,3 +75,9 @@ def find(evse: Evse, service_id: int, set_id: int) -> Control | None:
     service = next((one for one in services(evse) if one.number == service_id), None)
     chosen = next((one for one in parameter_sets(evse, service) if one.number == set_id), None) if service else None
     return Control(service, chosen) if service is not None and chosen is not None else None
+
+
+def can_give(asked: types.Dynamic_CLReqControlModeType) -> bool:
+    """Whether the battery is above the lower end of its band: its energy request up to there is negative."""
+    band = getattr(asked, "EVMinimumV2XEnergyRequest", None)
+    return number(asked.EVMinimumEnergyRequest if band is None else band) < 0.0

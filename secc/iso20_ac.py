@@ -10,6 +10,8 @@ from typing import Any
 
 from secc import agreed
 from secc.ac import close_contactor, supply, watch
+from secc.bill import receipt
+from secc.control import can_give
 from secc.iso20_profile import loop_code
 from secc.iso20_schedule import chosen, needs
 from secc.iso20_status import able, evse_status, meter_info
@@ -109,17 +111,17 @@ def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopR
     limits_changed(visit, asked)
     watch(visit)
     fields: dict[str, Any] = spread(visit, "EVSEPresentActivePower", supply(visit).power)
-    if control.dynamic:
-        said = needs(visit)
-        fields |= {"DepartureTime": said.departure, "MinimumSOC": said.minimum_soc, "TargetSOC": said.target_soc}
-        fields |= {"AckMaxDelay": round(DUTY_CHANGE), **spread(visit, "EVSETargetActivePower", target(visit))}
+    if isinstance(asked, types.Dynamic_CLReqControlModeType):
+        fields |= needs(visit).fields()
+        fields |= {"AckMaxDelay": round(DUTY_CHANGE), **spread(visit, "EVSETargetActivePower", target(visit, asked))}
     if evse.reactive_power is not None:
         fields |= spread(visit, "EVSETargetReactivePower", 0.0 if visit.standby else evse.reactive_power)
     forming = control.chosen.generator == energy.GRID_FORMING
     return ac.AC_ChargeLoopRes(
         ResponseCode=loop_code(visit),
         EVSEStatus=evse_status(visit),
-        MeterInfo=meter_info(visit) if request.MeterInfoRequested or first else None,
+        MeterInfo=meter_info(visit, asked=request.MeterInfoRequested) if request.MeterInfoRequested or first else None,
+        Receipt=receipt(visit),
         EVSETargetFrequency=rational(supply(visit).frequency, -2) if forming else None,
         CLResControlMode=ac_members(control).answers(**fields),
     )
@@ -146,10 +148,11 @@ def limits_changed(visit: Visit, asked: Any) -> None:
         visit.least_discharge = sum(map(abs, phases.given(asked, "EVMinimumDischargePower")))
 
 
-def target(visit: Visit) -> float:
+def target(visit: Visit, asked: types.Dynamic_CLReqControlModeType) -> float:
     """EVSETargetActivePower now, W over all phases: what the charger wants, within the limits of both sides.
 
-    Nothing, where the vehicle can do with no less than more than that: never between 0 and its smallest power.
+    Nothing, where that is less than the vehicle can do with: never between 0 and its smallest power. Nothing out of a
+    vehicle that has reached the lower end of its band.
     """
     if visit.fault or visit.standby:
         return 0.0
@@ -159,5 +162,7 @@ def target(visit: Visit) -> float:
     if what.watts > 0.0:
         power = min(what.watts, charging, per_phase * visit.max_current)
         return power if power >= visit.least_power else 0.0
+    if not can_give(asked):
+        return 0.0
     power = min(-what.least, giving, per_phase * visit.max_discharge_current)
     return -power if power >= visit.least_discharge else 0.0

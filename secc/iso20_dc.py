@@ -6,9 +6,11 @@ import math
 from typing import Any, NamedTuple
 
 from secc import agreed
+from secc.bill import receipt
+from secc.control import can_give
 from secc.dc import accept, bring_up, insulation_tested, output
 from secc.iso20_profile import loop_code
-from secc.iso20_schedule import chosen
+from secc.iso20_schedule import chosen, needs
 from secc.iso20_status import able, evse_status, meter_info
 from secc.power import Ceiling
 from secc.visit import AnswerTable, Refusal, Visit
@@ -142,7 +144,7 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
     power, control, asked = output(visit), chosen(visit), request.CLReqControlMode
     if type(asked) is not dc_members(control).asks:
         raise Refusal("FAILED", f"{type(asked).__name__}, {dc_members(control).asks.__name__} was selected")
-    visit.charged = True
+    first, visit.charged = not visit.charged, True
     what = agreed.now(visit)
     power.agree(what.watts, what.least)
     change_limits(visit, asked)
@@ -160,7 +162,8 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
     return dc.DC_ChargeLoopRes(
         ResponseCode=loop_code(visit),
         EVSEStatus=evse_status(visit),
-        MeterInfo=meter_info(visit) if request.MeterInfoRequested else None,
+        MeterInfo=meter_info(visit, asked=request.MeterInfoRequested) if request.MeterInfoRequested or first else None,
+        Receipt=receipt(visit),
         EVSEPresentCurrent=ampere(power.current),
         EVSEPresentVoltage=volt(power.voltage),
         EVSEPowerLimitAchieved=reached.power,
@@ -205,12 +208,6 @@ def steered(visit: Visit, asked: dc.Dynamic_DC_CLReqControlModeType) -> Targets:
     return Targets(top.voltage, -min(min(-wanted, top.discharge_power) / volts, top.discharge_current))
 
 
-def can_give(asked: dc.Dynamic_DC_CLReqControlModeType) -> bool:
-    """Whether the battery is above the lower end of its band: its energy request up to there is negative."""
-    band = getattr(asked, "EVMinimumV2XEnergyRequest", None)
-    return number(asked.EVMinimumEnergyRequest if band is None else band) < 0.0
-
-
 def limits_now(visit: Visit) -> types.CLResControlModeType:
     """The charger's limits; mandatory in dynamic mode, and said in scheduled mode as well.
 
@@ -230,6 +227,7 @@ def limits_now(visit: Visit) -> types.CLResControlModeType:
         EVSEMaximumChargeCurrent=ampere(limits.max_current),
         EVSEMaximumVoltage=volt(limits.max_voltage),
         **more,
+        **needs(visit).fields(),
     )
 
 

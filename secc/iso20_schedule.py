@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from boundary.text import visible
 from secc import agreed
 from secc.charger import Slot
 from secc.schedule import MAX_TUPLES, Plan, Price
@@ -19,7 +20,7 @@ from v2g import energy, prices
 from v2g.energy import Control
 from v2g.messages.iso20 import common
 from v2g.phases import inward
-from v2g.physical import rational
+from v2g.physical import number, rational
 from v2g.prices import Tariff
 
 
@@ -49,6 +50,8 @@ def exchange(visit: Visit, request: common.ScheduleExchangeReq) -> common.Schedu
         response.Dynamic_SEResControlMode = consent(visit, departure, request.MaximumSupportingPoints)
         return response
     asked = request.Scheduled_SEReqControlMode
+    if asked is not None and asked.EVEnergyOffer is not None:
+        heard(visit, asked.EVEnergyOffer)
     # The schema wants a tuple even where the charger is still at work.
     tuples = offer(visit, asked.DepartureTime if asked else None, request.MaximumSupportingPoints)
     response.Scheduled_SEResControlMode = common.Scheduled_SEResControlModeType(ScheduleTuple=tuples)
@@ -68,6 +71,11 @@ class Needs(NamedTuple):
     minimum_soc: int | None = None
     target_soc: int | None = None
 
+    def fields(self) -> dict[str, Any]:
+        """What is said, by the name of its field."""
+        named = {"DepartureTime": self.departure, "MinimumSOC": self.minimum_soc, "TargetSOC": self.target_soc}
+        return {name: value for name, value in named.items() if value is not None}
+
 
 def needs(visit: Visit) -> Needs:
     """What somebody set at the charger, in the mode in which it may say so (MobilityNeedsMode 2)."""
@@ -80,10 +88,7 @@ def needs(visit: Visit) -> Needs:
 
 def consent(visit: Visit, departure: int, most: int) -> common.Dynamic_SEResControlModeType:
     """What the charger says in dynamic mode: the needs, and the prices of its first plan."""
-    said = needs(visit)
-    answer = common.Dynamic_SEResControlModeType(
-        DepartureTime=said.departure, MinimumSOC=said.minimum_soc, TargetSOC=said.target_soc
-    )
+    answer = common.Dynamic_SEResControlModeType(**needs(visit).fields())
     plan = visit.evse.plans[0] if visit.evse.plans else Plan()
     visit.plans[1] = plan
     visit.offer_schedule(departure, most, plan.slots)
@@ -122,6 +127,15 @@ def offer(visit: Visit, departure: int | None, most: int) -> list[common.Schedul
         tuples.append(made)
     visit.tuple_id = 1
     return tuples
+
+
+def heard(visit: Visit, offer: common.EVEnergyOfferType) -> None:
+    """The vehicle's offer of energy: told to the trace; what is taken back, and for how much, the plans decide."""
+    powers = offer.EVPowerSchedule.EVPowerScheduleEntries.EVPowerScheduleEntry
+    prices_asked = offer.EVAbsolutePriceSchedule
+    fee = number(prices_asked.EVPriceRuleStacks.EVPriceRuleStack[0].EVPriceRule[0].EnergyFee)
+    most = -min(number(entry.Power) for entry in powers)
+    visit.tell("energy-offer", f"the vehicle offers {most:g} W for {fee:g} {visible(prices_asked.Currency)} per kWh")
 
 
 def _discharging(visit: Visit, plan: Plan, tuple_id: int, most: int) -> common.ChargingScheduleType:

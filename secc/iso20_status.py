@@ -48,10 +48,14 @@ def able(visit: Visit) -> None:
         raise Refusal("FAILED", f"the charger cannot go on: {visit.fault.value}")
 
 
-def meter_info(visit: Visit) -> types.MeterInfoType:
-    """The meter's readings of this session; that of discharging in bidirectional services only."""
+def meter_info(visit: Visit, *, asked: bool = True) -> types.MeterInfoType:
+    """The meter's readings of this session; that of discharging in bidirectional services only.
+
+    Unasked, not before something was discharged: there are vehicles that cannot read that field.
+    """
     meter = visit.evse.meter
     both = visit.control is not None and visit.control.bidirectional
+    both = both and (asked or meter.session_discharged_wh >= 1.0)
     return types.MeterInfoType(
         MeterID=meter.meter_id,
         ChargedEnergyReadingWh=round(meter.session_wh),

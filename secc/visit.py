@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from secc.charger import Evse, Fault, Slot, Wish
+from secc.costs import Bill
 from secc.envelope import Clip
 from v2g.errors import RemoteError, TimedOut
 from v2g.messages.xmldsig import SignatureType
@@ -142,6 +143,7 @@ class Visit:
         tolerance: W by which the vehicle may leave its profile, where it confirmed to stay that near to it.
         channel: direction selected where each has a path of its own, or None.
         invited: the vehicle was invited to pause.
+        bill: what the session costs so far.
         coverage: seconds after which the schedule offered last says nothing any more.
         coverages: the same of each schedule, by tuple id.
         schedule_began: loop time at which the schedules began, s; before a pause, where there was one.
@@ -197,6 +199,7 @@ class Visit:
     tolerance: float | None = None
     channel: Literal["Charge", "Discharge"] | None = None
     invited: bool = False
+    bill: Bill = field(default_factory=lambda: Bill())
     coverage: int = 0
     coverages: dict[int, int] = field(default_factory=dict)
     schedule_began: float | None = None

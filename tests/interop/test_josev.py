@@ -34,6 +34,10 @@ MODES = {
     "iso20-ac-dyn": ["--protocol", "iso20", "--ac"],
     "iso20-dc-dyn-tls": ["--protocol", "iso20"],
     "iso20-ac-sched-tls": ["--protocol", "iso20", "--ac"],
+    "iso20-ac-bpt-sched": ["--protocol", "iso20", "--ac", "--bpt"],
+    "iso20-ac-bpt-dyn": ["--protocol", "iso20", "--ac", "--bpt"],
+    "iso20-ac-bpt-sched-tls": ["--protocol", "iso20", "--ac", "--bpt"],
+    "iso20-ac-bpt-dyn-tls": ["--protocol", "iso20", "--ac", "--bpt"],
 }
 SECURE = ("tls", "pnc")
 """Modes over TLS have one of these in their names."""

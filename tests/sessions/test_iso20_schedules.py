@@ -1,0 +1,222 @@
+"""Schedules of ISO 15118-20 between both roles: the vehicle's choice, costs, pauses, mobility needs, tolerance."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+from bench import Bench, iso20_bench, message_seen
+
+from secc.charger import MobilityNeeds, Slot
+from secc.schedule import Plan, Price
+from v2g import prices
+from v2g.outcome import Cause
+from v2g.physical import number
+from v2g.prices import Rule, Stack, Tariff, flat
+
+HOUR = 3600
+
+
+def said(bench: Bench, name: str) -> list[Any]:
+    return [e.message for e in bench.events["ev"] if e.layer == "message" and e.name == name]
+
+
+def chosen(bench: Bench) -> int:
+    """SelectedScheduleTupleID of the profile."""
+    profile = said(bench, "PowerDeliveryReq")[0].EVPowerProfile
+    number_: int = profile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID
+    return number_
+
+
+def profile(bench: Bench) -> list[float]:
+    entries = said(bench, "PowerDeliveryReq")[0].EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry
+    return [number(entry.Power) for entry in entries]
+
+
+DEAR_AT_FIRST = Tariff((Stack(0, (Rule(0.60),)), Stack(2 * HOUR, (Rule(0.10),))))
+
+
+@pytest.mark.parametrize("mode", ["iso20-ac", "iso20-dc"])
+async def test_vehicle_takes_the_schedule_that_costs_least(mode: str) -> None:
+    """In money; and waits in it until energy is cheap, because it has time."""
+    bench = iso20_bench(mode, "scheduled", soc=0.75, duration=5.0)
+    bench.vehicle.settings.departure = 8 * HOUR
+    bench.evse.plans = [Plan(tariff=flat(0.40)), Plan(tariff=DEAR_AT_FIRST), Plan(tariff=flat(0.20))]
+    vehicle, charger = await bench.run()
+    assert vehicle.ok, vehicle
+    assert charger.ok, charger
+    assert chosen(bench) == 2
+    assert profile(bench)[0] == 0.0 < max(profile(bench))
+
+
+async def test_price_that_depends_on_power_is_that_of_the_vehicles_power() -> None:
+    """11 kW are dear in the first one."""
+    bench = iso20_bench("iso20-ac", "scheduled", duration=2.0)
+    by_power = Tariff((Stack(0, (Rule(0.10), Rule(0.90, above=10_000.0))),))
+    bench.evse.plans = [Plan(tariff=by_power), Plan(tariff=flat(0.50))]
+    await bench.run()
+    assert chosen(bench) == 2
+    bench = iso20_bench("iso20-ac", "scheduled", duration=2.0)
+    bench.vehicle.onboard.max_current = 10.0
+    bench.evse.plans = [Plan(tariff=by_power), Plan(tariff=flat(0.50))]
+    await bench.run()
+    assert chosen(bench) == 1
+
+
+async def test_prices_by_another_algorithm_are_named_and_do_not_decide() -> None:
+    """The schedule that gives most energy is taken instead."""
+    bench = iso20_bench("iso20-ac", "scheduled", duration=2.0)
+    stacked = Tariff((Stack(0, (Rule(0.01),)),), algorithm=prices.STACKED_ENERGY)
+    bench.evse.plans = [Plan([Slot(0, 5_000.0)], tariff=stacked), Plan(tariff=flat(0.90))]
+    vehicle, _ = await bench.run()
+    assert chosen(bench) == 2
+    assert "prices by 3-StackedEnergy are not worked out" in vehicle.notes
+
+
+async def test_vehicle_gives_back_while_it_is_paid_for() -> None:
+    """And charges in the rest of the time; it offers its energy with its price."""
+    bench = iso20_bench("iso20-ac-bpt", "scheduled", soc=0.5, duration=60.0)
+    bench.vehicle.settings.sells_at = 0.30
+    back = Tariff((Stack(0, (Rule(0.10),)), Stack(20, (Rule(0.35),)), Stack(40, (Rule(0.20),))))
+    bench.evse.plans = [Plan(tariff=flat(0.25), discharge_tariff=back)]
+    vehicle, charger = await bench.run()
+    assert vehicle.ok, vehicle
+    assert charger.ok, charger
+    watts = 230.0 * 3 * 16.0
+    assert profile(bench) == pytest.approx([watts, -watts, watts])
+    assert charger.discharged_wh == pytest.approx(watts * 20.0 / 3600.0, rel=0.02)
+    offer = said(bench, "ScheduleExchangeReq")[0].Scheduled_SEReqControlMode.EVEnergyOffer
+    (power,) = offer.EVPowerSchedule.EVPowerScheduleEntries.EVPowerScheduleEntry
+    assert number(power.Power) == -watts
+    (stack,) = offer.EVAbsolutePriceSchedule.EVPriceRuleStacks.EVPriceRuleStack
+    assert number(stack.EVPriceRule[0].EnergyFee) == pytest.approx(0.30)
+    # What the loop's receipts come to: charged at 0.25, given back at 0.35.
+    costs = said(bench, "AC_ChargeLoopRes")[-1].Receipt.EnergyCosts
+    expected = charger.energy_wh / 1000.0 * 0.25 - charger.discharged_wh / 1000.0 * 0.35
+    assert number(costs.Amount) * number(costs.CostPerUnit) == pytest.approx(expected, abs=0.002)
+
+
+@pytest.mark.parametrize("mode", ["iso20-ac", "iso20-dc"])
+async def test_receipt_runs_with_the_meter(mode: str) -> None:
+    """In each response, and never falls."""
+    bench = iso20_bench(mode, "dynamic", duration=30.0)
+    bench.evse.target_power = 9_000.0
+    bench.evse.plans = [Plan(tariff=Tariff((Stack(0, (Rule(0.5, parking=1.0, parking_period=10),)),)))]
+    _, charger = await bench.run()
+    receipts = [res.Receipt for res in said(bench, f"{mode[-2:].upper()}_ChargeLoopRes")]
+    sums = [number(r.EnergyCosts.Amount) * number(r.EnergyCosts.CostPerUnit) for r in receipts]
+    assert sums[-1] == pytest.approx(charger.energy_wh / 1000.0 * 0.5, abs=0.005)
+    assert all(after >= before - 0.001 for before, after in itertools.pairwise(sums))
+    assert number(receipts[-1].OccupancyCosts.CostPerUnit) >= 3.0
+
+
+async def test_levels_have_no_receipt() -> None:
+    bench = iso20_bench("iso20-ac", "scheduled", duration=2.0)
+    bench.evse.plans = [Plan(prices=[Price(0, 1)])]
+    await bench.run()
+    assert said(bench, "AC_ChargeLoopRes")[-1].Receipt is None
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Pauses, needs, tolerance, energy
+
+
+@pytest.mark.parametrize("mode", ["iso20-ac", "iso20-dc"])
+@pytest.mark.parametrize("sleeps", [None, 60.0])
+async def test_invitation_to_pause_is_followed_where_the_driver_lets_it(mode: str, sleeps: float | None) -> None:
+    """Before any power, or cable check; else the vehicle waits for its schedule."""
+    bench = iso20_bench(mode, "scheduled", duration=5.0)
+    bench.evse.plans = [Plan([Slot(0, 0.0), Slot(2 * HOUR, 9_000.0)])]
+    bench.vehicle.settings.sleeps = sleeps
+    vehicle, charger = await bench.run()
+    assert vehicle.ok, vehicle
+    assert charger.ok, charger
+    assert said(bench, "ScheduleExchangeRes")[-1].GoToPause is True
+    assert vehicle.paused == charger.paused == (sleeps is not None)
+    assert ("PowerDeliveryReq" in bench.names()) == (sleeps is None)
+    if sleeps is not None:
+        assert vehicle.resume is not None
+        assert vehicle.resume.until == pytest.approx(asyncio.get_running_loop().time() + 2 * HOUR, abs=10.0)
+    assert bench.safe
+
+
+async def test_vehicle_pauses_in_a_gap_of_its_schedule() -> None:
+    """Scheduled mode: the profile takes nothing there, so the charger agrees."""
+    bench = iso20_bench("iso20-ac", "scheduled", duration=None)
+    bench.evse.plans = [Plan([Slot(0, 9_000.0), Slot(20, 0.0), Slot(HOUR, 9_000.0)])]
+    bench.vehicle.settings.sleeps = 60.0
+    vehicle, charger = await bench.run()
+    assert vehicle.paused, vehicle
+    assert charger.paused, charger
+    assert charger.energy_wh == pytest.approx(9_000.0 * 20 / HOUR, rel=0.1)
+
+
+@pytest.mark.parametrize("mode", ["iso20-ac", "iso20-dc"])
+@pytest.mark.parametrize("follows", [True, False])
+async def test_needs_set_at_the_charger_count_where_the_driver_lets_them(mode: str, follows: bool) -> None:
+    """In ScheduleExchange and in mid-session; the vehicle says in its display parameters what it goes for."""
+    bench = iso20_bench(mode, "dynamic", duration=20.0)
+    bench.vehicle.settings.follows_needs = follows
+    bench.evse.mobility_needs = MobilityNeeds(target_soc=70)
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, f"{mode[-2:].upper()}_ChargeLoopReq", 50)
+        now = asyncio.get_running_loop().time()
+        bench.evse.mobility_needs = MobilityNeeds(now + HOUR, 30, 60)
+
+    vehicle, _ = await bench.run(during)
+    assert vehicle.ok, vehicle
+    shown = [req.DisplayParameters for req in said(bench, f"{mode[-2:].upper()}_ChargeLoopReq")]
+    if follows:
+        assert (shown[0].TargetSOC, shown[-1].TargetSOC, shown[-1].MinimumSOC) == (70, 60, 30)
+        last = said(bench, f"{mode[-2:].upper()}_ChargeLoopReq")[-1].CLReqControlMode.DepartureTime
+        assert HOUR - 30 < last < HOUR
+    else:
+        assert {one.TargetSOC for one in shown} == {80}
+    assert bench.battery.target_soc == 0.8  # the driver's own is as it was
+
+
+@pytest.mark.parametrize("mode", ["iso20-ac", "iso20-dc"])
+@pytest.mark.parametrize("insists", [True, False])
+async def test_vehicle_that_does_not_confirm_the_tolerance_ends_safe(mode: str, insists: bool) -> None:
+    """A warning, where the charger does not insist: nothing begins, and the vehicle says goodbye."""
+    bench = iso20_bench(mode, "scheduled")
+    bench.evse.plans = [Plan(tolerance=500.0)]
+    bench.evse.insists_on_tolerance = insists
+    bench.vehicle.settings.confirms_tolerance = False
+    vehicle, charger = await bench.run()
+    response = said(bench, "PowerDeliveryRes")[0]
+    assert response.ResponseCode == f"{'FAILED' if insists else 'WARNING'}_PowerToleranceNotConfirmed"
+    if not insists:
+        assert response.EVSEStatus.EVSENotification == "ScheduleRenegotiation"
+        assert charger.cause is Cause.COMPLETE
+    assert not vehicle.ok
+    assert charger.energy_wh == 0.0
+    assert bench.safe
+
+
+async def test_vehicle_that_leaves_its_profile_is_warned_and_refused() -> None:
+    """Its load is stuck at 10 kW where its schedule falls to 6 kW."""
+    bench = iso20_bench("iso20-ac", "scheduled", duration=None)
+    bench.evse.plans = [Plan([Slot(0, 11_000.0), Slot(20, 6_000.0)])]
+    assert bench.supply is not None
+    bench.supply.load = lambda: 14.5 if bench.vehicle.ac_current else 0.0
+    vehicle, charger = await bench.run()
+    codes = [res.ResponseCode for res in said(bench, "AC_ChargeLoopRes")]
+    assert codes.count("WARNING_EVPowerProfileViolation") > 10
+    assert codes[-1] == "FAILED_EVPowerProfileViolation"
+    assert charger.cause is Cause.PEER
+    assert not vehicle.ok
+    assert bench.safe
+
+
+async def test_no_more_energy_flows_than_is_available() -> None:
+    """The vehicle keeps the cap of its schedule by itself."""
+    bench = iso20_bench("iso20-ac", "scheduled", duration=120.0)
+    bench.evse.plans = [Plan(available=100.0)]
+    vehicle, charger = await bench.run()
+    assert vehicle.ok, vehicle
+    assert charger.ok, charger
+    assert charger.energy_wh == pytest.approx(100.0, rel=0.03)
