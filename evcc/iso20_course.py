@@ -68,7 +68,7 @@ class Course(Generic[T]):
         notification = status.EVSENotification if status is not None else None
         if self._taken() and notification == "ScheduleRenegotiation":
             notification = None  # this response was on its way already
-        ending = wishes(drive, notification) or falls_asleep(drive, self.plan)
+        ending = wishes(drive, notification) or self.plan.pause or falls_asleep(drive, self.plan)
         if ending is not None:
             return ending
         await self._renegotiate(notification)

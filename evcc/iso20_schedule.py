@@ -12,7 +12,7 @@ from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import LEAVES_LATER, adopt, energies, watt
 from evcc.schedule import Price, Schedule, Slot
 from evcc.verbs import until_finished
-from v2g import prices
+from v2g import prices, stamps
 from v2g.energy import Control
 from v2g.errors import RemoteError
 from v2g.messages.iso20 import common
@@ -96,14 +96,18 @@ async def agree_schedule(drive: Drive, control: Control) -> Plan:
         return Plan(Schedule(0, base=drive.now))
     if res.Scheduled_SEResControlMode is None:
         raise RemoteError("ScheduleExchangeRes of dynamic mode, scheduled was selected")
-    plan = choice(drive, control, res.Scheduled_SEResControlMode.ScheduleTuple)
+    plan = choice(drive, control, res.Scheduled_SEResControlMode.ScheduleTuple, res.Header.TimeStamp)
     return replace(plan, pause=invited(drive, plan)) if res.GoToPause else plan
 
 
-def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTupleType]) -> Plan:
-    """The tuple to follow: by need and by cost; and what of it is used."""
+def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTupleType], sent: int) -> Plan:
+    """The tuple to follow: by need and by cost; and what of it is used.
+
+    Args:
+        sent: TimeStamp of the message.
+    """
     need = schedule.Need(drive.energy_request, most_power(drive, control), drive.departure)
-    offered = [read(one, drive.now) for one in tuples]
+    offered = [read(one, drive.now, sent) for one in tuples]
     for one in offered:
         if one.tariff is not None and not one.tariff.known:
             name = prices.ALGORITHMS.get(one.tariff.algorithm, "another algorithm")
@@ -115,7 +119,7 @@ def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTuple
     return Plan(
         planned,
         chosen.ChargingSchedule.PowerSchedule.PowerTolerance is not None,
-        read_back(chosen, drive.now) if control.bidirectional else None,
+        read_back(chosen, drive.now, sent) if control.bidirectional else None,
         settings.target_power,
         settings.sells_at,
     )
@@ -208,35 +212,39 @@ def energy_offer(drive: Drive) -> common.EVEnergyOfferType | None:
     )
 
 
-def read(element: common.ScheduleTupleType, base: float) -> Schedule:
-    """A schedule tuple from a loop time on: powers over all phases, and price levels where there are any.
+def read(element: common.ScheduleTupleType, base: float, sent: int = 0) -> Schedule:
+    """A schedule tuple, told at a loop time: powers over all phases, and price levels where there are any.
+
+    Args:
+        sent: TimeStamp of the message; a TimeAnchor before it is when the schedule began.
 
     Raises:
         RemoteError: a negative power in a charging schedule.
     """
     charging = element.ChargingSchedule
-    made = _powers(element.ScheduleTupleID, charging, base)
+    made = _powers(element.ScheduleTupleID, charging, base, sent)
     if any(slot.watts < 0.0 for slot in made.slots):
         raise RemoteError(f"schedule {element.ScheduleTupleID} charges with a negative power")
     available = charging.PowerSchedule.AvailableEnergy
     return replace(made, available=None if available is None else number(available))
 
 
-def read_back(element: common.ScheduleTupleType, base: float) -> Schedule | None:
+def read_back(element: common.ScheduleTupleType, base: float, sent: int = 0) -> Schedule | None:
     """The discharging schedule of a tuple, or None without one; a power above zero allows nothing."""
     if element.DischargingSchedule is None:
         return None
-    made = _powers(element.ScheduleTupleID, element.DischargingSchedule, base)
+    made = _powers(element.ScheduleTupleID, element.DischargingSchedule, base, sent)
     return replace(made, slots=tuple(replace(slot, watts=min(slot.watts, 0.0)) for slot in made.slots))
 
 
-def _powers(tuple_id: int, found: common.ChargingScheduleType, base: float) -> Schedule:
+def _powers(tuple_id: int, found: common.ChargingScheduleType, base: float, sent: int) -> Schedule:
     entries = found.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry
     durations = [entry.Duration for entry in entries]
     starts = accumulate(durations[:-1], initial=0)
     slots = tuple(Slot(start, total(entry, "Power")) for start, entry in zip(starts, entries, strict=True))
     tariff = None if found.AbsolutePriceSchedule is None else prices.read(found.AbsolutePriceSchedule)
-    return Schedule(tuple_id, slots, float(sum(durations)), base, _levels(found), tariff)
+    began = base - stamps.age(found.PowerSchedule.TimeAnchor, sent)
+    return Schedule(tuple_id, slots, float(sum(durations)), began, _levels(found), tariff)
 
 
 def _levels(found: common.ChargingScheduleType) -> tuple[Price, ...]:

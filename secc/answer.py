@@ -79,11 +79,28 @@ async def answer(
             raise
         raise Refusal(code, text) from why
     await session.send(response, signature=visit.signature, stream=stream)
+    _same_again(visit, received, response)
     took = session.now - received.time
     limit = session.timing.performance_time(type(request).__name__)
     if took > limit:
         session.tell("error", "slow-answer", f"{type(request).__name__} took {took:.3f} s, at most {limit:g} s")
     sequence.advance(request, response)
+
+
+def _same_again(visit: Visit, received: Received, response: Any) -> None:
+    """Tells of a request that was to be repeated as it was, and has changed (ISO 15118-20)."""
+    request = received.message
+    names = [name for name in type(request).__struct_fields__ if name != "Header"]
+    if len(names) == len(type(request).__struct_fields__):
+        return  # only messages of ISO 15118-20 have their header in them
+    before = visit.ongoing.pop(received.stream, None)
+    if str(getattr(response, "EVSEProcessing", "")).startswith("Ongoing"):
+        visit.ongoing[received.stream] = request
+    if type(before) is type(request):
+        changed = ", ".join(name for name in names if getattr(before, name) != getattr(request, name))
+        if changed:
+            text = f"{type(request).__name__} was repeated with another {changed} while the charger was at work"
+            visit.tell(f"changed-{type(request).__name__}", text)
 
 
 def _check_id(visit: Visit, received: Received) -> None:

@@ -32,7 +32,8 @@ def session_setup(visit: Visit, request: common.SessionSetupReq) -> common.Sessi
         visit.resumed, visit.control = visit.paused.pop(visit.asked_id), kept.control
         visit.authorized = True
         visit.session.id = visit.asked_id
-        visit.mode = kept.mode
+        visit.mode, visit.added = kept.mode, kept.added
+        visit.evse.meter.begin(kept.charged_wh, kept.discharged_wh)
     else:
         visit.session.id = visit.new_session_id()
         visit.evse.manager.rest()
@@ -242,9 +243,11 @@ def session_stop(visit: Visit, request: common.SessionStopReq) -> common.Session
         visit.evse.forget_limits()
         return common.SessionStopRes(ResponseCode="OK")
     if request.ChargingSession == "Pause":
+        meter = visit.evse.meter
         visit.paused[visit.session.id] = Paused(
             visit.session.protocol.name, visit.mode, visit.tuple_id, visit.authorized, control=visit.control,
-            binding=visit.binding,
+            binding=visit.binding, added=visit.added, charged_wh=meter.session_wh,
+            discharged_wh=meter.session_discharged_wh,
         )  # fmt: skip
     visit.ended = request.ChargingSession
     return common.SessionStopRes(ResponseCode="OK")

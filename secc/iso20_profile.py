@@ -16,6 +16,7 @@ from secc.charger import Slot
 from secc.iso20_schedule import chosen
 from secc.iso20_status import renegotiation_code
 from secc.visit import Refusal, Visit
+from v2g import stamps
 from v2g.messages.iso20 import common, types
 from v2g.phases import total
 
@@ -63,7 +64,7 @@ def accept(visit: Visit, request: common.PowerDeliveryReq) -> Codes:
     if tuple_id not in visit.schedule:
         offered = ", ".join(map(str, visit.schedule))
         raise Refusal("FAILED_ScheduleSelectionInvalid", f"schedule {tuple_id}, offered: {offered}")
-    steps = steps_of(visit, profile, tuple_id)
+    steps = steps_of(visit, profile, tuple_id, request.Header.TimeStamp)
     answer = profile.Scheduled_EVPPTControlMode.PowerToleranceAcceptance
     tolerance = visit.plans[tuple_id].tolerance
     if tolerance is not None and answer != "PowerToleranceConfirmed":
@@ -77,14 +78,17 @@ def accept(visit: Visit, request: common.PowerDeliveryReq) -> Codes:
     return "OK" if tolerance is None else "OK_PowerToleranceConfirmed"
 
 
-def steps_of(visit: Visit, profile: common.EVPowerProfileType, tuple_id: int) -> tuple[Step, ...]:
+def steps_of(visit: Visit, profile: common.EVPowerProfileType, tuple_id: int, sent: int = 0) -> tuple[Step, ...]:
     """The entries as steps from the moment of the offer on: the profile counts from now, the schedule from then.
+
+    Args:
+        sent: TimeStamp of the message; a TimeAnchor before it is when the profile began.
 
     Raises:
         Refusal: an entry is outside the schedule at some moment, or the profile ends before the schedule.
     """
     entries = profile.EVPowerProfileEntries.EVPowerProfileEntry
-    since = visit.session.now - visit.offered_at
+    since = visit.session.now - visit.offered_at - stamps.age(profile.TimeAnchor, sent)
     begins = [round(since + start) for start in accumulate((entry.Duration for entry in entries), initial=0)]
     steps = tuple(Step(start, total(entry, "Power")) for start, entry in zip(begins, entries, strict=False))
     end = visit.coverages[tuple_id]

@@ -58,9 +58,13 @@ class Meter:
         self._count()
         return self._discharged
 
-    def begin(self) -> None:
-        """Starts a session: `session_wh` and `session_discharged_wh` count from here."""
-        self._session_start, self._discharged_start = self.read(), self.read_discharged()
+    def begin(self, charged: float = 0.0, discharged: float = 0.0) -> None:
+        """Starts a session: `session_wh` and `session_discharged_wh` count from here.
+
+        Args:
+            charged, discharged: Wh of the same session before a pause.
+        """
+        self._session_start, self._discharged_start = self.read() - charged, self.read_discharged() - discharged
 
     @property
     def session_wh(self) -> float:

@@ -128,8 +128,9 @@ async def serve(
             finally:
                 evse.forget_limits()
                 evse.forget()
-                outcome.energy_wh = evse.meter.session_wh
-                outcome.discharged_wh = evse.meter.session_discharged_wh
+                before = visit.resumed  # what flowed before a pause is told already
+                outcome.energy_wh = evse.meter.session_wh - (before.charged_wh if before else 0.0)
+                outcome.discharged_wh = evse.meter.session_discharged_wh - (before.discharged_wh if before else 0.0)
     limit = session.timing.TCP_Connection_Termination_Timeout
     await session.close(wait_for_peer=max(limit - (session.now - ended), 0.0) if answered else 0.0)
     return outcome

@@ -48,6 +48,8 @@ class Paused:
         planned: loop time at which its schedule began, s.
         control: service and parameter set (ISO 15118-20).
         binding: what the vehicle is known again by (ISO 15118-20).
+        added: value added services selected (ISO 15118-20).
+        charged_wh, discharged_wh: what the meter showed, Wh; it counts on (ISO 15118-20).
     """
 
     protocol: str
@@ -58,6 +60,9 @@ class Paused:
     planned: float | None = None
     control: Control | None = None
     binding: bytes = b""
+    added: tuple[tuple[int, int], ...] = ()
+    charged_wh: float = 0.0
+    discharged_wh: float = 0.0
 
 
 Notice = Literal["None", "StopCharging", "ReNegotiation"]
@@ -161,6 +166,7 @@ class Visit:
         allows_standby, allows_another_service: what the charger is configured for (ISO 15118-20).
         added: value added services selected, ServiceID and ParameterSetID (ISO 15118-20).
         renegotiation: how the vehicle does with a schedule that was to be renegotiated (ISO 15118-20).
+        ongoing: by stream, the request that was answered with Ongoing last (ISO 15118-20).
         coming: what was agreed beside the loop, and holds from its next message on (ISO 15118-20).
         asked_to_pause: the charger had asked for a pause when the power flow ended (ISO 15118-20).
         delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since.
@@ -221,6 +227,7 @@ class Visit:
     allows_another_service: bool = True
     added: tuple[tuple[int, int], ...] = ()
     renegotiation: Renegotiation = field(default_factory=lambda: Renegotiation())
+    ongoing: dict[int, Any] = field(default_factory=dict)
     coming: dict[str, Any] = field(default_factory=dict)
     asked_to_pause: bool = False
     delivering: bool = False

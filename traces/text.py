@@ -10,6 +10,7 @@ import msgspec
 
 from boundary.text import visible
 from traces import telling
+from v2g import stamps
 
 MAX_LINES = 4000
 """Lines of one message; a longer one ends with an ellipsis."""
@@ -81,7 +82,8 @@ def _field(name: str, value: Any, depth: int) -> Iterator[Line]:
         return
     shown = show(value)
     if shown is not None:
-        yield Line(depth, name, shown)
+        is_time = name in stamps.FIELDS and isinstance(value, int)
+        yield Line(depth, name, f"{shown} ({stamps.text(value)})" if is_time else shown)
         return
     kind = type(value).__name__
     yield Line(depth, name if name != "BodyElement" else kind)

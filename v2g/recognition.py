@@ -17,7 +17,7 @@ from typing import Any
 import exi
 from exi.schema import Model, Schema
 from exi.walker import Encoder
-from v2g import messages, reading
+from v2g import messages, reading, stamps
 from v2g.protocols import APPPROTO, DIN, ISO20
 from v2g.reading import PROTOCOL_OF, SPOKEN, TITLES, Kind, SessionMessage
 
@@ -44,8 +44,8 @@ _EVENT, _NAMESPACE, _SESSION_ID, _SHORT_ID, _WRONG_ID, _TIME, _NO_TIME = 0.9, 12
 _COMPLETE, _NOT_CANONICAL, _FACET, _TRAILING, _NOT_A_MESSAGE, _FRAGMENT = 8.0, -6.0, -6.0, -8.0, -12.0, -16.0
 _CUT, _BROKEN, _UNREAD, _MOST_UNREAD = -12.0, -4.0, -0.7, 40
 
-_TIMES = ((1_400_000_000, 2_600_000_000), (1_400_000_000_000, 2_600_000_000_000), (1.4e15, 2.6e15))
-"""Unix time of these decades, in seconds, milliseconds and microseconds: all are met in TimeStamp."""
+_TIMES = 1_400_000_000.0, 2_600_000_000.0
+"""Unix time of these decades, s."""
 
 _OWN_ROOTS = frozenset({*APPPROTO.modules, *ISO20.modules})
 """Sets whose messages are root elements themselves, without a V2G_Message around them."""
@@ -278,7 +278,7 @@ def _value(step: exi.Step, schema_set: str) -> float:
                 return _SESSION_ID
             return _SHORT_ID if PROTOCOL_OF.get(schema_set) is DIN and 0 < len(value) < 8 else _WRONG_ID
         case "TimeStamp" if isinstance(value, int):
-            return _TIME if any(low <= value <= high for low, high in _TIMES) else _NO_TIME
+            return _TIME if _TIMES[0] <= (stamps.seconds(value) or 0.0) <= _TIMES[1] else _NO_TIME
         case "ProtocolNamespace" if isinstance(value, str):
             return _NAMESPACE if re.match(r"[!-~]{6,}", value) else -_NAMESPACE
     return 0.0

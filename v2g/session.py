@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 
 import exi
 from v2g import reading as readings
-from v2g import recognition, v2gtp
+from v2g import recognition, stamps, v2gtp
 from v2g.beside import SideState
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, LocalError, Loss, Refused, RemoteError, TimedOut
@@ -397,6 +397,7 @@ class SessionOptions:
         rewrite, rewrite_exi, rewrite_frame, rewrite_signature: seams of the session, by class of what is sent.
         observe: gets every event.
         now: wall clock, Unix seconds.
+        stamps: unit of the time stamps that are sent (ISO 15118-20); any is read.
     """
 
     protocols: tuple[Protocol, ...] = (ISO2, DIN)
@@ -410,6 +411,7 @@ class SessionOptions:
     rewrite_signature: dict[type[Any], Rewrite] = field(default_factory=dict)
     observe: Observe = ignore
     now: Callable[[], float] = lambda: 0.0
+    stamps: stamps.Unit = "s"
 
     def may_speak(self, protocol: Protocol, channel: Channel) -> bool:
         """Whether a protocol may be offered or chosen on a connection [V2G20-1237, 1805, 2356]."""
@@ -428,7 +430,7 @@ class SessionOptions:
             rewrite_exi=self.rewrite_exi,
             rewrite_frame=self.rewrite_frame,
             rewrite_signature=self.rewrite_signature,
-            clock=lambda: int(self.now()),
+            clock=lambda: stamps.stamp(self.now(), self.stamps),
         )
 
 

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from bench import COMBINATIONS, Bench, iso20_bench, message_seen
+from hypothesis import given, strategies
+from iso20_alone import Alone, course
+from tls_world import charger as charger_tls
+from tls_world import store
+from tls_world import vehicle as vehicle_tls
 
+from evcc import charge as evcc
+from secc import serve as secc
 from secc.authorizer import Decision, Never
 from secc.charger import Slot, Wish
+from secc.pauses import Pauses
 from secc.services import INTERNET, PARKING, Service
+from v2g import stamps, tls
+from v2g.channel import memory_pair
 from v2g.messages.iso20 import common
 from v2g.outcome import Cause
 from v2g.protocols import iso20 as streams
@@ -102,6 +113,22 @@ async def test_ongoing_schedule_requests_are_the_same() -> None:
     bodies = {str(m.Scheduled_SEReqControlMode) for m in said(bench, "ScheduleExchangeReq", streams.RENEGOTIATION)}
     assert len(said(bench, "ScheduleExchangeReq", streams.RENEGOTIATION)) > 10
     assert len(bodies) == 1
+
+
+async def test_charger_tells_of_a_repeated_request_that_changed() -> None:
+    """It harms nothing."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=2.0)
+    bench.evse.planning_seconds = 3.0
+    departures = itertools.count(3600)
+
+    def changed(message: common.ScheduleExchangeReq) -> common.ScheduleExchangeReq:
+        mode = common.Scheduled_SEReqControlModeType(DepartureTime=next(departures))
+        return common.ScheduleExchangeReq(MaximumSupportingPoints=1024, Scheduled_SEReqControlMode=mode)
+
+    bench.ev.rewrite[common.ScheduleExchangeReq] = changed
+    await charged(bench)
+    notes = [e.note for e in bench.events["se"] if e.name == "note"]
+    assert sum("was repeated with another Scheduled_SEReqControlMode" in note for note in notes) == 1
 
 
 async def test_dynamic_vehicle_has_no_schedule_to_renegotiate() -> None:
@@ -493,3 +520,214 @@ async def test_rejected_for_good_ends_after_the_retries() -> None:
     vehicle, _ = await bench.run()
     assert vehicle.cause is Cause.PEER
     assert len([r for r in said(bench, "AuthorizationRes") if r.ResponseCode.startswith("WARNING")]) == 3
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Pauses
+
+
+@dataclass
+class Stay:
+    """Sessions of one stay over TLS: the charger remembers, the vehicle comes back, or another one."""
+
+    bench: Bench
+
+    async def session(self, vehicle_pki: str = "one", charger_pki: str = "one", during: Any = None) -> tuple[Any, Any]:
+        self.bench.evse.pilot.offer(5.0)
+        self.bench.ev.any_transport = self.bench.se.any_transport = False
+        charger_end, vehicle_end = await memory_pair(
+            server=charger_tls(tls.PROFILES["iso20"], store("iso20", charger_pki), store("iso20", vehicle_pki)),
+            client=vehicle_tls(tls.PROFILES["iso20"], store("iso20", vehicle_pki), store("iso20", charger_pki)),
+        )
+        charger = asyncio.create_task(secc.serve(charger_end, self.bench.evse, self.bench.se, paused=self.bench.paused))
+        side = asyncio.create_task(during(self.bench)) if during else None
+        vehicle = await evcc.charge(vehicle_end, self.bench.vehicle, self.bench.ev)
+        outcome = await charger
+        if side is not None:
+            await side
+        assert self.bench.safe
+        return vehicle, outcome
+
+
+async def asks_for_pause(bench: Bench) -> None:
+    await in_loop(bench, 40)
+    bench.evse.request(Wish.PAUSE, 60)
+
+
+def readings(bench: Bench) -> list[int]:
+    return [r.MeterInfo.ChargedEnergyReadingWh for r in said(bench, loop_of(bench.mode)[:-3] + "Res") if r.MeterInfo]
+
+
+async def test_same_vehicle_joins_its_session_and_the_meter_counts_on() -> None:
+    """Known by its certificate; nothing is asked again, not even who pays."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=None)
+    stay = Stay(bench)
+    vehicle, charger = await stay.session(during=asks_for_pause)
+    assert vehicle.paused, vehicle
+    before, first = readings(bench)[-1], charger.energy_wh
+    assert before > 10
+    bench.ev.resume, bench.ev.duration = vehicle.resume, 10.0
+    names = len(bench.names())
+    vehicle, charger = await stay.session()
+    assert vehicle.ok, vehicle
+    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+    assert "AuthorizationReq" not in bench.names()[names:]
+    assert "ServiceSelectionReq" not in bench.names()[names:]
+    assert readings(bench) == sorted(readings(bench))
+    assert readings(bench)[-1] == pytest.approx(first + charger.energy_wh, abs=5.0)
+
+
+async def test_another_vehicle_with_the_id_of_a_paused_session_gets_a_new_one() -> None:
+    """Its certificate is another; there is no hint why, and the paused session stays."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=None)
+    stay = Stay(bench)
+    vehicle, _ = await stay.session(during=asks_for_pause)
+    bench.ev.resume, bench.ev.duration = vehicle.resume, 5.0
+    other, _ = await stay.session(vehicle_pki="two")
+    assert other.ok, other
+    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_NewSessionEstablished"
+    assert "AuthorizationReq" in bench.names()
+    bench.ev.resume = vehicle.resume
+    again, _ = await stay.session()
+    assert again.ok, again
+    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+
+
+async def test_another_charger_is_not_asked_for_the_paused_session() -> None:
+    """The vehicle knows its charger by the certificate, and begins anew at another one."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=None)
+    stay = Stay(bench)
+    vehicle, _ = await stay.session(during=asks_for_pause)
+    bench.ev.resume, bench.ev.duration = vehicle.resume, 5.0
+    vehicle, _ = await stay.session(charger_pki="two")
+    assert vehicle.ok, vehicle
+    assert any("another charger" in note for note in vehicle.notes)
+    assert said(bench, "SessionSetupReq")[-1].Header.SessionID == bytes(8)
+    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_NewSessionEstablished"
+
+
+async def test_charger_that_has_forgotten_begins_anew() -> None:
+    """After three days."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=None)
+    bench.paused = Pauses()  # type: ignore[assignment]
+    stay = Stay(bench)
+    vehicle, _ = await stay.session(during=asks_for_pause)
+    count = len(readings(bench))
+    await asyncio.sleep(80 * 3600.0)
+    bench.ev.resume, bench.ev.duration = vehicle.resume, 5.0
+    vehicle, _ = await stay.session()
+    assert vehicle.ok, vehicle
+    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_NewSessionEstablished"
+    assert readings(bench)[count] == 0, "a new session counts from nothing"
+
+
+@pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
+async def test_vehicle_pauses_where_its_schedule_allows_no_power(mode: str) -> None:
+    """Scheduled mode: the profile is at 0 kW, so that the pause is allowed; later it comes back."""
+    bench = iso20_bench(mode, "scheduled", duration=None)
+    bench.evse.schedule = (Slot(0, 10_000.0), Slot(20, 0.0), Slot(600, 10_000.0))
+    bench.vehicle.settings.sleeps = 60.0
+    vehicle, charger = await charged(bench)
+    assert vehicle.paused, vehicle
+    assert charger.paused
+    assert vehicle.resume.until is not None
+    await asyncio.sleep(vehicle.resume.until - asyncio.get_running_loop().time())
+    bench.evse.schedule = (Slot(0, 10_000.0),)
+    bench.ev.resume, bench.ev.duration = vehicle.resume, 5.0
+    vehicle, _ = await charged(bench)
+    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+
+
+RESUMED_WITH_ANOTHER = [(True, "OK"), (False, "FAILED_NoServiceRenegotiationSupported")]
+
+
+@pytest.mark.parametrize(("allowed", "code"), RESUMED_WITH_ANOTHER)
+async def test_resumed_session_may_select_another_service_where_the_charger_allows_it(allowed: bool, code: str) -> None:
+    """By going back to the discovery of services, which the charger tolerates."""
+    way = [r for r in await course("iso20-ac", "dynamic") if not isinstance(r, common.SessionStopReq)]
+    alone = Alone("iso20-ac")
+    alone.bench.se.service_renegotiation = allowed
+    await alone.connect()
+    for request in way:
+        if "ChargeLoop" in type(request).__name__:
+            alone.bench.evse.request(Wish.PAUSE, 60)
+        await alone.ask(request)
+    await alone.ask(common.SessionStopReq(ChargingSession="Pause"))
+    kept = alone.session.id
+    alone.session.channel.abort()
+    assert (await alone.task).paused
+    await alone.connect()
+    alone.order = type(alone.order)(alone.order.table, dc=False)
+    alone.session.id = kept
+    assert (await alone.ask(way[0])).ResponseCode == "OK_OldSessionJoined"
+    for request in way:
+        if isinstance(request, common.ServiceDiscoveryReq | common.ServiceDetailReq):
+            await alone.ask(request)
+    other = common.ServiceSelectionReq(
+        SelectedEnergyTransferService=common.SelectedServiceType(ServiceID=1, ParameterSetID=1)
+    )
+    response = await alone.ask(other)
+    assert response.ResponseCode == code
+    alone.session.channel.abort()
+    await alone.task
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Time
+
+
+@pytest.mark.parametrize(("ev", "se"), [("s", "s"), ("us", "s"), ("s", "us"), ("us", "us")])
+async def test_sides_may_send_different_units_of_time(ev: Any, se: Any) -> None:
+    """Each sends its own, and reads any by its size."""
+    bench = iso20_bench("iso20-ac", "scheduled", duration=5.0)
+    bench.ev.stamps, bench.se.stamps = ev, se
+    bench.ev.now = bench.se.now
+    await charged(bench)
+    sent = [e.message for e in bench.events["ev"] if e.layer == "message" and e.direction == "rx"][1:]
+    stamp = sent[-1].Header.TimeStamp
+    assert (stamp > 10**14) is (se == "us")
+    assert stamps.seconds(stamp) == pytest.approx(1_700_000_000, abs=60)
+    anchors = [m.EVPowerProfile.TimeAnchor for m in said(bench, "PowerDeliveryReq") if m.EVPowerProfile is not None]
+    assert all((anchor > 10**14) is (ev == "us") for anchor in anchors)
+
+
+async def test_schedule_that_began_before_its_message_is_followed_from_then() -> None:
+    """TimeAnchor ten seconds before the TimeStamp: the first entry is that much shorter."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=None)
+    bench.evse.schedule = (Slot(0, 12_000.0), Slot(30, 5_000.0))
+
+    def older(message: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
+        mode = message.Scheduled_SEResControlMode
+        assert mode is not None
+        mode.ScheduleTuple[0].ChargingSchedule.PowerSchedule.TimeAnchor -= 10
+        return message
+
+    bench.se.rewrite[common.ScheduleExchangeRes] = older
+    seen: list[float] = []
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, "ScheduleExchangeRes")
+        told = asyncio.get_running_loop().time()
+        await asyncio.sleep(18.0)
+        seen.append(watts(bench))
+        await asyncio.sleep(told + 23.0 - asyncio.get_running_loop().time())
+        seen.append(watts(bench))
+        bench.vehicle.stop.set()
+
+    await charged(bench, during)
+    assert seen[0] > 11_000.0
+    assert seen[1] < 5_200.0
+
+
+@given(strategies.integers(min_value=1_000_000_000, max_value=9_999_999_999), strategies.sampled_from(["s", "us"]))
+def test_time_stamps_are_read_in_the_unit_in_which_they_were_sent(unix: int, unit: Any) -> None:
+    assert stamps.seconds(stamps.stamp(float(unix), unit)) == pytest.approx(unix, abs=1.0)
+    assert stamps.seconds(unix * 1000) == pytest.approx(unix)
+
+
+@given(strategies.integers(min_value=0, max_value=2**64 - 1), strategies.integers(min_value=0, max_value=2**64 - 1))
+def test_any_time_stamp_is_read(anchor: int, header: int) -> None:
+    """0 is now, and nothing that can be sent is an error."""
+    assert 0.0 <= stamps.age(anchor, header) <= stamps.OLDEST
+    assert stamps.text(anchor)
+    assert stamps.age(0, header) == 0.0
