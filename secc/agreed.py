@@ -17,7 +17,7 @@ from secc.visit import Visit
 class Step(NamedTuple):
     """Power in W, and number of phases (None: not said), from ``start`` seconds on."""
 
-    start: int
+    start: float
     watts: float
     phases: int | None = None
 

@@ -149,7 +149,7 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
     power.agree(what.watts, what.least)
     change_limits(visit, asked)
     if isinstance(asked, dc.Dynamic_DC_CLReqControlModeType):
-        targets = steered(visit, asked)
+        targets = steered(visit)
     else:
         targets = Targets(number(asked.EVTargetVoltage), number(asked.EVTargetCurrent))
     if visit.fault or visit.standby:
@@ -178,6 +178,8 @@ def change_limits(
 ) -> None:
     """The vehicle's limits from the loop, which may only be tighter than those declared.
 
+    Where the vehicle leaves it to the charger how energy goes to and fro, a battery at the end of its band is a limit.
+
     Raises:
         Refusal: one is negative.
     """
@@ -191,20 +193,20 @@ def change_limits(
     if any(limit is not None and (limit < 0.0 or not math.isfinite(limit)) for limit in limits):
         told = (f"{name} {limit:g}" for name, limit in zip(fields, limits, strict=True) if limit is not None)
         raise Refusal("FAILED", f"negative limits: {', '.join(told)}")
+    if isinstance(asked, dc.BPT_Dynamic_DC_CLReqControlModeType):
+        if not can_give(asked):
+            limits[fields.index("EVMaximumDischargeCurrent")] = 0.0
+        if number(asked.EVMaximumEnergyRequest) <= 0.0:
+            limits[fields.index("EVMaximumChargeCurrent")] = 0.0
     output(visit).change(*limits)
 
 
-def steered(visit: Visit, asked: dc.Dynamic_DC_CLReqControlModeType) -> Targets:
-    """Dynamic: the current that makes the charger's power at the present voltage, while the vehicle has room for it.
-
-    The ceiling holds it within limits.
-    """
+def steered(visit: Visit) -> Targets:
+    """Dynamic: the current that makes the charger's power at the present voltage; the ceiling keeps it in limits."""
     power, wanted = output(visit), visit.evse.target_power
     top, volts = power.ceiling, max(power.voltage, 1.0)
     if wanted >= 0.0:
         return Targets(top.voltage, min(min(wanted, top.power) / volts, top.current))
-    if not can_give(asked):
-        return Targets(top.voltage, 0.0)
     return Targets(top.voltage, -min(min(-wanted, top.discharge_power) / volts, top.discharge_current))
 
 

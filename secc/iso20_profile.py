@@ -89,7 +89,7 @@ def steps_of(visit: Visit, profile: common.EVPowerProfileType, tuple_id: int, se
     """
     entries = profile.EVPowerProfileEntries.EVPowerProfileEntry
     since = visit.session.now - visit.offered_at - stamps.age(profile.TimeAnchor, sent)
-    begins = [round(since + start) for start in accumulate((entry.Duration for entry in entries), initial=0)]
+    begins = list(accumulate((entry.Duration for entry in entries), initial=since))
     steps = tuple(Step(start, total(entry, "Power")) for start, entry in zip(begins, entries, strict=False))
     end = visit.coverages[tuple_id]
     for step, until in zip(steps, begins[1:], strict=True):
@@ -99,14 +99,14 @@ def steps_of(visit: Visit, profile: common.EVPowerProfileType, tuple_id: int, se
                 text = f"{step.watts:g} W at {moment:g} s, the schedule allows {least:g} to {most:g} W"
                 raise Refusal("FAILED_EVPowerProfileInvalid", text)
     if begins[-1] < end - 1:
-        text = f"the profile ends after {begins[-1]} s, the schedule after {end} s"
+        text = f"the profile ends after {begins[-1]:.0f} s, the schedule after {end} s"
         if not visit.session.tolerant:
             raise Refusal("FAILED_EVPowerProfileInvalid", text)
         visit.session.tolerate("short-profile", text)
     return steps
 
 
-def _moments(visit: Visit, tuple_id: int, start: int, end: int) -> list[int]:
+def _moments(visit: Visit, tuple_id: int, start: float, end: float) -> list[float]:
     """The seconds of an entry at which its bounds may be others: near its start, and where a slot begins.
 
     Not nearer to its ends than the rounding of durations; what flows is held within both at any moment.
