@@ -7,7 +7,7 @@ earlier. That matters for the 25 ms of CurrentDemand, not for the rest.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,8 +15,10 @@ from slac import timing as slac_timing
 from slac.rounds import Move, Round
 from traces import slac
 from traces.recording import EVCC, SECC, Entry, Recording
+from traces.requirements import of_timer
 from traces.talks import Exchange, Talk, talks
 from traces.talks import timer as timer_of
+from v2g.protocols import PROTOCOLS
 
 SLACK = 0.005
 """s: by which a pause may be shorter than prescribed before that is reported: clocks and captures are no better."""
@@ -111,7 +113,7 @@ def measure(recording: Recording) -> list[Measure]:
     found = [*_matching(recording), *_discovery(recording)]
     for number, talk in enumerate(talks(recording)):
         before = recording.entries if number == 0 else []  # what came before belongs to the first session
-        found += [*_answers(talk), *_pauses(talk), *_loops(talk), *_whole(talk, before)]
+        found += [*_answers(talk), *_beside(talk), *_pauses(talk), *_loops(talk), *_whole(talk, before)]
     return sorted(found, key=lambda m: m.at)
 
 
@@ -124,7 +126,11 @@ def _name(talk: Talk, timer: str) -> str:
 
 
 def _answers(talk: Talk) -> Iterator[Measure]:
-    for exchange in talk.exchanges:
+    yield from _of(talk, talk.exchanges)
+
+
+def _of(talk: Talk, exchanges: Iterable[Exchange]) -> Iterator[Measure]:
+    for exchange in exchanges:
         response, seconds = exchange.response, exchange.seconds
         if seconds is None or response is None:
             continue
@@ -133,6 +139,12 @@ def _answers(talk: Talk) -> Iterator[Measure]:
         place = (response.time, response.index)
         yield Measure(_name(talk, "V2G_SECC_Msg_Performance_Time"), *common, talk.timing.performance_time(name), *place)
         yield Measure(_name(talk, "V2G_EVCC_Msg_Timeout"), *common, talk.timing.message_timeout(name), *place)
+
+
+def _beside(talk: Talk) -> Iterator[Measure]:
+    """Answers on side streams, which have the time of their message wherever it is sent."""
+    for exchanges in talk.sides.values():
+        yield from _of(talk, exchanges)
 
 
 def _pauses(talk: Talk) -> Iterator[Measure]:
@@ -146,11 +158,9 @@ def _pauses(talk: Talk) -> Iterator[Measure]:
         fast = talk.timing.Loop_Sequence_Timeout is not None and before.name.endswith("_ChargeLoopReq")
         performance = talk.timing.sequence_performance(in_loop=fast)
         timeout = talk.timing.sequence_timeout(in_loop=fast)
-        ids = ("", "V2G2-443") if talk.protocol == "iso2" else ("", "")
-        what = "response to next request"
-        if fast:
-            ids = ("V2G20-1499", "V2G20-1500")
-            what = "charge loop response to next request"
+        timers = ("V2G_EVCC_Sequence_Performance_Time", "V2G_SECC_Sequence_Timeout")
+        ids = [of_timer(name, talk.protocol, in_loop=fast) for name in timers]
+        what = "charge loop response to next request" if fast else "response to next request"
         place = (after.request.time, after.request.index)
         yield Measure(
             _name(talk, "V2G_EVCC_Sequence_Performance_Time"), what, EVCC, seconds, performance, *place, ids[0]
@@ -188,12 +198,13 @@ def _loops(talk: Talk) -> Iterator[Measure]:
         place = (last.time, last.index)
         if name in _ONGOING and len(run) > 1 and run[0].response is not None:
             seconds = last.time - run[0].response.time
-            iso2 = talk.protocol == "iso2"
-            limits = (("V2G_SECC_Ongoing_Performance_Time", timing.V2G_SECC_Ongoing_Performance_Time, "V2G2-712"),
-                      ("V2G_EVCC_Ongoing_Timeout", timing.V2G_EVCC_Ongoing_Timeout, "V2G2-710"))  # fmt: skip
             what = f"{name.removesuffix('Req')}, first Ongoing to the last answer"
-            for timer, limit, requirement in limits:
-                yield Measure(_name(talk, timer), what, SECC, seconds, limit, *place, requirement if iso2 else "")
+            for timer, limit in (
+                ("V2G_SECC_Ongoing_Performance_Time", timing.V2G_SECC_Ongoing_Performance_Time),
+                ("V2G_EVCC_Ongoing_Timeout", timing.V2G_EVCC_Ongoing_Timeout),
+            ):
+                ask = of_timer(timer, talk.protocol)
+                yield Measure(_name(talk, timer), what, SECC, seconds, limit, *place, ask)
         if name in ("CableCheckReq", "DC_CableCheckReq"):
             seconds = last.time - first.time
             what = "first CableCheckReq to the last answer"
@@ -223,12 +234,11 @@ def _whole(talk: Talk, entries: list[Entry]) -> Iterator[Measure]:
         if begin:
             what = "link up to SessionSetupRes" if matched else "first SDP request to SessionSetupRes"
             seconds = setup.time - begin[0].time
-            ids = ("V2G2-716", "V2G2-714") if talk.protocol == "iso2" else ("", "")
             limits = (timing.V2G_SECC_CommunicationSetup_Performance_Time, timing.V2G_EVCC_CommunicationSetup_Timeout)
             place = (setup.time, setup.index)
             names = ("V2G_SECC_CommunicationSetup_Performance_Time", "V2G_EVCC_CommunicationSetup_Timeout")
-            for timer, limit, side, requirement in zip(names, limits, (SECC, EVCC), ids, strict=True):
-                yield Measure(_name(talk, timer), what, side, seconds, limit, *place, requirement)
+            for timer, limit, side in zip(names, limits, (SECC, EVCC), strict=True):
+                yield Measure(_name(talk, timer), what, side, seconds, limit, *place, of_timer(timer, talk.protocol))
         ready = next((e for e in talk.entries if e.name == "PowerDeliveryRes"), None)
         performance, timeout = timing.V2G_SECC_ReadyToCharge_Performance_Time, timing.V2G_EVCC_ReadyToCharge_Timeout
         if ready is not None and performance is not None and timeout is not None:
@@ -239,12 +249,23 @@ def _whole(talk: Talk, entries: list[Entry]) -> Iterator[Measure]:
             yield Measure("V2G_EVCC_ReadyToCharge_Timeout", what, SECC, seconds, timeout, *place)
     stop = next((e for e in talk.entries if e.name == "SessionStopRes"), None)
     closed = next((e for e in talk.others if e.layer == "tcp" and e.name in ("closing", "closed", "reset")), None)
-    # In ISO 15118-20 the charger holds the connection for 5 s at least.
-    if stop is not None and closed is not None and closed.time >= stop.time and talk.protocol != "iso20":
-        limit = timing.TCP_Connection_Termination_Timeout
+    if stop is None or closed is None or closed.time < stop.time or _goes_on(talk, stop):
+        return
+    limit, seconds = timing.TCP_Connection_Termination_Timeout, closed.time - stop.time
+    holds = talk.protocol in PROTOCOLS and PROTOCOLS[talk.protocol].abilities.held
+    if not holds:
         what = "SessionStopRes to the end of the connection"
-        yield Measure("TCP_Connection_Termination_Timeout", what, closed.sender or EVCC, closed.time - stop.time, limit,
-                      closed.time, closed.index)  # fmt: skip
+        yield Measure("TCP_Connection_Termination_Timeout", what, closed.sender or EVCC, seconds, limit, closed.time,
+                      closed.index)  # fmt: skip
+    elif closed.sender == SECC:
+        what = "SessionStopRes to the charger's end of the connection"
+        yield Measure("TCP_Connection_Termination_Timeout", what, SECC, seconds, limit, closed.time, closed.index,
+                      shortest=True)  # fmt: skip
+
+
+def _goes_on(talk: Talk, stop: Entry) -> bool:
+    """Whether the session went on with another service (ISO 15118-20)."""
+    return any(entry.index > stop.index for entry in talk.entries)
 
 
 # ---------------------------------------------------------------------------------------------------------------

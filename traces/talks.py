@@ -127,8 +127,9 @@ class Talk:
     @property
     def mode(self) -> str:
         """``AC``, ``DC``, or "" where the session ended before it was told."""
-        if self.protocol == "din70121":
-            return "DC"
+        known = PROTOCOLS[self.protocol].abilities.energy if self.protocol else ()
+        if len(known) == 1:
+            return next(iter(known))
         for entry in self.entries:
             kind = type(getattr(entry.body, "EVChargeParameter", None)).__name__[:3]
             name = kind if kind in ("AC_", "DC_") else entry.name
@@ -150,6 +151,11 @@ class Talk:
             x.name == "SessionStopReq" and x.response is not None and code_of(x.response).startswith("OK")
             for x in self.exchanges
         )
+
+
+def protocol_of(schema: str) -> str:
+    """The protocol of a talk that a schema set is of, "" of an unknown one."""
+    return next((name for name, protocol in PROTOCOLS.items() if schema in protocol.modules), "")
 
 
 def timer(protocol: str, name: str) -> str:
@@ -238,6 +244,4 @@ def _agree(talk: Talk) -> None:
             talk.offers = {offer.SchemaID: offer.ProtocolNamespace for offer in ranked}
     schemas = [e.schema for e in talk.entries if e.schema != "appproto" and e.sender in (EVCC, SECC)]
     if schemas:
-        talk.protocol = "iso20" if schemas[0].startswith("iso20") else schemas[0]
-        if talk.protocol not in TITLES:
-            talk.protocol = ""
+        talk.protocol = protocol_of(schemas[0])

@@ -15,8 +15,11 @@ from traces.chain.reasons import OF_PAIRING, Around, Move, by_finding, reason, s
 from traces.chain.session import WISHES, Session, Told
 from traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Outcome, Side, Step, side_of, stem
 from traces.chain.words import answer, listed, time_text, title_of
-from traces.recording import EVCC, SECC
+from traces.recording import EVCC, SECC, Entry
 from traces.talks import code_of
+
+ENDS_WITHIN = 5.0
+"""s: within which a session ends after a refusal on a side stream."""
 
 
 def explain(session: Session, around: Around) -> Diagnosis:
@@ -25,6 +28,10 @@ def explain(session: Session, around: Around) -> Diagnosis:
 
 
 def _explain(s: Session, around: Around) -> Diagnosis:
+    if s.refusal is None and s.refused_beside is not None and s.last is not None:
+        # Every refusal ends the session; what was under way on the main stream may still come.
+        if s.last.time - s.refused_beside[1].time <= ENDS_WITHIN:
+            s.refusal, s.refused_in = s.refused_beside, s.step
     if s.refusal is not None:
         return _refused(s, around)
     if s.stopped is not None:
@@ -82,6 +89,10 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
     common = Diagnosis(Outcome.CHARGED, Step.END, "", since=s.stopped.time, entry=s.stopped.index)
     if s.charge is not None and not s.charge.none_flowed:
         why = _interrupted(s)
+        if why is None and s.stop_wish is not None:
+            text = f"{_amount(s)}, until the charger asked for an end ({_wish(s.stop_wish)})"
+            text += "; then the session paused" if s.paused else "; the session ended in order"
+            return replace(common, outcome=Outcome.PAUSED if s.paused else Outcome.CHARGED, sentence=text)
         end = "then the session paused" if s.paused else "and the session ended in order"
         if why is None:
             return replace(common, outcome=Outcome.PAUSED if s.paused else Outcome.CHARGED,
@@ -108,7 +119,7 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
     due = f", where {s.stop_due} was due" if s.stop_due else ""
     text = f"nothing was charged: the vehicle ended the session with {s.stopping.name} {where}{due}"
     if s.stop_wish is not None:
-        asked = "; the charger had asked it to stop (EVSENotification StopCharging)"
+        asked = f"; the charger had asked it to stop ({_wish(s.stop_wish)})"
         return replace(common, side=SECC, fault=Fault.TOLD, severity="warning", sentence=text + asked)
     said = around.said(s.stopping.time)
     if said:  # whoever wrote the trace holds the session for failed
@@ -136,6 +147,9 @@ def _no_current(s: Session, common: Diagnosis) -> Diagnosis:
     common = replace(common, outcome=Outcome.NOT_CHARGED, step=Step.CHARGING, since=loop.first, fault=Fault.NO_CURRENT,
                      severity="warning")  # fmt: skip
     lasted = f"nothing was charged: in {loop.seconds:.1f} s of the charge loop no current flowed"
+    if loop.flowed is None:
+        lasted = f"nothing was charged: in {loop.seconds:.1f} s of the charge loop the charger measured"
+        lasted += f" {loop.power or 0.0:.0f} W at most"
     if loop.asked is not None and loop.asked <= 0.0:
         return replace(common, side=EVCC, sentence=f"{lasted}; the vehicle asked for 0 A all the time")
     told = s.stop_told.get(SECC) or s.told.get(SECC)
@@ -144,8 +158,20 @@ def _no_current(s: Session, common: Diagnosis) -> Diagnosis:
         common = replace(common, outcome=Outcome.FAILED, fault=Fault.TOLD, severity="violation", since=told.entry.time,
                          entry=told.entry.index)  # fmt: skip
     asked = f", though the vehicle asked for up to {loop.asked:g} A" if loop.asked is not None else ""
+    if not asked and loop.allowed is not None:
+        if loop.allowed <= 0.0:
+            return replace(common, side=EVCC, sentence=f"{lasted}; the vehicle allowed 0 A all the time")
+        asked = f", though the vehicle allowed up to {loop.allowed:g} A, and the charger decides (dynamic mode)"
     side: Side = SECC if asked or why else ""
     return replace(common, side=side, sentence=f"{lasted}{asked}{why}")
+
+
+def _wish(entry: Entry) -> str:
+    """EVSENotification of a response."""
+    body = entry.body
+    statuses = (getattr(body, name, None) for name in ("DC_EVSEStatus", "AC_EVSEStatus", "EVSEStatus"))
+    status = next((one for one in statuses if one is not None), None)
+    return f"EVSENotification {getattr(status, 'EVSENotification', '')}"
 
 
 def _interrupted(s: Session) -> Told | None:

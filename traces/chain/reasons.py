@@ -189,6 +189,12 @@ def unheard(s: Session, around: Around, common: Diagnosis) -> Diagnosis:
 
 def _overdue(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnosis | None:
     """The other side owed a message, and the time for it was over."""
+    if move.side == EVCC:
+        for stream, request in s.beside.items():
+            waited = move.entry.time - request.time
+            if waited >= s.timing.message_timeout(request.name) * NEARLY:
+                text = f" in {PROTOCOLS[s.protocol].side[stream].title}"
+                return silent_charger(s, request, waited, common, f"{text}; then {move.text}")
     if move.side == EVCC and move.waiting:
         request = move.waiting[0]
         waited, limit = move.entry.time - request.time, s.timing.message_timeout(request.name)

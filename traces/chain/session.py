@@ -12,10 +12,11 @@ from typing import Any
 
 from traces.chain.steps import Side, Step, stem, step_of
 from traces.recording import EVCC, SECC, Entry
-from traces.talks import ORDERS, TIMINGS, code_of
+from traces.talks import ORDERS, TIMINGS, code_of, protocol_of
 from traces.text import quantity
 from v2g import timing as timings
 from v2g.protocols import PROTOCOLS
+from v2g.rules.iso20.kinds import total
 from v2g.sequence import Sequence
 from v2g.timing import Timing
 
@@ -25,6 +26,8 @@ GAP = 5.0
 """s: longer pauses between two answers of the loop do not count for its energy."""
 NO_CURRENT = 0.5
 """A: what a charger's ammeter may show without a current."""
+NO_POWER = 50.0
+"""W: what a charger's meter may show in AC without a vehicle that charges."""
 
 _ENDS = ("closing", "closed", "reset", "refused")
 
@@ -40,6 +43,8 @@ class Charge:
         back_wh: the same out of the vehicle, as a magnitude.
         asked: the highest target current in A; None in AC.
         flowed: the highest present current in A; None in AC.
+        power: the highest present power in AC as the charger measures it, W; None where it does not say.
+        allowed: the highest current that the vehicle allowed where the charger decides, A; None where it does not.
     """
 
     first: float
@@ -49,6 +54,8 @@ class Charge:
     back_wh: float = 0.0
     asked: float | None = None
     flowed: float | None = None
+    power: float | None = None
+    allowed: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -57,7 +64,8 @@ class Charge:
     @property
     def none_flowed(self) -> bool:
         """Whether there is proof that nothing was charged."""
-        return self.flowed is not None and self.flowed <= NO_CURRENT
+        measured = ((self.flowed, NO_CURRENT), (self.power, NO_POWER))
+        return any(value is not None and value <= most for value, most in measured)
 
 
 @dataclass
@@ -90,6 +98,7 @@ class Session:
         ended: the close, reset or refusal of the connection.
         unheard: what was sent again and again and never acknowledged.
         tardy: a request that came later than the charger has to wait, and the answer before it.
+        beside: requests of side streams without an answer, by stream; ``refused_beside`` the last refusal there.
         overdue: the last answer, where it came later than the vehicle has to wait, and its request.
     """
 
@@ -133,6 +142,8 @@ class Session:
     close_waiting: tuple[Entry, ...] = ()
     tardy: tuple[Entry, Entry] | None = None
     overdue: tuple[Entry, Entry] | None = None
+    beside: dict[int, Entry] = field(default_factory=dict)
+    refused_beside: tuple[Entry | None, Entry] | None = None
     _order: Sequence | None = None
 
     @property
@@ -150,7 +161,10 @@ class Session:
     def add(self, entry: Entry) -> None:
         """Takes what happened on the connection next."""
         if entry.layer == "message" and entry.sender:
-            self._message(entry)
+            if entry.stream:
+                self._beside(entry)
+            else:
+                self._message(entry)
         elif entry.layer == "tcp":
             self._tcp(entry)
         elif entry.layer == "v2gtp" and entry.name == "broken":
@@ -179,7 +193,7 @@ class Session:
     def _message(self, entry: Entry) -> None:
         self.messages += 1
         if entry.schema != "appproto" and entry.message is not None and not self.protocol:
-            self.protocol = "iso20" if entry.schema.startswith("iso20") else entry.schema
+            self.protocol = protocol_of(entry.schema)
         if entry.sender == EVCC:
             self._request(entry)
         else:
@@ -187,6 +201,15 @@ class Session:
         self.before, self.last = self.last, entry
         self.moved[self.step] = entry
         self.by[entry.sender] = entry
+
+    def _beside(self, entry: Entry) -> None:
+        """A message of a side stream, which moves no step of the session."""
+        if entry.sender == EVCC:
+            self.beside[entry.stream] = entry
+            return
+        request = self.beside.pop(entry.stream, None)
+        if code_of(entry).startswith("FAILED"):
+            self.refused_beside = request, entry
 
     def _due(self, entry: Entry) -> str:
         """The requests that lead on towards charging, instead of one that ends the session."""
@@ -291,6 +314,13 @@ class Session:
             moved = volts[0] * amps[0] * held / 3600.0
             loop.wh = (loop.wh or 0.0) + max(moved, 0.0)
             loop.back_wh += max(-moved, 0.0)
+        watts = total(getattr(body, "CLResControlMode", None), "EVSEPresentActivePower")
+        if watts is not None:
+            loop.power = max(loop.power or 0.0, abs(watts))
+        control = getattr(request.body, "CLReqControlMode", None) if request is not None else None
+        limit = quantity(getattr(control, "EVMaximumChargeCurrent", None))
+        if limit is not None and not asked:
+            loop.allowed = max(loop.allowed or 0.0, limit[0])
         loop.last = entry.time
         loop.rounds += 1
 
@@ -309,6 +339,10 @@ class Session:
     def _charger_tells(self, entry: Entry) -> None:
         status = getattr(entry.body, "DC_EVSEStatus", None) or getattr(entry.body, "AC_EVSEStatus", None)
         if status is None:
+            wish = getattr(entry.body, "EVSEStatus", None)  # ISO 15118-20: a wish or nothing
+            if hasattr(entry.body, "EVSEStatus"):
+                asks = str(getattr(wish, "EVSENotification", "")) in ASKS_TO_STOP
+                self.wish = (self.wish or entry) if asks else None
             return
         code = str(getattr(status, "EVSEStatusCode", "") or "")
         isolation = str(getattr(status, "EVSEIsolationStatus", "") or "")
@@ -317,7 +351,7 @@ class Session:
             word = "EVSEIsolationStatus Fault"
         self._tells(SECC, word, entry)
         wishes = str(getattr(status, "EVSENotification", "") or "")
-        self.wish = (self.wish or entry) if wishes == "StopCharging" else None
+        self.wish = (self.wish or entry) if wishes in ASKS_TO_STOP else None
 
 
 def _target(body: Any) -> Any:
@@ -327,6 +361,8 @@ def _target(body: Any) -> Any:
     return getattr(control, "EVTargetCurrent", None) if found is None else found
 
 
+ASKS_TO_STOP = {"StopCharging", "Terminate", "Pause", "ServiceRenegotiation"}
+"""Values of EVSENotification after which a vehicle ends the power flow."""
 WISHES = {"EVSE_Shutdown", "EVSE_UtilityInterruptEvent"}
 FAULTS = {*WISHES, "EVSE_EmergencyShutdown", "EVSE_Malfunction"}
 """Values of EVSEStatusCode after which a vehicle has to end the session; with some the charger is well."""

@@ -116,6 +116,7 @@ def _rules(recording: Recording) -> Iterator[Finding]:
     yield from transport.told(recording)
     for talk in talks(recording):
         yield from order.order(talk)
+        yield from order.beside(talk)
         yield from order.twice(talk)
         yield from order.after_refusal(talk)
         yield from order.session_ids(talk)
@@ -168,12 +169,19 @@ def _verdict(recording: Recording, findings: list[Finding], diagnosis: Diagnosis
         return Verdict("empty", sentence, details)
     if diagnosis.failed or violations:
         if not diagnosis.failed and violations:
-            sentence += f"; but {WHO[violations[0].side]} broke a rule: {violations[0].text}"
+            joint = "and" if diagnosis.outcome is Outcome.NOT_CHARGED else "but"
+            sentence += f"; {joint} {_broken(violations[0])}"
         return Verdict("failed", sentence, details)
     if diagnosis.outcome is Outcome.OPEN and diagnosis.due_from == SECC and diagnosis.step is not Step.CHARGING:
         return Verdict("not decided", sentence, details)
     charged = diagnosis.outcome is not Outcome.NOT_CHARGED
     return Verdict("warnings" if warnings else "passed", sentence, details, charged)
+
+
+def _broken(one: Finding) -> str:
+    """That a side broke a rule, in words that go on from a sentence."""
+    who = WHO[one.side]
+    return one.text if one.text.startswith(f"{who} ") else f"{who} broke a rule: {one.text}"
 
 
 def _details(recording: Recording, violations: list[Finding], warnings: list[Finding]) -> str:

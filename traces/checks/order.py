@@ -8,7 +8,9 @@ from itertools import pairwise
 from traces.chain.reasons import NEARLY
 from traces.checks.findings import Finding, Severity, about
 from traces.recording import EVCC, SECC, Entry
+from traces.requirements import Topic, requirement
 from traces.talks import ORDERS, Exchange, Talk, code_of
+from v2g.protocols import PROTOCOLS
 from v2g.sequence import START, Sequence
 
 _ISO2 = {
@@ -37,16 +39,16 @@ _ISO2 = {
 }
 """Request answered last, and whether that was Ongoing or about AC or DC -> what says which request may follow."""
 
-_WIDE = {"din70121": "V2G-DC-390 to 401", "iso20": "V2G20-459", "iso2": "V2G2-538"}
+_FINE = {"iso2": _ISO2}
+"""Protocols in which each step has a requirement of its own."""
 
 
 def _requirement(talk: Talk, last: Exchange | None) -> str:
-    if talk.protocol != "iso2":
-        return _WIDE.get(talk.protocol, "")
+    fine, wide = _FINE.get(talk.protocol, {}), requirement(Topic.ORDER, talk.protocol)
     after = last.name if last is not None else START
     processing = str(getattr(last.response.body, "EVSEProcessing", "")) if last and last.response else ""
     kind = "Ongoing" if processing.startswith("Ongoing") else "AC" if talk.ac else "DC"
-    return _ISO2.get((after, kind)) or _ISO2.get((after, "")) or _WIDE["iso2"]
+    return fine.get((after, kind)) or fine.get((after, "")) or wide
 
 
 def order(talk: Talk) -> Iterator[Finding]:
@@ -67,7 +69,8 @@ def order(talk: Talk) -> Iterator[Finding]:
             doubled = before is not None and before.name == response.name
             missed = talk.misses(EVCC, response, response)  # its request may not have been captured
             if number and not doubled and not missed:
-                yield about(response, "violation", SECC, "unasked", f"{response.name} without a request", "V2G2-538")
+                ask = requirement(Topic.RESPONSE, talk.protocol)
+                yield about(response, "violation", SECC, "unasked", f"{response.name} without a request", ask)
             continue
         handshake = request.schema == "appproto"
         if handshake:
@@ -113,15 +116,54 @@ def _response(talk: Talk, exchange: Exchange, legal: bool, following: Entry | No
     expected = request.name.removesuffix("Req") + "Res"
     if response.message is not None and request.message is not None and response.name != expected:
         text = f"{response.name} in answer to {request.name}"
-        yield about(response, "violation", SECC, "response-type", text, "V2G2-538" if talk.protocol == "iso2" else "")
+        yield about(response, "violation", SECC, "response-type", text, requirement(Topic.RESPONSE, talk.protocol))
     code = code_of(response)
     if code.startswith(("FAILED", "Failed")):
         yield about(response, "warning", SECC, "refused", f"{response.name} {code}")
         if code == "FAILED_SequenceError" and legal:
-            yield about(response, "violation", SECC, "sequence-error", f"{request.name} was in order", "V2G2-538")
+            ask = requirement(Topic.SEQUENCE_ERROR, talk.protocol)
+            yield about(response, "violation", SECC, "sequence-error", f"{request.name} was in order", ask)
     elif not legal and talk.protocol and code.startswith("OK"):
         text = f"{request.name} was not in order, and answered with {code}"
-        yield about(response, "note", SECC, "sequence-tolerated", text, "V2G2-459" if talk.protocol == "iso2" else "")
+        yield about(response, "note", SECC, "sequence-tolerated", text, requirement(Topic.TOLERATED, talk.protocol))
+
+
+def beside(talk: Talk) -> Iterator[Finding]:
+    """The same for each side stream by itself (ISO 15118-20): its order, its pairs, and when it may be open."""
+    protocol = PROTOCOLS.get(talk.protocol)
+    stopped = next((x.request.index for x in talk.exchanges if x.name == "SessionStopReq" and x.request), None)
+    for stream, exchanges in talk.sides.items():
+        side = protocol.side.get(stream) if protocol is not None else None
+        sequence = Sequence(side.order, dc=not talk.ac) if side is not None else None
+        title = side.title if side is not None else f"stream 0x{stream:04x}"
+        last: Exchange | None = None
+        for exchange in exchanges:
+            request, response = exchange.request, exchange.response
+            if request is None:
+                assert response is not None
+                text = f"{title}: {response.name} without a request"
+                yield about(response, "violation", SECC, "unasked", text)
+                continue
+            legal = True
+            if sequence is not None and request.message is not None:
+                legal = sequence.verdict(request.body) != "illegal"
+                if not legal:
+                    where = f"after {last.name}" if last is not None else "at the start"
+                    text = f"{title}: {request.name} {where}, expected {sequence.expected()}"
+                    yield about(request, "violation", EVCC, "order", text, requirement(Topic.ORDER, talk.protocol))
+            if stopped is not None and request.index > stopped:
+                text = f"{title}: {request.name} after SessionStopReq"
+                yield about(request, "violation", EVCC, "order", text)
+            if response is None:
+                limit = talk.timing.message_timeout(request.name)
+                if talk.end - request.time >= limit * NEARLY and (stopped is None or request.index < stopped):
+                    text = f"{title}: {request.name} got no answer within {talk.end - request.time:.1f} s"
+                    yield about(request, "violation", SECC, "unanswered", text)
+                continue
+            yield from _response(talk, exchange, legal, None)
+            if sequence is not None and request.message is not None:
+                sequence.advance(request.body, response.body)
+                last = exchange
 
 
 _ONCE = {"PowerDeliveryReq"}
@@ -177,14 +219,15 @@ def after_refusal(talk: Talk) -> Iterator[Finding]:
             ):
                 yield about(after.request, "note", EVCC, "after-refusal", f"{text}: the vehicle goes on", "V2G2-558")
                 continue
-            requirement = {"iso2": "V2G2-539", "din70121": "V2G-DC-665"}.get(talk.protocol, "")
-            yield about(after.request, "violation", EVCC, "after-refusal", text, requirement)
+            yield about(
+                after.request, "violation", EVCC, "after-refusal", text, requirement(Topic.REFUSAL, talk.protocol)
+            )
 
 
 def session_ids(talk: Talk) -> Iterator[Finding]:
     """The charger gives an id; both sides use it from then on."""
     known: bytes | None = None
-    requirement = {"iso2": "V2G2-460", "iso20": "V2G20-460"}.get(talk.protocol, "")
+    same_id, not_zero = requirement(Topic.SESSION_ID, talk.protocol), requirement(Topic.ZERO_ID, talk.protocol)
     for entry in talk.entries:
         given = entry.session_id
         if given is None:
@@ -194,7 +237,7 @@ def session_ids(talk: Talk) -> Iterator[Finding]:
         if entry.name == "SessionSetupRes":
             known = given
             if not any(given):
-                yield about(entry, "violation", SECC, "session-id", "a session id of zero", "V2G2-750")
+                yield about(entry, "violation", SECC, "session-id", "a session id of zero", not_zero)
             elif len(given) != 8:
                 yield about(entry, "warning", SECC, "session-id", f"a session id of {len(given)} bytes, expected 8")
         elif known is not None and given != known:
@@ -203,4 +246,4 @@ def session_ids(talk: Talk) -> Iterator[Finding]:
             code = code_of(entry)
             if code == "FAILED_UnknownSession":
                 continue
-            yield about(entry, "warning" if same else "violation", entry.sender, "session-id", text, requirement)
+            yield about(entry, "warning" if same else "violation", entry.sender, "session-id", text, same_id)

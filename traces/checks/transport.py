@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from traces.checks.findings import Finding, Severity, about
 from traces.recording import EVCC, SECC, Recording
+from traces.requirements import Topic, requirement
 from traces.talks import Talk
 from v2g import sdp
 from v2g.errors import RemoteError
+from v2g.protocols import PROTOCOLS
 
 _SUITES = {
     "iso2": (
@@ -60,24 +62,25 @@ def connection(talk: Talk) -> Iterator[Finding]:
         str(getattr(e.body, "SelectedPaymentOption", "")) == "Contract" for e in talk.entries if e.sender == EVCC
     )
     first = talk.entries[0]
-    if talk.protocol == "din70121" and talk.secure:
-        yield about(first, "warning", EVCC, "tls", "DIN SPEC 70121 over TLS, which it does not know")
-    if talk.protocol == "iso20" and not talk.secure:
-        yield about(first, "violation", SECC, "tls", "ISO 15118-20 without TLS", "V2G20-1237")
-    if talk.protocol == "iso2" and contract and not talk.secure:
-        yield about(first, "violation", EVCC, "tls", "contract payment without TLS", "V2G2-635")
+    protocol = PROTOCOLS.get(talk.protocol)
+    ask = requirement(Topic.TRANSPORT, talk.protocol)
+    if protocol is not None and not protocol.abilities.tls and talk.secure:
+        yield about(first, "warning", EVCC, "tls", f"{talk.title} over TLS, which it does not know")
+    yield from _without_certificates(talk)
+    if contract and not talk.secure:
+        yield about(first, "violation", EVCC, "tls", "contract payment without TLS", ask)
     spoken = any(e.message is not None and e.schema != "appproto" for e in talk.entries)
     profile = _SUITES.get(talk.protocol) if spoken else None  # else nobody agreed on it
     for entry in talk.others:
         match entry.layer, entry.name:
             case "tls", "ServerHello" | "handshake" if profile is not None and entry.note:
-                version, suites, requirement = profile
+                version, suites, profiled = profile
                 chosen, suite = [*entry.note.partition(";")[0].split(", "), ""][:2]
                 if chosen != version:
-                    yield about(entry, "violation", SECC, "tls-version", f"{chosen}, expected {version}", requirement)
+                    yield about(entry, "violation", SECC, "tls-version", f"{chosen}, expected {version}", profiled)
                 elif suite not in suites:
                     text = f"{suite}, expected {' or '.join(suites)}"
-                    yield about(entry, "violation", SECC, "tls-suite", text, requirement)
+                    yield about(entry, "violation", SECC, "tls-suite", text, profiled)
             case "tls", "alert" if entry.note.startswith("fatal") or entry.data[:1] == b"\x02":
                 yield about(entry, "violation", entry.sender, "tls-alert", f"TLS alert {entry.note}")
             case "tls", "handshake-failed":
@@ -92,6 +95,36 @@ def connection(talk: Talk) -> Iterator[Finding]:
                 yield about(entry, "warning", entry.sender, "v2gtp-type", entry.note, "V2G2-800")
             case "tcp", "lost":
                 yield about(entry, "note", "", "capture-gap", entry.note)
+
+
+def _without_certificates(talk: Talk) -> Iterator[Finding]:
+    """What wants the certificates of both sides, and is offered or spoken without them [V2G20-1237, 1805, 2356]."""
+    own = {offer.namespace: name for name, p in PROTOCOLS.items() if p.abilities.mutual for offer in p.offers}
+    wanted = {name for namespace in talk.offers.values() if (name := own.get(namespace)) is not None}
+    spoken = talk.protocol in own.values()
+    if not talk.secure:
+        for name in (*wanted, *({talk.protocol} if spoken else ())):
+            ask, what = requirement(Topic.TRANSPORT, name), f"{PROTOCOLS[name].title} without TLS"
+            offer = next((e for e in talk.entries if e.sender == EVCC), None)
+            if offer is not None:
+                severity: Severity = "violation" if spoken else "warning"
+                yield about(offer, severity, EVCC, "tls", f"the vehicle offers {what}", ask)
+            answer = next((e for e in talk.entries if e.sender == SECC), None)
+            if answer is not None and spoken:
+                yield about(answer, "violation", SECC, "tls", f"the charger agrees to {what}", ask)
+            break
+        return
+    if not spoken:
+        return
+    shown = {e.sender: e for e in talk.others if e.layer == "tls" and e.name in ("certificates", "Certificate")}
+    asked = any(e.layer == "tls" and e.name == "CertificateRequest" for e in talk.others)
+    ask = requirement(Topic.TRANSPORT, talk.protocol)
+    if SECC in shown and not asked:
+        text = f"{talk.title} over TLS without the vehicle's certificate: the charger did not ask for it"
+        yield about(shown[SECC], "violation", SECC, "tls", text, ask)
+    elif asked and EVCC in shown and not shown[EVCC].data and shown[EVCC].note in ("", "none"):
+        text = f"{talk.title} over TLS without the vehicle's certificate: the vehicle sent none"
+        yield about(shown[EVCC], "violation", EVCC, "tls", text, ask)
 
 
 _WEIGHTS: dict[str, Severity] = {"slow-answer": "warning", "ended": "note"}

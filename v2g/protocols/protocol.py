@@ -57,6 +57,7 @@ class Abilities:
         renegotiation: a new schedule without a new session.
         bidirectional: energy back from the vehicle.
         megawatt: over a coupler for megawatts.
+        held: the charger holds the connection for some time after the end, so that the vehicle can close it first.
     """
 
     energy: frozenset[Energy]
@@ -67,6 +68,7 @@ class Abilities:
     renegotiation: bool = True
     bidirectional: bool = False
     megawatt: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

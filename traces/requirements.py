@@ -1,0 +1,56 @@
+"""Identifiers of the standards by what they ask for and by protocol, for findings; content rules have their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+DIN, ISO2, ISO20 = "din70121", "iso2", "iso20"
+LOOP = "loop"
+"""Behind the name of a timer: its value in the charge loop."""
+
+
+class Topic(Enum):
+    """What is asked for."""
+
+    ORDER = "requests follow the table of the protocol"
+    RESPONSE = "a response has the type of its request"
+    SEQUENCE_ERROR = "what is in order is not refused as out of order"
+    TOLERATED = "what is out of order is refused"
+    REFUSAL = "a refusal ends the session"
+    SESSION_ID = "both sides use the id that the charger gave"
+    ZERO_ID = "the id is not zero"
+    TRANSPORT = "the protocol is spoken on the transport that it wants"
+
+
+_IDS: Mapping[Topic, Mapping[str, str]] = {
+    Topic.ORDER: {DIN: "V2G-DC-390 to 401", ISO20: "V2G20-459", ISO2: "V2G2-538"},
+    Topic.RESPONSE: {ISO2: "V2G2-538"},
+    Topic.SEQUENCE_ERROR: {ISO2: "V2G2-538", ISO20: "V2G20-459"},
+    Topic.TOLERATED: {ISO2: "V2G2-459", ISO20: "V2G20-459"},
+    Topic.REFUSAL: {ISO2: "V2G2-539", DIN: "V2G-DC-665"},
+    Topic.SESSION_ID: {ISO2: "V2G2-460", ISO20: "V2G20-460"},
+    Topic.ZERO_ID: {ISO2: "V2G2-750"},
+    Topic.TRANSPORT: {ISO2: "V2G2-635", ISO20: "V2G20-1237"},
+}
+
+_TIMERS: Mapping[str, Mapping[str, str]] = {
+    "V2G_SECC_Sequence_Timeout": {ISO2: "V2G2-443"},
+    f"V2G_EVCC_Sequence_Performance_Time {LOOP}": {ISO20: "V2G20-1499"},
+    f"V2G_SECC_Sequence_Timeout {LOOP}": {ISO20: "V2G20-1500"},
+    "V2G_SECC_Ongoing_Performance_Time": {ISO2: "V2G2-712"},
+    "V2G_EVCC_Ongoing_Timeout": {ISO2: "V2G2-710"},
+    "V2G_SECC_CommunicationSetup_Performance_Time": {ISO2: "V2G2-716"},
+    "V2G_EVCC_CommunicationSetup_Timeout": {ISO2: "V2G2-714"},
+}
+"""By the name in :class:`v2g.timing.Timing`."""
+
+
+def requirement(topic: Topic, protocol: str) -> str:
+    """The identifier of what is asked for in a protocol; "" where none is known."""
+    return _IDS[topic].get(protocol, "")
+
+
+def of_timer(name: str, protocol: str, *, in_loop: bool = False) -> str:
+    """The same for the value of a timer."""
+    return _TIMERS.get(f"{name} {LOOP}" if in_loop else name, {}).get(protocol, "")
