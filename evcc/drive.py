@@ -13,7 +13,7 @@ import copy
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from evcc.beside import Beside
 from evcc.vehicle import Vehicle
@@ -109,6 +109,14 @@ class Paused:
     parks: frozenset[int] = frozenset()
 
 
+class NeedsTold(NamedTuple):
+    """Mobility needs as the charger named them last: departure as loop time, s, and percent; None: not named."""
+
+    leaves: float | None = None
+    minimum: int | None = None
+    target: int | None = None
+
+
 @dataclass
 class Outcome(outcome.Outcome):
     """A vehicle's session in figures; ``cause`` is also the exit code.
@@ -198,6 +206,7 @@ class Drive:
         usable: the last request was answered as it should be, so that another may be sent.
         ending: why the session ended, as far as the script knows.
         paused: what a later session needs for joining this one.
+        needs_told: mobility needs that the charger named last (ISO 15118-20).
         notes: what people should know besides, one line each.
         control: service and parameter set selected (ISO 15118-20, as the following); None before.
         other_services: the charger lets the vehicle change its service.
@@ -206,8 +215,6 @@ class Drive:
         standby: the charger has agreed to standby.
         stream: on which requests go: the main one, or a side stream by its payload type.
         beside: what goes on on side streams.
-        leaves_at: loop time of a departure that somebody set at the charger, s, or None (ISO 15118-20).
-        minimum_soc: the same of the least state of charge at departure, percent, or None.
     """
 
     session: Session
@@ -227,6 +234,7 @@ class Drive:
     usable: bool = True
     ending: Ending = field(default_factory=lambda: Ending("stop", "completed"))
     paused: Paused | None = None
+    needs_told: NeedsTold = field(default_factory=NeedsTold)
     notes: list[str] = field(default_factory=list)
     control: Control | None = None
     other_services: bool = False
@@ -235,8 +243,6 @@ class Drive:
     standby: bool = False
     stream: int = MAIN
     beside: Beside = field(default_factory=Beside)
-    leaves_at: float | None = None
-    minimum_soc: int | None = None
     _noted: set[str] = field(default_factory=set)
     _remaining: tuple[Any, tuple[float, float]] = (None, (0.0, 0.0))
 
@@ -290,8 +296,8 @@ class Drive:
     @property
     def departure(self) -> int | None:
         """Seconds until departure, or None; it comes nearer with time, also during a pause [V2G2-742]."""
-        if self.leaves_at is not None:
-            return max(0, round(self.leaves_at - self.now))
+        if self.vehicle.settings.leaves_at is not None:
+            return max(0, round(self.vehicle.settings.leaves_at - self.now))
         asked = self.vehicle.settings.departure
         return None if asked is None else max(0, round(asked - (self.now - self.started)))
 

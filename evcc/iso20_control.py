@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evcc.drive import Drive, Ending, Unsuitable
+from evcc.drive import Drive, Ending, NeedsTold, Unsuitable
 from v2g import energy
 from v2g.energy import Control, EnergyService
 from v2g.errors import LocalError
@@ -107,38 +107,59 @@ def energies(drive: Drive) -> Energies:
 def display(drive: Drive) -> types.DisplayParametersType:
     """State of charge now and wanted. Some chargers want to know whether charging is complete."""
     battery = drive.vehicle.battery
-    target = percent(battery.target_soc)
-    least = None if drive.minimum_soc is None else min(drive.minimum_soc, target)
     return types.DisplayParametersType(
-        PresentSOC=percent(battery.soc), MinimumSOC=least, TargetSOC=target, ChargingComplete=battery.full
+        PresentSOC=percent(battery.soc),
+        MinimumSOC=minimum_soc(drive),
+        TargetSOC=percent(battery.target_soc),
+        ChargingComplete=battery.full,
     )
+
+
+SAME_TIME = 1.5
+"""s: departures that are nearer to each other are the same one, in whole seconds that count down."""
 
 
 def adopt(drive: Drive, said: Any) -> None:
     """Mobility needs that somebody set at the charger: adopted where the charger may say them and the driver agrees.
 
+    Each counts when it has changed there; what the driver changes later counts again.
+
     Args:
         said: the block of a response in dynamic mode, with DepartureTime, MinimumSOC and TargetSOC.
     """
-    if said.DepartureTime is None and said.MinimumSOC is None and said.TargetSOC is None:
+    leaves = None if said.DepartureTime is None else drive.now + said.DepartureTime
+    before = drive.needs_told
+    if leaves is not None and before.leaves is not None and abs(leaves - before.leaves) <= SAME_TIME:
+        leaves = before.leaves
+    told = drive.needs_told = NeedsTold(leaves, said.MinimumSOC, said.TargetSOC)
+    if told in (before, NeedsTold()):
         return
+    settings, battery, adopted = drive.vehicle.settings, drive.vehicle.battery, []
     if drive.control is None or not drive.control.chosen.by_charger:
         drive.note("the charger names mobility needs, which are the vehicle's to name", once="needs-not-asked")
         return
-    if not drive.vehicle.settings.follows_needs:
+    if not settings.follows_needs:
         drive.note("the charger's mobility needs are ignored", once="needs-ignored")
         return
-    if said.DepartureTime is not None:
-        drive.leaves_at = drive.now + said.DepartureTime
-    if said.TargetSOC is not None:
-        drive.vehicle.battery.target_soc = said.TargetSOC / 100.0
-    if said.MinimumSOC is not None:
-        drive.minimum_soc = said.MinimumSOC
-    drive.note("the charger's mobility needs are followed", once="needs-followed")
+    if leaves is not None and leaves != before.leaves:
+        settings.leaves_at = leaves
+        adopted.append(f"departure in {said.DepartureTime} s")
+    if told.target is not None and told.target != before.target:
+        battery.target_soc = told.target / 100.0
+        adopted.append(f"target {told.target} %")
+    if told.minimum is not None and told.minimum != before.minimum:
+        settings.minimum_soc, battery.min_soc = told.minimum, told.minimum / 100.0
+        adopted.append(f"at least {told.minimum} %")
+    if adopted:
+        drive.session.tell("state", "needs", f"of the charger are followed: {', '.join(adopted)}")
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# What the charger and the driver want
+def minimum_soc(drive: Drive) -> int | None:
+    """The least state of charge that shall be there at departure, percent, or None; never above the target."""
+    battery, asked = drive.vehicle.battery, drive.vehicle.settings.minimum_soc
+    if asked is None:
+        asked = percent(battery.min_soc) if drive.bidirectional else None
+    return None if asked is None else min(asked, percent(battery.target_soc))
 
 
 def wishes(drive: Drive, notification: str | None) -> Ending | None:

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from evcc import schedule
 from evcc.drive import Drive, Ending, Unsuitable
-from evcc.iso20_control import LEAVES_LATER, adopt, energies, watt
+from evcc.iso20_control import LEAVES_LATER, adopt, energies, minimum_soc, watt
 from evcc.schedule import Price, Schedule, Slot
 from evcc.verbs import until_finished
 from v2g import prices, stamps
@@ -155,7 +155,7 @@ def falls_asleep(drive: Drive, plan: Plan) -> Ending | None:
 
 def request(drive: Drive, control: Control) -> common.ScheduleExchangeReq:
     """Departure and energies: all of them in dynamic mode, where the charger has to plan with them."""
-    amounts = energies(drive)
+    amounts, battery = energies(drive), drive.vehicle.battery
     if not control.dynamic:
         return common.ScheduleExchangeReq(
             MaximumSupportingPoints=MOST_ENTRIES,
@@ -167,13 +167,12 @@ def request(drive: Drive, control: Control) -> common.ScheduleExchangeReq:
                 EVEnergyOffer=energy_offer(drive) if control.bidirectional else None,
             ),
         )
-    target = percent(drive.vehicle.battery.target_soc)
     return common.ScheduleExchangeReq(
         MaximumSupportingPoints=MOST_ENTRIES,
         Dynamic_SEReqControlMode=common.Dynamic_SEReqControlModeType(
             DepartureTime=LEAVES_LATER if drive.departure is None else drive.departure,
-            MinimumSOC=None if drive.minimum_soc is None else min(drive.minimum_soc, target),
-            TargetSOC=target,
+            MinimumSOC=minimum_soc(drive),
+            TargetSOC=percent(battery.target_soc),
             EVTargetEnergyRequest=amounts.target,
             EVMaximumEnergyRequest=amounts.most,
             EVMinimumEnergyRequest=amounts.least,

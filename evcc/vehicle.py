@@ -39,6 +39,8 @@ class Settings:
 
     Attributes:
         departure: seconds from now until departure, or None.
+        leaves_at: the same as a loop time, s, once somebody has changed it; it goes before that.
+        minimum_soc: least state of charge at departure, percent; None: the battery's minimum where energy goes back.
         target_power: what the driver wants of the vehicle, W, within all limits; negative: it gives so much back, in a
             bidirectional service where the vehicle decides (scheduled mode).
         energy_request_wh: energy asked for, Wh; None is what is missing to the target.
@@ -60,6 +62,8 @@ class Settings:
     """
 
     departure: int | None = None
+    leaves_at: float | None = None
+    minimum_soc: int | None = None
     target_power: float = math.inf
     energy_request_wh: float | None = None
     precharge_tolerance: float = MATCH

@@ -178,6 +178,29 @@ class Controls:
         else:
             self._station.manager.ask(curves.of_bench(step.power))
 
+    def _needs(self, step: actions.SetNeeds) -> None:
+        leaves = None if step.departure is None else asyncio.get_running_loop().time() + step.departure
+        if step.by == "vehicle":
+            car = self._car
+            if step.minimum is not None and round(step.minimum) > round(step.target or car.battery.target_soc * 100):
+                raise NotPossible(f"a minimum of {step.minimum:g} % is above the target")
+            car.settings.leaves_at = car.settings.leaves_at if leaves is None else leaves
+            if step.minimum is not None:
+                car.settings.minimum_soc, car.battery.min_soc = round(step.minimum), step.minimum / 100.0
+            if step.target is not None:
+                car.battery.target_soc = step.target / 100.0
+            return
+        known = self._station.mobility_needs
+        if known is None:
+            raise NotPossible("the charger does not ask for mobility needs; charger: {needs: {}} makes it")
+        minimum, target = plants.whole(step.minimum), plants.whole(step.target)
+        self._station.mobility_needs = dataclasses.replace(
+            known,
+            departure=known.departure if leaves is None else leaves,
+            minimum_soc=known.minimum_soc if minimum is None else minimum,
+            target_soc=known.target_soc if target is None else target,
+        )
+
     def _emergency(self, step: actions.EmergencyStop) -> None:
         if step.by == "charger":
             self._station.fail(Fault.EMERGENCY)
@@ -315,6 +338,7 @@ _ACTIONS: Mapping[type[Step], Callable[[Controls, Any], None]] = {
     actions.Limit: Controls._limit,
     actions.Derate: Controls._derate,
     actions.SetPower: Controls._power,
+    actions.SetNeeds: Controls._needs,
     actions.Inject: Controls._inject,
     actions.Repair: Controls._repair,
     actions.EmergencyStop: Controls._emergency,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import math
 import random
@@ -19,7 +20,7 @@ from plugfest.config.rules import octets
 from plugfest.errors import UserError
 from plugfest.lines import Plant
 from secc.authorizer import Authorizer, CardReader, Customer, Delayed, Immediate, Never
-from secc.charger import Evse, Slot, simulated
+from secc.charger import Evse, MobilityNeeds, Slot, simulated
 from secc.power import Limits
 from secc.simulated import Dynamics, SimulatedPowerSource
 from secc.supply import AcSupply
@@ -90,6 +91,7 @@ def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) ->
         trusts_report=car.trusts_report,
         pauses=car.pauses,
         sleeps=car.sleep_without_power,
+        follows_needs=car.follows_needs,
         target_power=math.inf if car.wanted_power is None else car.wanted_power * 1000.0,
     )
     onboard = car.onboard
@@ -185,9 +187,17 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
     evse.dynamic_first = bench.control == "dynamic"
     if station.target_power is not None:
         evse.manager.plan = curves.of_bench(station.target_power)
+    if (said := station.needs) is not None:
+        leaves = None if said.departure is None else asyncio.get_running_loop().time() + said.departure
+        evse.mobility_needs = MobilityNeeds(leaves, whole(said.minimum), whole(said.target))
     evse.meter.meter_id = station.meter_id
     evse.meter.start(station.meter_start * 1000.0)
     return evse
+
+
+def whole(percent: float | None) -> int | None:
+    """A state of charge as messages have it."""
+    return None if percent is None else round(percent)
 
 
 def rating(bench: Bench) -> PowerClass:

@@ -112,6 +112,7 @@ class Terms:
     since: float | None = None
     _sets: dict[tuple[int, int], energy.ParameterSet] = field(default_factory=dict)
     _asked: Any = None
+    _said: dict[str, Needs] = field(default_factory=dict)
 
     @property
     def control(self) -> str:
@@ -182,17 +183,26 @@ class Terms:
         departure = None if departure is not None and departure >= NOT_KNOWN else departure
         if departure is None and minimum is None and target is None:
             return
-        at = self.needs.departure if departure is None else time + departure
-        if at is not None and self.needs.departure is not None and abs(at - self.needs.departure) < _SAME:
-            at = self.needs.departure  # whole seconds that count down
-        needs = Needs(
-            at,
-            self.needs.minimum if minimum is None else minimum,
-            self.needs.target if target is None else target,
-            self.needs.by,
+        before = self._said.get(by, Needs())
+        at = before.departure if departure is None else time + departure
+        if at is not None and before.departure is not None and abs(at - before.departure) < _SAME:
+            at = before.departure  # whole seconds that count down
+        now = self._said[by] = Needs(
+            at, before.minimum if minimum is None else minimum, before.target if target is None else target, by
         )
-        if needs != self.needs:
-            self.needs = replace(needs, by=by)
+        # What a side only repeats does not undo what the other one has changed since.
+        changed = {
+            name: getattr(now, name)
+            for name in ("departure", "minimum", "target")
+            if getattr(now, name) != getattr(before, name)
+        }
+        if any(not self._same(name, value) for name, value in changed.items()):
+            self.needs = replace(self.needs, **changed, by=by)
+
+    def _same(self, name: str, value: float) -> bool:
+        """Whether one of the mobility needs has that value already."""
+        known = getattr(self.needs, name)
+        return known is not None and abs(known - value) < (_SAME if name == "departure" else 0.5)
 
     def _offered(self, body: common.ScheduleExchangeRes, time: float) -> None:
         scheduled, dynamic = body.Scheduled_SEResControlMode, body.Dynamic_SEResControlMode

@@ -59,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
     back = hasattr(args, "bpt") or getattr(args, "service", "").endswith("_BPT")
     if back and not hasattr(args, "scheduled"):
         defaults |= {"dynamic": True, "target_power": both_ways(getattr(args, "duration", DURATION))}
-    bench = config.of_args(args, "both", **{**options.secured(args), **defaults})
+    elif back:
+        defaults["wanted_power"] = -GIVES
+    bench = config.of_args(args, "both", **{**options.implied(args, "both"), **defaults})
     if hasattr(args, "pnc"):
         make_pki(bench)
     return start(bench, "demo")

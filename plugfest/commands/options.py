@@ -121,6 +121,9 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--battery", metavar="NAME", help="pack: 28kWh, 400V, 800V or 1200V (default 400V)")
     group.add_argument("--soc", type=float, metavar="PERCENT", help="state of charge at the start (default 20)")
     group.add_argument("--target", type=float, metavar="PERCENT", help="where charging ends (default 80)")
+    group.add_argument(
+        "--minimum", type=float, metavar="PERCENT", help="with --bpt: it gives nothing from there down (default 10)"
+    )
     group.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds of charging")
     group.add_argument("--departure", type=int, metavar="S", help="seconds until departure, told to the charger")
     group.add_argument("--contract", metavar="NAME", help="entry of the PKI to pay with; none: install one")
@@ -187,6 +190,20 @@ def add_connection(parser: argparse.ArgumentParser, *, tls: str, cert: str, key:
         "--crl", metavar="FILE", action="append", help="revocation list for the peer's certificates (repeatable)"
     )
     return group
+
+
+def implied(args: argparse.Namespace, role: str) -> dict[str, Any]:
+    """Keys that follow from the options given, where they are not given themselves."""
+    found: dict[str, Any] = secured(args)
+    if str(getattr(args, "service", "")).startswith("MCS") or str(getattr(args, "connector", "")).lower() == "mcs":
+        found |= {"connector": "mcs"}
+        found |= {"battery": MEGAWATT_PACK} if role != "secc" else {}
+        found |= {"power": MEGAWATT} if role != "evcc" else {}
+    return found
+
+
+MEGAWATT, MEGAWATT_PACK = 1000.0, "1200V"
+"""kW of the power class, and the battery, with the connector of megawatt charging."""
 
 
 def secured(args: argparse.Namespace) -> dict[str, str]:

@@ -13,6 +13,7 @@ from msgspec import Meta
 Seconds = Annotated[float, Meta(ge=0.0)]
 Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
 Positive = Annotated[float, Meta(gt=0.0)]
+Whole = Annotated[int, Meta(ge=0)]
 Octets = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}\s*)*$")]
 Side = Literal["vehicle", "charger"]
 PowerCurve = Annotated[list[tuple[Seconds, float]], Meta(min_length=1)]
@@ -105,6 +106,15 @@ class SetPower(Step, tag="power", kw_only=True, frozen=True):
     ] = None
 
 
+class SetNeeds(Step, tag="needs", kw_only=True, frozen=True):
+    """Changes mobility needs (ISO 15118-20), at the car or at the charger (with charger.needs); the rest stays."""
+
+    by: Annotated[Side, Meta(description="to whom it is said")] = "vehicle"
+    departure: Annotated[Whole | None, Meta(description="seconds from now until departure")] = None
+    minimum: Annotated[Percent | None, Meta(description="state of charge that shall be there, %")] = None
+    target: Annotated[Percent | None, Meta(description="state of charge at departure, %")] = None
+
+
 class Inject(Step, tag="fault", kw_only=True, frozen=True):
     """Injects a fault.
 
@@ -174,6 +184,7 @@ Action = (
     | Limit
     | Derate
     | SetPower
+    | SetNeeds
     | Inject
     | Repair
     | EmergencyStop

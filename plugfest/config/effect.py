@@ -47,6 +47,10 @@ TLS = Need(lambda b: b.tls != "none", "without TLS (tls: optional or required)")
 SLAC = Need(lambda b: b.slac, "without SLAC (slac: true)")
 NEWER = Need(lambda b: bool(_speaks(b) - {"din70121"}), "DIN SPEC 70121 has nothing like it")
 ISO20 = Need(lambda b: "iso20" in _speaks(b), "only ISO 15118-20 has it (protocol: iso20)")
+DYNAMIC = Need(
+    lambda b: "iso20" in _speaks(b) and not b.scheduled,
+    "only in dynamic mode of ISO 15118-20 the charger names mobility needs",
+)
 DECIDES = Need(lambda b: not b.dynamic, "in dynamic mode the charger decides on power (charger.target-power)")
 BOTH_WAYS = Need(lambda b: b.both_ways, "this bench only charges (bpt: true is for both directions)")
 CONTROL = Need(
@@ -97,6 +101,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("vehicle.max-discharge-current", (BOTH_WAYS,)),
     ("vehicle.max-discharge-power", (BOTH_WAYS,)),
     ("vehicle.negative-discharge-limits", (BOTH_WAYS,)),
+    ("vehicle.follows-needs", (DYNAMIC,)),
     ("vehicle.wanted-power", (ISO20, DECIDES)),
     ("vehicle.departure", (NEWER,)),
     ("vehicle.renegotiates", (NEWER,)),
@@ -126,6 +131,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("charger.lost-link", (ONLY_CHARGER, SLAC)),
     ("charger.newcomers", (ONLY_CHARGER,)),
     ("charger.target-power", (CONTROL,)),
+    ("charger.needs", (DYNAMIC,)),
     ("charger.plans", (NEWER,)),
     ("charger.services", (NEWER,)),
     ("charger.receipts", (NEWER,)),

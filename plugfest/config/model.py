@@ -108,6 +108,9 @@ class Vehicle(Section, kw_only=True, frozen=True):
     negative_discharge_limits: Annotated[
         bool, Meta(description="with bpt: send limits of discharging as negative numbers")
     ] = False
+    follows_needs: Annotated[
+        bool, Meta(description="take over departure and states of charge that somebody told the charger")
+    ] = True
     wanted_power: Annotated[
         float | None,
         Meta(description="where the car decides (scheduled): power it wants, kW; negative: it gives, within schedules"),
@@ -145,6 +148,14 @@ class Vehicle(Section, kw_only=True, frozen=True):
     def stays(self) -> bool:
         """Whether it stays plugged in after a pause."""
         return self.sleep or self.wake_after is not None or self.sleep_without_power is not None
+
+
+class Needs(Section, kw_only=True, frozen=True):
+    """What somebody says at the charger about the next trip; what is not said is left to the car."""
+
+    departure: Annotated[Whole | None, Meta(description="seconds from the start of the bench")] = None
+    minimum: Annotated[Percent | None, Meta(description="state of charge that shall be there, %")] = None
+    target: Annotated[Percent | None, Meta(description="state of charge at departure, %")] = None
 
 
 class Supply(Section, kw_only=True, frozen=True):
@@ -188,6 +199,13 @@ class Charger(Section, kw_only=True, frozen=True):
     insulation_monitor: Annotated[bool, Meta(description="false: the charger has none (No_IMD)")] = True
     ac_supply: Annotated[Supply, Meta(description="AC side")] = Supply()
     evse_id: Annotated[str, Meta(min_length=7, max_length=37, description="EVSEID")] = "DE*PLF*E00001"
+    needs: Annotated[
+        Needs | None,
+        Meta(
+            description="ISO 15118-20, dynamic: mobility needs that somebody tells the charger; with {} it asks for"
+            " them, and do: needs sets them later. By default the car alone names them"
+        ),
+    ] = None
     target_power: Annotated[
         float | File | PowerCurve | None,
         Meta(
@@ -369,7 +387,7 @@ class Bench(Section, kw_only=True, frozen=True):
     @property
     def transfer(self) -> EnergyTransfer:
         """The energy transfer service of ISO 15118-20 that this bench is about."""
-        name = self.service or ("AC" if self.ac else "DC")
+        name = self.service or ("AC" if self.ac else "MCS" if self.connector.lower() == "mcs" else "DC")
         return name if name.endswith("_BPT") or not self.bpt else f"{name}_BPT"  # type: ignore[return-value]
 
     @property

@@ -7,9 +7,9 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from plugfest.config.actions import Deviation, EmergencyStop, Inject, Limit, Repair, SetPower, Step
+from plugfest.config.actions import Deviation, EmergencyStop, Inject, Limit, Repair, SetNeeds, SetPower, Step
 from plugfest.config.check import Path, did_you_mean
-from plugfest.config.model import Bench, Pack
+from plugfest.config.model import Bench, Needs, Pack
 
 if TYPE_CHECKING:
     from v2g.protocols import Protocol
@@ -58,6 +58,9 @@ def _transfer(bench: Bench) -> Iterator[Complaint]:
             yield (key,), "only ISO 15118-20 has that; add iso20 to protocol"
     if bench.dynamic and bench.scheduled:
         yield ("scheduled",), "not together with dynamic; leave out both where either will do"
+    if bench.service is not None and bench.service.startswith("MCS") != (bench.connector.lower() == "mcs"):
+        other = "add connector: mcs" if bench.service.startswith("MCS") else "another connector is needed"
+        yield ("service",), f"{bench.service} does not go with connector {bench.connector}; {other}"
     if bench.service is not None and bench.service.startswith("AC") != bench.ac:
         how = "leave out ac" if bench.ac else "add ac"
         yield (
@@ -75,6 +78,10 @@ def spoken(bench: Bench) -> list[Protocol]:
 
 
 def _energy_manager(bench: Bench) -> Iterator[Complaint]:
+    if bench.charger.needs is not None:
+        yield from _needs(bench.charger.needs, ("charger", "needs"))
+    if bench.charger.needs is None and any(isinstance(s, SetNeeds) and s.by == "charger" for s in bench.timeline):
+        yield ("timeline",), "do: needs by the charger: only one that asks takes them; charger: {needs: {}}"
     match bench.charger.target_power:
         case [*points] if why := _curve(points):
             yield ("charger", "target-power"), why
@@ -276,8 +283,17 @@ def action(step: Step, role: str, path: Path = ()) -> Iterator[Complaint]:
             yield (*path, "power"), "a curve is for the charger's energy manager; the car takes one power"
         elif why := _curve(step.power):
             yield (*path, "power"), why
+    if isinstance(step, SetNeeds):
+        yield from _needs(step, path)
+        if (step.departure, step.minimum, step.target) == (None, None, None):
+            yield path, "departure, minimum or target is needed"
     if isinstance(step, Inject) and step.fault == "error":
         yield from _error_code(step.code, (*path, "code"))
+
+
+def _needs(said: Needs | SetNeeds, path: Path) -> Iterator[Complaint]:
+    if said.minimum is not None and said.target is not None and said.minimum > said.target:
+        yield (*path, "minimum"), f"{said.minimum:g} % is above the target of {said.target:g} %"
 
 
 def acts_on(step: Step) -> str:

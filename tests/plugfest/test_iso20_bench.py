@@ -1,0 +1,165 @@
+"""What the keys and actions of ISO 15118-20 do to a session: services, mobility needs, power wanted."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plugfest.cli import main
+from traces.recording import Recording, load
+from traces.series import energies, series
+from traces.terms import Terms
+
+BASE = "slac: false\nprotocol: iso20\nany-transport: true\nseed: 1\n"
+
+
+class Run:
+    """A bench file's session in virtual time."""
+
+    def __init__(self, directory: Path, text: str) -> None:
+        file, self.trace = directory / "bench.yaml", directory / "trace.jsonl"
+        file.write_text(BASE + textwrap.dedent(text))
+        self.code = main(["run", str(file), "--fast", "--quiet", "--trace", str(self.trace)])
+        self.recording: Recording = load(self.trace)
+
+    def terms(self, until: float = 1e9) -> dict[str, Any]:
+        """What was agreed at a time after the loop began, s."""
+        terms, began = Terms(), None
+        for entry in self.recording.messages:
+            if entry.name.endswith("ChargeLoopReq") and began is None:
+                began = entry.time
+            if began is not None and entry.time - began > until:
+                break
+            terms.note(entry.body, entry.time)
+        return terms.digest(entry.time)
+
+    def notes(self, layer: str) -> list[str]:
+        return [entry.note for entry in self.recording.layer(layer)]
+
+    def telemetry(self) -> list[dict[str, Any]]:
+        return [json.loads(note) for note in self.notes("plant")]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Any:
+    return lambda text: Run(tmp_path, text)
+
+
+@pytest.mark.parametrize("ac", [False, True])
+def test_needs_change_at_either_side_in_mid_session(run: Any, ac: bool) -> None:
+    """The last one to change them counts, wherever it was said; the other side hears of it."""
+    loop = "AC_ChargeLoopReq" if ac else "DC_ChargeLoopReq"
+    done = run(
+        f"""
+        ac: {str(ac).lower()}
+        dynamic: true
+        bpt: true
+        vehicle: {{duration: 12, departure: 7200, minimum: 15, target: 90}}
+        charger: {{test-seconds: 1, needs: {{}}, target-power: 5}}
+        timeline:
+        - {{at: {loop}, after: 3, do: needs, by: charger, departure: 1800, minimum: 30, target: 70}}
+        - {{at: {loop}, after: 6, do: needs, target: 60}}
+        - {{at: {loop}, after: 9, do: needs, by: charger, target: 50}}
+        """
+    )
+    assert done.code == 0, done.notes("error")
+    told = [done.terms(second) for second in (2.0, 5.0, 8.0, 11.0)]
+    assert [(t["minimum_soc"], t["target_soc"]) for t in told] == [(15, 90), (30, 70), (30, 60), (30, 50)]
+    assert [t["departure"] > 7000 for t in told] == [True, False, False, False]
+    assert 1780 < told[1]["departure"] <= 1800
+    taken = [note for note in done.notes("state") if "of the charger are followed" in note]
+    assert len(taken) == 2
+    assert taken[0].endswith("departure in 1800 s, target 70 %, at least 30 %")
+
+
+def test_a_car_may_keep_its_own_needs(run: Any) -> None:
+    done = run(
+        """
+        dynamic: true
+        vehicle: {duration: 3, target: 90, follows-needs: false}
+        charger: {test-seconds: 1, needs: {target: 40, departure: 600}}
+        """
+    )
+    assert done.code == 0
+    assert "the charger's mobility needs are ignored" in done.notes("state")
+    shown = [e.body.DisplayParameters.TargetSOC for e in done.recording.messages if e.name == "DC_ChargeLoopReq"]
+    assert set(shown) == {90}
+
+
+def test_needs_that_contradict_each_other_are_refused(run: Any) -> None:
+    done = run(
+        "dynamic: true\nvehicle: {duration: 2}\ncharger: {test-seconds: 1}\n"
+        "timeline:\n- {at: 2, do: needs, minimum: 85}\n"
+    )
+    assert done.code == 0
+    assert any("not possible: a minimum of 85 % is above the target" in note for note in done.notes("bench"))
+
+
+QUICK = {"duration": 10}
+WAYS: list[tuple[dict[str, Any], str, float]] = [
+    ({"charger": {"target-power": -8}}, "DC_BPT dynamic", 8.0),
+    ({"scheduled": True, "vehicle": {"wanted-power": -8, "soc": 50}}, "DC_BPT scheduled", 8.0),
+    ({"scheduled": True, "ac": True, "vehicle": {"wanted-power": -8}}, "AC_BPT scheduled", 8.0),
+    ({"ac": True, "charger": {"target-power": -8}}, "AC_BPT dynamic", 8.0),
+    ({"charger": {"target-power": -8, "max-discharge-power": 3}}, "DC_BPT dynamic", 3.0),
+    ({"charger": {"target-power": -8}, "vehicle": {"minimum": 30}}, "DC_BPT dynamic", 0.0),
+    ({"charger": {"target-power": -8}, "vehicle": {"max-discharge-power": 2}}, "DC_BPT dynamic", 2.0),
+    (
+        {
+            "charger": {"target-power": -8, "negative-discharge-limits": True},
+            "vehicle": {"negative-discharge-limits": True},
+        },
+        "DC_BPT dynamic",
+        8.0,
+    ),
+    ({"bpt": False, "charger": {"target-power": -8}}, "DC dynamic", 0.0),
+    (
+        {
+            "connector": "mcs",
+            "charger": {"power": 1000, "target-power": -40},
+            "vehicle": {"battery": "1200V"},
+        },
+        "MCS_BPT dynamic",
+        40.0,
+    ),
+]
+
+
+@pytest.mark.parametrize(("keys", "service", "out"), WAYS)
+def test_energy_goes_back_as_far_as_both_sides_allow(run: Any, keys: dict[str, Any], service: str, out: float) -> None:
+    """In kW, at the outlet, whatever the service; never below the car's minimum."""
+    keys = {"bpt": True, "dynamic": "scheduled" not in keys, **keys, "vehicle": QUICK | keys.get("vehicle", {})}
+    done = run("".join(f"{key}: {json.dumps(value)}\n" for key, value in keys.items()))
+    assert done.code == 0, done.notes("error")
+    told = done.terms()
+    assert f"{told['service']} {told['control']}" == service
+    curves = series(done.recording)
+    power = [value for _, value in curves["plant_power"].points]
+    assert min(power) == pytest.approx(-out, abs=0.5)
+    if out and "power" in curves:
+        assert energies(curves["power"].points)[1] > out * 8.0 / 3600.0
+    assert done.telemetry()[-1].get("discharged", 0.0) == pytest.approx(
+        energies(curves["plant_power"].points)[1] * 1000.0, rel=0.35, abs=1.0
+    )
+
+
+def test_the_demo_charges_discharges_and_charges_without_anything_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TLS 1.3 with certificates of both sides made on the fly; both directions in the text and in the numbers."""
+    trace = tmp_path / "trace.jsonl"
+    words = f"demo --protocol iso20 --bpt --dynamic --fast --no-slac --trace {trace}"
+    assert main(words.split()) == 0
+    text = capsys.readouterr().out
+    assert "TLS 1.3" in text
+    assert " -29.4 A" in text
+    assert "0.029 kWh into the vehicle, 0.013 kWh out of it" in text
+    assert "-0.0 A" not in text
+    power = [value for _, value in series(load(trace))["power"].points]
+    signs = [1 if value > 1.0 else -1 if value < -1.0 else 0 for value in power]
+    turns = [sign for place, sign in enumerate(signs) if sign and (place == 0 or signs[place - 1] != sign)]
+    assert [t for place, t in enumerate(turns) if place == 0 or turns[place - 1] != t] == [1, -1, 1]
