@@ -78,6 +78,8 @@ async def set_up(drive: Drive) -> Control | None:
     joined = res.ResponseCode == "OK_OldSessionJoined"
     if joined and (resume is None or session.id != asked):
         session.tolerate("unasked-resume", f"OK_OldSessionJoined with {session.id.hex()}, asked for {asked.hex()}")
+    if joined and (resume is None or resume.control is None):
+        raise Unsuitable("OK_OldSessionJoined, and this vehicle does not know what was selected in that session")
     if res.ResponseCode == "OK":
         session.tolerate("session-setup-plain-ok", "OK instead of OK_NewSessionEstablished")
     if not any(session.id):

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from evcc.drive import Drive, Ending
+from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import wishes
 from evcc.iso20_schedule import Plan, agree_schedule, falls_asleep, power_delivery
 from v2g.energy import Control
@@ -116,7 +116,12 @@ class Course(Generic[T]):
         try:
             terms = await self.agree(drive, self.control)
             plan = await agree_schedule(drive, self.control)
-            await self.begin(drive, terms, plan)
+            try:
+                await self.begin(drive, terms, plan)
+            except Unsuitable as why:  # a warning: the old schedule holds on
+                self._again = drive.now + AGAIN
+                drive.note(f"the schedule was not renegotiated: {why}")
+                return None
         except TimedOut as why:
             self._failed += 1
             self._again = drive.now + AGAIN if self._failed <= drive.options.renegotiation_retries else math.inf

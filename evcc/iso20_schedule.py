@@ -315,10 +315,13 @@ def started(response: common.PowerDeliveryRes) -> None:
     """Looks at the answer to PowerDelivery(Start).
 
     Raises:
-        Unsuitable: the charger does not begin without a confirmed tolerance.
+        Unsuitable: the charger warns, as without a confirmed tolerance, and does not begin.
     """
-    if response.ResponseCode == "WARNING_PowerToleranceNotConfirmed":
-        raise Unsuitable("the charger does not begin: the vehicle does not confirm the tolerance")
+    code = response.ResponseCode
+    if code == "WARNING_PowerToleranceNotConfirmed":
+        raise Unsuitable(f"the charger does not begin: the vehicle does not confirm the tolerance ({code})")
+    if code.startswith("WARNING"):
+        raise Unsuitable(f"the charger does not begin: {code}")
 
 
 def channel(control: Control, power: float) -> common.channelSelectionType | None:

@@ -149,3 +149,16 @@ ISO20 = Timing(
     Loop_Sequence_Timeout=0.5,
 )
 """In ISO 15118-20 the names have no ``V2G_`` in front."""
+
+RELAXED: Mapping[str, float] = {
+    "Loop_Sequence_Timeout": ISO20.V2G_SECC_Sequence_Timeout,
+    "Loop_Sequence_Performance_Time": ISO20.V2G_EVCC_Sequence_Performance_Time,
+    **{
+        f"{timer}.{energy}_ChargeLoopReq": seconds
+        for timer, seconds in (("V2G_EVCC_Msg_Timeout", 2.0), ("V2G_SECC_Msg_Performance_Time", 1.5))
+        for energy in ("AC", "DC", "WPT")
+    },
+}
+"""Changes that give the charge loop of ISO 15118-20 the times of other messages, as open stacks have it: for benches
+whose peer is slower than the standard wants it. A charger then delivers for up to a minute to a vehicle that is silent.
+"""
