@@ -1,8 +1,9 @@
 """XML signatures over EXI fragments, created and verified, as ISO 15118-2 and -20 use them. Knows no role.
 
 How one is made [ISO 15118-2 section 7.9.2.4]: each signed element has an ``Id`` and is encoded as an EXI fragment of
-its own schema set; its digest goes into a Reference. SignedInfo is encoded as a fragment of the xmldsig set alone, and
-that byte string is signed (:mod:`v2g.suites`).
+its own schema set; its digest goes into a Reference. SignedInfo is encoded as a fragment too, and that byte string is
+signed (:mod:`v2g.suites`). In ISO 15118-2 the fragment is one of the xmldsig set alone; in ISO 15118-20 sources
+disagree, so that either :data:`Grammar` is accepted there, and the sender's can be chosen.
 
 Whoever verifies encodes what was decoded once more. Codecs in the field write some fragments in another way (the
 ``eMAID`` of libcbv2g), so a digest that does not fit is tried in the known dialects, and what helped is reported.
@@ -11,7 +12,8 @@ Whoever verifies encodes what was decoded once more. Codecs in the field write s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import exi
 from exi import STANDARD, Dialect, Schema
@@ -28,6 +30,13 @@ CANONICAL_EXI = "http://www.w3.org/TR/canonical-exi/"
 
 MAX_REFERENCES = 4
 """References of one signature [V2G2-909]."""
+
+
+Grammar: TypeAlias = Literal["common", "xmldsig"]
+"""How SignedInfo is coded in ISO 15118-20: as a fragment of the CommonMessages set, or of the xmldsig set alone."""
+
+GRAMMARS: Mapping[str, tuple[Grammar, ...]] = {"iso20-common": ("common", "xmldsig")}
+"""The grammars of SignedInfo in a schema set, our own first; any other set has ``xmldsig`` alone."""
 
 
 class Part(NamedTuple):
@@ -49,6 +58,28 @@ class SignatureError(RemoteError):
         super().__init__(text, "FAILED_SignatureError")
         self.kind = kind
         self.reference = reference
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A signature that holds.
+
+    Attributes:
+        suite: its algorithms.
+        grammar: that of its SignedInfo.
+        notes: what is out of the ordinary about it, as :func:`verify` returns it.
+    """
+
+    suite: Suite
+    grammar: Grammar
+    notes: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.suite.name}, SignedInfo in the grammar of {TITLES[self.grammar]}"
+
+
+TITLES: Mapping[Grammar, str] = {"common": "CommonMessages", "xmldsig": "xmldsig alone"}
+"""The grammars for people."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -113,20 +144,31 @@ def fragment(schema_set: Schema, part: Part, dialect: Dialect = STANDARD) -> byt
     return exi.encode(schema_set, part.element, root=part.name, fragment=True, strict=False, dialect=dialect)
 
 
-def signed_info_fragment(signed_info: xmldsig.SignedInfoType, dialect: Dialect = STANDARD) -> bytes:
+def signed_info_fragment(signed_info: xmldsig.SignedInfoType, grammar: Grammar = "xmldsig") -> bytes:
     """The bytes that are signed."""
-    return exi.encode(schema("xmldsig"), signed_info, root="SignedInfo", fragment=True, strict=False, dialect=dialect)
+    return _signed_info(schema("xmldsig" if grammar == "xmldsig" else "iso20-common"), signed_info)
+
+
+def _signed_info(schema_set: Schema, signed_info: xmldsig.SignedInfoType) -> bytes:
+    return exi.encode(schema_set, signed_info, root="SignedInfo", fragment=True, strict=False)
+
+
+def _grammars(schema_set: Schema) -> tuple[Grammar, ...]:
+    return GRAMMARS.get(schema_set.name, ("xmldsig",))
 
 
 # ---------------------------------------------------------------------------------------------------------------
 # Signing
 
 
-def sign(schema_set: Schema, elements: Sequence[Part], key: PrivateKey) -> xmldsig.SignatureType:
+def sign(
+    schema_set: Schema, elements: Sequence[Part], key: PrivateKey, grammar: Grammar | None = None
+) -> xmldsig.SignatureType:
     """The Signature for a message's header.
 
     Args:
         elements: what to sign, in document order; each with an Id, all different.
+        grammar: of SignedInfo; by default the first one of the schema set.
 
     Raises:
         LocalError: an element has no Id or that of another one, holds what no bits can carry, there are more than
@@ -159,13 +201,15 @@ def sign(schema_set: Schema, elements: Sequence[Part], key: PrivateKey) -> xmlds
         SignatureMethod=xmldsig.SignatureMethodType(Algorithm=suite.signature),
         Reference=references,
     )
-    value = raw_signature(key, signed_info_fragment(signed_info))
+    value = raw_signature(key, signed_info_fragment(signed_info, grammar or _grammars(schema_set)[0]))
     return xmldsig.SignatureType(SignedInfo=signed_info, SignatureValue=xmldsig.SignatureValueType(value=value))
 
 
-def sign_message(message: Any, key: PrivateKey, schema_set: str = "iso2") -> xmldsig.SignatureType:
+def sign_message(
+    message: Any, key: PrivateKey, schema_set: str = "iso2", grammar: Grammar | None = None
+) -> xmldsig.SignatureType:
     """The Signature over what :data:`SIGNED` says of a message."""
-    return sign(schema(schema_set), parts(message), key)
+    return sign(schema(schema_set), parts(message), key, grammar)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -192,6 +236,16 @@ def verify(
     Raises:
         SignatureError: it does not hold; says which reference, what was found and what is expected.
     """
+    return list(examine(schema_set, signature, elements, key).notes)
+
+
+def examine(
+    schema_set: Schema,
+    signature: xmldsig.SignatureType | None,
+    elements: Sequence[Part],
+    key: PublicKey | bytes,
+) -> Verified:
+    """As :func:`verify`; says how it was made, too."""
     if signature is None:
         raise SignatureError("missing", f"no Signature over {', '.join(e.name for e in elements)}")
     if (count := len(signature.SignedInfo.Reference)) > MAX_REFERENCES:  # before anything is looked at or computed
@@ -205,8 +259,8 @@ def verify(
         dialect = _check_digest(schema_set, suite, reference, element)
         if dialect is not STANDARD:
             notes.append(("signature-dialect", f"{element.name}: digest of the {dialect.name} codec's fragment"))
-    _check_value(schema_set, suite, signature, public, signer)
-    return notes
+    grammar = _check_value(schema_set, suite, signature, public, signer)
+    return Verified(suite, grammar, tuple(notes))
 
 
 def verify_message(
@@ -214,6 +268,13 @@ def verify_message(
 ) -> list[tuple[str, str]]:
     """As :func:`verify`, over what :data:`SIGNED` says of the message."""
     return verify(schema(schema_set), signature, parts(message), key)
+
+
+def examine_message(
+    message: Any, signature: xmldsig.SignatureType | None, key: PublicKey | bytes, schema_set: str = "iso2"
+) -> Verified:
+    """As :func:`examine`, over what :data:`SIGNED` says of the message."""
+    return examine(schema(schema_set), signature, parts(message), key)
 
 
 def _public_key(key: Any) -> tuple[Any, str]:
@@ -250,7 +311,7 @@ def _check_algorithms(schema_set: Schema, info: xmldsig.SignedInfoType, public: 
     if own is not suite:
         raise SignatureError("key", f"SignatureMethod {suite.name}, but {signer} is of {own.curve}")
     for reference in info.Reference:
-        if reference.DigestMethod.Algorithm != suite.digest:
+        if reference.DigestMethod.Algorithm not in suite.digests:
             text = f"DigestMethod {reference.DigestMethod.Algorithm}, expected {suite.digest}"
             raise SignatureError("algorithm", f"{reference.URI}: {text}", reference.URI or "")
         transforms = [t.Algorithm for t in reference.Transforms.Transform] if reference.Transforms else []
@@ -311,7 +372,7 @@ def _check_digest(schema_set: Schema, suite: Suite, reference: xmldsig.Reference
     """The dialect in which the element's fragment has the reference's digest."""
     expected = b""
     for dialect in (STANDARD, *schema_set.dialects):
-        found = digest(suite, fragment(schema_set, element, dialect))
+        found = digest(suite, fragment(schema_set, element, dialect), reference.DigestMethod.Algorithm)
         if found == reference.DigestValue:
             return dialect
         expected = expected or found
@@ -323,17 +384,22 @@ def _check_digest(schema_set: Schema, suite: Suite, reference: xmldsig.Reference
     )
 
 
-def _check_value(schema_set: Schema, suite: Suite, signature: xmldsig.SignatureType, public: Any, signer: str) -> None:
+def _check_value(
+    schema_set: Schema, suite: Suite, signature: xmldsig.SignatureType, public: Any, signer: str
+) -> Grammar:
+    """The grammar of SignedInfo in which its value verifies."""
     info, value = signature.SignedInfo, signature.SignatureValue.value
-    data = signed_info_fragment(info)
+    data = {grammar: signed_info_fragment(info, grammar) for grammar in _grammars(schema_set)}
     if len(value) != suite.length:
-        der = suite is not ED448 and value[:1] == b"\x30" and holds_der(suite, public, value, data)
+        der = suite is not ED448 and value[:1] == b"\x30"
+        der = der and any(holds_der(suite, public, value, octets) for octets in data.values())
         form = "in DER form" if der else f"of {len(value)} bytes"
-        raise SignatureError("value", f"SignatureValue {form}, expected {suite.length} bytes (r and s)")
-    if holds(public, value, data):
-        return
+        parts = "" if suite is ED448 else " (r and s)"
+        raise SignatureError("value", f"SignatureValue {form}, expected {suite.length} bytes{parts}")
+    for grammar, octets in data.items():
+        if holds(public, value, octets):
+            return grammar
     hint = ""
-    wrong = exi.encode(schema_set, info, root="SignedInfo", fragment=True, strict=False)
-    if holds(public, value, wrong):
+    if "common" not in data and holds(public, value, _signed_info(schema_set, info)):
         hint = f"; it fits a SignedInfo written with the {schema_set.name} schema set instead of xmldsig alone"
     raise SignatureError("value", f"SignatureValue does not verify with {signer}, although all digests fit{hint}")

@@ -27,6 +27,7 @@ class Suite:
         curve: as the cryptography library calls it.
         length: bytes of a SignatureValue.
         hash: by its name in ``hashlib``; of the digests, in ECDSA of the signature too.
+        also: another digest that is accepted: its URI and its name in ``hashlib``.
     """
 
     name: str
@@ -35,6 +36,12 @@ class Suite:
     curve: str
     length: int
     hash: str
+    also: tuple[str, str] | None = None
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """URIs of the digests that a Reference may have, our own first."""
+        return (self.digest, self.also[0]) if self.also else (self.digest,)
 
 
 P256 = Suite(
@@ -60,8 +67,10 @@ ED448 = Suite(
     "ed448",
     114,
     "shake_256",
+    (P521.digest, P521.hash),
 )
-"""The URIs of Ed448 are those of implementations; no recorded session confirms them."""
+"""The URIs of Ed448 are those of implementations; no recorded session confirms them. Sources disagree about the digest
+that goes with it, so that SHA-512 is accepted too."""
 
 SUITES: Mapping[str, tuple[Suite, ...]] = {
     "din70121": (P256,),
@@ -84,11 +93,14 @@ def curve_of(key: Any) -> str:
     return str(curve.name) if curve is not None else "ed448" if "Ed448" in name else name
 
 
-def digest(suite: Suite, data: bytes) -> bytes:
-    """The DigestValue of a fragment."""
-    if suite is ED448:
-        return hashlib.shake_256(data).digest(64)
-    return hashlib.new(suite.hash, data).digest()
+def digest(suite: Suite, data: bytes, method: str | None = None) -> bytes:
+    """The DigestValue of a fragment.
+
+    Args:
+        method: one of the suite's :attr:`Suite.digests`; by default its own.
+    """
+    name = suite.also[1] if suite.also is not None and method == suite.also[0] else suite.hash
+    return hashlib.shake_256(data).digest(64) if name == "shake_256" else hashlib.new(name, data).digest()
 
 
 def raw_signature(key: PrivateKey | Any, data: bytes) -> bytes:

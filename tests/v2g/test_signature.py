@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import hashlib
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -126,22 +127,63 @@ def _certificates(value: Any) -> set[bytes]:
     return {c for entry in value for c in _certificates(entry)} if isinstance(value, list) else set()
 
 
-@pytest.mark.parametrize("key", [KEY, ec.generate_private_key(ec.SECP521R1()), ed448.Ed448PrivateKey.generate()])
-def test_each_suite_signs_and_verifies(key: Any) -> None:
-    mode = common.PnC_AReqAuthorizationModeType(
+def mode() -> common.PnC_AReqAuthorizationModeType:
+    return common.PnC_AReqAuthorizationModeType(
         Id="id1",
         GenChallenge=bytes(16),
         ContractCertificateChain=common.ContractCertificateChainType(
             Certificate=b"leaf", SubCertificates=common.SubCertificatesType(Certificate=[b"sub"])
         ),
     )
-    elements = [sig.Part("PnC_AReqAuthorizationMode", mode)]
-    made = sig.sign(schema("iso20-common"), elements, key)
-    assert sig.verify(schema("iso20-common"), made, elements, key.public_key()) == []
-    mode.GenChallenge = bytes(15) + b"\1"
+
+
+@pytest.mark.parametrize("grammar", [None, "common", "xmldsig"])
+@pytest.mark.parametrize("key", [KEY, ec.generate_private_key(ec.SECP521R1()), ed448.Ed448PrivateKey.generate()])
+def test_each_suite_signs_and_verifies_in_either_grammar(key: Any, grammar: Any) -> None:
+    block = mode()
+    elements = [sig.Part("PnC_AReqAuthorizationMode", block)]
+    made = sig.sign(schema("iso20-common"), elements, key, grammar)
+    found = sig.examine(schema("iso20-common"), made, elements, key.public_key())
+    assert (found.suite, found.grammar, found.notes) == (sig.suite_of(key), grammar or "common", ())
+    block.GenChallenge = bytes(15) + b"\1"
     with pytest.raises(sig.SignatureError) as caught:
         sig.verify(schema("iso20-common"), made, elements, key.public_key())
     assert caught.value.kind == "digest"
+
+
+INFO_A = (
+    "8073225687474703a2f2f7777772e77332e6f72672f54522f63616e6f6e6963616c2d6578692f435687474703a2f2f7777772e77332e6f7267"
+    "2f323030312f30342f786d6c647369672d6d6f72652365636473612d736861353132440c46d2c86204ad0e8e8e0745e5eeeeeee5cee665cdee4"
+    "ce5ea8a45ec6c2dcdedcd2c6c2d85acaf0d25e90a5a1d1d1c0e8bcbddddddcb9dcccb9bdc99cbcc8c0c0c4bcc0d0bde1b5b195b98c8dcda184d4"
+    f"c4c91{'0' * 130}6340"
+)
+INFO_B = (
+    "808112b43a3a381d1797bbbbbb973b999737b93397aa2917b1b0b737b734b1b0b616b2bc3497a1ab43a3a381d1797bbbbbb973b999737b93397"
+    "9918181897981a17bc36b63239b4b396b6b7b93291b2b1b239b096b9b4309a9899220623696431025687474703a2f2f7777772e77332e6f7267"
+    "2f54522f63616e6f6e6963616c2d6578692f4852d0e8e8e0745e5eeeeeee5cee665cdee4ce5e646060625e60685ef0dad8cadcc646e6d0c26a62"
+    f"6488{'0' * 129}370"
+)
+"""SignedInfo over ``#id1`` with ecdsa-sha512 and a digest of zeros, as libcbv2g codes it in either grammar."""
+
+
+@pytest.mark.parametrize(("grammar", "expected"), [("common", INFO_A), ("xmldsig", INFO_B)])
+def test_signed_info_of_either_grammar_is_that_of_another_codec(grammar: Any, expected: str) -> None:
+    """The two differ in the width of one event code, which shifts all that follows."""
+    key = ec.generate_private_key(ec.SECP521R1())
+    info = sig.sign(schema("iso20-common"), [sig.Part("PnC_AReqAuthorizationMode", mode())], key).SignedInfo
+    info.Reference[0].DigestValue = bytes(64)
+    assert sig.signed_info_fragment(info, grammar).hex() == expected
+
+
+def test_digests_of_either_kind_are_accepted_with_ed448() -> None:
+    """Sources disagree whether SHAKE256 or SHA-512 goes with it."""
+    key, part = ed448.Ed448PrivateKey.generate(), sig.Part("PnC_AReqAuthorizationMode", mode())
+    made = sig.sign(schema("iso20-common"), [part], key)
+    reference = made.SignedInfo.Reference[0]
+    reference.DigestMethod.Algorithm = "http://www.w3.org/2001/04/xmlenc#sha512"
+    reference.DigestValue = hashlib.sha512(sig.fragment(schema("iso20-common"), part)).digest()
+    made.SignatureValue.value = key.sign(sig.signed_info_fragment(made.SignedInfo, "xmldsig"))
+    assert sig.examine(schema("iso20-common"), made, [part], key.public_key()).grammar == "xmldsig"
 
 
 def test_four_elements_are_signed_in_document_order_and_found_in_any() -> None:
