@@ -5,22 +5,28 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from made_to_fail import WAYS, failure
+from captures import files
+from made_to_fail import WAYS, WAYS_20, Way, failure
 
 from boundary.text import visible
 from plugfest.cli import main
 from traces.chain.steps import WHO, Outcome
-from traces.checks import judge
+from traces.checks import Judgement, judge
 from traces.errors import RecordingError
 from traces.recording import EVCC, load
 
 REPORTS = Path(__file__).parent / "data" / "reports"
+PAGE = Path(__file__).parents[1] / "docs" / "verdicts.md"
+CAPTURES = "## Recordings of real vehicles, chargers and testers"
 
 TYPICAL = ("supportedAppProtocol", "SessionSetup", "ChargeParameterDiscovery", "CableCheck", "PowerDelivery",
            "CurrentDemand", "SessionStop")  # fmt: skip
 """Messages at which the page shows what each way to fail comes to."""
+TYPICAL_20 = ("Authorization", "DC_ChargeParameterDiscovery", "PowerDelivery", "DC_ChargeLoop")
+"""The same in ISO 15118-20: the last one for the ways of all protocols."""
 
 
 def of_files() -> list[tuple[str, str, str]]:
@@ -41,24 +47,47 @@ def of_files() -> list[tuple[str, str, str]]:
                 judged = judge(load(source))
                 if judged.diagnosis.outcome is Outcome.EMPTY:
                     continue  # a bench that wants more than this page has, as a PKI
-                rows.append((path.name, WHO[judged.diagnosis.side], judged.verdict.headline))
+                rows.append((path.name, blamed(judged), judged.verdict.headline))
     return rows
 
 
-def of_failures() -> list[tuple[str, str, str]]:
+def blamed(judged: Judgement) -> str:
+    """Who is named first."""
+    violations = [f.side for f in judged.findings if f.severity == "violation"]
+    return WHO[judged.diagnosis.side or next(iter(violations), "")]
+
+
+def of_captures() -> list[tuple[str, str, str]]:
+    """The same for the recordings that are not part of the project; none where they are not there."""
+    rows = []
+    for path in files():
+        judged = judge(load(path))
+        rows.append((path.name, blamed(judged), judged.verdict.headline))
+    return rows
+
+
+def of_failures(mode: str, ways: Sequence[Way], typical: Sequence[str]) -> list[tuple[str, str, str]]:
     """The same for sessions of our own roles in which a side was made to fail."""
     rows = []
     with tempfile.TemporaryDirectory() as directory:
         capture = Path(directory) / "x.pcapng"
-        for way in WAYS:
-            for stem in TYPICAL:
+        for way in ways:
+            for stem in typical:
                 name = stem + ("Req" if way.side == EVCC else "Res")
-                made = failure("iso2-dc", way, name, 1, capture) if way.fits(name) else None
+                made = failure(mode, way, name, way.nth[0], capture) if way.fits(name) else None
                 if made is not None:
                     judged = judge(made.capture)
                     case = f"{WHO[way.side]} {way.name}: {name}"
                     rows.append((case, WHO[judged.diagnosis.side], judged.verdict.headline))
     return rows
+
+
+def _captures_as_written() -> list[str]:
+    """The table of recordings as the page has it: they are not here, and nobody can say what they come to."""
+    lines = PAGE.read_text(encoding="utf-8").partition(CAPTURES)[2].splitlines()
+    begin = next((place for place, line in enumerate(lines) if line.startswith("|")), 0)
+    end = next((place for place in range(begin, len(lines)) if not lines[place].startswith("|")), begin)
+    return lines[begin:end]
 
 
 def table(rows: list[tuple[str, str, str]], first: str) -> list[str]:
@@ -84,11 +113,27 @@ def page() -> str:
         "",
         *table(of_files(), "file"),
         "",
+        CAPTURES,
+        "",
+        "Public recordings, which are not part of the project (`PLUGFEST_SHARED`).",
+        "",
+        *(table(rows, "file") if (rows := of_captures()) else _captures_as_written()),
+        "",
         "## Sides made to fail",
         "",
         "Sessions of ISO 15118-2, DC, in which one side fails at a message.",
         "",
-        *table(of_failures(), "who fails, how, and where"),
+        *table(of_failures("iso2-dc", WAYS, TYPICAL), "who fails, how, and where"),
+        "",
+        "Sessions of ISO 15118-20, DC in scheduled mode, in which one side fails.",
+        "",
+        *table(
+            [
+                *of_failures("iso20-dc", [way for way in WAYS_20 if way in WAYS], TYPICAL_20[-1:]),
+                *of_failures("iso20-dc", [way for way in WAYS_20 if way not in WAYS], TYPICAL_20),
+            ],
+            "who fails, how, and where",
+        ),
     ]
     return "\n".join(lines) + "\n"
 

@@ -320,7 +320,7 @@ class Sequence:
 
     def expected(self) -> str:
         """The legal requests, for messages to people."""
-        return " or ".join(self.allowed) or "nothing"
+        return " or ".join(name.replace(":stop", "(Stop)") for name in self.allowed) or "nothing"
 
     def advance(self, request: Any, response: Any) -> None:
         """Notes an exchange. A refused request (FAILED...) leaves nothing allowed but an end."""

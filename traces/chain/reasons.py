@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from traces.chain.session import Session
+from traces.chain.session import Session, Told
 from traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Side, Step, side_named, stem
 from traces.chain.words import short, time_text
 from traces.findings import Finding
@@ -138,13 +138,14 @@ def reason(s: Session, around: Around, move: Move, common: Diagnosis) -> Diagnos
     doubled = around.doubled(move.entry.index)
     if move.side == SECC and move.waiting and (doubled is None or doubled.side != EVCC):
         return None  # it owed an answer
-    slow = _slow(s, move, common)
-    if slow is not None:
-        return slow
     told = s.told.get(peer) if peer else None
     told = told or (s.told.get(move.side) if move.side else None)
+    slow = _slow(s, move, common, told)
+    if slow is not None:
+        return slow
     if told is not None:
-        text = f"{WHO[told.side]} reported {told.word}; then {move.text}"
+        where = f", {_volts(s)}" if common.step is Step.PRECHARGE else ""
+        text = f"{WHO[told.side]} reported {told.word}{where}; then {move.text}"
         return replace(common, side=told.side, fault=Fault.TOLD, since=told.entry.time, entry=told.entry.index,
                        severity="violation", sentence=text)  # fmt: skip
     if doubled is not None:
@@ -255,8 +256,12 @@ def _tardy(s: Session, common: Diagnosis, then: str) -> Diagnosis:
                    due_from=EVCC, severity="violation", sentence=text)  # fmt: skip
 
 
-def _slow(s: Session, move: Move, common: Diagnosis) -> Diagnosis | None:
-    """A loop took longer than the vehicle has to wait for it."""
+def _volts(s: Session) -> str:
+    return f"at {s.volts or 0.0:.0f} V of {s.target or 0.0:.0f} V in precharge"
+
+
+def _slow(s: Session, move: Move, common: Diagnosis, told: Told | None) -> Diagnosis | None:
+    """A loop took longer than the vehicle has to wait for it, and no fault was told before that."""
     timing, step = s.timing, common.step
     if s.last is None or move.entry.time - s.last.time > STILL_ASKING:
         return None
@@ -267,6 +272,8 @@ def _slow(s: Session, move: Move, common: Diagnosis) -> Diagnosis | None:
     timer, limit = loops.get(step, ("V2G_EVCC_Ongoing_Timeout", timing.V2G_EVCC_Ongoing_Timeout))
     since = s.begun.get(step) if step in loops else s.ongoing
     if since is None or move.entry.time - since.time < limit * NEARLY:
+        return None
+    if told is not None and told.entry.time - since.time < limit:
         return None
     timer = timer_of(s.protocol, timer)
     took = time_text(move.entry.time - since.time)

@@ -34,5 +34,7 @@ def time_text(seconds: float) -> str:
 
 
 def short(text: str, longest: int = 200) -> str:
-    """A finding's text within a sentence."""
+    """A finding's text within a sentence; what else could have been there is for the list of findings."""
+    if len(text) > longest:
+        text = text.partition("; expected ")[0]
     return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"

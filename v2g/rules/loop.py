@@ -89,7 +89,7 @@ def over_voltage(facts: Facts, body: Any) -> str:
     value, limit = number(body.EVSEPresentVoltage), facts.ev_volts.at(facts.now)
     if limit is None or limit <= 0 or value <= limit * OVER:
         return ""
-    return f"the charger delivers {value:g} V, EVMaximumVoltageLimit is {limit:g} V"
+    return f"the charger reports {value:g} V, EVMaximumVoltageLimit is {limit:g} V"
 
 
 @rule("over-current", "the output keeps the vehicle's limits", SECC, "CurrentDemandRes", live=Live.PROTECTED,
@@ -98,7 +98,7 @@ def over_current(facts: Facts, body: Any) -> str:
     value, limit = number(body.EVSEPresentCurrent), facts.ev_amps.at(facts.now)
     if limit is None or limit < 0 or value <= max(limit * OVER, limit + SMALL_CURRENT):
         return ""
-    return f"the charger delivers {value:g} A, EVMaximumCurrentLimit is {limit:g} A"
+    return f"the charger reports {value:g} A, EVMaximumCurrentLimit is {limit:g} A"
 
 
 @rule("current-unasked", "no more current flows than was asked for", SECC, "CurrentDemandRes", live=Live.PROTECTED,
@@ -111,7 +111,7 @@ def current_unasked(facts: Facts, body: Any) -> str:
     seconds = facts.lasts("current", wrong)
     if seconds < LASTING:
         return ""
-    return f"the charger delivers {value:g} A for {seconds:.1f} s, asked for were {asked:g} A"
+    return f"the charger reports {value:g} A for {seconds:.1f} s, asked for were {asked:g} A"
 
 
 @rule("voltage-unasked", "no more voltage is given than was asked for", SECC, "CurrentDemandRes",
@@ -124,7 +124,7 @@ def voltage_unasked(facts: Facts, body: Any) -> str:
     seconds = facts.lasts("voltage", flows and value > asked * OVER)
     if seconds < LASTING:
         return ""
-    return f"the charger delivers {value:g} V for {seconds:.1f} s, asked for were {asked:g} V"
+    return f"the charger reports {value:g} V for {seconds:.1f} s, asked for were {asked:g} V"
 
 
 @rule("own-limit", "the charger delivers no more than it says that it can", SECC, "CurrentDemandRes",
@@ -136,7 +136,7 @@ def own_limit(facts: Facts, body: Any) -> str:
     ):
         value, limit = number(getattr(body, field)), ceiling.at(facts.now)
         if limit is not None and limit > 0 and value > max(limit * OVER, limit + slack):
-            return f"the charger delivers {value:g} {unit}, its own limit is {limit:g} {unit}"
+            return f"the charger reports {value:g} {unit}, its own limit is {limit:g} {unit}: is its sensor right?"
     return ""
 
 

@@ -29,7 +29,7 @@ def over_voltage(facts: Facts, body: Any) -> str:
         "MaximumVoltage", limit
     ):
         return ""  # the battery's own voltage, above what the vehicle wants of the output now
-    return f"the charger delivers {value:g} V, EVMaximumVoltage is {limit:g} V"
+    return f"the charger reports {value:g} V, EVMaximumVoltage is {limit:g} V"
 
 
 @rule("over-current", "the output keeps the vehicle's limits", SECC, "DC_ChargeLoopRes", live=Live.PROTECTED,
@@ -42,7 +42,7 @@ def over_current(facts: Facts, body: Any) -> str:
         return ""
     if back:
         return f"the charger takes {-value:g} A, EVMaximumDischargeCurrent is {limit:g} A"
-    return f"the charger delivers {value:g} A, EVMaximumChargeCurrent is {limit:g} A"
+    return f"the charger reports {value:g} A, EVMaximumChargeCurrent is {limit:g} A"
 
 
 @rule("over-power", "the output keeps the vehicle's limits", SECC, "DC_ChargeLoopRes", live=Live.PROTECTED,
@@ -76,7 +76,7 @@ def current_unasked(facts: Facts, body: Any) -> str:
         return ""
     if value < 0.0:
         return f"the charger takes {-value:g} A for {seconds:.1f} s, offered were {back:g} A"
-    return f"the charger delivers {value:g} A for {seconds:.1f} s, asked for were {asked:g} A"
+    return f"the charger reports {value:g} A for {seconds:.1f} s, asked for were {asked:g} A"
 
 
 @rule("discharge-unidirectional", "no current flows back in a service that only charges", SECC, "DC_ChargeLoopRes",
@@ -103,5 +103,5 @@ def own_limit(facts: Facts, body: Any) -> str:
         limit = max(limits, default=0.0)
         value = abs(number(getattr(body, field)))
         if limit > 0.0 and value > max(limit * OVER, limit + slack):
-            return f"the charger delivers {value:g} {unit}, its own limit is {limit:g} {unit}"
+            return f"the charger reports {value:g} {unit}, its own limit is {limit:g} {unit}: is its sensor right?"
     return ""
