@@ -91,7 +91,9 @@ def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) ->
         trusts_report=car.trusts_report,
         pauses=car.pauses,
         sleeps=car.sleep_without_power,
+        sells_at=car.sells_at,
         follows_needs=car.follows_needs,
+        confirms_tolerance=car.confirms_tolerance,
         target_power=math.inf if car.wanted_power is None else car.wanted_power * 1000.0,
     )
     onboard = car.onboard
@@ -104,14 +106,23 @@ def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) ->
             onboard.max_current,
             onboard.min_current,
             onboard.efficiency,
-            max_discharge_current=onboard.max_current if bench.both_ways else 0.0,
+            max_discharge_current=_gives(bench),
             min_discharge_current=onboard.min_current if bench.both_ways else 0.0,
+            per_phase=onboard.per_phase,
         ),
         settings=settings,
         evccid=octets(car.evccid) if car.evccid else mac if any(mac) else DEFAULT_MAC,
     )
     vehicle.contactors.welded = "welded" in car.faults
     return vehicle
+
+
+def _gives(bench: Bench) -> float:
+    """Most current out of the car per phase in AC, A."""
+    if not bench.both_ways:
+        return 0.0
+    onboard = bench.vehicle.onboard
+    return onboard.max_current if onboard.max_discharge_current is None else onboard.max_discharge_current
 
 
 def vehicle_options(bench: Bench, **shared: Any) -> Options:
@@ -184,6 +195,12 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
     evse.free = station.free
     evse.separated = station.separated
     evse.negative_discharge_limits = station.negative_discharge_limits
+    evse.insists_on_tolerance, evse.pauses_idle = station.insists_on_tolerance, station.pauses_idle
+    if supply is not None:
+        asked = station.ac_supply
+        supply.frequency, supply.ramp = asked.frequency, asked.ramp
+        supply.max_asymmetry = None if asked.max_asymmetry is None else asked.max_asymmetry * 1000.0
+        evse.reactive_power = None if asked.reactive_power is None else asked.reactive_power * 1000.0
     evse.dynamic_first = bench.control == "dynamic"
     if station.target_power is not None:
         evse.manager.plan = curves.of_bench(station.target_power)

@@ -225,21 +225,13 @@ def equip_charger(options: serve.Options, evse: Evse, bench: Bench, now: Now) ->
         UserError: the PKI, or an entry of it, is missing.
     """
     from pki.errors import PkiError
-    from secc.charger import Slot
-    from secc.schedule import Plan, Price
+    from plugfest import plans
     from v2g.credentials import plain_id
 
     station = bench.charger
     options.services = tuple(_services(bench))
     options.goes_on_after_failed_certificate = station.goes_on_after_failed_certificate
-    evse.plans = [
-        Plan(
-            [Slot(slot.start, slot.power * 1000.0) for slot in plan.schedule],
-            [Price(p.start, p.level, p.percent, p.renewable, p.carbon) for p in plan.prices],
-            plan.description,
-        )
-        for plan in station.plans
-    ]
+    evse.plans = plans.of_bench(station.plans)
     if bench.pki is None or bench.payment == "external":
         return
     store = open_store(Path(bench.pki))

@@ -10,6 +10,7 @@ from plugfest.config.actions import Section
 
 Payment = Literal["auto", "contract", "external"]
 Whole = Annotated[int, Meta(ge=0)]
+NotNegative = Annotated[float, Meta(ge=0.0)]
 Identifier = Annotated[int, Meta(ge=0, le=65535)]
 
 
@@ -30,12 +31,33 @@ class Price(Section, kw_only=True, frozen=True):
     carbon: Annotated[Whole | None, Meta(description="CarbonDioxideEmission, g/kWh")] = None
 
 
+class Fee(Section, kw_only=True, frozen=True):
+    """An absolute price from a time on, for a range of power (ISO 15118-20)."""
+
+    start: Annotated[int, Meta(ge=0, description="seconds after the schedule begins; ranges of power share one")] = 0
+    fee: Annotated[float, Meta(description="EnergyFee, per kWh; what is given back is credited with it")]
+    above: Annotated[float, Meta(ge=0.0, description="PowerRangeStart, kW")] = 0.0
+    parking: Annotated[float | None, Meta(description="ParkingFee, per period")] = None
+    parking_period: Annotated[Whole | None, Meta(description="ParkingFeePeriod, s")] = None
+
+
 class Plan(Section, kw_only=True, frozen=True):
-    """One of the schedules that a charger offers in ISO 15118-2."""
+    """One of the schedules that a charger offers in ISO 15118-2 and ISO 15118-20."""
 
     schedule: Annotated[list[Slot], Meta(description="power limits, first start 0; by default charger.schedule")] = []
-    prices: Annotated[list[Price], Meta(description="SalesTariff, first start 0")] = []
+    prices: Annotated[list[Price], Meta(description="SalesTariff or price levels, first start 0")] = []
     description: Annotated[str, Meta(max_length=32, description="SalesTariffDescription")] = ""
+    fees: Annotated[list[Fee], Meta(description="ISO 15118-20: absolute prices, first start 0")] = []
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="of fees")] = "EUR"
+    tax: Annotated[float, Meta(ge=0.0, description="ISO 15118-20: rate that is added to fees, %")] = 0.0
+    minimum_cost: Annotated[float | None, Meta(description="ISO 15118-20: MinimumCost")] = None
+    maximum_cost: Annotated[float | None, Meta(description="ISO 15118-20: MaximumCost")] = None
+    tolerance: Annotated[NotNegative | None, Meta(description="ISO 15118-20: PowerTolerance, kW")] = None
+    available: Annotated[NotNegative | None, Meta(description="ISO 15118-20: AvailableEnergy, kWh")] = None
+    discharge: Annotated[
+        list[Slot], Meta(description="with bpt: limits of power out of the car, first start 0; by default all it can")
+    ] = []
+    discharge_fees: Annotated[list[Fee], Meta(description="with bpt: what is paid for that, first start 0")] = []
 
 
 class Service(Section, kw_only=True, frozen=True):

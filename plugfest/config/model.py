@@ -52,6 +52,10 @@ class Onboard(Section, kw_only=True, frozen=True):
     max_current: Annotated[Positive, Meta(description="per phase, A")] = 16.0
     min_current: Annotated[Positive, Meta(description="per phase, A")] = 6.0
     efficiency: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.92
+    max_discharge_current: Annotated[
+        NotNegative | None, Meta(description="with bpt: out of the car per phase, A; by default as in")
+    ] = None
+    per_phase: Annotated[bool, Meta(description="ISO 15118-20: say limits for each phase")] = False
 
 
 class Offer(Section, kw_only=True, frozen=True):
@@ -115,6 +119,13 @@ class Vehicle(Section, kw_only=True, frozen=True):
         float | None,
         Meta(description="where the car decides (scheduled): power it wants, kW; negative: it gives, within schedules"),
     ] = None
+    sells_at: Annotated[
+        float | None,
+        Meta(description="with bpt, scheduled: price per kWh from which on the car gives energy back; offered as such"),
+    ] = None
+    confirms_tolerance: Annotated[
+        bool, Meta(description="ISO 15118-20, scheduled: confirm a PowerTolerance that is offered")
+    ] = True
     onboard: Annotated[Onboard, Meta(description="AC charger")] = Onboard()
     basic: Annotated[
         bool, Meta(description="evcc with ac: no SLAC and no messages, charge at the nominal duty (IEC 61851-1)")
@@ -165,6 +176,17 @@ class Supply(Section, kw_only=True, frozen=True):
     phases: Annotated[Literal[1, 3] | None, Meta(description="by default those of the connector")] = None
     max_current: Annotated[Positive | None, Meta(description="per phase, A; by default 32 or the connector's")] = None
     close_seconds: Annotated[Seconds, Meta(description="what the contactor takes to close")] = 0.2
+    frequency: Annotated[Positive, Meta(description="ISO 15118-20: EVSENominalFrequency, Hz")] = 50.0
+    max_asymmetry: Annotated[
+        NotNegative | None, Meta(description="ISO 15118-20: MaximumPowerAsymmetry between phases, kW")
+    ] = None
+    ramp: Annotated[
+        Positive | None,
+        Meta(description="ISO 15118-20: EVSEPowerRampLimitation, % of the power a minute"),
+    ] = None
+    reactive_power: Annotated[
+        float | None, Meta(description="ISO 15118-20: EVSETargetReactivePower over all phases, kVAr")
+    ] = None
 
 
 class Charger(Section, kw_only=True, frozen=True):
@@ -243,6 +265,12 @@ class Charger(Section, kw_only=True, frozen=True):
     plans: Annotated[
         list[Plan], Meta(max_length=3, description="schedules with prices to choose from, instead of schedule")
     ] = []
+    insists_on_tolerance: Annotated[
+        bool, Meta(description="ISO 15118-20: refuse a car that does not confirm the PowerTolerance of a plan")
+    ] = False
+    pauses_idle: Annotated[
+        Seconds, Meta(description="ISO 15118-20: invite to pause where no plan gives power for so long (GoToPause), s")
+    ] = 600.0
     free: Annotated[bool, Meta(description="FreeService")] = True
     services: Annotated[
         list[Literal["internet", "use-case", "parking"] | Service],

@@ -403,10 +403,14 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
         if code not in codes:
             yield ("charger", "verdicts", emaid), f"no ResponseCode {code!r}{did_you_mean(code, codes)}"
     for at, plan in enumerate(bench.charger.plans):
-        for key, entries in (("schedule", plan.schedule), ("prices", plan.prices)):
+        for key, entries in (("schedule", plan.schedule), ("prices", plan.prices), ("discharge", plan.discharge)):
             starts = [entry.start for entry in entries]
             if starts and (starts[0] != 0 or starts != sorted(set(starts))):
                 yield ("charger", "plans", at, key), "the first start is 0, and each later than the one before"
+        for key, fees in (("fees", plan.fees), ("discharge-fees", plan.discharge_fees)):
+            begins = [(fee.start, fee.above) for fee in fees]
+            if begins and (begins[0] != (0, 0.0) or begins != sorted(set(begins))):
+                yield ("charger", "plans", at, key), "the first start is 0, above 0 kW; then by time, and by power"
     for number in bench.vehicle.services:
         if not number.isdecimal():
             yield ("vehicle", "services", number), "a ServiceID is a number"

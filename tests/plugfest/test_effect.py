@@ -10,7 +10,7 @@ import pytest
 from plugfest import config
 from plugfest.cli import main
 from plugfest.config.effect import NEEDS, without_effect
-from plugfest.config.model import Bench
+from plugfest.config.model import Bench, Onboard, Supply
 from plugfest.config.names import SECTIONS
 
 REPORTS = Path(__file__).parents[1] / "data" / "reports"
@@ -65,6 +65,10 @@ def lines(text: str) -> list[str]:
             "charger: {max-discharge-power: 30}\nvehicle: {negative-discharge-limits: true}",
             "",
         ),
+        (
+            "role: both\nac: true\ncharger: {ac-supply: {ramp: 5}}",
+            "charger.ac-supply.ramp has no effect: only ISO 15118",
+        ),
         ("role: both\nvehicle: {car: audi-q4}", ""),
         ("role: both\nac: true\nvehicle: {car: audi-q4}\ncharger: {station: compleo-50}", ""),
         ("role: both\ntls: required\npki: p\npayment: contract\nvehicle: {install: true}", ""),
@@ -84,7 +88,7 @@ def test_examples_have_no_such_keys(path: Path) -> None:
 def test_the_table_names_keys_that_there_are() -> None:
     known = {
         f"{section}.{field}" if section else field
-        for section, kind in SECTIONS.items()
+        for section, kind in (dict(SECTIONS) | {"vehicle.onboard": Onboard, "charger.ac-supply": Supply}).items()
         for field in (f.replace("_", "-") for f in kind.__struct_fields__)
     }
     assert {name for name, _ in NEEDS} - known == set()
