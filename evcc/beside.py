@@ -37,15 +37,20 @@ class Beside:
         del self._tasks[stream]
         return task.result()
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What has ended a task, if anything has gone wrong in one."""
+        done = [task for task in self._tasks.values() if task.done() and not task.cancelled()]
+        return next((why for task in done if (why := task.exception()) is not None), None)
+
     def check(self) -> None:
         """Looks whether anything has failed.
 
         Raises:
             V2GError: what did.
         """
-        for task in list(self._tasks.values()):
-            if task.done() and not task.cancelled() and (why := task.exception()) is not None:
-                raise why
+        if (why := self.failure) is not None:
+            raise why
 
     async def stop(self, stream: int | None = None) -> None:
         """Ends the work of a stream, or all of it; nothing is sent any more."""

@@ -211,6 +211,7 @@ class Drive:
         control: service and parameter set selected (ISO 15118-20, as the following); None before.
         other_services: the charger lets the vehicle change its service.
         parks: what was selected of the parking service: the IntendedServices.
+        arrived: the vehicle has begun to check in.
         resting: no power is wanted, for standby.
         standby: the charger has agreed to standby.
         stream: on which requests go: the main one, or a side stream by its payload type.
@@ -239,6 +240,7 @@ class Drive:
     control: Control | None = None
     other_services: bool = False
     parks: frozenset[int] = frozenset()
+    arrived: bool = False
     resting: bool = False
     standby: bool = False
     stream: int = MAIN
@@ -311,6 +313,7 @@ class Drive:
         Raises:
             LocalError: the sequence table does not allow the request here; nothing was sent.
             RemoteError: as of :meth:`v2g.session.Session.request`.
+            V2GError: something on a side stream has ended the session.
         """
         name = type(message).__name__
         if not self.allows(message):
@@ -319,6 +322,7 @@ class Drive:
         if pause := pauses.get(name, pauses.get("default", 0.0)):
             await asyncio.sleep(pause)
         if self.stream == MAIN:
+            self.beside.check()
             self.progress(name.removesuffix("Req"))
         self.usable = False
         if name == "SessionSetupReq":

@@ -18,6 +18,7 @@ from v2g import energy
 from v2g.energy import Control
 from v2g.errors import V2GError
 from v2g.messages.iso20 import common
+from v2g.protocols.iso20 import RENEGOTIATION
 
 NEW = bytes(8)
 """Session id in the first request of a new session."""
@@ -38,7 +39,7 @@ async def run(drive: Drive) -> None:
         control = await select_service(drive) if joined is None else joined
         ending = await charge(drive, control)
         while ending.how == "service":
-            await drive.beside.stop()
+            await drive.beside.stop(RENEGOTIATION)
             await drive.ask(common.SessionStopReq(ChargingSession="ServiceRenegotiation"))
             ending = await charge(drive, await select_service(drive))
         await iso20_parking.depart(drive)
@@ -50,10 +51,12 @@ async def run(drive: Drive) -> None:
             )  # fmt: skip
         session: common.chargingSessionType = "Pause" if drive.paused else "Terminate"
         await drive.ask(common.SessionStopReq(ChargingSession=session))
-    except V2GError:
-        drive.paused = None
+    except V2GError as why:
+        drive.paused, first = None, drive.beside.failure
         await drive.beside.stop()
         await leave(drive)
+        if first is not None and first is not why:  # a refusal beside the main stream is why that has ended
+            raise first from why
         raise
     finally:
         battery.target_soc = own_target  # what somebody set at the charger was for this session
@@ -146,7 +149,6 @@ async def select_service(drive: Drive) -> Control:
             SelectedVASList=common.SelectedServiceListType(SelectedService=added) if added else None,
         )
     )
-    await drive.beside.stop()
     iso20_parking.arrive(drive)
     return control
 

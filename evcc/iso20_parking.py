@@ -55,8 +55,9 @@ def _one_each(sets: Sequence[common.ParameterSetType]) -> list[common.ParameterS
 
 
 def arrive(drive: Drive) -> None:
-    """Checks in beside the main stream, where the vehicle has selected it."""
-    if CHECK_IN in drive.parks:
+    """Checks in beside the main stream, where the vehicle has selected it; once in a session."""
+    if CHECK_IN in drive.parks and not drive.arrived:
+        drive.arrived = True
         drive.beside.begin(PARKING, _check_in(drive.on(PARKING)))
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from bench import COMBINATIONS, Bench, iso20_bench, message_seen
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
 from iso20_alone import Alone, course
 from tls_world import charger as charger_tls
 from tls_world import store
 from tls_world import vehicle as vehicle_tls
 
 from evcc import charge as evcc
+from plugfest.virtual import run
 from secc import serve as secc
 from secc.authorizer import Decision, Never
 from secc.charger import Slot, Wish
@@ -23,9 +24,12 @@ from secc.pauses import Pauses
 from secc.services import INTERNET, PARKING, Service
 from v2g import stamps, tls
 from v2g.channel import memory_pair
+from v2g.messages.base import Request
 from v2g.messages.iso20 import common
 from v2g.outcome import Cause
+from v2g.protocols import ISO20
 from v2g.protocols import iso20 as streams
+from v2g.sequence import Sequence
 
 SCHEDULED = [mode for mode, control in COMBINATIONS if control == "scheduled"]
 
@@ -731,3 +735,64 @@ def test_any_time_stamp_is_read(anchor: int, header: int) -> None:
     assert 0.0 <= stamps.age(anchor, header) <= stamps.OLDEST
     assert stamps.text(anchor)
     assert stamps.age(0, header) == 0.0
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Anything at any time
+
+ACTIONS: dict[str, Any] = {
+    "renegotiate": lambda bench: bench.vehicle.renegotiate.set(),
+    "rest": lambda bench: bench.vehicle.standby.set(),
+    "go on": lambda bench: bench.vehicle.standby.clear(),
+    "other service": lambda bench: (
+        setattr(bench.ev, "control", "dynamic" if bench.ev.control == "scheduled" else "scheduled"),
+        bench.vehicle.another_service.set(),
+    ),
+    "charger: schedule": lambda bench: bench.evse.request_renegotiation(10),
+    "charger: exit standby": lambda bench: bench.evse.request(Wish.EXIT_STANDBY, 10),
+    "charger: other service": lambda bench: bench.evse.request(Wish.OTHER_SERVICE, 10),
+    "charger: less": lambda bench: setattr(bench.evse, "schedule", (Slot(0, 4_000.0), Slot(20, 9_000.0))),
+    "charger: slow": lambda bench: setattr(bench.evse, "planning_seconds", 4.0),
+    "charger: quick": lambda bench: setattr(bench.evse, "planning_seconds", 0.0),
+}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    strategies.sampled_from(COMBINATIONS),
+    strategies.lists(
+        strategies.tuples(strategies.floats(min_value=0.0, max_value=6.0), strategies.sampled_from(sorted(ACTIONS))),
+        max_size=8,
+    ),
+)
+def test_sessions_end_well_whatever_is_wished_and_when(
+    combination: tuple[str, str], actions: list[tuple[float, str]]
+) -> None:
+    """Driver and charger wish for anything at any time: in order on each stream, safe, and nothing left running."""
+
+    async def one() -> None:
+        bench = iso20_bench(*combination, duration=None)
+        bench.se.services, bench.ev.services = (PARKING,), {66: None}
+
+        async def during(bench: Bench) -> None:
+            for seconds, action in actions:
+                await asyncio.sleep(seconds)
+                ACTIONS[action](bench)
+            await asyncio.sleep(5.0)
+            await in_loop(bench, 5)
+            bench.vehicle.stop.set()
+
+        await charged(bench, during)
+        for stream in {e.stream for e in bench.events["ev"] if e.layer == "message"}:
+            order = Sequence(ISO20.side[stream].order if stream else ISO20.order, dc="-dc" in combination[0])
+            said = [e.message for e in bench.events["ev"] if e.layer == "message" and e.stream == stream]
+            pending = None
+            for message in said if stream else said[2:]:
+                if isinstance(message, Request):
+                    assert order.verdict(message) != "illegal", (stream, type(message).__name__, order.last)
+                    pending = message
+                elif pending is not None:
+                    order.advance(pending, message)
+                    pending = None
+
+    run(one())
