@@ -224,6 +224,8 @@ class Flow:
             allowed = math.inf if control.dynamic else plan.giving(drive.now)
             watts = min(terms.discharge_power, battery.pack.max_discharge_power, allowed)
             give = battery.spare(terms.discharge_current, watts, terms.least_voltage)
+        if not control.dynamic and plan.sells(drive.now, watts):
+            wanted = -watts
         target = (
             min(charge.current, wanted / battery.voltage) if wanted >= 0.0 else -min(give, -wanted / battery.voltage)
         )

@@ -13,12 +13,13 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from evcc.drive import Options
 from evcc.vehicle import Vehicle
 from plugfest import curves, plants
 from plugfest.config import actions
 from plugfest.config.actions import Step
 from secc.authorizer import Customer
-from secc.charger import Evse, Fault, simulated
+from secc.charger import Evse, Fault, Wish, simulated
 from secc.outlet import Outlet
 from secc.simulated import SimulatedPowerSource
 from secc.supply import AcSupply
@@ -50,12 +51,14 @@ class Controls:
         vehicle, evse: the plants of this bench; None where the other side is real.
         wire: the cable, where it is simulated.
         outlet: where the charger serves vehicles, if pauses are its business.
+        options: of the vehicle's session; a change of the service changes them.
     """
 
     vehicle: Vehicle | None = None
     evse: Evse | None = None
     wire: SimulatedPilot | None = None
     outlet: Outlet | None = None
+    options: Options | None = None
     _before: dict[str, Any] = field(default_factory=dict)
     _interrupt: Callable[[str], object] | None = None
 
@@ -216,7 +219,36 @@ class Controls:
             self._station.request_stop(step.max_delay)
 
     def _pause(self, step: actions.Pause) -> None:
-        self._car.pause.set()
+        if step.by == "vehicle":
+            self._car.pause.set()
+        else:
+            self._station.request(Wish.PAUSE, step.max_delay)
+
+    def _standby(self, step: actions.Standby) -> None:
+        if step.by == "charger":
+            self._station.request(Wish.EXIT_STANDBY, step.max_delay)
+        elif step.over:
+            self._car.standby.clear()
+        else:
+            self._car.standby.set()
+
+    def _change_service(self, step: actions.ChangeService) -> None:
+        if self.options is not None:
+            if step.service is not None:
+                self.options.service = step.service
+            if step.control is not None:
+                self.options.control = step.control
+        elif step.service is not None or step.control is not None:
+            raise NotPossible("which service is selected is the car's to say, and there is none on this bench")
+        if step.by == "charger":
+            self._station.request(Wish.OTHER_SERVICE, step.max_delay)
+        else:
+            self._car.another_service.set()
+
+    def _reactive(self, step: actions.SetReactive) -> None:
+        if self._station.ac is None:
+            raise NotPossible("the charger has no AC side")
+        self._station.reactive_power = None if step.power is None else step.power * 1000.0
 
     def _wake(self, step: actions.Wake) -> None:
         if step.by == "vehicle":
@@ -344,6 +376,9 @@ _ACTIONS: Mapping[type[Step], Callable[[Controls, Any], None]] = {
     actions.EmergencyStop: Controls._emergency,
     actions.Stop: Controls._stop,
     actions.Pause: Controls._pause,
+    actions.Standby: Controls._standby,
+    actions.ChangeService: Controls._change_service,
+    actions.SetReactive: Controls._reactive,
     actions.Wake: Controls._wake,
     actions.Renegotiate: Controls._renegotiate,
     actions.Unplug: Controls._unplug,

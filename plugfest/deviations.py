@@ -192,10 +192,16 @@ class Deviations:
             for entry in self._active.get(name, ()):
                 if entry.frame is not None:
                     frame = bytes.fromhex(entry.frame)
+                if entry.stream is not None and len(frame) >= _TYPE.stop:
+                    frame = frame[: _TYPE.start] + entry.stream.to_bytes(2, "big") + frame[_TYPE.stop :]
                 frame *= entry.repeat
             return frame
 
         return rewrite
+
+
+_TYPE = slice(2, 4)
+"""Where the payload type stands in a V2GTP header."""
 
 
 def _flipped(data: bytes) -> bytes:
@@ -228,6 +234,8 @@ def _words(entry: Deviation) -> Iterator[str]:
         yield "with other EXI bytes"
     if entry.frame is not None:
         yield "with other frame bytes"
+    if entry.stream is not None:
+        yield f"with payload type 0x{entry.stream:04X}"
     if entry.truncate:
         yield f"cut by {entry.truncate} bytes"
     if entry.repeat > 1:

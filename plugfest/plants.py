@@ -27,6 +27,7 @@ from secc.supply import AcSupply
 from slac.connector import PowerClass, implausible, implausible_ac, power_class
 from slac.pilot import ChargerPilot, VehiclePilot
 from slac.pilots import SimulatedPilot
+from v2g import energy
 from v2g.messages import appproto
 
 DIGITAL = 5.0
@@ -94,6 +95,8 @@ def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) ->
         sells_at=car.sells_at,
         follows_needs=car.follows_needs,
         confirms_tolerance=car.confirms_tolerance,
+        prefers_standby=car.prefers_standby,
+        currency=car.currency,
         target_power=math.inf if car.wanted_power is None else car.wanted_power * 1000.0,
     )
     onboard = car.onboard
@@ -107,7 +110,7 @@ def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) ->
             onboard.min_current,
             onboard.efficiency,
             max_discharge_current=_gives(bench),
-            min_discharge_current=onboard.min_current if bench.both_ways else 0.0,
+            min_discharge_current=_or(onboard.min_discharge_current, onboard.min_current) if bench.both_ways else 0.0,
             per_phase=onboard.per_phase,
         ),
         settings=settings,
@@ -148,6 +151,8 @@ def vehicle_options(bench: Bench, **shared: Any) -> Options:
         duration=car.duration,
         renegotiates=car.renegotiates,
         control=bench.control,
+        renegotiation_retries=car.renegotiation_retries,
+        authorization_retries=car.authorization_retries,
         service=bench.transfer,
         negative_discharge_limits=car.negative_discharge_limits,
         new_session_id=octets(car.session_id),
@@ -194,6 +199,9 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
     )
     evse.free = station.free
     evse.separated = station.separated
+    evse.generator = energy.GRID_FORMING if station.generator == "forming" else energy.GRID_FOLLOWING
+    evse.islanding = energy.PASSIVE if station.islanding == "passive" else energy.ACTIVE
+    evse.planning_seconds = station.planning
     evse.negative_discharge_limits = station.negative_discharge_limits
     evse.insists_on_tolerance, evse.pauses_idle = station.insists_on_tolerance, station.pauses_idle
     if supply is not None:
@@ -210,6 +218,10 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
     evse.meter.meter_id = station.meter_id
     evse.meter.start(station.meter_start * 1000.0)
     return evse
+
+
+def _or(given: float | None, otherwise: float) -> float:
+    return otherwise if given is None else given
 
 
 def whole(percent: float | None) -> int | None:

@@ -232,6 +232,8 @@ def equip_charger(options: serve.Options, evse: Evse, bench: Bench, now: Now) ->
     options.services = tuple(_services(bench))
     options.goes_on_after_failed_certificate = station.goes_on_after_failed_certificate
     evse.plans = plans.of_bench(station.plans)
+    options.standby, options.service_renegotiation = station.standby, station.other_services
+    options.renegotiation_tries = station.renegotiation_tries
     if bench.pki is None or bench.payment == "external":
         return
     store = open_store(Path(bench.pki))

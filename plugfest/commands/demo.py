@@ -127,9 +127,10 @@ async def _both(bench: Bench, title: str) -> int:
             "tolerant": not bench.strict,
             "any_transport": bench.any_transport,
             "timing": bench.timer,
+            "stamps": bench.stamps,
         }
         charger = secc.Options(**shared, now=lambda: epoch + loop.time(), rng=rng)
-        vehicle = plants.vehicle_options(bench, **shared)
+        vehicle = controls.options = plants.vehicle_options(bench, **shared)
         pnc.equip_charger(charger, pair.evse, bench, charger.now)
         pnc.equip_vehicle(vehicle, bench, charger.now, looks.say)
         stage.equip(charger, "secc", main=False)

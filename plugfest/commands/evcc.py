@@ -101,11 +101,12 @@ async def _run(bench: Bench) -> int:
             looks.say("note: neither --roots nor --pki, so the charger's certificate is not checked")
         trace = stack.enter_context(outputs.writing(bench, "evcc", now, interface=name))
         stage = Stage(bench, controls, looks, trace)
-        settings = plants.vehicle_options(
+        settings = controls.options = plants.vehicle_options(
             bench,
             protocols=tuple(options.protocols(bench)),
             tolerant=not bench.strict,
             timing=bench.timer,
+            stamps=bench.stamps,
             any_transport=bench.any_transport,
         )
         pnc.equip_vehicle(settings, bench, time.time, looks.say)

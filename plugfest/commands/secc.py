@@ -118,6 +118,7 @@ async def _run(bench: Bench) -> int:
             tolerant=not bench.strict,
             any_transport=bench.any_transport,
             timing=bench.timer,
+            stamps=bench.stamps,
             now=time.time,
             rng=rng,
         )

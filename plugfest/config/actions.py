@@ -16,6 +16,7 @@ Positive = Annotated[float, Meta(gt=0.0)]
 Whole = Annotated[int, Meta(ge=0)]
 Octets = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}\s*)*$")]
 Side = Literal["vehicle", "charger"]
+EnergyTransfer = Literal["AC", "AC_BPT", "DC", "DC_BPT", "MCS", "MCS_BPT"]
 PowerCurve = Annotated[list[tuple[Seconds, float]], Meta(min_length=1)]
 """Seconds and the kW from then on, the first at 0; below zero the vehicle gives."""
 
@@ -148,7 +149,40 @@ class Stop(Step, tag="stop", kw_only=True, frozen=True):
 
 
 class Pause(Step, tag="pause", kw_only=True, frozen=True):
-    """The vehicle pauses the session (ISO 15118-2)."""
+    """The vehicle pauses the session, or the charger asks it to (ISO 15118-20)."""
+
+    by: Annotated[Side, Meta(description="who wants it")] = "vehicle"
+    max_delay: Annotated[int, Meta(ge=0, le=65535, description="charger: NotificationMaxDelay, s")] = 60
+
+
+class Standby(Step, tag="standby", kw_only=True, frozen=True):
+    """No power for a while, with the session and the contactors as they are (ISO 15118-20).
+
+    The vehicle enters and leaves it; a charger can only ask for its end.
+    """
+
+    over: Annotated[bool, Meta(description="true: it ends")] = False
+    by: Annotated[Side, Meta(description="who wants it; the charger its end only")] = "vehicle"
+    max_delay: Annotated[int, Meta(ge=0, le=65535, description="charger: NotificationMaxDelay, s")] = 0
+
+
+class ChangeService(Step, tag="another-service", kw_only=True, frozen=True):
+    """Service renegotiation (ISO 15118-20): power off, and on in the same session with another service or mode."""
+
+    by: Annotated[Side, Meta(description="who wants it; the car takes what it was told last, or the same again")] = (
+        "vehicle"
+    )
+    service: Annotated[EnergyTransfer | None, Meta(description="the service that the car then selects")] = None
+    control: Annotated[
+        Literal["any", "scheduled", "dynamic"] | None, Meta(description="and who decides on power then")
+    ] = None
+    max_delay: Annotated[int, Meta(ge=0, le=65535, description="charger: NotificationMaxDelay, s")] = 0
+
+
+class SetReactive(Step, tag="reactive-power", kw_only=True, frozen=True):
+    """Changes the reactive power that an AC charger wants (ISO 15118-20)."""
+
+    power: Annotated[float | None, Meta(description="kVAr over all phases; left out: none is asked for")] = None
 
 
 class Wake(Step, tag="wake", kw_only=True, frozen=True):
@@ -158,7 +192,7 @@ class Wake(Step, tag="wake", kw_only=True, frozen=True):
 
 
 class Renegotiate(Step, tag="renegotiate", kw_only=True, frozen=True):
-    """Somebody wants new parameters (ISO 15118-2)."""
+    """Somebody wants new parameters (ISO 15118-2), or another schedule (ISO 15118-20)."""
 
     by: Annotated[Side, Meta(description="who wants it")] = "charger"
     max_delay: Annotated[int, Meta(ge=0, le=65535, description="charger: NotificationMaxDelay, s")] = 0
@@ -190,6 +224,9 @@ Action = (
     | EmergencyStop
     | Stop
     | Pause
+    | Standby
+    | ChangeService
+    | SetReactive
     | Wake
     | Renegotiate
     | Unplug
@@ -210,8 +247,8 @@ def describe(action: Step) -> str:
 class Deviation(Section, kw_only=True, frozen=True):
     """What is done to a message on its way out. Requests are the vehicle's, responses the charger's.
 
-    In this order: ``delay``, then ``replace`` or ``set``, ``signature``, ``exi``, ``frame``, ``truncate``, ``repeat``;
-    ``drop`` sends nothing.
+    In this order: ``delay``, then ``replace`` or ``set``, ``signature``, ``exi``, ``truncate``, ``frame``, ``stream``,
+    ``repeat``; ``drop`` sends nothing.
     """
 
     message: Annotated[str, Meta(description="name of the message, e.g. PreChargeReq")]
@@ -238,6 +275,13 @@ class Deviation(Section, kw_only=True, frozen=True):
     ] = None
     exi: Annotated[Octets | None, Meta(description="these bytes (hex) as EXI")] = None
     frame: Annotated[Octets | None, Meta(description="these bytes (hex) as V2GTP frame")] = None
+    stream: Annotated[
+        int | None,
+        Meta(
+            description="payload type of its frame instead of its own, 0 to 65535: 0x8101 is schedule renegotiation,"
+            " 0x8104 parking (ISO 15118-20)"
+        ),
+    ] = None
     truncate: Annotated[int, Meta(ge=0, description="leave out so many bytes at the end of the EXI")] = 0
     repeat: Annotated[int, Meta(ge=1, le=100, description="send the frame so many times")] = 1
     drop: Annotated[bool, Meta(description="send nothing")] = False

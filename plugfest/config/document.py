@@ -29,6 +29,7 @@ SECTIONS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("`vehicle.offer`, each", model.Offer),
     ("`charger`", model.Charger),
     ("`charger.ac-supply`", model.Supply),
+    ("`charger.needs`", model.Needs),
     ("`charger.schedule`, each", contract.Slot),
     ("`charger.plans`, each", contract.Plan),
     ("`charger.plans.prices`, each", contract.Price),

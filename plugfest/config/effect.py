@@ -72,6 +72,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("interface", (NETWORK,)),
     ("pilot", (NETWORK,)),
     ("sessions", (ONLY_CHARGER,)),
+    ("stamps", (ISO20,)),
     ("sdp-to", (ONLY_VEHICLE,)),
     ("address", (ONLY_VEHICLE,)),
     ("port", (NETWORK, PLAIN, FIXED)),
@@ -101,12 +102,17 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("vehicle.max-discharge-current", (BOTH_WAYS,)),
     ("vehicle.max-discharge-power", (BOTH_WAYS,)),
     ("vehicle.negative-discharge-limits", (BOTH_WAYS,)),
+    ("vehicle.sells-at", (ISO20, DECIDES, BOTH_WAYS)),
+    ("vehicle.currency", (ISO20, DECIDES, BOTH_WAYS)),
+    ("vehicle.prefers-standby", (ISO20,)),
+    ("vehicle.confirms-tolerance", (ISO20, DECIDES)),
+    ("vehicle.renegotiation-retries", (ISO20, DECIDES)),
+    ("vehicle.authorization-retries", (ISO20,)),
+    ("vehicle.onboard.max-discharge-current", (BOTH_WAYS,)),
+    ("vehicle.onboard.min-discharge-current", (BOTH_WAYS,)),
+    ("vehicle.onboard.per-phase", (ISO20,)),
     ("vehicle.follows-needs", (DYNAMIC,)),
     ("vehicle.wanted-power", (ISO20, DECIDES)),
-    ("vehicle.sells-at", (BOTH_WAYS, DECIDES)),
-    ("vehicle.confirms-tolerance", (ISO20, DECIDES)),
-    ("vehicle.onboard.max-discharge-current", (BOTH_WAYS,)),
-    ("vehicle.onboard.per-phase", (ISO20,)),
     ("vehicle.departure", (NEWER,)),
     ("vehicle.renegotiates", (NEWER,)),
     ("vehicle.services", (NEWER,)),
@@ -136,12 +142,17 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("charger.newcomers", (ONLY_CHARGER,)),
     ("charger.target-power", (CONTROL,)),
     ("charger.needs", (DYNAMIC,)),
-    ("charger.plans", (NEWER,)),
-    ("charger.insists-on-tolerance", (ISO20,)),
+    ("charger.generator", (BOTH_WAYS,)),
+    ("charger.islanding", (BOTH_WAYS, AC)),
+    ("charger.standby", (ISO20,)),
+    ("charger.other-services", (ISO20,)),
+    ("charger.renegotiation-tries", (ISO20,)),
     ("charger.pauses-idle", (ISO20,)),
+    ("charger.insists-on-tolerance", (ISO20,)),
     ("charger.ac-supply.frequency", (ISO20,)),
     ("charger.ac-supply.max-asymmetry", (ISO20,)),
     ("charger.ac-supply.ramp", (ISO20,)),
+    ("charger.plans", (NEWER,)),
     ("charger.ac-supply.reactive-power", (ISO20,)),
     ("charger.services", (NEWER,)),
     ("charger.receipts", (NEWER,)),
@@ -156,6 +167,8 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
 
 _DC_MESSAGES = ("CableCheck", "PreCharge", "CurrentDemand", "WeldingDetection")
 _AC_MESSAGES = ("ChargingStatus",)
+_NOT_SPOKEN = ("WPT_", "ACDP_")
+"""Messages of services that are read, and not spoken."""
 _VEHICLE_TIMERS = ("V2G_EVCC_", "SDP_")
 _CHARGER_TIMERS = ("V2G_SECC_",)
 _OF_ONE = {
@@ -284,9 +297,11 @@ def _never_sent(bench: Bench, message: str, protocol: str | None = None) -> str:
         titles = " or ".join(KNOWN[name].title for name in sorted(known) if name in KNOWN)
         return f"only {titles} has {message}, which this bench does not speak" if titles else ""
     stem = message.removesuffix("Req").removesuffix("Res")
-    if stem in _DC_MESSAGES and bench.ac:
+    if stem.startswith(_NOT_SPOKEN):
+        return f"no service that can be spoken has {message}"
+    if (stem in _DC_MESSAGES or stem.startswith("DC_")) and bench.ac:
         return f"there is no {message} in AC"
-    if stem in _AC_MESSAGES and not bench.ac:
+    if (stem in _AC_MESSAGES or stem.startswith("AC_")) and not bench.ac:
         return f"there is no {message} in DC"
     return ""
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from plugfest.config.actions import Action, Deviation, Percent, Positive, PowerCurve, Seconds, Section
+from plugfest.config.actions import Action, Deviation, EnergyTransfer, Percent, Positive, PowerCurve, Seconds, Section
 from plugfest.config.contract import Payment, Plan, Service, Slot
 from plugfest.config.secure import TlsOptions
 
@@ -26,7 +26,6 @@ Curve = Annotated[list[tuple[Percent, Annotated[float, Meta(ge=0.0, le=1.0)]]], 
 Word = Annotated[str, Meta(pattern=r"^[^#+/]+$")]
 TlsPolicy = Literal["none", "optional", "required"]
 Control = Literal["any", "scheduled", "dynamic"]
-EnergyTransfer = Literal["AC", "AC_BPT", "DC", "DC_BPT", "MCS", "MCS_BPT"]
 
 
 class Pack(Section, kw_only=True, frozen=True):
@@ -55,7 +54,10 @@ class Onboard(Section, kw_only=True, frozen=True):
     max_discharge_current: Annotated[
         NotNegative | None, Meta(description="with bpt: out of the car per phase, A; by default as in")
     ] = None
-    per_phase: Annotated[bool, Meta(description="ISO 15118-20: say limits for each phase")] = False
+    min_discharge_current: Annotated[
+        NotNegative | None, Meta(description="with bpt: least current out of the car per phase, A; by default as in")
+    ] = None
+    per_phase: Annotated[bool, Meta(description="ISO 15118-20: limits are told for each phase")] = False
 
 
 class Offer(Section, kw_only=True, frozen=True):
@@ -112,6 +114,16 @@ class Vehicle(Section, kw_only=True, frozen=True):
     negative_discharge_limits: Annotated[
         bool, Meta(description="with bpt: send limits of discharging as negative numbers")
     ] = False
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="of sells-at")] = "EUR"
+    prefers_standby: Annotated[
+        bool, Meta(description="ISO 15118-20: go to standby where the charger asks for a pause")
+    ] = False
+    renegotiation_retries: Annotated[
+        Whole, Meta(description="ISO 15118-20: tries after a schedule renegotiation that was not answered")
+    ] = 2
+    authorization_retries: Annotated[
+        Whole, Meta(description="ISO 15118-20: tries after a warning that refuses authorization")
+    ] = 0
     follows_needs: Annotated[
         bool, Meta(description="take over departure and states of charge that somebody told the charger")
     ] = True
@@ -221,6 +233,21 @@ class Charger(Section, kw_only=True, frozen=True):
     insulation_monitor: Annotated[bool, Meta(description="false: the charger has none (No_IMD)")] = True
     ac_supply: Annotated[Supply, Meta(description="AC side")] = Supply()
     evse_id: Annotated[str, Meta(min_length=7, max_length=37, description="EVSEID")] = "DE*PLF*E00001"
+    generator: Annotated[Literal["following", "forming"], Meta(description="with bpt: GeneratorMode, of the grid")] = (
+        "following"
+    )
+    islanding: Annotated[
+        Literal["active", "passive"], Meta(description="with bpt and ac: GridCodeIslandingDetectionMethod")
+    ] = "active"
+    standby: Annotated[bool, Meta(description="ISO 15118-20: a car may go to standby")] = True
+    other_services: Annotated[
+        bool, Meta(description="ISO 15118-20: a car may change the service within the session")
+    ] = True
+    renegotiation_tries: Annotated[
+        Whole,
+        Meta(description="ISO 15118-20: failed schedule renegotiations before the charger ends the session; 0: never"),
+    ] = 2
+    planning: Annotated[Seconds, Meta(description="what it takes to work out a schedule, s")] = 0.0
     needs: Annotated[
         Needs | None,
         Meta(
@@ -346,6 +373,9 @@ class Bench(Section, kw_only=True, frozen=True):
     any_transport: Annotated[
         bool, Meta(description="speak ISO 15118-20 over TCP or TLS 1.2 too, as many test stacks do; each use is told")
     ] = False
+    stamps: Annotated[
+        Literal["s", "us"], Meta(description="ISO 15118-20: time stamps sent in seconds or microseconds; any is read")
+    ] = "s"
     ac: Annotated[bool, Meta(description="charge with AC instead of DC")] = False
     bpt: Annotated[
         bool,

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from plugfest.config.actions import Deviation, EmergencyStop, Inject, Limit, Repair, SetNeeds, SetPower, Step
+from plugfest.config.actions import Deviation, EmergencyStop, Inject, Limit, Repair, SetNeeds, SetPower, Standby, Step
 from plugfest.config.check import Path, did_you_mean
 from plugfest.config.model import Bench, Needs, Pack
 
@@ -287,6 +287,8 @@ def action(step: Step, role: str, path: Path = ()) -> Iterator[Complaint]:
         yield from _needs(step, path)
         if (step.departure, step.minimum, step.target) == (None, None, None):
             yield path, "departure, minimum or target is needed"
+    if isinstance(step, Standby) and step.by == "charger" and not step.over:
+        yield path, "a charger can only ask for the end of standby: over: true"
     if isinstance(step, Inject) and step.fault == "error":
         yield from _error_code(step.code, (*path, "code"))
 
@@ -313,7 +315,7 @@ def acts_on(step: Step) -> str:
 _SIDES = {
     "SetSoc": "vehicle",
     "SetTarget": "vehicle",
-    "Pause": "vehicle",
+    "SetReactive": "charger",
     "Unplug": "",
     "Plug": "cable",
     "Derate": "charger",
@@ -342,6 +344,8 @@ def _deviation(deviation: Deviation, path: Path) -> Iterator[Complaint]:
         return
     if wrong:
         return
+    if deviation.stream is not None and not 0 <= deviation.stream <= 0xFFFF:
+        yield (*path, "stream"), "a payload type is 0 to 65535 (0xFFFF)"
     if deviation.set and deviation.replace is not None:
         yield (*path, "set"), "set and replace do not go together"
     classes = message_classes(deviation.message)

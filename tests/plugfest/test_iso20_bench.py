@@ -163,3 +163,145 @@ def test_the_demo_charges_discharges_and_charges_without_anything_else(
     signs = [1 if value > 1.0 else -1 if value < -1.0 else 0 for value in power]
     turns = [sign for place, sign in enumerate(signs) if sign and (place == 0 or signs[place - 1] != sign)]
     assert [t for place, t in enumerate(turns) if place == 0 or turns[place - 1] != t] == [1, -1, 1]
+
+
+def states(done: Run) -> list[str]:
+    return [f"{entry.name} {entry.note}".strip() for entry in done.recording.layer("state")]
+
+
+@pytest.mark.parametrize("ac", [False, True])
+def test_standby_is_entered_and_left_by_the_timeline(run: Any, ac: bool) -> None:
+    """No power in it, contactors closed; the charger may ask for its end."""
+    loop = "AC_ChargeLoopReq" if ac else "DC_ChargeLoopReq"
+    done = run(
+        f"""
+        ac: {str(ac).lower()}
+        dynamic: true
+        vehicle: {{duration: 20}}
+        timeline:
+        - {{at: {loop}, after: 2, do: standby}}
+        - {{at: {loop}, after: 7, do: standby, over: true}}
+        - {{at: {loop}, after: 10, do: standby}}
+        - {{at: {loop}, after: 14, do: standby, over: true, by: charger}}
+        """
+    )
+    assert done.code == 0, done.notes("error")
+    told = states(done)
+    assert told.count("standby begins") == told.count("standby is over") == 2
+    assert "the charger asked to leave standby" in done.notes("state")
+    resting = [numbers for numbers in done.telemetry() if numbers.get("standby")]
+    assert len(resting) >= 5
+    assert all(abs(numbers["watts"]) < 100.0 for numbers in resting)
+
+
+def test_the_service_changes_within_the_session(run: Any) -> None:
+    """From charging in scheduled mode to both directions in dynamic mode, and the charger takes energy."""
+    done = run(
+        """
+        bpt: true
+        service: DC
+        scheduled: true
+        vehicle: {duration: 25, soc: 50}
+        charger: {test-seconds: 1, target-power: -6}
+        timeline:
+        - {at: DC_ChargeLoopReq, after: 3, do: another-service, service: DC_BPT, control: dynamic}
+        """
+    )
+    assert done.code == 0, done.notes("error")
+    told = done.terms()
+    assert (told["service"], told["control"]) == ("DC_BPT", "dynamic")
+    stops = [e.body.ChargingSession for e in done.recording.messages if e.name == "SessionStopReq"]
+    assert stops == ["ServiceRenegotiation", "Terminate"]
+    assert min(value for _, value in series(done.recording)["power"].points) == pytest.approx(-6.0, abs=0.5)
+
+
+def test_schedule_is_renegotiated_on_its_stream(run: Any) -> None:
+    done = run(
+        """
+        scheduled: true
+        vehicle: {duration: 8}
+        charger: {test-seconds: 1}
+        timeline:
+        - {at: DC_ChargeLoopReq, after: 3, do: renegotiate}
+        """
+    )
+    assert done.code == 0, done.notes("error")
+    assert any(entry.stream == 0x8101 and entry.name == "PowerDeliveryRes" for entry in done.recording.messages)
+
+
+def test_plans_with_prices_in_money_are_offered_and_drawn(run: Any) -> None:
+    """Fees by time and power, what is paid for energy taken back, taxes and limits of the costs."""
+    done = run(
+        """
+        scheduled: true
+        bpt: true
+        stamps: us
+        vehicle: {duration: 5, soc: 50, sells-at: 0.4}
+        charger:
+          test-seconds: 1
+          plans:
+          - schedule: [{start: 0, power: 11}, {start: 3600, power: 22}]
+            tolerance: 1
+            available: 30
+            fees: [{fee: 0.3}, {fee: 0.5, above: 11}, {start: 3600, fee: 0.2}]
+            tax: 19
+            maximum-cost: 40
+            discharge: [{start: 0, power: 10}]
+            discharge-fees: [{fee: 0.45}]
+        """
+    )
+    assert done.code == 0, done.notes("error")
+    (offered,) = [e.body for e in done.recording.messages if e.name == "ScheduleExchangeRes"]
+    charging = offered.Scheduled_SEResControlMode.ScheduleTuple[0].ChargingSchedule
+    tariff = charging.AbsolutePriceSchedule
+    assert [len(stack.PriceRule) for stack in tariff.PriceRuleStacks.PriceRuleStack] == [2, 1]
+    loop = [e.body for e in done.recording.messages if e.name == "DC_ChargeLoopRes"]
+    assert loop[-1].MeterInfo.MeterTimestamp > 10**6  # microseconds of virtual time
+    told = done.terms()
+    assert (told["price"], told["price_unit"], told["scheduled_back_kw"]) == (0.3, "EUR/kWh", -10.0)
+    assert min(value for _, value in series(done.recording)["power"].points) < -5.0  # 0.45 is more than it asks
+
+
+def test_parking_is_checked_in_and_out_beside_the_loop(run: Any) -> None:
+    done = run(
+        """
+        dynamic: true
+        vehicle: {duration: 3, services: {66: null}}
+        charger: {test-seconds: 1, services: [parking]}
+        """
+    )
+    assert done.code == 0, done.notes("error")
+    streams = {entry.name: entry.stream for entry in done.recording.messages}
+    assert streams["VehicleCheckInRes"] == streams["VehicleCheckOutRes"] == 0x8104
+
+
+def test_reactive_power_is_asked_for_and_given(run: Any) -> None:
+    done = run(
+        """
+        ac: true
+        bpt: true
+        dynamic: true
+        vehicle: {duration: 6}
+        charger: {target-power: 5}
+        timeline:
+        - {at: AC_ChargeLoopReq, after: 2, do: reactive-power, power: 1.5}
+        """
+    )
+    assert done.code == 0, done.notes("error")
+    last = [e.body for e in done.recording.messages if e.name == "AC_ChargeLoopReq"][-1]
+    assert last.CLReqControlMode.EVPresentReactivePower.Value > 0
+
+
+def test_a_pause_that_the_charger_asks_for_is_made(run: Any) -> None:
+    done = run(
+        """
+        dynamic: true
+        vehicle: {duration: 30}
+        charger: {test-seconds: 1}
+        timeline:
+        - {at: DC_ChargeLoopReq, after: 3, do: pause, by: charger, max-delay: 10}
+        """
+    )
+    assert done.code == 0, done.notes("error")
+    stops = [e.body.ChargingSession for e in done.recording.messages if e.name == "SessionStopReq"]
+    assert stops == ["Pause"]
