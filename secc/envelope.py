@@ -11,7 +11,8 @@ Rules:
   `forget` takes them back when a session is over, so the next vehicle never inherits any.
 - In the loop a vehicle may lower its limits and raise them again up to what it declared, never above: the cable check
   tested the insulation at the voltage declared, and schedules were offered for that power. No recorded vehicle does
-  it; one that can take more declares that in a new ChargeParameterDiscovery.
+  it; one that can take more declares that in a new ChargeParameterDiscovery. Beside the loop that is for current and
+  power only: the voltage takes another cable check, too.
 - Limits are rounded down to 0.1 V and 0.1 A, the steps in which the charger reports, so that a rounded report of an
   output at its limit is not above it either.
 - What is clipped is counted by kind; the first of each kind is told.
@@ -145,10 +146,17 @@ class LimitedOutput:
     def declare(self, limits: Ceiling) -> None:
         """The vehicle's limits, from ChargeParameterDiscovery; a new one in a renegotiation replaces them.
 
+        One that comes while the output is on does not raise the voltage: no cable check has tested the higher one.
+
         Raises:
             ValueError: a limit is negative or not a number.
         """
-        self._declared = self._vehicle = _rounded(limits)
+        limits = _rounded(limits)
+        tested = self._declared.voltage
+        if self.driver.on and 0.0 < tested < limits.voltage:
+            self._clipped(Kind.RAISED, f"{limits.voltage:g} V, the insulation was tested for {tested:g} V")
+            limits = limits._replace(voltage=tested)
+        self._declared = self._vehicle = limits
         self._changed()
 
     def change(

@@ -41,6 +41,7 @@ async def test_the_lower_of_both_limits_holds() -> None:
     await asyncio.sleep(10)
     assert power.voltage == 450
     assert power.current == pytest.approx(60_000 / 450)
+    power.off()
     power.declare(Ceiling(2000, 5000))
     power.deliver(32_767_000, 5000)
     await asyncio.sleep(10)
@@ -75,6 +76,22 @@ async def test_a_limit_rises_again_up_to_the_declared_one() -> None:
     assert power.clips[Kind.RAISED].count == 3
     power.declare(Ceiling(500, 400, 90_000))
     assert power.vehicle == Ceiling(500, 400, 90_000)
+
+
+async def test_voltage_is_not_raised_while_the_output_is_on() -> None:
+    """A declaration beside the loop may allow more current and power; a higher voltage takes another cable check."""
+    power = output((380.0, 0.1))
+    power.declare(CAR)
+    power.deliver(403, 50)
+    power.declare(Ceiling(800, 300, 90_000))
+    assert power.vehicle == Ceiling(450, 300, 90_000)
+    assert "tested for 450 V" in power.clips[Kind.RAISED].first
+    power.declare(Ceiling(420, 300, 90_000))
+    power.declare(Ceiling(450, 300, 90_000))
+    assert power.vehicle.voltage == 420
+    power.off()
+    power.declare(Ceiling(800, 300, 90_000))
+    assert power.vehicle.voltage == 800
 
 
 async def test_the_next_vehicle_inherits_nothing() -> None:

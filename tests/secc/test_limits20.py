@@ -11,7 +11,7 @@ import contextlib
 import math
 import random
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -31,7 +31,8 @@ from v2g.messages.iso20 import common, dc, types
 from v2g.outcome import Outcome
 from v2g.physical import number
 from v2g.protocols import ISO20
-from v2g.session import Session
+from v2g.protocols.iso20 import RENEGOTIATION
+from v2g.session import MAIN, Session
 
 EPS = 1e-6
 TICK = 0.013
@@ -82,36 +83,45 @@ class Allowed:
 
 
 @dataclass
-class Account:
-    """What the test knows of one session."""
+class Terms:
+    """What was offered, and what the vehicle's profile says: steps in W, from a loop time on."""
 
-    bidirectional: bool = False
-    dynamic: bool = False
     channel: str | None = None
-    declared: Allowed | None = None
-    now: Allowed | None = None
     charging: list[tuple[float, float]] = field(default_factory=list)
     discharging: list[tuple[float, float]] = field(default_factory=list)
     profile: list[tuple[float, float]] = field(default_factory=list)
     offered_at: float = 0.0
     profile_at: float = 0.0
 
+
+@dataclass
+class Account:
+    """What the test knows of one session; ``coming`` holds from the next message of the loop on, once it is ready."""
+
+    bidirectional: bool = False
+    dynamic: bool = False
+    declared: Allowed | None = None
+    now: Allowed | None = None
+    terms: Terms = field(default_factory=Terms)
+    coming: Terms | None = None
+    ready: bool = False
+
     def bounds(self, time: float, wishes: list[float]) -> tuple[float, float]:
         """Least and most power that was agreed, W; the widest of what held within a moment."""
-        if not self.profile:  # no Start yet: the precharge has its 2 A
+        if not self.terms.profile:  # no Start yet: the precharge has its 2 A
             return 0.0, math.inf
         if self.dynamic:
             least, most = min(0.0, *wishes), max(0.0, *wishes)
         else:
             both = [self._agreed(time), self._agreed(time - SWITCH), self._agreed(time + SWITCH)]
             least, most = min(one[0] for one in both), max(one[1] for one in both)
-        return (0.0 if self.channel == "Charge" else least, 0.0 if self.channel == "Discharge" else most)
+        return (0.0 if self.terms.channel == "Charge" else least, 0.0 if self.terms.channel == "Discharge" else most)
 
     def _agreed(self, time: float) -> tuple[float, float]:
-        most, least = _at(self.charging, time - self.offered_at, math.inf), 0.0
+        most, least = _at(self.terms.charging, time - self.terms.offered_at, math.inf), 0.0
         if self.bidirectional:
-            least = _at(self.discharging, time - self.offered_at, 0.0)
-        planned = _at(self.profile, time - self.profile_at, 0.0)
+            least = _at(self.terms.discharging, time - self.terms.offered_at, 0.0)
+        planned = _at(self.terms.profile, time - self.terms.profile_at, 0.0)
         return max(least, min(planned, 0.0)), min(most, max(planned, 0.0))
 
 
@@ -200,48 +210,66 @@ class Vehicle:
     rng: random.Random
     session: Session
 
-    async def ask(self, request: Any) -> Any:
+    async def ask(self, request: Any, stream: int = MAIN) -> Any:
         """One exchange; what the vehicle allows with it counts once the charger has answered OK."""
         self.world.check()
-        await self.session.send(request)
-        received = await self.session.receive()
+        await self.session.send(request, stream=stream)
+        received = await self.session.receive(stream)
         if isinstance(request, common.SessionSetupReq):
             self.session.id = received.session_id
         response: Any = received.message
         if response.ResponseCode.startswith("FAILED"):
             raise _Over
-        self.told(request, response)
+        self.told(request, response, beside=stream != MAIN)
         self.world.check()
         return response
 
-    def told(self, request: Any, response: Any) -> None:
-        """Takes over limits, schedules, profile and channel."""
+    def told(self, request: Any, response: Any, *, beside: bool) -> None:
+        """Takes over limits, schedules, profile and channel.
+
+        Args:
+            beside: in a renegotiation; its schedule and profile hold from the next message of the loop on.
+        """
         account, time = self.world.account, self.world.time
+        if isinstance(request, dc.DC_ChargeLoopReq) and account.ready:
+            assert account.coming is not None
+            account.terms, account.coming, account.ready = account.coming, None, False
+        if beside and account.coming is None:
+            account.coming = replace(account.terms)
+        terms = account.coming if beside and account.coming is not None else account.terms
         if isinstance(request, dc.DC_ChargeParameterDiscoveryReq):
-            said: Any = request.DC_CPDReqEnergyTransferMode
-            account.declared = account.now = Allowed(
-                number(said.EVMaximumVoltage), number(said.EVMaximumChargeCurrent), number(said.EVMaximumChargePower)
-            )
-            if account.bidirectional:
-                account.declared.amps_out = abs(number(said.EVMaximumDischargeCurrent))
-                account.declared.watts_out = abs(number(said.EVMaximumDischargePower))
-                account.declared.lowest = number(said.EVMinimumVoltage)
+            self._declare(request.DC_CPDReqEnergyTransferMode, beside=beside)
         elif isinstance(request, common.ScheduleExchangeReq) and not account.dynamic:
             (tuple_,) = response.Scheduled_SEResControlMode.ScheduleTuple
-            account.charging = _steps(tuple_.ChargingSchedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry)
+            terms.charging = _steps(tuple_.ChargingSchedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry)
             found = tuple_.DischargingSchedule
-            account.discharging = (
+            terms.discharging = (
                 _steps(found.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry) if found is not None else []
             )
-            account.offered_at, account.profile, account.channel = time, [], None
+            terms.offered_at, terms.profile, terms.channel = time, [], None
         elif isinstance(request, common.PowerDeliveryReq) and request.ChargeProgress == "Start":
             assert request.EVPowerProfile is not None
-            account.profile = _steps(request.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry)
-            account.profile_at = time
+            terms.profile = _steps(request.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry)
+            terms.profile_at, account.ready = time, beside
             if account.bidirectional and self.world.bench.evse.separated:
-                account.channel = request.BPT_ChannelSelection
+                terms.channel = request.BPT_ChannelSelection
         elif isinstance(request, dc.DC_ChargeLoopReq):
             self._loop(request.CLReqControlMode, response)
+
+    def _declare(self, said: Any, *, beside: bool) -> None:
+        """Charge parameters; beside the loop they do not raise the voltage, which the cable check has tested."""
+        account = self.world.account
+        new = Allowed(
+            number(said.EVMaximumVoltage), number(said.EVMaximumChargeCurrent), number(said.EVMaximumChargePower)
+        )
+        if account.bidirectional:
+            new.amps_out = abs(number(said.EVMaximumDischargeCurrent))
+            new.watts_out = abs(number(said.EVMaximumDischargePower))
+            new.lowest = number(said.EVMinimumVoltage)
+        if beside:
+            assert account.declared is not None
+            new.volts = min(new.volts, account.declared.volts)
+        account.declared = account.now = new
 
     def _loop(self, said: Any, response: Any) -> None:
         account = self.world.account
@@ -313,6 +341,7 @@ class Vehicle:
     def start(self) -> common.PowerDeliveryReq:
         """With a profile inside what was offered, mostly; both directions in turn."""
         account, rng = self.world.account, self.rng
+        terms = account.coming or account.terms
         profile = common.EVPowerProfileType(
             TimeAnchor=0, EVPowerProfileEntries=common.EVPowerProfileEntryListType(EVPowerProfileEntry=[])
         )
@@ -322,8 +351,8 @@ class Vehicle:
         else:
             profile.Scheduled_EVPPTControlMode = common.Scheduled_EVPPTControlModeType(SelectedScheduleTupleID=1)
         for seconds in (rng.choice([2, 4]), rng.choice([3, 5]), 90_000):
-            most = min((watts for _, watts in account.charging), default=50_000.0)
-            least = max((watts for _, watts in account.discharging), default=0.0)
+            most = min((watts for _, watts in terms.charging), default=50_000.0)
+            least = max((watts for _, watts in terms.discharging), default=0.0)
             watts = rng.choice([most, most / 2, 0.0, least, least / 2, -20_000.0 if rng.random() < 0.05 else least])
             entries.append(common.PowerScheduleEntryType(Duration=seconds, Power=ratio(int(watts))))
         channel = rng.choice(["Charge", "Discharge"]) if account.bidirectional else None
@@ -401,6 +430,7 @@ async def _session(rng: random.Random, world: World) -> Outcome:
         await session.send(appproto.supportedAppProtocolReq(AppProtocol=[entry]))
         await session.receive()
         session.protocol, session.id = ISO20, bytes(8)
+        session.listen(RENEGOTIATION)
         await vehicle.ask(common.SessionSetupReq(EVCCID="RANDOM1"))
         await vehicle.ask(common.AuthorizationSetupReq())
         eim = common.EIM_AReqAuthorizationModeType()
@@ -437,7 +467,9 @@ async def _session(rng: random.Random, world: World) -> Outcome:
 
 async def _loop(rng: random.Random, world: World, vehicle: Vehicle) -> None:
     for _ in range(rng.randint(1, 25)):
-        choice = rng.choice([*["loop"] * 14, *PLANT, "start", "standby"])
+        choice = rng.choice(
+            [*["loop"] * 14, *PLANT, "start", "standby", *([] if world.account.dynamic else ["anew", "anew"])]
+        )
         if choice == "loop":
             request = vehicle.demand()
             for _ in range(rng.choice([1, 1, 5, 12])):
@@ -445,6 +477,9 @@ async def _loop(rng: random.Random, world: World, vehicle: Vehicle) -> None:
                 await asyncio.sleep(rng.choice([0.0, 0.1, 0.3]))
         elif choice == "start":
             await vehicle.ask(vehicle.start())
+        elif choice == "anew":
+            for request in (vehicle.declaration, vehicle.schedule, vehicle.start):
+                await vehicle.ask(request(), RENEGOTIATION)
         elif choice == "standby":
             await vehicle.ask(common.PowerDeliveryReq(EVProcessing="Finished", ChargeProgress="Standby"))
         else:
@@ -539,6 +574,13 @@ def test_never_beyond_what_both_sides_allow_in_either_direction() -> None:
 
 
 _AGREE, _DECLARE = LimitedOutput.agree, LimitedOutput.declare
+
+
+def _declare_anything(output: LimitedOutput, limits: envelope.Ceiling) -> None:
+    output._declared = output._vehicle = envelope._rounded(limits)
+    output._changed()
+
+
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "limits of the vehicle ignored": (
         envelope, "_rounded", lambda limits: envelope.Ceiling(discharge_current=1e6, discharge_power=1e9),
@@ -550,6 +592,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "lowest voltage ignored": (
         LimitedOutput, "declare", lambda self, limits: _DECLARE(self, limits._replace(least_voltage=0.0)),
     ),
+    "voltage raised beside the loop": (LimitedOutput, "declare", _declare_anything),
     "limits of discharging on a ramp": (simulated, "_discharge_bound", lambda top, emf, ohms: math.inf),
     "end of the band ignored": (iso20_dc, "can_give", lambda asked: True),
     "channel ignored": (agreed, "now", agreed.meant),
