@@ -147,3 +147,4 @@ class _Stream:
                 setattr(main, name, value)
         if beside.coming is not before["coming"]:
             main.coming, self._agreed = {**self._agreed}, {}
+        await asyncio.sleep(0)  # a vehicle that floods this stream does not keep the main one from its turn

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from bench import COMBINATIONS
+from hypothesis import given, settings, strategies
 from iso20_alone import Alone, Loop, course
 
+import exi
 from plugfest.virtual import run
 from secc.charger import Slot
 from secc.services import PARKING as PARKING_SERVICE
+from v2g.messages import schema
 from v2g.messages.iso20 import common
 from v2g.outcome import Cause
 from v2g.protocols import ISO20
@@ -374,3 +377,87 @@ def test_answers_of_side_streams_are_messages_of_the_protocol() -> None:
         for step in side.order:
             kind = ISO20.message(step.after) if step.after else None
             assert not step.after or (kind is not None and ISO20.response_to(kind) is not None)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Anything on any stream
+
+
+MESSAGES = [
+    of("iso20-dc", "ChargeParameterDiscoveryReq"),
+    of("iso20-dc", "ScheduleExchangeReq"),
+    of("iso20-dc", "PowerDeliveryReq"),
+    of("iso20-ac", "ChargeParameterDiscoveryReq"),
+    check_in(),
+    check_out("Completed"),
+]
+FRAMES = [
+    (stream, message)
+    for message in MESSAGES
+    for stream in (RENEGOTIATION, PARKING, ISO20.payload_types[ISO20.set_of(type(message))])
+]
+"""Good messages of the side streams, and of the main one, on a stream of theirs or another."""
+
+
+def octets_of(message: Any, session_id: bytes) -> bytearray:
+    set_name = ISO20.set_of(type(message))
+    return bytearray(exi.encode(schema(set_name), ISO20.wrap(message, session_id, None, 1_700_000_000)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    strategies.lists(
+        strategies.tuples(
+            strategies.sampled_from(range(len(FRAMES))),
+            strategies.lists(strategies.tuples(strategies.integers(0, 400), strategies.integers(0, 255)), max_size=3),
+            strategies.booleans(),
+            strategies.floats(min_value=0.0, max_value=0.3),
+        ),
+        max_size=12,
+    )
+)
+def test_charger_ends_safe_whatever_comes_on_its_streams(
+    sent: list[tuple[int, list[tuple[int, int]], bool, float]],
+) -> None:
+    """Messages with the right session id or not, whole or broken, at any pace, on any stream, while power flows."""
+
+    async def one() -> None:
+        before = asyncio.all_tasks()
+        alone, loop = await in_loop("iso20-dc", prepare=parked)
+        for place, changes, right_id, pause in sent:
+            stream, message = FRAMES[place]
+            octets = octets_of(message, alone.session.id if right_id else bytes(range(8)))
+            for where, value in changes:
+                octets[where % len(octets)] = value
+            if loop.task.done() or alone.task.done():
+                break
+            await alone.session.channel.write_frame(stream, bytes(octets))
+            await asyncio.sleep(pause)
+        await loop.stop()
+        alone.session.channel.abort()
+        outcome = await alone.task
+        assert outcome.cause in (Cause.PEER, Cause.TIMEOUT), outcome
+        assert not alone.bench.evse.energised
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() <= before
+
+    run(one())
+
+
+async def test_flood_of_side_messages_does_not_keep_the_loop_from_its_turn() -> None:
+    """Two thousand in one write; each is answered, and the loop keeps its half second."""
+    alone = Alone("iso20-ac")
+    parked(alone)
+    await alone.connect()
+    requests = selecting("iso20-ac", (66, 1))
+    request = await alone.until_loop(requests)
+    loop = Loop(alone, request)
+    alone.session.listen(PARKING)
+    frame = await alone.session._frame(check_in("Processing"), None, PARKING)
+    assert frame is not None
+    await alone.session.channel.write(frame * 2000)
+    await asyncio.sleep(5.0)
+    await loop.stop()
+    assert set(loop.codes) == {"OK"}
+    alone.session.channel.abort()
+    await alone.task

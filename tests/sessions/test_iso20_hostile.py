@@ -88,3 +88,16 @@ async def test_session_id_of_another_session_ends_the_vehicle() -> None:
     assert vehicle.cause is Cause.PEER
     assert "session id" in vehicle.reason
     assert bench.safe
+
+
+@pytest.mark.parametrize("payload_type", [0x8101, 0x8104, 0x8003, 0x8005, 0x8FFF])
+async def test_answer_in_a_frame_of_another_stream_is_none(payload_type: int) -> None:
+    """Skipped where the vehicle has no such stream, else not a message there; the vehicle ends."""
+    bench: Bench = iso20_bench("iso20-dc", "dynamic")
+    kind = ISO20.message("ServiceDetailRes")
+    assert kind is not None
+    bench.se.rewrite_frame[kind] = lambda frame: frame[:2] + payload_type.to_bytes(2, "big") + frame[4:]
+    vehicle, _ = await bench.run()
+    skipped = payload_type in (0x8101, 0x8104, 0x8FFF)
+    assert vehicle.cause is (Cause.TIMEOUT if skipped else Cause.PEER), vehicle
+    assert bench.safe
