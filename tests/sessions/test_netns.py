@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +52,55 @@ def messages(trace: Path) -> list[dict[str, Any]]:
     return [line for line in lines if line.get("layer") == "message"]
 
 
+@dataclass(frozen=True)
+class Mode:
+    """What both commands are told, and what a session then shows.
+
+    Attributes:
+        words: options of both.
+        vehicle: options of the vehicle besides.
+        loop: the response of its charge loop.
+        tls: the version; "" without.
+    """
+
+    words: tuple[str, ...]
+    vehicle: tuple[str, ...] = ()
+    loop: str = "CurrentDemandRes"
+    tls: str = ""
+
+
+def iso20(*words: str, vehicle: tuple[str, ...] = (), loop: str = "DC_ChargeLoopRes", tls: str = "TLSv1.3") -> Mode:
+    return Mode(("--protocol", "iso20", *words), vehicle, loop, tls)
+
+
 MODES = {
-    "din": (["--protocol", "din"], []),
-    "iso2-ac": (["--ac"], []),
-    "iso2-dc-tls": (["--protocol", "iso2"], ["--tls", "required"]),
+    "din": Mode(("--protocol", "din")),
+    "iso2-ac": Mode(("--ac",), loop="ChargingStatusRes"),
+    "iso2-dc-tls": Mode(("--protocol", "iso2", "--tls", "required"), tls="TLSv1.2"),
+    "iso20-dc": iso20(vehicle=("--scheduled",)),
+    "iso20-dc-tcp": iso20("--any-transport", "--tls", "none", vehicle=("--dynamic",), tls=""),
+    "iso20-ac": iso20("--ac", vehicle=("--dynamic",), loop="AC_ChargeLoopRes"),
+    "iso20-dc-bpt": iso20("--bpt", vehicle=("--dynamic",)),
+    "iso20-ac-bpt": iso20("--ac", "--bpt", vehicle=("--scheduled",), loop="AC_ChargeLoopRes"),
 }
 
 
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> str:
+    directory = tmp_path_factory.mktemp("pki")
+    words = ["pki", "init", str(directory), "--profile", "iso20", "--seed", "cable"]
+    subprocess.run([sys.executable, "-m", "plugfest", *words], check=True, capture_output=True)
+    return str(directory)
+
+
 @pytest.mark.parametrize("mode", MODES)
-def test_charger_and_vehicle_find_each_other_and_charge(cable: Link, mode: str, tmp_path: Path) -> None:
-    both, secure = MODES[mode]
+def test_charger_and_vehicle_find_each_other_and_charge(cable: Link, mode: str, tmp_path: Path, pki: str) -> None:
+    kind = MODES[mode]
+    both = [*kind.words, "--pki", pki] if kind.tls == "TLSv1.3" else [*kind.words]
     traces = {side: tmp_path / f"{side}.jsonl" for side in ("secc", "evcc")}
-    charger = start_charger(cable, *both, *secure, "--sessions", "1", "--trace", str(traces["secc"]))
+    charger = start_charger(cable, *both, "--sessions", "1", "--trace", str(traces["secc"]))
     try:
-        options = [*both, *secure, "--duration", "2", "--loop-delay", "0.05", "--trace", str(traces["evcc"])]
+        options = [*both, *kind.vehicle, "--duration", "2", "--loop-delay", "0.05", "--trace", str(traces["evcc"])]
         vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=CEILING)
         output, _ = charger.communicate(timeout=CEILING)
     finally:
@@ -80,10 +116,10 @@ def test_charger_and_vehicle_find_each_other_and_charge(cable: Link, mode: str, 
     names = [m["name"] for m in seen["evcc"]]
     assert names[0] == "supportedAppProtocolReq"
     assert names[-1] == "SessionStopRes"
-    assert names.count("ChargingStatusRes" if mode == "iso2-ac" else "CurrentDemandRes") > 10
+    assert names.count(kind.loop) > 10
     lines = [json.loads(line) for line in traces["evcc"].read_text().splitlines()]
     connected = next(line for line in lines if line.get("name") == "connected")
-    assert ("TLSv1.2" in connected["note"]) == bool(secure)
+    assert kind.tls in connected["note"] if kind.tls else "without TLS" in connected["note"]
 
 
 def test_a_killed_vehicle_is_a_lost_connection_to_the_charger(cable: Link, tmp_path: Path) -> None:
