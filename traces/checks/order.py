@@ -172,6 +172,31 @@ _ONCE = {"PowerDeliveryReq"}
 
 def twice(talk: Talk) -> Iterator[Finding]:
     """One request is under way at a time, and each gets one answer. Only the first finding: then nothing fits."""
+    found = next(_twice(talk), None) or _too_early(talk)
+    if found is not None:
+        yield found
+
+
+def _too_early(talk: Talk) -> Finding | None:
+    """An answer too many, as its receiver sees it: it reads one for each request, until one does not fit.
+
+    That one belongs to the request before, and so does every one since an answer that is byte for byte the one before.
+    """
+    for place, (before, after) in enumerate(pairwise(talk.exchanges), 1):
+        if before.request is None or after.request is None or before.response is None or after.response is None:
+            continue
+        due = after.name.removesuffix("Req") + "Res"
+        if after.response.name in (due, "") or after.response.name != before.name.removesuffix("Req") + "Res":
+            continue
+        earlier = [x.response for x in talk.exchanges[:place] if x.response is not None]
+        for one, same in pairwise(earlier):
+            if one.name == same.name == after.response.name and one.data == same.data:
+                text = f"{same.name} was sent twice: it is byte for byte the one before, and no answer fits after it"
+                return about(same, "violation", SECC, "twice", text)
+    return None
+
+
+def _twice(talk: Talk) -> Iterator[Finding]:
     waiting: list[Entry] = []
     asked = False
     asked_last: Entry | None = None

@@ -102,12 +102,12 @@ def receipt_external(facts: Facts, body: Any) -> str:
     return f"{type(body).__name__} asks for a receipt in external payment"
 
 
-@rule("receipt-required-missing", "ReceiptRequired is there, and false in external payment", SECC, *_LOOP,
+@rule("receipt-required-missing", "ReceiptRequired says false in external payment", SECC, *_LOOP,
       severity="warning", live=Live.TOLD, iso2="V2G2-691", only=(ISO2,))  # fmt: skip
 def receipt_required_missing(facts: Facts, body: Any) -> str:
     if facts.payment != "ExternalPayment" or body.ReceiptRequired is not None:
         return ""
-    return f"{type(body).__name__} without ReceiptRequired, which is false in external payment"
+    return f"{type(body).__name__} leaves ReceiptRequired out, which says false in external payment; taken as false"
 
 
 @rule("receipt-without-meter", "a receipt is asked for with the reading to acknowledge", SECC, *_LOOP, only=(ISO2,))
