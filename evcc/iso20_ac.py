@@ -30,8 +30,8 @@ from v2g.streams import MAIN
 LAST = 1.0
 """s before the energy that is available is used up, at which the vehicle stops."""
 
-USUAL_VOLTAGE = 230
-"""V, line to neutral: where the parameter set does not say it."""
+USUAL_VOLTAGE, MOST_VOLTAGE = 230.0, 500.0
+"""V, line to neutral: where the parameter set does not say it, or says more than EVSENominalVoltage may."""
 
 STILL = 0.5
 """A per phase: below, nothing flows that would keep a vehicle from standby."""
@@ -94,7 +94,9 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
         RemoteError: a limit of charging is negative, or the response is of the other kind of service.
     """
     vehicle, onboard = drive.vehicle, drive.vehicle.onboard
-    voltage = float(control.chosen.nominal_voltage or USUAL_VOLTAGE)
+    voltage = float(control.chosen.nominal_voltage)
+    if not 0.0 < voltage <= MOST_VOLTAGE:
+        voltage = USUAL_VOLTAGE
     count = min(control.chosen.phases, onboard.phases)
     own, least, back = (
         voltage * count * amps for amps in (onboard.max_current, onboard.min_current, onboard.max_discharge_current)
@@ -111,12 +113,12 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     )
     offer: Any = res.AC_CPDResEnergyTransferMode
     same_kind(offer, ac_members(control).offers)
-    given = at_least_zero("EVSEMaximumChargePower", total(offer, "EVSEMaximumChargePower"))
+    given = at_least_zero("EVSEMaximumChargePower", total(offer, "EVSEMaximumChargePower", count))
     if given < least:
         raise Unsuitable(f"the charger gives {given:g} W, the onboard charger needs {least:g} W")
     terms.most = min(own, given)
     if control.bidirectional:
-        taken = sum(map(abs, phases.given(offer, "EVSEMaximumDischargePower")))
+        taken = sum(map(abs, phases.given(offer, "EVSEMaximumDischargePower", count)))
         terms.giving = min(back, taken)
     if offer.EVSEPowerRampLimitation is not None:
         terms.ramp = abs(number(offer.EVSEPowerRampLimitation)) / 100.0 * max(given, 1.0) / 60.0
@@ -218,10 +220,10 @@ async def loop(
         answer: Any = res.CLResControlMode
         same_kind(answer, ac_members(control).answers)
         if answer.EVSETargetActivePower is not None:
-            told = total(answer, "EVSETargetActivePower")
+            told = total(answer, "EVSETargetActivePower", terms.phases)
             if not control.bidirectional:
                 at_least_zero("EVSETargetActivePower", told)
-        reactive = total(answer, "EVSETargetReactivePower")
+        reactive = total(answer, "EVSETargetReactivePower", terms.phases)
         if control.dynamic:
             adopt(drive, answer)
         if ending := await course.turn(res.EVSEStatus):

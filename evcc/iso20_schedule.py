@@ -21,6 +21,8 @@ from v2g.physical import number, percent
 
 MOST_ENTRIES = 1024
 """MaximumSupportingPoints, 12 to 1024."""
+MOST_STEPS = 2048
+"""Entries of an EVPowerProfile."""
 
 
 @dataclass(slots=True)
@@ -74,11 +76,13 @@ class Plan:
     @property
     def turns(self) -> list[float]:
         """Seconds after the offer at which the power may change, the last one its end."""
-        starts = [slot.start for slot in self.schedule.slots]
+        starts = [float(slot.start) for slot in self.schedule.slots]
         if self.back is not None:
-            starts += [slot.start for slot in self.back.slots]
-            starts += [stack.start for stack in self.back.tariff.stacks] if self.back.tariff is not None else []
-        return sorted({float(start) for start in starts if start < self.schedule.end} | {self.schedule.end})
+            later = self.back.base - self.schedule.base
+            back = [slot.start for slot in self.back.slots]
+            back += [stack.start for stack in self.back.tariff.stacks] if self.back.tariff is not None else []
+            starts += [start + later for start in [*back, self.back.end]]
+        return sorted({start for start in starts if start < self.schedule.end} | {self.schedule.end})
 
 
 async def agree_schedule(drive: Drive, control: Control) -> Plan:
@@ -107,7 +111,8 @@ def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTuple
         sent: TimeStamp of the message.
     """
     need = schedule.Need(drive.energy_request, most_power(drive, control), drive.departure)
-    offered = [read(one, drive.now, sent) for one in tuples]
+    count = min(control.chosen.phases, drive.vehicle.onboard.phases) if control.service.energy == "AC" else 1
+    offered = [read(one, drive.now, sent, count) for one in tuples]
     for one in offered:
         if one.tariff is not None and not one.tariff.known:
             name = prices.ALGORITHMS.get(one.tariff.algorithm, "another algorithm")
@@ -119,7 +124,7 @@ def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTuple
     return Plan(
         planned,
         chosen.ChargingSchedule.PowerSchedule.PowerTolerance is not None,
-        read_back(chosen, drive.now, sent) if control.bidirectional else None,
+        read_back(chosen, drive.now, sent, count) if control.bidirectional else None,
         settings.target_power,
         settings.sells_at,
     )
@@ -211,36 +216,37 @@ def energy_offer(drive: Drive) -> common.EVEnergyOfferType | None:
     )
 
 
-def read(element: common.ScheduleTupleType, base: float, sent: int = 0) -> Schedule:
-    """A schedule tuple, told at a loop time: powers over all phases, and price levels where there are any.
+def read(element: common.ScheduleTupleType, base: float, sent: int = 0, count: int = 3) -> Schedule:
+    """A schedule tuple, told at a loop time: powers over all phases, and prices where there are any.
 
     Args:
         sent: TimeStamp of the message; a TimeAnchor before it is when the schedule began.
+        count: phases in use.
 
     Raises:
         RemoteError: a negative power in a charging schedule.
     """
     charging = element.ChargingSchedule
-    made = _powers(element.ScheduleTupleID, charging, base, sent)
+    made = _powers(element.ScheduleTupleID, charging, base, sent, count)
     if any(slot.watts < 0.0 for slot in made.slots):
         raise RemoteError(f"schedule {element.ScheduleTupleID} charges with a negative power")
     available = charging.PowerSchedule.AvailableEnergy
     return replace(made, available=None if available is None else number(available))
 
 
-def read_back(element: common.ScheduleTupleType, base: float, sent: int = 0) -> Schedule | None:
+def read_back(element: common.ScheduleTupleType, base: float, sent: int = 0, count: int = 3) -> Schedule | None:
     """The discharging schedule of a tuple, or None without one; a power above zero allows nothing."""
     if element.DischargingSchedule is None:
         return None
-    made = _powers(element.ScheduleTupleID, element.DischargingSchedule, base, sent)
+    made = _powers(element.ScheduleTupleID, element.DischargingSchedule, base, sent, count)
     return replace(made, slots=tuple(replace(slot, watts=min(slot.watts, 0.0)) for slot in made.slots))
 
 
-def _powers(tuple_id: int, found: common.ChargingScheduleType, base: float, sent: int) -> Schedule:
+def _powers(tuple_id: int, found: common.ChargingScheduleType, base: float, sent: int, count: int) -> Schedule:
     entries = found.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry
     durations = [entry.Duration for entry in entries]
     starts = accumulate(durations[:-1], initial=0)
-    slots = tuple(Slot(start, total(entry, "Power")) for start, entry in zip(starts, entries, strict=True))
+    slots = tuple(Slot(start, total(entry, "Power", count)) for start, entry in zip(starts, entries, strict=True))
     tariff = None if found.AbsolutePriceSchedule is None else prices.read(found.AbsolutePriceSchedule)
     began = base - stamps.age(found.PowerSchedule.TimeAnchor, sent)
     return Schedule(tuple_id, slots, float(sum(durations)), began, _levels(found), tariff)
@@ -290,9 +296,14 @@ def profile(drive: Drive, control: Control, plan: Plan, most: float, giving: flo
 
 
 def _entries(steps: Sequence[tuple[int, float]]) -> common.EVPowerProfileEntryListType:
-    """(duration in s, W) as entries."""
-    made = [common.PowerScheduleEntryType(Duration=seconds, Power=inward(power)) for seconds, power in steps]
-    return common.EVPowerProfileEntryListType(EVPowerProfileEntry=made)
+    """(duration in s, W) as entries, equal neighbours as one; nothing for a second where there are none."""
+    made: list[common.PowerScheduleEntryType] = []
+    for seconds, power in steps or [(1, 0.0)]:
+        if made and made[-1].Power == inward(power):
+            made[-1].Duration += seconds
+        else:
+            made.append(common.PowerScheduleEntryType(Duration=seconds, Power=inward(power)))
+    return common.EVPowerProfileEntryListType(EVPowerProfileEntry=made[:MOST_STEPS])
 
 
 def power_delivery(

@@ -6,6 +6,7 @@ is one loop for all modes; :mod:`v2g.members` has the classes of each.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from secc import agreed
@@ -55,7 +56,8 @@ def charge_parameters(visit: Visit, request: ac.AC_ChargeParameterDiscoveryReq) 
     visit.mode = "AC_three_phase_core" if count == 3 else "AC_single_phase_core"
     outlet.in_use = count
     per_phase = outlet.nominal_voltage * count
-    visit.least_power, most = limits_of(parameter, "Charge")
+    visit.phase_limits = {}
+    visit.least_power, most = limits_of(visit, parameter, "Charge")
     visit.max_current = visit.declared_current = most / per_phase
     visit.max_discharge_current = visit.declared_discharge_current = visit.least_discharge = 0.0
     charging, giving = outlet.most(count)
@@ -69,7 +71,7 @@ def charge_parameters(visit: Visit, request: ac.AC_ChargeParameterDiscoveryReq) 
     if outlet.ramp is not None:
         fields["EVSEPowerRampLimitation"] = rational(outlet.ramp, -1, down=True)
     if control.bidirectional:
-        visit.least_discharge, most = limits_of(parameter, "Discharge")
+        visit.least_discharge, most = limits_of(visit, parameter, "Discharge")
         visit.max_discharge_current = visit.declared_discharge_current = most / per_phase
         sign = -1.0 if visit.evse.negative_discharge_limits else 1.0
         fields |= spread(visit, "EVSEMaximumDischargePower", sign * giving)
@@ -79,19 +81,21 @@ def charge_parameters(visit: Visit, request: ac.AC_ChargeParameterDiscoveryReq) 
     )
 
 
-def limits_of(parameter: Any, direction: str) -> tuple[float, float]:
+def limits_of(visit: Visit, parameter: Any, direction: str) -> tuple[float, float]:
     """The vehicle's smallest and largest power in a direction, W over all phases, as magnitudes.
 
     Raises:
         Refusal: a smallest one above its largest, or a limit of charging below zero.
     """
     names = [f"EV{which}{direction}Power" for which in ("Minimum", "Maximum")]
-    values = [phases.given(parameter, name) for name in names]
+    values = [phases.given(parameter, name, phases_in_use(visit)) for name in names]
     if direction == "Discharge":  # senders do not agree on the sign
         values = [tuple(map(abs, value)) for value in values]
     least, most = map(sum, values)
     if any(part < 0.0 for value in values for part in value) or least > most:
         raise Refusal("FAILED_WrongChargeParameter", f"{names[0]} {least:g} W, {names[1]} {most:g} W")
+    if visit.per_phase:
+        visit.phase_limits[direction] = values[1]
     return least, most
 
 
@@ -112,8 +116,8 @@ def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopR
     watch(visit)
     fields: dict[str, Any] = spread(visit, "EVSEPresentActivePower", supply(visit).power)
     if isinstance(asked, types.Dynamic_CLReqControlModeType):
-        fields |= needs(visit).fields()
-        fields |= {"AckMaxDelay": round(DUTY_CHANGE), **spread(visit, "EVSETargetActivePower", target(visit, asked))}
+        fields |= needs(visit).fields() | {"AckMaxDelay": round(DUTY_CHANGE)}
+        fields |= phases.elements("EVSETargetActivePower", target(visit, asked), apart=visit.per_phase)
     if evse.reactive_power is not None:
         fields |= spread(visit, "EVSETargetReactivePower", 0.0 if visit.standby else evse.reactive_power)
     forming = control.chosen.generator == energy.GRID_FORMING
@@ -133,36 +137,46 @@ def limits_changed(visit: Visit, asked: Any) -> None:
     Raises:
         Refusal: one of charging is negative.
     """
-    per_phase = supply(visit).nominal_voltage * phases_in_use(visit)
+    count = phases_in_use(visit)
+    per_phase = supply(visit).nominal_voltage * count
     if asked.EVMaximumChargePower is not None:
-        most = total(asked, "EVMaximumChargePower")
+        most = total(asked, "EVMaximumChargePower", count)
         if most < 0.0:
             raise Refusal("FAILED", f"EVMaximumChargePower {most:g} W")
         visit.max_current = min(most / per_phase, visit.declared_current)
     if asked.EVMinimumChargePower is not None:
-        visit.least_power = max(total(asked, "EVMinimumChargePower"), 0.0)
+        visit.least_power = max(total(asked, "EVMinimumChargePower", count), 0.0)
     if getattr(asked, "EVMaximumDischargePower", None) is not None:
-        most = sum(map(abs, phases.given(asked, "EVMaximumDischargePower")))
+        most = sum(map(abs, phases.given(asked, "EVMaximumDischargePower", count)))
         visit.max_discharge_current = min(most / per_phase, visit.declared_discharge_current)
     if getattr(asked, "EVMinimumDischargePower", None) is not None:
-        visit.least_discharge = sum(map(abs, phases.given(asked, "EVMinimumDischargePower")))
+        visit.least_discharge = sum(map(abs, phases.given(asked, "EVMinimumDischargePower", count)))
 
 
-def target(visit: Visit, asked: types.Dynamic_CLReqControlModeType) -> float:
-    """EVSETargetActivePower now, W over all phases: what the charger wants, within the limits of both sides.
+def target(visit: Visit, asked: types.Dynamic_CLReqControlModeType) -> list[float]:
+    """EVSETargetActivePower of each phase now, W: what the charger wants, within the limits of both sides.
 
     Nothing, where that is less than the vehicle can do with: never between 0 and its smallest power. Nothing out of a
     vehicle that has reached the lower end of its band.
     """
+    count = phases_in_use(visit)
+    nothing = [0.0] * count
     if visit.fault or visit.standby:
-        return 0.0
+        return nothing
     outlet, what = supply(visit), agreed.meant(visit)
-    per_phase = outlet.nominal_voltage * phases_in_use(visit)
-    charging, giving = outlet.most(phases_in_use(visit))
+    per_phase = outlet.nominal_voltage * count
+    charging, giving = outlet.most(count)
     if what.watts > 0.0:
-        power = min(what.watts, charging, per_phase * visit.max_current)
-        return power if power >= visit.least_power else 0.0
-    if not can_give(asked):
-        return 0.0
-    power = min(-what.least, giving, per_phase * visit.max_discharge_current)
-    return -power if power >= visit.least_discharge else 0.0
+        power, sign, direction = min(what.watts, charging, per_phase * visit.max_current), 1.0, "Charge"
+        least = visit.least_power
+    elif can_give(asked):
+        power, sign, direction = min(-what.least, giving, per_phase * visit.max_discharge_current), -1.0, "Discharge"
+        least = visit.least_discharge
+    else:
+        return nothing
+    declared = visit.phase_limits.get(direction, ())
+    now = phases.given(asked, f"EVMaximum{direction}Power", count)
+    both = zip(now if len(now) == count else declared, declared, strict=False)
+    limits = [min(map(abs, pair)) for pair in both] or [math.inf] * count
+    shares = [sign * min(power / count, limit) for limit in limits]
+    return shares if abs(sum(shares)) >= least else nothing

@@ -160,6 +160,7 @@ class Visit:
         least_power, least_discharge: W over all phases below which the vehicle neither charges nor gives back, as
             magnitudes (ISO 15118-20).
         per_phase: the vehicle said its limits for each phase, and wants to be told for each (ISO 15118-20).
+        phase_limits: what it declared as most of each phase, W as magnitudes, by direction: Charge, Discharge.
         agreed_anew: called when a schedule was offered or a profile accepted: what was agreed may change soon.
         control: service and parameter set selected (ISO 15118-20).
         standby: power is suspended, the session goes on (ISO 15118-20).
@@ -218,6 +219,7 @@ class Visit:
     least_power: float = 0.0
     least_discharge: float = 0.0
     per_phase: bool = False
+    phase_limits: dict[str, tuple[float, ...]] = field(default_factory=dict)
     agreed_anew: Callable[[], None] = lambda: None
     tuple_id: int = 0
     authorized: bool = False

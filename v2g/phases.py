@@ -15,15 +15,19 @@ SUFFIXES = ("", "_L2", "_L3")
 """Of the elements of one quantity."""
 
 
-def given(block: object, name: str) -> tuple[float, ...]:
-    """The elements of a quantity that are there, in its unit: none, the sum, or one of each phase."""
-    values = (getattr(block, f"{name}{suffix}", None) for suffix in SUFFIXES)
+def given(block: object, name: str, count: int = 3) -> tuple[float, ...]:
+    """The elements of a quantity that are there, in its unit: none, the sum, or one of each phase.
+
+    Args:
+        count: phases in use; some chargers send companions for those that are not.
+    """
+    values = (getattr(block, f"{name}{suffix}", None) for suffix in SUFFIXES[:count])
     return tuple(number(value) for value in values if value is not None)
 
 
-def total(block: object, name: str) -> float:
-    """A quantity over all phases; 0 where it is not there."""
-    return sum(given(block, name))
+def total(block: object, name: str, count: int = 3) -> float:
+    """A quantity over the phases in use; 0 where it is not there."""
+    return sum(given(block, name, count))
 
 
 def per_phase(block: object, name: str) -> bool:

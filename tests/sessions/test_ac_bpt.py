@@ -187,6 +187,40 @@ async def test_phases_are_said_apart_only_to_a_vehicle_that_did(per_phase: bool,
     assert charger.discharged_wh > 1.0
 
 
+async def test_phase_that_can_do_less_is_told_less() -> None:
+    """A vehicle whose second phase gives 2 kW: no phase is told more than its own limit."""
+    bench = giving("dynamic", -9_000.0, duration=3.0)
+    bench.vehicle.onboard.per_phase = True
+
+    def uneven(message: Any) -> Any:
+        block = getattr(message, "CLReqControlMode", None) or message.AC_CPDReqEnergyTransferMode
+        block.EVMaximumDischargePower_L2 = phases.inward(2_000.0)
+        return message
+
+    bench.ev.rewrite[ac.AC_ChargeParameterDiscoveryReq] = bench.ev.rewrite[ac.AC_ChargeLoopReq] = uneven
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    told = phases.given(blocks(bench)[-1], "EVSETargetActivePower")
+    assert told == (-3_000.0, -2_000.0, -3_000.0)
+
+
+async def test_companions_of_phases_that_are_not_in_use_do_not_count() -> None:
+    """A commercial charger sends L2 and L3 in a session on one phase: the vehicle takes what L1 has."""
+    bench = iso20_bench("iso20-ac", "scheduled", duration=3.0)
+    bench.vehicle.onboard.phases = 1
+
+    def all_phases(message: Any) -> Any:
+        block = message.AC_CPDResEnergyTransferMode
+        block.EVSEMaximumChargePower = phases.inward(2_990.0)
+        block.EVSEMaximumChargePower_L2 = block.EVSEMaximumChargePower_L3 = block.EVSEMaximumChargePower
+        return message
+
+    bench.se.rewrite[ac.AC_ChargeParameterDiscoveryRes] = all_phases
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    assert phases.total(blocks(bench, "AC_ChargeLoopReq")[-1], "EVPresentActivePower") == 2_990.0
+
+
 async def test_sign_of_discharge_limits_does_not_matter() -> None:
     """Both sides send theirs as negative numbers, and mean the same."""
     bench = giving("dynamic", -9_000.0, duration=5.0)
