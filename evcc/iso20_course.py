@@ -94,7 +94,7 @@ class Course(Generic[T]):
         drive, vehicle = self.drive, self.drive.vehicle
         asked = notification == "ScheduleRenegotiation" and drive.options.renegotiates
         # After a failure nobody knows what the charger took over: the vehicle tries again by itself.
-        if not asked and not vehicle.renegotiate.is_set() and not self._failed:
+        if not asked and not vehicle.renegotiate.is_set() and not self._failed and not self._wants_more():
             return
         if self.control.dynamic:
             vehicle.renegotiate.clear()
@@ -108,6 +108,11 @@ class Course(Generic[T]):
             self._awake()
         drive.session.tell("state", "renegotiating", "the charger asked" if asked else "the driver asked")
         drive.beside.begin(RENEGOTIATION, self._beside())
+
+    def _wants_more(self) -> bool:
+        """Whether the driver wants another direction than the plan has, or more: that takes another profile."""
+        wanted, planned = self.drive.vehicle.settings.target_power, self.plan.wish
+        return not self.control.dynamic and (wanted * planned < 0.0 or abs(wanted) > abs(planned))
 
     async def _beside(self) -> tuple[T, Plan] | None:
         """A renegotiation on its stream; None where the charger did not answer in time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -214,24 +213,20 @@ class Flow:
     @classmethod
     def of(cls, drive: Drive, control: Control, terms: Terms, plan: Plan) -> Flow:
         """Within the limits of both sides, the schedule, and the battery's minimum and target."""
-        battery, wanted = drive.vehicle.battery, drive.vehicle.settings.target_power
-        if wanted * plan.wish < 0.0:
-            wanted = 0.0  # the profile goes the other way; that takes another schedule
-        power = min(terms.power, plan.schedule.power_at(drive.now), battery.pack.max_power)
+        battery, pack = drive.vehicle.battery, drive.vehicle.battery.pack
+        power = min(terms.power, plan.schedule.power_at(drive.now), pack.max_power)
         charge = battery.wanted(terms.voltage, terms.current, power)
-        give = watts = 0.0
+        give = back = 0.0
         if control.bidirectional:
-            allowed = math.inf if control.dynamic else plan.giving(drive.now)
-            watts = min(terms.discharge_power, battery.pack.max_discharge_power, allowed)
-            give = battery.spare(terms.discharge_current, watts, terms.least_voltage)
-        if not control.dynamic and plan.sells(drive.now, watts):
-            wanted = -watts
-        target = (
-            min(charge.current, wanted / battery.voltage) if wanted >= 0.0 else -min(give, -wanted / battery.voltage)
-        )
+            back = min(terms.discharge_power, pack.max_discharge_power)
+            back = back if control.dynamic else min(back, plan.giving(drive.now))
+            give = battery.spare(terms.discharge_current, back, terms.least_voltage)
         if control.dynamic:  # the charger shows by its limits which way it wants the power
-            wanted = terms.power - terms.discharge_power if 0.0 in (terms.power, terms.discharge_power) else 0.0
-        return cls(charge.voltage, charge.current, power, give, watts if give > 0.0 else 0.0, target, wanted)
+            wants = terms.power - terms.discharge_power if 0.0 in (terms.power, terms.discharge_power) else 0.0
+        else:
+            wants = wanted(drive, plan, power, back)
+        target = max(-give, min(charge.current, wants / battery.voltage))
+        return cls(charge.voltage, charge.current, power, give, back if give > 0.0 else 0.0, target, wants)
 
     def channel(self, before: common.channelSelectionType) -> common.channelSelectionType:
         """The direction that fits; the one before where nothing calls for a change."""
@@ -240,6 +235,17 @@ class Flow:
     def halted(self) -> Flow:
         """The same without any current."""
         return Flow(self.voltage, 0.0, 0.0)
+
+
+def wanted(drive: Drive, plan: Plan, most: float, giving: float) -> float:
+    """Power of the plan, W, where the vehicle decides; less where the driver wants less by now.
+
+    Another direction, or more, takes another plan; until it is there, there is nothing in the wrong direction.
+    """
+    power, wish = plan.power(drive.now, most, giving), drive.vehicle.settings.target_power
+    if plan.sells_at is not None:
+        return power
+    return min(power, max(wish, 0.0)) if power >= 0.0 else max(power, min(wish, 0.0))
 
 
 def request(drive: Drive, control: Control, flow: Flow) -> dc.DC_ChargeLoopReq:
@@ -344,6 +350,8 @@ def protected(drive: Drive, res: dc.DC_ChargeLoopRes) -> Ending | None:
     most = pack.max_discharge_current if drive.bidirectional else 0.0
     if -current > most * checks.OVER + checks.OVER_AMPS:
         return protects(drive, f"{current:g} A, and {most:g} A may be taken out of the battery")
+    if -current > checks.OVER_AMPS and voltage < pack.min_voltage / checks.OVER:
+        return protects(drive, f"{current:g} A at {voltage:g} V, at least {pack.min_voltage:g} V")
     if -current > checks.OVER_AMPS and drive.vehicle.battery.soc < drive.vehicle.battery.min_soc - DRAINED:
         return protects(
             drive, f"{current:g} A, and the battery is at its minimum of {percent(drive.vehicle.battery.min_soc)} %"

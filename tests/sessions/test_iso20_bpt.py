@@ -13,6 +13,7 @@ from tls_world import vehicle as vehicle_tls
 
 from evcc import charge as evcc
 from secc import serve as secc
+from secc.charger import Wish
 from v2g import energy, tls
 from v2g.channel import memory_pair
 from v2g.messages.iso20 import dc, types
@@ -232,3 +233,73 @@ async def test_separated_channels_change_direction_by_power_delivery(control: st
         if getattr(message, "BPT_ChannelSelection", None) == "Discharge":
             assert abs(number(before.EVSEPresentCurrent)) < 1.0 if hasattr(before, "EVSEPresentCurrent") else True
     assert energy.read(said(bench, "ServiceDetailRes")[0].ServiceParameterList.ParameterSet[0]).separated  # type: ignore[union-attr]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# In mid-session
+
+
+async def test_driver_who_changes_direction_gets_another_schedule() -> None:
+    """Scheduled: the vehicle renegotiates by itself, and meanwhile nothing flows the wrong way."""
+    bench = bpt_bench("scheduled", duration=40.0)
+    seen: list[tuple[float, float]] = []
+
+    async def during(bench: Bench) -> None:
+        bench.vehicle.settings.target_power = 20_000.0
+        await message_seen(bench, LOOP, 50)
+        bench.vehicle.settings.target_power = -20_000.0
+        while True:
+            await asyncio.sleep(0.1)
+            seen.append((asyncio.get_running_loop().time(), bench.evse.watts))
+
+    vehicle, charger = await bench.run(during)
+    assert vehicle.ok, vehicle
+    assert charger.ok, charger
+    assert said(bench, "PowerDeliveryReq")[1].ChargeProgress == "Start"  # the one of the renegotiation
+    assert min(watts for _, watts in seen) == pytest.approx(-20_000.0, rel=0.03)
+    assert vehicle.discharged_wh == pytest.approx(charger.discharged_wh, rel=0.005)
+    assert vehicle.discharged_wh > 100.0
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+async def test_charger_that_sinks_unasked_is_left_at_once(control: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a session that only charges: the vehicle disconnects, and the charger finds its own output disobedient."""
+    bench = iso20_bench("iso20-dc", control, duration=30.0)
+    source = bench.power
+    assert source is not None
+    measured = type(source).current.fget  # type: ignore[attr-defined]
+    broken: list[float] = []
+    sinking = property(lambda self: -40.0 if broken and self.on else measured(self))
+    monkeypatch.setattr(type(source), "current", sinking)
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, LOOP, 30)
+        broken.append(asyncio.get_running_loop().time())
+
+    vehicle, _ = await bench.run(during)
+    assert vehicle.cause is Cause.ABORTED
+    assert vehicle.reason.startswith("the charger takes 40 A")
+    assert asyncio.get_running_loop().time() - broken[0] < 3.0
+    assert bench.safe
+
+
+@pytest.mark.parametrize("mode", ["iso20-dc-bpt", "iso20-ac-bpt"])
+async def test_paused_session_goes_on_bidirectionally(mode: str) -> None:
+    """What was selected holds over the pause, and so do the members."""
+    bench = iso20_bench(mode, "dynamic", soc=0.5, duration=None)
+    loop = LOOP if "-dc" in mode else "AC_ChargeLoopReq"
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, loop, 20)
+        bench.evse.request(Wish.PAUSE, 60)
+
+    vehicle, _ = await bench.run(during)
+    assert vehicle.paused, vehicle
+    bench.ev.resume, bench.ev.duration = vehicle.resume, 20.0
+    bench.evse.target_power = -8_000.0
+    vehicle, charger = await bench.run()
+    assert vehicle.ok, vehicle
+    assert vehicle.discharged_wh > 20.0
+    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+    assert type(said(bench, loop)[-1].CLReqControlMode).__name__.startswith("BPT_Dynamic_")
+    assert charger.ok, charger
