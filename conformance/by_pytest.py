@@ -19,12 +19,13 @@ import pytest
 
 from boundary.console import say
 from conformance import bench, report
-from conformance.campaign import Campaign, read_results, selected
+from conformance.campaign import Campaign, selected
 from conformance.catalogue import PROTOCOLS, Run, cases
 from conformance.network import Reach
 from conformance.page import WORDS, counts
 from conformance.pics import Pics, PicsError, load
 from conformance.select import matches
+from conformance.storage import read_results
 from conformance.verdict import Result, Verdict
 from v2g.errors import SetupError
 

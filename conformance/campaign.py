@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from boundary import read
-from boundary.errors import InputError
 from boundary.text import dumps
 from boundary.write import write
 from conformance.catalogue import Run, timer
@@ -29,20 +27,11 @@ from conformance.evidence import capture, evidence, may_capture
 from conformance.execute import Bench, executable, execute
 from conformance.own import EPOCH
 from conformance.pics import Pics, excluded, satisfying
+from conformance.storage import INFO, RESULTS, read_results, safe
 from conformance.verdict import Result, Verdict
 from slac.errors import SlacError
 from v2g.errors import V2GError
 from v2g.trace import Observe, fan_out
-
-RESULTS = "results{}.jsonl"
-INFO = "campaign.json"
-"""What is known of the campaign as a whole."""
-
-LEFT_OUT = "left_out.json"
-"""Runs that are not executed, with the reason."""
-
-PLAN = "plan.json"
-"""Ids of the runs that are to be executed."""
 
 AGAIN = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONC)
 """Verdicts that ``--rerun-failed`` runs again."""
@@ -52,55 +41,6 @@ PATIENCE = 5
 
 MARGIN = 300.0
 """s on top of a run's estimate before it is ended by force."""
-
-
-class Occupied(Exception):
-    """The folder is another campaign's, or no campaign's; says what to do."""
-
-
-@contextlib.contextmanager
-def alone(folder: Path, part: str = "") -> Iterator[None]:
-    """While the context is open, no other process writes this part of the campaign; a killed one holds nothing.
-
-    Raises:
-        Occupied: one does.
-        OSError: the folder cannot be written.
-    """
-    import fcntl
-
-    with (folder / RESULTS.format(part)).open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Occupied(
-                f"another campaign is writing into {folder}; wait for it, take another --out, or share it by --shard"
-            ) from None
-        yield
-
-
-OURS = ("results*.jsonl", "campaign.json", "left_out.json", "plan.json", "pics.yaml", "report.html", "junit.xml",
-        "system*.log", "cases")  # fmt: skip
-"""What a campaign leaves in its folder."""
-
-
-def forget(folder: Path) -> None:
-    """Deletes what an earlier campaign left in a folder, and nothing else.
-
-    Raises:
-        Occupied: the folder has files, but no campaign's.
-        OSError: they cannot be deleted.
-    """
-    import shutil
-
-    if not folder.exists():
-        return
-    if not list(folder.glob("results*.jsonl")) and any(folder.iterdir()):
-        raise Occupied(f"{folder} holds no campaign, so --fresh deletes nothing there; take another --out")
-    for path in [path for pattern in OURS for path in folder.glob(pattern)]:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 class Interrupted(Exception):
@@ -162,56 +102,6 @@ def selected(runs: Iterable[Run], pics: Pics | None) -> tuple[list[Run], list[tu
         else:
             chosen.append(run)
     return chosen, left
-
-
-def read_results(folder: Path) -> dict[str, Result]:
-    """The latest result of each run by the clock, from all files of results in a folder.
-
-    A line that was cut off by a crash is left out.
-    """
-    found: dict[str, Result] = {}
-    for path in sorted(folder.glob("results*.jsonl")):
-        for line in path.read_bytes().decode("utf-8", "replace").splitlines():
-            with contextlib.suppress(InputError, KeyError, TypeError):
-                result = Result.from_json(read.parse_record(line, str(path)))
-                before = found.get(result.run)
-                latest = result if before is None or result.started >= before.started else before
-                if before is not None:
-                    latest.attempts = before.attempts + 1
-                found[result.run] = latest
-    return found
-
-
-def merge(folders: Sequence[Path], target: Path) -> None:
-    """Brings shards from several folders into one.
-
-    Raises:
-        OSError: a folder cannot be read or written.
-    """
-    import shutil
-
-    target.mkdir(parents=True, exist_ok=True)
-    for number, folder in enumerate(folders, 1):
-        if folder.resolve() == target.resolve():
-            continue
-        for path in folder.glob("results*.jsonl"):
-            shutil.copyfile(path, target / f"results-{number}-{path.name.removeprefix('results')}")
-        for name in (PLAN, LEFT_OUT):
-            if (folder / name).exists():
-                _unite(target / name, folder / name)
-        for name in (INFO, "pics.yaml"):
-            if (folder / name).exists() and not (target / name).exists():
-                shutil.copyfile(folder / name, target / name)
-        if (folder / "cases").is_dir():
-            shutil.copytree(folder / "cases", target / "cases", dirs_exist_ok=True)
-
-
-def _unite(target: Path, other: Path) -> None:
-    """What both lists or tables in files hold."""
-    added = read.read_json(other)
-    kept = read.read_json(target) if target.exists() else type(added)()
-    both = {**kept, **added} if isinstance(added, dict) else list(dict.fromkeys([*kept, *added]))
-    write(target, dumps(both, indent=0) + "\n", public=True)
 
 
 Opener = Callable[[Run, Pics, Observe], contextlib.AbstractAsyncContextManager[Any]]
@@ -435,11 +325,6 @@ def recorded(trace: Path) -> str:
     return f"the recording says: {found.sentence}" if found.failed else ""
 
 
-def safe(name: str) -> str:
-    """A name for a directory."""
-    return re.sub(r"[^\w.@-]", "_", name)
-
-
 def versions() -> dict[str, Any]:
     """Of everything that made the campaign."""
     from importlib.metadata import PackageNotFoundError, version
@@ -485,6 +370,3 @@ def _watchdog(seconds: float | None) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-__all__ = ["Campaign", "Interrupted", "Progress", "Shard", "merge", "read_results", "selected"]

@@ -16,9 +16,9 @@ from boundary.errors import InputError
 from boundary.text import dumps, visible_lines
 from boundary.write import replacing
 from boundary.write import write as write_file
-from conformance.campaign import INFO, LEFT_OUT, PLAN, read_results, safe
 from conformance.page import Content, counts, page
 from conformance.pics import load
+from conformance.storage import INFO, LEFT_OUT, PLAN, read_results, safe
 from conformance.verdict import Result, Verdict
 
 

@@ -11,13 +11,13 @@ from typing import Any, Literal
 import pytest
 
 from conformance import by_pytest, own
-from conformance.campaign import safe
 from conformance.catalogue import Case, Mode, Run
 from conformance.evidence import may_capture
 from conformance.mistakes import close_to
 from conformance.network import Reach
 from conformance.pics import Pics, PicsError, load
 from conformance.protocols import word_of
+from conformance.storage import safe
 from v2g import interfaces
 from v2g.errors import SetupError
 from v2g.protocols import ISO2, PROTOCOLS, Protocol

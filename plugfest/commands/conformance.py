@@ -222,7 +222,7 @@ def _pics(args: argparse.Namespace) -> Pics | None:
 
 
 def run_campaign(args: argparse.Namespace) -> int:
-    from conformance import bench, campaign, report
+    from conformance import bench, campaign, report, storage
     from conformance.verdict import Verdict
     from plugfest.progress import Show
     from v2g.errors import SetupError
@@ -261,19 +261,19 @@ def run_campaign(args: argparse.Namespace) -> int:
     stopped = ""
     try:
         if args.fresh:
-            campaign.forget(folder)
+            storage.forget(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with campaign.alone(folder, shard.part):
+        with storage.alone(folder, shard.part):
             report.leave_out(folder, left)
             report.plan(folder, todo)
             say(_outset(made, shard.mine(todo), len(left), again=args.rerun_failed), flush=True)
             try:
                 results = made.run(todo, rerun_failed=args.rerun_failed)
             except campaign.Interrupted as why:
-                stopped, results = str(why), campaign.read_results(folder)
+                stopped, results = str(why), storage.read_results(folder)
             show.clear()
             page, _, packed = report.write(folder)
-    except campaign.Occupied as why:
+    except storage.Occupied as why:
         raise UserError(str(why)) from why
     except OSError as why:
         what = f"{why.filename or folder}: {why.strerror}"
@@ -291,7 +291,8 @@ def run_campaign(args: argparse.Namespace) -> int:
 
 def _outset(made: Campaign, mine: list[Run], others: int, *, again: bool) -> str:
     """What is going to happen: how many runs, how many are done already, how long it takes."""
-    from conformance.campaign import AGAIN, read_results
+    from conformance.campaign import AGAIN
+    from conformance.storage import read_results
     from plugfest.progress import left
 
     known = read_results(made.folder)
@@ -332,18 +333,18 @@ def _total(results: list[Any]) -> str:
 
 
 def report_folders(args: argparse.Namespace) -> int:
-    from conformance import campaign, report
+    from conformance import report, storage
 
     for folder in args.folders:
         if not list(folder.glob("results*.jsonl")):
             raise UserError(f"{folder} holds no results of a campaign")
     target: Path = args.out or args.folders[0]
     try:
-        campaign.merge(args.folders, target)
+        storage.merge(args.folders, target)
         page, junit, packed = report.write(target)
     except OSError as why:
         raise UserError(f"cannot write {target}: {why.strerror}") from why
-    say(_total(list(campaign.read_results(target).values())))
+    say(_total(list(storage.read_results(target).values())))
     say(f"report: {page}; JUnit: {junit}; everything: {packed}")
     return 0
 

@@ -16,9 +16,9 @@ from netns import AVAILABLE, REASON, Link, link
 from processes import CEILING
 
 from conformance.by_pytest import claim
-from conformance.campaign import read_results
 from conformance.catalogue import runs
 from conformance.pics import Pics, save
+from conformance.storage import read_results
 from conformance.verdict import Verdict
 
 pytest.importorskip("xdist", reason="needs pytest-xdist (extra test)")

@@ -20,8 +20,8 @@ from xml.etree import ElementTree
 import pytest
 from processes import until
 
-from conformance import ask, campaign, report
-from conformance.campaign import Campaign, Interrupted, Shard, read_results
+from conformance import ask, campaign, report, storage
+from conformance.campaign import Campaign, Interrupted, Shard
 from conformance.catalogue import Run, runs
 from conformance.own import FAST, bench_for, own_system
 from conformance.pics import Pics, PicsError, load, save
@@ -63,7 +63,7 @@ def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path, monkey
     with pytest.raises(Interrupted, match=r"2 of \d+ done"):
         stopping.run(RUNS)
     signal.signal(signal.SIGUSR1, before)
-    assert list(read_results(tmp_path)) == started[:2]
+    assert list(storage.read_results(tmp_path)) == started[:2]
     ran: list[str] = []
     results = own(tmp_path, tell=lambda p: ran.append(p.run.id) if p.result else None).run(RUNS)
     assert ran == [run.id for run in RUNS[2:]]
@@ -75,9 +75,9 @@ def test_a_line_cut_off_by_a_crash_is_run_again(tmp_path: Path) -> None:
     own(tmp_path).run(RUNS[:2])
     path = tmp_path / "results.jsonl"
     path.write_text(path.read_text()[:-40])
-    assert list(read_results(tmp_path)) == [RUNS[0].id]
+    assert list(storage.read_results(tmp_path)) == [RUNS[0].id]
     assert set(own(tmp_path).run(RUNS[:2])) == {RUNS[0].id, RUNS[1].id}
-    assert set(read_results(tmp_path)) == {RUNS[0].id, RUNS[1].id}
+    assert set(storage.read_results(tmp_path)) == {RUNS[0].id, RUNS[1].id}
 
 
 def test_what_failed_is_run_again(tmp_path: Path) -> None:
@@ -97,11 +97,11 @@ def test_shards_are_disjoint_and_merge(tmp_path: Path) -> None:
     """Two halves in two folders are the whole; the report is of both."""
     for number in (1, 2):
         own(tmp_path / str(number), shard=Shard(number, 2)).run(RUNS)
-    assert not set(read_results(tmp_path / "1")) & set(read_results(tmp_path / "2"))
+    assert not set(storage.read_results(tmp_path / "1")) & set(storage.read_results(tmp_path / "2"))
     assert (
         main(["conformance", "report", str(tmp_path / "1"), str(tmp_path / "2"), "--out", str(tmp_path / "all")]) == 0
     )
-    assert set(read_results(tmp_path / "all")) == {run.id for run in RUNS}
+    assert set(storage.read_results(tmp_path / "all")) == {run.id for run in RUNS}
     suite = ElementTree.parse(tmp_path / "all" / "junit.xml").getroot()
     assert len(suite.findall(".//testcase")) == len(RUNS)
 
@@ -112,7 +112,10 @@ def test_the_latest_result_counts_whoever_wrote_it(tmp_path: Path) -> None:
                                    ("", "2026-03-01T10:00:00+00:00", "fail")):  # fmt: skip
         line = {"run": "X", "verdict": verdict, "started": started}
         (tmp_path / f"results{part}.jsonl").write_text(json.dumps(line) + "\n")
-    assert (read_results(tmp_path)["X"].verdict, read_results(tmp_path)["X"].attempts) == (Verdict.PASS, 2)
+    assert (storage.read_results(tmp_path)["X"].verdict, storage.read_results(tmp_path)["X"].attempts) == (
+        Verdict.PASS,
+        2,
+    )
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0"])
@@ -126,14 +129,14 @@ def test_evidence(tmp_path: Path) -> None:
     """Trace, capture, page, JUnit and an archive with all of it."""
     own(tmp_path).run(RUNS[:1])
     page, junit, packed = report.write(tmp_path)
-    place = tmp_path / "cases" / campaign.safe(RUNS[0].id)
+    place = tmp_path / "cases" / storage.safe(RUNS[0].id)
     assert (place / "trace.pcapng").stat().st_size > 500
     events = [json.loads(line) for line in (place / "trace.jsonl").read_text().splitlines()]
     assert any(event.get("name") == "SessionSetupRes" for event in events)
     text = page.read_text()
     assert RUNS[0].case.id in text
     assert "Passed: all 1 runs" in text
-    assert f'href="cases/{campaign.safe(RUNS[0].id)}/trace.pcapng"' in text
+    assert f'href="cases/{storage.safe(RUNS[0].id)}/trace.pcapng"' in text
     (suite,) = ElementTree.parse(junit).getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
     assert suite.find("properties/property[@name='plugfest']") is not None
@@ -177,10 +180,10 @@ def test_merged_folders_know_what_is_missing(tmp_path: Path) -> None:
         folder.mkdir()
         one = Result("X", case="X", verdict=verdict, started="2026-01-02" if number == "a" else "2026-01-01")
         (folder / "results.jsonl").write_text(json.dumps(one.to_json()) + "\n")
-        (folder / campaign.PLAN).write_text(json.dumps(["X", number]))
-        (folder / campaign.LEFT_OUT).write_text(json.dumps({number: {"title": "", "reason": f"why {number}"}}))
-    campaign.merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
-    assert campaign.read_results(tmp_path / "all")["X"].verdict is Verdict.FAIL
+        (folder / storage.PLAN).write_text(json.dumps(["X", number]))
+        (folder / storage.LEFT_OUT).write_text(json.dumps({number: {"title": "", "reason": f"why {number}"}}))
+    storage.merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+    assert storage.read_results(tmp_path / "all")["X"].verdict is Verdict.FAIL
     assert report.planned(tmp_path / "all") == ["X", "a", "b"]
     text = report.write(tmp_path / "all")[0].read_text()
     assert "why a" in text
@@ -234,7 +237,7 @@ def test_a_charger_that_falls_silent_is_reset(tmp_path: Path) -> None:
         return "switched off and on"
 
     own(tmp_path, opener=opener, reset=reset).run(RUNS)
-    results = list(read_results(tmp_path).values())
+    results = list(storage.read_results(tmp_path).values())
     assert [r.verdict for r in results] == [Verdict.PASS] * 2 + [Verdict.INCONC] * 2 + [Verdict.PASS] * 2
     assert "the charger is off" in results[2].cause
     assert "the system was reset: switched off and on" in results[3].findings
@@ -297,7 +300,7 @@ def test_fresh_deletes_a_campaign_and_nothing_else(tmp_path: Path, capsys: pytes
 def test_two_campaigns_in_one_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The second one is told so; as another shard it may."""
     words = ["conformance", "run", "--sut", "secc", "-k", "SECC_DIN_SessionSetup_OK", "--out", str(tmp_path)]
-    with campaign.alone(tmp_path):
+    with storage.alone(tmp_path):
         assert main(words) == 2
         assert "another campaign is writing into" in capsys.readouterr().err
         assert main([*words, "--shard", "1/2"]) == 0

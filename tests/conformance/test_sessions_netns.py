@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from powerline import AVAILABLE, REASON, Lab, lab
 
-from conformance.campaign import read_results
+from conformance.storage import read_results
 from conformance.verdict import Verdict
 
 pytestmark = [pytest.mark.netns, pytest.mark.skipif(not AVAILABLE, reason=REASON)]
