@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from evcc.beside import Beside
 from evcc.vehicle import Vehicle
-from evcc.wallet import Wallet
+from evcc.wallet import Wallet, Wallet20
 from v2g import outcome
 from v2g.credentials import Credential
 from v2g.errors import LocalError, Refused, RemoteError, TimedOut, V2GError
@@ -96,6 +96,7 @@ class Paused:
         control: service and parameter set selected (ISO 15118-20).
         binding: what the charger is known again by (ISO 15118-20).
         parks: what was selected of the parking service (ISO 15118-20).
+        contract: that pays (ISO 15118-20).
     """
 
     session_id: bytes
@@ -107,6 +108,7 @@ class Paused:
     control: Control | None = None
     binding: bytes = b""
     parks: frozenset[int] = frozenset()
+    contract: Credential | None = None
 
 
 class NeedsTold(NamedTuple):
@@ -161,6 +163,7 @@ class Options(SessionOptions):
             ``dynamic`` the charger; ``any`` takes the first that is offered.
         payment: ``contract`` or ``external`` insists on one; ``auto`` takes the contract where both sides can.
         wallet: certificates and keys for contract payment.
+        wallet20: the same for ISO 15118-20.
         max_schedule_entries: MaxEntriesSAScheduleTuple; a charging profile cannot follow more than 24.
         new_session_id: header of the first request of a new session; vehicles send one zero byte or eight.
     """
@@ -182,6 +185,7 @@ class Options(SessionOptions):
     control: Literal["any", "scheduled", "dynamic"] = "any"
     payment: Literal["auto", "contract", "external"] = "auto"
     wallet: Wallet | None = None
+    wallet20: Wallet20 | None = None
     max_schedule_entries: int = 24
     new_session_id: bytes = bytes(8)
     on_end: Callable[[Outcome], None] = lambda outcome: None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from evcc import iso20_ac, iso20_dc, iso20_parking
+from evcc import iso20_ac, iso20_contract, iso20_dc, iso20_parking
 from evcc.drive import Drive, Ending, Paused, Unsuitable
 from evcc.iso20_control import choose, wanted_service
 from evcc.iso20_schedule import agree_schedule
@@ -48,6 +48,7 @@ async def run(drive: Drive) -> None:
             drive.paused = Paused(
                 drive.session.id, started=drive.started, delivered_wh=drive.delivered_wh, until=ending.until,
                 control=drive.control, binding=binding(drive), parks=drive.parks,
+                contract=drive.contract,
             )  # fmt: skip
         session: common.chargingSessionType = "Pause" if drive.paused else "Terminate"
         await drive.ask(common.SessionStopReq(ChargingSession=session))
@@ -90,6 +91,7 @@ async def set_up(drive: Drive) -> Control | None:
     drive.started = drive.now if resume is None or resume.started is None else resume.started
     if resume is None or joined:
         drive.parks = resume.parks if resume is not None else frozenset()
+        drive.contract = resume.contract if resume is not None else None
         return resume.control if resume is not None else None
     drive.note("the charger does not know the paused session; a new one begins")
     drive.forget_pause()
@@ -97,14 +99,14 @@ async def set_up(drive: Drive) -> Control | None:
 
 
 async def authorize(drive: Drive) -> None:
-    """AuthorizationSetup and Authorization with external means.
+    """AuthorizationSetup, then Authorization: by contract where both sides can, or else with external means.
 
     Raises:
-        Unsuitable: the charger offers only contracts, or refuses.
+        Unsuitable: the charger refuses whatever the vehicle has.
     """
     setup = await drive.ask(common.AuthorizationSetupReq())
-    if "EIM" not in setup.AuthorizationServices:
-        raise Unsuitable("the charger takes contracts only, and ISO 15118-20 contracts are not supported yet")
+    if await iso20_contract.pays(drive, setup):
+        return
     request = common.AuthorizationReq(
         SelectedAuthorizationService="EIM", EIM_AReqAuthorizationMode=common.EIM_AReqAuthorizationModeType()
     )

@@ -1,12 +1,16 @@
-"""What a vehicle has for contract payment: its contract, its provisioning certificate, and the roots it trusts."""
+"""What a vehicle has for contract payment: contracts, a provisioning certificate, and the roots that it trusts."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from v2g.credentials import Credential
+from v2g.credentials import Credential, provider_of
+
+if TYPE_CHECKING:
+    from v2g.signature import Grammar
 
 UPDATE_DAYS = 14.0
 """Days before its end from which on a contract is updated; common in vehicles."""
@@ -54,4 +58,52 @@ class Wallet:
         self.contract = contract
         self.update_next = self.reinstall = False
         self.updates = True
+        self.on_contract(contract)
+
+
+@dataclass
+class Wallet20:
+    """Certificates and keys for ISO 15118-20, where a vehicle may have several contracts.
+
+    Attributes:
+        contracts: the vehicle's, preferred first.
+        provisioning: the OEM provisioning certificate and key, with which contracts can be installed, or None.
+        roots: V2G roots in DER; the provisioning service's chain has to lead to one of them.
+        update_days: a contract that ends within so many days is replaced.
+        update_next: the charger said that a contract ends soon, so contracts are installed in the next session.
+        reinstall: install contracts although there are some.
+        grammar: of SignedInfo; None: the usual one.
+        on_contract: is told of each new contract, to store it.
+    """
+
+    contracts: list[Credential] = field(default_factory=list)
+    provisioning: Credential | None = None
+    roots: Sequence[bytes] = ()
+    update_days: float = UPDATE_DAYS
+    update_next: bool = False
+    reinstall: bool = False
+    grammar: Grammar | None = None
+    on_contract: Callable[[Credential], None] = lambda contract: None
+
+    def usable(self, at: datetime.datetime, providers: Collection[str] = ()) -> list[Credential]:
+        """The contracts that have not expired; those of the providers that a charger lists come first.
+
+        Args:
+            providers: ProviderIDs; empty: the charger lists none.
+        """
+        listed = {provider_of(name) for name in providers}
+        valid = [contract for contract in self.contracts if contract.expires > at]
+        return sorted(valid, key=lambda contract: bool(listed) and provider_of(contract.emaid) not in listed)
+
+    def wants_installation(self, at: datetime.datetime) -> bool:
+        """Whether contracts should be installed before the vehicle is authorized."""
+        if self.provisioning is None:
+            return False
+        ends = at + datetime.timedelta(days=self.update_days)
+        return self.reinstall or self.update_next or not any(one.expires > ends for one in self.contracts)
+
+    def take(self, contract: Credential) -> None:
+        """A new contract comes first, and replaces the one of the same eMAID."""
+        self.contracts = [contract, *(one for one in self.contracts if one.emaid != contract.emaid)]
+        self.update_next = self.reinstall = False
         self.on_contract(contract)

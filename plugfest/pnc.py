@@ -76,7 +76,8 @@ def credential(entry: Entry) -> Credential:
     return Credential(entry.chain_der, entry.key)
 
 
-def _ders(entries: Sequence[Entry]) -> list[bytes]:
+def ders(entries: Sequence[Entry]) -> list[bytes]:
+    """The certificates of entries."""
     return [entry.der for entry in entries]
 
 
@@ -97,7 +98,7 @@ def wallet(store: Store, *, contract: str = "contract", provisioning: bool = Tru
     return Wallet(
         contract=credential(store[contract]) if contract else None,
         provisioning=credential(own) if own is not None and own.has_key else None,
-        roots=_ders(store.of_role(Role.V2G_ROOT, Role.V2G_ROOT2)),
+        roots=ders(store.of_role(Role.V2G_ROOT, Role.V2G_ROOT2)),
     )
 
 
@@ -178,8 +179,8 @@ def backend(store: Store, now: datetime.datetime, *, emaid: str = "", seed: str 
 
     return LocalBackend(
         provider=credential(store[Role.CPS]),
-        oem_authorities=_ders(store.of_role(Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2)),
-        mo_roots=_ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT)),
+        oem_authorities=ders(store.of_role(Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2)),
+        mo_roots=ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT)),
         issue=issue,
         any_vehicle=names.plain(emaid or store[Role.CONTRACT].common_name),
     )
@@ -210,7 +211,7 @@ def contracts(
     signer = store.get(Role.MO_SUB2)
     able = provisioning and all(role in store and store[role].has_key for role in (Role.CPS, Role.MO_SUB2))
     return Contracts(
-        roots=_ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT)),
+        roots=ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT)),
         backend=backend(store, now, emaid=emaid) if able else None,
         revoked=Revocations.of(store),
         receipt_every=receipt_every,

@@ -1,8 +1,9 @@
 """Contract payment at the charger: the vehicle's certificates, the challenge, signed authorization, signed receipts.
 
-Which check fails with which ResponseCode is a table (:data:`CODES`); checks are made in the order of ISO 15118-2,
-section 8.4.3. Certificates come from the vehicle, trust from the roots of mobility operators (or V2G roots) in
-:class:`Contracts` [V2G2-925]. The signature of a receipt says that the vehicle got the reading, not that it is right.
+Which deviation of a chain has which ResponseCode is a table (:data:`CODES`); checks are made in the order of
+ISO 15118-2, section 8.4.3 (:mod:`secc.iso20_contract` has those of -20). Certificates come from the vehicle, trust from
+the roots of mobility operators (or V2G roots) in :class:`Contracts` [V2G2-925]. The signature of a receipt says that
+the vehicle got the reading, not that it is right.
 """
 
 from __future__ import annotations
@@ -26,12 +27,31 @@ if TYPE_CHECKING:
     from pki.profiles import Role
     from secc.provisioning import Backend
 
-CODES: Mapping[str, str] = {
-    "expired": "FAILED_CertificateExpired",
-    "not-yet-valid": "FAILED_CertificateExpired",
-    "revoked": "FAILED_CertificateRevoked",
-}
-"""ResponseCode by kind of deviation (:class:`pki.path.Code`); every other one is :data:`BROKEN`."""
+
+@dataclass(frozen=True)
+class Codes:
+    """ResponseCodes for a chain that is refused, by what is wrong with it; the most serious first.
+
+    Attributes:
+        broken: anything that has no code of its own.
+        expired, not_yet_valid, revoked: kinds of deviation (:class:`pki.path.Code`).
+    """
+
+    broken: str
+    expired: str
+    not_yet_valid: str
+    revoked: str
+
+    def of(self, deviations: Sequence[Deviation]) -> str:
+        """The code for deviations of a chain."""
+        own = {"expired": self.expired, "not-yet-valid": self.not_yet_valid, "revoked": self.revoked}
+        found = {own.get(deviation.code.value, self.broken) for deviation in deviations}
+        order = (self.broken, self.expired, self.not_yet_valid, self.revoked)
+        return next(code for code in order if code in found)
+
+
+CODES = Codes(BROKEN, "FAILED_CertificateExpired", "FAILED_CertificateExpired", "FAILED_CertificateRevoked")
+"""Those of ISO 15118-2."""
 
 AT_PAYMENT = ("FAILED_CertificateNotAllowedAtThisEVSE", "FAILED_NoCertificateAvailable", "FAILED_CertificateRevoked")
 """Verdicts on a contract that PaymentDetailsRes tells already; the others come with AuthorizationRes."""
@@ -72,11 +92,13 @@ class Contracts:
         backend: installs and updates contract certificates; None: the service is not offered.
         verdicts: ResponseCode for contracts that are not accepted, by eMAID; e.g. ``FAILED_ContractCanceled``.
         revoked: tells whether a certificate is revoked; None: nobody is asked.
-        warn_days: a contract that expires earlier is answered OK_CertificateExpiresSoon [V2G2-690].
+        warn_days: a contract that ends within so many days is answered OK_CertificateExpiresSoon [V2G2-690].
         external: whether external payment is offered too.
         receipt_every: seconds of charging between two receipts; None: none are asked for.
         insists: whether a receipt that does not hold is refused [V2G2-481]; it is noted in any case.
         tariff_key: credential of the mobility operator's sub-CA 2, which signs tariffs.
+        providers: ProviderIDs that the charger can ask, as it lists them in ISO 15118-20; empty: it lists none, and
+            asks any.
         receipts: those that came, the latest :data:`KEPT_RECEIPTS`.
         on_receipt: is told of each.
     """
@@ -90,13 +112,14 @@ class Contracts:
     receipt_every: float | None = None
     insists: bool = True
     tariff_key: Credential | None = None
+    providers: Sequence[str] = ()
     receipts: list[Receipt] = field(default_factory=list)
     on_receipt: Callable[[Receipt], None] = lambda receipt: None
 
 
 @dataclass
 class Contract:
-    """The contract of a visit, as PaymentDetailsReq named it.
+    """The contract of a visit, as PaymentDetailsReq or AuthorizationReq named it.
 
     Attributes:
         emaid: upper case, without hyphens.
@@ -117,44 +140,54 @@ def time_of(visit: Visit) -> datetime.datetime:
 
 
 def check_chain(
-    visit: Visit, chain: Sequence[bytes], roots: Sequence[bytes], role: Role, revoked: Revoked | None = None
+    visit: Visit,
+    chain: Sequence[bytes],
+    roots: Sequence[bytes],
+    role: Role,
+    revoked: Revoked | None = None,
+    *,
+    suite: str = "iso2",
+    codes: Codes = CODES,
 ) -> x509.Certificate:
     """Holds a vehicle's chain against its profile and our roots.
+
+    Args:
+        suite: the table of profiles.
+        codes: ResponseCodes of the protocol.
 
     Returns:
         The leaf.
 
     Raises:
-        Refusal: after :data:`CODES`; a broken chain counts before an expired one. Names every deviation that counts.
+        Refusal: after the codes; a broken chain counts before an expired one. Names every deviation that counts.
     """
     from pki import path
 
-    all_ = path.validate(chain, [read(root) for root in roots], role, time_of(visit), revoked=revoked)
+    known = [read(root) for root in roots]
+    all_ = path.validate(chain, known, role, time_of(visit), suite=suite, revoked=revoked)
     # A name that is not as the profile has it breaks nothing; a strict charger takes no such contract all the same.
     found = path.fatal(all_) or [one for one in all_ if one.code is path.Code.NAME and not visit.session.tolerant]
     if found:
-        raise Refusal(code_of(found), "; ".join(str(deviation) for deviation in found))
+        raise Refusal(codes.of(found), "; ".join(str(deviation) for deviation in found))
     return read(chain[0])
 
 
-def code_of(deviations: Sequence[Deviation]) -> str:
-    """The ResponseCode for deviations of a chain, the most serious first."""
-    codes = {CODES.get(deviation.code.value, BROKEN) for deviation in deviations}
-    order = (BROKEN, "FAILED_CertificateExpired", "FAILED_CertificateRevoked")
-    return next(code for code in order if code in codes)
-
-
-def check_signature(visit: Visit, request: Any, key: Any) -> None:
+def check_signature(visit: Visit, request: Any, key: Any, schema_set: str = "iso2") -> signature.Verified:
     """Holds the Signature of the request being answered against a public key or certificate.
+
+    Returns:
+        How it was made.
 
     Raises:
         SignatureError: becomes FAILED_SignatureError.
         Refusal: a strict session, and a form that only a tolerant one accepts.
     """
-    for name, text in signature.verify_message(request, visit.asked_signature, key):
+    found = signature.examine_message(request, visit.asked_signature, key, schema_set)
+    for name, text in found.notes:
         if not visit.session.tolerant:
             raise Refusal("FAILED_SignatureError", f"{name}: {text}")
         visit.session.tolerate(name, text)
+    return found
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -175,12 +208,16 @@ def payment_details(visit: Visit, request: iso2.PaymentDetailsReq) -> iso2.Payme
     if verdict in AT_PAYMENT:
         raise Refusal(verdict, f"contract {emaid} is not accepted")
     visit.contract = Contract(emaid, chain, visit.rng.randbytes(CHALLENGE_LENGTH))
-    soon = leaf.not_valid_after_utc - time_of(visit) < datetime.timedelta(days=contracts.warn_days)
     return iso2.PaymentDetailsRes(
-        ResponseCode="OK_CertificateExpiresSoon" if soon else "OK",
+        ResponseCode="OK_CertificateExpiresSoon" if expires_soon(visit, leaf) else "OK",
         GenChallenge=visit.contract.challenge,
         EVSETimeStamp=int(visit.now()),
     )
+
+
+def expires_soon(visit: Visit, leaf: x509.Certificate) -> bool:
+    """Whether a contract is near its end."""
+    return leaf.not_valid_after_utc - time_of(visit) < datetime.timedelta(days=needed(visit).warn_days)
 
 
 def needed(visit: Visit) -> Contracts:

@@ -8,12 +8,14 @@ no status field, so a charger that cannot go on says FAILED, and one that wants 
 
 from __future__ import annotations
 
-from secc import control, iso20_ac, iso20_dc, iso20_profile, iso20_schedule, iso20_services
+from secc import control, iso20_ac, iso20_contract, iso20_dc, iso20_profile, iso20_schedule, iso20_services
 from secc.authorizer import Decision
 from secc.charger import Wish
 from secc.iso20_status import evse_status
+from secc.minimal import minimal
 from secc.visit import AnswerTable, Paused, Refusal, Visit
 from v2g import energy
+from v2g.messages import schema
 from v2g.messages.iso20 import common, types
 
 ANSWERS = AnswerTable({**iso20_dc.ANSWERS, **iso20_ac.ANSWERS})
@@ -30,7 +32,7 @@ def session_setup(visit: Visit, request: common.SessionSetupReq) -> common.Sessi
     kept = visit.paused.get(visit.asked_id)
     if kept is not None and kept.control is not None and known_again(visit, kept):
         visit.resumed, visit.control = visit.paused.pop(visit.asked_id), kept.control
-        visit.authorized = True
+        visit.authorized, visit.contract = True, kept.contract
         visit.session.id = visit.asked_id
         visit.mode, visit.added = kept.mode, kept.added
         visit.evse.meter.begin(kept.charged_wh, kept.discharged_wh)
@@ -53,6 +55,8 @@ def known_again(visit: Visit, kept: Paused) -> bool:
 
 @on(common.AuthorizationSetupReq)
 def authorization_setup(visit: Visit, request: common.AuthorizationSetupReq) -> common.AuthorizationSetupRes:
+    if (contracts := iso20_contract.offered(visit)) is not None:
+        return iso20_contract.setup(visit, contracts)
     return common.AuthorizationSetupRes(
         ResponseCode="OK",
         AuthorizationServices=["EIM"],
@@ -64,23 +68,44 @@ def authorization_setup(visit: Visit, request: common.AuthorizationSetupReq) -> 
 @on(common.AuthorizationReq)
 def authorization(visit: Visit, request: common.AuthorizationReq) -> common.AuthorizationRes:
     """A refusal is a warning: the vehicle may try again, or stop."""
-    if request.SelectedAuthorizationService != "EIM" or request.EIM_AReqAuthorizationMode is None:
-        visit.session.tell("error", "authorization", f"{request.SelectedAuthorizationService} is not offered")
-        return common.AuthorizationRes(ResponseCode="WARNING_AuthorizationSelectionInvalid", EVSEProcessing="Finished")
+    by_contract = request.SelectedAuthorizationService == "PnC"
+    if not iso20_contract.selectable(visit, request):
+        text = f"{request.SelectedAuthorizationService} is not offered, or its block is missing"
+        return _refused(visit, "WARNING_AuthorizationSelectionInvalid", text)
+    try:
+        new = iso20_contract.prove(visit, request) if by_contract else None
+    except Refusal as why:
+        if not why.response_code.startswith("WARNING"):
+            raise
+        return _refused(visit, why.response_code, str(why))
+    if new != visit.contract:
+        visit.over("authorization")
+    visit.contract = new
     if "authorization" not in visit.started:
-        visit.evse.authorizer.begin()
+        visit.evse.authorizer.begin(new.emaid if new else None)
     limit = visit.session.timing.V2G_SECC_Ongoing_Performance_Time
     match visit.evse.authorizer.decide():
         case Decision.ACCEPTED:
             visit.authorized = True
             visit.over("authorization")
+            if new is not None:
+                return iso20_contract.accepted(visit)
             return common.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Finished")
         case Decision.ONGOING if visit.since("authorization") < limit:
             return common.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Ongoing")
         case Decision.WAITING_FOR_CUSTOMER if visit.since("authorization") < limit:
             return common.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Ongoing_WaitingForCustomerInteraction")
+    if new is not None:
+        return _refused(visit, iso20_contract.REFUSED, f"contract {new.emaid} was not accepted")
+    return _refused(visit, "WARNING_EIMAuthorizationFailure", "the customer was not accepted")
+
+
+def _refused(visit: Visit, code: str, text: str) -> common.AuthorizationRes:
+    """The vehicle is not authorized in this way; it may try again."""
     visit.over("authorization")
-    return common.AuthorizationRes(ResponseCode="WARNING_EIMAuthorizationFailure", EVSEProcessing="Finished")
+    visit.contract = None
+    visit.session.tell("error", "authorization", f"{code}: {text}")
+    return minimal(schema("iso20-common"), common.AuthorizationRes, ResponseCode=code, EVSEProcessing="Finished")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -246,7 +271,7 @@ def session_stop(visit: Visit, request: common.SessionStopReq) -> common.Session
         meter = visit.evse.meter
         visit.paused[visit.session.id] = Paused(
             visit.session.protocol.name, visit.mode, visit.tuple_id, visit.authorized, control=visit.control,
-            binding=visit.binding, added=visit.added, charged_wh=meter.session_wh,
+            binding=visit.binding, contract=visit.contract, added=visit.added, charged_wh=meter.session_wh,
             discharged_wh=meter.session_discharged_wh,
         )  # fmt: skip
     visit.ended = request.ChargingSession

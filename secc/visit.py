@@ -50,6 +50,7 @@ class Paused:
         binding: what the vehicle is known again by (ISO 15118-20).
         added: value added services selected (ISO 15118-20).
         charged_wh, discharged_wh: what the meter showed, Wh; it counts on (ISO 15118-20).
+        contract: that pays (ISO 15118-20).
     """
 
     protocol: str
@@ -63,6 +64,7 @@ class Paused:
     added: tuple[tuple[int, int], ...] = ()
     charged_wh: float = 0.0
     discharged_wh: float = 0.0
+    contract: Contract | None = None
 
 
 Notice = Literal["None", "StopCharging", "ReNegotiation"]
@@ -135,7 +137,8 @@ class Visit:
         services: offered besides charging.
         selected: services chosen, with the parameter set or None.
         payment: payment option chosen, or "".
-        contract: the vehicle's, once PaymentDetails was answered.
+        contract: the vehicle's, once PaymentDetails was answered; in ISO 15118-20, once its proof held.
+        challenge: GenChallenge sent, which a contract may be proven with (ISO 15118-20); b"" where there is none.
         asked_id: session id in the header of the request being answered.
         asked_signature: Signature there, or None.
         breaches: content rules that the request being answered breaks.
@@ -193,6 +196,7 @@ class Visit:
     selected: dict[int, int | None] = field(default_factory=dict)
     payment: str = ""
     contract: Contract | None = None
+    challenge: bytes = b""
     asked_id: bytes = b""
     asked_signature: SignatureType | None = None
     breaches: Sequence[Breach] = ()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from v2g.errors import RemoteError
 from v2g.messages import iso2, xmldsig
+from v2g.messages.iso20 import common
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -81,7 +82,30 @@ def plain_id(text: str) -> str:
     return text.upper().replace("-", "")
 
 
-def chain_of(chain: iso2.CertificateChainType) -> tuple[bytes, ...]:
+def provider_of(emaid: str) -> str:
+    """ProviderID of an eMAID, as ISO 15118-20 lists it: country and provider."""
+    return plain_id(emaid)[:5]
+
+
+def suite_of(certificate: x509.Certificate) -> str:
+    """The profiles of ISO 15118-20 that a leaf's key stands for; those of -2 for P-256, and "" for any other key."""
+    from pki.keys import Kind, kind
+
+    suites = {Kind.P521: "iso20", Kind.ED448: "iso20-ed448", Kind.P256: "iso2"}
+    found = kind(certificate.public_key())
+    return suites.get(found, "") if found is not None else ""
+
+
+Chain = (
+    iso2.CertificateChainType
+    | common.CertificateChainType
+    | common.ContractCertificateChainType
+    | common.SignedCertificateChainType
+)
+"""A chain in a message of either generation."""
+
+
+def chain_of(chain: Chain) -> tuple[bytes, ...]:
     """The certificates of a message's chain, leaf first."""
     return (chain.Certificate, *(chain.SubCertificates.Certificate if chain.SubCertificates else ()))
 
@@ -92,12 +116,20 @@ def chain_type(chain: Sequence[bytes], id_: str | None = None) -> iso2.Certifica
     return iso2.CertificateChainType(Id=id_, Certificate=chain[0], SubCertificates=subs)
 
 
+def sub_certificates(chain: Sequence[bytes]) -> common.SubCertificatesType | None:
+    """The sub-CAs of a chain as a message of ISO 15118-20 carries them; None without any."""
+    return common.SubCertificatesType(Certificate=list(chain[1:])) if len(chain) > 1 else None
+
+
 def root_ids(roots: Iterable[bytes]) -> iso2.ListOfRootCertificateIDsType:
     """ListOfRootCertificateIDs: issuer and serial number of up to 20 roots."""
+    return iso2.ListOfRootCertificateIDsType(RootCertificateID=issuers_and_serials(roots))
+
+
+def issuers_and_serials(roots: Iterable[bytes]) -> list[xmldsig.X509IssuerSerialType]:
+    """The content of a ListOfRootCertificateIDs of either generation."""
     found = [read(der) for der in roots][:20]
-    return iso2.ListOfRootCertificateIDsType(
-        RootCertificateID=[
-            xmldsig.X509IssuerSerialType(X509IssuerName=c.issuer.rfc4514_string(), X509SerialNumber=c.serial_number)
-            for c in found
-        ]
-    )
+    return [
+        xmldsig.X509IssuerSerialType(X509IssuerName=c.issuer.rfc4514_string(), X509SerialNumber=c.serial_number)
+        for c in found
+    ]

@@ -72,7 +72,7 @@ def challenge_returned(facts: Facts, body: Any) -> str:
 
 
 @rule("challenge", "GenChallenge is random, and comes back as it was sent", EVCC, "AuthorizationReq",
-      only=ISO20)  # fmt: skip
+      live=Live.TOLD, only=ISO20)  # fmt: skip
 def challenge_returned_iso20(facts: Facts, body: Any) -> str:
     given = getattr(body.PnC_AReqAuthorizationMode, "GenChallenge", None)
     if given is None or facts.challenge is None or given == facts.challenge:

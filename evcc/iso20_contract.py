@@ -1,0 +1,100 @@
+"""Payment by contract in the vehicle's script of ISO 15118-20: the signed AuthorizationReq, and what comes after a no.
+
+The vehicle tries its contracts one after another, those of a provider that the charger lists first, and pays by
+external means where none is accepted and the driver does not insist. While the charger is at work, the request is
+repeated as it is, with the same Signature.
+"""
+
+from __future__ import annotations
+
+from evcc.contract import time_of
+from evcc.drive import Drive, Unsuitable
+from evcc.verbs import until_finished
+from evcc.wallet import Wallet20
+from v2g import signature
+from v2g.credentials import Credential, sub_certificates
+from v2g.messages.iso20 import common
+
+SET = "iso20-common"
+
+
+async def pays(drive: Drive, setup: common.AuthorizationSetupRes) -> bool:
+    """Authorization by contract.
+
+    Returns:
+        False where the vehicle has to try external means.
+
+    Raises:
+        Unsuitable: it cannot, or must not.
+    """
+    wallet = drive.options.wallet20
+    obstacle = _obstacle(drive, setup, wallet)
+    if not obstacle:
+        assert wallet is not None
+        obstacle = await _try(drive, setup, wallet)
+        if not obstacle:
+            return True
+    if drive.options.payment == "contract":
+        raise Unsuitable(f"payment by contract is not possible: {obstacle}")
+    if "EIM" not in setup.AuthorizationServices:
+        raise Unsuitable(f"the charger takes contracts only: {obstacle}")
+    if drive.options.payment == "auto" and wallet is not None:
+        drive.note(f"external payment: {obstacle}")
+    return False
+
+
+def _obstacle(drive: Drive, setup: common.AuthorizationSetupRes, wallet: Wallet20 | None) -> str:
+    """Why no contract can be tried, or ""."""
+    if drive.options.payment == "external":
+        return "the driver pays by external means"
+    if wallet is None or not (wallet.contracts or wallet.provisioning):
+        return "the vehicle has neither a contract nor a provisioning certificate"
+    if "PnC" not in setup.AuthorizationServices or setup.PnC_ASResAuthorizationMode is None:
+        return "the charger does not offer it"
+    return "" if drive.session.channel.secure else "it needs TLS"
+
+
+async def _try(drive: Drive, setup: common.AuthorizationSetupRes, wallet: Wallet20) -> str:
+    """Offers the contracts of the wallet until one is accepted; why none was, or ""."""
+    mode = setup.PnC_ASResAuthorizationMode
+    assert mode is not None
+    providers = mode.SupportedProviders.ProviderID if mode.SupportedProviders is not None else ()
+    contracts = wallet.usable(time_of(drive), providers)
+    if not contracts:
+        return "the vehicle's contracts have expired" if wallet.contracts else "the vehicle's contract is missing"
+    refusals = []
+    for contract in contracts:
+        code = await authorize(drive, contract, mode.GenChallenge, wallet)
+        if not code.startswith("WARNING"):
+            drive.contract = contract
+            if code == "OK_CertificateExpiresSoon":
+                wallet.update_next = True
+                drive.note(f"the charger says that contract {contract.emaid} expires soon")
+            return ""
+        refusals.append(f"{contract.emaid} {code}")
+        drive.session.tell("state", "contract", f"{contract.emaid} was refused: {code}")
+        if code == "WARNING_AuthorizationSelectionInvalid":
+            break
+        drive.still_wanted()
+    return f"the charger refuses {', '.join(refusals)}"
+
+
+async def authorize(drive: Drive, contract: Credential, challenge: bytes, wallet: Wallet20) -> str:
+    """AuthorizationReq with one contract until it is finished; the ResponseCode."""
+    subs = sub_certificates(contract.chain)
+    if subs is None:
+        drive.note(f"contract {contract.emaid} is not tried: its sub-CAs are missing")
+        return "WARNING_CertificateValidationError"
+    request = common.AuthorizationReq(
+        SelectedAuthorizationService="PnC",
+        PnC_AReqAuthorizationMode=common.PnC_AReqAuthorizationModeType(
+            Id="id1",
+            GenChallenge=challenge,
+            ContractCertificateChain=common.ContractCertificateChainType(
+                Certificate=contract.leaf, SubCertificates=subs
+            ),
+        ),
+    )
+    signed = signature.sign_message(request, contract.key, SET, wallet.grammar)
+    res = await until_finished(drive, lambda: request, "V2G_EVCC_Ongoing_Timeout", sign=lambda _: signed)
+    return str(res.ResponseCode)

@@ -1,0 +1,124 @@
+"""Payment by contract at the charger, ISO 15118-20: the challenge, and the proof that the vehicle has the contract.
+
+As :mod:`secc.contract`, with what differs: the challenge comes with AuthorizationSetup, once for each session, and is
+used up when a contract is accepted. AuthorizationReq brings chain, challenge and signature at once. A contract that is
+not accepted is a warning, after which the vehicle may name another one, install one, or pay by external means; a
+signature that does not hold ends the session. Checks in their order: chain, lifetime, revocation, signature, challenge,
+provider, contract.
+"""
+
+from __future__ import annotations
+
+from secc import contract
+from secc.contract import Codes, Contract, Contracts
+from secc.visit import Refusal, Visit
+from v2g.credentials import chain_of, common_name, plain_id, provider_of, read, suite_of
+from v2g.errors import RemoteError
+from v2g.messages.iso20 import common
+from v2g.rules.payment import CHALLENGE_LENGTH
+
+CODES = Codes(
+    broken="WARNING_CertificateValidationError",
+    expired="WARNING_CertificateExpired",
+    not_yet_valid="WARNING_CertificateNotYetValid",
+    revoked="WARNING_CertificateRevoked",
+)
+"""ResponseCodes for chains of the vehicle in ISO 15118-20."""
+
+REFUSED = "WARNING_GeneralPnCAuthorizationError"
+"""ResponseCode for contracts that the operator does not accept."""
+
+SET = "iso20-common"
+
+
+def offered(visit: Visit) -> Contracts | None:
+    """What contract payment needs, where it is offered: over TLS."""
+    return visit.contracts if visit.secure else None
+
+
+def methods(visit: Visit) -> list[common.authorizationType]:
+    """AuthorizationServices."""
+    contracts = offered(visit)
+    if contracts is None:
+        return ["EIM"]
+    return ["PnC", "EIM"] if contracts.external else ["PnC"]
+
+
+def setup(visit: Visit, contracts: Contracts) -> common.AuthorizationSetupRes:
+    """Offers contracts, with a fresh challenge."""
+    visit.challenge = visit.rng.randbytes(CHALLENGE_LENGTH)
+    providers = common.SupportedProvidersListType(ProviderID=list(contracts.providers))
+    return common.AuthorizationSetupRes(
+        ResponseCode="OK",
+        AuthorizationServices=methods(visit),
+        CertificateInstallationService=False,
+        PnC_ASResAuthorizationMode=common.PnC_ASResAuthorizationModeType(
+            GenChallenge=visit.challenge, SupportedProviders=providers if contracts.providers else None
+        ),
+    )
+
+
+def selectable(visit: Visit, request: common.AuthorizationReq) -> bool:
+    """Whether the method selected is offered, and its own block is there."""
+    method = request.SelectedAuthorizationService
+    return method in methods(visit) and getattr(request, f"{method}_AReqAuthorizationMode") is not None
+
+
+def prove(visit: Visit, request: common.AuthorizationReq) -> Contract:
+    """The contract of an AuthorizationReq, if it may pay.
+
+    Raises:
+        Refusal: a WARNING after which the vehicle may try something else.
+        SignatureError: the signature does not hold.
+    """
+    from pki.profiles import Role
+
+    block = request.PnC_AReqAuthorizationMode
+    assert block is not None
+    contracts = contract.needed(visit)
+    chain = chain_of(block.ContractCertificateChain)
+    leaf = contract.check_chain(
+        visit, chain, contracts.roots, Role.CONTRACT, contracts.revoked, suite=profiles(visit, chain[0]), codes=CODES
+    )
+    again = visit.contract
+    found = contract.check_signature(visit, request, leaf.public_key(), SET)
+    if not visit.challenge or block.GenChallenge != visit.challenge:
+        text = f"GenChallenge {block.GenChallenge.hex()}, sent was {visit.challenge.hex() or 'none'}"
+        raise Refusal("WARNING_ChallengeInvalid", text)
+    emaid = plain_id(common_name(leaf))
+    if contracts.providers and provider_of(emaid) not in map(provider_of, contracts.providers):
+        text = f"provider {provider_of(emaid)} of contract {emaid} is not among those of this charger"
+        raise Refusal("WARNING_eMSPUnknown", text)
+    if (verdict := contracts.verdicts.get(emaid)) is not None:
+        code = verdict if verdict.startswith("WARNING") else REFUSED
+        raise Refusal(code, f"contract {emaid} is not accepted" + ("" if code == verdict else f": {verdict}"))
+    if again is None or again.chain != chain:  # not where the charger was at work and the vehicle asks again
+        visit.session.tell("state", "signature", f"AuthorizationReq by contract {emaid}: {found}")
+    return Contract(emaid, chain, visit.challenge, proven=True)
+
+
+def profiles(visit: Visit, leaf: bytes) -> str:
+    """The table of profiles for a vehicle's leaf, by its key. P-256 is what many test PKIs have.
+
+    Raises:
+        Refusal: such a key has no place in ISO 15118-20.
+    """
+    try:
+        suite = suite_of(read(leaf))
+    except RemoteError as why:
+        raise Refusal(CODES.broken, str(why)) from why
+    if suite == "iso2" and visit.session.tolerant:
+        visit.session.tolerate("contract-curve", "a certificate on P-256, where P-521 or Ed448 is expected")
+    elif not suite or suite == "iso2":
+        raise Refusal(CODES.broken, "a certificate that is neither on P-521 nor of Ed448")
+    return suite
+
+
+def accepted(visit: Visit) -> common.AuthorizationRes:
+    """The vehicle's contract pays: its challenge is used up."""
+    assert visit.contract is not None
+    visit.challenge = b""
+    soon = contract.expires_soon(visit, read(visit.contract.chain[0]))
+    return common.AuthorizationRes(
+        ResponseCode="OK_CertificateExpiresSoon" if soon else "OK", EVSEProcessing="Finished"
+    )
