@@ -22,6 +22,9 @@ from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, number
 LOW_VOLTAGE = 0.9
 """Part of the nominal voltage that EVMaxVoltage has to reach: what a grid may deviate from it."""
 
+FOLLOWS = 1.0
+"""s for which a vehicle may draw too much without a word: it follows a change in its next messages."""
+
 ONE_PHASE = "AC_single_phase_core"
 
 
@@ -90,7 +93,7 @@ async def close_contactor(visit: Visit) -> None:
 
 
 def watch(visit: Visit) -> None:
-    """Opens the contactor under a vehicle that goes on drawing, or giving, more than it may; tells of it at once."""
+    """Opens the contactor under a vehicle that goes on drawing, or giving, more than it may; tells of it before."""
     ac, offered = supply(visit), offer(visit)
     flows, back = ac.current, ac.taken_back
     if flows < 0.0:
@@ -103,12 +106,13 @@ def watch(visit: Visit) -> None:
     elif flows < 0.0 and _beyond(-flows, back):
         text = f"the vehicle gives back {-flows:.1f} A per phase, agreed are {back:.1f} A"
     else:
-        visit.over("overdraw")
+        visit.over("overdraw", "overdraw told")
         return
-    if "overdraw" not in visit.started:
+    if visit.since("overdraw") >= FOLLOWS and "overdraw told" not in visit.started:
+        visit.since("overdraw told")
         visit.session.tell("error", "overdraw", text)
     if visit.since("overdraw") >= DUTY_CHANGE:
-        visit.over("overdraw")
+        visit.over("overdraw", "overdraw told")
         _cut(visit, f"{text}, for {DUTY_CHANGE:g} s")
 
 

@@ -128,10 +128,15 @@ def _response(talk: Talk, exchange: Exchange, legal: bool, following: Entry | No
         yield about(response, "note", SECC, "sequence-tolerated", text, requirement(Topic.TOLERATED, talk.protocol))
 
 
+def _ends(entry: Entry) -> bool:
+    """Whether a request ends the session: a SessionStopReq that does not go on to another service."""
+    return entry.name == "SessionStopReq" and getattr(entry.body, "ChargingSession", "") != "ServiceRenegotiation"
+
+
 def beside(talk: Talk) -> Iterator[Finding]:
     """The same for each side stream by itself (ISO 15118-20): its order, its pairs, and when it may be open."""
     protocol = PROTOCOLS.get(talk.protocol)
-    stopped = next((x.request.index for x in talk.exchanges if x.name == "SessionStopReq" and x.request), None)
+    stopped = next((x.request.index for x in talk.exchanges if x.request is not None and _ends(x.request)), None)
     for stream, exchanges in talk.sides.items():
         side = protocol.side.get(stream) if protocol is not None else None
         sequence = Sequence(side.order, dc=not talk.ac) if side is not None else None
