@@ -116,6 +116,7 @@ def make_vehicle(bench: Bench, pilot: VehiclePilot, mac: bytes = DEFAULT_MAC) ->
         settings=settings,
         evccid=octets(car.evccid) if car.evccid else mac if any(mac) else DEFAULT_MAC,
     )
+    vehicle.evccid20 = car.evccid20 or vehicle.evccid20
     vehicle.contactors.welded = "welded" in car.faults
     return vehicle
 
@@ -163,10 +164,11 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
     """The charger of a bench. Its faults are injected by the bench's controls."""
     station, plug = bench.charger, connector(bench)
     power, supply = None, None
+    sinks = bench.both_ways or bool(station.max_discharge_current or station.max_discharge_power)
     if bench.ac:
         asked = station.ac_supply
         phases, amperes = ac_rating(bench)
-        back = (station.max_discharge_current or amperes) if bench.both_ways else 0.0
+        back = (station.max_discharge_current or amperes) if sinks else 0.0
         supply = AcSupply(
             asked.nominal_voltage, phases, amperes, max_discharge_current=back, close_seconds=asked.close_seconds
         )
@@ -175,8 +177,8 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
         limits = dataclasses.replace(
             Limits.of(most),
             min_current=station.min_current,
-            max_discharge_current=(station.max_discharge_current or most.max_a) if bench.both_ways else 0.0,
-            max_discharge_power=(station.max_discharge_power or most.kw) * 1000.0 if bench.both_ways else 0.0,
+            max_discharge_current=(station.max_discharge_current or most.max_a) if sinks else 0.0,
+            max_discharge_power=(station.max_discharge_power or most.kw) * 1000.0 if sinks else 0.0,
             ripple=station.ripple,
             tolerance=station.tolerance,
         )

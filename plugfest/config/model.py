@@ -24,6 +24,7 @@ File = Annotated[str, Meta(extra={"file": True})]
 """Relative to the bench file."""
 Curve = Annotated[list[tuple[Percent, Annotated[float, Meta(ge=0.0, le=1.0)]]], Meta(min_length=2)]
 Word = Annotated[str, Meta(pattern=r"^[^#+/]+$")]
+Identifier = Annotated[str, Meta(min_length=1, max_length=255)]
 TlsPolicy = Literal["none", "optional", "required"]
 Control = Literal["any", "scheduled", "dynamic"]
 
@@ -143,6 +144,7 @@ class Vehicle(Section, kw_only=True, frozen=True):
         bool, Meta(description="evcc with ac: no SLAC and no messages, charge at the nominal duty (IEC 61851-1)")
     ] = False
     evccid: Annotated[Hex | None, Meta(description="EVCCID, 6 bytes; by default the interface's MAC")] = None
+    evccid20: Annotated[Identifier | None, Meta(description="EVCCID in ISO 15118-20; by default made of evccid")] = None
     session_id: Annotated[Hex, Meta(description="session id of the first request: one zero byte, or eight")] = "00" * 8
     offer: Annotated[
         list[Offer], Meta(max_length=20, description="supportedAppProtocolReq instead of --protocol's")
@@ -213,10 +215,12 @@ class Charger(Section, kw_only=True, frozen=True):
     min_voltage: Annotated[NotNegative | None, Meta(description="instead of the power class's, V")] = None
     min_current: Annotated[NotNegative, Meta(description="least current, A")] = 0.0
     max_discharge_current: Annotated[
-        Positive | None, Meta(description="with bpt: most current out of the car, A (AC: per phase); by default as in")
+        Positive | None,
+        Meta(description="most current out of the car, A (AC: per phase); both directions are offered; with bpt as in"),
     ] = None
     max_discharge_power: Annotated[
-        Positive | None, Meta(description="with bpt: most power out of the car, kW; by default as in")
+        Positive | None,
+        Meta(description="most power out of the car, kW; both directions are offered; with bpt as in"),
     ] = None
     separated: Annotated[bool, Meta(description="with bpt: each direction has a path of its own (BPTChannel 2)")] = (
         False

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from captures import SHARED, sessions
+from captures import SHARED, recording, sessions
 
 import exi
 from plugfest.cli import main
 from plugfest.config import personalities
-from v2g.messages import appproto
+from v2g.messages import appproto, schema
 from v2g.protocols import APPPROTO, DIN, ISO2
 
 # Name -> exit code of a short session with our own counterpart.
 # vw-id ends in C with SessionStopReq: the PWM goes off under it.
-CARS = {"audi-q4": 0, "vw-id": 7, "vw-id-patient": 0, "hyundai-ioniq": 0, "pyplc": 0, "tester": 0}
-STATIONS = {"everest-dev": 0, "compleo-50": 0, "tester": 0, "pyplc": 0}
+CARS = {"audi-q4": 0, "vw-id": 7, "vw-id-patient": 0, "hyundai-ioniq": 0, "pyplc": 0, "tester": 0,
+        "simulator-20-dc": 0, "simulator-20-ac": 0}  # fmt: skip
+STATIONS = {"everest-dev": 0, "compleo-50": 0, "tester": 0, "pyplc": 0, "tester-20": 0}
 
 # (car, station) -> recording of just these, messages that are too few or too special to compare, by name.
 RECORDED: dict[tuple[str, str], tuple[str, set[str]]] = {
@@ -35,6 +36,9 @@ RECORDED: dict[tuple[str, str], tuple[str, set[str]]] = {
         {"ChargeParameterDiscoveryRes"},
     ),
     ("tester", "tester"): ("ISO-2_DC_DS5366.pcapng", set()),
+    ("simulator-20-dc", "tester-20"): ("ISO-20_TLS13_DC_DS5366_Josev.pcapng", set()),
+    # Two schedules with every part that a price schedule can have.
+    ("simulator-20-ac", "tester-20"): ("ISO-20_BPT_AC_DS5366_Josev.pcapng", {"ScheduleExchangeRes"}),
 }
 # Optional parts that come and go in a recording, and that our side has or has not.
 ALWAYS_DIFFERENT = {"EVSEEnergyToBeDelivered", "duration"}
@@ -100,6 +104,10 @@ def test_a_file_of_ones_own_is_a_car_too(tmp_path: Path) -> None:
 
 def recorded(name: str) -> Iterator[tuple[float, dict[str, Any]]]:
     """Time and content of each message of a recording's only session."""
+    if name.startswith("ISO-20"):
+        for entry in recording(SHARED / "captures" / name).messages:
+            yield entry.time, exi.to_json(schema(entry.schema), entry.message)
+        return
     protocol, offered = APPPROTO, {}
     (frames,) = sessions(SHARED / "captures" / name)
     for frame in frames:
