@@ -129,8 +129,9 @@ def adopt(drive: Drive, said: Any) -> None:
     """
     leaves = None if said.DepartureTime is None else drive.now + said.DepartureTime
     before = drive.needs_told
-    if leaves is not None and before.leaves is not None and abs(leaves - before.leaves) <= SAME_TIME:
-        leaves = before.leaves
+    if leaves is not None and before.leaves is not None:
+        # A departure that is over is told as 0 s from then on.
+        leaves = before.leaves if abs(leaves - max(before.leaves, drive.now)) <= SAME_TIME else leaves
     told = drive.needs_told = NeedsTold(leaves, said.MinimumSOC, said.TargetSOC)
     if told in (before, NeedsTold()):
         return

@@ -43,7 +43,8 @@ def make_battery(bench: Bench) -> Battery:
         own = car.battery
         kind = BatteryPack(
             "own", own.capacity * 1000.0, own.cells, own.resistance, own.max_current, own.max_power * 1000.0,
-            max_discharge_current=own.max_discharge_current, max_discharge_power=own.max_discharge_power * 1000.0,
+            max_discharge_current=_or(own.max_discharge_current, own.max_current),
+            max_discharge_power=_or(own.max_discharge_power, own.max_power) * 1000.0,
         )  # fmt: skip
         if own.taper:
             kind = dataclasses.replace(kind, taper=tuple((soc / 100.0, part) for soc, part in own.taper))

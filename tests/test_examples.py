@@ -20,6 +20,7 @@ BENCHES = {
     "ccs2-350kw-800v.yaml": (0, ["action: derate percent=50", "Renegotiate", "335.0 A", "session completed"]),
     "nacs-500kw.yaml": (0, ["NACS, DC, 500 kW", "action: soc percent=79.9", "battery: 10.0 % -> 80.0 %"]),
     "sells-energy.yaml": (0, ["gives 7400 W", "0.062 kWh out of it", "session completed"]),
+    "v2g-afternoon.yaml": (0, ["standby begins", "gives 9000 W", "departure in 110 s, target 70 %", "out of it"]),
     "misbehaving-car.yaml": (5, ["tolerated: facet", "replaced by WeldingDetectionReq", "FAILED_SequenceError"]),
     "misbehaving-charger.yaml": (
         7,

@@ -185,8 +185,8 @@ class Terms:
             return
         before = self._said.get(by, Needs())
         at = before.departure if departure is None else time + departure
-        if at is not None and before.departure is not None and abs(at - before.departure) < _SAME:
-            at = before.departure  # whole seconds that count down
+        if at is not None and before.departure is not None and abs(at - max(before.departure, time)) < _SAME:
+            at = before.departure  # whole seconds that count down, to 0 where they are over
         now = self._said[by] = Needs(
             at, before.minimum if minimum is None else minimum, before.target if target is None else target, by
         )

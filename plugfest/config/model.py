@@ -37,8 +37,12 @@ class Pack(Section, kw_only=True, frozen=True):
     resistance: Annotated[Positive, Meta(description="of the pack, ohm")] = 0.08
     max_current: Annotated[Positive, Meta(description="A")] = 300.0
     max_power: Annotated[Positive, Meta(description="kW")] = 150.0
-    max_discharge_current: Annotated[NotNegative, Meta(description="out of it, A; 0: it gives nothing")] = 0.0
-    max_discharge_power: Annotated[NotNegative, Meta(description="out of it, kW; 0: it gives nothing")] = 0.0
+    max_discharge_current: Annotated[
+        NotNegative | None, Meta(description="out of it, A; 0: it gives nothing; by default as in")
+    ] = None
+    max_discharge_power: Annotated[
+        NotNegative | None, Meta(description="out of it, kW; 0: it gives nothing; by default as in")
+    ] = None
     taper: Annotated[
         Curve | None,
         Meta(description="part of max-current over SoC: [[0, 0.5], [60, 1], [100, 0.05]]"),
