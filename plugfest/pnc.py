@@ -44,8 +44,11 @@ def open_store(directory: Path) -> Store:
         raise UserError(str(why)) from why
 
 
-def make_store(directory: Path, now: datetime.datetime, *, seed: str | None = None) -> Store:
+def make_store(directory: Path, now: datetime.datetime, *, seed: str | None = None, newest: bool = False) -> Store:
     """A PKI in a directory, made if it is not there.
+
+    Args:
+        newest: with the certificates of ISO 15118-20 too.
 
     Raises:
         UserError: the directory cannot be used.
@@ -58,8 +61,11 @@ def make_store(directory: Path, now: datetime.datetime, *, seed: str | None = No
         return open_store(directory)
     midnight = datetime.datetime.combine(now.date(), datetime.time(), datetime.UTC)
     try:
-        store = authority.make(SUITES[SUITE], midnight, seed=authority.seed_octets(seed) if seed else None)
+        octets = authority.seed_octets(seed) if seed else None
+        store = authority.make(SUITES[SUITE], midnight, seed=octets)
         store.save(directory)
+        if newest:
+            authority.make(SUITES["iso20"], midnight, seed=octets).save(directory)
     except (PkiError, OSError) as why:
         raise UserError(f"cannot make a PKI in {directory}: {why}") from why
     return store

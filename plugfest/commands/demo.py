@@ -83,7 +83,8 @@ def make_pki(bench: Bench) -> None:
     directory = Path(bench.pki or "pki")
     if not directory.is_dir():
         seed = None if bench.seed is None else str(bench.seed)
-        store = pnc.make_store(directory, datetime.datetime.now(datetime.UTC), seed=seed)
+        newest = any(protocol.abilities.mutual for protocol in options.protocols(bench))
+        store = pnc.make_store(directory, datetime.datetime.now(datetime.UTC), seed=seed, newest=newest)
         if not bench.quiet:
             say(f"made a test PKI of {len(store)} certificates in {directory}")
 
@@ -128,6 +129,7 @@ async def _both(bench: Bench, title: str) -> int:
             "any_transport": bench.any_transport,
             "timing": bench.timer,
             "stamps": bench.stamps,
+            "relaxed": bench.relaxed,
         }
         charger = secc.Options(**shared, now=lambda: epoch + loop.time(), rng=rng)
         vehicle = controls.options = plants.vehicle_options(bench, **shared)

@@ -107,6 +107,7 @@ async def _run(bench: Bench) -> int:
             tolerant=not bench.strict,
             timing=bench.timer,
             stamps=bench.stamps,
+            relaxed=bench.relaxed,
             any_transport=bench.any_transport,
         )
         pnc.equip_vehicle(settings, bench, time.time, looks.say)

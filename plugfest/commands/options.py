@@ -49,6 +49,9 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         const=True,
         help="also over TCP or TLS 1.2, as many test stacks do; each use is told",
     )
+    newest.add_argument(
+        "--relaxed", action="store_true", help="the charge loop has the times of other messages, for slow peers"
+    )
     parser.add_argument("--connector", help="ccs1, ccs2, nacs, mcs, type1 or type2 (default ccs2)")
     parser.add_argument("--strict", action="store_true", help="refuse what the standard forbids, tolerate nothing")
     parser.add_argument("--trace", metavar="FILE", type=Path, help="write the session as JSON lines")

@@ -119,6 +119,7 @@ async def _run(bench: Bench) -> int:
             any_transport=bench.any_transport,
             timing=bench.timer,
             stamps=bench.stamps,
+            relaxed=bench.relaxed,
             now=time.time,
             rng=rng,
         )

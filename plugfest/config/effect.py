@@ -73,6 +73,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("pilot", (NETWORK,)),
     ("sessions", (ONLY_CHARGER,)),
     ("stamps", (ISO20,)),
+    ("relaxed", (ISO20,)),
     ("sdp-to", (ONLY_VEHICLE,)),
     ("address", (ONLY_VEHICLE,)),
     ("port", (NETWORK, PLAIN, FIXED)),

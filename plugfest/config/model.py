@@ -381,6 +381,9 @@ class Bench(Section, kw_only=True, frozen=True):
     any_transport: Annotated[
         bool, Meta(description="speak ISO 15118-20 over TCP or TLS 1.2 too, as many test stacks do; each use is told")
     ] = False
+    relaxed: Annotated[
+        bool, Meta(description="ISO 15118-20: the charge loop has the times of other messages, for slow peers")
+    ] = False
     stamps: Annotated[
         Literal["s", "us"], Meta(description="ISO 15118-20: time stamps sent in seconds or microseconds; any is read")
     ] = "s"
