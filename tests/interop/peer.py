@@ -311,6 +311,9 @@ def make_charger(args, energy, log):
         def stopping(self):
             return args.stop_after and self.loops >= args.stop_after
 
+        async def service_renegotiation_supported(self):
+            return args.other_services
+
         async def set_status(self, status):
             if status == ServiceStatus.READY:
                 log.live = True
@@ -723,6 +726,7 @@ def main():
     add("--cable-ongoing", type=int, default=0, help="CableCheck: N more Ongoing")
     add("--stop-after", type=int, default=0, help="ask the car to stop after N loops")
     add("--reject", action="store_true", help="refuse authorization (DIN: Ongoing for ever)")
+    add("--other-services", action="store_true", help="ISO 15118-20: the car may change its service")
     add("--free", action="store_true", help="free service; ISO 15118-2: no SalesTariff")
     add("--max-voltage", type=int, default=1000)
     add("--max-current", type=int, default=200)

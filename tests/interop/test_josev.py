@@ -155,6 +155,52 @@ def test_our_vehicle_charges_at_its_charger(cable: Link, mode: str, tmp_path: Pa
     assert names.count(loop_of(mode)) >= 5
 
 
+BENCH = """
+role: evcc
+protocol: iso20
+slac: false
+any-transport: true
+scheduled: true
+relaxed-timer
+timeline:
+  - {at: DC_ChargeLoopReq, after: 2, do: another-service, control: dynamic}
+  - {at: ServiceSelectionRes, occurrence: 2, after: 10, do: stop}
+"""
+
+
+def test_our_vehicle_changes_its_service_at_its_charger(cable: Link, tmp_path: Path) -> None:
+    """From scheduled to dynamic in one session, on one connection."""
+    ready, trace, bench = tmp_path / "ready", tmp_path / "trace.jsonl", tmp_path / "bench.yaml"
+    slow = ", ".join(f"V2G_EVCC_Msg_Timeout.{name}: 10" for name in ("DC_ChargeLoopReq", "default"))
+    bench.write_text(BENCH.replace("relaxed-timer", f"timer: {{{slow}}}"))
+    charger = subprocess.Popen(
+        peer(cable, "secc", "iso20-dc-sched", "--ready-file", str(ready), "--quick-stop", "--timeout", "120",
+             "--other-services"),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 90
+        while not ready.exists():
+            assert charger.poll() is None, charger.communicate()[0]
+            assert time.monotonic() < deadline, "the counterpart did not get ready"
+            time.sleep(0.2)
+        command = cable.command("evcc", sys.executable, "-m", "plugfest", "run", str(bench), "-i", cable.evcc_if,
+                                "--trace", str(trace))  # fmt: skip
+        vehicle = subprocess.run(command, capture_output=True, text=True, timeout=110)
+        output, _ = charger.communicate(timeout=60)
+    finally:
+        charger.kill()
+    assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr + output
+    assert result(output)["ok"], output
+    said = messages(trace)
+    stops = [line["message"]["SessionStopReq"]["ChargingSession"] for line in said if line["name"] == "SessionStopReq"]
+    assert stops == ["ServiceRenegotiation", "Terminate"]
+    names = [line["name"] for line in said]
+    assert names.count("SessionSetupReq") == 1
+    assert names.count("ServiceSelectionRes") == 2
+    assert "DC_ChargeLoopRes" in names[names.index("SessionStopRes") :]
+
+
 @pytest.mark.parametrize("mode", [*MODES, INSTALL])
 def test_its_vehicle_charges_at_our_charger(cable: Link, mode: str, tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
