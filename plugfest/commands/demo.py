@@ -230,11 +230,18 @@ async def _link(bench: Bench, now: Any, observe: Observe) -> Any:
 
 
 def _headline(bench: Bench, title: str, soc: float) -> list[str]:
-    what = "AC" if bench.ac else f"DC, {bench.charger.power:g} kW"
+    newest = any(protocol.abilities.bidirectional for protocol in options.protocols(bench))
+    kind = bench.transfer if newest else "AC" if bench.ac else "DC"
+    what = kind if bench.ac else f"{kind}, {bench.charger.power:g} kW"
+    wanted = bench.charger.target_power
+    curve = (
+        ", ".join(f"{power:g} kW from {start:g} s on" for start, power in wanted) if isinstance(wanted, list) else ""
+    )
     battery = bench.vehicle.battery if isinstance(bench.vehicle.battery, str) else "own"
     plug = options.connector(bench).name.upper()
     return [
         f"plugfest {title}: {plug}, {what}, {battery} battery from {soc:g} %",
+        *([f"the charger wants {curve}, counted from the first power; below zero the car gives"] if curve else []),
         "the vehicle's view: time in s, > sent, < received, * state",
         "",
     ]
