@@ -71,11 +71,12 @@ async def _renegotiation(visit: Visit, answers: Answers) -> None:
             visit.renegotiation.until = None
             stream.begin_anew()
             continue
-        if stream.begun and not visit.delivering:
-            visit.tell("late-side-request", f"{type(received.message).__name__} came after the end, and is dropped")
-            visit.session.forget(RENEGOTIATION)
+        if stream.outdated:
             stream.begin_anew()
-            continue
+            if not visit.delivering:
+                visit.tell("late-side-request", f"{type(received.message).__name__} came after the end, and is dropped")
+                visit.session.forget(RENEGOTIATION)
+                continue
         await stream.answer(received, iso20_renegotiation.check(visit))
 
 
@@ -104,6 +105,12 @@ class _Stream:
         self._sequence = Sequence(self._side.order, dc=self._visit.dc)
         self._started: dict[str, float] = {}
         self._agreed = {}
+        self._stops = self._visit.stops
+
+    @property
+    def outdated(self) -> bool:
+        """Something has begun, and power was stopped since: what was said counts no more."""
+        return self.begun and self._stops != self._visit.stops
 
     @property
     def begun(self) -> bool:
@@ -128,6 +135,8 @@ class _Stream:
     async def answer(self, received: Received, check: Callable[[Any], None]) -> None:
         """Answers a request on what the stream has agreed so far."""
         main = self._visit
+        if not self.begun:
+            self._agreed, self._stops = {}, main.stops
         beside = copy.copy(main)
         beside.started = self._started
         for name in AGREED:

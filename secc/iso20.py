@@ -246,6 +246,7 @@ def stop(visit: Visit) -> None:
     visit.delivering = visit.charged = visit.standby = False
     visit.stopped = True
     visit.coming = {}
+    visit.stops += 1
     visit.renegotiation.done()
 
 

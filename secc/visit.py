@@ -170,6 +170,7 @@ class Visit:
         allows_standby, allows_another_service: what the charger is configured for (ISO 15118-20).
         added: value added services selected, ServiceID and ParameterSetID (ISO 15118-20).
         renegotiation: how the vehicle does with a schedule that was to be renegotiated (ISO 15118-20).
+        stops: how often power was stopped (ISO 15118-20).
         ongoing: by stream, the request that was answered with Ongoing last (ISO 15118-20).
         coming: what was agreed beside the loop, and holds from its next message on (ISO 15118-20).
         asked_to_pause: the charger had asked for a pause when the power flow ended (ISO 15118-20).
@@ -233,6 +234,7 @@ class Visit:
     allows_another_service: bool = True
     added: tuple[tuple[int, int], ...] = ()
     renegotiation: Renegotiation = field(default_factory=lambda: Renegotiation())
+    stops: int = 0
     ongoing: dict[int, Any] = field(default_factory=dict)
     coming: dict[str, Any] = field(default_factory=dict)
     asked_to_pause: bool = False

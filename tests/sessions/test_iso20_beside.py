@@ -279,6 +279,23 @@ async def test_no_stream_outlives_the_session(how: str) -> None:
     await no_tasks_left(before)
 
 
+async def test_renegotiation_that_a_stop_cut_off_is_forgotten() -> None:
+    """After a change of service the stream is at its beginning: nothing has to be tolerated."""
+    alone, loop = await in_loop("iso20-ac")
+    await alone.beside(of("iso20-ac", "ChargeParameterDiscoveryReq"), RENEGOTIATION)
+    await loop.stop()
+    alone.bench.evse.pilot.offer(5.0)
+    await alone.ask(common.PowerDeliveryReq(EVProcessing="Finished", ChargeProgress="Stop"))
+    await alone.ask(common.SessionStopReq(ChargingSession="ServiceRenegotiation"))
+    requests = way("iso20-ac")
+    place = next(n for n, request in enumerate(requests) if isinstance(request, common.ServiceDiscoveryReq))
+    loop = Loop(alone, await alone.until_loop(requests[place:]))
+    assert (await renegotiate(alone, "iso20-ac")).ResponseCode == "OK"
+    await loop.stop()
+    alone.session.channel.abort()
+    assert "sequence" not in (await alone.task).tolerances
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Parking
 
