@@ -171,6 +171,7 @@ def _named(cn: str) -> Maker:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
 
+        from pki import keys
         from pki.profiles import Role
 
         good, issuer = bench.contract(), bench.store[Role.MO_SUB2]
@@ -185,7 +186,7 @@ def _named(cn: str) -> Maker:
         )  # fmt: skip
         for extension in old.extensions:
             builder = builder.add_extension(extension.value, extension.critical)
-        made = builder.sign(issuer.key, hashes.SHA256())
+        made = builder.sign(keys.certifying(issuer.key), hashes.SHA256())
         return Credential((made.public_bytes(serialization.Encoding.DER), *good.chain[1:]), good.key)
 
     return make

@@ -231,15 +231,21 @@ def accept(
     return contract
 
 
-def check_chain(drive: Drive, chain: tuple[bytes, ...], roots: Any, role: Any, whose: str) -> None:
+def check_chain(
+    drive: Drive, chain: tuple[bytes, ...], roots: Any, role: Any, whose: str, *, suite: str = "iso2"
+) -> None:
     """Holds a charger's chain against our roots.
+
+    Args:
+        suite: the table of profiles.
 
     Raises:
         Undeliverable: names every deviation that counts.
     """
     from pki import path
 
-    found = path.fatal(path.validate(chain, [read(root) for root in roots], role, time_of(drive)))
+    known = [read(root) for root in roots]
+    found = path.fatal(path.validate(chain, known, role, time_of(drive), suite=suite))
     if found:
         raise Undeliverable(f"{whose}: " + "; ".join(str(deviation) for deviation in found))
 

@@ -1,7 +1,8 @@
 """Payment by contract in the vehicle's script of ISO 15118-20: the signed AuthorizationReq, and what comes after a no.
 
-The vehicle tries its contracts one after another, those of a provider that the charger lists first, and pays by
-external means where none is accepted and the driver does not insist. While the charger is at work, the request is
+The vehicle tries its contracts one after another, those of a provider that the charger lists first. Where none is
+accepted it installs new ones, if it has not just done so, and then pays by external means, unless the driver insists.
+While the charger is at work, the request is
 repeated as it is, with the same Signature.
 """
 
@@ -9,13 +10,12 @@ from __future__ import annotations
 
 from evcc.contract import time_of
 from evcc.drive import Drive, Unsuitable
+from evcc.iso20_installation import SET, install
 from evcc.verbs import until_finished
 from evcc.wallet import Wallet20
 from v2g import signature
 from v2g.credentials import Credential, sub_certificates
 from v2g.messages.iso20 import common
-
-SET = "iso20-common"
 
 
 async def pays(drive: Drive, setup: common.AuthorizationSetupRes) -> bool:
@@ -31,7 +31,7 @@ async def pays(drive: Drive, setup: common.AuthorizationSetupRes) -> bool:
     obstacle = _obstacle(drive, setup, wallet)
     if not obstacle:
         assert wallet is not None
-        obstacle = await _try(drive, setup, wallet)
+        obstacle = await _with_installation(drive, setup, wallet)
         if not obstacle:
             return True
     if drive.options.payment == "contract":
@@ -54,12 +54,25 @@ def _obstacle(drive: Drive, setup: common.AuthorizationSetupRes, wallet: Wallet2
     return "" if drive.session.channel.secure else "it needs TLS"
 
 
-async def _try(drive: Drive, setup: common.AuthorizationSetupRes, wallet: Wallet20) -> str:
-    """Offers the contracts of the wallet until one is accepted; why none was, or ""."""
+async def _with_installation(drive: Drive, setup: common.AuthorizationSetupRes, wallet: Wallet20) -> str:
+    """Tries what the vehicle has, and what it gets: before it asks where that is due, or after all were refused."""
     mode = setup.PnC_ASResAuthorizationMode
     assert mode is not None
     providers = mode.SupportedProviders.ProviderID if mode.SupportedProviders is not None else ()
-    contracts = wallet.usable(time_of(drive), providers)
+    installs = setup.CertificateInstallationService and wallet.provisioning is not None
+    first = installs and wallet.wants_installation(time_of(drive))
+    if first:
+        await install(drive, wallet)
+    obstacle = await _try(drive, mode, wallet, wallet.usable(time_of(drive), providers))
+    if obstacle and installs and not first and await install(drive, wallet):
+        obstacle = await _try(drive, mode, wallet, wallet.usable(time_of(drive), providers))
+    return obstacle
+
+
+async def _try(
+    drive: Drive, mode: common.PnC_ASResAuthorizationModeType, wallet: Wallet20, contracts: list[Credential]
+) -> str:
+    """Offers contracts until one is accepted; why none was, or ""."""
     if not contracts:
         return "the vehicle's contracts have expired" if wallet.contracts else "the vehicle's contract is missing"
     refusals = []

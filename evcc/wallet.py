@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from v2g.credentials import Credential, provider_of
 
 if TYPE_CHECKING:
+    from pki.delivery20 import Scheme
     from v2g.signature import Grammar
 
 UPDATE_DAYS = 14.0
@@ -72,6 +73,9 @@ class Wallet20:
         update_days: a contract that ends within so many days is replaced.
         update_next: the charger said that a contract ends soon, so contracts are installed in the next session.
         reinstall: install contracts although there are some.
+        most: MaximumContractCertificateChains: contracts that it takes at once.
+        prioritized: eMAIDs that it wants first.
+        scheme: how a delivered key is sealed; None: the usual one.
         grammar: of SignedInfo; None: the usual one.
         on_contract: is told of each new contract, to store it.
     """
@@ -82,6 +86,9 @@ class Wallet20:
     update_days: float = UPDATE_DAYS
     update_next: bool = False
     reinstall: bool = False
+    most: int = 4
+    prioritized: Sequence[str] = ()
+    scheme: Scheme | None = None
     grammar: Grammar | None = None
     on_contract: Callable[[Credential], None] = lambda contract: None
 
@@ -102,8 +109,11 @@ class Wallet20:
         ends = at + datetime.timedelta(days=self.update_days)
         return self.reinstall or self.update_next or not any(one.expires > ends for one in self.contracts)
 
-    def take(self, contract: Credential) -> None:
-        """A new contract comes first, and replaces the one of the same eMAID."""
-        self.contracts = [contract, *(one for one in self.contracts if one.emaid != contract.emaid)]
-        self.update_next = self.reinstall = False
-        self.on_contract(contract)
+    def take(self, new: Sequence[Credential]) -> None:
+        """New contracts come first, in their order; each replaces the one of the same eMAID."""
+        emaids = {contract.emaid for contract in new}
+        self.contracts = [*new, *(one for one in self.contracts if one.emaid not in emaids)]
+        if new:
+            self.update_next = self.reinstall = False
+        for contract in new:
+            self.on_contract(contract)

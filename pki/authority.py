@@ -129,7 +129,7 @@ class Authority:
         builder = self._extend(builder, profile, key, issuer, changes)
         signer = changes.signer or (issuer.key if issuer else key)
         algorithm: Any = keys.hash_of(signer)  # the stubs know fewer kinds of hash
-        certificate = builder.sign(signer, algorithm, ecdsa_deterministic=_deterministic(signer))
+        certificate = builder.sign(keys.certifying(signer), algorithm, ecdsa_deterministic=_deterministic(signer))
         return Entry(name, role, certificate, issuer, private_key=key)
 
     def _label(self, name: str) -> str:

@@ -33,7 +33,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pki import keys
 from pki.delivery import OTHER_INFO, DeliveryError
+from pki.errors import PkiError
 from pki.keys import Kind, PrivateKey
+from pki.scalars import Ed448Scalar
 
 Curve: TypeAlias = Literal["SECP521", "X448"]
 """ECDHCurve of the message."""
@@ -48,13 +50,16 @@ class Scheme:
         other_info: of the concatenation KDF: SHA-512(00000001 | Z | other_info), first 32 octets.
         aad: whether PCID and key identifier are authenticated.
         whole_ed448: seal the 57 octets of an Ed448 private key (a field of 85 octets, longer than the schema allows);
-            else its scalar, 56 octets, with which only a signer that takes scalars can sign.
+            else its scalar, 56 octets, with which only a signer that takes scalars can sign (:mod:`pki.scalars`).
+        filler: where zeros make the 56 octets of an X448 DHPublicKey as long as the schema wants it. [V2G20-2495] has
+            it shorter, the schema 133 octets.
     """
 
     name: str
     other_info: bytes
     aad: bool
     whole_ed448: bool = False
+    filler: Literal["after", "before"] = "after"
 
 
 LIKE_ISO2 = Scheme("strict-guess", OTHER_INFO, aad=True)
@@ -196,20 +201,45 @@ def secret_of(key: PrivateKey, scheme: Scheme = LIKE_ISO2) -> bytes:
     """What is sealed of a contract key: 66 octets for P-521, 56 or 57 for Ed448."""
     if isinstance(key, ed448.Ed448PrivateKey):
         return key.private_bytes_raw() if scheme.whole_ed448 else x448_private(key).private_bytes_raw()
-    return keys.scalar(key)
+    return key.secret if isinstance(key, Ed448Scalar) else keys.scalar(key)
 
 
-def private_key(secret: bytes) -> PrivateKey:
-    """A key to sign with.
+def private_key(secret: bytes, contract: x509.Certificate) -> PrivateKey:
+    """A key to sign with, of the contract's certificate.
 
     Raises:
-        DeliveryError: the scalar of an Ed448 key: signing with it is not supported here.
+        DeliveryError: it does not belong to the certificate.
     """
     if len(secret) == 66:
         return ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP521R1())
     if len(secret) == 57:
         return ed448.Ed448PrivateKey.from_private_bytes(secret)
-    raise DeliveryError("only the scalar of an Ed448 key was delivered; signing with it is not supported")
+    public = contract.public_key()
+    assert isinstance(public, ed448.Ed448PublicKey)  # as _check has seen
+    try:
+        return Ed448Scalar(secret, public)
+    except PkiError as why:
+        raise DeliveryError(str(why)) from why
+
+
+DH_PUBLIC_KEY = 133
+"""Octets of DHPublicKey in the schema."""
+
+
+def dh_public_key(sealed: Sealed, scheme: Scheme = LIKE_ISO2) -> bytes:
+    """DHPublicKey as the message carries it."""
+    point = sealed.public_key
+    return point.rjust(DH_PUBLIC_KEY, b"\0") if scheme.filler == "before" else point.ljust(DH_PUBLIC_KEY, b"\0")
+
+
+def point_of(curve: Curve, field: bytes) -> bytes:
+    """The point in a DHPublicKey, without filler on either side, or a prefix before the 56 octets of X448."""
+    if curve == "SECP521":
+        return field
+    size, rest = 56, len(field) - 56
+    if rest > 1 and not any(field[size:]):
+        return field[:size]
+    return field[rest:] if rest == 1 or (rest > 1 and not any(field[:rest])) else field
 
 
 def _derive(z: bytes, scheme: Scheme) -> bytes:

@@ -51,7 +51,7 @@ class Entry:
         if self.private_key is None:
             if self.key_path is None:
                 raise PkiError(f"no private key for {self.name}: {self.no_key or f'{self.name}.key is missing'}")
-            key = keys.load(self.key_path, self.password)
+            key = keys.load(self.key_path, self.password, self.certificate.public_key())
             if not keys.same(key.public_key(), self.certificate.public_key()):
                 raise PkiError(f"{self.key_path} is not the key of the certificate {self.path}")
             self.private_key = key

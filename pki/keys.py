@@ -18,15 +18,16 @@ from typing import TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x448
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from boundary import write
 from pki import loading
 from pki.errors import PkiError
+from pki.scalars import Ed448Scalar
 
-PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey
+PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey | Ed448Scalar
 PublicKey: TypeAlias = ec.EllipticCurvePublicKey | ed448.Ed448PublicKey
 
 
@@ -61,7 +62,7 @@ def kind(key: object) -> Kind | None:
     """The kind of a private or public key; None for one that no profile knows (RSA, other curves)."""
     if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey):
         return next((k for k, row in _CURVES.items() if row[0].name == key.curve.name), None)
-    if isinstance(key, ed448.Ed448PrivateKey | ed448.Ed448PublicKey):
+    if isinstance(key, ed448.Ed448PrivateKey | ed448.Ed448PublicKey | Ed448Scalar):
         return Kind.ED448
     return None
 
@@ -134,6 +135,17 @@ def _width(key: ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey) -> int:
     return (key.curve.key_size + 7) // 8
 
 
+def certifying(key: PrivateKey) -> ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey:
+    """A key that can sign certificates and the like, and be exported.
+
+    Raises:
+        PkiError: only its scalar is known.
+    """
+    if isinstance(key, Ed448Scalar):
+        raise PkiError("of this Ed448 key only the scalar is known; it signs messages and nothing else")
+    return key
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Signatures
 
@@ -146,7 +158,7 @@ def sign(key: PrivateKey, data: bytes, *, deterministic: bool = True) -> bytes:
         data: what is signed, not hashed yet.
         deterministic: nonces after RFC 6979, so that runs repeat; else random ones.
     """
-    if isinstance(key, ed448.Ed448PrivateKey):
+    if isinstance(key, ed448.Ed448PrivateKey | Ed448Scalar):
         return key.sign(data)
     algorithm = hash_of(key)
     if algorithm is None:
@@ -204,22 +216,31 @@ def spki(key: PublicKeyTypes) -> bytes:
 
 def private_pem(key: PrivateKey, password: str | None = None) -> bytes:
     """PKCS#8 in PEM, encrypted where a password is given."""
+    if isinstance(key, Ed448Scalar):
+        return key.private_pem()
     protection = serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
 
 
-def load(path: Path, password: str | None = None) -> PrivateKey:
+def load(path: Path, password: str | None = None, public: PublicKeyTypes | None = None) -> PrivateKey:
     """The private key in a PEM or DER file.
+
+    Args:
+        public: of its certificate, where that is known: an X448 key is then the scalar of an Ed448 one.
 
     Raises:
         PkiError: the file cannot be read, needs a password (or another one), or holds no key of a kind in use here.
     """
-    return parse(loading.read(path), path, password)
+    return parse(loading.read(path), path, password, public)
 
 
-def parse(data: bytes, path: Path, password: str | None = None) -> PrivateKey:
+def parse(data: bytes, path: Path, password: str | None = None, public: PublicKeyTypes | None = None) -> PrivateKey:
     """As :func:`load`, from the octets of the file."""
     key = loading.private_key(data, str(path), password)
+    if isinstance(key, x448.X448PrivateKey):
+        if not isinstance(public, ed448.Ed448PublicKey):
+            raise PkiError(f"{path}: a key of kind X448, where P-256, P-521 or Ed448 is needed")
+        return Ed448Scalar(key.private_bytes_raw(), public)
     if isinstance(key, ed25519.Ed25519PrivateKey):
         raise PkiError(f"{path}: a key of kind Ed25519, where P-256, P-521 or Ed448 is needed")
     return key

@@ -22,7 +22,7 @@ from typing import TypeAlias
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x448
 from cryptography.hazmat.primitives.serialization import pkcs12 as _pkcs12
 from cryptography.x509 import ocsp
 
@@ -46,8 +46,10 @@ MAX_RSA_BITS = 16384
 MAX_NAME_OCTETS = 4096
 """Octets of a subject or issuer."""
 
-AnyPrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey | ed25519.Ed25519PrivateKey
-_KEYS = (ec.EllipticCurvePrivateKey, ed448.Ed448PrivateKey, ed25519.Ed25519PrivateKey)
+AnyPrivateKey: TypeAlias = (
+    ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey | ed25519.Ed25519PrivateKey | x448.X448PrivateKey
+)
+_KEYS = (ec.EllipticCurvePrivateKey, ed448.Ed448PrivateKey, ed25519.Ed25519PrivateKey, x448.X448PrivateKey)
 
 _LABEL = re.compile(
     rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[ \t]*\r?\n(.*?)-----END (?:X509 |TRUSTED )?CERTIFICATE-----",
@@ -242,7 +244,7 @@ def read(path: Path) -> bytes:
 
 
 def private_key(data: bytes, source: str, password: str | None = None) -> AnyPrivateKey:
-    """The private key in PEM or DER: on an elliptic curve, Ed448 or Ed25519.
+    """The private key in PEM or DER: on an elliptic curve, Ed448, Ed25519 or X448.
 
     Args:
         password: tried where the key is encrypted; not needed where it is not.

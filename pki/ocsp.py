@@ -143,7 +143,7 @@ def _signed_response(
         builder = builder.certificates([by.certificate])
     if nonce is not None:
         builder = builder.add_extension(x509.OCSPNonce(nonce), critical=False)
-    return builder.sign(by.key, keys.hash_of(by.key)).public_bytes(Encoding.DER)
+    return builder.sign(keys.certifying(by.key), keys.hash_of(by.key)).public_bytes(Encoding.DER)
 
 
 def staples(store: Store, entry: Entry, at: datetime.datetime, revocations: Revocations | None = None) -> list[bytes]:

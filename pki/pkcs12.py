@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from pki.keys import PrivateKey
+from pki.keys import PrivateKey, certifying
 
 ITERATIONS = 2048
 """Rounds of both key derivations, as OpenSSL has by default."""
@@ -35,7 +35,7 @@ def container(
         more: sub-CAs, the certificate's issuer first.
         password: of key and MAC; may be empty.
     """
-    plain = key.private_bytes(
+    plain = certifying(key).private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 

@@ -141,7 +141,7 @@ def crl(
     key = authority.key
     deterministic = None if keys.kind(key) is keys.Kind.ED448 else True
     algorithm: Any = keys.hash_of(key)  # the stubs know fewer kinds of hash
-    return builder.sign(key, algorithm, ecdsa_deterministic=deterministic)
+    return builder.sign(keys.certifying(key), algorithm, ecdsa_deterministic=deterministic)
 
 
 def read_crl(path: Path) -> x509.CertificateRevocationList:

@@ -38,6 +38,7 @@ from pki.certificates import self_signed as self_signed
 from pki.entry import Entry as Entry
 from pki.errors import PkiError
 from pki.profiles import CROSS_SUBJECTS, SUITES, Role, Suite
+from pki.scalars import Ed448Scalar
 
 if TYPE_CHECKING:
     from pki import foreign
@@ -373,7 +374,7 @@ def _files(where: Path, entry: Entry, p12_password: str) -> list[tuple[Path, byt
     key = entry.private_key if entry.role not in CROSS_SUBJECTS else None
     if key is not None:
         files.append((stem.with_name(f"{stem.name}.key"), keys.private_pem(key, entry.password)))
-        if not signer and not is_ca(entry.certificate):
+        if not signer and not is_ca(entry.certificate) and not isinstance(key, Ed448Scalar):
             container = pkcs12.container(entry.name, key, entry.certificate, entry.chain[1:], p12_password)
             files.append((where / "p12" / f"{entry.name}.p12", container))
     if not signer:

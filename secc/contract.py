@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pki.path import Deviation, Revoked
     from pki.profiles import Role
+    from secc.iso20_provisioning import Backend as Backend20
     from secc.provisioning import Backend
 
 
@@ -90,6 +91,7 @@ class Contracts:
     Attributes:
         roots: of mobility operators, and V2G roots that certify such, in DER.
         backend: installs and updates contract certificates; None: the service is not offered.
+        backend20: installs those of ISO 15118-20; None: the service is not offered there.
         verdicts: ResponseCode for contracts that are not accepted, by eMAID; e.g. ``FAILED_ContractCanceled``.
         revoked: tells whether a certificate is revoked; None: nobody is asked.
         warn_days: a contract that ends within so many days is answered OK_CertificateExpiresSoon [V2G2-690].
@@ -105,6 +107,7 @@ class Contracts:
 
     roots: Sequence[bytes]
     backend: Backend | None = None
+    backend20: Backend20 | None = None
     verdicts: Mapping[str, str] = field(default_factory=dict)
     revoked: Revoked | None = None
     warn_days: float = 21.0

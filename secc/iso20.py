@@ -8,7 +8,16 @@ no status field, so a charger that cannot go on says FAILED, and one that wants 
 
 from __future__ import annotations
 
-from secc import control, iso20_ac, iso20_contract, iso20_dc, iso20_profile, iso20_schedule, iso20_services
+from secc import (
+    control,
+    iso20_ac,
+    iso20_contract,
+    iso20_dc,
+    iso20_profile,
+    iso20_provisioning,
+    iso20_schedule,
+    iso20_services,
+)
 from secc.authorizer import Decision
 from secc.charger import Wish
 from secc.iso20_status import evse_status
@@ -18,7 +27,7 @@ from v2g import energy
 from v2g.messages import schema
 from v2g.messages.iso20 import common, types
 
-ANSWERS = AnswerTable({**iso20_dc.ANSWERS, **iso20_ac.ANSWERS})
+ANSWERS = AnswerTable({**iso20_dc.ANSWERS, **iso20_ac.ANSWERS, **iso20_provisioning.ANSWERS})
 on = ANSWERS.on
 
 

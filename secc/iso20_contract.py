@@ -51,7 +51,7 @@ def setup(visit: Visit, contracts: Contracts) -> common.AuthorizationSetupRes:
     return common.AuthorizationSetupRes(
         ResponseCode="OK",
         AuthorizationServices=methods(visit),
-        CertificateInstallationService=False,
+        CertificateInstallationService=contracts.backend20 is not None,
         PnC_ASResAuthorizationMode=common.PnC_ASResAuthorizationModeType(
             GenChallenge=visit.challenge, SupportedProviders=providers if contracts.providers else None
         ),

@@ -98,6 +98,22 @@ async def _exchange(visit: Visit, request: Any, answer: Any) -> Any:
     return signed.response
 
 
+def completed(chain: Sequence[bytes], authorities: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """A vehicle's chain with the sub-CAs that it left out and we know, and the roots among the authorities."""
+    from pki.store import issued, self_signed
+
+    known = {der: read(der) for der in authorities}
+    roots = [der for der, certificate in known.items() if self_signed(certificate)]
+    found = list(chain)
+    while len(found) <= len(known):
+        below = read(found[-1])
+        above = next((der for der, certificate in known.items() if issued(certificate, below)), None)
+        if above is None or above in roots or above in found:
+            break
+        found.append(above)
+    return found, roots
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # A back end with a PKI at hand
 
@@ -167,17 +183,8 @@ class LocalBackend:
             Refusal: as :func:`secc.contract.check_chain`.
         """
         from pki.profiles import Role
-        from pki.store import issued, self_signed
 
-        known = {der: read(der) for der in self.oem_authorities}
-        roots = [der for der, certificate in known.items() if self_signed(certificate)]
-        chain = [leaf]
-        while len(chain) <= len(known):
-            below = read(chain[-1])
-            above = next((der for der, certificate in known.items() if issued(certificate, below)), None)
-            if above is None or above in roots:
-                break
-            chain.append(above)
+        chain, roots = completed([leaf], self.oem_authorities)
         return contract.check_chain(visit, chain, roots, Role.OEM_PROVISIONING, _revoked(visit))
 
     def _deliver(self, kind: type[Any], emaid: str, receiver: Any, **more: Any) -> Signed:

@@ -113,6 +113,7 @@ async def serve(
             raise
         finally:
             evse.off()
+            visit.installing.stop()
             ended = session.now
             session.account(outcome, started)
             outcome.paused = visit.ended == "Pause"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 import random
@@ -115,6 +116,29 @@ class Renegotiation:
         self.until, self.failures = None, 0
 
 
+@dataclass
+class Installing:
+    """Installations of contracts in a visit (ISO 15118-20).
+
+    Attributes:
+        request: that the back end works on, or worked on last.
+        task: its work; None where it has none.
+        done: eMAIDs delivered.
+        complete: there were no more.
+    """
+
+    request: Any = None
+    task: asyncio.Future[Any] | None = None
+    done: list[str] = field(default_factory=list)
+    complete: bool = False
+
+    def stop(self) -> None:
+        """Nobody waits for an answer any more."""
+        if self.task is not None:
+            self.task.cancel()
+            self.task = None
+
+
 AGREED = (
     "schedule", "discharge", "plans", "offered_wh", "tolerance", "channel", "invited", "coverage", "coverages",
     "offered_at", "profile", "tuple_id",
@@ -139,6 +163,7 @@ class Visit:
         payment: payment option chosen, or "".
         contract: the vehicle's, once PaymentDetails was answered; in ISO 15118-20, once its proof held.
         challenge: GenChallenge sent, which a contract may be proven with (ISO 15118-20); b"" where there is none.
+        installing: certificate installations (ISO 15118-20).
         asked_id: session id in the header of the request being answered.
         asked_signature: Signature there, or None.
         breaches: content rules that the request being answered breaks.
@@ -198,6 +223,7 @@ class Visit:
     payment: str = ""
     contract: Contract | None = None
     challenge: bytes = b""
+    installing: Installing = field(default_factory=lambda: Installing())
     asked_id: bytes = b""
     asked_signature: SignatureType | None = None
     breaches: Sequence[Breach] = ()

@@ -18,6 +18,7 @@ from pki.profiles import SUITES, Role
 from pki.store import Entry, Store
 from plugfest import pnc, pnc20
 from secc import serve as secc
+from secc.iso20_provisioning import LocalBackend
 from v2g import tls
 from v2g.channel import memory_pair
 from v2g.credentials import Credential
@@ -61,12 +62,20 @@ class PncBench20(Bench):
 
     def __init__(self, mode: str = "iso20-dc", control: str = "scheduled", suite: str = "iso20", **more: Any) -> None:
         super().__init__(mode, **more)
+        self.suite = suite
         self.ev.control = control  # type: ignore[assignment]
         self.ev.any_transport = self.se.any_transport = False
         self.wallet: Wallet20 = pnc20.wallet(store(suite))
         self.contracts = pnc.contracts(store(suite), NOW, provisioning=False)
         self.ev.wallet20, self.ev.now = self.wallet, self.se.now
         self.se.contracts = self.contracts
+
+    def installs(self, *emaids: str) -> LocalBackend:
+        """The charger installs contracts, and the vehicle has none; its back end."""
+        self.wallet.contracts = []
+        made = pnc20.backend(store(self.suite), NOW, emaids=emaids)
+        self.contracts.backend20 = made
+        return made
 
     async def ends(self) -> tuple[Any, Any]:
         """Both ends of a connection, the charger's first."""

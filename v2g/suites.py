@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec, ed448
 
-    PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey
+    from pki.scalars import Ed448Scalar
+
+    PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey | Ed448Scalar
     PublicKey: TypeAlias = ec.EllipticCurvePublicKey | ed448.Ed448PublicKey
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, x448
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pkis import LATER, SEED, good
 
 from pki import delivery20, keys, path
 from pki.authority import Authority
 from pki.delivery import DeliveryError
+from pki.errors import PkiError
 from pki.profiles import Role
+from pki.scalars import Ed448Scalar
 from pki.store import Entry
 
 SIZES = {"iso20": ("SECP521", 133, 94), "iso20-ed448": ("X448", 56, 84)}
@@ -41,13 +47,36 @@ def test_what_is_sealed_comes_out(suite: str, scheme: delivery20.Scheme) -> None
     assert len(made.encrypted_private_key) == field + (suite == "iso20-ed448" and scheme.whole_ed448)
     secret = delivery20.unseal(made, car.key, car.certificate, contract.certificate, scheme=scheme)
     assert secret == delivery20.secret_of(contract.key, scheme)
-    if len(secret) == 56:
-        with pytest.raises(DeliveryError, match="scalar"):
-            delivery20.private_key(secret)
-    else:
-        data = b"signed by the vehicle"
-        signature = keys.sign(delivery20.private_key(secret), data)
-        assert keys.verify(contract.certificate.public_key(), signature, data)
+    data = b"signed by the vehicle"
+    signature = keys.sign(delivery20.private_key(secret, contract.certificate), data)
+    assert keys.verify(contract.certificate.public_key(), signature, data)
+
+
+@pytest.mark.parametrize("filler", ["after", "before"])
+@pytest.mark.parametrize("suite", SIZES)
+def test_dh_public_key_is_as_long_as_the_schema_has_it(suite: str, filler: Any) -> None:
+    """X448 has 56 octets, and nobody says where the filler goes: any of the forms is read."""
+    made, _, _ = sealed(suite)
+    field = delivery20.dh_public_key(made, replace(delivery20.LIKE_ISO2, filler=filler))
+    assert len(field) == 133
+    for form in (field, made.public_key, *([b"\x40" + made.public_key] if suite == "iso20-ed448" else [])):
+        assert delivery20.point_of(made.curve, form) == made.public_key
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.binary(min_size=57, max_size=57), st.binary(max_size=300))
+def test_a_scalar_signs_as_the_whole_ed448_key_would(private: bytes, data: bytes) -> None:
+    """Each signature verifies with the library; the scalar's file brings the same key back."""
+    key = ed448.Ed448PrivateKey.from_private_bytes(private)
+    own = Ed448Scalar(delivery20.x448_private(key).private_bytes_raw(), key.public_key())
+    key.public_key().verify(own.sign(data), data)
+    again = keys.parse(keys.private_pem(own), Path("k"), None, key.public_key())
+    assert again == own
+    other = ed448.Ed448PrivateKey.generate().public_key()
+    with pytest.raises(PkiError, match="does not belong"):
+        keys.parse(keys.private_pem(own), Path("k"), None, other)
+    with pytest.raises(PkiError, match="of kind X448"):
+        keys.parse(keys.private_pem(own), Path("k"))
 
 
 def test_the_octets_are_those_of_the_description() -> None:

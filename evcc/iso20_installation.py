@@ -1,0 +1,140 @@
+"""Contract certificate installation in the vehicle's script of ISO 15118-20.
+
+The request is signed with the provisioning key and repeated as it is: while the charger is at work, and for each
+further contract until there are no more or the vehicle has no room. What comes is kept only if everything about it
+holds: the provisioning service's signature and chain up to a V2G root, the contract's chain as far as the vehicle can
+see it (it has no root of mobility operators), and that the key belongs to the certificate [V2G20-2507].
+"""
+
+from __future__ import annotations
+
+from evcc.contract import Undeliverable, check_chain, time_of
+from evcc.drive import Drive
+from evcc.verbs import until_finished
+from evcc.wallet import Wallet20
+from v2g import signature
+from v2g.credentials import Credential, chain_of, issuers_and_serials, read, sub_certificates, suite_of
+from v2g.errors import RemoteError
+from v2g.messages.iso20 import common, types
+
+SET = "iso20-common"
+
+
+async def install(drive: Drive, wallet: Wallet20) -> list[Credential]:
+    """CertificateInstallation until there are no more contracts; those that hold are kept.
+
+    Returns:
+        What was installed; empty where the charger has nothing, or nothing that holds.
+
+    Raises:
+        Refused: the charger refused with FAILED.
+    """
+    own = wallet.provisioning
+    assert own is not None
+    request = common.CertificateInstallationReq(
+        OEMProvisioningCertificateChain=common.SignedCertificateChainType(
+            Id="id1", Certificate=own.leaf, SubCertificates=sub_certificates(own.chain)
+        ),
+        ListOfRootCertificateIDs=types.ListOfRootCertificateIDsType(
+            RootCertificateID=issuers_and_serials(wallet.roots)
+        ),
+        MaximumContractCertificateChains=wallet.most,
+        PrioritizedEMAIDs=common.EMAIDListType(EMAID=list(wallet.prioritized)[:8]) if wallet.prioritized else None,
+    )
+    signed = signature.sign_message(request, own.key, SET, wallet.grammar)
+    new: list[Credential] = []
+    for _ in range(wallet.most):
+        res = await until_finished(drive, lambda: request, "V2G_EVCC_Ongoing_Timeout", sign=lambda _: signed)
+        if res.ResponseCode.startswith("WARNING"):
+            drive.note(f"certificate installation failed: {res.ResponseCode}")
+            break
+        try:
+            contract = accept(drive, wallet, res, own)
+        except Undeliverable as why:
+            drive.note(f"certificate installation failed: {why}")
+        else:
+            new.append(contract)
+            until = f"valid until {contract.expires:%Y-%m-%d}"
+            drive.session.tell("state", "contract", f"installation of {contract.emaid}, {until}")
+        if not res.RemainingContractCertificateChains:
+            break
+        drive.still_wanted()
+    wallet.take(new)
+    return new
+
+
+def accept(drive: Drive, wallet: Wallet20, res: common.CertificateInstallationRes, own: Credential) -> Credential:
+    """A contract out of a response, if everything about it holds.
+
+    Raises:
+        Undeliverable: says what does not hold.
+    """
+    from pki import delivery20
+    from pki.errors import PkiError
+    from pki.profiles import Role
+
+    provider, data = chain_of(res.CPSCertificateChain), res.SignedInstallationData
+    received = drive.session.last_received
+    given = received.signature if received is not None else None
+    scheme = wallet.scheme or delivery20.LIKE_ISO2
+    try:
+        made = signature.examine_message(res, given, provider[0], SET)
+        check_chain(drive, provider, wallet.roots, Role.CPS, "provisioning service", suite=profiles(drive, provider[0]))
+        for name, text in made.notes:
+            drive.session.tolerate(name, text)
+        chain = chain_of(data.ContractCertificateChain)
+        _check_contract(drive, chain, wallet)
+        sealed = delivery20.Sealed(
+            data.ECDHCurve, delivery20.point_of(data.ECDHCurve, data.DHPublicKey), _encrypted(data)
+        )
+        leaf = read(chain[0])
+        secret = delivery20.unseal(sealed, own.key, own.certificate, leaf, scheme=scheme)
+        key = delivery20.private_key(secret, leaf)
+    except (RemoteError, PkiError) as why:
+        raise Undeliverable(str(why)) from why
+    text = f"CertificateInstallationRes: {made}; key by {sealed.curve}, scheme {scheme.name}"
+    drive.session.tell("state", "signature", text)
+    return Credential(chain, key)
+
+
+def _encrypted(data: common.SignedInstallationDataType) -> bytes:
+    """The sealed key for the curve that the data names.
+
+    Raises:
+        Undeliverable: it is for a TPM, or for another curve.
+    """
+    found = data.SECP521_EncryptedPrivateKey if data.ECDHCurve == "SECP521" else data.X448_EncryptedPrivateKey
+    if found is None:
+        raise Undeliverable(f"no encrypted private key for {data.ECDHCurve}; this vehicle has no TPM")
+    return found
+
+
+def _check_contract(drive: Drive, chain: tuple[bytes, ...], wallet: Wallet20) -> None:
+    """Holds a new contract's chain against its profile; that it leads to a root is for chargers to see.
+
+    Raises:
+        Undeliverable: names every deviation that counts.
+    """
+    from pki import path
+    from pki.profiles import Role
+
+    suite = profiles(drive, chain[0])
+    roots = [read(root) for root in wallet.roots]
+    found = path.fatal(path.validate(chain, roots, Role.CONTRACT, time_of(drive), suite=suite))
+    found = [one for one in found if one.code is not path.Code.UNKNOWN_ROOT]
+    if found:
+        raise Undeliverable("contract: " + "; ".join(str(deviation) for deviation in found))
+
+
+def profiles(drive: Drive, leaf: bytes) -> str:
+    """The table of profiles for a leaf, by its key.
+
+    Raises:
+        RemoteError: such a key has no place in ISO 15118-20; P-256 has one in a lab.
+    """
+    suite = suite_of(read(leaf))
+    if suite == "iso2":
+        drive.session.tolerate("contract-curve", "a certificate on P-256, where P-521 or Ed448 is expected")
+    elif not suite:
+        raise RemoteError("a certificate that is neither on P-521 nor of Ed448")
+    return suite
