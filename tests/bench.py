@@ -66,13 +66,13 @@ class Bench:
         self.battery = Battery(soc=self.soc)
         self.bpt = self.mode.endswith("-bpt")
         self.supply = AcSupply(max_discharge_current=20.0 if self.bpt else 0.0) if self.ac else None
-        rating = Limits.of(power_class(150))
-        if self.bpt:
-            rating = replace(rating, max_discharge_current=200.0, max_discharge_power=60_000.0)
+        # The output could always take power back; by the service that is offered it may.
+        rating = replace(Limits.of(power_class(150)), max_discharge_current=200.0, max_discharge_power=60_000.0)
         self.power = (
             None if self.ac else SimulatedPowerSource(rating, Dynamics(test_seconds=self.test_seconds), rng=rng)
         )
         self.evse = Evse(self.wire.evse, power=self.power, ac=self.supply, authorizer=self.authorizer)
+        self.evse.bidirectional = self.bpt
         onboard = OnboardCharger(max_discharge_current=16.0, min_discharge_current=6.0) if self.bpt else None
         self.vehicle = Vehicle(self.wire.ev, self.battery, settings=Settings(loop_delay=0.1), onboard=onboard)
         if self.power is not None:

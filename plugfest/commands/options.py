@@ -164,7 +164,7 @@ def add_charger(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("charger")
     group.add_argument("--station", metavar="NAME", help="a ready station (plugfest config cars)")
     group.add_argument(
-        "--power", type=float, metavar="KW", help="power class of the DC output, kW, 50 to 900 (default 150)"
+        "--power", type=float, metavar="KW", help="power class of the DC output, kW, 50 to 3750 (default 150)"
     )
     group.add_argument(
         "--target-power",

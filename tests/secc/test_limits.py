@@ -131,6 +131,7 @@ class World:
         else:
             assert voltage <= most_v + EPS, f"{voltage} V, at most {most_v} V"
         for flowing in (current, source._amps):  # with regulation error and ripple, and without
+            assert flowing >= 0.0, f"{flowing} A: these protocols only charge"
             assert flowing <= most_a + EPS, f"{flowing} A, at most {most_a} A"
         assert voltage * current <= most_w + EPS, f"{voltage * current} W, at most {most_w} W"
 

@@ -72,7 +72,7 @@ def test_same_seed_makes_the_same_session(mode: str, control: str) -> None:
 @pytest.mark.parametrize(("mode", "control"), COMBINATIONS)
 async def test_session_over_mutual_tls_uses_no_tolerance(mode: str, control: str) -> None:
     """TLS 1.3 with both certificates is what the standard wants: also a strict pair speaks."""
-    bench = iso20_bench(mode, control, tolerant=False)
+    bench = iso20_bench(mode, control, tolerant=False, duration=60.0)
     bench.ev.any_transport = bench.se.any_transport = False
     bench.evse.pilot.offer(5.0)
     ends = await memory_pair(
@@ -85,6 +85,8 @@ async def test_session_over_mutual_tls_uses_no_tolerance(mode: str, control: str
     assert vehicle.ok, vehicle
     assert charger.ok, charger
     assert (vehicle.tolerances, charger.tolerances) == ([], [])
+    assert vehicle.energy_wh == pytest.approx(charger.energy_wh * EFFICIENCY[mode], rel=0.005)
+    assert vehicle.energy_wh > 100.0
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from tls_world import store
 from tls_world import vehicle as vehicle_tls
 
 from evcc import charge as evcc
+from plugfest import virtual
 from secc import serve as secc
 from secc.charger import Wish
 from v2g import energy, tls
@@ -303,3 +304,51 @@ async def test_paused_session_goes_on_bidirectionally(mode: str) -> None:
     assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
     assert type(said(bench, loop)[-1].CLReqControlMode).__name__.startswith("BPT_Dynamic_")
     assert charger.ok, charger
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Members of the other kind
+
+
+def other_kind(message: Any) -> Any:
+    """The message with the plain member in place of the bidirectional one, its fields as far as there are such."""
+    name = next(field for field in message.__struct_fields__ if field.endswith("Mode"))
+    member = getattr(message, name)
+    kind = getattr(dc, type(member).__name__.removeprefix("BPT_"))
+    setattr(message, name, kind(**{field: getattr(member, field) for field in kind.__struct_fields__}))
+    return message
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize(
+    ("request_type", "code"),
+    [
+        (dc.DC_ChargeParameterDiscoveryReq, "FAILED_WrongChargeParameter"),
+        (dc.DC_ChargeLoopReq, "FAILED"),
+    ],
+)
+async def test_plain_member_in_a_bidirectional_session_is_refused(control: str, request_type: Any, code: str) -> None:
+    """With a response of the kind that was asked with, and the output is off."""
+    bench = bpt_bench(control)
+    bench.ev.rewrite[request_type] = other_kind
+    vehicle, charger = await bench.run()
+    refused = said(bench, request_type.__name__.replace("Req", "Res"))[-1]
+    assert refused.ResponseCode == code
+    member = next(getattr(refused, field) for field in refused.__struct_fields__ if field.endswith("Mode"))
+    assert not type(member).__name__.startswith("BPT_")
+    assert (vehicle.cause, charger.cause) == (Cause.PEER, Cause.PEER)
+    assert bench.safe
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_same_seed_gives_back_the_same(control: str) -> None:
+    """Byte for byte, each in a loop of its own."""
+
+    async def one() -> list[bytes]:
+        bench = bpt_bench(control, duration=5.0)
+        bench.evse.target_power = bench.vehicle.settings.target_power = -20_000.0
+        vehicle, _ = await bench.run()
+        assert vehicle.discharged_wh > 10.0
+        return [e.data for e in bench.events["ev"] if e.layer == "message"]
+
+    assert virtual.run(one()) == virtual.run(one())
