@@ -155,7 +155,9 @@ async def start(drive: Drive, control: Control, terms: Terms, plan: Plan, channe
     pack = drive.vehicle.battery.pack
     most, giving = min(pack.max_power, terms.power), min(pack.max_discharge_power, terms.discharge_power)
     selection = channel if control.bidirectional else None
-    made = profile(drive, control, plan, most, giving)
+    made = profile(
+        drive, control, plan, most, giving, max_voltage=terms.voltage, max_current=terms.current
+    )  # fmt: skip
     started(await drive.ask(power_delivery(drive, "Start", made, selection)))
 
 

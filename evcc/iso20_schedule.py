@@ -9,6 +9,7 @@ from itertools import accumulate
 
 from evcc import schedule
 from evcc.drive import Drive, Ending, Unsuitable
+from evcc.forecast import forecast
 from evcc.iso20_control import LEAVES_LATER, adopt, energies, minimum_soc, watt
 from evcc.schedule import Price, Schedule, Slot
 from evcc.verbs import until_finished
@@ -31,7 +32,7 @@ class Plan:
 
     Attributes:
         schedule: the one to follow; without slots in dynamic mode.
-        tolerance: PowerTolerance was offered with it.
+        tolerance: PowerTolerance that was offered with it, W, or None.
         back: the discharging schedule beside it, W not above zero, or None.
         wish: what the driver wants, W, as the profile said it; negative: give back.
         sells_at: price per kWh from which on the driver gives back, or None.
@@ -39,7 +40,7 @@ class Plan:
     """
 
     schedule: Schedule
-    tolerance: bool = False
+    tolerance: float | None = None
     back: Schedule | None = None
     wish: float = math.inf
     sells_at: float | None = None
@@ -120,10 +121,10 @@ def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTuple
     planned = schedule.plan(schedule.choose(offered, need), need, watt)
     drive.tuple_id = planned.tuple_id
     chosen = next(one for one in tuples if one.ScheduleTupleID == planned.tuple_id)
-    settings = drive.vehicle.settings
+    settings, tolerance = drive.vehicle.settings, chosen.ChargingSchedule.PowerSchedule.PowerTolerance
     return Plan(
         planned,
-        chosen.ChargingSchedule.PowerSchedule.PowerTolerance is not None,
+        None if tolerance is None else abs(number(tolerance)),
         read_back(chosen, drive.now, sent, count) if control.bidirectional else None,
         settings.target_power,
         settings.sells_at,
@@ -261,11 +262,16 @@ def _levels(found: common.ChargingScheduleType) -> tuple[Price, ...]:
     return tuple(Price(start, entry.PriceLevel) for start, entry in zip(starts, levels, strict=True))
 
 
-def profile(drive: Drive, control: Control, plan: Plan, most: float, giving: float = 0.0) -> common.EVPowerProfileType:
+def profile(
+    drive: Drive, control: Control, plan: Plan, most: float, giving: float = 0.0, **dc: float
+) -> common.EVPowerProfileType:
     """The power that the vehicle will take, or give back, W, from now on.
+
+    Without a tolerance to keep it is the most that it will be; with one, what the battery is expected to make of that.
 
     Args:
         most, giving: limits of both sides, into the vehicle and out of it, as magnitudes.
+        dc: the charger's max_voltage and max_current in DC, V and A.
     """
     if control.dynamic:
         return common.EVPowerProfileType(
@@ -283,9 +289,11 @@ def profile(drive: Drive, control: Control, plan: Plan, most: float, giving: flo
         if stop > start
     ]
     confirmed: common.powerToleranceAcceptanceType | None = None
-    if plan.tolerance:
+    if plan.tolerance is not None:
         sure = drive.vehicle.settings.confirms_tolerance
         confirmed = "PowerToleranceConfirmed" if sure else "PowerToleranceNotConfirmed"
+        efficiency = drive.vehicle.onboard.efficiency if control.service.energy == "AC" else 1.0
+        steps = forecast(drive.vehicle.battery, steps, plan.tolerance, efficiency=efficiency, **dc)
     return common.EVPowerProfileType(
         TimeAnchor=drive.session.clock(),
         Scheduled_EVPPTControlMode=common.Scheduled_EVPPTControlModeType(

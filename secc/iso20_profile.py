@@ -38,6 +38,9 @@ MARGIN = 250.0
 OVER = 1.05
 """Factor that counts as following it."""
 
+SETTLES_SHORT, SHORT_LASTS = 5.0, 15.0
+"""The same for a vehicle that takes less than it undertook to: power ramps up, and less endangers nobody."""
+
 Codes = types.responseCodeType
 
 
@@ -74,7 +77,7 @@ def accept(visit: Visit, request: common.PowerDeliveryReq) -> Codes:
         visit.session.tell("error", "tolerance", text)
         return "WARNING_PowerToleranceNotConfirmed"
     visit.tuple_id, visit.profile, visit.tolerance, visit.channel = tuple_id, steps, tolerance, channel
-    visit.over("violation")
+    visit.over("beyond profile", "short of profile")
     return "OK" if tolerance is None else "OK_PowerToleranceConfirmed"
 
 
@@ -157,31 +160,37 @@ def loop_code(visit: Visit) -> Codes:
     Raises:
         Refusal: FAILED_EVPowerProfileViolation, it has been for too long.
     """
-    text = deviation(visit)
-    if not text:
-        visit.over("violation")
-        return renegotiation_code(visit)
-    seconds = visit.since("violation")
-    if seconds < SETTLES:
-        return renegotiation_code(visit)
-    if seconds >= VIOLATION_LASTS:
-        raise Refusal("FAILED_EVPowerProfileViolation", f"{text}, for {seconds:.1f} s")
-    visit.tell("violation", text)
-    return "WARNING_EVPowerProfileViolation"
+    beyond, short = deviation(visit)
+    for phase, text, settles, lasts in (
+        ("beyond profile", beyond, SETTLES, VIOLATION_LASTS),
+        ("short of profile", short, SETTLES_SHORT, SHORT_LASTS),
+    ):
+        if not text:
+            visit.over(phase)
+            continue
+        seconds = visit.since(phase)
+        if seconds >= lasts:
+            raise Refusal("FAILED_EVPowerProfileViolation", f"{text}, for {seconds:.1f} s")
+        if seconds >= settles:
+            visit.tell(phase, text)
+            return "WARNING_EVPowerProfileViolation"
+    return renegotiation_code(visit)
 
 
-def deviation(visit: Visit) -> str:
-    """How the vehicle leaves its profile now, or ""."""
+def deviation(visit: Visit) -> tuple[str, str]:
+    """How the vehicle leaves its profile now: more flows than it says, and less; "" where it does not.
+
+    Less counts only where a vehicle confirmed a tolerance: a profile alone is what it takes at the most.
+    """
     if not visit.profile or visit.standby or visit.fault is not None:
-        return ""
+        return "", ""
     flows, now = visit.evse.watts, agreed.now(visit)
     margin = MARGIN if visit.tolerance is None else max(visit.tolerance, MARGIN)
-    most, least = now.watts * OVER + margin, now.least * OVER - margin
-    if not least <= flows <= most:
-        return f"{flows:.0f} W flow, the profile allows {now.least:.0f} to {now.watts:.0f} W"
+    if not now.least * OVER - margin <= flows <= now.watts * OVER + margin:
+        return f"{flows:.0f} W flow, the profile allows {now.least:.0f} to {now.watts:.0f} W", ""
     if visit.tolerance is None:
-        return ""
+        return "", ""
     meant = now.watts if now.watts > 0.0 else now.least
     if abs(flows - meant) > margin + abs(meant) * (OVER - 1.0):
-        return f"{flows:.0f} W flow, the profile says {meant:.0f} W, the tolerance {visit.tolerance:g} W"
-    return ""
+        return "", f"{flows:.0f} W flow, the profile says {meant:.0f} W, the tolerance is {visit.tolerance:g} W"
+    return "", ""

@@ -290,7 +290,7 @@ class Visit:
         if self.coming:
             vars(self).update(self.coming)
             self.coming = {}
-            self.over("violation")
+            self.over("beyond profile", "short of profile")
             self.agreed_anew()
 
     # -- phases ---------------------------------------------------------------------------------------------------

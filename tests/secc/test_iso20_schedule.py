@@ -298,26 +298,37 @@ async def test_separated_channels_need_a_direction() -> None:
     assert agreed.now(made)[::3] == (0.0, -5_000.0)
 
 
-async def test_deviation_is_warned_of_and_then_refused() -> None:
-    """As long as it lasts; a vehicle that comes back in time goes on."""
+@pytest.mark.parametrize(("off", "settles", "lasts"), [(8_000.0, 1.0, 5.0), (4_000.0, 5.0, 15.0)])
+async def test_deviation_is_warned_of_and_then_refused(off: float, settles: float, lasts: float) -> None:
+    """Above sooner than below; as long as it lasts, and a vehicle that comes back in time goes on."""
     made = await visit("AC", plans=(Plan((Slot(0, 7_000.0),), tolerance=500.0),))
     iso20_schedule.exchange(made, scheduled())
     iso20_profile.accept(made, start((86_400, 6_000.0), tolerance="PowerToleranceConfirmed"))
     watts = 6_400.0
     made.evse._watts = lambda: watts  # type: ignore[method-assign]
     assert iso20_profile.loop_code(made) == "OK"
-    for off in (8_000.0, 4_000.0):  # above and below
+    for _ in range(2):
         watts = off
-        codes = []
-        for _ in range(4):
-            codes.append(iso20_profile.loop_code(made))
-            await asyncio.sleep(1.0)
-        assert codes == ["OK", *["WARNING_EVPowerProfileViolation"] * 3]
+        assert iso20_profile.loop_code(made) == "OK"
+        await asyncio.sleep(settles + 0.01)
+        assert iso20_profile.loop_code(made) == "WARNING_EVPowerProfileViolation"
+        await asyncio.sleep(lasts - settles - 0.1)
+        assert iso20_profile.loop_code(made) == "WARNING_EVPowerProfileViolation"
         watts = 6_000.0
         assert iso20_profile.loop_code(made) == "OK"
-    watts = 8_000.0
+    watts = off
     iso20_profile.loop_code(made)
-    await asyncio.sleep(iso20_profile.VIOLATION_LASTS)
+    await asyncio.sleep(lasts + 0.01)
     with pytest.raises(Refusal) as why:
         iso20_profile.loop_code(made)
     assert why.value.response_code == "FAILED_EVPowerProfileViolation"
+
+
+async def test_less_than_the_profile_is_no_deviation_without_a_tolerance() -> None:
+    made = await visit("AC", plans=(Plan((Slot(0, 7_000.0),)),))
+    iso20_schedule.exchange(made, scheduled())
+    iso20_profile.accept(made, start((86_400, 6_000.0)))
+    made.evse._watts = lambda: 500.0  # type: ignore[method-assign]
+    for _ in range(30):
+        assert iso20_profile.loop_code(made) == "OK"
+        await asyncio.sleep(1.0)

@@ -197,6 +197,20 @@ async def test_vehicle_that_does_not_confirm_the_tolerance_ends_safe(mode: str, 
     assert bench.safe
 
 
+@pytest.mark.parametrize("soc", [0.2, 0.7, 0.795])
+@pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
+async def test_vehicle_keeps_the_tolerance_that_it_confirms(mode: str, soc: float) -> None:
+    """Its profile foresees that the battery takes less near full; and the schedule falls in mid-session."""
+    bench = iso20_bench(mode, "scheduled", duration=180.0, soc=soc)
+    bench.evse.plans = [Plan([Slot(0, 90_000.0), Slot(120, 8_000.0)], tolerance=1_000.0)]
+    vehicle, charger = await bench.run()
+    assert vehicle.ok, vehicle
+    assert charger.ok, charger
+    codes = {res.ResponseCode for res in said(bench, f"{mode[-2:].upper()}_ChargeLoopRes")}
+    assert codes == {"OK"}
+    assert said(bench, "PowerDeliveryRes")[0].ResponseCode == "OK_PowerToleranceConfirmed"
+
+
 async def test_vehicle_that_leaves_its_profile_is_warned_and_refused() -> None:
     """Its load is stuck at 10 kW where its schedule falls to 6 kW."""
     bench = iso20_bench("iso20-ac", "scheduled", duration=None)
