@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -19,8 +19,10 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from boundary import keyboard
 from boundary.text import visible
 from plugfest.board import Board
+from plugfest.typed import HINT
 from plugfest.view import View
 from traces.terms import NOTIFICATIONS
 from v2g.outcome import Outcome
@@ -58,6 +60,18 @@ class LiveView(View):
         self._zero = 0.0
         self._drawing = threading.Lock()
         self._finished = False
+        self._take: Callable[[str], str] | None = None
+        self._heard = False
+        self._line = self._answer = ""
+
+    def hear(self, take: Callable[[str], str]) -> None:
+        self._take = take
+
+    def _entered(self, line: str) -> None:
+        self._answer = self._take(line) if self._take is not None else ""
+
+    def _typing(self, line: str) -> None:
+        self._line = line
 
     def say(self, text: str) -> None:
         self.console.print(_Text(text, overflow="ignore"), soft_wrap=True)
@@ -78,12 +92,22 @@ class LiveView(View):
         with Live(console=self.console, auto_refresh=False, transient=False, vertical_overflow="crop") as live:
             task = asyncio.create_task(self._draw(live))
             try:
-                yield
+                with self._keyboard():
+                    yield
             finally:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
                 self._show(live, asyncio.get_running_loop().time(), last=True)
+
+    @contextlib.contextmanager
+    def _keyboard(self) -> Iterator[None]:
+        if self._take is None:
+            yield
+            return
+        with keyboard.lines(self._entered, self._typing) as self._heard:
+            yield
+        self._heard = False
 
     async def _draw(self, live: Live) -> None:
         loop = asyncio.get_running_loop()
@@ -117,6 +141,7 @@ class LiveView(View):
         rows = max(
             height
             - 12
+            - self._heard
             - len(self._extra())
             - bool(board.terms.service)
             - (1 + min(len(board.warnings), 3) if board.warnings else 0),
@@ -128,7 +153,14 @@ class LiveView(View):
             parts += [
                 _Text(_cut(f"{t - self._zero:9.3f} {w}", width), style="yellow") for t, w in _last(board.warnings, 3)
             ]
+        if self._heard:
+            parts.append(self._prompt(width))
         return Group(*parts)
+
+    def _prompt(self, width: int) -> Text:
+        if self._line:
+            return _Text(_cut(f"> {self._line}", width), style="bold")
+        return _Text(_cut(f"> {self._answer or HINT}", width), style="" if self._answer else "dim")
 
     def _links(self) -> Text:
         line = _Text(overflow="ellipsis")

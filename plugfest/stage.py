@@ -22,8 +22,10 @@ from plugfest.config.actions import Step
 from plugfest.config.model import Bench
 from plugfest.controls import Controls, NotPossible
 from plugfest.deviations import Deviations
+from plugfest.mqtt.commands import Commands
 from plugfest.telemetry import measure
 from plugfest.timeline import Timeline
+from plugfest.typed import taker
 from plugfest.view import View
 from plugfest.witness import Witness
 from traces.terms import Terms
@@ -68,6 +70,7 @@ class Stage:
         self.terms = Terms()
         if bench.mqtt is not None:
             self.link = _link(bench, bench.mqtt, self)
+        self.view.hear(taker(Commands(bench.role, self.command, self.timeline.add)))
         if controls.evse is not None:
             controls.break_down(list(bench.charger.faults))
 
@@ -224,7 +227,6 @@ async def _prepare(schemas: list[exi.Schema]) -> None:
 def _link(bench: Bench, settings: Mqtt, stage: Stage) -> Link:
     """The connection to the broker, not yet made."""
     from plugfest.mqtt.client import Link, base_topic
-    from plugfest.mqtt.commands import Commands
     from plugfest.mqtt.outbox import Outbox
     from plugfest.mqtt.reporter import Reporter
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -40,6 +40,9 @@ class View:
         """What stands above the lines of a session."""
         for line in lines:
             self.say(line)
+
+    def hear(self, take: Callable[[str], str]) -> None:
+        """Who looks may type: ``take`` does what a line says, and says what became of it."""
 
     def begin(self) -> None:
         """A session begins."""

@@ -57,13 +57,14 @@ class Commands:
             return {**self._answers[name], "repeated": True}
         if retained:
             return {"id": name, "ok": False, "error": "a retained command is not taken; publish it without retain"}
-        answer = {"id": name, **self._do(facts)}
+        answer = {"id": name, **self.perform(facts)}
         self._answers[name] = answer
         while len(self._answers) > self.remembered:
             self._answers.popitem(last=False)
         return answer
 
-    def _do(self, facts: dict[str, Any]) -> dict[str, Any]:
+    def perform(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """Does an action now, or lets it happen later: ``ok`` with what was ``done`` or ``armed``, or the ``error``."""
         reader = Reader()
         data = reader.read(source.nodes(facts), _actions())
         if reader.mistakes:
