@@ -24,6 +24,12 @@ NEW = bytes(8)
 """Session id in the first request of a new session."""
 
 
+MOST_CHANGES = 10
+"""Changes of the service, one soon after the other, before a vehicle takes a charger for confused."""
+SETTLED = 60.0
+"""s: with a service for so long, a change is not one of those."""
+
+
 async def run(drive: Drive) -> None:
     """The whole session, from SessionSetup to SessionStop.
 
@@ -37,8 +43,12 @@ async def run(drive: Drive) -> None:
         if joined is None:
             await authorize(drive)
         control = await select_service(drive) if joined is None else joined
+        changes, since = 0, drive.now
         ending = await charge(drive, control)
         while ending.how == "service":
+            changes, since = changes + 1 if drive.now - since < SETTLED else 1, drive.now
+            if changes > MOST_CHANGES:
+                raise Unsuitable(f"the charger asks for another service again and again, {changes} times")
             await drive.beside.stop(RENEGOTIATION)
             await drive.ask(common.SessionStopReq(ChargingSession="ServiceRenegotiation"))
             ending = await charge(drive, await select_service(drive))

@@ -26,7 +26,7 @@ from v2g import tls
 from v2g.channel import Channel, memory_pair
 from v2g.messages import appproto, din70121, iso2
 from v2g.messages.iso20 import common
-from v2g.trace import Event, fan_out
+from v2g.trace import Event, Observe, fan_out, ignore
 
 FOREVER = 1e5
 """s: longer than any time-out."""
@@ -230,10 +230,10 @@ class Failure:
     traces: dict[str, Recording]
 
 
-async def _joined(bench: Bench, writer: PcapNg) -> tuple[Channel, Channel]:
+async def joined(bench: Bench, observe: Observe = ignore) -> tuple[Channel, Channel]:
     """Both ends of a link as the protocol wants it; ISO 15118-20: over TLS with both certificates, as traces tell."""
     if not bench.protocol.abilities.mutual:
-        return await memory_pair(observe=writer)
+        return await memory_pair(observe=observe)
     bench.ev.control = CONTROL.get(bench.mode, "any")  # type: ignore[assignment]
     bench.ev.any_transport = bench.se.any_transport = False
 
@@ -244,7 +244,7 @@ async def _joined(bench: Bench, writer: PcapNg) -> tuple[Channel, Channel]:
 
     profile, roots = tls.PROFILES["iso20"], store("iso20")
     contexts = {"server": charger_tls(profile, roots), "client": vehicle_tls(profile, roots)}
-    return await memory_pair(**contexts, observe=fan_out(writer, told))
+    return await memory_pair(**contexts, observe=fan_out(observe, told))
 
 
 async def failing(mode: str, way: Way, name: str, nth: int) -> tuple[bytes, dict[str, list[Event]]] | None:
@@ -254,7 +254,7 @@ async def failing(mode: str, way: Way, name: str, nth: int) -> tuple[bytes, dict
     file = io.BytesIO()
     writer = PcapNg(file, role="evcc")
     bench.ev.observe = fan_out(bench.events["ev"].append, writer)
-    charger_end, vehicle_end = await _joined(bench, writer)
+    charger_end, vehicle_end = await joined(bench, writer)
     made = Made(charger_end, vehicle_end, way.side)
     options = bench.ev if way.side == EVCC else bench.se
     count = 0

@@ -257,7 +257,7 @@ def _whole(talk: Talk, entries: list[Entry]) -> Iterator[Measure]:
         what = "SessionStopRes to the end of the connection"
         yield Measure("TCP_Connection_Termination_Timeout", what, closed.sender or EVCC, seconds, limit, closed.time,
                       closed.index)  # fmt: skip
-    elif closed.sender == SECC:
+    elif closed.sender == SECC and closed.packet:  # in a trace of its own it begins to wait for the vehicle's end
         what = "SessionStopRes to the charger's end of the connection"
         yield Measure("TCP_Connection_Termination_Timeout", what, SECC, seconds, limit, closed.time, closed.index,
                       shortest=True)  # fmt: skip

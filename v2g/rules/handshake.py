@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from v2g.messages.appproto import AppProtocolType
+from v2g.messages.iso20.common import NAMESPACE as COMMON
 from v2g.protocols import PROTOCOLS
 from v2g.rules.facts import Facts
 from v2g.rules.rule import EVCC, SECC, Book, Live
@@ -23,6 +24,13 @@ def offer_twice(facts: Facts, body: Any) -> str:
         if len(set(given)) < len(given):
             return f"{field}s offered are {', '.join(map(str, given))}"
     return ""
+
+
+@rule("offer-common", "messages common to all energies are not offered by themselves", EVCC,
+      "supportedAppProtocolReq", severity="warning", live=Live.TOLD)  # fmt: skip
+def offer_common(facts: Facts, body: Any) -> str:
+    common = any(entry.ProtocolNamespace == COMMON for entry in body.AppProtocol)
+    return f"{COMMON} is offered: each set of energy messages has a namespace of its own" if common else ""
 
 
 @rule("schema-id", "the charger chooses one of the SchemaIDs offered", SECC, "supportedAppProtocolRes")

@@ -345,6 +345,7 @@ CASES = (
     Case("notification", "DC_ChargeLoopRes", status("MeteringConfirmation")),
     Case("notification", "PowerDeliveryRes", status("ExitStandby")),
     Case("meter-missing", "DC_ChargeLoopRes", at("MeterInfo", None)),
+    Case("meter-total", "DC_ChargeLoopRes", at("MeterInfo.ChargedEnergyReadingWh", lambda old: old + 5000)),
     Case("meter", "AC_ChargeLoopRes", at("MeterInfo", lambda old: old and msgspec.structs.replace(
          old, ChargedEnergyReadingWh=1000 - old.ChargedEnergyReadingWh)), "iso20-ac", live=False),
 )  # fmt: skip

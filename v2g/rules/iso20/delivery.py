@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Callable
 from typing import Any
 
 from v2g.physical import number
@@ -79,11 +81,12 @@ def profile_above_schedule(facts: Facts, body: Any) -> str:
         return ""
     profile = steps(body.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry)
     since = facts.now - facts.iso20.planned  # the profile counts from now, the schedule from when it was offered
+    wanted, charging, discharging = _Lookup(profile), _Lookup(plan.charging), _Lookup(plan.discharging)
     for second in sorted({s.start for s in profile.steps} | {max(0.0, s.start - since) for s in plan.charging.steps}):
-        asked = profile.at(second)
+        asked = wanted.at(second)
         if asked is None:
             continue
-        most, least = _around(plan.charging, second + since, max), _around(plan.discharging, second + since, min)
+        most, least = charging.around(second + since, max), discharging.around(second + since, min)
         if most is not None and asked > most * SLACK:
             return f"the profile asks for {asked:g} W from {second:.0f} s on, schedule {tuple_id} allows {most:g} W"
         if asked < 0.0 and plan.discharging is None:
@@ -94,14 +97,26 @@ def profile_above_schedule(facts: Facts, body: Any) -> str:
     return ""
 
 
-def _around(schedule: Steps | None, second: float, best: Any) -> float | None:
-    """The power that a schedule allows about a second; None where it says nothing there."""
-    if schedule is None:
-        return None
-    near = [schedule.at(second + by) for by in (-ALIGNED, 0.0, ALIGNED)]
-    known = [watts for watts in near if watts is not None]
-    found: float | None = best(known) if known else None
-    return found
+class _Lookup:
+    """Steps in which a time is found without looking at all of them: schedules have a thousand entries."""
+
+    def __init__(self, given: Steps | None) -> None:
+        self._steps = () if given is None else given.steps
+        self._starts = [step.start for step in self._steps]
+
+    def at(self, second: float) -> float | None:
+        """W; None where nothing is said."""
+        place = bisect_right(self._starts, second) - 1
+        step = self._steps[place] if place >= 0 else None
+        if step is None or step.milliwatts is None or second >= step.end:
+            return None
+        return step.milliwatts / 1000.0
+
+    def around(self, second: float, best: Callable[[list[float]], float]) -> float | None:
+        """The best power about a second; None where nothing is said there."""
+        near = (self.at(second + by) for by in (-ALIGNED, 0.0, ALIGNED))
+        known = [watts for watts in near if watts is not None]
+        return best(known) if known else None
 
 
 @rule("profile-points", "a power profile has no more entries than the charger may send", EVCC, "PowerDeliveryReq",

@@ -30,7 +30,7 @@ class Facts20:
     """A session so far.
 
     Attributes:
-        begun: it is known from SessionSetup on.
+        begun: it is known from SessionSetup on; ``joined``: as one that had paused.
         asked_id: SessionID of SessionSetupReq.
         authorizations: on offer; None: not known.
         installs: CertificateInstallationService; None: not known.
@@ -63,6 +63,7 @@ class Facts20:
     """
 
     begun: bool = False
+    joined: bool = False
     asked_id: bytes = b""
     authorizations: tuple[str, ...] | None = None
     installs: bool | None = None
@@ -150,7 +151,7 @@ def _begins(facts: Facts20, body: Any, request: Any, now: float) -> None:
 
 @_on("SessionSetupRes")
 def _session(facts: Facts20, body: Any, request: Any, now: float) -> None:
-    facts.begun = True
+    facts.begun, facts.joined = True, body.ResponseCode == "OK_OldSessionJoined"
 
 
 @_on("AuthorizationSetupRes")

@@ -151,6 +151,20 @@ def meter(facts: Facts, body: Any) -> str:
     return ""
 
 
+TOTAL = 1000
+"""Wh: that a meter may show in the first message of the loop; more is what it has counted in its life."""
+
+
+@rule("meter-total", "the meter counts the energy of this session", SECC, *RESPONSES, severity="note",
+      live=Live.UNSEEN, only=BOTH)  # fmt: skip
+def meter_total(facts: Facts, body: Any) -> str:
+    now, own = body.MeterInfo, facts.iso20
+    if now is None or own.meter is not None or own.charged or own.joined or not own.begun:
+        return ""
+    wh = now.ChargedEnergyReadingWh
+    return f"MeterInfo begins with {wh} Wh, which is not the energy of this session" if wh > TOTAL else ""
+
+
 @rule("receipt", "receipts acknowledge what was sent", EVCC, "MeteringConfirmationReq", live=Live.UNSEEN,
       code="FAILED_MeteringSignatureNotValid", only=COMMON)  # fmt: skip
 def receipt(facts: Facts, body: Any) -> str:
