@@ -130,6 +130,21 @@ async def test_a_vehicle_that_draws_on_is_cut_off() -> None:
     assert (await charger).reason == "stopped by the charger"
 
 
+async def test_a_vehicle_that_gives_back_is_cut_off() -> None:
+    """Nobody has agreed on that without messages."""
+    pair = Pair()
+    amps = 10.0
+    pair.supply.load = lambda: amps
+    charger = asyncio.create_task(serve_nominal(pair.evse))
+    pair.wire.ev.set(State.C)
+    await asyncio.sleep(20.0)
+    assert pair.supply.closed
+    amps = -5.0
+    await asyncio.sleep(1.5)
+    assert not pair.supply.closed
+    assert (await charger).reason == "the vehicle gave back 5.0 A per phase without being asked"
+
+
 async def test_nothing_is_offered_before_somebody_pays() -> None:
     """X1 until the card is accepted; a rejected one offers nothing at all."""
     customer = Customer()
