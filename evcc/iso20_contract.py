@@ -109,5 +109,8 @@ async def authorize(drive: Drive, contract: Credential, challenge: bytes, wallet
         ),
     )
     signed = signature.sign_message(request, contract.key, SET, wallet.grammar)
+    drive.session.tell(
+        "state", "signature", f"AuthorizationReq by contract {contract.emaid}: {signature.described(signed)}"
+    )
     res = await until_finished(drive, lambda: request, "V2G_EVCC_Ongoing_Timeout", sign=lambda _: signed)
     return str(res.ResponseCode)

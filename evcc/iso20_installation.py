@@ -42,6 +42,8 @@ async def install(drive: Drive, wallet: Wallet20) -> list[Credential]:
         PrioritizedEMAIDs=common.EMAIDListType(EMAID=list(wallet.prioritized)[:8]) if wallet.prioritized else None,
     )
     signed = signature.sign_message(request, own.key, SET, wallet.grammar)
+    text = f"CertificateInstallationReq by vehicle {own.name}: {signature.described(signed)}"
+    drive.session.tell("state", "signature", text)
     new: list[Credential] = []
     for _ in range(wallet.most):
         res = await until_finished(drive, lambda: request, "V2G_EVCC_Ongoing_Timeout", sign=lambda _: signed)

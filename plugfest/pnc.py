@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plugfest import pnc20
+from plugfest.credentials import INSTALLED, credential, ders, keep
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
     from evcc import drive
     from evcc.wallet import Wallet
-    from pki.store import Entry, Store
+    from pki.store import Store
     from plugfest.config.model import Bench
     from secc import serve
     from secc.charger import Evse
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from v2g.credentials import Credential
 
 SUITE = "iso2"
-
-INSTALLED = "contract-installed"
-"""The entry of a PKI in which a vehicle keeps the contract that it got last."""
 
 Say = Callable[[str], None]
 Now = Callable[[], float]
@@ -57,34 +56,18 @@ def make_store(directory: Path, now: datetime.datetime, *, seed: str | None = No
     from pki.errors import PkiError
     from pki.profiles import SUITES
 
-    if (directory / SUITE).is_dir():
+    suites = [suite for suite in (SUITE, "iso20")[: 1 + newest] if not (directory / suite).is_dir()]
+    if not suites or (directory.is_dir() and not (directory / SUITE).is_dir()):
         return open_store(directory)
     midnight = datetime.datetime.combine(now.date(), datetime.time(), datetime.UTC)
     try:
         octets = authority.seed_octets(seed) if seed else None
-        store = authority.make(SUITES[SUITE], midnight, seed=octets)
-        store.save(directory)
-        if newest:
-            authority.make(SUITES["iso20"], midnight, seed=octets).save(directory)
+        made = [authority.make(SUITES[suite], midnight, seed=octets) for suite in suites]
+        for store in made:
+            store.save(directory)
     except (PkiError, OSError) as why:
         raise UserError(f"cannot make a PKI in {directory}: {why}") from why
-    return store
-
-
-def credential(entry: Entry) -> Credential:
-    """An entry of a PKI as a role uses it.
-
-    Raises:
-        PkiError: its key is missing.
-    """
-    from v2g.credentials import Credential
-
-    return Credential(entry.chain_der, entry.key)
-
-
-def ders(entries: Sequence[Entry]) -> list[bytes]:
-    """The certificates of entries."""
-    return [entry.der for entry in entries]
+    return made[0]
 
 
 def wallet(store: Store, *, contract: str = "contract", provisioning: bool = True) -> Wallet:
@@ -126,6 +109,11 @@ def equip_vehicle(options: drive.Options, bench: Bench, now: Now, say: Say) -> N
     options.services = {int(number): chosen for number, chosen in car.services.items()}
     if bench.pki is None or bench.payment == "external":
         return
+    classic, newest = spoken(bench)
+    if newest:
+        pnc20.equip_vehicle(options, bench, say)
+    if not classic:
+        return
     store = open_store(Path(bench.pki))
     for oddity in store.oddities:
         say(f"note: {oddity}")
@@ -140,23 +128,12 @@ def equip_vehicle(options: drive.Options, bench: Bench, now: Now, say: Say) -> N
     made.on_contract = lambda contract: say(keep(store, contract))
 
 
-def keep(store: Store, contract: Credential) -> str:
-    """Puts an installed contract into the files of a PKI; returns what became of it, for people."""
-    from pki.errors import PkiError
-    from pki.profiles import Role
-    from pki.store import INDEX, Entry
+def spoken(bench: Bench) -> tuple[bool, bool]:
+    """Whether a bench speaks protocols before ISO 15118-20, and whether it speaks that."""
+    from plugfest.commands.options import protocols
 
-    if store.directory is None or not (store.directory / INDEX).is_file():
-        return f"note: contract {contract.name} is not kept: the PKI was not made by plugfest"
-    issuer = store.issuer_of(contract.certificate)
-    if issuer is None:
-        return f"note: contract {contract.name} is not kept: its issuer is not in {store.directory}"
-    try:
-        entry = Entry(INSTALLED, Role.CONTRACT, contract.certificate, issuer, private_key=contract.key)
-        store.issue_into(entry, force=True)
-    except (PkiError, OSError) as why:
-        return f"note: contract {contract.name} is not kept: {why}"
-    return f"note: contract {contract.name} is kept as {store[INSTALLED].path}"
+    newest = {protocol.abilities.mutual for protocol in protocols(bench)}
+    return False in newest, True in newest
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -243,15 +220,19 @@ def equip_charger(options: serve.Options, evse: Evse, bench: Bench, now: Now) ->
     options.renegotiation_tries = station.renegotiation_tries
     if bench.pki is None or bench.payment == "external":
         return
-    store = open_store(Path(bench.pki))
+    classic, newest = spoken(bench)
+    at = datetime.datetime.fromtimestamp(now(), datetime.UTC)
+    store = open_store(Path(bench.pki)) if classic else pnc20.open_store(Path(bench.pki))
     try:
         made = contracts(
             store,
-            datetime.datetime.fromtimestamp(now(), datetime.UTC),
+            at,
             receipt_every=station.receipts,
-            provisioning=station.provisioning,
+            provisioning=station.provisioning and classic,
             emaid=station.emaid or "",
         )
+        if newest:
+            pnc20.equip_charger(made, bench, at)
     except PkiError as why:
         raise UserError(str(why)) from why
     made.insists, made.external = station.receipts_insist, bench.payment == "auto"

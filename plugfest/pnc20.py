@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plugfest.pnc import credential, ders
+from plugfest.credentials import INSTALLED, credential, ders, keep
+from plugfest.errors import UserError
 
 if TYPE_CHECKING:
+    from evcc import drive
     from evcc.wallet import Wallet20
+    from pki.path import Revoked
     from pki.store import Store
+    from plugfest.config.model import Bench
+    from secc.contract import Contracts
     from secc.iso20_provisioning import LocalBackend
     from v2g.credentials import Credential
 
@@ -67,3 +73,90 @@ def backend(
         issue=issue,
         any_vehicle=[names.plain(emaid) for emaid in emaids or [store[Role.CONTRACT].common_name]],
     )
+
+
+def open_store(directory: Path) -> Store:
+    """The ISO 15118-20 part of a PKI directory, or what it has instead.
+
+    Raises:
+        UserError: it cannot be used; says what to do.
+    """
+    from pki.errors import PkiError
+    from pki.store import Store
+
+    try:
+        return Store(directory, next((suite for suite in SUITES if (directory / suite).is_dir()), None))
+    except PkiError as why:
+        raise UserError(str(why)) from why
+
+
+def equip_vehicle(options: drive.Options, bench: Bench, say: Callable[[str], None]) -> None:
+    """Gives a vehicle its wallet for ISO 15118-20, out of the bench's PKI; what it installs is kept there.
+
+    Raises:
+        UserError: the PKI, or an entry of it, is missing.
+    """
+    from pki import delivery20
+    from pki.errors import PkiError
+    from v2g.credentials import plain_id
+
+    car = bench.vehicle
+    store = open_store(Path(bench.pki or "pki"))
+    for oddity in store.oddities:
+        say(f"note: {oddity}")
+    usual = [*(name for name in store if name.startswith(INSTALLED)), "contract"]
+    chosen = usual if car.contract is None else [car.contract] if car.contract != "none" else []
+    if car.contract is None:
+        chosen = [name for name in chosen if name in store and store[name].has_key]
+    try:
+        made = options.wallet20 = wallet(store, contracts=chosen)
+    except PkiError as why:
+        raise UserError(str(why)) from why
+    made.reinstall, made.update_days, made.most = car.install, car.update_days, car.max_contracts
+    made.prioritized = [plain_id(emaid) for emaid in car.prioritized]
+    made.grammar, made.scheme = bench.signed_info, delivery20.SCHEMES[bench.key_transport]
+    made.on_contract = lambda contract: say(keep(store, contract, _entry_of(store, contract)))
+
+
+def _entry_of(store: Store, contract: Credential) -> str:
+    """The entry for an installed contract: that of an earlier one with its eMAID, or the first that is free."""
+    from v2g.credentials import plain_id
+
+    number = 1
+    while (name := INSTALLED if number == 1 else f"{INSTALLED}-{number}") in store:
+        if plain_id(store[name].common_name) == contract.emaid:
+            break
+        number += 1
+    return name
+
+
+def equip_charger(contracts: Contracts, bench: Bench, now: datetime.datetime) -> None:
+    """Adds to a charger what it needs for contracts of ISO 15118-20.
+
+    Raises:
+        PkiError: an authority or key is missing.
+        UserError: the PKI cannot be used.
+    """
+    from pki import delivery20
+    from pki.profiles import Role
+    from pki.revocation import Revocations
+
+    station = bench.charger
+    store = open_store(Path(bench.pki or "pki"))
+    contracts.roots = list(dict.fromkeys([*contracts.roots, *ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT))]))
+    contracts.revoked = _either(contracts.revoked, Revocations.of(store))
+    contracts.providers = list(station.providers)
+    able = (
+        all(role in store and store[role].has_key for role in (Role.CPS, Role.MO_SUB2)) and store.suite.name != "iso2"
+    )
+    if not station.provisioning or not able:
+        return
+    emaids = station.emaids or ([station.emaid] if station.emaid else [])
+    contracts.backend20 = made = backend(store, now, emaids=emaids)
+    made.delay, made.grammar = station.provisioning_delay, bench.signed_info
+    made.scheme = delivery20.SCHEMES[bench.key_transport]
+
+
+def _either(one: Revoked | None, other: Revoked) -> Revoked:
+    """What either knows to be revoked."""
+    return other if one is None else lambda certificate, issuer: one(certificate, issuer) or other(certificate, issuer)

@@ -212,6 +212,12 @@ def sign_message(
     return sign(schema(schema_set), parts(message), key, grammar)
 
 
+def described(signature: xmldsig.SignatureType) -> str:
+    """A Signature for people: its algorithm, and how its value begins."""
+    name = signature.SignedInfo.SignatureMethod.Algorithm.rpartition("#")[2]
+    return f"{name}, {signature.SignatureValue.value.hex()[:24]}..."
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Verifying
 

@@ -24,6 +24,8 @@ DURATION = 15.0
 """s: how long the demo charges, unless told otherwise."""
 TAKES, GIVES = 11.0, 10.0
 """kW: with ``--bpt``, an outlet at home and the onboard charger of a car manage both."""
+CONTRACTS = ("DEPLFC00000001", "DEXYZC00000002")
+"""eMAIDs that a demo of ISO 15118-20 installs with ``--pnc``."""
 RECEIPTS = 5.0
 """s: how often it asks for receipts with ``--pnc``."""
 
@@ -56,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     defaults: dict[str, Any] = {"duration": DURATION}
     if hasattr(args, "pnc"):
         defaults |= {"pki": "pki", "payment": "contract", "tls": "required", "install": True, "receipts": RECEIPTS}
+        if "iso20" in str(getattr(args, "protocol", "")):
+            defaults["emaids"] = list(CONTRACTS)
     back = hasattr(args, "bpt") or getattr(args, "service", "").endswith("_BPT")
     if back and not hasattr(args, "scheduled"):
         defaults |= {"dynamic": True, "target_power": both_ways(getattr(args, "duration", DURATION))}
@@ -81,9 +85,9 @@ def make_pki(bench: Bench) -> None:
     from plugfest import pnc
 
     directory = Path(bench.pki or "pki")
-    if not directory.is_dir():
+    newest = any(protocol.abilities.mutual for protocol in options.protocols(bench))
+    if not directory.is_dir() or (newest and (directory / "iso2").is_dir() and not (directory / "iso20").is_dir()):
         seed = None if bench.seed is None else str(bench.seed)
-        newest = any(protocol.abilities.mutual for protocol in options.protocols(bench))
         store = pnc.make_store(directory, datetime.datetime.now(datetime.UTC), seed=seed, newest=newest)
         if not bench.quiet:
             say(f"made a test PKI of {len(store)} certificates in {directory}")

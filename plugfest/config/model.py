@@ -168,6 +168,12 @@ class Vehicle(Section, kw_only=True, frozen=True):
     ] = None
     install: Annotated[bool, Meta(description="install a contract although there is one")] = False
     update_days: Annotated[NotNegative, Meta(description="update a contract that ends in fewer days")] = 14.0
+    max_contracts: Annotated[
+        int, Meta(ge=1, le=255, description="contracts to install at once, MaximumContractCertificateChains")
+    ] = 4
+    prioritized: Annotated[
+        list[str], Meta(max_length=8, description="eMAIDs of contracts to install first, PrioritizedEMAIDs")
+    ] = []
     goes_on_after_failed_certificate: Annotated[
         bool, Meta(description="go on after a CertificateInstallation or CertificateUpdate that FAILED")
     ] = False
@@ -320,9 +326,22 @@ class Charger(Section, kw_only=True, frozen=True):
         bool, Meta(description="keep the session after a CertificateInstallation or CertificateUpdate that FAILED")
     ] = False
     emaid: Annotated[str | None, Meta(description="of contracts to install; by default the PKI's contract")] = None
+    emaids: Annotated[
+        list[str], Meta(description="ISO 15118-20: of contracts to install, several in a row, instead of emaid")
+    ] = []
+    provisioning_delay: Annotated[
+        Seconds, Meta(description="ISO 15118-20: seconds that each contract to install takes; Ongoing meanwhile")
+    ] = 0.0
+    providers: Annotated[
+        list[str],
+        Meta(max_length=128, description="SupportedProviders, as DE8AA; others are WARNING_eMSPUnknown; empty: any"),
+    ] = []
     verdicts: Annotated[
         dict[str, str],
-        Meta(description="contracts that are not accepted: eMAID -> ResponseCode, as FAILED_ContractCanceled"),
+        Meta(
+            description="contracts that are not accepted: eMAID -> ResponseCode, as FAILED_ContractCanceled, or in ISO "
+            "15118-20 a WARNING"
+        ),
     ] = {}
     meter_id: Annotated[str, Meta(max_length=32, description="MeterID")] = "PLUGFEST-1"
     meter_start: Annotated[NotNegative, Meta(description="what the register shows at first, kWh")] = 0.0
@@ -418,6 +437,14 @@ class Bench(Section, kw_only=True, frozen=True):
         Payment,
         Meta(description="by contract (needs pki and TLS), external, or auto: what both sides can"),
     ] = "auto"
+    signed_info: Annotated[
+        Literal["common", "xmldsig"],
+        Meta(description="ISO 15118-20: grammar of SignedInfo where we sign: the CommonMessages set, or xmldsig alone"),
+    ] = "common"
+    key_transport: Annotated[
+        Literal["strict-guess", "wwcp", "bench"],
+        Meta(description="ISO 15118-20: how the key of a contract to install is sealed (docs/pnc.md)"),
+    ] = "strict-guess"
     tls: Annotated[TlsPolicy, Meta(description="TLS: not, if the peer has it, or only with it")] = "none"
     pki: Annotated[File | None, Meta(description="a PKI (plugfest pki init): certificates, keys, roots, OCSP")] = None
     roots: Annotated[File | None, Meta(description="evcc: trusted V2G roots, PEM; secc: the root of cert")] = None

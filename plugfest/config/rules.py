@@ -401,8 +401,10 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
     from typing import get_args
 
     from v2g.messages import iso2
+    from v2g.rules.iso20.status import CODES
 
     codes = [code for code in get_args(iso2.responseCodeType) if code.startswith("FAILED")]
+    codes += sorted(code for code in CODES["AuthorizationRes"] if code.startswith("WARNING"))
     for emaid, code in bench.charger.verdicts.items():
         if code not in codes:
             yield ("charger", "verdicts", emaid), f"no ResponseCode {code!r}{did_you_mean(code, codes)}"

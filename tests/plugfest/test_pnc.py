@@ -156,3 +156,49 @@ def test_signatures_can_be_made_to_deviate(
     code = demo("--set", f"deviations=[{{message: {message}, signature: {how}}}]", "--contract", "none")
     assert code == 5
     assert said in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# ISO 15118-20
+
+
+def newest(*more: str) -> int:
+    return demo("--protocol", "iso20", *more)
+
+
+def test_a_demo_of_iso20_out_of_an_empty_directory(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two contracts, kept for their owner alone; the first one pays, and the next time it is there already."""
+    assert newest("--trace", "t.jsonl") == 0
+    said = capsys.readouterr().out
+    assert re.findall(r"contract installation of (DE\w{12})", said) == ["DEPLFC00000001", "DEXYZC00000002"]
+    assert re.search(r"signature AuthorizationReq by contract DEPLFC\w+: ecdsa-sha512, [0-9a-f]{24}\.\.\.", said)
+    assert names("t.jsonl").count("CertificateInstallationReq") == 2
+    store = Store(Path("pki"), "iso20")
+    for name in ("contract-installed", "contract-installed-2"):
+        path = store[name].key_path
+        assert path is not None
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert newest("--set", "vehicle.install=false", "--trace", "u.jsonl") == 0
+    assert "CertificateInstallationReq" not in names("u.jsonl")
+    assert newest() == 0  # installed anew, they replace the ones before
+    assert sorted(name for name in Store(Path("pki"), "iso20") if name.startswith("contract-")) == [
+        "contract-installed", "contract-installed-2",
+    ]  # fmt: skip
+
+
+def test_keys_of_iso20_reach_the_roles(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = ["signed-info=xmldsig", "key-transport=wwcp", "charger.provisioning-delay=3", "vehicle.max-contracts=1"]
+    settings += ["vehicle.prioritized=[DEXYZC00000002]", "charger.providers=[DEXYZ]"]
+    assert newest(*(part for text in settings for part in ("--set", text)), "--trace", "t.jsonl") == 0
+    said = capsys.readouterr().out
+    assert "SignedInfo in the grammar of xmldsig alone; key by SECP521, scheme wwcp" in said
+    assert re.findall(r"contract installation of (DE\w{12})", said) == ["DEXYZC00000002"]
+    assert names("t.jsonl").count("CertificateInstallationReq") > 2
+
+
+def test_a_verdict_of_iso20_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    assert newest() == 0
+    emaids = [Store(Path("pki"), "iso20")[name].common_name for name in ("contract-installed", "contract-installed-2")]
+    verdicts = ", ".join(f"{emaid}: WARNING_eMSPUnknown" for emaid in emaids)
+    assert newest("--set", f"charger.verdicts={{{verdicts}}}") == 5
+    assert "payment by contract is not possible: the charger refuses DEPLFC" in capsys.readouterr().out

@@ -1,0 +1,52 @@
+"""Certificates and keys between the files of a PKI and the wallets of the roles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pki.store import Entry, Store
+    from v2g.credentials import Credential
+
+INSTALLED = "contract-installed"
+"""The entry of a PKI in which a vehicle keeps the contract that it got last."""
+
+
+def credential(entry: Entry) -> Credential:
+    """An entry of a PKI as a role uses it.
+
+    Raises:
+        PkiError: its key is missing.
+    """
+    from v2g.credentials import Credential
+
+    return Credential(entry.chain_der, entry.key)
+
+
+def ders(entries: Sequence[Entry]) -> list[bytes]:
+    """The certificates of entries."""
+    return [entry.der for entry in entries]
+
+
+def keep(store: Store, contract: Credential, name: str = INSTALLED) -> str:
+    """Puts an installed contract into the files of a PKI; returns what became of it, for people.
+
+    Args:
+        name: of its entry.
+    """
+    from pki.errors import PkiError
+    from pki.profiles import Role
+    from pki.store import INDEX, Entry
+
+    if store.directory is None or not (store.directory / INDEX).is_file():
+        return f"note: contract {contract.name} is not kept: the PKI was not made by plugfest"
+    issuer = store.issuer_of(contract.certificate)
+    if issuer is None:
+        return f"note: contract {contract.name} is not kept: its issuer is not in {store.directory}"
+    try:
+        entry = Entry(name, Role.CONTRACT, contract.certificate, issuer, private_key=contract.key)
+        store.issue_into(entry, force=True)
+    except (PkiError, OSError) as why:
+        return f"note: contract {contract.name} is not kept: {why}"
+    return f"note: contract {contract.name} is kept as {store[name].path}"
