@@ -15,6 +15,9 @@ from v2g.trace import Event
 _SHOWN_FIELDS = (
     "ResponseCode", "EVSEProcessing", "ChargeProgress", "ReadyToChargeState", "ChargingSession", "SchemaID",
     "RequestedEnergyTransferMode", "EVRequestedEnergyTransferType", "SelectedPaymentOption",
+    "EVCheckInStatus",
+    "EVCheckOutStatus",
+    "EVSECheckOutStatus",
 )  # fmt: skip
 
 _SHOWN_TLS = {"handshake": "*", "handshake-failed": "!", "deviation": "#", "certificate-deviation": "~"}
@@ -85,6 +88,11 @@ class Lines:
                 self._print(time, SHOWN_TCP[event.name], f"{event.name.replace('-', ' ')}: {event.note}")
 
     def _message(self, event: Event, time: float) -> None:
+        if event.stream:  # beside the main stream: it does not end a loop there
+            self._print(
+                time, _arrow(event), f"{event.name:<30} {f'beside: {_details(event.message)}'.removesuffix(': '):<32}"
+            )
+            return
         kind = event.name.removesuffix("Req").removesuffix("Res")
         if kind != self._run:
             self._run = kind
