@@ -1,6 +1,7 @@
 """AC of ISO 15118-20 as the vehicle goes through it: limits as powers, the charge loop, the pilot beside it.
 
-Power into the vehicle is positive. In scheduled mode the vehicle follows its own profile, in dynamic mode the charger's
+Power into the vehicle is positive. The onboard charger has the same on each phase, so that the one that may have least
+counts. In scheduled mode the vehicle follows its own profile, in dynamic mode the charger's
 EVSETargetActivePower, which is a command; negative ones give energy back in bidirectional services. The loop is one for
 all modes; :mod:`v2g.members` has the classes of each.
 """
@@ -23,7 +24,7 @@ from v2g import phases
 from v2g.energy import Control
 from v2g.members import ac_members
 from v2g.messages.iso20 import ac, common, types
-from v2g.phases import total
+from v2g.phases import even
 from v2g.physical import at_least_zero, number
 from v2g.streams import MAIN
 
@@ -113,12 +114,12 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     )
     offer: Any = res.AC_CPDResEnergyTransferMode
     same_kind(offer, ac_members(control).offers)
-    given = at_least_zero("EVSEMaximumChargePower", total(offer, "EVSEMaximumChargePower", count))
+    given = at_least_zero("EVSEMaximumChargePower", even(offer, "EVSEMaximumChargePower", count))
     if given < least:
         raise Unsuitable(f"the charger gives {given:g} W, the onboard charger needs {least:g} W")
     terms.most = min(own, given)
     if control.bidirectional:
-        taken = sum(map(abs, phases.given(offer, "EVSEMaximumDischargePower", count)))
+        taken = abs(even(offer, "EVSEMaximumDischargePower", count))
         terms.giving = min(back, taken)
     if offer.EVSEPowerRampLimitation is not None:
         terms.ramp = abs(number(offer.EVSEPowerRampLimitation)) / 100.0 * max(given, 1.0) / 60.0
@@ -220,10 +221,10 @@ async def loop(
         answer: Any = res.CLResControlMode
         same_kind(answer, ac_members(control).answers)
         if answer.EVSETargetActivePower is not None:
-            told = total(answer, "EVSETargetActivePower", terms.phases)
+            told = even(answer, "EVSETargetActivePower", terms.phases)
             if not control.bidirectional:
                 at_least_zero("EVSETargetActivePower", told)
-        reactive = total(answer, "EVSETargetReactivePower", terms.phases)
+        reactive = even(answer, "EVSETargetReactivePower", terms.phases)
         if control.dynamic:
             adopt(drive, answer)
         if ending := await course.turn(res.EVSEStatus):

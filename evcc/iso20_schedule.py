@@ -17,7 +17,7 @@ from v2g import prices, stamps
 from v2g.energy import Control
 from v2g.errors import RemoteError
 from v2g.messages.iso20 import common
-from v2g.phases import inward, total
+from v2g.phases import even, inward
 from v2g.physical import number, percent
 
 MOST_ENTRIES = 1024
@@ -247,7 +247,7 @@ def _powers(tuple_id: int, found: common.ChargingScheduleType, base: float, sent
     entries = found.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry
     durations = [entry.Duration for entry in entries]
     starts = accumulate(durations[:-1], initial=0)
-    slots = tuple(Slot(start, total(entry, "Power", count)) for start, entry in zip(starts, entries, strict=True))
+    slots = tuple(Slot(start, even(entry, "Power", count)) for start, entry in zip(starts, entries, strict=True))
     tariff = None if found.AbsolutePriceSchedule is None else prices.read(found.AbsolutePriceSchedule)
     began = base - stamps.age(found.PowerSchedule.TimeAnchor, sent)
     return Schedule(tuple_id, slots, float(sum(durations)), began, _levels(found), tariff)

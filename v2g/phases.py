@@ -30,6 +30,15 @@ def total(block: object, name: str, count: int = 3) -> float:
     return sum(given(block, name, count))
 
 
+def even(block: object, name: str, count: int = 3) -> float:
+    """A quantity over the phases in use for who has the same on each: no phase has more than is said for it."""
+    parts = given(block, name, count)
+    if len(parts) < 2:
+        return sum(parts)
+    least, most = min(parts), max(parts)
+    return len(parts) * (least if least > 0.0 else most if most < 0.0 else 0.0)
+
+
 def per_phase(block: object, name: str) -> bool:
     """Whether a quantity is said for each phase."""
     return getattr(block, f"{name}_L2", None) is not None or getattr(block, f"{name}_L3", None) is not None

@@ -204,6 +204,21 @@ async def test_phase_that_can_do_less_is_told_less() -> None:
     assert told == (-3_000.0, -2_000.0, -3_000.0)
 
 
+async def test_vehicle_takes_no_more_of_any_phase_than_it_is_told() -> None:
+    """It has the same on each: a charger that wants 1.5 kW of one phase gets that of all."""
+    bench = giving("dynamic", -9_000.0, duration=3.0)
+    bench.vehicle.onboard.per_phase, bench.vehicle.onboard.min_discharge_current = True, 0.0
+
+    def uneven(message: Any) -> Any:
+        message.CLResControlMode.EVSETargetActivePower_L3 = phases.inward(-1_500.0)
+        return message
+
+    bench.se.rewrite[ac.AC_ChargeLoopRes] = uneven
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    assert phases.given(blocks(bench, "AC_ChargeLoopReq")[-1], "EVPresentActivePower") == (-1_500.0,) * 3
+
+
 async def test_companions_of_phases_that_are_not_in_use_do_not_count() -> None:
     """A commercial charger sends L2 and L3 in a session on one phase: the vehicle takes what L1 has."""
     bench = iso20_bench("iso20-ac", "scheduled", duration=3.0)

@@ -24,3 +24,12 @@ def test_sum_is_the_same_however_it_is_said(watts: list[float], apart: bool) -> 
 @given_by(WATTS)
 def test_rounding_passes_no_limit(watts: float) -> None:
     assert abs(number(phases.inward(watts))) <= abs(watts) + 1e-6
+
+
+@given_by(st.lists(WATTS, min_size=1, max_size=3))
+def test_even_share_is_within_what_each_phase_has(watts: list[float]) -> None:
+    entry = common.PowerScheduleEntryType(Duration=1, **phases.elements("Power", watts, apart=True))
+    told = phases.given(entry, "Power")
+    share = phases.even(entry, "Power") / len(told)
+    assert all(abs(share) <= abs(part) + 1e-6 and share * part >= 0.0 for part in told)
+    assert phases.even(entry, "Power", 1) == told[0]
