@@ -471,7 +471,7 @@ class Moody:
     def __init__(self, refusals: int) -> None:
         self.refusals, self.asked = refusals, 0
 
-    def begin(self) -> None:
+    def begin(self, who: str | None = None) -> None:
         self.asked = 0
 
     def decide(self) -> Decision:
