@@ -16,7 +16,7 @@ from evcc.vehicle import AT_ONCE
 from evcc.verbs import say_goodbye, until_finished
 from v2g import energy
 from v2g.energy import Control
-from v2g.errors import V2GError
+from v2g.errors import RemoteError, V2GError
 from v2g.messages.iso20 import common
 from v2g.protocols.iso20 import RENEGOTIATION
 
@@ -64,6 +64,8 @@ async def run(drive: Drive) -> None:
         await drive.ask(common.SessionStopReq(ChargingSession=session))
     except V2GError as why:
         drive.paused, first = None, drive.beside.failure
+        if isinstance(first, RemoteError) and not isinstance(first, Unsuitable):
+            drive.usable = False  # the session is over on every stream
         await drive.beside.stop()
         await leave(drive)
         if first is not None and first is not why:  # a refusal beside the main stream is why that has ended

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evcc.drive import Drive
-from v2g.errors import TimedOut
+from v2g.errors import RemoteError, TimedOut
 from v2g.messages.iso20 import common
 from v2g.protocols.iso20 import PARKING
 
@@ -76,7 +76,11 @@ async def depart(drive: Drive) -> None:
     if drive.parks:
         await drive.beside.stop(PARKING)
     if CHECK_OUT in drive.parks:
-        await _check_out(drive.on(PARKING))
+        try:
+            await _check_out(drive.on(PARKING))
+        except RemoteError:
+            drive.usable = False  # the session is over on every stream
+            raise
 
 
 async def _check_out(drive: Drive) -> None:

@@ -207,6 +207,8 @@ async def test_failure_on_a_side_stream_ends_the_session(name: str, way: str) ->
     assert vehicle.cause is Cause.PEER, vehicle
     assert bench.safe
     assert not bench.vehicle.contactors.mishaps
+    sent = [e.name for e in bench.events["ev"] if e.layer == "message" and e.direction == "tx" and not e.stream]
+    assert sent[-1] == "DC_ChargeLoopReq", "the session was over: nothing may be said any more"
 
 
 async def test_stop_in_the_middle_of_a_renegotiation_drops_it() -> None:
@@ -459,6 +461,26 @@ async def test_charger_that_is_silent_about_parking_does_not_end_the_session(kin
     bench.se.rewrite[kind] = lambda message: None
     vehicle, _ = await charged(bench)
     assert any("did not check the vehicle" in note for note in vehicle.notes)
+
+
+@pytest.mark.parametrize("kind", [common.VehicleCheckInRes, common.VehicleCheckOutRes])
+async def test_refused_parking_ends_the_session(kind: type[Any]) -> None:
+    """FAILED on any stream ends it, and nothing is said after that."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=5.0)
+    bench.se.services, bench.ev.services = (PARKING,), {66: None}
+
+    def refused(message: Any) -> Any:
+        message.ResponseCode = "FAILED"
+        return message
+
+    bench.se.rewrite[kind] = refused
+    vehicle, _ = await bench.run()
+    assert vehicle.cause is Cause.PEER
+    assert f"{kind.__name__} FAILED" in vehicle.reason
+    assert bench.safe
+    after = bench.names()[bench.names().index(kind.__name__) + 1 :]
+    assert "SessionStopReq" not in after
+    assert "PowerDeliveryReq" not in after
 
 
 # ---------------------------------------------------------------------------------------------------------------
