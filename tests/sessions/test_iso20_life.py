@@ -11,6 +11,7 @@ import pytest
 from bench import COMBINATIONS, Bench, iso20_bench, message_seen
 from hypothesis import given, settings, strategies
 from iso20_alone import Alone, course
+from iso20_wishes import WISHES, wishing
 from tls_world import charger as charger_tls
 from tls_world import store
 from tls_world import vehicle as vehicle_tls
@@ -762,30 +763,11 @@ def test_any_time_stamp_is_read(anchor: int, header: int) -> None:
 # ---------------------------------------------------------------------------------------------------------------
 # Anything at any time
 
-ACTIONS: dict[str, Any] = {
-    "renegotiate": lambda bench: bench.vehicle.renegotiate.set(),
-    "rest": lambda bench: bench.vehicle.standby.set(),
-    "go on": lambda bench: bench.vehicle.standby.clear(),
-    "other service": lambda bench: (
-        setattr(bench.ev, "control", "dynamic" if bench.ev.control == "scheduled" else "scheduled"),
-        bench.vehicle.another_service.set(),
-    ),
-    "charger: schedule": lambda bench: bench.evse.request_renegotiation(10),
-    "charger: exit standby": lambda bench: bench.evse.request(Wish.EXIT_STANDBY, 10),
-    "charger: other service": lambda bench: bench.evse.request(Wish.OTHER_SERVICE, 10),
-    "charger: less": lambda bench: setattr(bench.evse, "schedule", (Slot(0, 4_000.0), Slot(20, 9_000.0))),
-    "charger: slow": lambda bench: setattr(bench.evse, "planning_seconds", 4.0),
-    "charger: quick": lambda bench: setattr(bench.evse, "planning_seconds", 0.0),
-}
-
 
 @settings(max_examples=25, deadline=None)
 @given(
     strategies.sampled_from(COMBINATIONS),
-    strategies.lists(
-        strategies.tuples(strategies.floats(min_value=0.0, max_value=6.0), strategies.sampled_from(sorted(ACTIONS))),
-        max_size=8,
-    ),
+    WISHES,
 )
 def test_sessions_end_well_whatever_is_wished_and_when(
     combination: tuple[str, str], actions: list[tuple[float, str]]
@@ -795,16 +777,7 @@ def test_sessions_end_well_whatever_is_wished_and_when(
     async def one() -> None:
         bench = iso20_bench(*combination, duration=None)
         bench.se.services, bench.ev.services = (PARKING,), {66: None}
-
-        async def during(bench: Bench) -> None:
-            for seconds, action in actions:
-                await asyncio.sleep(seconds)
-                ACTIONS[action](bench)
-            await asyncio.sleep(5.0)
-            await in_loop(bench, 5)
-            bench.vehicle.stop.set()
-
-        await charged(bench, during)
+        await charged(bench, wishing(actions))
         for stream in {e.stream for e in bench.events["ev"] if e.layer == "message"}:
             order = Sequence(ISO20.side[stream].order if stream else ISO20.order, dc="-dc" in combination[0])
             said = [e.message for e in bench.events["ev"] if e.layer == "message" and e.stream == stream]

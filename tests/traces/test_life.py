@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import COMBINATIONS, Bench, iso20_bench, message_seen
+from bench import COMBINATIONS, Bench, iso20_bench
+from hypothesis import given, settings, strategies
+from iso20_wishes import WISHES, rounds, wishing
 
 from plugfest.virtual import run
 from secc.charger import Slot, Wish
@@ -19,11 +21,6 @@ from traces.talks import talks
 from traces.writer import File
 from v2g.protocols import iso20 as streams
 from v2g.trace import Event, JsonLines
-
-
-async def rounds(bench: Bench, count: int) -> None:
-    name = "AC_ChargeLoopReq" if "-ac" in bench.mode else "DC_ChargeLoopReq"
-    await message_seen(bench, name, bench.names().count(name) + count)
 
 
 async def busy(bench: Bench) -> None:
@@ -93,3 +90,23 @@ def test_streams_survive_a_trace_and_a_capture(mode: str, control: str, tmp_path
         for event in seen:
             capture(event)
     assert shape(load(tmp_path / "session.pcapng")) == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(strategies.sampled_from(COMBINATIONS), WISHES)
+def test_nobody_is_blamed_whatever_was_wished_and_when(
+    combination: tuple[str, str], actions: list[tuple[float, str]]
+) -> None:
+    """What our roles do is in order, by either side's recording."""
+
+    async def one() -> dict[str, list[Event]]:
+        bench = iso20_bench(*combination, duration=None)
+        bench.se.services, bench.ev.services = (PARKING,), {66: None}
+        vehicle, charger = await bench.run(wishing(actions))
+        assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
+        return bench.events
+
+    seen = run(one())
+    for side, role in (("ev", "evcc"), ("se", "secc")):
+        found = [f for f in judge(from_events(seen[side], role=role)).findings if f.severity == "violation"]
+        assert {f.rule for f in found} <= {"tls"}, [(f.rule, f.text) for f in found]
