@@ -24,11 +24,12 @@ from v2g.errors import LocalError, Refused, RemoteError, TimedOut, V2GError
 from v2g.messages import appproto
 from v2g.messages.base import Request
 from v2g.messages.xmldsig import SignatureType
+from v2g.options import SessionOptions
 from v2g.outcome import Aborted, Cause
 from v2g.protocols import ISO2, Protocol
 from v2g.rules.rule import Live
 from v2g.sequence import Sequence
-from v2g.session import Session, SessionOptions
+from v2g.session import Session
 from v2g.streams import MAIN
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class Outcome(outcome.Outcome):
 
 @dataclass
 class Options(SessionOptions):
-    """How a vehicle behaves; see `v2g.session.SessionOptions` too.
+    """How a vehicle behaves; see `v2g.options.SessionOptions` too.
 
     Attributes:
         offer: a supportedAppProtocolReq of one's own instead of that.

@@ -23,10 +23,11 @@ from slac.pilot import STEADY, Reading, State
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, NoCommonProtocol, RemoteError, TimedOut, V2GError
 from v2g.messages import appproto
+from v2g.options import SessionOptions
 from v2g.outcome import Cause, Outcome, cause_of
 from v2g.protocols import Energy, Protocol, select
 from v2g.sequence import Sequence
-from v2g.session import Received, SessionOptions
+from v2g.session import Received
 
 ANSWERS: Mapping[str, Answers] = {
     "iso2": iso2.ANSWERS,
@@ -43,7 +44,7 @@ STOP_GRACE = 2.0
 
 @dataclass
 class Options(SessionOptions):
-    """How a charger behaves; see `v2g.session.SessionOptions` too.
+    """How a charger behaves; see `v2g.options.SessionOptions` too.
 
     Attributes:
         answers: other answers than the standard's, by protocol name.

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import exi
 from v2g import reading as readings
-from v2g import recognition, stamps, v2gtp
+from v2g import recognition, v2gtp
 from v2g.beside import SideState
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, LocalError, Loss, Refused, RemoteError, TimedOut
@@ -25,12 +25,12 @@ from v2g.messages import schema
 from v2g.messages.base import Request
 from v2g.messages.xmldsig import SignatureType
 from v2g.outcome import Outcome
-from v2g.protocols import APPPROTO, DIN, ISO2, Protocol
+from v2g.protocols import APPPROTO, Protocol
 from v2g.rules.facts import Facts
 from v2g.rules.rule import Breach
 from v2g.rules.table import hear, say
 from v2g.streams import MAIN, Streams
-from v2g.timing import RELAXED, Timing
+from v2g.timing import Timing
 from v2g.trace import Event, Observe, ignore
 
 R = TypeVar("R")
@@ -381,59 +381,6 @@ class Session:
         """Closes the channel; see :meth:`Channel.close`."""
         self.tell("tcp", "closing")
         await self.channel.close(wait_for_peer=wait_for_peer)
-
-
-@dataclass
-class SessionOptions:
-    """What either role can be told about its sessions.
-
-    Attributes:
-        protocols: what it speaks; a vehicle's preferred first.
-        tolerant: accept what real vehicles and chargers do, and say so.
-        any_transport: speak ISO 15118-20 over TLS 1.2 or TCP as well, as many test stacks do, and say so.
-        goes_on_after_failed_certificate: go on after a CertificateInstallation or CertificateUpdate that FAILED
-            [V2G2-554, 557, 558]; by default it ends the session, as any FAILED does [V2G2-539].
-        relaxed: the charge loop of ISO 15118-20 has the times of other messages (:data:`v2g.timing.RELAXED`).
-        timing: changes of timers, by name, s; these count more.
-        rewrite, rewrite_exi, rewrite_frame, rewrite_signature: seams of the session, by class of what is sent.
-        observe: gets every event.
-        now: wall clock, Unix seconds.
-        stamps: unit of the time stamps that are sent (ISO 15118-20); any is read.
-    """
-
-    protocols: tuple[Protocol, ...] = (ISO2, DIN)
-    tolerant: bool = True
-    any_transport: bool = False
-    goes_on_after_failed_certificate: bool = False
-    relaxed: bool = False
-    timing: Mapping[str, float] = field(default_factory=dict)
-    rewrite: dict[type[Any], Rewrite] = field(default_factory=dict)
-    rewrite_exi: dict[type[Any], Rewrite] = field(default_factory=dict)
-    rewrite_frame: dict[type[Any], Rewrite] = field(default_factory=dict)
-    rewrite_signature: dict[type[Any], Rewrite] = field(default_factory=dict)
-    observe: Observe = ignore
-    now: Callable[[], float] = lambda: 0.0
-    stamps: stamps.Unit = "s"
-
-    def may_speak(self, protocol: Protocol, channel: Channel) -> bool:
-        """Whether a protocol may be offered or chosen on a connection [V2G20-1237, 1805, 2356]."""
-        if protocol.abilities.mutual:
-            return channel.mutual or self.any_transport
-        return protocol.abilities.tls or not channel.secure
-
-    def session(self, channel: Channel) -> Session:
-        """A session of these options on an open connection."""
-        return Session(
-            channel,
-            observe=self.observe,
-            tolerant=self.tolerant,
-            timing_overrides={**(RELAXED if self.relaxed else {}), **self.timing},
-            rewrite=self.rewrite,
-            rewrite_exi=self.rewrite_exi,
-            rewrite_frame=self.rewrite_frame,
-            rewrite_signature=self.rewrite_signature,
-            clock=lambda: stamps.stamp(self.now(), self.stamps),
-        )
 
 
 def _number(session_id: bytes) -> int:

@@ -1,0 +1,67 @@
+"""What both roles can be told about their sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from v2g import stamps
+from v2g.channel import Channel
+from v2g.protocols import DIN, ISO2, Protocol
+from v2g.session import Rewrite, Session
+from v2g.timing import RELAXED
+from v2g.trace import Observe, ignore
+
+
+@dataclass
+class SessionOptions:
+    """What either role can be told about its sessions.
+
+    Attributes:
+        protocols: what it speaks; a vehicle's preferred first.
+        tolerant: accept what real vehicles and chargers do, and say so.
+        any_transport: speak ISO 15118-20 over TLS 1.2 or TCP as well, as many test stacks do, and say so.
+        goes_on_after_failed_certificate: go on after a CertificateInstallation or CertificateUpdate that FAILED
+            [V2G2-554, 557, 558]; by default it ends the session, as any FAILED does [V2G2-539].
+        relaxed: the charge loop of ISO 15118-20 has the times of other messages (:data:`v2g.timing.RELAXED`).
+        timing: changes of timers, by name, s; these count more.
+        rewrite, rewrite_exi, rewrite_frame, rewrite_signature: seams of the session, by class of what is sent.
+        observe: gets every event.
+        now: wall clock, Unix seconds.
+        stamps: unit of the time stamps that are sent (ISO 15118-20); any is read.
+    """
+
+    protocols: tuple[Protocol, ...] = (ISO2, DIN)
+    tolerant: bool = True
+    any_transport: bool = False
+    goes_on_after_failed_certificate: bool = False
+    relaxed: bool = False
+    timing: Mapping[str, float] = field(default_factory=dict)
+    rewrite: dict[type[Any], Rewrite] = field(default_factory=dict)
+    rewrite_exi: dict[type[Any], Rewrite] = field(default_factory=dict)
+    rewrite_frame: dict[type[Any], Rewrite] = field(default_factory=dict)
+    rewrite_signature: dict[type[Any], Rewrite] = field(default_factory=dict)
+    observe: Observe = ignore
+    now: Callable[[], float] = lambda: 0.0
+    stamps: stamps.Unit = "s"
+
+    def may_speak(self, protocol: Protocol, channel: Channel) -> bool:
+        """Whether a protocol may be offered or chosen on a connection [V2G20-1237, 1805, 2356]."""
+        if protocol.abilities.mutual:
+            return channel.mutual or self.any_transport
+        return protocol.abilities.tls or not channel.secure
+
+    def session(self, channel: Channel) -> Session:
+        """A session of these options on an open connection."""
+        return Session(
+            channel,
+            observe=self.observe,
+            tolerant=self.tolerant,
+            timing_overrides={**(RELAXED if self.relaxed else {}), **self.timing},
+            rewrite=self.rewrite,
+            rewrite_exi=self.rewrite_exi,
+            rewrite_frame=self.rewrite_frame,
+            rewrite_signature=self.rewrite_signature,
+            clock=lambda: stamps.stamp(self.now(), self.stamps),
+        )
