@@ -26,6 +26,8 @@ class Ceiling:
 
     def set(self, value: float, now: float) -> None:
         """The bound from now on."""
+        if value == self.value:
+            return  # as before: what falls goes on falling
         allowed = self.at(now)
         if allowed is not None and value < allowed:
             if value != self.value:

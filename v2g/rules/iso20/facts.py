@@ -121,16 +121,6 @@ class Facts20:
         if take is not None:
             take(self, body, request, now)
 
-    def ceilings(self) -> dict[str, Ceiling]:
-        """The vehicle's limits now, by the name of what says them without EV."""
-        return {
-            "MaximumVoltage": self.ev_volts,
-            "MaximumChargeCurrent": self.ev_amps,
-            "MaximumChargePower": self.ev_watts,
-            "MaximumDischargeCurrent": self.ev_amps_back,
-            "MaximumDischargePower": self.ev_watts_back,
-        }
-
 
 Note = Callable[[Facts20, Any, Any, float], None]
 _NOTES: dict[str, Note] = {}
@@ -225,12 +215,22 @@ def declared(part: Any, side: str, names: tuple[str, ...]) -> dict[str, float]:
     return {name: abs(value) for name, value in found.items() if value is not None}
 
 
+_CEILINGS = (
+    ("EVMaximumVoltage", "ev_volts"),
+    ("EVMaximumChargeCurrent", "ev_amps"),
+    ("EVMaximumChargePower", "ev_watts"),
+    ("EVMaximumDischargeCurrent", "ev_amps_back"),
+    ("EVMaximumDischargePower", "ev_watts_back"),
+)
+"""The vehicle's limits, and where they are kept."""
+
+
 def limit(facts: Facts20, part: Any, now: float) -> None:
     """The vehicle's limits in DC from now on, as far as a part says them."""
-    for name, ceiling in facts.ceilings().items():
-        value = getattr(part, f"EV{name}", None)
+    for field_name, ceiling in _CEILINGS:
+        value = getattr(part, field_name, None)
         if value is not None:
-            ceiling.set(abs(number(value)), now)
+            getattr(facts, ceiling).set(abs(number(value)), now)
 
 
 @_on("ScheduleExchangeReq")

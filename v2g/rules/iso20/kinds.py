@@ -57,13 +57,18 @@ def total(part: Any, name: str) -> float | None:
     base = getattr(part, name, None)
     if base is None:
         return None
-    second, third = getattr(part, f"{name}_L2", None), getattr(part, f"{name}_L3", None)
+    second, third = getattr(part, name + "_L2", None), getattr(part, name + "_L3", None)
     watts = number(base)
     if second is not None:
         watts += number(second)
     return watts if third is None else watts + number(third)
 
 
+_OF_PHASES: dict[type[Any], tuple[str, ...]] = {
+    kind: tuple(field for field in kind.__struct_fields__ if field.endswith(("_L2", "_L3"))) for kind in KINDS
+}
+
+
 def per_phase(part: Any) -> bool:
     """Whether a member speaks of phases one by one."""
-    return any(getattr(part, field) is not None for field in part.__struct_fields__ if field.endswith(("_L2", "_L3")))
+    return any(getattr(part, field) is not None for field in _OF_PHASES.get(type(part), ()))

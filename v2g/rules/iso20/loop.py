@@ -6,7 +6,7 @@ from typing import Any
 
 from v2g.physical import number
 from v2g.rules.facts import Facts
-from v2g.rules.iso20.facts import DECLARED_DC, POWERS, Facts20, declared
+from v2g.rules.iso20.facts import DECLARED_DC, POWERS, Facts20
 from v2g.rules.iso20.kinds import kind_of, per_phase, total
 from v2g.rules.iso20.schedules import named_needs
 from v2g.rules.rule import AC20, DC20, EVCC, SECC, Book, Live
@@ -42,14 +42,22 @@ def kind_of_response(facts: Facts, body: Any) -> str:
     return f"a charge loop response of {kind} to a request of {asked}"
 
 
+_FIELDS: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, str], ...]] = {
+    (side, names): tuple((name, side + name) for name in names)
+    for side in ("EV", "EVSE")
+    for names in (DECLARED_DC, POWERS)
+}
+
+
 def _raised(own: Facts20, part: Any, side: str, names: tuple[str, ...]) -> str:
     before = own.declared[side]
-    for name in names:
-        if name not in before or getattr(part, f"{side}{name}", None) is None:
+    for name, field in _FIELDS[side, names]:
+        value = getattr(part, field, None)
+        if value is None or name not in before:
             continue
-        now = abs(total(part, f"{side}{name}") or 0.0)
+        now = abs(number(value) if names is DECLARED_DC else total(part, field) or 0.0)
         if now > before[name] * OVER:
-            return f"{side}{name} is {now:g} in the loop, declared were {before[name]:g}"
+            return f"{field} is {now:g} in the loop, declared were {before[name]:g}"
     return ""
 
 
@@ -134,9 +142,8 @@ def target_power(facts: Facts, body: Any) -> str:
 
 def _limit_now(facts: Facts, name: str) -> float | None:
     """A limit of the vehicle's, from its last request or as declared, W."""
-    part = getattr(facts.request, "CLReqControlMode", None)
-    now = declared(part, "EV", POWERS) if part is not None else {}
-    return now.get(name, facts.iso20.declared["EV"].get(name))
+    now = total(getattr(facts.request, "CLReqControlMode", None), f"EV{name}")
+    return facts.iso20.declared["EV"].get(name) if now is None else abs(now)
 
 
 @rule("target-back", "a vehicle that only charges is not told to give power back", SECC, "AC_ChargeLoopRes",

@@ -92,16 +92,16 @@ def discharge_unidirectional(facts: Facts, body: Any) -> str:
       severity="warning", live=Live.UNSEEN, only=DC)  # fmt: skip
 def own_limit(facts: Facts, body: Any) -> str:
     part, before = body.CLResControlMode, facts.iso20.declared["EVSE"]
-    back = number(body.EVSEPresentCurrent) < 0.0
-    for field, name, unit, slack in (
-        ("EVSEPresentVoltage", "MaximumVoltage", "V", 0.0),
-        ("EVSEPresentCurrent", "MaximumDischargeCurrent" if back else "MaximumChargeCurrent", "A", SMALL_CURRENT),
+    amps = number(body.EVSEPresentCurrent)
+    for value, name, unit, slack in (
+        (number(body.EVSEPresentVoltage), "MaximumVoltage", "V", 0.0),
+        (abs(amps), "MaximumDischargeCurrent" if amps < 0.0 else "MaximumChargeCurrent", "A", SMALL_CURRENT),
     ):
+        limit = before.get(name, 0.0)  # one that was lowered just now takes its time
+        if 0.0 < value <= limit:
+            continue
         said = getattr(part, f"EVSE{name}", None)
-        limits = [abs(number(said))] if said is not None else []
-        limits += [before[name]] if name in before else []  # one that was lowered just now takes its time
-        limit = max(limits, default=0.0)
-        value = abs(number(getattr(body, field)))
+        limit = limit if said is None else max(limit, abs(number(said)))
         if limit > 0.0 and value > max(limit * OVER, limit + slack):
             return f"the charger reports {value:g} {unit}, its own limit is {limit:g} {unit}: is its sensor right?"
     return ""

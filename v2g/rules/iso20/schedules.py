@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -49,7 +50,10 @@ def mode_of_response(facts: Facts, body: Any) -> str:
 
 def _needs(body: Any) -> Any:
     """The part of a request that has the vehicle's energies."""
-    return next((part for name in (*BLOCKS, "CLReqControlMode") if (part := getattr(body, name, None))), None)
+    part = getattr(body, "CLReqControlMode", None)
+    if part is not None:
+        return part
+    return next((part for name in BLOCKS if (part := getattr(body, name, None))), None)
 
 
 ENERGIES = ("EVMinimumEnergyRequest", "EVTargetEnergyRequest", "EVMaximumEnergyRequest")
@@ -60,12 +64,15 @@ ENERGIES = ("EVMinimumEnergyRequest", "EVTargetEnergyRequest", "EVMaximumEnergyR
       only=(COMMON20, DC20, AC20))  # fmt: skip
 def energies(facts: Facts, body: Any) -> str:
     part = _needs(body)
-    if part is None:
-        return ""
-    given = [(name, number(value)) for name in ENERGIES if (value := getattr(part, name, None)) is not None]
-    for (low, least), (high, most) in pairwise(given):
-        if least > most:
-            return f"{low} {least:g} Wh is more than {high} {most:g} Wh"
+    before, least = "", -math.inf
+    for name in ENERGIES:
+        value = getattr(part, name, None)
+        if value is None:
+            continue
+        amount = number(value)
+        if amount < least:
+            return f"{before} {least:g} Wh is more than {name} {amount:g} Wh"
+        before, least = name, amount
     return ""
 
 
@@ -84,7 +91,7 @@ V2X = ("EVMinimumV2XEnergyRequest", "EVMaximumV2XEnergyRequest")
       only=(COMMON20, DC20, AC20))  # fmt: skip
 def energies_to_cycle(facts: Facts, body: Any) -> str:
     part = _needs(body)
-    least, most = (getattr(part, name, None) for name in V2X)
+    least, most = getattr(part, V2X[0], None), getattr(part, V2X[1], None)
     if least is None and most is None:
         return ""
     if least is None or most is None:
