@@ -70,6 +70,12 @@ class _Held:
     ns: int
     frame: bytes
     comments: list[str]
+    waits: bool = False
+    """It brought bytes that were received, and the message in them is not told yet."""
+
+
+MOST_WAITING = 4
+"""Packets held until their messages are told: streams of ISO 15118-20 may be answered back to back."""
 
 
 @dataclass
@@ -140,13 +146,13 @@ class PcapNg:
     def _from_vehicle(self, event: Event) -> bool:
         return (event.direction != "rx") == (self.role != "secc")
 
-    def _put(self, time: float, frame: bytes, comments: list[str]) -> None:
+    def _put(self, time: float, frame: bytes, comments: list[str], *, waits: bool = False) -> None:
         self._said = time
         comments = [*self._remarks, *comments]
         self._remarks = []
-        self._held.append(_Held(round((self.epoch + time) * 1e9), frame, comments))
+        self._held.append(_Held(round((self.epoch + time) * 1e9), frame, comments, waits))
         if not self._sealed or len(self._held) > MAX_HELD:
-            self._release(keep=1 if self._raw else 0)
+            self._release(keep=MOST_WAITING if self._raw else 0)
 
     def _release(self, keep: int = 0) -> None:
         if self._secrets:
@@ -171,7 +177,8 @@ class PcapNg:
         )  # fmt: skip
         self._numbers[from_vehicle] += len(payload) + bool(flags & (packets.SYN | packets.FIN))
         frame = packets.ethernet(target.mac, source.mac, packets.IPV6, packets.tcp(segment))
-        self._put(time, frame, comments or [])
+        received = self._raw and bool(payload) and from_vehicle == (self.role == "secc")
+        self._put(time, frame, comments or [], waits=received)
 
     def _connect(self, time: float) -> None:
         if self._open:
@@ -253,9 +260,15 @@ class PcapNg:
         self._sealed = False
         frame = v2gtp.pack(event.stream or ISO20.payload_types.get(event.schema, v2gtp.EXI), event.data)
         if self._raw and event.direction == "rx":
-            # Its bytes were seen just before; the last packet of that direction has it.
-            self._held[-1].comments.append(_comment(event))
-            self._release()
+            # Its bytes were seen before, in the order of the messages: a packet of that direction that waits has it.
+            waiting = [place for place, held in enumerate(self._held) if held.waits]
+            if waiting:
+                told = self._held[waiting[0]]
+                told.waits = False
+                told.comments.append(_comment(event))
+                self._release(keep=len(self._held) - waiting[0] - 1)
+            else:  # another message in the same packet, or one that was let go
+                self._remarks.append(_comment(event))
         elif event.direction == "tx":
             self._pending = (event, frame)  # its bytes may be seen next
         else:

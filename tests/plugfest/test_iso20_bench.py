@@ -305,3 +305,29 @@ def test_a_pause_that_the_charger_asks_for_is_made(run: Any) -> None:
     assert done.code == 0, done.notes("error")
     stops = [e.body.ChargingSession for e in done.recording.messages if e.name == "SessionStopReq"]
     assert stops == ["Pause"]
+
+
+def test_both_files_of_a_session_hold_every_message_of_every_stream(run: Any, tmp_path: Path) -> None:
+    """Over TLS, where answers of two streams come back to back: as events, and decrypted out of the packets."""
+    capture = tmp_path / "session.pcapng"
+    done = run(
+        f"""
+        tls: required
+        scheduled: true
+        pcapng: {capture}
+        vehicle: {{duration: 4, services: {{66: null}}}}
+        charger: {{test-seconds: 1, services: [parking]}}
+        timeline:
+        - {{at: DC_ChargeLoopReq, after: 2, do: renegotiate}}
+        """
+    )
+    assert done.code == 0, done.notes("error")
+
+    def told(recording: Recording) -> list[tuple[str, str, int]]:
+        return sorted((entry.sender, entry.name, entry.stream) for entry in recording.messages)
+
+    assert told(done.recording) == told(load(capture))
+    assert {0x8101, 0x8104} <= {entry.stream for entry in done.recording.messages}
+    data = capture.read_bytes()
+    for name in ("VehicleCheckInRes", "VehicleCheckOutRes", "ScheduleExchangeRes", "SessionStopRes"):
+        assert data.count(name.encode()) == sum(entry.name == name for entry in done.recording.messages)
