@@ -177,8 +177,6 @@ def wishes(drive: Drive, notification: str | None) -> Ending | None:
             return Ending("service", "the charger asked for another service")
         case "ServiceRenegotiation":
             drive.note("the charger asked for another service; the vehicle goes on with this one")
-        case "MeteringConfirmation":
-            drive.note("the charger asked for a metering confirmation, which needs a contract")
     if vehicle.stop.is_set():
         vehicle.stop.clear()
         return Ending("stop", "stopped by the driver")

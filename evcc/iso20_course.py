@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from evcc import iso20_metering
 from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import wishes
 from evcc.iso20_schedule import Plan, agree_schedule, falls_asleep, power_delivery
 from v2g.energy import Control
 from v2g.errors import TimedOut
 from v2g.messages.iso20 import types
-from v2g.protocols.iso20 import RENEGOTIATION
+from v2g.protocols.iso20 import METERING, RENEGOTIATION
 
 T = TypeVar("T")
 
@@ -68,6 +69,8 @@ class Course(Generic[T]):
         notification = status.EVSENotification if status is not None else None
         if self._taken() and notification == "ScheduleRenegotiation":
             notification = None  # this response was on its way already
+        if not drive.beside.result(METERING) and notification == "MeteringConfirmation":
+            iso20_metering.confirm(drive, dynamic=self.control.dynamic)
         ending = wishes(drive, notification) or self.plan.pause or falls_asleep(drive, self.plan)
         if ending is not None:
             return ending

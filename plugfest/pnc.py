@@ -257,7 +257,7 @@ def receipts(received: Sequence[Receipt]) -> Iterator[str]:
         yield f"receipts signed by contract {received[0].emaid}:"
     for receipt in received:
         clock = datetime.datetime.fromtimestamp(receipt.time, datetime.UTC)
-        reading = receipt.meter.MeterReading if receipt.meter.MeterReading is not None else "no reading"
+        reading = receipt.reading if receipt.reading is not None else "no reading"
         verdict = receipt.problem or "signature valid"
         signed = f"{receipt.signature.hex()[:24]}..."
         yield f"  {clock:%H:%M:%S}  {receipt.meter.MeterID}  {reading:>9} Wh  {signed}  {verdict}"

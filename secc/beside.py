@@ -1,4 +1,4 @@
-"""Side streams of ISO 15118-20, which run beside the main one: schedule renegotiation and parking.
+"""Side streams of ISO 15118-20, which run beside the main one: schedule renegotiation, metering confirmation, parking.
 
 Each stream has a task, an order of messages (:mod:`v2g.sequence`), pairing and timers of its own. A request out of its
 order, or with the wrong session id, is refused as on the main stream, and that ends the session: any FAILED does. The
@@ -16,10 +16,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from secc import iso20_parking, iso20_renegotiation
-from secc.answer import answer
+from secc.answer import answer, anything
 from secc.visit import AGREED, Answers, Visit
 from v2g.errors import RemoteError, TimedOut
-from v2g.protocols.iso20 import PARKING, RENEGOTIATION
+from v2g.protocols.iso20 import METERING, PARKING, RENEGOTIATION
 from v2g.sequence import START, Sequence
 from v2g.session import Received
 
@@ -30,6 +30,8 @@ OF_A_REQUEST = ("asked_id", "asked_signature", "breaches", "signature", "started
 def side_streams(visit: Visit, answers: Answers) -> list[Coroutine[Any, Any, None]]:
     """What the charger does on the side streams that it has: each goes on until it is cancelled."""
     streams = [_renegotiation(visit, {**answers, **iso20_renegotiation.ANSWERS})]
+    if visit.contracts is not None:
+        streams.append(_metering(visit, answers))
     if iso20_parking.offered(visit):
         streams.append(_parking(visit, {**answers, **iso20_parking.ANSWERS}))
     return streams
@@ -84,6 +86,12 @@ async def _parking(visit: Visit, answers: Answers) -> None:
     stream = _Stream(visit, PARKING, answers)
     while True:
         await stream.answer(await stream.next(patient=True), iso20_parking.check(visit))
+
+
+async def _metering(visit: Visit, answers: Answers) -> None:
+    stream = _Stream(visit, METERING, answers)
+    while True:
+        await stream.answer(await stream.next(patient=True), anything)
 
 
 class _Stream:

@@ -18,6 +18,7 @@ from secc.visit import Refusal, Visit
 from v2g import signature
 from v2g.credentials import BROKEN, Credential, chain_of, common_name, plain_id, read
 from v2g.messages import iso2
+from v2g.messages.iso20 import types
 from v2g.rules.payment import CHALLENGE_LENGTH, receipt_problem
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ KEPT_RECEIPTS = 1000
 
 @dataclass(frozen=True)
 class Receipt:
-    """A MeteringReceiptReq as it was answered.
+    """A MeteringReceiptReq or MeteringConfirmationReq as it was answered, or that none came.
 
     Attributes:
         time: wall clock, Unix seconds.
@@ -78,10 +79,16 @@ class Receipt:
     time: float
     emaid: str
     session_id: bytes
-    meter: iso2.MeterInfoType
+    meter: iso2.MeterInfoType | types.MeterInfoType
     signature: bytes
     exi: bytes
     problem: str = ""
+
+    @property
+    def reading(self) -> int | None:
+        """What the register showed, Wh; in ISO 15118-20 what was charged in this session."""
+        meter = self.meter
+        return meter.MeterReading if isinstance(meter, iso2.MeterInfoType) else meter.ChargedEnergyReadingWh
 
 
 @dataclass
@@ -300,13 +307,19 @@ def check_receipt(visit: Visit, request: iso2.MeteringReceiptReq) -> Receipt:
         received.data if received is not None else b"",
         problem,
     )
-    contracts.receipts.append(receipt)
-    del contracts.receipts[:-KEPT_RECEIPTS]
-    contracts.on_receipt(receipt)
-    visit.session.tell("state", "receipt", f"{request.MeterInfo.MeterReading} Wh " + (problem or "signature valid"))
+    keep_receipt(visit, receipt)
     if problem and contracts.insists:
         raise Refusal("FAILED_MeteringSignatureNotValid", problem)
     return receipt
+
+
+def keep_receipt(visit: Visit, receipt: Receipt) -> None:
+    """Takes a receipt to the others, and tells of it."""
+    contracts = needed(visit)
+    contracts.receipts.append(receipt)
+    del contracts.receipts[:-KEPT_RECEIPTS]
+    contracts.on_receipt(receipt)
+    visit.session.tell("state", "receipt", f"{receipt.reading} Wh " + (receipt.problem or "signature valid"))
 
 
 def _receipt_problem(visit: Visit, request: iso2.MeteringReceiptReq, contract: Contract) -> str:

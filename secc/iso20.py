@@ -13,6 +13,7 @@ from secc import (
     iso20_ac,
     iso20_contract,
     iso20_dc,
+    iso20_metering,
     iso20_profile,
     iso20_provisioning,
     iso20_schedule,
@@ -27,7 +28,7 @@ from v2g import energy
 from v2g.messages import schema
 from v2g.messages.iso20 import common, types
 
-ANSWERS = AnswerTable({**iso20_dc.ANSWERS, **iso20_ac.ANSWERS, **iso20_provisioning.ANSWERS})
+ANSWERS = AnswerTable({**iso20_dc.ANSWERS, **iso20_ac.ANSWERS, **iso20_provisioning.ANSWERS, **iso20_metering.ANSWERS})
 on = ANSWERS.on
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from secc import agreed
+from secc import agreed, iso20_metering
 from secc.ac import close_contactor, supply, watch
 from secc.bill import receipt
 from secc.control import can_give
@@ -121,7 +121,7 @@ def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopR
     if evse.reactive_power is not None:
         fields |= spread(visit, "EVSETargetReactivePower", 0.0 if visit.standby else evse.reactive_power)
     forming = control.chosen.generator == energy.GRID_FORMING
-    return ac.AC_ChargeLoopRes(
+    res = ac.AC_ChargeLoopRes(
         ResponseCode=loop_code(visit),
         EVSEStatus=evse_status(visit),
         MeterInfo=meter_info(visit, asked=request.MeterInfoRequested) if request.MeterInfoRequested or first else None,
@@ -129,6 +129,7 @@ def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopR
         EVSETargetFrequency=rational(supply(visit).frequency, -2) if forming else None,
         CLResControlMode=ac_members(control).answers(**fields),
     )
+    return iso20_metering.shown(visit, res, first=first)
 
 
 def limits_changed(visit: Visit, asked: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from secc import agreed
+from secc import agreed, iso20_metering
 from secc.bill import receipt
 from secc.control import can_give
 from secc.dc import accept, bring_up, insulation_tested, output
@@ -159,7 +159,7 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
         current = targets.current if control.bidirectional else max(targets.current, 0.0)
         power.deliver(max(targets.voltage, 0.0), current)
     reached = power.reached
-    return dc.DC_ChargeLoopRes(
+    res = dc.DC_ChargeLoopRes(
         ResponseCode=loop_code(visit),
         EVSEStatus=evse_status(visit),
         MeterInfo=meter_info(visit, asked=request.MeterInfoRequested) if request.MeterInfoRequested or first else None,
@@ -171,6 +171,7 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
         EVSEVoltageLimitAchieved=reached.voltage,
         CLResControlMode=limits_now(visit),
     )
+    return iso20_metering.shown(visit, res, first=first)
 
 
 def change_limits(

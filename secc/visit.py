@@ -8,12 +8,13 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from secc.charger import Evse, Fault, Slot, Wish
 from secc.costs import Bill
 from secc.envelope import Clip
 from v2g.errors import RemoteError, TimedOut
+from v2g.messages.iso20 import types
 from v2g.messages.xmldsig import SignatureType
 from v2g.rules.rule import Breach, Live
 from v2g.session import Session
@@ -139,6 +140,28 @@ class Installing:
             self.task = None
 
 
+class Shown(NamedTuple):
+    """What a loop response showed that is to be confirmed: MeterInfo and Receipt."""
+
+    meter: types.MeterInfoType
+    receipt: types.ReceiptType | None
+
+
+@dataclass
+class Metering:
+    """Metering confirmation of a visit (ISO 15118-20).
+
+    Attributes:
+        began: loop time at which the interval between two confirmations began, s.
+        until: loop time by which the vehicle shall have confirmed, s; None: nothing is asked for.
+        shown: since it was asked.
+    """
+
+    began: float | None = None
+    until: float | None = None
+    shown: list[Shown] = field(default_factory=list)
+
+
 AGREED = (
     "schedule", "discharge", "plans", "offered_wh", "tolerance", "channel", "invited", "coverage", "coverages",
     "offered_at", "profile", "tuple_id",
@@ -164,6 +187,7 @@ class Visit:
         contract: the vehicle's, once PaymentDetails was answered; in ISO 15118-20, once its proof held.
         challenge: GenChallenge sent, which a contract may be proven with (ISO 15118-20); b"" where there is none.
         installing: certificate installations (ISO 15118-20).
+        metering: confirmation of readings (ISO 15118-20).
         asked_id: session id in the header of the request being answered.
         asked_signature: Signature there, or None.
         breaches: content rules that the request being answered breaks.
@@ -224,6 +248,7 @@ class Visit:
     contract: Contract | None = None
     challenge: bytes = b""
     installing: Installing = field(default_factory=lambda: Installing())
+    metering: Metering = field(default_factory=lambda: Metering())
     asked_id: bytes = b""
     asked_signature: SignatureType | None = None
     breaches: Sequence[Breach] = ()

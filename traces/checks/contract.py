@@ -83,12 +83,18 @@ def signatures(talk: Talk) -> Iterator[Finding]:
         yield about(last, "note", "", "signatures", text)
 
 
+def _says_nothing(body: Any) -> bool:
+    """Whether a response has no content: it refuses, or the charger is still at work and the schema wants fields."""
+    code = str(getattr(body, "ResponseCode", "OK"))
+    return not code.startswith("OK") or str(getattr(body, "EVSEProcessing", "Finished")) != "Finished"
+
+
 def _unusable(entry: Entry) -> Iterator[Finding]:
     """Certificates that nobody can read: whoever refuses them is right. A refusal fills its fields with anything."""
     from pki.loading import Unreadable, readable
 
-    if str(getattr(entry.body, "ResponseCode", "")).startswith("FAILED"):
-        return  # what a refusal carries has no meaning
+    if _says_nothing(entry.body):
+        return
     for field, _, ders in sent(entry):
         for place, one in enumerate(readable(ders), 1):
             if isinstance(one, Unreadable):
@@ -103,7 +109,7 @@ def _signature(entry: Entry, told: _Told) -> Finding | bool:
     given = entry.signature
     parts = signature.parts(entry.body)
     signed = any(part.element.Id for part in parts)
-    if str(getattr(entry.body, "ResponseCode", "OK")).startswith("FAILED"):
+    if _says_nothing(entry.body):
         return False
     if given is None:
         elsewhere = entry.schema == "iso2" and entry.name == "AuthorizationReq"  # a rule of v2g.rules.payment

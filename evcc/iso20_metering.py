@@ -1,0 +1,51 @@
+"""Metering confirmation in the vehicle's script of ISO 15118-20: it signs what the charger showed, beside the loop."""
+
+from __future__ import annotations
+
+from evcc.drive import Drive
+from evcc.iso20_installation import SET
+from v2g import signature
+from v2g.errors import TimedOut
+from v2g.messages.iso20 import common
+from v2g.messages.xmldsig import SignatureType
+from v2g.protocols.iso20 import METERING
+
+
+def confirm(drive: Drive, *, dynamic: bool) -> None:
+    """Begins to confirm the reading of the last loop response, where nothing of the kind is going on."""
+    if drive.contract is None:
+        drive.note("the charger asked for a metering confirmation, which needs a contract")
+        return
+    if drive.beside.busy(METERING):
+        return
+    facts, wallet = drive.session.facts.iso20, drive.options.wallet20
+    if facts.meter is None:
+        drive.note("the charger asked for a metering confirmation, and showed no meter")
+        return
+    request = common.MeteringConfirmationReq(
+        SignedMeteringData=common.SignedMeteringDataType(
+            Id="id1",
+            SessionID=drive.session.id,
+            MeterInfo=facts.meter,
+            Receipt=facts.receipt,
+            Dynamic_SMDTControlMode=common.Dynamic_SMDTControlModeType() if dynamic else None,
+            Scheduled_SMDTControlMode=None
+            if dynamic
+            else common.Scheduled_SMDTControlModeType(SelectedScheduleTupleID=drive.tuple_id),
+        )
+    )
+    signed = signature.sign_message(request, drive.contract.key, SET, wallet.grammar if wallet else None)
+    told = f"{facts.meter.ChargedEnergyReadingWh} Wh by contract {drive.contract.emaid}"
+    drive.session.tell("state", "signature", f"MeteringConfirmationReq, {told}: {signature.described(signed)}")
+    drive.beside.begin(METERING, _ask(drive.on(METERING), request, signed))
+
+
+async def _ask(drive: Drive, request: common.MeteringConfirmationReq, signed: SignatureType) -> bool:
+    """The exchange on its stream; one that is not answered in time ends nothing."""
+    drive.session.forget(METERING)  # what came too late for an earlier one
+    try:
+        await drive.ask(request, signature=signed)
+    except TimedOut as why:
+        drive.note(f"the metering confirmation was not answered: {why}")
+        drive.session.tell("error", "metering", str(why))
+    return True

@@ -1,0 +1,126 @@
+"""Metering confirmation at the charger, ISO 15118-20: the vehicle signs a reading that it was shown, beside the loop.
+
+A loop response says MeteringConfirmation until the vehicle has confirmed. Since the loop goes on meanwhile, any reading
+shown from there on counts. What does not fit is refused, if the charger insists; a vehicle that keeps silent for longer
+than NotificationMaxDelay is then asked to stop. The signature says that the vehicle got the reading, not that it is
+right.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import exi
+from secc import contract
+from secc.iso20_contract import SET
+from secc.iso20_status import meter_info
+from secc.visit import AnswerTable, Refusal, Shown, Visit
+from v2g import signature
+from v2g.messages import schema
+from v2g.messages.iso20 import ac, common, dc, types
+
+Response = TypeVar("Response", dc.DC_ChargeLoopRes, ac.AC_ChargeLoopRes)
+
+ANSWERS = AnswerTable()
+
+KEPT = 64
+"""Readings that a vehicle may still confirm, the latest."""
+DELAY = 10
+"""s: NotificationMaxDelay."""
+
+
+def shown(visit: Visit, res: Response, *, first: bool) -> Response:
+    """A loop response with what is wanted of the vehicle: nothing in the first one, or where something else is."""
+    state, contracts = visit.metering, visit.contracts
+    if contracts is None or contracts.receipt_every is None or visit.contract is None:
+        return res
+    now = visit.session.now
+    if state.began is None or first:
+        state.began = now
+    if state.until is None:
+        if first or now - state.began < contracts.receipt_every or res.EVSEStatus is not None:
+            return res
+        state.until = now + DELAY
+    elif res.EVSEStatus is not None:  # the vehicle cannot know that it is to confirm as well
+        state.until = now + DELAY
+    elif now >= state.until:
+        return _silent(visit, res)
+    res.MeterInfo = res.MeterInfo or meter_info(visit, asked=False)
+    state.shown.append(Shown(res.MeterInfo, res.Receipt))
+    del state.shown[:-KEPT]
+    if res.EVSEStatus is None:
+        res.EVSEStatus = types.EVSEStatusType(NotificationMaxDelay=DELAY, EVSENotification="MeteringConfirmation")
+    return res
+
+
+def _silent(visit: Visit, res: Response) -> Response:
+    """The vehicle did not confirm in time."""
+    assert visit.contract is not None
+    problem = f"no metering confirmation within {DELAY} s"
+    meter = visit.metering.shown[-1].meter
+    _over(visit)
+    receipt = contract.Receipt(visit.now(), visit.contract.emaid, visit.session.id, meter, b"", b"", problem)
+    contract.keep_receipt(visit, receipt)
+    if contract.needed(visit).insists and not visit.wants_stop:
+        visit.evse.request_stop(DELAY)
+        res.EVSEStatus = types.EVSEStatusType(NotificationMaxDelay=DELAY, EVSENotification="Terminate")
+    return res
+
+
+def _over(visit: Visit) -> None:
+    """The next interval begins."""
+    visit.metering.began, visit.metering.until = visit.session.now, None
+    visit.metering.shown.clear()
+
+
+@ANSWERS.on(common.MeteringConfirmationReq)
+def confirmation(visit: Visit, request: common.MeteringConfirmationReq) -> common.MeteringConfirmationRes:
+    """Compares it with what was shown, and verifies its signature.
+
+    Raises:
+        Refusal: FAILED_MeteringSignatureNotValid, if the charger insists.
+    """
+    if visit.contract is None:
+        raise Refusal("FAILED_SequenceError", "a metering confirmation without a contract")
+    signed, given = request.SignedMeteringData, visit.asked_signature
+    problem = _problem(visit, request)
+    receipt = contract.Receipt(
+        visit.now(),
+        visit.contract.emaid,
+        signed.SessionID,
+        signed.MeterInfo,
+        given.SignatureValue.value if given is not None else b"",
+        exi.encode(schema(SET), request, strict=False),
+        problem,
+    )
+    contract.keep_receipt(visit, receipt)
+    _over(visit)
+    if problem and contract.needed(visit).insists:
+        raise Refusal("FAILED_MeteringSignatureNotValid", problem)
+    return common.MeteringConfirmationRes(ResponseCode="OK")
+
+
+def _problem(visit: Visit, request: common.MeteringConfirmationReq) -> str:
+    """What is wrong with a confirmation, or ""."""
+    signed = request.SignedMeteringData
+    if signed.SessionID != visit.session.id:
+        return f"a receipt for session {signed.SessionID.hex()}, this is {visit.session.id.hex()}"
+    readings = [one for one in visit.metering.shown if one.meter == signed.MeterInfo]
+    if not readings:
+        last = visit.metering.shown[-1].meter.ChargedEnergyReadingWh if visit.metering.shown else "nothing"
+        return f"MeterInfo is not as sent: {signed.MeterInfo.ChargedEnergyReadingWh} Wh, sent was {last}"
+    if all(one.receipt != signed.Receipt for one in readings):
+        return "Receipt is not as sent"
+    mode = signed.Scheduled_SMDTControlMode
+    dynamic = visit.control is not None and visit.control.dynamic
+    if (mode is None) != dynamic:
+        return f"a receipt of the other control mode, {'dynamic' if dynamic else 'scheduled'} was selected"
+    if mode is not None and mode.SelectedScheduleTupleID != visit.tuple_id:
+        return f"a receipt for schedule {mode.SelectedScheduleTupleID}, chosen was {visit.tuple_id}"
+    assert visit.contract is not None
+    try:
+        made = contract.check_signature(visit, request, visit.contract.chain[0], SET)
+    except (signature.SignatureError, Refusal) as why:
+        return str(why)
+    visit.session.tell("state", "signature", f"MeteringConfirmationReq by contract {visit.contract.emaid}: {made}")
+    return ""
