@@ -12,8 +12,8 @@ from typing import Any
 
 from boundary.read import parse_record
 from plugfest.lines import SHOWN_TCP
-from traces.terms import Terms
 from v2g.reading import body_of
+from v2g.terms import Terms
 from v2g.trace import Event
 
 SERIES = 240

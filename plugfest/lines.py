@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from boundary.console import say
-from traces import telling
+from v2g import telling
 from v2g.reading import body_of
 from v2g.trace import Event
 

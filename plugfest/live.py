@@ -24,8 +24,8 @@ from boundary.text import visible
 from plugfest.board import Board
 from plugfest.typed import HINT
 from plugfest.view import View
-from traces.terms import NOTIFICATIONS
 from v2g.outcome import Outcome
+from v2g.terms import NOTIFICATIONS
 
 REFRESH = 0.2
 """s: between two drawings."""

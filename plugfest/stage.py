@@ -28,9 +28,9 @@ from plugfest.timeline import Timeline
 from plugfest.typed import taker
 from plugfest.view import View
 from plugfest.witness import Witness
-from traces.terms import Terms
 from v2g.outcome import Outcome
 from v2g.reading import body_of
+from v2g.terms import Terms
 from v2g.trace import Event, Observe, ignore
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import msgspec
 
 from traces.recording import Recording
 from traces.talks import Talk, talks
-from traces.terms import Terms
 from traces.text import quantity, show
+from v2g.terms import Terms
 
 VOLATILE = {
     "SessionID", "EVSETimeStamp", "TMeter", "TimeStamp", "MeterReading", "GenChallenge", "Signature", "Id", "MeterID",

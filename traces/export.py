@@ -9,10 +9,11 @@ from typing import IO
 
 from boundary.text import dumps, visible, xml_line
 from boundary.write import replacing, replacing_text
+from traces.agreed import UNITS, agreed
 from traces.annotate import annotate
 from traces.errors import RecordingError
 from traces.recording import EVCC, Entry, Recording
-from traces.series import series
+from traces.series import Series, series
 from traces.writer import PcapNg
 from v2g.trace import Event, JsonLines
 
@@ -50,6 +51,9 @@ def _pcapng(recording: Recording, source: Path, target: Path) -> None:
 
 def _csv(recording: Recording, source: Path, target: Path) -> None:
     columns = series(recording)
+    steps, price_unit = agreed(recording, (0.0, recording.seconds))
+    for name, points in steps.items():
+        columns[name] = Series(name, "agreed", UNITS[name] or price_unit, points)
     table: dict[float, dict[str, float]] = {}
     for name, one in columns.items():
         for time, value in one.points:

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from boundary.text import visible
-from traces import telling
-from v2g import stamps
+from v2g import stamps, telling
 
 MAX_LINES = 4000
 """Lines of one message; a longer one ends with an ellipsis."""

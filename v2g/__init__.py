@@ -13,6 +13,7 @@
 :mod:`.sequence`          the legal order of messages, as role-neutral tables
 :mod:`.physical`          PhysicalValues as numbers with a unit, and back; :mod:`.phases` powers over phases
 :mod:`.energy`            services and parameter sets of ISO 15118-20; :mod:`.prices` its tariffs as data
+:mod:`.terms`             what its two sides agree on, read from their messages; :mod:`.telling` in the words of a line
 :mod:`.timing`            every time-out under its standard name
 :mod:`.trace`             one stream of events for all layers, and its JSON lines
 :mod:`.errors`            who did wrong, what, and what to answer

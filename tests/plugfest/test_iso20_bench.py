@@ -12,7 +12,7 @@ import pytest
 from plugfest.cli import main
 from traces.recording import Recording, load
 from traces.series import energies, series
-from traces.terms import Terms
+from v2g.terms import Terms
 
 BASE = "slac: false\nprotocol: iso20\nany-transport: true\nseed: 1\n"
 

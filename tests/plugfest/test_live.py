@@ -20,8 +20,8 @@ from rich.console import Console
 from plugfest.board import Board
 from plugfest.cli import main
 from plugfest.live import LiveView, sparkline
-from traces.terms import Needs, Offer, Steps
 from v2g.energy import ParameterSet
+from v2g.terms import Needs, Offer, Steps
 from v2g.trace import Event
 
 QUICK = "charger: {test-seconds: 0.1, volts-per-second: 5000}\nvehicle: {duration: 1}\n"

@@ -131,3 +131,15 @@ def test_a_side_stream_is_marked_and_its_answer_belongs_to_its_request(both: Rec
         for entry, stream, name in saved:
             entry.stream, entry.name = stream, name
     assert brief(common.PowerDeliveryReq(EVProcessing="Ongoing", ChargeProgress="Start")) == "Start Ongoing"
+
+
+@NEEDS_CAPTURES
+def test_a_table_has_what_was_agreed(tmp_path: Path) -> None:
+    """Schedules, prices and profile beside the numbers, each from when it holds."""
+    source, table = CAPTURES / "ISO-20_BPT_AC_DS5366_Josev.pcapng", tmp_path / "agreed.csv"
+    export(recording(source), source, table)
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    for name, value in (("schedule_kW", 0.123), ("schedule_back_kW", -0.123), ("price_EUR/kWh", 0.5)):
+        assert {float(row[name]) for row in rows if row[name]} == {value}
+    assert {float(row["profile_kW"]) for row in rows if row["profile_kW"]} == {0.123}

@@ -9,8 +9,8 @@ from traces.recording import Recording
 from traces.report.svg import escape
 from traces.series import Series, energies, series
 from traces.talks import Talk, talks, title
-from traces.terms import Terms
 from traces.text import show
+from v2g.terms import Terms
 
 
 def origin(recording: Recording) -> str:

@@ -9,10 +9,10 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from traces.terms import NOT_KNOWN, total
 from v2g import energy
 from v2g.messages.iso20 import ac, common, dc, types
 from v2g.physical import number
+from v2g.terms import NOT_KNOWN, total
 
 
 def words(body: Any) -> list[str]:

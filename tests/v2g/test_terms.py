@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from captures import SHARED, recording
 
-from traces.terms import Needs, Terms
 from v2g import energy, prices
 from v2g.messages.iso20 import ac, common, types
 from v2g.physical import rational
+from v2g.terms import Needs, Terms
 
 CAPTURES = SHARED / "captures"
 NEEDS_CAPTURES = pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"no recordings in {CAPTURES}")
