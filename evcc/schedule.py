@@ -194,6 +194,8 @@ def _pieces(schedule: Schedule, need: Need, by: Basis) -> list[_Piece]:
     if schedule.tariff is not None:
         starts |= {stack.start for stack in schedule.tariff.stacks}
     cuts = sorted(start for start in starts if start < until)
+    if not cuts:
+        return []  # it has no duration at all
     pieces = []
     for start, end in zip(cuts, [*cuts[1:], until], strict=True):
         watts = min(next((slot.watts for slot in reversed(schedule.slots) if slot.start <= start), 0.0), need.power)
