@@ -247,7 +247,7 @@ def _whole(talk: Talk, entries: list[Entry]) -> Iterator[Measure]:
             what = "SessionSetupRes to PowerDeliveryRes"
             yield Measure("V2G_SECC_ReadyToCharge_Performance_Time", what, SECC, seconds, performance, *place)
             yield Measure("V2G_EVCC_ReadyToCharge_Timeout", what, SECC, seconds, timeout, *place)
-    stop = next((e for e in talk.entries if e.name == "SessionStopRes"), None)
+    stop = next((e for e in reversed(talk.entries) if e.name == "SessionStopRes"), None)
     closed = next((e for e in talk.others if e.layer == "tcp" and e.name in ("closing", "closed", "reset")), None)
     if stop is None or closed is None or closed.time < stop.time or _goes_on(talk, stop):
         return

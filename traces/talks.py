@@ -146,9 +146,12 @@ class Talk:
 
     @property
     def completed(self) -> bool:
-        """Whether it came to a SessionStopRes that is OK."""
+        """Whether it came to a SessionStopRes that is OK, and not to go on with another service."""
         return any(
-            x.name == "SessionStopReq" and x.response is not None and code_of(x.response).startswith("OK")
+            x.name == "SessionStopReq"
+            and x.response is not None
+            and code_of(x.response).startswith("OK")
+            and str(getattr(x.first.body, "ChargingSession", "")) != "ServiceRenegotiation"
             for x in self.exchanges
         )
 

@@ -212,10 +212,9 @@ class Session:
             if data is None:
                 self.tell("message", kind.__name__, "dropped by a rewrite of its EXI")
                 return None
-        if stream == MAIN:
-            said = meant if message is None else message
-            say(self.facts, said, protocol=schema_set, now=self.now, session_id=self.id)
-        else:
+        said = meant if message is None else message
+        say(self.facts, said, protocol=schema_set, now=self.now, session_id=self.id, stream=stream)
+        if stream != MAIN:
             self._side(stream).note(meant)
         packed = frame = v2gtp.pack(stream or self.protocol.payload_types[schema_set], data)
         if kind in self.rewrite_frame:
@@ -304,8 +303,6 @@ class Session:
         for name, detail in found.notes:
             self.tolerate(name, f"{found.name}: {detail}")
         session_id = b"" if found.session_id is None else found.session_id
-        if frame.stream != MAIN:
-            return Received(found.body, session_id, found.signature, now, data, frame.stream)
         breaches = hear(
             self.facts,
             found.body,
@@ -313,9 +310,12 @@ class Session:
             now=now,
             session_id=session_id,
             signed=found.signature is not None,
+            stream=frame.stream,
         )
-        self.last_received = Received(found.body, session_id, found.signature, now, data, MAIN, breaches)
-        return self.last_received
+        received = Received(found.body, session_id, found.signature, now, data, frame.stream, breaches)
+        if frame.stream == MAIN:
+            self.last_received = received
+        return received
 
     async def request(
         self,

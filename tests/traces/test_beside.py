@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import msgspec
 import pytest
-from bench import Bench, iso20_bench
+from bench import Bench, iso20_bench, message_seen
 
 from plugfest.virtual import run
 from secc.minimal import minimal
@@ -14,7 +15,7 @@ from traces import chart
 from traces.checks import Judgement, judge
 from traces.measure import measure
 from traces.recording import Recording, from_events
-from v2g.messages.iso20 import common, dc
+from v2g.messages.iso20 import common, types
 from v2g.protocols import ISO20
 from v2g.protocols.iso20 import METERING, RENEGOTIATION
 from v2g.trace import Event
@@ -40,16 +41,45 @@ def made(kind: type[Any], **given: Any) -> Any:
     return minimal(ISO20.schema_of(kind), kind, **given)
 
 
-PARAMETERS = [made(dc.DC_ChargeParameterDiscoveryReq), made(dc.DC_ChargeParameterDiscoveryRes)]
-SCHEDULES = [made(common.ScheduleExchangeReq), made(common.ScheduleExchangeRes, EVSEProcessing="Finished")]
-START = made(common.PowerDeliveryReq, ChargeProgress="Start", EVProcessing="Finished")
-GOOD = [*PARAMETERS, *SCHEDULES, START, made(common.PowerDeliveryRes)]
+def said(*names: str) -> list[Any]:
+    """Messages of the session, to be said again on a side stream."""
+    return [next(e.message for e in session() if e.name == name) for name in names]
+
+
+PLACE = 20
+"""Messages of the loop before the side stream begins."""
+
+
+@pytest.fixture
+def parameters() -> list[Any]:
+    return said("DC_ChargeParameterDiscoveryReq", "DC_ChargeParameterDiscoveryRes")
+
+
+@pytest.fixture
+def good(parameters: list[Any]) -> list[Any]:
+    return [
+        *parameters, *said("ScheduleExchangeReq", "ScheduleExchangeRes", "PowerDeliveryReq", "PowerDeliveryRes")
+    ]  # fmt: skip
+
+
+def receipt() -> common.MeteringConfirmationReq:
+    """A receipt for what the charger said last before the side stream."""
+    events = session()
+    place = next(i for i, e in enumerate(events) if e.name == "DC_ChargeLoopReq") + PLACE
+    loop = [e.message for e in events[:place] if e.name == "DC_ChargeLoopRes"][-1]
+    (setup,) = said("SessionSetupRes")
+    return common.MeteringConfirmationReq(
+        SignedMeteringData=common.SignedMeteringDataType(
+            SessionID=setup.Header.SessionID, MeterInfo=loop.MeterInfo, Id="id1",
+            Scheduled_SMDTControlMode=common.Scheduled_SMDTControlModeType(SelectedScheduleTupleID=1),
+        )
+    )  # fmt: skip
 
 
 def with_beside(*messages: Any, stream: int = RENEGOTIATION, apart: float = 0.01, cut: bool = False) -> Recording:
     """The session with messages of a side stream in its charge loop; ``cut``: the vehicle closes 3 s after them."""
     events = session()
-    place = next(i for i, e in enumerate(events) if e.name == "DC_ChargeLoopReq") + 20
+    place = next(i for i, e in enumerate(events) if e.name == "DC_ChargeLoopReq") + PLACE
     begin = events[place].time
     session_id = next(e.message.Header.SessionID for e in events if e.name == "SessionSetupRes")
     beside = []
@@ -74,56 +104,91 @@ def violations(judged: Judgement) -> list[str]:
     return [f"{f.side} {f.rule}" for f in judged.findings if f.severity == "violation"]
 
 
-def test_good_renegotiation_changes_nothing() -> None:
-    without, judged = judge(with_beside()), judge(with_beside(*GOOD))
+def test_good_renegotiation_changes_nothing(good: list[Any]) -> None:
+    without, judged = judge(with_beside()), judge(with_beside(*good))
     assert judged.verdict.sentence == without.verdict.sentence
     assert violations(judged) == []
 
 
-def test_times_of_the_loop_do_not_count_what_runs_beside_it() -> None:
+def test_times_of_the_loop_do_not_count_what_runs_beside_it(good: list[Any]) -> None:
     def of_loop(recording: Recording) -> list[tuple[str, float]]:
         return [(m.timer, m.seconds) for m in measure(recording) if "charge loop" in m.what]
 
-    assert of_loop(with_beside(*GOOD)) == of_loop(with_beside())
+    assert of_loop(with_beside(*good)) == of_loop(with_beside())
 
 
-def test_each_message_of_a_side_stream_has_a_line_of_the_chart_with_its_stream() -> None:
-    text = "\n".join(chart.lines(chart.rows(with_beside(*GOOD))))
-    assert text.count("[schedule renegotiation]") == len(GOOD)
+def test_each_message_of_a_side_stream_has_a_line_of_the_chart_with_its_stream(good: list[Any]) -> None:
+    text = "\n".join(chart.lines(chart.rows(with_beside(*good))))
+    assert text.count("[schedule renegotiation]") == len(good)
 
 
-def test_late_answers_on_a_side_stream_are_the_charger_s() -> None:
-    judged = judge(with_beside(*PARAMETERS, apart=2.5))
+def test_late_answers_on_a_side_stream_are_the_charger_s(parameters: list[Any]) -> None:
+    judged = judge(with_beside(*parameters, apart=2.5))
     assert violations(judged) == ["secc timing"]
 
 
 def test_the_order_of_a_side_stream_is_its_own() -> None:
-    judged = judge(with_beside(START, made(common.PowerDeliveryRes)))
+    judged = judge(with_beside(*said("PowerDeliveryReq", "PowerDeliveryRes")))
     assert violations(judged) == ["evcc order"]
     assert "schedule renegotiation" in next(f.text for f in judged.findings if f.rule == "order")
 
 
-def test_a_response_on_a_side_stream_has_a_request() -> None:
-    assert violations(judge(with_beside(made(dc.DC_ChargeParameterDiscoveryRes)))) == ["secc unasked"]
+def test_a_response_on_a_side_stream_has_a_request(parameters: list[Any]) -> None:
+    assert violations(judge(with_beside(parameters[1]))) == ["secc unasked"]
 
 
-def test_a_side_request_without_an_answer_is_the_charger_s_silence() -> None:
-    judged = judge(with_beside(PARAMETERS[0], cut=True))
+def test_a_side_request_without_an_answer_is_the_charger_s_silence(parameters: list[Any]) -> None:
+    judged = judge(with_beside(parameters[0], cut=True))
     assert judged.diagnosis.failed
     assert judged.diagnosis.side == "secc"
     assert "schedule renegotiation" in judged.verdict.sentence
 
 
-@pytest.mark.parametrize(
-    ("kind", "code", "stream"),
-    [
-        (common.MeteringConfirmationReq, "FAILED_MeteringSignatureNotValid", METERING),
-        (dc.DC_ChargeParameterDiscoveryReq, "FAILED_WrongChargeParameter", RENEGOTIATION),
-    ],
-)
-def test_a_refusal_on_a_side_stream_ends_the_session(kind: type[Any], code: str, stream: int) -> None:
-    response = ISO20.response_to(kind)
-    assert response is not None
-    judged = judge(with_beside(made(kind), made(response, ResponseCode=code), stream=stream, cut=True))
-    assert (judged.diagnosis.failed, judged.diagnosis.side) == (True, "secc")
-    assert code in judged.verdict.sentence
+def test_what_is_renegotiated_is_judged_and_holds_for_the_loop(parameters: list[Any]) -> None:
+    """Limits that cannot be are found on the side stream; lower ones bound what the charger delivers from then on."""
+    request, response = parameters
+
+    def with_limit(**limits: int) -> Any:
+        given = {name: types.RationalNumberType(Exponent=0, Value=value) for name, value in limits.items()}
+        mode = msgspec.structs.replace(request.DC_CPDReqEnergyTransferMode, **given)
+        return msgspec.structs.replace(request, DC_CPDReqEnergyTransferMode=mode)
+
+    assert "evcc limits" in violations(judge(with_beside(with_limit(EVMaximumVoltage=-1), response)))
+    assert "secc over-current" in violations(judge(with_beside(with_limit(EVMaximumChargeCurrent=5), response)))
+
+
+def test_a_refusal_on_a_side_stream_ends_the_session(parameters: list[Any]) -> None:
+    for request, code, stream, side in (
+        (receipt(), "FAILED_MeteringSignatureNotValid", METERING, "evcc"),  # it is not signed
+        (parameters[0], "FAILED_WrongChargeParameter", RENEGOTIATION, "secc"),
+    ):
+        kind = ISO20.response_to(type(request))
+        assert kind is not None
+        judged = judge(with_beside(request, made(kind, ResponseCode=code), stream=stream, cut=True))
+        assert (judged.diagnosis.failed, judged.diagnosis.side) == (True, side), judged.verdict.headline
+        assert code in judged.verdict.sentence
+
+
+def test_a_session_that_fails_after_a_change_of_the_service_has_failed() -> None:
+    """SessionStop(ServiceRenegotiation) is no end."""
+
+    async def one() -> list[Event]:
+        bench: Bench = iso20_bench("iso20-dc", "scheduled", duration=8.0)
+
+        async def changes(bench: Bench) -> None:
+            await message_seen(bench, "DC_ChargeLoopRes", 5)
+            bench.vehicle.another_service.set()
+
+        await bench.run(changes)
+        return [e for e in bench.events["ev"] if e.layer in ("message", "tcp")]
+
+    events = run(one())
+    stop = next(i for i, e in enumerate(events) if e.name == "SessionStopRes")
+    assert any(e.name == "ServiceDiscoveryReq" for e in events[stop:])
+    whole = judge(from_events(events, role="evcc"))
+    assert "and the session ended in order" in whole.verdict.sentence
+    place = next(i for i, e in enumerate(events) if i > stop and e.name == "ServiceDetailReq")
+    cut = [*events[: place + 1], Event(events[place].time + 5.0, "tcp", "closing", "tx")]
+    judged = judge(from_events(cut, role="evcc"))
+    assert (judged.diagnosis.failed, judged.diagnosis.side) == (True, "secc"), judged.verdict.headline
+    assert "ServiceDetailReq" in judged.verdict.sentence

@@ -292,11 +292,17 @@ class Session:
         self._charger_tells(entry)
         volts = quantity(getattr(body, "EVSEPresentVoltage", None)) if body is not None else None
         self.volts = volts[0] if volts else self.volts
-        if name in ("CurrentDemand", "ChargingStatus", "AC_ChargeLoop", "DC_ChargeLoop") and code.startswith("OK"):
+        if name in ("CurrentDemand", "ChargingStatus", "AC_ChargeLoop", "DC_ChargeLoop") and code.startswith(
+            ("OK", "WARNING")
+        ):
             self._charged(entry, request)
         if name == "SessionStop" and code.startswith("OK") and request is not None and stem(request.name) == name:
+            how = str(getattr(request.body, "ChargingSession", ""))
+            if how == "ServiceRenegotiation":  # the session goes on with another service
+                self.stopping = None
+                return
             self.stopped = request
-            self.paused = str(getattr(request.body, "ChargingSession", "")) == "Pause"
+            self.paused = how == "Pause"
 
     def _charged(self, entry: Entry, request: Entry | None) -> None:
         body = entry.body

@@ -51,7 +51,7 @@ def rules(talk: Talk) -> Iterator[Finding]:
     """Every message against the table of content rules; what differs in its numbers alone is one finding."""
     facts = Facts(secure=talk.secure if talk.others else None)
     found: dict[tuple[str, ...], Finding] = {}
-    for entry in talk.main:
+    for entry in talk.entries:
         if entry.message is None:
             continue
         breaches = hear(
@@ -61,6 +61,7 @@ def rules(talk: Talk) -> Iterator[Finding]:
             now=entry.time,
             session_id=entry.session_id,
             signed=entry.signature is not None,
+            stream=entry.stream,
         )
         for breach in breaches:
             rule = breach.rule

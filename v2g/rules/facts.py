@@ -6,7 +6,8 @@ alike. What was never said is None or empty, and no rule judges by it: recording
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +70,7 @@ class Facts:
         metered: what the meter has shown since PowerDelivery(Start).
         lasting: what goes on, by name.
         iso20: what is said in ISO 15118-20.
+        asked_beside: the last request of each side stream.
     """
 
     secure: bool | None = None
@@ -122,6 +124,7 @@ class Facts:
     metered: Metered = field(default_factory=Metered)
     lasting: dict[str, Lasting] = field(default_factory=dict)
     iso20: Facts20 = field(default_factory=Facts20)
+    asked_beside: dict[int, Any] = field(default_factory=dict)
     _walked: Any = None
     _found: tuple[Found, ...] = ()
 
@@ -170,6 +173,15 @@ class Facts:
             asked = [self.profile.at(now - base) for base in (self.planned, self.profiled)]
             given.append(None if None in asked else max(watts for watts in asked if watts is not None))
         return min((watts for watts in given if watts is not None), default=None)
+
+    @contextmanager
+    def beside(self, stream: int) -> Iterator[None]:
+        """While a message of a side stream is judged and noted: the request is the one of that stream."""
+        main, self.request = self.request, self.asked_beside.get(stream)
+        try:
+            yield
+        finally:
+            self.asked_beside[stream], self.request = self.request, main
 
     # -- noting ---------------------------------------------------------------------------------------------------
 

@@ -56,8 +56,9 @@ def judge(facts: Facts, body: Any) -> Sequence[Breach]:
 
 
 def hear(
-    facts: Facts, body: Any, *, protocol: str, now: float, session_id: bytes | None = None, signed: bool = False
-) -> Sequence[Breach]:
+    facts: Facts, body: Any, *, protocol: str, now: float, session_id: bytes | None = None, signed: bool = False,
+    stream: int = 0,
+) -> Sequence[Breach]:  # fmt: skip
     """Judges a message, then takes it into account.
 
     Args:
@@ -65,14 +66,26 @@ def hear(
         now: s, on one clock for the whole session.
         session_id: of its header; None in supportedAppProtocol.
         signed: its header carries a Signature.
+        stream: payload type of its side stream, whose requests are its own; 0: the main stream.
     """
     facts.now, facts.protocol, facts.header_id, facts.signed = now, protocol, session_id, signed
+    if stream:
+        with facts.beside(stream):
+            found = judge(facts, body)
+            facts.note(body)
+        return found
     found = judge(facts, body)
     facts.note(body)
     return found
 
 
-def say(facts: Facts, body: Any, *, protocol: str, now: float, session_id: bytes | None = None) -> None:
+def say(
+    facts: Facts, body: Any, *, protocol: str, now: float, session_id: bytes | None = None, stream: int = 0
+) -> None:
     """Takes a message of one's own into account, which is not judged."""
     facts.now, facts.protocol, facts.header_id = now, protocol, session_id
-    facts.note(body)
+    if stream:
+        with facts.beside(stream):
+            facts.note(body)
+    else:
+        facts.note(body)

@@ -1,6 +1,7 @@
 """What two sides have said so far in a session of ISO 15118-20, as far as later messages are held against it.
 
-As :mod:`v2g.rules.facts`: what was never said is None or empty, and no rule judges by it. Only the main stream counts.
+As :mod:`v2g.rules.facts`: what was never said is None or empty, and no rule judges by it. A schedule
+renegotiation on its side stream counts as well: what it agrees holds from then on.
 """
 
 from __future__ import annotations
