@@ -1,7 +1,7 @@
 """Messages of a side stream, read by its state: its payload type does not tell which schema set they are of.
 
 The bytes of a message of one set may well be a message of another, because the numbers of the root elements overlap.
-So what is due next on the stream decides first; where nothing that is due can be read, anything that is a message.
+So what is due next on the stream decides first; where nothing that is due can be read, what takes all bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class SideState:
     def read(self, data: bytes) -> SessionMessage:
         """What bytes are, read under the set that is due; what is read counts as said. Never raises."""
         found = [readings.read(name, data) for name in self.side.sets]
-        whole = [one for one in found if one.is_message]
+        # What is odd about the bytes, like a rest behind the message, speaks for another set.
+        whole = sorted((one for one in found if one.is_message), key=lambda one: len(one.notes))
         due = next((one for one in whole if self.due(one.body)), None)
         chosen = due or (whole or found)[0]
         if chosen.is_message:

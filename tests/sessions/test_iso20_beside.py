@@ -13,12 +13,15 @@ from iso20_alone import Alone, Loop, course
 import exi
 from plugfest.virtual import run
 from secc.charger import Slot
+from secc.minimal import minimal
 from secc.services import PARKING as PARKING_SERVICE
 from v2g.messages import schema
-from v2g.messages.iso20 import common
+from v2g.messages.base import Request
+from v2g.messages.iso20 import ac, common, dc
 from v2g.outcome import Cause
 from v2g.protocols import ISO20
 from v2g.protocols.iso20 import PARKING, RENEGOTIATION
+from v2g.sequence import Sequence
 
 MODES = ["iso20-dc", "iso20-ac"]
 
@@ -394,6 +397,72 @@ def test_answers_of_side_streams_are_messages_of_the_protocol() -> None:
         for step in side.order:
             kind = ISO20.message(step.after) if step.after else None
             assert not step.after or (kind is not None and ISO20.response_to(kind) is not None)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Every request in every state of a stream
+
+REQUESTS = [
+    kind
+    for module in (common, ac, dc)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and issubclass(kind, Request) and kind.__module__ == module.__name__
+]
+
+
+@pytest.mark.parametrize("length", range(5))
+async def test_every_request_out_of_order_on_the_renegotiation_stream_is_refused(length: int) -> None:
+    """FAILED_SequenceError in the response that pairs with it, then closed and dead."""
+    for kind in REQUESTS:
+        alone, loop = await in_loop("iso20-dc")
+        order = Sequence(ISO20.side[RENEGOTIATION].order)
+        offer: Any = None
+        for step in range(length):
+            request = (
+                of("iso20-dc", "ChargeParameterDiscoveryReq"),
+                of("iso20-dc", "ScheduleExchangeReq"),
+                of("iso20-dc", "ScheduleExchangeReq"),
+                profile_of(offer) if offer is not None else None,
+            )[step]
+            alone.bench.evse.planning_seconds = 3600.0 if step == 1 else 0.0
+            response = await alone.beside(request, RENEGOTIATION)
+            offer = response if isinstance(response, common.ScheduleExchangeRes) else offer
+            assert response.ResponseCode == "OK"
+            order.advance(request, response)
+        wrong = minimal(ISO20.schema_of(kind), kind, dc=True)
+        if order.verdict(wrong) == "illegal":
+            response = await alone.beside(wrong, RENEGOTIATION)
+            assert type(response) is ISO20.response_to(kind)
+            assert response.ResponseCode == "FAILED_SequenceError", (length, kind.__name__)
+            assert (await alone.task).cause is Cause.PEER
+            assert not alone.bench.evse.energised
+        await loop.stop()
+        alone.session.channel.abort()
+        await alone.task
+
+
+@pytest.mark.parametrize("length", range(4))
+async def test_every_request_out_of_order_on_the_parking_stream_is_refused(length: int) -> None:
+    for kind in (kind for kind in REQUESTS if kind.__module__ == common.__name__):
+        alone = Alone("iso20-ac")
+        parked(alone)
+        await alone.connect()
+        for request in selecting("iso20-ac", (66, 1), (66, 2)):
+            await alone.ask(request)
+            if isinstance(request, common.ServiceSelectionReq):
+                break
+        order = Sequence(ISO20.side[PARKING].order)
+        for request in (check_in(), check_in("Completed"), check_out("Completed"))[:length]:
+            order.advance(request, await alone.beside(request, PARKING))
+        wrong = minimal(ISO20.schema_of(kind), kind)
+        if order.verdict(wrong) == "illegal":
+            response = await alone.beside(wrong, PARKING)
+            assert type(response) is ISO20.response_to(kind)
+            assert response.ResponseCode == "FAILED_SequenceError", (length, kind.__name__)
+            assert (await alone.closed()).cause is Cause.PEER
+        else:
+            alone.session.channel.abort()
+            await alone.task
 
 
 # ---------------------------------------------------------------------------------------------------------------

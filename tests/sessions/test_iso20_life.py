@@ -212,6 +212,27 @@ async def test_failure_on_a_side_stream_ends_the_session(name: str, way: str) ->
     assert sent[-1] == "DC_ChargeLoopReq", "the session was over: nothing may be said any more"
 
 
+async def test_warning_to_a_new_profile_leaves_the_old_schedule() -> None:
+    """The charger does not take it over; the session goes on."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=20.0)
+
+    def warned(message: common.PowerDeliveryRes) -> common.PowerDeliveryRes:
+        if bench.names().count("DC_ChargeLoopReq") > 20 and bench.names()[-1] == "PowerDeliveryReq":
+            message.ResponseCode = "WARNING_PowerToleranceNotConfirmed"
+        return message
+
+    bench.se.rewrite[common.PowerDeliveryRes] = warned
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench, 40)
+        bench.vehicle.renegotiate.set()
+
+    vehicle, _ = await bench.run(during)
+    assert vehicle.ok, vehicle
+    assert bench.safe
+    assert any("was not renegotiated" in note for note in vehicle.notes)
+
+
 async def test_stop_in_the_middle_of_a_renegotiation_drops_it() -> None:
     """The session ends well, without a message beside the main stream after its stop."""
     bench = iso20_bench("iso20-dc", "scheduled", duration=None)

@@ -75,6 +75,13 @@ def test_message_that_is_not_due_is_read_all_the_same() -> None:
     assert isinstance(state.read(octets(common.SessionStopReq(ChargingSession="Pause"))).body, common.SessionStopReq)
 
 
+@pytest.mark.parametrize("kind", [ac.AC_ChargeLoopReq, dc.DC_ChargeLoopReq, dc.DC_CableCheckReq])
+def test_message_out_of_place_is_read_under_the_set_that_takes_all_of_it(kind: type[Any]) -> None:
+    """The beginning of one may be a shorter message of another set."""
+    state = SideState(ISO20, ISO20.side[RENEGOTIATION])
+    assert type(state.read(octets(made(kind))).body) is kind
+
+
 def test_garbage_is_no_message_and_leaves_the_state() -> None:
     state = SideState(ISO20, ISO20.side[RENEGOTIATION])
     assert not state.read(bytes.fromhex("80ffffffff")).is_message
