@@ -316,7 +316,8 @@ async def loop(
     """The charge loop, until something ends it. In dynamic mode the battery's wish is the limit, not the target."""
 
     async def begin(on: Drive, agreed: Terms, new: Plan) -> None:
-        await start(on, control, agreed, new, channel)
+        direction = channel if control.chosen.separated else Flow.of(drive, control, agreed, new).channel(channel)
+        await start(on, control, agreed, new, direction)
 
     course = Course(drive, control, terms, plan, agree_limits, begin, lambda: abs(drive.vehicle.current) < STILL)
     while True:
@@ -326,7 +327,7 @@ async def loop(
             flow = flow.halted()
         elif control.chosen.separated and (other := flow.channel(channel)) != channel:
             if abs(drive.vehicle.current) < STILL:
-                await start(drive, control, terms, plan, other)
+                await start(drive, control, course.agreed, plan, other)
                 channel = other
             else:
                 flow = flow.halted()

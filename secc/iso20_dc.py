@@ -214,13 +214,12 @@ def steered(visit: Visit) -> Targets:
 def limits_now(visit: Visit) -> types.CLResControlModeType:
     """The charger's limits; mandatory in dynamic mode, and said in scheduled mode as well.
 
-    In dynamic mode they show which way the charger wants the power, also before the vehicle has selected that channel.
+    They show which way power may flow, or which way the charger wants it, also before the vehicle has selected that
+    channel.
     """
-    power, control, wanted = output(visit), chosen(visit), visit.evse.target_power
-    limits, charge, discharge = power.limits, power.max_power, power.max_discharge_power
-    if control.dynamic:
-        charge = min(limits.max_power, max(wanted, 0.0))
-        discharge = min(limits.ceiling.discharge_power, max(-wanted, 0.0))
+    limits, control, what = output(visit).limits, chosen(visit), agreed.meant(visit)
+    charge = min(limits.max_power, what.watts)
+    discharge = min(limits.ceiling.discharge_power, -what.least)
     more = discharge_limits(visit, discharge)
     if more:
         more["EVSEMinimumVoltage"] = volt(limits.min_voltage)

@@ -240,9 +240,11 @@ async def test_separated_channels_change_direction_by_power_delivery(control: st
 # In mid-session
 
 
-async def test_driver_who_changes_direction_gets_another_schedule() -> None:
-    """Scheduled: the vehicle renegotiates by itself, and meanwhile nothing flows the wrong way."""
+@pytest.mark.parametrize("separated", [False, True])
+async def test_driver_who_changes_direction_gets_another_schedule(separated: bool) -> None:
+    """Scheduled: the vehicle renegotiates by itself; on separated channels it selects the other one, too."""
     bench = bpt_bench("scheduled", duration=40.0)
+    bench.evse.separated = separated
     seen: list[tuple[float, float]] = []
 
     async def during(bench: Bench) -> None:
@@ -256,7 +258,8 @@ async def test_driver_who_changes_direction_gets_another_schedule() -> None:
     vehicle, charger = await bench.run(during)
     assert vehicle.ok, vehicle
     assert charger.ok, charger
-    assert said(bench, "PowerDeliveryReq")[1].ChargeProgress == "Start"  # the one of the renegotiation
+    starts = [one.BPT_ChannelSelection for one in said(bench, "PowerDeliveryReq") if one.ChargeProgress == "Start"]
+    assert starts == (["Charge", "Charge", "Discharge"] if separated else ["Charge", "Discharge"])
     assert min(watts for _, watts in seen) == pytest.approx(-20_000.0, rel=0.03)
     assert vehicle.discharged_wh == pytest.approx(charger.discharged_wh, rel=0.005)
     assert vehicle.discharged_wh > 100.0
