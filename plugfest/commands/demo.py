@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         defaults |= {"dynamic": True, "target_power": both_ways(getattr(args, "duration", DURATION))}
     elif back:
         defaults["wanted_power"] = -GIVES
-    bench = config.of_args(args, "both", **{**options.implied(args, "both"), **defaults})
+    bench = options.told(config.of_args(args, "both", **{**options.implied(args, "both"), **defaults}))
     if hasattr(args, "pnc"):
         make_pki(bench)
     return start(bench, "demo")

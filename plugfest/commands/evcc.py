@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from plugfest import config
 
-    return start(config.of_args(args, "evcc", **options.implied(args, "evcc")))
+    return start(options.told(config.of_args(args, "evcc", **options.implied(args, "evcc"))))
 
 
 def start(bench: Bench) -> int:

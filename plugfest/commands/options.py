@@ -209,6 +209,15 @@ MEGAWATT, MEGAWATT_PACK = 1000.0, "1200V"
 """kW of the power class, and the battery, with the connector of megawatt charging."""
 
 
+def told(bench: Bench) -> Bench:
+    """The bench itself; options that do nothing on it are told of."""
+    from boundary.console import complain_all
+    from plugfest.config.effect import without_effect
+
+    complain_all(f"note: {line}" for line in without_effect(bench))
+    return bench
+
+
 def secured(args: argparse.Namespace) -> dict[str, str]:
     """TLS where it is not given: with a contract or ISO 15118-20 it is required, with a PKI it is possible."""
     if hasattr(args, "tls"):

@@ -28,7 +28,12 @@ def add(commands: Any) -> None:
     ):
         parser.add_argument(option, action="store_true", help=text)
     parser.add_argument("-i", "--interface", metavar="IFACE", help="network interface to the peer")
-    parser.add_argument("--trace", metavar="FILE", type=Path, help="write the session as JSON lines")
+    for option, text in (
+        ("--trace", "write the session as JSON lines"),
+        ("--pcapng", "write the session as a capture for Wireshark"),
+        ("--report", "write a report on the session as HTML"),
+    ):
+        parser.add_argument(option, metavar="FILE", type=Path, help=text)
     parser.set_defaults(run=run)
 
 
@@ -39,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
     given = {name: getattr(args, name) for name in ("fast", "quiet", "all", "json", "plain") if getattr(args, name)}
     settings = dict.fromkeys(given, "true")
-    for name in ("interface", "trace"):
+    for name in ("interface", "trace", "pcapng", "report"):
         if getattr(args, name) is not None:
             settings[name] = str(getattr(args, name))
     bench = config.load(args.file, settings={**names.settings(args.set), **settings})

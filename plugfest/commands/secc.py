@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from plugfest import config
 
-    return start(config.of_args(args, "secc", **options.implied(args, "secc")))
+    return start(options.told(config.of_args(args, "secc", **options.implied(args, "secc"))))
 
 
 def start(bench: Bench) -> int:

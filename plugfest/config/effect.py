@@ -55,7 +55,7 @@ DECIDES = Need(lambda b: not b.dynamic, "in dynamic mode the charger decides on 
 BOTH_WAYS = Need(lambda b: b.both_ways, "this bench only charges (bpt: true is for both directions)")
 CONTROL = Need(
     lambda b: "iso20" in _speaks(b) and (b.role == "secc" or b.control != "scheduled"),
-    "the charger decides on power in dynamic mode of ISO 15118-20 only",
+    "the charger decides on power in dynamic mode of ISO 15118-20 only (protocol: iso20, dynamic: true)",
 )
 PLAIN = Need(lambda b: b.role != "secc" or b.tls != "required", "with tls: required there is no port without TLS")
 FIXED = Need(

@@ -183,3 +183,11 @@ def test_the_charger_wakes_a_paused_vehicle_up(tmp_path: Path, capsys: pytest.Ca
     assert "awake: the charger offers power again" in capsys.readouterr().out
     assert main(["run", str(tmp_path / "b.yaml"), "--set", "vehicle.sleep=false"]) == 0
     assert "awake" not in capsys.readouterr().out
+
+
+def test_an_option_without_effect_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a key of a bench file is, with what it would need."""
+    assert main(["demo", "--fast", "--no-slac", "--quiet", "--duration", "1", "--target-power", "-10"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("note: charger.target-power has no effect: the charger decides on power in dynamic mode of")
+    assert line.endswith("(protocol: iso20, dynamic: true)")
