@@ -81,7 +81,7 @@ def accept(drive: Drive, wallet: Wallet20, res: common.CertificateInstallationRe
     scheme = wallet.scheme or delivery20.LIKE_ISO2
     try:
         made = signature.examine_message(res, given, provider[0], SET)
-        check_chain(drive, provider, wallet.roots, Role.CPS, "provisioning service", suite=profiles(drive, provider[0]))
+        check_chain(drive, provider, wallet.roots, Role.CPS, "provisioning service", suite=profiles(drive, provider))
         for name, text in made.notes:
             drive.session.tolerate(name, text)
         chain = chain_of(data.ContractCertificateChain)
@@ -120,7 +120,7 @@ def _check_contract(drive: Drive, chain: tuple[bytes, ...], wallet: Wallet20) ->
     from pki import path
     from pki.profiles import Role
 
-    suite = profiles(drive, chain[0])
+    suite = profiles(drive, chain)
     roots = [read(root) for root in wallet.roots]
     found = path.fatal(path.validate(chain, roots, Role.CONTRACT, time_of(drive), suite=suite))
     found = [one for one in found if one.code is not path.Code.UNKNOWN_ROOT]
@@ -128,13 +128,13 @@ def _check_contract(drive: Drive, chain: tuple[bytes, ...], wallet: Wallet20) ->
         raise Undeliverable("contract: " + "; ".join(str(deviation) for deviation in found))
 
 
-def profiles(drive: Drive, leaf: bytes) -> str:
-    """The table of profiles for a leaf, by its key.
+def profiles(drive: Drive, chain: tuple[bytes, ...]) -> str:
+    """The table of profiles for a chain, by the key at its top.
 
     Raises:
         RemoteError: such a key has no place in ISO 15118-20; P-256 has one in a lab.
     """
-    suite = suite_of(read(leaf))
+    suite = suite_of(read(chain[-1]))
     if suite == "iso2":
         drive.session.tolerate("contract-curve", "a certificate on P-256, where P-521 or Ed448 is expected")
     elif not suite:

@@ -9,6 +9,8 @@ provider, contract.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from secc import contract
 from secc.contract import Codes, Contract, Contracts
 from secc.visit import Refusal, Visit
@@ -78,7 +80,7 @@ def prove(visit: Visit, request: common.AuthorizationReq) -> Contract:
     contracts = contract.needed(visit)
     chain = chain_of(block.ContractCertificateChain)
     leaf = contract.check_chain(
-        visit, chain, contracts.roots, Role.CONTRACT, contracts.revoked, suite=profiles(visit, chain[0]), codes=CODES
+        visit, chain, contracts.roots, Role.CONTRACT, contracts.revoked, suite=profiles(visit, chain), codes=CODES
     )
     again = visit.contract
     found = contract.check_signature(visit, request, leaf.public_key(), SET)
@@ -97,14 +99,14 @@ def prove(visit: Visit, request: common.AuthorizationReq) -> Contract:
     return Contract(emaid, chain, visit.challenge, proven=True)
 
 
-def profiles(visit: Visit, leaf: bytes) -> str:
-    """The table of profiles for a vehicle's leaf, by its key. P-256 is what many test PKIs have.
+def profiles(visit: Visit, chain: Sequence[bytes]) -> str:
+    """The table of profiles for a vehicle's chain, by the key at its top. P-256 is what many test PKIs have.
 
     Raises:
         Refusal: such a key has no place in ISO 15118-20.
     """
     try:
-        suite = suite_of(read(leaf))
+        suite = suite_of(read(chain[-1]))
     except RemoteError as why:
         raise Refusal(CODES.broken, str(why)) from why
     if suite == "iso2" and visit.session.tolerant:

@@ -191,7 +191,7 @@ class LocalBackend:
         from pki.profiles import Role
 
         given = chain_of(request.OEMProvisioningCertificateChain)
-        suite = profiles(visit, given[0])
+        suite = profiles(visit, given)
         chain, roots = provisioning.completed(given, self.oem_authorities)
         revoked = visit.contracts.revoked if visit.contracts is not None else None
         leaf = contract.check_chain(visit, chain, roots, Role.OEM_PROVISIONING, revoked, suite=suite, codes=CODES)

@@ -88,7 +88,7 @@ def provider_of(emaid: str) -> str:
 
 
 def suite_of(certificate: x509.Certificate) -> str:
-    """The profiles of ISO 15118-20 that a leaf's key stands for; those of -2 for P-256, and "" for any other key."""
+    """The profiles of ISO 15118-20 that a key stands for; those of -2 for P-256, and "" for any other."""
     from pki.keys import Kind, kind
 
     suites = {Kind.P521: "iso20", Kind.ED448: "iso20-ed448", Kind.P256: "iso2"}
