@@ -213,6 +213,8 @@ class Session:
                 self.tell("message", kind.__name__, "dropped by a rewrite of its EXI")
                 return None
         said = meant if message is None else message
+        if type(document) is type(said):  # a document of its own, with the header as it is sent
+            said = document
         say(self.facts, said, protocol=schema_set, now=self.now, session_id=self.id, stream=stream)
         if stream != MAIN:
             self._side(stream).note(meant)

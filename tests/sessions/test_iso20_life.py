@@ -720,6 +720,36 @@ async def test_resumed_session_may_select_another_service_where_the_charger_allo
     await alone.task
 
 
+@pytest.mark.parametrize(("mode", "control"), COMBINATIONS)
+async def test_strict_sides_do_all_of_it_over_tls_without_a_tolerance(mode: str, control: str) -> None:
+    """Schedules, standby, another service, parking and a pause: nothing of it is more than the standard allows."""
+    bench = iso20_bench(mode, control, duration=None, tolerant=False)
+    bench.se.services, bench.ev.services = (PARKING, INTERNET), {66: None, 65: None}
+    stay = Stay(bench)
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.evse.request_renegotiation(10)
+        await in_loop(bench)
+        bench.vehicle.standby.set()
+        await in_loop(bench, 50)
+        bench.evse.request(Wish.EXIT_STANDBY, 10)
+        await in_loop(bench)
+        bench.ev.control = "dynamic"
+        bench.evse.request(Wish.OTHER_SERVICE, 10)
+        await in_loop(bench)
+        bench.evse.request(Wish.PAUSE, 60)
+
+    vehicle, charger = await stay.session(during=during)
+    assert vehicle.paused, vehicle
+    bench.ev.resume, bench.ev.duration = vehicle.resume, 5.0
+    again = await stay.session()
+    for outcome in (vehicle, charger, *again):
+        assert outcome.ok, outcome
+        assert outcome.tolerances == []
+    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Time
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from v2g import stamps
 from v2g.rules.iso20.kinds import total
 from v2g.rules.schedule import Step, Steps
 
-MILLISECONDS, MICROSECONDS = 1e11, 1e14
-"""From here on a time stamp counts in these: seconds since 1970 stay below the first one until the year 5138."""
+MILLISECONDS = stamps.SECONDS_BELOW
+"""From here on a time stamp counts in these or in less: seconds since 1970 stay below until the year 5138."""
 
 
 def seconds_of(stamp: int) -> float:
-    """A TimeStamp or TimeAnchor in seconds: stacks count in seconds, milliseconds or microseconds."""
-    return stamp / (1.0 if stamp < MILLISECONDS else 1e3 if stamp < MICROSECONDS else 1e6)
+    """A TimeStamp or TimeAnchor in seconds; 0 stays 0."""
+    return stamps.seconds(stamp) or 0.0
 
 
 def steps(entries: list[Any]) -> Steps:
