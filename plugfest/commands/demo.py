@@ -188,11 +188,12 @@ async def _stay(
         wakes_after=bench.charger.wake_car_after, listen=listen, answer_on=lambda *_, **__: contextlib.nullcontext(),
     )  # fmt: skip
     stage.controls.outlet = outlet
+    contexts = _contexts(bench, now)
     how = Stay(bench.vehicle.stays, bench.vehicle.wake_after, stage.observe, say)
 
     async def session(resume: Paused | None) -> VehicleOutcome:
         vehicle.resume = resume or vehicle.resume
-        ends = await _link(bench, now, stage.tell)
+        ends = await _link(contexts, stage.tell)
         stage.begin(resumed=resume is not None)
         serving = asyncio.create_task(arrived[0](ends[0]))
         outcome = await charge(ends[1], pair.vehicle, vehicle)
@@ -209,28 +210,34 @@ async def _stay(
     return [("vehicle", outcome), ("charger", ended[-1])]
 
 
-async def _link(bench: Bench, now: Any, observe: Observe) -> Any:
-    """The two ends of a link in memory, the charger's first."""
+def _contexts(bench: Bench, now: Any) -> dict[str, Any]:
+    """TLS of both sides, made once: a paused session is resumed with the certificates that it had."""
     import contextlib
 
     from plugfest import security
+
+    if bench.tls == "none":
+        return {}
+    with contextlib.ExitStack() as stack:
+        charger = security.charger(bench, stack, lambda text: None)
+        vehicle = security.vehicle(bench)
+    if vehicle.trust is None and bench.cert is None:
+        vehicle.trust = security.made_on_the_fly(charger)
+    charger.key_log = None  # one end's lines are enough
+    charger.now = vehicle.now = lambda: now
+    return {"server": charger, "client": vehicle}
+
+
+async def _link(contexts: dict[str, Any], observe: Observe) -> Any:
+    """The two ends of a link in memory, the charger's first."""
     from plugfest.errors import UserError
     from v2g.channel import memory_pair
     from v2g.errors import SetupError
 
-    if bench.tls == "none":
-        return await memory_pair(observe=observe)
-    with contextlib.ExitStack() as stack:
-        charger = security.charger(bench, stack, lambda text: None)
-        vehicle = security.vehicle(bench)
-        if vehicle.trust is None and bench.cert is None:
-            vehicle.trust = security.made_on_the_fly(charger)
-        charger.key_log = None  # one end's lines are enough
-        charger.now = vehicle.now = lambda: now
-        try:
-            return await memory_pair(server=charger, client=vehicle, observe=observe)
-        except SetupError as why:
-            raise UserError(str(why)) from why
+    try:
+        return await memory_pair(**contexts, observe=observe)
+    except SetupError as why:
+        raise UserError(str(why)) from why
 
 
 def _headline(bench: Bench, title: str, soc: float) -> list[str]:

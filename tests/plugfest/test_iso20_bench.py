@@ -331,3 +331,24 @@ def test_both_files_of_a_session_hold_every_message_of_every_stream(run: Any, tm
     data = capture.read_bytes()
     for name in ("VehicleCheckInRes", "VehicleCheckOutRes", "ScheduleExchangeRes", "SessionStopRes"):
         assert data.count(name.encode()) == sum(entry.name == name for entry in done.recording.messages)
+
+
+def test_a_session_is_resumed_by_the_same_two_certificates(run: Any) -> None:
+    """Over TLS made on the fly: joined without a tolerance, and the curve of the charger runs on."""
+    done = run(
+        """
+        tls: required
+        dynamic: true
+        bpt: true
+        vehicle: {duration: 12, soc: 50, wake-after: 4}
+        charger: {test-seconds: 1, target-power: [[0, 10], [8, -10]]}
+        timeline:
+        - {at: DC_ChargeLoopReq, after: 3, do: pause, by: charger}
+        """
+    )
+    assert done.code == 0, done.notes("error")
+    answers = [e.body.ResponseCode for e in done.recording.messages if e.name == "SessionSetupRes"]
+    assert answers == ["OK_NewSessionEstablished", "OK_OldSessionJoined"]
+    assert [entry.name for entry in done.recording.layer("tolerance")] == []
+    power = [value for _, value in series(done.recording)["power"].points]
+    assert min(power) == pytest.approx(-10.0, abs=0.5)
