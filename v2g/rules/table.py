@@ -72,18 +72,11 @@ def hear(
     if stream:
         with facts.beside(stream):
             found = judge(facts, body)
-            _note(facts, body)
+            facts.note(body)
         return found
     found = judge(facts, body)
-    _note(facts, body)
-    return found
-
-
-def _note(facts: Facts, body: Any) -> None:
-    """Takes a message into account; the header of one of our own may not be filled in yet, so its id is told apart."""
     facts.note(body)
-    if type(body).__name__ == "SessionSetupReq":
-        facts.iso20.asked_id = bytes(facts.header_id or b"")
+    return found
 
 
 def say(
@@ -93,6 +86,6 @@ def say(
     facts.now, facts.protocol, facts.header_id = now, protocol, session_id
     if stream:
         with facts.beside(stream):
-            _note(facts, body)
+            facts.note(body)
     else:
-        _note(facts, body)
+        facts.note(body)

@@ -135,6 +135,11 @@ def _on(*names: str) -> Callable[[Note], Note]:
     return register
 
 
+@_on("SessionSetupReq")
+def _begins(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    facts.asked_id = bytes(body.Header.SessionID) if body.Header is not None else b""
+
+
 @_on("SessionSetupRes")
 def _session(facts: Facts20, body: Any, request: Any, now: float) -> None:
     facts.begun, facts.joined = True, body.ResponseCode == "OK_OldSessionJoined"
