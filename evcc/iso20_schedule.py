@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import accumulate
+from typing import TypeVar
 
 from evcc import schedule
 from evcc.drive import Drive, Ending, Unsuitable
@@ -19,6 +20,7 @@ from v2g.errors import RemoteError
 from v2g.messages.iso20 import common
 from v2g.phases import even, inward
 from v2g.physical import number, percent
+from v2g.prices import Stack
 
 MOST_ENTRIES = 1024
 """MaximumSupportingPoints, 12 to 1024."""
@@ -248,9 +250,26 @@ def _powers(tuple_id: int, found: common.ChargingScheduleType, base: float, sent
     durations = [entry.Duration for entry in entries]
     starts = accumulate(durations[:-1], initial=0)
     slots = tuple(Slot(start, even(entry, "Power", count)) for start, entry in zip(starts, entries, strict=True))
-    tariff = None if found.AbsolutePriceSchedule is None else prices.read(found.AbsolutePriceSchedule)
-    began = base - stamps.age(found.PowerSchedule.TimeAnchor, sent)
-    return Schedule(tuple_id, slots, float(sum(durations)), began, _levels(found), tariff)
+    age = stamps.age(found.PowerSchedule.TimeAnchor, sent)
+    tariff, levels = None, _levels(found)
+    # Prices have an anchor of their own: their seconds are counted from the schedule's.
+    if (absolute := found.AbsolutePriceSchedule) is not None:
+        tariff = prices.read(absolute)
+        tariff = replace(tariff, stacks=_later(tariff.stacks, age - stamps.age(absolute.TimeAnchor, sent)))
+    elif found.PriceLevelSchedule is not None:
+        levels = _later(levels, age - stamps.age(found.PriceLevelSchedule.TimeAnchor, sent))
+    return Schedule(tuple_id, slots, float(sum(durations)), base - age, levels, tariff)
+
+
+P = TypeVar("P", Price, Stack)
+
+
+def _later(entries: tuple[P, ...], seconds: float) -> tuple[P, ...]:
+    """Prices that begin so much later; of those from before the schedule, the last one holds from its beginning."""
+    moved = [replace(entry, start=round(entry.start + seconds)) for entry in entries]
+    past = [entry for entry in moved if entry.start <= 0]
+    first = [replace(past[-1], start=0)] if past else []
+    return (*first, *(entry for entry in moved if entry.start > 0))
 
 
 def _levels(found: common.ChargingScheduleType) -> tuple[Price, ...]:

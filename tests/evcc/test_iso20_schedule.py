@@ -7,13 +7,14 @@ from bench import iso20_bench
 from instances import roots, seeded
 
 from evcc.drive import Drive
-from evcc.iso20_schedule import choice, falls_asleep, invited, power_delivery, profile
+from evcc.iso20_schedule import choice, falls_asleep, invited, power_delivery, profile, read
 from exi import encode
 from v2g import energy, phases
 from v2g.channel import memory_pair
 from v2g.energy import Control, ParameterSet
 from v2g.errors import RemoteError
 from v2g.messages.iso20 import common
+from v2g.prices import Rule, Stack, Tariff, element
 from v2g.protocols import ISO20
 
 RESPONSE = next(one for one in roots("iso20-common", fragment=False) if one.name.endswith("}ScheduleExchangeRes"))
@@ -55,3 +56,27 @@ async def test_any_schedule_has_a_profile_within_it_or_is_refused(service: str) 
         assert -11_040.0 <= min(watts) <= max(watts) <= 11_040.0
         assert control.bidirectional or min(watts) >= 0.0
     assert accepted > SEEDS / 10
+
+
+@pytest.mark.parametrize(
+    ("anchor", "starts"), [(1_000_000, [0, 600, 1200]), (999_400, [0, 600]), (999_000, [0, 200]), (0, [0, 600, 1200])]
+)
+def test_prices_count_from_their_own_anchor(anchor: int, starts: list[int]) -> None:
+    """Those past are over; an anchor of zero is now."""
+    tariff = Tariff(tuple(Stack(start, (Rule(0.1 + start / 1e4),)) for start in (0, 600, 1200)))
+    power = common.PowerScheduleType(
+        TimeAnchor=1_000_000,
+        PowerScheduleEntries=common.PowerScheduleEntryListType(
+            PowerScheduleEntry=[common.PowerScheduleEntryType(Duration=86_400, Power=phases.inward(5_000.0))]
+        ),
+    )
+    offered = common.ScheduleTupleType(
+        ScheduleTupleID=1,
+        ChargingSchedule=common.ChargingScheduleType(
+            PowerSchedule=power, AbsolutePriceSchedule=element(tariff, anchor, 1, 86_400, 12)
+        ),
+    )
+    found = read(offered, 0.0, 1_000_000).tariff
+    assert found is not None
+    assert [stack.start for stack in found.stacks] == starts
+    assert found.stacks[-1].rules == tariff.stacks[-1].rules
