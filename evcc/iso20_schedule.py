@@ -266,10 +266,10 @@ P = TypeVar("P", Price, Stack)
 
 def _later(entries: tuple[P, ...], seconds: float) -> tuple[P, ...]:
     """Prices that begin so much later; of those from before the schedule, the last one holds from its beginning."""
-    moved = [replace(entry, start=round(entry.start + seconds)) for entry in entries]
-    past = [entry for entry in moved if entry.start <= 0]
-    first = [replace(past[-1], start=0)] if past else []
-    return (*first, *(entry for entry in moved if entry.start > 0))
+    moved: list[P] = [replace(entry, start=round(entry.start + seconds)) for entry in entries]
+    past: list[P] = [entry for entry in moved if entry.start <= 0]
+    first: list[P] = [replace(past[-1], start=0)] if past else []
+    return tuple(first + [entry for entry in moved if entry.start > 0])
 
 
 def _levels(found: common.ChargingScheduleType) -> tuple[Price, ...]:
