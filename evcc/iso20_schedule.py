@@ -12,6 +12,7 @@ from evcc import schedule
 from evcc.drive import Drive, Ending, Unsuitable
 from evcc.forecast import forecast
 from evcc.iso20_control import LEAVES_LATER, adopt, energies, minimum_soc, watt
+from evcc.iso20_prices import trusted
 from evcc.schedule import Price, Schedule, Slot
 from evcc.verbs import until_finished
 from v2g import prices, stamps
@@ -95,7 +96,7 @@ async def agree_schedule(drive: Drive, control: Control) -> Plan:
         RemoteError: the response is of the other control mode.
     """
     asked = request(drive, control)  # while the charger is at work, the same request is repeated
-    res = await until_finished(drive, lambda: asked, "V2G_EVCC_Ongoing_Timeout")
+    res = trusted(drive, await until_finished(drive, lambda: asked, "V2G_EVCC_Ongoing_Timeout"))
     if control.dynamic:
         if res.Dynamic_SEResControlMode is None:
             raise RemoteError("ScheduleExchangeRes of scheduled mode, dynamic was selected")

@@ -145,7 +145,9 @@ def equip_charger(contracts: Contracts, bench: Bench, now: datetime.datetime) ->
     store = open_store(Path(bench.pki or "pki"))
     contracts.roots = list(dict.fromkeys([*contracts.roots, *ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT))]))
     contracts.revoked = _either(contracts.revoked, Revocations.of(store))
-    contracts.providers = list(station.providers)
+    contracts.providers, contracts.grammar = list(station.providers), bench.signed_info
+    signer = store.get(Role.MO_SUB2)
+    contracts.tariff_key20 = credential(signer) if signer is not None and signer.has_key else None
     able = (
         all(role in store and store[role].has_key for role in (Role.CPS, Role.MO_SUB2)) and store.suite.name != "iso2"
     )

@@ -106,6 +106,8 @@ class Contracts:
         receipt_every: seconds of charging between two receipts; None: none are asked for.
         insists: whether a receipt that does not hold is refused [V2G2-481]; it is noted in any case.
         tariff_key: credential of the mobility operator's sub-CA 2, which signs tariffs.
+        tariff_key20: the same for prices of ISO 15118-20.
+        grammar: of SignedInfo where prices of ISO 15118-20 are signed; None: the usual one.
         providers: ProviderIDs that the charger can ask, as it lists them in ISO 15118-20; empty: it lists none, and
             asks any.
         receipts: those that came, the latest :data:`KEPT_RECEIPTS`.
@@ -122,6 +124,8 @@ class Contracts:
     receipt_every: float | None = None
     insists: bool = True
     tariff_key: Credential | None = None
+    tariff_key20: Credential | None = None
+    grammar: signature.Grammar | None = None
     providers: Sequence[str] = ()
     receipts: list[Receipt] = field(default_factory=list)
     on_receipt: Callable[[Receipt], None] = lambda receipt: None

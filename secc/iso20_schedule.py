@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from boundary.text import visible
-from secc import agreed
+from secc import agreed, iso20_prices
 from secc.charger import Slot
 from secc.schedule import MAX_TUPLES, Plan, Price
 from secc.visit import Refusal, Visit
@@ -48,6 +48,7 @@ def exchange(visit: Visit, request: common.ScheduleExchangeReq) -> common.Schedu
     if request.Dynamic_SEReqControlMode is not None:
         departure = request.Dynamic_SEReqControlMode.DepartureTime
         response.Dynamic_SEResControlMode = consent(visit, departure, request.MaximumSupportingPoints)
+        iso20_prices.sign(visit, response)
         return response
     asked = request.Scheduled_SEReqControlMode
     if asked is not None and asked.EVEnergyOffer is not None:
@@ -57,6 +58,7 @@ def exchange(visit: Visit, request: common.ScheduleExchangeReq) -> common.Schedu
     response.Scheduled_SEResControlMode = common.Scheduled_SEResControlModeType(ScheduleTuple=tuples)
     visit.invited = ready and idle(visit) >= visit.evse.pauses_idle
     response.GoToPause = visit.invited or None
+    iso20_prices.sign(visit, response)
     return response
 
 

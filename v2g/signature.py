@@ -31,6 +31,9 @@ CANONICAL_EXI = "http://www.w3.org/TR/canonical-exi/"
 MAX_REFERENCES = 4
 """References of one signature [V2G2-909]."""
 
+MAX_PRICES = 6
+"""References in ISO 15118-20: three schedule tuples with prices for both directions."""
+
 
 Grammar: TypeAlias = Literal["common", "xmldsig"]
 """How SignedInfo is coded in ISO 15118-20: as a fragment of the CommonMessages set, or of the xmldsig set alone."""
@@ -104,6 +107,31 @@ def _tariffs(message: iso2.ChargeParameterDiscoveryRes) -> list[Part]:
     return [Part("SalesTariff", tariff) for tariff in tariffs if tariff is not None]
 
 
+Priced: TypeAlias = common.ChargingScheduleType | common.Dynamic_SEResControlModeType
+
+
+def priced(message: common.ScheduleExchangeRes) -> list[Priced]:
+    """The parts of a ScheduleExchangeRes that may have prices, in document order."""
+    found: list[Priced | None] = [message.Dynamic_SEResControlMode]
+    if message.Scheduled_SEResControlMode is not None:
+        for one in message.Scheduled_SEResControlMode.ScheduleTuple:
+            found += [one.ChargingSchedule, one.DischargingSchedule]
+    return [block for block in found if block is not None]
+
+
+def absolute_prices(message: common.ScheduleExchangeRes) -> list[common.AbsolutePriceScheduleType]:
+    """The absolute price schedules of a ScheduleExchangeRes, signed or not."""
+    found = (block.AbsolutePriceSchedule for block in priced(message))
+    return [prices for prices in found if prices is not None]
+
+
+def _prices(message: common.ScheduleExchangeRes) -> list[Part]:
+    """The price schedules that have an Id: those without one are not signed."""
+    names = ("AbsolutePriceSchedule", "PriceLevelSchedule")
+    found = [Part(name, getattr(block, name)) for block in priced(message) for name in names]
+    return [part for part in found if part.element is not None and part.element.Id]
+
+
 def _field(name: str) -> _Find:
     def find(message: Any) -> list[Part]:
         element = getattr(message, name)
@@ -124,6 +152,7 @@ SIGNED: Mapping[type[Any], _Find] = {
     common.CertificateInstallationReq: _field("OEMProvisioningCertificateChain"),
     common.CertificateInstallationRes: _field("SignedInstallationData"),
     common.MeteringConfirmationReq: _field("SignedMeteringData"),
+    common.ScheduleExchangeRes: _prices,
 }
 """The messages that carry signatures, and the elements signed in them. A Signature in another one is noise: vehicles
 with a RISE-V2G stack leave the last one in their headers."""
@@ -153,6 +182,11 @@ def _signed_info(schema_set: Schema, signed_info: xmldsig.SignedInfoType) -> byt
     return exi.encode(schema_set, signed_info, root="SignedInfo", fragment=True, strict=False)
 
 
+def _most(schema_set: Schema) -> int:
+    """References of one signature at most."""
+    return MAX_PRICES if schema_set.name in GRAMMARS else MAX_REFERENCES
+
+
 def _grammars(schema_set: Schema) -> tuple[Grammar, ...]:
     return GRAMMARS.get(schema_set.name, ("xmldsig",))
 
@@ -178,8 +212,9 @@ def sign(
     if suite is None:
         raise LocalError(f"we cannot sign with a key of {curve_of(key)}; secp256r1, secp521r1 or Ed448 is needed")
     ids = [element.element.Id for element in elements]
-    if not elements or len(elements) > MAX_REFERENCES:
-        raise LocalError(f"{len(elements)} elements to sign, 1 to {MAX_REFERENCES} are possible [V2G2-909]")
+    most = _most(schema_set)
+    if not elements or len(elements) > most:
+        raise LocalError(f"{len(elements)} elements to sign, 1 to {most} are possible [V2G2-909]")
     if not all(ids) or len(set(ids)) != len(ids):
         raise LocalError(f"elements to sign need an Id each, all different; they have {ids}")
     references = []
@@ -254,8 +289,9 @@ def examine(
     """As :func:`verify`; says how it was made, too."""
     if signature is None:
         raise SignatureError("missing", f"no Signature over {', '.join(e.name for e in elements)}")
-    if (count := len(signature.SignedInfo.Reference)) > MAX_REFERENCES:  # before anything is looked at or computed
-        raise SignatureError("reference", f"{count} references, at most {MAX_REFERENCES} [V2G2-909]")
+    most = _most(schema_set)
+    if (count := len(signature.SignedInfo.Reference)) > most:  # before anything is looked at or computed
+        raise SignatureError("reference", f"{count} references, at most {most} [V2G2-909]")
     public, signer = _public_key(key)
     suite = _check_algorithms(schema_set, signature.SignedInfo, public, signer)
     notes = [("signature-extra", extra)] if (extra := ", ".join(_extras(signature))) else []

@@ -12,9 +12,11 @@ from pnc20 import PncBench20
 
 import exi
 from plugfest.virtual import run
+from secc.schedule import Plan
 from traces.checks import check
 from traces.recording import from_events
 from v2g.messages import schema
+from v2g.prices import flat
 from v2g.trace import Event
 
 Events = list[Event]
@@ -24,6 +26,7 @@ async def _session() -> Events:
     bench = PncBench20(duration=3.0)
     bench.installs("DEPLFC00000001", "DEXYZC00000002").delay = 3.0  # Ongoing first
     bench.contracts.receipt_every = 1.0
+    bench.evse.plans = [Plan(tariff=flat(0.4)), Plan(tariff=flat(0.3))]
     await bench.run()
     return bench.events["ev"]
 
@@ -39,14 +42,14 @@ def findings(events: Events) -> list[tuple[str, str, str]]:
 
 
 def test_every_signature_of_a_session_holds(session: Events) -> None:
-    """Requests of installation with their repetitions, what was installed, authorization, confirmations."""
+    """Requests of installation with their repetitions, what was installed, authorization, prices, confirmations."""
     names = [event.name for event in session if event.layer == "message"]
     assert names.count("MeteringConfirmationReq") >= 2
     signed = [
         names.count(f"{name}Req") for name in ("CertificateInstallation", "Authorization", "MeteringConfirmation")
     ]
     notes = [f.text for f in check(from_events(session)) if f.rule == "signatures"]
-    assert notes == [f"all {sum(signed) + 2} signatures that could be checked hold"]
+    assert notes == [f"all {sum(signed) + 3} signatures that could be checked hold"]
     assert findings(session) == []
 
 
@@ -72,9 +75,14 @@ def _key(message: Any) -> None:
     data.SECP521_EncryptedPrivateKey = bytes(94)
 
 
+def _dearer(message: Any) -> None:
+    message.Scheduled_SEResControlMode.ScheduleTuple[1].ChargingSchedule.AbsolutePriceSchedule.Currency = "SEK"
+
+
 @pytest.mark.parametrize(
     ("name", "change", "side", "text"),
     [
+        ("ScheduleExchangeRes", _dearer, "secc", "digest mismatch in reference #id2"),
         ("AuthorizationReq", _challenge, "evcc", "digest mismatch"),
         ("AuthorizationReq", _value, "evcc", "does not verify"),
         ("AuthorizationReq", _unsigned, "evcc", "AuthorizationReq is not signed"),

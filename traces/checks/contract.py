@@ -36,6 +36,10 @@ _SIGNERS: Mapping[tuple[str, str], Callable[[Any], bytes | None]] = {
 }
 
 
+PRICES = ("ChargeParameterDiscoveryRes", "ScheduleExchangeRes")
+"""Messages with prices, which the issuer of the contract signs."""
+
+
 class _Told:
     """Whose certificates the session showed so far."""
 
@@ -50,13 +54,15 @@ class _Told:
             self.contract = chain.Certificate
             self.issuer = next(iter(chain.SubCertificates.Certificate), None) if chain.SubCertificates else None
         elif entry.schema == "iso20-common" and entry.name == "AuthorizationReq" and body.PnC_AReqAuthorizationMode:
-            self.contract = body.PnC_AReqAuthorizationMode.ContractCertificateChain.Certificate
+            chain = body.PnC_AReqAuthorizationMode.ContractCertificateChain
+            self.contract = chain.Certificate
+            self.issuer = next(iter(chain.SubCertificates.Certificate), None)
 
     def signer(self, entry: Entry) -> bytes | None:
         find = _SIGNERS.get((entry.schema, entry.name))
         if find is not None:
             return find(entry.body)
-        return self.issuer if entry.name == "ChargeParameterDiscoveryRes" else self.contract
+        return self.issuer if entry.name in PRICES else self.contract
 
 
 def signatures(talk: Talk) -> Iterator[Finding]:
@@ -113,7 +119,7 @@ def _signature(entry: Entry, told: _Told) -> Finding | bool:
         return False
     if given is None:
         elsewhere = entry.schema == "iso2" and entry.name == "AuthorizationReq"  # a rule of v2g.rules.payment
-        optional = entry.name == "ChargeParameterDiscoveryRes" or entry.name.startswith("MeteringReceipt")
+        optional = entry.name in PRICES or entry.name.startswith("MeteringReceipt")
         if signed and not elsewhere and not optional:
             return about(entry, "violation", entry.sender, "signature", f"{entry.name} is not signed")
         return False

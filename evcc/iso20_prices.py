@@ -1,0 +1,63 @@
+"""Prices of ISO 15118-20 as the vehicle takes them: signed by the issuer of its contract, or not at all.
+
+Without a contract unsigned prices are the charger's own information, and signed ones cannot be checked. What does not
+hold is ignored, and the vehicle charges without prices.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from evcc.contract import Undeliverable
+from evcc.drive import Drive
+from evcc.iso20_installation import SET
+from v2g import signature
+from v2g.errors import RemoteError
+from v2g.messages.iso20 import common
+
+
+def trusted(drive: Drive, res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
+    """The response, without absolute prices that must not guide the vehicle."""
+    found = signature.absolute_prices(res)
+    if not found or res.EVSEProcessing != "Finished":
+        return res
+    given = res.Header.Signature
+    contract = drive.contract
+    try:
+        if contract is None:
+            if given is None:
+                return res
+            raise Undeliverable("signed by an operator whose certificate the vehicle does not have")
+        if len(contract.chain) < 2:
+            raise Undeliverable("the contract has no sub-CA that could have signed")
+        if any(prices.Id is None for prices in found):
+            raise Undeliverable("they are not signed")
+        made = signature.examine_message(res, given, contract.chain[1], SET)
+        for name, text in made.notes:
+            drive.session.tolerate(name, text)
+    except RemoteError as why:
+        drive.note(f"prices ignored: {why}", once="prices-ignored")
+        return _without(res)
+    drive.session.tell("state", "signature", f"ScheduleExchangeRes, {len(found)} price schedules: {made}")
+    return res
+
+
+def _without(res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
+    """A copy without absolute prices: what came stays as it was recorded."""
+    copy = msgspec.msgpack.decode(msgspec.msgpack.encode(res.Scheduled_SEResControlMode), type=_Scheduled)
+    dynamic = msgspec.msgpack.decode(msgspec.msgpack.encode(res.Dynamic_SEResControlMode), type=_Dynamic)
+    made: common.ScheduleExchangeRes = type(res)(
+        Header=res.Header,
+        ResponseCode=res.ResponseCode,
+        EVSEProcessing=res.EVSEProcessing,
+        GoToPause=res.GoToPause,
+        Scheduled_SEResControlMode=copy,
+        Dynamic_SEResControlMode=dynamic,
+    )
+    for block in signature.priced(made):
+        block.AbsolutePriceSchedule = None
+    return made
+
+
+_Scheduled = common.Scheduled_SEResControlModeType | None
+_Dynamic = common.Dynamic_SEResControlModeType | None

@@ -1,0 +1,27 @@
+"""Prices of ISO 15118-20 that the mobility operator has signed: for a vehicle that pays by contract.
+
+The key is that of the sub-CA that issued the contract, as in ISO 15118-2. Where the charger does not have it, prices go
+out unsigned, and the vehicle may ignore them.
+"""
+
+from __future__ import annotations
+
+from secc.iso20_contract import SET
+from secc.visit import Visit
+from v2g import signature
+from v2g.messages import schema
+from v2g.messages.iso20 import common
+
+
+def sign(visit: Visit, response: common.ScheduleExchangeRes) -> None:
+    """Makes the response's Signature over its absolute prices, each with an Id and a Reference of its own."""
+    signer = visit.contracts.tariff_key20 if visit.contracts is not None else None
+    if visit.contract is None or signer is None or response.EVSEProcessing != "Finished":
+        return
+    found = signature.absolute_prices(response)
+    if not found or signer.leaf not in visit.contract.chain[1:2]:
+        return
+    for number, prices in enumerate(found, 1):
+        prices.Id = f"id{number}"
+    assert visit.contracts is not None
+    visit.signature = signature.sign(schema(SET), signature.parts(response), signer.key, visit.contracts.grammar)
