@@ -169,7 +169,7 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
     if bench.ac:
         asked = station.ac_supply
         phases, amperes = ac_rating(bench)
-        back = (station.max_discharge_current or amperes) if sinks else 0.0
+        back = min(station.max_discharge_current or amperes, amperes) if sinks else 0.0
         supply = AcSupply(
             asked.nominal_voltage, phases, amperes, max_discharge_current=back, close_seconds=asked.close_seconds
         )

@@ -107,6 +107,7 @@ def limits_of(visit: Visit, parameter: Any, direction: str) -> tuple[float, floa
 def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopRes:
     """One for all modes: the block of the same kind as was selected [V2G20-1600]."""
     able(visit)
+    visit.evse.meter.read()  # it integrates between readings, whether the vehicle wants to see them or not
     control, asked, evse = chosen(visit), request.CLReqControlMode, visit.evse
     if type(asked) is not ac_members(control).asks:
         text = f"{type(asked).__name__} instead of {ac_members(control).asks.__name__}"

@@ -141,6 +141,7 @@ class Targets(NamedTuple):
 def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopRes:
     """Scheduled: the vehicle's targets. Dynamic: the charger's own, within the vehicle's limits."""
     able(visit)
+    visit.evse.meter.read()  # it integrates between readings, whether the vehicle wants to see them or not
     power, control, asked = output(visit), chosen(visit), request.CLReqControlMode
     if type(asked) is not dc_members(control).asks:
         raise Refusal("FAILED", f"{type(asked).__name__}, {dc_members(control).asks.__name__} was selected")

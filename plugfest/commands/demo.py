@@ -26,6 +26,8 @@ TAKES, GIVES = 11.0, 10.0
 """kW: with ``--bpt``, an outlet at home and the onboard charger of a car manage both."""
 CONTRACTS = ("DEPLFC00000001", "DEXYZC00000002")
 """eMAIDs that a demo of ISO 15118-20 installs with ``--pnc``."""
+MILLENNIUM = 946_684_800.0
+"""Unix time of 2000-01-01: where virtual time begins, if its stamps are to be read by size."""
 RECEIPTS = 5.0
 """s: how often it asks for receipts with ``--pnc``."""
 
@@ -119,7 +121,8 @@ async def _both(bench: Bench, title: str) -> int:
     now = datetime.datetime.now(datetime.UTC)
     rng = random.Random(bench.seed if bench.seed is not None else 1)
     # In virtual time the same run has the same trace; certificates need the real date.
-    epoch = 0.0 if bench.fast and bench.pki is None else now.timestamp() - loop.time()
+    virtual = MILLENNIUM if bench.stamps == "us" else 0.0  # microseconds are told from seconds by their size
+    epoch = virtual if bench.fast and bench.pki is None else now.timestamp() - loop.time()
     pair = plants.make_pair(bench, rng)
     soc = pair.vehicle.battery.soc * 100.0
     controls = Controls(pair.vehicle, pair.evse, pair.wire)

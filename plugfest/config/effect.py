@@ -43,6 +43,9 @@ ONLY_CHARGER = Need(lambda b: b.role == "secc", "only for role secc")
 NETWORK = Need(lambda b: b.role != "both", "role both runs in memory")
 AC = Need(lambda b: b.ac, "this bench charges with DC")
 DC = Need(lambda b: not b.ac, "this bench charges with AC")
+POWER_CLASS = Need(
+    lambda b: not b.ac, "it is the power class of a DC output; an AC outlet has charger.ac-supply.max-current"
+)
 TLS = Need(lambda b: b.tls != "none", "without TLS (tls: optional or required)")
 SLAC = Need(lambda b: b.slac, "without SLAC (slac: true)")
 NEWER = Need(lambda b: bool(_speaks(b) - {"din70121"}), "DIN SPEC 70121 has nothing like it")
@@ -128,6 +131,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("vehicle.goes-on-after-failed-certificate", (NEWER, CONTRACT)),
     ("vehicle.tls", (TLS,)),
     ("charger", (CHARGER,)),
+    ("charger.power", (POWER_CLASS,)),
     ("charger.min-voltage", (DC,)),
     ("charger.max-voltage", (DC,)),
     ("charger.min-current", (DC,)),

@@ -190,7 +190,7 @@ def _plant(bench: Bench) -> Iterator[Complaint]:
     if charger.power <= 0.0:
         taken = f"target-power: {charger.power:g} is what takes it from the car"
         yield ("charger", "power"), f"the power class of the output is above 0 kW; {taken}"
-    elif charger.max_voltage is None or charger.max_current is None:
+    elif not bench.ac and (charger.max_voltage is None or charger.max_current is None):
         try:
             power_class(charger.power)
         except ValueError as why:

@@ -9,6 +9,7 @@ from typing import Any
 
 from plugfest.config.model import Bench
 from plugfest.config.rules import spoken
+from plugfest.plants import ac_rating
 
 # Key in telemetry -> name, unit, device class, state class.
 SENSORS = {
@@ -68,11 +69,13 @@ def discovery(prefix: str, base: str, bench: Bench) -> Iterator[tuple[str, dict[
                 "value_template": f"{{{{ value_json.{key} | default('') }}}}", "icon": icon,
             }  # fmt: skip
     if newest and bench.role != "evcc" and (bench.mqtt is None or bench.mqtt.commands):
+        supply, (phases, amperes) = bench.charger.ac_supply, ac_rating(bench)
+        most = round(supply.nominal_voltage * phases * amperes / 1000.0, 1) if bench.ac else bench.charger.power
         yield f"{prefix}/number/{node}/power/config", {
             **common, "name": "Power wanted of the charger", "unique_id": f"{node}_power",
             "command_topic": f"{base}/command", "state_topic": f"{base}/telemetry",
             "value_template": "{{ (value_json.target | default(0)) / 1000 }}", "unit_of_measurement": "kW",
-            "min": -bench.charger.power if bench.both_ways else 0, "max": bench.charger.power, "step": 0.1,
+            "min": -most if bench.both_ways else 0, "max": most, "step": 0.1,
             "command_template": '{"id": "{{ now().timestamp() }}", "do": "power", "power": {{ value }}}', "qos": 1,
         }  # fmt: skip
     buttons = {

@@ -352,3 +352,18 @@ def test_a_session_is_resumed_by_the_same_two_certificates(run: Any) -> None:
     assert [entry.name for entry in done.recording.layer("tolerance")] == []
     power = [value for _, value in series(done.recording)["power"].points]
     assert min(power) == pytest.approx(-10.0, abs=0.5)
+
+
+@pytest.mark.parametrize("ac", [False, True])
+def test_the_meter_counts_whether_the_car_wants_to_see_it_or_not(
+    ac: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The recorded cars do not ask for its readings; both sides have counted the same at the end."""
+    car = "simulator-20-ac" if ac else "simulator-20-dc"
+    file = tmp_path / "bench.yaml"
+    file.write_text(f"slac: false\nvehicle: {{car: {car}, duration: 20}}\ncharger: {{station: tester-20}}\n")
+    assert main(["run", str(file), "--fast", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    vehicle, charger = (line["energy"] for line in lines if line.get("name") == "outcome")
+    assert vehicle == pytest.approx(charger * (0.92 if ac else 1.0), rel=0.05)
+    assert charger > 10.0
