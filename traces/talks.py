@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from traces.recording import EVCC, SECC, Entry, Recording
@@ -198,7 +198,9 @@ def talks(recording: Recording) -> list[Talk]:
 def _exchanges(talk: Talk, stream: int) -> list[Exchange]:
     """Those of one stream; each pairs for itself."""
     own = [entry for entry in talk.entries if entry.stream == stream]
-    return sorted(_pairs(own, talk.gaps), key=lambda exchange: exchange.first.index)
+    # The main stream ends with a time-out; on a side stream the vehicle asks anew, and the answer is for that.
+    gives_up = timing.ISO20.message_timeout if stream else None
+    return sorted(_pairs(own, talk.gaps, gives_up), key=lambda exchange: exchange.first.index)
 
 
 def _gaps(talk: Talk) -> Iterator[Gap]:
@@ -209,8 +211,12 @@ def _gaps(talk: Talk) -> Iterator[Gap]:
             yield Gap(entry.sender, start, min((index for index in own if index > entry.index), default=entry.index))
 
 
-def _pairs(messages: list[Entry], gaps: list[Gap]) -> Iterator[Exchange]:
+def _pairs(
+    messages: list[Entry], gaps: list[Gap], gives_up: Callable[[str], float] | None = None
+) -> Iterator[Exchange]:
     """Requests with the response that has their name, else with the next one that has no other request.
+
+    With ``gives_up``, seconds by request, one that nobody waits for any more has no response.
 
     Next to a gap a response has no request unless it has to be that one: the capture may miss the right one.
     """
@@ -218,6 +224,9 @@ def _pairs(messages: list[Entry], gaps: list[Gap]) -> Iterator[Exchange]:
     waiting: list[Entry] = []
     for entry in messages:
         if entry.sender == EVCC:
+            if gives_up is not None and waiting and entry.time - waiting[-1].time >= gives_up(waiting[-1].name):
+                yield from (Exchange(before, None) for before in waiting)
+                waiting = []
             waiting.append(entry)
             continue
         stem = entry.name.removesuffix("Res")

@@ -320,7 +320,8 @@ class Sequence:
 
     def expected(self) -> str:
         """The legal requests, for messages to people."""
-        return " or ".join(name.replace(":stop", "(Stop)") for name in self.allowed) or "nothing"
+        words = (name.partition(":") for name in self.allowed)
+        return " or ".join(f"{name}({how.capitalize()})" if how else name for name, _, how in words) or "nothing"
 
     def advance(self, request: Any, response: Any) -> None:
         """Notes an exchange. A refused request (FAILED...) leaves nothing allowed but an end."""

@@ -15,7 +15,7 @@ from traces import chart
 from traces.checks import Judgement, judge
 from traces.measure import measure
 from traces.recording import Recording, from_events
-from v2g.messages.iso20 import common, types
+from v2g.messages.iso20 import common, dc, types
 from v2g.protocols import ISO20
 from v2g.protocols.iso20 import METERING, RENEGOTIATION
 from v2g.trace import Event
@@ -192,3 +192,45 @@ def test_a_session_that_fails_after_a_change_of_the_service_has_failed() -> None
     judged = judge(from_events(cut, role="evcc"))
     assert (judged.diagnosis.failed, judged.diagnosis.side) == (True, "secc"), judged.verdict.headline
     assert "ServiceDetailReq" in judged.verdict.sentence
+
+
+@pytest.mark.parametrize("code", ["", "FAILED"])
+@pytest.mark.parametrize(
+    "kind", [dc.DC_ChargeParameterDiscoveryRes, common.ScheduleExchangeRes, common.PowerDeliveryRes]
+)
+async def test_a_charger_that_hangs_or_refuses_beside_the_loop_is_blamed(kind: type[Any], code: str) -> None:
+    """In both traces; a vehicle goes on without an answer, and ends on a refusal."""
+    bench: Bench = iso20_bench("iso20-dc", "scheduled", duration=8.0)
+    seen = 0
+
+    def fail(message: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        if seen != 2:  # the first one is that of the main stream
+            return message
+        return msgspec.structs.replace(message, ResponseCode=code) if code else None
+
+    bench.se.rewrite[kind] = fail
+
+    async def renegotiate(bench: Bench) -> None:
+        await message_seen(bench, "DC_ChargeLoopRes", 5)
+        bench.vehicle.renegotiate.set()
+
+    vehicle, _ = await bench.run(renegotiate)
+    assert vehicle.ok is (not code)
+    for role, events in (("evcc", bench.events["ev"]), ("secc", bench.events["se"])):
+        judged = judge(from_events(events, role=role))
+        told = [f for f in judged.findings if f.severity == "violation" and f.rule != "tls"]
+        assert {f.side for f in told} == {"secc"}, [str(f) for f in told]
+        assert "schedule renegotiation" in told[0].text
+
+
+async def test_an_offer_that_wants_tls_is_the_vehicle_s_fault_without() -> None:
+    """The charger may not choose it."""
+    bench: Bench = iso20_bench("iso20-dc", "scheduled")
+    bench.se.any_transport = False
+    await bench.run()
+    for role, events in (("evcc", bench.events["ev"]), ("secc", bench.events["se"])):
+        judged = judge(from_events(events, role=role))
+        assert (judged.diagnosis.failed, judged.diagnosis.side) == (True, "evcc"), judged.verdict.headline
+        assert "without TLS" in judged.verdict.sentence

@@ -17,6 +17,7 @@ from traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Outcome, Side, Step
 from traces.chain.words import answer, listed, time_text, title_of
 from traces.recording import EVCC, SECC, Entry
 from traces.talks import code_of
+from v2g.protocols import PROTOCOLS
 
 ENDS_WITHIN = 5.0
 """s: within which a session ends after a refusal on a side stream."""
@@ -50,12 +51,17 @@ def _refused(s: Session, around: Around) -> Diagnosis:
     request, response = s.refusal
     code = code_of(response)
     name = request.name if request is not None else response.name
+    if response.stream:
+        name += f" in {PROTOCOLS[s.protocol].side[response.stream].title}"
     common = Diagnosis(
         Outcome.FAILED, s.refused_in, "", SECC, Fault.REFUSED, response.time, entry=response.index,
         severity="violation", explains=_ends(s),
     )  # fmt: skip
     if code == "Failed_NoNegotiation":
         offers = listed([title_of(offer) for offer in s.offers]) or "nothing"
+        tls = around.about(EVCC, request.index, request.index) if request is not None and _secure_alone(s) else None
+        if tls is not None and tls.rule == "tls":
+            return by_finding(common, tls, f"the charger answered {code}")
         text = f"vehicle and charger have no protocol in common: the vehicle offered {offers}, and the charger answered"
         return replace(common, side="", fault=Fault.NOT_NEGOTIATED, sentence=f"the {text} {code}")
     if request is not None:
@@ -74,6 +80,12 @@ def _refused(s: Session, around: Around) -> Diagnosis:
     if told is not None:
         why = f"it reports {told.word}"
     return replace(common, sentence=f"the charger refused {name} with {code}" + (f": {why}" if why else ""))
+
+
+def _secure_alone(s: Session) -> bool:
+    """Whether nothing is offered that may be spoken without the certificates of both sides."""
+    own = {offer.namespace for p in PROTOCOLS.values() if p.abilities.mutual for offer in p.offers}
+    return bool(s.offers) and set(s.offers) <= own
 
 
 def _ends(s: Session) -> tuple[int, ...]:

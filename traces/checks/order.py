@@ -142,7 +142,7 @@ def beside(talk: Talk) -> Iterator[Finding]:
         sequence = Sequence(side.order, dc=not talk.ac) if side is not None else None
         title = side.title if side is not None else f"stream 0x{stream:04x}"
         last: Exchange | None = None
-        for exchange in exchanges:
+        for number, exchange in enumerate(exchanges):
             request, response = exchange.request, exchange.response
             if request is None:
                 assert response is not None
@@ -161,8 +161,9 @@ def beside(talk: Talk) -> Iterator[Finding]:
                 yield about(request, "violation", EVCC, "order", text)
             if response is None:
                 limit = talk.timing.message_timeout(request.name)
-                if talk.end - request.time >= limit * NEARLY and (stopped is None or request.index < stopped):
-                    text = f"{title}: {request.name} got no answer within {talk.end - request.time:.1f} s"
+                until = exchanges[number + 1].first.time if number + 1 < len(exchanges) else talk.end
+                if until - request.time >= limit * NEARLY and (stopped is None or request.index < stopped):
+                    text = f"{title}: {request.name} got no answer in {until - request.time:.1f} s"
                     yield about(request, "violation", SECC, "unanswered", text)
                 continue
             yield from _response(talk, exchange, legal, None)

@@ -127,7 +127,7 @@ def _without_certificates(talk: Talk) -> Iterator[Finding]:
         yield about(shown[EVCC], "violation", EVCC, "tls", text, ask)
 
 
-_WEIGHTS: dict[str, Severity] = {"slow-answer": "warning", "ended": "note"}
+_WEIGHTS: dict[str, Severity] = {"slow-answer": "warning", "ended": "note", "renegotiation": "note"}
 """Errors that a role reports of itself: one that ends nothing, and its own reason for an end, judged by the chain."""
 
 
