@@ -269,18 +269,24 @@ def test_fixed_address_skips_discovery(cable: Link) -> None:
     assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr
 
 
-def test_contract_payment_with_files_of_a_pki(cable: Link, tmp_path: Path) -> None:
+@pytest.mark.parametrize("generation", ["iso2", "iso20", "iso20-ed448"])
+def test_contract_payment_with_files_of_a_pki(cable: Link, tmp_path: Path, generation: str) -> None:
     """Installation, then payment with the contract that was kept; over TLS, each side with its own copy of the PKI."""
     pkis = {side: tmp_path / side for side in ("secc", "evcc")}
-    subprocess.run(
-        [sys.executable, "-m", "plugfest", "pki", "init", str(pkis["secc"])], check=True, capture_output=True
-    )
+    newest = generation != "iso2"
+    spoken, receipt = ["--ac"], "MeteringReceiptRes"
+    if newest:
+        spoken, receipt = ["--ac", "--protocol", "iso20", "--set", "charger.emaids=[DEPLFC00000001]"], "Wh by contract"
+    init = ["pki", "init", str(pkis["secc"]), *(["--profile", "iso20"] if newest else [])]
+    subprocess.run([sys.executable, "-m", "plugfest", *init], check=True, capture_output=True)
+    if generation == "iso20-ed448":
+        shutil.rmtree(pkis["secc"] / "iso20")
     shutil.copytree(pkis["secc"], pkis["evcc"])
-    charger = start_charger(cable, "--ac", "--pki", str(pkis["secc"]), "--receipts", "1", "--sessions", "2")
+    charger = start_charger(cable, *spoken, "--pki", str(pkis["secc"]), "--receipts", "1", "--sessions", "2")
     outputs = []
     try:
         for contract in (["--contract", "none"], []):
-            options = ["--ac", "--pki", str(pkis["evcc"]), "--payment", "contract", "--duration", "3", *contract]
+            options = [*spoken[:3], "--pki", str(pkis["evcc"]), "--payment", "contract", "--duration", "3", *contract]
             vehicle = subprocess.run(command(cable, "evcc", *options), capture_output=True, text=True, timeout=CEILING)
             assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr
             outputs.append(vehicle.stdout)
@@ -290,6 +296,6 @@ def test_contract_payment_with_files_of_a_pki(cable: Link, tmp_path: Path) -> No
     assert charger.returncode == 0, output
     assert "contract-installed.pem" in outputs[0]
     assert ["CertificateInstallationReq" in said for said in outputs] == [True, False]
-    assert all("MeteringReceiptRes" in said for said in outputs)
+    assert all(receipt in said for said in outputs)
     assert output.count("signature valid") >= 4
-    assert (pkis["evcc"] / "iso2" / "contract-installed.key").stat().st_mode & 0o777 == 0o600
+    assert (pkis["evcc"] / generation / "contract-installed.key").stat().st_mode & 0o777 == 0o600
