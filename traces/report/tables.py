@@ -8,6 +8,7 @@ from typing import Any
 from boundary.text import dumps, visible
 from traces import text
 from traces.chain import Step
+from traces.chart import stream_title
 from traces.checks import Finding, Judgement
 from traces.measure import Measure, paired, rows
 from traces.recording import EVCC, Entry, Recording
@@ -110,11 +111,11 @@ def messages(recording: Recording) -> str:
     found = recording.messages
     if not found:
         return ""
-    asked: dict[tuple[int, str], float] = {}
+    asked: dict[tuple[int, int, str], float] = {}
     parts = ['<input class="filter" id="filter" hidden placeholder="Filter: name, side or value" aria-label="filter">']
     parts.append('<div class="messages">')
     for entry in found[:MAX_MESSAGES]:
-        stem = (entry.connection, entry.name.removesuffix("Req").removesuffix("Res"))
+        stem = (entry.connection, entry.stream, entry.name.removesuffix("Req").removesuffix("Res"))
         took = ""
         if entry.sender == EVCC:
             asked[stem] = entry.time
@@ -128,7 +129,8 @@ def messages(recording: Recording) -> str:
 
 
 def _message(entry: Entry, took: str) -> str:
-    brief = visible(text.brief(entry.body) if entry.message is not None else entry.note)
+    words = text.brief(entry.body) if entry.message is not None else entry.note
+    brief = visible(f"[{stream_title(entry.stream)}] {words}".rstrip() if entry.stream else words)
     lines = []
     if entry.message is not None:
         for line in text.lines(entry.message):
