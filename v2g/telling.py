@@ -19,7 +19,7 @@ def words(body: Any) -> list[str]:
     """Words for the line of a message, besides its code and what has its place there already."""
     found: list[str] = []
     with contextlib.suppress(AttributeError, TypeError, ValueError, OverflowError):
-        found = list(_words(body))
+        found = [str(word) for word in _words(body)]
     return found
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from captures import SHARED, recording
+from msgspec.structs import replace
 
+from secc.minimal import minimal
 from v2g import energy, prices
 from v2g.messages.iso20 import ac, common, types
 from v2g.physical import rational
+from v2g.protocols import ISO20
+from v2g.telling import words
 from v2g.terms import Needs, Terms
 
 CAPTURES = SHARED / "captures"
@@ -159,3 +165,24 @@ def test_nonsense_that_a_bench_sends_on_purpose_is_nobody_s_terms() -> None:
     terms.note(common.ScheduleExchangeReq(MaximumSupportingPoints=12, Dynamic_SEReqControlMode=asked), 1.0)
     terms.note(None, 2.0)
     assert terms == Terms()
+
+
+MESSAGES = [
+    (name, kind)
+    for module in ISO20.modules.values()
+    for name, kind in sorted(vars(module).items())
+    if name.endswith(("Req", "Res")) and isinstance(kind, type) and hasattr(kind, "__struct_fields__")
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), MESSAGES, ids=lambda value: value if isinstance(value, str) else "")
+def test_any_message_is_taken_and_told_even_the_smallest(name: str, kind: type[Any]) -> None:
+    """And each with any one of its fields left out, or of another type, as a bench may send it."""
+    message = minimal(ISO20.schema_of(kind), kind)
+    for field in ("", *kind.__struct_fields__):
+        for odd in (None, "odd", 7, []):
+            sent = replace(message, **{field: odd}) if field else message
+            terms = Terms()
+            terms.note(sent, 1.0)
+            terms.digest(2.0)
+            assert all(isinstance(word, str) for word in words(sent))
