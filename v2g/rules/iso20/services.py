@@ -72,7 +72,7 @@ def authorization_block(facts: Facts, body: Any) -> str:
 
 
 @rule("challenge", "GenChallenge is random, and comes back as it was sent", SECC, "AuthorizationSetupRes",
-      only=COMMON)  # fmt: skip
+      live=Live.TOLD, only=COMMON)  # fmt: skip
 def challenge_given(facts: Facts, body: Any) -> str:
     block = body.PnC_ASResAuthorizationMode
     return "" if block is None or any(block.GenChallenge) else "GenChallenge of zeros is not random"
@@ -210,8 +210,9 @@ def parameters(facts: Facts, body: Any) -> str:
         counts = Counter(parameter.Name for parameter in one.Parameter)
         twice = sorted(name for name, count in counts.items() if count > 1)
         missing, unknown = sorted(wanted - set(counts)), sorted(set(counts) - wanted)
-        said = [f"{words} {_names(names)}" for words, names in
-                (("has twice", twice), ("lacks", missing), ("has besides", unknown)) if names]  # fmt: skip
+        said = [f"has {_names(twice)} twice"] if twice else []
+        said += [f"lacks {_names(missing)}"] if missing else []
+        said += [f"has {_names(unknown)}, which nobody knows"] if unknown else []
         if said:
             return f"parameter set {one.ParameterSetID} of service {body.ServiceID} {', '.join(said)}"
     return ""
