@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SUITE = "iso2"
 
+SERVICE_TIME = 50.0
+"""s: for which a provisioning service may keep silent."""
+
 Say = Callable[[str], None]
 Now = Callable[[], float]
 
@@ -235,6 +238,12 @@ def equip_charger(options: serve.Options, evse: Evse, bench: Bench, now: Now) ->
             pnc20.equip_charger(made, bench, at)
     except PkiError as why:
         raise UserError(str(why)) from why
+    if station.provisioning_url is not None:
+        from plugfest.service import post_to
+        from secc.remote import Remote
+
+        remote = Remote(post_to(station.provisioning_url, SERVICE_TIME))
+        made.backend, made.backend20 = (remote if classic else None), (remote if newest else None)
     made.insists, made.external = station.receipts_insist, bench.payment == "auto"
     made.verdicts = {plain_id(emaid): code for emaid, code in station.verdicts.items()}
     options.contracts = made

@@ -150,6 +150,11 @@ def _bare(request: Any) -> Any:
     return msgspec.structs.replace(request, Header=None)
 
 
+def _core(emaid: str) -> str:
+    """An eMAID without its check character, which is optional."""
+    return plain_id(emaid)[:14]
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # A back end with a PKI at hand
 
@@ -200,7 +205,8 @@ class LocalBackend:
         if not done:
             visit.session.tell("state", "signature", f"CertificateInstallationReq by vehicle {pcid}: {made}")
         wanted = self._wanted(pcid, request.PrioritizedEMAIDs)
-        left = [emaid for emaid in wanted if emaid not in done]
+        had = {_core(emaid) for emaid in done}
+        left = [emaid for emaid in wanted if _core(emaid) not in had]
         if not left:
             raise Refusal("WARNING_NoContractMatchingPCIDFound", f"no contract for the vehicle {pcid}")
         emaid = left[0]
@@ -214,8 +220,9 @@ class LocalBackend:
     def _wanted(self, pcid: str, first: common.EMAIDListType | None) -> list[str]:
         """The vehicle's contracts, those that it wants first in front."""
         known = [plain_id(emaid) for emaid in self.contracts.get(pcid, self.any_vehicle)]
-        wanted = [plain_id(emaid) for emaid in first.EMAID] if first is not None else []
-        return sorted(known, key=lambda emaid: wanted.index(emaid) if emaid in wanted else len(wanted))
+        wanted = [_core(emaid) for emaid in first.EMAID] if first is not None else []
+        places = {emaid: place for place, emaid in enumerate(wanted)}
+        return sorted(known, key=lambda emaid: places.get(_core(emaid), len(places)))
 
     def _deliver(self, emaid: str, receiver: x509.Certificate, remaining: int) -> Installation:
         from pki import delivery20

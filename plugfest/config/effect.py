@@ -168,6 +168,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("charger.receipts", (NEWER,)),
     ("charger.receipts-insist", (NEWER,)),
     ("charger.provisioning", (NEWER, CONTRACT)),
+    ("charger.provisioning-url", (NEWER, CONTRACT)),
     ("charger.goes-on-after-failed-certificate", (NEWER,)),
     ("charger.emaid", (NEWER, CONTRACT)),
     ("charger.emaids", (ISO20, CONTRACT)),

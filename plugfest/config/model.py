@@ -322,6 +322,10 @@ class Charger(Section, kw_only=True, frozen=True):
     ] = None
     receipts_insist: Annotated[bool, Meta(description="refuse a receipt that does not hold")] = True
     provisioning: Annotated[bool, Meta(description="install and update contracts with the PKI")] = True
+    provisioning_url: Annotated[
+        str | None,
+        Meta(description="service that installs and updates contracts instead: http(s)://..., JSON as in OCPP 2.0.1"),
+    ] = None
     goes_on_after_failed_certificate: Annotated[
         bool, Meta(description="keep the session after a CertificateInstallation or CertificateUpdate that FAILED")
     ] = False

@@ -405,6 +405,11 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
 
     codes = [code for code in get_args(iso2.responseCodeType) if code.startswith("FAILED")]
     codes += sorted(code for code in CODES["AuthorizationRes"] if code.startswith("WARNING"))
+    url = bench.charger.provisioning_url
+    if url is not None and not url.startswith(("http://", "https://")):
+        yield ("charger", "provisioning-url"), f"{url!r} is no http:// or https:// address"
+    if url is not None and bench.fast:
+        yield ("charger", "provisioning-url"), "a service is asked in real time, and fast is in virtual time"
     for emaid, code in bench.charger.verdicts.items():
         if code not in codes:
             yield ("charger", "verdicts", emaid), f"no ResponseCode {code!r}{did_you_mean(code, codes)}"

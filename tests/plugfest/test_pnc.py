@@ -202,3 +202,24 @@ def test_a_verdict_of_iso20_is_a_warning(capsys: pytest.CaptureFixture[str]) -> 
     verdicts = ", ".join(f"{emaid}: WARNING_eMSPUnknown" for emaid in emaids)
     assert newest("--set", f"charger.verdicts={{{verdicts}}}") == 5
     assert "payment by contract is not possible: the charger refuses DEPLFC" in capsys.readouterr().out
+
+
+@pytest.mark.real_time
+def test_a_provisioning_service_out_of_reach_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody listens at that port; the vehicle insists on its contract, and ends."""
+    words = ["demo", "--pnc", "--protocol", "iso20", "--contract", "none", "--seed", "1"]
+    assert main([*words, "--set", "charger.provisioning-url=http://127.0.0.1:9/"]) == 5
+    said = capsys.readouterr().out
+    assert "certificate installation failed: WARNING_NoCertificateAvailable" in said
+    assert "payment by contract is not possible: the vehicle's contract is missing" in said
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "text"),
+    [("ftp://x", [], "is no http:// or https:// address"), ("http://x/", ["--fast"], "asked in real time")],
+)
+def test_a_provisioning_service_needs_http_and_real_time(
+    url: str, more: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--pnc", "--set", f"charger.provisioning-url={url}", *more]) == 2
+    assert text in capsys.readouterr().err

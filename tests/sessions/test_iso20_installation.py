@@ -92,7 +92,7 @@ async def test_the_vehicle_takes_as_many_as_it_has_room_for() -> None:
 async def test_the_contract_that_the_vehicle_prefers_comes_first() -> None:
     bench = PncBench20()
     bench.installs("DEPLFC00000001", "DEXYZC00000002")
-    bench.wallet.prioritized = ["DEXYZC00000002"]
+    bench.wallet.prioritized = ["DEXYZC000000022"]  # with its check character, which the charger's list has not
     await bench.run()
     assert numbers(bench.wallet.contracts) == ["DEXYZC00000002", "DEPLFC00000001"]
 

@@ -1,0 +1,79 @@
+"""A service over HTTP that is asked in JSON: POST, one object each way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+LARGEST = 262144
+"""Bytes of an answer; those of OCPP have some ten thousand."""
+
+
+def post_to(url: str, seconds: float) -> Any:
+    """How to ask a service.
+
+    Args:
+        url: http or https.
+        seconds: for which it may keep silent.
+    """
+
+    async def post(question: Mapping[str, Any]) -> Mapping[str, Any]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Mapping[str, Any]] = loop.create_future()
+
+        def tell(outcome: Mapping[str, Any] | OSError) -> None:
+            if answer.done():  # nobody waits any more
+                return
+            if isinstance(outcome, OSError):
+                answer.set_exception(outcome)
+            else:
+                answer.set_result(outcome)
+
+        def work() -> None:
+            try:
+                outcome: Mapping[str, Any] | OSError = _post(url, question, seconds)
+            except OSError as why:
+                outcome = why
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(tell, outcome)
+
+        # Not in the loop's pool: at the end that would wait for a service that keeps silent.
+        threading.Thread(target=work, daemon=True).start()
+        return await answer
+
+    return post
+
+
+def _post(url: str, question: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:
+    """Asks once.
+
+    Raises:
+        OSError: no answer, another status than 200, or no JSON object.
+    """
+    request = urllib.request.Request(
+        url, json.dumps(question).encode(), {"Content-Type": "application/json", "Accept": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=seconds) as response:
+            data: bytes = response.read(LARGEST + 1)
+    except urllib.error.HTTPError as why:
+        why.close()
+        raise OSError(f"{url} answers {why.code}") from why
+    except (http.client.HTTPException, ValueError) as why:
+        raise OSError(f"{url}: {type(why).__name__}: {why}") from why
+    if len(data) > LARGEST:
+        raise OSError(f"{url} answers with more than {LARGEST} bytes")
+    try:
+        answer = json.loads(data)
+    except ValueError as why:
+        raise OSError(f"{url} answers with what is no JSON") from why
+    if not isinstance(answer, dict):
+        raise OSError(f"{url} answers with what is no JSON object")
+    return answer

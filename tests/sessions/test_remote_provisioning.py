@@ -1,0 +1,201 @@
+"""Contracts from a service elsewhere: what is asked, what is taken over, and what becomes of answers that are none."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from pnc import PncBench
+from pnc20 import PncBench20
+
+import exi
+from plugfest import service
+from plugfest.service import post_to
+from secc.provisioning import LocalBackend as LocalBackend2
+from secc.remote import Remote
+from v2g import reading
+from v2g.credentials import sub_certificates
+from v2g.messages import iso2, schema
+from v2g.messages.iso20 import common, types
+from v2g.protocols.iso2 import ISO2
+
+
+class Service(Remote):
+    """A service with the bench's own PKI behind it, whose answers have headers of another session.
+
+    Attributes:
+        asked: what it was asked.
+        change: spoils an answer.
+    """
+
+    def __init__(self, local: Any) -> None:
+        super().__init__(self.serve)
+        self.local, self.asked, self.done = local, [], []  # type: ignore[var-annotated]
+        self.change = lambda answer: answer
+        self.visit: Any = None
+
+    async def install(self, visit: Any, request: Any, done: Any = ()) -> Any:
+        self.visit, self.done = visit, done
+        return await super().install(visit, request, done)
+
+    async def serve(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.asked.append(question)
+        data = base64.b64decode(question["exiRequest"])
+        if isinstance(self.local, LocalBackend2):
+            request = reading.read("iso2", data).body
+            signed = await self.local.install(self.visit, request)
+            document = ISO2.wrap(signed.response, bytes(8), signed.signature)
+            return self.change({"status": "Accepted", "exiResponse": _coded("iso2", document)})
+        request = reading.read("iso20-common", data).body
+        made = await self.local.install(self.visit, request, self.done)
+        answer = common.CertificateInstallationRes(
+            Header=types.MessageHeaderType(SessionID=bytes(8), TimeStamp=1, Signature=made.signature),
+            ResponseCode="OK",
+            EVSEProcessing="Finished",
+            CPSCertificateChain=common.CertificateChainType(
+                Certificate=made.provider[0], SubCertificates=sub_certificates(made.provider)
+            ),
+            SignedInstallationData=made.data,
+            RemainingContractCertificateChains=made.remaining,
+        )
+        return self.change({"status": "Accepted", "exiResponse": _coded("iso20-common", answer)})
+
+
+def _coded(name: str, document: Any) -> str:
+    return base64.b64encode(exi.encode(schema(name), document)).decode()
+
+
+async def test_contracts_of_iso20_come_from_elsewhere() -> None:
+    """One question for each contract, with the request as it came; the header of the session is our own."""
+    bench = PncBench20(tolerant=False)
+    elsewhere = Service(bench.installs("DEPLFC00000001", "DEXYZC00000002"))
+    bench.contracts.backend20 = elsewhere
+    bench.wallet.prioritized = ["DEXYZC000000022"]
+    vehicle, charger = await bench.run()
+    assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
+    assert [contract.emaid[:14] for contract in bench.wallet.contracts] == ["DEXYZC00000002", "DEPLFC00000001"]
+    assert len(elsewhere.asked) == 2
+    question = elsewhere.asked[0]
+    assert question["iso15118SchemaVersion"] == "urn:iso:std:iso:15118:-20:CommonMessages"
+    assert question["action"] == "Install"
+    assert question["maximumContractCertificateChains"] == bench.wallet.most
+    assert question["prioritizedEMAIDs"] == ["DEXYZC000000022"]
+    sent = [e.data for e in bench.events["ev"] if e.layer == "message" and e.name == "CertificateInstallationReq"]
+    assert [base64.b64decode(one["exiRequest"]) for one in elsewhere.asked] == sent
+
+
+async def test_contracts_of_iso2_come_from_elsewhere() -> None:
+    bench = PncBench()
+    bench.wallet.contract = None
+    assert isinstance(bench.contracts.backend, LocalBackend2)
+    elsewhere = Service(bench.contracts.backend)
+    bench.contracts.backend = elsewhere
+    vehicle, charger = await bench.run()
+    assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
+    assert bench.wallet.contract is not None
+    (question,) = elsewhere.asked
+    assert question["iso15118SchemaVersion"] == "urn:iso:15118:2:2013:MsgDef"
+    assert isinstance(
+        reading.read("iso2", base64.b64decode(question["exiRequest"])).body, iso2.CertificateInstallationReq
+    )
+
+
+def failed(answer: dict[str, Any]) -> dict[str, Any]:
+    return {"status": "Failed", "statusInfo": {"reasonCode": "NoContract\x1b[31m"}}
+
+
+def no_base64(answer: dict[str, Any]) -> dict[str, Any]:
+    return {**answer, "exiResponse": "?"}
+
+
+def another_message(answer: dict[str, Any]) -> dict[str, Any]:
+    header = types.MessageHeaderType(SessionID=bytes(8), TimeStamp=1)
+    return {**answer, "exiResponse": _coded("iso20-common", common.SessionStopRes(Header=header, ResponseCode="OK"))}
+
+
+def out_of_reach(answer: dict[str, Any]) -> dict[str, Any]:
+    raise ConnectionRefusedError("connection refused")
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (failed, "the service says Failed NoContract"),
+        (no_base64, "is no base64"),
+        (another_message, "is no CertificateInstallationRes: SessionStopRes"),
+        (out_of_reach, "out of reach"),
+    ],
+)
+async def test_an_answer_that_is_none_is_no_certificate(change: Any, text: str) -> None:
+    bench = PncBench20()
+    elsewhere = Service(bench.installs("DEPLFC00000001"))
+    elsewhere.change = change
+    bench.contracts.backend20 = elsewhere
+    vehicle, charger = await bench.run()
+    assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
+    assert bench.codes("CertificateInstallationRes") == ["WARNING_NoCertificateAvailable"]
+    assert bench.said("se", text)
+    assert not any("\x1b" in event.note for event in bench.events["se"])
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# HTTP
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        code, data = {
+            "good": (200, json.dumps({"status": "Accepted", "echo": question}).encode()),
+            "error": (500, b"{}"),
+            "text": (200, b"hello"),
+            "list": (200, b"[]"),
+            "long": (200, b" " * 3000),
+        }[question["action"]]
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), _Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.real_time
+def test_a_service_is_asked_over_http(url: str) -> None:
+    answer = asyncio.run(post_to(url, 30.0)({"action": "good"}))
+    assert answer == {"status": "Accepted", "echo": {"action": "good"}}
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize(
+    ("action", "text"),
+    [("error", "answers 500"), ("text", "no JSON"), ("list", "no JSON object"), ("long", "more than 1000 bytes")],
+)
+def test_an_answer_over_http_that_cannot_be_used(
+    url: str, action: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "LARGEST", 1000)
+    with pytest.raises(OSError, match=text):
+        asyncio.run(post_to(url, 30.0)({"action": action}))
+
+
+@pytest.mark.real_time
+def test_nobody_listens() -> None:
+    with pytest.raises(OSError, match="refused"):
+        asyncio.run(post_to("http://127.0.0.1:9/", 30.0)({"action": "good"}))
