@@ -143,3 +143,11 @@ def test_a_table_has_what_was_agreed(tmp_path: Path) -> None:
     for name, value in (("schedule_kW", 0.123), ("schedule_back_kW", -0.123), ("price_EUR/kWh", 0.5)):
         assert {float(row[name]) for row in rows if row[name]} == {value}
     assert {float(row["profile_kW"]) for row in rows if row["profile_kW"]} == {0.123}
+
+
+def test_verdict_of_ac_takes_the_energy_of_the_meter(tmp_path: Path) -> None:
+    path = tmp_path / "ac.jsonl"
+    words = "demo --protocol iso20 --ac --bpt --any-transport --fast --no-slac --quiet --trace"
+    assert main([*words.split(), str(path)]) == 0
+    sentence = judge(load(path)).verdict.headline
+    assert re.search(r"AC charging \(3\d\.0 Wh into the vehicle, 14\.0 Wh out of it\)", sentence), sentence

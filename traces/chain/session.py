@@ -15,6 +15,7 @@ from traces.recording import EVCC, SECC, Entry
 from traces.talks import ORDERS, TIMINGS, code_of, protocol_of
 from traces.text import quantity
 from v2g import timing as timings
+from v2g.messages.iso20.types import MeterInfoType
 from v2g.protocols import PROTOCOLS
 from v2g.rules.iso20.kinds import total
 from v2g.sequence import Sequence
@@ -39,8 +40,10 @@ class Charge:
     Attributes:
         first, last: s of its first and last answer.
         rounds: answers.
-        wh: energy into the vehicle in Wh by the charger's present voltage and current; None in AC, where nobody tells.
+        wh: energy into the vehicle in Wh by the charger's present voltage and current, or by its meter in AC of ISO
+            15118-20; None where nobody tells.
         back_wh: the same out of the vehicle, as a magnitude.
+        readings: the meter's first ones, of both directions.
         asked: the highest target current in A; None in AC.
         flowed: the highest present current in A; None in AC.
         power: the highest present power in AC as the charger measures it, W; None where it does not say.
@@ -52,6 +55,7 @@ class Charge:
     rounds: int = 0
     wh: float | None = None
     back_wh: float = 0.0
+    readings: tuple[int, int] | None = None
     asked: float | None = None
     flowed: float | None = None
     power: float | None = None
@@ -320,6 +324,10 @@ class Session:
             moved = volts[0] * amps[0] * held / 3600.0
             loop.wh = (loop.wh or 0.0) + max(moved, 0.0)
             loop.back_wh += max(-moved, 0.0)
+        elif isinstance(meter := getattr(body, "MeterInfo", None), MeterInfoType):
+            readings = meter.ChargedEnergyReadingWh, meter.BPT_DischargedEnergyReadingWh or 0
+            loop.readings = loop.readings or readings
+            loop.wh, loop.back_wh = (float(now - first) for now, first in zip(readings, loop.readings, strict=True))
         watts = total(getattr(body, "CLResControlMode", None), "EVSEPresentActivePower")
         if watts is not None:
             loop.power = max(loop.power or 0.0, abs(watts))
