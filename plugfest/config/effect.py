@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from plugfest.config.actions import ChangeService, SetNeeds, SetPower, SetReactive, Standby
 from plugfest.config.check import Path, spell
 from plugfest.config.model import Bench
 from plugfest.config.rules import message_classes, protocol_names
@@ -179,6 +180,8 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
 )
 """Keys with a need; a section's need is that of all its keys."""
 
+NEWEST = (SetPower, SetNeeds, Standby, ChangeService, SetReactive)
+"""Actions of ISO 15118-20."""
 _DC_MESSAGES = ("CableCheck", "PreCharge", "CurrentDemand", "WeldingDetection")
 _AC_MESSAGES = ("ChargingStatus",)
 _NOT_SPOKEN = ("WPT_", "ACDP_")
@@ -222,6 +225,11 @@ def _found(bench: Bench) -> Iterator[tuple[Path, str]]:
             for name in _at(given, (section, key)) or {}:
                 if name != "default" and (why := _never_sent(bench, name)):
                     yield (section, key, name), why
+    for place, step in enumerate(bench.timeline):
+        if isinstance(step, NEWEST) and not ISO20.met(bench):
+            yield ("timeline", place), ISO20.text
+        elif isinstance(step, SetReactive) and not bench.ac:
+            yield ("timeline", place), AC.text
     for place, deviation in enumerate(bench.deviations):
         if place < len(bench.deviations) - len(given.get("deviations", ())):
             continue  # the car's or the station's
