@@ -69,6 +69,14 @@ def lines(text: str) -> list[str]:
             "role: both\nac: true\ncharger: {ac-supply: {ramp: 5}}",
             "charger.ac-supply.ramp has no effect: only ISO 15118",
         ),
+        (
+            "role: both\ntimeline: [{do: stop}, {do: power, power: 5}]",
+            "timeline[2] has no effect: only ISO 15118-20 has it",
+        ),
+        (
+            "role: both\nprotocol: iso20\ntls: required\ntimeline: [{do: reactive-power, power: 1}]",
+            "timeline[1] has no effect: this bench charges with DC",
+        ),
         ("role: both\nvehicle: {car: audi-q4}", ""),
         ("role: both\nac: true\nvehicle: {car: audi-q4}\ncharger: {station: compleo-50}", ""),
         ("role: both\ntls: required\npki: p\npayment: contract\nvehicle: {install: true}", ""),
