@@ -9,6 +9,8 @@ vehicle at one outlet. :mod:`.minimal` makes the response that a refusal carries
 ISO 15118-2 :mod:`.contract` has the checks of contract payment, :mod:`.provisioning` installs contracts,
 :mod:`.services` and :mod:`.schedule` have what else is on offer.
 
-Behind them is the plant, without protocol types: :mod:`.charger` (outlet, AC supply, faults, wishes), :mod:`.power` (DC
-output), :mod:`.meter`, :mod:`.authorizer`. Hardware drivers implement the same protocols.
+Behind them is the plant, without protocol types: :mod:`.charger` (outlet, faults, wishes), :mod:`.power` (what a DC
+output has to do), :mod:`.simulated` (one in software), :mod:`.envelope` (the one way to it, within both sides' limits
+and in both directions), :mod:`.supply` (AC), :mod:`.manager` (the power that is wanted), :mod:`.meter`,
+:mod:`.authorizer`. Hardware drivers implement the same protocols.
 """
