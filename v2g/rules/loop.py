@@ -163,7 +163,7 @@ def _tolerated(factor: float, least: float) -> Callable[[float], float]:
     return lambda watts: max(watts * factor, watts + least)
 
 
-_TOLERATED = {True: _tolerated(1.1, 700.0), False: _tolerated(1.15, 3000.0)}
+TOLERATED = {True: _tolerated(1.1, 700.0), False: _tolerated(1.15, 3000.0)}
 """W that a meter may show, by whether it is AC: 1 A on three phases more; in DC meters may sit before the losses."""
 
 
@@ -176,7 +176,7 @@ def metered_power(facts: Facts, body: Any) -> str:
     reading = info.MeterReading
     ac = type(body).__name__ == "ChargingStatusRes"
     wh = float(reading) if isinstance(reading, int) else number(reading)
-    found = facts.metered.shows(info.MeterID, wh, facts.now, facts.granted, _TOLERATED[ac])
+    found = facts.metered.shows(info.MeterID, wh, facts.now, facts.granted, TOLERATED[ac])
     if found is None:
         return ""
     text = f"the charger's meter shows {found.watts / 1000.0:.1f} kW over {found.seconds:.0f} s"

@@ -58,7 +58,7 @@ def session(mode: str, control: str) -> tuple[Event, ...]:
     """The messages of a whole session of our own roles."""
 
     async def one() -> tuple[Event, ...]:
-        bench = iso20_bench(mode, control, duration=15.0)
+        bench = iso20_bench(mode, control, duration=25.0)
         vehicle, _ = await bench.run()
         assert vehicle.ok, vehicle
         return tuple(e for e in bench.events["ev"] if e.layer == "message")
@@ -345,6 +345,10 @@ CASES = (
     Case("notification", "DC_ChargeLoopRes", status("MeteringConfirmation")),
     Case("notification", "PowerDeliveryRes", status("ExitStandby")),
     Case("meter-missing", "DC_ChargeLoopRes", at("MeterInfo", None)),
+    *(
+        Case("metered-power", f"{mode[6:].upper()}_ChargeLoopRes", lambda message: message, mode, live=False)
+        for mode in ("iso20-dc", "iso20-ac")
+    ),
     Case("meter-total", "DC_ChargeLoopRes", at("MeterInfo.ChargedEnergyReadingWh", lambda old: old + 5000)),
     Case("meter", "AC_ChargeLoopRes", at("MeterInfo", lambda old: old and msgspec.structs.replace(
          old, ChargedEnergyReadingWh=1000 - old.ChargedEnergyReadingWh)), "iso20-ac", live=False),
@@ -381,6 +385,13 @@ def breaches(case: Case) -> list[Breach]:
         return with_message(event, message)
 
     changed = tuple(change(event) for event in events)
+    if case.rule == "metered-power":  # 3 kWh in a second
+        changed = tuple(
+            with_message(e, at("MeterInfo.ChargedEnergyReadingWh", round(e.time * 3000))(e.message))
+            if e.name == case.name
+            else e
+            for e in changed
+        )
     if case.rule == "changed-while-ongoing":
         place = next(i for i, event in enumerate(changed) if event.name == case.name)
         request = changed[place - 1]

@@ -15,7 +15,9 @@ from v2g.energy import EnergyService, ParameterSet
 from v2g.physical import number
 from v2g.rules.bounds import FALL, Ceiling
 from v2g.rules.iso20.kinds import Kind, kind_of, per_phase, total
-from v2g.rules.iso20.planned import Planned
+from v2g.rules.iso20.planned import Planned, steps
+from v2g.rules.metered import LATE, Metered
+from v2g.rules.schedule import Steps
 
 DECLARED_DC = ("MaximumChargePower", "MaximumChargeCurrent", "MaximumVoltage", "MaximumDischargePower",
                "MaximumDischargeCurrent")  # fmt: skip
@@ -61,6 +63,8 @@ class Facts20:
         followed: time of it, s, and how long the vehicle may take to follow.
         meter: MeterInfo before; ``receipt`` the Receipt with it.
         unfinished: the last request that was answered with Ongoing; None otherwise.
+        profile: of scheduled mode, accepted at ``profiled``, s; None in dynamic mode.
+        metered: what the meter has shown since then.
     """
 
     begun: bool = False
@@ -103,6 +107,9 @@ class Facts20:
     meter: Any = None
     receipt: Any = None
     unfinished: Any = None
+    profile: Steps | None = None
+    profiled: float = 0.0
+    metered: Metered = field(default_factory=Metered)
 
     @property
     def mode(self) -> str:
@@ -116,11 +123,30 @@ class Facts20:
             return None
         return Kind(self.service.energy, self.service.bidirectional, self.chosen.dynamic)
 
+    def granted(self, now: float, seconds: float) -> float | None:
+        """The most that schedule and profile allowed in the last seconds, W; None: nothing limited it at times."""
+        plan = (self.plans or {}).get(self.tuple_id or 0)
+        limits = [
+            most
+            for given, base in ((plan.charging if plan else None, self.planned), (self.profile, self.profiled))
+            if given is not None and (most := _highest(given, now - seconds - base, now - base)) is not None
+        ]
+        return min(limits, default=None)
+
     def note(self, name: str, body: Any, request: Any, now: float) -> None:
         """Takes a message into account; a response that refuses does not come here."""
         take = _NOTES.get(name)
         if take is not None:
             take(self, body, request, now)
+
+
+def _highest(given: Steps, begin: float, end: float) -> float | None:
+    """The most of a schedule from one second to another, W; None where it says nothing at times."""
+    within = [step for step in given.steps if step.start <= end and step.end > begin]
+    if not within or within[0].start > max(begin, 0.0) or within[-1].end <= end:
+        return None
+    watts = [step.milliwatts for step in within]
+    return None if None in watts else max(each for each in watts if each is not None) / 1000.0
 
 
 Note = Callable[[Facts20, Any, Any, float], None]
@@ -281,6 +307,9 @@ def _power(facts: Facts20, body: Any, request: Any, now: float) -> None:
         facts.delivering, facts.precharge_volts = True, None
         mode = getattr(request.EVPowerProfile, "Scheduled_EVPPTControlMode", None)
         facts.tuple_id = None if mode is None else mode.SelectedScheduleTupleID
+        facts.profile, facts.profiled, facts.metered = None, now, Metered(now + LATE)
+        if mode is not None:
+            facts.profile = steps(request.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry)
 
 
 @_on("DC_ChargeLoopReq")

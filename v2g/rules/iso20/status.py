@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from v2g.rules.facts import Facts
+from v2g.rules.loop import TOLERATED
 from v2g.rules.rule import AC20, COMMON20, DC20, EVCC, ISO20, SECC, Book, Live
 
 BOOK = Book()
@@ -149,6 +150,23 @@ def meter(facts: Facts, body: Any) -> str:
         if last is not None and value is not None and value < last:
             return f"the meter runs backwards: {name} is {value} Wh after {last} Wh"
     return ""
+
+
+@rule("metered-power", "the meter shows no more power than schedule and profile grant", "", *RESPONSES,
+      severity="warning", live=Live.TOLD, only=BOTH)  # fmt: skip
+def metered_power(facts: Facts, body: Any) -> str:
+    own, info = facts.iso20, body.MeterInfo
+    if info is None or own.profile is None or not own.delivering:
+        return ""
+    ac = type(body).__name__.startswith("AC_")
+    wh = float(info.ChargedEnergyReadingWh)
+    now = facts.now
+    found = own.metered.shows(info.MeterID, wh, now, lambda seconds: own.granted(now, seconds), TOLERATED[ac])
+    if found is None:
+        return ""
+    text = f"the charger's meter shows {found.watts / 1000.0:.1f} kW over {found.seconds:.0f} s"
+    whose = "the vehicle draws more than was agreed, and the charger lets it" if ac else "more flows than was agreed"
+    return f"{text}, schedule and profile grant {found.granted / 1000.0:.1f} kW: {whose}"
 
 
 TOTAL = 1000
