@@ -22,6 +22,12 @@ def test_there_are_at_least_sixty() -> None:
     assert all(fault.caught_by for fault in FAULTS)
 
 
+def test_what_faults_replace_is_there() -> None:
+    """A function that has moved would leave its fault without effect."""
+    replaced = [(fault.name, target, name) for fault in FAULTS for target, name, _ in fault.patches]
+    assert [one for one in replaced if not hasattr(*one[1:])] == []
+
+
 def check(fault: Fault, *names: str) -> None:
     results = {name: one(BY_ID[name], fault) for name in names}
     missed = {name: (result.verdict.word, result.reason) for name, result in results.items() if not caught(result)}

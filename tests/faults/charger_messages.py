@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 import secc.ac
+import secc.answer
 import secc.charger
 import secc.contract
 import secc.dc
@@ -202,7 +203,7 @@ charger(
     "CableCheck is answered in state B",
     "TC_SECC_DC_VTB_CableCheck_008",
     "PF_SECC_DIN_CableCheck_CpB",
-    patches=[(secc.serve, "_presupposed", lambda protocol, request: ())],
+    patches=[(secc.answer, "_presupposed", lambda protocol, request: ())],
 )
 charger(
     "cable-check-hangs",
@@ -290,13 +291,13 @@ charger(
     "welding-in-c",
     "WeldingDetection is answered in state C",
     "TC_SECC_DC_VTB_WeldingDetection_005",
-    patches=[(secc.serve, "_presupposed", lambda protocol, request: ())],
+    patches=[(secc.answer, "_presupposed", lambda protocol, request: ())],
 )
 charger(
     "stop-in-c",
     "SessionStop is answered in state C",
     "TC_SECC_DC_VTB_SessionStop_006",
-    patches=[(secc.serve, "_check_pilot", async_nothing)],
+    patches=[(secc.answer, "_check_pilot", async_nothing)],
 )
 charger(
     "no-resume",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import secc.answer
 import secc.outlet
 import secc.serve
 import secc.visit
@@ -214,13 +215,13 @@ charger(
     "TC_SECC_CMN_VTB_ServiceDiscovery_003",
     "TC_SECC_DC_VTB_CurrentDemand_004",
     "PF_SECC_DIN_ServiceDiscovery_UnknownSession",
-    patches=[(secc.serve, "_check_id", nothing)],
+    patches=[(secc.answer, "_check_id", nothing)],
 )
 charger(
     "session-wrong-code",
     "a foreign session id is answered FAILED",
     "TC_SECC_CMN_VTB_ServiceDiscovery_003",
-    patches=[(secc.serve, "_check_id", _wrong_id_code)],
+    patches=[(secc.answer, "_check_id", _wrong_id_code)],
 )
 charger(
     "order-unchecked",
@@ -228,13 +229,13 @@ charger(
     "TC_SECC_CMN_VTB_ServiceDiscovery_002",
     "TC_SECC_DC_VTB_PreCharge_002",
     "PF_SECC_DIN_CableCheck_WrongSequence",
-    patches=[(secc.serve, "_check_order", nothing)],
+    patches=[(secc.answer, "_check_order", nothing)],
 )
 charger(
     "order-wrong-code",
     "a wrong order is answered FAILED",
     "TC_SECC_CMN_VTB_ServiceDiscovery_002",
-    patches=[(secc.serve, "_check_order", _wrong_order_code)],
+    patches=[(secc.answer, "_check_order", _wrong_order_code)],
 )
 charger(
     "close-late",

@@ -17,19 +17,22 @@ import v2g.session
 import v2g.signature
 from faults.fault import async_nothing, deep, nothing, sending, timing, vehicle, with_
 from v2g.messages import iso2
+from v2g.streams import MAIN
 
 
 def _request_ignoring(what: str) -> Any:
     """Session.request of a vehicle that leaves one check out; the tester charger does not use it."""
     session = v2g.session
 
-    async def request(self: Any, message: Any, *, timeout: float | None = None, signature: Any = None) -> Any:
+    async def request(
+        self: Any, message: Any, *, timeout: float | None = None, signature: Any = None, stream: int = MAIN
+    ) -> Any:
         name = type(message).__name__
         seconds = self.timing.message_timeout(name) if timeout is None else timeout
         try:
             async with asyncio.timeout(seconds):
-                await self.send(message, signature=signature)
-                received = await self.receive()
+                await self.send(message, signature=signature, stream=stream)
+                received = await self.receive(stream)
         except TimeoutError as why:
             raise session.TimedOut("V2G_EVCC_Msg_Timeout", seconds, f"the response to {name}") from why
         response = received.message
