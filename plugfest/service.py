@@ -12,6 +12,9 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
+from boundary.errors import InputError
+from boundary.read import parse_json
+
 LARGEST = 262144
 """Bytes of an answer; those of OCPP have some ten thousand."""
 
@@ -71,8 +74,8 @@ def _post(url: str, question: Mapping[str, Any], seconds: float) -> Mapping[str,
     if len(data) > LARGEST:
         raise OSError(f"{url} answers with more than {LARGEST} bytes")
     try:
-        answer = json.loads(data)
-    except ValueError as why:
+        answer = parse_json(data, url)
+    except InputError as why:
         raise OSError(f"{url} answers with what is no JSON") from why
     if not isinstance(answer, dict):
         raise OSError(f"{url} answers with what is no JSON object")

@@ -224,6 +224,30 @@ COMMANDS = (
         ),
     ),
     Command(
+        "serve",
+        "service.serve",
+        "install and update contracts for chargers of others, until stopped",
+        "Over HTTP, in the JSON form of OCPP 2.0.1: what charger.provisioning-url asks.",
+        (
+            DIRECTORY,
+            Argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default 127.0.0.1)"),
+            Argument("--port", type=int, default=8561, help="TCP port (default 8561)"),
+            Argument("--emaid", action="append", metavar="E", help="contracts for each vehicle (repeatable)"),
+            Argument(
+                "--key-transport",
+                choices=("strict-guess", "wwcp", "bench"),
+                default="strict-guess",
+                help="ISO 15118-20: how a contract's key is sealed (docs/pnc.md)",
+            ),
+            Argument(
+                "--signed-info",
+                choices=("common", "xmldsig"),
+                default="common",
+                help="ISO 15118-20: the grammar of SignedInfo",
+            ),
+        ),
+    ),
+    Command(
         "crl",
         "status.crl",
         "write the revocation lists of the authorities into crl/ (DER and PEM)",

@@ -1,0 +1,216 @@
+"""``plugfest pki serve``: a provisioning service for chargers and back ends of others, over HTTP.
+
+It answers what :mod:`secc.remote` asks: a certificate request of ISO 15118-2 or -20 as it came from the vehicle, in the
+JSON form of OCPP 2.0.1 and 2.1. A vehicle that asks again in the same session gets the next contract. The PKI is read
+at the start; what is revoked later counts after a restart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import binascii
+import datetime
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import exi
+from boundary.console import say
+from boundary.errors import InputError
+from boundary.read import parse_json
+from boundary.text import visible
+from pki import delivery20
+from pki.errors import PkiError
+from pki.revocation import Revocations
+from pki.store import Store
+from plugfest import pnc, pnc20
+from plugfest.certificates import arguments
+from plugfest.errors import UserError
+from secc.contract import Contracts
+from secc.iso20_provisioning import LocalBackend as LocalBackend20
+from secc.provisioning import LocalBackend
+from secc.remote import SCHEMAS
+from v2g import reading
+from v2g.credentials import chain_of, sub_certificates
+from v2g.errors import RemoteError
+from v2g.messages import iso2, schema
+from v2g.messages.iso20 import common
+from v2g.protocols import ISO2, ISO20
+from v2g.reading import SessionMessage
+
+LARGEST = 65536
+"""Bytes of a request; those of OCPP have 11000."""
+SESSIONS = 100
+"""Sessions of which it is kept what their vehicles got, the latest."""
+
+
+class Refused(Exception):
+    """The request is answered with Failed; says why."""
+
+
+@dataclass
+class Desk:
+    """Answers requests for certificates.
+
+    Attributes:
+        backend, backend20: of ISO 15118-2 and -20; None: there is none in this PKI.
+        revoked: what is revoked.
+        now: wall clock.
+        done: eMAIDs that the vehicle of a session got, by session id and provisioning certificate.
+    """
+
+    backend: LocalBackend | None
+    backend20: LocalBackend20 | None
+    revoked: Revocations
+    now: Callable[[], datetime.datetime]
+    done: dict[tuple[bytes, bytes], list[str]] = field(default_factory=dict)
+
+    def answer(self, question: Any) -> Mapping[str, Any]:
+        """The answer to a JSON value, and a line for people in ``note``."""
+        try:
+            return self._answer(question)
+        except Refused as why:
+            reason = str(why)
+        except (RemoteError, PkiError, exi.EncodeError) as why:
+            reason = f"{getattr(why, 'response_code', '')}: {why}".removeprefix(": ")
+        return {"status": "Failed", "exiResponse": "", "statusInfo": {"reasonCode": reason[:20]}, "note": reason}
+
+    def _answer(self, question: Any) -> Mapping[str, Any]:
+        if not isinstance(question, Mapping):
+            raise Refused("no JSON object")
+        name = next((one for one, uri in SCHEMAS.items() if uri == question.get("iso15118SchemaVersion")), None)
+        if name is None:
+            raise Refused(f"iso15118SchemaVersion {visible(str(question.get('iso15118SchemaVersion')))} is not known")
+        try:
+            data = base64.b64decode(str(question.get("exiRequest", "")), validate=True)
+        except (binascii.Error, ValueError) as why:
+            raise Refused("exiRequest is no base64") from why
+        found = reading.read(name, data)
+        body = found.body
+        if isinstance(body, common.CertificateInstallationReq) and self.backend20 is not None:
+            document, remaining = self._install20(found, body, self.backend20)
+        elif isinstance(body, iso2.CertificateInstallationReq | iso2.CertificateUpdateReq) and self.backend is not None:
+            document, remaining = self._install(found, body, self.backend), 0
+        else:
+            raise Refused(found.problem or f"no answer to {found.name}")
+        coded = base64.b64encode(exi.encode(schema(name), document)).decode()
+        return {"status": "Accepted", "exiResponse": coded, "remainingContracts": remaining, "note": found.name}
+
+    def _visit(self, found: SessionMessage) -> Any:
+        """What a back end looks at of a visit; there is no vehicle here."""
+        session = SimpleNamespace(tolerant=True, tolerate=_nothing, tell=_nothing)
+        at = self.now().timestamp()
+        return SimpleNamespace(
+            session=session, now=lambda: at, contracts=Contracts((), revoked=self.revoked),
+            asked_signature=found.signature,
+        )  # fmt: skip
+
+    def _install(self, found: SessionMessage, body: Any, backend: LocalBackend) -> Any:
+        update = isinstance(body, iso2.CertificateUpdateReq)
+        work = backend.update if update else backend.install
+        signed = asyncio.run(work(self._visit(found), body))
+        return ISO2.wrap(signed.response, found.session_id or bytes(8), signed.signature)
+
+    def _install20(
+        self, found: SessionMessage, body: common.CertificateInstallationReq, backend: LocalBackend20
+    ) -> tuple[Any, int]:
+        key = found.session_id or b"", chain_of(body.OEMProvisioningCertificateChain)[0]
+        had = self.done.setdefault(key, [])
+        made = asyncio.run(backend.install(self._visit(found), body, tuple(had)))
+        had.append(made.emaid)
+        if not made.remaining:
+            had.clear()
+        while len(self.done) > SESSIONS:
+            del self.done[next(iter(self.done))]
+        response = common.CertificateInstallationRes(
+            ResponseCode="OK",
+            EVSEProcessing="Finished",
+            CPSCertificateChain=common.CertificateChainType(
+                Certificate=made.provider[0], SubCertificates=sub_certificates(made.provider)
+            ),
+            SignedInstallationData=made.data,
+            RemainingContractCertificateChains=min(made.remaining, 255),
+        )
+        stamp = int(self.now().timestamp())
+        return ISO20.wrap(response, found.session_id or bytes(8), made.signature, stamp), made.remaining
+
+
+def _nothing(*_: Any) -> None:
+    """Nobody is told."""
+
+
+def desk(
+    directory: Path, now: Callable[[], datetime.datetime], emaids: Sequence[str], *, scheme: str, grammar: Any
+) -> Desk:
+    """A desk for the suites of a PKI directory.
+
+    Raises:
+        PkiError, UserError: the PKI cannot be used.
+    """
+    found = Desk(None, None, Revocations(), now)
+    if (directory / "iso2").is_dir():
+        store = pnc.open_store(directory)
+        found.backend = pnc.backend(store, now(), emaid=emaids[0] if emaids else "")
+        found.revoked.entries.update(Revocations.of(store).entries)
+    suite = next((name for name in ("iso20", "iso20-ed448") if (directory / name).is_dir()), None)
+    if suite is not None:
+        newest = Store(directory, suite)
+        found.backend20 = made = pnc20.backend(newest, now(), emaids=emaids)
+        made.scheme, made.grammar = delivery20.SCHEMES[scheme], grammar
+        found.revoked.entries.update(Revocations.of(newest).entries)
+    if found.backend is None and found.backend20 is None:
+        raise UserError(f"no PKI in {directory}; `plugfest pki init {directory}` makes one")
+    return found
+
+
+class _Handler(BaseHTTPRequestHandler):
+    desk: Desk
+    timeout = 10
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length) > LARGEST:
+            self.send_error(413 if length.isdigit() else 411)
+            return
+        try:
+            question = parse_json(self.rfile.read(int(length)), "the request")
+        except InputError:
+            self.send_error(400, "no JSON")
+            return
+        answer = dict(self.desk.answer(question))
+        say(f"{answer['status']}: {answer.pop('note')}", flush=True)
+        data = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet: what was answered is told."""
+
+
+def serve(args: argparse.Namespace) -> int:
+    """The service, until Ctrl-C."""
+    made = desk(args.directory, arguments.now, args.emaid or (), scheme=args.key_transport, grammar=args.signed_info)
+    handler = type("Handler", (_Handler,), {"desk": made})
+    try:
+        server = HTTPServer((args.bind, args.port), handler)
+    except OSError as why:
+        text = f"cannot listen on {args.bind} port {args.port}: {why.strerror or why}; try --port"
+        raise UserError(text) from why
+    host, port = str(server.server_address[0]), server.server_address[1]
+    say(f"certificates at http://{host}:{port}/", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        say("stopped")
+    finally:
+        server.server_close()
+    return 0

@@ -1,0 +1,120 @@
+"""``plugfest pki serve``: contracts of both generations for chargers of others."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pnc import NOW, PncBench
+from pnc import store as store2
+from pnc20 import PncBench20
+from pnc20 import store as store20
+
+from plugfest import pnc
+from plugfest.certificates.service import SESSIONS, Desk, desk
+from plugfest.cli import main
+from secc.remote import SCHEMAS, Remote
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("pki")
+    store2().save(directory)
+    store20().save(directory)
+    return directory
+
+
+def made(pki: Path, *emaids: str) -> Desk:
+    return desk(pki, lambda: NOW, emaids, scheme="strict-guess", grammar="common")
+
+
+def remote(served: Desk) -> Remote:
+    """A charger's end of it, in memory; the desk has a loop of its own."""
+
+    async def post(question: Mapping[str, Any]) -> Mapping[str, Any]:
+        answers: list[Mapping[str, Any]] = []
+        thread = threading.Thread(target=lambda: answers.append(served.answer(question)))
+        thread.start()
+        thread.join()
+        return answers[0]
+
+    return Remote(post)
+
+
+async def test_contracts_of_iso20_one_after_the_other(pki: Path) -> None:
+    """Whoever asks again in the same session gets the next one."""
+    bench = PncBench20(tolerant=False)
+    bench.installs()
+    served = made(pki, "DEPLFC00000001", "DEXYZC00000002")
+    bench.contracts.backend20 = remote(served)
+    for _ in range(2):
+        bench.wallet.contracts = []
+        vehicle, charger = await bench.run()
+        assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
+        assert [one.emaid[:14] for one in bench.wallet.contracts] == ["DEPLFC00000001", "DEXYZC00000002"]
+    assert len(served.done) == 2 < SESSIONS
+
+
+async def test_contracts_of_iso2(pki: Path) -> None:
+    bench = PncBench()
+    bench.wallet.contract = None
+    bench.contracts.backend = remote(made(pki, "DEPLFC00000001"))
+    vehicle, charger = await bench.run()
+    assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
+    assert bench.wallet.contract is not None
+
+
+async def test_what_the_pki_does_not_know_is_failed(pki: Path) -> None:
+    bench = PncBench20()
+    bench.installs()
+    other = store20("iso20", "others")["oem-provisioning"]
+    bench.wallet.provisioning = pnc.credential(other)
+    bench.contracts.backend20 = remote(made(pki))
+    vehicle, _ = await bench.run()
+    assert vehicle.ok
+    assert bench.codes("CertificateInstallationRes") == ["WARNING_NoCertificateAvailable"]
+    assert bench.said("se", "the service says Failed WARNING_")
+
+
+@pytest.mark.parametrize(
+    ("question", "note"),
+    [
+        ([], "no JSON object"),
+        ({}, "iso15118SchemaVersion None is not known"),
+        ({"iso15118SchemaVersion": "\x1b[31m"}, "is not known"),
+        ({"iso15118SchemaVersion": SCHEMAS["iso20-common"], "exiRequest": "?"}, "exiRequest is no base64"),
+        ({"iso15118SchemaVersion": SCHEMAS["iso20-common"], "exiRequest": ""}, "an empty stream"),
+        ({"iso15118SchemaVersion": SCHEMAS["iso2"], "exiRequest": base64.b64encode(bytes(99)).decode()}, ""),
+    ],
+)
+def test_questions_that_are_none_are_failed(pki: Path, question: Any, note: str) -> None:
+    answer = made(pki).answer(question)
+    assert answer["status"] == "Failed"
+    assert note in answer["note"]
+    assert "\x1b" not in answer["note"]
+    assert len(answer["statusInfo"]["reasonCode"]) <= 20
+
+
+@pytest.mark.real_time
+def test_a_charger_asks_the_service_over_http(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["pki", "init", "pki", "--profile", "iso20"]) == 0
+    words = [sys.executable, "-u", "-m", "plugfest", "pki", "serve", "pki", "--port", "0", "--emaid", "DEXYZC00000002"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().split(" at ")[1].strip()
+        options = ["--contract", "none", "--no-slac", "--duration", "1", "--set", f"charger.provisioning-url={url}"]
+        assert main(["demo", "--pnc", "--protocol", "iso20", "--seed", "1", *options]) == 0
+        assert "contract installation of DEXYZC00000002" in capsys.readouterr().out
+        assert server.stdout.readline() == "Accepted: CertificateInstallationReq\n"
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
