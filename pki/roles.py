@@ -1,7 +1,7 @@
 """Which role a certificate plays, by what it says: purposes, authority or leaf, domain component, names.
 
 Only the domain components of SECC and CPS leaf are rules [V2G2-925]; everything else is custom, so the answer for
-others is a guess, and None where nothing speaks for one role.
+others is a guess, and None where nothing points to a role.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Likely causes of a matching that stopped, with what to try: drawn from what was seen, not listed for each step.
 
-A cause that nothing speaks for is not named. Where the recording shows nothing of the modems, that is said instead.
+A cause without evidence is not named. Where the recording shows nothing of the modems, that is said instead.
 """
 
 from __future__ import annotations
@@ -313,7 +313,7 @@ def no_link(x: Exchange, until: float) -> tuple[list[Cause], End | None]:
 
 
 def _of_modem(end: End, log: ModemLog, match: Agreed, until: float) -> list[Cause]:
-    """What speaks against the modem of one end, as far as it was seen until the round was over."""
+    """What casts doubt on the modem of one end, as far as it was seen until the round was over."""
     whose = f"the {end.value}'s modem"
     nid, since = match.cnf.nid, match.at
     if end is End.CHARGER:  # it was given its key before the match

@@ -188,7 +188,7 @@ class Modem(KeyedModem):
         return SLAC_MODES.get(part.data[0])
 
     async def role_problem(self, wanted: str) -> str:
-        """Why the modem does not fit the role (``EV`` or ``EVSE``); "" where nothing speaks against it."""
+        """Why the modem does not fit the role (``EV`` or ``EVSE``); "" where it seems to fit."""
         mode = await self.slac_mode()
         right = "EVSE" if wanted == "EVSE" else "PEV"
         if mode in ("PEV", "EVSE", "off") and mode != right:

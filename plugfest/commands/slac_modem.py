@@ -47,7 +47,7 @@ async def _run(args: argparse.Namespace) -> int:
             wanted = {"ev": "EV", "evse": "EVSE"}.get(args.role or "")
             if wanted:
                 problem = await modem.role_problem(wanted)
-                say(f"role      {problem or f'nothing speaks against it as {wanted}'}")
+                say(f"role      {problem or f'fits, as far as it says: {wanted}'}")
                 return 1 if problem else 0
     finally:
         link.close()

@@ -5,7 +5,7 @@ What a ready car or station brings along is not counted: it serves benches of al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -203,8 +203,21 @@ _OF_ONE = {
 
 
 def without_effect(bench: Bench) -> list[str]:
-    """A line for each key of a bench that does nothing there: where, and why."""
-    return [f"{spell(path)} has no effect: {why}" for path, why in _found(bench)]
+    """The keys of a bench that do nothing there, a line for each reason: which, and why."""
+    reasons: dict[str, list[str]] = {}
+    for path, why in _found(bench):
+        reasons.setdefault(why, []).append(spell(path))
+    return [f"{listed(keys)} {'has' if len(keys) == 1 else 'have'} no effect: {why}" for why, keys in reasons.items()]
+
+
+NAMED = 3
+"""Keys that a line names; of more it says how many there are."""
+
+
+def listed(keys: Sequence[str]) -> str:
+    """``a``, ``a, b``, ``a, b, c and 4 more``."""
+    left = len(keys) - NAMED
+    return ", ".join(keys[:NAMED]) + (f" and {left} more" if left > 0 else "")
 
 
 def _found(bench: Bench) -> Iterator[tuple[Path, str]]:

@@ -29,11 +29,12 @@ def bench(cables: Lab) -> Iterator[Lab]:
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """The only line of an error."""
+    """The only line of an error; notes on patience that this command has no use for may go before."""
     assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert done.stderr.startswith("plugfest: ")
-    return done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("note: ")]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("plugfest: ")
+    return lines[0]
 
 
 def test_vehicle_charger_and_a_bystander_see_the_same_matching(bench: Lab) -> None:
@@ -52,7 +53,7 @@ def test_vehicle_charger_and_a_bystander_see_the_same_matching(bench: Lab) -> No
     watcher.terminate()
     seen, _ = watcher.communicate(timeout=CEILING)
     assert "link      up" in told.stdout
-    assert "nothing speaks against it as EVSE" in told.stdout
+    assert "fits, as far as it says: EVSE" in told.stdout
     assert (wrong.returncode, "SLAC mode is PEV" in wrong.stdout) == (1, True)
     assert "CM_MNBC_SOUND.IND" in seen
     assert "=> matched with" in seen
