@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from boundary.text import visible
 from traces import slac, text
-from traces.checks.findings import Finding
+from traces.findings import Finding
 from traces.measure import Measure
 from traces.recording import EVCC, Entry, Recording
 from v2g.v2gtp import PAYLOAD_TYPES

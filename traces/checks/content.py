@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from traces.checks.findings import Finding, about
+from traces.findings import Finding, about
 from traces.talks import Talk
 from v2g.rules.facts import Facts
 from v2g.rules.table import hear

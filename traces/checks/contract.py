@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from traces.certificates import sent
-from traces.checks.findings import Finding, about
+from traces.findings import Finding, about
 from traces.recording import Entry
 from traces.talks import Talk
 

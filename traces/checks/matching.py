@@ -13,7 +13,7 @@ from slac.diagnosis import departure
 from slac.errors import Step
 from slac.rounds import Deviation, Round, Weight, judged
 from traces import slac
-from traces.checks.findings import Finding, Severity
+from traces.findings import Finding, Severity
 from traces.recording import EVCC, Recording
 
 _SEVERITY: dict[Weight, Severity] = {Weight.VIOLATION: "violation", Weight.WARNING: "warning", Weight.NOTE: "note"}

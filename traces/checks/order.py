@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from traces.chain.reasons import NEARLY
-from traces.checks.findings import Finding, Severity, about
+from traces.findings import Finding, Severity, about
 from traces.recording import EVCC, SECC, Entry
 from traces.requirements import Topic, requirement
 from traces.talks import ORDERS, Exchange, Talk, code_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from traces.checks.findings import Finding, Severity, about
+from traces.findings import Finding, Severity, about
 from traces.recording import EVCC, SECC, Recording
 from traces.requirements import Topic, requirement
 from traces.talks import Talk

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from plugfest.cli import main
 from traces.checks import check
-from traces.checks.findings import Finding
+from traces.findings import Finding
 from traces.recording import Recording, load
 from v2g.messages import iso2
 from v2g.rules.facts import Facts
