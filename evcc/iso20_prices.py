@@ -6,6 +6,8 @@ hold is ignored, and the vehicle charges without prices.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from evcc.contract import Undeliverable
@@ -14,6 +16,7 @@ from evcc.iso20_installation import SET
 from v2g import signature
 from v2g.errors import RemoteError
 from v2g.messages.iso20 import common
+from v2g.reading import header_of
 
 
 def trusted(drive: Drive, res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
@@ -21,7 +24,8 @@ def trusted(drive: Drive, res: common.ScheduleExchangeRes) -> common.ScheduleExc
     found = signature.absolute_prices(res)
     if not found or res.EVSEProcessing != "Finished":
         return res
-    given = res.Header.Signature
+    header = header_of(res)
+    given = header.Signature if header is not None else None
     contract = drive.contract
     try:
         if contract is None:
@@ -46,13 +50,9 @@ def _without(res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
     """A copy without absolute prices: what came stays as it was recorded."""
     copy = msgspec.msgpack.decode(msgspec.msgpack.encode(res.Scheduled_SEResControlMode), type=_Scheduled)
     dynamic = msgspec.msgpack.decode(msgspec.msgpack.encode(res.Dynamic_SEResControlMode), type=_Dynamic)
-    made: common.ScheduleExchangeRes = type(res)(
-        Header=res.Header,
-        ResponseCode=res.ResponseCode,
-        EVSEProcessing=res.EVSEProcessing,
-        GoToPause=res.GoToPause,
-        Scheduled_SEResControlMode=copy,
-        Dynamic_SEResControlMode=dynamic,
+    whole: Any = res
+    made: common.ScheduleExchangeRes = msgspec.structs.replace(
+        whole, Scheduled_SEResControlMode=copy, Dynamic_SEResControlMode=dynamic
     )
     for block in signature.priced(made):
         block.AbsolutePriceSchedule = None

@@ -22,6 +22,7 @@ from v2g.messages.iso20 import common
 from v2g.phases import even, inward
 from v2g.physical import number, percent
 from v2g.prices import Stack
+from v2g.reading import stamp_of
 
 MOST_ENTRIES = 1024
 """MaximumSupportingPoints, 12 to 1024."""
@@ -104,7 +105,7 @@ async def agree_schedule(drive: Drive, control: Control) -> Plan:
         return Plan(Schedule(0, base=drive.now))
     if res.Scheduled_SEResControlMode is None:
         raise RemoteError("ScheduleExchangeRes of dynamic mode, scheduled was selected")
-    plan = choice(drive, control, res.Scheduled_SEResControlMode.ScheduleTuple, res.Header.TimeStamp)
+    plan = choice(drive, control, res.Scheduled_SEResControlMode.ScheduleTuple, stamp_of(res))
     return replace(plan, pause=invited(drive, plan)) if res.GoToPause else plan
 
 

@@ -19,6 +19,7 @@ from secc.visit import Refusal, Visit
 from v2g import stamps
 from v2g.messages.iso20 import common, types
 from v2g.phases import total
+from v2g.reading import stamp_of
 
 SLACK = 1.001
 """Factor by which a profile may exceed its schedule: rounding to the 16 bits of a RationalNumber."""
@@ -67,7 +68,7 @@ def accept(visit: Visit, request: common.PowerDeliveryReq) -> Codes:
     if tuple_id not in visit.schedule:
         offered = ", ".join(map(str, visit.schedule))
         raise Refusal("FAILED_ScheduleSelectionInvalid", f"schedule {tuple_id}, offered: {offered}")
-    steps = steps_of(visit, profile, tuple_id, request.Header.TimeStamp)
+    steps = steps_of(visit, profile, tuple_id, stamp_of(request))
     answer = profile.Scheduled_EVPPTControlMode.PowerToleranceAcceptance
     tolerance = visit.plans[tuple_id].tolerance
     if tolerance is not None and answer != "PowerToleranceConfirmed":

@@ -201,6 +201,18 @@ def foreign(found: SessionMessage, title: str) -> SessionMessage:
     )  # fmt: skip
 
 
+def header_of(message: Any) -> iso20.MessageHeaderType | None:
+    """The header of a message of ISO 15118-20; None where it has none, as before it is sent, and in older protocols."""
+    header = getattr(message, "Header", None)
+    return header if isinstance(header, iso20.MessageHeaderType) else None
+
+
+def stamp_of(message: Any) -> int:
+    """TimeStamp of a message of ISO 15118-20, in whatever unit; 0 where it has none."""
+    header = header_of(message)
+    return header.TimeStamp if header is not None else 0
+
+
 def body_of(document: Any) -> Any:
     """The request or response in a document, whatever its protocol; None where it is not a message."""
     return of("", document).body

@@ -13,6 +13,7 @@ from typing import Any
 from v2g import energy
 from v2g.energy import EnergyService, ParameterSet
 from v2g.physical import number
+from v2g.reading import header_of
 from v2g.rules.bounds import FALL, Ceiling
 from v2g.rules.iso20.kinds import Kind, kind_of, per_phase, total
 from v2g.rules.iso20.planned import Planned, steps
@@ -163,7 +164,8 @@ def _on(*names: str) -> Callable[[Note], Note]:
 
 @_on("SessionSetupReq")
 def _begins(facts: Facts20, body: Any, request: Any, now: float) -> None:
-    facts.asked_id = bytes(body.Header.SessionID) if body.Header is not None else b""
+    header = header_of(body)
+    facts.asked_id = bytes(header.SessionID) if header is not None else b""
 
 
 @_on("SessionSetupRes")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from v2g import energy
 from v2g.physical import number
+from v2g.reading import stamp_of
 from v2g.rules.facts import Facts
 from v2g.rules.iso20.kinds import total
 from v2g.rules.iso20.planned import seconds_of
@@ -229,8 +230,9 @@ def anchor_of_schedule(facts: Facts, body: Any) -> str:
 
 def ahead(body: Any, anchor: int) -> str:
     """Whether a TimeAnchor is later than the message that has it, by the same clock; 0 is now."""
-    later = seconds_of(anchor) - seconds_of(body.Header.TimeStamp)
-    return f"begins in {later:.0f} s only" if anchor and body.Header.TimeStamp and later > LATER else ""
+    stamp = stamp_of(body)
+    later = seconds_of(anchor) - seconds_of(stamp)
+    return f"begins in {later:.0f} s only" if anchor and stamp and later > LATER else ""
 
 
 @rule("schedule-sign", "charging schedules have powers of 0 W or more, discharging ones of 0 W or less", SECC,

@@ -9,6 +9,7 @@ import msgspec
 
 from v2g import energy
 from v2g.messages.iso20 import ac, dc
+from v2g.reading import stamp_of
 from v2g.rules.facts import Facts
 from v2g.rules.iso20.planned import MILLISECONDS, seconds_of
 from v2g.rules.rule import COMMON20, EVCC, SECC, Book, Live
@@ -53,7 +54,7 @@ def unasked_resume(facts: Facts, body: Any) -> str:
 @rule("timestamp", "times are in seconds since 1970", EVCC, "SessionSetupReq", severity="note", live=Live.UNSEEN,
       only=COMMON)  # fmt: skip
 def timestamp(facts: Facts, body: Any) -> str:
-    stamp = body.Header.TimeStamp
+    stamp = stamp_of(body)
     if stamp < MILLISECONDS:
         return ""
     unit = "milliseconds" if seconds_of(stamp) == stamp / 1e3 else "microseconds"
