@@ -159,6 +159,7 @@ def two_benches() -> Iterator[tuple[Link, list[str], list[subprocess.Popen[str]]
             yield one, [one.evcc_if, other.evcc_if], chargers
 
 
+@pytest.mark.slow
 @pytest.mark.netns
 @pytest.mark.skipif(not AVAILABLE, reason=REASON)
 def test_each_process_works_at_a_bench_of_its_own(tmp_path: Path) -> None:

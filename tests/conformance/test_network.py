@@ -103,6 +103,7 @@ def test_without_a_charger_nothing_is_matched(lab: Any, pics: Path, tmp_path: Pa
     assert "no charger was matched" in result["reason"]
 
 
+@pytest.mark.slow
 def test_an_address_takes_the_place_of_sdp(pics: Path, tmp_path: Path) -> None:
     """For campaigns and for scripts."""
     with netns.link("cfa") as link:
@@ -188,6 +189,7 @@ def test_evidence_of_tls_can_be_read(pics: Path, tmp_path: Path) -> None:
         assert "SessionSetupRes" in [entry.name for entry in recording.messages]
 
 
+@pytest.mark.slow
 def test_probing_a_charger_with_tls(tmp_path: Path) -> None:
     """TLS is found out first, and the session is then over it; a charger that is not there is said, not declared."""
     out = tmp_path / "pics.yaml"

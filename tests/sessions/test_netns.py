@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,12 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(directory)
 
 
-@pytest.mark.parametrize("mode", MODES)
+def spread(names: Iterable[str], *quick: str) -> list[Any]:
+    """Parameters of which some are tried in every run, and the others by ``make slow``."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("mode", spread(MODES, "iso2-dc-tls", "iso20-dc", "iso20-dc-bpt"))
 def test_charger_and_vehicle_find_each_other_and_charge(cable: Link, mode: str, tmp_path: Path, pki: str) -> None:
     kind = MODES[mode]
     both = [*kind.words, "--pki", pki] if kind.tls == "TLSv1.3" else [*kind.words]
@@ -269,7 +274,7 @@ def test_fixed_address_skips_discovery(cable: Link) -> None:
     assert vehicle.returncode == 0, vehicle.stdout + vehicle.stderr
 
 
-@pytest.mark.parametrize("generation", ["iso2", "iso20", "iso20-ed448"])
+@pytest.mark.parametrize("generation", spread(["iso2", "iso20", "iso20-ed448"], "iso20"))
 def test_contract_payment_with_files_of_a_pki(cable: Link, tmp_path: Path, generation: str) -> None:
     """Installation, then payment with the contract that was kept; over TLS, each side with its own copy of the PKI."""
     pkis = {side: tmp_path / side for side in ("secc", "evcc")}

@@ -132,6 +132,7 @@ async def test_a_charger_without_slac_charges_the_vehicle_at_its_duty(bench: Lab
     assert post.energy_wh > 0
 
 
+@pytest.mark.slow
 @pytest.mark.real_time
 async def test_a_vehicle_whose_slac_fails_waits_for_the_nominal_duty(bench: Lab, tmp_path: Path) -> None:
     """At 5 % nobody answers; the charger goes through F to its nominal duty, and the vehicle charges at that."""
@@ -186,6 +187,7 @@ async def _as_soon_as_plugged(evse: Evse) -> Outcome:
     return await serve_nominal(evse, step_ef=0.2, step_x1=0.2)
 
 
+@pytest.mark.slow
 def test_a_step_without_power_is_slept_through(bench: Lab, tmp_path: Path) -> None:
     """The schedule gives nothing for a while: both sleep, the vehicle wakes the charger, the old session goes on."""
     pilot, traces = f"sim:{tmp_path / 'wire'}", [tmp_path / "post.jsonl", tmp_path / "car.jsonl"]
