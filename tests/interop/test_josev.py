@@ -32,8 +32,10 @@ MODES = {
     "iso20-dc-dyn": ["--protocol", "iso20"],
     "iso20-ac-sched": ["--protocol", "iso20", "--ac"],
     "iso20-ac-dyn": ["--protocol", "iso20", "--ac"],
+    "iso20-dc-sched-tls": ["--protocol", "iso20"],
     "iso20-dc-dyn-tls": ["--protocol", "iso20"],
     "iso20-ac-sched-tls": ["--protocol", "iso20", "--ac"],
+    "iso20-ac-dyn-tls": ["--protocol", "iso20", "--ac"],
     "iso20-dc-bpt-sched": ["--protocol", "iso20", "--bpt"],
     "iso20-dc-bpt-dyn": ["--protocol", "iso20", "--bpt"],
     "iso20-dc-bpt-sched-tls": ["--protocol", "iso20", "--bpt"],
@@ -45,6 +47,7 @@ MODES = {
     "iso20-dc-sched-pnc": ["--protocol", "iso20", "--payment", "contract"],
     "iso20-dc-dyn-pnc": ["--protocol", "iso20", "--payment", "contract"],
     "iso20-ac-sched-pnc": ["--protocol", "iso20", "--ac", "--payment", "contract"],
+    "iso20-ac-dyn-pnc": ["--protocol", "iso20", "--ac", "--payment", "contract"],
     "iso20-dc-bpt-dyn-pnc": ["--protocol", "iso20", "--bpt", "--payment", "contract"],
 }
 SECURE = ("tls", "pnc")
