@@ -48,7 +48,7 @@ def _terminal() -> int | None:
     try:
         number = sys.stdin.fileno()
         mine = os.isatty(number) and os.tcgetpgrp(number) == os.getpgrp()
-    except (AttributeError, OSError, ValueError):  # closed, or replaced by something that is no file
+    except (AttributeError, OSError, ValueError):  # closed, or replaced by something that is not a file
         return None
     return number if mine else None
 

@@ -161,7 +161,7 @@ def parse_record(line: str, name: str) -> dict[str, Any]:
     """The object on one line of a JSON lines file, which a program wrote; faster than :func:`parse_json`.
 
     Raises:
-        InputError: no JSON, no object, or nested too deep.
+        InputError: not JSON, not an object, or nested too deep.
     """
     if line.count("[") + line.count("{") > MAX_DEPTH:
         _check_brackets(line, name)

@@ -308,7 +308,7 @@ _CAUSES = (
 
 
 def likely_cause(result: Result) -> str:
-    """What most likely lies behind a verdict that is no judgement of the system."""
+    """What most likely lies behind a verdict that is not a judgement of the system."""
     return next((cause for words, cause in _CAUSES if words in result.reason), result.cause)
 
 

@@ -257,7 +257,7 @@ class Tester:
         await self.set_key(nid_of(other), other)
 
     def forget(self) -> None:
-        """What came and was not looked at is no answer to what follows."""
+        """What came and was not looked at is not an answer to what follows."""
         self._box.clear()
 
     def need_pilot(self) -> None:

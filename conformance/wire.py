@@ -74,7 +74,7 @@ class Wire:
         session: sends and reads; its ``protocol`` and ``id`` are set by whoever walks.
         arrived: everything that came, in order.
         closed_at: loop time of the peer's close; None while the connection stands.
-        broken: the peer sent bytes that are no frame: text.
+        broken: the peer sent bytes that are not a frame: text.
         ours: we closed.
         wrote: called with each frame on its way, as it is written.
     """

@@ -66,7 +66,7 @@ class DcStatus(Notifying, Protocol):
 
 
 def no_alarm(status: DcStatus) -> None:
-    """In ChargeParameterDiscovery any status will do that is no emergency: some chargers are not ready yet.
+    """In ChargeParameterDiscovery any status will do that is not an emergency: some chargers are not ready yet.
 
     Raises:
         Unsuitable: emergency or malfunction.

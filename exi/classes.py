@@ -120,7 +120,7 @@ def _type(annotation: Any, known: Mapping[type[Type], Complex]) -> AnyType:
         return Boolean()
     if isinstance(annotation, type) and annotation in known:
         return known[annotation]
-    raise SchemaError(f"{annotation!r} is no type of the schema set")
+    raise SchemaError(f"{annotation!r} is not a type of the schema set")
 
 
 def _owners(cls: type[Type]) -> dict[str, type[Type]]:

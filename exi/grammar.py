@@ -362,7 +362,7 @@ def difference(one: Grammar, other: Grammar) -> str | None:
 
 
 def coding(kind: AnyType | None) -> object:
-    """What decides the bits of a value of this type; None for types that are no values."""
+    """What decides the bits of a value of this type; None for types that are not values."""
     match kind:
         case None | Complex():
             return type(kind).__name__

@@ -57,7 +57,7 @@ def read(data: Any, model: Model, *, fragment: bool = False) -> Node:
     ((name, content),) = data.items()
     candidates = root_type(model, name, fragment=fragment)
     if not candidates:
-        raise EncodeError(f"{name} is no root element of {model.name}")
+        raise EncodeError(f"{name} is not a root element of {model.name}")
     if len(candidates) > 1:
         fitting = [c for c in candidates if isinstance(content, _spelling(c[1]))]
         candidates = fitting or candidates

@@ -339,7 +339,7 @@ class Type(_Struct, metaclass=TypeMeta, ns="", element_form=True, attribute_form
     xml_attribute_form: ClassVar[bool]
     xml_mixed: ClassVar[bool]
     xml_virtual: ClassVar[bool] = False
-    """True, in the class itself, for a base that only carries class keywords and is no type of the schema."""
+    """True, in the class itself, for a base that only carries class keywords and is not a type of the schema."""
 
     @staticmethod
     def content_model(element: Declarer) -> Particle | None:

@@ -108,13 +108,15 @@ def from_message(schema: Schema, message: Any, root: str = "", *, fragment: bool
     if not root:
         root = schema.roots.get(type(message), "")
         if not root:
-            raise EncodeError(f"{type(message).__name__} is no root element of {schema.name}", expected="a root name")
+            raise EncodeError(
+                f"{type(message).__name__} is not a root element of {schema.name}", expected="a root name"
+            )
     for name, kind in root_type(schema, root, fragment=fragment):
         if isinstance(kind, Complex) and kind.cls is type(message):
             return _node(name, kind, message, model, local(name))
         if not isinstance(kind, Complex) and not isinstance(message, Type):
             return Node(name, kind, value=message)
-    raise EncodeError(f"{root} of type {type(message).__name__} is no root element of {schema.name}")
+    raise EncodeError(f"{root} of type {type(message).__name__} is not a root element of {schema.name}")
 
 
 def _node(name: str, kind: Complex, message: Any, model: Model, path: str) -> Node:

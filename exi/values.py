@@ -120,7 +120,7 @@ def write(writer: BitWriter, kind: Simple, value: Any) -> None:
                 write_unsigned(writer, value)
         case Enumeration(values=values) if isinstance(value, (str, int)) and not isinstance(value, bool):
             if isinstance(value, str) and value not in values:
-                raise EncodeError(f"{value!r} is no value of the enumeration", expected=_some(values))
+                raise EncodeError(f"{value!r} is not a value of the enumeration", expected=_some(values))
             index = values.index(value) if isinstance(value, str) else value
             if not 0 <= index < 1 << kind.bits:
                 raise EncodeError(f"index {_number(index)} does not fit {kind.bits} bits", expected=_some(values))
@@ -154,7 +154,7 @@ def check(kind: Simple, value: Any) -> str | None:
             return None if isinstance(value, str) and value in values else f"{value!r} is none of {_some(values)}"
         case String():
             problem = _length(value, str, "characters", kind.min_length, kind.max_length)
-            return problem or ("half a surrogate pair is no character" if _SURROGATE.search(value) else None)
+            return problem or ("half a surrogate pair is not a character" if _SURROGATE.search(value) else None)
         case Binary():
             return _length(value, (bytes, bytearray), "bytes", kind.min_length, kind.max_length)
 
@@ -215,7 +215,7 @@ def parse(kind: Simple, text: str) -> Any:
     """A value from XML text; white space is kept in strings and collapsed in everything else.
 
     Raises:
-        EncodeError: the text is no spelling of a value of the type.
+        EncodeError: the text is not a spelling of a value of the type.
     """
     if isinstance(kind, String) and not kind.collapse:
         return text
@@ -233,4 +233,4 @@ def parse(kind: Simple, text: str) -> Any:
             case _:
                 return text
     except (KeyError, ValueError) as why:
-        raise EncodeError(f"{text[:40]!r} is no value here", expected=describe(kind)) from why
+        raise EncodeError(f"{text[:40]!r} is not a value here", expected=describe(kind)) from why

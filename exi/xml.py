@@ -92,7 +92,7 @@ def read(text: str | bytes, model: Model, *, fragment: bool = False) -> Node:
     name = str(root.tag)
     candidates = [c for c in root_type(model, name, fragment=fragment) if c[0] == name]
     if not candidates:
-        raise EncodeError(f"{name} is no {'element' if fragment else 'root element'} of {model.name}")
+        raise EncodeError(f"{name} is not {'an element' if fragment else 'a root element'} of {model.name}")
     if len(candidates) > 1:  # the same name with several types: take the one that the attributes fit
         fitting = [c for c in candidates if isinstance(c[1], Complex) == bool(set(root.attrib) - {ESCAPED})]
         candidates = fitting or candidates

@@ -109,7 +109,7 @@ class _Reader:
     def _documents(self, root: Path) -> None:
         namespace = self._files.namespace(root)
         if namespace is None:
-            raise SchemaError("no XML Schema document", expected="xs:schema", path=str(root))
+            raise SchemaError("not an XML Schema document", expected="xs:schema", path=str(root))
         loaded = {(root.resolve(), namespace)}
         documents = [Document(root, self._files.root(root), namespace)]
         for document in documents:  # grows meanwhile

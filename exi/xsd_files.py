@@ -72,7 +72,7 @@ class Files:
         return self._parsed[path]
 
     def namespace(self, path: Path) -> str | None:
-        """Target namespace of a file; None if it is no XML Schema. Raises as :meth:`root` does."""
+        """Target namespace of a file; None if it is not an XML Schema. Raises as :meth:`root` does."""
         root = self.root(path)
         return str(root.get("targetNamespace", "")) if root.tag == q(XS, "schema") else None
 
@@ -170,7 +170,7 @@ class Node:
         try:
             return int(text or "")
         except ValueError:
-            self.fail(f'{name}="{text}" is no number')
+            self.fail(f'{name}="{text}" is not a number')
 
     def flag(self, name: str, default: bool = False) -> bool:
         text = self.get(name)

@@ -110,14 +110,14 @@ def unseal(sealed: Sealed, receiver: PrivateKey, certificate: x509.Certificate) 
             raise ValueError
         ephemeral = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), sealed.public_key)
     except ValueError as why:
-        raise DeliveryError("DHpublickey is no uncompressed point on P-256 (04, X, Y: 65 octets)") from why
+        raise DeliveryError("DHpublickey is not an uncompressed point on P-256 (04, X, Y: 65 octets)") from why
     iv, ciphertext = sealed.encrypted_private_key[:16], sealed.encrypted_private_key[16:]
     decryptor = Cipher(
         algorithms.AES128(derive_key(receiver.exchange(ec.ECDH(), ephemeral))), modes.CBC(iv)
     ).decryptor()
     number = int.from_bytes(decryptor.update(ciphertext) + decryptor.finalize(), "big")
     if not 0 < number < keys.order(Kind.P256):
-        raise DeliveryError("the decrypted contract key is no scalar of P-256: sealed for another key, or altered")
+        raise DeliveryError("the decrypted contract key is not a scalar of P-256: sealed for another key, or altered")
     key = ec.derive_private_key(number, ec.SECP256R1())
     if not keys.same(key.public_key(), certificate.public_key()):
         raise DeliveryError("the decrypted contract key does not belong to the new contract certificate [V2G2-823]")

@@ -173,7 +173,9 @@ def _agree(sealed: Sealed, own: PrivateKey) -> bytes:
         if sealed.curve == "X448" and isinstance(own, ed448.Ed448PrivateKey):
             return x448_private(own).exchange(x448.X448PublicKey.from_public_bytes(sealed.public_key))
     except ValueError as why:
-        raise DeliveryError(f"DHPublicKey of {len(sealed.public_key)} octets is no point for {sealed.curve}") from why
+        raise DeliveryError(
+            f"DHPublicKey of {len(sealed.public_key)} octets is not a point for {sealed.curve}"
+        ) from why
     raise DeliveryError(f"our key is {keys.describe(own)}, the delivery is for {sealed.curve}")
 
 
@@ -184,7 +186,7 @@ def _check(secret: bytes, contract: x509.Certificate) -> None:
     if len(secret) == 66:
         number = int.from_bytes(secret, "big")
         if not 0 < number < keys.order(Kind.P521):
-            raise DeliveryError("the decrypted contract key is no scalar of P-521")
+            raise DeliveryError("the decrypted contract key is not a scalar of P-521")
         if not keys.same(ec.derive_private_key(number, ec.SECP521R1()).public_key(), public):
             raise wrong
         return

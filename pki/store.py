@@ -291,7 +291,7 @@ def find(directory: Path, suite: str | None = None) -> Path:
     if suite is not None and suite not in SUITES:
         raise PkiError(f"no suite {suite!r}; there are {', '.join(SUITES)}")
     if not directory.is_dir():
-        raise PkiError(f"{directory} is no directory; `plugfest pki init {directory}` makes a PKI there")
+        raise PkiError(f"{directory} is not a directory; `plugfest pki init {directory}` makes a PKI there")
     if (directory / INDEX).is_file():
         return directory
     inside = [name for name in SUITES if (directory / name / INDEX).is_file()]

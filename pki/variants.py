@@ -291,8 +291,8 @@ def make(store: Store, name: str, role: Role, at: datetime.datetime, *, seed: by
 def codes(kind: Kind, role: Role, suite: Suite) -> frozenset[Code]:
     """The fatal deviations that the validator must find for a role's twin, where they depend on it.
 
-    A wrong domain component is no mistake but for SECC and CPS leaf; a charger's chain in a contract's place leads to a
-    V2G root, which contracts may have too.
+    A wrong domain component is a mistake for SECC and CPS leaf only; a charger's chain in a contract's place leads to
+    a V2G root, which contracts may have too.
     """
     profile: Profile = suite.profiles[role]
     if kind.name == "wrong-dc" and not profile.dc_mandatory:

@@ -45,7 +45,7 @@ def read(path: Path) -> Curve:
     """The curve of a file.
 
     Raises:
-        InputError: it cannot be read, or a line is no point; the first such line, with its number.
+        InputError: it cannot be read, or a line is not a point; the first such line, with its number.
     """
     points: list[Point] = []
     headed = False

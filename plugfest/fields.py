@@ -100,7 +100,7 @@ def _check(cls: type[Any], path: list[str], value: Any) -> str:
         return ""
     words = [word for kind in _alternatives(hint) if get_origin(kind) is Literal for word in get_args(kind)]
     if words and value not in words:
-        return f"{value!r} is no {path[0]}{did_you_mean(value, words)}"
+        return f"{value!r} is not a value of {path[0]}{did_you_mean(value, words)}"
     return ""
 
 
@@ -178,7 +178,7 @@ def build(hint: Any, value: Any, current: Any, name: str, schema: Schema) -> Any
             try:
                 return kind(bytes.fromhex(str(value).removeprefix("0x")))
             except ValueError as why:
-                raise FieldError(f"{name}: {value!r} is no hex") from why
+                raise FieldError(f"{name}: {value!r} is not hex") from why
     if groups:
         raise FieldError(f"{name} is a group; a mapping of its fields is needed")
     return value

@@ -76,7 +76,7 @@ def _post(url: str, question: Mapping[str, Any], seconds: float) -> Mapping[str,
     try:
         answer = parse_json(data, url)
     except InputError as why:
-        raise OSError(f"{url} answers with what is no JSON") from why
+        raise OSError(f"{url} answers with what is not JSON") from why
     if not isinstance(answer, dict):
-        raise OSError(f"{url} answers with what is no JSON object")
+        raise OSError(f"{url} answers with what is not a JSON object")
     return answer

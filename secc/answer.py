@@ -41,12 +41,12 @@ async def answer(
 
     Raises:
         Refusal, TimedOut: it was refused; the response has been sent.
-        RemoteError: it is no request, so that no response pairs with it.
+        RemoteError: it is not a request, so that no response pairs with it.
     """
     session, request, stream = visit.session, received.message, received.stream
     response_type = session.protocol.response_to(type(request))
     if response_type is None:
-        raise RemoteError(f"{type(request).__name__} is no request")
+        raise RemoteError(f"{type(request).__name__} is not a request")
     try:
         _check_id(visit, received)
         check(request)

@@ -8,7 +8,7 @@ or anybody in the network could end the charging of another; it wins where the o
   asks every quarter of a second, and one that has opened another connection has given up its first;
 * another one after `OTHER`, the longest that a vehicle may be silent between two messages
   (V2G_EVCC_Sequence_Performance_Time);
-* any one after `SAME`, where nothing at all has come on the old one: that is no vehicle yet.
+* any one after `SAME`, where nothing at all has come on the old one: that is not a vehicle yet.
 
 TCP itself finds out sooner about most dead connections: it asks a silent peer whether it is there (`v2g.channel`). A
 vehicle that has restarted answers with a reset. The newcomer waits for that, up to `WAITS`. In any case the old session

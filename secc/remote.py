@@ -106,11 +106,11 @@ class Remote:
         try:
             data = base64.b64decode(str(told.get("exiResponse", "")), validate=True)
         except (binascii.Error, ValueError) as problem:
-            raise Refusal(nothing, f"exiResponse of the service is no base64: {problem}") from problem
+            raise Refusal(nothing, f"exiResponse of the service is not base64: {problem}") from problem
         found = reading.read(schema_set, data)
         if not isinstance(found.body, kind):
             text = found.problem or found.name
-            raise Refusal(nothing, f"exiResponse of the service is no {kind.__name__}: {text}")
+            raise Refusal(nothing, f"exiResponse of the service is not a {kind.__name__}: {text}")
         code = str(getattr(found.body, "ResponseCode", ""))
         if not code.startswith("OK"):
             raise Refusal(code, "the service refuses the request")

@@ -5,7 +5,7 @@
             await host.send(CM_SLAC_PARM_REQ(run))
             frame = await answers.get(within=0.2)               # None where nothing came
 
-One task reads the link; each frame goes to every `Mailbox` that wants it. What is no frame is reported and forgotten.
+One task reads the link; each frame goes to every `Mailbox` that wants it. Anything else is reported and forgotten.
 
 The seam: ``host.rewrite[CM_SLAC_PARM_CNF] = fn``, where ``fn`` gets the `Frame` about to be sent and returns what is
 to be sent instead: another frame, bytes, None (drop), or a list of those (duplicate); it may be a coroutine and wait
@@ -127,7 +127,7 @@ class Host:
         self._reader = None
 
     def tell(self, name: str, note: str = "") -> None:
-        """Emits an event that is no frame."""
+        """Emits an event that is not a frame."""
         self.observe(Event(asyncio.get_running_loop().time(), "slac", name, note=note))
 
     def listen(self, wanted: Callable[[Frame], bool]) -> Mailbox:

@@ -50,7 +50,7 @@ from slac.link_proof import Links
 from slac.timing import STANDARD, Timing
 
 REPEAT_WITHIN = 0.5
-"""s: a CM_SLAC_PARM.REQ that comes later than this is no repeat (TT_match_response, and a half for slow vehicles)."""
+"""s: a CM_SLAC_PARM.REQ that comes later is not a repeat (TT_match_response, and a half for slow vehicles)."""
 KEPT = 200
 """Matchings that are kept; older ones are forgotten while watching an interface for days."""
 

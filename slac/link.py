@@ -213,7 +213,7 @@ def raw_socket(name: str, ethertype: int, promiscuous: bool) -> socket.socket:
         check_interface(name, raw)
         raw.bind((name, ethertype))
         if raw.getsockname()[3] != _ETHERNET:
-            raise LinkError(f"{name} is no Ethernet interface; name the one that the modem is on")
+            raise LinkError(f"{name} is not an Ethernet interface; name the one that the modem is on")
         if promiscuous:
             membership = struct.pack("IHH8s", index, _PROMISCUOUS, 0, b"")
             raw.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, membership)

@@ -239,7 +239,7 @@ class Links:
     # -- ordinary frames --------------------------------------------------------------------------------------------
 
     def traffic(self, time: float, data: bytes) -> Exchange | None:
-        """A frame that is no management message. Returns the matching whose link it proves."""
+        """A frame that is not a management message. Returns the matching whose link it proves."""
         target, source = data[0:6], data[6:12]
         if data[12:14] == _IPV6 and len(data) >= 68 and data[20] == _TCP:
             self._tcp(data)

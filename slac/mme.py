@@ -74,7 +74,7 @@ class Frame:
         message: what it carries.
         mmv: version of the header; None for the message's own. 0 has no fragmentation field.
         fmi: fragmentation field.
-        tail: bytes behind the last field that are no padding.
+        tail: bytes behind the last field that are not padding.
     """
 
     destination: bytes

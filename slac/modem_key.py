@@ -128,8 +128,8 @@ class KeyedModem:
         """Makes the modem join the network of a key; returns the result that it told.
 
         The modem is deaf for a while afterwards; one that still is, from the key before, is waited for. A result that
-        does not mean "taken" in its family is tried again and reported, but is no error: see `Family.accepted`. Whether
-        it did take it, `take_key` finds out.
+        does not mean "taken" in its family is tried again and reported, but is not an error: see `Family.accepted`.
+        Whether it did take it, `take_key` finds out.
 
         Raises:
             ModemError: no answer.

@@ -98,7 +98,7 @@ def abilities(words: Iterable[object]) -> frozenset[str]:
     """The words of a greeting that say what a board can; unknown ones are kept.
 
     Raises:
-        PilotError: one is no word.
+        PilotError: one is not a word.
     """
     found: list[str] = []
     for word in words:
@@ -128,7 +128,7 @@ def _number(key: str, value: object, low: float, high: float) -> float:
     except (ValueError, OverflowError):
         number = None
     if number is None or not low <= number <= high:  # the comparison is false for a NaN too
-        raise PilotError(f"{key} {short(value)} is no number from {low:g} to {high:g}")
+        raise PilotError(f"{key} {short(value)} is not a number from {low:g} to {high:g}")
     return number
 
 
@@ -200,7 +200,7 @@ class BoardPilot(Watched):
             self.let_go(why)
 
     def let_go(self, why: str = "the pilot board was let go") -> None:
-        """We leave the board, which is no trouble."""
+        """We leave the board, which is not trouble."""
         if not self.problem:
             self.problem, self.levels = why, (None, None)
             self._become(self.LOST)

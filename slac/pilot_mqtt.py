@@ -220,9 +220,9 @@ def _object(payload: object) -> dict[str, Any]:
     try:
         found = parse_json(bytes(payload), "payload")
     except InputError:
-        raise PilotError(f"a payload that is no JSON: {short(bytes(payload))}") from None
+        raise PilotError(f"a payload that is not JSON: {short(bytes(payload))}") from None
     if not isinstance(found, dict):
-        raise PilotError(f"a payload that is no JSON object: {short(found)}")
+        raise PilotError(f"a payload that is not a JSON object: {short(found)}")
     return found
 
 
@@ -235,5 +235,5 @@ def _greeting(payload: object) -> frozenset[str] | None:
         raise PilotError(f"the board speaks version {short(version)} of the protocol; it needs firmware for {VERSION}")
     can = said.get("can", [])
     if not isinstance(can, list):
-        raise PilotError(f"can is no list of words: {short(can)}")
+        raise PilotError(f"can is not a list of words: {short(can)}")
     return abilities(can)

@@ -287,7 +287,7 @@ def open_tty(path: str, baud: str = str(BAUD)) -> int:
     """
     speed: int | None = getattr(termios, f"B{baud}", None) if baud.isdecimal() and int(baud[:9]) else None
     if speed is None:
-        raise PilotError(f"{short(baud)} is no baud rate that the system knows; write serial:PATH@19200 or another")
+        raise PilotError(f"{short(baud)} is not a baud rate that the system knows; write serial:PATH@19200 or another")
     try:
         tty = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -311,7 +311,7 @@ def open_tty(path: str, baud: str = str(BAUD)) -> int:
         termios.tcflush(tty, termios.TCIOFLUSH)
     except termios.error as why:
         os.close(tty)
-        raise PilotError(f"{path} is no serial device ({why.args[-1]}); name the board's tty") from None
+        raise PilotError(f"{path} is not a serial device ({why.args[-1]}); name the board's tty") from None
     except OSError as why:
         os.close(tty)
         raise PilotError(f"cannot set up {path}: {why}") from None

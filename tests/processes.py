@@ -34,7 +34,7 @@ TIMERS: Mapping[str, float] = {
     "V2G_EVCC_PreCharge_Timeout": 60.0,
     "V2G_SECC_CPState_Detection_Timeout": 30.0,
 }
-"""Timers of both roles at which a machine that is busy is no late peer."""
+"""Timers of both roles at which a machine that is busy is not a late peer."""
 
 PATIENT = [word for name, seconds in TIMERS.items() for word in ("--timer", f"{name}={seconds:g}")]
 """The same as options of evcc, secc and demo."""

@@ -116,7 +116,7 @@ _TO_ALL = 1
 
 
 def addresses(data: bytes, link: int) -> tuple[bytes, bytes] | None:
-    """Source and destination of an Ethernet frame that is no management message; None where the capture has neither.
+    """Source and destination of an Ethernet frame that is not a management message; None where the capture has neither.
 
     Cooked captures keep the source alone: the destination is zero then.
     """

@@ -159,7 +159,7 @@ class Channel:
         await self.write(v2gtp.pack(payload_type, payload))
 
     async def close(self, *, wait_for_peer: float = 0.0) -> None:
-        """Closes. A charger gives the vehicle time to close first, and a reset then is no error.
+        """Closes. A charger gives the vehicle time to close first, and a reset then is not an error.
 
         Args:
             wait_for_peer: seconds to wait for the peer's end before closing.

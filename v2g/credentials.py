@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 BROKEN = "FAILED_CertChainError"
-"""ResponseCode for what is no certificate."""
+"""ResponseCode for what is not a certificate."""
 
 
 @dataclass(frozen=True)

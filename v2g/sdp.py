@@ -25,7 +25,7 @@ _RESPONSES = {v2gtp.SDP_RESPONSE: (20,), v2gtp.SDP_WIRELESS_RESPONSE: (58, 59)}
 
 
 class SdpError(RemoteError):
-    """A datagram that is no usable SDP message."""
+    """A datagram that is not a usable SDP message."""
 
 
 class TlsPolicy(StrEnum):
@@ -61,7 +61,7 @@ class Response:
     def unsuitable(self) -> str | None:
         """Why a vehicle should not connect to this address, or None."""
         if not self.address.is_link_local:
-            return f"{self.address} is no link-local address"
+            return f"{self.address} is not a link-local address"
         if self.port == 0:
             return "port 0"
         if self.security not in (TLS, NO_TLS):
@@ -72,7 +72,7 @@ class Response:
 def _payload(data: bytes, lengths: dict[int, tuple[int, ...]], what: str) -> bytes:
     kind, payload = v2gtp.parse(data)
     if kind not in lengths:
-        raise SdpError(f"payload type 0x{kind:04x} is no SDP {what}")
+        raise SdpError(f"payload type 0x{kind:04x} is not an SDP {what}")
     if len(payload) not in lengths[kind]:
         raise SdpError(f"SDP {what} of {len(payload)} bytes, expected {lengths[kind][0]}")
     return payload

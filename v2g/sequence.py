@@ -149,7 +149,7 @@ ISO2 = (
     Step("CableCheckReq", "CableCheckReq SessionStopReq", _STOP, when=_ongoing),
     Step("CableCheckReq", "PreChargeReq SessionStopReq", _STOP),
     Step("PreChargeReq", "PreChargeReq PowerDeliveryReq SessionStopReq"),
-    # A second Start has an answer of its own (FAILED), so that it is no error of order.
+    # A second Start has an answer of its own (FAILED), so that it is not an error of order.
     Step("PowerDeliveryReq", "CurrentDemandReq PowerDeliveryReq", "SessionStopReq", when=_start_dc),
     Step("PowerDeliveryReq", "ChargingStatusReq PowerDeliveryReq", "SessionStopReq", when=_start),
     Step("PowerDeliveryReq", "ChargeParameterDiscoveryReq SessionStopReq", when=_renegotiate),

@@ -37,7 +37,7 @@ PAYLOAD_TYPES = {
 
 
 class HeaderError(RemoteError):
-    """Eight bytes that are no V2GTP header."""
+    """Eight bytes that are not a V2GTP header."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,7 +244,7 @@ class TesterEvse:
         request, wire = arrival.message, self.wire
         kind = wire.session.protocol.response_to(type(request))
         if kind is None:
-            self.refused.append(f"{arrival.name} is no request")
+            self.refused.append(f"{arrival.name} is not a request")
             return None
         self.visit.asked_id = arrival.session_id
         self.visit.asked_signature, self.visit.signature = arrival.signature, None
@@ -267,7 +267,7 @@ class TesterEvse:
         return response
 
     async def send(self, message: Any, **deviation: Any) -> None:
-        """Sends an answer, with deviations as of :meth:`conformance.wire.Wire.send`. A closed connection is no news."""
+        """Sends an answer, with deviations as of :meth:`conformance.wire.Wire.send`. A closed one is not news."""
         wire = self.wire
         if self.visit is not None and self.visit.signature is not None and "signature" not in deviation:
             deviation["signature"] = self.visit.signature

@@ -164,7 +164,7 @@ def before(tester: TesterEv, request: str) -> str:
 
 
 STATES = ("LINK", "SDP", "TCP", "SAP", "ChargingLoop")
-"""Steps of a walk that are no requests."""
+"""Steps of a walk that are not requests."""
 
 
 def known(tester: TesterEv, state: str) -> str:

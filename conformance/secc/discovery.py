@@ -122,7 +122,7 @@ def response(step: Step) -> Action:
                 raise (Inconclusive if name == "security" and len(allowed) == 1 else Failed)(text)
         if "SDP_ADDRESS" in step.get("check", ()):
             if not response.address.is_link_local:
-                raise Failed(f"SDPRes: {response.address} is no link-local address")
+                raise Failed(f"SDPRes: {response.address} is not a link-local address")
             if not 49152 <= response.port <= 65535:
                 course.result.findings.append(f"SDPRes: port {response.port} is outside 49152..65535 (only logged)")
 

@@ -224,7 +224,7 @@ class TesterEv:
         """Awaits the answer to a request.
 
         Raises:
-            Failed: nothing in time, the connection closed, or something that is no message.
+            Failed: nothing in time, the connection closed, or something that is not a message.
         """
         seconds = self.timeout(request) if within is None else within
         wire = self.connection

@@ -1,4 +1,4 @@
-"""SLAC at a vehicle: a CM_SLAC_MATCH.CNF of another run is no answer, so it asks again; a second time, and no more."""
+"""SLAC at a vehicle: a CM_SLAC_MATCH.CNF of another run is not an answer, so it asks again, once."""
 
 from slac.frames import CM_SLAC_MATCH_REQ
 

@@ -83,14 +83,14 @@ class Desk:
 
     def _answer(self, question: Any) -> Mapping[str, Any]:
         if not isinstance(question, Mapping):
-            raise Refused("no JSON object")
+            raise Refused("not a JSON object")
         name = next((one for one, uri in SCHEMAS.items() if uri == question.get("iso15118SchemaVersion")), None)
         if name is None:
             raise Refused(f"iso15118SchemaVersion {visible(str(question.get('iso15118SchemaVersion')))} is not known")
         try:
             data = base64.b64decode(str(question.get("exiRequest", "")), validate=True)
         except (binascii.Error, ValueError) as why:
-            raise Refused("exiRequest is no base64") from why
+            raise Refused("exiRequest is not base64") from why
         found = reading.read(name, data)
         body = found.body
         if isinstance(body, common.CertificateInstallationReq) and self.backend20 is not None:
@@ -181,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             question = parse_json(self.rfile.read(int(length)), "the request")
         except InputError:
-            self.send_error(400, "no JSON")
+            self.send_error(400, "not JSON")
             return
         answer = dict(self.desk.answer(question))
         say(f"{answer['status']}: {answer.pop('note')}", flush=True)

@@ -111,7 +111,7 @@ class _Sets:
         if name not in self._imported:
             directory: Path = self._args.xsd
             if not directory.is_dir():
-                raise UserError(f"{directory} is no directory of XSD files")
+                raise UserError(f"{directory} is not a directory of XSD files")
             try:
                 root = xsd.find_sets(directory, ROOTS).get(name)
                 if root is None:

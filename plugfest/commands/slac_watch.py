@@ -83,7 +83,7 @@ def _of_file(path: Path) -> Judge:
     """A judge that has seen a file: whatever the other commands read, sessions over the link among it.
 
     Raises:
-        UserError: it is no recording, or cannot be read.
+        UserError: it is not a recording, or cannot be read.
     """
     from traces import slac
     from traces.errors import RecordingError
@@ -93,7 +93,7 @@ def _of_file(path: Path) -> Judge:
         recording = load(path)
     except RecordingError as why:
         what = str(why).removeprefix(f"{path}: ")
-        raise UserError(f"{path} is no pcap or pcapng file that can be read, and no trace: {what}") from why
+        raise UserError(f"{path} is not a pcap or pcapng file that can be read, and no trace: {what}") from why
     judge = slac.judge(recording)
     judge.first = 0.0
     return judge

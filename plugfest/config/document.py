@@ -34,7 +34,7 @@ SECTIONS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("`charger.plans`, each", contract.Plan),
     ("`charger.plans.prices`, each", contract.Price),
     ("`charger.plans.fees` and `discharge-fees`, each", contract.Fee),
-    ("`charger.services`, each that is no name", contract.Service),
+    ("`charger.services`, each that is not a name", contract.Service),
     ("`vehicle.tls` and `charger.tls`", secure.TlsOptions),
     ("`vehicle.tls.deviate` and `charger.tls.deviate`", secure.TlsDeviations),
     ("`mqtt`", model.Mqtt),

@@ -27,7 +27,7 @@ def keys() -> dict[str, str]:
 
 
 def tree(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options by their names with underscores, as the tree of a bench file; those that are no key are left out."""
+    """Options by their names with underscores, as the tree of a bench file; those that are not keys are left out."""
     result: dict[str, Any] = {}
     for name, value in given.items():
         key = name.replace("_", "-")
@@ -71,7 +71,7 @@ def broker(url: str) -> dict[str, Any]:
     try:
         port = parts.port
     except ValueError:
-        raise UserError(f"--mqtt {url}: the port is no number") from None
+        raise UserError(f"--mqtt {url}: the port is not a number") from None
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
         raise UserError(f"--mqtt {url}: mqtt://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC] is needed")
     found = {

@@ -230,7 +230,7 @@ def _error_code(code: str, path: Path) -> Iterator[Complaint]:
 
     known = get_args(iso2.DC_EVErrorCodeType)
     if code not in known:
-        yield path, f"{code!r} is no EVErrorCode{did_you_mean(code, known)}"
+        yield path, f"{code!r} is not an EVErrorCode{did_you_mean(code, known)}"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -407,7 +407,7 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
     codes += sorted(code for code in CODES["AuthorizationRes"] if code.startswith("WARNING"))
     url = bench.charger.provisioning_url
     if url is not None and not url.startswith(("http://", "https://")):
-        yield ("charger", "provisioning-url"), f"{url!r} is no http:// or https:// address"
+        yield ("charger", "provisioning-url"), f"{url!r} is not an http:// or https:// address"
     if url is not None and bench.fast:
         yield ("charger", "provisioning-url"), "a service is asked in real time, and fast is in virtual time"
     for emaid, code in bench.charger.verdicts.items():

@@ -95,7 +95,7 @@ def _parse(payload: bytes) -> tuple[str, dict[str, Any]]:
     except InputError as why:
         raise ValueError(why.what) from why
     if not isinstance(facts, dict):
-        raise ValueError('no JSON object; {"id": "1", "do": "stop"} is one')
+        raise ValueError('not a JSON object; {"id": "1", "do": "stop"} is one')
     name = facts.pop("id", None)
     if isinstance(name, bool) or not isinstance(name, (str, int)) or not 0 < len(str(name)) <= LONGEST_ID:
         raise ValueError("an id is needed, text or a number, another one for each command")

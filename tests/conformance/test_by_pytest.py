@@ -106,7 +106,7 @@ own.OwnCharger.connect = connect
 
 
 def test_a_system_that_is_not_there_fails_the_test(tmp_path: Path) -> None:
-    """A case without a pass is no passed test; its verdict and reason are one line."""
+    """A case without a pass is not a passed test; its verdict and reason are one line."""
     (tmp_path / "conftest.py").write_text(SILENT)
     script(tmp_path, DIN)
     code, output = run_pytest(tmp_path, "-k", "SessionSetup_Silence")

@@ -308,7 +308,7 @@ def test_two_campaigns_in_one_folder(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_exit_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A campaign in which nothing could be brought to its point is no good one."""
+    """A campaign in which nothing could be brought to its point is not a good one."""
     words = ["conformance", "run", "--sut", "secc", "-k", "SECC_DIN_SessionSetup", "--out", str(tmp_path), "--fresh"]
     for verdicts, code in (
         ([Verdict.INCONC], 3),

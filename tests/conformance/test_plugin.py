@@ -76,7 +76,7 @@ def test_a_slac_script_can_fail(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_reached_is_inconclusive(tmp_path: Path) -> None:
-    """A system that does not get to the point is no pass: the test fails, and says that it is inconclusive."""
+    """A system that does not get to the point is not a pass: the test fails, and says that it is inconclusive."""
     text = HEAD + (
         "async def test_it(secc_sut):\n"
         "    secc_sut.adjust(lambda charger: setattr(charger.options, 'protocols', ()))\n"

@@ -351,7 +351,7 @@ def of_value(base: str, facets: str) -> str:
         (of_type('<xs:sequence maxOccurs="3"/>'), "xs:sequence: a group 1 to 3 times is not supported; expected 0, 1"),
         (of_type('<xs:choice maxOccurs="unbounded"><xs:any minOccurs="0"/></xs:choice>'), "content may be empty"),
         (of_type('<xs:sequence minOccurs="2"/>'), "xs:sequence: occurs 2 to 1 times"),
-        (of_type('<xs:sequence minOccurs="two"/>'), 'xs:sequence: minOccurs="two" is no number'),
+        (of_type('<xs:sequence minOccurs="two"/>'), 'xs:sequence: minOccurs="two" is not a number'),
         (of_type('<xs:attribute name="a" type="xs:int" default="1"/>'), 'attribute default="1" is not supported'),
         (of_type('<xs:attribute name="a"/>'), 'xs:attribute "a": has no type'),
         (of_type('<xs:attribute name="a" type="T"/>'), 'xs:attribute "a": has a complex type; expected a simple type'),
@@ -389,7 +389,7 @@ def test_file_that_is_no_schema(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="cannot read"):
         toy(path)
     path.write_text("<html/>")
-    with pytest.raises(SchemaError, match=r"no XML Schema document; expected xs:schema"):
+    with pytest.raises(SchemaError, match=r"not an XML Schema document; expected xs:schema"):
         toy(path)
 
 

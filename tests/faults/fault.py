@@ -103,7 +103,7 @@ def answering(request: str, change: Callable[[Any, Any, Any], Any], module: str 
 
 
 def sending(name: str, change: Callable[[Any], Any], module: str = "iso2") -> Adjust:
-    """A message changed on its way out, if it is no refusal."""
+    """A message changed on its way out, if it is not a refusal."""
 
     def adjust(system: Any) -> None:
         source = {"iso2": iso2, "din70121": din70121, "appproto": appproto}[module]

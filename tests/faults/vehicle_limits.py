@@ -89,7 +89,7 @@ vehicle(
 )
 vehicle(
     "ev-minor-deviation",
-    "another minor version is no agreement",
+    "another minor version is not agreement",
     "PF_EVCC_ISO2_SAP_MinorDeviation",
     patches=[(evcc.charge, "agree_protocol", _chosen_wrongly(evcc.charge.agree_protocol))],
 )

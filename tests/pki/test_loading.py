@@ -83,7 +83,7 @@ def _extensions(tbs: der.Node) -> der.Node:
 
 
 def _garbage(tbs: der.Node) -> None:
-    """A key usage that is no bit string, not critical."""
+    """A key usage that is not a bit string, not critical."""
     body = der.Node(0x04, b"\x30\x03\x02\x01")
     _extensions(tbs).inside.append(der.Node(0x30, inside=[der.Node(0x06, b"\x55\x1d\x12"), body]))
 

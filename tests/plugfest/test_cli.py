@@ -162,7 +162,7 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
     [
         (["exi", "decode", "--protocol", "iso3", "80"], "no protocol 'iso3'; there are appproto"),
         (["exi", "decode", "--protocol", "iso2", "--dialect", "french", "80"], "no dialect 'french'"),
-        (["exi", "decode", "--xsd", "/nowhere", "--protocol", "iso2", "80"], "/nowhere is no directory"),
+        (["exi", "decode", "--xsd", "/nowhere", "--protocol", "iso2", "80"], "/nowhere is not a directory"),
         (["demo", "--protocol", "chademo"], "no protocol 'chademo'"),
         (["demo", "--ac", "--protocol", "din"], "DIN SPEC 70121 has no AC"),
         (["demo", "--connector", "schuko"], "schuko"),
@@ -176,7 +176,7 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
         (["evcc", "-i", "nosuch0"], "there is no interface nosuch0; there are"),
         (["secc", "-i", "nosuch0"], "there is no interface nosuch0; there are"),
         (["evcc", "-i", "lo", "--no-slac"], "lo has no IPv6 link-local address"),
-        (["evcc", "-i", "lo"], "lo is no Ethernet interface"),
+        (["evcc", "-i", "lo"], "lo is not an Ethernet interface"),
         (["evcc", "-i", "lo", "--pilot", "imagined"], "unknown pilot imagined; write assumed, sim, serial:DEVICE"),
         (["secc", "-i", "lo", "--pilot", "serial:/dev/none"], "/dev/none does not exist; is the board plugged in"),
         (["evcc", "-i", "lo", "--slac-timer", "TT_match_jion=3"], "no SLAC timer 'TT_match_jion'.*TT_match_join"),

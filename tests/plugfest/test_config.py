@@ -55,7 +55,7 @@ MISTAKES = [
     ("vehicle: {evccid: 0011}\n", r"bench:1: vehicle.evccid: an EVCCID is 6 bytes, not 2"),
     ("vehicle: {evccid: 00:11:zz}\n", r"bench:1: vehicle.evccid: '00:11:zz' is not hex digits"),
     ("vehicle: {session-id: '000000000000000000'}\n", r"vehicle.session-id: a session id is 1 to 8 bytes, not 9"),
-    ("vehicle: {error-code: FAILED_Nothing}\n", r"bench:1: vehicle.error-code: 'FAILED_Nothing' is no EVErrorCode"),
+    ("vehicle: {error-code: FAILED_Nothing}\n", r"bench:1: vehicle.error-code: 'FAILED_Nothing' is not an EVErrorCode"),
     ("vehicle: {pauses: {PreChargeRes: 1}}\n", r"pauses.PreChargeRes: no message 'PreChargeRes'; did you mean PreCh"),
     ("vehicle:\n  car: golf\n", r"bench:2: vehicle.car: there is no car 'golf'"),
     ("vehicle: {basic: true}\n", r"bench:1: vehicle.basic: the nominal duty is for a vehicle with ac \(role evcc\)"),
@@ -105,7 +105,7 @@ MISTAKES = [
     ),
     (
         "deviations:\n- message: CableCheckRes\n  set:\n    DC_EVSEStatus.EVSEStatusCode: EVSE_Redy\n",
-        r"bench:4: .*'EVSE_Redy' is no EVSEStatusCode; did you mean EVSE_Ready\?",
+        r"bench:4: .*'EVSE_Redy' is not a value of EVSEStatusCode; did you mean EVSE_Ready\?",
     ),
     (
         "deviations:\n- message: ChargeParameterDiscoveryReq\n  set: {EVChargeParameter.EVMaxVoltge: 3}\n",
@@ -195,7 +195,7 @@ def test_every_option_is_a_key_of_the_same_name(command: str) -> None:
         if name in ("help", "set", "pnc"):  # pnc is short for several keys
             continue
         section = option_names.keys().get(name)
-        assert section is not None, f"--{name} is no key of the bench file"
+        assert section is not None, f"--{name} is not a key of the bench file"
         field = {f.encode_name: f for f in msgspec.structs.fields(option_names.SECTIONS[section])}[name]
         assert action.default is argparse.SUPPRESS, f"--{name} has a default of its own"
         told = re.search(r"default ([\w,.*]+)\)", action.help or "")

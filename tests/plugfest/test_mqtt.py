@@ -308,7 +308,7 @@ def commands(role: str = "both") -> tuple[Commands, list[Step], list[Step]]:
         (b"{", "not JSON"),
         (b"\xff\xfe", "UTF-16 text"),
         (b"[" * 10_000, "nested more than 100 deep"),
-        (b"[]", "no JSON object"),
+        (b"[]", "not a JSON object"),
         (b'{"do": "stop"}', "an id is needed"),
         (b'{"id": true, "do": "stop"}', "an id is needed"),
         (b'{"id": "", "do": "stop"}', "an id is needed"),

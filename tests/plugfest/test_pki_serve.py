@@ -86,10 +86,10 @@ async def test_what_the_pki_does_not_know_is_failed(pki: Path) -> None:
 @pytest.mark.parametrize(
     ("question", "note"),
     [
-        ([], "no JSON object"),
+        ([], "not a JSON object"),
         ({}, "iso15118SchemaVersion None is not known"),
         ({"iso15118SchemaVersion": "\x1b[31m"}, "is not known"),
-        ({"iso15118SchemaVersion": SCHEMAS["iso20-common"], "exiRequest": "?"}, "exiRequest is no base64"),
+        ({"iso15118SchemaVersion": SCHEMAS["iso20-common"], "exiRequest": "?"}, "exiRequest is not base64"),
         ({"iso15118SchemaVersion": SCHEMAS["iso20-common"], "exiRequest": ""}, "an empty stream"),
         ({"iso15118SchemaVersion": SCHEMAS["iso2"], "exiRequest": base64.b64encode(bytes(99)).decode()}, ""),
     ],

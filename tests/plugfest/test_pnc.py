@@ -216,7 +216,7 @@ def test_a_provisioning_service_out_of_reach_is_a_warning(capsys: pytest.Capture
 
 @pytest.mark.parametrize(
     ("url", "more", "text"),
-    [("ftp://x", [], "is no http:// or https:// address"), ("http://x/", ["--fast"], "asked in real time")],
+    [("ftp://x", [], "is not an http:// or https:// address"), ("http://x/", ["--fast"], "asked in real time")],
 )
 def test_a_provisioning_service_needs_http_and_real_time(
     url: str, more: list[str], text: str, capsys: pytest.CaptureFixture[str]

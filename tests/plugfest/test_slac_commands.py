@@ -319,7 +319,7 @@ async def test_the_doctor_misses_a_link_local_address(capsys: pytest.CaptureFixt
     ("source", "text"),
     [
         ("/nowhere/x.pcap", "there is no file /nowhere/x.pcap"),
-        ("{text}", "is no pcap or pcapng file"),
+        ("{text}", "is not a pcap or pcapng file"),
         ("nosuch0", "there is no interface nosuch0"),
     ],
 )

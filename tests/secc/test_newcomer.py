@@ -156,7 +156,7 @@ async def test_another_vehicle_waits_longer() -> None:
 
 
 async def test_a_half_open_connection_holds_the_outlet_for_two_seconds() -> None:
-    """Who connects and says nothing is no vehicle yet."""
+    """Who connects and says nothing is not a vehicle yet."""
     place = Place()
     async with place.open():
         await place.connect(STRANGER)

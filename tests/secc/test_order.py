@@ -99,7 +99,7 @@ async def test_what_is_no_request_ends_the_session(mode: str) -> None:
             await driver.send(minimal(MODES[mode][0].schema, kind, ResponseCode="OK"))
             outcome = await driver.closed()
             assert outcome.cause is Cause.PEER
-            assert f"{kind.__name__} is no request" in outcome.reason
+            assert f"{kind.__name__} is not a request" in outcome.reason
             assert not driver.driven
 
 

@@ -645,7 +645,7 @@ def late_provider(bench: PncBench) -> None:
     [
         (other_emaid, "eMAID DEPLFC99999999, but the contract certificate is of"),
         (altered_key, "the decrypted contract key"),
-        (altered_point, "DHpublickey is no uncompressed point"),
+        (altered_point, "DHpublickey is not an uncompressed point"),
         (altered_after_signing, "digest mismatch in reference #id4: eMAID"),
         (not_signed, "no Signature over ContractSignatureCertChain"),
         (unknown_provider, "provisioning service: ProvSubCA1: a trusted root is named"),

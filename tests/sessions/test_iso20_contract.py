@@ -282,7 +282,7 @@ async def test_a_driver_who_insists_gets_no_external_payment() -> None:
 
 
 async def test_a_charger_that_takes_contracts_only() -> None:
-    """External payment is no choice there, and a vehicle without a contract does not try."""
+    """External payment is not a choice there, and a vehicle without a contract does not try."""
     bench = PncBench20()
     bench.contracts.external = False
     bench.wallet.contracts = []

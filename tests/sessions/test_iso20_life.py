@@ -184,7 +184,7 @@ def _dc() -> Any:
 @pytest.mark.parametrize("way", ["refused", "another", "garbage"])
 @pytest.mark.parametrize("name", ["DC_ChargeParameterDiscoveryRes", "ScheduleExchangeRes", "PowerDeliveryRes"])
 async def test_failure_on_a_side_stream_ends_the_session(name: str, way: str) -> None:
-    """Any FAILED ends the session, whatever its stream; so does what cannot be read, or is no answer."""
+    """Any FAILED ends the session, whatever its stream; so does what cannot be read, or is not an answer."""
     bench = iso20_bench("iso20-dc", "scheduled", duration=30.0)
     kind = next(getattr(module, name) for module in (common, _dc()) if hasattr(module, name))
 

@@ -199,7 +199,7 @@ def test_own_timers_count_more_than_relaxed_ones() -> None:
 
 @pytest.mark.parametrize(("mode", "control", "length"), [s for s in STATES if s[1] == "dynamic"])
 async def test_charger_ends_without_an_answer_on_what_it_cannot_read(mode: str, control: str, length: int) -> None:
-    """Broken EXI in each state; a message of the wrong payload type is no message there."""
+    """Broken EXI in each state; a message of the wrong payload type is not a message there."""
     requests = WAYS[mode, control]
     for payload_type, data in (
         (0x8002, bytes.fromhex("80ffffffffff")),

@@ -127,8 +127,8 @@ def out_of_reach(answer: dict[str, Any]) -> dict[str, Any]:
     ("change", "text"),
     [
         (failed, "the service says Failed NoContract"),
-        (no_base64, "is no base64"),
-        (another_message, "is no CertificateInstallationRes: SessionStopRes"),
+        (no_base64, "is not base64"),
+        (another_message, "is not a CertificateInstallationRes: SessionStopRes"),
         (out_of_reach, "out of reach"),
     ],
 )
@@ -185,7 +185,7 @@ def test_a_service_is_asked_over_http(url: str) -> None:
 @pytest.mark.real_time
 @pytest.mark.parametrize(
     ("action", "text"),
-    [("error", "answers 500"), ("text", "no JSON"), ("list", "no JSON object"), ("long", "more than 1000 bytes")],
+    [("error", "answers 500"), ("text", "not JSON"), ("list", "not a JSON object"), ("long", "more than 1000 bytes")],
 )
 def test_an_answer_over_http_that_cannot_be_used(
     url: str, action: str, text: str, monkeypatch: pytest.MonkeyPatch

@@ -277,7 +277,7 @@ async def test_a_toggle_while_the_session_is_closing_wakes_too() -> None:
 
 
 async def test_a_vehicle_that_is_late_with_b_does_not_wake_the_charger() -> None:
-    """Its C lasts from the session into the pause, which is no toggle; a toggle after that is one."""
+    """Its C lasts from the session into the pause, which is not a toggle; a toggle after that is one."""
     bench = Cable()
     bench.wire.plug()
     async with bench.outlet.open():

@@ -267,7 +267,7 @@ def test_round_trip(kind: type[Message], seed: random.Random, length: int) -> No
 
 @given(st.binary(max_size=1600))
 def test_any_bytes(data: bytes) -> None:
-    """Bytes that are no frame raise FrameError and nothing else."""
+    """Bytes that are not a frame raise FrameError and nothing else."""
     for candidate in (data, EV + EVSE + b"\x88\xe1\x01" + data):
         with contextlib.suppress(FrameError):
             frames.parse(candidate)

@@ -1,4 +1,4 @@
-"""A host on a link: mailboxes, seams, events, and what becomes of bytes that are no frames."""
+"""A host on a link: mailboxes, seams, events, and what becomes of bytes that are not frames."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ async def test_rewrite_that_fails() -> None:
 
 
 async def test_undecodable() -> None:
-    """Bytes that are no frame are an event with the place, and reach no mailbox."""
+    """Bytes that are not a frame are an event with the place, and reach no mailbox."""
     car, _ = line()
     events: list[Any] = []
     async with Host(car, observe=events.append) as vehicle:

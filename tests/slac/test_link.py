@@ -83,7 +83,7 @@ async def test_one_line_each() -> None:
     """Missing, down, without carrier, not Ethernet: each is one line that says what to do."""
     with pytest.raises(LinkError, match=r"^there is no interface plc7; there are .*\blo\b"):
         open_link("plc7")
-    with pytest.raises(LinkError, match="^lo is no Ethernet interface"):
+    with pytest.raises(LinkError, match="^lo is not an Ethernet interface"):
         open_link("lo")
     with veth.cable("plfdn", up=False) as (a, _):
         with pytest.raises(LinkError, match=f"^{a} is down; try: ip link set {a} up$"):

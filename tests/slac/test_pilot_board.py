@@ -224,8 +224,8 @@ async def test_serial_line() -> None:
     ("target", "text"),
     [
         ("serial:/dev/there-is-none", "does not exist; is the board plugged in"),
-        ("serial:/dev/null", "no serial device"),
-        ("serial:/dev/null@12345", "12345 is no baud rate"),
+        ("serial:/dev/null", "not a serial device"),
+        ("serial:/dev/null@12345", "12345 is not a baud rate"),
         ("tcp:127.0.0.1:1", "cannot connect to tcp:127.0.0.1:1"),
         ("tcp:nowhere", "write tcp:HOST:PORT"),
         ("mqtt://127.0.0.1:1/x", "MQTT broker 127.0.0.1:1"),

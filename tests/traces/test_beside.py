@@ -170,7 +170,7 @@ def test_a_refusal_on_a_side_stream_ends_the_session(parameters: list[Any]) -> N
 
 
 def test_a_session_that_fails_after_a_change_of_the_service_has_failed() -> None:
-    """SessionStop(ServiceRenegotiation) is no end."""
+    """SessionStop(ServiceRenegotiation) is not an end."""
 
     async def one() -> list[Event]:
         bench: Bench = iso20_bench("iso20-dc", "scheduled", duration=8.0)

@@ -156,7 +156,7 @@ CASES: list[tuple[str, str, Callable[[Events], Events], list[str]]] = [
     ("zero from the start", "din", with_change("SessionSetupRes", session_id(bytes(8))),
      [*(f"{s} session-id" for s in ("evcc", "secc"))]),
     ("a value out of its facets", "iso2-dc", with_change("SessionSetupRes", set_body(EVSEID="X")), ["secc schema"]),
-    ("bytes that are no message", "iso2-dc", undecodable, ["secc undecodable"]),
+    ("bytes that are not a message", "iso2-dc", undecodable, ["secc undecodable"]),
     ("no answer", "iso2-dc", cut_at("CableCheckReq", closing=True), ["secc unanswered"]),
     ("closed in the loop", "iso2-dc", cut_at("CurrentDemandRes", closing=True), ["evcc not-completed"]),
     ("insulation invalid", "iso2-dc", with_change("CableCheckRes", isolation("Invalid"), -1), ["secc cable-check"]),

@@ -215,7 +215,7 @@ def test_a_link_type_that_is_not_read_is_said(tmp_path: Path, capsys: Capture) -
 
 
 def test_gzip_that_breaks_off_or_is_broken(tmp_path: Path) -> None:
-    """What is whole is read; what is no gzip is one line; members in a row are one file."""
+    """What is whole is read; what is not gzip is one line; members in a row are one file."""
     from traces.errors import RecordingError
 
     whole = capture(tmp_path / "whole", "pcap", "ethernet", packed=True)

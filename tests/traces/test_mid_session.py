@@ -136,7 +136,7 @@ def test_bytes_before_the_first_header_are_skipped_and_counted() -> None:
 
 
 def test_a_message_of_another_protocol_is_foreign() -> None:
-    """One connection is of one protocol; what is not of it is named, and is no message of the session."""
+    """One connection is of one protocol; what is not of it is named, and is not a message of the session."""
     import exi
     from v2g.messages import din70121, iso2, schema
 

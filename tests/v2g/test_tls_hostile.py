@@ -122,8 +122,8 @@ def test_parsers_refuse_noise_with_one_error(parse: object) -> None:
         ("1603030000", "an empty handshake record"),
         ("1503030002025a", r"user_canceled \(90\)"),
         ("15030300010a", "an alert of 1 bytes"),
-        ("474554202f20485454502f312e310d0a", "bytes that are no TLS: 47 45"),
-        ("80530100020000", "bytes that are no TLS"),
+        ("474554202f20485454502f312e310d0a", "bytes that are not TLS: 47 45"),
+        ("80530100020000", "bytes that are not TLS"),
     ],
 )
 async def test_what_is_no_hello_is_named(data: str, said: str) -> None:

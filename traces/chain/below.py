@@ -116,7 +116,7 @@ def place(address: bytes, port: int) -> str:
 
 @dataclass
 class Below:
-    """All that is no connection."""
+    """All that is not a connection."""
 
     discovery: Discovery = field(default_factory=Discovery)
     rounds: Sequence[Round] = ()

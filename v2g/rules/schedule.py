@@ -61,7 +61,7 @@ def read(schedule_tuple: Any) -> Steps:
     """A SAScheduleTuple of either protocol.
 
     A start ends the entry before [V2G2-328, 329]; a duration ends its own. A PMax below zero says nothing, and DIN's
-    largest is no limit. An entry without a start is left out.
+    largest is not a limit. An entry without a start is left out.
     """
     entries = [entry for entry in schedule_tuple.PMaxSchedule.PMaxScheduleEntry if hasattr(entry.TimeInterval, "start")]
     steps = []

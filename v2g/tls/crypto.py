@@ -71,7 +71,7 @@ class KeyShare:
         """The shared secret: the x coordinate, or the raw bytes of X25519 and X448.
 
         Raises:
-            Fatal: illegal_parameter; ``public`` is no point of the group.
+            Fatal: illegal_parameter; ``public`` is not a point of the group.
         """
         try:
             if self.group in _CURVES:
@@ -82,7 +82,7 @@ class KeyShare:
             else:
                 secret = self._private.exchange(_RAW[self.group][1].from_public_bytes(public))
         except ValueError as why:
-            text = f"the peer's key share of {len(public)} bytes is no point of {group_name(self.group)} ({why})"
+            text = f"the peer's key share of {len(public)} bytes is not a point of {group_name(self.group)} ({why})"
             raise Fatal("illegal_parameter", text) from why
         return secret
 

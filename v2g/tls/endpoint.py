@@ -224,7 +224,7 @@ class Endpoint:
     def _check_head(self, head: bytes, kind: int, version: int) -> None:
         if not self._records and (kind not in KINDS or head[1] != 3):
             what = (
-                "a V2GTP message without TLS" if head[:2] == b"\x01\xfe" else f"bytes that are no TLS: {head.hex(' ')}"
+                "a V2GTP message without TLS" if head[:2] == b"\x01\xfe" else f"bytes that are not TLS: {head.hex(' ')}"
             )
             raise Fatal("protocol_version", f"{PEER[self.role]} sent {what}", check="no-tls")
         if kind not in KINDS:
@@ -234,7 +234,7 @@ class Endpoint:
             raise Fatal("protocol_version", f"{PEER[self.role]} sent a record of version 0x{version:04x}")
 
     async def _next(self) -> tuple[int, bytes]:
-        """The next record that is no warning, and no make-up of TLS 1.3."""
+        """The next record that is not a warning, and no make-up of TLS 1.3."""
         while True:
             kind, data = await self._record()
             if kind == CHANGE_CIPHER_SPEC and self._dropped_change(data):

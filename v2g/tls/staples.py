@@ -64,7 +64,7 @@ def from_files(paths: Sequence[Path]) -> Stapler:
     """Responses from DER files, as ``openssl ocsp -respout`` writes them; matched by serial number.
 
     Raises:
-        SetupError: a file cannot be read, or is no OCSP response.
+        SetupError: a file cannot be read, or is not an OCSP response.
     """
     from cryptography.x509 import ocsp
 
@@ -79,7 +79,7 @@ def from_files(paths: Sequence[Path]) -> Stapler:
         except PkiError as why:
             raise SetupError(str(why)) from why
         if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-            raise SetupError(f"{path} is no successful OCSP response: {answer.response_status.name.lower()}")
+            raise SetupError(f"{path} is not a successful OCSP response: {answer.response_status.name.lower()}")
         for single in answer.responses:
             by_serial[single.serial_number] = data
 

@@ -102,7 +102,7 @@ async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
     await tester.reply(response)
     try:
         delivery = await tester.held(caught, "PowerDeliveryReq")
-    except Inconclusive as why:  # a tariff is no reason to end a session
+    except Inconclusive as why:  # a tariff is not a reason to end a session
         raise Failed(f"the vehicle did not go on: {why}") from why
     number = delivery.message.SAScheduleTupleID
     result.saw("goes on" + (", ignores the tariff" if altered else ""), f"schedule {number}; the second looks cheaper")

@@ -72,7 +72,7 @@ async def _without(tester: TesterEv, result: Result, *, says: bool) -> None:
     result.saw(f"closed within {within:g} s", "closed" if closed else "open")
     await wire.close(reset=True)
     if not closed or wire.unread:
-        raise Failed("the TLS port took what is no TLS", expected="closed", observed="open")
+        raise Failed("the TLS port took what is not TLS", expected="closed", observed="open")
 
 
 async def _handshake(tester: TesterEv, result: Result, offer: Offer, *, old: bool) -> None:

@@ -27,7 +27,7 @@ async def zero_session_id(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_UndecodableExi")
 async def undecodable(tester: TesterEv, run: Run, result: Result) -> None:
-    """A payload that is no message of this session: closed, refused or ignored, and the next session works."""
+    """A payload that is not a message of this session: closed, refused or ignored, and the next session works."""
     await tester.until("SessionSetup")
     wire = tester.connection
     whole = wire.document(tester.make("ServiceDiscoveryReq"))
