@@ -17,6 +17,9 @@ Whole = Annotated[int, Meta(ge=0)]
 Octets = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}\s*)*$")]
 Side = Literal["vehicle", "charger"]
 EnergyTransfer = Literal["AC", "AC_BPT", "DC", "DC_BPT", "MCS", "MCS_BPT"]
+
+BOTH_WAYS: dict[EnergyTransfer, EnergyTransfer] = {"AC": "AC_BPT", "DC": "DC_BPT", "MCS": "MCS_BPT"}
+"""The service with both directions, by the one that only charges."""
 PowerCurve = Annotated[list[tuple[Seconds, float]], Meta(min_length=1)]
 """Seconds and the kW from then on, the first at 0; below zero the vehicle gives."""
 

@@ -10,7 +10,17 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from plugfest.config.actions import Action, Deviation, EnergyTransfer, Percent, Positive, PowerCurve, Seconds, Section
+from plugfest.config.actions import (
+    BOTH_WAYS,
+    Action,
+    Deviation,
+    EnergyTransfer,
+    Percent,
+    Positive,
+    PowerCurve,
+    Seconds,
+    Section,
+)
 from plugfest.config.contract import Payment, Plan, Service, Slot
 from plugfest.config.secure import TlsOptions
 
@@ -488,7 +498,7 @@ class Bench(Section, kw_only=True, frozen=True):
     def transfer(self) -> EnergyTransfer:
         """The energy transfer service of ISO 15118-20 that this bench is about."""
         name = self.service or ("AC" if self.ac else "MCS" if self.connector.lower() == "mcs" else "DC")
-        return name if name.endswith("_BPT") or not self.bpt else f"{name}_BPT"  # type: ignore[return-value]
+        return BOTH_WAYS.get(name, name) if self.bpt else name
 
     @property
     def both_ways(self) -> bool:
