@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +28,25 @@ def credential(entry: Entry) -> Credential:
 def ders(entries: Sequence[Entry]) -> list[bytes]:
     """The certificates of entries."""
     return [entry.der for entry in entries]
+
+
+def issuer(store: Store, now: datetime.datetime, seed: str | None) -> Callable[[str], Credential]:
+    """Makes contracts by their eMAID with the PKI's mobility operator.
+
+    Args:
+        now: contracts begin at this day.
+        seed: of the keys; None: random ones.
+    """
+    from pki import authority
+    from pki.profiles import Role
+
+    midnight = datetime.datetime.combine(now.date(), datetime.time(), datetime.UTC)
+    source = authority.Authority(store.suite, midnight, authority.seed_octets(seed) if seed else None, store.responder)
+
+    def issue(wanted: str) -> Credential:
+        return credential(source.issue(Role.CONTRACT, store[Role.MO_SUB2], cn=wanted, name=f"contract-{wanted}"))
+
+    return issue
 
 
 def keep(store: Store, contract: Credential, name: str = INSTALLED) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plugfest import pnc20
-from plugfest.credentials import INSTALLED, credential, ders, keep
+from plugfest.credentials import INSTALLED, credential, ders, issuer, keep
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from secc.charger import Evse
     from secc.contract import Contracts, Receipt
     from secc.provisioning import LocalBackend
-    from v2g.credentials import Credential
 
 SUITE = "iso2"
 
@@ -153,21 +152,15 @@ def backend(store: Store, now: datetime.datetime, *, emaid: str = "", seed: str 
     Raises:
         PkiError: an authority or key is missing.
     """
-    from pki import authority, names
+    from pki import names
     from pki.profiles import Role
     from secc.provisioning import LocalBackend
-
-    midnight = datetime.datetime.combine(now.date(), datetime.time(), datetime.UTC)
-    source = authority.Authority(store.suite, midnight, authority.seed_octets(seed) if seed else None, store.responder)
-
-    def issue(wanted: str) -> Credential:
-        return credential(source.issue(Role.CONTRACT, store[Role.MO_SUB2], cn=wanted, name=f"contract-{wanted}"))
 
     return LocalBackend(
         provider=credential(store[Role.CPS]),
         oem_authorities=ders(store.of_role(Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2)),
         mo_roots=ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT)),
-        issue=issue,
+        issue=issuer(store, now, seed),
         any_vehicle=names.plain(emaid or store[Role.CONTRACT].common_name),
     )
 

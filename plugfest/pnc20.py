@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plugfest.credentials import INSTALLED, credential, ders, keep
+from plugfest.credentials import INSTALLED, credential, ders, issuer, keep
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,20 +57,14 @@ def backend(
     Raises:
         PkiError: an authority or key is missing.
     """
-    from pki import authority, names
+    from pki import names
     from pki.profiles import Role
     from secc.iso20_provisioning import LocalBackend
-
-    midnight = datetime.datetime.combine(now.date(), datetime.time(), datetime.UTC)
-    source = authority.Authority(store.suite, midnight, authority.seed_octets(seed) if seed else None, store.responder)
-
-    def issue(wanted: str) -> Credential:
-        return credential(source.issue(Role.CONTRACT, store[Role.MO_SUB2], cn=wanted, name=f"contract-{wanted}"))
 
     return LocalBackend(
         provider=credential(store[Role.CPS]),
         oem_authorities=ders(store.of_role(Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2)),
-        issue=issue,
+        issue=issuer(store, now, seed),
         any_vehicle=[names.plain(emaid) for emaid in emaids or [store[Role.CONTRACT].common_name]],
     )
 
