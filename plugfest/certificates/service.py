@@ -31,6 +31,7 @@ from pki.revocation import Revocations
 from pki.store import Store
 from plugfest import pnc, pnc20
 from plugfest.certificates import arguments
+from plugfest.certificates.serving import listen, until_stopped
 from plugfest.errors import UserError
 from secc.contract import Contracts
 from secc.iso20_provisioning import LocalBackend as LocalBackend20
@@ -200,17 +201,8 @@ def serve(args: argparse.Namespace) -> int:
     """The service, until Ctrl-C."""
     made = desk(args.directory, arguments.now, args.emaid or (), scheme=args.key_transport, grammar=args.signed_info)
     handler = type("Handler", (_Handler,), {"desk": made})
-    try:
-        server = HTTPServer((args.bind, args.port), handler)
-    except OSError as why:
-        text = f"cannot listen on {args.bind} port {args.port}: {why.strerror or why}; try --port"
-        raise UserError(text) from why
+    server = listen(lambda: HTTPServer((args.bind, args.port), handler), args.bind, args.port)
     host, port = str(server.server_address[0]), server.server_address[1]
     say(f"certificates at http://{host}:{port}/", flush=True)
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        say("stopped")
-    finally:
-        server.server_close()
+    until_stopped(server)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import urllib.parse
+from functools import partial
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -15,6 +16,7 @@ from pki.responder import Responder, stores
 from pki.revocation import Revocations
 from pki.store import Store
 from plugfest.certificates import arguments
+from plugfest.certificates.serving import listen, until_stopped
 from plugfest.errors import UserError
 
 
@@ -78,18 +80,11 @@ def _serve(args: argparse.Namespace) -> int:
     found = stores(args.directory)
     named = next((store.responder for store in found.values() if store.responder), authority.RESPONDER)
     port = args.port if args.port is not None else urllib.parse.urlsplit(named).port or 8560
-    try:
-        server = Responder(args.directory, (args.bind, port), arguments.now, lambda line: say(line, flush=True))
-    except OSError as why:
-        raise UserError(f"cannot listen on {args.bind} port {port}: {why.strerror or why}; try --port") from why
+    told = partial(say, flush=True)
+    server = listen(lambda: Responder(args.directory, (args.bind, port), arguments.now, told), args.bind, port)
     host, port = str(server.server_address[0]), server.server_address[1]
     say(f"OCSP on http://{host}:{port}/ocsp, CRLs on http://{host}:{port}/crl/SUITE/AUTHORITY.crl", flush=True)
     if named and urllib.parse.urlsplit(named).port != port:
         say(f"note: the certificates name {named}", flush=True)
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        say("stopped")
-    finally:
-        server.server_close()
+    until_stopped(server)
     return 0
