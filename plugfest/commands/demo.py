@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from boundary.console import say
 from plugfest.commands import options
+from plugfest.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -233,7 +234,6 @@ def _contexts(bench: Bench, now: Any) -> dict[str, Any]:
 
 async def _link(contexts: dict[str, Any], observe: Observe) -> Any:
     """The two ends of a link in memory, the charger's first."""
-    from plugfest.errors import UserError
     from v2g.channel import memory_pair
     from v2g.errors import SetupError
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from boundary.console import say
 from boundary.text import dumps
+from plugfest.errors import UserError
 
 if TYPE_CHECKING:
     from plugfest.config.model import Bench
@@ -53,7 +54,6 @@ def _bench(args: argparse.Namespace) -> Bench:
     from plugfest import config
     from plugfest.config import names
     from plugfest.config.model import Bench, Mqtt
-    from plugfest.errors import UserError
 
     given: dict[str, Any] = {
         name: str(value) if isinstance(value, Path) else value

@@ -10,6 +10,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from boundary.console import complain_all
+
 if TYPE_CHECKING:
     from plugfest.config.model import Bench
     from slac.connector import Connector
@@ -211,7 +213,6 @@ MEGAWATT, MEGAWATT_PACK = 1000.0, "1200V"
 
 def told(bench: Bench) -> Bench:
     """The bench itself; options that do nothing on it are told of."""
-    from boundary.console import complain_all
     from plugfest.config.effect import without_effect
 
     complain_all(f"note: {line}" for line in without_effect(bench))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from boundary.console import say
+from plugfest.errors import UserError
 
 if TYPE_CHECKING:
     from slac.mme import Message
@@ -86,7 +87,6 @@ def _faults() -> str:
 
 def _lost(word: str) -> tuple[type[Message], int | None]:
     """Message and number of ``--lose``. Raises UserError: it is neither."""
-    from plugfest.errors import UserError
     from slac.line_faults import LOSABLE
 
     name, _, number = word.partition("=")
@@ -100,8 +100,6 @@ def _lost(word: str) -> tuple[type[Message], int | None]:
 def _cut(word: str, stations: dict[str, Station]) -> None:
     """Takes the power of a modem away, and gives it back. Raises UserError: it is not so to be read."""
     import asyncio
-
-    from plugfest.errors import UserError
 
     end, _, span = word.partition("=")
     first, dash, last = span.partition("-")
@@ -136,7 +134,6 @@ async def _run(args: argparse.Namespace) -> None:
     import asyncio
     import random
 
-    from plugfest.errors import UserError
     from slac.line_faults import FAULTS, lose
     from slac.modem_sim import BEHAVIOURS
     from slac.powerline import Conditions, Powerline

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from boundary.console import flush, say
+from plugfest.errors import UserError
 
 if TYPE_CHECKING:
     from slac.judge import Judge
@@ -49,7 +50,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def timing(args: argparse.Namespace) -> Timing:
     """The timers of ``--slac-timer``. Raises UserError: one that there is not."""
     from plugfest.config.names import timers
-    from plugfest.errors import UserError
     from slac.timing import STANDARD
 
     try:

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from boundary.errors import InputError
 from plugfest.config.actions import Deviation, EmergencyStop, Inject, Limit, Repair, SetNeeds, SetPower, Standby, Step
 from plugfest.config.check import Path, did_you_mean
 from plugfest.config.model import Bench, Needs, Pack
@@ -86,7 +87,6 @@ def _energy_manager(bench: Bench) -> Iterator[Complaint]:
         case [*points] if why := _curve(points):
             yield ("charger", "target-power"), why
         case str(name):
-            from boundary.errors import InputError
             from plugfest import curves
 
             try:

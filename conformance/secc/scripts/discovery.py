@@ -11,7 +11,7 @@ from conformance.verdict import Failed, Inconclusive, Result
 from v2g import sdp, v2gtp
 from v2g.errors import RemoteError
 from v2g.messages import appproto
-from v2g.protocols import DIN, ISO2
+from v2g.protocols import APPPROTO, DIN, ISO2
 
 
 @SCRIPTS.on("PF_SECC_ISO2_SDP_Variants")
@@ -123,7 +123,6 @@ async def sap_again(tester: TesterEv, run: Run, result: Result) -> None:
     """supportedAppProtocolReq in the middle of a session: no new negotiation."""
     await tester.until("SessionSetup")
     import exi
-    from v2g.protocols import APPPROTO
 
     await tester.connection.send_payload(exi.encode(APPPROTO.schema, tester.offer()), "supportedAppProtocolReq")
     arrival = await tester.connection.next(2.0)
