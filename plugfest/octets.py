@@ -13,7 +13,7 @@ from pathlib import Path
 from boundary.octets import spelled
 from boundary.read import read_bytes
 from exi import ExiError
-from traces import packets
+from plugfest.traces import packets
 from v2g import v2gtp
 
 _ETHERNET, _RAW_IP = 1, 101

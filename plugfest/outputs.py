@@ -135,7 +135,7 @@ def _trace(outputs: Outputs, path: Path, epoch: float, role: str, told: dict[str
 
 def _packets(outputs: Outputs, path: Path, role: str, epoch: float, interface: str | None) -> None:
     """The packets of the interface where raw sockets are allowed, else packets made from what the session tells."""
-    from traces import live, writer
+    from plugfest.traces import live, writer
 
     comment = f"plugfest {role}"
     if interface is not None:
@@ -151,8 +151,8 @@ def _packets(outputs: Outputs, path: Path, role: str, epoch: float, interface: s
 
 def _report(outputs: Outputs, path: Path, role: str, epoch: float, told: dict[str, Any]) -> None:
     """Keeps what happened, and writes the report at the end, however that comes."""
-    from traces.recording import from_events
-    from traces.report import render
+    from plugfest.traces.recording import from_events
+    from plugfest.traces.report import render
 
     write.check(path)
     events: deque[Event] = deque(maxlen=REPORTED)

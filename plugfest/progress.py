@@ -12,8 +12,8 @@ from boundary.console import raw
 from boundary.text import visible
 
 if TYPE_CHECKING:
-    from conformance.campaign import Progress
-    from conformance.verdict import Verdict
+    from plugfest.conformance.campaign.campaign import Progress
+    from plugfest.conformance.verdict import Verdict
 
 _COLOURS = {"pass": "32", "inconc": "33", "fail": "1;31", "error": "1;35"}
 """Of terminals."""
@@ -28,7 +28,7 @@ def left(seconds: float) -> str:
 
 
 class Show:
-    """Tells of each run; give it to :attr:`conformance.campaign.Campaign.tell`.
+    """Tells of each run; give it to :attr:`plugfest.conformance.campaign.campaign.Campaign.tell`.
 
     Args:
         file: where to; a terminal gets colours (unless NO_COLOR is set) and the line of what is under way.
@@ -44,7 +44,7 @@ class Show:
         if progress.result is None:
             self._under_way(progress)
             return
-        from conformance.page import WORDS
+        from plugfest.conformance.campaign.page import WORDS
 
         result = progress.result
         word = WORDS[result.verdict] + ("*" if result.findings else "")

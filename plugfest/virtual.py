@@ -1,5 +1,5 @@
-"""The virtual loop, as the bench knows it; see :mod:`conformance.virtual`."""
+"""The virtual loop, as the bench knows it; see :mod:`plugfest.conformance.virtual`."""
 
-from conformance.virtual import DeadlockError, VirtualLoop, run
+from plugfest.conformance.virtual import DeadlockError, VirtualLoop, run
 
 __all__ = ["DeadlockError", "VirtualLoop", "run"]

@@ -13,7 +13,7 @@ from v2g.outcome import Outcome
 from v2g.trace import Event
 
 if TYPE_CHECKING:
-    from traces.checks import Judgement
+    from plugfest.traces.checks import Judgement
 
 MOST = 1500
 """Events that are kept."""
@@ -69,14 +69,14 @@ class Witness:
 
     def judgement(self) -> Judgement:
         """What is to be said of the session."""
-        from traces.checks import judge
-        from traces.recording import from_events
+        from plugfest.traces.checks import judge
+        from plugfest.traces.recording import from_events
 
         return judge(from_events(self._events, role=self.role))
 
     def sign(self, outcomes: Mapping[str, Outcome]) -> None:
         """Writes into the outcomes what went wrong, and whose doing it was."""
-        from traces.chain import Outcome as End
+        from plugfest.traces.chain import Outcome as End
 
         found = self.judgement().diagnosis
         if found.outcome in (End.FAILED, End.NOT_CHARGED):

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from traces.recording import Recording, load
+from plugfest.traces.recording import Recording, load
 
 SHARED = Path(os.environ.get("PLUGFEST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 """Optional material outside the project: captures, vectors, schemas."""

@@ -15,13 +15,13 @@ from tls_world import charger as charger_tls
 from tls_world import store
 from tls_world import vehicle as vehicle_tls
 
-from conformance.fields import replaced
 from evcc import charge as evcc
+from plugfest.conformance.fields import replaced
+from plugfest.traces.capture import read
+from plugfest.traces.recording import EVCC, SECC, Recording, from_events
+from plugfest.traces.writer import PcapNg
 from plugfest.virtual import run
 from secc import serve as secc
-from traces.capture import read
-from traces.recording import EVCC, SECC, Recording, from_events
-from traces.writer import PcapNg
 from v2g import tls
 from v2g.channel import Channel, memory_pair
 from v2g.messages import appproto, din70121, iso2

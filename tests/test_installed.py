@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 SOURCE = os.environ.get("PLUGFEST_SOURCE", "")
-PACKAGES = ("plugfest", "conformance", "evcc", "secc", "traces", "v2g", "slac", "pki", "exi", "boundary")
+PACKAGES = ("plugfest", "evcc", "secc", "v2g", "slac", "pki", "exi", "boundary")
 
 
 def installed() -> dict[str, bytes]:

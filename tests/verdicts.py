@@ -13,10 +13,10 @@ from made_to_fail import WAYS, WAYS_20, Way, failure
 
 from boundary.text import visible
 from plugfest.cli import main
-from traces.chain.steps import WHO, Outcome
-from traces.checks import Judgement, judge
-from traces.errors import RecordingError
-from traces.recording import EVCC, load
+from plugfest.traces.chain.steps import WHO, Outcome
+from plugfest.traces.checks import Judgement, judge
+from plugfest.traces.errors import RecordingError
+from plugfest.traces.recording import EVCC, load
 
 REPORTS = Path(__file__).parent / "data" / "reports"
 PAGE = Path(__file__).parents[1] / "docs" / "verdicts.md"

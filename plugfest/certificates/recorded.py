@@ -11,10 +11,10 @@ from cryptography import x509
 from pki import loading
 from pki.profiles import Role
 from plugfest.errors import UserError
-from traces import pcap
-from traces.certificates import sent
-from traces.errors import RecordingError
-from traces.recording import load
+from plugfest.traces import pcap
+from plugfest.traces.certificates import sent
+from plugfest.traces.errors import RecordingError
+from plugfest.traces.recording import load
 
 
 @dataclass(frozen=True)

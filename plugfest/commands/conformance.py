@@ -11,9 +11,9 @@ from boundary.console import complain, say
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
-    from conformance.campaign import Campaign
-    from conformance.catalogue import Case, Run
-    from conformance.pics import Pics
+    from plugfest.conformance.campaign.campaign import Campaign
+    from plugfest.conformance.catalogue import Case, Run
+    from plugfest.conformance.catalogue.pics import Pics
 
 PROTOCOLS = {
     "iso2": "iso15118-2",
@@ -99,7 +99,7 @@ def _reach(args: argparse.Namespace) -> Any:
     """Where the system is, or None: in memory."""
     import asyncio
 
-    from conformance.network import Reach, try_pilot
+    from plugfest.conformance.sut.network import Reach, try_pilot
     from slac.pilot_board import PilotError
     from v2g.errors import SetupError
 
@@ -161,8 +161,8 @@ def protocol_names(text: str | None) -> set[str] | None:
 
 def chosen(args: argparse.Namespace) -> list[Case]:
     """The cases that the filters leave."""
-    from conformance.catalogue import cases
-    from conformance.select import matches
+    from plugfest.conformance.catalogue import cases
+    from plugfest.conformance.catalogue.select import matches
 
     protocols = protocol_names(args.protocol)
     try:
@@ -194,8 +194,8 @@ def list_cases(args: argparse.Namespace) -> int:
 
 
 def show_case(args: argparse.Namespace) -> int:
-    from conformance.catalogue import case
-    from conformance.describe import describe
+    from plugfest.conformance.campaign.describe import describe
+    from plugfest.conformance.catalogue import case
 
     try:
         entry = case(args.id)
@@ -211,7 +211,7 @@ def show_case(args: argparse.Namespace) -> int:
 
 
 def _pics(args: argparse.Namespace) -> Pics | None:
-    from conformance.pics import PicsError, load
+    from plugfest.conformance.catalogue.pics import PicsError, load
 
     if args.pics is None:
         return None
@@ -222,8 +222,8 @@ def _pics(args: argparse.Namespace) -> Pics | None:
 
 
 def run_campaign(args: argparse.Namespace) -> int:
-    from conformance import bench, campaign, report, storage
-    from conformance.verdict import Verdict
+    from plugfest.conformance.campaign import campaign, report, setup, storage
+    from plugfest.conformance.verdict import Verdict
     from plugfest.progress import Show
     from v2g.errors import SetupError
 
@@ -246,7 +246,7 @@ def run_campaign(args: argparse.Namespace) -> int:
     except ValueError as why:
         raise UserError(f"--shard {why}") from why
     try:
-        made = bench.campaign(
+        made = setup.campaign(
             folder, args.sut, pics,
             reach=reach, command=args.command or "", ready_after=args.ready_after,
             ready_when=args.ready_when or "",
@@ -291,8 +291,8 @@ def run_campaign(args: argparse.Namespace) -> int:
 
 def _outset(made: Campaign, mine: list[Run], others: int, *, again: bool) -> str:
     """What is going to happen: how many runs, how many are done already, how long it takes."""
-    from conformance.campaign import AGAIN
-    from conformance.storage import read_results
+    from plugfest.conformance.campaign.campaign import AGAIN
+    from plugfest.conformance.campaign.storage import read_results
     from plugfest.progress import left
 
     known = read_results(made.folder)
@@ -323,7 +323,7 @@ def _actions(texts: list[str]) -> dict[str, str]:
 
 
 def _total(results: list[Any]) -> str:
-    from conformance.page import WORDS, counts
+    from plugfest.conformance.campaign.page import WORDS, counts
 
     found = counts(results)
     words = [f"{number} {WORDS[verdict]}" for verdict, number in found.items() if number]
@@ -333,7 +333,7 @@ def _total(results: list[Any]) -> str:
 
 
 def report_folders(args: argparse.Namespace) -> int:
-    from conformance import report, storage
+    from plugfest.conformance.campaign import report, storage
 
     for folder in args.folders:
         if not list(folder.glob("results*.jsonl")):
@@ -350,14 +350,14 @@ def report_folders(args: argparse.Namespace) -> int:
 
 
 def make_pics(args: argparse.Namespace) -> int:
-    from conformance import ask, bench, probe
-    from conformance.pics import Pics, save
+    from plugfest.conformance.campaign import ask, probe, setup
+    from plugfest.conformance.catalogue.pics import Pics, save
     from v2g.errors import SetupError
 
     if (reach := _reach(args)) is not None:
         try:
-            system = bench.system(args.sut, reach, command=args.command or "", ready_after=args.ready_after)
-            pics, notes = probe.probe(args.sut, system, bench.certificates(args.pki, args.sut)[0])
+            system = setup.system(args.sut, reach, command=args.command or "", ready_after=args.ready_after)
+            pics, notes = probe.probe(args.sut, system, setup.certificates(args.pki, args.sut)[0])
         except SetupError as why:
             raise UserError(str(why)) from why
         for note in notes:

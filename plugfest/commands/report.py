@@ -36,9 +36,9 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from plugfest.commands.trace import read
-    from traces.checks import judge
-    from traces.junit import junit
-    from traces.report import render
+    from plugfest.traces.checks import judge
+    from plugfest.traces.junit import junit
+    from plugfest.traces.report import render
 
     recording = read(args.file, args.key_log)
     judged = judge(recording)

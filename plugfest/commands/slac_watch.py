@@ -85,9 +85,9 @@ def _of_file(path: Path) -> Judge:
     Raises:
         UserError: it is not a recording, or cannot be read.
     """
-    from traces import slac
-    from traces.errors import RecordingError
-    from traces.recording import load
+    from plugfest.traces import slac
+    from plugfest.traces.errors import RecordingError
+    from plugfest.traces.recording import load
 
     try:
         recording = load(path)

@@ -14,7 +14,7 @@ from boundary.write import write
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
-    from traces.recording import Entry, Recording
+    from plugfest.traces.recording import Entry, Recording
 
 _FILES = """\
 FILE is a trace of ours (--trace, JSON lines) or any pcap or pcapng file. TLS is opened with the secrets that a pcapng
@@ -83,8 +83,8 @@ def read(path: Path, key_log: Path | None = None) -> Recording:
     Raises:
         UserError: it cannot be read.
     """
-    from traces.errors import RecordingError
-    from traces.recording import load
+    from plugfest.traces.errors import RecordingError
+    from plugfest.traces.recording import load
 
     try:
         return load(path, key_log=key_log)
@@ -100,7 +100,7 @@ def headline(recording: Recording) -> list[str]:
     """What a recording is, in a few lines."""
     import datetime
 
-    from traces.talks import talks, title
+    from plugfest.traces.talks import talks, title
 
     began = ""
     if recording.epoch > 86400:
@@ -117,9 +117,9 @@ def headline(recording: Recording) -> list[str]:
 
 
 def show(args: argparse.Namespace) -> int:
-    from traces import chart
-    from traces.checks import judge
-    from traces.measure import measure
+    from plugfest.traces import chart
+    from plugfest.traces.checks import judge
+    from plugfest.traces.measure import measure
 
     recording = _recording(args)
     judged = judge(recording)
@@ -146,8 +146,8 @@ def _chosen(recording: Recording, args: argparse.Namespace) -> list[Entry]:
 
 def decode(args: argparse.Namespace) -> int:
     import exi
-    from traces import text
-    from traces.export import document_xml
+    from plugfest.traces import text
+    from plugfest.traces.export import document_xml
     from v2g.messages import schema
 
     recording = _recording(args)
@@ -178,13 +178,13 @@ def decode(args: argparse.Namespace) -> int:
 
 
 def check(args: argparse.Namespace) -> int:
-    from traces.checks import judge
+    from plugfest.traces.checks import judge
 
     recording = _recording(args)
     judged = judge(recording)
     findings, result = judged.findings, judged.verdict
     if args.junit is not None:
-        from traces.junit import junit
+        from plugfest.traces.junit import junit
 
         write(args.junit, junit(recording, findings), public=True)
     if not args.json:
@@ -206,7 +206,7 @@ def check(args: argparse.Namespace) -> int:
 def stats(args: argparse.Namespace) -> int:
     import dataclasses
 
-    from traces.measure import measure, paired, rows
+    from plugfest.traces.measure import measure, paired, rows
 
     recording = _recording(args)
     counts: dict[tuple[str, str], list[int]] = {}
@@ -248,7 +248,7 @@ def _time(seconds: float) -> str:
 def diff(args: argparse.Namespace) -> int:
     import dataclasses
 
-    from traces.compare import compare
+    from plugfest.traces.compare import compare
 
     differences = compare(_recording(args), read(args.other, args.key_log))
     for one in differences:
@@ -259,8 +259,8 @@ def diff(args: argparse.Namespace) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
-    from traces.errors import RecordingError
-    from traces.export import export as export_recording
+    from plugfest.traces.errors import RecordingError
+    from plugfest.traces.export import export as export_recording
 
     recording = _recording(args)
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import traces.recording
+from plugfest.traces import recording
 
 ROOM = 100
 """kB of the small file system: less than any of these outputs needs."""
@@ -83,10 +83,10 @@ def test_a_session_on_a_full_disk_goes_on_and_says_so(small: Path, recorded: Pat
     left = small / "file"
     if option == "trace":
         assert "it ends at" in done.stderr
-        assert len(traces.recording.load(left).messages) > 50
+        assert len(recording.load(left).messages) > 50
         assert all(json.loads(line) for line in left.read_text().splitlines())
     elif option == "pcapng":
-        assert not traces.recording.load(left).remarks
+        assert not recording.load(left).remarks
     elif option == "report":
         assert [path.name for path in small.iterdir()] == ["filler"]
 

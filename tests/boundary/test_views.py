@@ -18,12 +18,12 @@ from boundary.text import dumps, xml_line
 from plugfest.lines import Lines, Plant
 from plugfest.live import LiveView
 from plugfest.summary import summary
-from traces import chart, text, writer
-from traces.checks import judge
-from traces.junit import junit
-from traces.measure import measure
-from traces.recording import from_events
-from traces.report import render
+from plugfest.traces import chart, text, writer
+from plugfest.traces.checks import judge
+from plugfest.traces.junit import junit
+from plugfest.traces.measure import measure
+from plugfest.traces.recording import from_events
+from plugfest.traces.report import render
 from v2g.messages import schema
 from v2g.outcome import Cause, Outcome
 from v2g.trace import Event, JsonLines

@@ -15,11 +15,11 @@ import pytest
 from netns import AVAILABLE, REASON, Link, link
 from processes import CEILING
 
-from conformance.by_pytest import claim
-from conformance.catalogue import runs
-from conformance.pics import Pics, save
-from conformance.storage import read_results
-from conformance.verdict import Verdict
+from plugfest.conformance.campaign.by_pytest import claim
+from plugfest.conformance.campaign.storage import read_results
+from plugfest.conformance.catalogue import runs
+from plugfest.conformance.catalogue.pics import Pics, save
+from plugfest.conformance.verdict import Verdict
 
 pytest.importorskip("xdist", reason="needs pytest-xdist (extra test)")
 
@@ -96,7 +96,7 @@ def test_two_processes_fill_one_campaign(tmp_path: Path) -> None:
 
 
 SILENT = """
-from conformance import own
+from plugfest.conformance.sut import own
 
 async def connect(self, *_):
     raise ConnectionRefusedError("nobody listens")

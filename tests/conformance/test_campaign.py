@@ -20,14 +20,14 @@ from xml.etree import ElementTree
 import pytest
 from processes import until
 
-from conformance import ask, campaign, report, storage
-from conformance.campaign import Campaign, Interrupted, Shard
-from conformance.catalogue import Run, runs
-from conformance.own import FAST, bench_for, own_system
-from conformance.pics import Pics, PicsError, load, save
-from conformance.program import Program
-from conformance.verdict import Result, Verdict
 from plugfest.cli import main
+from plugfest.conformance.campaign import ask, campaign, report, storage
+from plugfest.conformance.campaign.campaign import Campaign, Interrupted, Shard
+from plugfest.conformance.catalogue import Run, runs
+from plugfest.conformance.catalogue.pics import Pics, PicsError, load, save
+from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
+from plugfest.conformance.sut.program import Program
+from plugfest.conformance.verdict import Result, Verdict
 from plugfest.progress import Show
 from slac.pilots import AssumedVehiclePilot
 

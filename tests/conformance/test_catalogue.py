@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.catalogue import cases, parameters, runs, timer, words
-from conformance.evcc import checks as vehicle_checks
-from conformance.evcc import scripts as vehicle_scripts
-from conformance.secc import checks as charger_checks
-from conformance.secc import scripts as charger_scripts
-from conformance.select import matches
 from plugfest.cli import main
+from plugfest.conformance.catalogue import cases, parameters, runs, timer, words
+from plugfest.conformance.catalogue.select import matches
+from plugfest.conformance.evcc import checks as vehicle_checks
+from plugfest.conformance.evcc import scripts as vehicle_scripts
+from plugfest.conformance.secc import checks as charger_checks
+from plugfest.conformance.secc import scripts as charger_scripts
 
 ALL = cases()
 
@@ -92,5 +92,5 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert "send SDPReq" in out
     assert "SDP_ADDRESS" in out
     assert main(["conformance", "show", "PF_EVCC_ISO2_RequestTiming"]) == 0
-    assert "carried out by conformance.evcc.scripts.session.pace" in capsys.readouterr().out
+    assert "carried out by plugfest.conformance.evcc.scripts.session.pace" in capsys.readouterr().out
     assert main(["conformance", "show", "TC_NONE"]) == 2

@@ -8,9 +8,9 @@ import pytest
 from faults import FAULTS, Fault
 from faults.matrix import caught, one
 
-from conformance.catalogue import runs
-from conformance.evcc.scripts.tls import change_options
-from conformance.verdict import Verdict
+from plugfest.conformance.catalogue import runs
+from plugfest.conformance.evcc.scripts.tls import change_options
+from plugfest.conformance.verdict import Verdict
 from v2g import tls
 
 BY_ID = {run.id: run for run in runs()}

@@ -16,9 +16,9 @@ import powerline
 import pytest
 from processes import CEILING
 
-from conformance.network import COMES_BACK, NetworkCharger, Reach
-from conformance.pics import load
-from conformance.virtual import VirtualLoop
+from plugfest.conformance.catalogue.pics import load
+from plugfest.conformance.sut.network import COMES_BACK, NetworkCharger, Reach
+from plugfest.conformance.virtual import VirtualLoop
 from v2g import interfaces
 from v2g.errors import SetupError
 from v2g.interfaces import Interface
@@ -68,7 +68,7 @@ def test_each_case_plugs_in_matches_and_leaves(lab: Any, pilot: str, pics: Path,
     assert [result["verdict"] for result in results(out)] == ["pass", "pass"]
     assert said.count("CM_SLAC_MATCH.CNF") == 2
     assert said.count("pilot A") >= 2
-    from traces.recording import load as recorded
+    from plugfest.traces.recording import load as recorded
 
     recording = recorded(next(out.glob("cases/*/trace.pcapng")))
     names = [entry.name for entry in recording.entries]
@@ -146,7 +146,7 @@ def test_an_address_takes_the_place_of_sdp(pics: Path, tmp_path: Path) -> None:
 
 def test_evidence_of_tls_can_be_read(pics: Path, tmp_path: Path) -> None:
     """The packets of a session over TLS hold its secrets: of a campaign, and of a script that fails."""
-    from traces.recording import load as recorded
+    from plugfest.traces.recording import load as recorded
 
     pics.write_text(QUICK + "PIXIT_SECC_CMN_TLS: true\n")
     with netns.link("cft") as link:

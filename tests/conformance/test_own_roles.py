@@ -6,12 +6,13 @@ import asyncio
 
 import pytest
 
-from conformance.catalogue import Run, runs
-from conformance.execute import Bench, executable, execute
-from conformance.own import FAST, bench_for, own_system
-from conformance.pics import Pics, satisfying
-from conformance.verdict import Result, Verdict
-from conformance.virtual import VirtualLoop
+from plugfest.conformance.campaign.execute import executable, execute
+from plugfest.conformance.catalogue import Run, runs
+from plugfest.conformance.catalogue.pics import Pics, satisfying
+from plugfest.conformance.sut.bench import Bench
+from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
+from plugfest.conformance.verdict import Result, Verdict
+from plugfest.conformance.virtual import VirtualLoop
 
 EXECUTABLE = [run for run in runs() if not executable(run)]
 

@@ -125,7 +125,7 @@ def test_traces_are_written(tmp_path: Path) -> None:
 def test_it_costs_nothing_where_it_is_not_used(tmp_path: Path) -> None:
     """Loading the plugin imports none of the project's packages; ordinary async tests are left alone."""
     check = (
-        "import sys\nimport conformance.plugin\n"
+        "import sys\nimport plugfest.conformance.plugin\n"
         "heavy = {'v2g', 'exi', 'secc', 'evcc', 'slac', 'pki', 'yaml', 'lxml', 'msgspec', 'cryptography'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
@@ -195,7 +195,7 @@ def test_what_happened_is_kept_of_a_script_that_fails(tmp_path: Path) -> None:
     (kept,) = (tmp_path / "sut-traces").iterdir()
     assert kept.name == "test_it.py__test_bad"
     assert str(kept.relative_to(tmp_path) / "trace.pcapng") in output
-    from traces.recording import load
+    from plugfest.traces.recording import load
 
     recording = load(kept / "trace.pcapng")
     assert "PreChargeRes" in [entry.name for entry in recording.messages]

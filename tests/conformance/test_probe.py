@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from conformance import certificates, probe, virtual
-from conformance.own import OwnVehicle
-from conformance.pics import Pics
+from plugfest.conformance import virtual
+from plugfest.conformance.campaign import probe
+from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.sut import certificates
+from plugfest.conformance.sut.own import OwnVehicle
 from v2g.protocols import DIN, ISO2
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from powerline import AVAILABLE, REASON, Lab, lab
 
-from conformance.storage import read_results
-from conformance.verdict import Verdict
+from plugfest.conformance.campaign.storage import read_results
+from plugfest.conformance.verdict import Verdict
 
 pytestmark = [pytest.mark.netns, pytest.mark.skipif(not AVAILABLE, reason=REASON)]
 

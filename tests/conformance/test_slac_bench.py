@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from conformance import bench
-from conformance.catalogue import runs
-from conformance.execute import Bench, execute
-from conformance.network import Reach
-from conformance.pics import Pics, satisfying
-from conformance.slac_bench import NetworkSlac
-from conformance.verdict import Result, Verdict
-from conformance.virtual import VirtualLoop
+from plugfest.conformance.campaign import setup
+from plugfest.conformance.campaign.execute import execute
+from plugfest.conformance.catalogue import runs
+from plugfest.conformance.catalogue.pics import Pics, satisfying
+from plugfest.conformance.sut.bench import Bench
+from plugfest.conformance.sut.network import Reach
+from plugfest.conformance.sut.slac import NetworkSlac
+from plugfest.conformance.verdict import Result, Verdict
+from plugfest.conformance.virtual import VirtualLoop
 from slac import ev, evse
 from slac.errors import SlacError
 from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot
@@ -107,4 +108,4 @@ def test_what_needs_one(name: str) -> None:
 def test_a_pilot_that_there_is_not_is_said_at_once(tmp_path: Path) -> None:
     """Before anything else is looked for: one line with the names that can be written."""
     with pytest.raises(SetupError, match="no pilot 'usb'; write assumed, sim, serial:DEVICE"):
-        bench.campaign(tmp_path, "secc", Pics(), reach=Reach("lo", pilot="usb"))
+        setup.campaign(tmp_path, "secc", Pics(), reach=Reach("lo", pilot="usb"))

@@ -15,8 +15,8 @@ from unittest.mock import patch
 
 import msgspec
 
-from conformance.fields import replaced
 from evcc.drive import Drive
+from plugfest.conformance.fields import replaced
 from secc.minimal import minimal
 from secc.visit import AnswerTable, Refusal, Visit
 from v2g.messages import appproto, din70121, iso2

@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from conformance.catalogue import Run, runs
-from conformance.execute import executable, execute
-from conformance.own import FAST, bench_for, own_system
-from conformance.pics import Pics, satisfying
-from conformance.verdict import Result, Verdict
-from conformance.virtual import VirtualLoop
 from faults import FAULTS, Fault
+from plugfest.conformance.campaign.execute import executable, execute
+from plugfest.conformance.catalogue import Run, runs
+from plugfest.conformance.catalogue.pics import Pics, satisfying
+from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
+from plugfest.conformance.verdict import Result, Verdict
+from plugfest.conformance.virtual import VirtualLoop
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 RUNS = {run.id: run for run in runs() if not executable(run)}

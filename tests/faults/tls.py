@@ -8,8 +8,8 @@ import v2g.discovery
 import v2g.sdp
 import v2g.tls
 import v2g.tls.charger
-from conformance.evcc.scripts.tls import change_options
 from faults.fault import charger, vehicle
+from plugfest.conformance.evcc.scripts.tls import change_options
 
 
 async def _serving_once(send: Any, requests: Any, interface: Any, answer: Any, observe: Any) -> None:

@@ -22,8 +22,8 @@ from pki.profiles import SUITES, Role
 from pki.revocation import Revocations
 from pki.store import Store
 from plugfest.certificates import text
-from traces.report.tables import _certificate as report_card
-from traces.tls import subject as trace_subject
+from plugfest.traces.report.tables import _certificate as report_card
+from plugfest.traces.tls import subject as trace_subject
 from v2g import credentials
 from v2g.errors import RemoteError
 from v2g.tls.context import Context

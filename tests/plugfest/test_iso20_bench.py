@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from plugfest.cli import main
-from traces.recording import Recording, load
-from traces.series import energies, series
+from plugfest.traces.recording import Recording, load
+from plugfest.traces.series import energies, series
 from v2g.terms import Terms
 
 BASE = "slac: false\nprotocol: iso20\nany-transport: true\nseed: 1\n"

@@ -13,7 +13,7 @@ from boundary.errors import InputError
 from boundary.octets import spelled
 from plugfest.cli import main
 from plugfest.octets import pieces
-from traces import packets, pcap
+from plugfest.traces import packets, pcap
 from v2g import v2gtp
 
 EXI = "809a02000000000000000011d01808000000000400"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bench import Bench
 
+from plugfest.traces.checks import judge
+from plugfest.traces.recording import from_events
 from plugfest.virtual import run
 from plugfest.witness import MOST, Witness
-from traces.checks import judge
-from traces.recording import from_events
 from v2g.messages import iso2
 
 

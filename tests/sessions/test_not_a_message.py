@@ -9,8 +9,8 @@ from bench import LOOP, Bench
 
 import exi
 from plugfest.cli import main
-from traces.checks import check
-from traces.recording import from_events
+from plugfest.traces.checks import check
+from plugfest.traces.recording import from_events
 from v2g.messages import din70121, iso2, schema
 from v2g.outcome import Cause
 from v2g.protocols import DIN, offer

@@ -16,10 +16,10 @@ from bench import Bench, iso20_bench
 from made_to_fail import joined
 
 from evcc import charge as evcc
+from plugfest.traces.checks import Judgement, judge
+from plugfest.traces.recording import from_events
 from secc import serve as secc
 from secc.authorizer import Delayed
-from traces.checks import Judgement, judge
-from traces.recording import from_events
 from v2g.messages import appproto
 from v2g.messages.iso20 import common, types
 from v2g.outcome import Outcome

@@ -236,8 +236,8 @@ RECORDED = {
 @pytest.mark.parametrize("name", RECORDED)
 def test_recorded_matchings(name: str) -> None:
     """Every matching of real cars, chargers and testers is found, and the failed ones with their step."""
-    from traces import slac
-    from traces.recording import load
+    from plugfest.traces import slac
+    from plugfest.traces.recording import load
 
     path = SHARED / "captures" / name
     if not path.exists():

@@ -27,6 +27,9 @@ from rounds import (
     Sent,
 )
 
+from plugfest.traces import slac
+from plugfest.traces.checks import check
+from plugfest.traces.recording import load
 from slac.errors import Step
 from slac.frames import (
     BROADCAST,
@@ -53,9 +56,6 @@ from slac.frames import (
     parse,
 )
 from slac.rounds import End, Round, rounds
-from traces import slac
-from traces.checks import check
-from traces.recording import load
 
 REPORTS = Path(__file__).parent.parent / "data" / "reports"
 MULTICAST = bytes.fromhex("333300000001")

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from bench import Bench, iso20_bench, message_seen
 
+from plugfest.traces import chart
+from plugfest.traces.checks import Judgement, judge
+from plugfest.traces.measure import measure
+from plugfest.traces.recording import Recording, from_events
 from plugfest.virtual import run
 from secc.minimal import minimal
-from traces import chart
-from traces.checks import Judgement, judge
-from traces.measure import measure
-from traces.recording import Recording, from_events
 from v2g.messages.iso20 import common, dc, types
 from v2g.protocols import ISO20
 from v2g.protocols.iso20 import METERING, RENEGOTIATION

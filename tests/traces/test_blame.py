@@ -8,11 +8,11 @@ import pytest
 from bench import ISO20_MODES, MODES, Bench
 from made_to_fail import CONTROL, WAYS, WAYS_20, Way, failure
 
+from plugfest.traces.chain import Outcome, Step
+from plugfest.traces.chain.steps import step_of
+from plugfest.traces.checks import judge
+from plugfest.traces.recording import EVCC, Recording
 from plugfest.virtual import run
-from traces.chain import Outcome, Step
-from traces.chain.steps import step_of
-from traces.checks import judge
-from traces.recording import EVCC, Recording
 
 _LATE = (Step.STOP, Step.END)
 """What fails there need not end a session: it charged."""

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugfest.cli import main
-from traces import chart
-from traces.checks import judge
-from traces.export import export
-from traces.recording import Recording, load
-from traces.report import render
-from traces.series import energies, series
-from traces.text import brief
+from plugfest.traces import chart
+from plugfest.traces.checks import judge
+from plugfest.traces.export import export
+from plugfest.traces.recording import Recording, load
+from plugfest.traces.report import render
+from plugfest.traces.series import energies, series
+from plugfest.traces.text import brief
 from v2g.messages.iso20 import common
 
 CAPTURES = SHARED / "captures"

@@ -12,14 +12,14 @@ from bench import Bench
 from captures import SHARED, files, recording
 from tools import needs_tshark, tshark
 
+from plugfest.traces import packets as layers
+from plugfest.traces import pcap
+from plugfest.traces.annotate import annotate
+from plugfest.traces.capture import read
+from plugfest.traces.errors import RecordingError
+from plugfest.traces.recording import load
+from plugfest.traces.writer import PcapNg
 from plugfest.virtual import run
-from traces import packets as layers
-from traces import pcap
-from traces.annotate import annotate
-from traces.capture import read
-from traces.errors import RecordingError
-from traces.recording import load
-from traces.writer import PcapNg
 
 # File -> what its description counts: HomePlug frames, SDP datagrams, messages.
 COUNTS = {

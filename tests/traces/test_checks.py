@@ -13,11 +13,11 @@ from bench import Bench
 from captures import files, recording
 
 import exi
+from plugfest.traces.checks import RULES, Finding, check, verdict
+from plugfest.traces.junit import junit
+from plugfest.traces.measure import measure, rows
+from plugfest.traces.recording import Recording, from_events
 from plugfest.virtual import run
-from traces.checks import RULES, Finding, check, verdict
-from traces.junit import junit
-from traces.measure import measure, rows
-from traces.recording import Recording, from_events
 from v2g import sdp
 from v2g.messages import schema
 from v2g.trace import Event

@@ -10,7 +10,7 @@ import pytest
 from captures import files
 
 from plugfest.cli import main
-from traces.recording import load
+from plugfest.traces.recording import load
 
 each = pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
 Capture = pytest.CaptureFixture[str]

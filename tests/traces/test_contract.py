@@ -14,9 +14,9 @@ from pnc import PncBench, store
 import exi
 from pki.profiles import Role
 from plugfest import pnc
+from plugfest.traces.checks import check
+from plugfest.traces.recording import from_events, load
 from plugfest.virtual import run
-from traces.checks import check
-from traces.recording import from_events, load
 from v2g import signature
 from v2g.messages import schema
 from v2g.trace import Event

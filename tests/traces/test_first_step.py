@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from traces import packets, pcap
-from traces.chain import Fault, Outcome, Step
-from traces.checks import Judgement, judge
-from traces.junit import junit
-from traces.recording import from_events, load
-from traces.writer import Station, link_local
+from plugfest.traces import packets, pcap
+from plugfest.traces.chain import Fault, Outcome, Step
+from plugfest.traces.checks import Judgement, judge
+from plugfest.traces.junit import junit
+from plugfest.traces.recording import from_events, load
+from plugfest.traces.writer import Station, link_local
 from v2g import sdp, v2gtp
 from v2g.trace import Event
 

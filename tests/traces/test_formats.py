@@ -14,11 +14,11 @@ import pytest
 from bench import Bench
 
 from plugfest.cli import main
+from plugfest.traces import packets as layers
+from plugfest.traces import pcap
+from plugfest.traces.recording import load
+from plugfest.traces.writer import PcapNg
 from plugfest.virtual import run
-from traces import packets as layers
-from traces import pcap
-from traces.recording import load
-from traces.writer import PcapNg
 
 ROOT = Path(__file__).parents[2]
 COOKED = ROOT / "tests" / "data" / "reports" / "cooked-capture.pcap"
@@ -216,7 +216,7 @@ def test_a_link_type_that_is_not_read_is_said(tmp_path: Path, capsys: Capture) -
 
 def test_gzip_that_breaks_off_or_is_broken(tmp_path: Path) -> None:
     """What is whole is read; what is not gzip is one line; members in a row are one file."""
-    from traces.errors import RecordingError
+    from plugfest.traces.errors import RecordingError
 
     whole = capture(tmp_path / "whole", "pcap", "ethernet", packed=True)
     octets = whole.read_bytes()

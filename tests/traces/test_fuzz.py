@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from captures import files
 
-from traces import packets, pcap, tls
-from traces.chart import lines, rows
-from traces.checks import judge
-from traces.errors import RecordingError
-from traces.recording import load
-from traces.report import render
-from traces.tcp import Chunk
+from plugfest.traces import packets, pcap, tls
+from plugfest.traces.chart import lines, rows
+from plugfest.traces.checks import judge
+from plugfest.traces.errors import RecordingError
+from plugfest.traces.recording import load
+from plugfest.traces.report import render
+from plugfest.traces.tcp import Chunk
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:

@@ -11,10 +11,10 @@ import pytest
 from pnc20 import PncBench20
 
 import exi
+from plugfest.traces.checks import check
+from plugfest.traces.recording import from_events
 from plugfest.virtual import run
 from secc.schedule import Plan
-from traces.checks import check
-from traces.recording import from_events
 from v2g.messages import schema
 from v2g.prices import flat
 from v2g.trace import Event

@@ -12,13 +12,13 @@ from bench import COMBINATIONS, Bench, iso20_bench
 from hypothesis import given, settings, strategies
 from iso20_wishes import WISHES, rounds, wishing
 
+from plugfest.traces.checks import judge
+from plugfest.traces.recording import Recording, from_events, load
+from plugfest.traces.talks import talks
+from plugfest.traces.writer import File
 from plugfest.virtual import run
 from secc.charger import Slot, Wish
 from secc.services import PARKING
-from traces.checks import judge
-from traces.recording import Recording, from_events, load
-from traces.talks import talks
-from traces.writer import File
 from v2g.protocols import iso20 as streams
 from v2g.trace import Event, JsonLines
 

@@ -11,16 +11,16 @@ import pytest
 from bench import Bench
 
 from plugfest.cli import main
+from plugfest.traces import packets as layers
+from plugfest.traces import pcap
+from plugfest.traces.capture import read
+from plugfest.traces.checks import Finding, check
+from plugfest.traces.dialogue import Payload
+from plugfest.traces.dialogue import read as dialogue
+from plugfest.traces.frames import Broken, Frames, Skipped
+from plugfest.traces.recording import Recording
+from plugfest.traces.writer import PcapNg
 from plugfest.virtual import run
-from traces import packets as layers
-from traces import pcap
-from traces.capture import read
-from traces.checks import Finding, check
-from traces.dialogue import Payload
-from traces.dialogue import read as dialogue
-from traces.frames import Broken, Frames, Skipped
-from traces.recording import Recording
-from traces.writer import PcapNg
 from v2g import v2gtp
 from v2g.reading import Kind
 

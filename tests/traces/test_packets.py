@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from traces import packets
-from traces.packets import ACK, PSH, SYN, Datagram, Homeplug, Segment
+from plugfest.traces import packets
+from plugfest.traces.packets import ACK, PSH, SYN, Datagram, Homeplug, Segment
 
 A, B = bytes.fromhex("fe80000000000000000000fffe000001"), bytes.fromhex("fe80000000000000000000fffe000002")
 MACS = (bytes.fromhex("020000000002"), bytes.fromhex("020000000001"))

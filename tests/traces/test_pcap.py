@@ -7,8 +7,8 @@ import struct
 
 import pytest
 
-from traces.errors import RecordingError
-from traces.pcap import MAX_BLOCK, Item, Packet, Remark, Secrets, Writer, is_capture, read
+from plugfest.traces.errors import RecordingError
+from plugfest.traces.pcap import MAX_BLOCK, Item, Packet, Remark, Secrets, Writer, is_capture, read
 
 
 def items(data: bytes) -> list[Item]:

@@ -16,10 +16,10 @@ from processes import CEILING
 from tools import CHROMIUM, needs_chromium
 
 from plugfest.cli import main
-from traces.chart import lines, rows
-from traces.recording import Entry, Recording, from_events
-from traces.report import render
-from traces.report.svg import Curve, plot, thinned, ticks
+from plugfest.traces.chart import lines, rows
+from plugfest.traces.recording import Entry, Recording, from_events
+from plugfest.traces.report import render
+from plugfest.traces.report.svg import Curve, plot, thinned, ticks
 from v2g.messages import iso2
 from v2g.trace import Event
 

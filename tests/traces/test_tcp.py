@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traces import tcp
-from traces.tcp import Chunk, Direction
+from plugfest.traces import tcp
+from plugfest.traces.tcp import Chunk, Direction
 
 
 def text(chunks: list[Chunk]) -> bytes:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from traces.keylog import KeyLog
-from traces.tcp import Chunk
-from traces.tls import Connection, Happening, split_der
+from plugfest.traces.keylog import KeyLog
+from plugfest.traces.tcp import Chunk
+from plugfest.traces.tls import Connection, Happening, split_der
 from v2g import tls as v2g_tls
 
 SUITES = [

@@ -14,10 +14,10 @@ from processes import CEILING
 from tools import needs_tshark, tshark
 
 from plugfest.cli import main
+from plugfest.traces import pcap
+from plugfest.traces.recording import from_events, load
+from plugfest.traces.writer import MADE_UP, File, PcapNg
 from plugfest.virtual import run
-from traces import pcap
-from traces.recording import from_events, load
-from traces.writer import MADE_UP, File, PcapNg
 from v2g import sdp
 from v2g.trace import Event
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import exi
+from plugfest.traces import dialogue
 from secc.minimal import minimal
-from traces import dialogue
 from v2g.beside import SideState
 from v2g.messages import schema
 from v2g.messages.iso20 import ac, common, dc, types

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 from bench import COMBINATIONS, iso20_bench
 
+from plugfest.traces.checks import judge
+from plugfest.traces.recording import from_events
 from plugfest.virtual import run
-from traces.checks import judge
-from traces.recording import from_events
 from v2g.messages.iso20 import ac, common, dc, types
 from v2g.protocols import ISO20
 from v2g.rules.facts import Facts

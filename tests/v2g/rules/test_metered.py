@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plugfest.cli import main
-from traces.checks import check
-from traces.findings import Finding
-from traces.recording import Recording, load
+from plugfest.traces.checks import check
+from plugfest.traces.findings import Finding
+from plugfest.traces.recording import Recording, load
 from v2g.messages import iso2
 from v2g.rules.facts import Facts
 from v2g.rules.metered import Excess, Metered

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from plugfest.cli import main
-from traces.checks import check
-from traces.recording import Recording, load
+from plugfest.traces.checks import check
+from plugfest.traces.recording import Recording, load
 from v2g.physical import number
 
 REPORTS = Path(__file__).parents[2] / "data" / "reports"

@@ -1,0 +1,373 @@
+"""A campaign: many runs against one system, into a folder that survives whatever happens.
+
+Each result is a line of ``results.jsonl``, written and synced as soon as it is there; beside it, per run, the trace.
+A campaign that was interrupted goes on where it stopped; failed runs can be run again; shards write files of their own
+into the same folder, or into folders that are merged later. The report is made from the files alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import os
+import platform
+import re
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from boundary.text import dumps
+from boundary.write import write
+from plugfest.conformance.campaign.evidence import capture, evidence, may_capture
+from plugfest.conformance.campaign.execute import executable, execute
+from plugfest.conformance.campaign.storage import INFO, RESULTS, read_results, safe
+from plugfest.conformance.catalogue import Run, timer
+from plugfest.conformance.catalogue.pics import Pics, excluded, satisfying
+from plugfest.conformance.sut.bench import Bench
+from plugfest.conformance.sut.own import EPOCH
+from plugfest.conformance.verdict import Result, Verdict
+from slac.errors import SlacError
+from v2g.errors import V2GError
+from v2g.trace import Observe, fan_out
+
+AGAIN = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONC)
+"""Verdicts that ``--rerun-failed`` runs again."""
+
+PATIENCE = 5
+"""Runs in a row in which the system did not say a word, before the campaign says so."""
+
+MARGIN = 300.0
+"""s on top of a run's estimate before it is ended by force."""
+
+
+class Interrupted(Exception):
+    """The person at the bench stopped the campaign; what is done is on disk."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part ``number`` of ``count`` (from 1)."""
+
+    number: int = 1
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """``2/3``. ValueError: it is none."""
+        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise ValueError(f"{text!r}: a shard is I/N, from 1/N to N/N")
+        return cls(int(match[1]), int(match[2]))
+
+    @property
+    def part(self) -> str:
+        """Tells its files from those of other shards; "" where there is one only."""
+        return "" if self.count == 1 else f"-{self.number}-of-{self.count}"
+
+    def mine(self, runs: Sequence[Run]) -> list[Run]:
+        """Every ``count``-th run."""
+        return list(runs[self.number - 1 :: self.count])
+
+
+def estimate(run: Run, pics: Pics) -> float:
+    """About how long a run takes on a real bench, s: its waits, and 12 s for the rest."""
+    seconds = 12.0 + float(pics["par_waitForNextTC"])
+    for step in (*run.steps[0], *run.steps[1]):
+        for verb in ("silent", "no_reply", "within_total"):
+            with contextlib.suppress(KeyError):
+                seconds += timer(str(step[verb])) if verb in step else 0.0
+    if any(word in "".join(run.case.preconditions) for word in ("Resumed", "PAUSED")):
+        seconds += min(float(pics["PICS_CMN_CMN_WakeUp"]), float(pics["PIXIT_CMN_CMN_WakeUp"])) + 60
+    if "Loop.Stop" in "".join(run.case.preconditions) or "PowerDelivery.Stop" in "".join(run.case.preconditions):
+        seconds += float(pics["PICS_CMN_CMN_LoopCounter"]) * (float(pics["par_chargingLoop_pause"]) + 0.1)
+    return seconds
+
+
+def selected(runs: Iterable[Run], pics: Pics | None) -> tuple[list[Run], list[tuple[Run, str]]]:
+    """The runs that apply and can be executed, and the others with the reason.
+
+    Args:
+        pics: what is declared; None: each case brings what it needs (our own roles in memory).
+    """
+    chosen, left = [], []
+    for run in runs:
+        why = executable(run)
+        if not why and pics is not None and (condition := excluded(run.case, pics)):
+            why = f"does not apply: {condition}"
+        if why:
+            left.append((run, why))
+        else:
+            chosen.append(run)
+    return chosen, left
+
+
+Opener = Callable[[Run, Pics, Observe], contextlib.AbstractAsyncContextManager[Any]]
+"""Opens the system under test for one run."""
+
+
+@dataclass
+class Progress:
+    """What there is to tell after (or before) a run.
+
+    Attributes:
+        done, total: runs.
+        run: that is over, or begins.
+        result: None: it begins.
+        left: s for all that is left.
+        expected: s that the run takes.
+        note: what a person should know now; "" mostly.
+    """
+
+    done: int
+    total: int
+    run: Run
+    result: Result | None
+    left: float
+    expected: float = 0.0
+    note: str = ""
+
+
+@dataclass
+class Campaign:
+    """Runs a list of runs.
+
+    Attributes:
+        folder: of the evidence.
+        opener: gives the system for a run.
+        pics: what is declared; None: what each case needs, over ``base``.
+        virtual: in virtual time (systems in memory only).
+        shard: which part of the runs this is.
+        part: end of the names of this process' own files, where several share a folder.
+        tell: is told of progress.
+        bench: makes the tester's side of a run.
+        info: for the report: versions, system, command line.
+        reset: brings the system back when it does not answer any more; returns what was done.
+        interface: whose packets are captured; "": they are made up from what the tester sent and read.
+    """
+
+    folder: Path
+    opener: Opener
+    pics: Pics | None = None
+    base: Pics = field(default_factory=Pics)
+    virtual: bool = False
+    shard: Shard = field(default_factory=Shard)
+    part: str = ""
+    tell: Callable[[Progress], None] = lambda progress: None
+    bench: Callable[[Run, Pics, Observe], Bench] = lambda run, pics, observe: Bench(pics, observe)
+    info: Mapping[str, Any] = field(default_factory=dict)
+    reset: Callable[[], str] | None = None
+    longest: float | None = None
+    interface: str = ""
+    _silent: int = 0
+
+    def run(self, runs: Sequence[Run], *, rerun_failed: bool = False) -> dict[str, Result]:
+        """Runs what has no result yet, and with ``rerun_failed`` what did not pass.
+
+        Raises:
+            Interrupted: Ctrl-C; the run under way has no result, all others are on disk.
+        """
+        self.begin()
+        results = read_results(self.folder)
+        open_ = [
+            run
+            for run in self.shard.mine(runs)
+            if run.id not in results or (rerun_failed and results[run.id].verdict in AGAIN)
+        ]
+        left = [self.expected(run) for run in open_]
+        spent, planned = 0.0, 0.0
+        for number, run in enumerate(open_):
+            ratio = spent / planned if planned > 60 else 1.0
+            self.tell(Progress(number, len(open_), run, None, sum(left[number:]) * ratio, left[number] * ratio))
+            began = time.monotonic()
+            try:
+                result = self.one(run)
+            except KeyboardInterrupt:
+                raise Interrupted(f"stopped in {run.id}; {number} of {len(open_)} done") from None
+            spent, planned = spent + time.monotonic() - began, planned + left[number]
+            if run.id in results:
+                result.attempts = results[run.id].attempts + 1
+            results[run.id] = result
+            self._watch(result)
+            self.record(result)
+            time_left = sum(left[number + 1 :]) * ratio
+            self.tell(Progress(number + 1, len(open_), run, result, time_left, note=self._note()))
+        return results
+
+    def begin(self) -> None:
+        """Makes the folder and says in it what the campaign is about."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._describe()
+
+    def record(self, result: Result) -> None:
+        """Writes a result down; it is on disk afterwards."""
+        with (self.folder / RESULTS.format(self.part or self.shard.part)).open("a+b") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a crash cut the last line off
+                    file.write(b"\n")
+            file.write(dumps(result.to_json()).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def expected(self, run: Run) -> float:
+        """About how long a run takes, s."""
+        return 0.05 if self.virtual else estimate(run, self._pics(run))
+
+    def _pics(self, run: Run) -> Pics:
+        return self.pics if self.pics is not None else satisfying(run.case, self.base)
+
+    def _watch(self, result: Result) -> None:
+        """A system that says nothing any more is brought back, if the bench can."""
+        mute = result.verdict is Verdict.INCONC and any(word in result.reason for word in _MUTE)
+        self._silent = self._silent + 1 if mute else 0
+        if self._silent and self.reset is not None and self._silent % 2 == 0:
+            result.findings.append(f"the system was reset: {self.reset()}")
+
+    def _note(self) -> str:
+        """Said once when the system has been silent for a while."""
+        if self._silent != PATIENCE:
+            return ""
+        what = "it is reset after every second one" if self.reset is not None else "see --reset-command"
+        return f"the system has not said a word in {PATIENCE} cases; is it there? ({what})"
+
+    # -- one run --------------------------------------------------------------------------------------------------
+
+    def one(self, run: Run) -> Result:
+        """One run, with its evidence in the folder. Nothing is raised but KeyboardInterrupt."""
+        place = self.folder / "cases" / safe(run.id)
+        place.mkdir(parents=True, exist_ok=True)
+        pics = self._pics(run)
+        limit = self.longest or self.expected(run) * 2 + MARGIN
+        started = datetime.datetime.now(datetime.UTC)
+        try:
+            epoch = EPOCH if self.virtual else started.timestamp() - time.monotonic()
+            role = "evcc" if run.case.sut == "secc" else "secc"
+            real = bool(self.interface) and may_capture(self.interface)
+            with (
+                evidence(place, epoch, role, packets=not real) as observe,
+                _watchdog(None if self.virtual else limit),
+            ):
+                result = self._loop(run, pics, observe, place if real else None)
+        except _Hung:
+            result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=f"nothing moved for {limit:g} s")
+        except (OSError, RuntimeError, ValueError, LookupError, V2GError, SlacError) as why:
+            text = f"{type(why).__name__}: {why}"
+            result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=text)
+        result.started = started.isoformat(timespec="seconds")
+        result.title, result.protocol = result.title or run.title, result.protocol or run.protocol
+        if result.verdict not in (Verdict.FAIL, Verdict.PASS):
+            result.cause = "; ".join(filter(None, (likely_cause(result), recorded(place / "trace.jsonl"))))
+        return result
+
+    def _loop(self, run: Run, pics: Pics, observe: Observe, place: Path | None) -> Result:
+        from plugfest.conformance.virtual import VirtualLoop
+
+        async def main() -> Result:
+            with capture(place, self.interface, run.id) as packets:
+                tell = fan_out(observe, packets)
+                async with self.opener(run, pics, tell) as system:
+                    return await execute(run, system, self.bench(run, pics, tell))
+
+        with asyncio.Runner(loop_factory=VirtualLoop if self.virtual else None) as runner:
+            return runner.run(main())
+
+    def _describe(self) -> None:
+        path = self.folder / INFO
+        if not path.exists():
+            write(path, dumps({**versions(), **self.info}, indent=2) + "\n", public=True)
+        if self.pics is not None:
+            from plugfest.conformance.catalogue.pics import save
+
+            save(self.pics, self.folder / "pics.yaml")
+
+
+_MUTE = ("were not answered", "did not come", "has not connected", "cannot connect", "asked nothing")
+
+_CAUSES = (
+    (
+        "SDP requests were not answered",
+        "the charger is off, not on this link (--slac matches modems), or its SDP is off",
+    ),
+    ("cannot connect", "the charger announced a port on which nobody listens"),
+    ("closed 0.", "the charger may still be busy with the case before; --pause or par_waitForNextTC give it time"),
+    ("was not reached", "the system does not get through a good-case session; look at the trace of this case"),
+    ("did not come", "the vehicle did not get that far; look at the trace of this case"),
+    ("pilot hardware is needed", "the bench assumes the pilot; --pilot names a board that drives it"),
+    ("no charger was matched", "the charger is off or not on this power line; plugfest slac doctor looks closer"),
+    ("no vehicle was matched", "nobody plugged in, or the vehicle does no SLAC; plugfest slac doctor looks closer"),
+    ("but the case needs TLS", "the PICS file declares TLS, but the charger offers none"),
+    ("but the case needs a session without", "the charger insists on TLS; declare PIXIT_SECC_CMN_TLS and give --pki"),
+    ("not available here", "the bench lacks hardware that the case needs"),
+    ("cannot be", "the bench lacks hardware that the case needs"),
+    ("nobody can", "no command is given for that action; see --action"),
+    ("nothing moved", "the system or the tester hangs; the case was ended by force"),
+)
+
+
+def likely_cause(result: Result) -> str:
+    """What most likely lies behind a verdict that is not a judgement of the system."""
+    return next((cause for words, cause in _CAUSES if words in result.reason), result.cause)
+
+
+def recorded(trace: Path) -> str:
+    """What the recording of a run says went wrong first; "" where it failed nowhere."""
+    from plugfest.traces.checks import judge
+    from plugfest.traces.errors import RecordingError
+    from plugfest.traces.recording import load
+
+    try:
+        found = judge(load(trace)).diagnosis
+    except RecordingError:
+        return ""
+    return f"the recording says: {found.sentence}" if found.failed else ""
+
+
+def versions() -> dict[str, Any]:
+    """Of everything that made the campaign."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    def of(package: str) -> str:
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            return "unknown"
+
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "plugfest": of("plugfest"),
+        "python": platform.python_version(),
+        "cryptography": of("cryptography"),
+        "platform": platform.platform(),
+        "host": platform.node(),
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Watchdog
+
+
+class _Hung(Exception):
+    """The watchdog barked."""
+
+
+@contextlib.contextmanager
+def _watchdog(seconds: float | None) -> Iterator[None]:
+    """Ends what does not end by itself: a signal, because a hanging program looks at nothing else."""
+    if seconds is None:
+        yield
+        return
+
+    def bark(*_: object) -> None:
+        raise _Hung
+
+    before = signal.signal(signal.SIGALRM, bark)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

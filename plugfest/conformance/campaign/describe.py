@@ -1,0 +1,73 @@
+"""A case in words: all that the catalogue says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from plugfest.conformance.catalogue import Case, words
+from plugfest.conformance.catalogue.steps import step_text, value_text
+from plugfest.conformance.evcc.scripts import SCRIPTS as OF_VEHICLES
+from plugfest.conformance.secc.scripts import SCRIPTS as OF_CHARGERS
+
+_PILOT = {"CAP.CP", "CAP.CPBCB", "CAP.CPSRC"}
+_HARDWARE = {
+    "CAP.CPFAULT": "faults of the pilot cable, made by hand or by a box",
+    "CAP.NODE2": "a second power line modem",
+    "CAP.TXPOWER": "a modem whose transmit power can be lowered",
+}
+
+
+def hardware(case: Case) -> list[str]:
+    """What a case needs of the bench when the system under test is real: nothing where an interface is enough."""
+    found = ["a power line modem behind the interface"] if "slac" in case.protocols else []
+    if _PILOT & set(case.needs) or any("PAUSED" in word for word in case.preconditions):
+        found.append("a control pilot board (--pilot); without one what the pilot shows is not seen")
+    return found + [text for name, text in _HARDWARE.items() if name in case.needs]
+
+
+def _script(case: Case) -> str:
+    """Where the script of a case is that its steps cannot express, or ""."""
+    function = (OF_CHARGERS if case.sut == "secc" else OF_VEHICLES).get(case.id)
+    return f"{function.__module__}.{function.__qualname__}" if function is not None else ""
+
+
+def describe(case: Case) -> Iterator[str]:
+    """Lines that tell everything about a case."""
+    yield f"{case.id}: {case.title}"
+    yield ""
+    for name, value in (
+        ("under test", {"secc": "charger (secc)", "evcc": "vehicle (evcc)"}.get(case.sut, case.sut)),
+        ("protocol", ", ".join(case.protocols)),
+        ("session", f"{case.mode.energy}, {case.mode.identification}, TLS {case.mode.tls}"),
+        ("origin", f"{case.origin}: {words()['origins'].get(case.origin, '')}"),
+        ("group", case.group),
+        ("tags", ", ".join(case.tags)),
+        ("also known as", ", ".join(case.also_known_as)),
+        ("requirements", ", ".join(case.requirements)),
+        ("detail", case.detail),
+    ):
+        if value:
+            yield f"  {name:<14} {value}"
+    for name, items in (
+        ("needs", tuple(f"{need}: {words()['capabilities'].get(need, '')}" for need in case.needs)),
+        ("hardware", tuple(hardware(case))),
+        ("applies when", case.select),
+        ("precondition", (*case.preconditions, *([case.setup] if case.setup else []))),
+        ("stimulus", tuple(step_text(step) for step in case.stimulus)),
+        ("expected", tuple(step_text(step) for step in case.expect)),
+        ("variants", tuple(step_text(step) for step in case.variants)),
+    ):
+        if items:
+            yield f"  {name}"
+            for number, item in enumerate(items, 1):
+                yield f"    {number}. {item}"
+    if script := _script(case):
+        yield f"  carried out by {script}"
+    if case.verdict:
+        yield f"  verdict        {case.verdict}"
+        for rule in words()["verdicts"].get(case.verdict, ()):
+            yield f"    - {value_text(rule)}"
+    if case.notes:
+        yield "  notes"
+        for note in case.notes:
+            yield f"    - {note}"

@@ -1,0 +1,68 @@
+"""The evidence of a run while it goes on: its trace as JSON lines and packets, TLS secrets, real packets."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from boundary.write import Growing, append
+from v2g.errors import V2GError
+from v2g.trace import Event, JsonLines, Observe, fan_out, ignore
+
+
+@contextlib.contextmanager
+def evidence(place: Path, epoch: float, role: str, *, packets: bool = True) -> Iterator[Observe]:
+    """Observer that writes the trace of a run: JSON lines, pcapng with its secrets, and TLS secrets as a key log.
+
+    Args:
+        epoch: Unix time of time 0 on the loop's clock.
+        role: of the tester, ``evcc`` or ``secc``.
+        packets: False: somebody else captures them.
+    """
+    from plugfest.traces.writer import File
+
+    secrets = place / "secrets.log"
+    secrets.unlink(missing_ok=True)
+
+    def keys(event: Event) -> None:
+        if event.layer == "tls" and event.name == "keylog":
+            append(secrets, event.data.rstrip(b"\n") + b"\n")
+
+    with contextlib.ExitStack() as stack:
+        text = stack.enter_context(Growing(place / "trace.jsonl"))
+        observers: list[Observe] = [JsonLines(text, epoch=epoch, role=role), keys]
+        if packets:
+            observers.append(stack.enter_context(File(place / "trace.pcapng", epoch=epoch, role=role)))
+        yield fan_out(*observers)
+
+
+def may_capture(interface: str) -> bool:
+    """Whether raw sockets are allowed here."""
+    try:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as probe:
+            probe.bind((interface, 0))
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def capture(place: Path | None, interface: str, comment: str) -> Iterator[Observe]:
+    """The packets of the interface into ``trace.pcapng``, in a running loop; with None nothing.
+
+    What cannot be decoded in the end stays a capture: it never costs a verdict.
+    """
+    if place is None:
+        yield ignore
+        return
+    from plugfest.traces.live import Live
+
+    live = Live(place / "trace.pcapng", interface, comment=comment)
+    live.__enter__()
+    try:
+        yield live
+    finally:
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, V2GError):
+            live.__exit__(None, None, None)

@@ -1,0 +1,123 @@
+"""One run of a case against one system: plan, carry out, judge, clean up. Whatever happens, there is a result."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.catalogue.protocols import spoken
+from plugfest.conformance.evcc.plan import plan as plan_evcc
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.secc.plan import plan as plan_secc
+from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.slac import cases as slac_cases
+from plugfest.conformance.slac import sessions as slac_sessions
+from plugfest.conformance.sut.bench import Bench
+from plugfest.conformance.sut.systems import ChargerUnderTest, VehicleUnderTest
+from plugfest.conformance.verdict import Failed, NotExecutable, Result, Stop, Verdict
+from slac.errors import SlacError
+from v2g.errors import ConnectionLost, V2GError
+
+LONGEST = 1800.0
+"""s: no case takes longer on the bench's clock."""
+
+
+def executable(run: Run) -> str:
+    """Why a run cannot be executed by this tester, or ""."""
+    try:
+        plan(run)
+    except NotExecutable as why:
+        return str(why)
+    return ""
+
+
+def plan(run: Run) -> Any:
+    """The plan of a run.
+
+    Raises:
+        NotExecutable: this tester cannot do what it asks for.
+    """
+    case = run.case
+    if case.sut == "pair":
+        raise NotExecutable("needs a real pair of vehicle and charger")
+    if run.protocol == "iso15118-20":
+        raise NotExecutable("sessions of ISO 15118-20 are not available yet")
+    if run.protocol == "slac":
+        return slac_sessions.Plan(run) if run.with_session else slac_cases.Plan(run)
+    return plan_secc(run) if case.sut == "secc" else plan_evcc(run)
+
+
+async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: Bench) -> Result:
+    """Runs a case. Nothing is raised but cancellation."""
+    case, loop = run.case, asyncio.get_running_loop()
+    result = Result(
+        run.id,
+        case=case.id,
+        protocol=run.protocol,
+        title=run.title,
+        requirements=list(case.requirements),
+        tags=list(case.tags),
+    )
+    started = loop.time()
+    tester: Any = None
+    try:
+        made = plan(run)
+        if run.protocol == "slac":
+            await _slac(made, system, bench, result)
+            return result
+        protocol = spoken(run.protocol)
+        kind: Any = TesterEv if case.sut == "secc" else TesterEvse
+        tester = kind(system, bench.pics, protocol, bench.observe, random.Random(bench.seed), bench.tls)
+        if bench.certificates is not None:
+            tester.take(bench.certificates)
+        async with asyncio.timeout(LONGEST):
+            await made.carry_out(tester, result)
+        result.verdict = max(result.verdict, Verdict.PASS)
+    except NotExecutable as why:
+        result.verdict, result.reason = Verdict.NONE, f"not executable: {why}"
+    except Stop as why:
+        judge(result, why, derived=case.derived)
+    except TimeoutError:
+        result.verdict, result.reason = Verdict.ERROR, f"the case did not end within {LONGEST:g} s"
+    except ConnectionLost as why:  # where no script looks at it, the system closed before its turn
+        judge(
+            result,
+            Failed(f"the system closed the connection while the tester was sending: {why}"),
+            derived=case.derived,
+        )
+    except (V2GError, SlacError, OSError, ValueError, LookupError, TypeError, AttributeError) as why:
+        result.verdict, result.reason = Verdict.ERROR, f"{type(why).__name__}: {why}"
+    finally:
+        result.seconds = round(loop.time() - started, 3)
+        if tester is not None:
+            try:
+                async with asyncio.timeout(60.0):
+                    await tester.leave()
+            except (TimeoutError, V2GError, OSError) as why:
+                result.findings.append(f"the system was not left in order: {why}")
+    return result
+
+
+async def _slac(made: slac_cases.Plan | slac_sessions.Plan, system: Any, bench: Bench, result: Result) -> None:
+    if not hasattr(system, "link"):
+        raise NotExecutable("this bench has no power line")
+    async with asyncio.timeout(LONGEST):
+        if isinstance(made, slac_sessions.Plan):
+            await made.carry_out(system, bench, result)
+        else:
+            await made.carry_out(system, result, bench.observe, bench.seed)
+    result.verdict = max(result.verdict, Verdict.PASS)
+
+
+def judge(result: Result, why: Stop, *, derived: bool) -> None:
+    """Takes a stop into the result: failures of derived expectations are findings."""
+    if isinstance(why, Failed) and derived:
+        result.verdict = max(result.verdict, Verdict.PASS)
+        result.findings.append(str(why))
+        return
+    result.verdict = max(result.verdict, why.verdict)
+    result.reason = str(why)
+    if why.expected or why.observed:
+        result.cause = f"expected {why.expected}, observed {why.observed}"

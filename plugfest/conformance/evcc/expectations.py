@@ -1,0 +1,233 @@
+"""What the vehicle must do: the expectations of the catalogue, each read into a judgement.
+
+What a bench cannot see is noted as not observed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from plugfest.conformance.catalogue import durations, timer
+from plugfest.conformance.catalogue.durations import DELAY
+from plugfest.conformance.catalogue.steps import Step, Steps, chosen, named_checks, only, step_text, unseen
+from plugfest.conformance.evcc.checks import CHECKS
+from plugfest.conformance.evcc.course import Action, Course
+from plugfest.conformance.evcc.reactions import gives_up, goes_on, in_b
+from plugfest.conformance.fields import found
+from plugfest.conformance.table import Table
+from plugfest.conformance.verdict import Failed, NotExecutable
+from plugfest.conformance.wire import Arrival
+from v2g import v2gtp
+
+EXPECTATIONS: Table[Callable[[Step, Steps], Action]] = Table()
+"""Each reads a step; all expectations of its case are given with it, since some are judged together."""
+
+REACTIONS = {
+    "EX.EV_GIVES_UP": "gives up",
+    "EX.EV_GIVES_UP or goes on with PaymentDetailsReq": "either",
+    "EX.EV_GIVES_UP no later than the message timer": "gives up",
+    "EX.EV_GIVES_UP (derived)": "gives up",
+    "goes on": "goes on",
+}
+
+
+@EXPECTATIONS.on("ev")
+def ev(step: Step, expect: Steps) -> Action:
+    """``ev: EX.EV_GIVES_UP``: the vehicle gives up in order and not before its timer is over, or it goes on."""
+    only(step, "ev")
+    kind = chosen(step, "ev", REACTIONS)
+    timers = [str(other["not_before"]) for other in expect if "not_before" in other]
+    timers += ["V2G_EVCC_PreCharge_Timeout" for other in expect if "last_request" in other]
+    seconds = durations.seconds(timers[0]) if timers else None
+
+    async def judge(course: Course) -> None:
+        if kind == "either":
+            await asyncio.sleep(1.0)
+        if kind == "either" and course.later and course.later[0].name == "PaymentDetailsReq":
+            course.result.saw(step_text(step), "goes on with the contract it has")
+            return
+        if kind == "goes on":
+            assert course.answered is not None
+            await goes_on(course, course.answered)
+            return
+        # A timer of one message runs from its request, one of a repeated message from the first Ongoing answer.
+        origin = course.origin or course.tester.now
+        if seconds is None:
+            await gives_up(course, from_=origin)
+            return
+        begin = course.held.time if not course.repeated else course.origin
+        await gives_up(course, from_=begin + seconds, not_before=begin + seconds)
+
+    return judge
+
+
+@EXPECTATIONS.on("not_before", "last_request", "optional", "repeat")
+def elsewhere(step: Step, expect: Steps) -> Action:
+    """Judged together with another expectation."""
+
+    async def judge(course: Course) -> None:
+        pass
+
+    return judge
+
+
+@EXPECTATIONS.on("tcp_close")
+def tcp_close(step: Step, expect: Steps) -> Action:
+    """``tcp_close: 5 s``: the vehicle closes, counted from SessionStopRes or (``from``) the deviation."""
+    only(step, "tcp_close", "from")
+    limit = durations.seconds(str(step["tcp_close"]))
+
+    async def judge(course: Course) -> None:
+        tester = course.tester
+        origin = course.origin or tester.now
+        if "from" not in step:
+            stop = tester.told("SessionStopRes")
+            origin = max(origin, stop.time) if stop is not None else origin
+        closed = await tester.closed(origin + limit + 2 * DELAY)
+        seen = f"{closed - origin:+.3f} s" if closed is not None else f"still open after {limit:g} s"
+        course.result.saw(step_text(step), seen)
+        if closed is None:
+            raise Failed(f"TCP is still open after {limit:g} s", expected="TCP closed by the vehicle", observed=seen)
+
+    return judge
+
+
+@EXPECTATIONS.on("cp")
+def cp_seen(step: Step, expect: Steps) -> Action:
+    """``cp: B``: the vehicle opens its contactors and shows B."""
+    only(step, "cp", "within", "from")
+    if str(step["cp"]) not in ("B", "B if it was C/D"):
+        raise NotExecutable(f"pilot expected in words: {step['cp']!r}")
+
+    async def judge(course: Course) -> None:
+        await in_b(course, course.origin or course.tester.now)
+
+    return judge
+
+
+def matches(arrival: Arrival, fields: Mapping[str, Any]) -> bool:
+    """Whether a request has these field values."""
+    for name, value in fields.items():
+        try:
+            if str(found(arrival.message, name)) != str(value):
+                return False
+        except KeyError:
+            return False
+    return True
+
+
+_FIELD_WORDS: Mapping[str, Callable[[Arrival], bool]] = {
+    "0 (one or eight zero bytes)": lambda arrival: not any(arrival.session_id) and len(arrival.session_id) in (1, 8),
+    "the new one": lambda arrival: any(arrival.session_id),
+    "6 bytes, the MAC": lambda arrival: len(arrival.message.EVCCID) == 6 and any(arrival.message.EVCCID),
+}
+
+
+@EXPECTATIONS.on("recv")
+def recv(step: Step, expect: Steps) -> Action:
+    """``recv: PowerDeliveryReq off``: a request comes in time, with these fields and passing these checks."""
+    if step["recv"] == "SDPReq":
+        return _recv_sdp(step)
+    only(step, "recv", "fields", "check", "within", "v2gtp", "after")
+    words = str(step["recv"])
+    match = re.fullmatch(r"(?:(\w+Req)\* then )?(\w+Req)( off)?", words)
+    if match is None:
+        raise NotExecutable(f"recv {words!r}")
+    name = match[2]
+    fields = dict(step.get("fields") or {})
+    if match[3]:
+        fields["ReadyToChargeState"] = False
+    within = str(step.get("within", "V2G_EVCC_Sequence_Performance_Time"))
+    seconds = 12.0 if within.startswith("NotificationMaxDelay") else durations.seconds(within)
+    predicates, plain = [], {}
+    for field_, value in fields.items():
+        if value in _FIELD_WORDS:
+            predicates.append((field_, _FIELD_WORDS[value]))
+        elif isinstance(value, str) and " " in value:
+            raise NotExecutable(f"expected value in words: {value!r}")
+        else:
+            plain[field_] = value
+    checks = named_checks(step, CHECKS)
+
+    async def judge(course: Course) -> None:
+        tester = course.tester
+
+        def right() -> list[Arrival]:
+            later = tester.requests[course.position :]
+            return [one for one in later if one.name == name and matches(one, plain)]
+
+        deadline = max(course.origin, tester.now) + seconds + DELAY
+        await tester.wait_for(lambda: right() or tester.hung_up, deadline - tester.now)
+        if not right():
+            seen = ", ".join(dict.fromkeys(one.name for one in tester.requests[course.position :])) or "nothing"
+            course.result.saw(step_text(step), seen)
+            wanted = name + "".join(f" {key} {value}" for key, value in plain.items())
+            raise Failed(f"no {wanted} within {seconds:g} s; came: {seen}", expected=wanted, observed=seen)
+        arrival = right()[0]
+        course.position = tester.requests.index(arrival) + 1
+        problems = [f"{field_} is not {fields[field_]}" for field_, holds in predicates if not holds(arrival)]
+        problems += [f"{word}: {problem}" for word, check in checks if (problem := check(tester, arrival))]
+        course.result.saw(step_text(step), "; ".join(problems) or arrival.name)
+        if problems:
+            raise Failed(f"{arrival.name}: {'; '.join(problems)}", expected=step_text(step), observed=problems[0])
+
+    return judge
+
+
+def _recv_sdp(step: Step) -> Action:
+    only(step, "recv", "fields", "v2gtp", "check", "within")
+    wanted = step.get("fields") or {}
+
+    async def judge(course: Course) -> None:
+        tester = course.tester
+        if not await tester.wait_for(lambda: tester.asked, timer("V2G_EVCC_CommunicationSetup_Timeout")):
+            raise Failed("no SDP request", expected="SDPReq", observed="nothing")
+        data = tester.asked[0][1]
+        course.result.saw(step_text(step), data.hex())
+        if data != v2gtp.pack(v2gtp.SDP_REQUEST, data[8:10]):
+            raise Failed(f"SDP request {data.hex()}", expected="01fe9000 00000002 and two bytes", observed=data.hex())
+        for name, place in (("security", 8), ("transport", 9)):
+            allowed = [int(word, 16) for word in re.findall(r"0x[0-9a-fA-F]{2}", str(wanted.get(name, "")))]
+            if name == "security" and len(allowed) > 1:
+                allowed = [0x00 if tester.tls is not None else 0x10]
+            if allowed and data[place] not in allowed:
+                text = f"{name} 0x{data[place]:02x}"
+                raise Failed(f"SDP request with {text}", expected=str(wanted[name]), observed=text)
+
+    return judge
+
+
+@EXPECTATIONS.on("link_left")
+def link_left(step: Step, expect: Steps) -> Action:
+    """``link_left``: the powerline is given up."""
+    return unseen(step, "the powerline")
+
+
+SLEEPS: Mapping[str, bool] = {
+    "no reconnection inside this plug-in, or a complete restart from SDP (declared by the SUT)": False,
+    "no SLAC or SDP traffic until wake-up; link keys kept": True,
+}
+"""Whether the vehicle may say nothing at all."""
+
+
+@EXPECTATIONS.on("then")
+def then(step: Step, expect: Steps) -> Action:
+    """``then: ...``: in words."""
+    only(step, "then")
+    silent = chosen(step, "then", SLEEPS)
+
+    async def judge(course: Course) -> None:
+        tester = course.tester
+        connections, asked = len(tester.wires), len(tester.asked)
+        await asyncio.sleep(5.0)
+        seen = f"{len(tester.asked) - asked} SDP requests, {len(tester.wires) - connections} connections"
+        course.result.saw(step_text(step), seen)
+        if len(tester.wires) > connections and len(tester.asked) == asked:
+            raise Failed("the vehicle connected again without discovery", expected=step_text(step), observed=seen)
+        if silent and len(tester.asked) > asked:
+            raise Failed("the vehicle did not sleep", expected="no SDP traffic", observed=seen)
+
+    return judge

@@ -1,0 +1,103 @@
+"""What a vehicle does next: it gives up in order, goes on, charges. Judged alike by cases, scripts and pytest."""
+
+from __future__ import annotations
+
+from plugfest.conformance.catalogue import timer
+from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.evcc.course import Course
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.verdict import Failed, Inconclusive
+from plugfest.conformance.wire import Arrival
+from slac.pilot import State
+
+STATE_B = timer("EVCC_StateB_Shutdown_Timeout")
+SEQUENCE = timer("V2G_EVCC_Sequence_Performance_Time")
+
+
+def harmless(arrival: Arrival) -> bool:
+    """Requests that a vehicle which gives up may still send: the stop of power, and the end of the session."""
+    if arrival.name == "SessionStopReq":
+        return True
+    progress = getattr(arrival.message, "ChargeProgress", None)
+    ready = getattr(arrival.message, "ReadyToChargeState", None)
+    return arrival.name == "PowerDeliveryReq" and (progress == "Stop" or ready is False)
+
+
+async def gives_up(course: Course, *, from_: float, not_before: float | None = None) -> None:
+    """EX.EV_GIVES_UP: no further charging request, pilot B, TCP closed in time.
+
+    Raises:
+        Failed: it does not, or too early.
+    """
+    tester, result = course.tester, course.result
+    deadline = from_ + CLOSE + 2 * DELAY
+    while True:
+        closed = await tester.closed(deadline)
+        last = reply.time if (reply := tester.told("SessionStopRes")) is not None else 0.0
+        if closed is None and last + CLOSE + 2 * DELAY > deadline:
+            deadline = last + CLOSE + 2 * DELAY
+            continue
+        break
+    # A repeated request is repeated until the timer is over; of any other, nothing may follow.
+    later = course.later if not course.repeated else [one for one in course.later if one.time > from_ + DELAY]
+    after = [arrival for arrival in later if not harmless(arrival)]
+    ended = closed if closed is not None else tester.now
+    signs = [one.time for one in course.later if not course.repeated or harmless(one)]
+    goes = min([ended, *signs])
+    seen = f"closed {ended - from_:+.3f} s" if closed is not None else "still connected"
+    result.saw("the vehicle gives up", seen + (f", {after[0].name}" if after else ""))
+    slack = DELAY if not course.repeated else DELAY + 0.3  # one round of the repetition
+    if not_before is not None and goes < not_before - slack:
+        text = f"it gave up {not_before - goes:.3f} s before its timer was over"
+        raise Failed(text, expected="not before the timer", observed=text)
+    if after:
+        raise Failed(f"the vehicle went on with {after[0].name}", expected="no further request", observed=after[0].name)
+    if closed is None:
+        raise Failed(f"TCP is still open {CLOSE:g} s later", expected="TCP closed by the vehicle", observed=seen)
+    await in_b(course, ended)
+
+
+async def in_b(course: Course, since: float) -> None:
+    """The pilot is in B, or gets there within EVCC_StateB_Shutdown_Timeout."""
+    tester = course.tester
+    pilot = tester.system.pilot
+    if pilot.reading.state is None:
+        course.result.not_observed.append("pilot B: no pilot hardware")
+        return
+    if pilot.reading.state in (State.E, State.F):
+        return  # that is ours; the vehicle's part cannot be seen under it
+    reached = await pilot.wait(State.A, State.B, within=max(since + STATE_B + DELAY - tester.now, 0.0))
+    seen = pilot.state.value if pilot.state is not None else "?"
+    course.result.saw("pilot B", seen)
+    if not reached:
+        raise Failed(f"the pilot is in {seen}", expected="pilot B", observed=seen)
+
+
+async def goes_on(course: Course, since: float) -> Arrival | None:
+    """The vehicle's next request after the one that is held; None where the session was complete.
+
+    Raises:
+        Failed: it does not go on.
+    """
+    tester = course.tester
+    await tester.wait_for(lambda: course.later or tester.hung_up, since + SEQUENCE - tester.now)
+    if later := course.later:
+        course.result.saw("the vehicle goes on", later[0].name)
+        return later[0]
+    if course.held.name == "SessionStopReq" and tester.hung_up:
+        course.result.saw("the vehicle closes", "closed")
+        return None
+    raise Failed("the vehicle did not go on", expected="its next request", observed="no request")
+
+
+async def loops(tester: TesterEvse, count: int, within: float = 120.0) -> None:
+    """Waits for so many rounds of the charging loop.
+
+    Raises:
+        Inconclusive: they do not come.
+    """
+    await tester.wait_for(lambda: tester.loops >= count or tester.hung_up, within)
+    if tester.loops < count:
+        last = tester.requests[-1].name if tester.requests else "nothing"
+        why = f"; the tester refused {tester.refused[-1]}" if tester.refused else ""
+        raise Inconclusive(f"the charging loop was not reached; the last request was {last}{why}")

@@ -1,0 +1,10 @@
+"""Cases with a vehicle under test that the vocabulary cannot express: small scripts under the same ids.
+
+A script gets the tester charger, which is serving already, the run (whose ``variant`` it looks into) and the result to
+write into; it plugs the vehicle in itself. It raises :class:`.Failed` where the vehicle is wrong.
+"""
+
+from plugfest.conformance.evcc.scripts import contract, dc, discovery, loop, resume, schedules, session, setup, tls
+from plugfest.conformance.evcc.scripts.table import SCRIPTS, Script
+
+__all__ = ["SCRIPTS", "Script", "contract", "dc", "discovery", "loop", "resume", "schedules", "session", "setup", "tls"]

@@ -1,0 +1,99 @@
+"""Certificate installation: a delivered contract is used if everything about it holds, and never otherwise.
+
+What a vehicle stores cannot be seen from outside; it shows by the contract that it pays with next.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pki import delivery
+from pki.profiles import Role
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.evcc.checks import CHECKS
+from plugfest.conformance.evcc.scripts.steps import gives_up, goes_on, hold
+from plugfest.conformance.evcc.scripts.table import SCRIPTS
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.sut.certificates import credential
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.wire import Arrival
+from secc.provisioning import LocalBackend
+from v2g import signature
+from v2g.credentials import Credential
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_CertificateInstallation_Res")
+async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A delivered contract is used if everything about it holds, and never otherwise."""
+    what, bench = str(run.variant["res"]), tester.certificates
+    backend = tester.contracts.backend if tester.contracts is not None else None
+    if not isinstance(backend, LocalBackend):
+        raise Inconclusive("the tester issues no contracts in this session")
+    made: list[Credential] = []
+    issue = backend.issue
+
+    def noting(emaid: str) -> Credential:
+        made.append(issue(emaid))
+        return made[-1]
+
+    backend.issue = noting
+    if what.startswith("SAProvisioning"):
+        backend.provider = credential(bench.other[Role.CPS])
+    held = await hold(tester, "CertificateInstallationReq")
+    response = await tester.good(held)
+    if getattr(response, "ResponseCode", "") != "OK":
+        raise Inconclusive(f"no contract for this request: {tester.refused[-1] if tester.refused else 'refused'}")
+    key = backend.provider.key
+    match what:
+        case "signature by another key":
+            key = bench.other[Role.CPS].key
+        case "eMAID differs from the certificate":
+            other = msgspec.structs.replace(response.eMAID, value="DEXXXC00000001")
+            response = msgspec.structs.replace(response, eMAID=other)
+        case "encrypted key of another EV":
+            foreign = delivery.seal(made[-1].key, bench.other["oem-provisioning"].key.public_key())
+            sealed = response.ContractSignatureEncryptedPrivateKey
+            response = msgspec.structs.replace(
+                response,
+                ContractSignatureEncryptedPrivateKey=msgspec.structs.replace(
+                    sealed, value=foreign.encrypted_private_key
+                ),
+                DHpublickey=msgspec.structs.replace(response.DHpublickey, value=foreign.public_key),
+            )
+    await tester.reply(response, signature=signature.sign_message(response, key))
+    if what == "valid":
+        await _pays_with(tester, result, held, made[-1])
+        return
+    await tester.wait_for(lambda: _shows(tester, made[-1]) or tester.over, 45.0)
+    seen = "it pays with the new contract" if _shows(tester, made[-1]) else "the new contract is not used"
+    result.saw(f"{what}: refused", seen)
+    if _shows(tester, made[-1]):
+        raise Failed(f"{what}: the vehicle took the contract", expected="refused", observed=seen)
+    later = tester.after(held)
+    if not any(one.name == "PaymentDetailsReq" for one in later):  # it has no other contract: there is no way on
+        await gives_up(tester, result, held)
+
+
+def _shows(tester: TesterEvse, contract: Credential) -> bool:
+    """Whether the vehicle has shown this contract for payment."""
+    return any(
+        bytes(one.message.ContractSignatureCertChain.Certificate) == contract.leaf
+        for one in tester.requests
+        if one.name == "PaymentDetailsReq"
+    )
+
+
+async def _pays_with(tester: TesterEvse, result: Result, held: Arrival, contract: Credential) -> None:
+    """PaymentDetailsReq shows the contract, and AuthorizationReq is signed with its key: it was stored.
+
+    Raises:
+        Failed: not so.
+    """
+    caught = tester.catch(lambda arrival: arrival.name == "AuthorizationReq")
+    following = await goes_on(tester, result, held)
+    if following.name != "PaymentDetailsReq" or not _shows(tester, contract):
+        raise Failed(f"{following.name} without the delivered contract")
+    problem = CHECKS["EV_AUTH_SIGNATURE"](tester, await tester.held(caught, "AuthorizationReq"))
+    result.saw("AuthorizationReq signed with the delivered key", problem or "so it is")
+    if problem:
+        raise Failed(problem)

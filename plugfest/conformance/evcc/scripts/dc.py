@@ -1,0 +1,71 @@
+"""DC until power flows: isolation and pre-charge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plugfest.conformance.catalogue import Run, timer
+from plugfest.conformance.evcc.course import Course
+from plugfest.conformance.evcc.reactions import gives_up as judge
+from plugfest.conformance.evcc.scripts.steps import delivers, gives_up, goes_on, hold
+from plugfest.conformance.evcc.scripts.table import SCRIPTS
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.fields import replaced
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from v2g.physical import number, physical
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_PreCharge_Reached")
+async def precharge_reached(tester: TesterEvse, run: Run, result: Result) -> None:
+    """PowerDeliveryReq comes once the voltage is within 20 V of the target."""
+    held = await hold(tester, "PowerDeliveryReq")
+    asked = [one for one in tester.requests if one.name == "PreChargeReq"]
+    told = tester.told("PreChargeRes")
+    assert told is not None
+    target, reached = number(asked[-1].message.EVTargetVoltage), number(told.message.EVSEPresentVoltage)
+    result.saw("PowerDeliveryReq Start once the voltage is there", f"{reached:g} V, target {target:g} V")
+    if not delivers(held, "Start") or abs(reached - target) > 20.0:
+        raise Failed(f"PowerDeliveryReq at {reached:g} V, target {target:g} V")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_PreCharge_Overshoot")
+async def precharge_overshoot(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The voltage stays 50 V too high: the vehicle repeats PreChargeReq until its timer is over."""
+    held = await hold(tester, "PreChargeReq")
+    high = physical(tester.protocol.module, number(held.message.EVTargetVoltage) + 50.0, "V")
+    response = replaced(await tester.good(held), "EVSEPresentVoltage", high)
+    tester.fixed["PreChargeReq"] = response
+    if tester.evse.power is not None:
+        tester.evse.power.off()
+    await tester.reply(response)
+    seconds = timer("V2G_EVCC_PreCharge_Timeout")
+    course = Course(tester, result, request=held, answered=tester.now, repeated=True)
+    await judge(course, from_=held.time + seconds, not_before=held.time + seconds)
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_Isolation", "PF_EVCC_DIN_Isolation")
+async def isolation(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Each EVSEIsolationStatus: the vehicle goes on where it is Valid or Warning, and gives up where not."""
+    word = str(run.variant["EVSEIsolationStatus"])
+    status = "Invalid" if word.startswith("Invalid") else word
+    seen: list[float] = []
+
+    def override(request: Any, response: Any) -> Any:
+        if response.EVSEProcessing != "Finished":
+            return response
+        seen.append(tester.now)
+        return replaced(response, "EVSEIsolationStatus", status)
+
+    tester.overrides["CableCheckReq"] = override
+    await tester.plug()
+    if not await tester.wait_for(lambda: seen, 120.0):
+        raise Inconclusive("the cable check was not reached")
+    held = [arrival for arrival in tester.requests if arrival.name == "CableCheckReq"][-1]
+    if word in ("Valid", "Warning"):
+        following = await goes_on(tester, result, held)
+        if following.name != "PreChargeReq":
+            raise Failed(f"{following.name} after isolation {word}")
+    elif word != "No_IMD":
+        await gives_up(tester, result, held)
+    else:
+        result.saw("as declared", "not judged")

@@ -1,0 +1,168 @@
+"""The charging loop: limits, status codes, notifications, receipts."""
+
+from __future__ import annotations
+
+import asyncio
+
+from plugfest.conformance.catalogue import Run, timer
+from plugfest.conformance.catalogue.durations import CLOSE
+from plugfest.conformance.evcc.checks import CHECKS
+from plugfest.conformance.evcc.scripts.steps import (
+    change_loop,
+    charging,
+    delivers,
+    gives_up,
+    goes_on,
+    hold,
+    until_delivery,
+)
+from plugfest.conformance.evcc.scripts.table import SCRIPTS
+from plugfest.conformance.evcc.tester import TesterEvse, made
+from plugfest.conformance.verdict import Failed, Result
+from slac.pilot import State
+from v2g.physical import number, physical
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_CurrentDemand_Limits", "PF_EVCC_DIN_Limits")
+async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A lower limit of the charger in the loop: the vehicle asks for less, or stops."""
+    await charging(tester, 10)
+    variant, module = run.variant, tester.protocol.module
+    last = next(one for one in reversed(tester.requests) if one.name == "CurrentDemandReq").message
+    told = next(reply for reply in reversed(tester.replied) if reply.name == "CurrentDemandRes").message
+    amps, volts, present = (
+        number(last.EVTargetCurrent), number(last.EVTargetVoltage), number(told.EVSEPresentVoltage),
+    )  # fmt: skip
+    place = len(tester.requests)
+    if "EVSEMaximumCurrentLimit" in variant:
+        change_loop(tester, ("EVSEMaximumCurrentLimit", physical(module, amps / 2, "A")))
+    elif "EVSEMaximumPowerLimit" in variant:
+        change_loop(tester, ("EVSEMaximumPowerLimit", physical(module, amps * present / 2, "W", 0)))
+    elif "EVSEMaximumVoltageLimit" in variant:
+        change_loop(tester, ("EVSEMaximumVoltageLimit", physical(module, volts - 80.0, "V")))
+    else:
+        change_loop(tester, ("EVSECurrentLimitAchieved", True))
+    await tester.wait_for(lambda: len(tester.requests) >= place + 8 or tester.over, 20.0)
+    after = [one.message for one in tester.requests[place + 2 :] if one.name == "CurrentDemandReq"]
+    if "EVSECurrentLimitAchieved" in variant:
+        result.saw("goes on", f"{len(after)} rounds")
+        if not after:
+            raise Failed("the vehicle did not go on")
+        return
+    if not after:
+        result.saw("lowers its target, or stops", "stops")
+        return
+    target, voltage = number(after[-1].EVTargetCurrent), number(after[-1].EVTargetVoltage)
+    result.saw(f"lowers its target from {amps:g} A, {volts:g} V", f"{target:g} A, {voltage:g} V")
+    over = {
+        "EVSEMaximumCurrentLimit": target > amps / 2 + 1.0,
+        "EVSEMaximumPowerLimit": target * present > amps * present / 2 * 1.1,
+        "EVSEMaximumVoltageLimit": voltage > volts - 79.0 and target > 1.0,
+    }
+    name = next(key for key in over if key in variant)
+    if over[name]:
+        raise Failed(f"{target:g} A, {voltage:g} V although {name} is lower")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_CurrentDemand_StatusCode", "PF_EVCC_DIN_StatusCodes")
+async def status_codes(tester: TesterEvse, run: Run, result: Result) -> None:
+    """An EVSEStatusCode in the loop that ends it: the vehicle stops in time and goes to B."""
+    await charging(tester, 5)
+    code = str(run.variant["EVSEStatusCode"])
+    change_loop(tester, ("EVSEStatusCode", code))
+    if code == "EVSE_UtilityInterruptEvent":
+        await asyncio.sleep(5.0)
+        result.saw("stops or reduces as declared", tester.requests[-1].name)
+        return
+    place = len(tester.requests)
+    within = 10.0 if code == "EVSE_Shutdown" else 2.0
+    came = await tester.wait_for(
+        lambda: tester.over or any(delivers(one, "Stop") for one in tester.requests[place:]), within
+    )
+    result.saw(f"PowerDeliveryReq stop or close within {within:g} s", tester.requests[-1].name if came else "no")
+    if not came:
+        raise Failed(f"the vehicle goes on with {code}")
+    if not await tester.system.pilot.wait(State.A, State.B, within=5.0) and tester.system.pilot.state is not None:
+        raise Failed("the pilot stays in C")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_Notification_Stop")
+async def stop_notification(tester: TesterEvse, run: Run, result: Result) -> None:
+    """StopCharging with a delay: PowerDelivery(Stop) within it."""
+    await charging(tester)
+    delay = int(run.variant["NotificationMaxDelay"])
+    change_loop(tester, ("EVSENotification", "StopCharging"), ("NotificationMaxDelay", delay))
+    await until_delivery(tester, result, "Stop", delay + 2.0)
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_Notification_ReNegotiation")
+async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
+    """ReNegotiation: PowerDelivery(Renegotiate), then new charge parameters."""
+    await charging(tester)
+    tester.evse.request_renegotiation(10)
+    arrival = await until_delivery(tester, result, "Renegotiate", 20.0)
+    following = await goes_on(tester, result, arrival)
+    if following.name != "ChargeParameterDiscoveryReq":
+        raise Failed(f"{following.name} after PowerDeliveryReq Renegotiate")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_Receipt", "TC_EVCC_AC_VTB_ChargingStatus_002")
+async def receipt(tester: TesterEvse, run: Run, result: Result) -> None:
+    """ReceiptRequired: a receipt for what was sent, signed in contract payment."""
+    tester.receipts = True
+    held = await hold(tester, "MeteringReceiptReq")
+    names = ("EV_RECEIPT_SIGNATURE", "EV_RECEIPT_ECHO") if tester.pics.pnc else ("EV_RECEIPT_ECHO",)
+    problems = [text for name in names if (text := CHECKS[name](tester, held))]
+    result.saw("a receipt for what was sent", "; ".join(problems) or "so it is")
+    if problems:
+        raise Failed("; ".join(problems))
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_Receipt_EIM")
+async def receipt_external(tester: TesterEvse, run: Run, result: Result) -> None:
+    """ReceiptRequired in external payment: no signed receipt."""
+    await charging(tester)
+    change_loop(tester, ("ReceiptRequired", True))
+    await asyncio.sleep(3.0)
+    asked = [one for one in tester.requests if one.name == "MeteringReceiptReq"]
+    result.saw("no signed receipt in external payment", f"{len(asked)} receipts")
+    if any(one.signature is not None for one in asked):
+        raise Failed("a signed receipt in external payment")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# ChargingStatus: cases of which only the names are public
+
+
+@SCRIPTS.on("TC_EVCC_AC_VTB_ChargingStatus_001")
+async def status_answered(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A good ChargingStatusRes: the loop goes on."""
+    held = await hold(tester, "ChargingStatusReq")
+    await tester.reply(await tester.good(held))
+    following = await goes_on(tester, result, held)
+    if following.name != "ChargingStatusReq":
+        raise Failed(f"{following.name} in the loop")
+
+
+@SCRIPTS.on("TC_EVCC_AC_VTB_ChargingStatus_003")
+async def status_failed(tester: TesterEvse, run: Run, result: Result) -> None:
+    """ChargingStatusRes FAILED: the vehicle gives up."""
+    held = await hold(tester, "ChargingStatusReq")
+    await tester.reply(made(tester, "ChargingStatusRes", "FAILED"))
+    await gives_up(tester, result, held)
+
+
+@SCRIPTS.on("TC_EVCC_AC_VTB_ChargingStatus_004")
+async def status_silent(tester: TesterEvse, run: Run, result: Result) -> None:
+    """No ChargingStatusRes: the vehicle gives up at its message timer."""
+    held = await hold(tester, "ChargingStatusReq")
+    await gives_up(tester, result, held, within=timer("V2G_EVCC_Msg_Timeout_ChargingStatusReq") + CLOSE)
+
+
+@SCRIPTS.on("TC_EVCC_AC_VTB_ChargingStatus_005")
+async def status_stops(tester: TesterEvse, run: Run, result: Result) -> None:
+    """StopCharging in ChargingStatusRes: PowerDelivery(Stop)."""
+    held = await hold(tester, "ChargingStatusReq")
+    change_loop(tester, ("EVSENotification", "StopCharging"))
+    await tester.reply(await tester.good(held))
+    await until_delivery(tester, result, "Stop", 10.0)

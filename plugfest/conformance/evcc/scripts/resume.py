@@ -1,0 +1,105 @@
+"""Old sessions: after a pause the session goes on as it was, or a new one begins, as the charger says."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.evcc.scripts.steps import charging, delivers, goes_on
+from plugfest.conformance.evcc.scripts.table import SCRIPTS
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.wire import Arrival
+from v2g.messages import iso2
+
+ASLEEP = 5.0
+"""s that the charger's oscillator is off in a pause."""
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_SessionSetup_OldSession")
+async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
+    """After a pause: the session goes on as it was, or a new one begins, as the charger says."""
+    joined = str(run.variant["code"]).startswith("OK_OldSessionJoined")
+    await _pause(tester)
+    old, before = tester.wire.session.id, _choices(tester.requests)
+    if not joined:
+        tester.paused.clear()  # the charger has forgotten it
+    held = await _resume(tester, len(tester.requests))
+    if held.session_id != old:
+        raise Inconclusive(f"the vehicle asked for session {held.session_id.hex()}, not for the paused {old.hex()}")
+    response = await tester.good(held)
+    wanted = "OK_OldSessionJoined" if joined else "OK_NewSessionEstablished"
+    if response.ResponseCode != wanted:
+        raise Inconclusive(f"the tester answers {response.ResponseCode}")
+    place = tester.requests.index(held) + 1
+    caught = tester.catch(lambda arrival: delivers(arrival, "Start"))
+    await tester.reply(response)
+    following = await goes_on(tester, result, held)
+    if following.name != "ServiceDiscoveryReq":
+        raise Failed(f"{following.name} after {wanted}", expected="ServiceDiscoveryReq", observed=following.name)
+    try:
+        await tester.held(caught, "PowerDeliveryReq")
+    except Inconclusive as why:
+        raise Failed(f"the session did not get to charging: {why}") from why
+    later, now = tester.requests[place:], tester.wire.session.id
+    if not joined and now == old:
+        raise Inconclusive("the tester's new session has the id of the old one")
+    wrong = [one.name for one in later if one.session_id != now]
+    result.saw(f"every request carries {now.hex()}", f"not {', '.join(wrong)}" if wrong else "so it is")
+    if wrong:
+        raise Failed(f"{wrong[0]} carries another session id than SessionSetupRes")
+    after = _choices(later)
+    if joined:
+        result.saw(f"the old choices: {before}", str(after))
+        if after != before:
+            raise Failed(f"other choices than before the pause: {after}", expected=str(before), observed=str(after))
+        return
+    missing = [name for name in ("PaymentServiceSelectionReq", "ChargeParameterDiscoveryReq") if name not in after]
+    result.saw("negotiates afresh", f"without {', '.join(missing)}" if missing else "so it does")
+    if missing:
+        raise Failed(f"no {missing[0]} in the new session")
+
+
+def _choices(requests: list[Arrival]) -> dict[str, Any]:
+    """What the vehicle has chosen [V2G2-740, 741]: payment, energy transfer mode, schedule; by request."""
+    fields = {
+        "PaymentServiceSelectionReq": "SelectedPaymentOption",
+        "ChargeParameterDiscoveryReq": "RequestedEnergyTransferMode",
+        "PowerDeliveryReq": "SAScheduleTupleID",
+    }
+    return {one.name: getattr(one.message, fields[one.name]) for one in requests if one.name in fields}
+
+
+async def _pause(tester: TesterEvse) -> None:
+    """A session that the vehicle pauses.
+
+    Raises:
+        Inconclusive: it does not.
+    """
+    await charging(tester)
+    if not await tester.system.do("pause"):
+        raise Inconclusive("nobody can pause at the vehicle here")
+    await tester.wait_for(lambda: tester.over, 60.0)
+    last = tester.requests[-1]
+    stop = last.message if isinstance(last.message, iso2.SessionStopReq) else None
+    if stop is None or stop.ChargingSession != "Pause":
+        raise Inconclusive(f"the vehicle did not pause; its last request was {last.name}")
+    await tester.wait_for(lambda: tester.system.ended() is not False, 10.0)
+
+
+async def _resume(tester: TesterEvse, place: int) -> Arrival:
+    """Sleeps, wakes the vehicle up, and holds its next SessionSetupReq.
+
+    Raises:
+        Inconclusive: it does not come back.
+    """
+    pilot, connections = tester.system.pilot, len(tester.wires)
+    pilot.offer(100.0)
+    await asyncio.sleep(ASLEEP)
+    caught = tester.catch(lambda arrival: arrival.name == "SessionSetupReq" and tester.requests.index(arrival) >= place)
+    pilot.offer(5.0)
+    await tester.system.do("resume")  # where nobody can, the pilot has to be enough
+    if not await tester.wait_for(lambda: len(tester.wires) > connections, 60.0):
+        raise Inconclusive("the vehicle did not come back after its pause")
+    return await tester.held(caught, "SessionSetupReq")

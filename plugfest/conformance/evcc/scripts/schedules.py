@@ -1,0 +1,141 @@
+"""Schedules and tariffs: what the vehicle takes of what is offered, and whether it keeps to it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.evcc.checks import exceeds
+from plugfest.conformance.evcc.scripts.steps import delivers, gives_up, goes_on, hold
+from plugfest.conformance.evcc.scripts.table import SCRIPTS
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from secc.charger import Slot
+from secc.schedule import Plan, Price
+from v2g.messages import iso2
+from v2g.physical import physical
+
+
+def schedule(number_: int, slots: list[tuple[int, float]], seconds: int = 86400) -> iso2.SAScheduleTupleType:
+    """A schedule: (start in s, power in W)."""
+    entries = [
+        iso2.PMaxScheduleEntryType(
+            TimeInterval=iso2.RelativeTimeIntervalType(
+                start=start, duration=seconds - start if place == len(slots) - 1 else None
+            ),
+            PMax=physical(iso2, watts, "W", 0),
+        )
+        for place, (start, watts) in enumerate(slots)
+    ]
+    return iso2.SAScheduleTupleType(
+        SAScheduleTupleID=number_, PMaxSchedule=iso2.PMaxScheduleType(PMaxScheduleEntry=entries)
+    )
+
+
+def _with_tariffs(response: iso2.ChargeParameterDiscoveryRes, count: int) -> list[iso2.SAScheduleTupleType]:
+    """The schedules of a good response, if there are so many and each has a tariff; else none."""
+    offered = response.SASchedules
+    tuples = offered.SAScheduleTuple if isinstance(offered, iso2.SAScheduleListType) else []
+    return tuples if len(tuples) == count and all(one.SalesTariff is not None for one in tuples) else []
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_ChargeParameterDiscovery_Schedules")
+async def schedules(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Lists of schedules: the chosen one was offered and its profile fits, or the vehicle gives up."""
+    what = str(run.variant["list"])
+    if what == "three tuples with tariffs":
+        tester.evse.plans = [Plan(prices=[Price(0, level)]) for level in (3, 1, 2)]
+    held = await hold(tester, "ChargeParameterDiscoveryReq")
+    response = await tester.good(held)
+    most = tester.evse.max_power
+    tuples = {
+        "one tuple, 24 h": [schedule(1, [(0, most)])],
+        "three tuples with tariffs": _with_tariffs(response, 3),
+        "12 entries": [schedule(1, [(60 * place, most / (place + 1)) for place in range(12)])],
+        "tuple id 0 or 256": [schedule(0, [(0, most)])],
+        "PMax 0 W first": [schedule(1, [(0, 0.0), (60, most)])],
+    }.get(what)
+    if tuples == []:
+        raise Inconclusive(f"the tester could not offer {what}")
+    offered = iso2.SAScheduleListType(SAScheduleTuple=tuples) if tuples else None
+    await tester.send(msgspec.structs.replace(response, SASchedules=offered))
+    if tester.visit is not None:
+        tester.visit.schedule = {one.SAScheduleTupleID: (Slot(0, most),) for one in tuples or ()}
+    tester.release()
+    if what in ("tuple id 0 or 256", "absent with Finished"):
+        await gives_up(tester, result, held)
+        return
+    if what == "PMax 0 W first":
+        await goes_on(tester, result, held)
+        return
+    caught = tester.catch(lambda arrival: delivers(arrival, "Start"))
+    delivery = await tester.held(caught, "PowerDeliveryReq")
+    chosen = next((one for one in tuples or () if one.SAScheduleTupleID == delivery.message.SAScheduleTupleID), None)
+    if chosen is None:
+        raise Failed(f"schedule {delivery.message.SAScheduleTupleID} was not offered")
+    profile = delivery.message.ChargingProfile
+    problem = exceeds(profile, chosen) if profile is not None else ""
+    result.saw("profile within PMax", problem or "within")
+    if problem:
+        raise Failed(f"the charging profile exceeds PMax: {problem}")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_ChargeParameterDiscovery_TariffSignature")
+async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Two schedules with the same power: who believes the tariffs takes the second, who does not has no reason to."""
+    if tester.contracts is None:
+        raise Inconclusive("the tester has no certificates; give it some with --pki")
+    altered = str(run.variant["tariff"]).startswith("altered")
+    levels = (1, 3) if altered else (3, 1)
+    tester.evse.plans = [Plan(prices=[Price(0, level)]) for level in levels]
+    held = await hold(tester, "ChargeParameterDiscoveryReq")
+    response = await tester.good(held)
+    offered = response.SASchedules.SAScheduleTuple
+    if tester.visit is None or tester.visit.signature is None or len(offered) != 2:
+        raise Inconclusive("the tester could not sign tariffs")
+    if altered:  # now the second looks cheap
+        for entry, level in zip(offered, reversed(levels), strict=True):
+            entry.SalesTariff.SalesTariffEntry[0].EPriceLevel = level
+    caught = tester.catch(lambda arrival: delivers(arrival, "Start"))
+    await tester.reply(response)
+    try:
+        delivery = await tester.held(caught, "PowerDeliveryReq")
+    except Inconclusive as why:  # a tariff is not a reason to end a session
+        raise Failed(f"the vehicle did not go on: {why}") from why
+    number = delivery.message.SAScheduleTupleID
+    result.saw("goes on" + (", ignores the tariff" if altered else ""), f"schedule {number}; the second looks cheaper")
+    if number not in (1, 2):
+        raise Failed(f"schedule {number} was not offered")
+    if altered and number == 2:
+        raise Failed("the vehicle chose by a tariff whose signature does not hold")
+
+
+@SCRIPTS.on("CHX_SmartChargingScheduling_001", "CHX_SmartChargingScheduling_002", "CHX_SmartChargingScheduling_003")
+async def follows_schedule(tester: TesterEvse, run: Run, result: Result) -> None:
+    """PMaxSchedules in steps of a minute, some of 0 W: the profile fits, and so does the power that is drawn."""
+    most = tester.evse.max_power
+    shares = {"1": (0.1, 0.4, 0.6), "2": (0.4, 0.0, 0.4), "3": (0.0, 0.4, 0.4)}[run.case.id[-1]]
+    tester.evse.schedule = tuple(Slot(60 * place, share * most) for place, share in enumerate(shares))
+    held = await hold(tester, "PowerDeliveryReq")
+    offered = next(one for one in reversed(tester.replied) if one.name == "ChargeParameterDiscoveryRes")
+    profile = held.message.ChargingProfile
+    problem = exceeds(profile, offered.message.SASchedules.SAScheduleTuple[0]) if profile is not None else ""
+    result.saw("ChargingProfile within PMaxSchedule", problem or "within")
+    if problem:
+        raise Failed(f"the charging profile exceeds PMax: {problem}")
+    began = offered.time
+    await tester.reply(await tester.good(held))
+    over = ""
+    while tester.now - began < 170.0 and not tester.over:
+        await asyncio.sleep(1.0)
+        place = min(int((tester.now - began) / 60), 2)
+        grace = (tester.now - began) % 60 < 20.0 and place > 0
+        power = tester.evse.power
+        watts = power.voltage * power.current if power is not None else tester.evse.ac.power if tester.evse.ac else 0.0
+        if watts > shares[place] * most * 1.05 + 500.0 and not grace and not over:
+            over = f"{watts:.0f} W at {tester.now - began:.0f} s, PMax is {shares[place] * most:.0f} W"
+    result.saw("power within the running PMax", over or "within")
+    if over:
+        raise Failed(over)

@@ -1,0 +1,128 @@
+"""From the connection to Authorization: broken frames, slow answers, nothing in common, the challenge."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from plugfest.conformance.catalogue import Run, timer
+from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.evcc.checks import CHECKS
+from plugfest.conformance.evcc.scripts.steps import delivers, gives_up, hold
+from plugfest.conformance.evcc.scripts.table import SCRIPTS, SETUP
+from plugfest.conformance.evcc.tester import Override, TesterEvse, made
+from plugfest.conformance.fields import replaced
+from plugfest.conformance.verdict import Failed, Result
+from v2g.protocols import DIN
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_V2GTP_BadHeader")
+async def bad_header(tester: TesterEvse, run: Run, result: Result) -> None:
+    """SessionSetupRes in a broken V2GTP header: no answer for the vehicle, which gives up at its message timer."""
+    held = await hold(tester, "SessionSetupReq")
+    response = await tester.good(held)
+    await tester.send(response, header=dict(run.variant))
+    await gives_up(tester, result, held, within=timer("V2G_EVCC_Msg_Timeout_SessionSetupReq") + CLOSE)
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_CommunicationSetup_Timeout")
+async def setup_timeout(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Discovery and handshake take so long that SessionSetupRes is not due in time: it gives up at the setup timer."""
+    began = tester.now
+    tester.answer_sdp = lambda data, response: response.pack() if tester.now - began > 11.8 else None
+    held = await hold(tester, "supportedAppProtocolReq")
+    await asyncio.sleep(1.9)
+    setup = tester.catch(lambda arrival: arrival.name == "SessionSetupReq")
+    await tester.reply(await tester.good(held))
+    await tester.held(setup, "SessionSetupReq")
+    await asyncio.sleep(max(began + SETUP - 0.3 - tester.now, 0.0))
+    closed = await tester.closed(began + SETUP + CLOSE + 2 * DELAY)
+    result.saw("gives up at V2G_EVCC_CommunicationSetup_Timeout", "closed" if closed else "open")
+    if closed is None:
+        raise Failed("the vehicle waits for longer than V2G_EVCC_CommunicationSetup_Timeout")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_SAP_UnknownSchemaID")
+async def foreign_schema_id(tester: TesterEvse, run: Run, result: Result) -> None:
+    """supportedAppProtocolRes with a SchemaID that was not offered."""
+    held = await hold(tester, "supportedAppProtocolReq")
+    await tester.send(made(tester, "supportedAppProtocolRes", "OK", SchemaID=199))
+    await gives_up(tester, result, held)
+
+
+@SCRIPTS.on("PF_EVCC_DIN_SAP_Offer")
+async def din_offer(tester: TesterEvse, run: Run, result: Result) -> None:
+    """DIN SPEC 70121 is offered under its namespace and version."""
+    held = await hold(tester, "supportedAppProtocolReq")
+    offers = [(entry.ProtocolNamespace, entry.VersionNumberMajor) for entry in held.message.AppProtocol]
+    result.saw("urn:din:70121:2012:MsgDef, 2.0", str(offers))
+    if (DIN.namespace, 2) not in offers:
+        raise Failed("DIN SPEC 70121 is not offered")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_ServiceDiscovery_NoCommonPayment", "PF_EVCC_ISO2_ServiceDiscovery_NoCommonMode")
+async def nothing_in_common(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The charger offers another payment, or another kind of energy transfer, than the vehicle can."""
+    held = await hold(tester, "ServiceDiscoveryReq")
+    response = await tester.good(held)
+    if run.case.id.endswith("Payment"):
+        response = replaced(response, "PaymentOption", ["ExternalPayment" if tester.pics.pnc else "Contract"])
+    else:
+        response = replaced(response, "EnergyTransferMode", ["DC_core" if tester.pics.ac else "AC_three_phase_core"])
+    await tester.reply(response)
+    await gives_up(tester, result, held)
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_PaymentDetails_GenChallenge")
+async def challenge(tester: TesterEvse, run: Run, result: Result) -> None:
+    """AuthorizationReq carries the challenge as it was issued, signed."""
+    held = await hold(tester, "AuthorizationReq")
+    problems = [text for name in ("EV_AUTH_SIGNATURE", "EV_GENCHALLENGE_ECHO") if (text := CHECKS[name](tester, held))]
+    result.saw("signed, with the GenChallenge as issued", "; ".join(problems) or "so it is")
+    if problems:
+        raise Failed("; ".join(problems))
+
+
+@SCRIPTS.on("TC_EVCC_CMN_VTB_Authorization_003")
+async def ongoing_twice(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Two answers Ongoing: AuthorizationReq is repeated, without challenge and signature."""
+    count = 0
+
+    def twice(request: Any, response: Any) -> Any:
+        nonlocal count
+        count += 1
+        return replaced(response, "EVSEProcessing", "Ongoing") if count <= 2 else response
+
+    tester.overrides["AuthorizationReq"] = twice
+    await hold(tester, "ChargeParameterDiscoveryReq")
+    asked = [arrival for arrival in tester.requests if arrival.name == "AuthorizationReq"]
+    problems = [text for arrival in asked if (text := CHECKS["EV_AUTH_BODY"](tester, arrival))]
+    result.saw("three AuthorizationReq in order", f"{len(asked)}; {'; '.join(problems)}")
+    if len(asked) != 3 or problems:
+        raise Failed(f"{len(asked)} AuthorizationReq; {'; '.join(problems)}")
+
+
+SLOW = {"ContractAuthenticationReq": 55.0, "ChargeParameterDiscoveryReq": 55.0, "CableCheckReq": 38.0}
+"""s that each step is Ongoing where none goes beyond its own timer, but all together beyond that of being ready."""
+
+
+def _finishing(tester: TesterEvse, at: float) -> Override:
+    """Responses say Ongoing until this loop time."""
+    return lambda request, response: replaced(response, "EVSEProcessing", "Ongoing") if tester.now < at else response
+
+
+@SCRIPTS.on("PF_EVCC_DIN_ReadyToCharge")
+async def ready_to_charge(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Every step takes nearly as long as it may: the vehicle gives up at V2G_EVCC_ReadyToCharge_Timeout."""
+    first = next(iter(SLOW))
+    for name, seconds in SLOW.items():
+        held = await (hold(tester, name) if name == first else tester.hold(name, 130.0))
+        tester.overrides[name] = _finishing(tester, tester.now + seconds)
+        await tester.reply(await tester.good(held))
+    closed = await tester.closed(tester.now + 60.0)
+    setup = next(reply.time for reply in tester.replied if reply.name == "SessionSetupRes")
+    delivered = any(delivers(one, "Start") for one in tester.requests)
+    took = (closed or tester.now) - setup
+    result.saw("gives up at 150 s", f"after {took:.1f} s, {'charging' if delivered else 'not charging'}")
+    if closed is None or took > 156.0:
+        raise Failed(f"the vehicle still waits after {took:.1f} s")

@@ -1,0 +1,111 @@
+"""Steps that the scripts share: a request held, a whole session, the vehicle goes on or gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from plugfest.conformance.catalogue import timer
+from plugfest.conformance.catalogue.durations import CLOSE
+from plugfest.conformance.catalogue.protocols import energy
+from plugfest.conformance.evcc.course import Course
+from plugfest.conformance.evcc.reactions import gives_up as judge
+from plugfest.conformance.evcc.reactions import loops
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.fields import replaced
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.wire import Arrival
+
+PACE = timer("V2G_EVCC_Sequence_Performance_Time")
+"""s from a response to the next request at most."""
+
+
+async def hold(tester: TesterEvse, name: str, right: Callable[[Arrival], bool] = lambda arrival: True) -> Arrival:
+    """Plugs in and serves the good case up to a request, which is held."""
+    caught = tester.catch(lambda arrival: arrival.name == name and right(arrival))
+    await tester.plug()
+    return await tester.held(caught, name)
+
+
+async def whole_session(tester: TesterEvse, result: Result, rounds: int = 3) -> None:
+    """A good-case session, ended by the charger after some rounds.
+
+    Raises:
+        Inconclusive: it does not come to its end.
+    """
+    tester.stops_after = rounds
+    await tester.plug()
+    done = await tester.wait_for(lambda: tester.over, 300.0)
+    names = [arrival.name for arrival in tester.requests]
+    if not done or loop_name(tester) not in names or "SessionStopReq" not in names:
+        raise Inconclusive(f"no whole session: {', '.join(dict.fromkeys(names)) or 'nothing asked'}")
+
+
+async def gives_up(tester: TesterEvse, result: Result, held: Arrival, within: float = CLOSE) -> None:
+    """As EX.EV_GIVES_UP, from now on."""
+    course = Course(tester, result, request=held, answered=tester.now)
+    await judge(course, from_=tester.now + within - CLOSE)
+
+
+async def goes_on(tester: TesterEvse, result: Result, held: Arrival, within: float = PACE) -> Arrival:
+    """The request after the held one.
+
+    Raises:
+        Failed: there is none.
+    """
+    await tester.wait_for(lambda: tester.after(held) or tester.over, within)
+    later = tester.after(held)
+    result.saw("the vehicle goes on", later[0].name if later else "no request")
+    if not later:
+        raise Failed("the vehicle did not go on")
+    return later[0]
+
+
+def delivers(arrival: Arrival, progress: str) -> bool:
+    """A PowerDeliveryReq with this progress, in either protocol."""
+    message = arrival.message
+    if arrival.name != "PowerDeliveryReq":
+        return False
+    ready = getattr(message, "ReadyToChargeState", None)
+    return bool(ready is (progress == "Start")) if ready is not None else str(message.ChargeProgress) == progress
+
+
+async def until_delivery(tester: TesterEvse, result: Result, progress: str, within: float) -> Arrival:
+    """The vehicle's PowerDeliveryReq with this progress.
+
+    Raises:
+        Failed: it does not come in time.
+    """
+    began, place = tester.now, len(tester.requests)
+
+    def right() -> list[Arrival]:
+        return [one for one in tester.requests[place:] if delivers(one, progress)]
+
+    came = await tester.wait_for(lambda: right() or tester.over, within)
+    result.saw(
+        f"PowerDeliveryReq {progress} within {within:g} s", f"after {tester.now - began:.3f} s" if right() else "-"
+    )
+    if not came or not right():
+        raise Failed(f"no PowerDeliveryReq {progress} within {within:g} s")
+    return right()[0]
+
+
+async def charging(tester: TesterEvse, rounds: int = 3) -> None:
+    """Plugs in and waits for some rounds of the loop."""
+    await tester.plug()
+    await loops(tester, tester.loops + rounds)
+
+
+def loop_name(tester: TesterEvse) -> str:
+    return tester.protocol.loop(energy(tester.pics.ac))
+
+
+def change_loop(tester: TesterEvse, *changes: tuple[str, Any]) -> None:
+    """From now on, these fields of the loop's responses are others."""
+
+    def override(request: Any, response: Any) -> Any:
+        for name, value in changes:
+            response = replaced(response, name, value)
+        return response
+
+    tester.overrides[loop_name(tester)] = override

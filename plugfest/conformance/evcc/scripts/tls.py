@@ -1,0 +1,105 @@
+"""TLS: servers whose certificate, version or suite is not what it should be."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from pki.profiles import Role
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.evcc.scripts.table import SCRIPTS
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.sut.certificates import Certificates
+from plugfest.conformance.sut.certificates import context as context_of
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from v2g import tls
+from v2g.tls.context import Credential, Numbers
+from v2g.trace import Event
+
+HANDSHAKE = 20.0
+"""s: what a vehicle gets for its next message of a handshake."""
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_TLS_ServerCert", "PF_EVCC_ISO2_TLS_Params")
+async def tls_server(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A server whose certificate, version or suite is not what it should be: no message comes over it."""
+    context = tester.tls
+    assert context is not None
+    words = str(run.variant.get("cert") or run.variant.get("version"))
+    _spoil_certificate(tester, context, words)
+    plain = context.options
+    options = {
+        "chain incomplete": lambda: plain.wrong(chain="leaf-only"),
+        "OCSP staple: revoked": lambda: plain.wrong(staple="revoked"),
+        "no OCSP staple": lambda: plain.wrong(staple="missing"),
+        "1.2 with TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256": lambda: plain.change(suites=plain.suites[:1]),
+        "1.2 with TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256": lambda: plain.change(suites=plain.suites[1:]),
+        "1.2 with an RSA suite only": lambda: plain.change(suites=(0x003C, 0x002F)),
+        "1.1 or below": lambda: plain.wrong(select_version=0x0302),
+    }.get(words)
+    if options is not None:
+        change_options(context, options())
+    wanted = str(run.variant["tls"])
+    if words == "1.3":
+        await _tls13(tester, context, result)
+        return
+    await tester.plug()
+    await tester.wait_for(lambda: tester.requests or tester.system.ended(), 30.0)
+    seen = "accepted" if tester.requests else "refused"
+    result.saw(f"{words}: {wanted}", seen)
+    if wanted in ("accepted", "refused") and seen != wanted:
+        raise Failed(f"{words}: the vehicle {seen} it", expected=wanted, observed=seen)
+
+
+async def _tls13(tester: TesterEvse, context: Any, result: Result) -> None:
+    """A charger with TLS 1.3 only: a vehicle that has it connects, another one ends; neither hangs nor does without."""
+    lab = tls.LAB
+    change_options(context, lab.change(
+        versions=("1.3",), suites=lab.suites, client_certificate="none", timeout=HANDSHAKE,
+    ))  # fmt: skip
+    told: list[str] = []
+    before = context.observe
+
+    def observe(event: Event) -> None:
+        if event.layer == "tls" and event.name in ("handshake", "handshake-failed"):
+            told.append(f"{event.name}: {event.note}")
+        before(event)
+
+    context.observe = observe
+    await tester.plug()
+    await tester.wait_for(lambda: tester.requests or tester.system.ended(), HANDSHAKE + 10.0)
+    seen = told[0] if told else "no handshake"
+    result.saw("a session over TLS 1.3, or none", seen)
+    if not tester.wires and not told:
+        raise Inconclusive("the vehicle did not connect")
+    if "did not send" in seen:
+        raise Failed(
+            "the vehicle is silent in the handshake", expected="Finished, an alert or the close", observed=seen
+        )
+    if "no TLS" in seen or "without TLS" in seen:
+        raise Failed("the vehicle does without TLS", expected="a handshake", observed=seen)
+    if seen.startswith("handshake:") and not tester.requests:
+        raise Failed("the vehicle connected over TLS 1.3 and asked nothing", expected="a request", observed="nothing")
+
+
+def change_options(context: Any, options: Any) -> None:
+    """Other options of a side of TLS that is in use already: they hold for its next handshake."""
+    context.options, context.numbers = options, Numbers.of(options)
+
+
+def _spoil_certificate(tester: TesterEvse, context: Any, words: str) -> None:
+    """Another certificate in place of the good one, where the variant asks for one."""
+    bench = tester.certificates
+    now, day = bench.now(), datetime.timedelta(days=1)
+    contents: dict[str, dict[str, Any]] = {
+        "expired": {"not_before": now - 100 * day, "not_after": now - day},
+        "not yet valid": {"not_before": now + day, "not_after": now + 60 * day},
+        "leaf without the CPO domain component": {"dc": "", "not_before": now - day, "not_after": now + 60 * day},
+    }
+    changes = contents.get(words)
+    if words == "unknown root":
+        context.credentials = context_of(Certificates(bench.other, bench.now), "server").credentials
+    elif changes is not None:
+        good = context.credentials[0]
+        entry = bench.issue(Role.SECC, bench.store[Role.CPO_SUB2], f"secc {words}", changes)
+        context.credentials = [Credential([entry.certificate, *good.chain[1:]], entry.key, good.root)]

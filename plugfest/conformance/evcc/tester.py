@@ -1,0 +1,404 @@
+"""The tester charger: serves a vehicle under test with good-case answers, stops at a request, and deviates there.
+
+The answers are our charger's own (:mod:`secc.iso2`, :mod:`secc.din70121`) over a simulated plant, without its checks
+of order and session: those are for the case to judge. `catch` names a request that is to be held, `held` waits for it,
+`reply` answers it, right or wrong, and lets the good case go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.sut.contracts import charger_contracts
+from plugfest.conformance.sut.systems import VehicleUnderTest
+from plugfest.conformance.verdict import Failed, Inconclusive
+from plugfest.conformance.wire import Arrival, Wire
+from secc import serve as secc
+from secc.charger import Evse
+from secc.minimal import minimal
+from secc.power import Limits
+from secc.simulated import Dynamics, SimulatedPowerSource
+from secc.supply import AcSupply
+from secc.visit import Refusal, Visit
+from slac.connector import power_class
+from slac.pilot import DIGITAL, READY, Reading, State
+from v2g import sdp
+from v2g.channel import Channel
+from v2g.errors import ConnectionLost, RemoteError
+from v2g.messages import appproto
+from v2g.protocols import APPPROTO, ISO2, Protocol, select
+from v2g.sequence import START, after
+from v2g.trace import Event, Observe, ignore
+
+if TYPE_CHECKING:
+    from plugfest.conformance.sut.certificates import Certificates
+    from secc.contract import Contracts
+    from v2g.tls import Context as TlsContext
+
+EPOCH = 1_700_000_000
+LOOPS = 3
+"""Rounds of the charging loop before the tester asks the vehicle to stop, where the case is about the end."""
+
+Override = Callable[[Any, Any], Any]
+"""Of a request and its good-case response, another response; None: no response."""
+
+
+class Reply(NamedTuple):
+    """An answer of the tester's: loop time, name and message."""
+
+    time: float
+    name: str
+    message: Any
+
+
+@dataclass
+class TesterEvse:
+    """A charger for a vehicle under test.
+
+    Attributes:
+        system: the vehicle.
+        protocol: that is to be spoken.
+        evse: the tester's plant.
+        wires: connections, in order.
+        requests: what the vehicle asked, in order, discovery apart.
+        replied: answers, in order.
+        asked: SDP requests: time, bytes.
+        pilots: what the pilot showed: time, reading.
+        overrides: other answers than the good case's, by request name.
+        fixed: one response for every request of a name.
+        receipts: ReceiptRequired in the loop.
+        services: additional services to offer.
+        security: what SDP announces.
+        refused: what the tester had to refuse, with the reason.
+        contracts: what contract payment needs.
+        taken: the bench's certificates, if it has any.
+        stops_after: rounds of the loop after which it asks the vehicle to stop; None: never.
+    """
+
+    system: VehicleUnderTest
+    pics: Pics
+    protocol: Protocol = ISO2
+    observe: Observe = ignore
+    rng: random.Random = field(default_factory=lambda: random.Random(1))
+    tls: TlsContext | None = None
+    wires: list[Wire] = field(default_factory=list)
+    requests: list[Arrival] = field(default_factory=list)
+    replied: list[Reply] = field(default_factory=list)
+    asked: list[tuple[float, bytes]] = field(default_factory=list)
+    pilots: list[tuple[float, Reading]] = field(default_factory=list)
+    overrides: dict[str, Override] = field(default_factory=dict)
+    fixed: dict[str, Any] = field(default_factory=dict)
+    answer_sdp: Callable[[bytes, sdp.Response], bytes | None] = lambda data, response: response.pack()
+    services: list[Any] = field(default_factory=list)
+    receipts: bool = False
+    refused: list[str] = field(default_factory=list)
+    stops_after: int | None = None
+    loops: int = 0
+    paused: dict[bytes, Any] = field(default_factory=dict)
+    visit: Visit | None = None
+    contracts: Contracts | None = None
+    taken: Certificates | None = None
+    port: int = 0
+    _catch: Callable[[Arrival], bool] | None = None
+    _held: asyncio.Future[Arrival] | None = None
+    _released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        rating = Limits.of(power_class(150))
+        power = None if self.pics.ac else SimulatedPowerSource(rating, Dynamics(test_seconds=0.5), rng=self.rng)
+        self.evse = Evse(self.system.pilot, power=power, ac=AcSupply() if self.pics.ac else None)
+        self.system.couple(self.evse)
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def tell(self, layer: str, name: str, note: str = "") -> None:
+        self.observe(Event(self.now, layer, name, note=note))
+
+    @property
+    def wire(self) -> Wire:
+        """The latest connection. Inconclusive: the vehicle has not connected."""
+        if not self.wires:
+            raise Inconclusive("the vehicle has not connected")
+        return self.wires[-1]
+
+    @property
+    def certificates(self) -> Certificates:
+        """The bench's certificates. Inconclusive: it has none."""
+        if self.taken is None:
+            raise Inconclusive("the tester has no certificates; give it some with --pki")
+        return self.taken
+
+    def take(self, bench: Certificates) -> None:
+        """Takes a bench's certificates; in contract payment it checks and issues contracts with them."""
+        self.taken = bench
+        if self.pics.pnc:
+            self.contracts = charger_contracts(bench, self.pics)
+
+    def _wall_clock(self) -> float:
+        return self.taken.now().timestamp() if self.taken is not None else EPOCH + self.now
+
+    # -- being there ----------------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """While the context is open, the vehicle is served."""
+        end = self.system.pilot.subscribe(lambda reading: self.pilots.append((self.now, reading)))
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(end)
+            self.port = await stack.enter_async_context(self.system.listening(self._connected, self.tls))
+            stack.callback(self._cancel)
+            send, requests = stack.enter_context(self.system.answering())
+            self.tasks.add(asyncio.create_task(self._discovery(send, requests)))
+            yield
+
+    async def plug(self) -> None:
+        """Plugs the vehicle in and offers digital communication."""
+        await self.system.plug()
+        if self.system.pilot.state not in (State.E, State.F, *READY):
+            self.system.pilot.offer(DIGITAL)
+
+    def _cancel(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+
+    async def _discovery(self, send: Any, requests: asyncio.Queue[Any]) -> None:
+        while True:
+            data, sender = await requests.get()
+            self.asked.append((self.now, data))
+            self.observe(Event(self.now, "sdp", "SDPRequest", "rx", data))
+            security = sdp.TLS if self.tls is not None else sdp.NO_TLS
+            answer = self.answer_sdp(data, sdp.Response(self.system.address, self.port, security))
+            if answer is not None:
+                self.observe(Event(self.now, "sdp", "SDPResponse", "tx", answer))
+                send(answer, sender)
+
+    async def _connected(self, channel: Channel) -> None:
+        wire = Wire(channel, self.observe)
+        self.wires.append(wire)
+        session = wire.session
+        self.visit = Visit(self.evse, session, self.evse.power is not None, self._wall_clock, self.rng, self.paused)
+        self.visit.contracts = self.contracts
+        if self.receipts and self.contracts is not None:
+            self.contracts.receipt_every = 0.0
+        while True:
+            arrival = await wire.next(7200.0)
+            if arrival is None:
+                return
+            self.requests.append(arrival)
+            if self._catch is not None and self._held is not None and self._catch(arrival):
+                self._catch = None
+                self._released.clear()
+                self._held.set_result(arrival)
+                await self._released.wait()
+                continue
+            await self._answer(arrival)
+
+    # -- the good case --------------------------------------------------------------------------------------------
+
+    async def _answer(self, arrival: Arrival) -> None:
+        response = await self.good(arrival)
+        if response is not None:
+            await self.send(response)
+
+    async def good(self, arrival: Arrival) -> Any:
+        """The good-case answer to a request, overrides included; None: no answer."""
+        request = arrival.message
+        if request is None:
+            return None
+        name = arrival.name
+        if name in self.fixed:
+            return self.fixed[name]
+        if isinstance(request, appproto.supportedAppProtocolReq):
+            response: Any = self._select(request)
+        else:
+            response = await self._protocol_answer(arrival)
+        if self.protocol.is_loop(name):
+            self.loops += 1
+            if self.stops_after is not None and self.loops >= self.stops_after:
+                self.stops_after = None
+                self.evse.request_stop(5)
+            if self.receipts and self.contracts is None:
+                response.ReceiptRequired = True
+        if (override := self.overrides.get(name)) is not None:
+            return override(request, response)
+        return response
+
+    def _select(self, request: appproto.supportedAppProtocolReq) -> Any:
+        selection = select(request, [self.protocol])
+        if selection.protocol is None:
+            self.refused.append(f"the vehicle does not offer {self.protocol.title}")
+        return selection.response
+
+    async def _protocol_answer(self, arrival: Arrival) -> Any:
+        assert self.visit is not None
+        request, wire = arrival.message, self.wire
+        kind = wire.session.protocol.response_to(type(request))
+        if kind is None:
+            self.refused.append(f"{arrival.name} is not a request")
+            return None
+        self.visit.asked_id = arrival.session_id
+        self.visit.asked_signature, self.visit.signature = arrival.signature, None
+        name = arrival.name
+        if self.services and name in ("ServiceDetailReq", "PaymentServiceSelectionReq"):
+            extra = {"ServiceID": request.ServiceID} if name == "ServiceDetailReq" else {}
+            return minimal(wire.session.protocol.schema, kind, dc=self.visit.dc, ResponseCode="OK", **extra)
+        answer = secc.ANSWERS[wire.session.protocol.name].get(type(request))
+        try:
+            if answer is None:
+                raise Refusal("FAILED", "not supported")
+            response = answer(self.visit, request)
+            if inspect.isawaitable(response):
+                response = await response
+        except RemoteError as why:
+            self.refused.append(f"{name}: {why}")
+            return minimal(wire.session.protocol.schema, kind, dc=self.visit.dc, ResponseCode="FAILED")
+        if self.services and name == "ServiceDiscoveryReq":
+            response.ServiceList = ISO2.module.ServiceListType(Service=self.services)
+        return response
+
+    async def send(self, message: Any, **deviation: Any) -> None:
+        """Sends an answer, with deviations as of :meth:`.Wire.send`; a closed connection does not matter."""
+        wire = self.wire
+        if self.visit is not None and self.visit.signature is not None and "signature" not in deviation:
+            deviation["signature"] = self.visit.signature
+        with contextlib.suppress(ConnectionLost):
+            await wire.send(message, **deviation)
+        self.replied.append(Reply(self.now, type(message).__name__, message))
+        if wire.session.protocol is APPPROTO and str(getattr(message, "ResponseCode", "")).startswith("OK"):
+            wire.session.protocol = self.protocol
+
+    # -- stopping at a request ------------------------------------------------------------------------------------
+
+    def catch(self, right: Callable[[Arrival], bool]) -> asyncio.Future[Arrival]:
+        """From now on, the first request for which ``right`` holds is held instead of answered."""
+        self._catch = right
+        self._held = asyncio.get_running_loop().create_future()
+        return self._held
+
+    async def hold(self, name: str, within: float = 120.0) -> Arrival:
+        """The next request of this name, held. Raises as :meth:`held`."""
+        return await self.held(self.catch(lambda arrival: arrival.name == name), name, within)
+
+    async def held(self, caught: asyncio.Future[Arrival], what: str, within: float = 120.0) -> Arrival:
+        """The request that was caught.
+
+        Raises:
+            Inconclusive: it does not come; says what the vehicle did instead.
+        """
+        deadline = self.now + within
+        while not caught.done():
+            if self.now >= deadline:
+                raise Inconclusive(f"{what} did not come within {within:g} s{self._last()}")
+            if self.wires and self.wires[-1].closed_at is not None and self.system.ended() is not False:
+                raise Inconclusive(f"the vehicle closed before {what}{self._last()}")
+            if self.system.ended():
+                raise Inconclusive(f"the vehicle ended its session before {what}{self._last()}")
+            if self._passed(what):
+                raise Inconclusive(f"the vehicle went on without {what}{self._last()}")
+            await asyncio.wait([caught], timeout=0.2)
+        return caught.result()
+
+    def _passed(self, what: str) -> bool:
+        """Whether a request cannot come any more in this session: nobody has to watch it to its end."""
+        table = self.protocol.order
+        last = self.requests[-1].name if self.requests else ""
+        known = {step.after for step in table if step.after not in (START, "SessionStopReq")}
+        return what in known | {"SessionStopReq"} and last in known and what not in after(table, last)
+
+    def _last(self) -> str:
+        text = f"; its last request was {self.requests[-1].name}" if self.requests else "; it asked nothing"
+        return text + (f"; the tester refused {self.refused[-1]}" if self.refused else "")
+
+    async def reply(self, message: Any, **deviation: Any) -> None:
+        """Answers the held request as :meth:`send` does, and lets the good case go on."""
+        await self.send(message, **deviation)
+        self.release()
+
+    def release(self) -> None:
+        """Lets the good case go on after a held request."""
+        self._released.set()
+
+    # -- what was seen --------------------------------------------------------------------------------------------
+
+    def after(self, arrival: Arrival) -> list[Arrival]:
+        """Requests after this one."""
+        return self.requests[self.requests.index(arrival) + 1 :]
+
+    def told(self, name: str) -> Reply | None:
+        """The latest answer of a name."""
+        return next((reply for reply in reversed(self.replied) if reply.name == name), None)
+
+    @property
+    def hung_up(self) -> bool:
+        """The vehicle has closed its latest connection."""
+        return bool(self.wires) and self.wire.closed_at is not None
+
+    @property
+    def over(self) -> bool:
+        """The vehicle has closed its connection, or ended its session."""
+        return self.hung_up or self.system.ended() is True
+
+    async def wait_for(self, right: Callable[[], object], within: float) -> bool:
+        """Waits until something holds; whether it came within so many seconds."""
+        deadline = self.now + within
+        while not right():
+            if self.now > deadline:
+                return False
+            await asyncio.sleep(0.05)
+        return True
+
+    async def closed(self, deadline: float) -> float | None:
+        """When the vehicle closed the latest connection; None: not until the deadline."""
+        if not self.wires:
+            return None
+        if await self.wire.until_closed(max(deadline - self.now, 0.0)):
+            return self.wire.closed_at
+        return None
+
+    def pilot_at(self, moment: float) -> State | None:
+        """The pilot's state at a moment, loop time; None: nothing was seen before."""
+        return next((reading.state for time, reading in reversed(self.pilots) if time <= moment), None)
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    async def leave(self) -> None:
+        """Connections dropped, everything off, unplugged."""
+        self.release()
+        for wire in self.wires:
+            if wire.closed_at is None:
+                await wire.close(reset=True)
+        self.evse.off()
+        self._cancel()
+        await self.system.leave()
+
+
+def made(tester: TesterEvse, name: str, code: str = "OK", **given: Any) -> Any:
+    """The smallest response of a type with a code, whatever was asked.
+
+    Raises:
+        Failed: the protocol has no such response.
+    """
+    protocol = tester.wire.session.protocol
+    module = appproto if name.startswith("supportedAppProtocol") else tester.protocol.module
+    schema = APPPROTO.schema if module is appproto else tester.protocol.schema
+    kind = getattr(module, name, None)
+    if kind is None:
+        raise Failed(f"{protocol.title} has no {name}")
+    codes = {"OK": _OK.get(name, "OK")}
+    return minimal(schema, kind, dc=not tester.pics.ac, ResponseCode=codes.get(code, code), **given)
+
+
+_OK: Mapping[str, str] = {
+    "SessionSetupRes": "OK_NewSessionEstablished", "supportedAppProtocolRes": "OK_SuccessfulNegotiation",
+}  # fmt: skip
+"""What a plain OK is called in a response."""

@@ -1,0 +1,271 @@
+"""What the tester charger does: the stimulus verbs of the catalogue, each read into an action.
+
+Reading refuses what it does not understand (`NotExecutable`), so that a plan is whole before anything is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from plugfest.conformance.catalogue import durations
+from plugfest.conformance.catalogue.protocols import message_timer
+from plugfest.conformance.catalogue.steps import Step, chosen, only
+from plugfest.conformance.evcc.course import Action, Course
+from plugfest.conformance.evcc.reactions import loops
+from plugfest.conformance.evcc.tester import LOOPS, TesterEvse, made
+from plugfest.conformance.fields import replaced
+from plugfest.conformance.table import Table
+from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
+from slac.pilot import STEADY, State
+from v2g.errors import ConnectionLost
+from v2g.physical import physical
+
+VERBS: Table[Callable[[Step], Action]] = Table()
+
+GOOD = re.compile(r"good case( throughout)?|as in the good case")
+
+
+def request_of(response: str) -> str:
+    return response.removesuffix("Res") + "Req"
+
+
+def awaited(name: str) -> str:
+    """The request's name in ``SessionSetupReq (SessionID 0, valid EVCCID)``."""
+    match = re.match(r"\w+Req\b", name)
+    if match is None:
+        raise NotExecutable(f"await {name!r}")
+    return match[0]
+
+
+@VERBS.on("await")
+def await_(step: Step) -> Action:
+    """``await: SessionSetupReq``: the good case is served up to this request, which is held."""
+    only(step, "await")
+    name = awaited(str(step["await"])) if step["await"] != "SDPReq" else ""
+
+    async def act(course: Course) -> None:
+        if name:
+            await course.hold(name)
+
+    return act
+
+
+@VERBS.on("silent")
+def silent(step: Step) -> Action:
+    """``silent: V2G_EVCC_Msg_Timeout_...``: the held request is not answered."""
+    only(step, "silent")
+    seconds = durations.seconds(str(step["silent"]))
+
+    async def act(course: Course) -> None:
+        # The vehicle's timer runs from its request on; what it does is watched by the expectation.
+        course.origin = (await course.hold()).time + seconds
+
+    return act
+
+
+_QUANTITY = re.compile(r"(-?\d+(?:\.\d+)?) (V|A|W)")
+
+
+def _edit(fields: Any) -> Callable[[TesterEvse, Any], Any]:
+    """What ``fields`` of a reply change in the good-case response.
+
+    Raises:
+        NotExecutable: a value is not understood.
+    """
+    edits: list[tuple[str, Any]] = []
+    for name, value in (fields or {}).items() if isinstance(fields, Mapping) or not fields else ():
+        if isinstance(value, (bool, int)) or (isinstance(value, str) and re.fullmatch(r"[A-Za-z]+(_\w+)?", value)):
+            edits.append((str(name), value))
+        elif isinstance(value, str) and (match := _QUANTITY.fullmatch(value)):
+            edits.append((str(name), (float(match[1]), match[2])))
+        elif value == "Finished at once":
+            edits.append((str(name), "Finished"))
+        elif value == "as declared":
+            continue
+        else:
+            raise NotExecutable(f"no way to set {name} to {value!r}")
+    if isinstance(fields, str):
+        raise NotExecutable(f"fields in words: {fields!r}")
+
+    def apply(tester: TesterEvse, response: Any) -> Any:
+        for name, value in edits:
+            if isinstance(value, tuple):
+                value = physical(tester.protocol.module, *value)
+            response = replaced(response, name, value)
+        return response
+
+    return apply
+
+
+@VERBS.on("reply")
+def reply(step: Step) -> Action:
+    """``reply: SessionSetupRes``: the held request is answered, with a code, fields, session id or delay of its own."""
+    if GOOD.fullmatch(str(step["reply"])):
+
+        async def nothing(course: Course) -> None:
+            """The good case goes on by itself."""
+
+        return nothing
+    only(step, "reply", "code", "fields", "delay", "session_id", "instead_of")
+    name = str(step["reply"])
+    if not re.fullmatch(r"\w+Res", name):
+        raise NotExecutable(f"reply {name!r}")
+    code = str(step.get("code", "OK"))
+    if not re.fullmatch(r"\w+", code):
+        raise NotExecutable(f"code in words: {code!r}")
+    edit, wrong = _edit(step.get("fields")), "instead_of" in step
+    delay = durations.seconds(str(step["delay"])) if "delay" in step else 0.0
+    if (identity := str(step.get("session_id", "current"))) not in ("current", "random_other"):
+        raise NotExecutable(f"session id {identity!r}")
+
+    async def act(course: Course) -> None:
+        tester, request = course.tester, await course.hold("" if wrong else request_of(name))
+        if wrong:
+            response = made(tester, name)
+        elif code.startswith(("FAILED", "Failed")):
+            response = made(tester, name, code)
+        else:
+            response = await tester.good(request)
+            if response is None or type(response).__name__ != name or response.ResponseCode.startswith("F"):
+                if tester.system.pilot.state not in (State.E, State.F):
+                    why = f": {tester.refused[-1]}" if tester.refused else ""
+                    kind = Failed if request.name in course.judged else Inconclusive
+                    raise kind(f"a charger has no good {name} for this request{why}")
+                response = made(tester, name)  # it is refused for a state that is the tester's doing
+            if code != "OK":
+                response = replaced(response, "ResponseCode", code)
+            response = edit(tester, response)
+        if delay:
+            await asyncio.sleep(max(request.time + delay - tester.now, 0.0))
+        other = {"session_id": tester.rng.randbytes(8)} if identity == "random_other" else {}
+        await tester.send(response, **other)
+        course.answered = tester.now
+        course.origin = course.origin or tester.now
+        tester.release()
+
+    return act
+
+
+@VERBS.on("reply_always")
+def reply_always(step: Step) -> Action:
+    """``reply_always: PreChargeRes``: one response for the held request and all like it."""
+    only(step, "reply_always", "code", "fields")
+    name = str(step["reply_always"])
+    if not re.fullmatch(r"\w+Res", name):
+        raise NotExecutable(f"reply_always {name!r}")
+    edit = _edit(step.get("fields"))
+
+    async def act(course: Course) -> None:
+        tester = course.tester
+        response = edit(tester, await tester.good(await course.hold()))
+        tester.fixed[request_of(name)] = response
+        if name == "PreChargeRes" and tester.evse.power is not None:
+            tester.evse.power.off()  # a vehicle that measures shall see what it is told
+        await tester.send(response)
+        course.repeated = True
+        course.origin = tester.now
+        tester.release()
+
+    return act
+
+
+@VERBS.on("reply_bytes")
+def reply_bytes(step: Step) -> Action:
+    """``reply_bytes``: half the bytes of the good response."""
+    only(step, "reply_bytes")
+
+    async def act(course: Course) -> None:
+        tester = course.tester
+        response = await tester.good(await course.hold())
+        whole = tester.wire.document(response)
+        with contextlib.suppress(ConnectionLost):
+            await tester.wire.send_payload(whole[: len(whole) // 2], "EXI cut after half its bytes")
+        limit = durations.seconds(message_timer(tester.protocol, course.held.name))
+        course.origin = course.held.time + limit
+
+    return act
+
+
+PILOT: Mapping[str, State | None] = {
+    "E (oscillator off, 0 V)": State.E, "F (-12 V)": State.F, "oscillator off (100 %)": None,
+}  # fmt: skip
+"""What the pilot shows -> its state; None: the oscillator is off."""
+
+
+@VERBS.on("cp")
+def cp(step: Step) -> Action:
+    """``cp: E (oscillator off, 0 V)``: the pilot, while a request is held."""
+    only(step, "cp")
+    state = chosen(step, "cp", PILOT)
+
+    async def act(course: Course) -> None:
+        await course.hold()
+        pilot = course.tester.system.pilot
+        if pilot.state is None:
+            raise Inconclusive("the vehicle cannot see the pilot: pilot hardware is needed")
+        if state is None:
+            pilot.offer(STEADY)
+        else:
+            pilot.fault(state)
+        course.origin = course.tester.now
+
+    return act
+
+
+@VERBS.on("wait")
+def wait(step: Step) -> Action:
+    """``wait: 2 s``: the good case goes on for so long."""
+    only(step, "wait")
+    seconds = durations.seconds(str(step["wait"]))
+
+    async def act(course: Course) -> None:
+        await asyncio.sleep(seconds)
+
+    return act
+
+
+@VERBS.on("tcp")
+def tcp(step: Step) -> Action:
+    """``tcp: RST``: the tester closes the connection."""
+    only(step, "tcp")
+    how = str(step["tcp"])
+
+    async def act(course: Course) -> None:
+        await course.hold()
+        await course.tester.wire.close(reset=how == "RST")
+        course.origin = course.tester.now
+
+    return act
+
+
+ACTIONS = {
+    "start": "",
+    "stop": "stop",
+    "stop at the EV": "stop",
+    "EV-side pause": "pause",
+    "renegotiate": "renegotiate",
+}
+"""Triggers -> what the vehicle is asked to do; nothing where plugging in has started it."""
+
+
+@VERBS.on("trigger")
+def trigger(step: Step) -> Action:
+    """``trigger: stop``: what a person at the vehicle does, once it charges."""
+    only(step, "trigger")
+    action = chosen(step, "trigger", ACTIONS)
+
+    async def act(course: Course) -> None:
+        tester = course.tester
+        course.origin = tester.now
+        if not action:
+            return
+        await loops(tester, LOOPS)
+        course.origin, course.position = tester.now, len(tester.requests)
+        if not await tester.system.do(action):
+            raise Inconclusive(f"nobody can {action} at the vehicle here")
+
+    return act

@@ -1,0 +1,121 @@
+"""A tester charger in the hands of a script."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable
+from typing import Any
+
+from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.evcc.course import Course
+from plugfest.conformance.evcc.reactions import gives_up
+from plugfest.conformance.evcc.tester import TesterEvse, made
+from plugfest.conformance.scripting.mistakes import changed, close_to
+from plugfest.conformance.scripting.script import Script
+from plugfest.conformance.verdict import Result
+from slac.pilot import State
+from v2g.messages import appproto
+
+
+class ChargerScript(Script):
+    """A tester charger with a vehicle under test.
+
+    Attributes:
+        se: the tester charger (:class:`~plugfest.conformance.evcc.tester.TesterEvse`), for what this class does not
+            offer.
+        trace: what it saw.
+        system: the vehicle under test.
+        request: the request that is held.
+    """
+
+    sut = "evcc"
+    se: TesterEvse
+    request: Any = None
+    arrival: Any = None
+    _plugged = False
+
+    async def _start(self, stack: contextlib.AsyncExitStack, observe: Any) -> None:
+        setting, bench = self.setting, self._bench()
+        self.se = TesterEvse(self.system, setting.pics, setting.protocol, observe, random.Random(1), bench.tls)
+        if bench.certificates is not None:
+            self.se.take(bench.certificates)
+        await stack.enter_async_context(self.se.serving())
+        stack.push_async_callback(self.se.leave)
+
+    async def plug(self) -> None:
+        """Plugs the vehicle in; `until` does it where it was not done."""
+        if not self._plugged:
+            self._plugged = True
+            await self.se.plug()
+
+    def stop_after(self, rounds: int) -> None:
+        """The charger asks the vehicle to stop after so many rounds of the loop."""
+        self.se.stops_after = rounds
+
+    def answer(self, request: type[Any] | str, change: Callable[[Any, Any], Any]) -> None:
+        """From now on, ``change(request, response)`` makes the response to requests of a type; None: no answer."""
+        self.se.overrides[request if isinstance(request, str) else request.__name__] = change
+
+    async def until(self, request: type[Any] | str, within: float = 120.0) -> Any:
+        """Serves the good case until the vehicle sends this request, holds it, and returns it."""
+        name = request if isinstance(request, str) else request.__name__
+        modules = (self.setting.protocol.module, appproto)
+        if not any(hasattr(module, name) for module in modules) or not name.endswith("Req"):
+            names = [word for module in modules for word in vars(module) if word.endswith("Req")]
+            raise ValueError(f"{self.setting.protocol.title} has no request {name}{close_to(name, names)}")
+        if name in ("WeldingDetectionReq", "SessionStopReq") and self.se.stops_after is None:
+            self.se.stops_after = self.se.loops + 3
+        caught = self.se.catch(lambda arrival: arrival.name == name)
+        self.se.release()
+        await self.plug()
+        self.arrival = await self.se.held(caught, name, within)
+        self.request = self.arrival.message
+        return self.request
+
+    async def reply(self, message: Any = None, *, code: str | None = None, **deviation: Any) -> None:
+        """Answers the held request and goes on with the good case.
+
+        Args:
+            message: instead of the good answer; a class stands for its smallest message.
+            code: ResponseCode in place of the good answer's.
+            deviation: ``session_id``, ``header``, ``exi``, ``frame``, and fields of the answer to change.
+        """
+        if self.arrival is None:
+            raise ValueError("no request is held: await until(...) comes first")
+        seams = {key: deviation.pop(key) for key in ("session_id", "header", "exi", "frame") if key in deviation}
+        if isinstance(message, type):
+            message = made(self.se, message.__name__, code or "OK")
+        elif message is None and code is not None and code.startswith("FAILED"):
+            message = made(self.se, self.arrival.name.removesuffix("Req") + "Res", code)
+        elif message is None:
+            message = await self.se.good(self.arrival)
+            if code is not None:
+                message = changed(message, ResponseCode=code)
+        await self.se.send(changed(message, **deviation), **seams)
+        self.se.release()
+
+    async def next(self, within: float = 40.0) -> str:
+        """The name of the vehicle's next request after the held one; "" if it closes or nothing comes."""
+        await self.se.wait_for(lambda: self.se.after(self.arrival) or self.se.hung_up, within)
+        later = self.se.after(self.arrival)
+        return later[0].name if later else ""
+
+    async def closed(self, within: float = 5.0) -> None:
+        """Asserts that the vehicle closes TCP in time."""
+        closed = await self.se.closed(self.se.now + within + DELAY)
+        assert closed is not None, f"TCP is still open after {within:g} s"
+
+    async def gives_up(self, within: float = 5.0) -> None:
+        """Asserts that the vehicle sends no further charging request, goes to B and closes TCP in time."""
+        course = Course(self.se, Result("script"), request=self.arrival, answered=self.se.now)
+        await gives_up(course, from_=self.se.now + within - CLOSE)
+
+    def pilot(self, state: str) -> None:
+        """The charger's pilot: E, F, or a duty in percent as text (``5``, ``100``)."""
+        if state in ("E", "F"):
+            self.system.pilot.fault(State(state))
+        elif state.replace(".", "", 1).isdigit():
+            self.system.pilot.offer(float(state))
+        else:
+            raise ValueError(f"a charger's pilot is E, F or a duty in percent, not {state!r}")

@@ -1,0 +1,108 @@
+"""What goes wrong in a script, told in few lines: the script's own lines, then one sentence that says what to write.
+
+Our frames and those of asyncio between the script and the error say nothing to who wrote the script; they stay out
+unless pytest is called with ``--full-trace``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+OURS = ("boundary", "evcc", "exi", "pki", "plugfest", "secc", "slac", "v2g")
+"""Packages whose frames are no news to who wrote a script."""
+
+_ROOT = Path(__file__).parents[3]
+_LIBRARY = Path(warnings.__file__).parent
+"""Where Python keeps asyncio and contextlib."""
+
+_AWAITED = "was never awaited"
+
+
+def close_to(word: str, words: Iterable[str]) -> str:
+    """``; did you mean X?``, or all there are where nothing is close."""
+    known = list(words)
+    found = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean {found[0]}?" if found else f"; there are {', '.join(known)}"
+
+
+def field_names(message: Any) -> Iterator[str]:
+    """Of a message and of what is in it."""
+    for name in getattr(message, "__struct_fields__", ()):
+        yield name
+        if isinstance(inner := getattr(message, name), msgspec.Struct):
+            yield from field_names(inner)
+
+
+def changed(message: Any, **fields: Any) -> Any:
+    """A message with some fields changed, wherever they are in it; a number does for a physical value.
+
+    Raises:
+        ValueError: it has no such field; says which it has.
+    """
+    from plugfest.conformance.fields import found, replaced
+
+    for name, value in fields.items():
+        try:
+            before = found(message, name)
+        except KeyError:
+            text = close_to(name, dict.fromkeys(field_names(message)))
+            raise ValueError(f"{type(message).__name__} has no field {name}{text}") from None
+        message = replaced(message, name, _physical(before, value))
+    return message
+
+
+def _physical(before: Any, value: Any) -> Any:
+    """A plain number in the unit of the physical value that it takes the place of."""
+    if type(before).__name__ != "PhysicalValueType" or isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    from v2g.physical import physical
+
+    return physical(__import__(type(before).__module__, fromlist=["x"]), value, before.Unit)
+
+
+def plain(why: BaseException) -> BaseException:
+    """The error with the script's own frames alone, and without what led to it inside of us."""
+    kept: TracebackType | None = None
+    frames = []
+    step = why.__traceback__
+    while step is not None:
+        frames.append(step)
+        step = step.tb_next
+    if isinstance(why, AssertionError) and frames and _inside(frames[-1].tb_frame.f_code.co_filename):
+        why.args = (str(why).partition("\nassert ")[0],)  # what pytest adds of our own expressions
+    for frame in reversed(frames):
+        if not _inside(frame.tb_frame.f_code.co_filename):
+            kept = TracebackType(kept, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    why.__cause__, why.__suppress_context__ = None, True
+    return why.with_traceback(kept)
+
+
+def _inside(file: str) -> bool:
+    """Whether a file is one of ours or of Python's own library."""
+    path = Path(file)
+    if file.startswith("<") or (path.is_relative_to(_LIBRARY) and "site-packages" not in path.parts):
+        return True
+    return path.is_relative_to(_ROOT) and path.relative_to(_ROOT).parts[0] in OURS
+
+
+@contextmanager
+def forgotten_awaits() -> Iterator[list[str]]:
+    """Collects the names of coroutines that nobody awaited; other warnings go on their way."""
+    found: list[str] = []
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", RuntimeWarning)
+        yield found
+    for warning in seen:
+        text = str(warning.message)
+        if warning.category is RuntimeWarning and _AWAITED in text:
+            found.append(text.partition("'")[2].partition("'")[0].rpartition(".")[2])
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

@@ -1,0 +1,65 @@
+"""Runs a script, and keeps the evidence of one that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from boundary.text import visible, visible_lines
+from plugfest.conformance.campaign.evidence import evidence
+from plugfest.conformance.scripting.setting import Setting
+from plugfest.conformance.verdict import Failed, Inconclusive
+from plugfest.conformance.virtual import VirtualLoop
+from v2g.errors import SetupError
+
+
+def run_script(setting: Setting, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """Runs an async script to its end, with the testers that it uses."""
+
+    async def main() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            for script in setting.started:
+                await stack.enter_async_context(script.running())
+            result = function(**arguments)
+            if inspect.isawaitable(result):
+                await result
+
+    with asyncio.Runner(loop_factory=VirtualLoop if setting.virtual else None) as runner:
+        try:
+            runner.run(main())
+            if setting.captured and setting.trace is None:
+                shutil.rmtree(setting.place, ignore_errors=True)
+            return
+        except Failed as why:
+            text = str(why)
+        except Inconclusive as why:
+            # pytest knows no verdict between; a skipped test would pass for a good one.
+            text = f"inconclusive: {why}"
+        except SetupError as why:
+            text = str(why)
+    pytest.fail("\n".join(visible_lines(text)), pytrace=False)
+
+
+def keep_evidence(setting: Setting) -> Iterator[tuple[str, str]]:
+    """Writes the traces of a script that failed, unless that was done; gives titles and texts for its report."""
+    for script in setting.started:
+        if not script.trace.events:
+            continue
+        folder = setting.place
+        if setting.trace is None and not setting.captured:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                with evidence(folder, script.epoch, script.role) as observe:
+                    for event in script.trace.events:
+                        observe(event)
+            except OSError as why:
+                yield "evidence", f"cannot write {folder}: {why.strerror}"
+                continue
+        yield "last messages", "\n".join(map(visible, script.trace.lines(12)))
+        yield "evidence", f"{folder / 'trace.pcapng'}\n{folder / 'trace.jsonl'}"

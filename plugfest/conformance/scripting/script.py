@@ -1,0 +1,87 @@
+"""The common half of both testers' scripts: setting, trace, files, the system under test."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from plugfest.conformance.campaign import setup
+from plugfest.conformance.campaign.evidence import capture, evidence
+from plugfest.conformance.scripting.setting import Setting
+from plugfest.conformance.scripting.trace import Trace
+from plugfest.conformance.sut import own, own_system
+from plugfest.conformance.sut.bench import Bench
+from v2g.trace import Observe, fan_out
+
+
+class Script:
+    """Common half: setting, trace, files."""
+
+    sut = ""
+    epoch = own.EPOCH
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.trace = Trace()
+        self.system: Any = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, setting: Setting) -> Iterator[Self]:
+        """The script's tester; it starts with the test."""
+        script = cls(setting)
+        setting.started.append(script)
+        yield script
+
+    @property
+    def role(self) -> str:
+        """The tester's."""
+        return "evcc" if self.sut == "secc" else "secc"
+
+    def adjust(self, change: Callable[[Any], None]) -> None:
+        """Changes our own role under test before it is plugged in; nothing to do with a real one."""
+        if self.setting.virtual:
+            change(self.system)
+
+    def _role(self, observe: Observe) -> contextlib.AbstractAsyncContextManager[Any]:
+        setting = self.setting
+        if setting.reach is not None:
+            return setup.system(
+                self.sut, setting.reach, command=setting.command, actions=setting.actions,
+                pause=float(setting.pics["par_waitForNextTC"]), observe=observe,
+            ).open()  # fmt: skip
+
+        def adjust(system: Any) -> None:
+            system.options.tolerant = setting.profile == "tolerant"
+
+        return own_system.own_system(setting.run(self.sut), setting.pics, adjust=adjust)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> Any:
+        """While the context is open, system and tester are there."""
+        async with contextlib.AsyncExitStack() as stack:
+            if not self.setting.virtual:
+                self.epoch = time.time() - asyncio.get_running_loop().time()
+            observe: Any = self.trace
+            setting, place = self.setting, self.setting.place
+            if setting.trace is not None or setting.captured:
+                place.mkdir(parents=True, exist_ok=True)
+                packets = setting.captured
+                kept = stack.enter_context(evidence(place, self.epoch, self.role, packets=not packets))
+                real = stack.enter_context(capture(place if packets else None, setting.captured, setting.name))
+                observe = fan_out(self.trace, kept, real)
+            self.system = await stack.enter_async_context(self._role(observe))
+            await self._start(stack, observe)
+            yield self
+
+    async def _start(self, stack: contextlib.AsyncExitStack, observe: Any) -> None:
+        raise NotImplementedError
+
+    def _bench(self) -> Any:
+        if not self.setting.virtual:
+            tls, certificates = setup.certificates(self.setting.pki, self.sut)
+            return Bench(self.setting.pics, tls=tls, certificates=certificates)
+        return own_system.bench_for(self.setting.run(self.sut), self.setting.pics)

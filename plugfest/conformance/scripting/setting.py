@@ -1,0 +1,141 @@
+"""What a script is about, from its marker, its parameters and the command line."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from plugfest.conformance.campaign import by_pytest
+from plugfest.conformance.campaign.evidence import may_capture
+from plugfest.conformance.campaign.storage import safe
+from plugfest.conformance.catalogue import Case, Mode, Run
+from plugfest.conformance.catalogue.pics import Pics, PicsError, load
+from plugfest.conformance.catalogue.protocols import word_of
+from plugfest.conformance.scripting.mistakes import close_to
+from plugfest.conformance.sut import own_system
+from plugfest.conformance.sut.network import Reach
+from v2g import interfaces
+from v2g.errors import SetupError
+from v2g.protocols import ISO2, PROTOCOLS, Protocol
+
+NAMES = {"iso2": "iso2", "iso15118-2": "iso2", "din": "din70121", "din70121": "din70121"}
+
+
+WORDS = ("protocol", "ac", "payment", "profile", "pics")
+"""What the marker ``sut`` may say."""
+
+
+@dataclass
+class Setting:
+    """What a script is about, and where the system under test is.
+
+    Attributes:
+        protocol: of the session.
+        ac: AC instead of DC.
+        payment: ``external`` or ``contract``.
+        profile: of our own role: ``strict`` or ``tolerant``.
+        reach: where the system is; None: our own role in memory.
+        command: started when plugging in.
+        pki: certificates for TLS and contracts with a real system.
+        actions: commands for what a person would do at a real system.
+        adjust: called with our own role before it starts; a script's way to change the system.
+    """
+
+    protocol: Protocol = ISO2
+    ac: bool = False
+    payment: Literal["external", "contract"] = "external"
+    profile: str = "strict"
+    pics: Pics = field(default_factory=Pics)
+    reach: Reach | None = None
+    command: str = ""
+    pki: Path | None = None
+    actions: Mapping[str, str] = field(default_factory=dict)
+    trace: Path | None = None
+    name: str = "script"
+    adjust: list[Callable[[Any], None]] = field(default_factory=list)
+    started: list[Any] = field(default_factory=list)
+
+    @property
+    def virtual(self) -> bool:
+        """Scripts run in virtual time."""
+        return self.reach is None
+
+    @property
+    def place(self) -> Path:
+        """The folder of the script's evidence."""
+        return (self.trace or Path("sut-traces")) / safe(self.name)
+
+    @functools.cached_property
+    def captured(self) -> str:
+        """The interface whose packets are captured while the script runs; "": none, or it is not allowed."""
+        name = self.reach.interface if self.reach is not None else ""
+        return name if name and may_capture(name) else ""
+
+    def run(self, sut: str) -> Run:
+        """A run of the catalogue that stands for the script."""
+        mode = Mode("ac" if self.ac else "dc", "pnc" if self.pics.pnc else "eim")
+        protocol = word_of(self.protocol)
+        return Run(self.name, Case(self.name, self.name, sut, "derived", "", (protocol,), mode=mode), protocol)
+
+
+def check_options(config: pytest.Config) -> None:
+    """Looks at the options once, before any script runs.
+
+    Raises:
+        pytest.UsageError: interface or PICS file cannot be used, or interfaces are too few; says what to do.
+    """
+    names = by_pytest.interfaces(config)
+    workers = getattr(config.option, "numprocesses", None)  # of pytest-xdist
+    if names and isinstance(workers, int) and workers > len(names):
+        raise pytest.UsageError(f"-n {workers} needs as many benches: --sut-interface IFACE,IFACE names {len(names)}")
+    try:
+        for name in names:
+            interfaces.find(name)
+        if not names and (found := by_pytest.reach(config)) is not None:
+            found.check()
+        if pics := config.getoption("--sut-pics"):
+            load(Path(pics))
+    except (SetupError, PicsError) as why:
+        raise pytest.UsageError(str(why)) from why
+
+
+def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setting:
+    """The setting of a script from its marker, its parameters and the command line.
+
+    Raises:
+        pytest.UsageError: one of them says what cannot be.
+    """
+    for word in words:
+        if word not in WORDS:
+            raise pytest.UsageError(f"{name}: sut({word}=...){close_to(word, WORDS)}")
+    path = config.getoption("--sut-pics")
+    try:
+        pics = load(Path(path)) if path else Pics(dict(own_system.FAST))
+        pics = pics.with_(**words.get("pics", {}))
+    except PicsError as why:
+        raise pytest.UsageError(str(why)) from why
+    protocol = NAMES.get(str(words.get("protocol", "iso2")))
+    payment = words.get("payment", "contract" if pics.pnc else "external")
+    if protocol is None or payment not in ("external", "contract"):
+        raise pytest.UsageError(f"{name}: protocol is iso2 or din, payment external or contract, not {words}")
+    profile = str(words.get("profile", "strict"))
+    if profile not in ("strict", "tolerant"):
+        raise pytest.UsageError(f"{name}: profile is strict or tolerant, not {profile!r}")
+    if payment == "contract" and not PROTOCOLS[protocol].abilities.contract:
+        raise pytest.UsageError(f"{name}: {PROTOCOLS[protocol].title} knows no payment by contract")
+    ac = bool(words.get("ac", pics.ac))
+    changes: dict[str, Any] = {"PICS_CMN_CMN_ChargingMode": "aC" if ac else "dC"}
+    if payment == "contract":
+        changes |= {"PICS_CMN_CMN_IdentificationMode": "pnC", "PIXIT_SECC_CMN_TLS": True, "PIXIT_EVCC_CMN_TLS": "tls"}
+    trace, interface = config.getoption("--sut-trace"), by_pytest.interface(config)
+    return Setting(
+        PROTOCOLS[protocol], ac, payment, profile, pics.with_(**changes),
+        by_pytest.reach(config), config.getoption("--sut-command").replace("{interface}", interface),
+        Path(pki) if (pki := config.getoption("--sut-pki")) else None, by_pytest.actions(config),
+        Path(trace) if trace else None, name,
+    )  # fmt: skip

@@ -1,0 +1,51 @@
+"""A case with a charger under test while it is under way: what its steps act on and look at."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from plugfest.conformance.verdict import Result
+from plugfest.conformance.wire import Arrival
+
+if TYPE_CHECKING:
+    from plugfest.conformance.secc.tester import TesterEv
+
+
+@dataclass
+class Course:
+    """A case under way.
+
+    Attributes:
+        tester: the tester vehicle.
+        result: takes notes.
+        answers: responses to the case's own requests, in order.
+        outstanding: the request whose response was not awaited yet.
+        awaits: responses are awaited; not where none may come.
+        ended: loop time of the last thing that was sent or received.
+        began: loop time of the first request.
+        datagrams: SDP answers.
+        connection: how a connection that was tried ended, "" for open.
+    """
+
+    tester: TesterEv
+    result: Result
+    answers: list[Arrival] = field(default_factory=list)
+    outstanding: str = ""
+    awaits: bool = True
+    ended: float = 0.0
+    began: float = 0.0
+    datagrams: list[bytes] = field(default_factory=list)
+    connection: str | None = None
+
+    async def collect(self) -> None:
+        """Awaits the response that is due."""
+        if self.outstanding and self.awaits:
+            request, self.outstanding = self.outstanding, ""
+            self.answers.append(await self.tester.response(request))
+            self.ended = self.tester.now
+
+
+Action = Callable[[Course], Awaitable[None]]
+"""What a step does or judges."""

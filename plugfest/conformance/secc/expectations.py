@@ -1,0 +1,288 @@
+"""What the charger must do: the expectations of the catalogue, each read into a judgement.
+
+An expectation ``recv`` is about the last response of the stimulus, and where two are expected, about the first and the
+last. What a bench cannot see is noted as not observed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from plugfest.conformance.catalogue import durations
+from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.catalogue.steps import Step, Steps, named_checks, only, step_text, unseen
+from plugfest.conformance.fields import found
+from plugfest.conformance.secc import discovery
+from plugfest.conformance.secc.checks import CHECKS
+from plugfest.conformance.secc.course import Action, Course
+from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.table import Table
+from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
+from plugfest.conformance.wire import Arrival
+from slac.pilot import State
+from v2g.physical import number
+
+EXPECTATIONS: Table[Callable[[Step, Steps], Action]] = Table()
+"""Each reads a step; all expectations of its case are given with it, since some are about a place among them."""
+
+# ---------------------------------------------------------------------------------------------------------------
+# Responses
+
+
+def _identity_problem(tester: TesterEv, word: str, arrival: Arrival) -> str:
+    given = arrival.session_id
+    before = tester.previous_id
+    match word:
+        case "current":
+            if arrival.name == "SessionSetupRes" or not any(tester.session_id):
+                return ""  # no session stands yet: whatever the charger puts there
+            return "" if given == tester.session_id else f"session id {given.hex()}, not {tester.session_id.hex()}"
+        case "previous":
+            return "" if given == before else f"session id {given.hex()}, not that of before the pause"
+        case "new":
+            return "" if any(given) and given != before else f"session id {given.hex()} is not new"
+    return ""
+
+
+_VALUES: Mapping[str, Callable[[Any], bool]] = {
+    "as requested": lambda value: True,  # judged where the request is known
+    "Valid or Warning": lambda value: value in ("Valid", "Warning"),
+    "DC_core, DC_extended, DC_combo_core or DC_unique": lambda value: str(value).startswith("DC_"),
+    "at least one tuple": lambda value: value is not None,
+    'hexBinary up to 32 bytes; "0x00" when not available': lambda value: 1 <= len(value) <= 32,
+}
+"""Values in words -> whether one is meant."""
+
+
+_ALIASES = {"SAScheduleList": "SASchedules", "PaymentOptions": "PaymentOption"}
+"""Names of fields in the catalogue -> those of the schema."""
+
+
+def _field_problem(name: str, wanted: Any, arrival: Arrival) -> str:
+    try:
+        value = found(arrival.message, _ALIASES.get(name, name))
+    except KeyError:
+        return f"{arrival.name} has no {name}"
+    if isinstance(wanted, str) and wanted in _VALUES:
+        return "" if _VALUES[wanted](value) else f"{name} is {value!r}, expected {wanted}"
+    shown = list(value) if isinstance(value, (list, tuple)) else value
+    return "" if shown == wanted or str(shown) == str(wanted) else f"{name} is {shown!r}, expected {wanted!r}"
+
+
+@EXPECTATIONS.on("recv")
+def recv(step: Step, expect: Steps) -> Action:
+    """``recv: PreChargeRes``: name, codes, session id, fields and checks of a response."""
+    if step["recv"] == "SDPRes":
+        return discovery.response(step)
+    only(step, "recv", "code", "session_id", "fields", "check", "within", "v2gtp", "times")
+    name, codes = str(step["recv"]), step.get("code")
+    if not re.fullmatch(r"\w+Res|matching response", name):
+        raise NotExecutable(f"recv {name!r}")
+    if isinstance(codes, str):
+        raise NotExecutable(f"code in words: {codes!r}")
+    if codes and (bad := [code for code in codes if not re.fullmatch(r"\w+", str(code))]):
+        raise NotExecutable(f"code in words: {bad[0]!r}")
+    identity, wanted = str(step.get("session_id", "any_valid")), step.get("fields") or {}
+    for value in wanted.values():
+        if isinstance(value, str) and " " in value and value not in _VALUES:
+            raise NotExecutable(f"expected value in words: {value!r}")
+    checks = named_checks(step, CHECKS)
+    received = [other for other in expect if "recv" in other]
+    first = received.index(step) == 0 and (len(received) > 1 or any("within_total" in other for other in expect))
+
+    async def judge(course: Course) -> None:
+        await course.collect()
+        if not course.answers:
+            raise Failed(f"no {name}")
+        arrival = course.answers[0 if first else -1]
+        text = f"{name}{' ' + ' or '.join(codes) if codes else ''}"
+        seen = f"{arrival.name} {arrival.code}".rstrip()
+        course.result.saw(step_text(step), seen)
+        if name != "matching response" and arrival.name != name:
+            raise Failed(f"{arrival.name} instead of {name}", expected=text, observed=seen)
+        if codes and arrival.code not in codes:
+            raise Failed(f"{arrival.name} with {arrival.code}", expected=text, observed=seen)
+        problems = [_identity_problem(course.tester, identity, arrival)]
+        problems += [_field_problem(field_, value, arrival) for field_, value in wanted.items()]
+        problems += [f"{word}: {problem}" for word, check in checks if (problem := check(course.tester, arrival))]
+        if problem := "; ".join(text for text in problems if text):
+            raise Failed(f"{arrival.name}: {problem}", expected=step_text(step), observed=problem)
+
+    return judge
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Silence and the close
+
+
+@EXPECTATIONS.on("no_reply")
+def no_reply(step: Step, expect: Steps) -> Action:
+    """``no_reply: 2 s``: nothing comes."""
+    only(step, "no_reply")
+    seconds = durations.seconds(str(step["no_reply"]))
+
+    async def judge(course: Course) -> None:
+        tester = course.tester
+        if tester.wire is None:
+            seen = f"{len(course.datagrams)} datagrams" if course.datagrams else "nothing"
+            course.result.saw(step_text(step), seen)
+            if course.datagrams:
+                raise Failed("the SDP request was answered", expected="no answer", observed=course.datagrams[-1].hex())
+            return
+        arrival = await tester.wire.next(seconds)
+        course.result.saw(step_text(step), "nothing" if arrival is None else arrival.name)
+        if arrival is not None:
+            raise Failed(f"{arrival.name} although nothing may come", expected="no answer", observed=arrival.name)
+
+    return judge
+
+
+@EXPECTATIONS.on("tcp_close", "within_total")
+def tcp_close(step: Step, expect: Steps) -> Action:
+    """``tcp_close: TCP_Connection_Termination_Timeout``: the charger closes in time and says nothing more."""
+    only(step, "tcp_close", "within_total")
+    limit = durations.seconds(str(step["tcp_close"]))
+    total = durations.seconds(str(step["within_total"])) if "within_total" in step else None
+
+    async def judge(course: Course) -> None:
+        if total is None:
+            await course.collect()
+        tester, wire = course.tester, course.tester.connection
+        if total is not None:
+            await _gave_up(course, total)
+        since = course.ended or tester.now
+        closed = await wire.until_closed(max(since + limit + DELAY - tester.now, 0.0))
+        more = [arrival.name for arrival in wire.unread]
+        took = f"{max((wire.closed_at or 0.0) - since, 0.0):.3f} s" if closed else f"still open after {limit:g} s"
+        course.result.saw(step_text(step), f"{took}{', and ' + more[0] if more else ''}")
+        if more:
+            raise Failed(f"{more[0]} although only the close may come", expected="TCP closed", observed=more[0])
+        if not closed:
+            raise Failed(f"TCP is still open after {limit:g} s", expected="TCP closed by the charger", observed=took)
+
+    return judge
+
+
+async def _gave_up(course: Course, total: float) -> None:
+    """Ongoing for so long, then an end: FAILED or a close, not later."""
+    tester = course.tester
+    last = course.answers[-1] if course.answers else None
+    if last is not None and last.code.startswith("OK") and tester.connection.closed_at is None:
+        raise Inconclusive(f"{last.name} was Finished before the timer was over")
+    took = (tester.connection.closed_at or tester.now) - course.began
+    if last is not None and not last.code.startswith("OK"):
+        took = last.time - course.began
+    course.result.saw(f"gives up at {total:g} s", f"after {took:.3f} s")
+    if took > total + CLOSE + 2 * DELAY:
+        raise Failed(f"the charger gave up only after {took:.3f} s", expected=f"{total:g} s", observed=f"{took:.3f} s")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Output, pilot, link
+
+
+@EXPECTATIONS.on("energy_on", "energy_off", "energy_stop")
+def energy(step: Step, expect: Steps) -> Action:
+    """``energy_on``, ``energy_off``, ``energy_stop: 0.1 s``: the output is on, or off in time."""
+    name = next(iter(step))
+    only(step, name)
+    wanted = name == "energy_on"
+    limit = durations.seconds(str(step[name])) if name == "energy_stop" else 1.0
+
+    async def judge(course: Course) -> None:
+        await course.collect()
+        system, tester = course.tester.system, course.tester
+        began = course.ended or tester.now
+        deadline = began + limit + DELAY
+        state = system.energised()
+        while state is not None and state is not wanted and tester.now <= deadline:
+            await asyncio.sleep(0.01)
+            state = system.energised()
+        if state is None:
+            course.result.not_observed.append(f"{step_text(step)}: the contactor is not seen on this bench")
+            return
+        took = tester.now - began
+        course.result.saw(step_text(step), f"{'on' if state else 'off'} after {took:.3f} s")
+        if state is not wanted:
+            word = "off" if wanted else "on"
+            raise Failed(f"the output is still {word} after {limit:g} s", expected=step_text(step), observed=word)
+
+    return judge
+
+
+@EXPECTATIONS.on("cp_in")
+def cp_in(step: Step, expect: Steps) -> Action:
+    """``cp_in: [B, C]``: what the pilot shows."""
+    only(step, "cp_in")
+    states = [State(word) for word in step["cp_in"]]
+
+    async def judge(course: Course) -> None:
+        state = course.tester.system.pilot.state
+        if course.tester.system.pilot.reading.duty is None:
+            course.result.not_observed.append(f"{step_text(step)}: no pilot hardware")
+            return
+        seen = state.value if state is not None else "?"
+        course.result.saw(step_text(step), seen)
+        if state not in states:
+            raise Failed(f"the pilot is in {seen}", expected=step_text(step), observed=seen)
+
+    return judge
+
+
+@EXPECTATIONS.on("link_left")
+def link_left(step: Step, expect: Steps) -> Action:
+    """``link_left``: the powerline is given up."""
+    only(step, "link_left")
+    return unseen(step, "the powerline")
+
+
+@EXPECTATIONS.on("no_connection")
+def no_connection(step: Step, expect: Steps) -> Action:
+    """``no_connection``: the charger did not take it."""
+    only(step, "no_connection")
+
+    async def judge(course: Course) -> None:
+        seen = course.connection or "open"
+        course.result.saw(step_text(step), seen)
+        if not course.connection:
+            raise Failed("the connection was accepted", expected="no connection", observed=seen)
+
+    return judge
+
+
+@EXPECTATIONS.on("until")
+def until(step: Step, expect: Steps) -> Action:
+    """``until: EVSEPresentVoltage within ...``: the output has reached the target."""
+    only(step, "until")
+    if "EVSEPresentVoltage within" not in str(step["until"]):
+        raise NotExecutable(f"until {step['until']!r}")
+
+    async def judge(course: Course) -> None:
+        message = course.answers[-1].message
+        seen = f"{number(message.EVSEPresentVoltage):g} V"
+        course.result.saw(step_text(step), seen)
+        if not course.tester.voltage_reached(message):
+            raise Failed(f"the output is at {seen}, not at {course.tester.battery_voltage:g} V")
+
+    return judge
+
+
+@EXPECTATIONS.on("then")
+def then(step: Step, expect: Steps) -> Action:
+    """``then: ...``: in words."""
+    only(step, "then")
+    if step["then"] != "the tester closes TCP; the SECC has not closed it before its response":
+        raise NotExecutable(f"then in words: {step['then']!r}")
+
+    async def judge(course: Course) -> None:
+        wire = course.tester.connection
+        early = wire.closed_at is not None and course.answers and wire.closed_at < course.answers[-1].time
+        course.result.saw(step_text(step), "closed early" if early else "as expected")
+        if early:
+            raise Failed("the charger closed TCP before its response")
+        await wire.close()
+
+    return judge

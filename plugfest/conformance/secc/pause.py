@@ -1,0 +1,69 @@
+"""Pause and resume at a charger under test: SessionStop(Pause), sleep, and either side's wake-up."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plugfest.conformance.catalogue import timer
+from plugfest.conformance.verdict import Inconclusive
+from slac.pilot import STEADY, VehiclePilot, toggle, until, until_digital
+from v2g.messages import iso2
+
+if TYPE_CHECKING:
+    from plugfest.conformance.secc.tester import TesterEv
+
+
+@dataclass
+class PausedSession:
+    """What the resumed session is held against."""
+
+    session_id: bytes
+    tuple_id: int = 1
+
+
+async def pause_session(tester: TesterEv) -> None:
+    """SessionStop(Pause), close, sleep without any traffic."""
+    tester.paused = PausedSession(tester.session_id, tester.tuple_id)
+    await tester.exchange("SessionStopReq", iso2.SessionStopReq(ChargingSession="Pause"))
+    await tester.connection.close()
+    tester.responses.clear()
+    asleep = min(float(tester.pics["PICS_CMN_CMN_WakeUp"]), float(tester.pics["PIXIT_CMN_CMN_WakeUp"]))
+    pilot = tester.system.pilot
+    off = await until_steady(pilot, 5.0)
+    tester.tell("pilot", "asleep", f"for {asleep:g} s, oscillator {'off' if off else 'not seen to go off'}")
+    if not off:
+        raise Inconclusive("the charger did not switch its oscillator off for the pause")
+
+
+async def wake_by_ev(tester: TesterEv) -> None:
+    """After the sleep, B-C-B; the charger asks for digital communication again."""
+    seconds = float(tester.pics["PICS_CMN_CMN_WakeUp"])
+    pilot = tester.system.pilot
+    if pilot.reading.duty is None:
+        await asyncio.sleep(seconds)
+    elif await until_digital(pilot, seconds):
+        raise Inconclusive(f"the charger woke up before {seconds:g} s were over")
+    await toggle(pilot)
+    if not await until_digital(pilot, 10.0):
+        raise Inconclusive("the charger did not wake up after B-C-B")
+    tester.link_up = tester.now
+
+
+async def wake_by_evse(tester: TesterEv) -> None:
+    """The charger wakes up by itself after the declared time."""
+    seconds = float(tester.pics["PIXIT_CMN_CMN_WakeUp"])
+    if tester.system.pilot.reading.duty is None:
+        await asyncio.sleep(seconds + timer("SECC_B1_B2_Timeout"))
+    if not await until_digital(tester.system.pilot, seconds + timer("SECC_B1_B2_Timeout")):
+        raise Inconclusive(f"the charger did not wake itself within {seconds:g} s")
+    tester.link_up = tester.now
+
+
+async def until_steady(pilot: VehiclePilot, within: float) -> bool:
+    """Whether the charger's oscillator is off (or cannot be seen) within so many seconds."""
+    duty = pilot.reading.duty
+    if duty is None or duty == STEADY:
+        return True
+    return await until(pilot, lambda reading: reading.duty == STEADY, within)

@@ -1,0 +1,113 @@
+"""Cases with a charger under test: a run of the catalogue becomes a plan, and the plan is carried out and judged.
+
+A plan is made first and whole, so that what cannot be expressed is known before anything is sent (`NotExecutable`).
+Its steps are read by the tables of :mod:`.verbs` and :mod:`.expectations`; what the
+vocabulary cannot say is a script under the case's id (:mod:`.scripts`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.catalogue.pics import satisfying
+from plugfest.conformance.catalogue.protocols import spoken
+from plugfest.conformance.catalogue.steps import meant
+from plugfest.conformance.secc.course import Action, Course
+from plugfest.conformance.secc.expectations import EXPECTATIONS
+from plugfest.conformance.secc.scripts import SCRIPTS, Script
+from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.secc.verbs import VERBS
+from plugfest.conformance.secc.ways import Kind
+from plugfest.conformance.verdict import Inconclusive, NotExecutable, Result
+
+
+@dataclass
+class Plan:
+    """What to do for a run.
+
+    Attributes:
+        state: to walk to first.
+        setup: addition to the state.
+        stimulus, expect: in order.
+        script: does it all instead, where the vocabulary does not suffice.
+    """
+
+    run: Run
+    state: str
+    setup: str = ""
+    certificates: int | None = None
+    answers: bool = True
+    stimulus: list[Action] = field(default_factory=list)
+    expect: list[Action] = field(default_factory=list)
+    script: Script | None = None
+
+    async def carry_out(self, tester: TesterEv, result: Result) -> None:
+        """Walks to the state, deviates, judges.
+
+        Raises:
+            Stop: with the verdict; nothing is raised for a pass.
+        """
+        tester.certificate_set = self.certificates
+        tester.stays_ready = self.setup == "without the change to CP B"
+        if tester.stays_ready and tester.system.pilot.reading.duty is None:
+            raise Inconclusive("the charger cannot see that the pilot stays where it is: pilot hardware is needed")
+        if self.script is not None:
+            await self.script(tester, self.run, result)
+            return
+        if self.setup == "after an earlier session":
+            await tester.until("SessionStop")
+            await tester.leave()
+            tester.forget()
+        await tester.until(self.state)
+        if self.setup == "CP C":
+            tester.ready()
+        course = Course(tester, result, awaits=self.answers)
+        for action in self.stimulus:
+            await action(course)
+        for action in self.expect:
+            await action(course)
+
+
+_SETUPS = (
+    "", "CP C", "CP B", "without the change to CP B", "after an earlier session", "after CertificateInstallation",
+    "after CertificateUpdate",
+)  # fmt: skip
+
+
+def plan(run: Run) -> Plan:
+    """The plan of a run with a charger under test.
+
+    Raises:
+        NotExecutable: something in it cannot be done; says what.
+    """
+    case = run.case
+    if not case.preconditions:
+        raise NotExecutable("no precondition")
+    state = case.preconditions[0].partition(".")[2]
+    try:
+        Kind.of(spoken(run.protocol), satisfying(case)).way_to(state)
+    except (KeyError, ValueError):
+        raise NotExecutable(f"precondition {case.preconditions[0]}") from None
+    if (script := SCRIPTS.get(case.id)) is not None:
+        return Plan(run, state, script=script)
+    if case.setup not in _SETUPS:
+        raise NotExecutable(f"setup {case.setup!r}")
+    stimulus, expect = run.steps
+    return Plan(
+        run,
+        state,
+        setup=case.setup,
+        certificates=_exchange(run),
+        answers=not any("no_reply" in step for step in expect),
+        stimulus=[meant(step, VERBS, "verb in")(step) for step in stimulus],
+        expect=[meant(step, EXPECTATIONS, "expectation")(step, expect) for step in expect],
+    )
+
+
+def _exchange(run: Run) -> int | None:
+    """The parameter set of the certificate service that a case needs: 1 installation, 2 update."""
+    text = f"{run.case.family} {run.case.setup} {' '.join(run.case.preconditions)}"
+    if "CertificateUpdate" in text:
+        return 2
+    return 1 if "CertificateInstallation" in text else None

@@ -1,0 +1,70 @@
+"""Charging profiles that a charger must refuse: above what it offers, or for a schedule that it has not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from plugfest.conformance.fields import replaced
+from plugfest.conformance.secc import din70121
+from plugfest.conformance.verdict import Inconclusive
+from v2g.messages import din70121 as din
+from v2g.messages import iso2
+from v2g.physical import milliwatts, physical
+from v2g.protocols import DIN
+
+if TYPE_CHECKING:
+    from plugfest.conformance.secc.tester import TesterEv
+
+
+def _higher(value: Any, factor: int = 1) -> Any:
+    """One step more than a power, or so many times it."""
+    if isinstance(value, int):
+        return value + 1 if factor == 1 else min(value * factor, 32767)
+    if factor == 1:
+        return iso2.PhysicalValueType(Multiplier=value.Multiplier, Unit="W", Value=value.Value + 1)
+    return physical(iso2, milliwatts(value) / 1000.0 * factor, "W", 0)
+
+
+def _pmax(tester: TesterEv) -> Any:
+    """The largest power that the charger has named."""
+    schedule = tester.schedule
+    powers = [entry.PMax for entry in schedule.PMaxSchedule.PMaxScheduleEntry] if schedule is not None else []
+    parameters = tester.responses.get("ChargeParameterDiscoveryRes")
+    limit = getattr(getattr(parameters, "EVSEChargeParameter", None), "EVSEMaximumPowerLimit", None)
+    if tester.protocol is DIN:
+        return max(powers, default=32000)
+    return max([*powers, *([limit] if limit is not None else [])], key=milliwatts)
+
+
+def above(tester: TesterEv, message: Any) -> Any:
+    """One entry, just above what is offered."""
+    power = _higher(_pmax(tester))
+    if tester.protocol is DIN:
+        entry: Any = DIN.module.ProfileEntryType(ChargingProfileEntryStart=0, ChargingProfileEntryMaxPower=power)
+        profile = DIN.module.ChargingProfileType(SAScheduleTupleID=tester.tuple_id, ProfileEntry=[entry])
+    else:
+        entry = iso2.ProfileEntryType(ChargingProfileEntryStart=0, ChargingProfileEntryMaxPower=power)
+        profile = iso2.ChargingProfileType(ProfileEntry=[entry])
+    return replaced(message, "ChargingProfile", profile)
+
+
+def of_seven(tester: TesterEv, message: Any) -> Any:
+    """Seven entries, the fourth at twice what is offered."""
+    power = _pmax(tester)
+    entries = [
+        iso2.ProfileEntryType(
+            ChargingProfileEntryStart=1400 + 16 * place,
+            ChargingProfileEntryMaxPower=_higher(power, 2) if place == 3 else power,
+        )
+        for place in range(7)
+    ]
+    return replaced(message, "ChargingProfile", iso2.ChargingProfileType(ProfileEntry=entries))
+
+
+def of_no_schedule(tester: TesterEv, message: Any) -> Any:
+    """The good profile of DIN, for a SAScheduleTupleID that was not offered."""
+    given: din.ChargingProfileType | None = message.ChargingProfile
+    profile = given or din70121.profile(tester)
+    if profile is None:
+        raise Inconclusive("the charger offered no schedule")
+    return replaced(message, "ChargingProfile", replaced(profile, "SAScheduleTupleID", tester.tuple_id + 100))

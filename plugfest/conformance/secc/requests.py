@@ -1,0 +1,38 @@
+"""The tester vehicle's requests in the good case: made by name, from what is declared and what the charger answered.
+
+Each maker gives a whole, valid message (:mod:`.iso2`, :mod:`.din70121`); deviations
+are applied to it afterwards (:mod:`.deviations`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from plugfest.conformance.secc import din70121, iso2
+from secc.minimal import minimal
+
+if TYPE_CHECKING:
+    from .tester import TesterEv
+
+Maker = Callable[["TesterEv"], Any]
+
+MAKERS: Mapping[str, Mapping[str, Maker]] = {"iso2": iso2.REQUESTS, "din70121": din70121.REQUESTS}
+
+OF_CONTRACTS = ("PaymentDetailsReq", "CertificateInstallationReq", "CertificateUpdateReq")
+"""Requests that a tester without certificates can only send in their smallest form."""
+
+
+def make(tester: TesterEv, name: str) -> Any:
+    """The good-case request of that name.
+
+    Raises:
+        KeyError: the protocol has no such request.
+    """
+    maker = MAKERS[tester.protocol.name].get(name)
+    if maker is not None and (tester.paying is not None or name not in OF_CONTRACTS):
+        return maker(tester)
+    kind = getattr(tester.protocol.module, name, None)
+    if kind is None:
+        raise KeyError(name)
+    return minimal(tester.protocol.schema, kind, dc=not tester.pics.ac)

@@ -1,0 +1,10 @@
+"""Cases with a charger under test that the vocabulary cannot express: small scripts under the same ids.
+
+A script gets the tester vehicle, the run (whose ``variant`` it looks into) and the result to write into. It raises
+:class:`~plugfest.conformance.verdict.Failed` where the charger is wrong.
+"""
+
+from plugfest.conformance.secc.scripts import charging, discovery, setup, tls, transport
+from plugfest.conformance.secc.scripts.table import SCRIPTS, Script
+
+__all__ = ["SCRIPTS", "Script", "charging", "discovery", "setup", "tls", "transport"]

@@ -1,0 +1,113 @@
+"""In the charging loop and after it: the pilot or the plug goes, targets are out of range, somebody stops it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from plugfest.conformance.catalogue import Run, timer
+from plugfest.conformance.fields import found, replaced
+from plugfest.conformance.secc.scripts.steps import answer, off_within
+from plugfest.conformance.secc.scripts.table import SCRIPTS
+from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from slac.pilot import State
+from v2g.messages import iso2
+from v2g.physical import number, physical
+
+
+@SCRIPTS.on("PF_SECC_ISO2_CpDrop")
+async def cp_drop(tester: TesterEv, run: Run, result: Result) -> None:
+    """State B in the loop: the output goes off, and the next request is refused in DC."""
+    await tester.until("ChargingLoop")
+    tester.system.pilot.set(State.B)
+    await off_within(tester, result, timer("V2G_SECC_CPState_Error_Detection_Timeout"))
+    await tester.send(tester.make(tester.loop_request))
+    arrival = await tester.connection.next(2.0)
+    seen = "closed" if arrival is None else f"{arrival.name} {arrival.code}"
+    result.saw("FAILED, or the connection is closed", seen)
+    if arrival is not None and arrival.code == "OK" and not tester.pics.ac:
+        raise Failed(f"{seen} in state B")
+
+
+@SCRIPTS.on("PF_SECC_ISO2_Unplug")
+async def unplug(tester: TesterEv, run: Run, result: Result) -> None:
+    """The connector is pulled in the loop: the output is off at once."""
+    await tester.until("ChargingLoop")
+    if not tester.system.unplug():
+        raise Inconclusive("the connector cannot be pulled here")
+    await off_within(tester, result, 0.1)
+
+
+def _demand(variant: Mapping[str, Any], limits: Any) -> tuple[str, Any, tuple[str, ...]]:
+    """Of CurrentDemandReq: the field that a variant is about, its value, and the codes that may answer it."""
+    if str(variant.get("EVTargetCurrent", "")).startswith("above"):
+        return "EVTargetCurrent", physical(iso2, number(limits.EVSEMaximumCurrentLimit) + 100, "A"), ("OK",)
+    if "EVTargetCurrent" in variant:
+        return "EVTargetCurrent", physical(iso2, -10.0, "A"), ("OK", "FAILED")
+    if "EVTargetVoltage" in variant:
+        return "EVTargetVoltage", physical(iso2, number(limits.EVSEMaximumVoltageLimit) + 100, "V"), ("OK", "FAILED")
+    if "ChargingComplete" in variant:
+        return "ChargingComplete", True, ("OK",)
+    return "EVReady", False, ("OK",)
+
+
+@SCRIPTS.on("PF_SECC_ISO2_CurrentDemand_Faults")
+async def demand_faults(tester: TesterEv, run: Run, result: Result) -> None:
+    """Targets beyond the limits, the end of charging, a vehicle not ready: answered as allowed, no current back."""
+    await tester.until("ChargingLoop")
+    limits = tester.responses["ChargeParameterDiscoveryRes"].EVSEChargeParameter
+    name, value, codes = _demand(run.variant, limits)
+    arrival = await answer(tester, result, replaced(tester.make("CurrentDemandReq"), name, value), *codes)
+    if arrival.code == "OK" and number(arrival.message.EVSEPresentCurrent) < -1.0:
+        raise Failed("a current flows back")
+
+
+@SCRIPTS.on("PF_SECC_ISO2_Stop_Operator")
+async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
+    """Somebody stops the charger: StopCharging in the loop, then PowerDelivery(Stop) is answered."""
+    await tester.until("ChargingLoop")
+    if not await tester.system.do("stop"):
+        raise Inconclusive("nobody can stop the charger here")
+    arrival = await answer(tester, result, tester.make(tester.loop_request), "OK")
+    wish = found(arrival.message, "EVSENotification")
+    result.saw("EVSENotification StopCharging", str(wish))
+    if wish != "StopCharging":
+        raise Failed(f"EVSENotification {wish} after a stop by the operator")
+    tester.progress = "Stop"
+    await tester.deliver()
+
+
+@SCRIPTS.on("PF_SECC_ISO2_Emergency")
+async def emergency(tester: TesterEv, run: Run, result: Result) -> None:
+    """The emergency button: the output goes off, and the loop says so or the connection closes."""
+    await tester.until("ChargingLoop")
+    if not await tester.system.do("emergency stop"):
+        raise Inconclusive("nobody can press the emergency button here")
+    await off_within(tester, result, 1.0)
+    await tester.send(tester.make(tester.loop_request))
+    arrival = await tester.connection.next(2.0)
+    if arrival is None:
+        result.saw("EVSE_EmergencyShutdown, or the connection is closed", "closed")
+        return
+    code = found(arrival.message, "EVSEStatusCode")
+    result.saw("EVSE_EmergencyShutdown, or the connection is closed", str(code))
+    if code != "EVSE_EmergencyShutdown" and arrival.code == "OK":
+        raise Failed(f"status {code} after an emergency stop")
+
+
+@SCRIPTS.on("PF_SECC_ISO2_TwoSessions")
+async def two_sessions(tester: TesterEv, run: Run, result: Result) -> None:
+    """Another session on the same link, without unplugging: it gets an id of its own."""
+    await tester.until("SessionStop")
+    before = tester.session_id
+    await asyncio.sleep(3.0)
+    tester.forget(linked=True)
+    try:
+        await tester.until("SessionSetup")
+    except Inconclusive as why:
+        raise Failed(f"no second session without unplugging: {why}") from why
+    result.saw("another session id", tester.session_id.hex())
+    if tester.session_id == before:
+        raise Failed("the second session has the id of the first")

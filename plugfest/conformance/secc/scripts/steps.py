@@ -1,0 +1,82 @@
+"""Steps that the scripts share: requests answered with a code, the close, the output switched off."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.wire import Arrival
+from v2g.messages import appproto
+from v2g.protocols import Protocol
+
+
+async def answer(tester: TesterEv, result: Result, message: Any, *codes: str, **deviation: Any) -> Arrival:
+    """A request, answered with one of these codes.
+
+    Raises:
+        Failed: it is not.
+    """
+    await tester.send(message, **deviation)
+    arrival = await tester.response(type(message).__name__)
+    expected = type(message).__name__.removesuffix("Req") + "Res"
+    result.saw(f"{expected} {' or '.join(codes)}", f"{arrival.name} {arrival.code}")
+    if arrival.name != expected or (codes and arrival.code not in codes):
+        text = f"{arrival.name} with {arrival.code}"
+        raise Failed(text, expected=f"{expected} {' or '.join(codes)}", observed=text)
+    return arrival
+
+
+async def closes(tester: TesterEv, result: Result, within: float = CLOSE) -> None:
+    """The charger closes TCP in time, saying nothing more.
+
+    Raises:
+        Failed: it does not.
+    """
+    wire = tester.connection
+    closed = await wire.until_closed(within + DELAY)
+    result.saw(f"TCP closed within {within:g} s", "closed" if closed else "open")
+    if wire.unread:
+        raise Failed(f"{wire.unread[0].name} instead of the close")
+    if not closed:
+        raise Failed(f"TCP is still open after {within:g} s")
+
+
+async def next_session_works(tester: TesterEv, result: Result) -> None:
+    """After whatever happened, another session gets its SessionSetupRes.
+
+    Raises:
+        Failed: it does not.
+    """
+    await tester.leave()
+    tester.forget()
+    try:
+        await tester.until("SessionSetup")
+    except Inconclusive as why:
+        raise Failed(f"the next session does not work: {why}") from why
+    result.saw("the next session works", "yes")
+
+
+async def off_within(tester: TesterEv, result: Result, seconds: float) -> None:
+    """The output is off in time, where that is seen.
+
+    Raises:
+        Failed: it is not.
+    """
+    began = tester.now
+    while tester.system.energised() and tester.now - began <= seconds + DELAY:  # noqa: ASYNC110 - a contactor has no event
+        await asyncio.sleep(0.01)
+    state = tester.system.energised()
+    if state is None:
+        result.not_observed.append("output off: the contactor is not seen on this bench")
+        return
+    result.saw(f"output off within {seconds:g} s", "still on" if state else f"after {tester.now - began:.3f} s")
+    if state:
+        raise Failed(f"the output is still on after {seconds:g} s")
+
+
+def entry(protocol: Protocol, schema_id: int, priority: int, **changes: Any) -> appproto.AppProtocolType:
+    given = {"ProtocolNamespace": protocol.namespace, "VersionNumberMajor": 2, "VersionNumberMinor": 0, **changes}
+    return appproto.AppProtocolType(SchemaID=schema_id, Priority=priority, **given)

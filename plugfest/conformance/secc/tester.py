@@ -1,0 +1,373 @@
+"""The tester vehicle: walks a charger to any state of a session, with good-case requests, and deviates there.
+
+The way to a state is a table per protocol (:mod:`.ways`), its steps are in
+:mod:`.walk`. What goes wrong on the way is `Inconclusive`; whoever deviates judges for himself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from plugfest.conformance.catalogue import timer
+from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.catalogue.protocols import energy, message_timer
+from plugfest.conformance.secc import requests
+from plugfest.conformance.secc.contract import Paying
+from plugfest.conformance.secc.pause import PausedSession
+from plugfest.conformance.secc.walk import WALK
+from plugfest.conformance.secc.ways import CERTIFICATE_SETS, Kind
+from plugfest.conformance.sut.systems import ChargerUnderTest
+from plugfest.conformance.verdict import Failed, Inconclusive
+from plugfest.conformance.wire import Arrival, Wire
+from slac.pilot import READY, State
+from v2g import sdp
+from v2g.channel import Channel
+from v2g.errors import ConnectionLost, RemoteError, SetupError
+from v2g.messages import appproto, iso2
+from v2g.physical import number
+from v2g.protocols import DIN, ISO2, Protocol
+from v2g.trace import Event, Observe, ignore
+
+if TYPE_CHECKING:
+    from plugfest.conformance.sut.certificates import Certificates
+    from v2g.tls import Context as TlsContext
+
+CP_AFTER_REQUEST = 0.05
+"""s after a PowerDeliveryReq that the pilot changes in AC; the standard leaves 0.25."""
+
+PROFILE_STEPS = 24
+"""Most entries of a charging profile."""
+
+OFFERED = 10
+"""SchemaID of the good-case offer."""
+
+
+@dataclass
+class TesterEv:
+    """A vehicle at a charger under test.
+
+    Attributes:
+        system: the charger.
+        pics: what is declared.
+        protocol: that the session speaks, once agreed.
+        wire: the connection, or None.
+        endpoint: what SDP found.
+        responses: the latest response by name.
+        session_id: of the session; zeros before.
+        progress: what the next PowerDeliveryReq says.
+        paused: the session that was paused, if any.
+        earlier_id: id of the session before this one, b"" if there was none.
+        link_up: loop time at which the link came up; setup timers count from there.
+        challenge: GenChallenge of the latest PaymentDetailsRes.
+        offered_ids: SchemaIDs of the latest supportedAppProtocolReq.
+        details: the latest ServiceDetailRes by ServiceID, of a case that asked for all services.
+        loops: rounds of the charging loop so far.
+        stays_ready: the pilot is not set to B with PowerDelivery(Stop).
+        tls: context for TLS, where the charger has it.
+        paying: what contract payment needs (:mod:`.contract`).
+        certificate_set: parameter set of the certificate service: 1 installation, 2 update; None: it is not selected.
+        passed: states on the way to where the session is.
+    """
+
+    system: ChargerUnderTest
+    pics: Pics
+    protocol: Protocol = ISO2
+    observe: Observe = ignore
+    rng: random.Random = field(default_factory=lambda: random.Random(1))
+    tls: TlsContext | None = None
+    wire: Wire | None = None
+    endpoint: sdp.Response | None = None
+    responses: dict[str, Any] = field(default_factory=dict)
+    session_id: bytes = bytes(8)
+    progress: iso2.chargeProgressType = "Start"
+    paused: PausedSession | None = None
+    earlier_id: bytes = b""
+    link_up: float = 0.0
+    challenge: bytes | None = None
+    offered_ids: set[int] = field(default_factory=lambda: {OFFERED})
+    details: dict[int, Any] = field(default_factory=dict)
+    loops: int = 0
+    stays_ready: bool = False
+    paying: Paying | None = None
+    certificate_set: int | None = None
+    passed: list[str] = field(default_factory=list)
+
+    # -- what is known --------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    @property
+    def connection(self) -> Wire:
+        """The connection. Inconclusive: there is none."""
+        if self.wire is None:
+            raise Inconclusive("there is no connection yet")
+        return self.wire
+
+    @property
+    def previous_id(self) -> bytes:
+        """Id of the session before: the one that was paused, or the last one; b"" if there was none."""
+        return self.paused.session_id if self.paused is not None else self.earlier_id
+
+    @property
+    def kind(self) -> Kind:
+        """What decides on the way of this session."""
+        return Kind.of(self.protocol, self.pics, self.certificate_set)
+
+    @property
+    def wants_tls(self) -> bool:
+        """Whether this session is over TLS."""
+        return bool(self.pics["PIXIT_SECC_CMN_TLS"]) and self.protocol.abilities.tls
+
+    @property
+    def delay(self) -> float:
+        """Tolerance on the time of a response, s; more than the standard's for a charger known to be slow."""
+        return float(self.pics["par_CMN_Transmission_Delay"])
+
+    @property
+    def context(self) -> TlsContext | None:
+        return self.tls if self.wants_tls else None
+
+    @property
+    def authorization_request(self) -> str:
+        return self.protocol.names.authorization
+
+    @property
+    def loop_request(self) -> str:
+        return self.protocol.loop(energy(self.pics.ac))
+
+    @property
+    def battery_voltage(self) -> float:
+        return float(self.pics["par_EVBatteryVoltage"])
+
+    @property
+    def services(self) -> list[Any]:
+        """Value-added services that the charger offers."""
+        found = self.responses.get("ServiceDiscoveryRes")
+        listed = getattr(found, "ServiceList", None)
+        return list(listed.Service) if listed is not None else []
+
+    @property
+    def charge_service(self) -> int:
+        """ServiceID of the charge service."""
+        found = self.responses.get("ServiceDiscoveryRes")
+        if found is None:
+            return 1
+        service = found.ChargeService
+        return int(service.ServiceTag.ServiceID if self.protocol is DIN else service.ServiceID)
+
+    @property
+    def schedule(self) -> Any:
+        """The first schedule offered, or None."""
+        found = self.responses.get("ChargeParameterDiscoveryRes")
+        listed = getattr(found, "SASchedules", None)
+        tuples = getattr(listed, "SAScheduleTuple", None)
+        return tuples[0] if tuples else None
+
+    @property
+    def tuple_id(self) -> int:
+        return int(self.schedule.SAScheduleTupleID) if self.schedule is not None else 1
+
+    @property
+    def profile_steps(self) -> list[Any]:
+        """Steps of the first schedule offered, as many as a charging profile may have."""
+        return list(self.schedule.PMaxSchedule.PMaxScheduleEntry[:PROFILE_STEPS]) if self.schedule is not None else []
+
+    @property
+    def evccid(self) -> bytes:
+        return bytes.fromhex(str(self.pics["par_EVCCID"]))
+
+    def tell(self, layer: str, name: str, note: str = "") -> None:
+        self.observe(Event(self.now, layer, name, note=note))
+
+    def timeout(self, request: str) -> float:
+        """The tester's limit for the response to a request, s, without tolerance."""
+        for name in (message_timer(self.protocol, request), message_timer(ISO2, request)):
+            try:
+                return timer(name)
+            except KeyError:
+                continue
+        return 2.0
+
+    def take(self, bench: Certificates) -> None:
+        """Takes a bench's certificates: in contract payment it pays and signs with them."""
+        if self.pics.pnc:
+            self.paying = Paying(bench, bench.contract(), bench.provisioning())
+
+    async def open(self, tls: TlsContext | None) -> Channel:
+        """A connection to where discovery found the charger. SetupError: refused; Inconclusive: nothing was found."""
+        if self.endpoint is None:
+            raise Inconclusive("the charger was not discovered yet")
+        return await self.system.connect(self.endpoint.address, self.endpoint.port, tls)
+
+    # -- one exchange ---------------------------------------------------------------------------------------------
+
+    def make(self, request: str) -> Any:
+        """The good-case request of that name. KeyError: the protocol has no such request."""
+        return requests.make(self, request)
+
+    async def send(self, message: Any, **deviation: Any) -> None:
+        """Sends a request, with the deviations of :meth:`plugfest.conformance.wire.Wire.send`."""
+        wire = self.connection
+        if "signature" not in deviation and self.paying is not None:
+            deviation["signature"] = self.paying.sign(message)
+        try:
+            await wire.send(message, **deviation)
+        except ConnectionLost as why:
+            raise Failed(f"the charger had closed before {type(message).__name__} was sent: {why}") from why
+
+    async def response(self, request: str, within: float | None = None) -> Arrival:
+        """Awaits the answer to a request.
+
+        Raises:
+            Failed: nothing in time, the connection closed, or something that is not a message.
+        """
+        seconds = self.timeout(request) if within is None else within
+        wire = self.connection
+        began = wire.sent_at or self.now
+        arrival = await wire.next(max(seconds + self.delay - (self.now - began), 0.0))
+        expected = request.removesuffix("Req") + "Res"
+        if arrival is None:
+            if wire.closed_at is not None:
+                after = wire.closed_at - began
+                when = f"{after:.3f} s after the request" if after >= 0 else "before the request was complete"
+                seen = wire.broken or f"the connection closed {when}"
+                raise Failed(f"no {expected}: {seen}", expected=expected, observed=seen)
+            raise Failed(f"no {expected} within {seconds:g} s", expected=expected, observed="nothing")
+        if arrival.message is None:
+            raise Failed(f"no {expected}: {arrival.note}", expected=expected, observed=arrival.note)
+        if arrival.name == expected:
+            self.responses[arrival.name] = arrival.message
+        return arrival
+
+    async def exchange(self, request: str, message: Any = None, **deviation: Any) -> Arrival:
+        """A good-case request, and an answer of the right type that is OK.
+
+        Raises:
+            Failed: anything else.
+        """
+        made = self.make(request) if message is None else message
+        await self.send(made, **deviation)
+        arrival = await self.response(request)
+        expected = request.removesuffix("Req") + "Res"
+        if arrival.name != expected:
+            raise Failed(f"{arrival.name} in answer to {request}", expected=expected, observed=arrival.name)
+        if not arrival.code.startswith("OK"):
+            raise Failed(f"{expected} {arrival.code}", expected=f"{expected} OK", observed=arrival.code)
+        if request != "SessionSetupReq" and arrival.session_id != self.session_id:
+            raise Failed(f"{expected} with session id {arrival.session_id.hex()}, not {self.session_id.hex()}")
+        return arrival
+
+    # -- walking --------------------------------------------------------------------------------------------------
+
+    async def until(self, state: str) -> None:
+        """Walks to a state, from wherever the session is.
+
+        Raises:
+            Inconclusive: it cannot be reached; says where it went wrong.
+            KeyError: there is no such state in this protocol.
+        """
+        self.certificate_set = CERTIFICATE_SETS.get(state, self.certificate_set)
+        way = self.kind.way_to(state)
+        goes_on = way[: len(self.passed)] == self.passed
+        left, self.passed = way[len(self.passed) :] if goes_on else way, way
+        for name in left:
+            try:
+                await WALK[name](self)
+            except (Failed, RemoteError, SetupError) as why:
+                raise Inconclusive(f"{state} was not reached: {name}: {why}") from why
+
+    def forget(self, *, linked: bool = False) -> None:
+        """The session is over: the next walk begins anew, from plugging in or (``linked``) from discovery."""
+        self.earlier_id = self.session_id
+        self.responses.clear()
+        self.session_id, self.progress, self.challenge = bytes(8), "Start", None
+        self.passed = ["LINK"] if linked else []
+
+    # -- parts of steps -------------------------------------------------------------------------------------------
+
+    def offer(self) -> appproto.supportedAppProtocolReq:
+        """The good-case offer: the session's protocol alone."""
+        entry = appproto.AppProtocolType(
+            ProtocolNamespace=self.protocol.namespace,
+            VersionNumberMajor=2,
+            VersionNumberMinor=0,
+            SchemaID=OFFERED,
+            Priority=1,
+        )
+        return appproto.supportedAppProtocolReq(AppProtocol=[entry])
+
+    async def until_finished(self, request: str, seconds: float) -> Arrival:
+        """Repeats a request until EVSEProcessing is Finished.
+
+        Raises:
+            Failed: it takes longer.
+        """
+        began = self.now
+        while True:
+            arrival = await self.exchange(request)
+            if arrival.message.EVSEProcessing == "Finished":
+                return arrival
+            if self.now - began > seconds + self.delay:
+                raise Failed(f"{request} was not Finished in {seconds:g} s")
+            await self.pause()
+
+    async def pause(self) -> None:
+        """Between two requests of a loop."""
+        await asyncio.sleep(self.pics["par_chargingLoop_pause"])
+
+    def ready(self) -> None:
+        """The pilot to C or D, as declared."""
+        self.system.pilot.set(State(self.pics["PICS_SECC_CMN_EvStateInChargeProgress"]))
+
+    def voltage_reached(self, response: Any) -> bool:
+        """Within 5 % of the target."""
+        return abs(number(response.EVSEPresentVoltage) - self.battery_voltage) <= 0.05 * self.battery_voltage
+
+    async def deliver(self, **deviation: Any) -> Arrival:
+        """A PowerDelivery exchange, with what the pilot and the contactors have to do beside it."""
+        if self.progress == "Start" and not self.pics.ac:
+            self.system.load(self.battery_voltage)
+        moved = State.B if self.progress == "Stop" else State(self.pics["PICS_SECC_CMN_EvStateInChargeProgress"])
+        timed: asyncio.TimerHandle | None = None
+        if self.pics.ac and self.protocol.can_charge("AC"):
+            loop = asyncio.get_running_loop()
+            timed = loop.call_later(CP_AFTER_REQUEST, self.system.pilot.set, moved)
+        try:
+            arrival = await self.exchange("PowerDeliveryReq", **deviation)
+            if timed is not None:
+                await asyncio.sleep(max(CP_AFTER_REQUEST - (self.now - self.connection.sent_at), 0.0))
+        finally:
+            if timed is not None:
+                timed.cancel()
+        if self.pics.ac:
+            self.system.pilot.set(moved)
+        elif self.progress == "Stop" and not self.stays_ready:
+            self.system.load(None)
+            self.system.pilot.set(State.B)
+        return arrival
+
+    async def charge(self, times: int) -> None:
+        """So many rounds of the charging loop, receipts included."""
+        for _ in range(times):
+            arrival = await self.exchange(self.loop_request)
+            self.loops += 1
+            if getattr(arrival.message, "ReceiptRequired", None):
+                await self.exchange("MeteringReceiptReq")
+            await self.pause()
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    async def leave(self) -> None:
+        """Whatever the state: connection dropped, pilot B, unplugged."""
+        if self.wire is not None:
+            await self.wire.close(reset=True)
+            self.wire = None
+        self.system.load(None)
+        if self.system.pilot.state in READY:
+            self.system.pilot.set(State.B)
+        await self.system.leave()

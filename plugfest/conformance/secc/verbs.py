@@ -1,0 +1,303 @@
+"""What the tester vehicle does: the stimulus verbs of the catalogue, each read into an action.
+
+Reading refuses what it does not understand (`NotExecutable`), so that a plan is whole before anything is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from plugfest.conformance.catalogue import durations, timer
+from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.catalogue.steps import Step, chosen, only
+from plugfest.conformance.secc import contract, discovery, walk
+from plugfest.conformance.secc.course import Action, Course
+from plugfest.conformance.secc.deviations import changes
+from plugfest.conformance.secc.tester import CP_AFTER_REQUEST, TesterEv
+from plugfest.conformance.table import Table
+from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
+from plugfest.conformance.wire import HEADER_FIELDS, Arrival
+from slac.pilot import State
+from v2g.errors import SetupError
+from v2g.messages import appproto
+
+VERBS: Table[Callable[[Step], Action]] = Table()
+
+# ---------------------------------------------------------------------------------------------------------------
+# Requests
+
+
+def _session_id(word: str) -> Callable[[TesterEv], bytes | None]:
+    match word:
+        case "current":
+            return lambda tester: None
+        case "zero":
+            return lambda tester: bytes(8)
+        case "previous":
+            return lambda tester: tester.previous_id or bytes(8)
+        case "random_other":
+            return lambda tester: tester.rng.randbytes(7) + bytes([tester.session_id[-1] ^ 0x5A])
+    raise NotExecutable(f"session id {word!r}")
+
+
+def _offer(offers: Any) -> Callable[[TesterEv], Any]:
+    entries: list[dict[str, Any]] = []
+    if not isinstance(offers, list):
+        raise NotExecutable(f"offers in words: {offers!r}")
+    for entry in offers:
+        if isinstance(entry, str):
+            if not entry.startswith("further valid entries"):
+                raise NotExecutable(f"offer in words: {entry!r}")
+            continue
+        entries.append(dict(entry))
+
+    def make(tester: TesterEv) -> Any:
+        made = []
+        for entry in entries:
+            minor = entry["VersionNumberMinor"]
+            if minor == "PIXIT_SECC_CMN_VersionNumberMinor + 1":
+                minor = int(tester.pics["PIXIT_SECC_CMN_VersionNumberMinor"]) + 1
+                if minor >= entry["VersionNumberMajor"]:
+                    raise Inconclusive("the next minor version would not be below the major one")
+            made.append(appproto.AppProtocolType(**{**entry, "VersionNumberMinor": minor}))
+        tester.offered_ids = {entry.SchemaID for entry in made}
+        return appproto.supportedAppProtocolReq(AppProtocol=made)
+
+    return make
+
+
+@VERBS.on("send")
+def send(step: Step) -> Action:
+    """``send: PreChargeReq``: a good-case request, with fields, header, session id, signature or offers of its own."""
+    request = step["send"]
+    if request == "SDPReq":
+        return discovery.send_request(step)
+    only(step, "send", "session_id", "fields", "instead_of", "offers", "v2gtp", "other_header_fields", "times")
+    if not isinstance(request, str) or not re.fullmatch(r"\w+Req", request):
+        raise NotExecutable(f"send {request!r}")
+    times = int(step.get("times", 1))
+    identity = _session_id(str(step.get("session_id", "current")))
+    header = {key: value for key, value in (step.get("v2gtp") or {}).items() if key in HEADER_FIELDS}
+    edits = changes(step.get("fields"))
+    offer = _offer(step["offers"]) if "offers" in step else None
+    fields = step.get("fields")
+    sign = contract.signing(str(fields["signature"])) if isinstance(fields, Mapping) and "signature" in fields else None
+
+    async def act(course: Course) -> None:
+        tester = course.tester
+        for _ in range(times):
+            await course.collect()
+            message = offer(tester) if offer is not None else tester.make(request)
+            for edit in edits:
+                message = edit(tester, message)
+            if request == "PowerDeliveryReq" and tester.progress == "Start" and not tester.pics.ac:
+                tester.system.load(tester.battery_voltage)
+            course.began = course.began or tester.now
+            signed = {"signature": sign(tester, message)} if sign is not None else {}
+            await tester.send(message, session_id=identity(tester), header=header or None, **signed)
+            course.outstanding, course.ended = request, tester.now
+
+    return act
+
+
+@VERBS.on("silent")
+def silent(step: Step) -> Action:
+    """``silent: V2G_SECC_Sequence_Timeout``: nothing is sent for so long."""
+    only(step, "silent")
+    seconds = durations.seconds(str(step["silent"]))
+
+    async def act(course: Course) -> None:
+        await course.collect()
+        tester = course.tester
+        since = tester.link_up if "CommunicationSetup" in str(step["silent"]) and tester.wire is None else tester.now
+        await asyncio.sleep(max(seconds - DELAY - (tester.now - since), 0.0))
+        if tester.wire is None:  # nobody can close here: the timer is given its tolerance
+            await asyncio.sleep(2 * DELAY)
+        course.ended = tester.now
+
+    return act
+
+
+def _ongoing(tester: TesterEv, arrival: Arrival) -> bool:
+    return str(getattr(arrival.message, "EVSEProcessing", "")).startswith("Ongoing")
+
+
+def _voltage_not_reached(tester: TesterEv, arrival: Arrival) -> bool:
+    return not tester.voltage_reached(arrival.message)
+
+
+GOES_ON: Mapping[str, Callable[[TesterEv, Arrival], bool]] = {
+    "EVSEProcessing == Ongoing": _ongoing,
+    "EVSEProcessing == Ongoing_WaitingForCustomerInteraction": _ongoing,
+    "Ongoing": _ongoing,
+    "EVSEPresentVoltage not within 5 % of the target": _voltage_not_reached,
+    "voltage not reached": _voltage_not_reached,
+}
+
+GIVING_UP = timer("V2G_SECC_Ongoing_Performance_Time") + CLOSE
+"""s: after that a charger should have given up."""
+
+
+@VERBS.on("while")
+def while_(step: Step) -> Action:
+    """``while: EVSEProcessing == Ongoing``: repeats a request until the charger has finished or given up."""
+    only(step, "while", "max", "do", "operator")
+    goes_on = chosen(step, "while", GOES_ON)
+    most = timer(str(step["max"])) if "max" in step else None
+    again = send(step["do"])
+    beside = operator({"operator": step["operator"]}) if "operator" in step else None
+
+    async def act(course: Course) -> None:
+        tester = course.tester
+        if beside is not None:
+            await beside(course)
+        await course.collect()
+        began = tester.now
+        while course.answers and course.answers[-1].code.startswith("OK") and goes_on(tester, course.answers[-1]):
+            if tester.now - began > (GIVING_UP if most is None else most) + DELAY:
+                raise Failed(f"{course.answers[-1].name} still goes on after {tester.now - began:.1f} s")
+            await tester.pause()
+            await again(course)
+            try:
+                await course.collect()
+            except Failed:
+                if most is None and course.tester.connection.closed_at is not None:
+                    return  # the charger gave up, as it should
+                raise
+
+    return act
+
+
+@VERBS.on("for_each")
+def for_each(step: Step) -> Action:
+    """``for_each: ServiceID in ServiceDiscoveryRes.ServiceList``: asks for the details of every service."""
+    only(step, "for_each", "do")
+    if "ServiceID in ServiceDiscoveryRes.ServiceList" not in str(step["for_each"]):
+        raise NotExecutable(f"for_each {step['for_each']!r}")
+
+    async def act(course: Course) -> None:
+        tester = course.tester
+        if not tester.services:
+            raise Inconclusive("the charger offers no value-added service")
+        for service in tester.services:
+            await course.collect()
+            await tester.send(tester.protocol.module.ServiceDetailReq(ServiceID=service.ServiceID))
+            course.outstanding = "ServiceDetailReq"
+            await course.collect()
+            answer = course.answers[-1].message
+            if getattr(answer, "ServiceID", None) != service.ServiceID:
+                raise Failed(f"details of service {getattr(answer, 'ServiceID', None)}, asked {service.ServiceID}")
+            tester.details[service.ServiceID] = answer
+
+    return act
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Pilot, persons, connections
+
+_CP = re.compile(r"(A|B|C|D)( or D)?( \(unchanged\))?( without PowerDeliveryReq)?")
+
+
+@VERBS.on("cp")
+def cp(step: Step) -> Action:
+    """``cp: B``: the vehicle's resistors, beside the request under way or after its response; A pulls the plug."""
+    only(step, "cp", "when")
+    match = _CP.fullmatch(str(step["cp"]))
+    if match is None:
+        raise NotExecutable(f"pilot {step['cp']!r}")
+    when = str(step.get("when", "right after the request"))
+
+    async def act(course: Course) -> None:
+        tester = course.tester
+        if when == "after the response":
+            await course.collect()
+        elif course.outstanding:
+            await asyncio.sleep(CP_AFTER_REQUEST)
+        if (match[3] or match[4]) and tester.system.pilot.reading.duty is None:
+            raise Inconclusive("the charger cannot see the pilot: pilot hardware is needed")
+        if match[3]:
+            return
+        if match[1] == "A":
+            if not tester.system.unplug():
+                raise Inconclusive("the connector cannot be pulled here")
+        else:
+            if match[1] == "B":
+                tester.system.load(None)
+            tester.system.pilot.set(State(match[1]))
+        course.ended = tester.now
+
+    return act
+
+
+@VERBS.on("cp_fault")
+def cp_fault(step: Step) -> Action:
+    """``cp_fault: diode_lost``: a fault of the pilot wire."""
+    only(step, "cp_fault")
+
+    async def act(course: Course) -> None:
+        await course.collect()
+        if not course.tester.system.fault(str(step["cp_fault"])):
+            raise Inconclusive(f"the fault {step['cp_fault']} cannot be applied here: pilot hardware is needed")
+        course.ended = course.tester.now
+
+    return act
+
+
+ACTIONS = ("never authorise", "refuse", "stop", "emergency stop")
+"""What a person at the charger can be asked for."""
+
+
+@VERBS.on("operator")
+def operator(step: Step) -> Action:
+    """``operator: stop``: what a person at the charger does."""
+    only(step, "operator")
+    action = str(step["operator"])
+    if action not in ACTIONS:
+        raise NotExecutable(f"operator: {action!r}")
+
+    async def act(course: Course) -> None:
+        if not await course.tester.system.do(action) and action != "never authorise":
+            raise Inconclusive(f"nobody can {action} here")
+
+    return act
+
+
+@VERBS.on("connect")
+def connect(step: Step) -> Action:
+    """``connect``: TCP, and TLS if declared, to the port that discovery found."""
+    only(step, "connect")
+    if step["connect"] != "TCP/TLS to the SDP-announced port":
+        raise NotExecutable(f"connect {step['connect']!r}")
+
+    async def act(course: Course) -> None:
+        tester = course.tester
+        try:
+            await walk.connect(tester)
+        except SetupError as why:
+            course.connection = str(why)
+            return
+        # A connection that is dropped at once was refused.
+        course.connection = "closed at once" if await tester.connection.until_closed(1.0) else ""
+
+    return act
+
+
+@VERBS.on("repeat")
+def repeat(step: Step) -> Action:
+    """``repeat``: two whole sessions more."""
+    only(step, "repeat", "times")
+
+    async def act(course: Course) -> None:
+        tester = course.tester
+        for _ in range(2):
+            await tester.leave()
+            tester.forget()
+            await tester.until("PowerDelivery.Stop" if tester.pics.ac else "WeldingDetection")
+            await tester.send(tester.make("SessionStopReq"))
+            course.outstanding = "SessionStopReq"
+            await course.collect()
+
+    return act

@@ -1,0 +1,198 @@
+"""The tester as a charger: the steps of a matching with a vehicle under test, each of which may be made wrong.
+
+Every step awaits and judges what the vehicle owes, or answers it; ``reach`` walks to a state of the catalogue. A
+keyword of an answer is a field of its message with another value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any
+
+from plugfest.conformance.slac.tester import OF_A_VEHICLE, Tester
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from slac import frames
+from slac.frames import Validation
+from slac.keys import new_nmk, nid_of
+from slac.pilot import Reading, State
+from slac.timing import STANDARD as T
+from v2g.trace import Observe
+
+INIT = 20.0
+"""s: TT_EVSE_SLAC_init at least."""
+
+POTENTIAL = bytes([0x28]) * frames.NUM_GROUPS
+"""A report after which this charger is a potential match: a vehicle that validates does so now."""
+
+STATES = ("CP_B", "PARM", "ATTEN", "VALIDATE", "MATCHREQ", "LINK")
+"""States to reach, as the catalogue names them."""
+
+STEADY, DIGITAL, NOMINAL = 100.0, 5.0, 53.3
+
+
+class Charger(Tester):
+    """A charger, as far as matching goes."""
+
+    kinds = OF_A_VEHICLE
+
+    def __init__(self, system: Any, result: Result, observe: Observe, seed: int, link: Any = None) -> None:
+        super().__init__(system, result, observe, seed, link)
+        nmk = new_nmk(self.rng)
+        self.network = nid_of(nmk), nmk
+
+    async def reach(self, state: str, setup: str = "") -> None:
+        """Plugs in, with the duty as the setup has it, and walks to a state.
+
+        Raises:
+            Inconclusive: the vehicle does not get there.
+        """
+        await self.plug(setup)
+        if state == "CP_B":
+            return
+        try:
+            await self._walk(state)
+        except Failed as why:
+            raise Inconclusive(f"{state} was not reached: {why}") from why
+
+    async def plug(self, setup: str = "") -> None:
+        """Plugs in; ``setup`` in the catalogue's words, or "" for 5 % at once."""
+        if self.pilot.reading.state is None:  # assumed: the vehicle does not wait for any duty
+            if "nominal" in setup or "from" in setup or "7.5 s" in setup:
+                self.need_pilot()
+            self.pilot.offer(DIGITAL)
+            await self.system.plug()
+            return
+        self.pilot.offer(STEADY)
+        if "state F" in setup:
+            self.pilot.fault(State.F)
+        await self.system.plug()
+        await asyncio.sleep(7.5 if "7.5 s" in setup else 4.0 if "from" in setup else 0.2)
+        if "state F, oscillator off" in setup:
+            self.pilot.offer(STEADY)
+            await asyncio.sleep(1.0)
+        self.pilot.offer(NOMINAL if "nominal" in setup else DIGITAL)
+
+    async def _walk(self, state: str) -> None:
+        await self.asked()
+        if state == "PARM":
+            return
+        await self.answer()
+        await self.heard()
+        await self.report()
+        await self.taken()
+        if state == "ATTEN":
+            return
+        if self.system.pics["PIXIT_EVCC_CMN_CmValidate"] == "cmValidate":
+            await self.validation()
+        if state == "VALIDATE":
+            return
+        await self.wanted()
+        if state == "LINK":
+            await self.confirm()
+            await self.join()
+            await self.joined(T.TT_match_join)
+
+    # -- pilot --------------------------------------------------------------------------------------------------------
+
+    def fault(self, step: dict[str, Any]) -> None:
+        """E or F, as a step of the catalogue names it."""
+        self.need_pilot()
+        self.pilot.fault(State.E if str(step["cp"]).startswith("E") else State.F)
+
+    # -- CM_SLAC_PARM and sounding ------------------------------------------------------------------------------------
+
+    async def asked(self, within: float = INIT) -> frames.CM_SLAC_PARM_REQ:
+        """The vehicle asks who is there."""
+        request: frames.CM_SLAC_PARM_REQ = await self.expect(frames.CM_SLAC_PARM_REQ, within)
+        self.run_id = request.run_id
+        return request
+
+    async def answer(self, **forced: Any) -> None:
+        """CM_SLAC_PARM.CNF."""
+        await self.send(frames.CM_SLAC_PARM_CNF(self.run_id, self.peer), **forced)
+
+    async def heard(self) -> float:
+        """The starts and the sounds; when the first start came."""
+        first = 0.0
+        for _ in range(T.C_EV_start_atten_char_inds):
+            await self.expect(frames.CM_START_ATTEN_CHAR_IND, T.TT_match_sequence, run_id=self.run_id)
+            first = first or self.now
+        counts = []
+        for _ in range(frames.NUM_SOUNDS):
+            left = max(0.0, first + T.TT_EVSE_match_MNBC - self.now)
+            counts.append((await self.expect(frames.CM_MNBC_SOUND_IND, left, run_id=self.run_id)).cnt)
+        if counts not in (list(range(9, -1, -1)), list(range(10, 0, -1))):
+            raise Failed(f"the sounds count {counts}", expected="9 down to 0", observed=str(counts))
+        return first
+
+    async def report(self, **forced: Any) -> None:
+        """CM_ATTEN_CHAR.IND."""
+        await self.send(frames.CM_ATTEN_CHAR_IND(self.peer, self.run_id, POTENTIAL), **forced)
+
+    async def taken(self) -> None:
+        """The vehicle takes the report."""
+        await self.expect(
+            frames.CM_ATTEN_CHAR_RSP, T.TT_match_response, source_address=self.peer, run_id=self.run_id, result=0
+        )
+
+    # -- validation ---------------------------------------------------------------------------------------------------
+
+    async def validation(self) -> None:
+        """Both steps; the toggles are counted."""
+        await self.first_step()
+        await self.second_step()
+
+    async def first_step(self) -> None:
+        """The vehicle asks whether we are ready; it is not answered here."""
+        await self.expect(frames.CM_VALIDATE_REQ, T.TT_EVSE_match_session, timer=0, result=Validation.READY)
+
+    async def second_step(self, answer: int | None = Validation.SUCCESS, first: int = Validation.READY) -> None:
+        """Answers the first step, counts the toggles, and answers the second; ``answer`` None: does not."""
+        self.need_pilot()
+        toggles = _Toggles(self)
+        await self.send(frames.CM_VALIDATE_CNF(0, first))
+        request = await self.expect(frames.CM_VALIDATE_REQ, T.TT_match_sequence, result=Validation.READY)
+        seconds = (request.timer + 1) * 0.1
+        if not 0.6 <= seconds <= 3.5:
+            raise Failed(f"it announces {seconds:.1f} s", expected="0.6 to 3.5 s", observed=f"{seconds:.1f} s")
+        await asyncio.sleep(seconds)
+        toggles.close()
+        count, longest = toggles.count, toggles.longest
+        self.result.saw("1 to 3 toggles, no state longer than 0.4 s", f"{count} toggles, {longest:.2f} s at most")
+        if not 1 <= count <= 3 or longest > 0.41:
+            raise Failed(f"{count} toggles, {longest:.2f} s at most", expected="1 to 3, 0.4 s", observed=str(count))
+        if answer is not None:
+            await self.send(frames.CM_VALIDATE_CNF(count, answer))
+
+    # -- matching -----------------------------------------------------------------------------------------------------
+
+    async def wanted(self, within: float = T.TT_EVSE_match_session) -> None:
+        """The vehicle chooses us."""
+        await self.expect(frames.CM_SLAC_MATCH_REQ, within, run_id=self.run_id, pev_mac=self.peer, evse_mac=self.mac)
+
+    async def confirm(self, **forced: Any) -> None:
+        """CM_SLAC_MATCH.CNF, with our network."""
+        await self.send(frames.CM_SLAC_MATCH_CNF(self.run_id, self.peer, self.mac, *self.network), **forced)
+
+
+class _Toggles:
+    """Counts B-C-B at the charger's end."""
+
+    def __init__(self, post: Charger) -> None:
+        self.states: list[tuple[State | None, float]] = []
+
+        def changed(reading: Reading) -> None:
+            if not self.states or reading.state is not self.states[-1][0]:
+                self.states.append((reading.state, post.now))
+
+        self.close = post.pilot.subscribe(changed)
+
+    @property
+    def count(self) -> int:
+        return sum(state is State.C for state, _ in self.states)
+
+    @property
+    def longest(self) -> float:
+        times = [time for _, time in self.states]
+        return max((b - a for a, b in itertools.pairwise(times)), default=0.0)

@@ -1,0 +1,320 @@
+"""Cases with a vehicle under test that need SLAC and a session: the tester is a charger that matches and charges.
+
+In a pause the tester takes its duty away and keeps the network; what the vehicle does on the pilot, on the line and
+with discovery until it wakes up is seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from plugfest.conformance.catalogue import timer
+from plugfest.conformance.evcc.reactions import loops
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.slac.both import give_map
+from plugfest.conformance.slac.charger import DIGITAL, STEADY, Charger
+from plugfest.conformance.slac.sessions_secc import EARLY, WAKES_WITHIN, gone, pilot_seen
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from secc.charger import Slot
+from slac import frames
+from slac.pilot import State
+from slac.timing import STANDARD as T
+from v2g.protocols import ISO2
+
+if TYPE_CHECKING:
+    from plugfest.conformance.sut.bench import Bench
+
+ROUNDS = 3
+"""Rounds of the charging loop before a session is paused or ended."""
+
+CHARGES_FOR = 20
+"""s of power before a schedule falls to 0 W."""
+
+WATTS = 10_000.0
+"""What a schedule allows otherwise."""
+
+PAUSES_WITHIN = 60.0
+"""s that a vehicle has from the reason to pause until SessionStopReq."""
+
+PULSE = (0.15, 0.45)
+"""s: shortest and longest C of a toggle, 0.2 to 0.4 s and 50 ms for the edges."""
+
+
+@dataclass
+class Host:
+    """The tester as the vehicle's charger: on the line and in the session.
+
+    Attributes:
+        post: on the line.
+        evse: in the session.
+        result: of the case.
+        asleep: when the duty went off for the pause.
+    """
+
+    post: Charger
+    evse: TesterEvse
+    result: Result
+    asleep: float = 0.0
+
+    @property
+    def now(self) -> float:
+        return self.post.now
+
+    def param(self, name: str) -> float:
+        """A declared time, s."""
+        return float(self.post.system.pics[name])
+
+    # -- to the precondition ------------------------------------------------------------------------------------------
+
+    async def paused(self, within: float = PAUSES_WITHIN) -> None:
+        """The vehicle pauses its session; then the duty goes off.
+
+        Raises:
+            Inconclusive: it does not pause.
+        """
+        evse = self.evse
+        await evse.wait_for(lambda: _stopped(evse) or evse.over, within)
+        stop = _stopped(evse)
+        if stop != "Pause":
+            last = evse.requests[-1].name if evse.requests else "nothing"
+            raise Inconclusive(f"the vehicle did not pause; its last request was {stop or last}")
+        await evse.wait_for(lambda: evse.wire.closed_at is not None, 10.0)
+        self.post.forget()
+        self.post.pilot.offer(STEADY)
+        self.asleep = self.now
+
+    # -- judged -------------------------------------------------------------------------------------------------------
+
+    async def sleeps(self, seconds: float) -> None:
+        """Nothing from the vehicle until so long after the pause began.
+
+        Raises:
+            Failed: it toggles, looks for a charger, or matches.
+        """
+        await self._toggle(self.asleep + seconds, wanted=False)
+        self.result.saw(f"asleep for {seconds:g} s", "so it is")
+
+    async def toggles(self, until_: float) -> None:
+        """B-C-B until a loop time.
+
+        Raises:
+            Failed: it does not come.
+        """
+        expected = f"B-C-B within {until_ - self.asleep:g} s of the pause"
+        if not await self._toggle(until_, wanted=True):
+            self.result.saw(expected, "none")
+            raise Failed("the vehicle did not toggle", expected=expected, observed="none")
+        self.result.saw(expected, f"after {self.now - self.asleep:.1f} s")
+
+    async def _toggle(self, end: float, *, wanted: bool) -> bool:
+        """Whether a toggle came until ``end``; discovery and SLAC must not come before it."""
+        evse, asked = self.evse, len(self.evse.asked)
+        while True:
+            if pulse := _pulse(evse, self.asleep):
+                if not wanted:
+                    text = f"the vehicle toggled {pulse[0] - self.asleep:.1f} s after the pause began"
+                    raise Failed(text, expected="a vehicle that sleeps", observed="B-C-B")
+                low, high = PULSE
+                if not low <= pulse[1] <= high:
+                    text = f"C for {pulse[1]:.2f} s"
+                    raise Failed(f"a toggle with {text}", expected="0.2 to 0.4 s", observed=text)
+                return True
+            if len(evse.asked) > asked:
+                raise Failed("the vehicle looks for a charger in its pause", expected="no SDP", observed="SDP request")
+            if self.now >= end:
+                return False
+            frame = await self.post.any(min(0.05, max(end - self.now, 0.001)))
+            if frame is not None and isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
+                raise Failed("the vehicle starts a new matching in its pause", expected="silence", observed=frame.name)
+
+    async def offer(self) -> None:
+        """The duty again, as soon as it may be: T_step_X1 after it went off."""
+        await asyncio.sleep(max(self.asleep + T.T_step_X1 - self.now, 0.0))
+        self.post.pilot.offer(DIGITAL)
+
+    async def back(self) -> None:
+        """The link with the old keys, then discovery.
+
+        Raises:
+            Failed: it does not come.
+            Inconclusive: the vehicle starts a new matching instead.
+        """
+        asked = len(self.evse.asked)
+        await self.post.joined(T.T_conn_resume)
+        await self.discovers(timer("V2G_SECC_CommunicationSetup_Performance_Time"), asked)
+
+    async def discovers(self, within: float, asked: int = 0) -> None:
+        """An SDP request comes, after the first ``asked`` ones."""
+        expected, end = f"SDP request within {within:g} s", self.now + within
+        while len(self.evse.asked) <= asked:
+            if self.now >= end:
+                self.result.saw(expected, "none")
+                raise Failed("no SDP request", expected=expected, observed="none")
+            frame = await self.post.any(0.05)
+            if frame is not None and isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
+                raise Inconclusive("the vehicle started a new matching")
+        self.result.saw(expected, "so it is")
+
+
+def _stopped(evse: TesterEvse) -> str:
+    """What the vehicle's SessionStopReq says, or ""."""
+    last = evse.requests[-1] if evse.requests else None
+    return str(getattr(last.message, "ChargingSession", "") or "") if last is not None else ""
+
+
+def _pulse(evse: TesterEvse, since: float) -> tuple[float, float] | None:
+    """When the first C after a moment began that has ended by now, and how long it was."""
+    began: float | None = None
+    for time, reading in evse.pilots:
+        if time < since:
+            continue
+        if reading.state is State.C:
+            began = time if began is None else began
+        elif began is not None:
+            return began, time - began
+    return None
+
+
+@contextlib.asynccontextmanager
+async def at_vehicle(
+    system: Any,
+    bench: Bench,
+    result: Result,
+    *,
+    pilot: bool = False,
+    first: Callable[[Charger], Awaitable[None]] | None = None,
+) -> AsyncIterator[Host]:
+    """A charger that is matched, its link up, and that serves the vehicle; it is gone with the context.
+
+    Args:
+        pilot: the case needs one that can be seen and driven.
+        first: done as soon as the link is up.
+
+    Raises:
+        Inconclusive: the vehicle cannot be matched, or there is no address behind the line.
+    """
+    post = Charger(system, result, bench.observe, bench.seed)
+    if pilot:
+        await pilot_seen(post)
+    async with post.open():
+        await post.reach("LINK")
+        if first is not None:
+            await first(post)
+        vehicle = await system.session()
+        evse = TesterEvse(vehicle, bench.pics, ISO2, bench.observe, random.Random(bench.seed), bench.tls)
+        if bench.certificates is not None:
+            evse.take(bench.certificates)
+        try:
+            async with evse.serving():
+                yield Host(post, evse, result)
+        finally:
+            await evse.leave()
+
+
+async def _charging(host: Host) -> None:
+    """The vehicle is in the charging loop."""
+    await loops(host.evse, ROUNDS)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Cases
+
+
+async def _after_map(system: Any, bench: Bench, result: Result) -> None:
+    """The tester's map is taken, then the vehicle looks for the charger."""
+
+    async def first(post: Charger) -> None:
+        try:
+            await give_map(post, [{}])
+        except Failed as why:
+            raise Inconclusive(f"maps were not exchanged: {why}") from why
+
+    async with at_vehicle(system, bench, result, first=first) as host:
+        await host.discovers(timer("V2G_SECC_CommunicationSetup_Performance_Time"))
+
+
+@contextlib.asynccontextmanager
+async def _paused(system: Any, bench: Bench, result: Result) -> AsyncIterator[Host]:
+    """A vehicle that was paused by hand."""
+    async with at_vehicle(system, bench, result, pilot=True) as host:
+        await _charging(host)
+        if not await host.evse.system.do("pause"):
+            raise Inconclusive("nobody can pause at the vehicle here")
+        await host.paused()
+        yield host
+
+
+async def _woken_by_evse(system: Any, bench: Bench, result: Result) -> None:
+    """The duty after a pause: the link with the old keys, and discovery."""
+    async with _paused(system, bench, result) as host:
+        await host.sleeps(host.param("PICS_CMN_CMN_WakeUp"))
+        await host.offer()
+        await host.back()
+
+
+async def _wakes_itself(system: Any, bench: Bench, result: Result) -> None:
+    """B-C-B when the vehicle has declared to wake up; after the duty the link with the old keys, and discovery."""
+    async with _paused(system, bench, result) as host:
+        declared, most = host.param("PIXIT_CMN_CMN_WakeUp"), host.param("PICS_CMN_CMN_WakeUp")
+        await host.sleeps(max(declared - EARLY, 0.0))
+        await host.toggles(host.asleep + most + WAKES_WITHIN)
+        await host.offer()
+        await host.back()
+
+
+def _without_power(*, charges: bool) -> Script:
+    """A schedule step of 0 W, at the start or after some charging: the vehicle pauses until it ends."""
+
+    async def carry_out(system: Any, bench: Bench, result: Result) -> None:
+        async with at_vehicle(system, bench, result, pilot=True) as host:
+            evse, begin, seconds = host.evse, CHARGES_FOR if charges else 0, round(host.param("par_SECC_Pmax0W"))
+            slots = (Slot(begin, 0.0), Slot(begin + seconds, WATTS))
+            evse.evse.schedule = (Slot(0, WATTS), *slots) if charges else slots
+            told = "ChargeParameterDiscoveryRes"
+            if not await evse.wait_for(lambda: any(name == told for _, name, _ in evse.replied), PAUSES_WITHIN):
+                raise Inconclusive("the vehicle did not get as far as to its schedule")
+            if charges:
+                await _charging(host)
+            await host.paused(begin + PAUSES_WITHIN)
+            base = next(time for time, name, _ in reversed(evse.replied) if name == told)
+            end = base + begin + seconds
+            await host.sleeps(end - EARLY - host.asleep)
+            most = host.param("PICS_CMN_CMN_WakeUp") - seconds + WAKES_WITHIN
+            await host.toggles(end + most)
+            await host.offer()
+            await host.back()
+
+    return carry_out
+
+
+async def _left(system: Any, bench: Bench, result: Result) -> None:
+    """A session ends with Terminate: then the vehicle is not in the network any more."""
+    async with at_vehicle(system, bench, result) as host:
+        evse = host.evse
+        await _charging(host)
+        evse.stops_after = evse.loops + 1
+        await evse.wait_for(lambda: _stopped(evse) or evse.over, PAUSES_WITHIN)
+        if _stopped(evse) != "Terminate":
+            last = evse.requests[-1].name if evse.requests else "nothing"
+            raise Inconclusive(f"the session did not end with Terminate; the last request was {last}")
+        await evse.wait_for(lambda: evse.wire.closed_at is not None, 10.0)
+        await asyncio.sleep(T.TP_match_leave)
+        await gone(host.post)
+
+
+Script = Callable[[Any, "Bench", Result], Awaitable[None]]
+
+SCRIPTS: dict[tuple[str, str], Sequence[tuple[range, Script]]] = {
+    ("CMN", "CmAmpMap"): [(range(8, 9), _after_map)],
+    ("AC", "PLCLinkStatus"): [
+        (range(1, 2), _woken_by_evse), (range(2, 3), _wakes_itself), (range(6, 7), _left),
+        (range(9, 10), _without_power(charges=False)), (range(10, 11), _without_power(charges=True))],
+    ("DC", "PLCLinkStatus"): [
+        (range(1, 2), _woken_by_evse), (range(2, 3), _wakes_itself), (range(3, 4), _left),
+        (range(4, 5), _without_power(charges=False)), (range(5, 6), _without_power(charges=True))],
+}  # fmt: skip

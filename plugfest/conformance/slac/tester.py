@@ -1,0 +1,277 @@
+"""The tester's host on the power line: sends any management message with any field forced, and watches the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import random
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Self
+
+from plugfest.conformance.catalogue import timer
+from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Result
+from slac import frames
+from slac.errors import SlacError
+from slac.frames import BROADCAST, Frame, Message, violations
+from slac.host import Host, Mailbox
+from slac.keys import new_nmk, nid_of
+from slac.modem import detect
+from v2g.trace import Observe
+
+SLACK = 0.02
+"""s that a message may be late on the way to us."""
+
+OF_A_CHARGER = (frames.CM_SLAC_PARM_CNF, frames.CM_ATTEN_CHAR_IND, frames.CM_VALIDATE_CNF, frames.CM_SLAC_MATCH_CNF,
+                frames.CM_AMP_MAP_REQ, frames.CM_AMP_MAP_CNF)  # fmt: skip
+OF_A_VEHICLE = (frames.CM_SLAC_PARM_REQ, frames.CM_START_ATTEN_CHAR_IND, frames.CM_MNBC_SOUND_IND,
+                frames.CM_ATTEN_CHAR_RSP, frames.CM_VALIDATE_REQ, frames.CM_SLAC_MATCH_REQ, frames.CM_AMP_MAP_REQ,
+                frames.CM_AMP_MAP_CNF)  # fmt: skip
+
+_NAMES = {"sound_target": "m_sound_target"}
+
+
+def changes(fields: Any, rng: random.Random, unread: str = "") -> dict[str, Any]:
+    """The fields of a catalogue entry as values of a message; ``valid`` and the like change nothing.
+
+    Args:
+        unread: a field that the caller sets himself.
+
+    Raises:
+        NotExecutable: a value cannot be read.
+    """
+    if not isinstance(fields, Mapping):
+        return {}
+    found = {
+        _NAMES.get(str(name), str(name)): _value(str(name), value, rng)
+        for name, value in fields.items()
+        if name != unread
+    }
+    if "num_groups" in found:  # the message counts its groups itself
+        found["aag"] = bytes(found.pop("num_groups"))
+    return found
+
+
+def _value(name: str, value: Any, rng: random.Random) -> Any:
+    if isinstance(value, int):
+        return value
+    text = str(value)
+    if text == "another random value":
+        return rng.randbytes(8)
+    if re.fullmatch(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", text):
+        return bytes.fromhex(text.replace(":", ""))
+    if re.fullmatch(r"0x[0-9A-Fa-f]+", text):
+        return int(text, 16)
+    if text == "...01":
+        return bytes(16) + b"\x01"
+    if coded := re.search(r"\((0x[0-9A-Fa-f]+)\)", text):
+        return int(coded[1], 16)
+    raise NotExecutable(f"SLAC field {name}: {text}")
+
+
+class Tester:
+    """A vehicle or a charger as far as matching goes: `.vehicle`, `.charger`.
+
+    Attributes:
+        kinds: messages that the system under test sends.
+        system: the bench, see `plugfest.conformance.sut.slac`.
+        peer: its address, once it has spoken.
+        first: whether it is the one with the pilot; a second node is not.
+        beside: a second node of the tester's, where the case has one.
+        run_id: of the run.
+        network: NID and NMK of the match.
+    """
+
+    kinds: tuple[type, ...] = ()
+
+    def __init__(self, system: Any, result: Result, observe: Observe, seed: int, link: Any = None) -> None:
+        """``link``: another one than the bench's own."""
+        self.system, self.result, self.observe = system, result, observe
+        self.first = link is None
+        self.rng = random.Random(seed)
+        self.run_id = self.rng.randbytes(8)
+        self.peer = b""
+        self.nid = b""
+        self.network = (b"", b"")
+        self.beside: Self | None = None
+        self.pilot = system.pilot
+        self.host = Host(link or system.link, observe=observe)
+        self.modem: Any = None
+        self._box: Mailbox
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[Self]:
+        """The host runs and its modem was found."""
+        async with self.host:
+            self.modem = await detect(self.host, rng=self.rng)
+            with self.host.listen(self._wanted) as self._box:
+                try:
+                    yield self
+                finally:
+                    await self._leave()
+
+    def _wanted(self, frame: Frame) -> bool:
+        # A second node behind the same modem lets the interface take frames for any address.
+        return isinstance(frame.message, self.kinds) and frame.destination in (BROADCAST, self.mac)
+
+    async def _leave(self) -> None:
+        """Out of the network of the case, so that the system sees that the link is gone."""
+        if self.nid:
+            with contextlib.suppress(SlacError):
+                await self.modem.forget_key()
+
+    @contextlib.asynccontextmanager
+    async def another(self) -> AsyncIterator[Self]:
+        """A second node of the same kind on the line, with a run of its own.
+
+        Raises:
+            Inconclusive: this bench has none.
+        """
+        second = getattr(self.system, "second", None)
+        if second is None:
+            raise Inconclusive("this bench has no second node on the line")
+        tester = type(self)(self.system, self.result, self.observe, self.rng.getrandbits(32), second())
+        async with tester.open():
+            yield tester
+
+    @property
+    def mac(self) -> bytes:
+        return self.host.mac
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def send(self, message: Message, **forced: Any) -> None:
+        """Sends with fields forced: to all where the standard says so, else to the peer."""
+        to = BROADCAST if isinstance(message, _TO_ALL) or not self.peer else self.peer
+        changed: Any = message
+        await self.host.send(dataclasses.replace(changed, **forced) if forced else changed, to)
+
+    async def any(self, within: float) -> Frame | None:
+        """The next message of the system under test."""
+        return await self._box.get(within)
+
+    async def expect(self, kind: type[Message], within: float, **fields: Any) -> Any:
+        """The next message has to be this one.
+
+        Raises:
+            Failed: another one, none, or one with improper fields.
+        """
+        frame = await self._box.get(within + SLACK)
+        expected = f"{_name(kind)} within {within:g} s"
+        if frame is None:
+            self.result.saw(expected, "nothing")
+            raise Failed(f"no {_name(kind)} came within {within:g} s", expected=expected, observed="nothing")
+        self.result.saw(expected, frame.name)
+        if not isinstance(frame.message, kind):
+            raise Failed(f"{frame.name} came, not {_name(kind)}", expected=expected, observed=frame.name)
+        self.peer = frame.source
+        wrong = list(violations(frame.message))
+        for name, value in fields.items():
+            if getattr(frame.message, name) != value:
+                shown = getattr(frame.message, name)
+                wrong.append(f"{name} is {shown.hex() if isinstance(shown, bytes) else shown}")
+        if wrong:
+            raise Failed(f"{frame.name}: {', '.join(wrong)}", expected=expected, observed=", ".join(wrong))
+        return frame.message
+
+    async def quiet(self, within: float, kind: type[Message] | None = None) -> None:
+        """No message (of a kind, or at all) for so long.
+
+        Raises:
+            Failed: one came.
+            Inconclusive: the vehicle started anew, while something else was not to come.
+        """
+        end = self.now + within
+        expected = f"no {_name(kind) if kind else 'message'} for {within:g} s"
+        while frame := await self._box.get(max(0.0, end - self.now)):
+            if kind is None or isinstance(frame.message, kind):
+                self.result.saw(expected, frame.name)
+                raise Failed(f"{frame.name} came", expected=expected, observed=frame.name)
+            if isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
+                raise Inconclusive("the vehicle started a new matching")
+        self.result.saw(expected, "nothing")
+
+    async def joined(self, within: float, *, wanted: bool = True) -> None:
+        """The link comes up (or down).
+
+        Raises:
+            Failed: it does not.
+            Inconclusive: the modem does not tell.
+        """
+        expected = f"link {'up' if wanted else 'down'} within {within:g} s"
+        end = self.now + within
+        while (known := await self.linked()) is not wanted:
+            if self.now >= end:
+                if known is None:
+                    raise Inconclusive("the tester's modem does not tell about links")
+                self.result.saw(expected, "it is not")
+                raise Failed(f"the link is not {'up' if wanted else 'down'} after {within:g} s", expected=expected)
+            await asyncio.sleep(0.1)
+        self.result.saw(expected, "so it is")
+
+    async def stays_out(self, seconds: float) -> None:
+        """The link does not come up by itself for so long.
+
+        Raises:
+            Failed: it does.
+            Inconclusive: the modem does not tell.
+        """
+        expected, end, known = f"no link for {seconds:g} s", self.now + seconds, False
+        while self.now < end:
+            state = await self.linked()
+            known = known or state is not None
+            if state:
+                self.result.saw(expected, "a link")
+                raise Failed("it is still in the old network", expected=expected, observed="a link")
+            await asyncio.sleep(0.1)
+        if not known:
+            raise Inconclusive("the tester's modem does not tell about links")
+        self.result.saw(expected, "so it is")
+
+    async def linked(self) -> bool | None:
+        """Whether there is a link to the system under test: by the line in memory, else by the tester's modem.
+
+        None: nobody can tell, or not at this moment.
+        """
+        known: bool | None = self.system.linked()
+        if known is None and self.nid:
+            known = await self.modem.linked(self.nid)
+        return known
+
+    async def set_key(self, nid: bytes, nmk: bytes) -> None:
+        """The tester's modem joins a network."""
+        self.nid = nid
+        await self.modem.set_key(nid, nmk)
+
+    async def join(self) -> None:
+        """The tester's modem joins the network of the match."""
+        await self.set_key(*self.network)
+
+    async def cut(self) -> None:
+        """The link is lost: after a while the tester's modem goes to another network."""
+        await asyncio.sleep(timer("SECC_waitForConnectionLoss"))
+        other = new_nmk(self.rng)
+        await self.set_key(nid_of(other), other)
+
+    def forget(self) -> None:
+        """What came and was not looked at is not an answer to what follows."""
+        self._box.clear()
+
+    def need_pilot(self) -> None:
+        """Before anything that only a real pilot shows or does.
+
+        Raises:
+            Inconclusive: it is an assumed one.
+        """
+        if self.pilot.reading.state is None or self.pilot.reading.duty is None:
+            raise Inconclusive("pilot hardware is needed")
+
+
+_TO_ALL = (frames.CM_SLAC_PARM_REQ, frames.CM_START_ATTEN_CHAR_IND, frames.CM_MNBC_SOUND_IND)
+
+
+def _name(kind: type[Message]) -> str:
+    return re.sub(r"_(REQ|CNF|IND|RSP)$", r".\1", kind.__name__)

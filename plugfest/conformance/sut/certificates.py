@@ -1,0 +1,278 @@
+"""Certificates of a bench, by the names of the catalogue: right ones, wrong ones, and a side of TLS.
+
+A bench has a PKI and a second, independent one. From both come the certificates that the catalogue names
+(``certificate_set``): valid, expired, with wrong content, mixed chains. In memory they are made from a seed; for a
+real system the first PKI is the one it trusts (``plugfest pki init``), and what its keys allow is made from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+from plugfest.conformance.verdict import Inconclusive, NotExecutable
+from v2g.credentials import Credential, read
+
+if TYPE_CHECKING:
+    from pki.authority import Authority
+    from pki.profiles import Role
+    from pki.store import Entry, Store
+    from v2g.tls import Context as TlsContext
+
+
+DAY = datetime.timedelta(days=1)
+MEMORY_NOW = datetime.datetime.fromtimestamp(1_700_000_000, datetime.UTC)
+"""Wall clock of benches in memory at their time 0."""
+
+
+EMAIDS = {"wrong": "DE1ABCD2EF357B", "malformed": "Invalid_EMAID_"}
+"""eMAIDs of no contract; a charger's back end does not know them."""
+
+
+Maker = Callable[["Certificates"], Credential]
+"""Makes a certificate, with its chain and key, from a bench's PKI."""
+
+
+@cache
+def _store(seed: str) -> Store:
+    from pki import authority
+    from pki.profiles import SUITES
+
+    return authority.make(SUITES["iso2"], MEMORY_NOW - 14 * DAY, seed=authority.seed_octets(seed))
+
+
+def credential(entry: Entry) -> Credential:
+    return Credential(entry.chain_der, entry.key)
+
+
+@dataclass
+class Certificates:
+    """The certificates of a bench.
+
+    Attributes:
+        store: the PKI that the system under test trusts.
+        now: wall clock.
+    """
+
+    store: Store
+    now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC)
+    _made: dict[str, Credential] = field(default_factory=dict)
+
+    @cached_property
+    def other(self) -> Store:
+        """An independent PKI with the same names."""
+        return _store("another")
+
+    @cached_property
+    def _authority(self) -> Authority:
+        from pki import authority
+
+        start = self.now() - 400 * DAY
+        return authority.Authority(self.store.suite, start, authority.seed_octets("conformance twins"), "")
+
+    def issue(self, role: Role, issuer: Entry, name: str, given: Mapping[str, Any] | None = None) -> Entry:
+        from pki.authority import Changes
+
+        changes = dict(given or {})
+        cn = changes.pop("cn", "")
+        entry: Entry = self._authority.issue(
+            role, issuer, name=name, cn=cn or self.store[role].common_name, changes=Changes(**changes), label=name
+        )
+        return entry
+
+    # -- by the names of the catalogue ----------------------------------------------------------------------------
+
+    def contract(self, name: str = "CRT_CONTRACT_LEAF_VALID") -> Credential:
+        """A contract certificate with its sub-CAs.
+
+        Raises:
+            Inconclusive: the PKI has not the keys to make it.
+            NotExecutable: the name is unknown.
+        """
+        return self._get(name, CONTRACTS)
+
+    def provisioning(self, name: str = "CRT_OEM_LEAF_VALID") -> Credential:
+        """An OEM provisioning certificate; raises as :meth:`contract`."""
+        return self._get(name, PROVISIONING)
+
+    def _get(self, name: str, table: Mapping[str, Maker]) -> Credential:
+        from pki.errors import PkiError
+
+        if name not in table:
+            raise NotExecutable(f"certificate {name}")
+        if name not in self._made:
+            try:
+                self._made[name] = table[name](self)
+            except PkiError as why:
+                raise Inconclusive(f"{name} cannot be made from this PKI: {why}") from why
+        return self._made[name]
+
+    @property
+    def roots(self) -> list[bytes]:
+        """V2G roots."""
+        from pki.profiles import Role
+
+        return [entry.der for entry in self.store.of_role(Role.V2G_ROOT)]
+
+    @property
+    def mo_roots(self) -> list[bytes]:
+        """Roots of mobility operators, and V2G roots that certify such."""
+        from pki.profiles import Role
+
+        return [entry.der for entry in self.store.of_role(Role.MO_ROOT, Role.V2G_ROOT)]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Contract certificates
+
+
+def _leaf(role: str, **changes: Any) -> Maker:
+    """A leaf with other content; durations in ``changes`` count from now."""
+
+    def make(bench: Certificates) -> Credential:
+        from pki.profiles import Role
+
+        place, issuer, word = {
+            "contract": (Role.CONTRACT, Role.MO_SUB2, "contract"),
+            "oem": (Role.OEM_PROVISIONING, Role.OEM_SUB2, "oem"),
+        }[role]
+        now = bench.now()
+        given = {key: now + value if isinstance(value, datetime.timedelta) else value for key, value in changes.items()}
+        return credential(bench.issue(place, bench.store[issuer], f"{word}-{'-'.join(sorted(changes))}", given))
+
+    return make
+
+
+def _under_expired(level: int) -> Maker:
+    """A leaf below an expired sub-CA 1 or 2."""
+
+    def make(bench: Certificates) -> Credential:
+        from pki.profiles import Role
+
+        now, store = bench.now(), bench.store
+        old = {"not_before": now - 300 * DAY, "not_after": now - DAY}
+        sub1 = store[Role.MO_SUB1]
+        if level == 1:
+            sub1 = bench.issue(Role.MO_SUB1, store[Role.MO_ROOT], "old-sub1", old)
+        sub2 = bench.issue(Role.MO_SUB2, sub1, f"sub2-{level}", old if level == 2 else {})
+        return credential(bench.issue(Role.CONTRACT, sub2, f"leaf-{level}"))
+
+    return make
+
+
+def _named(cn: str) -> Maker:
+    """The valid leaf under another common name, also one that no authority would certify."""
+
+    def make(bench: Certificates) -> Credential:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+
+        from pki import keys
+        from pki.profiles import Role
+
+        good, issuer = bench.contract(), bench.store[Role.MO_SUB2]
+        old = good.certificate
+        names = [
+            x509.NameAttribute(part.oid, cn if part.oid == x509.NameOID.COMMON_NAME else part.value)
+            for part in old.subject
+        ]
+        builder = x509.CertificateBuilder(
+            old.issuer, x509.Name(names), good.key.public_key(), old.serial_number + 1,
+            old.not_valid_before_utc, old.not_valid_after_utc,
+        )  # fmt: skip
+        for extension in old.extensions:
+            builder = builder.add_extension(extension.value, extension.critical)
+        made = builder.sign(keys.certifying(issuer.key), hashes.SHA256())
+        return Credential((made.public_bytes(serialization.Encoding.DER), *good.chain[1:]), good.key)
+
+    return make
+
+
+def _mixed(*places: int) -> Maker:
+    """The valid chain with certificates of the other PKI at these places; place 0 brings its key with it."""
+
+    def make(bench: Certificates) -> Credential:
+        good, other = bench.contract(), credential(bench.other["contract"])
+        chain = [other.chain[place] if place in places else good.chain[place] for place in range(3)]
+        return Credential(tuple(chain), other.key if 0 in places else good.key)
+
+    return make
+
+
+def _swapped(bench: Certificates) -> Credential:
+    good = bench.contract()
+    return Credential((good.chain[0], good.chain[2], good.chain[1]), good.key)
+
+
+def _valid(bench: Certificates) -> Credential:
+    return credential(bench.store["contract"])
+
+
+CONTRACTS: Mapping[str, Maker] = {
+    "CRT_CONTRACT_LEAF_VALID": _valid,
+    "CRT_CONTRACT_LEAF_EXPIRES": _leaf("contract", not_before=-30 * DAY, not_after=7 * DAY),
+    "CRT_CONTRACT_LEAF_EXPIRED": _leaf("contract", not_before=-60 * DAY, not_after=-DAY),
+    "CRT_CONTRACT_LEAF_INVALID_CONTENT": _leaf("contract", dc="V2G"),
+    "CRT_CONTRACT_LEAF_WRONG_EMAID": _named(EMAIDS["wrong"]),
+    "CRT_CONTRACT_LEAF_INVALID_EMAID": _named(EMAIDS["malformed"]),
+    "CRT_CONTRACT_LEAF_EXPIRED_ISSUER_SUB1": _under_expired(1),
+    "CRT_CONTRACT_LEAF_EXPIRED_ISSUER_SUB2": _under_expired(2),
+    "WrongSubCertOrder": _swapped,
+    "WrongPKILeafCert": _mixed(0),
+    "WrongPKISub2Cert": _mixed(1),
+    "WrongPKISub1Cert": _mixed(2),
+    "WrongPKICertChain": _mixed(0, 1, 2),
+}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Provisioning certificates
+
+
+PROVISIONING: Mapping[str, Maker] = {
+    "CRT_OEM_LEAF_VALID": lambda bench: credential(bench.store["oem-provisioning"]),
+    "CRT_OEM_LEAF_EXPIRED": _leaf("oem", not_before=-60 * DAY, not_after=-DAY),
+    "CRT_OEM_LEAF_INVALID_CONTENT": _leaf("oem", dc="CPO"),
+}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Benches, and what is made with them
+
+
+@cache
+def in_memory() -> Certificates:
+    """The certificates of benches in memory."""
+
+    def now() -> datetime.datetime:
+        try:
+            return MEMORY_NOW + datetime.timedelta(seconds=asyncio.get_running_loop().time())
+        except RuntimeError:
+            return MEMORY_NOW
+
+    return Certificates(_store("conformance"), now)
+
+
+def context(bench: Certificates, role: str) -> TlsContext:
+    """A side of TLS out of the PKI: ``client`` or ``server``.
+
+    Raises:
+        SetupError: the PKI lacks what the side needs.
+    """
+    from v2g import tls
+
+    made = tls.of_store(role, [bench.store])
+    made.now = bench.now
+    return made
+
+
+def chain_problem(bench: Certificates, chain: Sequence[bytes], role: Role, roots: Sequence[bytes]) -> str:
+    """What is wrong with a chain of certificates, or ""."""
+    from pki import path
+
+    found = path.fatal(path.validate(chain, [read(root) for root in roots], role, bench.now()))
+    return "; ".join(str(deviation) for deviation in found)

@@ -1,0 +1,45 @@
+"""Contract payment of a bench: what a charger and a vehicle need for it, out of the bench's certificates."""
+
+from __future__ import annotations
+
+from evcc.wallet import Wallet
+from pki.profiles import Role
+from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.sut.certificates import EMAIDS, Certificates, credential
+from secc.contract import Contracts
+from secc.provisioning import LocalBackend
+from v2g.credentials import Credential
+
+
+def charger_contracts(bench: Certificates, pics: Pics) -> Contracts:
+    """What a charger needs for contract payment, as declared."""
+    store = bench.store
+
+    def issue(wanted: str) -> Credential:
+        return credential(bench.issue(Role.CONTRACT, store[Role.MO_SUB2], f"new-{wanted}", {"cn": wanted}))
+
+    refused = dict.fromkeys((EMAIDS["wrong"].upper(), EMAIDS["malformed"].upper()), "FAILED_NoCertificateAvailable")
+    backend = LocalBackend(
+        provider=credential(store[Role.CPS]),
+        oem_authorities=[entry.der for entry in store.of_role(Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2)],
+        mo_roots=bench.mo_roots,
+        issue=issue,
+        any_vehicle=store[Role.CONTRACT].common_name,
+        verdicts=refused,
+    )
+    return Contracts(
+        roots=bench.mo_roots,
+        backend=backend,
+        verdicts=refused,
+        receipt_every=0.0 if pics["PIXIT_SECC_CMN_ReceiptRequired"] else None,
+        tariff_key=credential(store[Role.MO_SUB2]),
+    )
+
+
+def vehicle_wallet(bench: Certificates, pics: Pics) -> Wallet:
+    """A vehicle's wallet, as declared: with a contract, with none (to be installed), or with one that ends."""
+    handling = pics["PIXIT_EVCC_CMN_CertificateHandling"]
+    contract = {"certInstall": None, "certUpdate": bench.contract("CRT_CONTRACT_LEAF_EXPIRES")}.get(
+        handling, bench.contract()
+    )
+    return Wallet(contract=contract, provisioning=bench.provisioning(), roots=bench.roots)

@@ -1,0 +1,448 @@
+"""Systems under test behind a network interface: a charger that answers there, or a vehicle that looks for one.
+
+How it is reached is a `Reach`: the interface or an address, the control pilot, and whether modems have to be matched
+first. The pilot is what the bench has; without hardware it is assumed, and what it would have shown is not judged. A
+command can stand for plugging in: it is started then and ended when the case is over, which is how a simulator is
+tested.
+
+Between two cases the system is brought back to a known state: the tester's pilot to B or, at a vehicle, through F; the
+power line network is left and the next case matches anew; the connector is pulled where an action ``unplug`` can do
+that (``plug`` puts it in again); then the declared wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import struct
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from typing import TYPE_CHECKING, Any
+
+from plugfest.conformance.sut.program import Program
+from plugfest.conformance.verdict import Inconclusive
+from secc.charger import Evse
+from slac import ev, evse
+from slac.errors import MatchFailed, ModemError, PilotLost
+from slac.host import Host
+from slac.link import open_link
+from slac.modem import NoModem, detect
+from slac.pilot import CONNECTED, STEADY, ChargerPilot, Reading, State, VehiclePilot
+from slac.pilot_open import NAMES, open_charger_pilot, open_vehicle_pilot
+from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot
+from v2g import interfaces, sdp
+from v2g.channel import Channel, connect, listening
+from v2g.discovery import Address
+from v2g.errors import SetupError
+from v2g.interfaces import Interface
+from v2g.trace import Event, Observe, ignore
+
+if TYPE_CHECKING:
+    from v2g.tls import Context as TlsContext
+
+
+def _reader(sock: socket.socket, queue: asyncio.Queue[tuple[bytes, Address]]) -> Callable[[], None]:
+    def read() -> None:
+        with contextlib.suppress(OSError):
+            data, sender = sock.recvfrom(4096)
+            queue.put_nowait((data, sender))
+
+    return read
+
+
+PILOTS = ("assumed", "sim", "serial:", "tcp:", "mqtt:", "mqtts:")
+"""How the names of pilots begin."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where a system under test is.
+
+    Attributes:
+        interface: network interface that leads to it; "" where its address is enough.
+        address, port: of a charger, in place of SDP; for a vehicle, ``port`` is the one that the tester listens on.
+        pilot: the tester's end of the control pilot, as `slac.pilot_open` takes it.
+        slac: the modems are matched at the beginning of each case.
+        modem: False: SLAC on a plain cable, where there are no modems.
+    """
+
+    interface: str = ""
+    address: str = ""
+    port: int = 0
+    pilot: str = "assumed"
+    slac: bool = False
+    modem: bool = True
+
+    def check(self) -> Interface | None:
+        """The interface, if there is one.
+
+        Raises:
+            SetupError: it, the address or the pilot cannot be used; says what to do.
+        """
+        if self.address and not self.port:
+            raise SetupError("an address needs a port, too: SDP, which would tell it, is left out")
+        if not self.pilot.startswith(PILOTS):
+            raise SetupError(f"no pilot {self.pilot!r}; write {NAMES}")
+        if self.slac and not self.interface:
+            raise SetupError("SLAC needs the interface with the modem")
+        if not self.interface:
+            if not self.address:
+                raise SetupError("an interface or an address is needed")
+            if IPv6Address(self.address).is_link_local if ":" in self.address else False:
+                raise SetupError(f"{self.address} is link-local: name its interface, too")
+            return None
+        return interfaces.find(self.interface)
+
+
+async def try_pilot(reach: Reach, sut: str) -> None:
+    """Opens a pilot board and closes it again, so that a wrong one is told once and not in each case.
+
+    Raises:
+        PilotError: there is no such board; says what to do.
+    """
+    if reach.pilot == "assumed" or reach.pilot.startswith("sim"):
+        return
+    pilot: Any = open_vehicle_pilot(reach.pilot) if sut == "secc" else open_charger_pilot(reach.pilot)
+    async with pilot:
+        pass
+
+
+COMES_BACK = 60.0
+"""s for which a case waits for an interface that is away: chargers take the carrier away when they restart."""
+
+MATCH_WITHIN = 90.0
+"""s until a match is there: TT_matching_repetition, and what a modem and a 5 % duty take before."""
+
+_F = 4.0
+"""s in F between two cases with a vehicle (ISO 15118-3 T_step_EF)."""
+
+
+async def usable(name: str, within: float = 6.0) -> Interface:
+    """The interface, once it has its link-local address (again): modems take the carrier away when they restart."""
+    end = asyncio.get_running_loop().time() + within
+    while True:
+        try:
+            return interfaces.find(name)
+        except SetupError:
+            if asyncio.get_running_loop().time() >= end:
+                raise
+        await asyncio.sleep(0.1)
+
+
+@dataclass
+class _Network:
+    """What both kinds have in common.
+
+    Attributes:
+        reach: how to get there.
+        program: what is started on plugging in.
+        pause: s between two cases.
+        actions: shell commands for what a person would do: ``authorise``, ``stop``, ``unplug``, ``plug`` ...
+        observe: is told of what the power line and the pilot do.
+        behind_line: plugging in and leaving are the business of the line before it.
+    """
+
+    reach: Reach
+    program: Program = field(default_factory=Program)
+    pause: float = 5.0
+    actions: Mapping[str, str] = field(default_factory=dict)
+    observe: Observe = ignore
+    rng: random.Random = field(default_factory=lambda: random.Random(1))
+    name: str = ""
+    behind_line: bool = False
+    _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+
+    @property
+    def address(self) -> IPv6Address:
+        """The tester's own."""
+        return self.interface.address
+
+    @property
+    def interface(self) -> Interface:
+        """Inconclusive: there is none, only an address."""
+        if not self.reach.interface:
+            raise Inconclusive("the case needs the network interface, not only an address")
+        return interfaces.find(self.reach.interface)
+
+    async def _there(self) -> None:
+        """Waits for the interface where it is away.
+
+        Raises:
+            SetupError: it does not come back, or the address cannot be used.
+        """
+        if self.reach.interface:
+            await usable(self.reach.interface, COMES_BACK)
+        self.reach.check()
+
+    async def _host(self) -> tuple[Host, Any]:
+        """The power line, and the modem on it."""
+        link = open_link(self.reach.interface)
+        self._stack.callback(link.close)
+        host = await self._stack.enter_async_context(Host(link, observe=self.observe))
+        return host, await detect(host, rng=self.rng) if self.reach.modem else NoModem(host)
+
+    def _watch_pilot(self, pilot: ChargerPilot | VehiclePilot) -> None:
+        def changed(reading: Reading) -> None:
+            duty = "" if reading.duty is None or not 0.0 < reading.duty < 100.0 else f"{reading.duty:g} %"
+            self.observe(Event(asyncio.get_running_loop().time(), "pilot", reading.label, note=duty))
+
+        self._stack.callback(pilot.subscribe(changed))
+
+    async def _end(self) -> None:
+        """Unplugged, as far as the bench can, and ready for the next case."""
+        await self.do("unplug")
+        await self.program.stop()
+        await self._stack.aclose()
+
+    async def do(self, action: str) -> bool:
+        return await act(self.actions, action)
+
+    def unplug(self) -> bool:
+        """Pulls the connector, if there is a command for that; True: it is out."""
+        return pulled(self.actions)
+
+
+def pulled(actions: Mapping[str, str]) -> bool:
+    """Pulls the connector, if there is a command for that; True: it is out."""
+    command = actions.get("unplug")
+    return command is not None and _succeeds(command)
+
+
+@dataclass
+class NetworkCharger(_Network):
+    """A charger on a link. Attributes as of :class:`_Network`, and ``pilot``: the vehicle's end."""
+
+    pilot: VehiclePilot = field(default_factory=AssumedVehiclePilot)
+    name: str = "charger"
+    _side: ev.Ev | None = None
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[NetworkCharger]:
+        """While the context is open, pilot and program are there.
+
+        Raises:
+            SetupError, PilotError: interface or pilot cannot be used.
+        """
+        await self._there()
+        try:
+            if self.reach.pilot != "assumed":
+                await self.program.start()  # a simulated pilot is the charger's
+                self.pilot = await self._stack.enter_async_context(open_vehicle_pilot(self.reach.pilot))
+                self._watch_pilot(self.pilot)
+            yield self
+        finally:
+            await self.program.stop()
+            await self._stack.aclose()
+
+    @property
+    def endpoint(self) -> tuple[str, int] | None:
+        """Address and port that take the place of SDP."""
+        return (self.reach.address, self.reach.port) if self.reach.address else None
+
+    @contextlib.contextmanager
+    def sdp(self, to: IPv6Address | None = None) -> Iterator[Any]:
+        if self.endpoint is not None:
+            raise Inconclusive("the charger's address is given: SDP is not tested")
+        loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[bytes, Address]]()
+        interface = self.interface
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 64)
+            sock.setblocking(False)
+            sock.bind(("::", 0))
+            target = (str(to or sdp.GROUP), sdp.PORT, 0, interface.index)
+
+            def send(data: bytes) -> None:
+                try:
+                    sock.sendto(data, target)
+                except OSError as why:
+                    raise SetupError(f"cannot send on {interface.name}: {why.strerror}") from why
+
+            loop.add_reader(sock, _reader(sock, queue))
+            try:
+                yield send, queue
+            finally:
+                loop.remove_reader(sock)
+
+    async def connect(self, address: IPv6Address, port: int, tls: TlsContext | None) -> Channel:
+        if self.endpoint is not None:
+            text, port = self.endpoint
+            scoped = self.interface if text.lower().startswith("fe80:") else None
+            return await connect(text, port, scoped, tls, self.observe)
+        scope = self.interface if address.is_link_local else None
+        return await connect(str(address), port, scope, tls, self.observe)
+
+    async def plug(self) -> None:
+        """Starts the program, plugs in, and matches.
+
+        Raises:
+            Inconclusive: no charger was matched.
+        """
+        await self.program.start()
+        if self.behind_line:
+            return
+        await self.do("plug")
+        if not self.reach.slac:
+            return
+        host, modem = await self._host()
+        self._side = ev.Ev(host, self.pilot, modem, rng=self.rng)
+        try:
+            async with asyncio.timeout(MATCH_WITHIN):
+                await self._side.match()
+        except TimeoutError:
+            shown = self.pilot.reading.label
+            raise Inconclusive(f"no charger was matched within {MATCH_WITHIN:g} s; the pilot shows {shown}") from None
+        except (MatchFailed, PilotLost) as why:
+            raise Inconclusive(f"no charger was matched: {why}") from why
+        await usable(self.reach.interface)
+
+    async def leave(self) -> None:
+        if self.behind_line:
+            await self.program.stop()
+            return
+        if self._side is not None:
+            side, self._side = self._side, None
+            await side.leave()
+        await self._end()
+        await asyncio.sleep(self.pause)
+
+    def energised(self) -> bool | None:
+        return None
+
+    def load(self, voltage: float | None) -> None:
+        """The battery is wherever the bench has it."""
+
+    def fault(self, name: str) -> bool:
+        """A command ``short_cp_pe``, ``open_pe`` or ``diode_lost`` does it, if there is one."""
+        command = self.actions.get(name)
+        return command is not None and _succeeds(command)
+
+
+def _succeeds(command: str) -> bool:
+    """Runs a short command to its end; whether it succeeded."""
+    try:
+        return subprocess.run(command, shell=True, timeout=10, check=False, stdin=subprocess.DEVNULL).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+async def act(actions: Mapping[str, str], action: str) -> bool:
+    """Runs the command of an action; whether there is one and it succeeded."""
+    command = actions.get(action)
+    if command is None:
+        return False
+    process = await asyncio.create_subprocess_shell(command, stdin=asyncio.subprocess.DEVNULL)
+    return await process.wait() == 0
+
+
+@dataclass
+class NetworkVehicle(_Network):
+    """A vehicle on a link. Attributes as of :class:`_Network`, and ``pilot``: the charger's end."""
+
+    pilot: ChargerPilot = field(default_factory=AssumedChargerPilot)
+    pause: float = 2.0
+    name: str = "vehicle"
+    _side: evse.Evse | None = None
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[NetworkVehicle]:
+        """While the context is open, the pilot is there and, with SLAC, the modem has a new key.
+
+        Raises:
+            SetupError, PilotError, ModemError: interface, pilot or modem cannot be used.
+        """
+        await self._there()
+        try:
+            if self.reach.pilot != "assumed":
+                self.pilot = await self._stack.enter_async_context(open_charger_pilot(self.reach.pilot))
+                self._watch_pilot(self.pilot)
+            if self.reach.slac:
+                host, modem = await self._host()
+                side = evse.Evse(host, self.pilot, modem, rng=self.rng)
+                self._side = await self._stack.enter_async_context(side)
+                await usable(self.reach.interface)
+            yield self
+        finally:
+            await self.program.stop()
+            await self._stack.aclose()
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[Any]:
+        loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[bytes, Address]]()
+        interface = self.interface
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setblocking(False)
+            with contextlib.suppress(PermissionError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
+            try:
+                sock.bind(("::", sdp.PORT))
+                group = socket.inet_pton(socket.AF_INET6, sdp.GROUP) + struct.pack("@I", interface.index)
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+            except OSError as why:
+                raise SetupError(f"SDP on {interface.name}: {why.strerror}; is a charger running here?") from why
+            loop.add_reader(sock, _reader(sock, queue))
+            try:
+                yield lambda data, to: sock.sendto(data, to), queue
+            finally:
+                loop.remove_reader(sock)
+
+    def listening(
+        self, on_connect: Callable[[Channel], Awaitable[None]], tls: TlsContext | None, port: int | None = None
+    ) -> contextlib.AbstractAsyncContextManager[int]:
+        return listening(
+            self.interface, on_connect, port=port or self.reach.port or None, context=tls, observe=self.observe,
+            rng=self.rng,
+        )  # fmt: skip
+
+    async def plug(self) -> None:
+        """Starts the program, plugs in, offers 5 %, and matches.
+
+        Raises:
+            Inconclusive: no vehicle was matched.
+        """
+        await self.program.start()
+        if self.behind_line:
+            return
+        await self.do("plug")
+        if self._side is None:
+            return
+        try:
+            async with asyncio.timeout(MATCH_WITHIN):
+                await self._side.match()
+        except TimeoutError:
+            shown = self.pilot.reading.label
+            raise Inconclusive(f"no vehicle was matched within {MATCH_WITHIN:g} s; the pilot shows {shown}") from None
+        except (MatchFailed, ModemError) as why:
+            raise Inconclusive(f"no vehicle was matched: {why}") from why
+
+    async def leave(self) -> None:
+        """A vehicle that is still plugged in sees F, and then nothing offered; the network has another key."""
+        if self.behind_line:
+            await self.program.stop()
+            return
+        if self.pilot.state in CONNECTED:
+            self.pilot.fault(State.F)
+            await asyncio.sleep(_F)
+        if self.reach.pilot != "assumed":
+            self.pilot.offer(STEADY)
+        if self._side is not None:
+            side, self._side = self._side, None
+            with contextlib.suppress(ModemError):  # the next case says so
+                await side.leave()
+        await self._end()
+        await asyncio.sleep(self.pause)
+
+    def couple(self, evse: Evse) -> None:
+        """The tester's output goes nowhere."""
+
+    def contactors(self) -> bool | None:
+        return None
+
+    def ended(self) -> bool | None:
+        return self.program.ended if self.program.command else None

@@ -1,0 +1,321 @@
+"""Our own roles as systems under test, in memory: chargers and vehicles that behave as a PICS file declares.
+
+They let scripts be written without hardware, and they are what every executable case is tried against.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from typing import TYPE_CHECKING, Any
+
+from evcc import charge as evcc
+from evcc.battery import Battery
+from evcc.vehicle import Settings, Vehicle
+from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.sut import certificates, contracts
+from secc import serve as secc
+from secc.authorizer import Authorizer, Customer, Delayed, Immediate
+from secc.charger import Evse, Fault, Slot, simulated
+from secc.outlet import Outlet
+from secc.power import Limits
+from secc.schedule import Plan, Price
+from secc.services import INTERNET, Service
+from secc.simulated import Dynamics, SimulatedPowerSource
+from secc.supply import AcSupply
+from slac.connector import power_class
+from slac.pilot import State
+from slac.pilots import SimulatedPilot
+from v2g import sdp
+from v2g.channel import Channel
+from v2g.memory import CHARGER, VEHICLE, MemoryNetwork
+from v2g.outcome import Outcome
+from v2g.protocols import DIN, ISO2, Protocol
+from v2g.trace import Observe, ignore
+
+if TYPE_CHECKING:
+    from v2g.tls import Context as TlsContext
+
+EPOCH = 1_700_000_000.0
+"""Wall clock at loop time 0, Unix seconds."""
+
+
+def _now() -> float:
+    return EPOCH + asyncio.get_running_loop().time()
+
+
+@dataclass
+class OwnCharger:
+    """Our charger with its SDP server and ports, on a network in memory. Use `open`.
+
+    Attributes:
+        options: of the role; its ``rewrite`` and ``answers`` are seams.
+        evse: the plant.
+        outlet: the role on the network.
+        tls: the charger's TLS context; with one, it requires TLS.
+    """
+
+    pics: Pics
+    protocols: tuple[Protocol, ...] = (ISO2, DIN)
+    observe: Observe = ignore
+    seed: int = 1
+    tls: TlsContext | None = None
+    tolerant: bool = False
+    adjust: Callable[[OwnCharger], None] = lambda charger: None
+    outcomes: list[Outcome] = field(default_factory=list)
+    name: str = "plugfest charger, in memory"
+
+    def __post_init__(self) -> None:
+        pics, rng = self.pics, random.Random(self.seed)
+        self.wire = SimulatedPilot()
+        self.pilot = self.wire.ev
+        self.network = MemoryNetwork()
+        self.customer: Customer | None = None
+        supply = AcSupply(load=lambda: 0.0) if pics.ac else None
+        rating = Limits.of(power_class(150))
+        # A cable check that is to be seen as Ongoing takes a moment.
+        test = 1.0 if pics["PIXIT_SECC_DC_CableCheckOngoing"] == "ongoing" else 0.2
+        # DIN cannot say more than 32767 W, and no profile could exceed that.
+        watts = 30_000.0 if self.protocols == (DIN,) else None
+        self.power = None if pics.ac else SimulatedPowerSource(rating, Dynamics(test_seconds=test), rng=rng)
+        schedule = [Slot(0, watts)] if watts is not None else []
+        self.evse = Evse(self.wire.evse, power=self.power, ac=supply, authorizer=self._authorizer(), schedule=schedule)
+        if pics["PIXIT_SECC_CMN_ChargeParameterDiscoveryOngoing"] == "ongoing":
+            self.evse.planning_seconds = 1000.0
+        if pics["PIXIT_SECC_CMN_SalesTariff"] == "salesTariff":
+            self.evse.plans = [Plan(prices=[Price(0, 1), Price(3600, 2)])]
+        if self.power is not None:
+            self.power.load = lambda: None
+        self.options = secc.Options(
+            protocols=self.protocols, tolerant=self.tolerant, observe=self.observe, now=_now, rng=rng
+        )
+        if pics.pnc:
+            self.options.contracts = contracts.charger_contracts(certificates.in_memory(), pics)
+            self.options.contracts.external = False
+        if pics["PIXIT_SECC_CMN_VAS"] == "serviceDetail":
+            internet = pics["PIXIT_SECC_CMN_InternetAccess"] == "internetAccess"
+            self.options.services = (INTERNET,) if internet else (Service(60001, sets={1: {"Level": 1}}),)
+        policy = sdp.TlsPolicy.REQUIRED if self.tls is not None else sdp.TlsPolicy.NONE
+        self.outlet = Outlet(
+            CHARGER,
+            self.evse,
+            self.options,
+            policy=policy,
+            context=self.tls,
+            on_end=self.outcomes.append,
+            wakes_after=float(pics["PIXIT_CMN_CMN_WakeUp"]),
+            listen=self.network.listening,
+            answer_on=self.network.answering,
+        )
+
+    def _authorizer(self) -> Authorizer:
+        pics = self.pics
+        if pics["PICS_SECC_CMN_EIMDone"] == "v2gAuthorization" and not pics.pnc:
+            self.customer = Customer()
+            return self.customer
+        return Delayed(2.0) if pics["PIXIT_SECC_CMN_AuthorizationOngoing"] == "ongoing" else Immediate()
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[OwnCharger]:
+        """While the context is open, the charger is there."""
+        self.adjust(self)
+        async with self.outlet.open():
+            yield self
+
+    # -- as ChargerUnderTest --------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> IPv6Address:
+        return VEHICLE.address
+
+    def sdp(self, to: IPv6Address | None = None) -> Any:
+        return self.network.client(to)
+
+    async def connect(self, address: IPv6Address, port: int, tls: TlsContext | None) -> Channel:
+        return await self.network.connect(str(address), port, None, tls)
+
+    async def plug(self) -> None:
+        self.wire.plug()
+        self.evse.pilot.offer(5.0)
+        self.outlet.link_is_up()
+        if self.customer is not None:  # a card counts once, so that each session needs another customer
+            self.evse.authorizer = self.customer = Customer()
+            self.customer.accept()
+
+    async def leave(self) -> None:
+        self.load(None)
+        self.wire.unplug()
+        self.wire.ev.set(State.B)
+        await asyncio.sleep(float(self.pics["par_waitForNextTC"]))
+        self.evse.clear()
+
+    def energised(self) -> bool | None:
+        if self.evse.ac is not None:
+            return self.evse.ac.closed
+        assert self.power is not None
+        return self.power.on
+
+    def load(self, voltage: float | None) -> None:
+        if self.power is not None:
+            self.power.load = (lambda: (voltage, 0.05)) if voltage is not None else lambda: None
+
+    async def do(self, action: str) -> bool:
+        customer, evse = self.customer, self.evse
+        match action:
+            case "authorise" if customer is not None:
+                customer.accept()
+            case "refuse" if customer is not None:
+                customer.reject()
+            case "never authorise":
+                self.evse.authorizer = self.customer = Customer()
+            case "stop":
+                evse.request_stop(10)
+            case "emergency stop":
+                evse.fail(Fault.EMERGENCY)
+            case "renegotiate":
+                evse.request_renegotiation(10)
+            case "revoke contract" if self.options.contracts is not None:
+                self.options.contracts.revoked = lambda certificate, *_: True
+            case _:
+                return False
+        return True
+
+    def unplug(self) -> bool:
+        self.wire.unplug()
+        return True
+
+    def fault(self, name: str) -> bool:
+        match name:
+            case "short_cp_pe" | "diode_lost":  # without its diode a vehicle shows no negative half: state E
+                self.wire.short()
+            case "open_pe":  # no way back for the pilot: the charger sees nobody
+                self.wire.unplug()
+            case _:
+                return False
+        return True
+
+
+@dataclass
+class OwnVehicle:
+    """Our vehicle on a network in memory, plugged into the tester's charger. Use `open`.
+
+    Attributes:
+        options: of the role.
+        vehicle: the plant.
+        outcome: once its session is over.
+        task: its session.
+    """
+
+    pics: Pics
+    protocols: tuple[Protocol, ...] = (ISO2,)
+    observe: Observe = ignore
+    seed: int = 1
+    tls: TlsContext | None = None
+    tolerant: bool = False
+    adjust: Callable[[OwnVehicle], None] = lambda vehicle: None
+    outcome: evcc.Outcome | None = None
+    task: asyncio.Task[evcc.Outcome] | None = None
+    name: str = "plugfest vehicle, in memory"
+
+    def __post_init__(self) -> None:
+        pics = self.pics
+        self.wire = SimulatedPilot()
+        self.pilot = self.wire.evse
+        self.network = MemoryNetwork()
+        departure = 3600 if pics["PIXIT_EVCC_CMN_DepartureTime"] == "departureTime" else None
+        self.vehicle = Vehicle(self.wire.ev, Battery(soc=0.3), settings=Settings(departure=departure, loop_delay=0.2))
+        self.options = evcc.Options(
+            protocols=self.protocols,
+            ac=pics.ac,
+            tolerant=self.tolerant,
+            observe=self.observe,
+            now=_now,
+            wallet=contracts.vehicle_wallet(certificates.in_memory(), pics) if pics.pnc else None,
+            services={} if pics["PIXIT_EVCC_CMN_VAS"] == "none" else {62001: None},
+        )
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[OwnVehicle]:
+        """While the context is open, the vehicle is there."""
+        self.adjust(self)
+        try:
+            yield self
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+            self.task = None
+
+    # -- as VehicleUnderTest --------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> IPv6Address:
+        return CHARGER.address
+
+    def answering(self) -> Any:
+        return self.network.server()
+
+    def listening(
+        self, on_connect: Callable[[Channel], Awaitable[None]], tls: TlsContext | None, port: int | None = None
+    ) -> Any:
+        return self.network.listening(CHARGER, on_connect, context=tls, rng=random.Random(self.seed), port=port)
+
+    async def plug(self) -> None:
+        self.wire.plug()
+        await self._start()
+
+    async def _start(self) -> None:
+        await self._end()
+        search = evcc.Search(
+            VEHICLE,
+            tls=sdp.TlsPolicy.REQUIRED if self.tls is not None else sdp.TlsPolicy.NONE,
+            context=self.tls,
+            discover=self.network.discover,
+            connect=self.network.connect,
+        )
+        self.task = asyncio.create_task(self._session(search))
+
+    async def _session(self, search: evcc.Search) -> evcc.Outcome:
+        self.outcome = None
+        self.outcome = await evcc.find_and_charge(search, self.vehicle, self.options)
+        return self.outcome
+
+    async def leave(self) -> None:
+        self.wire.unplug()
+        await self._end()
+
+    async def do(self, action: str) -> bool:
+        match action:
+            case "stop":
+                self.vehicle.stop.set()
+            case "pause":
+                self.vehicle.pause.set()
+            case "renegotiate":
+                self.vehicle.renegotiate.set()
+            case "resume" if self.outcome is not None:
+                self.options.resume = self.outcome.resume
+                await self._start()
+            case _:
+                return False
+        return True
+
+    def couple(self, evse: Evse) -> None:
+        power, supply = simulated(evse), evse.ac
+        if power is not None:
+            power.load = self.vehicle.load
+            self.vehicle.sense = power.measure
+        if supply is not None:
+            supply.load, supply.load_phases = lambda: self.vehicle.ac_current, lambda: self.vehicle.ac_phases
+
+    def contactors(self) -> bool | None:
+        return self.vehicle.contactors.closed
+
+    def ended(self) -> bool | None:
+        return self.outcome is not None

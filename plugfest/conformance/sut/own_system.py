@@ -1,0 +1,74 @@
+"""Our own role as the system under test of a run, and the tester's side of a bench in memory."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.catalogue.protocols import spoken
+from plugfest.conformance.sut import certificates
+from plugfest.conformance.sut.bench import Bench
+from plugfest.conformance.sut.own import OwnCharger, OwnVehicle
+from plugfest.conformance.sut.slac import OwnSlacCharger, OwnSlacVehicle
+from plugfest.conformance.sut.slac_sessions import own_session_system
+from v2g.protocols import DIN, ISO2, Protocol
+from v2g.trace import Observe, ignore
+
+FAST: dict[str, object] = {"PICS_CMN_CMN_LoopCounter": 6, "PICS_CMN_CMN_RenegotiationLoopIndication": 4}
+"""Shorter loops than the suite's, for tests of the cases themselves."""
+
+
+def protocols_of(run: Run) -> tuple[Protocol, ...]:
+    """What a role speaks for a run: a charger for DIN speaks nothing else."""
+    chosen = spoken(run.protocol)
+    return (ISO2, DIN) if chosen is ISO2 and run.case.sut == "secc" else (chosen,)
+
+
+@contextlib.asynccontextmanager
+async def own_system(
+    run: Run, pics: Pics, *, observe: Observe = ignore, adjust: Callable[[Any], None] = lambda system: None
+) -> AsyncIterator[Any]:
+    """Our own role as the system under test of a run.
+
+    Args:
+        adjust: called with it before it starts; faults and other seams.
+    """
+    system: Any
+    if run.with_session:
+        tls = None
+        if secure(run, pics):
+            tls = certificates.context(certificates.in_memory(), "server" if run.case.sut == "secc" else "client")
+        async with own_session_system(pics, run.case.sut, observe, tls, adjust) as system:
+            yield system
+        return
+    if run.protocol == "slac":
+        system = (OwnSlacCharger if run.case.sut == "secc" else OwnSlacVehicle)(pics, 1)
+        adjust(system)
+    elif run.case.sut == "secc":
+        tls = certificates.context(certificates.in_memory(), "server") if secure(run, pics) else None
+        system = OwnCharger(pics, protocols_of(run), observe, tls=tls, adjust=adjust)
+    else:
+        tls = certificates.context(certificates.in_memory(), "client") if secure(run, pics) else None
+        system = OwnVehicle(pics, protocols_of(run), observe, tls=tls, adjust=adjust)
+    async with system.open():
+        yield system
+
+
+def secure(run: Run, pics: Pics) -> bool:
+    """Whether the session of a run is over TLS."""
+    if not spoken(run.protocol).abilities.tls:
+        return False
+    declared = pics["PIXIT_SECC_CMN_TLS"] if run.case.sut == "secc" else pics["PIXIT_EVCC_CMN_TLS"] == "tls"
+    return bool(declared) or pics.pnc or run.case.mode.tls == "required"
+
+
+def bench_for(run: Run, pics: Pics, observe: Observe = ignore) -> Bench:
+    """The tester's side of a bench in memory."""
+    if not secure(run, pics):
+        return Bench(pics, observe)
+    bench = certificates.in_memory()
+    context = certificates.context(bench, "client" if run.case.sut == "secc" else "server")
+    return Bench(pics, observe, tls=context, certificates=bench)

@@ -1,0 +1,156 @@
+"""A recording as a chain of steps: which were reached, which failed first, whose doing it was, and what only follows.
+
+::
+
+    chain = Chain()
+    for entry in recording.entries:
+        chain.add(entry)
+    print(main(chain.diagnoses(findings)).sentence)
+
+========================  ======================================================================================
+:mod:`.steps`             the steps, the ways in which one fails, and a :class:`~.steps.Diagnosis`
+:mod:`.below`             link, matching, SDP, neighbour discovery, TCP and TLS; :mod:`.matching` takes SLAC's rounds
+:mod:`.session`           one connection's messages: the step it is in, what is due from whom, who ended it
+:mod:`.explain`           why it ended so, with the findings of the checks; :mod:`.reasons` for an end,
+                          :mod:`.codes` what a refusal means, :mod:`.words`
+========================  ======================================================================================
+
+Live ends, checks, reports and campaigns take their first sentence from here. A chain keeps little of what it is fed, so
+that a live session can use it, and it never decides by text that is made for people.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from plugfest.traces import slac
+from plugfest.traces.chain import below
+from plugfest.traces.chain.explain import explain
+from plugfest.traces.chain.reasons import Around, Happening
+from plugfest.traces.chain.session import Session
+from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Reached, Side, Step, capital, side_of
+from plugfest.traces.findings import Finding
+from plugfest.traces.recording import SECC, Entry, Recording
+from slac.events import LINK_LOST
+from slac.rounds import Round
+
+__all__ = ["Chain", "Diagnosis", "Fault", "Outcome", "Reached", "Step", "diagnose"]
+
+EVENTS = 200
+"""Events of pilot and link that are kept."""
+
+_PILOT: dict[str, tuple[str, Side]] = {
+    "A": ("the control pilot went to A: unplugged, or the proximity contact open", ""),
+    "E": ("the control pilot went to E: a fault, or the charger has no power", SECC),
+    "F": ("the charger set the control pilot to F", SECC),
+}
+
+
+class Chain:
+    """A recording so far.
+
+    Attributes:
+        sessions: the connections, by number.
+    """
+
+    def __init__(self) -> None:
+        self.sessions: dict[int, Session] = {}
+        self._below = below.Below()
+        self._events: deque[Happening] = deque(maxlen=EVENTS)
+        self._words: deque[tuple[float, str]] = deque(maxlen=EVENTS)
+        self._last = 0.0
+        self._plain = True
+
+    def add(self, entry: Entry) -> None:
+        """Takes what happened next."""
+        self._last = max(self._last, entry.time)
+        if entry.connection:
+            if entry.connection not in self.sessions:
+                self.sessions[entry.connection] = Session(entry.connection)
+            self.sessions[entry.connection].add(entry)
+        elif entry.layer == "pilot" and entry.name[:1] in _PILOT and len(entry.name) <= 2:
+            what, side = _PILOT[entry.name[:1]]
+            self._events.append(Happening(entry.time, what, side))
+        elif entry.layer == "slac" and entry.name == LINK_LOST:
+            self._events.append(Happening(entry.time, "the power line link was lost", ""))
+        elif entry.layer == "error" and entry.name == "ended":
+            self._words.append((entry.time, entry.note))
+        else:
+            self._below.add(entry)
+
+    def diagnoses(
+        self, findings: Sequence[Finding] = (), until: float | None = None, rounds: Sequence[Round] = ()
+    ) -> list[Diagnosis]:
+        """One for each connection, and one for what came to none; in order of time.
+
+        Args:
+            findings: of the checks; those against a side may be why the other one refused or closed.
+            until: s: end of the recording; by default the last entry.
+            rounds: its matchings.
+        """
+        end = self._last if until is None else max(until, self._last)
+        self._below.rounds = rounds
+        around = Around(findings, tuple(self._events), tuple(self._words), end)
+        found = []
+        talked = any(session.messages for session in self.sessions.values())
+        for session in self.sessions.values():
+            one = explain(session, around) if session.messages else below.connection(session, end)
+            if one is not None and not session.messages and talked:  # tried again, or not of the session
+                one = replace(one, outcome=Outcome.OPEN, severity="note", aside=True)
+            if one is not None:
+                found.append(one)
+        if not found:
+            one = self._below.diagnosis(end)
+            found = [] if one is None else [one]
+        return found
+
+    def reached(self, connection: int) -> list[Reached]:
+        """The steps that were reached on the way to and on a connection, in order."""
+        found = self._below.reached()
+        session = self.sessions.get(connection)
+        if session is None:
+            return found
+        for step, name in (
+            (Step.CONNECTION, "connected"),
+            (Step.SECURITY, "ServerHello"),
+            (Step.SECURITY, "handshake"),
+        ):
+            entry = session.connected if step is Step.CONNECTION else session.tls.get(name)
+            if entry is not None and (not found or found[-1].step < step):
+                found.append(Reached(step, entry.time, name, side_of(entry), entry.time))
+        for step in sorted(session.moved):
+            last, first = session.moved[step], session.begun.get(step, session.moved[step])
+            found.append(Reached(step, min(first.time, last.time), last.name, side_of(last), last.time))
+        return found
+
+
+def main(found: Sequence[Diagnosis]) -> Diagnosis:
+    """The one of several that counts.
+
+    Of several connections the first that failed; one that was only tried again until it worked does not count.
+    """
+    if not found:
+        return Diagnosis(Outcome.EMPTY, Step.LINK, "There is nothing of a charging session in it")
+    found = [one for one in found if not one.aside] or found
+    last = found[-1]
+    for place, one in enumerate(found):
+        retried = one.step <= Step.HANDSHAKE and any(later.step > one.step for later in found[place + 1 :])
+        if one.failed and not retried:
+            more = "" if one is last else f"; connection {last.connection} after it: {last.sentence}"
+            return _told(one, more)
+    return _told(last)
+
+
+def _told(one: Diagnosis, more: str = "") -> Diagnosis:
+    return replace(one, sentence=capital(one.sentence) + more)
+
+
+def diagnose(recording: Recording, findings: Iterable[Finding] = ()) -> tuple[list[Diagnosis], list[Reached]]:
+    """The diagnoses of a whole recording, and the steps that the one that counts has reached."""
+    chain = Chain()
+    for entry in recording.entries:
+        chain.add(entry)
+    found = chain.diagnoses(list(findings), recording.until, slac.rounds(recording))
+    return found, chain.reached(main(found).connection)

@@ -1,0 +1,40 @@
+"""The SLAC rounds of a recording as the first steps of its chain; `slac.rounds` is their judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Side, Step, side_named
+from plugfest.traces.slac import SIDES
+from slac.errors import Step as SlacStep
+from slac.rounds import Round
+
+_OF_THE_LINK = {SlacStep.LINK, SlacStep.SET_KEY}
+
+
+def diagnosis(rounds: Sequence[Round], *, carried: bool) -> Diagnosis | None:
+    """Where the last matching stopped, or when it was done; None where there was none.
+
+    Args:
+        carried: something passed later that only a link can carry.
+    """
+    if not rounds:
+        return None
+    last = rounds[-1]
+    found = last.verdict
+    place = last.last.place if last.last is not None else -1
+    if found.step is SlacStep.MATCHED or (found.step in _OF_THE_LINK and carried):
+        text = "the vehicle was matched with a charger" + (", and the link came up" if last.linked or carried else "")
+        return Diagnosis(Outcome.OPEN, Step.LINK, text, since=last.ended, entry=place)
+    side: Side = side_named(SIDES[found.blamed]) if found.blamed is not None else ""
+    of_link = found.step in _OF_THE_LINK
+    text = found.text if of_link else f"the vehicle was not matched: {found.text}"
+    due, due_from, since = "", side, last.ended
+    if found.due is not None:
+        due, since = found.due.message, found.due.since
+        due_from = side_named(SIDES[found.due.end])
+    # The finding is that of plugfest.traces.checks.matching.
+    return Diagnosis(
+        Outcome.FAILED, Step.LINK if of_link else Step.MATCHING, text, side, Fault.NOT_MATCHED, since, due, due_from,
+        place,
+    )  # fmt: skip

@@ -1,0 +1,138 @@
+"""HomePlug management frames as recordings show them: name, sender, the few fields a person looks for, and the rounds.
+
+Frames may have VLAN tags. What became of the matchings is `slac.rounds`, for files as for interfaces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from slac import frames
+from slac.copies import untagged
+from slac.judge import Judge
+from slac.rounds import End, Round, judged
+
+if TYPE_CHECKING:
+    from plugfest.traces.recording import Recording
+
+_FROM_VEHICLE = {"CM_SLAC_PARM.REQ", "CM_START_ATTEN_CHAR.IND", "CM_MNBC_SOUND.IND", "CM_ATTEN_CHAR.RSP",
+                 "CM_VALIDATE.REQ", "CM_SLAC_MATCH.REQ"}  # fmt: skip
+_FROM_CHARGER = {"CM_SLAC_PARM.CNF", "CM_ATTEN_CHAR.IND", "CM_VALIDATE.CNF", "CM_SLAC_MATCH.CNF"}
+
+MATCHING = _FROM_VEHICLE | _FROM_CHARGER
+"""What the two hosts say to each other."""
+
+SIDES = {End.VEHICLE: "evcc", End.CHARGER: "secc"}
+
+
+def parse(data: bytes) -> frames.Frame | None:
+    """The frame in captured bytes, or None where it is broken."""
+    try:
+        return frames.parse(untagged(data).data)
+    except frames.FrameError:
+        return None
+
+
+def judge(recording: Recording) -> Judge:
+    """A judge that has seen the whole recording; the places that it keeps are indexes of entries."""
+    found = Judge()
+    ordinary = iter(recording.passed)
+    following = next(ordinary, None)
+    for entry in recording.entries:
+        while following is not None and following[0] < entry.time:
+            found.traffic(*following)
+            following = next(ordinary, None)
+        if entry.layer == "slac":
+            if entry.data:
+                found.feed(entry.time, entry.data, entry.index)
+        elif recording.kind == "trace" and (entry.name in ("SDPResponse", "connected") or entry.layer == "message"):
+            found.session(entry.time)
+    while following is not None:
+        found.traffic(*following)
+        following = next(ordinary, None)
+    found.now = max(found.now, recording.seconds)
+    for exchange in found.exchanges:
+        if (new := exchange.new_key) is not None and _running(recording, new.time):
+            exchange.new_key = new._replace(talking=True)
+        if (lost := exchange.lost) is not None and _running(recording, lost.time):
+            exchange.lost = lost._replace(talking=True)
+    return found
+
+
+def _running(recording: Recording, time: float) -> bool:
+    """Whether a session was going on at a time."""
+    running = False
+    for entry in recording.entries:
+        if entry.time > time:
+            break
+        if entry.layer == "tcp" and entry.name in ("closing", "closed", "reset"):
+            running = False
+        elif entry.layer == "message":
+            running = entry.name != "SessionStopRes"
+    return running
+
+
+def rounds(recording: Recording) -> list[Round]:
+    """The SLAC rounds of a recording, judged at its end."""
+    found = judge(recording)
+    return [judged(x, found.now) for x in found.exchanges]
+
+
+def name(data: bytes) -> str:
+    """The name of the message in an Ethernet frame, e.g. ``CM_SLAC_PARM.REQ``; ``broken`` where it cannot be read."""
+    frame = parse(data)
+    return frame.name if frame is not None else "broken"
+
+
+def sender(frame_name: str) -> str:
+    """``evcc`` or ``secc``, for what the two hosts say to each other; "" for the rest."""
+    return "evcc" if frame_name in _FROM_VEHICLE else "secc" if frame_name in _FROM_CHARGER else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attenuation:
+    """An attenuation profile: dB per carrier group, and how many sounds it is the mean of (0: it is of one sound)."""
+
+    groups: tuple[int, ...]
+    sounds: int = 0
+
+    @property
+    def mean(self) -> float:
+        return sum(self.groups) / len(self.groups)
+
+
+def attenuation(data: bytes) -> Attenuation | None:
+    """The profile in a CM_ATTEN_CHAR.IND or CM_ATTEN_PROFILE.IND; None for other frames or an empty profile."""
+    frame = parse(data)
+    match frame.message if frame is not None else None:
+        case frames.CM_ATTEN_CHAR_IND(aag=aag, num_sounds=sounds) if aag:
+            return Attenuation(tuple(aag), sounds)
+        case frames.CM_ATTEN_PROFILE_IND(aag=aag) if aag:
+            return Attenuation(tuple(aag))
+    return None
+
+
+def describe(data: bytes) -> str:
+    """Who to whom, and what a person would look for in it."""
+    frame = parse(data)
+    if frame is None:
+        return f"{len(data)} bytes"
+    note = frames.mac_text(frame.source)
+    if any(frame.destination):  # which captures of the interface "any" do not have
+        note += f" > {frames.mac_text(frame.destination)}"
+    match frame.message:
+        case frames.CM_SLAC_PARM_REQ(run_id=run):
+            note += f", run {run.hex()}"
+        case frames.CM_MNBC_SOUND_IND(cnt=count):
+            note += f", {count} more"
+        case frames.CM_ATTEN_CHAR_IND(num_sounds=sounds):
+            note += f", {sounds} sounds"
+        case frames.CM_SLAC_MATCH_CNF(nid=nid):
+            note += f", NID {nid.hex()}"
+        case frames.CP_STATE_IND(duty=duty) as state:
+            note += f", pilot {state.letter} {duty} %"
+    profile = attenuation(data)
+    if profile is not None:
+        note += f", mean {profile.mean:.1f} dB over {len(profile.groups)} groups"
+    return note
