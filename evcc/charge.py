@@ -10,7 +10,8 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evcc import din70121, iso2, iso20
-from evcc.drive import Drive, Options, Outcome, Paused, Progress, Script
+from evcc.drive import Drive
+from evcc.options import Options, Outcome, Paused, Progress, Script
 from evcc.vehicle import AT_ONCE, Vehicle
 from slac.pilot import WAKE_UP, State, toggle, until_digital
 from v2g import sdp

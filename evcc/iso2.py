@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import cast
 
 from evcc import checks, contract, schedule
-from evcc.drive import Drive, Ending, Paused, Unsuitable
+from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso2_requests import (
     PHASES,
     ac_parameter,
@@ -25,6 +25,7 @@ from evcc.iso2_requests import (
     volt,
     watt,
 )
+from evcc.options import Paused
 from evcc.schedule import Schedule
 from evcc.vehicle import AT_ONCE
 from evcc.verbs import (

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 
 from evcc import iso20_ac, iso20_contract, iso20_dc, iso20_parking
-from evcc.drive import Drive, Ending, Paused, Unsuitable
+from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import choose, wanted_service
 from evcc.iso20_schedule import agree_schedule
+from evcc.options import Paused
 from evcc.vehicle import AT_ONCE
 from evcc.verbs import say_goodbye, until_finished
 from v2g import energy

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from evcc.drive import Outcome
+from evcc.options import Outcome
 from evcc.vehicle import AT_ONCE, Vehicle
 from slac.pilot import CONNECTED, CONTACTOR_CLOSE, Offer, Reading, State, until
 from v2g.outcome import Cause

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from evcc.drive import Outcome, Paused
+from evcc.options import Outcome, Paused
 from evcc.vehicle import Vehicle
 from slac.errors import PilotLost
 from slac.ev import Ev

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from evcc.drive import Options
+from evcc.options import Options
 from evcc.vehicle import Vehicle
 from plugfest import curves, plants
 from plugfest.config import actions

@@ -30,8 +30,8 @@ from v2g.outcome import Cause, Outcome
 from v2g.trace import Observe
 
 if TYPE_CHECKING:
-    from evcc.drive import Outcome as VehicleOutcome
-    from evcc.drive import Paused
+    from evcc.options import Outcome as VehicleOutcome
+    from evcc.options import Paused
     from evcc.stay import Stay
     from plugfest.config.model import Bench
     from plugfest.controls import Controls
@@ -263,7 +263,7 @@ def _unmatched(why: MatchFailed | PilotLost | Interrupted) -> Outcome:
 
 
 def _of_vehicle(cause: Cause, reason: str, soc: float) -> VehicleOutcome:
-    from evcc.drive import Outcome as VehicleOutcome
+    from evcc.options import Outcome as VehicleOutcome
 
     return VehicleOutcome(cause, reason, soc_start=soc, soc_end=soc)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from evcc.battery import Battery, pack
 from evcc.battery import Pack as BatteryPack
-from evcc.drive import Options
+from evcc.options import Options
 from evcc.vehicle import OnboardCharger, Settings, Vehicle
 from plugfest import curves
 from plugfest.commands.options import connector

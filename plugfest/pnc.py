@@ -12,7 +12,7 @@ from plugfest.credentials import INSTALLED, credential, ders, issuer, keep
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
-    from evcc import drive
+    from evcc.options import Options
     from evcc.wallet import Wallet
     from pki.store import Store
     from plugfest.config.model import Bench
@@ -93,7 +93,7 @@ def wallet(store: Store, *, contract: str = "contract", provisioning: bool = Tru
     )
 
 
-def equip_vehicle(options: drive.Options, bench: Bench, now: Now, say: Say) -> None:
+def equip_vehicle(options: Options, bench: Bench, now: Now, say: Say) -> None:
     """Gives a vehicle its wallet, out of the bench's PKI; what it installs is kept there.
 
     Args:

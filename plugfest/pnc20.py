@@ -11,7 +11,7 @@ from plugfest.credentials import INSTALLED, credential, ders, issuer, keep
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
-    from evcc import drive
+    from evcc.options import Options
     from evcc.wallet import Wallet20
     from pki.path import Revoked
     from pki.store import Store
@@ -84,7 +84,7 @@ def open_store(directory: Path) -> Store:
         raise UserError(str(why)) from why
 
 
-def equip_vehicle(options: drive.Options, bench: Bench, say: Callable[[str], None]) -> None:
+def equip_vehicle(options: Options, bench: Bench, say: Callable[[str], None]) -> None:
     """Gives a vehicle its wallet for ISO 15118-20, out of the bench's PKI; what it installs is kept there.
 
     Raises:

@@ -12,8 +12,8 @@ from plugfest.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from evcc.drive import Outcome as VehicleOutcome
-    from evcc.drive import Paused
+    from evcc.options import Outcome as VehicleOutcome
+    from evcc.options import Paused
     from plugfest.config.model import Bench
     from plugfest.plants import Pair
     from plugfest.stage import Stage

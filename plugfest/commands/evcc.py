@@ -10,7 +10,7 @@ from plugfest.commands import options
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
-    from evcc.drive import Paused
+    from evcc.options import Paused
     from plugfest.config.model import Bench
 
 

@@ -12,9 +12,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from evcc.battery import PACKS, Battery
-from evcc.drive import Drive, Options
+from evcc.drive import Drive
 from evcc.iso20_dc import Flow, Terms, request, updated
 from evcc.iso20_schedule import Plan
+from evcc.options import Options
 from evcc.schedule import Schedule, Slot
 from evcc.vehicle import Settings, Vehicle
 from slac.pilots import SimulatedPilot

@@ -10,7 +10,7 @@ import pytest
 from bench import MODES, Bench
 from spoil import CASES, HANDSHAKE, Spoiled, answer, assert_safe, assert_silent, full_bench, spoil
 
-from evcc.drive import Outcome
+from evcc.options import Outcome
 from v2g.errors import TimedOut
 from v2g.outcome import Cause
 

@@ -12,7 +12,7 @@ import pytest
 
 from evcc import charge as evcc
 from evcc.battery import Battery
-from evcc.drive import Paused
+from evcc.options import Paused
 from evcc.stay import Stay, Woken, sleep, stay, wake_charger
 from evcc.vehicle import Settings, Vehicle
 from plugfest.config.actions import Wake

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from evcc import charge as evcc
-from evcc.drive import Paused
+from evcc.options import Paused
 from evcc.stay import Stay, stay
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.sut.network import NetworkCharger, NetworkVehicle, usable
