@@ -42,8 +42,6 @@ def plan(run: Run) -> Any:
     case = run.case
     if case.sut == "pair":
         raise NotExecutable("needs a real pair of vehicle and charger")
-    if run.protocol == "iso15118-20":
-        raise NotExecutable("sessions of ISO 15118-20 are not available yet")
     if run.protocol == "slac":
         return slac_sessions.Plan(run) if run.with_session else slac_cases.Plan(run)
     return plan_secc(run) if case.sut == "secc" else plan_evcc(run)

@@ -51,6 +51,10 @@ DEFAULTS: Mapping[str, Any] = {
     "PICS_EVCC_CMN_PmaxSchedulewithZeroPow": "none",
     "PICS_EVCC_CMN_ReceiptRequired": False,
     "PICS_CMN_EVCC_SalesTariff": False,
+    "PICS_CMN_ISO20_ControlMode": "scheduled",
+    "PICS_CMN_ISO20_BPT": False,
+    "PICS_CMN_ISO20_MCS": False,
+    "PICS_CMN_ISO20_MobilityNeedsMode": "byVehicle",
     "PIXIT_CMN_CMN_WakeUp": 100000,
     "PIXIT_CMN_CMN_Renegotiation": "unknown",
     "PIXIT_CMN_CMN_MeterReading": "unknown",
@@ -72,6 +76,12 @@ DEFAULTS: Mapping[str, Any] = {
     "PIXIT_SECC_CMN_ArchitectureValidationNotRequired": False,
     "PIXIT_SECC_AC_InitialDutyCycle": "dc5",
     "PIXIT_SECC_AC_ConnectionLossHandling": "optionA",
+    "PIXIT_SECC_ISO20_Pricing": "none",
+    "PIXIT_SECC_ISO20_BPTChannel": "unified",
+    "PIXIT_SECC_ISO20_PowerTolerance": False,
+    "PIXIT_SECC_ISO20_Standby": True,
+    "PIXIT_SECC_ISO20_ServiceRenegotiation": True,
+    "PIXIT_SECC_ISO20_ParkingStatus": False,
     "PIXIT_EVCC_CMN_Pause": "unknown",
     "PIXIT_EVCC_CMN_VAS": "unknown",
     "PIXIT_EVCC_CMN_TLS": "unknown",
@@ -148,6 +158,20 @@ class Pics:
     def pnc(self) -> bool:
         """Contract payment is tested (else external payment)."""
         return bool(self["PICS_CMN_CMN_IdentificationMode"] == "pnC")
+
+    @property
+    def dynamic(self) -> bool:
+        """The charger decides on power (else the vehicle, within a schedule). ISO 15118-20."""
+        return bool(self["PICS_CMN_ISO20_ControlMode"] == "dynamic")
+
+    @property
+    def energy_service(self) -> str:
+        """The energy service of ISO 15118-20 that is tested: ``AC``, ``DC_BPT``, ``MCS`` and so on."""
+        if self.ac:
+            kind = "AC"
+        else:
+            kind = "MCS" if self["PICS_CMN_ISO20_MCS"] else "DC"
+        return f"{kind}_BPT" if self["PICS_CMN_ISO20_BPT"] else kind
 
 
 def meaning(name: str) -> str:
@@ -270,10 +294,13 @@ def conditions(case: Case) -> Iterator[str]:
         yield f"PICS_CMN_CMN_ChargingMode == {'aC' if case.mode.energy == 'ac' else 'dC'}"
     if case.mode.identification in ("eim", "pnc"):
         yield f"PICS_CMN_CMN_IdentificationMode == {'eIM' if case.mode.identification == 'eim' else 'pnC'}"
-    if case.mode.tls in ("off", "required") and case.sut == "secc":
-        yield f"PIXIT_SECC_CMN_TLS == {'true' if case.mode.tls == 'required' else 'false'}"
-    if case.mode.tls in ("off", "required") and case.sut == "evcc":
-        yield f"PIXIT_EVCC_CMN_TLS != {'none' if case.mode.tls == 'required' else 'tls'}"
+    if case.mode.control in ("scheduled", "dynamic"):
+        yield f"PICS_CMN_ISO20_ControlMode == {case.mode.control}"
+    tls = case.mode.tls.partition(" ")[0]  # "required (1.3)"
+    if tls in ("off", "required") and case.sut == "secc":
+        yield f"PIXIT_SECC_CMN_TLS == {'true' if tls == 'required' else 'false'}"
+    if tls in ("off", "required") and case.sut == "evcc":
+        yield f"PIXIT_EVCC_CMN_TLS != {'none' if tls == 'required' else 'tls'}"
     if case.group in GROUPS:
         yield f"{GROUPS[case.group]} == true"
 

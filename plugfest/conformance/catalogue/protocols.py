@@ -12,7 +12,7 @@ WORDS: Mapping[str, Protocol] = {"din70121": DIN, "iso15118-2": ISO2, "iso15118-
 TITLES: Mapping[str, str] = {**{word: protocol.title for word, protocol in WORDS.items()}, "slac": "SLAC (ISO 15118-3)"}
 """What people call the protocol of a run."""
 
-_TIMER_PREFIX: Mapping[str, str] = {DIN.name: "DIN_"}
+_TIMER_PREFIX: Mapping[str, str] = {DIN.name: "DIN_", ISO20.name: "ISO20_"}
 """How the catalogue begins the names of timers that have another value in a protocol."""
 
 

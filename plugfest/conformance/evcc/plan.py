@@ -107,6 +107,8 @@ def plan(run: Run) -> Plan:
         NotExecutable: something in it cannot be done; says what.
     """
     case = run.case
+    if run.protocol == "iso15118-20":
+        raise NotExecutable("the tester charger does not speak ISO 15118-20 yet")
     if (script := SCRIPTS.get(case.id)) is not None:
         if run.variant.get("list") == "tuple id 0 or 256":
             raise NotExecutable("EXI cannot carry a SAScheduleTupleID of 0 or 256: it has 8 bits for 1 to 255")

@@ -20,6 +20,7 @@ from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.secc.verbs import VERBS
 from plugfest.conformance.secc.ways import Kind
 from plugfest.conformance.verdict import Inconclusive, NotExecutable, Result
+from v2g.protocols import ISO20
 
 
 @dataclass
@@ -82,6 +83,8 @@ def plan(run: Run) -> Plan:
         NotExecutable: something in it cannot be done; says what.
     """
     case = run.case
+    if spoken(run.protocol) is ISO20:
+        raise NotExecutable("the tester vehicle does not speak ISO 15118-20 yet")
     if not case.preconditions:
         raise NotExecutable("no precondition")
     state = case.preconditions[0].partition(".")[2]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
 from v2g.credentials import Credential, read
+from v2g.protocols import ISO2, ISO20, Protocol
 
 if TYPE_CHECKING:
     from pki.authority import Authority
@@ -38,11 +39,11 @@ Maker = Callable[["Certificates"], Credential]
 
 
 @cache
-def _store(seed: str) -> Store:
+def _store(seed: str, suite: str = "iso2") -> Store:
     from pki import authority
     from pki.profiles import SUITES
 
-    return authority.make(SUITES["iso2"], MEMORY_NOW - 14 * DAY, seed=authority.seed_octets(seed))
+    return authority.make(SUITES[suite], MEMORY_NOW - 14 * DAY, seed=authority.seed_octets(seed))
 
 
 def credential(entry: Entry) -> Credential:
@@ -65,7 +66,7 @@ class Certificates:
     @cached_property
     def other(self) -> Store:
         """An independent PKI with the same names."""
-        return _store("another")
+        return _store("another", self.store.suite.name)
 
     @cached_property
     def _authority(self) -> Authority:
@@ -245,8 +246,8 @@ PROVISIONING: Mapping[str, Maker] = {
 
 
 @cache
-def in_memory() -> Certificates:
-    """The certificates of benches in memory."""
+def in_memory(protocol: Protocol = ISO2) -> Certificates:
+    """The certificates of benches in memory, for sessions of a protocol."""
 
     def now() -> datetime.datetime:
         try:
@@ -254,7 +255,11 @@ def in_memory() -> Certificates:
         except RuntimeError:
             return MEMORY_NOW
 
-    return Certificates(_store("conformance"), now)
+    return Certificates(_store("conformance", SUITE_OF.get(protocol.name, ISO2.name)), now)
+
+
+SUITE_OF: Mapping[str, str] = {ISO20.name: "iso20"}
+"""Suite of keys of a protocol's PKI, where it is not that of ISO 15118-2."""
 
 
 def context(bench: Certificates, role: str) -> TlsContext:
@@ -265,7 +270,7 @@ def context(bench: Certificates, role: str) -> TlsContext:
     """
     from v2g import tls
 
-    made = tls.of_store(role, [bench.store])
+    made = tls.of_store(role, [bench.store], tls.ISO2 if bench.store.suite.name == ISO2.name else tls.ISO20)
     made.now = bench.now
     return made
 

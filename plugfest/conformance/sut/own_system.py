@@ -37,10 +37,11 @@ async def own_system(
         adjust: called with it before it starts; faults and other seams.
     """
     system: Any
+    tls = None
+    if secure(run, pics):
+        bench = certificates.in_memory(spoken(run.protocol))
+        tls = certificates.context(bench, "server" if run.case.sut == "secc" else "client")
     if run.with_session:
-        tls = None
-        if secure(run, pics):
-            tls = certificates.context(certificates.in_memory(), "server" if run.case.sut == "secc" else "client")
         async with own_session_system(pics, run.case.sut, observe, tls, adjust) as system:
             yield system
         return
@@ -48,10 +49,8 @@ async def own_system(
         system = (OwnSlacCharger if run.case.sut == "secc" else OwnSlacVehicle)(pics, 1)
         adjust(system)
     elif run.case.sut == "secc":
-        tls = certificates.context(certificates.in_memory(), "server") if secure(run, pics) else None
         system = OwnCharger(pics, protocols_of(run), observe, tls=tls, adjust=adjust)
     else:
-        tls = certificates.context(certificates.in_memory(), "client") if secure(run, pics) else None
         system = OwnVehicle(pics, protocols_of(run), observe, tls=tls, adjust=adjust)
     async with system.open():
         yield system
@@ -59,8 +58,9 @@ async def own_system(
 
 def secure(run: Run, pics: Pics) -> bool:
     """Whether the session of a run is over TLS."""
-    if not spoken(run.protocol).abilities.tls:
-        return False
+    abilities = spoken(run.protocol).abilities
+    if abilities.mutual or not abilities.tls:
+        return abilities.mutual
     declared = pics["PIXIT_SECC_CMN_TLS"] if run.case.sut == "secc" else pics["PIXIT_EVCC_CMN_TLS"] == "tls"
     return bool(declared) or pics.pnc or run.case.mode.tls == "required"
 
@@ -69,6 +69,6 @@ def bench_for(run: Run, pics: Pics, observe: Observe = ignore) -> Bench:
     """The tester's side of a bench in memory."""
     if not secure(run, pics):
         return Bench(pics, observe)
-    bench = certificates.in_memory()
+    bench = certificates.in_memory(spoken(run.protocol))
     context = certificates.context(bench, "client" if run.case.sut == "secc" else "server")
     return Bench(pics, observe, tls=context, certificates=bench)
