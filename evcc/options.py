@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from v2g.energy import Control
     from v2g.messages import appproto
 
-    Script = Callable[[Drive], Awaitable[None]]
+Script = Callable[["Drive"], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
