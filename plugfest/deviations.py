@@ -14,7 +14,9 @@ from typing import Any
 
 from plugfest import fields
 from plugfest.config.actions import Deviation
-from plugfest.config.rules import message_classes, replacement
+from plugfest.config.named import message_classes
+from plugfest.config.words import PROTOCOLS as NAMES
+from plugfest.config.words import replacement
 from plugfest.timeline import times
 from v2g.protocols import APPPROTO, PROTOCOLS
 from v2g.trace import Event, Observe
@@ -209,8 +211,6 @@ def _flipped(data: bytes) -> bytes:
 
 
 def _schema_set(protocol: str) -> str:
-    from plugfest.commands.options import PROTOCOLS as NAMES
-
     return NAMES[protocol.lower()]
 
 

@@ -14,9 +14,9 @@ from evcc.battery import Pack as BatteryPack
 from evcc.options import Options
 from evcc.vehicle import OnboardCharger, Settings, Vehicle
 from plugfest import curves
-from plugfest.commands.options import connector
 from plugfest.config.model import Bench, Pack
-from plugfest.config.rules import octets
+from plugfest.config.named import connector
+from plugfest.config.words import octets
 from plugfest.errors import UserError
 from plugfest.lines import Plant
 from secc.authorizer import Authorizer, CardReader, Customer, Delayed, Immediate, Never

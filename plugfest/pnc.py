@@ -132,7 +132,7 @@ def equip_vehicle(options: Options, bench: Bench, now: Now, say: Say) -> None:
 
 def spoken(bench: Bench) -> tuple[bool, bool]:
     """Whether a bench speaks protocols before ISO 15118-20, and whether it speaks that."""
-    from plugfest.commands.options import protocols
+    from plugfest.config.named import protocols
 
     newest = {protocol.abilities.mutual for protocol in protocols(bench)}
     return False in newest, True in newest

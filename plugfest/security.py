@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boundary import write
-from plugfest.commands.options import protocols
+from plugfest.config.named import protocols
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import exi
 from boundary.errors import OutputError
-from plugfest.commands import options
-from plugfest.config import rules
+from plugfest.config import named
 from plugfest.config.actions import Step
 from plugfest.config.model import Bench
 from plugfest.controls import Controls, NotPossible
@@ -84,7 +83,7 @@ class Stage:
         options.observe = self.observe if main else ignore
         ending, delays = ("Req", {}) if role == "evcc" else ("Res", self.bench.charger.delays)
         others = delays.get("default", 0.0)
-        requests = [name for name in rules.message_names() if name.endswith("Req")] if others else list(delays)
+        requests = [name for name in named.message_names() if name.endswith("Req")] if others else list(delays)
         answers = {name.removesuffix("Req") + "Res": delays.get(name, others) for name in requests}
         made = Deviations(self.bench.deviations, ending, self.tell, answers)
         made.install(options)
@@ -98,9 +97,7 @@ class Stage:
             BrokenPipeError: whoever read the view has gone, as `plugfest ... | head` does; the session was broken off.
         """
         self._main = asyncio.current_task()
-        schemas = (
-            [] if self.bench.fast else [s for protocol in options.protocols(self.bench) for s in protocol.schemas()]
-        )
+        schemas = [] if self.bench.fast else [s for protocol in named.protocols(self.bench) for s in protocol.schemas()]
         preparing = asyncio.create_task(_prepare(schemas))
         try:
             async with self.view.running(), self.link.running() if self.link else contextlib.nullcontext():

@@ -86,9 +86,10 @@ def make_pki(bench: Bench) -> None:
     from pathlib import Path
 
     from plugfest import pnc
+    from plugfest.config import named
 
     directory = Path(bench.pki or "pki")
-    newest = any(protocol.abilities.mutual for protocol in options.protocols(bench))
+    newest = any(protocol.abilities.mutual for protocol in named.protocols(bench))
     if not directory.is_dir() or (newest and (directory / "iso2").is_dir() and not (directory / "iso20").is_dir()):
         seed = None if bench.seed is None else str(bench.seed)
         store = pnc.make_store(directory, datetime.datetime.now(datetime.UTC), seed=seed, newest=newest)
@@ -112,6 +113,7 @@ async def _both(bench: Bench, title: str) -> int:
     import random
 
     from plugfest import handoff, outputs, plants, pnc
+    from plugfest.config import named
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -132,7 +134,7 @@ async def _both(bench: Bench, title: str) -> int:
     with outputs.writing(bench, "both", None if bench.fast else now) as trace:
         stage = Stage(bench, controls, looks, trace)
         shared: dict[str, Any] = {
-            "protocols": tuple(options.protocols(bench)),
+            "protocols": tuple(named.protocols(bench)),
             "tolerant": not bench.strict,
             "any_transport": bench.any_transport,
             "timing": bench.timer,
@@ -244,7 +246,9 @@ async def _link(contexts: dict[str, Any], observe: Observe) -> Any:
 
 
 def _headline(bench: Bench, title: str, soc: float) -> list[str]:
-    newest = any(protocol.abilities.bidirectional for protocol in options.protocols(bench))
+    from plugfest.config import named
+
+    newest = any(protocol.abilities.bidirectional for protocol in named.protocols(bench))
     kind = bench.transfer if newest else "AC" if bench.ac else "DC"
     what = kind if bench.ac else f"{kind}, {bench.charger.power:g} kW"
     wanted = bench.charger.target_power
@@ -252,7 +256,7 @@ def _headline(bench: Bench, title: str, soc: float) -> list[str]:
         ", ".join(f"{power:g} kW from {start:g} s on" for start, power in wanted) if isinstance(wanted, list) else ""
     )
     battery = bench.vehicle.battery if isinstance(bench.vehicle.battery, str) else "own"
-    plug = options.connector(bench).name.upper()
+    plug = named.connector(bench).name.upper()
     return [
         f"plugfest {title}: {plug}, {what}, {battery} battery from {soc:g} %",
         *([f"the charger wants {curve}, counted from the first power; below zero the car gives"] if curve else []),

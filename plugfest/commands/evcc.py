@@ -68,6 +68,7 @@ async def _run(bench: Bench) -> int:
     from evcc.nominal import charge_nominal
     from evcc.stay import Stay, stay
     from plugfest import outputs, pilots, plants, pnc, security
+    from plugfest.config import named
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -103,7 +104,7 @@ async def _run(bench: Bench) -> int:
         stage = Stage(bench, controls, looks, trace)
         settings = controls.options = plants.vehicle_options(
             bench,
-            protocols=tuple(options.protocols(bench)),
+            protocols=tuple(named.protocols(bench)),
             tolerant=not bench.strict,
             timing=bench.timer,
             stamps=bench.stamps,

@@ -11,17 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boundary.console import complain_all
+from plugfest.config.words import PROTOCOLS
 
 if TYPE_CHECKING:
     from plugfest.config.model import Bench
-    from slac.connector import Connector
-    from v2g.protocols import Protocol
-
-PROTOCOLS = {
-    "iso2": "iso2", "iso15118-2": "iso2", "din": "din70121", "din70121": "din70121", "iso20": "iso20",
-    "iso15118-20": "iso20",
-}  # fmt: skip
-"""Names on the command line -> protocols."""
 
 
 def parser(commands: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
@@ -229,19 +222,3 @@ def secured(args: argparse.Namespace) -> dict[str, str]:
     if getattr(args, "payment", "") == "contract":
         return {"tls": "required"}
     return {"tls": "optional"} if hasattr(args, "pki") and getattr(args, "payment", "") != "external" else {}
-
-
-def protocols(bench: Bench) -> list[Protocol]:
-    """The protocols of a bench; AC leaves out those that have none."""
-    from plugfest.config.rules import protocol_names
-    from v2g.protocols import PROTOCOLS as KNOWN
-
-    chosen = [KNOWN[PROTOCOLS[word.lower()]] for word in protocol_names(bench)]
-    return list(dict.fromkeys(p for p in chosen if p.can_charge("AC") or not bench.ac))
-
-
-def connector(bench: Bench) -> Connector:
-    """The connector of a bench."""
-    from slac.connector import connector as find
-
-    return find(bench.connector)

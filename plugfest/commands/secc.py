@@ -58,6 +58,7 @@ async def _run(bench: Bench) -> int:
     import time
 
     from plugfest import outputs, pilots, plants, pnc, security
+    from plugfest.config import named
     from plugfest.controls import Controls
     from plugfest.stage import Stage
     from plugfest.summary import summary
@@ -114,7 +115,7 @@ async def _run(bench: Bench) -> int:
         stage = Stage(bench, controls, looks, trace)
         policy = TlsPolicy(bench.tls)
         settings = Options(
-            protocols=tuple(options.protocols(bench)),
+            protocols=tuple(named.protocols(bench)),
             tolerant=not bench.strict,
             any_transport=bench.any_transport,
             timing=bench.timer,

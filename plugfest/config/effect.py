@@ -13,8 +13,11 @@ import msgspec
 from plugfest.config.actions import ChangeService, SetNeeds, SetPower, SetReactive, Standby
 from plugfest.config.check import Path, spell
 from plugfest.config.model import Bench
-from plugfest.config.rules import message_classes, protocol_names
+from plugfest.config.named import message_classes
+from plugfest.config.words import PROTOCOLS, protocol_names
 from plugfest.errors import UserError
+from v2g.protocols import APPPROTO
+from v2g.protocols import PROTOCOLS as KNOWN
 
 
 class Need(NamedTuple):
@@ -30,9 +33,6 @@ class Need(NamedTuple):
 
 
 def _speaks(bench: Bench) -> set[str]:
-    from plugfest.commands.options import PROTOCOLS
-    from v2g.protocols import PROTOCOLS as KNOWN
-
     names = {PROTOCOLS[word.lower()] for word in protocol_names(bench)}
     return {name for name in names if KNOWN[name].can_charge("AC" if bench.ac else "DC")}
 
@@ -318,10 +318,6 @@ def _slac_timers(bench: Bench) -> Iterator[tuple[Path, str]]:
 
 def _never_sent(bench: Bench, message: str, protocol: str | None = None) -> str:
     """Why no session of a bench has a message, or ""."""
-    from plugfest.commands.options import PROTOCOLS
-    from v2g.protocols import APPPROTO
-    from v2g.protocols import PROTOCOLS as KNOWN
-
     known = set(message_classes(message))
     if protocol is not None:
         known &= {PROTOCOLS.get(protocol.lower(), protocol)}

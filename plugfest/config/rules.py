@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from ipaddress import AddressValueError, IPv6Address
+from typing import get_args
 
 from boundary.errors import InputError
+from evcc.battery import pack
+from plugfest import curves, security
 from plugfest.config.actions import Deviation, EmergencyStop, Inject, Limit, Repair, SetNeeds, SetPower, Standby, Step
 from plugfest.config.check import Path, did_you_mean
 from plugfest.config.model import Bench, Needs, Pack
-
-if TYPE_CHECKING:
-    from v2g.protocols import Protocol
+from plugfest.config.named import message_classes, message_names, spoken
+from plugfest.config.secure import TlsOptions
+from plugfest.config.words import PROTOCOLS, octets, protocol_names, replacement
+from plugfest.deviations import check_fields, occurrences
+from slac.connector import connector, power_class
+from slac.timing import STANDARD, table
+from v2g.errors import SetupError
+from v2g.messages import iso2
+from v2g.protocols import PROTOCOLS as KNOWN
+from v2g.rules.iso20.status import CODES
+from v2g.timing import ISO2, Timing
 
 Complaint = tuple[Path, str]
 Rule = Callable[[Bench], Iterable[Complaint]]
@@ -70,14 +82,6 @@ def _transfer(bench: Bench) -> Iterator[Complaint]:
         )
 
 
-def spoken(bench: Bench) -> list[Protocol]:
-    """The protocols of a bench, as far as there are such."""
-    from plugfest.commands.options import PROTOCOLS
-    from v2g.protocols import PROTOCOLS as KNOWN
-
-    return [KNOWN[PROTOCOLS[word.lower()]] for word in protocol_names(bench) if word.lower() in PROTOCOLS]
-
-
 def _energy_manager(bench: Bench) -> Iterator[Complaint]:
     if bench.charger.needs is not None:
         yield from _needs(bench.charger.needs, ("charger", "needs"))
@@ -87,8 +91,6 @@ def _energy_manager(bench: Bench) -> Iterator[Complaint]:
         case [*points] if why := _curve(points):
             yield ("charger", "target-power"), why
         case str(name):
-            from plugfest import curves
-
             try:
                 curves.read(pathlib.Path(name))
             except InputError as error:
@@ -96,8 +98,6 @@ def _energy_manager(bench: Bench) -> Iterator[Complaint]:
 
 
 def _curve(points: Sequence[tuple[float, float]]) -> str:
-    from plugfest import curves
-
     made = curves.of_points(points)
     try:
         curves.check(made[:1])
@@ -108,8 +108,6 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _is_ipv6(text: str) -> bool:
-    from ipaddress import AddressValueError, IPv6Address
-
     try:
         IPv6Address(text.partition("%")[0])
     except AddressValueError:
@@ -117,16 +115,7 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
-def protocol_names(bench: Bench) -> list[str]:
-    """The words of ``protocol``."""
-    words = bench.protocol.split(",") if isinstance(bench.protocol, str) else bench.protocol
-    return [word.strip() for word in words]
-
-
 def _protocols(bench: Bench) -> Iterator[Complaint]:
-    from plugfest.commands.options import PROTOCOLS
-    from v2g.protocols import PROTOCOLS as KNOWN
-
     names = protocol_names(bench)
     for at, word in enumerate(names):
         if word.lower() not in PROTOCOLS:
@@ -138,9 +127,6 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
         yield ("protocol",), f"{titles} has no AC; use iso2"
     if bench.tls == "none" and not bench.any_transport and any(protocol.abilities.mutual for protocol in chosen):
         yield ("protocol",), "ISO 15118-20 is spoken over TLS 1.3: tls: required (or optional), or any-transport: true"
-    from v2g.errors import SetupError
-    from v2g.timing import ISO2
-
     for timer, seconds in bench.timer.items():
         try:
             ISO2.replace({timer: seconds})
@@ -152,8 +138,6 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
 
 
 def _slac(bench: Bench) -> Iterator[Complaint]:
-    from slac.timing import STANDARD, table
-
     if bench.vehicle.basic and not (bench.ac and bench.role == "evcc"):
         yield ("vehicle", "basic"), "the nominal duty is for a vehicle with ac (role evcc)"
     elif bench.vehicle.basic and bench.pilot == "assumed":
@@ -169,16 +153,10 @@ def _slac(bench: Bench) -> Iterator[Complaint]:
 
 
 def _timers() -> list[str]:
-    import dataclasses
-
-    from v2g.timing import Timing
-
     return [f.name for f in dataclasses.fields(Timing) if f.name != "overridden"]
 
 
 def _plant(bench: Bench) -> Iterator[Complaint]:
-    from slac.connector import connector, power_class
-
     try:
         plug = connector(bench.connector)
     except ValueError as why:
@@ -199,8 +177,6 @@ def _plant(bench: Bench) -> Iterator[Complaint]:
     if starts and (starts[0] != 0 or starts != sorted(set(starts))):
         yield ("charger", "schedule"), "the first start is 0, and each later than the one before"
     if not isinstance(vehicle.battery, Pack):
-        from evcc.battery import pack
-
         try:
             pack(vehicle.battery)
         except ValueError as why:
@@ -218,16 +194,7 @@ def _plant(bench: Bench) -> Iterator[Complaint]:
                 yield from _message(name, (section, key, name), ending="Req")
 
 
-def octets(text: str) -> bytes:
-    """Hex digits with or without separators as bytes."""
-    return bytes.fromhex(text.replace(":", ""))
-
-
 def _error_code(code: str, path: Path) -> Iterator[Complaint]:
-    from typing import get_args
-
-    from v2g.messages import iso2
-
     known = get_args(iso2.DC_EVErrorCodeType)
     if code not in known:
         yield path, f"{code!r} is not an EVErrorCode{did_you_mean(code, known)}"
@@ -235,22 +202,6 @@ def _error_code(code: str, path: Path) -> Iterator[Complaint]:
 
 # ---------------------------------------------------------------------------------------------------------------
 # Messages
-
-
-def message_classes(name: str) -> dict[str, type[Any]]:
-    """The classes of a message name, by protocol name; appproto's own included."""
-    from v2g.protocols import APPPROTO, PROTOCOLS
-
-    found = {p.name: p.message(name) for p in (APPPROTO, *PROTOCOLS.values())}
-    return {protocol: cls for protocol, cls in found.items() if isinstance(cls, type)}
-
-
-def message_names() -> list[str]:
-    """All messages of the protocols that a session can speak."""
-    from v2g.protocols import APPPROTO, PROTOCOLS
-
-    modules = [module for p in (APPPROTO, *PROTOCOLS.values()) for module in p.modules.values()]
-    return sorted({n for module in modules for n in vars(module) if n.endswith(("Req", "Res")) and n[0] != "_"})
 
 
 def _message(name: str, path: Path, *, ending: str | tuple[str, str] = ("Req", "Res")) -> Iterator[Complaint]:
@@ -329,9 +280,6 @@ def _deviations(bench: Bench) -> Iterator[Complaint]:
 
 
 def _deviation(deviation: Deviation, path: Path) -> Iterator[Complaint]:
-    from plugfest.commands.options import PROTOCOLS
-    from plugfest.deviations import check_fields, occurrences
-
     wrong = list(_message(deviation.message, (*path, "message")))
     yield from wrong
     try:
@@ -370,19 +318,7 @@ def _deviation(deviation: Deviation, path: Path) -> Iterator[Complaint]:
             yield (*path, "replace", name, field), why_not
 
 
-def replacement(replace: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Name and fields of ``replace``."""
-    if isinstance(replace, str):
-        return replace, {}
-    ((name, fields),) = replace.items()
-    return str(name), fields if isinstance(fields, dict) else {}
-
-
 def _tls(bench: Bench) -> Iterator[Complaint]:
-    from plugfest import security
-    from plugfest.config.secure import TlsOptions
-    from v2g.errors import SetupError
-
     for side, section in (("vehicle", bench.vehicle.tls), ("charger", bench.charger.tls)):
         if section == TlsOptions():
             continue  # spares the import of the cryptography
@@ -398,11 +334,6 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
             yield ("payment",), "a contract needs a PKI: pki is missing"
         if bench.tls == "none":
             yield ("payment",), "a contract needs TLS: tls is none"
-    from typing import get_args
-
-    from v2g.messages import iso2
-    from v2g.rules.iso20.status import CODES
-
     codes = [code for code in get_args(iso2.responseCodeType) if code.startswith("FAILED")]
     codes += sorted(code for code in CODES["AuthorizationRes"] if code.startswith("WARNING"))
     url = bench.charger.provisioning_url

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from plugfest.config.model import Bench
-from plugfest.config.rules import spoken
+from plugfest.config.named import spoken
 from plugfest.plants import ac_rating
 
 # Key in telemetry -> name, unit, device class, state class.

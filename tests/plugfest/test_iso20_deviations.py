@@ -10,7 +10,7 @@ import pytest
 from plugfest.cli import main
 from plugfest.config import ConfigError, loads
 from plugfest.config.effect import without_effect
-from plugfest.config.rules import message_classes, message_names
+from plugfest.config.named import message_classes, message_names
 from plugfest.fields import hints
 from plugfest.traces.recording import Recording, load
 
