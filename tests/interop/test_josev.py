@@ -49,6 +49,8 @@ MODES = {
     "iso20-ac-sched-pnc": ["--protocol", "iso20", "--ac", "--payment", "contract"],
     "iso20-ac-dyn-pnc": ["--protocol", "iso20", "--ac", "--payment", "contract"],
     "iso20-dc-bpt-dyn-pnc": ["--protocol", "iso20", "--bpt", "--payment", "contract"],
+    "iso20-ac-bpt-sched-pnc": ["--protocol", "iso20", "--ac", "--bpt", "--payment", "contract"],
+    "iso20-ac-bpt-dyn-pnc": ["--protocol", "iso20", "--ac", "--bpt", "--payment", "contract"],
 }
 SECURE = ("tls", "pnc")
 """Modes over TLS have one of these in their names."""
