@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, x448
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
@@ -96,6 +99,65 @@ def test_the_octets_are_those_of_the_description() -> None:
     assert made.encrypted_private_key[:12] == iv
     assert secret == keys.scalar(contract.key)  # type: ignore[arg-type]
     assert secret[0] < 2
+
+
+_X448_PREFIX = bytes.fromhex("3042300506032b656f033900")
+"""SubjectPublicKeyInfo of X448 (RFC 8410) up to the 56 octets of the key."""
+
+
+def _openssl(*words: str, stdin: bytes = b"") -> bytes:
+    return subprocess.run(["openssl", *words], input=stdin, capture_output=True, check=True).stdout
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+@pytest.mark.parametrize("scheme", [delivery20.LIKE_ISO2, delivery20.PLAIN], ids=lambda one: one.name)
+@pytest.mark.parametrize("suite", SIZES)
+def test_openssl_opens_what_is_sealed(suite: str, scheme: delivery20.Scheme, tmp_path: Path) -> None:
+    """From the octets of the message and the vehicle's key alone: its secret, its key derivation, its key pair.
+
+    The library does AES-GCM, which the command line of OpenSSL has not.
+    """
+    made, contract, car = sealed(suite, scheme)
+    own, peer = tmp_path / "own.pem", tmp_path / "peer.pem"
+    private = x448_private_pem(car) if suite == "iso20-ed448" else keys.private_pem(car.key)
+    own.write_bytes(private)
+    if suite == "iso20":
+        head = bytes.fromhex("30819b301006072a8648ce3d020106052b8104002303818600")  # RFC 5480, secp521r1
+        peer.write_bytes(_openssl("pkey", "-pubin", "-inform", "DER", stdin=head + made.public_key))
+    else:
+        peer.write_bytes(_openssl("pkey", "-pubin", "-inform", "DER", stdin=_X448_PREFIX + made.public_key))
+    z = _openssl("pkeyutl", "-derive", "-inkey", str(own), "-peerkey", str(peer))
+    assert len(z) == (66 if suite == "iso20" else 56)
+    info = b"\x01UV" if scheme.aad else b""
+    key = _openssl("dgst", "-sha512", "-binary", stdin=b"\0\0\0\1" + z + info)[:32]
+    leaf = tmp_path / "leaf.pem"
+    leaf.write_bytes(contract.certificate.public_bytes(serialization.Encoding.PEM))
+    printed = _openssl("x509", "-in", str(leaf), "-noout", "-ext", "subjectKeyIdentifier").decode()
+    aad = car.common_name + printed.splitlines()[1].strip().replace(":", "")
+    field = made.encrypted_private_key
+    secret = AESGCM(key).decrypt(field[:12], field[12:], aad.encode() if scheme.aad else None)
+    if suite == "iso20":
+        assert len(secret) == 66
+        again = ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP521R1()).public_key()
+        assert keys.spki(again) == keys.spki(contract.certificate.public_key())
+    else:
+        assert len(secret) == 56
+        assert secret == hashed_scalar(contract)
+
+
+def hashed_scalar(entry: Entry) -> bytes:
+    """The secret scalar of an Ed448 key (RFC 8032 5.2.5)."""
+    assert isinstance(entry.key, ed448.Ed448PrivateKey)
+    hashed = hashlib.shake_256(entry.key.private_bytes_raw()).digest(114)[:56]
+    return bytes([hashed[0] & 0xFC, *hashed[1:55], hashed[55] | 0x80])
+
+
+def x448_private_pem(entry: Entry) -> bytes:
+    """The X448 key that has the scalar of an Ed448 one."""
+    made = x448.X448PrivateKey.from_private_bytes(hashed_scalar(entry))
+    return made.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 @pytest.mark.parametrize("suite", SIZES)
