@@ -25,8 +25,9 @@ from pki.path import Code, Deviation
 from pki.profiles import ANCHORS, SUITES, Role
 from pki.responder import stores
 from pki.revocation import Revocations
-from pki.store import Entry, Store, common_name, issued, read_certificates, self_signed
+from pki.store import Entry, Store, common_name, issued, self_signed
 from plugfest.certificates import arguments, recorded, text, tokens
+from plugfest.certificates.roots import anchors, trusted
 from plugfest.errors import UserError
 
 
@@ -126,7 +127,7 @@ def show(args: argparse.Namespace) -> int:
                 _lines(text.overview(store, at, revocations), blank=index > 0)
             for number, name in enumerate(args.names):
                 chain = _from_entry(store, store[name], role)
-                own = _anchors(store, chain)
+                own = anchors(store, chain.role)
                 _lines(_shown(chain, own, at, revocations), blank=number > 0)
         return 0
     if args.names:
@@ -167,13 +168,6 @@ def _shown(
     yield from text.chain(chain.certificates, chain.roles, suite, at, found, files=chain.files, root=rooted)
 
 
-def _anchors(store: Store, chain: _Chain) -> list[x509.Certificate]:
-    """The roots of a PKI that count for a chain."""
-    if chain.role is not None and chain.role in ANCHORS:
-        return store.certificates(*ANCHORS[chain.role])
-    return [e.certificate for e in store.values() if self_signed(e.certificate)]
-
-
 def _lines(lines: Iterator[str], *, blank: bool = False) -> None:
     if blank:
         say()
@@ -195,10 +189,10 @@ def verify(args: argparse.Namespace) -> int:
                 raise UserError(f"{args.target} has no leaves of a known role; give NAME and --role")
             for entry in entries:
                 chain = _from_entry(store, entry, role)
-                trusted = _roots(args.roots, chain) or _anchors(store, chain)
+                known = trusted(args.roots, chain.role) or anchors(store, chain.role)
                 if entry.has_key and (trouble := entry.key_trouble()):
                     chain.key_trouble = trouble
-                todo.append((chain, trusted, Revocations.of(store)))
+                todo.append((chain, known, Revocations.of(store)))
                 if len(found) > 1:
                     chain.name = f"{store.suite.name}/{entry.name}"
     else:
@@ -206,10 +200,10 @@ def verify(args: argparse.Namespace) -> int:
             raise UserError(f"trusted roots are needed: plugfest pki verify {args.target} --roots ROOTS")
         for chain in _from_file(args.target, role, args.suite):
             _complete(chain, args.roots)
-            todo.append((chain, _roots(args.roots, chain), None))
+            todo.append((chain, trusted(args.roots, chain.role), None))
     lists = {file: revocation.read_crl(file) for file in args.crl}
     refused = 0
-    for chain, anchors, revocations in todo:
+    for chain, held, revocations in todo:
         for defect in chain.defects:
             say(f"  ! {defect}")
         refused += bool(chain.defects)
@@ -219,12 +213,12 @@ def verify(args: argparse.Namespace) -> int:
             raise UserError(f"{chain.name}: what it is for cannot be told; give --role")
         below, _ = _split(chain)
         time = at if args.at or chain.at is None else chain.at
-        revocations = _with_lists(revocations or Revocations(), lists, [*below, *anchors], time)
-        deviations = path.validate(below, anchors, chain.role, time, suite=chain.suite, revoked=revocations)
+        revocations = _with_lists(revocations or Revocations(), lists, [*below, *held], time)
+        deviations = path.validate(below, held, chain.role, time, suite=chain.suite, revoked=revocations)
         if args.ocsp:
-            deviations += _ask(below, anchors, time)
+            deviations += _ask(below, held, time)
         refused += bool(path.fatal(deviations)) or bool(chain.key_trouble)
-        _verdict(chain, below, anchors, deviations)
+        _verdict(chain, below, held, deviations)
         if chain.key_trouble:
             say(f"  ! {'key':20} {chain.key_trouble}")
     return 1 if refused else 0
@@ -272,17 +266,6 @@ def _verdict(
     say(f"{chain.name}: {text.title(chain.role, SUITES[chain.suite])}  {' < '.join(way)}  {state}")
     for deviation in found:
         say(f"  {'!' if deviation.fatal else '~'} {deviation.code:20} {deviation}")
-
-
-def _roots(places: Sequence[Path], chain: _Chain) -> list[x509.Certificate]:
-    """Trusted roots: all certificates of a file; of a PKI directory those that count for the chain's role."""
-    found: list[x509.Certificate] = []
-    for place in places:
-        if place.is_dir():
-            found += [c for store in stores(place).values() for c in _anchors(store, chain)]
-        else:
-            found += read_certificates(place)
-    return found
 
 
 def _ask(

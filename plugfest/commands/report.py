@@ -31,20 +31,26 @@ def add(commands: Any) -> None:
     parser.add_argument("--title", help="heading of the report")
     parser.add_argument("--check", action="store_true", help="exit with 1 unless the session passed")
     parser.add_argument("--key-log", metavar="FILE", type=Path, help="TLS session secrets (SSLKEYLOGFILE)")
+    parser.add_argument(
+        "--roots", metavar="PATH", type=Path, action="append", default=[],
+        help="trusted roots: a file or a PKI directory (repeatable)",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
+    from plugfest.certificates import roots
     from plugfest.commands.trace import read
     from plugfest.traces.checks import judge
     from plugfest.traces.junit import junit
     from plugfest.traces.report import render
 
     recording = read(args.file, args.key_log)
-    judged = judge(recording)
+    anchors = roots.of(args.roots)
+    judged = judge(recording, anchors)
     result = judged.verdict
     target = args.output or args.file.with_suffix(".html")
-    write(target, render(recording, judged=judged, title=args.title or ""))
+    write(target, render(recording, judged=judged, title=args.title or "", roots=anchors))
     if args.junit is not None:
         write(args.junit, junit(recording, judged.findings), public=True)
     complain(f"{target}: {result.headline} ({result.details})")

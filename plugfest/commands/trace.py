@@ -38,6 +38,11 @@ def add(commands: Any) -> None:
         if name == "diff":
             parser.add_argument("other", metavar="OTHER", type=Path, help="the session to compare with")
         parser.add_argument("--key-log", metavar="FILE", type=Path, help="TLS session secrets (SSLKEYLOGFILE)")
+        if name in ("show", "check"):
+            parser.add_argument(
+                "--roots", metavar="PATH", type=Path, action="append", default=[],
+                help="trusted roots: a file or a PKI directory (repeatable)",
+            )  # fmt: skip
         parser.set_defaults(run=run)
         return parser
 
@@ -117,14 +122,17 @@ def headline(recording: Recording) -> list[str]:
 
 
 def show(args: argparse.Namespace) -> int:
-    from plugfest.traces import chart
+    from plugfest.certificates import roots
+    from plugfest.traces import chart, proofs
     from plugfest.traces.checks import judge
     from plugfest.traces.measure import measure
 
-    recording = _recording(args)
-    judged = judge(recording)
+    recording, anchors = _recording(args), roots.of(args.roots)
+    judged = judge(recording, anchors)
     for line in [judged.verdict.headline, *headline(recording)]:
         say(line)
+    for row in proofs.rows(recording, proofs.chains(recording, anchors)):
+        say(row)
     say()
     rows = chart.rows(recording, judged.findings, measure(recording), everything=args.all)
     begin, end = args.begin or 0.0, args.end if args.end is not None else float("inf")
@@ -178,10 +186,11 @@ def decode(args: argparse.Namespace) -> int:
 
 
 def check(args: argparse.Namespace) -> int:
+    from plugfest.certificates import roots
     from plugfest.traces.checks import judge
 
     recording = _recording(args)
-    judged = judge(recording)
+    judged = judge(recording, roots.of(args.roots))
     findings, result = judged.findings, judged.verdict
     if args.junit is not None:
         from plugfest.traces.junit import junit

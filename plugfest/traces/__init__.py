@@ -9,6 +9,7 @@
 :mod:`.text`, :mod:`.slac`  messages and SLAC frames as people read them
 :mod:`.talks`             requests with their responses, per connection
 :mod:`.checks`            ``check(recording)``: order, content, times, transport against the standards
+:mod:`.proofs`            certificate chains and signatures, judged once for checks, report and ``trace show``
 :mod:`.measure`           every time that a standard limits; :mod:`.series` numbers over time
 :mod:`.chart`             the sequence chart; :mod:`.compare` two sessions; :mod:`.export` other forms; :mod:`.junit`
 :mod:`.report`            ``render(recording)``: one HTML file

@@ -24,7 +24,8 @@ from v2g.messages import iso2
 from v2g.trace import Event
 
 SECTIONS = ["Findings", "Steps", "Timeline", "Voltage, current, power, state of charge", "Sequence",
-            "Times and their limits", "Signal attenuation", "Certificates", "Messages", "Configuration"]  # fmt: skip
+            "Times and their limits", "Signal attenuation", "Certificates and signatures", "Certificates", "Messages",
+            "Configuration"]  # fmt: skip
 
 
 class Page(HTMLParser):

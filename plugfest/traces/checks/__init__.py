@@ -18,6 +18,7 @@ from plugfest.traces.checks import content, contract, matching, order, transport
 from plugfest.traces.checks.repeated import counted, told
 from plugfest.traces.findings import Finding, Severity, Verdict
 from plugfest.traces.measure import Measure, measure
+from plugfest.traces.proofs import Roots, chains
 from plugfest.traces.recording import SECC, Recording
 from plugfest.traces.talks import talks
 from v2g.rules.table import RULES as CONTENT
@@ -64,6 +65,7 @@ RULES = {
     "tls-suite": "a cipher suite of the protocol",
     "tls-alert": "no fatal TLS alert",
     "certificate": "certificates keep their profile",
+    "certificate-path": "chains lead to the roots given, and are in order",
     "v2gtp": "V2GTP headers are right",
     "v2gtp-type": "payload types of the protocol",
     "not-completed": "a session ends with SessionStop",
@@ -77,9 +79,9 @@ RULES = {
 """Rules that can be broken, and what they ask for; notes have others besides."""
 
 
-def check(recording: Recording) -> list[Finding]:
-    """Everything that is not as it should be, in order of time."""
-    return judge(recording).findings
+def check(recording: Recording, roots: Roots | None = None) -> list[Finding]:
+    """Everything that is not as it should be, in order of time; see :func:`judge`."""
+    return judge(recording, roots).findings
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,15 @@ class Judgement:
     steps: tuple[Reached, ...] = ()
 
 
-def judge(recording: Recording) -> Judgement:
-    """Findings, diagnosis and verdict."""
+def judge(recording: Recording, roots: Roots | None = None) -> Judgement:
+    """Findings, diagnosis and verdict.
+
+    Args:
+        roots: the anchors that certificates are held against; None: their paths are not judged.
+    """
     found = list(_rules(recording))
+    if roots is not None:
+        found += contract.untrusted(chains(recording, roots))
     diagnoses, steps = chain.diagnose(recording, found)
     findings = sorted(counted(told(found, diagnoses, recording.entries)), key=lambda finding: finding.time)
     diagnosis = chain.main(diagnoses)
@@ -122,7 +130,7 @@ def _rules(recording: Recording) -> Iterator[Finding]:
         yield from order.session_ids(talk)
         yield from content.schema(talk)
         yield from content.rules(talk)
-        yield from contract.signatures(talk)
+        yield from contract.proofs(talk)
         yield from transport.connection(talk)
     yield from late(measure(recording))
 

@@ -18,6 +18,7 @@ from html import escape
 from boundary.text import visible
 from plugfest.traces.checks import Judgement, judge
 from plugfest.traces.measure import Measure, measure
+from plugfest.traces.proofs import Presented, Roots, chains
 from plugfest.traces.recording import Recording
 from plugfest.traces.report import charts, facts, tables
 from plugfest.traces.report.style import CSS, SCRIPT
@@ -25,14 +26,17 @@ from plugfest.traces.report.style import CSS, SCRIPT
 __all__ = ["render"]
 
 
-def render(recording: Recording, *, judged: Judgement | None = None, title: str = "") -> str:
+def render(
+    recording: Recording, *, judged: Judgement | None = None, title: str = "", roots: Roots | None = None
+) -> str:
     """The report.
 
     Args:
         judged: what is to be said of it; by default what :func:`plugfest.traces.checks.judge` says.
         title: heading; by default the name of the file.
+        roots: the anchors that certificates are held against; None: their paths are not judged.
     """
-    judged = judged or judge(recording)
+    judged = judged or judge(recording, roots)
     result = judged.verdict
     measures = measure(recording)
     heading = visible(title or recording.name.rpartition("/")[2])
@@ -51,7 +55,7 @@ def render(recording: Recording, *, judged: Judgement | None = None, title: str 
         f"<span>{escape(sentence)}<br>{escape(result.details)}</span></div>",
         facts.summary(recording),
     ]
-    for name, body in _sections(recording, judged, measures):
+    for name, body in _sections(recording, judged, measures, chains(recording, roots)):
         if body:
             parts.append(f"<section><h2>{escape(name)}</h2>{body}</section>")
     parts.append(f"<footer>{escape(facts.footer(recording))}</footer>")
@@ -59,7 +63,9 @@ def render(recording: Recording, *, judged: Judgement | None = None, title: str 
     return "\n".join(parts)
 
 
-def _sections(recording: Recording, judged: Judgement, measures: list[Measure]) -> Iterator[tuple[str, str]]:
+def _sections(
+    recording: Recording, judged: Judgement, measures: list[Measure], presented: list[Presented]
+) -> Iterator[tuple[str, str]]:
     findings = judged.findings
     yield "Findings", tables.findings(findings, recording)
     yield "Steps", tables.steps(judged)
@@ -68,6 +74,7 @@ def _sections(recording: Recording, judged: Judgement, measures: list[Measure]) 
     yield "Sequence", charts.sequence(recording, findings, measures)
     yield "Times and their limits", tables.times(measures)
     yield "Signal attenuation", charts.attenuation(recording)
-    yield "Certificates", tables.certificates(recording)
+    yield "Certificates and signatures", tables.proofs(recording, presented)
+    yield "Certificates", tables.certificates(recording, presented)
     yield "Messages", tables.messages(recording)
     yield "Configuration", tables.configuration(recording)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from boundary.text import dumps, visible
@@ -11,6 +11,8 @@ from plugfest.traces.chain import Step
 from plugfest.traces.chart import stream_title
 from plugfest.traces.checks import Finding, Judgement
 from plugfest.traces.measure import Measure, paired, rows
+from plugfest.traces.proofs import Presented
+from plugfest.traces.proofs import rows as rows_of_proofs
 from plugfest.traces.recording import EVCC, Entry, Recording
 from plugfest.traces.report.svg import escape
 
@@ -36,9 +38,8 @@ def findings(found: list[Finding], recording: Recording) -> str:
     ranks = {"violation": 0, "warning": 1, "note": 2}
     lines = []
     for one in sorted(found, key=lambda f: (ranks[f.severity], f.time)):
-        linked = 0 <= one.entry < len(recording.entries) and recording.entries[one.entry].layer == "message"
         moment = f"{one.time:.3f}"
-        moment = f'<a href="#m{one.entry}">{moment}</a>' if linked else moment
+        moment = f'<a href="#m{one.entry}">{moment}</a>' if _linked(recording, one.entry) else moment
         lines.append(
             f'<tr><td><span class="tag {one.severity}">{one.severity}</span></td><td class="n">{moment}</td>'
             f"<td>{_side(one.side)}</td><td>{escape(one.text)}{_often(one)}</td>"
@@ -152,50 +153,39 @@ def _message(entry: Entry, took: str) -> str:
 # Certificates
 
 
-def _chains(recording: Recording) -> Iterator[tuple[str, list[bytes]]]:
-    """Where certificates were seen: TLS, and messages that carry them."""
-    from plugfest.traces.tls import split_der
-
-    for entry in recording.layer("tls"):
-        if entry.name == "certificates":
-            yield f"TLS, {_SIDES.get(entry.sender, 'peer')}, {entry.time:.3f} s", list(split_der(entry.data))
-    for entry in recording.messages:
-        for path, chain in _inside(entry.body, entry.name, 0):
-            yield f"{path}, {entry.time:.3f} s", chain
-
-
-def _inside(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[bytes]]]:
-    import msgspec
-
-    if not isinstance(value, msgspec.Struct) or depth > 8:
-        return
-    leaf = getattr(value, "Certificate", None)
-    if isinstance(leaf, bytes):
-        below = getattr(getattr(value, "SubCertificates", None), "Certificate", None) or []
-        yield path, [leaf, *(item for item in below if isinstance(item, bytes))]
-        return
-    for name in value.__struct_fields__:
-        item = getattr(value, name, None)
-        for one in item if isinstance(item, list) else [item]:
-            yield from _inside(one, f"{path}.{name}", depth + 1)
-
-
-def certificates(recording: Recording) -> str:
-    """Every chain once: subject, issuer, validity, key."""
-    seen: set[bytes] = set()
+def certificates(recording: Recording, presented: Sequence[Presented]) -> str:
+    """Every chain once with its verdict: subject, issuer, validity, key."""
     parts = []
-    for where, chain in _chains(recording):
-        key = b"".join(chain)
-        if key in seen or not chain:
-            continue
-        seen.add(key)
-        cards = "".join(f"<div>{_certificate(der)}</div>" for der in chain[:8])
-        parts.append(f'<h3>{escape(where)}</h3><div class="cert">{cards}</div>')
+    for one in presented:
+        cards = "".join(f"<div>{_certificate(der)}</div>" for der in one.ders[:8])
+        where = f"{one.place} certificate: {one.field}, {one.entry.time:.3f} s"
+        verdict = f'<p class="{"missed" if one.refused else "soft"}">{escape(visible(one.verdict))}</p>'
+        parts.append(f'<h3>{escape(where)}</h3>{verdict}<div class="cert">{cards}</div>')
     notes = [e.note for e in recording.layer("tls") if e.name == "certificate-deviation"]
     if notes:
         items = "".join(f"<li>{escape(note)}</li>" for note in dict.fromkeys(notes))
         parts.append(f"<h3>Deviations from the profile</h3><ul>{items}</ul>")
     return "".join(parts)
+
+
+def proofs(recording: Recording, presented: Sequence[Presented]) -> str:
+    """Which chain was presented where, and whose signatures hold: one line each."""
+    lines = []
+    for row in rows_of_proofs(recording, presented):
+        moment = f'<a href="#m{row.entry}">{row.time:.3f}</a>' if _linked(recording, row.entry) else f"{row.time:.3f}"
+        style = {True: "", False: ' class="missed"', None: ' class="soft"'}[row.ok]
+        often = f' <span class="soft">({row.count} times)</span>' if row.count > 1 else ""
+        lines.append(
+            f'<tr><td class="n">{moment}</td><td>{_side(row.sender)}</td><td>{escape(row.what)}</td>'
+            f"<td>{escape(visible(row.by))}</td><td{style}>{escape(visible(row.verdict))}{often}</td></tr>"
+        )
+    head = "<tr><th class=n>time, s</th><th></th><th>what</th><th>whose</th><th>verdict</th></tr>"
+    return f"<table>{head}{''.join(lines)}</table>" if lines else ""
+
+
+def _linked(recording: Recording, index: int) -> bool:
+    """Whether an entry has an anchor in the list of messages."""
+    return 0 <= index < len(recording.entries) and recording.entries[index].layer == "message"
 
 
 def _certificate(der: bytes) -> str:

@@ -1,0 +1,311 @@
+"""The certificates and signatures of a recording, judged once: for the checks, the report and ``trace show``.
+
+A signature is held against the certificate that the session itself shows; whether that certificate leads to a trusted
+root can be told only where somebody names the roots. Times are those of the recording.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from cryptography import x509
+
+from pki import keys, path
+from pki.deviations import Code, Deviation, fatal
+from pki.loading import Unreadable, readable
+from pki.profiles import SUITES, Role
+from plugfest.traces.certificates import sent
+from plugfest.traces.recording import Entry, Recording
+from v2g import signature
+from v2g.credentials import common_name
+
+Roots: TypeAlias = Callable[[Role], Sequence[x509.Certificate]]
+"""The anchors that are trusted for a leaf of a role."""
+
+PLACES: Mapping[Role, str] = {
+    Role.SECC: "TLS server",
+    Role.VEHICLE: "TLS client",
+    Role.CONTRACT: "contract",
+    Role.OEM_PROVISIONING: "OEM provisioning",
+    Role.CPS: "provisioning service",
+}
+"""Where a chain is presented, by the role of its leaf there."""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Certificates
+
+
+@dataclass(frozen=True)
+class Presented:
+    """A chain as it was sent.
+
+    Attributes:
+        entry: where it was first seen.
+        field: of the message, or TLS.
+        role: what the leaf was sent as.
+        ders: leaf first.
+        certificates: the same, or why one cannot be used.
+        at: wall clock; None where the recording does not tell.
+        anchored: whether roots were known to hold it against.
+        deviations: from what its place demands; without roots, nothing about roots.
+    """
+
+    entry: Entry
+    field: str
+    role: Role
+    ders: tuple[bytes, ...]
+    certificates: tuple[x509.Certificate | Unreadable, ...]
+    at: datetime.datetime | None
+    anchored: bool
+    deviations: tuple[Deviation, ...]
+
+    @property
+    def place(self) -> str:
+        """Where it was presented, in words."""
+        return PLACES[self.role]
+
+    @property
+    def leaf(self) -> str:
+        """Whose it is."""
+        first = self.certificates[0]
+        return "a certificate that cannot be used" if isinstance(first, Unreadable) else common_name(first)
+
+    @property
+    def refused(self) -> list[Deviation]:
+        """Why a peer has to refuse it; empty where it need not."""
+        return fatal(self.deviations)
+
+    @property
+    def verdict(self) -> str:
+        """What is to be said of it, in one clause."""
+        if self.refused:
+            return "has to be refused: " + "; ".join(map(str, self.refused))
+        form = "valid" if self.at is not None else "in order (its lifetime is not checked: the recording has no date)"
+        return f"{form}, leads to a trusted root" if self.anchored else f"{form}; not checked against a root"
+
+
+def chains(recording: Recording, roots: Roots | None = None) -> list[Presented]:
+    """Every chain of a recording, each once for each place, in order of time.
+
+    Args:
+        roots: the anchors for each role; None: nobody named any.
+    """
+    found: dict[tuple[Role, bytes], Presented] = {}
+    for entry in recording.entries:
+        for field, role, ders in sent(entry):
+            key = role, b"".join(ders)
+            if key[1] and key not in found:
+                at = _clock(recording, entry)
+                found[key] = _presented(entry, field, role, tuple(ders), at, roots)
+    return list(found.values())
+
+
+def _clock(recording: Recording, entry: Entry) -> datetime.datetime | None:
+    if recording.epoch <= 86400:
+        return None
+    return datetime.datetime.fromtimestamp(recording.epoch + entry.time, datetime.UTC)
+
+
+def _presented(
+    entry: Entry, field: str, role: Role, ders: tuple[bytes, ...], at: datetime.datetime | None, roots: Roots | None
+) -> Presented:
+    read = tuple(readable(ders, field))
+    anchors = list(roots(role)) if roots is not None else []
+    kinds = [keys.kind(one.public_key()) for one in read if isinstance(one, x509.Certificate)]
+    suite = next((s.name for s in SUITES.values() if kinds and s.kind is kinds[0]), "iso2")
+    deviations = path.validate(ders, anchors, role, at, suite=suite)
+    if roots is None:
+        deviations = [one for one in deviations if one.code not in (Code.UNKNOWN_ROOT, Code.MISSING_INTERMEDIATE)]
+    return Presented(entry, field, role, ders, read, at, roots is not None, tuple(deviations))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Signatures
+
+
+class Held(StrEnum):
+    """What is to be said of the signature of a message."""
+
+    HOLDS = "holds"
+    BROKEN = "does not hold"
+    MISSING = "missing"
+    UNCHECKED = "cannot be checked"
+    NEEDLESS = "not needed"
+
+
+@dataclass(frozen=True)
+class Signed:
+    """The signature of a message, or that it lacks one.
+
+    Attributes:
+        entry: the message.
+        by: whose key it has to be, in words.
+        held: the verdict.
+        why: what is wrong, or how it was made.
+        notes: what is out of the ordinary about one that holds, as (stable name, details).
+    """
+
+    entry: Entry
+    by: str
+    held: Held
+    why: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        words = [self.why, *(f"{name}: {note}" for name, note in self.notes)]
+        more = "; ".join(word for word in words if word)
+        return f"{self.held} ({more})" if more else str(self.held)
+
+
+PRICES = ("ChargeParameterDiscoveryRes", "ScheduleExchangeRes")
+"""Messages with prices, which the issuer of the contract signs."""
+
+ISSUER = "issuer of the contract"
+
+
+def _certificate(body: Any, *names: str) -> bytes | None:
+    for name in names:
+        body = getattr(body, name, None)
+    return bytes(body) if isinstance(body, bytes) else None
+
+
+# Message -> whose key signs it, and where in it that certificate is. The others are signed by the contract told before.
+_SIGNERS: Mapping[tuple[str, str], tuple[Role, tuple[str, ...]]] = {
+    ("iso2", "CertificateInstallationReq"): (Role.OEM_PROVISIONING, ("OEMProvisioningCert",)),
+    ("iso2", "CertificateUpdateReq"): (Role.CONTRACT, ("ContractSignatureCertChain", "Certificate")),
+    ("iso2", "CertificateInstallationRes"): (Role.CPS, ("SAProvisioningCertificateChain", "Certificate")),
+    ("iso2", "CertificateUpdateRes"): (Role.CPS, ("SAProvisioningCertificateChain", "Certificate")),
+    ("iso20-common", "AuthorizationReq"): (
+        Role.CONTRACT, ("PnC_AReqAuthorizationMode", "ContractCertificateChain", "Certificate"),
+    ),
+    ("iso20-common", "CertificateInstallationReq"): (
+        Role.OEM_PROVISIONING, ("OEMProvisioningCertificateChain", "Certificate"),
+    ),
+    ("iso20-common", "CertificateInstallationRes"): (Role.CPS, ("CPSCertificateChain", "Certificate")),
+}  # fmt: skip
+
+
+class _Told:
+    """Whose certificates the session showed so far."""
+
+    def __init__(self) -> None:
+        self.contract: bytes | None = None
+        self.issuer: bytes | None = None
+
+    def note(self, entry: Entry) -> None:
+        body = entry.body
+        if entry.schema == "iso2" and entry.name == "PaymentDetailsReq":
+            chain = body.ContractSignatureCertChain
+        elif entry.schema == "iso20-common" and entry.name == "AuthorizationReq" and body.PnC_AReqAuthorizationMode:
+            chain = body.PnC_AReqAuthorizationMode.ContractCertificateChain
+        else:
+            return
+        self.contract = chain.Certificate
+        self.issuer = next(iter(chain.SubCertificates.Certificate), None) if chain.SubCertificates else None
+
+    def signer(self, entry: Entry) -> tuple[str, bytes | None]:
+        found = _SIGNERS.get((entry.schema, entry.name))
+        if found is not None:
+            return PLACES[found[0]], _certificate(entry.body, *found[1])
+        if entry.name in PRICES:
+            return ISSUER, self.issuer
+        return PLACES[Role.CONTRACT], self.contract
+
+
+def signatures(entries: Sequence[Entry]) -> Iterator[Signed]:
+    """What is to be said of the signature of each message of a connection that has one or needs one."""
+    told = _Told()
+    for entry in entries:
+        if entry.message is None or entry.schema not in ("iso2", "iso20-common"):
+            continue
+        found = _signature(entry, told)
+        if found is not None:
+            yield found
+        told.note(entry)
+
+
+def says_nothing(body: Any) -> bool:
+    """Whether a response has no content: it refuses, or the charger is still at work and the schema wants fields."""
+    code = str(getattr(body, "ResponseCode", "OK"))
+    return not code.startswith("OK") or str(getattr(body, "EVSEProcessing", "Finished")) != "Finished"
+
+
+def _signature(entry: Entry, told: _Told) -> Signed | None:
+    given = entry.signature
+    signed = any(part.element.Id for part in signature.parts(entry.body))
+    if says_nothing(entry.body):
+        return None
+    by, certificate = told.signer(entry)
+    if given is None:
+        optional = entry.name in PRICES or entry.name.startswith("MeteringReceipt")
+        return Signed(entry, by, Held.MISSING) if signed and not optional else None
+    if not signed:
+        return Signed(entry, "", Held.NEEDLESS, f"{entry.name} carries a Signature that it does not need")
+    if certificate is None:
+        return Signed(entry, by, Held.UNCHECKED, "the signer's certificate is not in the recording")
+    try:
+        made = signature.examine_message(entry.body, given, certificate, entry.schema)
+    except signature.SignatureError as why:
+        return Signed(entry, by, Held.BROKEN, str(why))
+    how = str(made) if entry.schema in signature.GRAMMARS else made.suite.name
+    return Signed(entry, by, Held.HOLDS, how, made.notes)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Both together
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line on a chain or on the signatures of messages of one name.
+
+    Attributes:
+        time, entry: where it was first seen.
+        sender: whose it is.
+        what: place of the chain, or name of the message.
+        by: whose certificate, or whose key.
+        verdict: for people.
+        ok: False where a peer has to refuse it; None where nobody can tell.
+        count: messages.
+    """
+
+    time: float
+    entry: int
+    sender: str
+    what: str
+    by: str
+    verdict: str
+    ok: bool | None
+    count: int = 1
+
+    def __str__(self) -> str:
+        often = f", {self.count} times" if self.count > 1 else ""
+        return f"{self.time:10.3f}  {self.what:<32} {self.by}: {self.verdict}{often}"
+
+
+_OK = {Held.HOLDS: True, Held.BROKEN: False, Held.MISSING: False, Held.UNCHECKED: None, Held.NEEDLESS: None}
+
+
+def rows(recording: Recording, presented: Sequence[Presented]) -> list[Row]:
+    """Chains and signatures in order of time; signatures of one kind are one row with a count."""
+    found: dict[object, Row] = {}
+    for chain in presented:
+        ok = False if chain.refused else True if chain.anchored else None
+        entry = chain.entry
+        found[chain.role, chain.ders] = Row(
+            entry.time, entry.index, entry.sender, f"{chain.place} certificate", chain.leaf, chain.verdict, ok
+        )
+    for entries in recording.connections():
+        for one in signatures(entries):
+            entry = one.entry
+            key = entry.connection, entry.name, one.by, str(one)
+            by = f"signed by {one.by}" if one.by else "signature"
+            row = Row(entry.time, entry.index, entry.sender, entry.name, by, str(one), _OK[one.held])
+            earlier = found.get(key)
+            found[key] = row if earlier is None else replace(earlier, count=earlier.count + 1)
+    return sorted(found.values(), key=lambda row: row.time)

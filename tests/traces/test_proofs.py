@@ -1,0 +1,107 @@
+"""Chains and signatures of a recording, judged once: what was presented where, its path, whose signatures hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pnc import PncBench
+from pnc import store as store2
+from pnc20 import NOW, PncBench20
+from pnc20 import store as store20
+
+from pki.store import Store
+from plugfest.certificates import roots
+from plugfest.cli import main
+from plugfest.traces import proofs
+from plugfest.traces.checks import check
+from plugfest.traces.recording import Recording, from_events
+from plugfest.traces.report import render
+from plugfest.virtual import run
+from v2g.trace import Event, JsonLines
+
+EPOCH = NOW.timestamp()
+
+
+async def _session(suite: str) -> list[Event]:
+    bench: Any
+    if suite == "iso2":
+        bench = PncBench(duration=2.0)
+        bench.wallet.contract = None
+    else:
+        bench = PncBench20(duration=2.0, suite=suite)
+        bench.installs("DEPLFC00000001")
+    bench.contracts.receipt_every = 1.0
+    await bench.run()
+    return list(bench.events["ev"])
+
+
+@pytest.fixture(scope="module", params=["iso2", "iso20", "iso20-ed448"])
+def made(request: pytest.FixtureRequest) -> tuple[Recording, Store]:
+    """A session with an installation and receipts, and the PKI of its contracts."""
+    suite = request.param
+    recording = from_events(run(_session(suite)), epoch=EPOCH)
+    return recording, store2() if suite == "iso2" else store20(suite)
+
+
+def test_each_chain_is_judged_at_its_place(made: tuple[Recording, Store], tmp_path: Path) -> None:
+    """The roots of its PKI are trusted, those of another one with the same names are not; without any, nobody knows."""
+    recording, store = made
+    store.save(tmp_path / "own")
+    places = {"contract", "OEM provisioning", "provisioning service"}
+
+    def judged(*directories: Path) -> dict[str, proofs.Presented]:
+        found = proofs.chains(recording, roots.of(directories))
+        return {one.place: one for one in found if one.place in places}
+
+    own, unknown = judged(tmp_path / "own"), judged()
+    assert own.keys() == unknown.keys() == places
+    assert all("not checked against a root" in one.verdict and not one.refused for one in unknown.values())
+    alone = store.suite.name == "iso2"  # ISO 15118-2 sends the provisioning certificate without its sub-CAs
+    assert {place for place, one in own.items() if one.verdict == "valid, leads to a trusted root"} == places - (
+        {"OEM provisioning"} if alone else set()
+    )
+    other = store20(store.suite.name, "other")
+    other.save(tmp_path / "other")
+    assert all("has to be refused" in one.verdict for one in judged(tmp_path / "other").values())
+    findings = [f for f in check(recording, roots.of([tmp_path / "other"])) if f.rule == "certificate-path"]
+    assert {f.side for f in findings} == {"evcc", "secc"}
+    assert not [f for f in check(recording) if f.rule == "certificate-path"]
+
+
+def test_signatures_of_one_kind_are_one_row(made: tuple[Recording, Store]) -> None:
+    recording, _ = made
+    rows = {row.what: row for row in proofs.rows(recording, ()) if row.ok}
+    names = [entry.name for entry in recording.messages]
+    receipts = "MeteringReceiptReq" if "MeteringReceiptReq" in names else "MeteringConfirmationReq"
+    assert names.count(receipts) > 1
+    assert {"CertificateInstallationReq", "CertificateInstallationRes", "AuthorizationReq", receipts} <= rows.keys()
+    assert rows[receipts].count == names.count(receipts)
+    assert rows["CertificateInstallationRes"].by == "signed by provisioning service"
+
+
+def test_the_report_says_whose_signatures_hold(made: tuple[Recording, Store]) -> None:
+    page = render(made[0])
+    assert "signed by OEM provisioning" in page
+    assert "contract certificate" in page
+    assert "holds (" in page
+
+
+def test_commands_take_roots(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``trace show``, ``trace check`` and ``report`` say the same of the same chain."""
+    file = tmp_path / "trace.jsonl"
+    with file.open("w") as sink:
+        observe = JsonLines(sink, role="evcc", epoch=EPOCH)
+        for event in run(_session("iso20")):
+            observe(event)
+    store20("iso20", "other").save(tmp_path / "other")
+    trust = ["--roots", str(tmp_path / "other")]
+    verdict = "has to be refused: "
+    for command, words in (("show", []), ("check", ["--strict"])):
+        assert main(["trace", command, str(file), *trust, *words]) == (command == "check")
+        assert verdict in capsys.readouterr().out
+    assert main(["report", str(file), *trust]) == 0
+    assert verdict in file.with_suffix(".html").read_text()
+    assert main(["trace", "check", str(file), "--roots", str(tmp_path / "nothing")]) == 2
+    assert "nothing" in capsys.readouterr().err
