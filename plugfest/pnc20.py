@@ -140,6 +140,7 @@ def equip_charger(contracts: Contracts, bench: Bench, now: datetime.datetime) ->
     contracts.roots = list(dict.fromkeys([*contracts.roots, *ders(store.of_role(Role.MO_ROOT, Role.V2G_ROOT))]))
     contracts.revoked = _either(contracts.revoked, Revocations.of(store))
     contracts.providers, contracts.grammar = list(station.providers), bench.signed_info
+    contracts.bad_signature = station.bad_signature
     signer = store.get(Role.MO_SUB2)
     contracts.tariff_key20 = credential(signer) if signer is not None and signer.has_key else None
     able = (

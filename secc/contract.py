@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from secc.authorizer import Decision
 from secc.visit import Refusal, Visit
@@ -57,6 +57,8 @@ CODES = Codes(BROKEN, "FAILED_CertificateExpired", "FAILED_CertificateExpired", 
 
 AT_PAYMENT = ("FAILED_CertificateNotAllowedAtThisEVSE", "FAILED_NoCertificateAvailable", "FAILED_CertificateRevoked")
 """Verdicts on a contract that PaymentDetailsRes tells already; the others come with AuthorizationRes."""
+
+BadSignature: TypeAlias = Literal["FAILED_SignatureError", "WARNING_GeneralPnCAuthorizationError"]
 
 KEPT_RECEIPTS = 1000
 """Receipts that a charger keeps, the latest."""
@@ -110,6 +112,8 @@ class Contracts:
         grammar: of SignedInfo where prices of ISO 15118-20 are signed; None: the usual one.
         providers: ProviderIDs that the charger can ask, as it lists them in ISO 15118-20; empty: it lists none, and
             asks any.
+        bad_signature: ResponseCode for an AuthorizationReq of ISO 15118-20 whose signature does not hold. Sources
+            disagree: FAILED_SignatureError ends the session, a WARNING lets the vehicle try something else.
         receipts: those that came, the latest :data:`KEPT_RECEIPTS`.
         on_receipt: is told of each.
     """
@@ -127,6 +131,7 @@ class Contracts:
     tariff_key20: Credential | None = None
     grammar: signature.Grammar | None = None
     providers: Sequence[str] = ()
+    bad_signature: BadSignature = "FAILED_SignatureError"
     receipts: list[Receipt] = field(default_factory=list)
     on_receipt: Callable[[Receipt], None] = lambda receipt: None
 

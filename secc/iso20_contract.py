@@ -3,13 +3,14 @@
 As :mod:`secc.contract`, with what differs: the challenge comes with AuthorizationSetup, once for each session, and is
 used up when a contract is accepted. AuthorizationReq brings chain, challenge and signature at once. A contract that is
 not accepted is a warning, after which the vehicle may name another one, install one, or pay by external means; a
-signature that does not hold ends the session. Checks in their order: chain, lifetime, revocation, signature, challenge,
-provider, contract.
+signature that does not hold ends the session, unless the operator takes the milder code. Checks in their order: chain,
+lifetime, revocation, signature, challenge, provider, contract.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from secc import contract
 from secc.contract import Codes, Contract, Contracts
@@ -18,6 +19,12 @@ from v2g.credentials import chain_of, common_name, plain_id, provider_of, read, 
 from v2g.errors import RemoteError
 from v2g.messages.iso20 import common
 from v2g.rules.payment import CHALLENGE_LENGTH
+from v2g.signature import SignatureError
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from v2g.signature import Verified
 
 CODES = Codes(
     broken="WARNING_CertificateValidationError",
@@ -70,8 +77,7 @@ def prove(visit: Visit, request: common.AuthorizationReq) -> Contract:
     """The contract of an AuthorizationReq, if it may pay.
 
     Raises:
-        Refusal: a WARNING after which the vehicle may try something else.
-        SignatureError: the signature does not hold.
+        Refusal: a WARNING after which the vehicle may try something else, or the code for a bad signature.
     """
     from pki.profiles import Role
 
@@ -83,7 +89,7 @@ def prove(visit: Visit, request: common.AuthorizationReq) -> Contract:
         visit, chain, contracts.roots, Role.CONTRACT, contracts.revoked, suite=profiles(visit, chain), codes=CODES
     )
     again = visit.contract
-    found = contract.check_signature(visit, request, leaf.public_key(), SET)
+    found = _signature(visit, request, leaf)
     if not visit.challenge or block.GenChallenge != visit.challenge:
         text = f"GenChallenge {block.GenChallenge.hex()}, sent was {visit.challenge.hex() or 'none'}"
         raise Refusal("WARNING_ChallengeInvalid", text)
@@ -97,6 +103,18 @@ def prove(visit: Visit, request: common.AuthorizationReq) -> Contract:
     if again is None or again.chain != chain:  # not where the charger was at work and the vehicle asks again
         visit.session.tell("state", "signature", f"AuthorizationReq by contract {emaid}: {found}")
     return Contract(emaid, chain, visit.challenge, proven=True)
+
+
+def _signature(visit: Visit, request: common.AuthorizationReq, leaf: x509.Certificate) -> Verified:
+    """How the request was signed.
+
+    Raises:
+        Refusal: the signature does not hold; with the code that the operator chose.
+    """
+    try:
+        return contract.check_signature(visit, request, leaf.public_key(), SET)
+    except (SignatureError, Refusal) as why:
+        raise Refusal(contract.needed(visit).bad_signature, str(why)) from why
 
 
 def profiles(visit: Visit, chain: Sequence[bytes]) -> str:

@@ -176,6 +176,7 @@ NEEDS: tuple[tuple[str, tuple[Need, ...]], ...] = (
     ("charger.provisioning-delay", (ISO20, CONTRACT)),
     ("charger.providers", (ISO20, CONTRACT)),
     ("charger.verdicts", (NEWER, CONTRACT)),
+    ("charger.bad-signature", (ISO20, CONTRACT)),
     ("charger.tls", (TLS,)),
 )
 """Keys with a need; a section's need is that of all its keys."""

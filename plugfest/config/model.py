@@ -357,6 +357,10 @@ class Charger(Section, kw_only=True, frozen=True):
             "15118-20 a WARNING"
         ),
     ] = {}
+    bad_signature: Annotated[
+        Literal["FAILED_SignatureError", "WARNING_GeneralPnCAuthorizationError"],
+        Meta(description="ISO 15118-20: ResponseCode for an AuthorizationReq whose signature does not hold"),
+    ] = "FAILED_SignatureError"
     meter_id: Annotated[str, Meta(max_length=32, description="MeterID")] = "PLUGFEST-1"
     meter_start: Annotated[NotNegative, Meta(description="what the register shows at first, kWh")] = 0.0
     delays: Annotated[

@@ -226,6 +226,17 @@ async def test_a_signature_that_does_not_hold_ends_the_session(spoil: Any) -> No
     assert bench.safe
 
 
+@pytest.mark.parametrize("tolerant", [True, False])
+async def test_the_milder_code_lets_the_vehicle_pay_otherwise(tolerant: bool) -> None:
+    bench = PncBench20(tolerant=tolerant)
+    bench.contracts.bad_signature = "WARNING_GeneralPnCAuthorizationError"
+    bench.ev.rewrite_signature[common.AuthorizationReq] = lambda signed: signed and altered(signed)
+    vehicle, _ = await bench.run()
+    assert vehicle.ok
+    assert bench.codes("AuthorizationRes") == ["WARNING_GeneralPnCAuthorizationError", "OK"]
+    assert asked(bench) == ["PnC", "EIM"]
+
+
 async def test_a_contract_signed_with_another_key_is_refused() -> None:
     bench = PncBench20()
     own = bench.wallet.contracts[0]
