@@ -11,11 +11,13 @@ import argparse
 import asyncio
 import base64
 import binascii
+import contextlib
 import datetime
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,7 +32,8 @@ from pki.errors import PkiError
 from pki.revocation import Revocations
 from pki.store import Store
 from plugfest import pnc, pnc20
-from plugfest.certificates import arguments
+from plugfest.certificates import arguments, outcomes
+from plugfest.certificates.outcomes import CODES, Outcome, Plan
 from plugfest.certificates.serving import listen, until_stopped
 from plugfest.errors import UserError
 from secc.contract import Contracts
@@ -51,6 +54,11 @@ SESSIONS = 100
 """Sessions of which it is kept what their vehicles got, the latest."""
 
 
+SILENT = 600.0
+"""s for which a request stays without an answer on purpose."""
+_WITHOUT_ANSWER = (Outcome.SILENCE, Outcome.HTTP_ERROR, Outcome.NOT_JSON)
+
+
 class Refused(Exception):
     """The request is answered with Failed; says why."""
 
@@ -63,6 +71,7 @@ class Desk:
         backend, backend20: of ISO 15118-2 and -20; None: there is none in this PKI.
         revoked: what is revoked.
         now: wall clock.
+        plan: what is answered instead, for testing.
         done: eMAIDs that the vehicle of a session got, by session id and provisioning certificate.
     """
 
@@ -70,19 +79,27 @@ class Desk:
     backend20: LocalBackend20 | None
     revoked: Revocations
     now: Callable[[], datetime.datetime]
+    plan: Plan = field(default_factory=Plan)
     done: dict[tuple[bytes, bytes], list[str]] = field(default_factory=dict)
 
-    def answer(self, question: Any) -> Mapping[str, Any]:
-        """The answer to a JSON value, and a line for people in ``note``."""
+    def answer(self, question: Any, outcome: str | None = None) -> Mapping[str, Any]:
+        """The answer to a JSON value, and a line for people in ``note``.
+
+        Args:
+            outcome: of this request; by default what the plan has next.
+        """
+        outcome = self.plan.next() if outcome is None else outcome
         try:
-            return self._answer(question)
+            return self._answer(question, outcome)
         except Refused as why:
             reason = str(why)
         except (RemoteError, PkiError, exi.EncodeError) as why:
             reason = f"{getattr(why, 'response_code', '')}: {why}".removeprefix(": ")
         return {"status": "Failed", "exiResponse": "", "statusInfo": {"reasonCode": reason[:20]}, "note": reason}
 
-    def _answer(self, question: Any) -> Mapping[str, Any]:
+    def _answer(self, question: Any, outcome: str) -> Mapping[str, Any]:
+        if outcome == Outcome.FAILED:
+            raise Refused("told to fail")
         if not isinstance(question, Mapping):
             raise Refused("not a JSON object")
         name = next((one for one, uri in SCHEMAS.items() if uri == question.get("iso15118SchemaVersion")), None)
@@ -94,14 +111,54 @@ class Desk:
             raise Refused("exiRequest is not base64") from why
         found = reading.read(name, data)
         body = found.body
-        if isinstance(body, common.CertificateInstallationReq) and self.backend20 is not None:
-            document, remaining = self._install20(found, body, self.backend20)
-        elif isinstance(body, iso2.CertificateInstallationReq | iso2.CertificateUpdateReq) and self.backend is not None:
-            document, remaining = self._install(found, body, self.backend), 0
-        else:
+        new = isinstance(body, common.CertificateInstallationReq) and self.backend20 is not None
+        old = isinstance(body, iso2.CertificateInstallationReq | iso2.CertificateUpdateReq) and self.backend is not None
+        if not new and not old:
             raise Refused(found.problem or f"no answer to {found.name}")
-        coded = base64.b64encode(exi.encode(schema(name), document)).decode()
-        return {"status": "Accepted", "exiResponse": coded, "remainingContracts": remaining, "note": found.name}
+        document, remaining, note = self._document(found, outcome)
+        octets = bytes(8) if outcome == Outcome.NOT_EXI else exi.encode(schema(name), document)
+        return {
+            "status": "Accepted",
+            "exiResponse": base64.b64encode(octets).decode(),
+            "remainingContracts": remaining,
+            "note": f"{found.name}, {outcome} on purpose" if outcome != Outcome.NORMAL else note,
+        }
+
+    def _document(self, found: SessionMessage, outcome: str) -> tuple[Any, int, str]:
+        """The response, how many contracts remain, and the note."""
+        stamp = int(self.now().timestamp())
+        if outcome in CODES:
+            return outcomes.refusal(found, outcome, stamp), 0, ""
+        if outcome == Outcome.OTHER_MESSAGE:
+            return outcomes.other(found, stamp), 0, ""
+        if outcome == Outcome.ONGOING:
+            if not isinstance(found.body, common.CertificateInstallationReq):
+                raise Refused("ISO 15118-2 has no Ongoing here")
+            return outcomes.refusal(found, "OK", stamp, EVSEProcessing="Ongoing"), 0, ""
+        try:
+            document, remaining = self._contract(found)
+        except RemoteError as why:
+            if not self.plan.codes or why.response_code not in CODES:
+                raise
+            note = f"{found.name}, {why.response_code}: {why}"
+            return outcomes.refusal(found, why.response_code, stamp), 0, note
+        if outcome == Outcome.UNSIGNED:
+            document.Header.Signature = None
+        elif outcome == Outcome.BAD_SIGNATURE:
+            document.Header.Signature = outcomes.altered(document.Header.Signature)
+        return document, remaining, found.name
+
+    def _contract(self, found: SessionMessage) -> tuple[Any, int]:
+        """The response with a contract, and how many remain.
+
+        Raises:
+            RemoteError: there is none for this vehicle.
+        """
+        if isinstance(found.body, common.CertificateInstallationReq):
+            assert self.backend20 is not None
+            return self._install20(found, found.body, self.backend20)
+        assert self.backend is not None
+        return self._install(found, found.body, self.backend), 0
 
     def _visit(self, found: SessionMessage) -> Any:
         """What a back end looks at of a visit; there is no vehicle here."""
@@ -172,6 +229,7 @@ def desk(
 
 class _Handler(BaseHTTPRequestHandler):
     desk: Desk
+    lock: threading.Lock
     timeout = 10
 
     def do_POST(self) -> None:
@@ -184,24 +242,60 @@ class _Handler(BaseHTTPRequestHandler):
         except InputError:
             self.send_error(400, "not JSON")
             return
-        answer = dict(self.desk.answer(question))
-        say(f"{answer['status']}: {answer.pop('note')}", flush=True)
-        data = json.dumps(answer).encode()
+        with self.lock:
+            outcome = self.desk.plan.next()
+            if outcome in _WITHOUT_ANSWER:
+                say(f"{outcome} on purpose", flush=True)
+            else:
+                answer = dict(self.desk.answer(question, outcome))
+                say(f"{answer['status']}: {answer.pop('note')}", flush=True)
+        if outcome == Outcome.SILENCE:
+            self._be_silent()
+            return
+        if outcome == Outcome.HTTP_ERROR:
+            self.send_error(500)
+            return
+        data = b"<html>" if outcome == Outcome.NOT_JSON else json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
 
+    def _be_silent(self) -> None:
+        """Until the other side gives up."""
+        self.connection.settimeout(SILENT)
+        with contextlib.suppress(OSError):
+            self.connection.recv(1)
+        self.close_connection = True
+
     def log_message(self, *_: object) -> None:
         """Quiet: what was answered is told."""
+
+
+class _Server(ThreadingHTTPServer):
+    """A silent answer keeps nobody else waiting, nor Ctrl-C."""
+
+    daemon_threads = True
+
+
+def server_of(made: Desk, bind: str, port: int) -> ThreadingHTTPServer:
+    """The service over HTTP, one request at a time at the desk; it listens.
+
+    Raises:
+        OSError: it cannot.
+    """
+    handler = type("Handler", (_Handler,), {"desk": made, "lock": threading.Lock()})
+    return _Server((bind, port), handler)
 
 
 def serve(args: argparse.Namespace) -> int:
     """The service, until Ctrl-C."""
     made = desk(args.directory, arguments.now, args.emaid or (), scheme=args.key_transport, grammar=args.signed_info)
-    handler = type("Handler", (_Handler,), {"desk": made})
-    server = listen(lambda: HTTPServer((args.bind, args.port), handler), args.bind, args.port)
+    if args.answer not in {*Outcome, *CODES}:
+        raise UserError(f"--answer {args.answer}: it is one of {', '.join(Outcome)}, or a ResponseCode that is not OK")
+    made.plan = Plan(args.answer, args.times, args.refusals == "response")
+    server = listen(lambda: server_of(made, args.bind, args.port), args.bind, args.port)
     host, port = str(server.server_address[0]), server.server_address[1]
     say(f"certificates at http://{host}:{port}/", flush=True)
     until_stopped(server)

@@ -245,6 +245,20 @@ COMMANDS = (
                 default="common",
                 help="ISO 15118-20: the grammar of SignedInfo",
             ),
+            Argument(
+                "--answer",
+                metavar="OUTCOME",
+                default="normal",
+                help="to test a charger: failed, silence, http-error, not-json, not-exi, other-message, unsigned,"
+                " bad-signature, ongoing, or a ResponseCode",
+            ),
+            Argument("--times", type=int, metavar="N", help="only the first N requests are answered so"),
+            Argument(
+                "--refusals",
+                choices=("status", "response"),
+                default="status",
+                help="a vehicle that gets no contract hears status Failed, or a response with the ResponseCode",
+            ),
         ),
     ),
     Command(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import http.client
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from pnc import NOW, PncBench
 from pnc import store as store2
 from pnc20 import PncBench20
 from pnc20 import store as store20
+from processes import CEILING
 
 from plugfest import pnc
-from plugfest.certificates.service import SESSIONS, Desk, desk
+from plugfest.certificates.outcomes import Outcome, Plan
+from plugfest.certificates.service import SESSIONS, Desk, desk, server_of
 from plugfest.cli import main
 from secc.remote import SCHEMAS, Remote
 
@@ -81,6 +85,130 @@ async def test_what_the_pki_does_not_know_is_failed(pki: Path) -> None:
     assert vehicle.ok
     assert bench.codes("CertificateInstallationRes") == ["WARNING_NoCertificateAvailable"]
     assert bench.said("se", "the service says Failed WARNING_")
+
+
+NOTHING = "WARNING_NoCertificateAvailable"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "said"),
+    [
+        ("failed", NOTHING, "the service says Failed"),
+        ("not-exi", NOTHING, "exiResponse of the service is not"),
+        ("other-message", NOTHING, "SessionStopRes"),
+        ("unsigned", NOTHING, "is not signed"),
+        ("bad-signature", "OK", "contract"),  # the vehicle's to see
+        ("WARNING_NoContractMatchingPCIDFound", "WARNING_NoContractMatchingPCIDFound", "the service refuses"),
+        ("WARNING_eMSPUnknown", "WARNING_eMSPUnknown", "the service refuses"),
+        ("FAILED_SignatureError", "FAILED_SignatureError", "the service refuses"),
+        ("ongoing", NOTHING, ""),
+    ],
+)
+async def test_a_charger_passes_on_what_the_service_answers(pki: Path, outcome: str, code: str, said: str) -> None:
+    """In ISO 15118-20; whatever has no code of its own is no certificate."""
+    bench = PncBench20()
+    bench.installs()
+    served = made(pki)
+    served.plan = Plan(outcome)
+    bench.contracts.backend20 = remote(served)
+    vehicle, _ = await bench.run()
+    assert bench.codes("CertificateInstallationRes")[-1] == code
+    assert vehicle.ok is (code != "FAILED_SignatureError")
+    assert bench.said("se", said)
+    assert bench.wallet.contracts == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        ("failed", "FAILED_NoCertificateAvailable"),
+        ("unsigned", "FAILED_NoCertificateAvailable"),
+        ("FAILED_CertificateRevoked", "FAILED_CertificateRevoked"),
+        ("ongoing", "FAILED_NoCertificateAvailable"),
+    ],
+)
+async def test_the_same_in_iso2(pki: Path, outcome: str, code: str) -> None:
+    bench = PncBench()
+    bench.wallet.contract = None
+    served = made(pki, "DEPLFC00000001")
+    served.plan = Plan(outcome)
+    bench.contracts.backend = remote(served)
+    await bench.run()
+    codes = [
+        str(e.message.Body.BodyElement.ResponseCode)
+        for e in bench.events["ev"]
+        if e.name == "CertificateInstallationRes"
+    ]
+    assert codes == [code]
+
+
+async def test_only_the_first_requests_fail(pki: Path) -> None:
+    """A vehicle that comes back gets its contract."""
+    bench = PncBench20()
+    bench.installs()
+    served = made(pki, "DEPLFC00000001")
+    served.plan = Plan(Outcome.FAILED, times=1)
+    bench.contracts.backend20 = remote(served)
+    for contracts in (0, 1):
+        bench.wallet.contracts = []
+        vehicle, _ = await bench.run()
+        assert vehicle.ok
+        assert len(bench.wallet.contracts) == contracts
+
+
+async def test_the_issuers_own_refusal_can_be_a_response(pki: Path) -> None:
+    bench = PncBench20()
+    bench.installs()
+    bench.wallet.provisioning = pnc.credential(store20("iso20", "others")["oem-provisioning"])
+    served = made(pki)
+    served.plan = Plan(codes=True)
+    bench.contracts.backend20 = remote(served)
+    await bench.run()
+    assert bench.codes("CertificateInstallationRes") == ["WARNING_CertificateValidationError"]
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize(
+    ("outcome", "answer"), [("http-error", (500, None)), ("not-json", (200, b"<html>")), ("silence", (0, None))]
+)
+def test_what_fails_below_json(pki: Path, outcome: str, answer: tuple[int, bytes | None]) -> None:
+    """The next request is answered all the same."""
+    served = made(pki)
+    served.plan = Plan(outcome, times=1)
+    with running(served) as port:
+        assert ask(port, patience=0.5 if outcome == Outcome.SILENCE else CEILING) == answer
+        assert ask(port)[0] == 200
+
+
+@contextlib.contextmanager
+def running(served: Desk) -> Iterator[int]:
+    """The service over HTTP; its port."""
+    with server_of(served, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def ask(port: int, patience: float = CEILING) -> tuple[int, bytes | None]:
+    """Status and body of an answer to an empty question; 0 where none comes."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
+    try:
+        connection.request("POST", "/", b"{}")
+        answer = connection.getresponse()
+        return answer.status, answer.read() if answer.status == 200 else None
+    except TimeoutError:
+        return 0, None
+    finally:
+        connection.close()
+
+
+def test_an_unknown_outcome_is_named(pki: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pki", "serve", str(pki), "--answer", "WARNING_eMSPUnknwon"]) == 2
+    assert "--answer WARNING_eMSPUnknwon: it is one of normal, failed, silence" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
