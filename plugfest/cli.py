@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from pkgutil import resolve_name
 
 from boundary import console
 from boundary.console import complain, complain_all, say
@@ -104,7 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USER_ERROR
     try:
         with _ended_in_order():
-            code: int = args.run(args)
+            run = resolve_name(args.run) if isinstance(args.run, str) else args.run  # a task, by its name
+            code: int = run(args)
         return _checked(code)
     except UserError as why:
         first, *more = why.lines

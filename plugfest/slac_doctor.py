@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from boundary.console import say
-from plugfest.commands.slac_modem import describe
+from plugfest.tasks.slac_modem import describe
+from plugfest.tasks.slac_run import Reporter
 from slac import causes, ev, evse, symptoms
 from slac.causes import Cause
 from slac.diagnosis import over, verdict
@@ -26,9 +27,6 @@ from slac.modem_key import refused_key
 from slac.outcome import Match
 from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
 from slac.timing import STANDARD, Timing
-
-if TYPE_CHECKING:
-    from plugfest.commands.slac_run import Reporter
 
 TRIES_AGAIN = 3.0
 """s: a vehicle that tries again does so by then (TT_matching_rate is 0.4)."""

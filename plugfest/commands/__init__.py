@@ -1,4 +1,4 @@
-"""One module per command: ``add(subparsers)`` declares its arguments, ``run(args)`` does the work.
+"""One module per command: ``add(subparsers)`` declares its arguments and names the task that runs it.
 
-A module imports at its top only what costs nothing; the rest inside ``run``.
+A module imports at its top only what costs nothing; what a command does is in :mod:`plugfest.tasks`.
 """

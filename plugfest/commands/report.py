@@ -6,9 +6,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from boundary.console import complain
-from boundary.write import write
-
 _HELP = """\
 FILE is a trace of ours (--trace, JSON lines) or any pcap or pcapng file. The report is one file that needs no network.
 exit code: 0 written (with --check: and the session passed), 1 with --check: it did not, 2 no such file
@@ -35,23 +32,4 @@ def add(commands: Any) -> None:
         "--roots", metavar="PATH", type=Path, action="append", default=[],
         help="trusted roots: a file or a PKI directory (repeatable)",
     )  # fmt: skip
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
-    from plugfest.certificates import roots
-    from plugfest.commands.trace import read
-    from plugfest.traces.checks import judge
-    from plugfest.traces.junit import junit
-    from plugfest.traces.report import render
-
-    recording = read(args.file, args.key_log)
-    anchors = roots.of(args.roots)
-    judged = judge(recording, anchors)
-    result = judged.verdict
-    target = args.output or args.file.with_suffix(".html")
-    write(target, render(recording, judged=judged, title=args.title or "", roots=anchors))
-    if args.junit is not None:
-        write(args.junit, junit(recording, judged.findings), public=True)
-    complain(f"{target}: {result.headline} ({result.details})")
-    return 1 if args.check and not result.ok else 0
+    parser.set_defaults(run="plugfest.tasks.report:run")

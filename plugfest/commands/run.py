@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
-
-from boundary.console import complain_all
 
 
 def add(commands: Any) -> None:
@@ -34,21 +31,4 @@ def add(commands: Any) -> None:
         ("--report", "write a report on the session as HTML"),
     ):
         parser.add_argument(option, metavar="FILE", type=Path, help=text)
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
-    from plugfest import config
-    from plugfest.commands import demo, evcc, secc
-    from plugfest.config import effect, names
-
-    given = {name: getattr(args, name) for name in ("fast", "quiet", "all", "json", "plain") if getattr(args, name)}
-    settings = dict.fromkeys(given, "true")
-    for name in ("interface", "trace", "pcapng", "report"):
-        if getattr(args, name) is not None:
-            settings[name] = str(getattr(args, name))
-    bench = config.load(args.file, settings={**names.settings(args.set), **settings})
-    complain_all(f"note: {line}" for line in effect.without_effect(bench))
-    if bench.role == "both":
-        return demo.start(bench, args.file.name)
-    return evcc.start(bench) if bench.role == "evcc" else secc.start(bench)
+    parser.set_defaults(run="plugfest.tasks.run:run")

@@ -7,8 +7,6 @@ from typing import Any
 
 from plugfest.commands import slac_run
 
-PROBLEM = 1
-
 _DESCRIPTION = """\
 Checks the interface, the modem, its role and key, then takes part in a matching as vehicle or charger (--role), or
 watches one, and reports each step with times against the limits of ISO 15118-3, the attenuation per group, where it
@@ -28,29 +26,4 @@ def add(commands: Any) -> None:
         "--role", choices=("ev", "evse", "watch"), default="watch", help="take part, or watch (the default)"
     )
     parser.add_argument("--within", type=float, default=30.0, metavar="S", help="give up after so long (default 30)")
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
-    import asyncio
-
-    from plugfest import pilots
-
-    with pilots.user_errors():
-        return asyncio.run(_run(args))
-
-
-async def _run(args: argparse.Namespace) -> int:
-    from plugfest import slac_doctor
-    from slac.link import open_link
-
-    settings = slac_doctor.Settings(
-        role=args.role, pilot=args.pilot, within=args.within, modem=args.modem, strict=args.strict,
-        timing=slac_run.timing(args),
-    )  # fmt: skip
-    link = open_link(args.interface)  # missing, down, no carrier, no rights: one line
-    try:
-        well = await slac_doctor.examine(link, settings, slac_run.Reporter(settings.timing))
-        return 0 if well and await slac_doctor.ipv6(args.interface) else PROBLEM
-    finally:
-        link.close()
+    parser.set_defaults(run="plugfest.tasks.slac_doctor:run")

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import TYPE_CHECKING, Any
-
-from boundary.console import say
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from slac.modem import Modem
+from typing import Any
 
 
 def add(commands: Any) -> None:
@@ -21,71 +13,4 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("-i", "--interface", required=True, metavar="IFACE", help="network interface to the modem")
     parser.add_argument("--role", choices=("ev", "evse"), help="say whether the modem fits this role")
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
-    import asyncio
-
-    from plugfest import pilots
-
-    with pilots.user_errors():
-        return asyncio.run(_run(args))
-
-
-async def _run(args: argparse.Namespace) -> int:
-    from slac.host import Host
-    from slac.link import open_link
-    from slac.modem import detect
-
-    link = open_link(args.interface)
-    try:
-        async with Host(link) as host:
-            modem = await detect(host)
-            async for line in describe(modem):
-                say(line, flush=True)
-            wanted = {"ev": "EV", "evse": "EVSE"}.get(args.role or "")
-            if wanted:
-                problem = await modem.role_problem(wanted)
-                say(f"role      {problem or f'fits, as far as it says: {wanted}'}")
-                return 1 if problem else 0
-    finally:
-        link.close()
-    return 0
-
-
-async def describe(modem: Modem) -> AsyncIterator[str]:
-    """Lines about a modem."""
-    from slac.frames import CC_DISCOVER_LIST_CNF, CC_DISCOVER_LIST_REQ, mac_text
-    from slac.keys import nid_of, nmk_of
-    from slac.modem import ROLES
-
-    yield f"modem     {modem.device or modem.family.title}, {mac_text(modem.mac)}"
-    yield f"firmware  {modem.firmware or 'not told'}"
-    for other in modem.others:
-        yield f"warning   {mac_text(other)} answers as ours too: two modems on one cable, or a switch between"
-    mode = await modem.slac_mode()
-    if mode is not None:
-        yield f"SLAC mode {mode} (as configured)"
-    networks = await modem.networks()
-    if networks is None:
-        yield "network   not told"
-    elif not networks:
-        yield "network   none joined"
-    for network in networks or ():
-        known = " (factory key)" if network.nid == nid_of(nmk_of("HomePlugAV")) else ""
-        role = ROLES.get(network.role, f"role {network.role}")
-        yield f"network   {network.nid.hex()}{known}, {role}, coordinator {mac_text(network.cco_mac)}"
-        link = await modem.linked(network.nid)
-        yield f"link      {'not told' if link is None else 'up' if link else 'down'}"
-        for peer in network.peers:
-            behind = f", for {mac_text(peer.bridged_mac)}" if any(peer.bridged_mac) else ""
-            rates = f", {peer.tx} Mbit/s to it, {peer.rx} from it" if peer.tx or peer.rx else ""
-            yield f"station   {mac_text(peer.mac)}{behind}{rates}"
-    frame = await modem.ask(CC_DISCOVER_LIST_REQ(), CC_DISCOVER_LIST_CNF)
-    if frame is not None and isinstance(frame.message, CC_DISCOVER_LIST_CNF):
-        for heard in frame.message.stations:
-            where = "in our network" if heard.same_network else "in another network"
-            yield f"hears     {mac_text(heard.mac)}, {where}"
-    for lack in modem.lacks:
-        yield f"note      {lack}"
+    parser.set_defaults(run="plugfest.tasks.slac_modem:run")

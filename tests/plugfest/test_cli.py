@@ -39,8 +39,9 @@ def test_help_imports_nothing_heavy() -> None:
 def test_a_charger_starts_with_what_it_needs() -> None:
     """What keeps the first SDP answer quick: no other command, no SLAC on a plain cable, nothing of TLS or reports."""
     heavy = (
-        "plugfest.commands.evcc", "plugfest.commands.slac_line", "slac.frames", "slac.evse", "scapy", "traces",
-        "conformance", "lxml", "cryptography", "aiomqtt", "hypothesis", "pytest",
+        "plugfest.commands.evcc", "plugfest.commands.slac_line", "plugfest.tasks.evcc", "evcc.drive", "slac.frames",
+        "slac.evse", "scapy", "plugfest.traces", "plugfest.conformance", "lxml", "cryptography", "aiomqtt",
+        "hypothesis", "pytest",
     )  # fmt: skip
     code = (
         "import sys, plugfest.cli as c; code = c.main(['secc', '-i', 'nosuch0', '--no-slac', '--plain'])\n"

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from plugfest.commands.slac_run import Reporter
 from plugfest.slac_doctor import Role, Settings, examine
+from plugfest.tasks.slac_run import Reporter
 from slac import ev, evse
 from slac.errors import SlacError
 from slac.line_faults import FAULTS, LOSABLE, lose
