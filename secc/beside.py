@@ -11,8 +11,9 @@ on. The limits of ChargeParameterDiscovery hold at once: a vehicle that can take
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from secc import iso20_parking, iso20_renegotiation
@@ -94,6 +95,46 @@ async def _metering(visit: Visit, answers: Answers) -> None:
         await stream.answer(await stream.next(patient=True), anything)
 
 
+class Apart:
+    """What a side stream has agreed so far, kept apart from what holds in the loop."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._agreed: dict[str, Any] = {}
+        self._started: dict[str, float] = {}
+
+    def begin(self) -> None:
+        """The stream begins: nothing was agreed on it."""
+        self._agreed = {}
+
+    def forget(self) -> None:
+        """Neither agreed, nor any phase begun."""
+        self._agreed, self._started = {}, {}
+
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[Visit]:
+        """The visit as the stream sees it, for one answer; what that agrees on is kept here, the rest passed on.
+
+        Where the answer raises, nothing is.
+        """
+        main = self._visit
+        beside = copy.copy(main)
+        beside.started = self._started
+        for name in AGREED:
+            setattr(beside, name, copy.copy(self._agreed.get(name, getattr(main, name))))
+        before = dict(vars(beside))
+        yield beside
+        for name, value in vars(beside).items():
+            if value is before.get(name) or name in OF_A_REQUEST:
+                continue
+            if name in AGREED:
+                self._agreed[name] = value
+            else:
+                setattr(main, name, value)
+        if beside.coming is not before["coming"]:
+            main.coming, self._agreed = {**self._agreed}, {}
+
+
 class _Stream:
     """One side stream as it goes.
 
@@ -104,15 +145,14 @@ class _Stream:
     def __init__(self, visit: Visit, number: int, answers: Answers) -> None:
         self._visit, self._number, self._answers = visit, number, answers
         self._side = visit.session.protocol.side[number]
-        self._agreed: dict[str, Any] = {}
+        self._apart = Apart(visit)
         self.begin_anew()
         visit.session.listen(number)
 
     def begin_anew(self) -> None:
         """Nothing was exchanged yet."""
         self._sequence = Sequence(self._side.order, dc=self._visit.dc)
-        self._started: dict[str, float] = {}
-        self._agreed = {}
+        self._apart.forget()
         self._stops = self._visit.stops
 
     @property
@@ -144,24 +184,12 @@ class _Stream:
         """Answers a request on what the stream has agreed so far."""
         main = self._visit
         if not self.begun:
-            self._agreed, self._stops = {}, main.stops
-        beside = copy.copy(main)
-        beside.started = self._started
-        for name in AGREED:
-            setattr(beside, name, copy.copy(self._agreed.get(name, getattr(main, name))))
-        before = dict(vars(beside))
-        try:
-            await answer(beside, self._sequence, received, self._answers, check=check)
-        except RemoteError:
-            main.refused = main.refused or beside.refused
-            raise
-        for name, value in vars(beside).items():
-            if value is before.get(name) or name in OF_A_REQUEST:
-                continue
-            if name in AGREED:
-                self._agreed[name] = value
-            else:
-                setattr(main, name, value)
-        if beside.coming is not before["coming"]:
-            main.coming, self._agreed = {**self._agreed}, {}
+            self._stops = main.stops
+            self._apart.begin()
+        with self._apart.lent() as beside:
+            try:
+                await answer(beside, self._sequence, received, self._answers, check=check)
+            except RemoteError:
+                main.refused = main.refused or beside.refused
+                raise
         await asyncio.sleep(0)  # a vehicle that floods this stream does not keep the main one from its turn
