@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,9 @@ from v2g.channel import Channel
 from v2g.errors import ConnectionLost, RemoteError
 from v2g.protocols import Protocol
 from v2g.reading import NotAMessage
+from v2g.rules.rule import Breach
 from v2g.session import Session
+from v2g.streams import MAIN
 from v2g.trace import Event, Observe
 
 
@@ -32,6 +34,8 @@ class Arrival:
         signature: of its header, or None.
         time: loop time, s.
         note: why it could not be read.
+        stream: on which it came: the main one, or a side stream by its payload type.
+        breaches: content rules that it breaks.
     """
 
     name: str
@@ -40,6 +44,8 @@ class Arrival:
     signature: Any
     time: float
     note: str = ""
+    stream: int = MAIN
+    breaches: Sequence[Breach] = ()
 
     @property
     def code(self) -> str:
@@ -79,8 +85,8 @@ class Wire:
         wrote: called with each frame on its way, as it is written.
     """
 
-    def __init__(self, channel: Channel, observe: Observe) -> None:
-        self.session = Session(channel, observe=observe)
+    def __init__(self, channel: Channel, observe: Observe, clock: Callable[[], int] = lambda: 0) -> None:
+        self.session = Session(channel, observe=observe, clock=clock)
         self.channel = channel
         self.arrived: list[Arrival] = []
         self.closed_at: float | None = None
@@ -95,7 +101,7 @@ class Wire:
     async def _pump(self) -> None:
         while True:
             try:
-                received = await self.session.receive()
+                received = await self.session.receive(None)
             except NotAMessage as why:
                 self._note(Arrival(why.reading.name, None, b"", None, self.session.now, str(why)))
                 continue
@@ -110,7 +116,12 @@ class Wire:
                 self._note(Arrival("undecodable", None, b"", None, self.session.now, str(why)))
                 continue
             name = type(received.message).__name__
-            self._note(Arrival(name, received.message, received.session_id, received.signature, received.time))
+            self._note(
+                Arrival(
+                    name, received.message, received.session_id, received.signature, received.time,
+                    stream=received.stream, breaches=received.breaches,
+                )
+            )  # fmt: skip
 
     def _note(self, arrival: Arrival) -> None:
         self.arrived.append(arrival)
@@ -171,18 +182,22 @@ class Wire:
         exi: Callable[[bytes], bytes | None] | None = None,
         frame: Callable[[bytes], bytes | None] | None = None,
         signature: Any = None,
+        stream: int = MAIN,
+        stamp: int | None = None,
     ) -> None:
         """Sends a message, legal or not.
 
         Args:
             session_id: another one than the session's, for this message only.
+            stamp: another TimeStamp, for this message only (ISO 15118-20).
+            stream: a side stream, by its payload type.
             header: fields of the V2GTP header to force.
             exi, frame: replace what is sent at that seam; None drops it.
 
         Raises:
             ConnectionLost: the peer has closed.
         """
-        session, kind, own = self.session, type(message), self.session.id
+        session, kind, own = self.session, type(message), (self.session.id, self.session.clock)
         session.rewrite[kind] = lambda given: given  # what goes through this seam may break its facets
         if exi is not None:
             session.rewrite_exi[kind] = exi
@@ -195,10 +210,12 @@ class Wire:
             session.rewrite_frame[kind] = whole
         if session_id is not None:
             session.id = session_id
+        if stamp is not None:
+            session.clock = lambda: stamp
         try:
-            await session.send(message, signature=signature)
+            await session.send(message, signature=signature, stream=stream)
         finally:
-            session.id = own
+            session.id, session.clock = own
             for table in (session.rewrite, session.rewrite_exi, session.rewrite_frame):
                 table.pop(kind, None)
         self.sent_at = session.now
@@ -210,13 +227,19 @@ class Wire:
         await self.channel.write(v2gtp.pack(payload_type, payload))
         self.sent_at = session.now
 
+    def payload_type(self, message: Any) -> int:
+        """The payload type of a message on the main stream."""
+        protocol = self.session.protocol
+        return protocol.payload_types[protocol.set_of(type(message))]
+
     def document(self, message: Any) -> bytes:
         """The EXI bytes of a message in this session."""
         import exi
 
         session = self.session
         protocol: Protocol = session.protocol
-        return exi.encode(protocol.schema, protocol.wrap(message, session.id), strict=False)
+        document = protocol.wrap(message, session.id, None, session.clock())
+        return exi.encode(protocol.schema_of(type(message)), document, strict=False)
 
     # -- the end --------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,6 @@
 :mod:`.reactions`  what counts as giving up in order, and as going on
 :mod:`.scripts`    cases that words cannot express
 :mod:`.course`     a case under way
-:mod:`.tester`     the tester charger: good answers, a request that is held, other answers
+:mod:`.tester`     the tester charger: good answers, a request that is held, other answers; :mod:`.plant`: its outlet
 =================  ====================================================================================================
 """

@@ -10,7 +10,7 @@ from plugfest.conformance.table import Table
 from v2g import signature
 from v2g.errors import RemoteError
 from v2g.physical import milliwatts, number
-from v2g.protocols import DIN
+from v2g.protocols import DIN, ISO20
 
 if TYPE_CHECKING:
     from plugfest.conformance.evcc.tester import TesterEvse
@@ -148,13 +148,27 @@ def ev_session_id(tester: TesterEvse, arrival: Arrival) -> str:
 def ev_request_content(tester: TesterEvse, arrival: Arrival) -> str:
     protocol = tester.protocol
     try:
-        exi.encode(protocol.schema, protocol.wrap(arrival.message, arrival.session_id))
+        exi.encode(protocol.schema_of(type(arrival.message)), protocol.wrap(arrival.message, arrival.session_id))
     except exi.ExiError as why:
         return str(why)
+    if protocol is ISO20:
+        broken = [breach for breach in arrival.breaches if breach.rule.severity == "violation"]
+        return str(broken[0]) if broken else ""
     if arrival.name == "SessionSetupReq":
         evccid = arrival.message.EVCCID
         return "" if len(evccid) in (6, 8) and any(evccid) else f"EVCCID {evccid.hex()}"
     return ""
+
+
+@CHECKS.on("EV_TIMESTAMP")
+def ev_timestamp(tester: TesterEvse, arrival: Arrival) -> str:
+    """Time stamps are there and do not go back; their unit is not judged, since senders do not agree on it."""
+    stamps = [one.message.Header.TimeStamp for one in tester.requests if hasattr(one.message, "Header")]
+    place = [one for one in tester.requests if hasattr(one.message, "Header")].index(arrival)
+    if not stamps[place]:
+        return "TimeStamp 0"
+    before = max(stamps[:place], default=0)
+    return f"TimeStamp {stamps[place]} after {before}" if stamps[place] < before else ""
 
 
 @CHECKS.on("EV_AUTH_SIGNATURE", "EV_RECEIPT_SIGNATURE")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
+from v2g.streams import MAIN
 
 
 @dataclass
@@ -63,6 +64,11 @@ class Course:
             self.request = await tester.held(self.caught, name or "the request")
             self.position = tester.requests.index(self.request)
         return self.request
+
+    @property
+    def others_go_on(self) -> bool:
+        """Requests may come while the vehicle waits: the same again and again, or those of the main stream."""
+        return self.repeated or self.held.stream != MAIN
 
     @property
     def later(self) -> list[Arrival]:

@@ -11,16 +11,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from plugfest.conformance.catalogue import durations, timer
-from plugfest.conformance.catalogue.durations import DELAY
+from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.catalogue.steps import Step, Steps, chosen, named_checks, only, step_text, unseen
 from plugfest.conformance.evcc.checks import CHECKS
 from plugfest.conformance.evcc.course import Action, Course
-from plugfest.conformance.evcc.reactions import gives_up, goes_on, in_b
+from plugfest.conformance.evcc.reactions import SEQUENCE, gives_up, goes_on, in_b
 from plugfest.conformance.fields import found
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, NotExecutable
 from plugfest.conformance.wire import Arrival
 from v2g import v2gtp
+from v2g.streams import MAIN
 
 EXPECTATIONS: Table[Callable[[Step, Steps], Action]] = Table()
 """Each reads a step; all expectations of its case are given with it, since some are judged together."""
@@ -31,7 +32,12 @@ REACTIONS = {
     "EX.EV_GIVES_UP no later than the message timer": "gives up",
     "EX.EV_GIVES_UP (derived)": "gives up",
     "goes on": "goes on",
+    "goes on charging or EX.EV_GIVES_UP": "charges",
+    "tries again or stops in order": "unauthorized",
 }
+
+STILL_UNAUTHORIZED = ("AuthorizationReq", "CertificateInstallationReq", "SessionStopReq")
+"""What a vehicle may send that was not authorized (ISO 15118-20)."""
 
 
 @EXPECTATIONS.on("ev")
@@ -49,6 +55,11 @@ def ev(step: Step, expect: Steps) -> Action:
         if kind == "either" and course.later and course.later[0].name == "PaymentDetailsReq":
             course.result.saw(step_text(step), "goes on with the contract it has")
             return
+        if kind == "unauthorized":
+            await unauthorized(course)
+            return
+        if kind == "charges" and await charges(course):
+            return
         if kind == "goes on":
             assert course.answered is not None
             await goes_on(course, course.answered)
@@ -62,6 +73,31 @@ def ev(step: Step, expect: Steps) -> Action:
         await gives_up(course, from_=begin + seconds, not_before=begin + seconds)
 
     return judge
+
+
+async def unauthorized(course: Course) -> None:
+    """After a warning that refuses it: the vehicle tries again, installs a contract, or ends the session."""
+    tester = course.tester
+    await tester.wait_for(lambda: course.later or tester.hung_up, SEQUENCE)
+    seen = course.later[0].name if course.later else "closed" if tester.hung_up else "nothing"
+    course.result.saw("tries again or stops in order", seen)
+    if seen == "nothing":
+        raise Failed("the vehicle neither tries again nor stops", expected="a request, or the close", observed=seen)
+    if course.later and seen not in STILL_UNAUTHORIZED:
+        raise Failed(
+            f"the vehicle goes on with {seen}, unauthorized", expected="another try, or the end", observed=seen
+        )
+
+
+async def charges(course: Course) -> bool:
+    """Whether the charge loop goes on."""
+    tester = course.tester
+    await asyncio.sleep(max(course.origin - tester.now, 0.0) + CLOSE)
+    main = [one for one in tester.requests if one.stream == MAIN]
+    if tester.over or not tester.protocol.is_loop(main[-1].name):
+        return False
+    course.result.saw("goes on charging", main[-1].name)
+    return True
 
 
 @EXPECTATIONS.on("not_before", "last_request", "optional", "repeat")

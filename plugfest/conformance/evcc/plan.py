@@ -28,11 +28,11 @@ from v2g.messages import iso2
 VALUE_ADDED = iso2.ServiceType(ServiceID=62001, ServiceCategory="OtherCustom", FreeService=True)
 """The additional service that the tester offers where a case wants one."""
 
-LAST = ("WeldingDetectionReq", "SessionStopReq")
+LAST = ("WeldingDetectionReq", "DC_WeldingDetectionReq", "SessionStopReq")
 """Requests that come only after the vehicle has stopped."""
 
 
-AFTER_STOP = re.compile(r"PDE?\.PowerDelivery\.Off|PE\.PowerDelivery\.Stop")
+AFTER_STOP = re.compile(r"PDE?\.PowerDelivery\.Off|P(20)?E\.PowerDelivery\.Stop")
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Plan:
         if arrival.name != self.request:
             return False
         state = self.run.case.preconditions[0]
-        stops = bool(AFTER_STOP.match(state)) or "ChargingLoop" in state
+        stops = bool(AFTER_STOP.match(state)) or "ChargingLoop" in state or state == "P20E.ChargeLoop"
         return arrival.name != "PowerDeliveryReq" or harmless(arrival) is stops
 
 
@@ -97,6 +97,8 @@ _SETUPS: Mapping[str, Mapping[str, Any]] = {
     "with a VAS (ServiceID 62001) offered": {"offers": True},
     "with a VAS (ServiceID 62002) offered": {"offers": True},
     "with ReceiptRequired true": {"receipts": True},
+    "with ReceiptRequired": {"receipts": True},
+    "dynamic": {},
 }
 
 
@@ -107,15 +109,13 @@ def plan(run: Run) -> Plan:
         NotExecutable: something in it cannot be done; says what.
     """
     case = run.case
-    if run.protocol == "iso15118-20":
-        raise NotExecutable("the tester charger does not speak ISO 15118-20 yet")
     if (script := SCRIPTS.get(case.id)) is not None:
         if run.variant.get("list") == "tuple id 0 or 256":
             raise NotExecutable("EXI cannot carry a SAScheduleTupleID of 0 or 256: it has 8 bits for 1 to 255")
         return Plan(run, script=script)
     if case.setup not in _SETUPS:
         raise NotExecutable(f"setup {case.setup!r}")
-    if not case.preconditions or not case.preconditions[0].startswith(("PE.", "PDE.")):
+    if not case.preconditions or not case.preconditions[0].startswith(("PE.", "PDE.", "P20E.")):
         raise NotExecutable(f"precondition {case.preconditions}")
     stimulus, expect = run.steps
     if run.protocol == "din70121":
@@ -158,6 +158,8 @@ def _about(step: Step) -> str:
         return awaited(str(step["await"]))
     if "instead_of" in step:
         return request_of(str(step["instead_of"]))
+    if "of" in step:
+        return request_of(str(step["of"]))
     for verb in ("reply", "reply_always"):
         if verb in step and re.fullmatch(r"\w+Res", str(step[verb])):
             return request_of(str(step[verb]))

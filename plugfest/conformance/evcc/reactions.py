@@ -39,14 +39,14 @@ async def gives_up(course: Course, *, from_: float, not_before: float | None = N
             continue
         break
     # A repeated request is repeated until the timer is over; of any other, nothing may follow.
-    later = course.later if not course.repeated else [one for one in course.later if one.time > from_ + DELAY]
+    later = course.later if not course.others_go_on else [one for one in course.later if one.time > from_ + DELAY]
     after = [arrival for arrival in later if not harmless(arrival)]
     ended = closed if closed is not None else tester.now
-    signs = [one.time for one in course.later if not course.repeated or harmless(one)]
+    signs = [one.time for one in course.later if not course.others_go_on or harmless(one)]
     goes = min([ended, *signs])
     seen = f"closed {ended - from_:+.3f} s" if closed is not None else "still connected"
     result.saw("the vehicle gives up", seen + (f", {after[0].name}" if after else ""))
-    slack = DELAY if not course.repeated else DELAY + 0.3  # one round of the repetition
+    slack = DELAY if not course.others_go_on else DELAY + 0.3  # one round of the repetition
     if not_before is not None and goes < not_before - slack:
         text = f"it gave up {not_before - goes:.3f} s before its timer was over"
         raise Failed(text, expected="not before the timer", observed=text)

@@ -16,25 +16,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plugfest.conformance.catalogue.pics import Pics
-from plugfest.conformance.sut.contracts import charger_contracts
+from plugfest.conformance.catalogue.protocols import energy
+from plugfest.conformance.evcc.plant import tester_evse
+from plugfest.conformance.sut.contracts import charger_contracts, charger_contracts20
 from plugfest.conformance.sut.systems import VehicleUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.wire import Arrival, Wire
+from secc import iso20_parking, iso20_renegotiation
 from secc import serve as secc
-from secc.charger import Evse
+from secc.beside import Apart
 from secc.minimal import minimal
-from secc.power import Limits
-from secc.simulated import Dynamics, SimulatedPowerSource
-from secc.supply import AcSupply
-from secc.visit import Refusal, Visit
-from slac.connector import power_class
+from secc.visit import Answers, Refusal, Visit
 from slac.pilot import DIGITAL, READY, Reading, State
 from v2g import sdp
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, RemoteError
 from v2g.messages import appproto
-from v2g.protocols import APPPROTO, ISO2, Protocol, select
+from v2g.protocols import APPPROTO, ISO2, ISO20, Protocol, select
+from v2g.protocols.iso20 import PARKING, RENEGOTIATION
 from v2g.sequence import START, after
+from v2g.streams import MAIN
 from v2g.trace import Event, Observe, ignore
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class TesterEvse:
         contracts: what contract payment needs.
         taken: the bench's certificates, if it has any.
         stops_after: rounds of the loop after which it asks the vehicle to stop; None: never.
+        stream: of the request that was held last; answers go there.
     """
 
     system: VehicleUnderTest
@@ -106,14 +108,14 @@ class TesterEvse:
     contracts: Contracts | None = None
     taken: Certificates | None = None
     port: int = 0
+    stream: int = MAIN
     _catch: Callable[[Arrival], bool] | None = None
     _held: asyncio.Future[Arrival] | None = None
     _released: asyncio.Event = field(default_factory=asyncio.Event)
+    _apart: dict[int, Apart] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        rating = Limits.of(power_class(150))
-        power = None if self.pics.ac else SimulatedPowerSource(rating, Dynamics(test_seconds=0.5), rng=self.rng)
-        self.evse = Evse(self.system.pilot, power=power, ac=AcSupply() if self.pics.ac else None)
+        self.evse = tester_evse(self.system.pilot, self.pics, self.rng)
         self.system.couple(self.evse)
         self.tasks: set[asyncio.Task[Any]] = set()
 
@@ -142,7 +144,8 @@ class TesterEvse:
         """Takes a bench's certificates; in contract payment it checks and issues contracts with them."""
         self.taken = bench
         if self.pics.pnc:
-            self.contracts = charger_contracts(bench, self.pics)
+            made = charger_contracts20 if self.protocol is ISO20 else charger_contracts
+            self.contracts = made(bench, self.pics)
 
     def _wall_clock(self) -> float:
         return self.taken.now().timestamp() if self.taken is not None else EPOCH + self.now
@@ -183,7 +186,7 @@ class TesterEvse:
                 send(answer, sender)
 
     async def _connected(self, channel: Channel) -> None:
-        wire = Wire(channel, self.observe)
+        wire = Wire(channel, self.observe, lambda: round(self._wall_clock()))
         self.wires.append(wire)
         session = wire.session
         self.visit = Visit(self.evse, session, self.evse.power is not None, self._wall_clock, self.rng, self.paused)
@@ -198,8 +201,12 @@ class TesterEvse:
             if self._catch is not None and self._held is not None and self._catch(arrival):
                 self._catch = None
                 self._released.clear()
+                self.stream = arrival.stream
+                if self.visit is not None:
+                    self.visit.signature = None
                 self._held.set_result(arrival)
-                await self._released.wait()
+                if arrival.stream == MAIN:  # a side stream holds up nothing but itself
+                    await self._released.wait()
                 continue
             await self._answer(arrival)
 
@@ -208,7 +215,7 @@ class TesterEvse:
     async def _answer(self, arrival: Arrival) -> None:
         response = await self.good(arrival)
         if response is not None:
-            await self.send(response)
+            await self.send(response, stream=arrival.stream)
 
     async def good(self, arrival: Arrival) -> Any:
         """The good-case answer to a request, overrides included; None: no answer."""
@@ -220,6 +227,8 @@ class TesterEvse:
             return self.fixed[name]
         if isinstance(request, appproto.supportedAppProtocolReq):
             response: Any = self._select(request)
+        elif arrival.stream != MAIN:
+            response = await self._beside(arrival)
         else:
             response = await self._protocol_answer(arrival)
         if self.protocol.is_loop(name):
@@ -227,17 +236,34 @@ class TesterEvse:
             if self.stops_after is not None and self.loops >= self.stops_after:
                 self.stops_after = None
                 self.evse.request_stop(5)
-            if self.receipts and self.contracts is None:
+            if self.receipts and self.contracts is None and self.protocol is not ISO20:
                 response.ReceiptRequired = True
         if (override := self.overrides.get(name)) is not None:
             return override(request, response)
         return response
 
     def _select(self, request: appproto.supportedAppProtocolReq) -> Any:
-        selection = select(request, [self.protocol])
+        selection = select(request, [self.protocol], energy(self.pics.ac))
         if selection.protocol is None:
             self.refused.append(f"the vehicle does not offer {self.protocol.title}")
         return selection.response
+
+    async def _beside(self, arrival: Arrival) -> Any:
+        """The answer on a side stream; what it agrees on holds from the next message of the loop on."""
+        assert self.visit is not None
+        apart = self._apart.setdefault(arrival.stream, Apart(self.visit))
+        if arrival.name.endswith("ChargeParameterDiscoveryReq"):
+            apart.begin()
+        main = self.visit
+        with apart.lent() as self.visit:
+            try:
+                return await self._protocol_answer(arrival)
+            finally:
+                self.visit, main.signature = main, self.visit.signature
+
+    def _answers(self, stream: int) -> Answers:
+        answers = secc.ANSWERS[self.wire.session.protocol.name]
+        return {**answers, **BESIDE.get(stream, {})}
 
     async def _protocol_answer(self, arrival: Arrival) -> Any:
         assert self.visit is not None
@@ -246,13 +272,15 @@ class TesterEvse:
         if kind is None:
             self.refused.append(f"{arrival.name} is not a request")
             return None
+        if self.protocol.is_loop(arrival.name):
+            self.visit.take_over()
         self.visit.asked_id = arrival.session_id
         self.visit.asked_signature, self.visit.signature = arrival.signature, None
         name = arrival.name
         if self.services and name in ("ServiceDetailReq", "PaymentServiceSelectionReq"):
             extra = {"ServiceID": request.ServiceID} if name == "ServiceDetailReq" else {}
             return minimal(wire.session.protocol.schema, kind, dc=self.visit.dc, ResponseCode="OK", **extra)
-        answer = secc.ANSWERS[wire.session.protocol.name].get(type(request))
+        answer = self._answers(arrival.stream).get(type(request))
         try:
             if answer is None:
                 raise Refusal("FAILED", "not supported")
@@ -261,7 +289,8 @@ class TesterEvse:
                 response = await response
         except RemoteError as why:
             self.refused.append(f"{name}: {why}")
-            return minimal(wire.session.protocol.schema, kind, dc=self.visit.dc, ResponseCode="FAILED")
+            schema = wire.session.protocol.schema_of(kind)
+            return minimal(schema, kind, dc=self.visit.dc, request=request, ResponseCode="FAILED")
         if self.services and name == "ServiceDiscoveryReq":
             response.ServiceList = ISO2.module.ServiceListType(Service=self.services)
         return response
@@ -269,6 +298,7 @@ class TesterEvse:
     async def send(self, message: Any, **deviation: Any) -> None:
         """Sends an answer, with deviations as of :meth:`.Wire.send`; a closed connection does not matter."""
         wire = self.wire
+        deviation.setdefault("stream", self.stream)
         if self.visit is not None and self.visit.signature is not None and "signature" not in deviation:
             deviation["signature"] = self.visit.signature
         with contextlib.suppress(ConnectionLost):
@@ -276,6 +306,8 @@ class TesterEvse:
         self.replied.append(Reply(self.now, type(message).__name__, message))
         if wire.session.protocol is APPPROTO and str(getattr(message, "ResponseCode", "")).startswith("OK"):
             wire.session.protocol = self.protocol
+            for stream in self.protocol.side:
+                wire.session.listen(stream)
 
     # -- stopping at a request ------------------------------------------------------------------------------------
 
@@ -388,14 +420,17 @@ def made(tester: TesterEvse, name: str, code: str = "OK", **given: Any) -> Any:
     Raises:
         Failed: the protocol has no such response.
     """
-    protocol = tester.wire.session.protocol
-    module = appproto if name.startswith("supportedAppProtocol") else tester.protocol.module
-    schema = APPPROTO.schema if module is appproto else tester.protocol.schema
-    kind = getattr(module, name, None)
+    protocol = APPPROTO if name.startswith("supportedAppProtocol") else tester.protocol
+    kind = protocol.message(name)
     if kind is None:
         raise Failed(f"{protocol.title} has no {name}")
-    codes = {"OK": _OK.get(name, "OK")}
-    return minimal(schema, kind, dc=not tester.pics.ac, ResponseCode=codes.get(code, code), **given)
+    asked = tester.requests[-1].message if tester.requests else None
+    code = _OK.get(name, "OK") if code == "OK" else code
+    return minimal(protocol.schema_of(kind), kind, dc=not tester.pics.ac, request=asked, ResponseCode=code, **given)
+
+
+BESIDE: Mapping[int, Answers] = {RENEGOTIATION: iso20_renegotiation.ANSWERS, PARKING: iso20_parking.ANSWERS}
+"""Answers on side streams that differ from those on the main one, by payload type."""
 
 
 _OK: Mapping[str, str] = {

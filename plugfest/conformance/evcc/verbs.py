@@ -20,9 +20,11 @@ from plugfest.conformance.evcc.tester import LOOPS, TesterEvse, made
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
+from plugfest.conformance.wire import number
 from slac.pilot import STEADY, State
 from v2g.errors import ConnectionLost
-from v2g.physical import physical
+from v2g.physical import physical, rational
+from v2g.protocols import ISO20
 
 VERBS: Table[Callable[[Step], Action]] = Table()
 
@@ -94,23 +96,49 @@ def _edit(fields: Any) -> Callable[[TesterEvse, Any], Any]:
     def apply(tester: TesterEvse, response: Any) -> Any:
         for name, value in edits:
             if isinstance(value, tuple):
-                value = physical(tester.protocol.module, *value)
+                amount, unit = value
+                iso20 = tester.protocol is ISO20
+                value = rational(amount, -1) if iso20 else physical(tester.protocol.module, amount, unit)
             response = replaced(response, name, value)
         return response
 
     return apply
 
 
+STAMPS: Mapping[str, Callable[[int], int]] = {
+    "": lambda seconds: seconds,
+    "0": lambda seconds: 0,
+    "an hour ago": lambda seconds: seconds - 3600,
+    "in ten years": lambda seconds: seconds + 10 * 365 * 86400,
+    "in milliseconds": lambda seconds: seconds * 10**3,
+    "in microseconds": lambda seconds: seconds * 10**6,
+    "the largest": lambda seconds: 2**64 - 1,
+}
+"""TimeStamp of a response, in words -> its number, from the right one in seconds (ISO 15118-20)."""
+
+
+def _header_value(value: Any) -> int:
+    """A field of the V2GTP header, as a number or 0x....
+
+    Raises:
+        NotExecutable: it is not one.
+    """
+    try:
+        return number(value)
+    except (TypeError, ValueError):
+        raise NotExecutable(f"V2GTP header field {value!r}") from None
+
+
 @VERBS.on("reply")
 def reply(step: Step) -> Action:
-    """``reply: SessionSetupRes``: the held request is answered, with a code, fields, session id or delay of its own."""
+    """``reply: SessionSetupRes``: the held request is answered, with a code, fields, header or delay of its own."""
     if GOOD.fullmatch(str(step["reply"])):
 
         async def nothing(course: Course) -> None:
             """The good case goes on by itself."""
 
         return nothing
-    only(step, "reply", "code", "fields", "delay", "session_id", "instead_of")
+    only(step, "reply", "code", "fields", "delay", "session_id", "instead_of", "v2gtp", "stamp")
     name = str(step["reply"])
     if not re.fullmatch(r"\w+Res", name):
         raise NotExecutable(f"reply {name!r}")
@@ -119,8 +147,11 @@ def reply(step: Step) -> Action:
         raise NotExecutable(f"code in words: {code!r}")
     edit, wrong = _edit(step.get("fields")), "instead_of" in step
     delay = durations.seconds(str(step["delay"])) if "delay" in step else 0.0
-    if (identity := str(step.get("session_id", "current"))) not in ("current", "random_other"):
+    if (identity := str(step.get("session_id", "current"))) not in ("current", "random_other", "zero"):
         raise NotExecutable(f"session id {identity!r}")
+    if (stamp := str(step.get("stamp", ""))) not in STAMPS:
+        raise NotExecutable(f"time stamp {stamp!r}")
+    header = {str(key): _header_value(value) for key, value in (step.get("v2gtp") or {}).items()}
 
     async def act(course: Course) -> None:
         tester, request = course.tester, await course.hold("" if wrong else request_of(name))
@@ -141,7 +172,13 @@ def reply(step: Step) -> Action:
             response = edit(tester, response)
         if delay:
             await asyncio.sleep(max(request.time + delay - tester.now, 0.0))
-        other = {"session_id": tester.rng.randbytes(8)} if identity == "random_other" else {}
+        other: dict[str, Any] = {}
+        if identity != "current":
+            other["session_id"] = tester.rng.randbytes(8) if identity == "random_other" else bytes(8)
+        if header:
+            other["header"] = header
+        if stamp:
+            other["stamp"] = STAMPS[stamp](tester.wire.session.clock())
         await tester.send(response, **other)
         course.answered = tester.now
         course.origin = course.origin or tester.now
@@ -163,7 +200,7 @@ def reply_always(step: Step) -> Action:
         tester = course.tester
         response = edit(tester, await tester.good(await course.hold()))
         tester.fixed[request_of(name)] = response
-        if name == "PreChargeRes" and tester.evse.power is not None:
+        if name.endswith("PreChargeRes") and tester.evse.power is not None:
             tester.evse.power.off()  # a vehicle that measures shall see what it is told
         await tester.send(response)
         course.repeated = True
@@ -173,17 +210,28 @@ def reply_always(step: Step) -> Action:
     return act
 
 
+SPOILED: Mapping[str, Callable[[bytes], tuple[str, bytes]]] = {
+    "cut": lambda whole: ("EXI cut after half its bytes", whole[: len(whole) // 2]),
+    "noise": lambda whole: ("noise in place of EXI", bytes((value * 167 + 91) % 256 for value in range(len(whole)))),
+    "nothing": lambda whole: ("no EXI at all", b""),
+    "header": lambda whole: ("EXI header only", whole[:1]),
+}
+"""What becomes of the bytes of a response: a note, and what is sent."""
+
+
 @VERBS.on("reply_bytes")
 def reply_bytes(step: Step) -> Action:
-    """``reply_bytes``: half the bytes of the good response."""
-    only(step, "reply_bytes")
+    """``reply_bytes: cut``: what is left of the good response; its payload type is right."""
+    only(step, "reply_bytes", "of")
+    spoil = SPOILED.get(str(step["reply_bytes"]), SPOILED["cut"])
+    name = str(step.get("of", ""))
 
     async def act(course: Course) -> None:
         tester = course.tester
-        response = await tester.good(await course.hold())
-        whole = tester.wire.document(response)
+        response = await tester.good(await course.hold(request_of(name) if name else ""))
+        note, data = spoil(tester.wire.document(response))
         with contextlib.suppress(ConnectionLost):
-            await tester.wire.send_payload(whole[: len(whole) // 2], "EXI cut after half its bytes")
+            await tester.wire.send_payload(data, note, tester.stream or tester.wire.payload_type(response))
         limit = durations.seconds(message_timer(tester.protocol, course.held.name))
         course.origin = course.held.time + limit
 

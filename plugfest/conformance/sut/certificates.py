@@ -279,5 +279,7 @@ def chain_problem(bench: Certificates, chain: Sequence[bytes], role: Role, roots
     """What is wrong with a chain of certificates, or ""."""
     from pki import path
 
-    found = path.fatal(path.validate(chain, [read(root) for root in roots], role, bench.now()))
+    found = path.fatal(
+        path.validate(chain, [read(root) for root in roots], role, bench.now(), suite=bench.store.suite.name)
+    )
     return "; ".join(str(deviation) for deviation in found)

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
-from evcc.wallet import Wallet
+from evcc.wallet import Wallet, Wallet20
 from pki.profiles import Role
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.sut.certificates import EMAIDS, Certificates, credential
+from secc import iso20_provisioning
 from secc.contract import Contracts
 from secc.provisioning import LocalBackend
-from v2g.credentials import Credential
+from v2g.credentials import Credential, plain_id
+
+
+def charger_contracts20(bench: Certificates, pics: Pics) -> Contracts:
+    """The same in ISO 15118-20."""
+    store = bench.store
+
+    def issue(wanted: str) -> Credential:
+        return credential(bench.issue(Role.CONTRACT, store[Role.MO_SUB2], f"new-{wanted}", {"cn": wanted}))
+
+    return Contracts(
+        roots=bench.mo_roots,
+        backend20=iso20_provisioning.LocalBackend(
+            provider=credential(store[Role.CPS]),
+            oem_authorities=[entry.der for entry in store.of_role(Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2)],
+            issue=issue,
+            any_vehicle=[plain_id(store[Role.CONTRACT].common_name)],
+        ),
+        tariff_key20=credential(store[Role.MO_SUB2]),
+    )
+
+
+def vehicle_wallet20(bench: Certificates, pics: Pics) -> Wallet20:
+    """The same in ISO 15118-20: a vehicle whose contract is to be installed has none."""
+    installs = pics["PIXIT_EVCC_CMN_CertificateHandling"] == "certInstall"
+    return Wallet20(
+        contracts=[] if installs else [bench.contract()], provisioning=bench.provisioning(), roots=bench.roots
+    )
 
 
 def charger_contracts(bench: Certificates, pics: Pics) -> Contracts:

@@ -14,8 +14,8 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from evcc import charge as evcc
-from evcc.battery import Battery
-from evcc.vehicle import Settings, Vehicle
+from evcc.battery import PACKS, Battery
+from evcc.vehicle import OnboardCharger, Settings, Vehicle
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.sut import certificates, contracts
 from secc import serve as secc
@@ -27,14 +27,14 @@ from secc.schedule import Plan, Price
 from secc.services import INTERNET, Service
 from secc.simulated import Dynamics, SimulatedPowerSource
 from secc.supply import AcSupply
-from slac.connector import power_class
+from slac.connector import CCS2, MCS, power_class
 from slac.pilot import State
 from slac.pilots import SimulatedPilot
 from v2g import sdp
 from v2g.channel import Channel
 from v2g.memory import CHARGER, VEHICLE, MemoryNetwork
 from v2g.outcome import Outcome
-from v2g.protocols import DIN, ISO2, Protocol
+from v2g.protocols import DIN, ISO2, ISO20, Protocol
 from v2g.trace import Observe, ignore
 
 if TYPE_CHECKING:
@@ -227,15 +227,30 @@ class OwnVehicle:
         self.pilot = self.wire.evse
         self.network = MemoryNetwork()
         departure = 3600 if pics["PIXIT_EVCC_CMN_DepartureTime"] == "departureTime" else None
-        self.vehicle = Vehicle(self.wire.ev, Battery(soc=0.3), settings=Settings(departure=departure, loop_delay=0.2))
+        iso20 = ISO20 in self.protocols
+        # The loop of ISO 15118-20 is asked for every 0.25 s.
+        settings = Settings(departure=departure, loop_delay=0.1 if iso20 else 0.2)
+        battery = Battery(PACKS["1200V"], soc=0.3) if pics["PICS_CMN_ISO20_MCS"] else Battery(soc=0.3)
+        onboard = (
+            OnboardCharger(max_discharge_current=16.0, min_discharge_current=6.0)
+            if pics["PICS_CMN_ISO20_BPT"]
+            else None
+        )
+        inlet = MCS if pics["PICS_CMN_ISO20_MCS"] else CCS2
+        self.vehicle = Vehicle(self.wire.ev, battery, settings=settings, onboard=onboard, inlet=inlet)
+        if iso20 and self.tls is not None:  # the strict reading: without a staple, or a responder, there is no trust
+            self.tls.options = self.tls.options.change(staple="require")
         self.options = evcc.Options(
             protocols=self.protocols,
             ac=pics.ac,
+            bpt=pics["PICS_CMN_ISO20_BPT"],
+            control="dynamic" if pics.dynamic else "scheduled",
             tolerant=self.tolerant,
             observe=self.observe,
             now=_now,
-            wallet=contracts.vehicle_wallet(certificates.in_memory(), pics) if pics.pnc else None,
-            services={} if pics["PIXIT_EVCC_CMN_VAS"] == "none" else {62001: None},
+            wallet20=contracts.vehicle_wallet20(certificates.in_memory(ISO20), pics) if pics.pnc and iso20 else None,
+            wallet=contracts.vehicle_wallet(certificates.in_memory(), pics) if pics.pnc and not iso20 else None,
+            services={} if iso20 or pics["PIXIT_EVCC_CMN_VAS"] == "none" else {62001: None},
         )
 
     @contextlib.asynccontextmanager
@@ -299,6 +314,8 @@ class OwnVehicle:
                 self.vehicle.pause.set()
             case "renegotiate":
                 self.vehicle.renegotiate.set()
+            case "standby":
+                self.vehicle.standby.set()
             case "resume" if self.outcome is not None:
                 self.options.resume = self.outcome.resume
                 await self._start()

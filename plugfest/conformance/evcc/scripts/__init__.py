@@ -4,7 +4,22 @@ A script gets the tester charger, which is serving already, the run (whose ``var
 write into; it plugs the vehicle in itself. It raises :class:`.Failed` where the vehicle is wrong.
 """
 
-from plugfest.conformance.evcc.scripts import contract, dc, discovery, loop, resume, schedules, session, setup, tls
+from plugfest.conformance.evcc.scripts import (
+    contract,
+    dc,
+    discovery,
+    iso20,
+    loop,
+    resume,
+    schedules,
+    session,
+    setup,
+    tls,
+    tls20,
+)
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, Script
 
-__all__ = ["SCRIPTS", "Script", "contract", "dc", "discovery", "loop", "resume", "schedules", "session", "setup", "tls"]
+__all__ = [
+    "SCRIPTS", "Script", "contract", "dc", "discovery", "iso20", "loop", "resume", "schedules", "session", "setup",
+    "tls", "tls20",
+]  # fmt: skip

@@ -25,7 +25,7 @@ async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
     old, before = tester.wire.session.id, _choices(tester.requests)
     if not joined:
         tester.paused.clear()  # the charger has forgotten it
-    held = await _resume(tester, len(tester.requests))
+    held = await resume(tester, len(tester.requests))
     if held.session_id != old:
         raise Inconclusive(f"the vehicle asked for session {held.session_id.hex()}, not for the paused {old.hex()}")
     response = await tester.good(held)
@@ -88,7 +88,7 @@ async def _pause(tester: TesterEvse) -> None:
     await tester.wait_for(lambda: tester.system.ended() is not False, 10.0)
 
 
-async def _resume(tester: TesterEvse, place: int) -> Arrival:
+async def resume(tester: TesterEvse, place: int) -> Arrival:
     """Sleeps, wakes the vehicle up, and holds its next SessionSetupReq.
 
     Raises:

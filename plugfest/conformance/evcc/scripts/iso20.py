@@ -1,0 +1,252 @@
+"""ISO 15118-20: what the charger asks for in the loop, power that it decides on, and sessions that were paused."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from collections.abc import Callable, Mapping
+
+from pki.profiles import Role
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.evcc.scripts.resume import resume
+from plugfest.conformance.evcc.scripts.steps import charging, delivers, goes_on, loop_name
+from plugfest.conformance.evcc.scripts.table import SCRIPTS
+from plugfest.conformance.evcc.scripts.tls20 import present
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.fields import replaced
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.wire import Arrival
+from secc.charger import Wish
+from secc.manager import constant
+from v2g.physical import number
+from v2g.protocols.iso20 import METERING, RENEGOTIATION
+
+GRACE = 2.0
+"""s after NotificationMaxDelay in which the reaction is still seen: one round of the loop, and the ramp down."""
+
+Sign = Callable[[Arrival], bool]
+
+
+def stopping(session: str) -> Sign:
+    """SessionStopReq with this ChargingSession."""
+    return lambda one: one.name == "SessionStopReq" and one.message.ChargingSession == session
+
+
+def named(name: str, stream: int = 0) -> Sign:
+    """A request of a name, on a stream."""
+    return lambda one: one.name.endswith(name) and one.stream == stream
+
+
+def progress(*words: str) -> Sign:
+    """PowerDeliveryReq with one of these ChargeProgress."""
+    return lambda one: any(delivers(one, word) for word in words)
+
+
+REACTIONS: Mapping[str, tuple[tuple[str, Sign], ...]] = {
+    "Terminate": (
+        ("PowerDeliveryReq Stop", progress("Stop")),
+        ("SessionStopReq Terminate", stopping("Terminate")),
+    ),
+    "Pause": (
+        ("PowerDeliveryReq Stop or Standby", progress("Stop", "Standby")),
+    ),
+    "ServiceRenegotiation": (
+        ("PowerDeliveryReq Stop", progress("Stop")),
+        ("SessionStopReq ServiceRenegotiation", stopping("ServiceRenegotiation")),
+        ("ServiceDiscoveryReq", named("ServiceDiscoveryReq")),
+    ),
+    "ScheduleRenegotiation": (
+        ("ChargeParameterDiscoveryReq beside the loop", named("ChargeParameterDiscoveryReq", RENEGOTIATION)),
+        ("ScheduleExchangeReq beside the loop", named("ScheduleExchangeReq", RENEGOTIATION)),
+        ("PowerDeliveryReq beside the loop", named("PowerDeliveryReq", RENEGOTIATION)),
+    ),
+    "MeteringConfirmation": (("MeteringConfirmationReq beside the loop", named("MeteringConfirmationReq", METERING)),),
+    "ExitStandby": (("PowerDeliveryReq Start, Stop or ScheduleRenegotiation", progress(
+        "Start", "Stop", "ScheduleRenegotiation")),),
+}  # fmt: skip
+"""EVSENotification -> what the vehicle has to send, in order."""
+
+WISHES: Mapping[str, Wish] = {
+    "Terminate": Wish.STOP, "Pause": Wish.PAUSE, "ServiceRenegotiation": Wish.OTHER_SERVICE,
+    "ScheduleRenegotiation": Wish.RENEGOTIATE, "ExitStandby": Wish.EXIT_STANDBY,
+}  # fmt: skip
+"""EVSENotification -> what the tester's plant is told to want, so that its own answers fit."""
+
+
+@SCRIPTS.on(
+    "PF_EVCC_ISO20_Notifications", "PF_EVCC_ISO20_Notifications_Pause", "PF_EVCC_ISO20_Notifications_Schedule",
+    "PF_EVCC_ISO20_Notifications_Metering", "PF_EVCC_ISO20_Notifications_Delay",
+)  # fmt: skip
+async def notifications(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A notification in the loop: the vehicle does in time what it asks for."""
+    what, delay = str(run.variant["EVSENotification"]), int(run.variant.get("NotificationMaxDelay", 10))
+    tester.receipts = what == "MeteringConfirmation"
+    await charging(tester)
+    place, began = len(tester.requests), tester.now
+    if (wish := WISHES.get(what)) is not None:
+        tester.evse.request(wish, delay)
+    await in_order(tester, result, place, REACTIONS[what], began + delay + GRACE)
+    if what == "Pause":
+        await _sleeps(tester, result, place)
+
+
+async def in_order(
+    tester: TesterEvse, result: Result, place: int, signs: tuple[tuple[str, Sign], ...], deadline: float
+) -> None:
+    """Requests from a place on: the first of these by the deadline, the others after it.
+
+    Raises:
+        Failed: one does not come.
+    """
+    for words, right in signs:
+        found = functools.partial(_first, tester, place, right)
+        await tester.wait_for(functools.partial(_there, tester, found), deadline - tester.now)
+        came = found()
+        result.saw(words, "came" if came is not None else tester.requests[-1].name)
+        if came is None:
+            raise Failed(f"{words} did not come", expected=words, observed=tester.requests[-1].name)
+        place = came + 1
+        deadline = tester.now + 45.0
+
+
+def _first(tester: TesterEvse, place: int, right: Sign) -> int | None:
+    """The number of the first request from a place on that is right, or None."""
+    return next((number for number, one in enumerate(tester.requests) if number >= place and right(one)), None)
+
+
+def _there(tester: TesterEvse, found: Callable[[], int | None]) -> bool:
+    return found() is not None or tester.over
+
+
+async def _sleeps(tester: TesterEvse, result: Result, place: int) -> None:
+    """After a Stop for a pause: SessionStopReq Pause; a vehicle in standby may stay."""
+    if not any(delivers(one, "Stop") for one in tester.requests[place:]):
+        return
+    await in_order(tester, result, place, (("SessionStopReq Pause", stopping("Pause")),), tester.now + 10.0)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Dynamic mode
+
+
+@SCRIPTS.on("PF_EVCC_ISO20_Dynamic_Follow", "PF_EVCC_ISO20_Dynamic_Follow_AC", "PF_EVCC_ISO20_Dynamic_Follow_BPT")
+async def dynamic(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The charger asks for parts of what the vehicle can take, one after the other: that is what flows."""
+    await charging(tester, 30)
+    most = _flow(tester)
+    if most < 500.0:
+        raise Inconclusive(f"the vehicle takes {most:g} W at full power")
+    for part in run.variant.get("parts", (1.0, 0.5, 0.1)):
+        wanted = most * float(part)
+        tester.evse.manager.ask(constant(wanted))
+        await loops_more(tester, 60)
+        seen = _flow(tester)
+        result.saw(f"{wanted:.0f} W flow", f"{seen:.0f} W")
+        if tester.over:
+            raise Failed(f"the vehicle ended the session when {wanted:.0f} W were asked for")
+        least = max(0.1 * most, 300.0)
+        if abs(seen - wanted) > max(0.15 * abs(wanted), least):
+            text = f"{seen:.0f} W flow, the charger asks for {wanted:.0f} W"
+            raise Failed(text, expected=f"{wanted:.0f} W", observed=f"{seen:.0f} W")
+
+
+def _flow(tester: TesterEvse) -> float:
+    """Power into the vehicle, W: what it says of itself in AC, what the output measures in DC."""
+    if tester.pics.ac:
+        mode = next(one for one in reversed(tester.requests) if one.name == loop_name(tester)).message.CLReqControlMode
+        names = ("EVPresentActivePower", "EVPresentActivePower_L2", "EVPresentActivePower_L3")
+        return sum(number(value) for name in names if (value := getattr(mode, name, None)) is not None)
+    assert tester.evse.power is not None
+    return tester.evse.power.voltage * tester.evse.power.current
+
+
+async def loops_more(tester: TesterEvse, count: int) -> None:
+    """Some more rounds of the loop, or the end."""
+    wanted = tester.loops + count
+    await tester.wait_for(lambda: tester.loops >= wanted or tester.over, 60.0)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Pause and resume
+
+
+@SCRIPTS.on("PF_EVCC_ISO20_Resume")
+async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A vehicle comes back: it goes on where the session is joined, begins anew where not, and trusts no stranger."""
+    case = str(run.variant["code"])
+    await charging(tester)
+    tester.evse.request(Wish.PAUSE, 10)
+    await tester.wait_for(lambda: tester.over, 60.0)
+    if not stopping("Pause")(tester.requests[-1]):
+        raise Inconclusive(f"the vehicle did not pause; its last request was {tester.requests[-1].name}")
+    await tester.wait_for(lambda: tester.system.ended() is not False, 10.0)
+    old, stranger = tester.wire.session.id, case.endswith("from another SECC certificate")
+    if not case.startswith("OK_OldSessionJoined"):
+        tester.paused.clear()
+    if stranger:
+        _another_certificate(tester)
+    held = await resume(tester, len(tester.requests))
+    if stranger:
+        await _distrusts(tester, result, held, old)
+        return
+    if held.session_id != old:
+        raise Inconclusive(f"the vehicle asked for session {held.session_id.hex()}, not for the paused {old.hex()}")
+    response = await tester.good(held)
+    if response.ResponseCode != case:
+        raise Inconclusive(f"the tester answers {response.ResponseCode}")
+    await tester.reply(response)
+    following = await goes_on(tester, result, held)
+    expected = "ChargeParameterDiscoveryReq" if case == "OK_OldSessionJoined" else "AuthorizationSetupReq"
+    result.saw(f"{expected} after {case}", following.name)
+    if not following.name.endswith(expected):
+        raise Failed(f"{following.name} after {case}", expected=expected, observed=following.name)
+    if following.session_id != tester.wire.session.id:
+        raise Failed(f"{following.name} carries another session id than SessionSetupRes")
+
+
+def _another_certificate(tester: TesterEvse) -> None:
+    """The charger comes back with another certificate of the same PKI."""
+    assert tester.tls is not None
+    bench, day = tester.certificates, datetime.timedelta(days=1)
+    good, now = tester.tls.credentials[0], bench.now()
+    changes = {"not_before": now - day, "not_after": now + 50 * day}
+    entry = bench.issue(Role.SECC, bench.store[Role.CPO_SUB2], "secc another", changes)
+    present(bench, tester.tls, entry, [entry.certificate, *good.chain[1:]])
+
+
+async def _distrusts(tester: TesterEvse, result: Result, held: Arrival, old: bytes) -> None:
+    """A charger that is not the one of the pause claims to know the session: the vehicle does not go on with it."""
+    joined = replaced(await tester.good(held), "ResponseCode", "OK_OldSessionJoined")
+    await tester.reply(joined, session_id=old)
+    await tester.wait_for(lambda: tester.after(held) or tester.over, 10.0)
+    later = [one.name for one in tester.after(held)]
+    result.saw("the session is not joined with another charger", ", ".join(later) or "closed")
+    if any(name.endswith(("ChargeParameterDiscoveryReq", "ScheduleExchangeReq")) for name in later):
+        raise Failed(f"{later[0]}: the vehicle joined its session with another charger", expected="the end")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Standby
+
+
+@SCRIPTS.on("PF_EVCC_ISO20_Standby")
+async def standby(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Asked to pause, a vehicle that prefers standby says so; the charger refuses, allows, or wants it to end."""
+    await charging(tester)
+    if not await tester.system.do("standby"):
+        raise Inconclusive("nobody can suspend power at the vehicle here")
+    held = await tester.held(tester.catch(progress("Standby")), "PowerDeliveryReq Standby", 30.0)
+    response, code = await tester.good(held), str(run.variant["code"])
+    if code != "OK":
+        response = replaced(response, "ResponseCode", code)
+    await tester.reply(response)
+    place, name = len(tester.requests), loop_name(tester)
+    await tester.wait_for(lambda: len(tester.requests) > place + 3 or tester.over, 10.0)
+    later = [one.name for one in tester.requests[place:]]
+    result.saw(f"{code}: the loop goes on", ", ".join(later[:3]))
+    if name not in later:
+        raise Failed(f"no {name} after PowerDeliveryRes {code} to Standby")
+    if code == "OK" and run.variant.get("then") == "ExitStandby":
+        mark, began = len(tester.requests), tester.now
+        tester.evse.request(Wish.EXIT_STANDBY, 5)
+        await in_order(tester, result, mark, REACTIONS["ExitStandby"], began + 5 + GRACE)

@@ -1,0 +1,179 @@
+"""TLS 1.3 of ISO 15118-20: what a vehicle offers, and chargers whose certificates or parameters are not as they should.
+
+Defects of certificates are those of :mod:`pki.variants`; a good OCSP response is stapled to each, so that nothing but
+the defect can be the reason to refuse.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+
+from cryptography import x509
+from cryptography.x509.ocsp import OCSPCertStatus
+
+from pki import ocsp, variants
+from pki.errors import PkiError
+from pki.profiles import Role
+from pki.store import Entry
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.evcc.scripts.steps import hold
+from plugfest.conformance.evcc.scripts.table import SCRIPTS
+from plugfest.conformance.evcc.scripts.tls import change_options
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.sut.certificates import Certificates, chain_problem
+from plugfest.conformance.sut.certificates import context as context_of
+from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Result
+from v2g import tls
+from v2g.protocols import ISO20
+from v2g.tls import messages, tables
+from v2g.tls.context import Context, Credential
+from v2g.tls.options import Options
+
+TWINS: Mapping[str, str] = {"expired": "expired", "not yet valid": "not-yet-valid", "revoked": "revoked"}
+"""Words of the catalogue -> kinds of :data:`pki.variants.KINDS`, where they are not the same."""
+
+OPTIONS: Mapping[str, Callable[[Options], Options]] = {
+    "valid, stapled OCSP good": lambda plain: plain,
+    "OCSP revoked": lambda plain: plain.wrong(staple="revoked"),
+    "OCSP unknown": lambda plain: plain.wrong(staple="unknown"),
+    "OCSP stale": lambda plain: plain.wrong(staple="stale"),
+    "OCSP about another certificate": lambda plain: plain.wrong(staple="wrong"),
+    "OCSP signature broken": lambda plain: plain.wrong(staple="forged"),
+    "OCSP garbage": lambda plain: plain.wrong(staple="garbage"),
+    "no staple": lambda plain: plain.wrong(staple="missing"),
+    "no sub-CAs": lambda plain: plain.wrong(chain="leaf-only"),
+    "sub-CAs in reverse": lambda plain: plain.wrong(chain="reversed"),
+    "no certificate": lambda plain: plain.wrong(chain="empty"),
+    "TLS 1.2 only": lambda plain: tls.ISO2,
+    "TLS 1.1 chosen": lambda plain: plain.wrong(select_version=0x0302),
+    "suite not offered": lambda plain: plain.wrong(select_suite="TLS_AES_128_GCM_SHA256"),
+    "suite of TLS 1.2 in 1.3": lambda plain: plain.wrong(select_suite=0xC023),
+    "group not offered": lambda plain: plain.wrong(select_group="secp256r1"),
+    "signature algorithm not offered": lambda plain: plain.wrong(select_signature="ecdsa_secp256r1_sha256"),
+    "no client certificate asked for": lambda plain: plain.change(client_certificate="none"),
+    "Finished corrupt": lambda plain: plain.wrong(at={"Finished": "corrupt"}),
+    "CertificateVerify corrupt": lambda plain: plain.wrong(at={"CertificateVerify": "corrupt"}),
+    "CertificateVerify left out": lambda plain: plain.wrong(at={"CertificateVerify": "omit"}),
+    "Certificate left out": lambda plain: plain.wrong(at={"Certificate": "omit"}),
+    "ServerHello twice": lambda plain: plain.wrong(at={"ServerHello": "repeat"}),
+    "alert in place of ServerHello": lambda plain: plain.wrong(at={"ServerHello": "alert handshake_failure"}),
+    "close in place of Finished": lambda plain: plain.wrong(at={"Finished": "close"}),
+    "records of 64 bytes": lambda plain: plain.change().wrong(record_size=64),
+}
+"""Words of the catalogue -> the options of the tester's side."""
+
+
+@SCRIPTS.on("PF_EVCC_ISO20_TLS_ServerCert", "PF_EVCC_ISO20_TLS_Defects", "PF_EVCC_ISO20_TLS_Parameters")
+async def server(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A charger whose certificate, staple or parameters are not what they should be: no message comes over it."""
+    context, words = tester.tls, str(run.variant["cert"])
+    if context is None:
+        raise Inconclusive("the tester has no TLS; give it certificates with --pki")
+    if words in OPTIONS:
+        change_options(context, OPTIONS[words](context.options))
+    else:
+        _present(tester, context, words)
+    wanted = str(run.variant["tls"])
+    await tester.plug()
+    came = await tester.wait_for(lambda: tester.requests or tester.system.ended(), 60.0)
+    seen = "accepted" if tester.requests else "refused"
+    result.saw(f"{words}: {wanted}", seen)
+    if not came:
+        raise Failed(f"{words}: the vehicle neither connects nor gives up", expected=wanted, observed="silence")
+    if wanted == "no -20":
+        _speaks_less(tester)
+    elif wanted.startswith("EV asks"):
+        if seen == "accepted":
+            text = "without a staple the vehicle connects, and nobody saw it ask the responder"
+            raise Failed(text, expected=wanted, observed=seen)
+    elif seen != wanted:
+        raise Failed(f"{words}: the vehicle {seen} it", expected=wanted, observed=seen)
+
+
+def _speaks_less(tester: TesterEvse) -> None:
+    """Without TLS 1.3 and both certificates, ISO 15118-20 is not offered.
+
+    Raises:
+        Failed: it is.
+    """
+    namespaces = {offer.namespace for offer in ISO20.offers}
+    for arrival in tester.requests:
+        for entry in getattr(arrival.message, "AppProtocol", ()):
+            if entry.ProtocolNamespace in namespaces:
+                text = f"{entry.ProtocolNamespace} is offered over {tester.wire.channel.description}"
+                raise Failed(text, expected="no offer of ISO 15118-20", observed=entry.ProtocolNamespace)
+
+
+def _present(tester: TesterEvse, context: Context, words: str) -> None:
+    """Another certificate in place of the good one."""
+    bench = tester.certificates
+    if words == "unknown root":
+        context.credentials = context_of(Certificates(bench.other, bench.now), "server").credentials
+        return
+    name = TWINS.get(words, words)
+    if name not in variants.KINDS:
+        raise NotExecutable(f"certificate {words!r}")
+    try:
+        twin = variants.make(bench.store, name, Role.SECC, bench.now(), seed=b"conformance of vehicles")
+    except PkiError as why:
+        raise Inconclusive(f"{words} cannot be made from this PKI: {why}") from why
+    present(bench, context, twin.leaf, twin.chain, revoked=name == "revoked")
+
+
+def present(
+    bench: Certificates, context: Context, leaf: Entry, chain: Sequence[x509.Certificate], *, revoked: bool = False
+) -> None:
+    """The tester shows another chain from now on, with a staple about its leaf where our PKI can make one."""
+    good, status = context.credentials[0], OCSPCertStatus.REVOKED if revoked else None
+
+    def staple(certificate: x509.Certificate, kind: str, now: datetime.datetime) -> bytes:
+        if certificate != leaf.certificate:
+            return good.stapler(certificate, kind, now) if good.stapler is not None else b""
+        try:
+            return ocsp.staple(bench.store, leaf, now, status=status)
+        except PkiError:
+            return b""  # its issuer is not ours to sign for
+
+    context.credentials = [Credential(list(chain), leaf.key, good.root, leaf.name, staple)]
+
+
+@SCRIPTS.on("PF_EVCC_ISO20_SAP_NoTls13")
+async def without_tls13(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A charger that has TLS 1.2 only is not offered ISO 15118-20."""
+    assert tester.tls is not None
+    change_options(tester.tls, tls.ISO2)
+    await tester.plug()
+    await tester.wait_for(lambda: tester.requests or tester.system.ended(), 60.0)
+    offered = [entry.ProtocolNamespace for one in tester.requests for entry in getattr(one.message, "AppProtocol", ())]
+    result.saw("no offer of ISO 15118-20 without TLS 1.3", ", ".join(offered) or "nothing offered")
+    _speaks_less(tester)
+
+
+@SCRIPTS.on("PF_EVCC_ISO20_TLS_Offer")
+async def offer(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The vehicle's hello, and its certificate [V2G20-2365, 2459, 2372, 1006, 1264]."""
+    await hold(tester, "supportedAppProtocolReq")
+    connection = tester.wire.channel.tls
+    if connection is None:
+        raise Failed("the vehicle connected without TLS", expected="TLS 1.3", observed="TCP")
+    hello, problems = connection.hello, []
+    wanted = [tables.number("suite", name) for name in tls.ISO20.suites]
+    if [suite for suite in hello.suites if suite in wanted] != wanted:
+        problems.append(f"suites {[hex(suite) for suite in hello.suites]}: not both of ISO 15118-20, in order")
+    groups = {tables.number("group", name) for name in tls.ISO20.groups}
+    if not groups & set(hello.numbers(messages.SUPPORTED_GROUPS)):
+        problems.append("none of the groups secp521r1 and x448")
+    for code, name in ((messages.STATUS_REQUEST, "status_request"),
+                       (messages.CERTIFICATE_AUTHORITIES, "certificate_authorities")):  # fmt: skip
+        if code not in hello.extensions:
+            problems.append(f"no {name}")
+    if not connection.peer_chain:
+        problems.append("no vehicle certificate")
+    elif tester.taken is not None:
+        roots = [entry.der for entry in tester.taken.store.of_role(Role.OEM_ROOT, Role.V2G_ROOT)]
+        if problem := chain_problem(tester.taken, connection.peer_chain, Role.VEHICLE, roots):
+            problems.append(f"vehicle certificate: {problem}")
+    result.saw("TLS 1.3 as ISO 15118-20 has it", "; ".join(problems) or "so it is")
+    if problems:
+        raise Failed("; ".join(problems))
