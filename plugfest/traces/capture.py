@@ -258,6 +258,9 @@ class _Connection:
                 self._note(where, "tcp", "connected", None, ends)
             elif not segment.flags & packets.ACK:
                 self._syns.append(where)
+                for comment in packet.comments:
+                    if comment.startswith(pcap.TAKEN_OFF):
+                        self._note(where, "tls", "handshake", None, comment.removeprefix(pcap.TAKEN_OFF))
         if segment.flags & packets.ACK:
             for chunk in self._directions[segment.target].acknowledge(segment.acknowledged):
                 self._chunk(chunk, segment.target)

@@ -44,7 +44,8 @@ def _pcapng(recording: Recording, source: Path, target: Path) -> None:
     with replacing(target) as file:
         write = PcapNg(file, recording.epoch, "evcc", f"from {source.name}")
         for event in _events(recording, role="evcc"):
-            if event.layer != "tls":  # the trace has the messages, not the records that carried them
+            # The trace has the messages, not the records that carried them: only what was agreed on is told.
+            if event.layer != "tls" or event.name == "handshake":
                 write(event)
         write.close()
 

@@ -43,6 +43,10 @@ _SHB_USERAPPL, _IF_NAME = 4, 2
 _MAX_OPTION = 65000
 
 
+TAKEN_OFF = "TLS taken off: "
+"""How our comment begins on the SYN of a connection that was over TLS and is written plain; then what was agreed on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Packet:
     """One packet of a capture.

@@ -3,9 +3,10 @@
 SLAC frames are written as they are. What TCP carries gets synthetic Ethernet, IPv6 and TCP headers with valid
 checksums and sequence numbers, a handshake before and a FIN after. Where the link shows its bytes (``tcp`` ``data``
 events, as the link in memory does), those are written, and TLS secrets go before them into a decryption secrets block;
-where it does not, messages are written as plain V2GTP. The decoded message stands as a comment on its packet, and
-tolerances and errors as comments on the next one. Where there was no discovery, as in memory, a made-up one goes before
-the connection and says so in its comment: dissectors learn the port from it.
+where it does not, messages are written as plain V2GTP, and a comment on the SYN says that there was TLS. The decoded
+message stands as a comment on its packet, and tolerances and errors as comments on the next one. Where there was no
+discovery, as in memory, a made-up one goes before the connection and says so in its comment: dissectors learn the port
+from it.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ class PcapNg:
         self._remarks: list[str] = []
         self._secrets = b""
         self._open = self._raw = self._sealed = self._discovered = False
+        self._taken_off = ""
         self._numbers: dict[bool, int] = {}
         self._connections = 0
         self._pending: tuple[Event, bytes] | None = None
@@ -119,6 +121,8 @@ class PcapNg:
                 self._datagram(event)
             case "tls" if event.name == "keylog" and event.data:
                 self._secrets += event.data.rstrip(b"\n") + b"\n"
+            case "tls" if event.name == "handshake" and not self._raw:
+                self._taken_off = pcap.TAKEN_OFF + visible(event.note)
             case "tcp" if event.name == "data":
                 self._data(event)
             case "tcp" if event.name == "connected":
@@ -190,14 +194,15 @@ class PcapNg:
         if not self._discovered:
             self._discover(time)
         self._numbers = {True: 1000 * self._connections, False: 500_000_000 + 1000 * self._connections}
-        self._segment(time, True, packets.SYN)
+        self._segment(time, True, packets.SYN, comments=[self._taken_off] if self._taken_off else [])
+        self._taken_off = ""
         self._segment(time, False, packets.SYN | packets.ACK)
         self._segment(time, True, packets.ACK)
 
     def _discover(self, time: float) -> None:
         """A discovery that announces the connection to come."""
         self._discovered = True
-        security = sdp.TLS if self._sealed else sdp.NO_TLS
+        security = sdp.TLS if self._sealed or self._taken_off else sdp.NO_TLS
         ask = packets.udp((self.vehicle.address, self.vehicle.port), (_GROUP, sdp.PORT), sdp.Request(security).pack())
         self._put(time, packets.ethernet(_MULTICAST_MAC, self.vehicle.mac, packets.IPV6, ask), [MADE_UP])
         found = sdp.Response(IPv6Address(self.charger.address), self.charger.port, security).pack()

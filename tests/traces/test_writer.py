@@ -15,7 +15,10 @@ from tools import needs_tshark, tshark
 
 from plugfest.cli import main
 from plugfest.traces import pcap
+from plugfest.traces.checks import check
+from plugfest.traces.export import export
 from plugfest.traces.recording import from_events, load
+from plugfest.traces.talks import talks
 from plugfest.traces.writer import MADE_UP, File, PcapNg
 from plugfest.virtual import run
 from v2g import sdp
@@ -143,3 +146,20 @@ def test_on_an_interface_the_real_packets_are_recorded(tmp_path: Path) -> None:
         assert abs(capture.messages[0].time + capture.epoch - trace.messages[0].time - trace.epoch) < 0.5
     with (tmp_path / "evcc.jsonl").open() as file:
         assert json.loads(file.readline())["configuration"]["protocol"] == "din"
+
+
+async def test_a_session_over_tls_that_is_written_plain_says_so(tmp_path: Path) -> None:
+    """Nobody is blamed for TLS that only the file lacks."""
+    bench = Bench("iso20-dc")
+    await bench.run()
+    agreed = "TLS 1.3, TLS_AES_256_GCM_SHA384"
+    first = bench.events["ev"][0]
+    recording = from_events([Event(first.time, "tls", "handshake", note=agreed), *bench.events["ev"]])
+    recording.kind = "trace"
+    path = tmp_path / "session.pcapng"
+    export(recording, Path("session.jsonl"), path)
+    found = load(path)
+    assert [e.note for e in found.layer("tls")] == [agreed]
+    assert talks(found)[0].secure
+    assert [f.text for f in check(found) if f.rule in ("tls", "tls-version", "tls-suite")] == []
+    assert found.layer("sdp")[1].note.endswith("security 0x00")
