@@ -130,6 +130,10 @@ def pre_charge(visit: Visit, request: dc.DC_PreChargeReq) -> dc.DC_PreChargeRes:
 # The loop
 
 
+ROUNDED_DOWN = 0.999
+"""Factor that counts as reaching a smallest power: what comes out of volts and amperes is rounded."""
+
+
 class Targets(NamedTuple):
     """What the output goes for, V and A; a negative current takes power out of the vehicle."""
 
@@ -150,7 +154,7 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
     power.agree(what.watts, what.least)
     change_limits(visit, asked)
     if isinstance(asked, dc.Dynamic_DC_CLReqControlModeType):
-        targets = steered(visit)
+        targets = steered(visit, asked)
     else:
         targets = Targets(number(asked.EVTargetVoltage), number(asked.EVTargetCurrent))
     if visit.fault or visit.standby:
@@ -203,13 +207,21 @@ def change_limits(
     output(visit).change(*limits)
 
 
-def steered(visit: Visit) -> Targets:
-    """Dynamic: the current that makes the charger's power at the present voltage; the ceiling keeps it in limits."""
+def steered(visit: Visit, asked: dc.Dynamic_DC_CLReqControlModeType) -> Targets:
+    """Dynamic: the current that makes the charger's power at the present voltage; the ceiling keeps it in limits.
+
+    Nothing, where that is less than the vehicle can do with: never between 0 and its smallest power.
+    """
     power, wanted = output(visit), visit.evse.target_power
     top, volts = power.ceiling, max(power.voltage, 1.0)
     if wanted >= 0.0:
-        return Targets(top.voltage, min(min(wanted, top.power) / volts, top.current))
-    return Targets(top.voltage, -min(min(-wanted, top.discharge_power) / volts, top.discharge_current))
+        current, least, sign = min(min(wanted, top.power) / volts, top.current), number(asked.EVMinimumChargePower), 1.0
+    else:
+        current, sign = min(min(-wanted, top.discharge_power) / volts, top.discharge_current), -1.0
+        least = 0.0
+        if isinstance(asked, dc.BPT_Dynamic_DC_CLReqControlModeType):
+            least = magnitude(asked.EVMinimumDischargePower)
+    return Targets(top.voltage, sign * current if current * volts >= least * ROUNDED_DOWN else 0.0)
 
 
 def limits_now(visit: Visit) -> types.CLResControlModeType:

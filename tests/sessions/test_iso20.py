@@ -23,6 +23,7 @@ from v2g.channel import memory_pair
 from v2g.messages.base import Request
 from v2g.messages.iso20 import ac, common, dc, types
 from v2g.outcome import Cause
+from v2g.physical import rational
 from v2g.protocols import DIN, ISO2, ISO20
 from v2g.sequence import Sequence
 
@@ -184,6 +185,32 @@ async def test_charger_steers_power_in_dynamic_mode(mode: str) -> None:
     vehicle, _ = await bench.run(during)
     assert vehicle.ok, vehicle
     assert watts == pytest.approx([8_000.0, 5_000.0], abs=200.0)  # half an ampere of regulation error
+
+
+@pytest.mark.parametrize(("mode", "sign"), [("iso20-dc", 1.0), ("iso20-dc-bpt", 1.0), ("iso20-dc-bpt", -1.0)])
+async def test_dynamic_dc_never_falls_short_of_the_vehicles_smallest_power(mode: str, sign: float) -> None:
+    """Nothing flows while the charger wants less than the vehicle can do with, in either direction."""
+    bench = iso20_bench(mode, "dynamic", duration=60.0)
+    bench.evse.target_power = sign * 8_000.0
+    watts: list[float] = []
+    direction = "Charge" if sign > 0.0 else "Discharge"
+
+    def needs_more(message: Any) -> Any:
+        setattr(message.CLReqControlMode, f"EVMinimum{direction}Power", rational(6_000.0))
+        return message
+
+    bench.ev.rewrite[dc.DC_ChargeLoopReq] = needs_more
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, LOOP[mode], 60)
+        for target in (8_000.0, 5_000.0, 7_000.0):
+            bench.evse.target_power = sign * target
+            await asyncio.sleep(10.0)
+            watts.append(bench.evse._watts())
+
+    vehicle, _ = await bench.run(during)
+    assert vehicle.ok, vehicle
+    assert watts == pytest.approx([sign * 8_000.0, 0.0, sign * 7_000.0], abs=200.0)
 
 
 @pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
