@@ -12,8 +12,9 @@
 Async tests that use one of them run without further plugins: in virtual time in memory, on an ordinary loop against a
 real system. Options say what is tested (``--sut-interface``, ``--sut-pics``, ``--sut-command`` ...); others
 (``--sut-protocols``, ``--sut-payments``, ``--sut-profiles``) parametrise every script that does not say otherwise with
-the marker ``sut(protocol=..., ac=..., payment=..., profile=...)``. A script that fails tells its last messages and
-where its trace is; its mistakes are told in its own lines (`plugfest.conformance.scripting.mistakes`).
+the marker ``sut(protocol=..., ac=..., payment=..., profile=...)``; ``service=`` and ``control=`` are of ISO 15118-20. A
+script that fails tells its last messages and where its trace is; its mistakes are told in its own lines
+(`plugfest.conformance.scripting.mistakes`).
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sut-command", metavar="CMD", default="", help="start this when plugging in ({interface}: the bench's)"
     )
-    group.addoption("--sut-protocols", metavar="P,P", help="run each script with these: iso2, din")
+    group.addoption("--sut-protocols", metavar="P,P", help="run each script with these: iso2, iso20, din")
     group.addoption("--sut-payments", metavar="P,P", help="run each script with these: external, contract")
     group.addoption("--sut-profiles", metavar="P,P", help="run each script with these: strict, tolerant")
     group.addoption(
@@ -70,8 +71,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "sut(protocol='iso2', ac=False, payment='external', profile='strict', pics={}): what a conformance script is"
-        " about",
+        "sut(protocol='iso2', ac=False, payment='external', profile='strict', pics={}, service='DC_BPT',"
+        " control='dynamic'): what a conformance script is about; service and control in ISO 15118-20",
     )
     config.addinivalue_line(
         "markers",

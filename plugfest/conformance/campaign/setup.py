@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from plugfest.conformance.campaign.campaign import Campaign
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.catalogue.protocols import spoken
 from plugfest.conformance.sut import network, own_system
 from plugfest.conformance.sut.bench import Bench
 from plugfest.conformance.sut.program import Program
@@ -22,6 +23,7 @@ from slac.errors import LinkError
 from slac.link import open_link
 from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
 from v2g.errors import SetupError
+from v2g.protocols import ISO20
 from v2g.trace import Observe, ignore
 
 if TYPE_CHECKING:
@@ -140,9 +142,10 @@ def campaign(
         return line(sut, reach, pics, made.program, seconds, actions, behind=behind)
 
     found = reach.check()
-    context, known = certificates(pki, sut)
+    sides = _sides(pki, sut)
 
     def bench(run: Run, pics: Pics, observe: Observe) -> Bench:
+        context, known = sides[suite_of(run.protocol)]
         return Bench(pics, observe, tls=context, certificates=known)
 
     def reset() -> str:
@@ -164,8 +167,37 @@ def campaign(
     )  # fmt: skip
 
 
-def certificates(pki: Path | None, sut: str) -> tuple[TlsContext | None, Certificates | None]:
+SUITES: Mapping[str, tuple[str, ...]] = {"iso2": ("iso2",), "iso20": ("iso20", "iso20-ed448", "iso2")}
+"""What a PKI directory may have for a suite, best first: certificates on P-256 are what many benches have."""
+
+
+def suite_of(protocol: str) -> str:
+    """The suite of certificates that runs of a protocol need."""
+    return "iso20" if spoken(protocol) is ISO20 else "iso2"
+
+
+def _sides(pki: Path | None, sut: str) -> Mapping[str, tuple[TlsContext | None, Certificates | None]]:
+    """The tester's TLS contexts and certificates by suite; none for one of which the directory has nothing.
+
+    Raises:
+        SetupError: it has nothing of any.
+    """
+    found, why = {}, None
+    for suite in SUITES:
+        try:
+            found[suite] = certificates(pki, sut, suite)
+        except SetupError as error:
+            why = error
+    if why is not None and not found:
+        raise why
+    return {**dict.fromkeys(SUITES, certificates(None, sut)), **found}
+
+
+def certificates(pki: Path | None, sut: str, suite: str = "iso2") -> tuple[TlsContext | None, Certificates | None]:
     """The tester's TLS context and certificates, out of a PKI directory.
+
+    Args:
+        suite: wanted, of :data:`SUITES`.
 
     Raises:
         SetupError: the directory cannot be used.
@@ -178,10 +210,13 @@ def certificates(pki: Path | None, sut: str) -> tuple[TlsContext | None, Certifi
     from pki.store import Store
 
     try:
-        store = Store(pki, "iso2")
+        store = Store(pki, next((name for name in SUITES[suite] if (pki / name).is_dir()), suite))
     except PkiError as why:
         raise SetupError(str(why)) from why
     from plugfest.conformance.sut.certificates import Certificates, context
 
     found = Certificates(store)
-    return context(found, "client" if sut == "secc" else "server"), found
+    made = context(found, "client" if sut == "secc" else "server")
+    if suite == "iso20" and store.suite.name == "iso2":
+        made = dataclasses.replace(made, options=tls.LAB)
+    return made, found

@@ -9,6 +9,7 @@ from typing import Any
 
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.evcc.course import Course
+from plugfest.conformance.evcc.plan import LAST
 from plugfest.conformance.evcc.reactions import gives_up
 from plugfest.conformance.evcc.tester import TesterEvse, made
 from plugfest.conformance.scripting.mistakes import changed, close_to
@@ -16,6 +17,9 @@ from plugfest.conformance.scripting.script import Script
 from plugfest.conformance.verdict import Result
 from slac.pilot import State
 from v2g.messages import appproto
+
+SEAMS = ("session_id", "header", "exi", "frame", "stamp")
+"""What of an answer can be wrong besides its fields; as of :meth:`plugfest.conformance.wire.Wire.send`."""
 
 
 class ChargerScript(Script):
@@ -60,11 +64,11 @@ class ChargerScript(Script):
     async def until(self, request: type[Any] | str, within: float = 120.0) -> Any:
         """Serves the good case until the vehicle sends this request, holds it, and returns it."""
         name = request if isinstance(request, str) else request.__name__
-        modules = (self.setting.protocol.module, appproto)
+        modules = (*self.setting.protocol.modules.values(), appproto)
         if not any(hasattr(module, name) for module in modules) or not name.endswith("Req"):
             names = [word for module in modules for word in vars(module) if word.endswith("Req")]
             raise ValueError(f"{self.setting.protocol.title} has no request {name}{close_to(name, names)}")
-        if name in ("WeldingDetectionReq", "SessionStopReq") and self.se.stops_after is None:
+        if name in LAST and self.se.stops_after is None:
             self.se.stops_after = self.se.loops + 3
         caught = self.se.catch(lambda arrival: arrival.name == name)
         self.se.release()
@@ -79,11 +83,11 @@ class ChargerScript(Script):
         Args:
             message: instead of the good answer; a class stands for its smallest message.
             code: ResponseCode in place of the good answer's.
-            deviation: ``session_id``, ``header``, ``exi``, ``frame``, and fields of the answer to change.
+            deviation: ``session_id``, ``header``, ``exi``, ``frame``, ``stamp``, and fields of the answer to change.
         """
         if self.arrival is None:
             raise ValueError("no request is held: await until(...) comes first")
-        seams = {key: deviation.pop(key) for key in ("session_id", "header", "exi", "frame") if key in deviation}
+        seams = {key: deviation.pop(key) for key in SEAMS if key in deviation}
         if isinstance(message, type):
             message = made(self.se, message.__name__, code or "OK")
         elif message is None and code is not None and code.startswith("FAILED"):

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from plugfest.conformance.campaign import setup
 from plugfest.conformance.campaign.evidence import capture, evidence
+from plugfest.conformance.catalogue.protocols import word_of
 from plugfest.conformance.scripting.setting import Setting
 from plugfest.conformance.scripting.trace import Trace
 from plugfest.conformance.sut import own, own_system
@@ -82,6 +83,7 @@ class Script:
 
     def _bench(self) -> Any:
         if not self.setting.virtual:
-            tls, certificates = setup.certificates(self.setting.pki, self.sut)
+            suite = setup.suite_of(word_of(self.setting.protocol))
+            tls, certificates = setup.certificates(self.setting.pki, self.sut, suite)
             return Bench(self.setting.pics, tls=tls, certificates=certificates)
         return own_system.bench_for(self.setting.run(self.sut), self.setting.pics)

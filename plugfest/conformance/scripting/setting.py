@@ -20,13 +20,17 @@ from plugfest.conformance.scripting.mistakes import close_to
 from plugfest.conformance.sut import own_system
 from plugfest.conformance.sut.network import Reach
 from v2g import interfaces
+from v2g.energy import BY_TITLE
 from v2g.errors import SetupError
-from v2g.protocols import ISO2, PROTOCOLS, Protocol
+from v2g.protocols import ISO2, ISO20, PROTOCOLS, Protocol
 
-NAMES = {"iso2": "iso2", "iso15118-2": "iso2", "din": "din70121", "din70121": "din70121"}
+NAMES = {
+    "iso2": "iso2", "iso15118-2": "iso2", "din": "din70121", "din70121": "din70121", "iso20": "iso20",
+    "iso15118-20": "iso20",
+}  # fmt: skip
 
 
-WORDS = ("protocol", "ac", "payment", "profile", "pics")
+WORDS = ("protocol", "ac", "payment", "profile", "pics", "service", "control")
 """What the marker ``sut`` may say."""
 
 
@@ -122,14 +126,15 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
     protocol = NAMES.get(str(words.get("protocol", "iso2")))
     payment = words.get("payment", "contract" if pics.pnc else "external")
     if protocol is None or payment not in ("external", "contract"):
-        raise pytest.UsageError(f"{name}: protocol is iso2 or din, payment external or contract, not {words}")
+        raise pytest.UsageError(f"{name}: protocol is iso2, iso20 or din, payment external or contract, not {words}")
     profile = str(words.get("profile", "strict"))
     if profile not in ("strict", "tolerant"):
         raise pytest.UsageError(f"{name}: profile is strict or tolerant, not {profile!r}")
     if payment == "contract" and not PROTOCOLS[protocol].abilities.contract:
         raise pytest.UsageError(f"{name}: {PROTOCOLS[protocol].title} knows no payment by contract")
-    ac = bool(words.get("ac", pics.ac))
-    changes: dict[str, Any] = {"PICS_CMN_CMN_ChargingMode": "aC" if ac else "dC"}
+    changes = _of_iso20(words, protocol, name)
+    ac = bool(words.get("ac", changes.get("PICS_CMN_CMN_ChargingMode", "aC" if pics.ac else "dC") == "aC"))
+    changes["PICS_CMN_CMN_ChargingMode"] = "aC" if ac else "dC"
     if payment == "contract":
         changes |= {"PICS_CMN_CMN_IdentificationMode": "pnC", "PIXIT_SECC_CMN_TLS": True, "PIXIT_EVCC_CMN_TLS": "tls"}
     trace, interface = config.getoption("--sut-trace"), by_pytest.interface(config)
@@ -139,3 +144,31 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
         Path(pki) if (pki := config.getoption("--sut-pki")) else None, by_pytest.actions(config),
         Path(trace) if trace else None, name,
     )  # fmt: skip
+
+
+def _of_iso20(words: dict[str, Any], protocol: str, name: str) -> dict[str, Any]:
+    """What ``service`` and ``control`` declare.
+
+    Raises:
+        pytest.UsageError: there is no such service or control mode, or the protocol knows neither.
+    """
+    service, control = words.get("service"), words.get("control")
+    if service is None and control is None:
+        return {}
+    if PROTOCOLS[protocol] is not ISO20:
+        raise pytest.UsageError(f'{name}: only ISO 15118-20 has service and control; add protocol="iso20"')
+    changes: dict[str, Any] = {}
+    if control is not None:
+        if control not in ("scheduled", "dynamic"):
+            raise pytest.UsageError(f"{name}: control is scheduled or dynamic, not {control!r}")
+        changes["PICS_CMN_ISO20_ControlMode"] = control
+    if service is not None:
+        found = BY_TITLE.get(str(service))
+        if found is None:
+            raise pytest.UsageError(f"{name}: service={service!r}{close_to(str(service), BY_TITLE)}")
+        if "ac" in words and bool(words["ac"]) is not (found.energy == "AC"):
+            raise pytest.UsageError(f"{name}: service {service} does not go with ac={words['ac']}")
+        changes["PICS_CMN_CMN_ChargingMode"] = "aC" if found.energy == "AC" else "dC"
+        changes["PICS_CMN_ISO20_BPT"] = found.bidirectional
+        changes["PICS_CMN_ISO20_MCS"] = found.title.startswith("MCS")
+    return changes
