@@ -35,6 +35,12 @@ COMMANDS = (
 USER_ERROR = 2
 """Exit code when the command could not start because of its arguments or surroundings."""
 
+ELSEWHERE = ("exi", "trace", "report", "pki", "conformance list", "conformance show")
+"""Commands that run on any system."""
+
+_LINUX = ("fcntl", "termios", "resource", "pwd", "grp")
+"""Modules of the standard library that Windows lacks; what needs one needs Linux."""
+
 STOPPED = 7
 """Exit code after Ctrl-C, as of `v2g.outcome.Cause.ABORTED`, which is not imported for ``--help``."""
 
@@ -76,10 +82,11 @@ def _ended_in_order() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    ends = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ends)}
     if before[signal.SIGINT] is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ends:
         if before[number] is signal.SIG_DFL:  # nohup wants SIGHUP ignored
             signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
@@ -115,6 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, OutputError) as why:
         console.finish()
         complain(f"plugfest: {why}")
+        return USER_ERROR
+    except ModuleNotFoundError as why:
+        if why.name not in _LINUX:
+            raise
+        complain(f"plugfest: {given[0]} needs Linux (no {why.name} here); {', '.join(ELSEWHERE)} run anywhere")
         return USER_ERROR
     except BrokenPipeError:  # the reader of our output has gone, as `plugfest ... | head` does
         console.give_up()

@@ -92,14 +92,17 @@ def digest(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def view(bench: Bench, title: str, controls: Controls, plant: Plant, *, calm: float = 0.0) -> View:
+CALM = 2.0
+"""s within which repetitions of a loop are not shown as lines, unless all are wanted."""
+
+
+def view(bench: Bench, title: str, controls: Controls, plant: Plant) -> View:
     """The view that a bench asks for: live on a terminal, otherwise plain lines, unless it says which.
 
     Args:
         title: what runs.
         controls: the plants, for the live view's numbers.
         plant: the numbers of a line.
-        calm: seconds within which repetitions of a loop are not shown, unless all are wanted.
     """
     if bench.json:
         return Json(bench.role)
@@ -110,7 +113,7 @@ def view(bench: Bench, title: str, controls: Controls, plant: Plant, *, calm: fl
 
         target = controls.vehicle.battery.target_soc * 100.0 if controls.vehicle is not None else None
         return LiveView(title, lambda: measure(controls), target)
-    lines = Lines(plant, calm=0.0 if bench.all else calm)
+    lines = Lines(plant, calm=0.0 if bench.all else CALM)
     start = asyncio.get_running_loop().time()
 
     def show(event: Event) -> None:

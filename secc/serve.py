@@ -25,7 +25,7 @@ from v2g.errors import ConnectionLost, NoCommonProtocol, RemoteError, TimedOut, 
 from v2g.messages import appproto
 from v2g.options import SessionOptions
 from v2g.outcome import Cause, Outcome, cause_of
-from v2g.protocols import Energy, Protocol, select
+from v2g.protocols import PROTOCOLS, Energy, Protocol, select
 from v2g.sequence import Sequence
 from v2g.session import Received
 
@@ -40,6 +40,9 @@ LOOK = 0.5
 
 STOP_GRACE = 2.0
 """s: after NotificationMaxDelay of a StopCharging, or after a fault, before the output goes off by itself."""
+
+NAMESPACES = frozenset(offer.namespace for protocol in PROTOCOLS.values() for offer in protocol.offers)
+"""What a vehicle may offer by the standards."""
 
 
 @dataclass
@@ -272,8 +275,10 @@ async def _negotiate(visit: Visit, options: Options) -> None:
         and options.may_speak(protocol, session.channel)
     ]
     selection = select(request, offered, energy)
-    if selection.unknown and session.tolerant:
-        session.tolerate("foreign-namespace-offer", ", ".join(selection.unknown))
+    # A protocol that this charger does not speak is none of the vehicle's oddities.
+    foreign = [namespace for namespace in selection.unknown if namespace not in NAMESPACES]
+    if foreign and session.tolerant:
+        session.tolerate("foreign-namespace-offer", ", ".join(foreign))
     await session.send(selection.response)
     if selection.protocol is None:
         names = ", ".join(entry.ProtocolNamespace for entry in request.AppProtocol)

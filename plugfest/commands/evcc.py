@@ -18,6 +18,7 @@ def add(commands: Any) -> None:
     options.add_interface(parser)
     options.add_session(parser)
     options.add_vehicle(parser)
+    options.add_basic(parser)
     options.add_view(parser)
     group = options.add_connection(
         parser,

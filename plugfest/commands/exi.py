@@ -13,8 +13,8 @@ that fails. V2GTP headers are taken off and their payload types used; where a he
 that is said. Several frames in a row, and the packet that carried one, are read too.
 
 protocols: appproto din70121 iso2 iso20-common iso20-ac iso20-dc iso20-wpt iso20-acdp; with -fragment behind the name
-(and xmldsig-fragment) the fragment grammar of the set, which signatures use. Without --protocol the most plausible is
-taken, and what else it could be is said.
+(and xmldsig-fragment) the fragment grammar of the set, which signatures use. The names of other commands do too: din,
+iso15118-2, iso20 (any of its sets). Without --protocol the most plausible is taken, and what else it could be is said.
 """
 
 

@@ -113,6 +113,13 @@ def add_slac(parser: Any) -> None:
     )
 
 
+def add_basic(parser: argparse.ArgumentParser) -> None:
+    """Charging without messages, which takes a pilot that both ends see: not in memory."""
+    parser.add_argument(
+        "--basic", action="store_const", const=True, help="with --ac: no SLAC, charge at the nominal duty"
+    )
+
+
 def add_vehicle(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("vehicle")
     group.add_argument("--car", metavar="NAME", help="a ready car: its values and habits (plugfest config cars)")
@@ -126,9 +133,6 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--departure", type=int, metavar="S", help="seconds until departure, told to the charger")
     group.add_argument("--contract", metavar="NAME", help="entry of the PKI to pay with; none: install one")
     group.add_argument("--install", action="store_true", help="install a contract although there is one")
-    group.add_argument(
-        "--basic", action="store_const", const=True, help="with --ac: no SLAC, charge at the nominal duty"
-    )
     group.add_argument(
         "--sleep", action="store_const", const=True, help="stay plugged in after a pause, and go on when woken up"
     )

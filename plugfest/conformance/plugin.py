@@ -221,7 +221,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     import inspect
 
     __tracebackhide__ = True
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+    script = inspect.unwrap(pyfuncitem.obj)  # pytest-asyncio in auto mode puts a plain function around it
+    if not inspect.iscoroutinefunction(script):
         if used := [name for name in FIXTURES if name in pyfuncitem.fixturenames]:
             pytest.fail(f"{pyfuncitem.name} uses {used[0]}: write async def, and await what it calls", pytrace=False)
         return None
@@ -233,7 +234,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     found: BaseException | None = None
     with forgotten_awaits() as forgotten:
         try:
-            run_script(setting, pyfuncitem.obj, arguments)
+            run_script(setting, script, arguments)
         except (Exception, pytest.fail.Exception) as why:  # noqa: BLE001 - raised again below
             found = why
     if found is None and forgotten:

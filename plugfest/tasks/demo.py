@@ -108,7 +108,7 @@ async def _both(bench: Bench, title: str) -> int:
     pair = plants.make_pair(bench, rng)
     soc = pair.vehicle.battery.soc * 100.0
     controls = Controls(pair.vehicle, pair.evse, pair.wire)
-    looks = view(bench, title, controls, plants.vehicle_numbers(pair.vehicle, ac=bench.ac), calm=2.0)
+    looks = view(bench, title, controls, plants.vehicle_numbers(pair.vehicle, ac=bench.ac))
     looks.headline(_headline(bench, title, soc))
     with outputs.writing(bench, "both", None if bench.fast else now) as trace:
         stage = Stage(bench, controls, looks, trace)

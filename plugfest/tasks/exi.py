@@ -22,6 +22,7 @@ from exi.errors import SchemaError
 from exi.schema import Model, Schema
 from exi.walker import Encoder
 from plugfest import octets
+from plugfest.config.words import PROTOCOLS
 from plugfest.errors import UserError
 from plugfest.octets import OctetsError, Piece, of_file
 from v2g import sdp, v2gtp
@@ -41,15 +42,24 @@ class _Sets:
         self._args = args
         self._sets = SETS
         self._imported: dict[str, Model] = {}
-        if args.protocol is not None:
-            self.split(args.protocol)
+        self.asked = () if args.protocol is None else self._meant(args.protocol)
+
+    def _meant(self, protocol: str) -> tuple[str, ...]:
+        """The sets that a name stands for: its own, or that of a protocol, of which ISO 15118-20 has several.
+
+        Raises:
+            UserError: it stands for none.
+        """
+        name, fragment = protocol.removesuffix("-fragment"), "-fragment" if protocol.endswith("-fragment") else ""
+        own = PROTOCOLS.get(name, name)
+        found = (own,) if own in self._sets else tuple(one for one in ORDER if one.startswith(f"{own}-"))
+        if not found or (fragment and name not in self._sets and len(found) > 1):
+            raise UserError(f"no protocol {protocol!r}; there are {' '.join(self._sets)}, each also with -fragment")
+        return tuple(f"{one}{fragment}" for one in found)
 
     def split(self, protocol: str) -> tuple[str, bool]:
         """Schema set and whether it is the fragment grammar."""
-        name = protocol.removesuffix("-fragment")
-        if name not in self._sets:
-            raise UserError(f"no protocol {protocol!r}; there are {' '.join(self._sets)}, each also with -fragment")
-        return name, protocol.endswith("-fragment")
+        return protocol.removesuffix("-fragment"), protocol.endswith("-fragment")
 
     @property
     def complete(self) -> bool:
@@ -104,7 +114,7 @@ class _Read:
     notes: tuple[str, ...]
 
 
-def _read(piece: Piece, sets: _Sets, protocol: str | None) -> _Read:
+def _read(piece: Piece, sets: _Sets) -> _Read:
     """Decodes a payload; without a protocol under the most plausible one.
 
     Raises:
@@ -112,13 +122,17 @@ def _read(piece: Piece, sets: _Sets, protocol: str | None) -> _Read:
     """
 
     _hold(piece)
-    if protocol is not None:
-        name, fragment = sets.split(protocol)
+    last: DecodeError | None = None
+    for asked in sets.asked:
+        name, fragment = sets.split(asked)
         try:
             stream = read(sets.schema(name), piece.data, fragment=fragment, dialect=sets.dialect(name))
         except DecodeError as why:
-            raise OctetsError("; ".join([*piece.notes, str(why)])) from why
-        return _Read(protocol, stream, (*piece.notes, *_remarks(protocol, stream)))
+            last = why
+            continue
+        return _Read(asked, stream, (*piece.notes, *_remarks(asked, stream)))
+    if last is not None:
+        raise OctetsError("; ".join([*piece.notes, str(last)])) from last
     _, found = _recognised(piece, sets)
     best = found.best
     doubt = [found.doubt] if found.others else []
@@ -214,7 +228,7 @@ def decode(args: argparse.Namespace) -> int:
     sets = _Sets(args)
 
     def convert(piece: Piece) -> str:
-        found = _read(piece, sets, args.protocol)
+        found = _read(piece, sets)
         for note in found.notes:
             complain(f"note: {note}")
         stream = found.decoded
@@ -233,7 +247,7 @@ def encode(args: argparse.Namespace) -> int:
         text = line if content is None else decoded(content, line)
         tree = parse_json(text, "JSON") if args.json or text.lstrip().startswith("{") else None
         last: EncodeError | None = None
-        for candidate in [args.protocol] if args.protocol else names:
+        for candidate in sets.asked or names:
             name, fragment = sets.split(candidate)
             schema = sets.schema(name)
             model = schema.model if isinstance(schema, Schema) else schema
@@ -265,16 +279,17 @@ def explain(args: argparse.Namespace) -> int:
     sets = _Sets(args)
 
     def convert(piece: Piece) -> str:
-        return "\n".join(_explanation(piece, sets, args.protocol))
+        return "\n".join(_explanation(piece, sets))
 
     return _filter(args, _pieces(args), convert)
 
 
-def _explanation(piece: Piece, sets: _Sets, protocol: str | None) -> Iterator[str]:
+def _explanation(piece: Piece, sets: _Sets) -> Iterator[str]:
     _hold(piece)
     octets, dialect = piece.data, None
     for note in piece.notes:
         yield f"note: {note}"
+    protocol = sets.asked[0] if len(sets.asked) == 1 else _read(piece, sets).protocol if sets.asked else None
     if protocol is None:
         octets, found = _recognised(piece, sets)
         protocol = found.best.protocol

@@ -58,6 +58,29 @@ def test_a_script_can_fail(tmp_path: Path) -> None:
     assert "AuthorizationRes OK, expected FAILED_UnknownSession" in output
 
 
+def test_a_script_runs_beside_plugins_that_wrap_async_tests(tmp_path: Path) -> None:
+    """As pytest-asyncio in auto mode: a plain function is around the script. Folders of the user are named as ours."""
+    for name in ("conformance", "traces"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    (tmp_path / "conftest.py").write_text(
+        "import asyncio, functools\n\n\n"
+        "def pytest_collection_modifyitems(items):\n"
+        "    for item in items:\n"
+        "        def plain(*args, _inner=item.obj, **named):\n"
+        "            asyncio.run(_inner(*args, **named))\n"
+        "        item.obj = functools.wraps(item.obj)(plain)\n"
+    )
+    text = HEAD + (
+        "async def test_it(secc_sut):\n"
+        "    await secc_sut.until(iso2.CableCheckReq)\n"
+        "    await secc_sut.refused(iso2.ServiceDiscoveryReq(), 'FAILED_SequenceError')\n"
+    )
+    code, output = run_pytest(script(tmp_path, text))
+    assert code == 0, output
+    assert "1 passed" in output
+
+
 def test_a_slac_script_can_fail(tmp_path: Path) -> None:
     """A charger answers what the script says it must not: one line, the last frames, and a capture with them."""
     text = (

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 from processes import CEILING
 
+import exi
 from plugfest.cli import main
+from v2g.messages import schema
+from v2g.messages.iso20 import common
+from v2g.protocols import ISO20
 
 CABLE_CHECK = "809802275de64d834b5d1f1031000a00"
 XML = (
@@ -197,6 +201,75 @@ def test_mistakes_get_one_line_and_no_traceback(arguments: list[str], text: str)
     assert done.stderr.startswith("plugfest: ")
     assert re.search(text, done.stderr)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("iso15118-2", CABLE_CHECK),
+        ("din", "809a02202c9fff3e37b3d3d0b8"),
+        ("iso20", ""),
+        ("iso15118-20", ""),
+    ],
+)
+def test_exi_takes_the_names_of_the_other_commands(name: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if not message:
+        body = common.SessionStopRes(ResponseCode="OK")
+        message = exi.encode(schema("iso20-common"), ISO20.wrap(body, bytes(8), None, 1)).hex()
+    assert main(["exi", "decode", "--json", "--protocol", name, message]) == 0
+    assert main(["exi", "explain", "--protocol", name, message]) == 0
+    assert "error" not in capsys.readouterr().err
+
+
+WINDOWS = """\
+import importlib.abc, runpy, signal, socket, sys
+
+class Absent(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in ("fcntl", "termios", "resource", "pwd", "grp"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+for name in ("fcntl", "termios", "resource", "pwd", "grp"):
+    sys.modules.pop(name, None)
+sys.meta_path.insert(0, Absent())
+del signal.SIGHUP, socket.AF_PACKET
+runpy.run_module("plugfest", run_name="__main__")
+"""
+"""What Windows lacks of the standard library is not there."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "runs"),
+    [
+        (f"exi decode {CABLE_CHECK}", True),
+        ("trace show t.jsonl", True),
+        ("report t.jsonl", True),
+        ("pki init pki", True),
+        ("conformance list", True),
+        ("demo", False),
+        ("evcc -i eth0", False),
+        ("secc -i eth0", False),
+        ("slac doctor -i eth0", False),
+        ("conformance run --out out", False),
+    ],
+)
+def test_without_what_only_linux_has(arguments: str, runs: bool, tmp_path: Path) -> None:
+    """Files are worked with anywhere; the rest says in one line that it needs Linux."""
+    (tmp_path / "t.jsonl").write_text(
+        '{"plugfest": "trace", "version": 1, "epoch": 1.0, "role": "evcc"}\n{"t": 1.0, "layer": "pilot", "name": "B"}\n'
+    )
+    words = [sys.executable, "-c", WINDOWS, *arguments.split()]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=CEILING)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (0 if runs else 2)
+    if not runs:
+        assert done.stderr.startswith(f"plugfest: {arguments.split()[0]} needs Linux")
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_demo_offers_no_option_that_it_refuses() -> None:
+    assert "--basic" not in run("demo", "--help").stdout
+    assert "--basic" in run("evcc", "--help").stdout
 
 
 def test_an_undecodable_message_is_an_error_with_its_place() -> None:

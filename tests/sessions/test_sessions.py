@@ -13,9 +13,10 @@ from plugfest.virtual import run
 from secc.authorizer import Delayed, Never
 from secc.charger import Fault, Slot
 from slac.pilot import State
-from v2g.messages import din70121, iso2
+from v2g.messages import appproto, din70121, iso2
 from v2g.outcome import Cause, Outcome
 from v2g.physical import number
+from v2g.protocols import DIN
 
 
 def both_complete(outcomes: tuple[Outcome, Outcome]) -> bool:
@@ -327,3 +328,23 @@ async def test_rewrites_of_either_side_reach_the_wire() -> None:
     vehicle, _ = await bench.run()
     assert vehicle.cause is Cause.TIMEOUT
     assert "CableCheckReq" in vehicle.reason
+
+
+@pytest.mark.parametrize(
+    ("namespace", "tolerated"),
+    [(None, []), ("urn:tesla:din:2018:MsgDef", ["foreign-namespace-offer"])],
+)
+async def test_only_a_namespace_of_no_standard_is_tolerated(namespace: str | None, tolerated: list[str]) -> None:
+    """A charger of DIN SPEC 70121 alone refuses a car of ISO 15118-2 alone, and has tolerated nothing."""
+    bench = Bench("iso2-dc")
+    bench.se.protocols = (DIN,)
+
+    def renamed(request: appproto.supportedAppProtocolReq) -> appproto.supportedAppProtocolReq:
+        if namespace is not None:
+            request.AppProtocol[0].ProtocolNamespace = namespace
+        return request
+
+    bench.ev.rewrite[appproto.supportedAppProtocolReq] = renamed
+    _, charger = await bench.run()
+    assert charger.cause is Cause.NO_PROTOCOL
+    assert charger.tolerances == tolerated
