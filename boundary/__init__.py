@@ -6,6 +6,7 @@ Each of these has one door, and a test (``tests/boundary/test_doors.py``) keeps 
 - :mod:`.console`: what commands print.
 - :mod:`.read`: JSON, YAML, XML and plain files of users, bounded in size and depth, with one-line errors.
 - :mod:`.write`: files appear under their name when they are whole, or grow record by record; secrets have mode 0600.
+- :mod:`.namespaces`: interfaces of other network namespaces, as ``NAMESPACE/INTERFACE``.
 
 The lowest package: it knows neither charging nor EXI, so that every other package can use it.
 """

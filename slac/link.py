@@ -21,6 +21,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from boundary import namespaces
 from slac.errors import LinkError
 from slac.mme import BROADCAST, ETHERTYPE
 
@@ -202,16 +203,18 @@ class RawLink:
 
 
 def raw_socket(name: str, ethertype: int, promiscuous: bool) -> socket.socket:
-    """A non-blocking raw socket on an interface. Raises LinkError: see `RawLink`."""
+    """A non-blocking raw socket on an interface, also ``NAMESPACE/NAME``. Raises LinkError: see `RawLink`."""
     index = interface_index(name)
+    device = namespaces.split(name)[1]
     try:
-        raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # takes nothing until it is bound
+        with namespaces.inside(name):
+            raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # takes nothing until it is bound
     except PermissionError:
         raise LinkError(no_rights(name)) from None
     try:
         raw.setblocking(False)
         check_interface(name, raw)
-        raw.bind((name, ethertype))
+        raw.bind((device, ethertype))
         if raw.getsockname()[3] != _ETHERNET:
             raise LinkError(f"{name} is not an Ethernet interface; name the one that the modem is on")
         if promiscuous:
@@ -227,16 +230,23 @@ def raw_socket(name: str, ethertype: int, promiscuous: bool) -> socket.socket:
 
 
 def interface_index(name: str) -> int:
-    """Number of an interface.
+    """Number of an interface in its network namespace.
 
     Raises:
-        LinkError: there is none of that name.
+        LinkError: there is none of that name, or its namespace cannot be entered.
     """
     try:
-        return socket.if_nametoindex(name)
-    except OSError:
-        known = ", ".join(sorted(other for _, other in socket.if_nameindex()))
-        raise LinkError(f"there is no interface {name}; there are {known}") from None
+        with namespaces.inside(name) as device:
+            known = {other: index for index, other in socket.if_nameindex()}
+    except PermissionError:
+        raise LinkError(f"{name} is in another network namespace, which needs root to enter") from None
+    except OSError as why:
+        raise LinkError(
+            f"there is no network namespace {namespaces.split(name)[0]} ({why.strerror}); ip netns list shows them"
+        ) from None
+    if device not in known:
+        raise LinkError(f"there is no interface {name}; there are {', '.join(sorted(known))}")
+    return known[device]
 
 
 def check_interface(name: str, sock: socket.socket) -> None:
@@ -247,7 +257,7 @@ def check_interface(name: str, sock: socket.socket) -> None:
     """
     import fcntl
 
-    request = struct.pack("16sH14x", name.encode(), 0)
+    request = struct.pack("16sH14x", namespaces.split(name)[1].encode(), 0)
     for wait in (0.02, 0.08, 0.2, 0.0):  # the carrier of an interface that has just been set up comes a moment later
         flags = struct.unpack("16sH14x", fcntl.ioctl(sock.fileno(), _SIOCGIFFLAGS, request))[1]
         if not flags & _IFF_UP:

@@ -203,10 +203,10 @@ async def connect(
     Raises:
         SetupError: refused, unreachable, or the TLS handshake failed; says why.
     """
-    host = f"{address}%{interface.name}" if interface else address
+    host = f"{address}%{interface.device}" if interface else address
     began = asyncio.get_running_loop().time()
     try:
-        channel = Channel(*await asyncio.open_connection(host, port))
+        channel = Channel(*await _opened(address, port, interface))
     except (OSError, asyncio.CancelledError) as why:
         if observe is not None:
             observe(Event(began, "tcp", "opening", "tx", note=f"[{host}]:{port}"))
@@ -218,6 +218,23 @@ async def connect(
     if context is not None:
         await channel.start_tls(context, observe)
     return channel
+
+
+async def _opened(
+    address: str, port: int, interface: Interface | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Raises OSError: no connection."""
+    if interface is None:
+        return await asyncio.open_connection(address, port)
+    with interface.inside():
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, (address, port, 0, interface.index))
+        return await asyncio.open_connection(sock=sock)
+    except BaseException:
+        sock.close()
+        raise
 
 
 @contextlib.asynccontextmanager
@@ -269,7 +286,8 @@ async def listening(
 
     candidates = [port] if port is not None else (rng or random.Random()).sample(PORTS, 20)
     for candidate in candidates:
-        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        with interface.inside():
+            sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((str(interface.address), candidate, 0, interface.index))

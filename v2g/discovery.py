@@ -83,7 +83,9 @@ async def discover(
     """
     loop = asyncio.get_running_loop()
     target = (str(to) if to else sdp.GROUP, sdp.PORT, 0, interface.index)
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+    with interface.inside():
+        made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    with made as sock:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 64)
         sock.setblocking(False)
@@ -183,14 +185,16 @@ async def answering(
         SetupError: the port is taken, or the group cannot be joined.
     """
     loop = asyncio.get_running_loop()
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+    with interface.inside():
+        made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    with made as sock:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        # Several chargers on one host, each on its own interface, share the port.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setblocking(False)
-        # Without the privilege we hear all interfaces; the membership below still names ours.
-        with contextlib.suppress(PermissionError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
+        # Several chargers on one host, each on its own interface, have the port at the same time; two on one do not.
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.device.encode())
+        except PermissionError:  # an old kernel: we hear all interfaces, and the membership below names ours
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind(("::", sdp.PORT))
             group = socket.inet_pton(socket.AF_INET6, sdp.GROUP) + struct.pack("@I", interface.index)

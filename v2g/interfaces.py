@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import errno
 import socket
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from pathlib import Path
 
+from boundary import namespaces
 from v2g.errors import SetupError
 
-_ADDRESSES = Path("/proc/net/if_inet6")
+_ADDRESSES = Path("/proc/thread-self/net/if_inet6")
+_SIOCGIFHWADDR = 0x8927
 _TENTATIVE = 0x40
 _FAILED = 0x08
 
@@ -19,7 +26,7 @@ class Interface:
     """An interface that V2G can use.
 
     Attributes:
-        name: as the system calls it.
+        name: as the system calls it; ``NAMESPACE/NAME`` in another network namespace.
         index: scope id of its link-local addresses.
         address: its usable link-local address.
         mac: hardware address, 6 bytes; zeros where it has none.
@@ -30,13 +37,76 @@ class Interface:
     address: IPv6Address
     mac: bytes
 
+    @property
+    def device(self) -> str:
+        """Its name in its own network namespace."""
+        return namespaces.split(self.name)[1]
+
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """Sockets made while the context is open are in its network namespace.
+
+        Raises:
+            SetupError: the namespace is gone, or must not be entered.
+        """
+        with entered(self.name):
+            yield
+
+
+@contextlib.contextmanager
+def entered(name: str) -> Iterator[str]:
+    """The calling thread is in the network namespace of an interface; yields the name that it has there.
+
+    Raises:
+        SetupError: there is no such namespace, or it must not be entered.
+    """
+    try:
+        place = contextlib.ExitStack()
+        device = place.enter_context(namespaces.inside(name))
+    except PermissionError:
+        raise SetupError(f"{name} is in another network namespace, which needs root to enter") from None
+    except OSError as why:
+        raise SetupError(
+            f"there is no network namespace {namespaces.split(name)[0]} ({why.strerror}); ip netns list shows them"
+        ) from None
+    with place:
+        yield device
+
 
 def find(name: str) -> Interface:
-    """The interface of a name.
+    """The interface of a name, also ``NAMESPACE/NAME``.
 
     Raises:
         SetupError: it does not exist, is down, or has no usable link-local address; says what to do.
     """
+    with entered(name) as device:
+        found = _find(device)
+    return found if device == name else dataclasses.replace(found, name=name)
+
+
+@contextlib.contextmanager
+def claimed(name: str) -> Iterator[None]:
+    """This process is the only charger on an interface, among those of this program, while the context is open.
+
+    The kernel holds the claim, and lets it go when the process ends, however it ends.
+
+    Raises:
+        SetupError: another charger is there.
+    """
+    with contextlib.ExitStack() as stack:
+        with entered(name) as device:
+            claim = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            with contextlib.suppress(OSError):  # whoever uses the interface says what is wrong with it
+                index = socket.if_nametoindex(device)
+                try:
+                    claim.bind(f"\0plugfest-charger-{index}")
+                except OSError as why:
+                    if why.errno == errno.EADDRINUSE:
+                        raise SetupError(f"another charger runs on {name}; end it, or use another interface") from None
+        yield
+
+
+def _find(name: str) -> Interface:
     try:
         index = socket.if_nametoindex(name)
     except OSError:
@@ -62,8 +132,17 @@ def find(name: str) -> Interface:
 
 def hardware_address(name: str) -> bytes:
     """The MAC address of an interface, 6 bytes; zeros where there is none."""
-    mac = _text(Path("/sys/class/net") / name / "address").replace(":", "")
-    return bytes.fromhex(mac) if len(mac) == 12 else bytes(6)
+    if not namespaces.split(name)[0]:
+        mac = _text(Path("/sys/class/net") / name / "address").replace(":", "")
+        return bytes.fromhex(mac) if len(mac) == 12 else bytes(6)
+    import fcntl  # not everywhere, and namespaces are Linux's
+
+    with entered(name) as device, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            answer = fcntl.ioctl(probe.fileno(), _SIOCGIFHWADDR, struct.pack("256s", device.encode()))
+        except OSError:
+            return bytes(6)
+    return answer[18:24]
 
 
 def _text(path: Path) -> str:

@@ -69,6 +69,7 @@ async def _run(bench: Bench) -> int:
             handoff.check(name)
         else:
             interfaces.find(name)
+        stack.enter_context(interfaces.claimed(name))
         pilot = await stack.enter_async_context(pilots.charger(bench))
         evse = plants.make_charger(bench, pilot, rng)
         controls = Controls(evse=evse)

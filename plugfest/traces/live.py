@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from boundary import namespaces
 from boundary.errors import OutputError
 from boundary.write import Growing
 from plugfest.traces import packets, pcap
@@ -33,7 +34,7 @@ class Live:
 
     Args:
         path: the file.
-        interface: name of the network interface.
+        interface: name of the network interface, also ``NAMESPACE/NAME``.
         comment: on the file as a whole.
 
     Raises:
@@ -45,12 +46,13 @@ class Live:
         self._path, self._comment = path, comment
         self._secrets = b""
         self._failed: OutputError | None = None
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        with namespaces.inside(interface) as device:
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             self._socket.setblocking(False)
-            self._socket.bind((interface, _ALL))
+            self._socket.bind((device, _ALL))
             self._file = Growing(path)
         except OSError:
             self._socket.close()

@@ -249,7 +249,9 @@ class NetworkCharger(_Network):
             raise Inconclusive("the charger's address is given: SDP is not tested")
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[bytes, Address]]()
         interface = self.interface
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        with interface.inside():
+            made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        with made as sock:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 64)
             sock.setblocking(False)
@@ -374,12 +376,14 @@ class NetworkVehicle(_Network):
     def answering(self) -> Iterator[Any]:
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[bytes, Address]]()
         interface = self.interface
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        with interface.inside():
+            made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        with made as sock:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.setblocking(False)
             with contextlib.suppress(PermissionError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.device.encode())
             try:
                 sock.bind(("::", sdp.PORT))
                 group = socket.inet_pton(socket.AF_INET6, sdp.GROUP) + struct.pack("@I", interface.index)

@@ -1,0 +1,72 @@
+"""Interfaces in another network namespace, by the name ``NAMESPACE/INTERFACE``.
+
+A socket belongs to the namespace in which it was made, for ever; so only the making happens inside. A name without
+``/`` is an interface of this process's own namespace, and nothing is entered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+NAMED = Path("/run/netns")
+"""Where ``ip netns add`` keeps namespaces."""
+_NEWNET = 0x40000000  # CLONE_NEWNET
+
+
+def split(name: str) -> tuple[str, str]:
+    """Namespace and interface; the namespace is "" where there is none in the name."""
+    namespace, slash, interface = name.rpartition("/")
+    return (namespace, interface) if slash else ("", name)
+
+
+def exists(namespace: str) -> bool:
+    """Whether there is a namespace of this name."""
+    return (NAMED / namespace).exists()
+
+
+@contextlib.contextmanager
+def inside(name: str) -> Iterator[str]:
+    """The calling thread is in the namespace of an interface while the context is open; nothing may be awaited there.
+
+    Args:
+        name: ``INTERFACE`` or ``NAMESPACE/INTERFACE``.
+
+    Yields:
+        The interface, as it is called in there.
+
+    Raises:
+        OSError: no such namespace, or no right to enter it (CAP_SYS_ADMIN).
+    """
+    namespace, interface = split(name)
+    if not namespace:
+        yield interface
+        return
+    if "/" in namespace or namespace.startswith("."):
+        raise FileNotFoundError(2, "No such network namespace", namespace)
+    with _opened("/proc/thread-self/ns/net") as home, _opened(str(NAMED / namespace)) as there:
+        _enter(there)
+        try:
+            yield interface
+        finally:
+            _enter(home)
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[int]:
+    number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield number
+    finally:
+        os.close(number)
+
+
+def _enter(number: int) -> None:
+    """`os.setns`, which Python has from 3.12 on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(number, _NEWNET) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
