@@ -18,6 +18,7 @@ from plugfest.errors import UserError
 
 COMMANDS = (
     "demo",
+    "lab",
     "evcc",
     "secc",
     "run",

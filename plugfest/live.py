@@ -47,6 +47,8 @@ class _Text(Text):
 class LiveView(View):
     """Draws while its `running` context is open; prints what people should keep above the drawing."""
 
+    typed = True
+
     def __init__(
         self, title: str, measure: Callable[[], dict[str, Any]], target: float | None, console: Console | None = None
     ) -> None:

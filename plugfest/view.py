@@ -31,6 +31,9 @@ class View:
     observe: Observe
     file: IO[str] | None
 
+    typed = False
+    """Whether people can type actions at it."""
+
     def say(self, text: str) -> None:
         """A line for people."""
         if self.file is not None:

@@ -31,6 +31,7 @@ NEEDS = (
     Need("setpriv", "setpriv", "apt install util-linux"),
     Need("openssl", "openssl", "apt install openssl"),
     Need("a Java development kit", "Java", "apt install default-jdk-headless"),
+    Need("systemd", "systemd-analyze", "apt install systemd"),
     Need("plc-utils", "plc-utils", "apt install plc-utils-extra"),
     Need("root and network namespaces", "root|mount is not allowed|network namespaces", "sudo, apt install iproute2"),
     Need("the source tree or an installed wheel", "wheel|not installed|documentation is not here|docs are not here"),

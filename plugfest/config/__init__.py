@@ -50,6 +50,8 @@ def loads(text: str, name: str = "bench", *, settings: dict[str, str] | None = N
 def of_args(args: argparse.Namespace, role: str, **defaults: Any) -> Bench:
     """The bench that the options of a session command describe; what was not given has the model's default.
 
+    With ``--bench FILE`` the options go on top of that file.
+
     Args:
         defaults: the command's own, by option name with underscores.
 
@@ -60,6 +62,8 @@ def of_args(args: argparse.Namespace, role: str, **defaults: Any) -> Bench:
 
     given = names.tree({**defaults, **vars(args), "role": role})
     root: Any = source.nodes(given)  # the nodes of a mapping are a mapping
+    if (file := getattr(args, "bench", None)) is not None:
+        root = source.overlay(source.read(file), root)
     return _bench(root, names.settings(getattr(args, "set", None)))
 
 

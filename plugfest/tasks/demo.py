@@ -57,7 +57,18 @@ RECEIPTS = 5.0
 
 
 def run(args: argparse.Namespace) -> int:
-    defaults: dict[str, Any] = {"duration": DURATION}
+    return start(bench_of(args, duration=DURATION), "demo")
+
+
+def bench_of(args: argparse.Namespace, **defaults: Any) -> Bench:
+    """The bench with both roles that options describe; with ``--pnc`` its PKI is made if it is missing.
+
+    Args:
+        defaults: of the command, by option name with underscores.
+
+    Raises:
+        UserError: a value that cannot be.
+    """
     if hasattr(args, "pnc"):
         defaults |= {"pki": "pki", "payment": "contract", "tls": "required", "install": True, "receipts": RECEIPTS}
         if "iso20" in str(getattr(args, "protocol", "")):
@@ -70,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     bench = options.told(config.of_args(args, "both", **{**options.implied(args, "both"), **defaults}))
     if hasattr(args, "pnc"):
         make_pki(bench)
-    return start(bench, "demo")
+    return bench
 
 
 def both_ways(duration: float) -> list[tuple[float, float]]:

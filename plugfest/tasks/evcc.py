@@ -35,14 +35,15 @@ def run(args: argparse.Namespace) -> int:
 
 def start(bench: Bench) -> int:
     """Runs a bench with a vehicle; returns the exit code."""
-    return asyncio.run(_run(bench))
+    return asyncio.run(drive(bench))
 
 
 def _address(text: str | None) -> Any:
     return None if text is None else IPv6Address(text.partition("%")[0])
 
 
-async def _run(bench: Bench) -> int:
+async def drive(bench: Bench) -> int:
+    """Finds a charger, charges, and says how it went; returns the exit code."""
     loop = asyncio.get_running_loop()
     name = bench.interface or ""
     try:

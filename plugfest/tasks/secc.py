@@ -31,10 +31,11 @@ def run(args: argparse.Namespace) -> int:
 
 def start(bench: Bench) -> int:
     """Runs a bench with a charger; returns the exit code."""
-    return asyncio.run(_run(bench))
+    return asyncio.run(serve(bench))
 
 
-async def _run(bench: Bench) -> int:
+async def serve(bench: Bench) -> int:
+    """Serves vehicles until so many sessions are over, or for ever; returns the exit code."""
     rng = random.Random(bench.seed) if bench.seed is not None else random.SystemRandom()
     name = bench.interface or ""
     codes: list[int] = []  # of the first session that failed

@@ -1,0 +1,52 @@
+"""``plugfest lab``: charger and vehicle in network namespaces of this host, with a simulated power line between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from plugfest.commands import options
+
+_DESCRIPTION = """\
+Makes two network namespaces, joins them by virtual cables and a simulated power line, and starts a charger in one and a
+vehicle in the other. Both share the control pilot and the battery. Needs root. With --peer, a program of yours takes
+the place of one of them (docs/lab.md).
+"""
+
+
+def add(commands: Any) -> None:
+    parser = options.parser(
+        commands,
+        "lab",
+        summary="charger and vehicle on real sockets, in network namespaces of this host",
+        description=_DESCRIPTION,
+    )
+    options.add_session(parser)
+    options.add_vehicle(parser)
+    options.add_charger(parser)
+    options.add_view(parser)
+    options.add_slac(parser)
+    group = parser.add_argument_group("lab")
+    group.add_argument("--bench", metavar="FILE", type=Path, help="a bench file (role both); options go on top of it")
+    group.add_argument("--name", dest="place", default="lab", help="of the lab, where there are several (default lab)")
+    group.add_argument("--peer", metavar="COMMAND", help="a program at one end; PLUGFEST_INTERFACE is its interface")
+    group.add_argument(
+        "--peer-end", choices=("vehicle", "charger"), default="vehicle", help="where the program is (default vehicle)"
+    )
+    group.add_argument(
+        "--ready-after",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="s that a charger's program has to start (default 1)",
+    )
+    group.add_argument("--attenuation", type=float, default=20.0, metavar="DB", help="of the cable (default 20)")
+    group.add_argument("--loss", type=float, default=0.0, metavar="P", help="part of the frames lost, 0 to 1")
+    group.add_argument("--sessions", dest="times", type=int, metavar="N", help="end after N sessions")
+    parser.add_argument("--tls", action="store_const", const="required", help="TLS with a certificate made on the fly")
+    parser.add_argument(
+        "--pnc",
+        action="store_true",
+        help="Plug & Charge: makes the PKI (--pki, default ./pki) if missing, installs a contract, signs receipts",
+    )
+    parser.set_defaults(run="plugfest.tasks.lab:run")

@@ -1,0 +1,82 @@
+"""A foreign program at one end of a lab, and our role at the other.
+
+The program starts in its namespace with ``PLUGFEST_INTERFACE`` in its environment, and has the terminal. When it ends,
+the lab ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+
+import msgspec
+
+from plugfest.config.model import Bench
+from plugfest.errors import UserError
+from plugfest.lab.both import Cable, line
+from plugfest.lab.network import INTERFACE, Network
+from plugfest.tasks import evcc, secc
+
+ENDS = {"vehicle": "charger", "charger": "vehicle"}
+"""End of the foreign program -> ours."""
+GRACE = 3.0
+"""s that a program has to end after SIGTERM."""
+
+
+async def run(bench: Bench, network: Network, cable: Cable, command: str, end: str, ready_after: float) -> int:
+    """Runs a program at ``end`` and our role at the other one, until one of them is over; returns the exit code.
+
+    Args:
+        command: for the shell.
+        ready_after: s that a foreign charger has to start before our vehicle comes.
+    """
+    ours = ENDS[end]
+    own = msgspec.structs.replace(
+        bench, role="evcc" if ours == "vehicle" else "secc", interface=network.interface(ours)
+    )
+    async with line(network, cable, bench.seed or 1):
+        role = None
+        if ours == "charger":
+            role = asyncio.create_task(secc.serve(own))
+            await asyncio.sleep(0)
+        program = await _started(command, network.namespace(end))
+        try:
+            if role is None:
+                await asyncio.sleep(ready_after)
+                role = asyncio.create_task(evcc.drive(own))
+            waiting = asyncio.create_task(program.wait())
+            await asyncio.wait({role, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if role.done():
+                return role.result()
+            if program.returncode == 127:
+                raise UserError(f"--peer {command}: the shell does not find it")
+            if ours == "vehicle":  # the charger has gone: the vehicle says what it makes of that
+                return await role
+            return program.returncode or 0
+        finally:
+            if role is not None:
+                role.cancel()
+                await asyncio.gather(role, return_exceptions=True)
+            await _ended(program)
+
+
+async def _started(command: str, namespace: str) -> asyncio.subprocess.Process:
+    words = ("ip", "netns", "exec", namespace, "sh", "-c", command)
+    environment = {**os.environ, "PLUGFEST_INTERFACE": INTERFACE}
+    return await asyncio.create_subprocess_exec(*words, env=environment)
+
+
+async def _ended(program: asyncio.subprocess.Process) -> None:
+    """Ends it, if it has not ended."""
+    if program.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        program.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(GRACE):
+            await program.wait()
+    except TimeoutError:
+        program.kill()
+        await program.wait()

@@ -1,0 +1,41 @@
+"""What a lab says when it is ready: where things are, and what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from plugfest.lab.network import INTERFACE, Network
+
+
+def outset(network: Network, attenuation: float, loss: float) -> Iterator[str]:
+    """Where the two ends are."""
+    between = f"a simulated power line, {attenuation:g} dB" + (f", {loss:.0%} of the frames lost" if loss else "")
+    yield (
+        f"lab {network.name}: charger in {network.namespace('charger')}, vehicle in {network.namespace('vehicle')},"
+        f" both on {INTERFACE}; between them {between if network.line else 'one cable, no power line'}"
+    )
+
+
+def next_steps(network: Network, *, hands: bool) -> Iterator[str]:
+    """Commands for another terminal, ready to be copied.
+
+    Args:
+        hands: the ends are ours, so that actions can be typed.
+    """
+    car = f"sudo ip netns exec {network.namespace('vehicle')}"
+    post = f"sudo ip netns exec {network.namespace('charger')}"
+    name = "" if network.name == "lab" else f"--name {network.name} "
+    yield "in another terminal:"
+    yield f"  sniff it    {car} tcpdump -i {INTERFACE} -w lab.pcap    (then: plugfest report lab.pcap)"
+    if network.line:
+        yield f"  look        {car} plugfest slac modem -i {INTERFACE}"
+    yield f"  break it    {post} ip link set {INTERFACE} down    (and up again)"
+    yield "  test it     plugfest conformance pics charger.yaml --defaults"
+    yield (
+        f"              sudo plugfest lab {name}--no-slac --peer 'plugfest conformance run --sut secc"
+        f" --pics charger.yaml -i {INTERFACE}'"
+    )
+    if hands:
+        yield "here: unplug, plug, stop, fault malfunction, limit max-current=20 ...; ? lists them; Ctrl-C ends the lab"
+    else:
+        yield "Ctrl-C ends the lab"

@@ -1,0 +1,23 @@
+"""Charger and vehicle in network namespaces of this host."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from boundary.console import complain
+from plugfest.errors import UserError
+from plugfest.lab import both, network, peer
+from plugfest.tasks import demo
+
+
+def run(args: argparse.Namespace) -> int:
+    if not 0.0 <= args.loss <= 1.0:
+        raise UserError(f"--loss {args.loss:g}: a part from 0 to 1 is needed")
+    bench = demo.bench_of(args)
+    place = network.Network(args.place, bench.slac)
+    cable = both.Cable(args.attenuation, args.loss)
+    with network.made(place, lambda text: complain(f"note: {text}")):
+        if hasattr(args, "peer"):
+            return asyncio.run(peer.run(bench, place, cable, args.peer, args.peer_end, args.ready_after))
+        return asyncio.run(both.run(bench, place, cable, getattr(args, "times", None)))

@@ -1,0 +1,168 @@
+"""`plugfest lab`: both ends in namespaces of this host, and what is left of them afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from netns import AVAILABLE, REASON, link
+from processes import PATIENT, PLUGFEST, run, started
+
+from boundary import namespaces
+from plugfest import cli
+from plugfest.lab import network, words
+from v2g import interfaces
+from v2g.discovery import answering
+from v2g.errors import SetupError
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+BRISK = ["--set", "charger.test-seconds=0.2", "--set", "charger.volts-per-second=5000", "--loop-delay", "0.02"]
+QUICK = ["--set", "charger.amps-per-second=1000"]
+NAME = f"t{os.getpid()}"
+
+needs_namespaces = pytest.mark.skipif(not AVAILABLE, reason=REASON)
+
+
+def lab(*words: str) -> list[str]:
+    return [*PLUGFEST, "lab", "--name", NAME, *BRISK, *PATIENT, *words]
+
+
+def left() -> list[str]:
+    """Namespaces of this test's lab."""
+    return [name for name in network.Network(NAME).namespaces if namespaces.exists(name)]
+
+
+def telemetry(output: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    return [json.loads(line["note"]) for line in lines if line.get("layer") == "plant"]
+
+
+@pytest.mark.netns
+@needs_namespaces
+def test_both_ends_share_battery_and_pilot_over_real_sockets() -> None:
+    """Over the power line, with what an earlier lab has left: the charger sees the battery's voltage and its limit."""
+    subprocess.run(["ip", "netns", "add", network.Network(NAME).namespace("vehicle")], check=True)
+    done = run(lab("--json", "--duration", "3", "--sessions", "1", "--attenuation", "15", "--power", "350", *QUICK))
+    assert done.returncode == 0, done.stderr
+    assert "had left behind" in done.stderr
+    charging = [numbers for numbers in telemetry(done.stdout) if numbers["state"] == "CurrentDemand"]
+    assert charging
+    assert all(330 < numbers["volts"] < 370 for numbers in charging), charging  # the open battery has 341 V
+    assert 100e3 < max(numbers["watts"] for numbers in charging) <= 125e3  # what the battery takes, of 350 kW
+    assert max(numbers["amps"] for numbers in charging) <= 350.0
+    outcomes = [json.loads(line) for line in done.stdout.splitlines() if '"outcome"' in line]
+    assert {each["role"]: each["ok"] for each in outcomes} == {"vehicle": True, "charger": True}
+    assert left() == []
+
+
+@pytest.mark.netns
+@needs_namespaces
+def test_ctrl_c_ends_charging_and_takes_everything_away() -> None:
+    """A second lab of the same name is refused meanwhile."""
+    with started(lab("--no-slac", "--plain"), until="CurrentDemandRes") as running:
+        second = run(lab("--no-slac"))
+        assert (second.returncode, "runs already" in second.stderr) == (2, True), second.stderr
+        running.process.send_signal(2)
+        said = running.end()
+    assert "vehicle: session completed" in said
+    assert "SessionStopRes" in said
+    assert running.process.returncode == 0
+    assert left() == []
+
+
+@pytest.mark.netns
+@needs_namespaces
+@pytest.mark.parametrize("end", ["vehicle", "charger"])
+def test_a_program_takes_the_place_of_an_end(end: str) -> None:
+    """Here the program is ours; it has the interface of its end, and its end is that of the lab."""
+    role = {"vehicle": ["evcc", "--duration", "1"], "charger": ["secc", "--sessions", "1"]}[end]
+    command = [*PLUGFEST, role[0], "-i", "$PLUGFEST_INTERFACE", "--no-slac", *role[1:], *PATIENT]
+    own = ["--duration", "1"] if end == "charger" else []
+    done = run(lab("--no-slac", "--peer-end", end, *own, "--peer", " ".join(command)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    for role_name in ("vehicle", "charger"):
+        assert f"{role_name}: session completed" in done.stdout
+    assert left() == []
+
+
+@pytest.mark.netns
+@needs_namespaces
+def test_the_exit_code_is_that_of_the_program() -> None:
+    """As a program that reports failed tests has it."""
+    assert run(lab("--no-slac", "--peer", "exit 5")).returncode == 5
+    assert left() == []
+
+
+@pytest.mark.netns
+@needs_namespaces
+def test_a_second_charger_on_an_interface_is_refused() -> None:
+    """With and without SLAC, while the first one is ours; the interface is named from outside its namespace."""
+    with link("pflab") as made:
+        where = f"{made.secc}/{made.secc_if}"
+        with started([*PLUGFEST, "secc", "-i", where, "--no-slac", "--plain"], until="charger ready"):
+            for more in ([], ["--no-slac"]):
+                second = run([*PLUGFEST, "secc", "-i", where, *more])
+                assert second.returncode == 2
+                assert second.stderr.startswith(f"plugfest: another charger runs on {where}")
+        with interfaces.claimed(where):  # the kernel has let go of it
+            pass
+
+
+@pytest.mark.netns
+@needs_namespaces
+@pytest.mark.real_time
+async def test_two_programs_do_not_answer_on_one_interface() -> None:
+    """Whoever the other one is; on two interfaces of one host they do."""
+    with link("pfsdp") as made:
+        one = interfaces.find(f"{made.secc}/{made.secc_if}")
+        async with answering(one, lambda request: None):
+            with pytest.raises(SetupError, match="another charger"):
+                async with answering(one, lambda request: None):
+                    pass
+            async with answering(interfaces.find(f"{made.evcc}/{made.evcc_if}"), lambda request: None):
+                await asyncio.sleep(0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/ns/net").exists(), reason="needs network namespaces")
+def test_a_namespace_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """For SLAC and without."""
+    for more in ([], ["--no-slac"]):
+        assert cli.main(["evcc", "-i", "nowhere/plc0", *more]) == 2
+        assert re.match(r"plugfest: there is no network namespace nowhere \(.*\); ip netns", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("words", [["--name", "a/b"], ["--loss", "2"], ["--name", "x" * 21]])
+def test_wrong_arguments_make_nothing(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, which names the argument."""
+    assert cli.main(["lab", *words]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_to_type_next_names_the_lab() -> None:
+    """Commands that can be copied as they are."""
+    lines = list(words.next_steps(network.Network("mine"), hands=True))
+    assert any("ip netns exec plugfest-mine-vehicle tcpdump -i plc0" in line for line in lines)
+    assert any("plugfest lab --name mine --no-slac --peer" in line for line in lines)
+    assert not any("slac modem" in line for line in words.next_steps(network.Network("mine", line=False), hands=False))
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not here (tests against the wheel)")
+def test_the_unit_of_a_charger_is_right(tmp_path: Path) -> None:
+    """systemd finds nothing to say about it, once the program is where it says."""
+    text = (EXAMPLES / "plugfest-charger.service").read_text()
+    unit = tmp_path / "plugfest-charger.service"
+    unit.write_text(text.replace("/opt/plugfest/bin/plugfest", sys.executable))
+    assert sys.executable in unit.read_text()
+    done = run(["systemd-analyze", "verify", "--man=no", str(unit)])
+    ours = [line for line in (done.stdout + done.stderr).splitlines() if "plugfest-charger" in line]
+    assert (done.returncode, ours) == (0, [])
