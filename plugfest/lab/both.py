@@ -228,7 +228,7 @@ async def run(bench: Bench, network: Network, cable: Cable, sessions: int | None
     pair.wire.unplug()
     soc = pair.vehicle.battery.soc * 100.0
     controls = Controls(pair.vehicle, pair.evse, pair.wire)
-    looks = view(bench, f"lab {network.name}", controls, plants.vehicle_numbers(pair.vehicle, ac=bench.ac), calm=2.0)
+    looks = view(bench, f"lab {network.name}", controls, plants.vehicle_numbers(pair.vehicle, ac=bench.ac))
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(pilots.user_errors())
         trace = stack.enter_context(outputs.writing(bench, "both", now, interface=network.interface("vehicle")))
