@@ -121,6 +121,7 @@ class Evse:
         schedule_seconds: duration of the schedule.
         planning_seconds: how long it takes to work out a schedule; the vehicle is told Ongoing meanwhile.
         plans: up to three schedules with prices to offer instead of the one; empty: that one, without a price.
+        tuple_ids: SAScheduleTupleIDs of those schedules, 1 to 255 each.
         free: whether charging costs nothing.
         manager: the energy manager; says what power the charger wants in dynamic mode (ISO 15118-20).
         mobility_needs: departure and states of charge that somebody set at the charger; the bench may change it at any
@@ -174,6 +175,7 @@ class Evse:
         self.schedule_seconds = schedule_seconds
         self.planning_seconds = 0.0
         self.plans: Sequence[Plan] = ()
+        self.tuple_ids: Sequence[int] = (1, 2, 3)
         self.free = True
         self.manager = EnergyManager(clock=clock)
         self.mobility_needs: MobilityNeeds | None = None

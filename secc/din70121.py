@@ -15,7 +15,6 @@ ANSWERS = AnswerTable()
 on = ANSWERS.on
 
 CHARGE_SERVICE = 1
-TUPLE_ID = 1
 TEST_VOLTAGE = 500.0
 """V: the insulation test goes no higher, whatever the vehicle and the output could take."""
 MAX_ENTRIES = 12
@@ -105,7 +104,8 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
         EVSEPeakCurrentRipple=ampere(limits.ripple),
     )
     slots = visit.offer_schedule(None, MAX_ENTRIES)
-    visit.schedule, visit.tuple_id, visit.offered_at = {TUPLE_ID: slots}, TUPLE_ID, visit.session.now
+    tuple_id = visit.evse.tuple_ids[0]
+    visit.schedule, visit.tuple_id, visit.offered_at = {tuple_id: slots}, tuple_id, visit.session.now
     visit.agreed_anew()
     entries = [
         din.PMaxScheduleEntryType(
@@ -117,7 +117,7 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
         for slot in slots
     ]
     schedule = din.SAScheduleTupleType(
-        SAScheduleTupleID=TUPLE_ID, PMaxSchedule=din.PMaxScheduleType(PMaxScheduleID=1, PMaxScheduleEntry=entries)
+        SAScheduleTupleID=tuple_id, PMaxSchedule=din.PMaxScheduleType(PMaxScheduleID=1, PMaxScheduleEntry=entries)
     )
     return din.ChargeParameterDiscoveryRes(
         ResponseCode="OK",

@@ -127,11 +127,11 @@ def _costs(price: Price) -> list[iso2.ConsumptionCostType]:
 
 def offer(visit: Visit, departure: int | None, max_entries: int | None) -> list[iso2.SAScheduleTupleType]:
     """The SAScheduleTuples on offer; after a pause only what is left of the one chosen before [V2G2-740]."""
-    plans = dict(enumerate(visit.evse.plans[:MAX_TUPLES] or (Plan(),), 1))
+    plans = dict(zip(visit.evse.tuple_ids, visit.evse.plans[:MAX_TUPLES] or (Plan(),), strict=False))
     visit.schedule_began = visit.offered_at = visit.session.now
     visit.profile = ()
     if visit.resumed:
-        chosen = plans.get(visit.resumed.tuple_id, plans[1])
+        chosen = plans.get(visit.resumed.tuple_id, next(iter(plans.values())))
         if visit.resumed.planned is not None:
             visit.schedule_began = visit.resumed.planned
             chosen = left(chosen, visit.evse.schedule, round(visit.session.now - visit.resumed.planned))

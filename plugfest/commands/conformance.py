@@ -64,6 +64,11 @@ def _add_run(inner: Any) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the evidence (default conformance-SUT)")
     parser.add_argument("--rerun-failed", action="store_true", help="run again what did not pass")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results in the folder")
+    parser.add_argument(
+        "--seed", metavar="N", type=int,
+        help="draw what the cases leave open (ids, priorities, multipliers, offers, targets) from N, to repeat a"
+        " campaign (default: a new seed for each)",
+    )  # fmt: skip
     parser.add_argument("--shard", metavar="I/N", help="run only part I of N; results merge in one folder")
     parser.add_argument("--name", metavar="TEXT", help="of the system, for the report")
     group = parser.add_argument_group("the system under test")
@@ -255,6 +260,7 @@ def run_campaign(args: argparse.Namespace) -> int:
         )  # fmt: skip
     except SetupError as why:
         raise UserError(str(why)) from why
+    made.seed = _seed(args, folder)
     show = Show()
     made.shard, made.tell = shard, show
     made.info = {**made.info, "run with": _command_line()}
@@ -289,6 +295,25 @@ def run_campaign(args: argparse.Namespace) -> int:
     return 3 if Verdict.INCONC in verdicts and Verdict.PASS not in verdicts else 0
 
 
+def _seed(args: argparse.Namespace, folder: Path) -> int:
+    """The campaign's seed: the one given, that of the folder's campaign, or a new one."""
+    import secrets
+
+    from plugfest.conformance.campaign import storage
+    from plugfest.conformance.stimulus import SEEDS
+
+    if args.seed is not None and not 0 <= args.seed < SEEDS:
+        raise UserError(f"--seed {args.seed}: a whole number from 0 to {SEEDS - 1} is needed")
+    known = None if args.fresh else storage.seed_of(folder)
+    if known is not None and args.seed not in (None, known):
+        raise UserError(
+            f"{folder} was begun with seed {known}: leave --seed out, or begin anew with --fresh or --out DIR"
+        )
+    if known is not None:
+        return known
+    return args.seed if args.seed is not None else secrets.randbelow(SEEDS)
+
+
 def _outset(made: Campaign, mine: list[Run], others: int, *, again: bool) -> str:
     """What is going to happen: how many runs, how many are done already, how long it takes."""
     from plugfest.conformance.campaign.campaign import AGAIN
@@ -301,7 +326,7 @@ def _outset(made: Campaign, mine: list[Run], others: int, *, again: bool) -> str
     before = f" of {len(mine)}, the others are done" if done else ""
     time = "" if made.virtual else f", about {left(sum(map(made.expected, open_))).removesuffix(' left')}"
     runs = "1 run" if len(open_) == 1 else f"{len(open_)} runs"
-    return f"{runs}{before}{time}; {others} not executed; evidence in {made.folder}"
+    return f"{runs}{before}{time}; {others} not executed; seed {made.seed}; evidence in {made.folder}"
 
 
 def _command_line() -> str:

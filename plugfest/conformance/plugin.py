@@ -64,6 +64,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="traces of all scripts go here (default: of those that fail, sut-traces)",
     )
+    group.addoption(
+        "--sut-seed", metavar="N", type=int,
+        help="what cases and scripts leave open is drawn from N (scripts: 1, campaigns: a new one each)",
+    )  # fmt: skip
     group.addoption("--sut-campaign", metavar="DIR", help="results and evidence of catalogue cases go here")
     group.addoption("--sut-pki", metavar="DIR", help="certificates for TLS and contracts")
 

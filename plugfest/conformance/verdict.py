@@ -75,6 +75,7 @@ class Result:
         protocol, requirements, title: of the case.
         tags: of the case, such as field_conflict.
         attempts: how often it was run in this campaign.
+        seed: what the case leaves open was drawn from it; None: nothing was.
     """
 
     run: str
@@ -93,6 +94,7 @@ class Result:
     requirements: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     attempts: int = 1
+    seed: int | None = None
 
     def saw(self, expected: str, observed: str) -> None:
         """Notes what was judged."""

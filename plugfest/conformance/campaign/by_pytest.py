@@ -9,6 +9,8 @@ of all when the last one is done. What passed before is not run again.
 
 from __future__ import annotations
 
+import random
+import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,10 +23,11 @@ from boundary.console import say
 from plugfest.conformance.campaign import report, setup
 from plugfest.conformance.campaign.campaign import Campaign, selected
 from plugfest.conformance.campaign.page import WORDS, counts
-from plugfest.conformance.campaign.storage import read_results
+from plugfest.conformance.campaign.storage import read_results, seed_of
 from plugfest.conformance.catalogue import PROTOCOLS, Run, cases
 from plugfest.conformance.catalogue.pics import Pics, PicsError, load
 from plugfest.conformance.catalogue.select import matches
+from plugfest.conformance.stimulus import SEEDS
 from plugfest.conformance.sut.network import Reach
 from plugfest.conformance.verdict import Result, Verdict
 from v2g.errors import SetupError
@@ -197,6 +200,7 @@ def opened(config: pytest.Config, run: Run, folder: Path) -> CatalogueCase:
                 command=config.getoption("--sut-command").replace("{interface}", mine),
                 actions=actions(config), pki=Path(pki) if pki else None,
             )  # fmt: skip
+            campaign.seed = seed(config, folder)
             campaign.begin()
         except SetupError as why:
             raise pytest.UsageError(str(why)) from why
@@ -204,6 +208,21 @@ def opened(config: pytest.Config, run: Run, folder: Path) -> CatalogueCase:
             raise pytest.UsageError(f"cannot write {folder}: {why.strerror}") from why
         made[sut] = campaign, read_results(folder)
     return CatalogueCase(run, *made[sut])
+
+
+def seed(config: pytest.Config, folder: Path) -> int:
+    """The seed of a campaign: given, that of the folder's campaign, or a new one, the same for all processes.
+
+    Raises:
+        pytest.UsageError: the folder's campaign has another than the one given.
+    """
+    given, known = config.getoption("--sut-seed"), seed_of(folder)
+    if known is not None and given not in (None, known):
+        raise pytest.UsageError(f"{folder} was begun with seed {known}: leave --sut-seed out, or take another folder")
+    if known is not None or given is not None:
+        return int(known if known is not None else given)
+    shared = getattr(config, "workerinput", {}).get("testrunuid")
+    return random.Random(shared).randrange(SEEDS) if shared else secrets.randbelow(SEEDS)
 
 
 def leave_out(config: pytest.Config) -> None:
@@ -223,4 +242,7 @@ def finish(folder: Path) -> list[str]:
         return []
     page, junit, packed = report.write(folder)
     number = ", ".join(f"{n} {WORDS[verdict]}" for verdict, n in counts(results.values()).items() if n)
-    return [f"{len(results)} runs: {number}", f"report: {page}; JUnit: {junit}; everything: {packed}"]
+    return [
+        f"{len(results)} runs: {number}; seed {seed_of(folder)}",
+        f"report: {page}; JUnit: {junit}; everything: {packed}",
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime
 import os
 import platform
@@ -146,6 +147,7 @@ class Campaign:
         bench: makes the tester's side of a run.
         info: for the report: versions, system, command line.
         reset: brings the system back when it does not answer any more; returns what was done.
+        seed: what the cases leave open is drawn from it (:mod:`plugfest.conformance.stimulus`).
         interface: whose packets are captured; "": they are made up from what the tester sent and read.
     """
 
@@ -162,6 +164,7 @@ class Campaign:
     reset: Callable[[], str] | None = None
     longest: float | None = None
     interface: str = ""
+    seed: int = 1
     _silent: int = 0
 
     def run(self, runs: Sequence[Run], *, rerun_failed: bool = False) -> dict[str, Result]:
@@ -257,7 +260,7 @@ class Campaign:
         except (OSError, RuntimeError, ValueError, LookupError, V2GError, SlacError) as why:
             text = f"{type(why).__name__}: {why}"
             result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=text)
-        result.started = started.isoformat(timespec="seconds")
+        result.started, result.seed = started.isoformat(timespec="seconds"), self.seed
         result.title, result.protocol = result.title or run.title, result.protocol or run.protocol
         if result.verdict not in (Verdict.FAIL, Verdict.PASS):
             result.cause = "; ".join(filter(None, (likely_cause(result), recorded(place / "trace.jsonl"))))
@@ -270,7 +273,8 @@ class Campaign:
             with capture(place, self.interface, run.id) as packets:
                 tell = fan_out(observe, packets)
                 async with self.opener(run, pics, tell) as system:
-                    return await execute(run, system, self.bench(run, pics, tell))
+                    bench = dataclasses.replace(self.bench(run, pics, tell), seed=self.seed)
+                    return await execute(run, system, bench)
 
         with asyncio.Runner(loop_factory=VirtualLoop if self.virtual else None) as runner:
             return runner.run(main())
@@ -278,7 +282,7 @@ class Campaign:
     def _describe(self) -> None:
         path = self.folder / INFO
         if not path.exists():
-            write(path, dumps({**versions(), **self.info}, indent=2) + "\n", public=True)
+            write(path, dumps({**versions(), **self.info, "seed": self.seed}, indent=2) + "\n", public=True)
         if self.pics is not None:
             from plugfest.conformance.catalogue.pics import save
 

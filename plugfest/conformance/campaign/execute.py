@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import Any
 
 from plugfest.conformance.catalogue import Run
@@ -14,6 +13,7 @@ from plugfest.conformance.secc.plan import plan as plan_secc
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.slac import cases as slac_cases
 from plugfest.conformance.slac import sessions as slac_sessions
+from plugfest.conformance.stimulus import source
 from plugfest.conformance.sut.bench import Bench
 from plugfest.conformance.sut.systems import ChargerUnderTest, VehicleUnderTest
 from plugfest.conformance.verdict import Failed, NotExecutable, Result, Stop, Verdict
@@ -57,6 +57,7 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
         title=run.title,
         requirements=list(case.requirements),
         tags=list(case.tags),
+        seed=bench.seed,
     )
     started = loop.time()
     tester: Any = None
@@ -67,7 +68,7 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
             return result
         protocol = spoken(run.protocol)
         kind: Any = TesterEv if case.sut == "secc" else TesterEvse
-        tester = kind(system, bench.pics, protocol, bench.observe, random.Random(bench.seed), bench.tls)
+        tester = kind(system, bench.pics, protocol, bench.observe, source(bench.seed, run.id), bench.tls)
         if bench.certificates is not None:
             tester.take(bench.certificates)
         async with asyncio.timeout(LONGEST):

@@ -171,7 +171,7 @@ def _about(content: Content) -> str:
 
 
 _FIRST = (
-    "system", "protocols", "interface", "address", "control pilot", "SLAC", "started", "ended", "time in cases",
+    "system", "protocols", "interface", "address", "control pilot", "SLAC", "started", "ended", "time in cases", "seed",
     "run with", "command",
 )  # fmt: skip
 """What a reader looks for first."""

@@ -94,6 +94,14 @@ def read_results(folder: Path) -> dict[str, Result]:
     return found
 
 
+def seed_of(folder: Path) -> int | None:
+    """The seed that a campaign was begun with; None: it was not begun, or nothing says so."""
+    path = folder / INFO
+    data = read.read_json(path) if path.exists() else {}
+    seed = data.get("seed") if isinstance(data, dict) else None
+    return seed if isinstance(seed, int) else None
+
+
 def merge(folders: Sequence[Path], target: Path) -> None:
     """Brings shards from several folders into one.
 

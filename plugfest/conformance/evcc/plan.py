@@ -25,9 +25,6 @@ from plugfest.conformance.verdict import NotExecutable, Result
 from plugfest.conformance.wire import Arrival
 from v2g.messages import iso2
 
-VALUE_ADDED = iso2.ServiceType(ServiceID=62001, ServiceCategory="OtherCustom", FreeService=True)
-"""The additional service that the tester offers where a case wants one."""
-
 LAST = ("WeldingDetectionReq", "DC_WeldingDetectionReq", "SessionStopReq")
 """Requests that come only after the vehicle has stopped."""
 
@@ -63,7 +60,8 @@ class Plan:
             Stop: with the verdict; nothing is raised for a pass.
         """
         if self.offers:
-            tester.services.append(VALUE_ADDED)
+            number = tester.stimulus.service
+            tester.services.append(iso2.ServiceType(ServiceID=number, ServiceCategory="OtherCustom", FreeService=True))
         tester.receipts = self.receipts
         if self.stops:
             tester.stops_after = LOOPS

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.catalogue.protocols import energy
 from plugfest.conformance.evcc.plant import tester_evse
+from plugfest.conformance.fields import replaced
+from plugfest.conformance.stimulus import ChargerStimulus, restated
 from plugfest.conformance.sut.contracts import charger_contracts, charger_contracts20
 from plugfest.conformance.sut.systems import VehicleUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
@@ -31,7 +33,7 @@ from slac.pilot import DIGITAL, READY, Reading, State
 from v2g import sdp
 from v2g.channel import Channel
 from v2g.errors import ConnectionLost, RemoteError
-from v2g.messages import appproto
+from v2g.messages import appproto, din70121, iso2
 from v2g.protocols import APPPROTO, ISO2, ISO20, Protocol, select
 from v2g.protocols.iso20 import PARKING, RENEGOTIATION
 from v2g.sequence import START, after
@@ -76,6 +78,7 @@ class TesterEvse:
         fixed: one response for every request of a name.
         receipts: ReceiptRequired in the loop.
         services: additional services to offer.
+        stimulus: what the case leaves open.
         security: what SDP announces.
         refused: what the tester had to refuse, with the reason.
         contracts: what contract payment needs.
@@ -115,7 +118,8 @@ class TesterEvse:
     _apart: dict[int, Apart] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.evse = tester_evse(self.system.pilot, self.pics, self.rng)
+        self.stimulus = ChargerStimulus.of(self.rng)
+        self.evse = tester_evse(self.system.pilot, self.pics, self.rng, self.stimulus)
         self.system.couple(self.evse)
         self.tasks: set[asyncio.Task[Any]] = set()
 
@@ -230,17 +234,32 @@ class TesterEvse:
         elif arrival.stream != MAIN:
             response = await self._beside(arrival)
         else:
-            response = await self._protocol_answer(arrival)
+            response = self._varied(await self._protocol_answer(arrival))
         if self.protocol.is_loop(name):
             self.loops += 1
             if self.stops_after is not None and self.loops >= self.stops_after:
                 self.stops_after = None
-                self.evse.request_stop(5)
+                self.evse.request_stop(self.stimulus.notice)
             if self.receipts and self.contracts is None and self.protocol is not ISO20:
                 response.ReceiptRequired = True
         if (override := self.overrides.get(name)) is not None:
             return override(request, response)
         return response
+
+    def _varied(self, response: Any) -> Any:
+        """A good-case response with what the standard leaves open drawn by seed."""
+        drawn = self.stimulus
+        if isinstance(response, iso2.ServiceDiscoveryRes):
+            offered = response.ChargeService.SupportedEnergyTransferMode
+            modes = drawn.offered(list(offered.EnergyTransferMode)) if not self._resumes else offered.EnergyTransferMode
+            response = replaced(response, "EnergyTransferMode", modes)
+        elif isinstance(response, din70121.ServiceDiscoveryRes):
+            response = replaced(response, "ServiceID", drawn.charge_service)
+        return restated(response, drawn.mix)
+
+    @property
+    def _resumes(self) -> bool:
+        return self.visit is not None and self.visit.resumed is not None
 
     def _select(self, request: appproto.supportedAppProtocolReq) -> Any:
         selection = select(request, [self.protocol], energy(self.pics.ac))

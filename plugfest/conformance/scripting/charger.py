@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +40,7 @@ class ChargerScript(Script):
 
     async def _start(self, stack: contextlib.AsyncExitStack, observe: Any) -> None:
         setting, bench = self.setting, self._bench()
-        self.se = TesterEvse(self.system, setting.pics, setting.protocol, observe, random.Random(1), bench.tls)
+        self.se = TesterEvse(self.system, setting.pics, setting.protocol, observe, self._draws(), bench.tls)
         if bench.certificates is not None:
             self.se.take(bench.certificates)
         await stack.enter_async_context(self.se.serving())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -13,6 +14,7 @@ from plugfest.conformance.campaign.evidence import capture, evidence
 from plugfest.conformance.catalogue.protocols import word_of
 from plugfest.conformance.scripting.setting import Setting
 from plugfest.conformance.scripting.trace import Trace
+from plugfest.conformance.stimulus import source
 from plugfest.conformance.sut import own, own_system
 from plugfest.conformance.sut.bench import Bench
 from v2g.trace import Observe, fan_out
@@ -87,3 +89,7 @@ class Script:
             tls, certificates = setup.certificates(self.setting.pki, self.sut, suite)
             return Bench(self.setting.pics, tls=tls, certificates=certificates)
         return own_system.bench_for(self.setting.run(self.sut), self.setting.pics)
+
+    def _draws(self) -> random.Random:
+        """What the script leaves open."""
+        return source(self.setting.seed, self.setting.name)

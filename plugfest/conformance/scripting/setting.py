@@ -47,6 +47,7 @@ class Setting:
         command: started when plugging in.
         pki: certificates for TLS and contracts with a real system.
         actions: commands for what a person would do at a real system.
+        seed: what the script leaves open is drawn from it.
         adjust: called with our own role before it starts; a script's way to change the system.
     """
 
@@ -59,6 +60,7 @@ class Setting:
     command: str = ""
     pki: Path | None = None
     actions: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 1
     trace: Path | None = None
     name: str = "script"
     adjust: list[Callable[[Any], None]] = field(default_factory=list)
@@ -142,7 +144,7 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
         PROTOCOLS[protocol], ac, payment, profile, pics.with_(**changes),
         by_pytest.reach(config), config.getoption("--sut-command").replace("{interface}", interface),
         Path(pki) if (pki := config.getoption("--sut-pki")) else None, by_pytest.actions(config),
-        Path(trace) if trace else None, name,
+        config.getoption("--sut-seed") or 1, Path(trace) if trace else None, name,
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from typing import Any
 
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
@@ -28,7 +27,7 @@ class VehicleScript(Script):
 
     async def _start(self, stack: contextlib.AsyncExitStack, observe: Any) -> None:
         setting, bench = self.setting, self._bench()
-        self.ev = TesterEv(self.system, setting.pics, setting.protocol, observe, random.Random(1), bench.tls)
+        self.ev = TesterEv(self.system, setting.pics, setting.protocol, observe, self._draws(), bench.tls)
         if bench.certificates is not None:
             self.ev.take(bench.certificates)
         stack.push_async_callback(self.ev.leave)

@@ -65,7 +65,9 @@ def payment_details(tester: TesterEv) -> iso2.PaymentDetailsReq:
 def installation(tester: TesterEv) -> iso2.CertificateInstallationReq:
     bench = paying(tester).bench
     return iso2.CertificateInstallationReq(
-        Id="id1", OEMProvisioningCert=bench.provisioning().leaf, ListOfRootCertificateIDs=root_ids(bench.roots)
+        Id=tester.stimulus.element_id,
+        OEMProvisioningCert=bench.provisioning().leaf,
+        ListOfRootCertificateIDs=root_ids(bench.roots),
     )
 
 
@@ -73,7 +75,7 @@ def update(tester: TesterEv) -> iso2.CertificateUpdateReq:
     held = paying(tester)
     held.contract = held.bench.contract("CRT_CONTRACT_LEAF_EXPIRES")
     return iso2.CertificateUpdateReq(
-        Id="id1",
+        Id=tester.stimulus.element_id,
         ContractSignatureCertChain=chain_type(held.contract.chain),
         eMAID=held.contract.emaid,
         ListOfRootCertificateIDs=root_ids(held.bench.roots),

@@ -18,9 +18,13 @@ REQUESTS: Table[Maker] = Table()
 QUANTITY = Quantities(din, din.PhysicalValueType)
 
 
-def _status(ready: bool = True) -> din.DC_EVStatusType:
+def _status(tester: TesterEv, ready: bool = True) -> din.DC_EVStatusType:
     return din.DC_EVStatusType(
-        EVReady=ready, EVCabinConditioning=False, EVRESSConditioning=False, EVErrorCode="NO_ERROR", EVRESSSOC=40
+        EVReady=ready,
+        EVCabinConditioning=False,
+        EVRESSConditioning=False,
+        EVErrorCode="NO_ERROR",
+        EVRESSSOC=tester.stimulus.soc,
     )
 
 
@@ -61,7 +65,7 @@ def charge_parameter_discovery(tester: TesterEv) -> din.ChargeParameterDiscovery
     return din.ChargeParameterDiscoveryReq(
         EVRequestedEnergyTransferType=offered if offered != "DC_dual" else "DC_extended",
         EVChargeParameter=din.DC_EVChargeParameterType(
-            DC_EVStatus=_status(ready=False),
+            DC_EVStatus=_status(tester, ready=False),
             EVMaximumCurrentLimit=QUANTITY.ampere(pics["par_EVMaximumCurrent"]),
             EVMaximumVoltageLimit=QUANTITY.volt(pics["par_EVMaximumVoltage"]),
         ),
@@ -70,13 +74,13 @@ def charge_parameter_discovery(tester: TesterEv) -> din.ChargeParameterDiscovery
 
 @REQUESTS.on("CableCheckReq")
 def cable_check(tester: TesterEv) -> din.CableCheckReq:
-    return din.CableCheckReq(DC_EVStatus=_status())
+    return din.CableCheckReq(DC_EVStatus=_status(tester))
 
 
 @REQUESTS.on("PreChargeReq")
 def pre_charge(tester: TesterEv) -> din.PreChargeReq:
     return din.PreChargeReq(
-        DC_EVStatus=_status(),
+        DC_EVStatus=_status(tester),
         EVTargetVoltage=QUANTITY.volt(tester.battery_voltage),
         EVTargetCurrent=QUANTITY.ampere(PRECHARGE_CURRENT),
     )
@@ -102,7 +106,7 @@ def power_delivery(tester: TesterEv) -> din.PowerDeliveryReq:
         ReadyToChargeState=start,
         ChargingProfile=profile(tester) if start else None,
         EVPowerDeliveryParameter=din.DC_EVPowerDeliveryParameterType(
-            DC_EVStatus=_status(ready=start), BulkChargingComplete=False, ChargingComplete=False
+            DC_EVStatus=_status(tester, ready=start), BulkChargingComplete=False, ChargingComplete=False
         ),
     )
 
@@ -111,7 +115,7 @@ def power_delivery(tester: TesterEv) -> din.PowerDeliveryReq:
 def current_demand(tester: TesterEv) -> din.CurrentDemandReq:
     pics = tester.pics
     return din.CurrentDemandReq(
-        DC_EVStatus=_status(),
+        DC_EVStatus=_status(tester),
         EVTargetCurrent=QUANTITY.ampere(pics["par_EVTargetCurrent"]),
         EVMaximumVoltageLimit=QUANTITY.volt(pics["par_EVMaximumVoltage"]),
         EVMaximumCurrentLimit=QUANTITY.ampere(pics["par_EVMaximumCurrent"]),
@@ -125,7 +129,7 @@ def current_demand(tester: TesterEv) -> din.CurrentDemandReq:
 
 @REQUESTS.on("WeldingDetectionReq")
 def welding_detection(tester: TesterEv) -> din.WeldingDetectionReq:
-    return din.WeldingDetectionReq(DC_EVStatus=_status(ready=False))
+    return din.WeldingDetectionReq(DC_EVStatus=_status(tester, ready=False))
 
 
 @REQUESTS.on("SessionStopReq")

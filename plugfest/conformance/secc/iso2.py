@@ -25,8 +25,8 @@ def mode(tester: TesterEv) -> Any:
     return declared[0].upper() + declared[1:]
 
 
-def _status(ready: bool = True) -> iso2.DC_EVStatusType:
-    return iso2.DC_EVStatusType(EVReady=ready, EVErrorCode="NO_ERROR", EVRESSSOC=40)
+def _status(tester: TesterEv, ready: bool = True) -> iso2.DC_EVStatusType:
+    return iso2.DC_EVStatusType(EVReady=ready, EVErrorCode="NO_ERROR", EVRESSSOC=tester.stimulus.soc)
 
 
 @REQUESTS.on("SessionSetupReq")
@@ -59,7 +59,7 @@ def payment_service_selection(tester: TesterEv) -> iso2.PaymentServiceSelectionR
 @REQUESTS.on("AuthorizationReq")
 def authorization(tester: TesterEv) -> iso2.AuthorizationReq:
     if tester.pics.pnc and "AuthorizationRes" not in tester.responses and tester.challenge is not None:
-        return iso2.AuthorizationReq(Id="id1", GenChallenge=tester.challenge)
+        return iso2.AuthorizationReq(Id=tester.stimulus.element_id, GenChallenge=tester.challenge)
     return iso2.AuthorizationReq()
 
 
@@ -95,7 +95,7 @@ def charge_parameter_discovery(tester: TesterEv) -> iso2.ChargeParameterDiscover
     else:
         parameter = iso2.DC_EVChargeParameterType(
             DepartureTime=departure,
-            DC_EVStatus=_status(ready=False),
+            DC_EVStatus=_status(tester, ready=False),
             EVMaximumCurrentLimit=QUANTITY.ampere(pics["par_EVMaximumCurrent"]),
             EVMaximumPowerLimit=QUANTITY.watt(pics["par_EVMaximumCurrent"] * pics["par_EVMaximumVoltage"]),
             EVMaximumVoltageLimit=QUANTITY.volt(pics["par_EVMaximumVoltage"]),
@@ -107,13 +107,13 @@ def charge_parameter_discovery(tester: TesterEv) -> iso2.ChargeParameterDiscover
 
 @REQUESTS.on("CableCheckReq")
 def cable_check(tester: TesterEv) -> iso2.CableCheckReq:
-    return iso2.CableCheckReq(DC_EVStatus=_status())
+    return iso2.CableCheckReq(DC_EVStatus=_status(tester))
 
 
 @REQUESTS.on("PreChargeReq")
 def pre_charge(tester: TesterEv) -> iso2.PreChargeReq:
     return iso2.PreChargeReq(
-        DC_EVStatus=_status(),
+        DC_EVStatus=_status(tester),
         EVTargetVoltage=QUANTITY.volt(tester.battery_voltage),
         EVTargetCurrent=QUANTITY.ampere(PRECHARGE_CURRENT),
     )
@@ -140,7 +140,7 @@ def power_delivery(tester: TesterEv) -> iso2.PowerDeliveryReq:
     parameter = None
     if not tester.pics.ac:
         parameter = iso2.DC_EVPowerDeliveryParameterType(
-            DC_EVStatus=_status(ready=progress != "Stop"), BulkChargingComplete=False, ChargingComplete=False
+            DC_EVStatus=_status(tester, ready=progress != "Stop"), BulkChargingComplete=False, ChargingComplete=False
         )
     return iso2.PowerDeliveryReq(
         ChargeProgress=progress,
@@ -159,7 +159,7 @@ def charging_status(tester: TesterEv) -> iso2.ChargingStatusReq:
 def current_demand(tester: TesterEv) -> iso2.CurrentDemandReq:
     pics = tester.pics
     return iso2.CurrentDemandReq(
-        DC_EVStatus=_status(),
+        DC_EVStatus=_status(tester),
         EVTargetCurrent=QUANTITY.ampere(pics["par_EVTargetCurrent"]),
         EVMaximumVoltageLimit=QUANTITY.volt(pics["par_EVMaximumVoltage"]),
         EVMaximumCurrentLimit=QUANTITY.ampere(pics["par_EVMaximumCurrent"]),
@@ -174,7 +174,7 @@ def metering_receipt(tester: TesterEv) -> iso2.MeteringReceiptReq:
     loop = tester.responses.get("ChargingStatusRes" if tester.pics.ac else "CurrentDemandRes")
     info = getattr(loop, "MeterInfo", None) or iso2.MeterInfoType(MeterID="PLUGFEST", MeterReading=0)
     return iso2.MeteringReceiptReq(
-        Id="id1" if tester.pics.pnc else None,
+        Id=tester.stimulus.element_id if tester.pics.pnc else None,
         SessionID=tester.session_id,
         SAScheduleTupleID=tester.tuple_id,
         MeterInfo=info,
@@ -183,7 +183,7 @@ def metering_receipt(tester: TesterEv) -> iso2.MeteringReceiptReq:
 
 @REQUESTS.on("WeldingDetectionReq")
 def welding_detection(tester: TesterEv) -> iso2.WeldingDetectionReq:
-    return iso2.WeldingDetectionReq(DC_EVStatus=_status(ready=False))
+    return iso2.WeldingDetectionReq(DC_EVStatus=_status(tester, ready=False))
 
 
 @REQUESTS.on("SessionStopReq")

@@ -19,6 +19,7 @@ from plugfest.conformance.secc.contract import Paying
 from plugfest.conformance.secc.pause import PausedSession
 from plugfest.conformance.secc.walk import WALK
 from plugfest.conformance.secc.ways import CERTIFICATE_SETS, Kind
+from plugfest.conformance.stimulus import VehicleStimulus, restated
 from plugfest.conformance.sut.systems import ChargerUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.wire import Arrival, Wire
@@ -40,9 +41,6 @@ CP_AFTER_REQUEST = 0.05
 
 PROFILE_STEPS = 24
 """Most entries of a charging profile."""
-
-OFFERED = 10
-"""SchemaID of the good-case offer."""
 
 
 @dataclass
@@ -70,6 +68,7 @@ class TesterEv:
         paying: what contract payment needs (:mod:`.contract`).
         certificate_set: parameter set of the certificate service: 1 installation, 2 update; None: it is not selected.
         passed: states on the way to where the session is.
+        stimulus: what the case leaves open.
     """
 
     system: ChargerUnderTest
@@ -87,13 +86,18 @@ class TesterEv:
     earlier_id: bytes = b""
     link_up: float = 0.0
     challenge: bytes | None = None
-    offered_ids: set[int] = field(default_factory=lambda: {OFFERED})
+    offered_ids: set[int] = field(default_factory=set)
     details: dict[int, Any] = field(default_factory=dict)
     loops: int = 0
     stays_ready: bool = False
     paying: Paying | None = None
     certificate_set: int | None = None
     passed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.stimulus = VehicleStimulus.of(self.rng)
+        drawn = self.stimulus.values
+        self.pics = self.pics.with_(**{name: drawn[name] for name in drawn if name not in self.pics.declared})
 
     # -- what is known --------------------------------------------------------------------------------------------
 
@@ -162,11 +166,15 @@ class TesterEv:
 
     @property
     def schedule(self) -> Any:
-        """The first schedule offered, or None."""
+        """The schedule that is chosen: any of those offered, after a pause the one of before; None: none is offered."""
         found = self.responses.get("ChargeParameterDiscoveryRes")
         listed = getattr(found, "SASchedules", None)
         tuples = getattr(listed, "SAScheduleTuple", None)
-        return tuples[0] if tuples else None
+        if not tuples:
+            return None
+        before = self.paused.tuple_id if self.paused is not None else None
+        kept = [entry for entry in tuples if entry.SAScheduleTupleID == before]
+        return kept[0] if kept else tuples[self.stimulus.choice % len(tuples)]
 
     @property
     def tuple_id(self) -> int:
@@ -174,7 +182,7 @@ class TesterEv:
 
     @property
     def profile_steps(self) -> list[Any]:
-        """Steps of the first schedule offered, as many as a charging profile may have."""
+        """Steps of the chosen schedule, as many as a charging profile may have."""
         return list(self.schedule.PMaxSchedule.PMaxScheduleEntry[:PROFILE_STEPS]) if self.schedule is not None else []
 
     @property
@@ -208,7 +216,7 @@ class TesterEv:
 
     def make(self, request: str) -> Any:
         """The good-case request of that name. KeyError: the protocol has no such request."""
-        return requests.make(self, request)
+        return restated(requests.make(self, request), self.stimulus.mix)
 
     async def send(self, message: Any, **deviation: Any) -> None:
         """Sends a request, with the deviations of :meth:`plugfest.conformance.wire.Wire.send`."""
@@ -291,15 +299,9 @@ class TesterEv:
     # -- parts of steps -------------------------------------------------------------------------------------------
 
     def offer(self) -> appproto.supportedAppProtocolReq:
-        """The good-case offer: the session's protocol alone."""
-        entry = appproto.AppProtocolType(
-            ProtocolNamespace=self.protocol.namespace,
-            VersionNumberMajor=2,
-            VersionNumberMinor=0,
-            SchemaID=OFFERED,
-            Priority=1,
-        )
-        return appproto.supportedAppProtocolReq(AppProtocol=[entry])
+        """The good-case offer: the session's protocol, and others that nobody speaks."""
+        self.offered_ids = {self.stimulus.schema_id}
+        return appproto.supportedAppProtocolReq(AppProtocol=self.stimulus.offer(self.protocol))
 
     async def until_finished(self, request: str, seconds: float) -> Arrival:
         """Repeats a request until EVSEProcessing is Finished.

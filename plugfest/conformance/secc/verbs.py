@@ -45,12 +45,14 @@ def _session_id(word: str) -> Callable[[TesterEv], bytes | None]:
 
 def _offer(offers: Any) -> Callable[[TesterEv], Any]:
     entries: list[dict[str, Any]] = []
+    more = False
     if not isinstance(offers, list):
         raise NotExecutable(f"offers in words: {offers!r}")
     for entry in offers:
         if isinstance(entry, str):
             if not entry.startswith("further valid entries"):
                 raise NotExecutable(f"offer in words: {entry!r}")
+            more = True
             continue
         entries.append(dict(entry))
 
@@ -63,7 +65,9 @@ def _offer(offers: Any) -> Callable[[TesterEv], Any]:
                 if minor >= entry["VersionNumberMajor"]:
                     raise Inconclusive("the next minor version would not be below the major one")
             made.append(appproto.AppProtocolType(**{**entry, "VersionNumberMinor": minor}))
-        tester.offered_ids = {entry.SchemaID for entry in made}
+        namespaces = {entry.ProtocolNamespace for entry in made}
+        made = tester.stimulus.among(made, more=more)
+        tester.offered_ids = {entry.SchemaID for entry in made if entry.ProtocolNamespace in namespaces}
         return appproto.supportedAppProtocolReq(AppProtocol=made)
 
     return make

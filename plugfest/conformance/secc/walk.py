@@ -44,6 +44,9 @@ async def app_protocol(tester: TesterEv) -> None:
     arrival = await tester.response("supportedAppProtocolReq")
     if not arrival.code.startswith("OK"):
         raise Failed(f"supportedAppProtocolRes {arrival.code}")
+    if arrival.message.SchemaID not in tester.offered_ids:
+        wanted = f"SchemaID {tester.stimulus.schema_id} of {tester.protocol.title}"
+        raise Failed(f"supportedAppProtocolRes with SchemaID {arrival.message.SchemaID} instead of {wanted}")
     wire.session.protocol = tester.protocol
     wire.session.id = tester.session_id = bytes(8)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.slac.both import give_map
 from plugfest.conformance.slac.charger import DIGITAL, STEADY, Charger
 from plugfest.conformance.slac.sessions_secc import EARLY, WAKES_WITHIN, gone, pilot_seen
+from plugfest.conformance.stimulus import source
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from secc.charger import Slot
 from slac import frames
@@ -206,7 +206,7 @@ async def at_vehicle(
         if first is not None:
             await first(post)
         vehicle = await system.session()
-        evse = TesterEvse(vehicle, bench.pics, ISO2, bench.observe, random.Random(bench.seed), bench.tls)
+        evse = TesterEvse(vehicle, bench.pics, ISO2, bench.observe, source(bench.seed, result.run), bench.tls)
         if bench.certificates is not None:
             evse.take(bench.certificates)
         try:

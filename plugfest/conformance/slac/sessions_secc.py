@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from plugfest.conformance.secc.walk import WALK
 from plugfest.conformance.slac.both import asks_for_map
 from plugfest.conformance.slac.tester import Tester
 from plugfest.conformance.slac.vehicle import Vehicle
+from plugfest.conformance.stimulus import source
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from slac.keys import new_nmk, nid_of
 from slac.pilot import Offer, Reading, State, toggle, until
@@ -144,7 +144,7 @@ async def at_charger(system: Any, bench: Bench, result: Result, *, pilot: bool =
     async with ev.open():
         await ev.reach("LINK")
         charger = await system.session()
-        walk = TesterEv(charger, bench.pics, ISO2, bench.observe, random.Random(bench.seed), bench.tls)
+        walk = TesterEv(charger, bench.pics, ISO2, bench.observe, source(bench.seed, result.run), bench.tls)
         if bench.certificates is not None:
             walk.take(bench.certificates)
         try:

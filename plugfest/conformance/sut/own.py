@@ -24,7 +24,7 @@ from secc.charger import Evse, Fault, Slot, simulated
 from secc.outlet import Outlet
 from secc.power import Limits
 from secc.schedule import Plan, Price
-from secc.services import INTERNET, Service
+from secc.services import FIRST_OWN, INTERNET, Service
 from secc.simulated import Dynamics, SimulatedPowerSource
 from secc.supply import AcSupply
 from slac.connector import CCS2, MCS, power_class
@@ -250,7 +250,7 @@ class OwnVehicle:
             now=_now,
             wallet20=contracts.vehicle_wallet20(certificates.in_memory(ISO20), pics) if pics.pnc and iso20 else None,
             wallet=contracts.vehicle_wallet(certificates.in_memory(), pics) if pics.pnc and not iso20 else None,
-            services={} if iso20 or pics["PIXIT_EVCC_CMN_VAS"] == "none" else {62001: None},
+            services={} if iso20 or pics["PIXIT_EVCC_CMN_VAS"] == "none" else dict.fromkeys(range(FIRST_OWN, 1 << 16)),
         )
 
     @contextlib.asynccontextmanager

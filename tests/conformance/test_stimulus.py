@@ -1,0 +1,150 @@
+"""What cases leave open is drawn by seed: legal, repeatable, and told."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults.fault import Fault, answering, deep, sending
+from faults.matrix import caught, one
+
+from plugfest.cli import main
+from plugfest.conformance.campaign.execute import execute
+from plugfest.conformance.catalogue import Run, runs
+from plugfest.conformance.catalogue.pics import Pics, satisfying
+from plugfest.conformance.stimulus import ChargerStimulus, VehicleStimulus, restated, source
+from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
+from plugfest.conformance.verdict import Verdict
+from plugfest.conformance.virtual import VirtualLoop
+from v2g.messages import iso2
+from v2g.physical import number
+from v2g.protocols import DIN, ISO2
+from v2g.trace import Event
+
+BY_ID = {run.id: run for run in runs()}
+SEEDS = range(40)
+
+
+def octets(run: Run, seed: int) -> list[bytes]:
+    """What the tester sends in a run."""
+    import asyncio
+
+    sent: list[bytes] = []
+
+    def observe(event: Event) -> None:
+        if event.direction == "tx" and event.data:
+            sent.append(bytes(event.data))
+
+    async def session() -> None:
+        pics = satisfying(run.case, Pics(FAST))
+        bench = bench_for(run, pics, observe)
+        bench.seed = seed
+        async with own_system(run, pics) as system:
+            result = await execute(run, system, bench)
+        assert (result.verdict, result.seed) == (Verdict.PASS, seed), result.reason
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(session())
+    return sent
+
+
+@pytest.mark.parametrize(
+    "name", ["TC_SECC_DC_VTB_SessionStop_001", "PF_SECC_DIN_SessionStop_OK", "PF_EVCC_DIN_SessionStop"]
+)
+def test_the_same_seed_gives_the_same_octets(name: str) -> None:
+    """And another seed gives others."""
+    assert octets(BY_ID[name], 5) == octets(BY_ID[name], 5) != octets(BY_ID[name], 6)
+
+
+def test_each_run_has_draws_of_its_own() -> None:
+    """They do not depend on what else is run."""
+    assert source(1, "A").random() != source(1, "B").random() != source(2, "B").random()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_offers_are_legal(seed: int) -> None:
+    """Priorities from 1 without gaps, SchemaIDs unique, the session's protocol once."""
+    drawn = VehicleStimulus.of(source(seed, "offers"))
+    for protocol in (ISO2, DIN):
+        offers = drawn.offer(protocol)
+        assert sorted(entry.Priority for entry in offers) == list(range(1, len(offers) + 1))
+        assert len({entry.SchemaID for entry in offers}) == len(offers)
+        assert [entry.SchemaID for entry in offers if entry.ProtocolNamespace == protocol.namespace] == [
+            drawn.schema_id
+        ]
+
+
+def test_draws_differ() -> None:
+    """Forty seeds: a favourite value would show."""
+    vehicles = [VehicleStimulus.of(source(seed, "x")) for seed in SEEDS]
+    chargers = [ChargerStimulus.of(source(seed, "x")) for seed in SEEDS]
+    for few in (
+        {(v.schema_id, v.values["par_EVCCID"], v.soc) for v in vehicles},
+        {v.place for v in vehicles},
+        {c.tuple_ids for c in chargers},
+        {c.modes for c in chargers},
+    ):
+        assert len(few) >= 3
+    assert {len(c.modes) for c in chargers} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("value", [(400, 0), (0, 0), (32767, 3), (-1, -3), (4000, -1), (1, 3)])
+def test_a_restated_value_is_the_same(value: tuple[int, int]) -> None:
+    """Whatever its multiplier; and every multiplier that carries it comes."""
+    given = iso2.PhysicalValueType(Multiplier=value[1], Unit="V", Value=value[0])
+    message = iso2.PreChargeRes(ResponseCode="OK", DC_EVSEStatus=None, EVSEPresentVoltage=given)  # type: ignore[arg-type]
+    rng = random.Random(1)
+    found = [restated(message, rng).EVSEPresentVoltage for _ in range(200)]
+    assert {number(one) for one in found} == {number(given)}
+    fitting = [m for m in range(-3, 4) if abs(v := number(given) / 10.0**m) <= 32767 and v == round(v)]
+    assert {one.Multiplier for one in found} == set(fitting)
+
+
+def test_what_is_declared_is_not_drawn() -> None:
+    """A parameter of the PICS file holds as it stands."""
+    from plugfest.conformance.secc.tester import TesterEv
+
+    declared: Any = {"par_EVCCID": "0011223344AA", "par_EVBatteryVoltage": 333.0}
+    tester = TesterEv(None, Pics(declared), rng=source(3, "x"))  # type: ignore[arg-type]
+    assert (tester.evccid.hex(), tester.battery_voltage) == ("0011223344aa", 333.0)
+    assert tester.pics["par_EVTargetCurrent"] != TesterEv(None, Pics(), rng=source(4, "x")).pics["par_EVTargetCurrent"]  # type: ignore[arg-type]
+
+
+def known_vehicles(visit: Any, request: Any, good: Any) -> Any:
+    """Only vehicles of one maker are answered."""
+    return good() if request.EVCCID[:3] == bytes.fromhex("000187") else None
+
+
+HARD_CODED = [
+    Fault("schema-id-10", "", "secc", ("TC_SECC_CMN_VTB_SupportedAppProtocol_001",),
+          sending("supportedAppProtocolRes", deep("SchemaID", 10), "appproto")),
+    Fault("evccid-known", "", "secc", ("TC_SECC_CMN_VTB_SessionSetup_001",),
+          answering("SessionSetupReq", known_vehicles)),
+    Fault("tuple-1", "", "evcc", ("TC_EVCC_AC_VTB_PowerDelivery_001",),
+          sending("PowerDeliveryReq", deep("SAScheduleTupleID", 1))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", HARD_CODED, ids=lambda fault: fault.name)
+def test_a_hard_coded_value_does_not_pass(fault: Fault) -> None:
+    """A device that always says what the tester used to say is found out."""
+    result = one(BY_ID[fault.caught_by[0]], fault)
+    assert caught(result) or result.verdict is Verdict.INCONC, result.reason
+
+
+def test_the_seed_is_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In results, campaign, page and terminal; the folder's campaign goes on with it and takes no other."""
+    run = ["conformance", "run", "--sut", "secc", "--out", str(tmp_path), "-k", "TC_SECC_CMN_VTB_SessionSetup_001"]
+    assert main([*run, "--seed", "77"]) == 0
+    assert "seed 77;" in capsys.readouterr().out
+    assert json.loads((tmp_path / "results.jsonl").read_text().splitlines()[0])["seed"] == 77
+    assert "<th>seed</th><td>77</td>" in (tmp_path / "report.html").read_text()
+    assert main(run) == 0
+    assert "seed 77;" in capsys.readouterr().out
+    assert main([*run, "--seed", "78"]) == 2
+    assert "begun with seed 77" in capsys.readouterr().err
+    assert main([*run, "--seed", "78", "--fresh"]) == 0
+    assert main([*run, "--seed", "-1", "--fresh"]) == 2
