@@ -45,7 +45,7 @@ class Ending:
 
     Attributes:
         how: ``stop``, ``pause``, ``renegotiate``, or ``service``: on with another service (ISO 15118-20).
-        reason: for people.
+        reason: in words.
         cause: what it makes of the outcome.
         hurry: seconds the ramp-down may take at most; 0: no ramp.
         alarm: the vehicle disconnects before it says anything.
@@ -279,7 +279,7 @@ class Drive:
         self.options.on_progress(Progress(self.now, phase, vehicle.battery.soc, voltage, current))
 
     def note(self, text: str, *, once: str = "") -> None:
-        """Adds a line for people, once (also where its numbers differ: by a name), and to the trace."""
+        """Adds a line for the user, once (also where its numbers differ: by a name), and to the trace."""
         if (once or text) not in self._noted:
             self._noted.add(once or text)
             self.notes.append(text)

@@ -55,7 +55,7 @@ class Stay:
         wakes_after: seconds of a pause after which it wakes up by itself; None: only for a reason, as that a schedule
             allows power again.
         observe: gets events.
-        say: takes a line for people.
+        say: takes a line for the user.
         lost: why the link of the last session was lost, or "".
     """
 

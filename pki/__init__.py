@@ -10,7 +10,7 @@
 :mod:`pki.path`          holds a chain against its role and names every deviation; :mod:`pki.content`,
                          :mod:`pki.deviations`, :mod:`pki.roles` (which role a certificate plays)
 :mod:`pki.revocation`    what is revoked, CRLs; :mod:`pki.ocsp` responses, made and checked; :mod:`pki.responder`
-:mod:`pki.variants`      bad twins of good chains, for negative tests
+:mod:`pki.variants`      invalid copies of good chains, for negative tests
 :mod:`pki.delivery`      the contract key on its way to the vehicle (ECDH), -20: :mod:`pki.delivery20`
 :mod:`pki.provisioning`  what a provisioning service puts together
 =======================  =========================================================================================

@@ -31,7 +31,7 @@ _ID_CHECKS = {"emaid": names.emaid, "pcid": names.pcid, "secc_id": names.secc_id
 
 @dataclass(frozen=True)
 class Changes:
-    """How a certificate deviates from its profile; made for the bad twins of :mod:`pki.variants`.
+    """How a certificate deviates from its profile; made for the invalid copies of :mod:`pki.variants`.
 
     Attributes:
         not_before, not_after: validity.

@@ -10,7 +10,7 @@ SECCID      country 2, operator 3, ``S``, 33..58                                
 EVCCID      world manufacturer id 3, ``V``, serial, check                          20 (ISO 15118-20)
 ==========  =====================================================================  =====================
 
-Separators (``-`` and ``*``) are for people: they are dropped, and case does not count.
+Separators (``-`` and ``*``) are for readers: they are dropped, and case does not count.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Profile:
     """One kind of certificate.
 
     Attributes:
-        title: for people.
+        title: in words.
         cn: common name of the one that ``pki init`` makes; the numbers behind a leaf's id are examples.
         organization: O.
         issuers: roles that may have issued it, the usual one first; empty: signed by itself.
@@ -246,7 +246,7 @@ class Suite:
 
     Attributes:
         name: also the directory below the PKI.
-        standard: for people.
+        standard: in words.
         kind: key of every certificate.
         max_der: octets of a certificate at most [V2G2-010; -20: certificateType].
         max_below_root: certificates below the root in a chain [V2G2-009].

@@ -30,7 +30,7 @@ class Revocation:
     """When and why a certificate was revoked.
 
     Attributes:
-        name: of its entry, for people.
+        name: of its entry, for messages.
         at: time, UTC.
         reason: name of RFC 5280 5.3.1, as ``keyCompromise``.
     """

@@ -1,4 +1,4 @@
-"""The bad twins: for each way in which a chain can be wrong, one that is wrong in this way and no other.
+"""Deliberately invalid copies: for each way in which a chain can be wrong, one that is wrong in this way and no other.
 
 A twin has the names of the good certificate, so that it can be put in its place. The table says what is wrong and which
 deviations :func:`pki.path.validate` must find; tests hold it to that, and OpenSSL too where it can see the matter.
@@ -58,7 +58,7 @@ class Kind:
 
     Attributes:
         name: also of its directory.
-        text: what is wrong, for people.
+        text: what is wrong, in words.
         codes: fatal deviations that the validator finds, and no others.
         make: makes leaf and chain.
         openssl: whether ``openssl verify`` sees it too (with :func:`openssl_options`, trusting the role's own root);
@@ -265,7 +265,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 def make(store: Store, name: str, role: Role, at: datetime.datetime, *, seed: bytes | None = None) -> Twin:
-    """A bad twin of a role's leaf.
+    """A deliberately invalid copy of a role's leaf.
 
     Args:
         store: the good PKI, with the keys of its authorities.

@@ -50,7 +50,7 @@ def issuer(store: Store, now: datetime.datetime, seed: str | None) -> Callable[[
 
 
 def keep(store: Store, contract: Credential, name: str = INSTALLED) -> str:
-    """Puts an installed contract into the files of a PKI; returns what became of it, for people.
+    """Puts an installed contract into the files of a PKI; returns what became of it, in words.
 
     Args:
         name: of its entry.

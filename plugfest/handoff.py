@@ -164,7 +164,7 @@ async def charge_matched(
         side: from `vehicle_side`.
         controls: with the vehicle whose pilot ``side`` has.
         charge: finds the charger and charges; called when the link is up, with what a paused session has left.
-        say: takes a line for people.
+        say: takes a line for the user.
         nominal: charges at a nominal duty, where the charger shows one in the end and no SLAC; None: not this vehicle.
         how: what it does in pauses; by default the first one ends the stay.
         again: after a lost link, and after E or F, it begins anew instead of ending.
@@ -310,7 +310,7 @@ async def serve_matched(
         arrivals: with the SLAC of `charger_side`.
         outlet: open only while a vehicle is matched.
         ready: called when the outlet is open.
-        say: takes a line for people.
+        say: takes a line for the user.
         ended: gets each outcome of the outlet.
 
     Raises:

@@ -254,7 +254,7 @@ def _services(bench: Bench) -> Iterator[Any]:
 
 
 def receipts(received: Sequence[Receipt]) -> Iterator[str]:
-    """The receipts of a session, for people."""
+    """The receipts of a session, in words."""
     if received:
         yield f"receipts signed by contract {received[0].emaid}:"
     for receipt in received:

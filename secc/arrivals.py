@@ -38,7 +38,7 @@ class Arrivals:
         evse: the plant; None, or one without an AC supply: there is no nominal duty.
         start: duty offered at plug-in, percent: 5, or 100.
         loss: what follows a lost link.
-        say: takes a line for people.
+        say: takes a line for the user.
         begin, ended: called when charging at the nominal duty begins, and with how it ended; not where a session took
             over before any energy flowed.
     """

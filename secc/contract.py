@@ -115,7 +115,7 @@ class Contracts:
         bad_signature: ResponseCode for an AuthorizationReq of ISO 15118-20 whose signature does not hold. Sources
             disagree: FAILED_SignatureError ends the session, a WARNING lets the vehicle try something else.
         receipts: those that came, the latest :data:`KEPT_RECEIPTS`.
-        on_receipt: is told of each.
+        on_receipt: hears of each.
     """
 
     roots: Sequence[bytes]

@@ -44,7 +44,7 @@ class Outlet:
         policy: TLS or not.
         context: for TLS; needed unless the policy is NONE.
         port, tls_port: fixed ports, or None for free ones.
-        on_begin, on_end: told of each connection that is served, and of each session that ended.
+        on_begin, on_end: hear of each connection that is served, and of each session that ended.
         ports: by security (TLS or not), once open.
         paused: sessions that a vehicle may resume.
         wakes_after: seconds after which the charger wakes up a paused vehicle, None: never. B-C-B wakes it at any time.

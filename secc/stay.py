@@ -49,7 +49,7 @@ async def serve_vehicles(
         ended: gets each outcome of the outlet.
         matched: called with each match, before the outlet opens.
         ready: called when the outlet is open.
-        say: takes a line for people.
+        say: takes a line for the user.
 
     Raises:
         ModemError, LinkError, SetupError: modem, interface or its address are gone.

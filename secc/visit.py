@@ -232,7 +232,7 @@ class Visit:
         refused: a request was answered with FAILED.
         ended: "Terminate" or "Pause" after SessionStop.
         started: when phases began, loop time, by name.
-        told: names of the rules that were told of.
+        told: names of the rules already reported.
     """
 
     evse: Evse

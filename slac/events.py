@@ -20,7 +20,7 @@ class Event:
         name: name of the message (``CM_SLAC_PARM.REQ``), or a stable word for what happened (``step``, ``matched``...).
         direction: ``tx`` or ``rx``, or "" where nothing was sent.
         data: the whole Ethernet frame, or b"".
-        note: details for people; for ``step``, the name of a `slac.errors.Step`.
+        note: details in words; for ``step``, the name of a `slac.errors.Step`.
     """
 
     time: float

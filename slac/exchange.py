@@ -234,7 +234,7 @@ class Exchange:
         moves: the messages of both, oldest first.
         deviations: what is not as it should be.
         faults: by message and charger (b"" for broadcasts): for each message that came, what was refusable in it.
-        odd: remarks for people.
+        odd: remarks in words.
         modems: what the hosts' modems told, by the host's address; of all hosts, not only of this matching.
         key_asked, key_set, key_result, wrong_key: of the vehicle's key after the match.
         link_at, link_by: when the link was proven, and by what.

@@ -50,7 +50,7 @@ class Fault:
     """Something that fails.
 
     Attributes:
-        what: for people.
+        what: in words.
         make: makes it fail, given the line, the vehicle's and the charger's station.
     """
 

@@ -26,7 +26,7 @@ class Family:
 
     Attributes:
         key: short name, as in configuration.
-        title: for people.
+        title: in words.
         link: how the link is looked at, most telling first; the next is tried where the modem does not answer.
         accepted: results in CM_SET_KEY.CNF that mean "taken"; others are retried and reported, never fatal, since
             makers disagree about them.

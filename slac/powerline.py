@@ -78,7 +78,7 @@ class Station:
     """A host's link to its modem on the line; see `slac.link.Link`.
 
     Attributes:
-        name: for people.
+        name: in words.
         mac: the host's address.
         modem: its modem.
         behind: addresses that were seen behind the modem besides, as a bridge learns them.

@@ -1,4 +1,4 @@
-"""Our messages as scapy layers, for people who live in scapy. Importing this module registers them.
+"""Our messages as scapy layers, for those who live in scapy. Importing this module registers them.
 
     from scapy.layers.l2 import Ether
     from scapy.sendrecv import sniff, srp1

@@ -80,7 +80,7 @@ class Channel:
 
     @property
     def description(self) -> str:
-        """Peer and cipher, for people."""
+        """Peer and cipher, in words."""
         peer = self._writer.get_extra_info("peername")
         where = f"[{peer[0]}]:{peer[1]}" if peer else "memory"
         return f"{where} {self.tls.description}" if self.tls else f"{where} without TLS"
@@ -100,7 +100,7 @@ class Channel:
         """Secures the connection, in the role of the context. Nothing may have been read before.
 
         Args:
-            observe: told of each step; by default the context's observer is.
+            observe: hears of each step; by default the context's observer is.
 
         Raises:
             TlsFailure: the handshake failed; says why. The connection is closed then.
@@ -198,7 +198,7 @@ async def connect(
     Args:
         interface: scope of a link-local address; None for others.
         context: TLS if given.
-        observe: told of a connection that is not made, and of the steps of TLS.
+        observe: hears of a connection that is not made, and of the steps of TLS.
 
     Raises:
         SetupError: refused, unreachable, or the TLS handshake failed; says why.
@@ -254,8 +254,8 @@ async def listening(
     Args:
         on_connect: serves one connection; it decides about a second one while the first is active.
         port: a fixed port; by default a free one of :data:`PORTS`.
-        observe: told of the steps of TLS.
-        on_failure: told of TLS handshakes that failed.
+        observe: hears of the steps of TLS.
+        on_failure: hears of TLS handshakes that failed.
         at_once: connections that are open at the same time at most; more are dropped.
 
     Raises:

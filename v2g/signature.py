@@ -82,7 +82,7 @@ class Verified:
 
 
 TITLES: Mapping[Grammar, str] = {"common": "CommonMessages", "xmldsig": "xmldsig alone"}
-"""The grammars for people."""
+"""The grammars in words."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def sign_message(
 
 
 def described(signature: xmldsig.SignatureType) -> str:
-    """A Signature for people: its algorithm, and how its value begins."""
+    """A Signature in words: its algorithm, and how its value begins."""
     name = signature.SignedInfo.SignatureMethod.Algorithm.rpartition("#")[2]
     return f"{name}, {signature.SignatureValue.value.hex()[:24]}..."
 

@@ -24,7 +24,7 @@ class Suite:
     """Algorithms that go together.
 
     Attributes:
-        name: for people.
+        name: in words.
         signature, digest: their URIs.
         curve: as the cryptography library calls it.
         length: bytes of a SignatureValue.

@@ -29,7 +29,7 @@ class Event:
         data: the bytes at that layer (EXI for messages), or b"".
         message: the message object, for messages.
         schema: schema set of the message.
-        note: details for people.
+        note: details in words.
         stream: of messages: the payload type of their side stream; 0: the main stream.
     """
 

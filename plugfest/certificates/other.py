@@ -1,4 +1,4 @@
-"""``plugfest pki variants|export|import``: bad twins, and PKIs of other programs."""
+"""``plugfest pki variants|export|import``: invalid copies, and PKIs of other programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from plugfest.errors import UserError
 
 
 def variants(args: argparse.Namespace) -> int:
-    """Bad twins, to files, with a table of what is wrong."""
+    """Writes deliberately invalid copies of the certificates, and a table of their defects."""
     if args.list:
         for kind in twins.KINDS.values():
             say(f"{kind.name:22} {kind.text}")

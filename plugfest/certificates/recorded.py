@@ -22,7 +22,7 @@ class Seen:
     """A chain as it was sent.
 
     Attributes:
-        where: message, time and connection, for people.
+        where: message, time and connection, in words.
         role: what the leaf was sent as.
         certificates: those that can be used.
         defects: one error for each of the others.

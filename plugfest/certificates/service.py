@@ -83,7 +83,7 @@ class Desk:
     done: dict[tuple[bytes, bytes], list[str]] = field(default_factory=dict)
 
     def answer(self, question: Any, outcome: str | None = None) -> Mapping[str, Any]:
-        """The answer to a JSON value, and a line for people in ``note``.
+        """The answer to a JSON value, and a line for the user in ``note``.
 
         Args:
             outcome: of this request; by default what the plan has next.

@@ -209,7 +209,7 @@ MEGAWATT, MEGAWATT_PACK = 1000.0, "1200V"
 
 
 def told(bench: Bench) -> Bench:
-    """The bench itself; options that do nothing on it are told of."""
+    """The bench itself; options that do nothing on it are pointed out."""
     from plugfest.config.effect import without_effect
 
     complain_all(f"note: {line}" for line in without_effect(bench))

@@ -277,7 +277,7 @@ COMMANDS = (
     Command(
         "variants",
         "other.variants",
-        "make bad twins for negative tests: expired, wrong root, broken signature, revoked, ...",
+        "make deliberately invalid copies for negative tests: expired, wrong root, broken signature, revoked, ...",
         "They go into variants/<variant>/ beside the good ones.",
         (
             DIRECTORY,

@@ -402,7 +402,7 @@ class Mqtt(Section, kw_only=True, frozen=True):
 class Bench(Section, kw_only=True, frozen=True):
     """A bench: who, where, over which connector, with which car and which charger."""
 
-    about: Annotated[str, Meta(description="what this bench is, for people")] = ""
+    about: Annotated[str, Meta(description="what this bench is, in words")] = ""
     role: Annotated[Role, Meta(description="evcc (be a car), secc (be a charger), or both in memory")] = "both"
     interface: Annotated[str | None, Meta(description="network interface to the peer")] = None
     pilot: Annotated[

@@ -68,7 +68,7 @@ class Result:
         reason: one sentence; "" for a plain pass.
         findings: deviations from expectations of our own.
         expected, observed: one line each per expectation that was judged.
-        cause: what most likely lies behind it, for people.
+        cause: what most likely lies behind it, in words.
         not_observed: what the case wants seen and this bench cannot see.
         seconds: on the bench's clock.
         started: wall clock, ISO 8601, "" in virtual time.

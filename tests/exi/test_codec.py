@@ -1,4 +1,4 @@
-"""The package's functions on random messages: other representations, facets, dialects, what is told of a stream."""
+"""The package's functions on random messages: other representations, facets, dialects, what hears of a stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bad twins: each is wrong in its own way and no other, to our validator and to OpenSSL."""
+"""Deliberately invalid copies: each is wrong in its own way and no other, to our validator and to OpenSSL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bad twins of certificates in real sessions: what our roles answer. docs/pki.md has the table, and is held to it."""
+"""Deliberately invalid certificates in real sessions: what our roles answer. docs/pki.md has the table, and is held to it."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ ALERTS = {
 
 
 @pytest.mark.parametrize("name", [name for name in variants.KINDS if name != "revoked"])  # that OCSP tells
-async def test_each_bad_twin_of_the_charger_is_refused_with_its_reason(name: str) -> None:
+async def test_each_invalid_copy_of_the_charger_is_refused_with_its_reason(name: str) -> None:
     twin = variants.make(store(), name, Role.SECC, NOW)
     server = charger(tls.LAB)
     server.credentials = [

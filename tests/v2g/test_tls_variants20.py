@@ -19,7 +19,7 @@ NOT_SHOWN = {Role.VEHICLE: "no-client-certificate", Role.SECC: "handshake_failur
 @pytest.mark.parametrize("name", variants.KINDS)
 @pytest.mark.parametrize("role", [Role.VEHICLE, Role.SECC])
 @pytest.mark.parametrize("suite", ["iso20", "iso20-ed448"])
-async def test_each_bad_twin_is_refused_where_it_is_presented(suite: str, role: Role, name: str) -> None:
+async def test_each_invalid_copy_is_refused_where_it_is_presented(suite: str, role: Role, name: str) -> None:
     own = store(suite)
     twin = variants.make(own, name, role, NOW)
     credential = tls.Credential(list(twin.chain), twin.leaf.key, own[ROOTS[role]].certificate, f"{name}.pem")

@@ -183,6 +183,6 @@ class Connection(Endpoint):
 
     @property
     def description(self) -> str:
-        """Version and suite, for people: ``TLSv1.2 ECDHE-ECDSA-AES128-SHA256``."""
+        """Version and suite, in words: ``TLSv1.2 ECDHE-ECDSA-AES128-SHA256``."""
         assert self.suite is not None
         return f"TLSv{'1.3' if self.version == TLS13 else '1.2'} {self.suite.openssl}"

@@ -35,7 +35,7 @@ def group_of(key: Any) -> int:
 
 
 def key_name(key: Any) -> str:
-    """The kind of a key, for people."""
+    """The kind of a key, in words."""
     if hasattr(key, "curve"):
         return str(key.curve.name)
     return type(key).__name__.removesuffix("PublicKey").removesuffix("PrivateKey").lstrip("_")

@@ -12,7 +12,7 @@ class Fatal(Exception):
 
     Attributes:
         alert: name of the alert to send.
-        text: why, for people.
+        text: why, in words.
         check: stable word for the check that failed.
         certificate: subject of the certificate it is about.
     """

@@ -7,7 +7,7 @@
 :mod:`.evidence`               the trace and the packets of a run while it goes on
 :mod:`.ask`, :mod:`.probe`     the PICS file by questions, or by looking
 :mod:`.describe`               a case in words
-:mod:`.report`, :mod:`.page`   the campaign for people and machines
+:mod:`.report`, :mod:`.page`   the campaign for readers and for machines
 :mod:`.by_pytest`              the catalogue's cases as tests of pytest, on one or several benches
 =============================  =========================================================================================
 """

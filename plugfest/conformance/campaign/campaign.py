@@ -143,7 +143,7 @@ class Campaign:
         virtual: in virtual time (systems in memory only).
         shard: which part of the runs this is.
         part: end of the names of this process' own files, where several share a folder.
-        tell: is told of progress.
+        tell: hears of progress.
         bench: makes the tester's side of a run.
         info: for the report: versions, system, command line.
         reset: brings the system back when it does not answer any more; returns what was done.

@@ -39,7 +39,7 @@ class Trace:
         return kind if isinstance(kind, str) else kind.__name__
 
     def lines(self, number: int) -> list[str]:
-        """The last messages for people: time since the first event, direction, name, code; of a loop the last round."""
+        """The last messages in words: time since the first event, direction, name, code; of a loop the last round."""
         start = self.events[0].time if self.events else 0.0
         arrows, found, rounds = {"tx": ">", "rx": "<"}, list[tuple[str, str]](), 0
         for event in self.events:

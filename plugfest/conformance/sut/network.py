@@ -142,7 +142,7 @@ class _Network:
         program: what is started on plugging in.
         pause: s between two cases.
         actions: shell commands for what a person would do: ``authorise``, ``stop``, ``unplug``, ``plug`` ...
-        observe: is told of what the power line and the pilot do.
+        observe: hears of what the power line and the pilot do.
         behind_line: plugging in and leaving are the business of the line before it.
     """
 
