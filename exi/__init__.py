@@ -24,7 +24,8 @@ from exi.dialects import STANDARD, Dialect
 from exi.errors import DecodeError, EncodeError, ExiError, SchemaError, ValidationError
 from exi.generate import generated
 from exi.grammar import Grammar
-from exi.schema import Item, Model, Schema, local
+from exi.schema import Item, Model, local
+from exi.sets import Schema
 from exi.tree import Node
 from exi.walker import Decoder, Encoder, Step
 

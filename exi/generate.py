@@ -18,7 +18,8 @@ from exi.generate_decode import Reader
 from exi.generate_encode import Writer
 from exi.generate_flow import Flow, UnsupportedError
 from exi.grammar import Grammar, Production, State
-from exi.schema import AnyType, Complex, Schema
+from exi.schema import AnyType, Complex
+from exi.sets import Schema
 from exi.tree import root_type
 from exi.values import GROUPS
 

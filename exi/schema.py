@@ -27,15 +27,12 @@ Simple types are annotated aliases: ``Annotated[int, Integer(0, 100)]``, ``Annot
 
 from __future__ import annotations
 
-import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, dataclass_transform
 
 import msgspec
-
-from exi.dialects import Dialect
 
 T = TypeVar("T")
 M = TypeVar("M", bound="Type")
@@ -352,46 +349,6 @@ class Declarer(typing.Protocol):
     element's."""
 
     def __call__(self, name: str, type_: Any = None, minimum: int = 1, maximum: int | None = 1) -> Element: ...
-
-
-class Schema:
-    """A schema set made of message classes, with its global elements stated explicitly.
-
-    Args:
-        name: the set's name (``iso2``).
-        modules: modules (or namespaces) whose :class:`Type` classes belong to the set, reachable or not.
-        elements: (Clark name, class or annotated simple type, head it substitutes or None) of each global element.
-        dialects: deviating codings that a decoder tries when the standard's reading fails.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        modules: Iterable[types.ModuleType],
-        elements: Iterable[tuple[str, Any, str | None]],
-        dialects: Iterable[Dialect] = (),
-    ) -> None:
-        self.name = name
-        self.dialects = tuple(dialects)
-        self._modules = list(modules)
-        self._elements = list(elements)
-        self._model: Model | None = None
-        self.roots: dict[type[Type], str] = {}
-        for element, annotation, _ in self._elements:
-            if isinstance(annotation, type) and issubclass(annotation, Type):
-                self.roots.setdefault(annotation, element)
-
-    def __repr__(self) -> str:
-        return f"<Schema {self.name}>"
-
-    @property
-    def model(self) -> Model:
-        """The set as plain data, read from the classes on first use."""
-        if self._model is None:
-            from exi.classes import read
-
-            self._model = read(self.name, self._modules, self._elements)
-        return self._model
 
 
 def q(namespace: str, name: str) -> str:

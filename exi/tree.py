@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exi.errors import EncodeError
-from exi.schema import AnyType, Complex, Element, Item, Model, Schema, Simple, Type, local, particles
+from exi.schema import AnyType, Complex, Element, Item, Model, Simple, Type, local, particles
+from exi.sets import Schema
 
 
 @dataclass(slots=True)

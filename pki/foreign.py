@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives import serialization
 
 from pki import keys, loading, roles
 from pki.certificates import issued, self_signed
+from pki.entry import Entry
 from pki.errors import PkiError
 from pki.keys import PrivateKey
 from pki.profiles import SUITES, Role, Suite
-from pki.store import Entry
 
 _CERTIFICATES = {".pem", ".der", ".crt", ".cer", ".cert"}
 _KEYS = {".key", ".pem", ".pkcs8", ".p8"}

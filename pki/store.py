@@ -22,14 +22,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 import boundary.write
 from boundary import read
-from pki import keys, pkcs12
+from pki import foreign, keys, pkcs12
 from pki.certificates import common_name as common_name
 from pki.certificates import is_ca
 from pki.certificates import issued as issued
@@ -39,9 +39,6 @@ from pki.entry import Entry as Entry
 from pki.errors import PkiError
 from pki.profiles import CROSS_SUBJECTS, SUITES, Role, Suite
 from pki.scalars import Ed448Scalar
-
-if TYPE_CHECKING:
-    from pki import foreign
 
 INDEX = "index.json"
 _PEM, _DER = serialization.Encoding.PEM, serialization.Encoding.DER
@@ -89,8 +86,6 @@ class Store(Mapping[str, Entry]):
         self.oddities: list[str] = []
         self._ours = False
         where = find(Path(directory), suite)
-        from pki import foreign
-
         if (where / INDEX).is_file():
             try:
                 self._read(where, password)

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
 from boundary.console import Output, flush, say
 from boundary.text import dumps
-from plugfest.config.model import Bench
-from plugfest.controls import Controls
-from plugfest.lines import Lines, Plant
-from plugfest.telemetry import measure
 from v2g.outcome import Outcome
-from v2g.trace import Bounded, Event, JsonLines, Observe, ignore
+from v2g.trace import Bounded, JsonLines, Observe
 
 
 @dataclass
@@ -35,7 +30,7 @@ class View:
     """Whether people can type actions at it."""
 
     def say(self, text: str) -> None:
-        """A line for people."""
+        """A line for the user."""
         if self.file is not None:
             say(text, file=self.file, flush=True)
 
@@ -93,33 +88,3 @@ def digest(outcome: Outcome) -> dict[str, Any]:
         "tolerances": outcome.tolerances,
         "notes": outcome.notes,
     }
-
-
-CALM = 2.0
-"""s within which repetitions of a loop are not shown as lines, unless all are wanted."""
-
-
-def view(bench: Bench, title: str, controls: Controls, plant: Plant) -> View:
-    """The view that a bench asks for: live on a terminal, otherwise plain lines, unless it says which.
-
-    Args:
-        title: what runs.
-        controls: the plants, for the live view's numbers.
-        plant: the numbers of a line.
-    """
-    if bench.json:
-        return Json(bench.role)
-    if bench.quiet:
-        return View(ignore, sys.stdout)
-    if sys.stdout.isatty() and not (bench.plain or bench.all or bench.fast):
-        from plugfest.live import LiveView
-
-        target = controls.vehicle.battery.target_soc * 100.0 if controls.vehicle is not None else None
-        return LiveView(title, lambda: measure(controls), target)
-    lines = Lines(plant, calm=0.0 if bench.all else CALM)
-    start = asyncio.get_running_loop().time()
-
-    def show(event: Event) -> None:
-        lines(event, since=start)
-
-    return View(Bounded(show), sys.stdout)

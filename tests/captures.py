@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from plugfest.traces.recording import Recording, load
+from plugfest.traces.entries import Recording
+from plugfest.traces.recording import load
 
 SHARED = Path(os.environ.get("PLUGFEST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 """Optional material outside the project: captures, vectors, schemas."""

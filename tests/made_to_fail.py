@@ -18,7 +18,8 @@ from tls_world import vehicle as vehicle_tls
 from evcc import charge as evcc
 from plugfest.conformance.fields import replaced
 from plugfest.traces.capture import read
-from plugfest.traces.recording import EVCC, SECC, Recording, from_events
+from plugfest.traces.entries import EVCC, SECC, Recording
+from plugfest.traces.recording import from_events
 from plugfest.traces.writer import PcapNg
 from plugfest.virtual import run
 from secc import serve as secc

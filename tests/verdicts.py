@@ -15,8 +15,9 @@ from boundary.text import visible
 from plugfest.cli import main
 from plugfest.traces.chain.steps import WHO, Outcome
 from plugfest.traces.checks import Judgement, judge
+from plugfest.traces.entries import EVCC
 from plugfest.traces.errors import RecordingError
-from plugfest.traces.recording import EVCC, load
+from plugfest.traces.recording import load
 
 REPORTS = Path(__file__).parent / "data" / "reports"
 PAGE = Path(__file__).parents[1] / "docs" / "verdicts.md"

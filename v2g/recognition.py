@@ -15,7 +15,8 @@ from enum import Enum
 from typing import Any
 
 import exi
-from exi.schema import Model, Schema
+from exi.schema import Model
+from exi.sets import Schema
 from exi.walker import Encoder
 from v2g import messages, reading, stamps
 from v2g.protocols import APPPROTO, DIN, ISO20

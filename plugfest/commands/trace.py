@@ -14,7 +14,7 @@ from boundary.write import write
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
-    from plugfest.traces.recording import Entry, Recording
+    from plugfest.traces.entries import Entry, Recording
 
 _FILES = """\
 FILE is a trace of ours (--trace, JSON lines) or any pcap or pcapng file. TLS is opened with the secrets that a pcapng

@@ -9,41 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal
 
 from plugfest.config.model import Bench
-
-Mark = Literal["ok", "warning", "wrong", "unknown"]
-SIGNS = {"ok": "✔", "warning": "!", "wrong": "✘", "unknown": "?"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check found.
-
-    Attributes:
-        topic: what was looked at, one word or two.
-        mark: ``wrong`` stops a session, ``warning`` may; ``unknown`` could not be seen.
-        text: what is so, in one line.
-        cause: why, where something is wrong.
-        remedy: what to do about it.
-    """
-
-    topic: str
-    mark: Mark
-    text: str
-    cause: str = ""
-    remedy: str = ""
-
+from plugfest.doctor import files, host, link, peers
+from plugfest.doctor.finding import Finding
 
 Check = Callable[[Bench], Iterable[Finding] | Awaitable[Iterable[Finding]]]
 
 
 async def examine(bench: Bench) -> AsyncIterator[Finding]:
     """All checks, in an order in which the first thing wrong explains what follows."""
-    from plugfest.doctor import files, host, link, peers
-
     checks: tuple[Check, ...] = (
         link.interface,
         link.addresses,

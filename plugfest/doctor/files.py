@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plugfest.config.model import Bench
-from plugfest.doctor import Finding
+from plugfest.doctor.finding import Finding
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 
 from boundary.read import parse_json
 from plugfest.config.model import Bench
-from plugfest.doctor import Finding
+from plugfest.doctor.finding import Finding
 from v2g import sdp
 
 _HOMEPLUG = 0x88E1

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from plugfest.config.model import Bench
-from plugfest.doctor import Finding
+from plugfest.doctor.finding import Finding
 from v2g import interfaces
 from v2g.errors import SetupError
 

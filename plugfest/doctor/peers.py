@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from plugfest.config.model import Bench
-from plugfest.doctor import Finding
+from plugfest.doctor.finding import Finding
 from v2g import interfaces, sdp
 from v2g.discovery import discover
 from v2g.errors import NothingFound, SetupError

@@ -26,7 +26,7 @@ from plugfest.errors import UserError
 from plugfest.plants import Pair
 from plugfest.stage import Stage
 from plugfest.summary import summary
-from plugfest.view import view
+from plugfest.views import view
 from plugfest.virtual import VirtualLoop
 from secc import serve as secc
 from secc.outlet import Outlet

@@ -15,7 +15,8 @@ from boundary.text import dumps
 from plugfest import config
 from plugfest.config import names
 from plugfest.config.model import Bench, Mqtt
-from plugfest.doctor import SIGNS, examine
+from plugfest.doctor import examine
+from plugfest.doctor.finding import SIGNS
 from plugfest.errors import UserError
 
 

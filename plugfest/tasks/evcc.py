@@ -23,7 +23,7 @@ from plugfest.controls import Controls
 from plugfest.errors import UserError
 from plugfest.stage import Stage
 from plugfest.summary import summary
-from plugfest.view import view
+from plugfest.views import view
 from v2g import interfaces
 from v2g.errors import SetupError
 from v2g.sdp import TlsPolicy

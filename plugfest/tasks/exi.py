@@ -19,7 +19,8 @@ from exi import grammar as grammar_of
 from exi import json as exi_json
 from exi import xml as exi_xml
 from exi.errors import SchemaError
-from exi.schema import Model, Schema
+from exi.schema import Model
+from exi.sets import Schema
 from exi.walker import Encoder
 from plugfest import octets
 from plugfest.config.words import PROTOCOLS

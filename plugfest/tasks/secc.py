@@ -16,7 +16,7 @@ from plugfest.config.model import Bench
 from plugfest.controls import Controls
 from plugfest.stage import Stage
 from plugfest.summary import summary
-from plugfest.view import view
+from plugfest.views import view
 from secc.newcomer import Policy
 from secc.outlet import Outlet
 from secc.serve import Options

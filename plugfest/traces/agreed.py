@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-from plugfest.traces.recording import Recording
+from plugfest.traces.entries import Recording
 from v2g.terms import Steps, Terms
 
 UNITS = {

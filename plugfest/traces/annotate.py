@@ -8,8 +8,8 @@ from boundary.text import visible
 from boundary.write import replacing
 from plugfest.traces import pcap, text
 from plugfest.traces.capture import read
+from plugfest.traces.entries import Entry, Recording
 from plugfest.traces.packed import opened
-from plugfest.traces.recording import Entry, Recording
 
 _COMMENTED = {"message", "v2gtp", "tls", "tcp"}
 

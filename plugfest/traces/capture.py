@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plugfest.traces import dialogue, packets, pcap, slac, tcp
+from plugfest.traces.entries import EVCC, SECC, Entry, Recording, settle
 from plugfest.traces.frames import Broken, Frames, Skipped
 from plugfest.traces.keylog import KeyLog
 from plugfest.traces.packed import opened
-from plugfest.traces.recording import EVCC, SECC, Entry, Recording, settle
 from v2g import sdp, v2gtp
 from v2g.errors import RemoteError
 from v2g.recognition import SETS_OF

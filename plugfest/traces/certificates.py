@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pki.profiles import Role
-from plugfest.traces.recording import EVCC, Entry
+from plugfest.traces.entries import EVCC, Entry
 from plugfest.traces.tls import split_der
 
 _FIELDS = {

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from boundary.text import visible
 from plugfest.traces import slac, text
+from plugfest.traces.entries import EVCC, Entry, Recording
 from plugfest.traces.findings import Finding
 from plugfest.traces.measure import Measure
-from plugfest.traces.recording import EVCC, Entry, Recording
 from v2g.v2gtp import PAYLOAD_TYPES
 
 WIDTH = 44

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from plugfest.traces.recording import Recording
+from plugfest.traces.entries import Recording
 from plugfest.traces.talks import Talk, talks
 from plugfest.traces.text import quantity, show
 from v2g.terms import Terms

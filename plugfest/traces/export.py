@@ -11,8 +11,8 @@ from boundary.text import dumps, visible, xml_line
 from boundary.write import replacing, replacing_text
 from plugfest.traces.agreed import UNITS, agreed
 from plugfest.traces.annotate import annotate
+from plugfest.traces.entries import EVCC, Entry, Recording
 from plugfest.traces.errors import RecordingError
-from plugfest.traces.recording import EVCC, Entry, Recording
 from plugfest.traces.series import Series, series
 from plugfest.traces.writer import PcapNg
 from v2g.trace import Event, JsonLines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from plugfest.traces.recording import Entry
+from plugfest.traces.entries import Entry
 
 Severity = Literal["violation", "warning", "note"]
 
@@ -82,7 +82,7 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """The result for people."""
+        """The result in words."""
         return {"warnings": "passed with warnings", "empty": "nothing to judge"}.get(self.result, self.result)
 
     @property

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from boundary.text import visible
 from plugfest.traces.checks import RULES, Finding
-from plugfest.traces.recording import Recording
+from plugfest.traces.entries import Recording
 
 
 def junit(recording: Recording, findings: list[Finding], *, strict: bool = False) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from plugfest.traces import slac
-from plugfest.traces.recording import EVCC, SECC, Entry, Recording
+from plugfest.traces.entries import EVCC, SECC, Entry, Recording
 from plugfest.traces.requirements import of_timer
 from plugfest.traces.talks import Exchange, Talk, talks
 from plugfest.traces.talks import timer as timer_of

@@ -19,7 +19,7 @@ from pki.deviations import Code, Deviation, fatal
 from pki.loading import Unreadable, readable
 from pki.profiles import SUITES, Role
 from plugfest.traces.certificates import sent
-from plugfest.traces.recording import Entry, Recording
+from plugfest.traces.entries import Entry, Recording
 from v2g import signature
 from v2g.credentials import common_name
 
@@ -269,7 +269,7 @@ class Row:
         sender: whose it is.
         what: place of the chain, or name of the message.
         by: whose certificate, or whose key.
-        verdict: for people.
+        verdict: in words.
         ok: False where a peer has to refuse it; None where nobody can tell.
         count: messages.
     """

@@ -1,27 +1,22 @@
-"""What was recorded, whatever the file: our JSON lines and any pcap or pcapng become the same entries.
-
-Directions are told by who sent, not by who watched: a trace of the charger and one of the vehicle compare.
-"""
+"""Recordings read: from our JSON lines, from any pcap or pcapng, or from events that an observer collected."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from boundary.errors import InputError
 from boundary.read import parse_record, read_bytes, read_lines
-from plugfest.traces import dialogue, packets, pcap, slac
+from plugfest.traces import dialogue, pcap, slac
+from plugfest.traces.capture import read
+from plugfest.traces.entries import EVCC, SECC, Entry, Recording, settle
 from plugfest.traces.errors import RecordingError
 from plugfest.traces.packed import opened
 from v2g import reading as readings
-from v2g.messages.xmldsig import SignatureType
 from v2g.reading import SessionMessage
 from v2g.trace import Event
 
-EVCC: Final = "evcc"
-SECC: Final = "secc"
 VEHICLE_ROLES = {"evcc": (EVCC, SECC), "both": (EVCC, SECC), "": (EVCC, SECC), "secc": (SECC, EVCC)}
 """Role that wrote a trace -> who sent its ``tx`` and its ``rx``."""
 
@@ -32,118 +27,6 @@ HANDSHAKE = "supportedAppProtocolReq"
 
 MAX_LINE = 4 * 1024 * 1024
 """Longest line of a JSON lines trace, characters."""
-
-
-@dataclass(slots=True)
-class Entry:
-    """Something that happened.
-
-    Attributes:
-        index: place in the recording, from 0.
-        time: seconds since the first entry.
-        layer, name: as in :class:`v2g.trace.Event`.
-        sender: ``evcc``, ``secc``, or "" where nothing was sent.
-        data: the bytes at that layer.
-        reading: of a message, what its bytes are; None for other layers.
-        schema: its schema set.
-        note: details for people.
-        connection: number of the TCP connection, from 1; 0 outside of any.
-        packet: number of the packet in a capture, as Wireshark counts; 0 otherwise.
-        ends: address and port (source, target) of a datagram in a capture.
-        stream: payload type of the side stream of a message; 0: the main stream.
-    """
-
-    index: int
-    time: float
-    layer: str
-    name: str
-    sender: str = ""
-    data: bytes = b""
-    reading: SessionMessage | None = None
-    schema: str = ""
-    note: str = ""
-    connection: int = 0
-    packet: int = 0
-    ends: tuple[packets.Endpoint, packets.Endpoint] | None = None
-    stream: int = 0
-
-    @property
-    def message(self) -> Any:
-        """The document of a whole message, header included; None for anything else."""
-        return self.document if self.reading is not None and self.reading.is_message else None
-
-    @property
-    def document(self) -> Any:
-        """What the bytes decode to, be it a message of a session or not; None where they do not."""
-        return self.reading.document if self.reading is not None else None
-
-    @property
-    def body(self) -> Any:
-        """The request or response; None where there is no whole message."""
-        return self.reading.body if self.reading is not None else None
-
-    @property
-    def session_id(self) -> bytes | None:
-        """Of the message's header; None where there is none."""
-        found = self.reading.session_id if self.reading is not None and self.reading.is_message else None
-        return None if found is None else bytes(found)
-
-    @property
-    def signature(self) -> SignatureType | None:
-        """Of the message's header; None where there is none."""
-        return self.reading.signature if self.reading is not None and self.reading.is_message else None
-
-
-@dataclass
-class Recording:
-    """One file of recorded traffic.
-
-    Attributes:
-        name: of the file.
-        kind: ``trace`` (our JSON lines), ``pcap`` or ``pcapng``.
-        epoch: Unix time of time 0; 0.0 where nobody knows.
-        role: who wrote a trace: ``evcc``, ``secc``, ``both`` (the vehicle's view); "" for captures.
-        entries: in order of time.
-        configuration: what the writer noted about itself.
-        remarks: what a reader should know about the file.
-        key_log: TLS secrets found, as an NSS key log.
-        plain: message bytes can be had, i.e. nothing stayed encrypted.
-        passed: time, source and destination address of ordinary Ethernet frames: the first of each second and pair.
-        until: s: when the last packet of a capture was seen, be it of interest or not; 0.0 where nobody knows.
-    """
-
-    name: str
-    kind: str
-    epoch: float = 0.0
-    role: str = ""
-    entries: list[Entry] = field(default_factory=list)
-    configuration: dict[str, Any] = field(default_factory=dict)
-    remarks: list[str] = field(default_factory=list)
-    key_log: bytes = b""
-    plain: bool = True
-    passed: list[tuple[float, bytes, bytes]] = field(default_factory=list)
-    until: float = 0.0
-
-    @property
-    def messages(self) -> list[Entry]:
-        """The entries that are messages."""
-        return [entry for entry in self.entries if entry.layer == "message"]
-
-    @property
-    def seconds(self) -> float:
-        """From the first entry to the last."""
-        return self.entries[-1].time if self.entries else 0.0
-
-    def connections(self) -> list[list[Entry]]:
-        """The messages of each connection that has any."""
-        found: dict[int, list[Entry]] = {}
-        for entry in self.messages:
-            found.setdefault(entry.connection, []).append(entry)
-        return list(found.values())
-
-    def layer(self, name: str) -> list[Entry]:
-        """The entries of a layer."""
-        return [entry for entry in self.entries if entry.layer == name]
 
 
 def load(path: Path, *, key_log: Path | None = None) -> Recording:
@@ -165,8 +48,6 @@ def load(path: Path, *, key_log: Path | None = None) -> Recording:
     except InputError as why:
         raise RecordingError(str(why)) from why
     if pcap.is_capture(start):
-        from plugfest.traces.capture import read
-
         return read(path, secrets)
     if start[:1] == b"{":
         with path.open("rb") as file:
@@ -251,17 +132,6 @@ class _Builder:
                     entry.reading, entry.name, entry.note = one, one.name, one.problem
         settle(recording, min((e.time for e in recording.entries), default=0.0))
         return recording
-
-
-def settle(recording: Recording, start: float) -> None:
-    """Sorts entries by time, counts them, and lets time begin with 0."""
-    recording.entries.sort(key=lambda e: e.time)
-    for index, entry in enumerate(recording.entries):
-        entry.index = index
-        entry.time = round(entry.time - start, 9)
-    recording.passed = [(round(time - start, 9), source, target) for time, source, target in recording.passed]
-    if recording.epoch:
-        recording.epoch += start
 
 
 def _json_lines(path: Path) -> Recording:

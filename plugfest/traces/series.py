@@ -11,7 +11,7 @@ import msgspec
 
 from boundary.errors import InputError
 from boundary.read import parse_record
-from plugfest.traces.recording import Recording
+from plugfest.traces.entries import Recording
 from plugfest.traces.text import quantity
 
 
@@ -21,7 +21,7 @@ class Series:
 
     Attributes:
         name: stable word.
-        title: for people.
+        title: in words.
         unit: V, A, kW, kWh or %.
         points: (time in s, value), in order of time.
     """

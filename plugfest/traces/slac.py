@@ -14,7 +14,7 @@ from slac.judge import Judge
 from slac.rounds import End, Round, judged
 
 if TYPE_CHECKING:
-    from plugfest.traces.recording import Recording
+    from plugfest.traces.entries import Recording
 
 _FROM_VEHICLE = {"CM_SLAC_PARM.REQ", "CM_START_ATTEN_CHAR.IND", "CM_MNBC_SOUND.IND", "CM_ATTEN_CHAR.RSP",
                  "CM_VALIDATE.REQ", "CM_SLAC_MATCH.REQ"}  # fmt: skip

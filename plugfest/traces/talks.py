@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from plugfest.traces.recording import EVCC, SECC, Entry, Recording
+from plugfest.traces.entries import EVCC, SECC, Entry, Recording
 from v2g import timing
 from v2g.messages import appproto
 from v2g.protocols import PROTOCOLS

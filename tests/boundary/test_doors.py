@@ -31,7 +31,7 @@ ALLOWED = {
     ("plugfest/conformance/campaign/storage.py", "shutil.copyfile"),
     ("plugfest/conformance/campaign/storage.py", "shutil.copytree"),
     # whether it is a terminal, and where lines go that are said through the door
-    ("plugfest/lines.py", "sys.stdout"), ("plugfest/view.py", "sys.stdout"), ("plugfest/progress.py", "sys.stdout"),
+    ("plugfest/lines.py", "sys.stdout"), ("plugfest/views.py", "sys.stdout"), ("plugfest/progress.py", "sys.stdout"),
     # the live view, whose texts are all escaped
     ("plugfest/live.py", "Console"),
     # a directory for the length of a test bench's life

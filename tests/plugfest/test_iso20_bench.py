@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from plugfest.cli import main
-from plugfest.traces.recording import Recording, load
+from plugfest.traces.entries import Recording
+from plugfest.traces.recording import load
 from plugfest.traces.series import energies, series
 from v2g.terms import Terms
 

@@ -12,7 +12,8 @@ from plugfest.config import ConfigError, loads
 from plugfest.config.effect import without_effect
 from plugfest.config.named import message_classes, message_names
 from plugfest.fields import hints
-from plugfest.traces.recording import Recording, load
+from plugfest.traces.entries import Recording
+from plugfest.traces.recording import load
 
 NAMES = [name for name in message_names() if "iso20" in message_classes(name)]
 NOT_SPOKEN = ("WPT_", "ACDP_")

@@ -1,4 +1,4 @@
-"""Deliberately invalid certificates in real sessions: what our roles answer. docs/pki.md has the table, and is held to it."""
+"""What our roles answer to deliberately invalid certificates. docs/pki.md has the table, and is held to it."""
 
 from __future__ import annotations
 

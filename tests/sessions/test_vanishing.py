@@ -20,7 +20,7 @@ from plugfest.config.actions import Deviation
 from plugfest.config.model import Bench as Config
 from plugfest.controls import Controls
 from plugfest.stage import Stage
-from plugfest.view import view
+from plugfest.views import view
 from secc import serve as secc
 from secc.outlet import Outlet
 from v2g.channel import Channel, connect

@@ -11,8 +11,9 @@ from bench import Bench, iso20_bench, message_seen
 
 from plugfest.traces import chart
 from plugfest.traces.checks import Judgement, judge
+from plugfest.traces.entries import Recording
 from plugfest.traces.measure import measure
-from plugfest.traces.recording import Recording, from_events
+from plugfest.traces.recording import from_events
 from plugfest.virtual import run
 from secc.minimal import minimal
 from v2g.messages.iso20 import common, dc, types

@@ -11,7 +11,7 @@ from made_to_fail import CONTROL, WAYS, WAYS_20, Way, failure
 from plugfest.traces.chain import Outcome, Step
 from plugfest.traces.chain.steps import step_of
 from plugfest.traces.checks import judge
-from plugfest.traces.recording import EVCC, Recording
+from plugfest.traces.entries import EVCC, Recording
 from plugfest.virtual import run
 
 _LATE = (Step.STOP, Step.END)

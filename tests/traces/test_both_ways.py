@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from plugfest.cli import main
 from plugfest.traces import chart
 from plugfest.traces.checks import judge
+from plugfest.traces.entries import Recording
 from plugfest.traces.export import export
-from plugfest.traces.recording import Recording, load
+from plugfest.traces.recording import load
 from plugfest.traces.report import render
 from plugfest.traces.series import energies, series
 from plugfest.traces.text import brief

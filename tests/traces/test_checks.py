@@ -14,9 +14,10 @@ from captures import files, recording
 
 import exi
 from plugfest.traces.checks import RULES, Finding, check, verdict
+from plugfest.traces.entries import Recording
 from plugfest.traces.junit import junit
 from plugfest.traces.measure import measure, rows
-from plugfest.traces.recording import Recording, from_events
+from plugfest.traces.recording import from_events
 from plugfest.virtual import run
 from v2g import sdp
 from v2g.messages import schema

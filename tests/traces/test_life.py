@@ -13,7 +13,8 @@ from hypothesis import given, settings, strategies
 from iso20_wishes import WISHES, rounds, wishing
 
 from plugfest.traces.checks import judge
-from plugfest.traces.recording import Recording, from_events, load
+from plugfest.traces.entries import Recording
+from plugfest.traces.recording import from_events, load
 from plugfest.traces.talks import talks
 from plugfest.traces.writer import File
 from plugfest.virtual import run

@@ -17,8 +17,8 @@ from plugfest.traces.capture import read
 from plugfest.traces.checks import Finding, check
 from plugfest.traces.dialogue import Payload
 from plugfest.traces.dialogue import read as dialogue
+from plugfest.traces.entries import Recording
 from plugfest.traces.frames import Broken, Frames, Skipped
-from plugfest.traces.recording import Recording
 from plugfest.traces.writer import PcapNg
 from plugfest.virtual import run
 from v2g import v2gtp

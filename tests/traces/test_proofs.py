@@ -16,7 +16,8 @@ from plugfest.certificates import roots
 from plugfest.cli import main
 from plugfest.traces import proofs
 from plugfest.traces.checks import check
-from plugfest.traces.recording import Recording, from_events
+from plugfest.traces.entries import Recording
+from plugfest.traces.recording import from_events
 from plugfest.traces.report import render
 from plugfest.virtual import run
 from v2g.trace import Event, JsonLines

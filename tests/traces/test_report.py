@@ -17,7 +17,8 @@ from tools import CHROMIUM, needs_chromium
 
 from plugfest.cli import main
 from plugfest.traces.chart import lines, rows
-from plugfest.traces.recording import Entry, Recording, from_events
+from plugfest.traces.entries import Entry, Recording
+from plugfest.traces.recording import from_events
 from plugfest.traces.report import render
 from plugfest.traces.report.svg import Curve, plot, thinned, ticks
 from v2g.messages import iso2

@@ -11,7 +11,7 @@ One module per namespace set: :mod:`.appproto`, :mod:`.din70121`, :mod:`.iso2`, 
 from functools import cache
 from importlib import import_module
 
-from exi.schema import Schema
+from exi.sets import Schema
 from v2g.messages.dialects import dialects
 
 # What each set is made of: the module of its own namespace(s), and those it imports.

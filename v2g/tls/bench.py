@@ -7,11 +7,13 @@ import datetime
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pki.store import Store
-    from v2g.tls.context import Credential
+from boundary import write
+from pki import keys
+from pki.authority import Authority
+from pki.profiles import SUITES, Role
+from pki.store import Store
+from v2g.tls.context import Credential
 
 
 def make_store(now: datetime.datetime, suite: str = "iso2", *, vehicle: bool = False) -> Store:
@@ -21,10 +23,6 @@ def make_store(now: datetime.datetime, suite: str = "iso2", *, vehicle: bool = F
         suite: profile table: iso2 (P-256), iso20 (P-521) or iso20-ed448.
         vehicle: an OEM root with a vehicle's leaf instead.
     """
-    from pki.authority import Authority
-    from pki.profiles import SUITES, Role
-    from pki.store import Store
-
     authority = Authority(SUITES[suite], (now - datetime.timedelta(hours=1)).replace(microsecond=0), responder="")
     anchor, *below = (
         (Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2, Role.VEHICLE)
@@ -39,9 +37,6 @@ def make_store(now: datetime.datetime, suite: str = "iso2", *, vehicle: bool = F
 
 def vehicle_credential(now: datetime.datetime, suite: str = "iso20") -> Credential:
     """A vehicle's certificate with its chain and key, in memory, for a handshake of ISO 15118-20."""
-    from pki.profiles import Role
-    from v2g.tls.context import Credential
-
     store = make_store(now, suite, vehicle=True)
     (entry,) = store.of_role(Role.VEHICLE)
     anchor = entry.root.certificate if entry.root else None
@@ -50,9 +45,6 @@ def vehicle_credential(now: datetime.datetime, suite: str = "iso20") -> Credenti
 
 def make_certificate(directory: Path, now: datetime.datetime, suite: str = "iso2") -> tuple[Path, Path, Path]:
     """As :func:`make_store`, in files of ``directory``: (chain, key, root); the key is readable by its owner only."""
-    from boundary import write
-    from pki import keys
-
     store = make_store(now, suite)
     chain, key, anchor = directory / "chain.pem", directory / "key.pem", directory / "root.pem"
     write.write(chain, store["secc"].chain_pem, public=True)

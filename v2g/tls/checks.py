@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from cryptography import x509
+
+from pki import loading, ocsp
+from pki.path import fatal, validate
+from pki.profiles import Role
+from pki.roles import domains
+from pki.store import issued
 from v2g.tls import crypto
 from v2g.tls.context import subject
+from v2g.tls.endpoint import Endpoint
 from v2g.tls.failure import PEER, Fatal
 from v2g.tls.tables import TLS13
-
-if TYPE_CHECKING:
-    from cryptography import x509
-
-    from v2g.tls.endpoint import Endpoint
 
 # Code of pki.path -> alert to send; others: bad_certificate.
 _ALERT_OF = {
@@ -36,8 +39,6 @@ def check_peer(c: Endpoint) -> Any:
     Raises:
         Fatal: a certificate cannot be used; names it, the check and the expectation.
     """
-    from pki import loading
-
     c.tell("certificates", "rx", b"".join(c.peer_chain), c.context.describe(c.peer_chain))
     if not c.peer_chain:
         raise Fatal("decode_error", "the charger sent no certificate", check="no-certificate")
@@ -56,9 +57,6 @@ def check_peer(c: Endpoint) -> Any:
 
 
 def _path(c: Endpoint, chain: list[x509.Certificate], key: Any) -> None:
-    from pki.path import validate
-    from pki.profiles import Role
-
     assert c.context.trust is not None
     role = Role.SECC if c.role == "client" else Role.VEHICLE
     suite = "iso2"
@@ -82,10 +80,6 @@ def _path(c: Endpoint, chain: list[x509.Certificate], key: Any) -> None:
 
 
 def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
-    from pki import ocsp
-    from pki.path import fatal
-    from pki.store import issued
-
     assert c.context.trust is not None
     roots = c.context.trust.roots
     # Without status_request_v2 only the leaf's response can come; some chargers know no more than that.
@@ -125,8 +119,5 @@ def _staples(c: Endpoint, chain: list[x509.Certificate]) -> None:
 
 def _private(chain: list[x509.Certificate], roots: list[x509.Certificate]) -> bool:
     """The root of a private operator issued the leaf itself: there no OCSP response may come [V2G2-868, 872, 927]."""
-    from pki.roles import domains
-    from pki.store import issued
-
     root = next((one for one in roots if issued(one, chain[0])), None)
     return root is not None and "V2G" not in domains(root)

@@ -11,9 +11,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from boundary import write
+from pki import loading
+from pki.store import common_name
 from v2g.errors import SetupError
 from v2g.tls import crypto, messages, staples
 from v2g.tls.failure import Fatal
@@ -22,20 +27,13 @@ from v2g.tls.options import Options
 from v2g.tls.tables import numbers, scheme_name
 from v2g.trace import Observe, ignore
 
-if TYPE_CHECKING:
-    from cryptography import x509
-
 
 def _der(certificate: x509.Certificate) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     return certificate.public_bytes(Encoding.DER)
 
 
 def subject(certificate: x509.Certificate) -> str:
     """The common name, or the whole subject where there is none."""
-    from pki.store import common_name
-
     return common_name(certificate) or certificate.subject.rfc4514_string() or "a certificate without a name"
 
 
@@ -47,7 +45,7 @@ class Credential:
         chain: leaf first, then the sub-CAs, without the root.
         key: the private key.
         root: where the chain ends, if known: to match what a vehicle names.
-        file: where it comes from, for people.
+        file: where it comes from, in words.
         stapler: makes or finds OCSP responses, see :mod:`v2g.tls.staples`.
     """
 
@@ -95,8 +93,6 @@ class Credential:
 
 
 def _authority_key(certificate: x509.Certificate) -> bytes | None:
-    from cryptography import x509
-
     try:
         value = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
     except x509.ExtensionNotFound:
@@ -106,8 +102,6 @@ def _authority_key(certificate: x509.Certificate) -> bytes | None:
 
 def identify(root: x509.Certificate, kind: str) -> TrustedRoot:
     """A root as trusted_ca_keys names it."""
-    from cryptography import x509
-
     if kind == "x509_name":
         return TrustedRoot(kind, root.subject.public_bytes())
     if kind == "cert_sha1_hash":
@@ -123,7 +117,7 @@ class Trust:
     """The roots a side trusts for the other's certificate.
 
     Attributes:
-        file: where they come from, for people.
+        file: where they come from, in words.
         revoked: tells of a certificate and its issuer whether it is revoked, in words; None: nothing is known.
     """
 
@@ -182,7 +176,7 @@ class Context:
         trust: roots for the other's certificate; None: it is not checked.
         now: wall clock.
         key_log: file to which the session secrets are appended, for Wireshark.
-        observe: told of each step, unless the connection has an observer of its own.
+        observe: hears of each step, unless the connection has an observer of its own.
     """
 
     role: Literal["client", "server"]
@@ -279,8 +273,6 @@ class Context:
 
     def describe(self, ders: list[bytes]) -> str:
         """A chain in words, leaf first."""
-        from pki import loading
-
         words = [
             f"a certificate that cannot be used ({one.defect})" if isinstance(one, loading.Unreadable) else subject(one)
             for one in loading.readable(ders)

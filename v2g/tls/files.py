@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from cryptography import x509
+
+from pki import loading, revocation
+from pki.certificates import read_certificates
+from pki.errors import PkiError
+from pki.profiles import Role
+from pki.revocation import Revocations
+from pki.store import Store, self_signed
 from v2g.errors import SetupError
 from v2g.tls import staples
 from v2g.tls.context import Context, Credential, Trust
 from v2g.tls.options import ISO2, Options
 
-if TYPE_CHECKING:
-    from cryptography import x509
-
-    from pki.store import Store
-
 
 def _certificates(path: Path) -> list[x509.Certificate]:
-    from pki.certificates import read_certificates
-    from pki.errors import PkiError
-
     try:
         return read_certificates(path)
     except PkiError as why:
@@ -28,9 +28,6 @@ def _certificates(path: Path) -> list[x509.Certificate]:
 
 
 def _key(path: Path, password: str | None) -> Any:
-    from pki import loading
-    from pki.errors import PkiError
-
     try:
         return loading.private_key(loading.read(path), str(path), password)
     except PkiError as why:
@@ -56,7 +53,6 @@ def credential(
     Raises:
         SetupError: a file cannot be read, or key and certificate do not fit.
     """
-    from pki.store import self_signed
 
     certificates = _certificates(chain)
     secret = _key(key, password)
@@ -85,9 +81,6 @@ def revoked_by(files: Sequence[Path]) -> Callable[[x509.Certificate, x509.Certif
     Raises:
         SetupError: a file cannot be read or is not a revocation list.
     """
-    from pki import revocation
-    from pki.errors import PkiError
-
     try:
         lists = [revocation.read_crl(path) for path in files]
     except PkiError as why:
@@ -159,10 +152,6 @@ def of_store(role: str, stores: Sequence[Store], options: Options = ISO2, *, key
     Raises:
         SetupError: what the role needs is missing; says what.
     """
-    from pki.errors import PkiError
-    from pki.profiles import Role
-    from pki.revocation import Revocations
-
     client_side = role == "client"
     wanted, anchors = (
         (Role.VEHICLE, (Role.V2G_ROOT, Role.V2G_ROOT2, Role.PRIVATE_ROOT))

@@ -9,14 +9,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from cryptography import x509
+from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponseStatus
+
+from pki import loading, ocsp
+from pki.errors import PkiError
+from pki.store import Store
 from v2g.errors import SetupError
-
-if TYPE_CHECKING:
-    from cryptography import x509
-
-    from pki.store import Store
 
 Stapler = Callable[["x509.Certificate", str, datetime.datetime], bytes]
 """(certificate, kind, time) -> OCSP response in DER, or b"" if there is none. Kinds: good, stale, revoked, unknown.
@@ -54,8 +54,6 @@ def gather(
 
 
 def _forge(response: bytes) -> bytes:
-    from pki import loading
-
     signature = loading.ocsp_response(response).signature
     return response.replace(signature, signature[:-1] + bytes((signature[-1] ^ 1,)))
 
@@ -66,11 +64,6 @@ def from_files(paths: Sequence[Path]) -> Stapler:
     Raises:
         SetupError: a file cannot be read, or is not an OCSP response.
     """
-    from cryptography.x509 import ocsp
-
-    from pki import loading
-    from pki.errors import PkiError
-
     by_serial: dict[int, bytes] = {}
     for path in paths:
         try:
@@ -78,7 +71,7 @@ def from_files(paths: Sequence[Path]) -> Stapler:
             answer = loading.ocsp_response(data, str(path))
         except PkiError as why:
             raise SetupError(str(why)) from why
-        if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+        if answer.response_status is not OCSPResponseStatus.SUCCESSFUL:
             raise SetupError(f"{path} is not a successful OCSP response: {answer.response_status.name.lower()}")
         for single in answer.responses:
             by_serial[single.serial_number] = data
@@ -95,11 +88,6 @@ def from_store(store: Store) -> Stapler:
     """Responses made on the spot, in the name of the store's authorities; revoked is what the store says is."""
 
     def make(certificate: x509.Certificate, kind: str, now: datetime.datetime) -> bytes:
-        from cryptography.x509.ocsp import OCSPCertStatus
-
-        from pki import ocsp
-        from pki.errors import PkiError
-
         entry = next((e for e in store.values() if e.certificate == certificate), None)
         if entry is None or entry.issuer is None:
             return b""

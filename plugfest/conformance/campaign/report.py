@@ -1,4 +1,4 @@
-"""The evidence of a campaign for readers and for machines: a page (:mod:`.page`), JUnit XML, and one zip with everything.
+"""The evidence of a campaign: a page for readers (:mod:`.page`), JUnit XML, and one zip with everything.
 
 All of it is made from what is in the folder, so that merged shards and interrupted campaigns report alike.
 """

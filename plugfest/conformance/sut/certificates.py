@@ -12,18 +12,21 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from pki import authority, keys, path
+from pki.authority import Authority, Changes
+from pki.errors import PkiError
+from pki.profiles import SUITES, Role
+from pki.store import Entry, Store
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
+from v2g import tls
 from v2g.credentials import Credential, read
 from v2g.protocols import ISO2, ISO20, Protocol
-
-if TYPE_CHECKING:
-    from pki.authority import Authority
-    from pki.profiles import Role
-    from pki.store import Entry, Store
-    from v2g.tls import Context as TlsContext
-
+from v2g.tls import Context as TlsContext
 
 DAY = datetime.timedelta(days=1)
 MEMORY_NOW = datetime.datetime.fromtimestamp(1_700_000_000, datetime.UTC)
@@ -40,9 +43,6 @@ Maker = Callable[["Certificates"], Credential]
 
 @cache
 def _store(seed: str, suite: str = "iso2") -> Store:
-    from pki import authority
-    from pki.profiles import SUITES
-
     return authority.make(SUITES[suite], MEMORY_NOW - 14 * DAY, seed=authority.seed_octets(seed))
 
 
@@ -70,14 +70,10 @@ class Certificates:
 
     @cached_property
     def _authority(self) -> Authority:
-        from pki import authority
-
         start = self.now() - 400 * DAY
         return authority.Authority(self.store.suite, start, authority.seed_octets("conformance twins"), "")
 
     def issue(self, role: Role, issuer: Entry, name: str, given: Mapping[str, Any] | None = None) -> Entry:
-        from pki.authority import Changes
-
         changes = dict(given or {})
         cn = changes.pop("cn", "")
         entry: Entry = self._authority.issue(
@@ -101,8 +97,6 @@ class Certificates:
         return self._get(name, PROVISIONING)
 
     def _get(self, name: str, table: Mapping[str, Maker]) -> Credential:
-        from pki.errors import PkiError
-
         if name not in table:
             raise NotExecutable(f"certificate {name}")
         if name not in self._made:
@@ -115,15 +109,11 @@ class Certificates:
     @property
     def roots(self) -> list[bytes]:
         """V2G roots."""
-        from pki.profiles import Role
-
         return [entry.der for entry in self.store.of_role(Role.V2G_ROOT)]
 
     @property
     def mo_roots(self) -> list[bytes]:
         """Roots of mobility operators, and V2G roots that certify such."""
-        from pki.profiles import Role
-
         return [entry.der for entry in self.store.of_role(Role.MO_ROOT, Role.V2G_ROOT)]
 
 
@@ -135,8 +125,6 @@ def _leaf(role: str, **changes: Any) -> Maker:
     """A leaf with other content; durations in ``changes`` count from now."""
 
     def make(bench: Certificates) -> Credential:
-        from pki.profiles import Role
-
         place, issuer, word = {
             "contract": (Role.CONTRACT, Role.MO_SUB2, "contract"),
             "oem": (Role.OEM_PROVISIONING, Role.OEM_SUB2, "oem"),
@@ -152,8 +140,6 @@ def _under_expired(level: int) -> Maker:
     """A leaf below an expired sub-CA 1 or 2."""
 
     def make(bench: Certificates) -> Credential:
-        from pki.profiles import Role
-
         now, store = bench.now(), bench.store
         old = {"not_before": now - 300 * DAY, "not_after": now - DAY}
         sub1 = store[Role.MO_SUB1]
@@ -169,12 +155,6 @@ def _named(cn: str) -> Maker:
     """The valid leaf under another common name, also one that no authority would certify."""
 
     def make(bench: Certificates) -> Credential:
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
-
-        from pki import keys
-        from pki.profiles import Role
-
         good, issuer = bench.contract(), bench.store[Role.MO_SUB2]
         old = good.certificate
         names = [
@@ -268,8 +248,6 @@ def context(bench: Certificates, role: str) -> TlsContext:
     Raises:
         SetupError: the PKI lacks what the side needs.
     """
-    from v2g import tls
-
     made = tls.of_store(role, [bench.store], tls.ISO2 if bench.store.suite.name == ISO2.name else tls.ISO20)
     made.now = bench.now
     return made
@@ -277,8 +255,6 @@ def context(bench: Certificates, role: str) -> TlsContext:
 
 def chain_problem(bench: Certificates, chain: Sequence[bytes], role: Role, roots: Sequence[bytes]) -> str:
     """What is wrong with a chain of certificates, or ""."""
-    from pki import path
-
     found = path.fatal(
         path.validate(chain, [read(root) for root in roots], role, bench.now(), suite=bench.store.suite.name)
     )

@@ -16,7 +16,7 @@
 ========================  ======================================================================================
 
 Live ends, checks, reports and campaigns take their first sentence from here. A chain keeps little of what it is fed, so
-that a live session can use it, and it never decides by text that is made for people.
+that a live session can use it, and it never decides by text that is made for readers.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from plugfest.traces.chain.explain import explain
 from plugfest.traces.chain.reasons import Around, Happening
 from plugfest.traces.chain.session import Session
 from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Reached, Side, Step, capital, side_of
+from plugfest.traces.entries import SECC, Entry, Recording
 from plugfest.traces.findings import Finding
-from plugfest.traces.recording import SECC, Entry, Recording
 from slac.events import LINK_LOST
 from slac.rounds import Round
 

@@ -14,7 +14,7 @@ from ipaddress import IPv6Address
 from plugfest.traces.chain import matching
 from plugfest.traces.chain.session import Session
 from plugfest.traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Outcome, Reached, Side, Step, side_named, side_of
-from plugfest.traces.recording import EVCC, SECC, Entry
+from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.slac import SIDES
 from slac.rounds import Round
 from v2g import sdp

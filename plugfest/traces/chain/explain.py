@@ -24,7 +24,7 @@ from plugfest.traces.chain.reasons import (
 from plugfest.traces.chain.session import WISHES, Session, Told
 from plugfest.traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Outcome, Side, Step, side_of, stem
 from plugfest.traces.chain.words import answer, listed, time_text, title_of
-from plugfest.traces.recording import EVCC, SECC, Entry
+from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.talks import code_of
 from v2g.protocols import PROTOCOLS
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from plugfest.traces.chain.session import Session, Told
 from plugfest.traces.chain.steps import OTHER, WHO, Diagnosis, Fault, Side, Step, side_named, stem
 from plugfest.traces.chain.words import short, time_text
+from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.findings import Finding
-from plugfest.traces.recording import EVCC, SECC, Entry
 from plugfest.traces.talks import timer as timer_of
 from v2g.protocols import PROTOCOLS
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plugfest.traces.chain.steps import Side, Step, stem, step_of
-from plugfest.traces.recording import EVCC, SECC, Entry
+from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.talks import ORDERS, TIMINGS, code_of, protocol_of
 from plugfest.traces.text import quantity
 from v2g import timing as timings

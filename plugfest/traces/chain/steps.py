@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Literal
 
+from plugfest.traces.entries import Entry
 from plugfest.traces.findings import Severity
-from plugfest.traces.recording import Entry
 
 Side = Literal["evcc", "secc", ""]
 """The vehicle, the charger, or nobody that can be named."""

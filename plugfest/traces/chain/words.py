@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plugfest.traces.recording import Entry
+from plugfest.traces.entries import Entry
 from plugfest.traces.talks import TITLES, code_of
 from v2g.protocols import PROTOCOLS
 

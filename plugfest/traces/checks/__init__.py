@@ -16,10 +16,10 @@ from plugfest.traces.chain import Diagnosis, Outcome, Reached, Step
 from plugfest.traces.chain.steps import WHO
 from plugfest.traces.checks import content, contract, matching, order, transport
 from plugfest.traces.checks.repeated import counted, told
+from plugfest.traces.entries import SECC, Recording
 from plugfest.traces.findings import Finding, Severity, Verdict
 from plugfest.traces.measure import Measure, measure
 from plugfest.traces.proofs import Roots, chains
-from plugfest.traces.recording import SECC, Recording
 from plugfest.traces.talks import talks
 from v2g.rules.table import RULES as CONTENT
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from pki.loading import Unreadable, readable
 from plugfest.traces.certificates import sent
+from plugfest.traces.entries import Entry
 from plugfest.traces.findings import Finding, about
 from plugfest.traces.proofs import Held, Presented, Signed, says_nothing, signatures
-from plugfest.traces.recording import Entry
 from plugfest.traces.talks import Talk
 
 

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from plugfest.traces import slac
+from plugfest.traces.entries import EVCC, Recording
 from plugfest.traces.findings import Finding, Severity
-from plugfest.traces.recording import EVCC, Recording
 from slac.diagnosis import departure
 from slac.errors import Step
 from slac.rounds import Deviation, Round, Weight, judged

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from plugfest.traces.chain.reasons import NEARLY
+from plugfest.traces.entries import EVCC, SECC, Entry
 from plugfest.traces.findings import Finding, Severity, about
-from plugfest.traces.recording import EVCC, SECC, Entry
 from plugfest.traces.requirements import Topic, requirement
 from plugfest.traces.talks import ORDERS, Exchange, Talk, code_of
 from v2g.protocols import PROTOCOLS

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from plugfest.traces.chain.reasons import OF_PAIRING
 from plugfest.traces.chain.steps import Diagnosis, Fault
+from plugfest.traces.entries import Entry
 from plugfest.traces.findings import Finding
-from plugfest.traces.recording import Entry
 
 FOLLOWING = {"refused", "not-completed", "sequence-error", "error"}
 """Rules whose findings at an entry that a diagnosis explains are no findings."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from plugfest.traces.entries import EVCC, SECC, Recording
 from plugfest.traces.findings import Finding, Severity, about
-from plugfest.traces.recording import EVCC, SECC, Recording
 from plugfest.traces.requirements import Topic, requirement
 from plugfest.traces.talks import Talk
 from v2g import sdp

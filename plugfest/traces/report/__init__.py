@@ -17,9 +17,9 @@ from html import escape
 
 from boundary.text import visible
 from plugfest.traces.checks import Judgement, judge
+from plugfest.traces.entries import Recording
 from plugfest.traces.measure import Measure, measure
 from plugfest.traces.proofs import Presented, Roots, chains
-from plugfest.traces.recording import Recording
 from plugfest.traces.report import charts, facts, tables
 from plugfest.traces.report.style import CSS, SCRIPT
 

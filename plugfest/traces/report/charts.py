@@ -6,8 +6,8 @@ from boundary.text import visible
 from plugfest.traces import chart, slac
 from plugfest.traces.agreed import agreed
 from plugfest.traces.checks import Finding
+from plugfest.traces.entries import Recording
 from plugfest.traces.measure import Measure
-from plugfest.traces.recording import Recording
 from plugfest.traces.report import svg
 from plugfest.traces.series import series
 from plugfest.traces.talks import Talk, talks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 from boundary.text import visible
-from plugfest.traces.recording import Recording
+from plugfest.traces.entries import Recording
 from plugfest.traces.report.svg import escape
 from plugfest.traces.series import Series, energies, series
 from plugfest.traces.talks import Talk, talks, title

@@ -10,10 +10,10 @@ from plugfest.traces import text
 from plugfest.traces.chain import Step
 from plugfest.traces.chart import stream_title
 from plugfest.traces.checks import Finding, Judgement
+from plugfest.traces.entries import EVCC, Entry, Recording
 from plugfest.traces.measure import Measure, paired, rows
 from plugfest.traces.proofs import Presented
 from plugfest.traces.proofs import rows as rows_of_proofs
-from plugfest.traces.recording import EVCC, Entry, Recording
 from plugfest.traces.report.svg import escape
 
 MAX_MESSAGES = 4000

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from plugfest.cli import main
 from plugfest.traces.checks import check
+from plugfest.traces.entries import Recording
 from plugfest.traces.findings import Finding
-from plugfest.traces.recording import Recording, load
+from plugfest.traces.recording import load
 from v2g.messages import iso2
 from v2g.rules.facts import Facts
 from v2g.rules.metered import Excess, Metered

@@ -9,7 +9,8 @@ import pytest
 
 from plugfest.cli import main
 from plugfest.traces.checks import check
-from plugfest.traces.recording import Recording, load
+from plugfest.traces.entries import Recording
+from plugfest.traces.recording import load
 from v2g.physical import number
 
 REPORTS = Path(__file__).parents[2] / "data" / "reports"
