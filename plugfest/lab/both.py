@@ -30,7 +30,8 @@ from plugfest.lab import words
 from plugfest.lab.network import Network
 from plugfest.stage import Stage
 from plugfest.summary import summary
-from plugfest.view import View, view
+from plugfest.view import View
+from plugfest.views import view
 from secc.arrivals import Arrivals
 from secc.newcomer import Policy
 from secc.outlet import Outlet
