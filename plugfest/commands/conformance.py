@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boundary.console import complain, say
+from boundary.text import dumps
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,7 +47,42 @@ def add(commands: Any) -> None:
     merging.add_argument("--out", metavar="DIR", type=Path, help="merge into this folder (default: the first one)")
     merging.set_defaults(run=report_folders)
     _add_pics(inner)
+    _add_judge(inner)
     parser.set_defaults(run=lambda args: _help(parser))
+
+
+def _add_judge(inner: Any) -> None:
+    parser = inner.add_parser(
+        "judge",
+        help="what a recording alone proves of a charger or a vehicle, rule by rule",
+        description="Judges one side of a recorded session: every rule that a recording can prove, with its verdict and"
+        " requirement. The first sentence is the overall verdict.",
+        epilog="exit codes: 0 nothing failed, 1 a rule is broken or nothing could be judged, 2 wrong arguments or file",
+    )
+    parser.add_argument("file", metavar="CAPTURE", type=Path, help="pcap or pcapng, or a trace of ours")
+    parser.add_argument("--sut", choices=("secc", "evcc"), required=True, help="the side that is judged")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--key-log", metavar="FILE", type=Path, help="TLS session secrets (SSLKEYLOGFILE)")
+    parser.add_argument(
+        "--roots", metavar="PATH", type=Path, action="append", default=[],
+        help="trusted roots: a file or a PKI directory (repeatable)",
+    )  # fmt: skip
+    parser.set_defaults(run=judge_recording)
+
+
+def judge_recording(args: argparse.Namespace) -> int:
+    from plugfest.certificates import roots
+    from plugfest.commands.trace import read
+    from plugfest.conformance.recorded.judge import judge
+    from plugfest.conformance.recorded.page import lines
+
+    found = judge(read(args.file, args.key_log), args.sut, roots.of(args.roots))
+    if args.json:
+        say(dumps(found.to_json()))
+    else:
+        for line in lines(found):
+            say(line)
+    return 0 if found.ok else 1
 
 
 def _add_run(inner: Any) -> None:
