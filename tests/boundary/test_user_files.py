@@ -45,7 +45,7 @@ COMMANDS: dict[str, str] = {
     "exi encode json": "exi encode --json {file}",
     "exi xsd": "exi decode 8098 --protocol iso2 --xsd {folder}",
     "config check": "config check {file}",
-    "run": "run {file} --fast",
+    "run": "run {file} --fast --set vehicle.duration=5",
     "car": "config check {bench}",
     "PICS": "conformance run --sut secc -k VTB_SessionSetup_001 --pics {file} --out {folder}/out",
     "campaign": "conformance report {campaign}",

@@ -66,7 +66,7 @@ async def test_charging_ends_at_the_target(mode: str) -> None:
 
 
 def test_an_hour_of_charging_is_deterministic_for_a_seed() -> None:
-    """About 14 000 CurrentDemand exchanges; the same bytes at the same times, and others for another seed."""
+    """About 3 500 CurrentDemand exchanges; the same bytes at the same times, and others for another seed."""
 
     def record(seed: int, seconds: float) -> tuple[str, int, float]:
         async def session() -> tuple[str, int, float]:
@@ -75,7 +75,7 @@ def test_an_hour_of_charging_is_deterministic_for_a_seed() -> None:
             bench.battery.pack = bench.battery.pack.__class__(
                 **{**{f: getattr(bench.battery.pack, f) for f in bench.battery.pack.__slots__}, "max_current": 60.0}
             )
-            bench.vehicle.settings.loop_delay = 0.25
+            bench.vehicle.settings.loop_delay = 1.0
             outcomes = await bench.run()
             assert both_complete(outcomes)
             digest = hashlib.sha256()
@@ -86,7 +86,7 @@ def test_an_hour_of_charging_is_deterministic_for_a_seed() -> None:
         return run(session())
 
     hour = record(7, 3600.0)
-    assert hour[1] >= 14000
+    assert hour[1] >= 3500
     assert hour[2] > 3600
     assert record(7, 60.0) == record(7, 60.0)
     assert record(7, 60.0)[0] != record(8, 60.0)[0]
