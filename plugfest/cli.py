@@ -27,6 +27,7 @@ COMMANDS = (
     "slac",
     "trace",
     "report",
+    "explain",
     "exi",
     "conformance",
     "pki",
@@ -36,7 +37,7 @@ COMMANDS = (
 USER_ERROR = 2
 """Exit code when the command could not start because of its arguments or surroundings."""
 
-ELSEWHERE = ("exi", "trace", "report", "pki", "conformance list", "conformance show")
+ELSEWHERE = ("exi", "explain", "trace", "report", "pki", "conformance list", "conformance show")
 """Commands that run on any system."""
 
 _LINUX = ("fcntl", "termios", "resource", "pwd", "grp")

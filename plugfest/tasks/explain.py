@@ -1,0 +1,33 @@
+"""Pages of what the tables know, printed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from boundary.console import say, say_all
+from boundary.text import dumps
+from plugfest.explain import line, protocols
+from plugfest.explain.page import Page
+
+TOPICS: Mapping[str, Callable[[Any], Page]] = {
+    "cp": lambda _: line.cp(),
+    "pp": lambda _: line.pp(),
+    "duty": line.duty,
+    "connector": line.connectors,
+    "sequence": protocols.sequence,
+    "timer": protocols.timer,
+    "message": protocols.message,
+    "code": protocols.code,
+}
+"""What makes the page of a topic, given its argument."""
+
+
+def run(args: argparse.Namespace) -> int:
+    page = TOPICS[args.topic](getattr(args, "value", None))
+    if args.json:
+        say(dumps({"title": page.title, "content": page.data}))
+        return 0
+    say_all([page.title, "", *page.lines])
+    return 0

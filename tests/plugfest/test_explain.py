@@ -1,0 +1,90 @@
+"""``plugfest explain``: pages of the tables, for people and as JSON, and one line for what nobody knows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from plugfest.cli import main
+from plugfest.explain import line, protocols
+from slac.connector import CONNECTORS
+from slac.pilot import current_of, duty_of
+from v2g.protocols import PROTOCOLS
+
+PAGES = [
+    ("cp", "C      +6 V   5 to 7 V       882 Ω               ready to take energy"),
+    ("pp", "220  150 to 330              32          32"),
+    ("duty", "53.3  up to 32 A for each phase"),
+    ("duty 32A", "53.3  up to 32 A for each phase"),
+    ("duty 5%", "charging only as agreed by messages"),
+    ("connector", "(DC+/L1) (DC-/L2) (PE) (CP) (PP)"),
+    ("connector ccs2", "200 to 920 V (standard: 1000 V), 500 A, 350 kW"),
+    ("sequence din", "while the answer is Ongoing: ContractAuthenticationReq or SessionStopReq"),
+    ("sequence iso20", "(0x8101)"),
+    ("timer", "TT_match_join"),
+    ("timer EVCC_Ongoing", "EVCC_Ongoing_Timeout      ISO 15118-20    60 s   vehicle"),
+    ("message AuthorizationReq", "PnC_AReqAuthorizationMode     PnC_AReqAuthorizationModeType  one of them"),
+    ("message CurrentDemandRes", "the charger answers within 0.025 s, the vehicle waits 0.25 s"),
+    ("code WARNING_ChallengeInvalid", "ISO 15118-20      10  AuthorizationRes"),
+    ("code FAILED_SequenceError", "any response"),
+]
+
+
+@pytest.mark.parametrize(("words", "text"), PAGES, ids=[words for words, _ in PAGES])
+def test_a_page_for_people_and_for_programs(words: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", *words.split()]) == 0
+    shown = capsys.readouterr().out
+    assert text in shown
+    assert main(["explain", *words.split(), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["title"] == shown.splitlines()[0]
+    assert data["content"]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("duty 120", "a duty is 0 to 100 %"),
+        ("duty 3A", "6 to 80 A it can"),
+        ("duty much", "write a percentage (53.3) or a current (32A)"),
+        ("connector schuko", "unknown connector 'schuko'; known are CCS1"),
+        ("sequence iso22", "no protocol 'iso22'; did you mean iso2"),
+        ("timer Nothing_Timeout_Of_All", "no timer 'Nothing_Timeout_Of_All'"),
+        ("message AuthorisationReq", "did you mean AuthorizationReq"),
+        ("message ServiceType", "no message 'ServiceType'"),
+        ("code FAILED_SequenceErr", "did you mean FAILED_SequenceError"),
+    ],
+)
+def test_what_nobody_knows_is_one_line(words: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", *words.split()]) == 2
+    said = capsys.readouterr().err
+    assert text in said
+    assert said.count("\n") == 1
+
+
+def test_every_message_and_code_has_its_page() -> None:
+    for own in PROTOCOLS.values():
+        names = {name for module in own.modules.values() for name in vars(module) if name.endswith(("Req", "Res"))}
+        for name in sorted(names):
+            assert own.title in "\n".join(protocols.message(name).lines)
+        for name in protocols._known(own):
+            assert own.title in "\n".join(protocols.code(name).lines)
+
+
+def test_every_condition_of_an_order_is_worded() -> None:
+    orders = [order for own in PROTOCOLS.values() for order in (own.order, *(side.order for side in own.side.values()))]
+    names = {step.when.__name__.strip("_") for order in orders for step in order if step.when is not None}
+    assert names <= protocols.CONDITIONS.keys()
+
+
+def test_numbers_are_those_of_the_tables() -> None:
+    data: Any = line.duty().data
+    for one in data:
+        if one["offer"] == "current":
+            assert one["amperes"] == pytest.approx(current_of(one["duty"]), abs=0.02)
+    data = line.duty("32A").data
+    assert data[0]["duty"] == pytest.approx(duty_of(32), abs=0.01)
+    data = line.connectors().data
+    assert {one["name"] for one in data} == set(CONNECTORS)
