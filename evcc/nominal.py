@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from evcc.options import Outcome
 from evcc.vehicle import AT_ONCE, Vehicle
-from slac.pilot import CONNECTED, CONTACTOR_CLOSE, Offer, Reading, State, until
+from slac.pilot import CONNECTED, CONTACTOR_CLOSE, Offer, Reading, State, told, until
 from v2g.outcome import Cause
 from v2g.trace import Event, Observe, ignore
 
@@ -63,7 +63,7 @@ async def charge_nominal(
     changed = asyncio.Event()
     unsubscribe = vehicle.pilot.subscribe(lambda reading: changed.set())
     try:
-        tell("nominal", f"{vehicle.pilot.reading.duty:.1f} %")
+        tell("nominal", told(vehicle.pilot.reading.duty or 0.0))
         vehicle.show(State.C)
         live = loop.time() + (CONTACTOR_CLOSE if vehicle.sense is None else 0.0)
         while (end := _end(vehicle, None if duration is None else live + duration)) is None:

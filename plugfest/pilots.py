@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from boundary.console import complain
 from plugfest.errors import UserError
 from slac.errors import LinkError, ModemError, ModemMissing
-from slac.pilot import CONNECTED, DIGITAL, ChargerPilot, Reading, State, VehiclePilot
+from slac.pilot import CONNECTED, DIGITAL, STEADY, ChargerPilot, Reading, State, VehiclePilot, told
 from slac.pilot_board import PilotError
 from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
 from v2g import interfaces
@@ -83,7 +83,7 @@ def tell(pilot: ChargerPilot | VehiclePilot, observe: Observe) -> Callable[[], N
 
 
 def _duty(reading: Reading) -> str:
-    return "" if reading.duty is None or not 0.0 < reading.duty < 100.0 else f"{reading.duty:g} %"
+    return "" if reading.duty is None or not 0.0 < reading.duty < STEADY else told(reading.duty)
 
 
 def offer_when_plugged(pilot: ChargerPilot) -> None:

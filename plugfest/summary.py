@@ -11,17 +11,20 @@ def summary(outcome: Outcome, *, role: str) -> Iterator[str]:
     """An outcome in words."""
     state = "completed" if outcome.ok else f"not completed ({outcome.cause.name.lower().replace('_', ' ')})"
     lines = list(_why(outcome, role))
+    energy = f"{outcome.energy_wh / 1000:.3f} kWh"
+    if outcome.discharged_wh:
+        energy = f"{energy} into the vehicle, {outcome.discharged_wh / 1000:.3f} kWh out of it"
+    if outcome.ok and not lines:
+        lines = [f"{energy} in {outcome.seconds:.1f} s"]
+        energy = ""
     yield f"{role}: session {state}" + (f": {lines[0]}" if lines else "")
     yield from (f"  {line}" for line in lines[1:])
     if outcome.protocol:
         state = ", paused" if outcome.paused else ""
         yield f"  {outcome.protocol}, session id {outcome.session_id}{state}"
-    energy = f"{outcome.energy_wh / 1000:.3f} kWh"
-    if outcome.discharged_wh:
-        energy = f"{energy} into the vehicle, {outcome.discharged_wh / 1000:.3f} kWh out of it"
     if outcome.messages:
-        yield f"  {outcome.messages} messages in {outcome.seconds:.1f} s, {energy}"
-    elif outcome.energy_wh or outcome.discharged_wh:
+        yield f"  {outcome.messages} messages" + (f" in {outcome.seconds:.1f} s, {energy}" if energy else "")
+    elif energy and (outcome.energy_wh or outcome.discharged_wh):
         yield f"  {outcome.seconds:.1f} s, {energy}"
     if outcome.switched_off is not None:
         yield f"  switched off within {outcome.switched_off * 1000:.0f} ms"

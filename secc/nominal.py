@@ -22,7 +22,7 @@ from collections.abc import Callable
 from secc.authorizer import Decision
 from secc.charger import NO_CURRENT, Evse, Wish
 from secc.supply import AcSupply
-from slac.pilot import DUTY_CHANGE, READY, STEADY, STEP_EF, STEP_X1, Reading, State, duty_of
+from slac.pilot import DUTY_CHANGE, READY, STEADY, STEP_EF, STEP_X1, Reading, State, duty_of, told
 from v2g.outcome import Cause, Outcome
 from v2g.trace import Event, Observe, ignore
 
@@ -141,7 +141,7 @@ class Nominal:
                 self.pilot.offer(STEADY)
                 raise
         self.offered = STEADY if steady else self._wanted()
-        self._tell("nominal", "nothing offered" if self.offered == STEADY else f"{self.offered:.1f} %")
+        self._tell("nominal", "nothing offered" if self.offered == STEADY else told(self.offered))
         self.pilot.offer(self.offered)
         self.next_change = self.loop.time() + (step_x1 if steady else DUTY_CHANGE)
 
@@ -188,7 +188,7 @@ class Nominal:
                 self.evse.off()
             return
         self.offered, self.next_change = wanted, now + DUTY_CHANGE
-        self._tell("nominal", "nothing offered" if wanted == STEADY else f"{wanted:.1f} %")
+        self._tell("nominal", "nothing offered" if wanted == STEADY else told(wanted))
         self.pilot.offer(wanted)
 
     def _left(self) -> tuple[Cause, str]:

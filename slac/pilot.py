@@ -141,6 +141,29 @@ def read_duty(duty: float) -> tuple[Offer, float]:
     return Offer.NOTHING, 0.0
 
 
+def told(duty: float) -> str:
+    """A duty (percent) for people, with what it says to the vehicle: ``53.3 % (32 A)``, ``5 % (by messages)``."""
+    if duty >= STEADY:
+        return "steady"
+    offer, amperes = read_duty(duty)
+    says = {Offer.NOTHING: "no current", Offer.DIGITAL: "by messages", Offer.CURRENT: f"{round(amperes, 1):g} A"}
+    return f"{round(duty, 1):g} % ({says[offer]})"
+
+
+def duty_told(text: str) -> float | None:
+    """The duty in what :func:`told` says, percent; None where it says none."""
+    number, percent, _ = text.partition(" %")
+    try:
+        return float(number) if percent else STEADY if text == "steady" else None
+    except ValueError:
+        return None
+
+
+def volts(state: State) -> str:
+    """The nominal level of a state, as ``9 V``."""
+    return f"{VOLTAGES[state].nominal:g} V"
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # What both ends can do
 

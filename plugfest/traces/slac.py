@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from slac import frames
 from slac.copies import untagged
 from slac.judge import Judge
+from slac.pilot import State, told, volts
 from slac.rounds import End, Round, judged
 
 if TYPE_CHECKING:
@@ -113,6 +114,12 @@ def attenuation(data: bytes) -> Attenuation | None:
     return None
 
 
+def _pilot(letter: str, duty: float) -> str:
+    """A reading of the control pilot: its letter and level, and what the duty says."""
+    level = f" ({volts(State(letter))})" if letter in State.__members__ else ""
+    return f"{letter}{level} {told(duty)}"
+
+
 def describe(data: bytes) -> str:
     """Who to whom, and what a person would look for in it."""
     frame = parse(data)
@@ -131,7 +138,7 @@ def describe(data: bytes) -> str:
         case frames.CM_SLAC_MATCH_CNF(nid=nid):
             note += f", NID {nid.hex()}"
         case frames.CP_STATE_IND(duty=duty) as state:
-            note += f", pilot {state.letter} {duty} %"
+            note += f", pilot {_pilot(state.letter, duty)}"
     profile = attenuation(data)
     if profile is not None:
         note += f", mean {profile.mean:.1f} dB over {len(profile.groups)} groups"

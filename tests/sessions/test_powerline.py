@@ -178,8 +178,8 @@ def test_a_card_at_the_charger_makes_the_duty_nominal_for_the_session(bench: Lab
     seen = events(trace)
     before = seen[: place(seen, "message", "SessionStopRes")]
     duties = [event["note"] for event in before if event["layer"] == "pilot" and event.get("note")]
-    assert (duties[0], duties[-1]) == ("5 %", "53.3333 %")
-    assert duties.index("53.3333 %") < len(duties) - 1  # C2 at that duty, too
+    assert (duties[0], duties[-1]) == ("5 % (by messages)", "53.3 % (32 A)")
+    assert duties.index("53.3 % (32 A)") < len(duties) - 1  # C2 at that duty, too
 
 
 async def _as_soon_as_plugged(evse: Evse) -> Outcome:

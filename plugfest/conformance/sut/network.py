@@ -31,7 +31,7 @@ from slac.errors import MatchFailed, ModemError, PilotLost
 from slac.host import Host
 from slac.link import open_link
 from slac.modem import NoModem, detect
-from slac.pilot import CONNECTED, STEADY, ChargerPilot, Reading, State, VehiclePilot
+from slac.pilot import CONNECTED, STEADY, ChargerPilot, Reading, State, VehiclePilot, told
 from slac.pilot_open import NAMES, open_charger_pilot, open_vehicle_pilot
 from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot
 from v2g import interfaces, sdp
@@ -187,7 +187,7 @@ class _Network:
 
     def _watch_pilot(self, pilot: ChargerPilot | VehiclePilot) -> None:
         def changed(reading: Reading) -> None:
-            duty = "" if reading.duty is None or not 0.0 < reading.duty < 100.0 else f"{reading.duty:g} %"
+            duty = "" if reading.duty is None or not 0.0 < reading.duty < 100.0 else told(reading.duty)
             self.observe(Event(asyncio.get_running_loop().time(), "pilot", reading.label, note=duty))
 
         self._stack.callback(pilot.subscribe(changed))

@@ -10,6 +10,7 @@
 ========================  ======================================================================================
 :mod:`.steps`             the steps, the ways in which one fails, and a :class:`~.steps.Diagnosis`
 :mod:`.below`             link, matching, SDP, neighbour discovery, TCP and TLS; :mod:`.matching` takes SLAC's rounds
+:mod:`.pilot`             charging without messages, and recordings of nothing but the control pilot
 :mod:`.session`           one connection's messages: the step it is in, what is due from whom, who ended it
 :mod:`.explain`           why it ended so, with the findings of the checks; :mod:`.reasons` for an end,
                           :mod:`.codes` what a refusal means, :mod:`.words`
@@ -26,7 +27,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from plugfest.traces import slac
-from plugfest.traces.chain import below
+from plugfest.traces.chain import below, pilot
 from plugfest.traces.chain.explain import explain
 from plugfest.traces.chain.reasons import Around, Happening
 from plugfest.traces.chain.session import Session
@@ -58,6 +59,7 @@ class Chain:
     def __init__(self) -> None:
         self.sessions: dict[int, Session] = {}
         self._below = below.Below()
+        self._line = pilot.Line()
         self._events: deque[Happening] = deque(maxlen=EVENTS)
         self._words: deque[tuple[float, str]] = deque(maxlen=EVENTS)
         self._last = 0.0
@@ -66,6 +68,7 @@ class Chain:
     def add(self, entry: Entry) -> None:
         """Takes what happened next."""
         self._last = max(self._last, entry.time)
+        self._line.add(entry)
         if entry.connection:
             if entry.connection not in self.sessions:
                 self.sessions[entry.connection] = Session(entry.connection)
@@ -102,7 +105,7 @@ class Chain:
             if one is not None:
                 found.append(one)
         if not found:
-            one = self._below.diagnosis(end)
+            one = self._line.charged(end) or self._below.diagnosis(end) or self._line.alone()
             found = [] if one is None else [one]
         return found
 

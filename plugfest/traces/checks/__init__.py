@@ -171,7 +171,7 @@ def verdict(recording: Recording, findings: list[Finding]) -> Verdict:
 def _verdict(recording: Recording, findings: list[Finding], diagnosis: Diagnosis) -> Verdict:
     violations = [f for f in findings if f.severity == "violation"]
     warnings = [f for f in findings if f.severity == "warning"]
-    details = _details(recording, violations, warnings)
+    details = _details(recording, violations, warnings, diagnosis.connection)
     sentence = diagnosis.sentence
     if diagnosis.outcome is Outcome.EMPTY and not violations:
         return Verdict("empty", sentence, details)
@@ -192,13 +192,14 @@ def _broken(one: Finding) -> str:
     return one.text if one.text.startswith(f"{who} ") else f"{who} broke a rule: {one.text}"
 
 
-def _details(recording: Recording, violations: list[Finding], warnings: list[Finding]) -> str:
+def _details(recording: Recording, violations: list[Finding], warnings: list[Finding], connection: int) -> str:
     """What was recorded, and how much was found."""
     conversations = talks(recording)
     words = []
     if conversations:
         words.append(", ".join(dict.fromkeys(talk.title for talk in conversations)))
-        words.append("completed" if conversations[-1].completed else "not completed")
+        judged = next((talk for talk in conversations if talk.number == connection), conversations[-1])
+        words.append("completed" if judged.completed else "not completed")
         words.append(_count(len(recording.messages), "message"))
     else:
         words.append("no V2G message" if recording.plain else "no V2G message that is not encrypted")

@@ -53,7 +53,7 @@ def render(
         f'<p class="soft">{escape(facts.origin(recording))}</p>',
         f'<div class="verdict {result.result.partition(" ")[0]}"><b>{escape(word.capitalize())}</b>',
         f"<span>{escape(sentence)}<br>{escape(result.details)}</span></div>",
-        facts.summary(recording),
+        facts.summary(recording, judged.diagnosis.connection),
     ]
     for name, body in _sections(recording, judged, measures, chains(recording, roots)):
         if body:

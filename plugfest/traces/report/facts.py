@@ -34,12 +34,22 @@ def _first(talk: Talk, name: str, field: str) -> str:
     return ""
 
 
-def summary(recording: Recording) -> str:
-    """The facts of the last session, as a list."""
+def telling(recording: Recording, connection: int = 0) -> Talk | None:
+    """The conversation that a report is about: that of a connection, else the longest; None without messages."""
+    conversations = talks(recording)
+    own = next((talk for talk in conversations if talk.number == connection), None)
+    return own or max(conversations, key=lambda talk: len(talk.entries), default=None)
+
+
+def summary(recording: Recording, connection: int = 0) -> str:
+    """The facts of a session, as a list.
+
+    Args:
+        connection: number of the one that the verdict is about; 0: of none.
+    """
     conversations = talks(recording)
     found: list[tuple[str, str]] = []
-    if conversations:
-        talk = conversations[-1]
+    if (talk := telling(recording, connection)) is not None:
         found.append(("Protocol", title(talk)))
         hello = next((e.note for e in talk.others if e.name in ("ServerHello", "handshake") and e.note), "")
         agreed = ", ".join(visible(hello.partition(";")[0]).replace("TLS_", "").split(", ")[:2])
@@ -54,7 +64,7 @@ def summary(recording: Recording) -> str:
         found += terms_of(talk)
         found.append(("Messages", f"{len(talk.entries)} in {talk.end - talk.start:.1f} s"))
         if len(conversations) > 1:
-            found.append(("Connections with messages", str(len(conversations))))
+            found.append(("Connections with messages", f"{len(conversations)}; facts of number {talk.number}"))
     found += _numbers(recording)
     items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in found if value)
     return f'<dl class="facts">{items}</dl>'

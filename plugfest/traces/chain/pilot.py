@@ -1,0 +1,109 @@
+"""What the control pilot showed: charging at a nominal duty, without messages, and recordings of nothing but the pilot.
+
+Readings come from our own traces, and from frames in which some testers report what they measure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Step
+from plugfest.traces.recording import SECC, Entry
+from plugfest.traces.slac import parse
+from slac.frames import CP_STATE_IND
+from slac.pilot import READY, Offer, State, duty_told, read_duty, told, volts
+
+MOST = 6
+"""States that a sentence lists."""
+
+
+def reading(entry: Entry) -> tuple[State, float | None] | None:
+    """State and duty in percent that an entry tells of; None where it tells of none."""
+    if entry.layer == "pilot":
+        letter = entry.name[:1]
+        if len(entry.name) > 2 or letter not in State.__members__:
+            return None
+        return State(letter), duty_told(entry.note)
+    if entry.layer == "slac" and entry.name == "CP_STATE.IND":
+        frame = parse(entry.data)
+        message = frame.message if frame is not None else None
+        if isinstance(message, CP_STATE_IND) and message.letter in State.__members__:
+            return State(message.letter), float(message.duty)
+    return None
+
+
+@dataclass
+class Line:
+    """The control pilot so far.
+
+    Attributes:
+        shown: the first states, each once in a row, with their duty.
+        seconds: how long a vehicle was ready at a nominal duty.
+        amps: the most that it was offered meanwhile, A.
+    """
+
+    shown: list[tuple[State, float | None]] = field(default_factory=list)
+    states: int = 0
+    seconds: float = 0.0
+    amps: float = 0.0
+    _since: float | None = None
+    _began: Entry | None = None
+    _last: tuple[State, Entry] | None = None
+    _before: State | None = None
+
+    def add(self, entry: Entry) -> None:
+        """Takes what happened next, whatever it is."""
+        found = reading(entry)
+        if found is None:
+            return
+        state, duty = found
+        if not self.shown or found != self.shown[-1]:
+            self.states += 1
+            if len(self.shown) < MOST:
+                self.shown.append(found)
+        self._rest(entry.time)
+        offer, amps = read_duty(duty) if duty is not None else (Offer.NOTHING, 0.0)
+        if state in READY and offer is Offer.CURRENT:
+            self._since, self.amps = entry.time, max(self.amps, amps)
+            self._began = self._began or entry
+        if self._last is None or state is not self._last[0]:
+            self._before = self._last[0] if self._last is not None else None
+            self._last = state, entry
+
+    def _rest(self, time: float) -> None:
+        if self._since is not None:
+            self.seconds += time - self._since
+            self._since = None
+
+    def charged(self, until: float) -> Diagnosis | None:
+        """How charging at a nominal duty went; None where there was none."""
+        if self._began is None or self._last is None:
+            return None
+        (state, entry), ready = self._last, self._since is not None
+        seconds = self.seconds + (until - self._since if self._since is not None else 0.0)
+        text = f"{seconds:.1f} s of AC charging at a nominal duty, without messages (IEC 61851-1)"
+        text += f": up to {round(self.amps, 1):g} A for each phase were offered"
+        if state in (State.E, State.F):
+            text += f", until the control pilot went to {state.value}"
+            return Diagnosis(
+                Outcome.FAILED, Step.CHARGING, text, SECC, Fault.TOLD, entry.time, entry=entry.index,
+                severity="violation",
+            )  # fmt: skip
+        if ready:
+            return Diagnosis(Outcome.OPEN, Step.CHARGING, f"{text}; the recording ends while the vehicle is ready")
+        if state is State.A and self._before in READY:
+            text += "; it was unplugged while it was ready"
+        else:
+            text += ", and it ended in order"
+        return Diagnosis(Outcome.CHARGED, Step.END, text, since=self._began.time, entry=self._began.index)
+
+    def alone(self) -> Diagnosis | None:
+        """A recording of the pilot alone; None where there is not even that."""
+        if self._last is None:
+            return None
+        words = [
+            f"{state.value} ({volts(state)}{'' if duty is None else f', {told(duty)}'})" for state, duty in self.shown
+        ]
+        more = f" and {self.states - len(words)} changes after them" if self.states > len(words) else ""
+        text = f"it holds readings of the control pilot only, no SLAC and no V2G message: {', '.join(words)}{more}"
+        return Diagnosis(Outcome.EMPTY, Step.LINK, text, since=self._last[1].time, entry=self._last[1].index)
