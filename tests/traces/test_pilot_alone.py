@@ -13,7 +13,8 @@ from evcc.nominal import charge_nominal
 from evcc.vehicle import Vehicle
 from plugfest import pilots
 from plugfest.traces.checks import judge
-from plugfest.traces.recording import Entry, Recording, from_events
+from plugfest.traces.entries import Entry, Recording
+from plugfest.traces.recording import from_events
 from plugfest.traces.report import render
 from secc.authorizer import Immediate
 from secc.charger import Evse

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Step
-from plugfest.traces.recording import SECC, Entry
+from plugfest.traces.entries import SECC, Entry
 from plugfest.traces.slac import parse
 from slac.frames import CP_STATE_IND
 from slac.pilot import READY, Offer, State, duty_told, read_duty, told, volts
