@@ -28,6 +28,7 @@ COMMANDS = (
     "trace",
     "report",
     "explain",
+    "extcap",
     "exi",
     "conformance",
     "pki",

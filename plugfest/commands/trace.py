@@ -27,7 +27,7 @@ DIFFERENT = 1
 
 def add(commands: Any) -> None:
     top = commands.add_parser("trace", help="show, check, compare and convert recorded sessions")
-    kinds = top.add_subparsers(metavar="show|decode|check|stats|diff|export", required=True)
+    kinds = top.add_subparsers(metavar="show|decode|check|stats|diff|export|wireshark-profile", required=True)
 
     def command(name: str, run: Callable[[argparse.Namespace], int], text: str, more: str = "") -> Any:
         parser = kinds.add_parser(
@@ -80,6 +80,14 @@ def add(commands: Any) -> None:
     parser = command("export", export, "write the session in another form")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the file to write")
     parser.add_argument("--format", metavar="F", help="pcapng, jsonl, csv, xml, json, hex, keylog; else FILE's ending")
+
+    text = "write a Wireshark profile: columns, filters and colours by the comments on packets"
+    parser = kinds.add_parser(
+        "wireshark-profile", help=text, description=f"W{text[1:]}.",
+        epilog="Wireshark looks for profiles in ~/.config/wireshark/profiles; `wireshark -C NAME` starts with one.",
+    )  # fmt: skip
+    parser.add_argument("directory", metavar="DIR", type=Path, help="a new directory, named as the profile shall be")
+    parser.set_defaults(run="plugfest.tasks.wireshark_profile:run")
 
 
 def read(path: Path, key_log: Path | None = None) -> Recording:

@@ -5,6 +5,7 @@
 :mod:`.capture`           how a capture becomes one: :mod:`.pcap` (files), :mod:`.packets`, :mod:`.tcp`, :mod:`.tls`
                           with :mod:`.keylog` and :mod:`.tls_records`
 :mod:`.writer`            observer that writes pcapng with synthetic headers; :mod:`.live` records an interface
+:mod:`.wireshark`         a profile for Wireshark; :mod:`.follow` a growing trace as pcapng
 :mod:`.annotate`          a capture again, with TLS secrets and decoded messages inside
 :mod:`.text`, :mod:`.slac`  messages and SLAC frames as people read them
 :mod:`.talks`             requests with their responses, per connection
