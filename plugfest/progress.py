@@ -44,12 +44,12 @@ class Show:
         if progress.result is None:
             self._under_way(progress)
             return
-        from plugfest.conformance.campaign.page import WORDS
+        from plugfest.conformance.campaign.outcome import WORDS
 
         result = progress.result
         word = WORDS[result.verdict] + ("*" if result.findings else "")
         self._counts[WORDS[result.verdict]] += 1
-        text = visible(result.reason or "; ".join(result.findings))
+        text = visible(result.reason or "; ".join(map(str, result.findings)))
         line = f"{_place(progress)} {self._painted(result.verdict, f'{word:<12}')} {progress.run.id}"
         line += f"  {result.seconds:.1f} s" + (f"  {text}" if text else "")
         if progress.done % 10 == 0 and not self._terminal:

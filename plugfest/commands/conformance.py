@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from plugfest.conformance.campaign.campaign import Campaign
     from plugfest.conformance.catalogue import Case, Run
     from plugfest.conformance.catalogue.pics import Pics
+    from plugfest.conformance.verdict import Result
 
 PROTOCOLS = {
     "iso2": "iso15118-2",
@@ -91,8 +93,9 @@ def _add_run(inner: Any) -> None:
         help="run cases against a charger or a vehicle, and leave the evidence in a folder",
         description="Runs cases and writes a report. Without -i, against this program's own role in memory, in virtual"
         " time. Interrupted with Ctrl-C, the same command goes on where it stopped.",
-        epilog="exit codes: 0 nothing failed, 1 a run failed or ended with an error, 2 wrong arguments or surroundings,"
-        " 3 no run could be brought to its point, 7 interrupted",
+        epilog="exit codes: 0 nothing failed and nothing was found that concerns safety or security, 1 a run failed or"
+        " ended with an error, 2 wrong arguments or surroundings, 3 most runs could not be brought to their"
+        " point, 7 interrupted",
     )
     add_filters(parser)
     _add_reach(parser)
@@ -263,8 +266,7 @@ def _pics(args: argparse.Namespace) -> Pics | None:
 
 
 def run_campaign(args: argparse.Namespace) -> int:
-    from plugfest.conformance.campaign import campaign, report, setup, storage
-    from plugfest.conformance.verdict import Verdict
+    from plugfest.conformance.campaign import campaign, outcome, report, setup, storage
     from plugfest.progress import Show
     from v2g.errors import SetupError
 
@@ -320,15 +322,12 @@ def run_campaign(args: argparse.Namespace) -> int:
     except OSError as why:
         what = f"{why.filename or folder}: {why.strerror}"
         raise UserError(f"cannot write {what}; what was done before is kept: the same command goes on") from why
-    say(_total(list(results.values())))
+    _tell(results.values())
     say(f"report: {page}; everything: {packed}")
     if stopped:
         complain(f"{stopped}; the same command goes on from here")
         return 7
-    verdicts = {result.verdict for result in results.values()}
-    if verdicts & {Verdict.FAIL, Verdict.ERROR}:
-        return 1
-    return 3 if Verdict.INCONC in verdicts and Verdict.PASS not in verdicts else 0
+    return outcome.exit_code(results.values())
 
 
 def _seed(args: argparse.Namespace, folder: Path) -> int:
@@ -383,14 +382,13 @@ def _actions(texts: list[str]) -> dict[str, str]:
     return actions
 
 
-def _total(results: list[Any]) -> str:
-    from plugfest.conformance.campaign.page import WORDS, counts
+def _tell(results: Collection[Result]) -> None:
+    """What a campaign came to: the common cause first, where there is one."""
+    from plugfest.conformance.campaign import outcome
 
-    found = counts(results)
-    words = [f"{number} {WORDS[verdict]}" for verdict, number in found.items() if number]
-    findings = sum(bool(result.findings) for result in results)
-    runs = "1 run" if len(results) == 1 else f"{len(results)} runs"
-    return f"{runs}: {', '.join(words) or 'nothing done yet'}" + (f"; {findings} with findings" if findings else "")
+    if cause := outcome.common_cause_text(results):
+        say(cause)
+    say(outcome.total(results))
 
 
 def report_folders(args: argparse.Namespace) -> int:
@@ -405,7 +403,8 @@ def report_folders(args: argparse.Namespace) -> int:
         page, junit, packed = report.write(target)
     except OSError as why:
         raise UserError(f"cannot write {target}: {why.strerror}") from why
-    say(_total(list(storage.read_results(target).values())))
+    results = storage.read_results(target)
+    _tell(results.values())
     say(f"report: {page}; JUnit: {junit}; everything: {packed}")
     return 0
 

@@ -16,7 +16,8 @@ in :mod:`.secc.scripts` or :mod:`.evcc.scripts`.
 :mod:`.sut`          systems under test: as testers see them, our roles in memory, behind an interface
 :mod:`.catalogue`    the cases as data, the words they are written in, and what is declared of a system (PICS)
 :mod:`.wire`         the tester's end of a connection, with seams at message, EXI bytes, V2GTP frame, bytes
-:mod:`.verdict`      what a run leaves; :mod:`.table`, :mod:`.fields`: names of the catalogue, fields by name
+:mod:`.verdict`      what a run leaves; :mod:`.cause`: why it stopped, as values; :mod:`.stops`: of which error
+:mod:`.table`        names of the catalogue; :mod:`.fields`: fields by name
 :mod:`.virtual`      the event loop whose clock jumps
 ===================
 ====================================================================================================

@@ -1,14 +1,29 @@
 """Verdicts, and what a run of a case leaves behind.
 
-none < pass < inconc < fail < error: the worst wins. Where an expectation is our own derivation (VR.DERIVED), a
-deviation is a finding: the run passes and says so.
+none < pass < inconc < fail < error: the worst wins. For whoever writes a check, a case or a tester:
+
+* ``raise Failed("it came too late", cause=Cause.TOO_LATE, expected="X within 2 s", observed="X after 3.1 s")``: the
+  system did not do what the standard asks for. The run fails.
+* ``raise Inconclusive("nobody can press stop here", cause=Cause.NO_ACTION)``: the case could not be brought to its
+  point.
+* ``result.find("a port outside 49152..65535", Severity.NOTE)``: a finding beside the verdict. Safety and security
+  findings fail the run, the others do not.
+* ``result.saw(expected, observed)``: what was judged, right or wrong, for the report.
+* A case of the catalogue whose expectation is our own reading of the standard says so with ``reading: note`` (or
+  ``reading``, ``security``, ``safety``); what it fails with is a finding of that severity. All other cases fail.
+* The cause is a :class:`~plugfest.conformance.cause.Cause`; nobody reads sentences. For an error from a lower layer,
+  :func:`plugfest.conformance.stops.cause_of` knows it.
+* ``expected`` names rule and value, ``observed`` what came; what was done before, and since when, is added where the
+  verdict is made (:func:`.campaign.execute.execute`), so that the sentence stands alone.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from plugfest.conformance.cause import Cause, Severity
 
 
 class Verdict(enum.IntEnum):
@@ -30,19 +45,25 @@ class Stop(Exception):
     """Ends a run with a verdict.
 
     Attributes:
+        cause: why it stopped.
         expected, observed: what should have been seen, and what was.
+        rule: the clause or requirement, where it is another one than the case's.
     """
 
     verdict = Verdict.ERROR
 
-    def __init__(self, reason: str, *, expected: str = "", observed: str = "") -> None:
+    def __init__(
+        self, reason: str, *, cause: Cause = Cause.UNSTATED, expected: str = "", observed: str = "", rule: str = ""
+    ) -> None:
         super().__init__(reason)
+        self.cause = cause
         self.expected = expected
         self.observed = observed
+        self.rule = rule
 
 
 class Failed(Stop):
-    """The system under test does not what is expected."""
+    """The system under test did not do what was expected."""
 
     verdict = Verdict.FAIL
 
@@ -57,6 +78,46 @@ class NotExecutable(Exception):
     """This tester cannot do what the case asks for; the text says what is missing."""
 
 
+class Finding(NamedTuple):
+    """A deviation beside the verdict."""
+
+    text: str
+    severity: Severity = Severity.NOTE
+    cause: Cause = Cause.UNSTATED
+
+    def __str__(self) -> str:
+        return f"{self.severity.word}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a verdict rests on; together, a sentence that stands alone.
+
+    Attributes:
+        did: what was done before, by whom.
+        what: what went wrong, in short.
+        expected: what should have come, with its value and limit.
+        rule: clause, requirement or case that says so.
+        observed: what came.
+        since: when it came, counted from what.
+    """
+
+    did: str = ""
+    what: str = ""
+    expected: str = ""
+    rule: str = ""
+    observed: str = ""
+    since: str = ""
+
+    def __str__(self) -> str:
+        did = f"{self.did}: " if self.did else ""
+        since = f" ({self.since})" if self.since else ""
+        rule = f" ({self.rule})" if self.rule else ""
+        expected = f"; expected {self.expected}{rule}" if self.expected else rule
+        observed = f"; observed {self.observed}" if self.observed and self.observed not in self.what else ""
+        return f"{did}{self.what}{since}{expected}{observed}"
+
+
 @dataclass
 class Result:
     """One run of a case.
@@ -65,10 +126,12 @@ class Result:
         run: id of the run.
         case: id of the case.
         verdict: overall.
-        reason: one sentence; "" for a plain pass.
-        findings: deviations from expectations of our own.
+        reason: a sentence that stands alone; "" for a plain pass.
+        cause: why the run stopped where it did.
+        judged: the parts of the reason, where the system was judged.
+        findings: deviations beside the verdict.
         expected, observed: one line each per expectation that was judged.
-        cause: what most likely lies behind it, in words.
+        look: what to look at first, for the person at the bench.
         not_observed: what the case wants seen and this bench cannot see.
         seconds: on the bench's clock.
         started: wall clock, ISO 8601, "" in virtual time.
@@ -82,10 +145,12 @@ class Result:
     case: str = ""
     verdict: Verdict = Verdict.NONE
     reason: str = ""
-    findings: list[str] = field(default_factory=list)
+    cause: Cause = Cause.UNSTATED
+    judged: Judged | None = None
+    findings: list[Finding] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
     observed: list[str] = field(default_factory=list)
-    cause: str = ""
+    look: str = ""
     not_observed: list[str] = field(default_factory=list)
     seconds: float = 0.0
     started: str = ""
@@ -101,14 +166,46 @@ class Result:
         self.expected.append(expected)
         self.observed.append(observed)
 
+    def find(self, text: str, severity: Severity = Severity.NOTE, cause: Cause = Cause.UNSTATED) -> None:
+        """Notes a deviation; one of safety or security fails the run."""
+        severity = max(severity, cause.meaning.severity)
+        self.findings.append(Finding(text, severity, cause))
+        if severity.fails and self.verdict < Verdict.FAIL:
+            self.verdict, self.reason, self.cause = Verdict.FAIL, text, cause
+
+    @property
+    def severity(self) -> Severity | None:
+        """The worst of the findings; None: there are none."""
+        return max((finding.severity for finding in self.findings), default=None)
+
     def to_json(self) -> dict[str, Any]:
         """For the campaign's file of results."""
         data: dict[str, Any] = {key: value for key, value in vars(self).items() if value not in ("", [], None)}
         data["verdict"] = self.verdict.word
+        data.pop("cause")
+        if self.cause is not Cause.UNSTATED:
+            data["cause"] = self.cause.value
+        if self.judged is not None:
+            data["judged"] = {key: value for key, value in asdict(self.judged).items() if value}
+        if self.findings:
+            data["findings"] = [
+                {"text": one.text, "severity": one.severity.word, "cause": one.cause.value} for one in self.findings
+            ]
         return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Result:
-        """As :meth:`to_json` wrote it."""
+        """As :meth:`to_json` wrote it.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it did not.
+        """
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
-        return cls(**{**known, "verdict": Verdict[data["verdict"].upper()]})
+        known["verdict"] = Verdict[data["verdict"].upper()]
+        known["cause"] = Cause(data.get("cause", Cause.UNSTATED))
+        known["findings"] = [
+            Finding(one["text"], Severity[one["severity"].upper()], Cause(one["cause"]))
+            for one in data.get("findings", ())
+        ]
+        known["judged"] = Judged(**data["judged"]) if "judged" in data else None
+        return cls(**known)

@@ -25,6 +25,7 @@ from plugfest.conformance.campaign import ask, campaign, report, storage
 from plugfest.conformance.campaign.campaign import Campaign, Interrupted, Shard
 from plugfest.conformance.catalogue import Run, runs
 from plugfest.conformance.catalogue.pics import Pics, PicsError, load, save
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
 from plugfest.conformance.sut.program import Program
 from plugfest.conformance.verdict import Result, Verdict
@@ -239,8 +240,8 @@ def test_a_charger_that_falls_silent_is_reset(tmp_path: Path) -> None:
     own(tmp_path, opener=opener, reset=reset).run(RUNS)
     results = list(storage.read_results(tmp_path).values())
     assert [r.verdict for r in results] == [Verdict.PASS] * 2 + [Verdict.INCONC] * 2 + [Verdict.PASS] * 2
-    assert "the charger is off" in results[2].cause
-    assert "the system was reset: switched off and on" in results[3].findings
+    assert "the charger is off" in results[2].look
+    assert "the system was reset: switched off and on" in [one.text for one in results[3].findings]
 
 
 async def _nobody(*_: Any) -> Any:
@@ -360,7 +361,7 @@ def test_an_assumed_pilot_makes_no_findings(tmp_path: Path) -> None:
     for result in own(tmp_path, opener=opener).run(wanted).values():
         assert (result.verdict, result.findings) == (Verdict.INCONC, [])
         assert "pilot hardware is needed" in result.reason
-        assert "--pilot" in result.cause
+        assert "--pilot" in result.look
 
 
 def test_a_silent_system_is_told_of_while_the_campaign_runs(tmp_path: Path) -> None:
@@ -368,7 +369,7 @@ def test_a_silent_system_is_told_of_while_the_campaign_runs(tmp_path: Path) -> N
     notes: list[str] = []
     made = own(tmp_path, tell=lambda progress: notes.append(progress.note))
     made.one = lambda run: Result(  # type: ignore[method-assign]
-        run.id, case=run.case.id, verdict=Verdict.INCONC, reason="five SDP requests were not answered"
+        run.id, case=run.case.id, verdict=Verdict.INCONC, cause=Cause.NOT_DISCOVERED
     )
     made.run(RUNS)
     (note,) = filter(None, notes)

@@ -22,7 +22,7 @@ import pytest
 from boundary.console import say
 from plugfest.conformance.campaign import report, setup
 from plugfest.conformance.campaign.campaign import Campaign, selected
-from plugfest.conformance.campaign.page import WORDS, counts
+from plugfest.conformance.campaign.outcome import WORDS, common_cause_text, total
 from plugfest.conformance.campaign.storage import read_results, seed_of
 from plugfest.conformance.catalogue import PROTOCOLS, Run, cases
 from plugfest.conformance.catalogue.pics import Pics, PicsError, load
@@ -176,7 +176,7 @@ class CatalogueCase:
             result = self.results[self.run.id] = self.campaign.one(self.run)
             self.campaign.record(result)
         for finding in result.findings:
-            say(f"finding: {finding}")
+            say(f"finding, {finding}")
         if result.verdict is not Verdict.PASS:
             pytest.fail(f"{WORDS[result.verdict]}: {result.reason}", pytrace=False)
         return result
@@ -241,8 +241,9 @@ def finish(folder: Path) -> list[str]:
     if not results:
         return []
     page, junit, packed = report.write(folder)
-    number = ", ".join(f"{n} {WORDS[verdict]}" for verdict, n in counts(results.values()).items() if n)
-    return [
-        f"{len(results)} runs: {number}; seed {seed_of(folder)}",
+    cause = common_cause_text(results.values())
+    lines = [
+        f"{total(results.values())}; seed {seed_of(folder)}",
         f"report: {page}; JUnit: {junit}; everything: {packed}",
     ]
+    return [cause, *lines] if cause else lines

@@ -28,6 +28,8 @@ from plugfest.conformance.campaign.execute import executable, execute
 from plugfest.conformance.campaign.storage import INFO, RESULTS, read_results, safe
 from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.catalogue.pics import Pics, excluded, satisfying
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.bench import Bench
 from plugfest.conformance.sut.own import EPOCH
 from plugfest.conformance.verdict import Result, Verdict
@@ -225,10 +227,10 @@ class Campaign:
 
     def _watch(self, result: Result) -> None:
         """A system that says nothing any more is brought back, if the bench can."""
-        mute = result.verdict is Verdict.INCONC and any(word in result.reason for word in _MUTE)
+        mute = result.verdict is not Verdict.PASS and result.cause.meaning.mute
         self._silent = self._silent + 1 if mute else 0
         if self._silent and self.reset is not None and self._silent % 2 == 0:
-            result.findings.append(f"the system was reset: {self.reset()}")
+            result.find(f"the system was reset: {self.reset()}")
 
     def _note(self) -> str:
         """Said once when the system has been silent for a while."""
@@ -256,14 +258,15 @@ class Campaign:
             ):
                 result = self._loop(run, pics, observe, place if real else None)
         except _Hung:
-            result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=f"nothing moved for {limit:g} s")
+            text = f"nothing moved for {limit:g} s"
+            result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=text, cause=Cause.HUNG)
         except (OSError, RuntimeError, ValueError, LookupError, V2GError, SlacError) as why:
             text = f"{type(why).__name__}: {why}"
-            result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=text)
+            result = Result(run.id, case=run.case.id, verdict=Verdict.ERROR, reason=text, cause=cause_of(why))
         result.started, result.seed = started.isoformat(timespec="seconds"), self.seed
         result.title, result.protocol = result.title or run.title, result.protocol or run.protocol
         if result.verdict not in (Verdict.FAIL, Verdict.PASS):
-            result.cause = "; ".join(filter(None, (likely_cause(result), recorded(place / "trace.jsonl"))))
+            result.look = "; ".join(filter(None, (result.cause.meaning.look, recorded(place / "trace.jsonl"))))
         return result
 
     def _loop(self, run: Run, pics: Pics, observe: Observe, place: Path | None) -> Result:
@@ -287,34 +290,6 @@ class Campaign:
             from plugfest.conformance.catalogue.pics import save
 
             save(self.pics, self.folder / "pics.yaml")
-
-
-_MUTE = ("were not answered", "did not come", "has not connected", "cannot connect", "asked nothing")
-
-_CAUSES = (
-    (
-        "SDP requests were not answered",
-        "the charger is off, not on this link (--slac matches modems), or its SDP is off",
-    ),
-    ("cannot connect", "the charger announced a port on which nobody listens"),
-    ("closed 0.", "the charger may still be busy with the case before; --pause or par_waitForNextTC give it time"),
-    ("was not reached", "the system does not get through a good-case session; look at the trace of this case"),
-    ("did not come", "the vehicle did not get that far; look at the trace of this case"),
-    ("pilot hardware is needed", "the bench assumes the pilot; --pilot names a board that drives it"),
-    ("no charger was matched", "the charger is off or not on this power line; plugfest slac doctor looks closer"),
-    ("no vehicle was matched", "nobody plugged in, or the vehicle does no SLAC; plugfest slac doctor looks closer"),
-    ("but the case needs TLS", "the PICS file declares TLS, but the charger offers none"),
-    ("but the case needs a session without", "the charger insists on TLS; declare PIXIT_SECC_CMN_TLS and give --pki"),
-    ("not available here", "the bench lacks hardware that the case needs"),
-    ("cannot be", "the bench lacks hardware that the case needs"),
-    ("nobody can", "no command is given for that action; see --action"),
-    ("nothing moved", "the system or the tester hangs; the case was ended by force"),
-)
-
-
-def likely_cause(result: Result) -> str:
-    """What most likely lies behind a verdict that is not a judgement of the system."""
-    return next((cause for words, cause in _CAUSES if words in result.reason), result.cause)
 
 
 def recorded(trace: Path) -> str:

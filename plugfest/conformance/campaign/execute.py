@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
+from plugfest.conformance.campaign.judge import Last, judge
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.protocols import spoken
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.plan import plan as plan_evcc
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.secc.plan import plan as plan_secc
@@ -14,11 +17,14 @@ from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.slac import cases as slac_cases
 from plugfest.conformance.slac import sessions as slac_sessions
 from plugfest.conformance.stimulus import source
+from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.bench import Bench
 from plugfest.conformance.sut.systems import ChargerUnderTest, VehicleUnderTest
 from plugfest.conformance.verdict import Failed, NotExecutable, Result, Stop, Verdict
 from slac.errors import SlacError
+from slac.pilot_board import PilotError
 from v2g.errors import ConnectionLost, V2GError
+from v2g.trace import fan_out
 
 LONGEST = 1800.0
 """s: no case takes longer on the bench's clock."""
@@ -59,7 +65,8 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
         tags=list(case.tags),
         seed=bench.seed,
     )
-    started = loop.time()
+    started, last = loop.time(), Last()
+    bench = replace(bench, observe=fan_out(bench.observe, last))
     tester: Any = None
     try:
         made = plan(run)
@@ -77,17 +84,20 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
     except NotExecutable as why:
         result.verdict, result.reason = Verdict.NONE, f"not executable: {why}"
     except Stop as why:
-        judge(result, why, derived=case.derived)
+        judge(result, why, run, last.since(loop.time()))
     except TimeoutError:
         result.verdict, result.reason = Verdict.ERROR, f"the case did not end within {LONGEST:g} s"
+        result.cause = Cause.HUNG
     except ConnectionLost as why:  # where no script looks at it, the system closed before its turn
-        judge(
-            result,
-            Failed(f"the system closed the connection while the tester was sending: {why}"),
-            derived=case.derived,
-        )
+        early = Failed(
+            "the system closed the connection while the tester was sending",
+            cause=Cause.CLOSED, expected="an open connection", observed=str(why),
+        )  # fmt: skip
+        judge(result, early, run, last.since(loop.time()))
     except (V2GError, SlacError, OSError, ValueError, LookupError, TypeError, AttributeError) as why:
         result.verdict, result.reason = Verdict.ERROR, f"{type(why).__name__}: {why}"
+        result.cause = cause_of(why) if isinstance(why, (V2GError, SlacError, OSError, PilotError)) else Cause.TESTER
+        result.look = result.cause.meaning.look
     finally:
         result.seconds = round(loop.time() - started, 3)
         if tester is not None:
@@ -95,7 +105,7 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
                 async with asyncio.timeout(60.0):
                     await tester.leave()
             except (TimeoutError, V2GError, OSError) as why:
-                result.findings.append(f"the system was not left in order: {why}")
+                result.find(f"the system was not left in order: {why}")
     return result
 
 
@@ -108,15 +118,3 @@ async def _slac(made: slac_cases.Plan | slac_sessions.Plan, system: Any, bench: 
         else:
             await made.carry_out(system, result, bench.observe, bench.seed)
     result.verdict = max(result.verdict, Verdict.PASS)
-
-
-def judge(result: Result, why: Stop, *, derived: bool) -> None:
-    """Takes a stop into the result: failures of derived expectations are findings."""
-    if isinstance(why, Failed) and derived:
-        result.verdict = max(result.verdict, Verdict.PASS)
-        result.findings.append(str(why))
-        return
-    result.verdict = max(result.verdict, why.verdict)
-    result.reason = str(why)
-    if why.expected or why.observed:
-        result.cause = f"expected {why.expected}, observed {why.observed}"

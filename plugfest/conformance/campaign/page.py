@@ -14,19 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from boundary.text import visible_lines
+from plugfest.conformance.campaign.outcome import WORDS, common_cause_text, counts
 from plugfest.conformance.catalogue import case
 from plugfest.conformance.catalogue.pics import DEFAULTS, Pics, meaning
 from plugfest.conformance.catalogue.protocols import TITLES
 from plugfest.conformance.catalogue.steps import step_text
 from plugfest.conformance.verdict import Result, Verdict
-
-WORDS = {
-    Verdict.NONE: "none",
-    Verdict.PASS: "pass",
-    Verdict.INCONC: "inconclusive",
-    Verdict.FAIL: "fail",
-    Verdict.ERROR: "error",
-}
 
 
 @dataclass
@@ -92,12 +85,6 @@ def _e(text: object) -> str:
     return html.escape("\n".join(visible_lines(text)))
 
 
-def counts(results: Iterable[Result]) -> dict[Verdict, int]:
-    """How many runs have which verdict."""
-    found = collections.Counter(result.verdict for result in results)
-    return {verdict: found[verdict] for verdict in Verdict}
-
-
 def overall(content: Content) -> tuple[str, str]:
     """The verdict of the campaign in a sentence, and the word of its colour."""
     number, missing = counts(content.results), len(content.missing)
@@ -121,6 +108,7 @@ def page(content: Content) -> str:
         f"<title>Conformance: {_e(content.about.get('system', ''))}</title><style>{_STYLE}</style>",
         f"<h1>Conformance test report: {_e(content.about.get('system', 'system under test'))}</h1>",
         f'<p class="verdict {colour}">{_e(sentence)}</p>',
+        f"<p class=inconc>{_e(cause)}</p>" if (cause := common_cause_text(results)) else "",
         _numbers(results),
         _about(content),
         _families(results),
@@ -149,8 +137,8 @@ def _numbers(results: Sequence[Result]) -> str:
         + "".join(f'<td class="n {verdict.word}">{number[verdict]}</td>' for verdict in shown)
         + f"<td class=n>{sum(bool(result.findings) for result in results)}</td><td class=n>{len(results)}</td></tr>"
         "</table><p class=quiet>Verdicts: none &lt; pass &lt; inconclusive &lt; fail &lt; error; the worst of a run"
-        " counts. Inconclusive: the case could not be brought to its point. A finding is a deviation from an"
-        " expectation of our own, which no published suite states; it does not fail a run.</p>"
+        " counts. Inconclusive: the case could not be brought to its point. A finding is a deviation from our"
+        " own reading of the standard, with its severity; findings of safety and security fail the run.</p>"
     )
 
 
@@ -222,7 +210,7 @@ def _conflicts(results: Sequence[Result]) -> str:
 
 
 def _word(result: Result) -> str:
-    return WORDS[result.verdict] + (" with findings" if result.findings else "")
+    return WORDS[result.verdict] + (f" with {result.severity.word}" if result.severity is not None else "")
 
 
 def _runs(results: Sequence[Result], places: Mapping[str, str]) -> str:
@@ -244,7 +232,7 @@ def _runs(results: Sequence[Result], places: Mapping[str, str]) -> str:
         f'<td class="{r.verdict.word}" data-key="{9 - r.verdict}{not r.findings:d}">{_word(r)}</td>'
         f'<td><a href="#{_e(r.run)}"><code>{_broken(r.run)}</code></a></td><td>{_e(r.title)}</td>'
         f"<td>{_e(', '.join(r.requirements))}</td><td class=n>{r.seconds:.1f}</td>"
-        f"<td>{_e('; '.join([*([r.reason] if r.reason else []), *r.findings]))}</td>"
+        f"<td>{_e('; '.join([*([r.reason] if r.reason else []), *map(str, r.findings)]))}</td>"
         f"<td>{_links(r, places)}</td></tr>"
         for number, r in enumerate(results, 1)
     )
@@ -272,8 +260,8 @@ def _details(result: Result, places: Mapping[str, str]) -> str:
         for expected, observed in zip(result.expected, result.observed, strict=False)
     )
     lines = [f'<p class="{result.verdict.word}">{_e(result.reason)}</p>' if result.reason else ""]
-    lines += [f"<p>finding: {_e(finding)}</p>" for finding in result.findings]
-    lines += [f"<p>likely cause: {_e(result.cause)}</p>" if result.cause else ""]
+    lines += [f"<p>finding, {_e(finding)}</p>" for finding in result.findings]
+    lines += [f"<p>look first at: {_e(result.look)}</p>" if result.look else ""]
     lines += [f"<p class=quiet>not seen on this bench: {_e(text)}</p>" for text in result.not_observed]
     if result.requirements:
         lines.append(f"<p class=quiet>requirements: {_e(', '.join(result.requirements))}</p>")

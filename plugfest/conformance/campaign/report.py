@@ -16,7 +16,8 @@ from boundary.errors import InputError
 from boundary.text import dumps, visible_lines
 from boundary.write import replacing
 from boundary.write import write as write_file
-from plugfest.conformance.campaign.page import Content, counts, page
+from plugfest.conformance.campaign.outcome import common_cause_text, counts
+from plugfest.conformance.campaign.page import Content, page
 from plugfest.conformance.campaign.storage import INFO, LEFT_OUT, PLAN, read_results, safe
 from plugfest.conformance.catalogue.pics import load
 from plugfest.conformance.verdict import Result, Verdict
@@ -124,6 +125,7 @@ def junit_xml(
         suite.set("timestamp", began.removesuffix("+00:00"))
     if host := about.get("host"):
         suite.set("hostname", str(host))
+    about = {**about, **({"common cause": cause} if (cause := common_cause_text(results)) else {})}
     if about:
         properties = ElementTree.SubElement(suite, "properties")
         for key, value in about.items():
@@ -143,8 +145,10 @@ def _entry(suite: ElementTree.Element, result: Result, place: str | None) -> Non
         suite, "testcase", classname=result.case, name=result.run, time=f"{result.seconds:.3f}"
     )
     if (tag := _TAGS.get(result.verdict)) is not None:
-        ElementTree.SubElement(entry, tag, message=_printable(result.reason)).text = _printable(result.cause)
-    lines = [f"finding: {finding}" for finding in result.findings]
+        ElementTree.SubElement(
+            entry, tag, message=_printable(result.reason), type=result.cause.value
+        ).text = _printable(result.look)
+    lines = [f"finding, {finding}" for finding in result.findings]
     if result.verdict is not Verdict.PASS or result.findings:
         lines += [f"{result.title}; requirements: {', '.join(result.requirements) or 'none named'}"]
         pairs = zip(result.expected, result.observed, strict=False)

@@ -84,7 +84,7 @@ def read_results(folder: Path) -> dict[str, Result]:
     found: dict[str, Result] = {}
     for path in sorted(folder.glob("results*.jsonl")):
         for line in path.read_bytes().decode("utf-8", "replace").splitlines():
-            with contextlib.suppress(InputError, KeyError, TypeError):
+            with contextlib.suppress(InputError, KeyError, TypeError, ValueError, AttributeError):
                 result = Result.from_json(read.parse_record(line, str(path)))
                 before = found.get(result.run)
                 latest = result if before is None or result.started >= before.started else before

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from plugfest.conformance.cause import Severity
+
 FOLDER = Path(__file__).parent
 WORDS, TIMERS = "vocabulary.yaml", "timers_parameters.yaml"
 
@@ -66,11 +68,18 @@ class Case:
     detail: str = ""
     fit: str = ""
     derived_from: str = ""
+    reading: Severity | None = None
 
     @property
-    def derived(self) -> bool:
-        """Deviations are findings, not failures."""
-        return self.verdict == "VR.DERIVED"
+    def lenient(self) -> Severity | None:
+        """How much a deviation weighs where the expectation is our own reading; None: it is the standard's.
+
+        A case is the standard's if a published suite has it or if it names a requirement; otherwise ``reading`` says
+        how much our own expectation weighs.
+        """
+        if self.reading is not None:
+            return self.reading
+        return Severity.READING if self.verdict == "VR.DERIVED" and not self.requirements else None
 
     def runs(self) -> Iterator[Run]:
         """One per protocol and variant."""
@@ -165,6 +174,9 @@ def _steps(value: Any, where: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(value)
 
 
+_READINGS = {severity.word: severity for severity in Severity}
+
+
 def _case(entry: Any, file: str) -> Case:
     where = f"{file}: {entry.get('id', '?') if isinstance(entry, dict) else entry!r}"
     if not isinstance(entry, dict):
@@ -172,7 +184,7 @@ def _case(entry: Any, file: str) -> Case:
     known = {
         "id", "title", "sut", "origin", "protocol", "family", "group", "mode", "precondition", "setup", "stimulus",
         "expect", "variants", "verdict", "select", "requirements", "timers", "needs", "tags", "notes",
-        "also_known_as", "detail", "fit", "derived_from",
+        "also_known_as", "detail", "fit", "derived_from", "reading",
     }  # fmt: skip
     if unknown := set(entry) - known:
         raise CatalogueError(f"{where}: unknown keys {', '.join(sorted(unknown))}")
@@ -182,6 +194,9 @@ def _case(entry: Any, file: str) -> Case:
     protocols = _texts(entry.get("protocol"))
     if bad := set(protocols) - set(PROTOCOLS):
         raise CatalogueError(f"{where}: unknown protocol {', '.join(sorted(bad))}")
+    reading = entry.get("reading")
+    if reading is not None and reading not in _READINGS:
+        raise CatalogueError(f"{where}: reading is {', '.join(_READINGS)}, not {reading}")
     try:
         mode = Mode(**{key: str(value) for key, value in (entry.get("mode") or {}).items()})
     except TypeError as why:
@@ -212,6 +227,7 @@ def _case(entry: Any, file: str) -> Case:
         detail=str(entry.get("detail", "")),
         fit=str(entry.get("fit", "")),
         derived_from=str(entry.get("derived_from", "")),
+        reading=_READINGS[reading] if reading is not None else None,
     )
 
 

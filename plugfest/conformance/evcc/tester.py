@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.catalogue.protocols import energy
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.plant import tester_evse
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.stimulus import ChargerStimulus, restated
@@ -134,14 +135,14 @@ class TesterEvse:
     def wire(self) -> Wire:
         """The latest connection. Inconclusive: the vehicle has not connected."""
         if not self.wires:
-            raise Inconclusive("the vehicle has not connected")
+            raise Inconclusive("the vehicle has not connected", cause=Cause.NOT_CONNECTED)
         return self.wires[-1]
 
     @property
     def certificates(self) -> Certificates:
         """The bench's certificates. Inconclusive: it has none."""
         if self.taken is None:
-            raise Inconclusive("the tester has no certificates; give it some with --pki")
+            raise Inconclusive("the tester has no certificates; give it some with --pki", cause=Cause.NO_CERTIFICATES)
         return self.taken
 
     def take(self, bench: Certificates) -> None:
@@ -349,13 +350,15 @@ class TesterEvse:
         deadline = self.now + within
         while not caught.done():
             if self.now >= deadline:
-                raise Inconclusive(f"{what} did not come within {within:g} s{self._last()}")
+                text = f"{what} did not come within {within:g} s{self._last()}"
+                raise Inconclusive(text, cause=Cause.NO_REQUEST if self.requests else Cause.NOT_CONNECTED)
             if self.wires and self.wires[-1].closed_at is not None and self.system.ended() is not False:
-                raise Inconclusive(f"the vehicle closed before {what}{self._last()}")
+                raise Inconclusive(f"the vehicle closed before {what}{self._last()}", cause=Cause.CLOSED)
             if self.system.ended():
-                raise Inconclusive(f"the vehicle ended its session before {what}{self._last()}")
+                text = f"the vehicle ended its session before {what}{self._last()}"
+                raise Inconclusive(text, cause=Cause.NO_REQUEST)
             if self._passed(what):
-                raise Inconclusive(f"the vehicle went on without {what}{self._last()}")
+                raise Inconclusive(f"the vehicle went on without {what}{self._last()}", cause=Cause.NO_REQUEST)
             await asyncio.wait([caught], timeout=0.2)
         return caught.result()
 

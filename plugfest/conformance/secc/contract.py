@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.sut.certificates import CONTRACTS, PROVISIONING, Certificates, credential
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
 from v2g import signature
@@ -49,7 +50,7 @@ class Paying:
 def paying(tester: TesterEv) -> Paying:
     """The contract of the tester. Inconclusive: the tester has no certificates."""
     if tester.paying is None:
-        raise Inconclusive("the tester has no contract; give it certificates with --pki")
+        raise Inconclusive("the tester has no contract; give it certificates with --pki", cause=Cause.NO_CERTIFICATES)
     return tester.paying
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.catalogue.steps import Step, only, step_text
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.course import Action, Course
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.wire import HEADER_FIELDS, forged, number
@@ -69,10 +70,14 @@ async def discover(tester: TesterEv) -> None:
                 offered = "TLS" if found.security == sdp.TLS else "no TLS"
                 raise Inconclusive(
                     f"the charger offers {offered} (security 0x{found.security:02x}), but the case needs"
-                    f" {'TLS' if security == sdp.TLS else 'a session without it'}"
+                    f" {'TLS' if security == sdp.TLS else 'a session without it'}",
+                    cause=Cause.SECURITY_MISMATCH,
                 )
             return
-    raise Failed("five SDP requests were not answered")
+    raise Failed(
+        f"{ATTEMPTS} SDP requests were not answered",
+        cause=Cause.NOT_DISCOVERED, expected="SDPRes to one of them", observed="nothing",
+    )  # fmt: skip
 
 
 def send_request(step: Step) -> Action:
@@ -106,23 +111,30 @@ def response(step: Step) -> Action:
     async def judge(course: Course) -> None:
         if not course.datagrams:
             course.result.saw(step_text(step), "nothing")
-            raise Failed("no SDPRes to any request", expected="SDPRes", observed="nothing")
+            raise Failed("SDPReq was not answered", cause=Cause.NOT_DISCOVERED, expected="SDPRes", observed="nothing")
         data = course.datagrams[-1]
         course.result.saw(step_text(step), data.hex())
         for name, value in header.items():
             start, end = HEADER_FIELDS[name]
             if int.from_bytes(data[start:end], "big") != number(value):
-                raise Failed(f"SDPRes: V2GTP {name} is 0x{data[start:end].hex()}, expected {value}")
+                seen = f"0x{data[start:end].hex()}"
+                text = f"SDPRes came with V2GTP {name} {seen}"
+                raise Failed(text, cause=Cause.BAD_DISCOVERY, expected=str(value), observed=seen)
         response = sdp.parse_response(data)
         for name, value in wanted.items():
             given, allowed = getattr(response, name), [number(word) for word in re.findall(r"0x[0-9a-fA-F]+", value)]
             if given not in allowed:
-                text = f"SDPRes: {name} is 0x{given:02x}, expected {value}"
-                raise (Inconclusive if name == "security" and len(allowed) == 1 else Failed)(text)
+                text, seen = f"SDPRes came with {name} 0x{given:02x}", f"0x{given:02x}"
+                if name == "security" and len(allowed) == 1:
+                    raise Inconclusive(f"{text}, but the case needs {value}", cause=Cause.SECURITY_MISMATCH)
+                raise Failed(text, cause=Cause.BAD_DISCOVERY, expected=str(value), observed=seen)
         if "SDP_ADDRESS" in step.get("check", ()):
             if not response.address.is_link_local:
-                raise Failed(f"SDPRes: {response.address} is not a link-local address")
+                raise Failed(
+                    f"SDPRes announces {response.address}",
+                    cause=Cause.BAD_DISCOVERY, expected="a link-local address", observed=str(response.address),
+                )  # fmt: skip
             if not 49152 <= response.port <= 65535:
-                course.result.findings.append(f"SDPRes: port {response.port} is outside 49152..65535 (only logged)")
+                course.result.find(f"SDPRes: port {response.port} is outside 49152..65535 (only logged)")
 
     return judge

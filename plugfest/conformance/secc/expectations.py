@@ -14,6 +14,7 @@ from typing import Any
 from plugfest.conformance.catalogue import durations
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.catalogue.steps import Step, Steps, named_checks, only, step_text, unseen
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import found
 from plugfest.conformance.secc import discovery
 from plugfest.conformance.secc.checks import CHECKS
@@ -96,20 +97,25 @@ def recv(step: Step, expect: Steps) -> Action:
     async def judge(course: Course) -> None:
         await course.collect()
         if not course.answers:
-            raise Failed(f"no {name}")
+            raise Failed(f"no {name} came", cause=Cause.NO_ANSWER, expected=name, observed="nothing")
         arrival = course.answers[0 if first else -1]
         text = f"{name}{' ' + ' or '.join(codes) if codes else ''}"
         seen = f"{arrival.name} {arrival.code}".rstrip()
         course.result.saw(step_text(step), seen)
         if name != "matching response" and arrival.name != name:
-            raise Failed(f"{arrival.name} instead of {name}", expected=text, observed=seen)
+            raise Failed(
+                f"{arrival.name} came instead of {name}", cause=Cause.WRONG_MESSAGE, expected=text, observed=seen
+            )
         if codes and arrival.code not in codes:
-            raise Failed(f"{arrival.name} with {arrival.code}", expected=text, observed=seen)
-        problems = [_identity_problem(course.tester, identity, arrival)]
+            raise Failed(
+                f"{arrival.name} came with {arrival.code}", cause=Cause.WRONG_CODE, expected=text, observed=seen
+            )
+        problems = [stranger := _identity_problem(course.tester, identity, arrival)]
         problems += [_field_problem(field_, value, arrival) for field_, value in wanted.items()]
         problems += [f"{word}: {problem}" for word, check in checks if (problem := check(course.tester, arrival))]
         if problem := "; ".join(text for text in problems if text):
-            raise Failed(f"{arrival.name}: {problem}", expected=step_text(step), observed=problem)
+            cause = Cause.WRONG_SESSION if stranger else Cause.WRONG_FIELD
+            raise Failed(f"{arrival.name} came, but {problem}", cause=cause, expected=step_text(step), observed=seen)
 
     return judge
 
@@ -130,12 +136,18 @@ def no_reply(step: Step, expect: Steps) -> Action:
             seen = f"{len(course.datagrams)} datagrams" if course.datagrams else "nothing"
             course.result.saw(step_text(step), seen)
             if course.datagrams:
-                raise Failed("the SDP request was answered", expected="no answer", observed=course.datagrams[-1].hex())
+                raise Failed(
+                    "the SDP request was answered",
+                    cause=Cause.UNWANTED_MESSAGE, expected="no answer", observed=course.datagrams[-1].hex(),
+                )  # fmt: skip
             return
         arrival = await tester.wire.next(seconds)
         course.result.saw(step_text(step), "nothing" if arrival is None else arrival.name)
         if arrival is not None:
-            raise Failed(f"{arrival.name} although nothing may come", expected="no answer", observed=arrival.name)
+            raise Failed(
+                f"{arrival.name} came where nothing may come",
+                cause=Cause.UNWANTED_MESSAGE, expected=f"no answer for {seconds:g} s", observed=arrival.name,
+            )  # fmt: skip
 
     return judge
 
@@ -159,9 +171,15 @@ def tcp_close(step: Step, expect: Steps) -> Action:
         took = f"{max((wire.closed_at or 0.0) - since, 0.0):.3f} s" if closed else f"still open after {limit:g} s"
         course.result.saw(step_text(step), f"{took}{', and ' + more[0] if more else ''}")
         if more:
-            raise Failed(f"{more[0]} although only the close may come", expected="TCP closed", observed=more[0])
+            raise Failed(
+                f"{more[0]} came where only the close of the connection may come",
+                cause=Cause.UNWANTED_MESSAGE, expected=f"TCP closed within {limit:g} s", observed=more[0],
+            )  # fmt: skip
         if not closed:
-            raise Failed(f"TCP is still open after {limit:g} s", expected="TCP closed by the charger", observed=took)
+            raise Failed(
+                f"the charger did not close TCP within {limit:g} s",
+                cause=Cause.STILL_OPEN, expected=f"TCP closed by the charger within {limit:g} s", observed=took,
+            )  # fmt: skip
 
     return judge
 
@@ -171,13 +189,16 @@ async def _gave_up(course: Course, total: float) -> None:
     tester = course.tester
     last = course.answers[-1] if course.answers else None
     if last is not None and last.code.startswith("OK") and tester.connection.closed_at is None:
-        raise Inconclusive(f"{last.name} was Finished before the timer was over")
+        raise Inconclusive(f"{last.name} was Finished before the timer was over", cause=Cause.POINTLESS)
     took = (tester.connection.closed_at or tester.now) - course.began
     if last is not None and not last.code.startswith("OK"):
         took = last.time - course.began
     course.result.saw(f"gives up at {total:g} s", f"after {took:.3f} s")
     if took > total + CLOSE + 2 * DELAY:
-        raise Failed(f"the charger gave up only after {took:.3f} s", expected=f"{total:g} s", observed=f"{took:.3f} s")
+        raise Failed(
+            f"the charger answered Ongoing for {took:.3f} s before it gave up",
+            cause=Cause.TOO_LATE, expected=f"an end after {total:g} s", observed=f"{took:.3f} s",
+        )  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -208,7 +229,11 @@ def energy(step: Step, expect: Steps) -> Action:
         course.result.saw(step_text(step), f"{'on' if state else 'off'} after {took:.3f} s")
         if state is not wanted:
             word = "off" if wanted else "on"
-            raise Failed(f"the output is still {word} after {limit:g} s", expected=step_text(step), observed=word)
+            cause = Cause.OUTPUT_OFF if wanted else Cause.OUTPUT_ON
+            raise Failed(
+                f"the charger's output is still {word} after {limit:g} s",
+                cause=cause, expected=f"output {'on' if wanted else 'off'} within {limit:g} s", observed=word,
+            )  # fmt: skip
 
     return judge
 
@@ -227,7 +252,10 @@ def cp_in(step: Step, expect: Steps) -> Action:
         seen = state.value if state is not None else "?"
         course.result.saw(step_text(step), seen)
         if state not in states:
-            raise Failed(f"the pilot is in {seen}", expected=step_text(step), observed=seen)
+            raise Failed(
+                f"the pilot is in {seen}",
+                cause=Cause.PILOT_STATE, expected=f"state {' or '.join(one.value for one in states)}", observed=seen,
+            )  # fmt: skip
 
     return judge
 
@@ -248,7 +276,9 @@ def no_connection(step: Step, expect: Steps) -> Action:
         seen = course.connection or "open"
         course.result.saw(step_text(step), seen)
         if not course.connection:
-            raise Failed("the connection was accepted", expected="no connection", observed=seen)
+            raise Failed(
+                "the charger accepted the connection", cause=Cause.ACCEPTED, expected="no connection", observed=seen
+            )
 
     return judge
 
@@ -265,7 +295,11 @@ def until(step: Step, expect: Steps) -> Action:
         seen = f"{number(message.EVSEPresentVoltage):g} V"
         course.result.saw(step_text(step), seen)
         if not course.tester.voltage_reached(message):
-            raise Failed(f"the output is at {seen}, not at {course.tester.battery_voltage:g} V")
+            volts = course.tester.battery_voltage
+            raise Failed(
+                f"the charger's output is at {seen}",
+                cause=Cause.PHYSICS, expected=f"5 % around {volts:g} V", observed=seen,
+            )  # fmt: skip
 
     return judge
 
@@ -282,7 +316,10 @@ def then(step: Step, expect: Steps) -> Action:
         early = wire.closed_at is not None and course.answers and wire.closed_at < course.answers[-1].time
         course.result.saw(step_text(step), "closed early" if early else "as expected")
         if early:
-            raise Failed("the charger closed TCP before its response")
+            raise Failed(
+                "the charger closed TCP before its response",
+                cause=Cause.CLOSED, expected="TCP open until the tester closes", observed="closed by the charger",
+            )  # fmt: skip
         await wire.close()
 
     return judge

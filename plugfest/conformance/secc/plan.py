@@ -13,6 +13,7 @@ from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.pics import satisfying
 from plugfest.conformance.catalogue.protocols import spoken
 from plugfest.conformance.catalogue.steps import meant
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.course import Action, Course
 from plugfest.conformance.secc.expectations import EXPECTATIONS
 from plugfest.conformance.secc.scripts import SCRIPTS, Script
@@ -52,7 +53,8 @@ class Plan:
         tester.certificate_set = self.certificates
         tester.stays_ready = self.setup == "without the change to CP B"
         if tester.stays_ready and tester.system.pilot.reading.duty is None:
-            raise Inconclusive("the charger cannot see that the pilot stays where it is: pilot hardware is needed")
+            text = "the charger cannot see that the pilot stays where it is: pilot hardware is needed"
+            raise Inconclusive(text, cause=Cause.NO_PILOT)
         if self.script is not None:
             await self.script(tester, self.run, result)
             return

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.catalogue.protocols import energy, message_timer
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import requests
 from plugfest.conformance.secc.contract import Paying
 from plugfest.conformance.secc.pause import PausedSession
 from plugfest.conformance.secc.walk import WALK
 from plugfest.conformance.secc.ways import CERTIFICATE_SETS, Kind
 from plugfest.conformance.stimulus import VehicleStimulus, restated
+from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.systems import ChargerUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.wire import Arrival, Wire
@@ -109,7 +111,7 @@ class TesterEv:
     def connection(self) -> Wire:
         """The connection. Inconclusive: there is none."""
         if self.wire is None:
-            raise Inconclusive("there is no connection yet")
+            raise Inconclusive("there is no connection yet", cause=Cause.NOT_CONNECTED)
         return self.wire
 
     @property
@@ -209,7 +211,7 @@ class TesterEv:
     async def open(self, tls: TlsContext | None) -> Channel:
         """A connection to where discovery found the charger. SetupError: refused; Inconclusive: nothing was found."""
         if self.endpoint is None:
-            raise Inconclusive("the charger was not discovered yet")
+            raise Inconclusive("the charger was not discovered yet", cause=Cause.NOT_DISCOVERED)
         return await self.system.connect(self.endpoint.address, self.endpoint.port, tls)
 
     # -- one exchange ---------------------------------------------------------------------------------------------
@@ -226,7 +228,11 @@ class TesterEv:
         try:
             await wire.send(message, **deviation)
         except ConnectionLost as why:
-            raise Failed(f"the charger had closed before {type(message).__name__} was sent: {why}") from why
+            name = type(message).__name__
+            raise Failed(
+                f"the charger closed the connection before {name} was sent",
+                cause=Cause.CLOSED, expected=f"a connection that stays open for {name}", observed=str(why),
+            ) from why  # fmt: skip
 
     async def response(self, request: str, within: float | None = None) -> Arrival:
         """Awaits the answer to a request.
@@ -244,10 +250,14 @@ class TesterEv:
                 after = wire.closed_at - began
                 when = f"{after:.3f} s after the request" if after >= 0 else "before the request was complete"
                 seen = wire.broken or f"the connection closed {when}"
-                raise Failed(f"no {expected}: {seen}", expected=expected, observed=seen)
-            raise Failed(f"no {expected} within {seconds:g} s", expected=expected, observed="nothing")
+                cause = Cause.UNREADABLE if wire.broken else Cause.CLOSED
+                text = f"no {expected} came: {seen}"
+                raise Failed(text, cause=cause, expected=f"{expected} within {seconds:g} s", observed=seen)
+            text = f"no {expected} came within {seconds:g} s"
+            raise Failed(text, cause=Cause.NO_ANSWER, expected=f"{expected} within {seconds:g} s", observed="nothing")
         if arrival.message is None:
-            raise Failed(f"no {expected}: {arrival.note}", expected=expected, observed=arrival.note)
+            text = f"no {expected} came, but what cannot be read: {arrival.note}"
+            raise Failed(text, cause=Cause.UNREADABLE, expected=expected, observed=arrival.note)
         if arrival.name == expected:
             self.responses[arrival.name] = arrival.message
         return arrival
@@ -263,11 +273,17 @@ class TesterEv:
         arrival = await self.response(request)
         expected = request.removesuffix("Req") + "Res"
         if arrival.name != expected:
-            raise Failed(f"{arrival.name} in answer to {request}", expected=expected, observed=arrival.name)
+            text = f"{arrival.name} came in answer to {request}"
+            raise Failed(text, cause=Cause.WRONG_MESSAGE, expected=expected, observed=arrival.name)
         if not arrival.code.startswith("OK"):
-            raise Failed(f"{expected} {arrival.code}", expected=f"{expected} OK", observed=arrival.code)
+            text = f"{expected} came with {arrival.code}"
+            raise Failed(text, cause=Cause.REFUSED, expected=f"{expected} OK", observed=arrival.code)
         if request != "SessionSetupReq" and arrival.session_id != self.session_id:
-            raise Failed(f"{expected} with session id {arrival.session_id.hex()}, not {self.session_id.hex()}")
+            ids = arrival.session_id.hex() or "empty", self.session_id.hex()
+            raise Failed(
+                f"{expected} came with session id {ids[0]}",
+                cause=Cause.WRONG_SESSION, expected=f"session id {ids[1]} of SessionSetupRes", observed=ids[0],
+            )  # fmt: skip
         return arrival
 
     # -- walking --------------------------------------------------------------------------------------------------
@@ -287,7 +303,7 @@ class TesterEv:
             try:
                 await WALK[name](self)
             except (Failed, RemoteError, SetupError) as why:
-                raise Inconclusive(f"{state} was not reached: {name}: {why}") from why
+                raise Inconclusive(f"{state} was not reached: {name}: {why}", cause=cause_of(why)) from why
 
     def forget(self, *, linked: bool = False) -> None:
         """The session is over: the next walk begins anew, from plugging in or (``linked``) from discovery."""
@@ -315,7 +331,10 @@ class TesterEv:
             if arrival.message.EVSEProcessing == "Finished":
                 return arrival
             if self.now - began > seconds + self.delay:
-                raise Failed(f"{request} was not Finished in {seconds:g} s")
+                raise Failed(
+                    f"{request} was answered Ongoing for more than {seconds:g} s",
+                    cause=Cause.UNFINISHED, expected=f"Finished within {seconds:g} s", observed="Ongoing",
+                )  # fmt: skip
             await self.pause()
 
     async def pause(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from plugfest.conformance.catalogue import durations, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.catalogue.steps import Step, chosen, only
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import contract, discovery, walk
 from plugfest.conformance.secc.course import Action, Course
 from plugfest.conformance.secc.deviations import changes
@@ -63,7 +64,7 @@ def _offer(offers: Any) -> Callable[[TesterEv], Any]:
             if minor == "PIXIT_SECC_CMN_VersionNumberMinor + 1":
                 minor = int(tester.pics["PIXIT_SECC_CMN_VersionNumberMinor"]) + 1
                 if minor >= entry["VersionNumberMajor"]:
-                    raise Inconclusive("the next minor version would not be below the major one")
+                    raise Inconclusive("the next minor version would not be below the major one", cause=Cause.POINTLESS)
             made.append(appproto.AppProtocolType(**{**entry, "VersionNumberMinor": minor}))
         namespaces = {entry.ProtocolNamespace for entry in made}
         made = tester.stimulus.among(made, more=more)
@@ -162,7 +163,11 @@ def while_(step: Step) -> Action:
         began = tester.now
         while course.answers and course.answers[-1].code.startswith("OK") and goes_on(tester, course.answers[-1]):
             if tester.now - began > (GIVING_UP if most is None else most) + DELAY:
-                raise Failed(f"{course.answers[-1].name} still goes on after {tester.now - began:.1f} s")
+                seconds = GIVING_UP if most is None else most
+                raise Failed(
+                    f"{course.answers[-1].name} still goes on after {tester.now - began:.1f} s",
+                    cause=Cause.UNFINISHED, expected=f"an end within {seconds:g} s", observed=str(step["while"]),
+                )  # fmt: skip
             await tester.pause()
             await again(course)
             try:
@@ -185,7 +190,7 @@ def for_each(step: Step) -> Action:
     async def act(course: Course) -> None:
         tester = course.tester
         if not tester.services:
-            raise Inconclusive("the charger offers no value-added service")
+            raise Inconclusive("the charger offers no value-added service", cause=Cause.NOT_DECLARED)
         for service in tester.services:
             await course.collect()
             await tester.send(tester.protocol.module.ServiceDetailReq(ServiceID=service.ServiceID))
@@ -193,7 +198,11 @@ def for_each(step: Step) -> Action:
             await course.collect()
             answer = course.answers[-1].message
             if getattr(answer, "ServiceID", None) != service.ServiceID:
-                raise Failed(f"details of service {getattr(answer, 'ServiceID', None)}, asked {service.ServiceID}")
+                seen = str(getattr(answer, "ServiceID", None))
+                raise Failed(
+                    f"ServiceDetailRes came with ServiceID {seen}",
+                    cause=Cause.WRONG_FIELD, expected=f"ServiceID {service.ServiceID}, as asked", observed=seen,
+                )  # fmt: skip
             tester.details[service.ServiceID] = answer
 
     return act
@@ -221,12 +230,12 @@ def cp(step: Step) -> Action:
         elif course.outstanding:
             await asyncio.sleep(CP_AFTER_REQUEST)
         if (match[3] or match[4]) and tester.system.pilot.reading.duty is None:
-            raise Inconclusive("the charger cannot see the pilot: pilot hardware is needed")
+            raise Inconclusive("the charger cannot see the pilot: pilot hardware is needed", cause=Cause.NO_PILOT)
         if match[3]:
             return
         if match[1] == "A":
             if not tester.system.unplug():
-                raise Inconclusive("the connector cannot be pulled here")
+                raise Inconclusive("the connector cannot be pulled here", cause=Cause.NO_ACTION)
         else:
             if match[1] == "B":
                 tester.system.load(None)
@@ -244,7 +253,8 @@ def cp_fault(step: Step) -> Action:
     async def act(course: Course) -> None:
         await course.collect()
         if not course.tester.system.fault(str(step["cp_fault"])):
-            raise Inconclusive(f"the fault {step['cp_fault']} cannot be applied here: pilot hardware is needed")
+            text = f"the fault {step['cp_fault']} cannot be applied here: pilot hardware is needed"
+            raise Inconclusive(text, cause=Cause.NO_HARDWARE)
         course.ended = course.tester.now
 
     return act
@@ -264,7 +274,7 @@ def operator(step: Step) -> Action:
 
     async def act(course: Course) -> None:
         if not await course.tester.system.do(action) and action != "never authorise":
-            raise Inconclusive(f"nobody can {action} here")
+            raise Inconclusive(f"nobody can {action} here", cause=Cause.NO_ACTION)
 
     return act
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.catalogue.durations import DELAY
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import contract
 from plugfest.conformance.secc.discovery import discover
 from plugfest.conformance.secc.pause import pause_session, wake_by_ev, wake_by_evse
@@ -18,6 +19,7 @@ from plugfest.conformance.verdict import Failed
 from plugfest.conformance.wire import Wire
 from slac.pilot import State
 from v2g.messages import iso2
+from v2g.physical import number
 
 if TYPE_CHECKING:
     from plugfest.conformance.secc.tester import TesterEv
@@ -43,10 +45,16 @@ async def app_protocol(tester: TesterEv) -> None:
     await wire.send(tester.offer())
     arrival = await tester.response("supportedAppProtocolReq")
     if not arrival.code.startswith("OK"):
-        raise Failed(f"supportedAppProtocolRes {arrival.code}")
-    if arrival.message.SchemaID not in tester.offered_ids:
+        raise Failed(
+            f"supportedAppProtocolRes came with {arrival.code}",
+            cause=Cause.REFUSED, expected=f"OK to an offer of {tester.protocol.title}", observed=arrival.code,
+        )  # fmt: skip
+    if (chosen := arrival.message.SchemaID) not in tester.offered_ids:
         wanted = f"SchemaID {tester.stimulus.schema_id} of {tester.protocol.title}"
-        raise Failed(f"supportedAppProtocolRes with SchemaID {arrival.message.SchemaID} instead of {wanted}")
+        raise Failed(
+            f"supportedAppProtocolRes came with SchemaID {chosen}",
+            cause=Cause.WRONG_FIELD, expected=wanted, observed=f"SchemaID {chosen}",
+        )  # fmt: skip
     wire.session.protocol = tester.protocol
     wire.session.id = tester.session_id = bytes(8)
 
@@ -62,7 +70,10 @@ async def session_setup(tester: TesterEv) -> None:
     arrival = await tester.exchange("SessionSetupReq")
     wire.session.id = tester.session_id = arrival.session_id
     if tester.paused is not None and arrival.code != "OK_OldSessionJoined":
-        raise Failed(f"SessionSetupRes {arrival.code} instead of OK_OldSessionJoined")
+        raise Failed(
+            f"SessionSetupRes came with {arrival.code} to the id of the paused session",
+            cause=Cause.WRONG_CODE, expected="OK_OldSessionJoined", observed=arrival.code,
+        )  # fmt: skip
 
 
 async def service_discovery(tester: TesterEv) -> None:
@@ -117,7 +128,12 @@ async def pre_charge(tester: TesterEv) -> None:
         if tester.voltage_reached(arrival.message):
             return
         if tester.now - began > timer("V2G_EVCC_PreCharge_Timeout") + DELAY:
-            raise Failed(f"{tester.battery_voltage:g} V were not reached in V2G_EVCC_PreCharge_Timeout")
+            seconds = timer("V2G_EVCC_PreCharge_Timeout")
+            raise Failed(
+                f"pre-charge did not reach {tester.battery_voltage:g} V",
+                cause=Cause.UNFINISHED, expected=f"5 % around it within {seconds:g} s (V2G_EVCC_PreCharge_Timeout)",
+                observed=f"{number(arrival.message.EVSEPresentVoltage):g} V",
+            )  # fmt: skip
         await tester.pause()
 
 
@@ -137,7 +153,10 @@ async def until_receipt(tester: TesterEv) -> None:
         if getattr(arrival.message, "ReceiptRequired", None):
             return
         await tester.pause()
-    raise Failed("no receipt was asked for in 200 rounds of the loop")
+    raise Failed(
+        "no receipt was asked for in 200 rounds of the loop",
+        cause=Cause.WRONG_FIELD, expected="ReceiptRequired true", observed="ReceiptRequired false or absent",
+    )  # fmt: skip
 
 
 async def loop_to_stop(tester: TesterEv) -> None:

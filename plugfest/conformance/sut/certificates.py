@@ -22,6 +22,7 @@ from pki.authority import Authority, Changes
 from pki.errors import PkiError
 from pki.profiles import SUITES, Role
 from pki.store import Entry, Store
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
 from v2g import tls
 from v2g.credentials import Credential, read
@@ -103,7 +104,7 @@ class Certificates:
             try:
                 self._made[name] = table[name](self)
             except PkiError as why:
-                raise Inconclusive(f"{name} cannot be made from this PKI: {why}") from why
+                raise Inconclusive(f"{name} cannot be made from this PKI: {why}", cause=Cause.NO_CERTIFICATES) from why
         return self._made[name]
 
     @property

@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.program import Program
 from plugfest.conformance.verdict import Inconclusive
 from secc.charger import Evse
@@ -165,7 +167,7 @@ class _Network:
     def interface(self) -> Interface:
         """Inconclusive: there is none, only an address."""
         if not self.reach.interface:
-            raise Inconclusive("the case needs the network interface, not only an address")
+            raise Inconclusive("the case needs the network interface, not only an address", cause=Cause.INTERFACE)
         return interfaces.find(self.reach.interface)
 
     async def _there(self) -> None:
@@ -246,7 +248,7 @@ class NetworkCharger(_Network):
     @contextlib.contextmanager
     def sdp(self, to: IPv6Address | None = None) -> Iterator[Any]:
         if self.endpoint is not None:
-            raise Inconclusive("the charger's address is given: SDP is not tested")
+            raise Inconclusive("the charger's address is given: SDP is not tested", cause=Cause.INTERFACE)
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[bytes, Address]]()
         interface = self.interface
         with interface.inside():
@@ -297,9 +299,10 @@ class NetworkCharger(_Network):
                 await self._side.match()
         except TimeoutError:
             shown = self.pilot.reading.label
-            raise Inconclusive(f"no charger was matched within {MATCH_WITHIN:g} s; the pilot shows {shown}") from None
+            text = f"no charger was matched within {MATCH_WITHIN:g} s; the pilot shows {shown}"
+            raise Inconclusive(text, cause=Cause.NOT_MATCHED) from None
         except (MatchFailed, PilotLost) as why:
-            raise Inconclusive(f"no charger was matched: {why}") from why
+            raise Inconclusive(f"no charger was matched: {why}", cause=cause_of(why)) from why
         await usable(self.reach.interface)
 
     async def leave(self) -> None:
@@ -421,9 +424,10 @@ class NetworkVehicle(_Network):
                 await self._side.match()
         except TimeoutError:
             shown = self.pilot.reading.label
-            raise Inconclusive(f"no vehicle was matched within {MATCH_WITHIN:g} s; the pilot shows {shown}") from None
+            text = f"no vehicle was matched within {MATCH_WITHIN:g} s; the pilot shows {shown}"
+            raise Inconclusive(text, cause=Cause.NOT_MATCHED) from None
         except (MatchFailed, ModemError) as why:
-            raise Inconclusive(f"no vehicle was matched: {why}") from why
+            raise Inconclusive(f"no vehicle was matched: {why}", cause=cause_of(why)) from why
 
     async def leave(self) -> None:
         """A vehicle that is still plugged in sees F, and then nothing offered; the network has another key."""

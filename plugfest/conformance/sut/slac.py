@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.sut.network import act, pulled
 from plugfest.conformance.sut.program import Program
 from plugfest.conformance.verdict import Inconclusive
@@ -259,7 +260,7 @@ class NetworkSlac:
             Inconclusive: this interface cannot have two.
         """
         if not isinstance(self.link, RawLink):
-            raise Inconclusive("this bench has no second node on the line")
+            raise Inconclusive("this bench has no second node on the line", cause=Cause.NO_HARDWARE)
         # Locally administered, and as lasting as the first one: a charger may remember it.
         address = bytes([(self.link.mac[0] | 2) & 0xFE]) + self.link.mac[1:5] + bytes([self.link.mac[5] ^ 0x55])
         node = RawLink(self.link.name, address=address)
@@ -293,7 +294,8 @@ class NetworkSlac:
         elif board is not None:
             board.plug(False)
         elif not pulled(self.actions):
-            raise Inconclusive("the connector cannot be pulled here; name a command with --action unplug=COMMAND")
+            text = "the connector cannot be pulled here; name a command with --action unplug=COMMAND"
+            raise Inconclusive(text, cause=Cause.NO_ACTION)
 
     def duty(self) -> float | None:
         """What the tester's end of the pilot sees; None: nothing, with the connector pulled."""

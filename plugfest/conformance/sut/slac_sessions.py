@@ -17,6 +17,7 @@ from evcc import charge as evcc
 from evcc.options import Paused
 from evcc.stay import Stay, stay
 from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.sut.network import NetworkCharger, NetworkVehicle, usable
 from plugfest.conformance.sut.own import OwnCharger, OwnVehicle
 from plugfest.conformance.sut.slac import NetworkSlac, OwnSlacCharger, OwnSlacVehicle
@@ -178,7 +179,8 @@ class NetworkSession(NetworkSlac):
         try:
             await usable(name, within)
         except SetupError:
-            raise Inconclusive(f"{name} has no link-local address once the power line is up") from None
+            text = f"{name} has no link-local address once the power line is up"
+            raise Inconclusive(text, cause=Cause.INTERFACE) from None
         return self.system
 
 

@@ -1,0 +1,80 @@
+"""What a campaign comes to: how many runs with which verdict, the common cause where there is one, the exit code."""
+
+from __future__ import annotations
+
+import collections
+import enum
+from collections.abc import Collection, Iterable
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.verdict import Result, Verdict
+
+WORDS = {
+    Verdict.NONE: "none",
+    Verdict.PASS: "pass",
+    Verdict.INCONC: "inconclusive",
+    Verdict.FAIL: "fail",
+    Verdict.ERROR: "error",
+}
+
+
+class Exit(enum.IntEnum):
+    """Exit codes of a campaign."""
+
+    PASSED = 0
+    """Nothing failed, nothing that concerns safety or security was found, and most runs could be judged."""
+    FAILED = 1
+    """A run failed or ended with an error."""
+    OPEN = 3
+    """Nothing failed, but most runs could not be brought to their point."""
+
+
+def counts(results: Iterable[Result]) -> dict[Verdict, int]:
+    """How many runs have which verdict."""
+    found = collections.Counter(result.verdict for result in results)
+    return {verdict: found[verdict] for verdict in Verdict}
+
+
+def unjudged(results: Iterable[Result]) -> list[Result]:
+    """Runs that say nothing about the system: inconclusive, or ended with an error."""
+    return [result for result in results if result.verdict in (Verdict.INCONC, Verdict.ERROR)]
+
+
+def common_cause(results: Collection[Result]) -> tuple[Cause, int] | None:
+    """The one cause for which most of the unjudged runs stopped, and of how many; None: there is none.
+
+    It counts only where most runs say nothing about the system.
+    """
+    lost = unjudged(results)
+    if 2 * len(lost) <= len(results):
+        return None
+    cause, number = collections.Counter(result.cause for result in lost).most_common(1)[0]
+    return (cause, number) if cause is not Cause.UNSTATED and 2 * number > len(lost) else None
+
+
+def common_cause_text(results: Collection[Result]) -> str:
+    """The common cause in a sentence, with where to look first; "" where there is none."""
+    found = common_cause(results)
+    if found is None:
+        return ""
+    cause, number = found
+    look = f": {cause.meaning.look}" if cause.meaning.look else ""
+    return f"{number} of {len(results)} runs stopped for one cause, {cause.meaning.says}{look}"
+
+
+def exit_code(results: Collection[Result]) -> Exit:
+    """Of a campaign with these results."""
+    number = counts(results)
+    failed = any(one.severity.fails for result in results for one in result.findings)
+    if number[Verdict.FAIL] or number[Verdict.ERROR] or failed:
+        return Exit.FAILED
+    return Exit.OPEN if 2 * number[Verdict.INCONC] > len(results) else Exit.PASSED
+
+
+def total(results: Collection[Result]) -> str:
+    """All verdicts on one line, and how many runs have findings of which severity."""
+    words = [f"{number} {WORDS[verdict]}" for verdict, number in counts(results).items() if number]
+    weights = collections.Counter(result.severity for result in results if result.severity is not None)
+    findings = ", ".join(f"{number} {severity.word}" for severity, number in sorted(weights.items(), reverse=True))
+    runs = "1 run" if len(results) == 1 else f"{len(results)} runs"
+    return f"{runs}: {', '.join(words) or 'nothing done yet'}" + (f"; findings: {findings}" if findings else "")

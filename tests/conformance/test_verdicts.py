@@ -1,0 +1,130 @@
+"""Verdicts follow from values: causes, severities, exit codes; and what is written down reads back."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from plugfest.conformance.campaign.judge import judge
+from plugfest.conformance.campaign.outcome import Exit, common_cause, common_cause_text, exit_code
+from plugfest.conformance.catalogue import Case, Run, cases
+from plugfest.conformance.cause import MEANINGS, Cause, Severity, Side
+from plugfest.conformance.stops import cause_of
+from plugfest.conformance.verdict import Failed, Finding, Inconclusive, Judged, Result, Verdict
+from slac.errors import MatchFailed, ModemError, Step
+from slac.pilot_board import PilotError
+from v2g.errors import ConnectionLost, NothingFound, SetupError
+
+LATE = Failed("the answer came late", cause=Cause.TOO_LATE, expected="X within 2 s", observed="X after 3 s")
+
+
+def run(**fields: object) -> Run:
+    return Run("X", Case("X", "Late", "secc", "derived", "x.yaml", **fields), "iso15118-2")  # type: ignore[arg-type]
+
+
+def judged(why: Failed | Inconclusive, **fields: object) -> Result:
+    result = Result("X")
+    judge(result, why, run(**fields))
+    return result
+
+
+def test_each_cause_has_a_meaning() -> None:
+    """Whom it concerns, what it says; a cause of the bench says what to do."""
+    assert set(MEANINGS) == set(Cause)
+    assert all(meaning.says for meaning in MEANINGS.values())
+    assert [cause for cause, meaning in MEANINGS.items() if meaning.side is Side.BENCH and not meaning.look] == []
+
+
+def test_a_violated_requirement_fails_whoever_wrote_the_case() -> None:
+    """A case of ours that names a requirement is as good as a published one."""
+    result = judged(LATE, verdict="VR.DERIVED", requirements=("V2G2-441",))
+    assert (result.verdict, result.cause, result.findings) == (Verdict.FAIL, Cause.TOO_LATE, [])
+    assert result.reason == ("Late: the answer came late; expected X within 2 s (V2G2-441); observed X after 3 s")
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_our_own_reading_is_a_finding_unless_it_is_about_safety_or_security(severity: Severity) -> None:
+    """What fails is decided by the severity that the case names."""
+    result = judged(LATE, verdict="VR.DERIVED", reading=severity)
+    assert result.verdict is (Verdict.FAIL if severity in (Severity.SAFETY, Severity.SECURITY) else Verdict.PASS)
+    assert [one.severity for one in result.findings] == [severity]
+
+
+def test_a_cause_of_safety_or_security_fails_a_reading() -> None:
+    """An expired certificate that was accepted is no matter of opinion."""
+    why = Failed("the vehicle took it", cause=Cause.CERTIFICATE_ACCEPTED, expected="an alert", observed="a session")
+    assert judged(why, reading=Severity.NOTE).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (PilotError("cannot connect to tcp:board:5000"), Cause.PILOT_BOARD),
+        (NothingFound("nobody"), Cause.NOT_DISCOVERED),
+        (ConnectionLost("gone"), Cause.CLOSED),
+        (MatchFailed(Step.PARM, "nobody"), Cause.NOT_MATCHED),
+        (ModemError("silent"), Cause.MODEM),
+        (SetupError("no interface"), Cause.INTERFACE),
+        (Failed("late", cause=Cause.TOO_LATE), Cause.TOO_LATE),
+    ],
+    ids=lambda value: getattr(value, "value", type(value).__name__),
+)
+def test_errors_have_causes_by_their_kind(error: Exception, cause: Cause) -> None:
+    """A dead board that "cannot connect" is not a charger's port on which nobody listens."""
+    assert cause_of(error) is cause
+
+
+def test_a_refused_port_is_known_by_what_it_came_from() -> None:
+    """The sentence of the error says nothing about it."""
+    error = SetupError("x")
+    error.__cause__ = ConnectionRefusedError(111, "x")
+    assert cause_of(error) is Cause.PORT_CLOSED
+    error.__cause__ = TimeoutError(110, "x")
+    assert cause_of(error) is Cause.UNREACHABLE
+
+
+def _results(*parts: tuple[int, Verdict, Cause]) -> list[Result]:
+    numbers = itertools.count()
+    return [Result(str(next(numbers)), verdict=v, cause=c) for count, v, c in parts for _ in range(count)]
+
+
+def test_a_common_cause_is_named_once_and_does_not_end_well() -> None:
+    """Six of ten runs without an answer to SDP: that is one cause, not six."""
+    results = _results((4, Verdict.PASS, Cause.UNSTATED), (6, Verdict.INCONC, Cause.NOT_DISCOVERED))
+    assert common_cause(results) == (Cause.NOT_DISCOVERED, 6)
+    assert common_cause_text(results).startswith(
+        "6 of 10 runs stopped for one cause, SDP was not answered: the charger"
+    )
+    assert exit_code(results) is Exit.OPEN
+
+
+def test_several_causes_have_nothing_in_common() -> None:
+    """Then each run says its own."""
+    results = _results((3, Verdict.INCONC, Cause.NO_PILOT), (3, Verdict.INCONC, Cause.NO_ACTION))
+    assert common_cause(results) is None
+    assert exit_code(results) is Exit.OPEN
+    assert exit_code(_results((5, Verdict.PASS, Cause.UNSTATED), (5, Verdict.INCONC, Cause.NO_PILOT))) is Exit.PASSED
+
+
+def test_only_findings_that_weigh_little_end_with_0() -> None:
+    """A result that an older file calls a pass fails the campaign all the same."""
+    light, heavy = (
+        Result("X", verdict=Verdict.PASS, findings=[Finding("x", s)]) for s in (Severity.READING, Severity.SAFETY)
+    )
+    assert exit_code([light]) is Exit.PASSED
+    assert exit_code([light, heavy]) is Exit.FAILED
+
+
+def test_results_read_back() -> None:
+    """With their cause, the parts of the sentence and the severities."""
+    result = judged(LATE)
+    result.find("odd", Severity.READING, Cause.WRONG_FIELD)
+    assert result.judged == Judged("Late", "the answer came late", "X within 2 s", "X", "X after 3 s")
+    assert Result.from_json(result.to_json()) == result
+    assert Result.from_json(Result("Y").to_json()) == Result("Y")
+
+
+def test_what_is_our_own_reading_is_data() -> None:
+    """A case with a published verdict is never lenient, one without a requirement always says how much it weighs."""
+    assert [case.id for case in cases() if case.lenient is not None and case.verdict != "VR.DERIVED"] == []
