@@ -44,6 +44,8 @@ def describe(case: Case) -> Iterator[str]:
         ("tags", ", ".join(case.tags)),
         ("also known as", ", ".join(case.also_known_as)),
         ("requirements", ", ".join(case.requirements)),
+        ("rule", case.rule),
+        ("our reading", case.reading.word if case.reading is not None else ""),
         ("detail", case.detail),
     ):
         if value:

@@ -51,6 +51,8 @@ def rule(run: Run) -> str:
     case = run.case
     if case.requirements:
         return ", ".join(case.requirements)
+    if case.rule:
+        return case.rule
     return "our reading" if case.lenient is not None else case.id
 
 

@@ -69,17 +69,18 @@ class Case:
     fit: str = ""
     derived_from: str = ""
     reading: Severity | None = None
+    rule: str = ""
 
     @property
     def lenient(self) -> Severity | None:
         """How much a deviation weighs where the expectation is our own reading; None: it is the standard's.
 
-        A case is the standard's if a published suite has it or if it names a requirement; otherwise ``reading`` says
-        how much our own expectation weighs.
+        A case is the standard's if a published suite has it, or if it names what the standard says: ``requirements``
+        by number, or a ``rule`` in words where no number is public. Otherwise ``reading`` says how much it weighs.
         """
-        if self.reading is not None:
+        if self.reading is not None or self.verdict != "VR.DERIVED" or self.requirements or self.rule:
             return self.reading
-        return Severity.READING if self.verdict == "VR.DERIVED" and not self.requirements else None
+        return Severity.READING
 
     def runs(self) -> Iterator[Run]:
         """One per protocol and variant."""
@@ -184,7 +185,7 @@ def _case(entry: Any, file: str) -> Case:
     known = {
         "id", "title", "sut", "origin", "protocol", "family", "group", "mode", "precondition", "setup", "stimulus",
         "expect", "variants", "verdict", "select", "requirements", "timers", "needs", "tags", "notes",
-        "also_known_as", "detail", "fit", "derived_from", "reading",
+        "also_known_as", "detail", "fit", "derived_from", "reading", "rule",
     }  # fmt: skip
     if unknown := set(entry) - known:
         raise CatalogueError(f"{where}: unknown keys {', '.join(sorted(unknown))}")
@@ -228,6 +229,7 @@ def _case(entry: Any, file: str) -> Case:
         fit=str(entry.get("fit", "")),
         derived_from=str(entry.get("derived_from", "")),
         reading=_READINGS[reading] if reading is not None else None,
+        rule=str(entry.get("rule", "")),
     )
 
 
