@@ -12,6 +12,7 @@ from typing import Any
 
 from boundary.read import parse_record
 from plugfest.lines import SHOWN_TCP
+from slac.pilot import with_volts
 from v2g.reading import body_of
 from v2g.terms import Terms
 from v2g.trace import Event
@@ -42,6 +43,7 @@ class Board:
         sessions: begun so far.
         ended: how the last session ended, "" while one is under way.
         terms: what the two sides agree on (ISO 15118-20).
+        duty: of the control pilot's PWM, with what it says; "" where there is none.
     """
 
     links: dict[str, str] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Board:
     sessions: int = 0
     ended: str = ""
     terms: Terms = field(default_factory=Terms)
+    duty: str = ""
     _sampled: float = -SAMPLE
     _repeats: Counter[str] = field(default_factory=Counter)
 
@@ -88,8 +91,8 @@ class Board:
             case "plant":
                 self.measured(parse_record(event.note, "telemetry"), event.time)
             case "pilot":
-                self.links["pilot"] = event.name
-                self._happened(event.time, "*", f"pilot {event.name} {event.note}".rstrip())
+                self.links["pilot"], self.duty = event.name, event.note
+                self._happened(event.time, "*", f"pilot {with_volts(event.name)} {event.note}".rstrip())
             case "slac":
                 self._slac(event)
             case "sdp":

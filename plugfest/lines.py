@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from boundary.console import say
+from slac.pilot import with_volts
 from v2g import telling
 from v2g.reading import body_of
 from v2g.trace import Event
@@ -33,6 +34,10 @@ _MATCHING = (
     "CM_SLAC_", "CM_START_ATTEN_CHAR", "CM_MNBC_SOUND", "CM_ATTEN_CHAR", "CM_VALIDATE", "CM_SET_KEY", "CM_AMP_MAP",
 )  # fmt: skip
 _SLAC_WORDS = {"modem": "*", "matched": "*", "left": "*", "attempt failed": "!", "warning": "!", "link error": "!"}
+
+
+LEGEND = "> sent  < received  * state  ~ tolerated  ! trouble  # bench"
+"""What the marks of lines mean."""
 
 
 @dataclass
@@ -79,7 +84,7 @@ class Lines:
             case "slac":
                 self._slac(event, time)
             case "pilot":
-                self._print(time, "*", f"pilot {event.name} {event.note}".rstrip())
+                self._print(time, "*", f"pilot {with_volts(event.name)} {event.note}".rstrip())
             case "bench":
                 self._print(time, "#", f"{event.name}: {event.note}")
             case "tls" if event.name in _SHOWN_TLS:

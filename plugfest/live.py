@@ -22,13 +22,18 @@ from rich.text import Text
 from boundary import keyboard
 from boundary.text import visible
 from plugfest.board import Board
+from plugfest.lines import LEGEND
 from plugfest.typed import HINT
 from plugfest.view import View
+from slac.pilot import LEGEND as PILOT
+from slac.pilot import with_volts
 from v2g.outcome import Outcome
 from v2g.terms import NOTIFICATIONS
 
 REFRESH = 0.2
 """s: between two drawings."""
+TALL = 30
+"""Lines of a terminal that has room for a legend."""
 BARS = "▁▂▃▄▅▆▇█"
 ORDER = ("pilot", "modem", "SLAC", "SDP", "TCP", "TLS")
 
@@ -145,6 +150,7 @@ class LiveView(View):
             - 12
             - self._heard
             - len(self._extra())
+            - (height >= TALL)
             - bool(board.terms.service)
             - (1 + min(len(board.warnings), 3) if board.warnings else 0),
             3,
@@ -155,6 +161,8 @@ class LiveView(View):
             parts += [
                 _Text(_cut(f"{t - self._zero:9.3f} {w}", width), style="yellow") for t, w in _last(board.warnings, 3)
             ]
+        if height >= TALL:
+            parts.append(_Text(_cut(f"{LEGEND}   pilot: {PILOT}", width), style="dim"))
         if self._heard:
             parts.append(self._prompt(width))
         return Group(*parts)
@@ -170,7 +178,9 @@ class LiveView(View):
             if value := self.board.links.get(name):
                 good = value not in ("closed", "asking", "left", "none") and "failed" not in value
                 line.append(f"{name} ", style="dim")
-                line.append(value, style="green" if good else "yellow")
+                line.append(
+                    _pilot(value, self.board.duty) if name == "pilot" else value, style="green" if good else "yellow"
+                )
                 line.append("   ")
         return line if line else _Text("waiting", style="dim")
 
@@ -259,6 +269,11 @@ class LiveView(View):
             style = {"!": "yellow", "#": "magenta", "*": "bold"}.get(mark, "")
             lines.append(_Text(_cut(f"{time - self._zero:9.3f} {mark} {text}", self.console.width), style=style))
         return Group(*lines) if lines else _Text("none yet", style="dim")
+
+
+def _pilot(label: str, duty: str) -> str:
+    """State with its level, and the duty where there is PWM."""
+    return f"{with_volts(label)} {duty if label.endswith('2') else ''}".rstrip()
 
 
 def sparkline(values: Iterable[float], width: int) -> str:

@@ -164,6 +164,22 @@ def volts(state: State) -> str:
     return f"{VOLTAGES[state].nominal:g} V"
 
 
+def with_volts(label: str) -> str:
+    """A :attr:`Reading.label` with its level, as ``C2 (6 V)``; anything else as it is."""
+    letter = label[:1]
+    return f"{label} ({volts(State(letter))})" if letter in State.__members__ and len(label) <= 2 else label
+
+
+LEGEND = ", ".join(
+    f"{state.value} {level.nominal:g} V {words}"
+    for (state, level), words in zip(
+        VOLTAGES.items(), ("no vehicle", "connected", "ready", "ready, ventilation", "fault", "not available"),
+        strict=True,
+    )
+) + "; 1 steady, 2 PWM"  # fmt: skip
+"""What the states are, in one line."""
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # What both ends can do
 

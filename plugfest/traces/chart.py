@@ -10,6 +10,7 @@ from plugfest.traces import slac, text
 from plugfest.traces.entries import EVCC, Entry, Recording
 from plugfest.traces.findings import Finding
 from plugfest.traces.measure import Measure
+from slac.pilot import with_volts
 from v2g.v2gtp import PAYLOAD_TYPES
 
 WIDTH = 44
@@ -175,7 +176,9 @@ def lines(rows: Iterable[Row], *, width: int = WIDTH) -> Iterator[str]:
 
 
 def _middle(entry: Entry, width: int) -> str:
-    name = visible(entry.name if entry.layer in _SPOKEN or entry.layer == "slac" else f"{entry.layer} {entry.name}")
+    bare = entry.layer in _SPOKEN or entry.layer == "slac"
+    shown = with_volts(entry.name) if entry.layer == "pilot" else entry.name
+    name = visible(shown if bare else f"{entry.layer} {shown}")
     name = name[: width - 8]
     if not entry.sender or (entry.layer not in _SPOKEN and entry.layer not in ("slac", "tls")):
         return f"│{f'· {name} ·':^{width}}│"

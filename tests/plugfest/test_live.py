@@ -129,6 +129,22 @@ def test_the_drawing_fits_the_terminal(width: int) -> None:
     assert "Message58Req" in text or width == 40
 
 
+def test_the_pilot_is_drawn_with_volts_and_amperes_and_a_legend_where_there_is_room() -> None:
+    console = Console(file=io.StringIO(), width=200, height=30, force_terminal=True, color_system=None)
+    view = LiveView("demo", dict, 80.0, console)
+    view.board.begin(0.0)
+    view.observe(Event(0.5, "pilot", "C2", note="53.3 % (32 A)"))
+    console.print(view.render(1.0))
+    view.board.measured({"pilot": "B1"}, 2.0)
+    console.print(view.render(3.0))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "pilot C2 (6 V) 53.3 % (32 A)" in text
+    assert "pilot B1 (9 V) " in text
+    assert "pilot B1 (9 V) 53.3" not in text
+    assert text.count("> sent  < received  * state") == 2
+    assert "C 6 V ready" in text
+
+
 def test_the_drawing_shows_what_was_agreed_and_power_out_of_the_vehicle() -> None:
     """Given back is another colour; what the two sides agreed on has a line of its own."""
     console = Console(file=io.StringIO(), width=160, height=30, force_terminal=True, color_system="standard")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slac.pilot import (
+    LEGEND,
     Offer,
     Reading,
     State,
@@ -19,6 +20,7 @@ from slac.pilot import (
     state_of,
     toggle,
     until_digital,
+    with_volts,
 )
 from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot, SimulatedPilot
 
@@ -226,3 +228,10 @@ async def test_vehicle_without_pilot_hardware() -> None:
     pilot.set(State.C)
     assert pilot.reading.label == "C?"
     assert not pilot.shows(State.B)
+
+
+def test_states_are_shown_with_their_volts() -> None:
+    assert [with_volts(label) for label in ("A1", "B2", "C2", "F", "asleep", "?", "C?")] == [
+        "A1 (12 V)", "B2 (9 V)", "C2 (6 V)", "F (-12 V)", "asleep", "?", "C? (6 V)",
+    ]  # fmt: skip
+    assert LEGEND.startswith("A 12 V no vehicle, B 9 V connected, C 6 V ready, D 3 V")

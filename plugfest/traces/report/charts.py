@@ -11,6 +11,7 @@ from plugfest.traces.measure import Measure
 from plugfest.traces.report import svg
 from plugfest.traces.series import series
 from plugfest.traces.talks import Talk, talks
+from slac.pilot import LEGEND, with_volts
 
 MAX_ROWS = 400
 """Rows of a sequence chart."""
@@ -129,6 +130,7 @@ def sequence(recording: Recording, findings: list[Finding], measures: list[Measu
             arrows.append(svg.Arrow("", f"… {row.hidden} more …", ""))
             continue
         shown = entry.name if entry.layer in ("message", "sdp", "slac") else f"{entry.layer} {entry.name}"
+        shown = f"pilot {with_volts(entry.name)}" if entry.layer == "pilot" else shown
         if entry.stream:
             shown = f"{shown} ({chart.stream_title(entry.stream)})"
         direction = entry.sender if entry.layer in ("message", "sdp", "slac", "tls") else ""
@@ -141,6 +143,8 @@ def sequence(recording: Recording, findings: list[Finding], measures: list[Measu
     if not arrows:
         return ""
     more = f'<p class="soft">{len(rows) - MAX_ROWS} further rows are left out.</p>' if len(rows) > MAX_ROWS else ""
+    if any(row.entry is not None and row.entry.layer == "pilot" for row in rows):
+        more += f'<p class="soft">Control pilot: {LEGEND}.</p>'
     return f'<div class="scroll">{svg.sequence(arrows)}</div>{more}'
 
 
