@@ -93,6 +93,7 @@ class Drive:
         other_services: the charger lets the vehicle change its service.
         parks: what was selected of the parking service: the IntendedServices.
         arrived: the vehicle has begun to check in.
+        asked_to_stop: the charger asked for the end when it agreed to the start.
         resting: no power is wanted, for standby.
         standby: the charger has agreed to standby.
         stream: on which requests go: the main one, or a side stream by its payload type.
@@ -122,6 +123,7 @@ class Drive:
     other_services: bool = False
     parks: frozenset[int] = frozenset()
     arrived: bool = False
+    asked_to_stop: bool = False
     resting: bool = False
     standby: bool = False
     stream: int = MAIN

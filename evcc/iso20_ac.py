@@ -134,7 +134,7 @@ async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> En
     direction = channel(control, plan.power(drive.now, terms.most, terms.giving))
     async with pilot_moves(drive, State.C):
         made = profile(drive, control, plan, terms.most, terms.giving)
-        started(await drive.ask(power_delivery(drive, "Start", made, direction)))
+        started(drive, await drive.ask(power_delivery(drive, "Start", made, direction)))
     drive.power_flows()
 
     ending = drive.ends(await loop(drive, control, terms, plan, direction))

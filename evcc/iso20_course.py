@@ -67,6 +67,8 @@ class Course(Generic[T]):
         drive = self.drive
         drive.beside.check()
         notification = status.EVSENotification if status is not None else None
+        if drive.asked_to_stop:  # with the answer to the start, which is as good as here
+            notification, drive.asked_to_stop = "Terminate", False
         if self._taken() and notification == "ScheduleRenegotiation":
             notification = None  # this response was on its way already
         if not drive.beside.result(METERING) and notification == "MeteringConfirmation":

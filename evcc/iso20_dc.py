@@ -158,7 +158,7 @@ async def start(drive: Drive, control: Control, terms: Terms, plan: Plan, channe
     made = profile(
         drive, control, plan, most, giving, max_voltage=terms.voltage, max_current=terms.current
     )  # fmt: skip
-    started(await drive.ask(power_delivery(drive, "Start", made, selection)))
+    started(drive, await drive.ask(power_delivery(drive, "Start", made, selection)))
 
 
 async def precharge(drive: Drive) -> None:

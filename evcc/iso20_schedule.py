@@ -351,8 +351,8 @@ def power_delivery(
     )
 
 
-def started(response: common.PowerDeliveryRes) -> None:
-    """Looks at the answer to PowerDelivery(Start).
+def started(drive: Drive, response: common.PowerDeliveryRes) -> None:
+    """Looks at the answer to PowerDelivery(Start); a charger may ask for the end at once.
 
     Raises:
         Unsuitable: the charger warns, as without a confirmed tolerance, and does not begin.
@@ -362,6 +362,8 @@ def started(response: common.PowerDeliveryRes) -> None:
         raise Unsuitable(f"the charger does not begin: the vehicle does not confirm the tolerance ({code})")
     if code.startswith("WARNING"):
         raise Unsuitable(f"the charger does not begin: {code}")
+    status = response.EVSEStatus
+    drive.asked_to_stop = status is not None and status.EVSENotification == "Terminate"
 
 
 def channel(control: Control, power: float) -> common.channelSelectionType | None:
