@@ -15,7 +15,7 @@ from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.catalogue.steps import Step, Steps, chosen, named_checks, only, step_text, unseen
 from plugfest.conformance.evcc.checks import CHECKS
 from plugfest.conformance.evcc.course import Action, Course
-from plugfest.conformance.evcc.reactions import SEQUENCE, gives_up, goes_on, in_b
+from plugfest.conformance.evcc.reactions import SEQUENCE, gives_up, goes_on, harmless, in_b
 from plugfest.conformance.fields import found
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, NotExecutable
@@ -34,7 +34,11 @@ REACTIONS = {
     "goes on": "goes on",
     "goes on charging or EX.EV_GIVES_UP": "charges",
     "tries again or stops in order": "unauthorized",
+    "stops in order": "stops",
 }
+
+WELDING = ("WeldingDetectionReq", "DC_WeldingDetectionReq")
+"""Belong to an end in order."""
 
 STILL_UNAUTHORIZED = ("AuthorizationReq", "CertificateInstallationReq", "SessionStopReq")
 """What a vehicle may send that was not authorized (ISO 15118-20)."""
@@ -57,6 +61,9 @@ def ev(step: Step, expect: Steps) -> Action:
             return
         if kind == "unauthorized":
             await unauthorized(course)
+            return
+        if kind == "stops":
+            await stops(course)
             return
         if kind == "charges" and await charges(course):
             return
@@ -87,6 +94,25 @@ async def unauthorized(course: Course) -> None:
         raise Failed(
             f"the vehicle goes on with {seen}, unauthorized", expected="another try, or the end", observed=seen
         )
+
+
+RAMP = 3.0
+"""s in which the charge loop may go on after a response that calls for an end: the current has to go first."""
+
+
+async def stops(course: Course) -> None:
+    """The vehicle ends the session in order, or gives up: nothing is asked for any more but what an end takes."""
+    tester, since = course.tester, course.answered or course.tester.now
+    await tester.wait_for(lambda: tester.over, RAMP + SEQUENCE)
+    later = [one for one in course.later if not (harmless(one) or one.name in WELDING)]
+    after = [one for one in later if not (tester.protocol.is_loop(one.name) and one.time < since + RAMP)]
+    seen = after[0].name if after else "ended" if tester.over else "still there"
+    course.result.saw("stops in order", seen)
+    if after:
+        raise Failed(f"the vehicle went on with {seen}", expected="an end in order", observed=seen)
+    if not tester.over:
+        raise Failed("the vehicle did not end the session", expected="an end in order", observed=seen)
+    await in_b(course, tester.now)
 
 
 async def charges(course: Course) -> bool:

@@ -436,8 +436,11 @@ class TesterEvse:
         await self.system.leave()
 
 
-def made(tester: TesterEvse, name: str, code: str = "OK", **given: Any) -> Any:
+def made(tester: TesterEvse, name: str, code: str = "OK", *, asked: Any = None, **given: Any) -> Any:
     """The smallest response of a type with a code, whatever was asked.
+
+    Args:
+        asked: the request, of whose kind it is; by default the latest one.
 
     Raises:
         Failed: the protocol has no such response.
@@ -446,7 +449,8 @@ def made(tester: TesterEvse, name: str, code: str = "OK", **given: Any) -> Any:
     kind = protocol.message(name)
     if kind is None:
         raise Failed(f"{protocol.title} has no {name}")
-    asked = tester.requests[-1].message if tester.requests else None
+    if asked is None and tester.requests:
+        asked = tester.requests[-1].message
     code = _OK.get(name, "OK") if code == "OK" else code
     return minimal(protocol.schema_of(kind), kind, dc=not tester.pics.ac, request=asked, ResponseCode=code, **given)
 

@@ -14,6 +14,7 @@ from typing import Any
 from plugfest.conformance.catalogue import durations
 from plugfest.conformance.catalogue.protocols import message_timer
 from plugfest.conformance.catalogue.steps import Step, chosen, only
+from plugfest.conformance.evcc.changes import CHANGES
 from plugfest.conformance.evcc.course import Action, Course
 from plugfest.conformance.evcc.reactions import loops
 from plugfest.conformance.evcc.tester import LOOPS, TesterEvse, made
@@ -138,7 +139,7 @@ def reply(step: Step) -> Action:
             """The good case goes on by itself."""
 
         return nothing
-    only(step, "reply", "code", "fields", "delay", "session_id", "instead_of", "v2gtp", "stamp")
+    only(step, "reply", "code", "fields", "delay", "session_id", "instead_of", "v2gtp", "stamp", "change")
     name = str(step["reply"])
     if not re.fullmatch(r"\w+Res", name):
         raise NotExecutable(f"reply {name!r}")
@@ -151,6 +152,7 @@ def reply(step: Step) -> Action:
         raise NotExecutable(f"session id {identity!r}")
     if (stamp := str(step.get("stamp", ""))) not in STAMPS:
         raise NotExecutable(f"time stamp {stamp!r}")
+    change = chosen(step, "change", CHANGES) if "change" in step else None
     header = {str(key): _header_value(value) for key, value in (step.get("v2gtp") or {}).items()}
 
     async def act(course: Course) -> None:
@@ -170,6 +172,10 @@ def reply(step: Step) -> Action:
             if code != "OK":
                 response = replaced(response, "ResponseCode", code)
             response = edit(tester, response)
+        if change is not None:
+            good, response = response, change(response)
+            if response == good:
+                raise Inconclusive(f"{name} is the same with {step['change']}: nothing was tried")
         if delay:
             await asyncio.sleep(max(request.time + delay - tester.now, 0.0))
         other: dict[str, Any] = {}

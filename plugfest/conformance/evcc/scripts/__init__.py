@@ -6,6 +6,7 @@ write into; it plugs the vehicle in itself. It raises :class:`.Failed` where the
 
 from plugfest.conformance.evcc.scripts import (
     contract,
+    contract20,
     dc,
     discovery,
     iso20,
@@ -20,6 +21,6 @@ from plugfest.conformance.evcc.scripts import (
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, Script
 
 __all__ = [
-    "SCRIPTS", "Script", "contract", "dc", "discovery", "iso20", "loop", "resume", "schedules", "session", "setup",
-    "tls", "tls20",
+    "SCRIPTS", "Script", "contract", "contract20", "dc", "discovery", "iso20", "loop", "resume", "schedules",
+    "session", "setup", "tls", "tls20",
 ]  # fmt: skip

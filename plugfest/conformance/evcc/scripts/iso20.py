@@ -12,7 +12,7 @@ from plugfest.conformance.evcc.scripts.resume import resume
 from plugfest.conformance.evcc.scripts.steps import charging, delivers, goes_on, loop_name
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.scripts.tls20 import present
-from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.evcc.tester import TesterEvse, made
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
@@ -250,3 +250,38 @@ async def standby(tester: TesterEvse, run: Run, result: Result) -> None:
         mark, began = len(tester.requests), tester.now
         tester.evse.request(Wish.EXIT_STANDBY, 5)
         await in_order(tester, result, mark, REACTIONS["ExitStandby"], began + 5 + GRACE)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Schedule renegotiation beside the loop
+
+
+@SCRIPTS.on("PF_EVCC_ISO20_Renegotiation")
+async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The charger wants another schedule, and answers one message beside the loop otherwise than well."""
+    request, answer = str(run.variant["request"]), str(run.variant["answer"])
+    await charging(tester)
+    caught = tester.catch(lambda one: one.stream == RENEGOTIATION and one.name.endswith(request))
+    tester.evse.request_renegotiation(10)
+    held = await tester.held(caught, f"{request} beside the loop", 30.0)
+    place, name = len(tester.requests), loop_name(tester)
+    if answer == "none":
+        await tester.wait_for(lambda: tester.over, 1.5)
+        rounds = [one for one in tester.requests[place:] if one.name == name]
+        result.saw("the loop goes on meanwhile", f"{len(rounds)} rounds")
+        if len(rounds) < 3:
+            raise Failed("the charge loop stands still while the charger works on a schedule", expected="the loop")
+        tester.release()
+        return
+    response = made(tester, f"{held.name.removesuffix('Req')}Res", answer, asked=held.message)
+    if answer == "OK":
+        await tester.send(response, session_id=bytes(8))
+    else:
+        await tester.send(response)
+    tester.release()
+    sent = tester.now
+    await tester.wait_for(lambda: tester.over, 10.0)
+    later = [one.name for one in tester.requests if one.time > sent + GRACE and one.name == name]
+    result.saw("the session ends", "it ends" if tester.over and not later else tester.requests[-1].name)
+    if later or not tester.over:
+        raise Failed(f"{held.name} was answered {answer} beside the loop, and the vehicle goes on", expected="the end")

@@ -1,0 +1,123 @@
+"""Certificate installation of ISO 15118-20: a delivered contract is used if everything about it holds, else never.
+
+What a vehicle stores cannot be seen from outside; it shows by the contracts that it pays with next.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from pki.profiles import Role
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.evcc.scripts.steps import goes_on, hold
+from plugfest.conformance.evcc.scripts.table import SCRIPTS
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.sut.certificates import credential
+from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Result
+from plugfest.conformance.wire import Arrival
+from secc.iso20_provisioning import LocalBackend
+from v2g import signature
+from v2g.credentials import Credential
+from v2g.messages.xmldsig import SignatureType
+
+SET = "iso20-common"
+
+
+@SCRIPTS.on("PF_EVCC_ISO20_Installation_Delivered", "PF_EVCC_ISO20_Installation_Spoiled")
+async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A contract is delivered, right or wrong; the vehicle pays with it only if it is right."""
+    what, backend, made = str(run.variant["res"]), _backend(tester), _noting(tester)
+    bench = tester.certificates
+    if what == "provider of another PKI":
+        backend.provider = credential(bench.other[Role.CPS])
+    if what == "two contracts":
+        backend.any_vehicle = [*backend.any_vehicle, "DEXYZC00000002"]
+    held = await hold(tester, "CertificateInstallationReq")
+    response = await tester.good(held)
+    if getattr(response, "ResponseCode", "") != "OK":
+        raise Inconclusive(f"no contract for this request: {tester.refused[-1] if tester.refused else 'refused'}")
+    key = backend.provider.key
+    signed: SignatureType | None = signature.sign_message(response, key, SET)
+    match what:
+        case "valid":
+            pass
+        case "two contracts":
+            await _asks_again(tester, result, held, response, signed)
+            return
+        case "provider of another PKI":
+            pass
+        case "signature by another key":
+            signed = signature.sign_message(response, bench.other[Role.CPS].key, SET)
+        case "no signature":
+            signed = None
+        case "encrypted key spoiled":
+            response = _spoiled(response, "SECP521_EncryptedPrivateKey")
+            signed = signature.sign_message(response, key, SET)
+        case "another contract under the old signature":
+            response = copy.deepcopy(response)
+            response.SignedInstallationData.ContractCertificateChain.Certificate = bench.contract().leaf
+        case _:
+            raise NotExecutable(f"contract {what!r}")
+    await tester.reply(response, signature=signed)
+    shown = await _shown(tester, held)
+    used = made[-1].leaf in shown
+    result.saw(f"{what}: {'used' if what == 'valid' else 'not used'}", "used" if used else "not used")
+    if used is not (what == "valid"):
+        text = f"{what}: the vehicle {'pays' if used else 'does not pay'} with the contract"
+        raise Failed(text, expected="used" if what == "valid" else "not used", observed="used" if used else "not used")
+
+
+def _backend(tester: TesterEvse) -> LocalBackend:
+    found = tester.contracts.backend20 if tester.contracts is not None else None
+    if not isinstance(found, LocalBackend):
+        raise Inconclusive("the tester issues no contracts in this session")
+    return found
+
+
+def _noting(tester: TesterEvse) -> list[Credential]:
+    """The contracts that the tester makes from now on."""
+    backend, made = _backend(tester), []
+    issue = backend.issue
+
+    def noting(emaid: str) -> Credential:
+        made.append(issue(emaid))
+        return made[-1]
+
+    backend.issue = noting
+    return made
+
+
+def _spoiled(response: Any, name: str) -> Any:
+    """The response with the last octet of a sealed key changed."""
+    made = copy.deepcopy(response)
+    data = getattr(made.SignedInstallationData, name)
+    if data is None:
+        raise NotExecutable(f"the key is not sealed as {name}")
+    setattr(made.SignedInstallationData, name, data[:-1] + bytes((data[-1] ^ 1,)))
+    return made
+
+
+async def _shown(tester: TesterEvse, held: Arrival) -> list[bytes]:
+    """Contracts that the vehicle authorizes itself with after this, until it is authorized or ends."""
+    await tester.wait_for(
+        lambda: tester.over or any(one.name == "ServiceDiscoveryReq" for one in tester.after(held)), 90.0
+    )
+    blocks = [getattr(one.message, "PnC_AReqAuthorizationMode", None) for one in tester.after(held)]
+    return [block.ContractCertificateChain.Certificate for block in blocks if block is not None]
+
+
+async def _asks_again(tester: TesterEvse, result: Result, held: Arrival, response: Any, signed: Any) -> None:
+    """RemainingContractCertificateChains above 0: the vehicle may ask for the next contract, with the same request."""
+    if not response.RemainingContractCertificateChains:
+        raise Inconclusive("the tester has one contract only")
+    await tester.reply(response, signature=signed)
+    following = await goes_on(tester, result, held)
+    if following.name == "CertificateInstallationReq":
+        before, after = (copy.copy(one.message) for one in (held, following))
+        before.Header = after.Header = None
+        result.saw("the request is repeated as it was", "so it is" if before == after else "changed")
+        if before != after:
+            raise Failed("CertificateInstallationReq has changed", expected="the same request", observed="another")
+    elif following.name != "AuthorizationReq":
+        raise Failed(f"{following.name} after a contract", expected="CertificateInstallationReq or AuthorizationReq")
