@@ -16,7 +16,7 @@ import msgspec
 
 from plugfest.conformance.fields import replaced
 from v2g.messages import appproto
-from v2g.protocols import Protocol
+from v2g.protocols import Energy, Protocol
 
 SEEDS = 1 << 32
 """Seeds are 0 to this, exclusive."""
@@ -125,15 +125,16 @@ class VehicleStimulus:
             f"id{rng.randrange(1 << 32):x}", rng.randrange(6), random.Random(rng.random()),
         )  # fmt: skip
 
-    def offer(self, protocol: Protocol) -> list[appproto.AppProtocolType]:
+    def offer(self, protocol: Protocol, energy: Energy = "DC") -> list[appproto.AppProtocolType]:
         """The session's protocol among others that nobody speaks, priorities from 1 in any order."""
-        offers = [(protocol.namespace, self.schema_id, self.place)]
+        own = next((one for one in protocol.offers if energy in one.energy), protocol.offers[0])
+        offers = [(own.namespace, self.schema_id, self.place)]
         left = [number for number in range(1, len(self.others) + 2) if number != self.place]
         offers += [(*other, priority) for other, priority in zip(self.others, left, strict=True)]
         entries = [
             appproto.AppProtocolType(
-                ProtocolNamespace=namespace, VersionNumberMajor=2, VersionNumberMinor=0, SchemaID=number,
-                Priority=priority,
+                ProtocolNamespace=namespace, VersionNumberMajor=own.version[0], VersionNumberMinor=own.version[1],
+                SchemaID=number, Priority=priority,
             )
             for namespace, number, priority in offers
         ]  # fmt: skip

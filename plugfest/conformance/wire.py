@@ -7,6 +7,7 @@ pause, so that a message that nobody expected and the moment of the peer's close
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,6 +80,7 @@ class Wire:
     Attributes:
         session: sends and reads; its ``protocol`` and ``id`` are set by whoever walks.
         arrived: everything that came, in order.
+        sent_at: loop time at which the latest request was sent.
         closed_at: loop time of the peer's close; None while the connection stands.
         broken: the peer sent bytes that are not a frame: text.
         ours: we closed.
@@ -94,7 +96,7 @@ class Wire:
         self.ours = False
         self.sent_at = 0.0
         self.write: Callable[[bytes], Any] = channel.write
-        self._read = 0
+        self._read: dict[int, int] = {}
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._pump())
 
@@ -135,10 +137,10 @@ class Wire:
 
     # -- reading --------------------------------------------------------------------------------------------------
 
-    async def next(self, within: float) -> Arrival | None:
+    async def next(self, within: float, stream: int = MAIN) -> Arrival | None:
         """What comes next, within so many seconds; None: nothing came, or the peer closed (see ``closed_at``)."""
         deadline = self.session.now + within
-        while self._read >= len(self.arrived):
+        while not (waiting := self._waiting(stream)):
             if self.closed_at is not None:
                 return None
             self._news.clear()
@@ -147,8 +149,12 @@ class Wire:
                     await self._news.wait()
             except TimeoutError:
                 return None
-        self._read += 1
-        return self.arrived[self._read - 1]
+        self._read[stream] = self._read.get(stream, 0) + 1
+        return waiting[0]
+
+    def _waiting(self, stream: int) -> list[Arrival]:
+        """What came on a stream and was not yet taken."""
+        return [one for one in self.arrived if one.stream == stream][self._read.get(stream, 0) :]
 
     async def until_closed(self, within: float) -> bool:
         """Waits for the peer's close; whether it came within so many seconds. Messages are left for `next`."""
@@ -164,12 +170,12 @@ class Wire:
 
     @property
     def unread(self) -> list[Arrival]:
-        """What came and was not yet taken."""
-        return self.arrived[self._read :]
+        """What came on the main stream and was not yet taken."""
+        return self._waiting(MAIN)
 
     def skip(self) -> None:
         """Forgets what was not taken."""
-        self._read = len(self.arrived)
+        self._read = dict(collections.Counter(one.stream for one in self.arrived))
 
     # -- sending --------------------------------------------------------------------------------------------------
 
@@ -212,6 +218,8 @@ class Wire:
             session.id = session_id
         if stamp is not None:
             session.clock = lambda: stamp
+        if stream != MAIN:
+            session.listen(stream)
         try:
             await session.send(message, signature=signature, stream=stream)
         finally:

@@ -29,7 +29,8 @@ def wrap(message: Any, session_id: bytes, signature: SignatureType | None = None
     Args:
         time: TimeStamp, in the unit that the session sends.
     """
-    header = types.MessageHeaderType(SessionID=session_id, TimeStamp=time, Signature=signature)
+    # Eight bytes also where a request is refused before there is a session.
+    header = types.MessageHeaderType(SessionID=session_id or bytes(8), TimeStamp=time, Signature=signature)
     return msgspec.structs.replace(message, Header=header)
 
 

@@ -6,12 +6,12 @@ A check gets the tester vehicle and the arrival, and returns "" or one sentence.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pki.profiles import Role
-from plugfest.conformance.secc import contract
+from plugfest.conformance.secc import contract, iso20_checks
 from plugfest.conformance.secc.iso2 import mode
+from plugfest.conformance.secc.table import Check
 from plugfest.conformance.sut.certificates import chain_problem
 from plugfest.conformance.table import Table
 from v2g import signature
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from plugfest.conformance.secc.tester import TesterEv
     from plugfest.conformance.wire import Arrival
 
-Check = Callable[["TesterEv", "Arrival"], str]
 CHECKS: Table[Check] = Table()
+CHECKS.update(iso20_checks.CHECKS20)
 
 EVSE_ID = re.compile(r"[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9*]{1,30}", re.IGNORECASE)
 NOT_AVAILABLE = re.compile(r"ZZ0+|0+|")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.secc import iso20_contract
 from plugfest.conformance.sut.certificates import CONTRACTS, PROVISIONING, Certificates, credential
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
 from v2g import signature
@@ -49,7 +50,7 @@ class Paying:
 
 def paying(tester: TesterEv) -> Paying:
     """The contract of the tester. Inconclusive: the tester has no certificates."""
-    if tester.paying is None:
+    if not isinstance(tester.paying, Paying):
         raise Inconclusive("the tester has no contract; give it certificates with --pki", cause=Cause.NO_CERTIFICATES)
     return tester.paying
 
@@ -165,6 +166,17 @@ def signing(value: str) -> Sign | None:
     """
     if value.startswith(("over ", "contract key over")):
         return None
+    if value in iso20_contract.SIGNATURES:
+        other = iso20_contract.SIGNATURES[value]
+        return lambda tester, message: (
+            other(tester, message)
+            if isinstance(tester.paying, iso20_contract.Paying20)
+            else _signed_wrongly(value)(tester, message)
+        )
+    return _signed_wrongly(value)
+
+
+def _signed_wrongly(value: str) -> Sign:
     if value.startswith("wrong_key"):
         return lambda tester, message: signature.sign_message(
             message, credential(paying(tester).bench.other["contract"]).key

@@ -21,6 +21,7 @@ class Course:
         tester: the tester vehicle.
         result: takes notes.
         answers: responses to the case's own requests, in order.
+        asked: the latest request of the case.
         outstanding: the request whose response was not awaited yet.
         awaits: responses are awaited; not where none may come.
         ended: loop time of the last thing that was sent or received.
@@ -32,6 +33,7 @@ class Course:
     tester: TesterEv
     result: Result
     answers: list[Arrival] = field(default_factory=list)
+    asked: str = ""
     outstanding: str = ""
     awaits: bool = True
     ended: float = 0.0

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from plugfest.conformance.fields import replaced
-from plugfest.conformance.secc import contract, profiles
+from plugfest.conformance.secc import contract, iso20_deviations, profiles
 from plugfest.conformance.verdict import NotExecutable
-from v2g.messages import iso2
-from v2g.physical import physical
+from v2g.physical import physical, rational
 
 if TYPE_CHECKING:
     from plugfest.conformance.secc.tester import TesterEv
@@ -29,12 +28,15 @@ AS_IT_IS = re.compile(
     r"PICS_CMN_CMN_EnergyTransferMode(AC|DC)|the first offered|copied from that PMaxSchedule.*|EVCharging or absent"
     r"|that of ChargeService|per identification mode|as offered|within EVSE limits|battery voltage.*|2 A at most"
     r"|6 bytes|[0-9A-F]{12} .*|an offered id|that id|empty body.*|Start|as received|set|current|the selected one"
-    r"|PICS_CMN_CMN_\w+"
+    r"|PICS_CMN_CMN_\w+|good case"
 )
 """Phrases that describe the good case: nothing is changed."""
 
 _QUANTITY = re.compile(r"(-?\d+(?:\.\d+)?) (V|A|W|Wh|s)\b.*")
-_LITERAL = re.compile(r"[A-Za-z]+_\w+|Contract|ExternalPayment|Terminate|Pause|NoData|NO_ERROR")
+_LITERAL = re.compile(
+    r"[A-Za-z]+_\w+|Contract|ExternalPayment|Terminate|Pause|NoData|NO_ERROR|EIM|PnC|Ongoing|Finished|Charge|Discharge"
+    r"|ServiceRenegotiation|CheckIn|CheckOut|Processing|Completed|PowerTolerance\w+"
+)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -88,8 +90,9 @@ def _meter_info(value: Any) -> Change | None:
     return more
 
 
-PROGRESS: Mapping[str | bool, iso2.chargeProgressType] = {
+PROGRESS: Mapping[str | bool, str] = {
     "Start": "Start", "Stop": "Stop", "Renegotiate": "Renegotiate", True: "Start", False: "Stop",
+    "Standby": "Standby", "ScheduleRenegotiation": "ScheduleRenegotiation",
 }  # fmt: skip
 """ChargeProgress, or DIN's ReadyToChargeState -> what the tester is about to do."""
 
@@ -139,9 +142,10 @@ READERS: Mapping[str, Callable[[Any], Change | None]] = {
     "ChargeProgress": _progress,
     "ReadyToChargeState": _progress,
     "SelectedServiceList": _services,
+    **iso20_deviations.READERS,
 }
 
-WHOLE = ("ChargeProgress", "ReadyToChargeState")
+WHOLE = ("ChargeProgress", "ReadyToChargeState", "like")
 """Fields that make a message anew: they come first."""
 
 
@@ -161,6 +165,13 @@ def change(name: str, value: Any) -> Change | None:
     return reader(value) if reader is not None else change_of(name, value)
 
 
+def _amount(tester: TesterEv, amount: float, unit: str) -> Any:
+    """A quantity as the protocol says it."""
+    if "iso20-common" in tester.protocol.modules:
+        return rational(amount, -1)
+    return physical(tester.protocol.module, amount, unit)
+
+
 def change_of(name: str, value: Any) -> Change | None:
     """A field that takes a literal or a quantity.
 
@@ -170,7 +181,7 @@ def change_of(name: str, value: Any) -> Change | None:
     text = value if isinstance(value, str) else ""
     if match := _QUANTITY.fullmatch(text):
         amount, unit = float(match[1]), match[2]
-        return lambda tester, message: replaced(message, name, physical(tester.protocol.module, amount, unit))
+        return lambda tester, message: replaced(message, name, _amount(tester, amount, unit))
     if AS_IT_IS.fullmatch(text):
         return None
     if text == "absent":

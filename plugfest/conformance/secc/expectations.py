@@ -52,6 +52,8 @@ _VALUES: Mapping[str, Callable[[Any], bool]] = {
     "as requested": lambda value: True,  # judged where the request is known
     "Valid or Warning": lambda value: value in ("Valid", "Warning"),
     "DC_core, DC_extended, DC_combo_core or DC_unique": lambda value: str(value).startswith("DC_"),
+    "present": lambda value: value is not None,
+    "absent": lambda value: value is None,
     "at least one tuple": lambda value: value is not None,
     'hexBinary up to 32 bytes; "0x00" when not available': lambda value: 1 <= len(value) <= 32,
 }
@@ -102,9 +104,12 @@ def recv(step: Step, expect: Steps) -> Action:
         text = f"{name}{' ' + ' or '.join(codes) if codes else ''}"
         seen = f"{arrival.name} {arrival.code}".rstrip()
         course.result.saw(step_text(step), seen)
-        if name != "matching response" and arrival.name != name:
+        meant = course.tester.named(name)
+        if name == "matching response":
+            meant = course.asked.removesuffix("Req") + "Res" if course.asked else arrival.name
+        if arrival.name != meant:
             raise Failed(
-                f"{arrival.name} came instead of {name}", cause=Cause.WRONG_MESSAGE, expected=text, observed=seen
+                f"{arrival.name} came instead of {meant}", cause=Cause.WRONG_MESSAGE, expected=text, observed=seen
             )
         if codes and arrival.code not in codes:
             raise Failed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from plugfest.conformance.secc import contract
 from plugfest.conformance.table import Table
@@ -136,7 +136,7 @@ def profile(tester: TesterEv) -> iso2.ChargingProfileType | None:
 
 @REQUESTS.on("PowerDeliveryReq")
 def power_delivery(tester: TesterEv) -> iso2.PowerDeliveryReq:
-    progress = tester.progress
+    progress = cast(iso2.chargeProgressType, tester.progress)
     parameter = None
     if not tester.pics.ac:
         parameter = iso2.DC_EVPowerDeliveryParameterType(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plugfest.conformance.catalogue import timer
+from plugfest.conformance.fields import replaced
 from plugfest.conformance.verdict import Inconclusive
 from slac.pilot import STEADY, VehiclePilot, toggle, until, until_digital
-from v2g.messages import iso2
 
 if TYPE_CHECKING:
     from plugfest.conformance.secc.tester import TesterEv
@@ -26,7 +26,7 @@ class PausedSession:
 async def pause_session(tester: TesterEv) -> None:
     """SessionStop(Pause), close, sleep without any traffic."""
     tester.paused = PausedSession(tester.session_id, tester.tuple_id)
-    await tester.exchange("SessionStopReq", iso2.SessionStopReq(ChargingSession="Pause"))
+    await tester.exchange("SessionStopReq", replaced(tester.make("SessionStopReq"), "ChargingSession", "Pause"))
     await tester.connection.close()
     tester.responses.clear()
     asleep = min(float(tester.pics["PICS_CMN_CMN_WakeUp"]), float(tester.pics["PIXIT_CMN_CMN_WakeUp"]))

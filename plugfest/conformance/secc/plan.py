@@ -16,12 +16,11 @@ from plugfest.conformance.catalogue.steps import meant
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.course import Action, Course
 from plugfest.conformance.secc.expectations import EXPECTATIONS
+from plugfest.conformance.secc.generations import GENERATIONS
 from plugfest.conformance.secc.scripts import SCRIPTS, Script
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.secc.verbs import VERBS
-from plugfest.conformance.secc.ways import Kind
-from plugfest.conformance.verdict import Inconclusive, NotExecutable, Result
-from v2g.protocols import ISO20
+from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Result
 
 
 @dataclass
@@ -70,11 +69,25 @@ class Plan:
             await action(course)
         for action in self.expect:
             await action(course)
+        keeps_content_rules(tester)
+
+
+def keeps_content_rules(tester: TesterEv) -> None:
+    """Whether everything that the charger said in ISO 15118-20 keeps the content rules.
+
+    Raises:
+        Failed: a message broke one.
+    """
+    if not tester.protocol.abilities.mutual:
+        return
+    for breach in tester.breaches:
+        if breach.rule.severity == "violation":
+            raise Failed(str(breach), cause=Cause.WRONG_FIELD, expected=breach.rule.asks, rule=breach.requirement)
 
 
 _SETUPS = (
     "", "CP C", "CP B", "without the change to CP B", "after an earlier session", "after CertificateInstallation",
-    "after CertificateUpdate",
+    "after CertificateUpdate", "AC: first, DC: second", "with ReceiptRequired",
 )  # fmt: skip
 
 
@@ -85,13 +98,13 @@ def plan(run: Run) -> Plan:
         NotExecutable: something in it cannot be done; says what.
     """
     case = run.case
-    if spoken(run.protocol) is ISO20:
-        raise NotExecutable("the tester vehicle does not speak ISO 15118-20 yet")
     if not case.preconditions:
         raise NotExecutable("no precondition")
-    state = case.preconditions[0].partition(".")[2]
+    states = [text.partition(".")[2] for text in case.preconditions]
+    state = states[-1] if "DC_PreCharge" in states else states[0]
     try:
-        Kind.of(spoken(run.protocol), satisfying(case)).way_to(state)
+        protocol = spoken(run.protocol)
+        GENERATIONS[protocol.name].way(protocol, satisfying(case), None).way_to(state)
     except (KeyError, ValueError):
         raise NotExecutable(f"precondition {case.preconditions[0]}") from None
     if (script := SCRIPTS.get(case.id)) is not None:

@@ -1,23 +1,21 @@
 """The tester vehicle's requests in the good case: made by name, from what is declared and what the charger answered.
 
-Each maker gives a whole, valid message (:mod:`.iso2`, :mod:`.din70121`); deviations
+Each maker gives a whole, valid message (:mod:`.iso2`, :mod:`.din70121`, :mod:`.iso20`); deviations
 are applied to it afterwards (:mod:`.deviations`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from plugfest.conformance.secc import din70121, iso2
+from plugfest.conformance.secc.generations import GENERATIONS
 from secc.minimal import minimal
 
 if TYPE_CHECKING:
     from .tester import TesterEv
 
 Maker = Callable[["TesterEv"], Any]
-
-MAKERS: Mapping[str, Mapping[str, Maker]] = {"iso2": iso2.REQUESTS, "din70121": din70121.REQUESTS}
 
 OF_CONTRACTS = ("PaymentDetailsReq", "CertificateInstallationReq", "CertificateUpdateReq")
 """Requests that a tester without certificates can only send in their smallest form."""
@@ -29,10 +27,10 @@ def make(tester: TesterEv, name: str) -> Any:
     Raises:
         KeyError: the protocol has no such request.
     """
-    maker = MAKERS[tester.protocol.name].get(name)
+    maker = GENERATIONS[tester.protocol.name].requests.get(name)
     if maker is not None and (tester.paying is not None or name not in OF_CONTRACTS):
         return maker(tester)
-    kind = getattr(tester.protocol.module, name, None)
+    kind = tester.protocol.message(name)
     if kind is None:
         raise KeyError(name)
-    return minimal(tester.protocol.schema, kind, dc=not tester.pics.ac)
+    return minimal(tester.protocol.schema_of(kind), kind, dc=not tester.pics.ac)

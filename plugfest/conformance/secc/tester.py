@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ from plugfest.conformance.catalogue.protocols import energy, message_timer
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import requests
 from plugfest.conformance.secc.contract import Paying
+from plugfest.conformance.secc.generations import GENERATIONS, Way
+from plugfest.conformance.secc.iso20_contract import Paying20
 from plugfest.conformance.secc.pause import PausedSession
-from plugfest.conformance.secc.walk import WALK
-from plugfest.conformance.secc.ways import CERTIFICATE_SETS, Kind
+from plugfest.conformance.secc.ways import CERTIFICATE_SETS
 from plugfest.conformance.stimulus import VehicleStimulus, restated
 from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.systems import ChargerUnderTest
@@ -28,10 +30,14 @@ from plugfest.conformance.wire import Arrival, Wire
 from slac.pilot import READY, State
 from v2g import sdp
 from v2g.channel import Channel
+from v2g.energy import Control
 from v2g.errors import ConnectionLost, RemoteError, SetupError
-from v2g.messages import appproto, iso2
+from v2g.messages import appproto
+from v2g.messages.iso20 import types
 from v2g.physical import number
-from v2g.protocols import DIN, ISO2, Protocol
+from v2g.protocols import ISO2, Protocol
+from v2g.rules.rule import Breach
+from v2g.streams import MAIN
 from v2g.trace import Event, Observe, ignore
 
 if TYPE_CHECKING:
@@ -68,6 +74,12 @@ class TesterEv:
         stays_ready: the pilot is not set to B with PowerDelivery(Stop).
         tls: context for TLS, where the charger has it.
         paying: what contract payment needs (:mod:`.contract`).
+        certificates: of the bench, or None.
+        control: energy service and parameter set selected (ISO 15118-20, as the following).
+        added: value-added services to select, ServiceID and ParameterSetID.
+        shown: the latest reading that the charger showed in the loop, with its receipt.
+        rests: it takes no power, so that it may pause.
+        breaches: what the charger's messages break of the content rules, in order.
         certificate_set: parameter set of the certificate service: 1 installation, 2 update; None: it is not selected.
         passed: states on the way to where the session is.
         stimulus: what the case leaves open.
@@ -83,7 +95,7 @@ class TesterEv:
     endpoint: sdp.Response | None = None
     responses: dict[str, Any] = field(default_factory=dict)
     session_id: bytes = bytes(8)
-    progress: iso2.chargeProgressType = "Start"
+    progress: str = "Start"
     paused: PausedSession | None = None
     earlier_id: bytes = b""
     link_up: float = 0.0
@@ -92,7 +104,13 @@ class TesterEv:
     details: dict[int, Any] = field(default_factory=dict)
     loops: int = 0
     stays_ready: bool = False
-    paying: Paying | None = None
+    paying: Paying | Paying20 | None = None
+    certificates: Certificates | None = None
+    control: Control | None = None
+    added: tuple[tuple[int, int], ...] = ()
+    shown: tuple[types.MeterInfoType, types.ReceiptType | None] | None = None
+    rests: bool = False
+    breaches: list[Breach] = field(default_factory=list)
     certificate_set: int | None = None
     passed: list[str] = field(default_factory=list)
 
@@ -120,14 +138,15 @@ class TesterEv:
         return self.paused.session_id if self.paused is not None else self.earlier_id
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> Way:
         """What decides on the way of this session."""
-        return Kind.of(self.protocol, self.pics, self.certificate_set)
+        return GENERATIONS[self.protocol.name].way(self.protocol, self.pics, self.certificate_set)
 
     @property
     def wants_tls(self) -> bool:
         """Whether this session is over TLS."""
-        return bool(self.pics["PIXIT_SECC_CMN_TLS"]) and self.protocol.abilities.tls
+        abilities = self.protocol.abilities
+        return abilities.mutual or (bool(self.pics["PIXIT_SECC_CMN_TLS"]) and abilities.tls)
 
     @property
     def delay(self) -> float:
@@ -145,6 +164,18 @@ class TesterEv:
     @property
     def loop_request(self) -> str:
         return self.protocol.loop(energy(self.pics.ac))
+
+    def named(self, word: str) -> str:
+        """A message that AC and DC call differently, under the name that it has here."""
+        for common, own in (("ChargeLoop", self.loop_request), ("ChargeParameterDiscovery", self._parameters)):
+            if word.startswith(common):
+                return own.removesuffix("Req") + word[-3:]
+        return word
+
+    @property
+    def _parameters(self) -> str:
+        prefix = f"{energy(self.pics.ac)}_" if self.protocol.message("AC_ChargeParameterDiscoveryReq") else ""
+        return f"{prefix}ChargeParameterDiscoveryReq"
 
     @property
     def battery_voltage(self) -> float:
@@ -164,23 +195,24 @@ class TesterEv:
         if found is None:
             return 1
         service = found.ChargeService
-        return int(service.ServiceTag.ServiceID if self.protocol is DIN else service.ServiceID)
+        return int(getattr(service, "ServiceTag", service).ServiceID)
 
     @property
     def schedule(self) -> Any:
         """The schedule that is chosen: any of those offered, after a pause the one of before; None: none is offered."""
-        found = self.responses.get("ChargeParameterDiscoveryRes")
-        listed = getattr(found, "SASchedules", None)
-        tuples = getattr(listed, "SAScheduleTuple", None)
+        tuples = GENERATIONS[self.protocol.name].schedules(self.responses)
         if not tuples:
             return None
         before = self.paused.tuple_id if self.paused is not None else None
-        kept = [entry for entry in tuples if entry.SAScheduleTupleID == before]
+        kept = [entry for entry in tuples if getattr(entry, "SAScheduleTupleID", None) == before]
         return kept[0] if kept else tuples[self.stimulus.choice % len(tuples)]
 
     @property
     def tuple_id(self) -> int:
-        return int(self.schedule.SAScheduleTupleID) if self.schedule is not None else 1
+        schedule = self.schedule
+        if schedule is None:
+            return 1
+        return int(getattr(schedule, "SAScheduleTupleID", None) or schedule.ScheduleTupleID)
 
     @property
     def profile_steps(self) -> list[Any]:
@@ -190,6 +222,11 @@ class TesterEv:
     @property
     def evccid(self) -> bytes:
         return bytes.fromhex(str(self.pics["par_EVCCID"]))
+
+    def clock(self) -> int:
+        """TimeStamp for headers: seconds since 1970 on the bench's clock."""
+        held = self.certificates
+        return int(held.now().timestamp()) if held is not None else int(time.time())
 
     def tell(self, layer: str, name: str, note: str = "") -> None:
         self.observe(Event(self.now, layer, name, note=note))
@@ -205,8 +242,9 @@ class TesterEv:
 
     def take(self, bench: Certificates) -> None:
         """Takes a bench's certificates: in contract payment it pays and signs with them."""
+        self.certificates = bench
         if self.pics.pnc:
-            self.paying = Paying(bench, bench.contract(), bench.provisioning())
+            self.paying = GENERATIONS[self.protocol.name].paying(bench, bench.contract(), bench.provisioning())
 
     async def open(self, tls: TlsContext | None) -> Channel:
         """A connection to where discovery found the charger. SetupError: refused; Inconclusive: nothing was found."""
@@ -234,16 +272,19 @@ class TesterEv:
                 cause=Cause.CLOSED, expected=f"a connection that stays open for {name}", observed=str(why),
             ) from why  # fmt: skip
 
-    async def response(self, request: str, within: float | None = None) -> Arrival:
+    async def response(self, request: str, within: float | None = None, stream: int = MAIN) -> Arrival:
         """Awaits the answer to a request.
+
+        Args:
+            stream: a side stream, by its payload type.
 
         Raises:
             Failed: nothing in time, the connection closed, or something that is not a message.
         """
         seconds = self.timeout(request) if within is None else within
         wire = self.connection
-        began = wire.sent_at or self.now
-        arrival = await wire.next(max(seconds + self.delay - (self.now - began), 0.0))
+        began = (wire.sent_at or self.now) if stream == MAIN else self.now
+        arrival = await wire.next(max(seconds + self.delay - (self.now - began), 0.0), stream)
         expected = request.removesuffix("Req") + "Res"
         if arrival is None:
             if wire.closed_at is not None:
@@ -260,6 +301,8 @@ class TesterEv:
             raise Failed(text, cause=Cause.UNREADABLE, expected=expected, observed=arrival.note)
         if arrival.name == expected:
             self.responses[arrival.name] = arrival.message
+            GENERATIONS[self.protocol.name].note(self, arrival)
+        self.breaches += arrival.breaches
         return arrival
 
     async def exchange(self, request: str, message: Any = None, **deviation: Any) -> Arrival:
@@ -301,7 +344,7 @@ class TesterEv:
         left, self.passed = way[len(self.passed) :] if goes_on else way, way
         for name in left:
             try:
-                await WALK[name](self)
+                await GENERATIONS[self.protocol.name].walk[name](self)
             except (Failed, RemoteError, SetupError) as why:
                 raise Inconclusive(f"{state} was not reached: {name}: {why}", cause=cause_of(why)) from why
 
@@ -309,7 +352,7 @@ class TesterEv:
         """The session is over: the next walk begins anew, from plugging in or (``linked``) from discovery."""
         self.earlier_id = self.session_id
         self.responses.clear()
-        self.session_id, self.progress, self.challenge = bytes(8), "Start", None
+        self.session_id, self.progress, self.challenge, self.control = bytes(8), "Start", None, None
         self.passed = ["LINK"] if linked else []
 
     # -- parts of steps -------------------------------------------------------------------------------------------
@@ -317,7 +360,7 @@ class TesterEv:
     def offer(self) -> appproto.supportedAppProtocolReq:
         """The good-case offer: the session's protocol, and others that nobody speaks."""
         self.offered_ids = {self.stimulus.schema_id}
-        return appproto.supportedAppProtocolReq(AppProtocol=self.stimulus.offer(self.protocol))
+        return appproto.supportedAppProtocolReq(AppProtocol=self.stimulus.offer(self.protocol, energy(self.pics.ac)))
 
     async def until_finished(self, request: str, seconds: float) -> Arrival:
         """Repeats a request until EVSEProcessing is Finished.

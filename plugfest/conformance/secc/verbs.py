@@ -17,6 +17,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import contract, discovery, walk
 from plugfest.conformance.secc.course import Action, Course
 from plugfest.conformance.secc.deviations import changes
+from plugfest.conformance.secc.iso20_walk import looping
 from plugfest.conformance.secc.tester import CP_AFTER_REQUEST, TesterEv
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
@@ -24,6 +25,8 @@ from plugfest.conformance.wire import HEADER_FIELDS, Arrival
 from slac.pilot import State
 from v2g.errors import SetupError
 from v2g.messages import appproto
+from v2g.protocols.iso20 import METERING, PARKING, RENEGOTIATION
+from v2g.streams import MAIN
 
 VERBS: Table[Callable[[Step], Action]] = Table()
 
@@ -42,6 +45,18 @@ def _session_id(word: str) -> Callable[[TesterEv], bytes | None]:
         case "random_other":
             return lambda tester: tester.rng.randbytes(7) + bytes([tester.session_id[-1] ^ 0x5A])
     raise NotExecutable(f"session id {word!r}")
+
+
+STREAMS: Mapping[str, int] = {"renegotiation": RENEGOTIATION, "metering": METERING, "parking": PARKING}
+"""Side streams by their words."""
+
+
+def _stream(word: Any) -> int:
+    if word is None:
+        return MAIN
+    if word not in STREAMS:
+        raise NotExecutable(f"stream {word!r}")
+    return STREAMS[word]
 
 
 def _offer(offers: Any) -> Callable[[TesterEv], Any]:
@@ -67,11 +82,16 @@ def _offer(offers: Any) -> Callable[[TesterEv], Any]:
                     raise Inconclusive("the next minor version would not be below the major one", cause=Cause.POINTLESS)
             made.append(appproto.AppProtocolType(**{**entry, "VersionNumberMinor": minor}))
         namespaces = {entry.ProtocolNamespace for entry in made}
-        made = tester.stimulus.among(made, more=more)
+        if more or not tester.protocol.abilities.mutual:  # cases of ISO 15118-20 name the SchemaID that is to come back
+            made = tester.stimulus.among(made, more=more)
         tester.offered_ids = {entry.SchemaID for entry in made if entry.ProtocolNamespace in namespaces}
         return appproto.supportedAppProtocolReq(AppProtocol=made)
 
     return make
+
+
+SEND = ("send", "session_id", "fields", "instead_of", "offers", "v2gtp", "other_header_fields", "times", "stream")
+"""Keys of a request's step."""
 
 
 @VERBS.on("send")
@@ -80,13 +100,16 @@ def send(step: Step) -> Action:
     request = step["send"]
     if request == "SDPReq":
         return discovery.send_request(step)
-    only(step, "send", "session_id", "fields", "instead_of", "offers", "v2gtp", "other_header_fields", "times")
+    only(
+        step, "send", "session_id", "fields", "instead_of", "offers", "v2gtp", "other_header_fields", "times", "stream"
+    )
     if not isinstance(request, str) or not re.fullmatch(r"\w+Req", request):
         raise NotExecutable(f"send {request!r}")
     times = int(step.get("times", 1))
     identity = _session_id(str(step.get("session_id", "current")))
     header = {key: value for key, value in (step.get("v2gtp") or {}).items() if key in HEADER_FIELDS}
     edits = changes(step.get("fields"))
+    stream = _stream(step.get("stream"))
     offer = _offer(step["offers"]) if "offers" in step else None
     fields = step.get("fields")
     sign = contract.signing(str(fields["signature"])) if isinstance(fields, Mapping) and "signature" in fields else None
@@ -95,15 +118,38 @@ def send(step: Step) -> Action:
         tester = course.tester
         for _ in range(times):
             await course.collect()
-            message = offer(tester) if offer is not None else tester.make(request)
+            name = tester.named(request)
+            message = offer(tester) if offer is not None else tester.make(name)
             for edit in edits:
                 message = edit(tester, message)
             if request == "PowerDeliveryReq" and tester.progress == "Start" and not tester.pics.ac:
                 tester.system.load(tester.battery_voltage)
             course.began = course.began or tester.now
             signed = {"signature": sign(tester, message)} if sign is not None else {}
-            await tester.send(message, session_id=identity(tester), header=header or None, **signed)
-            course.outstanding, course.ended = request, tester.now
+            signed |= {"session_id": identity(tester), "header": header or None}
+            if stream != MAIN:
+                async with looping(tester):
+                    await tester.send(message, stream=stream, **signed)
+                    course.asked, course.ended = name, tester.now
+                    course.answers.append(await tester.response(name, stream=stream))
+                course.ended = tester.now
+                continue
+            await tester.send(message, **signed)
+            course.asked = course.outstanding = name
+            course.ended = tester.now
+
+    return act
+
+
+@VERBS.on("wait")
+def wait(step: Step) -> Action:
+    """``wait: V2G_SECC_Sequence_Timeout - 1 s``: the next step comes so much later."""
+    only(step, "wait")
+    seconds = durations.seconds(str(step["wait"]))
+
+    async def act(course: Course) -> None:
+        await course.collect()
+        await asyncio.sleep(seconds)
 
     return act
 
@@ -152,7 +198,7 @@ def while_(step: Step) -> Action:
     only(step, "while", "max", "do", "operator")
     goes_on = chosen(step, "while", GOES_ON)
     most = timer(str(step["max"])) if "max" in step else None
-    again = send(step["do"])
+    do = send(step["do"]) if "do" in step else None
     beside = operator({"operator": step["operator"]}) if "operator" in step else None
 
     async def act(course: Course) -> None:
@@ -169,7 +215,7 @@ def while_(step: Step) -> Action:
                     cause=Cause.UNFINISHED, expected=f"an end within {seconds:g} s", observed=str(step["while"]),
                 )  # fmt: skip
             await tester.pause()
-            await again(course)
+            await (do or send({"send": course.asked}))(course)
             try:
                 await course.collect()
             except Failed:
@@ -194,7 +240,7 @@ def for_each(step: Step) -> Action:
         for service in tester.services:
             await course.collect()
             await tester.send(tester.protocol.module.ServiceDetailReq(ServiceID=service.ServiceID))
-            course.outstanding = "ServiceDetailReq"
+            course.asked = course.outstanding = "ServiceDetailReq"
             await course.collect()
             answer = course.answers[-1].message
             if getattr(answer, "ServiceID", None) != service.ServiceID:
@@ -260,7 +306,9 @@ def cp_fault(step: Step) -> Action:
     return act
 
 
-ACTIONS = ("never authorise", "refuse", "stop", "emergency stop")
+ACTIONS = (
+    "never authorise", "refuse", "stop", "emergency stop", "pause", "renegotiate", "another service", "leave standby",
+)  # fmt: skip
 """What a person at the charger can be asked for."""
 
 
@@ -311,7 +359,7 @@ def repeat(step: Step) -> Action:
             tester.forget()
             await tester.until("PowerDelivery.Stop" if tester.pics.ac else "WeldingDetection")
             await tester.send(tester.make("SessionStopReq"))
-            course.outstanding = "SessionStopReq"
+            course.asked = course.outstanding = "SessionStopReq"
             await course.collect()
 
     return act

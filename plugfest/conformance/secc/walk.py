@@ -36,7 +36,8 @@ async def link(tester: TesterEv) -> None:
 
 async def connect(tester: TesterEv) -> None:
     channel = await tester.open(tester.context)
-    tester.wire = Wire(channel, tester.observe)
+    tester.wire = wire = Wire(channel, tester.observe)
+    wire.session.clock = tester.clock
     tester.tell("tcp", "connected", channel.description)
 
 

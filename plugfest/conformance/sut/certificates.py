@@ -58,10 +58,12 @@ class Certificates:
     Attributes:
         store: the PKI that the system under test trusts.
         now: wall clock.
+        revoked_serials: serial numbers of certificates that were made to be revoked.
     """
 
     store: Store
     now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC)
+    revoked_serials: set[int] = field(default_factory=set)
     _made: dict[str, Credential] = field(default_factory=dict)
 
     @cached_property
@@ -107,6 +109,10 @@ class Certificates:
                 raise Inconclusive(f"{name} cannot be made from this PKI: {why}", cause=Cause.NO_CERTIFICATES) from why
         return self._made[name]
 
+    def revoked(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+        """Whether a certificate of this bench counts as revoked: those that are made for it do."""
+        return certificate.serial_number in self.revoked_serials
+
     @property
     def roots(self) -> list[bytes]:
         """V2G roots."""
@@ -135,6 +141,23 @@ def _leaf(role: str, **changes: Any) -> Maker:
         return credential(bench.issue(place, bench.store[issuer], f"{word}-{'-'.join(sorted(changes))}", given))
 
     return make
+
+
+def _revoked(role: str) -> Maker:
+    """A good leaf that the bench's list of revocations names."""
+    make = _leaf(role, not_before=-2 * DAY)
+
+    def revoke(bench: Certificates) -> Credential:
+        made = make(bench)
+        bench.revoked_serials.add(made.certificate.serial_number)
+        return made
+
+    return revoke
+
+
+def _foreign(role: str) -> Maker:
+    """The valid leaf of the other PKI, with its chain and key."""
+    return lambda bench: credential(bench.other[role])
 
 
 def _under_expired(level: int) -> Maker:
@@ -198,6 +221,8 @@ CONTRACTS: Mapping[str, Maker] = {
     "CRT_CONTRACT_LEAF_VALID": _valid,
     "CRT_CONTRACT_LEAF_EXPIRES": _leaf("contract", not_before=-30 * DAY, not_after=7 * DAY),
     "CRT_CONTRACT_LEAF_EXPIRED": _leaf("contract", not_before=-60 * DAY, not_after=-DAY),
+    "CRT_CONTRACT_LEAF_NOT_YET": _leaf("contract", not_before=DAY, not_after=300 * DAY),
+    "CRT_CONTRACT_LEAF_REVOKED": _revoked("contract"),
     "CRT_CONTRACT_LEAF_INVALID_CONTENT": _leaf("contract", dc="V2G"),
     "CRT_CONTRACT_LEAF_WRONG_EMAID": _named(EMAIDS["wrong"]),
     "CRT_CONTRACT_LEAF_INVALID_EMAID": _named(EMAIDS["malformed"]),
@@ -218,6 +243,9 @@ CONTRACTS: Mapping[str, Maker] = {
 PROVISIONING: Mapping[str, Maker] = {
     "CRT_OEM_LEAF_VALID": lambda bench: credential(bench.store["oem-provisioning"]),
     "CRT_OEM_LEAF_EXPIRED": _leaf("oem", not_before=-60 * DAY, not_after=-DAY),
+    "CRT_OEM_LEAF_NOT_YET": _leaf("oem", not_before=DAY, not_after=300 * DAY),
+    "CRT_OEM_LEAF_REVOKED": _revoked("oem"),
+    "CRT_OEM_LEAF_UNKNOWN_ROOT": _foreign("oem-provisioning"),
     "CRT_OEM_LEAF_INVALID_CONTENT": _leaf("oem", dc="CPO"),
 }
 

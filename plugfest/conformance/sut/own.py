@@ -17,17 +17,15 @@ from evcc import charge as evcc
 from evcc.battery import PACKS, Battery
 from evcc.vehicle import OnboardCharger, Settings, Vehicle
 from plugfest.conformance.catalogue.pics import Pics
-from plugfest.conformance.sut import certificates, contracts
+from plugfest.conformance.sut import certificates, contracts, own_iso20
 from secc import serve as secc
 from secc.authorizer import Authorizer, Customer, Delayed, Immediate
-from secc.charger import Evse, Fault, Slot, simulated
+from secc.charger import Evse, Fault, Slot, Wish, simulated
 from secc.outlet import Outlet
-from secc.power import Limits
 from secc.schedule import Plan, Price
 from secc.services import FIRST_OWN, INTERNET, Service
-from secc.simulated import Dynamics, SimulatedPowerSource
-from secc.supply import AcSupply
-from slac.connector import CCS2, MCS, power_class
+from secc.simulated import Dynamics
+from slac.connector import CCS2, MCS
 from slac.pilot import State
 from slac.pilots import SimulatedPilot
 from v2g import sdp
@@ -75,15 +73,21 @@ class OwnCharger:
         self.pilot = self.wire.ev
         self.network = MemoryNetwork()
         self.customer: Customer | None = None
-        supply = AcSupply(load=lambda: 0.0) if pics.ac else None
-        rating = Limits.of(power_class(150))
+        supply = own_iso20.supply(pics) if pics.ac else None
         # A cable check that is to be seen as Ongoing takes a moment.
         test = 1.0 if pics["PIXIT_SECC_DC_CableCheckOngoing"] == "ongoing" else 0.2
         # DIN cannot say more than 32767 W, and no profile could exceed that.
         watts = 30_000.0 if self.protocols == (DIN,) else None
-        self.power = None if pics.ac else SimulatedPowerSource(rating, Dynamics(test_seconds=test), rng=rng)
+        self.power = None if pics.ac else own_iso20.output(pics, Dynamics(test_seconds=test), rng)
         schedule = [Slot(0, watts)] if watts is not None else []
-        self.evse = Evse(self.wire.evse, power=self.power, ac=supply, authorizer=self._authorizer(), schedule=schedule)
+        self.evse = Evse(
+            self.wire.evse,
+            connector=own_iso20.connector(pics),
+            power=self.power,
+            ac=supply,
+            authorizer=self._authorizer(),
+            schedule=schedule,
+        )
         if pics["PIXIT_SECC_CMN_ChargeParameterDiscoveryOngoing"] == "ongoing":
             self.evse.planning_seconds = 1000.0
         if pics["PIXIT_SECC_CMN_SalesTariff"] == "salesTariff":
@@ -93,7 +97,12 @@ class OwnCharger:
         self.options = secc.Options(
             protocols=self.protocols, tolerant=self.tolerant, observe=self.observe, now=_now, rng=rng
         )
-        if pics.pnc:
+        if ISO20 in self.protocols:
+            own_iso20.dress(self.evse, pics)
+            own_iso20.configure(self.options, pics)
+            if pics.pnc:
+                self.options.contracts = own_iso20.contracts(certificates.in_memory(ISO20), pics)
+        elif pics.pnc:
             self.options.contracts = contracts.charger_contracts(certificates.in_memory(), pics)
             self.options.contracts.external = False
         if pics["PIXIT_SECC_CMN_VAS"] == "serviceDetail":
@@ -178,6 +187,12 @@ class OwnCharger:
                 evse.fail(Fault.EMERGENCY)
             case "renegotiate":
                 evse.request_renegotiation(10)
+            case "pause":
+                evse.request(Wish.PAUSE, 60)
+            case "another service":
+                evse.request(Wish.OTHER_SERVICE, 10)
+            case "leave standby":
+                evse.request(Wish.EXIT_STANDBY, 10)
             case "revoke contract" if self.options.contracts is not None:
                 self.options.contracts.revoked = lambda certificate, *_: True
             case _:

@@ -14,7 +14,7 @@ from plugfest.conformance.sut.bench import Bench
 from plugfest.conformance.sut.own import OwnCharger, OwnVehicle
 from plugfest.conformance.sut.slac import OwnSlacCharger, OwnSlacVehicle
 from plugfest.conformance.sut.slac_sessions import own_session_system
-from v2g.protocols import DIN, ISO2, Protocol
+from v2g.protocols import DIN, ISO2, ISO20, Protocol
 from v2g.trace import Observe, ignore
 
 FAST: dict[str, object] = {"PICS_CMN_CMN_LoopCounter": 6, "PICS_CMN_CMN_RenegotiationLoopIndication": 4}
@@ -24,7 +24,9 @@ FAST: dict[str, object] = {"PICS_CMN_CMN_LoopCounter": 6, "PICS_CMN_CMN_Renegoti
 def protocols_of(run: Run) -> tuple[Protocol, ...]:
     """What a role speaks for a run: a charger for DIN speaks nothing else."""
     chosen = spoken(run.protocol)
-    return (ISO2, DIN) if chosen is ISO2 and run.case.sut == "secc" else (chosen,)
+    if run.case.sut == "secc":
+        return {ISO2: (ISO2, DIN), ISO20: (ISO20, ISO2, DIN)}.get(chosen, (chosen,))
+    return (chosen,)
 
 
 @contextlib.asynccontextmanager

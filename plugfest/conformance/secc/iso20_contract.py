@@ -1,0 +1,215 @@
+"""The tester vehicle's contract in ISO 15118-20: shown and signed with, right and wrong; and what is installed.
+
+A request that is repeated while the charger is at work carries the same Signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from plugfest.conformance.fields import replaced
+from plugfest.conformance.sut.certificates import CONTRACTS, PROVISIONING, Certificates, credential
+from plugfest.conformance.verdict import Inconclusive, NotExecutable
+from v2g import signature
+from v2g.credentials import Credential, chain_of, issuers_and_serials, read, sub_certificates
+from v2g.errors import RemoteError
+from v2g.messages.iso20 import common, types
+
+if TYPE_CHECKING:
+    from plugfest.conformance.secc.tester import TesterEv
+    from plugfest.conformance.wire import Arrival
+
+SET = "iso20-common"
+
+NAMELESS = "WMIV1234567890ABCDE"
+"""EVCCID of a vehicle without a certificate."""
+
+MOST_CONTRACTS = 3
+"""MaximumContractCertificateChains."""
+
+
+@dataclass
+class Paying20:
+    """The tester vehicle's side of contract payment.
+
+    Attributes:
+        bench: certificates.
+        contract, provisioning: shown and signed with.
+    """
+
+    bench: Certificates
+    contract: Credential
+    provisioning: Credential
+    _last: tuple[Any, Any] = field(default=(None, None))
+
+    def sign(self, message: Any) -> Any:
+        """The Signature that a good-case request has."""
+        if not _signable(message):
+            return None
+        bare = msgspec.structs.replace(message, Header=None)
+        if self._last[0] != bare:
+            key = self.key_of(type(message).__name__).key
+            self._last = bare, signature.sign_message(message, key, SET)
+        return self._last[1]
+
+    def key_of(self, request: str) -> Credential:
+        return self.provisioning if request == "CertificateInstallationReq" else self.contract
+
+
+def _signable(message: Any) -> bool:
+    if isinstance(message, common.AuthorizationReq):
+        return message.PnC_AReqAuthorizationMode is not None
+    return isinstance(message, common.CertificateInstallationReq | common.MeteringConfirmationReq)
+
+
+def paying(tester: TesterEv) -> Paying20:
+    """The contract of the tester. Inconclusive: the tester has no certificates, or does not pay with them."""
+    if not isinstance(tester.paying, Paying20):
+        raise Inconclusive("the tester has no contract; give it certificates with --pki")
+    return tester.paying
+
+
+def vehicle_name(tester: TesterEv) -> str:
+    """EVCCID: the common name of the vehicle certificate."""
+    from pki.profiles import Role
+
+    held = tester.certificates
+    found = held.store.get(Role.VEHICLE) if held is not None else None
+    return found.common_name if found is not None else NAMELESS
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Requests and responses
+
+
+def _chain(own: Credential) -> common.ContractCertificateChainType:
+    subs = sub_certificates(own.chain)
+    if subs is None:
+        raise Inconclusive(f"contract {own.emaid} comes without its sub-CAs")
+    return common.ContractCertificateChainType(Certificate=own.leaf, SubCertificates=subs)
+
+
+def authorization(tester: TesterEv, challenge: bytes) -> common.AuthorizationReq:
+    """AuthorizationReq by contract."""
+    return common.AuthorizationReq(
+        SelectedAuthorizationService="PnC",
+        PnC_AReqAuthorizationMode=common.PnC_AReqAuthorizationModeType(
+            Id="id1", GenChallenge=challenge, ContractCertificateChain=_chain(paying(tester).contract)
+        ),
+    )
+
+
+def installation(tester: TesterEv) -> common.CertificateInstallationReq:
+    """CertificateInstallationReq for as many contracts as there are, up to three."""
+    held = paying(tester)
+    return common.CertificateInstallationReq(
+        OEMProvisioningCertificateChain=_provisioning(held.provisioning),
+        ListOfRootCertificateIDs=types.ListOfRootCertificateIDsType(
+            RootCertificateID=issuers_and_serials(held.bench.roots)
+        ),
+        MaximumContractCertificateChains=MOST_CONTRACTS,
+    )
+
+
+def _provisioning(own: Credential) -> common.SignedCertificateChainType:
+    return common.SignedCertificateChainType(
+        Id="id1", Certificate=own.leaf, SubCertificates=sub_certificates(own.chain)
+    )
+
+
+def delivered(tester: TesterEv, arrival: Arrival) -> Credential:
+    """The contract out of CertificateInstallationRes, if everything about it holds.
+
+    Raises:
+        RemoteError: it does not; says what.
+    """
+    from pki import delivery20
+    from pki.errors import PkiError
+
+    message, own, scheme = arrival.message, paying(tester).provisioning, delivery20.LIKE_ISO2
+    data = message.SignedInstallationData
+    signature.verify_message(message, arrival.signature, chain_of(message.CPSCertificateChain)[0], SET)
+    sealed_key = data.SECP521_EncryptedPrivateKey if data.ECDHCurve == "SECP521" else data.X448_EncryptedPrivateKey
+    if sealed_key is None:
+        raise RemoteError(f"no encrypted private key for {data.ECDHCurve}")
+    chain = chain_of(data.ContractCertificateChain)
+    leaf = read(chain[0])
+    try:
+        point = delivery20.point_of(data.ECDHCurve, data.DHPublicKey)
+        sealed = delivery20.Sealed(data.ECDHCurve, point, sealed_key)
+        key = delivery20.private_key(delivery20.unseal(sealed, own.key, own.certificate, leaf, scheme=scheme), leaf)
+    except PkiError as why:
+        raise RemoteError(str(why)) from why
+    return Credential(chain, key)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Deviations
+
+
+Edit = Callable[["TesterEv", Any], Any]
+"""Makes another message of one."""
+
+Sign = Callable[["TesterEv", Any], Any]
+"""Makes the Signature of a message."""
+
+
+def contract_edit(value: Any) -> Edit:
+    """AuthorizationReq with another contract, by its name in the catalogue; NotExecutable: there is none."""
+    name = str(value)
+    if name not in CONTRACTS:
+        raise NotExecutable(f"certificate {name}")
+
+    def edit(tester: TesterEv, message: Any) -> Any:
+        held = paying(tester)
+        held.contract = held.bench.contract(name)
+        return authorization(tester, message.PnC_AReqAuthorizationMode.GenChallenge)
+
+    return edit
+
+
+def provisioning_edit(value: Any) -> Edit:
+    """CertificateInstallationReq with another provisioning certificate; NotExecutable: there is none."""
+    name = str(value)
+    if name not in PROVISIONING:
+        raise NotExecutable(f"certificate {name}")
+
+    def edit(tester: TesterEv, message: Any) -> Any:
+        held = paying(tester)
+        held.provisioning = held.bench.provisioning(name)
+        return msgspec.structs.replace(message, OEMProvisioningCertificateChain=_provisioning(held.provisioning))
+
+    return edit
+
+
+def _wrong_key(tester: TesterEv, message: Any) -> Any:
+    return signature.sign_message(message, credential(paying(tester).bench.other["contract"]).key, SET)
+
+
+def _changed_afterwards(tester: TesterEv, message: Any) -> Any:
+    own = paying(tester).key_of(type(message).__name__)
+    return signature.sign_message(altered(message), own.key, SET)
+
+
+SIGNATURES: Mapping[str, Sign] = {
+    "wrong_key": _wrong_key,
+    "body_changed_after_signing": _changed_afterwards,
+    "absent": lambda tester, message: None,
+}
+"""How a request can be signed wrongly."""
+
+
+def altered(message: Any) -> Any:
+    """The message with another body: what is signed then is not what is sent."""
+    match message:
+        case common.AuthorizationReq():
+            return replaced(message, "GenChallenge", bytes(16))
+        case common.MeteringConfirmationReq():
+            reading = message.SignedMeteringData.MeterInfo.ChargedEnergyReadingWh
+            return replaced(message, "ChargedEnergyReadingWh", reading + 1)
+    whole = message.OEMProvisioningCertificateChain.Certificate
+    return replaced(message, "OEMProvisioningCertificateChain.Certificate", whole[:-1] + b"\0")

@@ -1,0 +1,160 @@
+"""Cases of ISO 15118-20 that words cannot express: handshakes of TLS 1.3, and who may resume a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.secc.generations import GENERATIONS
+from plugfest.conformance.secc.scripts.table import SCRIPTS
+from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.sut.certificates import Certificates
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.wire import Wire
+from v2g.errors import V2GError
+from v2g.messages import appproto
+from v2g.protocols import ISO2
+from v2g.tls import Options
+from v2g.tls.context import Credential
+
+if TYPE_CHECKING:
+    from v2g.tls import Context as TlsContext
+
+AES_256, AES_128, CHACHA20 = 0x1302, 0x1301, 0x1303
+SECP521R1 = "secp521r1"
+
+ISO2_SUITES = (0xC023, 0xC02B)
+
+
+def _certificates(tester: TesterEv) -> Certificates:
+    if tester.certificates is None or tester.tls is None:
+        raise Inconclusive("the tester has no certificates; give it some with --pki")
+    return tester.certificates
+
+
+def _vehicle(tester: TesterEv, kind: str) -> TlsContext:
+    """The tester's side of TLS with another vehicle certificate: ``same``, ``none``, ``another``, ``unknown root``."""
+    from pki.profiles import Role
+
+    bench = _certificates(tester)
+    assert tester.tls is not None
+    match kind:
+        case "none":
+            return replace(tester.tls, credentials=[])
+        case "another":
+            own = bench.store[Role.VEHICLE]
+            assert own.issuer is not None
+            made = bench.issue(Role.VEHICLE, own.issuer, "another-vehicle", {"cn": "PLGV1234567890ABCDE"})
+        case "unknown root":
+            made = bench.other[Role.VEHICLE]
+        case _:
+            return tester.tls
+    return replace(tester.tls, credentials=[Credential(list(made.chain), made.key)])
+
+
+OPTIONS: Mapping[str, Callable[[Options], Options]] = {
+    "TLS 1.2 only": lambda plain: plain.change(versions=("1.2",), suites=ISO2_SUITES),
+    "TLS_AES_128_GCM_SHA256 only": lambda plain: plain.change(suites=(AES_128,)),
+    "TLS_AES_256_GCM_SHA384 only": lambda plain: plain.change(suites=(AES_256,)),
+    "TLS_CHACHA20_POLY1305_SHA256 only": lambda plain: plain.change(suites=(CHACHA20,)),
+    "secp521r1 only": lambda plain: plain.change(groups=(SECP521R1,)),
+    "status_request": lambda plain: plain.change(staple="require"),
+}
+"""Variant -> the change to the tester's own options."""
+
+CLIENTS: Mapping[str, str] = {
+    "no client certificate": "none",
+    "client certificate of an unknown root": "unknown root",
+}
+
+
+async def _handshake(tester: TesterEv, context: TlsContext) -> str:
+    """Why a handshake was refused, or "". With TLS 1.3 a server may refuse after the client thinks it is done."""
+    try:
+        channel = await tester.open(context)
+    except V2GError as why:
+        return str(why) or type(why).__name__
+    wire = Wire(channel, tester.observe)
+    closed = await wire.until_closed(1.0)
+    await wire.close(reset=True)
+    return "closed right after the handshake" if closed else ""
+
+
+def _judge(result: Result, wanted: str, why: str) -> None:
+    seen = "refused" if why else "accepted"
+    result.saw(f"handshake {wanted}", f"{seen} {why}".strip())
+    if seen != wanted:
+        raise Failed(f"the handshake was {seen} {why}".strip(), expected=wanted, observed=seen)
+
+
+@SCRIPTS.on("PF_SECC_ISO20_TLS_13_Mutual")
+async def mutual(tester: TesterEv, run: Run, result: Result) -> None:
+    """The handshake of the good case."""
+    await tester.until("SDP")
+    _certificates(tester)
+    assert tester.tls is not None
+    _judge(result, "accepted", await _handshake(tester, tester.tls))
+
+
+@SCRIPTS.on("PF_SECC_ISO20_TLS_Variants")
+async def variants(tester: TesterEv, run: Run, result: Result) -> None:
+    """Handshakes with one thing offered otherwise."""
+    await tester.until("SDP")
+    client = str(run.variant["client"])
+    context = _vehicle(tester, CLIENTS.get(client, "same"))
+    if client in OPTIONS:
+        context = replace(context, options=OPTIONS[client](context.options))
+    _judge(result, str(run.variant["tls"]), await _handshake(tester, context))
+
+
+@SCRIPTS.on("PF_SECC_ISO20_SAP_NoTls13")
+async def below(tester: TesterEv, run: Run, result: Result) -> None:
+    """Over TLS 1.2 a charger refuses, or chooses something else than ISO 15118-20."""
+    await tester.until("SDP")
+    _certificates(tester)
+    assert tester.tls is not None
+    old = replace(tester.tls, options=OPTIONS["TLS 1.2 only"](tester.tls.options))
+    try:
+        channel = await tester.open(old)
+    except V2GError as why:
+        result.saw("refused, or another protocol", f"refused: {why}")
+        return
+    tester.wire = Wire(channel, tester.observe)
+    await tester.connection.send(_both(tester))
+    arrival = await tester.response("supportedAppProtocolReq")
+    result.saw("another protocol than ISO 15118-20", f"SchemaID {arrival.message.SchemaID}")
+    if arrival.code.startswith("OK") and arrival.message.SchemaID != OTHER:
+        raise Failed("ISO 15118-20 was chosen below TLS 1.3", expected="refused", observed="chosen")
+
+
+OTHER = 20
+"""SchemaID of ISO 15118-2 where both are offered."""
+
+
+def _both(tester: TesterEv) -> Any:
+    major, minor = ISO2.version
+    second = appproto.AppProtocolType(
+        ProtocolNamespace=ISO2.namespace, VersionNumberMajor=major, VersionNumberMinor=minor, SchemaID=OTHER, Priority=2
+    )
+    return appproto.supportedAppProtocolReq(AppProtocol=[*tester.offer().AppProtocol, second])
+
+
+@SCRIPTS.on("PF_SECC_ISO20_SessionSetup_Resume")
+async def resume(tester: TesterEv, run: Run, result: Result) -> None:
+    """A paused session is joined by the vehicle that paused it, and by nobody else."""
+    await tester.until("Asleep")
+    assert tester.paused is not None
+    before = tester.paused.session_id
+    tester.tls = _vehicle(tester, str(run.variant["certificate"]))
+    for step in ("SDP", "TCP", "SAP"):
+        await GENERATIONS[tester.protocol.name].walk[step](tester)
+    asked = {"previous": before, "zero": bytes(8), "random": tester.rng.randbytes(8)}[str(run.variant["session"])]
+    await tester.send(tester.make("SessionSetupReq"), session_id=asked)
+    arrival = await tester.response("SessionSetupReq")
+    result.saw(str(run.variant["code"]), f"{arrival.code}, id {arrival.session_id.hex()}")
+    if arrival.code != run.variant["code"]:
+        raise Failed(f"SessionSetupRes {arrival.code}", expected=str(run.variant["code"]), observed=arrival.code)
+    if (arrival.session_id == before) is not (arrival.code == "OK_OldSessionJoined"):
+        raise Failed(f"{arrival.code} with session id {arrival.session_id.hex()}, before the pause {before.hex()}")
