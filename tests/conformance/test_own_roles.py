@@ -30,7 +30,18 @@ def carry_out(run: Run, pics: Pics | None = None) -> Result:
         return runner.run(main())
 
 
-@pytest.mark.parametrize("run", EXECUTABLE, ids=lambda run: run.id)
+def in_every_suite(run: Run) -> bool:
+    """Whether a run is not left to ``make slow``: of ISO 15118-20 chargers, each with a TLS handshake of P-521, the
+    first variant of each case is in every suite."""
+    if run.protocol != "iso15118-20" or run.case.sut != "secc":
+        return True
+    return next(run.case.runs()).id == run.id
+
+
+SPREAD = [pytest.param(run, id=run.id, marks=() if in_every_suite(run) else pytest.mark.slow) for run in EXECUTABLE]
+
+
+@pytest.mark.parametrize("run", SPREAD)
 def test_our_own_role_passes(run: Run) -> None:
     """The verdict is pass, without findings."""
     result = carry_out(run)
