@@ -112,11 +112,16 @@ async def agree_schedule(drive: Drive, control: Control) -> Plan:
 def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTupleType], sent: int) -> Plan:
     """The tuple to follow: by need and by cost; and what of it is used.
 
+    A vehicle that confirms no tolerance takes one without, where there is one.
+
     Args:
         sent: TimeStamp of the message.
     """
     need = schedule.Need(drive.energy_request, most_power(drive, control), drive.departure)
     count = min(control.chosen.phases, drive.vehicle.onboard.phases) if control.service.energy == "AC" else 1
+    if not drive.vehicle.settings.confirms_tolerance:
+        free = [one for one in tuples if one.ChargingSchedule.PowerSchedule.PowerTolerance is None]
+        tuples = free or tuples  # where each has a tolerance, the charger may warn, or not insist
     offered = [read(one, drive.now, sent, count) for one in tuples]
     for one in offered:
         if one.tariff is not None and not one.tariff.known:

@@ -197,6 +197,19 @@ async def test_vehicle_that_does_not_confirm_the_tolerance_ends_safe(mode: str, 
     assert bench.safe
 
 
+@pytest.mark.parametrize("mode", ["iso20-ac", "iso20-dc"])
+async def test_vehicle_that_confirms_no_tolerance_takes_a_schedule_without(mode: str) -> None:
+    """Though the other one would be cheaper."""
+    bench = iso20_bench(mode, "scheduled", duration=2.0)
+    bench.evse.plans = [Plan(tolerance=500.0, tariff=flat(0.1)), Plan(tariff=flat(0.5))]
+    bench.vehicle.settings.confirms_tolerance = False
+    vehicle, charger = await bench.run()
+    assert (vehicle.ok, charger.ok) == (True, True), (vehicle, charger)
+    (request,) = [one for one in said(bench, "PowerDeliveryReq") if one.ChargeProgress == "Start"]
+    control = request.EVPowerProfile.Scheduled_EVPPTControlMode
+    assert (control.SelectedScheduleTupleID, control.PowerToleranceAcceptance) == (2, None)
+
+
 @pytest.mark.parametrize("soc", [0.2, 0.7, 0.795])
 @pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
 async def test_vehicle_keeps_the_tolerance_that_it_confirms(mode: str, soc: float) -> None:
