@@ -249,7 +249,8 @@ class Drive:
                 return await self.session.request(message)
         except TimeoutError as why:
             timer = "V2G_EVCC_CommunicationSetup_Timeout"
-            raise TimedOut(timer, getattr(self.session.timing, timer), "SessionSetupRes") from why
+            named = self.session.protocol.timer(timer)
+            raise TimedOut(named, getattr(self.session.timing, timer), "SessionSetupRes") from why
 
     def power_flows(self) -> None:
         """PowerDelivery(Start) was answered: the time that the driver gave begins."""
@@ -333,4 +334,4 @@ class Drive:
             async with asyncio.timeout(seconds):
                 yield
         except TimeoutError as why:
-            raise TimedOut(timer, seconds, waiting_for) from why
+            raise TimedOut(self.session.protocol.timer(timer), seconds, waiting_for) from why

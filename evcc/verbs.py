@@ -74,7 +74,7 @@ async def until_finished(
                 await drive.breathe()
                 drive.still_wanted()
     except TimeoutError as why:
-        raise TimedOut(timer, seconds, f"{name} Finished") from why
+        raise TimedOut(drive.session.protocol.timer(timer), seconds, f"{name} Finished") from why
 
 
 # ---------------------------------------------------------------------------------------------------------------

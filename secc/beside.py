@@ -178,7 +178,8 @@ class _Stream:
             async with asyncio.timeout(seconds if self.begun and not patient else None):
                 return await self._visit.session.receive(self._number)
         except TimeoutError as why:
-            raise TimedOut("V2G_SECC_Sequence_Timeout", seconds, f"the next request of {self._side.title}") from why
+            timer = self._visit.session.protocol.timer("V2G_SECC_Sequence_Timeout")
+            raise TimedOut(timer, seconds, f"the next request of {self._side.title}") from why
 
     async def answer(self, received: Received, check: Callable[[Any], None]) -> None:
         """Answers a request on what the stream has agreed so far."""

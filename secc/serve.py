@@ -226,7 +226,7 @@ async def _session(visit: Visit, options: Options) -> None:
             await _answer(visit, sequence, await session.receive(), options)
     except TimeoutError as why:
         name = "V2G_SECC_CommunicationSetup_Performance_Time"
-        raise TimedOut(name, setup, "SessionSetupReq") from why
+        raise TimedOut(session.protocol.timer(name), setup, "SessionSetupReq") from why
     sides = side_streams(visit, options.answers[session.protocol.name]) if session.protocol.side else []
     await with_streams(_requests(visit, sequence, options), sides)
 
@@ -258,7 +258,8 @@ async def _next(visit: Visit, last: str) -> Received:
         async with asyncio.timeout(seconds):
             return await visit.session.receive()
     except TimeoutError as why:
-        raise TimedOut("V2G_SECC_Sequence_Timeout", seconds, "the next request") from why
+        timer = visit.session.protocol.timer("V2G_SECC_Sequence_Timeout")
+        raise TimedOut(timer, seconds, "the next request") from why
 
 
 async def _negotiate(visit: Visit, options: Options) -> None:

@@ -337,7 +337,7 @@ class Visit:
         """
         seconds: float | None = getattr(self.session.timing, timer)
         if seconds is not None and self.since(phase) >= seconds:
-            raise TimedOut(timer, seconds, f"the end of the {phase}")
+            raise TimedOut(self.session.protocol.timer(timer), seconds, f"the end of the {phase}")
 
     @property
     def secure(self) -> bool:

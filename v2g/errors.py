@@ -56,7 +56,7 @@ class TimedOut(RemoteError):
     """A time-out of the standard expired.
 
     Attributes:
-        timer: its name in :mod:`v2g.timing`.
+        timer: its name in the protocol spoken, as :meth:`v2g.protocols.Protocol.timer` has it.
         seconds: its value.
     """
 

@@ -352,7 +352,7 @@ class Session:
                     await self._write(frame)
                 received = await self.receive(stream)
         except TimeoutError as why:
-            raise TimedOut("V2G_EVCC_Msg_Timeout", seconds, f"the response to {name}") from why
+            raise TimedOut(self.protocol.timer("V2G_EVCC_Msg_Timeout"), seconds, f"the response to {name}") from why
         response = received.message
         expected = self.protocol.response_to(type(message))
         if expected is None or not isinstance(response, expected):
