@@ -13,11 +13,16 @@ MINUTES ?= 10
 SESSIONS ?= 50
 BROKEN ?= 0.2
 TLS ?=
+# Mutants of our own roles: how many are drawn, by which seed, from one area alone, and a page for the result.
+N ?= 200
+SEED ?= 1
+AREA ?=
+DOCS ?=
 WHEEL_TESTS ?= tests/test_installed.py tests/test_examples.py tests/exi/test_vectors.py \
   $(addprefix tests/plugfest/test_,cli.py config.py live.py mqtt.py personalities.py pki.py pnc.py run.py) \
   $(addprefix tests/conformance/test_,by_pytest.py campaign.py catalogue.py plugin.py)
 
-.PHONY: demo test lint wheel-test interop slow bench soak clean
+.PHONY: demo test lint wheel-test interop slow mutants bench soak clean
 
 demo: $(VENV)/.run  ## a whole DC session between both roles, in this process, its summary and its report
 	mkdir -p build
@@ -52,6 +57,10 @@ slow: $(VENV)/.dev  ## long fuzzing and large simulations; the slowest and the w
 
 soak: $(VENV)/.dev  ## many sessions for long (MINUTES, SESSIONS, BROKEN, TLS): fails if anything grows or an end is unaccounted for
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --sessions $(SESSIONS) --broken $(BROKEN) $(if $(TLS),--tls)
+
+mutants: $(VENV)/.dev  ## a sample of N mutants of our own roles (SEED, AREA): which the conformance runs notice, and what survives
+	cd tests && $(CURDIR)/$(BIN)/python -m mutants -n $(N) --seed $(SEED) $(if $(AREA),--area "$(AREA)") \
+	--jobs $(WORKERS) $(if $(DOCS),--docs $(DOCS))
 
 bench: $(VENV)/.dev  ## benchmarks, as ratios within one run
 	$(BIN)/python -m benchmarks

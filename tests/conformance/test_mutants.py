@@ -1,0 +1,68 @@
+"""The generator of mutants stays true: what it changes is there, and what was caught is still caught."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+
+from mutants import source, tables
+from mutants.areas import AREAS, SCHEMAS, area_of
+from mutants.report import reasons
+from mutants.trial import mutants
+
+from slac import frames
+from v2g.messages import appproto
+
+
+def test_areas_name_what_is_there() -> None:
+    """A module, a function or a message that was renamed would silently be left out."""
+    missing = []
+    for area in AREAS:
+        functions = {module: {site.function for site in source.sites(module)} for module in area.modules}
+        for entry in area.source:
+            module, _, pattern = entry.partition(":")
+            if pattern and not any(area.owns(module, function) for function in functions[module]):
+                missing.append(entry)
+        spoken = [
+            appproto,
+            frames,
+            *(import_module(f"v2g.messages.{SCHEMAS[name]}") for name in area.protocols if name in SCHEMAS),
+        ]
+        missing += [name for name in area.messages if not any(hasattr(module, name) for module in spoken)]
+    assert missing == []
+
+
+def test_each_mutant_has_an_id_of_its_own() -> None:
+    """Ids are how results, reasons and seeded faults are found again; each area has some of its own."""
+    ids = [mutant.id for area in AREAS for mutant in mutants(area)]
+    assert len(ids) == len(set(ids))
+    assert all(sum(1 for _ in mutants(area)) > 200 for area in AREAS)
+
+
+def test_a_mutant_differs_in_one_place() -> None:
+    """The changed source is the original but for one node, and compiles."""
+    module = "secc.dc"
+    right = ast.dump(ast.parse(source.path_of(module).read_text(encoding="utf-8")))
+    for site in source.sites(module):
+        tree = source.mutated(site)
+        compile(tree, module, "exec")
+        assert ast.dump(tree) != right, site.id
+        assert site.before != site.after, site.id
+
+
+def test_a_function_belongs_to_one_area_of_a_role() -> None:
+    """So that a mutant counts once."""
+    assert area_of("secc.iso2", "cable_check", "secc") is AREAS[0]
+    assert area_of("secc.iso2", "session_setup", "secc") is not AREAS[0]
+    assert area_of("evcc.iso2", "cable_check", "secc") is None
+
+
+def test_table_mutants_are_told_apart() -> None:
+    """The same field of two messages, and two ways of being wrong, are different mutants."""
+    ids = {entry.id for entry in tables.entries(AREAS[0])}
+    assert {"iso2.PreChargeRes.EVSEPresentVoltage:stale", "iso2.CurrentDemandRes.EVSEPresentVoltage:tenfold"} <= ids
+
+
+def test_reasons_are_sentences() -> None:
+    """Whoever writes why a mutant remains says it."""
+    assert all(isinstance(why, str) and len(why) > 20 for why in reasons().values())

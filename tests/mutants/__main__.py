@@ -1,0 +1,79 @@
+"""``python -m mutants [-n N] [--seed SEED] [--area AREA]``: tries a sample and prints the rates by area."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+from mutants import report
+from mutants.areas import AREAS
+from mutants.reach import KEPT, reach, visits
+from mutants.trial import BUDGET, CAUGHT, Attempt, again, by_id, caught, sample, say, try_all
+
+
+def check(number: int, seed: int) -> None:
+    """One line for each, and how many failed."""
+    tried = list(again(number, seed))
+    for one in tried:
+        print(f"{one.outcome} {one.id} {one.run}")
+    print(f"{sum(one.outcome == 'failed' for one in tried)} of {len(tried)} failed")
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
+    parser.add_argument(
+        "-n", type=int, default=200, help="mutants in all, the same for each area (default %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the sample (default %(default)s)")
+    parser.add_argument("--area", action="append", help="only this one; may be repeated")
+    parser.add_argument("--id", action="append", help="this mutant; may be repeated")
+    parser.add_argument("--again", metavar="FILE", help="the mutants of an earlier run that were not failed")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default %(default)s)")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="end after so many, with what was tried by then"
+    )
+    parser.add_argument("--budget", type=float, default=BUDGET, help="s of CPU time for one (default %(default)s)")
+    parser.add_argument("--results", type=Path, default=KEPT / "results.jsonl", help="file of results")
+    parser.add_argument("--docs", type=Path, metavar="PAGE", help="write the page of the docs, too")
+    parser.add_argument("--caught", type=int, metavar="N", help="N of those known to be caught, with the runs that did")
+    parser.add_argument("--keep", action="store_true", help="add what failed to those known to be caught")
+    args = parser.parse_args()
+    if args.caught:
+        check(args.caught, args.seed)
+        return
+    areas = [area for area in AREAS if not args.area or area.name in args.area]
+    if not areas:
+        parser.error(f"no such area; there are {', '.join(area.name for area in AREAS)}")
+    found, every = reach(say), visits()
+    if args.id:
+        chosen = by_id(args.id)
+    elif args.again:
+        earlier = [json.loads(line) for line in Path(args.again).read_text(encoding="utf-8").splitlines()]
+        chosen = by_id(one["id"] for one in earlier if one["outcome"] not in ("failed", "same", "unreached"))
+    else:
+        chosen = sample(areas, args.n, args.seed)
+    attempts: list[Attempt] = []
+    until = time.monotonic() + 60 * args.minutes
+    trying = try_all(chosen, found, every, jobs=args.jobs, budget=args.budget, until=until)
+    args.results.parent.mkdir(parents=True, exist_ok=True)
+    with args.results.open("w", encoding="utf-8") as file:
+        for place, one in enumerate(trying, 1):
+            attempts.append(one)
+            file.write(one.to_json() + "\n")
+            file.flush()
+            runs = f"{one.tried}/{one.reached}"
+            say(f"{place}/{len(chosen)} {one.outcome:12} {runs:>9} {one.seconds:5.1f} s {one.id} {one.run}")
+    print(report.text(attempts))
+    if args.keep:
+        known = {**caught(), **{one.id: one.run for one in attempts if one.outcome == "failed"}}
+        lines = [f"{json.dumps(key)}: {json.dumps(known[key])}" for key in sorted(known)]
+        CAUGHT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    if args.docs:
+        args.docs.write_text(report.page(attempts, args.seed), encoding="utf-8")
+
+
+main()

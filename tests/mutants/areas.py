@@ -1,0 +1,261 @@
+"""Areas: what is mutated in which role, and which runs apply. All of it data, so that another area is another entry.
+
+What only a role uses is mutated, never what the tester judges with: it would go blind together with the role. Nor is
+what stands in for hardware, like a battery or a simulated power source: one with other values is another, legal device.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Area:
+    """One area.
+
+    Attributes:
+        sut: the role it is about, secc or evcc.
+        protocols: of the runs that apply, as the catalogue names them.
+        source: ``module`` or ``module:pattern`` of functions; the first area that names a function has it.
+        messages: sent by the role, whose fields are mutated.
+        requests: whose checks by the role are left out; as those that it receives are named.
+        timers: of the role.
+        rules: the content rules that the role heeds are left out one by one, for these messages.
+        general: rules of all messages and the order of messages count here.
+    """
+
+    name: str
+    sut: str
+    protocols: tuple[str, ...]
+    source: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
+    requests: tuple[str, ...] = ()
+    timers: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    general: bool = False
+
+    def owns(self, module: str, function: str) -> bool:
+        """Whether a function of a module belongs to this area."""
+        for entry in self.source:
+            name, _, pattern = entry.partition(":")
+            if name == module and fnmatch.fnmatchcase(function, pattern or "*"):
+                return True
+        return False
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(entry.partition(":")[0] for entry in self.source))
+
+
+CLASSIC = ("iso15118-2", "din70121")
+
+AREAS: tuple[Area, ...] = (
+    Area(
+        "charger DC",
+        "secc",
+        CLASSIC,
+        source=(
+            "secc.dc",
+            "secc.envelope",
+            "secc.power",
+            "secc.iso2:dc_status",
+            "secc.iso2:dc_parameters",
+            *(f"secc.{module}:{name}" for module in ("iso2", "din70121")
+              for name in ("cable_check", "pre_charge", "current_demand", "welding_detection")),
+            "secc.din70121:status",
+            "secc.din70121:ready_in_time",
+        ),
+        messages=("CableCheckRes", "PreChargeRes", "CurrentDemandRes", "WeldingDetectionRes"),
+        requests=("CableCheckReq", "PreChargeReq", "CurrentDemandReq", "WeldingDetectionReq"),
+        timers=("V2G_SECC_CableCheck_Performance_Time", "V2G_SECC_PreCharge_Performance_Time",
+                "V2G_SECC_ReadyToCharge_Performance_Time"),
+        rules=("CableCheckReq", "PreChargeReq", "CurrentDemandReq", "WeldingDetectionReq"),
+    ),
+    Area(
+        "charger pilot, AC, pause",
+        "secc",
+        CLASSIC,
+        source=(
+            "secc.ac",
+            "secc.pauses",
+            "secc.outlet",
+            "secc.charger",
+            "secc.answer:_check_pilot",
+            "secc.answer:_presupposed",
+            "secc.iso2:ac_status",
+            "secc.iso2:ac_parameters",
+            "secc.iso2:charging_status",
+            *(f"secc.{module}:{name}" for module in ("iso2", "din70121")
+              for name in ("power_delivery", "start", "session_stop")),
+            "secc.serve:*pilot*",
+            "secc.serve:*_look*",
+        ),
+        messages=("PowerDeliveryRes", "ChargingStatusRes", "SessionStopRes"),
+        requests=("PowerDeliveryReq", "ChargingStatusReq", "SessionStopReq"),
+        timers=("V2G_SECC_CPState_Detection_Timeout", "V2G_SECC_Contactor_Close_Time",
+                "TCP_Connection_Termination_Timeout"),
+        rules=("PowerDeliveryReq", "ChargingStatusReq", "SessionStopReq"),
+    ),
+    Area(
+        "charger contract, PKI, TLS",
+        "secc",
+        ("iso15118-2",),
+        source=(
+            "secc.contract",
+            "secc.provisioning",
+            "secc.authorizer",
+            "secc.iso2:metering_receipt",
+            "secc.iso2:meter_info",
+            "secc.iso2:authorization",
+            "secc.din70121:authentication",
+            "v2g.tls.charger",
+            "v2g.tls.checks",
+            "pki.path",
+            "pki.content",
+        ),
+        messages=("PaymentDetailsRes", "AuthorizationRes", "CertificateInstallationRes",
+                  "CertificateUpdateRes", "MeteringReceiptRes"),
+        requests=("PaymentDetailsReq", "AuthorizationReq", "CertificateInstallationReq",
+                  "CertificateUpdateReq", "MeteringReceiptReq"),
+        timers=("V2G_SECC_Ongoing_Performance_Time",),
+        rules=("PaymentDetailsReq", "AuthorizationReq", "CertificateInstallationReq",
+               "CertificateUpdateReq", "MeteringReceiptReq"),
+    ),
+    Area(
+        "charger parameters",
+        "secc",
+        CLASSIC,
+        source=(
+            "secc.schedule",
+            "secc.services",
+            "secc.agreed",
+            *(f"secc.{module}:{name}" for module in ("iso2", "din70121")
+              for name in ("payment_options", "offered_modes", "service_discovery", "service_detail",
+                           "payment_selection", "charge_parameters")),
+            "secc.visit:covering",
+            "secc.visit:Visit.offer_schedule",
+        ),
+        messages=("ServiceDiscoveryRes", "ServiceDetailRes", "PaymentServiceSelectionRes", "ServicePaymentSelectionRes",
+                  "ChargeParameterDiscoveryRes"),
+        requests=("ServiceDiscoveryReq", "ServiceDetailReq", "PaymentServiceSelectionReq",
+                  "ServicePaymentSelectionReq", "ChargeParameterDiscoveryReq"),
+        rules=("ServiceDiscoveryReq", "ServiceDetailReq", "PaymentServiceSelectionReq",
+               "ServicePaymentSelectionReq", "ChargeParameterDiscoveryReq"),
+    ),
+    Area(
+        "charger session, order",
+        "secc",
+        CLASSIC,
+        source=("secc.serve", "secc.answer", "secc.visit", "secc.iso2", "secc.din70121", "secc.minimal"),
+        messages=("supportedAppProtocolRes", "SessionSetupRes", "ContractAuthenticationRes"),
+        requests=("SessionSetupReq", "ContractAuthenticationReq"),
+        timers=("V2G_SECC_Sequence_Timeout", "V2G_SECC_CommunicationSetup_Performance_Time"),
+        rules=("supportedAppProtocolReq", "SessionSetupReq", "ContractAuthenticationReq"),
+        general=True,
+    ),
+    Area(
+        "vehicle DC",
+        "evcc",
+        CLASSIC,
+        source=(
+            "evcc.checks",
+            "evcc.vehicle",
+            "evcc.iso2:*dc*",
+            "evcc.iso2:demand_current",
+            "evcc.din70121:status",
+            "evcc.din70121:prepare",
+            "evcc.din70121:charge",
+            "evcc.din70121:demand_current",
+            "evcc.din70121:current_demand",
+            *(f"evcc.verbs:{name}" for name in ("until_voltage", "until_dead", "take_current", "_nothing_more",
+                                                "ramp_down")),
+        ),
+        messages=("CableCheckReq", "PreChargeReq", "CurrentDemandReq", "WeldingDetectionReq"),
+        requests=("CableCheckRes", "PreChargeRes", "CurrentDemandRes", "WeldingDetectionRes"),
+        timers=("V2G_EVCC_CableCheck_Timeout", "V2G_EVCC_PreCharge_Timeout", "V2G_EVCC_ReadyToCharge_Timeout",
+                "V2G_EVCC_Msg_Timeout"),
+        rules=("CableCheckRes", "PreChargeRes", "CurrentDemandRes", "WeldingDetectionRes"),
+    ),
+    Area(
+        "vehicle AC, contract",
+        "evcc",
+        ("iso15118-2",),
+        source=(
+            "evcc.contract",
+            "evcc.wallet",
+            "evcc.iso2:pay*",
+            "evcc.iso2:*ac*",
+            "evcc.iso2:charging_status",
+            "evcc.iso2:metering_receipt",
+            "evcc.iso2:acknowledge",
+            "evcc.iso2_requests",
+            "v2g.tls.vehicle",
+            "v2g.tls.checks",
+            "pki.path",
+            "pki.content",
+        ),
+        messages=("PaymentDetailsReq", "AuthorizationReq", "CertificateInstallationReq",
+                  "CertificateUpdateReq", "MeteringReceiptReq", "ChargingStatusReq"),
+        requests=("PaymentDetailsRes", "AuthorizationRes", "CertificateInstallationRes",
+                  "CertificateUpdateRes", "MeteringReceiptRes", "ChargingStatusRes"),
+        timers=("V2G_EVCC_CPState_Change_Time",),
+        rules=("PaymentDetailsRes", "AuthorizationRes", "CertificateInstallationRes",
+               "CertificateUpdateRes", "MeteringReceiptRes", "ChargingStatusRes"),
+    ),
+    Area(
+        "vehicle session",
+        "evcc",
+        CLASSIC,
+        source=(
+            "evcc.drive",
+            "evcc.charge",
+            "evcc.verbs",
+            "evcc.iso2",
+            "evcc.din70121",
+            "evcc.schedule",
+            "evcc.forecast",
+            "v2g.session:Session.request",
+            "v2g.session:Session._check_id",
+            "v2g.discovery:discover*",
+        ),
+        general=True,
+        messages=("supportedAppProtocolReq", "SessionSetupReq", "ServiceDiscoveryReq", "ServiceDetailReq",
+                  "PaymentServiceSelectionReq", "ServicePaymentSelectionReq", "ChargeParameterDiscoveryReq",
+                  "PowerDeliveryReq", "SessionStopReq", "ContractAuthenticationReq"),
+        requests=("supportedAppProtocolRes", "SessionSetupRes", "ServiceDiscoveryRes", "ServiceDetailRes",
+                  "PaymentServiceSelectionRes", "ServicePaymentSelectionRes", "ChargeParameterDiscoveryRes",
+                  "PowerDeliveryRes", "SessionStopRes", "ContractAuthenticationRes"),
+        timers=("V2G_EVCC_CommunicationSetup_Timeout", "V2G_EVCC_Ongoing_Timeout", "V2G_EVCC_Sequence_Performance_Time",
+                "SDP_Request_Interval", "SDP_Max_Requests"),
+        rules=("supportedAppProtocolRes", "SessionSetupRes", "ServiceDiscoveryRes", "ServiceDetailRes",
+               "PaymentServiceSelectionRes", "ServicePaymentSelectionRes", "ChargeParameterDiscoveryRes",
+               "PowerDeliveryRes", "SessionStopRes", "ContractAuthenticationRes"),
+    ),
+    Area(
+        "SLAC charger",
+        "secc",
+        ("slac",),
+        source=("slac.evse", "slac.evse_run", "secc.arrivals", "secc.stay"),
+        messages=("CM_SLAC_PARM_CNF", "CM_ATTEN_CHAR_IND", "CM_SLAC_MATCH_CNF", "CM_VALIDATE_CNF", "CM_AMP_MAP_REQ",
+                  "CM_AMP_MAP_CNF"),
+        timers=("EVSE", "both"),
+    ),
+    Area(
+        "SLAC vehicle",
+        "evcc",
+        ("slac",),
+        source=("slac.ev", "slac.ev_run", "evcc.stay"),
+        messages=("CM_SLAC_PARM_REQ", "CM_START_ATTEN_CHAR_IND", "CM_MNBC_SOUND_IND", "CM_ATTEN_CHAR_RSP",
+                  "CM_SLAC_MATCH_REQ", "CM_VALIDATE_REQ", "CM_AMP_MAP_REQ", "CM_AMP_MAP_CNF"),
+        timers=("EV", "both"),
+    ),
+)  # fmt: skip
+
+SCHEMAS = {"iso15118-2": "iso2", "din70121": "din70121"}
+"""Protocols of the catalogue whose messages are mutated by field -> modules of message classes."""
+
+
+def area_of(module: str, function: str, sut: str) -> Area | None:
+    """The area that a function belongs to, or None."""
+    return next((area for area in AREAS if area.sut == sut and area.owns(module, function)), None)
