@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -32,6 +33,7 @@ COMMANDS = (
     "exi",
     "conformance",
     "pki",
+    "completion",
 )
 """Modules of :mod:`plugfest.commands`, in the order of the help."""
 
@@ -103,6 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     console.prepare()
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments is None and "_ARGCOMPLETE" in os.environ:  # a shell asks what may come next
+        from argcomplete import autocomplete  # an extra, without which no shell asks
+
+        autocomplete(parser())
     top = parser(*given[:1]) if given and given[0] in COMMANDS else parser()
     args = top.parse_args(given)
     if args.version:
