@@ -28,7 +28,7 @@ def commands(text: str, *, piped: bool = True) -> Iterator[list[str]]:
     for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             words = [word for word in shlex.split(line, comments=True) if word not in ("...", "&")]
-            if "plugfest" in words and (piped or "|" not in words):
+            if "plugfest" in words and words[0] != "docker" and (piped or "|" not in words):
                 yield words[words.index("plugfest") + 1 :]
 
 
