@@ -24,6 +24,13 @@ SEEDS = 1 << 32
 OFFERS = 20
 """Entries of supportedAppProtocolReq at most [V2G2-167]."""
 
+ERRORS = (
+    "FAILED_RESSTemperatureInhibit", "FAILED_EVShiftPosition", "FAILED_ChargerConnectorLockFault",
+    "FAILED_EVRESSMalfunction", "FAILED_ChargingCurrentdifferential", "FAILED_ChargingVoltageOutOfRange",
+    "FAILED_ChargingSystemIncompatibility",
+)  # fmt: skip
+"""DC_EVErrorCodes of both protocols that report an error."""
+
 _T = TypeVar("_T")
 
 
@@ -94,6 +101,8 @@ class VehicleStimulus:
         others: (namespace, SchemaID) of protocols that nobody speaks, offered beside it.
         place: Priority of the session's protocol, from 1, among all offers.
         element_id: Id of signed elements.
+        error: EVErrorCode where one is reported.
+        emaid: of a contract that the tester has not.
         choice: which of several schedules is chosen: this one, modulo their number.
         mix: draws the multipliers, message by message.
     """
@@ -104,6 +113,8 @@ class VehicleStimulus:
     others: tuple[tuple[str, int], ...]
     place: int
     element_id: str
+    error: str
+    emaid: str
     choice: int
     mix: random.Random
 
@@ -122,7 +133,8 @@ class VehicleStimulus:
         }
         return cls(
             values, rng.randrange(10, 91), ids[0], others, rng.randrange(1, len(others) + 2),
-            f"id{rng.randrange(1 << 32):x}", rng.randrange(6), random.Random(rng.random()),
+            f"id{rng.randrange(1 << 32):x}", rng.choice(ERRORS), f"DEPLF{rng.randrange(10**9):09}", rng.randrange(6),
+            random.Random(rng.random()),
         )  # fmt: skip
 
     def offer(self, protocol: Protocol, energy: Energy = "DC") -> list[appproto.AppProtocolType]:

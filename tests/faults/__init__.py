@@ -4,7 +4,18 @@
 ``python -m faults.matrix`` in ``tests/`` finds which cases catch which fault and writes the table in the docs.
 """
 
-from faults import charger_messages, charger_transport, silence, slac, slac_pilot, sleep, tls, vehicle, vehicle_limits
+from faults import (
+    charger_messages,
+    charger_transport,
+    orders,
+    silence,
+    slac,
+    slac_pilot,
+    sleep,
+    tls,
+    vehicle,
+    vehicle_limits,
+)
 from faults.fault import FAULTS, Fault
 
 __all__ = [
@@ -12,6 +23,7 @@ __all__ = [
     "Fault",
     "charger_messages",
     "charger_transport",
+    "orders",
     "silence",
     "slac",
     "slac_pilot",

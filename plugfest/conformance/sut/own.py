@@ -185,6 +185,8 @@ class OwnCharger:
                 evse.request_stop(10)
             case "emergency stop":
                 evse.fail(Fault.EMERGENCY)
+            case "trip rcd" if evse.ac is not None:
+                evse.ac.rcd_tripped = True
             case "renegotiate":
                 evse.request_renegotiation(10)
             case "pause":

@@ -17,10 +17,11 @@ from plugfest.conformance.evcc.scripts import (
     setup,
     tls,
     tls20,
+    wrong,
 )
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, Script
 
 __all__ = [
     "SCRIPTS", "Script", "contract", "contract20", "dc", "discovery", "iso20", "loop", "resume", "schedules",
-    "session", "setup", "tls", "tls20",
+    "session", "setup", "tls", "tls20", "wrong",
 ]  # fmt: skip

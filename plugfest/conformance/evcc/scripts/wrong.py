@@ -1,0 +1,255 @@
+"""Wrong answers to a vehicle: another type, a stale session, any FAILED code, content that breaks a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, get_args
+
+import msgspec
+
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.evcc.checks import CHECKS
+from plugfest.conformance.evcc.reactions import harmless, loops
+from plugfest.conformance.evcc.scripts.steps import change_loop, charging, gives_up, hold
+from plugfest.conformance.evcc.scripts.table import SCRIPTS
+from plugfest.conformance.evcc.tester import TesterEvse, made
+from plugfest.conformance.fields import found, replaced
+from plugfest.conformance.orders import requests, rotation
+from plugfest.conformance.verdict import Failed, Result
+from plugfest.conformance.wire import Arrival
+from v2g.messages import iso2
+from v2g.physical import number, physical
+
+Change = Callable[[TesterEvse, Arrival, Any], Any]
+"""Of the held request and its good response, another one."""
+
+STOPS = 5.0
+"""s in which a vehicle stops that sees something dangerous."""
+
+LAST = ("WeldingDetectionReq", "SessionStopReq")
+"""Requests that come only after the vehicle was asked to stop."""
+
+
+def _place(run: Run, choices: Mapping[str, Sequence[str]], seed: int) -> str:
+    """What a variant's place in the rotation has for its request."""
+    places = max(int(variant["place"]) for variant in run.case.variants)
+    return rotation(choices, places, seed)[str(run.variant["request"])][int(run.variant["place"]) - 1]
+
+
+async def _hold(tester: TesterEvse, name: str) -> Arrival:
+    if name in LAST:
+        tester.stops_after = 2
+    return await hold(tester, name)
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_WrongAnswer_DC", "PF_EVCC_ISO2_WrongAnswer_AC", "PF_EVCC_ISO2_WrongAnswer_PnC",
+            "PF_EVCC_DIN_WrongAnswer")  # fmt: skip
+async def wrong_answer(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A response of another type, drawn by seed: over all requests, each type comes."""
+    asked = dict.fromkeys(str(variant["request"]) for variant in run.case.variants)
+    types = requests(tester.protocol)
+    wanted = _place(run, {name: [other for other in types if other != name] for name in asked}, result.seed or 0)
+    response = wanted.removesuffix("Req") + "Res"
+    held = await _hold(tester, str(run.variant["request"]))
+    result.saw("a response of another type", response)
+    await tester.reply(made(tester, response))
+    await gives_up(tester, result, held)
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_AnyFailed_DC", "PF_EVCC_ISO2_AnyFailed_AC", "PF_EVCC_DIN_AnyFailed")
+async def any_failed(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A FAILED code, also one of other messages, in a response that is good otherwise: the vehicle ends by the code."""
+    asked = dict.fromkeys(str(variant["request"]) for variant in run.case.variants)
+    codes = [code for code in get_args(tester.protocol.module.responseCodeType) if code.startswith("FAILED")]
+    code = _place(run, dict.fromkeys(asked, codes), result.seed or 0)
+    name = str(run.variant["request"])
+    held = await _hold(tester, name)
+    result.saw("a FAILED code", code)
+    await tester.reply(replaced(await tester.good(held), "ResponseCode", code))
+    await gives_up(tester, result, held)
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_StaleSession_DC", "PF_EVCC_ISO2_StaleSession_AC", "PF_EVCC_DIN_StaleSession")
+async def stale_session(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A good response under an id that is not the session's: zero, one bit off, cut short."""
+    name, kind = str(run.variant["request"]), str(run.variant["id"])
+    held = await _hold(tester, name)
+    own = tester.wire.session.id
+    bit = tester.rng.randrange(8 * len(own))
+    other = {
+        "zero": bytes(len(own)),
+        "one bit off": (int.from_bytes(own, "big") ^ 1 << bit).to_bytes(len(own), "big"),
+        "cut short": own[:-1],
+    }[kind]
+    result.saw(f"session id {own.hex()}", other.hex())
+    await tester.reply(await tester.good(held), session_id=other)
+    await gives_up(tester, result, held)
+
+
+@SCRIPTS.on("PF_EVCC_DIN_ServiceSelected")
+async def service_selected(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The service that is selected is the one on offer, whatever its ServiceID."""
+    held = await hold(tester, "ServicePaymentSelectionReq")
+    chosen = [service.ServiceID for service in held.message.SelectedServiceList.SelectedService]
+    wanted = tester.stimulus.charge_service
+    result.saw(f"ServiceID {wanted}", str(chosen))
+    if chosen != [wanted]:
+        raise Failed(
+            f"services {chosen} were selected",
+            cause=Cause.WRONG_FIELD, expected=f"ServiceID {wanted}, the one on offer", observed=str(chosen),
+        )  # fmt: skip
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_RequestContent", "PF_EVCC_DIN_RequestContent")
+async def content(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Every request of a session decodes, is plausible, and has the session's id."""
+    await charging(tester, 3)
+    problems = [
+        f"{arrival.name}: {problem}"
+        for arrival in tester.requests
+        if not arrival.name.startswith("supported")
+        for check in ("EV_REQUEST_CONTENT", "EV_SESSION_ID")
+        if (problem := CHECKS[check](tester, arrival))
+    ]
+    result.saw("requests in order", "; ".join(problems) or "so they are")
+    if problems:
+        raise Failed(problems[0], cause=Cause.WRONG_FIELD)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Content rules
+
+
+class Broken(NamedTuple):
+    """A way to break a rule: the request whose response does, and how."""
+
+    request: str
+    change: Change
+
+
+def _set(name: str, amount: float, unit: str) -> Change:
+    return lambda tester, held, good: replaced(good, name, physical(tester.protocol.module, amount, unit))
+
+
+def _put(name: str, value: Any) -> Change:
+    return lambda tester, held, good: replaced(good, name, value)
+
+
+def _unit(name: str, unit: str) -> Change:
+    """The same number in another unit."""
+    return lambda tester, held, good: replaced(good, name, msgspec.structs.replace(found(good, name), Unit=unit))
+
+
+def _tuples(change: Callable[[list[Any]], list[Any]]) -> Change:
+    def edit(tester: TesterEvse, held: Arrival, good: Any) -> Any:
+        return replaced(good, "SAScheduleTuple", change(list(found(good, "SAScheduleTuple"))))
+
+    return edit
+
+
+def _one_start(tuples: list[Any]) -> list[Any]:
+    """Two entries of one schedule begin at the same time."""
+    entries = tuples[0].PMaxSchedule.PMaxScheduleEntry
+    begun = msgspec.structs.replace(entries[0].TimeInterval, start=0, duration=None)
+    first = msgspec.structs.replace(entries[0], TimeInterval=begun)
+    return [
+        replaced(tuples[0], "PMaxSchedule", replaced(tuples[0].PMaxSchedule, "PMaxScheduleEntry", [first, *entries]))
+    ]
+
+
+def _other_mode(tester: TesterEvse, held: Arrival, good: Any) -> Any:
+    offer = iso2.AC_EVSEChargeParameterType(
+        AC_EVSEStatus=iso2.AC_EVSEStatusType(NotificationMaxDelay=0, EVSENotification="None", RCD=False),
+        EVSENominalVoltage=physical(iso2, 230.0, "V"),
+        EVSEMaxCurrent=physical(iso2, 16.0, "A"),
+    )
+    return replaced(good, "EVSEChargeParameter", offer)
+
+
+WAYS: Mapping[str, Broken] = {
+    "unit, ChargeParameterDiscoveryRes": Broken("ChargeParameterDiscoveryReq", _unit("EVSEMaximumCurrentLimit", "V")),
+    "unit, PreChargeRes": Broken("PreChargeReq", _unit("EVSEPresentVoltage", "A")),
+    "unit, CurrentDemandRes": Broken("CurrentDemandReq", _unit("EVSEPresentCurrent", "W")),
+    "impossible, ChargeParameterDiscoveryRes": Broken(
+        "ChargeParameterDiscoveryReq", _set("EVSEMaximumVoltageLimit", -500.0, "V")
+    ),
+    "impossible, PreChargeRes": Broken("PreChargeReq", _set("EVSEPresentVoltage", -32767e3, "V")),
+    "impossible, CurrentDemandRes": Broken("CurrentDemandReq", _set("EVSEPresentVoltage", 32767e3, "V")),
+    "limits": Broken("ChargeParameterDiscoveryReq", _set("EVSEMinimumVoltageLimit", 32000.0, "V")),
+    "limits, zero": Broken("ChargeParameterDiscoveryReq", _set("EVSEMaximumVoltageLimit", 0.0, "V")),
+    "schedule-ids": Broken("ChargeParameterDiscoveryReq", _tuples(lambda tuples: [tuples[0], tuples[0]])),
+    "schedule-order": Broken("ChargeParameterDiscoveryReq", _tuples(_one_start)),
+    "parameters-of-other-mode": Broken("ChargeParameterDiscoveryReq", _other_mode),
+    "isolation-fault, PreChargeRes": Broken("PreChargeReq", _put("EVSEIsolationStatus", "Fault")),
+    "isolation-fault, PowerDeliveryRes": Broken("PowerDeliveryReq", _put("EVSEIsolationStatus", "Fault")),
+    "service-detail-other": Broken("ServiceDetailReq", _put("ServiceID", 1)),
+    "challenge, zero": Broken("PaymentDetailsReq", _put("GenChallenge", bytes(16))),
+    "challenge, short": Broken("PaymentDetailsReq", _put("GenChallenge", b"x")),
+}
+"""Words of the catalogue, the rule's name first -> how it is broken."""
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_BrokenRule_DC", "PF_EVCC_ISO2_BrokenRule_PnC", "PF_EVCC_ISO2_BrokenRule_Service",
+            "PF_EVCC_DIN_BrokenRule")  # fmt: skip
+async def broken_rule(tester: TesterEvse, run: Run, result: Result) -> None:
+    """A response that breaks one rule: the vehicle ends the session."""
+    way = WAYS[str(run.variant["rule"])]
+    if way.request == "ServiceDetailReq":
+        number_ = tester.stimulus.service
+        tester.services.append(iso2.ServiceType(ServiceID=number_, ServiceCategory="OtherCustom", FreeService=True))
+    held = await hold(tester, way.request)
+    await tester.reply(way.change(tester, held, await tester.good(held)))
+    await gives_up(tester, result, held)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Danger while power flows
+
+
+def _present(tester: TesterEvse, volts: float = 0.0, amps: float = 0.0) -> list[tuple[str, Any]]:
+    """Present values, where they are not zero."""
+    module = tester.protocol.module
+    given = (("EVSEPresentVoltage", volts, "V"), ("EVSEPresentCurrent", amps, "A"))
+    return [(name, physical(module, amount, unit)) for name, amount, unit in given if amount]
+
+
+def _asked(tester: TesterEvse, name: str) -> float:
+    """A value of the vehicle's latest request that has it."""
+    for arrival in reversed(tester.requests):
+        try:
+            return number(found(arrival.message, name))
+        except (KeyError, AttributeError):
+            continue
+    return 0.0
+
+
+DANGERS: Mapping[str, Callable[[TesterEvse], list[tuple[str, Any]]]] = {
+    "over-voltage": lambda tester: _present(tester, volts=_asked(tester, "EVMaximumVoltageLimit") + 40.0),
+    "over-current": lambda tester: _present(tester, amps=_asked(tester, "EVMaximumCurrentLimit") * 1.3 + 20.0),
+    "current-unasked": lambda tester: _present(tester, amps=_asked(tester, "EVTargetCurrent") * 1.5 + 20.0),
+    "isolation-fault": lambda tester: [("EVSEIsolationStatus", "Fault")],
+    "RCD": lambda tester: [("RCD", True)],
+}
+"""Words of the catalogue -> fields of every response of the loop from now on."""
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_Danger_DC", "PF_EVCC_ISO2_Danger_AC", "PF_EVCC_DIN_Danger")
+async def danger(tester: TesterEvse, run: Run, result: Result) -> None:
+    """The charger's loop says something dangerous: the vehicle stops charging."""
+    await charging(tester, 4)
+    words = str(run.variant["what"])
+    change_loop(tester, *DANGERS[words](tester))
+    began = len(tester.requests)
+    await loops(tester, tester.loops + 1)
+
+    def stopped() -> bool:
+        return tester.over or any(harmless(arrival) for arrival in tester.requests[began:])
+
+    stops = await tester.wait_for(stopped, STOPS)
+    result.saw(f"{words}: the vehicle stops within {STOPS:g} s", "it does" if stops else "it goes on")
+    if not stops:
+        raise Failed(
+            f"{words} in the loop, and the vehicle charges on",
+            cause=Cause.FAULT_IGNORED, expected=f"PowerDeliveryReq Stop or the close within {STOPS:g} s",
+        )  # fmt: skip

@@ -1,0 +1,258 @@
+"""Requests that break a content rule (:mod:`v2g.rules`), one a run: the charger refuses, and nothing is delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.fields import found, replaced
+from plugfest.conformance.secc.scripts.steps import answer, closes, entry, off_within
+from plugfest.conformance.secc.scripts.table import SCRIPTS
+from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from v2g.errors import ConnectionLost
+from v2g.messages import appproto
+from v2g.physical import number, physical
+from v2g.protocols import DIN, ISO2
+from v2g.rules.rule import Live
+from v2g.rules.table import RULES
+
+Change = Callable[[TesterEv, Any], Any]
+
+
+class Broken(NamedTuple):
+    """A way to break a rule: the state, the request, what is wrong with it."""
+
+    state: str
+    request: str
+    change: Change
+
+
+def _set(name: str, amount: float, unit: str) -> Change:
+    return lambda tester, message: replaced(message, name, physical(tester.protocol.module, amount, unit))
+
+
+def _put(name: str, value: Any) -> Change:
+    return lambda tester, message: replaced(message, name, value)
+
+
+def _unit(name: str, unit: str) -> Change:
+    """The same number in another unit."""
+    return lambda tester, message: replaced(message, name, msgspec.structs.replace(found(message, name), Unit=unit))
+
+
+def _beyond(name: str, limit: str, unit: str) -> Change:
+    """50 more than the charger's own limit."""
+
+    def change(tester: TesterEv, message: Any) -> Any:
+        offered = tester.responses["ChargeParameterDiscoveryRes"].EVSEChargeParameter
+        return replaced(message, name, physical(tester.protocol.module, number(getattr(offered, limit)) + 50, unit))
+
+    return change
+
+
+def _profile(**changes: Any) -> Change:
+    """The good profile with its first entry changed."""
+
+    def change(tester: TesterEv, message: Any) -> Any:
+        profile = message.ChargingProfile
+        if profile is None:
+            raise Inconclusive("the charger offered no schedule", cause=Cause.POINTLESS)
+        entry = msgspec.structs.replace(profile.ProfileEntry[0], **changes)
+        return replaced(message, "ChargingProfile", msgspec.structs.replace(profile, ProfileEntry=[entry]))
+
+    return change
+
+
+def _progress(word: str) -> Change:
+    def change(tester: TesterEv, message: Any) -> Any:
+        tester.progress = word
+        return tester.make("PowerDeliveryReq")
+
+    return change
+
+
+def _vehicle_error(tester: TesterEv, message: Any) -> Any:
+    return replaced(message, "EVErrorCode", tester.stimulus.error)
+
+
+def _other_session(tester: TesterEv, message: Any) -> Any:
+    """A receipt whose body names another session; the header is right, and so is the signature."""
+    return replaced(message, "SessionID", tester.rng.randbytes(7) + bytes([tester.session_id[-1] ^ 0x5A]))
+
+
+WAYS: Mapping[str, Broken] = {
+    "unit, ChargeParameterDiscoveryReq": Broken(
+        "Authorization", "ChargeParameterDiscoveryReq", _unit("EVMaximumCurrentLimit", "V")
+    ),
+    "unit, PreChargeReq": Broken("CableCheck", "PreChargeReq", _unit("EVTargetVoltage", "A")),
+    "unit, CurrentDemandReq": Broken("ChargingLoop", "CurrentDemandReq", _unit("EVTargetCurrent", "W")),
+    "impossible, PreChargeReq": Broken("CableCheck", "PreChargeReq", _set("EVTargetVoltage", 32767e3, "V")),
+    "impossible, CurrentDemandReq": Broken("ChargingLoop", "CurrentDemandReq", _set("EVTargetCurrent", 32767e3, "A")),
+    "limits": Broken("Authorization", "ChargeParameterDiscoveryReq", _set("EVMaximumVoltageLimit", 0.0, "V")),
+    "limits, AC": Broken("Authorization", "ChargeParameterDiscoveryReq", _set("EVMinCurrent", 64.0, "A")),
+    "target-impossible, PreChargeReq": Broken("CableCheck", "PreChargeReq", _set("EVTargetVoltage", -50.0, "V")),
+    "target-impossible, CurrentDemandReq": Broken(
+        "ChargingLoop", "CurrentDemandReq", _set("EVTargetCurrent", -50.0, "A")
+    ),
+    "target-voltage": Broken("CableCheck", "PreChargeReq", _beyond("EVTargetVoltage", "EVSEMaximumVoltageLimit", "V")),
+    "precharge-current": Broken("CableCheck", "PreChargeReq", _set("EVTargetCurrent", 20.0, "A")),
+    "profile-phases": Broken("PreCharge", "PowerDeliveryReq", _profile(ChargingProfileEntryMaxNumberOfPhasesInUse=2)),
+    "profile-phases, AC": Broken(
+        "ChargeParameterDiscovery", "PowerDeliveryReq", _profile(ChargingProfileEntryMaxNumberOfPhasesInUse=2)
+    ),
+    "second-start, at once": Broken("PowerDelivery.Start", "PowerDeliveryReq", _progress("Start")),
+    "second-start, in the loop": Broken("ChargingLoop", "PowerDeliveryReq", _progress("Start")),
+    "no-cable-check": Broken("ChargeParameterDiscovery", "PowerDeliveryReq", _progress("Start")),
+    "pause-too-early, Authorization": Broken("Authorization", "SessionStopReq", _put("ChargingSession", "Pause")),
+    "pause-too-early, ChargeParameterDiscovery": Broken(
+        "ChargeParameterDiscovery", "SessionStopReq", _put("ChargingSession", "Pause")
+    ),
+    "vehicle-error, CableCheckReq": Broken("ChargeParameterDiscovery", "CableCheckReq", _vehicle_error),
+    "vehicle-error, PreChargeReq": Broken("CableCheck", "PreChargeReq", _vehicle_error),
+    "challenge, none": Broken("PaymentDetails", "AuthorizationReq", _put("GenChallenge", None)),
+    "receipt, of another session": Broken("CurrentDemand.ReceiptRequired", "MeteringReceiptReq", _other_session),
+}
+"""Words of the catalogue, the rule's name first -> how it is broken."""
+
+
+def codes(rule: str, request: str, protocol: str) -> tuple[str, ...]:
+    """The ResponseCodes with which the standard has a request refused; empty: any FAILED."""
+    for known in RULES:
+        if known.name == rule and request in known.messages and known.live in (Live.REFUSED, Live.TOLERATED):
+            return (known.code_in(protocol),) if known.requirement_in(protocol) else ()
+    return ()
+
+
+@SCRIPTS.on(
+    "PF_SECC_ISO2_BrokenRule_DC", "PF_SECC_ISO2_BrokenRule_AC", "PF_SECC_ISO2_BrokenRule_PnC",
+    "PF_SECC_ISO2_BrokenRule_Own", "PF_SECC_DIN_BrokenRule", "PF_SECC_DIN_BrokenRule_Own",
+    "PF_SECC_ISO2_BrokenRule_Receipt",
+)  # fmt: skip
+async def broken_rule(tester: TesterEv, run: Run, result: Result) -> None:
+    """A request that breaks one rule: refused with its code, the output off, the connection closed."""
+    words = str(run.variant["rule"])
+    way = WAYS[words]
+    await tester.until(way.state)
+    if way.request == "CableCheckReq":
+        tester.ready()
+    message = way.change(tester, tester.make(way.request))
+    wanted = codes(words.partition(",")[0], way.request, tester.protocol.name)
+    arrival = await answer(tester, result, message, *wanted)
+    result.saw("refused", arrival.code)
+    if not arrival.code.startswith("FAILED"):
+        raise Failed(
+            f"{arrival.name} with {arrival.code}", cause=Cause.ACCEPTED, expected="FAILED", observed=arrival.code
+        )
+    await off_within(tester, result, 1.0)
+    await closes(tester, result)
+
+
+@SCRIPTS.on("PF_SECC_ISO2_VehicleError_Loop", "PF_SECC_DIN_VehicleError_Loop")
+async def vehicle_error_in_the_loop(tester: TesterEv, run: Run, result: Result) -> None:
+    """EVErrorCode while power flows: the charger refuses or goes down with its current, and stays there."""
+    await tester.until("ChargingLoop")
+    message = _vehicle_error(tester, tester.make("CurrentDemandReq"))
+    amps = 0.0
+    for _ in range(8):
+        await tester.send(message)
+        arrival = await tester.response("CurrentDemandReq")
+        if arrival.code.startswith("FAILED"):
+            result.saw("FAILED, or no current", arrival.code)
+            await off_within(tester, result, 1.0)
+            return
+        amps = number(arrival.message.EVSEPresentCurrent)
+        await tester.pause()
+    result.saw("FAILED, or no current", f"{amps:g} A after 8 rounds")
+    if amps > 1.0:
+        raise Failed(
+            f"{amps:g} A still flow after the vehicle reported {tester.stimulus.error} 8 times",
+            cause=Cause.FAULT_IGNORED, expected="FAILED, or no current", observed=f"{amps:g} A",
+        )  # fmt: skip
+
+
+@SCRIPTS.on("PF_SECC_ISO2_RCD")
+async def residual_current(tester: TesterEv, run: Run, result: Result) -> None:
+    """The charger's RCD trips: its contactor opens, and the next response says so."""
+    await tester.until("ChargingLoop")
+    if not await tester.system.do("trip rcd"):
+        raise Inconclusive("nobody can trip the RCD here", cause=Cause.NO_ACTION)
+    await off_within(tester, result, 0.1)
+    try:
+        await tester.send(tester.make("ChargingStatusReq"))
+    except (Failed, ConnectionLost):
+        result.saw("RCD true, FAILED, or the connection is closed", "closed")
+        return
+    arrival = await tester.connection.next(2.0)
+    if arrival is None:
+        result.saw("RCD true, FAILED, or the connection is closed", "closed")
+        return
+    told = found(arrival.message, "RCD")
+    result.saw("RCD true, FAILED, or the connection is closed", f"{arrival.code}, RCD {told}")
+    if not told and not arrival.code.startswith("FAILED"):
+        raise Failed(
+            "ChargingStatusRes does not say that the RCD has tripped",
+            cause=Cause.WRONG_FIELD, expected="RCD true", observed="false",
+        )  # fmt: skip
+
+
+@SCRIPTS.on("PF_SECC_ISO2_ForeignContract")
+async def foreign_contract(tester: TesterEv, run: Run, result: Result) -> None:
+    """Contracts that do not hold: the eMAID of somebody else, a path that is too long."""
+    await tester.until("PaymentServiceSelection")
+    message = tester.make("PaymentDetailsReq")
+    if run.variant["contract"] == "eMAID of another contract":
+        message = replaced(message, "eMAID", tester.stimulus.emaid)
+    else:
+        chain = message.ContractSignatureCertChain
+        subs = chain.SubCertificates
+        longer = msgspec.structs.replace(subs, Certificate=[*subs.Certificate, subs.Certificate[-1]])
+        message = replaced(
+            message, "ContractSignatureCertChain", msgspec.structs.replace(chain, SubCertificates=longer)
+        )
+    arrival = await answer(tester, result, message)
+    if not arrival.code.startswith("FAILED"):
+        raise Failed(
+            f"{run.variant['contract']}: {arrival.code}",
+            cause=Cause.CONTRACT_ACCEPTED, expected="FAILED", observed=arrival.code,
+        )  # fmt: skip
+    await closes(tester, result)
+
+
+@SCRIPTS.on("PF_SECC_ISO2_NoReceipt")
+async def no_receipt(tester: TesterEv, run: Run, result: Result) -> None:
+    """A receipt is due, and the vehicle goes on with the loop instead: FAILED_SequenceError."""
+    await tester.until("CurrentDemand.ReceiptRequired")
+    await answer(tester, result, tester.make(tester.loop_request), "FAILED_SequenceError")
+    await off_within(tester, result, 1.0)
+    await closes(tester, result)
+
+
+@SCRIPTS.on("PF_SECC_ISO2_SAP_Priority")
+async def priority(tester: TesterEv, run: Run, result: Result) -> None:
+    """ISO 15118-2 and DIN SPEC 70121 in one offer, either one first: the charger takes the first that it speaks."""
+    first = ISO2 if run.variant["first"] == "ISO 15118-2" else DIN
+    await tester.until("TCP")
+    await tester.connection.send(appproto.supportedAppProtocolReq(AppProtocol=[entry(first, 1, 1)]))
+    if (await tester.response("supportedAppProtocolReq")).code == "Failed_NoNegotiation":
+        raise Inconclusive(f"the charger does not speak {first.title}", cause=Cause.NOT_DECLARED)
+    await tester.leave()
+    tester.forget()
+    await tester.until("TCP")
+    ids = tester.rng.sample(range(256), 2)
+    offers = [
+        entry(protocol, ids.pop(), 1 if protocol is first else 2) for protocol in tester.rng.sample([ISO2, DIN], 2)
+    ]
+    await tester.connection.send(appproto.supportedAppProtocolReq(AppProtocol=offers))
+    arrival = await tester.response("supportedAppProtocolReq")
+    wanted = next(offer.SchemaID for offer in offers if offer.Priority == 1)
+    result.saw(f"SchemaID {wanted} of {first.title}", f"{arrival.code}, SchemaID {arrival.message.SchemaID}")
+    if arrival.message.SchemaID != wanted:
+        raise Failed(
+            f"SchemaID {arrival.message.SchemaID} instead of {wanted}, which has Priority 1",
+            cause=Cause.WRONG_FIELD, expected=f"SchemaID {wanted}", observed=f"SchemaID {arrival.message.SchemaID}",
+        )  # fmt: skip
