@@ -7,7 +7,7 @@ from typing import Any
 
 from pki.profiles import Role
 from plugfest.traces.entries import EVCC, Entry
-from plugfest.traces.tls import split_der
+from plugfest.traces.tls import chain_of, split_der
 
 _FIELDS = {
     "ContractSignatureCertChain": Role.CONTRACT,
@@ -24,8 +24,10 @@ _NESTED = ("PnC_AReqAuthorizationMode", "SignedInstallationData")
 
 def sent(entry: Entry) -> Iterator[tuple[str, Role, list[bytes]]]:
     """Field, role of the leaf, and DER of every chain in an entry, leaf first."""
-    if entry.layer == "tls" and entry.name == "certificates":
-        yield "TLS", Role.VEHICLE if entry.sender == EVCC else Role.SECC, list(split_der(entry.data)) or [entry.data]
+    if entry.layer == "tls" and entry.name in ("certificates", "Certificate"):
+        # Who writes a trace has its own chain in the message alone; what came was read as well.
+        ders = chain_of(entry.data) if entry.name == "Certificate" else list(split_der(entry.data)) or [entry.data]
+        yield "TLS", Role.VEHICLE if entry.sender == EVCC else Role.SECC, ders
     if entry.layer != "message" or entry.message is None:
         return
     for part in (entry.body, *(getattr(entry.body, name, None) for name in _NESTED)):

@@ -254,6 +254,19 @@ def _certificates(body: bytes, tls13: bool) -> list[bytes]:
     return chain
 
 
+def chain_of(message: bytes) -> list[bytes]:
+    """The certificates (DER) of a whole Certificate message of TLS 1.2 or 1.3; none where it is something else."""
+    body = message[4:]
+    if len(body) < 3:
+        return []
+    if 3 + int.from_bytes(body[:3], "big") == len(body):
+        return _certificates(body, tls13=False)
+    context = 1 + body[0]
+    if context + 3 + int.from_bytes(body[context : context + 3], "big") == len(body):
+        return _certificates(body, tls13=True)
+    return []
+
+
 def subject(der: bytes) -> str:
     """The subject of a certificate, or why it has none."""
     from pki import loading

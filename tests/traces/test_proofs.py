@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from pnc import PncBench
 from pnc import store as store2
 from pnc20 import NOW, PncBench20
@@ -106,3 +107,17 @@ def test_commands_take_roots(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert verdict in file.with_suffix(".html").read_text()
     assert main(["trace", "check", str(file), "--roots", str(tmp_path / "nothing")]) == 2
     assert "nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tls13", [True, False])
+def test_the_writers_own_chain_is_in_its_message(tls13: bool) -> None:
+    """A trace of the vehicle shows the certificate that it presented, as one of the charger would."""
+    ders = [one.certificate.public_bytes(Encoding.DER) for one in store20()["vehicle"].up[:2]]
+    extra = b"\0\0" if tls13 else b""
+    chain = b"".join(len(der).to_bytes(3, "big") + der + extra for der in ders)
+    body = (b"\0" if tls13 else b"") + len(chain).to_bytes(3, "big") + chain
+    message = b"\x0b" + len(body).to_bytes(3, "big") + body
+    (one,) = proofs.chains(from_events([Event(1.0, "tls", "Certificate", "tx", message)], epoch=EPOCH))
+    assert (one.place, one.ders) == ("TLS client", tuple(ders))
+    for broken in (b"", message[:9], message + b"\0", b"\x0b\0\0\1\0"):
+        assert proofs.chains(from_events([Event(1.0, "tls", "Certificate", "tx", broken)], epoch=EPOCH)) == []
