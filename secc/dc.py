@@ -116,7 +116,7 @@ def bring_up(visit: Visit, voltage: float, current: float, wrong: str) -> Limite
 
 
 def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) -> LimitedOutput:
-    """CurrentDemand: the output follows the vehicle's targets, unless a fault or the vehicle's error forbids it.
+    """CurrentDemand: the output follows the targets, unless a fault, the vehicle's error or EVReady false forbids it.
 
     Targets above a limit are clipped, not refused: a vehicle that goes for the charger's limits learns them from the
     response.
@@ -137,7 +137,7 @@ def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) 
     power.agree(agreed.now(visit).watts)
     if visit.switched_off:
         power.off()
-    elif visit.fault or request.DC_EVStatus.EVErrorCode != "NO_ERROR":
+    elif visit.fault or request.DC_EVStatus.EVErrorCode != "NO_ERROR" or not request.DC_EVStatus.EVReady:
         power.ramp_down()  # the vehicle is expected to stop
     else:
         power.deliver(voltage, current)
