@@ -14,6 +14,7 @@ in :mod:`.secc.scripts` or :mod:`.evcc.scripts`.
 :mod:`.evcc`         cases with a vehicle under test, and the tester charger
 :mod:`.recorded`     what a recording alone proves of one side
 :mod:`.sut`          systems under test: as testers see them, our roles in memory, behind an interface
+:mod:`.watch`        judges what flows in each run as physics
 :mod:`.catalogue`    the cases as data, the words they are written in, and what is declared of a system (PICS)
 :mod:`.wire`         the tester's end of a connection, with seams at message, EXI bytes, V2GTP frame, bytes
 :mod:`.verdict`      what a run leaves; :mod:`.cause`: why it stopped, as values; :mod:`.stops`: of which error

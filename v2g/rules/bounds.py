@@ -16,13 +16,15 @@ class Ceiling:
     """A value that bounds another one, with the time that a charger has to come down to it.
 
     Args:
-        fall: how fast the bound falls after `HOLD`, per second; infinite: at once.
+        fall: how fast the bound falls after ``hold``, per second; infinite: at once.
+        hold: s until it begins to fall.
     """
 
     fall: float = math.inf
     value: float | None = None
     _high: float = -math.inf
     _since: float = -math.inf
+    hold: float = HOLD
 
     def set(self, value: float, now: float) -> None:
         """The bound from now on."""
@@ -40,7 +42,7 @@ class Ceiling:
         """What is allowed now; None where nothing was said."""
         if self.value is None or self._high <= self.value:
             return self.value
-        beyond = now - self._since - HOLD
+        beyond = now - self._since - self.hold
         if beyond <= 0:
             return self._high
         return self.value if math.isinf(self.fall) else max(self.value, self._high - self.fall * beyond)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from plugfest.conformance.campaign.judge import Last, judge
+from plugfest.conformance.campaign.physics import judge_physics, watched
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.protocols import spoken
 from plugfest.conformance.cause import Cause
@@ -21,6 +22,7 @@ from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.bench import Bench
 from plugfest.conformance.sut.systems import ChargerUnderTest, VehicleUnderTest
 from plugfest.conformance.verdict import Failed, NotExecutable, Result, Stop, Verdict
+from plugfest.conformance.watch.watch import Watch
 from slac.errors import SlacError
 from slac.pilot_board import PilotError
 from v2g.errors import ConnectionLost, V2GError
@@ -66,7 +68,8 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
         seed=bench.seed,
     )
     started, last = loop.time(), Last()
-    bench = replace(bench, observe=fan_out(bench.observe, last))
+    watch = Watch("secc" if case.sut == "secc" else "evcc", bench.pics, bench.pics.ac)
+    bench = replace(bench, observe=fan_out(bench.observe, last, watch))
     tester: Any = None
     try:
         made = plan(run)
@@ -78,7 +81,7 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
         tester = kind(system, bench.pics, protocol, bench.observe, source(bench.seed, run.id), bench.tls)
         if bench.certificates is not None:
             tester.take(bench.certificates)
-        async with asyncio.timeout(LONGEST):
+        async with asyncio.timeout(LONGEST), watched(watch, tester):
             await made.carry_out(tester, result)
         result.verdict = max(result.verdict, Verdict.PASS)
     except NotExecutable as why:
@@ -106,6 +109,7 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
                     await tester.leave()
             except (TimeoutError, V2GError, OSError) as why:
                 result.find(f"the system was not left in order: {why}")
+        judge_physics(result, watch, run)
     return result
 
 

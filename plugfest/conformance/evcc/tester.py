@@ -24,6 +24,8 @@ from plugfest.conformance.stimulus import ChargerStimulus, restated
 from plugfest.conformance.sut.contracts import charger_contracts, charger_contracts20
 from plugfest.conformance.sut.systems import VehicleUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
+from plugfest.conformance.watch.flow import Measured
+from plugfest.conformance.watch.watch import LEAVES
 from plugfest.conformance.wire import Arrival, Wire
 from secc import iso20_parking, iso20_renegotiation
 from secc import serve as secc
@@ -167,7 +169,10 @@ class TesterEvse:
             stack.callback(self._cancel)
             send, requests = stack.enter_context(self.system.answering())
             self.tasks.add(asyncio.create_task(self._discovery(send, requests)))
-            yield
+            try:
+                yield
+            finally:
+                self.tell(*LEAVES)
 
     async def plug(self) -> None:
         """Plugs the vehicle in and offers digital communication."""
@@ -418,6 +423,13 @@ class TesterEvse:
         if await self.wire.until_closed(max(deadline - self.now, 0.0)):
             return self.wire.closed_at
         return None
+
+    def measured(self) -> Measured | None:
+        """What the tester's plant gives."""
+        evse, closed = self.evse, self.system.contactors()
+        if evse.power is not None:
+            return Measured(evse.power.voltage, evse.power.current, closed)
+        return Measured(evse.ac.nominal_voltage, evse.ac.current, closed) if evse.ac is not None else None
 
     def pilot_at(self, moment: float) -> State | None:
         """The pilot's state at a moment, loop time; None: nothing was seen before."""

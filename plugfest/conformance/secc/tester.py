@@ -26,6 +26,7 @@ from plugfest.conformance.stimulus import VehicleStimulus, restated
 from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.systems import ChargerUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
+from plugfest.conformance.watch.flow import Measured
 from plugfest.conformance.wire import Arrival, Wire
 from slac.pilot import READY, State
 from v2g import sdp
@@ -394,7 +395,7 @@ class TesterEv:
 
     async def deliver(self, **deviation: Any) -> Arrival:
         """A PowerDelivery exchange, with what the pilot and the contactors have to do beside it."""
-        if self.progress == "Start" and not self.pics.ac:
+        if self.progress == "Start":
             self.system.load(self.battery_voltage)
         moved = State.B if self.progress == "Stop" else State(self.pics["PICS_SECC_CMN_EvStateInChargeProgress"])
         timed: asyncio.TimerHandle | None = None
@@ -410,6 +411,8 @@ class TesterEv:
                 timed.cancel()
         if self.pics.ac:
             self.system.pilot.set(moved)
+            if self.progress == "Stop":
+                self.system.load(None)
         elif self.progress == "Stop" and not self.stays_ready:
             self.system.load(None)
             self.system.pilot.set(State.B)
@@ -423,6 +426,10 @@ class TesterEv:
             if getattr(arrival.message, "ReceiptRequired", None):
                 await self.exchange("MeteringReceiptReq")
             await self.pause()
+
+    def measured(self) -> Measured | None:
+        """What flows at the charger's output, where that is seen."""
+        return self.system.measured()
 
     # -- the end --------------------------------------------------------------------------------------------------
 

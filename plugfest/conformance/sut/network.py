@@ -27,6 +27,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.program import Program
 from plugfest.conformance.verdict import Inconclusive
+from plugfest.conformance.watch.flow import Measured
 from secc.charger import Evse
 from slac import ev, evse
 from slac.errors import MatchFailed, ModemError, PilotLost
@@ -320,6 +321,9 @@ class NetworkCharger(_Network):
 
     def load(self, voltage: float | None) -> None:
         """The battery is wherever the bench has it."""
+
+    def measured(self) -> Measured | None:
+        return None
 
     def fault(self, name: str) -> bool:
         """A command ``short_cp_pe``, ``open_pe`` or ``diode_lost`` does it, if there is one."""

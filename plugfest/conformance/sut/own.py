@@ -18,6 +18,7 @@ from evcc.battery import PACKS, Battery
 from evcc.vehicle import OnboardCharger, Settings, Vehicle
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.sut import certificates, contracts, own_iso20
+from plugfest.conformance.watch.flow import Measured
 from secc import serve as secc
 from secc.authorizer import Authorizer, Customer, Delayed, Immediate
 from secc.charger import Evse, Fault, Slot, Wish, simulated
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
 
 EPOCH = 1_700_000_000.0
 """Wall clock at loop time 0, Unix seconds."""
+
+
+DRAWN = 10.0
+"""A per phase that a load draws of an AC outlet."""
 
 
 def _now() -> float:
@@ -69,6 +74,7 @@ class OwnCharger:
 
     def __post_init__(self) -> None:
         pics, rng = self.pics, random.Random(self.seed)
+        self._battery = False
         self.wire = SimulatedPilot()
         self.pilot = self.wire.ev
         self.network = MemoryNetwork()
@@ -169,8 +175,18 @@ class OwnCharger:
         return self.power.on
 
     def load(self, voltage: float | None) -> None:
+        self._battery = voltage is not None
         if self.power is not None:
             self.power.load = (lambda: (voltage, 0.05)) if voltage is not None else lambda: None
+        if (ac := self.evse.ac) is not None:
+            ac.load = (lambda: min(DRAWN, ac.offered)) if voltage is not None else lambda: 0.0
+
+    def measured(self) -> Measured | None:
+        if self.power is not None:
+            return Measured(*self.power.measure(), self.power.on, self._battery)
+        ac = self.evse.ac
+        assert ac is not None
+        return Measured(ac.nominal_voltage if ac.closed else 0.0, ac.current, ac.closed)
 
     async def do(self, action: str) -> bool:
         customer, evse = self.customer, self.evse

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any, Protocol
 
+from plugfest.conformance.watch.flow import Measured
 from secc.charger import Evse
 from slac.pilot import ChargerPilot, VehiclePilot
 from v2g.channel import Channel
@@ -55,7 +56,10 @@ class ChargerUnderTest(Protocol):
         """Whether its contactor is closed and power can flow; None: not seen."""
 
     def load(self, voltage: float | None) -> None:
-        """Connects a battery of that voltage to its output, or nothing."""
+        """Connects a battery of that voltage to its output, or nothing; in AC something that draws."""
+
+    def measured(self) -> Measured | None:
+        """What flows at its output, by other means than its word; None: nothing is measured here."""
 
     async def do(self, action: str) -> bool:
         """An action of a person or a back end: authorise, refuse, never authorise, stop, emergency stop, renegotiate,

@@ -1,0 +1,82 @@
+"""A vehicle's pilot and contactors while power flows, and what it draws of AC."""
+
+from __future__ import annotations
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow, Measured
+from plugfest.conformance.watch.judgement import Book, Side
+from plugfest.conformance.watch.messages import Stage
+from plugfest.conformance.watch.terms import SMALL_CURRENT
+from slac.pilot import READY, State
+from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS
+
+BOOK = Book()
+EVCC: Side = "evcc"
+
+
+def _troubled(flow: Flow) -> bool:
+    """The charger has given a reason to open at once: then the load does not matter."""
+    return flow.alarmed or flow.startled or flow.unanswered or bool(flow.failed_at or flow.over_at)
+
+
+@BOOK.measured(
+    "opened-under-load", "a vehicle opens its contactors without current", "ISO 17409", EVCC, cause=Cause.FAULT_IGNORED
+)
+def opened_under_load(flow: Flow, seen: Measured) -> str:
+    """Judged by the current in the last moment before the pilot left C, or the contactors opened."""
+    if flow.ac or flow.opened_at is None or flow.opened_amps <= SMALL_CURRENT:
+        return ""
+    return f"{flow.opened_what} while {flow.opened_amps:.1f} A flowed, at most {SMALL_CURRENT:g} A may"
+
+
+@BOOK.measured("closed-early", "a vehicle closes its contactors after precharge", "IEC 61851-23", EVCC)
+def closed_early(flow: Flow, seen: Measured) -> str:
+    if flow.ac or not seen.closed or flow.request is None or flow.stop_at is not None:
+        return ""
+    if flow.request.stage not in (Stage.SETUP, Stage.PARAMETERS, Stage.CABLE_CHECK):
+        return ""
+    return f"the vehicle's contactors are closed after {flow.request.name}, before precharge"
+
+
+@BOOK.measured("overdraw", "a vehicle draws no more than EVSEMaxCurrent", "IEC 61851-1", EVCC)
+def overdraw(flow: Flow, seen: Measured) -> str:
+    limit = flow.line_amps.at(flow.now)
+    if not flow.ac or limit is None or seen.amps <= limit * AC_OVERDRAW + AC_OVERDRAW_AMPS:
+        return ""
+    return f"the vehicle draws {seen.amps:.1f} A per phase, EVSEMaxCurrent is {limit:g} A"
+
+
+@BOOK.measured("draws-unasked", "a vehicle draws no AC before and after power delivery", "IEC 61851-1", EVCC)
+def draws_unasked(flow: Flow, seen: Measured) -> str:
+    if not flow.ac or seen.amps <= SMALL_CURRENT or flow.flowing:
+        flow.lasts("draws-unasked", wrong=False)
+        return ""
+    seconds = flow.lasts("draws-unasked", wrong=True)
+    if seconds < flow.terms.contactor or (flow.request is not None and flow.request.progress == "Start"):
+        return ""
+    return f"the vehicle draws {seen.amps:.1f} A per phase for {seconds:.1f} s without PowerDelivery(Start)"
+
+
+def pilot_moved(flow: Flow, state: State | None) -> None:
+    """Takes a state of the pilot into account, with the current that flowed just then."""
+    if state in READY:
+        flow.ready = True
+    elif flow.ready and state in (State.A, State.B):
+        flow.ready = False
+        _opened(flow, f"the pilot went to {state.value}")
+    elif state in (State.E, State.F):
+        flow.startled = True
+
+
+def contactors_moved(flow: Flow, closed: bool | None) -> None:
+    """The same of contactors that are seen."""
+    if flow.closed and closed is False:
+        _opened(flow, "the vehicle's contactors opened")
+    if closed is not None:
+        flow.closed = closed
+
+
+def _opened(flow: Flow, what: str) -> None:
+    if flow.on_at is None or not flow.samples or _troubled(flow):
+        return
+    flow.opened_at, flow.opened_what, flow.opened_amps = flow.now, what, flow.samples[-1].amps

@@ -1,0 +1,52 @@
+"""Present values that only repeat the targets.
+
+No output behaves like that: with a battery or a load behind it, either the voltage or the current is what was asked
+for, not both again and again while both change. Where the plant is measured, :mod:`.measured` knows better.
+"""
+
+from __future__ import annotations
+
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.judgement import Book, Weight
+from plugfest.conformance.watch.messages import Said, Stage
+from plugfest.conformance.watch.terms import SMALL_CURRENT
+
+BOOK = Book()
+TIMES = 3
+"""Pairs of targets that have to be repeated."""
+EXACTLY = 0.005
+"""Part of a target by which a repeated value differs from it at most."""
+OTHER_VOLTS, OTHER_AMPS = 4.0, 3.0
+"""By which targets have to differ to count as others."""
+
+
+def _repeats(flow: Flow, said: Said) -> str:
+    if flow.measures or said.stage is not Stage.LOOP or not said.ok:
+        return ""
+    volts, amps = flow.asked_volts.value, flow.asked_amps.value
+    if volts is None or amps is None or said.volts is None or said.amps is None or amps < SMALL_CURRENT:
+        return ""
+    same = abs(said.volts - volts) <= volts * EXACTLY and abs(said.amps - amps) <= amps * EXACTLY + 0.1
+    if not same:
+        flow.repeated.clear()
+        return ""
+    if all(abs(volts - v) >= OTHER_VOLTS and abs(amps - a) >= OTHER_AMPS for v, a in flow.repeated):
+        flow.repeated.append((volts, amps))
+    if len(flow.repeated) < TIMES:
+        return ""
+    pairs = ", ".join(f"{v:g} V and {a:g} A" for v, a in flow.repeated[-TIMES:])
+    return f"{said.name} repeats the targets as present voltage and current at once, for {pairs}"
+
+
+RULE = "present values are measured, not the targets repeated"
+
+
+@BOOK.on("present-echo", RULE, "ISO 15118-2", "secc", Stage.LOOP)
+def echo(flow: Flow, said: Said) -> str:
+    return _repeats(flow, said) if flow.terms.present == "measured" else ""
+
+
+@BOOK.on("present-echo-likely", RULE, "ISO 15118-2", "secc", Stage.LOOP, weight=Weight.NOTED)
+def echo_likely(flow: Flow, said: Said) -> str:
+    text = _repeats(flow, said) if flow.terms.present == "unknown" else ""
+    return f"{text}; declare PIXIT_SECC_DC_PresentValues as measured or simulated" if text else ""

@@ -1,0 +1,66 @@
+"""Meters: against the power that flowed by the charger's own present values, and against themselves."""
+
+from __future__ import annotations
+
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.judgement import Book
+from plugfest.conformance.watch.messages import Said, Stage
+
+BOOK = Book()
+
+LEAST = 5.0
+"""Wh by which a meter may always differ: resolution, and what it counted late."""
+LOSSES = 1500.0
+"""W that a meter in front of the converter shows beside the output."""
+NOT_LESS = 0.8
+"""Part of the energy that a meter shows at the least."""
+
+
+@BOOK.on("meter-backwards", "a meter does not run backwards", "ISO 15118-2", "secc", Stage.LOOP)
+def meter_backwards(flow: Flow, said: Said) -> str:
+    before = flow.metered
+    if said.wh is None or not said.ok or before is None or before[0] != said.meter or said.wh >= before[1]:
+        return ""
+    return f"{said.name} shows {said.wh:g} Wh after {before[1]:g} Wh on meter {said.meter}"
+
+
+@BOOK.on("meter-power", "a meter counts the energy that flows", "ISO 15118-2", "secc", Stage.LOOP)
+def meter_power(flow: Flow, said: Said) -> str:
+    if said.wh is None or not said.ok or flow.metered_from is None:
+        return ""
+    meter, began, first = flow.metered_from
+    if meter != said.meter or (not flow.ac and not flow.counted):
+        return ""
+    seconds, rose = flow.now - began, said.wh - first
+    if flow.ac:
+        if not flow.measures:
+            return ""
+        least = most = flow.drawn - flow.metered_drawn
+    else:
+        late = flow.now - flow.terms.meter_lag
+        least = next((one.least for one in reversed(flow.counted) if one.time <= late), 0.0)
+        most = flow.counted[-1].most + _since_last(flow, said)
+    highest = max(most * (1.0 + flow.terms.meter_part), most + LOSSES * seconds / 3600.0) + LEAST
+    if rose > highest:
+        text = f"{said.name} shows {rose:.0f} Wh in {seconds:.1f} s, {_flowed(flow, most)}"
+        return f"{text}, with tolerance {highest:.0f} Wh"
+    lowest = least * NOT_LESS * (1.0 - flow.terms.meter_part) - LEAST
+    if rose < lowest and not flow.ac:
+        return (
+            f"{said.name} shows {rose:.0f} Wh in {seconds:.1f} s, at least {least:.0f} Wh flowed by the present values "
+            f"until {flow.terms.meter_lag:g} s ago"
+        )
+    return ""
+
+
+def _since_last(flow: Flow, said: Said) -> float:
+    """Most energy since the last report, Wh."""
+    if not flow.reports or said.volts is None or said.amps is None:
+        return 0.0
+    last = flow.reports[-1]
+    return max(last.volts * last.amps, said.volts * said.amps, 0.0) * (flow.now - last.time) / 3600.0
+
+
+def _flowed(flow: Flow, most: float) -> str:
+    whose = "measured" if flow.ac else "by the present values"
+    return f"at most {most:.0f} Wh flowed, {whose}"

@@ -1,0 +1,89 @@
+"""What a judgement is: a name, the rule, whose physics it judges and when, and a function that says what is wrong."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow, Measured
+from plugfest.conformance.watch.messages import Said, Stage
+
+Side = Literal["evcc", "secc"]
+
+Speaks = Callable[[Flow, Said], str]
+Shows = Callable[[Flow, Measured], str]
+
+
+class Weight(enum.Enum):
+    """What a broken judgement does to the run."""
+
+    FAILS = "fails the run"
+    NOTED = "is a finding"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One judgement.
+
+    Attributes:
+        name: stable.
+        rule: what is required, as a clause.
+        source: clause or requirement.
+        side: whose physics.
+        stages: of the messages that it judges; empty: it judges what is measured.
+        speaks: judges a message; "" where nothing is wrong, else one sentence.
+        shows: the same of a measurement.
+        weight: what it does to the run.
+        cause: what a run fails with.
+    """
+
+    name: str
+    rule: str
+    source: str
+    side: Side
+    stages: tuple[Stage, ...] = ()
+    speaks: Speaks | None = None
+    shows: Shows | None = None
+    weight: Weight = Weight.FAILS
+    cause: Cause = Cause.PHYSICS
+
+
+@dataclass
+class Book:
+    """The judgements of one module."""
+
+    judgements: list[Judgement] = field(default_factory=list)
+
+    def on(
+        self,
+        name: str,
+        rule: str,
+        source: str,
+        side: Side,
+        *stages: Stage,
+        weight: Weight = Weight.FAILS,
+        cause: Cause = Cause.PHYSICS,
+    ) -> Callable[[Speaks], Speaks]:
+        """Registers a judgement of messages."""
+
+        def register(function: Speaks) -> Speaks:
+            self.judgements.append(
+                Judgement(name, rule, source, side, stages, speaks=function, weight=weight, cause=cause)
+            )
+            return function
+
+        return register
+
+    def measured(
+        self, name: str, rule: str, source: str, side: Side, *, cause: Cause = Cause.PHYSICS
+    ) -> Callable[[Shows], Shows]:
+        """Registers a judgement of what is measured."""
+
+        def register(function: Shows) -> Shows:
+            self.judgements.append(Judgement(name, rule, source, side, shows=function, cause=cause))
+            return function
+
+        return register

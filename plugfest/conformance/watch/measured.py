@@ -1,0 +1,198 @@
+"""A charger against what is measured at its output: DC, and the contactor of AC."""
+
+from __future__ import annotations
+
+import math
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow, Measured
+from plugfest.conformance.watch.judgement import Book, Side
+from plugfest.conformance.watch.messages import Said, Stage
+from plugfest.conformance.watch.output import for_how_long
+from plugfest.conformance.watch.terms import LASTS, SAFE_VOLTAGE, SMALL_CURRENT
+
+BOOK = Book()
+SECC: Side = "secc"
+TEST_VOLTAGE = 100.0
+"""V that a cable check shows at the output at least."""
+CLOSES = 5.0
+"""s after a refusal in which a session is closed, and the output off with it."""
+STAGES_LIVE = (Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.DELIVERY, Stage.LOOP, Stage.WELDING, Stage.END)
+GAP = 1.0
+"""V or A that rounding may add."""
+
+
+@BOOK.measured(
+    "output-asked",
+    "an output gives no more current than is asked for",
+    "IEC 61851-23",
+    SECC,
+    cause=Cause.LIMIT_EXCEEDED,
+)
+def output_asked(flow: Flow, seen: Measured) -> str:
+    asked = flow.asked_amps.at(flow.now)
+    if flow.ac or asked is None or flow.stop_at is not None:
+        return ""
+    most = asked + flow.terms.current(asked, flow.slack)
+    seconds = flow.lasts("output-asked", seen.amps > most)
+    if seconds < LASTS:
+        return ""
+    why = ", the vehicle reports an error or that it is not ready" if flow.error_at is not None else ""
+    return (
+        f"the output is measured at {seen.amps:.1f} A {for_how_long(seconds)}, at most {most:.1f} A are asked for{why}"
+    )
+
+
+@BOOK.measured(
+    "output-limit",
+    "an output keeps the lower of both sides' limits",
+    "IEC 61851-23",
+    SECC,
+    cause=Cause.LIMIT_EXCEEDED,
+)
+def output_limit(flow: Flow, seen: Measured) -> str:
+    if flow.ac:
+        return ""
+    terms = flow.terms
+    amps, volts = flow.most(flow.own_amps, flow.ev_amps), flow.most(flow.own_volts, flow.ev_volts)
+    watts = flow.most(flow.own_watts, flow.ev_watts)
+    driven = seen.amps >= SMALL_CURRENT or seen.battery is False
+    for value, most, unit in (
+        (seen.amps, _with(amps, terms.current(amps, flow.slack) if amps < math.inf else 0.0), "A"),
+        (seen.volts if driven else 0.0, _with(volts, terms.voltage(volts) if volts < math.inf else 0.0), "V"),
+        (seen.volts * seen.amps, watts * 1.02 + terms.current(seen.amps, flow.slack) * seen.volts, "W"),
+    ):
+        seconds = flow.lasts(f"output-limit {unit}", value > most)
+        if seconds >= LASTS:
+            return (
+                f"the output is measured at {value:.1f} {unit} {for_how_long(seconds)}, the lower limit of both sides "
+                f"is {most:.1f} {unit} with tolerance"
+            )
+    return ""
+
+
+def _with(bound: float, slack: float) -> float:
+    return bound if math.isinf(bound) or bound < 0 else bound + slack
+
+
+@BOOK.measured("output-early", "an output is dead before the cable check", "IEC 61851-23", SECC, cause=Cause.OUTPUT_ON)
+def output_early(flow: Flow, seen: Measured) -> str:
+    stage = flow.request.stage if flow.request is not None else Stage.HANDSHAKE
+    if flow.ac or seen.battery or stage in STAGES_LIVE or flow.over_at is not None or flow.stopped_at is not None:
+        return ""
+    seconds = flow.lasts("output-early", seen.volts > SAFE_VOLTAGE)
+    if seconds < LASTS:
+        return ""
+    after = flow.request.name if flow.request is not None else "the connection"
+    return f"the output is measured at {seen.volts:.0f} V {for_how_long(seconds)} after {after}, before CableCheckReq"
+
+
+@BOOK.measured("output-off", "an output is without current after the end, a refusal or an alarm",
+               "IEC 61851-23", SECC, cause=Cause.OUTPUT_ON)  # fmt: skip
+def output_off(flow: Flow, seen: Measured) -> str:
+    if flow.ac or seen.amps <= SMALL_CURRENT:
+        return ""
+    ramp = seen.amps / flow.terms.fall
+    for since, allowed, what in (
+        (flow.stop_at, flow.terms.reaction + flow.terms.off + ramp, "PowerDeliveryReq asked for the end"),
+        (flow.alarm_at, flow.terms.reaction + flow.terms.off, f"the charger reported {flow.alarm}"),
+        (flow.failed_at, CLOSES + flow.terms.off, "the charger refused a request"),
+        (flow.over_at, CLOSES + flow.terms.off, "the connection was closed"),
+    ):
+        if since is not None and flow.now - since > allowed:
+            return f"the output is measured at {seen.amps:.1f} A {flow.now - since:.2f} s after {what}"
+    return ""
+
+
+@BOOK.measured(
+    "output-discharged",
+    "an open output is below 60 V after the end",
+    "IEC 61851-23",
+    SECC,
+    cause=Cause.OUTPUT_ON,
+)
+def output_discharged(flow: Flow, seen: Measured) -> str:
+    if flow.ac or flow.stopped_at is None or seen.battery is not False or seen.volts <= SAFE_VOLTAGE:
+        flow.lasts("output-discharged", wrong=False)
+        return ""
+    if flow.request is not None and flow.request.stage in (Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.LOOP):
+        return ""
+    if flow.lasts("output-discharged", wrong=True) <= flow.terms.discharge:
+        return ""
+    return f"the open output is measured at {seen.volts:.0f} V {flow.now - flow.stopped_at:.1f} s after the end"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What is reported, against what is measured
+
+
+@BOOK.on("present-values", "present values are what is at the output", "ISO 15118-2", SECC, Stage.LOOP,
+         Stage.PRECHARGE)  # fmt: skip
+def present_values(flow: Flow, said: Said) -> str:
+    samples = flow.recent()
+    if flow.ac or not samples or not said.ok or (said.stage is Stage.LOOP and flow.on_at is None):
+        return ""
+    for value, measured, slack, unit in (
+        (said.volts, [one.volts for one in samples], flow.terms.voltage(said.volts or 0.0), "V"),
+        (said.amps, [one.amps for one in samples], flow.terms.current(said.amps or 0.0, flow.slack), "A"),
+    ):
+        if value is None:
+            continue
+        low, high = min(measured) - slack, max(measured) + slack
+        seconds = flow.lasts(f"present {said.stage.name} {unit}", not low <= value <= high)
+        if seconds > 0.0:
+            span = f"{min(measured):.1f}" if max(measured) - min(measured) < 0.1 else (
+                f"{min(measured):.1f} to {max(measured):.1f}"
+            )  # fmt: skip
+            return (
+                f"{said.name} reports {value:.1f} {unit} where {span} {unit} were measured in the last "
+                f"{flow.terms.lag:g} s, {for_how_long(seconds)} and in two responses at the least"
+            )
+    return ""
+
+
+@BOOK.on("cable-check-voltage", "a cable check tests the insulation under voltage", "IEC 61851-23", SECC,
+         Stage.CABLE_CHECK)  # fmt: skip
+def cable_check_voltage(flow: Flow, said: Said) -> str:
+    if flow.ac or not flow.measures or not said.finished or not said.ok or flow.highest >= TEST_VOLTAGE:
+        return ""
+    return (
+        f"{said.name} Finished with EVSEIsolationStatus {said.isolation or 'left out'}, and no more than "
+        f"{flow.highest:.0f} V was measured at the output in the cable check"
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# AC
+
+
+@BOOK.measured(
+    "contactor-early",
+    "the contactor is open before PowerDelivery(Start)",
+    "IEC 61851-1",
+    SECC,
+    cause=Cause.OUTPUT_ON,
+)
+def contactor_early(flow: Flow, seen: Measured) -> str:
+    if not flow.ac or not seen.closed or flow.over_at is not None:
+        return ""
+    asked = flow.request is not None and (flow.request.progress == "Start" or flow.on_at is not None)
+    if asked or flow.stop_at is not None:
+        return ""
+    name = flow.request.name if flow.request is not None else "the connection"
+    return f"the contactor is closed after {name}, before PowerDeliveryReq asked for power"
+
+
+@BOOK.measured("contactor-late", "the contactor is open after the end", "IEC 61851-1", SECC, cause=Cause.OUTPUT_ON)
+def contactor_late(flow: Flow, seen: Measured) -> str:
+    if not flow.ac or not seen.closed:
+        return ""
+    for since, allowed, what in (
+        (flow.stopped_at, flow.terms.contactor, "PowerDelivery(Stop) was answered"),
+        (flow.alarm_at, flow.terms.contactor, f"the charger reported {flow.alarm}"),
+        (flow.failed_at, CLOSES + flow.terms.contactor, "the charger refused a request"),
+        (flow.over_at, CLOSES + flow.terms.contactor, "the connection was closed"),
+    ):
+        if since is not None and flow.now - since > allowed:
+            return f"the contactor is still closed {flow.now - since:.1f} s after {what}"
+    return ""

@@ -1,0 +1,206 @@
+"""Messages of any protocol, reduced to their physics: who asks for what, within which limits, and what is there.
+
+DIN SPEC 70121 and ISO 15118-2 share their names; ISO 15118-20 has others for the same things. What a message does not
+have is None or "".
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from v2g.physical import number
+from v2g.rules.facts import progress
+
+
+class Stage(enum.Enum):
+    """What a message is about."""
+
+    HANDSHAKE = enum.auto()
+    SETUP = enum.auto()
+    PARAMETERS = enum.auto()
+    CABLE_CHECK = enum.auto()
+    PRECHARGE = enum.auto()
+    DELIVERY = enum.auto()
+    LOOP = enum.auto()
+    WELDING = enum.auto()
+    END = enum.auto()
+    OTHER = enum.auto()
+
+
+STAGES = {
+    "supportedAppProtocol": Stage.HANDSHAKE,
+    "SessionSetup": Stage.SETUP,
+    "ChargeParameterDiscovery": Stage.PARAMETERS,
+    "DC_ChargeParameterDiscovery": Stage.PARAMETERS,
+    "AC_ChargeParameterDiscovery": Stage.PARAMETERS,
+    "CableCheck": Stage.CABLE_CHECK,
+    "DC_CableCheck": Stage.CABLE_CHECK,
+    "PreCharge": Stage.PRECHARGE,
+    "DC_PreCharge": Stage.PRECHARGE,
+    "PowerDelivery": Stage.DELIVERY,
+    "CurrentDemand": Stage.LOOP,
+    "ChargingStatus": Stage.LOOP,
+    "DC_ChargeLoop": Stage.LOOP,
+    "AC_ChargeLoop": Stage.LOOP,
+    "WeldingDetection": Stage.WELDING,
+    "DC_WeldingDetection": Stage.WELDING,
+    "SessionStop": Stage.END,
+}
+"""Name of a message without Req or Res -> what it is about."""
+
+VOLTS = ("EVMaximumVoltageLimit", "EVMaximumVoltage", "EVSEMaximumVoltageLimit", "EVSEMaximumVoltage")
+AMPS = (
+    "EVMaximumCurrentLimit", "EVMaximumChargeCurrent", "EVSEMaximumCurrentLimit", "EVSEMaximumChargeCurrent",
+)  # fmt: skip
+WATTS = ("EVMaximumPowerLimit", "EVMaximumChargePower", "EVSEMaximumPowerLimit", "EVSEMaximumChargePower")
+PARTS = (
+    "EVChargeParameter", "EVSEChargeParameter", "EVPowerDeliveryParameter", "DC_CPDReqEnergyTransferMode",
+    "DC_CPDResEnergyTransferMode", "AC_CPDReqEnergyTransferMode", "AC_CPDResEnergyTransferMode", "CLReqControlMode",
+    "CLResControlMode", "DisplayParameters", "DC_EVStatus", "DC_EVSEStatus", "AC_EVSEStatus", "EVSEStatus", "MeterInfo",
+)  # fmt: skip
+"""Fields that are groups of fields."""
+
+STOPS = ("StopCharging", "Terminate")
+"""EVSENotification that asks a vehicle to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most of one side: V, A, W."""
+
+    volts: float | None = None
+    amps: float | None = None
+    watts: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message's physics.
+
+    Attributes:
+        name: of the message.
+        stage: what it is about.
+        request: of the vehicle, else of the charger.
+        code: ResponseCode, "" of a request.
+        progress: Start, Stop, Renegotiate ... of a PowerDeliveryReq.
+        target_volts, target_amps: asked for.
+        most: the sender's limits.
+        volts, amps: present.
+        ready: EVReady.
+        error: EVErrorCode but NO_ERROR.
+        soc: percent.
+        capacity: of the battery, Wh.
+        isolation, status: EVSEIsolationStatus, EVSEStatusCode.
+        wish, delay: EVSENotification, and NotificationMaxDelay in s.
+        finished: EVSEProcessing is Finished.
+        slack: tolerance and half the ripple of the current by the charger's own word, A.
+        meter, wh: MeterID and reading.
+        line_amps, nominal_volts: of AC.
+        rcd: a residual current was detected.
+        limited: a limit is reached by the charger's own word.
+    """
+
+    name: str
+    stage: Stage
+    request: bool
+    code: str = ""
+    progress: str = ""
+    target_volts: float | None = None
+    target_amps: float | None = None
+    most: Limits = field(default_factory=Limits)
+    volts: float | None = None
+    amps: float | None = None
+    ready: bool | None = None
+    error: str = ""
+    soc: int | None = None
+    capacity: float | None = None
+    isolation: str = ""
+    status: str = ""
+    wish: str = ""
+    delay: float = 0.0
+    finished: bool = False
+    slack: float = 0.0
+    meter: str = ""
+    wh: float | None = None
+    line_amps: float | None = None
+    nominal_volts: float | None = None
+    rcd: bool = False
+    limited: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """A request, or a response that does not refuse."""
+        return not self.code.upper().startswith("FAILED")
+
+
+def read(message: Any) -> Said:
+    """The physics of a message's body."""
+    name = type(message).__name__
+    request = name.endswith("Req")
+    parts = list(_parts(message))
+
+    def first(*names: str) -> Any:
+        for part in parts:
+            for one in names:
+                value = getattr(part, one, None)
+                if value is not None:
+                    return value
+        return None
+
+    def amount(*names: str) -> float | None:
+        value = first(*names)
+        if value is None or isinstance(value, bool):
+            return None
+        return float(value) if isinstance(value, (int, float)) else number(value)
+
+    def text(field_name: str) -> str:
+        return str(first(field_name) or "")
+
+    error, soc, delay = text("EVErrorCode"), first("EVRESSSOC", "PresentSOC"), first("NotificationMaxDelay")
+    ripple = amount("EVSEPeakCurrentRipple") or 0.0
+    return Said(
+        name=name,
+        stage=STAGES.get(name[:-3], Stage.OTHER),
+        request=request,
+        code="" if request else text("ResponseCode"),
+        progress=progress(message) if request else "",
+        target_volts=amount("EVTargetVoltage"),
+        target_amps=amount("EVTargetCurrent"),
+        most=Limits(amount(*VOLTS), amount(*AMPS), amount(*WATTS)),
+        volts=amount("EVSEPresentVoltage"),
+        amps=amount("EVSEPresentCurrent"),
+        ready=first("EVReady"),
+        error="" if error == "NO_ERROR" else error,
+        soc=None if soc is None else int(soc),
+        capacity=amount("EVEnergyCapacity", "BatteryEnergyCapacity"),
+        isolation=text("EVSEIsolationStatus"),
+        status=text("EVSEStatusCode"),
+        wish=text("EVSENotification"),
+        delay=float(delay or 0),
+        finished=text("EVSEProcessing") == "Finished",
+        slack=(amount("EVSECurrentRegulationTolerance") or 0.0) + ripple / 2.0,
+        meter=text("MeterID"),
+        wh=amount("MeterReading", "ChargedEnergyReadingWh"),
+        line_amps=amount("EVSEMaxCurrent"),
+        nominal_volts=amount("EVSENominalVoltage"),
+        rcd=first("RCD") is True,
+        limited=any(
+            first(one) is True
+            for kind in ("Current", "Voltage", "Power")
+            for one in (f"EVSE{kind}LimitAchieved",)
+        ),
+    )  # fmt: skip
+
+
+def _parts(message: Any) -> Iterable[Any]:
+    """The message, and its groups of fields."""
+    yield message
+    for name in PARTS:
+        part = getattr(message, name, None)
+        if part is not None:
+            yield part
+            if name in ("EVChargeParameter", "EVSEChargeParameter", "EVPowerDeliveryParameter"):
+                yield from _parts(part)

@@ -1,0 +1,188 @@
+"""A charger's DC output as it reports it: against targets, limits of both sides, and the time that it has."""
+
+from __future__ import annotations
+
+import math
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.judgement import Book
+from plugfest.conformance.watch.messages import Said, Stage
+from plugfest.conformance.watch.terms import LASTS, SMALL_CURRENT
+
+BOOK = Book()
+on = BOOK.on
+
+SETTLES = 5.0
+"""s beyond reaction and ramp after which a charger that gives less than asked for has to say why."""
+ABOVE = 1.05
+"""Factor by which a target has to be above a limit to be refused."""
+STEP = 1.0
+"""V and A: what rounding and sensors may add to a limit."""
+
+
+def for_how_long(seconds: float) -> str:
+    return f"for {seconds:.2f} s"
+
+
+@on(
+    "current-asked",
+    "an output gives no more current than is asked for",
+    "IEC 61851-23",
+    "secc",
+    Stage.LOOP,
+    cause=Cause.LIMIT_EXCEEDED,
+)
+def current_asked(flow: Flow, said: Said) -> str:
+    asked, amps = flow.asked_amps.at(flow.now), said.amps
+    if asked is None or amps is None or not said.ok:
+        return ""
+    most = asked + flow.terms.current(asked, flow.slack)
+    seconds = flow.lasts("current-asked", amps > most)
+    if seconds < LASTS:
+        return ""
+    text = f"{said.name} reports {amps:.1f} A {for_how_long(seconds)} where at most {most:.1f} A may flow"
+    if flow.error_at is not None:
+        request = flow.request
+        why = (request.error if request is not None else "") or "EVReady false"
+        return f"{text}: the vehicle has reported {why} for {flow.now - flow.error_at:.2f} s"
+    now = flow.asked_amps.value
+    return f"{text}: {now:g} A are asked for, and the charger may deviate by {most - asked:.1f} A"
+
+
+def _beyond(flow: Flow, said: Said, value: float | None, unit: str, key: str) -> str:
+    if value is None or not said.ok:
+        return ""
+    bounds = {
+        "V": (("EVMaximumVoltageLimit", flow.ev_volts), ("EVSEMaximumVoltageLimit", flow.own_volts)),
+        "A": (("EVMaximumCurrentLimit", flow.ev_amps), ("EVSEMaximumCurrentLimit", flow.own_amps)),
+        "W": (("EVMaximumPowerLimit", flow.ev_watts), ("EVSEMaximumPowerLimit", flow.own_watts)),
+    }[unit]
+    name, bound = min(
+        ((name, one.at(flow.now)) for name, one in bounds),
+        key=lambda pair: math.inf if pair[1] is None or pair[1] < 0 else pair[1],
+    )
+    if bound is None or bound < 0:
+        return ""
+    slack = {
+        "V": flow.terms.voltage(bound),
+        "A": flow.terms.current(bound, flow.slack),
+        "W": flow.terms.current(bound / max(said.volts or 1.0, 1.0), flow.slack) * (said.volts or 0.0) + bound * 0.01,
+    }[unit]
+    seconds = flow.lasts(key, value > bound + slack)
+    if seconds < LASTS:
+        return ""
+    return (
+        f"{said.name} reports {value:.1f} {unit} {for_how_long(seconds)} where {name} is {bound:g} {unit}, "
+        f"with tolerance {bound + slack:.1f} {unit}"
+    )
+
+
+@on("current-limit", "an output keeps the lower of both sides' current limits", "IEC 61851-23", "secc",
+    Stage.LOOP, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def current_limit(flow: Flow, said: Said) -> str:
+    return _beyond(flow, said, said.amps, "A", "current-limit")
+
+
+@on(
+    "power-limit",
+    "an output keeps the lower of both sides' power limits",
+    "ISO 15118-2",
+    "secc",
+    Stage.LOOP,
+    cause=Cause.LIMIT_EXCEEDED,
+)
+def power_limit(flow: Flow, said: Said) -> str:
+    if said.volts is None or said.amps is None:
+        return ""
+    return _beyond(flow, said, said.volts * said.amps, "W", "power-limit")
+
+
+@on("voltage-limit", "an output keeps the lower of both sides' voltage limits", "IEC 61851-23", "secc",
+    Stage.LOOP, Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def voltage_limit(flow: Flow, said: Said) -> str:
+    if said.stage is Stage.LOOP and (said.amps is None or said.amps < SMALL_CURRENT):
+        return ""  # the battery's own voltage
+    return _beyond(flow, said, said.volts, "V", f"voltage-limit {said.stage.name}")
+
+
+@on("voltage-asked", "an output gives no more voltage than is asked for", "IEC 61851-23", "secc", Stage.LOOP)
+def voltage_asked(flow: Flow, said: Said) -> str:
+    asked, volts = flow.asked_volts.at(flow.now), said.volts
+    if asked is None or volts is None or said.amps is None or not said.ok:
+        return ""
+    most = asked + flow.terms.voltage(asked)
+    seconds = flow.lasts("voltage-asked", said.amps >= SMALL_CURRENT and volts > most)
+    if seconds < LASTS:
+        return ""
+    return (
+        f"{said.name} reports {volts:.1f} V at {said.amps:.1f} A {for_how_long(seconds)} where {asked:g} V are asked "
+        f"for, with tolerance {most:.1f} V"
+    )
+
+
+@on("current-follows", "an output gives what is asked for, or says that a limit is reached", "IEC 61851-23",
+    "secc", Stage.LOOP)  # fmt: skip
+def current_follows(flow: Flow, said: Said) -> str:
+    """Only where present values come from a real output: a charger without a battery has nothing to give it to."""
+    if not (flow.measures or flow.terms.present == "measured") or flow.on_at is None or not flow.flowing:
+        return ""
+    asked, volts_asked = flow.asked_amps.value, flow.asked_volts.value
+    if said.amps is None or not said.volts or not asked or volts_asked is None or not said.ok:
+        return ""
+    granted = flow.facts.granted(SETTLES)
+    by_power = min(flow.most(flow.own_watts, flow.ev_watts), math.inf if granted is None else granted) / said.volts
+    expected = min(asked, flow.most(flow.own_amps, flow.ev_amps), by_power)
+    at_voltage = said.volts >= min(volts_asked, flow.most(flow.own_volts, flow.ev_volts)) - flow.terms.voltage(
+        volts_asked
+    )
+    excused = said.limited or at_voltage or flow.error_at is not None or flow.wish_at is not None or flow.alarm_at
+    if excused or said.amps >= expected - flow.terms.current(expected, flow.slack):
+        return ""
+    since = max(flow.asked_at, flow.on_at)
+    allowed = flow.terms.reaction + expected / flow.terms.rise + SETTLES
+    if flow.now - since <= allowed:
+        return ""
+    return (
+        f"{said.name} reports {said.amps:.1f} A at {said.volts:.0f} V {flow.now - since:.1f} s after {asked:g} A at "
+        f"{volts_asked:g} V were asked for, says that no limit is reached, and both sides allow {expected:.1f} A"
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Precharge
+
+
+@on("precharge-target", "a precharge target above the limits is refused", "IEC 61851-23", "secc",
+    Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def precharge_target(flow: Flow, said: Said) -> str:
+    request = flow.request
+    if request is None or request.stage is not Stage.PRECHARGE or request.target_volts is None or not said.ok:
+        return ""
+    for whose, bound in (("charger's", flow.own_volts.value), ("vehicle's", flow.ev_volts.value)):
+        if bound is not None and bound > 0 and request.target_volts > bound * ABOVE + STEP:
+            return (
+                f"{said.name} {said.code} for a target of {request.target_volts:g} V, the {whose} limit is {bound:g} V"
+            )
+    if request.target_volts < -STEP:
+        return f"{said.name} {said.code} for a target of {request.target_volts:g} V"
+    return ""
+
+
+@on("precharge-follows", "the voltage is reached in precharge", "V2G_SECC_PreCharge_Performance_Time", "secc",
+    Stage.PRECHARGE)  # fmt: skip
+def precharge_follows(flow: Flow, said: Said) -> str:
+    target = flow.precharge_volts
+    if target is None or said.volts is None or not said.ok or flow.alarm_at is not None:
+        return ""
+    if target > flow.most(flow.own_volts, flow.ev_volts) or target < 0:
+        return ""
+    near = flow.terms.voltage(target)
+    flow.precharged = flow.precharged or said.volts < target
+    seconds = flow.lasts("precharge-over", flow.precharged and said.volts > target + near)
+    if seconds >= LASTS:
+        return f"{said.name} reports {said.volts:.1f} V {for_how_long(seconds)}, above the target of {target:g} V"
+    waited = flow.now - flow.precharge_at
+    if waited <= flow.terms.precharge or abs(said.volts - target) <= max(near, 20.0):
+        return ""
+    return f"{said.name} reports {said.volts:.1f} V {waited:.1f} s after {target:g} V were asked for first"

@@ -1,0 +1,46 @@
+"""A charger's alarms and isolation, as it reports them."""
+
+from __future__ import annotations
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.judgement import Book, Weight
+from plugfest.conformance.watch.messages import Said, Stage
+from plugfest.conformance.watch.terms import SAFE_VOLTAGE, SMALL_CURRENT
+
+BOOK = Book()
+on = BOOK.on
+
+GOOD = ("Valid", "Warning")
+
+
+@on("alarm-flows", "an output is off after an emergency, a malfunction or an isolation fault", "IEC 61851-23",
+    "secc", Stage.LOOP, cause=Cause.FAULT_IGNORED)  # fmt: skip
+def alarm_flows(flow: Flow, said: Said) -> str:
+    if flow.alarm_at is None or said.amps is None or said.amps <= SMALL_CURRENT or not said.ok:
+        return ""
+    seconds = flow.now - flow.alarm_at
+    if seconds <= flow.terms.off:
+        return ""
+    return f"{said.name} reports {said.amps:.1f} A {seconds:.2f} s after it reported {flow.alarm} itself"
+
+
+@on("isolation-untested", "power flows after a cable check that ended well", "IEC 61851-23", "secc",
+    Stage.PRECHARGE, Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
+def isolation_lost(flow: Flow, said: Said) -> str:
+    """A charger without isolation status in its messages says nothing, and is not judged."""
+    if not said.ok or flow.isolation not in GOOD or said.isolation != "Invalid" or said.status != "EVSE_Ready":
+        return ""
+    return f"{said.name} reports EVSEIsolationStatus Invalid and EVSE_Ready after a cable check with {flow.isolation}"
+
+
+@on("voltage-after-stop", "an open output is below 60 V after the end", "IEC 61851-23", "secc", Stage.WELDING)
+def voltage_after_stop(flow: Flow, said: Said) -> str:
+    if flow.stopped_at is None or said.volts is None or said.volts <= SAFE_VOLTAGE or not said.ok:
+        return ""
+    seconds = flow.now - flow.stopped_at
+    dead = flow.samples and flow.samples[-1].volts <= SAFE_VOLTAGE
+    if seconds <= flow.terms.discharge or not dead:
+        return ""  # where nothing is measured, the vehicle's contactors may be welded
+    measured = flow.samples[-1].volts
+    return f"{said.name} reports {said.volts:.0f} V {seconds:.1f} s after the end, measured are {measured:.0f} V"

@@ -1,0 +1,31 @@
+"""The one table of judgements, used with vehicles and chargers alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from plugfest.conformance.watch import contacts, echo, energy, measured, output, safety, vehicle
+from plugfest.conformance.watch.judgement import Judgement, Side
+from plugfest.conformance.watch.messages import Stage
+
+JUDGEMENTS: tuple[Judgement, ...] = (
+    *output.BOOK.judgements,
+    *safety.BOOK.judgements,
+    *energy.BOOK.judgements,
+    *measured.BOOK.judgements,
+    *echo.BOOK.judgements,
+    *vehicle.BOOK.judgements,
+    *contacts.BOOK.judgements,
+)
+"""In the order in which they are judged."""
+
+
+def spoken(side: Side) -> Mapping[Stage, Sequence[Judgement]]:
+    """What judges a side's messages, by what they are about."""
+    own = [one for one in JUDGEMENTS if one.side == side and one.speaks is not None]
+    return {stage: [one for one in own if stage in one.stages] for stage in Stage}
+
+
+def shown(side: Side) -> Sequence[Judgement]:
+    """What judges a side by what is measured."""
+    return [one for one in JUDGEMENTS if one.side == side and one.shows is not None]

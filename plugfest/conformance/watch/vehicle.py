@@ -1,0 +1,155 @@
+"""What a vehicle asks for: against the charger's limits, its own, and the charger's alarms and wishes."""
+
+from __future__ import annotations
+
+import math
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.judgement import Book, Side
+from plugfest.conformance.watch.messages import Said, Stage
+from plugfest.conformance.watch.terms import SMALL_CURRENT
+from v2g.physical import PRECHARGE_CURRENT
+
+BOOK = Book()
+EVCC: Side = "evcc"
+ABOVE = 1.05
+"""Factor by which a target may be above a limit: rounding."""
+GAP = 1.0
+"""V or A that rounding may add."""
+NEAR = 20.0
+"""V between battery and output at which contactors may close (IEC 61851-23)."""
+SOC_STEP = 1
+"""Percent that an SoC may fall by rounding."""
+MOVES = 0.03
+"""Part of the battery's energy after which the SoC has to have moved."""
+
+
+def _above(value: float | None, limit: float | None) -> bool:
+    return value is not None and limit is not None and limit > 0 and value > limit * ABOVE + GAP
+
+
+@BOOK.on("target-own-limit", "targets keep the vehicle's own limits", "ISO 15118-2", EVCC, Stage.LOOP,
+         Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def target_own_limit(flow: Flow, said: Said) -> str:
+    for value, now, before, unit, name in (
+        (said.target_amps, said.most.amps, flow.ev_amps.value, "A", "EVMaximumCurrentLimit"),
+        (said.target_volts, said.most.volts, flow.ev_volts.value, "V", "EVMaximumVoltageLimit"),
+    ):
+        limit = now if now is not None else before
+        if _above(value, limit):
+            return f"{said.name} asks for {value:g} {unit}, the vehicle's own {name} is {limit:g} {unit}"
+    return ""
+
+
+@BOOK.on("target-charger-limit", "targets keep the charger's limits", "ISO 15118-2", EVCC, Stage.LOOP,
+         Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def target_charger_limit(flow: Flow, said: Said) -> str:
+    if flow.terms.clipped:
+        return ""
+    for value, bound, unit, name in (
+        (said.target_amps, flow.own_amps.value, "A", "EVSEMaximumCurrentLimit"),
+        (said.target_volts, flow.own_volts.value, "V", "EVSEMaximumVoltageLimit"),
+    ):
+        seconds = flow.lasts(f"target {unit}", bound is not None and value is not None and value > bound * ABOVE + GAP)
+        if seconds > flow.terms.vehicle:
+            return (
+                f"{said.name} asks for {value:g} {unit} for {seconds:.1f} s, {name} is {bound:g} {unit} and a vehicle "
+                f"follows in {flow.terms.vehicle:g} s"
+            )
+    return ""
+
+
+@BOOK.on(
+    "precharge-current",
+    "precharge asks for 2 A at the most",
+    "IEC 61851-23",
+    EVCC,
+    Stage.PRECHARGE,
+    cause=Cause.LIMIT_EXCEEDED,
+)
+def precharge_current(flow: Flow, said: Said) -> str:
+    if said.target_amps is None or said.target_amps <= PRECHARGE_CURRENT + 0.05:
+        return ""
+    return f"{said.name} asks for {said.target_amps:g} A, precharge has {PRECHARGE_CURRENT:g} A at the most"
+
+
+@BOOK.on("start-unmatched", "power is asked for when the voltages match", "IEC 61851-23", EVCC, Stage.DELIVERY)
+def start_unmatched(flow: Flow, said: Said) -> str:
+    target, shown = flow.precharge_volts, flow.shown
+    if said.progress != "Start" or target is None or shown is None or shown.stage is not Stage.PRECHARGE:
+        return ""
+    volts = [shown.volts or 0.0, *([flow.samples[-1].volts] if flow.samples else [])]
+    off = min(abs(one - target) for one in volts)
+    if off <= NEAR + GAP:
+        return ""
+    return (
+        f"PowerDeliveryReq(Start) at {volts[-1]:.0f} V, asked for were {target:g} V: contactors close within {NEAR:g} V"
+    )
+
+
+@BOOK.on("alarm-ignored", "a vehicle takes no power after an alarm or an isolation fault", "ISO 15118-2", EVCC,
+         Stage.LOOP, cause=Cause.FAULT_IGNORED)  # fmt: skip
+def alarm_ignored(flow: Flow, said: Said) -> str:
+    if flow.alarm_at is None or flow.now - flow.alarm_at <= flow.terms.vehicle:
+        return ""
+    if not flow.ac and (said.target_amps or 0.0) <= SMALL_CURRENT:
+        return ""
+    seconds = flow.now - flow.alarm_at
+    asked = "goes on" if flow.ac else f"asks for {said.target_amps:g} A"
+    text = f"{said.name} {asked} {seconds:.1f} s after the charger reported {flow.alarm}"
+    return f"{text}, {flow.terms.vehicle:g} s are allowed"
+
+
+@BOOK.on(
+    "stop-ignored",
+    "a vehicle stops within NotificationMaxDelay",
+    "ISO 15118-2",
+    EVCC,
+    Stage.LOOP,
+    cause=Cause.FAULT_IGNORED,
+)
+def stop_ignored(flow: Flow, said: Said) -> str:
+    late = flow.now - flow.wish_until - flow.terms.stop
+    if flow.wish_at is None or math.isinf(flow.wish_until) or late <= 0:
+        return ""
+    asked = flow.response
+    wish = asked.wish if asked is not None and asked.wish not in ("", "None") else asked.status if asked else ""
+    return (
+        f"{said.name} {flow.now - flow.wish_at:.1f} s after the charger asked to stop ({wish}), allowed were "
+        f"{flow.wish_until - flow.wish_at:.0f} s and {flow.terms.stop:g} s beside"
+    )
+
+
+@BOOK.on("stop-under-load", "a vehicle ramps down before PowerDelivery(Stop)", "ISO 17409", EVCC, Stage.DELIVERY)
+def stop_under_load(flow: Flow, said: Said) -> str:
+    """Not where the charger has reported an alarm, refused something, or gives more than is asked for."""
+    if not flow.terms.ramped or said.progress != "Stop" or not flow.flowing or flow.alarm_at is not None:
+        return ""
+    target = flow.asked_amps.value
+    if flow.ac or flow.failed_at is not None or flow.error_at is not None or not target or target <= SMALL_CURRENT:
+        return ""
+    flows = flow.samples[-1].amps if flow.samples else flow.shown.amps if flow.shown is not None else None
+    if flows is None or flows <= SMALL_CURRENT:
+        return ""
+    return f"PowerDeliveryReq(Stop) while {flows:.1f} A flow and {target:g} A were asked for last"
+
+
+@BOOK.on("soc-falls", "the state of charge does not fall while charging", "ISO 15118-2", EVCC, Stage.LOOP)
+def soc_falls(flow: Flow, said: Said) -> str:
+    if said.soc is None or flow.soc is None or said.soc >= flow.soc - SOC_STEP or flow.on_at is None:
+        return ""
+    return f"{said.name} has an SoC of {said.soc} % after {flow.soc} % while power flows into the battery"
+
+
+@BOOK.on("soc-stands", "the state of charge rises with the energy", "ISO 15118-2", EVCC, Stage.LOOP)
+def soc_stands(flow: Flow, said: Said) -> str:
+    if said.soc is None or flow.capacity is None or flow.capacity <= 0 or said.soc != flow.soc or said.soc >= 99:
+        return ""
+    came = flow.drawn - flow.soc_wh
+    if came <= flow.capacity * MOVES:
+        return ""
+    return (
+        f"{said.name} still has an SoC of {said.soc} % after {came:.0f} Wh, {came / flow.capacity * 100.0:.1f} % of "
+        f"EVEnergyCapacity"
+    )

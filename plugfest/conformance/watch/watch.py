@@ -1,0 +1,197 @@
+"""The observer of a run: hears every message, sees the pilot, reads the plant, and keeps what was wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch import contacts
+from plugfest.conformance.watch.content import RULES
+from plugfest.conformance.watch.flow import Flow, Measured
+from plugfest.conformance.watch.judgement import Judgement, Side, Weight
+from plugfest.conformance.watch.messages import Stage, read
+from plugfest.conformance.watch.table import shown, spoken
+from plugfest.conformance.watch.terms import Terms
+from slac.pilot import Reading
+from v2g.rules.facts import Facts
+from v2g.rules.table import hear
+from v2g.trace import Event
+
+LEAVES = ("bench", "tester-leaves")
+"""Layer and name of the event after which the tester drops everything: what a system does then is not judged."""
+EVERY = 0.1
+"""s between two readings of the plant while there can be power."""
+AFTERWARDS = 10.0
+"""s after the end for which it is read."""
+LIVE = (Stage.PARAMETERS, Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.DELIVERY, Stage.LOOP, Stage.WELDING)
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What broke a judgement first.
+
+    Attributes:
+        name: of the judgement.
+        text: one sentence.
+        rule: what it breaks, and where that stands.
+        cause: what a run fails with.
+        fails: it fails the run; else it is a finding.
+        time: loop time, s.
+    """
+
+    name: str
+    text: str
+    rule: str
+    cause: Cause
+    fails: bool
+    time: float
+
+
+@dataclass
+class Watch:
+    """Judges one side of a session as physics; an observer of events.
+
+    Attributes:
+        side: under test.
+        pics: what is declared.
+        ac: AC is charged.
+        measure: reads the plant; None, or a result of None: nothing is measured.
+        violations: the first of each judgement.
+        flow: the session so far.
+    """
+
+    side: Side
+    pics: Pics
+    ac: bool = False
+    measure: Callable[[], Measured | None] | None = None
+    violations: dict[str, Violation] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.terms = Terms.of(self.pics)
+        self.flow = Flow(self.terms, self.ac)
+        self._spoken, self._shown = spoken(self.side), shown(self.side)
+        self._live = asyncio.Event()
+        self._until = 0.0
+        self._left = False
+
+    # -- what it observes ---------------------------------------------------------------------------------------------
+
+    def __call__(self, event: Event) -> None:
+        if event.layer == "message" and event.message is not None and not event.stream:
+            self._message(event)
+        elif event.layer == "message" and event.direction == "tx":  # bytes that are no message
+            self.flow.startled = True
+        elif (event.layer, event.name) == LEAVES:
+            self._left = True
+        elif event.layer == "tcp" and event.name not in ("connected", "data"):
+            self.flow.now = event.time
+            self.flow.unplugged()
+            self._stay(event.time)
+
+    def _message(self, event: Event) -> None:
+        flow, document = self.flow, event.message
+        flow.now = event.time
+        body = document.Body.BodyElement if hasattr(document, "Body") else document
+        if body is None:
+            return
+        said = read(body)
+        if said.stage is Stage.HANDSHAKE and said.request:
+            self._anew()
+            flow = self.flow
+            flow.now = event.time
+        ours = event.direction == "tx"
+        if said.stage in LIVE:
+            self._stay(event.time)
+            self.look(event.time)
+        self._content(event, body, ours=ours)
+        if not ours and said.request is (self.side == "evcc"):
+            for judgement in self._spoken[said.stage]:
+                assert judgement.speaks is not None
+                self._keep(judgement, judgement.speaks(flow, said))
+        elif ours and not said.request and (asked := flow.request) is not None:
+            flow.startled = flow.startled or said.name[:-3] != asked.name[:-3]
+        flow.note(said)
+
+    def _content(self, event: Event, body: Any, *, ours: bool) -> None:
+        facts, header = self.flow.facts, getattr(event.message, "Header", None)
+        session_id = header.SessionID if header is not None else None
+        signed = getattr(header, "Signature", None) is not None
+        known = facts.session_id
+        for breach in hear(facts, body, protocol=event.schema, now=event.time, session_id=session_id, signed=signed):
+            if ours:
+                self.flow.startled = self.flow.startled or breach.rule.severity == "violation"
+                continue
+            weight = RULES.get(breach.rule.name)
+            if weight is not None and breach.rule.side == self.side:
+                self._add(breach.rule.name, str(breach), breach.rule.asks, breach.requirement, weight, Cause.PHYSICS)
+        if ours and known is not None and session_id != known:
+            self.flow.startled = True
+
+    def pilot(self, reading: Reading) -> None:
+        """Takes a reading of the control pilot."""
+        self.flow.now = asyncio.get_running_loop().time()
+        if self.side == "evcc":
+            self.look(self.flow.now, judged=False)
+            contacts.pilot_moved(self.flow, reading.state)
+            if reading.duty is not None and reading.duty >= 100.0:
+                self.flow.startled = True
+            self.look(self.flow.now)
+
+    def look(self, now: float, *, judged: bool = True) -> None:
+        """Reads the plant once."""
+        measured = self.measure() if self.measure is not None else None
+        if measured is None:
+            return
+        flow = self.flow
+        flow.now = now
+        contacts.contactors_moved(flow, measured.closed)
+        flow.see(measured)
+        if judged:
+            for judgement in self._shown:
+                assert judgement.shows is not None
+                self._keep(judgement, judgement.shows(flow, measured))
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """While the context is open, the plant is read whenever there can be power."""
+        task = asyncio.create_task(self._read())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _read(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._live.wait()
+            self.look(loop.time())
+            if loop.time() > self._until:
+                self._live.clear()
+            await asyncio.sleep(EVERY)
+
+    def _stay(self, now: float) -> None:
+        self._until = now + AFTERWARDS
+        self._live.set()
+
+    def _anew(self) -> None:
+        """A session begins: what the one before said does not count."""
+        self.flow = Flow(self.terms, self.ac, Facts())
+
+    # -- what it keeps ------------------------------------------------------------------------------------------------
+
+    def _keep(self, judgement: Judgement, text: str) -> None:
+        if text:
+            self._add(judgement.name, text, judgement.rule, judgement.source, judgement.weight, judgement.cause)
+
+    def _add(self, name: str, text: str, rule: str, source: str, weight: Weight, cause: Cause) -> None:
+        if name in self.violations or self._left:
+            return
+        rule = f"{rule}, {source}" if source and source not in text else rule
+        self.violations[name] = Violation(name, text, rule, cause, weight is Weight.FAILS, self.flow.now)
