@@ -7,7 +7,6 @@ pause, so that a message that nobody expected and the moment of the peer's close
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,7 +95,7 @@ class Wire:
         self.ours = False
         self.sent_at = 0.0
         self.write: Callable[[bytes], Any] = channel.write
-        self._read: dict[int, int] = {}
+        self._untaken: list[Arrival] = []
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._pump())
 
@@ -127,6 +126,7 @@ class Wire:
 
     def _note(self, arrival: Arrival) -> None:
         self.arrived.append(arrival)
+        self._untaken.append(arrival)
         self._news.set()
 
     def _closed(self, why: str) -> None:
@@ -137,10 +137,14 @@ class Wire:
 
     # -- reading --------------------------------------------------------------------------------------------------
 
-    async def next(self, within: float, stream: int = MAIN) -> Arrival | None:
-        """What comes next, within so many seconds; None: nothing came, or the peer closed (see ``closed_at``)."""
+    async def next(self, within: float, stream: int | None = MAIN) -> Arrival | None:
+        """What comes next, within so many seconds; None: nothing came, or the peer closed (see ``closed_at``).
+
+        Args:
+            stream: on which; None: on any.
+        """
         deadline = self.session.now + within
-        while not (waiting := self._waiting(stream)):
+        while (found := self._first(stream)) is None:
             if self.closed_at is not None:
                 return None
             self._news.clear()
@@ -149,12 +153,12 @@ class Wire:
                     await self._news.wait()
             except TimeoutError:
                 return None
-        self._read[stream] = self._read.get(stream, 0) + 1
-        return waiting[0]
+        self._untaken.remove(found)
+        return found
 
-    def _waiting(self, stream: int) -> list[Arrival]:
-        """What came on a stream and was not yet taken."""
-        return [one for one in self.arrived if one.stream == stream][self._read.get(stream, 0) :]
+    def _first(self, stream: int | None) -> Arrival | None:
+        """What came first on a stream and was not yet taken."""
+        return next((one for one in self._untaken if stream is None or one.stream == stream), None)
 
     async def until_closed(self, within: float) -> bool:
         """Waits for the peer's close; whether it came within so many seconds. Messages are left for `next`."""
@@ -171,11 +175,11 @@ class Wire:
     @property
     def unread(self) -> list[Arrival]:
         """What came on the main stream and was not yet taken."""
-        return self._waiting(MAIN)
+        return [one for one in self._untaken if one.stream == MAIN]
 
     def skip(self) -> None:
         """Forgets what was not taken."""
-        self._read = dict(collections.Counter(one.stream for one in self.arrived))
+        self._untaken.clear()
 
     # -- sending --------------------------------------------------------------------------------------------------
 

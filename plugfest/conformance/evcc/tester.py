@@ -204,7 +204,7 @@ class TesterEvse:
         if self.receipts and self.contracts is not None:
             self.contracts.receipt_every = 0.0
         while True:
-            arrival = await wire.next(7200.0)
+            arrival = await wire.next(7200.0, None)
             if arrival is None:
                 return
             self.requests.append(arrival)
