@@ -29,8 +29,16 @@ CHECKS.update(iso20_checks.CHECKS20)
 
 EVSE_ID = re.compile(r"[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9*]{1,30}", re.IGNORECASE)
 NOT_AVAILABLE = re.compile(r"ZZ0+|0+|")
-MOST_VOLTS, MOST_AMPS, MOST_WATTS = 1000.0, 500.0, 500_000.0
-"""Plausible limits. The suite says 300 A and 200 kW, which chargers of today exceed (see notes in the vocabulary)."""
+
+
+def _most(tester: TesterEv) -> tuple[float, float, float]:
+    """Highest voltage, current and power that are plausible of this charger, V, A, W, as declared.
+
+    The suite says 300 A and 200 kW, which chargers of today exceed (see notes in the vocabulary).
+    """
+    names = ("MaximumVoltage", "MaximumCurrent", "MaximumPower")
+    volts, amps, watts = (float(tester.pics[f"PIXIT_SECC_DC_{name}"]) for name in names)
+    return volts, amps, watts
 
 
 @CHECKS.on("SESSIONID_NONZERO")
@@ -172,7 +180,7 @@ def _covered(entries: list[Any]) -> float:
 
 @CHECKS.on("SCHEDULE_VALID")
 def schedule_valid(tester: TesterEv, arrival: Arrival) -> str:
-    tuples = _tuples(arrival)
+    tuples, watts = _tuples(arrival), _most(tester)[2]
     if not 1 <= len(tuples) <= 3:
         return f"{len(tuples)} schedules, 1 to 3 are allowed"
     ids = [entry.SAScheduleTupleID for entry in tuples]
@@ -184,7 +192,7 @@ def schedule_valid(tester: TesterEv, arrival: Arrival) -> str:
         if starts != sorted(set(starts)) or starts[0] != 0:
             return f"schedule {one.SAScheduleTupleID}: starts {starts[:5]} do not begin at 0 or do not ascend"
         for entry in entries:
-            if not 0 <= _watts(entry.PMax) <= MOST_WATTS:
+            if not 0 <= _watts(entry.PMax) <= watts:
                 return f"schedule {one.SAScheduleTupleID}: PMax {_watts(entry.PMax):g} W"
             if entry is not entries[-1] and entry.TimeInterval.duration is not None:
                 return f"schedule {one.SAScheduleTupleID}: a duration before the last entry"
@@ -251,7 +259,8 @@ def evse_limits_ac(tester: TesterEv, arrival: Arrival) -> str:
     volts, amps = number(parameter.EVSENominalVoltage), number(parameter.EVSEMaxCurrent)
     if volts <= 0 or amps <= 0:
         return f"limits of {volts:g} V, {amps:g} A"
-    most = volts * amps * 3
+    # What a limit is rounded to in its message is no excess of power.
+    most = volts * (amps + 10.0**parameter.EVSEMaxCurrent.Multiplier) * 3
     for one in _tuples(arrival):
         for entry in one.PMaxSchedule.PMaxScheduleEntry:
             if _watts(entry.PMax) > most * 1.001:
@@ -264,10 +273,11 @@ def evse_limits_dc(tester: TesterEv, arrival: Arrival) -> str:
     parameter = arrival.message.EVSEChargeParameter
     volts, amps = number(parameter.EVSEMaximumVoltageLimit), number(parameter.EVSEMaximumCurrentLimit)
     low = number(parameter.EVSEMinimumVoltageLimit)
-    if not 0 < volts <= MOST_VOLTS or not 0 < amps <= MOST_AMPS or low < 0 or low > volts:
+    most_volts, most_amps, most_watts = _most(tester)
+    if not 0 < volts <= most_volts or not 0 < amps <= most_amps or low < 0 or low > volts:
         return f"limits of {low:g} to {volts:g} V, {amps:g} A"
     power = parameter.EVSEMaximumPowerLimit
-    if power is not None and not 0 < number(power) <= MOST_WATTS:
+    if power is not None and not 0 < number(power) <= most_watts:
         return f"EVSEMaximumPowerLimit of {number(power):g} W"
     battery = tester.battery_voltage
     return "" if low <= battery <= volts else f"{low:g} to {volts:g} V do not reach the battery's {battery:g} V"
@@ -304,7 +314,8 @@ def meter_reading(tester: TesterEv, arrival: Arrival) -> str:
 def dc_present_values(tester: TesterEv, arrival: Arrival) -> str:
     message = arrival.message
     volts, amps = number(message.EVSEPresentVoltage), number(message.EVSEPresentCurrent)
-    if not 0 <= volts <= MOST_VOLTS or not -1.0 <= amps <= MOST_AMPS:
+    most_volts, most_amps, _ = _most(tester)
+    if not 0 <= volts <= most_volts or not -1.0 <= amps <= most_amps:
         return f"present values {volts:g} V, {amps:g} A"
     flags = (message.EVSECurrentLimitAchieved, message.EVSEVoltageLimitAchieved, message.EVSEPowerLimitAchieved)
     return "" if None not in flags else "a limit flag is missing"
@@ -313,7 +324,7 @@ def dc_present_values(tester: TesterEv, arrival: Arrival) -> str:
 @CHECKS.on("DC_PRESENT_VOLTAGE")
 def dc_present_voltage(tester: TesterEv, arrival: Arrival) -> str:
     volts = number(arrival.message.EVSEPresentVoltage)
-    return "" if 0 <= volts <= MOST_VOLTS else f"EVSEPresentVoltage of {volts:g} V"
+    return "" if 0 <= volts <= _most(tester)[0] else f"EVSEPresentVoltage of {volts:g} V"
 
 
 @CHECKS.on("DIN_SERVICE")

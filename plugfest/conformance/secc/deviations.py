@@ -60,6 +60,7 @@ PHRASES: Mapping[tuple[str, str], Change] = {
         "7 entries starting at 1400..1500 s, the fourth at 2 x EVSEMaximumPowerLimit, the others at it",
     ): profiles.of_seven,
     ("ChargingProfile.SAScheduleTupleID", "not offered"): profiles.of_no_schedule,
+    ("SAScheduleTupleID", "not offered"): profiles.no_schedule,
 }
 """(field, phrase of the catalogue) -> what it means."""
 

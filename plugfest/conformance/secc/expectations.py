@@ -51,6 +51,7 @@ def _identity_problem(tester: TesterEv, word: str, arrival: Arrival) -> str:
 _VALUES: Mapping[str, Callable[[Any], bool]] = {
     "as requested": lambda value: True,  # judged where the request is known
     "Valid or Warning": lambda value: value in ("Valid", "Warning"),
+    "Valid, Warning or absent": lambda value: value in ("Valid", "Warning", None),
     "DC_core, DC_extended, DC_combo_core or DC_unique": lambda value: str(value).startswith("DC_"),
     "present": lambda value: value is not None,
     "absent": lambda value: value is None,

@@ -67,4 +67,14 @@ def of_no_schedule(tester: TesterEv, message: Any) -> Any:
     profile = given or din70121.profile(tester)
     if profile is None:
         raise Inconclusive("the charger offered no schedule")
-    return replaced(message, "ChargingProfile", replaced(profile, "SAScheduleTupleID", tester.tuple_id + 100))
+    return replaced(message, "ChargingProfile", replaced(profile, "SAScheduleTupleID", unoffered(tester)))
+
+
+def no_schedule(tester: TesterEv, message: Any) -> Any:
+    """ISO 15118-2: the good profile, for a SAScheduleTupleID that was not offered."""
+    return replaced(message, "SAScheduleTupleID", unoffered(tester))
+
+
+def unoffered(tester: TesterEv) -> int:
+    """The highest SAScheduleTupleID, 1 to 255, that the charger did not offer."""
+    return next(number for number in range(255, 0, -1) if number not in tester.tuple_ids)

@@ -209,6 +209,12 @@ class TesterEv:
         return kept[0] if kept else tuples[self.stimulus.choice % len(tuples)]
 
     @property
+    def tuple_ids(self) -> list[int]:
+        """SAScheduleTupleIDs offered."""
+        listed = getattr(self.responses.get("ChargeParameterDiscoveryRes"), "SASchedules", None)
+        return [int(one.SAScheduleTupleID) for one in getattr(listed, "SAScheduleTuple", ())]
+
+    @property
     def tuple_id(self) -> int:
         schedule = self.schedule
         if schedule is None:

@@ -1,0 +1,336 @@
+"""Chargers that are different, and right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from legal.variant import (
+    CHARGER_AC,
+    CHARGER_DC,
+    CHARGER_DIN,
+    CHARGER_PNC,
+    CLOSING_LATE,
+    charger,
+    dynamics,
+    each,
+    fields,
+    late,
+    plant,
+    rescaled,
+    saying,
+    tls,
+)
+from secc.authorizer import Delayed
+from secc.charger import Slot
+from secc.power import Limits
+from secc.schedule import Plan
+from secc.services import Service
+from secc.simulated import Dynamics
+from secc.visit import Visit
+from v2g.messages import iso2
+
+DC, ALL = (*CHARGER_DC, *CHARGER_DIN), (*CHARGER_DC, *CHARGER_AC, *CHARGER_DIN)
+TUPLES = (
+    "TC_SECC_DC_VTB_PowerDelivery_001",
+    "TC_SECC_DC_VTB_PowerDelivery_006",
+    "TC_SECC_AC_VTB_PowerDelivery_001",
+    "TC_SECC_AC_VTB_PowerDelivery_011",
+    "PF_SECC_DIN_PowerDelivery_OK",
+    "PF_SECC_DIN_PowerDelivery_BadTuple",
+)
+SLOW = ("TC_SECC_CMN_VTB_Authorization_001", "PF_SECC_DIN_ContractAuthentication_OK")
+
+# Schedules
+
+for first in (1, 2, 100, 254, 255):
+    charger(
+        f"tuple-id-{first}", f"the first schedule has the id {first}", (*ALL, *TUPLES), plant(tuple_ids=(first, 3, 4))
+    )
+charger(
+    "three-schedules",
+    "three schedules are offered",
+    (*CHARGER_DC, *CHARGER_AC),
+    plant(plans=[Plan([Slot(0, 11_000.0)]), Plan([Slot(0, 9_000.0)]), Plan([Slot(0, 7_000.0)])]),
+)
+charger(
+    "schedule-in-steps",
+    "PMax changes four times a day",
+    ALL,
+    plant(schedule=[Slot(n * 21_600, watts) for n, watts in enumerate((9e3, 11e3, 5e3, 11e3))]),
+)
+
+# Identity
+
+charger("evseid-short", "the shortest EVSEID there is", (*CHARGER_DC, *CHARGER_AC), plant(evse_id="ZZ00000"))
+charger(
+    "evseid-long",
+    "an EVSEID of 37 characters",
+    (*CHARGER_DC, *CHARGER_AC),
+    plant(evse_id="DE*ABC*E" + "0123456789" * 2 + "ABCDEFGHI"),
+)
+charger("evseid-one-byte", "DIN: the EVSEID is one byte 00", CHARGER_DIN, saying(SessionSetupRes=fields(EVSEID=b"\0")))
+charger(
+    "evseid-mac",
+    "DIN: the EVSEID is a MAC address",
+    CHARGER_DIN,
+    saying(SessionSetupRes=fields(EVSEID=bytes.fromhex("98ed5c123456"))),
+)
+charger(
+    "evseid-32-bytes",
+    "DIN: the EVSEID has 32 bytes",
+    CHARGER_DIN,
+    saying(SessionSetupRes=fields(EVSEID=bytes(range(1, 33)))),
+)
+charger(
+    "no-timestamp", "the time is not said", DC, saying(SessionSetupRes=fields(EVSETimeStamp=None, DateTimeNow=None))
+)
+charger(
+    "timestamp",
+    "the time is said",
+    DC,
+    saying(SessionSetupRes=fields(EVSETimeStamp=1_700_000_000, DateTimeNow=1_700_000_000)),
+)
+for length in (1, 4):
+    charger(
+        f"session-id-{length}",
+        f"DIN: session ids of {length} bytes",
+        CHARGER_DIN,
+        patches=((Visit, "new_session_id", lambda visit, length=length: visit.rng.randbytes(length - 1) + b"\7"),),
+    )
+charger(
+    "session-id-leading-zeros",
+    "session ids begin with four zero bytes",
+    ALL,
+    patches=((Visit, "new_session_id", lambda visit: bytes(4) + visit.rng.randbytes(3) + b"\7"),),
+)
+
+# Services
+
+charger(
+    "named-services",
+    "services have names and scopes",
+    (*CHARGER_DC, *CHARGER_AC),
+    saying(ServiceDiscoveryRes=fields(ServiceName="EV Charging", ServiceScope="here")),
+)
+charger("free", "charging costs nothing", ALL, saying(ServiceDiscoveryRes=fields(FreeService=True)))
+charger("not-free", "charging costs something", ALL, saying(ServiceDiscoveryRes=fields(FreeService=False)))
+
+
+def _several_modes(message: Any) -> Any:
+    if not isinstance(message, iso2.ServiceDiscoveryRes):
+        return message
+    modes = list(message.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode)
+    more = [mode for mode in ("DC_core", "DC_extended", "AC_three_phase_core") if mode not in modes]
+    return fields(EnergyTransferMode=[*more, *modes][:6])(message)
+
+
+charger(
+    "several-modes",
+    "several energy transfer modes are offered",
+    (*CHARGER_DC, *CHARGER_AC),
+    saying(ServiceDiscoveryRes=_several_modes),
+)
+
+
+def _more_services(system: Any) -> None:
+    system.options.services = tuple(Service(60000 + n, sets={n: {"Level": n}}) for n in range(1, 9))
+
+
+charger(
+    "eight-services", "eight services of its own", ("TC_SECC_CMN_VTB_ServiceDiscovery_001", *CHARGER_DC), _more_services
+)
+
+# Limits and values
+
+
+def _rated(volts: float, amps: float, watts: float) -> Any:
+    def adjust(system: Any) -> None:
+        if system.power is not None:
+            rating = Limits(volts, amps, watts)
+            system.power.__init__(rating, Dynamics(test_seconds=0.2))
+            system.power.load = lambda: None
+
+    return adjust
+
+
+charger(
+    "600-amperes",
+    "a charger of 600 A and 600 kW",
+    CHARGER_DC,
+    _rated(1000.0, 600.0, 600_000.0),
+    declared={"PIXIT_SECC_DC_MaximumCurrent": 600.0, "PIXIT_SECC_DC_MaximumPower": 600_000.0},
+)
+charger("small", "a charger of 60 A and 25 kW", CHARGER_DC, _rated(500.0, 60.0, 25_000.0))
+charger(
+    "no-power-limit",
+    "DIN: EVSEMaximumPowerLimit is left out",
+    CHARGER_DIN,
+    saying(ChargeParameterDiscoveryRes=fields(EVSEMaximumPowerLimit=None)),
+)
+charger(
+    "no-tolerance",
+    "no EVSECurrentRegulationTolerance, no EVSEEnergyToBeDelivered",
+    DC,
+    saying(ChargeParameterDiscoveryRes=fields(EVSECurrentRegulationTolerance=None, EVSEEnergyToBeDelivered=None)),
+)
+charger(
+    "no-limits-in-loop",
+    "limits are not repeated in the loop",
+    DC,
+    saying(
+        CurrentDemandRes=fields(EVSEMaximumVoltageLimit=None, EVSEMaximumCurrentLimit=None, EVSEMaximumPowerLimit=None)
+    ),
+)
+for multiplier in (-3, -2, -1, 0, 1, 2, 3):
+    charger(
+        f"multiplier{multiplier:+d}",
+        f"values with multiplier {multiplier} where that is exact",
+        ALL,
+        each(rescaled(multiplier)),
+    )
+charger(
+    "no-units",
+    "DIN: values without a unit",
+    CHARGER_DIN,
+    saying(CurrentDemandRes=fields(Unit=None), PreChargeRes=fields(Unit=None)),
+)
+charger(
+    "meter",
+    "the loop carries a meter",
+    (*CHARGER_DC, *CHARGER_AC),
+    saying(
+        CurrentDemandRes=fields(MeterInfo=iso2.MeterInfoType(MeterID="M1", MeterReading=4_294_967_295)),
+        ChargingStatusRes=fields(MeterInfo=iso2.MeterInfoType(MeterID="M" * 32, MeterReading=0)),
+    ),
+)
+charger(
+    "no-meter",
+    "the loop carries no meter",
+    (*CHARGER_DC, *CHARGER_AC),
+    saying(CurrentDemandRes=fields(MeterInfo=None), ChargingStatusRes=fields(MeterInfo=None)),
+)
+charger(
+    "receipt-absent",
+    "external payment: ReceiptRequired is left out",
+    CHARGER_DC,
+    saying(CurrentDemandRes=fields(ReceiptRequired=None)),
+)
+charger(
+    "receipt-false",
+    "external payment: ReceiptRequired is false",
+    (*CHARGER_DC, *CHARGER_AC),
+    saying(CurrentDemandRes=fields(ReceiptRequired=False), ChargingStatusRes=fields(ReceiptRequired=False)),
+)
+
+# Status
+
+charger(
+    "no-isolation-status",
+    "DIN: EVSEIsolationStatus is left out",
+    (*CHARGER_DIN, "PF_SECC_DIN_CableCheck_OK"),
+    each(fields(EVSEIsolationStatus=None)),
+)
+charger(
+    "isolation-warning",
+    "isolation with a warning",
+    (*DC, "TC_SECC_DC_VTB_CableCheck_001", "PF_SECC_DIN_CableCheck_OK"),
+    saying(
+        **dict.fromkeys(
+            ("CableCheckRes", "PreChargeRes", "CurrentDemandRes", "WeldingDetectionRes"),
+            lambda message: _warns(message),
+        )
+    ),
+)
+charger(
+    "not-ready-before-cable-check",
+    "not ready in ChargeParameterDiscoveryRes",
+    DC,
+    saying(ChargeParameterDiscoveryRes=fields(EVSEStatusCode="EVSE_NotReady")),
+)
+charger(
+    "shutdown-at-the-end",
+    "EVSE_Shutdown in WeldingDetectionRes",
+    DC,
+    saying(WeldingDetectionRes=fields(EVSEStatusCode="EVSE_Shutdown")),
+)
+charger(
+    "notification-delay", "a NotificationMaxDelay without a notification", ALL, each(fields(NotificationMaxDelay=10))
+)
+
+
+def _warns(message: Any) -> Any:
+    status = message.DC_EVSEStatus
+    if status.EVSEIsolationStatus != "Valid":
+        return message
+    return msgspec.structs.replace(
+        message, DC_EVSEStatus=msgspec.structs.replace(status, EVSEIsolationStatus="Warning")
+    )
+
+
+# Time
+
+charger("authorises-for-50-s", "authorization is Ongoing for 50 s", SLOW, plant(authorizer=Delayed(50.0)))
+charger(
+    "cable-check-of-30-s",
+    "the cable check takes 30 s",
+    ("TC_SECC_DC_VTB_CableCheck_001", "PF_SECC_DIN_CableCheck_OK"),
+    dynamics(test_seconds=30.0),
+)
+charger(
+    "slow-ramp",
+    "the voltage rises by 100 V/s",
+    (*DC, "TC_SECC_DC_VTB_PreCharge_001", "PF_SECC_DIN_PreCharge_OK"),
+    dynamics(volts_per_second=100.0),
+)
+charger("slow-setup", "SessionSetupRes after 1.4 s", ALL, saying(SessionSetupRes=late(1.4)))
+charger(
+    "slow-answers",
+    "each answer before the loop after 1.2 s",
+    DC,
+    saying(
+        **dict.fromkeys(
+            (
+                "ServiceDiscoveryRes",
+                "PaymentServiceSelectionRes",
+                "ServicePaymentSelectionRes",
+                "PowerDeliveryRes",
+                "WeldingDetectionRes",
+                "SessionStopRes",
+            ),
+            late(1.2),
+        )
+    ),
+)
+charger("slow-power", "PowerDeliveryRes after 4.2 s", CHARGER_DC, saying(PowerDeliveryRes=late(4.2)))
+charger("slow-loop", "the loop is answered after 0.2 s", DC, saying(CurrentDemandRes=late(0.2)))
+
+charger(
+    "closes-after-4-s",
+    "the connection is closed 4 s after the end",
+    (
+        "TC_SECC_CMN_VTB_ServiceDiscovery_002",
+        "TC_SECC_DC_VTB_SessionStop_002",
+        "TC_SECC_AC_VTB_SessionStop_001",
+        "PF_SECC_DIN_SessionStop_OK",
+        "PF_SECC_DIN_ServiceDiscovery_WrongSequence",
+    ),
+    patches=CLOSING_LATE,
+)
+
+# Security
+
+charger("tls-ecdh", "TLS with static ECDH only", CHARGER_PNC, tls(suites=("TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256",)))
+charger(
+    "tls-quiet",
+    "trusted_ca_keys is used and not answered, no extended master secret",
+    CHARGER_PNC,
+    tls(answer_trusted_ca_keys=False, extended_master_secret=False),
+)
+charger(
+    "expires-soon",
+    "a contract is accepted that expires soon",
+    ("PF_SECC_ISO2_PaymentDetails_ExpiresSoon",),
+    saying(PaymentDetailsRes=fields(ResponseCode="OK_CertificateExpiresSoon")),
+)

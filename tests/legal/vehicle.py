@@ -1,0 +1,215 @@
+"""Vehicles that are different, and right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+import evcc.din70121
+import evcc.iso2
+from legal.variant import (
+    CLOSING_LATE,
+    VEHICLE_AC,
+    VEHICLE_DC,
+    VEHICLE_DIN,
+    each,
+    fields,
+    late,
+    rescaled,
+    saying,
+    settings,
+    tls,
+    vehicle,
+)
+from v2g.messages import appproto
+
+DC, ALL = (*VEHICLE_DC, *VEHICLE_DIN), (*VEHICLE_DC, *VEHICLE_AC, *VEHICLE_DIN)
+STOPS = (
+    "PF_EVCC_ISO2_Notification_Stop#1",
+    "PF_EVCC_DIN_Notification_Stop",
+    "PF_EVCC_DIN_SessionStop",
+    "TC_EVCC_DC_VTB_WeldingDetectionOrSessionStop_001@iso15118-2",
+    "TC_EVCC_DC_VTB_WeldingDetectionOrSessionStop_001@din70121",
+    "TC_EVCC_DC_VTB_WeldingDetectionOrSessionStop_003",
+)
+
+
+async def _at_once(*_: Any) -> None:
+    """Goes straight to SessionStop."""
+
+
+vehicle(
+    "no-welding-detection",
+    "no WeldingDetectionReq is sent",
+    (*DC, *STOPS),
+    patches=((evcc.iso2, "until_dead", _at_once), (evcc.din70121, "until_dead", _at_once)),
+    declared={"PIXIT_EVCC_DC_WeldingDetection": "none"},
+)
+
+
+def _declines(system: Any) -> None:
+    system.options.renegotiates = False
+
+
+vehicle(
+    "declines-renegotiation",
+    "a renegotiation the charger asks for is declined [V2G2-680]",
+    ("PF_EVCC_ISO2_Notification_ReNegotiation", "TC_EVCC_AC_VTB_PowerDelivery_003"),
+    _declines,
+)
+
+# Negotiation
+
+
+def _offer(*entries: tuple[str, int, int]) -> Any:
+    def change(message: Any) -> Any:
+        own = message.AppProtocol[0]
+        made = [
+            msgspec.structs.replace(
+                own, ProtocolNamespace=name or own.ProtocolNamespace, SchemaID=number, Priority=priority
+            )
+            for name, number, priority in entries
+        ]
+        return appproto.supportedAppProtocolReq(AppProtocol=made)
+
+    return saying(supportedAppProtocolReq=change)
+
+
+HANDSHAKES = ("PF_EVCC_ISO2_SAP_Offer", "PF_EVCC_DIN_SAP_Offer", *VEHICLE_DIN)
+
+
+vehicle(
+    "private-protocol-first",
+    "a private protocol is preferred",
+    HANDSHAKES,
+    _offer(("urn:example:private:1", 7, 1), ("", 1, 2)),
+)
+
+# Identity and contents
+
+vehicle("evccid-ff", "another EVCCID", ALL, saying(SessionSetupReq=fields(EVCCID=bytes.fromhex("fefdfcfbfaf9"))))
+vehicle(
+    "evccid-leading-zero",
+    "an EVCCID that begins with zeros",
+    ALL,
+    saying(SessionSetupReq=fields(EVCCID=bytes(3) + b"\1\2\3")),
+)
+vehicle(
+    "service-category",
+    "only charging services are asked for",
+    DC,
+    saying(ServiceDiscoveryReq=fields(ServiceCategory="EVCharging")),
+)
+vehicle(
+    "sparse-parameters",
+    "what is optional in the charge parameters is left out",
+    DC,
+    saying(
+        ChargeParameterDiscoveryReq=fields(
+            EVMaximumPowerLimit=None, EVEnergyCapacity=None, EVEnergyRequest=None, FullSOC=None, BulkSOC=None
+        )
+    ),
+)
+vehicle(
+    "sparse-loop",
+    "what is optional in the loop is left out",
+    DC,
+    saying(
+        CurrentDemandReq=fields(
+            EVMaximumVoltageLimit=None,
+            EVMaximumCurrentLimit=None,
+            EVMaximumPowerLimit=None,
+            BulkChargingComplete=None,
+            RemainingTimeToFullSoC=None,
+            RemainingTimeToBulkSoC=None,
+        )
+    ),
+)
+vehicle("bulk-flag", "BulkChargingComplete is said", DC, saying(CurrentDemandReq=fields(BulkChargingComplete=False)))
+vehicle(
+    "max-entries",
+    "MaxEntriesSAScheduleTuple is said",
+    (*VEHICLE_DC, *VEHICLE_AC),
+    saying(ChargeParameterDiscoveryReq=fields(MaxEntriesSAScheduleTuple=12)),
+)
+vehicle("departure", "a departure is said", ALL, settings(departure=7200))
+vehicle(
+    "conditioning",
+    "DIN: the car says how it is conditioned",
+    VEHICLE_DIN,
+    each(fields(EVCabinConditioning=True, EVRESSConditioning=False)),
+)
+vehicle(
+    "no-profile",
+    "no ChargingProfile is sent",
+    (*VEHICLE_DC, *VEHICLE_DIN),
+    saying(PowerDeliveryReq=fields(ChargingProfile=None)),
+)
+vehicle(
+    "no-delivery-parameter",
+    "no parameters in PowerDeliveryReq",
+    DC,
+    saying(PowerDeliveryReq=fields(EVPowerDeliveryParameter=None, DC_EVPowerDeliveryParameter=None)),
+)
+for multiplier in (-3, -2, -1, 0, 1, 2, 3):
+    vehicle(
+        f"ev-multiplier{multiplier:+d}",
+        f"values with multiplier {multiplier} where that is exact",
+        ALL,
+        each(rescaled(multiplier)),
+    )
+vehicle("no-precharge-current", "EVTargetCurrent is 0 in PreChargeReq", DC, settings(precharge_current=0.0))
+vehicle("two-amperes-precharge", "EVTargetCurrent is 2 A in PreChargeReq", DC, settings(precharge_current=2.0))
+
+
+def _soc(percent: float) -> Any:
+    def adjust(system: Any) -> None:
+        system.vehicle.battery.soc = percent
+
+    return adjust
+
+
+vehicle("almost-empty", "2 % in the battery", DC, _soc(0.02))
+vehicle("half-full", "half full", ALL, _soc(0.5))
+
+# Time
+
+vehicle("fast-loop", "20 ms between two messages of a loop", DC, settings(loop_delay=0.02))
+vehicle("slow-loop-ev", "0.24 s between two messages of a loop", DC, settings(loop_delay=0.24))
+vehicle("slow-start", "5 s before ServiceDiscoveryReq", ALL, saying(ServiceDiscoveryReq=late(5.0)))
+vehicle(
+    "slow-parameters",
+    "30 s before ChargeParameterDiscoveryReq",
+    VEHICLE_DIN,
+    saying(ChargeParameterDiscoveryReq=late(30.0)),
+)
+vehicle("slow-stop", "5 s before SessionStopReq", (*DC, *STOPS), saying(SessionStopReq=late(5.0)))
+
+vehicle(
+    "closes-after-4-s-ev",
+    "the connection is closed 4 s after the end",
+    (
+        "TC_EVCC_DC_VTB_WeldingDetectionOrSessionStop_003",
+        "TC_EVCC_CMN_VTB_SessionStop_001",
+        "PF_EVCC_DIN_SessionStop",
+        "PF_EVCC_DIN_ServiceDiscovery_WrongResponse",
+    ),
+    patches=CLOSING_LATE,
+)
+
+# Security
+
+PNC = ("PF_EVCC_ISO2_PaymentDetails_GenChallenge", "PF_EVCC_ISO2_TLS_Params#2")
+vehicle(
+    "tls-ecdh-ev",
+    "TLS: static ECDH is preferred",
+    PNC,
+    tls(suites=("TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256")),
+)
+vehicle(
+    "tls-plain-ev",
+    "TLS: no staple is asked for, roots by their names",
+    PNC,
+    tls(status_request="none", staple="ignore", trusted_ca_keys="x509_name", extended_master_secret=False),
+)
