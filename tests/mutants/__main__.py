@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
 import math
 import time
@@ -31,7 +32,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the sample (default %(default)s)")
     parser.add_argument("--area", action="append", help="only this one; may be repeated")
     parser.add_argument("--id", action="append", help="this mutant; may be repeated")
-    parser.add_argument("--again", metavar="FILE", help="the mutants of an earlier run that were not failed")
+    parser.add_argument("--earlier", type=Path, metavar="FILE", help="results that need not be found again")
+    parser.add_argument("--like", action="append", metavar="PATTERN", help="only ids like this; may be repeated")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default %(default)s)")
     parser.add_argument(
         "--minutes", type=float, default=math.inf, help="end after so many, with what was tried by then"
@@ -48,19 +50,22 @@ def main() -> None:
     areas = [area for area in AREAS if not args.area or area.name in args.area]
     if not areas:
         parser.error(f"no such area; there are {', '.join(area.name for area in AREAS)}")
-    found, every = reach(say), visits()
+    found, every = reach(areas, say), visits()
     if args.id:
         chosen = by_id(args.id)
-    elif args.again:
-        earlier = [json.loads(line) for line in Path(args.again).read_text(encoding="utf-8").splitlines()]
-        chosen = by_id(one["id"] for one in earlier if one["outcome"] not in ("failed", "same", "unreached"))
     else:
         chosen = sample(areas, args.n, args.seed)
-    attempts: list[Attempt] = []
+    if args.like:
+        chosen = [mutant for mutant in chosen if any(fnmatch.fnmatchcase(mutant.id, like) for like in args.like)]
+    text = args.earlier.read_text(encoding="utf-8") if args.earlier else ""
+    earlier = {one.id: one for one in (Attempt(**json.loads(line)) for line in text.splitlines())}
+    attempts = [earlier[mutant.id] for mutant in chosen if mutant.id in earlier]
+    chosen = [mutant for mutant in chosen if mutant.id not in earlier]
     until = time.monotonic() + 60 * args.minutes
     trying = try_all(chosen, found, every, jobs=args.jobs, budget=args.budget, until=until)
     args.results.parent.mkdir(parents=True, exist_ok=True)
     with args.results.open("w", encoding="utf-8") as file:
+        file.writelines(one.to_json() + "\n" for one in attempts)
         for place, one in enumerate(trying, 1):
             attempts.append(one)
             file.write(one.to_json() + "\n")

@@ -250,6 +250,22 @@ AREAS: tuple[Area, ...] = (
                   "CM_SLAC_MATCH_REQ", "CM_VALIDATE_REQ", "CM_AMP_MAP_REQ", "CM_AMP_MAP_CNF"),
         timers=("EV", "both"),
     ),
+    Area(
+        "charger ISO 15118-20",
+        "secc",
+        ("iso15118-20",),
+        source=("secc.iso20", *(f"secc.iso20_{part}" for part in (
+            "ac", "contract", "dc", "metering", "parking", "prices", "profile", "provisioning",
+            "renegotiation", "schedule", "services", "status")), "secc.beside"),
+    ),
+    Area(
+        "vehicle ISO 15118-20",
+        "evcc",
+        ("iso15118-20",),
+        source=("evcc.iso20", *(f"evcc.iso20_{part}" for part in (
+            "ac", "contract", "control", "course", "dc", "installation", "metering", "parking", "prices",
+            "schedule")), "evcc.beside"),
+    ),
 )  # fmt: skip
 
 SCHEMAS = {"iso15118-2": "iso2", "din70121": "din70121"}

@@ -15,7 +15,7 @@ import pickle
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mutants.areas import AREAS
+from mutants.areas import AREAS, Area
 from mutants.place import PACKAGES
 from plugfest.conformance.campaign.execute import executable, execute
 from plugfest.conformance.catalogue import Run, runs
@@ -91,6 +91,15 @@ class Reach:
     seen: dict[str, Seen] = field(default_factory=dict)
     lines: dict[tuple[str, int], int] = field(default_factory=dict)
     sent: dict[str, int] = field(default_factory=dict)
+
+    def take(self, other: Reach) -> None:
+        """Adds other runs."""
+        shift = len(self.keys)
+        self.keys += other.keys
+        self.seen.update(other.seen)
+        for mine, theirs in ((self.lines, other.lines), (self.sent, other.sent)):
+            for key, bits in theirs.items():
+                mine[key] = mine.get(key, 0) | bits << shift  # type: ignore[index]  # both are of one kind of key
 
     def of(self, bits: int) -> list[str]:
         return [key for place, key in enumerate(self.keys) if bits >> place & 1]
@@ -181,20 +190,29 @@ class Lines:
         return self._line
 
 
-def reach(say: Callable[[str], None] = lambda text: None) -> Reach:
-    """As it was kept, or anew."""
-    kept = KEPT / f"reach-{_fingerprint()}.pickle"
+def reach(areas: Sequence[Area], say: Callable[[str], None] = lambda text: None) -> Reach:
+    """The runs that apply to these areas, as they were kept, or anew."""
+    parts = dict.fromkeys((area.sut, protocol) for area in areas for protocol in area.protocols)
+    whole = Reach()
+    for sut, protocol in parts:
+        whole.take(_part(sut, protocol, say))
+    return whole
+
+
+def _part(sut: str, protocol: str, say: Callable[[str], None]) -> Reach:
+    name = f"{sut}-{protocol}"
+    kept = KEPT / f"reach-{name}-{_fingerprint()}.pickle"
     if kept.exists():
         found: Reach = pickle.loads(kept.read_bytes())
         return found
-    say("looking at which lines each run reaches; this is kept until a source changes")
+    say(f"looking at which lines each run reaches ({name}); this is kept until a source changes")
     found = Reach()
-    keys = list(visits())
+    keys = [key for key, one in visits().items() if (one.run.case.sut, one.run.protocol) == (sut, protocol)]
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
-        for key, looked in zip(keys, pool.map(_look, keys, chunksize=20), strict=True):
+        for key, looked in zip(keys, pool.map(_look, keys, chunksize=10), strict=True):
             _add(found, key, looked, say)
     KEPT.mkdir(parents=True, exist_ok=True)
-    for old in KEPT.glob("reach-*.pickle"):
+    for old in KEPT.glob(f"reach-{name}-*.pickle"):
         old.unlink()
     kept.write_bytes(pickle.dumps(found))
     return found
@@ -228,6 +246,7 @@ def _add(
         found.sent[name] = found.sent.get(name, 0) | bit
 
 
+@cache
 def _fingerprint() -> str:
     digest = hashlib.sha1(usedforsecurity=False)
     for folder in (*PACKAGES, "exi", "plugfest/conformance"):

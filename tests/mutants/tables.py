@@ -71,6 +71,8 @@ def entries(area: Area) -> Iterator[Entry]:
         yield from _slac_timers(area)
         return
     for protocol in area.protocols:
+        if protocol not in SCHEMAS:
+            continue
         module = import_module(f"v2g.messages.{SCHEMAS[protocol]}")
         for name in area.messages:
             if hasattr(module, name):

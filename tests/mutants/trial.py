@@ -11,6 +11,7 @@ import json
 import math
 import os
 import random
+import re
 import resource
 import selectors
 import signal
@@ -38,7 +39,7 @@ all runs; no difference seen; no run reaches it; broke down whenever it showed; 
 
 BUDGET = 8.0
 """s of CPU time for one mutant."""
-ALIKE = 80
+ALIKE = 40
 """Runs without any difference after which a mutant counts as the same."""
 CRASHES = 30
 """Runs in which the role broke down after which it counts as broken."""
@@ -205,10 +206,12 @@ class Order:
         near = self.caught.get(self._where(mutant), Counter())
         shuffled = random.Random(mutant.id).sample(list(keys), len(keys))
         # Of equal cost, families mix: the first ten runs should not be ten of one kind.
-        seen = self.reach.seen
+        seen, about = self.reach.seen, _about(mutant.change)
         if isinstance(mutant.change, Entry) and mutant.change.timer:  # what takes long has waited for something
             return sorted(shuffled, key=lambda key: (-near[key], -seen[key].seconds))
-        return sorted(shuffled, key=lambda key: (-near[key], round(seen[key].cost, 2)))
+        return sorted(
+            shuffled, key=lambda key: (-near[key], not any(word in key for word in about), round(seen[key].cost, 2))
+        )
 
     def learn(self, mutant: Mutant, attempt: Attempt) -> None:
         if attempt.outcome == "failed":
@@ -217,6 +220,15 @@ class Order:
     @staticmethod
     def _where(mutant: Mutant) -> str:
         return mutant.change.id.rpartition(":")[0].rpartition(".")[0]
+
+
+def _about(change: Site | Entry) -> list[str]:
+    """Words of the names of cases that are about what is changed: ``PreCharge``, ``CmSlacParm``."""
+    if isinstance(change, Site):
+        name = change.function.rpartition(".")[2].strip("_")
+        return [name.title().replace("_", "")]
+    names = [name.partition(".")[0] for name in change.messages]
+    return [name.title().replace("_", "") if name.startswith("CM_") else re.sub("Re[qs]$", "", name) for name in names]
 
 
 # ---------------------------------------------------------------------------------------------------------------
