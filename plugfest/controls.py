@@ -18,6 +18,7 @@ from evcc.vehicle import Vehicle
 from plugfest import curves, plants
 from plugfest.config import actions
 from plugfest.config.actions import Step
+from plugfest.deviations import Deviations
 from secc.authorizer import Customer
 from secc.charger import Evse, Fault, Wish, simulated
 from secc.outlet import Outlet
@@ -52,6 +53,7 @@ class Controls:
         wire: the cable, where it is simulated.
         outlet: where the charger serves vehicles, if pauses are its business.
         options: of the vehicle's session; a change of the service changes them.
+        deviations: of the roles that run here.
     """
 
     vehicle: Vehicle | None = None
@@ -59,6 +61,7 @@ class Controls:
     wire: SimulatedPilot | None = None
     outlet: Outlet | None = None
     options: Options | None = None
+    deviations: list[Deviations] = field(default_factory=list)
     _before: dict[str, Any] = field(default_factory=dict)
     _interrupt: Callable[[str], object] | None = None
 
@@ -290,6 +293,13 @@ class Controls:
         else:
             authorizer.reject()
 
+    def _deviate(self, step: actions.Deviate) -> None:
+        for made in self.deviations:
+            if step.message.endswith(made.ending):
+                made.once(step.entry)
+                return
+        raise NotPossible(f"{step.message} is sent by the other side")
+
     # ------------------------------------------------------------------------------------------ faults
 
     def _inject(self, step: actions.Inject) -> None:
@@ -384,4 +394,5 @@ _ACTIONS: Mapping[type[Step], Callable[[Controls, Any], None]] = {
     actions.Unplug: Controls._unplug,
     actions.Plug: Controls._plug,
     actions.Authorize: Controls._authorize,
+    actions.Deviate: Controls._deviate,
 }

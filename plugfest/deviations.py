@@ -65,6 +65,9 @@ class Deviations:
     _told: set[int] = field(default_factory=set)
     _active: dict[str, list[Deviation]] = field(default_factory=dict)
     _signatures: dict[str, Any] = field(default_factory=dict)
+    _once: dict[str, list[Deviation]] = field(default_factory=dict)
+    _seams: set[str] = field(default_factory=set)
+    _options: Any = None
 
     def __post_init__(self) -> None:
         self._mine: dict[str, list[tuple[Callable[[int], bool], Deviation]]] = {}
@@ -93,7 +96,19 @@ class Deviations:
 
     def install(self, options: Any) -> None:
         """Puts the rewrites into the options of a role (evcc.Options, secc.serve.Options)."""
+        self._options = options
         for name in {*self._mine, *self.delays}:
+            self._seam(name)
+
+    def once(self, entry: Deviation) -> None:
+        """The next message of a name deviates, besides what is configured."""
+        if entry.message not in {*self._mine, *self.delays, *self._seams}:
+            self._seams.add(entry.message)
+            self._seam(entry.message)
+        self._once.setdefault(entry.message, []).append(entry)
+
+    def _seam(self, name: str) -> None:
+        if (options := self._options) is not None:
             for protocol, cls in message_classes(name).items():
                 options.rewrite[cls] = self._message(name, protocol)
                 options.rewrite_signature[cls] = self._signature(name)
@@ -112,13 +127,15 @@ class Deviations:
                 for chosen, entry in self._mine.get(name, ())
                 if chosen(count) and (entry.protocol is None or _schema_set(entry.protocol) == protocol)
             ]
+            active += self._once.pop(name, [])
             self._active[name] = active
+            place = name if name in self._seams else f"{name} {count}"  # a seam made late has not seen all of them
             delay = sum(entry.delay for entry in active) + self.delays.get(name, 0.0)
             if delay:
                 await asyncio.sleep(delay)
             for entry in active:
                 if words := self._said(entry):
-                    self._tell(words, f"{name} {count}")
+                    self._tell(words, place)
             for entry in active:
                 if entry.drop:
                     self._applied.add(id(entry))
@@ -128,7 +145,7 @@ class Deviations:
                     self._applied.add(id(entry))
                 except fields.FieldError as why:
                     self._failed[id(entry)] = str(why)
-                    self._tell(f"not possible: {why}", f"{name} {count}")
+                    self._tell(f"not possible: {why}", place)
             return message
 
         return rewrite

@@ -95,7 +95,7 @@ class Lines:
     def _message(self, event: Event, time: float) -> None:
         if event.stream:  # beside the main stream: it does not end a loop there
             self._print(
-                time, _arrow(event), f"{event.name:<30} {f'beside: {_details(event.message)}'.removesuffix(': '):<32}"
+                time, _arrow(event), f"{event.name:<30} {f'beside: {details(event.message)}'.removesuffix(': '):<32}"
             )
             return
         kind = event.name.removesuffix("Req").removesuffix("Res")
@@ -108,7 +108,7 @@ class Lines:
         self._last[event.name] = time
         more = f"   ({self._hidden} messages not shown)" if self._hidden else ""
         self._hidden = 0
-        self._print(time, _arrow(event), f"{event.name:<30} {_details(event.message):<32}", more)
+        self._print(time, _arrow(event), f"{event.name:<30} {details(event.message):<32}", more)
 
     def _slac(self, event: Event, time: float) -> None:
         """Messages of matching, a batch of one kind in one line; what was found; what went wrong."""
@@ -138,7 +138,7 @@ def _arrow(event: Event) -> str:
     return {"tx": ">", "rx": "<"}.get(event.direction, " ")
 
 
-def _details(document: Any) -> str:
+def details(document: Any) -> str:
     """The few fields by which an engineer follows a session."""
     message = body_of(document)
     words = []

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import exi
+from boundary.console import complain
 from boundary.errors import OutputError
 from plugfest.config import named
 from plugfest.config.actions import Step
@@ -35,6 +36,7 @@ from v2g.trace import Event, Observe, ignore
 if TYPE_CHECKING:
     from plugfest.config.model import Mqtt
     from plugfest.mqtt.client import Link
+    from plugfest.web.panel import Panel
 
 TELEMETRY_INTERVAL = 1.0
 """s: between two telemetry events of a state that does not change."""
@@ -56,6 +58,7 @@ class Stage:
     view: View
     trace: Observe = ignore
     link: Link | None = None
+    panel: Panel | None = None
     _state: str = ""
     _told: tuple[str, float] = ("", -TELEMETRY_INTERVAL)
     _deviations: list[Deviations] = field(default_factory=list)
@@ -69,6 +72,8 @@ class Stage:
         self.terms = Terms()
         if bench.mqtt is not None:
             self.link = _link(bench, bench.mqtt, self)
+        if bench.web is not None:
+            self.panel = _panel(bench, bench.web, self)
         self.view.hear(taker(Commands(bench.role, self.command, self.timeline.add)))
         if controls.evse is not None:
             controls.break_down(list(bench.charger.faults))
@@ -88,6 +93,7 @@ class Stage:
         made = Deviations(self.bench.deviations, ending, self.tell, answers)
         made.install(options)
         self._deviations.append(made)
+        self.controls.deviations.append(made)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -100,7 +106,12 @@ class Stage:
         schemas = [] if self.bench.fast else [s for protocol in named.protocols(self.bench) for s in protocol.schemas()]
         preparing = asyncio.create_task(_prepare(schemas))
         try:
-            async with self.view.running(), self.link.running() if self.link else contextlib.nullcontext():
+            async with contextlib.AsyncExitStack() as stack:
+                await stack.enter_async_context(self.view.running())
+                if self.link is not None:
+                    await stack.enter_async_context(self.link.running())
+                if self.panel is not None:
+                    await stack.enter_async_context(self.panel.running())
                 yield
         except asyncio.CancelledError:
             if self._gone is not None:
@@ -118,6 +129,8 @@ class Stage:
         self.view.begin()
         if self.link is not None:
             self.link.reporter.begin(asyncio.get_running_loop().time())
+        if self.panel is not None:
+            self.panel.begin(asyncio.get_running_loop().time())
         self.timeline.begin(resumed=resumed)
 
     def _count_anew(self) -> None:
@@ -133,6 +146,8 @@ class Stage:
         self.view.end(outcomes)
         if self.link is not None:
             self.link.reporter.end(outcomes, asyncio.get_running_loop().time())
+        if self.panel is not None:
+            self.panel.end(outcomes, self.witness.judged, asyncio.get_running_loop().time())
 
     def unused(self) -> list[str]:
         """A line for each deviation and each action of the bench that never came about, for the end."""
@@ -151,6 +166,13 @@ class Stage:
         for line in self.unused():
             self.view.say(f"note: {line}")
 
+    async def close(self, *, tell: bool = True) -> None:
+        """The command is done: says what never came about (``tell``), and keeps the panel while somebody looks."""
+        if tell:
+            self.tell_unused()
+        if self.panel is not None:
+            await self.panel.linger()
+
     def tell(self, event: Event) -> None:
         """An event for view, trace and broker. Whatever becomes of these, the session is none the worse."""
         try:
@@ -164,6 +186,8 @@ class Stage:
             self._leave(why)
         if self.link is not None:
             self.link.reporter.observe(event)
+        if self.panel is not None:
+            self.panel.observe(event)
 
     def _leave(self, why: OSError) -> None:
         """Nobody looks any more: ends what runs, safely, as a cancellation does."""
@@ -219,6 +243,16 @@ async def _prepare(schemas: list[exi.Schema]) -> None:
     for schema in schemas:
         for _ in exi.preparing(schema):
             await asyncio.sleep(0)
+
+
+def _panel(bench: Bench, web: str, stage: Stage) -> Panel:
+    """The panel, not yet served."""
+    from plugfest.web.panel import Panel
+
+    say = complain if stage.view.file is None else stage.view.say
+    title = {"evcc": "vehicle", "secc": "charger"}.get(bench.role, "vehicle and charger")
+    commands = Commands(bench.role, stage.command, stage.timeline.add)
+    return Panel(web, bench.role, title, lambda: measure(stage.controls), commands, say)
 
 
 def _link(bench: Bench, settings: Mqtt, stage: Stage) -> Link:

@@ -29,10 +29,12 @@ class Witness:
 
     Attributes:
         role: whose view it is: ``evcc``, ``secc``, ``both``.
+        judged: what was to be said of the last session that ended.
     """
 
     role: str
     _events: list[Event] = field(default_factory=list)
+    judged: Judgement | None = None
     _talked: bool = False
 
     def begin(self) -> None:
@@ -78,7 +80,8 @@ class Witness:
         """Writes into the outcomes what went wrong, and whose doing it was."""
         from plugfest.traces.chain import Outcome as End
 
-        found = self.judgement().diagnosis
+        self.judged = self.judgement()
+        found = self.judged.diagnosis
         if found.outcome in (End.FAILED, End.NOT_CHARGED):
             for outcome in outcomes.values():
                 outcome.verdict, outcome.blamed = found.sentence, found.side

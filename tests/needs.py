@@ -24,6 +24,8 @@ class Need(NamedTuple):
 
 NEEDS = (
     Need("tshark", "tshark", "apt install tshark"),
+    Need("playwright", "playwright", "pip install playwright"),
+    Need("starlette and uvicorn", r"plugfest\[web\]", "pip install 'plugfest[web]'"),
     Need("Chromium", "Chromium", "apt install chromium"),
     Need("mosquitto", "mosquitto", "apt install mosquitto"),
     Need("amqtt", "amqtt", "pip install amqtt"),

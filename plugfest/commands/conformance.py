@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from boundary.console import complain, say
 from boundary.text import dumps
+from plugfest.commands import options
 from plugfest.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from plugfest.conformance.catalogue import Case, Run
     from plugfest.conformance.catalogue.pics import Pics
     from plugfest.conformance.verdict import Result
+    from plugfest.progress import Show
+    from plugfest.web.campaign import CampaignPanel
 
 PROTOCOLS = {
     "iso2": "iso15118-2",
@@ -110,6 +114,7 @@ def _add_run(inner: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--shard", metavar="I/N", help="run only part I of N; results merge in one folder")
     parser.add_argument("--name", metavar="TEXT", help="of the system, for the report")
+    options.add_web(parser)
     group = parser.add_argument_group("the system under test")
     group.add_argument("--command", metavar="CMD", help="start this when plugging in, end it after each case")
     group.add_argument("--ready-after", metavar="S", type=float, default=1.0, help="s until the command is ready")
@@ -300,7 +305,8 @@ def run_campaign(args: argparse.Namespace) -> int:
         raise UserError(str(why)) from why
     made.seed = _seed(args, folder)
     show = Show()
-    made.shard, made.tell = shard, show
+    panel = _panel(args, made, show) if args.web else None
+    made.shard, made.tell = shard, show if panel is None else panel
     made.info = {**made.info, "run with": _command_line()}
     stopped = ""
     try:
@@ -311,12 +317,13 @@ def run_campaign(args: argparse.Namespace) -> int:
             report.leave_out(folder, left)
             report.plan(folder, todo)
             say(_outset(made, shard.mine(todo), len(left), again=args.rerun_failed), flush=True)
-            try:
-                results = made.run(todo, rerun_failed=args.rerun_failed)
-            except campaign.Interrupted as why:
-                stopped, results = str(why), storage.read_results(folder)
-            show.clear()
-            page, _, packed = report.write(folder)
+            with contextlib.nullcontext() if panel is None else panel.running(lambda text: say(text, flush=True)):
+                try:
+                    results = made.run(todo, rerun_failed=args.rerun_failed)
+                except campaign.Interrupted as why:
+                    stopped, results = str(why), storage.read_results(folder)
+                show.clear()
+                page, _, packed = report.write(folder)
     except storage.Occupied as why:
         raise UserError(str(why)) from why
     except OSError as why:
@@ -347,6 +354,18 @@ def _seed(args: argparse.Namespace, folder: Path) -> int:
     if known is not None:
         return known
     return args.seed if args.seed is not None else secrets.randbelow(SEEDS)
+
+
+def _panel(args: argparse.Namespace, made: Campaign, show: Show) -> CampaignPanel:
+    """The campaign in the browser; the terminal shows it as ever."""
+    from plugfest.conformance.campaign.storage import read_results
+    from plugfest.web.campaign import CampaignPanel
+
+    panel = CampaignPanel(
+        args.web, f"campaign, {'charger' if args.sut == 'secc' else 'vehicle'} under test", made.folder, show
+    )
+    panel.known(read_results(made.folder).values())
+    return panel
 
 
 def _outset(made: Campaign, mine: list[Run], others: int, *, again: bool) -> str:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from plugfest.config.model import Bench
 
 
+WEB = "127.0.0.1:8351"
+"""Where the panel is, unless told otherwise; on other than this host's loopback interface it wants a token."""
+
+
 def parser(commands: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
     """The parser of a session command; options that are not given leave no trace in the namespace."""
     made: argparse.ArgumentParser = commands.add_parser(
@@ -87,7 +91,14 @@ def add_view(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--mqtt", metavar="URL", help="report to a broker and take commands: mqtt[s]://[USER[:PASSWORD]@]HOST[/TOPIC]"
     )
+    add_web(group)
     group.add_argument("--plain", action="store_true", help="plain lines also on a terminal")
+
+
+def add_web(group: Any) -> None:
+    group.add_argument(
+        "--web", nargs="?", const=WEB, metavar="ADDRESS:PORT", help=f"show a panel in the browser (default {WEB})"
+    )
 
 
 def add_interface(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from plugfest.commands import options
+
 
 def add(commands: Any) -> None:
     parser = commands.add_parser(
@@ -31,4 +33,5 @@ def add(commands: Any) -> None:
         ("--report", "write a report on the session as HTML"),
     ):
         parser.add_argument(option, metavar="FILE", type=Path, help=text)
+    options.add_web(parser)
     parser.set_defaults(run="plugfest.tasks.run:run")

@@ -215,6 +215,28 @@ class Authorize(Step, tag="authorize", kw_only=True, frozen=True):
     accept: Annotated[bool, Meta(description="false: the card is refused")] = True
 
 
+class Deviate(Step, tag="deviate", kw_only=True, frozen=True):
+    """Makes the next message of a name deviate; ``deviations`` of a bench file says how messages deviate each time."""
+
+    message: Annotated[str, Meta(description="name of the message, e.g. PreChargeReq")]
+    delay: Annotated[Seconds, Meta(description="seconds to wait before it is sent")] = 0.0
+    drop: Annotated[bool, Meta(description="send nothing")] = False
+    set: Annotated[
+        dict[str, Any], Meta(description="fields by dotted name (DC_EVStatus.EVRESSSOC) and what they become")
+    ] = {}
+    replace: Annotated[str | None, Meta(description="another message, by its name")] = None
+    truncate: Annotated[int, Meta(ge=0, description="leave out so many bytes at the end of the EXI")] = 0
+    repeat: Annotated[int, Meta(ge=1, le=100, description="send the frame so many times")] = 1
+
+    @property
+    def entry(self) -> Deviation:
+        """The same as a deviation of a bench file has it."""
+        return Deviation(
+            message=self.message, delay=self.delay, drop=self.drop, set=self.set, replace=self.replace,
+            truncate=self.truncate, repeat=self.repeat,
+        )  # fmt: skip
+
+
 Action = (
     SetSoc
     | SetTarget
@@ -235,6 +257,7 @@ Action = (
     | Unplug
     | Plug
     | Authorize
+    | Deviate
 )
 
 

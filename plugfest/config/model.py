@@ -490,6 +490,8 @@ class Bench(Section, kw_only=True, frozen=True):
     plain: Annotated[bool, Meta(description="plain lines also on a terminal")] = False
     mqtt: Annotated[Mqtt | None, Meta(description="report to a broker and take commands")] = None
 
+    web: Annotated[str | None, Meta(description="show a panel in the browser: ADDRESS:PORT")] = None
+
     timeline: Annotated[list[Action], Meta(description="what happens when, in each session")] = []
     deviations: Annotated[list[Deviation], Meta(description="how messages differ from what is right")] = []
 

@@ -12,7 +12,18 @@ from typing import get_args
 from boundary.errors import InputError
 from evcc.battery import pack
 from plugfest import curves, security
-from plugfest.config.actions import Deviation, EmergencyStop, Inject, Limit, Repair, SetNeeds, SetPower, Standby, Step
+from plugfest.config.actions import (
+    Deviate,
+    Deviation,
+    EmergencyStop,
+    Inject,
+    Limit,
+    Repair,
+    SetNeeds,
+    SetPower,
+    Standby,
+    Step,
+)
 from plugfest.config.check import Path, did_you_mean
 from plugfest.config.model import Bench, Needs, Pack
 from plugfest.config.named import message_classes, message_names, spoken
@@ -46,6 +57,8 @@ def _surroundings(bench: Bench) -> Iterator[Complaint]:
             yield ("interface",), "role both runs in memory, without an interface"
         if bench.fast and bench.mqtt is not None:
             yield ("fast",), "a broker needs real time; leave out fast, or mqtt"
+        if bench.fast and bench.web is not None:
+            yield ("fast",), "a panel needs real time; leave out fast, or web"
         if bench.fast and bench.vehicle.loop_delay <= 0.0 and not bench.vehicle.pauses:
             yield ("vehicle", "loop-delay"), "in virtual time a loop without pauses never ends; 0.01 is short enough"
     else:
@@ -215,18 +228,26 @@ def _timeline(bench: Bench) -> Iterator[Complaint]:
         yield from action(step, bench.role, ("timeline", at))
 
 
+def absent(step: Step, role: str) -> str | None:
+    """Which side that an action needs is not on a bench of that role, in words; None: it is there."""
+    side = acts_on(step)
+    if role == "both" or not side or side == {"evcc": "vehicle", "secc": "charger"}[role]:
+        return None
+    if side == "cable":
+        return "only a bench with role both has a cable of its own"
+    return f"there is no {side} on a bench with role {role}"
+
+
 def action(step: Step, role: str, path: Path = ()) -> Iterator[Complaint]:
     """What keeps an action from ever happening on a bench of that role."""
     if isinstance(step.at, str) and ":" not in step.at:
         yield from _message(step.at, (*path, "at"))
     elif not isinstance(step.at, str) and not step.at >= 0:
         yield (*path, "at"), f"{step.at:g} s cannot be"
-    side = acts_on(step)
-    if role != "both" and side != {"evcc": "vehicle", "secc": "charger"}[role] and side:
-        if side == "cable":
-            yield path, "only a bench with role both has a cable of its own"
-        else:
-            yield path, f"there is no {side} on a bench with role {role}"
+    if (why := absent(step, role)) is not None:
+        yield path, why
+    if isinstance(step, Deviate):
+        yield from _deviation(step.entry, path)
     if isinstance(step, Limit) and (step.max_voltage, step.max_current, step.max_power) == (None, None, None):
         yield path, "max-voltage, max-current or max-power is needed"
     if isinstance(step, SetPower) and isinstance(step.power, list):
@@ -260,6 +281,8 @@ def acts_on(step: Step) -> str:
         if step.fault in CABLE_FAULTS:
             return "cable"
         return "vehicle" if step.fault in VEHICLE_FAULTS else "charger"
+    if isinstance(step, Deviate):
+        return "vehicle" if step.message.endswith("Req") else "charger"
     return _SIDES.get(type(step).__name__, "")
 
 

@@ -270,5 +270,5 @@ async def run(bench: Bench, network: Network, cable: Cable, sessions: int | None
             if pair.wire.plugged and pair.wire.ev.state is not State.A:
                 pair.wire.unplug()
     looks.say(f"battery: {soc:.1f} % -> {pair.vehicle.battery.soc * 100:.1f} %")
-    stage.tell_unused()
+    await stage.close()
     return trace.code(lab.code)

@@ -153,7 +153,7 @@ async def _both(bench: Bench, title: str) -> int:
     for line in pnc.receipts(charger.contracts.receipts) if charger.contracts else ():
         looks.say(line)
     looks.say(f"battery: {soc:.1f} % -> {pair.vehicle.battery.soc * 100:.1f} %")
-    stage.tell_unused()
+    await stage.close()
     return trace.code(next((int(o.cause) for _, o in outcomes if not o.ok), 0))
 
 

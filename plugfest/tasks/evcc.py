@@ -135,5 +135,5 @@ async def drive(bench: Bench) -> int:
         stage.end({"vehicle": outcome})
     tell(outcome)
     looks.say(f"  battery {soc:.1f} % -> {vehicle.battery.soc * 100:.1f} %")
-    stage.tell_unused()
+    await stage.close()
     return trace.code(int(outcome.cause))

@@ -107,7 +107,7 @@ async def serve(bench: Bench) -> int:
             newcomers=Policy(bench.charger.newcomers),
         )
         controls.outlet = outlet
-        stack.callback(lambda: stage.tell_unused() if served else None)
+        stack.push_async_callback(lambda: stage.close(tell=bool(served)))
         await stack.enter_async_context(stage.running())
 
         def ready() -> None:

@@ -1,0 +1,110 @@
+"""The server of the panel, in a thread of its own: nothing that a browser does or leaves undone delays a session."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from plugfest.errors import UserError
+from plugfest.web.address import Address
+from plugfest.web.hub import Hub
+
+MISSING = "--web needs starlette and uvicorn: pip install 'plugfest[web]'"
+COMES_BACK = 3.0
+"""s in which a page that is loaded anew is back."""
+ENDS_WITHIN = 5.0
+
+
+class Server:
+    """Serves a hub.
+
+    Args:
+        address: where.
+        hub: what there is to see.
+        evidence: folder of a campaign.
+
+    Raises:
+        UserError: the extra is not installed.
+    """
+
+    def __init__(self, address: Address, hub: Hub, evidence: Path | None = None) -> None:
+        try:
+            import uvicorn  # an extra
+
+            from plugfest.web.app import App
+        except ModuleNotFoundError as why:
+            raise UserError(MISSING) from why
+        self._address = address
+        self._app = App(address, hub, evidence)
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)  # of browsers that come and go
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self._app.asgi(), log_config=None, access_log=False, lifespan="off", loop="asyncio", http="h11",
+                ws="none", limit_concurrency=100, timeout_keep_alive=5, server_header=False,
+                timeout_graceful_shutdown=1,
+            )
+        )  # fmt: skip
+        self._socket: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it, with the token."""
+        assert self._socket is not None
+        host = "localhost" if self._address.host == "localhost" else self._address.host
+        place = f"[{host}]" if ":" in host else host
+        token = f"?token={self._address.token}" if self._address.token else ""
+        return f"http://{place}:{self._socket.getsockname()[1]}/{token}"
+
+    def start(self) -> None:
+        """Raises UserError: the address cannot be used."""
+        host, port = self._address.host, self._address.port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        made = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind((host, port))
+            made.listen(100)  # whoever comes before the thread has started waits
+        except OSError as why:
+            made.close()
+            raise UserError(f"--web: cannot listen on {host} port {port}: {why.strerror}; choose another one") from None
+        self._socket = made
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [made]}, name="plugfest panel", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether a page is open, or was a moment ago and may come back; never after `stop`."""
+        app = self._app
+        return not app.stopping and (
+            app.viewers > 0 or (app.left is not None and time.monotonic() - app.left < COMES_BACK)
+        )
+
+    def tell_of_lingering(self, say: Callable[[str], None]) -> None:
+        """Says that the page stays, where one is open."""
+        if self._app.viewers and not self._app.stopping:
+            say(f"the panel stays at {self.url} until its last page is closed; Ctrl-C ends it")
+
+    @property
+    def viewers(self) -> int:
+        """Pages that are open."""
+        return self._app.viewers
+
+    def stop(self) -> None:
+        """Ends it; pages are told."""
+        self._app.stopping = True
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Ends it without a word, as a crash does."""
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(ENDS_WITHIN)
+        if self._socket is not None:
+            self._socket.close()

@@ -1,0 +1,482 @@
+"""The panel in a real browser: what each button does to the session, and that nothing else gets in."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import os
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from browser import chromium, needs_browser, needs_web
+from processes import CEILING, PLUGFEST, TIMERS, Started, run, started, wait
+
+from plugfest import cli
+from plugfest.errors import UserError
+from plugfest.typed import kinds
+from plugfest.web import actions
+from plugfest.web.address import Address
+from plugfest.web.hub import ROWS, Hub, Seen
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+IMAGES = Path(os.environ["PLUGFEST_SCREENSHOTS"]) if "PLUGFEST_SCREENSHOTS" in os.environ else None
+"""Where the pictures of the docs go: ``PLUGFEST_SCREENSHOTS=docs/images pytest tests/plugfest/test_panel.py``."""
+HOSTILE = "<img src=x onerror=alert(1)>"
+BENCH = f"""
+role: both
+slac: false
+vehicle: {{soc: 35, loop-delay: 0.05}}
+charger:
+  authorization: customer
+  evse-id: "{HOSTILE}"
+  test-seconds: 0.2
+  volts-per-second: 5000
+  amps-per-second: 500
+timer: {json.dumps({**TIMERS, "V2G_EVCC_Ongoing_Timeout": CEILING})}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    made = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="light")
+    made.set_default_timeout(CEILING * 1000)
+    errors: list[str] = []
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    made.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    yield made
+    made.close()
+    told = ("ERR_", "Failed to load resource")  # a connection that is lost, and an answer that is an error, say so
+    assert [text for text in errors if not any(word in text for word in told)] == []
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[tuple[Started, str]]:
+    """A bench of both that waits for its customer, and where its panel is."""
+    (tmp_path / "bench.yaml").write_text(BENCH)
+    words = [*PLUGFEST, "run", str(tmp_path / "bench.yaml"), "--web", "127.0.0.1:0", "--plain"]
+    with started(words) as running:
+        yield running, running.until("panel: http").split()[-1]
+
+
+def until(page: Page, place: str, text: str) -> None:
+    """Waits until there is text, a regular expression, at a place of the page."""
+    page.wait_for_function(
+        """([place, text]) =>
+            [...document.querySelectorAll(place)].some((one) => new RegExp(text).test(one.textContent))""",
+        arg=[place, text],
+    )
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def act(page: Page, action: str, **fields: str) -> None:
+    """Fills the form in and sends it."""
+    page.select_option("#action", action)
+    for name, value in fields.items():
+        field = page.locator(f"#field-{name}")
+        if field.evaluate("one => one.tagName") == "SELECT":
+            field.select_option(value)
+        else:
+            field.fill(value)
+    press(page, "Do it")
+    until(page, "#answer", f"done: {action}")
+
+
+def charging(page: Page, url: str) -> None:
+    """Until power flows."""
+    page.goto(url)
+    until(page, "#state", "^Authorization$")
+    press(page, "Authorize")
+    until(page, "#state", "^CurrentDemand$")
+
+
+def picture(page: Page, name: str, tmp_path: Path, **options: Any) -> None:
+    page.screenshot(path=(IMAGES or tmp_path) / f"{name}.png", **options)
+
+
+@pytest.mark.netns
+@needs_browser
+def test_a_session_is_watched_and_changed_by_two_viewers(
+    session: tuple[Started, str], page: Page, browser: Browser, tmp_path: Path
+) -> None:
+    """Limits, state of charge and a deviation change the session; what one does the other sees; text stays text."""
+    running, url = session
+    charging(page, url)
+    with browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark") as other:
+        other.set_default_timeout(CEILING * 1000)
+        other.goto(url)
+        until(other, "#state", "^CurrentDemand$")
+        act(page, "limit", by="charger", **{"max-current": "50"})
+        until(page, ".curve .value", r"^(49|50)\.\d A$")
+        until(other, "#rows .action", "limit max-current=50")
+        act(other, "soc", percent="61")
+        until(page, ".curve .value", r"^61\.\d %$")
+        act(page, "deviate", message="CurrentDemandRes", delay="0.01")
+        until(page, "#rows .action", "CurrentDemandRes: 0.01 s late")
+        assert page.locator("#rows .action", has_text="0.01 s late").count() == 1
+        page.locator("summary", has_text="SessionSetupRes").first.click()
+        until(page, "#rows pre", re.escape(HOSTILE))
+        assert page.locator("img").count() == 0
+        act(page, "limit", by="charger", **{"max-current": "200"})
+        until(page, ".curve .value", r"^(199|200)\.\d A$")
+        until(page, "summary", "more messages of CurrentDemand")
+        page.locator("summary", has_text="SessionSetupRes").first.click()
+        page.locator("#rows").evaluate("one => one.scrollTop = one.scrollHeight")
+        for each in (page, other):
+            each.evaluate("scrollTo(0, 0)")
+        picture(page, "panel", tmp_path)
+        picture(other, "panel-phone", tmp_path)
+        assert other.evaluate("document.documentElement.scrollWidth") <= 390  # nothing is wider than the phone
+        press(page, "Stop (driver)")
+        for each in (page, other):
+            until(each, "#ended", "vehicle: completed; charger: completed")
+            until(each, "#connection", "the session is over")
+            until(each, "#outcomes", "vehicle: completed .*kWh")
+        assert page.locator("#quick button").first.is_disabled()
+    page.goto("about:blank")  # the last page is closed, and the program ends
+    assert "vehicle: session completed" in running.end()
+    assert running.process.returncode == 0
+
+
+@pytest.mark.netns
+@needs_browser
+@pytest.mark.parametrize(
+    ("button", "ended", "code"),
+    [
+        ("Unplug", "pilot went to A", 7),
+        ("Emergency stop", "EVSE_EmergencyShutdown", 7),
+        ("Stop (charger)", "vehicle: completed", 0),
+        ("Pause", "vehicle: completed", 0),
+    ],
+)
+def test_each_button_ends_a_session_as_its_action_does(
+    session: tuple[Started, str], page: Page, button: str, ended: str, code: int
+) -> None:
+    """What went wrong is on the page with its cause, and in the exit code."""
+    running, url = session
+    charging(page, url)
+    press(page, button)
+    until(page, "#answer", "^done: ")
+    until(page, "#ended", ended)
+    until(page, "#outcomes", "vehicle")
+    page.goto("about:blank")
+    said = running.end()
+    assert running.process.returncode == code, said
+    assert ("paused" in said) is (button == "Pause")
+
+
+@pytest.mark.netns
+@needs_browser
+def test_a_customer_is_refused_from_the_keyboard(session: tuple[Started, str], page: Page) -> None:
+    """Every control is reached by Tab and works by Enter."""
+    running, url = session
+    page.goto(url)
+    until(page, "#state", "^Authorization$")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Refuse":
+            break
+    page.keyboard.press("Enter")
+    until(page, "#answer", "^done: authorize accept=False")
+    until(page, "#rows .action", "authorize accept=False")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Stop (driver)"
+    page.keyboard.press("Enter")
+    until(page, "#ended", "stopped by the driver before charging")
+    page.goto("about:blank")
+    running.end()
+    assert running.process.returncode == 7
+
+
+@pytest.mark.netns
+@needs_browser
+def test_a_recording_is_dropped_and_its_report_read(session: tuple[Started, str], page: Page, tmp_path: Path) -> None:
+    """Dropped or chosen; what is not a recording is one line, and the session goes on meanwhile."""
+    trace = tmp_path / "visit.jsonl"
+    assert (
+        run([*PLUGFEST, "demo", "--fast", "--no-slac", "--quiet", "--duration", "1", "--trace", str(trace)]).returncode
+        == 0
+    )
+    running, url = session
+    charging(page, url)
+    dropped = page.evaluate_handle(
+        "([name, text]) => { const data = new DataTransfer(); data.items.add(new File([text], name)); return data; }",
+        ["visit.jsonl", trace.read_text()],
+    )
+    page.dispatch_event("body", "dragenter", {"dataTransfer": dropped})
+    assert page.locator("#drop").is_visible()
+    page.dispatch_event("body", "drop", {"dataTransfer": dropped})
+    until(page, "#report-text", "passed|completed|session")
+    frame = page.frame_locator("#report-frame")
+    frame.locator("text=CurrentDemandReq").first.wait_for(state="attached")
+    press(page, "Close")
+    (tmp_path / "none.pcap").write_text("this is no capture")
+    page.set_input_files("#file", tmp_path / "none.pcap")
+    until(page, "#report-text", "none.pcap")
+    assert page.locator("#report-frame").is_hidden()
+    press(page, "Close")
+    press(page, "Stop (driver)")
+    until(page, "#ended", "vehicle: completed")
+    running.until("the panel stays at")
+    running.process.send_signal(2)
+    running.end()
+    assert running.process.returncode == 0  # of the session, not of Ctrl-C
+    until(page, "#connection", "the program has ended")
+
+
+@pytest.mark.netns
+@needs_browser
+def test_a_campaign_fills_its_table(page: Page, tmp_path: Path) -> None:
+    """A row for each run with its verdict; the evidence is a click away, and stays within its folder."""
+    words = [
+        "conformance",
+        "run",
+        "--sut",
+        "secc",
+        "--protocol",
+        "din",
+        "-k",
+        "V2GTP",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    with started([*PLUGFEST, *words, "--web", "127.0.0.1:0"]) as running:
+        url = running.until("panel: http").split()[-1]
+        page.goto(url)
+        until(page, "#progress", "The campaign is over")
+        assert page.locator("#runs tr").count() >= 1
+        until(page, "#runs .verdict", "pass")
+        picture(page, "campaign", tmp_path)
+        with page.context.expect_page() as opened:
+            page.locator("#runs a", has_text="evidence").first.click()
+        evidence = opened.value
+        assert "trace" in evidence.content() or "jsonl" in evidence.content()
+        evidence.close()
+        page.goto("about:blank")
+        running.end()
+        assert running.process.returncode == 0
+
+
+@pytest.mark.netns
+@needs_browser
+def test_a_page_comes_back_after_its_program(page: Page) -> None:
+    """The connection breaks, and the page finds what runs now at the same place, each row once."""
+    from plugfest.web.server import Server
+
+    hub = Hub({"title": "one", "kind": "session", "role": "both", "actions": []})
+    first = Server(Address.parse(":0"), hub)
+    first.start()
+    url = first.url
+    hub.row({"time": 1.0, "kind": "note", "name": "first"})
+    page.goto(url)
+    until(page, "#rows", "first")
+    page.evaluate("window.stays = true")
+    hub.about["title"] = "two"
+    first.abandon()
+    until(page, "#connection", "trying again|refused")
+    second = Server(Address.parse(url.removeprefix("http://").rstrip("/")), hub)
+    second.start()
+    try:
+        until(page, "#title", "two")
+        until(page, "#connection", "^live$")
+        assert page.locator("#rows .row").count() == 1
+        assert page.evaluate("window.stays")
+    finally:
+        second.stop()
+
+
+# -- without a browser ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[Any, Hub, int]]:
+    """A server with a hub, and its port."""
+    from plugfest.web.server import Server
+
+    hub = Hub({"title": "test"}, lambda facts: {"ok": True, "done": facts["do"]})
+    server = Server(Address.parse("127.0.0.1:0"), hub)
+    server.start()
+    try:
+        yield server, hub, int(server.url.rsplit(":", 1)[1].rstrip("/"))
+    finally:
+        server.stop()
+
+
+def ask(port: int, path: str, *, method: str = "GET", body: str | None = None, **headers: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=CEILING)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, named)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text
+
+
+@needs_web
+@pytest.mark.netns
+def test_foreign_pages_and_names_are_refused(served: tuple[Any, Hub, int]) -> None:
+    """DNS rebinding, another origin, a form of another page; the page itself is served and may act."""
+    _, _, port = served
+    own = f"http://127.0.0.1:{port}"
+    page = ask(port, "/")
+    assert page[0] == 200
+    assert "<script" in page[1]
+    assert "style=" not in page[1]
+    assert ask(port, "/", Host="evil.example")[0] == 403
+    assert ask(port, "/events", Host=f"evil.example:{port}")[0] == 403
+    assert ask(port, "/static/panel.js", Origin="http://evil.example")[0] == 403
+    assert ask(port, "/", Sec_Fetch_Site="cross-site")[0] == 403
+    act = {"method": "POST", "body": '{"do": "stop"}'}
+    assert ask(port, "/act", **act)[0] == 403
+    assert ask(port, "/act", **act, X_Plugfest="1", Origin="http://127.0.0.1:1")[0] == 403
+    assert ask(port, "/act", **act, X_Plugfest="1", Origin=own) == (200, '{"ok": true, "done": "stop"}')
+    assert ask(port, "/act", method="POST", body="{" * 20_000, X_Plugfest="1")[0] == 400
+    assert ask(port, "/static/../app.py")[0] == 404
+    assert ask(port, "/static/%2e%2e%2fapp.py")[0] == 404
+
+
+@needs_web
+@pytest.mark.netns
+def test_evidence_stays_within_its_folder(tmp_path: Path) -> None:
+    """Neither dots nor links lead out of it; names are escaped."""
+    from plugfest.web.server import Server
+
+    folder = tmp_path / "out"
+    (folder / "cases" / "<b>").mkdir(parents=True)
+    (folder / "cases" / "<b>" / "log.txt").write_text("seen")
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+    server = Server(Address.parse("127.0.0.1:0"), Hub({"title": "test"}), folder)
+    server.start()
+    try:
+        port = int(server.url.rsplit(":", 1)[1].rstrip("/"))
+        assert ask(port, "/evidence/cases/%3Cb%3E/log.txt") == (200, "seen")
+        assert "&lt;b&gt;" in ask(port, "/evidence/cases")[1]
+        for path in ("../secret.txt", "%2e%2e/secret.txt", "cases/%2e%2e/%2e%2e/secret.txt", "link.txt", "/etc/passwd"):
+            assert ask(port, f"/evidence/{path}") == (404, "there is no such file"), path
+    finally:
+        server.stop()
+
+
+@needs_web
+@pytest.mark.netns
+def test_elsewhere_than_on_loopback_the_token_is_needed() -> None:
+    """In the URL first, then in a cookie; a wrong one is none."""
+    from plugfest.web.server import Server
+
+    server = Server(Address.parse("0.0.0.0:0"), Hub({"title": "test"}))
+    server.start()
+    try:
+        place, _, token = server.url.partition("?token=")
+        port = int(place.rsplit(":", 1)[1].rstrip("/"))
+        assert len(token) >= 20
+        for path in ("/", "/events", "/static/panel.js", "/?token=wrong"):
+            assert ask(port, path)[0] == 403
+        assert ask(port, f"/?token={token}")[0] == 303
+        assert ask(port, "/", Cookie=f"plugfest-token={token}")[0] == 200
+    finally:
+        server.stop()
+
+
+@needs_web
+@pytest.mark.netns
+def test_a_viewer_that_does_not_read_is_dropped(served: tuple[Any, Hub, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much there is to tell, the hub takes it at once and keeps a bounded part; another viewer gets it."""
+    from plugfest.web import app
+
+    monkeypatch.setattr(app, "STALLED", 0.2)
+    server, hub, port = served
+    with socket.socket() as stalled:
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        stalled.connect(("127.0.0.1", port))
+        stalled.sendall(f"GET /events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        wait(lambda: server.viewers == 1, "the viewer")
+        filling = threading.Event()
+
+        def fill() -> None:
+            for number in itertools.count():
+                if filling.is_set():
+                    return
+                for _ in range(50):
+                    hub.row({"time": float(number), "kind": "note", "name": "x" * 4000})
+                filling.wait(0.01)
+
+        feeding = threading.Thread(target=fill)
+        feeding.start()
+        try:
+            wait(lambda: server.viewers == 0, "that it is dropped")
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=CEILING)
+            connection.request("GET", "/events")
+            assert b"about" in connection.getresponse().read(400)
+            connection.close()
+        finally:
+            filling.set()
+            feeding.join()
+    assert len(hub.since(Seen(0, 0, 0, 0)).get("rows", ())) <= ROWS
+
+
+@pytest.mark.parametrize("text", ["nowhere.example:80", "127.0.0.1:99999", "1.2.3.4:x", "[::1", "a b"])
+def test_an_address_that_is_none_is_one_line(text: str) -> None:
+    """It says what an address is like."""
+    with pytest.raises(UserError, match="ADDRESS:PORT is needed"):
+        Address.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "token"),
+    [
+        ("", "127.0.0.1", 8351, False), (":9000", "127.0.0.1", 9000, False), ("9000", "127.0.0.1", 9000, False),
+        ("localhost:1", "localhost", 1, False), ("[::1]:80", "::1", 80, False), ("[::1]", "::1", 8351, False),
+        ("192.168.1.5", "192.168.1.5", 8351, True), ("0.0.0.0:80", "0.0.0.0", 80, True), ("[::]:80", "::", 80, True),
+    ],
+)  # fmt: skip
+def test_addresses(text: str, host: str, port: int, token: bool) -> None:
+    """Only on the loopback interface nothing else is asked for."""
+    made = Address.parse(text)
+    assert (made.host, made.port, bool(made.token)) == (host, port, token)
+
+
+def test_what_is_lost_is_counted() -> None:
+    """A viewer that is late learns how many rows it has missed, and gets the rest in batches."""
+    hub = Hub()
+    for number in range(ROWS + 30):
+        hub.row({"time": float(number)})
+    seen, times = Seen(), []
+    assert hub.since(seen)["lost"] == 30
+    while rows := hub.since(seen).get("rows"):
+        times += [row["time"] for row in rows]
+    assert times[-1] == ROWS + 29
+    assert "state" not in hub.since(seen)
+
+
+def test_the_page_offers_the_actions_of_the_bench() -> None:
+    """All of the timeline's where both roles run; elsewhere those that one role can do, with its choices."""
+    both = {one["do"]: one for one in actions.of_role("both")}
+    assert set(both) == set(kinds())
+    car = {one["do"]: one for one in actions.of_role("evcc")}
+    assert {"soc", "stop", "unplug", "deviate"} <= set(car)
+    assert not {"authorize", "derate", "plug", "reactive-power"} & set(car)
+    assert [field["choices"] for field in car["fault"]["fields"] if field["name"] == "fault"] == [["error", "welded"]]
+    assert [field["choices"] for field in car["stop"]["fields"] if field["name"] == "by"] == [["vehicle"]]
+
+
+def test_virtual_time_has_no_panel(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, which says what to leave out."""
+    assert cli.main(["demo", "--fast", "--web"]) == 2
+    assert "a panel needs real time" in capsys.readouterr().err
