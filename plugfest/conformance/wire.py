@@ -226,6 +226,9 @@ class Wire:
             session.listen(stream)
         try:
             await session.send(message, signature=signature, stream=stream)
+            if header:
+                forced = ", ".join(f"{name} 0x{number(value):x}" for name, value in header.items())
+                session.observe(Event(session.now, "v2gtp", "forged", "tx", note=f"{kind.__name__} with {forced}"))
         finally:
             session.id, session.clock = own
             for table in (session.rewrite, session.rewrite_exi, session.rewrite_frame):

@@ -84,7 +84,7 @@ class Watch:
     def __call__(self, event: Event) -> None:
         if event.layer == "message" and event.message is not None and not event.stream:
             self._message(event)
-        elif event.layer == "message" and event.direction == "tx":  # bytes that are no message
+        elif event.layer in ("message", "v2gtp") and event.direction == "tx":  # no message, or in no frame of its own
             self.flow.startled = True
         elif (event.layer, event.name) == LEAVES:
             self._left = True
