@@ -436,7 +436,8 @@ def make_pics(args: argparse.Namespace) -> int:
     if (reach := _reach(args)) is not None:
         try:
             system = setup.system(args.sut, reach, command=args.command or "", ready_after=args.ready_after)
-            pics, notes = probe.probe(args.sut, system, setup.certificates(args.pki, args.sut)[0])
+            modern = setup.certificates(args.pki, args.sut, "iso20") if args.pki else probe.NO_SIDE
+            pics, notes = probe.probe(args.sut, system, setup.certificates(args.pki, args.sut)[0], modern)
         except SetupError as why:
             raise UserError(str(why)) from why
         for note in notes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from plugfest.conformance.campaign import probe_iso20
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.secc.discovery import discover
@@ -15,16 +16,24 @@ from v2g.errors import SetupError, V2GError
 from v2g.protocols import DIN, ISO2
 
 if TYPE_CHECKING:
+    from plugfest.conformance.sut.certificates import Certificates
     from v2g.tls import Context as TlsContext
 
 QUICK = {"PICS_CMN_CMN_LoopCounter": 5, "par_waitForNextTC": 1.0}
 
 
-def probe(sut: str, system: Any, tls: TlsContext | None = None) -> tuple[Pics, list[str]]:
+Side = tuple["TlsContext | None", "Certificates | None"]
+"""The tester's TLS context and certificates."""
+
+NO_SIDE: Side = (None, None)
+
+
+def probe(sut: str, system: Any, tls: TlsContext | None = None, iso20: Side = NO_SIDE) -> tuple[Pics, list[str]]:
     """What a system shows of itself, and a line about each thing seen.
 
     Args:
         tls: the tester's context.
+        iso20: its side in ISO 15118-20, which is asked first where there is one.
 
     Raises:
         SetupError: the interface cannot be used, or nothing is to be seen of the system.
@@ -32,18 +41,18 @@ def probe(sut: str, system: Any, tls: TlsContext | None = None) -> tuple[Pics, l
 
     async def main() -> tuple[Pics, list[str]]:
         async with system.open():
-            return await (charger(system, tls) if sut == "secc" else vehicle(system, tls))
+            return await (charger(system, tls, iso20) if sut == "secc" else vehicle(system, tls))
 
     return asyncio.run(main())
 
 
-async def charger(system: Any, tls: TlsContext | None = None) -> tuple[Pics, list[str]]:
-    """What SDP announces; then sessions in DC and AC, ISO 15118-2 and DIN, as far as they get."""
+async def charger(system: Any, tls: TlsContext | None = None, iso20: Side = NO_SIDE) -> tuple[Pics, list[str]]:
+    """What SDP announces; then sessions in DC and AC, ISO 15118-20, ISO 15118-2 and DIN, as far as they get."""
     declared: dict[str, Any] = {}
     notes: list[str] = []
-    if system.endpoint is None:
+    if getattr(system, "endpoint", None) is None:
         await _security(system, tls, declared, notes)
-    seen = False
+    seen = await probe_iso20.charger(system, *iso20, QUICK, declared, notes)
     for protocol, mode in ((ISO2, "dC"), (ISO2, "aC"), (DIN, "dC")):
         pics = Pics({**QUICK, **declared, "PICS_CMN_CMN_ChargingMode": mode})
         walk = TesterEv(system, pics, protocol, tls=tls)

@@ -16,6 +16,9 @@ from typing import Any
 
 import msgspec
 
+from v2g.messages.iso20.types import RationalNumberType
+from v2g.physical import physical, rational
+
 OURS = ("boundary", "evcc", "exi", "pki", "plugfest", "secc", "slac", "v2g")
 """Packages whose frames are no news to who wrote a script."""
 
@@ -61,10 +64,12 @@ def changed(message: Any, **fields: Any) -> Any:
 
 def _physical(before: Any, value: Any) -> Any:
     """A plain number in the unit of the physical value that it takes the place of."""
-    if type(before).__name__ != "PhysicalValueType" or isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
-    from v2g.physical import physical
-
+    if isinstance(before, RationalNumberType):
+        return rational(value, -1)
+    if type(before).__name__ != "PhysicalValueType":
+        return value
     return physical(__import__(type(before).__module__, fromlist=["x"]), value, before.Unit)
 
 

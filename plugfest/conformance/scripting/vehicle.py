@@ -48,7 +48,7 @@ class VehicleScript(Script):
         """
         name = request if isinstance(request, str) else request.__name__
         await self.ev.until(before(self.ev, name) if name.endswith("Req") else known(self.ev, name))
-        if name in ("CableCheckReq",) and not self.setting.ac:
+        if name.endswith("CableCheckReq") and not self.setting.ac:
             self.ev.ready()
 
     def make(self, request: type[Any] | str, **fields: Any) -> Any:
@@ -151,8 +151,10 @@ def before(tester: TesterEv, request: str) -> str:
     name = request.removesuffix("Req")
     if name == "PowerDelivery":
         name = "PowerDelivery.Start"
-    if name in ("CurrentDemand", "ChargingStatus"):
+    if request == tester.loop_request:
         return "PowerDelivery.Start"
+    if name.endswith("ChargeParameterDiscovery"):
+        name = "ChargeParameterDiscovery"
     if name == "supportedAppProtocol":
         return "TCP"
     line = tester.kind.line
@@ -162,7 +164,7 @@ def before(tester: TesterEv, request: str) -> str:
     return line[line.index(name) - 1]
 
 
-STATES = ("LINK", "SDP", "TCP", "SAP", "ChargingLoop")
+STATES = ("LINK", "SDP", "TCP", "SAP", "ChargingLoop", "ChargeLoop")
 """Steps of a walk that are not requests."""
 
 

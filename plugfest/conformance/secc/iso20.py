@@ -29,6 +29,9 @@ REQUESTS: Table[Maker] = Table()
 DAY = 86400
 """s: a departure that nobody knows, and what a schedule without one has to cover [V2G20-1563]."""
 
+PARKING = 66
+"""ServiceID of ParkingStatus."""
+
 POINTS = 1024
 """MaximumSupportingPoints."""
 

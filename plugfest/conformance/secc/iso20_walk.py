@@ -63,17 +63,13 @@ async def service_detail(tester: TesterEv) -> None:
 async def service_selection(tester: TesterEv) -> None:
     """A value-added service that is to be used is asked for first."""
     if tester.pics["PIXIT_SECC_ISO20_ParkingStatus"] and not tester.added:
-        arrival = await tester.exchange("ServiceDetailReq", common.ServiceDetailReq(ServiceID=PARKING))
+        arrival = await tester.exchange("ServiceDetailReq", common.ServiceDetailReq(ServiceID=iso20.PARKING))
         sets = arrival.message.ServiceParameterList.ParameterSet
-        tester.added = ((PARKING, sets[0].ParameterSetID),)
+        tester.added = ((iso20.PARKING, sets[0].ParameterSetID),)
     tester.control = None
     chosen = iso20.choice(tester)
     await tester.exchange("ServiceSelectionReq")
     tester.control = chosen
-
-
-PARKING = 66
-"""ServiceID of ParkingStatus."""
 
 
 async def charge_parameters(tester: TesterEv) -> None:
