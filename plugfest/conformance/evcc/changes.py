@@ -250,7 +250,7 @@ CHANGES: Mapping[str, Change] = {
         EVSEPowerLimitAchieved=True, EVSECurrentLimitAchieved=True, EVSEVoltageLimitAchieved=True
     ),
     "a voltage that the battery cannot take": fields(EVSEPresentVoltage=1400.0),
-    "a current that the battery cannot take": fields(EVSEPresentCurrent=2500.0),
+    "a current that the battery cannot take": fields(EVSEPresentCurrent=5000.0),
     "a current out of the battery": fields(EVSEPresentCurrent=-50.0),
     "a negative limit": fields(EVSEMaximumChargePower=-1000.0),
     "no power for now": fields(EVSEMaximumChargePower=0.0, EVSEMaximumChargeCurrent=0.0),

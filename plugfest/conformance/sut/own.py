@@ -263,13 +263,13 @@ class OwnVehicle:
         iso20 = ISO20 in self.protocols
         # The loop of ISO 15118-20 is asked for every 0.25 s.
         settings = Settings(departure=departure, loop_delay=0.1 if iso20 else 0.2)
-        battery = Battery(PACKS["1200V"], soc=0.3) if pics["PICS_CMN_ISO20_MCS"] else Battery(soc=0.3)
+        battery = Battery(PACKS["1200V"], soc=0.3) if pics.energy_service.startswith("MCS") else Battery(soc=0.3)
         onboard = (
             OnboardCharger(max_discharge_current=16.0, min_discharge_current=6.0)
             if pics["PICS_CMN_ISO20_BPT"]
             else None
         )
-        inlet = MCS if pics["PICS_CMN_ISO20_MCS"] else CCS2
+        inlet = MCS if pics.energy_service.startswith("MCS") else CCS2
         self.vehicle = Vehicle(self.wire.ev, battery, settings=settings, onboard=onboard, inlet=inlet)
         if iso20 and self.tls is not None:  # the strict reading: without a staple, or a responder, there is no trust
             self.tls.options = self.tls.options.change(staple="require")
