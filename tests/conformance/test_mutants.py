@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import ast
+import sys
 from importlib import import_module
+from pathlib import Path
 
+from faults import FAULTS
 from mutants import source, tables
 from mutants.areas import AREAS, SCHEMAS, area_of
 from mutants.report import reasons
-from mutants.trial import mutants
+from mutants.trial import caught, mutants
+from processes import run
 
 from slac import frames
 from v2g.messages import appproto
+
+TESTS = Path(__file__).parents[1]
+
+
+def test_there_are_at_least_450_seeded_faults() -> None:
+    """Chosen and generated ones together."""
+    assert len(FAULTS) + len(caught()) >= 450
 
 
 def test_areas_name_what_is_there() -> None:
@@ -66,3 +77,13 @@ def test_table_mutants_are_told_apart() -> None:
 def test_reasons_are_sentences() -> None:
     """Whoever writes why a mutant remains says it."""
     assert all(isinstance(why, str) and len(why) > 20 for why in reasons().values())
+
+
+def test_what_was_caught_is_caught_still() -> None:
+    """A sample by seed of the generated faults, each against the run that failed with it; nine of ten at least."""
+    done = run([sys.executable, "-m", "mutants", "--caught", "24", "--seed", "1"], cwd=TESTS)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    failed, tried = (int(word) for word in lines[-1].split() if word.isdigit())
+    assert tried >= 20, "too many are gone: try mutants again with --keep"
+    assert failed >= 0.9 * tried, [line for line in lines if not line.startswith("failed")]
