@@ -140,16 +140,18 @@ DEFENDED: tuple[str, ...] = (
 TAKEN: tuple[str, ...] = (
     "PF_SECC_ISO2_BrokenRule_DC#4", "PF_SECC_ISO2_BrokenRule_DC#6", "PF_SECC_ISO2_BrokenRule_DC#8",
     "PF_SECC_ISO2_BrokenRule_AC#2", "PF_SECC_ISO2_BrokenRule_Own#3", "PF_SECC_ISO2_BrokenRule_Receipt#1",
-    "PF_SECC_DIN_BrokenRule#3", "PF_SECC_DIN_BrokenRule_Own#3",
+    "PF_SECC_DIN_BrokenRule#3", "PF_SECC_DIN_BrokenRule_Own#3", "PF_SECC_ISO2_BrokenRule_DC#13",
+    "PF_SECC_DIN_BrokenRule#6", "PF_SECC_DIN_BrokenRule#7",
 )  # fmt: skip
 """Runs whose rule the answer guards as well: there the whole answer is replaced."""
 
 GUARDED: tuple[str, ...] = (
     "PF_EVCC_ISO2_BrokenRule_DC#4", "PF_EVCC_ISO2_BrokenRule_DC#7", "PF_EVCC_ISO2_BrokenRule_DC#8",
-    "PF_EVCC_ISO2_BrokenRule_DC#13", "PF_EVCC_ISO2_BrokenRule_PnC#2", "PF_EVCC_DIN_BrokenRule#4",
+    "PF_EVCC_ISO2_BrokenRule_DC#13", "PF_EVCC_ISO2_BrokenRule_PnC#2", "PF_EVCC_ISO2_BrokenRule_PnC#3",
+    "PF_EVCC_DIN_BrokenRule#4",
     "PF_EVCC_DIN_BrokenRule#7", "PF_EVCC_DIN_BrokenRule#8",
 )  # fmt: skip
-"""Runs in which the vehicle cannot go on at all, whatever it judges: no limits, no challenge to sign."""
+"""Runs in which the vehicle cannot go on at all, whatever it judges: no limits, no challenge or reading to sign."""
 
 BLIND = [
     *unjudged(*(rule.name for rule in RULES)),

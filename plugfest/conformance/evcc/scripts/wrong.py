@@ -158,6 +158,25 @@ def _one_start(tuples: list[Any]) -> list[Any]:
     ]
 
 
+def _negative(tester: TesterEvse, held: Arrival, good: Any) -> Any:
+    """PMax below zero in the first entry of every schedule."""
+
+    def edit(tuples: list[Any]) -> list[Any]:
+        changed = []
+        for one in tuples:
+            first, *rest = one.PMaxSchedule.PMaxScheduleEntry
+            power = -1000 if isinstance(first.PMax, int) else physical(tester.protocol.module, -1000.0, "W")
+            entries = [replaced(first, "PMax", power), *rest]
+            changed.append(replaced(one, "PMaxSchedule", replaced(one.PMaxSchedule, "PMaxScheduleEntry", entries)))
+        return changed
+
+    return _tuples(edit)(tester, held, good)
+
+
+def _receipt(tester: TesterEvse, held: Arrival, good: Any) -> Any:
+    return replaced(replaced(good, "ReceiptRequired", True), "MeterInfo", None)
+
+
 def _other_mode(tester: TesterEvse, held: Arrival, good: Any) -> Any:
     offer = iso2.AC_EVSEChargeParameterType(
         AC_EVSEStatus=iso2.AC_EVSEStatusType(NotificationMaxDelay=0, EVSENotification="None", RCD=False),
@@ -180,6 +199,8 @@ WAYS: Mapping[str, Broken] = {
     "limits, zero": Broken("ChargeParameterDiscoveryReq", _set("EVSEMaximumVoltageLimit", 0.0, "V")),
     "schedule-ids": Broken("ChargeParameterDiscoveryReq", _tuples(lambda tuples: [tuples[0], tuples[0]])),
     "schedule-order": Broken("ChargeParameterDiscoveryReq", _tuples(_one_start)),
+    "pmax-negative": Broken("ChargeParameterDiscoveryReq", _negative),
+    "receipt-without-meter": Broken("CurrentDemandReq", _receipt),
     "parameters-of-other-mode": Broken("ChargeParameterDiscoveryReq", _other_mode),
     "isolation-fault, PreChargeRes": Broken("PreChargeReq", _put("EVSEIsolationStatus", "Fault")),
     "isolation-fault, PowerDeliveryRes": Broken("PowerDeliveryReq", _put("EVSEIsolationStatus", "Fault")),

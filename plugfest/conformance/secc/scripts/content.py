@@ -68,6 +68,26 @@ def _profile(**changes: Any) -> Change:
     return change
 
 
+def _twice(tester: TesterEv, message: Any) -> Any:
+    """The good profile with its first entry once more at its end, so that it does not go on in time."""
+    profile = message.ChargingProfile
+    if profile is None:
+        raise Inconclusive("the charger offered no schedule", cause=Cause.POINTLESS)
+    entries = [*profile.ProfileEntry, profile.ProfileEntry[0]]
+    return replaced(message, "ChargingProfile", msgspec.structs.replace(profile, ProfileEntry=entries))
+
+
+def _power(watts: float) -> Change:
+    """The good profile, its first entry with this power."""
+
+    def change(tester: TesterEv, message: Any) -> Any:
+        din = tester.protocol is DIN
+        power = round(watts) if din else physical(tester.protocol.module, watts, "W")
+        return _profile(ChargingProfileEntryMaxPower=power)(tester, message)
+
+    return change
+
+
 def _progress(word: str) -> Change:
     def change(tester: TesterEv, message: Any) -> Any:
         tester.progress = word
@@ -94,6 +114,9 @@ WAYS: Mapping[str, Broken] = {
     "impossible, PreChargeReq": Broken("CableCheck", "PreChargeReq", _set("EVTargetVoltage", 32767e3, "V")),
     "impossible, CurrentDemandReq": Broken("ChargingLoop", "CurrentDemandReq", _set("EVTargetCurrent", 32767e3, "A")),
     "limits": Broken("Authorization", "ChargeParameterDiscoveryReq", _set("EVMaximumVoltageLimit", 0.0, "V")),
+    "limits, DIN": Broken(
+        "ContractAuthentication", "ChargeParameterDiscoveryReq", _set("EVMaximumVoltageLimit", 0.0, "V")
+    ),
     "limits, AC": Broken("Authorization", "ChargeParameterDiscoveryReq", _set("EVMinCurrent", 64.0, "A")),
     "target-impossible, PreChargeReq": Broken("CableCheck", "PreChargeReq", _set("EVTargetVoltage", -50.0, "V")),
     "target-impossible, CurrentDemandReq": Broken(
@@ -105,6 +128,8 @@ WAYS: Mapping[str, Broken] = {
     "profile-phases, AC": Broken(
         "ChargeParameterDiscovery", "PowerDeliveryReq", _profile(ChargingProfileEntryMaxNumberOfPhasesInUse=2)
     ),
+    "profile-order": Broken("PreCharge", "PowerDeliveryReq", _twice),
+    "impossible, PowerDeliveryReq": Broken("PreCharge", "PowerDeliveryReq", _power(-1000.0)),
     "second-start, at once": Broken("PowerDelivery.Start", "PowerDeliveryReq", _progress("Start")),
     "second-start, in the loop": Broken("ChargingLoop", "PowerDeliveryReq", _progress("Start")),
     "no-cable-check": Broken("ChargeParameterDiscovery", "PowerDeliveryReq", _progress("Start")),
