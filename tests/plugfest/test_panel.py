@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -480,3 +481,12 @@ def test_virtual_time_has_no_panel(capsys: pytest.CaptureFixture[str]) -> None:
     """One line, which says what to leave out."""
     assert cli.main(["demo", "--fast", "--web"]) == 2
     assert "a panel needs real time" in capsys.readouterr().err
+
+
+def test_without_the_extra_it_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which says what to install; nothing has begun."""
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert cli.main(["demo", "--no-slac", "--web", ":0"]) == 2
+    said = capsys.readouterr()
+    assert said.err == "plugfest: --web needs starlette and uvicorn: pip install 'plugfest[web]'\n"
+    assert "SessionSetupReq" not in said.out
