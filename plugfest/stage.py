@@ -147,7 +147,8 @@ class Stage:
         if self.link is not None:
             self.link.reporter.end(outcomes, asyncio.get_running_loop().time())
         if self.panel is not None:
-            self.panel.end(outcomes, self.witness.judged, asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            self.panel.end(outcomes, self.witness.judged, self.witness.began, now)
 
     def unused(self) -> list[str]:
         """A line for each deviation and each action of the bench that never came about, for the end."""

@@ -69,6 +69,11 @@ class Witness:
             place += 1
         return place
 
+    @property
+    def began(self) -> float:
+        """Loop time from which the times in a judgement count, s."""
+        return self._events[0].time if self._events else 0.0
+
     def judgement(self) -> Judgement:
         """What is to be said of the session."""
         from plugfest.traces.checks import judge

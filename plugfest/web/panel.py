@@ -28,6 +28,8 @@ TICK = 1.0
 """s between two points of the curves."""
 LOOK = 0.1
 """s between two looks at who still looks."""
+MATCHING = "CM_"
+"""How the names of the messages of a matching begin."""
 CURVES = ("volts", "amps", "watts", "soc")
 ANSWER_WITHIN = 5.0
 """s in which the session does an action."""
@@ -122,13 +124,13 @@ class Panel:
         self.hub.row(self._row(now, "begin", f"session {self.board.sessions}"))
         self._show()
 
-    def end(self, outcomes: Mapping[str, Outcome], judged: Judgement | None, now: float) -> None:
-        """It ended."""
+    def end(self, outcomes: Mapping[str, Outcome], judged: Judgement | None, began: float, now: float) -> None:
+        """It ended; times of what was ``judged`` count from the loop time ``began``."""
         self.board.end("; ".join(f"{role}: {'completed' if o.ok else o.reason}" for role, o in outcomes.items()))
         self._outcomes = {role: digest(outcome) for role, outcome in outcomes.items()}
         if judged is not None:
             self._findings = [
-                {"time": self._since(one.time), "severity": one.severity, "side": one.side, "rule": one.rule,
+                {"time": self._since(began + one.time), "severity": one.severity, "side": one.side, "rule": one.rule,
                  "text": one.full}
                 for one in judged.findings[:FINDINGS]
             ]  # fmt: skip
@@ -143,6 +145,8 @@ class Panel:
             text = shortened(" ".join(filter(None, (words, details(event.message), event.note))), LONGEST)
             self.hub.row({**facts, "direction": event.direction, "words": text}, lambda: unfolded(event))
         elif event.layer == "slac" and event.data:
+            if not event.name.startswith(MATCHING):
+                return  # what is asked of the modem, over and over
             self.hub.row({**self._row(event.time, "message", event.name), "direction": event.direction, "words": ""})
         elif event.layer != "plant" and event.name not in SILENT:
             kind = KINDS.get(event.layer, "note")

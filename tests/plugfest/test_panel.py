@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,10 +21,14 @@ from processes import CEILING, PLUGFEST, TIMERS, Started, run, started, wait
 
 from plugfest import cli
 from plugfest.errors import UserError
+from plugfest.mqtt.commands import Commands
+from plugfest.traces.findings import Finding
 from plugfest.typed import kinds
 from plugfest.web import actions
 from plugfest.web.address import Address
 from plugfest.web.hub import ROWS, Hub, Seen
+from plugfest.web.panel import Panel
+from v2g.trace import Event
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -475,6 +480,20 @@ def test_the_page_offers_the_actions_of_the_bench() -> None:
     assert not {"authorize", "derate", "plug", "reactive-power"} & set(car)
     assert [field["choices"] for field in car["fault"]["fields"] if field["name"] == "fault"] == [["error", "welded"]]
     assert [field["choices"] for field in car["stop"]["fields"] if field["name"] == "by"] == [["vehicle"]]
+
+
+def test_findings_have_the_time_of_their_row() -> None:
+    """A recording counts from its first event, the page from the start of the program."""
+    commands = Commands("both", lambda step: "", lambda step: None)
+    panel = Panel(":0", "both", "test", dict, commands, lambda text: None)
+    panel.observe(Event(101.5, "error", "late", note="too late"))
+    panel.observe(Event(101.6, "slac", "VS_NW_INFO.REQ", "tx", b"x"))
+    panel.observe(Event(101.7, "slac", "CM_SLAC_PARM.REQ", "tx", b"x"))
+    judged: Any = SimpleNamespace(findings=[Finding(1.5, "warning", "secc", "late", "too late")])
+    panel.end({}, judged, 100.0, 102.0)
+    news = panel.hub.since(Seen())
+    assert [row["name"] for row in news["rows"]][:-1] == ["error: late too late", "CM_SLAC_PARM.REQ"]
+    assert news["state"]["findings"][0]["time"] == news["rows"][0]["time"] == 101.5
 
 
 def test_virtual_time_has_no_panel(capsys: pytest.CaptureFixture[str]) -> None:
