@@ -107,7 +107,9 @@ def test_what_cannot_be_reached_is_inconclusive(tmp_path: Path) -> None:
     )
     code, output = run_pytest(script(tmp_path, text))
     assert code == 1
-    assert "inconclusive: PaymentServiceSelection was not reached: SAP: supportedAppProtocolRes Failed" in output
+    assert (
+        "inconclusive: PaymentServiceSelection was not reached: SAP: supportedAppProtocolRes came with Failed" in output
+    )
 
 
 def test_parametrised_over_protocol_and_profile(tmp_path: Path) -> None:

@@ -104,7 +104,10 @@ class Run:
     @property
     def title(self) -> str:
         """The case's title, with what the variant sets."""
-        words = ", ".join(f"{key} {value}" for key, value in self.variant.items())
+        told = list(self.variant.items())
+        if "case" in self.variant:  # says in words what lists and mappings beside it mean
+            told = [(key, value) for key, value in told if not isinstance(value, (list, dict))]
+        words = ", ".join(f"{key} {value}" for key, value in told)
         return f"{self.case.title} ({words})" if words else self.case.title
 
     @property
