@@ -80,6 +80,8 @@ def output_early(flow: Flow, seen: Measured) -> str:
     stage = flow.request.stage if flow.request is not None else Stage.HANDSHAKE
     if flow.ac or seen.battery or stage in STAGES_LIVE or flow.over_at is not None or flow.stopped_at is not None:
         return ""
+    if flow.failed_at is not None:  # a request that was out of its order, and refused, says nothing of the output
+        return ""
     seconds = flow.lasts("output-early", seen.volts > SAFE_VOLTAGE)
     if seconds < LASTS:
         return ""
