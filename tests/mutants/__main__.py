@@ -40,6 +40,7 @@ def main() -> None:
     )
     parser.add_argument("--budget", type=float, default=BUDGET, help="s of CPU time for one (default %(default)s)")
     parser.add_argument("--results", type=Path, default=KEPT / "results.jsonl", help="file of results")
+    parser.add_argument("--how", default="", help="a sentence for that page: what was special about this run")
     parser.add_argument("--docs", type=Path, metavar="PAGE", help="write the page of the docs, too")
     parser.add_argument("--caught", type=int, metavar="N", help="N of those known to be caught, with the runs that did")
     parser.add_argument("--keep", action="store_true", help="add what failed to those known to be caught")
@@ -78,7 +79,7 @@ def main() -> None:
         lines = [f"{json.dumps(key)}: {json.dumps(known[key])}" for key in sorted(known)]
         CAUGHT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     if args.docs:
-        args.docs.write_text(report.page(attempts, args.seed), encoding="utf-8")
+        args.docs.write_text(report.page(attempts, args.seed, args.how), encoding="utf-8")
 
 
 main()

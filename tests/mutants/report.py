@@ -16,9 +16,9 @@ REASONS = Path(__file__).with_name("reasons.yaml")
 """Why mutants remain: pattern of ids -> why; one that begins with ``legal:`` is what the standard allows."""
 
 INTRODUCTION = """\
-Made by `make mutants N={number} SEED={seed} DOCS=../docs/mutants.md`; do not edit. Nobody chose these faults: they are
-drawn by seed from all changes of the roles' source (comparisons, conditions, guards, calls, constants) and of their
-tables (fields of what is said, codes, timers, checks, rules, order). Each is put into our own role, and runs that
+Made by `make mutants SEED={seed} DOCS=../docs/mutants.md`; do not edit. {number} mutants. Nobody chose these faults:
+they are drawn by seed from all changes of the roles' source (comparisons, conditions, guards, calls, constants) and of
+their tables (fields of what is said, codes, timers, checks, rules, order). Each is put into our own role, and runs that
 reach it are carried out in virtual time until one fails.
 
 *Tried* are mutants that show in at least one run; the rates are shares of them. *No difference seen*: nothing else
@@ -98,14 +98,15 @@ def text(attempts: Sequence[Attempt]) -> str:
     return "\n".join(lines)
 
 
-def page(attempts: Sequence[Attempt], seed: int) -> str:
-    """The page of the docs."""
+def page(attempts: Sequence[Attempt], seed: int, how: str = "") -> str:
+    """The page of the docs; ``how`` says what was special about this run."""
     heads = [*COLUMNS, *ASIDE.values()]
     lines = [
         "# Mutants of our own roles, and the runs that notice them",
         "",
         *INTRODUCTION.format(number=len(attempts), seed=seed).splitlines(),
         "",
+        *([how, ""] if how else []),
         "| " + " | ".join(heads) + " |",
         "|---" * len(heads) + "|",
         *("| " + " | ".join(row) + " |" for row in rows(attempts)),
