@@ -67,11 +67,17 @@ class Failed(Stop):
 
     verdict = Verdict.FAIL
 
+    def __init__(self, reason: str, *, cause: Cause, expected: str, observed: str = "", rule: str = "") -> None:
+        super().__init__(reason, cause=cause, expected=expected, observed=observed, rule=rule)
+
 
 class Inconclusive(Stop):
     """The case could not be brought to its point."""
 
     verdict = Verdict.INCONC
+
+    def __init__(self, reason: str, *, cause: Cause, expected: str = "", observed: str = "") -> None:
+        super().__init__(reason, cause=cause, expected=expected, observed=observed)
 
 
 class NotExecutable(Exception):

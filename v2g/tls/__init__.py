@@ -61,7 +61,9 @@ async def start(
         connection.connected = True
         await connection.after_handshake()
     except (Fatal, PeerAlert, PeerClosed, Deliberate) as why:
-        raise await report.failed(connection, why) from why
+        failure = await report.failed(connection, why)
+        context.failures.append(failure)
+        raise failure from why
     except SetupError as why:  # a deviation that this bench cannot make
         connection.tell("handshake-failed", note=str(why))
         raise

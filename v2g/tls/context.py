@@ -21,7 +21,7 @@ from pki import loading
 from pki.store import common_name
 from v2g.errors import SetupError
 from v2g.tls import crypto, messages, staples
-from v2g.tls.failure import Fatal
+from v2g.tls.failure import Fatal, TlsFailure
 from v2g.tls.messages import CertificateRequest, ClientHello, TrustedRoot
 from v2g.tls.options import Options
 from v2g.tls.tables import numbers, scheme_name
@@ -177,6 +177,7 @@ class Context:
         now: wall clock.
         key_log: file to which the session secrets are appended, for Wireshark.
         observe: hears of each step, unless the connection has an observer of its own.
+        failures: of handshakes, in order.
     """
 
     role: Literal["client", "server"]
@@ -186,6 +187,7 @@ class Context:
     now: Callable[[], datetime.datetime] = _utc
     key_log: Path | None = None
     observe: Observe = ignore
+    failures: list[TlsFailure] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.numbers = Numbers.of(self.options)

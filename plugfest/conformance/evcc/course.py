@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
@@ -40,7 +41,7 @@ class Course:
     def held(self) -> Arrival:
         """The request that is held. Inconclusive: none is."""
         if self.request is None:
-            raise Inconclusive("no request is held")
+            raise Inconclusive("no request is held", cause=Cause.TESTER)
         return self.request
 
     async def hold(self, name: str = "") -> Arrival:
@@ -56,11 +57,11 @@ class Course:
             try:
                 self.request = await tester.held(self.caught, name)
             except Inconclusive as why:  # the stimulus is under way: what does not come now is missing
-                raise Failed(str(why), expected=name, observed="other requests") from why
+                raise Failed(str(why), expected=name, observed="other requests", cause=Cause.NO_REQUEST) from why
             self.position = tester.requests.index(self.request)
         if self.request is None:
             if self.caught is None:
-                raise Inconclusive("no request is awaited")
+                raise Inconclusive("no request is awaited", cause=Cause.TESTER)
             self.request = await tester.held(self.caught, name or "the request")
             self.position = tester.requests.index(self.request)
         return self.request

@@ -13,6 +13,7 @@ from typing import Any
 from plugfest.conformance.catalogue import durations, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
 from plugfest.conformance.catalogue.steps import Step, Steps, chosen, named_checks, only, step_text, unseen
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.checks import CHECKS
 from plugfest.conformance.evcc.course import Action, Course
 from plugfest.conformance.evcc.reactions import SEQUENCE, gives_up, goes_on, harmless, in_b
@@ -89,10 +90,18 @@ async def unauthorized(course: Course) -> None:
     seen = course.later[0].name if course.later else "closed" if tester.hung_up else "nothing"
     course.result.saw("tries again or stops in order", seen)
     if seen == "nothing":
-        raise Failed("the vehicle neither tries again nor stops", expected="a request, or the close", observed=seen)
+        raise Failed(
+            "the vehicle neither tries again nor stops",
+            expected="a request, or the close",
+            observed=seen,
+            cause=Cause.WENT_ON,
+        )
     if course.later and seen not in STILL_UNAUTHORIZED:
         raise Failed(
-            f"the vehicle goes on with {seen}, unauthorized", expected="another try, or the end", observed=seen
+            f"the vehicle goes on with {seen}, unauthorized",
+            expected="another try, or the end",
+            observed=seen,
+            cause=Cause.WENT_ON,
         )
 
 
@@ -109,9 +118,11 @@ async def stops(course: Course) -> None:
     seen = after[0].name if after else "ended" if tester.over else "still there"
     course.result.saw("stops in order", seen)
     if after:
-        raise Failed(f"the vehicle went on with {seen}", expected="an end in order", observed=seen)
+        raise Failed(f"the vehicle went on with {seen}", expected="an end in order", observed=seen, cause=Cause.WENT_ON)
     if not tester.over:
-        raise Failed("the vehicle did not end the session", expected="an end in order", observed=seen)
+        raise Failed(
+            "the vehicle did not end the session", expected="an end in order", observed=seen, cause=Cause.NO_REQUEST
+        )
     await in_b(course, tester.now)
 
 
@@ -152,7 +163,12 @@ def tcp_close(step: Step, expect: Steps) -> Action:
         seen = f"{closed - origin:+.3f} s" if closed is not None else f"still open after {limit:g} s"
         course.result.saw(step_text(step), seen)
         if closed is None:
-            raise Failed(f"TCP is still open after {limit:g} s", expected="TCP closed by the vehicle", observed=seen)
+            raise Failed(
+                f"TCP is still open after {limit:g} s",
+                expected="TCP closed by the vehicle",
+                observed=seen,
+                cause=Cause.STILL_OPEN,
+            )
 
     return judge
 
@@ -227,14 +243,24 @@ def recv(step: Step, expect: Steps) -> Action:
             seen = ", ".join(dict.fromkeys(one.name for one in tester.requests[course.position :])) or "nothing"
             course.result.saw(step_text(step), seen)
             wanted = name + "".join(f" {key} {value}" for key, value in plain.items())
-            raise Failed(f"no {wanted} within {seconds:g} s; came: {seen}", expected=wanted, observed=seen)
+            raise Failed(
+                f"no {wanted} within {seconds:g} s; came: {seen}",
+                expected=wanted,
+                observed=seen,
+                cause=Cause.NO_REQUEST,
+            )
         arrival = right()[0]
         course.position = tester.requests.index(arrival) + 1
         problems = [f"{field_} is not {fields[field_]}" for field_, holds in predicates if not holds(arrival)]
         problems += [f"{word}: {problem}" for word, check in checks if (problem := check(tester, arrival))]
         course.result.saw(step_text(step), "; ".join(problems) or arrival.name)
         if problems:
-            raise Failed(f"{arrival.name}: {'; '.join(problems)}", expected=step_text(step), observed=problems[0])
+            raise Failed(
+                f"{arrival.name}: {'; '.join(problems)}",
+                expected=step_text(step),
+                observed=problems[0],
+                cause=Cause.WRONG_FIELD,
+            )
 
     return judge
 
@@ -246,18 +272,25 @@ def _recv_sdp(step: Step) -> Action:
     async def judge(course: Course) -> None:
         tester = course.tester
         if not await tester.wait_for(lambda: tester.asked, timer("V2G_EVCC_CommunicationSetup_Timeout")):
-            raise Failed("no SDP request", expected="SDPReq", observed="nothing")
+            raise Failed("no SDP request", expected="SDPReq", observed="nothing", cause=Cause.NOT_CONNECTED)
         data = tester.asked[0][1]
         course.result.saw(step_text(step), data.hex())
         if data != v2gtp.pack(v2gtp.SDP_REQUEST, data[8:10]):
-            raise Failed(f"SDP request {data.hex()}", expected="01fe9000 00000002 and two bytes", observed=data.hex())
+            raise Failed(
+                f"SDP request {data.hex()}",
+                expected="01fe9000 00000002 and two bytes",
+                observed=data.hex(),
+                cause=Cause.BAD_DISCOVERY,
+            )
         for name, place in (("security", 8), ("transport", 9)):
             allowed = [int(word, 16) for word in re.findall(r"0x[0-9a-fA-F]{2}", str(wanted.get(name, "")))]
             if name == "security" and len(allowed) > 1:
                 allowed = [0x00 if tester.tls is not None else 0x10]
             if allowed and data[place] not in allowed:
                 text = f"{name} 0x{data[place]:02x}"
-                raise Failed(f"SDP request with {text}", expected=str(wanted[name]), observed=text)
+                raise Failed(
+                    f"SDP request with {text}", expected=str(wanted[name]), observed=text, cause=Cause.BAD_DISCOVERY
+                )
 
     return judge
 
@@ -288,8 +321,15 @@ def then(step: Step, expect: Steps) -> Action:
         seen = f"{len(tester.asked) - asked} SDP requests, {len(tester.wires) - connections} connections"
         course.result.saw(step_text(step), seen)
         if len(tester.wires) > connections and len(tester.asked) == asked:
-            raise Failed("the vehicle connected again without discovery", expected=step_text(step), observed=seen)
+            raise Failed(
+                "the vehicle connected again without discovery",
+                expected=step_text(step),
+                observed=seen,
+                cause=Cause.UNWANTED_MESSAGE,
+            )
         if silent and len(tester.asked) > asked:
-            raise Failed("the vehicle did not sleep", expected="no SDP traffic", observed=seen)
+            raise Failed(
+                "the vehicle did not sleep", expected="no SDP traffic", observed=seen, cause=Cause.UNWANTED_MESSAGE
+            )
 
     return judge

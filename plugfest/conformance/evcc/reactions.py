@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.course import Course
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.verdict import Failed, Inconclusive
@@ -49,11 +50,21 @@ async def gives_up(course: Course, *, from_: float, not_before: float | None = N
     slack = DELAY if not course.others_go_on else DELAY + 0.3  # one round of the repetition
     if not_before is not None and goes < not_before - slack:
         text = f"it gave up {not_before - goes:.3f} s before its timer was over"
-        raise Failed(text, expected="not before the timer", observed=text)
+        raise Failed(text, expected="not before the timer", observed=text, cause=Cause.TOO_EARLY)
     if after:
-        raise Failed(f"the vehicle went on with {after[0].name}", expected="no further request", observed=after[0].name)
+        raise Failed(
+            f"the vehicle went on with {after[0].name}",
+            expected="no further request",
+            observed=after[0].name,
+            cause=Cause.WENT_ON,
+        )
     if closed is None:
-        raise Failed(f"TCP is still open {CLOSE:g} s later", expected="TCP closed by the vehicle", observed=seen)
+        raise Failed(
+            f"TCP is still open {CLOSE:g} s later",
+            expected="TCP closed by the vehicle",
+            observed=seen,
+            cause=Cause.STILL_OPEN,
+        )
     await in_b(course, ended)
 
 
@@ -70,7 +81,7 @@ async def in_b(course: Course, since: float) -> None:
     seen = pilot.state.value if pilot.state is not None else "?"
     course.result.saw("pilot B", seen)
     if not reached:
-        raise Failed(f"the pilot is in {seen}", expected="pilot B", observed=seen)
+        raise Failed(f"the pilot is in {seen}", expected="pilot B", observed=seen, cause=Cause.PILOT_STATE)
 
 
 async def goes_on(course: Course, since: float) -> Arrival | None:
@@ -87,7 +98,9 @@ async def goes_on(course: Course, since: float) -> Arrival | None:
     if course.held.name == "SessionStopReq" and tester.hung_up:
         course.result.saw("the vehicle closes", "closed")
         return None
-    raise Failed("the vehicle did not go on", expected="its next request", observed="no request")
+    raise Failed(
+        "the vehicle did not go on", expected="its next request", observed="no request", cause=Cause.NO_REQUEST
+    )
 
 
 async def loops(tester: TesterEvse, count: int, within: float = 120.0) -> None:
@@ -100,4 +113,6 @@ async def loops(tester: TesterEvse, count: int, within: float = 120.0) -> None:
     if tester.loops < count:
         last = tester.requests[-1].name if tester.requests else "nothing"
         why = f"; the tester refused {tester.refused[-1]}" if tester.refused else ""
-        raise Inconclusive(f"the charging loop was not reached; the last request was {last}{why}")
+        raise Inconclusive(
+            f"the charging loop was not reached; the last request was {last}{why}", cause=Cause.NO_REQUEST
+        )

@@ -460,7 +460,7 @@ def made(tester: TesterEvse, name: str, code: str = "OK", *, asked: Any = None, 
     protocol = APPPROTO if name.startswith("supportedAppProtocol") else tester.protocol
     kind = protocol.message(name)
     if kind is None:
-        raise Failed(f"{protocol.title} has no {name}")
+        raise Failed(f"{protocol.title} has no {name}", cause=Cause.TESTER, expected="a response of this protocol")
     if asked is None and tester.requests:
         asked = tester.requests[-1].message
     code = _OK.get(name, "OK") if code == "OK" else code

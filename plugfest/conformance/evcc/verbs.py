@@ -14,6 +14,7 @@ from typing import Any
 from plugfest.conformance.catalogue import durations
 from plugfest.conformance.catalogue.protocols import message_timer
 from plugfest.conformance.catalogue.steps import Step, chosen, only
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.changes import CHANGES
 from plugfest.conformance.evcc.course import Action, Course
 from plugfest.conformance.evcc.reactions import loops
@@ -166,8 +167,10 @@ def reply(step: Step) -> Action:
             if response is None or type(response).__name__ != name or response.ResponseCode.startswith("F"):
                 if tester.system.pilot.state not in (State.E, State.F):
                     why = f": {tester.refused[-1]}" if tester.refused else ""
-                    kind = Failed if request.name in course.judged else Inconclusive
-                    raise kind(f"a charger has no good {name} for this request{why}")
+                    text = f"a charger has no good {name} for this request{why}"
+                    if request.name not in course.judged:
+                        raise Inconclusive(text, cause=Cause.REFUSED)
+                    raise Failed(text, cause=Cause.WRONG_FIELD, expected=f"a {request.name} that a charger accepts")
                 response = made(tester, name)  # it is refused for a state that is the tester's doing
             if code != "OK":
                 response = replaced(response, "ResponseCode", code)
@@ -175,7 +178,9 @@ def reply(step: Step) -> Action:
         if change is not None:
             good, response = response, change(response)
             if response == good:
-                raise Inconclusive(f"{name} is the same with {step['change']}: nothing was tried")
+                raise Inconclusive(
+                    f"{name} is the same with {step['change']}: nothing was tried", cause=Cause.POINTLESS
+                )
         if delay:
             await asyncio.sleep(max(request.time + delay - tester.now, 0.0))
         other: dict[str, Any] = {}
@@ -260,7 +265,7 @@ def cp(step: Step) -> Action:
         await course.hold()
         pilot = course.tester.system.pilot
         if pilot.state is None:
-            raise Inconclusive("the vehicle cannot see the pilot: pilot hardware is needed")
+            raise Inconclusive("the vehicle cannot see the pilot: pilot hardware is needed", cause=Cause.NO_PILOT)
         if state is None:
             pilot.offer(STEADY)
         else:
@@ -320,6 +325,6 @@ def trigger(step: Step) -> Action:
         await loops(tester, LOOPS)
         course.origin, course.position = tester.now, len(tester.requests)
         if not await tester.system.do(action):
-            raise Inconclusive(f"nobody can {action} at the vehicle here")
+            raise Inconclusive(f"nobody can {action} at the vehicle here", cause=Cause.NO_ACTION)
 
     return act

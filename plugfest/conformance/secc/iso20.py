@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import iso20_contract
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Inconclusive
@@ -80,7 +81,9 @@ def choice(tester: TesterEv) -> Control:
     if not fitting:
         mode = "dynamic" if pics.dynamic else "scheduled"
         who = ", mobility needs by the charger" if by_charger else ""
-        raise Inconclusive(f"the charger offers no parameter set of {service.title} in {mode} mode{who}")
+        raise Inconclusive(
+            f"the charger offers no parameter set of {service.title} in {mode} mode{who}", cause=Cause.POINTLESS
+        )
     return Control(service, max(fitting, key=lambda one: one.phases))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.sut.certificates import CONTRACTS, PROVISIONING, Certificates, credential
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
@@ -69,7 +70,7 @@ def _signable(message: Any) -> bool:
 def paying(tester: TesterEv) -> Paying20:
     """The contract of the tester. Inconclusive: the tester has no certificates, or does not pay with them."""
     if not isinstance(tester.paying, Paying20):
-        raise Inconclusive("the tester has no contract; give it certificates with --pki")
+        raise Inconclusive("the tester has no contract; give it certificates with --pki", cause=Cause.NO_CERTIFICATES)
     return tester.paying
 
 
@@ -89,7 +90,7 @@ def vehicle_name(tester: TesterEv) -> str:
 def _chain(own: Credential) -> common.ContractCertificateChainType:
     subs = sub_certificates(own.chain)
     if subs is None:
-        raise Inconclusive(f"contract {own.emaid} comes without its sub-CAs")
+        raise Inconclusive(f"contract {own.emaid} comes without its sub-CAs", cause=Cause.NO_CERTIFICATES)
     return common.ContractCertificateChainType(Certificate=own.leaf, SubCertificates=subs)
 
 

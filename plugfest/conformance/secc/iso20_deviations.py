@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc import iso20, iso20_contract
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
@@ -50,7 +51,7 @@ def _like(value: Any) -> Change:
 def _entries(message: Any) -> list[common.PowerScheduleEntryType]:
     profile = message.EVPowerProfile
     if profile is None:
-        raise Inconclusive("this PowerDeliveryReq has no EVPowerProfile")
+        raise Inconclusive("this PowerDeliveryReq has no EVPowerProfile", cause=Cause.POINTLESS)
     return list(profile.EVPowerProfileEntries.EVPowerProfileEntry)
 
 

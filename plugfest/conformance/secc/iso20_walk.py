@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.catalogue.durations import DELAY
 from plugfest.conformance.catalogue.protocols import energy
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import iso20, iso20_contract, pause, walk
 from plugfest.conformance.secc.discovery import discover
 from plugfest.conformance.secc.pause import wake_by_ev
@@ -31,7 +32,7 @@ async def authorization_setup(tester: TesterEv) -> None:
     tester.challenge = block.GenChallenge if block is not None else None
     wanted = "PnC" if tester.pics.pnc else "EIM"
     if wanted not in arrival.message.AuthorizationServices:
-        raise Inconclusive(f"the charger does not offer {wanted}")
+        raise Inconclusive(f"the charger does not offer {wanted}", cause=Cause.POINTLESS)
 
 
 async def installation(tester: TesterEv) -> None:
@@ -53,7 +54,9 @@ async def service_discovery(tester: TesterEv) -> None:
     wanted = tester.make("ServiceDetailReq").ServiceID
     offered = [one.ServiceID for one in arrival.message.EnergyTransferServiceList.Service]
     if wanted not in offered:
-        raise Inconclusive(f"the charger offers services {offered}, {tester.pics.energy_service} is {wanted}")
+        raise Inconclusive(
+            f"the charger offers services {offered}, {tester.pics.energy_service} is {wanted}", cause=Cause.POINTLESS
+        )
 
 
 async def service_detail(tester: TesterEv) -> None:
@@ -94,7 +97,11 @@ async def pre_charge(tester: TesterEv) -> None:
         if request.EVProcessing == "Finished":
             return
         if tester.now - began > timer("ISO20_V2G_EVCC_PreCharge_Timeout") + DELAY:
-            raise Failed(f"{tester.battery_voltage:g} V were not reached in V2G_EVCC_PreCharge_Timeout")
+            raise Failed(
+                f"{tester.battery_voltage:g} V were not reached in V2G_EVCC_PreCharge_Timeout",
+                cause=Cause.UNFINISHED,
+                expected="the battery's voltage in time",
+            )
         await tester.pause()
 
 
@@ -117,7 +124,11 @@ async def until_metering(tester: TesterEv) -> None:
         if status is not None and status.EVSENotification == "MeteringConfirmation":
             return
         await tester.pause()
-    raise Failed(f"no metering confirmation was asked for in {MOST_ROUNDS} rounds of the loop")
+    raise Failed(
+        f"no metering confirmation was asked for in {MOST_ROUNDS} rounds of the loop",
+        cause=Cause.WRONG_FIELD,
+        expected="MeteringConfirmation asked for",
+    )
 
 
 async def welding(tester: TesterEv) -> None:
@@ -134,13 +145,13 @@ async def invitation(tester: TesterEv) -> None:
     if not iso20.control(tester).dynamic:
         return
     if not await tester.system.do("pause"):
-        raise Inconclusive("nobody can make the charger ask for a pause here")
+        raise Inconclusive("nobody can make the charger ask for a pause here", cause=Cause.NO_ACTION)
     for _ in range(MOST_ROUNDS):
         status = (await tester.exchange(tester.loop_request)).message.EVSEStatus
         if status is not None and status.EVSENotification == "Pause":
             return
         await tester.pause()
-    raise Failed("the charger does not ask for a pause")
+    raise Failed("the charger does not ask for a pause", cause=Cause.WRONG_FIELD, expected="a notification to pause")
 
 
 async def pause_session(tester: TesterEv) -> None:

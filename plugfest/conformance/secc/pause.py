@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plugfest.conformance.catalogue import timer
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.verdict import Inconclusive
 from slac.pilot import STEADY, VehiclePilot, toggle, until, until_digital
@@ -34,7 +35,7 @@ async def pause_session(tester: TesterEv) -> None:
     off = await until_steady(pilot, 5.0)
     tester.tell("pilot", "asleep", f"for {asleep:g} s, oscillator {'off' if off else 'not seen to go off'}")
     if not off:
-        raise Inconclusive("the charger did not switch its oscillator off for the pause")
+        raise Inconclusive("the charger did not switch its oscillator off for the pause", cause=Cause.POINTLESS)
 
 
 async def wake_by_ev(tester: TesterEv) -> None:
@@ -44,10 +45,10 @@ async def wake_by_ev(tester: TesterEv) -> None:
     if pilot.reading.duty is None:
         await asyncio.sleep(seconds)
     elif await until_digital(pilot, seconds):
-        raise Inconclusive(f"the charger woke up before {seconds:g} s were over")
+        raise Inconclusive(f"the charger woke up before {seconds:g} s were over", cause=Cause.POINTLESS)
     await toggle(pilot)
     if not await until_digital(pilot, 10.0):
-        raise Inconclusive("the charger did not wake up after B-C-B")
+        raise Inconclusive("the charger did not wake up after B-C-B", cause=Cause.POINTLESS)
     tester.link_up = tester.now
 
 
@@ -57,7 +58,7 @@ async def wake_by_evse(tester: TesterEv) -> None:
     if tester.system.pilot.reading.duty is None:
         await asyncio.sleep(seconds + timer("SECC_B1_B2_Timeout"))
     if not await until_digital(tester.system.pilot, seconds + timer("SECC_B1_B2_Timeout")):
-        raise Inconclusive(f"the charger did not wake itself within {seconds:g} s")
+        raise Inconclusive(f"the charger did not wake itself within {seconds:g} s", cause=Cause.POINTLESS)
     tester.link_up = tester.now
 
 

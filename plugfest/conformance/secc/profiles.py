@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc import din70121
 from plugfest.conformance.verdict import Inconclusive
@@ -66,7 +67,7 @@ def of_no_schedule(tester: TesterEv, message: Any) -> Any:
     given: din.ChargingProfileType | None = message.ChargingProfile
     profile = given or din70121.profile(tester)
     if profile is None:
-        raise Inconclusive("the charger offered no schedule")
+        raise Inconclusive("the charger offered no schedule", cause=Cause.POINTLESS)
     return replaced(message, "ChargingProfile", replaced(profile, "SAScheduleTupleID", unoffered(tester)))
 
 

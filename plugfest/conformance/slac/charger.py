@@ -10,7 +10,9 @@ import asyncio
 import itertools
 from typing import Any
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac.tester import OF_A_VEHICLE, Tester
+from plugfest.conformance.stops import cause_of
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from slac import frames
 from slac.frames import Validation
@@ -53,7 +55,7 @@ class Charger(Tester):
         try:
             await self._walk(state)
         except Failed as why:
-            raise Inconclusive(f"{state} was not reached: {why}") from why
+            raise Inconclusive(f"{state} was not reached: {why}", cause=cause_of(why)) from why
 
     async def plug(self, setup: str = "") -> None:
         """Plugs in; ``setup`` in the catalogue's words, or "" for 5 % at once."""
@@ -123,7 +125,9 @@ class Charger(Tester):
             left = max(0.0, first + T.TT_EVSE_match_MNBC - self.now)
             counts.append((await self.expect(frames.CM_MNBC_SOUND_IND, left, run_id=self.run_id)).cnt)
         if counts not in (list(range(9, -1, -1)), list(range(10, 0, -1))):
-            raise Failed(f"the sounds count {counts}", expected="9 down to 0", observed=str(counts))
+            raise Failed(
+                f"the sounds count {counts}", expected="9 down to 0", observed=str(counts), cause=Cause.WRONG_FIELD
+            )
         return first
 
     async def report(self, **forced: Any) -> None:
@@ -155,13 +159,23 @@ class Charger(Tester):
         request = await self.expect(frames.CM_VALIDATE_REQ, T.TT_match_sequence, result=Validation.READY)
         seconds = (request.timer + 1) * 0.1
         if not 0.6 <= seconds <= 3.5:
-            raise Failed(f"it announces {seconds:.1f} s", expected="0.6 to 3.5 s", observed=f"{seconds:.1f} s")
+            raise Failed(
+                f"it announces {seconds:.1f} s",
+                expected="0.6 to 3.5 s",
+                observed=f"{seconds:.1f} s",
+                cause=Cause.WRONG_FIELD,
+            )
         await asyncio.sleep(seconds)
         toggles.close()
         count, longest = toggles.count, toggles.longest
         self.result.saw("1 to 3 toggles, no state longer than 0.4 s", f"{count} toggles, {longest:.2f} s at most")
         if not 1 <= count <= 3 or longest > 0.41:
-            raise Failed(f"{count} toggles, {longest:.2f} s at most", expected="1 to 3, 0.4 s", observed=str(count))
+            raise Failed(
+                f"{count} toggles, {longest:.2f} s at most",
+                expected="1 to 3, 0.4 s",
+                observed=str(count),
+                cause=Cause.PILOT_STATE,
+            )
         if answer is not None:
             await self.send(frames.CM_VALIDATE_CNF(count, answer))
 

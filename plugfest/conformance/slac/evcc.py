@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from plugfest.conformance.catalogue import timer
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac import both as slac_both
 from plugfest.conformance.slac import evcc_link as slac_evcc_link
 from plugfest.conformance.slac.both import Steps
 from plugfest.conformance.slac.charger import INIT, POTENTIAL, Charger
 from plugfest.conformance.slac.tester import changes
+from plugfest.conformance.stops import cause_of
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
 from slac import frames
 from slac.frames import Validation
@@ -50,13 +52,28 @@ async def _rounds(post: Charger, steps: Steps) -> None:
     first, last, number = post.now, post.now, 1
     while (frame := await post.any(2.0)) is not None:
         if not isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
-            raise Failed(f"{frame.name} came", observed=frame.name)
+            raise Failed(
+                f"{frame.name} came",
+                observed=frame.name,
+                cause=Cause.WRONG_MESSAGE,
+                expected="another message, or none",
+            )
         last, number = post.now, number + 1
     post.result.saw("rounds for 10 s", f"{number} requests in {last - first:.1f} s")
     if number < 6 or number % 3:
-        raise Failed(f"{number} requests", expected="rounds of three, several times", observed=str(number))
+        raise Failed(
+            f"{number} requests",
+            expected="rounds of three, several times",
+            observed=str(number),
+            cause=Cause.WRONG_FIELD,
+        )
     if last - first > T.TT_matching_repetition + 1.0:
-        raise Failed(f"still asking after {last - first:.1f} s", expected="10 s", observed=f"{last - first:.1f} s")
+        raise Failed(
+            f"still asking after {last - first:.1f} s",
+            expected="10 s",
+            observed=f"{last - first:.1f} s",
+            cause=Cause.TOO_LATE,
+        )
 
 
 async def _mirrored(post: Charger, steps: Steps) -> None:
@@ -73,7 +90,9 @@ async def _mirrored(post: Charger, steps: Steps) -> None:
         frame = await box.get(T.TT_EV_atten_results)
     post.result.saw("no answer of a charger", "nothing" if frame is None else frame.name)
     if frame is not None:
-        raise Failed(f"{frame.name} came from a vehicle", expected="no answer", observed=frame.name)
+        raise Failed(
+            f"{frame.name} came from a vehicle", expected="no answer", observed=frame.name, cause=Cause.WRONG_MESSAGE
+        )
 
 
 async def _sounds(post: Charger, steps: Steps) -> None:
@@ -166,13 +185,17 @@ async def _matches(post: Charger, steps: Steps) -> None:
 async def _either(post: Charger, steps: Steps) -> None:
     frame = await post.any(T.TT_EVSE_match_session)
     if frame is None:
-        raise Failed("neither validation nor matching came", expected="one of them", observed="nothing")
+        raise Failed(
+            "neither validation nor matching came", expected="one of them", observed="nothing", cause=Cause.NO_ANSWER
+        )
     post.result.saw("CM_VALIDATE.REQ or CM_SLAC_MATCH.REQ", frame.name)
     if isinstance(frame.message, frames.CM_VALIDATE_REQ):
         await post.second_step()
         await post.wanted(T.TT_match_sequence)
     elif not isinstance(frame.message, frames.CM_SLAC_MATCH_REQ):
-        raise Failed(f"{frame.name} came", expected="validation or matching", observed=frame.name)
+        raise Failed(
+            f"{frame.name} came", expected="validation or matching", observed=frame.name, cause=Cause.WRONG_MESSAGE
+        )
 
 
 async def _confirmed_badly(post: Charger, steps: Steps) -> None:
@@ -227,7 +250,9 @@ async def _nearer(post: Charger, second: Charger, steps: Steps) -> None:
     seen = "nothing" if frame is None else frame.name
     post.result.saw("validation or match at the nearer charger", seen)
     if frame is None or not isinstance(frame.message, (frames.CM_VALIDATE_REQ, frames.CM_SLAC_MATCH_REQ)):
-        raise Failed(f"{seen} at the nearer charger", expected="validation or match", observed=seen)
+        raise Failed(
+            f"{seen} at the nearer charger", expected="validation or match", observed=seen, cause=Cause.WRONG_MESSAGE
+        )
     for kind in (frames.CM_VALIDATE_REQ, frames.CM_SLAC_MATCH_REQ):
         await second.quiet(T.TT_match_response / 4, kind)
 
@@ -237,7 +262,7 @@ async def _next_tried(post: Charger, second: Charger, steps: Steps) -> None:
     try:
         await _both_taken(post, second, steps)
     except Failed as why:
-        raise Inconclusive(f"two potential chargers were not reached: {why}") from why
+        raise Inconclusive(f"two potential chargers were not reached: {why}", cause=cause_of(why)) from why
     await _unproven(post, steps, T.TT_EVSE_match_session)
     ignored = asyncio.create_task(post.quiet(T.TT_match_sequence - 0.05, frames.CM_VALIDATE_REQ))
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac.both import LOSS, Steps, stays_out
 from plugfest.conformance.slac.charger import DIGITAL, INIT, NOMINAL, STEADY, Charger
 from plugfest.conformance.verdict import Failed
@@ -47,7 +48,9 @@ async def _loses_link(post: Charger, steps: Steps) -> None:
     post.forget()
     post.pilot.offer(NOMINAL)
     if not await post.pilot.wait(State.B, State.C, State.D, within=2.0):
-        raise Failed("no valid state after E or F", expected="B, C or D", observed=str(post.pilot.state))
+        raise Failed(
+            "no valid state after E or F", expected="B, C or D", observed=str(post.pilot.state), cause=Cause.PILOT_STATE
+        )
     await post.asked()
 
 
@@ -72,7 +75,9 @@ async def _must_not_join(post: Charger, steps: Steps) -> None:
     end = post.now + T.TT_match_join
     while post.now < end:
         if await post.linked():
-            raise Failed("it joined the network in E or F", expected="no link", observed="a link")
+            raise Failed(
+                "it joined the network in E or F", expected="no link", observed="a link", cause=Cause.PILOT_STATE
+            )
         await asyncio.sleep(0.1)
     post.result.saw("no link", "none")
 

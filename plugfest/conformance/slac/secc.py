@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac import both as slac_both
 from plugfest.conformance.slac import secc_link as slac_secc_link
 from plugfest.conformance.slac import secc_pilot as slac_secc_pilot
@@ -39,12 +40,19 @@ async def _too_late(ev: Vehicle, steps: Steps) -> None:
     await ev.quiet(19.0)
     duty = ev.pilot.reading.duty
     if duty is None or not 3 <= duty <= 7:
-        raise Failed("the 5 % ended before 20 s", expected="5 % until 20 s", observed=f"{duty} %")
+        raise Failed(
+            "the 5 % ended before 20 s", expected="5 % until 20 s", observed=f"{duty} %", cause=Cause.PILOT_DUTY
+        )
     await ev.quiet(began + LATEST_INIT + 0.5 - ev.now)
     duty = ev.pilot.reading.duty
     ev.result.saw("100 % from 50 s on", f"{duty} %")
     if duty is not None and duty < 99:
-        raise Failed("the oscillator runs after 50 s", expected="100 % from 50 s on", observed=f"{duty} %")
+        raise Failed(
+            "the oscillator runs after 50 s",
+            expected="100 % from 50 s on",
+            observed=f"{duty} %",
+            cause=Cause.PILOT_DUTY,
+        )
     await ev.send(ev.request)
     await ev.quiet(T.TT_match_response)
 
@@ -73,10 +81,14 @@ async def _woken(ev: Vehicle, steps: Steps) -> None:
     if not await until(
         ev.pilot, lambda reading: reading.duty is not None and 3 <= reading.duty <= 7, T.T_conn_max_comm
     ):
-        raise Failed("no 5 % within T_conn_max_comm", expected="5 % in 8 s", observed="none")
+        raise Failed("no 5 % within T_conn_max_comm", expected="5 % in 8 s", observed="none", cause=Cause.PILOT_DUTY)
     await ev.parm()
     if ev.now - began > T.T_conn_max_comm:
-        raise Failed(f"CM_SLAC_PARM.CNF came after {ev.now - began:.1f} s", expected="within T_conn_max_comm")
+        raise Failed(
+            f"CM_SLAC_PARM.CNF came after {ev.now - began:.1f} s",
+            expected="within T_conn_max_comm",
+            cause=Cause.TOO_LATE,
+        )
 
 
 async def _retried(ev: Vehicle, steps: Steps) -> None:
@@ -91,7 +103,9 @@ async def _retried(ev: Vehicle, steps: Steps) -> None:
     off = await until(ev.pilot, steady, LATEST_INIT + 1)
     ev.result.saw("two steps through E or F, then 100 %", f"{faults} steps, then {ev.pilot.reading.label}")
     if faults != 2 or not off:
-        raise Failed(f"{faults} steps through E or F", expected="2 and 100 %", observed=str(faults))
+        raise Failed(
+            f"{faults} steps through E or F", expected="2 and 100 %", observed=str(faults), cause=Cause.PILOT_STATE
+        )
 
 
 async def _sounding(ev: Vehicle, steps: Steps) -> None:
@@ -110,7 +124,12 @@ async def _new_run(ev: Vehicle, steps: Steps) -> None:
         if isinstance(frame.message, frames.CM_SLAC_PARM_CNF):
             ev.check_parm(frame)
             return
-    raise Failed("the request of a new run was not answered", expected="CM_SLAC_PARM.CNF", observed="nothing")
+    raise Failed(
+        "the request of a new run was not answered",
+        expected="CM_SLAC_PARM.CNF",
+        observed="nothing",
+        cause=Cause.NO_ANSWER,
+    )
 
 
 async def _one_missing(ev: Vehicle, steps: Steps) -> None:
@@ -170,7 +189,12 @@ async def _weaker(ev: Vehicle, steps: Steps) -> None:
     rise = means[1] - means[0]
     ev.result.saw("10 dB more, within 5 dB", f"{rise:.1f} dB")
     if not 5 <= rise <= 15:
-        raise Failed(f"the report rose by {rise:.1f} dB", expected="about 10 dB", observed=f"{rise:.1f} dB")
+        raise Failed(
+            f"the report rose by {rise:.1f} dB",
+            expected="about 10 dB",
+            observed=f"{rise:.1f} dB",
+            cause=Cause.WRONG_FIELD,
+        )
 
 
 async def _validation(ev: Vehicle, steps: Steps) -> None:
@@ -187,7 +211,7 @@ async def _while_another(ev: Vehicle, steps: Steps) -> None:
             await second.report()
             await second.respond()
         except Failed as why:
-            raise Inconclusive(f"the second vehicle did not get as far: {why}") from why
+            raise Inconclusive(f"the second vehicle did not get as far: {why}", cause=Cause.NO_REQUEST) from why
         await ev.first_step()
         first = asyncio.create_task(ev.second_step())
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac.both import Steps, stays_out
 from plugfest.conformance.slac.vehicle import Vehicle
 from plugfest.conformance.verdict import Failed
@@ -26,7 +27,7 @@ async def _kept(ev: Vehicle, steps: Steps) -> None:
     end = ev.now + KEPT
     while ev.now < end:
         if await ev.linked() is False:
-            raise Failed("the link is gone", expected=f"a link for {KEPT:g} s", observed="none")
+            raise Failed("the link is gone", expected=f"a link for {KEPT:g} s", observed="none", cause=Cause.LINK_LOST)
         await asyncio.sleep(0.5)
     ev.result.saw(f"a link for {KEPT:g} s", "so it is")
 
@@ -37,7 +38,7 @@ async def _unlink(ev: Vehicle, steps: Steps) -> None:
     await ev.joined(T.TP_match_leave + 1.0, wanted=False)
     duty = ev.system.duty()
     if duty is not None and duty < 99:
-        raise Failed("the duty stayed", expected="100 %", observed=f"{duty} %")
+        raise Failed("the duty stayed", expected="100 %", observed=f"{duty} %", cause=Cause.PILOT_DUTY)
 
 
 async def _matched_already(ev: Vehicle, steps: Steps) -> None:

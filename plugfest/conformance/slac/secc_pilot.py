@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from plugfest.conformance.catalogue import timer
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac.both import LOSS, Steps, left
 from plugfest.conformance.slac.vehicle import LONGEST_STEP, Vehicle, fault, nominal, steady
 from plugfest.conformance.verdict import Failed
@@ -30,7 +31,12 @@ async def _becomes_nominal(ev: Vehicle, within: float) -> None:
     found = await until(ev.pilot, nominal, within + DETECTED)
     ev.result.saw(f"10 to 96 % within {within:g} s", _shown(ev.pilot.reading))
     if not found:
-        raise Failed("the duty did not become nominal", expected="10 to 96 %", observed=_shown(ev.pilot.reading))
+        raise Failed(
+            "the duty did not become nominal",
+            expected="10 to 96 %",
+            observed=_shown(ev.pilot.reading),
+            cause=Cause.PILOT_DUTY,
+        )
 
 
 async def _after_plugging_in(ev: Vehicle, steps: Steps) -> None:
@@ -118,7 +124,7 @@ def _judge(ev: Vehicle, watch: _Watch, cut: float, steady_first: bool | None, dc
     ev.result.saw(expected, str(watch))
 
     def wrong(why: str) -> Failed:
-        return Failed(why, expected=expected, observed=str(watch))
+        return Failed(why, expected=expected, observed=str(watch), cause=Cause.PILOT_STATE)
 
     down = watch.first(fault, cut)
     if down is None:
@@ -153,7 +159,9 @@ async def _staying(ev: Vehicle, steps: Steps) -> None:
         watch.close()
     ev.result.saw(f"{_shown(before)} throughout", str(watch))
     if len(watch.seen) > 1:
-        raise Failed("the pilot did not stay as it was", expected=_shown(before), observed=str(watch))
+        raise Failed(
+            "the pilot did not stay as it was", expected=_shown(before), observed=str(watch), cause=Cause.PILOT_STATE
+        )
 
 
 SCRIPTS: dict[tuple[str, str], Sequence[tuple[range, Script]]] = {

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.catalogue import timer
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.reactions import loops
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.slac.both import give_map
 from plugfest.conformance.slac.charger import DIGITAL, STEADY, Charger
 from plugfest.conformance.slac.sessions_secc import EARLY, WAKES_WITHIN, gone, pilot_seen
 from plugfest.conformance.stimulus import source
+from plugfest.conformance.stops import cause_of
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from secc.charger import Slot
 from slac import frames
@@ -82,7 +84,7 @@ class Host:
         stop = _stopped(evse)
         if stop != "Pause":
             last = evse.requests[-1].name if evse.requests else "nothing"
-            raise Inconclusive(f"the vehicle did not pause; its last request was {stop or last}")
+            raise Inconclusive(f"the vehicle did not pause; its last request was {stop or last}", cause=Cause.POINTLESS)
         await evse.wait_for(lambda: evse.wire.closed_at is not None, 10.0)
         self.post.forget()
         self.post.pilot.offer(STEADY)
@@ -108,7 +110,7 @@ class Host:
         expected = f"B-C-B within {until_ - self.asleep:g} s of the pause"
         if not await self._toggle(until_, wanted=True):
             self.result.saw(expected, "none")
-            raise Failed("the vehicle did not toggle", expected=expected, observed="none")
+            raise Failed("the vehicle did not toggle", expected=expected, observed="none", cause=Cause.PILOT_STATE)
         self.result.saw(expected, f"after {self.now - self.asleep:.1f} s")
 
     async def _toggle(self, end: float, *, wanted: bool) -> bool:
@@ -118,19 +120,31 @@ class Host:
             if pulse := _pulse(evse, self.asleep):
                 if not wanted:
                     text = f"the vehicle toggled {pulse[0] - self.asleep:.1f} s after the pause began"
-                    raise Failed(text, expected="a vehicle that sleeps", observed="B-C-B")
+                    raise Failed(text, expected="a vehicle that sleeps", observed="B-C-B", cause=Cause.WRONG_FIELD)
                 low, high = PULSE
                 if not low <= pulse[1] <= high:
                     text = f"C for {pulse[1]:.2f} s"
-                    raise Failed(f"a toggle with {text}", expected="0.2 to 0.4 s", observed=text)
+                    raise Failed(
+                        f"a toggle with {text}", expected="0.2 to 0.4 s", observed=text, cause=Cause.PILOT_STATE
+                    )
                 return True
             if len(evse.asked) > asked:
-                raise Failed("the vehicle looks for a charger in its pause", expected="no SDP", observed="SDP request")
+                raise Failed(
+                    "the vehicle looks for a charger in its pause",
+                    expected="no SDP",
+                    observed="SDP request",
+                    cause=Cause.UNWANTED_MESSAGE,
+                )
             if self.now >= end:
                 return False
             frame = await self.post.any(min(0.05, max(end - self.now, 0.001)))
             if frame is not None and isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
-                raise Failed("the vehicle starts a new matching in its pause", expected="silence", observed=frame.name)
+                raise Failed(
+                    "the vehicle starts a new matching in its pause",
+                    expected="silence",
+                    observed=frame.name,
+                    cause=Cause.UNWANTED_MESSAGE,
+                )
 
     async def offer(self) -> None:
         """The duty again, as soon as it may be: T_step_X1 after it went off."""
@@ -154,10 +168,10 @@ class Host:
         while len(self.evse.asked) <= asked:
             if self.now >= end:
                 self.result.saw(expected, "none")
-                raise Failed("no SDP request", expected=expected, observed="none")
+                raise Failed("no SDP request", expected=expected, observed="none", cause=Cause.NOT_CONNECTED)
             frame = await self.post.any(0.05)
             if frame is not None and isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
-                raise Inconclusive("the vehicle started a new matching")
+                raise Inconclusive("the vehicle started a new matching", cause=Cause.NEW_MATCHING)
         self.result.saw(expected, "so it is")
 
 
@@ -232,7 +246,7 @@ async def _after_map(system: Any, bench: Bench, result: Result) -> None:
         try:
             await give_map(post, [{}])
         except Failed as why:
-            raise Inconclusive(f"maps were not exchanged: {why}") from why
+            raise Inconclusive(f"maps were not exchanged: {why}", cause=cause_of(why)) from why
 
     async with at_vehicle(system, bench, result, first=first) as host:
         await host.discovers(timer("V2G_SECC_CommunicationSetup_Performance_Time"))
@@ -244,7 +258,7 @@ async def _paused(system: Any, bench: Bench, result: Result) -> AsyncIterator[Ho
     async with at_vehicle(system, bench, result, pilot=True) as host:
         await _charging(host)
         if not await host.evse.system.do("pause"):
-            raise Inconclusive("nobody can pause at the vehicle here")
+            raise Inconclusive("nobody can pause at the vehicle here", cause=Cause.NO_ACTION)
         await host.paused()
         yield host
 
@@ -277,7 +291,7 @@ def _without_power(*, charges: bool) -> Script:
             evse.evse.schedule = (Slot(0, WATTS), *slots) if charges else slots
             told = "ChargeParameterDiscoveryRes"
             if not await evse.wait_for(lambda: any(name == told for _, name, _ in evse.replied), PAUSES_WITHIN):
-                raise Inconclusive("the vehicle did not get as far as to its schedule")
+                raise Inconclusive("the vehicle did not get as far as to its schedule", cause=Cause.NO_REQUEST)
             if charges:
                 await _charging(host)
             await host.paused(begin + PAUSES_WITHIN)
@@ -301,7 +315,9 @@ async def _left(system: Any, bench: Bench, result: Result) -> None:
         await evse.wait_for(lambda: _stopped(evse) or evse.over, PAUSES_WITHIN)
         if _stopped(evse) != "Terminate":
             last = evse.requests[-1].name if evse.requests else "nothing"
-            raise Inconclusive(f"the session did not end with Terminate; the last request was {last}")
+            raise Inconclusive(
+                f"the session did not end with Terminate; the last request was {last}", cause=Cause.POINTLESS
+            )
         await evse.wait_for(lambda: evse.wire.closed_at is not None, 10.0)
         await asyncio.sleep(T.TP_match_leave)
         await gone(host.post)

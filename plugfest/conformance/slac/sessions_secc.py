@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.catalogue import timer
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.secc.walk import WALK
 from plugfest.conformance.slac.both import asks_for_map
 from plugfest.conformance.slac.tester import Tester
 from plugfest.conformance.slac.vehicle import Vehicle
 from plugfest.conformance.stimulus import source
+from plugfest.conformance.stops import cause_of
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from slac.keys import new_nmk, nid_of
 from slac.pilot import Offer, Reading, State, toggle, until
@@ -80,7 +82,7 @@ class Guest:
         try:
             await WALK["Pause"](self.walk)
         except Failed as why:
-            raise Inconclusive(f"the session could not be paused: {why}") from why
+            raise Inconclusive(f"the session could not be paused: {why}", cause=cause_of(why)) from why
         self.asleep = self.now
 
     async def sleep(self, seconds: float) -> None:
@@ -91,7 +93,9 @@ class Guest:
         """
         left = self.asleep + seconds - self.now
         if await until(self.ev.pilot, offered, max(left, 0.0)):
-            raise Inconclusive(f"the charger woke up {self.now - self.asleep:.1f} s after the pause began")
+            raise Inconclusive(
+                f"the charger woke up {self.now - self.asleep:.1f} s after the pause began", cause=Cause.POINTLESS
+            )
 
     # -- judged -------------------------------------------------------------------------------------------------------
 
@@ -109,12 +113,12 @@ class Guest:
         if not await until(self.ev.pilot, offered, max(since + within - self.now, 0.0)):
             seen = self.ev.pilot.reading.label
             self.result.saw(expected, seen)
-            raise Failed(f"no duty after {within:g} s", expected=expected, observed=seen)
+            raise Failed(f"no duty after {within:g} s", expected=expected, observed=seen, cause=Cause.PILOT_DUTY)
         duty = self.ev.pilot.reading.duty
         digital = duty is not None and 3.0 <= duty <= 7.0
         self.result.saw(expected, f"{duty:g} % after {self.now - since:.1f} s")
         if not digital and not self.ev.system.pics.ac:
-            raise Failed(f"a duty of {duty:g} % in DC", expected="5 %", observed=f"{duty:g} %")
+            raise Failed(f"a duty of {duty:g} % in DC", expected="5 %", observed=f"{duty:g} %", cause=Cause.PILOT_DUTY)
         return self.now
 
     async def link(self) -> None:
@@ -178,7 +182,7 @@ async def _after_map(system: Any, bench: Bench, result: Result) -> None:
         try:
             await asks_for_map(guest.ev, [{"reply": "CM_AMP_MAP.CNF", "fields": {"result": 0}}])
         except Failed as why:
-            raise Inconclusive(f"maps were not exchanged: {why}") from why
+            raise Inconclusive(f"maps were not exchanged: {why}", cause=cause_of(why)) from why
         await _ready(guest)
         await guest.sdp()
 
@@ -229,14 +233,21 @@ async def _not_back(system: Any, bench: Bench, result: Result) -> None:
         expected = f"E or F within {T.T_conn_max_comm:g} s"
         if not await until(ev.pilot, _fault, max(began + T.T_conn_max_comm - guest.now, 0.0)):
             result.saw(expected, ev.pilot.reading.label)
-            raise Failed("no E or F although the link did not come", expected=expected, observed=ev.pilot.reading.label)
+            raise Failed(
+                "no E or F although the link did not come",
+                expected=expected,
+                observed=ev.pilot.reading.label,
+                cause=Cause.NO_REQUEST,
+            )
         result.saw(expected, f"{ev.pilot.reading.label} after {guest.now - began:.1f} s")
         fell = guest.now
         back = await until(ev.pilot, lambda reading: not _fault(reading), LONGEST_EF)
         held = guest.now - fell
         result.saw("E or F for 4 to 8 s", f"{held:.1f} s")
         if not back or held < T.T_step_EF - 0.1:
-            raise Failed(f"E or F for {held:.1f} s", expected="4 to 8 s", observed=f"{held:.1f} s")
+            raise Failed(
+                f"E or F for {held:.1f} s", expected="4 to 8 s", observed=f"{held:.1f} s", cause=Cause.PILOT_STATE
+            )
         await guest.duty(T.T_conn_max_comm, guest.now)
         ev.run_id = ev.rng.randbytes(8)
         await ev.parm()
@@ -260,6 +271,7 @@ async def _short_pause(system: Any, bench: Bench, result: Result) -> None:
                 f"the duty came {came - guest.asleep:.2f} s after the pause began",
                 expected=expected,
                 observed=f"{came - guest.asleep:.2f} s",
+                cause=Cause.PILOT_DUTY,
             )
 
 
@@ -283,7 +295,7 @@ async def gone(tester: Tester) -> None:
         await tester.joined(0.0 if known else timer("TT_link_status_response"), wanted=False)
     except Failed as why:
         text = f"it is still in the network {T.TP_match_leave:g} s after its session"
-        raise Failed(text, expected="no other node in the network", observed=str(why)) from why
+        raise Failed(text, expected="no other node in the network", observed=str(why), cause=Cause.LINK_KEPT) from why
 
 
 @contextlib.asynccontextmanager

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Self
 
 from plugfest.conformance.catalogue import timer
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Result
 from slac import frames
 from slac.errors import SlacError
@@ -130,7 +131,7 @@ class Tester:
         """
         second = getattr(self.system, "second", None)
         if second is None:
-            raise Inconclusive("this bench has no second node on the line")
+            raise Inconclusive("this bench has no second node on the line", cause=Cause.NO_HARDWARE)
         tester = type(self)(self.system, self.result, self.observe, self.rng.getrandbits(32), second())
         async with tester.open():
             yield tester
@@ -163,10 +164,20 @@ class Tester:
         expected = f"{_name(kind)} within {within:g} s"
         if frame is None:
             self.result.saw(expected, "nothing")
-            raise Failed(f"no {_name(kind)} came within {within:g} s", expected=expected, observed="nothing")
+            raise Failed(
+                f"no {_name(kind)} came within {within:g} s",
+                expected=expected,
+                observed="nothing",
+                cause=Cause.NO_ANSWER,
+            )
         self.result.saw(expected, frame.name)
         if not isinstance(frame.message, kind):
-            raise Failed(f"{frame.name} came, not {_name(kind)}", expected=expected, observed=frame.name)
+            raise Failed(
+                f"{frame.name} came, not {_name(kind)}",
+                expected=expected,
+                observed=frame.name,
+                cause=Cause.WRONG_MESSAGE,
+            )
         self.peer = frame.source
         wrong = list(violations(frame.message))
         for name, value in fields.items():
@@ -174,7 +185,12 @@ class Tester:
                 shown = getattr(frame.message, name)
                 wrong.append(f"{name} is {shown.hex() if isinstance(shown, bytes) else shown}")
         if wrong:
-            raise Failed(f"{frame.name}: {', '.join(wrong)}", expected=expected, observed=", ".join(wrong))
+            raise Failed(
+                f"{frame.name}: {', '.join(wrong)}",
+                expected=expected,
+                observed=", ".join(wrong),
+                cause=Cause.WRONG_FIELD,
+            )
         return frame.message
 
     async def quiet(self, within: float, kind: type[Message] | None = None) -> None:
@@ -189,9 +205,9 @@ class Tester:
         while frame := await self._box.get(max(0.0, end - self.now)):
             if kind is None or isinstance(frame.message, kind):
                 self.result.saw(expected, frame.name)
-                raise Failed(f"{frame.name} came", expected=expected, observed=frame.name)
+                raise Failed(f"{frame.name} came", expected=expected, observed=frame.name, cause=Cause.WRONG_MESSAGE)
             if isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
-                raise Inconclusive("the vehicle started a new matching")
+                raise Inconclusive("the vehicle started a new matching", cause=Cause.NEW_MATCHING)
         self.result.saw(expected, "nothing")
 
     async def joined(self, within: float, *, wanted: bool = True) -> None:
@@ -206,9 +222,13 @@ class Tester:
         while (known := await self.linked()) is not wanted:
             if self.now >= end:
                 if known is None:
-                    raise Inconclusive("the tester's modem does not tell about links")
+                    raise Inconclusive("the tester's modem does not tell about links", cause=Cause.MODEM)
                 self.result.saw(expected, "it is not")
-                raise Failed(f"the link is not {'up' if wanted else 'down'} after {within:g} s", expected=expected)
+                raise Failed(
+                    f"the link is not {'up' if wanted else 'down'} after {within:g} s",
+                    expected=expected,
+                    cause=Cause.LINK_LOST,
+                )
             await asyncio.sleep(0.1)
         self.result.saw(expected, "so it is")
 
@@ -225,10 +245,12 @@ class Tester:
             known = known or state is not None
             if state:
                 self.result.saw(expected, "a link")
-                raise Failed("it is still in the old network", expected=expected, observed="a link")
+                raise Failed(
+                    "it is still in the old network", expected=expected, observed="a link", cause=Cause.LINK_KEPT
+                )
             await asyncio.sleep(0.1)
         if not known:
-            raise Inconclusive("the tester's modem does not tell about links")
+            raise Inconclusive("the tester's modem does not tell about links", cause=Cause.MODEM)
         self.result.saw(expected, "so it is")
 
     async def linked(self) -> bool | None:
@@ -267,7 +289,7 @@ class Tester:
             Inconclusive: it is an assumed one.
         """
         if self.pilot.reading.state is None or self.pilot.reading.duty is None:
-            raise Inconclusive("pilot hardware is needed")
+            raise Inconclusive("pilot hardware is needed", cause=Cause.NO_PILOT)
 
 
 _TO_ALL = (frames.CM_SLAC_PARM_REQ, frames.CM_START_ATTEN_CHAR_IND, frames.CM_MNBC_SOUND_IND)

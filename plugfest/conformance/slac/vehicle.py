@@ -10,7 +10,9 @@ import asyncio
 import contextlib
 from typing import Any
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac.tester import OF_A_CHARGER, Tester
+from plugfest.conformance.stops import cause_of
 from plugfest.conformance.verdict import Failed, Inconclusive
 from slac import frames
 from slac.frames import Validation
@@ -77,7 +79,9 @@ class Vehicle(Tester):
             self.need_pilot()
             await self.authorise()
             if not await until(self.pilot, nominal, LONGEST_STEP + DUTY_WITHIN):
-                raise Inconclusive("the duty did not become nominal", expected="10 to 96 %", observed="none")
+                raise Inconclusive(
+                    "the duty did not become nominal", expected="10 to 96 %", observed="none", cause=Cause.PILOT_DUTY
+                )
         if state in ("CP_C", "CP_D"):
             self.system.show(State.C if state == "CP_C" else State.D)
         if state.startswith("CP"):
@@ -85,7 +89,7 @@ class Vehicle(Tester):
         try:
             await self.walk(state)
         except Failed as why:
-            raise Inconclusive(f"{state} was not reached: {why}") from why
+            raise Inconclusive(f"{state} was not reached: {why}", cause=cause_of(why)) from why
 
     async def _leave(self) -> None:
         """Pulls the connector, where that can be done: so the charger loses no link when the network is left."""
@@ -102,7 +106,12 @@ class Vehicle(Tester):
         off = pics.ac and pics["PIXIT_SECC_AC_InitialDutyCycle"] == "dc100"
         if not await until(self.pilot, steady if off else digital, DUTY_WITHIN):
             what = "100 %" if off else "5 %"
-            raise Inconclusive(f"the charger did not offer {what} in 10 s", expected=f"{what} duty", observed="none")
+            raise Inconclusive(
+                f"the charger did not offer {what} in 10 s",
+                expected=f"{what} duty",
+                observed="none",
+                cause=Cause.WRONG_FIELD,
+            )
 
     async def authorise(self) -> None:
         """A card is shown at the charger itself.
@@ -111,18 +120,27 @@ class Vehicle(Tester):
             Inconclusive: nobody does that here.
         """
         if not await self.system.do("authorise"):
-            raise Inconclusive("nobody shows a card here; name a command with --action authorise=COMMAND")
+            raise Inconclusive(
+                "nobody shows a card here; name a command with --action authorise=COMMAND", cause=Cause.NO_ACTION
+            )
 
     async def fault_step(self, within: float) -> None:
         """The charger goes to E or F in time, for T_step_EF, and comes back."""
         if not await until(self.pilot, fault, within):
-            raise Failed("no step to E or F", expected=f"E or F within {within:g} s", observed=self.pilot.reading.label)
+            raise Failed(
+                "no step to E or F",
+                expected=f"E or F within {within:g} s",
+                observed=self.pilot.reading.label,
+                cause=Cause.PILOT_STATE,
+            )
         began = self.now
         back = await until(self.pilot, lambda reading: not fault(reading), LONGEST_STEP + 0.5)
         held = self.now - began
         self.result.saw("E or F for 4 to 8 s", f"{held:.1f} s")
         if not back or held < T.T_step_EF - 0.1:
-            raise Failed(f"E or F for {held:.1f} s", expected="4 to 8 s", observed=f"{held:.1f} s")
+            raise Failed(
+                f"E or F for {held:.1f} s", expected="4 to 8 s", observed=f"{held:.1f} s", cause=Cause.PILOT_STATE
+            )
 
     async def walk(self, state: str) -> None:
         """The messages up to a state.
@@ -162,13 +180,18 @@ class Vehicle(Tester):
                 return self.check_parm(frame)
             if attempt % 3 == 2:
                 await asyncio.sleep(T.TT_matching_rate)
-        raise Failed("no CM_SLAC_PARM.CNF came", expected="CM_SLAC_PARM.CNF", observed="nothing")
+        raise Failed("no CM_SLAC_PARM.CNF came", expected="CM_SLAC_PARM.CNF", observed="nothing", cause=Cause.NO_ANSWER)
 
     def check_parm(self, frame: frames.Frame) -> frames.CM_SLAC_PARM_CNF:
         """Judges an answer to CM_SLAC_PARM.REQ."""
         answer = frame.message
         if not isinstance(answer, frames.CM_SLAC_PARM_CNF):
-            raise Failed(f"{frame.name} came, not CM_SLAC_PARM.CNF", observed=frame.name)
+            raise Failed(
+                f"{frame.name} came, not CM_SLAC_PARM.CNF",
+                observed=frame.name,
+                cause=Cause.WRONG_MESSAGE,
+                expected="another message, or none",
+            )
         self.peer = frame.source
         wrong = list(frames.violations(answer))
         for name, value in (("num_sounds", 10), ("time_out", 6), ("forwarding_sta", self.mac), ("run_id", self.run_id)):
@@ -176,7 +199,12 @@ class Vehicle(Tester):
                 wrong.append(name)
         self.result.saw("CM_SLAC_PARM.CNF with its constants", ", ".join(wrong) or frame.name)
         if wrong:
-            raise Failed(f"CM_SLAC_PARM.CNF: wrong {', '.join(wrong)}", observed=", ".join(wrong))
+            raise Failed(
+                f"CM_SLAC_PARM.CNF: wrong {', '.join(wrong)}",
+                observed=", ".join(wrong),
+                cause=Cause.WRONG_FIELD,
+                expected="fields and counts as ISO 15118-3 has them",
+            )
         return answer
 
     # -- sounding -----------------------------------------------------------------------------------------------------
@@ -198,7 +226,7 @@ class Vehicle(Tester):
         )
         if len(report.aag) != frames.NUM_GROUPS or not report.num_sounds:
             seen = f"{len(report.aag)} groups of {report.num_sounds} sounds"
-            raise Failed(f"CM_ATTEN_CHAR.IND: {seen}", expected="58 groups", observed=seen)
+            raise Failed(f"CM_ATTEN_CHAR.IND: {seen}", expected="58 groups", observed=seen, cause=Cause.WRONG_FIELD)
         return report
 
     async def respond(self, **forced: Any) -> None:
@@ -243,7 +271,11 @@ class Vehicle(Tester):
             frames.CM_SLAC_MATCH_CNF, T.TT_match_response, run_id=self.run_id, pev_mac=self.mac, evse_mac=self.peer
         )
         if answer.nid != nid_of(answer.nmk):
-            raise Failed("CM_SLAC_MATCH.CNF: the NID is not that of the NMK", expected="NID derived from the NMK")
+            raise Failed(
+                "CM_SLAC_MATCH.CNF: the NID is not that of the NMK",
+                expected="NID derived from the NMK",
+                cause=Cause.WRONG_FIELD,
+            )
         self.network = answer.nid, answer.nmk
         return answer
 

@@ -10,6 +10,7 @@ import msgspec
 from pki import delivery
 from pki.profiles import Role
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.checks import CHECKS
 from plugfest.conformance.evcc.scripts.steps import gives_up, goes_on, hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
@@ -28,7 +29,7 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
     what, bench = str(run.variant["res"]), tester.certificates
     backend = tester.contracts.backend if tester.contracts is not None else None
     if not isinstance(backend, LocalBackend):
-        raise Inconclusive("the tester issues no contracts in this session")
+        raise Inconclusive("the tester issues no contracts in this session", cause=Cause.NO_CERTIFICATES)
     made: list[Credential] = []
     issue = backend.issue
 
@@ -42,7 +43,10 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
     held = await hold(tester, "CertificateInstallationReq")
     response = await tester.good(held)
     if getattr(response, "ResponseCode", "") != "OK":
-        raise Inconclusive(f"no contract for this request: {tester.refused[-1] if tester.refused else 'refused'}")
+        raise Inconclusive(
+            f"no contract for this request: {tester.refused[-1] if tester.refused else 'refused'}",
+            cause=Cause.NO_CERTIFICATES,
+        )
     key = backend.provider.key
     match what:
         case "signature by another key":
@@ -68,7 +72,9 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
     seen = "it pays with the new contract" if _shows(tester, made[-1]) else "the new contract is not used"
     result.saw(f"{what}: refused", seen)
     if _shows(tester, made[-1]):
-        raise Failed(f"{what}: the vehicle took the contract", expected="refused", observed=seen)
+        raise Failed(
+            f"{what}: the vehicle took the contract", expected="refused", observed=seen, cause=Cause.CONTRACT_ACCEPTED
+        )
     later = tester.after(held)
     if not any(one.name == "PaymentDetailsReq" for one in later):  # it has no other contract: there is no way on
         await gives_up(tester, result, held)
@@ -92,8 +98,12 @@ async def _pays_with(tester: TesterEvse, result: Result, held: Arrival, contract
     caught = tester.catch(lambda arrival: arrival.name == "AuthorizationReq")
     following = await goes_on(tester, result, held)
     if following.name != "PaymentDetailsReq" or not _shows(tester, contract):
-        raise Failed(f"{following.name} without the delivered contract")
+        raise Failed(
+            f"{following.name} without the delivered contract",
+            cause=Cause.NO_REQUEST,
+            expected="PaymentDetailsReq with the delivered contract",
+        )
     problem = CHECKS["EV_AUTH_SIGNATURE"](tester, await tester.held(caught, "AuthorizationReq"))
     result.saw("AuthorizationReq signed with the delivered key", problem or "so it is")
     if problem:
-        raise Failed(problem)
+        raise Failed(problem, cause=Cause.WRONG_FIELD, expected="PaymentDetailsReq with the delivered contract")

@@ -10,6 +10,7 @@ from typing import Any
 
 from pki.profiles import Role
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.steps import goes_on, hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
@@ -36,7 +37,10 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
     held = await hold(tester, "CertificateInstallationReq")
     response = await tester.good(held)
     if getattr(response, "ResponseCode", "") != "OK":
-        raise Inconclusive(f"no contract for this request: {tester.refused[-1] if tester.refused else 'refused'}")
+        raise Inconclusive(
+            f"no contract for this request: {tester.refused[-1] if tester.refused else 'refused'}",
+            cause=Cause.NO_CERTIFICATES,
+        )
     key = backend.provider.key
     signed: SignatureType | None = signature.sign_message(response, key, SET)
     match what:
@@ -65,13 +69,16 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
     result.saw(f"{what}: {'used' if what == 'valid' else 'not used'}", "used" if used else "not used")
     if used is not (what == "valid"):
         text = f"{what}: the vehicle {'pays' if used else 'does not pay'} with the contract"
-        raise Failed(text, expected="used" if what == "valid" else "not used", observed="used" if used else "not used")
+        cause = Cause.CONTRACT_ACCEPTED if used else Cause.REFUSED
+        raise Failed(
+            text, cause=cause, expected="not used" if used else "used", observed="used" if used else "not used"
+        )
 
 
 def _backend(tester: TesterEvse) -> LocalBackend:
     found = tester.contracts.backend20 if tester.contracts is not None else None
     if not isinstance(found, LocalBackend):
-        raise Inconclusive("the tester issues no contracts in this session")
+        raise Inconclusive("the tester issues no contracts in this session", cause=Cause.NO_CERTIFICATES)
     return found
 
 
@@ -110,7 +117,7 @@ async def _shown(tester: TesterEvse, held: Arrival) -> list[bytes]:
 async def _asks_again(tester: TesterEvse, result: Result, held: Arrival, response: Any, signed: Any) -> None:
     """RemainingContractCertificateChains above 0: the vehicle may ask for the next contract, with the same request."""
     if not response.RemainingContractCertificateChains:
-        raise Inconclusive("the tester has one contract only")
+        raise Inconclusive("the tester has one contract only", cause=Cause.NO_CERTIFICATES)
     await tester.reply(response, signature=signed)
     following = await goes_on(tester, result, held)
     if following.name == "CertificateInstallationReq":
@@ -118,6 +125,15 @@ async def _asks_again(tester: TesterEvse, result: Result, held: Arrival, respons
         before.Header = after.Header = None
         result.saw("the request is repeated as it was", "so it is" if before == after else "changed")
         if before != after:
-            raise Failed("CertificateInstallationReq has changed", expected="the same request", observed="another")
+            raise Failed(
+                "CertificateInstallationReq has changed",
+                expected="the same request",
+                observed="another",
+                cause=Cause.WRONG_FIELD,
+            )
     elif following.name != "AuthorizationReq":
-        raise Failed(f"{following.name} after a contract", expected="CertificateInstallationReq or AuthorizationReq")
+        raise Failed(
+            f"{following.name} after a contract",
+            expected="CertificateInstallationReq or AuthorizationReq",
+            cause=Cause.NO_REQUEST,
+        )

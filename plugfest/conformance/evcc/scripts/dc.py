@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plugfest.conformance.catalogue import Run, timer
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.course import Course
 from plugfest.conformance.evcc.reactions import gives_up as judge
 from plugfest.conformance.evcc.scripts.steps import delivers, gives_up, goes_on, hold
@@ -25,7 +26,11 @@ async def precharge_reached(tester: TesterEvse, run: Run, result: Result) -> Non
     target, reached = number(asked[-1].message.EVTargetVoltage), number(told.message.EVSEPresentVoltage)
     result.saw("PowerDeliveryReq Start once the voltage is there", f"{reached:g} V, target {target:g} V")
     if not delivers(held, "Start") or abs(reached - target) > 20.0:
-        raise Failed(f"PowerDeliveryReq at {reached:g} V, target {target:g} V")
+        raise Failed(
+            f"PowerDeliveryReq at {reached:g} V, target {target:g} V",
+            cause=Cause.PHYSICS,
+            expected="contactors closed only near the battery's voltage",
+        )
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_PreCharge_Overshoot")
@@ -59,12 +64,16 @@ async def isolation(tester: TesterEvse, run: Run, result: Result) -> None:
     tester.overrides["CableCheckReq"] = override
     await tester.plug()
     if not await tester.wait_for(lambda: seen, 120.0):
-        raise Inconclusive("the cable check was not reached")
+        raise Inconclusive("the cable check was not reached", cause=Cause.NO_REQUEST)
     held = [arrival for arrival in tester.requests if arrival.name == "CableCheckReq"][-1]
     if word in ("Valid", "Warning"):
         following = await goes_on(tester, result, held)
         if following.name != "PreChargeReq":
-            raise Failed(f"{following.name} after isolation {word}")
+            raise Failed(
+                f"{following.name} after isolation {word}",
+                cause=Cause.FAULT_IGNORED,
+                expected="no power after an isolation status that is not Valid or Warning",
+            )
     elif word != "No_IMD":
         await gives_up(tester, result, held)
     else:

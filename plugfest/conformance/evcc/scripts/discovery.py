@@ -8,6 +8,7 @@ from ipaddress import IPv6Address
 
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.durations import DELAY
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, SETUP
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
@@ -26,9 +27,13 @@ async def sdp_silence(tester: TesterEvse, run: Run, result: Result) -> None:
     count, last = len(tester.asked), tester.asked[-1][0] - began if tester.asked else 0.0
     result.saw("at most 50 requests, none after the setup time", f"{count} requests, the last after {last:.2f} s")
     if not count:
-        raise Inconclusive("the vehicle did not ask at all")
+        raise Inconclusive("the vehicle did not ask at all", cause=Cause.NOT_CONNECTED)
     if count > 50 or last > SETUP + 0.5:
-        raise Failed(f"{count} SDP requests, the last after {last:.2f} s")
+        raise Failed(
+            f"{count} SDP requests, the last after {last:.2f} s",
+            cause=Cause.BAD_DISCOVERY,
+            expected="at most 50 SDP requests, then silence",
+        )
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_BadHeader")
@@ -45,9 +50,15 @@ async def _asks_again(tester: TesterEvse, result: Result, *, may_connect: bool =
     seen = f"{len(tester.asked)} requests, {len(tester.wires)} connections"
     result.saw("ignores the answer and asks again", seen)
     if tester.wires and not may_connect:
-        raise Failed("the vehicle took a broken SDP response")
+        raise Failed(
+            "the vehicle took a broken SDP response", cause=Cause.ACCEPTED, expected="a broken SDP message ignored"
+        )
     if not again and not may_connect:
-        raise Failed("the vehicle does not ask again after a broken SDP response")
+        raise Failed(
+            "the vehicle does not ask again after a broken SDP response",
+            cause=Cause.NO_REQUEST,
+            expected="another SDP request",
+        )
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_BadContent")
@@ -74,7 +85,11 @@ async def sdp_bad_content(tester: TesterEvse, run: Run, result: Result) -> None:
     await _asks_again(tester, result, may_connect=True)
     await asyncio.sleep(2.0)
     if tester.requests:
-        raise Failed("the vehicle began a session on a broken SDP response")
+        raise Failed(
+            "the vehicle began a session on a broken SDP response",
+            cause=Cause.ACCEPTED,
+            expected="a broken SDP message ignored",
+        )
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_NoTls")
@@ -86,7 +101,11 @@ async def sdp_no_tls(tester: TesterEvse, run: Run, result: Result) -> None:
     seen = tester.requests[0].name if tester.requests else "no session"
     result.saw("gives up, or goes on without TLS if its policy allows", seen)
     if tester.requests and tester.pics.pnc and tester.pics["PIXIT_EVCC_CMN_TLS"] == "tls":
-        raise Failed("the vehicle, which insists on TLS, went on without")
+        raise Failed(
+            "the vehicle, which insists on TLS, went on without",
+            cause=Cause.TLS_MISSING,
+            expected="no session without TLS",
+        )
 
 
 UNANSWERED = 4
@@ -102,12 +121,16 @@ async def sdp_request(tester: TesterEvse, run: Run, result: Result) -> None:
     declared = {"tls": {sdp.TLS}, "none": {sdp.NO_TLS}}
     await _asked(tester, result, declared.get(str(tester.pics["PIXIT_EVCC_CMN_TLS"]), {sdp.TLS, sdp.NO_TLS}))
     if not await tester.wait_for(lambda: tester.requests, SETUP):
-        raise Failed("no session after an SDP response")
+        raise Failed("no session after an SDP response", cause=Cause.NOT_CONNECTED, expected="a session")
     times = [time for time, _ in tester.asked[: UNANSWERED + 1]]
     gaps = [after - before for before, after in itertools.pairwise(times)]
     result.saw("a request every 0.25 s until answered", ", ".join(f"{gap:.3f} s" for gap in gaps))
     if min(gaps) < ISO2.timing.SDP_Request_Interval - 0.05 or max(gaps) > ISO2.timing.SDP_Request_Interval + DELAY:
-        raise Failed(f"SDP requests {min(gaps):.3f} to {max(gaps):.3f} s apart")
+        raise Failed(
+            f"SDP requests {min(gaps):.3f} to {max(gaps):.3f} s apart",
+            cause=Cause.BAD_DISCOVERY,
+            expected="five SDP requests, 0.25 s apart",
+        )
 
 
 @SCRIPTS.on("PF_EVCC_DIN_SDP_Request")
@@ -120,9 +143,9 @@ async def din_sdp(tester: TesterEvse, run: Run, result: Result) -> None:
 async def _asked(tester: TesterEvse, result: Result, security: set[int]) -> None:
     """The first SDP request, byte for byte, with one of these securities."""
     if not await tester.wait_for(lambda: tester.asked, SETUP):
-        raise Failed("no SDP request")
+        raise Failed("no SDP request", cause=Cause.NOT_CONNECTED, expected="an SDP request")
     data, expected = tester.asked[0][1], {sdp.Request(one).pack() for one in security}
     words = " or ".join(sorted(one.hex() for one in expected))
     result.saw(f"SDP request {words}", data.hex())
     if data not in expected:
-        raise Failed(f"SDP request {data.hex()}", expected=words, observed=data.hex())
+        raise Failed(f"SDP request {data.hex()}", expected=words, observed=data.hex(), cause=Cause.BAD_DISCOVERY)

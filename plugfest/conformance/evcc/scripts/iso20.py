@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from pki.profiles import Role
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.resume import resume
 from plugfest.conformance.evcc.scripts.steps import charging, delivers, goes_on, loop_name
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
@@ -104,7 +105,9 @@ async def in_order(
         came = found()
         result.saw(words, "came" if came is not None else tester.requests[-1].name)
         if came is None:
-            raise Failed(f"{words} did not come", expected=words, observed=tester.requests[-1].name)
+            raise Failed(
+                f"{words} did not come", expected=words, observed=tester.requests[-1].name, cause=Cause.NO_REQUEST
+            )
         place = came + 1
         deadline = tester.now + 45.0
 
@@ -135,7 +138,7 @@ async def dynamic(tester: TesterEvse, run: Run, result: Result) -> None:
     await charging(tester, 30)
     most = _flow(tester)
     if most < 500.0:
-        raise Inconclusive(f"the vehicle takes {most:g} W at full power")
+        raise Inconclusive(f"the vehicle takes {most:g} W at full power", cause=Cause.NO_REQUEST)
     for part in run.variant.get("parts", (1.0, 0.5, 0.1)):
         wanted = most * float(part)
         tester.evse.manager.ask(constant(wanted))
@@ -143,11 +146,15 @@ async def dynamic(tester: TesterEvse, run: Run, result: Result) -> None:
         seen = _flow(tester)
         result.saw(f"{wanted:.0f} W flow", f"{seen:.0f} W")
         if tester.over:
-            raise Failed(f"the vehicle ended the session when {wanted:.0f} W were asked for")
+            raise Failed(
+                f"the vehicle ended the session when {wanted:.0f} W were asked for",
+                cause=Cause.NO_REQUEST,
+                expected="the vehicle goes on",
+            )
         least = max(0.1 * most, 300.0)
         if abs(seen - wanted) > max(0.15 * abs(wanted), least):
             text = f"{seen:.0f} W flow, the charger asks for {wanted:.0f} W"
-            raise Failed(text, expected=f"{wanted:.0f} W", observed=f"{seen:.0f} W")
+            raise Failed(text, cause=Cause.PHYSICS, expected=f"{wanted:.0f} W", observed=f"{seen:.0f} W")
 
 
 def _flow(tester: TesterEvse) -> float:
@@ -178,7 +185,9 @@ async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
     tester.evse.request(Wish.PAUSE, 10)
     await tester.wait_for(lambda: tester.over, 60.0)
     if not stopping("Pause")(tester.requests[-1]):
-        raise Inconclusive(f"the vehicle did not pause; its last request was {tester.requests[-1].name}")
+        raise Inconclusive(
+            f"the vehicle did not pause; its last request was {tester.requests[-1].name}", cause=Cause.POINTLESS
+        )
     await tester.wait_for(lambda: tester.system.ended() is not False, 10.0)
     old, stranger = tester.wire.session.id, case.endswith("from another SECC certificate")
     if not case.startswith("OK_OldSessionJoined"):
@@ -190,18 +199,27 @@ async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
         await _distrusts(tester, result, held, old)
         return
     if held.session_id != old:
-        raise Inconclusive(f"the vehicle asked for session {held.session_id.hex()}, not for the paused {old.hex()}")
+        raise Inconclusive(
+            f"the vehicle asked for session {held.session_id.hex()}, not for the paused {old.hex()}",
+            cause=Cause.POINTLESS,
+        )
     response = await tester.good(held)
     if response.ResponseCode != case:
-        raise Inconclusive(f"the tester answers {response.ResponseCode}")
+        raise Inconclusive(f"the tester answers {response.ResponseCode}", cause=Cause.POINTLESS)
     await tester.reply(response)
     following = await goes_on(tester, result, held)
     expected = "ChargeParameterDiscoveryReq" if case == "OK_OldSessionJoined" else "AuthorizationSetupReq"
     result.saw(f"{expected} after {case}", following.name)
     if not following.name.endswith(expected):
-        raise Failed(f"{following.name} after {case}", expected=expected, observed=following.name)
+        raise Failed(
+            f"{following.name} after {case}", expected=expected, observed=following.name, cause=Cause.NO_REQUEST
+        )
     if following.session_id != tester.wire.session.id:
-        raise Failed(f"{following.name} carries another session id than SessionSetupRes")
+        raise Failed(
+            f"{following.name} carries another session id than SessionSetupRes",
+            cause=Cause.WRONG_SESSION,
+            expected="the session id of SessionSetupRes",
+        )
 
 
 def _another_certificate(tester: TesterEvse) -> None:
@@ -222,7 +240,9 @@ async def _distrusts(tester: TesterEvse, result: Result, held: Arrival, old: byt
     later = [one.name for one in tester.after(held)]
     result.saw("the session is not joined with another charger", ", ".join(later) or "closed")
     if any(name.endswith(("ChargeParameterDiscoveryReq", "ScheduleExchangeReq")) for name in later):
-        raise Failed(f"{later[0]}: the vehicle joined its session with another charger", expected="the end")
+        raise Failed(
+            f"{later[0]}: the vehicle joined its session with another charger", expected="the end", cause=Cause.ACCEPTED
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -234,7 +254,7 @@ async def standby(tester: TesterEvse, run: Run, result: Result) -> None:
     """Asked to pause, a vehicle that prefers standby says so; the charger refuses, allows, or wants it to end."""
     await charging(tester)
     if not await tester.system.do("standby"):
-        raise Inconclusive("nobody can suspend power at the vehicle here")
+        raise Inconclusive("nobody can suspend power at the vehicle here", cause=Cause.NO_ACTION)
     held = await tester.held(tester.catch(progress("Standby")), "PowerDeliveryReq Standby", 30.0)
     response, code = await tester.good(held), str(run.variant["code"])
     if code != "OK":
@@ -245,7 +265,11 @@ async def standby(tester: TesterEvse, run: Run, result: Result) -> None:
     later = [one.name for one in tester.requests[place:]]
     result.saw(f"{code}: the loop goes on", ", ".join(later[:3]))
     if name not in later:
-        raise Failed(f"no {name} after PowerDeliveryRes {code} to Standby")
+        raise Failed(
+            f"no {name} after PowerDeliveryRes {code} to Standby",
+            cause=Cause.NO_REQUEST,
+            expected="the vehicle goes on",
+        )
     if code == "OK" and run.variant.get("then") == "ExitStandby":
         mark, began = len(tester.requests), tester.now
         tester.evse.request(Wish.EXIT_STANDBY, 5)
@@ -270,7 +294,11 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
         rounds = [one for one in tester.requests[place:] if one.name == name]
         result.saw("the loop goes on meanwhile", f"{len(rounds)} rounds")
         if len(rounds) < 3:
-            raise Failed("the charge loop stands still while the charger works on a schedule", expected="the loop")
+            raise Failed(
+                "the charge loop stands still while the charger works on a schedule",
+                expected="the loop",
+                cause=Cause.WRONG_MESSAGE,
+            )
         tester.release()
         return
     response = made(tester, f"{held.name.removesuffix('Req')}Res", answer, asked=held.message)
@@ -284,4 +312,8 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
     later = [one.name for one in tester.requests if one.time > sent + GRACE and one.name == name]
     result.saw("the session ends", "it ends" if tester.over and not later else tester.requests[-1].name)
     if later or not tester.over:
-        raise Failed(f"{held.name} was answered {answer} beside the loop, and the vehicle goes on", expected="the end")
+        raise Failed(
+            f"{held.name} was answered {answer} beside the loop, and the vehicle goes on",
+            expected="the end",
+            cause=Cause.WRONG_MESSAGE,
+        )

@@ -48,7 +48,7 @@ async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
     if "EVSECurrentLimitAchieved" in variant:
         result.saw("goes on", f"{len(after)} rounds")
         if not after:
-            raise Failed("the vehicle did not go on")
+            raise Failed("the vehicle did not go on", cause=Cause.NO_REQUEST, expected="the vehicle goes on")
         return
     if not after:
         result.saw("lowers its target, or stops", "stops")
@@ -62,7 +62,11 @@ async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
     }
     name = next(key for key in over if key in variant)
     if over[name]:
-        raise Failed(f"{target:g} A, {voltage:g} V although {name} is lower")
+        raise Failed(
+            f"{target:g} A, {voltage:g} V although {name} is lower",
+            cause=Cause.LIMIT_EXCEEDED,
+            expected="a target within the limits of the charger",
+        )
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_CurrentDemand_StatusCode", "PF_EVCC_DIN_StatusCodes")
@@ -82,9 +86,9 @@ async def status_codes(tester: TesterEvse, run: Run, result: Result) -> None:
     )
     result.saw(f"PowerDeliveryReq stop or close within {within:g} s", tester.requests[-1].name if came else "no")
     if not came:
-        raise Failed(f"the vehicle goes on with {code}")
+        raise Failed(f"the vehicle goes on with {code}", cause=Cause.FAULT_IGNORED, expected="PowerDeliveryReq stop")
     if not await tester.system.pilot.wait(State.A, State.B, within=5.0) and tester.system.pilot.state is not None:
-        raise Failed("the pilot stays in C")
+        raise Failed("the pilot stays in C", cause=Cause.PILOT_STATE, expected="pilot B")
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_Notification_Stop")
@@ -125,7 +129,11 @@ async def receipt(tester: TesterEvse, run: Run, result: Result) -> None:
     problems = [text for name in names if (text := CHECKS[name](tester, held))]
     result.saw("a receipt for what was sent", "; ".join(problems) or "so it is")
     if problems:
-        raise Failed("; ".join(problems))
+        raise Failed(
+            "; ".join(problems),
+            cause=Cause.WRONG_FIELD,
+            expected="a receipt for what was sent, signed in contract payment",
+        )
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_Receipt_EIM")
@@ -137,7 +145,11 @@ async def receipt_external(tester: TesterEvse, run: Run, result: Result) -> None
     asked = [one for one in tester.requests if one.name == "MeteringReceiptReq"]
     result.saw("no signed receipt in external payment", f"{len(asked)} receipts")
     if any(one.signature is not None for one in asked):
-        raise Failed("a signed receipt in external payment")
+        raise Failed(
+            "a signed receipt in external payment",
+            cause=Cause.WRONG_FIELD,
+            expected="no signed receipt in external payment",
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -151,7 +163,9 @@ async def status_answered(tester: TesterEvse, run: Run, result: Result) -> None:
     await tester.reply(await tester.good(held))
     following = await goes_on(tester, result, held)
     if following.name != "ChargingStatusReq":
-        raise Failed(f"{following.name} in the loop")
+        raise Failed(
+            f"{following.name} in the loop", cause=Cause.WRONG_MESSAGE, expected="the next request of the loop"
+        )
 
 
 @SCRIPTS.on("TC_EVCC_AC_VTB_ChargingStatus_003")

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.steps import charging, delivers, goes_on
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
@@ -27,38 +28,61 @@ async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
         tester.paused.clear()  # the charger has forgotten it
     held = await resume(tester, len(tester.requests))
     if held.session_id != old:
-        raise Inconclusive(f"the vehicle asked for session {held.session_id.hex()}, not for the paused {old.hex()}")
+        raise Inconclusive(
+            f"the vehicle asked for session {held.session_id.hex()}, not for the paused {old.hex()}",
+            cause=Cause.POINTLESS,
+        )
     response = await tester.good(held)
     wanted = "OK_OldSessionJoined" if joined else "OK_NewSessionEstablished"
     if response.ResponseCode != wanted:
-        raise Inconclusive(f"the tester answers {response.ResponseCode}")
+        raise Inconclusive(f"the tester answers {response.ResponseCode}", cause=Cause.POINTLESS)
     place = tester.requests.index(held) + 1
     caught = tester.catch(lambda arrival: delivers(arrival, "Start"))
     await tester.reply(response)
     following = await goes_on(tester, result, held)
     if following.name != "ServiceDiscoveryReq":
-        raise Failed(f"{following.name} after {wanted}", expected="ServiceDiscoveryReq", observed=following.name)
+        raise Failed(
+            f"{following.name} after {wanted}",
+            expected="ServiceDiscoveryReq",
+            observed=following.name,
+            cause=Cause.NO_REQUEST,
+        )
     try:
         await tester.held(caught, "PowerDeliveryReq")
     except Inconclusive as why:
-        raise Failed(f"the session did not get to charging: {why}") from why
+        raise Failed(
+            f"the session did not get to charging: {why}", cause=Cause.NO_REQUEST, expected="the vehicle goes on"
+        ) from why
     later, now = tester.requests[place:], tester.wire.session.id
     if not joined and now == old:
-        raise Inconclusive("the tester's new session has the id of the old one")
+        raise Inconclusive("the tester's new session has the id of the old one", cause=Cause.POINTLESS)
     wrong = [one.name for one in later if one.session_id != now]
     result.saw(f"every request carries {now.hex()}", f"not {', '.join(wrong)}" if wrong else "so it is")
     if wrong:
-        raise Failed(f"{wrong[0]} carries another session id than SessionSetupRes")
+        raise Failed(
+            f"{wrong[0]} carries another session id than SessionSetupRes",
+            cause=Cause.WRONG_SESSION,
+            expected="the session id of SessionSetupRes",
+        )
     after = _choices(later)
     if joined:
         result.saw(f"the old choices: {before}", str(after))
         if after != before:
-            raise Failed(f"other choices than before the pause: {after}", expected=str(before), observed=str(after))
+            raise Failed(
+                f"other choices than before the pause: {after}",
+                expected=str(before),
+                observed=str(after),
+                cause=Cause.WRONG_FIELD,
+            )
         return
     missing = [name for name in ("PaymentServiceSelectionReq", "ChargeParameterDiscoveryReq") if name not in after]
     result.saw("negotiates afresh", f"without {', '.join(missing)}" if missing else "so it does")
     if missing:
-        raise Failed(f"no {missing[0]} in the new session")
+        raise Failed(
+            f"no {missing[0]} in the new session",
+            cause=Cause.NO_REQUEST,
+            expected="a whole negotiation in the new session",
+        )
 
 
 def _choices(requests: list[Arrival]) -> dict[str, Any]:
@@ -79,12 +103,12 @@ async def _pause(tester: TesterEvse) -> None:
     """
     await charging(tester)
     if not await tester.system.do("pause"):
-        raise Inconclusive("nobody can pause at the vehicle here")
+        raise Inconclusive("nobody can pause at the vehicle here", cause=Cause.NO_ACTION)
     await tester.wait_for(lambda: tester.over, 60.0)
     last = tester.requests[-1]
     stop = last.message if isinstance(last.message, iso2.SessionStopReq) else None
     if stop is None or stop.ChargingSession != "Pause":
-        raise Inconclusive(f"the vehicle did not pause; its last request was {last.name}")
+        raise Inconclusive(f"the vehicle did not pause; its last request was {last.name}", cause=Cause.POINTLESS)
     await tester.wait_for(lambda: tester.system.ended() is not False, 10.0)
 
 
@@ -101,5 +125,5 @@ async def resume(tester: TesterEvse, place: int) -> Arrival:
     pilot.offer(5.0)
     await tester.system.do("resume")  # where nobody can, the pilot has to be enough
     if not await tester.wait_for(lambda: len(tester.wires) > connections, 60.0):
-        raise Inconclusive("the vehicle did not come back after its pause")
+        raise Inconclusive("the vehicle did not come back after its pause", cause=Cause.POINTLESS)
     return await tester.held(caught, "SessionSetupReq")

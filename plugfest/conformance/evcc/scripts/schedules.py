@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.checks import exceeds
 from plugfest.conformance.evcc.scripts.steps import delivers, gives_up, goes_on, hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
@@ -58,7 +59,7 @@ async def schedules(tester: TesterEvse, run: Run, result: Result) -> None:
         "PMax 0 W first": [schedule(1, [(0, 0.0), (60, most)])],
     }.get(what)
     if tuples == []:
-        raise Inconclusive(f"the tester could not offer {what}")
+        raise Inconclusive(f"the tester could not offer {what}", cause=Cause.POINTLESS)
     offered = iso2.SAScheduleListType(SAScheduleTuple=tuples) if tuples else None
     await tester.send(msgspec.structs.replace(response, SASchedules=offered))
     if tester.visit is not None:
@@ -74,19 +75,27 @@ async def schedules(tester: TesterEvse, run: Run, result: Result) -> None:
     delivery = await tester.held(caught, "PowerDeliveryReq")
     chosen = next((one for one in tuples or () if one.SAScheduleTupleID == delivery.message.SAScheduleTupleID), None)
     if chosen is None:
-        raise Failed(f"schedule {delivery.message.SAScheduleTupleID} was not offered")
+        raise Failed(
+            f"schedule {delivery.message.SAScheduleTupleID} was not offered",
+            cause=Cause.WRONG_FIELD,
+            expected="a SAScheduleTupleID that was offered",
+        )
     profile = delivery.message.ChargingProfile
     problem = exceeds(profile, chosen) if profile is not None else ""
     result.saw("profile within PMax", problem or "within")
     if problem:
-        raise Failed(f"the charging profile exceeds PMax: {problem}")
+        raise Failed(
+            f"the charging profile exceeds PMax: {problem}",
+            cause=Cause.LIMIT_EXCEEDED,
+            expected="power within PMax of the schedule",
+        )
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_ChargeParameterDiscovery_TariffSignature")
 async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
     """Two schedules with the same power: who believes the tariffs takes the second, who does not has no reason to."""
     if tester.contracts is None:
-        raise Inconclusive("the tester has no certificates; give it some with --pki")
+        raise Inconclusive("the tester has no certificates; give it some with --pki", cause=Cause.NO_CERTIFICATES)
     altered = str(run.variant["tariff"]).startswith("altered")
     levels = (1, 3) if altered else (3, 1)
     tester.evse.plans = [Plan(prices=[Price(0, level)]) for level in levels]
@@ -94,7 +103,7 @@ async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
     response = await tester.good(held)
     offered = response.SASchedules.SAScheduleTuple
     if tester.visit is None or tester.visit.signature is None or len(offered) != 2:
-        raise Inconclusive("the tester could not sign tariffs")
+        raise Inconclusive("the tester could not sign tariffs", cause=Cause.NO_CERTIFICATES)
     if altered:  # now the second looks cheap
         for entry, level in zip(offered, reversed(levels), strict=True):
             entry.SalesTariff.SalesTariffEntry[0].EPriceLevel = level
@@ -103,14 +112,24 @@ async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
     try:
         delivery = await tester.held(caught, "PowerDeliveryReq")
     except Inconclusive as why:  # a tariff is not a reason to end a session
-        raise Failed(f"the vehicle did not go on: {why}") from why
+        raise Failed(
+            f"the vehicle did not go on: {why}", cause=Cause.NO_REQUEST, expected="the vehicle goes on"
+        ) from why
     number = delivery.message.SAScheduleTupleID
     result.saw("goes on" + (", ignores the tariff" if altered else ""), f"schedule {number}; the second looks cheaper")
     first, second = (entry.SAScheduleTupleID for entry in offered)
     if number not in (first, second):
-        raise Failed(f"schedule {number} was not offered")
+        raise Failed(
+            f"schedule {number} was not offered",
+            cause=Cause.WRONG_FIELD,
+            expected="a SAScheduleTupleID that was offered",
+        )
     if altered and number == second:
-        raise Failed("the vehicle chose by a tariff whose signature does not hold")
+        raise Failed(
+            "the vehicle chose by a tariff whose signature does not hold",
+            cause=Cause.ACCEPTED,
+            expected="a schedule chosen without a tariff that is not proven",
+        )
 
 
 @SCRIPTS.on("CHX_SmartChargingScheduling_001", "CHX_SmartChargingScheduling_002", "CHX_SmartChargingScheduling_003")
@@ -125,7 +144,11 @@ async def follows_schedule(tester: TesterEvse, run: Run, result: Result) -> None
     problem = exceeds(profile, offered.message.SASchedules.SAScheduleTuple[0]) if profile is not None else ""
     result.saw("ChargingProfile within PMaxSchedule", problem or "within")
     if problem:
-        raise Failed(f"the charging profile exceeds PMax: {problem}")
+        raise Failed(
+            f"the charging profile exceeds PMax: {problem}",
+            cause=Cause.LIMIT_EXCEEDED,
+            expected="power within PMax of the schedule",
+        )
     began = offered.time
     await tester.reply(await tester.good(held))
     over = ""
@@ -139,4 +162,4 @@ async def follows_schedule(tester: TesterEvse, run: Run, result: Result) -> None
             over = f"{watts:.0f} W at {tester.now - began:.0f} s, PMax is {shares[place] * most:.0f} W"
     result.saw("power within the running PMax", over or "within")
     if over:
-        raise Failed(over)
+        raise Failed(over, cause=Cause.LIMIT_EXCEEDED, expected="power within PMax of the schedule")

@@ -6,6 +6,7 @@ from typing import Any
 
 from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.steps import delivers, gives_up, hold, loop_name, whole_session
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse, made
@@ -18,7 +19,7 @@ from v2g.sequence import Sequence
 async def pilot_timing(tester: TesterEvse, run: Run, result: Result) -> None:
     """C or D and back to B beside the requests, as IEC 61851-1 and the standard want it."""
     if tester.system.pilot.state is None:
-        raise Inconclusive("pilot hardware is needed")
+        raise Inconclusive("pilot hardware is needed", cause=Cause.NO_PILOT)
     await whole_session(tester, result)
 
     def change(states: Any, after: float) -> float | None:
@@ -32,14 +33,18 @@ async def pilot_timing(tester: TesterEvse, run: Run, result: Result) -> None:
         late = ready is None or ready > first.time + (0.25 if tester.pics.ac else 0.0) + 0.01
         result.saw("C or D in time", f"{(ready or 0.0) - first.time:+.3f} s")
         if late:
-            raise Failed("the pilot goes to C too late")
+            raise Failed(
+                "the pilot goes to C too late", cause=Cause.TOO_LATE, expected="the pilot changes within its time"
+            )
         return
     back = change((State.B,), stop.time - 0.01)
     last = next((one for one in tester.requests if one.time > stop.time), None)
     limit = stop.time + 0.26 if tester.pics.ac else (last.time if last is not None else stop.time + 5.0) + 0.01
     result.saw("B in time", f"{(back or 0.0) - stop.time:+.3f} s")
     if back is None or back > limit:
-        raise Failed("the pilot goes back to B too late")
+        raise Failed(
+            "the pilot goes back to B too late", cause=Cause.TOO_LATE, expected="the pilot changes within its time"
+        )
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_RequestOrder")
@@ -52,7 +57,11 @@ async def order(tester: TesterEvse, run: Run, result: Result) -> None:
         if arrival.name.startswith("supported"):
             continue
         if sequence.verdict(arrival.message) != "legal":
-            raise Failed(f"{arrival.name} after {sequence.last}, expected {sequence.expected()}")
+            raise Failed(
+                f"{arrival.name} after {sequence.last}, expected {sequence.expected()}",
+                cause=Cause.WRONG_MESSAGE,
+                expected="a request that the order allows",
+            )
         sequence.advance(arrival.message, answers[min(place, len(answers) - 1)])
     result.saw("every request is one the table allows", f"{len(tester.requests)} requests")
 
@@ -69,7 +78,11 @@ async def pace(tester: TesterEvse, run: Run, result: Result) -> None:
     loop = max((gap for gap, name in gaps if name == loop_name(tester)), default=0.0)
     result.saw("at most 40 s between response and request", f"{worst:.3f} s before {name}; {loop:.3f} s in the loop")
     if worst > timer("V2G_EVCC_Sequence_Performance_Time") or loop > 1.0:
-        raise Failed(f"{worst:.3f} s before {name}; {loop:.3f} s in the loop")
+        raise Failed(
+            f"{worst:.3f} s before {name}; {loop:.3f} s in the loop",
+            cause=Cause.WRONG_MESSAGE,
+            expected="the next request of the loop",
+        )
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_SessionIdKept")
@@ -80,7 +93,11 @@ async def session_kept(tester: TesterEvse, run: Run, result: Result) -> None:
     wrong = [one for one in tester.requests[2:] if one.session_id != own]
     result.saw(f"every request carries {own.hex()}", f"{len(wrong)} do not")
     if wrong:
-        raise Failed(f"{wrong[0].name} carries session id {wrong[0].session_id.hex()}")
+        raise Failed(
+            f"{wrong[0].name} carries session id {wrong[0].session_id.hex()}",
+            cause=Cause.WRONG_SESSION,
+            expected="the session id of SessionSetupRes",
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -95,7 +112,11 @@ async def _stopped(tester: TesterEvse, result: Result, code: str) -> None:
     closed = await tester.closed(tester.now + CLOSE + 2 * DELAY)
     result.saw("TCP closed within 5 s", "closed" if closed is not None else "open")
     if closed is None:
-        raise Failed("TCP is still open after SessionStopRes")
+        raise Failed(
+            "TCP is still open after SessionStopRes",
+            cause=Cause.STILL_OPEN,
+            expected="TCP closed by the vehicle in time",
+        )
 
 
 @SCRIPTS.on("TC_EVCC_CMN_VTB_SessionStop_001", "TC_EVCC_CMN_VTB_SessionStop_004")

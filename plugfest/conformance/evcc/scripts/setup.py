@@ -7,6 +7,7 @@ from typing import Any
 
 from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.checks import CHECKS
 from plugfest.conformance.evcc.scripts.steps import delivers, gives_up, hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, SETUP
@@ -39,7 +40,11 @@ async def setup_timeout(tester: TesterEvse, run: Run, result: Result) -> None:
     closed = await tester.closed(began + SETUP + CLOSE + 2 * DELAY)
     result.saw("gives up at V2G_EVCC_CommunicationSetup_Timeout", "closed" if closed else "open")
     if closed is None:
-        raise Failed("the vehicle waits for longer than V2G_EVCC_CommunicationSetup_Timeout")
+        raise Failed(
+            "the vehicle waits for longer than V2G_EVCC_CommunicationSetup_Timeout",
+            cause=Cause.TOO_LATE,
+            expected="an end at V2G_EVCC_CommunicationSetup_Timeout, 20 s",
+        )
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_SAP_UnknownSchemaID")
@@ -57,7 +62,9 @@ async def din_offer(tester: TesterEvse, run: Run, result: Result) -> None:
     offers = [(entry.ProtocolNamespace, entry.VersionNumberMajor) for entry in held.message.AppProtocol]
     result.saw("urn:din:70121:2012:MsgDef, 2.0", str(offers))
     if (DIN.namespace, 2) not in offers:
-        raise Failed("DIN SPEC 70121 is not offered")
+        raise Failed(
+            "DIN SPEC 70121 is not offered", cause=Cause.WRONG_FIELD, expected="an offer as the standard has it"
+        )
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_ServiceDiscovery_NoCommonPayment", "PF_EVCC_ISO2_ServiceDiscovery_NoCommonMode")
@@ -80,7 +87,7 @@ async def challenge(tester: TesterEvse, run: Run, result: Result) -> None:
     problems = [text for name in ("EV_AUTH_SIGNATURE", "EV_GENCHALLENGE_ECHO") if (text := CHECKS[name](tester, held))]
     result.saw("signed, with the GenChallenge as issued", "; ".join(problems) or "so it is")
     if problems:
-        raise Failed("; ".join(problems))
+        raise Failed("; ".join(problems), cause=Cause.WRONG_FIELD, expected="an offer as the standard has it")
 
 
 @SCRIPTS.on("TC_EVCC_CMN_VTB_Authorization_003")
@@ -99,7 +106,11 @@ async def ongoing_twice(tester: TesterEvse, run: Run, result: Result) -> None:
     problems = [text for arrival in asked if (text := CHECKS["EV_AUTH_BODY"](tester, arrival))]
     result.saw("three AuthorizationReq in order", f"{len(asked)}; {'; '.join(problems)}")
     if len(asked) != 3 or problems:
-        raise Failed(f"{len(asked)} AuthorizationReq; {'; '.join(problems)}")
+        raise Failed(
+            f"{len(asked)} AuthorizationReq; {'; '.join(problems)}",
+            cause=Cause.WRONG_FIELD,
+            expected="an offer as the standard has it",
+        )
 
 
 SLOW = {"ContractAuthenticationReq": 55.0, "ChargeParameterDiscoveryReq": 55.0, "CableCheckReq": 38.0}
@@ -125,4 +136,8 @@ async def ready_to_charge(tester: TesterEvse, run: Run, result: Result) -> None:
     took = (closed or tester.now) - setup
     result.saw("gives up at 150 s", f"after {took:.1f} s, {'charging' if delivered else 'not charging'}")
     if closed is None or took > 156.0:
-        raise Failed(f"the vehicle still waits after {took:.1f} s")
+        raise Failed(
+            f"the vehicle still waits after {took:.1f} s",
+            cause=Cause.STILL_OPEN,
+            expected="TCP closed by the vehicle in time",
+        )

@@ -8,6 +8,7 @@ from typing import Any
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.catalogue.durations import CLOSE
 from plugfest.conformance.catalogue.protocols import energy
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.course import Course
 from plugfest.conformance.evcc.reactions import gives_up as judge
 from plugfest.conformance.evcc.reactions import loops
@@ -38,7 +39,9 @@ async def whole_session(tester: TesterEvse, result: Result, rounds: int = 3) -> 
     done = await tester.wait_for(lambda: tester.over, 300.0)
     names = [arrival.name for arrival in tester.requests]
     if not done or loop_name(tester) not in names or "SessionStopReq" not in names:
-        raise Inconclusive(f"no whole session: {', '.join(dict.fromkeys(names)) or 'nothing asked'}")
+        raise Inconclusive(
+            f"no whole session: {', '.join(dict.fromkeys(names)) or 'nothing asked'}", cause=Cause.NO_REQUEST
+        )
 
 
 async def gives_up(tester: TesterEvse, result: Result, held: Arrival, within: float = CLOSE) -> None:
@@ -57,7 +60,7 @@ async def goes_on(tester: TesterEvse, result: Result, held: Arrival, within: flo
     later = tester.after(held)
     result.saw("the vehicle goes on", later[0].name if later else "no request")
     if not later:
-        raise Failed("the vehicle did not go on")
+        raise Failed("the vehicle did not go on", cause=Cause.NO_REQUEST, expected="the vehicle goes on")
     return later[0]
 
 
@@ -86,7 +89,11 @@ async def until_delivery(tester: TesterEvse, result: Result, progress: str, with
         f"PowerDeliveryReq {progress} within {within:g} s", f"after {tester.now - began:.3f} s" if right() else "-"
     )
     if not came or not right():
-        raise Failed(f"no PowerDeliveryReq {progress} within {within:g} s")
+        raise Failed(
+            f"no PowerDeliveryReq {progress} within {within:g} s",
+            cause=Cause.NO_REQUEST,
+            expected="PowerDeliveryReq in time",
+        )
     return right()[0]
 
 

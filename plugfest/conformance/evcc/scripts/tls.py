@@ -7,6 +7,7 @@ from typing import Any
 
 from pki.profiles import Role
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.sut.certificates import Certificates
@@ -48,7 +49,9 @@ async def tls_server(tester: TesterEvse, run: Run, result: Result) -> None:
     seen = "accepted" if tester.requests else "refused"
     result.saw(f"{words}: {wanted}", seen)
     if wanted in ("accepted", "refused") and seen != wanted:
-        raise Failed(f"{words}: the vehicle {seen} it", expected=wanted, observed=seen)
+        accepted = Cause.CERTIFICATE_ACCEPTED if "cert" in run.variant else Cause.ACCEPTED
+        cause = accepted if seen == "accepted" else Cause.TLS_FAILED
+        raise Failed(f"a server with {words}: the vehicle {seen} it", cause=cause, expected=wanted, observed=seen)
 
 
 async def _tls13(tester: TesterEvse, context: Any, result: Result) -> None:
@@ -58,11 +61,14 @@ async def _tls13(tester: TesterEvse, context: Any, result: Result) -> None:
         versions=("1.3",), suites=lab.suites, client_certificate="none", timeout=HANDSHAKE,
     ))  # fmt: skip
     told: list[str] = []
+    shaken: list[Event] = []
     before = context.observe
 
     def observe(event: Event) -> None:
         if event.layer == "tls" and event.name in ("handshake", "handshake-failed"):
             told.append(f"{event.name}: {event.note}")
+        if event.layer == "tls" and event.name == "handshake":
+            shaken.append(event)
         before(event)
 
     context.observe = observe
@@ -71,15 +77,24 @@ async def _tls13(tester: TesterEvse, context: Any, result: Result) -> None:
     seen = told[0] if told else "no handshake"
     result.saw("a session over TLS 1.3, or none", seen)
     if not tester.wires and not told:
-        raise Inconclusive("the vehicle did not connect")
-    if "did not send" in seen:
+        raise Inconclusive("the vehicle did not connect", cause=Cause.NOT_CONNECTED)
+    failed = {failure.check for failure in context.failures}
+    if "timeout" in failed:
         raise Failed(
-            "the vehicle is silent in the handshake", expected="Finished, an alert or the close", observed=seen
+            "the vehicle is silent in the handshake",
+            expected="Finished, an alert or the close",
+            observed=seen,
+            cause=Cause.NO_REQUEST,
         )
-    if "no TLS" in seen or "without TLS" in seen:
-        raise Failed("the vehicle does without TLS", expected="a handshake", observed=seen)
-    if seen.startswith("handshake:") and not tester.requests:
-        raise Failed("the vehicle connected over TLS 1.3 and asked nothing", expected="a request", observed="nothing")
+    if "no-tls" in failed:
+        raise Failed("the vehicle does without TLS", expected="a handshake", observed=seen, cause=Cause.TLS_MISSING)
+    if shaken and not tester.requests:
+        raise Failed(
+            "the vehicle connected over TLS 1.3 and asked nothing",
+            expected="a request",
+            observed="nothing",
+            cause=Cause.NO_REQUEST,
+        )
 
 
 def change_options(context: Any, options: Any) -> None:

@@ -17,6 +17,7 @@ from pki.errors import PkiError
 from pki.profiles import Role
 from pki.store import Entry
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.steps import hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.scripts.tls import change_options
@@ -69,7 +70,7 @@ async def server(tester: TesterEvse, run: Run, result: Result) -> None:
     """A charger whose certificate, staple or parameters are not what they should be: no message comes over it."""
     context, words = tester.tls, str(run.variant["cert"])
     if context is None:
-        raise Inconclusive("the tester has no TLS; give it certificates with --pki")
+        raise Inconclusive("the tester has no TLS; give it certificates with --pki", cause=Cause.NO_CERTIFICATES)
     if words in OPTIONS:
         change_options(context, OPTIONS[words](context.options))
     else:
@@ -80,15 +81,21 @@ async def server(tester: TesterEvse, run: Run, result: Result) -> None:
     seen = "accepted" if tester.requests else "refused"
     result.saw(f"{words}: {wanted}", seen)
     if not came:
-        raise Failed(f"{words}: the vehicle neither connects nor gives up", expected=wanted, observed="silence")
+        raise Failed(
+            f"{words}: the vehicle neither connects nor gives up",
+            expected=wanted,
+            observed="silence",
+            cause=Cause.STILL_OPEN,
+        )
     if wanted == "no -20":
         _speaks_less(tester)
     elif wanted.startswith("EV asks"):
         if seen == "accepted":
             text = "without a staple the vehicle connects, and nobody saw it ask the responder"
-            raise Failed(text, expected=wanted, observed=seen)
+            raise Failed(text, cause=Cause.CERTIFICATE_ACCEPTED, expected=wanted, observed=seen)
     elif seen != wanted:
-        raise Failed(f"{words}: the vehicle {seen} it", expected=wanted, observed=seen)
+        cause = Cause.ACCEPTED if seen == "accepted" else Cause.TLS_FAILED
+        raise Failed(f"a server with {words}: the vehicle {seen} it", cause=cause, expected=wanted, observed=seen)
 
 
 def _speaks_less(tester: TesterEvse) -> None:
@@ -102,7 +109,8 @@ def _speaks_less(tester: TesterEvse) -> None:
         for entry in getattr(arrival.message, "AppProtocol", ()):
             if entry.ProtocolNamespace in namespaces:
                 text = f"{entry.ProtocolNamespace} is offered over {tester.wire.channel.description}"
-                raise Failed(text, expected="no offer of ISO 15118-20", observed=entry.ProtocolNamespace)
+                seen = entry.ProtocolNamespace
+                raise Failed(text, cause=Cause.ACCEPTED, expected="no offer of ISO 15118-20", observed=seen)
 
 
 def _present(tester: TesterEvse, context: Context, words: str) -> None:
@@ -117,7 +125,7 @@ def _present(tester: TesterEvse, context: Context, words: str) -> None:
     try:
         twin = variants.make(bench.store, name, Role.SECC, bench.now(), seed=b"conformance of vehicles")
     except PkiError as why:
-        raise Inconclusive(f"{words} cannot be made from this PKI: {why}") from why
+        raise Inconclusive(f"{words} cannot be made from this PKI: {why}", cause=Cause.NO_CERTIFICATES) from why
     present(bench, context, twin.leaf, twin.chain, revoked=name == "revoked")
 
 
@@ -156,7 +164,7 @@ async def offer(tester: TesterEvse, run: Run, result: Result) -> None:
     await hold(tester, "supportedAppProtocolReq")
     connection = tester.wire.channel.tls
     if connection is None:
-        raise Failed("the vehicle connected without TLS", expected="TLS 1.3", observed="TCP")
+        raise Failed("the vehicle connected without TLS", expected="TLS 1.3", observed="TCP", cause=Cause.TLS_MISSING)
     hello, problems = connection.hello, []
     wanted = [tables.number("suite", name) for name in tls.ISO20.suites]
     if [suite for suite in hello.suites if suite in wanted] != wanted:
@@ -176,4 +184,4 @@ async def offer(tester: TesterEvse, run: Run, result: Result) -> None:
             problems.append(f"vehicle certificate: {problem}")
     result.saw("TLS 1.3 as ISO 15118-20 has it", "; ".join(problems) or "so it is")
     if problems:
-        raise Failed("; ".join(problems))
+        raise Failed("; ".join(problems), cause=Cause.WRONG_FIELD, expected="an offer as the standard has it")

@@ -114,7 +114,9 @@ async def content(tester: TesterEvse, run: Run, result: Result) -> None:
     ]
     result.saw("requests in order", "; ".join(problems) or "so they are")
     if problems:
-        raise Failed(problems[0], cause=Cause.WRONG_FIELD)
+        raise Failed(
+            problems[0], cause=Cause.WRONG_FIELD, expected="requests in order, with their contents and session id"
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from plugfest.conformance.catalogue import Run, timer
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import found, replaced
 from plugfest.conformance.secc.scripts.steps import answer, off_within
 from plugfest.conformance.secc.scripts.table import SCRIPTS
@@ -28,7 +29,7 @@ async def cp_drop(tester: TesterEv, run: Run, result: Result) -> None:
     seen = "closed" if arrival is None else f"{arrival.name} {arrival.code}"
     result.saw("FAILED, or the connection is closed", seen)
     if arrival is not None and arrival.code == "OK" and not tester.pics.ac:
-        raise Failed(f"{seen} in state B")
+        raise Failed(f"{seen} in state B", cause=Cause.PHYSICS, expected="no power in state B")
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Unplug")
@@ -36,7 +37,7 @@ async def unplug(tester: TesterEv, run: Run, result: Result) -> None:
     """The connector is pulled in the loop: the output is off at once."""
     await tester.until("ChargingLoop")
     if not tester.system.unplug():
-        raise Inconclusive("the connector cannot be pulled here")
+        raise Inconclusive("the connector cannot be pulled here", cause=Cause.NO_ACTION)
     await off_within(tester, result, 0.1)
 
 
@@ -61,7 +62,7 @@ async def demand_faults(tester: TesterEv, run: Run, result: Result) -> None:
     name, value, codes = _demand(run.variant, limits)
     arrival = await answer(tester, result, replaced(tester.make("CurrentDemandReq"), name, value), *codes)
     if arrival.code == "OK" and number(arrival.message.EVSEPresentCurrent) < -1.0:
-        raise Failed("a current flows back")
+        raise Failed("a current flows back", cause=Cause.PHYSICS, expected="no current back into the charger")
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Stop_Operator")
@@ -69,12 +70,16 @@ async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
     """Somebody stops the charger: StopCharging in the loop, then PowerDelivery(Stop) is answered."""
     await tester.until("ChargingLoop")
     if not await tester.system.do("stop"):
-        raise Inconclusive("nobody can stop the charger here")
+        raise Inconclusive("nobody can stop the charger here", cause=Cause.NO_ACTION)
     arrival = await answer(tester, result, tester.make(tester.loop_request), "OK")
     wish = found(arrival.message, "EVSENotification")
     result.saw("EVSENotification StopCharging", str(wish))
     if wish != "StopCharging":
-        raise Failed(f"EVSENotification {wish} after a stop by the operator")
+        raise Failed(
+            f"EVSENotification {wish} after a stop by the operator",
+            cause=Cause.FAULT_IGNORED,
+            expected="EVSENotification StopCharging or EVSE_Shutdown; EVSE_EmergencyShutdown in an emergency",
+        )
     tester.progress = "Stop"
     await tester.deliver()
 
@@ -84,7 +89,7 @@ async def emergency(tester: TesterEv, run: Run, result: Result) -> None:
     """The emergency button: the output goes off, and the loop says so or the connection closes."""
     await tester.until("ChargingLoop")
     if not await tester.system.do("emergency stop"):
-        raise Inconclusive("nobody can press the emergency button here")
+        raise Inconclusive("nobody can press the emergency button here", cause=Cause.NO_ACTION)
     await off_within(tester, result, 1.0)
     await tester.send(tester.make(tester.loop_request))
     arrival = await tester.connection.next(2.0)
@@ -94,7 +99,11 @@ async def emergency(tester: TesterEv, run: Run, result: Result) -> None:
     code = found(arrival.message, "EVSEStatusCode")
     result.saw("EVSE_EmergencyShutdown, or the connection is closed", str(code))
     if code != "EVSE_EmergencyShutdown" and arrival.code == "OK":
-        raise Failed(f"status {code} after an emergency stop")
+        raise Failed(
+            f"status {code} after an emergency stop",
+            cause=Cause.FAULT_IGNORED,
+            expected="EVSENotification StopCharging or EVSE_Shutdown; EVSE_EmergencyShutdown in an emergency",
+        )
 
 
 @SCRIPTS.on("PF_SECC_ISO2_TwoSessions")
@@ -107,7 +116,11 @@ async def two_sessions(tester: TesterEv, run: Run, result: Result) -> None:
     try:
         await tester.until("SessionSetup")
     except Inconclusive as why:
-        raise Failed(f"no second session without unplugging: {why}") from why
+        raise Failed(
+            f"no second session without unplugging: {why}", cause=Cause.NO_ANSWER, expected="a session like the first"
+        ) from why
     result.saw("another session id", tester.session_id.hex())
     if tester.session_id == before:
-        raise Failed("the second session has the id of the first")
+        raise Failed(
+            "the second session has the id of the first", cause=Cause.WRONG_SESSION, expected="a session id of its own"
+        )

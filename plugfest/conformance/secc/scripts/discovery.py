@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plugfest.conformance.catalogue import Run, timer
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.discovery import next_datagram
 from plugfest.conformance.secc.scripts.steps import entry
 from plugfest.conformance.secc.scripts.table import SCRIPTS
@@ -41,9 +42,13 @@ async def sdp_variants(tester: TesterEv, run: Run, result: Result) -> None:
             answered += await next_datagram(answers, 0.25 if times > 1 else timer("SDP_Timeout")) is not None
     result.saw(str(variant.get("then")), f"{answered} of {times} answered")
     if must is True and answered < times:
-        raise Failed(f"only {answered} of {times} SDP requests were answered")
+        raise Failed(
+            f"only {answered} of {times} SDP requests were answered",
+            cause=Cause.NOT_DISCOVERED,
+            expected="SDPRes to each valid request",
+        )
     if must is False and answered:
-        raise Failed("a broken SDP request was answered")
+        raise Failed("a broken SDP request was answered", cause=Cause.ACCEPTED, expected="a broken SDP message ignored")
 
 
 async def _unicast(tester: TesterEv, result: Result, request: bytes) -> None:
@@ -52,27 +57,43 @@ async def _unicast(tester: TesterEv, result: Result, request: bytes) -> None:
         send(request)
         known = await next_datagram(answers, timer("SDP_Timeout"))
     if known is None:
-        raise Inconclusive("the charger does not answer SDP requests to the group, so its address is not known")
+        raise Inconclusive(
+            "the charger does not answer SDP requests to the group, so its address is not known",
+            cause=Cause.NOT_DISCOVERED,
+        )
     with tester.system.sdp(to=sdp.parse_response(known).address) as (send, answers):
         send(request)
         answer_ = await next_datagram(answers, timer("SDP_Timeout"))
-    seen = "ignored"
+    seen, same = "ignored", True
     if answer_ is not None:
         try:
             one, other = sdp.parse_response(known), sdp.parse_response(answer_)
         except RemoteError as why:
-            raise Failed(f"a broken answer to a unicast request: {why}") from why
+            raise Failed(
+                f"a broken answer to a unicast request: {why}",
+                cause=Cause.BAD_DISCOVERY,
+                expected="the answer that the group gets",
+            ) from why
         same = (one.address, one.security) == (other.address, other.security)
         seen = "answered as to the group" if same else f"[{other.address}], security 0x{other.security:02x}"
     result.saw("ignored, or answered as to the group", seen)
-    if seen.startswith("["):
-        raise Failed("the answer to a unicast request is another one", expected="the same endpoint", observed=seen)
+    if answer_ is not None and not same:
+        raise Failed(
+            "the answer to a unicast request is another one",
+            expected="the same endpoint",
+            observed=seen,
+            cause=Cause.BAD_DISCOVERY,
+        )
     with tester.system.sdp() as (send, answers):
         send(request)
         again = await next_datagram(answers, timer("SDP_Timeout"))
     result.saw("the next request to the group is answered", "no" if again is None else "yes")
     if again is None:
-        raise Failed("after a unicast request the charger answers none to the group")
+        raise Failed(
+            "after a unicast request the charger answers none to the group",
+            cause=Cause.NOT_DISCOVERED,
+            expected="SDPRes to each valid request",
+        )
 
 
 @SCRIPTS.on("PF_SECC_ISO2_SAP_Lists")
@@ -100,10 +121,18 @@ async def sap_lists(tester: TesterEv, run: Run, result: Result) -> None:
     result.saw(str(run.variant["code"]), f"{arrival.code}, SchemaID {arrival.message.SchemaID}")
     if not allowed:
         if arrival.code != "Failed_NoNegotiation":
-            raise Failed(f"{arrival.code} to an offer that nobody speaks")
+            raise Failed(
+                f"{arrival.code} to an offer that nobody speaks",
+                cause=Cause.ACCEPTED,
+                expected="a protocol that was offered, negotiated once",
+            )
         return
     if not arrival.code.startswith("OK") or arrival.message.SchemaID not in allowed:
-        raise Failed(f"{arrival.code} with SchemaID {arrival.message.SchemaID}, expected one of {sorted(allowed)}")
+        raise Failed(
+            f"{arrival.code} with SchemaID {arrival.message.SchemaID}, expected one of {sorted(allowed)}",
+            cause=Cause.ACCEPTED,
+            expected="a protocol that was offered, negotiated once",
+        )
 
 
 @SCRIPTS.on("PF_SECC_DIN_SupportedAppProtocol_PriorityOrder")
@@ -115,7 +144,11 @@ async def din_priority(tester: TesterEv, run: Run, result: Result) -> None:
     arrival = await tester.response("supportedAppProtocolReq")
     result.saw("OK_SuccessfulNegotiation", f"{arrival.code}, SchemaID {arrival.message.SchemaID}")
     if not arrival.code.startswith("OK") or arrival.message.SchemaID not in (1, 2):
-        raise Failed(f"{arrival.code} with SchemaID {arrival.message.SchemaID}")
+        raise Failed(
+            f"{arrival.code} with SchemaID {arrival.message.SchemaID}",
+            cause=Cause.ACCEPTED,
+            expected="a protocol that was offered, negotiated once",
+        )
 
 
 @SCRIPTS.on("PF_SECC_ISO2_SAP_Again")
@@ -129,4 +162,8 @@ async def sap_again(tester: TesterEv, run: Run, result: Result) -> None:
     seen = "nothing" if arrival is None else f"{arrival.name} {arrival.code}"
     result.saw("closed or an error answer; never a new negotiation", seen)
     if arrival is not None and (arrival.name == "supportedAppProtocolRes" or arrival.code.startswith("OK")):
-        raise Failed(f"{seen} in the middle of a session")
+        raise Failed(
+            f"{seen} in the middle of a session",
+            cause=Cause.ACCEPTED,
+            expected="a protocol that was offered, negotiated once",
+        )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.generations import GENERATIONS
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
@@ -30,7 +31,7 @@ ISO2_SUITES = (0xC023, 0xC02B)
 
 def _certificates(tester: TesterEv) -> Certificates:
     if tester.certificates is None or tester.tls is None:
-        raise Inconclusive("the tester has no certificates; give it some with --pki")
+        raise Inconclusive("the tester has no certificates; give it some with --pki", cause=Cause.NO_CERTIFICATES)
     return tester.certificates
 
 
@@ -86,7 +87,7 @@ def _judge(result: Result, wanted: str, why: str) -> None:
     seen = "refused" if why else "accepted"
     result.saw(f"handshake {wanted}", f"{seen} {why}".strip())
     if seen != wanted:
-        raise Failed(f"the handshake was {seen} {why}".strip(), expected=wanted, observed=seen)
+        raise Failed(f"the handshake was {seen} {why}".strip(), expected=wanted, observed=seen, cause=Cause.TLS_FAILED)
 
 
 @SCRIPTS.on("PF_SECC_ISO20_TLS_13_Mutual")
@@ -126,7 +127,9 @@ async def below(tester: TesterEv, run: Run, result: Result) -> None:
     arrival = await tester.response("supportedAppProtocolReq")
     result.saw("another protocol than ISO 15118-20", f"SchemaID {arrival.message.SchemaID}")
     if arrival.code.startswith("OK") and arrival.message.SchemaID != OTHER:
-        raise Failed("ISO 15118-20 was chosen below TLS 1.3", expected="refused", observed="chosen")
+        raise Failed(
+            "ISO 15118-20 was chosen below TLS 1.3", expected="refused", observed="chosen", cause=Cause.ACCEPTED
+        )
 
 
 OTHER = 20
@@ -155,6 +158,15 @@ async def resume(tester: TesterEv, run: Run, result: Result) -> None:
     arrival = await tester.response("SessionSetupReq")
     result.saw(str(run.variant["code"]), f"{arrival.code}, id {arrival.session_id.hex()}")
     if arrival.code != run.variant["code"]:
-        raise Failed(f"SessionSetupRes {arrival.code}", expected=str(run.variant["code"]), observed=arrival.code)
+        raise Failed(
+            f"SessionSetupRes {arrival.code}",
+            expected=str(run.variant["code"]),
+            observed=arrival.code,
+            cause=Cause.WRONG_SESSION,
+        )
     if (arrival.session_id == before) is not (arrival.code == "OK_OldSessionJoined"):
-        raise Failed(f"{arrival.code} with session id {arrival.session_id.hex()}, before the pause {before.hex()}")
+        raise Failed(
+            f"{arrival.code} with session id {arrival.session_id.hex()}, before the pause {before.hex()}",
+            cause=Cause.WRONG_SESSION,
+            expected="the session of before the pause",
+        )

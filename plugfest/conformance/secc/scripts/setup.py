@@ -9,6 +9,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.secc import contract
 from plugfest.conformance.secc.scripts.steps import answer, closes
@@ -33,16 +34,20 @@ async def authorization_refused(tester: TesterEv, run: Run, result: Result) -> N
     """Somebody refuses: FAILED and the close, or never Finished."""
     await tester.until("PaymentServiceSelection")
     if not await tester.system.do("never authorise"):
-        raise Inconclusive("nobody can refuse here")
+        raise Inconclusive("nobody can refuse here", cause=Cause.NO_ACTION)
     await answer(tester, result, tester.make("AuthorizationReq"), "OK", "FAILED")
     if not await tester.system.do("refuse"):
-        raise Inconclusive("nobody can refuse here")
+        raise Inconclusive("nobody can refuse here", cause=Cause.NO_ACTION)
     message = tester.make("AuthorizationReq")
     arrival = await answer(tester, result, message, "OK", "FAILED")
     if arrival.code == "FAILED":
         await closes(tester, result)
     elif arrival.message.EVSEProcessing == "Finished":
-        raise Failed("authorization was Finished although it was refused")
+        raise Failed(
+            "authorization was Finished although it was refused",
+            cause=Cause.ACCEPTED,
+            expected="AuthorizationRes FAILED",
+        )
 
 
 @SCRIPTS.on("PF_SECC_ISO2_PaymentDetails_Revoked")
@@ -50,7 +55,7 @@ async def revoked(tester: TesterEv, run: Run, result: Result) -> None:
     """A revoked contract certificate: FAILED_CertificateRevoked."""
     await tester.until("PaymentServiceSelection")
     if not await tester.system.do("revoke contract"):
-        raise Inconclusive("nobody can revoke the contract certificate here")
+        raise Inconclusive("nobody can revoke the contract certificate here", cause=Cause.NO_ACTION)
     await answer(tester, result, tester.make("PaymentDetailsReq"), "FAILED_CertificateRevoked")
     await closes(tester, result)
 

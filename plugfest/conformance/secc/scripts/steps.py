@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
@@ -25,7 +26,7 @@ async def answer(tester: TesterEv, result: Result, message: Any, *codes: str, **
     result.saw(f"{expected} {' or '.join(codes)}", f"{arrival.name} {arrival.code}")
     if arrival.name != expected or (codes and arrival.code not in codes):
         text = f"{arrival.name} with {arrival.code}"
-        raise Failed(text, expected=f"{expected} {' or '.join(codes)}", observed=text)
+        raise Failed(text, expected=f"{expected} {' or '.join(codes)}", observed=text, cause=Cause.UNWANTED_MESSAGE)
     return arrival
 
 
@@ -39,9 +40,13 @@ async def closes(tester: TesterEv, result: Result, within: float = CLOSE) -> Non
     closed = await wire.until_closed(within + DELAY)
     result.saw(f"TCP closed within {within:g} s", "closed" if closed else "open")
     if wire.unread:
-        raise Failed(f"{wire.unread[0].name} instead of the close")
+        raise Failed(f"{wire.unread[0].name} instead of the close", cause=Cause.UNWANTED_MESSAGE, expected="no answer")
     if not closed:
-        raise Failed(f"TCP is still open after {within:g} s")
+        raise Failed(
+            f"TCP is still open after {within:g} s",
+            cause=Cause.STILL_OPEN,
+            expected="TCP closed by the vehicle in time",
+        )
 
 
 async def next_session_works(tester: TesterEv, result: Result) -> None:
@@ -55,7 +60,9 @@ async def next_session_works(tester: TesterEv, result: Result) -> None:
     try:
         await tester.until("SessionSetup")
     except Inconclusive as why:
-        raise Failed(f"the next session does not work: {why}") from why
+        raise Failed(
+            f"the next session does not work: {why}", cause=Cause.NO_ANSWER, expected="a session like the first"
+        ) from why
     result.saw("the next session works", "yes")
 
 
@@ -74,7 +81,9 @@ async def off_within(tester: TesterEv, result: Result, seconds: float) -> None:
         return
     result.saw(f"output off within {seconds:g} s", "still on" if state else f"after {tester.now - began:.3f} s")
     if state:
-        raise Failed(f"the output is still on after {seconds:g} s")
+        raise Failed(
+            f"the output is still on after {seconds:g} s", cause=Cause.OUTPUT_ON, expected="the output off in time"
+        )
 
 
 def entry(protocol: Protocol, schema_id: int, priority: int, **changes: Any) -> appproto.AppProtocolType:

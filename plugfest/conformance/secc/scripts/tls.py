@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.scripts.steps import entry
 from plugfest.conformance.secc.scripts.table import SCRIPTS, SETUP
 from plugfest.conformance.secc.tester import TesterEv
@@ -72,7 +73,7 @@ async def _without(tester: TesterEv, result: Result, *, says: bool) -> None:
     result.saw(f"closed within {within:g} s", "closed" if closed else "open")
     await wire.close(reset=True)
     if not closed or wire.unread:
-        raise Failed("the TLS port took what is not TLS", expected="closed", observed="open")
+        raise Failed("the TLS port took what is not TLS", expected="closed", observed="open", cause=Cause.TLS_MISSING)
 
 
 async def _handshake(tester: TesterEv, result: Result, offer: Offer, *, old: bool) -> None:
@@ -93,4 +94,4 @@ async def _handshake(tester: TesterEv, result: Result, offer: Offer, *, old: boo
     wanted = "accepted" if offer.accepted else "refused"
     result.saw(f"handshake {wanted}", f"{seen} {why}".strip())
     if seen != wanted:
-        raise Failed(f"the handshake was {seen} {why}".strip(), expected=wanted, observed=seen)
+        raise Failed(f"the handshake was {seen} {why}".strip(), expected=wanted, observed=seen, cause=Cause.TLS_FAILED)

@@ -6,6 +6,7 @@ import asyncio
 
 from plugfest.conformance.catalogue import Run, timer
 from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.scripts.steps import answer, closes, next_session_works, off_within
 from plugfest.conformance.secc.scripts.table import SCRIPTS, SETUP
 from plugfest.conformance.secc.tester import TesterEv
@@ -46,7 +47,9 @@ async def undecodable(tester: TesterEv, run: Run, result: Result) -> None:
     seen = arrival.name if arrival is not None else "closed" if wire.closed_at is not None else "nothing"
     result.saw("connection closed, refused or ignored", seen)
     if arrival is not None and arrival.code.startswith("OK"):
-        raise Failed(f"{arrival.name} {arrival.code} in answer to no message")
+        raise Failed(
+            f"{arrival.name} {arrival.code} in answer to no message", cause=Cause.UNWANTED_MESSAGE, expected="no answer"
+        )
     await next_session_works(tester, result)
 
 
@@ -70,7 +73,11 @@ async def framing(tester: TesterEv, run: Run, result: Result) -> None:
     arrival = await tester.response("SessionSetupReq")
     result.saw("SessionSetupRes OK_NewSessionEstablished", f"{arrival.name} {arrival.code}")
     if arrival.code != "OK_NewSessionEstablished":
-        raise Failed(f"{arrival.name} {arrival.code} to a request in pieces")
+        raise Failed(
+            f"{arrival.name} {arrival.code} to a request in pieces",
+            cause=Cause.WRONG_MESSAGE,
+            expected="the response to each request, in order",
+        )
 
 
 @SCRIPTS.on("PF_SECC_ISO2_HugeLength")
@@ -82,9 +89,17 @@ async def huge_length(tester: TesterEv, run: Run, result: Result) -> None:
     closed = await wire.until_closed(SETUP + CLOSE)
     result.saw("no answer; closed at the setup timer", "closed" if closed else "open")
     if wire.unread:
-        raise Failed(f"{wire.unread[0].name} in answer to a frame that never ends")
+        raise Failed(
+            f"{wire.unread[0].name} in answer to a frame that never ends",
+            cause=Cause.UNWANTED_MESSAGE,
+            expected="no answer",
+        )
     if not closed:
-        raise Failed(f"TCP is still open after {SETUP + CLOSE:g} s")
+        raise Failed(
+            f"TCP is still open after {SETUP + CLOSE:g} s",
+            cause=Cause.STILL_OPEN,
+            expected="TCP closed by the vehicle in time",
+        )
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Pipelined")
@@ -99,9 +114,17 @@ async def pipelined(tester: TesterEv, run: Run, result: Result) -> None:
     names = [f"{one.name} {one.code}" for one in (first, second) if one is not None]
     result.saw("two responses in order, or the second refused", ", ".join(names) or "nothing")
     if first is None or first.name != "ServiceDiscoveryRes" or first.code != "OK":
-        raise Failed(f"{names[0] if names else 'nothing'} in answer to the first of two requests")
+        raise Failed(
+            f"{names[0] if names else 'nothing'} in answer to the first of two requests",
+            cause=Cause.WRONG_MESSAGE,
+            expected="the response to each request, in order",
+        )
     if second is not None and second.name != "PaymentServiceSelectionRes":
-        raise Failed(f"{second.name} in answer to the second of two requests")
+        raise Failed(
+            f"{second.name} in answer to the second of two requests",
+            cause=Cause.WRONG_MESSAGE,
+            expected="the response to each request, in order",
+        )
 
 
 @SCRIPTS.on("PF_SECC_ISO2_SecondConnection")
@@ -137,4 +160,4 @@ async def connection_lost(tester: TesterEv, run: Run, result: Result) -> None:
         reading = tester.system.pilot.reading
         result.saw("oscillator off (100 %)", reading.label)
         if reading.duty not in (100.0, 0.0):
-            raise Failed(f"the oscillator still runs: {reading.label}")
+            raise Failed(f"the oscillator still runs: {reading.label}", cause=Cause.PILOT_DUTY, expected="100 % duty")
