@@ -9,6 +9,7 @@ from faults import FAULTS, Fault
 from faults.matrix import caught, one
 
 from plugfest.conformance.catalogue import runs
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.tls import change_options
 from plugfest.conformance.verdict import Verdict
 from v2g import tls
@@ -64,3 +65,16 @@ def test_a_declared_delay_is_tolerated() -> None:
     run = BY_ID["TC_SECC_DC_VTB_CurrentDemand_001"]
     assert one(run, fault).verdict is Verdict.FAIL
     assert one(run, fault, par_CMN_Transmission_Delay=0.5).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("fault", FAULTS[::9], ids=lambda fault: fault.name)
+def test_the_sentence_of_a_verdict_stands_alone(fault: Fault) -> None:
+    """It has its parts: what was done, what was expected by which rule, what came; and a cause."""
+    result = one(BY_ID[fault.caught_by[0]], fault)
+    assert result.verdict is Verdict.FAIL or result.findings
+    judged = result.judged
+    assert judged is not None
+    assert all((judged.did, judged.what, judged.expected, judged.rule)), judged
+    assert Cause.UNSTATED not in {result.cause, *(one.cause for one in result.findings)} or result.findings
+    for part in (judged.did, judged.what, judged.expected, judged.rule):
+        assert part in (result.reason or result.findings[0].text)

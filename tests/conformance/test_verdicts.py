@@ -66,7 +66,7 @@ def test_a_cause_of_safety_or_security_fails_a_reading() -> None:
         (MatchFailed(Step.PARM, "nobody"), Cause.NOT_MATCHED),
         (ModemError("silent"), Cause.MODEM),
         (SetupError("no interface"), Cause.INTERFACE),
-        (Failed("late", cause=Cause.TOO_LATE), Cause.TOO_LATE),
+        (Failed("late", cause=Cause.TOO_LATE, expected="sooner"), Cause.TOO_LATE),
     ],
     ids=lambda value: getattr(value, "value", type(value).__name__),
 )

@@ -76,6 +76,13 @@ def _field_problem(name: str, wanted: Any, arrival: Arrival) -> str:
     return "" if shown == wanted or str(shown) == str(wanted) else f"{name} is {shown!r}, expected {wanted!r}"
 
 
+_OF_CONTRACTS = {
+    "FAILED_CertificateExpired", "FAILED_CertificateRevoked", "FAILED_CertChainError", "FAILED_SignatureError",
+    "FAILED_CertificateNotAllowedAtThisEVSE", "FAILED_ChallengeInvalid",
+}  # fmt: skip
+"""Codes that refuse a contract, or who shows it."""
+
+
 @EXPECTATIONS.on("recv")
 def recv(step: Step, expect: Steps) -> Action:
     """``recv: PreChargeRes``: name, codes, session id, fields and checks of a response."""
@@ -113,9 +120,9 @@ def recv(step: Step, expect: Steps) -> Action:
                 f"{arrival.name} came instead of {meant}", cause=Cause.WRONG_MESSAGE, expected=text, observed=seen
             )
         if codes and arrival.code not in codes:
-            raise Failed(
-                f"{arrival.name} came with {arrival.code}", cause=Cause.WRONG_CODE, expected=text, observed=seen
-            )
+            taken = bool(_OF_CONTRACTS.intersection(codes)) and arrival.code.startswith("OK")
+            cause = Cause.CONTRACT_ACCEPTED if taken else Cause.WRONG_CODE
+            raise Failed(f"{arrival.name} came with {arrival.code}", cause=cause, expected=text, observed=seen)
         problems = [stranger := _identity_problem(course.tester, identity, arrival)]
         problems += [_field_problem(field_, value, arrival) for field_, value in wanted.items()]
         problems += [f"{word}: {problem}" for word, check in checks if (problem := check(course.tester, arrival))]
