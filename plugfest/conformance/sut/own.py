@@ -186,7 +186,7 @@ class OwnCharger:
             return Measured(*self.power.measure(), self.power.on, self._battery)
         ac = self.evse.ac
         assert ac is not None
-        return Measured(ac.nominal_voltage if ac.closed else 0.0, ac.current, ac.closed)
+        return Measured(ac.nominal_voltage if ac.closed else 0.0, ac.current, ac.closed, phases=ac.in_use)
 
     async def do(self, action: str) -> bool:
         customer, evse = self.customer, self.evse

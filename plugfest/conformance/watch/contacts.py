@@ -12,6 +12,8 @@ from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS
 
 BOOK = Book()
 EVCC: Side = "evcc"
+FRESH = 0.03
+"""s that a measurement at the end may be old."""
 
 
 def _troubled(flow: Flow) -> bool:
@@ -63,7 +65,8 @@ def pilot_moved(flow: Flow, state: State | None) -> None:
         flow.ready = True
     elif flow.ready and state in (State.A, State.B):
         flow.ready = False
-        _opened(flow, f"the pilot went to {state.value}")
+        if flow.stopped_at is None:  # after that, state B is due at once, and the contactors wait for the current
+            _opened(flow, f"the pilot went to {state.value}")
     elif state in (State.E, State.F):
         flow.startled = True
 
@@ -79,4 +82,6 @@ def contactors_moved(flow: Flow, closed: bool | None) -> None:
 def _opened(flow: Flow, what: str) -> None:
     if flow.on_at is None or not flow.samples or _troubled(flow):
         return
+    if flow.stop_at is not None and flow.now - flow.samples[-1].time > FRESH:
+        return  # the current falls within moments: what was measured before says nothing
     flow.opened_at, flow.opened_what, flow.opened_amps = flow.now, what, flow.samples[-1].amps

@@ -15,12 +15,6 @@ RULES: dict[str, Weight] = {
     "cable-check": Weight.FAILS,
     "limits": Weight.FAILS,
     "limit-negative": Weight.FAILS,
-    "over-voltage": Weight.FAILS,
-    "over-current": Weight.FAILS,
-    "over-power": Weight.FAILS,
-    "current-unasked": Weight.FAILS,
-    "voltage-unasked": Weight.FAILS,
-    "own-limit": Weight.FAILS,
     "discharge-unidirectional": Weight.FAILS,
     "discharge-beyond": Weight.FAILS,
     "target-impossible": Weight.FAILS,
@@ -32,4 +26,10 @@ RULES: dict[str, Weight] = {
     "target-ignored": Weight.NOTED,
     "power-implausible": Weight.FAILS,
 }
-"""Name of a rule of :mod:`v2g.rules` -> what it does to a run that breaks it."""
+"""Name of a rule of :mod:`v2g.rules` -> what it does to a run that breaks it.
+
+Targets and limits of an output are not among them: :mod:`.output` judges those with the times of the PIXIT.
+"""
+
+BACK: dict[str, Weight] = {"over-current": Weight.FAILS, "over-power": Weight.FAILS}
+"""The same where power may flow back, in ISO 15118-20: its limits are in no judgement of ours."""

@@ -28,6 +28,7 @@ class Measured:
     Attributes:
         volts, amps: at the charger's output; of AC, per phase.
         closed: the contactors of the system under test; None: not seen.
+        phases: on which it flows.
         battery: there is a battery, or a load, behind the output; None: not known.
     """
 
@@ -35,6 +36,7 @@ class Measured:
     amps: float
     closed: bool | None = None
     battery: bool | None = None
+    phases: int = 1
 
 
 class Sample(NamedTuple):
@@ -81,7 +83,7 @@ class Flow:
         wish_at: EVSENotification asks to stop; ``wish_until`` is when that has to have happened.
         over_at: the connection or session is over.
         capacity: of the battery, Wh.
-        soc: last one told, percent; ``soc_wh`` is the energy at its last change.
+        soc: last one told, percent; ``soc_wh`` is the energy at its last change, ``soc_most`` the highest.
         counted: energy by the reported values, ``drawn`` by the measured ones, Wh.
         measures: the plant is measured.
         samples: measurements of the last seconds.
@@ -132,6 +134,7 @@ class Flow:
     capacity: float | None = None
     soc: int | None = None
     soc_wh: float = 0.0
+    soc_most: int = 0
     counted: list[Counted] = field(default_factory=list)
     drawn: float = 0.0
     measures: bool = False
@@ -198,7 +201,7 @@ class Flow:
         if said.soc is not None:
             if said.soc != self.soc:
                 self.soc_wh = self.drawn
-            self.soc = said.soc
+            self.soc, self.soc_most = said.soc, max(said.soc, self.soc_most)
         if said.stage is Stage.CABLE_CHECK and self.precharge_volts is not None:  # again, after a renegotiation
             self.precharge_volts, self.highest = None, 0.0
         elif said.stage is Stage.PRECHARGE:
@@ -302,7 +305,7 @@ class Flow:
         if self.samples:
             before = self.samples[-1]
             hours = (self.now - before.time) / 3600.0
-            self.drawn += max(before.volts * before.amps, 0.0) * hours
+            self.drawn += max(before.volts * before.amps * measured.phases, 0.0) * hours
         self.samples.append(Sample(self.now, measured.volts, measured.amps))
         if self.request is not None and self.request.stage is Stage.CABLE_CHECK:
             self.highest = max(self.highest, measured.volts)

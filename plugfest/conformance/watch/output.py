@@ -183,6 +183,6 @@ def precharge_follows(flow: Flow, said: Said) -> str:
     if seconds >= LASTS:
         return f"{said.name} reports {said.volts:.1f} V {for_how_long(seconds)}, above the target of {target:g} V"
     waited = flow.now - flow.precharge_at
-    if waited <= flow.terms.precharge or abs(said.volts - target) <= max(near, 20.0):
+    if waited <= flow.terms.reaches or abs(said.volts - target) <= max(near, 20.0):
         return ""
     return f"{said.name} reports {said.volts:.1f} V {waited:.1f} s after {target:g} V were asked for first"

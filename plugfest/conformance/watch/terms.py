@@ -29,7 +29,7 @@ class Terms:
         amps, volts: by which an output may differ from its target.
         reaction: until an output begins to follow.
         fall, rise: slowest ramp of the current.
-        precharge: until the voltage is reached.
+        reaches: until the voltage is reached in precharge.
         off: until the current is gone when it has to be.
         discharge: until an open output is below 60 V.
         lag: age of present values.
@@ -48,7 +48,7 @@ class Terms:
     reaction: float
     fall: float
     rise: float
-    precharge: float
+    reaches: float
     off: float
     discharge: float
     lag: float
@@ -75,7 +75,7 @@ class Terms:
             reaction=seconds("PIXIT_SECC_DC_ReactionTime"),
             fall=seconds("PIXIT_SECC_DC_CurrentFall"),
             rise=seconds("PIXIT_SECC_DC_CurrentRise"),
-            precharge=seconds("PIXIT_SECC_DC_PreChargeTime"),
+            reaches=seconds("PIXIT_SECC_DC_PreChargeTime"),
             off=seconds("PIXIT_SECC_DC_OffTime"),
             discharge=seconds("PIXIT_SECC_DC_DischargeTime"),
             lag=seconds("PIXIT_SECC_DC_MeasurementDelay"),

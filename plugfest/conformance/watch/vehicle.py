@@ -137,9 +137,9 @@ def stop_under_load(flow: Flow, said: Said) -> str:
 
 @BOOK.on("soc-falls", "the state of charge does not fall while charging", "ISO 15118-2", EVCC, Stage.LOOP)
 def soc_falls(flow: Flow, said: Said) -> str:
-    if said.soc is None or flow.soc is None or said.soc >= flow.soc - SOC_STEP or flow.on_at is None:
+    if said.soc is None or said.soc >= flow.soc_most - SOC_STEP or flow.on_at is None:
         return ""
-    return f"{said.name} has an SoC of {said.soc} % after {flow.soc} % while power flows into the battery"
+    return f"{said.name} has an SoC of {said.soc} % after {flow.soc_most} % while power flows into the battery"
 
 
 @BOOK.on("soc-stands", "the state of charge rises with the energy", "ISO 15118-2", EVCC, Stage.LOOP)

@@ -11,7 +11,7 @@ from typing import Any
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch import contacts
-from plugfest.conformance.watch.content import RULES
+from plugfest.conformance.watch.content import BACK, RULES
 from plugfest.conformance.watch.flow import Flow, Measured
 from plugfest.conformance.watch.judgement import Judgement, Side, Weight
 from plugfest.conformance.watch.messages import Stage, read
@@ -26,6 +26,8 @@ LEAVES = ("bench", "tester-leaves")
 """Layer and name of the event after which the tester drops everything: what a system does then is not judged."""
 EVERY = 0.1
 """s between two readings of the plant while there can be power."""
+CLOSELY = 0.02
+"""s at the end, when the current is gone within moments and contactors open."""
 AFTERWARDS = 10.0
 """s after the end for which it is read."""
 LIVE = (Stage.PARAMETERS, Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.DELIVERY, Stage.LOOP, Stage.WELDING)
@@ -78,6 +80,7 @@ class Watch:
         self._live = asyncio.Event()
         self._until = 0.0
         self._left = False
+        self._back = bool(self.pics["PICS_CMN_ISO20_BPT"])
 
     # -- what it observes ---------------------------------------------------------------------------------------------
 
@@ -126,7 +129,7 @@ class Watch:
             if ours:
                 self.flow.startled = self.flow.startled or breach.rule.severity == "violation"
                 continue
-            weight = RULES.get(breach.rule.name)
+            weight = RULES.get(breach.rule.name) or (BACK.get(breach.rule.name) if self._back else None)
             if weight is not None and breach.rule.side == self.side:
                 self._add(breach.rule.name, str(breach), breach.rule.asks, breach.requirement, weight, Cause.PHYSICS)
         if ours and known is not None and session_id != known:
@@ -174,7 +177,8 @@ class Watch:
             self.look(loop.time())
             if loop.time() > self._until:
                 self._live.clear()
-            await asyncio.sleep(EVERY)
+            ends = self.flow.stop_at is not None and loop.time() - self.flow.stop_at < 1.0
+            await asyncio.sleep(CLOSELY if ends else EVERY)
 
     def _stay(self, now: float) -> None:
         self._until = now + AFTERWARDS

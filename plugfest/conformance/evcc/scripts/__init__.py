@@ -11,6 +11,7 @@ from plugfest.conformance.evcc.scripts import (
     discovery,
     iso20,
     loop,
+    power,
     resume,
     schedules,
     session,
@@ -22,6 +23,6 @@ from plugfest.conformance.evcc.scripts import (
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, Script
 
 __all__ = [
-    "SCRIPTS", "Script", "contract", "contract20", "dc", "discovery", "iso20", "loop", "resume", "schedules",
+    "SCRIPTS", "Script", "contract", "contract20", "dc", "discovery", "iso20", "loop", "power", "resume", "schedules",
     "session", "setup", "tls", "tls20", "wrong",
 ]  # fmt: skip

@@ -1,0 +1,29 @@
+"""Power flow at length, and its end. What the vehicle does is judged by :mod:`plugfest.conformance.watch`."""
+
+from __future__ import annotations
+
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.evcc.scripts.steps import charging
+from plugfest.conformance.evcc.scripts.table import SCRIPTS
+from plugfest.conformance.evcc.tester import TesterEvse
+from plugfest.conformance.verdict import Failed, Result
+
+LONG = 75.0
+"""s in which a few percent go into a battery."""
+DELAY = 5
+"""s of NotificationMaxDelay."""
+PATIENCE = 60.0
+"""s after the wish to stop in which the session ends."""
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_PowerFlow", "PF_EVCC_DIN_PowerFlow")
+async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Charges for a while, then asks the vehicle to stop: it ends in order."""
+    await charging(tester, 3)
+    if run.variant["flow"] == "energy":
+        await tester.wait_for(lambda: tester.over, LONG)
+    tester.evse.request_stop(DELAY)
+    ended = await tester.wait_for(lambda: tester.over, PATIENCE)
+    result.saw("the session ends after StopCharging", "it did" if ended else "it did not")
+    if not ended:
+        raise Failed(f"the session did not end {PATIENCE:g} s after StopCharging with {DELAY} s")

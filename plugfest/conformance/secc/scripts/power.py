@@ -1,0 +1,170 @@
+"""Power flow at length: targets that change, targets beyond the limits, errors of the vehicle, energy, the end.
+
+The scripts only ask; what the charger does is judged by :mod:`plugfest.conformance.watch`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.fields import replaced
+from plugfest.conformance.secc.scripts.table import SCRIPTS
+from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.table import Table
+from plugfest.conformance.verdict import Result
+from v2g.physical import number, physical
+
+FLOWS: Table[Callable[[TesterEv], Awaitable[None]]] = Table()
+"""Variant -> what is asked for."""
+
+CHANGES = 8
+"""Targets that are asked for one after the other."""
+SETTLES = 3.0
+"""s for which an error or a target beyond the limits is held."""
+LONG = 90.0
+"""s of the flow that is to be metered."""
+DEAD = 7.0
+"""s for which an output is looked at after the end."""
+
+
+@SCRIPTS.on("PF_SECC_ISO2_PowerFlow", "PF_SECC_DIN_PowerFlow", "PF_SECC_ISO2_PowerFlow_AC")
+async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
+    """Asks for power as the variant says, and ends in order."""
+    flow = str(run.variant["flow"])
+    await tester.until("CableCheck" if flow == "precharge" else "PowerDelivery.Start")
+    await FLOWS[flow](tester)
+    result.saw(f"power flow: {flow}", f"{tester.loops} rounds of the loop")
+
+
+def _limits(tester: TesterEv) -> tuple[float, float]:
+    """The lower of both sides' limits, A and V."""
+    own = tester.responses["ChargeParameterDiscoveryRes"].EVSEChargeParameter
+    asked = tester.make("CurrentDemandReq")
+    return (
+        min(number(own.EVSEMaximumCurrentLimit), number(asked.EVMaximumCurrentLimit)),
+        min(number(own.EVSEMaximumVoltageLimit), number(asked.EVMaximumVoltageLimit)),
+    )
+
+
+async def _ask(tester: TesterEv, amps: float, volts: float, seconds: float, **fields: Any) -> bool:
+    """The loop with these targets for a while; False: the charger refused."""
+    module, until = tester.protocol.module, tester.now + seconds
+    while tester.now < until:
+        message = replaced(tester.make("CurrentDemandReq"), "EVTargetCurrent", physical(module, amps, "A"))
+        message = replaced(message, "EVTargetVoltage", physical(module, volts, "V"))
+        for name, value in fields.items():
+            message = replaced(message, name, value)
+        await tester.send(message)
+        arrival = await tester.response("CurrentDemandReq")
+        if arrival.name != "CurrentDemandRes" or not arrival.code.startswith("OK"):
+            return False
+        tester.loops += 1
+        if getattr(arrival.message, "ReceiptRequired", None):
+            await tester.exchange("MeteringReceiptReq")
+        await tester.pause()
+    return True
+
+
+async def _end(tester: TesterEv) -> None:
+    tester.progress = "Stop"
+    await tester.deliver()
+
+
+@FLOWS.on("changing targets")
+async def changing(tester: TesterEv) -> None:
+    """Other targets every few seconds, drawn from the seed, with a long pause between two requests among them."""
+    amps, volts = _limits(tester)
+    for place in range(CHANGES):
+        target = tester.rng.uniform(0.1, 0.95) * amps
+        voltage = tester.rng.uniform(tester.battery_voltage * 1.05, volts)
+        await _ask(tester, target, voltage, tester.rng.uniform(2.0, 4.0))
+        if place % 3 == 2:
+            await asyncio.sleep(2.0)
+    await _ask(tester, 0.0, voltage, SETTLES)
+    await _end(tester)
+
+
+@FLOWS.on("beyond the limits")
+async def beyond(tester: TesterEv) -> None:
+    """More than either side allows."""
+    amps, volts = _limits(tester)
+    factor = tester.rng.uniform(1.3, 3.0)
+    if await _ask(tester, amps * factor, volts, SETTLES):
+        await _ask(tester, amps * factor, volts * 1.3, SETTLES)
+
+
+@FLOWS.on("lower limits")
+async def lower(tester: TesterEv) -> None:
+    """The vehicle lowers its limit of the current below what it asks for."""
+    amps, volts = _limits(tester)
+    await _ask(tester, amps * 0.9, volts, SETTLES)
+    most = physical(tester.protocol.module, amps * tester.rng.uniform(0.2, 0.5), "A")
+    await _ask(tester, amps * 0.9, volts, SETTLES, EVMaximumCurrentLimit=most)
+
+
+@FLOWS.on("vehicle error")
+async def vehicle_error(tester: TesterEv) -> None:
+    """EVErrorCode, with the targets as they were."""
+    amps, volts = _limits(tester)
+    await _ask(tester, amps * 0.8, volts, SETTLES)
+    code = tester.rng.choice(["FAILED_RESSTemperatureInhibit", "FAILED_EVRESSMalfunction", "FAILED_EVShiftPosition"])
+    if await _ask(tester, amps * 0.8, volts, SETTLES, EVErrorCode=code):
+        await _end(tester)
+
+
+@FLOWS.on("vehicle not ready")
+async def not_ready(tester: TesterEv) -> None:
+    """EVReady false, with the targets as they were."""
+    amps, volts = _limits(tester)
+    await _ask(tester, amps * 0.8, volts, SETTLES)
+    if await _ask(tester, amps * 0.8, volts, SETTLES, EVReady=False):
+        await _end(tester)
+
+
+@FLOWS.on("energy")
+async def energy(tester: TesterEv) -> None:
+    """A large current for long, so that the meter shows it."""
+    amps, volts = _limits(tester)
+    await _ask(tester, amps * tester.rng.uniform(0.7, 0.95), volts, LONG)
+    await _end(tester)
+
+
+@FLOWS.on("end")
+async def end(tester: TesterEv) -> None:
+    """PowerDelivery(Stop) under load, then WeldingDetection until the output has to be dead."""
+    amps, volts = _limits(tester)
+    await _ask(tester, amps * 0.8, volts, SETTLES)
+    await _end(tester)
+    until = tester.now + DEAD
+    while tester.now < until:
+        await tester.exchange("WeldingDetectionReq")
+        await asyncio.sleep(0.5)
+
+
+@FLOWS.on("precharge")
+async def precharge(tester: TesterEv) -> None:
+    """Two voltages one after the other, then one far above the limits, all in the 5 s of a precharge."""
+    _, volts = _limits(tester)
+    module = tester.protocol.module
+    targets = sorted(tester.rng.uniform(200.0, volts) for _ in range(2))
+    for target in (*targets, volts * tester.rng.uniform(1.3, 2.0)):
+        message = replaced(tester.make("PreChargeReq"), "EVTargetVoltage", physical(module, target, "V"))
+        for _ in range(6):
+            await tester.send(message)
+            arrival = await tester.response("PreChargeReq")
+            if not arrival.code.startswith("OK"):
+                return
+            await tester.pause()
+
+
+@FLOWS.on("alternating current")
+async def alternating(tester: TesterEv) -> None:
+    """ChargingStatus for long, then the end, and the contactor after it."""
+    for _ in range(round(LONG / 2.0)):
+        await tester.charge(1)
+        await asyncio.sleep(2.0)
+    await _end(tester)
+    await asyncio.sleep(DEAD)

@@ -1,0 +1,90 @@
+"""The watch blames what breaks physics, and no correct device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from faults import FAULTS, Fault
+from faults.matrix import RUNS, one
+from faults.physics import _echo
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.verdict import Result, Verdict
+from plugfest.conformance.watch.table import JUDGEMENTS
+from v2g.protocols import DIN, ISO2
+
+CHANGING = {ISO2: "PF_SECC_ISO2_PowerFlow#1", DIN: "PF_SECC_DIN_PowerFlow#1"}
+
+
+def run(name: str, adjust: Callable[[Any], None] = lambda system: None, **declared: Any) -> Result:
+    sut = RUNS[name].case.sut
+    return one(RUNS[name], Fault("", "", sut, (), adjust), **declared)
+
+
+def unmeasured(system: Any) -> None:
+    system.measured = lambda: None
+
+
+def test_judgements_have_names_of_their_own() -> None:
+    """Each judges messages or measurements, under a name that no other has."""
+    assert len({one.name for one in JUDGEMENTS}) == len(JUDGEMENTS)
+    assert all((one.speaks is None) is not (one.shows is None) for one in JUDGEMENTS)
+    assert all(bool(one.stages) is (one.speaks is not None) for one in JUDGEMENTS)
+
+
+def dynamics(**changes: float) -> Callable[[Any], None]:
+    def adjust(system: Any) -> None:
+        system.power._dynamics = replace(system.power._dynamics, **changes)
+
+    return adjust
+
+
+@pytest.mark.parametrize("protocol", CHANGING, ids=lambda protocol: protocol.name)
+@pytest.mark.parametrize("plant", [lambda system: None, unmeasured], ids=["measured", "unmeasured"])
+def test_a_fast_charger_is_not_taken_for_an_echo(protocol: Any, plant: Callable[[Any], None]) -> None:
+    """An output that is at its target at once passes, whether somebody measures it or not."""
+
+    def adjust(system: Any) -> None:
+        dynamics(volts_per_second=1e5, amps_per_second=1e5)(system)
+        plant(system)
+
+    result = run(CHANGING[protocol], adjust, PIXIT_SECC_DC_PresentValues="measured")
+    assert (result.verdict, result.reason, result.findings) == (Verdict.PASS, "", [])
+
+
+def test_a_slow_ramp_passes_where_it_is_declared() -> None:
+    """30 A/s is slower than a charger has to be: it passes only if declared."""
+    slow = dynamics(amps_per_second=30.0)
+    assert run(CHANGING[ISO2], slow).verdict is Verdict.FAIL
+    declared = run(CHANGING[ISO2], slow, PIXIT_SECC_DC_CurrentFall=25.0)
+    assert (declared.verdict, declared.reason) == (Verdict.PASS, "")
+
+
+@pytest.mark.parametrize(
+    ("present", "verdict", "findings"),
+    [("measured", Verdict.FAIL, 0), ("unknown", Verdict.PASS, 1), ("simulated", Verdict.PASS, 0)],
+)
+def test_an_echo_is_seen_without_a_plant(present: str, verdict: Verdict, findings: int) -> None:
+    """Present values that repeat pairs of changing targets: as grave as what is declared of them."""
+
+    def adjust(system: Any) -> None:
+        _echo("iso2")(system)
+        unmeasured(system)
+
+    result = run(CHANGING[ISO2], adjust, PIXIT_SECC_DC_PresentValues=present)
+    assert (result.verdict, len(result.findings)) == (verdict, findings)
+    assert findings == 0 or "repeats the targets" in str(result.findings[0])
+
+
+def test_a_violation_says_all_in_one_sentence() -> None:
+    """What was done, what came since when, what was allowed, and which rule says so; the cause is a value."""
+    fault = next(one for one in FAULTS if one.name == "output-blind-iso2")
+    result = one(RUNS["PF_SECC_ISO2_PowerFlow#4"], fault)
+    assert result.cause is Cause.LIMIT_EXCEEDED
+    assert result.judged is not None
+    assert "for 0.50 s" in result.judged.what
+    assert result.judged.rule.startswith("an output gives no more current than is asked for")
+    assert result.judged.did.startswith("Power flow")
