@@ -1,8 +1,8 @@
 """Between two exchanges of the charge loop of ISO 15118-20: what charger and driver want, and what goes on beside it.
 
 A schedule is renegotiated on its own stream while power flows by the old one; the new one is followed from the next
-message of the loop on. In standby the loop goes on with the contactors closed and without power. In dynamic mode there
-is no schedule to renegotiate: what changes travels in the loop.
+message of the loop on. In standby the loop goes on with the contactors closed and without power. Dynamic
+mode has no schedule to renegotiate: what changes travels in the loop.
 """
 
 from __future__ import annotations

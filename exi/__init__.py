@@ -186,7 +186,7 @@ def decode(schema: Schema, data: bytes, *, fragment: bool = False) -> Any:
     Values outside their facets are returned as they are (:func:`validate` finds them): the bits could carry them.
 
     Raises:
-        DecodeError: the bytes are no stream of the set, with bit offset, path and expectation.
+        DecodeError: the bytes are not a stream of the set, with bit offset, path and expectation.
     """
     message = generated(schema, grammar(schema)).decode(data, fragment)
     return read(schema, data, fragment=fragment).message if message is None else message
@@ -199,7 +199,7 @@ def examine(schema: Schema, data: bytes) -> tuple[Any, list[tuple[str, str]]]:
     is nothing to say.
 
     Raises:
-        DecodeError: the bytes are no stream of the set.
+        DecodeError: the bytes are not a stream of the set.
     """
     message = generated(schema, grammar(schema)).decode(data, False)
     if message is not None:

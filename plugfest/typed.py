@@ -30,7 +30,7 @@ def kinds() -> Mapping[str, type[Step]]:
 
 
 def take(line: str, commands: Commands) -> str:
-    """Does what a line says; what is to be told of it, in one line."""
+    """Does what a line says; returns what there is to say, in one line."""
     try:
         words = shlex.split(line)
     except ValueError as why:

@@ -109,7 +109,7 @@ class Modem(KeyedModem):
                 networks = await self._qualcomm_networks(soon)
                 return None if networks is None else any(n.nid == nid and n.peers for n in networks)
             case LinkQuery.KEY:
-                # One answer or none is no "down" from a modem that may still be deaf, or may not know the message.
+                # One answer or none does not mean "down": the modem may still be deaf, or may not know the message.
                 return True if await self.modems_with(nid) > 1 else None if self._query is None else False
             case LinkQuery.DISCOVER:
                 heard = await self._message(CC_DISCOVER_LIST_REQ(), CC_DISCOVER_LIST_CNF, within=soon)

@@ -103,7 +103,7 @@ def abilities(words: Iterable[object]) -> frozenset[str]:
     found: list[str] = []
     for word in words:
         if not isinstance(word, str) or not word.isidentifier() or len(found) >= 20:
-            raise PilotError(f"no ability of a board: {short(word)}")
+            raise PilotError(f"unknown board capability {short(word)}")
         found.append(word)
     return frozenset(found)
 

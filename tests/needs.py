@@ -27,6 +27,7 @@ NEEDS = (
     Need("playwright", "playwright", "pip install playwright"),
     Need("starlette and uvicorn", r"plugfest\[web\]", "pip install 'plugfest[web]'"),
     Need("Chromium", "Chromium", "apt install chromium"),
+    Need("bash", "bash", "apt install bash"),
     Need("mosquitto", "mosquitto", "apt install mosquitto"),
     Need("amqtt", "amqtt", "pip install amqtt"),
     Need("nft", "nft", "apt install nftables"),

@@ -9,7 +9,7 @@ from typing import Any
 _HELP = """\
 Wireshark starts programs in its extcap folder itself: `plugfest extcap --install` puts a script there that starts this
 one. The interface follows the file that a session command writes with --trace FILE, while it is written; nothing else
-is needed, and TLS is no obstacle.
+is needed, and TLS does not hinder it.
 """
 
 

@@ -117,7 +117,7 @@ def duty(value: str | None = None) -> Page:
     if value is None:
         lines += [
             "", "10 to 85 %: duty × 0.6 A; 85 to 96 %: (duty - 64) × 2.5 A; for each phase.",
-            "3 to 7 % is read as 5 %, 8 to 10 % as 6 A, up to 97 % as 80 A; anything else is no current.",
+            "3 to 7 % is read as 5 %, 8 to 10 % as 6 A, up to 97 % as 80 A; anything else does not offer a current.",
         ]  # fmt: skip
     offers = [read_duty(one) for one in shown]
     data = [

@@ -35,7 +35,17 @@ def check(fault: Fault, *names: str) -> None:
     assert missed == {}
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+EVERY = 3
+"""Of the faults, every third is in every suite; the others are left to ``make slow``."""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, id=fault.name, marks=() if number % EVERY == 0 else pytest.mark.slow)
+        for number, fault in enumerate(FAULTS)
+    ],
+)
 def test_a_named_case_catches_it(fault: Fault) -> None:
     """The first case that is named for a fault fails with it; without it, it passes (see test_own_roles)."""
     check(fault, fault.caught_by[0])

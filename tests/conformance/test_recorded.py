@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from captures import files, recording
-from made_to_fail import WAYS, WAYS_20, Way, failure
+from made_to_fail import WAYS, WAYS_20, failure
 from verdicts import TYPICAL, TYPICAL_20
 
 from plugfest.cli import main
@@ -47,26 +47,26 @@ def test_recordings_are_judged_as_they_were_when_looked_at(path: Path, side: str
     assert len(found.of(Answer.PASS)) > 40
 
 
-def _failures(mode: str, ways: tuple[Way, ...], typical: tuple[str, ...]) -> list[tuple[str, Way, str]]:
-    names = [(way, stem + ("Req" if way.side == EVCC else "Res")) for way in ways for stem in typical]
-    return [(mode, way, name) for way, name in names if way.fits(name)]
+MADE = {"iso2-dc": (WAYS, TYPICAL[1:5:2]), "iso20-dc": (WAYS_20, TYPICAL_20[1:3])}
+"""Mode -> ways to fail, and the messages that they are tried at."""
 
 
-MADE = [
-    *_failures("iso2-dc", tuple(WAYS), TYPICAL[1:5:2]),
-    *_failures("iso20-dc", tuple(WAYS_20), TYPICAL_20[1:3]),
-]
-
-
-@pytest.mark.parametrize(("mode", "way", "name"), MADE, ids=lambda one: getattr(one, "name", one))
-def test_the_side_that_was_not_made_to_fail_fails_nothing(mode: str, way: Way, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", MADE)
+def test_the_side_that_was_not_made_to_fail_fails_nothing(mode: str, tmp_path: Path) -> None:
     """Whatever one side does wrong, the other one keeps its rules; and of the culprit something is said."""
-    made = failure(mode, way, name, way.nth[0], tmp_path / "x.pcapng")
-    if made is None:
-        pytest.skip("not in this session")
-    innocent, culprit = judge(made.capture, OTHER[way.side]), judge(made.capture, way.side)
-    assert innocent.of(Answer.FAIL) == [], innocent.sentence
-    assert culprit.answer in (Answer.FAIL, Answer.FINDING), culprit.sentence
+    ways, stems = MADE[mode]
+    wrong, made = [], 0
+    for way in ways:
+        for name in (stem + ("Req" if way.side == EVCC else "Res") for stem in stems):
+            one = failure(mode, way, name, way.nth[0], tmp_path / "x.pcapng") if way.fits(name) else None
+            if one is None:
+                continue  # a message that this way does not fit, or that this session does not have
+            made += 1
+            innocent, culprit = judge(one.capture, OTHER[way.side]), judge(one.capture, way.side)
+            if innocent.of(Answer.FAIL) or culprit.answer not in (Answer.FAIL, Answer.FINDING):
+                wrong.append((way.name, name, innocent.sentence, culprit.sentence))
+    assert wrong == []
+    assert made > len(ways) // 2
 
 
 def test_each_process_rule_is_one_of_the_checks() -> None:

@@ -52,7 +52,7 @@ def test_our_own_reading_is_a_finding_unless_it_is_about_safety_or_security(seve
 
 
 def test_a_cause_of_safety_or_security_fails_a_reading() -> None:
-    """An expired certificate that was accepted is no matter of opinion."""
+    """An expired certificate that was accepted is not a matter of opinion."""
     why = Failed("the vehicle took it", cause=Cause.CERTIFICATE_ACCEPTED, expected="an alert", observed="a session")
     assert judged(why, reading=Severity.NOTE).verdict is Verdict.FAIL
 

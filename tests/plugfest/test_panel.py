@@ -232,7 +232,7 @@ def test_a_recording_is_dropped_and_its_report_read(session: tuple[Started, str]
     frame = page.frame_locator("#report-frame")
     frame.locator("text=CurrentDemandReq").first.wait_for(state="attached")
     press(page, "Close")
-    (tmp_path / "none.pcap").write_text("this is no capture")
+    (tmp_path / "none.pcap").write_text("this is not a capture")
     page.set_input_files("#file", tmp_path / "none.pcap")
     until(page, "#report-text", "none.pcap")
     assert page.locator("#report-frame").is_hidden()

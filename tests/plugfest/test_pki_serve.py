@@ -105,7 +105,7 @@ NOTHING = "WARNING_NoCertificateAvailable"
     ],
 )
 async def test_a_charger_passes_on_what_the_service_answers(pki: Path, outcome: str, code: str, said: str) -> None:
-    """In ISO 15118-20; whatever has no code of its own is no certificate."""
+    """In ISO 15118-20; whatever has no code of its own means that no certificate is available."""
     bench = PncBench20()
     bench.installs()
     served = made(pki)

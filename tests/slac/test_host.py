@@ -173,7 +173,7 @@ async def test_deviations_in_a_matching() -> None:
 
 
 async def test_profiles_of_a_stranger() -> None:
-    """Attenuation profiles of vehicles that never asked are no business of the charger's."""
+    """Attenuation profiles of vehicles that never asked do not concern the charger."""
     bench = Bench.of()
     async with bench.charger() as charger:
         waiting = asyncio.create_task(charger.match())

@@ -85,4 +85,4 @@ def timestamp(facts: Facts, body: Any) -> str:
     given = getattr(body, "EVSETimeStamp", None) or getattr(body, "DateTimeNow", None)
     if given is None or given == 0 or 0 < given < 1e11:
         return ""
-    return f"{type(body).__name__} has a time of {given}, which are no seconds since 1970"
+    return f"{type(body).__name__} has a time of {given}, which cannot be seconds since 1970"

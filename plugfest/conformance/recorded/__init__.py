@@ -8,5 +8,5 @@
 =================  ====================================================================================================
 
 Everything comes from :mod:`plugfest.traces`: its chain, its checks, its times, and the content rules of
-:mod:`v2g.rules`. A rule that nothing in the recording touches is not judged; silence is no proof.
+:mod:`v2g.rules`. A rule that nothing in the recording touches is not judged; silence does not prove anything.
 """

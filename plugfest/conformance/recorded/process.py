@@ -172,4 +172,4 @@ PROCESS: Mapping[str, Process] = {
     "slac-match": Process(BOTH, slac),
     "slac-key": Process(BOTH, slac),
 }
-"""By name. What is not here tells what happened in a session, and is no rule that one side keeps or breaks."""
+"""By name. What is not here tells what happened in a session, and is not a rule that one side keeps or breaks."""

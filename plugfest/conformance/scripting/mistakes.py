@@ -20,7 +20,7 @@ from v2g.messages.iso20.types import RationalNumberType
 from v2g.physical import physical, rational
 
 OURS = ("boundary", "evcc", "exi", "pki", "plugfest", "secc", "slac", "v2g")
-"""Packages whose frames are no news to who wrote a script."""
+"""Packages whose frames do not help the author of a script."""
 
 _ROOT = Path(__file__).parents[3]
 _LIBRARY = Path(warnings.__file__).parent

@@ -259,7 +259,7 @@ def evse_limits_ac(tester: TesterEv, arrival: Arrival) -> str:
     volts, amps = number(parameter.EVSENominalVoltage), number(parameter.EVSEMaxCurrent)
     if volts <= 0 or amps <= 0:
         return f"limits of {volts:g} V, {amps:g} A"
-    # What a limit is rounded to in its message is no excess of power.
+    # A limit that its message rounds up is not an excess of power.
     most = volts * (amps + 10.0**parameter.EVSEMaxCurrent.Multiplier) * 3
     for one in _tuples(arrival):
         for entry in one.PMaxSchedule.PMaxScheduleEntry:

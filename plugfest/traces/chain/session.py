@@ -74,7 +74,7 @@ class Charge:
 
 @dataclass
 class Told:
-    """A state that a side told of itself, with the entry that first did."""
+    """A state that a side named itself, with the entry that first did."""
 
     side: Side
     word: str

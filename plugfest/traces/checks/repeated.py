@@ -11,7 +11,7 @@ from plugfest.traces.entries import Entry
 from plugfest.traces.findings import Finding
 
 FOLLOWING = {"refused", "not-completed", "sequence-error", "error"}
-"""Rules whose findings at an entry that a diagnosis explains are no findings."""
+"""Rules whose findings do not count at an entry that a diagnosis explains."""
 
 APART = {*OF_PAIRING, "after-refusal"}
 """Rules that are broken when requests and answers no longer fit, after one that was sent twice."""

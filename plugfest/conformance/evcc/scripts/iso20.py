@@ -282,7 +282,7 @@ async def standby(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO20_Renegotiation")
 async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The charger wants another schedule, and answers one message beside the loop otherwise than well."""
+    """The charger wants another schedule, and answers one message beside the loop badly."""
     request, answer = str(run.variant["request"]), str(run.variant["answer"])
     await charging(tester)
     caught = tester.catch(lambda one: one.stream == RENEGOTIATION and one.name.endswith(request))

@@ -1,0 +1,41 @@
+"""Phrases that read as translated stay out of code, messages and docs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PHRASES = {
+    r"\b(is|are|was|were) no (?!longer|more\b|fewer|less\b|such\b|better|worse|other\b|later\b|different)": "is not",
+    r"\btold of\b": "hears of, is reported",
+    r"\botherwise than\b": "deliberately wrong",
+    r"\bspeaks? against\b": "suits",
+    r"\bbad twins?\b": "deliberately invalid copy",
+    r"\bability of a board\b": "board capability",
+}
+"""Pattern -> what to write instead."""
+
+THERE = re.compile(r"\bthere (is|are|was|were) no\b", re.IGNORECASE)
+"""What a native speaker says too."""
+
+
+def files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "*.py", "*.md", "*.yaml"], cwd=ROOT, capture_output=True, text=True)
+    return [ROOT / name for name in listed.stdout.split() if not name.startswith(("docs/campaigns", "CHANGELOG"))]
+
+
+@pytest.mark.parametrize("pattern", PHRASES)
+def test_nothing_reads_as_translated(pattern: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in files()
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(pattern, line, re.IGNORECASE)
+        and not re.search(r"\bthere (is|are|was|were) no\b", line, re.IGNORECASE)
+    ]
+    assert not found, f"write: {PHRASES[pattern]}"
