@@ -35,7 +35,6 @@ def test_nothing_reads_as_translated(pattern: str) -> None:
         for path in files()
         if path != Path(__file__)
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if re.search(pattern, line, re.IGNORECASE)
-        and not re.search(r"\bthere (is|are|was|were) no\b", line, re.IGNORECASE)
+        if re.search(pattern, THERE.sub("", line), re.IGNORECASE)
     ]
     assert not found, f"write: {PHRASES[pattern]}"

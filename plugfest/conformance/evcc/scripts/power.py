@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.steps import charging
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
@@ -26,4 +27,8 @@ async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
     ended = await tester.wait_for(lambda: tester.over, PATIENCE)
     result.saw("the session ends after StopCharging", "it did" if ended else "it did not")
     if not ended:
-        raise Failed(f"the session did not end {PATIENCE:g} s after StopCharging with {DELAY} s")
+        raise Failed(
+            f"the session did not end {PATIENCE:g} s after StopCharging with {DELAY} s",
+            cause=Cause.WENT_ON, expected=f"the end of the session within {PATIENCE:g} s of StopCharging",
+            observed="a session that goes on",
+        )  # fmt: skip
