@@ -8,7 +8,8 @@ have no ``body``; nothing outside of this module reads the header or the body of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -216,3 +217,15 @@ def stamp_of(message: Any) -> int:
 def body_of(document: Any) -> Any:
     """The request or response in a document, whatever its protocol; None where it is not a message."""
     return of("", document).body
+
+
+def without_header(message: Any) -> Any:
+    """A copy of a message of ISO 15118-20 without its header, for comparing contents."""
+    bare = copy.copy(message)
+    bare.Header = None
+    return bare
+
+
+def change_signature(document: Any, change: Callable[[Any], Any]) -> None:
+    """Puts another signature, or None, into the header of a document of our own making."""
+    document.Header.Signature = change(document.Header.Signature)

@@ -46,7 +46,7 @@ from v2g.errors import RemoteError
 from v2g.messages import iso2, schema
 from v2g.messages.iso20 import common
 from v2g.protocols import ISO2, ISO20
-from v2g.reading import SessionMessage
+from v2g.reading import SessionMessage, change_signature
 
 LARGEST = 65536
 """Bytes of a request; those of OCPP have 11000."""
@@ -143,9 +143,9 @@ class Desk:
             note = f"{found.name}, {why.response_code}: {why}"
             return outcomes.refusal(found, why.response_code, stamp), 0, note
         if outcome == Outcome.UNSIGNED:
-            document.Header.Signature = None
+            change_signature(document, lambda signature: None)
         elif outcome == Outcome.BAD_SIGNATURE:
-            document.Header.Signature = outcomes.altered(document.Header.Signature)
+            change_signature(document, outcomes.altered)
         return document, remaining, found.name
 
     def _contract(self, found: SessionMessage) -> tuple[Any, int]:

@@ -411,7 +411,7 @@ def _tell(results: Collection[Result]) -> None:
 
 
 def report_folders(args: argparse.Namespace) -> int:
-    from plugfest.conformance.campaign import report, storage
+    from plugfest.conformance.campaign import outcome, report, storage
 
     for folder in args.folders:
         if not list(folder.glob("results*.jsonl")):
@@ -425,7 +425,7 @@ def report_folders(args: argparse.Namespace) -> int:
     results = storage.read_results(target)
     _tell(results.values())
     say(f"report: {page}; JUnit: {junit}; everything: {packed}")
-    return 0
+    return outcome.exit_code(results.values())
 
 
 def make_pics(args: argparse.Namespace) -> int:

@@ -63,7 +63,7 @@ COMMANDS: dict[str, str] = {
     "secc certificate": "secc -i lo --no-slac --tls required --cert {file} --key {file}",
     "evcc roots": "evcc -i lo --no-slac --tls required --roots {file}",
 }
-JUDGED = ("trace check", "slac watch", "exi decode", "exi encode", "exi encode json", "PICS", "run")
+JUDGED = ("campaign", "trace check", "slac watch", "exi decode", "exi encode", "exi encode json", "PICS", "run")
 """Exit code 1 says that something was read, and refused or judged."""
 
 

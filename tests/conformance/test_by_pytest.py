@@ -66,6 +66,7 @@ def lines(folder: Path) -> dict[str, int]:
     return {path.name: len(path.read_text().splitlines()) for path in folder.glob("results*.jsonl")}
 
 
+@pytest.mark.slow  # three processes, and a campaign that is run twice
 def test_two_processes_fill_one_campaign(tmp_path: Path) -> None:
     """Each writes its own results; the report is of all; what passed is not run again, what failed is."""
     script(tmp_path, DIN)

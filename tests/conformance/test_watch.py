@@ -86,5 +86,8 @@ def test_a_violation_says_all_in_one_sentence() -> None:
     assert result.cause is Cause.LIMIT_EXCEEDED
     assert result.judged is not None
     assert "for 0.50 s" in result.judged.what
-    assert result.judged.rule.startswith("an output gives no more current than is asked for")
+    assert (result.judged.expected, result.judged.rule) == (
+        "an output gives no more current than is asked for",
+        "IEC 61851-23",
+    )
     assert result.judged.did.startswith("Power flow")

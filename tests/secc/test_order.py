@@ -58,7 +58,9 @@ async def refused(driver: Driver, response: Any) -> None:
 
 
 @pytest.mark.parametrize("tolerant", [True, False], ids=["tolerant", "strict"])
-@pytest.mark.parametrize("full", [False, True], ids=["standard", "full"])
+@pytest.mark.parametrize(
+    "full", [pytest.param(False, id="standard"), pytest.param(True, id="full", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("mode", MODES)
 async def test_every_request_in_every_state(mode: str, full: bool, tolerant: bool) -> None:
     """Legal: answered as such. Illegal: the paired response with FAILED_SequenceError, closed, output off."""

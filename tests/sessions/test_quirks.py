@@ -171,7 +171,8 @@ QUIRKS = (
         {"DC_ChargeLoopRes": wish("ServiceRenegotiation")}, survives=False, rule="told"),
     Quirk(34, "the charger notifies ScheduleRenegotiation in dynamic mode",
         {"DC_ChargeLoopRes": wish("ScheduleRenegotiation")}, control="dynamic", rule="notification"),
-    Quirk(35, "the charger asks to stop in PowerDeliveryRes", {"PowerDeliveryRes": wish("Terminate")}, rule="told"),
+    Quirk(35, "the charger asks to stop in PowerDeliveryRes", {"PowerDeliveryRes": wish("Terminate")}, rule="told",
+        charges=False),
     Quirk(48, "the charger sends three schedules of 1024 entries", {"ScheduleExchangeRes": both(
         _entries(1024), at(TUPLE, lambda old: [
             msgspec.structs.replace(old[0], ScheduleTupleID=number) for number in (1, 2, 3)]))}),

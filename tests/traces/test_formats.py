@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gzip
 import io
+import itertools
 import struct
 from collections.abc import Callable
 from functools import cache
@@ -171,9 +172,24 @@ def test_every_kind_of_file_holds_the_same(file: str, layer: str, packed: bool, 
     assert found.remarks == plain.remarks
 
 
-@pytest.mark.parametrize("file", ["pcap", "pcap-big", "pcapng-two-interfaces"])
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
-@pytest.mark.parametrize("layer", ["ethernet", "cooked", "cooked2", "vlan", "raw"])
+KINDS = [
+    pytest.param(
+        layer,
+        packed,
+        file,
+        id=f"{layer}-{'gzip' if packed else 'plain'}-{file}",
+        marks=() if often else pytest.mark.slow,
+    )
+    for row, layer in enumerate(("ethernet", "cooked", "cooked2", "vlan", "raw"))
+    for column, (packed, file) in enumerate(
+        itertools.product((False, True), ("pcap", "pcap-big", "pcapng-two-interfaces"))
+    )
+    for often in [(row + column) % 3 == 0]
+]
+"""Each layer, file and packing is in every suite, and all of their combinations in ``make slow``."""
+
+
+@pytest.mark.parametrize(("layer", "packed", "file"), KINDS)
 def test_every_command_reads_every_kind_of_file(
     file: str, layer: str, packed: bool, tmp_path: Path, capsys: Capture
 ) -> None:

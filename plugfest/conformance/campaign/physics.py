@@ -29,7 +29,7 @@ async def watched(watch: Watch, tester: TesterEv | TesterEvse) -> AsyncIterator[
 def judge_physics(result: Result, watch: Watch, run: Run) -> None:
     """Takes what the watch found into the result: a violation fails the run, whatever the case is about."""
     for violation in watch.violations.values():
-        judged = Judged(did=done(run), what=violation.text, rule=violation.rule)
+        judged = Judged(did=done(run), what=violation.text, expected=violation.rule, rule=violation.source)
         if violation.fails and result.verdict in (Verdict.PASS, Verdict.INCONC):
             result.verdict, result.cause, result.judged = Verdict.FAIL, violation.cause, judged
             result.reason, result.look = str(judged), ""

@@ -11,6 +11,7 @@ from v2g import signature
 from v2g.errors import RemoteError
 from v2g.physical import milliwatts, number
 from v2g.protocols import DIN, ISO20
+from v2g.reading import header_of, stamp_of
 
 if TYPE_CHECKING:
     from plugfest.conformance.evcc.tester import TesterEvse
@@ -163,8 +164,8 @@ def ev_request_content(tester: TesterEvse, arrival: Arrival) -> str:
 @CHECKS.on("EV_TIMESTAMP")
 def ev_timestamp(tester: TesterEvse, arrival: Arrival) -> str:
     """Time stamps are there and do not go back; their unit is not judged, since senders do not agree on it."""
-    stamps = [one.message.Header.TimeStamp for one in tester.requests if hasattr(one.message, "Header")]
-    place = [one for one in tester.requests if hasattr(one.message, "Header")].index(arrival)
+    stamped = [one for one in tester.requests if header_of(one.message) is not None]
+    stamps, place = [stamp_of(one.message) for one in stamped], stamped.index(arrival)
     if not stamps[place]:
         return "TimeStamp 0"
     before = max(stamps[:place], default=0)

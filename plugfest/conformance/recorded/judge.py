@@ -16,6 +16,7 @@ from plugfest.traces.findings import Finding
 from plugfest.traces.measure import Measure, measure
 from plugfest.traces.proofs import Roots
 from plugfest.traces.talks import code_of, talks
+from v2g.reading import header_of
 from v2g.rules.rule import CLASSIC, Rule
 from v2g.rules.table import RULES
 
@@ -239,10 +240,10 @@ def _stamps(view: View) -> Iterator[Judged]:
     for talk in view.talks:
         before = 0
         for entry in talk.entries:
-            stamp = getattr(getattr(entry.message, "Header", None), "TimeStamp", None)
-            if entry.sender != view.side or stamp is None:
+            header = header_of(entry.message)
+            if entry.sender != view.side or header is None:
                 continue
-            many += 1
+            many, stamp = many + 1, header.TimeStamp
             if not bad and stamp < before:
                 bad = f"{entry.name} has TimeStamp {stamp} after {before}"
             before = max(before, stamp)

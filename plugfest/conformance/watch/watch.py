@@ -18,6 +18,7 @@ from plugfest.conformance.watch.messages import Stage, read
 from plugfest.conformance.watch.table import shown, spoken
 from plugfest.conformance.watch.terms import Terms
 from slac.pilot import Reading
+from v2g.reading import of as message_of
 from v2g.rules.facts import Facts
 from v2g.rules.table import hear
 from v2g.trace import Event
@@ -40,7 +41,8 @@ class Violation:
     Attributes:
         name: of the judgement.
         text: one sentence.
-        rule: what it breaks, and where that stands.
+        rule: what it breaks, in words.
+        source: where that stands; the name of the judgement where it has no number.
         cause: what a run fails with.
         fails: it fails the run; else it is a finding.
         time: loop time, s.
@@ -49,6 +51,7 @@ class Violation:
     name: str
     text: str
     rule: str
+    source: str
     cause: Cause
     fails: bool
     time: float
@@ -99,7 +102,8 @@ class Watch:
     def _message(self, event: Event) -> None:
         flow, document = self.flow, event.message
         flow.now = event.time
-        body = document.Body.BodyElement if hasattr(document, "Body") else document
+        found = message_of(event.schema, document)
+        body = found.body
         if body is None:
             return
         said = read(body)
@@ -121,9 +125,8 @@ class Watch:
         flow.note(said)
 
     def _content(self, event: Event, body: Any, *, ours: bool) -> None:
-        facts, header = self.flow.facts, getattr(event.message, "Header", None)
-        session_id = header.SessionID if header is not None else None
-        signed = getattr(header, "Signature", None) is not None
+        facts, found = self.flow.facts, message_of(event.schema, event.message)
+        session_id, signed = found.session_id or None, found.signature is not None
         known = facts.session_id
         for breach in hear(facts, body, protocol=event.schema, now=event.time, session_id=session_id, signed=signed):
             if ours:
@@ -197,5 +200,5 @@ class Watch:
     def _add(self, name: str, text: str, rule: str, source: str, weight: Weight, cause: Cause) -> None:
         if name in self.violations or self._left:
             return
-        rule = f"{rule}, {source}" if source and source not in text else rule
-        self.violations[name] = Violation(name, text, rule, cause, weight is Weight.FAILS, self.flow.now)
+        fails = weight is Weight.FAILS
+        self.violations[name] = Violation(name, text, rule, source or f"rule {name}", cause, fails, self.flow.now)
