@@ -2,8 +2,8 @@
 
 Tests go out in portions: at most 40 of one module, or a whole module where some test waits for a real clock (markers
 ``netns`` and ``real_time``). What a module sets up once is made a few times at most, and long lists of cases are
-spread. One worker at a time takes modules that wait, as long as there is something else for the others: the waits
-cost nothing then, and what is timed has a processor.
+spread. Half of the workers take modules that wait, as long as there is something else for the others: the waits cost
+little then.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Scheduling(LoadScopeScheduling):
         return self._portions[nodeid]
 
     def _assign_work_unit(self, node: Any) -> None:
-        taken = any(
-            self._waits(portion) and not all(tests.values())
+        waiting = sum(
+            any(self._waits(portion) and not all(tests.values()) for portion, tests in work.items())
             for other, work in self.assigned_work.items()
-            for portion, tests in work.items()
             if other is not node
         )
+        taken = waiting >= (len(self.assigned_work) + 1) // 2
         suits = next((portion for portion in self.workqueue if self._waits(portion) is not taken), None)
         if suits is not None:
             self.workqueue.move_to_end(suits, last=False)
