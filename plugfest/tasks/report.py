@@ -7,7 +7,7 @@ import argparse
 from boundary.console import complain
 from boundary.write import write
 from plugfest.certificates import roots
-from plugfest.commands.trace import read
+from plugfest.tasks.trace import read
 from plugfest.traces.checks import judge
 from plugfest.traces.junit import junit
 from plugfest.traces.report import render

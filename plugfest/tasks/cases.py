@@ -1,0 +1,76 @@
+"""Cases of the catalogue: chosen, listed, shown."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+
+from boundary.console import say
+from plugfest.conformance.catalogue import Case, case, cases
+from plugfest.conformance.catalogue.select import matches
+from plugfest.errors import UserError
+
+PROTOCOLS = {
+    "iso2": "iso15118-2",
+    "iso15118-2": "iso15118-2",
+    "din": "din70121",
+    "din70121": "din70121",
+    "iso20": "iso15118-20",
+    "iso15118-20": "iso15118-20",
+    "slac": "slac",
+}
+
+
+def protocol_names(text: str | None) -> set[str] | None:
+    """The catalogue's names of ``--protocol``, or None for all."""
+    if text is None:
+        return None
+    names = set()
+    for word in text.split(","):
+        name = PROTOCOLS.get(word.strip().lower())
+        if name is None:
+            raise UserError(f"no protocol {word!r}; there are iso2, din, iso20 and slac")
+        names.add(name)
+    return names
+
+
+def chosen(args: argparse.Namespace) -> list[Case]:
+    """The cases that the filters leave."""
+
+    protocols = protocol_names(args.protocol)
+    try:
+        return [
+            case
+            for case in cases()
+            if (args.sut is None or case.sut == args.sut)
+            and (protocols is None or protocols & set(case.protocols))
+            and (args.words is None or matches(args.words, case))
+        ]
+    except ValueError as why:
+        raise UserError(f"-k {args.words}: {why}") from why
+
+
+def list_cases(args: argparse.Namespace) -> int:
+    found = chosen(args)
+    if args.count:
+        counts = collections.Counter(case.file for case in found)
+        runs = collections.Counter({file: sum(1 for c in found if c.file == file for _ in c.runs()) for file in counts})
+        for file, number in counts.items():
+            say(f"{number:5} cases {runs[file]:5} runs  {file}")
+        say(f"{len(found):5} cases {runs.total():5} runs")
+        return 0
+    for one in found:
+        say(f"{one.id:<58} {one.title}")
+    return 0
+
+
+def show_case(args: argparse.Namespace) -> int:
+    from plugfest.conformance.campaign.describe import describe  # the scripts of both sides; a list needs none
+
+    try:
+        entry = case(args.id)
+    except KeyError:
+        raise UserError(f"no case {args.id!r}; see plugfest conformance list") from None
+    for line in describe(entry):
+        say(line)
+    return 0
