@@ -6,19 +6,15 @@ import argparse
 import collections
 
 from boundary.console import say
+from plugfest.config.words import PROTOCOLS
 from plugfest.conformance.catalogue import Case, case, cases
+from plugfest.conformance.catalogue.protocols import word_of
 from plugfest.conformance.catalogue.select import matches
 from plugfest.errors import UserError
+from v2g.protocols import PROTOCOLS as KNOWN
 
-PROTOCOLS = {
-    "iso2": "iso15118-2",
-    "iso15118-2": "iso15118-2",
-    "din": "din70121",
-    "din70121": "din70121",
-    "iso20": "iso15118-20",
-    "iso15118-20": "iso15118-20",
-    "slac": "slac",
-}
+NAMES = {word: word_of(KNOWN[name]) for word, name in PROTOCOLS.items()} | {"slac": "slac"}
+"""Names on the command line -> those of the catalogue."""
 
 
 def protocol_names(text: str | None) -> set[str] | None:
@@ -27,7 +23,7 @@ def protocol_names(text: str | None) -> set[str] | None:
         return None
     names = set()
     for word in text.split(","):
-        name = PROTOCOLS.get(word.strip().lower())
+        name = NAMES.get(word.strip().lower())
         if name is None:
             raise UserError(f"no protocol {word!r}; there are iso2, din, iso20 and slac")
         names.add(name)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
+from plugfest.config.words import PROTOCOLS as NAMES
 from plugfest.conformance.campaign import by_pytest
 from plugfest.conformance.campaign.evidence import may_capture
 from plugfest.conformance.campaign.storage import safe
@@ -23,12 +24,6 @@ from v2g import interfaces
 from v2g.energy import BY_TITLE
 from v2g.errors import SetupError
 from v2g.protocols import ISO2, ISO20, PROTOCOLS, Protocol
-
-NAMES = {
-    "iso2": "iso2", "iso15118-2": "iso2", "din": "din70121", "din70121": "din70121", "iso20": "iso20",
-    "iso15118-20": "iso20",
-}  # fmt: skip
-
 
 WORDS = ("protocol", "ac", "payment", "profile", "pics", "service", "control")
 """What the marker ``sut`` may say."""
