@@ -226,14 +226,14 @@ def _changes(node: ast.AST, function: str) -> Iterator[tuple[str, Change]]:
             for index in range(len(node.values)):
                 yield f"without-{index + 1}", lambda given, index=index: _without(given, index)
         case ast.UnaryOp(op=ast.Not()):
-            yield "not->", lambda given: given.operand  # type: ignore[attr-defined]
+            yield "not->", lambda given: given.operand  # type: ignore[attr-defined]  # the table is by node type
         case ast.If():
             leaves = isinstance(node.body[-1], LEAVING)
             yield "guard-off" if leaves else "if-never", lambda given: _with(given, test=ast.Constant(False))
             if not leaves:
                 yield "if-always", lambda given: _with(given, test=ast.Constant(True))
         case ast.IfExp():
-            yield "swap", lambda given: _with(given, body=given.orelse, orelse=given.body)  # type: ignore[attr-defined]
+            yield "swap", lambda given: _with(given, body=given.orelse, orelse=given.body)  # type: ignore[attr-defined]  # the table is by node type
         case ast.Expr(value=ast.Call() | ast.Await(value=ast.Call())):
             call = node.value.value if isinstance(node.value, ast.Await) else node.value
             if _name(call) not in TELLING:
@@ -243,10 +243,10 @@ def _changes(node: ast.AST, function: str) -> Iterator[tuple[str, Change]]:
         case ast.Assign(targets=[ast.Attribute()]) if not function.endswith(("__init__", "__post_init__")):
             yield "stale", lambda given: ast.Pass()
         case ast.AugAssign() if type(node.op) in ARITHMETIC:
-            yield "other-way", lambda given: _with(given, op=ARITHMETIC[type(given.op)]())  # type: ignore[attr-defined]
+            yield "other-way", lambda given: _with(given, op=ARITHMETIC[type(given.op)]())  # type: ignore[attr-defined]  # the table is by node type
         case ast.BinOp() if type(node.op) in ARITHMETIC and not _textual(node):
             kind = f"{type(node.op).__name__.lower()}->{ARITHMETIC[type(node.op)].__name__.lower()}"
-            yield kind, lambda given: _with(given, op=ARITHMETIC[type(given.op)]())  # type: ignore[attr-defined]
+            yield kind, lambda given: _with(given, op=ARITHMETIC[type(given.op)]())  # type: ignore[attr-defined]  # the table is by node type
         case ast.Call(func=ast.Name(id=("min" | "max") as name)):
             yield f"{name}->{EXTREMES[name]}", lambda given: _with(given, func=ast.Name(EXTREMES[name], ast.Load()))
         case ast.Constant(value=bool(value)):

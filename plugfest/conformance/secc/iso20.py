@@ -281,7 +281,7 @@ def power_delivery(tester: TesterEv) -> common.PowerDeliveryReq:
     starts = tester.progress == "Start"
     return common.PowerDeliveryReq(
         EVProcessing="Finished",
-        ChargeProgress=tester.progress,  # type: ignore[arg-type]
+        ChargeProgress=tester.progress,  # type: ignore[arg-type]  # one field for the words of all generations
         EVPowerProfile=profile(tester) if starts else None,
         BPT_ChannelSelection="Charge" if starts and control(tester).bidirectional else None,
     )
