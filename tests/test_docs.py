@@ -121,7 +121,9 @@ def foreign(where: Path) -> None:
 @pytest.mark.parametrize("path", [ROOT / "README.md", DOCS / "iso20.md"], ids=lambda path: path.stem)
 def test_what_a_demo_prints_is_what_the_page_shows(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In virtual time and with a seed a session is the same everywhere; three dots stand for lines left out."""
-    shown = re.findall(r"```text\n\$ plugfest (demo .*--fast.*)\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    shown = re.findall(
+        r"```text\n\$ plugfest (demo [^\n]*--fast[^\n]*)\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL
+    )
     assert shown
     for command, lines in shown:
         assert cli.main(command.split()) == 0
