@@ -13,6 +13,7 @@ import os
 import random
 import resource
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from ipaddress import IPv6Address
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evcc.charge import charge
-from plugfest import plants, security
+from plugfest import plants, security, session_options
 from plugfest.config.model import Bench
 from plugfest.config.model import Charger as ChargerKeys
 from plugfest.config.model import Vehicle as VehicleKeys
@@ -197,7 +198,8 @@ class Vehicles:
         try:
             channel = await connect("::1", self._port, None, self._context)
             vehicle = plants.make_vehicle(self._bench, AssumedVehiclePilot())
-            options = plants.vehicle_options(self._bench, protocols=(ISO2,), timing=self._bench.timer, observe=observe)
+            options = session_options.vehicle(self._bench, time.time, lambda text: None)
+            options.protocols, options.observe = (ISO2,), observe
             task = asyncio.create_task(charge(channel, vehicle, options))
             if broken_off is not None:
                 await asyncio.wait({task}, timeout=broken_off)

@@ -7,11 +7,9 @@ import dataclasses
 import math
 import random
 from dataclasses import dataclass
-from typing import Any
 
 from evcc.battery import Battery, pack
 from evcc.battery import Pack as BatteryPack
-from evcc.options import Options
 from evcc.vehicle import OnboardCharger, Settings, Vehicle
 from plugfest import curves
 from plugfest.config.model import Bench, Pack
@@ -28,7 +26,6 @@ from slac.connector import PowerClass, implausible, implausible_ac, power_class
 from slac.pilot import ChargerPilot, VehiclePilot
 from slac.pilots import SimulatedPilot
 from v2g import energy
-from v2g.messages import appproto
 
 DIGITAL = 5.0
 """Percent: the duty cycle that asks for digital communication."""
@@ -128,37 +125,6 @@ def _gives(bench: Bench) -> float:
         return 0.0
     onboard = bench.vehicle.onboard
     return onboard.max_current if onboard.max_discharge_current is None else onboard.max_discharge_current
-
-
-def vehicle_options(bench: Bench, **shared: Any) -> Options:
-    """The options of the vehicle's session; ``shared`` are those that both roles have."""
-    car = bench.vehicle
-    offer = None
-    if car.offer:
-        entries = [
-            appproto.AppProtocolType(
-                ProtocolNamespace=entry.namespace,
-                VersionNumberMajor=entry.major,
-                VersionNumberMinor=entry.minor,
-                SchemaID=entry.schema_id,
-                Priority=entry.priority,
-            )
-            for entry in car.offer
-        ]
-        offer = appproto.supportedAppProtocolReq(AppProtocol=entries)
-    return Options(
-        **shared,
-        offer=offer,
-        ac=bench.ac,
-        duration=car.duration,
-        renegotiates=car.renegotiates,
-        control=bench.control,
-        renegotiation_retries=car.renegotiation_retries,
-        authorization_retries=car.authorization_retries,
-        service=bench.transfer,
-        negative_discharge_limits=car.negative_discharge_limits,
-        new_session_id=octets(car.session_id),
-    )
 
 
 def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:

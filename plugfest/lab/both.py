@@ -22,8 +22,8 @@ from evcc.nominal import charge_nominal
 from evcc.options import Outcome as VehicleOutcome
 from evcc.options import Paused
 from evcc.stay import Stay, stay
-from plugfest import handoff, outputs, pilots, plants, pnc, security
-from plugfest.config import actions, named
+from plugfest import handoff, outputs, pilots, plants, security, session_options
+from plugfest.config import actions
 from plugfest.config.model import Bench
 from plugfest.controls import Controls
 from plugfest.lab import words
@@ -35,7 +35,6 @@ from plugfest.views import view
 from secc.arrivals import Arrivals
 from secc.newcomer import Policy
 from secc.outlet import Outlet
-from secc.serve import Options
 from slac.pilot import CONNECTED, State, until
 from slac.powerline import Conditions, Powerline
 from slac.powerline_veth import attached
@@ -234,18 +233,8 @@ async def run(bench: Bench, network: Network, cable: Cable, sessions: int | None
         stack.enter_context(pilots.user_errors())
         trace = stack.enter_context(outputs.writing(bench, "both", now, interface=network.interface("vehicle")))
         stage = Stage(bench, controls, looks, trace)
-        shared: dict[str, Any] = {
-            "protocols": tuple(named.protocols(bench)),
-            "tolerant": not bench.strict,
-            "any_transport": bench.any_transport,
-            "timing": bench.timer,
-            "stamps": bench.stamps,
-            "relaxed": bench.relaxed,
-        }
-        charger = Options(**shared, now=time.time, rng=rng)
-        vehicle = controls.options = plants.vehicle_options(bench, **shared)
-        pnc.equip_charger(charger, pair.evse, bench, time.time)
-        pnc.equip_vehicle(vehicle, bench, time.time, looks.say)
+        charger = session_options.charger(bench, pair.evse, time.time, rng)
+        vehicle = controls.options = session_options.vehicle(bench, time.time, looks.say)
         stage.equip(charger, "secc", main=False)
         stage.equip(vehicle, "evcc")
         lab = Lab(bench, network, controls, stage, looks, charger, vehicle)

@@ -17,7 +17,7 @@ from evcc.charge import charge
 from evcc.options import Outcome as VehicleOutcome
 from evcc.options import Paused
 from evcc.stay import Stay, stay
-from plugfest import config, handoff, outputs, plants, pnc, security
+from plugfest import config, handoff, outputs, plants, pnc, security, session_options
 from plugfest.commands import options
 from plugfest.config import named
 from plugfest.config.model import Bench
@@ -28,7 +28,6 @@ from plugfest.stage import Stage
 from plugfest.summary import summary
 from plugfest.views import view
 from plugfest.virtual import VirtualLoop
-from secc import serve as secc
 from secc.outlet import Outlet
 from v2g.channel import Channel, memory_pair
 from v2g.errors import SetupError
@@ -123,18 +122,8 @@ async def _both(bench: Bench, title: str) -> int:
     looks.headline(_headline(bench, title, soc))
     with outputs.writing(bench, "both", None if bench.fast else now) as trace:
         stage = Stage(bench, controls, looks, trace)
-        shared: dict[str, Any] = {
-            "protocols": tuple(named.protocols(bench)),
-            "tolerant": not bench.strict,
-            "any_transport": bench.any_transport,
-            "timing": bench.timer,
-            "stamps": bench.stamps,
-            "relaxed": bench.relaxed,
-        }
-        charger = secc.Options(**shared, now=lambda: epoch + loop.time(), rng=rng)
-        vehicle = controls.options = plants.vehicle_options(bench, **shared)
-        pnc.equip_charger(charger, pair.evse, bench, charger.now)
-        pnc.equip_vehicle(vehicle, bench, charger.now, looks.say)
+        charger = session_options.charger(bench, pair.evse, lambda: epoch + loop.time(), rng)
+        vehicle = controls.options = session_options.vehicle(bench, charger.now, looks.say)
         stage.equip(charger, "secc", main=False)
         stage.equip(vehicle, "evcc")
         async with stage.running():

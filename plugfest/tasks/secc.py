@@ -8,18 +8,19 @@ import contextlib
 import datetime
 import random
 import time
+from dataclasses import dataclass, field
 
-from plugfest import config, outputs, pilots, plants, pnc, security
+from plugfest import config, outputs, pilots, plants, security, session_options
 from plugfest.commands import options
-from plugfest.config import named
 from plugfest.config.model import Bench
 from plugfest.controls import Controls
 from plugfest.stage import Stage
 from plugfest.summary import summary
+from plugfest.view import View
 from plugfest.views import view
 from secc.newcomer import Policy
 from secc.outlet import Outlet
-from secc.serve import Options
+from slac.pilot import ChargerPilot
 from v2g import interfaces
 from v2g.outcome import Outcome
 from v2g.sdp import TlsPolicy
@@ -34,38 +35,50 @@ def start(bench: Bench) -> int:
     return asyncio.run(serve(bench))
 
 
+@dataclass
+class Sessions:
+    """The sessions of a charger as they end.
+
+    Attributes:
+        code: exit code of the first one that failed; 0: none did.
+        served: how many there were.
+        finished: set when there were as many as the bench wants.
+        outcomes: of those over SLAC, for who matches the next vehicle.
+    """
+
+    bench: Bench
+    stage: Stage
+    looks: View
+    code: int = 0
+    served: int = 0
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+    outcomes: asyncio.Queue[Outcome] = field(default_factory=asyncio.Queue)
+
+    def ended(self, outcome: Outcome) -> None:
+        """A session over the network is over."""
+        self.told(outcome)
+        if self.bench.slac:  # nobody else takes them out
+            self.outcomes.put_nowait(outcome)
+
+    def told(self, outcome: Outcome) -> None:
+        """A session is over, with messages or without."""
+        self.served += 1
+        self.code = self.code or (0 if outcome.ok else int(outcome.cause))
+        self.stage.end({"charger": outcome})
+        for line in ("", *summary(outcome, role="charger"), ""):
+            self.looks.say(line)
+        if self.bench.sessions is not None and self.served >= self.bench.sessions:
+            self.finished.set()
+
+
 async def serve(bench: Bench) -> int:
     """Serves vehicles until so many sessions are over, or for ever; returns the exit code."""
     rng = random.Random(bench.seed) if bench.seed is not None else random.SystemRandom()
     name = bench.interface or ""
-    codes: list[int] = []  # of the first session that failed
-    served = 0
-    sessions: asyncio.Queue[Outcome] = asyncio.Queue()
-    finished = asyncio.Event()
-
-    def ended(outcome: Outcome) -> None:
-        told(outcome)
-        if bench.slac:  # nobody else takes them out
-            sessions.put_nowait(outcome)
-
-    def told(outcome: Outcome) -> None:
-        nonlocal served
-        served += 1
-        if not outcome.ok and not codes:
-            codes.append(int(outcome.cause))
-        stage.end({"charger": outcome})
-        looks.say("")
-        for line in summary(outcome, role="charger"):
-            looks.say(line)
-        looks.say("")
-        if bench.sessions is not None and served >= bench.sessions:
-            finished.set()
-
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(pilots.user_errors())
         if bench.slac:
             from plugfest import handoff  # SLAC takes its time to load, and a plain cable needs none of it
-            from secc.arrivals import Arrivals
 
             handoff.check(name)
         else:
@@ -80,21 +93,12 @@ async def serve(bench: Bench) -> int:
         now = datetime.datetime.now(datetime.UTC)
         trace = stack.enter_context(outputs.writing(bench, "secc", now, interface=name))
         stage = Stage(bench, controls, looks, trace)
-        policy = TlsPolicy(bench.tls)
-        settings = Options(
-            protocols=tuple(named.protocols(bench)),
-            tolerant=not bench.strict,
-            any_transport=bench.any_transport,
-            timing=bench.timer,
-            stamps=bench.stamps,
-            relaxed=bench.relaxed,
-            now=time.time,
-            rng=rng,
-        )
-        pnc.equip_charger(settings, evse, bench, time.time)
+        settings = session_options.charger(bench, evse, time.time, rng)
         stage.equip(settings, "secc")
         stack.callback(pilots.tell(pilot, stage.observe))
-        outlet = Outlet(
+        sessions = Sessions(bench, stage, looks)
+        policy = TlsPolicy(bench.tls)
+        outlet = controls.outlet = Outlet(
             await pilots.usable(name),
             evse,
             settings,
@@ -102,32 +106,47 @@ async def serve(bench: Bench) -> int:
             context=security.charger(bench, stack, looks.say) if policy is not TlsPolicy.NONE else None,
             port=bench.port,
             tls_port=bench.tls_port,
-            on_end=ended,
+            on_end=sessions.ended,
             wakes_after=bench.charger.wake_car_after,
             newcomers=Policy(bench.charger.newcomers),
         )
-        controls.outlet = outlet
-        stack.push_async_callback(lambda: stage.close(tell=bool(served)))
+        stack.push_async_callback(lambda: stage.close(tell=bool(sessions.served)))
         await stack.enter_async_context(stage.running())
-
-        def ready() -> None:
-            where = ", ".join(f"{'TLS' if secure else 'TCP'} {port}" for secure, port in outlet.ports.items())
-            looks.say(f"charger ready on {name}, {outlet.interface.address}, {where}")
-
         if bench.slac:
-            side = await stack.enter_async_context(handoff.charger_side(bench, pilot, stage.observe))
-            looks.say(f"charger waits for a vehicle on {name}, modem {side.modem}")
-
-            arrivals = Arrivals(
-                side, evse if bench.ac else None, start=bench.charger.initial_duty, loss=bench.charger.lost_link,
-                observe=stage.observe, tick=lambda: stage.measured("BasicCharging"), say=looks.say, begin=stage.begin,
-                ended=told,
-            )  # fmt: skip
-            serving = asyncio.create_task(handoff.serve_matched(arrivals, outlet, ready, looks.say, sessions))
-            await handoff.first_of(serving, finished)
+            await _after_slac(outlet, pilot, sessions, stack)
         else:
             pilots.offer_when_plugged(pilot)
             async with outlet.open():
-                ready()
-                await finished.wait()
-    return trace.code(codes[0] if codes else 0)
+                looks.say(_ready(outlet))
+                await sessions.finished.wait()
+    return trace.code(sessions.code)
+
+
+async def _after_slac(
+    outlet: Outlet, pilot: ChargerPilot, sessions: Sessions, stack: contextlib.AsyncExitStack
+) -> None:
+    """Matches one vehicle after another, and serves it."""
+    from plugfest import handoff
+    from secc.arrivals import Arrivals
+
+    bench, stage, say = sessions.bench, sessions.stage, sessions.looks.say
+    side = await stack.enter_async_context(handoff.charger_side(bench, pilot, stage.observe))
+    say(f"charger waits for a vehicle on {outlet.interface.name}, modem {side.modem}")
+    arrivals = Arrivals(
+        side,
+        outlet.evse if bench.ac else None,
+        start=bench.charger.initial_duty,
+        loss=bench.charger.lost_link,
+        observe=stage.observe,
+        tick=lambda: stage.measured("BasicCharging"),
+        say=say,
+        begin=stage.begin,
+        ended=sessions.told,
+    )
+    matching = handoff.serve_matched(arrivals, outlet, lambda: say(_ready(outlet)), say, sessions.outcomes)
+    await handoff.first_of(asyncio.create_task(matching), sessions.finished)
+
+
+def _ready(outlet: Outlet) -> str:
+    where = ", ".join(f"{'TLS' if secure else 'TCP'} {port}" for secure, port in outlet.ports.items())
+    return f"charger ready on {outlet.interface.name}, {outlet.interface.address}, {where}"
