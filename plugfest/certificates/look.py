@@ -175,53 +175,82 @@ def _lines(lines: Iterator[str], *, blank: bool = False) -> None:
         say(line)
 
 
+@dataclass
+class _Held:
+    """A chain, and what it is held against: trusted roots, and the revocations of its PKI."""
+
+    chain: _Chain
+    anchors: Sequence[x509.Certificate]
+    revocations: Revocations
+
+
 def verify(args: argparse.Namespace) -> int:
     """Every chain held against its role; 1 if one has to be refused."""
     at, role = arguments.time(args.at), arguments.role(args.role)
-    todo: list[tuple[_Chain, Sequence[x509.Certificate], Revocations | None]] = []
-    if args.target != "-" and Path(args.target).is_dir():
-        suites = [Store(args.target, args.suite, password=args.password)] if args.suite or args.names else None
-        found = suites or list(stores(Path(args.target)).values())
-        for store in found:
-            _lines(text.oddities(store))
-            entries = [store[n] for n in args.names] or [e for e in store.values() if e.role in ANCHORS]
-            if not entries:
-                raise UserError(f"{args.target} has no leaves of a known role; give NAME and --role")
-            for entry in entries:
-                chain = _from_entry(store, entry, role)
-                known = trusted(args.roots, chain.role) or anchors(store, chain.role)
-                if entry.has_key and (trouble := entry.key_trouble()):
-                    chain.key_trouble = trouble
-                todo.append((chain, known, Revocations.of(store)))
-                if len(found) > 1:
-                    chain.name = f"{store.suite.name}/{entry.name}"
-    else:
-        if not args.roots:
-            raise UserError(f"trusted roots are needed: plugfest pki verify {args.target} --roots ROOTS")
-        for chain in _from_file(args.target, role, args.suite):
-            _complete(chain, args.roots)
-            todo.append((chain, trusted(args.roots, chain.role), None))
+    in_pki = args.target != "-" and Path(args.target).is_dir()
+    todo = list(_in_pki(args, role) if in_pki else _in_file(args, role))
     lists = {file: revocation.read_crl(file) for file in args.crl}
-    refused = 0
-    for chain, held, revocations in todo:
-        for defect in chain.defects:
-            say(f"  ! {defect}")
-        refused += bool(chain.defects)
-        if not chain.certificates:
-            continue
-        if chain.role is None:
-            raise UserError(f"{chain.name}: what it is for cannot be told; give --role")
-        below, _ = _split(chain)
-        time = at if args.at or chain.at is None else chain.at
-        revocations = _with_lists(revocations or Revocations(), lists, [*below, *held], time)
-        deviations = path.validate(below, held, chain.role, time, suite=chain.suite, revoked=revocations)
-        if args.ocsp:
-            deviations += _ask(below, held, time)
-        refused += bool(path.fatal(deviations)) or bool(chain.key_trouble)
-        _verdict(chain, below, held, deviations)
-        if chain.key_trouble:
-            say(f"  ! {'key':20} {chain.key_trouble}")
+    refused = False
+    for held in todo:
+        # A recording has its own time; one that was given counts more.
+        time = at if args.at or held.chain.at is None else held.chain.at
+        if not _accepted(held, time, lists, ask=args.ocsp):
+            refused = True
     return 1 if refused else 0
+
+
+def _in_pki(args: argparse.Namespace, role: Role | None) -> Iterator[_Held]:
+    """The named entries of a PKI directory, or all leaves of known roles."""
+    suites = [Store(args.target, args.suite, password=args.password)] if args.suite or args.names else None
+    found = suites or list(stores(Path(args.target)).values())
+    for store in found:
+        _lines(text.oddities(store))
+        entries = [store[n] for n in args.names] or [e for e in store.values() if e.role in ANCHORS]
+        if not entries:
+            raise UserError(f"{args.target} has no leaves of a known role; give NAME and --role")
+        for entry in entries:
+            chain = _from_entry(store, entry, role)
+            chain.key_trouble = (entry.key_trouble() or "") if entry.has_key else ""
+            known = trusted(args.roots, chain.role) or anchors(store, chain.role)
+            if len(found) > 1:
+                chain.name = f"{store.suite.name}/{entry.name}"
+            yield _Held(chain, known, Revocations.of(store))
+
+
+def _in_file(args: argparse.Namespace, role: Role | None) -> Iterator[_Held]:
+    """The chains in a file, a recording or standard input."""
+    if not args.roots:
+        raise UserError(f"trusted roots are needed: plugfest pki verify {args.target} --roots ROOTS")
+    for chain in _from_file(args.target, role, args.suite):
+        _complete(chain, args.roots)
+        yield _Held(chain, trusted(args.roots, chain.role), Revocations())
+
+
+def _accepted(
+    held: _Held, time: datetime.datetime, lists: Mapping[Path, x509.CertificateRevocationList], *, ask: bool
+) -> bool:
+    """Prints the verdict on a chain; whether it may be accepted.
+
+    Args:
+        lists: revocation lists, by file.
+        ask: ask the certificates' OCSP responders too.
+    """
+    chain = held.chain
+    for defect in chain.defects:
+        say(f"  ! {defect}")
+    if not chain.certificates:
+        return not chain.defects
+    if chain.role is None:
+        raise UserError(f"{chain.name}: what it is for cannot be told; give --role")
+    below, _ = _split(chain)
+    revocations = _with_lists(held.revocations, lists, [*below, *held.anchors], time)
+    deviations = path.validate(below, held.anchors, chain.role, time, suite=chain.suite, revoked=revocations)
+    if ask:
+        deviations += _ask(below, held.anchors, time)
+    _verdict(chain, below, held.anchors, deviations)
+    if chain.key_trouble:
+        say(f"  ! {'key':20} {chain.key_trouble}")
+    return not (chain.defects or chain.key_trouble or path.fatal(deviations))
 
 
 def _with_lists(
