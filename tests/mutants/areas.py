@@ -49,6 +49,23 @@ class Area:
 
 
 CLASSIC = ("iso15118-2", "din70121")
+MODERN = ("iso15118-20",)
+
+
+def _both(*names: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Requests and responses of these names."""
+    return tuple(f"{name}Req" for name in names), tuple(f"{name}Res" for name in names)
+
+
+POWER_REQ, POWER_RES = _both(
+    "AC_ChargeParameterDiscovery", "DC_ChargeParameterDiscovery", "ScheduleExchange", "DC_CableCheck", "DC_PreCharge",
+    "PowerDelivery", "AC_ChargeLoop", "DC_ChargeLoop", "DC_WeldingDetection",
+)  # fmt: skip
+SESSION_REQ, SESSION_RES = _both(
+    "SessionSetup", "AuthorizationSetup", "Authorization", "CertificateInstallation", "ServiceDiscovery",
+    "ServiceDetail", "ServiceSelection", "MeteringConfirmation", "VehicleCheckIn", "VehicleCheckOut", "SessionStop",
+)  # fmt: skip
+"""Messages of ISO 15118-20, about power and about the session around it."""
 
 AREAS: tuple[Area, ...] = (
     Area(
@@ -251,24 +268,64 @@ AREAS: tuple[Area, ...] = (
         timers=("EV", "both"),
     ),
     Area(
-        "charger ISO 15118-20",
+        "charger ISO 15118-20, power",
         "secc",
-        ("iso15118-20",),
-        source=("secc.iso20", *(f"secc.iso20_{part}" for part in (
-            "ac", "contract", "dc", "metering", "parking", "prices", "profile", "provisioning",
-            "renegotiation", "schedule", "services", "status")), "secc.beside"),
+        MODERN,
+        source=(
+            *(f"secc.iso20_{part}" for part in ("ac", "dc", "profile", "schedule", "prices", "renegotiation")),
+            "secc.iso20:power_delivery",
+            "secc.iso20:start",
+        ),
+        messages=POWER_RES,
+        requests=POWER_REQ,
+        timers=("V2G_SECC_CableCheck_Performance_Time", "V2G_SECC_PreCharge_Performance_Time", "Loop_Sequence_Timeout",
+                "V2G_SECC_Contactor_Close_Time"),
+        rules=POWER_REQ,
     ),
     Area(
-        "vehicle ISO 15118-20",
+        "charger ISO 15118-20, session",
+        "secc",
+        MODERN,
+        source=("secc.iso20", *(f"secc.iso20_{part}" for part in (
+            "contract", "metering", "parking", "provisioning", "services", "status")), "secc.beside"),
+        messages=SESSION_RES,
+        requests=SESSION_REQ,
+        timers=("V2G_SECC_Sequence_Timeout", "V2G_SECC_CommunicationSetup_Performance_Time",
+                "V2G_SECC_Ongoing_Performance_Time", "TCP_Connection_Termination_Timeout"),
+        rules=SESSION_REQ,
+        general=True,
+    ),
+    Area(
+        "vehicle ISO 15118-20, power",
         "evcc",
-        ("iso15118-20",),
+        MODERN,
+        source=tuple(f"evcc.iso20_{part}" for part in ("ac", "control", "dc", "prices", "schedule")),
+        messages=POWER_REQ,
+        requests=POWER_RES,
+        timers=("V2G_EVCC_CableCheck_Timeout", "V2G_EVCC_PreCharge_Timeout", "Loop_Sequence_Performance_Time",
+                "V2G_EVCC_CPState_Change_Time"),
+        rules=POWER_RES,
+    ),
+    Area(
+        "vehicle ISO 15118-20, session",
+        "evcc",
+        MODERN,
         source=("evcc.iso20", *(f"evcc.iso20_{part}" for part in (
-            "ac", "contract", "control", "course", "dc", "installation", "metering", "parking", "prices",
-            "schedule")), "evcc.beside"),
+            "contract", "course", "installation", "metering", "parking")), "evcc.beside"),
+        messages=SESSION_REQ,
+        requests=SESSION_RES,
+        timers=("V2G_EVCC_Msg_Timeout", "V2G_EVCC_CommunicationSetup_Timeout", "V2G_EVCC_Ongoing_Timeout",
+                "V2G_EVCC_Sequence_Performance_Time"),
+        rules=SESSION_RES,
+        general=True,
     ),
 )  # fmt: skip
 
-SCHEMAS = {"iso15118-2": "iso2", "din70121": "din70121"}
+SCHEMAS: dict[str, tuple[str, ...]] = {
+    "iso15118-2": ("iso2",),
+    "din70121": ("din70121",),
+    "iso15118-20": ("iso20.common", "iso20.dc", "iso20.ac"),
+}
 """Protocols of the catalogue whose messages are mutated by field -> modules of message classes."""
 
 

@@ -22,16 +22,19 @@ import msgspec
 import secc.answer
 import v2g.session
 from evcc.drive import Drive
-from mutants.areas import AREAS, SCHEMAS, Area
+from mutants.areas import AREAS, MODERN, SCHEMAS, Area
 from secc.visit import Visit
 from slac import frames
 from slac.timing import STANDARD as SLAC_TIMING
 from slac.timing import table as slac_table
 from v2g.messages import appproto
-from v2g.rules.rule import CLASSIC, EVCC, SECC, Live, Rule
+from v2g.protocols import DIN, ISO2
+from v2g.protocols import ISO20 as ISO20_PROTOCOL
+from v2g.rules.rule import CLASSIC, EVCC, ISO20, SECC, Live, Rule
 from v2g.rules.table import RULES
-from v2g.sequence import START, Sequence
+from v2g.sequence import START, TABLES, Sequence
 from v2g.timing import ISO2 as TIMING
+from v2g.timing import ISO20 as ISO20_TIMING
 
 Adjust = Callable[[Any], None]
 Change = Callable[[Any], Any]
@@ -71,18 +74,17 @@ def entries(area: Area) -> Iterator[Entry]:
         yield from _slac_timers(area)
         return
     for protocol in area.protocols:
-        if protocol not in SCHEMAS:
-            continue
-        module = import_module(f"v2g.messages.{SCHEMAS[protocol]}")
-        for name in area.messages:
-            if hasattr(module, name):
-                yield from _fields(SCHEMAS[protocol], getattr(module, name))
+        for schema in SCHEMAS.get(protocol, ()):
+            module = import_module(f"v2g.messages.{schema}")
+            for name in area.messages:
+                kind = getattr(module, name, None)
+                if kind is not None and kind.__module__ == module.__name__:
+                    yield from _fields(schema, kind)
     for name in area.messages:
         if hasattr(appproto, name):
             yield from _fields("appproto", getattr(appproto, name))
-    yield from _timers(area)
-    yield from _unchecked(area)
-    yield from _unheeded(area)
+    for entry in (*_timers(area), *_unchecked(area), *_unheeded(area)):
+        yield dataclasses.replace(entry, id=f"iso20.{entry.id}") if area.protocols == MODERN else entry
     if area.general and area.sut == "secc":
         yield from _order(area)
 
@@ -110,7 +112,7 @@ def _kinds(hint: Any) -> tuple[list[Any], bool]:
 def _fields(schema: str, kind: type[Any], path: tuple[str, ...] = (), top: type[Any] | None = None) -> Iterator[Entry]:
     top = top or kind
     for name, hint in _hints(kind).items():
-        if name not in kind.__struct_fields__ or name in ("Id",) or len(path) > 3:
+        if name not in kind.__struct_fields__ or name in ("Id", "Header") or len(path) > DEEPEST:
             continue
         kinds, optional = _kinds(hint)
         here = (*path, name)
@@ -118,10 +120,10 @@ def _fields(schema: str, kind: type[Any], path: tuple[str, ...] = (), top: type[
             yield _said(schema, top, here, "omitted", lambda value, _: None)
         for one in kinds:
             if isinstance(one, type) and issubclass(one, msgspec.Struct):
-                if one.__name__ == "PhysicalValueType":
-                    yield from _of_value(schema, top, here, _QUANTITY)
-                elif one.__struct_fields__:
-                    yield from _fields(schema, one, here, top)
+                if one.__name__ in _QUANTITIES:
+                    yield from _of_value(schema, top, here, _QUANTITIES[one.__name__])
+                for part in _shapes(one) if one.__name__ not in _QUANTITIES else ():
+                    yield from _fields(schema, part, here, top)
             elif typing.get_origin(one) is Literal:
                 words = typing.get_args(one)
                 ways = (
@@ -130,8 +132,23 @@ def _fields(schema: str, kind: type[Any], path: tuple[str, ...] = (), top: type[
                 yield from _of_value(schema, top, here, ways)
             elif typing.get_origin(one) is list:
                 yield from _of_value(schema, top, here, _LIST)
+                for element in _kinds(typing.get_args(one)[0])[0]:
+                    if isinstance(element, type) and issubclass(element, msgspec.Struct):
+                        yield from _fields(schema, element, here, top)
             else:
                 yield from _of_value(schema, top, here, _PLAIN.get(one, {}))
+
+
+DEEPEST = 6
+"""Fields of fields of a message."""
+
+
+def _shapes(kind: type[Any]) -> Iterator[type[Any]]:
+    """A group of fields, and what may stand in its place."""
+    if kind.__struct_fields__:
+        yield kind
+    for other in kind.__subclasses__():
+        yield from _shapes(other)
 
 
 def _of_value(schema: str, top: type[Any], path: tuple[str, ...], ways: dict[str, Any]) -> Iterator[Entry]:
@@ -177,6 +194,8 @@ def _said(schema: str, top: type[Any], path: tuple[str, ...], way: str, change: 
 
 def _at(message: Any, path: tuple[str, ...], change: Change) -> Any:
     """The message with one field changed; as it is where it has no such field."""
+    if isinstance(message, list):
+        return [_at(one, path, change) for one in message]
     value = getattr(message, path[0], None)
     if value is None:
         return message
@@ -206,6 +225,18 @@ _QUANTITY: dict[str, Any] = {
     "extreme": _quantity(Value=lambda value: 32767),
     "negative": _quantity(Value=lambda value: -value or -1),
 }
+_RATIONAL: dict[str, Any] = {
+    "stale": None,
+    "constant": None,
+    "zero": _quantity(Value=lambda value: 0),
+    "a-third-more": _quantity(Value=lambda value: int(value * 4 / 3) if abs(value) < 24000 else value),
+    "half": _quantity(Value=lambda value: value // 2),
+    "tenfold": _quantity(Exponent=lambda value: value + 1),
+    "extreme": _quantity(Value=lambda value: 32767, Exponent=lambda value: 3),
+    "negative": _quantity(Value=lambda value: -value or -1),
+}
+_QUANTITIES = {"PhysicalValueType": _QUANTITY, "RationalNumberType": _RATIONAL}
+"""Kinds of quantities -> how they are changed."""
 _CODES: dict[str, Any] = {
     "ok->failed": lambda code: "FAILED" if code.startswith("OK") else code,
     "failed->ok": lambda code: "OK" if code.startswith("FAILED") else code,
@@ -214,6 +245,8 @@ _CODES: dict[str, Any] = {
         "FAILED_SequenceError" if code.startswith("FAILED") else code,
     "ok->other": lambda code: {"OK": "OK_NewSessionEstablished", "OK_NewSessionEstablished": "OK",
                                "OK_OldSessionJoined": "OK_NewSessionEstablished"}.get(code, code),
+    "warning->ok": lambda code: "OK" if code.startswith("WARNING") else code,
+    "ok->warning": lambda code: "WARNING_ChallengeInvalid" if code == "OK" else code,
 }  # fmt: skip
 _LIST: dict[str, Any] = {"first-only": lambda value: value[:1], "last-only": lambda value: value[-1:]}
 _PLAIN: dict[Any, dict[str, Any]] = {
@@ -240,8 +273,9 @@ _PLAIN: dict[Any, dict[str, Any]] = {
 
 
 def _timers(area: Area) -> Iterator[Entry]:
+    timing = ISO20_TIMING if area.protocols == MODERN else TIMING
     for name in area.timers:
-        table = getattr(TIMING, name)
+        table = getattr(timing, name)
         values = {f"{name}.{key}": value for key, value in table.items() if key != "default"} if isinstance(
             table, dict
         ) else {name: table}  # fmt: skip
@@ -415,19 +449,21 @@ def _without_code(name: str) -> Entry:
 
 def _unheeded(area: Area) -> Iterator[Entry]:
     side = EVCC if area.sut == "secc" else SECC
-    for name, rules in _by_name(side).items():
+    modern = area.protocols == MODERN
+    near = [one for one in AREAS if one.sut == area.sut and (one.protocols == MODERN) is modern]
+    for name, rules in _by_name(side, ISO20 if modern else CLASSIC).items():
         messages = tuple(dict.fromkeys(message for rule in rules for message in rule.messages))
-        mine = [one for one in AREAS if one.sut == area.sut and set(one.rules) & set(messages)]
+        mine = [one for one in near if set(one.rules) & set(messages)]
         # A rule of messages of several areas counts in the first one, one of all messages with the order.
-        if area is (mine[0] if mine else next(one for one in AREAS if one.sut == area.sut and one.general)):
+        if area is (mine[0] if mine else next(one for one in near if one.general)):
             yield _without_rule(name, rules[0].asks, messages)
 
 
-def _by_name(side: str) -> dict[str, list[Rule]]:
-    """The rules on which a role acts."""
+def _by_name(side: str, sets: tuple[str, ...]) -> dict[str, list[Rule]]:
+    """The rules on which a role acts in some schema sets."""
     found: dict[str, list[Rule]] = {}
     for rule in RULES:
-        spoken = set(rule.protocols or CLASSIC) & set(CLASSIC)
+        spoken = set(rule.protocols or CLASSIC) & set(sets)
         if rule.side == side and spoken and rule.live not in (Live.TOLD, Live.UNSEEN):
             found.setdefault(rule.name, []).append(rule)
     return found
@@ -459,9 +495,8 @@ def _without_rule(name: str, asks: str, messages: tuple[str, ...]) -> Entry:
 
 def _order(area: Area) -> Iterator[Entry]:
     """After each request, each other one is legal too, or one that is legal is not."""
-    from v2g.sequence import TABLES
-
-    for schema, table in TABLES.items():
+    tables = {"iso20": ISO20_PROTOCOL.order} if area.protocols == MODERN else TABLES
+    for schema, table in tables.items():
         names = sorted({name.partition(":")[0] for step in table for name in step.then.split()})
         afters = list(dict.fromkeys(step.after for step in table))
         for after in afters:
@@ -483,9 +518,11 @@ def _forbidden(schema: str, after: str, name: str) -> Entry:
     return _ordered(schema, after, name, "forbidden", lambda own, request: "illegal", right)
 
 
+PROTOCOLS = {one.name: one for one in (DIN, ISO2, ISO20_PROTOCOL)}
+
+
 def _ordered(schema: str, after: str, name: str, way: str, other: Any, right: Any) -> Entry:
-    module = import_module(f"v2g.messages.{schema}")
-    kind = getattr(module, name)
+    kind = PROTOCOLS[schema].message(name)
 
     def verdict(own: Any, request: Any) -> Any:
         wrong = type(request) is kind and own.last == after
