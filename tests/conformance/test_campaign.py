@@ -18,10 +18,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from pkis import good
 from processes import until
 
+from pki import export
+from pki.profiles import Role
 from plugfest.cli import main
-from plugfest.conformance.campaign import ask, campaign, report, storage
+from plugfest.conformance.campaign import ask, campaign, report, setup, storage
 from plugfest.conformance.campaign.campaign import Campaign, Interrupted, Shard
 from plugfest.conformance.catalogue import Run, runs
 from plugfest.conformance.catalogue.pics import Pics, PicsError, load, save
@@ -31,6 +34,7 @@ from plugfest.conformance.sut.program import Program
 from plugfest.conformance.verdict import Result, Verdict
 from plugfest.progress import Show
 from slac.pilots import AssumedVehiclePilot
+from v2g import tls
 
 RUNS = [run for run in runs() if "SECC_DIN_Se" in run.id and not campaign.executable(run)][:6]
 
@@ -346,6 +350,18 @@ def test_progress_on_a_terminal_and_in_a_pipe() -> None:
     assert first.startswith("[10/10] XXX")
     assert len(first) < 80
     assert "\x1b[1;31mfail" in second
+
+
+@pytest.mark.parametrize("sut", ["secc", "evcc"])
+def test_a_pki_on_p256_from_elsewhere_is_taken_for_iso20(tmp_path: Path, sut: str) -> None:
+    """Its keys say what it is: TLS as in a lab, and a vehicle without a certificate shows its provisioning one."""
+    export.josev(good(), tmp_path, "12345")
+    context, held = setup.certificates(tmp_path / "iso15118_2", sut, "iso20")
+    assert context is not None
+    assert held is not None
+    assert context.options == tls.LAB
+    shown = Role.OEM_PROVISIONING if sut == "secc" else Role.SECC
+    assert [one.chain[0] for one in context.credentials] == [held.store[shown].certificate]
 
 
 def test_an_assumed_pilot_makes_no_findings(tmp_path: Path) -> None:

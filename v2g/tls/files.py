@@ -142,19 +142,27 @@ def client(
 # A PKI directory
 
 
-def of_store(role: str, stores: Sequence[Store], options: Options = ISO2, *, key_log: Path | None = None) -> Context:
+def of_store(
+    role: str,
+    stores: Sequence[Store],
+    options: Options = ISO2,
+    *,
+    key_log: Path | None = None,
+    vehicle: Role = Role.VEHICLE,
+) -> Context:
     """A side from PKI directories: the charger's chain and the vehicle's roots from the same place, or the reverse.
 
     Args:
         role: ``client`` (vehicle) or ``server`` (charger).
         stores: of one or several suites; a charger for both standards has a chain of each.
+        vehicle: whose chain a vehicle shows; benches without vehicle certificates show the provisioning certificate.
 
     Raises:
         SetupError: what the role needs is missing; says what.
     """
     client_side = role == "client"
     wanted, anchors = (
-        (Role.VEHICLE, (Role.V2G_ROOT, Role.V2G_ROOT2, Role.PRIVATE_ROOT))
+        (vehicle, (Role.V2G_ROOT, Role.V2G_ROOT2, Role.PRIVATE_ROOT))
         if client_side
         else (Role.SECC, (Role.OEM_ROOT, Role.V2G_ROOT))
     )

@@ -193,6 +193,11 @@ def _sides(pki: Path | None, sut: str) -> Mapping[str, tuple[TlsContext | None, 
     return {**dict.fromkeys(SUITES, certificates(None, sut)), **found}
 
 
+def _elsewhere(suite: str) -> str | None:
+    """The suite as which a PKI in no layout of ours is read: for ISO 15118-20, that of its keys."""
+    return None if suite == "iso20" else suite
+
+
 def certificates(pki: Path | None, sut: str, suite: str = "iso2") -> tuple[TlsContext | None, Certificates | None]:
     """The tester's TLS context and certificates, out of a PKI directory.
 
@@ -210,13 +215,11 @@ def certificates(pki: Path | None, sut: str, suite: str = "iso2") -> tuple[TlsCo
     from pki.store import Store
 
     try:
-        store = Store(pki, next((name for name in SUITES[suite] if (pki / name).is_dir()), suite))
+        store = Store(pki, next((name for name in SUITES[suite] if (pki / name).is_dir()), _elsewhere(suite)))
     except PkiError as why:
         raise SetupError(str(why)) from why
     from plugfest.conformance.sut.certificates import Certificates, context
 
     found = Certificates(store)
-    made = context(found, "client" if sut == "secc" else "server")
-    if suite == "iso20" and store.suite.name == "iso2":
-        made = dataclasses.replace(made, options=tls.LAB)
-    return made, found
+    lab = suite == "iso20" and store.suite.name == "iso2"
+    return context(found, "client" if sut == "secc" else "server", tls.LAB if lab else None), found

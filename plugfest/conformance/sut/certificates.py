@@ -271,15 +271,21 @@ SUITE_OF: Mapping[str, str] = {ISO20.name: "iso20"}
 """Suite of keys of a protocol's PKI, where it is not that of ISO 15118-2."""
 
 
-def context(bench: Certificates, role: str) -> TlsContext:
+def context(bench: Certificates, role: str, options: tls.Options | None = None) -> TlsContext:
     """A side of TLS out of the PKI: ``client`` or ``server``.
+
+    Args:
+        options: other ones than those of its suite. With those of a lab, a vehicle without a certificate of its own
+            shows its provisioning certificate, as benches on P-256 do.
 
     Raises:
         SetupError: the PKI lacks what the side needs.
     """
-    made = tls.of_store(role, [bench.store], tls.ISO2 if bench.store.suite.name == ISO2.name else tls.ISO20)
-    made.now = bench.now
-    return made
+    made = options or (tls.ISO2 if bench.store.suite.name == ISO2.name else tls.ISO20)
+    lacks = options is tls.LAB and not bench.store.of_role(Role.VEHICLE)
+    found = tls.of_store(role, [bench.store], made, vehicle=Role.OEM_PROVISIONING if lacks else Role.VEHICLE)
+    found.now = bench.now
+    return found
 
 
 def chain_problem(bench: Certificates, chain: Sequence[bytes], role: Role, roots: Sequence[bytes]) -> str:
