@@ -3,10 +3,13 @@
 
     PLUGFEST_PEER_VENV=.interop/venv python tests/interop/campaign.py OUT [NAME ...]
 
-The names: secc-din secc-iso2 secc-ac evcc-din evcc-iso2 evcc-ac; all of them where none is given.
+A name is the side that the counterpart plays and its mode, as peer.py has them: secc-din, evcc-iso2-dc,
+secc-iso20-dc-tls, evcc-iso20-ac-bpt-dyn-tls ... Without names, every side is tried in the modes of USUAL. A word
+behind a colon is an expression for -k: secc-iso20-dc-pnc:PnC.
 
 Each campaign has a cable of its own, so that all run at once. OUT gets a folder per campaign, and can be given again
-to go on. The counterpart is slow (a Java codec): its charger is given a second more for each response.
+to go on. The counterpart is slow (a Java codec): one codec serves all cases of a campaign, and its charger is given a
+second more for each response.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -24,65 +29,111 @@ from netns import Link, link
 VENV = os.environ.get("PLUGFEST_PEER_VENV", ".interop/venv")
 PEER = Path(__file__).with_name("peer.py")
 
-COMMON = {"PICS_CMN_CMN_LoopCounter": 5, "PICS_CMN_CMN_RenegotiationLoopIndication": 4, "PICS_SECC_CMN_Pause": False}
-PICS = {
+COMMON = {"PICS_CMN_CMN_LoopCounter": 5, "PICS_CMN_CMN_RenegotiationLoopIndication": 4, "PICS_SECC_CMN_Pause": False,
+          "PICS_CMN_CMN_WakeUp": 2}  # fmt: skip
+PICS: dict[str, dict[str, Any]] = {
     "secc": {
         **COMMON,
         "PIXIT_SECC_CMN_SalesTariff": "salesTariff",
         "PIXIT_SECC_DC_CableCheckOngoing": "ongoing",
         "PICS_SECC_CMN_EIMDone": "afterPlugin",
-        "par_waitForNextTC": 1.5,
-        "par_CMN_Transmission_Delay": 1.0,  # its codec needs 0.1 to 0.6 s a message
+        "par_waitForNextTC": 0.2,
+        "par_CMN_Transmission_Delay": 1.0,  # its codec needs 0.05 to 0.6 s a message
     },
     "evcc": {
         **COMMON,
         "PIXIT_EVCC_CMN_VAS": "none",
         "PIXIT_EVCC_CMN_TLS": "none",
         "PIXIT_EVCC_DC_WeldingDetection": "weldingDetection",
-        "par_waitForNextTC": 0.5,
+        "par_waitForNextTC": 0.2,
     },
 }
-MODES = {"din": "din", "iso2": "iso2-dc", "ac": "iso2-ac"}
-QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
-"""The counterpart starts a JVM for each case, which costs more than the case."""
+ISO20: dict[str, dict[str, Any]] = {
+    "secc": {
+        "PIXIT_SECC_ISO20_Standby": False,
+        "PIXIT_SECC_ISO20_ServiceRenegotiation": False,
+        "PIXIT_SECC_CMN_MeterInfo": "meterInfo",
+    },
+    "evcc": {},
+}
+"""What its simulators can do in ISO 15118-20."""
+QUICK_JVM = "-XX:+UseSerialGC -Xshare:auto"
 
 LEFT_OUT = "not CpE_CpF and not LateResponse"
 """Cases with a vehicle that need a pilot, or limits that the counterpart's codec cannot keep."""
 
+USUAL = ("din", "iso2-dc", "iso2-ac", "iso20-dc-tls", "iso20-ac-tls")
 
-def start(name: str, cable: Link, out: Path) -> subprocess.Popen[bytes]:
-    """Starts a campaign."""
-    sut, mode = name.split("-")
-    protocol = "din" if mode == "din" else "iso2"
-    folder = out / name
-    folder.mkdir(parents=True, exist_ok=True)
+
+def declared(sut: str, mode: str) -> str:
+    """The PICS file of a mode."""
+    words = mode.split("-")
+    values = dict(PICS[sut])
+    if "ac" in words:
+        values["PICS_CMN_CMN_ChargingMode"] = "aC"
+    if "pnc" in words:
+        values["PICS_CMN_CMN_IdentificationMode"] = "pnC"
+    if words[0] == "iso20":
+        values |= ISO20[sut]
+        values["PICS_CMN_ISO20_ControlMode"] = "dynamic" if "dyn" in words else "scheduled"
+        values["PICS_CMN_ISO20_BPT"] = "bpt" in words
+    if "tls" in words or "pnc" in words:
+        values |= {"PIXIT_SECC_CMN_TLS": True} if sut == "secc" else {"PIXIT_EVCC_CMN_TLS": "tls"}
+    lines = (f"{name}: {str(value).lower() if isinstance(value, bool) else value}\n" for name, value in values.items())
+    return "".join(lines)
+
+
+@contextlib.contextmanager
+def codec(cable: Link, side: str) -> Iterator[int]:
+    """The port of a codec in the counterpart's namespace."""
+    command = cable.command(side, f"{VENV}/bin/python", str(PEER), "codec")
+    environment = {**os.environ, "JAVA_TOOL_OPTIONS": QUICK_JVM}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.stdin.close()
+
+
+def command(name: str, cable: Link, port: int, folder: Path, words: str) -> list[str]:
+    """The command line of a campaign."""
+    sut, _, mode = name.partition("-")
     pics = folder.with_suffix(".yaml")
-    declared = PICS[sut] | ({"PICS_CMN_CMN_ChargingMode": "aC"} if mode == "ac" else {})
-    pics.write_text("".join(f"{key}: {str(value).lower() if isinstance(value, bool) else value}\n"
-                            for key, value in declared.items()))  # fmt: skip
+    pics.write_text(declared(sut, mode), encoding="utf-8")
     ours, ours_if = ("evcc", cable.evcc_if) if sut == "secc" else ("secc", cable.secc_if)
     theirs_if = cable.secc_if if sut == "secc" else cable.evcc_if
-    peer = [f"{VENV}/bin/python", str(PEER), sut, MODES[mode], "--iface", theirs_if, "--pki", f"{VENV}/pki"]
-    words = [sys.executable, "-m", "plugfest", "conformance", "run", "--sut", sut, "--protocol", protocol,
-             "-i", ours_if, "--pics", str(pics), "--out", str(folder), "--name", f"Josev {mode} {sut}"]  # fmt: skip
+    peer = [f"{VENV}/bin/python", str(PEER), sut, mode, "--iface", theirs_if, "--pki", f"{VENV}/pki",
+            "--codec", str(port)]  # fmt: skip
+    run = [sys.executable, "-m", "plugfest", "conformance", "run", "--sut", sut, "--protocol", mode.partition("-")[0],
+           "-i", ours_if, "--pics", str(pics), "--out", str(folder), "--name", f"Josev {mode} {sut}"]  # fmt: skip
+    if "tls" in mode or "pnc" in mode:
+        run += ["--pki", f"{VENV}/pki/iso15118_2"]
     if sut == "secc":
         # A fresh charger for each case: this one does not always come back after a session that was broken off.
-        words += ["--command", " ".join(cable.command("secc", *peer, "--quick-stop", "--timeout", "150"))]
-        words += ["--ready-when", "READY", "--ready-after", "0.2"]
+        run += ["--command", " ".join(cable.command("secc", *peer, "--quick-stop", "--timeout", "150"))]
+        run += ["--ready-when", "READY", "--ready-after", "0.1"]
     else:
-        command = cable.command("evcc", *peer, "--timeout", "100", "--patience", "1", "--loops", "1000")
-        words += ["--command", " ".join(command), "--ready-after", "0", "-k", LEFT_OUT]
-    environment = {**os.environ, "JAVA_TOOL_OPTIONS": QUICK_JVM}
-    with folder.with_suffix(".log").open("ab") as log:
-        return subprocess.Popen(cable.command(ours, *words), stdout=log, stderr=log, env=environment)
+        words = f"({words}) and {LEFT_OUT}" if words else LEFT_OUT
+        run += ["--command", " ".join(cable.command("evcc", *peer, "--timeout", "100", "--loops", "1000"))]
+        run += ["--ready-after", "0"]
+    return cable.command(ours, *run, *(["-k", words] if words else []))
 
 
 def main(out: Path, names: list[str]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         running = []
-        for number, name in enumerate(names):
-            cable = stack.enter_context(link(f"pfc{os.getpid() % 1000}{number}"))
-            running.append(start(name, cable, out))
+        for number, (name, _, words) in enumerate(one.partition(":") for one in names):
+            cable = stack.enter_context(link(f"pfc{number}"))
+            port = stack.enter_context(codec(cable, name.partition("-")[0]))
+            folder = out / name
+            log = stack.enter_context(folder.with_suffix(".log").open("ab"))
+            asked = command(name, cable, port, folder, words)
+            running.append(subprocess.Popen(asked, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
         for process in running:
             process.wait()
 
@@ -92,4 +143,4 @@ if __name__ == "__main__":
         sys.exit((__doc__ or "").strip())
     if not Path(VENV, "bin", "python").exists():
         sys.exit(f"no counterpart in {VENV}; make interop sets it up, PLUGFEST_PEER_VENV names another")
-    main(Path(sys.argv[1]), sys.argv[2:] or [f"{sut}-{mode}" for sut in ("secc", "evcc") for mode in MODES])
+    main(Path(sys.argv[1]), sys.argv[2:] or [f"{sut}-{mode}" for sut in ("secc", "evcc") for mode in USUAL])

@@ -6,6 +6,7 @@ or as car, so that the other side can be the program under test:
 
     peer.py secc MODE --iface IF [options]      Josev is the charger
     peer.py evcc MODE --iface IF [options]      Josev is the car
+    peer.py codec                               a codec for many of these, see --codec
 
 MODE: din | iso2-dc | iso2-ac | iso2-dc-tls | iso2-ac-tls | iso2-dc-pnc | iso2-ac-pnc
       iso20-dc|ac[-bpt][-sched|-dyn][-tls][-pnc]     (sched is the default; tls is
@@ -117,14 +118,24 @@ class Log:
             self.info["control"] = getattr(session.control_mode, "name", "").lower()
 
 
-def watched_codec(log):
-    """Josev's EXI codec (a Java program), with an ear on it."""
+def watched_codec(log, port=0):
+    """Josev's EXI codec (a Java program, or one that runs already), with an ear on it."""
     import iso15118.shared.comm_session as session_module
     from iso15118.shared.exificient_exi_codec import ExificientEXICodec
 
     latest = {}
 
     class Codec(ExificientEXICodec):
+        def __init__(self):
+            if not port:
+                super().__init__()
+                return
+            from py4j.java_gateway import GatewayParameters, JavaGateway
+
+            self.gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port))
+            self.gateway.java_process = None
+            self.exi_codec = self.gateway.jvm.com.siemens.ct.exi.main.cmd.EXICodec()
+
         def encode(self, message, namespace):
             exi = super().encode(message, namespace)
             latest[bytes(exi)] = (namespace, message)
@@ -203,6 +214,19 @@ def warm_up(codec, protocol, rounds=3):
     for _ in range(rounds):
         for namespace, doc in jobs:
             codec.decode(codec.encode(json.dumps(doc), namespace), namespace)
+
+
+def lend_codec():
+    """One Java program for the peers of this namespace, until standard input ends: they start in a second then,
+    and what it has compiled stays compiled."""
+    from iso15118.shared.exificient_exi_codec import ExificientEXICodec
+
+    codec = ExificientEXICodec()
+    for protocol in NAMESPACE:
+        warm_up(codec, protocol, 50)
+    print(codec.gateway.gateway_parameters.port, flush=True)
+    sys.stdin.read()
+    codec.gateway.java_process.kill()
 
 
 def bend_time(patience, quick):
@@ -598,9 +622,9 @@ async def run(args, log):
         raise SystemExit("this mode needs certificates: --pki DIR (see README)")
 
     over = asyncio.Event()
-    codec = watched_codec(log)
+    codec = watched_codec(log, args.codec)
     java = codec.gateway.java_process
-    await asyncio.to_thread(warm_up, codec, protocol)
+    await asyncio.to_thread(warm_up, codec, protocol, 1 if args.codec else 3)
 
     if args.role == "secc":
         from iso15118.secc import SECCHandler
@@ -675,11 +699,15 @@ async def run(args, log):
         ),
         flush=True,
     )
-    java.kill()
+    if java is not None:
+        java.kill()
     os._exit(0 if ok else 3 if not done else 1)
 
 
 def main():
+    if sys.argv[1:] == ["codec"]:
+        lend_codec()
+        return
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("role", choices=("secc", "evcc"))
     parser.add_argument(
@@ -696,6 +724,7 @@ def main():
         help="directory with iso15118_2/certs and iso15118_2/private_keys",
     )
     add("--timeout", type=float, default=60, help="deadline in seconds")
+    add("--codec", type=int, default=0, metavar="PORT", help="use the codec that `peer.py codec` has started there")
     add("--trace", default="", help="write every message to this file (JSON lines)")
     add("--patience", type=float, default=1, help="factor on Josev's message timeouts (slow machines: 10)")
     add("--quick-stop", action="store_true", help="close TCP at once after SessionStop instead of after 5 s")
