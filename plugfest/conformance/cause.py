@@ -56,6 +56,7 @@ class Cause(enum.Enum):
     WRONG_MESSAGE = "wrong message"
     WRONG_CODE = "wrong code"
     WRONG_FIELD = "wrong field"
+    NO_NOTIFICATION = "no notification"
     WRONG_SESSION = "wrong session id"
     WRONG_SIGNATURE = "wrong signature"
     UNWANTED_MESSAGE = "unwanted message"
@@ -143,6 +144,9 @@ MEANINGS: Mapping[Cause, Meaning] = {
     Cause.WRONG_MESSAGE: Meaning("another message came than the one that was due"),
     Cause.WRONG_CODE: Meaning("a response carried the wrong code"),
     Cause.WRONG_FIELD: Meaning("a field had a wrong value"),
+    Cause.NO_NOTIFICATION: Meaning(
+        "the charger did not ask the vehicle for what it had to", "see whether it is declared and made to do so"
+    ),
     Cause.WRONG_SESSION: Meaning("a message carried another session id"),
     Cause.WRONG_SIGNATURE: Meaning("a signature did not hold"),
     Cause.UNWANTED_MESSAGE: Meaning("a message came where none may come"),

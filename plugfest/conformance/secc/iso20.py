@@ -82,7 +82,7 @@ def choice(tester: TesterEv) -> Control:
         mode = "dynamic" if pics.dynamic else "scheduled"
         who = ", mobility needs by the charger" if by_charger else ""
         raise Inconclusive(
-            f"the charger offers no parameter set of {service.title} in {mode} mode{who}", cause=Cause.POINTLESS
+            f"the charger offers no parameter set of {service.title} in {mode} mode{who}", cause=Cause.NOT_DECLARED
         )
     return Control(service, max(fitting, key=lambda one: one.phases))
 

@@ -32,7 +32,7 @@ async def authorization_setup(tester: TesterEv) -> None:
     tester.challenge = block.GenChallenge if block is not None else None
     wanted = "PnC" if tester.pics.pnc else "EIM"
     if wanted not in arrival.message.AuthorizationServices:
-        raise Inconclusive(f"the charger does not offer {wanted}", cause=Cause.POINTLESS)
+        raise Inconclusive(f"the charger does not offer {wanted}", cause=Cause.NOT_DECLARED)
 
 
 async def installation(tester: TesterEv) -> None:
@@ -55,7 +55,7 @@ async def service_discovery(tester: TesterEv) -> None:
     offered = [one.ServiceID for one in arrival.message.EnergyTransferServiceList.Service]
     if wanted not in offered:
         raise Inconclusive(
-            f"the charger offers services {offered}, {tester.pics.energy_service} is {wanted}", cause=Cause.POINTLESS
+            f"the charger offers services {offered}, {tester.pics.energy_service} is {wanted}", cause=Cause.NOT_DECLARED
         )
 
 
@@ -126,7 +126,7 @@ async def until_metering(tester: TesterEv) -> None:
         await tester.pause()
     raise Failed(
         f"no metering confirmation was asked for in {MOST_ROUNDS} rounds of the loop",
-        cause=Cause.WRONG_FIELD,
+        cause=Cause.NO_NOTIFICATION,
         expected="MeteringConfirmation asked for",
     )
 
@@ -151,7 +151,9 @@ async def invitation(tester: TesterEv) -> None:
         if status is not None and status.EVSENotification == "Pause":
             return
         await tester.pause()
-    raise Failed("the charger does not ask for a pause", cause=Cause.WRONG_FIELD, expected="a notification to pause")
+    raise Failed(
+        "the charger does not ask for a pause", cause=Cause.NO_NOTIFICATION, expected="a notification to pause"
+    )
 
 
 async def pause_session(tester: TesterEv) -> None:

@@ -135,5 +135,5 @@ async def _asks_again(tester: TesterEvse, result: Result, held: Arrival, respons
         raise Failed(
             f"{following.name} after a contract",
             expected="CertificateInstallationReq or AuthorizationReq",
-            cause=Cause.NO_REQUEST,
+            cause=Cause.WRONG_MESSAGE,
         )

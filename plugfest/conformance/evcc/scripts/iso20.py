@@ -138,7 +138,7 @@ async def dynamic(tester: TesterEvse, run: Run, result: Result) -> None:
     await charging(tester, 30)
     most = _flow(tester)
     if most < 500.0:
-        raise Inconclusive(f"the vehicle takes {most:g} W at full power", cause=Cause.NO_REQUEST)
+        raise Inconclusive(f"the vehicle takes {most:g} W at full power", cause=Cause.POINTLESS)
     for part in run.variant.get("parts", (1.0, 0.5, 0.1)):
         wanted = most * float(part)
         tester.evse.manager.ask(constant(wanted))
@@ -148,7 +148,7 @@ async def dynamic(tester: TesterEvse, run: Run, result: Result) -> None:
         if tester.over:
             raise Failed(
                 f"the vehicle ended the session when {wanted:.0f} W were asked for",
-                cause=Cause.NO_REQUEST,
+                cause=Cause.CLOSED,
                 expected="the vehicle goes on",
             )
         least = max(0.1 * most, 300.0)
@@ -212,7 +212,7 @@ async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
     result.saw(f"{expected} after {case}", following.name)
     if not following.name.endswith(expected):
         raise Failed(
-            f"{following.name} after {case}", expected=expected, observed=following.name, cause=Cause.NO_REQUEST
+            f"{following.name} after {case}", expected=expected, observed=following.name, cause=Cause.WRONG_MESSAGE
         )
     if following.session_id != tester.wire.session.id:
         raise Failed(
@@ -267,7 +267,7 @@ async def standby(tester: TesterEvse, run: Run, result: Result) -> None:
     if name not in later:
         raise Failed(
             f"no {name} after PowerDeliveryRes {code} to Standby",
-            cause=Cause.NO_REQUEST,
+            cause=Cause.CLOSED if tester.over else Cause.NO_REQUEST,
             expected="the vehicle goes on",
         )
     if code == "OK" and run.variant.get("then") == "ExitStandby":
@@ -297,7 +297,7 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
             raise Failed(
                 "the charge loop stands still while the charger works on a schedule",
                 expected="the loop",
-                cause=Cause.WRONG_MESSAGE,
+                cause=Cause.NO_REQUEST,
             )
         tester.release()
         return
@@ -315,5 +315,5 @@ async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
         raise Failed(
             f"{held.name} was answered {answer} beside the loop, and the vehicle goes on",
             expected="the end",
-            cause=Cause.WRONG_MESSAGE,
+            cause=Cause.WENT_ON,
         )

@@ -85,7 +85,7 @@ async def server(tester: TesterEvse, run: Run, result: Result) -> None:
             f"{words}: the vehicle neither connects nor gives up",
             expected=wanted,
             observed="silence",
-            cause=Cause.STILL_OPEN,
+            cause=Cause.NOT_CONNECTED,
         )
     if wanted == "no -20":
         _speaks_less(tester)

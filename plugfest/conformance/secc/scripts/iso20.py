@@ -83,11 +83,13 @@ async def _handshake(tester: TesterEv, context: TlsContext) -> str:
     return "closed right after the handshake" if closed else ""
 
 
-def _judge(result: Result, wanted: str, why: str) -> None:
+def _judge(result: Result, wanted: str, why: str, *, stranger: bool = False) -> None:
     seen = "refused" if why else "accepted"
     result.saw(f"handshake {wanted}", f"{seen} {why}".strip())
     if seen != wanted:
-        raise Failed(f"the handshake was {seen} {why}".strip(), expected=wanted, observed=seen, cause=Cause.TLS_FAILED)
+        taken = Cause.CERTIFICATE_ACCEPTED if stranger else Cause.ACCEPTED
+        cause = Cause.TLS_FAILED if why else taken
+        raise Failed(f"the handshake was {seen} {why}".strip(), expected=wanted, observed=seen, cause=cause)
 
 
 @SCRIPTS.on("PF_SECC_ISO20_TLS_13_Mutual")
@@ -107,7 +109,7 @@ async def variants(tester: TesterEv, run: Run, result: Result) -> None:
     context = _vehicle(tester, CLIENTS.get(client, "same"))
     if client in OPTIONS:
         context = replace(context, options=OPTIONS[client](context.options))
-    _judge(result, str(run.variant["tls"]), await _handshake(tester, context))
+    _judge(result, str(run.variant["tls"]), await _handshake(tester, context), stranger=client in CLIENTS)
 
 
 @SCRIPTS.on("PF_SECC_ISO20_SAP_NoTls13")
@@ -162,7 +164,7 @@ async def resume(tester: TesterEv, run: Run, result: Result) -> None:
             f"SessionSetupRes {arrival.code}",
             expected=str(run.variant["code"]),
             observed=arrival.code,
-            cause=Cause.WRONG_SESSION,
+            cause=Cause.ACCEPTED if arrival.code == "OK_OldSessionJoined" else Cause.WRONG_CODE,
         )
     if (arrival.session_id == before) is not (arrival.code == "OK_OldSessionJoined"):
         raise Failed(
