@@ -19,7 +19,7 @@ from exi.schema import Model
 from exi.sets import Schema
 from exi.walker import Encoder
 from v2g import messages, reading, stamps
-from v2g.protocols import APPPROTO, DIN, ISO20
+from v2g.protocols import APPPROTO, ISO20
 from v2g.reading import PROTOCOL_OF, SPOKEN, TITLES, Kind, SessionMessage
 
 ORDER = tuple(name for protocol in SPOKEN for name in protocol.modules)
@@ -277,7 +277,9 @@ def _value(step: exi.Step, schema_set: str) -> float:
         case "SessionID" if isinstance(value, bytes) and "/Header/" in step.path:
             if len(value) == 8:
                 return _SESSION_ID
-            return _SHORT_ID if PROTOCOL_OF.get(schema_set) is DIN and 0 < len(value) < 8 else _WRONG_ID
+            protocol = PROTOCOL_OF.get(schema_set)
+            short = protocol is not None and protocol.abilities.short_ids and 0 < len(value) < 8
+            return _SHORT_ID if short else _WRONG_ID
         case "TimeStamp" if isinstance(value, int):
             return _TIME if _TIMES[0] <= (stamps.seconds(value) or 0.0) <= _TIMES[1] else _NO_TIME
         case "ProtocolNamespace" if isinstance(value, str):

@@ -14,7 +14,9 @@ DIN = Protocol(
     wrap=body(din70121),
     timing=timing.DIN,
     order=sequence.DIN,
-    abilities=Abilities(frozenset({"DC"}), tls=False, contract=False, pause=False, renegotiation=False),
+    abilities=Abilities(
+        frozenset({"DC"}), tls=False, contract=False, pause=False, renegotiation=False, short_ids=True, whole_watts=True
+    ),
     names=Names(
         selection="ServicePaymentSelectionReq",
         authorization="ContractAuthenticationReq",

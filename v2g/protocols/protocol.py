@@ -58,6 +58,8 @@ class Abilities:
         bidirectional: energy back from the vehicle.
         megawatt: over a coupler for megawatts.
         held: the charger holds the connection for some time after the end, so that the vehicle can close it first.
+        short_ids: session ids may have fewer than eight bytes.
+        whole_watts: powers of schedules and profiles are whole numbers of W, without a unit.
     """
 
     energy: frozenset[Energy]
@@ -69,6 +71,8 @@ class Abilities:
     bidirectional: bool = False
     megawatt: bool = False
     held: bool = False
+    short_ids: bool = False
+    whole_watts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ _WHERE = "is it on, on this link, and matched (--slac behind a PLC modem)?"
 
 def _learn(walk: TesterEv, declared: dict[str, Any], notes: list[str]) -> None:
     """What the responses of a session say."""
-    if walk.protocol is DIN:
+    if not walk.protocol.abilities.contract:  # nothing there is a choice
         return
     found = walk.responses.get("ServiceDiscoveryRes")
     if found is not None:

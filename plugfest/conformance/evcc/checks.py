@@ -10,7 +10,7 @@ from plugfest.conformance.table import Table
 from v2g import signature
 from v2g.errors import RemoteError
 from v2g.physical import milliwatts, number
-from v2g.protocols import DIN, ISO20
+from v2g.protocols import ISO20
 from v2g.reading import header_of, stamp_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def ev_selects_offered(tester: TesterEvse, arrival: Arrival) -> str:
 def ev_params_consistent(tester: TesterEvse, arrival: Arrival) -> str:
     message = arrival.message
     found = _response(tester, "ServiceDiscoveryRes")
-    if tester.protocol is not DIN:
+    if len(tester.protocol.abilities.energy) > 1:
         modes = found.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode if found is not None else []
         if modes and message.RequestedEnergyTransferMode not in modes:
             return f"mode {message.RequestedEnergyTransferMode} was not offered"

@@ -18,7 +18,6 @@ from v2g import signature
 from v2g.credentials import chain_of
 from v2g.errors import RemoteError
 from v2g.physical import number
-from v2g.protocols import DIN
 
 if TYPE_CHECKING:
     from plugfest.conformance.secc.tester import TesterEv
@@ -46,7 +45,9 @@ def sessionid_nonzero(tester: TesterEv, arrival: Arrival) -> str:
     session_id = arrival.session_id
     if not any(session_id):
         return f"session id {session_id.hex() or 'empty'} is zero"
-    return "" if len(session_id) == 8 or tester.protocol is DIN else f"session id of {len(session_id)} bytes"
+    return (
+        "" if len(session_id) == 8 or tester.protocol.abilities.short_ids else f"session id of {len(session_id)} bytes"
+    )
 
 
 @CHECKS.on("SESSIONID_NOT_PREVIOUS")

@@ -11,7 +11,6 @@ from plugfest.conformance.verdict import Inconclusive
 from v2g.messages import din70121 as din
 from v2g.messages import iso2
 from v2g.physical import milliwatts, physical
-from v2g.protocols import DIN
 
 if TYPE_CHECKING:
     from plugfest.conformance.secc.tester import TesterEv
@@ -32,7 +31,7 @@ def _pmax(tester: TesterEv) -> Any:
     powers = [entry.PMax for entry in schedule.PMaxSchedule.PMaxScheduleEntry] if schedule is not None else []
     parameters = tester.responses.get("ChargeParameterDiscoveryRes")
     limit = getattr(getattr(parameters, "EVSEChargeParameter", None), "EVSEMaximumPowerLimit", None)
-    if tester.protocol is DIN:
+    if tester.protocol.abilities.whole_watts:
         return max(powers, default=32000)
     return max([*powers, *([limit] if limit is not None else [])], key=milliwatts)
 
@@ -40,12 +39,11 @@ def _pmax(tester: TesterEv) -> Any:
 def above(tester: TesterEv, message: Any) -> Any:
     """One entry, just above what is offered."""
     power = _higher(_pmax(tester))
-    if tester.protocol is DIN:
-        entry: Any = DIN.module.ProfileEntryType(ChargingProfileEntryStart=0, ChargingProfileEntryMaxPower=power)
-        profile = DIN.module.ChargingProfileType(SAScheduleTupleID=tester.tuple_id, ProfileEntry=[entry])
-    else:
-        entry = iso2.ProfileEntryType(ChargingProfileEntryStart=0, ChargingProfileEntryMaxPower=power)
-        profile = iso2.ChargingProfileType(ProfileEntry=[entry])
+    module = tester.protocol.module
+    entry = module.ProfileEntryType(ChargingProfileEntryStart=0, ChargingProfileEntryMaxPower=power)
+    fields = module.ChargingProfileType.__struct_fields__
+    named = {"SAScheduleTupleID": tester.tuple_id} if "SAScheduleTupleID" in fields else {}
+    profile = module.ChargingProfileType(ProfileEntry=[entry], **named)
     return replaced(message, "ChargingProfile", profile)
 
 

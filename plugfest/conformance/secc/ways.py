@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from plugfest.conformance.catalogue.pics import Pics
-from v2g.protocols import DIN, Protocol
+from v2g.protocols import Protocol
 
 CONNECTED = ("SDP", "TCP", "SAP", "SessionSetup", "ServiceDiscovery")
 """From discovery to ServiceDiscovery, where ways part."""
@@ -43,7 +43,7 @@ class Kind:
 
     @classmethod
     def of(cls, protocol: Protocol, pics: Pics, certificate_set: int | None = None) -> Kind:
-        return cls(protocol is DIN, pics.ac, pics.pnc, certificate_set)
+        return cls(not protocol.abilities.contract, pics.ac, pics.pnc, certificate_set)
 
     @property
     def to_authorization(self) -> list[str]:

@@ -81,8 +81,8 @@ def _power(watts: float) -> Change:
     """The good profile, its first entry with this power."""
 
     def change(tester: TesterEv, message: Any) -> Any:
-        din = tester.protocol is DIN
-        power = round(watts) if din else physical(tester.protocol.module, watts, "W")
+        whole = tester.protocol.abilities.whole_watts
+        power = round(watts) if whole else physical(tester.protocol.module, watts, "W")
         return _profile(ChargingProfileEntryMaxPower=power)(tester, message)
 
     return change
