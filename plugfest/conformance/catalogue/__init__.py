@@ -37,6 +37,15 @@ class Mode:
 
 
 @dataclass(frozen=True)
+class PilotStep:
+    """What the tester's control pilot shows for some seconds: a duty in percent, or a state by its letter (E, F)."""
+
+    duty: float | None = None
+    state: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class Case:
     """One entry of the catalogue; attributes as in ``vocabulary.yaml``, section ``schema``.
 
@@ -54,6 +63,8 @@ class Case:
     mode: Mode = Mode()
     preconditions: tuple[str, ...] = ()
     setup: str = ""
+    pilot: tuple[PilotStep, ...] = ()
+    evse_nodes: int = 1
     stimulus: tuple[Mapping[str, Any], ...] = ()
     expect: tuple[Mapping[str, Any], ...] = ()
     variants: tuple[Mapping[str, Any], ...] = ()
@@ -178,6 +189,18 @@ def _steps(value: Any, where: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(value)
 
 
+def _pilot(value: Any, where: str) -> tuple[PilotStep, ...]:
+    found = []
+    for step in _steps(value, f"{where}: pilot"):
+        try:
+            found.append(PilotStep(**step))
+        except TypeError as why:
+            raise CatalogueError(f"{where}: pilot: {why}") from why
+        if (found[-1].duty is None) == (found[-1].state not in ("E", "F")):
+            raise CatalogueError(f"{where}: pilot: each step has a duty, or state E or F")
+    return tuple(found)
+
+
 _READINGS = {severity.word: severity for severity in Severity}
 
 
@@ -186,9 +209,9 @@ def _case(entry: Any, file: str) -> Case:
     if not isinstance(entry, dict):
         raise CatalogueError(f"{where}: no case")
     known = {
-        "id", "title", "sut", "origin", "protocol", "family", "group", "mode", "precondition", "setup", "stimulus",
-        "expect", "variants", "verdict", "select", "requirements", "timers", "needs", "tags", "notes",
-        "also_known_as", "detail", "fit", "derived_from", "reading", "rule",
+        "id", "title", "sut", "origin", "protocol", "family", "group", "mode", "precondition", "setup", "pilot",
+        "evse_nodes", "stimulus", "expect", "variants", "verdict", "select", "requirements", "timers", "needs", "tags",
+        "notes", "also_known_as", "detail", "fit", "derived_from", "reading", "rule",
     }  # fmt: skip
     if unknown := set(entry) - known:
         raise CatalogueError(f"{where}: unknown keys {', '.join(sorted(unknown))}")
@@ -217,6 +240,8 @@ def _case(entry: Any, file: str) -> Case:
         mode=mode,
         preconditions=_texts(entry.get("precondition")),
         setup=str(entry.get("setup") or ""),
+        pilot=_pilot(entry.get("pilot"), where),
+        evse_nodes=int(entry.get("evse_nodes", 1)),
         stimulus=_steps(entry.get("stimulus"), f"{where}: stimulus"),
         expect=_steps(entry.get("expect"), f"{where}: expect"),
         variants=_steps(entry.get("variants"), f"{where}: variants"),

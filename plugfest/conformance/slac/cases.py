@@ -33,10 +33,10 @@ class Plan:
         self.charger = run.case.sut == "secc"
         states = slac_vehicle.STATES if self.charger else slac_charger.STATES
         self.state = next((name for name in states if name in words), "")
-        self.setup = str(run.case.setup or "")
+        self.pilot = run.case.pilot
         # A card makes the duty nominal before the link is there, where the case does not show it itself.
         self.paid = self.state == "LINK" and "PICS_SECC_CMN_EIMDone == afterPlugin" in run.case.select
-        self.second = "second EVSE" in repr(run.steps) + self.setup
+        self.second = run.case.evse_nodes > 1
         self.steps = [dict(step) for step in run.steps[0]]
         self.script: Any = _script(run)
         if self.script is None or not self.state:
@@ -59,7 +59,7 @@ class Plan:
             await stack.enter_async_context(post.open())
             if self.second:
                 post.beside = await stack.enter_async_context(post.another())
-            await post.reach(self.state, self.setup)
+            await post.reach(self.state, self.pilot)
             await self.script(post, self.steps)
 
 

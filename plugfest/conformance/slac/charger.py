@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
+from plugfest.conformance.catalogue import PilotStep
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac.tester import OF_A_VEHICLE, Tester
 from plugfest.conformance.stops import cause_of
@@ -32,6 +34,9 @@ STATES = ("CP_B", "PARM", "ATTEN", "VALIDATE", "MATCHREQ", "LINK")
 
 STEADY, DIGITAL, NOMINAL = 100.0, 5.0, 53.3
 
+DIGITAL_SOON = (PilotStep(STEADY, seconds=0.2), PilotStep(DIGITAL))
+"""The control pilot from plugging in on, where a case has nothing else."""
+
 
 class Charger(Tester):
     """A charger, as far as matching goes."""
@@ -43,13 +48,13 @@ class Charger(Tester):
         nmk = new_nmk(self.rng)
         self.network = nid_of(nmk), nmk
 
-    async def reach(self, state: str, setup: str = "") -> None:
-        """Plugs in, with the duty as the setup has it, and walks to a state.
+    async def reach(self, state: str, pilot: Sequence[PilotStep] = ()) -> None:
+        """Plugs in, with the pilot as the case has it, and walks to a state.
 
         Raises:
             Inconclusive: the vehicle does not get there.
         """
-        await self.plug(setup)
+        await self.plug(pilot)
         if state == "CP_B":
             return
         try:
@@ -57,23 +62,27 @@ class Charger(Tester):
         except Failed as why:
             raise Inconclusive(f"{state} was not reached: {why}", cause=cause_of(why)) from why
 
-    async def plug(self, setup: str = "") -> None:
-        """Plugs in; ``setup`` in the catalogue's words, or "" for 5 % at once."""
+    async def plug(self, pilot: Sequence[PilotStep] = ()) -> None:
+        """Plugs in; by default the duty is 5 % at once, or after 0.2 s where a vehicle can see the pilot."""
         if self.pilot.reading.state is None:  # assumed: the vehicle does not wait for any duty
-            if "nominal" in setup or "from" in setup or "7.5 s" in setup:
+            if pilot:
                 self.need_pilot()
             self.pilot.offer(DIGITAL)
             await self.system.plug()
             return
-        self.pilot.offer(STEADY)
-        if "state F" in setup:
-            self.pilot.fault(State.F)
+        first, *others = pilot or DIGITAL_SOON
+        self._show(first)
         await self.system.plug()
-        await asyncio.sleep(7.5 if "7.5 s" in setup else 4.0 if "from" in setup else 0.2)
-        if "state F, oscillator off" in setup:
-            self.pilot.offer(STEADY)
-            await asyncio.sleep(1.0)
-        self.pilot.offer(NOMINAL if "nominal" in setup else DIGITAL)
+        await asyncio.sleep(first.seconds)
+        for step in others:
+            self._show(step)
+            await asyncio.sleep(step.seconds)
+
+    def _show(self, step: PilotStep) -> None:
+        if step.duty is not None:
+            self.pilot.offer(step.duty)
+        else:
+            self.pilot.fault(State[step.state])
 
     async def _walk(self, state: str) -> None:
         await self.asked()
