@@ -20,7 +20,7 @@ from plugfest.conformance.slac import sessions as slac_sessions
 from plugfest.conformance.stimulus import source
 from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.bench import Bench
-from plugfest.conformance.sut.systems import ChargerUnderTest, VehicleUnderTest
+from plugfest.conformance.sut.systems import Anywhere, PowerLine
 from plugfest.conformance.verdict import Failed, NotExecutable, Result, Stop, Verdict
 from plugfest.conformance.watch.watch import Watch
 from slac.errors import SlacError
@@ -55,7 +55,7 @@ def plan(run: Run) -> Any:
     return plan_secc(run) if case.sut == "secc" else plan_evcc(run)
 
 
-async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: Bench) -> Result:
+async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
     """Runs a case. Nothing is raised but cancellation."""
     case, loop = run.case, asyncio.get_running_loop()
     result = Result(
@@ -113,8 +113,8 @@ async def execute(run: Run, system: ChargerUnderTest | VehicleUnderTest, bench: 
     return result
 
 
-async def _slac(made: slac_cases.Plan | slac_sessions.Plan, system: Any, bench: Bench, result: Result) -> None:
-    if not hasattr(system, "link"):
+async def _slac(made: slac_cases.Plan | slac_sessions.Plan, system: Anywhere, bench: Bench, result: Result) -> None:
+    if not isinstance(system, PowerLine):
         raise NotExecutable("this bench has no power line")
     async with asyncio.timeout(LONGEST):
         if isinstance(made, slac_sessions.Plan):

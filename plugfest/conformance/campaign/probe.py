@@ -10,6 +10,7 @@ from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.secc.discovery import discover
 from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.sut.systems import ChargerUnderTest, VehicleUnderTest
 from plugfest.conformance.verdict import Inconclusive, Stop
 from v2g import sdp
 from v2g.errors import SetupError, V2GError
@@ -46,7 +47,9 @@ def probe(sut: str, system: Any, tls: TlsContext | None = None, iso20: Side = NO
     return asyncio.run(main())
 
 
-async def charger(system: Any, tls: TlsContext | None = None, iso20: Side = NO_SIDE) -> tuple[Pics, list[str]]:
+async def charger(
+    system: ChargerUnderTest, tls: TlsContext | None = None, iso20: Side = NO_SIDE
+) -> tuple[Pics, list[str]]:
     """What SDP announces; then sessions in DC and AC, ISO 15118-20, ISO 15118-2 and DIN, as far as they get."""
     declared: dict[str, Any] = {}
     notes: list[str] = []
@@ -77,7 +80,9 @@ async def charger(system: Any, tls: TlsContext | None = None, iso20: Side = NO_S
     return Pics({key: value for key, value in declared.items() if key not in QUICK}), notes
 
 
-async def _security(system: Any, tls: TlsContext | None, declared: dict[str, Any], notes: list[str]) -> None:
+async def _security(
+    system: ChargerUnderTest, tls: TlsContext | None, declared: dict[str, Any], notes: list[str]
+) -> None:
     """Whether the charger takes sessions without TLS, with it, or both.
 
     Raises:
@@ -136,7 +141,7 @@ def _learn(walk: TesterEv, declared: dict[str, Any], notes: list[str]) -> None:
         declared["PIXIT_SECC_CMN_ReceiptRequired"] = bool(loop.ReceiptRequired)
 
 
-async def vehicle(system: Any, tls: TlsContext | None = None) -> tuple[Pics, list[str]]:
+async def vehicle(system: VehicleUnderTest, tls: TlsContext | None = None) -> tuple[Pics, list[str]]:
     """One session that the tester ends after some rounds."""
     declared: dict[str, Any] = {}
     notes: list[str] = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.secc import iso20
 from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.sut.systems import ChargerUnderTest
 from plugfest.conformance.verdict import Stop
 from v2g import energy
 from v2g.errors import V2GError
@@ -25,7 +26,7 @@ PRICING = {energy.ABSOLUTE_PRICES: "absolute", energy.PRICE_LEVELS: "levels"}
 
 
 async def charger(
-    system: Any,
+    system: ChargerUnderTest,
     tls: TlsContext | None,
     certificates: Certificates | None,
     quick: Mapping[str, Any],

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from plugfest.conformance.slac.tester import Tester, changes
+from plugfest.conformance.slac.tester import AnyTester, changes
 from slac import frames
 from slac.amp_map import full_power
 from slac.timing import STANDARD as T
@@ -15,10 +15,10 @@ LOSS = 3.0
 """s: what a modem takes to see that a link is gone, and its host to ask it."""
 
 Steps = list[dict[str, Any]]
-Script = Callable[[Tester, Steps], Awaitable[None]]
+Script = Callable[[AnyTester, Steps], Awaitable[None]]
 
 
-async def give_map(tester: Tester, steps: Steps) -> None:
+async def give_map(tester: AnyTester, steps: Steps) -> None:
     """Our map, once or several times, is taken; an empty one is not."""
     times = max(len(steps), int(steps[0].get("times", 1)))
     empty = isinstance(steps[0].get("fields"), dict) and steps[0]["fields"].get("amlen") == 0
@@ -30,7 +30,7 @@ async def give_map(tester: Tester, steps: Steps) -> None:
             await tester.expect(frames.CM_AMP_MAP_CNF, T.TT_match_response, result=0)
 
 
-async def asks_for_map(tester: Tester, steps: Steps) -> None:
+async def asks_for_map(tester: AnyTester, steps: Steps) -> None:
     """Its own map: once where we take it, three times in all where we do not."""
     step = steps[0]
     forced = changes(step.get("fields"), tester.rng) if "reply" in step else None
@@ -49,13 +49,13 @@ AMP_MAP: tuple[tuple[range, Script], ...] = (
 )
 
 
-async def stays_out(tester: Tester, steps: Steps) -> None:
+async def stays_out(tester: AnyTester, steps: Steps) -> None:
     """The link is lost for a moment: when the tester is back in the old network, the other one has left it."""
     await left(tester)
     await tester.stays_out(T.TT_match_join)
 
 
-async def left(tester: Tester) -> None:
+async def left(tester: AnyTester) -> None:
     """The link is cut; when the system has had time to leave, the tester goes back to the old network."""
     await tester.cut()
     await asyncio.sleep(T.TP_match_leave + LOSS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.slac import charger as slac_charger
@@ -18,6 +18,7 @@ from plugfest.conformance.slac import secc as slac_secc
 from plugfest.conformance.slac import vehicle as slac_vehicle
 from plugfest.conformance.slac.charger import Charger
 from plugfest.conformance.slac.vehicle import Vehicle
+from plugfest.conformance.sut.systems import LineToCharger, LineToVehicle, PowerLine
 from plugfest.conformance.verdict import NotExecutable, Result
 from v2g.trace import Observe
 
@@ -42,19 +43,19 @@ class Plan:
         if self.script is None or not self.state:
             raise NotExecutable("not written yet for SLAC")
 
-    async def carry_out(self, system: Any, result: Result, observe: Observe, seed: int) -> None:
+    async def carry_out(self, system: PowerLine, result: Result, observe: Observe, seed: int) -> None:
         """Reaches the state and runs the script.
 
         Raises:
             Failed, Inconclusive, NotExecutable: as it turned out.
         """
         if self.charger:
-            ev = Vehicle(system, result, observe, seed)
+            ev = Vehicle(cast(LineToCharger, system), result, observe, seed)
             async with ev.open():
                 await ev.reach(self.state, paid=self.paid)
                 await self.script(ev, self.steps)
             return
-        post = Charger(system, result, observe, seed)
+        post = Charger(cast(LineToVehicle, system), result, observe, seed)
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(post.open())
             if self.second:

@@ -15,11 +15,13 @@ from plugfest.conformance.catalogue import PilotStep
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac.tester import OF_A_VEHICLE, Tester
 from plugfest.conformance.stops import cause_of
+from plugfest.conformance.sut.systems import LineToVehicle
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from slac import frames
 from slac.frames import Validation
 from slac.keys import new_nmk, nid_of
-from slac.pilot import Reading, State
+from slac.link import Link
+from slac.pilot import ChargerPilot, Reading, State
 from slac.timing import STANDARD as T
 from v2g.trace import Observe
 
@@ -38,15 +40,21 @@ DIGITAL_SOON = (PilotStep(STEADY, seconds=0.2), PilotStep(DIGITAL))
 """The control pilot from plugging in on, where a case has nothing else."""
 
 
-class Charger(Tester):
+class Charger(Tester[LineToVehicle]):
     """A charger, as far as matching goes."""
 
     kinds = OF_A_VEHICLE
 
-    def __init__(self, system: Any, result: Result, observe: Observe, seed: int, link: Any = None) -> None:
+    def __init__(
+        self, system: LineToVehicle, result: Result, observe: Observe, seed: int, link: Link | None = None
+    ) -> None:
         super().__init__(system, result, observe, seed, link)
         nmk = new_nmk(self.rng)
         self.network = nid_of(nmk), nmk
+
+    @property
+    def pilot(self) -> ChargerPilot:
+        return self.system.pilot
 
     async def reach(self, state: str, pilot: Sequence[PilotStep] = ()) -> None:
         """Plugs in, with the pilot as the case has it, and walks to a state.

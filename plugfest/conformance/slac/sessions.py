@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.slac import sessions_evcc as slac_sessions_evcc
 from plugfest.conformance.slac import sessions_secc as slac_sessions_secc
+from plugfest.conformance.sut.systems import PowerLine
 from plugfest.conformance.verdict import NotExecutable, Result
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Plan:
         if match is None or self.script is None:
             raise NotExecutable("needs SLAC and a V2G session together, not written yet")
 
-    async def carry_out(self, system: Any, bench: Bench, result: Result) -> None:
+    async def carry_out(self, system: PowerLine, bench: Bench, result: Result) -> None:
         """Reaches the state and runs the script.
 
         Raises:

@@ -21,6 +21,7 @@ from plugfest.conformance.slac.charger import DIGITAL, STEADY, Charger
 from plugfest.conformance.slac.sessions_secc import EARLY, WAKES_WITHIN, gone, pilot_seen
 from plugfest.conformance.stimulus import source
 from plugfest.conformance.stops import cause_of
+from plugfest.conformance.sut.systems import VehicleBehindLine
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from secc.charger import Slot
 from slac import frames
@@ -196,7 +197,7 @@ def _pulse(evse: TesterEvse, since: float) -> tuple[float, float] | None:
 
 @contextlib.asynccontextmanager
 async def at_vehicle(
-    system: Any,
+    system: VehicleBehindLine,
     bench: Bench,
     result: Result,
     *,
@@ -239,7 +240,7 @@ async def _charging(host: Host) -> None:
 # Cases
 
 
-async def _after_map(system: Any, bench: Bench, result: Result) -> None:
+async def _after_map(system: VehicleBehindLine, bench: Bench, result: Result) -> None:
     """The tester's map is taken, then the vehicle looks for the charger."""
 
     async def first(post: Charger) -> None:
@@ -253,7 +254,7 @@ async def _after_map(system: Any, bench: Bench, result: Result) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _paused(system: Any, bench: Bench, result: Result) -> AsyncIterator[Host]:
+async def _paused(system: VehicleBehindLine, bench: Bench, result: Result) -> AsyncIterator[Host]:
     """A vehicle that was paused by hand."""
     async with at_vehicle(system, bench, result, pilot=True) as host:
         await _charging(host)
@@ -263,7 +264,7 @@ async def _paused(system: Any, bench: Bench, result: Result) -> AsyncIterator[Ho
         yield host
 
 
-async def _woken_by_evse(system: Any, bench: Bench, result: Result) -> None:
+async def _woken_by_evse(system: VehicleBehindLine, bench: Bench, result: Result) -> None:
     """The duty after a pause: the link with the old keys, and discovery."""
     async with _paused(system, bench, result) as host:
         await host.sleeps(host.param("PICS_CMN_CMN_WakeUp"))
@@ -271,7 +272,7 @@ async def _woken_by_evse(system: Any, bench: Bench, result: Result) -> None:
         await host.back()
 
 
-async def _wakes_itself(system: Any, bench: Bench, result: Result) -> None:
+async def _wakes_itself(system: VehicleBehindLine, bench: Bench, result: Result) -> None:
     """B-C-B when the vehicle has declared to wake up; after the duty the link with the old keys, and discovery."""
     async with _paused(system, bench, result) as host:
         declared, most = host.param("PIXIT_CMN_CMN_WakeUp"), host.param("PICS_CMN_CMN_WakeUp")
@@ -284,7 +285,7 @@ async def _wakes_itself(system: Any, bench: Bench, result: Result) -> None:
 def _without_power(*, charges: bool) -> Script:
     """A schedule step of 0 W, at the start or after some charging: the vehicle pauses until it ends."""
 
-    async def carry_out(system: Any, bench: Bench, result: Result) -> None:
+    async def carry_out(system: VehicleBehindLine, bench: Bench, result: Result) -> None:
         async with at_vehicle(system, bench, result, pilot=True) as host:
             evse, begin, seconds = host.evse, CHARGES_FOR if charges else 0, round(host.param("par_SECC_Pmax0W"))
             slots = (Slot(begin, 0.0), Slot(begin + seconds, WATTS))
@@ -306,7 +307,7 @@ def _without_power(*, charges: bool) -> Script:
     return carry_out
 
 
-async def _left(system: Any, bench: Bench, result: Result) -> None:
+async def _left(system: VehicleBehindLine, bench: Bench, result: Result) -> None:
     """A session ends with Terminate: then the vehicle is not in the network any more."""
     async with at_vehicle(system, bench, result) as host:
         evse = host.evse

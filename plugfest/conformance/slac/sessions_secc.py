@@ -17,10 +17,11 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.secc.walk import WALK
 from plugfest.conformance.slac.both import asks_for_map
-from plugfest.conformance.slac.tester import Tester
+from plugfest.conformance.slac.tester import AnyTester
 from plugfest.conformance.slac.vehicle import Vehicle
 from plugfest.conformance.stimulus import source
 from plugfest.conformance.stops import cause_of
+from plugfest.conformance.sut.systems import ChargerBehindLine
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from slac.keys import new_nmk, nid_of
 from slac.pilot import Offer, Reading, State, toggle, until
@@ -133,7 +134,9 @@ class Guest:
 
 
 @contextlib.asynccontextmanager
-async def at_charger(system: Any, bench: Bench, result: Result, *, pilot: bool = False) -> AsyncIterator[Guest]:
+async def at_charger(
+    system: ChargerBehindLine, bench: Bench, result: Result, *, pilot: bool = False
+) -> AsyncIterator[Guest]:
     """A vehicle that is matched, its link up; it is gone with the context.
 
     Args:
@@ -157,7 +160,7 @@ async def at_charger(system: Any, bench: Bench, result: Result, *, pilot: bool =
             await walk.leave()
 
 
-async def pilot_seen(tester: Tester, within: float = 1.0) -> None:
+async def pilot_seen(tester: AnyTester, within: float = 1.0) -> None:
     """A board tells what it measures soon after it was opened.
 
     Raises:
@@ -176,7 +179,7 @@ async def _ready(guest: Guest) -> None:
 # Cases
 
 
-async def _after_map(system: Any, bench: Bench, result: Result) -> None:
+async def _after_map(system: ChargerBehindLine, bench: Bench, result: Result) -> None:
     """The charger's map is taken, then it answers discovery."""
     async with at_charger(system, bench, result) as guest:
         try:
@@ -187,7 +190,7 @@ async def _after_map(system: Any, bench: Bench, result: Result) -> None:
         await guest.sdp()
 
 
-async def _woken_by_ev(system: Any, bench: Bench, result: Result) -> None:
+async def _woken_by_ev(system: ChargerBehindLine, bench: Bench, result: Result) -> None:
     """B-C-B in a pause: the duty, and the link with the old keys."""
     async with _paused(system, bench, result) as guest:
         await guest.sleep(guest.param("PICS_CMN_CMN_WakeUp"))
@@ -197,7 +200,7 @@ async def _woken_by_ev(system: Any, bench: Bench, result: Result) -> None:
         await guest.link()
 
 
-async def _answers_after_wake_up(system: Any, bench: Bench, result: Result) -> None:
+async def _answers_after_wake_up(system: ChargerBehindLine, bench: Bench, result: Result) -> None:
     """B-C-B in a pause: the duty, then discovery is answered."""
     async with _paused(system, bench, result) as guest:
         await guest.sleep(guest.param("PICS_CMN_CMN_WakeUp"))
@@ -209,7 +212,7 @@ async def _answers_after_wake_up(system: Any, bench: Bench, result: Result) -> N
         await guest.sdp()
 
 
-async def _wakes_itself(system: Any, bench: Bench, result: Result) -> None:
+async def _wakes_itself(system: ChargerBehindLine, bench: Bench, result: Result) -> None:
     """The charger wakes up when it has declared to: the duty, the link with the old keys, discovery answered."""
     async with _paused(system, bench, result) as guest:
         declared, most = guest.param("PIXIT_CMN_CMN_WakeUp"), guest.param("PICS_CMN_CMN_WakeUp")
@@ -220,7 +223,7 @@ async def _wakes_itself(system: Any, bench: Bench, result: Result) -> None:
         await guest.sdp()
 
 
-async def _not_back(system: Any, bench: Bench, result: Result) -> None:
+async def _not_back(system: ChargerBehindLine, bench: Bench, result: Result) -> None:
     """The vehicle toggles, but does not come back to the network: E or F, the duty again, and a new matching."""
     async with _paused(system, bench, result) as guest:
         ev = guest.ev
@@ -257,7 +260,7 @@ def _fault(reading: Reading) -> bool:
     return reading.state in (State.E, State.F)
 
 
-async def _short_pause(system: Any, bench: Bench, result: Result) -> None:
+async def _short_pause(system: ChargerBehindLine, bench: Bench, result: Result) -> None:
     """B-C-B soon after the pause began: the duty not before T_step_X1, but within T_conn_max_comm."""
     async with _paused(system, bench, result) as guest:
         await guest.sleep(guest.param("PICS_CMN_CMN_WakeUp"))
@@ -275,7 +278,7 @@ async def _short_pause(system: Any, bench: Bench, result: Result) -> None:
             )
 
 
-async def _left(system: Any, bench: Bench, result: Result) -> None:
+async def _left(system: ChargerBehindLine, bench: Bench, result: Result) -> None:
     """A session ends with Terminate: then the charger is not in the network any more."""
     async with at_charger(system, bench, result) as guest:
         await guest.walk.until("SessionStop")
@@ -283,7 +286,7 @@ async def _left(system: Any, bench: Bench, result: Result) -> None:
         await gone(guest.ev)
 
 
-async def gone(tester: Tester) -> None:
+async def gone(tester: AnyTester) -> None:
     """No other node in the network: at once where the line itself tells, else when the modem has noticed.
 
     Raises:
@@ -299,7 +302,7 @@ async def gone(tester: Tester) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _paused(system: Any, bench: Bench, result: Result) -> AsyncIterator[Guest]:
+async def _paused(system: ChargerBehindLine, bench: Bench, result: Result) -> AsyncIterator[Guest]:
     async with at_charger(system, bench, result, pilot=True) as guest:
         await _ready(guest)
         await guest.pause()

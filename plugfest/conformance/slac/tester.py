@@ -8,17 +8,20 @@ import dataclasses
 import random
 import re
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.sut.systems import PowerLine
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Result
 from slac import frames
 from slac.errors import SlacError
 from slac.frames import BROADCAST, Frame, Message, violations
 from slac.host import Host, Mailbox
 from slac.keys import new_nmk, nid_of
+from slac.link import Link
 from slac.modem import detect
+from slac.pilot import Pilot
 from v2g.trace import Observe
 
 SLACK = 0.02
@@ -71,7 +74,10 @@ def _value(name: str, value: Any, rng: random.Random) -> Any:
     raise NotExecutable(f"SLAC field {name}: {text}")
 
 
-class Tester:
+S_co = TypeVar("S_co", bound=PowerLine, covariant=True)
+
+
+class Tester(Generic[S_co]):
     """A vehicle or a charger as far as matching goes: `.vehicle`, `.charger`.
 
     Attributes:
@@ -86,7 +92,7 @@ class Tester:
 
     kinds: tuple[type, ...] = ()
 
-    def __init__(self, system: Any, result: Result, observe: Observe, seed: int, link: Any = None) -> None:
+    def __init__(self, system: S_co, result: Result, observe: Observe, seed: int, link: Link | None = None) -> None:
         """``link``: another one than the bench's own."""
         self.system, self.result, self.observe = system, result, observe
         self.first = link is None
@@ -96,7 +102,6 @@ class Tester:
         self.nid = b""
         self.network = (b"", b"")
         self.beside: Self | None = None
-        self.pilot = system.pilot
         self.host = Host(link or system.link, observe=observe)
         self.modem: Any = None
         self._box: Mailbox
@@ -129,12 +134,15 @@ class Tester:
         Raises:
             Inconclusive: this bench has none.
         """
-        second = getattr(self.system, "second", None)
-        if second is None:
-            raise Inconclusive("this bench has no second node on the line", cause=Cause.NO_HARDWARE)
-        tester = type(self)(self.system, self.result, self.observe, self.rng.getrandbits(32), second())
+        second = self.system.second()
+        tester = type(self)(self.system, self.result, self.observe, self.rng.getrandbits(32), second)
         async with tester.open():
             yield tester
+
+    @property
+    def pilot(self) -> Pilot:
+        """The tester's end of the control pilot."""
+        return self.system.pilot
 
     @property
     def mac(self) -> bytes:
@@ -258,7 +266,7 @@ class Tester:
 
         None: nobody can tell, or not at this moment.
         """
-        known: bool | None = self.system.linked()
+        known = self.system.linked()
         if known is None and self.nid:
             known = await self.modem.linked(self.nid)
         return known
@@ -291,6 +299,9 @@ class Tester:
         if self.pilot.reading.state is None or self.pilot.reading.duty is None:
             raise Inconclusive("pilot hardware is needed", cause=Cause.NO_PILOT)
 
+
+AnyTester = Tester[PowerLine]
+"""A tester in either role."""
 
 _TO_ALL = (frames.CM_SLAC_PARM_REQ, frames.CM_START_ATTEN_CHAR_IND, frames.CM_MNBC_SOUND_IND)
 

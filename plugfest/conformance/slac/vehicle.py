@@ -13,11 +13,12 @@ from typing import Any
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac.tester import OF_A_CHARGER, Tester
 from plugfest.conformance.stops import cause_of
+from plugfest.conformance.sut.systems import LineToCharger
 from plugfest.conformance.verdict import Failed, Inconclusive
 from slac import frames
 from slac.frames import Validation
 from slac.keys import nid_of
-from slac.pilot import Offer, Reading, State, toggle, until
+from slac.pilot import Offer, Reading, State, VehiclePilot, toggle, until
 from slac.timing import STANDARD as T
 
 TOGGLE = 19
@@ -61,10 +62,14 @@ APART = 0.02
 """s between the answer to the report and the next request: on the line the second one may overtake the first."""
 
 
-class Vehicle(Tester):
+class Vehicle(Tester[LineToCharger]):
     """A vehicle, as far as matching goes."""
 
     kinds = OF_A_CHARGER
+
+    @property
+    def pilot(self) -> VehiclePilot:
+        return self.system.pilot
 
     async def reach(self, state: str, *, paid: bool = False) -> None:
         """Walks to a state; ``paid``: a card is shown at the charger after plugging in, and its duty becomes nominal.

@@ -27,7 +27,7 @@ from slac.ev_run import NotReady, NotRequired, Refused
 from slac.host import Host, Rewrites
 from slac.link import Link, RawLink
 from slac.modem import detect
-from slac.pilot import DIGITAL, STEADY, Reading, State
+from slac.pilot import DIGITAL, STEADY, ChargerPilot, Reading, State, VehiclePilot
 from slac.pilot_board import CAN_PLUG, VehicleBoard
 from slac.pilots import SimulatedPilot
 from slac.powerline import Powerline, Station
@@ -131,7 +131,7 @@ class OwnSlacCharger(_Own):
         return neighbour
 
     @property
-    def pilot(self) -> Any:
+    def pilot(self) -> VehiclePilot:
         return self.wire.ev
 
     async def plug(self) -> None:
@@ -187,7 +187,7 @@ class OwnSlacVehicle(_Own):
         return neighbour
 
     @property
-    def pilot(self) -> Any:
+    def pilot(self) -> ChargerPilot:
         return self.wire.evse
 
     async def do(self, action: str) -> bool:

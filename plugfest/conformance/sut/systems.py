@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.watch.flow import Measured
 from secc.charger import Evse
-from slac.pilot import ChargerPilot, VehiclePilot
+from slac.link import Link
+from slac.pilot import ChargerPilot, Pilot, State, VehiclePilot
 from v2g.channel import Channel
 from v2g.discovery import Address
 
@@ -112,3 +114,76 @@ class VehicleUnderTest(Protocol):
 
     def ended(self) -> bool | None:
         """Whether its session is over; None: not seen."""
+
+
+@runtime_checkable
+class PowerLine(Protocol):
+    """A power line to a system under test, from where the tester's modem is.
+
+    Attributes:
+        name: for the report.
+        pics: of the system.
+    """
+
+    name: str
+    pics: Pics
+
+    @property
+    def link(self) -> Link:
+        """To the tester's modem."""
+
+    @property
+    def pilot(self) -> Pilot:
+        """The tester's end of the control pilot."""
+
+    def second(self) -> Link:
+        """To another node of the tester's on the line. Inconclusive: there cannot be one."""
+
+    async def plug(self) -> None:
+        """Plugs in as far as the tester's pilot does not, and starts the system."""
+
+    async def do(self, action: str) -> bool:
+        """An action of a person. False: cannot be done here."""
+
+    def linked(self) -> bool | None:
+        """Whether both modems are in one network; None: only the tester's modem can tell."""
+
+
+class LineToCharger(PowerLine, Protocol):
+    """With a charger at its other end; the tester is the vehicle."""
+
+    @property
+    def pilot(self) -> VehiclePilot:
+        """The tester's end of the control pilot."""
+
+    def show(self, state: State) -> None:
+        """The tester's vehicle shows a state; A: the plug is pulled. Inconclusive: nobody can do that here."""
+
+    def duty(self) -> float | None:
+        """What the charger offers, percent; None: nothing is seen of it."""
+
+
+class LineToVehicle(PowerLine, Protocol):
+    """With a vehicle at its other end; the tester is the charger."""
+
+    @property
+    def pilot(self) -> ChargerPilot:
+        """The tester's end of the control pilot."""
+
+
+class ChargerBehindLine(LineToCharger, Protocol):
+    """A charger with sessions too, once it was matched."""
+
+    async def session(self) -> ChargerUnderTest:
+        """The charger on the network. Inconclusive: there is no way to it."""
+
+
+class VehicleBehindLine(LineToVehicle, Protocol):
+    """A vehicle with sessions too, once it was matched."""
+
+    async def session(self) -> VehicleUnderTest:
+        """The vehicle on the network. Inconclusive: there is no way to it."""
+
+
+Anywhere = ChargerUnderTest | VehicleUnderTest | PowerLine
+"""A system under test, whatever the bench reaches of it."""
