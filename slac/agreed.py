@@ -97,6 +97,7 @@ def _fixed(
 
 
 _TYPES = (_fixed("APPLICATION_TYPE", "application_type", 0), _fixed("SECURITY_TYPE", "security_type", 0))
+_RESERVED = _fixed("reserved", "reserved", bytes(8), Weight.WARNING, False)
 _RUN = Rule("RunID", "run_id", lambda c: c.x.run_id)
 _TO_EV = Rule("destination", lambda c: _address(c.frame.destination), lambda c: c.x.ev)
 _TO_ALL = Rule("destination", lambda c: _address(c.frame.destination), lambda _: BROADCAST, Weight.WARNING, False)
@@ -249,6 +250,7 @@ RULES: dict[type[Message], tuple[Rule, ...]] = {
         _RUN,
         _fixed("SenderID", "sender_id", ZERO_ID, Weight.VIOLATION, False),
         Rule("Cnt", "cnt", _next_count, Weight.VIOLATION, False),
+        _RESERVED,
         _TO_ALL,
         *_TYPES,
     ),
@@ -282,6 +284,7 @@ RULES: dict[type[Message], tuple[Rule, ...]] = {
         Rule("MVFLength", "mvf_length", lambda _: (MVF_REQ, _swapped(MVF_REQ))),
         _fixed("MVFLength", "mvf_length", MVF_REQ, Weight.WARNING, False),  # some vehicles swap its bytes
         *_PAIR_IDS,
+        _RESERVED,
         *_TYPES,
         _late_rule("TT_EVSE_match_session", _choice),
     ),
@@ -291,6 +294,8 @@ RULES: dict[type[Message], tuple[Rule, ...]] = {
         Rule("EVSE MAC", "evse_mac", lambda c: c.frame.source),
         _fixed("MVFLength", "mvf_length", MVF_CNF),
         *_PAIR_IDS,
+        _RESERVED,
+        _fixed("reserved", "reserved2", bytes(1), Weight.WARNING, False),
         _TO_EV,
         Rule("NID", "nid", _first_match("nid")),
         Rule("NMK", "nmk", _first_match("nmk")),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from plugfest.conformance.campaign.judge import Last, judge
-from plugfest.conformance.campaign.physics import judge_physics, watched
+from plugfest.conformance.campaign.physics import judge_watched, watched
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.protocols import spoken
 from plugfest.conformance.cause import Cause
@@ -22,6 +22,8 @@ from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.bench import Bench
 from plugfest.conformance.sut.systems import Anywhere, PowerLine
 from plugfest.conformance.verdict import Failed, NotExecutable, Result, Stop, Verdict
+from plugfest.conformance.watch.judgement import Side
+from plugfest.conformance.watch.line_watch import LineWatch
 from plugfest.conformance.watch.watch import Watch
 from slac.errors import SlacError
 from slac.pilot_board import PilotError
@@ -68,13 +70,14 @@ async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
         seed=bench.seed,
     )
     started, last = loop.time(), Last()
-    watch = Watch("secc" if case.sut == "secc" else "evcc", bench.pics, bench.pics.ac)
-    bench = replace(bench, observe=fan_out(bench.observe, last, watch))
+    side: Side = "secc" if case.sut == "secc" else "evcc"
+    watch, line = Watch(side, bench.pics, bench.pics.ac), LineWatch(side, bench.pics)
+    bench = replace(bench, observe=fan_out(bench.observe, last, watch, line))
     tester: Any = None
     try:
         made = plan(run)
         if run.protocol == "slac":
-            await _slac(made, system, bench, result)
+            await _slac(made, system, bench, result, line)
             return result
         protocol = spoken(run.protocol)
         kind: Any = TesterEv if case.sut == "secc" else TesterEvse
@@ -109,16 +112,20 @@ async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
                     await tester.leave()
             except (TimeoutError, V2GError, OSError) as why:
                 result.find(f"the system was not left in order: {why}")
-        judge_physics(result, watch, run)
+        for one in (watch, line):
+            judge_watched(result, one, run)
     return result
 
 
-async def _slac(made: slac_cases.Plan | slac_sessions.Plan, system: Anywhere, bench: Bench, result: Result) -> None:
+async def _slac(
+    made: slac_cases.Plan | slac_sessions.Plan, system: Anywhere, bench: Bench, result: Result, line: LineWatch
+) -> None:
     if not isinstance(system, PowerLine):
         raise NotExecutable("this bench has no power line")
     async with asyncio.timeout(LONGEST):
-        if isinstance(made, slac_sessions.Plan):
-            await made.carry_out(system, bench, result)
-        else:
-            await made.carry_out(system, result, bench.observe, bench.seed)
+        with line.reading(system.pilot):
+            if isinstance(made, slac_sessions.Plan):
+                await made.carry_out(system, bench, result)
+            else:
+                await made.carry_out(system, result, bench.observe, bench.seed)
     result.verdict = max(result.verdict, Verdict.PASS)

@@ -11,6 +11,7 @@ from plugfest.conformance.cause import Severity
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Judged, Result, Verdict
+from plugfest.conformance.watch.line_watch import LineWatch
 from plugfest.conformance.watch.watch import Watch
 
 
@@ -26,7 +27,7 @@ async def watched(watch: Watch, tester: TesterEv | TesterEvse) -> AsyncIterator[
         end()
 
 
-def judge_physics(result: Result, watch: Watch, run: Run) -> None:
+def judge_watched(result: Result, watch: Watch | LineWatch, run: Run) -> None:
     """Takes what the watch found into the result: a violation fails the run, whatever the case is about."""
     for violation in watch.violations.values():
         judged = Judged(did=done(run), what=violation.text, expected=violation.rule, rule=violation.source)

@@ -8,6 +8,7 @@
 pilot
 :mod:`.evcc`, ``evcc_link``              families with a vehicle under test
 :mod:`.both`                             what holds for either
+:mod:`.more_secc`, :mod:`.more_evcc`     cases of our own, by id
 :mod:`.sessions` (``_secc``, ``_evcc``)  cases that need a session on the link as well
 =======================================  ===============================================================================
 """

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.slac.tester import AnyTester, changes
+from plugfest.conformance.verdict import Failed
 from slac import frames
-from slac.amp_map import full_power
+from slac.amp_map import CARRIERS, full_power, proper
 from slac.timing import STANDARD as T
 
 LOSS = 3.0
@@ -36,7 +38,14 @@ async def asks_for_map(tester: AnyTester, steps: Steps) -> None:
     forced = changes(step.get("fields"), tester.rng) if "reply" in step else None
     taken = forced is not None and forced.get("result") == 0
     for number in range(1 if taken else 1 + T.C_EV_match_retry):
-        await tester.expect(frames.CM_AMP_MAP_REQ, T.TT_match_response + 0.1 if number else T.TT_amp_map_exchange)
+        within = T.TT_match_response + 0.1 if number else T.TT_amp_map_exchange
+        asked = await tester.expect(frames.CM_AMP_MAP_REQ, within)
+        if asked.amlen != CARRIERS or not proper(asked):
+            seen = f"{asked.amlen} carriers in {len(asked.amdata)} bytes"
+            raise Failed(
+                f"CM_AMP_MAP.REQ has {seen}", expected=f"{CARRIERS} carriers, a nibble each", observed=seen,
+                cause=Cause.WRONG_FIELD,
+            )  # fmt: skip
         if forced is not None:
             await tester.send(frames.CM_AMP_MAP_CNF(0), **forced)
     await tester.quiet(2 * T.TT_match_response, frames.CM_AMP_MAP_REQ)

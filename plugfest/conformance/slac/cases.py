@@ -14,6 +14,7 @@ from typing import Any, cast
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.slac import charger as slac_charger
 from plugfest.conformance.slac import evcc as slac_evcc
+from plugfest.conformance.slac import more_evcc, more_secc
 from plugfest.conformance.slac import secc as slac_secc
 from plugfest.conformance.slac import vehicle as slac_vehicle
 from plugfest.conformance.slac.charger import Charger
@@ -40,7 +41,9 @@ class Plan:
         self.second = run.case.evse_nodes > 1
         self.steps = [dict(step) for step in run.steps[0]]
         self.script: Any = _script(run)
-        if self.script is None or not self.state:
+        self.own: Any = more_secc.SCRIPTS.get(run.case.id) or more_evcc.SCRIPTS.get(run.case.id)
+        self.run = run
+        if (self.script is None and self.own is None) or not self.state:
             raise NotExecutable("not written yet for SLAC")
 
     async def carry_out(self, system: PowerLine, result: Result, observe: Observe, seed: int) -> None:
@@ -53,7 +56,7 @@ class Plan:
             ev = Vehicle(cast(LineToCharger, system), result, observe, seed)
             async with ev.open():
                 await ev.reach(self.state, paid=self.paid)
-                await self.script(ev, self.steps)
+                await self._play(ev)
             return
         post = Charger(cast(LineToVehicle, system), result, observe, seed)
         async with contextlib.AsyncExitStack() as stack:
@@ -61,7 +64,13 @@ class Plan:
             if self.second:
                 post.beside = await stack.enter_async_context(post.another())
             await post.reach(self.state, self.pilot)
-            await self.script(post, self.steps)
+            await self._play(post)
+
+    async def _play(self, tester: Vehicle | Charger) -> None:
+        if self.own is not None:
+            await self.own(tester, self.run)
+        else:
+            await self.script(tester, self.steps)
 
 
 def _script(run: Run) -> Any:

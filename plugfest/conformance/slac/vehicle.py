@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from typing import Any
 
 from plugfest.conformance.cause import Cause
@@ -66,6 +67,7 @@ class Vehicle(Tester[LineToCharger]):
     """A vehicle, as far as matching goes."""
 
     kinds = OF_A_CHARGER
+    _nonce = bytes(16)
 
     @property
     def pilot(self) -> VehiclePilot:
@@ -216,12 +218,20 @@ class Vehicle(Tester[LineToCharger]):
 
     async def sound(self, sounds: int = 10, **forced: Any) -> None:
         """The starts, whose fields may be forced, and so many sounds."""
-        start, nonce = frames.CM_START_ATTEN_CHAR_IND(self.run_id, self.mac), self.rng.randbytes(16)
-        for _ in range(T.C_EV_start_atten_char_inds):
+        await self.starts(T.C_EV_start_atten_char_inds, **forced)
+        await self.sounds(reversed(range(10 - sounds, 10)))
+
+    async def starts(self, number: int = T.C_EV_start_atten_char_inds, **forced: Any) -> None:
+        """The starts, whose fields may be forced."""
+        start, self._nonce = frames.CM_START_ATTEN_CHAR_IND(self.run_id, self.mac), self.rng.randbytes(16)
+        for _ in range(number):
             await self.send(start, **forced)
             await asyncio.sleep(T.TP_EV_batch_msg_interval)
-        for count in reversed(range(10 - sounds, 10)):
-            await self.send(frames.CM_MNBC_SOUND_IND(self.run_id, count, nonce))
+
+    async def sounds(self, counts: Iterable[int]) -> None:
+        """Sounds with these counts."""
+        for count in counts:
+            await self.send(frames.CM_MNBC_SOUND_IND(self.run_id, count, self._nonce))
             await asyncio.sleep(T.TP_EV_batch_msg_interval)
 
     async def report(self) -> frames.CM_ATTEN_CHAR_IND:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from plugfest.conformance.catalogue.pics import Pics
@@ -56,8 +56,8 @@ class _Own:
         self.task: asyncio.Task[Any] | None = None
         self.rewrite: Rewrites = {}
 
-    def attenuate(self, decibels: float) -> None:
-        """What the cable takes off what is sent."""
+    def attenuate(self, decibels: float | Sequence[float]) -> None:
+        """What the cable takes off what is sent: on average, or in each group."""
         self.line.connect(self.car, self.post, decibels)
 
     def linked(self) -> bool | None:

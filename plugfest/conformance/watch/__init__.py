@@ -18,6 +18,10 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.flow`      what both sides have said and what was measured so far
 :mod:`.messages`  messages of any protocol, reduced to their physics
 :mod:`.terms`     tolerances and times, as the PIXIT declares them
+:mod:`.line_watch`  the observer of a power line, for SLAC
+:mod:`.line_vehicle`, :mod:`.line_charger`  what either side does in matching, on the line and on the pilot
+:mod:`.line`      what is known of the line and the pilot so far, and what a judgement of them is
+:mod:`.violation` what a watch found
 ================  ===================================================================================================
 
 Each of them imports only those below it.

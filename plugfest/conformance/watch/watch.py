@@ -17,6 +17,7 @@ from plugfest.conformance.watch.judgement import Judgement, Side, Weight
 from plugfest.conformance.watch.messages import Stage, read
 from plugfest.conformance.watch.table import shown, spoken
 from plugfest.conformance.watch.terms import Terms
+from plugfest.conformance.watch.violation import Violation
 from slac.pilot import Reading
 from v2g.reading import of as message_of
 from v2g.rules.facts import Facts
@@ -32,29 +33,6 @@ CLOSELY = 0.02
 AFTERWARDS = 10.0
 """s after the end for which it is read."""
 LIVE = (Stage.PARAMETERS, Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.DELIVERY, Stage.LOOP, Stage.WELDING)
-
-
-@dataclass(frozen=True)
-class Violation:
-    """What broke a judgement first.
-
-    Attributes:
-        name: of the judgement.
-        text: one sentence.
-        rule: what it breaks, in words.
-        source: where that stands; the name of the judgement where it has no number.
-        cause: what a run fails with.
-        fails: it fails the run; else it is a finding.
-        time: loop time, s.
-    """
-
-    name: str
-    text: str
-    rule: str
-    source: str
-    cause: Cause
-    fails: bool
-    time: float
 
 
 @dataclass
