@@ -140,7 +140,7 @@ def key_weak(line: Line, exchange: Exchange, frame: Frame) -> str:
     assert isinstance(message, CM_SLAC_MATCH_CNF)
     if len(set(message.nmk)) > 1 and message.nmk not in KNOWN:
         return ""
-    return "CM_SLAC_MATCH.CNF gives away a key that is no secret: all alike, or a modem's default"
+    return "CM_SLAC_MATCH.CNF gives away a key that everybody knows: all octets alike, or the default of modems"
 
 
 @on("key-renewed", "each vehicle gets a key of its own", "ISO 15118-3 A.9.5", CM_SLAC_MATCH_CNF,
