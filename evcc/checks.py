@@ -153,6 +153,11 @@ def ac_current(drive: Drive, max_current: float) -> None:
 # While power flows
 
 
+def alarmed(status: DcStatus) -> bool:
+    """Whether the charger reports what a vehicle disconnects for at once."""
+    return status.EVSEStatusCode in ALARMS or status.EVSEIsolationStatus == "Fault"
+
+
 def dc_ending(drive: Drive, status: DcStatus, voltage: float, current: float) -> Ending | None:
     """Why the DC loop ends after this response, or None.
 

@@ -47,7 +47,7 @@ class Ending:
         how: ``stop``, ``pause``, ``renegotiate``, or ``service``: on with another service (ISO 15118-20).
         reason: in words.
         cause: what it makes of the outcome.
-        hurry: seconds the ramp-down may take at most; 0: no ramp.
+        hurry: seconds for which the current may stand before the vehicle goes on; 0: no ramp.
         alarm: the vehicle disconnects before it says anything.
         until: loop time at which a pause has no reason any more, s; None: not known.
     """

@@ -20,8 +20,8 @@ from evcc.iso20_control import (
 )
 from evcc.iso20_course import Course
 from evcc.iso20_schedule import Plan, power_delivery, profile, started
-from evcc.vehicle import AT_ONCE, CURRENT_DOWN, NO_CURRENT
-from evcc.verbs import DEAD, until_finished
+from evcc.vehicle import AT_ONCE
+from evcc.verbs import DEAD, rundown, still_flows, until_finished
 from slac.pilot import State
 from v2g.energy import Control
 from v2g.members import dc_members
@@ -31,9 +31,6 @@ from v2g.physical import at_least_zero, magnitude, number, percent, signed
 
 DRAINED = 0.005
 """Part of the capacity below the minimum SoC at which the vehicle disconnects from a charger that goes on."""
-
-SLOWEST_RAMP = 100.0
-"""A/s: a charger takes its current down at least that fast (IEC 61851-23)."""
 
 STILL = 0.5
 """A: below, the direction of the current may be changed where each has a path of its own."""
@@ -143,7 +140,7 @@ async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> En
     if ending.alarm:
         await vehicle.safe(within=AT_ONCE)
     else:
-        await ramp_down(drive, control, terms, ending)
+        ending = await ramp_down(drive, control, terms, ending)
     await drive.ask(power_delivery(drive, "Stop"))
     await vehicle.safe()  # pilot to B, and the contactors open once the current is gone
     await until_dead(drive)
@@ -362,13 +359,21 @@ def protected(drive: Drive, res: dc.DC_ChargeLoopRes) -> Ending | None:
     return None
 
 
-async def ramp_down(drive: Drive, control: Control, terms: Terms, ending: Ending) -> None:
-    """The loop with 0 A until nearly no current flows, as long as the charger leaves time."""
-    usual = CURRENT_DOWN + abs(drive.vehicle.current) / SLOWEST_RAMP
-    deadline = drive.now + min(usual, ending.hurry)
-    while abs(drive.vehicle.current) > NO_CURRENT and drive.now < deadline:
-        await take(drive, control, Flow(min(drive.vehicle.battery.voltage, terms.voltage), 0.0, 0.0))
+async def ramp_down(drive: Drive, control: Control, terms: Terms, ending: Ending) -> Ending:
+    """The loop with 0 A until no current flows, or it stands; contactors open at once where it endangers the battery.
+
+    Returns:
+        How to go on: as before, or because of that danger.
+    """
+    ramp = rundown(drive, ending)
+    while ramp is not None and not ramp.over(drive.vehicle.current, drive.now):
+        res = await take(drive, control, Flow(min(drive.vehicle.battery.voltage, terms.voltage), 0.0, 0.0))
+        if (alarm := protected(drive, res)) is not None:
+            await drive.vehicle.safe(within=AT_ONCE)
+            return drive.ends(alarm)
         await drive.breathe()
+    still_flows(drive)
+    return ending
 
 
 async def until_dead(drive: Drive) -> None:

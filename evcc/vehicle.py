@@ -5,7 +5,8 @@ vehicle keeps a record of whatever would have hurt a real one: see `Contactors`.
 
 A voltage and a current at the inlet are measured where the bench gives a ``sense`` callable (both roles in one process,
 or hardware). Without one, the vehicle believes what the charger reports, and takes the current as gone 0.3 s after the
-pilot went back to B, three times the 0.1 s a charger has for it. That is then assumed, not seen.
+pilot went back to B, three times the 0.1 s a charger has for it; 2 s where more than 5 A were reported last and
+there is time. That is then assumed, not seen.
 """
 
 from __future__ import annotations
@@ -17,15 +18,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from evcc.battery import Battery
+from evcc.rundown import CURRENT_DOWN, NO_CURRENT, Rundown
 from slac.connector import CCS2, Connector
 from slac.pilot import READY, STEADY, Reading, State, VehiclePilot
 
 Clock = Callable[[], float]
 
 MATCH = 20.0  # V: largest difference for closing contactors (ISO 15118-2, IEC 61851-23)
-NO_CURRENT = 5.0  # A: contactors may open below; the figure usually quoted
-CURRENT_DOWN = 2.0  # s: a vehicle waits no longer for the current to go
-AT_ONCE = 0.5  # s: the same in a hurry: after an alarm, or when the session broke
+AT_ONCE = 0.5  # s: a vehicle waits no longer for a current that stands after an alarm, or when the session broke
 _ASSUMED_DOWN = 0.3  # s: without measurement
 
 
@@ -368,9 +368,13 @@ class Vehicle:
         self.pilot.set(state)
 
     async def safe(self, within: float = CURRENT_DOWN) -> None:
-        """Goes back to B, waits up to ``within`` seconds until the current is gone, and opens the contactors.
+        """Goes back to B, waits until the current is gone, and opens the contactors.
 
         The contactors open in any case, also when the wait is cancelled; under load that goes into the record.
+
+        Args:
+            within: s that a measured current may stand. One that falls is waited for; with `AT_ONCE` no longer than
+                2 s in all.
         """
         self.stop_ac()
         self.show(State.B)
@@ -379,12 +383,15 @@ class Vehicle:
             return
         try:
             if self.sense is None:
-                await asyncio.sleep(min(_ASSUMED_DOWN, within))
+                loaded = abs(self._told.current) > NO_CURRENT and within > AT_ONCE
+                assumed = within if loaded else min(_ASSUMED_DOWN, within)
+                await asyncio.sleep(assumed)
                 self._told = self._told._replace(current=0.0)
-                self._note(f"current taken as gone {_ASSUMED_DOWN:g} s after pilot B: the inlet is not measured")
+                self._note(f"current taken as gone {assumed:g} s after pilot B: the inlet is not measured")
             else:
-                end = self._clock() + within
-                while abs(self.sense()[1]) > NO_CURRENT and self._clock() < end:  # noqa: ASYNC110 - a meter has no event
+                most = math.inf if within > AT_ONCE else CURRENT_DOWN
+                rundown = Rundown(self.sense()[1], self._clock(), within, most)
+                while not rundown.over(self.sense()[1], self._clock()):  # noqa: ASYNC110 - a meter has no event
                     await asyncio.sleep(0.01)
         finally:
             self.open_contactors()

@@ -12,8 +12,9 @@ from typing import Any, Protocol, TypeVar
 from evcc import checks
 from evcc.checks import Limits
 from evcc.drive import Drive, Ending
+from evcc.rundown import CURRENT_DOWN, NO_CURRENT, Rundown
 from evcc.schedule import Schedule
-from evcc.vehicle import CURRENT_DOWN, NO_CURRENT
+from evcc.vehicle import AT_ONCE
 from slac.pilot import State
 from v2g.errors import TimedOut, V2GError
 from v2g.messages.base import Request
@@ -180,26 +181,45 @@ async def _nothing_more(drive: Drive, response: Any) -> None:
     """A response of the ramp that asks for nothing."""
 
 
+def rundown(drive: Drive, ending: Ending) -> Rundown | None:
+    """How long to ask for no current before PowerDelivery(Stop); None where an ending leaves no time for a ramp.
+
+    The charger's delay bounds how long a current may stand. One that falls is waited for: the vehicle has stopped
+    asking for it, and nothing else makes it fall faster than the charger can.
+    """
+    if ending.hurry <= 0.0:
+        return None
+    return Rundown(drive.vehicle.current, drive.now, min(CURRENT_DOWN, ending.hurry))
+
+
+def still_flows(drive: Drive) -> None:
+    """Notes a current that the ramp did not end."""
+    if abs(drive.vehicle.current) > NO_CURRENT:
+        drive.note(f"the charger still gives {drive.vehicle.current:.0f} A, and the vehicle asks for none", once="ramp")
+
+
 async def ramp_down(
     drive: Drive,
     ending: Ending,
     make: Demand[Delivered],
     then: Callable[[Drive, Delivered], Awaitable[Any]] = _nothing_more,
 ) -> None:
-    """CurrentDemand with 0 A until nearly no current flows, as long as the charger leaves time.
+    """CurrentDemand with 0 A until no current flows, or it stands; contactors open at once where the charger alarms.
 
     Args:
         make: the request for a target.
         then: what each response asks for.
     """
-    deadline = drive.now + min(CURRENT_DOWN, ending.hurry)
     terms = Terms(Schedule(drive.tuple_id), Limits(drive.vehicle.battery.pack.max_voltage, 0.0))
-    while drive.vehicle.current > NO_CURRENT and drive.now < deadline:
+    ramp = rundown(drive, ending)
+    while ramp is not None and not ramp.over(drive.vehicle.current, drive.now):
         res = await take_current(drive, terms, make, drive.vehicle.battery.voltage, 0.0)
-        if res.DC_EVSEStatus.EVSEStatusCode in checks.ALARMS or drive.danger:
+        if checks.alarmed(res.DC_EVSEStatus) or drive.danger:
+            await drive.vehicle.safe(within=AT_ONCE)
             return
         await then(drive, res)
         await drive.breathe()
+    still_flows(drive)
 
 
 # ---------------------------------------------------------------------------------------------------------------

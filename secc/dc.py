@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import Literal
 
 from secc import agreed
+from secc.charger import NO_CURRENT
 from secc.envelope import STEP, LimitedOutput
 from secc.power import Ceiling, Insulation
 from secc.visit import Refusal, Visit
@@ -21,6 +23,11 @@ ISOLATION: dict[Insulation, Literal["Invalid", "Valid", "Warning", "Fault"]] = {
     Insulation.FAULT: "Fault",
 }
 """EVSEIsolationStatus. A charger without monitor is left out: only ISO 15118-2 has a word for it."""
+
+GONE_WITHIN = 1.0
+"""s: an answer waits no longer for a current that has to go in 0.1 s; it has 1.5 s."""
+LOOKS = 0.01
+"""s between two looks at it."""
 
 
 def output(visit: Visit) -> LimitedOutput:
@@ -142,6 +149,20 @@ def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) 
     else:
         power.deliver(voltage, current)
     return power
+
+
+async def switch_off(visit: Visit) -> None:
+    """PowerDelivery(Stop): output off, and the answer waits for the current to be gone, or for `GONE_WITHIN`.
+
+    A vehicle that opens its contactors on the answer opens them without a load then.
+    """
+    power = output(visit)
+    power.off()
+    end = visit.session.now + GONE_WITHIN
+    while abs(power.current) >= NO_CURRENT and visit.session.now < end:  # noqa: ASYNC110 - a meter has no event
+        await asyncio.sleep(LOOKS)
+    if abs(power.current) >= NO_CURRENT:
+        visit.tell("slow-off", f"{power.current:.1f} A still flow {GONE_WITHIN:g} s after the output was switched off")
 
 
 def targets(

@@ -6,7 +6,7 @@ DIN knows DC and external payment only; what its schema has besides is not in us
 from __future__ import annotations
 
 from secc.authorizer import Decision
-from secc.dc import ISOLATION, accept_limits, follow, insulation_tested, output, precharge
+from secc.dc import ISOLATION, accept_limits, follow, insulation_tested, output, precharge, switch_off
 from secc.visit import AnswerTable, Refusal, StatusCode, Visit
 from v2g.messages import din70121 as din
 from v2g.physical import Quantities
@@ -145,9 +145,8 @@ def pre_charge(visit: Visit, request: din.PreChargeReq) -> din.PreChargeRes:
 
 
 @on(din.PowerDeliveryReq)
-def power_delivery(visit: Visit, request: din.PowerDeliveryReq) -> din.PowerDeliveryRes:
+async def power_delivery(visit: Visit, request: din.PowerDeliveryReq) -> din.PowerDeliveryRes:
     visit.over("precharge")
-    power = output(visit)
     if request.ReadyToChargeState:
         ready_in_time(visit)
         if visit.wants_stop:
@@ -158,7 +157,7 @@ def power_delivery(visit: Visit, request: din.PowerDeliveryReq) -> din.PowerDeli
     else:
         visit.evse.forget()
         visit.delivering, visit.stopped = False, True
-        power.off()
+        await switch_off(visit)
     return din.PowerDeliveryRes(ResponseCode="OK", EVSEStatus=status(visit))
 
 

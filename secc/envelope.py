@@ -33,6 +33,7 @@ from typing import NamedTuple
 
 from secc.meter import Clock, loop_time
 from secc.power import Ceiling, Insulation, Limits, PowerSource, lower
+from v2g.rules.bounds import Descent
 
 NOTHING = Ceiling(0.0, 0.0, 0.0)
 UNITS = ("V", "A", "W", "A out of the vehicle", "W out of the vehicle")
@@ -108,6 +109,7 @@ class LimitedOutput:
         self._asked: tuple[float, float] | None = None
         self._again: Callable[[], None] | None = None  # goes for the present targets anew, within new limits
         self._over_since: float | None = None
+        self._descent = Descent()
         self._tripped: str | None = None
         self._leaked = False
         self._push()
@@ -256,6 +258,13 @@ class LimitedOutput:
         return self.driver.current
 
     @property
+    def coming_down(self) -> bool:
+        """Whether no current is asked for any more, and what flows is on its way down."""
+        nothing = self._asked is not None and abs(min(self._asked[1], self.ceiling.current)) < STEP
+        falls = self._descent.falls(abs(self.driver.current), self._clock())
+        return nothing and falls
+
+    @property
     def insulation(self) -> Insulation:
         """State of the insulation monitor; a fault that switched off stays one."""
         return Insulation.FAULT if self._leaked else self.driver.insulation
@@ -305,6 +314,7 @@ class LimitedOutput:
             self._leaked, self._tripped = True, "insulation fault with the output on"
             return
         volts, amps = self.driver.voltage, self.driver.current
+        self._descent.falls(abs(amps), self._clock())
         slack = own.tolerance + own.ripple / 2.0
         over = ""
         if amps > top.current * OVER + slack:

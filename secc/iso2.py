@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from secc import ac, contract, dc, provisioning, schedule, services
 from secc.authorizer import Decision
-from secc.dc import accept_limits, follow, insulation_tested, output, precharge
+from secc.dc import accept_limits, follow, insulation_tested, output, precharge, switch_off
 from secc.power import Insulation
 from secc.visit import AnswerTable, Paused, Refusal, StatusCode, Visit
 from v2g.messages import iso2
@@ -224,7 +224,7 @@ async def power_delivery(visit: Visit, request: iso2.PowerDeliveryReq) -> iso2.P
         visit.delivering = visit.charged = False
         visit.stopped = request.ChargeProgress == "Stop"
         if visit.dc:
-            output(visit).off()
+            await switch_off(visit)
         elif visit.stopped:
             visit.evse.off()
     status: iso2.EVSEStatusType = dc_status(visit) if visit.dc else ac_status(visit)

@@ -21,6 +21,7 @@ from secc import (
 )
 from secc.authorizer import Decision
 from secc.charger import Wish
+from secc.dc import switch_off
 from secc.iso20_status import evse_status
 from secc.minimal import minimal
 from secc.visit import AnswerTable, Paused, Refusal, Visit
@@ -201,7 +202,7 @@ async def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> comm
             leave_standby(visit)
             visit.agreed_anew()
         case "Stop":
-            stop(visit)
+            await stop(visit)
     status = evse_status(visit)
     if code == "WARNING_PowerToleranceNotConfirmed" and status is None:
         status = types.EVSEStatusType(NotificationMaxDelay=0, EVSENotification="ScheduleRenegotiation")
@@ -248,9 +249,11 @@ def leave_standby(visit: Visit) -> None:
         visit.evse.forget()
 
 
-def stop(visit: Visit) -> None:
+async def stop(visit: Visit) -> None:
     """Power off, at once; what the charger wished is done."""
     visit.asked_to_pause |= visit.evse.notification.wish is Wish.PAUSE
+    if visit.dc:
+        await switch_off(visit)
     visit.evse.off()
     visit.evse.forget()
     visit.delivering = visit.charged = visit.standby = False
@@ -265,7 +268,7 @@ def stop(visit: Visit) -> None:
 
 
 @on(common.SessionStopReq)
-def session_stop(visit: Visit, request: common.SessionStopReq) -> common.SessionStopRes:
+async def session_stop(visit: Visit, request: common.SessionStopReq) -> common.SessionStopRes:
     """Terminate, Pause, or on to another service on the same connection."""
     before_profile = visit.delivering
     if request.ChargingSession == "Pause" and (before_profile or not iso20_schedule.may_pause(visit)):
@@ -273,7 +276,7 @@ def session_stop(visit: Visit, request: common.SessionStopReq) -> common.Session
     if request.ChargingSession == "ServiceRenegotiation" and not visit.allows_another_service:
         text = "this charger does not renegotiate services, and has said so"
         raise Refusal("FAILED_NoServiceRenegotiationSupported", text)
-    stop(visit)
+    await stop(visit)
     if request.ChargingSession == "ServiceRenegotiation":
         visit.control, visit.tested = None, False
         visit.evse.forget_limits()

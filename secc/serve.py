@@ -209,7 +209,10 @@ class _Guard:
             self._timer = asyncio.get_running_loop().call_later(delay, self._time_over)
 
     def _time_over(self) -> None:
-        if self._visit.delivering:
+        power = self._visit.evse.power
+        if self._visit.delivering and power is not None and power.coming_down:
+            self._timer = asyncio.get_running_loop().call_later(LOOK, self._time_over)  # the vehicle does its part
+        elif self._visit.delivering:
             self._visit.evse.off()
             self._visit.overdue = "the vehicle did not stop within NotificationMaxDelay"
             self._visit.session.tell("error", "switched-off", self._visit.overdue)

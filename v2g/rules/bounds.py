@@ -8,7 +8,7 @@ from dataclasses import dataclass
 HOLD = 1.0
 """s: a charger may take so long to begin to follow a target or limit that became smaller (IEC 61851-23)."""
 FALL = 100.0
-"""A/s: and then as slowly as this."""
+"""A/s: and then comes down at this pace; one that is seen to come down more slowly (`Descent`) is not wrong either."""
 
 
 @dataclass(slots=True)
@@ -62,3 +62,29 @@ class Lasting:
         if self.since is None:
             self.since = now
         return now - self.since
+
+
+@dataclass(slots=True)
+class Descent:
+    """Whether a value comes down, by what is seen of it.
+
+    Args:
+        step: by which it has to fall; less is ripple.
+        patience: s in which it has to fall so far.
+    """
+
+    step: float = 5.0
+    patience: float = 1.0
+    since: float = -math.inf
+    """When it fell by a step last, rose, or began to be looked at, s."""
+    _mark: float | None = None
+    _falling: bool = False
+
+    def falls(self, value: float, now: float) -> bool:
+        """Takes a value; whether it falls at this pace, and has done so within the patience."""
+        if self._mark is None or value > self._mark + self.step:
+            self._mark, self.since, self._falling = value, now, False
+        elif value <= self._mark - self.step:
+            self._falling = (self._mark - value) * self.patience >= (now - self.since) * self.step
+            self._mark, self.since = value, now
+        return self._falling and now - self.since <= self.patience

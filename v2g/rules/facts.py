@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from v2g.physical import number
-from v2g.rules.bounds import FALL, Ceiling, Lasting
+from v2g.rules.bounds import FALL, Ceiling, Descent, Lasting
 from v2g.rules.iso20.facts import Facts20
 from v2g.rules.metered import LATE, Metered
 from v2g.rules.quantities import Found, odd_values
@@ -69,6 +69,7 @@ class Facts:
         meter: MeterInfo of the last loop response; ``asked_meter`` the one for which a receipt is asked.
         metered: what the meter has shown since PowerDelivery(Start).
         lasting: what goes on, by name.
+        descent: of the current that the charger shows.
         iso20: what is said in ISO 15118-20.
         asked_beside: the last request of each side stream.
     """
@@ -123,6 +124,7 @@ class Facts:
     asked_meter: Any = None
     metered: Metered = field(default_factory=Metered)
     lasting: dict[str, Lasting] = field(default_factory=dict)
+    descent: Descent = field(default_factory=Descent)
     iso20: Facts20 = field(default_factory=Facts20)
     asked_beside: dict[int, Any] = field(default_factory=dict)
     _walked: Any = None
@@ -151,6 +153,10 @@ class Facts:
         if not wrong and what not in self.lasting:
             return 0.0
         return self.lasting.setdefault(what, Lasting()).holds(wrong, self.now)
+
+    def comes_down(self, amps: float) -> bool:
+        """Whether the current that the charger shows is on its way down, at whatever pace it can."""
+        return self.descent.falls(abs(amps), self.now)
 
     def granted(self, seconds: float = 0.0) -> float | None:
         """The most that schedule and profile allowed in the last seconds, W; None: at times they limited nothing."""

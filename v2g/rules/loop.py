@@ -96,7 +96,8 @@ def over_voltage(facts: Facts, body: Any) -> str:
       error="FAILED_ChargingCurrentdifferential")  # fmt: skip
 def over_current(facts: Facts, body: Any) -> str:
     value, limit = number(body.EVSEPresentCurrent), facts.ev_amps.at(facts.now)
-    if limit is None or limit < 0 or value <= max(limit * OVER, limit + SMALL_CURRENT):
+    falls = facts.comes_down(value)
+    if limit is None or limit < 0 or value <= max(limit * OVER, limit + SMALL_CURRENT) or falls:
         return ""
     return f"the charger reports {value:g} A, EVMaximumCurrentLimit is {limit:g} A"
 
@@ -108,7 +109,7 @@ def current_unasked(facts: Facts, body: Any) -> str:
     if asked is None:
         return ""
     wrong = value > max(asked * OVER, asked + SMALL_CURRENT) + min(facts.tolerance, SMALL_CURRENT)
-    seconds = facts.lasts("current", wrong)
+    seconds = facts.lasts("current", wrong and not facts.comes_down(value))
     if seconds < LASTING:
         return ""
     return f"the charger reports {value:g} A for {seconds:.1f} s, asked for were {asked:g} A"

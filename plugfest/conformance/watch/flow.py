@@ -80,7 +80,8 @@ class Flow:
         failed_at: the charger refused a request.
         error_at: the vehicle reports an error, or that it is not ready, in the loop.
         alarm_at: the charger reports an alarm or an isolation fault; ``alarm`` says which, ``alarmed`` that it did.
-        wish_at: EVSENotification asks to stop; ``wish_until`` is when that has to have happened.
+        wish_at: EVSENotification asks to stop; ``wish_until`` is when that has to have happened, but for the time that
+            the charger needs to take down the ``wish_amps`` that flowed then.
         over_at: the connection or session is over.
         capacity: of the battery, Wh.
         soc: last one told, percent; ``soc_wh`` is the energy at its last change, ``soc_most`` the highest.
@@ -130,6 +131,7 @@ class Flow:
     alarmed: bool = False
     wish_at: float | None = None
     wish_until: float = math.inf
+    wish_amps: float = 0.0
     over_at: float | None = None
     capacity: float | None = None
     soc: int | None = None
@@ -279,6 +281,7 @@ class Flow:
             return
         if self.wish_at is None:
             self.wish_at = self.now
+            self.wish_amps = abs(said.amps or 0.0)
         until = self.now + said.delay
         self.wish_until = min(self.wish_until, until)
 

@@ -110,7 +110,8 @@ def alarm_ignored(flow: Flow, said: Said) -> str:
     cause=Cause.FAULT_IGNORED,
 )
 def stop_ignored(flow: Flow, said: Said) -> str:
-    late = flow.now - flow.wish_until - flow.terms.stop
+    ramp = 0.0 if flow.ac or (said.target_amps or 0.0) > SMALL_CURRENT else flow.wish_amps / flow.terms.fall
+    late = flow.now - flow.wish_until - flow.terms.stop - ramp
     if flow.wish_at is None or math.isinf(flow.wish_until) or late <= 0:
         return ""
     asked = flow.response

@@ -16,7 +16,7 @@ rule = BOOK.rule
 DC = (DC20,)
 CLAMPS = "V2G20-2188"
 POWER_LASTS = 5.0
-"""s: that more power than allowed has to flow: a charger comes down at 100 A/s from as much as 500 A."""
+"""s: that more power than allowed has to flow, with a current that does not come down."""
 
 
 @rule("over-voltage", "the output keeps the vehicle's limits", SECC, "DC_ChargeLoopRes", live=Live.PROTECTED,
@@ -38,7 +38,8 @@ def over_current(facts: Facts, body: Any) -> str:
     value, own = number(body.EVSEPresentCurrent), facts.iso20
     back = value < 0.0
     limit = (own.ev_amps_back if back else own.ev_amps).at(facts.now)
-    if limit is None or abs(value) <= max(limit * OVER, limit + SMALL_CURRENT):
+    falls = facts.comes_down(value)
+    if limit is None or abs(value) <= max(limit * OVER, limit + SMALL_CURRENT) or falls:
         return ""
     if back:
         return f"the charger takes {-value:g} A, EVMaximumDischargeCurrent is {limit:g} A"
@@ -53,7 +54,7 @@ def over_power(facts: Facts, body: Any) -> str:
     limit = (own.ev_watts_back if back else own.ev_watts).at(facts.now)
     watts = abs(volts * amps)
     wrong = limit is not None and watts > max(limit * OVER, limit + SMALL_CURRENT * volts)
-    seconds = facts.lasts("power", wrong)
+    seconds = facts.lasts("power", wrong and not facts.comes_down(amps))
     if seconds < POWER_LASTS:
         return ""
     what = "takes" if back else "delivers"
@@ -71,7 +72,7 @@ def current_unasked(facts: Facts, body: Any) -> str:
         facts.lasts("current", wrong=False)
         return ""
     wrong = value > max(asked * OVER, asked + SMALL_CURRENT) or -value > max(back * OVER, back + SMALL_CURRENT)
-    seconds = facts.lasts("current", wrong)
+    seconds = facts.lasts("current", wrong and not facts.comes_down(value))
     if seconds < LASTING:
         return ""
     if value < 0.0:
