@@ -142,7 +142,7 @@ class Stage:
         """It is over, or ``pauses`` and is to be resumed; outcomes by role (vehicle, charger)."""
         if not pauses:
             self.timeline.end()
-        self.witness.sign(outcomes)
+        self.witness.sign(outcomes, last=not pauses)
         self.view.end(outcomes)
         if self.link is not None:
             self.link.reporter.end(outcomes, asyncio.get_running_loop().time())

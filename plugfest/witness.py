@@ -1,6 +1,7 @@
 """What a running session was, judged when it ends by the same chain of steps as any recording.
 
-A session of days must not grow: beyond :data:`MOST` events, rounds in the middle are forgotten.
+A session of days must not grow: beyond :data:`MOST` events, rounds in the middle are forgotten. What a session left
+behind, and the idle time after it, says nothing of the next one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ MOST = 1500
 HEAD, TAIL = 500, 500
 """Events at both ends of these that are never forgotten."""
 
+_OPENS = ("CM_SLAC_PARM", "SDP", "opening", "connected")
+"""How the names begin of what only a new session has; all else but messages may be left over from the one before."""
+
 _LAYERS = {"slac", "sdp", "tcp", "tls", "v2gtp", "message", "pilot", "error", "tolerance"}
 
 
@@ -30,27 +34,33 @@ class Witness:
     Attributes:
         role: whose view it is: ``evcc``, ``secc``, ``both``.
         judged: what was to be said of the last session that ended.
+        began: loop time from which the times in it count, s.
     """
 
     role: str
     _events: list[Event] = field(default_factory=list)
     judged: Judgement | None = None
-    _talked: bool = False
-
-    def begin(self) -> None:
-        """A session begins: what was before the first one belongs to it."""
-        if self._talked:
-            self._events.clear()
-        self._talked = False
+    began: float = 0.0
+    _over: bool = False
 
     def observe(self, event: Event) -> None:
         """Takes an event."""
         if event.layer not in _LAYERS or (event.layer == "tcp" and event.name == "data"):
             return
-        self._talked = self._talked or event.layer == "message"
+        if self._over and not self._opens(event):
+            return
         self._events.append(event)
         if len(self._events) > MOST:
             self._forget()
+
+    def _opens(self, event: Event) -> bool:
+        """Whether an event after a session is of the next one: a pilot state since unplugging, or its first word."""
+        if event.layer == "pilot":
+            if event.name.startswith("A"):
+                self._events.clear()
+            return not event.name.startswith("A")
+        self._over = event.layer != "message" and not event.name.startswith(_OPENS)
+        return not self._over
 
     def _forget(self) -> None:
         """Drops whole exchanges of a loop from the middle."""
@@ -69,11 +79,6 @@ class Witness:
             place += 1
         return place
 
-    @property
-    def began(self) -> float:
-        """Loop time from which the times in a judgement count, s."""
-        return self._events[0].time if self._events else 0.0
-
     def judgement(self) -> Judgement:
         """What is to be said of the session."""
         from plugfest.traces.checks import judge
@@ -81,12 +86,19 @@ class Witness:
 
         return judge(from_events(self._events, role=self.role))
 
-    def sign(self, outcomes: Mapping[str, Outcome]) -> None:
-        """Writes into the outcomes what went wrong, and whose doing it was."""
+    def sign(self, outcomes: Mapping[str, Outcome], *, last: bool = True) -> None:
+        """Writes into the outcomes what went wrong, and whose doing it was.
+
+        Args:
+            last: what comes later is another session; False: this one will be resumed.
+        """
         from plugfest.traces.chain import Outcome as End
 
-        self.judged = self.judgement()
+        self.judged, self.began = self.judgement(), self._events[0].time if self._events else 0.0
         found = self.judged.diagnosis
         if found.outcome in (End.FAILED, End.NOT_CHARGED):
             for outcome in outcomes.values():
                 outcome.verdict, outcome.blamed = found.sentence, found.side
+        if last:
+            self._events.clear()
+            self._over = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from bench import Bench
 
 from plugfest.traces.checks import judge
@@ -9,6 +11,8 @@ from plugfest.traces.recording import from_events
 from plugfest.virtual import run
 from plugfest.witness import MOST, Witness
 from v2g.messages import iso2
+from v2g.outcome import Cause, Outcome
+from v2g.trace import Event
 
 
 async def session(duration: float, *, refuses: bool = False) -> Bench:
@@ -29,7 +33,6 @@ def test_a_long_session_is_judged_by_what_is_kept_of_it() -> None:
     """The loop's middle is forgotten; the end is judged as in the whole recording."""
     events = run(session(120.0, refuses=True)).events["ev"]
     witness = Witness("evcc")
-    witness.begin()
     most = 0
     for event in events:
         witness.observe(event)
@@ -39,3 +42,41 @@ def test_a_long_session_is_judged_by_what_is_kept_of_it() -> None:
     kept, whole = witness.judgement().diagnosis, judge(from_events(events)).diagnosis
     assert (kept.step, kept.side, kept.fault) == (whole.step, whole.side, whole.fault)
     assert "WeldingDetectionReq" in kept.sentence
+
+
+def test_each_session_is_judged_by_itself() -> None:
+    """What failed before, and what it left behind, says nothing of the next one; its own pilot and SLAC do."""
+    failed, fine = (run(session(1.0, refuses=refuses)).events["ev"] for refuses in (True, False))
+    witness = Witness("evcc")
+    outcome = Outcome(Cause.PEER, "refused")
+    for event in failed:
+        witness.observe(event)
+    witness.sign({"vehicle": outcome})
+    assert "WeldingDetectionReq" in outcome.verdict
+    end = failed[-1].time
+    for event in (
+        Event(end + 0.1, "tcp", "closed", "rx"),
+        Event(end + 0.2, "slac", "CM_SET_KEY.REQ", "tx"),
+        Event(end + 0.3, "pilot", "A1"),
+        Event(end + 99.0, "pilot", "B2"),
+        Event(end + 100.0, "slac", "CM_SLAC_PARM.REQ", "tx"),
+    ):
+        witness.observe(event)
+    for event in fine:
+        witness.observe(dataclasses.replace(event, time=event.time + end + 101.0))
+    second = Outcome(Cause.COMPLETE, "")
+    witness.sign({"vehicle": second})
+    assert second.verdict == ""
+    assert witness.began == end + 99.0
+
+
+def test_a_session_that_is_resumed_is_judged_as_one() -> None:
+    """Its pause is no end."""
+    events = run(session(1.0, refuses=True)).events["ev"]
+    witness = Witness("evcc")
+    for event in events:
+        witness.observe(event)
+    witness.sign({}, last=False)
+    resumed = Outcome(Cause.PEER, "refused")
+    witness.sign({"vehicle": resumed})
+    assert "WeldingDetectionReq" in resumed.verdict
