@@ -54,7 +54,7 @@ def broken(bench: Bench) -> Iterator[Complaint]:
 def _surroundings(bench: Bench) -> Iterator[Complaint]:
     if bench.role == "both":
         if bench.interface is not None:
-            yield ("interface",), "role both runs in memory, without an interface"
+            yield ("interface",), "leave it out: role both runs in memory, and a lab makes interfaces of its own"
         if bench.fast and bench.mqtt is not None:
             yield ("fast",), "a broker needs real time; leave out fast, or mqtt"
         if bench.fast and bench.web is not None:

@@ -21,6 +21,8 @@ from plugfest.tasks import evcc, secc
 
 ENDS = {"vehicle": "charger", "charger": "vehicle"}
 """End of the foreign program -> ours."""
+SETTLES = 1.0
+"""s that a program has to end by itself, once our role is done."""
 GRACE = 3.0
 """s that a program has to end after SIGTERM."""
 
@@ -49,6 +51,9 @@ async def run(bench: Bench, network: Network, cable: Cable, command: str, end: s
             waiting = asyncio.create_task(program.wait())
             await asyncio.wait({role, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if role.done():
+                with contextlib.suppress(TimeoutError):  # it may see the end by itself, and say something of it
+                    async with asyncio.timeout(SETTLES):
+                        await program.wait()
                 return role.result()
             if program.returncode == 127:
                 raise UserError(f"--peer {command}: the shell does not find it")

@@ -24,17 +24,14 @@ def next_steps(network: Network, *, hands: bool) -> Iterator[str]:
     """
     car = f"sudo ip netns exec {network.namespace('vehicle')}"
     post = f"sudo ip netns exec {network.namespace('charger')}"
-    name = "" if network.name == "lab" else f"--name {network.name} "
     yield "in another terminal:"
     yield f"  sniff it    {car} tcpdump -i {INTERFACE} -w lab.pcap    (then: plugfest report lab.pcap)"
     if network.line:
         yield f"  look        {car} plugfest slac modem -i {INTERFACE}"
     yield f"  break it    {post} ip link set {INTERFACE} down    (and up again)"
     yield "  test it     plugfest conformance pics charger.yaml --defaults"
-    yield (
-        f"              sudo plugfest lab {name}--no-slac --peer 'plugfest conformance run --sut secc"
-        f" --pics charger.yaml -i {INTERFACE}'"
-    )
+    campaign = f"plugfest conformance run --sut secc --pics charger.yaml -i {INTERFACE}"
+    yield f"              sudo plugfest lab --name {network.name[:15]}-test --no-slac --peer '{campaign}'"
     if hands:
         yield "here: unplug, plug, stop, fault malfunction, limit max-current=20 ...; ? lists them; Ctrl-C ends the lab"
     else:

@@ -90,11 +90,20 @@ def both_ways(duration: float) -> list[tuple[float, float]]:
 
 
 def make_pki(bench: Bench) -> None:
-    """The bench's PKI, if it is missing."""
+    """The bench's PKI, if it is missing.
 
+    Raises:
+        UserError: the directory has other things in it, and no certificate.
+    """
     directory = Path(bench.pki or "pki")
     newest = any(protocol.abilities.mutual for protocol in named.protocols(bench))
-    if not directory.is_dir() or (newest and (directory / "iso2").is_dir() and not (directory / "iso20").is_dir()):
+    parts = [(directory / suite).is_dir() for suite in ("iso2", "iso20")]
+    if directory.is_dir() and not any(parts):
+        try:
+            pnc.open_store(directory)
+        except UserError as why:
+            raise UserError(f"{directory} is there, but holds no PKI: name another directory, as --pki my-pki") from why
+    if not directory.is_dir() or (newest and parts == [True, False]):
         seed = None if bench.seed is None else str(bench.seed)
         store = pnc.make_store(directory, datetime.datetime.now(datetime.UTC), seed=seed, newest=newest)
         if not bench.quiet:

@@ -151,7 +151,7 @@ def test_what_to_type_next_names_the_lab() -> None:
     """Commands that can be copied as they are."""
     lines = list(words.next_steps(network.Network("mine"), hands=True))
     assert any("ip netns exec plugfest-mine-vehicle tcpdump -i plc0" in line for line in lines)
-    assert any("plugfest lab --name mine --no-slac --peer" in line for line in lines)
+    assert any("plugfest lab --name mine-test --no-slac --peer" in line for line in lines)  # mine still runs
     assert not any("slac modem" in line for line in words.next_steps(network.Network("mine", line=False), hands=False))
 
 

@@ -223,3 +223,14 @@ def test_a_provisioning_service_needs_http_and_real_time(
 ) -> None:
     assert main(["demo", "--pnc", "--set", f"charger.provisioning-url={url}", *more]) == 2
     assert text in capsys.readouterr().err
+
+
+def test_a_directory_of_other_things_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a checkout of plugfest has one under the default name."""
+    Path("pki").mkdir()
+    Path("pki/notes.txt").write_text("mine")
+    assert demo() == 2
+    assert (
+        capsys.readouterr().err == "plugfest: pki is there, but holds no PKI: name another directory, as --pki my-pki\n"
+    )
+    assert [path.name for path in Path("pki").iterdir()] == ["notes.txt"]
