@@ -71,7 +71,7 @@ def test_each_session_is_judged_by_itself() -> None:
 
 
 def test_a_session_that_is_resumed_is_judged_as_one() -> None:
-    """Its pause is no end."""
+    """Its pause does not end it."""
     events = run(session(1.0, refuses=True)).events["ev"]
     witness = Witness("evcc")
     for event in events:
