@@ -4,7 +4,7 @@
 They stand beside the seeded faults: those show that the runs see something, these that they blame nobody for nothing.
 """
 
-from legal import charger, slac, vehicle
+from legal import charger, iso20, slac, vehicle
 from legal.variant import VARIANTS, Variant
 
-__all__ = ["VARIANTS", "Variant", "charger", "slac", "vehicle"]
+__all__ = ["VARIANTS", "Variant", "charger", "iso20", "slac", "vehicle"]

@@ -18,10 +18,11 @@ from faults.fault import late as late_by
 from plugfest.conformance.fields import replaced
 from v2g.channel import Channel
 from v2g.messages import appproto, din70121, iso2
+from v2g.messages.iso20 import ac, common, dc, types
 
 Change = Callable[[Any], Any]
 
-MODULES = (iso2, din70121, appproto)
+MODULES = (iso2, din70121, appproto, common, dc, ac)
 
 CHARGER_DC = (
     "TC_SECC_CMN_VTB_SessionSetup_001",
@@ -170,6 +171,11 @@ def rescaled(multiplier: int) -> Change:
             whole = round(scaled)
             fits = abs(scaled - whole) < 1e-9 and -32768 <= whole <= 32767
             return msgspec.structs.replace(value, Multiplier=multiplier, Value=whole) if fits else value
+        if isinstance(value, types.RationalNumberType):
+            scaled = value.Value * 10.0 ** (value.Exponent - multiplier)
+            whole = round(scaled)
+            fits = abs(scaled - whole) < 1e-9 and -32768 <= whole <= 32767
+            return msgspec.structs.replace(value, Exponent=multiplier, Value=whole) if fits else value
         if isinstance(value, msgspec.Struct):
             names = value.__struct_fields__
             return msgspec.structs.replace(value, **{name: change(getattr(value, name)) for name in names})
