@@ -7,6 +7,8 @@
 from faults import (
     charger_messages,
     charger_transport,
+    iso20,
+    iso20_power,
     orders,
     physics,
     silence,
@@ -25,6 +27,8 @@ __all__ = [
     "Fault",
     "charger_messages",
     "charger_transport",
+    "iso20",
+    "iso20_power",
     "orders",
     "physics",
     "silence",

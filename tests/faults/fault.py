@@ -20,9 +20,15 @@ from plugfest.conformance.fields import replaced
 from secc.minimal import minimal
 from secc.visit import AnswerTable, Refusal, Visit
 from v2g.messages import appproto, din70121, iso2
+from v2g.messages.iso20 import ac, common, dc
 from v2g.protocols import ISO2
 
 Adjust = Callable[[Any], None]
+
+SETS: dict[str, Any] = {
+    "iso2": iso2, "din70121": din70121, "appproto": appproto, "iso20": common, "iso20-dc": dc, "iso20-ac": ac,
+}  # fmt: skip
+"""Modules of messages by a short name."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def sending(name: str, change: Callable[[Any], Any], module: str = "iso2") -> Ad
     """A message changed on its way out, if it is not a refusal."""
 
     def adjust(system: Any) -> None:
-        source = {"iso2": iso2, "din70121": din70121, "appproto": appproto}[module]
+        source = SETS[module]
 
         def rewrite(message: Any) -> Any:
             refused = str(getattr(message, "ResponseCode", "OK")).startswith("FAILED")

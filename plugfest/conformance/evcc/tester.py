@@ -429,7 +429,9 @@ class TesterEvse:
         evse, closed = self.evse, self.system.contactors()
         if evse.power is not None:
             return Measured(evse.power.voltage, evse.power.current, closed)
-        return Measured(evse.ac.nominal_voltage, evse.ac.current, closed) if evse.ac is not None else None
+        if evse.ac is None:
+            return None
+        return Measured(evse.ac.nominal_voltage, evse.ac.current, closed, phases=evse.ac.in_use)
 
     def pilot_at(self, moment: float) -> State | None:
         """The pilot's state at a moment, loop time; None: nothing was seen before."""

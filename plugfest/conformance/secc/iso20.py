@@ -103,6 +103,8 @@ def note(tester: TesterEv, arrival: Arrival) -> None:
     message = arrival.message
     if isinstance(message, common.ServiceDetailRes):
         tester.details[message.ServiceID] = message
+    if isinstance(message, common.ScheduleExchangeRes):
+        tester.offered_at = arrival.time
     if isinstance(message, types.ChargeLoopResType) and message.MeterInfo is not None:
         tester.shown = message.MeterInfo, message.Receipt
 
@@ -253,10 +255,14 @@ def profile(tester: TesterEv) -> common.EVPowerProfileType:
             Dynamic_EVPPTControlMode=common.Dynamic_EVPPTControlModeType(),
             EVPowerProfileEntries=_entries([(DAY, most)]),
         )
+    if tester.offered_at is not None:  # it goes on from where the schedule is by now
+        anchor -= round(tester.now - tester.offered_at)
     schedule = tester.schedule
     powers = schedule.ChargingSchedule.PowerSchedule if schedule is not None else None
+    if tester.gives and schedule is not None and schedule.DischargingSchedule is not None:
+        powers, most = schedule.DischargingSchedule.PowerSchedule, DISCHARGE_WATTS
     steps = [
-        (entry.Duration, min(total(entry, "Power"), most))
+        (entry.Duration, max(min(total(entry, "Power"), most), -DISCHARGE_WATTS))
         for entry in (powers.PowerScheduleEntries.PowerScheduleEntry if powers is not None else ())
     ]
     tolerated = powers is not None and powers.PowerTolerance is not None
@@ -272,18 +278,22 @@ def profile(tester: TesterEv) -> common.EVPowerProfileType:
 
 def _entries(steps: list[tuple[int, float]]) -> common.EVPowerProfileEntryListType:
     return common.EVPowerProfileEntryListType(
-        EVPowerProfileEntry=[common.PowerScheduleEntryType(Duration=long, Power=watt(power)) for long, power in steps]
+        EVPowerProfileEntry=[
+            common.PowerScheduleEntryType(Duration=long, Power=signed(watt(abs(power)), negative=power < 0.0))
+            for long, power in steps
+        ]
     )
 
 
 @REQUESTS.on("PowerDeliveryReq")
 def power_delivery(tester: TesterEv) -> common.PowerDeliveryReq:
     starts = tester.progress == "Start"
+    channel: common.channelSelectionType = "Discharge" if tester.gives else "Charge"
     return common.PowerDeliveryReq(
         EVProcessing="Finished",
         ChargeProgress=tester.progress,  # type: ignore[arg-type]  # one field for the words of all generations
         EVPowerProfile=profile(tester) if starts else None,
-        BPT_ChannelSelection="Charge" if starts and control(tester).bidirectional else None,
+        BPT_ChannelSelection=channel if starts and control(tester).bidirectional else None,
     )
 
 

@@ -78,7 +78,9 @@ class TesterEv:
         certificates: of the bench, or None.
         control: energy service and parameter set selected (ISO 15118-20, as the following).
         added: value-added services to select, ServiceID and ParameterSetID.
+        offered_at: loop time of the latest schedules.
         shown: the latest reading that the charger showed in the loop, with its receipt.
+        gives: it gives energy back, in a bidirectional service.
         rests: it takes no power, so that it may pause.
         breaches: what the charger's messages break of the content rules, in order.
         certificate_set: parameter set of the certificate service: 1 installation, 2 update; None: it is not selected.
@@ -111,6 +113,8 @@ class TesterEv:
     added: tuple[tuple[int, int], ...] = ()
     shown: tuple[types.MeterInfoType, types.ReceiptType | None] | None = None
     rests: bool = False
+    gives: bool = False
+    offered_at: float | None = None
     breaches: list[Breach] = field(default_factory=list)
     certificate_set: int | None = None
     passed: list[str] = field(default_factory=list)

@@ -31,5 +31,5 @@ RULES: dict[str, Weight] = {
 Targets and limits of an output are not among them: :mod:`.output` judges those with the times of the PIXIT.
 """
 
-BACK: dict[str, Weight] = {"over-current": Weight.FAILS, "over-power": Weight.FAILS}
+BACK: dict[str, Weight] = {"over-current": Weight.FAILS, "over-power": Weight.FAILS, "current-unasked": Weight.FAILS}
 """The same where power may flow back, in ISO 15118-20: its limits are in no judgement of ours."""

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from plugfest.conformance.watch.messages import STOPS, Said, Stage
+from plugfest.conformance.watch.messages import STOPS, Phases, Said, Stage
 from plugfest.conformance.watch.terms import Terms
 from v2g.rules.bounds import Ceiling, Lasting
 from v2g.rules.facts import Facts
@@ -65,6 +65,11 @@ class Flow:
         facts: what the content rules know of the session.
         own_volts, own_amps, own_watts: the charger's limits.
         ev_volts, ev_amps, ev_watts: the vehicle's limits.
+        own_back, ev_back: the same of current out of the vehicle, in bidirectional services.
+        offered_amps: current that the vehicle offers to give back.
+        backwards: the present target is to give back.
+        decides: the charger decides on power, within the vehicle's limits.
+        phase_most, phase_back: the charger's limits of AC, in and out of the vehicle.
         asked_volts, asked_amps: targets of the vehicle, in precharge and loop.
         asked_at: since when the present targets are asked for.
         request: the vehicle's last; ``owed_since`` while it is not answered.
@@ -108,6 +113,13 @@ class Flow:
     ev_volts: Ceiling = field(default_factory=Ceiling)
     ev_amps: Ceiling = field(default_factory=Ceiling)
     ev_watts: Ceiling = field(default_factory=Ceiling)
+    own_back: Ceiling = field(default_factory=Ceiling)
+    ev_back: Ceiling = field(default_factory=Ceiling)
+    offered_amps: Ceiling = field(default_factory=Ceiling)
+    decides: bool = False
+    backwards: bool = False
+    phase_most: Phases = ()
+    phase_back: Phases = ()
     asked_volts: Ceiling = field(default_factory=Ceiling)
     asked_amps: Ceiling = field(default_factory=Ceiling)
     asked_at: float = 0.0
@@ -158,7 +170,7 @@ class Flow:
 
     def __post_init__(self) -> None:
         falls = {"fall": self.terms.fall, "hold": self.terms.reaction}
-        for name in ("own_amps", "ev_amps", "asked_amps"):
+        for name in ("own_amps", "ev_amps", "asked_amps", "own_back", "ev_back", "offered_amps"):
             setattr(self, name, Ceiling(**falls))
         for name in ("own_volts", "own_watts", "ev_volts", "ev_watts", "asked_volts"):
             setattr(self, name, Ceiling(hold=self.terms.reaction + self.terms.off))
@@ -199,6 +211,7 @@ class Flow:
         _set(said.most.volts, self.ev_volts, now)
         _set(said.most.amps, self.ev_amps, now)
         _set(said.most.watts, self.ev_watts, now)
+        _set(said.back.amps, self.ev_back, now)
         self.capacity = said.capacity or self.capacity
         if said.soc is not None:
             if said.soc != self.soc:
@@ -214,6 +227,7 @@ class Flow:
             self._targets(said)
         elif said.stage is Stage.DELIVERY and said.progress in NOT_FLOWING:
             self.asked_amps.set(0.0, now)
+            self.offered_amps.set(0.0, now)
             if said.progress != "Standby":
                 self.stop_at = now
 
@@ -221,6 +235,9 @@ class Flow:
         now = self.now
         amps = said.target_amps if said.target_amps is not None else said.most.amps
         volts = said.target_volts if said.target_volts is not None else said.most.volts
+        self.decides = said.target_amps is None
+        given = said.back.amps if self.decides else max(-(said.target_amps or 0.0), 0.0)
+        self.offered_amps.set(given or 0.0, now)
         wrong = bool(said.error) or said.ready is False
         if wrong and self.error_at is None:
             self.error_at = now
@@ -228,7 +245,9 @@ class Flow:
             self.error_at = None
         if amps is not None:
             wanted = 0.0 if wrong else max(amps, 0.0)
-            if wanted != self.asked_amps.value or volts != self.asked_volts.value:
+            turned = (amps < 0.0) is not self.backwards
+            self.backwards = amps < 0.0
+            if turned or wanted != self.asked_amps.value or volts != self.asked_volts.value:
                 self.asked_at = now
             self.asked_amps.set(wanted, now)
         if volts is not None:
@@ -251,8 +270,10 @@ class Flow:
             _set(said.most.amps, self.own_amps, now)
             _set(said.most.watts, self.own_watts, now)
             _set(said.line_amps, self.line_amps, now)
+            _set(said.back.amps, self.own_back, now)
         if said.stage is Stage.PARAMETERS:
             self.slack = said.slack
+            self.phase_most, self.phase_back = said.phase_most, said.phase_back
         elif said.stage is Stage.CABLE_CHECK and said.finished:
             self.checked, self.isolation = True, said.isolation
         elif said.stage is Stage.DELIVERY and request is not None:

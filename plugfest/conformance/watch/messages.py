@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from v2g.phases import given
 from v2g.physical import number
 from v2g.rules.facts import progress
 
@@ -56,6 +57,10 @@ AMPS = (
     "EVMaximumCurrentLimit", "EVMaximumChargeCurrent", "EVSEMaximumCurrentLimit", "EVSEMaximumChargeCurrent",
 )  # fmt: skip
 WATTS = ("EVMaximumPowerLimit", "EVMaximumChargePower", "EVSEMaximumPowerLimit", "EVSEMaximumChargePower")
+AMPS_BACK = ("EVMaximumDischargeCurrent", "EVSEMaximumDischargeCurrent")
+WATTS_BACK = ("EVMaximumDischargePower", "EVSEMaximumDischargePower")
+PHASES = ("EVPresentActivePower", "EVSETargetActivePower")
+"""AC: what flows, and what the charger commands, over the phases."""
 PARTS = (
     "EVChargeParameter", "EVSEChargeParameter", "EVPowerDeliveryParameter", "DC_CPDReqEnergyTransferMode",
     "DC_CPDResEnergyTransferMode", "AC_CPDReqEnergyTransferMode", "AC_CPDResEnergyTransferMode", "CLReqControlMode",
@@ -76,6 +81,10 @@ class Limits:
     watts: float | None = None
 
 
+Phases = tuple[float, ...]
+"""W: none, the sum, or one of each phase."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """A message's physics.
@@ -88,6 +97,9 @@ class Said:
         progress: Start, Stop, Renegotiate ... of a PowerDeliveryReq.
         target_volts, target_amps: asked for.
         most: the sender's limits.
+        back: the sender's limits of what goes out of the vehicle, by their magnitude.
+        phases: of AC, what the vehicle draws or the charger commands; negative: out of the vehicle.
+        phase_most, phase_back: the sender's limits of the same, the latter by their magnitude.
         volts, amps: present.
         ready: EVReady.
         error: EVErrorCode but NO_ERROR.
@@ -111,6 +123,10 @@ class Said:
     target_volts: float | None = None
     target_amps: float | None = None
     most: Limits = field(default_factory=Limits)
+    back: Limits = field(default_factory=Limits)
+    phases: Phases = ()
+    phase_most: Phases = ()
+    phase_back: Phases = ()
     volts: float | None = None
     amps: float | None = None
     ready: bool | None = None
@@ -159,6 +175,13 @@ def read(message: Any) -> Said:
     def text(field_name: str) -> str:
         return str(first(field_name) or "")
 
+    def magnitude(*names: str) -> float | None:
+        value = amount(*names)
+        return None if value is None else abs(value)
+
+    def over_phases(*names: str) -> Phases:
+        return next((found for part in parts for one in names if (found := given(part, one))), ())
+
     error, soc, delay = text("EVErrorCode"), first("EVRESSSOC", "PresentSOC"), first("NotificationMaxDelay")
     ripple = amount("EVSEPeakCurrentRipple") or 0.0
     return Said(
@@ -170,6 +193,10 @@ def read(message: Any) -> Said:
         target_volts=amount("EVTargetVoltage"),
         target_amps=amount("EVTargetCurrent"),
         most=Limits(amount(*VOLTS), amount(*AMPS), amount(*WATTS)),
+        back=Limits(None, magnitude(*AMPS_BACK), magnitude(*WATTS_BACK)),
+        phases=over_phases(*PHASES),
+        phase_most=over_phases(*WATTS[1::2]),
+        phase_back=tuple(map(abs, over_phases(*WATTS_BACK))),
         volts=amount("EVSEPresentVoltage"),
         amps=amount("EVSEPresentCurrent"),
         ready=first("EVReady"),

@@ -17,6 +17,8 @@ SETTLES = 5.0
 """s beyond reaction and ramp after which a charger that gives less than asked for has to say why."""
 ABOVE = 1.05
 """Factor by which a target has to be above a limit to be refused."""
+NOTHING = 1.0
+"""A: below, nothing flows."""
 STEP = 1.0
 """V and A: what rounding and sensors may add to a limit."""
 
@@ -127,11 +129,14 @@ def current_follows(flow: Flow, said: Said) -> str:
     """Only where present values come from a real output: a charger without a battery has nothing to give it to."""
     if not (flow.measures or flow.terms.present == "measured") or flow.on_at is None or not flow.flowing:
         return ""
+    if flow.decides:  # how much of the vehicle's limits it gives is its own affair
+        return ""
     asked, volts_asked = flow.asked_amps.value, flow.asked_volts.value
     if said.amps is None or not said.volts or not asked or volts_asked is None or not said.ok:
         return ""
-    granted = flow.facts.granted(SETTLES)
-    by_power = min(flow.most(flow.own_watts, flow.ev_watts), math.inf if granted is None else granted) / said.volts
+    granted = (flow.facts.granted(SETTLES), flow.facts.iso20.granted(flow.now, SETTLES))
+    allowed_watts = min((watts for watts in granted if watts is not None), default=math.inf)
+    by_power = min(flow.most(flow.own_watts, flow.ev_watts), allowed_watts) / said.volts
     expected = min(asked, flow.most(flow.own_amps, flow.ev_amps), by_power)
     at_voltage = said.volts >= min(volts_asked, flow.most(flow.own_volts, flow.ev_volts)) - flow.terms.voltage(
         volts_asked
@@ -146,6 +151,57 @@ def current_follows(flow: Flow, said: Said) -> str:
     return (
         f"{said.name} reports {said.amps:.1f} A at {said.volts:.0f} V {flow.now - since:.1f} s after {asked:g} A at "
         f"{volts_asked:g} V were asked for, says that no limit is reached, and both sides allow {expected:.1f} A"
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Out of the vehicle
+
+
+def _granted_back(flow: Flow) -> float:
+    """W that schedule and profile let go back now; infinite where they say nothing."""
+    own = flow.facts.iso20
+    plan = (own.plans or {}).get(own.tuple_id or 0)
+    said = ((plan.discharging if plan is not None else None, own.planned), (own.profile, own.profiled))
+    watts = [steps.at(flow.now - base) for steps, base in said if steps is not None]
+    return min((max(-one, 0.0) for one in watts if one is not None), default=math.inf)
+
+
+@on("current-back", "an output takes back no more current than is offered", "V2G20-2188", "secc", Stage.LOOP,
+    cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def current_back(flow: Flow, said: Said) -> str:
+    bounds = [one.at(flow.now) for one in (flow.offered_amps, flow.own_back, flow.ev_back)]
+    offered = min((abs(bound) for bound in bounds if bound is not None), default=None)
+    if offered is None or said.amps is None or not said.ok:
+        return ""
+    most = offered + flow.terms.current(offered, flow.slack)
+    seconds = flow.lasts("current-back", -said.amps > most)
+    if seconds < LASTS:
+        return ""
+    return f"{said.name} takes {-said.amps:.1f} A back {for_how_long(seconds)} where at most {most:.1f} A may flow"
+
+
+@on("current-back-follows", "an output takes what is offered, or says that a limit is reached", "V2G20-2188", "secc",
+    Stage.LOOP)  # fmt: skip
+def current_back_follows(flow: Flow, said: Said) -> str:
+    if not (flow.measures or flow.terms.present == "measured") or flow.on_at is None or not flow.flowing:
+        return ""
+    offered, own, theirs = (one.value for one in (flow.offered_amps, flow.own_back, flow.ev_back))
+    if flow.decides or not flow.backwards or said.amps is None or not said.ok:
+        return ""
+    if said.limited and -said.amps >= NOTHING:  # a limit at which nothing flows is none that both sides have named
+        return ""
+    if not offered or not own or not theirs or flow.wish_at is not None:
+        return ""
+    by_power = _granted_back(flow) / said.volts if said.volts else math.inf
+    expected = min(offered, own, theirs, by_power)
+    since = max(flow.asked_at, flow.on_at)
+    allowed = flow.terms.reaction + expected / flow.terms.rise + SETTLES
+    if flow.now - since <= allowed or -said.amps >= expected - flow.terms.current(expected, flow.slack):
+        return ""
+    return (
+        f"{said.name} reports {said.amps:.1f} A {flow.now - since:.1f} s after {-offered:g} A were asked for, says "
+        f"that no limit is reached, and both sides allow {-expected:.1f} A"
     )
 
 

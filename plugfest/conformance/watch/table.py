@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from plugfest.conformance.watch import contacts, echo, energy, measured, output, safety, vehicle
+from plugfest.conformance.watch import alternating, contacts, echo, energy, measured, output, safety, vehicle
 from plugfest.conformance.watch.judgement import Judgement, Side
 from plugfest.conformance.watch.messages import Stage
 
@@ -13,6 +13,7 @@ JUDGEMENTS: tuple[Judgement, ...] = (
     *safety.BOOK.judgements,
     *energy.BOOK.judgements,
     *measured.BOOK.judgements,
+    *alternating.BOOK.judgements,
     *echo.BOOK.judgements,
     *vehicle.BOOK.judgements,
     *contacts.BOOK.judgements,

@@ -17,7 +17,11 @@ PATIENCE = 60.0
 """s after the wish to stop in which the session ends."""
 
 
-@SCRIPTS.on("PF_EVCC_ISO2_PowerFlow", "PF_EVCC_DIN_PowerFlow")
+@SCRIPTS.on(
+    "PF_EVCC_ISO2_PowerFlow", "PF_EVCC_DIN_PowerFlow", "PF_EVCC_ISO20_PowerFlow_DC",
+    "PF_EVCC_ISO20_PowerFlow_DC_dynamic", "PF_EVCC_ISO20_PowerFlow_BPT", "PF_EVCC_ISO20_PowerFlow_AC",
+    "PF_EVCC_ISO20_PowerFlow_AC_dynamic", "PF_EVCC_ISO20_PowerFlow_AC_BPT",
+)  # fmt: skip
 async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
     """Charges for a while, then asks the vehicle to stop: it ends in order."""
     await charging(tester, 3)

@@ -4,7 +4,18 @@ A script gets the tester vehicle, the run (whose ``variant`` it looks into) and 
 :class:`~plugfest.conformance.verdict.Failed` where the charger is wrong.
 """
 
-from plugfest.conformance.secc.scripts import charging, content, discovery, iso20, order, power, setup, tls, transport
+from plugfest.conformance.secc.scripts import (
+    charging,
+    content,
+    discovery,
+    iso20,
+    order,
+    power,
+    power20,
+    setup,
+    tls,
+    transport,
+)
 from plugfest.conformance.secc.scripts.table import SCRIPTS, Script
 
 __all__ = [
@@ -16,6 +27,7 @@ __all__ = [
     "iso20",
     "order",
     "power",
+    "power20",
     "setup",
     "tls",
     "transport",

@@ -1,0 +1,193 @@
+"""Power flow of ISO 15118-20 at length: scheduled and dynamic, out of the vehicle too, and AC over the phases.
+
+The scripts only ask; what the charger does is judged by :mod:`plugfest.conformance.watch`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from plugfest.conformance.catalogue import Run
+from plugfest.conformance.fields import replaced
+from plugfest.conformance.secc import iso20
+from plugfest.conformance.secc.scripts.power import CHANGES, DEAD, LONG, SETTLES
+from plugfest.conformance.secc.scripts.table import SCRIPTS
+from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.table import Table
+from plugfest.conformance.verdict import Result
+from v2g.physical import number, signed
+
+FLOWS: Table[Callable[[TesterEv], Awaitable[None]]] = Table()
+"""Variant -> what is asked for."""
+
+METERED = 200.0
+"""s of a flow that a meter has to show, a minute late at the most."""
+HELD = 12.0
+"""s for which a target is held that the charger has to reach."""
+
+
+@SCRIPTS.on(
+    "PF_SECC_ISO20_PowerFlow_DC", "PF_SECC_ISO20_PowerFlow_DC_dynamic", "PF_SECC_ISO20_PowerFlow_BPT",
+    "PF_SECC_ISO20_PowerFlow_BPT_dynamic", "PF_SECC_ISO20_PowerFlow_AC", "PF_SECC_ISO20_PowerFlow_AC_dynamic",
+)  # fmt: skip
+async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
+    """Asks for power as the variant says, and ends in order."""
+    flow = str(run.variant["flow"])
+    tester.gives = flow in GIVING
+    await tester.until("DC_CableCheck" if flow == "precharge" else "PowerDelivery.Start")
+    await FLOWS[flow](tester)
+    result.saw(f"power flow: {flow}", f"{tester.loops} rounds of the loop")
+
+
+def _limits(tester: TesterEv, which: str = "Charge") -> tuple[float, float]:
+    """The lower of both sides' limits, A and V."""
+    own = tester.responses["DC_ChargeParameterDiscoveryRes"].DC_CPDResEnergyTransferMode
+    asked = tester.make("DC_ChargeParameterDiscoveryReq").DC_CPDReqEnergyTransferMode
+    amps, volts = f"Maximum{which}Current", "MaximumVoltage"
+    return (
+        min(abs(number(getattr(own, f"EVSE{amps}"))), abs(number(getattr(asked, f"EV{amps}")))),
+        min(number(getattr(own, f"EVSE{volts}")), number(getattr(asked, f"EV{volts}"))),
+    )
+
+
+async def _ask(tester: TesterEv, amps: float | None, volts: float, seconds: float, **fields: Any) -> bool:
+    """The loop with these targets for a while, negative amps giving back; False: the charger refused."""
+    until = tester.now + seconds
+    while tester.now < until:
+        message = tester.make("DC_ChargeLoopReq")
+        if amps is not None:
+            message = replaced(message, "EVTargetCurrent", signed(iso20.ampere(abs(amps)), negative=amps < 0.0))
+            message = replaced(message, "EVTargetVoltage", iso20.volt(volts))
+        for name, value in fields.items():
+            message = replaced(message, name, value)
+        await tester.send(message)
+        arrival = await tester.response("DC_ChargeLoopReq")
+        if arrival.name != "DC_ChargeLoopRes" or not arrival.code.startswith(("OK", "WARNING")):
+            return False
+        tester.loops += 1
+        await tester.pause()
+    return True
+
+
+async def _end(tester: TesterEv) -> None:
+    tester.progress = "Stop"
+    await tester.deliver()
+
+
+@FLOWS.on("changing targets")
+async def changing(tester: TesterEv) -> None:
+    """Other targets every few seconds, drawn from the seed."""
+    amps, volts = _limits(tester)
+    for _ in range(CHANGES):
+        voltage = tester.rng.uniform(tester.battery_voltage * 1.05, volts)
+        await _ask(tester, tester.rng.uniform(0.1, 0.95) * amps, voltage, tester.rng.uniform(2.0, 4.0))
+    await _ask(tester, 0.0, volts, SETTLES)
+    await _end(tester)
+
+
+@FLOWS.on("a target held")
+async def held(tester: TesterEv) -> None:
+    """One target for so long that it has to be reached."""
+    amps, volts = _limits(tester)
+    await _ask(tester, amps * tester.rng.uniform(0.3, 0.6), volts, HELD)
+    await _end(tester)
+
+
+@FLOWS.on("beyond the limits")
+async def beyond(tester: TesterEv) -> None:
+    """More than either side allows; a charger clips it [V2G20-2188]."""
+    amps, volts = _limits(tester)
+    await _ask(tester, amps * tester.rng.uniform(1.3, 3.0), volts, SETTLES)
+
+
+@FLOWS.on("lower limits")
+async def lower(tester: TesterEv) -> None:
+    """The vehicle lowers its limit of the current: below what it asks for, or below what it is given."""
+    amps, volts = _limits(tester)
+    dynamic = iso20.control(tester).dynamic
+    await _ask(tester, None if dynamic else amps * 0.9, volts, SETTLES)
+    least = iso20.ampere(amps * tester.rng.uniform(0.1, 0.3))
+    await _ask(tester, None if dynamic else amps * 0.9, volts, SETTLES, EVMaximumChargeCurrent=least)
+    await _end(tester)
+
+
+@FLOWS.on("energy")
+async def energy(tester: TesterEv) -> None:
+    """Power for long, so that the meter shows it."""
+    amps, volts = _limits(tester)
+    part = None if iso20.control(tester).dynamic else amps * tester.rng.uniform(0.3, 0.6)
+    await _ask(tester, part, volts, METERED, MeterInfoRequested=True)
+    await _end(tester)
+
+
+@FLOWS.on("end")
+async def end(tester: TesterEv) -> None:
+    """PowerDelivery(Stop) under load, then welding detection until the output has to be dead."""
+    amps, volts = _limits(tester)
+    await _ask(tester, None if iso20.control(tester).dynamic else amps * 0.5, volts, SETTLES)
+    await _end(tester)
+    until = tester.now + DEAD
+    while tester.now < until:
+        await tester.exchange("DC_WeldingDetectionReq")
+        await asyncio.sleep(0.5)
+
+
+@FLOWS.on("precharge")
+async def precharge(tester: TesterEv) -> None:
+    """Two voltages one after the other, then one far above the limits."""
+    _, volts = _limits(tester)
+    targets = sorted(tester.rng.uniform(200.0, volts) for _ in range(2))
+    for target in (*targets, volts * tester.rng.uniform(1.3, 2.0)):
+        message = replaced(tester.make("DC_PreChargeReq"), "EVTargetVoltage", iso20.volt(target))
+        for _ in range(6):
+            await tester.send(replaced(message, "EVProcessing", "Ongoing"))
+            arrival = await tester.response("DC_PreChargeReq")
+            if not arrival.code.startswith("OK"):
+                return
+            await tester.pause()
+
+
+@FLOWS.on("giving back")
+async def giving(tester: TesterEv) -> None:
+    """A negative target for so long that it has to be reached, then another one."""
+    amps, volts = _limits(tester, "Discharge")
+    for part in (0.9, 0.4):
+        await _ask(tester, -amps * part, volts, HELD)
+    await _end(tester)
+
+
+@FLOWS.on("giving back beyond the limits")
+async def giving_beyond(tester: TesterEv) -> None:
+    """More than either side allows goes back; a charger clips it."""
+    amps, volts = _limits(tester, "Discharge")
+    await _ask(tester, -amps * tester.rng.uniform(2.0, 4.0), volts, SETTLES)
+
+
+@FLOWS.on("changing directions")
+async def directions(tester: TesterEv) -> None:
+    """In and out in turn, each for some seconds."""
+    amps, volts = _limits(tester)
+    back, _ = _limits(tester, "Discharge")
+    for _ in range(CHANGES // 2):
+        if not await _ask(tester, -back * tester.rng.uniform(0.3, 0.9), volts, SETTLES):
+            return
+        if not await _ask(tester, min(amps * 0.1, back), volts, 1.0):
+            return
+    await _ask(tester, 0.0, volts, 1.0)
+    await _end(tester)
+
+
+GIVING = ("giving back", "giving back beyond the limits", "changing directions")
+"""Flows with a profile out of the vehicle."""
+
+
+@FLOWS.on("alternating current")
+async def alternating(tester: TesterEv) -> None:
+    """The loop for long, then the end, and the contactor after it."""
+    until = tester.now + LONG / 3.0
+    while tester.now < until:
+        await tester.charge(1)
+    await _end(tester)
+    await asyncio.sleep(DEAD)

@@ -1,0 +1,91 @@
+"""AC of ISO 15118-20, over the phases: what a vehicle draws or gives back, and what a charger commands."""
+
+from __future__ import annotations
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow, Measured
+from plugfest.conformance.watch.judgement import Book, Side
+from plugfest.conformance.watch.messages import Phases, Said, Stage
+
+BOOK = Book()
+EVCC: Side = "evcc"
+SECC: Side = "secc"
+PART, WATTS = 1.1, 250.0
+"""What a vehicle may draw beyond a limit: factor, and W of a phase at the least: regulation is no better."""
+ROUNDED = 1.001
+"""Factor that rounding to 16 bits may add."""
+LATE = 3.0
+"""s for which what is said may differ from what flows: power steps, and is told in the next message."""
+DIFFERS, LEAST = 0.25, 800.0
+"""Part of a power, and W at the least, by which the two may differ."""
+
+
+def _beyond(values: Phases, bounds: Phases, factor: float, slack: float) -> tuple[str, float, float] | None:
+    """Phase, value and bound of the first value beyond; sums are compared where either side said no more."""
+    if not values or not bounds:
+        return None
+    if len(values) != len(bounds):
+        values, bounds, slack = (sum(values),), (sum(bounds),), slack * max(len(values), len(bounds))
+    for place, (value, bound) in enumerate(zip(values, bounds, strict=True), 1):
+        if value > max(bound * factor, bound + slack):
+            return (f"L{place}" if len(values) > 1 else "all phases"), value, bound
+    return None
+
+
+def _out(values: Phases) -> Phases:
+    return tuple(max(-value, 0.0) for value in values)
+
+
+@BOOK.on("phase-power", "a vehicle keeps the charger's limits on each phase", "V2G20 AC limits", EVCC, Stage.LOOP,
+         cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def phase_power(flow: Flow, said: Said) -> str:
+    if not flow.ac or not said.phases:
+        return ""
+    found = _beyond(said.phases, flow.phase_most, PART, WATTS)
+    seconds = flow.lasts("phase-power", found is not None)
+    if found is None or seconds <= flow.terms.vehicle:
+        return ""
+    where, value, bound = found
+    return f"{said.name} draws {value:.0f} W on {where} for {seconds:.1f} s, EVSEMaximumChargePower is {bound:g} W"
+
+
+@BOOK.on("phase-power-back", "a vehicle gives back what the charger takes on each phase, in a service for it",
+         "V2G20 AC limits", EVCC, Stage.LOOP, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def phase_power_back(flow: Flow, said: Said) -> str:
+    if not flow.ac or not said.phases:
+        return ""
+    bounds = flow.phase_back or tuple(0.0 for _ in said.phases)
+    found = _beyond(_out(said.phases), bounds, PART, WATTS)
+    seconds = flow.lasts("phase-power-back", found is not None)
+    if found is None or seconds <= flow.terms.vehicle:
+        return ""
+    where, value, bound = found
+    return f"{said.name} gives {value:.0f} W back on {where} for {seconds:.1f} s, the charger takes {bound:g} W"
+
+
+@BOOK.on("target-own-power", "a charger commands no more than it says that it can", "V2G20 AC limits", SECC, Stage.LOOP,
+         cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def target_own_power(flow: Flow, said: Said) -> str:
+    if not flow.ac or not said.phases or not said.ok:
+        return ""
+    for values, bounds, name in (
+        (said.phases, flow.phase_most, "EVSEMaximumChargePower"),
+        (_out(said.phases), flow.phase_back or tuple(0.0 for _ in said.phases), "EVSEMaximumDischargePower"),
+    ):
+        if (found := _beyond(values, bounds, ROUNDED, 1.0)) is not None:
+            where, value, bound = found
+            return f"{said.name} commands {value:.0f} W on {where}, its own {name} is {bound:g} W"
+    return ""
+
+
+@BOOK.measured("power-told", "a vehicle tells the power that flows", "V2G20 AC loop", EVCC)
+def power_told(flow: Flow, seen: Measured) -> str:
+    request = flow.request
+    if not flow.ac or request is None or not request.phases or request.stage is not Stage.LOOP or not flow.flowing:
+        flow.lasts("power-told", wrong=False)
+        return ""
+    told, flows = sum(request.phases), seen.volts * seen.amps * seen.phases
+    seconds = flow.lasts("power-told", abs(told - flows) > max(abs(flows) * DIFFERS, LEAST))
+    if seconds <= LATE:
+        return ""
+    return f"{request.name} tells {told:.0f} W where {flows:.0f} W are measured for {seconds:.1f} s"
