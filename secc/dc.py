@@ -118,8 +118,19 @@ def bring_up(visit: Visit, voltage: float, current: float, wrong: str) -> Limite
     if visit.fault:
         power.off()
     else:
+        check_tested(power)
         power.bring_to(voltage, current)
     return power
+
+
+def check_tested(power: LimitedOutput) -> None:
+    """The output may be on.
+
+    Raises:
+        Refusal: it was switched off since the cable check, by the pilot or a fault.
+    """
+    if not power.tested:
+        raise Refusal("FAILED", "the output was switched off since the cable check, and stays off without another")
 
 
 def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) -> LimitedOutput:
@@ -144,20 +155,27 @@ def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) 
     power.agree(agreed.now(visit).watts)
     if visit.switched_off:
         power.off()
-    elif visit.fault or request.DC_EVStatus.EVErrorCode != "NO_ERROR" or not request.DC_EVStatus.EVReady:
+        return power
+    check_tested(power)
+    if visit.fault or request.DC_EVStatus.EVErrorCode != "NO_ERROR" or not request.DC_EVStatus.EVReady:
         power.ramp_down()  # the vehicle is expected to stop
     else:
         power.deliver(voltage, current)
     return power
 
 
-async def switch_off(visit: Visit) -> None:
+async def switch_off(visit: Visit, *, for_good: bool = True) -> None:
     """PowerDelivery(Stop): output off, and the answer waits for the current to be gone, or for `GONE_WITHIN`.
+
+    Not for good where the vehicle renegotiates: some do so without another cable check.
 
     A vehicle that opens its contactors on the answer opens them without a load then.
     """
     power = output(visit)
-    power.off()
+    if for_good:
+        power.off()
+    else:
+        power.rest()
     end = visit.session.now + GONE_WITHIN
     while abs(power.current) >= NO_CURRENT and visit.session.now < end:  # noqa: ASYNC110 - a meter has no event
         await asyncio.sleep(LOOKS)

@@ -17,6 +17,8 @@ Rules:
   output at its limit is not above it either.
 - What is clipped is counted by kind; the first of each kind is told.
 - An insulation fault under voltage switches off at once, and is a fault of the charger until the session is over.
+- Nothing but a cable check brings back an output that was switched off: not the pilot that returns to C, nor a fault
+  that was cleared. `rest` alone, for a renegotiation, leaves the result of the check as it is.
 - A driver that goes on beyond its ceiling for `OVER_SECONDS` is switched off, and that is a fault of the charger.
 
 `tests/secc/test_doors.py` holds the door closed: no other module calls a driver's `aim`, `precharge`, `bound` or
@@ -40,6 +42,7 @@ UNITS = ("V", "A", "W", "A out of the vehicle", "W out of the vehicle")
 STEP = 0.1  # V and A: what the charger reports, and limits, are rounded to
 OVER = 1.02  # a measured output counts as beyond its ceiling above this, and above its tolerance and ripple
 OVER_SECONDS = 1.0  # a driver has so long to come back below its ceiling
+TESTED = (Insulation.VALID, Insulation.WARNING, Insulation.NO_MONITOR)
 NEAR = 0.995  # from this part of a limit on it counts as reached
 
 
@@ -112,6 +115,7 @@ class LimitedOutput:
         self._descent = Descent()
         self._tripped: str | None = None
         self._leaked = False
+        self._testing = self._tested = False
         self._push()
 
     # -- limits -------------------------------------------------------------------------------------------------------
@@ -211,6 +215,8 @@ class LimitedOutput:
     def deliver(self, voltage: float, current: float) -> None:
         """Charging, and with a negative current discharging: goes for these targets, V and A, within the limits.
 
+        Nothing happens without a cable check (`tested`).
+
         Raises:
             ValueError: a target is not finite.
         """
@@ -218,6 +224,8 @@ class LimitedOutput:
 
     def bring_to(self, voltage: float, current: float) -> None:
         """Precharge: brings the open output to the vehicle's voltage, V, with at most ``current`` A.
+
+        Nothing happens without a cable check (`tested`).
 
         Raises:
             ValueError: a target is not finite.
@@ -233,10 +241,26 @@ class LimitedOutput:
         self._asked, self._again = None, None
         voltage = min(self.ceiling.voltage, most)
         if self._tripped is None and voltage > 0.0:
+            self._testing, self._tested = True, False
             self.driver.start_insulation_test(voltage)
+
+    @property
+    def tested(self) -> bool:
+        """Whether a cable check was passed since the output was last switched off; without one it is not driven."""
+        if self._again is not None and not self.driver.on:
+            self.off()  # it went off by itself
+        self._tested = self._tested or (self._testing and self.driver.insulation in TESTED)
+        return self._tested
+
+    def rest(self) -> None:
+        """Output off at once; it may come back without another cable check."""
+        tested = self.tested
+        self.off()
+        self._tested = tested
 
     def off(self) -> None:
         """Output off at once."""
+        self._testing = self._tested = False
         self._asked, self._again, self._over_since = None, None, None
         self.driver.off()
 
@@ -355,7 +379,7 @@ class LimitedOutput:
             if value > most + STEP:
                 limit = vehicle.voltage if unit == "V" else vehicle.current
                 self._clipped(theirs if value > limit + STEP else mine, f"{value:g} {unit}, at most {most:g} {unit}")
-        if self._tripped is not None:
+        if self._tripped is not None or not self.tested:
             return
         watts = min(current, top.current) * min(self.driver.voltage, top.voltage)
         if watts > vehicle.power * OVER:

@@ -224,7 +224,7 @@ async def power_delivery(visit: Visit, request: iso2.PowerDeliveryReq) -> iso2.P
         visit.delivering = visit.charged = False
         visit.stopped = request.ChargeProgress == "Stop"
         if visit.dc:
-            await switch_off(visit)
+            await switch_off(visit, for_good=visit.stopped)
         elif visit.stopped:
             visit.evse.off()
     status: iso2.EVSEStatusType = dc_status(visit) if visit.dc else ac_status(visit)

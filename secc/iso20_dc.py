@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from secc import agreed, iso20_metering
 from secc.bill import receipt
 from secc.control import can_give
-from secc.dc import accept, bring_up, insulation_tested, output
+from secc.dc import accept, bring_up, check_tested, insulation_tested, output
 from secc.iso20_profile import loop_code
 from secc.iso20_schedule import chosen, needs
 from secc.iso20_status import able, evse_status, meter_info
@@ -157,6 +157,7 @@ def charge_loop(visit: Visit, request: dc.DC_ChargeLoopReq) -> dc.DC_ChargeLoopR
         targets = steered(visit, asked)
     else:
         targets = Targets(number(asked.EVTargetVoltage), number(asked.EVTargetCurrent))
+    check_tested(power)
     if visit.fault or visit.standby:
         power.ramp_down()
     else:

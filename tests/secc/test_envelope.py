@@ -23,6 +23,13 @@ def output(load: tuple[float, float] | None = None, *, rng: random.Random | None
     return LimitedOutput(source)
 
 
+async def cable_check(power: LimitedOutput) -> None:
+    """Passes the insulation test, without which nothing is driven."""
+    power.test_insulation()
+    await asyncio.sleep(8)
+    assert power.tested
+
+
 async def test_nothing_before_the_vehicle_has_declared_its_limits() -> None:
     """No voltage, whatever is asked, and no insulation test that could be taken for a good one."""
     power = output()
@@ -37,12 +44,14 @@ async def test_the_lower_of_both_limits_holds() -> None:
     """Voltage, current and power, of the vehicle or of the charger."""
     power = output()
     power.declare(CAR)
+    await cable_check(power)
     power.deliver(32_767_000, 400)
     await asyncio.sleep(10)
     assert power.voltage == 450
     assert power.current == pytest.approx(60_000 / 450)
     power.off()
     power.declare(Ceiling(2000, 5000))
+    await cable_check(power)
     power.deliver(32_767_000, 5000)
     await asyncio.sleep(10)
     assert power.voltage == LIMITS.max_voltage
@@ -53,6 +62,7 @@ async def test_a_lowered_limit_acts_at_once() -> None:
     """Not with the next target, and not on a ramp; a battery keeps its voltage, but takes no current."""
     power = output((380.0, 0.1))
     power.declare(CAR)
+    await cable_check(power)
     power.deliver(403, 150)
     await asyncio.sleep(5)
     assert power.current == pytest.approx(150)
@@ -82,6 +92,7 @@ async def test_voltage_is_not_raised_while_the_output_is_on() -> None:
     """A declaration beside the loop may allow more current and power; a higher voltage takes another cable check."""
     power = output((380.0, 0.1))
     power.declare(CAR)
+    await cable_check(power)
     power.deliver(403, 50)
     power.declare(Ceiling(800, 300, 90_000))
     assert power.vehicle == Ceiling(450, 300, 90_000)
@@ -98,6 +109,7 @@ async def test_the_next_vehicle_inherits_nothing() -> None:
     """When a session is over the output is off, and gives nothing until limits are declared."""
     power = output()
     power.declare(CAR)
+    await cable_check(power)
     power.deliver(400, 100)
     await asyncio.sleep(5)
     power.forget()
@@ -106,6 +118,7 @@ async def test_the_next_vehicle_inherits_nothing() -> None:
     await asyncio.sleep(5)
     assert power.voltage < 1
     power.declare(Ceiling(300, 10))
+    await cable_check(power)
     power.deliver(400, 100)
     await asyncio.sleep(5)
     assert (power.voltage, power.current) == (300, 10)
@@ -130,6 +143,7 @@ async def test_regulation_error_and_ripple_stay_below_a_limit() -> None:
     for seed in range(20):
         power = output((380.0, 0.1), rng=random.Random(seed))
         power.declare(Ceiling(450.0, 100.05))
+        await cable_check(power)
         power.deliver(450, 350)
         await asyncio.sleep(5)
         for _ in range(100):
@@ -144,6 +158,7 @@ async def test_what_is_clipped_is_told_once_with_a_count() -> None:
     told = []
     power.on_clip = lambda clip: told.append(clip.kind)
     power.declare(Ceiling(450, 1000))
+    await cable_check(power)
     for _ in range(3):
         power.deliver(500, 400)
     power.deliver(400, 100)
@@ -157,6 +172,7 @@ async def test_reached_names_the_limit_that_holds() -> None:
     """The charger's limits, or the vehicle's where it asked for more than that."""
     power = output((350.0, 0.05))
     power.declare(Ceiling(1000, 1000))
+    await cable_check(power)
     power.deliver(403, 900)
     await asyncio.sleep(10)
     assert power.reached == (False, True, False)
@@ -172,6 +188,7 @@ async def test_reached_names_the_limit_that_holds() -> None:
     assert power.reached == (False, False, True)
     high = output()
     high.declare(Ceiling(450, 100))
+    await cable_check(high)
     high.deliver(450, 10)
     await asyncio.sleep(5)
     assert high.reached == (False, False, False)  # at the vehicle's limit, and it asked for no more
@@ -183,6 +200,7 @@ async def test_what_was_agreed_is_a_limit() -> None:
     """The power of schedule and profile, and up again with it."""
     power = output((380.0, 0.1))
     power.declare(Ceiling(450, 200))
+    await cable_check(power)
     power.deliver(450, 200)
     power.agree(11_000)
     await asyncio.sleep(5)
@@ -212,6 +230,42 @@ async def test_an_insulation_fault_switches_off() -> None:
     assert power.insulation is Insulation.INVALID
 
 
+@pytest.mark.parametrize("how", ["off", "breaks", "rest"])
+async def test_only_a_cable_check_brings_the_output_back(how: str) -> None:
+    """After it was switched off, or went off by itself; `rest` alone keeps what the check said."""
+    power = output((380.0, 0.1))
+    power.declare(CAR)
+    await cable_check(power)
+    power.deliver(450, 100)
+    await asyncio.sleep(3)
+    driver = power.driver
+    assert isinstance(driver, SimulatedPowerSource)
+    if how == "breaks":
+        driver.break_down("test")
+        driver.repair()
+    else:
+        (power.off if how == "off" else power.rest)()
+    for ask in (lambda: power.deliver(450, 100), lambda: power.bring_to(450, 2), power.ramp_down):
+        ask()
+        assert power.on == (how == "rest")
+    await cable_check(power)
+    power.deliver(450, 100)
+    assert power.on
+
+
+async def test_ramping_down_forgets_the_targets() -> None:
+    """A limit that changes later does not bring the current back."""
+    power = output((380.0, 0.1))
+    power.declare(CAR)
+    await cable_check(power)
+    power.deliver(450, 100)
+    await asyncio.sleep(3)
+    power.ramp_down()
+    power.agree(50_000)
+    await asyncio.sleep(3)
+    assert (power.on, power.current) == (True, 0)
+
+
 class Disobedient(SimulatedPowerSource):
     """A driver that does not know ceilings, and adds 50 A to each target."""
 
@@ -226,6 +280,7 @@ async def test_a_driver_that_does_not_obey_is_switched_off() -> None:
     """After a second above the limit: off, a fault of the charger, and off it stays until the session is over."""
     power = LimitedOutput(Disobedient(LIMITS, load=lambda: (380.0, 0.1)))
     power.declare(Ceiling(450, 100))
+    await cable_check(power)
     for _ in range(40):
         power.deliver(450, 100)
         await asyncio.sleep(0.1)
@@ -245,9 +300,10 @@ BIDIRECTIONAL = replace(LIMITS, max_discharge_current=100.0, max_discharge_power
 V2X = Ceiling(450.0, 200.0, 60_000.0, 80.0, 20_000.0, 340.0)
 
 
-def sink(*, limits: Limits = BIDIRECTIONAL, emf: float = 380.0) -> LimitedOutput:
+async def sink(*, limits: Limits = BIDIRECTIONAL, emf: float = 380.0) -> LimitedOutput:
     power = LimitedOutput(SimulatedPowerSource(limits, load=lambda: (emf, 0.1)))
     power.declare(V2X)
+    await cable_check(power)
     power.agree(math.inf, -math.inf)
     return power
 
@@ -264,8 +320,9 @@ def sink(*, limits: Limits = BIDIRECTIONAL, emf: float = 380.0) -> LimitedOutput
 )
 async def test_nothing_flows_out_unless_all_allow_it(limits: Limits, declared: Ceiling, least: float) -> None:
     """The charger's rating, the vehicle's declaration, and what was agreed."""
-    power = sink(limits=limits)
+    power = await sink(limits=limits)
     power.declare(declared)
+    await cable_check(power)
     power.agree(math.inf, least)
     power.deliver(400, -50)
     await asyncio.sleep(3)
@@ -274,7 +331,7 @@ async def test_nothing_flows_out_unless_all_allow_it(limits: Limits, declared: C
 
 async def test_the_lower_limit_of_discharging_holds() -> None:
     """Current of the vehicle, its power, what was agreed, the charger's power."""
-    power = sink()
+    power = await sink()
     power.deliver(400, -32_767)
     await asyncio.sleep(5)
     assert power.voltage * power.current == pytest.approx(-20_000)
@@ -294,7 +351,7 @@ async def test_the_lower_limit_of_discharging_holds() -> None:
 
 async def test_limits_of_discharging_are_not_widened_in_the_loop() -> None:
     """Each that is tried is told, the lowest voltage included."""
-    power = sink()
+    power = await sink()
     power.change(discharge_current=90)
     power.change(discharge_power=30_000)
     power.change(least_voltage=300)
@@ -304,13 +361,13 @@ async def test_limits_of_discharging_are_not_widened_in_the_loop() -> None:
 
 async def test_clips_of_discharging_say_whose_limit_it_was() -> None:
     """A target beyond what the vehicle itself declared is odd, one beyond the charger's limit is not."""
-    power = sink()
+    power = await sink()
     power.deliver(400, -500)
     assert str(power.clips[Kind.OWN_DISCHARGE]) == (
         "target current of discharging above the vehicle's own limit: "
         "500 A out of the vehicle, at most 80 A; clipped once"
     )
-    weak = sink(limits=replace(BIDIRECTIONAL, max_discharge_current=30.0))
+    weak = await sink(limits=replace(BIDIRECTIONAL, max_discharge_current=30.0))
     weak.deliver(400, -50)
     assert list(weak.clips) == [Kind.CHARGER_DISCHARGE]
     assert not weak.clips[Kind.CHARGER_DISCHARGE].odd
@@ -318,7 +375,7 @@ async def test_clips_of_discharging_say_whose_limit_it_was() -> None:
 
 async def test_reached_names_the_limit_that_holds_discharging() -> None:
     """As in charging."""
-    power = sink()
+    power = await sink()
     power.deliver(400, -20)
     await asyncio.sleep(5)
     assert power.reached == (False, False, False)
@@ -348,6 +405,7 @@ async def test_a_driver_that_discharges_unasked_is_switched_off(declared: Ceilin
     """In a session that only charges it is a fault; within the limits of a bidirectional one it is not."""
     power = LimitedOutput(Thirsty(BIDIRECTIONAL, load=lambda: (380.0, 0.1)))
     power.declare(declared)
+    await cable_check(power)
     power.agree(math.inf, -math.inf)
     for _ in range(30):
         power.deliver(450, 0)

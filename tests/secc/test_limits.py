@@ -23,6 +23,7 @@ from plugfest.virtual import run
 from secc import ac, envelope
 from secc.charger import Fault, Slot
 from secc.envelope import LimitedOutput
+from secc.power import Insulation
 from secc.simulated import SimulatedPowerSource
 from secc.supply import AcSupply
 from secc.visit import Visit
@@ -95,6 +96,7 @@ class World:
     mode: str
     bench: Bench
     account: Account = field(default_factory=Account)
+    cut: bool = False
 
     @property
     def time(self) -> float:
@@ -122,6 +124,8 @@ class World:
             account.lowest = voltage
             return
         account.off_since, account.lowest = None, math.inf
+        self.cut = self.cut and source.insulation is not Insulation.RUNNING
+        assert not self.cut, f"{voltage} V again, without a cable check since the output was switched off"
         assert account.now is not None, f"the output is on at {voltage} V, and no limits were declared"
         own = source.limits
         most_v, most_a = min(account.now[0], own.max_voltage), min(account.now[1], own.max_current)
@@ -255,7 +259,7 @@ async def _session(rng: random.Random, world: World, bench: Bench) -> Outcome:
                 for _ in range(rng.choice([1, 1, 5, 20])):
                     await _ask(world, driver, loop, **changes)
             else:
-                await _touch(rng, choice, bench)
+                await _touch(rng, choice, world, bench)
     if not driver.charger.done():
         if driver.sent and driver.sent[-1].startswith("SessionStop"):
             return await driver.closed(10.0)
@@ -343,9 +347,10 @@ def _changes(rng: random.Random, world: World, label: str) -> dict[str, Any]:
     return {}
 
 
-async def _touch(rng: random.Random, what: str, bench: Bench) -> None:
+async def _touch(rng: random.Random, what: str, world: World, bench: Bench) -> None:
     """Something happens at the plant, as a timeline or a command would have it."""
     power, supply, evse = bench.power, bench.supply, bench.evse
+    was_on = power is not None and power.on
     match what:
         case "wait":
             await asyncio.sleep(rng.choice([0.02, 0.3, 2.1]))
@@ -372,6 +377,8 @@ async def _touch(rng: random.Random, what: str, bench: Bench) -> None:
         case "battery" if power is not None:
             battery = rng.choice(BATTERIES)
             power.load = None if battery is None else lambda: battery
+    if power is not None:
+        world.cut = world.cut or (was_on and not power.on)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -402,6 +409,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "power agreed ignored": (LimitedOutput, "agree", lambda self, watts, least=0.0: None),
     "lowered limits on a ramp": (SimulatedPowerSource, "_hold", lambda self, load: None),
     "output left on when the session ends": (LimitedOutput, "off", lambda self: None),
+    "output on again without a cable check": (LimitedOutput, "tested", True),
 }
 
 

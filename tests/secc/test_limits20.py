@@ -23,6 +23,7 @@ from plugfest.virtual import run
 from secc import agreed, envelope, iso20_dc, simulated
 from secc.charger import Fault, Slot
 from secc.envelope import LimitedOutput
+from secc.power import Insulation
 from secc.schedule import Plan
 from slac.pilot import State
 from v2g.errors import ConnectionLost
@@ -137,6 +138,7 @@ class World:
     account: Account = field(default_factory=Account)
     flowed: list[float] = field(default_factory=lambda: [0.0, 0.0])
     off_since: float | None = None
+    cut: bool = False
     wishes: deque[tuple[float, float]] = field(default_factory=deque)
 
     @property
@@ -166,6 +168,8 @@ class World:
                 assert amps == 0.0, f"{amps} A flow though the output is off"
             return
         self.off_since = None
+        self.cut = self.cut and source.insulation is not Insulation.RUNNING
+        assert not self.cut, f"{volts} V again, without a cable check since the output was switched off"
         assert account.now is not None, f"the output is on at {volts} V, and no limits were declared"
         own = source.limits
         most = account.now.within(
@@ -490,29 +494,31 @@ async def _touch(rng: random.Random, what: str, world: World) -> None:
     """Something happens at the plant, as a timeline or a command would have it."""
     bench, source = world.bench, world.bench.power
     assert source is not None
+    was_on = source.on
     match what:
         case "wait":
             await asyncio.sleep(rng.choice([0.02, 0.3]))
         case "wish":
             world.wish(rng.choice(WISHES))
-        case "fault" if rng.random() < 0.3:
+        case "fault" if rng.random() < 0.15:
             bench.evse.fail(rng.choice(list(Fault)))
         case "clear":
             bench.evse.clear()
-        case "pilot" if rng.random() < 0.3:
+        case "pilot" if rng.random() < 0.15:
             bench.wire.ev.set(State.B)
             bench.wire.ev.set(State.C)
         case "derate":
             source.derate(rng.choice([0.0, 0.1, 0.5]))
         case "restore":
             source.derate(1.0)
-        case "break" if rng.random() < 0.3:
+        case "break" if rng.random() < 0.15:
             source.break_down("test")
         case "repair":
             source.repair()
         case "battery":
             battery = rng.choice(BATTERIES)
             source.load = None if battery is None else lambda: battery
+    world.cut = world.cut or (was_on and not source.on)
 
 
 async def walk(rng: random.Random) -> list[float]:
@@ -597,6 +603,7 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "end of the band ignored": (iso20_dc, "can_give", lambda asked: True),
     "channel ignored": (agreed, "now", agreed.meant),
     "output left on when the session ends": (LimitedOutput, "off", lambda self: None),
+    "output on again without a cable check": (LimitedOutput, "tested", True),
 }  # fmt: skip
 
 
