@@ -34,6 +34,9 @@ KEEPALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3, "TCP_USER_
 """A charger's TCP asks a peer that is silent for 2 s whether it is there, and gives up after three answers that are
 missing; what it sent itself it repeats for 10 s (TCP_USER_TIMEOUT is in ms)."""
 
+MAX_TAKING = 10.0
+"""s: a peer that has not taken what is sent to it by then is gone. No message may be answered as late."""
+
 _GONE = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, OSError)
 
 
@@ -141,12 +144,17 @@ class Channel:
         """Sends bytes as they are.
 
         Raises:
-            ConnectionLost: the connection is closed.
+            ConnectionLost: the connection is closed, or the peer does not read what we send.
         """
         try:
             self._writer.write(data)
-            await self._writer.drain()
+            async with asyncio.timeout(MAX_TAKING) as limit:
+                await self._writer.drain()
         except _GONE as why:
+            if isinstance(why, TimeoutError) and limit.expired():
+                self.abort()
+                text = f"the peer has not taken what was sent to it within {MAX_TAKING:g} s"
+                raise ConnectionLost(self._why or text, Loss.UNREACHABLE) from why
             raise self._broken(why) from why
 
     def _broken(self, why: BaseException) -> ConnectionLost:

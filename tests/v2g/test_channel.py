@@ -46,6 +46,19 @@ async def test_wrong_version_is_a_header_error() -> None:
         await charger.read_frame()
 
 
+async def test_a_peer_that_takes_nothing_is_gone_after_a_while() -> None:
+    """Else a vehicle that asks and does not read would hold a charger, under voltage, for as long as it likes."""
+    charger, vehicle = await memory_pair()
+    charger._streams[1].transport.get_protocol().pause_writing()  # what a full send buffer does
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(ConnectionLost, match="not taken what was sent to it within 10 s"):
+        await charger.write(v2gtp.pack(0x8001, b"hello"))
+    assert asyncio.get_running_loop().time() - began == pytest.approx(10)
+    await vehicle.read_frame()
+    with pytest.raises(ConnectionLost):
+        await vehicle.read_frame()
+
+
 async def test_close_between_and_inside_frames_is_told_apart() -> None:
     charger, vehicle = await memory_pair()
     await vehicle.close()
