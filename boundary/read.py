@@ -31,6 +31,10 @@ MAX_YAML_DEPTH = 20
 MAX_YAML_NODES = 100_000
 """Values of a YAML file, those that aliases repeat counted each time."""
 
+MAX_DIGITS = 300
+"""Characters of an integer: every one fits into a float, so that no arithmetic with it fails."""
+
+_INTEGER = "tag:yaml.org,2002:int"
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -135,7 +139,7 @@ def read_input(*, limit: int = MAX_BYTES) -> bytes:
 
 
 def parse_json(text: str | bytes, name: str) -> Any:
-    """The value of a JSON document: no duplicate keys, no NaN, no numbers beyond what a float or 4300 digits hold.
+    """The value of a JSON document: no duplicate keys, no NaN, no numbers beyond what a float holds.
 
     Raises:
         InputError: anything else; with the line.
@@ -143,7 +147,13 @@ def parse_json(text: str | bytes, name: str) -> Any:
     spelled = decoded(text, name) if isinstance(text, bytes) else text.removeprefix("\ufeff")
     _check_brackets(spelled, name)
     try:
-        return json.loads(spelled, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        return json.loads(
+            spelled,
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_small,
+        )
     except json.JSONDecodeError as why:
         raise InputError(name, f"not JSON: {why.msg}, column {why.colno}", line=why.lineno) from why
     except RecursionError as why:
@@ -166,7 +176,7 @@ def parse_record(line: str, name: str) -> dict[str, Any]:
     if line.count("[") + line.count("{") > MAX_DEPTH:
         _check_brackets(line, name)
     try:
-        entry = json.loads(line)
+        entry = _RECORDS.decode(line)
     except json.JSONDecodeError as why:
         raise InputError(name, f"not JSON: {why.msg}, column {why.colno}") from why
     except (RecursionError, ValueError) as why:
@@ -217,9 +227,18 @@ def _finite(digits: str) -> float:
     return value
 
 
+def _small(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number of more than {MAX_DIGITS} digits")
+    return int(digits)
+
+
+_RECORDS = json.JSONDecoder(parse_int=_small, parse_float=_finite, parse_constant=_no_constant)
+
+
 def _digits(why: Exception) -> str:
     text = str(why)
-    return "a number of more than 4300 digits" if "integer string conversion" in text else text
+    return f"a number of more than {MAX_DIGITS} digits" if "integer string conversion" in text else text
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -289,6 +308,9 @@ def check_extent(root: Node, name: str) -> None:
         if depth > MAX_YAML_DEPTH or left < 0:
             what = f"nested more than {MAX_YAML_DEPTH} deep" if left >= 0 else f"more than {MAX_YAML_NODES} values"
             raise InputError(name, what, line=node.start_mark.line + 1 if node.start_mark else None)
+        if node.tag == _INTEGER and len(node.value) > MAX_DIGITS:
+            line = node.start_mark.line + 1 if node.start_mark else None
+            raise InputError(name, f"a number of more than {MAX_DIGITS} digits", line=line)
         for part in node.value if isinstance(node.value, list) else ():
             waiting += [(inner, depth + 1) for inner in (part if isinstance(part, tuple) else (part,))]
 

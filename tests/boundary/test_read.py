@@ -24,7 +24,8 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
 )
 JSON = {
-    "number": ('{"a":\n ' + "9" * 4301 + "}", "4300 digits"),
+    "number": ('{"a":\n ' + "9" * 4301 + "}", "more than 300 digits"),
+    "number no float holds": ('{"a":\n ' + "9" * 400 + "}", "more than 300 digits"),
     "deep": (deep("[", "]", 200_000), "x:1: nested more than 100 deep"),
     "deep on line 3": ("\n\n" + deep('{"a":', "}", 101), "x:3: nested"),
     "brackets in text": ('{"a": "' + "[" * 200 + '\\"", "b"', "x:1: not JSON"),
@@ -44,7 +45,8 @@ YAML = {
     "twice": ("a: 1\nb: 2\na: 3\n", "x:3: a stands here again, after line 1"),
     "object": ("!!python/object/apply:os.system [true]", "x:1: could not determine a constructor"),
     "date": ("a: 2026-02-31", "cannot make"),
-    "number": ("a: " + "9" * 4301, "4300 digits"),
+    "number": ("a: " + "9" * 4301, "more than 300 digits"),
+    "number no float holds": ("a: " + "9" * 400, "more than 300 digits"),
     "key": ("? [1]\n: 2", "x:1: "),
     "control": ("a: 1\nb: \x1b[2J", r"x:2: the character U\+001B"),
     "huge": ("a" * 1_000_001, "more than 1000000 characters"),
