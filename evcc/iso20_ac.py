@@ -15,7 +15,7 @@ from typing import Any
 from evcc.checks import same_kind
 from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import LEAVES_LATER, adopt, display, energies, warned
-from evcc.iso20_course import Course
+from evcc.iso20_course import Course, begin_power
 from evcc.iso20_schedule import Plan, channel, power_delivery, profile, started
 from evcc.vehicle import AcDraw
 from evcc.verbs import pilot_moves
@@ -132,9 +132,13 @@ async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> En
     """PowerDelivery(Start) to the end of the power flow; the pilot follows the requests."""
     drive.still_wanted()
     direction = channel(control, plan.power(drive.now, terms.most, terms.giving))
+
+    async def begin(on: Drive, agreed: Terms, new: Plan) -> None:
+        made = profile(on, control, new, agreed.most, agreed.giving)
+        started(on, await on.ask(power_delivery(on, "Start", made, direction)))
+
     async with pilot_moves(drive, State.C):
-        made = profile(drive, control, plan, terms.most, terms.giving)
-        started(drive, await drive.ask(power_delivery(drive, "Start", made, direction)))
+        terms = await begin_power(drive, control, terms, plan, agree_limits, begin)
     drive.power_flows()
 
     ending = drive.ends(await loop(drive, control, terms, plan, direction))

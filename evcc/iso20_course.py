@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from evcc import iso20_metering
 from evcc.drive import Drive, Ending, Unsuitable
 from evcc.iso20_control import wishes
-from evcc.iso20_schedule import Plan, agree_schedule, falls_asleep, power_delivery
+from evcc.iso20_schedule import Plan, Unconfirmed, agree_schedule, falls_asleep, power_delivery
 from v2g.energy import Control
 from v2g.errors import TimedOut
 from v2g.messages.iso20 import types
@@ -25,6 +25,43 @@ T = TypeVar("T")
 
 AGAIN = 5.0
 """s after a renegotiation that failed, in which the vehicle does not try again."""
+
+
+async def begin_power(
+    drive: Drive,
+    control: Control,
+    terms: T,
+    plan: Plan,
+    agree: Callable[[Drive, Control], Awaitable[T]],
+    begin: Callable[[Drive, T, Plan], Awaitable[None]],
+) -> T:
+    """PowerDelivery(Start); where a charger warns that the tolerance is not confirmed, with a schedule agreed anew.
+
+    The warning leaves the session where it is, and asks to renegotiate: that goes on its stream, once.
+
+    Returns:
+        What ChargeParameterDiscovery agreed last; ``plan`` becomes the new one.
+
+    Raises:
+        Unsuitable: the charger warns again, or of something else.
+    """
+    try:
+        await begin(drive, terms, plan)
+    except Unconfirmed as why:
+        if not drive.options.renegotiates:
+            raise
+        drive.note(f"{why}; it is asked for another schedule")
+    else:
+        return terms
+    beside = drive.on(RENEGOTIATION)
+    terms = await agree(beside, control)
+    new = await agree_schedule(beside, control)
+    await begin(beside, terms, new)
+    plan.become(new)
+    drive.tuple_id = new.schedule.tuple_id
+    drive.session.tell("state", "renegotiated", f"schedule {drive.tuple_id}")
+    await begin(drive, terms, plan)
+    return terms
 
 
 @dataclass

@@ -18,7 +18,7 @@ from evcc.iso20_control import (
     warned,
     watt,
 )
-from evcc.iso20_course import Course
+from evcc.iso20_course import Course, begin_power
 from evcc.iso20_schedule import Plan, power_delivery, profile, started
 from evcc.vehicle import AT_ONCE
 from evcc.verbs import DEAD, rundown, still_flows, until_finished
@@ -132,11 +132,15 @@ async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> En
     await until_finished(drive, dc.DC_CableCheckReq, "V2G_EVCC_CableCheck_Timeout", from_request=True)
     await precharge(drive)
     vehicle.close_contactors()
-    flow = Flow.of(drive, control, terms, plan)
-    await start(drive, control, terms, plan, flow.channel("Charge"))
+    channel = Flow.of(drive, control, terms, plan).channel("Charge")
+
+    async def begin(on: Drive, agreed: Terms, new: Plan) -> None:
+        await start(on, control, agreed, new, channel)
+
+    terms = await begin_power(drive, control, terms, plan, agree_limits, begin)
     drive.power_flows()
 
-    ending = drive.ends(await loop(drive, control, terms, plan, flow.channel("Charge")))
+    ending = drive.ends(await loop(drive, control, terms, plan, channel))
     if ending.alarm:
         await vehicle.safe(within=AT_ONCE)
     else:

@@ -356,15 +356,20 @@ def power_delivery(
     )
 
 
+class Unconfirmed(Unsuitable):
+    """The charger does not begin before the tolerance is confirmed, or another schedule is agreed."""
+
+
 def started(drive: Drive, response: common.PowerDeliveryRes) -> None:
     """Looks at the answer to PowerDelivery(Start); a charger may ask for the end at once.
 
     Raises:
-        Unsuitable: the charger warns, as without a confirmed tolerance, and does not begin.
+        Unconfirmed: the charger warns that the tolerance is not confirmed.
+        Unsuitable: it warns of something else, and does not begin.
     """
     code = response.ResponseCode
     if code == "WARNING_PowerToleranceNotConfirmed":
-        raise Unsuitable(f"the charger does not begin: the vehicle does not confirm the tolerance ({code})")
+        raise Unconfirmed(f"the charger does not begin: the vehicle does not confirm the tolerance ({code})")
     if code.startswith("WARNING"):
         raise Unsuitable(f"the charger does not begin: {code}")
     status = response.EVSEStatus

@@ -219,8 +219,11 @@ async def start(visit: Visit, request: common.PowerDeliveryReq) -> types.respons
         raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why}")
     if visit.dc and not visit.tested:
         raise Refusal("FAILED_PowerDeliveryNotApplied", "Start without a cable check in this session")
+    if not visit.delivering:
+        visit.take_over()  # what was renegotiated after a warning
     code = iso20_profile.accept(visit, request)
-    if code.startswith("WARNING"):
+    visit.unconfirmed = code.startswith("WARNING")
+    if visit.unconfirmed:
         return code
     if not visit.dc and not visit.delivering:
         await iso20_ac.close_contactor(visit)
@@ -256,7 +259,7 @@ async def stop(visit: Visit) -> None:
         await switch_off(visit)
     visit.evse.off()
     visit.evse.forget()
-    visit.delivering = visit.charged = visit.standby = False
+    visit.delivering = visit.charged = visit.standby = visit.unconfirmed = False
     visit.stopped = True
     visit.coming = {}
     visit.stops += 1

@@ -20,10 +20,14 @@ on = ANSWERS.on
 
 
 def check(visit: Visit) -> Callable[[Any], None]:
-    """What the stream presupposes: power flows by a schedule, and a loop message has been exchanged."""
+    """What the stream presupposes: power flows by a schedule, and a loop message has been exchanged.
+
+    Or a tolerance was not confirmed, and the charger has asked for a renegotiation before it begins.
+    """
 
     def look(request: Any) -> None:
-        if visit.control is None or not visit.delivering or not visit.charged:
+        flows = visit.delivering and visit.charged
+        if visit.control is None or not (flows or visit.unconfirmed):
             raise Refusal("FAILED_SequenceError", "a schedule is renegotiated in the charge loop only")
         if visit.control.dynamic:
             raise Refusal("FAILED_SequenceError", "in dynamic mode there is no schedule to renegotiate")

@@ -198,6 +198,7 @@ class Visit:
         plans: what was offered, by tuple id.
         offered_wh: charged in this session when the schedules were offered, Wh.
         tolerance: W by which the vehicle may leave its profile, where it confirmed to stay that near to it.
+        unconfirmed: it did not confirm that, and power does not begin (ISO 15118-20).
         channel: direction selected where each has a path of its own, or None.
         invited: the vehicle was invited to pause.
         bill: what the session costs so far.
@@ -260,6 +261,7 @@ class Visit:
     plans: dict[int, Plan] = field(default_factory=dict)
     offered_wh: float = 0.0
     tolerance: float | None = None
+    unconfirmed: bool = False
     channel: Literal["Charge", "Discharge"] | None = None
     invited: bool = False
     bill: Bill = field(default_factory=lambda: Bill())

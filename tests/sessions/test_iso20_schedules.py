@@ -6,15 +6,18 @@ import asyncio
 import itertools
 from typing import Any
 
+import msgspec
 import pytest
 from bench import Bench, iso20_bench, message_seen
 
 from secc.charger import MobilityNeeds, Slot
 from secc.schedule import Plan, Price
 from v2g import prices
+from v2g.messages.iso20 import common
 from v2g.outcome import Cause
 from v2g.physical import number
 from v2g.prices import Rule, Stack, Tariff, flat
+from v2g.protocols.iso20 import RENEGOTIATION
 
 HOUR = 3600
 
@@ -247,3 +250,45 @@ async def test_no_more_energy_flows_than_is_available() -> None:
     assert vehicle.ok, vehicle
     assert charger.ok, charger
     assert charger.energy_wh == pytest.approx(100.0, rel=0.03)
+
+
+@pytest.mark.parametrize("mode", ["iso20-ac", "iso20-dc", "iso20-dc-bpt"])
+async def test_a_tolerance_that_is_not_confirmed_is_renegotiated_away(mode: str) -> None:
+    """The warning asks to renegotiate: on its stream, before the loop; a schedule without a tolerance begins."""
+    bench = iso20_bench(mode, "scheduled")
+    bench.evse.plans = [Plan(tolerance=500.0)]
+    bench.vehicle.settings.confirms_tolerance = False
+    seen = bench.se.observe
+
+    def gives_in(event: Any) -> None:
+        seen(event)
+        if event.name == "tolerance":
+            bench.evse.plans = [Plan()]
+
+    bench.se.observe = gives_in
+    vehicle, charger = await bench.run()
+    assert vehicle.ok, vehicle.reason
+    assert charger.ok, charger.reason
+    assert charger.energy_wh > 0.0
+    sent = [(e.name, e.stream) for e in bench.events["ev"] if e.layer == "message" and e.direction == "tx"]
+    loop = next(n for n, (name, _) in enumerate(sent) if "ChargeLoop" in name)
+    beside = [name for name, stream in sent[:loop] if stream == RENEGOTIATION]
+    assert [name.partition("_")[2] or name for name in beside][-2:] == ["ScheduleExchangeReq", "PowerDeliveryReq"]
+    assert [name for name, stream in sent[:loop] if not stream][-2:] == ["PowerDeliveryReq", "PowerDeliveryReq"]
+    assert bench.safe
+
+
+async def test_no_power_flows_before_a_warning_is_settled() -> None:
+    """A vehicle that goes into the loop after the warning is refused, and the output stays off."""
+    bench = iso20_bench("iso20-dc", "scheduled")
+    bench.evse.plans = [Plan(tolerance=500.0)]
+    bench.vehicle.settings.confirms_tolerance = False
+
+    def unheard(message: common.PowerDeliveryRes) -> common.PowerDeliveryRes:
+        return msgspec.structs.replace(message, ResponseCode="OK", EVSEStatus=None)
+
+    bench.se.rewrite[common.PowerDeliveryRes] = unheard
+    vehicle, charger = await bench.run()
+    assert "FAILED_SequenceError" in vehicle.reason
+    assert charger.energy_wh == pytest.approx(0.0, abs=0.1)
+    assert bench.safe
