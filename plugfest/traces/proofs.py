@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from cryptography import x509
 
@@ -19,12 +19,18 @@ from pki.deviations import Code, Deviation, fatal
 from pki.loading import Unreadable, readable
 from pki.profiles import SUITES, Role
 from plugfest.traces.certificates import sent
-from plugfest.traces.entries import Entry, Recording
-from v2g import signature
+from plugfest.traces.entries import EVCC, SECC, Entry, Recording
+from v2g import reading, signature, stamps
 from v2g.credentials import common_name
 
 Roots: TypeAlias = Callable[[Role], Sequence[x509.Certificate]]
 """The anchors that are trusted for a leaf of a role."""
+
+OLDEST = 86400.0
+"""s: an epoch before is a clock that counts from its start."""
+EARLIEST = 1.4e9
+"""Unix seconds: no session of these protocols is older than 2014."""
+UNDATED = "its lifetime is not checked: neither the recording nor a message has a date"
 
 PLACES: Mapping[Role, str] = {
     Role.SECC: "TLS server",
@@ -50,7 +56,8 @@ class Presented:
         role: what the leaf was sent as.
         ders: leaf first.
         certificates: the same, or why one cannot be used.
-        at: wall clock; None where the recording does not tell.
+        at: wall clock; None where neither the recording nor a message tells.
+        clock: whose it is where the recording has none: ``the charger's`` or ``the vehicle's``; "" else.
         anchored: whether roots were known to hold it against.
         deviations: from what its place demands; without roots, nothing about roots.
     """
@@ -63,6 +70,7 @@ class Presented:
     at: datetime.datetime | None
     anchored: bool
     deviations: tuple[Deviation, ...]
+    clock: str = ""
 
     @property
     def place(self) -> str:
@@ -83,9 +91,10 @@ class Presented:
     @property
     def verdict(self) -> str:
         """What is to be said of it, in one clause."""
+        by = f" on {self.at:%Y-%m-%d} by {self.clock} clock" if self.at is not None and self.clock else ""
         if self.refused:
-            return "has to be refused: " + "; ".join(map(str, self.refused))
-        form = "valid" if self.at is not None else "in order (its lifetime is not checked: the recording has no date)"
+            return "has to be refused: " + "; ".join(map(str, self.refused)) + (by and f" (judged{by})")
+        form = f"valid{by}" if self.at is not None else f"in order ({UNDATED})"
         return f"{form}, leads to a trusted root" if self.anchored else f"{form}; not checked against a root"
 
 
@@ -96,19 +105,51 @@ def chains(recording: Recording, roots: Roots | None = None) -> list[Presented]:
         roots: the anchors for each role; None: nobody named any.
     """
     found: dict[tuple[Role, bytes], Presented] = {}
+    told = told_clock(recording) if _clock(recording, 0.0) is None else None
     for entry in recording.entries:
         for field, role, ders in sent(entry):
             key = role, b"".join(ders)
             if key[1] and key not in found:
-                at = _clock(recording, entry)
-                found[key] = _presented(entry, field, role, tuple(ders), at, roots)
+                at = _clock(recording, entry.time) if told is None else _date(told.epoch + entry.time)
+                made = _presented(entry, field, role, tuple(ders), at, roots)
+                found[key] = made if told is None else replace(made, clock=told.clock)
     return list(found.values())
 
 
-def _clock(recording: Recording, entry: Entry) -> datetime.datetime | None:
-    if recording.epoch <= 86400:
-        return None
-    return datetime.datetime.fromtimestamp(recording.epoch + entry.time, datetime.UTC)
+def _clock(recording: Recording, time: float) -> datetime.datetime | None:
+    return None if recording.epoch <= OLDEST else _date(recording.epoch + time)
+
+
+def _date(unix: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(unix, datetime.UTC)
+
+
+class Told(NamedTuple):
+    """Unix time of time 0 by a clock that messages show, and whose it is."""
+
+    epoch: float
+    clock: str
+
+
+def told_clock(recording: Recording) -> Told | None:
+    """The date by what the session's own messages say, the charger's before the vehicle's; None where none says one.
+
+    Clocks of chargers count from their start at times: what is before :data:`EARLIEST` is no date.
+    """
+    for sender, clock in ((SECC, "the charger's"), (EVCC, "the vehicle's")):
+        for entry in recording.messages:
+            said = shown_time(entry) if entry.sender == sender else None
+            if said is not None and EARLIEST <= said <= stamps.LATEST:
+                return Told(said - entry.time, clock)
+    return None
+
+
+def shown_time(entry: Entry) -> float | None:
+    """Unix seconds that a message shows: in its header in ISO 15118-20, else EVSETimeStamp or DateTimeNow; or None."""
+    body, stamp = entry.body, reading.stamp_of(entry.message)
+    for name in () if stamp else ("EVSETimeStamp", "DateTimeNow"):
+        stamp = stamp or getattr(body, name, None) or 0
+    return stamps.seconds(stamp)
 
 
 def _presented(

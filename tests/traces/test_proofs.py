@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,37 @@ def test_each_chain_is_judged_at_its_place(made: tuple[Recording, Store], tmp_pa
     findings = [f for f in check(recording, roots.of([tmp_path / "other"])) if f.rule == "certificate-path"]
     assert {f.side for f in findings} == {"evcc", "secc"}
     assert not [f for f in check(recording) if f.rule == "certificate-path"]
+
+
+def test_a_recording_without_a_date_is_judged_by_the_clocks_in_it(made: tuple[Recording, Store]) -> None:
+    """The charger's clock goes first; the verdict says whose it is, and that lifetimes are unknown where none shows."""
+    recording = copy.copy(made[0])
+    recording.epoch = 0.0
+    found = proofs.chains(recording)
+    assert found
+    for one in found:
+        assert one.at is not None
+        assert abs((one.at - NOW).total_seconds()) < 3600.0
+        assert one.verdict.startswith(f"valid on {NOW:%Y-%m-%d} by the charger's clock")
+    recording.entries = [entry for entry in recording.entries if entry.sender == "evcc"]
+    for one in proofs.chains(recording):
+        if made[1].suite.name == "iso2":  # only its charger says a time
+            assert one.verdict == f"in order ({proofs.UNDATED}); not checked against a root"
+        else:
+            assert "by the vehicle's clock" in one.verdict
+
+
+def test_a_chain_that_is_over_by_the_sessions_clock_is_refused(made: tuple[Recording, Store]) -> None:
+    recording = copy.copy(made[0])
+    recording.epoch, told = 0.0, proofs.told_clock
+    late = told(recording)
+    assert late is not None
+    recording.entries = [copy.copy(entry) for entry in recording.entries]
+    for entry in recording.entries:
+        entry.time += 40 * 366 * 86400.0 if entry.sender == "evcc" else 0.0
+    refused = [one.verdict for one in proofs.chains(recording) if one.entry.sender == "evcc"]
+    assert refused
+    assert all("expired" in verdict and "(judged on 20" in verdict for verdict in refused)
 
 
 def test_signatures_of_one_kind_are_one_row(made: tuple[Recording, Store]) -> None:
