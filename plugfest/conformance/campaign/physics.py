@@ -19,6 +19,9 @@ from plugfest.conformance.watch.watch import Watch
 async def watched(watch: Watch, tester: TesterEv | TesterEvse) -> AsyncIterator[None]:
     """While the context is open, plant and pilot of a run are watched."""
     watch.measure = tester.measured
+    if isinstance(tester, TesterEv):
+        watch.line = lambda: tester.system.pilot.state
+        watch.secure = lambda: tester.wire.session.channel.secure if tester.wire is not None else None
     end = tester.system.pilot.subscribe(watch.pilot)
     try:
         async with watch.reading():

@@ -144,7 +144,7 @@ async def invitation(tester: TesterEv) -> None:
     """In dynamic mode the charger asks for the pause."""
     if not iso20.control(tester).dynamic:
         return
-    if not await tester.system.do("pause"):
+    if not await tester.act("pause"):
         raise Inconclusive("nobody can make the charger ask for a pause here", cause=Cause.NO_ACTION)
     for _ in range(MOST_ROUNDS):
         status = (await tester.exchange(tester.loop_request)).message.EVSEStatus

@@ -27,6 +27,7 @@ from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.systems import ChargerUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.watch.flow import Measured
+from plugfest.conformance.watch.watch import ACTS
 from plugfest.conformance.wire import Arrival, Wire
 from slac.pilot import READY, State
 from v2g import sdp
@@ -241,6 +242,11 @@ class TesterEv:
 
     def tell(self, layer: str, name: str, note: str = "") -> None:
         self.observe(Event(self.now, layer, name, note=note))
+
+    async def act(self, action: str) -> bool:
+        """What a person at the charger or a back end does. False: nobody can here."""
+        self.tell(*ACTS, action)
+        return await self.system.do(action)
 
     def timeout(self, request: str) -> float:
         """The tester's limit for the response to a request, s, without tolerance."""

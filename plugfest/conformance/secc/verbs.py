@@ -21,6 +21,7 @@ from plugfest.conformance.secc.iso20_walk import looping
 from plugfest.conformance.secc.tester import CP_AFTER_REQUEST, TesterEv
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
+from plugfest.conformance.watch.watch import ACTS
 from plugfest.conformance.wire import HEADER_FIELDS, Arrival
 from slac.pilot import State
 from v2g.errors import SetupError
@@ -298,6 +299,7 @@ def cp_fault(step: Step) -> Action:
 
     async def act(course: Course) -> None:
         await course.collect()
+        course.tester.tell(*ACTS, str(step["cp_fault"]))
         if not course.tester.system.fault(str(step["cp_fault"])):
             text = f"the fault {step['cp_fault']} cannot be applied here: pilot hardware is needed"
             raise Inconclusive(text, cause=Cause.NO_HARDWARE)
@@ -321,7 +323,7 @@ def operator(step: Step) -> Action:
         raise NotExecutable(f"operator: {action!r}")
 
     async def act(course: Course) -> None:
-        if not await course.tester.system.do(action) and action != "never authorise":
+        if not await course.tester.act(action) and action != "never authorise":
             raise Inconclusive(f"nobody can {action} here", cause=Cause.NO_ACTION)
 
     return act

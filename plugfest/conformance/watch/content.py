@@ -1,11 +1,12 @@
-"""Content rules that are physics: units, impossible values, isolation. The other rules belong to the cases.
+"""Content rules that every run judges, whatever its case is about: those that a right device always keeps.
 
-They hold for all protocols, ISO 15118-20 included, and are those that both roles and the check of a recording go by.
+They are those that both roles and the check of a recording go by.
 """
 
 from __future__ import annotations
 
 from plugfest.conformance.watch.judgement import Weight
+from v2g.rules.rule import CLASSIC
 
 RULES: dict[str, Weight] = {
     "unit": Weight.FAILS,
@@ -26,10 +27,55 @@ RULES: dict[str, Weight] = {
     "target-ignored": Weight.NOTED,
     "power-implausible": Weight.FAILS,
 }
-"""Name of a rule of :mod:`v2g.rules` -> what it does to a run that breaks it.
+"""Name of a rule of :mod:`v2g.rules` -> what it does to a run that breaks it, in all protocols: what is physics.
 
 Targets and limits of an output are not among them: :mod:`.output` judges those with the times of the PIXIT.
 """
 
 BACK: dict[str, Weight] = {"over-current": Weight.FAILS, "over-power": Weight.FAILS, "current-unasked": Weight.FAILS}
 """The same where power may flow back, in ISO 15118-20: its limits are in no judgement of ours."""
+
+ANSWERS: dict[str, Weight] = {
+    "schema-id": Weight.FAILS,
+    "missing-schema-id": Weight.NOTED,
+    "minor-deviation": Weight.FAILS,
+    "session-setup-plain-ok": Weight.NOTED,
+    "timestamp": Weight.NOTED,
+    "response-code": Weight.FAILS,
+    "service-detail-other": Weight.FAILS,
+    "parameters-of-other-mode": Weight.FAILS,
+    "status-of-other-mode": Weight.FAILS,
+    "schedule": Weight.FAILS,
+    "schedule-ids": Weight.FAILS,
+    "schedule-order": Weight.FAILS,
+    "schedule-entries": Weight.FAILS,
+    "schedule-echo": Weight.FAILS,
+    "tariff": Weight.FAILS,
+    "pmax-negative": Weight.FAILS,
+    "not-in-din": Weight.FAILS,
+    "contract-in-din": Weight.FAILS,
+    "contract-without-tls": Weight.FAILS,
+    "service-without-tls": Weight.FAILS,
+    "challenge": Weight.FAILS,
+    "receipt-external": Weight.FAILS,
+    "receipt-without-meter": Weight.FAILS,
+    "ripple": Weight.NOTED,
+    "no-imd": Weight.NOTED,
+    "own-limit": Weight.NOTED,
+}
+"""The same for a charger's answers in ISO 15118-2 and DIN SPEC 70121.
+
+Left out is what right devices differ in: an isolation status or a ReceiptRequired that is not sent, and how far a
+schedule reaches, of which cases ask.
+"""
+
+
+def weight_of(rule: str, schema: str, *, back: bool) -> Weight | None:
+    """What a broken rule does to the run; None: it is not judged here.
+
+    Args:
+        schema: schema set of the message.
+        back: power may flow back.
+    """
+    found = RULES.get(rule) or (ANSWERS.get(rule) if schema in CLASSIC else None)
+    return found or (BACK.get(rule) if back else None)

@@ -9,12 +9,14 @@ from typing import Literal
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow, Measured
+from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Said, Stage
 
 Side = Literal["evcc", "secc"]
 
 Speaks = Callable[[Flow, Said], str]
 Shows = Callable[[Flow, Measured], str]
+Hears = Callable[[Flow, Log, Heard], str]
 
 
 class Weight(enum.Enum):
@@ -33,9 +35,11 @@ class Judgement:
         rule: what is required, as a clause.
         source: clause or requirement.
         side: whose physics.
-        stages: of the messages that it judges; empty: it judges what is measured.
-        speaks: judges a message; "" where nothing is wrong, else one sentence.
+        stages: of the messages that ``speaks`` judges.
+        speaks: judges the physics of a message; "" where nothing is wrong, else one sentence.
         shows: the same of a measurement.
+        hears: the same of an answer, against what it answers and what came before in the run.
+        names: of the answers that ``hears`` judges; empty: all.
         weight: what it does to the run.
         cause: what a run fails with.
     """
@@ -47,6 +51,8 @@ class Judgement:
     stages: tuple[Stage, ...] = ()
     speaks: Speaks | None = None
     shows: Shows | None = None
+    hears: Hears | None = None
+    names: tuple[str, ...] = ()
     weight: Weight = Weight.FAILS
     cause: Cause = Cause.PHYSICS
 
@@ -84,6 +90,25 @@ class Book:
 
         def register(function: Shows) -> Shows:
             self.judgements.append(Judgement(name, rule, source, side, shows=function, cause=cause))
+            return function
+
+        return register
+
+    def hears(
+        self,
+        name: str,
+        rule: str,
+        source: str,
+        *names: str,
+        weight: Weight = Weight.FAILS,
+        cause: Cause = Cause.PHYSICS,
+    ) -> Callable[[Hears], Hears]:
+        """Registers a judgement of a charger's answers, of these names or all."""
+
+        def register(function: Hears) -> Hears:
+            self.judgements.append(
+                Judgement(name, rule, source, "secc", hears=function, names=names, weight=weight, cause=cause)
+            )
             return function
 
         return register

@@ -129,7 +129,7 @@ def output_discharged(flow: Flow, seen: Measured) -> str:
 
 
 @BOOK.on("present-values", "present values are what is at the output", "ISO 15118-2", SECC, Stage.LOOP,
-         Stage.PRECHARGE)  # fmt: skip
+         Stage.PRECHARGE, Stage.WELDING)  # fmt: skip
 def present_values(flow: Flow, said: Said) -> str:
     samples = flow.recent()
     if flow.ac or not samples or not said.ok or (said.stage is Stage.LOOP and flow.on_at is None):

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from plugfest.conformance.watch import alternating, contacts, echo, energy, measured, output, safety, vehicle
+from plugfest.conformance.watch import (
+    alternating,
+    answers,
+    contacts,
+    echo,
+    energy,
+    measured,
+    output,
+    safety,
+    status,
+    vehicle,
+)
 from plugfest.conformance.watch.judgement import Judgement, Side
 from plugfest.conformance.watch.messages import Stage
 
 JUDGEMENTS: tuple[Judgement, ...] = (
     *output.BOOK.judgements,
     *safety.BOOK.judgements,
+    *status.BOOK.judgements,
+    *answers.BOOK.judgements,
     *energy.BOOK.judgements,
     *measured.BOOK.judgements,
     *alternating.BOOK.judgements,
@@ -30,3 +43,8 @@ def spoken(side: Side) -> Mapping[Stage, Sequence[Judgement]]:
 def shown(side: Side) -> Sequence[Judgement]:
     """What judges a side by what is measured."""
     return [one for one in JUDGEMENTS if one.side == side and one.shows is not None]
+
+
+def heard(side: Side) -> Sequence[Judgement]:
+    """What judges a side's answers, across messages and sessions."""
+    return [one for one in JUDGEMENTS if one.side == side and one.hears is not None]

@@ -37,6 +37,7 @@ class Terms:
         meter_lag: between two updates of the meter.
         meter_part: by which the meter may differ.
         contactor: until an AC contactor has opened.
+        delay: that an answer may take beside its performance time.
         vehicle: until a vehicle follows a limit or an alarm.
         stop: until a vehicle stops that was asked to, beside NotificationMaxDelay.
         clipped: the vehicle leaves it to the charger to clip its targets.
@@ -56,6 +57,7 @@ class Terms:
     meter_lag: float
     meter_part: float
     contactor: float
+    delay: float
     vehicle: float
     stop: float
     clipped: bool
@@ -83,6 +85,7 @@ class Terms:
             meter_lag=seconds("PIXIT_SECC_CMN_MeterUpdate"),
             meter_part=seconds("PIXIT_SECC_CMN_MeterTolerance") / 100.0,
             contactor=seconds("PIXIT_SECC_AC_ContactorTime"),
+            delay=seconds("par_CMN_Transmission_Delay"),
             vehicle=seconds("PIXIT_EVCC_CMN_ReactionTime"),
             stop=seconds("PIXIT_EVCC_CMN_StopTime"),
             clipped=pics["PIXIT_EVCC_DC_TargetsAboveLimits"] == "clipped",

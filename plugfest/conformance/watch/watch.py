@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,19 +12,22 @@ from typing import Any
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch import contacts
-from plugfest.conformance.watch.content import BACK, RULES
+from plugfest.conformance.watch.content import weight_of
 from plugfest.conformance.watch.flow import Flow, Measured
 from plugfest.conformance.watch.judgement import Judgement, Side, Weight
+from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Stage, read
-from plugfest.conformance.watch.table import shown, spoken
+from plugfest.conformance.watch.table import heard, shown, spoken
 from plugfest.conformance.watch.terms import Terms
 from plugfest.conformance.watch.violation import Violation
-from slac.pilot import Reading
+from slac.pilot import READY, Reading, State
 from v2g.reading import of as message_of
 from v2g.rules.facts import Facts
 from v2g.rules.table import hear
 from v2g.trace import Event
 
+ACTS = ("bench", "tester-acts")
+"""Layer and name of the event after which a charger has a reason to stop, or to ask for it."""
 LEAVES = ("bench", "tester-leaves")
 """Layer and name of the event after which the tester drops everything: what a system does then is not judged."""
 EVERY = 0.1
@@ -32,6 +36,8 @@ CLOSELY = 0.02
 """s at the end, when the current is gone within moments and contactors open."""
 AFTERWARDS = 10.0
 """s after the end for which it is read."""
+DRIVEN = (Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.LOOP)
+"""When the pilot of a vehicle that is well is in C or D."""
 LIVE = (Stage.PARAMETERS, Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.DELIVERY, Stage.LOOP, Stage.WELDING)
 
 
@@ -46,6 +52,9 @@ class Watch:
         measure: reads the plant; None, or a result of None: nothing is measured.
         violations: the first of each judgement.
         flow: the session so far.
+        log: answers of the whole run, of a charger under test.
+        line: reads the pilot; None: it is not seen.
+        secure: whether the connection is over TLS; None: not known.
     """
 
     side: Side
@@ -53,11 +62,15 @@ class Watch:
     ac: bool = False
     measure: Callable[[], Measured | None] | None = None
     violations: dict[str, Violation] = field(default_factory=dict)
+    line: Callable[[], State | None] = lambda: None
+    secure: Callable[[], bool | None] = lambda: None
+    log: Log = field(default_factory=Log)
 
     def __post_init__(self) -> None:
         self.terms = Terms.of(self.pics)
         self.flow = Flow(self.terms, self.ac)
-        self._spoken, self._shown = spoken(self.side), shown(self.side)
+        self._spoken, self._shown, self._heard = spoken(self.side), shown(self.side), heard(self.side)
+        self._asked: deque[tuple[Any, bytes | None, float]] = deque(maxlen=8)
         self._live = asyncio.Event()
         self._until = 0.0
         self._left = False
@@ -72,6 +85,8 @@ class Watch:
             self.flow.startled = True
         elif (event.layer, event.name) == LEAVES:
             self._left = True
+        elif (event.layer, event.name) == ACTS:
+            self.log.acted = True
         elif event.layer == "tcp" and event.name not in ("connected", "data"):
             self.flow.now = event.time
             self.flow.unplugged()
@@ -98,9 +113,28 @@ class Watch:
             for judgement in self._spoken[said.stage]:
                 assert judgement.speaks is not None
                 self._keep(judgement, judgement.speaks(flow, said))
+            if self.side == "secc":
+                self._answer(event, body, found.session_id)
         elif ours and not said.request and (asked := flow.request) is not None:
             flow.startled = flow.startled or said.name[:-3] != asked.name[:-3]
+        if ours and self.side == "secc":
+            self._asked.append((body, found.session_id, event.time))
         flow.note(said)
+
+    def _answer(self, event: Event, body: Any, session_id: bytes | None) -> None:
+        """An answer of the charger under test, against its request and those before."""
+        sure = len(self._asked) == 1  # of several at once, nobody knows which is answered
+        request, asked_id, asked_at = self._asked[0] if sure else (None, None, event.time)
+        answer = Heard(body, event.schema, session_id, event.time, request, asked_id, event.time - asked_at)
+        if self._asked:
+            self._asked.popleft()
+        if self.flow.request is not None and self.flow.request.stage in DRIVEN and self.line() not in (None, *READY):
+            self.log.acted = True
+        for judgement in self._heard:
+            assert judgement.hears is not None
+            if not judgement.names or answer.name in judgement.names:
+                self._keep(judgement, judgement.hears(self.flow, self.log, answer))
+        self.log.present.note(answer)
 
     def _content(self, event: Event, body: Any, *, ours: bool) -> None:
         facts, found = self.flow.facts, message_of(event.schema, event.message)
@@ -110,7 +144,7 @@ class Watch:
             if ours:
                 self.flow.startled = self.flow.startled or breach.rule.severity == "violation"
                 continue
-            weight = RULES.get(breach.rule.name) or (BACK.get(breach.rule.name) if self._back else None)
+            weight = weight_of(breach.rule.name, event.schema, back=self._back)
             if weight is not None and breach.rule.side == self.side:
                 self._add(breach.rule.name, str(breach), breach.rule.asks, breach.requirement, weight, Cause.PHYSICS)
         if ours and known is not None and session_id != known:
@@ -167,7 +201,9 @@ class Watch:
 
     def _anew(self) -> None:
         """A session begins: what the one before said does not count."""
-        self.flow = Flow(self.terms, self.ac, Facts())
+        self.flow = Flow(self.terms, self.ac, Facts(secure=self.secure()))
+        self.log.begin()
+        self._asked.clear()
 
     # -- what it keeps ------------------------------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ async def demand_faults(tester: TesterEv, run: Run, result: Result) -> None:
 async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
     """Somebody stops the charger: StopCharging in the loop, then PowerDelivery(Stop) is answered."""
     await tester.until("ChargingLoop")
-    if not await tester.system.do("stop"):
+    if not await tester.act("stop"):
         raise Inconclusive("nobody can stop the charger here", cause=Cause.NO_ACTION)
     arrival = await answer(tester, result, tester.make(tester.loop_request), "OK")
     wish = found(arrival.message, "EVSENotification")
@@ -88,7 +88,7 @@ async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
 async def emergency(tester: TesterEv, run: Run, result: Result) -> None:
     """The emergency button: the output goes off, and the loop says so or the connection closes."""
     await tester.until("ChargingLoop")
-    if not await tester.system.do("emergency stop"):
+    if not await tester.act("emergency stop"):
         raise Inconclusive("nobody can press the emergency button here", cause=Cause.NO_ACTION)
     await off_within(tester, result, 1.0)
     await tester.send(tester.make(tester.loop_request))

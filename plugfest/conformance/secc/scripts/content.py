@@ -204,7 +204,7 @@ async def vehicle_error_in_the_loop(tester: TesterEv, run: Run, result: Result) 
 async def residual_current(tester: TesterEv, run: Run, result: Result) -> None:
     """The charger's RCD trips: its contactor opens, and the next response says so."""
     await tester.until("ChargingLoop")
-    if not await tester.system.do("trip rcd"):
+    if not await tester.act("trip rcd"):
         raise Inconclusive("nobody can trip the RCD here", cause=Cause.NO_ACTION)
     await off_within(tester, result, 0.1)
     try:

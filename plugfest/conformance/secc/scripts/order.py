@@ -80,7 +80,7 @@ async def ongoing_ignored(tester: TesterEv, run: Run, result: Result) -> None:
     if first == "CableCheckReq":
         tester.ready()
     if first == "AuthorizationReq":
-        await tester.system.do("never authorise")
+        await tester.act("never authorise")
     arrival = await answer(tester, result, tester.make(first), "OK")
     if arrival.message.EVSEProcessing == "Finished":
         raise Inconclusive(f"{arrival.name} was Finished at once", cause=Cause.POINTLESS)

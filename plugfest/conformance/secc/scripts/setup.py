@@ -33,10 +33,10 @@ async def detail_twice(tester: TesterEv, run: Run, result: Result) -> None:
 async def authorization_refused(tester: TesterEv, run: Run, result: Result) -> None:
     """Somebody refuses: FAILED and the close, or never Finished."""
     await tester.until("PaymentServiceSelection")
-    if not await tester.system.do("never authorise"):
+    if not await tester.act("never authorise"):
         raise Inconclusive("nobody can refuse here", cause=Cause.NO_ACTION)
     await answer(tester, result, tester.make("AuthorizationReq"), "OK", "FAILED")
-    if not await tester.system.do("refuse"):
+    if not await tester.act("refuse"):
         raise Inconclusive("nobody can refuse here", cause=Cause.NO_ACTION)
     message = tester.make("AuthorizationReq")
     arrival = await answer(tester, result, message, "OK", "FAILED")
@@ -54,7 +54,7 @@ async def authorization_refused(tester: TesterEv, run: Run, result: Result) -> N
 async def revoked(tester: TesterEv, run: Run, result: Result) -> None:
     """A revoked contract certificate: FAILED_CertificateRevoked."""
     await tester.until("PaymentServiceSelection")
-    if not await tester.system.do("revoke contract"):
+    if not await tester.act("revoke contract"):
         raise Inconclusive("nobody can revoke the contract certificate here", cause=Cause.NO_ACTION)
     await answer(tester, result, tester.make("PaymentDetailsReq"), "FAILED_CertificateRevoked")
     await closes(tester, result)

@@ -1,0 +1,158 @@
+"""A charger's answers: against the request that they answer, and against what it answered before, in any session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.judgement import Book, Weight
+from plugfest.conformance.watch.log import Heard, Log
+from v2g.reading import PROTOCOL_OF
+
+BOOK = Book()
+hears = BOOK.hears
+
+LOOP = ("CurrentDemandRes", "ChargingStatusRes")
+OFF = 86400.0
+"""s by which a clock may differ from the tester's."""
+
+
+@hears("answer-other", "a request is answered by its own response", "ISO 15118-2, DIN SPEC 70121",
+       cause=Cause.WRONG_MESSAGE)  # fmt: skip
+def answer_other(flow: Flow, log: Log, heard: Heard) -> str:
+    meant = heard.asked.removesuffix("Req") + "Res"
+    if not heard.asked or not heard.ok or heard.name == meant:
+        return ""
+    return f"{heard.name} {heard.code} came in answer to {heard.asked}"
+
+
+@hears("session-id-kept", "each response carries the session id of SessionSetupRes", "ISO 15118-2, DIN SPEC 70121",
+       cause=Cause.WRONG_SESSION)  # fmt: skip
+def session_id_kept(flow: Flow, log: Log, heard: Heard) -> str:
+    setup = log.present.last.get("SessionSetupRes")
+    if setup is None or heard.name == "SessionSetupRes" or not heard.ok or heard.session_id is None:
+        return ""
+    if heard.session_id == setup.session_id or heard.asked_id != setup.session_id:
+        return ""
+    return f"{heard.name} has session id {_hex(heard.session_id)}, SessionSetupRes had {_hex(setup.session_id)}"
+
+
+def _hex(value: bytes | None) -> str:
+    return value.hex() if value else "none"
+
+
+@hears("session-id-fresh", "a new session has an id that no session before had, and a joined one that of the request",
+       "ISO 15118-2, DIN SPEC 70121", "SessionSetupRes", cause=Cause.WRONG_SESSION)  # fmt: skip
+def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
+    given = heard.session_id
+    if not heard.ok or not given:
+        return ""
+    if not any(given):
+        return f"SessionSetupRes {heard.code} has a session id of zeros"
+    if heard.code == "OK_OldSessionJoined":
+        if given != heard.asked_id:
+            return f"SessionSetupRes {heard.code} has session id {given.hex()}, asked for was {_hex(heard.asked_id)}"
+        return ""
+    if given in [one.session_id for one in log.earlier("SessionSetupRes")]:
+        return f"SessionSetupRes {heard.code} has session id {given.hex()}, which a session before had"
+    return ""
+
+
+@hears("challenge-fresh", "GenChallenge is another one each time", "V2G2-825", "PaymentDetailsRes",
+       "AuthorizationSetupRes", cause=Cause.WRONG_FIELD)  # fmt: skip
+def challenge_fresh(flow: Flow, log: Log, heard: Heard) -> str:
+    given = _challenge(heard.body)
+    if not given or not heard.ok:
+        return ""
+    before = [one for session in log.sessions for one in (session.first.get(heard.name), session.last.get(heard.name))]
+    if given in [_challenge(one.body) for one in before if one is not None]:
+        return f"{heard.name} has GenChallenge {given.hex()} again"
+    return ""
+
+
+def _challenge(body: Any) -> bytes | None:
+    part = getattr(body, "PnC_ASResAuthorizationMode", None) or body
+    given: bytes | None = getattr(part, "GenChallenge", None)
+    return given
+
+
+@hears("evse-id-one", "an outlet has one EVSEID", "ISO 15118-2", "SessionSetupRes", *LOOP, cause=Cause.WRONG_FIELD)
+def evse_id_one(flow: Flow, log: Log, heard: Heard) -> str:
+    before, given = log.last("SessionSetupRes"), getattr(heard.body, "EVSEID", None)
+    if before is None or given is None or not heard.ok or not heard.classic or given == before.body.EVSEID:
+        return ""
+    return f"{heard.name} has EVSEID {given!r}, SessionSetupRes had {before.body.EVSEID!r}"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Meters and clocks
+
+
+def _meter(heard: Heard | None) -> Any:
+    return getattr(heard.body, "MeterInfo", None) if heard is not None and heard.classic else None
+
+
+@hears("meter-total", "a meter goes on where it was, in each session", "ISO 15118-2", *LOOP)
+def meter_total(flow: Flow, log: Log, heard: Heard) -> str:
+    now, before = _meter(heard), _meter(log.last(*LOOP))
+    if now is None or before is None or not heard.ok or now.MeterID != before.MeterID:
+        return ""
+    if now.MeterReading is None or before.MeterReading is None or flow.metered is not None:
+        return ""  # within a session, another judgement has that
+    if _wh(now.MeterReading) >= _wh(before.MeterReading):
+        return ""
+    return f"{heard.name} shows {_wh(now.MeterReading):g} Wh, in the session before it was {_wh(before.MeterReading):g}"
+
+
+def _wh(reading: Any) -> float:
+    return float(reading) if isinstance(reading, (int, float)) else float(reading.Value * 10.0**reading.Multiplier)
+
+
+@hears("meter-one", "an outlet has one meter", "ISO 15118-2", *LOOP, weight=Weight.NOTED)
+def meter_one(flow: Flow, log: Log, heard: Heard) -> str:
+    now, before = _meter(heard), _meter(log.last(*LOOP))
+    if now is None or before is None or not heard.ok or now.MeterID == before.MeterID:
+        return ""
+    return f"{heard.name} has MeterID {now.MeterID!r}, before it was {before.MeterID!r}"
+
+
+@hears("meter-clock", "the time of a meter does not run backwards", "ISO 15118-2", *LOOP)
+def meter_clock(flow: Flow, log: Log, heard: Heard) -> str:
+    now, before = _meter(heard), _meter(log.last(*LOOP))
+    if now is None or before is None or not heard.ok or now.TMeter is None or before.TMeter is None:
+        return ""
+    if now.TMeter >= before.TMeter:
+        return ""
+    return f"{heard.name} has TMeter {now.TMeter}, before it was {before.TMeter}"
+
+
+@hears("clock", "the charger's clock is right to a day", "ISO 15118-2", *LOOP, "SessionSetupRes", weight=Weight.NOTED)
+def clock(flow: Flow, log: Log, heard: Heard) -> str:
+    """Times of the charger against each other; whether they are right nobody here knows."""
+    setup = log.present.first.get("SessionSetupRes")
+    if setup is None or not heard.ok or not heard.classic:
+        return ""
+    began = getattr(setup.body, "EVSETimeStamp", None) or getattr(setup.body, "DateTimeNow", None)
+    shown = getattr(_meter(heard), "TMeter", None)
+    if not began or not shown or abs(shown - began - (heard.at - setup.at)) <= OFF:
+        return ""
+    return f"{heard.name} has TMeter {shown}, SessionSetupRes had the time {began} {heard.at - setup.at:.0f} s before"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Time
+
+SLOWER = ("CurrentDemandReq", "ChargingStatusReq", "DC_ChargeLoopReq", "AC_ChargeLoopReq")
+"""Requests of the loop, for whose answers a bench has no clock: the vehicle's time-out counts."""
+
+
+@hears("answer-time", "an answer comes within V2G_SECC_Msg_Performance_Time", "V2G_SECC_Msg_Performance_Time",
+       cause=Cause.TOO_LATE)  # fmt: skip
+def answer_time(flow: Flow, log: Log, heard: Heard) -> str:
+    if not heard.asked or heard.asked in SLOWER or flow.startled:
+        return ""
+    most = PROTOCOL_OF[heard.schema].timing.performance_time(heard.asked)
+    if heard.took <= most + flow.terms.delay:
+        return ""
+    return f"{heard.name} came {heard.took:.2f} s after {heard.asked}, it has {most:g} s"

@@ -1,0 +1,146 @@
+"""What a charger says of itself: status codes, isolation, wishes and reached limits, against what it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.judgement import Book, Weight
+from plugfest.conformance.watch.log import Heard, Log
+from plugfest.conformance.watch.messages import Said, Stage
+from plugfest.conformance.watch.safety import GOOD
+from plugfest.conformance.watch.terms import SMALL_CURRENT
+from v2g.rules.status import ENDINGS
+
+BOOK = Book()
+
+SOURCE = "ISO 15118-2, DIN SPEC 70121"
+BEFORE = ("EVSE_NotReady", "EVSE_Ready", "EVSE_IsolationMonitoringActive")
+"""EVSEStatusCodes of a charger that has not finished its cable check."""
+WORKING = ("EVSE_Ready", "EVSE_IsolationMonitoringActive")
+"""Those of one that charges, or is about to."""
+CLAIMED = 1.0
+"""s for which a flag has to be wrong."""
+FAR, BEYOND, NEAR = 0.8, 1.1, 0.95
+"""Parts of a limit: below which it is not reached, above which more is asked for, from which it is reached."""
+
+
+def _status(body: Any) -> Any:
+    for part in (body, getattr(body, "EVSEChargeParameter", None)):
+        for name in ("DC_EVSEStatus", "AC_EVSEStatus", "EVSEStatus"):
+            status = getattr(part, name, None)
+            if status is not None:
+                return status
+    return None
+
+
+@BOOK.hears("status-phase", "EVSEStatusCode fits the phase of charging", SOURCE, "ChargeParameterDiscoveryRes",
+            "CableCheckRes", "PreChargeRes", "PowerDeliveryRes", "CurrentDemandRes", "MeteringReceiptRes",
+            cause=Cause.WRONG_FIELD)  # fmt: skip
+def status_phase(flow: Flow, log: Log, heard: Heard) -> str:
+    code = str(getattr(_status(heard.body), "EVSEStatusCode", "") or "")
+    if not code or not heard.ok or not heard.classic or code in ENDINGS or flow.error_at is not None:
+        return ""
+    done = str(getattr(heard.body, "EVSEProcessing", "")) == "Finished"
+    before = heard.name == "ChargeParameterDiscoveryRes" or (heard.name == "CableCheckRes" and not done)
+    if code in (BEFORE if before or _stops(flow) else WORKING):
+        return ""
+    if heard.name == "CableCheckRes":
+        return f"CableCheckRes {'Finished' if done else 'Ongoing'} with EVSEStatusCode {code}"
+    return f"{heard.name} with EVSEStatusCode {code}"
+
+
+def _stops(flow: Flow) -> bool:
+    return flow.stop_at is not None or (flow.request is not None and flow.request.progress not in ("", "Start"))
+
+
+@BOOK.hears("wish-unasked", "a charger with which nothing is wrong goes on until somebody asks it to stop", SOURCE,
+            "ChargeParameterDiscoveryRes", "CableCheckRes", "PreChargeRes", "PowerDeliveryRes", "CurrentDemandRes",
+            "ChargingStatusRes", "MeteringReceiptRes", cause=Cause.WRONG_FIELD)  # fmt: skip
+def wish_unasked(flow: Flow, log: Log, heard: Heard) -> str:
+    status = _status(heard.body)
+    if status is None or not heard.ok or not heard.classic or _excused(flow, log):
+        return ""
+    code, wish = str(getattr(status, "EVSEStatusCode", "")), str(status.EVSENotification)
+    said = [f"EVSEStatusCode {code}"] if code in ENDINGS else []
+    said += ["EVSENotification StopCharging"] if wish == "StopCharging" else []
+    said += ["RCD true"] if getattr(status, "RCD", False) is True else []
+    return f"{heard.name} says {' and '.join(said)}, and nobody gave it a reason" if said else ""
+
+
+@BOOK.hears("renegotiation-unasked", "a charger asks to renegotiate where something has changed", SOURCE,
+            "ChargeParameterDiscoveryRes", "CableCheckRes", "PreChargeRes", "PowerDeliveryRes", "CurrentDemandRes",
+            "ChargingStatusRes", "MeteringReceiptRes", "WeldingDetectionRes",
+            weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
+def renegotiation_unasked(flow: Flow, log: Log, heard: Heard) -> str:
+    status = _status(heard.body)
+    if status is None or not heard.ok or not heard.classic or _excused(flow, log):
+        return ""
+    asks = str(status.EVSENotification) == "ReNegotiation"
+    return f"{heard.name} asks to renegotiate, and nothing has changed here" if asks else ""
+
+
+def _excused(flow: Flow, log: Log) -> bool:
+    wrong = flow.request is not None and bool(flow.request.error)
+    return log.acted or flow.startled or wrong or flow.error_at is not None or _stops(flow)
+
+
+@BOOK.hears("isolation-phase", "EVSEIsolationStatus is what the cable check found, and Invalid before it", SOURCE,
+            "ChargeParameterDiscoveryRes", weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
+def isolation_early(flow: Flow, log: Log, heard: Heard) -> str:
+    isolation = str(getattr(_status(heard.body), "EVSEIsolationStatus", "") or "")
+    if isolation not in (*GOOD, "Fault") or not heard.classic or not heard.ok or flow.on_at is not None:
+        return ""
+    if "CableCheckRes" in log.present.first:
+        return ""
+    return f"{heard.name} has EVSEIsolationStatus {isolation} before any cable check"
+
+
+@BOOK.on("isolation-kept", "EVSEIsolationStatus is what the cable check found", SOURCE, "secc", Stage.PRECHARGE,
+         Stage.LOOP, cause=Cause.WRONG_FIELD)  # fmt: skip
+def isolation_kept(flow: Flow, said: Said) -> str:
+    """A charger that leaves it out says nothing, and is not judged."""
+    if not said.ok or flow.isolation not in GOOD or said.isolation not in ("Invalid", "No_IMD"):
+        return ""
+    if said.status in ENDINGS:
+        return ""
+    return f"{said.name} has EVSEIsolationStatus {said.isolation} after a cable check with {flow.isolation}"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Flags of reached limits
+
+
+@BOOK.on("limit-untold", "EVSE...LimitAchieved says that a limit holds the output", SOURCE, "secc", Stage.LOOP,
+         cause=Cause.WRONG_FIELD)  # fmt: skip
+def limit_untold(flow: Flow, said: Said) -> str:
+    asked, own = flow.asked_amps.value, flow.own_amps.at(flow.now)
+    if asked is None or own is None or said.amps is None or not said.ok or own < 2 * SMALL_CURRENT:
+        return ""
+    untold = not said.limited and asked > own * BEYOND and said.amps >= own * NEAR
+    if flow.lasts("limit-untold", untold) < CLAIMED:
+        return ""
+    return (
+        f"{said.name} reports {said.amps:.1f} A, {asked:g} A are asked for and its limit is {own:g} A, but says that "
+        "no limit is reached"
+    )
+
+
+@BOOK.on("limit-claimed", "EVSE...LimitAchieved says that a limit holds the output", SOURCE, "secc", Stage.LOOP,
+         weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
+def limit_claimed(flow: Flow, said: Said) -> str:
+    amps, volts, asked = said.amps, said.volts, flow.asked_amps.value
+    if amps is None or volts is None or asked is None or not said.ok or flow.on_at is None:
+        return ""
+    granted = flow.facts.granted(CLAIMED)
+    watts = min(flow.most(flow.own_watts, flow.ev_watts), float("inf") if granted is None else granted)
+    far = (
+        amps < FAR * flow.most(flow.own_amps, flow.ev_amps)
+        and volts < FAR * flow.most(flow.own_volts, flow.ev_volts)
+        and amps * volts < FAR * watts
+    )
+    given = amps >= asked - flow.terms.current(asked, flow.slack)
+    if flow.lasts("limit-claimed", said.limited and far and given) < CLAIMED:
+        return ""
+    return f"{said.name} says that a limit is reached at {amps:.1f} A and {volts:.0f} V, far from the limits told"
