@@ -130,6 +130,29 @@ def test_the_extcap_protocol(trace: Path, tmp_path: Path, capsys: pytest.Capture
     assert start[0][:4] == b"\x0a\x0d\x0d\x0a"
 
 
+@needs_tshark
+@pytest.mark.real_time
+def test_tshark_lists_the_interface_and_captures_from_it(trace: Path, tmp_path: Path) -> None:
+    """As Wireshark does, with a file to follow and without; the end of a capture is not an error."""
+    home = tmp_path / "home"
+    for folder in (".config/wireshark/extcap", ".local/lib/wireshark/extcap"):  # before Wireshark 4.2, and from then on
+        assert main(["extcap", "--install", str(home / folder)]) == 0
+    environment = {**os.environ, "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment.pop("XDG_CONFIG_HOME", None)
+
+    def tshark(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [TSHARK or "", *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=CEILING)
+
+    assert "plugfest (plugfest: a running session, decoded)" in tshark("-D").stdout
+    done = tshark("-i", "plugfest", "-o", f"extcap.plugfest.trace:{trace}", "-c", "20", "-T", "fields", "-e",
+                  "frame.comment")  # fmt: skip
+    assert "supportedAppProtocolReq" in done.stdout, done.stderr
+    assert "SessionSetupRes" in done.stdout
+    assert "plugfest:" not in done.stderr.replace("plugfest: a running", "")
+    assert "choose the trace file to follow" in tshark("-i", "plugfest", "-c", "1").stderr
+
+
 def _head(pipe: Path) -> bytes:
     with pipe.open("rb") as file:
         return file.read(4000)
