@@ -61,6 +61,13 @@ def _path(target: str) -> Path | None:
     return Path(place) if place else None
 
 
+def socket_of(target: str) -> Path | None:
+    """The socket of a simulated pilot that two processes share; None where the target is another kind."""
+    if target != "sim" and not target.startswith("sim:"):
+        return None
+    return _path(target) or pilot_shared.default_path()
+
+
 @contextlib.asynccontextmanager
 async def _board(target: str, board: Board) -> AsyncIterator[Board]:
     if target.startswith(("serial:", "tcp:")):

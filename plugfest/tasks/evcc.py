@@ -16,7 +16,7 @@ from evcc.nominal import charge_nominal
 from evcc.options import Options, Paused
 from evcc.stay import Stay, stay
 from evcc.vehicle import Vehicle
-from plugfest import config, handoff, outputs, pilots, plants, security, session_options
+from plugfest import config, handoff, outputs, pilots, plants, security, session_options, terminals
 from plugfest.commands import options
 from plugfest.config.model import Bench
 from plugfest.controls import Controls
@@ -158,6 +158,7 @@ async def drive(bench: Bench) -> int:
             handoff.check(network.name)
         pilot = await stack.enter_async_context(pilots.vehicle(bench))
         vehicle = plants.make_vehicle(bench, pilot, interfaces.hardware_address(network.name))
+        await stack.enter_async_context(terminals.attached(bench.pilot, vehicle))
         soc = vehicle.battery.soc * 100.0
         controls = Controls(vehicle)
         looks = view(bench, f"evcc {network.name}", controls, plants.vehicle_numbers(vehicle, ac=bench.ac))

@@ -10,7 +10,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from plugfest import config, outputs, pilots, plants, security, session_options
+from plugfest import config, outputs, pilots, plants, security, session_options, terminals
 from plugfest.commands import options
 from plugfest.config.model import Bench
 from plugfest.controls import Controls
@@ -86,6 +86,7 @@ async def serve(bench: Bench) -> int:
         stack.enter_context(interfaces.claimed(name))
         pilot = await stack.enter_async_context(pilots.charger(bench))
         evse = plants.make_charger(bench, pilot, rng)
+        await stack.enter_async_context(terminals.hosted(bench.pilot, evse))
         controls = Controls(evse=evse)
         looks = view(bench, f"secc {name}", controls, plants.charger_numbers(evse))
         for warning in plants.warnings(bench):
