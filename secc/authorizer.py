@@ -98,28 +98,55 @@ class Customer:
 class CardReader(Customer):
     """The charger's own reader: a card counts from when it is shown until the vehicle has left, for every session.
 
-    So it may be shown before plugging in, and tells the pilot too (`secc.arrivals`).
+    So it may be shown before plugging in, and tells the pilot too (`secc.arrivals`). With a ``patience`` (s), a card to
+    which no vehicle comes is forgotten after it, and a vehicle for which no card comes is refused.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience: float | None = None, clock: Clock = loop_time) -> None:
         super().__init__()
         self._shown = asyncio.Event()
+        self._patience = patience
+        self._clock = clock
+        self._since: float | None = None  # when it began to wait: a card for a vehicle, or a vehicle for a card
+        self._asked = False
 
     def begin(self, who: str | None = None) -> None:
         """What was shown stays shown."""
+        self._forget()
+        if not self._asked or self._decision is Decision.REJECTED:
+            self._since = self._clock()
+        self._asked = True
+        if self._decision is Decision.REJECTED:
+            self._decision = Decision.WAITING_FOR_CUSTOMER
 
     def accept(self) -> None:
         super().accept()
+        if self._patience is not None and not self._asked:
+            self._since = self._clock()
         self._shown.set()
 
     def left(self) -> None:
         """The vehicle was unplugged: the next one needs a card of its own."""
         self._decision = Decision.WAITING_FOR_CUSTOMER
+        self._since, self._asked = None, False
         self._shown.clear()
+
+    def decide(self) -> Decision:
+        self._forget()
+        if self._asked and self._decision is Decision.WAITING_FOR_CUSTOMER and self._late():
+            self._decision = Decision.REJECTED
+        return self._decision
 
     async def accepted(self) -> None:
         """Returns when a card was accepted."""
         await self._shown.wait()
+
+    def _forget(self) -> None:
+        if not self._asked and self._decision is Decision.ACCEPTED and self._late():
+            self.left()
+
+    def _late(self) -> bool:
+        return self._patience is not None and self._since is not None and self._clock() - self._since >= self._patience
 
 
 class ByCallback:

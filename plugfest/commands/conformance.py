@@ -126,7 +126,7 @@ def _add_pics(inner: Any) -> None:
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Options that choose among the cases."""
-    parser.add_argument("--sut", choices=("secc", "evcc", "pair"), help="what is tested: a charger or a vehicle")
+    parser.add_argument("--sut", choices=("secc", "evcc", "pair"), help="what is tested: a charger, a vehicle, or both")
     parser.add_argument("--protocol", metavar="P[,P]", help="iso2, din, iso20, slac")
     parser.add_argument("-k", dest="words", metavar="EXPR", help="words in id, title, tags: 'SessionSetup and not 004'")
 

@@ -101,6 +101,9 @@ class Cause(enum.Enum):
     NO_ACTION = "no action"
     NO_CERTIFICATES = "no certificates"
     NOT_DECLARED = "not declared"
+    NOT_RECORDED = "not recorded"
+    ENCRYPTED = "encrypted"
+    ANSWERED_NO = "answered no"
     INTERFACE = "interface"
     MODEM = "modem"
     POINTLESS = "pointless"
@@ -219,6 +222,14 @@ MEANINGS: Mapping[Cause, Meaning] = {
     Cause.NOT_DECLARED: Meaning(
         "the system is not what the PICS file declares", "correct the PICS file, or the system", side=Side.OPEN
     ),
+    Cause.NOT_RECORDED: Meaning(
+        "nothing of the session was recorded",
+        "the recorder has to see the line between both: a mirror port, or a modem in monitor mode", side=Side.BENCH,
+    ),
+    Cause.ENCRYPTED: Meaning(
+        "the session is encrypted", "give the TLS secrets of either side with --key-log", side=Side.BENCH
+    ),
+    Cause.ANSWERED_NO: Meaning("the person at the bench saw that it was not so"),
     Cause.INTERFACE: Meaning(
         "the network interface cannot be used", "its name, its carrier and its link-local address", side=Side.BENCH
     ),

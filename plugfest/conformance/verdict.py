@@ -145,6 +145,7 @@ class Result:
         tags: of the case, such as field_conflict.
         attempts: how often it was run in this campaign.
         seed: what the case leaves open was drawn from it; None: nothing was.
+        blamed: whose doing a failure is, ``evcc`` or ``secc``, where a pair was tested; "" where nobody can be named.
     """
 
     run: str
@@ -166,6 +167,7 @@ class Result:
     tags: list[str] = field(default_factory=list)
     attempts: int = 1
     seed: int | None = None
+    blamed: str = ""
 
     def saw(self, expected: str, observed: str) -> None:
         """Notes what was judged."""

@@ -62,11 +62,12 @@ def list_cases(args: argparse.Namespace) -> int:
 
 def show_case(args: argparse.Namespace) -> int:
     from plugfest.conformance.campaign.describe import describe  # the scripts of both sides; a list needs none
+    from plugfest.conformance.pair.tell import sections
 
     try:
         entry = case(args.id)
     except KeyError:
         raise UserError(f"no case {args.id!r}; see plugfest conformance list") from None
-    for line in describe(entry):
+    for line in describe(entry, sections(entry) if entry.sut == "pair" else None):
         say(line)
     return 0

@@ -28,11 +28,14 @@ from plugfest.conformance.sut.network import Reach, try_pilot
 from plugfest.conformance.verdict import Result
 from plugfest.errors import UserError
 from plugfest.progress import Show, left
+from plugfest.tasks import pairs
 from plugfest.tasks.cases import chosen, protocol_names
 from plugfest.tasks.trace import read
 from plugfest.web.campaign import CampaignPanel
 from slac.pilot_board import PilotError
 from v2g.errors import SetupError
+
+UNDER_TEST = {"secc": "charger", "evcc": "vehicle", "pair": "vehicle and charger"}
 
 
 def judge_recording(args: argparse.Namespace) -> int:
@@ -73,34 +76,21 @@ def _pics(args: argparse.Namespace) -> Pics | None:
 
 
 def run_campaign(args: argparse.Namespace) -> int:
-    if args.sut not in ("secc", "evcc"):
-        raise UserError("--sut secc (a charger is tested) or --sut evcc (a vehicle is tested) is needed")
-    pics = _pics(args)
-    reach = _reach(args)
-    if reach is not None and pics is None:
-        raise UserError("--pics FILE is needed with a real system; make one with plugfest conformance pics FILE")
+    if args.sut is None:
+        raise UserError("--sut secc (a charger is tested), evcc (a vehicle is tested) or pair (both are) is needed")
     folder: Path = args.out or Path(f"conformance-{args.sut}")
     protocols = protocol_names(args.protocol)
     runs: list[Run] = [
         run for case in chosen(args) for run in case.runs() if protocols is None or run.protocol in protocols
     ]
-    todo, left = campaign.selected(runs, pics)
-    if not todo:
-        raise UserError("no case is left by --sut, --protocol, -k and the PICS; see plugfest conformance list")
     try:
         shard = campaign.Shard.parse(args.shard) if args.shard else campaign.Shard()
     except ValueError as why:
         raise UserError(f"--shard {why}") from why
-    try:
-        made = setup.campaign(
-            folder, args.sut, pics,
-            reach=reach, command=args.command or "", ready_after=args.ready_after,
-            ready_when=args.ready_when or "",
-            actions=_actions(args.action), reset_command=args.reset_command or "", pause=args.pause, pki=args.pki,
-            name=args.name or "", longest=args.longest, part=shard.part,
-        )  # fmt: skip
-    except SetupError as why:
-        raise UserError(str(why)) from why
+    put_together = pairs.campaign if args.sut == "pair" else _campaign
+    made, todo, left = put_together(args, folder, runs, shard.part)
+    if not todo:
+        raise UserError("no case is left by --sut, --protocol, -k and the PICS; see plugfest conformance list")
     made.seed = _seed(args, folder)
     show = Show()
     panel = _panel(args, made, show) if args.web else None
@@ -135,6 +125,29 @@ def run_campaign(args: argparse.Namespace) -> int:
     return outcome.exit_code(results.values())
 
 
+def _campaign(
+    args: argparse.Namespace, folder: Path, runs: list[Run], part: str
+) -> tuple[Campaign, list[Run], list[tuple[Run, str]]]:
+    """A campaign against one side, the runs that are executed, and the others with the reason."""
+    pairs.refuse(args)
+    pics = _pics(args)
+    reach = _reach(args)
+    if reach is not None and pics is None:
+        raise UserError("--pics FILE is needed with a real system; make one with plugfest conformance pics FILE")
+    todo, left = campaign.selected(runs, pics)
+    try:
+        made = setup.campaign(
+            folder, args.sut, pics,
+            reach=reach, command=args.command or "", ready_after=args.ready_after,
+            ready_when=args.ready_when or "",
+            actions=_actions(args.action), reset_command=args.reset_command or "", pause=args.pause, pki=args.pki,
+            name=args.name or "", longest=args.longest, part=part,
+        )  # fmt: skip
+    except SetupError as why:
+        raise UserError(str(why)) from why
+    return made, todo, left
+
+
 def _seed(args: argparse.Namespace, folder: Path) -> int:
     """The campaign's seed: the one given, that of the folder's campaign, or a new one."""
 
@@ -153,9 +166,7 @@ def _seed(args: argparse.Namespace, folder: Path) -> int:
 def _panel(args: argparse.Namespace, made: Campaign, show: Show) -> CampaignPanel:
     """The campaign in the browser; the terminal shows it as ever."""
 
-    panel = CampaignPanel(
-        args.web, f"campaign, {'charger' if args.sut == 'secc' else 'vehicle'} under test", made.folder, show
-    )
+    panel = CampaignPanel(args.web, f"campaign, {UNDER_TEST[args.sut]} under test", made.folder, show)
     panel.known(read_results(made.folder).values())
     return panel
 

@@ -250,7 +250,7 @@ class Campaign:
         started = datetime.datetime.now(datetime.UTC)
         try:
             epoch = EPOCH if self.virtual else started.timestamp() - time.monotonic()
-            role = "evcc" if run.case.sut == "secc" else "secc"
+            role = {"secc": "evcc", "evcc": "secc"}.get(run.case.sut, "both")
             real = bool(self.interface) and may_capture(self.interface)
             with (
                 evidence(place, epoch, role, packets=not real) as observe,

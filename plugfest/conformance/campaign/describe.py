@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from plugfest.conformance.catalogue import Case, words
 from plugfest.conformance.catalogue.steps import step_text, value_text
 from plugfest.conformance.evcc.scripts import SCRIPTS as OF_VEHICLES
 from plugfest.conformance.secc.scripts import SCRIPTS as OF_CHARGERS
 
+_UNDER_TEST = {
+    "secc": "charger (secc)", "evcc": "vehicle (evcc)", "pair": "vehicle and charger, as they work together (pair)"
+}  # fmt: skip
+_FIT = {
+    "emulator": "either side may be plugfest", "hardware": "needs real equipment on both sides",
+    "other": "needs a back end: OCPP, revocation lists, OCSP",
+}  # fmt: skip
 _PILOT = {"CAP.CP", "CAP.CPBCB", "CAP.CPSRC"}
 _HARDWARE = {
     "CAP.CPFAULT": "faults of the pilot cable, made by hand or by a box",
@@ -31,14 +38,30 @@ def _script(case: Case) -> str:
     return f"{function.__module__}.{function.__qualname__}" if function is not None else ""
 
 
-def describe(case: Case) -> Iterator[str]:
-    """Lines that tell everything about a case."""
+def _session(case: Case) -> str:
+    return f"{case.mode.energy}, {case.mode.identification}, TLS {case.mode.tls}"
+
+
+def describe(case: Case, told: Mapping[str, Iterable[str]] | None = None) -> Iterator[str]:
+    """Lines that tell everything about a case.
+
+    Args:
+        told: its steps in words, ``prepared``, ``stimulus`` and ``expected``; None: as the catalogue writes them.
+    """
+    told = told or {
+        "stimulus": [step_text(step) for step in case.stimulus],
+        "expected": [step_text(step) for step in case.expect],
+    }
     yield f"{case.id}: {case.title}"
     yield ""
     for name, value in (
-        ("under test", {"secc": "charger (secc)", "evcc": "vehicle (evcc)"}.get(case.sut, case.sut)),
+        ("under test", _UNDER_TEST.get(case.sut, case.sut)),
+        ("fit", _FIT.get(case.fit, case.fit)),
         ("protocol", ", ".join(case.protocols)),
-        ("session", f"{case.mode.energy}, {case.mode.identification}, TLS {case.mode.tls}"),
+        (
+            "session",
+            "" if case.sut == "pair" else f"{case.mode.energy}, {case.mode.identification}, TLS {case.mode.tls}",
+        ),
         ("origin", f"{case.origin}: {words()['origins'].get(case.origin, '')}"),
         ("group", case.group),
         ("tags", ", ".join(case.tags)),
@@ -55,8 +78,7 @@ def describe(case: Case) -> Iterator[str]:
         ("hardware", tuple(hardware(case))),
         ("applies when", case.select),
         ("precondition", (*case.preconditions, *([case.setup] if case.setup else []))),
-        ("stimulus", tuple(step_text(step) for step in case.stimulus)),
-        ("expected", tuple(step_text(step) for step in case.expect)),
+        *((name, tuple(lines)) for name, lines in told.items()),
         ("variants", tuple(step_text(step) for step in case.variants)),
     ):
         if items:

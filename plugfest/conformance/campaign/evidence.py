@@ -18,7 +18,7 @@ def evidence(place: Path, epoch: float, role: str, *, packets: bool = True) -> I
 
     Args:
         epoch: Unix time of time 0 on the loop's clock.
-        role: of the tester, ``evcc`` or ``secc``.
+        role: of the tester, ``evcc`` or ``secc``; ``both`` where the vehicle sees a whole pair.
         packets: False: somebody else captures them.
     """
     from plugfest.traces.writer import File

@@ -241,6 +241,7 @@ class OwnVehicle:
         vehicle: the plant.
         outcome: once its session is over.
         task: its session.
+        wire, network: the pilot and the link to its charger.
     """
 
     pics: Pics
@@ -253,12 +254,12 @@ class OwnVehicle:
     outcome: evcc.Outcome | None = None
     task: asyncio.Task[evcc.Outcome] | None = None
     name: str = "plugfest vehicle, in memory"
+    wire: SimulatedPilot = field(default_factory=SimulatedPilot)
+    network: MemoryNetwork = field(default_factory=MemoryNetwork)
 
     def __post_init__(self) -> None:
         pics = self.pics
-        self.wire = SimulatedPilot()
         self.pilot = self.wire.evse
-        self.network = MemoryNetwork()
         departure = 3600 if pics["PIXIT_EVCC_CMN_DepartureTime"] == "departureTime" else None
         iso20 = ISO20 in self.protocols
         # The loop of ISO 15118-20 is asked for every 0.25 s.

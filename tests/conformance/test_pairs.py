@@ -1,0 +1,220 @@
+"""Scenarios of a pair: the catalogue reads, our own roles pass them unattended, and a seeded deviation is blamed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plugfest.cli import main
+from plugfest.conformance import virtual
+from plugfest.conformance.campaign.storage import read_results
+from plugfest.conformance.catalogue import Case, case, cases
+from plugfest.conformance.fields import replaced
+from plugfest.conformance.pair.judge import judge
+from plugfest.conformance.pair.looks import LOOKS
+from plugfest.conformance.pair.own import OWN_ACTS, OwnPair
+from plugfest.conformance.pair.scenario import ScenarioError, scenario
+from plugfest.conformance.pair.tell import sections
+from plugfest.conformance.pair.unattended import carry_out, impossible
+from plugfest.conformance.pair.words import ACTS, QUESTIONS
+from plugfest.conformance.verdict import Result, Verdict
+from secc.authorizer import Immediate
+from v2g.messages import appproto, iso2
+from v2g.physical import physical
+
+SCENARIOS = [one for one in cases() if one.sut == "pair"]
+UNATTENDED = [one for one in SCENARIOS if one.fit == "emulator"]
+
+
+def run(one: Case, adjust: Callable[[OwnPair], None] = lambda pair: None) -> Result:
+    """A scenario with our own roles, judged."""
+    made, result = scenario(one), Result(one.id)
+    judge(result, made, virtual.run(carry_out(made, adjust=adjust)), one.rule)
+    return result
+
+
+def test_the_catalogue_has_every_scenario() -> None:
+    """118, each with steps, expectations and words for people, and 86 of them for an emulator."""
+    assert (len(SCENARIOS), len(UNATTENDED)) == (118, 86)
+    for one in SCENARIOS:
+        made = scenario(one)
+        assert made.steps, one.id
+        assert made.expected, one.id
+        assert {expected.verb for expected in made.expected} <= set(LOOKS), one.id
+        assert all(line for lines in sections(one).values() for line in lines), one.id
+
+
+def test_every_word_of_the_vocabulary_is_used() -> None:
+    """An act, a look or a question that no scenario has would be dead."""
+    used = [scenario(one) for one in SCENARIOS]
+    assert {step.act for made in used for step in made.steps if hasattr(step, "act")} == set(ACTS)
+    assert {expected.verb for made in used for expected in made.expected} == set(LOOKS)
+    asked = {expected.value for made in used for expected in made.expected if expected.verb == "asked"}
+    assert asked == set(QUESTIONS)
+    assert set(OWN_ACTS) <= set(ACTS)
+
+
+@pytest.mark.parametrize("one", UNATTENDED, ids=lambda one: one.id)
+def test_our_own_roles_pass(one: Case) -> None:
+    """Every scenario that an emulator fits is carried out and judged; nothing is left open."""
+    assert impossible(scenario(one)) == ""
+    result = run(one)
+    assert (result.verdict, result.reason) == (Verdict.PASS, "")
+    assert len(result.expected) == len(scenario(one).expected)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Deviations: one of both sides does something wrong, the verdict fails and blames it
+
+
+def _charger(kind: type[Any], change: Callable[[Any], Any]) -> Callable[[OwnPair], None]:
+    return lambda pair: pair.charger.options.rewrite.update({kind: change})
+
+
+def _vehicle(kind: type[Any], change: Callable[[Any], Any]) -> Callable[[OwnPair], None]:
+    return lambda pair: pair.options.rewrite.update({kind: change})
+
+
+def _failed(message: Any) -> Any:
+    return replaced(message, "ResponseCode", "FAILED")
+
+
+def _nothing(message: Any) -> None:
+    """Says nothing."""
+
+
+def _always_authorises(pair: OwnPair) -> None:
+    pair.evse.authorizer = Immediate()
+
+
+def _does_nothing(*acts: str) -> Callable[[OwnPair], None]:
+    """One side does not do what it is told to."""
+    return lambda pair: pair.deaf.update(acts)
+
+
+def _weak(pair: OwnPair) -> None:
+    """A charger that promises more than it gives."""
+    pair.charger.power.derate(0.3)  # type: ignore[union-attr]
+    most = physical(iso2, 350.0, "A")
+    pair.charger.options.rewrite[iso2.CurrentDemandRes] = lambda message: replaced(
+        message, "EVSEMaximumCurrentLimit", most
+    )
+
+
+def _takes_any(pair: OwnPair) -> None:
+    pair.setting.contracts.revoked = None  # type: ignore[union-attr]
+
+
+def _trusts_all(pair: OwnPair) -> None:
+    context = pair.setting.client
+    assert context is not None
+    context.trust = None
+
+
+def _forgets_paused(pair: OwnPair) -> None:
+    """A charger that does not know paused sessions any more."""
+
+    class Forgetful(dict[Any, Any]):
+        def __setitem__(self, key: Any, value: Any) -> None:
+            """Nothing is kept."""
+
+    pair.charger.outlet.paused = Forgetful()
+
+
+def _wrong_choice(message: Any) -> Any:
+    return appproto.supportedAppProtocolRes(ResponseCode="OK_SuccessfulNegotiation", SchemaID=2)
+
+
+DEVIATIONS: list[tuple[str, str, Callable[[OwnPair], None]]] = [
+    ("ITP-01-01-001", "secc", _charger(iso2.ChargeParameterDiscoveryRes, _failed)),
+    ("ITP-01-01-001", "evcc", _vehicle(iso2.AuthorizationReq, _nothing)),
+    ("ITP-01-01-002", "secc", _charger(iso2.AuthorizationRes, _failed)),
+    ("ITP-01-01-003", "secc", _does_nothing("present_card")),
+    ("ITP-01-01-004", "secc", _always_authorises),
+    ("ITP-01-01-005", "secc", lambda pair: setattr(pair.reader, "_patience", None)),
+    ("ITP-01-01-006", "secc", _always_authorises),
+    ("ITP-01-01-007", "secc", lambda pair: setattr(pair.reader, "_patience", None)),
+    ("ITP-01-01-008", "evcc", lambda pair: setattr(pair.options, "payment", "external")),
+    ("ITP-01-01-009", "secc", _charger(appproto.supportedAppProtocolRes, _wrong_choice)),
+    ("ITP-01-01-010", "secc", _charger(appproto.supportedAppProtocolRes, _wrong_choice)),
+    ("ITP-01-01-012", "secc", _charger(appproto.supportedAppProtocolRes,
+        lambda message: appproto.supportedAppProtocolRes(ResponseCode="OK_SuccessfulNegotiation", SchemaID=1))),
+    ("ITP-01-03-001", "secc", _does_nothing("press_stop_charger")),
+    ("ITP-01-03-001", "evcc", _does_nothing("press_stop_vehicle")),
+    ("ITP-01-03-002", "secc", _does_nothing("press_stop_charger")),
+    ("ITP-01-03-007", "evcc", _does_nothing("press_latch")),
+    ("ITP-01-04-004", "evcc", lambda pair: setattr(pair.vehicle.battery, "target_soc", 1.0)),
+    ("ITP-01-04-005", "evcc", _does_nothing("press_stop_vehicle")),
+    ("ITP-01-04-005", "secc", _does_nothing("press_emergency_stop")),
+    ("ITP-01-04-008", "secc", _weak),
+    ("ITP-01-04-019", "secc", _does_nothing("break_contactor")),
+    ("ITP-02-05-004", "secc", _weak),
+    ("ITP-02-06-002", "evcc", lambda pair: setattr(pair.setting, "retries", None)),
+    ("ITP-02-06-003", "evcc", lambda pair: setattr(pair.setting, "retries", None)),
+    ("ITP-02-06-004", "evcc", lambda pair: setattr(pair.setting, "retries", None)),
+    ("ITP-02-06-005", "evcc", lambda pair: setattr(pair.setting, "retries", 1000.0)),
+    ("ITP-02-06-006", "evcc", _does_nothing("proximity_fault")),
+    ("ITP-02-07-001", "secc", _does_nothing("limit_charger")),
+    ("ITP-02-07-002", "evcc", _does_nothing("pause_vehicle")),
+    ("ITP-02-07-003", "secc", _forgets_paused),
+    ("ITP-02-10-002", "evcc", lambda pair: setattr(pair.vehicle.battery, "target_soc", 0.9)),
+    ("ITP-02-11-010", "secc", _does_nothing("limit_charger")),
+    ("ITP-03-14-004", "evcc", _trusts_all),
+    ("ITP-03-15-003", "secc", _takes_any),
+    ("ITP-03-15-006", "evcc", _trusts_all),
+    ("ITP-03-16-002", "secc", _takes_any),
+]  # fmt: skip
+"""Scenario, who deviates, and how."""
+
+
+SPREAD = [
+    pytest.param(*one, id=f"{one[0]}-{one[1]}-{number}", marks=() if number % 3 == 0 else pytest.mark.slow)
+    for number, one in enumerate(DEVIATIONS)
+]
+"""Every third is in every suite."""
+
+
+@pytest.mark.parametrize(("name", "side", "deviate"), SPREAD)
+def test_a_deviation_fails_and_is_blamed(name: str, side: str, deviate: Callable[[OwnPair], None]) -> None:
+    """The verdict is fail, and names the side that deviated."""
+    result = run(case(name), deviate)
+    assert (result.verdict, result.blamed, result.reason != "") == (Verdict.FAIL, side, True), result.reason
+
+
+def test_a_scenario_with_an_unknown_word_is_refused() -> None:
+    """It says which scenario and which word."""
+    one = case("ITP-01-01-001")
+    wrong = dataclasses.replace(one, stimulus=({"do": "dance"},))
+    with pytest.raises(ScenarioError, match="ITP-01-01-001: no act 'dance'"):
+        scenario(wrong)
+    with pytest.raises(ScenarioError, match="no act 'unplug' among its steps"):
+        scenario(dataclasses.replace(one, expect=({"reach": "parameters", "after": "unplug"},)))
+
+
+def test_a_campaign_leaves_its_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Trace and packets per port, a report, JUnit; run again, nothing is left to do."""
+    out = tmp_path / "out"
+    words = ["conformance", "run", "--sut", "pair", "-k", "ITP-02-05-002 or ITP-01-02-001", "--out", str(out)]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "1 run; 1 not executed" in said
+    (result,) = read_results(out).values()
+    assert (result.run, result.verdict) == ("ITP-02-05-002", Verdict.PASS)
+    place = out / "cases" / "ITP-02-05-002"
+    for name in ("trace.jsonl", "trace.pcapng", "port-2/trace.jsonl", "port-2/trace.pcapng"):
+        assert (place / name).stat().st_size > 1000, name
+    assert '"name":"act"' in (place / "trace.jsonl").read_text().replace(" ", "")
+    assert "needs a real pair" in (out / "report.html").read_text()
+    assert (out / "junit.xml").exists()
+    assert main(words) == 0
+    assert "the others are done" in capsys.readouterr().out
+
+
+def test_options_of_one_side_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line that says so."""
+    assert main(["conformance", "run", "--sut", "pair", "--command", "true"]) == 2
+    assert capsys.readouterr().err == "plugfest: --command is for one side under test, not for --sut pair\n"
