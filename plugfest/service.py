@@ -1,4 +1,8 @@
-"""A service over HTTP that is asked in JSON: POST, one object each way."""
+"""A service over HTTP that is asked in JSON: POST, one object each way.
+
+It is not trusted further than its answer: no redirect is followed, as a question holds what only this service may see;
+size and time are bounded, also where it sends a byte now and then.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import contextlib
 import http.client
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -24,7 +29,7 @@ def post_to(url: str, seconds: float) -> Any:
 
     Args:
         url: http or https.
-        seconds: for which it may keep silent.
+        seconds: for which it may keep silent, and which the whole of its answer may take.
     """
 
     async def post(question: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -40,18 +45,30 @@ def post_to(url: str, seconds: float) -> Any:
                 answer.set_result(outcome)
 
         def work() -> None:
+            outcome: Mapping[str, Any] | OSError = OSError(f"{url} was not asked")
             try:
-                outcome: Mapping[str, Any] | OSError = _post(url, question, seconds)
+                outcome = _post(url, question, seconds)
             except OSError as why:
                 outcome = why
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(tell, outcome)
+            finally:  # whatever happens here: somebody waits for it
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(tell, outcome)
 
         # Not in the loop's pool: at the end that would wait for a service that keeps silent.
         threading.Thread(target=work, daemon=True).start()
         return await answer
 
     return post
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: it is an answer of another status."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_Stays)
 
 
 def _post(url: str, question: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:
@@ -64,15 +81,13 @@ def _post(url: str, question: Mapping[str, Any], seconds: float) -> Mapping[str,
         url, json.dumps(question).encode(), {"Content-Type": "application/json", "Accept": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=seconds) as response:
-            data: bytes = response.read(LARGEST + 1)
+        with _OPENER.open(request, timeout=seconds) as response:
+            data = _whole(response, url, time.monotonic() + seconds)
     except urllib.error.HTTPError as why:
         why.close()
         raise OSError(f"{url} answers {why.code}") from why
     except (http.client.HTTPException, ValueError) as why:
         raise OSError(f"{url}: {type(why).__name__}: {why}") from why
-    if len(data) > LARGEST:
-        raise OSError(f"{url} answers with more than {LARGEST} bytes")
     try:
         answer = parse_json(data, url)
     except InputError as why:
@@ -80,3 +95,19 @@ def _post(url: str, question: Mapping[str, Any], seconds: float) -> Mapping[str,
     if not isinstance(answer, dict):
         raise OSError(f"{url} answers with what is not a JSON object")
     return answer
+
+
+def _whole(response: http.client.HTTPResponse, url: str, until: float) -> bytes:
+    """The body of an answer.
+
+    Raises:
+        OSError: it is too long, or takes too long.
+    """
+    data = bytearray()
+    while part := response.read1(65536):
+        data += part
+        if len(data) > LARGEST:
+            raise OSError(f"{url} answers with more than {LARGEST} bytes")
+        if time.monotonic() > until:
+            raise OSError(f"{url} takes too long over its answer")
+    return bytes(data)

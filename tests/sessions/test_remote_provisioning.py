@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from pnc import PncBench
+from pnc import PncBench, _files
 from pnc20 import PncBench20
 
 import exi
@@ -149,6 +151,9 @@ async def test_an_answer_that_is_none_is_no_certificate(change: Any, text: str) 
 
 
 class _Handler(BaseHTTPRequestHandler):
+    over = threading.Event()
+    """The test is over, and nobody needs to be kept waiting."""
+
     def do_POST(self) -> None:
         question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         code, data = {
@@ -157,10 +162,25 @@ class _Handler(BaseHTTPRequestHandler):
             "text": (200, b"hello"),
             "list": (200, b"[]"),
             "long": (200, b" " * 3000),
+            "deep": (200, b"[" * 900),
+            "moved": (307, b""),
+            "seen": (302, b""),
+            "drips": (200, b" "),
+            "hangs": (200, b""),
         }[question["action"]]
+        if question["action"] == "hangs":
+            self.over.wait()
         self.send_response(code)
+        if code in (302, 307):
+            self.send_header("Location", "/elsewhere")
         self.end_headers()
-        self.wfile.write(data)
+        with contextlib.suppress(OSError):  # it has hung up
+            self.wfile.write(data)
+            while question["action"] == "drips" and not self.over.wait(0.02):
+                self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        raise AssertionError("a redirect was followed")
 
     def log_message(self, *_: Any) -> None:
         """Quiet."""
@@ -171,7 +191,9 @@ def url() -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), _Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
+    _Handler.over.clear()
     yield f"http://127.0.0.1:{server.server_port}/"
+    _Handler.over.set()
     server.shutdown()
     server.server_close()
 
@@ -185,7 +207,15 @@ def test_a_service_is_asked_over_http(url: str) -> None:
 @pytest.mark.real_time
 @pytest.mark.parametrize(
     ("action", "text"),
-    [("error", "answers 500"), ("text", "not JSON"), ("list", "not a JSON object"), ("long", "more than 1000 bytes")],
+    [
+        ("error", "answers 500"),
+        ("text", "not JSON"),
+        ("list", "not a JSON object"),
+        ("long", "more than 1000 bytes"),
+        ("deep", "not JSON"),
+        ("moved", "answers 307"),
+        ("seen", "answers 302"),
+    ],
 )
 def test_an_answer_over_http_that_cannot_be_used(
     url: str, action: str, text: str, monkeypatch: pytest.MonkeyPatch
@@ -193,6 +223,32 @@ def test_an_answer_over_http_that_cannot_be_used(
     monkeypatch.setattr(service, "LARGEST", 1000)
     with pytest.raises(OSError, match=text):
         asyncio.run(post_to(url, 30.0)({"action": action}))
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize(("action", "text"), [("drips", "takes too long"), ("hangs", "timed out")])
+def test_the_whole_of_an_answer_is_bounded_in_time(url: str, action: str, text: str) -> None:
+    """Also where a byte now and then keeps the connection alive, the outcome comes."""
+    with pytest.raises(OSError, match=text):
+        asyncio.run(post_to(url, 0.3)({"action": action}))
+
+
+@pytest.mark.real_time
+def test_a_certificate_that_nobody_trusts_ends_the_question() -> None:
+    """TLS with a certificate of its own is out of reach, and says why."""
+    server = HTTPServer(("127.0.0.1", 0), _Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    chain, key = _files("tests")
+    context.load_cert_chain(chain, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        with pytest.raises(OSError, match="(?i)certificate verify failed"):
+            asyncio.run(post_to(f"https://127.0.0.1:{server.server_port}/", 10.0)({"action": "good"}))
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.mark.real_time
