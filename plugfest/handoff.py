@@ -26,6 +26,7 @@ from slac.pilot import CONNECTED, STEADY, ChargerPilot, Offer, Reading, State, V
 from slac.pilots import SimulatedPilot
 from slac.powerline import Powerline
 from slac.timing import STANDARD, Timing
+from v2g import interfaces
 from v2g.outcome import Cause, Outcome
 from v2g.trace import Observe
 
@@ -320,6 +321,6 @@ async def serve_matched(
 
     async def matched(match: Match) -> None:
         say(f"matched with {described(match, vehicle=True)}")
-        outlet.interface = await pilots.usable(outlet.interface.name)
+        outlet.interface = await interfaces.usable(outlet.interface.name)
 
     await serve_vehicles(arrivals, outlet, ended, matched=matched, ready=ready, say=say)

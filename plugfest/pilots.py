@@ -1,4 +1,4 @@
-"""A bench's control pilot and interface: what both roles need before anything goes over a line, with SLAC or without.
+"""A bench's control pilot: what both roles need before anything goes over a line, with SLAC or without.
 
 Light on purpose: without SLAC, nothing of it is imported.
 """
@@ -16,16 +16,11 @@ from slac.errors import LinkError, ModemError, ModemMissing
 from slac.pilot import CONNECTED, DIGITAL, STEADY, ChargerPilot, Reading, State, VehiclePilot, told
 from slac.pilot_board import PilotError
 from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
-from v2g import interfaces
 from v2g.errors import SetupError
-from v2g.interfaces import Interface
 from v2g.trace import Event, Observe
 
 if TYPE_CHECKING:
     from plugfest.config.model import Bench
-
-ADDRESS_WITHIN = 6.0
-"""s: modems toggle the carrier when they restart; the link-local address comes back with it, checked for doubles."""
 
 
 @contextlib.contextmanager
@@ -39,23 +34,6 @@ def user_errors(hint: str = "") -> Iterator[None]:
         raise UserError(f"{why}; plugfest slac doctor looks closer") from why
     except (LinkError, PilotError, SetupError) as why:
         raise UserError(str(why)) from why
-
-
-async def usable(name: str, within: float = ADDRESS_WITHIN) -> Interface:
-    """The interface once it has its link-local address.
-
-    Raises:
-        SetupError: it has none by then; says what to do.
-    """
-    loop = asyncio.get_running_loop()
-    end = loop.time() + within
-    while True:
-        try:
-            return interfaces.find(name)
-        except SetupError:
-            if loop.time() >= end:
-                raise
-        await asyncio.sleep(0.1)
 
 
 def vehicle(bench: Bench) -> contextlib.AbstractAsyncContextManager[VehiclePilot]:

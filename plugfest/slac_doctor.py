@@ -27,6 +27,7 @@ from slac.modem_key import refused_key
 from slac.outcome import Match
 from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
 from slac.timing import STANDARD, Timing
+from v2g import interfaces
 
 TRIES_AGAIN = 3.0
 """s: a vehicle that tries again does so by then (TT_matching_rate is 0.4)."""
@@ -256,11 +257,10 @@ class _Matching:
 
 async def ipv6(name: str, within: float | None = None) -> bool:
     """Whether the link can carry SDP."""
-    from plugfest import pilots
     from v2g.errors import SetupError
 
     try:
-        interface = await pilots.usable(name, pilots.ADDRESS_WITHIN if within is None else within)
+        interface = await interfaces.usable(name, interfaces.ADDRESS_WITHIN if within is None else within)
     except SetupError as why:
         _wrong(f"no IPv6 link-local address: {why}", causes.NO_LINK_LOCAL)
         return False

@@ -59,6 +59,48 @@ class _Mailbox(asyncio.DatagramProtocol):
             self.queue.put_nowait((data, addr))
 
 
+def place_of(interface: Interface, to: IPv6Address | None = None) -> Address:
+    """Where requests go: to the multicast group on an interface, or ``to`` one address there."""
+    return (str(to) if to else sdp.GROUP, sdp.PORT, 0, interface.index)
+
+
+def asking_socket(interface: Interface) -> socket.socket:
+    """The socket of a vehicle that searches; it does not block."""
+    with interface.inside():
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 64)
+    sock.setblocking(False)
+    sock.bind(("::", 0))
+    return sock
+
+
+def answering_socket(interface: Interface) -> socket.socket:
+    """The socket of a charger, which hears what comes to the group on its interface; it does not block.
+
+    Raises:
+        SetupError: the port is taken, or the group cannot be joined.
+    """
+    with interface.inside():
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    try:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setblocking(False)
+        # Several chargers on one host, each on its own interface, have the port at the same time; two on one do not.
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.device.encode())
+        except PermissionError:  # an old kernel: we hear all interfaces, and the membership below names ours
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("::", sdp.PORT))
+        group = socket.inet_pton(socket.AF_INET6, sdp.GROUP) + struct.pack("@I", interface.index)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+    except OSError as why:
+        sock.close()
+        what = "UDP port 15118 is taken" if why.errno == errno.EADDRINUSE else f"SDP on {interface.name}"
+        raise SetupError(f"{what}: {why.strerror}; is another charger running here?") from why
+    return sock
+
+
 async def discover(
     interface: Interface,
     *,
@@ -82,14 +124,8 @@ async def discover(
         SetupError: the interface does not let us send.
     """
     loop = asyncio.get_running_loop()
-    target = (str(to) if to else sdp.GROUP, sdp.PORT, 0, interface.index)
-    with interface.inside():
-        made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    with made as sock:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 64)
-        sock.setblocking(False)
-        sock.bind(("::", 0))
+    target = place_of(interface, to)
+    with asking_socket(interface) as sock:
         transport, box = await loop.create_datagram_endpoint(_Mailbox, sock=sock)
 
         def send(data: bytes) -> None:
@@ -185,23 +221,7 @@ async def answering(
         SetupError: the port is taken, or the group cannot be joined.
     """
     loop = asyncio.get_running_loop()
-    with interface.inside():
-        made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    with made as sock:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.setblocking(False)
-        # Several chargers on one host, each on its own interface, have the port at the same time; two on one do not.
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.device.encode())
-        except PermissionError:  # an old kernel: we hear all interfaces, and the membership below names ours
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(("::", sdp.PORT))
-            group = socket.inet_pton(socket.AF_INET6, sdp.GROUP) + struct.pack("@I", interface.index)
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
-        except OSError as why:
-            what = "UDP port 15118 is taken" if why.errno == errno.EADDRINUSE else f"SDP on {interface.name}"
-            raise SetupError(f"{what}: {why.strerror}; is another charger running here?") from why
+    with answering_socket(interface) as sock:
         transport, box = await loop.create_datagram_endpoint(_Mailbox, sock=sock)
         task = asyncio.create_task(serve(transport.sendto, box.queue, interface, answer, observe))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import errno
@@ -14,6 +15,9 @@ from pathlib import Path
 
 from boundary import namespaces
 from v2g.errors import SetupError
+
+ADDRESS_WITHIN = 6.0
+"""s: modems toggle the carrier when they restart; the link-local address comes back with it, checked for doubles."""
 
 _ADDRESSES = Path("/proc/thread-self/net/if_inet6")
 _SIOCGIFHWADDR = 0x8927
@@ -82,6 +86,26 @@ def find(name: str) -> Interface:
     with entered(name) as device:
         found = _find(device)
     return found if device == name else dataclasses.replace(found, name=name)
+
+
+async def usable(name: str, within: float = ADDRESS_WITHIN) -> Interface:
+    """The interface once it has its link-local address, which it may be about to get.
+
+    Args:
+        within: s to wait for it.
+
+    Raises:
+        SetupError: it has none by then; says what to do.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within
+    while True:
+        try:
+            return find(name)
+        except SetupError:
+            if loop.time() >= end:
+                raise
+        await asyncio.sleep(0.1)
 
 
 @contextlib.contextmanager

@@ -38,7 +38,7 @@ from secc.outlet import Outlet
 from slac.pilot import CONNECTED, State, until
 from slac.powerline import Conditions, Powerline
 from slac.powerline_veth import attached
-from v2g.interfaces import claimed
+from v2g import interfaces
 from v2g.outcome import Outcome
 from v2g.sdp import TlsPolicy
 from v2g.trace import ignore
@@ -118,9 +118,9 @@ class Lab:
         assert evse is not None
         policy = TlsPolicy(bench.tls)
         name = bench.interface or ""
-        stack.enter_context(claimed(name))
+        stack.enter_context(interfaces.claimed(name))
         outlet = self.controls.outlet = Outlet(
-            await pilots.usable(name), evse, self.charger,
+            await interfaces.usable(name), evse, self.charger,
             policy=policy,
             context=security.charger(bench, stack, say) if policy is not TlsPolicy.NONE else None,
             on_end=self._served,
@@ -181,7 +181,7 @@ class Lab:
 
         async def charge(resume: Paused | None) -> VehicleOutcome:
             self.vehicle.resume = resume or self.vehicle.resume
-            search = Search(await pilots.usable(bench.interface or ""), TlsPolicy(bench.tls), context)
+            search = Search(await interfaces.usable(bench.interface or ""), TlsPolicy(bench.tls), context)
             self.stage.begin(resumed=resume is not None)
             outcome = await find_and_charge(search, vehicle, self.vehicle)
             if outcome.paused and how.sleeps:

@@ -24,7 +24,7 @@ from plugfest.conformance.catalogue.pics import Pics, PicsError, load, save
 from plugfest.conformance.recorded.judge import judge
 from plugfest.conformance.recorded.page import lines
 from plugfest.conformance.stimulus import SEEDS
-from plugfest.conformance.sut.network import Reach, try_pilot
+from plugfest.conformance.sut.reach import Reach, try_pilot
 from plugfest.conformance.verdict import Result
 from plugfest.errors import UserError
 from plugfest.progress import Show, left

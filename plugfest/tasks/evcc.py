@@ -79,7 +79,7 @@ class Trip:
         """Finds the charger by SDP and charges; goes on with a paused session where there is one."""
         self.settings.resume = resume or self.settings.resume
         search = Search(
-            self.network.interface or await pilots.usable(self.network.name),
+            self.network.interface or await interfaces.usable(self.network.name),
             self.network.policy,
             self.network.context,
             sdp_to=_address(self.bench.sdp_to),

@@ -100,7 +100,7 @@ async def serve(bench: Bench) -> int:
         sessions = Sessions(bench, stage, looks)
         policy = TlsPolicy(bench.tls)
         outlet = controls.outlet = Outlet(
-            await pilots.usable(name),
+            await interfaces.usable(name),
             evse,
             settings,
             policy=policy,

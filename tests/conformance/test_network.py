@@ -17,7 +17,8 @@ import pytest
 from processes import CEILING
 
 from plugfest.conformance.catalogue.pics import load
-from plugfest.conformance.sut.network import COMES_BACK, NetworkCharger, Reach
+from plugfest.conformance.sut.network import COMES_BACK, NetworkCharger
+from plugfest.conformance.sut.reach import Reach
 from plugfest.conformance.virtual import VirtualLoop
 from v2g import interfaces
 from v2g.errors import SetupError

@@ -16,7 +16,7 @@ from plugfest.conformance.campaign.execute import execute
 from plugfest.conformance.catalogue import runs
 from plugfest.conformance.catalogue.pics import Pics, satisfying
 from plugfest.conformance.sut.bench import Bench
-from plugfest.conformance.sut.network import Reach
+from plugfest.conformance.sut.reach import Reach
 from plugfest.conformance.sut.slac import NetworkSlac
 from plugfest.conformance.verdict import Result, Verdict
 from plugfest.conformance.virtual import VirtualLoop

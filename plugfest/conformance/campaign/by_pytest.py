@@ -28,7 +28,7 @@ from plugfest.conformance.catalogue import PROTOCOLS, Run, cases
 from plugfest.conformance.catalogue.pics import Pics, PicsError, load
 from plugfest.conformance.catalogue.select import matches
 from plugfest.conformance.stimulus import SEEDS
-from plugfest.conformance.sut.network import Reach
+from plugfest.conformance.sut.reach import Reach
 from plugfest.conformance.verdict import Result, Verdict
 from v2g.errors import SetupError
 

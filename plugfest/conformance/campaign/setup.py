@@ -17,6 +17,7 @@ from plugfest.conformance.catalogue.protocols import spoken
 from plugfest.conformance.sut import network, own_system
 from plugfest.conformance.sut.bench import Bench
 from plugfest.conformance.sut.program import Program
+from plugfest.conformance.sut.reach import Reach
 from plugfest.conformance.sut.slac import NetworkSlac
 from plugfest.conformance.sut.slac_sessions import NetworkSession
 from slac.errors import LinkError
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 def system(
     sut: str,
-    reach: network.Reach,
+    reach: Reach,
     *,
     command: str = "",
     ready_after: float = 1.0,
@@ -57,7 +58,7 @@ def system(
 @contextlib.asynccontextmanager
 async def line(
     sut: str,
-    reach: network.Reach,
+    reach: Reach,
     pics: Pics,
     program: Program,
     pause: float,
@@ -95,7 +96,7 @@ def campaign(
     sut: str,
     pics: Pics | None,
     *,
-    reach: network.Reach | None = None,
+    reach: Reach | None = None,
     command: str = "",
     ready_after: float = 1.0,
     ready_when: str = "",

@@ -19,7 +19,7 @@ from plugfest.conformance.catalogue.pics import Pics, PicsError, load
 from plugfest.conformance.catalogue.protocols import word_of
 from plugfest.conformance.scripting.mistakes import close_to
 from plugfest.conformance.sut import own_system
-from plugfest.conformance.sut.network import Reach
+from plugfest.conformance.sut.reach import Reach
 from v2g import interfaces
 from v2g.energy import BY_TITLE
 from v2g.errors import SetupError

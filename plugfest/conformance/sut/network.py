@@ -16,16 +16,17 @@ import asyncio
 import contextlib
 import random
 import socket
-import struct
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
+from plugfest import pilots
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.stops import cause_of
+from plugfest.conformance.sut.deeds import act, pulled, succeeds
 from plugfest.conformance.sut.program import Program
+from plugfest.conformance.sut.reach import Reach
 from plugfest.conformance.verdict import Inconclusive
 from plugfest.conformance.watch.flow import Measured
 from secc.charger import Evse
@@ -34,15 +35,15 @@ from slac.errors import MatchFailed, ModemError, PilotLost
 from slac.host import Host
 from slac.link import open_link
 from slac.modem import NoModem, detect
-from slac.pilot import CONNECTED, STEADY, ChargerPilot, Reading, State, VehiclePilot, told
-from slac.pilot_open import NAMES, open_charger_pilot, open_vehicle_pilot
+from slac.pilot import CONNECTED, STEADY, ChargerPilot, State, VehiclePilot
+from slac.pilot_open import open_charger_pilot, open_vehicle_pilot
 from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot
-from v2g import interfaces, sdp
+from v2g import discovery, interfaces
 from v2g.channel import Channel, connect, listening
 from v2g.discovery import Address
 from v2g.errors import SetupError
 from v2g.interfaces import Interface
-from v2g.trace import Event, Observe, ignore
+from v2g.trace import Observe, ignore
 
 if TYPE_CHECKING:
     from v2g.tls import Context as TlsContext
@@ -57,63 +58,6 @@ def _reader(sock: socket.socket, queue: asyncio.Queue[tuple[bytes, Address]]) ->
     return read
 
 
-PILOTS = ("assumed", "sim", "serial:", "tcp:", "mqtt:", "mqtts:")
-"""How the names of pilots begin."""
-
-
-@dataclass(frozen=True)
-class Reach:
-    """Where a system under test is.
-
-    Attributes:
-        interface: network interface that leads to it; "" where its address is enough.
-        address, port: of a charger, in place of SDP; for a vehicle, ``port`` is the one that the tester listens on.
-        pilot: the tester's end of the control pilot, as `slac.pilot_open` takes it.
-        slac: the modems are matched at the beginning of each case.
-        modem: False: SLAC on a plain cable, where there are no modems.
-    """
-
-    interface: str = ""
-    address: str = ""
-    port: int = 0
-    pilot: str = "assumed"
-    slac: bool = False
-    modem: bool = True
-
-    def check(self) -> Interface | None:
-        """The interface, if there is one.
-
-        Raises:
-            SetupError: it, the address or the pilot cannot be used; says what to do.
-        """
-        if self.address and not self.port:
-            raise SetupError("an address needs a port, too: SDP, which would tell it, is left out")
-        if not self.pilot.startswith(PILOTS):
-            raise SetupError(f"no pilot {self.pilot!r}; write {NAMES}")
-        if self.slac and not self.interface:
-            raise SetupError("SLAC needs the interface with the modem")
-        if not self.interface:
-            if not self.address:
-                raise SetupError("an interface or an address is needed")
-            if IPv6Address(self.address).is_link_local if ":" in self.address else False:
-                raise SetupError(f"{self.address} is link-local: name its interface, too")
-            return None
-        return interfaces.find(self.interface)
-
-
-async def try_pilot(reach: Reach, sut: str) -> None:
-    """Opens a pilot board and closes it again, so that a wrong one is told once and not in each case.
-
-    Raises:
-        PilotError: there is no such board; says what to do.
-    """
-    if reach.pilot == "assumed" or reach.pilot.startswith("sim"):
-        return
-    pilot: Any = open_vehicle_pilot(reach.pilot) if sut == "secc" else open_charger_pilot(reach.pilot)
-    async with pilot:
-        pass
-
-
 COMES_BACK = 60.0
 """s for which a case waits for an interface that is away: chargers take the carrier away when they restart."""
 
@@ -122,18 +66,6 @@ MATCH_WITHIN = 90.0
 
 _F = 4.0
 """s in F between two cases with a vehicle (ISO 15118-3 T_step_EF)."""
-
-
-async def usable(name: str, within: float = 6.0) -> Interface:
-    """The interface, once it has its link-local address (again): modems take the carrier away when they restart."""
-    end = asyncio.get_running_loop().time() + within
-    while True:
-        try:
-            return interfaces.find(name)
-        except SetupError:
-            if asyncio.get_running_loop().time() >= end:
-                raise
-        await asyncio.sleep(0.1)
 
 
 @dataclass
@@ -178,7 +110,7 @@ class _Network:
             SetupError: it does not come back, or the address cannot be used.
         """
         if self.reach.interface:
-            await usable(self.reach.interface, COMES_BACK)
+            await interfaces.usable(self.reach.interface, COMES_BACK)
         self.reach.check()
 
     async def _host(self) -> tuple[Host, Any]:
@@ -187,13 +119,6 @@ class _Network:
         self._stack.callback(link.close)
         host = await self._stack.enter_async_context(Host(link, observe=self.observe))
         return host, await detect(host, rng=self.rng) if self.reach.modem else NoModem(host)
-
-    def _watch_pilot(self, pilot: ChargerPilot | VehiclePilot) -> None:
-        def changed(reading: Reading) -> None:
-            duty = "" if reading.duty is None or not 0.0 < reading.duty < 100.0 else told(reading.duty)
-            self.observe(Event(asyncio.get_running_loop().time(), "pilot", reading.label, note=duty))
-
-        self._stack.callback(pilot.subscribe(changed))
 
     async def _end(self) -> None:
         """Unplugged, as far as the bench can, and ready for the next case."""
@@ -207,12 +132,6 @@ class _Network:
     def unplug(self) -> bool:
         """Pulls the connector, if there is a command for that; True: it is out."""
         return pulled(self.actions)
-
-
-def pulled(actions: Mapping[str, str]) -> bool:
-    """Pulls the connector, if there is a command for that; True: it is out."""
-    command = actions.get("unplug")
-    return command is not None and _succeeds(command)
 
 
 @dataclass
@@ -235,7 +154,7 @@ class NetworkCharger(_Network):
             if self.reach.pilot != "assumed":
                 await self.program.start()  # a simulated pilot is the charger's
                 self.pilot = await self._stack.enter_async_context(open_vehicle_pilot(self.reach.pilot))
-                self._watch_pilot(self.pilot)
+                self._stack.callback(pilots.tell(self.pilot, self.observe))
             yield self
         finally:
             await self.program.stop()
@@ -252,14 +171,8 @@ class NetworkCharger(_Network):
             raise Inconclusive("the charger's address is given: SDP is not tested", cause=Cause.INTERFACE)
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[bytes, Address]]()
         interface = self.interface
-        with interface.inside():
-            made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-        with made as sock:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 64)
-            sock.setblocking(False)
-            sock.bind(("::", 0))
-            target = (str(to or sdp.GROUP), sdp.PORT, 0, interface.index)
+        target = discovery.place_of(interface, to)
+        with discovery.asking_socket(interface) as sock:
 
             def send(data: bytes) -> None:
                 try:
@@ -304,7 +217,7 @@ class NetworkCharger(_Network):
             raise Inconclusive(text, cause=Cause.NOT_MATCHED) from None
         except (MatchFailed, PilotLost) as why:
             raise Inconclusive(f"no charger was matched: {why}", cause=cause_of(why)) from why
-        await usable(self.reach.interface)
+        await interfaces.usable(self.reach.interface)
 
     async def leave(self) -> None:
         if self.behind_line:
@@ -328,24 +241,7 @@ class NetworkCharger(_Network):
     def fault(self, name: str) -> bool:
         """A command ``short_cp_pe``, ``open_pe`` or ``diode_lost`` does it, if there is one."""
         command = self.actions.get(name)
-        return command is not None and _succeeds(command)
-
-
-def _succeeds(command: str) -> bool:
-    """Runs a short command to its end; whether it succeeded."""
-    try:
-        return subprocess.run(command, shell=True, timeout=10, check=False, stdin=subprocess.DEVNULL).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
-
-
-async def act(actions: Mapping[str, str], action: str) -> bool:
-    """Runs the command of an action; whether there is one and it succeeded."""
-    command = actions.get(action)
-    if command is None:
-        return False
-    process = await asyncio.create_subprocess_shell(command, stdin=asyncio.subprocess.DEVNULL)
-    return await process.wait() == 0
+        return command is not None and succeeds(command)
 
 
 @dataclass
@@ -368,12 +264,12 @@ class NetworkVehicle(_Network):
         try:
             if self.reach.pilot != "assumed":
                 self.pilot = await self._stack.enter_async_context(open_charger_pilot(self.reach.pilot))
-                self._watch_pilot(self.pilot)
+                self._stack.callback(pilots.tell(self.pilot, self.observe))
             if self.reach.slac:
                 host, modem = await self._host()
                 side = evse.Evse(host, self.pilot, modem, rng=self.rng)
                 self._side = await self._stack.enter_async_context(side)
-                await usable(self.reach.interface)
+                await interfaces.usable(self.reach.interface)
             yield self
         finally:
             await self.program.stop()
@@ -383,20 +279,7 @@ class NetworkVehicle(_Network):
     def answering(self) -> Iterator[Any]:
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[bytes, Address]]()
         interface = self.interface
-        with interface.inside():
-            made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-        with made as sock:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.setblocking(False)
-            with contextlib.suppress(PermissionError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.device.encode())
-            try:
-                sock.bind(("::", sdp.PORT))
-                group = socket.inet_pton(socket.AF_INET6, sdp.GROUP) + struct.pack("@I", interface.index)
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
-            except OSError as why:
-                raise SetupError(f"SDP on {interface.name}: {why.strerror}; is a charger running here?") from why
+        with discovery.answering_socket(interface) as sock:
             loop.add_reader(sock, _reader(sock, queue))
             try:
                 yield lambda data, to: sock.sendto(data, to), queue

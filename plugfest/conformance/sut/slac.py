@@ -13,7 +13,7 @@ from typing import Any
 
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.sut.network import act, pulled
+from plugfest.conformance.sut.deeds import act, pulled
 from plugfest.conformance.sut.program import Program
 from plugfest.conformance.verdict import Inconclusive
 from secc.arrivals import Arrivals, LinkLoss

@@ -18,7 +18,7 @@ from evcc.options import Paused
 from evcc.stay import Stay, stay
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.sut.network import NetworkCharger, NetworkVehicle, usable
+from plugfest.conformance.sut.network import NetworkCharger, NetworkVehicle
 from plugfest.conformance.sut.own import OwnCharger, OwnVehicle
 from plugfest.conformance.sut.slac import NetworkSlac, OwnSlacCharger, OwnSlacVehicle
 from plugfest.conformance.verdict import Inconclusive
@@ -30,7 +30,7 @@ from slac.host import Host
 from slac.link import Link
 from slac.modem import detect
 from slac.outcome import Match
-from v2g import sdp
+from v2g import interfaces, sdp
 from v2g.errors import SetupError
 from v2g.memory import VEHICLE
 from v2g.outcome import Outcome
@@ -177,7 +177,7 @@ class NetworkSession(NetworkSlac):
         """
         name = self.system.reach.interface
         try:
-            await usable(name, within)
+            await interfaces.usable(name, within)
         except SetupError:
             text = f"{name} has no link-local address once the power line is up"
             raise Inconclusive(text, cause=Cause.INTERFACE) from None
