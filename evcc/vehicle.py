@@ -339,6 +339,11 @@ class Vehicle:
         return self._ac.power if self.pilot.state in READY else 0.0
 
     @property
+    def ac_reactive(self) -> float:
+        """Reactive power over all phases now, VAr; positive as an inductor takes it."""
+        return self._ac.reactive if self.pilot.state in READY else 0.0
+
+    @property
     def ac_phases(self) -> int:
         """Phases on which that is drawn."""
         return self._ac.phases

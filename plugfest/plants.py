@@ -268,6 +268,7 @@ def make_pair(bench: Bench, rng: random.Random) -> Pair:
         vehicle.sense = power.measure
     elif evse.ac is not None:
         evse.ac.load, evse.ac.load_phases = lambda: vehicle.ac_current, lambda: vehicle.ac_phases
+        evse.ac.load_reactive = lambda: vehicle.ac_reactive
     evse.pilot.offer(DIGITAL)
     return Pair(wire, vehicle, evse)
 

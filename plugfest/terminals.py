@@ -40,10 +40,12 @@ class Connected(msgspec.Struct, forbid_unknown_fields=True):
     Attributes:
         dc: open-circuit voltage and resistance, V and ohm; None with open contactors.
         ac: A per phase, negative out of the vehicle, and on how many phases.
+        reactive: VAr over all phases, negative where the vehicle is capacitive.
     """
 
     dc: tuple[float, float] | None = None
     ac: tuple[float, int] = (0.0, 0)
+    reactive: float = 0.0
 
 
 class Measured(msgspec.Struct, forbid_unknown_fields=True):
@@ -115,6 +117,7 @@ async def _connected(evse: Evse, reader: asyncio.StreamReader, writer: asyncio.S
             power.load = lambda: there.dc
         if supply is not None:
             supply.load, supply.load_phases = lambda: there.ac[0], lambda: there.ac[1]
+            supply.load_reactive = lambda: there.reactive
 
     try:
         await _exchange(reader, writer, Connected, heard, lambda: None if power is None else Measured(*power.measure()))
@@ -127,7 +130,7 @@ async def _connected(evse: Evse, reader: asyncio.StreamReader, writer: asyncio.S
         if power is not None:
             power.load = None
         if supply is not None:
-            supply.load = supply.load_phases = None
+            supply.load = supply.load_phases = supply.load_reactive = None
 
 
 @contextlib.asynccontextmanager
@@ -160,7 +163,7 @@ async def _at(place: Path, vehicle: Vehicle) -> None:
     try:
         await _exchange(
             reader, writer, Measured, heard,
-            lambda: Connected(vehicle.load(), (vehicle.ac_current, vehicle.ac_phases)),
+            lambda: Connected(vehicle.load(), (vehicle.ac_current, vehicle.ac_phases), vehicle.ac_reactive),
         )  # fmt: skip
     finally:
         there = Measured()

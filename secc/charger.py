@@ -169,7 +169,7 @@ class Evse:
         self.ac = ac
         self.pilot = pilot
         self.authorizer = authorizer or Immediate()
-        self.meter = meter or Meter(self._watts, clock=clock)
+        self.meter = meter or Meter(self._watts, reactive=self._vars, clock=clock)
         self.evse_id = evse_id
         self.schedule = tuple(schedule) or (Slot(0, self.max_power),)
         self.schedule_seconds = schedule_seconds
@@ -342,6 +342,9 @@ class Evse:
     def _amps(self) -> float:
         direct = self.power.current if self.power is not None else 0.0
         return abs(direct) + abs(self.ac.current if self.ac is not None else 0.0)
+
+    def _vars(self) -> float:
+        return self.ac.reactive if self.ac is not None else 0.0
 
     def _watts(self) -> float:
         direct = self.power.voltage * self.power.current if self.power is not None else 0.0

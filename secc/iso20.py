@@ -46,7 +46,7 @@ def session_setup(visit: Visit, request: common.SessionSetupReq) -> common.Sessi
         visit.authorized, visit.contract = True, kept.contract
         visit.session.id = visit.asked_id
         visit.mode, visit.added = kept.mode, kept.added
-        visit.evse.meter.begin(kept.charged_wh, kept.discharged_wh)
+        visit.evse.meter.begin(kept.charged_wh, kept.discharged_wh, kept.reactive)
     else:
         visit.session.id = visit.new_session_id()
         visit.evse.manager.rest()
@@ -289,7 +289,7 @@ async def session_stop(visit: Visit, request: common.SessionStopReq) -> common.S
         visit.paused[visit.session.id] = Paused(
             visit.session.protocol.name, visit.mode, visit.tuple_id, visit.authorized, control=visit.control,
             binding=visit.binding, contract=visit.contract, added=visit.added, charged_wh=meter.session_wh,
-            discharged_wh=meter.session_discharged_wh,
+            discharged_wh=meter.session_discharged_wh, reactive=meter.session_reactive,
         )  # fmt: skip
     visit.ended = request.ChargingSession
     return common.SessionStopRes(ResponseCode="OK")

@@ -49,17 +49,22 @@ def able(visit: Visit) -> None:
 
 
 def meter_info(visit: Visit, *, asked: bool = True) -> types.MeterInfoType:
-    """The meter's readings of this session; that of discharging in bidirectional services only.
+    """The meter's readings of this session; those of discharging and of an inductor in bidirectional services only.
 
-    Unasked, not before something was discharged: there are vehicles that cannot read that field.
+    Unasked, not before something was discharged: there are vehicles that cannot read that field. Reactive energy is
+    left out for the same reason as long as there is none.
     """
     meter = visit.evse.meter
     both = visit.control is not None and visit.control.bidirectional
+    inductive, capacitive = map(round, meter.session_reactive)
+    inductive = inductive if both else 0
     both = both and (asked or meter.session_discharged_wh >= 1.0)
     return types.MeterInfoType(
         MeterID=meter.meter_id,
         ChargedEnergyReadingWh=round(meter.session_wh),
         BPT_DischargedEnergyReadingWh=round(meter.session_discharged_wh) if both else None,
+        CapacitiveEnergyReadingVARh=capacitive or None,
+        BPT_InductiveEnergyReadingVARh=inductive or None,
         MeterTimestamp=visit.session.clock(),
     )
 

@@ -1,9 +1,10 @@
-"""Energy meter: watt-hours by integrating power over the loop's time."""
+"""Energy meter: watt-hours, and reactive ones, by integrating power over the loop's time."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 Clock = Callable[[], float]
 
@@ -13,10 +14,45 @@ def loop_time() -> float:
     return asyncio.get_running_loop().time()
 
 
+class Registers:
+    """What a power adds up to, in one register for each of its signs; neither ever falls.
+
+    Attributes:
+        positive, negative: both as magnitudes, in hours of the power's unit.
+    """
+
+    def __init__(self, power: Callable[[], float], positive: float = 0.0) -> None:
+        self._power = power
+        self.positive, self.negative = positive, 0.0
+        self._last: tuple[float, float] | None = None
+
+    def count(self, now: float, *, stands: bool) -> None:
+        """Takes the power at this moment, s; ``stands``: what came since the last one is not counted."""
+        power = self._power()
+        if self._last is not None and not stands:
+            then, before = self._last
+            positive, negative = _areas(before, power)
+            self.positive += positive * (now - then) / 3600.0
+            self.negative += negative * (now - then) / 3600.0
+        self._last = (now, power)
+
+    def start(self, positive: float) -> None:
+        """Sets the register of the positive sign, and forgets the power before."""
+        self.positive, self._last = positive, None
+
+
+class Reactive(NamedTuple):
+    """Reactive energy, VARh: taken as by an inductor, and as by a capacitor."""
+
+    inductive: float = 0.0
+    capacitive: float = 0.0
+
+
+NO_REACTIVE = Reactive()
+
+
 class Meter:
     """Integrates power between readings by the trapezoid rule, so it needs one reading per loop message.
-
-    It has two registers, one for each direction; neither ever falls.
 
     Attributes:
         meter_id: identification as sent to the vehicle.
@@ -27,44 +63,47 @@ class Meter:
         self,
         power: Callable[[], float],
         *,
+        reactive: Callable[[], float] = lambda: 0.0,
         meter_id: str = "PLUGFEST-1",
         start_wh: float = 0.0,
         clock: Clock = loop_time,
     ) -> None:
         """``power`` gives watts at the moment of the call, negative out of the vehicle.
 
-        ``start_wh`` is what the register of charging shows at first.
+        ``reactive`` gives VAr, negative where the vehicle is capacitive; ``start_wh`` is what the register of charging
+        shows at first.
         """
         self.meter_id = meter_id
         self.fault: str | None = None
-        self._power = power
         self._clock = clock
-        self._wh = self._session_start = start_wh
-        self._discharged = self._discharged_start = 0.0
-        self._last: tuple[float, float] | None = None
+        self._active, self._reactive = Registers(power, start_wh), Registers(reactive)
+        self._session_start, self._discharged_start = start_wh, 0.0
+        self._reactive_start = NO_REACTIVE
 
     def start(self, wh: float) -> None:
         """Sets the register of charging, Wh."""
-        self._wh = self._session_start = wh
-        self._last = None
+        self._session_start = wh
+        self._active.start(wh)
 
     def read(self) -> float:
         """Energy into the vehicle, now: the register in Wh."""
         self._count()
-        return self._wh
+        return self._active.positive
 
     def read_discharged(self) -> float:
         """Energy out of the vehicle, now: the register in Wh."""
         self._count()
-        return self._discharged
+        return self._active.negative
 
-    def begin(self, charged: float = 0.0, discharged: float = 0.0) -> None:
-        """Starts a session: `session_wh` and `session_discharged_wh` count from here.
+    def begin(self, charged: float = 0.0, discharged: float = 0.0, reactive: Reactive = NO_REACTIVE) -> None:
+        """Starts a session: what is named after the session counts from here.
 
         Args:
-            charged, discharged: Wh of the same session before a pause.
+            charged, discharged, reactive: Wh and VARh of the same session before a pause.
         """
         self._session_start, self._discharged_start = self.read() - charged, self.read_discharged() - discharged
+        now = self._reactive
+        self._reactive_start = Reactive(now.positive - reactive.inductive, now.negative - reactive.capacitive)
 
     @property
     def session_wh(self) -> float:
@@ -76,14 +115,17 @@ class Meter:
         """Wh out of the vehicle since `begin`."""
         return self.read_discharged() - self._discharged_start
 
+    @property
+    def session_reactive(self) -> Reactive:
+        """Reactive energy since `begin`."""
+        self._count()
+        now, start = self._reactive, self._reactive_start
+        return Reactive(now.positive - start.inductive, now.negative - start.capacitive)
+
     def _count(self) -> None:
-        now, watts = self._clock(), self._power()
-        if self._last is not None and self.fault is None:
-            then, before = self._last
-            charged, discharged = _areas(before, watts)
-            self._wh += charged * (now - then) / 3600.0
-            self._discharged += discharged * (now - then) / 3600.0
-        self._last = (now, watts)
+        now, stands = self._clock(), self.fault is not None
+        self._active.count(now, stands=stands)
+        self._reactive.count(now, stands=stands)
 
 
 def _areas(before: float, after: float) -> tuple[float, float]:

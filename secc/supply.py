@@ -29,6 +29,7 @@ class AcSupply:
         load: amperes per phase that the vehicle draws, negative where it gives back. Without one (a process of its own)
             the vehicle is taken to draw all it is offered, or to give all that is agreed: an upper bound for the meter.
         load_phases: phases on which it does; without one, those in use.
+        load_reactive: VAr over all phases, negative where the vehicle is capacitive; without one, none.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class AcSupply:
         close_seconds: float = 0.2,
         load: Callable[[], float] | None = None,
         load_phases: Callable[[], int] | None = None,
+        load_reactive: Callable[[], float] | None = None,
         clock: Clock = loop_time,
     ) -> None:
         """``close_seconds`` is what the contactor takes to close; the standards allow 3 s."""
@@ -56,6 +58,7 @@ class AcSupply:
         self.sticks = False
         self.load = load
         self.load_phases = load_phases
+        self.load_reactive = load_reactive
         self._rcd = False
         self._close_seconds = close_seconds
         self._clock = clock
@@ -119,3 +122,8 @@ class AcSupply:
         """Present power over all phases, W; negative out of the vehicle."""
         drawn = self.load_phases() if self.load_phases else self.in_use
         return self.nominal_voltage * self.current * min(drawn, self.phases)
+
+    @property
+    def reactive(self) -> float:
+        """Present reactive power over all phases, VAr; negative: capacitive."""
+        return self.load_reactive() if self.load_reactive is not None and self.closed else 0.0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from secc.charger import Evse, Fault, Slot, Wish
 from secc.costs import Bill
 from secc.envelope import Clip
+from secc.meter import NO_REACTIVE, Reactive
 from v2g.errors import RemoteError, TimedOut
 from v2g.messages.iso20 import types
 from v2g.messages.xmldsig import SignatureType
@@ -51,7 +52,7 @@ class Paused:
         control: service and parameter set (ISO 15118-20).
         binding: what the vehicle is known again by (ISO 15118-20).
         added: value added services selected (ISO 15118-20).
-        charged_wh, discharged_wh: what the meter showed, Wh; it counts on (ISO 15118-20).
+        charged_wh, discharged_wh, reactive: what the meter showed, Wh and VARh; it counts on (ISO 15118-20).
         contract: that pays (ISO 15118-20).
     """
 
@@ -66,6 +67,7 @@ class Paused:
     added: tuple[tuple[int, int], ...] = ()
     charged_wh: float = 0.0
     discharged_wh: float = 0.0
+    reactive: Reactive = NO_REACTIVE
     contract: Contract | None = None
 
 

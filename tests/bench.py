@@ -81,6 +81,7 @@ class Bench:
             self.vehicle.sense = lambda: (power.voltage, power.current)
         if self.supply is not None:
             self.supply.load = lambda: self.vehicle.ac_current
+            self.supply.load_reactive = lambda: self.vehicle.ac_reactive
         self.evse.pilot.offer(5.0)
         self.ev = evcc.Options(
             protocols=(self.protocol,), ac=self.ac, bpt=self.bpt, duration=self.duration, tolerant=self.tolerant,

@@ -260,6 +260,21 @@ async def test_reactive_power_follows_the_charger() -> None:
     assert phases.total(last, "EVPresentActivePower") == -6_000.0
 
 
+@pytest.mark.parametrize(
+    ("asked", "field"), [(3_000.0, "BPT_InductiveEnergyReadingVARh"), (-3_000.0, "CapacitiveEnergyReadingVARh")]
+)
+async def test_reactive_energy_is_metered(asked: float, field: str) -> None:
+    """Some 17 VARh after 20 s of 3 kVAr, in the register of that sign alone."""
+    bench = giving("dynamic", 6_000.0, duration=20.0)
+    bench.evse.reactive_power = asked
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    shown = said(bench, "AC_ChargeLoopRes")[-1].MeterInfo
+    assert getattr(shown, field) == pytest.approx(3_000.0 * 20.0 / 3600.0, abs=1.0)
+    other = {"BPT_InductiveEnergyReadingVARh", "CapacitiveEnergyReadingVARh"} - {field}
+    assert getattr(shown, other.pop()) is None
+
+
 async def test_power_ramps_as_the_charger_limits_it() -> None:
     """30 % of 22 kW in a minute: 110 W in a second; the onboard charger begins at its least current."""
     bench = giving("dynamic", 11_000.0, duration=60.0)

@@ -364,6 +364,7 @@ class OwnVehicle:
             self.vehicle.sense = power.measure
         if supply is not None:
             supply.load, supply.load_phases = lambda: self.vehicle.ac_current, lambda: self.vehicle.ac_phases
+            supply.load_reactive = lambda: self.vehicle.ac_reactive
 
     def contactors(self) -> bool | None:
         return self.vehicle.contactors.closed
