@@ -29,6 +29,8 @@ from plugfest.conformance.campaign.campaign import Campaign, Interrupted, Shard
 from plugfest.conformance.catalogue import Run, runs
 from plugfest.conformance.catalogue.pics import Pics, PicsError, load, save
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.evcc.scripts.tls import change_options
+from plugfest.conformance.sut.network import Reach
 from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
 from plugfest.conformance.sut.program import Program
 from plugfest.conformance.verdict import Result, Verdict
@@ -362,6 +364,24 @@ def test_a_pki_on_p256_from_elsewhere_is_taken_for_iso20(tmp_path: Path, sut: st
     assert context.options == tls.LAB
     shown = Role.OEM_PROVISIONING if sut == "secc" else Role.SECC
     assert [one.chain[0] for one in context.credentials] == [held.store[shown].certificate]
+
+
+def test_each_run_of_a_campaign_has_tls_of_its_own(tmp_path: Path) -> None:
+    """What one run spoils of certificates and options is right again in the next one."""
+    export.josev(good(), tmp_path / "pki", "12345")
+    reach = Reach(address="::1", port=50000)
+    made = setup.campaign(tmp_path / "out", "secc", Pics(), reach=reach, pki=tmp_path / "pki")
+    run = next(run for run in runs() if run.protocol == "iso15118-20")
+    first, second = (made.bench(run, Pics(), lambda event: None).tls for _ in range(2))
+    assert first is not None
+    assert second is not None
+    change_options(first, tls.ISO2)
+    first.credentials.clear()
+    assert second.options == tls.LAB
+    assert second.credentials
+    third = made.bench(run, Pics(), lambda event: None).tls
+    assert third is not None
+    assert (third.options, len(third.credentials)) == (tls.LAB, 1)
 
 
 def test_an_assumed_pilot_makes_no_findings(tmp_path: Path) -> None:
