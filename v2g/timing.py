@@ -145,6 +145,7 @@ ISO20 = Timing(
     },
     V2G_EVCC_PreCharge_Timeout=10.0,
     V2G_SECC_PreCharge_Performance_Time=10.0,
+    V2G_SECC_Contactor_Close_Time=1.2,  # state C comes 0.25 s after the request, the response within 1.5 s of it
     Loop_Sequence_Performance_Time=0.25,
     Loop_Sequence_Timeout=0.5,
 )

@@ -45,7 +45,7 @@ def in_every_suite(run: Run) -> bool:
     return place == 0 if part is None else place % part == 0
 
 
-MORE = ("15118-20_secc_more.yaml", "15118-20_power.yaml")
+MORE = ("15118-20_secc_more.yaml", "15118-20_power.yaml", "15118-20_codes.yaml")
 EVERY_EIGHTH = [case for case in cases() if case.file in MORE][::8]
 
 

@@ -1,1 +1,160 @@
-"""Faults of the session around power in ISO 15118-20."""
+"""Faults of the session around power in ISO 15118-20: codes, times, signatures, what is on offer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+import evcc.iso20_prices
+import secc.iso20_ac
+import secc.iso20_prices
+import secc.iso20_profile
+import v2g.session
+from faults.fault import async_nothing, charger, late, nothing, refusing, sending, timing, vehicle, with_
+from v2g import signature
+from v2g.errors import Refused, RemoteError
+
+PF, EV = "PF_SECC_ISO20_", "PF_EVCC_ISO20_"
+LOOPS = (f"{PF}Loop_DC_scheduled", f"{PF}Loop_DC_dynamic")
+
+
+def code(name: str, value: str, module: str = "iso20", *, when: str = "OK") -> Any:
+    """A response with another code where it has this one."""
+    return sending(
+        name,
+        lambda message: with_(ResponseCode=value)(message) if message.ResponseCode.startswith(when) else message,
+        module,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Times: findings, since the other side still gets along
+
+charger("20-answers-late", "answers come after 1.9 s, within the vehicle's time-out", f"{PF}ParameterSets_DC",
+        f"{PF}Services_DC", adjust=sending("ServiceDiscoveryRes", late(1.9), "iso20"))  # fmt: skip
+charger("20-loop-late", "answers of the loop come after 0.6 s", *LOOPS,
+        adjust=sending("DC_ChargeLoopRes", late(0.6), "iso20-dc"))  # fmt: skip
+charger("20-never-answers-in-time", "answers come after 3 s", f"{PF}Services_DC",
+        adjust=sending("ServiceDiscoveryRes", late(3.0), "iso20"))  # fmt: skip
+vehicle("20-asks-late", "a request comes after 43 s", f"{EV}ServiceDetail_Request",
+        adjust=sending("ServiceDetailReq", late(43.0), "iso20"))  # fmt: skip
+vehicle("20-loop-asks-late", "requests of the loop come after 0.8 s", f"{EV}PowerFlow_DC#2",
+        adjust=sending("DC_ChargeLoopReq", late(0.8), "iso20-dc"))  # fmt: skip
+
+# Codes that belong elsewhere
+
+for number, (name, value, run, module) in enumerate(
+    (
+        ("ServiceDiscoveryRes", "WARNING_CertificateExpired", "Services_DC", "iso20"),
+        ("ServiceDetailRes", "OK_CertificateExpiresSoon", "ParameterSets_DC", "iso20"),
+        ("DC_ChargeParameterDiscoveryRes", "OK_PowerToleranceConfirmed", "Limits_DC_scheduled", "iso20-dc"),
+        ("ScheduleExchangeRes", "OK_PowerToleranceConfirmed", "Schedules_DC_dynamic", "iso20"),
+        ("DC_ChargeLoopRes", "OK_NewSessionEstablished", "Loop_DC_dynamic", "iso20-dc"),
+        ("AC_ChargeLoopRes", "OK_OldSessionJoined", "Loop_AC_dynamic", "iso20-ac"),
+        ("SessionStopRes", "OK_CertificateExpiresSoon", "Session_DC_dynamic", "iso20"),
+    )
+):
+    charger(f"20-foreign-code-{number}", f"{name} with {value}", f"{PF}{run}", adjust=code(name, value, module))
+
+# Authorization and installation
+
+
+def _one_method(message: Any) -> Any:
+    return msgspec.structs.replace(message, AuthorizationServices=["PnC"])
+
+
+charger("20-one-method", "EIM is declared, and not on offer beside contracts", f"{PF}AuthorizationSetup_Both",
+        adjust=sending("AuthorizationSetupRes", _one_method, "iso20"))  # fmt: skip
+charger("20-no-eim-beside", "EIM is on offer, and refused", f"{PF}Authorization_Both",
+        adjust=code("AuthorizationRes", "WARNING_AuthorizationSelectionInvalid"))  # fmt: skip
+charger("20-provider-unknown", "any provider will do", f"{PF}Authorization_eMSPUnknown#1",
+        adjust=code("AuthorizationRes", "OK", when="WARNING"))  # fmt: skip
+charger("20-no-contract", "no contract for the vehicle: another code", f"{PF}CertificateInstallation_NoContract",
+        adjust=code("CertificateInstallationRes", "WARNING_NoCertificateAvailable", when="WARNING"))  # fmt: skip
+charger("20-impatient", "a slow back end counts as silent", f"{PF}CertificateInstallation_SlowBackEnd",
+        adjust=timing(V2G_SECC_Ongoing_Performance_Time=5.0))  # fmt: skip
+charger("20-patient", "a silent back end is waited for, Ongoing for ever", f"{PF}CertificateInstallation_SilentBackEnd",
+        adjust=timing(V2G_SECC_Ongoing_Performance_Time=500.0))  # fmt: skip
+
+# Prices
+
+charger("20-prices-unsigned", "prices are not signed", f"{PF}Prices_Signed",
+        patches=[(secc.iso20_prices, "sign", nothing)])  # fmt: skip
+
+
+def _spoiled(visit: Any, response: Any, right: Any = secc.iso20_prices.sign) -> None:
+    right(visit, response)
+    for prices in signature.absolute_prices(response):
+        prices.Currency = "USD"
+
+
+charger("20-prices-changed", "prices change after they were signed", f"{PF}Prices_Signed",
+        patches=[(secc.iso20_prices, "sign", _spoiled)])  # fmt: skip
+
+
+def _gives_up(res: Any) -> Any:
+    raise RemoteError("prices are not proven")
+
+
+vehicle("20-prices-end", "a session ends where prices are not proven", f"{EV}PriceSignature#3", f"{EV}PriceSignature#2",
+        patches=[(evcc.iso20_prices, "_without", _gives_up)])  # fmt: skip
+
+# Delivery and loop
+
+charger("20-contactor-ok", "a contactor that does not close is not noticed", f"{PF}ContactorError_AC",
+        patches=[(secc.iso20_ac, "close_contactor", async_nothing)])  # fmt: skip
+charger("20-contactor-code", "a contactor that does not close: another code", f"{PF}ContactorError_AC",
+        patches=[(secc.iso20_ac, "close_contactor", refusing("FAILED_PowerDeliveryNotApplied"))])  # fmt: skip
+charger("20-contactor-slow", "a contactor is waited for beyond the vehicle's time-out", f"{PF}ContactorError_AC",
+        adjust=timing(V2G_SECC_Contactor_Close_Time=3.0))  # fmt: skip
+charger("20-no-channel", "a channel is not asked for", f"{PF}Channel_Missing",
+        patches=[(secc.iso20_profile, "selected_channel", nothing)])  # fmt: skip
+charger("20-refuses-channel", "a selected channel is refused", f"{PF}Channel_Selected#1", f"{PF}Channel_Selected#2",
+        patches=[(secc.iso20_profile, "selected_channel", refusing("FAILED_PowerDeliveryNotApplied"))])  # fmt: skip
+charger("20-profile-unwatched", "nobody looks whether a vehicle keeps its profile", f"{PF}ProfileViolation_AC",
+        patches=[(secc.iso20_profile, "deviation", lambda visit: ("", ""))])  # fmt: skip
+
+
+def _once(name: str, module: str) -> Any:
+    """EVSEStatus in one response only."""
+    said: list[Any] = []
+
+    def change(message: Any) -> Any:
+        if message.EVSEStatus is None or not said:
+            said.extend([message.EVSEStatus] if message.EVSEStatus is not None else [])
+            return message
+        return with_(EVSEStatus=None)(message)
+
+    return sending(name, change, module)
+
+
+def _both(system: Any) -> None:
+    for name, module in (("DC_ChargeLoopRes", "iso20-dc"), ("AC_ChargeLoopRes", "iso20-ac")):
+        _once(name, module)(system)
+
+
+charger("20-wish-forgotten", "a wish to renegotiate is said once", f"{PF}RenegotiationIgnored_DC",
+        f"{PF}RenegotiationIgnored_AC", adjust=_both)  # fmt: skip
+charger("20-wish-unwarned", "a wish that is not followed is not warned of", f"{PF}RenegotiationIgnored_DC",
+        f"{PF}RenegotiationIgnored_AC",
+        patches=[(secc.iso20_profile, "renegotiation_code", lambda visit: "OK")])  # fmt: skip
+
+_request = v2g.session.Session.request
+OWN = ("FAILED", "FAILED_SequenceError", "FAILED_UnknownSession", "FAILED_SignatureError")
+
+
+async def _own_codes(session: Any, message: Any, **options: Any) -> Any:
+    """FAILED codes that are not expected count as OK."""
+    try:
+        return await _request(session, message, **options)
+    except Refused as why:
+        received = session.last_received
+        if why.response_code in OWN or received is None:
+            raise
+        return received.message
+
+
+vehicle("20-foreign-code-goes-on", "a FAILED code of another response is taken for OK",
+        *(f"{EV}ForeignCode_Common#{one}" for one in (2, 3, 4, 7)), f"{EV}ForeignCode_DC#1", f"{EV}ForeignCode_AC#2",
+        patches=[(v2g.session.Session, "request", _own_codes)])  # fmt: skip

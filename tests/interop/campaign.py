@@ -114,7 +114,8 @@ def command(name: str, cable: Link, port: int, folder: Path, words: str) -> list
         run += ["--pki", f"{VENV}/pki/iso15118_2"]
     if sut == "secc":
         # A fresh charger for each case: this one does not always come back after a session that was broken off.
-        run += ["--command", " ".join(cable.command("secc", *peer, "--quick-stop", "--sessions", "0", "--timeout", "150"))]
+        peer += ["--quick-stop", "--sessions", "0", "--timeout", "150"]
+        run += ["--command", " ".join(cable.command("secc", *peer))]
         run += ["--ready-when", "READY", "--ready-after", "0.1"]
     else:
         words = f"({words}) and {LEFT_OUT}" if words else LEFT_OUT

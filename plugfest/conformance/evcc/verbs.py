@@ -22,7 +22,7 @@ from plugfest.conformance.evcc.tester import LOOPS, TesterEvse, made
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable
-from plugfest.conformance.wire import number
+from plugfest.conformance.wire import Arrival, number
 from slac.pilot import STEADY, State
 from v2g.errors import ConnectionLost
 from v2g.physical import physical, rational
@@ -161,7 +161,7 @@ def reply(step: Step) -> Action:
         if wrong:
             response = made(tester, name)
         elif code.startswith(("FAILED", "Failed")):
-            response = made(tester, name, code)
+            response = await refused(tester, request, name, code)
         else:
             response = await tester.good(request)
             if response is None or type(response).__name__ != name or response.ResponseCode.startswith("F"):
@@ -196,6 +196,18 @@ def reply(step: Step) -> Action:
         tester.release()
 
     return act
+
+
+async def refused(tester: TesterEvse, request: Arrival, name: str, code: str) -> Any:
+    """A response that refuses. One with a code of its own says all that a good one says: nothing but the code tells
+    the vehicle to end, as it does not where minimal content leaves it no other way.
+    """
+    bare = made(tester, name, code)
+    if code.upper() in ("FAILED", "FAILED_NONEGOTIATION") or tester.protocol is not ISO20:
+        return bare
+    good = await tester.good(request)
+    whole = type(good) is type(bare) and not good.ResponseCode.startswith("F")
+    return replaced(good, "ResponseCode", code) if whole else bare
 
 
 @VERBS.on("reply_always")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from plugfest.conformance.secc import iso20, iso20_contract
 from plugfest.conformance.secc.table import Check
 from plugfest.conformance.table import Table
-from v2g import energy
+from v2g import energy, signature
 from v2g.errors import RemoteError
 from v2g.members import ac_members, dc_members
 from v2g.phases import total
@@ -40,6 +40,25 @@ def authorization_setup(tester: TesterEv, arrival: Arrival) -> str:
         return f"GenChallenge {block.GenChallenge.hex()}"
     wanted = "PnC" if tester.pics.pnc else "EIM"
     return "" if wanted in listed else f"services {listed} without {wanted}"
+
+
+@CHECKS20.on("BOTH_METHODS_20")
+def both_methods(tester: TesterEv, arrival: Arrival) -> str:
+    listed = list(arrival.message.AuthorizationServices)
+    return "" if set(listed) == {"PnC", "EIM"} else f"services {listed}, EIM and PnC are declared"
+
+
+@CHECKS20.on("PRICES_SIGNED_20")
+def prices_signed(tester: TesterEv, arrival: Arrival) -> str:
+    """Absolute prices are signed by the issuer of the contract."""
+    if not signature.absolute_prices(arrival.message):
+        return "no absolute prices"
+    issuer = iso20_contract.paying(tester).contract.chain[1]
+    try:
+        signature.examine_message(arrival.message, arrival.signature, issuer, iso20_contract.SET)
+    except RemoteError as why:
+        return f"the prices are not signed by the issuer of the contract: {why}"
+    return ""
 
 
 @CHECKS20.on("SERVICES_20")

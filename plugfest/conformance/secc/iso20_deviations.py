@@ -130,8 +130,18 @@ def _added(value: Any) -> Change:
     return lambda tester, message: replaced(message, "SelectedVASList", listed)
 
 
+def _method(value: Any) -> Change:
+    """AuthorizationReq by another method than the one that is declared."""
+    if value != "EIM":
+        raise NotExecutable(f"method {value!r}")
+    own = common.EIM_AReqAuthorizationModeType()
+    made = common.AuthorizationReq(SelectedAuthorizationService="EIM", EIM_AReqAuthorizationMode=own)
+    return lambda tester, message: made
+
+
 READERS: Mapping[str, Callable[[Any], Change | None]] = {
     "like": _like,
+    "method": _method,
     "profile": _profile,
     "contract": iso20_contract.contract_edit,
     "provisioning": iso20_contract.provisioning_edit,

@@ -34,7 +34,7 @@ MEMORY_NOW = datetime.datetime.fromtimestamp(1_700_000_000, datetime.UTC)
 """Wall clock of benches in memory at their time 0."""
 
 
-EMAIDS = {"wrong": "DE1ABCD2EF357B", "malformed": "Invalid_EMAID_"}
+EMAIDS = {"wrong": "DE1ABCD2EF357B", "malformed": "Invalid_EMAID_", "unknown provider": "DEXYZC000000770"}
 """eMAIDs of no contract; a charger's back end does not know them."""
 
 
@@ -225,6 +225,9 @@ CONTRACTS: Mapping[str, Maker] = {
     "CRT_CONTRACT_LEAF_REVOKED": _revoked("contract"),
     "CRT_CONTRACT_LEAF_INVALID_CONTENT": _leaf("contract", dc="V2G"),
     "CRT_CONTRACT_LEAF_WRONG_EMAID": _named(EMAIDS["wrong"]),
+    "CRT_CONTRACT_LEAF_UNKNOWN_PROVIDER": lambda bench: credential(
+        bench.issue(Role.CONTRACT, bench.store[Role.MO_SUB2], "unknown", {"cn": EMAIDS["unknown provider"]})
+    ),
     "CRT_CONTRACT_LEAF_INVALID_EMAID": _named(EMAIDS["malformed"]),
     "CRT_CONTRACT_LEAF_EXPIRED_ISSUER_SUB1": _under_expired(1),
     "CRT_CONTRACT_LEAF_EXPIRED_ISSUER_SUB2": _under_expired(2),

@@ -211,6 +211,12 @@ class OwnCharger:
                 evse.request(Wish.OTHER_SERVICE, 10)
             case "leave standby":
                 evse.request(Wish.EXIT_STANDBY, 10)
+            case "overdraw" if evse.ac is not None:
+                evse.ac.load = lambda: DRAWN
+            case "stick contactor" if evse.ac is not None:
+                evse.ac.sticks = True
+            case "no contract" | "slow back end" | "silent back end":
+                return own_iso20.disturb(self.options.contracts, action)
             case "revoke contract" if self.options.contracts is not None:
                 self.options.contracts.revoked = lambda certificate, *_: True
             case _:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from pki.profiles import Role
 from plugfest.conformance.catalogue.pics import Pics
@@ -98,9 +100,27 @@ def contracts(bench: Certificates, pics: Pics) -> Contracts:
     return Contracts(
         roots=bench.mo_roots,
         backend20=backend if installs else None,
-        verdicts=dict.fromkeys((EMAIDS["wrong"].upper(), EMAIDS["malformed"].upper()), "WARNING_eMSPUnknown"),
+        verdicts=dict.fromkeys(map(str.upper, EMAIDS.values()), "WARNING_eMSPUnknown"),
         external=pics["PIXIT_SECC_CMN_PaymentOption"] != "contract",
         receipt_every=RECEIPT_EVERY if pics["PIXIT_SECC_CMN_ReceiptRequired"] else None,
         tariff_key20=credential(store[Role.MO_SUB2]),
         revoked=bench.revoked,
     )
+
+
+DISTURBED: Mapping[str, Mapping[str, Any]] = {
+    "no contract": {"any_vehicle": ()},
+    "slow back end": {"delay": 20.0},
+    "silent back end": {"delay": 1000.0},
+}
+"""What the operator can ask for -> how the back end is then."""
+
+
+def disturb(contracts: Contracts | None, action: str) -> bool:
+    """Makes the back end slow, silent, or without a contract for any vehicle; False: there is none."""
+    backend = contracts.backend20 if contracts is not None else None
+    if not isinstance(backend, LocalBackend):
+        return False
+    for name, value in DISTURBED[action].items():
+        setattr(backend, name, value)
+    return True

@@ -15,6 +15,7 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.energy`    meters
 :mod:`.measured`  a charger against what is measured at its output, DC and AC
 :mod:`.alternating` AC of ISO 15118-20 over the phases
+:mod:`.pace`      performance times of ISO 15118-20
 :mod:`.vehicle`   a vehicle's requests
 :mod:`.contacts`  a vehicle's pilot, contactors and load
 :mod:`.judgement` what a judgement is

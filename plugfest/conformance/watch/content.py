@@ -32,6 +32,9 @@ RULES: dict[str, Weight] = {
 Targets and limits of an output are not among them: :mod:`.output` judges those with the times of the PIXIT.
 """
 
+CODES: dict[str, Weight] = {"response-code": Weight.FAILS}
+"""The same beside physics: what can be judged of each message, whatever the case is about (ISO 15118-20)."""
+
 BACK: dict[str, Weight] = {"over-current": Weight.FAILS, "over-power": Weight.FAILS, "current-unasked": Weight.FAILS}
 """The same where power may flow back, in ISO 15118-20: its limits are in no judgement of ours."""
 
@@ -77,5 +80,5 @@ def weight_of(rule: str, schema: str, *, back: bool) -> Weight | None:
         schema: schema set of the message.
         back: power may flow back.
     """
-    found = RULES.get(rule) or (ANSWERS.get(rule) if schema in CLASSIC else None)
+    found = RULES.get(rule) or (ANSWERS if schema in CLASSIC else CODES).get(rule)
     return found or (BACK.get(rule) if back else None)

@@ -73,7 +73,7 @@ class Flow:
         asked_volts, asked_amps: targets of the vehicle, in precharge and loop.
         asked_at: since when the present targets are asked for.
         request: the vehicle's last; ``owed_since`` while it is not answered.
-        response: the charger's last.
+        response: the charger's last, at ``answered_at``.
         shown: the charger's last response with present values.
         reports: present values of the loop, as reported.
         slack: tolerance and ripple by the charger's own word, A.
@@ -160,6 +160,7 @@ class Flow:
     metered_from: tuple[str, float, float] | None = None
     metered_drawn: float = 0.0
     owed_since: float | None = None
+    answered_at: float | None = None
     ready: bool = False
     closed: bool = False
     startled: bool = False
@@ -204,7 +205,7 @@ class Flow:
             self.request, self.owed_since = said, self.now
         else:
             self._answered(said)
-            self.response, self.owed_since = said, None
+            self.response, self.owed_since, self.answered_at = said, None, self.now
 
     def _asked(self, said: Said) -> None:
         now = self.now

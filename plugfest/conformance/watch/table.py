@@ -12,6 +12,7 @@ from plugfest.conformance.watch import (
     energy,
     measured,
     output,
+    pace,
     safety,
     status,
     vehicle,
@@ -28,6 +29,7 @@ JUDGEMENTS: tuple[Judgement, ...] = (
     *measured.BOOK.judgements,
     *alternating.BOOK.judgements,
     *echo.BOOK.judgements,
+    *pace.BOOK.judgements,
     *vehicle.BOOK.judgements,
     *contacts.BOOK.judgements,
 )

@@ -42,6 +42,7 @@ class Terms:
         stop: until a vehicle stops that was asked to, beside NotificationMaxDelay.
         clipped: the vehicle leaves it to the charger to clip its targets.
         ramped: the vehicle ramps down before PowerDelivery(Stop).
+        transmission: tolerance on the time of a message.
     """
 
     amps: float
@@ -62,6 +63,7 @@ class Terms:
     stop: float
     clipped: bool
     ramped: bool
+    transmission: float
 
     @classmethod
     def of(cls, pics: Pics) -> Self:
@@ -90,6 +92,7 @@ class Terms:
             stop=seconds("PIXIT_EVCC_CMN_StopTime"),
             clipped=pics["PIXIT_EVCC_DC_TargetsAboveLimits"] == "clipped",
             ramped=pics["PIXIT_EVCC_DC_EndOfCharging"] == "ramped",
+            transmission=float(pics["par_CMN_Transmission_Delay"]),
         )
 
     def current(self, amps: float, declared: float = 0.0) -> float:

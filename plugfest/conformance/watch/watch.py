@@ -12,7 +12,7 @@ from typing import Any
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch import contacts
-from plugfest.conformance.watch.content import weight_of
+from plugfest.conformance.watch.content import CODES, weight_of
 from plugfest.conformance.watch.flow import Flow, Measured
 from plugfest.conformance.watch.judgement import Judgement, Side, Weight
 from plugfest.conformance.watch.log import Heard, Log
@@ -144,9 +144,11 @@ class Watch:
             if ours:
                 self.flow.startled = self.flow.startled or breach.rule.severity == "violation"
                 continue
-            weight = weight_of(breach.rule.name, event.schema, back=self._back)
+            name = breach.rule.name
+            weight = weight_of(name, event.schema, back=self._back)
             if weight is not None and breach.rule.side == self.side:
-                self._add(breach.rule.name, str(breach), breach.rule.asks, breach.requirement, weight, Cause.PHYSICS)
+                cause = Cause.WRONG_CODE if name in CODES else Cause.PHYSICS
+                self._add(name, str(breach), breach.rule.asks, breach.requirement, weight, cause)
         if ours and known is not None and session_id != known:
             self.flow.startled = True
 

@@ -5,6 +5,7 @@ write into; it plugs the vehicle in itself. It raises :class:`.Failed` where the
 """
 
 from plugfest.conformance.evcc.scripts import (
+    codes20,
     contract,
     contract20,
     dc,
@@ -23,6 +24,6 @@ from plugfest.conformance.evcc.scripts import (
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, Script
 
 __all__ = [
-    "SCRIPTS", "Script", "contract", "contract20", "dc", "discovery", "iso20", "loop", "power", "resume", "schedules",
-    "session", "setup", "tls", "tls20", "wrong",
+    "SCRIPTS", "Script", "codes20", "contract", "contract20", "dc", "discovery", "iso20", "loop", "power", "resume",
+    "schedules", "session", "setup", "tls", "tls20", "wrong",
 ]  # fmt: skip

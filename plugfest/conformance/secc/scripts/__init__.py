@@ -6,6 +6,7 @@ A script gets the tester vehicle, the run (whose ``variant`` it looks into) and 
 
 from plugfest.conformance.secc.scripts import (
     charging,
+    codes20,
     content,
     discovery,
     iso20,
@@ -22,6 +23,7 @@ __all__ = [
     "SCRIPTS",
     "Script",
     "charging",
+    "codes20",
     "content",
     "discovery",
     "iso20",

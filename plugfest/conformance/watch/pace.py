@@ -1,0 +1,47 @@
+"""Performance times of ISO 15118-20: how fast a charger answers and a vehicle asks.
+
+A message that misses its time-out fails where it is awaited; one that comes between the performance time and that is a
+finding: the other side has no reserve left.
+"""
+
+from __future__ import annotations
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.judgement import Book, Side, Weight
+from plugfest.conformance.watch.messages import Said, Stage
+from v2g.protocols import ISO20
+from v2g.rules.rule import ISO20 as SETS
+
+BOOK = Book()
+EVCC: Side = "evcc"
+SECC: Side = "secc"
+EVERY = tuple(stage for stage in Stage if stage is not Stage.HANDSHAKE)
+
+
+@BOOK.on("answer-late", "a charger answers within its performance time", "SECC_Msg_Performance", SECC, *EVERY,
+         weight=Weight.NOTED, cause=Cause.TOO_LATE)  # fmt: skip
+def answer_late(flow: Flow, said: Said) -> str:
+    request = flow.request
+    if flow.facts.protocol not in SETS or request is None or flow.owed_since is None:
+        return ""
+    if request.name[:-3] != said.name[:-3]:
+        return ""
+    took, limit = flow.now - flow.owed_since, ISO20.timing.performance_time(request.name)
+    if took <= limit + flow.terms.transmission:
+        return ""
+    return f"{said.name} came {took:.2f} s after its request, SECC_Msg_Performance is {limit:g} s"
+
+
+@BOOK.on("request-late", "a vehicle asks within its performance time", "EVCC_Sequence_Performance", EVCC, *EVERY,
+         weight=Weight.NOTED, cause=Cause.TOO_LATE)  # fmt: skip
+def request_late(flow: Flow, said: Said) -> str:
+    response, answered = flow.response, flow.answered_at
+    if flow.facts.protocol not in SETS or response is None or answered is None or not response.ok or flow.startled:
+        return ""
+    looping = response.stage is Stage.LOOP and said.stage is Stage.LOOP
+    limit = ISO20.timing.sequence_performance(in_loop=looping)
+    took = flow.now - answered
+    if took <= limit + flow.terms.transmission:
+        return ""
+    return f"{said.name} came {took:.2f} s after {response.name}, EVCC_Sequence_Performance is {limit:g} s"
