@@ -78,6 +78,12 @@ class Board:
         for link in ("TCP", "TLS"):
             self.links.pop(link, None)
 
+    @property
+    def pilot(self) -> str:
+        """State of the pilot with its level, and the duty where there is PWM; "" without one."""
+        label = self.links.get("pilot", "")
+        return f"{with_volts(label)} {self.duty if label.endswith('2') else ''}".rstrip()
+
     def end(self, text: str) -> None:
         """It ended; ``text`` says how."""
         self.ended = text

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from boundary.console import say
+from slac.pilot import LEGEND as PILOT
 from slac.pilot import with_volts
 from v2g import telling
 from v2g.reading import body_of
@@ -38,6 +39,8 @@ _SLAC_WORDS = {"modem": "*", "matched": "*", "left": "*", "attempt failed": "!",
 
 LEGEND = "> sent  < received  * state  ~ tolerated  ! trouble  # bench"
 """What the marks of lines mean."""
+HEAD = [f"time in s   {LEGEND}", f"pilot: {PILOT}"]
+"""What stands above the lines of a session."""
 
 
 @dataclass

@@ -26,7 +26,6 @@ from plugfest.lines import LEGEND
 from plugfest.typed import HINT
 from plugfest.view import View
 from slac.pilot import LEGEND as PILOT
-from slac.pilot import with_volts
 from v2g.outcome import Outcome
 from v2g.terms import NOTIFICATIONS
 
@@ -90,7 +89,7 @@ class LiveView(View):
         self.board.begin(asyncio.get_running_loop().time())
 
     def end(self, outcomes: Mapping[str, Outcome]) -> None:
-        words = [f"{role}: {'completed' if o.ok else o.reason}" for role, o in outcomes.items()]
+        words = [f"{role}: {o.ending}" for role, o in outcomes.items()]
         self.board.end("; ".join(words))
 
     @contextlib.asynccontextmanager
@@ -178,9 +177,7 @@ class LiveView(View):
             if value := self.board.links.get(name):
                 good = value not in ("closed", "asking", "left", "none") and "failed" not in value
                 line.append(f"{name} ", style="dim")
-                line.append(
-                    _pilot(value, self.board.duty) if name == "pilot" else value, style="green" if good else "yellow"
-                )
+                line.append(self.board.pilot if name == "pilot" else value, style="green" if good else "yellow")
                 line.append("   ")
         return line if line else _Text("waiting", style="dim")
 
@@ -269,11 +266,6 @@ class LiveView(View):
             style = {"!": "yellow", "#": "magenta", "*": "bold"}.get(mark, "")
             lines.append(_Text(_cut(f"{time - self._zero:9.3f} {mark} {text}", self.console.width), style=style))
         return Group(*lines) if lines else _Text("none yet", style="dim")
-
-
-def _pilot(label: str, duty: str) -> str:
-    """State with its level, and the duty where there is PWM."""
-    return f"{with_volts(label)} {duty if label.endswith('2') else ''}".rstrip()
 
 
 def sparkline(values: Iterable[float], width: int) -> str:

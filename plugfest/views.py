@@ -7,7 +7,7 @@ import sys
 
 from plugfest.config.model import Bench
 from plugfest.controls import Controls
-from plugfest.lines import Lines, Plant
+from plugfest.lines import HEAD, Lines, Plant
 from plugfest.telemetry import measure
 from plugfest.view import Json, View
 from v2g.trace import Bounded, Event, ignore
@@ -39,4 +39,7 @@ def view(bench: Bench, title: str, controls: Controls, plant: Plant) -> View:
     def show(event: Event) -> None:
         lines(event, since=start)
 
-    return View(Bounded(show), sys.stdout)
+    made = View(Bounded(show), sys.stdout)
+    if bench.role != "both":  # whose headline says more
+        made.headline(HEAD)
+    return made

@@ -73,6 +73,11 @@ class Outcome:
     def ok(self) -> bool:
         return self.cause is Cause.COMPLETE
 
+    @property
+    def ending(self) -> str:
+        """How it ended, in a word or a few: completed, paused, or what went wrong."""
+        return self.reason if not self.ok else "paused" if self.paused else "completed"
+
 
 def cause_of(why: BaseException) -> Cause:
     """The exit code of what ended a session."""

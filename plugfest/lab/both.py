@@ -173,6 +173,7 @@ class Lab:
                 if self.ending or (sessions is not None and count >= sessions):
                     return
                 wire.unplug()
+                self.vehicle.resume = None  # what was paused is over for both
                 self.looks.say("unplugged; plug begins another session, Ctrl-C ends the lab")
 
     def _charging(self, bench: Bench, context: Any, how: Stay) -> Callable[[Paused | None], Any]:

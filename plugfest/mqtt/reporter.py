@@ -59,7 +59,7 @@ class Reporter:
 
     def end(self, outcomes: Mapping[str, Outcome], now: float) -> None:
         """It ended."""
-        self.board.end("; ".join(f"{r}: {'completed' if o.ok else o.reason}" for r, o in outcomes.items()))
+        self.board.end("; ".join(f"{r}: {o.ending}" for r, o in outcomes.items()))
         for role, outcome in outcomes.items():
             self._put(f"outcome/{role}", {**self._stamp(now), **digest(outcome)}, retain=True)
         self.telemetry(now)

@@ -126,7 +126,7 @@ class Panel:
 
     def end(self, outcomes: Mapping[str, Outcome], judged: Judgement | None, began: float, now: float) -> None:
         """It ended; times of what was ``judged`` count from the loop time ``began``."""
-        self.board.end("; ".join(f"{role}: {'completed' if o.ok else o.reason}" for role, o in outcomes.items()))
+        self.board.end("; ".join(f"{role}: {o.ending}" for role, o in outcomes.items()))
         self._outcomes = {role: digest(outcome) for role, outcome in outcomes.items()}
         if judged is not None:
             self._findings = [
@@ -164,7 +164,7 @@ class Panel:
         board = self.board
         self.hub.state(
             {
-                "links": dict(board.links),
+                "links": board.links | ({"pilot": board.pilot} if board.pilot else {}),
                 "protocol": board.protocol,
                 "state": board.state,
                 "since": self._since(board.since),

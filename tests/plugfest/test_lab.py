@@ -108,7 +108,8 @@ def test_a_second_charger_on_an_interface_is_refused() -> None:
     """With and without SLAC, while the first one is ours; the interface is named from outside its namespace."""
     with link("pflab") as made:
         where = f"{made.secc}/{made.secc_if}"
-        with started([*PLUGFEST, "secc", "-i", where, "--no-slac", "--plain"], until="charger ready"):
+        with started([*PLUGFEST, "secc", "-i", where, "--no-slac", "--plain"], until="charger ready") as first:
+            assert any("pilot: A 12 V no vehicle, B 9 V connected" in line for line in first.lines)  # a legend
             for more in ([], ["--no-slac"]):
                 second = run([*PLUGFEST, "secc", "-i", where, *more])
                 assert second.returncode == 2

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from browser import chromium, needs_browser, needs_web
-from processes import CEILING, PLUGFEST, TIMERS, Started, run, started, wait
+from netns import AVAILABLE, REASON, link
+from processes import CEILING, PATIENT, PLUGFEST, TIMERS, Started, run, started, wait
 
 from plugfest import cli
 from plugfest.errors import UserError
@@ -169,7 +170,7 @@ def test_a_session_is_watched_and_changed_by_two_viewers(
         ("Unplug", "pilot went to A", 7),
         ("Emergency stop", "EVSE_EmergencyShutdown", 7),
         ("Stop (charger)", "vehicle: completed", 0),
-        ("Pause", "vehicle: completed", 0),
+        ("Pause", "vehicle: paused", 0),
     ],
 )
 def test_each_button_ends_a_session_as_its_action_does(
@@ -278,6 +279,70 @@ def test_a_campaign_fills_its_table(page: Page, tmp_path: Path) -> None:
         page.goto("about:blank")
         running.end()
         assert running.process.returncode == 0
+
+
+@pytest.mark.netns
+@needs_browser
+@pytest.mark.skipif(not AVAILABLE, reason=REASON)
+def test_a_lab_is_paused_woken_broken_and_plugged_in_again(page: Page) -> None:
+    """Over real sockets, and from one session to the next without a look at the terminal."""
+    brisk = ["--set", "charger.test-seconds=0.2", "--set", "charger.volts-per-second=5000", "--loop-delay", "0.05"]
+    words = [*PLUGFEST, "lab", "--name", f"w{os.getpid()}", "--no-slac", "--sleep", *brisk, *PATIENT]
+    with started([*words, "--web", "127.0.0.1:0", "--plain"]) as running:
+        page.goto(running.until("panel: http").split()[-1])
+        for side in ("vehicle", "charger"):
+            until(page, "#state", "^CurrentDemand$")
+            press(page, "Pause")
+            until(page, "#outcomes", "vehicle: paused")
+            running.until("asleep")
+            press(page, f"Wake ({side})")
+            until(page, "#answer", "^done: wake")
+        until(page, "#state", "^CurrentDemand$")
+        act(page, "fault", fault="malfunction")
+        until(page, "#ended", "EVSE_Malfunction")
+        press(page, "Repair all")
+        until(page, "#answer", "^done: repair")
+        running.until("unplugged; plug begins another session")
+        press(page, "Plug in")
+        until(page, "#state", "^CurrentDemand$")
+        press(page, "Stop (charger)")
+        until(page, "#ended", "vehicle: completed; charger: completed")
+        running.process.send_signal(2)
+        page.goto("about:blank")
+        running.end()
+
+
+@pytest.mark.netns
+@needs_browser
+@pytest.mark.skipif(not AVAILABLE, reason=REASON)
+def test_each_role_has_a_panel_of_its_own(page: Page, browser: Browser, tmp_path: Path) -> None:
+    """The charger's is there before a vehicle is; each offers what its role can do; both show the same session."""
+    pilot = f"sim:{tmp_path / 'wire'}"
+    with link("pfweb") as made:
+        charger = ["secc", "-i", f"{made.secc}/{made.secc_if}", "--set", "charger.authorization=customer"]
+        vehicle = ["evcc", "-i", f"{made.evcc}/{made.evcc_if}", "--loop-delay", "0.05"]
+        shared = ["--no-slac", "--pilot", pilot, "--plain", "--web", "127.0.0.1:0", *PATIENT]
+        with started([*PLUGFEST, *charger, "--sessions", "1", *shared], until="charger ready") as post:
+            page.goto(next(line for line in post.lines if "panel: http" in line).split()[-1])
+            until(page, "#title", "^charger$")
+            until(page, "#connection", "^live$")
+            with started([*PLUGFEST, *vehicle, *shared]) as car, browser.new_page() as other:
+                other.set_default_timeout(CEILING * 1000)
+                other.goto(car.until("panel: http").split()[-1])
+                for each in (page, other):
+                    until(each, "#state", "^Authorization$")
+                assert other.get_by_role("button", name="Authorize").count() == 0
+                press(page, "Authorize")
+                for each in (page, other):
+                    until(each, "#state", "^CurrentDemand$")
+                assert page.get_by_role("button", name="Stop (driver)").count() == 0
+                press(other, "Stop (driver)")
+                until(other, "#ended", "vehicle: completed")
+                until(page, "#ended", "charger: completed")
+                page.goto("about:blank")
+                other.goto("about:blank")
+                car.end()
+            post.end()
 
 
 @pytest.mark.netns

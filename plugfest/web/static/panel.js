@@ -57,7 +57,7 @@ function showFindings(state, outcomes) {
   find("findings").hidden = found.length === 0 && outcomes.length === 0;
   find("outcomes").replaceChildren(
     ...outcomes.map(([role, outcome]) => {
-      const why = outcome.verdict || (outcome.ok ? "completed" : outcome.reason);
+      const why = outcome.verdict || (outcome.ok ? (outcome.paused ? "paused" : "completed") : outcome.reason);
       const energy = `${(outcome.energy / 1000).toFixed(3)} kWh, ${outcome.messages} messages in ${outcome.seconds.toFixed(1)} s`;
       return make("p", { className: outcome.ok && !outcome.verdict ? "good" : "bad" }, make("strong", { textContent: `${role}: ` }), `${why} (${energy})`);
     }),
