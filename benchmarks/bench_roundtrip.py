@@ -13,9 +13,10 @@ from typing import Any
 import exi
 from benchmarks.samples import LOOPS, SESSION_ID
 from v2g import v2gtp
-from v2g.channel import Channel, connect, listening, memory_pair
+from v2g.channel import Channel, connect, listening
 from v2g.errors import ConnectionLost
 from v2g.interfaces import Interface
+from v2g.memory_link import memory_pair
 from v2g.protocols import Protocol
 from v2g.session import Session
 

@@ -11,7 +11,7 @@ from plugfest import plants
 from plugfest.config.model import Bench, Vehicle
 from plugfest.virtual import run
 from secc import serve as secc
-from v2g.channel import memory_pair
+from v2g.memory_link import memory_pair
 from v2g.protocols import DIN, ISO2, ISO20, Protocol
 
 SECONDS = 300.0

@@ -19,7 +19,7 @@ from secc.power import Limits
 from secc.simulated import SimulatedPowerSource
 from slac.connector import power_class
 from slac.pilots import SimulatedPilot
-from v2g.channel import memory_pair
+from v2g.memory_link import memory_pair
 from v2g.messages import iso2
 from v2g.outcome import Outcome
 

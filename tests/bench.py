@@ -21,7 +21,8 @@ from secc.supply import AcSupply
 from secc.visit import Paused
 from slac.connector import power_class
 from slac.pilots import SimulatedPilot
-from v2g.channel import Channel, memory_pair
+from v2g.channel import Channel
+from v2g.memory_link import memory_pair
 from v2g.outcome import Outcome
 from v2g.protocols import DIN, ISO2, ISO20, Protocol
 from v2g.trace import Event

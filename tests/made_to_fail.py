@@ -24,7 +24,8 @@ from plugfest.traces.writer import PcapNg
 from plugfest.virtual import run
 from secc import serve as secc
 from v2g import tls
-from v2g.channel import Channel, memory_pair
+from v2g.channel import Channel
+from v2g.memory_link import memory_pair
 from v2g.messages import appproto, din70121, iso2
 from v2g.messages.iso20 import common
 from v2g.trace import Event, Observe, fan_out, ignore

@@ -20,8 +20,8 @@ from pki.store import Entry, Store
 from plugfest import pnc
 from secc import serve as secc
 from v2g import tls
-from v2g.channel import memory_pair
 from v2g.credentials import Credential
+from v2g.memory_link import memory_pair
 from v2g.outcome import Outcome
 
 START = datetime.datetime(2023, 11, 1, tzinfo=datetime.UTC)

@@ -20,8 +20,8 @@ from plugfest import pnc, pnc20
 from secc import serve as secc
 from secc.iso20_provisioning import LocalBackend
 from v2g import tls
-from v2g.channel import memory_pair
 from v2g.credentials import Credential
+from v2g.memory_link import memory_pair
 from v2g.outcome import Outcome
 
 

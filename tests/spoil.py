@@ -18,7 +18,8 @@ from secc import serve as secc
 from secc.visit import Answer, AnswerTable, Visit
 from slac.pilot import State
 from v2g import messages
-from v2g.channel import Channel, memory_pair
+from v2g.channel import Channel
+from v2g.memory_link import memory_pair
 from v2g.messages import appproto, iso2
 from v2g.messages.base import Response
 from v2g.outcome import Cause, Outcome

@@ -10,8 +10,9 @@ from typing import Any
 from tls_world import charger, store, vehicle
 
 from v2g import tls
-from v2g.channel import Channel, memory_pair
+from v2g.channel import Channel
 from v2g.errors import ConnectionLost
+from v2g.memory_link import memory_pair
 from v2g.tls import charger as charger_script
 from v2g.tls import messages
 from v2g.tls import vehicle as vehicle_script

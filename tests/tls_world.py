@@ -11,8 +11,9 @@ from pki import authority
 from pki.profiles import SUITES
 from pki.store import Store
 from v2g import tls
-from v2g.channel import Channel, memory_pair
+from v2g.channel import Channel
 from v2g.errors import SetupError
+from v2g.memory_link import memory_pair
 from v2g.trace import Event
 
 NOW = datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.UTC)

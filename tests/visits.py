@@ -16,7 +16,7 @@ from secc.visit import Visit
 from slac.connector import power_class
 from slac.pilots import SimulatedPilot
 from v2g import energy
-from v2g.channel import memory_pair
+from v2g.memory_link import memory_pair
 from v2g.protocols import ISO20
 
 

@@ -4,7 +4,8 @@
 :mod:`.messages`          typed message classes of every schema set
 :mod:`.v2gtp`, :mod:`.sdp`  pure encode and decode of the transport header and of discovery
 :mod:`.discovery`         SDP client and server on a real interface; :mod:`.interfaces` finds its addresses
-:mod:`.channel`           frames over a reader and a writer: TCP, TLS (:mod:`.tls`) and memory are one code path
+:mod:`.channel`           frames over a reader and a writer: TCP, TLS (:mod:`.tls`) and memory are one code path; it is
+                          :mod:`.memory_link` that joins two ends in memory
 :mod:`.protocols`         DIN 70121, ISO 15118-2 and -20 as data, and the supportedAppProtocol negotiation
 :mod:`.reading`           bytes as a message of a session, for roles, recordings and tools alike
 :mod:`.session`           requests and responses, session id, time-outs, rewrite hooks, trace events

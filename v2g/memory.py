@@ -15,10 +15,11 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from v2g import discovery, sdp
-from v2g.channel import PORTS, Channel, memory_pair
+from v2g.channel import PORTS, Channel
 from v2g.discovery import Address
 from v2g.errors import SetupError
 from v2g.interfaces import Interface
+from v2g.memory_link import memory_pair
 from v2g.timing import ISO2, Timing
 from v2g.trace import Observe, ignore
 

@@ -29,9 +29,10 @@ from plugfest.summary import summary
 from plugfest.views import view
 from plugfest.virtual import VirtualLoop
 from secc.outlet import Outlet
-from v2g.channel import Channel, memory_pair
+from v2g.channel import Channel
 from v2g.errors import SetupError
 from v2g.interfaces import Interface
+from v2g.memory_link import memory_pair
 from v2g.outcome import Outcome
 from v2g.trace import Observe
 

@@ -10,9 +10,9 @@ from evcc.drive import Drive
 from evcc.iso20_schedule import choice, falls_asleep, invited, power_delivery, profile, read
 from exi import encode
 from v2g import energy, phases
-from v2g.channel import memory_pair
 from v2g.energy import Control, ParameterSet
 from v2g.errors import RemoteError
+from v2g.memory_link import memory_pair
 from v2g.messages.iso20 import common
 from v2g.prices import Rule, Stack, Tariff, element
 from v2g.protocols import ISO20

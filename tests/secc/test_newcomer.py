@@ -17,8 +17,9 @@ from processes import until
 from evcc import charge as evcc
 from secc.newcomer import OTHER, SAME, WAITS, Policy, silence
 from secc.outlet import Outlet
-from v2g.channel import Channel, memory_pair
+from v2g.channel import Channel
 from v2g.interfaces import Interface
+from v2g.memory_link import memory_pair
 from v2g.outcome import Cause, Outcome
 from v2g.trace import Event
 

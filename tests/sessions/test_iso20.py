@@ -19,7 +19,7 @@ from secc.authorizer import Delayed, Never
 from secc.charger import Slot, Wish
 from secc.minimal import minimal
 from v2g import tls
-from v2g.channel import memory_pair
+from v2g.memory_link import memory_pair
 from v2g.messages.base import Request
 from v2g.messages.iso20 import ac, common, dc, types
 from v2g.outcome import Cause

@@ -16,7 +16,7 @@ from plugfest import virtual
 from secc import serve as secc
 from secc.charger import Wish
 from v2g import energy, tls
-from v2g.channel import memory_pair
+from v2g.memory_link import memory_pair
 from v2g.messages.iso20 import dc, types
 from v2g.outcome import Cause, Outcome
 from v2g.physical import number

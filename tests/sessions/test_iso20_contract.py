@@ -333,7 +333,7 @@ async def test_a_selection_that_is_not_offered_is_a_warning(without: str) -> Non
 
 
 async def test_no_contract_is_offered_without_tls() -> None:
-    from v2g.channel import memory_pair
+    from v2g.memory_link import memory_pair
 
     bench = PncBench20()
     bench.ev.any_transport = bench.se.any_transport = True

@@ -12,7 +12,7 @@ from pnc20 import PncBench20, second
 
 from secc.schedule import Plan
 from v2g import signature, tls
-from v2g.channel import memory_pair
+from v2g.memory_link import memory_pair
 from v2g.messages.iso20 import common
 from v2g.outcome import Cause
 from v2g.prices import flat

@@ -24,7 +24,7 @@ from secc.charger import Slot, Wish
 from secc.pauses import Pauses
 from secc.services import INTERNET, PARKING, Service
 from v2g import stamps, tls
-from v2g.channel import memory_pair
+from v2g.memory_link import memory_pair
 from v2g.messages.base import Request
 from v2g.messages.iso20 import common
 from v2g.outcome import Cause

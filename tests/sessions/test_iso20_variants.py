@@ -14,8 +14,8 @@ from pnc20 import DAY, PncBench20, store
 from pki import variants
 from pki.profiles import Role
 from v2g import tls
-from v2g.channel import memory_pair
 from v2g.credentials import Credential
+from v2g.memory_link import memory_pair
 from v2g.messages.iso20 import common
 
 BROKEN = "WARNING_CertificateValidationError"

@@ -18,7 +18,7 @@ from tls_world import charger, store, vehicle
 from evcc import charge as evcc
 from secc import serve as secc
 from v2g import tls
-from v2g.channel import memory_pair
+from v2g.memory_link import memory_pair
 
 
 @pytest.mark.parametrize("mode", ["iso2-dc", "iso2-ac"])

@@ -10,9 +10,10 @@ import pytest
 from processes import until
 
 from v2g import tls, v2gtp
-from v2g.channel import PORTS, Channel, connect, listening, memory_pair
+from v2g.channel import PORTS, Channel, connect, listening
 from v2g.errors import ConnectionLost, SetupError
 from v2g.interfaces import Interface
+from v2g.memory_link import memory_pair
 from v2g.v2gtp import HeaderError
 
 LOOPBACK = Interface("lo", 1, IPv6Address("::1"), bytes(6))

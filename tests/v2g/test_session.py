@@ -8,8 +8,9 @@ import pytest
 
 import exi
 from v2g import protocols, v2gtp
-from v2g.channel import Channel, memory_pair
+from v2g.channel import Channel
 from v2g.errors import LocalError, Refused, RemoteError, TimedOut
+from v2g.memory_link import memory_pair
 from v2g.messages import din70121, iso2, schema
 from v2g.reading import NotAMessage
 from v2g.session import Session

@@ -7,8 +7,8 @@ import pytest
 
 import exi
 from v2g import protocols, v2gtp
-from v2g.channel import memory_pair
 from v2g.errors import ConnectionLost, TimedOut
+from v2g.memory_link import memory_pair
 from v2g.messages import schema
 from v2g.messages.iso20 import common, dc, types
 from v2g.session import Received, Session

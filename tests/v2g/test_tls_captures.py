@@ -11,7 +11,7 @@ from captures import SHARED
 from tls_world import NOW, charger, store
 
 from v2g import tls
-from v2g.channel import memory_pair
+from v2g.memory_link import memory_pair
 from v2g.tls import messages
 from v2g.trace import Event
 

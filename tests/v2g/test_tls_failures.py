@@ -13,8 +13,8 @@ from tls_world import NOW, charger, meet, store, talk, vehicle
 from pki import variants
 from pki.profiles import Role
 from v2g import tls
-from v2g.channel import memory_pair
 from v2g.errors import ConnectionLost, SetupError
+from v2g.memory_link import memory_pair
 from v2g.tls import messages
 
 # deviation of the charger -> what the vehicle makes of it: check, alert sent, words of the reason; None: it goes on

@@ -10,8 +10,8 @@ import pytest
 from tls_world import charger, store, vehicle
 
 from v2g import tls
-from v2g.channel import memory_pair
 from v2g.errors import ConnectionLost, SetupError
+from v2g.memory_link import memory_pair
 from v2g.tls import messages
 from v2g.tls.failure import Fatal
 

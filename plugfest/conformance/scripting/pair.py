@@ -13,7 +13,7 @@ from plugfest.conformance.scripting.setting import Setting
 from plugfest.conformance.scripting.trace import Trace
 from plugfest.conformance.sut import certificates, own
 from secc import serve as secc
-from v2g.channel import memory_pair
+from v2g.memory_link import memory_pair
 
 
 class PairScript:
