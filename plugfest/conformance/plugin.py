@@ -12,8 +12,10 @@
 Async tests that use one of them run without further plugins: in virtual time in memory, on an ordinary loop against a
 real system. Options say what is tested (``--sut-interface``, ``--sut-pics``, ``--sut-command`` ...); others
 (``--sut-protocols``, ``--sut-payments``, ``--sut-profiles``) parametrise every script that does not say otherwise with
-the marker ``sut(protocol=..., ac=..., payment=..., profile=...)``; ``service=`` and ``control=`` are of ISO 15118-20. A
-script that fails tells its last messages and where its trace is; its mistakes are told in its own lines
+the marker ``sut(protocol=..., ac=..., payment=..., profile=...)``; ``service=`` and ``control=`` are ISO 15118-20's.
+While a script runs, power, pilot and power line are watched as in a campaign: a rule that the system under test breaks
+fails the script, unless its marker says ``watch=False`` or the command line ``--sut-no-watch``. A failing script shows
+its last messages and where its trace is; its mistakes are reported at its own lines
 (`plugfest.conformance.scripting.mistakes`).
 """
 
@@ -68,6 +70,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--sut-seed", metavar="N", type=int,
         help="what cases and scripts leave open is drawn from N (scripts: 1, campaigns: a new one each)",
     )  # fmt: skip
+    group.addoption(
+        "--sut-no-watch", action="store_true", help="do not judge power, pilot and power line while scripts run"
+    )
     group.addoption("--sut-campaign", metavar="DIR", help="results and evidence of catalogue cases go here")
     group.addoption("--sut-pki", metavar="DIR", help="certificates for TLS and contracts")
 
@@ -76,7 +81,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "sut(protocol='iso2', ac=False, payment='external', profile='strict', pics={}, service='DC_BPT',"
-        " control='dynamic'): what a conformance script is about; service and control in ISO 15118-20",
+        " control='dynamic', watch=True): what a conformance script is about; service and control in ISO 15118-20;"
+        " watch=False judges only what the script asserts",
     )
     config.addinivalue_line(
         "markers",

@@ -238,3 +238,63 @@ def test_options_are_looked_at_once(tmp_path: Path, options: tuple[str, str], se
     code, output = run_pytest(script(tmp_path, "async def test_it(secc_sut):\n    pass\n"), *options)
     assert code == 4
     assert output.startswith(f"ERROR: {sentence}")
+
+
+BOASTFUL = HEAD.replace("from v2g", "import msgspec\nimport pytest\nfrom v2g") + (
+    "def boastful(charger):\n"
+    "    def more(message):\n"
+    "        value = msgspec.structs.replace(message.EVSEPresentCurrent, Value=30000)\n"
+    "        return msgspec.structs.replace(message, EVSEPresentCurrent=value)\n"
+    "    charger.options.rewrite[iso2.CurrentDemandRes] = more\n\n\n"
+)
+"""A charger that reports far more current than flows."""
+
+
+def test_what_a_script_is_not_about_is_judged_too(tmp_path: Path) -> None:
+    """A rule of power that is broken meanwhile fails the script, in a sentence that names rule and value."""
+    text = BOASTFUL + (
+        "async def test_it(secc_sut):\n"
+        "    secc_sut.adjust(boastful)\n"
+        "    await secc_sut.until('PowerDelivery.Stop')\n"
+        "    assert 'present-values' in [one.name for one in secc_sut.violations]\n"
+    )
+    code, output = run_pytest(script(tmp_path, text))
+    assert code == 1
+    assert "expected that present values are what is at the output (ISO 15118-2)" in output
+    assert list(tmp_path.glob("sut-traces/*/trace.pcapng"))
+    code, output = run_pytest(tmp_path, "--sut-no-watch")
+    assert "AssertionError" in output, "without the watch nothing is found, and the script says so"
+
+
+def test_a_script_may_switch_the_watch_off(tmp_path: Path) -> None:
+    """With watch=False the script fails for nothing but what it asserts; another value is a mistake."""
+    text = BOASTFUL + (
+        "@pytest.mark.sut(watch=False)\n"
+        "async def test_it(secc_sut):\n"
+        "    secc_sut.adjust(boastful)\n"
+        "    await secc_sut.until('PowerDelivery.Stop')\n"
+        "    assert not secc_sut.violations\n"
+    )
+    code, output = run_pytest(script(tmp_path, text))
+    assert code == 0, output
+    code, output = run_pytest(script(tmp_path, text.replace("watch=False", "watch='off'")))
+    assert code == 1
+    assert "watch is True or False, not 'off'" in output
+
+
+def test_the_power_line_is_watched_in_a_slac_script(tmp_path: Path) -> None:
+    """A charger whose report is of fewer sounds than it heard fails a script that does not look at it."""
+    text = (
+        "import dataclasses\n"
+        "from slac.frames import CM_ATTEN_CHAR_IND\n\n\n"
+        "def fewer(frame):\n"
+        "    return dataclasses.replace(frame, message=dataclasses.replace(frame.message, num_sounds=3))\n\n\n"
+        "async def test_it(slac_secc_sut):\n"
+        "    slac_secc_sut.adjust(lambda charger: charger.rewrite.__setitem__(CM_ATTEN_CHAR_IND, fewer))\n"
+        "    await slac_secc_sut.ev.reach('PARM')\n"
+        "    await slac_secc_sut.ev.sound()\n"
+        "    await slac_secc_sut.ev.any(1.2)\n"
+    )
+    code, output = run_pytest(script(tmp_path, text))
+    assert code == 1
+    assert "expected that a report says of how many sounds it is (ISO 15118-3 A.9.2)" in output

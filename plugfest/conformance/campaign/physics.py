@@ -12,6 +12,7 @@ from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Judged, Result, Verdict
 from plugfest.conformance.watch.line_watch import LineWatch
+from plugfest.conformance.watch.violation import Violation
 from plugfest.conformance.watch.watch import Watch
 
 
@@ -30,12 +31,17 @@ async def watched(watch: Watch, tester: TesterEv | TesterEvse) -> AsyncIterator[
         end()
 
 
+def judged(violation: Violation, did: str = "") -> Judged:
+    """What a verdict says of a violation."""
+    return Judged(did=did, what=violation.text, expected=f"that {violation.rule}", rule=violation.source)
+
+
 def judge_watched(result: Result, watch: Watch | LineWatch, run: Run) -> None:
     """Takes what the watch found into the result: a violation fails the run, whatever the case is about."""
     for violation in watch.violations.values():
-        judged = Judged(did=done(run), what=violation.text, expected=violation.rule, rule=violation.source)
+        found = judged(violation, done(run))
         if violation.fails and result.verdict in (Verdict.PASS, Verdict.INCONC):
-            result.verdict, result.cause, result.judged = Verdict.FAIL, violation.cause, judged
-            result.reason, result.look = str(judged), ""
+            result.verdict, result.cause, result.judged = Verdict.FAIL, violation.cause, found
+            result.reason, result.look = str(found), ""
         else:
-            result.find(str(judged), Severity.READING)
+            result.find(str(found), Severity.READING)

@@ -45,6 +45,7 @@ class ChargerScript(Script):
             self.se.take(bench.certificates)
         await stack.enter_async_context(self.se.serving())
         stack.push_async_callback(self.se.leave)
+        await self._watch(stack, self.se)
 
     async def plug(self) -> None:
         """Plugs the vehicle in; `until` does it where it was not done."""

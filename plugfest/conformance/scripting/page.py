@@ -37,9 +37,13 @@ _ABOUT_TESTS = {"adjust", "open", "running"}
 _HEAD = """\
 # What a conformance script can do
 
-Every fixture of the plugin with its methods, made from their docstrings. [scripts.md](scripts.md) begins with examples.
-Each method that waits is awaited, and returns when what it names has happened; what does not happen in time fails the
-test with the last messages.
+Every fixture of the plugin with its methods, generated from their docstrings. [scripts.md](scripts.md) has examples.
+Await every method that waits: it returns when what it names has happened. If that does not happen in time, the test
+fails and shows the last messages.
+
+While a script runs, power, pilot and power line are watched as in a campaign. A rule that the system under test breaks
+fails the script, whatever the script is about. `@pytest.mark.sut(watch=False)` switches this off for one script,
+`--sut-no-watch` for all. `bench` is not watched: both of its sides are ours.
 """
 
 

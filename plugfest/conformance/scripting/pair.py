@@ -12,6 +12,7 @@ from evcc.vehicle import Vehicle
 from plugfest.conformance.scripting.setting import Setting
 from plugfest.conformance.scripting.trace import Trace
 from plugfest.conformance.sut import certificates, own
+from plugfest.conformance.watch.violation import Violation
 from secc import serve as secc
 from v2g.memory_link import memory_pair
 
@@ -29,6 +30,8 @@ class PairScript:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.trace = Trace()
+        self.violations: list[Violation] = []
+        """Nothing is watched here: both sides are ours, and scripts make either of them deviate."""
 
     @classmethod
     @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Runs a script, and keeps the evidence of one that fails."""
+"""Runs a script, judges what was watched meanwhile, and keeps the evidence of one that fails."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from boundary.text import visible, visible_lines
 from plugfest.conformance.campaign.evidence import evidence
+from plugfest.conformance.campaign.physics import judged
 from plugfest.conformance.scripting.setting import Setting
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.virtual import VirtualLoop
@@ -33,17 +34,24 @@ def run_script(setting: Setting, function: Callable[..., Any], arguments: dict[s
     with asyncio.Runner(loop_factory=VirtualLoop if setting.virtual else None) as runner:
         try:
             runner.run(main())
-            if setting.captured and setting.trace is None:
+            text = broken(setting)
+            if not text and setting.captured and setting.trace is None:
                 shutil.rmtree(setting.place, ignore_errors=True)
-            return
+            if not text:
+                return
         except Failed as why:
             text = str(why)
         except Inconclusive as why:
             # pytest knows no verdict between; a skipped test would pass for a good one.
-            text = f"inconclusive: {why}"
+            text = broken(setting) or f"inconclusive: {why}"
         except SetupError as why:
             text = str(why)
     pytest.fail("\n".join(visible_lines(text)), pytrace=False)
+
+
+def broken(setting: Setting) -> str:
+    """The rules that the system under test broke while the script was about something else; "" where it kept all."""
+    return "\n".join(str(judged(one)) for script in setting.started for one in script.violations if one.fails)
 
 
 def keep_evidence(setting: Setting) -> Iterator[tuple[str, str]]:
@@ -51,6 +59,8 @@ def keep_evidence(setting: Setting) -> Iterator[tuple[str, str]]:
     for script in setting.started:
         if not script.trace.events:
             continue
+        if script.violations:
+            yield "watch", "\n".join(visible(str(judged(one))) for one in script.violations)
         folder = setting.place
         if setting.trace is None and not setting.captured:
             try:

@@ -11,12 +11,19 @@ from typing import Any, Self
 
 from plugfest.conformance.campaign import setup
 from plugfest.conformance.campaign.evidence import capture, evidence
+from plugfest.conformance.campaign.physics import watched
 from plugfest.conformance.catalogue.protocols import word_of
+from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.scripting.setting import Setting
 from plugfest.conformance.scripting.trace import Trace
+from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.stimulus import source
 from plugfest.conformance.sut import own, own_system
 from plugfest.conformance.sut.bench import Bench
+from plugfest.conformance.watch.judgement import Side
+from plugfest.conformance.watch.line_watch import LineWatch
+from plugfest.conformance.watch.violation import Violation
+from plugfest.conformance.watch.watch import Watch
 from v2g.trace import Observe, fan_out
 
 
@@ -30,6 +37,26 @@ class Script:
         self.setting = setting
         self.trace = Trace()
         self.system: Any = None
+        side: Side = "secc" if self.sut == "secc" else "evcc"
+        self._power = Watch(side, setting.pics, setting.ac)
+        self._line = LineWatch(side, setting.pics)
+
+    @property
+    def violations(self) -> list[Violation]:
+        """What the watch has found so far: rules of power, pilot and power line that the system under test broke.
+
+        At the end of the script those with ``fails`` fail the test. Empty with ``watch=False`` or ``--sut-no-watch``.
+        """
+        return [*self._power.violations.values(), *self._line.violations.values()]
+
+    async def _watch(self, stack: contextlib.AsyncExitStack, tester: TesterEv | TesterEvse | None = None) -> None:
+        """Watches plant and pilot until the stack is closed; without a tester, the pilot in matching alone."""
+        if not self.setting.watch:
+            return
+        if tester is None:
+            stack.enter_context(self._line.reading(self.system.pilot))
+        else:
+            await stack.enter_async_context(watched(self._power, tester))
 
     @classmethod
     @contextlib.contextmanager
@@ -76,6 +103,8 @@ class Script:
                 kept = stack.enter_context(evidence(place, self.epoch, self.role, packets=not packets))
                 real = stack.enter_context(capture(place if packets else None, setting.captured, setting.name))
                 observe = fan_out(self.trace, kept, real)
+            if setting.watch:
+                observe = fan_out(observe, self._power, self._line)
             self.system = await stack.enter_async_context(self._role(observe))
             await self._start(stack, observe)
             yield self

@@ -25,7 +25,7 @@ from v2g.energy import BY_TITLE
 from v2g.errors import SetupError
 from v2g.protocols import ISO2, ISO20, PROTOCOLS, Protocol
 
-WORDS = ("protocol", "ac", "payment", "profile", "pics", "service", "control")
+WORDS = ("protocol", "ac", "payment", "profile", "pics", "service", "control", "watch")
 """What the marker ``sut`` may say."""
 
 
@@ -43,6 +43,7 @@ class Setting:
         pki: certificates for TLS and contracts with a real system.
         actions: commands for what a person would do at a real system.
         seed: what the script leaves open is drawn from it.
+        watch: power, pilot and power line are judged while the script runs.
         adjust: called with our own role before it starts; a script's way to change the system.
     """
 
@@ -56,6 +57,7 @@ class Setting:
     pki: Path | None = None
     actions: Mapping[str, str] = field(default_factory=dict)
     seed: int = 1
+    watch: bool = True
     trace: Path | None = None
     name: str = "script"
     adjust: list[Callable[[Any], None]] = field(default_factory=list)
@@ -129,6 +131,8 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
         raise pytest.UsageError(f"{name}: profile is strict or tolerant, not {profile!r}")
     if payment == "contract" and not PROTOCOLS[protocol].abilities.contract:
         raise pytest.UsageError(f"{name}: {PROTOCOLS[protocol].title} knows no payment by contract")
+    if not isinstance(watch := words.get("watch", True), bool):
+        raise pytest.UsageError(f"{name}: watch is True or False, not {watch!r}")
     changes = _of_iso20(words, protocol, name)
     ac = bool(words.get("ac", changes.get("PICS_CMN_CMN_ChargingMode", "aC" if pics.ac else "dC") == "aC"))
     changes["PICS_CMN_CMN_ChargingMode"] = "aC" if ac else "dC"
@@ -139,7 +143,8 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
         PROTOCOLS[protocol], ac, payment, profile, pics.with_(**changes),
         by_pytest.reach(config), config.getoption("--sut-command").replace("{interface}", interface),
         Path(pki) if (pki := config.getoption("--sut-pki")) else None, by_pytest.actions(config),
-        config.getoption("--sut-seed") or 1, Path(trace) if trace else None, name,
+        config.getoption("--sut-seed") or 1, watch and not config.getoption("--sut-no-watch"),
+        Path(trace) if trace else None, name,
     )  # fmt: skip
 
 

@@ -85,6 +85,7 @@ class SlacVehicleScript(_SlacScript):
     async def _start(self, stack: contextlib.AsyncExitStack, observe: Any) -> None:
         self.ev = Vehicle(self.system, Result(self.setting.name), observe, 1)
         await stack.enter_async_context(self.ev.open())
+        await self._watch(stack)
 
 
 class SlacChargerScript(_SlacScript):
@@ -102,3 +103,4 @@ class SlacChargerScript(_SlacScript):
     async def _start(self, stack: contextlib.AsyncExitStack, observe: Any) -> None:
         self.post = Charger(self.system, Result(self.setting.name), observe, 1)
         await stack.enter_async_context(self.post.open())
+        await self._watch(stack)

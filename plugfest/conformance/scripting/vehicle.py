@@ -31,6 +31,7 @@ class VehicleScript(Script):
         if bench.certificates is not None:
             self.ev.take(bench.certificates)
         stack.push_async_callback(self.ev.leave)
+        await self._watch(stack, self.ev)
 
     @property
     def session_id(self) -> bytes:
