@@ -5,24 +5,63 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from boundary import terminal, write
+from boundary.errors import InputError, OutputError
 from plugfest.conformance.campaign.campaign import Campaign
 from plugfest.conformance.catalogue import Run
+from plugfest.conformance.pair import answers, line
 from plugfest.conformance.pair import campaign as pairs
+from plugfest.conformance.pair.attended import Bench
+from plugfest.conformance.pair.guide import Guide
+from plugfest.conformance.pair.words import ACTS
 from plugfest.errors import UserError
 
-ONE_SIDE = ("pics", "command", "reset_command", "pki", "address", "port", "slac", "action")
+ONE_SIDE = ("pics", "command", "reset_command", "pki", "address", "port", "slac")
 """Options of the bench of one side, which a pair has none of."""
+OF_PAIRS = ("guide", "answers", "write_answers", "key_log")
+"""Options of a pair, which one side has none of."""
 
 
 def campaign(
     args: argparse.Namespace, folder: Path, runs: list[Run], part: str
 ) -> tuple[Campaign, list[Run], list[tuple[Run, str]]]:
     """A campaign with a pair, the runs that are executed, and the others with the reason."""
-    if given := next((name for name in ONE_SIDE if getattr(args, name)), ""):
-        raise UserError(f"--{given.replace('_', '-')} is for one side under test, not for --sut pair")
-    todo, left = pairs.selected(runs)
-    return pairs.own(folder, name=args.name or "", part=part), todo, left
+    _refuse(args, ONE_SIDE, "is for one side under test, not for --sut pair")
+    if not (args.interface or args.guide or args.answers):
+        _refuse(args, ("write_answers", "key_log", "action"), "needs a real pair: -i IFACE, --guide or --answers FILE")
+        todo, left = pairs.selected(runs)
+        return pairs.own(folder, name=args.name or "", part=part), todo, left
+    interfaces = args.interface.split(",") if args.interface else []
+    if why := line.cannot(interfaces):
+        raise UserError(why)
+    made = Bench(_guide(args), interfaces, args.key_log)
+    todo, left = pairs.answered(runs, made.guide)
+    return pairs.real(folder, made, name=args.name or "", part=part), todo, left
+
+
+def _guide(args: argparse.Namespace) -> Guide:
+    if args.answers is None and not terminal.attended():
+        raise UserError("a person at a terminal is needed, or --answers FILE (docs/pairs.md)")
+    commands = {}
+    for text in args.action:
+        name, equals, command = text.partition("=")
+        if not equals or name.strip() not in ACTS:
+            raise UserError(f"--action {text}: ACT=COMMAND is needed; acts are {', '.join(ACTS)}")
+        commands[name.strip()] = command
+    try:
+        known = answers.load(args.answers) if args.answers is not None else {}
+        if args.write_answers is not None:
+            write.check(args.write_answers)
+    except (InputError, OutputError) as why:
+        raise UserError(str(why)) from why
+    return Guide(known, args.write_answers, commands)
 
 
 def refuse(args: argparse.Namespace) -> None:
     """Refuses options of pairs where one side is tested."""
+    _refuse(args, OF_PAIRS, "is for --sut pair")
+
+
+def _refuse(args: argparse.Namespace, names: tuple[str, ...], why: str) -> None:
+    if given := next((name for name in names if getattr(args, name)), ""):
+        raise UserError(f"--{given.replace('_', '-')} {why}")

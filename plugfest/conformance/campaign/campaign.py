@@ -151,6 +151,7 @@ class Campaign:
         reset: brings the system back when it does not answer any more; returns what was done.
         seed: what the cases leave open is drawn from it (:mod:`plugfest.conformance.stimulus`).
         interface: whose packets are captured; "": they are made up from what the tester sent and read.
+        traffic: the tester hears the traffic; False: it is recorded elsewhere, and nothing is made up.
     """
 
     folder: Path
@@ -166,6 +167,7 @@ class Campaign:
     reset: Callable[[], str] | None = None
     longest: float | None = None
     interface: str = ""
+    traffic: bool = True
     seed: int = 1
     _silent: int = 0
 
@@ -253,7 +255,7 @@ class Campaign:
             role = {"secc": "evcc", "evcc": "secc"}.get(run.case.sut, "both")
             real = bool(self.interface) and may_capture(self.interface)
             with (
-                evidence(place, epoch, role, packets=not real) as observe,
+                evidence(place, epoch, role, packets=self.traffic and not real) as observe,
                 _watchdog(None if self.virtual else limit),
             ):
                 result = self._loop(run, pics, observe, place if real else None)

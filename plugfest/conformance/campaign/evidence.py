@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from boundary import namespaces
 from boundary.write import Growing, append
 from v2g.errors import V2GError
 from v2g.trace import Event, JsonLines, Observe, fan_out, ignore
@@ -39,10 +40,10 @@ def evidence(place: Path, epoch: float, role: str, *, packets: bool = True) -> I
 
 
 def may_capture(interface: str) -> bool:
-    """Whether raw sockets are allowed here."""
+    """Whether raw sockets are allowed here; the interface may be ``NAMESPACE/NAME``."""
     try:
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as probe:
-            probe.bind((interface, 0))
+        with namespaces.inside(interface) as device, socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as probe:
+            probe.bind((device, 0))
     except (OSError, AttributeError):
         return False
     return True

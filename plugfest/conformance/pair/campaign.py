@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from plugfest.conformance.campaign.campaign import Campaign
@@ -13,6 +14,9 @@ from plugfest.conformance.campaign.evidence import evidence
 from plugfest.conformance.campaign.storage import safe
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.pair.attended import Bench
+from plugfest.conformance.pair.evidence import Evidence
+from plugfest.conformance.pair.guide import Guide
 from plugfest.conformance.pair.judge import judge
 from plugfest.conformance.pair.scenario import scenario
 from plugfest.conformance.pair.unattended import carry_out, impossible
@@ -34,6 +38,17 @@ def selected(runs: Iterable[Run]) -> tuple[list[Run], list[tuple[Run, str]]]:
             left.append((run, why))
         else:
             chosen.append(run)
+    return chosen, left
+
+
+def answered(runs: Iterable[Run], guide: Guide) -> tuple[list[Run], list[tuple[Run, str]]]:
+    """The runs that a person, or else the file of answers, can lead through, and the others with the reason."""
+    chosen, left = [], []
+    for run in runs:
+        if guide.attended or run.case.id in guide.known:
+            chosen.append(run)
+        else:
+            left.append((run, "the answers say nothing of it, and nobody is at a terminal"))
     return chosen, left
 
 
@@ -63,6 +78,64 @@ def own(folder: Path, *, name: str = "", part: str = "") -> OwnPairs:
         part: end of the names of this process' own files, where several share the folder.
     """
     return OwnPairs(folder, _nothing, Pics(), virtual=True, info={"system": name or MEMORY}, part=part)
+
+
+ALL_DAY = 24 * 3600.0
+"""s: a person is not hurried."""
+
+
+@dataclass
+class RealPairs(Campaign):
+    """Scenarios with a real pair and a person; use :func:`real`."""
+
+    watched: Bench = field(default_factory=lambda: Bench(Guide()))
+
+    def expected(self, run: Run) -> float:
+        return scenario(run.case).seconds
+
+    def run(self, runs: Sequence[Run], *, rerun_failed: bool = False) -> dict[str, Result]:
+        """As any campaign; what is under way is told by the dialogue."""
+        tell = self.tell
+        self.tell = lambda progress: tell(progress) if progress.result is not None else None
+        return super().run(runs, rerun_failed=rerun_failed)
+
+    def _loop(self, run: Run, pics: Pics, observe: Observe, place: Path | None) -> Result:
+        made, result = scenario(run.case), outset(run)
+        folder = self.folder / "cases" / safe(run.id)
+
+        async def main() -> Evidence:
+            return await self.watched.carry_out(run.case, made, folder, observe)
+
+        began = time.monotonic()
+        try:
+            with asyncio.Runner() as runner:
+                found = runner.run(main())
+        finally:
+            self.watched.guide.keep()
+        judge(result, made, found, run.case.rule)
+        result.seconds = round(time.monotonic() - began, 3)
+        return result
+
+
+def real(folder: Path, bench: Bench, *, name: str = "", part: str = "") -> RealPairs:
+    """A campaign with a real pair, a person or a file of answers, and a recording of the line."""
+    where = ", ".join(bench.interfaces)
+    info = {
+        "system": name or "a vehicle and a charger",
+        "watched": f"the line at {where}" if where else "recordings that were handed in",
+    }
+    interface = bench.interfaces[0] if bench.interfaces else ""
+    return RealPairs(
+        folder,
+        _nothing,
+        Pics(),
+        info=info,
+        part=part,
+        longest=ALL_DAY,
+        watched=bench,
+        interface=interface,
+        traffic=False,
+    )
 
 
 def _nothing(run: Run, pics: Pics, observe: Observe) -> contextlib.AbstractAsyncContextManager[None]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from plugfest.conformance.cause import Cause
 from plugfest.conformance.pair.scenario import PHASES
 from plugfest.traces import chain, checks
 from plugfest.traces.chain.steps import Diagnosis, Step, step_of
@@ -130,9 +131,11 @@ class Evidence:
     Attributes:
         ports: the line at each port of the charger.
         answers: question -> yes or no, where one was asked and answered.
-        unable: what could not be done or prepared, and why; "" where all was.
+        unable: what could not be done, prepared or recorded, and why; "" where all was.
+        cause: of that.
     """
 
     ports: list[Port]
     answers: Mapping[str, bool] = field(default_factory=dict)
     unable: str = ""
+    cause: Cause = Cause.NO_ACTION

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plugfest.conformance.cause import Cause, Severity
+from plugfest.conformance.cause import Severity
 from plugfest.conformance.pair.evidence import Evidence
 from plugfest.conformance.pair.looks import Miss, in_words, look
 from plugfest.conformance.pair.scenario import Expected, Scenario
@@ -24,8 +24,8 @@ def judge(result: Result, scenario: Scenario, evidence: Evidence, rule: str) -> 
         rule: what the scenario goes by, in words.
     """
     if evidence.unable:
-        result.verdict, result.cause = Verdict.INCONC, Cause.NO_ACTION
-        result.reason, result.look = evidence.unable, Cause.NO_ACTION.meaning.look
+        result.verdict, result.cause = Verdict.INCONC, evidence.cause
+        result.reason, result.look = evidence.unable, evidence.cause.meaning.look
         return
     misses: list[tuple[Expected, Miss]] = []
     open_: list[tuple[Expected, Stop]] = []

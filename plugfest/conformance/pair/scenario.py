@@ -130,7 +130,10 @@ def scenario(case: Case) -> Scenario:
                 name = str(step["prepare"])
                 if name not in PREPARED:
                     raise ScenarioError(f"{case.id}: nobody knows how to prepare {name!r}")
-                (prepared2 if port == 2 else prepared)[name] = step["value"]
+                where = prepared2 if port == 2 else prepared
+                if name in where or steps:
+                    raise ScenarioError(f"{case.id}: {name} is prepared twice, or too late")
+                where[name] = step["value"]
             case "do":
                 act = str(step["do"])
                 if act not in ACTS:

@@ -33,6 +33,7 @@ ACTS: Mapping[str, tuple[Where, str]] = {
     "break_contactor": ("secc", "make the charger's contactor report a fault"),
     "heat_cable": ("cable", "heat the cable's temperature sensor above its limit"),
     "heat_connector": ("cable", "heat the connector's temperature sensor above its limit"),
+    "cool_down": ("cable", "cool vehicle and charger down, well below freezing"),
     "drive_mode": ("evcc", "select drive (then reverse, then neutral) in the vehicle"),
     "park": ("evcc", "select park in the vehicle"),
     "move_vehicle": ("evcc", "roll the vehicle a few centimetres"),

@@ -1,0 +1,59 @@
+"""Scenarios of a pair over an interface: two programs of ours as the foreign pair, and a recorder between them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import netns
+import pytest
+from processes import PATIENT, PLUGFEST, run, started
+
+from plugfest.traces.recording import load
+
+pytestmark = [pytest.mark.netns, pytest.mark.skipif(not netns.AVAILABLE, reason=netns.REASON)]
+
+
+@pytest.fixture(scope="module")
+def link() -> Iterator[netns.Link]:
+    with netns.link("plfpair") as made:
+        yield made
+
+
+def judged(link: netns.Link, folder: Path, name: str, charger: list[str], vehicle: list[str]) -> dict[str, Any]:
+    """The result of one scenario; plugging in is the start of the vehicle."""
+    answers, out = folder / "answers.yaml", folder / "out"
+    answers.write_text(f"{name}: {{prepared: yes}}\n")
+    plug = link.command(
+        "evcc", *PLUGFEST, "evcc", "-i", link.evcc_if, "--no-slac", "--plain", "--duration", "2", *PATIENT, *vehicle
+    )
+    plug_in = f"{shlex.join(plug)} > {folder / 'vehicle.log'} 2>&1 &"
+    waits = link.command("secc", *PLUGFEST, "secc", "-i", link.secc_if, "--no-slac", "--plain", *charger)
+    with started(waits, until="charger ready"):
+        done = run(
+            [*PLUGFEST, "conformance", "run", "--sut", "pair", "-i", f"{link.secc}/{link.secc_if}", "-k", name,
+             "--answers", str(answers), "--action", f"plug={plug_in}", "--out", str(out)],
+        )  # fmt: skip
+    assert (out / "results.jsonl").exists(), done.stdout + done.stderr
+    result: dict[str, Any] = json.loads((out / "results.jsonl").read_text())
+    return {**result, "exit": done.returncode, "place": out / "cases" / name}
+
+
+def test_a_foreign_pair_is_recorded_and_passes(link: netns.Link, tmp_path: Path) -> None:
+    """What is awaited is seen on the line; the evidence is the real packets."""
+    result = judged(link, tmp_path, "ITP-01-01-001", [], [])
+    assert (result["verdict"], result["exit"]) == ("pass", 0), result
+    recording = load(result["place"] / "trace.pcapng")
+    assert recording.kind == "pcapng"
+    assert "ChargeParameterDiscoveryRes" in [entry.name for entry in recording.entries]
+    assert '"act"' in (result["place"] / "trace.jsonl").read_text()
+
+
+@pytest.mark.slow
+def test_a_foreign_charger_that_lacks_a_protocol_is_blamed(link: netns.Link, tmp_path: Path) -> None:
+    """It speaks DIN only, where the vehicle prefers ISO 15118-2 and the charger was to have it."""
+    result = judged(link, tmp_path, "ITP-01-01-010", ["--protocol", "din"], ["--protocol", "iso2,din"])
+    assert (result["verdict"], result["blamed"], result["exit"]) == ("fail", "secc", 1), result
