@@ -8,7 +8,8 @@ import time
 
 from evcc import charge as evcc
 from plugfest import plants
-from plugfest.config.model import Bench, Vehicle
+from plugfest.config.model import Bench
+from plugfest.config.vehicle import Vehicle
 from plugfest.virtual import run
 from secc import serve as secc
 from v2g.memory_link import memory_pair

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 
 from evcc.charge import charge
 from plugfest import plants, security, session_options
+from plugfest.config.charger import Charger as ChargerKeys
 from plugfest.config.model import Bench
-from plugfest.config.model import Charger as ChargerKeys
-from plugfest.config.model import Vehicle as VehicleKeys
+from plugfest.config.vehicle import Vehicle as VehicleKeys
 from secc import serve as secc
 from slac.pilots import AssumedChargerPilot, AssumedVehiclePilot
 from v2g.channel import Channel, connect, listening

@@ -12,8 +12,9 @@ from evcc.battery import Battery, pack
 from evcc.battery import Pack as BatteryPack
 from evcc.vehicle import OnboardCharger, Settings, Vehicle
 from plugfest import curves
-from plugfest.config.model import Bench, Pack
+from plugfest.config.model import Bench
 from plugfest.config.named import connector
+from plugfest.config.vehicle import Pack
 from plugfest.config.words import octets
 from plugfest.errors import UserError
 from plugfest.lines import Plant

@@ -13,6 +13,8 @@ from msgspec import Meta
 Seconds = Annotated[float, Meta(ge=0.0)]
 Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
 Positive = Annotated[float, Meta(gt=0.0)]
+File = Annotated[str, Meta(extra={"file": True})]
+"""Relative to the bench file."""
 Whole = Annotated[int, Meta(ge=0)]
 Octets = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}\s*)*$")]
 Side = Literal["vehicle", "charger"]

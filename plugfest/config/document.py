@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from plugfest.config import actions, contract, model, secure
+from plugfest.config import actions, charger, contract, model, secure, vehicle
 from plugfest.config.check import bare, wanted
 
 _INTRO = """\
@@ -23,13 +23,13 @@ looked for beside the bench file.
 
 SECTIONS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("The bench", model.Bench),
-    ("`vehicle`", model.Vehicle),
-    ("`vehicle.battery`, unless it is a name", model.Pack),
-    ("`vehicle.onboard`", model.Onboard),
-    ("`vehicle.offer`, each", model.Offer),
-    ("`charger`", model.Charger),
-    ("`charger.ac-supply`", model.Supply),
-    ("`charger.needs`", model.Needs),
+    ("`vehicle`", vehicle.Vehicle),
+    ("`vehicle.battery`, unless it is a name", vehicle.Pack),
+    ("`vehicle.onboard`", vehicle.Onboard),
+    ("`vehicle.offer`, each", vehicle.Offer),
+    ("`charger`", charger.Charger),
+    ("`charger.ac-supply`", charger.Supply),
+    ("`charger.needs`", charger.Needs),
     ("`charger.schedule`, each", contract.Slot),
     ("`charger.plans`, each", contract.Plan),
     ("`charger.plans.prices`, each", contract.Price),

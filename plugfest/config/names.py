@@ -10,7 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from plugfest.config.model import Bench, Charger, Vehicle
+from plugfest.config.charger import Charger
+from plugfest.config.model import Bench
+from plugfest.config.vehicle import Vehicle
 from plugfest.errors import UserError
 
 SECTIONS: Mapping[str, type[msgspec.Struct]] = {"": Bench, "vehicle": Vehicle, "charger": Charger}

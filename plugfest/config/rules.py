@@ -24,10 +24,12 @@ from plugfest.config.actions import (
     Standby,
     Step,
 )
+from plugfest.config.charger import Needs
 from plugfest.config.check import Path, did_you_mean
-from plugfest.config.model import Bench, Needs, Pack
+from plugfest.config.model import Bench
 from plugfest.config.named import message_classes, message_names, spoken
 from plugfest.config.secure import TlsOptions
+from plugfest.config.vehicle import Pack
 from plugfest.config.words import PROTOCOLS, octets, protocol_names, replacement
 from plugfest.deviations import check_fields, occurrences
 from slac.connector import connector, power_class

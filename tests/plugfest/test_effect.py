@@ -9,9 +9,11 @@ import pytest
 
 from plugfest import config
 from plugfest.cli import main
+from plugfest.config.charger import Supply
 from plugfest.config.effect import NEEDS, without_effect
-from plugfest.config.model import Bench, Onboard, Supply
+from plugfest.config.model import Bench
 from plugfest.config.names import SECTIONS
+from plugfest.config.vehicle import Onboard
 
 REPORTS = Path(__file__).parents[1] / "data" / "reports"
 EXAMPLES = Path(__file__).parents[2] / "examples"
