@@ -1,8 +1,8 @@
 """The bench file: one YAML file that describes a whole bench, and what the command line says, as one typed value.
 
-:mod:`.model`, with :mod:`.vehicle` and :mod:`.charger`, and :mod:`.actions` are the keys; :mod:`.source` reads YAML with its lines; :mod:`.check` reads it against
-the model and words the mistakes; :mod:`.rules` adds what types cannot say. Every mistake of a file is reported, with
-file, line and path.
+:mod:`.model`, with :mod:`.vehicle` and :mod:`.charger`, and :mod:`.actions` are the keys; :mod:`.source` reads YAML
+with its lines; :mod:`.check` reads it against the model and words the mistakes; :mod:`.rules` adds what types cannot
+say. Every mistake of a file is reported, with file, line and path.
 """
 
 from __future__ import annotations

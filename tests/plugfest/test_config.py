@@ -45,7 +45,7 @@ MISTAKES = [
     ("timer:\n  V2G_EVCC_CableChek_Timeout: 3\n", r"bench:2: timer.*did you mean V2G_EVCC_CableCheck_Timeout"),
     ("timer:\n  V2G_EVCC_CableCheck_Timeout: -3\n", r"bench:2: timer.*: -3 s cannot be"),
     ("role: evcc\n", r"bench:1: interface: missing: role evcc needs a network interface"),
-    ("interface: eth0\n", r"bench:1: interface: role both runs in memory"),
+    ("interface: eth0\n", r"bench:1: interface: leave it out: role both runs in memory, and a lab makes interfaces"),
     ("role: secc\ninterface: eth0\nfast: true\n", r"bench:3: fast: virtual time needs role both"),
     ("fast: true\nvehicle: {loop-delay: 0}\n", r"bench:2: vehicle.loop-delay: in virtual time a loop without pauses"),
     ("cert: /dev/null\n", r"bench:1: cert: --cert and --key go together"),
