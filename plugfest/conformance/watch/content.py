@@ -26,6 +26,7 @@ RULES: dict[str, Weight] = {
     "target-back": Weight.FAILS,
     "target-ignored": Weight.NOTED,
     "power-implausible": Weight.FAILS,
+    "phase-overdrawn": Weight.NOTED,
 }
 """Name of a rule of :mod:`v2g.rules` -> what it does to a run that breaks it, in all protocols: what is physics.
 

@@ -14,9 +14,11 @@ from bench import COMBINATIONS, iso20_bench
 from plugfest.traces.checks import judge
 from plugfest.traces.recording import from_events
 from plugfest.virtual import run
+from v2g import phases
 from v2g.messages.iso20 import ac, common, dc, types
 from v2g.protocols import ISO20
 from v2g.rules.facts import Facts
+from v2g.rules.iso20.loop import phase_overdrawn
 from v2g.rules.rule import ISO20 as SETS
 from v2g.rules.rule import Breach, Live
 from v2g.rules.table import RULES, hear
@@ -169,6 +171,19 @@ def bpt(member: Any) -> Any:
     return kind(**fields, **more)
 
 
+def even_limits(member: Any) -> Any:
+    """The vehicle's limit for each phase."""
+    each = r(3680)
+    return msgspec.structs.replace(
+        member, EVMaximumChargePower=each, EVMaximumChargePower_L2=each, EVMaximumChargePower_L3=each
+    )
+
+
+def on_one_phase(member: Any) -> Any:
+    """The same power, all of it on L1."""
+    return msgspec.structs.replace(member, EVPresentActivePower_L2=r(0), EVPresentActivePower_L3=r(0))
+
+
 def other_mode(member: Any) -> Any:
     """The same member of the other control mode, with whatever it wants."""
     name = type(member).__name__
@@ -241,6 +256,8 @@ CASES = (
          at("AC_CPDResEnergyTransferMode.EVSEMaximumChargePower", r(1)), "iso20-ac"),
     Case("frequency", "AC_ChargeParameterDiscoveryRes",
          at("AC_CPDResEnergyTransferMode.EVSENominalFrequency", r(5000)), "iso20-ac"),
+    Case("phase-overdrawn", "AC_ChargeLoopReq", at("CLReqControlMode", on_one_phase), "iso20-ac"),
+    Case("phase-overdrawn", "AC_ChargeLoopReq", at("CLReqControlMode", on_one_phase), "iso20-ac", DYNAMIC),
     Case("phases-unasked", "AC_ChargeParameterDiscoveryRes",
          at("AC_CPDResEnergyTransferMode.EVSEMaximumChargePower_L2", r(1000)), "iso20-ac"),
     Case("control-mode", "ScheduleExchangeReq", both(at("Scheduled_SEReqControlMode", None),
@@ -331,6 +348,8 @@ CASES = (
          DYNAMIC, live=False),
     Case("power-implausible", "AC_ChargeLoopReq", at("CLReqControlMode.EVPresentActivePower", r(200, 3)),
          "iso20-ac"),
+    Case("phase-overdrawn", "AC_ChargeLoopReq", at("CLReqControlMode", on_one_phase), "iso20-ac"),
+    Case("phase-overdrawn", "AC_ChargeLoopReq", at("CLReqControlMode", on_one_phase), "iso20-ac", DYNAMIC),
     Case("phases-unasked", "AC_ChargeLoopRes", at("CLResControlMode.EVSEPresentActivePower_L2", r(1)), "iso20-ac"),
     Case("over-voltage", "DC_ChargeLoopRes", at("EVSEPresentVoltage", r(900))),
     Case("over-current", "DC_ChargeLoopRes", at("EVSEPresentCurrent", r(900))),
@@ -360,6 +379,7 @@ CONTEXT: dict[str, tuple[str, Change]] = {
     "renegotiation-unsupported": ("ServiceDiscoveryRes", at("ServiceRenegotiationSupported", False)),
     "discharge-beyond": ("DC_ChargeParameterDiscoveryReq", at("DC_CPDReqEnergyTransferMode", bpt)),
     "price-schedule": ("ScheduleExchangeRes", at(f"{TUPLE}.ChargingSchedule.PriceLevelSchedule", None)),
+    "phase-overdrawn": ("AC_ChargeParameterDiscoveryReq", at("AC_CPDReqEnergyTransferMode", even_limits)),
     "own-limit": ("DC_ChargeParameterDiscoveryRes",
                   at("DC_CPDResEnergyTransferMode.EVSEMaximumChargeCurrent", r(1))),
 }  # fmt: skip
@@ -505,3 +525,31 @@ def test_certificates_are_not_installed_where_that_is_not_offered() -> None:
         OEMProvisioningCertificateChain=chain, ListOfRootCertificateIDs=roots, MaximumContractCertificateChains=1
     )
     assert "installation-not-offered" in {breach.rule.name for breach in notes(setup, request)}
+
+
+@pytest.mark.parametrize(
+    ("said", "asymmetry", "drawn", "text"),
+    [
+        ((11_000,), None, (3_600, 3_600, 3_600), ""),
+        ((11_000,), None, (7_000, 0, 0), ""),
+        ((3_680,) * 3, None, (7_000, 0, 0), "L1 has 7000 W of 7000, 0, 0 W, EVMaximumChargePower is 3680 W for it"),
+        ((1_000, 7_000, 1_000), None, (900, 6_900, 900), ""),
+        ((1_000, 7_000, 1_000), None, (900, 900, 3_900), "L3 has 3900 W of 900, 900, 3900 W"),
+        ((22_000,), 1_000, (5_000, 5_000, 4_100), ""),
+        ((22_000,), 1_000, (5_000, 5_000, 500), "the phases have 5000, 5000, 500 W, MaximumPowerAsymmetry is 1000 W"),
+        ((), None, (7_000, 0, 0), ""),
+    ],
+)
+def test_phases_are_judged_one_by_one(
+    said: tuple[int, ...], asymmetry: int | None, drawn: tuple[int, ...], text: str
+) -> None:
+    """What is said as a sum may be one phase's; what was never said is not judged."""
+    facts = Facts()
+    facts.iso20.phase_limits = {"MaximumChargePower": tuple(map(float, said))}
+    facts.iso20.asymmetry = asymmetry
+    fields = phases.elements("EVPresentActivePower", [float(watts) for watts in drawn], apart=True)
+    body = ac.AC_ChargeLoopReq(
+        MeterInfoRequested=False, CLReqControlMode=ac.Scheduled_AC_CLReqControlModeType(**fields)
+    )
+    found = phase_overdrawn(facts, body)
+    assert found.startswith(text) if text else found == ""

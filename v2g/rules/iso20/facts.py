@@ -12,6 +12,7 @@ from typing import Any
 
 from v2g import energy
 from v2g.energy import EnergyService, ParameterSet
+from v2g.phases import given
 from v2g.physical import number
 from v2g.reading import header_of
 from v2g.rules.bounds import FALL, Ceiling
@@ -60,6 +61,8 @@ class Facts20:
         target_amps, target_amps_back, target_volts: EVTargetCurrent by its sign and EVTargetVoltage of a scheduled
             request.
         targets: the last request had some; in dynamic mode it has none.
+        phase_limits: the vehicle's limits of ChargeParameterDiscovery in AC as it said them: a sum, or of each phase.
+        asymmetry: MaximumPowerAsymmetry, W; None: no limit.
         target_watts: EVSETargetActivePower of the last AC response, W; None where there was none.
         followed: time of it, s, and how long the vehicle may take to follow.
         meter: MeterInfo before; ``receipt`` the Receipt with it.
@@ -81,6 +84,8 @@ class Facts20:
     service: EnergyService | None = None
     chosen: ParameterSet | None = None
     declared: dict[str, dict[str, float]] = field(default_factory=lambda: {"EV": {}, "EVSE": {}})
+    phase_limits: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    asymmetry: float | None = None
     kind: Kind | None = None
     phases: bool | None = None
     points: int | None = None
@@ -206,7 +211,7 @@ def _selected(facts: Facts20, body: Any, request: Any, now: float) -> None:
     facts.service = energy.SERVICES.get(pair.ServiceID)
     facts.chosen = facts.sets.get(pair.ServiceID, {}).get(pair.ParameterSetID)
     facts.plans, facts.tuple_id, facts.kind, facts.phases = None, None, None, None
-    facts.declared = {"EV": {}, "EVSE": {}}
+    facts.declared, facts.phase_limits, facts.asymmetry = {"EV": {}, "EVSE": {}}, {}, None
     facts.checked = False
 
 
@@ -231,11 +236,15 @@ def _ac_limits(facts: Facts20, body: Any, request: Any, now: float) -> None:
     part = body.AC_CPDReqEnergyTransferMode
     facts.kind, facts.phases = kind_of(part), per_phase(part)
     facts.declared["EV"] = declared(part, "EV", POWERS)
+    facts.phase_limits = {name: given(part, f"EV{name}") for name in POWERS}
 
 
 @_on("AC_ChargeParameterDiscoveryRes")
 def _ac_limits_of_charger(facts: Facts20, body: Any, request: Any, now: float) -> None:
-    facts.declared["EVSE"] = declared(body.AC_CPDResEnergyTransferMode, "EVSE", POWERS)
+    part = body.AC_CPDResEnergyTransferMode
+    facts.declared["EVSE"] = declared(part, "EVSE", POWERS)
+    uneven = part.MaximumPowerAsymmetry
+    facts.asymmetry = None if uneven is None else number(uneven)
 
 
 def declared(part: Any, side: str, names: tuple[str, ...]) -> dict[str, float]:

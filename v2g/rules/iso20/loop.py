@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from v2g.phases import given
 from v2g.physical import number
 from v2g.rules.facts import Facts
 from v2g.rules.iso20.facts import DECLARED_DC, POWERS, Facts20
@@ -179,6 +181,31 @@ def power_implausible(facts: Facts, body: Any) -> str:
         return ""
     times = ": is its exponent right?" if abs(drawn) > 10 * limit else ""
     return f"EVPresentActivePower is {drawn:g} W, EV{name} is {limit:g} W{times}"
+
+
+@rule("phase-overdrawn", "no phase has more than was said for it, or than the others by more than is allowed", EVCC,
+      "AC_ChargeLoopReq", severity="warning", live=Live.TOLD, only=(AC20,))  # fmt: skip
+def phase_overdrawn(facts: Facts, body: Any) -> str:
+    drawn = given(body.CLReqControlMode, "EVPresentActivePower")
+    if len(drawn) < 2:
+        return ""
+    own, slack = facts.iso20, SLACK_WATTS / 3.0
+    apart = max(drawn) - min(drawn)
+    if own.asymmetry is not None and apart > own.asymmetry * SLACK + slack:
+        return f"the phases have {_listed(drawn)} W, MaximumPowerAsymmetry is {own.asymmetry:g} W"
+    for place, watts in enumerate(drawn):
+        name = "MaximumChargePower" if watts >= 0.0 else "MaximumDischargePower"
+        said = own.phase_limits.get(name, ())
+        if not 1 < len(said) > place:  # a sum may be that of one phase
+            continue
+        limit = abs(said[place])
+        if abs(watts) > max(limit * SLACK, limit + slack):
+            return f"L{place + 1} has {watts:g} W of {_listed(drawn)} W, EV{name} is {limit:g} W for it"
+    return ""
+
+
+def _listed(amounts: Sequence[float]) -> str:
+    return ", ".join(f"{amount:g}" for amount in amounts)
 
 
 @rule("phases-unasked", "powers of phases go to a vehicle that told its own", SECC, "AC_ChargeLoopRes",
