@@ -14,7 +14,7 @@ from typing import Any
 from evcc.drive import Drive, Unsuitable
 from evcc.verbs import until_finished
 from evcc.wallet import Wallet
-from v2g import signature
+from v2g import signature, signed_parts
 from v2g.credentials import Credential, chain_of, chain_type, plain_id, read, root_ids
 from v2g.errors import Refused, RemoteError
 from v2g.messages import iso2
@@ -296,7 +296,7 @@ def tariffs_hold(drive: Drive, res: iso2.ChargeParameterDiscoveryRes, given: Sig
     Args:
         given: the Signature of the response's header.
     """
-    tariffs = signature.parts(res)
+    tariffs = signed_parts.parts(res)
     if not tariffs:
         return False
     if drive.contract is None:

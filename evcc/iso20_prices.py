@@ -13,7 +13,7 @@ import msgspec
 from evcc.contract import Undeliverable
 from evcc.drive import Drive
 from evcc.iso20_installation import SET
-from v2g import signature
+from v2g import signature, signed_parts
 from v2g.errors import RemoteError
 from v2g.messages.iso20 import common
 from v2g.reading import header_of
@@ -21,7 +21,7 @@ from v2g.reading import header_of
 
 def trusted(drive: Drive, res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
     """The response, without absolute prices that must not guide the vehicle."""
-    found = signature.absolute_prices(res)
+    found = signed_parts.absolute_prices(res)
     if not found or res.EVSEProcessing != "Finished":
         return res
     header = header_of(res)
@@ -54,7 +54,7 @@ def _without(res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
     made: common.ScheduleExchangeRes = msgspec.structs.replace(
         whole, Scheduled_SEResControlMode=copy, Dynamic_SEResControlMode=dynamic
     )
-    for block in signature.priced(made):
+    for block in signed_parts.priced(made):
         block.AbsolutePriceSchedule = None
     return made
 

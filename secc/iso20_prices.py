@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from secc.iso20_contract import SET
 from secc.visit import Visit
-from v2g import signature
+from v2g import signature, signed_parts
 from v2g.messages import schema
 from v2g.messages.iso20 import common
 
@@ -18,10 +18,10 @@ def sign(visit: Visit, response: common.ScheduleExchangeRes) -> None:
     signer = visit.contracts.tariff_key20 if visit.contracts is not None else None
     if visit.contract is None or signer is None or response.EVSEProcessing != "Finished":
         return
-    found = signature.absolute_prices(response)
+    found = signed_parts.absolute_prices(response)
     if not found or signer.leaf not in visit.contract.chain[1:2]:
         return
     for number, prices in enumerate(found, 1):
         prices.Id = f"id{number}"
     assert visit.contracts is not None
-    visit.signature = signature.sign(schema(SET), signature.parts(response), signer.key, visit.contracts.grammar)
+    visit.signature = signature.sign(schema(SET), signed_parts.parts(response), signer.key, visit.contracts.grammar)

@@ -19,7 +19,7 @@ from secc.charger import KEPT
 from secc.iso20_contract import CODES, SET, profiles
 from secc.minimal import minimal
 from secc.visit import AnswerTable, Refusal, Visit
-from v2g import signature
+from v2g import signature, signed_parts
 from v2g.credentials import Credential, chain_of, common_name, plain_id, provider_of, sub_certificates
 from v2g.errors import LocalError
 from v2g.messages import schema
@@ -248,7 +248,7 @@ class LocalBackend:
             DHPublicKey=delivery20.dh_public_key(sealed, scheme),
             **{field_: sealed.encrypted_private_key},
         )
-        part = signature.Part("SignedInstallationData", data)
+        part = signed_parts.Part("SignedInstallationData", data)
         signed = signature.sign(schema(SET), [part], self.provider.key, self.grammar)
         self.issued.append(emaid)
         del self.issued[:-KEPT]

@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 from secc.agreed import Step
 from secc.charger import Slot
 from secc.visit import MAX_ENTRIES, Visit
-from v2g import signature
+from v2g import signature, signed_parts
 from v2g.messages import iso2
 from v2g.physical import Quantities, watts
 from v2g.prices import Tariff
@@ -180,7 +180,7 @@ def left(plan: Plan, schedule: Sequence[Slot], seconds: int) -> Plan:
 def sign_tariffs(visit: Visit, tuples: list[iso2.SAScheduleTupleType]) -> None:
     """Makes the response's Signature over its tariffs; without the operator's key there are none [V2G2-905]."""
     signer = visit.contracts.tariff_key if visit.contracts else None
-    tariffs = [signature.Part("SalesTariff", entry.SalesTariff) for entry in tuples if entry.SalesTariff]
+    tariffs = [signed_parts.Part("SalesTariff", entry.SalesTariff) for entry in tuples if entry.SalesTariff]
     if signer is None:
         for entry in tuples:
             entry.SalesTariff = None

@@ -10,7 +10,8 @@
 :mod:`.reading`           bytes as a message of a session, for roles, recordings and tools alike
 :mod:`.session`           requests and responses, session id, time-outs, rewrite hooks, trace events
 :mod:`.streams`           frames sorted by stream: the main one, and side streams beside it
-:mod:`.signature`         XML signatures over EXI fragments, made and verified; :mod:`.suites` has the algorithms
+:mod:`.signature`         XML signatures over EXI fragments, made and verified; :mod:`.suites` has the algorithms,
+                          :mod:`.signed_parts` what each message has to cover
 :mod:`.sequence`          the legal order of messages, as role-neutral tables
 :mod:`.physical`          PhysicalValues as numbers with a unit, and back; :mod:`.phases` powers over phases
 :mod:`.energy`            services and parameter sets of ISO 15118-20; :mod:`.prices` its tariffs as data

@@ -11,15 +11,15 @@ Whoever verifies encodes what was decoded once more. Codecs in the field write s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import exi
 from exi import STANDARD, Dialect, Schema
 from v2g.errors import LocalError, RemoteError
-from v2g.messages import iso2, schema, xmldsig
-from v2g.messages.iso20 import common
+from v2g.messages import schema, xmldsig
+from v2g.signed_parts import Part, parts
 from v2g.suites import ED448, SUITES, Suite, curve_of, digest, holds, holds_der, raw_signature, suite_of
 
 if TYPE_CHECKING:
@@ -40,13 +40,6 @@ Grammar: TypeAlias = Literal["common", "xmldsig"]
 
 GRAMMARS: Mapping[str, tuple[Grammar, ...]] = {"iso20-common": ("common", "xmldsig")}
 """The grammars of SignedInfo in a schema set, our own first; any other set has ``xmldsig`` alone."""
-
-
-class Part(NamedTuple):
-    """An element to be signed: its local name, and the object with its ``Id``."""
-
-    name: str
-    element: Any
 
 
 class SignatureError(RemoteError):
@@ -86,82 +79,7 @@ TITLES: Mapping[Grammar, str] = {"common": "CommonMessages", "xmldsig": "xmldsig
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What is signed
-
-_Find = Callable[[Any], list[Part]]
-
-
-def _body(message: Any) -> list[Part]:
-    return [Part(type(message).__name__, message)]
-
-
-def _delivery(message: Any) -> list[Part]:
-    names = ("ContractSignatureCertChain", "ContractSignatureEncryptedPrivateKey", "DHpublickey", "eMAID")
-    return [Part(name, getattr(message, name)) for name in names]
-
-
-def _tariffs(message: iso2.ChargeParameterDiscoveryRes) -> list[Part]:
-    if not isinstance(message.SASchedules, iso2.SAScheduleListType):
-        return []
-    tariffs = (entry.SalesTariff for entry in message.SASchedules.SAScheduleTuple)
-    return [Part("SalesTariff", tariff) for tariff in tariffs if tariff is not None]
-
-
-Priced: TypeAlias = common.ChargingScheduleType | common.Dynamic_SEResControlModeType
-
-
-def priced(message: common.ScheduleExchangeRes) -> list[Priced]:
-    """The parts of a ScheduleExchangeRes that may have prices, in document order."""
-    found: list[Priced | None] = [message.Dynamic_SEResControlMode]
-    if message.Scheduled_SEResControlMode is not None:
-        for one in message.Scheduled_SEResControlMode.ScheduleTuple:
-            found += [one.ChargingSchedule, one.DischargingSchedule]
-    return [block for block in found if block is not None]
-
-
-def absolute_prices(message: common.ScheduleExchangeRes) -> list[common.AbsolutePriceScheduleType]:
-    """The absolute price schedules of a ScheduleExchangeRes, signed or not."""
-    found = (block.AbsolutePriceSchedule for block in priced(message))
-    return [prices for prices in found if prices is not None]
-
-
-def _prices(message: common.ScheduleExchangeRes) -> list[Part]:
-    """The price schedules that have an Id: those without one are not signed."""
-    names = ("AbsolutePriceSchedule", "PriceLevelSchedule")
-    found = [Part(name, getattr(block, name)) for block in priced(message) for name in names]
-    return [part for part in found if part.element is not None and part.element.Id]
-
-
-def _field(name: str) -> _Find:
-    def find(message: Any) -> list[Part]:
-        element = getattr(message, name)
-        return [] if element is None else [Part(name, element)]
-
-    return find
-
-
-SIGNED: Mapping[type[Any], _Find] = {
-    iso2.CertificateInstallationReq: _body,
-    iso2.CertificateUpdateReq: _body,
-    iso2.AuthorizationReq: _body,
-    iso2.MeteringReceiptReq: _body,
-    iso2.CertificateInstallationRes: _delivery,
-    iso2.CertificateUpdateRes: _delivery,
-    iso2.ChargeParameterDiscoveryRes: _tariffs,
-    common.AuthorizationReq: _field("PnC_AReqAuthorizationMode"),
-    common.CertificateInstallationReq: _field("OEMProvisioningCertificateChain"),
-    common.CertificateInstallationRes: _field("SignedInstallationData"),
-    common.MeteringConfirmationReq: _field("SignedMeteringData"),
-    common.ScheduleExchangeRes: _prices,
-}
-"""The messages that carry signatures, and the elements signed in them. A Signature in another one is noise: vehicles
-with a RISE-V2G stack leave the last one in their headers."""
-
-
-def parts(message: Any) -> list[Part]:
-    """The elements of a message that its signature has to cover; empty if it carries none."""
-    find = SIGNED.get(type(message))
-    return find(message) if find else []
+# Fragments
 
 
 def fragment(schema_set: Schema, part: Part, dialect: Dialect = STANDARD) -> bytes:

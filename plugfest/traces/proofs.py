@@ -20,7 +20,7 @@ from pki.loading import Unreadable, readable
 from pki.profiles import SUITES, Role
 from plugfest.traces.certificates import sent
 from plugfest.traces.entries import EVCC, SECC, Entry, Recording
-from v2g import reading, signature, stamps
+from v2g import reading, signature, signed_parts, stamps
 from v2g.credentials import common_name
 
 Roots: TypeAlias = Callable[[Role], Sequence[x509.Certificate]]
@@ -278,7 +278,7 @@ def says_nothing(body: Any) -> bool:
 
 def _signature(entry: Entry, told: _Told) -> Signed | None:
     given = entry.signature
-    signed = any(part.element.Id for part in signature.parts(entry.body))
+    signed = any(part.element.Id for part in signed_parts.parts(entry.body))
     if says_nothing(entry.body):
         return None
     by, certificate = told.signer(entry)

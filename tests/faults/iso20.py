@@ -12,7 +12,7 @@ import secc.iso20_prices
 import secc.iso20_profile
 import v2g.session
 from faults.fault import async_nothing, charger, late, nothing, refusing, sending, timing, vehicle, with_
-from v2g import signature
+from v2g import signed_parts
 from v2g.errors import Refused, RemoteError
 
 PF, EV = "PF_SECC_ISO20_", "PF_EVCC_ISO20_"
@@ -85,7 +85,7 @@ charger("20-prices-unsigned", "prices are not signed", f"{PF}Prices_Signed",
 
 def _spoiled(visit: Any, response: Any, right: Any = secc.iso20_prices.sign) -> None:
     right(visit, response)
-    for prices in signature.absolute_prices(response):
+    for prices in signed_parts.absolute_prices(response):
         prices.Currency = "USD"
 
 

@@ -12,7 +12,7 @@ from pnc20 import DAY, PncBench20, contract, second, store
 from pki.authority import Changes
 from pki.profiles import Role
 from secc.authorizer import Delayed, Never
-from v2g import signature
+from v2g import signature, signed_parts
 from v2g.credentials import Credential
 from v2g.messages import schema
 from v2g.messages.iso20 import common
@@ -60,7 +60,7 @@ async def test_another_library_verifies_the_request() -> None:
     await bench.run()
     (request,) = bench.messages("AuthorizationReq")
     block, signed = request.PnC_AReqAuthorizationMode, request.Header.Signature
-    octets = signature.fragment(schema("iso20-common"), signature.Part("PnC_AReqAuthorizationMode", block))
+    octets = signature.fragment(schema("iso20-common"), signed_parts.Part("PnC_AReqAuthorizationMode", block))
     assert octets.hex().startswith("804b815a590c41")
     assert signed.SignedInfo.Reference[0].DigestValue == hashlib.sha512(octets).digest()
     value = signed.SignatureValue.value

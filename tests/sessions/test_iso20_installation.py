@@ -16,7 +16,7 @@ from pki import delivery20
 from pki.authority import Changes
 from pki.profiles import Role
 from plugfest import pnc
-from v2g import signature
+from v2g import signature, signed_parts
 from v2g.credentials import Credential
 from v2g.messages import schema
 from v2g.messages.iso20 import common
@@ -136,7 +136,7 @@ async def test_another_library_opens_and_verifies_the_delivery() -> None:
     await bench.run()
     (res,) = bench.messages("CertificateInstallationRes")
     data, signed = res.SignedInstallationData, res.Header.Signature
-    octets = signature.fragment(schema("iso20-common"), signature.Part("SignedInstallationData", data))
+    octets = signature.fragment(schema("iso20-common"), signed_parts.Part("SignedInstallationData", data))
     assert signed.SignedInfo.Reference[0].DigestValue == hashlib.sha512(octets).digest()
     value = signed.SignatureValue.value
     r, s = int.from_bytes(value[:66], "big"), int.from_bytes(value[66:], "big")

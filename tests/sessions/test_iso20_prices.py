@@ -12,7 +12,7 @@ from pnc20 import PncBench20, second
 
 from secc.charger import Wish
 from secc.schedule import Plan
-from v2g import signature
+from v2g import signature, signed_parts
 from v2g.credentials import Credential
 from v2g.messages import schema
 from v2g.messages.iso20 import common
@@ -74,8 +74,8 @@ async def test_another_library_verifies_the_prices() -> None:
     await bench.run()
     (res,) = bench.messages("ScheduleExchangeRes")
     signed = res.Header.Signature
-    for prices, reference in zip(signature.absolute_prices(res), signed.SignedInfo.Reference, strict=True):
-        octets = signature.fragment(schema("iso20-common"), signature.Part("AbsolutePriceSchedule", prices))
+    for prices, reference in zip(signed_parts.absolute_prices(res), signed.SignedInfo.Reference, strict=True):
+        octets = signature.fragment(schema("iso20-common"), signed_parts.Part("AbsolutePriceSchedule", prices))
         assert reference.DigestValue == hashlib.sha512(octets).digest()
     value = signed.SignatureValue.value
     r, s = int.from_bytes(value[:66], "big"), int.from_bytes(value[66:], "big")
@@ -101,7 +101,7 @@ def of_another(bench: PncBench20) -> None:
 def altered(bench: PncBench20) -> None:
     def change(res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
         copy = msgspec.msgpack.decode(msgspec.msgpack.encode(res), type=common.ScheduleExchangeRes)
-        signature.absolute_prices(copy)[0].PriceScheduleID = 9
+        signed_parts.absolute_prices(copy)[0].PriceScheduleID = 9
         return copy
 
     bench.se.rewrite[common.ScheduleExchangeRes] = change
@@ -126,7 +126,7 @@ async def test_prices_that_do_not_hold_are_ignored(change: Any, text: str) -> No
     (note,) = [note for note in vehicle.notes if note.startswith("prices ignored: ")]
     assert text in note
     # What came stays as it was recorded.
-    assert len(signature.absolute_prices(bench.messages("ScheduleExchangeRes")[0])) == 3
+    assert len(signed_parts.absolute_prices(bench.messages("ScheduleExchangeRes")[0])) == 3
 
 
 async def test_without_a_contract_prices_are_the_chargers_own() -> None:
@@ -169,5 +169,5 @@ async def test_prices_of_dynamic_mode_are_signed() -> None:
     vehicle, _ = await bench.run()
     assert vehicle.ok
     (res,) = bench.messages("ScheduleExchangeRes")
-    assert len(signature.absolute_prices(res)) == 1
+    assert len(signed_parts.absolute_prices(res)) == 1
     assert references(res) == ["#id1"]

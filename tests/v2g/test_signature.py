@@ -18,6 +18,7 @@ from vectors import OWN, load
 
 import exi
 from v2g import signature as sig
+from v2g import signed_parts
 from v2g.errors import LocalError
 from v2g.messages import iso2, schema, xmldsig
 from v2g.messages.iso20 import common
@@ -61,7 +62,7 @@ def vectors(name: str) -> list[dict[str, Any]]:
 def test_the_bytes_that_are_signed_are_those_of_another_codec() -> None:
     """Fragment and SignedInfo of a request signed by us equal EXIficient's, and its signature over them verifies."""
     made = sig.sign_message(REQUEST, KEY)
-    assert sig.fragment(schema("iso2"), sig.Part("AuthorizationReq", REQUEST)).hex() == FRAGMENT
+    assert sig.fragment(schema("iso2"), signed_parts.Part("AuthorizationReq", REQUEST)).hex() == FRAGMENT
     assert sig.signed_info_fragment(made.SignedInfo).hex() == SIGNED_INFO
     made.SignatureValue.value = bytes.fromhex(VALUE)
     assert sig.verify_message(REQUEST, made, KEY.public_key()) == []
@@ -141,7 +142,7 @@ def mode() -> common.PnC_AReqAuthorizationModeType:
 @pytest.mark.parametrize("key", [KEY, ec.generate_private_key(ec.SECP521R1()), ed448.Ed448PrivateKey.generate()])
 def test_each_suite_signs_and_verifies_in_either_grammar(key: Any, grammar: Any) -> None:
     block = mode()
-    elements = [sig.Part("PnC_AReqAuthorizationMode", block)]
+    elements = [signed_parts.Part("PnC_AReqAuthorizationMode", block)]
     made = sig.sign(schema("iso20-common"), elements, key, grammar)
     found = sig.examine(schema("iso20-common"), made, elements, key.public_key())
     assert (found.suite, found.grammar, found.notes) == (sig.suite_of(key), grammar or "common", ())
@@ -170,14 +171,14 @@ INFO_B = (
 def test_signed_info_of_either_grammar_is_that_of_another_codec(grammar: Any, expected: str) -> None:
     """The two differ in the width of one event code, which shifts all that follows."""
     key = ec.generate_private_key(ec.SECP521R1())
-    info = sig.sign(schema("iso20-common"), [sig.Part("PnC_AReqAuthorizationMode", mode())], key).SignedInfo
+    info = sig.sign(schema("iso20-common"), [signed_parts.Part("PnC_AReqAuthorizationMode", mode())], key).SignedInfo
     info.Reference[0].DigestValue = bytes(64)
     assert sig.signed_info_fragment(info, grammar).hex() == expected
 
 
 def test_digests_of_either_kind_are_accepted_with_ed448() -> None:
     """Sources disagree whether SHAKE256 or SHA-512 goes with it."""
-    key, part = ed448.Ed448PrivateKey.generate(), sig.Part("PnC_AReqAuthorizationMode", mode())
+    key, part = ed448.Ed448PrivateKey.generate(), signed_parts.Part("PnC_AReqAuthorizationMode", mode())
     made = sig.sign(schema("iso20-common"), [part], key)
     reference = made.SignedInfo.Reference[0]
     reference.DigestMethod.Algorithm = "http://www.w3.org/2001/04/xmlenc#sha512"
@@ -199,7 +200,7 @@ def test_the_fragment_of_libcbv2g_is_accepted_and_named() -> None:
     """Its eMAID fragment is another one, so a provisioning service built on it has another digest."""
     message = delivery()
     message.eMAID = iso2.EMAIDType(Id="ID4", value="DEABC123456789Y")
-    part = sig.Part("eMAID", message.eMAID)
+    part = signed_parts.Part("eMAID", message.eMAID)
     cbv2g = next(d for d in schema("iso2").dialects if d.name == "cbv2g")
     assert sig.fragment(schema("iso2"), part).hex() == "80ec0202a4a21a40045111505090cc4c8ccd0d4d8dce0e567d3d00"
     other = sig.fragment(schema("iso2"), part, cbv2g)

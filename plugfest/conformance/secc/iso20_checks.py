@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from plugfest.conformance.secc import iso20, iso20_contract
 from plugfest.conformance.secc.table import Check
 from plugfest.conformance.table import Table
-from v2g import energy, signature
+from v2g import energy, signature, signed_parts
 from v2g.errors import RemoteError
 from v2g.members import ac_members, dc_members
 from v2g.phases import total
@@ -51,7 +51,7 @@ def both_methods(tester: TesterEv, arrival: Arrival) -> str:
 @CHECKS20.on("PRICES_SIGNED_20")
 def prices_signed(tester: TesterEv, arrival: Arrival) -> str:
     """Absolute prices are signed by the issuer of the contract."""
-    if not signature.absolute_prices(arrival.message):
+    if not signed_parts.absolute_prices(arrival.message):
         return "no absolute prices"
     issuer = iso20_contract.paying(tester).contract.chain[1]
     try:

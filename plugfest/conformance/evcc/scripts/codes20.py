@@ -13,7 +13,7 @@ from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.sut.certificates import credential
 from plugfest.conformance.verdict import Failed, Inconclusive, NotExecutable, Result
 from secc.schedule import Plan
-from v2g import signature
+from v2g import signature, signed_parts
 from v2g.physical import rational
 from v2g.prices import Rule, Stack, Tariff
 
@@ -27,7 +27,7 @@ async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
     tester.evse.plans = [Plan(tariff=Tariff((Stack(0, (Rule(0.35),)),)))]
     held = await hold(tester, "ScheduleExchangeReq")
     response = await tester.good(held)
-    found = signature.absolute_prices(response)
+    found = signed_parts.absolute_prices(response)
     if not found or tester.visit is None or tester.visit.signature is None:
         raise Inconclusive("the tester could not sign prices", cause=Cause.NO_CERTIFICATES)
     signed: Any = tester.visit.signature
@@ -38,7 +38,7 @@ async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
             signed = None
         case "changed after signing":
             response = copy.deepcopy(response)
-            for one in signature.absolute_prices(response):
+            for one in signed_parts.absolute_prices(response):
                 one.PriceRuleStacks.PriceRuleStack[0].PriceRule[0].EnergyFee = rational(0.01, -3)
         case "signed by another key":
             other = credential(tester.certificates.other["mo-sub2"]).key
