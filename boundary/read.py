@@ -6,12 +6,16 @@ and what to do. Nothing in a file can name another file, make objects, or stand 
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+import select
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from boundary.errors import InputError, reason
 from boundary.text import shortened
@@ -34,6 +38,9 @@ MAX_YAML_NODES = 100_000
 MAX_DIGITS = 300
 """Characters of an integer: every one fits into a float, so that no arithmetic with it fails."""
 
+PIPE_SECONDS = 10.0
+"""s that a pipe given in place of a file has until something comes through it."""
+
 _INTEGER = "tag:yaml.org,2002:int"
 _MERGE = "tag:yaml.org,2002:merge"
 
@@ -53,7 +60,7 @@ def read_bytes(path: Path, *, limit: int = MAX_BYTES, what: str = "") -> bytes:
         InputError: it cannot be read, or is longer.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             data = file.read(limit + 1)
     except OSError as why:
         raise InputError(f"cannot read {path}", reason(why)) from why
@@ -62,6 +69,32 @@ def read_bytes(path: Path, *, limit: int = MAX_BYTES, what: str = "") -> bytes:
     if len(data) > limit:
         raise InputError(str(path), f"more than {limit} bytes{f', too many for {what}' if what else ''}")
     return data
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether it is a pipe, which can be read only once, and which may have nobody at its other end."""
+    try:
+        return path.is_fifo()
+    except (OSError, ValueError):  # a folder that may not be entered, a NUL in the name
+        return False
+
+
+def opened(path: Path) -> BinaryIO:
+    """A file to be read; one that is a pipe has `PIPE_SECONDS` to bring something. Raises OSError."""
+    return open(path, "rb", opener=_awaiting)
+
+
+def _awaiting(name: str, flags: int) -> int:
+    """Opens a file; a pipe has so long to bring something. Raises TimeoutError: it did not."""
+    descriptor = os.open(name, flags | os.O_NONBLOCK)
+    try:
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode) and not select.select([descriptor], [], [], PIPE_SECONDS)[0]:
+            raise TimeoutError(errno.ETIMEDOUT, f"a pipe, through which nothing came in {PIPE_SECONDS:g} s")
+        os.set_blocking(descriptor, True)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def decoded(data: bytes, name: str) -> str:
@@ -88,7 +121,7 @@ def read_lines(path: Path, *, limit: int = MAX_LINE) -> Iterator[tuple[int, str]
         InputError: it cannot be read, or a line has more than ``limit`` characters.
     """
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace", opener=_awaiting) as file:
             number = 0
             while line := file.readline(limit + 1):
                 number += 1

@@ -288,6 +288,8 @@ def _directories(wanted: Path) -> list[Path]:
     made: list[Path] = []
     try:
         for directory in reversed(missing):
+            if directory.exists() and not directory.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, f"{directory} is not a directory")
             directory.mkdir(exist_ok=True)
             made.append(directory)
     except OSError:

@@ -211,7 +211,7 @@ def _passwords(path: Path) -> list[str]:
     words = []
     for file in texts[:50]:
         try:
-            word = file.read_text(errors="replace").strip() if file.stat().st_size < 200 else ""
+            word = file.read_text(errors="replace").strip() if file.is_file() and file.stat().st_size < 200 else ""
         except OSError:
             continue
         if word and word not in words:

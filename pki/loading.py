@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x
 from cryptography.hazmat.primitives.serialization import pkcs12 as _pkcs12
 from cryptography.x509 import ocsp
 
+from boundary.read import opened
 from pki.errors import PkiError
 from pki.unreadable import Absent as Absent
 from pki.unreadable import Unreadable as Unreadable
@@ -230,7 +231,7 @@ def read(path: Path) -> bytes:
         PkiError: it cannot be read, or is larger than any such file.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             data = file.read(MAX_FILE + 1)
     except OSError as why:
         raise PkiError(f"{path}: {why.strerror}") from why

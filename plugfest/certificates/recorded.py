@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from boundary.read import is_pipe
 from pki import loading
 from pki.profiles import Role
 from plugfest.errors import UserError
@@ -38,6 +39,8 @@ class Seen:
 
 def is_recording(path: Path) -> bool:
     """Whether a file is a capture or one of our traces."""
+    if is_pipe(path):
+        return False
     with path.open("rb") as file:
         start = file.read(4)
     return pcap.is_capture(start) or start[:1] == b"{"

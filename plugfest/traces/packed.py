@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Protocol, Self, cast
 
+from boundary.read import is_pipe
 from plugfest.traces.errors import RecordingError
 
 MAX_UNPACKED = 8 * 1024 * 1024 * 1024
@@ -76,6 +77,8 @@ def opened(path: Path) -> Source:
     Raises:
         RecordingError: it cannot be read.
     """
+    if is_pipe(path):
+        raise RecordingError(f"{path}: a pipe; save what comes through it as a file first")
     try:
         file = path.open("rb")
         packed = file.read(2) == _GZIP

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,3 +116,22 @@ def test_files_are_bounded_and_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=expected):
             read.read_yaml(path)
+
+
+@pytest.mark.parametrize("reader", [read.read_bytes, lambda path: list(read.read_lines(path))], ids=["bytes", "lines"])
+def test_a_pipe_without_a_writer_is_given_up(
+    reader: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening it would wait for ever."""
+    monkeypatch.setattr(read, "PIPE_SECONDS", 0.01)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="a pipe, through which nothing came"):
+        reader(tmp_path / "pipe")
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    """As `<(command)` of a shell is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["sh", "-c", f"echo one > {pipe}; echo two > /dev/null"]):
+        assert read.read_bytes(pipe) == b"one\n"
