@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from plugfest.traces.tls import Connection
 
 MAX_CONNECTIONS = 20_000
+BACK = 200_000_000
+"""ns by which packets may stand in another order than that of their times; more is a clock that was set back."""
+EARLY = 8
+"""Segments that may wait for one that they acknowledge, and that stands behind them in the capture."""
+EARLY_NS = 200_000_000
+"""ns for which they wait."""
 UNHEARD = 3
 """Times that a segment is sent without an acknowledgement until nobody can be taken to hear it."""
 
@@ -76,11 +82,14 @@ class Dissector:
         self._all: list[_Connection] = []
         self._announced: set[int] = set()
         self._cut = self._too_many = 0
+        self._latest = self._ahead = 0
+        self._steps: list[tuple[int, int]] = []
         self._strange: dict[int, int] = {}
         self._passed: set[tuple[bytes, bytes, int]] = set()
 
     def packet(self, packet: pcap.Packet) -> None:
-        """Takes the next packet."""
+        """Takes the next packet. Time does not go back where the clock of the recording does."""
+        packet = self._in_time(packet)
         if self._start is None:
             self._start = packet.ns
         self._last = packet.ns
@@ -102,6 +111,17 @@ class Dissector:
             self._neighbour(content, packet)
         elif sdp.PORT in (content.source[1], content.target[1]):
             self._datagram(content, packet)
+
+    def _in_time(self, packet: pcap.Packet) -> pcap.Packet:
+        ns = packet.ns + self._ahead
+        if packet.ns >= self._latest:
+            ns, self._ahead = packet.ns, 0  # the clock has caught up, or was set forward again
+        elif ns < self._latest - BACK:
+            self._steps.append((packet.number, self._latest - ns))
+            self._ahead += self._latest - ns
+            ns = self._latest
+        self._latest = max(self._latest, ns)
+        return packet if ns == packet.ns else replace(packet, ns=ns)
 
     def _pass(self, packet: pcap.Packet) -> None:
         """Keeps who sends to whom, once a second: it proves power line links."""
@@ -136,6 +156,11 @@ class Dissector:
         for link, count in self._strange.items():
             text = f"{count} packets of link type {link} were not read; capture on the Ethernet interface itself"
             self._recording.remarks.append(text)
+        if self._steps:
+            number, ns = self._steps[0]
+            text = f"the clock of the recording goes back by {ns / 1e9:.3f} s at packet {number}"
+            text += f", and {len(self._steps) - 1} times more" if len(self._steps) > 1 else ""
+            self._recording.remarks.append(f"{text}; times count on from there")
         if self._cut:
             self._recording.remarks.append(f"{self._cut} packets were not captured in full")
         if self._too_many:
@@ -226,6 +251,8 @@ class _Connection:
         self._senders: list[packets.Endpoint | None] = []
         self._spoken: list[tuple[Entry, dialogue.Payload]] = []
         self._opened = self._closed = False
+        self._early: list[tuple[packets.Segment, pcap.Packet]] = []
+        self._said = 0, 0
 
     @property
     def server(self) -> packets.Endpoint:
@@ -244,12 +271,37 @@ class _Connection:
         return self._tls.opaque if self._tls else 0
 
     def repeats(self, segment: packets.Segment) -> bool:
-        """Whether a SYN is that of this connection, sent again."""
+        """Whether a SYN is that of this connection: sent again, or captured behind its answer."""
+        first = self.first
+        if first.flags & packets.SYN and first.flags & packets.ACK and segment.source == first.target:
+            return first.acknowledged == (segment.sequence + 1) & 0xFFFFFFFF
         return self._syn == segment.sequence and segment.source == self.client
 
     def add(self, segment: packets.Segment, packet: pcap.Packet) -> None:
+        """Takes a segment; one that acknowledges bytes that stand behind it in the capture waits for them."""
+        if self._early and (len(self._early) >= EARLY or packet.ns - self._early[0][1].ns > EARLY_NS):
+            self._release(anyway=True)
+        if self._is_early(segment):
+            self._early.append((segment, packet))
+            return
+        self._add(segment, packet)
+        self._release()
+
+    def _is_early(self, segment: packets.Segment) -> bool:
+        if not segment.flags & packets.ACK or segment.flags & (packets.SYN | packets.RST):
+            return False
+        other = self._directions[segment.target]
+        return other.missing(segment.acknowledged) if other.begun else self._syn is not None
+
+    def _release(self, *, anyway: bool = False) -> None:
+        """Takes the segments that wait, as far as what they acknowledge has come."""
+        while self._early and (anyway or not self._is_early(self._early[0][0])):
+            self._add(*self._early.pop(0))
+
+    def _add(self, segment: packets.Segment, packet: pcap.Packet) -> None:
         direction = self._directions[segment.source]
         where = (packet.number, packet.ns)
+        direction.ended |= bool(segment.flags & packets.FIN)
         if segment.flags & packets.SYN:
             direction.start(segment.sequence)
             ends = f"{_end(self.client)} > {_end(self.server)}"
@@ -269,6 +321,8 @@ class _Connection:
         self._unheard[segment.source].add(sequence, len(segment.payload), where)
         for chunk in direction.add(sequence, segment.payload, *where):
             self._chunk(chunk, segment.source)
+        if segment.flags & (packets.RST | packets.FIN) and not self._closed:
+            where = packet.number, self._in_order(*where)
         if segment.flags & packets.RST and not self._closed:
             self._closed = True
             name = "reset" if self._opened or self.relevant else "refused"
@@ -279,6 +333,7 @@ class _Connection:
 
     def finish(self) -> None:
         """No further segment comes: what was said is read, and who said it."""
+        self._release(anyway=True)
         for end, direction in self._directions.items():
             for chunk in direction.finish():
                 self._chunk(chunk, end)
@@ -325,6 +380,7 @@ class _Connection:
             chunk = replace(chunk, data=begun + chunk.data)
         if not self.relevant and not self._recognise(chunk, source):
             return
+        chunk = replace(chunk, ns=self._in_order(chunk.packet, chunk.ns))
         where = (chunk.packet, chunk.ns)
         if chunk.lost:
             self._note(where, "tcp", "lost", source, f"{chunk.lost} bytes are missing in the capture")
@@ -337,6 +393,14 @@ class _Connection:
                 self._bytes(happening.data, source, at, 0)
             else:
                 self._note(at, "tls", happening.name, source, happening.note, happening.data)
+
+    def _in_order(self, packet: int, ns: int) -> int:
+        """When something was said: what waited for a segment that came later is behind it, whatever its own time is."""
+        before, number = self._said
+        if (ns, packet) < (before, number):
+            ns = before + 1
+        self._said = ns, packet
+        return ns
 
     def _recognise(self, chunk: tcp.Chunk, source: packets.Endpoint) -> bool:
         """Whether a connection is one of V2G's, by its first bytes; too few of them are kept for the next time."""

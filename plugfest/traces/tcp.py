@@ -32,13 +32,23 @@ class Chunk:
 
 @dataclass
 class Direction:
-    """One direction of a connection. Positions count from the first byte of the stream."""
+    """One direction of a connection. Positions count from the first byte of the stream.
+
+    Attributes:
+        ended: a FIN was seen.
+    """
 
     _first: int | None = None
     _next: int = 0
     _waiting: dict[int, Chunk] = field(default_factory=dict)
     _size: int = 0
     retransmissions: int = 0
+    ended: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether a SYN or bytes were seen."""
+        return self._first is not None
 
     def start(self, sequence: int) -> None:
         """A SYN with this sequence number was seen."""
@@ -70,6 +80,10 @@ class Direction:
         self._waiting[place] = Chunk(data, packet, ns)
         while self._size > MAX_WAITING or len(self._waiting) > MAX_SEGMENTS:
             yield from self._skip()
+
+    def missing(self, number: int) -> bool:
+        """Whether the receiver acknowledged bytes before a sequence number, or a FIN, that were not captured yet."""
+        return self._first is not None and self._place(number) > self._next + self.ended
 
     def acknowledge(self, number: int) -> Iterator[Chunk]:
         """The receiver has everything before a sequence number: what is missing of it will not come."""

@@ -58,6 +58,12 @@ class _Side:
     dead: bool = False
 
 
+_OVER = 3
+"""Turns of encrypted records, the vehicle's first, that only a finished handshake of TLS 1.3 has."""
+_SEALED_ALERT = 2 + 1 + 16
+"""Bytes of an alert of TLS 1.3 in its record."""
+
+
 class Connection:
     """One TLS connection, fed with what either side sent, in order of time.
 
@@ -75,6 +81,7 @@ class Connection:
         self._version = 0
         self._tls13 = False
         self._complained = False
+        self._turns = 0
         self.version = self.suite = ""
         self.opaque = 0
 
@@ -122,6 +129,8 @@ class Connection:
                 if not self._complained:
                     self._complained = True
                     yield self._remark(chunk, from_client, self._why_opaque())
+                if self._turns < _OVER and self._is_over(kind, fragment, from_client):
+                    yield Happening("encrypted", from_client, chunk.packet, chunk.ns, note="the handshake is over")
                 return
             fragment = side.open(kind, version, fragment)
             if self._tls13:
@@ -148,6 +157,18 @@ class Connection:
                 name = side.handshake[0]
                 del side.handshake[: 4 + length]
                 yield from self._handshake(name, body, side, from_client, chunk)
+
+    def _is_over(self, kind: int, fragment: bytes, from_client: bool) -> bool:
+        """Whether a record that cannot be read shows that the handshake is over.
+
+        In TLS 1.3 the handshake looks like application data, and so do its alerts. But a vehicle that sends more than
+        an alert after an answer to what it sent before has finished it.
+        """
+        if not self._tls13:
+            self._turns = _OVER if kind == _APPLICATION else 0
+        elif kind == _APPLICATION and from_client == (self._turns % 2 == 0):
+            self._turns += 1 if self._turns < _OVER - 1 or len(fragment) > _SEALED_ALERT else 0
+        return self._turns == _OVER
 
     def _why_opaque(self) -> str:
         if self._suite is None:

@@ -126,6 +126,33 @@ def test_retransmitted_and_reordered_segments_change_nothing(whole: list[pcap.Pa
     assert sorted(names(written(tmp_path / "shuffled.pcapng", packets))) == sorted(expected)
 
 
+def test_an_answer_captured_before_its_request_is_read_behind_it(whole: list[pcap.Packet], tmp_path: Path) -> None:
+    """As captures of several queues have it: packets and times in turn, and what acknowledges what tells the order."""
+    expected = names(written(tmp_path / "whole.pcapng", whole))
+    packets = list(whole)
+    first = next(i for i, packet in enumerate(packets) if isinstance(layers.parse(packet.data, 1), layers.Segment))
+    for index in range(first, len(packets) - 1, 2):
+        one, other = packets[index : index + 2]
+        packets[index : index + 2] = [replace(other, ns=one.ns), replace(one, ns=other.ns)]
+    found = load(written(tmp_path / "turned.pcapng", packets))
+    assert [e.name for e in found.messages] == expected
+    assert all(e.sender == ("evcc" if e.name.endswith("Req") else "secc") for e in found.messages)
+
+
+@pytest.mark.parametrize("start", [10, 20, 31])
+def test_a_clock_that_is_set_back_does_not_stir_the_messages(
+    whole: list[pcap.Packet], tmp_path: Path, start: int
+) -> None:
+    """Time counts on from there, and a remark says so."""
+    expected = names(written(tmp_path / "whole.pcapng", whole))
+    packets = [replace(p, ns=p.ns - 5_000_000_000 * (i >= start)) for i, p in enumerate(whole)]
+    found = load(written(tmp_path / "back.pcapng", packets))
+    assert [e.name for e in found.messages] == expected
+    assert found.until < 20
+    (remark,) = [remark for remark in found.remarks if "the clock of the recording goes back" in remark]
+    assert f"at packet {start + 1};" in remark
+
+
 def test_a_lost_segment_costs_its_message_and_is_reported(whole: list[pcap.Packet], tmp_path: Path) -> None:
     expected = names(written(tmp_path / "whole.pcapng", whole))
     carriers = [i for i, packet in enumerate(whole) if payload(packet)]

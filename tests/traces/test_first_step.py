@@ -157,6 +157,34 @@ def test_the_step_that_failed_is_named_with_its_side(
     assert not judged.verdict.ok
 
 
+SERVER_HELLO = tls(
+    22, b"\x02\x00\x00\x2e\x03\x03" + bytes(32) + bytes.fromhex("00130200") + bytes.fromhex("0006002b00020304")
+)
+SECRET = tls(23, bytes(100))
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("cs" + "cs" * 3, "nothing beyond TLS can be judged"),
+        ("", "does not show whether"),
+        ("c", "does not show whether"),
+    ],
+    ids=["a session", "the charger's part of the handshake", "the vehicle's too"],
+)
+def test_a_session_whose_secrets_are_not_known_is_nobodys_fault(said: str, sentence: str, tmp_path: Path) -> None:
+    """In TLS 1.3 the handshake is encrypted as well: that somebody closed the connection does not make it fail."""
+    wire = greeted().segment(CHARGER, packets.ACK, SERVER_HELLO + SECRET, 1)
+    places = {"c": 1 + len(HELLO), "s": 1 + len(SERVER_HELLO + SECRET)}
+    for letter in said:
+        wire.segment(VEHICLE if letter == "c" else CHARGER, packets.ACK, SECRET, places[letter])
+        places[letter] += len(SECRET)
+    judged = wire.segment(VEHICLE, CLOSE, sequence=places["c"]).judged(tmp_path / "x.pcapng")
+    found = judged.diagnosis
+    assert (found.outcome, found.side) == (Outcome.EMPTY, ""), judged.verdict.headline
+    assert sentence in found.sentence
+
+
 def test_an_attempt_that_worked_the_second_time_is_beside_the_session(tmp_path: Path) -> None:
     """A connection that was refused and made again says nothing of the session that came."""
     wire = Wire().ask().answer().segment(VEHICLE, packets.SYN).segment(CHARGER, packets.RST | packets.ACK)

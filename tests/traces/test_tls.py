@@ -117,6 +117,9 @@ def test_without_secrets_it_says_so_once(certificate: tuple[Path, Path, Path], t
         "encrypted, and no session secrets: give a key log (--key-log FILE)"
     ]
     assert connection.opaque > 0
+    assert len([h for h in found if h.name == "encrypted"]) == 1
+    handshake = next(i for i, (client, _) in enumerate(said) if i > 1 and client) + 1
+    assert not [h for h in opened(said[:handshake], b"")[1] if h.name == "encrypted"]
 
 
 @pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256", ""])

@@ -63,7 +63,6 @@ class Chain:
         self._events: deque[Happening] = deque(maxlen=EVENTS)
         self._words: deque[tuple[float, str]] = deque(maxlen=EVENTS)
         self._last = 0.0
-        self._plain = True
 
     def add(self, entry: Entry) -> None:
         """Takes what happened next."""

@@ -231,7 +231,7 @@ class Below:
 # Connections without a message
 
 
-def connection(s: Session, until: float, *, plain: bool = True) -> Diagnosis | None:
+def connection(s: Session, until: float) -> Diagnosis | None:
     """Where a connection stopped on which no message was read; None for one that is nothing."""
     first = s.connected or (s.opened[0] if s.opened else s.ended)
     if first is None:
@@ -253,7 +253,7 @@ def connection(s: Session, until: float, *, plain: bool = True) -> Diagnosis | N
         text = f"{WHO[side]} began with {s.broken.note}"
         return failed(text, Step.HANDSHAKE, side, Fault.UNREADABLE, s.broken)
     if s.tls:
-        return _tls(s, until, failed, plain)
+        return _tls(s, until, failed)
     if s.ended is not None:
         side = side_of(s.ended)
         waited = s.ended.time - first.time
@@ -268,7 +268,7 @@ def connection(s: Session, until: float, *, plain: bool = True) -> Diagnosis | N
     return failed(text, Step.HANDSHAKE, EVCC, Fault.SILENT, first)
 
 
-def _tls(s: Session, until: float, failed: Callable[..., Diagnosis], plain: bool) -> Diagnosis:
+def _tls(s: Session, until: float, failed: Callable[..., Diagnosis]) -> Diagnosis:
     """A TLS handshake that came to nothing, or whose messages stay secret."""
     certificates = s.tls.get("certificates")
     if s.alert is not None:
@@ -282,7 +282,7 @@ def _tls(s: Session, until: float, failed: Callable[..., Diagnosis], plain: bool
     if reason is not None:
         return failed(reason.note, Step.SECURITY, "", Fault.ALERT, reason)
     hello = s.tls.get("ClientHello")
-    if s.ended is not None and "handshake" not in s.tls and not (s.tls.keys() & {"remark"} and not plain):
+    if s.ended is not None and not s.tls.keys() & {"handshake", "encrypted", "remark"}:
         side = side_of(s.ended)
         after = next((name for name in ("certificates", "ServerHello", "ClientHello") if name in s.tls), "the start")
         text = f"TLS failed: {WHO[side]} closed the connection during the handshake, after {after}"
@@ -292,6 +292,10 @@ def _tls(s: Session, until: float, failed: Callable[..., Diagnosis], plain: bool
         return failed(text, Step.SECURITY, SECC, Fault.SILENT, hello)
     first = next(iter(s.tls.values()))
     text = "the session is encrypted, and its secrets are not known: nothing beyond TLS can be judged"
+    unread = s.tls.get("remark")
+    if unread is not None and s.ended is not None and not s.tls.keys() & {"handshake", "encrypted"}:
+        text = f"the recording does not show whether the TLS handshake was finished: {unread.note}; after"
+        text += f" {s.ended.time - first.time:.1f} s {WHO[side_of(s.ended)]} closed the connection"
     return Diagnosis(Outcome.EMPTY, Step.SECURITY, text, since=first.time, entry=first.index, connection=s.number)
 
 

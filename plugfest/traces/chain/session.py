@@ -306,6 +306,7 @@ class Session:
                 self.stopping = None
                 return
             self.stopped = request
+            self.stopping = self.stopping or request  # a request of a later phase came between: a second one, or late
             self.paused = how == "Pause"
 
     def _charged(self, entry: Entry, request: Entry | None) -> None:
