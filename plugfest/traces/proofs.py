@@ -134,11 +134,7 @@ class Told(NamedTuple):
 def told_clock(recording: Recording) -> Told | None:
     """The date by what the session's own messages say, the charger's before the vehicle's; None where none says one.
 
-<<<<<<< HEAD
     Clocks of chargers count from their start at times: what is before :data:`EARLIEST` tells no date.
-=======
-    Clocks of chargers count from their start at times: what is before :data:`EARLIEST` is not a date.
->>>>>>> cff55a7 (Word a remark on dates in English)
     """
     for sender, clock in ((SECC, "the charger's"), (EVCC, "the vehicle's")):
         for entry in recording.messages:
