@@ -31,7 +31,9 @@ def test_what_faults_replace_is_there() -> None:
 
 def check(fault: Fault, *names: str) -> None:
     results = {name: one(BY_ID[name], fault) for name in names}
-    missed = {name: (result.verdict.word, result.reason) for name, result in results.items() if not caught(result)}
+    missed = {
+        name: (result.verdict.word, result.reason) for name, result in results.items() if not caught(result, fault)
+    }
     assert missed == {}
 
 

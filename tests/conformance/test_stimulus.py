@@ -132,7 +132,7 @@ HARD_CODED = [
 def test_a_hard_coded_value_does_not_pass(fault: Fault) -> None:
     """A device that always says what the tester used to say is found out."""
     result = one(BY_ID[fault.caught_by[0]], fault)
-    assert caught(result) or result.verdict is Verdict.INCONC, result.reason
+    assert caught(result, fault) or result.verdict is Verdict.INCONC, result.reason
 
 
 def test_the_seed_is_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

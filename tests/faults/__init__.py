@@ -5,6 +5,7 @@
 """
 
 from faults import (
+    charger_memory,
     charger_messages,
     charger_transport,
     iso20,
@@ -25,6 +26,7 @@ from faults.fault import FAULTS, Fault
 __all__ = [
     "FAULTS",
     "Fault",
+    "charger_memory",
     "charger_messages",
     "charger_transport",
     "iso20",

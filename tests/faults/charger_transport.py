@@ -37,10 +37,10 @@ def _header(check_version: bool, check_inverse: bool) -> Callable[[bytes], Any]:
 
 
 def _any_type(receive: Any) -> Any:
-    async def patched(self: Any) -> Any:
+    async def patched(self: Any, *given: Any) -> Any:
         channel = self.channel
         if getattr(channel, "_any_type", False):
-            return await receive(self)
+            return await receive(self, *given)
         channel._any_type = True
         read = channel.read_frame
 
@@ -49,7 +49,7 @@ def _any_type(receive: Any) -> Any:
             return 0x8001, data
 
         channel.read_frame = read_frame
-        return await receive(self)
+        return await receive(self, *given)
 
     return patched
 

@@ -39,9 +39,10 @@ class Fault:
         name: short and stable.
         text: what is wrong.
         sut: the role it sits in, secc or evcc.
-        caught_by: runs that must catch it.
+        caught_by: runs that must catch it: fail, or for what only our reading forbids, have a finding.
         adjust: changes the role before it starts.
         patches: (object, attribute, replacement) while the case runs.
+        reading: only our own reading forbids it; of a whole case, the catalogue says so.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Fault:
     caught_by: tuple[str, ...]
     adjust: Adjust = lambda system: None
     patches: tuple[tuple[Any, str, Any], ...] = ()
+    reading: bool = False
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
@@ -62,12 +64,16 @@ class Fault:
 FAULTS: list[Fault] = []
 
 
-def charger(name: str, text: str, *caught_by: str, adjust: Adjust | None = None, patches: Any = ()) -> None:
-    FAULTS.append(Fault(name, text, "secc", caught_by, adjust or (lambda system: None), tuple(patches)))
+def charger(
+    name: str, text: str, *caught_by: str, adjust: Adjust | None = None, patches: Any = (), reading: bool = False
+) -> None:
+    FAULTS.append(Fault(name, text, "secc", caught_by, adjust or (lambda system: None), tuple(patches), reading))
 
 
-def vehicle(name: str, text: str, *caught_by: str, adjust: Adjust | None = None, patches: Any = ()) -> None:
-    FAULTS.append(Fault(name, text, "evcc", caught_by, adjust or (lambda system: None), tuple(patches)))
+def vehicle(
+    name: str, text: str, *caught_by: str, adjust: Adjust | None = None, patches: Any = (), reading: bool = False
+) -> None:
+    FAULTS.append(Fault(name, text, "evcc", caught_by, adjust or (lambda system: None), tuple(patches), reading))
 
 
 # Ways to be wrong

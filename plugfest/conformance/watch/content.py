@@ -44,7 +44,7 @@ ANSWERS: dict[str, Weight] = {
     "missing-schema-id": Weight.NOTED,
     "minor-deviation": Weight.FAILS,
     "session-setup-plain-ok": Weight.NOTED,
-    "timestamp": Weight.NOTED,
+    "timestamp": Weight.FAILS,
     "response-code": Weight.FAILS,
     "service-detail-other": Weight.FAILS,
     "parameters-of-other-mode": Weight.FAILS,

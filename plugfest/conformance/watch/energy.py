@@ -31,13 +31,14 @@ def meter_power(flow: Flow, said: Said) -> str:
     meter, began, first = flow.metered_from
     if meter != said.meter or (not flow.ac and not flow.counted):
         return ""
-    seconds, rose = flow.now - began, said.wh - first
+    seconds, rose, late = flow.now - began, said.wh - first, flow.now - flow.terms.meter_lag
     if flow.ac:
         if not flow.measures:
             return ""
-        least = most = flow.drawn - flow.metered_drawn
+        most = flow.drawn - flow.metered_drawn
+        by_then = next((drawn for time, drawn in reversed(flow.drawn_by) if time <= late), 0.0)
+        least = max(by_then - flow.metered_drawn, 0.0)
     else:
-        late = flow.now - flow.terms.meter_lag
         least = next((one.least for one in reversed(flow.counted) if one.time <= late), 0.0)
         most = flow.counted[-1].most + _since_last(flow, said)
     highest = max(most * (1.0 + flow.terms.meter_part), most + LOSSES * seconds / 3600.0) + LEAST
@@ -45,9 +46,10 @@ def meter_power(flow: Flow, said: Said) -> str:
         text = f"{said.name} shows {rose:.0f} Wh in {seconds:.1f} s, {_flowed(flow, most)}"
         return f"{text}, with tolerance {highest:.0f} Wh"
     lowest = least * NOT_LESS * (1.0 - flow.terms.meter_part) - LEAST
-    if rose < lowest and not flow.ac:
+    if rose < lowest:
+        whose = "as measured" if flow.ac else "by the present values"
         return (
-            f"{said.name} shows {rose:.0f} Wh in {seconds:.1f} s, at least {least:.0f} Wh flowed by the present values "
+            f"{said.name} shows {rose:.0f} Wh in {seconds:.1f} s, at least {least:.0f} Wh flowed {whose} "
             f"until {flow.terms.meter_lag:g} s ago"
         )
     return ""

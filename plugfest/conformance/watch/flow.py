@@ -90,7 +90,8 @@ class Flow:
         over_at: the connection or session is over.
         capacity: of the battery, Wh.
         soc: last one told, percent; ``soc_wh`` is the energy at its last change, ``soc_most`` the highest.
-        counted: energy by the reported values, ``drawn`` by the measured ones, Wh.
+        counted: energy by the reported values, ``drawn`` by the measured ones, Wh;
+            ``drawn_by`` the latter by time.
         measures: the plant is measured.
         samples: measurements of the last seconds.
         highest: voltage measured in the cable check, V.
@@ -151,6 +152,7 @@ class Flow:
     soc_most: int = 0
     counted: list[Counted] = field(default_factory=list)
     drawn: float = 0.0
+    drawn_by: list[tuple[float, float]] = field(default_factory=list)
     measures: bool = False
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=256))
     highest: float = 0.0
@@ -331,6 +333,7 @@ class Flow:
             before = self.samples[-1]
             hours = (self.now - before.time) / 3600.0
             self.drawn += max(before.volts * before.amps * measured.phases, 0.0) * hours
+            self.drawn_by.append((self.now, self.drawn))
         self.samples.append(Sample(self.now, measured.volts, measured.amps))
         if self.request is not None and self.request.stage is Stage.CABLE_CHECK:
             self.highest = max(self.highest, measured.volts)

@@ -106,6 +106,21 @@ async def emergency(tester: TesterEv, run: Run, result: Result) -> None:
         )
 
 
+@SCRIPTS.on("PF_SECC_ISO2_ChallengeFresh")
+async def challenge_fresh(tester: TesterEv, run: Run, result: Result) -> None:
+    """Two sessions with PaymentDetails, with unplugging between them."""
+    await tester.until("PaymentDetails")
+    first = tester.challenge
+    await tester.leave()
+    tester.forget()
+    await tester.until("PaymentDetails")
+    second = tester.challenge or b""
+    result.saw("another GenChallenge", second.hex())
+    if second == first:
+        text = "the second session has the GenChallenge of the first"
+        raise Failed(text, cause=Cause.WRONG_FIELD, expected="a GenChallenge of its own", observed=second.hex())
+
+
 @SCRIPTS.on("PF_SECC_ISO2_TwoSessions")
 async def two_sessions(tester: TesterEv, run: Run, result: Result) -> None:
     """Another session on the same link, without unplugging: it gets an id of its own."""

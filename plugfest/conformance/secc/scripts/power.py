@@ -22,10 +22,15 @@ FLOWS: Table[Callable[[TesterEv], Awaitable[None]]] = Table()
 
 CHANGES = 8
 """Targets that are asked for one after the other."""
+LARGE = ("par_EVMaximumCurrent",)
 SETTLES = 3.0
 """s for which an error or a target beyond the limits is held."""
 LONG = 90.0
 """s of the flow that is to be metered."""
+LONG_AC = 180.0
+"""The same of AC, where less flows, so that a meter that counts one phase of three shows it."""
+MORE = 10.0
+"""Times its usual limits, of a vehicle that only the charger limits."""
 DEAD = 7.0
 """s for which an output is looked at after the end."""
 
@@ -34,6 +39,8 @@ DEAD = 7.0
 async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
     """Asks for power as the variant says, and ends in order."""
     flow = str(run.variant["flow"])
+    if flow == "limits of the charger":
+        tester.pics = tester.pics.with_(**{name: float(tester.pics[name]) * MORE for name in LARGE})
     await tester.until("CableCheck" if flow == "precharge" else "PowerDelivery.Start")
     await FLOWS[flow](tester)
     result.saw(f"power flow: {flow}", f"{tester.loops} rounds of the loop")
@@ -94,6 +101,14 @@ async def beyond(tester: TesterEv) -> None:
     factor = tester.rng.uniform(1.3, 3.0)
     if await _ask(tester, amps * factor, volts, SETTLES):
         await _ask(tester, amps * factor, volts * 1.3, SETTLES)
+
+
+@FLOWS.on("limits of the charger")
+async def large(tester: TesterEv) -> None:
+    """More than the charger can give, by a vehicle that could take it."""
+    amps, volts = _limits(tester)
+    await _ask(tester, amps * tester.rng.uniform(1.3, 2.0), volts, 2.0 * SETTLES)
+    await _end(tester)
 
 
 @FLOWS.on("lower limits")
@@ -163,7 +178,7 @@ async def precharge(tester: TesterEv) -> None:
 @FLOWS.on("alternating current")
 async def alternating(tester: TesterEv) -> None:
     """ChargingStatus for long, then the end, and the contactor after it."""
-    for _ in range(round(LONG / 2.0)):
+    for _ in range(round(LONG_AC / 2.0)):
         await tester.charge(1)
         await asyncio.sleep(2.0)
     await _end(tester)
