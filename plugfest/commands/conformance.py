@@ -93,6 +93,7 @@ def _add_run(inner: Any) -> None:
     group.add_argument("--pki", metavar="DIR", type=Path, help="certificates for TLS and contracts")
     group = parser.add_argument_group("a real pair (--sut pair); -i IFACE[,IFACE] is where the line is recorded")
     group.add_argument("--guide", action="store_true", help="lead a person through it; the recordings are handed in")
+    group.add_argument("--play", choices=("evcc", "secc"), help="plugfest is this end, on -i IFACE; the other is real")
     group.add_argument("--answers", metavar="FILE", type=Path, help="what was done and seen, instead of a dialogue")
     group.add_argument("--write-answers", metavar="FILE", type=Path, help="keep the answers of the dialogue here")
     group.add_argument("--key-log", metavar="FILE", type=Path, help="TLS session secrets (SSLKEYLOGFILE)")

@@ -13,12 +13,15 @@ from plugfest.conformance.pair import answers, line
 from plugfest.conformance.pair import campaign as pairs
 from plugfest.conformance.pair.attended import Bench
 from plugfest.conformance.pair.guide import Guide
+from plugfest.conformance.pair.play import Played
 from plugfest.conformance.pair.words import ACTS
 from plugfest.errors import UserError
+from v2g import interfaces
+from v2g.errors import SetupError
 
 ONE_SIDE = ("pics", "command", "reset_command", "pki", "address", "port", "slac")
 """Options of the bench of one side, which a pair has none of."""
-OF_PAIRS = ("guide", "answers", "write_answers", "key_log")
+OF_PAIRS = ("guide", "play", "answers", "write_answers", "key_log")
 """Options of a pair, which one side has none of."""
 
 
@@ -27,16 +30,29 @@ def campaign(
 ) -> tuple[Campaign, list[Run], list[tuple[Run, str]]]:
     """A campaign with a pair, the runs that are executed, and the others with the reason."""
     _refuse(args, ONE_SIDE, "is for one side under test, not for --sut pair")
-    if not (args.interface or args.guide or args.answers):
+    if not (args.interface or args.guide or args.answers or args.play):
         _refuse(args, ("write_answers", "key_log", "action"), "needs a real pair: -i IFACE, --guide or --answers FILE")
         todo, left = pairs.selected(runs)
         return pairs.own(folder, name=args.name or "", part=part), todo, left
-    interfaces = args.interface.split(",") if args.interface else []
-    if why := line.cannot(interfaces):
+    made = Bench(_guide(args), key_log=args.key_log)
+    if args.play:
+        made.play = _played(args)
+    elif args.interface:
+        made.interfaces = args.interface.split(",")
+    if why := line.cannot(made.interfaces):
         raise UserError(why)
-    made = Bench(_guide(args), interfaces, args.key_log)
-    todo, left = pairs.answered(runs, made.guide)
+    todo, left = pairs.answered(runs, made)
     return pairs.real(folder, made, name=args.name or "", part=part), todo, left
+
+
+def _played(args: argparse.Namespace) -> Played:
+    if not args.interface:
+        raise UserError("--play needs -i IFACE: the interface to the other end")
+    try:
+        interfaces.find(args.interface)
+    except SetupError as why:
+        raise UserError(str(why)) from why
+    return Played(args.play, args.interface)
 
 
 def _guide(args: argparse.Namespace) -> Guide:

@@ -23,23 +23,27 @@ def link() -> Iterator[netns.Link]:
         yield made
 
 
+def campaign(folder: Path, name: str, answers: str, words: list[str]) -> dict[str, Any]:
+    """The result of one scenario."""
+    path, out = folder / "answers.yaml", folder / "out"
+    path.write_text(f"{name}: {answers}\n")
+    done = run([*PLUGFEST, "conformance", "run", "--sut", "pair", "-k", name, "--answers", str(path), "--out", str(out),
+                *words])  # fmt: skip
+    assert (out / "results.jsonl").exists(), done.stdout + done.stderr
+    result: dict[str, Any] = json.loads((out / "results.jsonl").read_text())
+    return {**result, "exit": done.returncode, "place": out / "cases" / name}
+
+
 def judged(link: netns.Link, folder: Path, name: str, charger: list[str], vehicle: list[str]) -> dict[str, Any]:
     """The result of one scenario; plugging in is the start of the vehicle."""
-    answers, out = folder / "answers.yaml", folder / "out"
-    answers.write_text(f"{name}: {{prepared: yes}}\n")
     plug = link.command(
         "evcc", *PLUGFEST, "evcc", "-i", link.evcc_if, "--no-slac", "--plain", "--duration", "2", *PATIENT, *vehicle
     )
     plug_in = f"{shlex.join(plug)} > {folder / 'vehicle.log'} 2>&1 &"
     waits = link.command("secc", *PLUGFEST, "secc", "-i", link.secc_if, "--no-slac", "--plain", *charger)
     with started(waits, until="charger ready"):
-        done = run(
-            [*PLUGFEST, "conformance", "run", "--sut", "pair", "-i", f"{link.secc}/{link.secc_if}", "-k", name,
-             "--answers", str(answers), "--action", f"plug={plug_in}", "--out", str(out)],
-        )  # fmt: skip
-    assert (out / "results.jsonl").exists(), done.stdout + done.stderr
-    result: dict[str, Any] = json.loads((out / "results.jsonl").read_text())
-    return {**result, "exit": done.returncode, "place": out / "cases" / name}
+        where = f"{link.secc}/{link.secc_if}"
+        return campaign(folder, name, "{prepared: yes}", ["-i", where, "--action", f"plug={plug_in}"])
 
 
 def test_a_foreign_pair_is_recorded_and_passes(link: netns.Link, tmp_path: Path) -> None:
@@ -57,3 +61,29 @@ def test_a_foreign_charger_that_lacks_a_protocol_is_blamed(link: netns.Link, tmp
     """It speaks DIN only, where the vehicle prefers ISO 15118-2 and the charger was to have it."""
     result = judged(link, tmp_path, "ITP-01-01-010", ["--protocol", "din"], ["--protocol", "iso2,din"])
     assert (result["verdict"], result["blamed"], result["exit"]) == ("fail", "secc", 1), result
+
+
+def test_our_vehicle_meets_a_foreign_charger(link: netns.Link, tmp_path: Path) -> None:
+    """What is done at the vehicle plugfest does itself; the person plugs in."""
+    foreign = link.command("secc", *PLUGFEST, "secc", "-i", link.secc_if, "--no-slac", "--plain")
+    with started(foreign, until="charger ready"):
+        result = campaign(
+            tmp_path, "ITP-01-01-001", "{prepared: yes, done: {plug: yes}}",
+            ["--play", "evcc", "-i", f"{link.evcc}/{link.evcc_if}"],
+        )  # fmt: skip
+    assert (result["verdict"], result["exit"]) == ("pass", 0), result
+    assert load(result["place"] / "trace.pcapng").messages
+    assert load(result["place"] / "trace.jsonl").role == "evcc"
+
+
+@pytest.mark.slow
+def test_our_charger_meets_a_foreign_vehicle(link: netns.Link, tmp_path: Path) -> None:
+    """Likewise the other way round."""
+    words = ["-i", link.evcc_if, "--no-slac", "--plain", "--duration", "2", *PATIENT]
+    plug = link.command("evcc", *PLUGFEST, "evcc", *words)
+    plug_in = f"plug={shlex.join(plug)} > {tmp_path / 'vehicle.log'} 2>&1 &"
+    result = campaign(
+        tmp_path, "ITP-01-01-001", "{prepared: yes}",
+        ["--play", "secc", "-i", f"{link.secc}/{link.secc_if}", "--action", plug_in],
+    )  # fmt: skip
+    assert (result["verdict"], result["exit"]) == ("pass", 0), result

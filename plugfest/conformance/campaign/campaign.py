@@ -152,6 +152,7 @@ class Campaign:
         seed: what the cases leave open is drawn from it (:mod:`plugfest.conformance.stimulus`).
         interface: whose packets are captured; "": they are made up from what the tester sent and read.
         traffic: the tester hears the traffic; False: it is recorded elsewhere, and nothing is made up.
+        role: of whoever hears it; "": the tester's, or both where a pair is tested.
     """
 
     folder: Path
@@ -168,6 +169,7 @@ class Campaign:
     longest: float | None = None
     interface: str = ""
     traffic: bool = True
+    role: str = ""
     seed: int = 1
     _silent: int = 0
 
@@ -252,7 +254,7 @@ class Campaign:
         started = datetime.datetime.now(datetime.UTC)
         try:
             epoch = EPOCH if self.virtual else started.timestamp() - time.monotonic()
-            role = {"secc": "evcc", "evcc": "secc"}.get(run.case.sut, "both")
+            role = self.role or {"secc": "evcc", "evcc": "secc"}.get(run.case.sut, "both")
             real = bool(self.interface) and may_capture(self.interface)
             with (
                 evidence(place, epoch, role, packets=self.traffic and not real) as observe,

@@ -14,6 +14,7 @@ from plugfest.conformance.campaign.evidence import evidence
 from plugfest.conformance.campaign.storage import safe
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.catalogue.pics import Pics
+from plugfest.conformance.pair import play
 from plugfest.conformance.pair.attended import Bench
 from plugfest.conformance.pair.evidence import Evidence
 from plugfest.conformance.pair.guide import Guide
@@ -41,11 +42,16 @@ def selected(runs: Iterable[Run]) -> tuple[list[Run], list[tuple[Run, str]]]:
     return chosen, left
 
 
-def answered(runs: Iterable[Run], guide: Guide) -> tuple[list[Run], list[tuple[Run, str]]]:
+def answered(runs: Iterable[Run], bench: Bench) -> tuple[list[Run], list[tuple[Run, str]]]:
     """The runs that a person, or else the file of answers, can lead through, and the others with the reason."""
     chosen, left = [], []
+    guide = bench.guide
     for run in runs:
-        if guide.attended or run.case.id in guide.known:
+        if bench.play is not None and run.case.fit != "emulator":
+            left.append((run, "needs real equipment on both sides"))
+        elif bench.play is not None and (why := play.impossible(scenario(run.case), bench.play.side)):
+            left.append((run, why))
+        elif guide.attended or run.case.id in guide.known:
             chosen.append(run)
         else:
             left.append((run, "the answers say nothing of it, and nobody is at a terminal"))
@@ -103,6 +109,8 @@ class RealPairs(Campaign):
         made, result = scenario(run.case), outset(run)
         folder = self.folder / "cases" / safe(run.id)
 
+        self.watched.seed = self.seed
+
         async def main() -> Evidence:
             return await self.watched.carry_out(run.case, made, folder, observe)
 
@@ -119,6 +127,12 @@ class RealPairs(Campaign):
 
 def real(folder: Path, bench: Bench, *, name: str = "", part: str = "") -> RealPairs:
     """A campaign with a real pair, a person or a file of answers, and a recording of the line."""
+    if bench.play is not None:
+        ours = {"evcc": "vehicle", "secc": "charger"}[bench.play.side]
+        info = {"system": name or "a pair", "watched": f"plugfest is the {ours}, at {bench.play.interface}"}
+        return RealPairs(
+            folder, _nothing, Pics(), info=info, part=part, longest=ALL_DAY, watched=bench, role=bench.play.side
+        )
     where = ", ".join(bench.interfaces)
     info = {
         "system": name or "a vehicle and a charger",

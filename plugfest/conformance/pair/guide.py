@@ -108,6 +108,11 @@ class Guide:
         given.done[step.mark] = when
         return when, ""
 
+    def does(self, step: Do) -> float:
+        """Says that our own end does an act; gives when."""
+        self._line(f"  plugfest does it: {doing(step)}", "cyan")
+        return time.time()
+
     async def _command(self, made: Scenario, step: Do) -> tuple[float | None, str]:
         command, when = self.commands[step.act], time.time()
         self._line(f"  {doing(step)}: {command}", "cyan")

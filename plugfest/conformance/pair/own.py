@@ -26,6 +26,7 @@ from secc.authorizer import CardReader, Immediate
 from secc.charger import Fault, Slot
 from secc.power import Limits
 from slac.pilot import DIGITAL, State, until_digital
+from slac.pilots import SimulatedPilot
 from v2g import sdp
 from v2g.memory import VEHICLE
 from v2g.messages import appproto, din70121, iso2
@@ -57,6 +58,8 @@ class OwnPair:
         observe: gets the vehicle's events, and readings of the outlet.
         adjust: called with the pair before it starts: faults and other seams.
         deaf: acts that the side at which they are done does not heed: a fault to inject.
+        wire: the pilot between both.
+        search: where the vehicle looks for its charger; None: in memory.
     """
 
     setting: Prepared
@@ -65,6 +68,8 @@ class OwnPair:
     adjust: Callable[[OwnPair], None] = lambda pair: None
     outcomes: list[Outcome] = field(default_factory=list)
     deaf: set[str] = field(default_factory=set)
+    wire: SimulatedPilot = field(default_factory=SimulatedPilot)
+    search: evcc.Search | None = None
     _seen: list[tuple[float, Step]] = field(default_factory=list)
     _driving: asyncio.Task[None] | None = None
     _retries: bool = True
@@ -72,8 +77,8 @@ class OwnPair:
 
     def __post_init__(self) -> None:
         setting = self.setting
-        self.charger = OwnCharger(setting.pics, setting.charger, tls=setting.server, seed=self.seed)
-        wire, network = self.charger.wire, self.charger.network
+        self.charger = OwnCharger(setting.pics, setting.charger, tls=setting.server, seed=self.seed, wire=self.wire)
+        wire, network = self.wire, self.charger.network
         observe = fan_out(self.observe, self._note)
         self.car = OwnVehicle(
             setting.pics, setting.vehicle, observe, tls=setting.client, wire=wire, network=network, seed=self.seed
@@ -195,7 +200,7 @@ class OwnPair:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[OwnPair]:
         """While the context is open, both are there, not plugged in."""
-        self.charger.wire.unplug()
+        self.wire.unplug()
         looking = asyncio.create_task(self._look())
         try:
             async with self.charger.open():
@@ -209,7 +214,7 @@ class OwnPair:
 
     async def _drive(self) -> None:
         setting, vehicle = self.setting, self.vehicle
-        search = evcc.Search(
+        search = self.search or evcc.Search(
             VEHICLE,
             tls=sdp.TlsPolicy.REQUIRED if setting.client is not None else sdp.TlsPolicy.NONE,
             context=setting.client,
@@ -262,7 +267,7 @@ class OwnPair:
             await OWN_ACTS[act](self, value)
 
     async def plug(self, value: Any) -> None:
-        wire = self.charger.wire
+        wire = self.wire
         wire.ev.set(State.B)
         wire.plug()
         if self.evse.pilot.state is State.B:
@@ -272,7 +277,7 @@ class OwnPair:
         self._driving = asyncio.create_task(self._drive())
 
     async def unplug(self, value: Any) -> None:
-        self.charger.wire.unplug()
+        self.wire.unplug()
         await asyncio.sleep(1.0)
         await self._stop_driving()
         self.reader.left()
@@ -303,10 +308,10 @@ class OwnPair:
         await self.vehicle.emergency("the proximity circuit is open")
 
     async def open_pilot(self, value: Any) -> None:
-        self.charger.wire.unplug()
+        self.wire.unplug()
 
     async def short_pilot(self, value: Any) -> None:
-        self.charger.wire.short()
+        self.wire.short()
 
     async def pilot_fault(self, value: Any) -> None:
         self.evse.pilot.fault(State.F)

@@ -60,6 +60,7 @@ class OwnCharger:
         evse: the plant.
         outlet: the role on the network.
         tls: the charger's TLS context; with one, it requires TLS.
+        wire: the pilot to its vehicle.
     """
 
     pics: Pics
@@ -71,11 +72,11 @@ class OwnCharger:
     adjust: Callable[[OwnCharger], None] = lambda charger: None
     outcomes: list[Outcome] = field(default_factory=list)
     name: str = "plugfest charger, in memory"
+    wire: SimulatedPilot = field(default_factory=SimulatedPilot)
 
     def __post_init__(self) -> None:
         pics, rng = self.pics, random.Random(self.seed)
         self._battery = False
-        self.wire = SimulatedPilot()
         self.pilot = self.wire.ev
         self.network = MemoryNetwork()
         self.customer: Customer | None = None
