@@ -20,6 +20,7 @@ from faults import (
     tls,
     vehicle,
     vehicle_limits,
+    vehicle_more,
 )
 from faults.fault import FAULTS, Fault
 
@@ -41,4 +42,5 @@ __all__ = [
     "tls",
     "vehicle",
     "vehicle_limits",
+    "vehicle_more",
 ]

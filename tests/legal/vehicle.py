@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+import evcc.checks
 import evcc.din70121
 import evcc.iso2
 from legal.variant import (
@@ -212,4 +213,25 @@ vehicle(
     "TLS: no staple is asked for, roots by their names",
     PNC,
     tls(status_request="none", staple="ignore", trusted_ca_keys="x509_name", extended_master_secret=False),
+)
+
+# Limits of the charger
+
+
+def _blind_to_limits(self: Any, response: Any) -> Any:
+    """The charger clips what is asked for."""
+    return self
+
+
+vehicle(
+    "leaves-clipping",
+    "targets do not follow lower limits of the charger, which clips them",
+    (
+        "PF_EVCC_ISO2_CurrentDemand_Limits#1",
+        "PF_EVCC_ISO2_CurrentDemand_Limits#2",
+        "PF_EVCC_DIN_Limits#1",
+        *DC,
+    ),
+    patches=((evcc.checks.Limits, "updated", _blind_to_limits),),
+    declared={"PIXIT_EVCC_DC_TargetsAboveLimits": "clipped"},
 )

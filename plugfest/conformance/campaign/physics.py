@@ -24,6 +24,8 @@ async def watched(watch: Watch, tester: TesterEv | TesterEvse) -> AsyncIterator[
         watch.line = lambda: tester.system.pilot.state
         watch.secure = lambda: tester.wire.session.channel.secure if tester.wire is not None else None
     end = tester.system.pilot.subscribe(watch.pilot)
+    if tester.system.pilot.reading.state is not None:
+        watch.pilot(tester.system.pilot.reading)
     try:
         async with watch.reading():
             yield
@@ -44,4 +46,4 @@ def judge_watched(result: Result, watch: Watch | LineWatch, run: Run) -> None:
             result.verdict, result.cause, result.judged = Verdict.FAIL, violation.cause, found
             result.reason, result.look = str(found), ""
         else:
-            result.find(str(found), Severity.READING)
+            result.find(str(found), Severity.NOTE if violation.allowed else Severity.READING)

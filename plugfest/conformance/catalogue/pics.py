@@ -100,7 +100,7 @@ DEFAULTS: Mapping[str, Any] = {
     "PIXIT_SECC_AC_ContactorTime": 3.0,
     "PIXIT_EVCC_CMN_ReactionTime": 2.0,
     "PIXIT_EVCC_CMN_StopTime": 10.0,
-    "PIXIT_EVCC_DC_TargetsAboveLimits": "kept",
+    "PIXIT_EVCC_DC_TargetsAboveLimits": "unknown",
     "PIXIT_EVCC_DC_EndOfCharging": "ramped",
     "PIXIT_EVCC_CMN_Pause": "unknown",
     "PIXIT_EVCC_CMN_VAS": "unknown",

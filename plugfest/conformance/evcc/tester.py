@@ -25,7 +25,7 @@ from plugfest.conformance.sut.contracts import charger_contracts, charger_contra
 from plugfest.conformance.sut.systems import VehicleUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.watch.flow import Measured
-from plugfest.conformance.watch.watch import LEAVES
+from plugfest.conformance.watch.watch import LEAVES, REFUSES
 from plugfest.conformance.wire import Arrival, Wire
 from secc import iso20_parking, iso20_renegotiation
 from secc import serve as secc
@@ -51,6 +51,19 @@ if TYPE_CHECKING:
 EPOCH = 1_700_000_000
 LOOPS = 3
 """Rounds of the charging loop before the tester asks the vehicle to stop, where the case is about the end."""
+
+DECLARED = {
+    "CertificateInstallationReq": ("PIXIT_EVCC_CMN_CertificateHandling", "certInstall"),
+    "CertificateUpdateReq": ("PIXIT_EVCC_CMN_CertificateHandling", "certUpdate"),
+    "WeldingDetectionReq": ("PIXIT_EVCC_DC_WeldingDetection", "weldingDetection"),
+    "ServiceDetailReq": ("PIXIT_EVCC_CMN_VAS", "serviceDetail"),
+}
+"""Requests that a vehicle may leave out, and what declares that it does not."""
+
+OF_THE_BENCH = (
+    "FAILED_CertChainError", "FAILED_NoCertificateAvailable", "FAILED_CertificateRevoked", "FAILED_ContractCanceled",
+)  # fmt: skip
+"""Codes with which the tester's own trust anchors and lists refuse a vehicle, which may be right elsewhere."""
 
 Override = Callable[[Any, Any], Any]
 """Of a request and its good-case response, another response; None: no response."""
@@ -314,6 +327,8 @@ class TesterEvse:
                 response = await response
         except RemoteError as why:
             self.refused.append(f"{name}: {why}")
+            if isinstance(why, Refusal) and answer is not None and why.response_code not in OF_THE_BENCH:
+                self.tell(*REFUSES, f"{name}: {why}")
             schema = wire.session.protocol.schema_of(kind)
             return minimal(schema, kind, dc=self.visit.dc, request=request, ResponseCode="FAILED")
         if self.services and name == "ServiceDiscoveryReq":
@@ -362,10 +377,20 @@ class TesterEvse:
             if self.system.ended():
                 text = f"the vehicle ended its session before {what}{self._last()}"
                 raise Inconclusive(text, cause=Cause.NO_REQUEST)
+            if self._passed(what) and self._declares(what):
+                raise Failed(
+                    f"the vehicle went on without {what}, which is declared of it{self._last()}",
+                    expected=what, observed=self.requests[-1].name, cause=Cause.NO_REQUEST,
+                )  # fmt: skip
             if self._passed(what):
                 raise Inconclusive(f"the vehicle went on without {what}{self._last()}", cause=Cause.NO_REQUEST)
             await asyncio.wait([caught], timeout=0.2)
         return caught.result()
+
+    def _declares(self, what: str) -> bool:
+        """Whether the PICS file says that the vehicle sends this request."""
+        name, value = DECLARED.get(what, ("", ""))
+        return bool(name) and self.pics[name] == value
 
     def _passed(self, what: str) -> bool:
         """Whether a request cannot come any more in this session: nobody has to watch it to its end."""
@@ -425,7 +450,9 @@ class TesterEvse:
         return None
 
     def measured(self) -> Measured | None:
-        """What the tester's plant gives."""
+        """What the bench measures, or else what the tester's plant gives."""
+        if (measured := self.system.measured()) is not None:
+            return measured
         evse, closed = self.evse, self.system.contactors()
         if evse.power is not None:
             return Measured(evse.power.voltage, evse.power.current, closed)

@@ -25,6 +25,7 @@ from plugfest import pilots
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.deeds import act, pulled, succeeds
+from plugfest.conformance.sut.meter import Meter
 from plugfest.conformance.sut.program import Program
 from plugfest.conformance.sut.reach import Reach
 from plugfest.conformance.verdict import Inconclusive
@@ -76,9 +77,11 @@ class _Network:
         reach: how to get there.
         program: what is started on plugging in.
         pause: s between two cases.
-        actions: shell commands for what a person would do: ``authorise``, ``stop``, ``unplug``, ``plug`` ...
+        actions: shell commands for what a person would do: ``authorise``, ``stop``, ``unplug``, ``plug`` ...; and
+            ``measure``, which says what flows as long as it runs, see :mod:`.meter`.
         observe: hears of what the power line and the pilot do.
         behind_line: plugging in and leaving are the business of the line before it.
+        meter: the device that measures what flows.
     """
 
     reach: Reach
@@ -89,7 +92,15 @@ class _Network:
     rng: random.Random = field(default_factory=lambda: random.Random(1))
     name: str = ""
     behind_line: bool = False
+    meter: Meter = field(default_factory=Meter)
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+
+    def __post_init__(self) -> None:
+        self.meter = Meter(self.actions.get("measure", ""))
+
+    def measured(self) -> Measured | None:
+        """What flows between vehicle and charger, where a device measures that."""
+        return self.meter.measured()
 
     @property
     def address(self) -> IPv6Address:
@@ -155,8 +166,10 @@ class NetworkCharger(_Network):
                 await self.program.start()  # a simulated pilot is the charger's
                 self.pilot = await self._stack.enter_async_context(open_vehicle_pilot(self.reach.pilot))
                 self._stack.callback(pilots.tell(self.pilot, self.observe))
+            await self.meter.start()
             yield self
         finally:
+            await self.meter.stop()
             await self.program.stop()
             await self._stack.aclose()
 
@@ -235,9 +248,6 @@ class NetworkCharger(_Network):
     def load(self, voltage: float | None) -> None:
         """The battery is wherever the bench has it."""
 
-    def measured(self) -> Measured | None:
-        return None
-
     def fault(self, name: str) -> bool:
         """A command ``short_cp_pe``, ``open_pe`` or ``diode_lost`` does it, if there is one."""
         command = self.actions.get(name)
@@ -270,8 +280,10 @@ class NetworkVehicle(_Network):
                 side = evse.Evse(host, self.pilot, modem, rng=self.rng)
                 self._side = await self._stack.enter_async_context(side)
                 await interfaces.usable(self.reach.interface)
+            await self.meter.start()
             yield self
         finally:
+            await self.meter.stop()
             await self.program.stop()
             await self._stack.aclose()
 

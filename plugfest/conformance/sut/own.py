@@ -373,6 +373,10 @@ class OwnVehicle:
             supply.load, supply.load_phases = lambda: self.vehicle.ac_current, lambda: self.vehicle.ac_phases
             supply.load_reactive = lambda: self.vehicle.ac_reactive
 
+    def measured(self) -> Measured | None:
+        """The tester's plant is coupled."""
+        return None
+
     def contactors(self) -> bool | None:
         return self.vehicle.contactors.closed
 

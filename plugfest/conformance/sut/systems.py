@@ -112,6 +112,9 @@ class VehicleUnderTest(Protocol):
     def contactors(self) -> bool | None:
         """Whether its contactors are closed; None: not seen."""
 
+    def measured(self) -> Measured | None:
+        """What flows into it, by a device of its own; None: by the tester's plant, where that is coupled."""
+
     def ended(self) -> bool | None:
         """Whether its session is over; None: not seen."""
 

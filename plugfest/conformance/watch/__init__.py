@@ -18,6 +18,8 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.pace`      performance times of ISO 15118-20
 :mod:`.vehicle`   a vehicle's requests
 :mod:`.contacts`  a vehicle's pilot, contactors and load
+:mod:`.plausible` what a vehicle tells of its battery, and its pilot through a session
+:mod:`.talk`      how a vehicle goes through a session: order, session id, pace, end
 :mod:`.judgement` what a judgement is
 :mod:`.log`       a charger's answers of a whole run
 :mod:`.flow`      what both sides have said and what was measured so far

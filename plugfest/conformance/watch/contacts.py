@@ -18,7 +18,8 @@ FRESH = 0.03
 
 def _troubled(flow: Flow) -> bool:
     """The charger has given a reason to open at once: then the load does not matter."""
-    return flow.alarmed or flow.startled or flow.unanswered or bool(flow.failed_at or flow.over_at)
+    over = flow.failed_at is not None or flow.over_at is not None
+    return flow.alarmed or flow.startled or flow.unanswered or over
 
 
 @BOOK.measured(

@@ -7,8 +7,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from plugfest.conformance.watch.messages import STOPS, Phases, Said, Stage
+from plugfest.conformance.watch.messages import STOPS, Limits, Phases, Said, Stage
 from plugfest.conformance.watch.terms import Terms
+from slac.pilot import State
 from v2g.rules.bounds import Ceiling, Lasting
 from v2g.rules.facts import Facts
 from v2g.rules.status import ALARMS, ENDINGS
@@ -99,6 +100,9 @@ class Flow:
         repeated: pairs of targets that came back as present values.
         metered: meter and its last reading, Wh; ``metered_from`` meter, time and first reading since the start, and
             ``metered_drawn`` what had been drawn then.
+        pilot: its state, where it was seen, with 5 %; ``began_ready``: it was in C or D before the session.
+        remaining: remaining times told last, s.
+        ev_first: the vehicle's limits of its charge parameters.
         ready: the pilot is in C or D; ``closed``: the vehicle's contactors are.
         startled: the tester gave the vehicle a reason to give up: a wrong message, a fault of the pilot.
         opened_at: when the vehicle opened, by pilot or contactors; ``opened_what`` and ``opened_amps`` say more.
@@ -164,6 +168,10 @@ class Flow:
     owed_since: float | None = None
     answered_at: float | None = None
     ready: bool = False
+    pilot: State | None = None
+    began_ready: bool = False
+    remaining: dict[str, float] = field(default_factory=dict)
+    ev_first: Limits = field(default_factory=Limits)
     closed: bool = False
     startled: bool = False
     opened_at: float | None = None
@@ -216,6 +224,8 @@ class Flow:
         _set(said.most.watts, self.ev_watts, now)
         _set(said.back.amps, self.ev_back, now)
         self.capacity = said.capacity or self.capacity
+        if said.stage is Stage.PARAMETERS:
+            self.ev_first = said.most
         if said.soc is not None:
             if said.soc != self.soc:
                 self.soc_wh = self.drawn
@@ -259,7 +269,7 @@ class Flow:
     def _answered(self, said: Said) -> None:
         now, request = self.now, self.request
         if not said.ok:
-            self.failed_at = self.failed_at or now
+            self.failed_at = now if self.failed_at is None else self.failed_at
             return
         if said.volts is not None:
             self._shows(said)
@@ -347,7 +357,7 @@ class Flow:
 
     def unplugged(self) -> None:
         """The connection is over."""
-        self.over_at = self.over_at or self.now
+        self.over_at = self.now if self.over_at is None else self.over_at
 
 
 def _set(value: float | None, ceiling: Ceiling, now: float) -> None:

@@ -24,6 +24,7 @@ class Weight(enum.Enum):
 
     FAILS = "fails the run"
     NOTED = "is a finding"
+    SEEN = "is worth a line: unusual, allowed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,8 @@ class Said:
         line_amps, nominal_volts: of AC.
         rcd: a residual current was detected.
         limited: a limit is reached by the charger's own word.
+        to_full, to_bulk: RemainingTimeToFullSoC and RemainingTimeToBulkSoC, s.
+        complete, bulk_complete: ChargingComplete and BulkChargingComplete.
     """
 
     name: str
@@ -145,6 +147,10 @@ class Said:
     nominal_volts: float | None = None
     rcd: bool = False
     limited: bool = False
+    to_full: float | None = None
+    to_bulk: float | None = None
+    complete: bool | None = None
+    bulk_complete: bool | None = None
 
     @property
     def ok(self) -> bool:
@@ -214,6 +220,10 @@ def read(message: Any) -> Said:
         line_amps=amount("EVSEMaxCurrent"),
         nominal_volts=amount("EVSENominalVoltage"),
         rcd=first("RCD") is True,
+        to_full=amount("RemainingTimeToFullSoC"),
+        to_bulk=amount("RemainingTimeToBulkSoC"),
+        complete=first("ChargingComplete"),
+        bulk_complete=first("BulkChargingComplete"),
         limited=any(
             first(one) is True
             for kind in ("Current", "Voltage", "Power")

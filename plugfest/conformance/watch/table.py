@@ -13,6 +13,7 @@ from plugfest.conformance.watch import (
     measured,
     output,
     pace,
+    plausible,
     safety,
     status,
     vehicle,
@@ -32,6 +33,7 @@ JUDGEMENTS: tuple[Judgement, ...] = (
     *pace.BOOK.judgements,
     *vehicle.BOOK.judgements,
     *contacts.BOOK.judgements,
+    *plausible.BOOK.judgements,
 )
 """In the order in which they are judged."""
 

@@ -40,7 +40,7 @@ class Terms:
         delay: that an answer may take beside its performance time.
         vehicle: until a vehicle follows a limit or an alarm.
         stop: until a vehicle stops that was asked to, beside NotificationMaxDelay.
-        clipped: the vehicle leaves it to the charger to clip its targets.
+        targets: above the charger's limits they are ``kept`` out, ``clipped`` (left to the charger), or ``unknown``.
         ramped: the vehicle ramps down before PowerDelivery(Stop).
         transmission: tolerance on the time of a message.
     """
@@ -61,7 +61,7 @@ class Terms:
     delay: float
     vehicle: float
     stop: float
-    clipped: bool
+    targets: str
     ramped: bool
     transmission: float
 
@@ -90,7 +90,7 @@ class Terms:
             delay=seconds("par_CMN_Transmission_Delay"),
             vehicle=seconds("PIXIT_EVCC_CMN_ReactionTime"),
             stop=seconds("PIXIT_EVCC_CMN_StopTime"),
-            clipped=pics["PIXIT_EVCC_DC_TargetsAboveLimits"] == "clipped",
+            targets=str(pics["PIXIT_EVCC_DC_TargetsAboveLimits"]),
             ramped=pics["PIXIT_EVCC_DC_EndOfCharging"] == "ramped",
             transmission=float(pics["par_CMN_Transmission_Delay"]),
         )

@@ -6,7 +6,7 @@ import math
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
-from plugfest.conformance.watch.judgement import Book, Side
+from plugfest.conformance.watch.judgement import Book, Side, Weight
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import SMALL_CURRENT
 from v2g.physical import PRECHARGE_CURRENT
@@ -42,11 +42,7 @@ def target_own_limit(flow: Flow, said: Said) -> str:
     return ""
 
 
-@BOOK.on("target-charger-limit", "targets keep the charger's limits", "ISO 15118-2", EVCC, Stage.LOOP,
-         Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
-def target_charger_limit(flow: Flow, said: Said) -> str:
-    if flow.terms.clipped:
-        return ""
+def _above_charger(flow: Flow, said: Said) -> str:
     for value, bound, unit, name in (
         (said.target_amps, flow.own_amps.value, "A", "EVSEMaximumCurrentLimit"),
         (said.target_volts, flow.own_volts.value, "V", "EVSEMaximumVoltageLimit"),
@@ -58,6 +54,19 @@ def target_charger_limit(flow: Flow, said: Said) -> str:
                 f"follows in {flow.terms.vehicle:g} s"
             )
     return ""
+
+
+@BOOK.on("target-charger-limit", "targets keep the charger's limits, as was declared", "ISO 15118-2", EVCC,
+         Stage.LOOP, Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def target_charger_limit(flow: Flow, said: Said) -> str:
+    return _above_charger(flow, said) if flow.terms.targets == "kept" or said.stage is Stage.PRECHARGE else ""
+
+
+@BOOK.on("target-clipped", "a vehicle obeys the charger's limits; a charger clips what is above them", "ISO 15118-2",
+         EVCC, Stage.LOOP, weight=Weight.SEEN)  # fmt: skip
+def target_clipped(flow: Flow, said: Said) -> str:
+    """Allowed: the charger gives no more than its limits, whatever is asked for."""
+    return _above_charger(flow, said) if flow.terms.targets == "unknown" else ""
 
 
 @BOOK.on(

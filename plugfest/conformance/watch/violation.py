@@ -18,6 +18,7 @@ class Violation:
         source: where that stands; the name of the judgement where it has no number.
         cause: what a run fails with.
         fails: it fails the run; else it is a finding.
+        allowed: it is unusual, and allowed.
         time: loop time, s.
     """
 
@@ -28,3 +29,4 @@ class Violation:
     cause: Cause
     fails: bool
     time: float
+    allowed: bool = False

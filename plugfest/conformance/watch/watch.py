@@ -11,18 +11,20 @@ from typing import Any
 
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.watch import contacts
+from plugfest.conformance.watch import contacts, plausible
 from plugfest.conformance.watch.content import CODES, weight_of
 from plugfest.conformance.watch.flow import Flow, Measured
 from plugfest.conformance.watch.judgement import Judgement, Side, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Stage, read
 from plugfest.conformance.watch.table import heard, shown, spoken
+from plugfest.conformance.watch.talk import Talk
 from plugfest.conformance.watch.terms import Terms
 from plugfest.conformance.watch.violation import Violation
-from slac.pilot import READY, Reading, State
+from slac.pilot import READY, Offer, Reading, State
 from v2g.reading import of as message_of
 from v2g.rules.facts import Facts
+from v2g.rules.rule import Breach
 from v2g.rules.table import hear
 from v2g.trace import Event
 
@@ -30,6 +32,11 @@ ACTS = ("bench", "tester-acts")
 """Layer and name of the event after which a charger has a reason to stop, or to ask for it."""
 LEAVES = ("bench", "tester-leaves")
 """Layer and name of the event after which the tester drops everything: what a system does then is not judged."""
+REFUSES = ("bench", "tester-refuses")
+"""The same of the event that a request is one which a charger with good answers refuses; the note says why."""
+CLOSED = "closed-by-peer"
+"""Name of the event that the system under test has closed the connection."""
+TALKED = ("appproto", "iso2", "din70121")
 EVERY = 0.1
 """s between two readings of the plant while there can be power."""
 CLOSELY = 0.02
@@ -39,6 +46,11 @@ AFTERWARDS = 10.0
 DRIVEN = (Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.LOOP)
 """When the pilot of a vehicle that is well is in C or D."""
 LIVE = (Stage.PARAMETERS, Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.DELIVERY, Stage.LOOP, Stage.WELDING)
+
+
+def _digital(reading: Reading) -> bool | None:
+    """Whether 5 % is offered; None: not known."""
+    return None if reading.offer is None else reading.offer[0] is Offer.DIGITAL
 
 
 @dataclass
@@ -71,6 +83,8 @@ class Watch:
         self.flow = Flow(self.terms, self.ac)
         self._spoken, self._shown, self._heard = spoken(self.side), shown(self.side), heard(self.side)
         self._asked: deque[tuple[Any, bytes | None, float]] = deque(maxlen=8)
+        self.talk = Talk()
+        self._shown_pilot: tuple[State | None, bool | None] = None, None
         self._live = asyncio.Event()
         self._until = 0.0
         self._left = False
@@ -87,10 +101,34 @@ class Watch:
             self._left = True
         elif (event.layer, event.name) == ACTS:
             self.log.acted = True
+        elif (event.layer, event.name) == REFUSES and self.side == "evcc":
+            self.flow.now = event.time
+            self.talk.refused(self.flow, event.note)
+            self._took()
         elif event.layer == "tcp" and event.name not in ("connected", "data"):
             self.flow.now = event.time
+            if event.name == CLOSED and self.side == "evcc":
+                self.talk.closed(self.flow)
+                self._took()
             self.flow.unplugged()
             self._stay(event.time)
+
+    def _talk(self, event: Event, body: Any, session_id: bytes | None, known: bytes | None) -> None:
+        """Order, session id, pace and end of a vehicle's session."""
+        if self.side != "evcc" or event.schema not in TALKED:
+            return
+        if event.direction == "rx":
+            contract = self.flow.facts.payment == "Contract"
+            self.talk.asked(self.flow, event.schema, body, session_id, known, contract=contract)
+        elif event.direction == "tx":
+            self.talk.replied(self.flow, body)
+        self._took()
+
+    def _took(self) -> None:
+        for one in self.talk.found:
+            if not self._left:
+                self.violations.setdefault(one.name, one)
+        self.talk.found.clear()
 
     def _message(self, event: Event) -> None:
         flow, document = self.flow, event.message
@@ -108,7 +146,9 @@ class Watch:
         if said.stage in LIVE:
             self._stay(event.time)
             self.look(event.time)
+        known = flow.facts.session_id
         self._content(event, body, ours=ours)
+        self._talk(event, body, found.session_id or None, known)
         if not ours and said.request is (self.side == "evcc"):
             for judgement in self._spoken[said.stage]:
                 assert judgement.speaks is not None
@@ -146,17 +186,26 @@ class Watch:
                 continue
             name = breach.rule.name
             weight = weight_of(name, event.schema, back=self._back)
+            if weight is None and self._content_fails(breach, event.schema):
+                weight = Weight.FAILS
             if weight is not None and breach.rule.side == self.side:
                 cause = Cause.WRONG_CODE if name in CODES else Cause.PHYSICS
                 self._add(name, str(breach), breach.rule.asks, breach.requirement, weight, cause)
         if ours and known is not None and session_id != known:
             self.flow.startled = True
 
+    def _content_fails(self, breach: Breach, schema: str) -> bool:
+        """Of a vehicle, whatever the table calls a violation; but not after a wrong message of the tester's."""
+        named = self.side == "evcc" and schema in TALKED and breach.rule.severity == "violation"
+        return named and not self.flow.startled
+
     def pilot(self, reading: Reading) -> None:
         """Takes a reading of the control pilot."""
         self.flow.now = asyncio.get_running_loop().time()
         if self.side == "evcc":
             self.look(self.flow.now, judged=False)
+            self._shown_pilot = (reading.state, _digital(reading))
+            plausible.pilot_seen(self.flow, *self._shown_pilot)
             contacts.pilot_moved(self.flow, reading.state)
             if reading.duty is not None and reading.duty >= 100.0:
                 self.flow.startled = True
@@ -206,6 +255,8 @@ class Watch:
         self.flow = Flow(self.terms, self.ac, Facts(secure=self.secure()))
         self.log.begin()
         self._asked.clear()
+        self.talk = Talk()
+        plausible.pilot_seen(self.flow, *self._shown_pilot)
 
     # -- what it keeps ------------------------------------------------------------------------------------------------
 
@@ -217,4 +268,7 @@ class Watch:
         if name in self.violations or self._left:
             return
         fails = weight is Weight.FAILS
-        self.violations[name] = Violation(name, text, rule, source or f"rule {name}", cause, fails, self.flow.now)
+        allowed = weight is Weight.SEEN
+        self.violations[name] = Violation(
+            name, text, rule, source or f"rule {name}", cause, fails, self.flow.now, allowed
+        )

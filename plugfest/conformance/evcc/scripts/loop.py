@@ -23,6 +23,11 @@ from plugfest.conformance.verdict import Failed, Result
 from slac.pilot import State
 from v2g.physical import number, physical
 
+URGENT = 2.0
+"""s until a vehicle stops that has to at once."""
+LOWER, FOLLOWS = 8.0, 8.0
+"""A per phase that an AC charger still gives, and s for which that is watched."""
+
 
 @SCRIPTS.on("PF_EVCC_ISO2_CurrentDemand_Limits", "PF_EVCC_DIN_Limits")
 async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
@@ -61,7 +66,12 @@ async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
         "EVSEMaximumVoltageLimit": voltage > volts - 79.0 and target > 1.0,
     }
     name = next(key for key in over if key in variant)
-    if over[name]:
+    declared = tester.pics["PIXIT_EVCC_DC_TargetsAboveLimits"]
+    if over[name] and declared == "unknown":
+        result.find(
+            f"the vehicle asks for {target:g} A, {voltage:g} V although {name} is lower: the charger clips that"
+        )
+    elif over[name] and declared == "kept":
         raise Failed(
             f"{target:g} A, {voltage:g} V although {name} is lower",
             cause=Cause.LIMIT_EXCEEDED,
@@ -89,6 +99,46 @@ async def status_codes(tester: TesterEvse, run: Run, result: Result) -> None:
         raise Failed(f"the vehicle goes on with {code}", cause=Cause.FAULT_IGNORED, expected="PowerDeliveryReq stop")
     if not await tester.system.pilot.wait(State.A, State.B, within=5.0) and tester.system.pilot.state is not None:
         raise Failed("the pilot stays in C", cause=Cause.PILOT_STATE, expected="pilot B")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_IsolationLoop", "PF_EVCC_DIN_IsolationLoop")
+async def isolation_in_loop(tester: TesterEvse, run: Run, result: Result) -> None:
+    """An isolation fault in the loop: no more current at once. A warning: the loop goes on."""
+    await charging(tester, 5)
+    status = str(run.variant["EVSEIsolationStatus"])
+    change_loop(tester, ("EVSEIsolationStatus", status))
+    place = len(tester.requests)
+    came = await tester.wait_for(
+        lambda: tester.over or any(delivers(one, "Stop") for one in tester.requests[place:]), URGENT
+    )
+    seen = tester.requests[-1].name if came else "the loop goes on"
+    if status == "Warning":
+        result.saw("the loop goes on", seen)
+        if came:
+            raise Failed(
+                "the vehicle stops at an isolation warning", cause=Cause.WRONG_MESSAGE,
+                expected="a loop that goes on", observed=seen,
+            )  # fmt: skip
+        return
+    result.saw(f"PowerDeliveryReq stop or close within {URGENT:g} s", seen)
+    if not came:
+        raise Failed(
+            "the vehicle goes on with an isolation fault", cause=Cause.FAULT_IGNORED,
+            expected="PowerDeliveryReq stop or close", observed=seen,
+        )  # fmt: skip
+    if not await tester.system.pilot.wait(State.A, State.B, within=5.0) and tester.system.pilot.state is not None:
+        raise Failed("the pilot stays in C", cause=Cause.PILOT_STATE, expected="pilot B")
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_LowerLimit_AC")
+async def lower_limit_ac(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Less current per phase: what the vehicle draws is measured by the watch."""
+    await charging(tester, 3)
+    change_loop(tester, ("EVSEMaxCurrent", physical(tester.protocol.module, LOWER, "A")))
+    await tester.wait_for(lambda: tester.over, FOLLOWS)
+    measured = tester.measured()
+    seen = "stopped" if tester.over else "not measured" if measured is None else f"{measured.amps:.1f} A"
+    result.saw(f"{LOWER:g} A at most per phase, or the end", seen)
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_Notification_Stop")

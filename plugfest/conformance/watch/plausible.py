@@ -1,0 +1,224 @@
+"""What a vehicle tells of its battery and shows on the pilot, against what it told before and what a session needs."""
+
+from __future__ import annotations
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.judgement import Book, Side, Weight
+from plugfest.conformance.watch.messages import Said, Stage
+from plugfest.conformance.watch.terms import SMALL_CURRENT
+from slac.pilot import READY, State
+
+BOOK = Book()
+EVCC: Side = "evcc"
+TELLING = (Stage.PARAMETERS, Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.DELIVERY, Stage.LOOP, Stage.WELDING)
+SOC_JUMP = 5
+"""Percent by which an SoC may change between two messages."""
+ABOVE = 1.1
+"""Factor by which a target may be above a power limit: the voltage is the charger's."""
+LOW = 0.9
+"""Factor by which a target may be below what is there: measuring."""
+DAYS = 7 * 24 * 3600.0
+"""s: no battery takes longer."""
+STANDS = 90.0
+"""s for which a remaining time may stay the same: some round to minutes."""
+ROUNDING = 60.0
+"""s by which remaining times may be rounded."""
+JUMP = 30.0
+"""V by which the voltage may change when contactors close: 20 V, and the battery's reaction."""
+SETTLED = 1.0
+"""s after the start in which the first values come."""
+MOVES_WITHIN = 0.25
+"""s after PowerDeliveryReq in which the pilot moves in AC [V2G2-847, 848]."""
+
+
+@BOOK.on("soc-jumps", "the state of charge moves with the energy", "ISO 15118-2", EVCC, *TELLING)
+def soc_jumps(flow: Flow, said: Said) -> str:
+    if said.soc is None or flow.soc is None or abs(said.soc - flow.soc) <= SOC_JUMP:
+        return ""
+    return f"{said.name} has an SoC of {said.soc} %, the message before had {flow.soc} %"
+
+
+@BOOK.on("power-own-limit", "targets keep EVMaximumPowerLimit", "ISO 15118-2", EVCC, Stage.LOOP,
+         cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def power_own_limit(flow: Flow, said: Said) -> str:
+    """By the voltage that is there: the target may be the highest that the battery ever has."""
+    limit = said.most.watts if said.most.watts is not None else flow.ev_watts.value
+    shown = flow.shown
+    if limit is None or limit <= 0 or said.target_amps is None or shown is None or shown.stage is not Stage.LOOP:
+        return ""
+    volts = shown.volts or 0.0
+    seconds = flow.lasts("power-own-limit", volts * said.target_amps > limit * ABOVE)
+    if seconds <= flow.terms.vehicle:
+        return ""
+    return (
+        f"{said.name} asks for {said.target_amps:g} A at {volts:.0f} V for {seconds:.1f} s, which is more than its own "
+        f"EVMaximumPowerLimit of {limit:g} W"
+    )
+
+
+@BOOK.on("limits-move", "a vehicle's limits in the loop are those of its parameters, or lower", "ISO 15118-2", EVCC,
+         Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
+def limits_move(flow: Flow, said: Said) -> str:
+    """A finding: a battery that gets warm may allow more than at the beginning."""
+    for now, before, unit, name in (
+        (said.most.amps, flow.ev_first.amps, "A", "EVMaximumCurrentLimit"),
+        (said.most.watts, flow.ev_first.watts, "W", "EVMaximumPowerLimit"),
+    ):
+        if now is not None and before is not None and 0 < before * ABOVE < now and said.name == "CurrentDemandReq":
+            return f"{said.name} has {name} {now:g} {unit}, its charge parameters had {before:g} {unit}"
+    return ""
+
+
+@BOOK.on("remaining-impossible", "remaining times are possible: full comes after bulk, within days", "ISO 15118-2",
+         EVCC, Stage.LOOP)  # fmt: skip
+def remaining_impossible(flow: Flow, said: Said) -> str:
+    full, bulk = said.to_full, said.to_bulk
+    for seconds, name in ((full, "RemainingTimeToFullSoC"), (bulk, "RemainingTimeToBulkSoC")):
+        if seconds is not None and not -1.0 <= seconds <= DAYS:
+            return f"{said.name} has {name} {seconds:g} s"
+    if full is not None and bulk is not None and bulk > full + ROUNDING:
+        return f"{said.name} has RemainingTimeToBulkSoC {bulk:g} s and RemainingTimeToFullSoC {full:g} s"
+    return ""
+
+
+@BOOK.on("remaining-stands", "remaining times go down while power flows, and are 0 at the end", "ISO 15118-2", EVCC,
+         Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
+def remaining_stands(flow: Flow, said: Said) -> str:
+    """A finding: how a vehicle estimates is its own affair."""
+    amps = flow.samples[-1].amps if flow.samples else flow.shown.amps if flow.shown is not None else None
+    charging = flow.flowing and amps is not None and amps > SMALL_CURRENT and not said.complete
+    for key, now, done, name in (
+        ("full", said.to_full, said.complete, "RemainingTimeToFullSoC"),
+        ("bulk", said.to_bulk, said.bulk_complete, "RemainingTimeToBulkSoC"),
+    ):
+        same = now is not None and now == flow.remaining.get(key)
+        if now is not None:
+            flow.remaining[key] = now
+        idle = flow.lasts(f"remaining-zero {key}", charging and now is not None and now <= 0 and done is False)
+        if idle > ROUNDING / 4:
+            return f"{said.name} has had {name} {now:g} s for {idle:.0f} s, and is not complete by its own word"
+        stands = flow.lasts(f"remaining-stands {key}", charging and same and (now or 0.0) > 0.0)
+        if stands > STANDS:
+            return f"{said.name} has had {name} {now:g} s for {stands:.0f} s while power flows"
+    return ""
+
+
+@BOOK.on("error-goes-on", "a vehicle that reports an error asks for no more current", "ISO 15118-2", EVCC, Stage.LOOP,
+         cause=Cause.FAULT_IGNORED)  # fmt: skip
+def error_goes_on(flow: Flow, said: Said) -> str:
+    asks = bool(said.error) and (said.target_amps or 0.0) > SMALL_CURRENT
+    seconds = flow.lasts("error-goes-on", asks)
+    if seconds <= flow.terms.vehicle:
+        return ""
+    return f"{said.name} reports {said.error} for {seconds:.1f} s and still asks for {said.target_amps:g} A"
+
+
+@BOOK.on("ready-in-loop", "a vehicle that asks for current is ready", "ISO 15118-2", EVCC, Stage.LOOP,
+         weight=Weight.NOTED)  # fmt: skip
+def ready_in_loop(flow: Flow, said: Said) -> str:
+    """A finding: EVReady is for information, and a charger must not depend on it."""
+    unready = said.ready is False and (said.target_amps or 0.0) > SMALL_CURRENT
+    seconds = flow.lasts("ready-in-loop", unready)
+    return f"{said.name} asks for current for {seconds:.1f} s, and EVReady is false" if seconds > 1.0 else ""
+
+
+@BOOK.on("target-low", "a target reaches the voltage of the battery that is to be charged", "IEC 61851-23",
+         EVCC, Stage.LOOP)  # fmt: skip
+def target_low(flow: Flow, said: Said) -> str:
+    shown, target = flow.shown, said.target_volts
+    if target is None or shown is None or shown.stage is not Stage.LOOP or not shown.volts:
+        return ""
+    low = target < shown.volts * LOW and (said.target_amps or 0.0) > SMALL_CURRENT
+    seconds = flow.lasts("target-low", low and flow.flowing)
+    if seconds <= flow.terms.vehicle:
+        return ""
+    asked = f"{said.target_amps:g} A at {target:g} V"
+    return f"{said.name} asks for {asked} for {seconds:.1f} s, and {shown.volts:.0f} V are there"
+
+
+@BOOK.on("voltage-limit-moves", "the highest voltage of a battery stays as it is", "ISO 15118-2", EVCC, Stage.LOOP)
+def voltage_limit_moves(flow: Flow, said: Said) -> str:
+    now, before = said.most.volts, flow.ev_first.volts
+    if now is None or before is None or not 0 < before * ABOVE < now or said.name != "CurrentDemandReq":
+        return ""
+    return f"{said.name} has EVMaximumVoltageLimit {now:g} V, its charge parameters had {before:g} V"
+
+
+@BOOK.on("complete-goes-on", "a vehicle that is complete asks for no more current", "ISO 15118-2", EVCC, Stage.LOOP)
+def complete_goes_on(flow: Flow, said: Said) -> str:
+    seconds = flow.lasts("complete-goes-on", said.complete is True and (said.target_amps or 0.0) > SMALL_CURRENT)
+    if seconds <= flow.terms.stop:
+        return ""
+    return f"{said.name} says ChargingComplete for {seconds:.1f} s and still asks for {said.target_amps:g} A"
+
+
+@BOOK.on("precharge-wrong", "precharge asks for the voltage of the battery", "IEC 61851-23", EVCC, Stage.LOOP)
+def precharge_wrong(flow: Flow, said: Said) -> str:
+    """By the jump of the voltage when the battery is connected."""
+    target, shown = flow.precharge_volts, flow.shown
+    if target is None or shown is None or flow.on_at is None or shown.stage is not Stage.LOOP or shown.volts is None:
+        return ""
+    if flow.now - flow.on_at > SETTLED or (shown.amps or 0.0) > SMALL_CURRENT or not shown.volts:
+        return ""
+    if abs(shown.volts - target) <= JUMP:
+        return ""
+    return f"contactors were closed after a precharge to {target:g} V, the battery has {shown.volts:.0f} V"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The pilot
+
+
+def _seen(flow: Flow) -> State | None:
+    """The pilot, where it can be judged: seen, and digital."""
+    return None if flow.startled else flow.pilot
+
+
+@BOOK.on("pilot-not-ready", "a vehicle is in C or D from CableCheckReq to the end of the loop", "V2G2-846", EVCC,
+         Stage.CABLE_CHECK, Stage.PRECHARGE, cause=Cause.PILOT_STATE)  # fmt: skip
+def pilot_not_ready(flow: Flow, said: Said) -> str:
+    state = _seen(flow)
+    if state is None or state in READY or flow.alarmed or flow.failed_at is not None:
+        return ""
+    return f"{said.name} comes while the pilot is in {state.value}"
+
+
+@BOOK.on("pilot-ready-early", "a vehicle is in B until its charge parameters are agreed", "V2G2-846", EVCC,
+         Stage.SETUP, Stage.OTHER, Stage.PARAMETERS, cause=Cause.PILOT_STATE)  # fmt: skip
+def pilot_ready_early(flow: Flow, said: Said) -> str:
+    state = _seen(flow)
+    if state not in READY or flow.began_ready or flow.on_at is not None or said.name == "MeteringReceiptReq":
+        return ""
+    return f"{said.name} comes while the pilot is in {state.value}: nothing was agreed yet"
+
+
+@BOOK.on("pilot-ready-ac", "a vehicle is in C or D shortly after PowerDeliveryReq(Start)", "V2G2-847", EVCC,
+         Stage.LOOP, cause=Cause.PILOT_STATE)  # fmt: skip
+def pilot_ready_ac(flow: Flow, said: Said) -> str:
+    state = _seen(flow)
+    if state is None or not flow.flowing or flow.alarmed or flow.failed_at is not None or flow.wish_at is not None:
+        return ""
+    if state in READY or flow.on_at is None or flow.now - flow.on_at < MOVES_WITHIN:
+        return ""
+    return f"{said.name} comes {flow.now - flow.on_at:.1f} s after the start while the pilot is in {state.value}"
+
+
+@BOOK.on("pilot-ready-late", "a vehicle is back in B after PowerDeliveryReq(Stop)", "V2G2-848", EVCC, Stage.WELDING,
+         Stage.END, cause=Cause.PILOT_STATE)  # fmt: skip
+def pilot_ready_late(flow: Flow, said: Said) -> str:
+    state = _seen(flow)
+    if state not in READY or flow.stopped_at is None or flow.stop_at is None:
+        return ""
+    if flow.now - flow.stop_at < 2 * MOVES_WITHIN:
+        return ""
+    return (
+        f"{said.name} comes {flow.now - flow.stop_at:.1f} s after PowerDeliveryReq(Stop), the pilot is in {state.value}"
+    )
+
+
+def pilot_seen(flow: Flow, state: State | None, digital: bool | None) -> None:
+    """Takes a reading into account."""
+    flow.pilot = state if digital is not False else None
+    if flow.request is None and state in READY:
+        flow.began_ready = True

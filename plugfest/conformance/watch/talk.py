@@ -1,0 +1,145 @@
+"""How a vehicle goes through a session, whatever a run is about: order, session id, pace, and its end.
+
+Pure, and of ISO 15118-2 and DIN SPEC 70121. Nothing is judged any more once the charger has given a reason to end: a
+refusal, an alarm, a wish to stop, a wrong message, or none in time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from plugfest.conformance.catalogue import timer
+from plugfest.conformance.catalogue.durations import DELAY
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.violation import Violation
+from v2g.credentials import common_name, plain_id, read
+from v2g.errors import RemoteError
+from v2g.sequence import TABLES, Sequence
+
+PACE = timer("V2G_EVCC_Sequence_Performance_Time")
+"""s from a response to the next request at most."""
+FIRST = "SessionSetupReq"
+LAST = "SessionStopReq"
+CHAIN = "a contract is shown with the sub-CAs up to its root, and its eMAID is that of the certificate"
+
+
+@dataclass
+class Talk:
+    """The requests of one session.
+
+    Attributes:
+        schema: that is spoken.
+        order: what may come next; None before the session.
+        last: name of the last request, "" before.
+        answered_at: loop time of the last response.
+        answered: the last request was answered.
+        receipt: the last response asks for a receipt.
+    """
+
+    schema: str = ""
+    order: Sequence | None = None
+    last: str = ""
+    answered_at: float | None = None
+    answered: bool = True
+    receipt: bool = False
+    _request: Any = None
+    found: list[Violation] = field(default_factory=list)
+
+    def asked(
+        self,
+        flow: Flow,
+        schema: str,
+        request: Any,
+        session_id: bytes | None,
+        known: bytes | None,
+        *,
+        contract: bool = False,
+    ) -> None:
+        """Takes a request of the vehicle's into account, judged; ``known`` is the id that SessionSetupRes gave."""
+        name = type(request).__name__
+        if schema in TABLES and self.order is None:
+            self.schema, self.order = schema, Sequence(TABLES[schema])
+        excused = _excused(flow)
+        if self.order is not None and not excused and self.answered and self.order.verdict(request) == "illegal":
+            self._add(
+                flow, "request-order", f"{name} comes after {self.last or 'the handshake'}",
+                f"requests come in their order: {self.order.expected()} is due", Cause.WRONG_MESSAGE,
+            )  # fmt: skip
+        if known is not None and name != FIRST and not flow.startled and session_id != known:
+            self._add(
+                flow, "session-id", f"{name} has the session id {(session_id or b'').hex()}",
+                f"each request has the session id of SessionSetupRes, {known.hex()}", Cause.WRONG_SESSION,
+            )  # fmt: skip
+        if self.answered_at is not None and self.answered and flow.now - self.answered_at > PACE + DELAY:
+            self._add(
+                flow, "request-pace", f"{name} comes {flow.now - self.answered_at:.1f} s after the response before",
+                f"a request comes {PACE:g} s after a response at most", Cause.TOO_LATE,
+            )  # fmt: skip
+        if wrong := _contract(request):
+            self._add(flow, "contract-chain", f"{name}: {wrong}", CHAIN, Cause.WRONG_FIELD)
+        due = self.receipt and contract and not excused
+        if due and name not in ("MeteringReceiptReq", "PowerDeliveryReq", LAST):
+            self._add(
+                flow, "receipt-due", f"{name} comes although ReceiptRequired was true and payment is by contract",
+                "a receipt is the next request where it is required", Cause.WRONG_MESSAGE,
+            )  # fmt: skip
+        self._request, self.last, self.answered, self.receipt = request, name, False, False
+
+    def replied(self, flow: Flow, response: Any) -> None:
+        """Takes an answer of the tester's into account."""
+        if self._request is None:
+            return
+        if self.order is not None and type(response).__name__[:-3] == self.last[:-3]:
+            self.order.advance(self._request, response)
+        self.answered, self.answered_at = True, flow.now
+        self.receipt = bool(getattr(response, "ReceiptRequired", False))
+
+    def refused(self, flow: Flow, why: str) -> None:
+        """The tester, which answers as a good charger does, has to refuse the last request."""
+        if flow.startled or flow.alarmed or flow.failed_at is not None or flow.error_at is not None:
+            return
+        self._add(
+            flow, "refused-request", f"a charger refuses {why}", "a charger can answer each request well",
+            Cause.REFUSED,
+        )  # fmt: skip
+
+    def closed(self, flow: Flow) -> None:
+        """The vehicle has closed the connection."""
+        begun = self.order is not None and self.last not in ("", LAST) and self.answered
+        if not begun or _excused(flow, wishes=False):
+            return
+        self._add(
+            flow, "session-stop", f"the vehicle closes the connection after {self.last} was answered well",
+            "a session ends with SessionStopReq", Cause.CLOSED,
+        )  # fmt: skip
+
+    def _add(self, flow: Flow, name: str, text: str, rule: str, cause: Cause) -> None:
+        self.found.append(Violation(name, text, rule, f"rule {name}", cause, fails=True, time=flow.now))
+
+
+def _contract(request: Any) -> str:
+    """What is wrong with the certificates that a request shows, whoever issued them; "" where nothing is."""
+    chain = getattr(request, "ContractSignatureCertChain", None)
+    shown = chain.Certificate if chain is not None else getattr(request, "OEMProvisioningCert", None)
+    if shown is None:
+        return ""
+    try:
+        leaf = read(bytes(shown))
+    except RemoteError as why:
+        return f"the certificate cannot be read: {why}"
+    if chain is None:
+        return ""
+    if not chain.SubCertificates:
+        return "the contract certificate comes alone"
+    emaid = getattr(request, "eMAID", None)
+    if emaid is not None and plain_id(emaid) != plain_id(common_name(leaf)):
+        return f"eMAID {emaid}, and the certificate is of {common_name(leaf)}"
+    return ""
+
+
+def _excused(flow: Flow, *, wishes: bool = True) -> bool:
+    """The charger has given a reason to end; ``wishes``: a wish to stop is one."""
+    moments = (flow.failed_at, flow.error_at, flow.wish_at if wishes else None)
+    return flow.startled or flow.unanswered or flow.alarmed or any(moment is not None for moment in moments)

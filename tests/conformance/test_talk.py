@@ -1,0 +1,50 @@
+"""The watch of a vehicle's session: order, session id, end, pilot, and what it tells of its battery."""
+
+from __future__ import annotations
+
+import pytest
+from faults import FAULTS
+from faults.matrix import RUNS, one
+
+from plugfest.conformance.cause import Cause, Severity
+from plugfest.conformance.verdict import Verdict
+
+BY_NAME = {fault.name: fault for fault in FAULTS}
+LIMITS = "PF_EVCC_ISO2_CurrentDemand_Limits#1"
+
+
+@pytest.mark.parametrize(
+    ("fault", "run", "cause", "text"),
+    [
+        ("ev-zero-session", "PF_EVCC_ISO2_PowerFlow#2", Cause.WRONG_SESSION, "has the session id 0000000000000000"),
+        ("ev-no-session-stop", "PF_EVCC_ISO2_RequestOrder", Cause.CLOSED, "the vehicle closes the connection after"),
+        ("ev-c-early", "PF_EVCC_DIN_SessionStop", Cause.PILOT_STATE, "nothing was agreed yet"),
+        ("ev-other-emaid", "PF_EVCC_ISO2_PaymentDetails_Failed#1", Cause.WRONG_FIELD, "and the certificate is of"),
+        ("ev-never-c", "PF_EVCC_ISO2_LowerLimit_AC", Cause.REFUSED, "a charger refuses PowerDeliveryReq"),
+    ],
+)
+def test_a_run_about_something_else_fails(fault: str, run: str, cause: Cause, text: str) -> None:
+    """The sentence says what the vehicle did, and the cause is a value."""
+    result = one(RUNS[run], BY_NAME[fault])
+    assert (result.verdict, result.cause) == (Verdict.FAIL, cause), result.reason
+    assert text in result.reason
+
+
+@pytest.mark.parametrize(
+    ("declared", "verdict", "severities"),
+    [("kept", Verdict.FAIL, None), ("clipped", Verdict.PASS, []), ("unknown", Verdict.PASS, [Severity.NOTE])],
+)
+def test_a_charger_clips_targets(declared: str, verdict: Verdict, severities: list[Severity] | None) -> None:
+    """Targets above the charger's limits fail only a vehicle that was declared to keep them."""
+    result = one(RUNS[LIMITS], BY_NAME["ev-limits-ignored"], PIXIT_EVCC_DC_TargetsAboveLimits=declared)
+    assert result.verdict is verdict
+    if severities is not None:
+        assert sorted({finding.severity for finding in result.findings}) == severities
+
+
+def test_what_is_declared_and_left_out_fails() -> None:
+    """A vehicle that is declared to install a contract, and goes on without, is at fault."""
+    fault = next(one for one in FAULTS if one.name == "ev-no-installation")
+    result = one(RUNS[fault.caught_by[0]], fault)
+    assert (result.verdict, result.cause) == (Verdict.FAIL, Cause.NO_REQUEST)
+    assert "which is declared of it" in result.reason
