@@ -30,6 +30,7 @@ from plugfest.conformance.catalogue import Run, runs
 from plugfest.conformance.catalogue.pics import Pics, PicsError, load, save
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.tls import change_options
+from plugfest.conformance.sut.certificates import vehicle_role
 from plugfest.conformance.sut.network import Reach
 from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
 from plugfest.conformance.sut.program import Program
@@ -364,6 +365,15 @@ def test_a_pki_on_p256_from_elsewhere_is_taken_for_iso20(tmp_path: Path, sut: st
     assert context.options == tls.LAB
     shown = Role.OEM_PROVISIONING if sut == "secc" else Role.SECC
     assert [one.chain[0] for one in context.credentials] == [held.store[shown].certificate]
+
+
+def test_a_bench_without_vehicle_certificates_makes_other_ones(tmp_path: Path) -> None:
+    """A stranger shows what the tester shows: a provisioning certificate, by another authority."""
+    export.josev(good(), tmp_path, "12345")
+    store = setup.certificates(tmp_path / "iso15118_2", "secc", "iso20")[1]
+    assert store is not None
+    assert vehicle_role(store.store) is Role.OEM_PROVISIONING
+    assert store.other[vehicle_role(store.store)].certificate != store.store[Role.OEM_PROVISIONING].certificate
 
 
 def test_each_run_of_a_campaign_has_tls_of_its_own(tmp_path: Path) -> None:

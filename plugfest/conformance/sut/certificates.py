@@ -285,10 +285,15 @@ def context(bench: Certificates, role: str, options: tls.Options | None = None) 
         SetupError: the PKI lacks what the side needs.
     """
     made = options or (tls.ISO2 if bench.store.suite.name == ISO2.name else tls.ISO20)
-    lacks = options is tls.LAB and not bench.store.of_role(Role.VEHICLE)
-    found = tls.of_store(role, [bench.store], made, vehicle=Role.OEM_PROVISIONING if lacks else Role.VEHICLE)
+    shown = vehicle_role(bench.store) if options is tls.LAB else Role.VEHICLE
+    found = tls.of_store(role, [bench.store], made, vehicle=shown)
     found.now = bench.now
     return found
+
+
+def vehicle_role(store: Store) -> Role:
+    """Whose certificate a vehicle shows in TLS: its own, or its provisioning certificate where there is none."""
+    return Role.VEHICLE if store.of_role(Role.VEHICLE) else Role.OEM_PROVISIONING
 
 
 def chain_problem(bench: Certificates, chain: Sequence[bytes], role: Role, roots: Sequence[bytes]) -> str:

@@ -11,7 +11,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.generations import GENERATIONS
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
-from plugfest.conformance.sut.certificates import Certificates
+from plugfest.conformance.sut.certificates import Certificates, vehicle_role
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Wire
 from v2g.errors import V2GError
@@ -37,19 +37,18 @@ def _certificates(tester: TesterEv) -> Certificates:
 
 def _vehicle(tester: TesterEv, kind: str) -> TlsContext:
     """The tester's side of TLS with another vehicle certificate: ``same``, ``none``, ``another``, ``unknown root``."""
-    from pki.profiles import Role
-
     bench = _certificates(tester)
     assert tester.tls is not None
+    role = vehicle_role(bench.store)
     match kind:
         case "none":
             return replace(tester.tls, credentials=[])
         case "another":
-            own = bench.store[Role.VEHICLE]
+            own = bench.store[role]
             assert own.issuer is not None
-            made = bench.issue(Role.VEHICLE, own.issuer, "another-vehicle", {"cn": "PLGV1234567890ABCDE"})
+            made = bench.issue(role, own.issuer, "another-vehicle", {"cn": "PLGV1234567890ABCDE"})
         case "unknown root":
-            made = bench.other[Role.VEHICLE]
+            made = bench.other[role]
         case _:
             return tester.tls
     return replace(tester.tls, credentials=[Credential(list(made.chain), made.key)])
