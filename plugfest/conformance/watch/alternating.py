@@ -80,8 +80,16 @@ def target_own_power(flow: Flow, said: Said) -> str:
 
 @BOOK.measured("power-told", "a vehicle tells the power that flows", "V2G20 AC loop", EVCC)
 def power_told(flow: Flow, seen: Measured) -> str:
+    """Only where the vehicle itself is seen: on other benches the tester's outlet has no load that it could measure."""
     request = flow.request
-    if not flow.ac or request is None or not request.phases or request.stage is not Stage.LOOP or not flow.flowing:
+    if (
+        seen.closed is None
+        or not flow.ac
+        or request is None
+        or not request.phases
+        or request.stage is not Stage.LOOP
+        or not flow.flowing
+    ):
         flow.lasts("power-told", wrong=False)
         return ""
     told, flows = sum(request.phases), seen.volts * seen.amps * seen.phases
