@@ -8,23 +8,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from captures import SHARED
 
 from plugfest.cli import main
 from plugfest.conformance import virtual
 from plugfest.conformance.campaign.storage import read_results
 from plugfest.conformance.catalogue import Case, case, cases
 from plugfest.conformance.fields import replaced
+from plugfest.conformance.pair.evidence import Evidence, Port
 from plugfest.conformance.pair.judge import judge
-from plugfest.conformance.pair.looks import LOOKS
+from plugfest.conformance.pair.looks import LOOKS, look
 from plugfest.conformance.pair.own import OWN_ACTS, OwnPair
-from plugfest.conformance.pair.scenario import ScenarioError, scenario
+from plugfest.conformance.pair.scenario import Expected, ScenarioError, scenario
 from plugfest.conformance.pair.tell import sections
 from plugfest.conformance.pair.unattended import carry_out, impossible
 from plugfest.conformance.pair.words import ACTS, QUESTIONS
-from plugfest.conformance.verdict import Result, Verdict
+from plugfest.conformance.verdict import Inconclusive, Result, Verdict
+from plugfest.traces.entries import Recording
+from plugfest.traces.recording import from_events, load
 from secc.authorizer import Immediate
 from v2g.messages import appproto, iso2
 from v2g.physical import physical
+from v2g.trace import Event
+
+CAPTURES = SHARED / "captures"
 
 SCENARIOS = [one for one in cases() if one.sut == "pair"]
 UNATTENDED = [one for one in SCENARIOS if one.fit == "emulator"]
@@ -99,9 +106,9 @@ def _does_nothing(*acts: str) -> Callable[[OwnPair], None]:
 def _weak(pair: OwnPair) -> None:
     """A charger that promises more than it gives."""
     pair.charger.power.derate(0.3)  # type: ignore[union-attr]
-    most = physical(iso2, 350.0, "A")
+    most, watts = physical(iso2, 350.0, "A"), physical(iso2, 150_000.0, "W")
     pair.charger.options.rewrite[iso2.CurrentDemandRes] = lambda message: replaced(
-        message, "EVSEMaximumCurrentLimit", most
+        replaced(message, "EVSEMaximumCurrentLimit", most), "EVSEMaximumPowerLimit", watts
     )
 
 
@@ -218,3 +225,47 @@ def test_options_of_one_side_are_refused(capsys: pytest.CaptureFixture[str]) -> 
     """One line that says so."""
     assert main(["conformance", "run", "--sut", "pair", "--command", "true"]) == 2
     assert capsys.readouterr().err == "plugfest: --command is for one side under test, not for --sut pair\n"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Recordings of others
+
+
+def looked(recording: Recording, verb: str, value: Any) -> str:
+    """What a look says of a whole recording: ``so``, ``open``, or whom it blames."""
+    port = Port(recording, [], recording.epoch + max(recording.until, recording.seconds))
+    try:
+        miss = look(scenario(case("ITP-01-01-001")), Evidence([port]), Expected(verb, value))
+    except Inconclusive:
+        return "open"
+    return "so" if miss is None else miss.side
+
+
+FOREIGN = {
+    "ISO-2_AC_DS5366.pcapng": {"charges": "so", "met": "open", "limits": "open", "completes": "so", "pays": "so"},
+    "DIN_DC_DS5366_Josev.pcapng": {"charges": "so", "met": "so", "limits": "so", "completes": "so", "pays": "so"},
+    "ISO-20_TLS13_DC_DS5366_Josev.pcapng": {"charges": "secc", "met": "open", "limits": "so", "offers": "so"},
+    "vw-ac-iso2.pcap": {"charges": "evcc", "completes": "evcc", "schedule": "so", "profile": "so"},
+    "2022-12-13_compleo_with_bulb.pcapng": {"charges": "secc", "reach": "so", "completes": "secc"},
+}  # fmt: skip
+"""What looks say of recordings of real cars and chargers, read by hand."""
+VALUES: dict[str, Any] = {"charges": 1, "met": 90, "pays": "external", "offers": "external", "reach": "parameters"}
+
+
+@pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"captures are not in {CAPTURES} (PLUGFEST_SHARED)")
+@pytest.mark.parametrize("name", FOREIGN)
+def test_recordings_of_others_are_judged_right(name: str) -> None:
+    """Neither AC, nor a charger that decides, nor what nobody said is held against anybody."""
+    recording = load(CAPTURES / name)
+    assert {verb: looked(recording, verb, VALUES.get(verb, "")) for verb in FOREIGN[name]} == FOREIGN[name]
+
+
+def test_a_close_of_tls_is_no_refusal() -> None:
+    """Only a fatal alert of the vehicle refuses a certificate."""
+    for data, said in ((b"\x02\x2d", "so"), (b"\x01\x00", "open")):
+        events = [
+            Event(0.0, "tls", "ClientHello", "tx", b"\x01"),
+            Event(0.1, "tls", "ServerHello", "rx", b"\x02"),
+            Event(0.2, "tls", "alert", "tx", data),
+        ]
+        assert looked(from_events(events), "refuses", "tls") == said

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import bisect
+import contextlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.fields import found
 from plugfest.conformance.pair.scenario import PHASES
 from plugfest.traces import chain, checks
 from plugfest.traces.chain.steps import Diagnosis, Step, step_of
 from plugfest.traces.entries import Entry, Recording
 from plugfest.traces.series import series
 from plugfest.traces.talks import Talk, code_of, talks
+from v2g.physical import number
 
 FLOWS = 0.5
 """A: from here on a current counts as charging."""
@@ -58,8 +64,8 @@ class Port:
     @cached_property
     def diagnoses(self) -> list[Diagnosis]:
         """One for each session, in the order of time."""
-        found = chain.diagnose(self.recording, self.judgement.findings)[0]
-        return sorted(found, key=lambda one: one.since)
+        each = chain.diagnose(self.recording, self.judgement.findings)[0]
+        return sorted(each, key=lambda one: one.since)
 
     def at(self, mark: str, default: float) -> float:
         """Time of an act in the recording, s."""
@@ -73,15 +79,30 @@ class Port:
     @cached_property
     def currents(self) -> list[tuple[float, float]]:
         """Current that the charger says, s and A."""
-        found = series(self.recording).get("present_current")
-        return found.points if found is not None else []
+        said = series(self.recording).get("present_current")
+        return said.points if said is not None else []
+
+    @cached_property
+    def ceilings(self) -> list[tuple[float, float, float]]:
+        """What the charger says that it can give at most: s, A and W; infinite where it does not say."""
+        known, amps, watts = [], math.inf, math.inf
+        for entry in self.recording.messages:
+            if entry.sender == "secc" and entry.body is not None:
+                amps, watts = _said(entry.body, _MOST_AMPS, amps), _said(entry.body, _MOST_WATTS, watts)
+                known.append((entry.time, amps, watts))
+        return known
+
+    def ceiling(self, time: float) -> tuple[float, float]:
+        """The same at a time: A and W."""
+        place = bisect.bisect_right(self.ceilings, (time, math.inf, math.inf))
+        return self.ceilings[place - 1][1:] if place else (math.inf, math.inf)
 
     @cached_property
     def powers(self) -> list[tuple[float, float]]:
         """Power by what the charger says, s and kW."""
         known = series(self.recording)
-        found = known.get("power") or known.get("present_power")
-        return found.points if found is not None else []
+        said = known.get("power") or known.get("present_power") or known.get("vehicle_power")
+        return said.points if said is not None else []
 
     def messages(self, start: float, end: float) -> Iterator[Entry]:
         """The messages between two times."""
@@ -107,8 +128,10 @@ class Port:
         )  # fmt: skip
 
     def charged(self, start: float, end: float) -> Entry | None:
-        """The first message of a charge loop with a current, either way."""
+        """The first message of a charge loop with a current, either way; in AC of ISO 15118-2 nobody says a current."""
         loop = {entry.time: entry for step, entry in self.phases(start, end) if step is Step.CHARGING}
+        if not self.currents and not self.powers:
+            return next((entry for entry in loop.values() if entry.sender == "secc"), None)
         flowing = (time for time, amps in self.currents if abs(amps) >= FLOWS and time in loop)
         flowing = flowing if self.currents else (time for time, kilowatts in self.powers if abs(kilowatts) >= 0.1)
         return next((loop[time] for time in flowing if time in loop), None)
@@ -122,6 +145,18 @@ class Port:
     def empty(self) -> bool:
         """Whether nothing at all was seen."""
         return not self.recording.entries
+
+
+_MOST_AMPS = ("EVSEMaximumCurrentLimit", "EVSEMaximumChargeCurrent")
+_MOST_WATTS = ("EVSEMaximumPowerLimit", "EVSEMaximumChargePower")
+
+
+def _said(body: Any, names: tuple[str, ...], before: float) -> float:
+    """A value of a message, or the one that held before."""
+    for name in names:
+        with contextlib.suppress(KeyError, TypeError, AttributeError, OverflowError):
+            return number(found(body, name))
+    return before
 
 
 @dataclass

@@ -7,6 +7,7 @@ recording names; for everything else the side that answers for it.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,10 +24,12 @@ from plugfest.traces.entries import Entry
 from plugfest.traces.series import energies, series
 from plugfest.traces.talks import Talk, code_of
 from v2g.messages import appproto
-from v2g.protocols import PROTOCOLS, meant
+from v2g.protocols import ISO20, PROTOCOLS, meant
 
 GONE = 5.0
 """A: below, a current counts as gone."""
+FOLLOWS = 1.0
+"""s that an output may take to follow a limit that was lowered."""
 LIVE = 70.0
 """s: a session in which nothing was said for longer is over (the sequence time-out is 60 s)."""
 CLOSES = 0.25
@@ -273,12 +276,16 @@ def _refuses_protocol(frame: Frame) -> Miss | None:
     return None
 
 
+_FATAL = b"\x02"
+"""Level of a TLS alert that breaks the connection off; the others close it in order."""
+
+
 def _refuses_tls(frame: Frame) -> Miss | None:
     if frame.port.empty:
         raise Inconclusive("nothing was recorded", cause=Cause.NOT_RECORDED)
     if (entry := next(iter(frame.port.messages(frame.since, frame.end)), None)) is not None:
         return Miss(Cause.CERTIFICATE_ACCEPTED, f"the handshake was completed: {entry.name}", side="evcc")
-    alerts = [entry for entry in frame.port.recording.layer("tls") if entry.name == "alert" or "alert" in entry.name]
+    alerts = [one for one in frame.port.recording.layer("tls") if one.name == "alert" and one.data[:1] == _FATAL]
     if any(entry.sender == "evcc" for entry in alerts):
         return None
     if frame.port.encrypted:
@@ -288,8 +295,14 @@ def _refuses_tls(frame: Frame) -> Miss | None:
     raise Inconclusive("no TLS handshake was seen", cause=Cause.POINTLESS)
 
 
-def _choices(frame: Frame) -> list[Entry]:
-    return frame.responses("PaymentServiceSelectionReq")
+def _choices(frame: Frame) -> list[str]:
+    """What the vehicle chose to pay by."""
+    return [
+        str(getattr(entry.body, field))
+        for entry in frame.port.messages(frame.since, frame.end)
+        for field in ("SelectedPaymentOption", "SelectedAuthorizationService")
+        if hasattr(entry.body, field)
+    ]
 
 
 def _refused_in(*names: str) -> Look:
@@ -298,7 +311,7 @@ def _refused_in(*names: str) -> Look:
         found = [entry for name in names for entry in frame.responses(name)]
         if any(code_of(entry).startswith(("FAILED", "WARNING")) for entry in found):
             return None
-        chosen = [str(getattr(entry.body, "SelectedPaymentOption", "")) for entry in _choices(frame)]
+        chosen = _choices(frame)
         if not found or (chosen and not chosen[-1].endswith(_PAID["contract"])):
             raise Inconclusive(f"the vehicle did not try it; {_furthest(frame)}", cause=Cause.POINTLESS)
         return Miss(Cause.CONTRACT_ACCEPTED, f"{found[-1].name} {code_of(found[-1])}", side="secc")
@@ -330,12 +343,7 @@ _PAID = {"contract": ("Contract", "PnC"), "external": ("ExternalPayment", "EIM")
 
 def _pays(frame: Frame) -> Miss | None:
     _seen(frame)
-    chosen = [
-        str(getattr(entry.body, field))
-        for entry in frame.port.messages(frame.since, frame.end)
-        for field in ("SelectedPaymentOption", "SelectedAuthorizationService")
-        if hasattr(entry.body, field)
-    ]
+    chosen = _choices(frame)
     if not chosen:
         return Miss(Cause.NO_REQUEST, _furthest(frame), stalled=True)
     if any(word.endswith(_PAID[frame.value]) for word in chosen):
@@ -345,16 +353,24 @@ def _pays(frame: Frame) -> Miss | None:
 
 def _offers(frame: Frame) -> Miss | None:
     _seen(frame)
-    for entry in (*frame.responses("ServiceDiscoveryRes"), *frame.responses("AuthorizationSetupRes")):
-        if any(word in repr(entry.body) for word in _PAID[frame.value]):
-            return None
-        return Miss(Cause.WRONG_FIELD, f"{entry.name} does not offer it", side="secc")
-    return Miss(Cause.NO_ANSWER, _furthest(frame), stalled=True)
+    lists = ("PaymentOptionList", "PaymentOptions", "AuthorizationServices")
+    found = [
+        entry
+        for entry in frame.port.messages(frame.since, frame.end)
+        if any(hasattr(entry.body, name) for name in lists)
+    ]
+    if not found:
+        return Miss(Cause.NO_ANSWER, _furthest(frame), stalled=True)
+    if any(word in repr(found[-1].body) for word in _PAID[frame.value]):
+        return None
+    return Miss(Cause.WRONG_FIELD, f"{found[-1].name} does not offer it", side="secc")
 
 
 def _names(frame: Frame) -> Miss | None:
     _seen(frame)
     found = frame.responses("PaymentDetailsReq")
+    if not found and any(talk.protocol == ISO20.name for talk in frame.talks()):
+        raise Inconclusive("in ISO 15118-20 the certificate alone names it", cause=Cause.POINTLESS)
     if not found:
         return Miss(Cause.NO_REQUEST, f"no PaymentDetailsReq; {_furthest(frame)}", stalled=True)
     name = str(getattr(found[0].body, "eMAID", ""))
@@ -366,9 +382,10 @@ def _names(frame: Frame) -> Miss | None:
 def _stapled(frame: Frame) -> Miss | None:
     _seen(frame)
     tls = frame.port.recording.layer("tls")
-    if any("staple" in entry.name.lower() or "ocsp" in entry.note.lower() for entry in tls):
+    names = {entry.name for entry in tls}
+    if names & {"staple", "CertificateStatus"}:
         return None
-    if any(entry.name == "keylog" for entry in tls) or frame.port.recording.kind == "trace":
+    if "Certificate" in names:
         return Miss(Cause.NO_ANSWER, "no OCSP response came with the certificate", side="secc")
     raise Inconclusive("the certificates are encrypted", cause=Cause.ENCRYPTED)
 
@@ -404,7 +421,7 @@ def _bounded(unit: str, points: Callable[[Frame], list[tuple[float, float]]]) ->
         most, least = frame.value.get("most"), frame.value.get("least")
         found = frame.window(points(frame))
         if not found:
-            return Miss(Cause.OUTPUT_OFF, f"no {unit} was said; {_furthest(frame)}", stalled=True)
+            return _unsaid(frame, "current" if unit == "A" else "power")
         for time, value in found:
             if most is not None and value > most:
                 return Miss(Cause.LIMIT_EXCEEDED, f"{value:.2f} {unit} {_at(time)}")
@@ -415,15 +432,27 @@ def _bounded(unit: str, points: Callable[[Frame], list[tuple[float, float]]]) ->
     return look
 
 
+def _unsaid(frame: Frame, what: str) -> Miss:
+    """No value was said: the session did not get there, or its messages have none.
+
+    Raises:
+        Inconclusive: they have none, as in AC.
+    """
+    if any(step is Step.CHARGING for step, _ in frame.port.phases(frame.since, frame.end)):
+        raise Inconclusive(f"the messages of this session say no {what}", cause=Cause.POINTLESS)
+    return Miss(Cause.OUTPUT_OFF, f"no {what} was said; {_furthest(frame)}", stalled=True)
+
+
 def _met(frame: Frame) -> Miss | None:
     _seen(frame)
     known = series(frame.port.recording)
     present = frame.window(frame.port.currents)[-5:]
     if not present:
-        return Miss(Cause.OUTPUT_OFF, f"no current was said; {_furthest(frame)}", stalled=True)
-    asked = _last(known, "target_current", present[-1][0])
-    most = _last(known, "max_current", present[-1][0])
-    wanted = min(value for value in (asked, most) if value is not None) if asked is not None else None
+        return _unsaid(frame, "current")
+    time = present[-1][0]
+    asked, (most, watts) = _last(known, "target_current", time), frame.port.ceiling(time)
+    volts = _last(known, "present_voltage", time) or math.inf
+    wanted = min(asked, most, watts / volts if math.isfinite(volts) else math.inf) if asked is not None else None
     if wanted is None or wanted < FLOWS:
         raise Inconclusive("the vehicle asked for no current", cause=Cause.POINTLESS)
     amps = statistics.median(value for _, value in present)
@@ -440,13 +469,12 @@ def _last(known: Mapping[str, Any], name: str, time: float) -> float | None:
 
 def _limits(frame: Frame) -> Miss | None:
     _seen(frame)
-    known = series(frame.port.recording)
     present = frame.window(frame.port.currents)
     if not present:
-        return Miss(Cause.OUTPUT_OFF, f"no current was said; {_furthest(frame)}", stalled=True)
+        return _unsaid(frame, "current")
     for time, amps in present:
-        most = _last(known, "max_current", time)
-        if most is not None and amps > most * 1.02 + 1.0:
+        most = max(frame.port.ceiling(time)[0], frame.port.ceiling(time - FOLLOWS)[0])
+        if amps > most * 1.02 + 1.0:
             return Miss(Cause.LIMIT_EXCEEDED, f"{amps:.1f} A of {most:.1f} A {_at(time)}", side="secc")
     return _ruled(frame, "secc", ("limits", "target"))
 
