@@ -301,7 +301,7 @@ def _ready_at_once(system: Any) -> None:
     system.wire.plug = plugs
 
 
-vehicle("pilot-c-in-matching", "the pilot goes to C while matching", f"{_E}AttenuationCharacterization_001",
+vehicle("pilot-c-in-matching", "the pilot goes to C while matching", f"{_E}CmSlacParm_010",
         adjust=_ready_at_once)  # fmt: skip
 vehicle("slac-short-toggles", "a state of a toggle takes 0.1 s", f"{_E}CmValidate_001",
         adjust=matching(timing={"TP_EV_vald_state_duration": 0.1}))  # fmt: skip

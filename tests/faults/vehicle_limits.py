@@ -127,6 +127,7 @@ vehicle(
     "PF_EVCC_ISO2_CurrentDemand_Limits#1",
     "PF_EVCC_ISO2_CurrentDemand_Limits#2",
     patches=[(evcc.checks.Limits, "updated", lambda self, response: self)],
+    reading=True,
 )
 vehicle(
     "ev-isolation-ignored",

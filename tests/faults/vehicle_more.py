@@ -119,7 +119,7 @@ vehicle("ev-bulk-after-full", "bulk comes an hour after full", FLOW, FLOW_DIN, a
 vehicle("ev-own-power", "the vehicle's power limit in the loop is 5 kW, and it asks for more", FLOW, FLOW_DIN,
         adjust=saying("CurrentDemandReq", "EVMaximumPowerLimit", 5_000, "W"))  # fmt: skip
 vehicle("ev-limit-tenfold", "the vehicle's current limit in the loop is ten times that before", FLOW, FLOW_DIN,
-        adjust=saying("CurrentDemandReq", "EVMaximumCurrentLimit", 3_000, "A"))  # fmt: skip
+        adjust=saying("CurrentDemandReq", "EVMaximumCurrentLimit", 3_000, "A"), reading=True)  # fmt: skip
 vehicle("ev-target-multiplier", "EVTargetCurrent has a multiplier that is one too high", FLOW, FLOW_DIN,
         adjust=both("CurrentDemandReq", lambda message, classes: replaced(
             message, "EVTargetCurrent", _tenfold(message.EVTargetCurrent))))  # fmt: skip
