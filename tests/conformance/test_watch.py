@@ -11,9 +11,14 @@ from faults import FAULTS, Fault
 from faults.matrix import RUNS, one
 from faults.physics import _echo
 
+from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.verdict import Result, Verdict
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.messages import STOPS, Said, Stage
 from plugfest.conformance.watch.table import JUDGEMENTS
+from plugfest.conformance.watch.terms import Terms
+from plugfest.conformance.watch.vehicle import stop_ignored
 from v2g.protocols import DIN, ISO2
 
 CHANGING = {ISO2: "PF_SECC_ISO2_PowerFlow#1", DIN: "PF_SECC_DIN_PowerFlow#1"}
@@ -61,6 +66,27 @@ def test_a_slow_ramp_passes_where_it_is_declared() -> None:
     assert run(CHANGING[ISO2], slow).verdict is Verdict.FAIL
     declared = run(CHANGING[ISO2], slow, PIXIT_SECC_DC_CurrentFall=25.0)
     assert (declared.verdict, declared.reason) == (Verdict.PASS, "")
+
+
+@pytest.mark.parametrize(
+    ("fall", "seconds", "asked", "ignored"),
+    [
+        (100.0, 12.0, 0.0, False),  # 300 A take 3 s, beside the 10 s to stop in
+        (100.0, 14.0, 0.0, True),
+        (20.0, 14.0, 0.0, False),  # and 15 s at this charger
+        (20.0, 26.0, 0.0, True),
+        (20.0, 14.0, 300.0, True),  # who asks for more does not ramp down
+    ],
+)
+def test_a_vehicle_that_ramps_down_has_the_time_that_the_charger_needs(
+    fall: float, seconds: float, asked: float, ignored: bool
+) -> None:
+    """From the current that flowed when it was asked to stop, at the pace that the PIXIT declares."""
+    flow = Flow(Terms.of(Pics({"PIXIT_SECC_DC_CurrentFall": fall})))
+    flow.note(Said("CurrentDemandRes", Stage.LOOP, request=False, code="OK", volts=700.0, amps=300.0, wish=STOPS[0]))
+    flow.now = seconds
+    text = stop_ignored(flow, Said("CurrentDemandReq", Stage.LOOP, request=True, target_amps=asked))
+    assert bool(text) is ignored
 
 
 @pytest.mark.parametrize(
