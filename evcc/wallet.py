@@ -28,7 +28,7 @@ class Wallet:
         update_days: a contract that ends within so many days is updated.
         update_next: the charger said that the contract ends soon, so it is updated in the next session.
         updates: False: the operator said that this contract is not updated any more.
-        reinstall: install a contract although there is one.
+        reinstall: install a contract even if there is one.
         on_contract: hears of a new contract, to store it.
     """
 

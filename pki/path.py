@@ -42,7 +42,7 @@ def validate(
         chain: as received: leaf first, then the sub-CAs; certificates or their DER. A root at the end is ignored.
         roots: the anchors trusted for this role, see :data:`pki.profiles.ANCHORS`.
         role: of the leaf.
-        at: the time that counts; None: validity is not checked (a vehicle without a clock [V2G2-886]).
+        at: the time at which validity is judged; None: validity is not checked (a vehicle without a clock [V2G2-886]).
         suite: profile table: iso2, iso20 or iso20-ed448.
         revoked: tells whether a certificate is revoked; None: not checked.
     """

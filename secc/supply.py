@@ -45,7 +45,7 @@ class AcSupply:
         load_reactive: Callable[[], float] | None = None,
         clock: Clock = loop_time,
     ) -> None:
-        """``close_seconds`` is what the contactor takes to close; the standards allow 3 s."""
+        """``close_seconds`` is seconds that the contactor takes to close; the standards allow 3 s."""
         self.nominal_voltage = nominal_voltage
         self.frequency = GRID_FREQUENCY
         self.phases = phases

@@ -280,7 +280,7 @@ async def detect(host: Host, *, timing: Timing = STANDARD, rng: random.Random | 
                 host.tell("modem", str(modem))
                 if modem.others:
                     also = ", ".join(map(mac_text, modem.others))
-                    host.tell("warning", f"more than one modem answers as ours: {mac_text(mac)} and {also}")
+                    host.tell("warning", f"more than one modem answers as the local one: {mac_text(mac)} and {also}")
                 return modem
     raise AssertionError("unreachable")  # pragma: no cover
 

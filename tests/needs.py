@@ -1,4 +1,4 @@
-"""What some tests need and a machine may lack: the last line of a run says what was skipped for want of what."""
+"""What some tests need and a machine may lack: the last line of a run says what was skipped for lack of what."""
 
 from __future__ import annotations
 
@@ -64,4 +64,4 @@ def summary(reasons: Iterable[str]) -> str:
             counts[f"{need.name} ({need.remedy})" if need.remedy else need.name] += 1
     if not counts:
         return "no test was skipped"
-    return "skipped for want of: " + "; ".join(f"{name}: {count}" for name, count in counts.most_common())
+    return "skipped for lack of: " + "; ".join(f"{name}: {count}" for name, count in counts.most_common())

@@ -17,7 +17,7 @@ def test_the_last_line_names_what_is_missing() -> None:
         "Skipped: needs root and iproute2 for network namespaces", "Skipped: because",
     ]  # fmt: skip
     assert needs.summary(reasons) == (
-        "skipped for want of: tshark (apt install tshark): 2; "
+        "skipped for lack of: tshark (apt install tshark): 2; "
         "root and network namespaces (sudo, apt install iproute2): 1; because: 1"
     )
     assert needs.summary([]) == "no test was skipped"

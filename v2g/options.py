@@ -22,7 +22,7 @@ class SessionOptions:
         protocols: what it speaks; a vehicle's preferred first.
         tolerant: accept what real vehicles and chargers do, and say so.
         any_transport: speak ISO 15118-20 over TLS 1.2 or TCP as well, as many test stacks do, and say so.
-        goes_on_after_failed_certificate: go on after a CertificateInstallation or CertificateUpdate that FAILED
+        goes_on_after_failed_certificate: continue after a CertificateInstallation or CertificateUpdate that FAILED
             [V2G2-554, 557, 558]; by default it ends the session, as any FAILED does [V2G2-539].
         relaxed: the charge loop of ISO 15118-20 has the times of other messages (:data:`v2g.timing.RELAXED`).
         timing: changes of timers, by name, s; these count more.

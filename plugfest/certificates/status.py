@@ -46,7 +46,7 @@ def ocsp(args: argparse.Namespace) -> int:
 def _response(args: argparse.Namespace) -> int:
     """One OCSP response, to a file."""
     if args.name is None:
-        raise UserError("--out needs the NAME of the certificate that is asked about")
+        raise UserError("--out needs the NAME of the certificate to answer for")
     store = Store(args.directory, args.suite)
     response = responses.staple(store, store[args.name], arguments.time(args.at))
     export.write_all({args.out: response}, force=args.force)

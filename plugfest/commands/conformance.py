@@ -39,13 +39,13 @@ def add(commands: Any) -> None:
 def _add_judge(inner: Any) -> None:
     parser = inner.add_parser(
         "judge",
-        help="what a recording alone proves of a charger or a vehicle, rule by rule",
+        help="judge a charger or a vehicle by a recording alone, rule by rule",
         description="Judges one side of a recorded session: every rule that a recording can prove, with its verdict and"
         " requirement. The first sentence is the overall verdict.",
         epilog="exit codes: 0 nothing failed, 1 a rule is broken or nothing could be judged, 2 wrong arguments or file",
     )
-    parser.add_argument("file", metavar="CAPTURE", type=Path, help="pcap or pcapng, or a trace of ours")
-    parser.add_argument("--sut", choices=("secc", "evcc"), required=True, help="the side that is judged")
+    parser.add_argument("file", metavar="CAPTURE", type=Path, help="pcap, pcapng or plugfest trace")
+    parser.add_argument("--sut", choices=("secc", "evcc"), required=True, help="the side to judge")
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--key-log", metavar="FILE", type=Path, help="TLS session secrets (SSLKEYLOGFILE)")
     parser.add_argument(
@@ -60,16 +60,18 @@ def _add_run(inner: Any) -> None:
         "run",
         help="run cases against a charger or a vehicle, and leave the evidence in a folder",
         description="Runs cases and writes a report. Without -i, against this program's own role in memory, in virtual"
-        " time. Interrupted with Ctrl-C, the same command goes on where it stopped.",
+        " time. After Ctrl-C, the same command continues where it stopped.",
         epilog="exit codes: 0 nothing failed and nothing was found that concerns safety or security, 1 a run failed or"
         " ended with an error, 2 wrong arguments or surroundings, 3 most runs could not be brought to their"
         " point, 7 interrupted",
     )
     add_filters(parser)
     _add_reach(parser)
-    parser.add_argument("--pics", metavar="FILE", type=Path, help="what is declared; see plugfest conformance pics")
-    parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the evidence (default conformance-SUT)")
-    parser.add_argument("--rerun-failed", action="store_true", help="run again what did not pass")
+    parser.add_argument(
+        "--pics", metavar="FILE", type=Path, help="PICS file: what the system declares; see plugfest conformance pics"
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder for the evidence (default conformance-SUT)")
+    parser.add_argument("--rerun-failed", action="store_true", help="run again all cases that did not pass")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results in the folder")
     parser.add_argument(
         "--seed", metavar="N", type=int,
@@ -77,19 +79,21 @@ def _add_run(inner: Any) -> None:
         " campaign (default: a new seed for each)",
     )  # fmt: skip
     parser.add_argument("--shard", metavar="I/N", help="run only part I of N; results merge in one folder")
-    parser.add_argument("--name", metavar="TEXT", help="of the system, for the report")
+    parser.add_argument("--name", metavar="TEXT", help="name name of the system, for the report")
     options.add_web(parser)
     group = parser.add_argument_group("the system under test")
     group.add_argument("--command", metavar="CMD", help="start this when plugging in, end it after each case")
-    group.add_argument("--ready-after", metavar="S", type=float, default=1.0, help="s until the command is ready")
-    group.add_argument("--ready-when", metavar="TEXT", help="the command is ready when it says this")
+    group.add_argument(
+        "--ready-after", metavar="S", type=float, default=1.0, help="secondseconds until the command is ready"
+    )
+    group.add_argument("--ready-when", metavar="TEXT", help="the command is ready when it prints this")
     group.add_argument(
         "--action", metavar="NAME=CMD", action="append", default=[],
         help="command for what a person would do: stop, authorise, refuse, pause ... (repeatable)",
     )  # fmt: skip
-    group.add_argument("--reset-command", metavar="CMD", help="run this when the system does not answer any more")
-    group.add_argument("--pause", metavar="S", type=float, help="s between cases (default: as declared)")
-    group.add_argument("--longest", metavar="S", type=float, help="end a case by force after so long")
+    group.add_argument("--reset-command", metavar="CMD", help="run this when the system no longer answers")
+    group.add_argument("--pause", metavar="S", type=float, help="secondseconds between cases (default: as declared)")
+    group.add_argument("--longest", metavar="S", type=float, help="abort a case after this many seconds")
     group.add_argument("--pki", metavar="DIR", type=Path, help="certificates for TLS and contracts")
     group = parser.add_argument_group("a real pair (--sut pair); -i IFACE[,IFACE] is where the line is recorded")
     group.add_argument("--guide", action="store_true", help="lead a person through it; the recordings are handed in")
@@ -117,22 +121,26 @@ def _add_reach(parser: argparse.ArgumentParser) -> None:
 def _add_pics(inner: Any) -> None:
     parser = inner.add_parser(
         "pics",
-        help="make the file of what is declared, by questions or by probing",
-        description="Writes a PICS file: asks on the terminal, or with -i looks at the system under test.",
+        help="make a PICS file, by questions or by probing",
+        description="Writes a PICS file: asks on the terminal, or probes the system under test with -i.",
     )
     parser.add_argument("out", metavar="FILE", type=Path, help="to write")
     parser.add_argument("--sut", choices=("secc", "evcc"), default="secc", help="what is tested")
     _add_reach(parser)
-    parser.add_argument("--defaults", action="store_true", help="ask nothing: every value with its default")
+    parser.add_argument("--defaults", action="store_true", help="ask nothing: use the default of every value")
     parser.add_argument("--command", metavar="CMD", help="start this when plugging in")
-    parser.add_argument("--ready-after", metavar="S", type=float, default=1.0, help="s until the command is ready")
+    parser.add_argument(
+        "--ready-after", metavar="S", type=float, default=1.0, help="secondseconds until the command is ready"
+    )
     parser.add_argument("--pki", metavar="DIR", type=Path, help="certificates for TLS")
     parser.set_defaults(run="plugfest.tasks.conformance:make_pics")
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Options that choose among the cases."""
-    parser.add_argument("--sut", choices=("secc", "evcc", "pair"), help="what is tested: a charger, a vehicle, or both")
+    parser.add_argument(
+        "--sut", choices=("secc", "evcc", "pair"), help="system under test: a charger, a vehicle, or both"
+    )
     parser.add_argument("--protocol", metavar="P[,P]", help="iso2, din, iso20, slac")
     parser.add_argument("-k", dest="words", metavar="EXPR", help="words in id, title, tags: 'SessionSetup and not 004'")
 

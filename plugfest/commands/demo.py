@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
     options.add_view(parser)
     options.add_slac(parser)
     parser.add_argument("--fast", action="store_true", help="virtual time: as fast as it computes")
-    parser.add_argument("--tls", action="store_const", const="required", help="TLS with a certificate made on the fly")
+    parser.add_argument("--tls", action="store_const", const="required", help="TLS with a temporary certificate")
     parser.add_argument(
         "--pnc",
         action="store_true",

@@ -12,8 +12,8 @@ def add(commands: Any) -> None:
     parser = options.parser(
         commands,
         "evcc",
-        summary="be a vehicle: find a charger on an interface and charge",
-        description="Finds a charger on an interface, charges, and ends with an exit code that says how it went.",
+        summary="act as a vehicle: find a charger on an interface and charge",
+        description="Finds a charger on an interface and charges. The exit code says how it ended.",
     )
     options.add_interface(parser)
     options.add_session(parser)
@@ -22,11 +22,13 @@ def add(commands: Any) -> None:
     options.add_view(parser)
     group = options.add_connection(
         parser,
-        tls="ask for no TLS (default), for TLS but take none, or insist",
+        tls="no TLS (default), TLS if the charger offers it, or TLS only",
         cert="the vehicle's certificate chain, for TLS 1.3",
         key="its private key",
     )
-    group.add_argument("--roots", metavar="PEM", type=Path, help="trusted V2G roots; without, any certificate is taken")
+    group.add_argument(
+        "--roots", metavar="PEM", type=Path, help="trusted V2G roots; without them any certificate is accepted"
+    )
     group.add_argument("--sdp-to", metavar="ADDRESS", help="send SDP requests to this address instead of multicast")
     group.add_argument("--address", help="the charger's address, to skip SDP (with --port)")
     group.add_argument("--port", type=int, help="the charger's TCP port, to skip SDP")

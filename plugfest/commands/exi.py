@@ -36,6 +36,6 @@ def add(commands: Any) -> None:
         if name != "explain":
             parser.add_argument("--json", action="store_true", help="JSON instead of XML")
         if name == "encode":
-            parser.add_argument("--lax", action="store_true", help="do not hold values against the schema's facets")
-            parser.add_argument("--v2gtp", action="store_true", help="put the V2GTP header in front")
+            parser.add_argument("--lax", action="store_true", help="do not check values against the schema's facets")
+            parser.add_argument("--v2gtp", action="store_true", help="prepend the V2GTP header")
         parser.set_defaults(run=f"plugfest.tasks.exi:{name}")

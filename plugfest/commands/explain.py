@@ -7,10 +7,10 @@ from typing import Any
 TOPICS = (
     ("cp", "", "the control pilot's states, with volts, and the times of their changes"),
     ("pp", "", "resistors of the proximity contact"),
-    ("duty", "?VALUE", "what a duty says, in amperes; VALUE is a percentage (53.3) or a current (32A)"),
-    ("connector", "?NAME", "contacts and limits of ccs1, ccs2, nacs, mcs, type1, type2; without NAME of all"),
+    ("duty", "?VALUE", "the current that a duty cycle allows; VALUE is a percentage (53.3) or a current (32A)"),
+    ("connector", "?NAME", "contacts and limits of ccs1, ccs2, nacs, mcs, type1 or type2; without NAME, of all"),
     ("sequence", "PROTOCOL", "what may follow each request, for din, iso2 or iso20"),
-    ("timer", "?NAME", "timers whose name holds NAME, of SLAC and of each protocol; without NAME all"),
+    ("timer", "?NAME", "timers of SLAC and the protocols whose name contains NAME; without NAME, all"),
     ("message", "NAME", "fields, neighbours, times and ResponseCodes of a message"),
     ("code", "NAME", "what a ResponseCode means, and which responses carry it"),
 )
@@ -18,7 +18,9 @@ TOPICS = (
 
 
 def add(commands: Any) -> None:
-    top = commands.add_parser("explain", help="what the tables know: pilot, connectors, order, timers, messages, codes")
+    top = commands.add_parser(
+        "explain", help="look up pilot states, connectors, message order, timers, messages, codes"
+    )
     kinds = top.add_subparsers(metavar="|".join(name for name, _, _ in TOPICS), required=True)
     for name, argument, text in TOPICS:
         parser = kinds.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")

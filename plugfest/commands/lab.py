@@ -9,7 +9,7 @@ from plugfest.commands import options
 
 _DESCRIPTION = """\
 Makes two network namespaces, joins them by virtual cables and a simulated power line, and starts a charger in one and a
-vehicle in the other. Both share the control pilot and the battery. Needs root. With --peer, a program of yours takes
+vehicle in the other. Both share the control pilot and the battery. Needs root. With --peer, your program takes
 the place of one of them (docs/lab.md).
 """
 
@@ -28,22 +28,26 @@ def add(commands: Any) -> None:
     options.add_slac(parser)
     group = parser.add_argument_group("lab")
     group.add_argument("--bench", metavar="FILE", type=Path, help="a bench file (role both); options go on top of it")
-    group.add_argument("--name", dest="place", default="lab", help="of the lab, where there are several (default lab)")
-    group.add_argument("--peer", metavar="COMMAND", help="a program at one end; PLUGFEST_INTERFACE is its interface")
     group.add_argument(
-        "--peer-end", choices=("vehicle", "charger"), default="vehicle", help="where the program is (default vehicle)"
+        "--name", dest="place", default="lab", help="name of the lab, if there are several (default lab)"
+    )
+    group.add_argument(
+        "--peer", metavar="COMMAND", help="your program at one end; PLUGFEST_INTERFACE names its interface"
+    )
+    group.add_argument(
+        "--peer-end", choices=("vehicle", "charger"), default="vehicle", help="the program's end (default vehicle)"
     )
     group.add_argument(
         "--ready-after",
         type=float,
         default=1.0,
         metavar="S",
-        help="s that a charger's program has to start (default 1)",
+        help="seconds that a charger's program takes to start (default 1)",
     )
     group.add_argument("--attenuation", type=float, default=20.0, metavar="DB", help="of the cable (default 20)")
-    group.add_argument("--loss", type=float, default=0.0, metavar="P", help="part of the frames lost, 0 to 1")
+    group.add_argument("--loss", type=float, default=0.0, metavar="P", help="share of frames lost, 0 to 1")
     group.add_argument("--sessions", dest="times", type=int, metavar="N", help="end after N sessions")
-    parser.add_argument("--tls", action="store_const", const="required", help="TLS with a certificate made on the fly")
+    parser.add_argument("--tls", action="store_const", const="required", help="TLS with a temporary certificate")
     parser.add_argument(
         "--pnc",
         action="store_true",

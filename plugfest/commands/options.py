@@ -46,10 +46,10 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         "--any-transport",
         action="store_const",
         const=True,
-        help="also over TCP or TLS 1.2, as many test stacks do; each use is told",
+        help="also over TCP or TLS 1.2, as many test stacks do; each use is reported",
     )
     newest.add_argument(
-        "--relaxed", action="store_true", help="the charge loop has the times of other messages, for slow peers"
+        "--relaxed", action="store_true", help="give the charge loop the timeouts of other messages, for slow peers"
     )
     parser.add_argument("--connector", help="ccs1, ccs2, nacs, mcs, type1 or type2 (default ccs2)")
     parser.add_argument("--strict", action="store_true", help="refuse what the standard forbids, tolerate nothing")
@@ -138,12 +138,12 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--soc", type=float, metavar="PERCENT", help="state of charge at the start (default 20)")
     group.add_argument("--target", type=float, metavar="PERCENT", help="where charging ends (default 80)")
     group.add_argument(
-        "--minimum", type=float, metavar="PERCENT", help="with --bpt: it gives nothing from there down (default 10)"
+        "--minimum", type=float, metavar="PERCENT", help="with --bpt: do not discharge below this (default 10)"
     )
-    group.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds of charging")
+    group.add_argument("--duration", type=float, metavar="S", help="stop after this many seconds of charging")
     group.add_argument("--departure", type=int, metavar="S", help="seconds until departure, told to the charger")
     group.add_argument("--contract", metavar="NAME", help="entry of the PKI to pay with; none: install one")
-    group.add_argument("--install", action="store_true", help="install a contract although there is one")
+    group.add_argument("--install", action="store_true", help="install a contract even if there is one")
     group.add_argument(
         "--sleep", action="store_const", const=True, help="stay plugged in after a pause, and go on when woken up"
     )
@@ -151,13 +151,16 @@ def add_vehicle(parser: argparse.ArgumentParser) -> None:
         "--validation", choices=("never", "doubtful", "always"), help="prove the pairing by toggling the pilot"
     )
     group.add_argument(
-        "--again", action="store_const", const=True, help="after a lost link, E or F match anew instead of ending"
+        "--again", action="store_const", const=True, help="match again after a lost link, E or F instead of ending"
     )
     group.add_argument(
-        "--wake-after", type=float, metavar="S", help="so long in a pause the car wakes the charger up (B-C-B)"
+        "--wake-after", type=float, metavar="S", help="seconds in a pause after which the car wakes the charger (B-C-B)"
     )
     group.add_argument(
-        "--sleep-without-power", type=float, metavar="S", help="pause while the schedule gives 0 W for at least so long"
+        "--sleep-without-power",
+        type=float,
+        metavar="S",
+        help="pause while the schedule gives 0 W for at least this many seconds",
     )
     group.add_argument("--loop-delay", type=float, metavar="S", help="pause between messages (default 0.1)")
 
@@ -183,9 +186,11 @@ def add_charger(parser: argparse.ArgumentParser) -> None:
         help="ISO 15118-20, dynamic: power wanted, kW; -10: the car gives 10 kW; or a file with lines of seconds, kW",
     )
     group.add_argument("--evse-id", metavar="ID", help="EVSEID (default DE*PLF*E00001)")
-    group.add_argument("--receipts", type=float, metavar="S", help="ask for signed meter receipts so often")
-    group.add_argument("--wake-car-after", type=float, metavar="S", help="wake a paused car up after so many seconds")
-    group.add_argument("--authorize-after", type=float, metavar="S", help="authorization takes so long (default 0)")
+    group.add_argument("--receipts", type=float, metavar="S", help="ask for a signed meter receipt at this interval")
+    group.add_argument("--wake-car-after", type=float, metavar="S", help="wake a paused car after this many seconds")
+    group.add_argument(
+        "--authorize-after", type=float, metavar="S", help="seconds that authorization takes (default 0)"
+    )
 
 
 def add_connection(parser: argparse.ArgumentParser, *, tls: str, cert: str, key: str) -> Any:

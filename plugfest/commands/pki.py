@@ -63,11 +63,11 @@ TARGET = Argument("target", metavar="TARGET")
 NAMES = Argument("names", nargs="*", metavar="NAME")
 NAME = Argument("--name")
 SUITE = Argument("--suite", choices=SUITES, help=f"{LIKE}; default: the first that is there")
-SEED = Argument("--seed", metavar="TEXT", help="derive keys from this text: the same again gives the same")
-FORCE = Argument("--force", action="store_true", help="replace files that are there")
+SEED = Argument("--seed", metavar="TEXT", help="derive keys from this text: the same text gives the same files")
+FORCE = Argument("--force", action="store_true", help="replace existing files")
 AT = Argument("--at", metavar="TIME")
 DATE = Argument("--date", metavar="YYYY-MM-DD", help="first day of validity, UTC (default: today)")
-DAYS = Argument("--days", type=int, help="lifetime (default: as the profile has it)")
+DAYS = Argument("--days", type=int, help="lifetime (default: that of the profile)")
 ROLE = Argument("--role")
 PASSWORD = Argument("--password", help="of encrypted keys")
 NEW = (DAYS, DATE, SUITE, SEED, FORCE)
@@ -103,7 +103,7 @@ COMMANDS = (
             Argument("--evcc-id", metavar="ID", help="EVCCID of the vehicle certificate (ISO 15118-20)"),
             Argument("--responder", metavar="URL", help="where certificates say that OCSP and CRLs are; '' for none"),
             Argument("--p12", metavar="PASSWORD", default="plugfest", help="of the PKCS#12 files (default: plugfest)"),
-            FORCE("replace a PKI that is there; its keys are lost"),
+            FORCE("replace an existing PKI; its keys are lost"),
         ),
     ),
     Command(
@@ -116,7 +116,7 @@ COMMANDS = (
             NAMES("entries to show in full, with their chains"),
             SUITE,
             ROLE("what the leaf in a file is for; guessed where not given"),
-            _at("the time that counts"),
+            _at("the time at which validity is judged"),
             PASSWORD,
         ),
     ),
@@ -136,7 +136,7 @@ COMMANDS = (
                 **_FILES,
                 help="trusted roots: a PEM or DER file or a PKI directory (default: those of TARGET)",
             ),
-            _at("the time that counts"),
+            _at("the time at which validity is judged"),
             Argument(
                 "--crl",
                 metavar="FILE",
@@ -193,7 +193,7 @@ COMMANDS = (
         "revoke",
         "status.revoke",
         "revoke certificates",
-        "OCSP responder and CRLs say so from then on.",
+        "From then on, OCSP responder and CRLs report it as revoked.",
         (
             DIRECTORY,
             Argument("names", nargs="+", metavar="NAME"),
@@ -214,7 +214,7 @@ COMMANDS = (
         "With --out, write the OCSP response for one certificate instead, e.g. to be stapled.",
         (
             DIRECTORY,
-            Argument("name", nargs="?", metavar="NAME", help="with --out: the certificate that is asked about"),
+            Argument("name", nargs="?", metavar="NAME", help="with --out: the certificate to answer for"),
             Argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default 127.0.0.1)"),
             Argument("--port", type=int, help="TCP port (default: the one that the certificates name, or 8560)"),
             Argument("--out", metavar="FILE", type=Path, help="write a response in DER and end"),

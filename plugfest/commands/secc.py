@@ -12,7 +12,7 @@ def add(commands: Any) -> None:
     parser = options.parser(
         commands,
         "secc",
-        summary="be a charger: answer SDP on an interface and serve vehicles",
+        summary="act as a charger: answer SDP on an interface and serve vehicles",
         description="Answers SDP on an interface and serves one vehicle after another, until stopped.",
     )
     options.add_interface(parser)

@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
         metavar="DB",
         help="attenuation of another charger on the line, in software",
     )
-    parser.add_argument("--loss", type=float, default=0.0, metavar="P", help="part of the frames lost, 0 to 1")
+    parser.add_argument("--loss", type=float, default=0.0, metavar="P", help="share of frames lost, 0 to 1")
     parser.add_argument(
         "--second-vehicle",
         type=float,

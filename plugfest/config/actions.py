@@ -117,7 +117,7 @@ class SetNeeds(Step, tag="needs", kw_only=True, frozen=True):
 
     by: Annotated[Side, Meta(description="to whom it is said")] = "vehicle"
     departure: Annotated[Whole | None, Meta(description="seconds from now until departure")] = None
-    minimum: Annotated[Percent | None, Meta(description="state of charge that shall be there, %")] = None
+    minimum: Annotated[Percent | None, Meta(description="lowest acceptable state of charge, %")] = None
     target: Annotated[Percent | None, Meta(description="state of charge at departure, %")] = None
 
 

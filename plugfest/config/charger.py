@@ -18,7 +18,7 @@ class Needs(Section, kw_only=True, frozen=True):
     """What somebody says at the charger about the next trip; what is not said is left to the car."""
 
     departure: Annotated[Whole | None, Meta(description="seconds from the start of the bench")] = None
-    minimum: Annotated[Percent | None, Meta(description="state of charge that shall be there, %")] = None
+    minimum: Annotated[Percent | None, Meta(description="lowest acceptable state of charge, %")] = None
     target: Annotated[Percent | None, Meta(description="state of charge at departure, %")] = None
 
 
@@ -28,7 +28,7 @@ class Supply(Section, kw_only=True, frozen=True):
     nominal_voltage: Annotated[Positive, Meta(description="line to neutral, V")] = 230.0
     phases: Annotated[Literal[1, 3] | None, Meta(description="by default those of the connector")] = None
     max_current: Annotated[Positive | None, Meta(description="per phase, A; by default 32 or the connector's")] = None
-    close_seconds: Annotated[Seconds, Meta(description="what the contactor takes to close")] = 0.2
+    close_seconds: Annotated[Seconds, Meta(description="seconds that the contactor takes to close")] = 0.2
     frequency: Annotated[Positive, Meta(description="ISO 15118-20: EVSENominalFrequency, Hz")] = 50.0
     max_asymmetry: Annotated[
         NotNegative | None, Meta(description="ISO 15118-20: MaximumPowerAsymmetry between phases, kW")
@@ -61,9 +61,7 @@ class Charger(Section, kw_only=True, frozen=True):
         Positive | None,
         Meta(description="most power out of the car, kW; both directions are offered; with bpt as in"),
     ] = None
-    separated: Annotated[bool, Meta(description="with bpt: each direction has a path of its own (BPTChannel 2)")] = (
-        False
-    )
+    separated: Annotated[bool, Meta(description="with bpt: each direction has its own channel (BPTChannel 2)")] = False
     negative_discharge_limits: Annotated[
         bool, Meta(description="with bpt: send limits of discharging as negative numbers, as some chargers do")
     ] = False
@@ -73,7 +71,9 @@ class Charger(Section, kw_only=True, frozen=True):
     amps_per_second: Annotated[Positive, Meta(description="ramp of the current")] = 100.0
     test_seconds: Annotated[Seconds, Meta(description="duration of the insulation test")] = 5.0
     insulation: Annotated[Positive, Meta(description="resistance of the output to earth, kilohm")] = 2000.0
-    insulation_monitor: Annotated[bool, Meta(description="false: the charger has none (No_IMD)")] = True
+    insulation_monitor: Annotated[bool, Meta(description="false: the charger has no insulation monitor (No_IMD)")] = (
+        True
+    )
     ac_supply: Annotated[Supply, Meta(description="AC side")] = Supply()
     evse_id: Annotated[str, Meta(min_length=7, max_length=37, description="EVSEID")] = "DE*PLF*E00001"
     generator: Annotated[Literal["following", "forming"], Meta(description="with bpt: GeneratorMode, of the grid")] = (
@@ -90,7 +90,7 @@ class Charger(Section, kw_only=True, frozen=True):
         Whole,
         Meta(description="ISO 15118-20: failed schedule renegotiations before the charger ends the session; 0: never"),
     ] = 2
-    planning: Annotated[Seconds, Meta(description="what it takes to work out a schedule, s")] = 0.0
+    planning: Annotated[Seconds, Meta(description="time to work out a schedule, s")] = 0.0
     needs: Annotated[
         Needs | None,
         Meta(
@@ -106,7 +106,7 @@ class Charger(Section, kw_only=True, frozen=True):
             " with such lines. By default as much as the vehicle takes"
         ),
     ] = None
-    authorize_after: Annotated[Seconds, Meta(description="authorization takes so long, s")] = 0.0
+    authorize_after: Annotated[Seconds, Meta(description="time that authorization takes, s")] = 0.0
     authorization: Annotated[
         Literal["accept", "reject", "never", "customer", "reader"],
         Meta(
@@ -119,7 +119,7 @@ class Charger(Section, kw_only=True, frozen=True):
     ] = 5
     lost_link: Annotated[
         Literal["A", "B"],
-        Meta(description="after a lost power line link: A begins anew through 100 % and F, B leaves the pilot alone"),
+        Meta(description="after a lost power line link: A starts over through 100 % and F, B leaves the pilot alone"),
     ] = "A"
     newcomers: Annotated[
         Literal["silence", "same-vehicle", "nothing"],
@@ -129,7 +129,7 @@ class Charger(Section, kw_only=True, frozen=True):
         ),
     ] = "silence"
     wake_car_after: Annotated[
-        Seconds | None, Meta(description="seconds after which the charger wakes a paused car up; by default never")
+        Seconds | None, Meta(description="seconds after which the charger wakes a paused car; by default never")
     ] = None
     schedule: Annotated[list[Slot], Meta(description="power limits over time, first start 0")] = []
     plans: Annotated[
@@ -139,7 +139,7 @@ class Charger(Section, kw_only=True, frozen=True):
         bool, Meta(description="ISO 15118-20: refuse a car that does not confirm the PowerTolerance of a plan")
     ] = False
     pauses_idle: Annotated[
-        Seconds, Meta(description="ISO 15118-20: invite to pause where no plan gives power for so long (GoToPause), s")
+        Seconds, Meta(description="ISO 15118-20: suggest a pause (GoToPause) when no plan gives power for this long, s")
     ] = 600.0
     free: Annotated[bool, Meta(description="FreeService")] = True
     services: Annotated[
@@ -149,7 +149,7 @@ class Charger(Section, kw_only=True, frozen=True):
     receipts: Annotated[
         Seconds | None, Meta(description="seconds of charging between two MeteringReceipts; by default none")
     ] = None
-    receipts_insist: Annotated[bool, Meta(description="refuse a receipt that does not hold")] = True
+    receipts_insist: Annotated[bool, Meta(description="refuse a receipt whose signature or content is wrong")] = True
     provisioning: Annotated[bool, Meta(description="install and update contracts with the PKI")] = True
     provisioning_url: Annotated[
         str | None,
@@ -181,7 +181,7 @@ class Charger(Section, kw_only=True, frozen=True):
         Meta(description="ISO 15118-20: ResponseCode for an AuthorizationReq whose signature does not hold"),
     ] = "FAILED_SignatureError"
     meter_id: Annotated[str, Meta(max_length=32, description="MeterID")] = "PLUGFEST-1"
-    meter_start: Annotated[NotNegative, Meta(description="what the register shows at first, kWh")] = 0.0
+    meter_start: Annotated[NotNegative, Meta(description="meter reading at the start, kWh")] = 0.0
     delays: Annotated[
         dict[str, Seconds], Meta(description="seconds to answer a request, by message name or default")
     ] = {}

@@ -35,7 +35,7 @@ class Fee(Section, kw_only=True, frozen=True):
     """An absolute price from a time on, for a range of power (ISO 15118-20)."""
 
     start: Annotated[int, Meta(ge=0, description="seconds after the schedule begins; ranges of power share one")] = 0
-    fee: Annotated[float, Meta(description="EnergyFee, per kWh; what is given back is credited with it")]
+    fee: Annotated[float, Meta(description="EnergyFee, per kWh; energy given back is credited at this rate")]
     above: Annotated[float, Meta(ge=0.0, description="PowerRangeStart, kW")] = 0.0
     parking: Annotated[float | None, Meta(description="ParkingFee, per period")] = None
     parking_period: Annotated[Whole | None, Meta(description="ParkingFeePeriod, s")] = None
@@ -49,7 +49,7 @@ class Plan(Section, kw_only=True, frozen=True):
     description: Annotated[str, Meta(max_length=32, description="SalesTariffDescription")] = ""
     fees: Annotated[list[Fee], Meta(description="ISO 15118-20: absolute prices, first start 0")] = []
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="of fees")] = "EUR"
-    tax: Annotated[float, Meta(ge=0.0, description="ISO 15118-20: rate that is added to fees, %")] = 0.0
+    tax: Annotated[float, Meta(ge=0.0, description="ISO 15118-20: tax rate added to fees, %")] = 0.0
     minimum_cost: Annotated[float | None, Meta(description="ISO 15118-20: MinimumCost")] = None
     maximum_cost: Annotated[float | None, Meta(description="ISO 15118-20: MaximumCost")] = None
     tolerance: Annotated[NotNegative | None, Meta(description="ISO 15118-20: PowerTolerance, kW")] = None

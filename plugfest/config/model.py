@@ -29,8 +29,8 @@ class Mqtt(Section, kw_only=True, frozen=True):
 
     host: Annotated[str, Meta(min_length=1, description="broker")] = "localhost"
     port: Annotated[Port | None, Meta(description="by default 1883, with TLS 8883")] = None
-    topic: Annotated[str, Meta(pattern=r"^[^#+]+$", description="what all topics begin with")] = "plugfest"
-    id: Annotated[Word | None, Meta(description="this bench; by default its role")] = None
+    topic: Annotated[str, Meta(pattern=r"^[^#+]+$", description="prefix of all topics")] = "plugfest"
+    id: Annotated[Word | None, Meta(description="id of id of this bench; by default its role")] = None
     version: Annotated[Literal["3.1.1", "5"], Meta(description="MQTT version")] = "3.1.1"
     username: str | None = None
     password: str | None = None
@@ -48,8 +48,8 @@ class Mqtt(Section, kw_only=True, frozen=True):
 class Bench(Section, kw_only=True, frozen=True):
     """A bench: who, where, over which connector, with which car and which charger."""
 
-    about: Annotated[str, Meta(description="what this bench is, in words")] = ""
-    role: Annotated[Role, Meta(description="evcc (be a car), secc (be a charger), or both in memory")] = "both"
+    about: Annotated[str, Meta(description="description of this bench")] = ""
+    role: Annotated[Role, Meta(description="evcc (act as a car), secc (act as a charger), or both in memory")] = "both"
     interface: Annotated[str | None, Meta(description="network interface to the peer")] = None
     pilot: Annotated[
         str, Meta(description="control pilot: assumed, sim, serial:DEVICE, tcp:HOST:PORT or mqtt://HOST/BASE")
@@ -62,13 +62,15 @@ class Bench(Section, kw_only=True, frozen=True):
         "iso2,din"
     )
     any_transport: Annotated[
-        bool, Meta(description="speak ISO 15118-20 over TCP or TLS 1.2 too, as many test stacks do; each use is told")
+        bool,
+        Meta(description="speak ISO 15118-20 over TCP or TLS 1.2 too, as many test stacks do; each use is reported"),
     ] = False
     relaxed: Annotated[
-        bool, Meta(description="ISO 15118-20: the charge loop has the times of other messages, for slow peers")
+        bool, Meta(description="ISO 15118-20: give the charge loop the timeouts of other messages, for slow peers")
     ] = False
     stamps: Annotated[
-        Literal["s", "us"], Meta(description="ISO 15118-20: time stamps sent in seconds or microseconds; any is read")
+        Literal["s", "us"],
+        Meta(description="ISO 15118-20: time stamps sent in seconds or microseconds; any unit is read"),
     ] = "s"
     ac: Annotated[bool, Meta(description="charge with AC instead of DC")] = False
     bpt: Annotated[
@@ -82,16 +84,20 @@ class Bench(Section, kw_only=True, frozen=True):
         ),
     ] = False
     scheduled: Annotated[
-        bool, Meta(description="ISO 15118-20: the car decides within schedules; without either, as the charger prefers")
+        bool,
+        Meta(
+            description="ISO 15118-20: the car decides within schedules; without either key, the charger's"
+            " preference counts"
+        ),
     ] = False
     service: Annotated[
         EnergyTransfer | None,
-        Meta(description="ISO 15118-20: energy transfer service, instead of the one that ac and bpt stand for"),
+        Meta(description="ISO 15118-20: energy transfer service, instead of the one that ac and bpt select"),
     ] = None
     strict: Annotated[bool, Meta(description="refuse what the standard forbids, tolerate nothing")] = False
     timer: Annotated[dict[str, float], Meta(description="timers of the standard to change, by name, s")] = {}
-    seed: Annotated[int | None, Meta(description="of session ids, ports and noise, for repeatable runs")] = None
-    sessions: Annotated[Count | None, Meta(description="secc: end after so many sessions")] = None
+    seed: Annotated[int | None, Meta(description="seed of session ids, ports and noise, for repeatable runs")] = None
+    sessions: Annotated[Count | None, Meta(description="secc: end after this many sessions")] = None
     fast: Annotated[bool, Meta(description="both: virtual time, as fast as it computes")] = False
 
     vehicle: Vehicle = Vehicle()
@@ -99,7 +105,7 @@ class Bench(Section, kw_only=True, frozen=True):
 
     payment: Annotated[
         Payment,
-        Meta(description="by contract (needs pki and TLS), external, or auto: what both sides can"),
+        Meta(description="by contract (needs pki and TLS), external, or auto: what both sides support"),
     ] = "auto"
     signed_info: Annotated[
         Literal["common", "xmldsig"],
@@ -109,7 +115,7 @@ class Bench(Section, kw_only=True, frozen=True):
         Literal["strict-guess", "wwcp", "bench"],
         Meta(description="ISO 15118-20: how the key of a contract to install is sealed (docs/pnc.md)"),
     ] = "strict-guess"
-    tls: Annotated[TlsPolicy, Meta(description="TLS: not, if the peer has it, or only with it")] = "none"
+    tls: Annotated[TlsPolicy, Meta(description="TLS: never, if the peer offers it, or always")] = "none"
     pki: Annotated[File | None, Meta(description="a PKI (plugfest pki init): certificates, keys, roots, OCSP")] = None
     roots: Annotated[File | None, Meta(description="evcc: trusted V2G roots, PEM; secc: the root of cert")] = None
     vehicle_roots: Annotated[File | None, Meta(description="secc: roots of vehicle certificates (TLS 1.3), PEM")] = None
@@ -138,8 +144,8 @@ class Bench(Section, kw_only=True, frozen=True):
 
     web: Annotated[str | None, Meta(description="show a panel in the browser: ADDRESS:PORT")] = None
 
-    timeline: Annotated[list[Action], Meta(description="what happens when, in each session")] = []
-    deviations: Annotated[list[Deviation], Meta(description="how messages differ from what is right")] = []
+    timeline: Annotated[list[Action], Meta(description="actions and their times, in each session")] = []
+    deviations: Annotated[list[Deviation], Meta(description="deliberate deviations in messages")] = []
 
     @property
     def control(self) -> Control:

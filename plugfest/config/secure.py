@@ -37,12 +37,16 @@ class TlsDeviations(Section, kw_only=True, frozen=True):
         dict[str, str | None],
         Meta(description="of our hello, by name or number: hex, or null to leave it out"),
     ] = {}
-    select_suite: Annotated[str | int | None, Meta(description="secc: this suite, whatever is offered")] = None
-    select_group: Annotated[str | int | None, Meta(description="secc: this curve, whatever is offered")] = None
+    select_suite: Annotated[
+        str | int | None, Meta(description="secc: select this suite, even if it was not offered")
+    ] = None
+    select_group: Annotated[
+        str | int | None, Meta(description="secc: select this curve, even if it was not offered")
+    ] = None
     select_signature: Annotated[str | int | None, Meta(description="secc: this signature algorithm")] = None
     select_version: Annotated[str | None, Meta(description="secc: this version, 1.2 or 1.3")] = None
     ignore_roots: Annotated[bool, Meta(description="secc: the first chain, whichever roots the vehicle names")] = False
-    record_size: Annotated[int, Meta(ge=0, description="handshake messages in records of so many bytes")] = 0
+    record_size: Annotated[int, Meta(ge=0, description="split handshake messages into records of this many bytes")] = 0
     close_notify: Annotated[bool, Meta(description="false: close without the alert")] = True
 
 
@@ -67,14 +71,17 @@ class TlsOptions(Section, kw_only=True, frozen=True):
     ] = None
     answer_trusted_ca_keys: Annotated[
         bool | None,
-        Meta(description="secc: say in ServerHello that the roots named were used; false for vehicles that end then"),
+        Meta(
+            description="secc: confirm in ServerHello that the named roots were used; false for vehicles that"
+            " abort on it"
+        ),
     ] = None
     certificate_authorities: Annotated[bool | None, Meta(description="name the roots with TLS 1.3")] = None
     status_request: Annotated[
         Literal["v1", "v2", "both", "none"] | None, Meta(description="evcc: how it asks for OCSP responses")
     ] = None
     staple: Annotated[
-        Literal["ignore", "check", "require"] | None, Meta(description="evcc: what it does about OCSP responses")
+        Literal["ignore", "check", "require"] | None, Meta(description="evcc: how it treats OCSP responses")
     ] = None
     client_certificate: Annotated[
         Literal["auto", "none", "request", "require"] | None,
@@ -84,8 +91,10 @@ class TlsOptions(Section, kw_only=True, frozen=True):
     max_fragment_length: Annotated[Literal[0, 512, 1024, 2048, 4096] | None, Meta(description="evcc: asked for")] = None
     extended_master_secret: Annotated[bool | None, Meta(description="RFC 7627, TLS 1.2")] = None
     server_name: Annotated[str | None, Meta(description="evcc: sent as server name")] = None
-    compatibility: Annotated[bool | None, Meta(description="TLS 1.3 looks like 1.2 on the way")] = None
-    timeout: Annotated[Seconds | None, Meta(description="what each handshake message may take, s")] = None
+    compatibility: Annotated[
+        bool | None, Meta(description="TLS 1.3 looks like 1.2 on the wire (middlebox compatibility)")
+    ] = None
+    timeout: Annotated[Seconds | None, Meta(description="time limit for each handshake message, s")] = None
     deviate: Annotated[TlsDeviations, Meta(description="wrong on purpose")] = TlsDeviations()
 
 

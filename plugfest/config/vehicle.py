@@ -25,10 +25,10 @@ class Pack(Section, kw_only=True, frozen=True):
     max_current: Annotated[Positive, Meta(description="A")] = 300.0
     max_power: Annotated[Positive, Meta(description="kW")] = 150.0
     max_discharge_current: Annotated[
-        NotNegative | None, Meta(description="out of it, A; 0: it gives nothing; by default as in")
+        NotNegative | None, Meta(description="discharge limit, A; 0: no discharging; by default max-current")
     ] = None
     max_discharge_power: Annotated[
-        NotNegative | None, Meta(description="out of it, kW; 0: it gives nothing; by default as in")
+        NotNegative | None, Meta(description="discharge limit, kW; 0: no discharging; by default max-power")
     ] = None
     taper: Annotated[
         Curve | None,
@@ -44,12 +44,12 @@ class Onboard(Section, kw_only=True, frozen=True):
     min_current: Annotated[Positive, Meta(description="per phase, A")] = 6.0
     efficiency: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.92
     max_discharge_current: Annotated[
-        NotNegative | None, Meta(description="with bpt: out of the car per phase, A; by default as in")
+        NotNegative | None, Meta(description="with bpt: discharge limit per phase, A; by default max-current")
     ] = None
     min_discharge_current: Annotated[
-        NotNegative | None, Meta(description="with bpt: least current out of the car per phase, A; by default as in")
+        NotNegative | None, Meta(description="with bpt: lowest discharge current per phase, A; by default min-current")
     ] = None
-    per_phase: Annotated[bool, Meta(description="ISO 15118-20: limits are told for each phase")] = False
+    per_phase: Annotated[bool, Meta(description="ISO 15118-20: send limits for each phase")] = False
 
 
 class Offer(Section, kw_only=True, frozen=True):
@@ -65,34 +65,41 @@ class Offer(Section, kw_only=True, frozen=True):
 class Vehicle(Section, kw_only=True, frozen=True):
     """The car."""
 
-    car: Annotated[str | None, Meta(description="a ready car (plugfest config cars); other keys go on top")] = None
-    battery: Annotated[str | Pack, Meta(description="a pack by name (28kWh, 400V, 800V, 1200V), or its data")] = "400V"
+    car: Annotated[
+        str | None, Meta(description="a ready car (plugfest config cars); other keys override its values")
+    ] = None
+    battery: Annotated[str | Pack, Meta(description="a battery by name (28kWh, 400V, 800V, 1200V), or its data")] = (
+        "400V"
+    )
     soc: Annotated[Percent, Meta(description="state of charge at the start, %")] = 20.0
     target: Annotated[Percent, Meta(description="where charging ends, %")] = 80.0
     bulk: Annotated[Percent, Meta(description="end of the fast part, %")] = 80.0
-    minimum: Annotated[Percent, Meta(description="with bpt: it gives nothing from this state of charge down, %")] = 10.0
-    duration: Annotated[Seconds | None, Meta(description="stop after so many seconds of charging")] = None
+    minimum: Annotated[Percent, Meta(description="with bpt: no discharging below this state of charge, %")] = 10.0
+    duration: Annotated[Seconds | None, Meta(description="stop after this many seconds of charging")] = None
     departure: Annotated[Whole | None, Meta(description="seconds until departure, told to the charger")] = None
-    energy_request: Annotated[NotNegative | None, Meta(description="kWh asked for; by default what is missing")] = None
+    energy_request: Annotated[
+        NotNegative | None, Meta(description="energy requested, kWh; by default what is missing up to the target")
+    ] = None
     loop_delay: Annotated[Seconds, Meta(description="pause between two messages of a loop, s")] = 0.1
     pauses: Annotated[
-        dict[str, Seconds], Meta(description="seconds before it sends a request, by message name or default")
+        dict[str, Seconds], Meta(description="seconds to wait before sending a request, by message name or default")
     ] = {}
     validation: Annotated[
         Literal["never", "doubtful", "always"],
         Meta(
-            description="evcc with SLAC: prove the pairing by toggling the pilot; doubtful: with chargers that are far"
+            description="evcc with SLAC: prove the pairing by toggling the pilot; doubtful: only with chargers"
+            " that seem far away"
         ),
     ] = "doubtful"
     again: Annotated[
-        bool, Meta(description="evcc with SLAC: after a lost link, E or F match anew instead of ending")
+        bool, Meta(description="evcc with SLAC: match again after a lost link, E or F instead of ending")
     ] = False
-    sleep: Annotated[bool, Meta(description="evcc: stay plugged in after a pause, and go on when it is woken")] = False
+    sleep: Annotated[bool, Meta(description="evcc: stay plugged in after a pause, and resume when woken")] = False
     wake_after: Annotated[
         Seconds | None, Meta(description="seconds of a pause until the car wakes up by itself (B-C-B)")
     ] = None
     sleep_without_power: Annotated[
-        Seconds | None, Meta(description="pause while the schedule gives 0 W for at least so long, s")
+        Seconds | None, Meta(description="pause while the schedule gives 0 W for at least this many seconds")
     ] = None
     max_voltage: Annotated[Positive | None, Meta(description="limit instead of the battery's, V")] = None
     max_current: Annotated[Positive | None, Meta(description="limit instead of the battery's, A")] = None
@@ -108,7 +115,7 @@ class Vehicle(Section, kw_only=True, frozen=True):
     ] = False
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="of sells-at")] = "EUR"
     prefers_standby: Annotated[
-        bool, Meta(description="ISO 15118-20: go to standby where the charger asks for a pause")
+        bool, Meta(description="ISO 15118-20: go to standby when the charger asks for a pause")
     ] = False
     renegotiation_retries: Annotated[
         Whole, Meta(description="ISO 15118-20: tries after a schedule renegotiation that was not answered")
@@ -117,7 +124,7 @@ class Vehicle(Section, kw_only=True, frozen=True):
         Whole, Meta(description="ISO 15118-20: tries after a warning that refuses authorization")
     ] = 0
     follows_needs: Annotated[
-        bool, Meta(description="take over departure and states of charge that somebody told the charger")
+        bool, Meta(description="adopt departure time and states of charge that were set at the charger")
     ] = True
     wanted_power: Annotated[
         float | None,
@@ -125,7 +132,10 @@ class Vehicle(Section, kw_only=True, frozen=True):
     ] = None
     sells_at: Annotated[
         float | None,
-        Meta(description="with bpt, scheduled: price per kWh from which on the car gives energy back; offered as such"),
+        Meta(
+            description="with bpt, scheduled: lowest price per kWh at which the car gives energy back; sent to"
+            " the charger"
+        ),
     ] = None
     confirms_tolerance: Annotated[
         bool, Meta(description="ISO 15118-20, scheduled: confirm a PowerTolerance that is offered")
@@ -142,7 +152,9 @@ class Vehicle(Section, kw_only=True, frozen=True):
     ] = []
     precharge_current: Annotated[NotNegative, Meta(description="target current in precharge, A")] = 1.0
     precharge_tolerance: Annotated[Positive, Meta(description="largest difference for closing contactors, V")] = 20.0
-    trusts_report: Annotated[bool, Meta(description="judge precharge by the charger's report, as some cars do")] = False
+    trusts_report: Annotated[
+        bool, Meta(description="judge precharge by the voltage that the charger reports, as some cars do")
+    ] = False
     renegotiates: Annotated[bool, Meta(description="follow a charger's wish to renegotiate")] = True
     error_code: Annotated[str, Meta(description="EVErrorCode to report from the start")] = "NO_ERROR"
     faults: Annotated[list[Literal["welded"]], Meta(description="broken from the start")] = []
@@ -151,10 +163,15 @@ class Vehicle(Section, kw_only=True, frozen=True):
     ] = {}
     contract: Annotated[
         str | None,
-        Meta(description="entry of the PKI to pay with, or none; by default contract-installed, else contract"),
+        Meta(
+            description="entry of the PKI to pay with, or none; default: contract-installed if there is one,"
+            " else contract"
+        ),
     ] = None
-    install: Annotated[bool, Meta(description="install a contract although there is one")] = False
-    update_days: Annotated[NotNegative, Meta(description="update a contract that ends in fewer days")] = 14.0
+    install: Annotated[bool, Meta(description="install a contract even if there is one")] = False
+    update_days: Annotated[NotNegative, Meta(description="update a contract that expires in fewer days than this")] = (
+        14.0
+    )
     max_contracts: Annotated[
         int, Meta(ge=1, le=255, description="contracts to install at once, MaximumContractCertificateChains")
     ] = 4
@@ -162,7 +179,7 @@ class Vehicle(Section, kw_only=True, frozen=True):
         list[str], Meta(max_length=8, description="eMAIDs of contracts to install first, PrioritizedEMAIDs")
     ] = []
     goes_on_after_failed_certificate: Annotated[
-        bool, Meta(description="go on after a CertificateInstallation or CertificateUpdate that FAILED")
+        bool, Meta(description="continue after a CertificateInstallation or CertificateUpdate that FAILED")
     ] = False
     tls: Annotated[TlsOptions, Meta(description="how the car speaks TLS")] = TlsOptions()
 

@@ -54,7 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sut-action", metavar="NAME=CMD", action="append", help="command for what a person would do (repeatable)"
     )
-    group.addoption("--sut-pics", metavar="FILE", help="what is declared; see plugfest conformance pics")
+    group.addoption(
+        "--sut-pics", metavar="FILE", help="PICS file: what the system declares; see plugfest conformance pics"
+    )
     group.addoption(
         "--sut-command", metavar="CMD", default="", help="start this when plugging in ({interface}: the bench's)"
     )

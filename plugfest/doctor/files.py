@@ -48,7 +48,7 @@ def certificates(bench: Bench) -> Iterator[Finding]:
             trouble = True
             yield Finding("certificates", "warning", f"{path} can be read by others", "its mode", f"chmod 600 {path}")
     if not trouble:
-        what = ", ".join(named) if named else "one is made on the fly"
+        what = ", ".join(named) if named else "a temporary one is made"
         yield Finding("certificates", "ok", f"{what}: readable, fitting, valid now" if named else what)
 
 
@@ -90,11 +90,11 @@ def _dates(path: Path, certificate: Certificate) -> Iterator[Finding]:
     if now < begins:
         yield Finding(
             "certificates", "wrong", f"{path}: {name} is valid only from {begins:%Y-%m-%d %H:%M}",
-            "the clock here is slow, or the certificate is for later", "check the clock below",
+            "the clock of this host is slow, or the certificate is meant for later", "check the clock below",
         )  # fmt: skip
     elif now > ends:
         yield Finding(
-            "certificates", "wrong", f"{path}: {name} expired on {ends:%Y-%m-%d}", "its time is over",
+            "certificates", "wrong", f"{path}: {name} expired on {ends:%Y-%m-%d}", "it has expired",
             "make another: plugfest pki",
         )  # fmt: skip
     elif ends - now < SOON:

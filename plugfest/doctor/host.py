@@ -30,14 +30,14 @@ def privileges(bench: Bench) -> Iterator[Finding]:
     except PermissionError:
         python = Path(sys.executable).resolve()
         yield Finding(
-            "privileges", "warning", "no raw sockets, so no SLAC", "the process lacks CAP_NET_RAW",
+            "privileges", "warning", "no raw sockets, so no SLAC", "the process does not have CAP_NET_RAW",
             f"sudo, or: setcap cap_net_raw+ep {python} (for every script of that interpreter)",
         )  # fmt: skip
     except (OSError, AttributeError) as why:
         yield Finding("privileges", "unknown", f"raw sockets: {why}")
     else:
         who = "root" if os.geteuid() == 0 else "CAP_NET_RAW"
-        yield Finding("privileges", "ok", f"raw sockets may be opened ({who})")
+        yield Finding("privileges", "ok", f"raw sockets can be opened ({who})")
 
 
 def ports(bench: Bench) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ def ports(bench: Bench) -> Iterator[Finding]:
             except OSError as why:
                 taken = True
                 yield Finding(
-                    "ports", "wrong", f"{kind} port {port}: {why.strerror}", "another program has it"
+                    "ports", "wrong", f"{kind} port {port}: {why.strerror}", "another program uses it"
                     if isinstance(why, OSError) and why.errno == 98 else "",
                     f"find it with: ss -{'u' if kind == 'UDP' else 't'}lpn 'sport = :{port}'",
                 )  # fmt: skip
@@ -91,15 +91,15 @@ def firewall(bench: Bench) -> Iterator[Finding]:
         if problem := judge(done.stdout, name):
             what, remedy = problem
             yield Finding(
-                "firewall", "warning", f"{words[0]}: {what}", "SLAC works then, but SDP or TCP do not", remedy
+                "firewall", "warning", f"{words[0]}: {what}", "SLAC will work, but SDP or TCP will not", remedy
             )
             return
     if looked:
-        yield Finding("firewall", "ok", "nothing that comes in over IPv6 is dropped")
+        yield Finding("firewall", "ok", "no incoming IPv6 traffic is dropped")
         return
-    cause = "they are for root" if tried else "neither nft nor ip6tables is here"
-    remedy = "sudo nft list ruleset" if tried else "install nftables; without any rules all is let in"
-    yield Finding("firewall", "unknown", "the rules of the packet filter cannot be read", cause, remedy)
+    cause = "only root may read them" if tried else "neither nft nor ip6tables is installed"
+    remedy = "sudo nft list ruleset" if tried else "install nftables to check; without rules everything is accepted"
+    yield Finding("firewall", "unknown", "the packet filter's rules cannot be read", cause, remedy)
 
 
 _FAMILIES = ("inet", "ip6", "netdev")
@@ -175,7 +175,8 @@ def clock(bench: Bench) -> Iterator[Finding]:
     stated = f"{now:%Y-%m-%d %H:%M} UTC"
     if now < built - datetime.timedelta(days=1):
         yield Finding(
-            "clock", "wrong", f"it is {stated}, before this program was installed", "the clock was never set",
+            "clock", "wrong", f"it shows {stated}, which is before this program was installed",
+            "the clock was never set",
             "timedatectl set-ntp true, or: date -s ...; certificates look not yet valid until then",
         )  # fmt: skip
         return
@@ -184,8 +185,8 @@ def clock(bench: Bench) -> Iterator[Finding]:
             yield Finding("clock", "ok", f"{stated}, synchronised")
         case False:
             yield Finding(
-                "clock", "warning", f"{stated}, not synchronised", "no time server is followed",
-                "timedatectl set-ntp true, or compare by eye",
+                "clock", "warning", f"{stated}, not synchronised", "it follows no time server",
+                "timedatectl set-ntp true, or compare it with another clock",
             )  # fmt: skip
         case None:
             yield Finding("clock", "unknown", f"{stated}; whether it is synchronised cannot be seen")

@@ -38,7 +38,7 @@ def interface(bench: Bench) -> Iterator[Finding]:
         return
     flags = int(_read(name, "flags") or "0", 16)
     if not flags & _UP:
-        yield Finding("interface", "wrong", f"{name} is down", "nobody has set it up", f"ip link set {name} up")
+        yield Finding("interface", "wrong", f"{name} is down", "it has not been brought up", f"ip link set {name} up")
     elif _read(name, "carrier") == "0":
         yield Finding(
             "interface", "wrong", f"{name} is up, without carrier", "no cable, or the modem has no power",
@@ -74,7 +74,7 @@ def _odd(name: str, flags: int) -> Iterator[Finding]:
         if managed == "yes":
             yield Finding(
                 "interface", "warning", f"NetworkManager manages {name}",
-                "it may take the interface down for lack of an IPv4 address, or when a modem restarts",
+                "it may take the interface down when there is no IPv4 address, or when a modem restarts",
                 f"nmcli device set {name} managed no",
             )  # fmt: skip
 
@@ -96,7 +96,7 @@ def addresses(bench: Bench) -> Iterator[Finding]:
         disabled = Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").read_text().strip()
         if disabled == "1":
             yield Finding(
-                "IPv6", "wrong", f"IPv6 is switched off on {name}", "net.ipv6.conf is set so",
+                "IPv6", "wrong", f"IPv6 is switched off on {name}", "net.ipv6.conf disables it",
                 f"sysctl -w net.ipv6.conf.{name}.disable_ipv6=0",
             )  # fmt: skip
             return
@@ -118,7 +118,7 @@ async def multicast(bench: Bench) -> list[Finding]:
         return []
     if not int(_read(name, "flags") or "0", 16) & _MULTICAST:
         remedy = f"ip link set {name} multicast on"
-        return [Finding("multicast", "wrong", f"{name} carries no multicast", "the flag is off", remedy)]
+        return [Finding("multicast", "wrong", f"{name} carries no multicast", "its MULTICAST flag is off", remedy)]
     word = b"plugfest " + secrets.token_bytes(8)
     loop = asyncio.get_running_loop()
     with (

@@ -38,14 +38,18 @@ async def modem(bench: Bench) -> list[Finding]:
             found = await detect(host)
             problem = await found.role_problem("EV" if bench.role == "evcc" else "EVSE") if bench.role != "both" else ""
     except SlacError as why:
-        cause = "there is none on this cable, it has no power, or it is of no known kind"
-        remedy = "fine where the peer is on a plain cable; else check power, port and interface"
+        cause = "there is no modem on this cable, it has no power, or its kind is unknown"
+        remedy = "fine if the peer is on a plain cable; otherwise check power, port and interface"
         return [Finding("modem", "warning", str(why).partition(":")[0], cause, remedy)]
     findings = [Finding("modem", "ok", str(found))]
     if found.others:
         findings.append(
             Finding(
-                "modem", "warning", "more than one modem answers as ours", "a switch, or two on one cable", "one only"
+                "modem",
+                "warning",
+                "more than one modem answers as the local one",
+                "a switch, or two modems on one cable",
+                "one only",
             )
         )
     if problem:
@@ -64,11 +68,13 @@ async def charger(bench: Bench) -> list[Finding]:
         found = await discover(interface, security=security, timing=timing)
     except NothingFound as why:
         if why.defect:
-            remedy = "nothing on this side: the charger has to announce another address, port or security"
+            remedy = "nothing to do on this host: the charger has to announce another address, port or security"
             return [Finding("charger", "wrong", str(why), "its SDP answer", remedy)]
         text = f"no charger answers {SDP_REQUESTS} SDP requests now"
-        cause = "none is connected and matched, or its packet filter drops multicast"
-        return [Finding("charger", "warning", text, cause, "fine before plug-in; else look at SLAC and the charger")]
+        cause = "no charger is connected and matched, or its packet filter drops multicast"
+        return [
+            Finding("charger", "warning", text, cause, "fine before plug-in; otherwise look at SLAC and the charger")
+        ]
     except SetupError:
         return []  # told by the interface's checks
     kind = "with TLS" if found.security == sdp.TLS else "without TLS"
@@ -88,7 +94,8 @@ async def broker(bench: Bench) -> list[Finding]:
     except (OSError, TimeoutError) as why:
         text = getattr(why, "strerror", None) or str(why) or "no answer"
         return [
-            Finding("broker", "warning", f"{settings.host}:{port}: {text}", "it does not run there, or is not reached",
-                    "a session goes on without; check host, port and the broker")
+            Finding("broker", "warning", f"{settings.host}:{port}: {text}",
+                    "the broker is not running there, or cannot be reached",
+                    "sessions run without it; check host, port and broker")
         ]  # fmt: skip
-    return [Finding("broker", "ok", f"{settings.host}:{port} takes connections")]
+    return [Finding("broker", "ok", f"{settings.host}:{port} accepts connections")]

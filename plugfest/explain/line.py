@@ -169,7 +169,8 @@ def pp() -> Page:
     ]
     schemes = {scheme: [c.name for c in CONNECTORS.values() if c.scheme is scheme] for scheme in Scheme}
     lines = [
-        f"Coded ({', '.join(schemes[Scheme.CODED])}): the resistor in the plug says what the cable carries.", "",
+        f"Coded ({', '.join(schemes[Scheme.CODED])}): the resistor in the plug states the current that the"
+        " cable carries.", "",
         *table(("ohm", "accepted, ohm", "A, 3 phases", "A, 1 phase"), coded),
         f"above {OPEN_OHMS:g}: no plug", "",
         f"Latch ({', '.join(schemes[Scheme.LATCH])}): the resistor says whether the latch is closed, and nothing of a"

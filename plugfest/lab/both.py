@@ -49,7 +49,7 @@ SETTLES = 1.0
 
 @dataclass(frozen=True)
 class Cable:
-    """What is between the ends: mean attenuation, dB, and part of the frames lost, 0 to 1."""
+    """What is between the ends: mean attenuation, dB, and share of frames lost, 0 to 1."""
 
     attenuation: float = handoff.ATTENUATION
     loss: float = 0.0
@@ -99,7 +99,7 @@ class Lab:
         self.ending = True
         asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
         if self.controls.wire is not None and self.controls.wire.plugged:
-            self.looks.say("stopping; once more to abort")
+            self.looks.say("stopping; press Ctrl-C again to abort")
             self.controls.apply(actions.Stop(by="vehicle"))
         else:
             driving.cancel()

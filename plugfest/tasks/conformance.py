@@ -90,7 +90,7 @@ def run_campaign(args: argparse.Namespace) -> int:
     put_together = pairs.campaign if args.sut == "pair" else _campaign
     made, todo, left = put_together(args, folder, runs, shard.part)
     if not todo:
-        raise UserError("no case is left by --sut, --protocol, -k and the PICS; see plugfest conformance list")
+        raise UserError("no case matches --sut, --protocol, -k and the PICS; see plugfest conformance list")
     made.seed = _seed(args, folder)
     show = Show()
     panel = _panel(args, made, show) if args.web else None
@@ -116,11 +116,13 @@ def run_campaign(args: argparse.Namespace) -> int:
         raise UserError(str(why)) from why
     except OSError as why:
         what = f"{why.filename or folder}: {why.strerror}"
-        raise UserError(f"cannot write {what}; what was done before is kept: the same command goes on") from why
+        raise UserError(
+            f"cannot write {what}; earlier results are kept, and the same command continues from there"
+        ) from why
     _tell(results.values())
     say(f"report: {page}; everything: {packed}")
     if stopped:
-        complain(f"{stopped}; the same command goes on from here")
+        complain(f"{stopped}; run the same command again to continue")
         return 7
     return outcome.exit_code(results.values())
 
@@ -152,11 +154,11 @@ def _seed(args: argparse.Namespace, folder: Path) -> int:
     """The campaign's seed: the one given, that of the folder's campaign, or a new one."""
 
     if args.seed is not None and not 0 <= args.seed < SEEDS:
-        raise UserError(f"--seed {args.seed}: a whole number from 0 to {SEEDS - 1} is needed")
+        raise UserError(f"--seed {args.seed}: give a whole number from 0 to {SEEDS - 1}")
     known = None if args.fresh else storage.seed_of(folder)
     if known is not None and args.seed not in (None, known):
         raise UserError(
-            f"{folder} was begun with seed {known}: leave --seed out, or begin anew with --fresh or --out DIR"
+            f"{folder} was started with seed {known}: leave out --seed, or start over with --fresh or --out DIR"
         )
     if known is not None:
         return known
@@ -239,7 +241,7 @@ def make_pics(args: argparse.Namespace) -> int:
         asked = len(ask.questions(args.sut))
         if len(pics.declared) < asked:
             say()
-            say(f"{asked - len(pics.declared)} questions were not answered: their defaults hold")
+            say(f"{asked - len(pics.declared)} questions were not answered; their defaults are used")
     try:
         save(pics, args.out)
     except OSError as why:

@@ -34,7 +34,7 @@ def _bench(args: argparse.Namespace) -> Bench:
         given["mqtt"] = msgspec.convert(names.broker(args.mqtt), Mqtt)
     bench = config.load(args.file) if args.file is not None else Bench()
     if bench.interface is None and "interface" not in given:
-        raise UserError("which interface? plugfest doctor -i IFACE, or a bench file that names one")
+        raise UserError("give an interface: plugfest doctor -i IFACE, or a bench file that names one")
     return msgspec.structs.replace(bench, **given)
 
 

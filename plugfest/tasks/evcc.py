@@ -128,7 +128,7 @@ class Trip:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._stop)
 
     def _stop(self) -> None:
-        self.looks.say("stopping; once more to abort")
+        self.looks.say("stopping; press Ctrl-C again to abort")
         self.vehicle.stop.set()
         asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
 
@@ -163,7 +163,7 @@ async def drive(bench: Bench) -> int:
         controls = Controls(vehicle)
         looks = view(bench, f"evcc {network.name}", controls, plants.vehicle_numbers(vehicle, ac=bench.ac))
         if network.context is not None and network.context.trust is None:
-            looks.say("note: neither --roots nor --pki, so the charger's certificate is not checked")
+            looks.say("note: the charger's certificate is not checked, because neither --roots nor --pki is given")
         trace = stack.enter_context(outputs.writing(bench, "evcc", now, interface=network.name))
         stage = Stage(bench, controls, looks, trace)
         settings = controls.options = session_options.vehicle(bench, time.time, looks.say)

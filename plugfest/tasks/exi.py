@@ -139,7 +139,7 @@ def _read(piece: Piece, sets: _Sets) -> _Read:
     doubt = [found.doubt] if found.others else []
     if best.decoded is None:
         text = f"{best.text}: {best.error}"
-        text = text if best.is_message else f"no protocol reads it; the nearest is {text}"
+        text = text if best.is_message else f"no protocol can decode it; the closest is {text}"
         raise OctetsError("; ".join([*piece.notes, text, *doubt]))
     if found.wrong_type:
         doubt.append(f"{piece.title}, which is not for {best.protocol}")
@@ -272,7 +272,7 @@ def encode(args: argparse.Namespace) -> int:
 def _v2gtp(octets: bytes, name: str) -> bytes:
     protocol = PROTOCOL_OF.get(name)
     if protocol is None:
-        raise UserError(f"{name} is never a message of its own, so it has no V2GTP payload type")
+        raise UserError(f"{name} is never sent as a message, so it has no V2GTP payload type")
     return v2gtp.pack(protocol.payload_types[name], octets)
 
 

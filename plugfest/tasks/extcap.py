@@ -82,5 +82,5 @@ def _install(folder: Path) -> int:
     script = folder / "plugfest"
     write(script, f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m plugfest extcap "$@"\n', public=True)
     script.chmod(0o755)
-    complain(f"{script}: an interface plugfest is in Wireshark's list after its next start")
+    complain(f"{script}: the interface plugfest appears in Wireshark after its next start")
     return 0

@@ -15,7 +15,7 @@ from plugfest.tasks import demo
 
 def run(args: argparse.Namespace) -> int:
     if not 0.0 <= args.loss <= 1.0:
-        raise UserError(f"--loss {args.loss:g}: a part from 0 to 1 is needed")
+        raise UserError(f"--loss {args.loss:g}: give a share from 0 to 1")
     bench = demo.bench_of(args)
     place = network.Network(args.place, bench.slac)
     cable = both.Cable(args.attenuation, args.loss)

@@ -32,7 +32,7 @@ def _lost(word: str) -> tuple[type[Message], int | None]:
     if name not in LOSABLE:
         raise UserError(f"--lose {name}: there are {', '.join(LOSABLE)}")
     if number and not (number.isascii() and number.isdigit() and len(number) < 10):
-        raise UserError(f"--lose {word}: a number of frames is needed behind =")
+        raise UserError(f"--lose {word}: give a number of frames after =")
     return LOSABLE[name], int(number) if number else None
 
 
@@ -70,7 +70,7 @@ async def _run(args: argparse.Namespace) -> None:
         if name not in BEHAVIOURS:
             raise UserError(f"there is no modem {name}; there are {', '.join(BEHAVIOURS)}")
     if not 0.0 <= args.loss <= 1.0:
-        raise UserError(f"--loss {args.loss:g}: a part from 0 to 1 is needed")
+        raise UserError(f"--loss {args.loss:g}: give a share from 0 to 1")
     line = Powerline(random.Random(args.seed), Conditions(loss=args.loss))
     car = line.vehicle("vehicle", behaviour=BEHAVIOURS[modems["vehicle"]]())
     post = line.charger("charger", behaviour=BEHAVIOURS[modems["charger"]]())

@@ -30,7 +30,7 @@ async def _run(args: argparse.Namespace) -> int:
             wanted = {"ev": "EV", "evse": "EVSE"}.get(args.role or "")
             if wanted:
                 problem = await modem.role_problem(wanted)
-                say(f"role      {problem or f'fits, as far as it says: {wanted}'}")
+                say(f"role      {problem or f'fits, as far as it reports: {wanted}'}")
                 return 1 if problem else 0
     finally:
         link.close()
@@ -42,13 +42,13 @@ async def describe(modem: Modem) -> AsyncIterator[str]:
     yield f"modem     {modem.device or modem.family.title}, {mac_text(modem.mac)}"
     yield f"firmware  {modem.firmware or 'not told'}"
     for other in modem.others:
-        yield f"warning   {mac_text(other)} answers as ours too: two modems on one cable, or a switch between"
+        yield f"warning   {mac_text(other)} also answers as ours: two modems on one cable, or a switch in between"
     mode = await modem.slac_mode()
     if mode is not None:
         yield f"SLAC mode {mode} (as configured)"
     networks = await modem.networks()
     if networks is None:
-        yield "network   not told"
+        yield "network   not reported"
     elif not networks:
         yield "network   none joined"
     for network in networks or ():
@@ -56,7 +56,7 @@ async def describe(modem: Modem) -> AsyncIterator[str]:
         role = ROLES.get(network.role, f"role {network.role}")
         yield f"network   {network.nid.hex()}{known}, {role}, coordinator {mac_text(network.cco_mac)}"
         link = await modem.linked(network.nid)
-        yield f"link      {'not told' if link is None else 'up' if link else 'down'}"
+        yield f"link      {'not reported' if link is None else 'up' if link else 'down'}"
         for peer in network.peers:
             behind = f", for {mac_text(peer.bridged_mac)}" if any(peer.bridged_mac) else ""
             rates = f", {peer.tx} Mbit/s to it, {peer.rx} from it" if peer.tx or peer.rx else ""

@@ -182,7 +182,7 @@ def diff(args: argparse.Namespace) -> int:
     for one in differences:
         say(dumps(dataclasses.asdict(one)) if args.json else one)
     if not differences and not args.json:
-        say("no difference in meaning")
+        say("the two sessions do not differ in meaning")
     return DIFFERENT if differences else 0
 
 

@@ -52,7 +52,7 @@ class Address:
         host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
         number = int(port) if port.isascii() and port.isdigit() else PORT if not port else -1
         if (host != "localhost" and not _is_address(host)) or not 0 <= number <= 65535:
-            raise UserError(f"--web {text}: ADDRESS:PORT is needed, as {DEFAULT} or [::1]:{PORT}")
+            raise UserError(f"--web {text}: give ADDRESS:PORT, such as {DEFAULT} or [::1]:{PORT}")
         return cls(host, number, "" if _is_loopback(host) else secrets.token_urlsafe(18))
 
     def refuses(self, headers: Mapping[str, str], query_token: str, *, changes: bool) -> str:

@@ -108,7 +108,7 @@ class App:
     async def row(self, request: Request) -> Response:
         found = await run_in_threadpool(self.hub.detail, request.path_params["number"])
         if found is None:
-            return JSONResponse({"error": "it is not kept any more"}, 404)
+            return JSONResponse({"error": "it is no longer kept"}, 404)
         return Response(dumps(found), media_type="application/json")
 
     async def act(self, request: Request) -> Response:
@@ -125,7 +125,7 @@ class App:
 
     async def events(self, request: Request) -> Response:
         if self.viewers >= VIEWERS:
-            return PlainTextResponse(f"{VIEWERS} pages are open already", 503)
+            return PlainTextResponse(f"{VIEWERS} pages are already open", 503)
         return _Stream(self._news, self._counted)
 
     def _counted(self, change: int) -> None:
@@ -152,7 +152,7 @@ class App:
     async def report(self, request: Request) -> Response:
         """The report of a recording that was dropped on the page."""
         if self._making >= 2:
-            return JSONResponse({"error": "two reports are being made already; wait a moment"}, 503)
+            return JSONResponse({"error": "two reports are already being made; wait a moment"}, 503)
         self._making += 1
         try:
             data = await _body(request, CAPTURE)
@@ -170,7 +170,7 @@ class App:
     async def reported(self, request: Request) -> Response:
         html = self._reports.get(request.path_params["number"])
         if html is None:
-            return PlainTextResponse("this report is not kept any more; drop the recording again", 404)
+            return PlainTextResponse("this report is no longer kept; drop the recording again", 404)
         return Response(html, media_type="text/html", headers={"Content-Security-Policy": FRAMED})
 
     async def file(self, request: Request) -> Response:
@@ -215,7 +215,7 @@ async def _body(request: Request, most: int) -> bytes:
                 if len(data) > most:
                     raise InputError("request", f"more than {most} bytes")
     except (TimeoutError, ClientDisconnect):
-        raise InputError("request", "it did not come whole") from None
+        raise InputError("request", "the upload was incomplete") from None
     return bytes(data)
 
 

@@ -64,7 +64,10 @@ class Hub:
     """
 
     about: dict[str, Any] = field(default_factory=dict)
-    act: Callable[[dict[str, Any]], dict[str, Any]] = lambda facts: {"ok": False, "error": "there is nothing to act on"}
+    act: Callable[[dict[str, Any]], dict[str, Any]] = lambda facts: {
+        "ok": False,
+        "error": "nothing is running that could do it",
+    }
     over: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _state: dict[str, Any] = field(default_factory=dict)

@@ -89,7 +89,7 @@ class Server:
     def tell_of_lingering(self, say: Callable[[str], None]) -> None:
         """Says that the page stays, where one is open."""
         if self._app.viewers and not self._app.stopping:
-            say(f"the panel stays at {self.url} until its last page is closed; Ctrl-C ends it")
+            say(f"the panel stays open at {self.url} until its last page is closed; Ctrl-C ends it at once")
 
     @property
     def viewers(self) -> int:

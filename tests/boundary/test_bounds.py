@@ -61,7 +61,7 @@ def test_a_flood_is_counted_not_written() -> None:
 
 
 def test_paused_sessions_are_few_and_do_not_last_for_ever() -> None:
-    """The oldest goes when there are too many, each when its time is over; asked for then, it is unknown."""
+    """The oldest goes when there are too many, each when it has expired; asked for then, it is unknown."""
 
     async def main() -> None:
         pauses = Pauses(longest=100.0, most=3)

@@ -432,7 +432,7 @@ def test_mistakes_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixt
         ([*run, "--sut", "secc", "--address", "::1"], "needs a port"),
         ([*run, "--sut", "secc", "--address", "fe80::1", "--port", "1"], "name its interface"),
         ([*run, "--sut", "secc", "--slac"], "-i IFACE is needed"),
-        ([*run, "--sut", "secc", "-k", "NothingLikeThis"], "no case is left"),
+        ([*run, "--sut", "secc", "-k", "NothingLikeThis"], "no case matches"),
         ([*run, "--sut", "secc", "--shard", "3/2"], "a shard is I/N"),
         ([*run, "--sut", "secc", "--action", "stop"], "NAME=COMMAND"),
         ([*run, "--sut", "secc", "--pics", str(tmp_path / "none")], "none"),

@@ -172,7 +172,7 @@ def test_a_missing_interface_is_said_with_those_there_are(capsys: pytest.Capture
     assert "cause: the interfaces are" in out
     assert "not ready: 1 wrong" in out
     assert main(["doctor"]) == 2
-    assert "which interface?" in capsys.readouterr().err
+    assert "give an interface" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_bench_file_names_what_to_look_at(tmp_path: Path, capsys: pytest.Captu
         assert f"! broker       127.0.0.1:{port}" in capsys.readouterr().out
         taken.listen()
         main(["doctor", str(file)])
-        assert f"✔ broker       127.0.0.1:{port} takes connections" in capsys.readouterr().out
+        assert f"✔ broker       127.0.0.1:{port} accepts connections" in capsys.readouterr().out
 
 
 Judge = Callable[[str, str], tuple[str, str] | None]

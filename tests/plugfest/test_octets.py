@@ -95,7 +95,7 @@ def test_a_header_that_does_not_fit_is_told_and_the_message_read(given_: str, no
         ("80980210", "V2G_Message of ISO 15118-2, cut off"),
         ("800c04790c8adceeee09688d6cac3a6062000200", "AuthorizationSetupRes of ISO 15118-20, broken"),
         ("80980100000000000000000000af0185054585c60650", "V2G_Message of ISO 15118-2, broken"),
-        ("ff", "no protocol reads it"),
+        ("ff", "no protocol can decode it"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_told_by_what_it_is(given_: str, error: str, capsys: Capture) -> None:

@@ -241,7 +241,7 @@ def test_a_recording_is_dropped_and_its_report_read(session: tuple[Started, str]
     press(page, "Close")
     press(page, "Stop (driver)")
     until(page, "#ended", "vehicle: completed")
-    running.until("the panel stays at")
+    running.until("the panel stays open at")
     running.process.send_signal(2)
     running.end()
     assert running.process.returncode == 0  # of the session, not of Ctrl-C

@@ -53,7 +53,7 @@ def test_vehicle_charger_and_a_bystander_see_the_same_matching(bench: Lab) -> No
     watcher.terminate()
     seen, _ = watcher.communicate(timeout=CEILING)
     assert "link      up" in told.stdout
-    assert "fits, as far as it says: EVSE" in told.stdout
+    assert "fits, as far as it reports: EVSE" in told.stdout
     assert (wrong.returncode, "SLAC mode is PEV" in wrong.stdout) == (1, True)
     assert "CM_MNBC_SOUND.IND" in seen
     assert "=> matched with" in seen
@@ -153,7 +153,7 @@ def test_equal_addresses_are_a_problem_though_the_link_comes_up(cables: Lab) -> 
     [
         (["--fault", "gremlins"], "--fault gremlins: there are no-profiles, "),
         (["--lose", "CM_SET_KEY.CNF"], "--lose CM_SET_KEY.CNF: there are CM_SLAC_PARM.REQ, "),
-        (["--lose", "CM_MNBC_SOUND.IND=x"], "a number of frames is needed behind ="),
+        (["--lose", "CM_MNBC_SOUND.IND=x"], "give a number of frames after ="),
         (["--power", "charger=9-3"], "--power charger=9-3: write vehicle=FROM-TO or charger=FROM-TO"),
         (["--charger-modem", "acme"], "there is no modem acme; there are qca7000, "),
     ],

@@ -107,7 +107,7 @@ def test_diff_tells_what_two_sessions_mean_differently(trace: Path, tmp_path: Pa
     main(["demo", "--fast", "--duration", "1", "--seed", "7", "--trace", str(again)])
     main(["demo", "--fast", "--duration", "1", "--soc", "60", "--power", "50", "--trace", str(other)])
     code, said = run(capsys, "diff", trace, again)
-    assert (code, said) == (0, "no difference in meaning\n")
+    assert (code, said) == (0, "the two sessions do not differ in meaning\n")
     code, said = run(capsys, "diff", trace, other)
     assert code == 1
     assert "EVRESSSOC: 20 | 60" in said
@@ -143,7 +143,7 @@ def test_every_recording_is_shown_checked_and_measured(path: Path, capsys: Captu
     assert said.splitlines()[-1].partition(":")[0] in ("passed", "passed with warnings", "failed")
     assert run(capsys, "stats", path)[0] == 0
     code, said = run(capsys, "diff", path, path)
-    assert (code, said) == (0, "no difference in meaning\n")
+    assert (code, said) == (0, "the two sessions do not differ in meaning\n")
 
 
 @pytest.mark.parametrize("command", ["show", "decode", "check", "stats"])

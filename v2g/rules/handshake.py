@@ -16,7 +16,7 @@ rule = BOOK.rule
 MINOR_DEVIATION = "OK_SuccessfulNegotiationWithMinorDeviation"
 
 
-@rule("offer-twice", "the protocols offered have SchemaIDs and priorities of their own", EVCC,
+@rule("offer-twice", "the offered protocols have unique SchemaIDs and priorities", EVCC,
       "supportedAppProtocolReq", severity="warning", live=Live.TOLD)  # fmt: skip
 def offer_twice(facts: Facts, body: Any) -> str:
     for field in ("SchemaID", "Priority"):

@@ -82,7 +82,7 @@ def schedule_missing(facts: Facts, body: Any) -> str:
     return ""
 
 
-@rule("schedule-ids", "schedules have ids of their own", SECC, "ChargeParameterDiscoveryRes")
+@rule("schedule-ids", "schedules have unique ids", SECC, "ChargeParameterDiscoveryRes")
 def schedule_ids(facts: Facts, body: Any) -> str:
     ids = [one.SAScheduleTupleID for one in _tuples(body)]
     return f"schedules {', '.join(map(str, ids))} are not all different" if len(set(ids)) < len(ids) else ""

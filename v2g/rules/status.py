@@ -52,7 +52,7 @@ CODES: dict[str, set[str]] = {
 """Response -> its ResponseCodes besides :data:`ANYWHERE` [ISO 15118-2 table 112]; wide where sources differ."""
 
 
-@rule("response-code", "a response carries one of its own codes", SECC, severity="warning", live=Live.TOLD,
+@rule("response-code", "a response carries a code that is defined for it", SECC, severity="warning", live=Live.TOLD,
       only=(ISO2, DIN), failed=True)  # fmt: skip
 def response_code(facts: Facts, body: Any) -> str:
     code, name = str(getattr(body, "ResponseCode", "OK")), type(body).__name__

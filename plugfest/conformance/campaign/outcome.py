@@ -26,7 +26,7 @@ class Exit(enum.IntEnum):
     FAILED = 1
     """A run failed or ended with an error."""
     OPEN = 3
-    """Nothing failed, but most runs could not be brought to their point."""
+    """Nothing failed, but most runs could not reach their point."""
 
 
 def counts(results: Iterable[Result]) -> dict[Verdict, int]:

@@ -48,13 +48,13 @@ class ChargerScript(Script):
         await self._watch(stack, self.se)
 
     async def plug(self) -> None:
-        """Plugs the vehicle in; `until` does it where it was not done."""
+        """Plugs the vehicle in; `until` does this if the script has not."""
         if not self._plugged:
             self._plugged = True
             await self.se.plug()
 
     def stop_after(self, rounds: int) -> None:
-        """The charger asks the vehicle to stop after so many rounds of the loop."""
+        """The charger asks the vehicle to stop after this many rounds of the loop."""
         self.se.stops_after = rounds
 
     def answer(self, request: type[Any] | str, change: Callable[[Any, Any], Any]) -> None:

@@ -48,7 +48,7 @@ def changed(message: Any, **fields: Any) -> Any:
     """A message with some fields changed, wherever they are in it; a number does for a physical value.
 
     Raises:
-        ValueError: it has no such field; says which it has.
+        ValueError: it has no such field; the message lists those it has.
     """
     from plugfest.conformance.fields import found, replaced
 

@@ -55,7 +55,7 @@ class PairScript:
         yield self
 
     async def run(self) -> Trace:
-        """One session to its end; gives the trace."""
+        """Runs one session to its end and returns the trace."""
         setting = self.setting
         tls: dict[str, Any] = {}
         if setting.pics.pnc:

@@ -35,11 +35,11 @@ class VehicleScript(Script):
 
     @property
     def session_id(self) -> bytes:
-        """Of the session; zeros before."""
+        """The session id; zeros before there is a session."""
         return self.ev.session_id
 
     async def until(self, request: type[Any] | str) -> None:
-        """Walks to the point where a request is due: all that comes before was answered well.
+        """Walks to the point where a request is due; everything before it was answered as expected.
 
         Args:
             request: a message class, or a state of the catalogue such as ``PowerDelivery.Stop`` or ``TCP``.
@@ -55,10 +55,10 @@ class VehicleScript(Script):
     def make(self, request: type[Any] | str, **fields: Any) -> Any:
         """The good-case request of a type, with some fields changed, wherever they are in it.
 
-        A number does for a physical value: it is in the unit of the one that it takes the place of.
+        A number may stand for a physical value; it takes the unit of the value that it replaces.
 
         Raises:
-            ValueError: it has no such field; says which it has.
+            ValueError: it has no such field; the message lists those it has.
         """
         message = self.ev.make(request if isinstance(request, str) else request.__name__)
         return changed(message, **fields)
@@ -102,15 +102,15 @@ class VehicleScript(Script):
         wire.sent_at = self.ev.now
 
     async def post(self, message: Any, **deviation: Any) -> None:
-        """Sends a request and awaits nothing."""
+        """Sends a request without waiting for the response."""
         await self.ev.send(self.make(message) if isinstance(message, type) else message, **deviation)
 
     async def send_bytes(self, data: bytes) -> None:
-        """Bytes as they are, no frame around them."""
+        """Sends these bytes as they are, without a frame."""
         await self.ev.connection.channel.write(data)
 
     async def silent(self, within: float) -> None:
-        """Asserts that nothing comes for so many seconds."""
+        """Asserts that nothing comes for this many seconds."""
         arrival = await self.ev.connection.next(within)
         assert arrival is None, f"{arrival.name} came"
 
@@ -127,7 +127,7 @@ class VehicleScript(Script):
 
     @property
     def energised(self) -> bool | None:
-        """Whether the charger's output is on; None: not seen."""
+        """Whether the charger's output is on; None: it cannot be seen."""
         found: bool | None = self.system.energised()
         return found
 

@@ -291,7 +291,7 @@ async def gone(tester: AnyTester) -> None:
 
     Raises:
         Failed: there still is one.
-        Inconclusive: the modem does not tell.
+        Inconclusive: the modem does not report it.
     """
     known = tester.system.linked() is not None
     try:

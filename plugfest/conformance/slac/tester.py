@@ -129,7 +129,7 @@ class Tester(Generic[S_co]):
 
     @contextlib.asynccontextmanager
     async def another(self) -> AsyncIterator[Self]:
-        """A second node of the same kind on the line, with a run of its own.
+        """A second node of the same kind on the line, with its own run.
 
         Raises:
             Inconclusive: this bench has none.
@@ -153,7 +153,7 @@ class Tester(Generic[S_co]):
         return asyncio.get_running_loop().time()
 
     async def send(self, message: Message, **forced: Any) -> None:
-        """Sends with fields forced: to all where the standard says so, else to the peer."""
+        """Sends a message with these fields forced: as a broadcast if the standard says so, otherwise to the peer."""
         to = BROADCAST if isinstance(message, _TO_ALL) or not self.peer else self.peer
         changed: Any = message
         await self.host.send(dataclasses.replace(changed, **forced) if forced else changed, to)
@@ -163,10 +163,10 @@ class Tester(Generic[S_co]):
         return await self._box.get(within)
 
     async def expect(self, kind: type[Message], within: float, **fields: Any) -> Any:
-        """The next message has to be this one.
+        """Asserts that the next message is this one.
 
         Raises:
-            Failed: another one, none, or one with improper fields.
+            Failed: another message came, none, or one with wrong fields.
         """
         frame = await self._box.get(within + SLACK)
         expected = f"{_name(kind)} within {within:g} s"
@@ -202,11 +202,11 @@ class Tester(Generic[S_co]):
         return frame.message
 
     async def quiet(self, within: float, kind: type[Message] | None = None) -> None:
-        """No message (of a kind, or at all) for so long.
+        """Asserts that no message (of this kind, or at all) comes for this long.
 
         Raises:
             Failed: one came.
-            Inconclusive: the vehicle started anew, while something else was not to come.
+            Inconclusive: the vehicle started over while silence was expected.
         """
         end = self.now + within
         expected = f"no {_name(kind) if kind else 'message'} for {within:g} s"
@@ -223,7 +223,7 @@ class Tester(Generic[S_co]):
 
         Raises:
             Failed: it does not.
-            Inconclusive: the modem does not tell.
+            Inconclusive: the modem does not report it.
         """
         expected = f"link {'up' if wanted else 'down'} within {within:g} s"
         end = self.now + within
@@ -241,11 +241,11 @@ class Tester(Generic[S_co]):
         self.result.saw(expected, "so it is")
 
     async def stays_out(self, seconds: float) -> None:
-        """The link does not come up by itself for so long.
+        """Asserts that the link does not come up by itself for this long.
 
         Raises:
             Failed: it does.
-            Inconclusive: the modem does not tell.
+            Inconclusive: the modem does not report it.
         """
         expected, end, known = f"no link for {seconds:g} s", self.now + seconds, False
         while self.now < end:
@@ -287,11 +287,11 @@ class Tester(Generic[S_co]):
         await self.set_key(nid_of(other), other)
 
     def forget(self) -> None:
-        """What came and was not looked at is not an answer to what follows."""
+        """Discards what has arrived but was not looked at, so that it answers nothing that follows."""
         self._box.clear()
 
     def need_pilot(self) -> None:
-        """Before anything that only a real pilot shows or does.
+        """Call this before anything that only a real pilot shows or does.
 
         Raises:
             Inconclusive: it is an assumed one.

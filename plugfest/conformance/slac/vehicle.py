@@ -124,7 +124,7 @@ class Vehicle(Tester[LineToCharger]):
         """A card is shown at the charger itself.
 
         Raises:
-            Inconclusive: nobody does that here.
+            Inconclusive: nobody can do that on this bench.
         """
         if not await self.system.do("authorise"):
             raise Inconclusive(
@@ -179,7 +179,7 @@ class Vehicle(Tester[LineToCharger]):
         return frames.CM_SLAC_PARM_REQ(self.run_id)
 
     async def parm(self) -> frames.CM_SLAC_PARM_CNF:
-        """Asks, until an answer comes; any of the repetitions may be the one that is answered."""
+        """Sends CM_SLAC_PARM.REQ until an answer comes; any repetition may be the one that is answered."""
         for attempt in range(25):
             await self.send(self.request)
             frame = await self.any(T.TT_match_response)
@@ -217,7 +217,7 @@ class Vehicle(Tester[LineToCharger]):
     # -- sounding -----------------------------------------------------------------------------------------------------
 
     async def sound(self, sounds: int = 10, **forced: Any) -> None:
-        """The starts, whose fields may be forced, and so many sounds."""
+        """Sends the STARTs, whose fields may be forced, and this many sounds."""
         await self.starts(T.C_EV_start_atten_char_inds, **forced)
         await self.sounds(reversed(range(10 - sounds, 10)))
 
@@ -245,7 +245,7 @@ class Vehicle(Tester[LineToCharger]):
         return report
 
     async def respond(self, **forced: Any) -> None:
-        """Takes the report; what follows must not overtake that on the line."""
+        """Answers the report, and waits until the answer is on the line."""
         await self.send(frames.CM_ATTEN_CHAR_RSP(self.mac, self.run_id), **forced)
         await asyncio.sleep(HASTE)
 
@@ -262,7 +262,7 @@ class Vehicle(Tester[LineToCharger]):
         await self.expect(frames.CM_VALIDATE_CNF, T.TT_match_response, toggle_num=0, result=Validation.READY)
 
     async def second_step(self) -> None:
-        """Three toggles, which the charger counts."""
+        """Sends three toggles, which the charger counts."""
         self.need_pilot()
         await self.send(frames.CM_VALIDATE_REQ(TOGGLE))
         began = self.now

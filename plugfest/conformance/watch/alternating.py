@@ -63,7 +63,7 @@ def phase_power_back(flow: Flow, said: Said) -> str:
     return f"{said.name} gives {value:.0f} W back on {where} for {seconds:.1f} s, the charger takes {bound:g} W"
 
 
-@BOOK.on("target-own-power", "a charger commands no more than it says that it can", "V2G20 AC limits", SECC, Stage.LOOP,
+@BOOK.on("target-own-power", "a charger commands no more than its declared limits", "V2G20 AC limits", SECC, Stage.LOOP,
          cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def target_own_power(flow: Flow, said: Said) -> str:
     if not flow.ac or not said.phases or not said.ok:
@@ -78,7 +78,7 @@ def target_own_power(flow: Flow, said: Said) -> str:
     return ""
 
 
-@BOOK.measured("power-told", "a vehicle tells the power that flows", "V2G20 AC loop", EVCC)
+@BOOK.measured("power-told", "a vehicle reports the power that flows", "V2G20 AC loop", EVCC)
 def power_told(flow: Flow, seen: Measured) -> str:
     """Only where the vehicle itself is seen: on other benches the tester's outlet has no load that it could measure."""
     request = flow.request

@@ -143,7 +143,7 @@ def key_weak(line: Line, exchange: Exchange, frame: Frame) -> str:
     return "CM_SLAC_MATCH.CNF gives away a key that everybody knows: all octets alike, or the default of modems"
 
 
-@on("key-renewed", "each vehicle gets a key of its own", "ISO 15118-3 A.9.5", CM_SLAC_MATCH_CNF,
+@on("key-renewed", "each vehicle gets its own key", "ISO 15118-3 A.9.5", CM_SLAC_MATCH_CNF,
     cause=Cause.WRONG_FIELD)  # fmt: skip
 def key_renewed(line: Line, exchange: Exchange, frame: Frame) -> str:
     message = frame.message

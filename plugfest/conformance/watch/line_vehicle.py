@@ -36,7 +36,7 @@ CHOICES = ("CM_VALIDATE.REQ", "CM_SLAC_MATCH.REQ")
 REQUESTS = ("CM_SLAC_PARM.REQ", *CHOICES)
 
 
-@on("run-id", "each matching has a RunID of its own", "ISO 15118-3 A.9.1", CM_SLAC_PARM_REQ, cause=Cause.WRONG_FIELD)
+@on("run-id", "each matching has its own RunID", "ISO 15118-3 A.9.1", CM_SLAC_PARM_REQ, cause=Cause.WRONG_FIELD)
 def run_id(line: Line, exchange: Exchange, frame: Frame) -> str:
     for one in line.judge.exchanges:
         if one is not exchange and one.ev == exchange.ev and one.run_id == exchange.run_id:

@@ -51,7 +51,7 @@ RULES = {
     "slac-match": "a matching ends with a match, and with a link",
     "slac-link": "the power line link stays up while a session runs",
     "slac-key": "nobody sets another key while a session runs",
-    "slac-address": "vehicle and charger have addresses of their own",
+    "slac-address": "vehicle and charger have different addresses",
     "link-lost": "the link and the control pilot hold to the end",
     "sdp-unanswered": "a charger answers SDP",
     "neighbour": "neighbours answer neighbour discovery",

@@ -77,7 +77,7 @@ def energies(facts: Facts, body: Any) -> str:
     return ""
 
 
-@rule("energies-in-part", "all three energies are told, or none", EVCC, "ScheduleExchangeReq", severity="note",
+@rule("energies-in-part", "either all three energies are sent, or none", EVCC, "ScheduleExchangeReq", severity="note",
       live=Live.UNSEEN, only=COMMON)  # fmt: skip
 def energies_in_part(facts: Facts, body: Any) -> str:
     missing = [name for name in ENERGIES if getattr(_needs(body), name, None) is None]
@@ -87,7 +87,7 @@ def energies_in_part(facts: Facts, body: Any) -> str:
 V2X = ("EVMinimumV2XEnergyRequest", "EVMaximumV2XEnergyRequest")
 
 
-@rule("energies-to-cycle", "both V2X energies are told, or none, and the least is at most the most", EVCC,
+@rule("energies-to-cycle", "either both V2X energies are sent or none, and the minimum is at most the maximum", EVCC,
       "ScheduleExchangeReq", "DC_ChargeLoopReq", "AC_ChargeLoopReq", severity="warning", live=Live.TOLD,
       only=(COMMON20, DC20, AC20))  # fmt: skip
 def energies_to_cycle(facts: Facts, body: Any) -> str:
@@ -188,7 +188,7 @@ def _entries(part: Part) -> list[Any]:
     return entries
 
 
-@rule("schedule-ids", "schedules have ids of their own", SECC, "ScheduleExchangeRes", only=COMMON)
+@rule("schedule-ids", "schedules have unique ids", SECC, "ScheduleExchangeRes", only=COMMON)
 def schedule_ids(facts: Facts, body: Any) -> str:
     ids = [one.ScheduleTupleID for one in _tuples(body)]
     return f"schedules {', '.join(map(str, ids))} are not all different" if len(set(ids)) < len(ids) else ""

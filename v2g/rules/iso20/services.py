@@ -137,7 +137,7 @@ def service_of_other_energy(facts: Facts, body: Any) -> str:
     return f"the charger offers service {titles}; the handshake agreed on {wanted}"
 
 
-@rule("value-added-energy", "value added services and energy services are in lists of their own", SECC,
+@rule("value-added-energy", "value added services and energy services are in separate lists", SECC,
       "ServiceDiscoveryRes", severity="warning", live=Live.TOLD, only=COMMON)  # fmt: skip
 def value_added_energy(facts: Facts, body: Any) -> str:
     added = [service.ServiceID for service in body.VASList.Service] if body.VASList is not None else []
@@ -183,7 +183,7 @@ def service_detail_other(facts: Facts, body: Any) -> str:
     return f"details of service {body.ServiceID}, asked for were those of {asked}"
 
 
-@rule("parameter-set-ids", "parameter sets have ids of their own", SECC, "ServiceDetailRes", severity="warning",
+@rule("parameter-set-ids", "parameter sets have unique ids", SECC, "ServiceDetailRes", severity="warning",
       live=Live.TOLD, only=COMMON)  # fmt: skip
 def parameter_set_ids(facts: Facts, body: Any) -> str:
     ids = [one.ParameterSetID for one in body.ServiceParameterList.ParameterSet]

@@ -58,7 +58,7 @@ CODES: dict[str, set[str]] = {
 """Response -> its ResponseCodes besides :data:`ANYWHERE`; wide where sources differ."""
 
 
-@rule("response-code", "a response carries one of its own codes", SECC, severity="warning", live=Live.TOLD,
+@rule("response-code", "a response carries a code that is defined for it", SECC, severity="warning", live=Live.TOLD,
       only=ISO20, failed=True)  # fmt: skip
 def response_code(facts: Facts, body: Any) -> str:
     code = body.ResponseCode
@@ -129,7 +129,7 @@ def tolerance_renegotiation(facts: Facts, body: Any) -> str:
 # Meters and receipts
 
 
-@rule("meter-missing", "the meter is told where the vehicle asks for it", SECC, *RESPONSES, severity="warning",
+@rule("meter-missing", "the meter reading is sent if the vehicle asks for it", SECC, *RESPONSES, severity="warning",
       live=Live.TOLD, only=BOTH)  # fmt: skip
 def meter_missing(facts: Facts, body: Any) -> str:
     if body.MeterInfo is not None or not getattr(facts.request, "MeterInfoRequested", False):
