@@ -19,7 +19,7 @@ from plugfest.errors import UserError
 from v2g import interfaces
 from v2g.errors import SetupError
 
-ONE_SIDE = ("pics", "command", "reset_command", "pki", "address", "port", "slac")
+ONE_SIDE = ("protocol", "pics", "command", "reset_command", "pki", "address", "port", "slac")
 """Options of the bench of one side, which a pair has none of."""
 OF_PAIRS = ("guide", "play", "answers", "write_answers", "key_log")
 """Options of a pair, which one side has none of."""

@@ -83,6 +83,12 @@ class Port:
         return said.points if said is not None else []
 
     @cached_property
+    def measured(self) -> list[tuple[float, float]]:
+        """Current at the outlet by other means than the charger's word, s and A; empty where nothing measures it."""
+        seen = series(self.recording).get("plant_current")
+        return seen.points if seen is not None else []
+
+    @cached_property
     def ceilings(self) -> list[tuple[float, float, float]]:
         """What the charger says that it can give at most: s, A and W; infinite where it does not say."""
         known, amps, watts = [], math.inf, math.inf

@@ -38,6 +38,8 @@ def judge(result: Result, scenario: Scenario, evidence: Evidence, rule: str) -> 
             result.saw(words, f"not judged: {why}")
             continue
         result.saw(words, "so it was" if miss is None else miss.observed)
+        if expected.verb == "current_gone" and not evidence.ports[expected.port - 1].measured:
+            result.not_observed.append(f"{words}: nothing measures the outlet, what the charger says was judged")
         if miss is not None:
             misses.append((expected, miss))
     result.verdict = Verdict.PASS

@@ -396,8 +396,7 @@ def _stapled(frame: Frame) -> Miss | None:
 
 def _flowing(frame: Frame) -> list[tuple[float, float]]:
     """The current at the outlet: measured where it is, else as the charger says."""
-    measured = series(frame.port.recording).get("plant_current")
-    return measured.points if measured is not None else frame.port.currents
+    return frame.port.measured or frame.port.currents
 
 
 def _current_gone(frame: Frame) -> Miss | None:
