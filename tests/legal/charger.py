@@ -256,8 +256,27 @@ charger(
     saying(WeldingDetectionRes=fields(EVSEStatusCode="EVSE_Shutdown")),
 )
 charger(
+    "monitors-in-the-loop",
+    "EVSE_IsolationMonitoringActive in precharge and loop, whose monitor is at work all the time",
+    DC,
+    saying(
+        **dict.fromkeys(("PreChargeRes", "CurrentDemandRes"), fields(EVSEStatusCode="EVSE_IsolationMonitoringActive"))
+    ),
+)
+for code in ("EVSE_NotReady", "EVSE_Ready"):
+    charger(
+        f"cable-check-in-{code}",
+        f"{code} while the cable check goes on",
+        (*DC, "TC_SECC_DC_VTB_CableCheck_001", "PF_SECC_DIN_CableCheck_OK"),
+        saying(CableCheckRes=lambda message, code=code: _while_ongoing(message, code)),
+    )
+charger(
     "notification-delay", "a NotificationMaxDelay without a notification", ALL, each(fields(NotificationMaxDelay=10))
 )
+
+
+def _while_ongoing(message: Any, code: str) -> Any:
+    return fields(EVSEStatusCode=code)(message) if message.EVSEProcessing == "Ongoing" else message
 
 
 def _warns(message: Any) -> Any:
