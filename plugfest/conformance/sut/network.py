@@ -131,6 +131,28 @@ class _Network:
         host = await self._stack.enter_async_context(Host(link, observe=self.observe))
         return host, await detect(host, rng=self.rng) if self.reach.modem else NoModem(host)
 
+    async def _plugged(self) -> bool:
+        """Starts the program and plugs in; False: plugging in is the business of the line before it."""
+        await self.program.start()
+        if not self.behind_line:
+            await self.do("plug")
+        return not self.behind_line
+
+    async def _match(self, side: ev.Ev | evse.Evse, whom: str) -> None:
+        """Matches with ``whom`` is at the other end.
+
+        Raises:
+            Inconclusive: there was no match.
+        """
+        try:
+            async with asyncio.timeout(MATCH_WITHIN):
+                await side.match()
+        except TimeoutError:
+            text = f"no {whom} was matched within {MATCH_WITHIN:g} s; the pilot shows {side.pilot.reading.label}"
+            raise Inconclusive(text, cause=Cause.NOT_MATCHED) from None
+        except (MatchFailed, PilotLost, ModemError) as why:
+            raise Inconclusive(f"no {whom} was matched: {why}", cause=cause_of(why)) from why
+
     async def _end(self) -> None:
         """Unplugged, as far as the bench can, and ready for the next case."""
         await self.do("unplug")
@@ -213,23 +235,11 @@ class NetworkCharger(_Network):
         Raises:
             Inconclusive: no charger was matched.
         """
-        await self.program.start()
-        if self.behind_line:
-            return
-        await self.do("plug")
-        if not self.reach.slac:
+        if not await self._plugged() or not self.reach.slac:
             return
         host, modem = await self._host()
         self._side = ev.Ev(host, self.pilot, modem, rng=self.rng)
-        try:
-            async with asyncio.timeout(MATCH_WITHIN):
-                await self._side.match()
-        except TimeoutError:
-            shown = self.pilot.reading.label
-            text = f"no charger was matched within {MATCH_WITHIN:g} s; the pilot shows {shown}"
-            raise Inconclusive(text, cause=Cause.NOT_MATCHED) from None
-        except (MatchFailed, PilotLost) as why:
-            raise Inconclusive(f"no charger was matched: {why}", cause=cause_of(why)) from why
+        await self._match(self._side, "charger")
         await interfaces.usable(self.reach.interface)
 
     async def leave(self) -> None:
@@ -312,21 +322,8 @@ class NetworkVehicle(_Network):
         Raises:
             Inconclusive: no vehicle was matched.
         """
-        await self.program.start()
-        if self.behind_line:
-            return
-        await self.do("plug")
-        if self._side is None:
-            return
-        try:
-            async with asyncio.timeout(MATCH_WITHIN):
-                await self._side.match()
-        except TimeoutError:
-            shown = self.pilot.reading.label
-            text = f"no vehicle was matched within {MATCH_WITHIN:g} s; the pilot shows {shown}"
-            raise Inconclusive(text, cause=Cause.NOT_MATCHED) from None
-        except (MatchFailed, ModemError) as why:
-            raise Inconclusive(f"no vehicle was matched: {why}", cause=cause_of(why)) from why
+        if await self._plugged() and self._side is not None:
+            await self._match(self._side, "vehicle")
 
     async def leave(self) -> None:
         """A vehicle that is still plugged in sees F, and then nothing offered; the network has another key."""
