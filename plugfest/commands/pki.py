@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
-
-from plugfest.errors import UserError
 
 PROFILES = {"iso2": ("iso2",), "iso20": ("iso20", "iso20-ed448"), "both": ("iso2", "iso20", "iso20-ed448")}
 """What ``--profile`` of ``init`` makes."""
@@ -340,22 +337,4 @@ def add(commands: Any) -> None:
         )
         for argument in command.arguments:
             parser.add_argument(*argument.names, **argument.how)
-        parser.set_defaults(run=partial(_run, command.work))
-
-
-def _run(work: str, args: argparse.Namespace) -> int:
-    import importlib
-
-    from pki.errors import PkiError
-
-    module, _, function = work.partition(".")
-    try:
-        code: int = getattr(importlib.import_module(f"plugfest.certificates.{module}"), function)(args)
-    except PkiError as why:
-        raise UserError(str(why)) from why
-    except BrokenPipeError:
-        raise
-    except OSError as why:
-        place = f"{why.filename}: " if why.filename else ""
-        raise UserError(f"{place}{why.strerror or why}") from why
-    return code
+        parser.set_defaults(run="plugfest.tasks.pki:run", work=command.work)
