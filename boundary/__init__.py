@@ -4,7 +4,7 @@ Each of these has one door, and a test (``tests/boundary/test_doors.py``) keeps 
 
 - :mod:`.text`: text that a peer or a file brought becomes harmless and stays one line; JSON and XML likewise.
 - :mod:`.console`: what commands print.
-- :mod:`.read`: JSON, YAML, XML and plain files of users, bounded in size and depth, with one-line errors.
+- :mod:`.read`, :mod:`.yaml_read`: JSON, XML, YAML and plain files of users, bounded, with one-line errors.
 - :mod:`.write`: files appear under their name when they are whole, or grow record by record; secrets have mode 0600.
 - :mod:`.namespaces`: interfaces of other network namespaces, as ``NAMESPACE/INTERFACE``.
 

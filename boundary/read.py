@@ -1,4 +1,4 @@
-"""Files and input of users: JSON, YAML, XML, text, octets; bounded in size and depth, every refusal one line.
+"""Files and input of users: JSON, XML, text, octets; bounded in size and depth, every refusal one line.
 
 Whatever a file holds, the outcome is its content or an `InputError` that names file and line, says what is wrong there
 and what to do. Nothing in a file can name another file, make objects, or stand for more than it has bytes for.
@@ -15,13 +15,10 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from boundary.errors import InputError, reason
 from boundary.text import shortened
-
-if TYPE_CHECKING:
-    from yaml.nodes import MappingNode, Node
 
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of a file, unless its reader says otherwise."""
@@ -29,20 +26,11 @@ MAX_LINE = 4 * 1024 * 1024
 """Bytes of one line of standard input."""
 MAX_DEPTH = 100
 """Levels of JSON and XML."""
-MAX_YAML_BYTES = 1_000_000
-"""Bytes of a YAML file; real ones have a few kB."""
-MAX_YAML_DEPTH = 20
-MAX_YAML_NODES = 100_000
-"""Values of a YAML file, those that aliases repeat counted each time."""
-
 MAX_DIGITS = 300
 """Characters of an integer: every one fits into a float, so that no arithmetic with it fails."""
 
 PIPE_SECONDS = 10.0
 """s that a pipe given in place of a file has until something comes through it."""
-
-_INTEGER = "tag:yaml.org,2002:int"
-_MERGE = "tag:yaml.org,2002:merge"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -192,7 +180,7 @@ def parse_json(text: str | bytes, name: str) -> Any:
     except RecursionError as why:
         raise InputError(name, f"nested more than {MAX_DEPTH} deep") from why
     except ValueError as why:
-        raise InputError(name, f"not usable JSON: {_digits(why)}") from why
+        raise InputError(name, f"not usable JSON: {digits_said(why)}") from why
 
 
 def read_json(path: Path, *, limit: int = MAX_BYTES) -> Any:
@@ -213,7 +201,7 @@ def parse_record(line: str, name: str) -> dict[str, Any]:
     except json.JSONDecodeError as why:
         raise InputError(name, f"not JSON: {why.msg}, column {why.colno}") from why
     except (RecursionError, ValueError) as why:
-        raise InputError(name, f"not usable JSON: {_digits(why)}") from why
+        raise InputError(name, f"not usable JSON: {digits_said(why)}") from why
     if not isinstance(entry, dict):
         raise InputError(name, "not a JSON object")
     return entry
@@ -269,160 +257,9 @@ def _small(digits: str) -> int:
 _RECORDS = json.JSONDecoder(parse_int=_small, parse_float=_finite, parse_constant=_no_constant)
 
 
-def _digits(why: Exception) -> str:
+def digits_said(why: Exception) -> str:
     text = str(why)
     return f"a number of more than {MAX_DIGITS} digits" if "integer string conversion" in text else text
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# YAML
-
-
-def compose_yaml(text: str, name: str) -> Node | None:
-    """The nodes of a YAML document, each with its line; None for an empty one. No keys twice, no cycles.
-
-    Raises:
-        InputError: not YAML, nested too deep, too many values; with the line.
-    """
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        depth = 0
-
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            # The composer recurses; so depth is counted before it does.
-            self.depth += 1
-            if self.depth > MAX_YAML_DEPTH:
-                line = self.line + 1
-                raise InputError(name, f"nested more than {MAX_YAML_DEPTH} deep", line=line)
-            try:
-                return super().compose_node(parent, index)
-            finally:
-                self.depth -= 1
-
-    if len(text) > MAX_YAML_BYTES:
-        raise InputError(name, f"more than {MAX_YAML_BYTES} characters")
-    try:
-        loader = Loader(text)
-        loader.name = name
-        try:
-            root = loader.get_single_node()
-        finally:
-            loader.dispose()
-    except yaml.MarkedYAMLError as why:
-        mark = why.problem_mark or why.context_mark
-        line = mark.line + 1 if mark else None
-        raise InputError(name, f"not YAML: {why.problem or why.context}", line=line) from why
-    except yaml.reader.ReaderError as why:
-        line = text[: why.position].count("\n") + 1
-        raise InputError(
-            name, f"the character U+{ord(text[why.position]):04X} cannot stand in YAML", line=line
-        ) from why
-    except (yaml.YAMLError, ValueError) as why:
-        if isinstance(why, InputError):
-            raise
-        raise InputError(name, f"not YAML: {shortened(str(why).partition(chr(10))[0])}") from why
-    if root is not None:
-        check_extent(root, name)
-    return root
-
-
-def check_extent(root: Node, name: str) -> None:
-    """Aliases can nest without end, and few lines can stand for millions of values.
-
-    Raises:
-        InputError: too deep, or too many.
-    """
-    left = MAX_YAML_NODES
-    waiting = [(root, 1)]
-    while waiting:
-        node, depth = waiting.pop()
-        left -= 1
-        if depth > MAX_YAML_DEPTH or left < 0:
-            what = f"nested more than {MAX_YAML_DEPTH} deep" if left >= 0 else f"more than {MAX_YAML_NODES} values"
-            raise InputError(name, what, line=node.start_mark.line + 1 if node.start_mark else None)
-        if node.tag == _INTEGER and len(node.value) > MAX_DIGITS:
-            line = node.start_mark.line + 1 if node.start_mark else None
-            raise InputError(name, f"a number of more than {MAX_DIGITS} digits", line=line)
-        for part in node.value if isinstance(node.value, list) else ():
-            waiting += [(inner, depth + 1) for inner in (part if isinstance(part, tuple) else (part,))]
-
-
-def parse_yaml(text: str, name: str) -> Any:
-    """The plain data of a YAML document: no tags that make objects, no keys twice.
-
-    Raises:
-        InputError: as :func:`compose_yaml`, or a value that cannot be made.
-    """
-    root = compose_yaml(text, name)
-    if root is None:
-        return None
-    _check_keys(root, name)
-    return construct(root, name)
-
-
-def construct(root: Node, name: str) -> Any:
-    """The plain data of nodes. Raises InputError: a value that cannot be made, such as the 31st of February."""
-    import yaml
-
-    loader = yaml.SafeLoader("")
-    try:
-        return loader.construct_document(root)
-    except yaml.MarkedYAMLError as why:
-        mark = why.problem_mark or why.context_mark
-        text = why.problem or why.context or "a value that cannot be made"
-        raise InputError(name, text, line=mark.line + 1 if mark else None) from why
-    except (ValueError, OverflowError, RecursionError, LookupError, TypeError, AttributeError) as why:
-        raise InputError(name, f"a value that YAML cannot make: {_digits(why)}") from why
-    finally:
-        loader.dispose()
-
-
-def flatten(node: MappingNode) -> None:
-    """Puts what merge keys stand for into a mapping. Raises InputError: something that is not a mapping is merged."""
-    import yaml
-
-    loader = yaml.SafeLoader("")
-    try:
-        loader.flatten_mapping(node)
-    except yaml.MarkedYAMLError as why:
-        mark = why.problem_mark
-        raise InputError(mark.name if mark else "YAML", str(why.problem), line=mark.line + 1 if mark else None) from why
-    finally:
-        loader.dispose()
-
-
-def read_yaml(path: Path) -> Any:
-    """The plain data of a YAML file. Raises InputError as :func:`read_text` and :func:`parse_yaml` do."""
-    return parse_yaml(read_text(path, limit=MAX_YAML_BYTES, what="a YAML file"), str(path))
-
-
-def _check_keys(root: Node, name: str) -> None:
-    """No key twice in a mapping, where the last one would count silently."""
-    from yaml.nodes import MappingNode
-
-    waiting, seen = [root], set()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, MappingNode):
-            _check_mapping(node, name)
-        for part in node.value if isinstance(node.value, list) else ():
-            waiting += part if isinstance(part, tuple) else (part,)
-
-
-def _check_mapping(node: MappingNode, name: str) -> None:
-    lines: dict[tuple[str, str], int] = {}
-    for key, _ in node.value:
-        if not isinstance(key.value, str) or key.tag == _MERGE:
-            continue
-        line = key.start_mark.line + 1
-        if (key.tag, key.value) in lines:
-            first = lines[key.tag, key.value]
-            raise InputError(name, f"{shortened(key.value, 60)} stands here again, after line {first}", line=line)
-        lines[key.tag, key.value] = line
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import msgspec
 
 from boundary.errors import InputError
-from boundary.read import parse_yaml
+from boundary.yaml_read import parse_yaml
 from plugfest.config.actions import Action, Step
 from plugfest.mqtt.commands import Commands
 

@@ -15,7 +15,8 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from boundary.errors import InputError
-from boundary.read import MAX_YAML_BYTES, compose_yaml, construct, flatten, read_text
+from boundary.read import read_text
+from boundary.yaml_read import MAX_YAML_BYTES, compose_yaml, construct, flatten
 from plugfest.errors import UserError
 
 TEXT = "tag:yaml.org,2002:str"

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from boundary.errors import InputError
-from boundary.read import parse_yaml
+from boundary.yaml_read import parse_yaml
 from v2g.errors import SetupError
 from v2g.tls import tables
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from boundary import read
+from boundary import yaml_read
 from boundary.errors import InputError
 from boundary.write import write
 from plugfest.conformance.catalogue import Case, parameters, timer
@@ -225,7 +225,7 @@ def load(path: Path) -> Pics:
         PicsError: it cannot be read; says why.
     """
     try:
-        data = read.read_yaml(path) or {}
+        data = yaml_read.read_yaml(path) or {}
     except InputError as why:
         raise PicsError(str(why)) from why
     if not isinstance(data, dict):

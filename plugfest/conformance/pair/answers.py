@@ -24,8 +24,8 @@ from typing import Any
 import yaml
 
 from boundary.errors import InputError
-from boundary.read import read_yaml
 from boundary.write import write
+from boundary.yaml_read import read_yaml
 from plugfest.conformance.catalogue import case, cases
 from plugfest.conformance.pair.scenario import Do, Scenario, scenario
 from plugfest.conformance.pair.words import QUESTIONS
