@@ -223,7 +223,7 @@ def lend_codec():
 
     codec = ExificientEXICodec()
     for protocol in NAMESPACE:
-        warm_up(codec, protocol, 50)
+        warm_up(codec, protocol, 8)
     print(codec.gateway.gateway_parameters.port, flush=True)
     sys.stdin.read()
     codec.gateway.java_process.kill()

@@ -22,7 +22,7 @@ DIFFERS, LEAST = 0.25, 800.0
 
 def _beyond(values: Phases, bounds: Phases, factor: float, slack: float) -> tuple[str, float, float] | None:
     """Phase, value and bound of the first value beyond; sums are compared where either side said no more."""
-    if not values or not bounds:
+    if not values or not bounds or min(bounds) < 0.0:  # a negative limit is a stimulus, no bound
         return None
     if len(values) != len(bounds):
         values, bounds, slack = (sum(values),), (sum(bounds),), slack * max(len(values), len(bounds))
