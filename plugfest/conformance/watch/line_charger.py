@@ -50,6 +50,8 @@ def validation_time(line: Line, exchange: Exchange, frame: Frame) -> str:
         return ""
     counting = min(line.toggles_until - asked.time, T.TT_EVSE_vald_toggle) if line.toggled_from == asked.time else 0.0
     late = line.now - asked.time
+    if late < counting - 2 * ON_THE_WAY:
+        return f"CM_VALIDATE.CNF comes {late:.2f} s after the request, {counting:.1f} s were announced for toggles"
     if late <= counting + T.TP_match_response + ON_THE_WAY:
         return ""
     return f"CM_VALIDATE.CNF comes {late:.2f} s after the request"
