@@ -82,6 +82,7 @@ class Dissector:
         self._all: list[_Connection] = []
         self._announced: set[int] = set()
         self._cut = self._too_many = 0
+        self._cut_slac = 0
         self._latest = self._ahead = 0
         self._steps: list[tuple[int, int]] = []
         self._strange: dict[int, int] = {}
@@ -104,6 +105,7 @@ class Dissector:
         if isinstance(content, packets.Segment):
             self._segment(content, packet)
         elif isinstance(content, packets.Homeplug):
+            self._cut_slac += bool(packet.cut)
             frame = content.frame
             kind = slac.name(frame)
             self._entry(packet, "slac", kind, slac.sender(kind), frame, slac.describe(frame))
@@ -161,6 +163,10 @@ class Dissector:
             text = f"the clock of the recording goes back by {ns / 1e9:.3f} s at packet {number}"
             text += f", and {len(self._steps) - 1} times more" if len(self._steps) > 1 else ""
             self._recording.remarks.append(f"{text}; times count on from there")
+        if self._cut_slac:  # half of a round would be blamed on whoever was not captured
+            entries[:] = [entry for entry in entries if entry.layer != "slac"]
+            text = f"{self._cut_slac} SLAC frames were not captured in full; the matching is left out"
+            self._recording.remarks.append(text)
         if self._cut:
             self._recording.remarks.append(f"{self._cut} packets were not captured in full")
         if self._too_many:
@@ -196,6 +202,8 @@ class Dissector:
                 note = f"[{response.address}]:{response.port}, security 0x{response.security:02x}"
                 self._entry(packet, "sdp", "SDPResponse", SECC, data, note)
         except RemoteError as why:
+            if packet.cut:  # by the recording
+                return
             self._entry(packet, "sdp", "SDPInvalid", EVCC if asks else SECC, data, str(why))
         self._recording.entries[-1].ends = datagram.source, datagram.target
 
@@ -243,7 +251,7 @@ class _Connection:
         self._unheard = {end: tcp.Unheard() for end in ends}
         self._peer = {ends[0]: ends[1], ends[1]: ends[0]}
         self._tls: Connection | None = None
-        self._foreign = False
+        self._foreign = self._begins_late = False
         self._begun: dict[packets.Endpoint, bytes] = {}
         self._syns: list[tuple[int, int]] = []
         self._syn: int | None = self.first.sequence if self.first.flags & packets.SYN else None
@@ -253,6 +261,7 @@ class _Connection:
         self._opened = self._closed = False
         self._early: list[tuple[packets.Segment, pcap.Packet]] = []
         self._said = 0, 0
+        self._acknowledged: dict[packets.Endpoint, tuple[int, int]] = {}  # what the capture misses at the end
 
     @property
     def server(self) -> packets.Endpoint:
@@ -314,8 +323,11 @@ class _Connection:
                     if comment.startswith(pcap.TAKEN_OFF):
                         self._note(where, "tls", "handshake", None, comment.removeprefix(pcap.TAKEN_OFF))
         if segment.flags & packets.ACK:
+            missed = self._directions[segment.target].tail
             for chunk in self._directions[segment.target].acknowledge(segment.acknowledged):
                 self._chunk(chunk, segment.target)
+            if self._directions[segment.target].tail > missed:
+                self._acknowledged[segment.target] = where
             self._unheard[segment.target].acknowledge(segment.acknowledged)
         sequence = segment.sequence + (1 if segment.flags & packets.SYN else 0)
         self._unheard[segment.source].add(sequence, len(segment.payload), where)
@@ -337,6 +349,9 @@ class _Connection:
         for end, direction in self._directions.items():
             for chunk in direction.finish():
                 self._chunk(chunk, end)
+            if direction.tail:
+                where = self._acknowledged.get(end, (0, 0))
+                self._note(where, "tcp", "lost", end, _missing(direction.tail))
         if not self._opened and self.client is not None:
             for where in (self._syns[0], *self._syns[1:][-1:]) if self._syns else ():
                 self._note(where, "tcp", "opening", self.client, f"{_end(self.client)} > {_end(self.server)}")
@@ -379,11 +394,13 @@ class _Connection:
         if begun:
             chunk = replace(chunk, data=begun + chunk.data)
         if not self.relevant and not self._recognise(chunk, source):
+            if chunk.lost and not self._foreign:
+                self._note((chunk.packet, chunk.ns), "tcp", "lost", source, _missing(chunk.lost))
             return
         chunk = replace(chunk, ns=self._in_order(chunk.packet, chunk.ns))
         where = (chunk.packet, chunk.ns)
         if chunk.lost:
-            self._note(where, "tcp", "lost", source, f"{chunk.lost} bytes are missing in the capture")
+            self._note(where, "tcp", "lost", source, _missing(chunk.lost))
         if self._tls is None:
             self._bytes(chunk.data, source, where, chunk.lost)
             return
@@ -405,6 +422,7 @@ class _Connection:
     def _recognise(self, chunk: tcp.Chunk, source: packets.Endpoint) -> bool:
         """Whether a connection is one of V2G's, by its first bytes; too few of them are kept for the next time."""
         data = chunk.data
+        self._begins_late |= bool(chunk.lost)
         if len(data) < 6 and data[:2] in (b"\x01\xfe"[: len(data)], b"\x16\x03"[: len(data)]):
             self._begun[source] = data
         elif data[:2] == b"\x01\xfe":
@@ -416,7 +434,7 @@ class _Connection:
             self._tls = Connection(self.keys)
             if self.client is None and data[0] == 22:  # a ClientHello is the client's
                 self.client = source if data[5] == 1 else self._peer[source]
-        elif self._syn is not None and not chunk.lost:
+        elif self._syn is not None and not chunk.lost and not self._begins_late:
             self._foreign = True  # else the capture may have begun within a message: the next one tells
             text = f"bytes that are neither V2GTP nor TLS: {data[:8].hex(' ')}"
             self._note((chunk.packet, chunk.ns), "v2gtp", "broken", source, text)
@@ -440,6 +458,10 @@ class _Connection:
                 self._note(where, "v2gtp", "skipped", source, text, frame.data)
             else:
                 self._spoken.append((self._note(where, "message", "", source, data=frame.data), frame))
+
+
+def _missing(count: int) -> str:
+    return f"{count} bytes are missing in the capture"
 
 
 def _end(end: packets.Endpoint | None) -> str:

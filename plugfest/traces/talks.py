@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -209,6 +210,8 @@ def _gaps(talk: Talk) -> Iterator[Gap]:
             own = [e.index for e in talk.entries if e.sender == entry.sender]
             start = max((index for index in own if index < entry.index), default=-1)
             yield Gap(entry.sender, start, min((index for index in own if index > entry.index), default=entry.index))
+        elif entry.layer == "tls" and entry.name == "remark":  # nothing more of this direction can be read
+            yield Gap(entry.sender, entry.index, sys.maxsize)
 
 
 def _pairs(

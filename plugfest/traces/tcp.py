@@ -42,6 +42,7 @@ class Direction:
     _next: int = 0
     _waiting: dict[int, Chunk] = field(default_factory=dict)
     _size: int = 0
+    _acknowledged: int = 0
     retransmissions: int = 0
     ended: bool = False
 
@@ -87,11 +88,17 @@ class Direction:
 
     def acknowledge(self, number: int) -> Iterator[Chunk]:
         """The receiver has everything before a sequence number: what is missing of it will not come."""
-        if self._first is None or not self._waiting:
+        if self._first is None:
             return
         place = self._place(number)
+        self._acknowledged = max(self._acknowledged, place)
         while self._waiting and min(self._waiting) < place:
             yield from self._skip()
+
+    @property
+    def tail(self) -> int:
+        """Bytes at the end of what was acknowledged that the capture misses."""
+        return max(self._acknowledged - self._next - self.ended, 0)
 
     def finish(self) -> Iterator[Chunk]:
         """The capture is over."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import io
+import random
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bench import Bench
 from captures import SHARED, files, recording
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from tools import needs_tshark, tshark
 
 from plugfest.traces import packets as layers
 from plugfest.traces import pcap
 from plugfest.traces.annotate import annotate
 from plugfest.traces.capture import read
+from plugfest.traces.checks import judge
 from plugfest.traces.errors import RecordingError
 from plugfest.traces.recording import load
 from plugfest.traces.writer import PcapNg
@@ -171,6 +175,39 @@ def test_a_capture_that_begins_within_a_session_knows_who_is_who(
     found = load(written(tmp_path / "late.pcapng", whole[start:]))
     assert len(found.messages) > 20
     assert all(e.sender == ("evcc" if e.name.endswith("Req") else "secc") for e in found.messages)
+
+
+# Without shrinking: what failed says its draws.
+LOSSES = settings(max_examples=20, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def lossy(whole: list[pcap.Packet], rng: random.Random, path: Path) -> Path:
+    """Packets lost, packets cut, and a capture that began late."""
+    carriers = [i for i, packet in enumerate(whole) if payload(packet)]
+    start, packets = rng.choice([0, 0, 0, rng.choice(carriers)]), list(whole)
+    length = rng.choice([None, None, 60, 80, 96, 110])
+    lost = set(rng.sample(carriers, rng.randint(0, 4)))
+    first = rng.choice(carriers)
+    lost |= set(range(first, first + rng.choice([0, 0, 5])))
+    with path.open("wb") as file:
+        out = pcap.Writer(file)
+        for index, packet in enumerate(packets):
+            if index >= start and index not in lost:
+                data = packet.data[:length]
+                out.packet(packet.ns, data, link=packet.link, cut=len(packet.data) - len(data))
+    return path
+
+
+def test_nobody_is_blamed_for_what_the_capture_misses(whole: list[pcap.Packet], tmp_path: Path) -> None:
+    """Of a session in order."""
+
+    @LOSSES
+    @given(st.integers(0, 2**32))
+    def holds(seed: int) -> None:
+        judged = judge(load(lossy(whole, random.Random(seed), tmp_path / "lossy.pcapng")))
+        assert judged.verdict.result != "failed", judged.verdict.headline
+
+    holds()
 
 
 def test_frames_cut_into_single_bytes_are_put_together(whole: list[pcap.Packet], tmp_path: Path) -> None:

@@ -157,6 +157,15 @@ def test_the_step_that_failed_is_named_with_its_side(
     assert not judged.verdict.ok
 
 
+def test_an_end_behind_what_the_capture_misses_is_nobodys_fault(tmp_path: Path) -> None:
+    """The answer may have been there: who closed then may have had every reason."""
+    wire = connected().segment(VEHICLE, packets.ACK, HANDSHAKE, 1).segment(CHARGER, packets.ACK, bytes(8), 40)
+    judged = wire.segment(VEHICLE, CLOSE, sequence=1 + len(HANDSHAKE)).judged(tmp_path / "x.pcapng")
+    found = judged.diagnosis
+    assert (found.outcome, found.side) == (Outcome.OPEN, ""), judged.verdict.headline
+    assert "39 bytes are missing in the capture" in found.sentence
+
+
 SERVER_HELLO = tls(
     22, b"\x02\x00\x00\x2e\x03\x03" + bytes(32) + bytes.fromhex("00130200") + bytes.fromhex("0006002b00020304")
 )

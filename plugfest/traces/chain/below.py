@@ -233,9 +233,13 @@ class Below:
 
 def connection(s: Session, until: float) -> Diagnosis | None:
     """Where a connection stopped on which no message was read; None for one that is nothing."""
-    first = s.connected or (s.opened[0] if s.opened else s.ended)
-    if first is None:
-        return None
+    first = s.connected or (s.opened[0] if s.opened else s.broken or next(iter(s.tls.values()), s.ended))
+    if first is None or (first is s.ended and first.packet):
+        return None  # nothing, or a capture that begins when the connection was about to end
+    if s.missed is not None and not s.tls:
+        text = f"the recording misses what was said on the connection ({s.missed.note}): nothing can be judged"
+        return Diagnosis(Outcome.EMPTY, Step.HANDSHAKE, text, since=first.time, entry=s.missed.index,
+                         connection=s.number)  # fmt: skip
 
     def failed(text: str, step: Step, side: Side, fault: Fault, entry: Entry) -> Diagnosis:
         return Diagnosis(Outcome.FAILED, step, text, side, fault, entry.time, "", side, entry.index, "violation",

@@ -46,6 +46,8 @@ def _explain(s: Session, around: Around) -> Diagnosis:
         return _refused(s, around)
     if s.stopped is not None:
         return _stopped(s, around)
+    if (missed := _missed(s)) is not None:
+        return _unknown(s, missed)
     if s.ended is not None:
         return _closed(s, around)
     return _unfinished(s, around)
@@ -253,6 +255,28 @@ def _closed(s: Session, around: Around) -> Diagnosis:
 
 # ---------------------------------------------------------------------------------------------------------------
 # Recordings that end
+
+
+def _missed(s: Session) -> Entry | None:
+    """What the capture misses behind the last message that was read; None: nothing."""
+    if s.unreadable is not None:
+        return s.unreadable
+    if s.last is not None and s.last.name == "SessionStopRes" and s.messages == 1:
+        return s.last
+    if s.missed is None or s.last is None:
+        return None
+    behind = s.missed.index > s.last.index
+    return s.missed if behind or stem(s.last.name) == "SessionStop" else None
+
+
+def _unknown(s: Session, missed: Entry) -> Diagnosis:
+    """The end is not in the recording: nobody can be blamed for it."""
+    assert s.last is not None
+    so_far = f", after {_amount(s)}" if s.charge is not None else ""
+    text = f"how the session ended cannot be told: the recording misses what was said in {s.step.title}{so_far}"
+    why = missed.note or f"it begins with {missed.name}"
+    return Diagnosis(Outcome.OPEN, s.step, f"{text} ({why})", "", Fault.OPEN, s.last.time,
+                     entry=missed.index, severity="warning", explains=_ends(s))  # fmt: skip
 
 
 def _unfinished(s: Session, around: Around) -> Diagnosis:

@@ -99,6 +99,8 @@ class Session:
         wish: the charger's wish that the vehicle stop.
         stopping: the request by which the vehicle left the way to charging, or the charge loop.
         stopped: the SessionStopReq that was accepted.
+        missed: the last bytes that the capture misses.
+        unreadable: from there on, what one side says over TLS cannot be read.
         ended: the close, reset or refusal of the connection.
         unheard: what was sent again and again and never acknowledged.
         tardy: a request that came later than the charger has to wait, and the answer before it.
@@ -131,6 +133,8 @@ class Session:
     stop_told: dict[Side, Told] = field(default_factory=dict)
     stop_wish: Entry | None = None
     stopped: Entry | None = None
+    missed: Entry | None = None
+    unreadable: Entry | None = None
     paused: bool = False
     ended: Entry | None = None
     unheard: Entry | None = None
@@ -175,6 +179,8 @@ class Session:
             self.broken = self.broken or entry
         elif entry.layer == "tls":
             self.tls.setdefault(entry.name, entry)
+            if entry.name == "remark" and self.messages:
+                self.unreadable = self.unreadable or entry
             if entry.name == "alert" and entry.data[1:2] != b"\0" and not self.messages:
                 self.alert = self.alert or entry
 
@@ -186,6 +192,7 @@ class Session:
             self.connected = self.connected or entry
         elif entry.name == "lost":  # in the capture: an answer may be among it
             self.waiting.clear()
+            self.missed = entry
         elif entry.name == "unacknowledged":
             self.unheard = self.unheard or entry
         elif entry.name in _ENDS and self.ended is None:

@@ -51,7 +51,11 @@ def rules(talk: Talk) -> Iterator[Finding]:
     """Every message against the table of content rules; what differs in its numbers alone is one finding."""
     facts = Facts(secure=talk.secure if talk.others else None)
     found: dict[tuple[str, ...], Finding] = {}
+    gaps = sorted(gap.start for gap in talk.gaps)
     for entry in talk.entries:
+        while gaps and entry.index > gaps[0]:  # from here on, what was not seen may have been said all the same
+            facts.begun = facts.iso20.begun = False
+            gaps.pop(0)
         if entry.message is None:
             continue
         breaches = hear(

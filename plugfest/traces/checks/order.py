@@ -109,7 +109,9 @@ def _response(talk: Talk, exchange: Exchange, legal: bool, following: Entry | No
     assert request is not None
     if response is None:
         limit = talk.timing.message_timeout(request.name)
-        if following is not None and request.message is not None and following.time - request.time >= limit * NEARLY:
+        unseen = following is not None and talk.misses(SECC, request, following)
+        waits = following is not None and following.time - request.time >= limit * NEARLY
+        if waits and not unseen and request.message is not None:
             text = f"{request.name} got no answer, and the vehicle went on"
             yield about(request, "violation", SECC, "unanswered", text)
         return
