@@ -138,35 +138,35 @@ class Meaning:
 _GOOD_CASE = "the system does not get through a good-case session; look at the trace of this case"
 
 MEANINGS: Mapping[Cause, Meaning] = {
-    Cause.UNSTATED: Meaning("no cause was named", side=Side.OPEN),
+    Cause.UNSTATED: Meaning("no cause was given", side=Side.OPEN),
     Cause.NO_ANSWER: Meaning("a response did not come", _GOOD_CASE),
     Cause.NO_REQUEST: Meaning(
         "a request did not come", "the vehicle did not get that far; look at the trace of this case"
     ),
     Cause.UNREADABLE: Meaning("a message could not be read", "the trace has its bytes; see plugfest exi explain"),
-    Cause.WRONG_MESSAGE: Meaning("another message came than the one that was due"),
+    Cause.WRONG_MESSAGE: Meaning("a message came that was not due"),
     Cause.WRONG_CODE: Meaning("a response carried the wrong code"),
     Cause.WRONG_FIELD: Meaning("a field had a wrong value"),
     Cause.NO_NOTIFICATION: Meaning(
-        "the charger did not ask the vehicle for what it had to", "see whether it is declared and made to do so"
+        "the charger did not notify the vehicle as required", "check the PICS file, and the action that makes it do so"
     ),
-    Cause.WRONG_SESSION: Meaning("a message carried another session id"),
-    Cause.WRONG_SIGNATURE: Meaning("a signature did not hold"),
-    Cause.UNWANTED_MESSAGE: Meaning("a message came where none may come"),
-    Cause.WENT_ON: Meaning("the system went on where it had to give up"),
+    Cause.WRONG_SESSION: Meaning("a message carried the wrong session id"),
+    Cause.WRONG_SIGNATURE: Meaning("a signature was invalid"),
+    Cause.UNWANTED_MESSAGE: Meaning("a message came when none was allowed"),
+    Cause.WENT_ON: Meaning("the system continued when it had to give up"),
     Cause.TOO_LATE: Meaning("something came too late"),
     Cause.TOO_EARLY: Meaning("something came too early"),
     Cause.UNFINISHED: Meaning("a response stayed Ongoing"),
     Cause.REFUSED: Meaning("the system refused a good-case step", _GOOD_CASE),
-    Cause.ACCEPTED: Meaning("the system took what it had to refuse"),
+    Cause.ACCEPTED: Meaning("the system accepted what it had to refuse"),
     Cause.NOT_DISCOVERED: Meaning(
         "SDP was not answered", "the charger is off, not on this link (--slac matches modems), or its SDP is off",
         mute=True,
     ),
     Cause.BAD_DISCOVERY: Meaning("an SDP message was wrong"),
     Cause.SECURITY_MISMATCH: Meaning(
-        "SDP offers another security than the case needs",
-        "set PIXIT_SECC_CMN_TLS as the charger has it, and give --pki where it insists on TLS",
+        "SDP offers a different security than the case needs",
+        "set PIXIT_SECC_CMN_TLS to what the charger does, and give --pki if it insists on TLS",
     ),
     Cause.PORT_CLOSED: Meaning(
         "nobody listens at the announced port", "the charger announced a port on which nobody listens", mute=True
@@ -181,11 +181,11 @@ MEANINGS: Mapping[Cause, Meaning] = {
     ),
     Cause.CLOSED: Meaning(
         "the system closed the connection",
-        "the system may still be busy with the case before; --pause or par_waitForNextTC give it time",
+        "the system may still be busy with the previous case; --pause or par_waitForNextTC give it more time",
     ),
     Cause.STILL_OPEN: Meaning("the connection stayed open"),
     Cause.TLS_FAILED: Meaning("the TLS handshake failed", "the alert in the trace says which side refused what"),
-    Cause.TLS_MISSING: Meaning("the system did without TLS", severity=Severity.SECURITY),
+    Cause.TLS_MISSING: Meaning("the system did not use TLS", severity=Severity.SECURITY),
     Cause.CERTIFICATE_ACCEPTED: Meaning("a bad certificate was accepted", severity=Severity.SECURITY),
     Cause.CONTRACT_ACCEPTED: Meaning("a bad contract was accepted", severity=Severity.SECURITY),
     Cause.PILOT_STATE: Meaning("the pilot showed a wrong state"),
@@ -197,14 +197,14 @@ MEANINGS: Mapping[Cause, Meaning] = {
     ),
     Cause.NEW_MATCHING: Meaning("the vehicle started a new matching"),
     Cause.LINK_LOST: Meaning("the power line link is gone", "plugfest slac doctor looks at the line", side=Side.OPEN),
-    Cause.LINK_KEPT: Meaning("the power line link was kept where it had to be left"),
-    Cause.OUTPUT_ON: Meaning("the output was on where it had to be off", severity=Severity.SAFETY),
-    Cause.OUTPUT_OFF: Meaning("the output was off where it had to be on"),
-    Cause.PHYSICS: Meaning("values did not fit each other or what was measured"),
+    Cause.LINK_KEPT: Meaning("the power line link was kept when it had to be left"),
+    Cause.OUTPUT_ON: Meaning("the output was on when it had to be off", severity=Severity.SAFETY),
+    Cause.OUTPUT_OFF: Meaning("the output was off when it had to be on"),
+    Cause.PHYSICS: Meaning("values contradict each other or the measurement"),
     Cause.LIMIT_EXCEEDED: Meaning("a limit was exceeded", severity=Severity.SAFETY),
     Cause.FAULT_IGNORED: Meaning("a fault or an emergency stop was ignored", severity=Severity.SAFETY),
     Cause.PILOT_BOARD: Meaning(
-        "the pilot board does not answer", "power and cable of the board, and the name given to --pilot",
+        "the pilot board does not answer", "check the board's power and cable, and the name given to --pilot",
         side=Side.BENCH,
     ),
     Cause.NO_PILOT: Meaning(
@@ -215,7 +215,7 @@ MEANINGS: Mapping[Cause, Meaning] = {
         "the bench lacks hardware that the case needs", "plugfest conformance show CASE lists it", side=Side.BENCH
     ),
     Cause.NO_ACTION: Meaning(
-        "nobody can do what the case needs at the system", "no command is given for that action; see --action",
+        "the bench cannot do to the system what the case needs", "no command is given for that action; see --action",
         side=Side.BENCH,
     ),
     Cause.NO_CERTIFICATES: Meaning("the tester has no certificates", "give it some with --pki", side=Side.BENCH),

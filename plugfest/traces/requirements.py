@@ -13,10 +13,10 @@ LOOP = "loop"
 class Topic(Enum):
     """What is asked for."""
 
-    ORDER = "requests follow the table of the protocol"
+    ORDER = "requests follow the protocol's order"
     RESPONSE = "a response has the type of its request"
     SEQUENCE_ERROR = "what is in order is not refused as out of order"
-    TOLERATED = "what is out of order is refused"
+    TOLERATED = "a request that is out of order is refused"
     REFUSAL = "a refusal ends the session"
     SESSION_ID = "both sides use the id that the charger gave"
     ZERO_ID = "the id is not zero"

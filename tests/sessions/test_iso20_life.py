@@ -106,7 +106,7 @@ async def test_schedule_is_renegotiated_beside_the_loop(mode: str, who: str) -> 
 
 
 async def test_ongoing_schedule_requests_are_the_same() -> None:
-    """While the charger is at work the request is repeated as it was; the battery fills meanwhile."""
+    """While the charger is at work the request is repeated unchanged; the battery fills meanwhile."""
     bench = iso20_bench("iso20-dc", "scheduled", duration=30.0)
 
     async def during(bench: Bench) -> None:

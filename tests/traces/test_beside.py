@@ -187,7 +187,7 @@ def test_a_session_that_fails_after_a_change_of_the_service_has_failed() -> None
     stop = next(i for i, e in enumerate(events) if e.name == "SessionStopRes")
     assert any(e.name == "ServiceDiscoveryReq" for e in events[stop:])
     whole = judge(from_events(events, role="evcc"))
-    assert "and the session ended in order" in whole.verdict.sentence
+    assert "and the session ended normally" in whole.verdict.sentence
     place = next(i for i, e in enumerate(events) if i > stop and e.name == "ServiceDetailReq")
     cut = [*events[: place + 1], Event(events[place].time + 5.0, "tcp", "closing", "tx")]
     judged = judge(from_events(cut, role="evcc"))

@@ -56,7 +56,7 @@ def test_every_signature_of_a_session_holds(session: Events) -> None:
     """Installation request and response, authorization, receipts."""
     receipts = sum(event.name == "MeteringReceiptReq" for event in session)
     assert receipts >= 2
-    assert findings(session, "signatures") == [f"note  all {3 + receipts} signatures that could be checked hold"]
+    assert findings(session, "signatures") == [f"note  all {3 + receipts} signatures that could be checked are valid"]
     assert findings(session, "signature", "signature-form", "challenge", "receipt", "signature-unchecked") == []
 
 
@@ -65,7 +65,7 @@ def test_every_signature_of_a_session_holds(session: Events) -> None:
 def test_every_signature_of_a_recorded_session_holds(path: Any) -> None:
     """Decrypted with the secrets in the capture itself."""
     found = check(load(path))
-    assert [f.text for f in found if f.rule == "signatures"] == ["all 3 signatures that could be checked hold"]
+    assert [f.text for f in found if f.rule == "signatures"] == ["all 3 signatures that could be checked are valid"]
     assert not [f for f in found if f.rule in ("signature", "signature-form", "signature-unchecked", "challenge")]
 
 

@@ -119,7 +119,7 @@ CASES: list[tuple[str, Callable[[Wire], Wire], Step, str, str]] = [
     ("UDP", unusable(sdp.Response(ANSWER.address, 61000, sdp.NO_TLS, 0x10)), Step.DISCOVERY, "secc", "0x10"),
     ("24 bytes", unusable(v2gtp.pack(v2gtp.SDP_RESPONSE, bytes(24))), Step.DISCOVERY, "secc", "24 bytes"),
     ("to somebody else", lambda w: w.ask().answer(to=(link_local(b"\x02" * 6), 40000)).ask(), Step.DISCOVERY, "secc",
-     "nobody had asked"),
+     "which had not asked"),
     ("no way to the vehicle", lambda w: w.ask().solicit(CHARGER, VEHICLE), Step.NEIGHBOURS, "evcc", "did not answer"),
     ("no way to the charger", lambda w: w.ask().answer().solicit(VEHICLE, CHARGER), Step.NEIGHBOURS, "secc",
      "did not answer"),
@@ -175,7 +175,7 @@ SECRET = tls(23, bytes(100))
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
-        ("cs" + "cs" * 3, "nothing beyond TLS can be judged"),
+        ("cs" + "cs" * 3, "only TLS and what is below can be judged"),
         ("", "does not show whether"),
         ("c", "does not show whether"),
     ],

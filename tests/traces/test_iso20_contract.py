@@ -49,7 +49,7 @@ def test_every_signature_of_a_session_holds(session: Events) -> None:
         names.count(f"{name}Req") for name in ("CertificateInstallation", "Authorization", "MeteringConfirmation")
     ]
     notes = [f.text for f in check(from_events(session)) if f.rule == "signatures"]
-    assert notes == [f"all {sum(signed) + 3} signatures that could be checked hold"]
+    assert notes == [f"all {sum(signed) + 3} signatures that could be checked are valid"]
     assert findings(session) == []
 
 

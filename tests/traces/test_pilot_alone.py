@@ -49,7 +49,7 @@ async def nominal(end: str) -> list[Event]:
 @pytest.mark.parametrize(
     ("end", "result", "words"),
     [
-        ("driver", "passed", "up to 16 A for each phase were offered, and it ended in order"),
+        ("driver", "passed", "up to 16 A for each phase were offered, and it ended normally"),
         ("unplugged", "passed", "it was unplugged while it was ready"),
         ("fault", "failed", "until the control pilot went to F"),
     ],

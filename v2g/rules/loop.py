@@ -35,7 +35,7 @@ _LOOP = ("CurrentDemandRes", "ChargingStatusRes")
 # What the vehicle asks for
 
 
-@rule("target-voltage", "targets keep the charger's limits", EVCC, "CurrentDemandReq", severity="warning",
+@rule("target-voltage", "targets stay within the charger's limits", EVCC, "CurrentDemandReq", severity="warning",
       live=Live.TOLD)  # fmt: skip
 def target_voltage(facts: Facts, body: Any) -> str:
     value, limit = number(body.EVTargetVoltage), facts.evse_volts.at(facts.now)
@@ -44,7 +44,7 @@ def target_voltage(facts: Facts, body: Any) -> str:
     return f"{type(body).__name__}.EVTargetVoltage {value:g} V, EVSEMaximumVoltageLimit is {limit:g} V"
 
 
-@rule("target-current", "targets keep the charger's limits", EVCC, "CurrentDemandReq", severity="warning",
+@rule("target-current", "targets stay within the charger's limits", EVCC, "CurrentDemandReq", severity="warning",
       live=Live.TOLD)  # fmt: skip
 def target_current(facts: Facts, body: Any) -> str:
     value, limit = number(body.EVTargetCurrent), facts.evse_amps.at(facts.now)
@@ -64,7 +64,7 @@ def precharge_target(facts: Facts, body: Any) -> str:
     return ""
 
 
-@rule("target-own-limit", "targets keep the vehicle's own limits", EVCC, "CurrentDemandReq",
+@rule("target-own-limit", "targets stay within the vehicle's own limits", EVCC, "CurrentDemandReq",
       severity="warning", live=Live.TOLD)  # fmt: skip
 def target_own_limit(facts: Facts, body: Any) -> str:
     for field, said, ceiling, unit in (

@@ -606,7 +606,7 @@ def _diagnosed(port: Port, since: float, end: float) -> Blamed:
     for one in port.diagnoses:
         if one.failed and one.side and since - LIVE <= one.since <= end:
             return one.side
-    for one in port.diagnoses:  # ended in order, and nothing was charged: whoever ended it
+    for one in port.diagnoses:  # ended normally, and nothing was charged: whoever ended it
         if one.outcome is Outcome.NOT_CHARGED and one.side:
             return one.side
     return ""

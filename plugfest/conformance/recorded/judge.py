@@ -330,7 +330,7 @@ def _times(view: View, measures: Sequence[Measure]) -> Iterator[Judged]:
         late = checks.late(group)
         if _of_the_other(timer, view.side):
             late = [replace(one, severity="warning") for one in late]
-        yield _row(timer, "times keep their limits", late, seen=seen, ask=ask)
+        yield _row(timer, "times stay within their limits", late, seen=seen, ask=ask)
 
 
 def _times_over(number: int) -> str:

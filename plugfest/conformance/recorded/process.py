@@ -153,7 +153,7 @@ PROCESS: Mapping[str, Process] = {
     "undecodable": Process(BOTH),
     "not-a-message": Process(BOTH),
     "schema": Process(BOTH),
-    "signature": Process(BOTH, signed, "signatures hold, and are where they have to be"),
+    "signature": Process(BOTH, signed, "signatures are valid, and present where required"),
     "signature-form": Process(BOTH, signed),
     "certificate-path": Process(BOTH, anchored),
     "sdp": Process(BOTH, discovery),

@@ -36,7 +36,8 @@ def _out(values: Phases) -> Phases:
     return tuple(max(-value, 0.0) for value in values)
 
 
-@BOOK.on("phase-power", "a vehicle keeps the charger's limits on each phase", "V2G20 AC limits", EVCC, Stage.LOOP,
+@BOOK.on("phase-power", "a vehicle stays within the charger's limits on each phase", "V2G20 AC limits", EVCC,
+         Stage.LOOP,
          cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def phase_power(flow: Flow, said: Said) -> str:
     if not flow.ac or not said.phases:
@@ -49,7 +50,8 @@ def phase_power(flow: Flow, said: Said) -> str:
     return f"{said.name} draws {value:.0f} W on {where} for {seconds:.1f} s, EVSEMaximumChargePower is {bound:g} W"
 
 
-@BOOK.on("phase-power-back", "a vehicle gives back what the charger takes on each phase, in a service for it",
+@BOOK.on("phase-power-back", "a vehicle gives back no more than the charger takes on each phase, and only in a"
+    " bidirectional service",
          "V2G20 AC limits", EVCC, Stage.LOOP, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def phase_power_back(flow: Flow, said: Said) -> str:
     if not flow.ac or not said.phases:

@@ -42,7 +42,8 @@ def _hex(value: bytes | None) -> str:
     return value.hex() if value else "none"
 
 
-@hears("session-id-fresh", "a new session has an id that no session before had, and a joined one that of the request",
+@hears("session-id-fresh", "a new session has an id that no earlier session had, and a joined one has that of"
+    " the request",
        "ISO 15118-2, DIN SPEC 70121", "SessionSetupRes", cause=Cause.WRONG_SESSION)  # fmt: skip
 def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
     given = heard.session_id
@@ -52,14 +53,15 @@ def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
         return f"SessionSetupRes {heard.code} has a session id of zeros"
     if heard.code == "OK_OldSessionJoined":
         if given != heard.asked_id:
-            return f"SessionSetupRes {heard.code} has session id {given.hex()}, asked for was {_hex(heard.asked_id)}"
+            asked = _hex(heard.asked_id)
+            return f"SessionSetupRes {heard.code} has session id {given.hex()}, the request asked for {asked}"
         return ""
     if given in [one.session_id for one in log.earlier("SessionSetupRes")]:
-        return f"SessionSetupRes {heard.code} has session id {given.hex()}, which a session before had"
+        return f"SessionSetupRes {heard.code} has session id {given.hex()}, which an earlier session had"
     return ""
 
 
-@hears("challenge-fresh", "GenChallenge is another one each time", "V2G2-825", "PaymentDetailsRes",
+@hears("challenge-fresh", "GenChallenge is new each time", "V2G2-825", "PaymentDetailsRes",
        "AuthorizationSetupRes", cause=Cause.WRONG_FIELD)  # fmt: skip
 def challenge_fresh(flow: Flow, log: Log, heard: Heard) -> str:
     given = _challenge(heard.body)
@@ -93,7 +95,7 @@ def _meter(heard: Heard | None) -> Any:
     return getattr(heard.body, "MeterInfo", None) if heard is not None and heard.classic else None
 
 
-@hears("meter-total", "a meter goes on where it was, in each session", "ISO 15118-2", *LOOP)
+@hears("meter-total", "a meter continues from its last reading in each session", "ISO 15118-2", *LOOP)
 def meter_total(flow: Flow, log: Log, heard: Heard) -> str:
     now, before = _meter(heard), _meter(log.last(*LOOP))
     if now is None or before is None or not heard.ok or now.MeterID != before.MeterID:
@@ -127,7 +129,9 @@ def meter_clock(flow: Flow, log: Log, heard: Heard) -> str:
     return f"{heard.name} has TMeter {now.TMeter}, before it was {before.TMeter}"
 
 
-@hears("clock", "the charger's clock is right to a day", "ISO 15118-2", *LOOP, "SessionSetupRes", weight=Weight.NOTED)
+@hears(
+    "clock", "the charger's clock is accurate to a day", "ISO 15118-2", *LOOP, "SessionSetupRes", weight=Weight.NOTED
+)
 def clock(flow: Flow, log: Log, heard: Heard) -> str:
     """Times of the charger against each other; whether they are right nobody here knows."""
     setup = log.present.first.get("SessionSetupRes")

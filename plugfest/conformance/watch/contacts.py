@@ -29,7 +29,7 @@ def opened_under_load(flow: Flow, seen: Measured) -> str:
     """Judged by the current in the last moment before the pilot left C, or the contactors opened."""
     if flow.ac or flow.opened_at is None or flow.opened_amps <= SMALL_CURRENT:
         return ""
-    return f"{flow.opened_what} while {flow.opened_amps:.1f} A flowed, at most {SMALL_CURRENT:g} A may"
+    return f"{flow.opened_what} while {flow.opened_amps:.1f} A flowed; at most {SMALL_CURRENT:g} A may flow"
 
 
 @BOOK.measured("closed-early", "a vehicle closes its contactors after precharge", "IEC 61851-23", EVCC)

@@ -34,7 +34,7 @@ def answer_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     parm = isinstance(frame.message, CM_SLAC_PARM_CNF)
     asked = last(exchange, End.VEHICLE, "CM_SLAC_PARM.REQ" if parm else "CM_SLAC_MATCH.REQ")
     if asked is None:
-        return "" if exchange.begins_late else f"{frame.name} comes although nobody has asked"
+        return "" if exchange.begins_late else f"{frame.name} comes without a request"
     late = line.now - asked.time
     if late <= T.TP_match_response + ON_THE_WAY:
         return ""
@@ -88,7 +88,7 @@ def report_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     return ""
 
 
-@on("report-sounds", "a report says of how many sounds it is", "ISO 15118-3 A.9.2", CM_ATTEN_CHAR_IND,
+@on("report-sounds", "a report states the number of sounds it is based on", "ISO 15118-3 A.9.2", CM_ATTEN_CHAR_IND,
     cause=Cause.WRONG_FIELD)  # fmt: skip
 def report_sounds(line: Line, exchange: Exchange, frame: Frame) -> str:
     message = frame.message
@@ -96,10 +96,10 @@ def report_sounds(line: Line, exchange: Exchange, frame: Frame) -> str:
     sent = len(exchange.sounded)
     if not exchange.started or sent / 2 <= message.num_sounds <= sent:
         return ""
-    return f"CM_ATTEN_CHAR.IND is of {message.num_sounds} sounds, {sent} were sent"
+    return f"CM_ATTEN_CHAR.IND states {message.num_sounds} sounds, but {sent} were sent"
 
 
-@on("report-repeats", "a report is repeated as it was, each time after TT_match_response", "ISO 15118-3 A.9.2",
+@on("report-repeats", "a report is repeated unchanged, each time after TT_match_response", "ISO 15118-3 A.9.2",
     CM_ATTEN_CHAR_IND)  # fmt: skip
 def report_repeats(line: Line, exchange: Exchange, frame: Frame) -> str:
     message, sent = frame.message, moves(exchange, frame.name, frame.source)
@@ -135,14 +135,14 @@ def destination(line: Line, exchange: Exchange, frame: Frame) -> str:
 # Keys
 
 
-@on("key-weak", "nobody else knows the key of a network", "ISO 15118-3 A.9.5", CM_SLAC_MATCH_CNF,
+@on("key-weak", "the key of a network is secret", "ISO 15118-3 A.9.5", CM_SLAC_MATCH_CNF,
     cause=Cause.WRONG_FIELD)  # fmt: skip
 def key_weak(line: Line, exchange: Exchange, frame: Frame) -> str:
     message = frame.message
     assert isinstance(message, CM_SLAC_MATCH_CNF)
     if len(set(message.nmk)) > 1 and message.nmk not in KNOWN:
         return ""
-    return "CM_SLAC_MATCH.CNF gives away a key that everybody knows: all octets alike, or the default of modems"
+    return "CM_SLAC_MATCH.CNF uses a key that everybody knows: all octets equal, or the modems' default"
 
 
 @on("key-renewed", "each vehicle gets its own key", "ISO 15118-3 A.9.5", CM_SLAC_MATCH_CNF,
@@ -174,7 +174,7 @@ def _held(line: Line) -> tuple[Shown, float] | None:
     return held, new.time - held.time
 
 
-@BOOK.pilot("duty", "a duty is 5 % or that of a current", "IEC 61851-1 Annex A", cause=Cause.PILOT_DUTY)
+@BOOK.pilot("duty", "a duty is 5 % or states a current", "IEC 61851-1 Annex A", cause=Cause.PILOT_DUTY)
 def duty(line: Line) -> str:
     held = _held(line)
     if held is None or held[0].state not in CONNECTED or held[1] < LASTS:
@@ -186,7 +186,7 @@ def duty(line: Line) -> str:
     if shown.offer is Offer.DIGITAL and not DIGITAL_RANGE[0] <= percent <= DIGITAL_RANGE[1]:
         return f"the duty was {percent:.1f} % for {seconds:.1f} s, digital communication is 5 %"
     if shown.offer is Offer.NOTHING:
-        return f"the duty was {percent:.1f} % for {seconds:.1f} s, which says nothing"
+        return f"the duty was {percent:.1f} % for {seconds:.1f} s, which has no defined meaning"
     if shown.offer is Offer.CURRENT and not line.pics.ac:
         return f"the duty was {percent:.1f} % for {seconds:.1f} s, in DC only 5 % is offered"
     return ""

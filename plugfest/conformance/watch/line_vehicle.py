@@ -111,7 +111,7 @@ def slac_init(line: Line, exchange: Exchange, frame: Frame) -> str:
     return f"CM_SLAC_PARM.REQ comes {waited:.1f} s after 5 % in state B, {T.TP_EV_SLAC_init:g} s are allowed"
 
 
-@on("matching-early", "matching begins when the charger offers something, in DC at 5 %", "ISO 15118-3 A.9.1",
+@on("matching-early", "matching begins once the charger offers a duty; in DC, 5 %", "ISO 15118-3 A.9.1",
     CM_SLAC_PARM_REQ, cause=Cause.TOO_EARLY)  # fmt: skip
 def matching_early(line: Line, exchange: Exchange, frame: Frame) -> str:
     shown = line.pilot
@@ -179,7 +179,7 @@ def _report(exchange: Exchange, charger: bytes) -> Answerer | None:
     cause=Cause.TOO_LATE)  # fmt: skip
 def response_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     if frame.destination == BROADCAST:
-        return "CM_ATTEN_CHAR.RSP goes to all, not to the charger that reported"
+        return "CM_ATTEN_CHAR.RSP is broadcast instead of sent to the charger that reported"
     report = last(exchange, End.CHARGER, "CM_ATTEN_CHAR.IND", frame.destination)
     if report is None:
         return f"CM_ATTEN_CHAR.RSP goes to {mac_text(frame.destination)}, which has not reported"
@@ -193,7 +193,7 @@ def response_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     CM_SLAC_MATCH_REQ, CM_VALIDATE_REQ)  # fmt: skip
 def choice_unreported(line: Line, exchange: Exchange, frame: Frame) -> str:
     if frame.destination == BROADCAST:
-        return f"{frame.name} goes to all, not to one charger"
+        return f"{frame.name} is broadcast instead of sent to one charger"
     one = _report(exchange, frame.destination)
     if one is None:
         return f"{frame.name} goes to {mac_text(frame.destination)}, which has not reported an attenuation"
@@ -222,7 +222,7 @@ def choice_time(line: Line, exchange: Exchange, frame: Frame) -> str:
     )
 
 
-@on("choice-nearest", "the charger with the lowest attenuation comes first", "ISO 15118-3 A.9.3", CM_SLAC_MATCH_REQ,
+@on("choice-nearest", "the charger with the lowest attenuation is tried first", "ISO 15118-3 A.9.3", CM_SLAC_MATCH_REQ,
     CM_VALIDATE_REQ)  # fmt: skip
 def choice_nearest(line: Line, exchange: Exchange, frame: Frame) -> str:
     chosen = _report(exchange, frame.destination)
@@ -249,14 +249,16 @@ def _matching(line: Line) -> Exchange | None:
     return None if exchange is None or exchange.agreed is not None else exchange
 
 
-@BOOK.pilot("state-b", "a vehicle stays in B while it matches, but for the toggles of a validation", "ISO 15118-3 A.9")
+@BOOK.pilot(
+    "state-b", "a vehicle stays in B while it matches, except for the toggles of a validation", "ISO 15118-3 A.9"
+)
 def state_b(line: Line) -> str:
     new = line.pilot
     if new.state not in (State.C, State.D) or new.offer is not Offer.DIGITAL:
         return ""
     if _matching(line) is None or line.toggled_from <= line.now <= line.toggles_until + EDGE:
         return ""
-    return f"the pilot goes to {new.state.value} in the middle of matching, no toggle was announced"
+    return f"the pilot goes to {new.state.value} during matching, and no toggle was announced"
 
 
 @BOOK.pilot("toggle-length", "each state of a toggle takes 0.2 to 0.4 s", "ISO 15118-3 TP_EV_vald_state_duration")

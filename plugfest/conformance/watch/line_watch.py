@@ -87,7 +87,7 @@ class LineWatch:
                 self._field(one)
 
     def _field(self, one: Deviation) -> None:
-        name, rule = f"{one.move.name} {one.field}", f"{one.field} is as agreed"
+        name, rule = f"{one.move.name} {one.field}", f"{one.field} has the agreed value"
         cause = Cause.TOO_LATE if one.late else Cause.WRONG_FIELD
         fails = one.weight is Weight.VIOLATION
         text = f"{one.move.name}: {one.what}"

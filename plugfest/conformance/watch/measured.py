@@ -45,7 +45,7 @@ def output_asked(flow: Flow, seen: Measured) -> str:
 
 @BOOK.measured(
     "output-limit",
-    "an output keeps the lower of both sides' limits",
+    "an output stays within the lower of both sides' limits",
     "IEC 61851-23",
     SECC,
     cause=Cause.LIMIT_EXCEEDED,
@@ -75,7 +75,7 @@ def _with(bound: float, slack: float) -> float:
     return bound if math.isinf(bound) or bound < 0 else bound + slack
 
 
-@BOOK.measured("output-early", "an output is dead before the cable check", "IEC 61851-23", SECC, cause=Cause.OUTPUT_ON)
+@BOOK.measured("output-early", "an output is off before the cable check", "IEC 61851-23", SECC, cause=Cause.OUTPUT_ON)
 def output_early(flow: Flow, seen: Measured) -> str:
     stage = flow.request.stage if flow.request is not None else Stage.HANDSHAKE
     if flow.ac or seen.battery or stage in STAGES_LIVE or flow.over_at is not None or flow.stopped_at is not None:
@@ -96,7 +96,7 @@ def output_off(flow: Flow, seen: Measured) -> str:
         return ""
     ramp = seen.amps / flow.terms.fall
     for since, allowed, what in (
-        (flow.stop_at, flow.terms.reaction + flow.terms.off + ramp, "PowerDeliveryReq asked for the end"),
+        (flow.stop_at, flow.terms.reaction + flow.terms.off + ramp, "PowerDeliveryReq asked to stop"),
         (flow.alarm_at, flow.terms.reaction + flow.terms.off, f"the charger reported {flow.alarm}"),
         (flow.failed_at, CLOSES + flow.terms.off, "the charger refused a request"),
         (flow.over_at, CLOSES + flow.terms.off, "the connection was closed"),
@@ -128,7 +128,7 @@ def output_discharged(flow: Flow, seen: Measured) -> str:
 # What is reported, against what is measured
 
 
-@BOOK.on("present-values", "present values are what is at the output", "ISO 15118-2", SECC, Stage.LOOP,
+@BOOK.on("present-values", "present values match what is measured at the output", "ISO 15118-2", SECC, Stage.LOOP,
          Stage.PRECHARGE, Stage.WELDING)  # fmt: skip
 def present_values(flow: Flow, said: Said) -> str:
     samples = flow.recent()

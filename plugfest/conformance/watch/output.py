@@ -80,7 +80,7 @@ def _beyond(flow: Flow, said: Said, value: float | None, unit: str, key: str) ->
     )
 
 
-@on("current-limit", "an output keeps the lower of both sides' current limits", "IEC 61851-23", "secc",
+@on("current-limit", "an output stays within the lower of both sides' current limits", "IEC 61851-23", "secc",
     Stage.LOOP, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def current_limit(flow: Flow, said: Said) -> str:
     return _beyond(flow, said, said.amps, "A", "current-limit")
@@ -88,7 +88,7 @@ def current_limit(flow: Flow, said: Said) -> str:
 
 @on(
     "power-limit",
-    "an output keeps the lower of both sides' power limits",
+    "an output stays within the lower of both sides' power limits",
     "ISO 15118-2",
     "secc",
     Stage.LOOP,
@@ -100,7 +100,7 @@ def power_limit(flow: Flow, said: Said) -> str:
     return _beyond(flow, said, said.volts * said.amps, "W", "power-limit")
 
 
-@on("voltage-limit", "an output keeps the lower of both sides' voltage limits", "IEC 61851-23", "secc",
+@on("voltage-limit", "an output stays within the lower of both sides' voltage limits", "IEC 61851-23", "secc",
     Stage.LOOP, Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def voltage_limit(flow: Flow, said: Said) -> str:
     if said.stage is Stage.LOOP and (said.amps is None or said.amps < SMALL_CURRENT):
@@ -123,7 +123,7 @@ def voltage_asked(flow: Flow, said: Said) -> str:
     )
 
 
-@on("current-follows", "an output gives what is asked for, or says that a limit is reached", "IEC 61851-23",
+@on("current-follows", "an output gives what is asked for, or reports that a limit is reached", "IEC 61851-23",
     "secc", Stage.LOOP)  # fmt: skip
 def current_follows(flow: Flow, said: Said) -> str:
     """Only where present values come from a real output: a charger without a battery has nothing to give it to."""
@@ -181,7 +181,7 @@ def current_back(flow: Flow, said: Said) -> str:
     return f"{said.name} takes {-said.amps:.1f} A back {for_how_long(seconds)} where at most {most:.1f} A may flow"
 
 
-@on("current-back-follows", "an output takes what is offered, or says that a limit is reached", "V2G20-2188", "secc",
+@on("current-back-follows", "an output takes what is offered, or reports that a limit is reached", "V2G20-2188", "secc",
     Stage.LOOP)  # fmt: skip
 def current_back_follows(flow: Flow, said: Said) -> str:
     if not (flow.measures or flow.terms.present == "measured") or flow.on_at is None or not flow.flowing:

@@ -25,7 +25,7 @@ def alarm_flows(flow: Flow, said: Said) -> str:
     return f"{said.name} reports {said.amps:.1f} A {seconds:.2f} s after it reported {flow.alarm} itself"
 
 
-@on("isolation-untested", "power flows after a cable check that ended well", "IEC 61851-23", "secc",
+@on("isolation-untested", "power flows only after a passed cable check", "IEC 61851-23", "secc",
     Stage.PRECHARGE, Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def isolation_lost(flow: Flow, said: Said) -> str:
     """A charger without isolation status in its messages says nothing, and is not judged."""

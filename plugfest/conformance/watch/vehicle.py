@@ -29,7 +29,7 @@ def _above(value: float | None, limit: float | None) -> bool:
     return value is not None and limit is not None and limit > 0 and value > limit * ABOVE + GAP
 
 
-@BOOK.on("target-own-limit", "targets keep the vehicle's own limits", "ISO 15118-2", EVCC, Stage.LOOP,
+@BOOK.on("target-own-limit", "targets stay within the vehicle's own limits", "ISO 15118-2", EVCC, Stage.LOOP,
          Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def target_own_limit(flow: Flow, said: Said) -> str:
     for value, now, before, unit, name in (
@@ -56,7 +56,7 @@ def _above_charger(flow: Flow, said: Said) -> str:
     return ""
 
 
-@BOOK.on("target-charger-limit", "targets keep the charger's limits, as was declared", "ISO 15118-2", EVCC,
+@BOOK.on("target-charger-limit", "targets stay within the charger's limits, as was declared", "ISO 15118-2", EVCC,
          Stage.LOOP, Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def target_charger_limit(flow: Flow, said: Said) -> str:
     return _above_charger(flow, said) if flow.terms.targets == "kept" or said.stage is Stage.PRECHARGE else ""
@@ -71,7 +71,7 @@ def target_clipped(flow: Flow, said: Said) -> str:
 
 @BOOK.on(
     "precharge-current",
-    "precharge asks for 2 A at the most",
+    "precharge asks for at most 2 A",
     "IEC 61851-23",
     EVCC,
     Stage.PRECHARGE,
@@ -83,7 +83,7 @@ def precharge_current(flow: Flow, said: Said) -> str:
     return f"{said.name} asks for {said.target_amps:g} A, precharge has {PRECHARGE_CURRENT:g} A at the most"
 
 
-@BOOK.on("start-unmatched", "power is asked for when the voltages match", "IEC 61851-23", EVCC, Stage.DELIVERY)
+@BOOK.on("start-unmatched", "power is asked for once the voltages match", "IEC 61851-23", EVCC, Stage.DELIVERY)
 def start_unmatched(flow: Flow, said: Said) -> str:
     target, shown = flow.precharge_volts, flow.shown
     if said.progress != "Start" or target is None or shown is None or shown.stage is not Stage.PRECHARGE:

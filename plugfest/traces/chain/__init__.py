@@ -134,7 +134,7 @@ def main(found: Sequence[Diagnosis]) -> Diagnosis:
     Of several connections the first that failed; one that was only tried again until it worked does not count.
     """
     if not found:
-        return Diagnosis(Outcome.EMPTY, Step.LINK, "There is nothing of a charging session in it")
+        return Diagnosis(Outcome.EMPTY, Step.LINK, "It contains no charging session")
     found = [one for one in found if not one.aside] or found
     last = found[-1]
     for place, one in enumerate(found):

@@ -86,7 +86,7 @@ class Discovery:
         problem = response.unsuitable()
         if problem is None and entry.ends is not None and self.vehicles and entry.ends[1] not in self.vehicles:
             address, port = entry.ends[1]
-            return f"it went to {place(address, port)}, from where nobody had asked"
+            return f"it went to {place(address, port)}, which had not asked"
         return problem or ""
 
     def _neighbour(self, entry: Entry) -> None:
@@ -171,7 +171,7 @@ class Below:
         found = matching.diagnosis(self.rounds, carried=answered)
         if found is None or found.failed or until - found.since <= TO_ASK:
             return found
-        text = f"the vehicle was matched, and sent no SDP request in the {until - found.since:.0f} s that followed"
+        text = f"the vehicle was matched, but sent no SDP request in the {until - found.since:.0f} s that followed"
         return Diagnosis(
             Outcome.FAILED, Step.DISCOVERY, text, EVCC, Fault.UNDISCOVERED, found.since, "SDPRequest", EVCC,
             found.entry, "violation",
@@ -264,7 +264,7 @@ def connection(s: Session, until: float) -> Diagnosis | None:
         text = f"{WHO[side]} closed the connection {waited:.1f} s after it was made, before the first message"
         return failed(text, Step.HANDSHAKE, side, Fault.CLOSED, s.ended)
     waited = until - first.time
-    text = f"the vehicle connected, and sent nothing in the {waited:.1f} s that were recorded"
+    text = f"the vehicle connected, but sent nothing in the {waited:.1f} s that were recorded"
     if waited <= TO_CONNECT:
         due = "supportedAppProtocolReq"
         return Diagnosis(Outcome.OPEN, Step.HANDSHAKE, text, "", Fault.OPEN, first.time, due, EVCC,
@@ -295,7 +295,7 @@ def _tls(s: Session, until: float, failed: Callable[..., Diagnosis]) -> Diagnosi
         text = f"the charger did not answer the vehicle's ClientHello in the {until - hello.time:.1f} s recorded"
         return failed(text, Step.SECURITY, SECC, Fault.SILENT, hello)
     first = next(iter(s.tls.values()))
-    text = "the session is encrypted, and its secrets are not known: nothing beyond TLS can be judged"
+    text = "the session is encrypted and its secrets are unknown: only TLS and what is below can be judged"
     unread = s.tls.get("remark")
     if unread is not None and s.ended is not None and not s.tls.keys() & {"handshake", "encrypted"}:
         text = f"the recording does not show whether the TLS handshake was finished: {unread.note}; after"
@@ -315,7 +315,7 @@ def _blamed(alert: Entry, name: str) -> tuple[Side, str]:
     sender = side_of(alert)
     other = OTHER[sender]
     if name == "unknown_ca":
-        return "", f": it has no root that {WHO[other]}'s certificates lead to"
+        return "", f": it does not have the root of {WHO[other]}'s certificates"
     if name in _OF_CERTIFICATES:
         return other, f": it does not accept {WHO[other]}'s certificate"
     if name in _OF_OFFERS:

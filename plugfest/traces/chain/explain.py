@@ -113,14 +113,14 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
     if s.charge is not None and not s.charge.none_flowed:
         why = _interrupted(s)
         if why is None and s.stop_wish is not None:
-            text = f"{_amount(s)}, until the charger asked for an end ({_wish(s.stop_wish)})"
-            text += "; then the session paused" if s.paused else "; the session ended in order"
+            text = f"{_amount(s)}, until the charger asked to stop ({_wish(s.stop_wish)})"
+            text += "; then the session paused" if s.paused else "; the session ended normally"
             return replace(common, outcome=Outcome.PAUSED if s.paused else Outcome.CHARGED, sentence=text)
-        end = "then the session paused" if s.paused else "and the session ended in order"
+        end = "then the session paused" if s.paused else "and the session ended normally"
         if why is None:
             return replace(common, outcome=Outcome.PAUSED if s.paused else Outcome.CHARGED,
                            sentence=f"{_amount(s)}, {end}")  # fmt: skip
-        text = f"{_amount(s)}, until {WHO[why.side]} reported {why.word}; the session ended in order"
+        text = f"{_amount(s)}, until {WHO[why.side]} reported {why.word}; the session ended normally"
         if why.word in WISHES:
             return replace(common, sentence=text)
         return replace(common, outcome=Outcome.FAILED, step=Step.CHARGING, side=why.side, fault=Fault.TOLD,

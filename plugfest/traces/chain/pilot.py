@@ -94,7 +94,7 @@ class Line:
         if state is State.A and self._before in READY:
             text += "; it was unplugged while it was ready"
         else:
-            text += ", and it ended in order"
+            text += ", and it ended normally"
         return Diagnosis(Outcome.CHARGED, Step.END, text, since=self._began.time, entry=self._began.index)
 
     def alone(self) -> Diagnosis | None:

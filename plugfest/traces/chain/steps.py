@@ -140,9 +140,9 @@ class Reached:
 class Outcome(Enum):
     """How a chain ended."""
 
-    CHARGED = "charged, and ended in order"
+    CHARGED = "charged, and ended normally"
     PAUSED = "paused"
-    NOT_CHARGED = "ended in order, and nothing was charged"
+    NOT_CHARGED = "ended normally, and nothing was charged"
     FAILED = "failed"
     OPEN = "the recording ends before it is decided"
     EMPTY = "nothing to judge"

@@ -30,9 +30,9 @@ def proofs(talk: Talk) -> Iterator[Finding]:
         yield from _unusable(entry)
     if held:
         text = (
-            "the signature of the session holds"
+            "the session's signatures are valid"
             if len(held) == 1
-            else f"all {len(held)} signatures that could be checked hold"
+            else f"all {len(held)} signatures that could be checked are valid"
         )
         yield about(held[-1], "note", "", "signatures", text)
 

@@ -78,7 +78,7 @@ def order(talk: Talk) -> Iterator[Finding]:
                 yield about(request, "violation", EVCC, "handshake-order", "a second supportedAppProtocolReq")
         elif joined and sequence is not None and request.message is not None:
             if request.name != "SessionSetupReq" and last is None:
-                text = f"begins in mid-session with {request.name}: what came before is not in the recording"
+                text = f"begins mid-session with {request.name}: the start is not in the recording"
                 yield about(request, "note", "", "incomplete", text)
             sequence.dc = not talk.ac
         legal = True

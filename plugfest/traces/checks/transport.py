@@ -49,7 +49,7 @@ def discovery(recording: Recording) -> Iterator[Finding]:
                 text = f"SDP response with port {announced.port}, expected one from 49152 on"
                 yield about(entry, "warning", SECC, "sdp-port", text)
             if security is not None and security == sdp.TLS and announced.security == sdp.NO_TLS:
-                yield about(entry, "note", SECC, "sdp-security", "TLS was asked for, and is not offered", "V2G2-627")
+                yield about(entry, "note", SECC, "sdp-security", "TLS was requested, but is not offered", "V2G2-627")
         elif entry.layer == "tcp" and entry.name == "connected" and announced is not None and ">" in entry.note:
             if not entry.note.endswith(f":{announced.port}"):
                 text = f"connected to {entry.note.rpartition('> ')[2]}, announced was port {announced.port}"
@@ -57,7 +57,7 @@ def discovery(recording: Recording) -> Iterator[Finding]:
 
 
 def connection(talk: Talk) -> Iterator[Finding]:
-    """TLS where the protocol wants it, framing without errors, and an end in order."""
+    """TLS where the protocol requires it, framing without errors, and an end in order."""
     contract = any(
         str(getattr(e.body, "SelectedPaymentOption", "")) == "Contract" for e in talk.entries if e.sender == EVCC
     )
@@ -65,7 +65,7 @@ def connection(talk: Talk) -> Iterator[Finding]:
     protocol = PROTOCOLS.get(talk.protocol)
     ask = requirement(Topic.TRANSPORT, talk.protocol)
     if protocol is not None and not protocol.abilities.tls and talk.secure:
-        yield about(first, "warning", EVCC, "tls", f"{talk.title} over TLS, which it does not know")
+        yield about(first, "warning", EVCC, "tls", f"{talk.title} over TLS, which it does not support")
     yield from _without_certificates(talk)
     if contract and not talk.secure:
         yield about(first, "violation", EVCC, "tls", "contract payment without TLS", ask)

@@ -153,7 +153,7 @@ def service_filter(facts: Facts, body: Any) -> str:
     if wanted is None or body.VASList is None:
         return ""
     others = [s.ServiceID for s in body.VASList.Service if s.ServiceID not in wanted.ServiceID]
-    return f"value added service {_names(others)}, asked for was {_names(wanted.ServiceID)}" if others else ""
+    return f"value added service {_names(others)}, the request asked for {_names(wanted.ServiceID)}" if others else ""
 
 
 @rule("renegotiation-changed", "ServiceRenegotiationSupported stays the same", SECC, "ServiceDiscoveryRes",

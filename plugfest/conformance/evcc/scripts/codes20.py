@@ -29,7 +29,7 @@ async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
     response = await tester.good(held)
     found = signed_parts.absolute_prices(response)
     if not found or tester.visit is None or tester.visit.signature is None:
-        raise Inconclusive("the tester could not sign prices", cause=Cause.NO_CERTIFICATES)
+        raise Inconclusive("the tester could not sign the prices", cause=Cause.NO_CERTIFICATES)
     signed: Any = tester.visit.signature
     match what:
         case "signed":

@@ -118,12 +118,12 @@ async def _shown(tester: TesterEvse, held: Arrival) -> list[bytes]:
 async def _asks_again(tester: TesterEvse, result: Result, held: Arrival, response: Any, signed: Any) -> None:
     """RemainingContractCertificateChains above 0: the vehicle may ask for the next contract, with the same request."""
     if not response.RemainingContractCertificateChains:
-        raise Inconclusive("the tester has one contract only", cause=Cause.NO_CERTIFICATES)
+        raise Inconclusive("the tester has only one contract", cause=Cause.NO_CERTIFICATES)
     await tester.reply(response, signature=signed)
     following = await goes_on(tester, result, held)
     if following.name == "CertificateInstallationReq":
         before, after = (without_header(one.message) for one in (held, following))
-        result.saw("the request is repeated as it was", "so it is" if before == after else "changed")
+        result.saw("the request is repeated unchanged", "so it is" if before == after else "changed")
         if before != after:
             raise Failed(
                 "CertificateInstallationReq has changed",

@@ -24,7 +24,7 @@ async def precharge_reached(tester: TesterEvse, run: Run, result: Result) -> Non
     told = tester.told("PreChargeRes")
     assert told is not None
     target, reached = number(asked[-1].message.EVTargetVoltage), number(told.message.EVSEPresentVoltage)
-    result.saw("PowerDeliveryReq Start once the voltage is there", f"{reached:g} V, target {target:g} V")
+    result.saw("PowerDeliveryReq Start once the voltage is reached", f"{reached:g} V, target {target:g} V")
     if not delivers(held, "Start") or abs(reached - target) > 20.0:
         raise Failed(
             f"PowerDeliveryReq at {reached:g} V, target {target:g} V",

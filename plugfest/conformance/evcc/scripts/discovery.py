@@ -27,7 +27,7 @@ async def sdp_silence(tester: TesterEvse, run: Run, result: Result) -> None:
     count, last = len(tester.asked), tester.asked[-1][0] - began if tester.asked else 0.0
     result.saw("at most 50 requests, none after the setup time", f"{count} requests, the last after {last:.2f} s")
     if not count:
-        raise Inconclusive("the vehicle did not ask at all", cause=Cause.NOT_CONNECTED)
+        raise Inconclusive("the vehicle sent no SDP request", cause=Cause.NOT_CONNECTED)
     if count > 50 or last > SETUP + 0.5:
         raise Failed(
             f"{count} SDP requests, the last after {last:.2f} s",
@@ -102,7 +102,7 @@ async def sdp_no_tls(tester: TesterEvse, run: Run, result: Result) -> None:
     result.saw("gives up, or goes on without TLS if its policy allows", seen)
     if tester.requests and tester.pics.pnc and tester.pics["PIXIT_EVCC_CMN_TLS"] == "tls":
         raise Failed(
-            "the vehicle, which insists on TLS, went on without",
+            "the vehicle, which insists on TLS, continued without it",
             cause=Cause.TLS_MISSING,
             expected="no session without TLS",
         )

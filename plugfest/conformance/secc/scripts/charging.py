@@ -62,7 +62,7 @@ async def demand_faults(tester: TesterEv, run: Run, result: Result) -> None:
     name, value, codes = _demand(run.variant, limits)
     arrival = await answer(tester, result, replaced(tester.make("CurrentDemandReq"), name, value), *codes)
     if arrival.code == "OK" and number(arrival.message.EVSEPresentCurrent) < -1.0:
-        raise Failed("a current flows back", cause=Cause.PHYSICS, expected="no current back into the charger")
+        raise Failed("a current flows back", cause=Cause.PHYSICS, expected="no current flows back into the charger")
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Stop_Operator")
@@ -70,7 +70,7 @@ async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
     """Somebody stops the charger: StopCharging in the loop, then PowerDelivery(Stop) is answered."""
     await tester.until("ChargingLoop")
     if not await tester.act("stop"):
-        raise Inconclusive("nobody can stop the charger here", cause=Cause.NO_ACTION)
+        raise Inconclusive("nothing on this bench can stop the charger", cause=Cause.NO_ACTION)
     arrival = await answer(tester, result, tester.make(tester.loop_request), "OK")
     wish = found(arrival.message, "EVSENotification")
     result.saw("EVSENotification StopCharging", str(wish))
@@ -89,7 +89,7 @@ async def emergency(tester: TesterEv, run: Run, result: Result) -> None:
     """The emergency button: the output goes off, and the loop says so or the connection closes."""
     await tester.until("ChargingLoop")
     if not await tester.act("emergency stop"):
-        raise Inconclusive("nobody can press the emergency button here", cause=Cause.NO_ACTION)
+        raise Inconclusive("nothing on this bench can press the emergency button", cause=Cause.NO_ACTION)
     await off_within(tester, result, 1.0)
     await tester.send(tester.make(tester.loop_request))
     arrival = await tester.connection.next(2.0)

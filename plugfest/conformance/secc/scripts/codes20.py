@@ -30,7 +30,7 @@ async def violation(tester: TesterEv, run: Run, result: Result) -> None:
     message = replaced(tester.make("PowerDeliveryReq"), "EVPowerProfileEntries", _little())
     await tester.deliver(message=message)
     if not await tester.system.do("overdraw"):
-        raise Inconclusive("nobody can make a load draw more than the profile says here", cause=Cause.NO_ACTION)
+        raise Inconclusive("nothing on this bench can make the load draw more than its profile", cause=Cause.NO_ACTION)
     began, codes = tester.now, list[str]()
     while tester.now - began < REFUSED:
         arrival = await _round(tester)
@@ -80,7 +80,7 @@ async def ignored(tester: TesterEv, run: Run, result: Result) -> None:
     """A wish to renegotiate that the vehicle does not follow is repeated, warned of and, for good, refused."""
     await tester.until("ChargeLoop")
     if not await tester.system.do("renegotiate"):
-        raise Inconclusive("nobody can make the charger renegotiate here", cause=Cause.NO_ACTION)
+        raise Inconclusive("nothing on this bench can make the charger renegotiate", cause=Cause.NO_ACTION)
     began, codes, silent = tester.now, list[str](), 0
     while tester.now - began < IGNORED:
         arrival = await _round(tester)
@@ -95,7 +95,7 @@ async def ignored(tester: TesterEv, run: Run, result: Result) -> None:
         silent += not _wishes(arrival.message)
         await tester.pause()
     seen = ", ".join(dict.fromkeys(codes))
-    result.saw("the notification is repeated, then warned of", f"{seen}; {silent} responses without it")
+    result.saw("the notification is repeated, then a warning follows", f"{seen}; {silent} responses without it")
     if silent > 1:  # the first one may have been on its way
         raise Failed(
             f"{silent} of {len(codes)} responses do not repeat the wish to renegotiate",

@@ -205,7 +205,7 @@ async def residual_current(tester: TesterEv, run: Run, result: Result) -> None:
     """The charger's RCD trips: its contactor opens, and the next response says so."""
     await tester.until("ChargingLoop")
     if not await tester.act("trip rcd"):
-        raise Inconclusive("nobody can trip the RCD here", cause=Cause.NO_ACTION)
+        raise Inconclusive("nothing on this bench can trip the RCD", cause=Cause.NO_ACTION)
     await off_within(tester, result, 0.1)
     try:
         await tester.send(tester.make("ChargingStatusReq"))
@@ -220,7 +220,7 @@ async def residual_current(tester: TesterEv, run: Run, result: Result) -> None:
     result.saw("RCD true, FAILED, or the connection is closed", f"{arrival.code}, RCD {told}")
     if not told and not arrival.code.startswith("FAILED"):
         raise Failed(
-            "ChargingStatusRes does not say that the RCD has tripped",
+            "ChargingStatusRes does not report that the RCD has tripped",
             cause=Cause.WRONG_FIELD, expected="RCD true", observed="false",
         )  # fmt: skip
 

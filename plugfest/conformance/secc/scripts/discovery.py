@@ -58,7 +58,7 @@ async def _unicast(tester: TesterEv, result: Result, request: bytes) -> None:
         known = await next_datagram(answers, timer("SDP_Timeout"))
     if known is None:
         raise Inconclusive(
-            "the charger does not answer SDP requests to the group, so its address is not known",
+            "the charger does not answer multicast SDP requests, so its address is not known",
             cause=Cause.NOT_DISCOVERED,
         )
     with tester.system.sdp(to=sdp.parse_response(known).address) as (send, answers):
@@ -72,14 +72,14 @@ async def _unicast(tester: TesterEv, result: Result, request: bytes) -> None:
             raise Failed(
                 f"a broken answer to a unicast request: {why}",
                 cause=Cause.BAD_DISCOVERY,
-                expected="the answer that the group gets",
+                expected="the same answer as to multicast",
             ) from why
         same = (one.address, one.security) == (other.address, other.security)
-        seen = "answered as to the group" if same else f"[{other.address}], security 0x{other.security:02x}"
-    result.saw("ignored, or answered as to the group", seen)
+        seen = "answered as to multicast" if same else f"[{other.address}], security 0x{other.security:02x}"
+    result.saw("ignored, or answered as to multicast", seen)
     if answer_ is not None and not same:
         raise Failed(
-            "the answer to a unicast request is another one",
+            "the answer to a unicast request differs",
             expected="the same endpoint",
             observed=seen,
             cause=Cause.BAD_DISCOVERY,
@@ -87,10 +87,10 @@ async def _unicast(tester: TesterEv, result: Result, request: bytes) -> None:
     with tester.system.sdp() as (send, answers):
         send(request)
         again = await next_datagram(answers, timer("SDP_Timeout"))
-    result.saw("the next request to the group is answered", "no" if again is None else "yes")
+    result.saw("the next multicast request is answered", "no" if again is None else "yes")
     if again is None:
         raise Failed(
-            "after a unicast request the charger answers none to the group",
+            "after a unicast request the charger answers no multicast request",
             cause=Cause.NOT_DISCOVERED,
             expected="SDPRes to each valid request",
         )
@@ -122,7 +122,7 @@ async def sap_lists(tester: TesterEv, run: Run, result: Result) -> None:
     if not allowed:
         if arrival.code != "Failed_NoNegotiation":
             raise Failed(
-                f"{arrival.code} to an offer that nobody speaks",
+                f"{arrival.code} to an offer without a known protocol",
                 cause=Cause.ACCEPTED,
                 expected="a protocol that was offered, negotiated once",
             )

@@ -169,5 +169,5 @@ async def resume(tester: TesterEv, run: Run, result: Result) -> None:
         raise Failed(
             f"{arrival.code} with session id {arrival.session_id.hex()}, before the pause {before.hex()}",
             cause=Cause.WRONG_SESSION,
-            expected="the session of before the pause",
+            expected="the session from before the pause",
         )

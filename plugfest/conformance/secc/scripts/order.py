@@ -52,7 +52,7 @@ async def wrong_request(tester: TesterEv, run: Run, result: Result) -> None:
     places = max(int(variant["place"]) for variant in run.case.variants)
     state, place = str(run.variant["state"]), int(run.variant["place"])
     name = rotation(choices, places, result.seed or 0)[state][place - 1]
-    result.saw("a request that the state forbids", f"{name} after {state}")
+    result.saw("a request that is not allowed in this state", f"{name} after {state}")
     await tester.until(state)
     setup = ("FAILED_UnknownSession",) if state == "SAP" else ()  # there is no session yet
     await refused(tester, result, tester.make(name), "FAILED_SequenceError", *setup)

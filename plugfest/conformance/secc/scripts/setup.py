@@ -34,17 +34,17 @@ async def authorization_refused(tester: TesterEv, run: Run, result: Result) -> N
     """Somebody refuses: FAILED and the close, or never Finished."""
     await tester.until("PaymentServiceSelection")
     if not await tester.act("never authorise"):
-        raise Inconclusive("nobody can refuse here", cause=Cause.NO_ACTION)
+        raise Inconclusive("nothing on this bench can refuse authorization", cause=Cause.NO_ACTION)
     await answer(tester, result, tester.make("AuthorizationReq"), "OK", "FAILED")
     if not await tester.act("refuse"):
-        raise Inconclusive("nobody can refuse here", cause=Cause.NO_ACTION)
+        raise Inconclusive("nothing on this bench can refuse authorization", cause=Cause.NO_ACTION)
     message = tester.make("AuthorizationReq")
     arrival = await answer(tester, result, message, "OK", "FAILED")
     if arrival.code == "FAILED":
         await closes(tester, result)
     elif arrival.message.EVSEProcessing == "Finished":
         raise Failed(
-            "authorization was Finished although it was refused",
+            "authorization was Finished although the customer was refused",
             cause=Cause.ACCEPTED,
             expected="AuthorizationRes FAILED",
         )
@@ -55,7 +55,7 @@ async def revoked(tester: TesterEv, run: Run, result: Result) -> None:
     """A revoked contract certificate: FAILED_CertificateRevoked."""
     await tester.until("PaymentServiceSelection")
     if not await tester.act("revoke contract"):
-        raise Inconclusive("nobody can revoke the contract certificate here", cause=Cause.NO_ACTION)
+        raise Inconclusive("nothing on this bench can revoke the contract certificate", cause=Cause.NO_ACTION)
     await answer(tester, result, tester.make("PaymentDetailsReq"), "FAILED_CertificateRevoked")
     await closes(tester, result)
 

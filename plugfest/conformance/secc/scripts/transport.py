@@ -48,7 +48,9 @@ async def undecodable(tester: TesterEv, run: Run, result: Result) -> None:
     result.saw("connection closed, refused or ignored", seen)
     if arrival is not None and arrival.code.startswith("OK"):
         raise Failed(
-            f"{arrival.name} {arrival.code} in answer to no message", cause=Cause.UNWANTED_MESSAGE, expected="no answer"
+            f"{arrival.name} {arrival.code} although no message was sent",
+            cause=Cause.UNWANTED_MESSAGE,
+            expected="no answer",
         )
     await next_session_works(tester, result)
 
