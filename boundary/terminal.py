@@ -24,7 +24,7 @@ _typed = bytearray()
 
 
 async def typed(within: float | None = None) -> str | None:
-    """The next line that is typed, without its end; None: there was none within so many seconds.
+    """The next line that is typed, without its end; None: there was none within this many seconds.
 
     Raises:
         Ended: there will be none any more.

@@ -1,4 +1,4 @@
-"""The TLS sides of a bench: from a PKI directory, from files, or with a certificate made on the fly."""
+"""The TLS sides of a bench: from a PKI directory, from files, or with a temporary certificate."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def made_on_the_fly(context: tls.Context) -> tls.Trust | None:
     from v2g import tls
 
     root = context.credentials[0].root
-    return tls.Trust([root], "made on the fly") if root is not None else None
+    return tls.Trust([root], "temporary") if root is not None else None
 
 
 def charger(
@@ -125,7 +125,7 @@ def charger(
     """The charger's side.
 
     Args:
-        stack: keeps the directory of a certificate made on the fly.
+        stack: keeps the directory of a temporary certificate.
         say: told where its root is.
 
     Raises:
@@ -154,10 +154,10 @@ def charger(
             suites = [suite for version, suite in (("1.3", "iso20"), ("1.2", "iso2")) if version in wanted.versions]
             made = [tls.make_store(datetime.datetime.now(datetime.UTC), suite) for suite in suites]
             context = tls.of_store("server", made, wanted, key_log=key_log)
-            context.trust, context.credentials[0].file = None, "the certificate made on the fly"
+            context.trust, context.credentials[0].file = None, "the temporary certificate"
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plugfest-"))) / "root.pem"
             write.write(root, b"".join(store["v2g-root"].pem for store in made), public=True)
-            say(f"note: certificate made on the fly; its root, while this runs: {root}")
+            say(f"note: temporary certificate; its root, while this runs: {root}")
         if bench.vehicle_roots is not None:
             context.trust = tls.trust(Path(bench.vehicle_roots))
         if context.trust is None and "1.3" in wanted.versions and wanted.client_certificate != "none":

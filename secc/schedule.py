@@ -167,7 +167,7 @@ def offer(visit: Visit, departure: int | None, max_entries: int | None) -> list[
 
 
 def left(plan: Plan, schedule: Sequence[Slot], seconds: int) -> Plan:
-    """What is left of a plan so many seconds after it began; ``schedule`` is the outlet's, for a plan without slots."""
+    """The rest of a plan this many seconds after it began; ``schedule`` is the outlet's, for a plan without slots."""
 
     def later(start: int) -> int:
         return max(start - seconds, 0)

@@ -138,7 +138,7 @@ COMBINATIONS = list(itertools.product(ISO20_MODES, ("scheduled", "dynamic")))
 def iso20_bench(mode: str, control: str, **options: Any) -> Bench:
     """A bench of one of the :data:`COMBINATIONS`, or with ``any`` control."""
     made = Bench(mode, **options)
-    made.ev.control = control  # type: ignore[assignment]
+    made.ev.control = control  # type: ignore[assignment]  # a text of the parameters, one of the literals
     return made
 
 

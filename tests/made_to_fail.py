@@ -236,7 +236,7 @@ async def joined(bench: Bench, observe: Observe = ignore) -> tuple[Channel, Chan
     """Both ends of a link as the protocol wants it; ISO 15118-20: over TLS with both certificates, as traces tell."""
     if not bench.protocol.abilities.mutual:
         return await memory_pair(observe=observe)
-    bench.ev.control = CONTROL.get(bench.mode, "any")  # type: ignore[assignment]
+    bench.ev.control = CONTROL.get(bench.mode, "any")  # type: ignore[assignment]  # a text of the parameters, one of the literals
     bench.ev.any_transport = bench.se.any_transport = False
 
     def told(event: Event) -> None:

@@ -63,7 +63,7 @@ class PncBench20(Bench):
     def __init__(self, mode: str = "iso20-dc", control: str = "scheduled", suite: str = "iso20", **more: Any) -> None:
         super().__init__(mode, **more)
         self.suite = suite
-        self.ev.control = control  # type: ignore[assignment]
+        self.ev.control = control  # type: ignore[assignment]  # a text of the parameters, one of the literals
         self.ev.any_transport = self.se.any_transport = False
         self.wallet: Wallet20 = pnc20.wallet(store(suite))
         self.contracts = pnc.contracts(store(suite), NOW, provisioning=False)

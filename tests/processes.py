@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 CEILING = 240.0
-"""s: nothing takes so long; what does hangs."""
+"""s: nothing takes longer; what does hangs."""
 
 PLUGFEST = [sys.executable, "-m", "plugfest"]
 

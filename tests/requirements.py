@@ -49,11 +49,11 @@ def broken_by(run_id: str) -> list[str]:
     seen: set[str] = set()
 
     def judge(facts: object, body: object) -> object:
-        found = right(facts, body)  # type: ignore[arg-type]
+        found = right(facts, body)  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
         seen.update(f"{run.protocol} {one.rule.name} {type(body).__name__}" for one in found if one.rule.side == role)
         return found
 
-    v2g.rules.table.judge = judge  # type: ignore[assignment]
+    v2g.rules.table.judge = judge  # type: ignore[assignment]  # a stand-in of the test
     try:
         one(run)
     except RuntimeError:  # a role that breaks down is for other tests

@@ -16,6 +16,16 @@ PHRASES = {
     r"\bspeaks? against\b": "suits",
     r"\bbad twins?\b": "deliberately invalid copy",
     r"\bability of a board\b": "board capability",
+    r"\bfor want of\b": "for lack of, because there is",
+    r"\bmade on the fly\b": "temporary",
+    r"\basked for (was|were)\b": "but X was requested",
+    r"\bnobody can [a-z ]*here\b": "nothing on this bench can",
+    r"\bso many seconds\b": "this many seconds",
+    r"\b(not|no run could) be brought to (its|their)\b": "could not reach its point",
+    r"\bended in order\b": "ended normally",
+    r"\bas it should\b(?! be)": "as required",
+    r"\bwho has no more than\b": "if you only have",
+    r"\bit holds that\b": "say the fact itself",
 }
 """Pattern -> what to write instead."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -70,3 +71,18 @@ def test_imports_inside_functions_are_few() -> None:
         functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
         inside += sorted({f"{name}:{node.lineno}" for function in functions for node in imports(function)})
     assert len(inside) < INSIDE_FUNCTIONS * lines / 1000.0, inside
+
+
+def test_an_ignored_type_has_its_reason_beside_it() -> None:
+    """A bare ``# type: ignore[code]`` does not tell a reader why."""
+    bare = re.compile(r"# type: ignore(\[[a-z, -]*\])?\s*$")
+    sources = [
+        path for folder in (*PACKAGES, "tests", "examples", "benchmarks") for path in (ROOT / folder).rglob("*.py")
+    ]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sources
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if bare.search(line)
+    ]
+    assert not found

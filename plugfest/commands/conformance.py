@@ -62,7 +62,7 @@ def _add_run(inner: Any) -> None:
         description="Runs cases and writes a report. Without -i, against this program's own role in memory, in virtual"
         " time. After Ctrl-C, the same command continues where it stopped.",
         epilog="exit codes: 0 nothing failed and nothing was found that concerns safety or security, 1 a run failed or"
-        " ended with an error, 2 wrong arguments or surroundings, 3 most runs could not be brought to their"
+        " ended with an error, 2 wrong arguments or surroundings, 3 most runs could not reach their"
         " point, 7 interrupted",
     )
     add_filters(parser)

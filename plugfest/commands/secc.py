@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
     group = options.add_connection(
         parser,
         tls="serve without TLS (default), as the vehicle asks, or only with TLS",
-        cert="certificate chain, leaf first; else made on the fly",
+        cert="certificate chain, leaf first; else a temporary one",
         key="private key of the leaf",
     )
     group.add_argument("--vehicle-roots", metavar="PEM", type=Path, help="roots of vehicle certificates, for TLS 1.3")

@@ -4,7 +4,7 @@ none < pass < inconc < fail < error: the worst wins. For whoever writes a check,
 
 * ``raise Failed("it came too late", cause=Cause.TOO_LATE, expected="X within 2 s", observed="X after 3.1 s")``: the
   system did not do what the standard asks for. The run fails.
-* ``raise Inconclusive("nobody can press stop here", cause=Cause.NO_ACTION)``: the case could not be brought to its
+* ``raise Inconclusive("nothing on this bench can press stop", cause=Cause.NO_ACTION)``: the case could not reach its
   point.
 * ``result.find("a port outside 49152..65535", Severity.NOTE)``: a finding beside the verdict. Safety and security
   findings fail the run, the others do not.
@@ -72,7 +72,7 @@ class Failed(Stop):
 
 
 class Inconclusive(Stop):
-    """The case could not be brought to its point."""
+    """The case could not reach its point."""
 
     verdict = Verdict.INCONC
 

@@ -138,7 +138,7 @@ class Wire:
     # -- reading --------------------------------------------------------------------------------------------------
 
     async def next(self, within: float, stream: int | None = MAIN) -> Arrival | None:
-        """What comes next, within so many seconds; None: nothing came, or the peer closed (see ``closed_at``).
+        """What comes next, within this many seconds; None: nothing came, or the peer closed (see ``closed_at``).
 
         Args:
             stream: on which; None: on any.
@@ -161,7 +161,7 @@ class Wire:
         return next((one for one in self._untaken if stream is None or one.stream == stream), None)
 
     async def until_closed(self, within: float) -> bool:
-        """Waits for the peer's close; whether it came within so many seconds. Messages are left for `next`."""
+        """Waits for the peer's close; whether it came within this many seconds. Messages are left for `next`."""
         deadline = self.session.now + within
         while self.closed_at is None:
             self._news.clear()

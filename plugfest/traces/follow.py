@@ -24,7 +24,7 @@ def lines(path: Path, wait: Callable[[float], bool]) -> Iterator[dict[str, Any]]
     """The records of a trace as they come.
 
     Args:
-        wait: waits so many seconds; False: nothing more is wanted.
+        wait: waits this many seconds; False: nothing more is wanted.
 
     Raises:
         RecordingError: it cannot be read, or a line is not JSON.

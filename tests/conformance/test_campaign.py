@@ -65,7 +65,7 @@ def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path, monkey
             signal.raise_signal(signal.SIGINT)
         return one(run)
 
-    stopping.one = third_is_interrupted  # type: ignore[method-assign]
+    stopping.one = third_is_interrupted  # type: ignore[method-assign]  # the test stands in for it
     monkeypatch.setattr(signal, "SIGINT", signal.SIGUSR1)  # a runner in the background may be deaf to the real one
     before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
     with pytest.raises(Interrupted, match=r"2 of \d+ done"):
@@ -236,8 +236,8 @@ def test_a_charger_that_falls_silent_is_reset(tmp_path: Path) -> None:
             state["dead"] = True
         async with own_system(run, pics) as system:
             if state["dead"]:
-                system.connect = _nobody  # type: ignore[assignment, union-attr]
-                system.sdp = _silence  # type: ignore[assignment, union-attr]
+                system.connect = _nobody  # type: ignore[assignment, union-attr]  # this bench has one
+                system.sdp = _silence  # type: ignore[assignment, union-attr]  # this bench has one
             yield system
 
     def reset() -> str:
@@ -316,7 +316,7 @@ def test_two_campaigns_in_one_folder(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_exit_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A campaign in which nothing could be brought to its point is not a good one."""
+    """A campaign in which nothing could reach its point is not a good one."""
     words = ["conformance", "run", "--sut", "secc", "-k", "SECC_DIN_SessionSetup", "--out", str(tmp_path), "--fresh"]
     for verdicts, code in (
         ([Verdict.INCONC], 3),
@@ -414,7 +414,7 @@ def test_a_silent_system_is_told_of_while_the_campaign_runs(tmp_path: Path) -> N
     """Once, after some cases: overnight nobody looks, in the evening somebody does."""
     notes: list[str] = []
     made = own(tmp_path, tell=lambda progress: notes.append(progress.note))
-    made.one = lambda run: Result(  # type: ignore[method-assign]
+    made.one = lambda run: Result(  # type: ignore[method-assign]  # the test stands in for it
         run.id, case=run.case.id, verdict=Verdict.INCONC, cause=Cause.NOT_DISCOVERED
     )
     made.run(RUNS)

@@ -105,7 +105,7 @@ def _does_nothing(*acts: str) -> Callable[[OwnPair], None]:
 
 def _weak(pair: OwnPair) -> None:
     """A charger that promises more than it gives."""
-    pair.charger.power.derate(0.3)  # type: ignore[union-attr]
+    pair.charger.power.derate(0.3)  # type: ignore[union-attr]  # this bench has one
     most, watts = physical(iso2, 350.0, "A"), physical(iso2, 150_000.0, "W")
     pair.charger.options.rewrite[iso2.CurrentDemandRes] = lambda message: replaced(
         replaced(message, "EVSEMaximumCurrentLimit", most), "EVSEMaximumPowerLimit", watts
@@ -113,7 +113,7 @@ def _weak(pair: OwnPair) -> None:
 
 
 def _takes_any(pair: OwnPair) -> None:
-    pair.setting.contracts.revoked = None  # type: ignore[union-attr]
+    pair.setting.contracts.revoked = None  # type: ignore[union-attr]  # this bench has one
 
 
 def _trusts_all(pair: OwnPair) -> None:

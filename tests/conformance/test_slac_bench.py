@@ -63,7 +63,7 @@ def carry_out(name: str) -> Result:
             async def plug() -> None:
                 await stack.enter_async_context(beside(ev.match(car, AssumedVehiclePilot())))
 
-            system.plug = plug  # type: ignore[method-assign]
+            system.plug = plug  # type: ignore[method-assign]  # the test stands in for it
             return await execute(run, system, Bench(pics))
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:

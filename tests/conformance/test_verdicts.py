@@ -20,7 +20,7 @@ LATE = Failed("the answer came late", cause=Cause.TOO_LATE, expected="X within 2
 
 
 def run(**fields: object) -> Run:
-    return Run("X", Case("X", "Late", "secc", "derived", "x.yaml", **fields), "iso15118-2")  # type: ignore[arg-type]
+    return Run("X", Case("X", "Late", "secc", "derived", "x.yaml", **fields), "iso15118-2")  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
 
 
 def judged(why: Failed | Inconclusive, **fields: object) -> Result:

@@ -24,14 +24,14 @@ def test_lookup() -> None:
 @given(packs, socs, socs)
 def test_open_voltage_rises_with_charge(kind: object, one: float, other: float) -> None:
     """More charge, more voltage, always within the pack's range."""
-    low, high = (Battery(kind, soc) for soc in sorted((one, other)))  # type: ignore[arg-type]
-    assert kind.min_voltage <= low.open_voltage <= high.open_voltage < kind.max_voltage  # type: ignore[attr-defined]
+    low, high = (Battery(kind, soc) for soc in sorted((one, other)))  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
+    assert kind.min_voltage <= low.open_voltage <= high.open_voltage < kind.max_voltage  # type: ignore[attr-defined]  # the declared type is wider
 
 
 @given(packs, socs, st.floats(0, 1000), st.floats(0, 600), st.floats(0, 400_000))
 def test_wanted_keeps_all_limits(kind: object, soc: float, volts: float, amps: float, watts: float) -> None:
     """Neither the charger's nor the pack's limits are exceeded, at the terminals and with the current flowing."""
-    battery = Battery(kind, soc, target_soc=1.0)  # type: ignore[arg-type]
+    battery = Battery(kind, soc, target_soc=1.0)  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
     wanted = battery.wanted(volts, amps, watts)
     battery.current = wanted.current
     assert wanted.voltage <= min(volts, battery.pack.max_voltage)
@@ -44,7 +44,7 @@ def test_wanted_keeps_all_limits(kind: object, soc: float, volts: float, amps: f
 @given(packs, socs, st.floats(0, 1000), st.floats(0, 600), st.floats(0, 400_000))
 def test_spare_keeps_all_limits(kind: object, soc: float, volts: float, amps: float, watts: float) -> None:
     """Neither side's limits of discharging are exceeded, and the voltage stays above the lowest of both."""
-    battery = Battery(kind, soc)  # type: ignore[arg-type]
+    battery = Battery(kind, soc)  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
     given_back = battery.spare(amps, watts, volts)
     battery.current = -given_back
     assert 0 <= given_back <= min(amps, battery.pack.max_discharge_current)

@@ -17,7 +17,7 @@ from slac.pilots import AssumedVehiclePilot, SimulatedPilot
 def plugged(**options: object) -> tuple[Vehicle, SimulatedPilot]:
     wire = SimulatedPilot(plugged=True)
     wire.evse.offer(5.0)
-    return Vehicle(wire.ev, **options), wire  # type: ignore[arg-type]
+    return Vehicle(wire.ev, **options), wire  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
 
 
 async def test_dc_charging_fills_the_battery() -> None:

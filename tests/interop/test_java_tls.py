@@ -94,7 +94,7 @@ async def test_its_client_refuses_our_bad_staples(store: Store, staple: str, ale
 async def test_our_vehicle_at_its_server(store: Store, suite: str, tmp_path: Path) -> None:
     entry = store["secc"]
     chain = [one.certificate for one in entry.up[1:]]
-    key: pkcs12.PKCS12PrivateKeyTypes = entry.key  # type: ignore[assignment]
+    key: pkcs12.PKCS12PrivateKeyTypes = entry.key  # type: ignore[assignment]  # a stand-in of the test
     data = pkcs12.serialize_key_and_certificates(
         b"secc", key, entry.certificate, chain, BestAvailableEncryption(b"test")
     )

@@ -68,4 +68,4 @@ def test_other_ids() -> None:
 )
 def test_what_is_no_id(check: object, text: str) -> None:
     with pytest.raises(PkiError, match="needs"):
-        check(text)  # type: ignore[operator]
+        check(text)  # type: ignore[operator]  # one of several functions

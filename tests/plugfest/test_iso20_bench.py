@@ -151,7 +151,7 @@ def test_energy_goes_back_as_far_as_both_sides_allow(run: Any, keys: dict[str, A
 def test_the_demo_charges_discharges_and_charges_without_anything_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """TLS 1.3 with certificates of both sides made on the fly; both directions in the text and in the numbers."""
+    """TLS 1.3 with temporary certificates of both sides; both directions in the text and in the numbers."""
     trace = tmp_path / "trace.jsonl"
     words = f"demo --protocol iso20 --bpt --dynamic --fast --no-slac --trace {trace}"
     assert main(words.split()) == 0
@@ -335,7 +335,7 @@ def test_both_files_of_a_session_hold_every_message_of_every_stream(run: Any, tm
 
 
 def test_a_session_is_resumed_by_the_same_two_certificates(run: Any) -> None:
-    """Over TLS made on the fly: joined without a tolerance, and the curve of the charger runs on."""
+    """Over TLS with temporary certificates: joined without a tolerance, and the curve of the charger runs on."""
     done = run(
         """
         tls: required

@@ -118,7 +118,7 @@ def test_the_drawing_fits_the_terminal(width: int) -> None:
     view.board.measured({"volts": 401.23, "amps": 12.3, "watts": 4930.0, "soc": 55.5, "energy": 1234.0}, 60.0)
     view.board.links["TLS"] = "very " * 50
     console.print(view.render(61.0))
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO in tests
     assert len(lines) <= 24
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
@@ -137,7 +137,7 @@ def test_the_pilot_is_drawn_with_volts_and_amperes_and_a_legend_where_there_is_r
     console.print(view.render(1.0))
     view.board.measured({"pilot": "B1"}, 2.0)
     console.print(view.render(3.0))
-    text = console.file.getvalue()  # type: ignore[attr-defined]
+    text = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO in tests
     assert "pilot C2 (6 V) 53.3 % (32 A)" in text
     assert "pilot B1 (9 V) " in text
     assert "pilot B1 (9 V) 53.3" not in text
@@ -162,7 +162,7 @@ def test_the_drawing_shows_what_was_agreed_and_power_out_of_the_vehicle() -> Non
         numbers = {"volts": 400.0, "amps": watts / 400.0, "watts": watts, "energy": 10.0, "discharged": 1234.0}
         board.measured({**numbers, "target": -10_000.0}, second)
     console.print(view.render(61.0))
-    text = console.file.getvalue()  # type: ignore[attr-defined]
+    text = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO in tests
     assert "\x1b[36m█\x1b[0m\x1b[35m█" in text
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     needs = "leaves in 1:00:00   at least 30 %   target 80 %"

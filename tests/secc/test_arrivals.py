@@ -82,7 +82,7 @@ async def test_a_session_takes_over_what_the_duty_has_served() -> None:
     """Duty and contactor stay as they are, and the charging before is told as a session of its own."""
     place = Place(CardReader())
     async with place.open() as arrivals:
-        place.plant.authorizer.accept()  # type: ignore[attr-defined]
+        place.plant.authorizer.accept()  # type: ignore[attr-defined]  # the plant has a Customer here
         place.wire.plug()
         found = asyncio.create_task(arrivals.link())
         await asyncio.sleep(6.0)
@@ -105,7 +105,7 @@ async def test_a_card_counts_for_one_vehicle() -> None:
     place = Place(CardReader())
     async with place.open() as arrivals:
         serving = asyncio.create_task(arrivals.link())
-        place.plant.authorizer.accept()  # type: ignore[attr-defined]
+        place.plant.authorizer.accept()  # type: ignore[attr-defined]  # the plant has a Customer here
         await asyncio.sleep(1.0)
         place.wire.plug()
         await asyncio.sleep(1.0)
@@ -134,7 +134,7 @@ async def test_a_lost_link_may_leave_the_pilot_alone() -> None:
     """Option B at a nominal duty: nothing is seen at the pilot, power goes on, and a new SLAC is answered."""
     place = Place(CardReader(), loss="B")
     async with place.open() as arrivals:
-        place.plant.authorizer.accept()  # type: ignore[attr-defined]
+        place.plant.authorizer.accept()  # type: ignore[attr-defined]  # the plant has a Customer here
         place.wire.plug()
         first = await place.matches(arrivals)
         place.seen.clear()

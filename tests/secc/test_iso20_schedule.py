@@ -305,7 +305,7 @@ async def test_deviation_is_warned_of_and_then_refused(off: float, settles: floa
     iso20_schedule.exchange(made, scheduled())
     iso20_profile.accept(made, start((86_400, 6_000.0), tolerance="PowerToleranceConfirmed"))
     watts = 6_400.0
-    made.evse._watts = lambda: watts  # type: ignore[method-assign]
+    made.evse._watts = lambda: watts  # type: ignore[method-assign]  # the test stands in for it
     assert iso20_profile.loop_code(made) == "OK"
     for _ in range(2):
         watts = off
@@ -328,7 +328,7 @@ async def test_less_than_the_profile_is_no_deviation_without_a_tolerance() -> No
     made = await visit("AC", plans=(Plan((Slot(0, 7_000.0),)),))
     iso20_schedule.exchange(made, scheduled())
     iso20_profile.accept(made, start((86_400, 6_000.0)))
-    made.evse._watts = lambda: 500.0  # type: ignore[method-assign]
+    made.evse._watts = lambda: 500.0  # type: ignore[method-assign]  # the test stands in for it
     for _ in range(30):
         assert iso20_profile.loop_code(made) == "OK"
         await asyncio.sleep(1.0)

@@ -62,9 +62,9 @@ class Place:
     async def connect(self, address: str) -> Channel:
         """The vehicle's end of a new connection."""
         charger, vehicle = await memory_pair()
-        charger._streams[1].transport._extra["peername"] = (address, 1)  # type: ignore[attr-defined]
+        charger._streams[1].transport._extra["peername"] = (address, 1)  # type: ignore[attr-defined]  # private, and not declared
         assert self._serve is not None
-        self.tasks.append(asyncio.create_task(self._serve(charger)))  # type: ignore[arg-type]
+        self.tasks.append(asyncio.create_task(self._serve(charger)))  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
         self.channels += [charger, vehicle]
         await asyncio.sleep(0)
         return vehicle
@@ -86,7 +86,7 @@ class Place:
 
 def freeze(place: Place) -> None:
     """The vehicle says nothing from now on, and its connection stays open."""
-    place.writer.write = lambda data: None  # type: ignore[method-assign]
+    place.writer.write = lambda data: None  # type: ignore[method-assign]  # the test stands in for it
 
 
 @pytest.mark.parametrize("address", [CAR, STRANGER])

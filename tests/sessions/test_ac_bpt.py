@@ -314,10 +314,10 @@ async def test_pilot_that_leaves_c_opens_the_contactor_under_power_that_comes_ba
     async def during(bench: Bench) -> None:
         await message_seen(bench, "AC_ChargeLoopReq", 40)
         assert bench.evse.watts < 0.0
-        bench.supply.load = lambda: -8.0  # type: ignore[union-attr]
+        bench.supply.load = lambda: -8.0  # type: ignore[union-attr]  # this bench has one
         bench.wire.ev.set(bench.wire.ev.state.B)
         assert bench.evse.watts == 0.0
-        assert not bench.supply.closed  # type: ignore[union-attr]
+        assert not bench.supply.closed  # type: ignore[union-attr]  # this bench has one
 
     await bench.run(during)
     assert bench.evse.trips == ["pilot B2 with -8.0 A flowing: switched off"]

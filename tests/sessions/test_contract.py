@@ -162,7 +162,7 @@ async def test_a_paused_contract_session_goes_on_with_the_contract(mode: str) ->
     bench = PncBench(mode, duration=600.0)
     vehicle, _ = await bench.run(pause)
     assert vehicle.paused
-    bench.ev.resume, bench.ev.duration = vehicle.resume, 1.0  # type: ignore[attr-defined]
+    bench.ev.resume, bench.ev.duration = vehicle.resume, 1.0  # type: ignore[attr-defined]  # kept by the session before
     again, _ = await bench.run()
     assert again.ok
     assert again.session_id == vehicle.session_id
@@ -429,7 +429,7 @@ def unknown_maker(bench: PncBench) -> None:
 
 
 def no_contract(bench: PncBench) -> None:
-    bench.contracts.backend.any_vehicle = ""  # type: ignore[union-attr]
+    bench.contracts.backend.any_vehicle = ""  # type: ignore[union-attr]  # this bench has one
 
 
 def slow(bench: PncBench) -> None:
@@ -549,7 +549,7 @@ async def test_a_canceled_contract_is_not_renewed() -> None:
     going_on(bench)
     bench.wallet.update_next = True
     assert bench.wallet.contract is not None
-    bench.contracts.backend.verdicts = {bench.wallet.contract.emaid: "FAILED_ContractCanceled"}  # type: ignore[union-attr]
+    bench.contracts.backend.verdicts = {bench.wallet.contract.emaid: "FAILED_ContractCanceled"}  # type: ignore[union-attr]  # this bench has one
     vehicle, _ = await bench.run()
     assert bench.code("CertificateUpdateRes") == "FAILED_ContractCanceled"
     assert vehicle.ok
@@ -622,12 +622,12 @@ def not_signed(bench: PncBench) -> None:
 
 
 def unknown_provider(bench: PncBench) -> None:
-    bench.contracts.backend.provider = twin(Role.CPS)  # type: ignore[union-attr]
+    bench.contracts.backend.provider = twin(Role.CPS)  # type: ignore[union-attr]  # this bench has one
 
 
 def no_provider(bench: PncBench) -> None:
     """Signed by somebody with a good certificate for something else."""
-    bench.contracts.backend.provider = pnc.credential(store()[Role.SECC])  # type: ignore[union-attr]
+    bench.contracts.backend.provider = pnc.credential(store()[Role.SECC])  # type: ignore[union-attr]  # this bench has one
 
 
 def no_roots(bench: PncBench) -> None:
@@ -637,7 +637,7 @@ def no_roots(bench: PncBench) -> None:
 
 def late_provider(bench: PncBench) -> None:
     late = issue(Role.CPS, "cps-sub2", name="late", changes=Changes(not_after=NOW - DAY))
-    bench.contracts.backend.provider = pnc.credential(late)  # type: ignore[union-attr]
+    bench.contracts.backend.provider = pnc.credential(late)  # type: ignore[union-attr]  # this bench has one
 
 
 @pytest.mark.parametrize(
@@ -687,7 +687,7 @@ def test_spoiled_certificates_raise_nothing_but_our_errors() -> None:
         spoiled = bytes(der[: rng.choice((len(der), len(der), rng.randrange(1, len(der))))])
         for look in (credentials.read, lambda der: signature.verify_message(request, signed, der)):
             try:
-                look(spoiled)  # type: ignore[operator]
+                look(spoiled)  # type: ignore[operator]  # one of several functions
                 survived += 1
             except RemoteError as why:
                 codes.add(why.response_code)

@@ -267,7 +267,7 @@ async def test_loop_does_not_raise_what_was_declared(control: str) -> None:
     bench = iso20_bench("iso20-ac", control, duration=10.0)
 
     def raised(message: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopReq:
-        message.CLReqControlMode.EVMaximumChargePower = types.RationalNumberType(Exponent=3, Value=22)  # type: ignore[attr-defined]
+        message.CLReqControlMode.EVMaximumChargePower = types.RationalNumberType(Exponent=3, Value=22)  # type: ignore[attr-defined]  # the declared type is wider
         return message
 
     bench.ev.rewrite[ac.AC_ChargeLoopReq] = raised
@@ -277,7 +277,7 @@ async def test_loop_does_not_raise_what_was_declared(control: str) -> None:
     async def during(bench: Bench) -> None:
         await message_seen(bench, LOOP["iso20-ac"], 20)
         while True:
-            offered.append(bench.supply.offered)  # type: ignore[union-attr]
+            offered.append(bench.supply.offered)  # type: ignore[union-attr]  # this bench has one
             await asyncio.sleep(0.1)
 
     vehicle, _ = await bench.run(during)

@@ -96,7 +96,7 @@ async def test_schedule_is_renegotiated_beside_the_loop(mode: str) -> None:
 
     async def watch() -> None:
         while True:
-            power = evse.power.max_power if evse.power is not None else evse.ac.offered * 690.0  # type: ignore[union-attr]
+            power = evse.power.max_power if evse.power is not None else evse.ac.offered * 690.0  # type: ignore[union-attr]  # this bench has one
             offers.append(power)
             await asyncio.sleep(0.05)
 
@@ -106,7 +106,7 @@ async def test_schedule_is_renegotiated_beside_the_loop(mode: str) -> None:
     watching.cancel()
     assert min(offers) > 5_100.0, "the new schedule held before its profile was accepted"
     await asyncio.sleep(1.0)
-    limited = evse.power.max_power if evse.power is not None else evse.ac.offered * 690.0  # type: ignore[union-attr]
+    limited = evse.power.max_power if evse.power is not None else evse.ac.offered * 690.0  # type: ignore[union-attr]  # this bench has one
     assert limited == pytest.approx(5_000.0, rel=0.01)
     seconds = asyncio.get_running_loop().time() - started
     await loop.stop()

@@ -233,7 +233,7 @@ async def test_separated_channels_change_direction_by_power_delivery(control: st
     for before, message in zip(messages, messages[2:], strict=False):
         if getattr(message, "BPT_ChannelSelection", None) == "Discharge":
             assert abs(number(before.EVSEPresentCurrent)) < 1.0 if hasattr(before, "EVSEPresentCurrent") else True
-    assert energy.read(said(bench, "ServiceDetailRes")[0].ServiceParameterList.ParameterSet[0]).separated  # type: ignore[union-attr]
+    assert energy.read(said(bench, "ServiceDetailRes")[0].ServiceParameterList.ParameterSet[0]).separated  # type: ignore[union-attr]  # this bench has one
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ async def test_charger_that_sinks_unasked_is_left_at_once(control: str, monkeypa
     bench = iso20_bench("iso20-dc", control, duration=30.0)
     source = bench.power
     assert source is not None
-    measured = type(source).current.fget  # type: ignore[attr-defined]
+    measured = type(source).current.fget  # type: ignore[attr-defined]  # the declared type is wider
     broken: list[float] = []
     sinking = property(lambda self: -40.0 if broken and self.on else measured(self))
     monkeypatch.setattr(type(source), "current", sinking)

@@ -337,7 +337,7 @@ async def test_no_contract_is_offered_without_tls() -> None:
 
     bench = PncBench20()
     bench.ev.any_transport = bench.se.any_transport = True
-    bench.ends = memory_pair  # type: ignore[assignment]
+    bench.ends = memory_pair  # type: ignore[assignment]  # a stand-in of the test
     vehicle, _ = await bench.run()
     assert vehicle.ok
     assert asked(bench) == ["EIM"]

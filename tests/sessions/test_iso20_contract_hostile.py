@@ -35,7 +35,7 @@ async def _ends() -> tuple[Any, Any]:
 def bench_of(suite: str = "iso20") -> PncBench20:
     bench = PncBench20(suite=suite, duration=1.5)
     bench.ev.any_transport = bench.se.any_transport = True
-    bench.ends = _ends  # type: ignore[method-assign]
+    bench.ends = _ends  # type: ignore[method-assign]  # the test stands in for it
     bench.installs("DEPLFC00000001")
     bench.contracts.receipt_every = 0.5
     bench.evse.plans = [Plan(tariff=flat(0.4))]
@@ -85,13 +85,13 @@ def _chain(*certificates: bytes) -> Any:
 async def test_certificates_that_are_none_have_a_code(certificates: tuple[bytes, bytes]) -> None:
     bench = PncBench20(duration=0.5)
     bench.ev.any_transport = bench.se.any_transport = True
-    bench.ends = _ends  # type: ignore[method-assign]
+    bench.ends = _ends  # type: ignore[method-assign]  # the test stands in for it
     bench.ev.payment = "contract"
 
     def change(request: common.AuthorizationReq) -> common.AuthorizationReq:
         mode = msgspec.structs.replace(
             request.PnC_AReqAuthorizationMode, ContractCertificateChain=_chain(*certificates)
-        )  # type: ignore[type-var]
+        )  # type: ignore[type-var]  # every message is a dataclass
         made.append(msgspec.structs.replace(request, PnC_AReqAuthorizationMode=mode))
         return made[-1]
 

@@ -657,7 +657,7 @@ async def test_another_charger_is_not_asked_for_the_paused_session() -> None:
 async def test_charger_that_has_forgotten_begins_anew() -> None:
     """After three days."""
     bench = iso20_bench("iso20-dc", "dynamic", duration=None)
-    bench.paused = Pauses()  # type: ignore[assignment]
+    bench.paused = Pauses()  # type: ignore[assignment]  # a stand-in of the test
     stay = Stay(bench)
     vehicle, _ = await stay.session(during=asks_for_pause)
     count = len(readings(bench))

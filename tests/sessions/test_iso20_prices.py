@@ -50,7 +50,7 @@ async def test_signed_prices_guide_the_vehicle(suite: str, grammar: Any) -> None
     (res,) = bench.messages("ScheduleExchangeRes")
     assert references(res) == ["#id1", "#id2", "#id3"]
     assert chosen(bench) == 3
-    assert bench.said("ev", f"3 price schedules: {signature.suite_of(second(suite).key).name}")  # type: ignore[union-attr]
+    assert bench.said("ev", f"3 price schedules: {signature.suite_of(second(suite).key).name}")  # type: ignore[union-attr]  # this bench has one
     assert vehicle.notes == []
 
 

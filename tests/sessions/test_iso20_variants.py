@@ -53,7 +53,7 @@ def short(suite: str, twin: variants.Twin) -> PncBench20:
     """A bench whose vehicle insists on its contract, so that a refusal ends the session; sizes are not looked at."""
     bench = PncBench20(suite=suite, duration=0.5)
     bench.ev.any_transport = bench.se.any_transport = True
-    bench.ends = _ends  # type: ignore[method-assign]
+    bench.ends = _ends  # type: ignore[method-assign]  # the test stands in for it
     bench.ev.payment = "contract"
     bench.contracts.revoked = twin.revocations
     for side in (bench.ev, bench.se):

@@ -38,7 +38,7 @@ class Service(Remote):
 
     def __init__(self, local: Any) -> None:
         super().__init__(self.serve)
-        self.local, self.asked, self.done = local, [], []  # type: ignore[var-annotated]
+        self.local, self.asked, self.done = local, [], []  # type: ignore[var-annotated]  # lists that only the test reads
         self.change = lambda answer: answer
         self.visit: Any = None
 

@@ -30,7 +30,7 @@ class Watched(Contactors):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
-        self.bench, self.opened = bench, []  # type: ignore[var-annotated]
+        self.bench, self.opened = bench, []  # type: ignore[var-annotated]  # lists that only the test reads
 
     def open(self, current: float) -> None:
         if self.closed:

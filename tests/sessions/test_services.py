@@ -263,7 +263,7 @@ async def test_a_resumed_session_keeps_its_schedule(mode: str) -> None:
     bench.ev.duration = 600.0
     vehicle, _ = await bench.run(pause)
     assert vehicle.paused
-    bench.ev.resume, bench.ev.duration = vehicle.resume, 1.0  # type: ignore[attr-defined]
+    bench.ev.resume, bench.ev.duration = vehicle.resume, 1.0  # type: ignore[attr-defined]  # kept by the session before
     assert (await bench.run())[0].ok
     tuples = bench.messages("ChargeParameterDiscoveryRes")[-1].SASchedules.SAScheduleTuple
     assert [entry.SAScheduleTupleID for entry in tuples] == [2]

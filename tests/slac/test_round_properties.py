@@ -182,7 +182,7 @@ def spoiled(sent: list[Sent], kind: type[Message], attribute: str) -> list[Sent]
         if isinstance(message, kind):
             value = getattr(message, attribute)
             wrong = bytes([value[0] ^ 0x5A]) + value[1:] if isinstance(value, bytes) else (value + 3) % 256
-            message = dataclasses.replace(message, **{attribute: wrong})  # type: ignore[type-var]
+            message = dataclasses.replace(message, **{attribute: wrong})  # type: ignore[type-var]  # every message is a dataclass
         changed.append((time, source, to, message))
     return changed
 

@@ -298,12 +298,12 @@ def test_a_link_that_a_modem_tells_to_be_down_is_lost() -> None:
 
 
 def shifted(sent: list[Sent], after: float, by: float) -> list[Sent]:
-    return [(time + by if time > after else time, *rest) for time, *rest in sent]  # type: ignore[misc]
+    return [(time + by if time > after else time, *rest) for time, *rest in sent]  # type: ignore[misc]  # a tuple of a fixed length, starred
 
 
 def altered(sent: list[Sent], kind: type[Message], **fields: object) -> list[Sent]:
     return [
-        (time, source, to, dataclasses.replace(m, **fields) if isinstance(m, kind) else m)  # type: ignore[type-var]
+        (time, source, to, dataclasses.replace(m, **fields) if isinstance(m, kind) else m)  # type: ignore[type-var]  # every message is a dataclass
         for time, source, to, m in sent
     ]
 

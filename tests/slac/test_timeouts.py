@@ -280,7 +280,7 @@ async def test_vehicle_gives_up_validating(result: int) -> None:
 
     def give_up(frame: Frame) -> Frame:
         assert isinstance(frame.message, CM_VALIDATE_REQ)
-        return altered(result=result)(frame) if frame.message.timer else frame  # type: ignore[return-value]
+        return altered(result=result)(frame) if frame.message.timer else frame  # type: ignore[return-value]  # as long as declared
 
     async with bench.charger() as charger:
         waiting = asyncio.create_task(charger.match())
@@ -321,7 +321,7 @@ async def test_more_sounds_than_there_is_time_for() -> None:
 async def test_toggles_of_nobody() -> None:
     """A vehicle whose toggles do not reach the charger's pilot is not ours: no match, and both say so."""
     bench = Bench.of(own=50)
-    bench.pilots[0].ev.set = lambda state: None  # type: ignore[method-assign]
+    bench.pilots[0].ev.set = lambda state: None  # type: ignore[method-assign]  # the test stands in for it
     why = await _failed(bench)
     assert why.step is Step.VALIDATION
     assert "saw 0 toggles" in bench.notes("car0", "validation")[0]
@@ -437,7 +437,7 @@ async def test_amplitude_maps() -> None:
             for station in (*bench.cars, *bench.posts):
                 deliver = station.deliver
                 station.deliver = (
-                    lambda data, extra, deliver=deliver: (  # type: ignore[misc]
+                    lambda data, extra, deliver=deliver: (  # type: ignore[misc]  # a default binds the loop's value
                         None if data[15:17] == CM_AMP_MAP_CNF.CODE.to_bytes(2, "little") else deliver(data, extra)
                     )
                 )
@@ -518,7 +518,7 @@ OTHER = bytes(6)
 
 
 def altered(**values: Any) -> Rewrite:
-    return lambda frame: dataclasses.replace(frame, message=dataclasses.replace(frame.message, **values))  # type: ignore[type-var]
+    return lambda frame: dataclasses.replace(frame, message=dataclasses.replace(frame.message, **values))  # type: ignore[type-var]  # every message is a dataclass
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ _LATE = (Step.STOP, Step.END)
 
 async def _names(mode: str) -> list[str]:
     bench = Bench(mode, duration=1.0)
-    bench.ev.control = CONTROL.get(mode, "any")  # type: ignore[assignment]
+    bench.ev.control = CONTROL.get(mode, "any")  # type: ignore[assignment]  # a text of the parameters, one of the literals
     await bench.run()
     return list(dict.fromkeys(bench.names()))
 

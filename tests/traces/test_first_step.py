@@ -27,7 +27,7 @@ ANSWER = sdp.Response(IPv6Address(CHARGER.address), CHARGER.port, sdp.NO_TLS)
 
 @dataclass
 class Wire:
-    """Packets one after the other, so many seconds apart."""
+    """Packets one after the other, this many seconds apart."""
 
     time: float = 0.0
     file: io.BytesIO = field(default_factory=io.BytesIO)

@@ -105,7 +105,7 @@ HOSTILE = "</pre></style></script><script>alert(1)</script><img src=x onerror=al
 def hostile() -> Recording:
     """A session in which every text that a peer can choose is markup."""
     header = iso2.MessageHeaderType(SessionID=b"\x01" * 8)
-    body = iso2.SessionSetupRes(ResponseCode=HOSTILE, EVSEID=HOSTILE)  # type: ignore[arg-type]
+    body = iso2.SessionSetupRes(ResponseCode=HOSTILE, EVSEID=HOSTILE)  # type: ignore[arg-type]  # wrong on purpose
     message = iso2.V2G_Message(Header=header, Body=iso2.BodyType(BodyElement=body))
     made = from_events(
         [

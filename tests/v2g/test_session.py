@@ -23,7 +23,7 @@ AUTHORIZED = iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Finished")
 async def pair(**options: Any) -> tuple[Session, Session]:
     """Charger and vehicle, ISO 15118-2, session id agreed."""
     charger, vehicle = await memory_pair()
-    return tuple(  # type: ignore[return-value]
+    return tuple(  # type: ignore[return-value]  # as long as declared
         Session(channel, protocol=protocols.ISO2, id=ID, **options) for channel in (charger, vehicle)
     )
 

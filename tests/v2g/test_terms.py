@@ -146,7 +146,7 @@ def test_standby_is_entered_and_left_with_the_charger_s_consent() -> None:
 
     def delivery(progress: common.chargeProgressType, code: types.responseCodeType, status: object = None) -> bool:
         terms.note(common.PowerDeliveryReq(EVProcessing="Finished", ChargeProgress=progress), 1.0)
-        terms.note(common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=status), 1.0)  # type: ignore[arg-type]
+        terms.note(common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=status), 1.0)  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
         return terms.standby
 
     assert not delivery("Standby", "WARNING_StandbyNotAllowed")
@@ -159,7 +159,7 @@ def test_standby_is_entered_and_left_with_the_charger_s_consent() -> None:
 def test_nonsense_that_a_bench_sends_on_purpose_is_nobody_s_terms() -> None:
     terms = Terms()
     asked = common.Dynamic_SEReqControlModeType(
-        DepartureTime="soon",  # type: ignore[arg-type]
+        DepartureTime="soon",  # type: ignore[arg-type]  # wrong on purpose
         EVTargetEnergyRequest=rational(0.0), EVMaximumEnergyRequest=rational(0.0), EVMinimumEnergyRequest=rational(0.0),
     )  # fmt: skip
     terms.note(common.ScheduleExchangeReq(MaximumSupportingPoints=12, Dynamic_SEReqControlMode=asked), 1.0)

@@ -31,24 +31,24 @@ async def _meet_altered(profile: str, direction: str, rng: random.Random) -> lis
 
     async def relay(source: tls.Connection, sink: tls.Connection, alter: bool) -> None:
         count = 0
-        while data := await source._streams[0].read(65536):  # type: ignore[attr-defined]
+        while data := await source._streams[0].read(65536):  # type: ignore[attr-defined]  # private, and not declared
             if alter and count == victim:
                 data = _altered(data, rng)
             count += 1
-            sink._streams[1].write(data)  # type: ignore[attr-defined]
-        sink._streams[1].close()  # type: ignore[attr-defined]
+            sink._streams[1].write(data)  # type: ignore[attr-defined]  # private, and not declared
+        sink._streams[1].close()  # type: ignore[attr-defined]  # private, and not declared
 
     relays = [
-        asyncio.create_task(relay(relay_charger, relay_vehicle, direction == "up")),  # type: ignore[arg-type]
-        asyncio.create_task(relay(relay_vehicle, relay_charger, direction == "down")),  # type: ignore[arg-type]
+        asyncio.create_task(relay(relay_charger, relay_vehicle, direction == "up")),  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
+        asyncio.create_task(relay(relay_vehicle, relay_charger, direction == "down")),  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
     ]
 
     async def one(end: object, context: tls.Context) -> BaseException | None:
         channel = end
         try:
-            await channel.start_tls(context)  # type: ignore[attr-defined]
+            await channel.start_tls(context)  # type: ignore[attr-defined]  # the declared type is wider
             async with asyncio.timeout(5):
-                await channel.read_frame()  # type: ignore[attr-defined]
+                await channel.read_frame()  # type: ignore[attr-defined]  # the declared type is wider
         except (tls.TlsFailure, ConnectionLost, TimeoutError) as why:
             return why
         return None
@@ -109,7 +109,7 @@ def test_parsers_refuse_noise_with_one_error(parse: object) -> None:
         if rng.random() < 0.5:  # lengths that are nearly right get further
             noise = len(noise).to_bytes(rng.choice((1, 2, 3)), "big") + noise
         with contextlib.suppress(Fatal):
-            parse(noise)  # type: ignore[operator]
+            parse(noise)  # type: ignore[operator]  # one of several functions
 
 
 @pytest.mark.parametrize(

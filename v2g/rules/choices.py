@@ -33,7 +33,7 @@ def service_detail_other(facts: Facts, body: Any) -> str:
     asked = getattr(facts.request, "ServiceID", None)
     if type(facts.request).__name__ != "ServiceDetailReq" or asked == body.ServiceID:
         return ""
-    return f"details of service {body.ServiceID}, asked for were those of {asked}"
+    return f"details of service {body.ServiceID}, but those of {asked} were requested"
 
 
 @rule("payment-not-offered", "the payment option chosen is on offer", EVCC, "PaymentServiceSelectionReq",

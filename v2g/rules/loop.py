@@ -112,7 +112,7 @@ def current_unasked(facts: Facts, body: Any) -> str:
     seconds = facts.lasts("current", wrong and not facts.comes_down(value))
     if seconds < LASTING:
         return ""
-    return f"the charger reports {value:g} A for {seconds:.1f} s, asked for were {asked:g} A"
+    return f"the charger reports {value:g} A for {seconds:.1f} s, but {asked:g} A were requested"
 
 
 @rule("voltage-unasked", "no more voltage is given than was asked for", SECC, "CurrentDemandRes",
@@ -125,7 +125,7 @@ def voltage_unasked(facts: Facts, body: Any) -> str:
     seconds = facts.lasts("voltage", flows and value > asked * OVER)
     if seconds < LASTING:
         return ""
-    return f"the charger reports {value:g} V for {seconds:.1f} s, asked for were {asked:g} V"
+    return f"the charger reports {value:g} V for {seconds:.1f} s, but {asked:g} V were requested"
 
 
 @rule("own-limit", "the charger delivers no more than it says that it can", SECC, "CurrentDemandRes",

@@ -47,7 +47,7 @@ class Metered:
         """Takes a reading into account.
 
         Args:
-            granted: the most that was granted in the last so many seconds, W; None: no limit.
+            granted: the most that was granted in the last seconds, W; None: no limit.
             tolerated: what may be shown for what was granted, W.
 
         Returns:

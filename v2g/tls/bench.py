@@ -1,4 +1,4 @@
-"""A charger's certificate made on the fly, for benches that only want encryption."""
+"""A temporary charger's certificate, for benches that only want encryption."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def vehicle_credential(now: datetime.datetime, suite: str = "iso20") -> Credenti
     store = make_store(now, suite, vehicle=True)
     (entry,) = store.of_role(Role.VEHICLE)
     anchor = entry.root.certificate if entry.root else None
-    return Credential(list(entry.chain), entry.key, anchor, "the vehicle certificate made on the fly")
+    return Credential(list(entry.chain), entry.key, anchor, "the temporary vehicle certificate")
 
 
 def make_certificate(directory: Path, now: datetime.datetime, suite: str = "iso2") -> tuple[Path, Path, Path]:

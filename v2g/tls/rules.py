@@ -136,7 +136,7 @@ def second_hello(first: ClientHello, second: ClientHello, group: int) -> None:
     shares = messages.read_shares(second.extensions[messages.KEY_SHARE])
     if list(shares) != [group]:
         sent = ", ".join(map(group_name, shares)) or "none"
-        text = f"the second ClientHello has keys of {sent}; asked for was one of {group_name(group)}"
+        text = f"the second ClientHello has keys of {sent}; one of {group_name(group)} was requested"
         raise Fatal("illegal_parameter", text)
 
 

@@ -137,7 +137,7 @@ def _numbers(results: Sequence[Result]) -> str:
         + "".join(f'<td class="n {verdict.word}">{number[verdict]}</td>' for verdict in shown)
         + f"<td class=n>{sum(bool(result.findings) for result in results)}</td><td class=n>{len(results)}</td></tr>"
         "</table><p class=quiet>Verdicts: none &lt; pass &lt; inconclusive &lt; fail &lt; error; the worst of a run"
-        " counts. Inconclusive: the case could not be brought to its point. A finding is a deviation from our"
+        " counts. Inconclusive: the case could not reach its point. A finding is a deviation from our"
         " own reading of the standard, with its severity; findings of safety and security fail the run.</p>"
     )
 

@@ -433,7 +433,7 @@ class TesterEvse:
         return self.hung_up or self.system.ended() is True
 
     async def wait_for(self, right: Callable[[], object], within: float) -> bool:
-        """Waits until something holds; whether it came within so many seconds."""
+        """Waits until something holds; whether it came within this many seconds."""
         deadline = self.now + within
         while not right():
             if self.now > deadline:

@@ -169,7 +169,7 @@ class OwnPair:
             self._seen.append((event.time, Step.END))
 
     async def until(self, phase: str, within: float, since: float) -> bool:
-        """Waits until a phase is reached after ``since`` (loop time), at most so many seconds."""
+        """Waits until a phase is reached after ``since`` (loop time), at most this many seconds."""
         wanted = PHASES[phase]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):

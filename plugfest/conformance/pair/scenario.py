@@ -44,14 +44,14 @@ class Do:
 
 @dataclass(frozen=True)
 class Wait:
-    """So many seconds pass."""
+    """This many seconds pass."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Until:
-    """A phase is reached within so many seconds; where it is not, the scenario goes on, and is judged."""
+    """A phase is reached within this many seconds; where it is not, the scenario goes on, and is judged."""
 
     phase: str
     within: float

@@ -77,7 +77,7 @@ class Trace:
         return times[place]
 
     def within(self, seconds: float, after: type[Any] | str, then: type[Any] | str) -> None:
-        """Asserts that the last ``then`` came at most so many seconds after the ``after`` before it."""
+        """Asserts that the last ``then`` came at most this many seconds after the ``after`` before it."""
         end = self.when(then)
         name = self._name(after)
         starts = [e.time for e in self._messages() if e.name == name and e.time <= end]

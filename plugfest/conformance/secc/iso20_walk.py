@@ -145,7 +145,7 @@ async def invitation(tester: TesterEv) -> None:
     if not iso20.control(tester).dynamic:
         return
     if not await tester.act("pause"):
-        raise Inconclusive("nobody can make the charger ask for a pause here", cause=Cause.NO_ACTION)
+        raise Inconclusive("nothing on this bench can make the charger ask for a pause", cause=Cause.NO_ACTION)
     for _ in range(MOST_ROUNDS):
         status = (await tester.exchange(tester.loop_request)).message.EVSEStatus
         if status is not None and status.EVSENotification == "Pause":

@@ -63,7 +63,7 @@ async def wake_by_evse(tester: TesterEv) -> None:
 
 
 async def until_steady(pilot: VehiclePilot, within: float) -> bool:
-    """Whether the charger's oscillator is off (or cannot be seen) within so many seconds."""
+    """Whether the charger's oscillator is off (or cannot be seen) within this many seconds."""
     duty = pilot.reading.duty
     if duty is None or duty == STEADY:
         return True

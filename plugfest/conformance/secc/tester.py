@@ -244,7 +244,7 @@ class TesterEv:
         self.observe(Event(self.now, layer, name, note=note))
 
     async def act(self, action: str) -> bool:
-        """What a person at the charger or a back end does. False: nobody can here."""
+        """What a person at the charger or a back end does. False: the bench cannot do it."""
         self.tell(*ACTS, action)
         return await self.system.do(action)
 

@@ -166,7 +166,7 @@ def silent(step: Step) -> Action:
         tester = course.tester
         since = tester.link_up if "CommunicationSetup" in str(step["silent"]) and tester.wire is None else tester.now
         await asyncio.sleep(max(seconds - DELAY - (tester.now - since), 0.0))
-        if tester.wire is None:  # nobody can close here: the timer is given its tolerance
+        if tester.wire is None:  # the tester cannot close yet: the timer is given its tolerance
             await asyncio.sleep(2 * DELAY)
         course.ended = tester.now
 
@@ -221,7 +221,7 @@ def while_(step: Step) -> Action:
                 await course.collect()
             except Failed:
                 if most is None and course.tester.connection.closed_at is not None:
-                    return  # the charger gave up, as it should
+                    return  # the charger gave up, as required
                 raise
 
     return act

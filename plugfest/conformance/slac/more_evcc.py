@@ -129,7 +129,7 @@ async def out_of_reach(post: Charger, run: Run) -> None:
                 expected="neither validation nor match", observed=frame.name, cause=Cause.ACCEPTED,
             )  # fmt: skip
         if isinstance(frame.message, frames.CM_SLAC_PARM_REQ):
-            break  # a new matching: this one has failed, as it should
+            break  # a new matching: this one has failed, as required
     post.result.saw("neither validation nor match", "so it is")
 
 

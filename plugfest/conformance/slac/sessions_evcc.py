@@ -259,7 +259,7 @@ async def _paused(system: VehicleBehindLine, bench: Bench, result: Result) -> As
     async with at_vehicle(system, bench, result, pilot=True) as host:
         await _charging(host)
         if not await host.evse.system.do("pause"):
-            raise Inconclusive("nobody can pause at the vehicle here", cause=Cause.NO_ACTION)
+            raise Inconclusive("nothing on this bench can pause the vehicle", cause=Cause.NO_ACTION)
         await host.paused()
         yield host
 

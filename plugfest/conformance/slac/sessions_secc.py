@@ -105,7 +105,7 @@ class Guest:
         await toggle(self.ev.pilot, pulse=T.TP_EV_vald_state_duration)
 
     async def duty(self, within: float, since: float) -> float:
-        """The duty comes, at most so many seconds after ``since``; when.
+        """The duty comes, at most this many seconds after ``since``; when.
 
         Raises:
             Failed: it does not, or E or F come instead.

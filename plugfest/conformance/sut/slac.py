@@ -284,7 +284,7 @@ class NetworkSlac:
         """The tester's vehicle.
 
         Raises:
-            Inconclusive: nobody can pull the plug here.
+            Inconclusive: the bench cannot pull the plug.
         """
         board = self.pilot if isinstance(self.pilot, VehicleBoard) and CAN_PLUG in self.pilot.can else None
         if state is not State.A:

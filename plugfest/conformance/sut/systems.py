@@ -160,7 +160,7 @@ class LineToCharger(PowerLine, Protocol):
         """The tester's end of the control pilot."""
 
     def show(self, state: State) -> None:
-        """The tester's vehicle shows a state; A: the plug is pulled. Inconclusive: nobody can do that here."""
+        """The tester's vehicle shows a state; A: the plug is pulled. Inconclusive: the bench cannot do that."""
 
     def duty(self) -> float | None:
         """What the charger offers, percent; None: nothing is seen of it."""

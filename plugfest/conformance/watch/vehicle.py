@@ -92,9 +92,7 @@ def start_unmatched(flow: Flow, said: Said) -> str:
     off = min(abs(one - target) for one in volts)
     if off <= NEAR + GAP:
         return ""
-    return (
-        f"PowerDeliveryReq(Start) at {volts[-1]:.0f} V, asked for were {target:g} V: contactors close within {NEAR:g} V"
-    )
+    return f"PowerDeliveryReq(Start) at {volts[-1]:.0f} V of {target:g} V: contactors close within {NEAR:g} V"
 
 
 @BOOK.on("alarm-ignored", "a vehicle takes no power after an alarm or an isolation fault", "ISO 15118-2", EVCC,

@@ -254,7 +254,7 @@ async def standby(tester: TesterEvse, run: Run, result: Result) -> None:
     """Asked to pause, a vehicle that prefers standby says so; the charger refuses, allows, or wants it to end."""
     await charging(tester)
     if not await tester.system.do("standby"):
-        raise Inconclusive("nobody can suspend power at the vehicle here", cause=Cause.NO_ACTION)
+        raise Inconclusive("nothing on this bench can suspend power at the vehicle", cause=Cause.NO_ACTION)
     held = await tester.held(tester.catch(progress("Standby")), "PowerDeliveryReq Standby", 30.0)
     response, code = await tester.good(held), str(run.variant["code"])
     if code != "OK":

@@ -103,7 +103,7 @@ async def _pause(tester: TesterEvse) -> None:
     """
     await charging(tester)
     if not await tester.system.do("pause"):
-        raise Inconclusive("nobody can pause at the vehicle here", cause=Cause.NO_ACTION)
+        raise Inconclusive("nothing on this bench can pause the vehicle", cause=Cause.NO_ACTION)
     await tester.wait_for(lambda: tester.over, 60.0)
     last = tester.requests[-1]
     stop = last.message if isinstance(last.message, iso2.SessionStopReq) else None
