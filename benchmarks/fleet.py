@@ -64,7 +64,7 @@ def bench(role: str, *, tls: bool, every: float, seconds: float, patient: float)
     timers = {f"V2G_EVCC_Msg_Timeout.{name}": patient for name in ("default", "CurrentDemandReq", "PowerDeliveryReq")}
     timers |= {"V2G_EVCC_CommunicationSetup_Timeout": 10 * patient, "V2G_EVCC_PreCharge_Timeout": 10 * patient}
     return Bench(
-        role=role,  # type: ignore[arg-type]
+        role=role,  # type: ignore[arg-type]  # a text of the parser, one of the literals
         tls="required" if tls else "none",
         slac=False,
         timer=timers if role == "evcc" else {},

@@ -121,7 +121,7 @@ class OwnPair:
         self.car.couple(evse)
         if setting.dc_open:
             vehicle.sense = lambda: (0.0, 0.0)
-            self.charger.power.load = lambda: None  # type: ignore[union-attr]
+            self.charger.power.load = lambda: None  # type: ignore[union-attr]  # an own charger has one
         if setting.error:
             self._err(setting.error)
 
