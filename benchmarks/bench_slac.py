@@ -67,7 +67,7 @@ async def _match(patient: bool, seed: int) -> tuple[float, float]:
 
     def observe(event: ev.Match | object) -> None:
         if getattr(event, "name", "") == "CM_SLAC_PARM.REQ" and not started:
-            started.append(event.time)  # type: ignore[attr-defined]  # a list of a namespace
+            started.append(event.time)  # type: ignore[attr-defined]  # an event, as its name says
 
     async with attached(line, {car: "pfbcm", post: "pfbpm"}):
         links = open_link("pfbch"), open_link("pfbph")
