@@ -96,7 +96,11 @@ for _module, _types in (("iso2", iso2), ("din70121", din70121)):
                 adjust=sending("CurrentDemandRes", deep("EVSEStatusCode", _code), _module))  # fmt: skip
         charger(f"precharge-{_code}-{_tag}", f"{_tag}: precharge goes on with {_code}", PRECHARGE[_module],
                 adjust=sending("PreChargeRes", deep("EVSEStatusCode", _code), _module))  # fmt: skip
-    charger(f"check-active-{_tag}", f"{_tag}: the cable check ends with EVSE_IsolationMonitoringActive stuck",
+    charger(f"check-still-active-{_tag}", f"{_tag}: the cable check ends with the status that it had while it went on",
+            CHECK[_module],
+            adjust=sending("CableCheckRes", deep("EVSEStatusCode", "EVSE_IsolationMonitoringActive"), _module),
+            )  # fmt: skip
+    charger(f"check-active-{_tag}", f"{_tag}: the cable check ends with a reserved status",
             CHECK[_module],
             adjust=sending("CableCheckRes", deep("EVSEStatusCode", "Reserved_8"), _module))  # fmt: skip
     charger(f"isolation-stuck-{_tag}", f"{_tag}: the isolation status stays Invalid after the cable check",

@@ -44,7 +44,8 @@ def status_phase(flow: Flow, log: Log, heard: Heard) -> str:
         return ""
     done = str(getattr(heard.body, "EVSEProcessing", "")) == "Finished"
     before = heard.name == "ChargeParameterDiscoveryRes" or (heard.name == "CableCheckRes" and not done)
-    if code in (BEFORE if before or _stops(flow) else WORKING):
+    ready = WORKING[:1] if heard.name == "CableCheckRes" else WORKING
+    if code in (BEFORE if before or _stops(flow) else ready):
         return ""
     if heard.name == "CableCheckRes":
         return f"CableCheckRes {'Finished' if done else 'Ongoing'} with EVSEStatusCode {code}"
