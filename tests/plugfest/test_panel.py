@@ -506,7 +506,7 @@ def test_a_viewer_that_does_not_read_is_dropped(served: tuple[Any, Hub, int], mo
 @pytest.mark.parametrize("text", ["nowhere.example:80", "127.0.0.1:99999", "1.2.3.4:x", "[::1", "a b"])
 def test_an_address_that_is_none_is_one_line(text: str) -> None:
     """It says what an address is like."""
-    with pytest.raises(UserError, match="ADDRESS:PORT is needed"):
+    with pytest.raises(UserError, match="give ADDRESS:PORT, such as"):
         Address.parse(text)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from processes import CEILING, until
 
 from evcc.vehicle import Vehicle
 from plugfest import plants, terminals
@@ -32,13 +32,6 @@ def source(evse: Evse) -> SimulatedPowerSource:
     return power
 
 
-async def sees(what: Callable[[], bool]) -> None:
-    """Until it is so."""
-    async with asyncio.timeout(20.0):
-        while not what():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
-
-
 async def test_the_charger_sees_the_battery_and_the_vehicle_the_voltage(tmp_path: Path) -> None:
     """As long as it is there; then its terminals are open, and a bare pilot is served as ever."""
     pilot = f"sim:{tmp_path / 'wire'}"
@@ -46,22 +39,22 @@ async def test_the_charger_sees_the_battery_and_the_vehicle_the_voltage(tmp_path
     power = source(evse)
     async with terminals.hosted(pilot, evse):
         async with terminals.attached(pilot, vehicle):
-            await sees(lambda: vehicle.sense is not None and power.load is not None)
+            await until(lambda: vehicle.sense is not None and power.load is not None, "shown at the terminals")
             assert power.load is not None
             assert power.load() is None  # contactors are open
             power.bound(power.limits.ceiling)
             power.precharge(vehicle.battery.voltage)
-            await sees(lambda: vehicle.matched)
+            await until(lambda: vehicle.matched, "shown at the terminals")
             vehicle.close_contactors()
-            await sees(lambda: power.load is not None and power.load() == vehicle.load())
+            await until(lambda: power.load is not None and power.load() == vehicle.load(), "shown at the terminals")
             power.aim(500.0, 20.0)
-            await sees(lambda: vehicle.current > 15.0)
+            await until(lambda: vehicle.current > 15.0, "shown at the terminals")
             assert vehicle.inlet_voltage == pytest.approx(vehicle.battery.open_voltage, abs=10.0)
             vehicle.contactors.closed = False
-            await sees(lambda: power.current == 0.0)
-        await sees(lambda: vehicle.sense is None or vehicle.sense() == (0.0, 0.0))
+            await until(lambda: power.current == 0.0, "shown at the terminals")
+        await until(lambda: vehicle.sense is None or vehicle.sense() == (0.0, 0.0), "shown at the terminals")
         power.off()
-        await sees(lambda: power.load is None)
+        await until(lambda: power.load is None, "shown at the terminals")
     assert not [*tmp_path.glob("*")]  # noqa: ASYNC240
 
 
@@ -74,13 +67,13 @@ async def test_one_vehicle_at_a_time_and_nonsense_is_nobody(tmp_path: Path) -> N
             reader, writer = await asyncio.open_unix_connection(tmp_path / "wire-power")
             writer.write(line)
             writer.write_eof()
-            async with asyncio.timeout(20.0):
+            async with asyncio.timeout(CEILING):
                 with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
                     await reader.readexactly(10_000)
             writer.close()
-        await sees(lambda: source(evse).load is None)
+        await until(lambda: source(evse).load is None, "shown at the terminals")
         async with terminals.attached(pilot, vehicle):
-            await sees(lambda: vehicle.sense is not None)
+            await until(lambda: vehicle.sense is not None, "shown at the terminals")
 
 
 async def test_ac_is_drawn_from_the_outlet(tmp_path: Path) -> None:
@@ -91,8 +84,10 @@ async def test_ac_is_drawn_from_the_outlet(tmp_path: Path) -> None:
     supply = evse.ac
     async with terminals.hosted(pilot, evse):
         async with terminals.attached(pilot, vehicle):
-            await sees(lambda: supply.load is not None and supply.load() == vehicle.ac_current)
-        await sees(lambda: supply.load is None)
+            await until(
+                lambda: supply.load is not None and supply.load() == vehicle.ac_current, "shown at the terminals"
+            )
+        await until(lambda: supply.load is None, "shown at the terminals")
     assert vehicle.sense is None
 
 
