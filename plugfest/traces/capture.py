@@ -29,7 +29,7 @@ BACK = 200_000_000
 """ns by which packets may stand in another order than that of their times; more is a clock that was set back."""
 EARLY = 8
 """Segments that may wait for one that they acknowledge, and that stands behind them in the capture."""
-EARLY_NS = 200_000_000
+EARLY_NS = 1_000_000_000
 """ns for which they wait."""
 UNHEARD = 3
 """Times that a segment is sent without an acknowledgement until nobody can be taken to hear it."""

@@ -157,7 +157,7 @@ def test_every_recording_gets_a_report(path: Path, tmp_path: Path) -> None:
 
 
 def test_an_empty_recording_gets_a_report_that_says_so(tmp_path: Path) -> None:
-    assert "nothing of a charging" in render(Recording("x", "pcap", entries=[Entry(0, 0.0, "tcp", "connected")]))
+    assert "no charging session" in render(Recording("x", "pcap", entries=[Entry(0, 0.0, "tcp", "connected")]))
     path = tmp_path / "empty.jsonl"
     path.write_text('{"plugfest": "trace"}\n')
     assert main(["report", str(path), "--check"]) == 1
