@@ -272,8 +272,8 @@ def _of_vehicle(cause: Cause, reason: str, soc: float) -> VehicleOutcome:
 def described(match: Match, *, vehicle: bool = False) -> str:
     """A match in half a line."""
     near = "attenuation unknown" if match.attenuation is None else f"{match.attenuation:.1f} dB"
-    mac = match.ev_mac if vehicle else match.evse_mac
-    return f"{mac.hex(':')}, {near}"
+    peer = f"vehicle {match.ev_mac.hex(':')}" if vehicle else f"charger {match.evse_mac.hex(':')}"
+    return f"{peer}, {near}"
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ CONDITIONS = {
 
 def _named(name: str, known: Sequence[str], what: str) -> UserError:
     near = get_close_matches(name, known, 3, 0.5)
-    more = f"; did you mean {' or '.join(near)}?" if near else ""
+    more = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known[:3])} and others"
     return UserError(f"no {what} {name!r}{more}")
 
 
@@ -133,7 +133,8 @@ def timer(name: str | None = None) -> Page:
     Raises:
         UserError: there is none.
     """
-    rows = [row for row in _timers() if name is None or name.lower() in row[0].lower()]
+    wanted = (name or "").lower().removeprefix("v2g_")  # timers of ISO 15118-20 have no such prefix
+    rows = [row for row in _timers() if wanted in row[0].lower()]
     if not rows:
         assert name is not None
         raise _named(name, sorted({row[0].partition(".")[0] for row in _timers()}), "timer")
