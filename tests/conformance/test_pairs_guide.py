@@ -219,4 +219,4 @@ def test_a_person_may_skip_and_stop(tmp_path: Path) -> None:
     code, said = dialogue(words, [("ready?", "s"), ("is all of this prepared?", "q")])
     assert code == 7, said
     assert (result(tmp_path / "out")["verdict"], result(tmp_path / "out")["run"]) == ("inconc", "ITP-01-01-001")
-    assert "goes on from here" in said
+    assert "run the same command again to continue" in said
