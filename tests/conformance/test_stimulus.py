@@ -145,6 +145,6 @@ def test_the_seed_is_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(run) == 0
     assert "seed 77;" in capsys.readouterr().out
     assert main([*run, "--seed", "78"]) == 2
-    assert "begun with seed 77" in capsys.readouterr().err
+    assert "started with seed 77" in capsys.readouterr().err
     assert main([*run, "--seed", "78", "--fresh"]) == 0
     assert main([*run, "--seed", "-1", "--fresh"]) == 2
