@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pkgutil import resolve_name
+from typing import Any
 
 from boundary import console
 from boundary.console import complain, complain_all, say
@@ -59,13 +60,23 @@ exit codes of evcc, secc and demo:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Of the program or of a command: whichever is given what it does not know says so, with its own usage."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        known, others = super().parse_known_args(args, namespace)
+        if others:
+            self.error(f"unrecognized arguments: {' '.join(others)}")
+        return known, others
+
+
 def parser(*names: str) -> argparse.ArgumentParser:
     """The whole command line; docs and shell completion can be made from it.
 
     Args:
         names: only these commands. A command that is started needs no other, and their modules cost time.
     """
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="plugfest",
         description="Lab bench for EV charging communication: both ends of a CCS or NACS session.",
         epilog=_EPILOG,

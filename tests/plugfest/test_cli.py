@@ -274,6 +274,13 @@ def test_the_demo_offers_no_option_that_it_refuses() -> None:
     assert "--basic" in run("evcc", "--help").stdout
 
 
+def test_an_unknown_option_is_told_with_the_usage_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not with that of the whole program."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["demo", "--basic"])
+    assert capsys.readouterr().err.startswith("usage: plugfest demo")
+
+
 def test_an_undecodable_message_is_an_error_with_its_place() -> None:
     done = run("exi", "decode", "--protocol", "iso2", CABLE_CHECK[:-6])
     assert done.returncode == 1
