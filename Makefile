@@ -5,9 +5,9 @@ BIN = $(VENV)/bin
 # Compiled once, not for each of the hundreds of commands that tests start, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE =
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/build/pycache
-# Processes that share the tests (on two processors: one of three mostly waits for real clocks), and what is tried on the
+# Processes that share the tests (on two processors: two of four mostly wait for real clocks), and what is tried on the
 # built wheel.
-WORKERS ?= 3
+WORKERS ?= 4
 # The soak: how long, how many sessions at once, the part of them that vanishes, and TLS where this is not empty.
 MINUTES ?= 10
 SESSIONS ?= 50
