@@ -11,9 +11,10 @@ import collections
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from faults.matrix import one
 
@@ -22,7 +23,8 @@ from plugfest.conformance.campaign.execute import executable
 from plugfest.conformance.catalogue import parameters, runs
 from v2g import sequence, timing
 from v2g.protocols import DIN, ISO2
-from v2g.rules.rule import CLASSIC, Live, Rule
+from v2g.rules.facts import Facts
+from v2g.rules.rule import CLASSIC, Breach, Live, Rule
 from v2g.sequence import START
 
 SEEN = Path(__file__).with_name("stimuli.json")
@@ -48,8 +50,8 @@ def broken_by(run_id: str) -> list[str]:
     role = "evcc" if run.case.sut == "secc" else "secc"
     seen: set[str] = set()
 
-    def judge(facts: object, body: object) -> object:
-        found = right(facts, body)  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
+    def judge(facts: Facts, body: Any) -> Sequence[Breach]:
+        found = right(facts, body)
         seen.update(f"{run.protocol} {one.rule.name} {type(body).__name__}" for one in found if one.rule.side == role)
         return found
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcc.battery import PACKS, Battery, pack
+from evcc.battery import PACKS, Battery, Pack, pack
 
 packs = st.sampled_from(list(PACKS.values()))
 socs = st.floats(0, 1)
@@ -22,16 +22,16 @@ def test_lookup() -> None:
 
 
 @given(packs, socs, socs)
-def test_open_voltage_rises_with_charge(kind: object, one: float, other: float) -> None:
+def test_open_voltage_rises_with_charge(kind: Pack, one: float, other: float) -> None:
     """More charge, more voltage, always within the pack's range."""
-    low, high = (Battery(kind, soc) for soc in sorted((one, other)))  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
-    assert kind.min_voltage <= low.open_voltage <= high.open_voltage < kind.max_voltage  # type: ignore[attr-defined]  # the declared type is wider
+    low, high = (Battery(kind, soc) for soc in sorted((one, other)))
+    assert kind.min_voltage <= low.open_voltage <= high.open_voltage < kind.max_voltage
 
 
 @given(packs, socs, st.floats(0, 1000), st.floats(0, 600), st.floats(0, 400_000))
-def test_wanted_keeps_all_limits(kind: object, soc: float, volts: float, amps: float, watts: float) -> None:
+def test_wanted_keeps_all_limits(kind: Pack, soc: float, volts: float, amps: float, watts: float) -> None:
     """Neither the charger's nor the pack's limits are exceeded, at the terminals and with the current flowing."""
-    battery = Battery(kind, soc, target_soc=1.0)  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
+    battery = Battery(kind, soc, target_soc=1.0)
     wanted = battery.wanted(volts, amps, watts)
     battery.current = wanted.current
     assert wanted.voltage <= min(volts, battery.pack.max_voltage)
@@ -42,9 +42,9 @@ def test_wanted_keeps_all_limits(kind: object, soc: float, volts: float, amps: f
 
 
 @given(packs, socs, st.floats(0, 1000), st.floats(0, 600), st.floats(0, 400_000))
-def test_spare_keeps_all_limits(kind: object, soc: float, volts: float, amps: float, watts: float) -> None:
+def test_spare_keeps_all_limits(kind: Pack, soc: float, volts: float, amps: float, watts: float) -> None:
     """Neither side's limits of discharging are exceeded, and the voltage stays above the lowest of both."""
-    battery = Battery(kind, soc)  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
+    battery = Battery(kind, soc)
     given_back = battery.spare(amps, watts, volts)
     battery.current = -given_back
     assert 0 <= given_back <= min(amps, battery.pack.max_discharge_current)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,10 @@ from slac.pilot import State
 from slac.pilots import AssumedVehiclePilot, SimulatedPilot
 
 
-def plugged(**options: object) -> tuple[Vehicle, SimulatedPilot]:
+def plugged(**options: Any) -> tuple[Vehicle, SimulatedPilot]:
     wire = SimulatedPilot(plugged=True)
     wire.evse.offer(5.0)
-    return Vehicle(wire.ev, **options), wire  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
+    return Vehicle(wire.ev, **options), wire
 
 
 async def test_dc_charging_fills_the_battery() -> None:

@@ -92,12 +92,12 @@ def test_the_octets_are_those_of_the_description() -> None:
     z = own.exchange(ec.ECDH(), ephemeral.public_key())
     assert len(z) == 66
     key = hashlib.sha512(bytes.fromhex("00000001") + z + b"\x01UV").digest()[:32]
-    identifier = contract.certificate.extensions.get_extension_for_oid(path.x509.ExtensionOID.SUBJECT_KEY_IDENTIFIER)  # type: ignore[attr-defined]  # the declared type is wider
+    identifier = contract.certificate.extensions.get_extension_for_oid(path.x509.ExtensionOID.SUBJECT_KEY_IDENTIFIER)
     aad = car.common_name.encode() + identifier.value.digest.hex().upper().encode()
     assert len(aad) == 18 + 16
     secret = AESGCM(key).decrypt(iv, made.encrypted_private_key[12:], aad)
     assert made.encrypted_private_key[:12] == iv
-    assert secret == keys.scalar(contract.key)  # type: ignore[arg-type]  # keys and chains are declared wider
+    assert secret == keys.scalar(contract.key)
     assert secret[0] < 2
 
 

@@ -103,7 +103,7 @@ def test_requests_may_come_by_get_and_lists_too(served: tuple[Store, Responder, 
     assert ocsp.check(data, entry.certificate, entry.issuer.certificate, datetime.datetime.now(datetime.UTC)) == []
     with urllib.request.urlopen(f"{url}/crl/iso2/cpo-sub2.crl") as answer:
         found = x509.load_der_x509_crl(answer.read())
-    assert found.is_signature_valid(store["cpo-sub2"].certificate.public_key())  # type: ignore[arg-type]  # keys and chains are declared wider
+    assert found.is_signature_valid(store["cpo-sub2"].certificate.public_key())
 
 
 @pytest.mark.parametrize(

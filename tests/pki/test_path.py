@@ -19,7 +19,7 @@ def codes(
     chain: object, roots: object = None, role: Role = Role.SECC, at: datetime.datetime | None = LATER
 ) -> set[Code]:
     roots = [good()["v2g-root"].certificate] if roots is None else roots
-    return {d.code for d in path.fatal(path.validate(chain, roots, role, at))}  # type: ignore[arg-type]  # keys and chains are declared wider
+    return {d.code for d in path.fatal(path.validate(chain, roots, role, at))}  # type: ignore[arg-type]  # chains of tests hold odd things on purpose
 
 
 def issue(changes: Changes | None = None, *, role: Role = Role.SECC, issuer: str = "cpo-sub2", cn: str = "") -> object:
@@ -76,13 +76,13 @@ def test_a_leaf_below_sub_ca_1_is_legal() -> None:
 
 def test_a_leaf_below_the_v2g_root_is_odd() -> None:
     """The root's operator broke a rule [V2G2-867]; a vehicle can still check the chain."""
-    found = path.validate(issue(issuer="v2g-root"), [good()["v2g-root"].certificate], Role.SECC, LATER)  # type: ignore[arg-type]  # keys and chains are declared wider
+    found = path.validate(issue(issuer="v2g-root"), [good()["v2g-root"].certificate], Role.SECC, LATER)  # type: ignore[arg-type]  # chains of tests hold odd things on purpose
     assert [(d.code, d.fatal) for d in found] == [(Code.ISSUER, False)]
 
 
 def test_a_leaf_that_is_an_anchor_itself_is_trusted() -> None:
     """In private environments a vehicle may know the very leaf [V2G2-873]."""
-    leaf = issue()[0]  # type: ignore[index]  # keys and chains are declared wider
+    leaf = issue()[0]  # type: ignore[index]  # chains of tests hold odd things on purpose
     assert Code.UNKNOWN_ROOT not in codes([leaf], [leaf])
 
 
@@ -93,7 +93,7 @@ def test_a_foreign_domain_component_is_only_odd_where_it_is_no_rule(role: Role) 
     chain = issue(Changes(dc="XX"), role=role, issuer=issuer.name)
     root = good()[role].root
     assert root is not None
-    found = path.validate(chain, [root.certificate], role, LATER)  # type: ignore[arg-type]  # keys and chains are declared wider
+    found = path.validate(chain, [root.certificate], role, LATER)  # type: ignore[arg-type]  # chains of tests hold odd things on purpose
     assert [(d.code, d.fatal) for d in found] == [(Code.NAME, False)]
 
 
@@ -139,7 +139,7 @@ def test_damaged_octets_are_never_accepted_and_never_raise() -> None:
 
 def test_deviations_read_like_sentences() -> None:
     chain = issue(Changes(not_before=START, not_after=START + datetime.timedelta(days=1), dc="V2G"))
-    texts = [str(d) for d in path.validate(chain, [good()["v2g-root"].certificate], Role.SECC, LATER)]  # type: ignore[arg-type]  # keys and chains are declared wider
+    texts = [str(d) for d in path.validate(chain, [good()["v2g-root"].certificate], Role.SECC, LATER)]  # type: ignore[arg-type]  # chains of tests hold odd things on purpose
     assert texts == [
         "DEPLFE00001: expired on 2026-03-02 00:00 UTC (4 days ago)",
         "DEPLFE00001: domain component DC=V2G, expected DC=CPO for a SECC leaf [V2G2-925]",

@@ -86,7 +86,7 @@ def causes_in(output: str) -> list[str]:
 
 async def test_a_good_line_is_well_at_both_ends(capsys: pytest.CaptureFixture[str]) -> None:
     for role in ("ev", "evse"):
-        well, output = await consult(role, lambda *_: None, capsys)  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
+        well, output = await consult(role, lambda *_: None, capsys)
         assert well, output
         assert "PROBLEM" not in output
         assert "warning" not in output

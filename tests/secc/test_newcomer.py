@@ -64,7 +64,7 @@ class Place:
         charger, vehicle = await memory_pair()
         charger._streams[1].transport._extra["peername"] = (address, 1)  # type: ignore[attr-defined]  # private, and not declared
         assert self._serve is not None
-        self.tasks.append(asyncio.create_task(self._serve(charger)))  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
+        self.tasks.append(asyncio.create_task(self._serve(charger)))
         self.channels += [charger, vehicle]
         await asyncio.sleep(0)
         return vehicle

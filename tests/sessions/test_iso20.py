@@ -267,7 +267,7 @@ async def test_loop_does_not_raise_what_was_declared(control: str) -> None:
     bench = iso20_bench("iso20-ac", control, duration=10.0)
 
     def raised(message: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopReq:
-        message.CLReqControlMode.EVMaximumChargePower = types.RationalNumberType(Exponent=3, Value=22)  # type: ignore[attr-defined]  # the declared type is wider
+        message.CLReqControlMode.EVMaximumChargePower = types.RationalNumberType(Exponent=3, Value=22)
         return message
 
     bench.ev.rewrite[ac.AC_ChargeLoopReq] = raised

@@ -271,7 +271,7 @@ async def test_charger_that_sinks_unasked_is_left_at_once(control: str, monkeypa
     bench = iso20_bench("iso20-dc", control, duration=30.0)
     source = bench.power
     assert source is not None
-    measured = type(source).current.fget  # type: ignore[attr-defined]  # the declared type is wider
+    measured = type(source).current.fget
     broken: list[float] = []
     sinking = property(lambda self: -40.0 if broken and self.on else measured(self))
     monkeypatch.setattr(type(source), "current", sinking)

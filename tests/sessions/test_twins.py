@@ -77,7 +77,7 @@ async def delivery(name: str) -> str:
     bench = PncBench()
     bench.wallet.contract = None
     assert bench.contracts.backend is not None
-    bench.contracts.backend.provider = credential(twin(name, Role.CPS))  # type: ignore[attr-defined]  # the declared type is wider
+    bench.contracts.backend.provider = credential(twin(name, Role.CPS))
     vehicle, _ = await bench.run()
     if not bench.messages("CertificateInstallationRes") or bench.code("CertificateInstallationRes") != "OK":
         return "cannot be sent"

@@ -343,7 +343,7 @@ async def mqtt_board(port: int, wire: SimulatedPilot, end: str) -> AsyncIterator
 
         async def obey() -> None:
             async for message in client.messages:
-                said = json.loads(message.payload)  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
+                said = json.loads(message.payload)
                 seen[message.topic.value] = said
                 match said:
                     case {"duty": duty}:

@@ -144,9 +144,11 @@ def test_standby_is_entered_and_left_with_the_charger_s_consent() -> None:
     terms = Terms()
     wish = types.EVSEStatusType(NotificationMaxDelay=0, EVSENotification="ExitStandby")
 
-    def delivery(progress: common.chargeProgressType, code: types.responseCodeType, status: object = None) -> bool:
+    def delivery(
+        progress: common.chargeProgressType, code: types.responseCodeType, status: types.EVSEStatusType | None = None
+    ) -> bool:
         terms.note(common.PowerDeliveryReq(EVProcessing="Finished", ChargeProgress=progress), 1.0)
-        terms.note(common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=status), 1.0)  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
+        terms.note(common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=status), 1.0)
         return terms.standby
 
     assert not delivery("Standby", "WARNING_StandbyNotAllowed")

@@ -303,7 +303,7 @@ def test_the_hello_can_be_told_what_to_contain() -> None:
     from v2g.tls.connection import Connection
 
     options = tls.ISO2.wrong(extensions={"status_request": None, 0x1234: "c0ffee", "ec_point_formats": "020001"})
-    hello, _ = side.hello(Connection(vehicle(options), None, None))  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
+    hello, _ = side.hello(Connection(vehicle(options), None, None))
     assert messages.STATUS_REQUEST not in hello.extensions
     assert hello.extensions[0x1234] == b"\xc0\xff\xee"
     assert hello.extensions[messages.POINT_FORMATS] == b"\x02\0\x01"

@@ -10,6 +10,7 @@ import pytest
 from tls_world import charger, store, vehicle
 
 from v2g import tls
+from v2g.channel import Channel
 from v2g.errors import ConnectionLost, SetupError
 from v2g.memory_link import memory_pair
 from v2g.tls import messages
@@ -29,7 +30,7 @@ async def _meet_altered(profile: str, direction: str, rng: random.Random) -> lis
     relay_charger, vehicle_end = await memory_pair()
     victim = rng.randrange(3)
 
-    async def relay(source: tls.Connection, sink: tls.Connection, alter: bool) -> None:
+    async def relay(source: Channel, sink: Channel, alter: bool) -> None:
         count = 0
         while data := await source._streams[0].read(65536):  # type: ignore[attr-defined]  # private, and not declared
             if alter and count == victim:
@@ -39,16 +40,16 @@ async def _meet_altered(profile: str, direction: str, rng: random.Random) -> lis
         sink._streams[1].close()  # type: ignore[attr-defined]  # private, and not declared
 
     relays = [
-        asyncio.create_task(relay(relay_charger, relay_vehicle, direction == "up")),  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
-        asyncio.create_task(relay(relay_vehicle, relay_charger, direction == "down")),  # type: ignore[arg-type]  # a stand-in, or drawn and declared wider
+        asyncio.create_task(relay(relay_charger, relay_vehicle, direction == "up")),
+        asyncio.create_task(relay(relay_vehicle, relay_charger, direction == "down")),
     ]
 
-    async def one(end: object, context: tls.Context) -> BaseException | None:
+    async def one(end: Channel, context: tls.Context) -> BaseException | None:
         channel = end
         try:
-            await channel.start_tls(context)  # type: ignore[attr-defined]  # the declared type is wider
+            await channel.start_tls(context)
             async with asyncio.timeout(5):
-                await channel.read_frame()  # type: ignore[attr-defined]  # the declared type is wider
+                await channel.read_frame()
         except (tls.TlsFailure, ConnectionLost, TimeoutError) as why:
             return why
         return None

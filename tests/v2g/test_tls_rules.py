@@ -71,7 +71,7 @@ def _updates(count: int) -> Any:
     def send(attacker: Attacker) -> None:
         for _ in range(count):
             attacker.send_record(22, b"\x18\x00\x00\x01\x00")
-            attacker._sealing.update()  # type: ignore[attr-defined]  # the declared type is wider
+            attacker._sealing.update()
 
     return send
 
