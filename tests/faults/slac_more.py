@@ -33,7 +33,7 @@ from slac.frames import (
     Message,
 )
 from slac.keys import nmk_of
-from slac.pilot import State
+from slac.pilot import CONNECTED, State
 
 _S, _E = "TC_SECC_CMN_VTB_", "TC_EVCC_CMN_VTB_"
 Change = Callable[[Any], Any]
@@ -286,8 +286,8 @@ async def _stays(self: Any) -> None:
 
 
 vehicle("slac-key-kept", "the network is never left", "PF_EVCC_SLAC_NoLink", patches=[(slac.ev.Ev, "leave", _stays)])
-vehicle("slac-at-once", "matching begins before the 5 % duty", f"{_E}CmSlacParm_012",
-        patches=[(slac.ev.Ev, "_offered", lambda self, reading: True)])  # fmt: skip
+vehicle("slac-at-once", "matching begins before the 5 % duty", f"{_E}CmSlacParm_013",
+        patches=[(slac.ev.Ev, "_offered", lambda self, reading: reading.state in CONNECTED)])  # fmt: skip
 
 
 def _ready_at_once(system: Any) -> None:

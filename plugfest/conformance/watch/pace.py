@@ -1,7 +1,7 @@
 """Performance times of ISO 15118-20: how fast a charger answers and a vehicle asks.
 
-A message that misses its time-out fails where it is awaited; one that comes between the performance time and that is a
-finding: the other side has no reserve left.
+A message that misses its time-out fails: a response where it is awaited, a request of the loop here, since the tester's
+charger waits for it. One that comes between the performance time and that is a finding: the other side has no reserve.
 """
 
 from __future__ import annotations
@@ -33,15 +33,29 @@ def answer_late(flow: Flow, said: Said) -> str:
     return f"{said.name} came {took:.2f} s after its request, SECC_Msg_Performance is {limit:g} s"
 
 
+def _asked_after(flow: Flow, said: Said) -> tuple[float, bool]:
+    """Seconds from a good response to this request, 0 where that is unknown; and whether both are of the loop."""
+    response, answered = flow.response, flow.answered_at
+    if flow.facts.protocol not in SETS or response is None or answered is None or not response.ok or flow.startled:
+        return 0.0, False
+    return flow.now - answered, response.stage is Stage.LOOP and said.stage is Stage.LOOP
+
+
+@BOOK.on("request-overdue", "a vehicle in the loop asks before the charger's time-out", "SECC_Sequence_Timeout", EVCC,
+         Stage.LOOP, cause=Cause.TOO_LATE)  # fmt: skip
+def request_overdue(flow: Flow, said: Said) -> str:
+    took, looping = _asked_after(flow, said)
+    limit = ISO20.timing.sequence_timeout(in_loop=True)
+    if not looping or took <= limit + flow.terms.transmission:
+        return ""
+    return f"{said.name} came {took:.2f} s after the response before it, SECC_Sequence_Timeout is {limit:g} s"
+
+
 @BOOK.on("request-late", "a vehicle asks within its performance time", "EVCC_Sequence_Performance", EVCC, *EVERY,
          weight=Weight.NOTED, cause=Cause.TOO_LATE)  # fmt: skip
 def request_late(flow: Flow, said: Said) -> str:
-    response, answered = flow.response, flow.answered_at
-    if flow.facts.protocol not in SETS or response is None or answered is None or not response.ok or flow.startled:
-        return ""
-    looping = response.stage is Stage.LOOP and said.stage is Stage.LOOP
+    took, looping = _asked_after(flow, said)
     limit = ISO20.timing.sequence_performance(in_loop=looping)
-    took = flow.now - answered
     if took <= limit + flow.terms.transmission:
         return ""
-    return f"{said.name} came {took:.2f} s after {response.name}, EVCC_Sequence_Performance is {limit:g} s"
+    return f"{said.name} came {took:.2f} s after the response before it, EVCC_Sequence_Performance is {limit:g} s"
