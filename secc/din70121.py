@@ -156,7 +156,8 @@ async def power_delivery(visit: Visit, request: din.PowerDeliveryReq) -> din.Pow
         visit.delivering, visit.stopped = True, False
     else:
         visit.evse.forget()
-        visit.delivering, visit.stopped = False, True
+        visit.power_over()
+        visit.stopped = True
         await switch_off(visit)
     return din.PowerDeliveryRes(ResponseCode="OK", EVSEStatus=status(visit))
 
@@ -183,7 +184,7 @@ def current_demand(visit: Visit, request: din.CurrentDemandReq) -> din.CurrentDe
 @on(din.WeldingDetectionReq)
 def welding_detection(visit: Visit, request: din.WeldingDetectionReq) -> din.WeldingDetectionRes:
     visit.evse.off()  # already off, unless the vehicle came here straight from the loop
-    visit.delivering = False
+    visit.power_over()
     power = output(visit)
     return din.WeldingDetectionRes(
         ResponseCode="OK", DC_EVSEStatus=status(visit), EVSEPresentVoltage=volt(power.voltage)
@@ -193,6 +194,6 @@ def welding_detection(visit: Visit, request: din.WeldingDetectionReq) -> din.Wel
 @on(din.SessionStopReq)
 def session_stop(visit: Visit, request: din.SessionStopReq) -> din.SessionStopRes:
     visit.evse.off()
-    visit.delivering = False
+    visit.power_over()
     visit.ended = "Terminate"
     return din.SessionStopRes(ResponseCode="OK")

@@ -221,7 +221,7 @@ async def power_delivery(visit: Visit, request: iso2.PowerDeliveryReq) -> iso2.P
     else:
         # The vehicle's error code has no influence here: it is stopping.
         visit.evse.forget()
-        visit.delivering = visit.charged = False
+        visit.power_over()
         visit.stopped = request.ChargeProgress == "Stop"
         if visit.dc:
             await switch_off(visit, for_good=visit.stopped)
@@ -304,7 +304,7 @@ def welding_detection(visit: Visit, request: iso2.WeldingDetectionReq) -> iso2.W
 @on(iso2.SessionStopReq)
 def session_stop(visit: Visit, request: iso2.SessionStopReq) -> iso2.SessionStopRes:
     visit.evse.off()
-    visit.delivering = False
+    visit.power_over()
     if request.ChargingSession == "Pause":
         visit.paused[visit.session.id] = Paused(
             "iso2", visit.mode, visit.tuple_id, visit.authorized, visit.payment, visit.schedule_began

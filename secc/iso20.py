@@ -259,7 +259,8 @@ async def stop(visit: Visit) -> None:
         await switch_off(visit)
     visit.evse.off()
     visit.evse.forget()
-    visit.delivering = visit.charged = visit.standby = visit.unconfirmed = False
+    visit.power_over()
+    visit.standby = visit.unconfirmed = False
     visit.stopped = True
     visit.coming = {}
     visit.stops += 1

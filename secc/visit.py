@@ -322,6 +322,10 @@ class Visit:
             self.over("beyond profile", "short of profile")
             self.agreed_anew()
 
+    def power_over(self) -> None:
+        """The vehicle has ended the power flow: the end of the session has nothing of it left to switch off."""
+        self.delivering = self.charged = False
+
     # -- phases ---------------------------------------------------------------------------------------------------
 
     def since(self, phase: str) -> float:

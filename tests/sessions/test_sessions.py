@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 
 import pytest
-from bench import LOOP, MODES, Bench, message_seen
+from bench import ISO20_MODES, LOOP, MODES, Bench, message_seen
 
 from evcc import charge as evcc
 from plugfest.virtual import run
@@ -56,6 +56,15 @@ async def test_a_session_runs_to_its_end_in_the_order_of_the_chart(mode: str, to
     assert bench.battery.soc > 0.2
     assert vehicle.energy_wh > 0
     assert bench.wire.ev.state is State.B
+
+
+@pytest.mark.parametrize("mode", [*MODES, *ISO20_MODES])
+async def test_power_that_the_vehicle_has_ended_is_not_switched_off_again(mode: str) -> None:
+    """After PowerDelivery(Stop), the end of the session has nothing to switch off, and says so in every protocol."""
+    _, charger = await Bench(mode, duration=5.0).run()
+    assert charger.ok, charger
+    assert charger.energy_wh > 0.0
+    assert charger.switched_off is None
 
 
 @pytest.mark.parametrize("mode", MODES)
