@@ -26,6 +26,7 @@ PHRASES = {
     r"\bas it should\b(?! be)": "as required",
     r"\bwho has no more than\b": "if you only have",
     r"\bit holds that\b": "say the fact itself",
+    r"(?<![\w.`])(the|of|to|is|are|and|for|with|at|by|there is|there are|id of|it is) \1\b": "it once",
 }
 """Pattern -> what to write instead."""
 

@@ -30,7 +30,7 @@ class Mqtt(Section, kw_only=True, frozen=True):
     host: Annotated[str, Meta(min_length=1, description="broker")] = "localhost"
     port: Annotated[Port | None, Meta(description="by default 1883, with TLS 8883")] = None
     topic: Annotated[str, Meta(pattern=r"^[^#+]+$", description="prefix of all topics")] = "plugfest"
-    id: Annotated[Word | None, Meta(description="id of id of this bench; by default its role")] = None
+    id: Annotated[Word | None, Meta(description="id of this bench; by default its role")] = None
     version: Annotated[Literal["3.1.1", "5"], Meta(description="MQTT version")] = "3.1.1"
     username: str | None = None
     password: str | None = None

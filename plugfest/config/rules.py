@@ -147,7 +147,7 @@ def _protocols(bench: Bench) -> Iterator[Complaint]:
             ISO2.replace({timer: seconds})
         except SetupError as why:
             near = did_you_mean(timer, _timers())
-            yield ("timer", timer), f"there is there is no timer {timer!r}{near}" if near else str(why)
+            yield ("timer", timer), f"there is no timer {timer!r}{near}" if near else str(why)
         if not seconds >= 0.0:
             yield ("timer", timer), f"{seconds:g} s cannot be"
 
@@ -370,7 +370,7 @@ def _payment(bench: Bench) -> Iterator[Complaint]:
         if code not in codes:
             yield (
                 ("charger", "verdicts", emaid),
-                f"there is there is no ResponseCode {code!r}{did_you_mean(code, codes)}",
+                f"there is no ResponseCode {code!r}{did_you_mean(code, codes)}",
             )
     for at, plan in enumerate(bench.charger.plans):
         for key, entries in (("schedule", plan.schedule), ("prices", plan.prices), ("discharge", plan.discharge)):

@@ -33,5 +33,5 @@ def seconds(text: str) -> float:
         try:
             total += sign * (timer(match["name"]) if match["name"] else float(match["number"]))
         except KeyError:
-            raise NotExecutable(f"time {text!r}: there is there is no timer {match['name']}") from None
+            raise NotExecutable(f"time {text!r}: there is no timer {match['name']}") from None
     return total
