@@ -28,13 +28,22 @@ def evse_status(visit: Visit) -> types.EVSEStatusType | None:
     notification = NOTIFICATIONS.get(wish)
     if notification is None or (notification == "ExitStandby" and not visit.standby):
         return None
-    if notification == "ScheduleRenegotiation" and (visit.control is None or visit.control.dynamic):
-        return None  # in dynamic mode changes travel in the loop
-    if notification == "Pause" and (visit.control is None or not visit.control.dynamic):
-        return None  # in scheduled mode the profile decides
-    if notification == "ServiceRenegotiation" and not visit.allows_another_service:
+    if obstacle := unsaid(visit, notification):
+        visit.tell(f"unsaid {notification}", f"{notification} is not notified: {obstacle}")
         return None
     return types.EVSEStatusType(NotificationMaxDelay=delay, EVSENotification=notification)
+
+
+def unsaid(visit: Visit, notification: types.evseNotificationType) -> str:
+    """Why the charger must not ask for this in the session, or ""."""
+    dynamic = visit.control is not None and visit.control.dynamic
+    if notification == "ScheduleRenegotiation" and dynamic:
+        return "in dynamic mode there is no schedule, changes travel in the loop"
+    if notification == "Pause" and not dynamic:
+        return "in scheduled mode the vehicle's power profile decides on pauses"
+    if notification == "ServiceRenegotiation" and not visit.allows_another_service:
+        return "this charger does not let a vehicle change its service"
+    return ""
 
 
 def able(visit: Visit) -> None:
