@@ -91,13 +91,15 @@ class Drive:
         notes: what people should know besides, one line each.
         control: service and parameter set selected (ISO 15118-20, as the following); None before.
         other_services: the charger lets the vehicle change its service.
+        offered_services: ServiceIDs of the energy services that it offers.
         parks: what was selected of the parking service: the IntendedServices.
         arrived: the vehicle has begun to check in.
         asked_to_stop: the charger asked for the end when it agreed to the start.
         resting: no power is wanted, for standby.
         standby: the charger has agreed to standby.
+        pausing: a profile of 0 W is being agreed, so that the session may be paused.
         stream: on which requests go: the main one, or a side stream by its payload type.
-        beside: what goes on on side streams.
+        beside: what goes on in side streams.
     """
 
     session: Session
@@ -121,11 +123,13 @@ class Drive:
     notes: list[str] = field(default_factory=list)
     control: Control | None = None
     other_services: bool = False
+    offered_services: frozenset[int] = frozenset()
     parks: frozenset[int] = frozenset()
     arrived: bool = False
     asked_to_stop: bool = False
     resting: bool = False
     standby: bool = False
+    pausing: bool = False
     stream: int = MAIN
     beside: Beside = field(default_factory=Beside)
     _noted: set[str] = field(default_factory=set)

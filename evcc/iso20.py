@@ -144,10 +144,10 @@ async def select_service(drive: Drive) -> Control:
     """
     found = await drive.ask(common.ServiceDiscoveryReq())
     drive.other_services = found.ServiceRenegotiationSupported
-    offered = [service.ServiceID for service in found.EnergyTransferServiceList.Service]
+    drive.offered_services = frozenset(service.ServiceID for service in found.EnergyTransferServiceList.Service)
     service = wanted_service(drive)
-    if service.number not in offered:
-        listed = ", ".join(energy.title(number) for number in offered)
+    if service.number not in drive.offered_services:
+        listed = ", ".join(energy.title(number) for number in sorted(drive.offered_services))
         raise Unsuitable(f"the vehicle wants {energy.title(service.number)}, the charger offers {listed}")
     detail = await drive.ask(common.ServiceDetailReq(ServiceID=service.number))
     if detail.ServiceID != service.number:

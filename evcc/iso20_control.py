@@ -35,8 +35,20 @@ def wanted_service(drive: Drive) -> EnergyService:
     if service is None:
         raise LocalError(f"unknown service {name!r}; known are {', '.join(energy.BY_TITLE)}")
     if service.energy != kind:
-        raise LocalError(f"service {name} transfers {service.energy}, and the vehicle was set to {kind}")
+        text = f"service {name} transfers {service.energy}, and {kind} was agreed in supportedAppProtocol"
+        raise LocalError(f"{text}; only a new session can change that")
     return service
+
+
+def unchangeable(drive: Drive) -> str:
+    """Why the vehicle cannot change to the service that the driver wants in this session, or ""."""
+    if not drive.other_services:
+        return "the charger does not let the vehicle change its service"
+    try:
+        service = wanted_service(drive)
+    except LocalError as why:
+        return str(why)
+    return "" if service.number in drive.offered_services else f"the charger does not offer {service.title}"
 
 
 def choose(drive: Drive, service: EnergyService, offered: Sequence[common.ParameterSetType]) -> Control:
@@ -173,21 +185,19 @@ def wishes(drive: Drive, notification: str | None) -> Ending | None:
             vehicle.standby.set()
         case "Pause":
             return Ending("pause", "the charger asked to pause")
-        case "ServiceRenegotiation" if drive.other_services and drive.options.renegotiates:
-            return Ending("service", "the charger asked for another service")
         case "ServiceRenegotiation":
-            drive.note("the charger asked for another service; the vehicle goes on with this one")
+            obstacle = unchangeable(drive) if drive.options.renegotiates else "it does not renegotiate"
+            if not obstacle:
+                return Ending("service", "the charger asked for another service")
+            drive.note(f"the charger asked for another service; the vehicle goes on with this one: {obstacle}")
     if vehicle.stop.is_set():
         vehicle.stop.clear()
         return Ending("stop", "stopped by the driver")
-    if vehicle.pause.is_set():
-        vehicle.pause.clear()
-        return Ending("pause", "paused by the driver")
     if vehicle.another_service.is_set():
         vehicle.another_service.clear()
-        if drive.other_services:
+        if not (obstacle := unchangeable(drive)):
             return Ending("service", "the driver wants another service")
-        drive.note("the charger does not let the vehicle change its service")
+        drive.note(f"the vehicle goes on with its service: {obstacle}")
     if vehicle.battery.full and wants_full(drive):
         return Ending("stop", "charging complete")
     if vehicle.battery.drained and vehicle.settings.target_power < 0.0 and not controlled(drive):

@@ -3,6 +3,9 @@
 A schedule is renegotiated on its own stream while power flows by the old one; the new one is followed from the next
 message of the loop on. In standby the loop goes on with the contactors closed and without power. Dynamic
 mode has no schedule to renegotiate: what changes travels in the loop.
+
+A pause is asked for only where it is allowed: in scheduled mode while the profile says 0 W, which the vehicle agrees
+first where it does not; in dynamic mode when the charger has asked. Any other is FAILED_PauseNotAllowed, and the end.
 """
 
 from __future__ import annotations
@@ -106,16 +109,44 @@ class Course(Generic[T]):
         notification = status.EVSENotification if status is not None else None
         if drive.asked_to_stop:  # with the answer to the start, which is as good as here
             notification, drive.asked_to_stop = "Terminate", False
-        if self._taken() and notification == "ScheduleRenegotiation":
+        taken = self._taken()
+        if taken and notification == "ScheduleRenegotiation":
             notification = None  # this response was on its way already
         if not drive.beside.result(METERING) and notification == "MeteringConfirmation":
             iso20_metering.confirm(drive, dynamic=self.control.dynamic)
         ending = wishes(drive, notification) or self.plan.pause or falls_asleep(drive, self.plan)
+        if not taken:  # a new profile holds from the next message on
+            ending = ending or self._pause(notification)
         if ending is not None:
             return ending
         await self._renegotiate(notification)
         await self._rest(notification)
         return None
+
+    # -- pauses ---------------------------------------------------------------------------------------------------
+
+    def _pause(self, notification: str | None) -> Ending | None:
+        """The driver's pause, once it is allowed; where it cannot be, a note says why, and the session goes on."""
+        drive, wish = self.drive, self.drive.vehicle.pause
+        if not wish.is_set():
+            return None
+        obstacle = ""
+        if self.control.dynamic:
+            if notification != "Pause":
+                obstacle = "in dynamic mode the charger has to ask for it (standby is the vehicle's to begin)"
+        elif self.plan.power(drive.now, math.inf, math.inf):
+            if not drive.options.renegotiates or self._again == math.inf:
+                obstacle = "the power profile is not 0 W, and it cannot be renegotiated"
+            elif not drive.pausing or drive.beside.busy(RENEGOTIATION):
+                return None  # until a profile of 0 W is agreed
+            else:
+                obstacle = "a power profile of 0 W was not agreed"
+        wish.clear()
+        drive.pausing = False
+        if obstacle:
+            drive.note(f"the session is not paused: {obstacle}")
+            return None
+        return Ending("pause", "paused by the driver")
 
     # -- schedules ------------------------------------------------------------------------------------------------
 
@@ -135,8 +166,9 @@ class Course(Generic[T]):
     async def _renegotiate(self, notification: str | None) -> None:
         drive, vehicle = self.drive, self.drive.vehicle
         asked = notification == "ScheduleRenegotiation" and drive.options.renegotiates
+        pauses = vehicle.pause.is_set() and not drive.pausing
         # After a failure nobody knows what the charger took over: the vehicle tries again by itself.
-        if not asked and not vehicle.renegotiate.is_set() and not self._failed and not self._wants_more():
+        if not (asked or pauses or vehicle.renegotiate.is_set() or self._failed or self._wants_more()):
             return
         if self.control.dynamic:
             vehicle.renegotiate.clear()
@@ -145,15 +177,19 @@ class Course(Generic[T]):
         if drive.beside.busy(RENEGOTIATION) or drive.now < self._again:
             return
         vehicle.renegotiate.clear()
+        drive.pausing = pauses
         if drive.standby:  # left without a profile: the new one comes with the renegotiation
             await drive.ask(power_delivery(drive, "ScheduleRenegotiation"))
             self._awake()
-        drive.session.tell("state", "renegotiating", "the charger asked" if asked else "the driver asked")
+        who = "the charger asked" if asked else "the driver wants to pause" if pauses else "the driver asked"
+        drive.session.tell("state", "renegotiating", who)
         drive.beside.begin(RENEGOTIATION, self._beside())
 
     def _wants_more(self) -> bool:
         """Whether the driver wants another direction than the plan has, or more: that takes another profile."""
         wanted, planned = self.drive.vehicle.settings.target_power, self.plan.wish
+        if self.drive.pausing:
+            return False
         return not self.control.dynamic and (wanted * planned < 0.0 or abs(wanted) > abs(planned))
 
     async def _beside(self) -> tuple[T, Plan] | None:

@@ -135,8 +135,8 @@ def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTuple
         planned,
         None if tolerance is None else abs(number(tolerance)),
         read_back(chosen, drive.now, sent, count) if control.bidirectional else None,
-        settings.target_power,
-        settings.sells_at,
+        0.0 if drive.pausing else settings.target_power,
+        None if drive.pausing else settings.sells_at,
     )
 
 

@@ -19,6 +19,8 @@ ACTIONS: dict[str, Any] = {
         setattr(bench.ev, "control", "dynamic" if bench.ev.control == "scheduled" else "scheduled"),
         bench.vehicle.another_service.set(),
     ),
+    "pause": lambda bench: bench.vehicle.pause.set(),
+    "charger: pause": lambda bench: bench.evse.request(Wish.PAUSE, 60),
     "charger: schedule": lambda bench: bench.evse.request_renegotiation(10),
     "charger: exit standby": lambda bench: bench.evse.request(Wish.EXIT_STANDBY, 10),
     "charger: other service": lambda bench: bench.evse.request(Wish.OTHER_SERVICE, 10),

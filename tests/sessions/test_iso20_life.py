@@ -427,6 +427,55 @@ async def test_charger_without_service_renegotiation_says_so_and_refuses_it() ->
     assert again.safe
 
 
+@pytest.mark.parametrize("who", ["charger", "driver"])
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ("AC", "service AC transfers AC, and DC was agreed in supportedAppProtocol"),
+        ("DC_BPT", "the charger does not offer DC_BPT"),
+        ("another", "unknown service 'another'"),
+    ],
+)
+async def test_vehicle_keeps_a_service_that_it_cannot_leave(wanted: str, reason: str, who: str) -> None:
+    """The namespace agreed ties the session to its energy: power is not switched off for what cannot be selected."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=10.0)
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.ev.service = wanted
+        if who == "charger":
+            bench.evse.request(Wish.OTHER_SERVICE, 30)
+        else:
+            bench.vehicle.another_service.set()
+
+    vehicle, _ = await charged(bench, during)
+    assert [m.ChargingSession for m in said(bench, "SessionStopReq")] == ["Terminate"]
+    assert any(reason in note for note in vehicle.notes), vehicle.notes
+
+
+@pytest.mark.parametrize(
+    ("mode", "wish", "notification"),
+    [
+        ("scheduled", Wish.PAUSE, "Pause"),
+        ("dynamic", Wish.RENEGOTIATE, "ScheduleRenegotiation"),
+        ("dynamic", Wish.OTHER_SERVICE, "ServiceRenegotiation"),
+    ],
+)
+async def test_charger_says_why_it_does_not_notify_a_wish(mode: str, wish: Wish, notification: str) -> None:
+    """What the standard does not let it ask for in this session is in its trace, once, and not in EVSEStatus."""
+    bench = iso20_bench("iso20-dc", mode, duration=10.0)
+    bench.se.service_renegotiation = False
+
+    async def during(bench: Bench) -> None:
+        await in_loop(bench)
+        bench.evse.request(wish, 30)
+
+    await charged(bench, during)
+    notes = [e.note for e in bench.events["se"] if e.name == "note"]
+    assert sum(f"{notification} is not notified: " in note for note in notes) == 1
+    assert all(response.EVSEStatus is None for response in said(bench, "DC_ChargeLoopRes"))
+
+
 async def test_value_added_services_are_chosen_as_the_driver_says() -> None:
     """Internet with a set of its own, parking with one of each kind, a charger's own service with its first set."""
     bench = iso20_bench("iso20-ac", "dynamic", duration=5.0)

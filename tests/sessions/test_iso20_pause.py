@@ -1,0 +1,75 @@
+"""A driver's pause in ISO 15118-20: asked for only where it is allowed, and otherwise the driver hears why not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from bench import Bench, iso20_bench, message_seen
+
+from v2g.messages.iso20 import common
+from v2g.physical import number
+from v2g.protocols.iso20 import RENEGOTIATION
+
+LOOP = {"iso20-dc": "DC_ChargeLoopReq", "iso20-ac": "AC_ChargeLoopReq"}
+
+
+def said(bench: Bench, name: str, stream: int | None = None) -> list[Any]:
+    """The messages of a name as the vehicle saw them, on any stream or on one."""
+    return [
+        event.message
+        for event in bench.events["ev"]
+        if event.layer == "message" and event.name == name and stream in (None, event.stream)
+    ]
+
+
+async def pause_by_the_driver(bench: Bench, mode: str) -> None:
+    """The driver pauses, and stops half a minute later if the session still goes on."""
+    await message_seen(bench, LOOP[mode], 20)
+    bench.vehicle.pause.set()
+    await asyncio.sleep(30.0)
+    bench.vehicle.stop.set()
+
+
+@pytest.mark.parametrize("mode", ["iso20-dc", "iso20-ac"])
+async def test_driver_pauses_with_a_profile_of_nothing(mode: str) -> None:
+    """Scheduled: the vehicle first agrees on 0 W beside the loop; it comes back with the power that it wants."""
+    bench = iso20_bench(mode, "scheduled", duration=None)
+    vehicle, charger = await bench.run(lambda bench: pause_by_the_driver(bench, mode))
+    assert vehicle.ok, vehicle
+    assert vehicle.reason == "paused by the driver"
+    assert vehicle.paused
+    assert charger.paused
+    assert bench.safe
+    (agreed,) = said(bench, "PowerDeliveryReq", RENEGOTIATION)
+    entries = agreed.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry
+    assert [number(entry.Power) for entry in entries] == [0.0]
+    bench.ev.resume, bench.ev.duration = vehicle.resume, 10.0
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    assert said(bench, "SessionSetupRes")[-1].ResponseCode == "OK_OldSessionJoined"
+    assert vehicle.energy_wh > 0.0
+
+
+@pytest.mark.parametrize("way", ["dynamic", "no renegotiation", "refused", "silent"])
+async def test_driver_who_cannot_pause_is_told_why(way: str) -> None:
+    """Where a pause would be refused the vehicle does not ask: the session goes on, and a note says why."""
+    bench = iso20_bench("iso20-dc", "dynamic" if way == "dynamic" else "scheduled", duration=None)
+    bench.ev.renegotiates = way != "no renegotiation"
+
+    def spoilt(message: common.PowerDeliveryRes) -> Any:
+        if not said(bench, "PowerDeliveryReq", RENEGOTIATION):
+            return message
+        bench.se.rewrite.pop(common.PowerDeliveryRes)
+        message.ResponseCode = "WARNING_PowerToleranceNotConfirmed"
+        return None if way == "silent" else message
+
+    if way in ("refused", "silent"):
+        bench.se.rewrite[common.PowerDeliveryRes] = spoilt
+    vehicle, charger = await bench.run(lambda bench: pause_by_the_driver(bench, "iso20-dc"))
+    assert vehicle.ok, vehicle
+    assert charger.ok, charger
+    assert vehicle.reason == "stopped by the driver"
+    assert any("the session is not paused: " in note for note in vehicle.notes)
+    assert [m.ChargingSession for m in said(bench, "SessionStopReq")] == ["Terminate"]
