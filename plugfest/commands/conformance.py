@@ -79,20 +79,18 @@ def _add_run(inner: Any) -> None:
         " campaign (default: a new seed for each)",
     )  # fmt: skip
     parser.add_argument("--shard", metavar="I/N", help="run only part I of N; results merge in one folder")
-    parser.add_argument("--name", metavar="TEXT", help="name name of the system, for the report")
+    parser.add_argument("--name", metavar="TEXT", help="name of the system, for the report")
     options.add_web(parser)
     group = parser.add_argument_group("the system under test")
     group.add_argument("--command", metavar="CMD", help="start this when plugging in, end it after each case")
-    group.add_argument(
-        "--ready-after", metavar="S", type=float, default=1.0, help="secondseconds until the command is ready"
-    )
+    group.add_argument("--ready-after", metavar="S", type=float, default=1.0, help="seconds until the command is ready")
     group.add_argument("--ready-when", metavar="TEXT", help="the command is ready when it prints this")
     group.add_argument(
         "--action", metavar="NAME=CMD", action="append", default=[],
         help="command for what a person would do: stop, authorise, refuse, pause ... (repeatable)",
     )  # fmt: skip
     group.add_argument("--reset-command", metavar="CMD", help="run this when the system no longer answers")
-    group.add_argument("--pause", metavar="S", type=float, help="secondseconds between cases (default: as declared)")
+    group.add_argument("--pause", metavar="S", type=float, help="seconds between cases (default: as declared)")
     group.add_argument("--longest", metavar="S", type=float, help="abort a case after this many seconds")
     group.add_argument("--pki", metavar="DIR", type=Path, help="certificates for TLS and contracts")
     group = parser.add_argument_group("a real pair (--sut pair); -i IFACE[,IFACE] is where the line is recorded")
@@ -130,7 +128,7 @@ def _add_pics(inner: Any) -> None:
     parser.add_argument("--defaults", action="store_true", help="ask nothing: use the default of every value")
     parser.add_argument("--command", metavar="CMD", help="start this when plugging in")
     parser.add_argument(
-        "--ready-after", metavar="S", type=float, default=1.0, help="secondseconds until the command is ready"
+        "--ready-after", metavar="S", type=float, default=1.0, help="seconds until the command is ready"
     )
     parser.add_argument("--pki", metavar="DIR", type=Path, help="certificates for TLS")
     parser.set_defaults(run="plugfest.tasks.conformance:make_pics")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from faults import FAULTS, Fault
+from faults.fault import deep, sending
 from faults.matrix import RUNS, one
 from faults.physics import _echo
 
@@ -117,3 +119,25 @@ def test_a_violation_says_all_in_one_sentence() -> None:
         "IEC 61851-23",
     )
     assert result.judged.did.startswith("Power flow")
+
+
+def soc_jumps(message: str, module: str) -> Callable[[Any], None]:
+    """An SoC that is 20 % and 60 % in turns."""
+    field = "PresentSOC" if module.startswith("iso20") else "EVRESSSOC"
+    socs = itertools.cycle((20, 60))
+    return sending(message, lambda one: deep(field, next(socs))(one), module)
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "module", "title"),
+    [
+        ("PF_EVCC_DIN_PowerFlow#1", "CurrentDemandReq", "din70121", "DIN SPEC 70121"),
+        ("PF_EVCC_ISO2_PowerFlow#1", "CurrentDemandReq", "iso2", "ISO 15118-2"),
+        ("PF_EVCC_ISO20_PowerFlow_DC#1", "DC_ChargeLoopReq", "iso20-dc", "ISO 15118-20"),
+    ],
+)
+def test_a_violation_names_the_protocol_that_was_spoken(name: str, message: str, module: str, title: str) -> None:
+    """What follows from the messages of any protocol is not blamed on another one's standard."""
+    result = run(name, soc_jumps(message, module))
+    assert result.judged is not None
+    assert (result.cause, result.judged.rule) == (Cause.PHYSICS, title)

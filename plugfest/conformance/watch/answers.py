@@ -6,7 +6,7 @@ from typing import Any
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
-from plugfest.conformance.watch.judgement import Book, Weight
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from v2g.reading import PROTOCOL_OF
 
@@ -18,7 +18,7 @@ OFF = 86400.0
 """s by which a clock may differ from the tester's."""
 
 
-@hears("answer-other", "a request is answered by its own response", "ISO 15118-2, DIN SPEC 70121",
+@hears("answer-other", "a request is answered by its own response", SPOKEN,
        cause=Cause.WRONG_MESSAGE)  # fmt: skip
 def answer_other(flow: Flow, log: Log, heard: Heard) -> str:
     meant = heard.asked.removesuffix("Req") + "Res"
@@ -27,7 +27,7 @@ def answer_other(flow: Flow, log: Log, heard: Heard) -> str:
     return f"{heard.name} {heard.code} came in answer to {heard.asked}"
 
 
-@hears("session-id-kept", "each response carries the session id of SessionSetupRes", "ISO 15118-2, DIN SPEC 70121",
+@hears("session-id-kept", "each response carries the session id of SessionSetupRes", SPOKEN,
        cause=Cause.WRONG_SESSION)  # fmt: skip
 def session_id_kept(flow: Flow, log: Log, heard: Heard) -> str:
     setup = log.present.last.get("SessionSetupRes")
@@ -44,7 +44,7 @@ def _hex(value: bytes | None) -> str:
 
 @hears("session-id-fresh", "a new session has an id that no earlier session had, and a joined one has that of"
     " the request",
-       "ISO 15118-2, DIN SPEC 70121", "SessionSetupRes", cause=Cause.WRONG_SESSION)  # fmt: skip
+       SPOKEN, "SessionSetupRes", cause=Cause.WRONG_SESSION)  # fmt: skip
 def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
     given = heard.session_id
     if not heard.ok or not given:
@@ -79,7 +79,7 @@ def _challenge(body: Any) -> bytes | None:
     return given
 
 
-@hears("evse-id-one", "an outlet has one EVSEID", "ISO 15118-2", "SessionSetupRes", *LOOP, cause=Cause.WRONG_FIELD)
+@hears("evse-id-one", "an outlet has one EVSEID", SPOKEN, "SessionSetupRes", *LOOP, cause=Cause.WRONG_FIELD)
 def evse_id_one(flow: Flow, log: Log, heard: Heard) -> str:
     before, given = log.last("SessionSetupRes"), getattr(heard.body, "EVSEID", None)
     if before is None or given is None or not heard.ok or not heard.classic or given == before.body.EVSEID:
@@ -95,7 +95,7 @@ def _meter(heard: Heard | None) -> Any:
     return getattr(heard.body, "MeterInfo", None) if heard is not None and heard.classic else None
 
 
-@hears("meter-total", "a meter continues from its last reading in each session", "ISO 15118-2", *LOOP)
+@hears("meter-total", "a meter continues from its last reading in each session", SPOKEN, *LOOP)
 def meter_total(flow: Flow, log: Log, heard: Heard) -> str:
     now, before = _meter(heard), _meter(log.last(*LOOP))
     if now is None or before is None or not heard.ok or now.MeterID != before.MeterID:
@@ -111,7 +111,7 @@ def _wh(reading: Any) -> float:
     return float(reading) if isinstance(reading, (int, float)) else float(reading.Value * 10.0**reading.Multiplier)
 
 
-@hears("meter-one", "an outlet has one meter", "ISO 15118-2", *LOOP, weight=Weight.NOTED)
+@hears("meter-one", "an outlet has one meter", SPOKEN, *LOOP, weight=Weight.NOTED)
 def meter_one(flow: Flow, log: Log, heard: Heard) -> str:
     now, before = _meter(heard), _meter(log.last(*LOOP))
     if now is None or before is None or not heard.ok or now.MeterID == before.MeterID:
@@ -119,7 +119,7 @@ def meter_one(flow: Flow, log: Log, heard: Heard) -> str:
     return f"{heard.name} has MeterID {now.MeterID!r}, before it was {before.MeterID!r}"
 
 
-@hears("meter-clock", "the time of a meter does not run backwards", "ISO 15118-2", *LOOP)
+@hears("meter-clock", "the time of a meter does not run backwards", SPOKEN, *LOOP)
 def meter_clock(flow: Flow, log: Log, heard: Heard) -> str:
     now, before = _meter(heard), _meter(log.last(*LOOP))
     if now is None or before is None or not heard.ok or now.TMeter is None or before.TMeter is None:
@@ -129,9 +129,7 @@ def meter_clock(flow: Flow, log: Log, heard: Heard) -> str:
     return f"{heard.name} has TMeter {now.TMeter}, before it was {before.TMeter}"
 
 
-@hears(
-    "clock", "the charger's clock is accurate to a day", "ISO 15118-2", *LOOP, "SessionSetupRes", weight=Weight.NOTED
-)
+@hears("clock", "the charger's clock is accurate to a day", SPOKEN, *LOOP, "SessionSetupRes", weight=Weight.NOTED)
 def clock(flow: Flow, log: Log, heard: Heard) -> str:
     """Times of the charger against each other; whether they are right nobody here knows."""
     setup = log.present.first.get("SessionSetupRes")

@@ -7,7 +7,7 @@ for, not both again and again while both change. Where the plant is measured, :m
 from __future__ import annotations
 
 from plugfest.conformance.watch.flow import Flow
-from plugfest.conformance.watch.judgement import Book, Weight
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import SMALL_CURRENT
 
@@ -41,12 +41,12 @@ def _repeats(flow: Flow, said: Said) -> str:
 RULE = "present values are measured, not the targets repeated"
 
 
-@BOOK.on("present-echo", RULE, "ISO 15118-2", "secc", Stage.LOOP)
+@BOOK.on("present-echo", RULE, SPOKEN, "secc", Stage.LOOP)
 def echo(flow: Flow, said: Said) -> str:
     return _repeats(flow, said) if flow.terms.present == "measured" else ""
 
 
-@BOOK.on("present-echo-likely", RULE, "ISO 15118-2", "secc", Stage.LOOP, weight=Weight.NOTED)
+@BOOK.on("present-echo-likely", RULE, SPOKEN, "secc", Stage.LOOP, weight=Weight.NOTED)
 def echo_likely(flow: Flow, said: Said) -> str:
     text = _repeats(flow, said) if flow.terms.present == "unknown" else ""
     return f"{text}; declare PIXIT_SECC_DC_PresentValues as measured or simulated" if text else ""

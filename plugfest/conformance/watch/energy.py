@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plugfest.conformance.watch.flow import Flow
-from plugfest.conformance.watch.judgement import Book
+from plugfest.conformance.watch.judgement import SPOKEN, Book
 from plugfest.conformance.watch.messages import Said, Stage
 
 BOOK = Book()
@@ -16,7 +16,7 @@ NOT_LESS = 0.8
 """Part of the energy that a meter shows at the least."""
 
 
-@BOOK.on("meter-backwards", "a meter does not run backwards", "ISO 15118-2", "secc", Stage.LOOP)
+@BOOK.on("meter-backwards", "a meter does not run backwards", SPOKEN, "secc", Stage.LOOP)
 def meter_backwards(flow: Flow, said: Said) -> str:
     before = flow.metered
     if said.wh is None or not said.ok or before is None or before[0] != said.meter or said.wh >= before[1]:
@@ -24,7 +24,7 @@ def meter_backwards(flow: Flow, said: Said) -> str:
     return f"{said.name} shows {said.wh:g} Wh after {before[1]:g} Wh on meter {said.meter}"
 
 
-@BOOK.on("meter-power", "a meter counts the energy that flows", "ISO 15118-2", "secc", Stage.LOOP)
+@BOOK.on("meter-power", "a meter counts the energy that flows", SPOKEN, "secc", Stage.LOOP)
 def meter_power(flow: Flow, said: Said) -> str:
     if said.wh is None or not said.ok or flow.metered_from is None:
         return ""

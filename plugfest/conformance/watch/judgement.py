@@ -14,6 +14,9 @@ from plugfest.conformance.watch.messages import Said, Stage
 
 Side = Literal["evcc", "secc"]
 
+SPOKEN = "the protocol spoken"
+"""Source of what follows from the messages of any protocol: a violation names the one that was spoken."""
+
 Speaks = Callable[[Flow, Said], str]
 Shows = Callable[[Flow, Measured], str]
 Hears = Callable[[Flow, Log, Heard], str]
@@ -34,7 +37,7 @@ class Judgement:
     Attributes:
         name: stable.
         rule: what is required, as a clause.
-        source: clause or requirement.
+        source: clause or requirement; or :data:`SPOKEN`.
         side: whose physics.
         stages: of the messages that ``speaks`` judges.
         speaks: judges the physics of a message; "" where nothing is wrong, else one sentence.

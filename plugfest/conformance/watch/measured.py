@@ -6,7 +6,7 @@ import math
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow, Measured
-from plugfest.conformance.watch.judgement import Book, Side
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Side
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.output import for_how_long
 from plugfest.conformance.watch.terms import LASTS, SAFE_VOLTAGE, SMALL_CURRENT
@@ -128,7 +128,7 @@ def output_discharged(flow: Flow, seen: Measured) -> str:
 # What is reported, against what is measured
 
 
-@BOOK.on("present-values", "present values match what is measured at the output", "ISO 15118-2", SECC, Stage.LOOP,
+@BOOK.on("present-values", "present values match what is measured at the output", SPOKEN, SECC, Stage.LOOP,
          Stage.PRECHARGE, Stage.WELDING)  # fmt: skip
 def present_values(flow: Flow, said: Said) -> str:
     samples = flow.recent()

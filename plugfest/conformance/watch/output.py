@@ -6,7 +6,7 @@ import math
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
-from plugfest.conformance.watch.judgement import Book
+from plugfest.conformance.watch.judgement import SPOKEN, Book
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import LASTS, SMALL_CURRENT
 
@@ -89,7 +89,7 @@ def current_limit(flow: Flow, said: Said) -> str:
 @on(
     "power-limit",
     "an output stays within the lower of both sides' power limits",
-    "ISO 15118-2",
+    SPOKEN,
     "secc",
     Stage.LOOP,
     cause=Cause.LIMIT_EXCEEDED,

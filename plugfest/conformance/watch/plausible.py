@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
-from plugfest.conformance.watch.judgement import Book, Side, Weight
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import SMALL_CURRENT
 from slac.pilot import READY, State
@@ -32,14 +32,14 @@ MOVES_WITHIN = 0.25
 """s after PowerDeliveryReq in which the pilot moves in AC [V2G2-847, 848]."""
 
 
-@BOOK.on("soc-jumps", "the state of charge moves with the energy", "ISO 15118-2", EVCC, *TELLING)
+@BOOK.on("soc-jumps", "the state of charge moves with the energy", SPOKEN, EVCC, *TELLING)
 def soc_jumps(flow: Flow, said: Said) -> str:
     if said.soc is None or flow.soc is None or abs(said.soc - flow.soc) <= SOC_JUMP:
         return ""
     return f"{said.name} has an SoC of {said.soc} %, the message before had {flow.soc} %"
 
 
-@BOOK.on("power-own-limit", "targets keep EVMaximumPowerLimit", "ISO 15118-2", EVCC, Stage.LOOP,
+@BOOK.on("power-own-limit", "targets keep EVMaximumPowerLimit", SPOKEN, EVCC, Stage.LOOP,
          cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def power_own_limit(flow: Flow, said: Said) -> str:
     """By the voltage that is there: the target may be the highest that the battery ever has."""
@@ -57,7 +57,7 @@ def power_own_limit(flow: Flow, said: Said) -> str:
     )
 
 
-@BOOK.on("limits-move", "a vehicle's limits in the loop are those of its parameters, or lower", "ISO 15118-2", EVCC,
+@BOOK.on("limits-move", "a vehicle's limits in the loop are those of its parameters, or lower", SPOKEN, EVCC,
          Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def limits_move(flow: Flow, said: Said) -> str:
     """A finding: a battery that gets warm may allow more than at the beginning."""
@@ -70,7 +70,7 @@ def limits_move(flow: Flow, said: Said) -> str:
     return ""
 
 
-@BOOK.on("remaining-impossible", "remaining times are possible: full comes after bulk, within days", "ISO 15118-2",
+@BOOK.on("remaining-impossible", "remaining times are possible: full comes after bulk, within days", SPOKEN,
          EVCC, Stage.LOOP)  # fmt: skip
 def remaining_impossible(flow: Flow, said: Said) -> str:
     full, bulk = said.to_full, said.to_bulk
@@ -82,7 +82,7 @@ def remaining_impossible(flow: Flow, said: Said) -> str:
     return ""
 
 
-@BOOK.on("remaining-stands", "remaining times go down while power flows, and are 0 at the end", "ISO 15118-2", EVCC,
+@BOOK.on("remaining-stands", "remaining times go down while power flows, and are 0 at the end", SPOKEN, EVCC,
          Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def remaining_stands(flow: Flow, said: Said) -> str:
     """A finding: how a vehicle estimates is its own affair."""
@@ -104,7 +104,7 @@ def remaining_stands(flow: Flow, said: Said) -> str:
     return ""
 
 
-@BOOK.on("error-goes-on", "a vehicle that reports an error asks for no more current", "ISO 15118-2", EVCC, Stage.LOOP,
+@BOOK.on("error-goes-on", "a vehicle that reports an error asks for no more current", SPOKEN, EVCC, Stage.LOOP,
          cause=Cause.FAULT_IGNORED)  # fmt: skip
 def error_goes_on(flow: Flow, said: Said) -> str:
     asks = bool(said.error) and (said.target_amps or 0.0) > SMALL_CURRENT
@@ -114,7 +114,7 @@ def error_goes_on(flow: Flow, said: Said) -> str:
     return f"{said.name} reports {said.error} for {seconds:.1f} s and still asks for {said.target_amps:g} A"
 
 
-@BOOK.on("ready-in-loop", "a vehicle that asks for current is ready", "ISO 15118-2", EVCC, Stage.LOOP,
+@BOOK.on("ready-in-loop", "a vehicle that asks for current is ready", SPOKEN, EVCC, Stage.LOOP,
          weight=Weight.NOTED)  # fmt: skip
 def ready_in_loop(flow: Flow, said: Said) -> str:
     """A finding: EVReady is for information, and a charger must not depend on it."""
@@ -137,7 +137,7 @@ def target_low(flow: Flow, said: Said) -> str:
     return f"{said.name} asks for {asked} for {seconds:.1f} s, and {shown.volts:.0f} V are there"
 
 
-@BOOK.on("voltage-limit-moves", "the highest voltage of a battery stays as it is", "ISO 15118-2", EVCC, Stage.LOOP)
+@BOOK.on("voltage-limit-moves", "the highest voltage of a battery stays as it is", SPOKEN, EVCC, Stage.LOOP)
 def voltage_limit_moves(flow: Flow, said: Said) -> str:
     now, before = said.most.volts, flow.ev_first.volts
     if now is None or before is None or not 0 < before * ABOVE < now or said.name != "CurrentDemandReq":
@@ -145,7 +145,7 @@ def voltage_limit_moves(flow: Flow, said: Said) -> str:
     return f"{said.name} has EVMaximumVoltageLimit {now:g} V, its charge parameters had {before:g} V"
 
 
-@BOOK.on("complete-goes-on", "a vehicle that is complete asks for no more current", "ISO 15118-2", EVCC, Stage.LOOP)
+@BOOK.on("complete-goes-on", "a vehicle that is complete asks for no more current", SPOKEN, EVCC, Stage.LOOP)
 def complete_goes_on(flow: Flow, said: Said) -> str:
     seconds = flow.lasts("complete-goes-on", said.complete is True and (said.target_amps or 0.0) > SMALL_CURRENT)
     if seconds <= flow.terms.stop:

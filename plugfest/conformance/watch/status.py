@@ -6,7 +6,7 @@ from typing import Any
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
-from plugfest.conformance.watch.judgement import Book, Weight
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.safety import GOOD
@@ -15,7 +15,6 @@ from v2g.rules.status import ENDINGS
 
 BOOK = Book()
 
-SOURCE = "ISO 15118-2, DIN SPEC 70121"
 BEFORE = ("EVSE_NotReady", "EVSE_Ready", "EVSE_IsolationMonitoringActive")
 """EVSEStatusCodes of a charger that has not finished its cable check."""
 WORKING = ("EVSE_Ready", "EVSE_IsolationMonitoringActive")
@@ -35,7 +34,7 @@ def _status(body: Any) -> Any:
     return None
 
 
-@BOOK.hears("status-phase", "EVSEStatusCode fits the phase of charging", SOURCE, "ChargeParameterDiscoveryRes",
+@BOOK.hears("status-phase", "EVSEStatusCode fits the phase of charging", SPOKEN, "ChargeParameterDiscoveryRes",
             "CableCheckRes", "PreChargeRes", "PowerDeliveryRes", "CurrentDemandRes", "MeteringReceiptRes",
             cause=Cause.WRONG_FIELD)  # fmt: skip
 def status_phase(flow: Flow, log: Log, heard: Heard) -> str:
@@ -56,7 +55,7 @@ def _stops(flow: Flow) -> bool:
     return flow.stop_at is not None or (flow.request is not None and flow.request.progress not in ("", "Start"))
 
 
-@BOOK.hears("wish-unasked", "a charger with which nothing is wrong goes on until somebody asks it to stop", SOURCE,
+@BOOK.hears("wish-unasked", "a charger with which nothing is wrong goes on until somebody asks it to stop", SPOKEN,
             "ChargeParameterDiscoveryRes", "CableCheckRes", "PreChargeRes", "PowerDeliveryRes", "CurrentDemandRes",
             "ChargingStatusRes", "MeteringReceiptRes", cause=Cause.WRONG_FIELD)  # fmt: skip
 def wish_unasked(flow: Flow, log: Log, heard: Heard) -> str:
@@ -70,7 +69,7 @@ def wish_unasked(flow: Flow, log: Log, heard: Heard) -> str:
     return f"{heard.name} says {' and '.join(said)}, and nobody gave it a reason" if said else ""
 
 
-@BOOK.hears("renegotiation-unasked", "a charger asks to renegotiate where something has changed", SOURCE,
+@BOOK.hears("renegotiation-unasked", "a charger asks to renegotiate where something has changed", SPOKEN,
             "ChargeParameterDiscoveryRes", "CableCheckRes", "PreChargeRes", "PowerDeliveryRes", "CurrentDemandRes",
             "ChargingStatusRes", "MeteringReceiptRes", "WeldingDetectionRes",
             weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
@@ -87,7 +86,7 @@ def _excused(flow: Flow, log: Log) -> bool:
     return log.acted or flow.startled or wrong or flow.error_at is not None or _stops(flow)
 
 
-@BOOK.hears("isolation-phase", "EVSEIsolationStatus is what the cable check found, and Invalid before it", SOURCE,
+@BOOK.hears("isolation-phase", "EVSEIsolationStatus is what the cable check found, and Invalid before it", SPOKEN,
             "ChargeParameterDiscoveryRes", weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
 def isolation_early(flow: Flow, log: Log, heard: Heard) -> str:
     isolation = str(getattr(_status(heard.body), "EVSEIsolationStatus", "") or "")
@@ -98,7 +97,7 @@ def isolation_early(flow: Flow, log: Log, heard: Heard) -> str:
     return f"{heard.name} has EVSEIsolationStatus {isolation} before any cable check"
 
 
-@BOOK.on("isolation-kept", "EVSEIsolationStatus is what the cable check found", SOURCE, "secc", Stage.PRECHARGE,
+@BOOK.on("isolation-kept", "EVSEIsolationStatus is what the cable check found", SPOKEN, "secc", Stage.PRECHARGE,
          Stage.LOOP, cause=Cause.WRONG_FIELD)  # fmt: skip
 def isolation_kept(flow: Flow, said: Said) -> str:
     """A charger that leaves it out says nothing, and is not judged."""
@@ -113,7 +112,7 @@ def isolation_kept(flow: Flow, said: Said) -> str:
 # Flags of reached limits
 
 
-@BOOK.on("limit-untold", "EVSE...LimitAchieved says that a limit holds the output", SOURCE, "secc", Stage.LOOP,
+@BOOK.on("limit-untold", "EVSE...LimitAchieved says that a limit holds the output", SPOKEN, "secc", Stage.LOOP,
          cause=Cause.WRONG_FIELD)  # fmt: skip
 def limit_untold(flow: Flow, said: Said) -> str:
     asked, own = flow.asked_amps.value, flow.own_amps.at(flow.now)
@@ -128,7 +127,7 @@ def limit_untold(flow: Flow, said: Said) -> str:
     )
 
 
-@BOOK.on("limit-claimed", "EVSE...LimitAchieved says that a limit holds the output", SOURCE, "secc", Stage.LOOP,
+@BOOK.on("limit-claimed", "EVSE...LimitAchieved says that a limit holds the output", SPOKEN, "secc", Stage.LOOP,
          weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
 def limit_claimed(flow: Flow, said: Said) -> str:
     amps, volts, asked = said.amps, said.volts, flow.asked_amps.value

@@ -6,7 +6,7 @@ import math
 
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
-from plugfest.conformance.watch.judgement import Book, Side, Weight
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Side, Weight
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.terms import SMALL_CURRENT
 from v2g.physical import PRECHARGE_CURRENT
@@ -29,7 +29,7 @@ def _above(value: float | None, limit: float | None) -> bool:
     return value is not None and limit is not None and limit > 0 and value > limit * ABOVE + GAP
 
 
-@BOOK.on("target-own-limit", "targets stay within the vehicle's own limits", "ISO 15118-2", EVCC, Stage.LOOP,
+@BOOK.on("target-own-limit", "targets stay within the vehicle's own limits", SPOKEN, EVCC, Stage.LOOP,
          Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def target_own_limit(flow: Flow, said: Said) -> str:
     for value, now, before, unit, name in (
@@ -56,13 +56,13 @@ def _above_charger(flow: Flow, said: Said) -> str:
     return ""
 
 
-@BOOK.on("target-charger-limit", "targets stay within the charger's limits, as was declared", "ISO 15118-2", EVCC,
+@BOOK.on("target-charger-limit", "targets stay within the charger's limits, as was declared", SPOKEN, EVCC,
          Stage.LOOP, Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def target_charger_limit(flow: Flow, said: Said) -> str:
     return _above_charger(flow, said) if flow.terms.targets == "kept" or said.stage is Stage.PRECHARGE else ""
 
 
-@BOOK.on("target-clipped", "a vehicle obeys the charger's limits; a charger clips what is above them", "ISO 15118-2",
+@BOOK.on("target-clipped", "a vehicle obeys the charger's limits; a charger clips what is above them", SPOKEN,
          EVCC, Stage.LOOP, weight=Weight.SEEN)  # fmt: skip
 def target_clipped(flow: Flow, said: Said) -> str:
     """Allowed: the charger gives no more than its limits, whatever is asked for."""
@@ -95,7 +95,7 @@ def start_unmatched(flow: Flow, said: Said) -> str:
     return f"PowerDeliveryReq(Start) at {volts[-1]:.0f} V of {target:g} V: contactors close within {NEAR:g} V"
 
 
-@BOOK.on("alarm-ignored", "a vehicle takes no power after an alarm or an isolation fault", "ISO 15118-2", EVCC,
+@BOOK.on("alarm-ignored", "a vehicle takes no power after an alarm or an isolation fault", SPOKEN, EVCC,
          Stage.LOOP, cause=Cause.FAULT_IGNORED)  # fmt: skip
 def alarm_ignored(flow: Flow, said: Said) -> str:
     if flow.alarm_at is None or flow.now - flow.alarm_at <= flow.terms.vehicle:
@@ -111,7 +111,7 @@ def alarm_ignored(flow: Flow, said: Said) -> str:
 @BOOK.on(
     "stop-ignored",
     "a vehicle stops within NotificationMaxDelay",
-    "ISO 15118-2",
+    SPOKEN,
     EVCC,
     Stage.LOOP,
     cause=Cause.FAULT_IGNORED,
@@ -143,14 +143,14 @@ def stop_under_load(flow: Flow, said: Said) -> str:
     return f"PowerDeliveryReq(Stop) while {flows:.1f} A flow and {target:g} A were asked for last"
 
 
-@BOOK.on("soc-falls", "the state of charge does not fall while charging", "ISO 15118-2", EVCC, Stage.LOOP)
+@BOOK.on("soc-falls", "the state of charge does not fall while charging", SPOKEN, EVCC, Stage.LOOP)
 def soc_falls(flow: Flow, said: Said) -> str:
     if said.soc is None or said.soc >= flow.soc_most - SOC_STEP or flow.on_at is None:
         return ""
     return f"{said.name} has an SoC of {said.soc} % after {flow.soc_most} % while power flows into the battery"
 
 
-@BOOK.on("soc-stands", "the state of charge rises with the energy", "ISO 15118-2", EVCC, Stage.LOOP)
+@BOOK.on("soc-stands", "the state of charge rises with the energy", SPOKEN, EVCC, Stage.LOOP)
 def soc_stands(flow: Flow, said: Said) -> str:
     if said.soc is None or flow.capacity is None or flow.capacity <= 0 or said.soc != flow.soc or said.soc >= 99:
         return ""

@@ -14,7 +14,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch import contacts, plausible
 from plugfest.conformance.watch.content import CODES, weight_of
 from plugfest.conformance.watch.flow import Flow, Measured
-from plugfest.conformance.watch.judgement import Judgement, Side, Weight
+from plugfest.conformance.watch.judgement import SPOKEN, Judgement, Side, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Stage, read
 from plugfest.conformance.watch.table import heard, shown, spoken
@@ -22,6 +22,7 @@ from plugfest.conformance.watch.talk import Talk
 from plugfest.conformance.watch.terms import Terms
 from plugfest.conformance.watch.violation import Violation
 from slac.pilot import READY, Offer, Reading, State
+from v2g.reading import PROTOCOL_OF
 from v2g.reading import of as message_of
 from v2g.rules.facts import Facts
 from v2g.rules.rule import Breach
@@ -262,7 +263,10 @@ class Watch:
 
     def _keep(self, judgement: Judgement, text: str) -> None:
         if text:
-            self._add(judgement.name, text, judgement.rule, judgement.source, judgement.weight, judgement.cause)
+            source = judgement.source
+            if source == SPOKEN and (protocol := PROTOCOL_OF.get(self.flow.facts.protocol)) is not None:
+                source = protocol.title
+            self._add(judgement.name, text, judgement.rule, source, judgement.weight, judgement.cause)
 
     def _add(self, name: str, text: str, rule: str, source: str, weight: Weight, cause: Cause) -> None:
         if name in self.violations or self._left:
