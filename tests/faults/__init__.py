@@ -5,6 +5,7 @@
 """
 
 from faults import (
+    chains,
     charger_memory,
     charger_messages,
     charger_transport,
@@ -27,6 +28,7 @@ from faults.fault import FAULTS, Fault
 __all__ = [
     "FAULTS",
     "Fault",
+    "chains",
     "charger_memory",
     "charger_messages",
     "charger_transport",

@@ -23,6 +23,7 @@ from pki.errors import PkiError
 from pki.profiles import SUITES, Role
 from pki.store import Entry, Store
 from plugfest.conformance.cause import Cause
+from plugfest.conformance.sut import chains
 from plugfest.conformance.verdict import Inconclusive, NotExecutable
 from v2g import tls
 from v2g.credentials import Credential, read
@@ -213,6 +214,21 @@ def _swapped(bench: Certificates) -> Credential:
     return Credential((good.chain[0], good.chain[2], good.chain[1]), good.key)
 
 
+def _hyphened(bench: Certificates) -> Credential:
+    """The valid leaf with hyphens in its eMAID, which messages leave out."""
+    plain = bench.contract().emaid
+    return _named(f"{plain[:2]}-{plain[2:5]}-{plain[5:]}")(bench)
+
+
+def _built(build: chains.Build) -> Maker:
+    return lambda bench: credential(build(bench))
+
+
+def _without_sub2(bench: Certificates) -> Credential:
+    good = bench.contract()
+    return Credential((good.chain[0], *good.chain[2:]), good.key)
+
+
 def _valid(bench: Certificates) -> Credential:
     return credential(bench.store["contract"])
 
@@ -236,6 +252,9 @@ CONTRACTS: Mapping[str, Maker] = {
     "WrongPKISub2Cert": _mixed(1),
     "WrongPKISub1Cert": _mixed(2),
     "WrongPKICertChain": _mixed(0, 1, 2),
+    "WithoutSub2Cert": _without_sub2,
+    "EmaidWithHyphens": _hyphened,
+    **{name: _built(build) for name, build in chains.CONTRACT.items()},
 }
 
 
@@ -250,6 +269,7 @@ PROVISIONING: Mapping[str, Maker] = {
     "CRT_OEM_LEAF_REVOKED": _revoked("oem"),
     "CRT_OEM_LEAF_UNKNOWN_ROOT": _foreign("oem-provisioning"),
     "CRT_OEM_LEAF_INVALID_CONTENT": _leaf("oem", dc="CPO"),
+    **{name: _built(build) for name, build in chains.PROVISIONING.items()},
 }
 
 

@@ -61,6 +61,7 @@ def charger_contracts(bench: Certificates, pics: Pics) -> Contracts:
         verdicts=refused,
         receipt_every=0.0 if pics["PIXIT_SECC_CMN_ReceiptRequired"] else None,
         tariff_key=credential(store[Role.MO_SUB2]),
+        revoked=bench.revoked,
     )
 
 

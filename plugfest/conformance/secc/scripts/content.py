@@ -10,9 +10,11 @@ import msgspec
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.fields import found, replaced
+from plugfest.conformance.secc.contract import chain_edit
 from plugfest.conformance.secc.scripts.steps import answer, closes, entry, off_within
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.sut.certificates import CONTRACTS
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from v2g.errors import ConnectionLost
 from v2g.messages import appproto
@@ -227,10 +229,12 @@ async def residual_current(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_ForeignContract")
 async def foreign_contract(tester: TesterEv, run: Run, result: Result) -> None:
-    """Contracts that do not hold: the eMAID of somebody else, a path that is too long."""
+    """Contracts that do not hold: the eMAID of somebody else, a path that is too long, a chain that is none."""
     await tester.until("PaymentServiceSelection")
-    message = tester.make("PaymentDetailsReq")
-    if run.variant["contract"] == "eMAID of another contract":
+    message, name = tester.make("PaymentDetailsReq"), str(run.variant["contract"])
+    if name in CONTRACTS:
+        message = chain_edit(name)(tester, message)
+    elif name == "eMAID of another contract":
         message = replaced(message, "eMAID", tester.stimulus.emaid)
     else:
         chain = message.ContractSignatureCertChain
@@ -241,11 +245,22 @@ async def foreign_contract(tester: TesterEv, run: Run, result: Result) -> None:
         )
     arrival = await answer(tester, result, message)
     if not arrival.code.startswith("FAILED"):
-        raise Failed(
-            f"{run.variant['contract']}: {arrival.code}",
-            cause=Cause.CONTRACT_ACCEPTED, expected="FAILED", observed=arrival.code,
-        )  # fmt: skip
+        raise Failed(f"{name}: {arrival.code}", cause=Cause.CONTRACT_ACCEPTED, expected="FAILED", observed=arrival.code)
     await closes(tester, result)
+
+
+@SCRIPTS.on("PF_SECC_ISO2_ContractForms")
+async def contract_forms(tester: TesterEv, run: Run, result: Result) -> None:
+    """Contracts that hold, in forms that not everybody expects: the charger takes them, and their signature."""
+    await tester.until("PaymentServiceSelection")
+    message, name = tester.make("PaymentDetailsReq"), str(run.variant["contract"])
+    if name in CONTRACTS:
+        message = chain_edit(name)(tester, message)
+    else:
+        message = replaced(message, "eMAID", message.eMAID.lower())
+    arrival = await answer(tester, result, message, "OK", "OK_CertificateExpiresSoon")
+    tester.challenge = arrival.message.GenChallenge
+    await answer(tester, result, tester.make("AuthorizationReq"), "OK")
 
 
 @SCRIPTS.on("PF_SECC_ISO2_NoReceipt")
