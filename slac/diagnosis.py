@@ -287,7 +287,8 @@ def departure(x: Exchange) -> str:
         return ""
     if lost is not None and lost.talking:
         after = f"{lost.time - x.link_at:.2f} s after the link came up"
-        return f"{after} the {lost.end.value}'s modem told in the middle of a session that it is down ({lost.how})"
+        modem = "a modem" if lost.end is None else f"the {lost.end.value}'s modem"
+        return f"{after} {modem} told in the middle of a session that it is down ({lost.how})"
     if new is None or not (new.talking or new.giver):
         return ""
     giver = f", which {mac_text(new.giver)} had given to another vehicle" if new.giver else ""

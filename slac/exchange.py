@@ -174,13 +174,13 @@ class Loss(NamedTuple):
     """A link that was up and is down, as a modem told.
 
     Attributes:
-        time, end, how: when, at which end, and in which message.
+        time, end, how: when, at which end (None where the recording has no addresses that tell), and in which message.
         talking: whether a TCP connection between the two was open then.
         place: of the frame in the recording, or -1.
     """
 
     time: float
-    end: End
+    end: End | None
     how: str
     talking: bool = False
     place: int = -1

@@ -63,7 +63,7 @@ class Links:
         self._sent: dict[int, set[bytes]] = {}  # by matching: ends that sent ordinary frames since the match
         self._near: set[bytes] = set()  # hosts whose own modem is in the recording: it was made there
         self._profiled: set[bytes] = set()  # vehicles that a charger's modem reported: recorded at the charger
-        self._asker = b""
+        self._asker = _UNKNOWN
         self._flows: dict[Flow, bool] = {}  # open or not
 
     # -- matchings --------------------------------------------------------------------------------------------------
@@ -101,7 +101,10 @@ class Links:
     # -- management -------------------------------------------------------------------------------------------------
 
     def host_of(self, frame: Frame) -> bytes:
-        """The host that a modem's answer is for; in captures without destinations the one that asked last."""
+        """The host that a modem's answer is for; in captures without destinations the one that asked last.
+
+        Where nobody was seen asking there it stays unknown: the host at which the recording was made.
+        """
         return self._asker if frame.destination == _UNKNOWN else frame.destination
 
     def management(self, time: float, frame: Frame, place: int = -1) -> Exchange | None:
@@ -164,7 +167,7 @@ class Links:
         log = self._log(frame.source)
         self._asker = frame.source
         log.say(time, Told.ASKED)
-        if frame.destination == LOCAL_MODEM:
+        if frame.destination in (LOCAL_MODEM, _UNKNOWN):
             self._is_near(frame.source)
         if isinstance(frame.message, CM_SET_KEY_REQ):
             log.say(time, Told.KEY_ASKED, frame.message.nid)
@@ -183,7 +186,7 @@ class Links:
 
     def _of_host(self, host: bytes) -> list[Exchange]:
         """Matchings that wait for the link and have this host at an end."""
-        return [x for x in self._joining if host in _ends(x)]
+        return [x for x in self._joining if host in (_UNKNOWN, *_ends(x))]
 
     def _in_network(self, time: float, host: bytes, nid: bytes, how: str) -> Exchange | None:
         for exchange in self._of_host(host):
@@ -217,13 +220,17 @@ class Links:
 
     def _down(self, time: float, host: bytes, how: str, place: int) -> Exchange | None:
         """A modem says that its link is down. Returns the matching whose link that was."""
-        for exchange in self._linked.values():
-            ends = _ends(exchange)
-            if host in ends and exchange.lost is None and exchange.new_key is None and not exchange.superseded:
-                end = End.VEHICLE if host == exchange.ev else End.CHARGER
-                exchange.lost = Loss(time, end, how, self.talking(exchange, time), place)
-                return exchange
-        return None
+        candidates = [
+            x
+            for x in self._linked.values()
+            if host in (_UNKNOWN, *_ends(x)) and x.lost is None and x.new_key is None and not x.superseded
+        ]
+        if not candidates or (host == _UNKNOWN and len(candidates) > 1):
+            return None
+        exchange = candidates[0]
+        end = None if host == _UNKNOWN else End.VEHICLE if host == exchange.ev else End.CHARGER
+        exchange.lost = Loss(time, end, how, self.talking(exchange, time), place)
+        return exchange
 
     def _between(self, time: float, frame: Frame) -> Exchange | None:
         for exchange in self._joining:

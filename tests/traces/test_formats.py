@@ -17,6 +17,7 @@ from bench import Bench
 from plugfest.cli import main
 from plugfest.traces import packets as layers
 from plugfest.traces import pcap
+from plugfest.traces.checks import judge
 from plugfest.traces.recording import load
 from plugfest.traces.writer import PcapNg
 from plugfest.virtual import run
@@ -58,8 +59,8 @@ def tagged(frame: bytes, *tags: bytes) -> bytes:
     return frame[:12] + b"".join(tags) + frame[12:]
 
 
-def cooked(frame: bytes) -> bytes:
-    kind = 1 if frame[:6] == b"\xff" * 6 else 0
+def cooked(frame: bytes, unicast: int = 0) -> bytes:
+    kind = 1 if frame[:6] == b"\xff" * 6 else unicast
     return struct.pack("!HHH6sxx", kind, 1, 6, frame[6:12]) + frame[12:]
 
 
@@ -221,6 +222,21 @@ def test_the_capture_of_the_any_interface_from_the_field(capsys: Capture) -> Non
         assert "link type" not in said.out + said.err
     assert main(["slac", "watch", "--brief", str(COOKED)]) in (0, 1)
     assert "2 attempts" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrap", [cooked, lambda frame: cooked(frame, 3), lambda frame: cooked(frame, 4), cooked2])
+@pytest.mark.parametrize("name", sorted(path.name for path in COOKED.parent.glob("*.pcap")))
+def test_a_verdict_is_the_same_where_the_capture_has_no_destinations(
+    name: str, wrap: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    with (COOKED.parent / name).open("rb") as file:
+        found = [item for item in pcap.read(file) if isinstance(item, pcap.Packet)]
+    plain = judge(load(COOKED.parent / name)).verdict
+    link = 276 if wrap is cooked2 else 113
+    rows = [(p.ns, p.link if p.link != 1 else link, wrap(p.data) if p.link == 1 else p.data) for p in found]
+    path = tmp_path / "cooked.pcap"
+    path.write_bytes(classic("<", 0xA1B23C4D, 1)(rows))
+    assert judge(load(path)).verdict == plain
 
 
 def test_a_link_type_that_is_not_read_is_said(tmp_path: Path, capsys: Capture) -> None:
