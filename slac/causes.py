@@ -339,7 +339,7 @@ def _of_modem(end: End, log: ModemLog, match: Agreed, until: float) -> list[Caus
         return [Cause(f"{whose} refused the key: result {told.value!r}", "set it once more; read it back")]
     answers = [word for word in log.since(told.time + 1e-6, Told.ANSWERED) if word.time < until]
     asks = [word for word in log.since(told.time + 1e-6, Told.ASKED) if word.time < until]
-    if asks and not answers and until - told.time > 1.0:
+    if asks and not answers and until - asks[0].time > 1.0:
         return [
             Cause(
                 f"{whose} was silent for {until - told.time:.1f} s after its key: it restarts, or lost its power",

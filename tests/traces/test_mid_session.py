@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from plugfest.cli import main
 from plugfest.traces import packets as layers
 from plugfest.traces import pcap
 from plugfest.traces.capture import read
-from plugfest.traces.checks import Finding, check
+from plugfest.traces.checks import Finding, check, judge
 from plugfest.traces.dialogue import Payload
 from plugfest.traces.dialogue import read as dialogue
 from plugfest.traces.entries import Recording
@@ -166,3 +167,64 @@ def test_a_capture_that_begins_with_a_response_blames_nobody(capsys: pytest.Capt
     said = capsys.readouterr().out
     assert "note incomplete: begins mid-session with ChargingStatusReq" in said
     assert "violation" not in said
+
+
+@pytest.mark.parametrize("side", ["vehicle", "charger"])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_capture_of_one_direction_blames_nobody(mode: str, side: str, tmp_path: Path) -> None:
+    """A mirror port that shows one direction alone: the side that is missing is named, and no rule is held to it."""
+    first = layers.parse(next(p for p in whole(mode) if carries(p)).data, 1)
+    assert isinstance(first, layers.Segment)
+    vehicle = first.source
+    kept = []
+    for packet in whole(mode):
+        segment = layers.parse(packet.data, 1)
+        if isinstance(segment, layers.Segment) and (segment.source == vehicle) == (side == "vehicle"):
+            kept.append(packet)
+    found = recorded(tmp_path / "half.pcapng", kept)
+    missing = "charger" if side == "vehicle" else "vehicle"
+    assert len(found.messages) > 10
+    assert blamed(found) == []
+    assert f"nothing that the {missing} sent was captured" in judge(found).verdict.sentence
+
+
+@pytest.mark.parametrize("seconds", [-3600, -1, 3600, 86400 * 365])
+def test_a_clock_that_steps_in_a_session_changes_neither_its_length_nor_who_is_to_blame(
+    seconds: int, tmp_path: Path
+) -> None:
+    """A laptop that gets its time by the network in mid-session: set back or forward, at any packet."""
+    packets = [replace(packet, ns=packet.ns + 10**18) for packet in whole("iso2-dc")]
+    right = judge(recorded(tmp_path / "right.pcapng", packets))
+    for place in random.Random(seconds).sample(range(20, len(packets) - 2), 4):
+        stepped = packets[:place] + [replace(p, ns=p.ns + seconds * 10**9) for p in packets[place:]]
+        found = recorded(tmp_path / "stepped.pcapng", stepped)
+        verdict = judge(found).verdict
+        assert (verdict.result, verdict.details) == (right.verdict.result, right.verdict.details), place
+        assert found.until == pytest.approx(recorded(tmp_path / "right.pcapng", packets).until, abs=1.5)
+        assert any("times count on from there" in remark for remark in found.remarks)
+
+
+def test_what_snaplen_cuts_off_is_neither_uncharged_nor_unasked(tmp_path: Path) -> None:
+    """A capture that keeps the first bytes of each packet alone: what was cut off may have said otherwise."""
+    for length in range(90, 200, 10):
+        cut = [replace(p, data=p.data[:length], cut=max(len(p.data) - length, 0)) for p in whole("iso2-dc")]
+        with (tmp_path / "cut.pcapng").open("wb") as file:
+            out = pcap.Writer(file)
+            for packet in cut:
+                out.packet(packet.ns, packet.data, cut=packet.cut)
+        found = read(tmp_path / "cut.pcapng")
+        assert blamed(found) == [], length
+        assert "othing was charged" not in judge(found).verdict.sentence
+
+
+def test_homeplug_frames_alone_do_not_show_what_followed(tmp_path: Path) -> None:
+    """A capture filter on EtherType 0x88e1: no link that did not come, and no vehicle that asked for nothing."""
+    with (REPORTS / "sdp-unanswered-50.pcap").open("rb") as file:
+        packets = [item for item in pcap.read(file) if isinstance(item, pcap.Packet)]
+    assert judge(recorded(tmp_path / "all.pcapng", packets)).verdict.result == "failed"
+    later = replace(packets[-1], ns=packets[-1].ns + 60 * 10**9, data=packets[0].data[:14] + b"\1\x00\xa0" + bytes(43))
+    alone = recorded(tmp_path / "alone.pcapng", [p for p in [*packets, later] if p.data[12:14] == b"\x88\xe1"])
+    verdict = judge(alone).verdict
+    assert verdict.result == "warnings"
+    assert "HomePlug frames alone were recorded" in verdict.sentence
+    assert blamed(alone) == []

@@ -83,7 +83,12 @@ class Chain:
             self._below.add(entry)
 
     def diagnoses(
-        self, findings: Sequence[Finding] = (), until: float | None = None, rounds: Sequence[Round] = ()
+        self,
+        findings: Sequence[Finding] = (),
+        until: float | None = None,
+        rounds: Sequence[Round] = (),
+        *,
+        alone: bool = False,
     ) -> list[Diagnosis]:
         """One for each connection, and one for what came to none; in order of time.
 
@@ -91,9 +96,10 @@ class Chain:
             findings: of the checks; those against a side may be why the other one refused or closed.
             until: s: end of the recording; by default the last entry.
             rounds: its matchings.
+            alone: it is a capture of HomePlug frames alone.
         """
         end = self._last if until is None else max(until, self._last)
-        self._below.rounds = rounds
+        self._below.rounds, self._below.alone = rounds, alone
         around = Around(findings, tuple(self._events), tuple(self._words), end)
         found = []
         talked = any(session.messages for session in self.sessions.values())
@@ -154,5 +160,6 @@ def diagnose(recording: Recording, findings: Iterable[Finding] = ()) -> tuple[li
     chain = Chain()
     for entry in recording.entries:
         chain.add(entry)
-    found = chain.diagnoses(list(findings), recording.until, slac.rounds(recording))
+    alone = recording.kind != "trace" and not recording.passed
+    found = chain.diagnoses(list(findings), recording.until, slac.rounds(recording), alone=alone)
     return found, chain.reached(main(found).connection)

@@ -116,10 +116,15 @@ def place(address: bytes, port: int) -> str:
 
 @dataclass
 class Below:
-    """All that is not a connection."""
+    """All that is not a connection.
+
+    Attributes:
+        alone: HomePlug frames alone were recorded: what else passed is not known.
+    """
 
     discovery: Discovery = field(default_factory=Discovery)
     rounds: Sequence[Round] = ()
+    alone: bool = False
 
     def add(self, entry: Entry) -> None:
         if entry.layer in ("sdp", "neighbour"):
@@ -168,8 +173,10 @@ class Below:
     def _matching(self, until: float) -> Diagnosis | None:
         """The last matching: failed, or what was due after it."""
         answered = self.discovery.usable is not None or self.discovery.unusable is not None
-        found = matching.diagnosis(self.rounds, carried=answered)
+        found = matching.diagnosis(self.rounds, carried=answered, alone=self.alone)
         if found is None or found.failed or until - found.since <= TO_ASK:
+            return found
+        if self.alone:
             return found
         text = f"the vehicle was matched, but sent no SDP request in the {until - found.since:.0f} s that followed"
         return Diagnosis(
@@ -236,7 +243,7 @@ def connection(s: Session, until: float) -> Diagnosis | None:
     first = s.connected or (s.opened[0] if s.opened else s.broken or next(iter(s.tls.values()), s.ended))
     if first is None or (first is s.ended and first.packet):
         return None  # nothing, or a capture that begins when the connection was about to end
-    if s.missed is not None and not s.tls:
+    if s.missed is not None and not s.tls.keys() >= {"ClientHello", "ServerHello"}:
         text = f"the recording misses what was said on the connection ({s.missed.note}): nothing can be judged"
         return Diagnosis(Outcome.EMPTY, Step.HANDSHAKE, text, since=first.time, entry=s.missed.index,
                          connection=s.number)  # fmt: skip

@@ -61,7 +61,7 @@ def _refused(s: Session, around: Around) -> Diagnosis:
     assert s.refusal is not None
     request, response = s.refusal
     code = code_of(response)
-    name = request.name if request is not None else response.name
+    name = request.name if request is not None else f"{stem(response.name)}Req"
     if response.stream:
         name += f" in {PROTOCOLS[s.protocol].side[response.stream].title}"
     common = Diagnosis(
@@ -90,6 +90,8 @@ def _refused(s: Session, around: Around) -> Diagnosis:
     told = s.told.get(SECC)
     if told is not None:
         why = f"it reports {told.word}"
+    elif request is None:  # it may have been wrong
+        common = replace(common, side="", severity="warning")
     return replace(common, sentence=f"the charger refused {name} with {code}" + (f": {why}" if why else ""))
 
 
@@ -129,6 +131,9 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
         return replace(common, outcome=Outcome.PAUSED, sentence="the vehicle paused the session")
     if s.charge is not None:
         return _no_current(s, common)
+    if s.missed is not None:
+        text = f"the session ended normally; the recording does not show whether anything was charged ({s.missed.note})"
+        return replace(common, sentence=text)
     assert s.stopping is not None
     if s.stop_after is not None and code_of(s.stop_after).startswith("WARNING"):
         return _warned(s, common)

@@ -6,17 +6,23 @@ from collections.abc import Sequence
 
 from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Side, Step, side_named
 from plugfest.traces.slac import SIDES
+from slac import causes
 from slac.errors import Step as SlacStep
 from slac.rounds import Round
 
 _OF_THE_LINK = {SlacStep.LINK, SlacStep.SET_KEY}
 
 
-def diagnosis(rounds: Sequence[Round], *, carried: bool) -> Diagnosis | None:
+_UNSHOWN = {causes.NOT_SHOWN, causes.LINK_UNKNOWN}
+"""Causes of a link of which the recording shows nothing, neither that it came up nor that it did not."""
+
+
+def diagnosis(rounds: Sequence[Round], *, carried: bool, alone: bool) -> Diagnosis | None:
     """Where the last matching stopped, or when it was done; None where there was none.
 
     Args:
         carried: something passed later that only a link can carry.
+        alone: the recording holds HomePlug frames alone, as one with a capture filter does.
     """
     if not rounds:
         return None
@@ -25,6 +31,10 @@ def diagnosis(rounds: Sequence[Round], *, carried: bool) -> Diagnosis | None:
     place = last.last.place if last.last is not None else -1
     if found.step is SlacStep.MATCHED or (found.step in _OF_THE_LINK and carried):
         text = "the vehicle was matched with a charger" + (", and the link came up" if last.linked or carried else "")
+        text += "; HomePlug frames alone were recorded" if alone else ""
+        return Diagnosis(Outcome.OPEN, Step.LINK, text, since=last.ended, entry=place)
+    if alone and found.step is SlacStep.LINK and found.blamed is None and _UNSHOWN.intersection(found.causes):
+        text = "the vehicle was matched with a charger; HomePlug frames alone were recorded, and none shows the link"
         return Diagnosis(Outcome.OPEN, Step.LINK, text, since=last.ended, entry=place)
     side: Side = side_named(SIDES[found.blamed]) if found.blamed is not None else ""
     of_link = found.step in _OF_THE_LINK

@@ -287,8 +287,7 @@ class Session:
         if code.startswith(("FAILED", "Failed")):
             self.refusal, self.refused_in = (request, entry), self.step
         elif request is None:
-            if self.last is None:  # the recording begins in the middle
-                self._reach(step_of(entry.name), entry)
+            self._reach(step_of(entry.name), entry)  # the recording begins in the middle, or has this side alone
             return
         body, name = entry.body, stem(entry.name)
         if str(getattr(body, "EVSEProcessing", "")).startswith("Ongoing"):

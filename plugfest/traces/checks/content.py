@@ -9,6 +9,7 @@ from dataclasses import replace
 from plugfest.traces.findings import Finding, about
 from plugfest.traces.talks import Talk
 from v2g.rules.facts import Facts
+from v2g.rules.missed import behind_gap
 from v2g.rules.table import hear
 from v2g.session import FACET
 
@@ -54,7 +55,7 @@ def rules(talk: Talk) -> Iterator[Finding]:
     gaps = sorted(gap.start for gap in talk.gaps)
     for entry in talk.entries:
         while gaps and entry.index > gaps[0]:  # from here on, what was not seen may have been said all the same
-            facts.begun = facts.iso20.begun = False
+            facts = behind_gap(facts)
             gaps.pop(0)
         if entry.message is None:
             continue

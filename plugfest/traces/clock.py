@@ -1,0 +1,110 @@
+"""The clock of a capture, which is set back, set forward, or stands while nothing is recorded: times that count on.
+
+What a session takes is read from these times, so a step of the clock would shorten it, or blame a side for a delay that
+nobody had.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from plugfest.traces import packets, pcap
+
+BACK = 200_000_000
+"""ns by which packets may stand in another order than that of their times; more is a clock that was set back."""
+FORWARD = 150_000_000_000
+"""ns without any packet that no session survives: TCP tries again within 120 s, and the charger waits 60 s."""
+
+_MOST = 1000
+_REMEMBERED = 7
+"""Latest intervals between two senders, of which the middle one is usual."""
+_LINK_LOCAL = b"\xfe\x80"
+
+
+class Clock:
+    """Fed with packets, gives them times that never go back.
+
+    A step is taken to have lasted as long as it usually is between packets of the same two senders.
+
+    Args:
+        forward: ns by which the clock steps ahead, by number of the packet behind, as :func:`steps_forward` finds them.
+    """
+
+    def __init__(self, forward: Mapping[int, int]) -> None:
+        self._forward = forward
+        self._latest = self._ahead = self._behind = 0
+        self._back: list[tuple[int, int]] = []
+        self._on: list[tuple[int, int]] = []
+        self._sender = b""
+        self._intervals: dict[tuple[bytes, bytes], deque[int]] = {}
+
+    def set(self, packet: pcap.Packet) -> pcap.Packet:
+        """The next packet, at the time that counts on."""
+        ends = packets.addresses(packet.data, packet.link)
+        senders = self._sender, ends[0] if ends is not None else b""
+        step = self._forward.get(packet.number)
+        if step is not None:
+            step -= self._usual(senders)
+            self._behind += step
+            self._on.append((packet.number, step))
+        told = packet.ns - self._behind
+        ns = told + self._ahead
+        if told >= self._latest:
+            ns, self._ahead = told, 0  # the clock has caught up, or was set forward again
+        elif ns < self._latest - BACK:
+            step = self._latest + self._usual(senders) - ns
+            self._back.append((packet.number, step))
+            self._ahead += step
+            ns += step
+        if self._latest:
+            if senders not in self._intervals and len(self._intervals) >= _MOST:
+                self._intervals.clear()
+            self._intervals.setdefault(senders, deque(maxlen=_REMEMBERED)).append(max(ns - self._latest, 0))
+        self._latest, self._sender = max(self._latest, ns), senders[1]
+        return packet if ns == packet.ns else replace(packet, ns=ns)
+
+    def _usual(self, senders: tuple[bytes, bytes]) -> int:
+        """ns between packets of two senders, the latter one behind the other."""
+        known = sorted(self._intervals.get(senders, ()))
+        return known[len(known) // 2] if known else 0
+
+    def remarks(self) -> Iterator[str]:
+        """What a reader should know of the times."""
+        for steps, what in (
+            (self._back, "the clock of the recording goes back by"),
+            (self._on, "in the middle of a session the clock of the recording goes on by"),
+        ):
+            if steps:
+                number, ns = steps[0]
+                text = f"{what} {ns / 1e9:.3f} s at packet {number}"
+                text += f", and {len(steps) - 1} times more" if len(steps) > 1 else ""
+                yield f"{text}; times count on from there"
+
+
+def steps_forward(items: Iterable[pcap.Item]) -> dict[int, int]:
+    """ns by which the clock steps ahead, by number of the packet behind: a session went on as if no time had passed."""
+    found: dict[int, int] = {}
+    waiting: dict[int, int] = {}
+    running: dict[frozenset[packets.Endpoint], set[int]] = {}
+    before: int | None = None
+    for packet in items:
+        if not isinstance(packet, pcap.Packet):
+            continue
+        if before is not None and packet.ns - before > FORWARD and len(waiting) < _MOST:
+            waiting[packet.number] = packet.ns - before
+            for gaps in running.values():
+                gaps.add(packet.number)
+        before = packet.ns
+        segment = packets.parse(packet.data, packet.link)
+        if not isinstance(segment, packets.Segment) or segment.source[0][:2] != _LINK_LOCAL:
+            continue
+        flow = frozenset((segment.source, segment.target))
+        if segment.flags & (packets.SYN | packets.FIN | packets.RST):
+            running.pop(flow, None)
+        elif segment.payload and len(running) < _MOST:
+            for number in running.setdefault(flow, set()):
+                found[number] = waiting[number]
+            running[flow].clear()
+    return found

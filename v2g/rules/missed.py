@@ -1,0 +1,25 @@
+"""What is still known of a session behind a gap in its recording: only what cannot change while it lasts.
+
+Limits, targets, schedules, and what is delivered may all have been said differently in what was not captured.
+"""
+
+from __future__ import annotations
+
+from v2g.rules.facts import Facts
+from v2g.rules.iso20.facts import Facts20
+
+
+def behind_gap(facts: Facts) -> Facts:
+    """The facts with which judgement goes on behind bytes that a capture misses, as where a recording begins late."""
+    own = facts.iso20
+    return Facts(
+        secure=facts.secure,
+        offers=facts.offers,
+        session_id=facts.session_id,
+        evse_id=facts.evse_id,
+        payments=facts.payments,
+        modes=facts.modes,
+        charge_service=facts.charge_service,
+        parameter_sets=facts.parameter_sets,
+        iso20=Facts20(namespace=own.namespace, authorizations=own.authorizations, installs=own.installs, sets=own.sets),
+    )
