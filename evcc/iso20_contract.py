@@ -2,8 +2,8 @@
 
 The vehicle tries its contracts one after another, those of a provider that the charger lists first. Where none is
 accepted it installs new ones, if it has not just done so, and then pays by external means, unless the driver insists.
-While the charger is at work, the request is
-repeated as it is, with the same Signature.
+What was refused once is not offered again in the session. While the charger is at work, the request is repeated as it
+is, with the same Signature.
 """
 
 from __future__ import annotations
@@ -61,22 +61,32 @@ async def _with_installation(drive: Drive, setup: common.AuthorizationSetupRes, 
     providers = mode.SupportedProviders.ProviderID if mode.SupportedProviders is not None else ()
     installs = setup.CertificateInstallationService and wallet.provisioning is not None
     first = installs and wallet.wants_installation(time_of(drive))
+    refused: dict[bytes, str] = {}
     if first:
         await install(drive, wallet)
-    obstacle = await _try(drive, mode, wallet, wallet.usable(time_of(drive), providers))
+    obstacle = await _try(drive, mode, wallet, wallet.usable(time_of(drive), providers), refused)
     if obstacle and installs and not first and await install(drive, wallet):
-        obstacle = await _try(drive, mode, wallet, wallet.usable(time_of(drive), providers))
+        obstacle = await _try(drive, mode, wallet, wallet.usable(time_of(drive), providers), refused)
     return obstacle
 
 
 async def _try(
-    drive: Drive, mode: common.PnC_ASResAuthorizationModeType, wallet: Wallet20, contracts: list[Credential]
+    drive: Drive,
+    mode: common.PnC_ASResAuthorizationModeType,
+    wallet: Wallet20,
+    contracts: list[Credential],
+    refused: dict[bytes, str],
 ) -> str:
-    """Offers contracts until one is accepted; why none was, or ""."""
+    """Offers contracts until one is accepted; why none was, or "".
+
+    Args:
+        refused: eMAID and ResponseCode by leaf, of what the charger has refused in this session; grows.
+    """
     if not contracts:
         return "the vehicle's contracts have expired" if wallet.contracts else "the vehicle's contract is missing"
-    refusals = []
     for contract in contracts:
+        if contract.leaf in refused:
+            continue
         code = await authorize(drive, contract, mode.GenChallenge, wallet)
         if not code.startswith("WARNING"):
             drive.contract = contract
@@ -84,12 +94,12 @@ async def _try(
                 wallet.update_next = True
                 drive.note(f"the charger says that contract {contract.emaid} expires soon")
             return ""
-        refusals.append(f"{contract.emaid} {code}")
+        refused[contract.leaf] = f"{contract.emaid} {code}"
         drive.session.tell("state", "contract", f"{contract.emaid} was refused: {code}")
         if code == "WARNING_AuthorizationSelectionInvalid":
             break
         drive.still_wanted()
-    return f"the charger refuses {', '.join(refusals)}"
+    return f"the charger refuses {', '.join(refused.values())}"
 
 
 async def authorize(drive: Drive, contract: Credential, challenge: bytes, wallet: Wallet20) -> str:

@@ -14,6 +14,7 @@ from pnc20 import DAY, PncBench20, issue, second, store
 
 from pki import delivery20
 from pki.authority import Changes
+from pki.names import check_character
 from pki.profiles import Role
 from plugfest import pnc
 from v2g import signature, signed_parts
@@ -121,6 +122,22 @@ async def test_a_refused_contract_is_replaced_within_the_session() -> None:
     assert bench.codes("AuthorizationRes") == ["WARNING_GeneralPnCAuthorizationError", "OK"]
     assert bench.names().count("AuthorizationSetupReq") == 1
     assert numbers(bench.wallet.contracts)[0] == "DEXYZC00000002"
+
+
+async def test_a_contract_refused_once_is_not_offered_again_in_the_session() -> None:
+    """Two are refused, then the one installed: each was offered once, and the vehicle pays by external means."""
+    bench = PncBench20()
+    own = [*bench.wallet.contracts, second()]
+    third = "DEPLFC00000003" + check_character("DEPLFC00000003")
+    bench.installs(third)
+    bench.wallet.contracts = own
+    refused = [*(contract.emaid for contract in own), third]
+    bench.contracts.verdicts = dict.fromkeys(refused, "WARNING_CertificateRevoked")
+    vehicle, _ = await bench.run()
+    assert vehicle.ok
+    assert bench.codes("AuthorizationRes") == ["WARNING_CertificateRevoked"] * 3 + ["OK"]
+    told = ", ".join(f"{emaid} WARNING_CertificateRevoked" for emaid in refused)
+    assert f"external payment: the charger refuses {told}" in vehicle.notes
 
 
 async def test_another_library_opens_and_verifies_the_delivery() -> None:
