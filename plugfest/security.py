@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from boundary import write
 from plugfest.config.named import protocols
@@ -58,6 +58,26 @@ def stores(directory: str, wanted: tls.Options) -> list[Store]:
         raise UserError(str(why)) from why
 
 
+def _of_pki(role: Literal["client", "server"], bench: Bench, wanted: tls.Options, held: list[Store]) -> tls.Context:
+    """A side with the certificates of the PKI directory.
+
+    Raises:
+        UserError: none of them fits the signature algorithms of the options.
+        SetupError: something is missing.
+    """
+    from v2g import tls
+
+    context = tls.of_store(role, held, wanted, key_log=_key_log(bench))
+    if kinds := context.unusable():
+        section, algorithms = "vehicle" if role == "client" else "charger", ", ".join(map(str, wanted.signature_algorithms))
+        raise UserError(
+            f"{bench.pki}: the {section}'s certificate is on {kinds}, and TLS is to use {algorithms};"
+            f" `plugfest pki init DIR --profile both` makes a PKI for ISO 15118-20 too,"
+            f" and {section}.tls: {{profile: lab}} takes certificates on P-256"
+        )
+    return context
+
+
 def _path(text: str | None) -> Path | None:
     return Path(text) if text is not None else None
 
@@ -83,7 +103,7 @@ def vehicle(bench: Bench) -> tls.Context:
         if bench.pki is None:
             context = tls.client(_path(bench.roots), key_log=key_log, options=wanted)
         else:
-            context = tls.of_store("client", stores(bench.pki, wanted), wanted, key_log=key_log)
+            context = _of_pki("client", bench, wanted, stores(bench.pki, wanted))
             if bench.roots is not None:
                 context.trust = tls.trust(Path(bench.roots))
         if "1.3" in wanted.versions and bench.pki is None and bench.cert is None:
@@ -147,7 +167,7 @@ def charger(
             trusted = tls.of_store("server", held, wanted).trust if held else None
             context = tls.Context("server", wanted, [own], trusted, key_log=key_log)
         elif held:
-            context = tls.of_store("server", held, wanted, key_log=key_log)
+            context = _of_pki("server", bench, wanted, held)
             if ocsp:
                 context.credentials[0].stapler = tls.staples.from_files(ocsp)
         else:

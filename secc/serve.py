@@ -286,7 +286,8 @@ async def _negotiate(visit: Visit, options: Options) -> None:
     await session.send(selection.response)
     if selection.protocol is None:
         names = ", ".join(entry.ProtocolNamespace for entry in request.AppProtocol)
-        raise NoCommonProtocol(f"the vehicle offers {names}; this charger speaks {_names(offered)}")
+        text = f"the vehicle offers {names}; this charger speaks {_names(offered)}"
+        raise NoCommonProtocol("; ".join([text, *options.obstacles(session.channel)]))
     session.agreed(selection.protocol)
 
 

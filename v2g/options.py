@@ -48,9 +48,19 @@ class SessionOptions:
 
     def may_speak(self, protocol: Protocol, channel: Channel) -> bool:
         """Whether a protocol may be offered or chosen on a connection [V2G20-1237, 1805, 2356]."""
-        if protocol.abilities.mutual:
-            return channel.mutual or self.any_transport
-        return protocol.abilities.tls or not channel.secure
+        return not self.unspeakable(protocol, channel)
+
+    def unspeakable(self, protocol: Protocol, channel: Channel) -> str:
+        """Why a protocol may not be offered or chosen on a connection, or ""."""
+        if not protocol.abilities.mutual:
+            return "" if protocol.abilities.tls or not channel.secure else f"{protocol.title} has no TLS"
+        if channel.mutual or self.any_transport:
+            return ""
+        return f"{protocol.title} needs TLS 1.3 with the certificates of both sides"
+
+    def obstacles(self, channel: Channel) -> list[str]:
+        """Why protocols of these options may not be spoken on a connection, one line each."""
+        return [why for protocol in self.protocols if (why := self.unspeakable(protocol, channel))]
 
     def session(self, channel: Channel) -> Session:
         """A session of these options on an open connection."""

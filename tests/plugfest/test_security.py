@@ -109,6 +109,16 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def test_pki_without_certificates_for_iso20_is_named_before_the_handshake(tmp_path: Path) -> None:
+    """Certificates on P-256 alone cannot sign as ISO 15118-20 wants it: what to do stands in the line."""
+    assert main(["pki", "init", str(tmp_path / "pki"), "--profile", "iso2"]) == 0
+    bench = config.loads(f"protocol: iso20\ntls: required\npki: {tmp_path / 'pki'}")
+    with pytest.raises(UserError, match=r"the charger's certificate is on secp256r1.*--profile both.*profile: lab"):
+        security.charger(bench, contextlib.ExitStack(), print)
+    lab = config.loads(f"protocol: iso20\ntls: required\npki: {tmp_path / 'pki'}\ncharger: {{tls: {{profile: lab}}}}")
+    security.charger(lab, contextlib.ExitStack(), print)
+
+
 async def test_certificates_of_both_sides_from_files(pki: Path) -> None:
     """TLS 1.3 with --cert and --key at both ends, --roots here and --vehicle-roots there."""
     base = pki / "iso20"

@@ -209,6 +209,14 @@ class Context:
     # ------------------------------------------------------------------------------------------------------------
     # What we send
 
+    def unusable(self) -> str:
+        """What the keys of all chains are where no signature algorithm of the options fits any; "" where one does."""
+        for one in self.credentials:
+            public = one.key.public_key()
+            if any(crypto.schemes_for(public, version, self.numbers.schemes) for version in self.numbers.versions):
+                return ""
+        return ", ".join(dict.fromkeys(crypto.key_name(one.key) for one in self.credentials))
+
     def scheme(self, credential: Credential, theirs: list[int], version: int) -> int:
         """The signature algorithm for a key: ours first, if the peer offers it.
 
