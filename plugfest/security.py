@@ -69,7 +69,8 @@ def _of_pki(role: Literal["client", "server"], bench: Bench, wanted: tls.Options
 
     context = tls.of_store(role, held, wanted, key_log=_key_log(bench))
     if kinds := context.unusable():
-        section, algorithms = "vehicle" if role == "client" else "charger", ", ".join(map(str, wanted.signature_algorithms))
+        section = "vehicle" if role == "client" else "charger"
+        algorithms = ", ".join(map(str, wanted.signature_algorithms))
         raise UserError(
             f"{bench.pki}: the {section}'s certificate is on {kinds}, and TLS is to use {algorithms};"
             f" `plugfest pki init DIR --profile both` makes a PKI for ISO 15118-20 too,"
