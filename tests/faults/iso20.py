@@ -100,6 +100,9 @@ def _gives_up(res: Any) -> Any:
 vehicle("20-prices-end", "a session ends where prices are not proven", f"{EV}PriceSignature#3", f"{EV}PriceSignature#2",
         patches=[(evcc.iso20_prices, "_without", _gives_up)])  # fmt: skip
 
+vehicle("20-prices-believed", "prices are believed whoever signed them", f"{EV}PriceSignature#3",
+        f"{EV}PriceSignature#4", patches=[(evcc.iso20_prices, "_without", lambda res: res)], reading=True)  # fmt: skip
+
 # Delivery and loop
 
 charger("20-contactor-ok", "a contactor that does not close is not noticed", f"{PF}ContactorError_AC",

@@ -363,6 +363,10 @@ def other_scheme(bench: PncBench20, backend: Any) -> None:
         (spoiled(SECP521_EncryptedPrivateKey=bytes(94)), "the tag of the encrypted private key does not fit"),
         (spoiled(DHPublicKey=bytes(133)), "is not a point for SECP521"),
         (spoiled(ECDHCurve="X448"), "no encrypted private key for X448"),
+        (
+            spoiled(SECP521_EncryptedPrivateKey=None, TPM_EncryptedPrivateKey=bytes(206)),
+            "no encrypted private key for SECP521; this vehicle has no TPM",
+        ),
     ],
 )
 async def test_what_does_not_hold_is_not_kept(change: Any, text: str) -> None:

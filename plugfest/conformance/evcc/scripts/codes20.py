@@ -6,8 +6,8 @@ import copy
 from typing import Any
 
 from plugfest.conformance.catalogue import Run
-from plugfest.conformance.cause import Cause
-from plugfest.conformance.evcc.scripts.steps import goes_on, hold
+from plugfest.conformance.cause import Cause, Severity
+from plugfest.conformance.evcc.scripts.steps import delivers, goes_on, hold
 from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.sut.certificates import credential
@@ -18,34 +18,41 @@ from v2g.physical import rational
 from v2g.prices import Rule, Stack, Tariff
 
 SET = "iso20-common"
+DEAR, CHEAP = 0.35, 0.01
+"""Per kWh."""
 
 
 @SCRIPTS.on("PF_EVCC_ISO20_PriceSignature")
 async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Absolute prices in contract payment: a vehicle may ignore those that are not proven, and charges all the same."""
+    """Absolute prices in contract payment: a vehicle may ignore those that are not proven, and charges all the same.
+
+    Of three schedules with the same power the one in the middle is the cheapest: who believes the prices takes it, and
+    who does not has no reason to. A vehicle should verify what is signed, so that taking it by prices whose signature
+    does not hold is a finding; unsigned prices it may believe.
+    """
     what = str(run.variant["prices"])
-    tester.evse.plans = [Plan(tariff=Tariff((Stack(0, (Rule(0.35),)),)))]
+    tester.evse.plans = [Plan(tariff=Tariff((Stack(0, (Rule(DEAR),)),))) for _ in range(3)]
     held = await hold(tester, "ScheduleExchangeReq")
     response = await tester.good(held)
-    found = signed_parts.absolute_prices(response)
-    if not found or tester.visit is None or tester.visit.signature is None:
+    signer = tester.contracts.tariff_key20 if tester.contracts is not None else None
+    signed: Any = tester.visit.signature if tester.visit is not None else None
+    if len(signed_parts.absolute_prices(response)) < 3 or signed is None or signer is None:
         raise Inconclusive("the tester could not sign the prices", cause=Cause.NO_CERTIFICATES)
-    signed: Any = tester.visit.signature
+    cheap, middle = _with_the_middle_cheap(response)
     match what:
         case "signed":
-            pass
+            signed = signature.sign_message(cheap, signer.key, SET)
         case "unsigned":
             signed = None
         case "changed after signing":
-            response = copy.deepcopy(response)
-            for one in signed_parts.absolute_prices(response):
-                one.PriceRuleStacks.PriceRuleStack[0].PriceRule[0].EnergyFee = rational(0.01, -3)
+            pass
         case "signed by another key":
             other = credential(tester.certificates.other["mo-sub2"]).key
-            signed = signature.sign_message(response, other, SET)
+            signed = signature.sign_message(cheap, other, SET)
         case _:
             raise NotExecutable(f"prices {what!r}")
-    await tester.reply(response, signature=signed)
+    caught = tester.catch(lambda arrival: delivers(arrival, "Start"))
+    await tester.reply(cheap, signature=signed)
     following = await goes_on(tester, result, held)
     result.saw(f"{what}: the vehicle charges", following.name)
     if following.name not in ("DC_CableCheckReq", "PowerDeliveryReq"):
@@ -53,3 +60,20 @@ async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
             f"{following.name} after prices that are {what}",
             cause=Cause.WRONG_MESSAGE, expected="DC_CableCheckReq or PowerDeliveryReq", observed=following.name,
         )  # fmt: skip
+    delivery = await tester.held(caught, "PowerDeliveryReq")
+    chosen = delivery.message.EVPowerProfile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID
+    result.saw("the schedule chosen", f"{chosen}; {middle} is the cheapest by prices that are {what}")
+    if chosen == middle and what in ("changed after signing", "signed by another key"):
+        result.find(
+            f"the vehicle chose schedule {chosen}, which is the cheapest only by prices that are {what}",
+            Severity.READING, Cause.ACCEPTED,
+        )  # fmt: skip
+
+
+def _with_the_middle_cheap(response: Any) -> tuple[Any, int]:
+    """A copy in which the second schedule is the cheapest, and the number of that."""
+    changed = copy.deepcopy(response)
+    second = changed.Scheduled_SEResControlMode.ScheduleTuple[1]
+    rule = second.ChargingSchedule.AbsolutePriceSchedule.PriceRuleStacks.PriceRuleStack[0].PriceRule[0]
+    rule.EnergyFee = rational(CHEAP, -3)
+    return changed, second.ScheduleTupleID
