@@ -65,7 +65,7 @@ class Certificates:
     store: Store
     now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC)
     revoked_serials: set[int] = field(default_factory=set)
-    _made: dict[str, Credential] = field(default_factory=dict)
+    _made: dict[Maker, Credential] = field(default_factory=dict)
 
     @cached_property
     def other(self) -> Store:
@@ -103,12 +103,13 @@ class Certificates:
     def _get(self, name: str, table: Mapping[str, Maker]) -> Credential:
         if name not in table:
             raise NotExecutable(f"certificate {name}")
-        if name not in self._made:
+        make = table[name]  # a contract's and a provisioning certificate's may share a name
+        if make not in self._made:
             try:
-                self._made[name] = table[name](self)
+                self._made[make] = make(self)
             except PkiError as why:
                 raise Inconclusive(f"{name} cannot be made from this PKI: {why}", cause=Cause.NO_CERTIFICATES) from why
-        return self._made[name]
+        return self._made[make]
 
     def revoked(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
         """Whether a certificate of this bench counts as revoked: those that are made for it do."""
