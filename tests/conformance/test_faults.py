@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.tls import change_options
 from plugfest.conformance.verdict import Verdict
 from v2g import tls
+from v2g.channel import Channel
 
 BY_ID = {run.id: run for run in runs()}
 
@@ -77,6 +79,25 @@ def test_a_declared_delay_is_tolerated() -> None:
     run = BY_ID["TC_SECC_DC_VTB_CurrentDemand_001"]
     assert one(run, fault).verdict is Verdict.FAIL
     assert one(run, fault, par_CMN_Transmission_Delay=0.5).verdict is Verdict.PASS
+
+
+async def closing_very_late(channel: Channel, **_: Any) -> None:
+    await asyncio.sleep(6.5)
+    await close(channel)
+
+
+close = Channel.close
+
+
+@pytest.mark.parametrize(
+    "name", ["PF_EVCC_DIN_SessionStop", "TC_EVCC_CMN_VTB_SessionStop_001", "TC_SECC_CMN_VTB_ServiceDiscovery_002"]
+)
+def test_a_declared_delay_is_tolerated_at_every_limit(name: str) -> None:
+    """Whatever is under test: a connection that is closed after 6.5 s instead of 5 passes where that is declared."""
+    run = BY_ID[name]
+    fault = Fault("", "", run.case.sut, (), patches=((Channel, "close", closing_very_late),))
+    assert one(run, fault).verdict is Verdict.FAIL
+    assert one(run, fault, par_CMN_Transmission_Delay=2.0).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize("fault", FAULTS[1::18], ids=lambda fault: fault.name)

@@ -159,7 +159,7 @@ def tcp_close(step: Step, expect: Steps) -> Action:
         if "from" not in step:
             stop = tester.told("SessionStopRes")
             origin = max(origin, stop.time) if stop is not None else origin
-        closed = await tester.closed(origin + limit + 2 * DELAY)
+        closed = await tester.closed(origin + limit + DELAY + tester.delay)
         seen = f"{closed - origin:+.3f} s" if closed is not None else f"still open after {limit:g} s"
         course.result.saw(step_text(step), seen)
         if closed is None:
@@ -237,7 +237,7 @@ def recv(step: Step, expect: Steps) -> Action:
             later = tester.requests[course.position :]
             return [one for one in later if one.name == name and matches(one, plain)]
 
-        deadline = max(course.origin, tester.now) + seconds + DELAY
+        deadline = max(course.origin, tester.now) + seconds + tester.delay
         await tester.wait_for(lambda: right() or tester.hung_up, deadline - tester.now)
         if not right():
             seen = ", ".join(dict.fromkeys(one.name for one in tester.requests[course.position :])) or "nothing"

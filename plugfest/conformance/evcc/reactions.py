@@ -31,16 +31,18 @@ async def gives_up(course: Course, *, from_: float, not_before: float | None = N
         Failed: it does not, or too early.
     """
     tester, result = course.tester, course.result
-    deadline = from_ + CLOSE + 2 * DELAY
+    most = CLOSE + DELAY + tester.delay
+    deadline = from_ + most
     while True:
         closed = await tester.closed(deadline)
         last = reply.time if (reply := tester.told("SessionStopRes")) is not None else 0.0
-        if closed is None and last + CLOSE + 2 * DELAY > deadline:
-            deadline = last + CLOSE + 2 * DELAY
+        if closed is None and last + most > deadline:
+            deadline = last + most
             continue
         break
     # A repeated request is repeated until the timer is over; of any other, nothing may follow.
-    later = course.later if not course.others_go_on else [one for one in course.later if one.time > from_ + DELAY]
+    over = from_ + tester.delay
+    later = course.later if not course.others_go_on else [one for one in course.later if one.time > over]
     after = [arrival for arrival in later if not harmless(arrival)]
     ended = closed if closed is not None else tester.now
     signs = [one.time for one in course.later if not course.others_go_on or harmless(one)]
@@ -77,7 +79,7 @@ async def in_b(course: Course, since: float) -> None:
         return
     if pilot.reading.state in (State.E, State.F):
         return  # that is ours; the vehicle's part cannot be seen under it
-    reached = await pilot.wait(State.A, State.B, within=max(since + STATE_B + DELAY - tester.now, 0.0))
+    reached = await pilot.wait(State.A, State.B, within=max(since + STATE_B + tester.delay - tester.now, 0.0))
     seen = pilot.state.value if pilot.state is not None else "?"
     course.result.saw("pilot B", seen)
     if not reached:

@@ -140,6 +140,11 @@ class TesterEvse:
         self.tasks: set[asyncio.Task[Any]] = set()
 
     @property
+    def delay(self) -> float:
+        """Tolerance on the times of a vehicle, s; more than the standard's for one that is known to be slow."""
+        return float(self.pics["par_CMN_Transmission_Delay"])
+
+    @property
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 

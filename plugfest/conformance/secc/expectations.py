@@ -179,7 +179,7 @@ def tcp_close(step: Step, expect: Steps) -> Action:
         if total is not None:
             await _gave_up(course, total)
         since = course.ended or tester.now
-        closed = await wire.until_closed(max(since + limit + DELAY - tester.now, 0.0))
+        closed = await wire.until_closed(max(since + limit + tester.delay - tester.now, 0.0))
         more = [arrival.name for arrival in wire.unread]
         took = f"{max((wire.closed_at or 0.0) - since, 0.0):.3f} s" if closed else f"still open after {limit:g} s"
         course.result.saw(step_text(step), f"{took}{', and ' + more[0] if more else ''}")
@@ -207,7 +207,7 @@ async def _gave_up(course: Course, total: float) -> None:
     if last is not None and not last.code.startswith("OK"):
         took = last.time - course.began
     course.result.saw(f"gives up at {total:g} s", f"after {took:.3f} s")
-    if took > total + CLOSE + 2 * DELAY:
+    if took > total + CLOSE + DELAY + tester.delay:
         raise Failed(
             f"the charger answered Ongoing for {took:.3f} s before it gave up",
             cause=Cause.TOO_LATE, expected=f"an end after {total:g} s", observed=f"{took:.3f} s",
@@ -230,7 +230,7 @@ def energy(step: Step, expect: Steps) -> Action:
         await course.collect()
         system, tester = course.tester.system, course.tester
         began = course.ended or tester.now
-        deadline = began + limit + DELAY
+        deadline = began + limit + tester.delay
         state = system.energised()
         while state is not None and state is not wanted and tester.now <= deadline:
             await asyncio.sleep(0.01)

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 
 from plugfest.conformance.catalogue import timer
-from plugfest.conformance.catalogue.durations import DELAY
 from plugfest.conformance.catalogue.protocols import energy
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import iso20, iso20_contract, pause, walk
@@ -96,7 +95,7 @@ async def pre_charge(tester: TesterEv) -> None:
         await tester.exchange("DC_PreChargeReq", request)
         if request.EVProcessing == "Finished":
             return
-        if tester.now - began > timer("ISO20_V2G_EVCC_PreCharge_Timeout") + DELAY:
+        if tester.now - began > timer("ISO20_V2G_EVCC_PreCharge_Timeout") + tester.delay:
             raise Failed(
                 f"{tester.battery_voltage:g} V were not reached in V2G_EVCC_PreCharge_Timeout",
                 cause=Cause.UNFINISHED,

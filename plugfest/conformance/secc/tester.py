@@ -156,7 +156,7 @@ class TesterEv:
 
     @property
     def delay(self) -> float:
-        """Tolerance on the time of a response, s; more than the standard's for a charger known to be slow."""
+        """Tolerance on the times of a charger, s; more than the standard's for one that is known to be slow."""
         return float(self.pics["par_CMN_Transmission_Delay"])
 
     @property

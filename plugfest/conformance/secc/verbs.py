@@ -209,7 +209,7 @@ def while_(step: Step) -> Action:
         await course.collect()
         began = tester.now
         while course.answers and course.answers[-1].code.startswith("OK") and goes_on(tester, course.answers[-1]):
-            if tester.now - began > (GIVING_UP if most is None else most) + DELAY:
+            if tester.now - began > (GIVING_UP if most is None else most) + tester.delay:
                 seconds = GIVING_UP if most is None else most
                 raise Failed(
                     f"{course.answers[-1].name} still goes on after {tester.now - began:.1f} s",

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from plugfest.conformance.catalogue import timer
-from plugfest.conformance.catalogue.durations import DELAY
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc import contract
 from plugfest.conformance.secc.discovery import discover
@@ -128,7 +127,7 @@ async def pre_charge(tester: TesterEv) -> None:
         arrival = await tester.exchange("PreChargeReq")
         if tester.voltage_reached(arrival.message):
             return
-        if tester.now - began > timer("V2G_EVCC_PreCharge_Timeout") + DELAY:
+        if tester.now - began > timer("V2G_EVCC_PreCharge_Timeout") + tester.delay:
             seconds = timer("V2G_EVCC_PreCharge_Timeout")
             raise Failed(
                 f"pre-charge did not reach {tester.battery_voltage:g} V",

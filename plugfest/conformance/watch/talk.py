@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plugfest.conformance.catalogue import timer
-from plugfest.conformance.catalogue.durations import DELAY
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.violation import Violation
@@ -22,6 +21,7 @@ PACE = timer("V2G_EVCC_Sequence_Performance_Time")
 """s from a response to the next request at most."""
 FIRST = "SessionSetupReq"
 LAST = "SessionStopReq"
+RECEIPT = "a receipt is the next request where it is required"
 CHAIN = "a contract is shown with the sub-CAs up to its root, and its eMAID is that of the certificate"
 
 
@@ -72,7 +72,11 @@ class Talk:
                 flow, "session-id", f"{name} has the session id {(session_id or b'').hex()}",
                 f"each request has the session id of SessionSetupRes, {known.hex()}", Cause.WRONG_SESSION,
             )  # fmt: skip
-        if self.answered_at is not None and self.answered and flow.now - self.answered_at > PACE + DELAY:
+        if (
+            self.answered_at is not None
+            and self.answered
+            and flow.now - self.answered_at > PACE + flow.terms.transmission
+        ):
             self._add(
                 flow, "request-pace", f"{name} comes {flow.now - self.answered_at:.1f} s after the response before",
                 f"a request comes {PACE:g} s after a response at most", Cause.TOO_LATE,
@@ -83,7 +87,7 @@ class Talk:
         if due and name not in ("MeteringReceiptReq", "PowerDeliveryReq", LAST):
             self._add(
                 flow, "receipt-due", f"{name} comes although ReceiptRequired was true and payment is by contract",
-                "a receipt is the next request where it is required", Cause.WRONG_MESSAGE,
+                RECEIPT, Cause.WRONG_MESSAGE,
             )  # fmt: skip
         self._request, self.last, self.answered, self.receipt = request, name, False, False
 

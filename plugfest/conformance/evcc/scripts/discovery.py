@@ -7,7 +7,6 @@ import itertools
 from ipaddress import IPv6Address
 
 from plugfest.conformance.catalogue import Run
-from plugfest.conformance.catalogue.durations import DELAY
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.table import SCRIPTS, SETUP
 from plugfest.conformance.evcc.tester import TesterEvse
@@ -125,7 +124,8 @@ async def sdp_request(tester: TesterEvse, run: Run, result: Result) -> None:
     times = [time for time, _ in tester.asked[: UNANSWERED + 1]]
     gaps = [after - before for before, after in itertools.pairwise(times)]
     result.saw("a request every 0.25 s until answered", ", ".join(f"{gap:.3f} s" for gap in gaps))
-    if min(gaps) < ISO2.timing.SDP_Request_Interval - 0.05 or max(gaps) > ISO2.timing.SDP_Request_Interval + DELAY:
+    interval = ISO2.timing.SDP_Request_Interval
+    if min(gaps) < interval - 0.05 or max(gaps) > interval + tester.delay:
         raise Failed(
             f"SDP requests {min(gaps):.3f} to {max(gaps):.3f} s apart",
             cause=Cause.BAD_DISCOVERY,

@@ -109,7 +109,7 @@ async def _stopped(tester: TesterEvse, result: Result, code: str) -> None:
     tester.stops_after = 3
     await hold(tester, "SessionStopReq")
     await tester.reply(made(tester, "SessionStopRes", code))
-    closed = await tester.closed(tester.now + CLOSE + 2 * DELAY)
+    closed = await tester.closed(tester.now + CLOSE + DELAY + tester.delay)
     result.saw("TCP closed within 5 s", "closed" if closed is not None else "open")
     if closed is None:
         raise Failed(

@@ -37,7 +37,7 @@ async def setup_timeout(tester: TesterEvse, run: Run, result: Result) -> None:
     await tester.reply(await tester.good(held))
     await tester.held(setup, "SessionSetupReq")
     await asyncio.sleep(max(began + SETUP - 0.3 - tester.now, 0.0))
-    closed = await tester.closed(began + SETUP + CLOSE + 2 * DELAY)
+    closed = await tester.closed(began + SETUP + CLOSE + DELAY + tester.delay)
     result.saw("gives up at V2G_EVCC_CommunicationSetup_Timeout", "closed" if closed else "open")
     if closed is None:
         raise Failed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.catalogue.durations import CLOSE
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
@@ -37,7 +37,7 @@ async def closes(tester: TesterEv, result: Result, within: float = CLOSE) -> Non
         Failed: it does not.
     """
     wire = tester.connection
-    closed = await wire.until_closed(within + DELAY)
+    closed = await wire.until_closed(within + tester.delay)
     result.saw(f"TCP closed within {within:g} s", "closed" if closed else "open")
     if wire.unread:
         raise Failed(f"{wire.unread[0].name} instead of the close", cause=Cause.UNWANTED_MESSAGE, expected="no answer")
@@ -73,7 +73,7 @@ async def off_within(tester: TesterEv, result: Result, seconds: float) -> None:
         Failed: it is not.
     """
     began = tester.now
-    while tester.system.energised() and tester.now - began <= seconds + DELAY:  # noqa: ASYNC110 - a contactor has no event
+    while tester.system.energised() and tester.now - began <= seconds + tester.delay:  # noqa: ASYNC110 - a contactor has no event
         await asyncio.sleep(0.01)
     state = tester.system.energised()
     if state is None:

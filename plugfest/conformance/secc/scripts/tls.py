@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from plugfest.conformance.catalogue import Run
-from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.catalogue.durations import CLOSE
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.scripts.steps import entry
 from plugfest.conformance.secc.scripts.table import SCRIPTS, SETUP
@@ -69,7 +69,7 @@ async def _without(tester: TesterEv, result: Result, *, says: bool) -> None:
     if says:
         await wire.send_payload(wire.document(appproto.supportedAppProtocolReq(AppProtocol=[entry(ISO2, 1, 1)])))
     within = CLOSE if says else SETUP + 2.0
-    closed = await wire.until_closed(within + DELAY)
+    closed = await wire.until_closed(within + tester.delay)
     result.saw(f"closed within {within:g} s", "closed" if closed else "open")
     await wire.close(reset=True)
     if not closed or wire.unread:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from plugfest.conformance.catalogue import Run, timer
-from plugfest.conformance.catalogue.durations import CLOSE, DELAY
+from plugfest.conformance.catalogue.durations import CLOSE
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.secc.scripts.steps import answer, closes, next_session_works, off_within
 from plugfest.conformance.secc.scripts.table import SCRIPTS, SETUP
@@ -111,8 +111,8 @@ async def pipelined(tester: TesterEv, run: Run, result: Result) -> None:
     wire = tester.connection
     for name in ("ServiceDiscoveryReq", "PaymentServiceSelectionReq"):
         await tester.send(tester.make(name))
-    first = await wire.next(2.0 + DELAY)
-    second = await wire.next(2.0 + DELAY)
+    first = await wire.next(2.0 + tester.delay)
+    second = await wire.next(2.0 + tester.delay)
     names = [f"{one.name} {one.code}" for one in (first, second) if one is not None]
     result.saw("two responses in order, or the second refused", ", ".join(names) or "nothing")
     if first is None or first.name != "ServiceDiscoveryRes" or first.code != "OK":
