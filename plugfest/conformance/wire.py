@@ -260,6 +260,8 @@ class Wire:
 
     async def close(self, *, reset: bool = False) -> None:
         """Closes our end: orderly (FIN), or dropped at once."""
+        if not self.ours and self.closed_at is None:
+            self.session.observe(Event(self.session.now, "tcp", "reset" if reset else "closing", "tx"))
         self.ours = True
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -36,9 +36,9 @@ def unmeasured(system: Any) -> None:
 
 
 def test_judgements_have_names_of_their_own() -> None:
-    """Each judges messages, measurements or answers, under a name that no other has."""
+    """Each judges messages, measurements, answers or the pilot, under a name that no other has."""
     assert len({one.name for one in JUDGEMENTS}) == len(JUDGEMENTS)
-    assert all(sum(how is not None for how in (one.speaks, one.shows, one.hears)) == 1 for one in JUDGEMENTS)
+    assert all(sum(how is not None for how in (one.speaks, one.shows, one.hears, one.sees)) == 1 for one in JUDGEMENTS)
     assert all(bool(one.stages) is (one.speaks is not None) for one in JUDGEMENTS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ from secc.schedule import Plan
 from secc.services import Service
 from secc.simulated import Dynamics
 from secc.visit import Visit
+from slac.pilot import DIGITAL, State
 from v2g.messages import iso2
 
 DC, ALL = (*CHARGER_DC, *CHARGER_DIN), (*CHARGER_DC, *CHARGER_AC, *CHARGER_DIN)
@@ -40,6 +42,7 @@ TUPLES = (
     "PF_SECC_DIN_PowerDelivery_OK",
     "PF_SECC_DIN_PowerDelivery_BadTuple",
 )
+FLOW_AC = "PF_SECC_ISO2_PowerFlow_AC#1"
 SLOW = ("TC_SECC_CMN_VTB_Authorization_001", "PF_SECC_DIN_ContractAuthentication_OK")
 
 # Schedules
@@ -337,6 +340,38 @@ charger(
     ),
     patches=CLOSING_LATE,
 )
+
+# The pilot
+
+
+def _duty(percent: float) -> Any:
+    """This duty instead of 5 %."""
+
+    def adjust(system: Any) -> None:
+        right = system.wire.evse.offer
+        system.wire.evse.offer = lambda asked: right(percent if asked == DIGITAL else asked)
+
+    return adjust
+
+
+def _after_the_end(change: Any) -> Any:
+    """The pilot changed a second after SessionStopRes."""
+
+    def rewrite(system: Any, message: Any) -> Any:
+        asyncio.get_running_loop().call_later(1.0, change, system.wire.evse)
+        return message
+
+    return lambda system: saying(SessionStopRes=lambda message: rewrite(system, message))(system)
+
+
+for percent in (4.6, 5.4):
+    charger(f"duty-{percent:g}", f"the duty is {percent:g} %", (*ALL, FLOW_AC), _duty(percent))
+for percent in (16.0, 53.3, 90.0):
+    charger(f"duty-{percent:g}", f"AC: the duty states a current, {percent:g} %", (*CHARGER_AC, FLOW_AC),
+            _duty(percent))  # fmt: skip
+charger("state-f-at-the-end", "the pilot goes to F for a while after the session",
+        ("TC_SECC_DC_VTB_SessionStop_002", "PF_SECC_DIN_SessionStop_OK", "TC_SECC_AC_VTB_SessionStop_001"),
+        _after_the_end(lambda pilot: pilot.fault(State.F)))  # fmt: skip
 
 # Security
 

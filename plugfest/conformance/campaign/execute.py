@@ -84,7 +84,7 @@ async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
         tester = kind(system, bench.pics, protocol, bench.observe, source(bench.seed, run.id), bench.tls)
         if bench.certificates is not None:
             tester.take(bench.certificates)
-        async with asyncio.timeout(LONGEST), watched(watch, tester):
+        async with asyncio.timeout(LONGEST), watched(watch, line, tester):
             await made.carry_out(tester, result)
         result.verdict = max(result.verdict, Verdict.PASS)
     except NotExecutable as why:

@@ -17,18 +17,20 @@ from plugfest.conformance.watch.watch import Watch
 
 
 @contextlib.asynccontextmanager
-async def watched(watch: Watch, tester: TesterEv | TesterEvse) -> AsyncIterator[None]:
+async def watched(watch: Watch, line: LineWatch, tester: TesterEv | TesterEvse) -> AsyncIterator[None]:
     """While the context is open, plant and pilot of a run are watched."""
+    pilot = tester.system.pilot
     watch.measure = tester.measured
     if isinstance(tester, TesterEv):
-        watch.line = lambda: tester.system.pilot.state
+        watch.line = lambda: pilot.state
         watch.secure = lambda: tester.wire.session.channel.secure if tester.wire is not None else None
-    end = tester.system.pilot.subscribe(watch.pilot)
-    if tester.system.pilot.reading.state is not None:
-        watch.pilot(tester.system.pilot.reading)
+    end = pilot.subscribe(watch.pilot)
+    if pilot.reading.state is not None:
+        watch.pilot(pilot.reading)
     try:
-        async with watch.reading():
-            yield
+        with line.reading(pilot) if isinstance(tester, TesterEv) else contextlib.nullcontext():
+            async with watch.reading():
+                yield
     finally:
         end()
 

@@ -56,7 +56,7 @@ class Script:
         if tester is None:
             stack.enter_context(self._line.reading(self.system.pilot))
         else:
-            await stack.enter_async_context(watched(self._power, tester))
+            await stack.enter_async_context(watched(self._power, self._line, tester))
 
     @classmethod
     @contextlib.contextmanager

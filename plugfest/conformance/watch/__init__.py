@@ -16,12 +16,14 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.measured`  a charger against what is measured at its output, DC and AC
 :mod:`.alternating` AC of ISO 15118-20 over the phases
 :mod:`.pace`      performance times of ISO 15118-20
+:mod:`.pilot`     a charger's end of the control pilot in a session
 :mod:`.vehicle`   a vehicle's requests
 :mod:`.contacts`  a vehicle's pilot, contactors and load
 :mod:`.plausible` what a vehicle tells of its battery, and its pilot through a session
 :mod:`.talk`      how a vehicle goes through a session: order, session id, pace, end
 :mod:`.judgement` what a judgement is
 :mod:`.log`       a charger's answers of a whole run
+:mod:`.offered`   what a charger shows on the pilot, and since when
 :mod:`.flow`      what both sides have said and what was measured so far
 :mod:`.messages`  messages of any protocol, reduced to their physics
 :mod:`.terms`     tolerances and times, as the PIXIT declares them

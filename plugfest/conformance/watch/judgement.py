@@ -11,6 +11,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow, Measured
 from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Said, Stage
+from plugfest.conformance.watch.offered import Offered
 
 Side = Literal["evcc", "secc"]
 
@@ -20,6 +21,7 @@ SPOKEN = "the protocol spoken"
 Speaks = Callable[[Flow, Said], str]
 Shows = Callable[[Flow, Measured], str]
 Hears = Callable[[Flow, Log, Heard], str]
+Sees = Callable[[Flow, Log, Offered], str]
 
 
 class Weight(enum.Enum):
@@ -44,6 +46,7 @@ class Judgement:
         shows: the same of a measurement.
         hears: the same of an answer, against what it answers and what came before in the run.
         names: of the answers that ``hears`` judges; empty: all.
+        sees: the same of what a charger shows on the control pilot.
         weight: what it does to the run.
         cause: what a run fails with.
     """
@@ -57,6 +60,7 @@ class Judgement:
     shows: Shows | None = None
     hears: Hears | None = None
     names: tuple[str, ...] = ()
+    sees: Sees | None = None
     weight: Weight = Weight.FAILS
     cause: Cause = Cause.PHYSICS
 
@@ -94,6 +98,15 @@ class Book:
 
         def register(function: Shows) -> Shows:
             self.judgements.append(Judgement(name, rule, source, side, shows=function, cause=cause))
+            return function
+
+        return register
+
+    def pilot(self, name: str, rule: str, source: str, *, cause: Cause) -> Callable[[Sees], Sees]:
+        """Registers a judgement of what a charger shows on the control pilot."""
+
+        def register(function: Sees) -> Sees:
+            self.judgements.append(Judgement(name, rule, source, "secc", sees=function, cause=cause))
             return function
 
         return register

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.judgement import Side
+from plugfest.conformance.watch.offered import FAULTS
 from slac.exchange import End, Exchange, Move
 from slac.frames import Frame, Message
 from slac.judge import Judge
@@ -20,7 +21,6 @@ from slac.pilot import CONNECTED, Offer, Reading, State
 
 ON_THE_WAY = 0.05
 """s that two modems and our own host may add to what is measured at our end of the line."""
-FAULTS = (State.E, State.F)
 
 
 class Shown(NamedTuple):

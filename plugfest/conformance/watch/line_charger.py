@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.watch.line import FAULTS, ON_THE_WAY, Line, LineBook, Shown, last, moves
+from plugfest.conformance.watch.line import ON_THE_WAY, Line, LineBook, Shown, last, moves
+from plugfest.conformance.watch.offered import DIGITAL_RANGE, FAULTS, HELD
 from slac.exchange import End, Exchange
 from slac.frames import (
     CM_ATTEN_CHAR_IND,
@@ -20,10 +21,6 @@ from slac.timing import STANDARD as T
 BOOK = LineBook("secc")
 on = BOOK.on
 
-LASTS = 0.5
-"""s for which a duty has to be shown to count: boards measure edges."""
-DIGITAL_RANGE = (4.0, 6.0)
-"""Percent: 4.5 to 5.5 are shown, half a percent is the meter's."""
 KNOWN = {nmk_of(phrase) for phrase in ("HomePlugAV", "HomePlugAV0123")}
 """Keys that everybody has."""
 
@@ -177,7 +174,7 @@ def _held(line: Line) -> tuple[Shown, float] | None:
 @BOOK.pilot("duty", "a duty is 5 % or states a current", "IEC 61851-1 Annex A", cause=Cause.PILOT_DUTY)
 def duty(line: Line) -> str:
     held = _held(line)
-    if held is None or held[0].state not in CONNECTED or held[1] < LASTS:
+    if held is None or held[0].state not in CONNECTED or held[1] < HELD:
         return ""
     shown, seconds = held
     percent = shown.duty
@@ -217,6 +214,6 @@ def step_x1(line: Line) -> str:
         return ""
     if new.state in FAULTS:
         return f"X1 took {seconds:.1f} s before {new.state.value if new.state else '?'}"
-    if new.state in CONNECTED and new.offer in offers and seconds > LASTS:
+    if new.state in CONNECTED and new.offer in offers and seconds > HELD:
         return f"X1 took {seconds:.1f} s between two duties, at least {T.T_step_X1:g} s"
     return ""

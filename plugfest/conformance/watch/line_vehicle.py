@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 
 from plugfest.conformance.cause import Cause
-from plugfest.conformance.watch.line import FAULTS, ON_THE_WAY, Line, LineBook, Shown, last, moves
+from plugfest.conformance.watch.line import ON_THE_WAY, Line, LineBook, Shown, last, moves
+from plugfest.conformance.watch.offered import FAULTS
 from slac.exchange import Answerer, End, Exchange
 from slac.frames import (
     BROADCAST,

@@ -60,7 +60,7 @@ def _stops(flow: Flow) -> bool:
             "ChargingStatusRes", "MeteringReceiptRes", cause=Cause.WRONG_FIELD)  # fmt: skip
 def wish_unasked(flow: Flow, log: Log, heard: Heard) -> str:
     status = _status(heard.body)
-    if status is None or not heard.ok or not heard.classic or _excused(flow, log):
+    if status is None or not heard.ok or not heard.classic or excused(flow, log):
         return ""
     code, wish = str(getattr(status, "EVSEStatusCode", "")), str(status.EVSENotification)
     said = [f"EVSEStatusCode {code}"] if code in ENDINGS else []
@@ -75,13 +75,14 @@ def wish_unasked(flow: Flow, log: Log, heard: Heard) -> str:
             weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
 def renegotiation_unasked(flow: Flow, log: Log, heard: Heard) -> str:
     status = _status(heard.body)
-    if status is None or not heard.ok or not heard.classic or _excused(flow, log):
+    if status is None or not heard.ok or not heard.classic or excused(flow, log):
         return ""
     asks = str(status.EVSENotification) == "ReNegotiation"
     return f"{heard.name} asks to renegotiate, and nothing has changed here" if asks else ""
 
 
-def _excused(flow: Flow, log: Log) -> bool:
+def excused(flow: Flow, log: Log) -> bool:
+    """Whether somebody gave the charger a reason to stop, or to ask for it."""
     wrong = flow.request is not None and bool(flow.request.error)
     return log.acted or flow.startled or wrong or flow.error_at is not None or _stops(flow)
 

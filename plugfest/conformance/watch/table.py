@@ -13,6 +13,7 @@ from plugfest.conformance.watch import (
     measured,
     output,
     pace,
+    pilot,
     plausible,
     safety,
     status,
@@ -31,6 +32,7 @@ JUDGEMENTS: tuple[Judgement, ...] = (
     *alternating.BOOK.judgements,
     *echo.BOOK.judgements,
     *pace.BOOK.judgements,
+    *pilot.BOOK.judgements,
     *vehicle.BOOK.judgements,
     *contacts.BOOK.judgements,
     *plausible.BOOK.judgements,
@@ -52,3 +54,8 @@ def shown(side: Side) -> Sequence[Judgement]:
 def heard(side: Side) -> Sequence[Judgement]:
     """What judges a side's answers, across messages and sessions."""
     return [one for one in JUDGEMENTS if one.side == side and one.hears is not None]
+
+
+def seen(side: Side) -> Sequence[Judgement]:
+    """What judges a charger's end of the control pilot."""
+    return [one for one in JUDGEMENTS if one.side == side and one.sees is not None]

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from plugfest.conformance.catalogue.pics import Pics
@@ -17,7 +17,9 @@ from plugfest.conformance.watch.flow import Flow, Measured
 from plugfest.conformance.watch.judgement import SPOKEN, Judgement, Side, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Stage, read
-from plugfest.conformance.watch.table import heard, shown, spoken
+from plugfest.conformance.watch.offered import HELD, Offered
+from plugfest.conformance.watch.pilot import DRIVEN, has_reason
+from plugfest.conformance.watch.table import heard, seen, shown, spoken
 from plugfest.conformance.watch.talk import Talk
 from plugfest.conformance.watch.terms import Terms
 from plugfest.conformance.watch.violation import Violation
@@ -44,8 +46,6 @@ CLOSELY = 0.02
 """s at the end, when the current is gone within moments and contactors open."""
 AFTERWARDS = 10.0
 """s after the end for which it is read."""
-DRIVEN = (Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.LOOP)
-"""When the pilot of a vehicle that is well is in C or D."""
 LIVE = (Stage.PARAMETERS, Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.DELIVERY, Stage.LOOP, Stage.WELDING)
 
 
@@ -83,6 +83,7 @@ class Watch:
         self.terms = Terms.of(self.pics)
         self.flow = Flow(self.terms, self.ac)
         self._spoken, self._shown, self._heard = spoken(self.side), shown(self.side), heard(self.side)
+        self._seen, self._offered = seen(self.side), Offered(Reading(None, None), 0.0)
         self._asked: deque[tuple[Any, bytes | None, float]] = deque(maxlen=8)
         self.talk = Talk()
         self._shown_pilot: tuple[State | None, bool | None] = None, None
@@ -140,7 +141,7 @@ class Watch:
             return
         said = read(body)
         if said.stage is Stage.HANDSHAKE and said.request:
-            self._anew()
+            self._anew(event.time)
             flow = self.flow
             flow.now = event.time
         ours = event.direction == "tx"
@@ -176,6 +177,7 @@ class Watch:
             if not judgement.names or answer.name in judgement.names:
                 self._keep(judgement, judgement.hears(self.flow, self.log, answer))
         self.log.present.note(answer)
+        self._keeps_offering()
 
     def _content(self, event: Event, body: Any, *, ours: bool) -> None:
         facts, found = self.flow.facts, message_of(event.schema, event.message)
@@ -211,6 +213,20 @@ class Watch:
             if reading.duty is not None and reading.duty >= 100.0:
                 self.flow.startled = True
             self.look(self.flow.now)
+        else:
+            excused = self._offered.excused or has_reason(self.flow, self.log, reading.state)
+            self._offered = Offered(reading, self.flow.now, excused)
+            asyncio.get_running_loop().call_later(HELD, self._keeps_offering)
+
+    def _keeps_offering(self) -> None:
+        """Judges what the charger shows on the pilot, once that has been there for a while."""
+        now = asyncio.get_running_loop().time()
+        if now - self._offered.since < HELD - 1e-6:
+            return
+        self.flow.now = now
+        for judgement in self._seen:
+            assert judgement.sees is not None
+            self._keep(judgement, judgement.sees(self.flow, self.log, self._offered))
 
     def look(self, now: float, *, judged: bool = True) -> None:
         """Reads the plant once."""
@@ -251,12 +267,13 @@ class Watch:
         self._until = now + AFTERWARDS
         self._live.set()
 
-    def _anew(self) -> None:
+    def _anew(self, now: float) -> None:
         """A session begins: what the one before said does not count."""
         self.flow = Flow(self.terms, self.ac, Facts(secure=self.secure()))
         self.log.begin()
         self._asked.clear()
         self.talk = Talk()
+        self._offered = replace(self._offered, since=max(self._offered.since, now), excused=False)
         plausible.pilot_seen(self.flow, *self._shown_pilot)
 
     # -- what it keeps ------------------------------------------------------------------------------------------------
