@@ -51,6 +51,13 @@ for first in (1, 2, 100, 254, 255):
     charger(
         f"tuple-id-{first}", f"the first schedule has the id {first}", (*ALL, *TUPLES), plant(tuple_ids=(first, 3, 4))
     )
+for first in (0, 10, 1000):
+    charger(
+        f"din-tuple-id-{first}",
+        f"DIN: the only schedule has the id {first}",
+        ("PF_SECC_DIN_PowerFlow#1", *(name for name in TUPLES if "_DIN_" in name), *CHARGER_DIN[1:]),
+        plant(tuple_ids=(first,)),
+    )
 charger(
     "three-schedules",
     "three schedules are offered",

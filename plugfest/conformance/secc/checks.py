@@ -18,6 +18,7 @@ from v2g import signature
 from v2g.credentials import chain_of
 from v2g.errors import RemoteError
 from v2g.physical import number
+from v2g.protocols import DIN
 
 if TYPE_CHECKING:
     from plugfest.conformance.secc.tester import TesterEv
@@ -185,7 +186,8 @@ def schedule_valid(tester: TesterEv, arrival: Arrival) -> str:
     if not 1 <= len(tuples) <= 3:
         return f"{len(tuples)} schedules, 1 to 3 are allowed"
     ids = [entry.SAScheduleTupleID for entry in tuples]
-    if len(set(ids)) != len(ids) or not all(1 <= one <= 255 for one in ids):
+    least, most = (0, 32767) if tester.protocol is DIN else (1, 255)
+    if len(set(ids)) != len(ids) or not all(least <= one <= most for one in ids):
         return f"SAScheduleTupleIDs {ids}"
     for one in tuples:
         entries = one.PMaxSchedule.PMaxScheduleEntry

@@ -224,7 +224,8 @@ class TesterEv:
         schedule = self.schedule
         if schedule is None:
             return 1
-        return int(getattr(schedule, "SAScheduleTupleID", None) or schedule.ScheduleTupleID)
+        named = getattr(schedule, "SAScheduleTupleID", None)  # 0 is legal in DIN SPEC 70121
+        return int(schedule.ScheduleTupleID if named is None else named)
 
     @property
     def profile_steps(self) -> list[Any]:
