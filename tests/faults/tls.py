@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import v2g.discovery
@@ -61,4 +62,17 @@ charger(
     "PF_SECC_ISO2_SDP_Variants#4",
     "PF_SECC_ISO2_SDP_Variants#6",
     patches=[(v2g.discovery, "serve", _serving_once)],
+)
+
+
+def _marked(size: int, right: Any = v2g.tls.charger.os.urandom) -> bytes:
+    """A random of a ServerHello that ends as if somebody had taken TLS 1.3 out of the hello."""
+    return right(size - 8) + v2g.tls.charger.messages.DOWNGRADE if size == 32 else right(size)
+
+
+charger(
+    "tls-downgrade-marked",
+    "a charger without TLS 1.3 says that it was talked out of it",
+    "PF_SECC_ISO2_TLS_Params#9",
+    patches=[(v2g.tls.charger, "os", SimpleNamespace(urandom=_marked))],
 )
