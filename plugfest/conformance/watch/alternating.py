@@ -80,22 +80,42 @@ def target_own_power(flow: Flow, said: Said) -> str:
     return ""
 
 
+@BOOK.on("target-vehicle-power", "a charger commands no more than the vehicle's limits", "V2G20 AC limits", SECC,
+         Stage.LOOP, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def target_vehicle_power(flow: Flow, said: Said) -> str:
+    request = flow.request
+    if not flow.ac or request is None or request.stage is not Stage.LOOP or not said.phases or not said.ok:
+        flow.lasts("target-vehicle-power", wrong=False)
+        return ""
+    found = _beyond(said.phases, request.phase_most, ROUNDED, 1.0) or _beyond(
+        _out(said.phases), request.phase_back, ROUNDED, 1.0
+    )
+    seconds = flow.lasts("target-vehicle-power", found is not None)
+    if found is None or seconds <= flow.terms.reaction:
+        return ""
+    where, value, bound = found
+    return f"{said.name} commands {value:.0f} W on {where} for {seconds:.1f} s, the vehicle's limit is {bound:g} W"
+
+
 @BOOK.measured("power-told", "a vehicle reports the power that flows", "V2G20 AC loop", EVCC)
 def power_told(flow: Flow, seen: Measured) -> str:
     """Only where the vehicle itself is seen: on other benches the tester's outlet has no load that it could measure."""
-    request = flow.request
-    if (
-        seen.closed is None
-        or not flow.ac
-        or request is None
-        or not request.phases
-        or request.stage is not Stage.LOOP
-        or not flow.flowing
-    ):
-        flow.lasts("power-told", wrong=False)
+    request = flow.request if seen.closed is not None and flow.flowing else None
+    return _differs(flow, seen, request, () if request is None else request.phases, "power-told")
+
+
+@BOOK.measured("power-reported", "a charger reports the power that flows", "V2G20 AC loop", SECC)
+def power_reported(flow: Flow, seen: Measured) -> str:
+    response = flow.response if flow.flowing else None
+    return _differs(flow, seen, response, () if response is None else response.flows, "power-reported")
+
+
+def _differs(flow: Flow, seen: Measured, said: Said | None, told: Phases, name: str) -> str:
+    if not flow.ac or said is None or not told or said.stage is not Stage.LOOP:
+        flow.lasts(name, wrong=False)
         return ""
-    told, flows = sum(request.phases), seen.volts * seen.amps * seen.phases
-    seconds = flow.lasts("power-told", abs(told - flows) > max(abs(flows) * DIFFERS, LEAST))
+    tells, flows = sum(told), seen.volts * seen.amps * seen.phases
+    seconds = flow.lasts(name, abs(tells - flows) > max(abs(flows) * DIFFERS, LEAST))
     if seconds <= LATE:
         return ""
-    return f"{request.name} tells {told:.0f} W where {flows:.0f} W are measured for {seconds:.1f} s"
+    return f"{said.name} tells {tells:.0f} W where {flows:.0f} W are measured for {seconds:.1f} s"

@@ -5,7 +5,7 @@ They are those that both roles and the check of a recording go by.
 
 from __future__ import annotations
 
-from plugfest.conformance.watch.judgement import Weight
+from plugfest.conformance.watch.judgement import Side, Weight
 from v2g.rules.rule import CLASSIC
 
 RULES: dict[str, Weight] = {
@@ -34,7 +34,48 @@ Targets and limits of an output are not among them: :mod:`.output` judges those 
 """
 
 CODES: dict[str, Weight] = {"response-code": Weight.FAILS}
-"""The same beside physics: what can be judged of each message, whatever the case is about (ISO 15118-20)."""
+"""The same of codes, of both sides (ISO 15118-20)."""
+
+ANSWERS20: dict[str, Weight] = {
+    **CODES,
+    "session-setup-plain-ok": Weight.NOTED,
+    "unasked-resume": Weight.FAILS,
+    "authorization-block": Weight.FAILS,
+    "challenge": Weight.FAILS,
+    "service-of-other-energy": Weight.FAILS,
+    "value-added-energy": Weight.NOTED,
+    "renegotiation-changed": Weight.NOTED,
+    "service-detail-other": Weight.FAILS,
+    "parameter-set-ids": Weight.FAILS,
+    "control-mode-unknown": Weight.NOTED,
+    "connector": Weight.NOTED,
+    "needs-mode": Weight.FAILS,
+    "parameters-of-other-mode": Weight.FAILS,
+    "frequency": Weight.FAILS,
+    "control-mode": Weight.FAILS,
+    "soc-needs": Weight.FAILS,
+    "needs-by-charger": Weight.FAILS,
+    "schedule-ids": Weight.FAILS,
+    "schedule-entries": Weight.FAILS,
+    "schedule-coverage": Weight.NOTED,
+    "schedule-sign": Weight.FAILS,
+    "schedule-sign-back": Weight.FAILS,
+    "discharging-unidirectional": Weight.FAILS,
+    "time-anchor": Weight.NOTED,
+    "price-level": Weight.FAILS,
+    "price-rules": Weight.NOTED,
+    "tolerance-answer": Weight.FAILS,
+    "loop-of-other-kind": Weight.FAILS,
+    "limit-raised": Weight.NOTED,
+    "notification": Weight.NOTED,
+    "receipt-external": Weight.FAILS,
+    "meter-missing": Weight.FAILS,
+    "own-limit": Weight.NOTED,
+}
+"""The same for a charger's answers in ISO 15118-20. What chargers in the field disagree on is a finding.
+
+Left out is what right devices differ in: which of several schedules have prices, of which cases ask.
+"""
 
 BACK: dict[str, Weight] = {"over-current": Weight.FAILS, "over-power": Weight.FAILS, "current-unasked": Weight.FAILS}
 """The same where power may flow back, in ISO 15118-20: its limits are in no judgement of ours."""
@@ -74,12 +115,14 @@ schedule reaches, of which cases ask.
 """
 
 
-def weight_of(rule: str, schema: str, *, back: bool) -> Weight | None:
+def weight_of(rule: str, schema: str, *, side: Side, back: bool) -> Weight | None:
     """What a broken rule does to the run; None: it is not judged here.
 
     Args:
         schema: schema set of the message.
+        side: under test; some names of rules stand for one of each side.
         back: power may flow back.
     """
-    found = RULES.get(rule) or (ANSWERS if schema in CLASSIC else CODES).get(rule)
+    answers = ANSWERS if schema in CLASSIC else ANSWERS20 if side == "secc" else CODES
+    found = RULES.get(rule) or answers.get(rule)
     return found or (BACK.get(rule) if back else None)

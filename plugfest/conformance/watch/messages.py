@@ -99,7 +99,11 @@ class Said:
         most: the sender's limits.
         back: the sender's limits of what goes out of the vehicle, by their magnitude.
         phases: of AC, what the vehicle draws or the charger commands; negative: out of the vehicle.
+        flows: of AC, what the charger says that flows.
         phase_most, phase_back: the sender's limits of the same, the latter by their magnitude.
+        least, least_back: W below which a vehicle neither charges nor gives back, by their magnitude.
+        room: Wh that may go out of the battery before it is at the lower end of its band, below zero; or more than
+            that, which has to go in first.
         volts, amps: present.
         ready: EVReady.
         error: EVErrorCode but NO_ERROR.
@@ -127,8 +131,12 @@ class Said:
     most: Limits = field(default_factory=Limits)
     back: Limits = field(default_factory=Limits)
     phases: Phases = ()
+    flows: Phases = ()
     phase_most: Phases = ()
     phase_back: Phases = ()
+    least: float | None = None
+    least_back: float | None = None
+    room: float | None = None
     volts: float | None = None
     amps: float | None = None
     ready: bool | None = None
@@ -201,8 +209,12 @@ def read(message: Any) -> Said:
         most=Limits(amount(*VOLTS), amount(*AMPS), amount(*WATTS)),
         back=Limits(None, magnitude(*AMPS_BACK), magnitude(*WATTS_BACK)),
         phases=over_phases(*PHASES),
+        flows=over_phases("EVSEPresentActivePower"),
         phase_most=over_phases(*WATTS[1::2]),
         phase_back=tuple(map(abs, over_phases(*WATTS_BACK))),
+        least=sum(over_phases("EVMinimumChargePower")) or None,
+        least_back=abs(sum(over_phases("EVMinimumDischargePower"))) or None,
+        room=amount("EVMinimumV2XEnergyRequest", "EVMinimumEnergyRequest"),
         volts=amount("EVSEPresentVoltage"),
         amps=amount("EVSEPresentCurrent"),
         ready=first("EVReady"),

@@ -81,6 +81,37 @@ def renegotiation_unasked(flow: Flow, log: Log, heard: Heard) -> str:
     return f"{heard.name} asks to renegotiate, and nothing has changed here" if asks else ""
 
 
+LOOP20 = ("DC_ChargeLoopRes", "AC_ChargeLoopRes")
+"""Responses of the loop in ISO 15118-20."""
+ENDS20 = ("Terminate", "ServiceRenegotiation")
+"""EVSENotifications that end the power flow."""
+
+
+@BOOK.hears("notification-unasked", "a charger with which nothing is wrong goes on until somebody asks it to stop",
+            "ISO 15118-20", "PowerDeliveryRes", *LOOP20, cause=Cause.WRONG_FIELD)  # fmt: skip
+def notification_unasked(flow: Flow, log: Log, heard: Heard) -> str:
+    """A charger that waits for metering confirmations in vain has a reason of its own."""
+    wish = _notification(heard)
+    if wish not in ENDS20 or excused(flow, log) or flow.facts.iso20.pays == "PnC":
+        return ""
+    return f"{heard.name} says EVSENotification {wish}, and nobody gave it a reason"
+
+
+@BOOK.hears("change-unasked", "a charger asks for a pause or another schedule where something has changed",
+            "ISO 15118-20", *LOOP20, weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
+def change_unasked(flow: Flow, log: Log, heard: Heard) -> str:
+    wish = _notification(heard)
+    if wish not in ("Pause", "ScheduleRenegotiation") or excused(flow, log):
+        return ""
+    return f"{heard.name} says EVSENotification {wish}, and nothing has changed here"
+
+
+def _notification(heard: Heard) -> str:
+    """EVSENotification of ISO 15118-20, or ""."""
+    status = None if heard.classic or not heard.ok else getattr(heard.body, "EVSEStatus", None)
+    return "" if status is None else str(status.EVSENotification)
+
+
 def excused(flow: Flow, log: Log) -> bool:
     """Whether somebody gave the charger a reason to stop, or to ask for it."""
     wrong = flow.request is not None and bool(flow.request.error)

@@ -188,7 +188,7 @@ class Watch:
                 self.flow.startled = self.flow.startled or breach.rule.severity == "violation"
                 continue
             name = breach.rule.name
-            weight = weight_of(name, event.schema, back=self._back)
+            weight = weight_of(name, event.schema, side=self.side, back=self._back)
             if weight is None and self._content_fails(breach, event.schema):
                 weight = Weight.FAILS
             if weight is not None and breach.rule.side == self.side:

@@ -39,6 +39,7 @@ class Facts20:
         asked_id: SessionID of SessionSetupReq.
         authorizations: on offer; None: not known.
         installs: CertificateInstallationService; None: not known.
+        pays: EIM or PnC, as the charger accepted it; "" before, and where a session was joined.
         renegotiable: ServiceRenegotiationSupported; None: not known.
         namespace: the energy namespace that supportedAppProtocol agreed on, "" before.
         services, value_added: ServiceIDs on offer; None: not known.
@@ -76,6 +77,7 @@ class Facts20:
     asked_id: bytes = b""
     authorizations: tuple[str, ...] | None = None
     installs: bool | None = None
+    pays: str = ""
     renegotiable: bool | None = None
     namespace: str = ""
     services: tuple[int, ...] | None = None
@@ -186,6 +188,8 @@ def _authorizations(facts: Facts20, body: Any, request: Any, now: float) -> None
 
 @_on("AuthorizationRes", "CertificateInstallationRes")
 def _repeats(facts: Facts20, body: Any, request: Any, now: float) -> None:
+    if body.EVSEProcessing == "Finished" and body.ResponseCode.startswith("OK"):
+        facts.pays = getattr(request, "SelectedAuthorizationService", facts.pays)
     facts.unfinished = request if body.EVSEProcessing != "Finished" else None
 
 

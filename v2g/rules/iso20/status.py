@@ -98,11 +98,19 @@ def notification(facts: Facts, body: Any) -> str:
             return f"{text} in dynamic mode, where changes travel in the loop"
         case "ServiceRenegotiation" if own.renegotiable is False:
             return f"{text}, and ServiceRenegotiationSupported was false"
-        case "MeteringConfirmation" if own.authorizations is not None and "PnC" not in own.authorizations:
-            return f"{text} without a contract"
         case "MeteringConfirmation" if own.begun and not own.charged:
             return f"{text} in the first message of the loop"
     return ""
+
+
+@rule("receipt-external", "no metering confirmation is asked for in external payment", SECC, *RESPONSES,
+      severity="warning", live=Live.TOLD, only=BOTH)  # fmt: skip
+def confirmation_external(facts: Facts, body: Any) -> str:
+    own, status = facts.iso20, body.EVSEStatus
+    contract = own.pays != "EIM" and (own.authorizations is None or "PnC" in own.authorizations)
+    if contract or status is None or status.EVSENotification != "MeteringConfirmation":
+        return ""
+    return "EVSENotification MeteringConfirmation without a contract"
 
 
 @rule("notification", "EVSENotification asks for what can be done now", SECC, "PowerDeliveryRes",

@@ -29,7 +29,7 @@ async def violation(tester: TesterEv, run: Run, result: Result) -> None:
     await tester.until("ScheduleExchange")
     message = replaced(tester.make("PowerDeliveryReq"), "EVPowerProfileEntries", _little())
     await tester.deliver(message=message)
-    if not await tester.system.do("overdraw"):
+    if not await tester.act("overdraw"):
         raise Inconclusive("nothing on this bench can make the load draw more than its profile", cause=Cause.NO_ACTION)
     began, codes = tester.now, list[str]()
     while tester.now - began < REFUSED:
@@ -79,7 +79,7 @@ CODES = ("OK", "WARNING_ScheduleRenegotiationFailed", "FAILED_ScheduleRenegotiat
 async def ignored(tester: TesterEv, run: Run, result: Result) -> None:
     """A wish to renegotiate that the vehicle does not follow is repeated, warned of and, for good, refused."""
     await tester.until("ChargeLoop")
-    if not await tester.system.do("renegotiate"):
+    if not await tester.act("renegotiate"):
         raise Inconclusive("nothing on this bench can make the charger renegotiate", cause=Cause.NO_ACTION)
     began, codes, silent = tester.now, list[str](), 0
     while tester.now - began < IGNORED:
