@@ -8,10 +8,13 @@ from typing import Any
 
 import msgspec
 
+import secc.iso20
+import secc.iso20_ac
 import secc.iso20_dc
-from faults.fault import charger, nothing, sending, vehicle
+from faults.fault import charger, nothing, sending, vehicle, with_
 from plugfest.conformance.fields import found, replaced
 from secc.envelope import LimitedOutput
+from v2g.messages.iso20 import types
 from v2g.phases import SUFFIXES
 from v2g.physical import number, rational, signed
 
@@ -174,3 +177,86 @@ vehicle("20-ev-tells-nothing", "EVPresentActivePower is 0 while power flows", f"
 vehicle("20-ev-kilo", "EVPresentActivePower is a thousand times what flows", f"{CAR}AC#1",
         adjust=sending("AC_ChargeLoopReq", _phases("EVPresentActivePower", lambda watts: 1000 * watts),
                        "iso20-ac"))  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------------------
+# What a vehicle can do with, and what it lets a charger do
+
+LIMITED_POWER, STANDBY, STANDBY_DYNAMIC = f"{DC}#8", f"{DC}#9", f"{DYNAMIC}#6"
+LOWER_BACK, BAND = f"{BPT}#8", f"{BPT_DYNAMIC}#6"
+AC_DYNAMIC, AC_BPT = "PF_SECC_ISO20_PowerFlow_AC_dynamic", "PF_SECC_ISO20_PowerFlow_AC_BPT_dynamic"
+
+
+def _change_without(*names: str) -> Any:
+    """The vehicle's limits of the loop, but for these."""
+
+    def change(visit: Any, asked: Any, right: Any = secc.iso20_dc.change_limits) -> None:
+        declared = {name: None for name in names if getattr(asked, name, None) is not None}
+        right(visit, msgspec.structs.replace(asked, **declared) if declared else asked)
+
+    return [(secc.iso20_dc, "change_limits", change)]
+
+
+charger("20-power-unheeded", "EVMaximumChargePower of the loop is not taken over", LIMITED_POWER, f"{BPT}#7",
+        patches=_change_without("EVMaximumChargePower"))  # fmt: skip
+charger("20-power-back-unheeded", "EVMaximumDischargePower of the loop is not taken over", LOWER_BACK,
+        patches=_change_without("EVMaximumDischargePower"))  # fmt: skip
+charger("20-current-back-unheeded", "EVMaximumDischargeCurrent of the loop is not taken over", LOWER_BACK,
+        patches=_change_without("EVMaximumDischargeCurrent"))  # fmt: skip
+charger("20-standby-flows", "power goes on in standby", STANDBY, STANDBY_DYNAMIC,
+        patches=[(secc.iso20, "standby", lambda visit: "OK")])  # fmt: skip
+
+
+def _any_power(visit: Any, asked: Any, right: Any = secc.iso20_dc.steered) -> Any:
+    return right(visit, msgspec.structs.replace(asked, EVMinimumChargePower=rational(0.0)))
+
+
+charger("20-least-unheeded", "a vehicle gets less than it can do with", f"{DYNAMIC}#5", reading=True,
+        patches=[(secc.iso20_dc, "steered", _any_power)])  # fmt: skip
+
+
+def _draining(system: Any) -> None:
+    system.evse.target_power = -5_000.0
+
+
+charger("20-band-left", "a battery is drained below its band", BAND, adjust=_draining,
+        patches=[(secc.iso20_dc, "can_give", lambda asked: True)])  # fmt: skip
+charger("20-band-left-ac", "AC: a battery is drained below its band", f"{AC_BPT}#3", adjust=_draining,
+        patches=[(secc.iso20_ac, "can_give", lambda asked: True)])  # fmt: skip
+charger("20-commands-declared", "EVSETargetActivePower keeps to the limits that were declared first",
+        f"{AC_DYNAMIC}#2", f"{AC_BPT}#2", patches=[(secc.iso20_ac, "limits_changed", nothing)])  # fmt: skip
+charger("20-reports-third", "EVSEPresentActivePower is that of one phase of three", f"{AC_DYNAMIC}#1",
+        adjust=sending("AC_ChargeLoopRes", scaled("EVSEPresentActivePower", 1 / 3), "iso20-ac"))  # fmt: skip
+for wish in ("Terminate", "ServiceRenegotiation"):
+    charger(f"20-wants-{wish}", f"EVSENotification {wish} in each response of the loop", HELD,
+            adjust=sending(LOOP, with_(EVSEStatus=types.EVSEStatusType(NotificationMaxDelay=60, EVSENotification=wish)),
+                           "iso20-dc"))  # fmt: skip
+for wish in ("Pause", "ScheduleRenegotiation", "ExitStandby"):
+    charger(f"20-wants-{wish}", f"EVSENotification {wish} in each response of the loop", HELD, reading=True,
+            adjust=sending(LOOP, with_(EVSEStatus=types.EVSEStatusType(NotificationMaxDelay=60, EVSENotification=wish)),
+                           "iso20-dc"))  # fmt: skip
+charger("20-confirmation-eim", "a metering confirmation is asked for in external payment", HELD,
+        adjust=sending(LOOP, with_(EVSEStatus=types.EVSEStatusType(
+            NotificationMaxDelay=60, EVSENotification="MeteringConfirmation")), "iso20-dc"))  # fmt: skip
+
+
+def _in_schedules(change: Callable[[Any], Any]) -> Any:
+    """Each entry of the charging schedules."""
+
+    def rewrite(message: Any) -> Any:
+        block = message.Scheduled_SEResControlMode
+        for one in block.ScheduleTuple if block is not None else ():
+            listed = one.ChargingSchedule.PowerSchedule.PowerScheduleEntries
+            listed.PowerScheduleEntry[:] = [change(entry) for entry in listed.PowerScheduleEntry]
+        return message
+
+    return sending("ScheduleExchangeRes", rewrite, "iso20")
+
+
+charger("20-schedule-negative", "a charging schedule with powers below zero", HELD, adjust=_in_schedules(
+    lambda entry: msgspec.structs.replace(entry, Power=signed(entry.Power, negative=True))))  # fmt: skip
+charger("20-schedule-short", "a schedule ends after six hours", HELD, reading=True, adjust=_in_schedules(
+    lambda entry: msgspec.structs.replace(entry, Duration=max(entry.Duration // 4, 1))))  # fmt: skip
+charger("20-limit-raised", "EVSEMaximumChargeCurrent is higher in the loop than it was declared", HELD, reading=True,
+        adjust=sending(LOOP, scaled("EVSEMaximumChargeCurrent", 1.5), "iso20-dc"))  # fmt: skip
+charger("20-frequency", "EVSENominalFrequency is half of that of the grid", f"{AC_DYNAMIC}#1",
+        adjust=sending("AC_ChargeParameterDiscoveryRes", scaled("EVSENominalFrequency", 0.5), "iso20-ac"))  # fmt: skip

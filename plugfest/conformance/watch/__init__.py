@@ -15,6 +15,7 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.energy`    meters
 :mod:`.measured`  a charger against what is measured at its output, DC and AC
 :mod:`.alternating` AC of ISO 15118-20 over the phases
+:mod:`.decides`   a charger that decides on power, in dynamic mode of ISO 15118-20
 :mod:`.pace`      performance times of ISO 15118-20
 :mod:`.pilot`     a charger's end of the control pilot in a session
 :mod:`.vehicle`   a vehicle's requests

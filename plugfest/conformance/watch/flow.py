@@ -66,7 +66,8 @@ class Flow:
         facts: what the content rules know of the session.
         own_volts, own_amps, own_watts: the charger's limits.
         ev_volts, ev_amps, ev_watts: the vehicle's limits.
-        own_back, ev_back: the same of current out of the vehicle, in bidirectional services.
+        own_back, ev_back: the same of current out of the vehicle, in bidirectional services; own_watts_back and
+            ev_watts_back of power.
         offered_amps: current that the vehicle offers to give back.
         backwards: the present target is to give back.
         decides: the charger decides on power, within the vehicle's limits.
@@ -120,6 +121,8 @@ class Flow:
     ev_watts: Ceiling = field(default_factory=Ceiling)
     own_back: Ceiling = field(default_factory=Ceiling)
     ev_back: Ceiling = field(default_factory=Ceiling)
+    own_watts_back: Ceiling = field(default_factory=Ceiling)
+    ev_watts_back: Ceiling = field(default_factory=Ceiling)
     offered_amps: Ceiling = field(default_factory=Ceiling)
     decides: bool = False
     backwards: bool = False
@@ -183,7 +186,15 @@ class Flow:
         falls = {"fall": self.terms.fall, "hold": self.terms.reaction}
         for name in ("own_amps", "ev_amps", "asked_amps", "own_back", "ev_back", "offered_amps"):
             setattr(self, name, Ceiling(**falls))
-        for name in ("own_volts", "own_watts", "ev_volts", "ev_watts", "asked_volts"):
+        for name in (
+            "own_volts",
+            "own_watts",
+            "ev_volts",
+            "ev_watts",
+            "own_watts_back",
+            "ev_watts_back",
+            "asked_volts",
+        ):
             setattr(self, name, Ceiling(hold=self.terms.reaction + self.terms.off))
         self.line_amps = Ceiling(hold=5.0)  # IEC 61851-1: a vehicle follows a lower offer in 5 s
 
@@ -223,6 +234,7 @@ class Flow:
         _set(said.most.amps, self.ev_amps, now)
         _set(said.most.watts, self.ev_watts, now)
         _set(said.back.amps, self.ev_back, now)
+        _set(said.back.watts, self.ev_watts_back, now)
         self.capacity = said.capacity or self.capacity
         if said.stage is Stage.PARAMETERS:
             self.ev_first = said.most
@@ -250,14 +262,15 @@ class Flow:
         volts = said.target_volts if said.target_volts is not None else said.most.volts
         self.decides = said.target_amps is None
         given = said.back.amps if self.decides else max(-(said.target_amps or 0.0), 0.0)
-        self.offered_amps.set(given or 0.0, now)
+        rests = self.facts.iso20.standby
+        self.offered_amps.set(0.0 if rests else given or 0.0, now)
         wrong = bool(said.error) or said.ready is False
         if wrong and self.error_at is None:
             self.error_at = now
         elif not wrong:
             self.error_at = None
         if amps is not None:
-            wanted = 0.0 if wrong else max(amps, 0.0)
+            wanted = 0.0 if wrong or rests else max(amps, 0.0)
             turned = (amps < 0.0) is not self.backwards
             self.backwards = amps < 0.0
             if turned or wanted != self.asked_amps.value or volts != self.asked_volts.value:
@@ -284,6 +297,7 @@ class Flow:
             _set(said.most.watts, self.own_watts, now)
             _set(said.line_amps, self.line_amps, now)
             _set(said.back.amps, self.own_back, now)
+            _set(said.back.watts, self.own_watts_back, now)
         if said.stage is Stage.PARAMETERS:
             self.slack = said.slack
             self.phase_most, self.phase_back = said.phase_most, said.phase_back

@@ -181,6 +181,20 @@ def current_back(flow: Flow, said: Said) -> str:
     return f"{said.name} takes {-said.amps:.1f} A back {for_how_long(seconds)} where at most {most:.1f} A may flow"
 
 
+@on("power-back", "an output takes back no more power than both sides allow", "V2G20-2188", "secc", Stage.LOOP,
+    cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def power_back(flow: Flow, said: Said) -> str:
+    watts = flow.most(flow.own_watts_back, flow.ev_watts_back)
+    if said.amps is None or said.volts is None or math.isinf(watts) or not said.ok:
+        return ""
+    most = watts + flow.terms.current(watts / max(said.volts, 1.0), flow.slack) * said.volts
+    seconds = flow.lasts("power-back", -said.amps * said.volts > most)
+    if seconds < LASTS:
+        return ""
+    taken = -said.amps * said.volts
+    return f"{said.name} takes {taken:.0f} W back {for_how_long(seconds)} where both sides allow {watts:g} W"
+
+
 @on("current-back-follows", "an output takes what is offered, or reports that a limit is reached", "V2G20-2188", "secc",
     Stage.LOOP)  # fmt: skip
 def current_back_follows(flow: Flow, said: Said) -> str:
@@ -193,8 +207,9 @@ def current_back_follows(flow: Flow, said: Said) -> str:
         return ""
     if not offered or not own or not theirs or flow.wish_at is not None:
         return ""
-    by_power = _granted_back(flow) / said.volts if said.volts else math.inf
-    expected = min(offered, own, theirs, by_power)
+    now = [one.value for one in (flow.own_watts_back, flow.ev_watts_back) if one.value is not None]
+    watts = min(_granted_back(flow), *now)
+    expected = min(offered, own, theirs, watts / said.volts if said.volts else math.inf)
     since = max(flow.asked_at, flow.on_at)
     allowed = flow.terms.reaction + expected / flow.terms.rise + SETTLES
     if flow.now - since <= allowed or -said.amps >= expected - flow.terms.current(expected, flow.slack):

@@ -24,6 +24,10 @@ FLOWS: Table[Callable[[TesterEv], Awaitable[None]]] = Table()
 
 METERED = 200.0
 """s of a flow that a meter has to show, a minute late at the most."""
+LONGER = 15.0
+"""s in which power has to follow what a vehicle can do with."""
+MUCH = 400_000.0
+"""W over all phases, more than an outlet of AC has."""
 HELD = 12.0
 """s for which a target is held that the charger has to reach."""
 
@@ -31,6 +35,7 @@ HELD = 12.0
 @SCRIPTS.on(
     "PF_SECC_ISO20_PowerFlow_DC", "PF_SECC_ISO20_PowerFlow_DC_dynamic", "PF_SECC_ISO20_PowerFlow_BPT",
     "PF_SECC_ISO20_PowerFlow_BPT_dynamic", "PF_SECC_ISO20_PowerFlow_AC", "PF_SECC_ISO20_PowerFlow_AC_dynamic",
+    "PF_SECC_ISO20_PowerFlow_AC_BPT_dynamic",
 )  # fmt: skip
 async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
     """Asks for power as the variant says, and ends in order."""
@@ -113,6 +118,49 @@ async def lower(tester: TesterEv) -> None:
     await _end(tester)
 
 
+@FLOWS.on("lower power")
+async def lower_power(tester: TesterEv) -> None:
+    """The same of the vehicle's limit of power."""
+    amps, volts = _limits(tester)
+    target = None if iso20.control(tester).dynamic else amps * 0.9
+    await _ask(tester, target, volts, SETTLES)
+    least = iso20.watt(amps * tester.battery_voltage * tester.rng.uniform(0.1, 0.3))
+    await _ask(tester, target, volts, SETTLES, EVMaximumChargePower=least)
+    await _end(tester)
+
+
+@FLOWS.on("least power")
+async def least_power(tester: TesterEv) -> None:
+    """The vehicle can do with more than the charger has, or nothing."""
+    own = tester.responses["DC_ChargeParameterDiscoveryRes"].DC_CPDResEnergyTransferMode
+    _, volts = _limits(tester)
+    await _ask(tester, None, volts, SETTLES)
+    least = iso20.watt(2.0 * number(own.EVSEMaximumChargePower))
+    await _ask(tester, None, volts, LONGER, EVMinimumChargePower=least, EVMaximumChargePower=least)
+    await _end(tester)
+
+
+@FLOWS.on("end of the band")
+async def end_of_the_band(tester: TesterEv) -> None:
+    """The battery reaches the lower end of what the vehicle lets the charger cycle through."""
+    await _rounds(tester, SETTLES)
+    await _rounds(tester, LONGER, EVMinimumEnergyRequest=iso20.watt(1000.0))
+    await _end(tester)
+
+
+@FLOWS.on("standby")
+async def standby(tester: TesterEv) -> None:
+    """Power is suspended, the loop goes on, and power comes back: nothing flows meanwhile."""
+    await _rounds(tester, SETTLES)
+    tester.progress = "Standby"
+    await tester.deliver()
+    await _rounds(tester, LONGER)
+    tester.progress = "Start"
+    await tester.deliver()
+    await _rounds(tester, SETTLES)
+    await _end(tester)
+
+
 @FLOWS.on("energy")
 async def energy(tester: TesterEv) -> None:
     """Power for long, so that the meter shows it."""
@@ -179,8 +227,42 @@ async def directions(tester: TesterEv) -> None:
     await _end(tester)
 
 
-GIVING = ("giving back", "giving back beyond the limits", "changing directions")
+GIVING = ("giving back", "giving back beyond the limits", "lower limits back", "changing directions")
 """Flows with a profile out of the vehicle."""
+
+
+@FLOWS.on("lower limits back")
+async def lower_back(tester: TesterEv) -> None:
+    """The vehicle lowers what it gives: its current, then its power."""
+    amps, volts = _limits(tester, "Discharge")
+    await _ask(tester, -amps * 0.9, volts, SETTLES)
+    await _ask(tester, -amps * 0.9, volts, SETTLES, EVMaximumDischargeCurrent=iso20.ampere(amps * 0.2))
+    least = iso20.watt(amps * tester.battery_voltage * tester.rng.uniform(0.1, 0.2))
+    await _ask(tester, -amps * 0.9, volts, SETTLES, EVMaximumDischargePower=least)
+    await _end(tester)
+
+
+async def _rounds(tester: TesterEv, seconds: float, **fields: Any) -> None:
+    """The loop as it is, but for these fields, for a while."""
+    until = tester.now + seconds
+    while tester.now < until:
+        message = tester.make(tester.loop_request)
+        for name, value in fields.items():
+            message = replaced(message, name, value)
+        await tester.exchange(tester.loop_request, message)
+        tester.loops += 1
+        await tester.pause()
+
+
+@FLOWS.on("lower limits of AC")
+async def lower_alternating(tester: TesterEv) -> None:
+    """The vehicle lowers its limits in both directions, then asks for more than that at the least."""
+    await _rounds(tester, SETTLES)
+    least = iso20.watt(iso20.LEAST_WATTS * tester.rng.uniform(1.2, 2.0))
+    both = ("EVMaximumChargePower", "EVMaximumDischargePower")[: 1 + iso20.control(tester).bidirectional]
+    await _rounds(tester, SETTLES, **dict.fromkeys(both, least))
+    await _rounds(tester, LONGER, EVMinimumChargePower=iso20.watt(MUCH), EVMaximumChargePower=iso20.watt(MUCH))
+    await _end(tester)
 
 
 @FLOWS.on("alternating current")
