@@ -28,7 +28,9 @@ RNG = random.Random(SEED)
 MODULES: dict[str, Any] = {"iso2": iso2, "din70121": din70121}
 RUN = {"iso2": "PF_SECC_ISO2_PowerFlow", "din70121": "PF_SECC_DIN_PowerFlow"}
 CAR = {"iso2": "PF_EVCC_ISO2_PowerFlow", "din70121": "PF_EVCC_DIN_PowerFlow"}
-CHANGING, BEYOND, LOWER, ERROR, NOT_READY, ENERGY, END, PRECHARGE = (f"#{number}" for number in range(1, 9))
+CHANGING, BEYOND, LOWER, ERROR, NOT_READY, ENERGY, END, PRECHARGE, OWN_LIMITS = (
+    f"#{number}" for number in range(1, 10)
+)
 
 
 def factor(low: float, high: float) -> float:
@@ -209,6 +211,17 @@ for _module in MODULES:
             adjust=sending("CurrentDemandRes", stale("EVSEPresentCurrent", _late), _module))  # fmt: skip
     charger(f"constant-{_module}", f"{_module}: the present current of the first response", f"{_run}{CHANGING}",
             adjust=sending("CurrentDemandRes", constant("EVSEPresentCurrent"), _module))  # fmt: skip
+
+for _module in MODULES:
+    for _kind in ("Current", "Voltage", "Power"):
+        _flag = f"EVSE{_kind}LimitAchieved"
+        charger(f"flag-{_kind.lower()}-{_module}", f"{_module}: {_flag} is true all the time",
+                f"{RUN[_module]}{CHANGING}",
+                adjust=sending("CurrentDemandRes", deep(_flag, True), _module))  # fmt: skip
+charger("flags-swapped", "the flags of current and voltage are swapped", f"{RUN['iso2']}{OWN_LIMITS}",
+        adjust=sending("CurrentDemandRes", lambda message: msgspec.structs.replace(
+            message, EVSECurrentLimitAchieved=message.EVSEVoltageLimitAchieved,
+            EVSEVoltageLimitAchieved=message.EVSECurrentLimitAchieved)))  # fmt: skip
 
 for _name, _text, _change in (
     ("x10", "ten times the reading", lambda wh, count: wh * 10),

@@ -42,6 +42,7 @@ TUPLES = (
     "PF_SECC_DIN_PowerDelivery_OK",
     "PF_SECC_DIN_PowerDelivery_BadTuple",
 )
+FLOWS = tuple(f"PF_SECC_{name}_PowerFlow#{place}" for name in ("ISO2", "DIN") for place in (1, 9, 3))
 FLOW_AC = "PF_SECC_ISO2_PowerFlow_AC#1"
 SLOW = ("TC_SECC_CMN_VTB_Authorization_001", "PF_SECC_DIN_ContractAuthentication_OK")
 
@@ -234,6 +235,16 @@ charger(
     saying(CurrentDemandRes=fields(ReceiptRequired=False), ChargingStatusRes=fields(ReceiptRequired=False)),
 )
 
+charger(
+    "power-limits-the-current",
+    "EVSECurrentLimitAchieved is true where the power holds the current, too",
+    FLOWS,
+    saying(
+        CurrentDemandRes=lambda message: fields(
+            EVSECurrentLimitAchieved=message.EVSECurrentLimitAchieved or message.EVSEPowerLimitAchieved
+        )(message)
+    ),
+)
 # Status
 
 charger(

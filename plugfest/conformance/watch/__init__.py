@@ -9,7 +9,8 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.content`   content rules that are physics, of :mod:`v2g.rules`
 :mod:`.output`    a charger's DC output against targets and limits, as it reports it
 :mod:`.safety`    alarms, isolation, and whether the output goes off
-:mod:`.status`    what a charger says of itself: status codes, wishes, reached limits
+:mod:`.status`    what a charger says of itself: status codes, isolation, wishes
+:mod:`.reached`   flags of limits that it has reached, or not
 :mod:`.answers`   a charger's answers against their requests and each other, across sessions; and their times
 :mod:`.echo`      present values that only repeat the targets
 :mod:`.energy`    meters

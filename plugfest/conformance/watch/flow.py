@@ -99,6 +99,7 @@ class Flow:
         highest: voltage measured in the cable check, V.
         line_amps: EVSEMaxCurrent of AC, with the time that a vehicle has to follow.
         repeated: pairs of targets that came back as present values.
+        claimed: targets of the current, A, at which a limit was said to be reached that was far away, by limit.
         metered: meter and its last reading, Wh; ``metered_from`` meter, time and first reading since the start, and
             ``metered_drawn`` what had been drawn then.
         pilot: its state, where it was seen, with 5 %; ``began_ready``: it was in C or D before the session.
@@ -165,6 +166,7 @@ class Flow:
     highest: float = 0.0
     line_amps: Ceiling = field(default_factory=Ceiling)
     repeated: list[tuple[float, float]] = field(default_factory=list)
+    claimed: dict[str, list[float]] = field(default_factory=dict)
     metered: tuple[str, float] | None = None
     metered_from: tuple[str, float, float] | None = None
     metered_drawn: float = 0.0

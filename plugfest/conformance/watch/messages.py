@@ -68,6 +68,8 @@ PARTS = (
 )  # fmt: skip
 """Fields that are groups of fields."""
 
+LIMITS = ("Current", "Voltage", "Power")
+"""Of EVSE...LimitAchieved."""
 STOPS = ("StopCharging", "Terminate")
 """EVSENotification that asks a vehicle to stop."""
 
@@ -116,7 +118,7 @@ class Said:
         meter, wh: MeterID and reading.
         line_amps, nominal_volts: of AC.
         rcd: a residual current was detected.
-        limited: a limit is reached by the charger's own word.
+        claims: limits that are reached by the charger's own word: Current, Voltage, Power.
         to_full, to_bulk: RemainingTimeToFullSoC and RemainingTimeToBulkSoC, s.
         complete, bulk_complete: ChargingComplete and BulkChargingComplete.
     """
@@ -154,11 +156,16 @@ class Said:
     line_amps: float | None = None
     nominal_volts: float | None = None
     rcd: bool = False
-    limited: bool = False
+    claims: frozenset[str] = frozenset()
     to_full: float | None = None
     to_bulk: float | None = None
     complete: bool | None = None
     bulk_complete: bool | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Some limit is reached by the charger's own word."""
+        return bool(self.claims)
 
     @property
     def ok(self) -> bool:
@@ -236,11 +243,7 @@ def read(message: Any) -> Said:
         to_bulk=amount("RemainingTimeToBulkSoC"),
         complete=first("ChargingComplete"),
         bulk_complete=first("BulkChargingComplete"),
-        limited=any(
-            first(one) is True
-            for kind in ("Current", "Voltage", "Power")
-            for one in (f"EVSE{kind}LimitAchieved",)
-        ),
+        claims=frozenset(kind for kind in LIMITS if first(f"EVSE{kind}LimitAchieved") is True),
     )  # fmt: skip
 
 

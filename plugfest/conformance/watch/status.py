@@ -1,4 +1,4 @@
-"""What a charger says of itself: status codes, isolation, wishes and reached limits, against what it does."""
+"""What a charger says of itself: status codes, isolation and wishes, against what it does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.safety import GOOD
-from plugfest.conformance.watch.terms import SMALL_CURRENT
 from v2g.rules.status import ENDINGS
 
 BOOK = Book()
@@ -19,10 +18,6 @@ BEFORE = ("EVSE_NotReady", "EVSE_Ready", "EVSE_IsolationMonitoringActive")
 """EVSEStatusCodes of a charger that has not finished its cable check."""
 WORKING = ("EVSE_Ready", "EVSE_IsolationMonitoringActive")
 """Those of one that charges, or is about to."""
-CLAIMED = 1.0
-"""s for which a flag has to be wrong."""
-FAR, BEYOND, NEAR = 0.8, 1.1, 0.95
-"""Parts of a limit: below which it is not reached, above which more is asked for, from which it is reached."""
 
 
 def _status(body: Any) -> Any:
@@ -138,41 +133,3 @@ def isolation_kept(flow: Flow, said: Said) -> str:
     if said.status in ENDINGS:
         return ""
     return f"{said.name} has EVSEIsolationStatus {said.isolation} after a cable check with {flow.isolation}"
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Flags of reached limits
-
-
-@BOOK.on("limit-untold", "EVSE...LimitAchieved says that a limit holds the output", SPOKEN, "secc", Stage.LOOP,
-         cause=Cause.WRONG_FIELD)  # fmt: skip
-def limit_untold(flow: Flow, said: Said) -> str:
-    asked, own = flow.asked_amps.value, flow.own_amps.at(flow.now)
-    if asked is None or own is None or said.amps is None or not said.ok or own < 2 * SMALL_CURRENT:
-        return ""
-    untold = not said.limited and asked > own * BEYOND and said.amps >= own * NEAR
-    if flow.lasts("limit-untold", untold) < CLAIMED:
-        return ""
-    return (
-        f"{said.name} reports {said.amps:.1f} A, {asked:g} A are asked for and its limit is {own:g} A, but says that "
-        "no limit is reached"
-    )
-
-
-@BOOK.on("limit-claimed", "EVSE...LimitAchieved says that a limit holds the output", SPOKEN, "secc", Stage.LOOP,
-         weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
-def limit_claimed(flow: Flow, said: Said) -> str:
-    amps, volts, asked = said.amps, said.volts, flow.asked_amps.value
-    if amps is None or volts is None or asked is None or not said.ok or flow.on_at is None:
-        return ""
-    granted = flow.facts.granted(CLAIMED)
-    watts = min(flow.most(flow.own_watts, flow.ev_watts), float("inf") if granted is None else granted)
-    far = (
-        amps < FAR * flow.most(flow.own_amps, flow.ev_amps)
-        and volts < FAR * flow.most(flow.own_volts, flow.ev_volts)
-        and amps * volts < FAR * watts
-    )
-    given = amps >= asked - flow.terms.current(asked, flow.slack)
-    if flow.lasts("limit-claimed", said.limited and far and given) < CLAIMED:
-        return ""
-    return f"{said.name} says that a limit is reached at {amps:.1f} A and {volts:.0f} V, far from the limits told"

@@ -1,0 +1,92 @@
+"""EVSE...LimitAchieved: whether a limit that a charger says it has reached is near, and whether it says so at its own.
+
+A charger may have limits that it does not tell, like a hot plug. So a flag counts as wrong only where the output gives
+all that is asked for, and as wrong for certain where it does so at several targets: no hidden limit is at all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.judgement import SPOKEN, Book, Weight
+from plugfest.conformance.watch.messages import LIMITS, Said, Stage
+from plugfest.conformance.watch.terms import SMALL_CURRENT
+
+BOOK = Book()
+on = BOOK.on
+
+RULE = "EVSE...LimitAchieved says that a limit holds the output"
+CLAIMED = 1.0
+"""s for which a flag has to be wrong."""
+FAR, BEYOND, NEAR = 0.8, 1.1, 0.95
+"""Parts of a limit: below which it is not reached, above which more is asked for, from which it is reached."""
+TIMES = 3
+"""Targets at which a flag has to be wrong to be so for certain."""
+OTHER = 10.0
+"""A by which they have to differ: more than any tolerance."""
+
+
+def _near(flow: Flow, amps: float, volts: float) -> set[str]:
+    """The limits that may be reached; a limit of the power is one of the current as well."""
+    granted = (flow.facts.granted(CLAIMED), flow.facts.iso20.granted(flow.now, CLAIMED))
+    watts = min(flow.most(flow.own_watts, flow.ev_watts), *(one for one in granted if one is not None), float("inf"))
+    found = set()
+    if amps >= FAR * flow.most(flow.own_amps, flow.ev_amps):
+        found |= {"Current"}
+    if amps * volts >= FAR * watts:
+        found |= {"Current", "Power"}
+    if volts >= FAR * flow.most(flow.own_volts, flow.ev_volts) or volts >= NEAR * (flow.asked_volts.value or 0.0):
+        found |= {"Voltage"}
+    return found
+
+
+@on("limit-untold", RULE, SPOKEN, "secc", Stage.LOOP, cause=Cause.WRONG_FIELD)
+def limit_untold(flow: Flow, said: Said) -> str:
+    asked, own = flow.asked_amps.value, flow.own_amps.at(flow.now)
+    if asked is None or own is None or said.amps is None or not said.ok or own < 2 * SMALL_CURRENT:
+        return ""
+    near = _near(flow, said.amps, said.volts or 0.0)
+    untold = not said.claims & near and asked > own * BEYOND and said.amps >= own * NEAR
+    if flow.lasts("limit-untold", untold) < CLAIMED:
+        return ""
+    says = f"that the limit of the {' and the '.join(sorted(said.claims)).lower()} is reached" if said.claims else (
+        "that no limit is reached"
+    )  # fmt: skip
+    return (
+        f"{said.name} reports {said.amps:.1f} A, {asked:g} A are asked for and its limit is {own:g} A, but says {says}"
+    )
+
+
+def _false(flow: Flow, said: Said) -> Iterator[tuple[str, str]]:
+    """Limits that are claimed and far away, for a while; and a sentence on each."""
+    amps, volts, asked = said.amps, said.volts, flow.asked_amps.value
+    if amps is None or volts is None or asked is None or not said.ok or flow.on_at is None:
+        return
+    given = abs(amps - asked) <= flow.terms.current(asked, flow.slack)
+    near = _near(flow, amps, volts)
+    for kind in LIMITS:
+        wrong = given and kind in said.claims and kind not in near
+        if flow.lasts(f"limit-claimed {kind}", wrong) >= CLAIMED:
+            text = (
+                f"{said.name} has EVSE{kind}LimitAchieved at {amps:.1f} A and {volts:.0f} V, far from the limits told"
+            )
+            yield kind, text
+
+
+@on("limit-claimed", RULE, SPOKEN, "secc", Stage.LOOP, weight=Weight.NOTED, cause=Cause.WRONG_FIELD)
+def limit_claimed(flow: Flow, said: Said) -> str:
+    return next((text for _, text in _false(flow, said)), "")
+
+
+@on("limit-claimed-always", RULE, SPOKEN, "secc", Stage.LOOP, cause=Cause.WRONG_FIELD)
+def limit_claimed_always(flow: Flow, said: Said) -> str:
+    asked = flow.asked_amps.value or 0.0
+    for kind, text in _false(flow, said):
+        targets = flow.claimed.setdefault(kind, [])
+        if all(abs(asked - one) >= OTHER for one in targets):
+            targets.append(asked)
+        if len(targets) >= TIMES:
+            return f"{text}, and so at {', '.join(f'{one:g} A' for one in targets[:-1])} before"
+    return ""
