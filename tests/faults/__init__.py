@@ -23,6 +23,7 @@ from faults import (
     vehicle,
     vehicle_limits,
     vehicle_more,
+    vehicle_papers,
 )
 from faults.fault import FAULTS, Fault
 
@@ -47,4 +48,5 @@ __all__ = [
     "vehicle",
     "vehicle_limits",
     "vehicle_more",
+    "vehicle_papers",
 ]

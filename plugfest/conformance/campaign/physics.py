@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
+from pki.profiles import Role
 from plugfest.conformance.campaign.judge import done
 from plugfest.conformance.catalogue import Run
 from plugfest.conformance.cause import Severity
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.secc.tester import TesterEv
+from plugfest.conformance.sut.certificates import Certificates
 from plugfest.conformance.verdict import Judged, Result, Verdict
 from plugfest.conformance.watch.line_watch import LineWatch
+from plugfest.conformance.watch.papers import Known
 from plugfest.conformance.watch.violation import Violation
 from plugfest.conformance.watch.watch import Watch
 
@@ -24,6 +27,8 @@ async def watched(watch: Watch, line: LineWatch, tester: TesterEv | TesterEvse) 
     if isinstance(tester, TesterEv):
         watch.line = lambda: pilot.state
         watch.secure = lambda: tester.wire.session.channel.secure if tester.wire is not None else None
+    else:
+        watch.known = lambda: _known(tester.taken)
     end = pilot.subscribe(watch.pilot)
     if pilot.reading.state is not None:
         watch.pilot(pilot.reading)
@@ -33,6 +38,18 @@ async def watched(watch: Watch, line: LineWatch, tester: TesterEv | TesterEvse) 
                 yield
     finally:
         end()
+
+
+def _known(bench: Certificates | None) -> Known:
+    """What a bench knows of authorities."""
+    if bench is None:
+        return Known()
+    subs = bench.store.of_role(Role.MO_SUB1, Role.MO_SUB2)
+    roots = bench.store.of_role(Role.V2G_ROOT)
+    return Known(
+        frozenset(entry.certificate.subject for entry in subs),
+        frozenset(entry.certificate.serial_number for entry in roots),
+    )
 
 
 def judged(violation: Violation, did: str = "") -> Judged:

@@ -23,6 +23,7 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.contacts`  a vehicle's pilot, contactors and load
 :mod:`.plausible` what a vehicle tells of its battery, and its pilot through a session
 :mod:`.talk`      how a vehicle goes through a session: order, session id, pace, end
+:mod:`.papers`    what a vehicle shows to identify itself: certificates, roots, services
 :mod:`.judgement` what a judgement is
 :mod:`.log`       a charger's answers of a whole run
 :mod:`.offered`   what a charger shows on the pilot, and since when

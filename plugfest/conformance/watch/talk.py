@@ -12,9 +12,8 @@ from typing import Any
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.papers import Papers
 from plugfest.conformance.watch.violation import Violation
-from v2g.credentials import common_name, plain_id, read
-from v2g.errors import RemoteError
 from v2g.sequence import TABLES, Sequence
 
 PACE = timer("V2G_EVCC_Sequence_Performance_Time")
@@ -22,7 +21,6 @@ PACE = timer("V2G_EVCC_Sequence_Performance_Time")
 FIRST = "SessionSetupReq"
 LAST = "SessionStopReq"
 RECEIPT = "a receipt is the next request where it is required"
-CHAIN = "a contract is shown with the sub-CAs up to its root, and its eMAID is that of the certificate"
 
 
 @dataclass
@@ -36,6 +34,7 @@ class Talk:
         answered_at: loop time of the last response.
         answered: the last request was answered.
         receipt: the last response asks for a receipt.
+        papers: what the vehicle shows.
     """
 
     schema: str = ""
@@ -44,6 +43,7 @@ class Talk:
     answered_at: float | None = None
     answered: bool = True
     receipt: bool = False
+    papers: Papers = field(default_factory=Papers)
     _request: Any = None
     found: list[Violation] = field(default_factory=list)
 
@@ -81,8 +81,8 @@ class Talk:
                 flow, "request-pace", f"{name} comes {flow.now - self.answered_at:.1f} s after the response before",
                 f"a request comes {PACE:g} s after a response at most", Cause.TOO_LATE,
             )  # fmt: skip
-        if wrong := _contract(request):
-            self._add(flow, "contract-chain", f"{name}: {wrong}", CHAIN, Cause.WRONG_FIELD)
+        for one in self.papers.show(request) if schema in TABLES else ():
+            self._add(flow, one.name, one.text, one.rule, one.cause, fails=one.fails)
         due = self.receipt and contract and not excused
         if due and name not in ("MeteringReceiptReq", "PowerDeliveryReq", LAST):
             self._add(
@@ -97,6 +97,7 @@ class Talk:
             return
         if self.order is not None and type(response).__name__[:-3] == self.last[:-3]:
             self.order.advance(self._request, response)
+        self.papers.hear(response)
         self.answered, self.answered_at = True, flow.now
         self.receipt = bool(getattr(response, "ReceiptRequired", False))
 
@@ -119,28 +120,8 @@ class Talk:
             "a session ends with SessionStopReq", Cause.CLOSED,
         )  # fmt: skip
 
-    def _add(self, flow: Flow, name: str, text: str, rule: str, cause: Cause) -> None:
-        self.found.append(Violation(name, text, rule, f"rule {name}", cause, fails=True, time=flow.now))
-
-
-def _contract(request: Any) -> str:
-    """What is wrong with the certificates that a request shows, whoever issued them; "" where nothing is."""
-    chain = getattr(request, "ContractSignatureCertChain", None)
-    shown = chain.Certificate if chain is not None else getattr(request, "OEMProvisioningCert", None)
-    if shown is None:
-        return ""
-    try:
-        leaf = read(bytes(shown))
-    except RemoteError as why:
-        return f"the certificate cannot be read: {why}"
-    if chain is None:
-        return ""
-    if not chain.SubCertificates:
-        return "the contract certificate comes alone"
-    emaid = getattr(request, "eMAID", None)
-    if emaid is not None and plain_id(emaid) != plain_id(common_name(leaf)):
-        return f"eMAID {emaid}, and the certificate is of {common_name(leaf)}"
-    return ""
+    def _add(self, flow: Flow, name: str, text: str, rule: str, cause: Cause, *, fails: bool = True) -> None:
+        self.found.append(Violation(name, text, rule, f"rule {name}", cause, fails, time=flow.now))
 
 
 def _excused(flow: Flow, *, wishes: bool = True) -> bool:

@@ -18,6 +18,7 @@ from plugfest.conformance.watch.judgement import SPOKEN, Judgement, Side, Weight
 from plugfest.conformance.watch.log import Heard, Log
 from plugfest.conformance.watch.messages import Stage, read
 from plugfest.conformance.watch.offered import HELD, Offered
+from plugfest.conformance.watch.papers import Known, Papers
 from plugfest.conformance.watch.pilot import DRIVEN, has_reason
 from plugfest.conformance.watch.table import heard, seen, shown, spoken
 from plugfest.conformance.watch.talk import Talk
@@ -68,6 +69,7 @@ class Watch:
         log: answers of the whole run, of a charger under test.
         line: reads the pilot; None: it is not seen.
         secure: whether the connection is over TLS; None: not known.
+        known: certificate authorities of the bench.
     """
 
     side: Side
@@ -77,6 +79,7 @@ class Watch:
     violations: dict[str, Violation] = field(default_factory=dict)
     line: Callable[[], State | None] = lambda: None
     secure: Callable[[], bool | None] = lambda: None
+    known: Callable[[], Known] = Known
     log: Log = field(default_factory=Log)
 
     def __post_init__(self) -> None:
@@ -272,7 +275,7 @@ class Watch:
         self.flow = Flow(self.terms, self.ac, Facts(secure=self.secure()))
         self.log.begin()
         self._asked.clear()
-        self.talk = Talk()
+        self.talk = Talk(papers=Papers(self.known()))
         self._offered = replace(self._offered, since=max(self._offered.since, now), excused=False)
         plausible.pilot_seen(self.flow, *self._shown_pilot)
 
