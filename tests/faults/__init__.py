@@ -24,6 +24,7 @@ from faults import (
     vehicle_limits,
     vehicle_more,
     vehicle_papers,
+    vehicle_told,
 )
 from faults.fault import FAULTS, Fault
 
@@ -49,4 +50,5 @@ __all__ = [
     "vehicle_limits",
     "vehicle_more",
     "vehicle_papers",
+    "vehicle_told",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 from typing import Any
 
 import msgspec
@@ -24,6 +26,7 @@ from legal.variant import (
     vehicle,
 )
 from v2g.messages import appproto
+from v2g.physical import number, physical
 
 DC, ALL = (*VEHICLE_DC, *VEHICLE_DIN), (*VEHICLE_DC, *VEHICLE_AC, *VEHICLE_DIN)
 STOPS = (
@@ -173,6 +176,39 @@ def _soc(percent: float) -> Any:
 
 vehicle("almost-empty", "2 % in the battery", DC, _soc(0.02))
 vehicle("half-full", "half full", ALL, _soc(0.5))
+
+# What a vehicle tells of itself
+
+vehicle("always-ready", "EVReady is true from the charge parameters to the end", DC, each(fields(EVReady=True)))
+
+
+def _ready_later(system: Any) -> None:
+    """A car that gets ready while the cable is checked."""
+    checks = itertools.count()
+
+    def change(message: Any) -> Any:
+        return fields(EVReady=next(checks) > 0)(message)
+
+    saying(CableCheckReq=change)(system)
+
+
+vehicle("ready-later", "EVReady is false in the first CableCheckReq", DC, _ready_later)
+
+
+def _up_to_100(message: Any) -> Any:
+    told = message.EVChargeParameter
+    room = number(told.EVEnergyCapacity) * (100 - told.DC_EVStatus.EVRESSSOC) / 100.0
+    wanted = physical(sys.modules[type(message).__module__], room, "Wh")
+    return fields(EVEnergyRequest=wanted, FullSOC=94, BulkSOC=83)(message)
+
+
+vehicle("energy-up-to-100", "FullSOC is 94 %, and the energy asked for is up to 100 %", DC,
+        saying(ChargeParameterDiscoveryReq=_up_to_100))  # fmt: skip
+vehicle("lower-limits-in-loop", "the loop has lower limits than the charge parameters", DC, saying(
+    ChargeParameterDiscoveryReq=lambda message: fields(
+        EVMaximumCurrentLimit=physical(sys.modules[type(message).__module__], 500, "A"),
+        EVMaximumPowerLimit=physical(sys.modules[type(message).__module__], 200_000, "W", 1),
+    )(message)))  # fmt: skip
 
 # Time
 

@@ -22,6 +22,7 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.vehicle`   a vehicle's requests
 :mod:`.contacts`  a vehicle's pilot, contactors and load
 :mod:`.plausible` what a vehicle tells of its battery, and its pilot through a session
+:mod:`.told`      what a vehicle tells in one message against what it told in others
 :mod:`.talk`      how a vehicle goes through a session: order, session id, pace, end
 :mod:`.papers`    what a vehicle shows to identify itself: certificates, roots, services
 :mod:`.judgement` what a judgement is

@@ -19,6 +19,7 @@ RULES: dict[str, Weight] = {
     "discharge-unidirectional": Weight.FAILS,
     "discharge-beyond": Weight.FAILS,
     "target-impossible": Weight.FAILS,
+    "negative-target": Weight.NOTED,
     "target-own-limit": Weight.FAILS,
     "meter": Weight.FAILS,
     "line-current": Weight.NOTED,

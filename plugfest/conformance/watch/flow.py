@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from plugfest.conformance.watch.messages import STOPS, Limits, Phases, Said, Stage
+from plugfest.conformance.watch.messages import STOPS, Phases, Said, Stage
 from plugfest.conformance.watch.terms import Terms
 from slac.pilot import State
 from v2g.rules.bounds import Ceiling, Lasting
@@ -104,7 +104,8 @@ class Flow:
             ``metered_drawn`` what had been drawn then.
         pilot: its state, where it was seen, with 5 %; ``began_ready``: it was in C or D before the session.
         remaining: remaining times told last, s.
-        ev_first: the vehicle's limits of its charge parameters.
+        parameters, offer: the last charge parameters of vehicle and charger; ``start``: the last PowerDeliveryReq that
+            starts.
         ready: the pilot is in C or D; ``closed``: the vehicle's contactors are.
         startled: the tester gave the vehicle a reason to give up: a wrong message, a fault of the pilot.
         opened_at: when the vehicle opened, by pilot or contactors; ``opened_what`` and ``opened_amps`` say more.
@@ -176,7 +177,9 @@ class Flow:
     pilot: State | None = None
     began_ready: bool = False
     remaining: dict[str, float] = field(default_factory=dict)
-    ev_first: Limits = field(default_factory=Limits)
+    parameters: Said | None = None
+    offer: Said | None = None
+    start: Said | None = None
     closed: bool = False
     startled: bool = False
     opened_at: float | None = None
@@ -239,7 +242,7 @@ class Flow:
         _set(said.back.watts, self.ev_watts_back, now)
         self.capacity = said.capacity or self.capacity
         if said.stage is Stage.PARAMETERS:
-            self.ev_first = said.most
+            self.parameters = said
         if said.soc is not None:
             if said.soc != self.soc:
                 self.soc_wh = self.drawn
@@ -252,6 +255,8 @@ class Flow:
             self.asked_amps.set(PRECHARGED, now)
         elif said.stage is Stage.LOOP:
             self._targets(said)
+        elif said.stage is Stage.DELIVERY and said.progress == "Start":
+            self.start = said
         elif said.stage is Stage.DELIVERY and said.progress in NOT_FLOWING:
             self.asked_amps.set(0.0, now)
             self.offered_amps.set(0.0, now)
@@ -301,7 +306,7 @@ class Flow:
             _set(said.back.amps, self.own_back, now)
             _set(said.back.watts, self.own_watts_back, now)
         if said.stage is Stage.PARAMETERS:
-            self.slack = said.slack
+            self.slack, self.offer = said.slack, said
             self.phase_most, self.phase_back = said.phase_most, said.phase_back
         elif said.stage is Stage.CABLE_CHECK and said.finished:
             self.checked, self.isolation = True, said.isolation

@@ -52,9 +52,12 @@ STAGES = {
 }
 """Name of a message without Req or Res -> what it is about."""
 
-VOLTS = ("EVMaximumVoltageLimit", "EVMaximumVoltage", "EVSEMaximumVoltageLimit", "EVSEMaximumVoltage")
+VOLTS = (
+    "EVMaximumVoltageLimit", "EVMaximumVoltage", "EVMaxVoltage", "EVSEMaximumVoltageLimit", "EVSEMaximumVoltage",
+)  # fmt: skip
 AMPS = (
-    "EVMaximumCurrentLimit", "EVMaximumChargeCurrent", "EVSEMaximumCurrentLimit", "EVSEMaximumChargeCurrent",
+    "EVMaximumCurrentLimit", "EVMaximumChargeCurrent", "EVMaxCurrent", "EVSEMaximumCurrentLimit",
+    "EVSEMaximumChargeCurrent",
 )  # fmt: skip
 WATTS = ("EVMaximumPowerLimit", "EVMaximumChargePower", "EVSEMaximumPowerLimit", "EVSEMaximumChargePower")
 AMPS_BACK = ("EVMaximumDischargeCurrent", "EVSEMaximumDischargeCurrent")
@@ -111,6 +114,9 @@ class Said:
         error: EVErrorCode but NO_ERROR.
         soc: percent.
         capacity: of the battery, Wh.
+        wanted_wh: energy asked for, Wh.
+        full_soc, bulk_soc: FullSOC and BulkSOC, percent.
+        least_amps: EVMinCurrent of AC.
         isolation, status: EVSEIsolationStatus, EVSEStatusCode.
         wish, delay: EVSENotification, and NotificationMaxDelay in s.
         finished: EVSEProcessing is Finished.
@@ -145,6 +151,10 @@ class Said:
     error: str = ""
     soc: int | None = None
     capacity: float | None = None
+    wanted_wh: float | None = None
+    full_soc: int | None = None
+    bulk_soc: int | None = None
+    least_amps: float | None = None
     isolation: str = ""
     status: str = ""
     wish: str = ""
@@ -171,6 +181,11 @@ class Said:
     def ok(self) -> bool:
         """A request, or a response that does not refuse."""
         return not self.code.upper().startswith("FAILED")
+
+    @property
+    def failed(self) -> bool:
+        """EVErrorCode reports an error, and is not just without data."""
+        return self.error.startswith("FAILED")
 
 
 def read(message: Any) -> Said:
@@ -228,6 +243,10 @@ def read(message: Any) -> Said:
         error="" if error == "NO_ERROR" else error,
         soc=None if soc is None else int(soc),
         capacity=amount("EVEnergyCapacity", "BatteryEnergyCapacity"),
+        wanted_wh=amount("EVEnergyRequest", "EAmount"),
+        full_soc=first("FullSOC"),
+        bulk_soc=first("BulkSOC"),
+        least_amps=amount("EVMinCurrent"),
         isolation=text("EVSEIsolationStatus"),
         status=text("EVSEStatusCode"),
         wish=text("EVSENotification"),

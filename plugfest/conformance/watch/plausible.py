@@ -61,11 +61,14 @@ def power_own_limit(flow: Flow, said: Said) -> str:
          Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def limits_move(flow: Flow, said: Said) -> str:
     """A finding: a battery that gets warm may allow more than at the beginning."""
+    if flow.parameters is None:
+        return ""
+    told = flow.parameters.most
     for now, before, unit, name in (
-        (said.most.amps, flow.ev_first.amps, "A", "EVMaximumCurrentLimit"),
-        (said.most.watts, flow.ev_first.watts, "W", "EVMaximumPowerLimit"),
+        (said.most.amps, told.amps, "A", "EVMaximumCurrentLimit"),
+        (said.most.watts, told.watts, "W", "EVMaximumPowerLimit"),
     ):
-        if now is not None and before is not None and 0 < before * ABOVE < now and said.name == "CurrentDemandReq":
+        if now is not None and before is not None and 0 <= before * ABOVE < now and said.name == "CurrentDemandReq":
             return f"{said.name} has {name} {now:g} {unit}, its charge parameters had {before:g} {unit}"
     return ""
 
@@ -139,7 +142,7 @@ def target_low(flow: Flow, said: Said) -> str:
 
 @BOOK.on("voltage-limit-moves", "the highest voltage of a battery stays as it is", SPOKEN, EVCC, Stage.LOOP)
 def voltage_limit_moves(flow: Flow, said: Said) -> str:
-    now, before = said.most.volts, flow.ev_first.volts
+    now, before = said.most.volts, flow.parameters.most.volts if flow.parameters is not None else None
     if now is None or before is None or not 0 < before * ABOVE < now or said.name != "CurrentDemandReq":
         return ""
     return f"{said.name} has EVMaximumVoltageLimit {now:g} V, its charge parameters had {before:g} V"

@@ -19,6 +19,7 @@ from plugfest.conformance.watch import (
     reached,
     safety,
     status,
+    told,
     vehicle,
 )
 from plugfest.conformance.watch.judgement import Judgement, Side
@@ -40,6 +41,7 @@ JUDGEMENTS: tuple[Judgement, ...] = (
     *vehicle.BOOK.judgements,
     *contacts.BOOK.judgements,
     *plausible.BOOK.judgements,
+    *told.BOOK.judgements,
 )
 """In the order in which they are judged."""
 

@@ -26,7 +26,7 @@ MOVES = 0.03
 
 
 def _above(value: float | None, limit: float | None) -> bool:
-    return value is not None and limit is not None and limit > 0 and value > limit * ABOVE + GAP
+    return value is not None and limit is not None and limit >= 0 and value > limit * ABOVE + GAP
 
 
 @BOOK.on("target-own-limit", "targets stay within the vehicle's own limits", SPOKEN, EVCC, Stage.LOOP,

@@ -18,7 +18,7 @@ PATIENCE = 60.0
 
 
 @SCRIPTS.on(
-    "PF_EVCC_ISO2_PowerFlow", "PF_EVCC_DIN_PowerFlow", "PF_EVCC_ISO20_PowerFlow_DC",
+    "PF_EVCC_ISO2_PowerFlow", "PF_EVCC_DIN_PowerFlow", "PF_EVCC_ISO2_PowerFlow_AC", "PF_EVCC_ISO20_PowerFlow_DC",
     "PF_EVCC_ISO20_PowerFlow_DC_dynamic", "PF_EVCC_ISO20_PowerFlow_BPT", "PF_EVCC_ISO20_PowerFlow_AC",
     "PF_EVCC_ISO20_PowerFlow_AC_dynamic", "PF_EVCC_ISO20_PowerFlow_AC_BPT",
 )  # fmt: skip
