@@ -212,15 +212,15 @@ async def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> comm
 async def start(visit: Visit, request: common.PowerDeliveryReq) -> types.responseCodeType:
     """Takes over the profile, and closes the contactor of an AC outlet; a Start out of standby is no more than that.
 
-    A warning leaves everything as it was.
+    What was renegotiated before it holds from here on, except for its profile: this one is newer. A warning leaves
+    everything as it was.
     """
     if visit.wants_stop or (visit.evse.ac is not None and visit.evse.ac.rcd_tripped):
         why = visit.fault.value if visit.fault else "it wants to stop" if visit.wants_stop else "residual current"
         raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why}")
     if visit.dc and not visit.tested:
         raise Refusal("FAILED_PowerDeliveryNotApplied", "Start without a cable check in this session")
-    if not visit.delivering:
-        visit.take_over()  # what was renegotiated after a warning
+    visit.take_over()  # what was renegotiated, also after a warning; else its older profile would follow this one
     code = iso20_profile.accept(visit, request)
     visit.unconfirmed = code.startswith("WARNING")
     if visit.unconfirmed:

@@ -235,7 +235,8 @@ class Vehicle:
             beside: in a renegotiation; its schedule and profile hold from the next message of the loop on.
         """
         account, time = self.world.account, self.world.time
-        if isinstance(request, dc.DC_ChargeLoopReq) and account.ready:
+        starts = isinstance(request, common.PowerDeliveryReq) and request.ChargeProgress == "Start" and not beside
+        if account.ready and (starts or isinstance(request, dc.DC_ChargeLoopReq)):
             assert account.coming is not None
             account.terms, account.coming, account.ready = account.coming, None, False
         if beside and account.coming is None:
@@ -484,6 +485,8 @@ async def _loop(rng: random.Random, world: World, vehicle: Vehicle) -> None:
         elif choice == "anew":
             for request in (vehicle.declaration, vehicle.schedule, vehicle.start):
                 await vehicle.ask(request(), RENEGOTIATION)
+            if rng.random() < 0.3:  # and a profile that is newer still, before the loop goes on
+                await vehicle.ask(vehicle.start())
         elif choice == "standby":
             await vehicle.ask(common.PowerDeliveryReq(EVProcessing="Finished", ChargeProgress="Standby"))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from typing import Any
 
 import pytest
@@ -112,6 +113,25 @@ async def test_schedule_is_renegotiated_beside_the_loop(mode: str) -> None:
     await loop.stop()
     assert len(loop.responses) > seconds / 0.1 * 0.8
     assert set(loop.codes) <= {"OK", "WARNING_EVPowerProfileViolation"}
+    alone.session.channel.abort()
+    await alone.task
+
+
+async def test_profile_on_the_main_stream_is_newer_than_one_renegotiated_before_it() -> None:
+    """A Start behind a renegotiation, before the loop goes on: the schedule is the new one, the profile the Start's."""
+    alone, loop = await in_loop("iso20-dc")
+    await loop.stop()
+    alone.bench.evse.schedule = (Slot(0, 9_000.0),)
+    assert (await renegotiate(alone, "iso20-dc", pause=0.0)).ResponseCode == "OK"
+    power = alone.bench.evse.power
+    assert power is not None
+    start = copy.deepcopy(of("iso20-dc", "PowerDeliveryReq"))
+    for entry in start.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry:
+        entry.Power = common.types.RationalNumberType(Exponent=0, Value=2_000)
+    assert (await alone.ask(start)).ResponseCode == "OK"
+    for _ in range(3):
+        await alone.ask(of("iso20-dc", "ChargeLoopReq"))
+        assert power.max_power == pytest.approx(2_000.0, rel=0.01)
     alone.session.channel.abort()
     await alone.task
 
