@@ -14,6 +14,8 @@ from plugfest.cli import main
 from plugfest.config.actions import Inject, Stop
 from plugfest.controls import Controls, NotPossible
 from plugfest.timeline import Timeline
+from plugfest.traces.checks import judge
+from plugfest.traces.recording import load
 from secc.charger import Evse
 from secc.power import Limits
 from secc.simulated import SimulatedPowerSource
@@ -56,6 +58,28 @@ BASE = "slac: false\ncharger: {test-seconds: 1}\nvehicle: {duration: 3}\n"
 
 # ---------------------------------------------------------------------------------------------------------------
 # Timeline
+
+
+@pytest.mark.parametrize(
+    ("protocol", "do", "result", "words"),
+    [
+        ("din", "{at: PowerDeliveryReq, do: limit, by: vehicle, max-voltage: 2}", "warnings", ""),
+        ("iso2", "{at: CurrentDemandReq, occurrence: 5, do: limit, by: vehicle, max-voltage: 2}", "passed", ""),
+        ("din", "{at: CableCheckReq, do: stop, by: charger}", "warnings", "reported EVSE_Shutdown"),
+        ("iso2", "{at: PreChargeReq, do: stop, by: charger}", "warnings", "reported EVSE_Shutdown"),
+    ],
+)
+def test_nobody_broke_a_rule_where_a_side_asked_for_less(
+    protocol: str, do: str, result: str, words: str, tmp_path: Path
+) -> None:
+    """A limit below the battery's own voltage, which no charger can lower, and a charger that asks for an end."""
+    bench = tmp_path / "bench.yaml"
+    bench.write_text(f"protocol: {protocol}\n{BASE}timeline:\n- {do}\n")
+    main(["run", str(bench), "--fast", "--quiet", "--pcapng", str(tmp_path / "made.pcapng")])
+    judged = judge(load(tmp_path / "made.pcapng"))
+    assert [str(finding) for finding in judged.findings if finding.severity == "violation"] == []
+    assert judged.verdict.result == result
+    assert words in judged.verdict.sentence
 
 
 def at_loop(do: str) -> str:

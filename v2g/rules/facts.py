@@ -49,7 +49,7 @@ class Facts:
         departure: DepartureTime, s after the request; None: not told.
         schedules: PMaxSchedules on offer by SAScheduleTupleID; None: not known.
         planned: time of the response that carried them, s.
-        ev_volts, ev_amps, ev_watts: the vehicle's limits.
+        ev_volts, ev_amps, ev_watts: the vehicle's limits; declared_volts: that of ChargeParameterDiscovery.
         evse_volts, evse_amps, evse_watts: the charger's limits.
         evse_min_volts, evse_min_amps: the charger's least, None before.
         tolerance: what the charger's current may differ by its own word, A.
@@ -97,6 +97,7 @@ class Facts:
     schedules: dict[int, Steps] | None = None
     planned: float = 0.0
     ev_volts: Ceiling = field(default_factory=Ceiling)
+    declared_volts: float | None = None
     ev_amps: Ceiling = field(default_factory=_amps)
     ev_watts: Ceiling = field(default_factory=Ceiling)
     evse_volts: Ceiling = field(default_factory=Ceiling)
@@ -299,10 +300,11 @@ def _asked(facts: Facts, body: Any) -> None:
     wanted = getattr(body, "RequestedEnergyTransferMode", None) or getattr(body, "EVRequestedEnergyTransferType", None)
     facts.mode = str(wanted or "")
     facts.max_entries = getattr(body, "MaxEntriesSAScheduleTuple", None)
-    parameter = getattr(body, "EVChargeParameter", None)
+    parameter: Any = getattr(body, "EVChargeParameter", None)
     facts.departure = getattr(parameter, "DepartureTime", None)
     if type(parameter).__name__ == "DC_EVChargeParameterType":
         facts.limits_of_vehicle(parameter)
+        facts.declared_volts = number(parameter.EVMaximumVoltageLimit)
 
 
 @_on("ChargeParameterDiscoveryRes")

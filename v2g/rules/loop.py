@@ -89,6 +89,8 @@ def over_voltage(facts: Facts, body: Any) -> str:
     value, limit = number(body.EVSEPresentVoltage), facts.ev_volts.at(facts.now)
     if limit is None or limit <= 0 or value <= limit * OVER:
         return ""
+    if abs(number(body.EVSEPresentCurrent)) <= NO_CURRENT and value <= (facts.declared_volts or limit):
+        return ""  # the battery's own voltage, above a limit that was lowered in the loop
     return f"the charger reports {value:g} V, EVMaximumVoltageLimit is {limit:g} V"
 
 

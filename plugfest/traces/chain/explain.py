@@ -141,6 +141,9 @@ def _stopped(s: Session, around: Around) -> Diagnosis:
     step = s.stop_step if s.stop_step is not None else s.step
     common = replace(common, outcome=Outcome.NOT_CHARGED, step=step, since=s.stopping.time, entry=s.stopping.index)
     found = reason(s, around, move, replace(common, outcome=Outcome.FAILED))
+    told = s.stop_told.get(SECC)
+    if found is not None and found.fault is Fault.TOLD and told is not None and told.word in WISHES:
+        return replace(found, outcome=Outcome.NOT_CHARGED, severity="warning")  # it asked for an end, and got it
     if found is not None:
         return found
     where = f"in {step.title}, after {answer(s.stop_after)}" if s.stop_after is not None else "at once"
