@@ -11,11 +11,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, NoReturn
 
 from boundary import console
 from boundary.console import complain, complain_all, say
 from boundary.errors import InputError, OutputError
+from boundary.text import visible
 from plugfest.errors import UserError
 
 COMMANDS = (
@@ -68,6 +69,10 @@ class _Parser(argparse.ArgumentParser):
         if others:
             self.error(f"unrecognized arguments: {' '.join(others)}")
         return known, others
+
+    def error(self, message: str) -> NoReturn:
+        """One line, whatever was typed or pasted."""
+        super().error(visible(message))
 
 
 def parser(*names: str) -> argparse.ArgumentParser:

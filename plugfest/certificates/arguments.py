@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from urllib.parse import urlsplit
 
 from pki import authority
 from pki.profiles import Role
@@ -40,3 +41,18 @@ def role(text: str | None) -> Role | None:
         return Role(text) if text else None
     except ValueError:
         raise UserError(f"no role {text!r}; there are {', '.join(Role)}") from None
+
+
+def responder(text: str | None) -> str:
+    """Where certificates say that OCSP and CRLs are, "" for nowhere. Raises UserError: not an address."""
+    if text is None:
+        return authority.RESPONDER.rstrip("/")
+    text = text.rstrip("/")
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if text and not (fits and text.isascii() and text.isprintable()):
+        raise UserError(f"--responder {text}: http://HOST[:PORT][/PATH] in ASCII is needed, or '' for none")
+    return text

@@ -20,7 +20,7 @@ from plugfest.errors import UserError
 def init(args: argparse.Namespace) -> int:
     """A complete PKI, or several suites of one."""
     start, seed = arguments.date(args.date), arguments.seed(args.seed)
-    responder = (args.responder if args.responder is not None else authority.RESPONDER).rstrip("/")
+    responder = arguments.responder(args.responder)
     ids = {}
     if args.emaid:
         ids[Role.CONTRACT] = names.emaid(args.emaid)

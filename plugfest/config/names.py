@@ -69,13 +69,17 @@ def settings(texts: Iterable[str] | None) -> dict[str, str]:
 
 def broker(url: str) -> dict[str, Any]:
     """``mqtt[s]://[user[:password]@]host[:port][/topic]`` as keys of the section ``mqtt``."""
-    parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+    wanted = f"--mqtt {url}: mqtt://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC] is needed"
+    try:
+        parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+    except ValueError as why:
+        raise UserError(wanted) from why
     try:
         port = parts.port
     except ValueError:
         raise UserError(f"--mqtt {url}: the port is not a number") from None
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-        raise UserError(f"--mqtt {url}: mqtt://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC] is needed")
+        raise UserError(wanted)
     found = {
         "host": parts.hostname,
         "port": port,

@@ -192,6 +192,9 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
             "nowhere|lo has",
         ),
         (["secc", "-i", "lo", "--cert", "/nowhere.pem"], "--cert and --key go together"),
+        (["demo", "--mqtt", "mqtt://[x"], r"mqtt://\[x: mqtt://.*HOST.* is needed"),
+        (["pki", "init", "/tmp/none", "--responder", "http://ü/"], "HOST.* in ASCII is needed"),
+        (["pki", "init", "/tmp/none", "--responder", "http://[x"], "HOST.* in ASCII is needed"),
     ],
 )
 def test_mistakes_get_one_line_and_no_traceback(arguments: list[str], text: str) -> None:
@@ -279,6 +282,13 @@ def test_an_unknown_option_is_told_with_the_usage_of_its_command(capsys: pytest.
     with pytest.raises(SystemExit, match="2"):
         main(["demo", "--basic"])
     assert capsys.readouterr().err.startswith("usage: plugfest demo")
+
+
+def test_what_is_typed_is_made_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    """An option that nobody knows, with an escape and a line of its own in it."""
+    with pytest.raises(SystemExit):
+        main(["demo", "--\x1b[31m\nplugfest: all is well"])
+    assert r"unrecognized arguments: --\x1b[31m\nplugfest: all is well" in capsys.readouterr().err
 
 
 def test_an_undecodable_message_is_an_error_with_its_place() -> None:
