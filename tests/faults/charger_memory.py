@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+import secc.serve
 from faults.fault import Adjust, charger, deep, late, sending
 from faults.physics import MODULES, RUN, constant, driving, metered
 from plugfest.conformance.fields import found, replaced
@@ -188,3 +189,6 @@ charger("late-ChargingStatusRes", "AC: ChargingStatusRes after 2.4 s", "TC_SECC_
         adjust=sending("ChargingStatusRes", late(2.4)))  # fmt: skip
 charger("late-ServiceDetailRes", "ServiceDetailRes after 4.9 s", "TC_SECC_CMN_VTB_ServiceDetail_001",
         adjust=sending("ServiceDetailRes", late(4.9)))  # fmt: skip
+STOP_DELAY = ("PF_SECC_ISO2_StopDelay", "PF_SECC_ISO20_StopDelay_DC", "PF_SECC_ISO20_StopDelay_AC")
+charger("stop-impatient", "a vehicle that is to stop within ten seconds is refused after six", *STOP_DELAY,
+        patches=[(secc.serve, "STOP_GRACE", -4.0)])  # fmt: skip

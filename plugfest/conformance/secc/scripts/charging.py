@@ -13,9 +13,11 @@ from plugfest.conformance.secc.scripts.steps import answer, off_within
 from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.watch.messages import STOPS, read
 from slac.pilot import State
 from v2g.messages import iso2
 from v2g.physical import number, physical
+from v2g.protocols import ISO20
 
 
 @SCRIPTS.on("PF_SECC_ISO2_CpDrop")
@@ -80,6 +82,34 @@ async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
             cause=Cause.FAULT_IGNORED,
             expected="EVSENotification StopCharging or EVSE_Shutdown; EVSE_EmergencyShutdown in an emergency",
         )
+    tester.progress = "Stop"
+    await tester.deliver()
+
+
+ENOUGH, RESERVE = 60.0, 1.0
+"""s for which a vehicle goes on at the most after a wish to stop, and by which it stops before its time is over."""
+
+
+@SCRIPTS.on("PF_SECC_ISO2_StopDelay", "PF_SECC_ISO20_StopDelay_DC", "PF_SECC_ISO20_StopDelay_AC")
+async def stop_delay(tester: TesterEv, run: Run, result: Result) -> None:
+    """Somebody stops the charger, and the vehicle uses the time that it is left: it is answered until then."""
+    await tester.until("ChargeLoop" if tester.protocol is ISO20 else "ChargingLoop")
+    if not await tester.act("stop"):
+        raise Inconclusive("nothing on this bench can stop the charger", cause=Cause.NO_ACTION)
+    began, until, asked = tester.now, tester.now + ENOUGH, False
+    while tester.now < until - RESERVE:
+        await tester.send(tester.make(tester.loop_request))
+        arrival = await tester.response(tester.loop_request)
+        if not arrival.code.startswith(("OK", "WARNING")):
+            text = f"{arrival.name} {arrival.code} {tester.now - began:.1f} s after a stop by the operator"
+            raise Failed(text, cause=Cause.REFUSED, expected="answers until NotificationMaxDelay is over")
+        said = read(arrival.message)
+        if said.wish in STOPS:
+            until, asked = min(until, tester.now + said.delay), True
+        await tester.pause()
+    result.saw("answers until the vehicle stops", f"for {tester.now - began:.1f} s")
+    if not asked:
+        raise Inconclusive(f"the charger did not ask to stop within {ENOUGH:g} s", cause=Cause.NO_NOTIFICATION)
     tester.progress = "Stop"
     await tester.deliver()
 
