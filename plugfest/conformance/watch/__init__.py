@@ -23,12 +23,16 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.contacts`  a vehicle's pilot, contactors and load
 :mod:`.plausible` what a vehicle tells of its battery, and its pilot through a session
 :mod:`.told`      what a vehicle tells in one message against what it told in others
+:mod:`.needs`     energies, SoC and departure that a vehicle of ISO 15118-20 needs
+:mod:`.within`    its limits and its voltage
 :mod:`.talk`      how a vehicle goes through a session: order, session id, pace, end
 :mod:`.papers`    what a vehicle shows to identify itself: certificates, roots, services
 :mod:`.judgement` what a judgement is
 :mod:`.log`       a charger's answers of a whole run
 :mod:`.offered`   what a charger shows on the pilot, and since when
 :mod:`.flow`      what both sides have said and what was measured so far
+:mod:`.wants`     needs that a vehicle has named so far
+:mod:`.samples`   measurements, and energy counted from them
 :mod:`.messages`  messages of any protocol, reduced to their physics
 :mod:`.terms`     tolerances and times, as the PIXIT declares them
 :mod:`.line_watch`  the observer of a power line, for SLAC

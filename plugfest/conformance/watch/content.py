@@ -81,6 +81,20 @@ Left out is what right devices differ in: which of several schedules have prices
 BACK: dict[str, Weight] = {"over-current": Weight.FAILS, "over-power": Weight.FAILS, "current-unasked": Weight.FAILS}
 """The same where power may flow back, in ISO 15118-20: its limits are in no judgement of ours."""
 
+NEEDS: dict[str, Weight] = {
+    "limit-raised": Weight.FAILS,
+    "energies": Weight.FAILS,
+    "energies-to-cycle": Weight.FAILS,
+    "soc-needs": Weight.FAILS,
+    "tolerance-unanswered": Weight.NOTED,
+    "channel": Weight.NOTED,
+    "offer-sign": Weight.NOTED,
+    "price-rules": Weight.NOTED,
+    "profile-unasked": Weight.NOTED,
+    "time-anchor": Weight.NOTED,
+}
+"""The same for what a vehicle of ISO 15118-20 says of itself and wants, beside what the table calls a violation."""
+
 ANSWERS: dict[str, Weight] = {
     "schema-id": Weight.FAILS,
     "missing-schema-id": Weight.NOTED,
@@ -126,4 +140,6 @@ def weight_of(rule: str, schema: str, *, side: Side, back: bool) -> Weight | Non
     """
     answers = ANSWERS if schema in CLASSIC else ANSWERS20 if side == "secc" else CODES
     found = RULES.get(rule) or answers.get(rule)
+    if found is None and side == "evcc" and schema not in CLASSIC:
+        found = NEEDS.get(rule)
     return found or (BACK.get(rule) if back else None)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from plugfest.conformance.watch.messages import STOPS, Phases, Said, Stage
+from plugfest.conformance.watch.samples import Counted, Sample
 from plugfest.conformance.watch.terms import Terms
+from plugfest.conformance.watch.wants import Wants
 from slac.pilot import State
 from v2g.rules.bounds import Ceiling, Lasting
 from v2g.rules.facts import Facts
-from v2g.rules.status import ALARMS, ENDINGS
+from v2g.rules.status import ENDINGS
 
 ANSWERS = 0.2
 """s: a charger that has not answered in the loop is late."""
@@ -38,22 +39,6 @@ class Measured:
     closed: bool | None = None
     battery: bool | None = None
     phases: int = 1
-
-
-class Sample(NamedTuple):
-    """A measurement and its loop time."""
-
-    time: float
-    volts: float
-    amps: float
-
-
-class Counted(NamedTuple):
-    """Least and most energy that has gone into the vehicle by a loop time, Wh."""
-
-    time: float
-    least: float
-    most: float
 
 
 @dataclass
@@ -93,7 +78,7 @@ class Flow:
         capacity: of the battery, Wh.
         soc: last one told, percent; ``soc_wh`` is the energy at its last change, ``soc_most`` the highest.
         counted: energy by the reported values, ``drawn`` by the measured ones, Wh;
-            ``drawn_by`` the latter by time.
+            ``drawn_by`` the latter by time, ``net`` without what went back.
         measures: the plant is measured.
         samples: measurements of the last seconds.
         highest: voltage measured in the cable check, V.
@@ -106,6 +91,7 @@ class Flow:
         remaining: remaining times told last, s.
         parameters, offer: the last charge parameters of vehicle and charger; ``start``: the last PowerDeliveryReq that
             starts.
+        wants: what the vehicle needs; ``inlet``: EVPresentVoltage, and what was measured when it came to that, V.
         ready: the pilot is in C or D; ``closed``: the vehicle's contactors are.
         startled: the tester gave the vehicle a reason to give up: a wrong message, a fault of the pilot.
         opened_at: when the vehicle opened, by pilot or contactors; ``opened_what`` and ``opened_amps`` say more.
@@ -162,6 +148,7 @@ class Flow:
     counted: list[Counted] = field(default_factory=list)
     drawn: float = 0.0
     drawn_by: list[tuple[float, float]] = field(default_factory=list)
+    net: float = 0.0
     measures: bool = False
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=256))
     highest: float = 0.0
@@ -180,6 +167,8 @@ class Flow:
     parameters: Said | None = None
     offer: Said | None = None
     start: Said | None = None
+    wants: Wants = field(default_factory=Wants)
+    inlet: tuple[float, float] = (0.0, 0.0)
     closed: bool = False
     startled: bool = False
     opened_at: float | None = None
@@ -226,6 +215,7 @@ class Flow:
 
     def note(self, said: Said) -> None:
         """Takes a message into account, after it was judged."""
+        self.wants.note(said, self.now, self.net)
         if said.request:
             self._asked(said)
             self.request, self.owed_since = said, self.now
@@ -233,19 +223,44 @@ class Flow:
             self._answered(said)
             self.response, self.owed_since, self.answered_at = said, None, self.now
 
-    def _asked(self, said: Said) -> None:
+    def agree(self, said: Said) -> None:
+        """Takes a message beside the main stream into account: charge parameters and needs hold from now on."""
+        if said.stage is Stage.SCHEDULE:
+            self.wants.begin()
+        if said.stage is Stage.PARAMETERS and said.request:
+            self._limit_vehicle(said)
+        elif said.stage is Stage.PARAMETERS and said.ok:
+            self._limit_charger(said)
+
+    def _limit_vehicle(self, said: Said) -> None:
         now = self.now
         _set(said.most.volts, self.ev_volts, now)
         _set(said.most.amps, self.ev_amps, now)
         _set(said.most.watts, self.ev_watts, now)
         _set(said.back.amps, self.ev_back, now)
         _set(said.back.watts, self.ev_watts_back, now)
-        self.capacity = said.capacity or self.capacity
         if said.stage is Stage.PARAMETERS:
             self.parameters = said
+
+    def _limit_charger(self, said: Said) -> None:
+        now = self.now
+        _set(said.most.volts, self.own_volts, now)
+        _set(said.most.amps, self.own_amps, now)
+        _set(said.most.watts, self.own_watts, now)
+        _set(said.line_amps, self.line_amps, now)
+        _set(said.back.amps, self.own_back, now)
+        _set(said.back.watts, self.own_watts_back, now)
+        if said.stage is Stage.PARAMETERS:
+            self.offer = said
+            self.phase_most, self.phase_back = said.phase_most, said.phase_back
+
+    def _asked(self, said: Said) -> None:
+        now = self.now
+        self._limit_vehicle(said)
+        self.capacity = said.capacity or self.capacity
         if said.soc is not None:
             if said.soc != self.soc:
-                self.soc_wh = self.drawn
+                self.soc_wh = self.net
             self.soc, self.soc_most = said.soc, max(said.soc, self.soc_most)
         if said.stage is Stage.CABLE_CHECK and self.precharge_volts is not None:  # again, after a renegotiation
             self.precharge_volts, self.highest = None, 0.0
@@ -299,15 +314,9 @@ class Flow:
                 self.metered_from, self.metered_drawn = (said.meter, now, said.wh), self.drawn
                 self.counted = []
         if said.stage in (Stage.PARAMETERS, Stage.LOOP):
-            _set(said.most.volts, self.own_volts, now)
-            _set(said.most.amps, self.own_amps, now)
-            _set(said.most.watts, self.own_watts, now)
-            _set(said.line_amps, self.line_amps, now)
-            _set(said.back.amps, self.own_back, now)
-            _set(said.back.watts, self.own_watts_back, now)
+            self._limit_charger(said)
         if said.stage is Stage.PARAMETERS:
-            self.slack, self.offer = said.slack, said
-            self.phase_most, self.phase_back = said.phase_most, said.phase_back
+            self.slack = said.slack
         elif said.stage is Stage.CABLE_CHECK and said.finished:
             self.checked, self.isolation = True, said.isolation
         elif said.stage is Stage.DELIVERY and request is not None:
@@ -324,7 +333,7 @@ class Flow:
             self.checked, self.isolation = False, ""
 
     def _wishes(self, said: Said) -> None:
-        alarm = _alarm(said)
+        alarm = said.alarm
         if not alarm:
             self.alarm_at = None
         elif self.alarm_at is None:
@@ -363,7 +372,8 @@ class Flow:
         if self.samples:
             before = self.samples[-1]
             hours = (self.now - before.time) / 3600.0
-            self.drawn += max(before.volts * before.amps * measured.phases, 0.0) * hours
+            flowed = before.volts * before.amps * measured.phases * hours
+            self.drawn, self.net = self.drawn + max(flowed, 0.0), self.net + flowed
             self.drawn_by.append((self.now, self.drawn))
         self.samples.append(Sample(self.now, measured.volts, measured.amps))
         if self.request is not None and self.request.stage is Stage.CABLE_CHECK:
@@ -384,12 +394,3 @@ class Flow:
 def _set(value: float | None, ceiling: Ceiling, now: float) -> None:
     if value is not None:
         ceiling.set(value, now)
-
-
-def _alarm(said: Said) -> str:
-    """What a charger reports that ends the charging at once, or ""."""
-    if said.status in ALARMS:
-        return said.status
-    if said.isolation == "Fault":
-        return "EVSEIsolationStatus Fault"
-    return "RCD true" if said.rcd else ""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from v2g.phases import given
 from v2g.physical import number
 from v2g.rules.facts import progress
+from v2g.rules.status import ALARMS
 
 
 class Stage(enum.Enum):
@@ -22,6 +23,7 @@ class Stage(enum.Enum):
     HANDSHAKE = enum.auto()
     SETUP = enum.auto()
     PARAMETERS = enum.auto()
+    SCHEDULE = enum.auto()
     CABLE_CHECK = enum.auto()
     PRECHARGE = enum.auto()
     DELIVERY = enum.auto()
@@ -38,6 +40,7 @@ STAGES = {
     "DC_ChargeParameterDiscovery": Stage.PARAMETERS,
     "AC_ChargeParameterDiscovery": Stage.PARAMETERS,
     "CableCheck": Stage.CABLE_CHECK,
+    "ScheduleExchange": Stage.SCHEDULE,
     "DC_CableCheck": Stage.CABLE_CHECK,
     "PreCharge": Stage.PRECHARGE,
     "DC_PreCharge": Stage.PRECHARGE,
@@ -60,6 +63,9 @@ AMPS = (
     "EVSEMaximumChargeCurrent",
 )  # fmt: skip
 WATTS = ("EVMaximumPowerLimit", "EVMaximumChargePower", "EVSEMaximumPowerLimit", "EVSEMaximumChargePower")
+VOLTS_LEAST = ("EVMinimumVoltage", "EVSEMinimumVoltageLimit", "EVSEMinimumVoltage")
+AMPS_LEAST = ("EVMinimumChargeCurrent", "EVSEMinimumCurrentLimit", "EVSEMinimumChargeCurrent")
+WATTS_LEAST = ("EVMinimumChargePower", "EVSEMinimumChargePower")
 AMPS_BACK = ("EVMaximumDischargeCurrent", "EVSEMaximumDischargeCurrent")
 WATTS_BACK = ("EVMaximumDischargePower", "EVSEMaximumDischargePower")
 PHASES = ("EVPresentActivePower", "EVSETargetActivePower")
@@ -67,7 +73,8 @@ PHASES = ("EVPresentActivePower", "EVSETargetActivePower")
 PARTS = (
     "EVChargeParameter", "EVSEChargeParameter", "EVPowerDeliveryParameter", "DC_CPDReqEnergyTransferMode",
     "DC_CPDResEnergyTransferMode", "AC_CPDReqEnergyTransferMode", "AC_CPDResEnergyTransferMode", "CLReqControlMode",
-    "CLResControlMode", "DisplayParameters", "DC_EVStatus", "DC_EVSEStatus", "AC_EVSEStatus", "EVSEStatus", "MeterInfo",
+    "CLResControlMode", "Dynamic_SEReqControlMode", "Scheduled_SEReqControlMode", "Dynamic_SEResControlMode",
+    "DisplayParameters", "DC_EVStatus", "DC_EVSEStatus", "AC_EVSEStatus", "EVSEStatus", "MeterInfo",
 )  # fmt: skip
 """Fields that are groups of fields."""
 
@@ -77,9 +84,35 @@ STOPS = ("StopCharging", "Terminate")
 """EVSENotification that asks a vehicle to stop."""
 
 
+ENERGIES = {
+    "target": "EVTargetEnergyRequest",
+    "most": "EVMaximumEnergyRequest",
+    "least": "EVMinimumEnergyRequest",
+    "band_most": "EVMaximumV2XEnergyRequest",
+    "band_least": "EVMinimumV2XEnergyRequest",
+}
+"""What a vehicle needs, by its name in :class:`Needs` -> the field."""
+SOCS = {"least_soc": "MinimumSOC", "target_soc": "TargetSOC", "most_soc": "MaximumSOC"}
+REMAINING = ("RemainingTimeToMinimumSOC", "RemainingTimeToTargetSOC", "RemainingTimeToMaximumSOC")
+
+
+class Needs(NamedTuple):
+    """What a vehicle needs, or a charger says that it needs: Wh, percent, and s until it departs (ISO 15118-20)."""
+
+    target: float | None = None
+    most: float | None = None
+    least: float | None = None
+    band_most: float | None = None
+    band_least: float | None = None
+    least_soc: float | None = None
+    target_soc: float | None = None
+    most_soc: float | None = None
+    departure: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most of one side: V, A, W."""
+    """The most of one side, or its least: V, A, W."""
 
     volts: float | None = None
     amps: float | None = None
@@ -102,6 +135,7 @@ class Said:
         progress: Start, Stop, Renegotiate ... of a PowerDeliveryReq.
         target_volts, target_amps: asked for.
         most: the sender's limits.
+        lowest: the least of the sender's limits.
         back: the sender's limits of what goes out of the vehicle, by their magnitude.
         phases: of AC, what the vehicle draws or the charger commands; negative: out of the vehicle.
         flows: of AC, what the charger says that flows.
@@ -110,6 +144,10 @@ class Said:
         room: Wh that may go out of the battery before it is at the lower end of its band, below zero; or more than
             that, which has to go in first.
         volts, amps: present.
+        inlet: EVPresentVoltage.
+        needs: of a vehicle.
+        remaining: s to the least, the target and the highest SoC, as far as they are there.
+        processed: EVProcessing is Finished.
         ready: EVReady.
         error: EVErrorCode but NO_ERROR.
         soc: percent.
@@ -137,6 +175,7 @@ class Said:
     target_volts: float | None = None
     target_amps: float | None = None
     most: Limits = field(default_factory=Limits)
+    lowest: Limits = field(default_factory=Limits)
     back: Limits = field(default_factory=Limits)
     phases: Phases = ()
     flows: Phases = ()
@@ -147,6 +186,10 @@ class Said:
     room: float | None = None
     volts: float | None = None
     amps: float | None = None
+    inlet: float | None = None
+    needs: Needs = field(default_factory=Needs)
+    remaining: tuple[float, ...] = ()
+    processed: bool = False
     ready: bool | None = None
     error: str = ""
     soc: int | None = None
@@ -181,6 +224,15 @@ class Said:
     def ok(self) -> bool:
         """A request, or a response that does not refuse."""
         return not self.code.upper().startswith("FAILED")
+
+    @property
+    def alarm(self) -> str:
+        """What a charger reports that ends the charging at once, or ""."""
+        if self.status in ALARMS:
+            return self.status
+        if self.isolation == "Fault":
+            return "EVSEIsolationStatus Fault"
+        return "RCD true" if self.rcd else ""
 
     @property
     def failed(self) -> bool:
@@ -229,6 +281,7 @@ def read(message: Any) -> Said:
         target_volts=amount("EVTargetVoltage"),
         target_amps=amount("EVTargetCurrent"),
         most=Limits(amount(*VOLTS), amount(*AMPS), amount(*WATTS)),
+        lowest=Limits(amount(*VOLTS_LEAST), amount(*AMPS_LEAST), amount(*WATTS_LEAST)),
         back=Limits(None, magnitude(*AMPS_BACK), magnitude(*WATTS_BACK)),
         phases=over_phases(*PHASES),
         flows=over_phases("EVSEPresentActivePower"),
@@ -239,6 +292,12 @@ def read(message: Any) -> Said:
         room=amount("EVMinimumV2XEnergyRequest", "EVMinimumEnergyRequest"),
         volts=amount("EVSEPresentVoltage"),
         amps=amount("EVSEPresentCurrent"),
+        inlet=amount("EVPresentVoltage"),
+        needs=Needs(
+            departure=amount("DepartureTime"), **{key: amount(name) for key, name in (*ENERGIES.items(), *SOCS.items())}
+        ),
+        remaining=tuple(seconds for name in REMAINING if (seconds := amount(name)) is not None),
+        processed=text("EVProcessing") == "Finished",
         ready=first("EVReady"),
         error="" if error == "NO_ERROR" else error,
         soc=None if soc is None else int(soc),

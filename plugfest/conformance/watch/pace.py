@@ -1,7 +1,7 @@
 """Performance times of ISO 15118-20: how fast a charger answers and a vehicle asks.
 
-A message that misses its time-out fails: a response where it is awaited, a request of the loop here, since the tester's
-charger waits for it. One that comes between the performance time and that is a finding: the other side has no reserve.
+A message that misses its time-out fails: a response where it is awaited, a request here, since the tester's charger
+waits for it. One that comes between the performance time and that is a finding: the other side has no reserve.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def _asked_after(flow: Flow, said: Said) -> tuple[float, bool]:
     return flow.now - answered, response.stage is Stage.LOOP and said.stage is Stage.LOOP
 
 
-@BOOK.on("request-overdue", "a vehicle in the loop asks before the charger's time-out", "SECC_Sequence_Timeout", EVCC,
-         Stage.LOOP, cause=Cause.TOO_LATE)  # fmt: skip
+@BOOK.on("request-overdue", "a vehicle asks before the charger's time-out", "SECC_Sequence_Timeout", EVCC, *EVERY,
+         cause=Cause.TOO_LATE)  # fmt: skip
 def request_overdue(flow: Flow, said: Said) -> str:
     took, looping = _asked_after(flow, said)
-    limit = ISO20.timing.sequence_timeout(in_loop=True)
-    if not looping or took <= limit + flow.terms.transmission:
+    limit = ISO20.timing.sequence_timeout(in_loop=looping)
+    if took <= limit + flow.terms.transmission:
         return ""
     return f"{said.name} came {took:.2f} s after the response before it, SECC_Sequence_Timeout is {limit:g} s"
 

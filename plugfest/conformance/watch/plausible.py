@@ -188,7 +188,7 @@ def pilot_not_ready(flow: Flow, said: Said) -> str:
 
 
 @BOOK.on("pilot-ready-early", "a vehicle is in B until its charge parameters are agreed", "V2G2-846", EVCC,
-         Stage.SETUP, Stage.OTHER, Stage.PARAMETERS, cause=Cause.PILOT_STATE)  # fmt: skip
+         Stage.SETUP, Stage.OTHER, Stage.PARAMETERS, Stage.SCHEDULE, cause=Cause.PILOT_STATE)  # fmt: skip
 def pilot_ready_early(flow: Flow, said: Said) -> str:
     state = _seen(flow)
     if state not in READY or flow.began_ready or flow.on_at is not None or said.name == "MeteringReceiptReq":

@@ -12,6 +12,7 @@ from plugfest.conformance.watch import (
     echo,
     energy,
     measured,
+    needs,
     output,
     pace,
     pilot,
@@ -21,6 +22,7 @@ from plugfest.conformance.watch import (
     status,
     told,
     vehicle,
+    within,
 )
 from plugfest.conformance.watch.judgement import Judgement, Side
 from plugfest.conformance.watch.messages import Stage
@@ -42,6 +44,8 @@ JUDGEMENTS: tuple[Judgement, ...] = (
     *contacts.BOOK.judgements,
     *plausible.BOOK.judgements,
     *told.BOOK.judgements,
+    *needs.BOOK.judgements,
+    *within.BOOK.judgements,
 )
 """In the order in which they are judged."""
 

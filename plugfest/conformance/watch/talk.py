@@ -1,11 +1,12 @@
 """How a vehicle goes through a session, whatever a run is about: order, session id, pace, and its end.
 
-Pure, and of ISO 15118-2 and DIN SPEC 70121. Nothing is judged any more once the charger has given a reason to end: a
-refusal, an alarm, a wish to stop, a wrong message, or none in time.
+Pure. Nothing is judged any more once the charger has given a reason to end: a refusal, an alarm, a wish to stop, a
+wrong message, or none in time. The pace of ISO 15118-20 is in :mod:`.pace`, what runs on side streams in none of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +15,13 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.papers import Papers
 from plugfest.conformance.watch.violation import Violation
-from v2g.sequence import TABLES, Sequence
+from v2g.protocols import ISO20
+from v2g.sequence import TABLES, Sequence, Step
 
 PACE = timer("V2G_EVCC_Sequence_Performance_Time")
 """s from a response to the next request at most."""
+ORDERS: Mapping[str, tuple[Step, ...]] = {**TABLES, **dict.fromkeys(ISO20.modules, ISO20.order)}
+"""The order of messages by their schema set."""
 FIRST = "SessionSetupReq"
 LAST = "SessionStopReq"
 RECEIPT = "a receipt is the next request where it is required"
@@ -59,8 +63,8 @@ class Talk:
     ) -> None:
         """Takes a request of the vehicle's into account, judged; ``known`` is the id that SessionSetupRes gave."""
         name = type(request).__name__
-        if schema in TABLES and self.order is None:
-            self.schema, self.order = schema, Sequence(TABLES[schema])
+        if schema in ORDERS and self.order is None:
+            self.schema, self.order = schema, Sequence(ORDERS[schema])
         excused = _excused(flow)
         if self.order is not None and not excused and self.answered and self.order.verdict(request) == "illegal":
             self._add(
@@ -72,13 +76,10 @@ class Talk:
                 flow, "session-id", f"{name} has the session id {(session_id or b'').hex()}",
                 f"each request has the session id of SessionSetupRes, {known.hex()}", Cause.WRONG_SESSION,
             )  # fmt: skip
-        if (
-            self.answered_at is not None
-            and self.answered
-            and flow.now - self.answered_at > PACE + flow.terms.transmission
-        ):
+        took = flow.now - self.answered_at if self.answered_at is not None and self.answered else 0.0
+        if schema in TABLES and took > PACE + flow.terms.transmission:
             self._add(
-                flow, "request-pace", f"{name} comes {flow.now - self.answered_at:.1f} s after the response before",
+                flow, "request-pace", f"{name} comes {took:.1f} s after the response before",
                 f"a request comes {PACE:g} s after a response at most", Cause.TOO_LATE,
             )  # fmt: skip
         for one in self.papers.show(request) if schema in TABLES else ():

@@ -154,7 +154,7 @@ def soc_falls(flow: Flow, said: Said) -> str:
 def soc_stands(flow: Flow, said: Said) -> str:
     if said.soc is None or flow.capacity is None or flow.capacity <= 0 or said.soc != flow.soc or said.soc >= 99:
         return ""
-    came = flow.drawn - flow.soc_wh
+    came = flow.net - flow.soc_wh
     if came <= flow.capacity * MOVES:
         return ""
     return (

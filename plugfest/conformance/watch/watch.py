@@ -21,10 +21,11 @@ from plugfest.conformance.watch.offered import HELD, Offered
 from plugfest.conformance.watch.papers import Known, Papers
 from plugfest.conformance.watch.pilot import DRIVEN, has_reason
 from plugfest.conformance.watch.table import heard, seen, shown, spoken
-from plugfest.conformance.watch.talk import Talk
+from plugfest.conformance.watch.talk import ORDERS, Talk
 from plugfest.conformance.watch.terms import Terms
 from plugfest.conformance.watch.violation import Violation
 from slac.pilot import READY, Offer, Reading, State
+from v2g.protocols import APPPROTO
 from v2g.reading import PROTOCOL_OF
 from v2g.reading import of as message_of
 from v2g.rules.facts import Facts
@@ -40,7 +41,6 @@ REFUSES = ("bench", "tester-refuses")
 """The same of the event that a request is one which a charger with good answers refuses; the note says why."""
 CLOSED = "closed-by-peer"
 """Name of the event that the system under test has closed the connection."""
-TALKED = ("appproto", "iso2", "din70121")
 EVERY = 0.1
 """s between two readings of the plant while there can be power."""
 CLOSELY = 0.02
@@ -100,6 +100,8 @@ class Watch:
     def __call__(self, event: Event) -> None:
         if event.layer == "message" and event.message is not None and not event.stream:
             self._message(event)
+        elif event.layer == "message" and event.message is not None and self.side == "evcc":
+            self._beside(event)
         elif event.layer in ("message", "v2gtp") and event.direction == "tx":  # no message, or in no frame of its own
             self.flow.startled = True
         elif (event.layer, event.name) == LEAVES:
@@ -120,7 +122,7 @@ class Watch:
 
     def _talk(self, event: Event, body: Any, session_id: bytes | None, known: bytes | None) -> None:
         """Order, session id, pace and end of a vehicle's session."""
-        if self.side != "evcc" or event.schema not in TALKED:
+        if self.side != "evcc" or event.schema not in (*ORDERS, APPPROTO.name):
             return
         if event.direction == "rx":
             contract = self.flow.facts.payment == "Contract"
@@ -166,6 +168,18 @@ class Watch:
             self._asked.append((body, found.session_id, event.time))
         flow.note(said)
 
+    def _beside(self, event: Event) -> None:
+        """A message of a side stream of a vehicle's: its content, and the charge parameters that hold from now on."""
+        flow, ours, body = self.flow, event.direction == "tx", message_of(event.schema, event.message).body
+        if body is None:
+            return
+        flow.now, said = event.time, read(body)
+        self._content(event, body, ours=ours)
+        asked = type(flow.facts.asked_beside.get(event.stream)).__name__
+        if ours and (not said.ok or asked[:-3] != said.name[:-3]):
+            flow.startled = True
+        flow.agree(said)
+
     def _answer(self, event: Event, body: Any, session_id: bytes | None) -> None:
         """An answer of the charger under test, against its request and those before."""
         sure = len(self._asked) == 1  # of several at once, nobody knows which is answered
@@ -186,13 +200,16 @@ class Watch:
         facts, found = self.flow.facts, message_of(event.schema, event.message)
         session_id, signed = found.session_id or None, found.signature is not None
         known = facts.session_id
-        for breach in hear(facts, body, protocol=event.schema, now=event.time, session_id=session_id, signed=signed):
+        for breach in hear(
+            facts, body, protocol=event.schema, now=event.time, session_id=session_id, signed=signed,
+            stream=event.stream,
+        ):  # fmt: skip
             if ours:
                 self.flow.startled = self.flow.startled or breach.rule.severity == "violation"
                 continue
             name = breach.rule.name
             weight = weight_of(name, event.schema, side=self.side, back=self._back)
-            if weight is None and self._content_fails(breach, event.schema):
+            if weight is None and self._content_fails(breach):
                 weight = Weight.FAILS
             if weight is not None and breach.rule.side == self.side:
                 cause = Cause.WRONG_CODE if name in CODES else Cause.PHYSICS
@@ -200,10 +217,9 @@ class Watch:
         if ours and known is not None and session_id != known:
             self.flow.startled = True
 
-    def _content_fails(self, breach: Breach, schema: str) -> bool:
+    def _content_fails(self, breach: Breach) -> bool:
         """Of a vehicle, whatever the table calls a violation; but not after a wrong message of the tester's."""
-        named = self.side == "evcc" and schema in TALKED and breach.rule.severity == "violation"
-        return named and not self.flow.startled
+        return self.side == "evcc" and breach.rule.severity == "violation" and not self.flow.startled
 
     def pilot(self, reading: Reading) -> None:
         """Takes a reading of the control pilot."""

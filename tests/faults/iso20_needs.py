@@ -1,0 +1,131 @@
+"""Faults of a vehicle of ISO 15118-20 that contradicts itself: its needs, its limits, its inlet, its course."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+import evcc.iso20
+import evcc.iso20_dc
+from faults.fault import async_nothing, deep, late, sending, vehicle, with_
+from faults.iso20_power import Change, constant, scaled
+from faults.vehicle_more import without
+from plugfest.conformance.fields import found, replaced
+from v2g.physical import number, rational
+
+EV = "PF_EVCC_ISO20_"
+LONG, SHORT, DYNAMIC = f"{EV}PowerFlow_DC#1", f"{EV}PowerFlow_DC#2", f"{EV}Dynamic_Follow"
+BPT, AC = f"{EV}Dynamic_Follow_BPT#1", f"{EV}Dynamic_Follow_AC#1"
+LOOP = "DC_ChargeLoopReq"
+
+
+def in_loop(name: str, text: str, change: Change, *caught_by: str, reading: bool = False) -> None:
+    """A DC_ChargeLoopReq changed on its way out."""
+    vehicle(name, text, *caught_by, adjust=sending(LOOP, change, "iso20-dc"), reading=reading)
+
+
+def said(field: str, value: float) -> Change:
+    """A quantity of a message."""
+    return deep(field, rational(value, -1))
+
+
+def counting(field: str, change: Callable[[float, int], float]) -> Change:
+    """A quantity that changes with the number of the message."""
+    sent = [0]
+
+    def one(message: Any) -> Any:
+        sent[0] += 1
+        return replaced(message, field, rational(max(change(number(found(message, field)), sent[0]), 0.0)))
+
+    return one
+
+
+def shown(**fields: Any) -> Change:
+    """DisplayParameters with other values."""
+
+    def change(message: Any) -> Any:
+        return with_(DisplayParameters=msgspec.structs.replace(message.DisplayParameters, **fields))(message)
+
+    return change
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Energies
+
+in_loop("20-ev-energy-kwh", "energies of the loop are in kWh, those before in Wh",
+        scaled("EVTargetEnergyRequest", 0.001), SHORT, DYNAMIC)  # fmt: skip
+in_loop("20-ev-energy-half", "EVTargetEnergyRequest is half of what was asked for before",
+        scaled("EVTargetEnergyRequest", 0.5), SHORT, LONG)  # fmt: skip
+in_loop("20-ev-energy-none", "EVMaximumEnergyRequest is 0 from the loop on", said("EVMaximumEnergyRequest", 0.0), SHORT)
+in_loop("20-ev-energy-up", "EVMaximumEnergyRequest rises with each message",
+        counting("EVMaximumEnergyRequest", lambda wh, sent: min(wh + 200.0 * sent, 100_000.0)), LONG,
+        reading=True)  # fmt: skip
+in_loop("20-ev-energy-stands", "EVTargetEnergyRequest does not count down", constant("EVTargetEnergyRequest"), LONG)
+in_loop("20-ev-energy-order", "the least energy is more than the target", said("EVMinimumEnergyRequest", 55_000.0),
+        SHORT)  # fmt: skip
+
+# SoC and departure
+
+in_loop("20-ev-target-other", "TargetSOC is 20 % less than in the charge parameters", shown(TargetSOC=60), SHORT)
+in_loop("20-ev-target-rounded", "TargetSOC is a percent less than in the charge parameters", shown(TargetSOC=79), SHORT,
+        reading=True)  # fmt: skip
+in_loop("20-ev-soc-order", "MinimumSOC is more than TargetSOC", shown(MinimumSOC=95), SHORT)
+in_loop("20-ev-remaining-order", "it takes longer to the target than to a full battery",
+        shown(RemainingTimeToTargetSOC=3600, RemainingTimeToMaximumSOC=60), SHORT)  # fmt: skip
+in_loop("20-ev-soc-of-100", "PresentSOC stays as it was at first", constant("PresentSOC"), LONG)
+in_loop("20-ev-complete", "ChargingComplete from the start, and power goes on", shown(ChargingComplete=True), DYNAMIC)
+in_loop("20-ev-departs-now", "DepartureTime falls to 0 from one message to the next", deep("DepartureTime", 0), DYNAMIC)
+
+# ---------------------------------------------------------------------------------------------------------------
+# Limits and the inlet
+
+in_loop("20-ev-current-raised", "EVMaximumChargeCurrent of the loop is ten times the one declared",
+        scaled("EVMaximumChargeCurrent", 10.0), DYNAMIC)  # fmt: skip
+in_loop("20-ev-voltage-raised", "EVMaximumVoltage of the loop is a third more than declared",
+        scaled("EVMaximumVoltage", 4 / 3), DYNAMIC)  # fmt: skip
+in_loop("20-ev-back-raised", "EVMaximumDischargePower of the loop is ten times the one declared",
+        scaled("EVMaximumDischargePower", 10.0), BPT)  # fmt: skip
+in_loop("20-ev-window", "EVMinimumVoltage is above the voltage of the battery", said("EVMinimumVoltage", 400.0),
+        DYNAMIC)  # fmt: skip
+in_loop("20-ev-least-power", "EVMinimumChargePower is above EVMaximumChargePower",
+        said("EVMinimumChargePower", 200_000.0), DYNAMIC)  # fmt: skip
+in_loop("20-ev-least-moves", "EVMinimumChargePower of the loop is not the one declared",
+        said("EVMinimumChargePower", 2_000.0), DYNAMIC, reading=True)  # fmt: skip
+in_loop("20-ev-allows-nothing", "EVMaximumChargePower is 0 in the loop", said("EVMaximumChargePower", 0.0),
+        f"{EV}PowerFlow_DC_dynamic#1", reading=True)  # fmt: skip
+in_loop("20-ev-inlet-tenfold", "EVPresentVoltage is in tenths of a volt", scaled("EVPresentVoltage", 10.0), DYNAMIC)
+in_loop("20-ev-inlet-zero", "EVPresentVoltage is 0 in the loop", said("EVPresentVoltage", 0.0), DYNAMIC)
+in_loop("20-ev-inlet-constant", "EVPresentVoltage stays the first one", constant("EVPresentVoltage"), LONG)
+vehicle("20-ev-inlet-precharge", "EVPresentVoltage is 0 until precharge is over", SHORT, DYNAMIC,
+        adjust=sending("DC_PreChargeReq", said("EVPresentVoltage", 0.0), "iso20-dc"))  # fmt: skip
+vehicle("20-ev-power-kilo", "EVMaximumChargePower of the charge parameters is in kW", SHORT,
+        adjust=sending("DC_ChargeParameterDiscoveryReq", scaled("EVMaximumChargePower", 0.001),
+                       "iso20-dc"))  # fmt: skip
+vehicle("20-ev-lowest-high", "EVMinimumVoltage of the charge parameters is above the voltage of the battery", SHORT,
+        adjust=sending("DC_ChargeParameterDiscoveryReq", said("EVMinimumVoltage", 395.0), "iso20-dc"))  # fmt: skip
+vehicle("20-ev-ac-raised", "EVMaximumChargePower of the loop in AC is twice the one declared", AC,
+        adjust=sending("AC_ChargeLoopReq", scaled("EVMaximumChargePower", 2.0), "iso20-ac"))  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------------------------
+# The course of a session
+
+vehicle("20-ev-no-precharge", "power is asked for without precharge", SHORT,
+        patches=[(evcc.iso20_dc, "precharge", async_nothing)])  # fmt: skip
+
+
+def _forgetting(right: Any) -> Any:
+    async def authorize(drive: Any) -> None:
+        await right(drive)
+        drive.session.id = bytes(8)
+
+    return authorize
+
+
+vehicle("20-ev-zero-session", "the session id is zero after authorization", SHORT,
+        patches=[(evcc.iso20, "authorize", _forgetting(evcc.iso20.authorize))])  # fmt: skip
+vehicle("20-ev-no-session-stop", "the connection is closed instead of SessionStopReq", SHORT,
+        patches=without("SessionStopReq"))  # fmt: skip
+vehicle("20-ev-asks-after-60-s", "a request comes later than the charger waits", SHORT,
+        adjust=sending("ServiceDetailReq", late(70.0), "iso20"))  # fmt: skip
