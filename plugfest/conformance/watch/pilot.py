@@ -13,10 +13,12 @@ from plugfest.conformance.watch.messages import Stage
 from plugfest.conformance.watch.offered import DIGITAL_RANGE, FAULTS, Offered
 from plugfest.conformance.watch.status import excused
 from slac.pilot import CONNECTED, READY, Offer, State, told
+from v2g.protocols import ISO2
+from v2g.reading import PROTOCOL_OF
 
 BOOK = Book()
-SILENT = 30.0
-"""s without a request after which a charger may have given up: its timer runs for 60 s, that of some for less."""
+SILENT = 0.5
+"""Part of its timer without a request, after which a charger may have given up: that of some runs for less."""
 DRIVEN = (Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.LOOP)
 """When the pilot of a vehicle that is well is in C or D."""
 
@@ -29,8 +31,15 @@ def has_reason(flow: Flow, log: Log, state: State | None) -> bool:
         return True
     if flow.request is not None and flow.request.stage in DRIVEN and state not in (*READY, *FAULTS):
         return True
-    silent = flow.answered_at is not None and flow.owed_since is None and flow.now - flow.answered_at > SILENT
-    return silent or excused(flow, log)
+    return _silent(flow) or excused(flow, log)
+
+
+def _silent(flow: Flow) -> bool:
+    """Whether the vehicle has not asked for so long that a charger may end the session."""
+    if flow.answered_at is None or flow.owed_since is not None or flow.response is None:
+        return False
+    timing = PROTOCOL_OF[flow.facts.protocol].timing if flow.facts.protocol in PROTOCOL_OF else ISO2.timing
+    return flow.now - flow.answered_at > SILENT * timing.sequence_timeout(in_loop=flow.response.stage is Stage.LOOP)
 
 
 def _judged(flow: Flow, log: Log, offered: Offered) -> bool:
