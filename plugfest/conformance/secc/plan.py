@@ -32,6 +32,7 @@ class Plan:
         setup: addition to the state.
         stimulus, expect: in order.
         script: does it all instead, where the vocabulary does not suffice.
+        by_pilot: the charger refuses for the state of the pilot, which it has to see.
     """
 
     run: Run
@@ -42,6 +43,7 @@ class Plan:
     stimulus: list[Action] = field(default_factory=list)
     expect: list[Action] = field(default_factory=list)
     script: Script | None = None
+    by_pilot: bool = False
 
     async def carry_out(self, tester: TesterEv, result: Result) -> None:
         """Walks to the state, deviates, judges.
@@ -51,8 +53,9 @@ class Plan:
         """
         tester.certificate_set = self.certificates
         tester.stays_ready = self.setup == "without the change to CP B"
-        if tester.stays_ready and tester.system.pilot.reading.duty is None:
-            text = "the charger cannot see that the pilot stays where it is: pilot hardware is needed"
+        if (tester.stays_ready or self.by_pilot) and tester.system.pilot.reading.duty is None:
+            what = "that the pilot stays where it is" if tester.stays_ready else "the pilot"
+            text = f"the charger cannot see {what}: pilot hardware is needed"
             raise Inconclusive(text, cause=Cause.NO_PILOT)
         if self.script is not None:
             await self.script(tester, self.run, result)
@@ -118,8 +121,18 @@ def plan(run: Run) -> Plan:
         setup=case.setup,
         certificates=_exchange(run),
         answers=not any("no_reply" in step for step in expect),
+        by_pilot=_refused_by_pilot(run),
         stimulus=[meant(step, VERBS, "verb in")(step) for step in stimulus],
         expect=[meant(step, EXPECTATIONS, "expectation")(step, expect) for step in expect],
+    )
+
+
+def _refused_by_pilot(run: Run) -> bool:
+    """The tester's vehicle shows a state in which a request is refused that is good otherwise."""
+    stimulus, expect = run.steps
+    shown = [str(step["cp"]) for step in stimulus if "cp" in step]
+    return any(state.startswith(("A", "B")) for state in shown) and any(
+        step.get("code") == ["FAILED"] for step in expect
     )
 
 
