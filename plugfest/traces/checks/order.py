@@ -271,7 +271,7 @@ def session_ids(talk: Talk) -> Iterator[Finding]:
             known = given
             if not any(given):
                 yield about(entry, "violation", SECC, "session-id", "a session id of zero", not_zero)
-            elif len(given) != 8:
+            elif len(given) != 8 and not (talk.protocol and PROTOCOLS[talk.protocol].abilities.short_ids):
                 yield about(entry, "warning", SECC, "session-id", f"a session id of {len(given)} bytes, expected 8")
         elif known is not None and given != known:
             same = int.from_bytes(given, "big") == int.from_bytes(known, "big")
