@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from captures import files, recording
+from faults import FAULTS, Fault
+from faults.matrix import RUNS
+from legal import VARIANTS, Variant
 from made_to_fail import WAYS, WAYS_20, failure
 from verdicts import TYPICAL, TYPICAL_20
 
 from plugfest.cli import main
-from plugfest.conformance.recorded.judge import Answer, Verdict, judge
+from plugfest.conformance.campaign.execute import execute
+from plugfest.conformance.catalogue.pics import Pics, satisfying
+from plugfest.conformance.recorded.answer import Answer
+from plugfest.conformance.recorded.judge import Verdict, judge
 from plugfest.conformance.recorded.process import PROCESS
+from plugfest.conformance.recorded.watching import MATCHING, SESSION
+from plugfest.conformance.sut.own_system import FAST, bench_for, own_system
+from plugfest.conformance.virtual import VirtualLoop
+from plugfest.conformance.watch.line_watch import RULES as LINE
+from plugfest.conformance.watch.table import JUDGEMENTS
 from plugfest.traces.chain.steps import OTHER
 from plugfest.traces.checks import RULES
-from plugfest.traces.entries import EVCC, SECC
+from plugfest.traces.entries import EVCC, SECC, Recording
+from plugfest.traces.recording import from_events, load
+from v2g.rules.table import RULES as CONTENT
+from v2g.trace import Event, fan_out
 
 SIDES = (EVCC, SECC)
 
@@ -26,13 +43,15 @@ def verdict_on(name: str, side: str) -> Verdict:
     return judge(recording(next(path for path in files() if path.name == name)), side)
 
 
-FAILED = {
+FAILED: dict[tuple[str, str], set[str]] = {
     ("ISO-20_BPT_AC_DS5366_Josev.pcapng", SECC): {"tls"},  # both speak ISO 15118-20 over TCP
     ("ISO-20_BPT_AC_DS5366_Josev.pcapng", EVCC): {"tls"},
     ("ISO-20_TLS13_DC_DS5366_Josev.pcapng", SECC): {"tls"},  # no vehicle certificate was asked for
-    ("audi-dc-iso2.pcap", SECC): {"over-current", "current-unasked"},  # a sensor that is wrong by far
+    ("audi-dc-iso2.pcap", SECC): {
+        "over-current", "current-unasked", "current-asked", "current-limit", "power-limit", "voltage-limit",
+    },  # a sensor that is wrong by far
     ("vw-ac-iso2.pcap", EVCC): {"order"},  # refused by the charger
-}
+}  # fmt: skip
 """What was looked at in the recordings: the rules that a side breaks. In all others, no side breaks any."""
 
 
@@ -92,3 +111,84 @@ def test_machines_get_every_rule_with_its_verdict(capsys: pytest.CaptureFixture[
     assert found["verdict"] == "pass"
     assert found["counts"]["pass"] == sum(one["verdict"] == "pass" for one in found["rules"])
     assert all(one["text"] for one in found["rules"] if one["verdict"] == "not judged")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Seen by the watch of a campaign
+
+
+def test_each_judgement_counts_in_some_way() -> None:
+    """The tables name judgements that there are, and rows that a judgement refers to are rows of their own."""
+    names, lines = {(one.side, one.name) for one in JUDGEMENTS}, {(one.side, one.name) for one in LINE}
+    assert (set(SESSION) - names, set(MATCHING) - lines) == (set(), set())
+    known = {*PROCESS, *(rule.name for rule in CONTENT), "times"}
+    referred = {row for how in (*SESSION.values(), *MATCHING.values()) for row in how.same}
+    assert referred - known == set()
+
+
+def recorded(fault: Fault, name: str, **declared: Any) -> Recording:
+    """What a recorder hears of a run with our own role under test, which has a fault or is a legal variant."""
+    run, heard = RUNS[name], list[Event]()
+    pics = satisfying(run.case, Pics(FAST)).with_(**declared)
+
+    async def main() -> None:
+        async with own_system(run, pics, adjust=fault.adjust) as system:
+            bench = bench_for(run, pics)
+            await execute(run, system, replace(bench, observe=fan_out(bench.observe, heard.append)))
+
+    with fault.in_place(), asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(main())
+    return from_events(heard, role=OTHER[run.case.sut])
+
+
+IN_MEMORY = {"tls", "contract-without-tls", "service-without-tls"}
+"""Rows that say that there is no TLS, which is so of a channel in memory."""
+
+
+def blamed(found: Verdict, *answers: Answer) -> set[str]:
+    return {one.rule for answer in answers for one in found.of(answer)} - IN_MEMORY
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        pytest.param(variant, id=variant.name, marks=pytest.mark.slow if number % 12 else ())
+        for number, variant in enumerate(VARIANTS)
+    ],
+)
+def test_nobody_is_blamed_by_a_recording_for_being_different(variant: Variant) -> None:
+    """A legal variant fails no rule; the last of its runs is recorded."""
+    found = judge(recorded(variant.as_fault, variant.runs[-1], **variant.declared), variant.sut)
+    assert blamed(found, Answer.FAIL) == set(), found.sentence
+
+
+SEEN = {
+    "output-blind-iso2": "current-asked",
+    "ev-soc-jump": "soc-jumps",
+    "ev-soc-back": "soc-falls",
+}
+"""Fault -> the judgement of the watch that finds it in a recording; no other rule does."""
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_a_fault_that_only_the_watch_sees_is_found_in_a_recording(name: str) -> None:
+    """It is in the right row, of the right side."""
+    fault = next(one for one in FAULTS if one.name == name)
+    recording_ = recorded(fault, fault.caught_by[0])
+    assert SEEN[name] in blamed(judge(recording_, fault.sut), Answer.FAIL, Answer.FINDING)
+    assert SEEN[name] not in {one.rule for one in judge(recording_, OTHER[fault.sut]).rules}
+
+
+@pytest.mark.parametrize("name", [path.name for path in files() if path.name.endswith("DC_DS5366_Josev.pcapng")])
+def test_cases_are_those_of_the_session_that_was_recorded(name: str) -> None:
+    """Not those of another energy, payment or control mode, nor of a state in which nothing was sent."""
+    found = verdict_on(name, SECC)
+    passed = {one.rule.partition("#")[0] for one in found.cases if one.answer is Answer.PASS}
+    assert len(passed) > 3
+    assert not any(word in one for one in passed for word in ("_AC", "BPT", "PnC", "StopAfter", "scheduled"))
+
+
+def test_a_capture_without_addresses_blames_nobody_for_them() -> None:
+    """A "cooked" capture has no addresses: where a frame went cannot be told."""
+    found = judge(load(REPORTS / "cooked-capture.pcap"), SECC)
+    assert found.of(Answer.FAIL) == []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any
 
 from plugfest.conformance.recorded import runs as catalogue
+from plugfest.conformance.recorded.answer import Answer, Judged
 from plugfest.conformance.recorded.process import PROCESS, Side, View, messages
+from plugfest.conformance.recorded.watched import of_watch
 from plugfest.traces import checks
 from plugfest.traces.chain.steps import OTHER, Diagnosis, Fault, capital
 from plugfest.traces.entries import SECC, Entry, Recording
@@ -22,42 +23,6 @@ from v2g.rules.table import RULES
 
 STAMPS = "time-stamps"
 """Name of the rule on TimeStamp."""
-
-
-class Answer(Enum):
-    """What is to be said of a rule. The value is the word for people."""
-
-    FAIL = "fail"
-    FINDING = "finding"
-    """Broken in a way that is tolerated, or measured where the recorder was and not at the sender."""
-    PASS = "pass"
-    NOT_JUDGED = "not judged"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One rule.
-
-    Attributes:
-        rule: its name; of a time the name of its timer.
-        asks: what it asks for.
-        answer: kept, broken, or not judged.
-        text: what was seen, or why it is not judged.
-        requirement: identifier of the standard, or "".
-        time: s in the recording; None where nothing is wrong.
-    """
-
-    rule: str
-    asks: str
-    answer: Answer
-    text: str = ""
-    requirement: str = ""
-    time: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        data: dict[str, Any] = {"rule": self.rule, "asks": self.asks, "verdict": self.answer.value}
-        extra = {"text": self.text, "requirement": self.requirement, "time": self.time}
-        return data | {key: value for key, value in extra.items() if value not in ("", None)}
 
 
 @dataclass(frozen=True)
@@ -123,6 +88,7 @@ def judge(recording: Recording, side: Side, roots: Roots | None = None) -> Verdi
         *times,
         *_unmeasured(own, times),
         *_happened(own),
+        *of_watch(view),
     ]
     rows.sort(key=lambda one: list(Answer).index(one.answer))
     cases = _cases(view, rows)
@@ -139,8 +105,9 @@ def _cases(view: View, rows: Sequence[Judged]) -> tuple[Judged, ...]:
     found = []
     for run in catalogue.of_catalogue(view):
         wanted = catalogue.checked(run)
-        why = catalogue.missing(view, wanted)
-        behind = [by_name[rule] for _, rules in wanted for rule in rules if rule in by_name]
+        why = catalogue.missing(view, run.case, wanted)
+        rules = dict.fromkeys(rule for one in wanted if isinstance(one, catalogue.Wanted) for rule in one.rows)
+        behind = [by_name[rule] for rule in rules if rule in by_name]
         proofs = [one for one in behind if one.answer is not Answer.NOT_JUDGED]
         bad = next((one for one in proofs if one.answer is Answer.FAIL), None)
         why = why or ("" if proofs else "nothing in the recording touches its checks")

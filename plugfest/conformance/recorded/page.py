@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plugfest.conformance.recorded.judge import Answer, Judged, Verdict
+from plugfest.conformance.recorded.answer import Answer, Judged
+from plugfest.conformance.recorded.judge import Verdict
 
 
 def lines(verdict: Verdict) -> Iterator[str]:

@@ -95,8 +95,8 @@ def _meter(heard: Heard | None) -> Any:
     return getattr(heard.body, "MeterInfo", None) if heard is not None and heard.classic else None
 
 
-@hears("meter-total", "a meter continues from its last reading in each session", SPOKEN, *LOOP)
-def meter_total(flow: Flow, log: Log, heard: Heard) -> str:
+@hears("meter-continues", "a meter continues from its last reading in each session", SPOKEN, *LOOP)
+def meter_continues(flow: Flow, log: Log, heard: Heard) -> str:
     now, before = _meter(heard), _meter(log.last(*LOOP))
     if now is None or before is None or not heard.ok or now.MeterID != before.MeterID:
         return ""

@@ -65,7 +65,8 @@ class Flow:
         reports: present values of the loop, as reported.
         slack: tolerance and ripple by the charger's own word, A.
         checked: a cable check has ended well; ``isolation`` is what it ended with.
-        precharge_at: since when the present precharge target is asked for; ``precharged`` whether it was below it.
+        precharge_at: since when the present precharge target is asked for; ``precharged`` whether it was below it;
+            ``reached`` the voltage told last.
         on_at: PowerDelivery(Start) was answered well.
         stop_at: PowerDelivery(Stop) or (Renegotiate) was asked for.
         stopped_at: it was answered.
@@ -129,6 +130,7 @@ class Flow:
     precharge_at: float = 0.0
     precharge_volts: float | None = None
     precharged: bool = False
+    reached: float | None = None
     on_at: float | None = None
     stop_at: float | None = None
     stopped_at: float | None = None
@@ -263,7 +265,7 @@ class Flow:
                 self.soc_wh = self.net
             self.soc, self.soc_most = said.soc, max(said.soc, self.soc_most)
         if said.stage is Stage.CABLE_CHECK and self.precharge_volts is not None:  # again, after a renegotiation
-            self.precharge_volts, self.highest = None, 0.0
+            self.precharge_volts, self.reached, self.highest = None, None, 0.0
         elif said.stage is Stage.PRECHARGE:
             if said.target_volts != self.precharge_volts:
                 self.precharge_at, self.precharge_volts, self.precharged = now, said.target_volts, False
@@ -354,6 +356,8 @@ class Flow:
             if self.reports:
                 self._count(Sample(self.now, said.volts, said.amps))
             self.reports.append(Sample(self.now, said.volts, said.amps))
+        if said.stage is Stage.PRECHARGE:
+            self.reached = said.volts
         self.shown = said
 
     def _count(self, new: Sample) -> None:

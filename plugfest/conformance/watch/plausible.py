@@ -158,9 +158,11 @@ def complete_goes_on(flow: Flow, said: Said) -> str:
 
 @BOOK.on("precharge-wrong", "precharge asks for the voltage of the battery", "IEC 61851-23", EVCC, Stage.LOOP)
 def precharge_wrong(flow: Flow, said: Said) -> str:
-    """By the jump of the voltage when the battery is connected."""
+    """By the jump of the voltage when the battery is connected, after a precharge that the charger has ended."""
     target, shown = flow.precharge_volts, flow.shown
-    if target is None or shown is None or flow.on_at is None or shown.stage is not Stage.LOOP or shown.volts is None:
+    if flow.reached is None or target is None or abs(flow.reached - target) > JUMP:
+        return ""
+    if shown is None or flow.on_at is None or shown.stage is not Stage.LOOP or shown.volts is None:
         return ""
     if flow.now - flow.on_at > SETTLED or (shown.amps or 0.0) > SMALL_CURRENT or not shown.volts:
         return ""

@@ -146,7 +146,7 @@ class Watch:
             return
         said = read(body)
         if said.stage is Stage.HANDSHAKE and said.request:
-            self._anew(event.time)
+            self.begin(event.time)
             flow = self.flow
             flow.now = event.time
         ours = event.direction == "tx"
@@ -194,7 +194,7 @@ class Watch:
             if not judgement.names or answer.name in judgement.names:
                 self._keep(judgement, judgement.hears(self.flow, self.log, answer))
         self.log.present.note(answer)
-        self._keeps_offering()
+        self._keeps_offering(event.time)
 
     def _content(self, event: Event, body: Any, *, ours: bool) -> None:
         facts, found = self.flow.facts, message_of(event.schema, event.message)
@@ -235,11 +235,11 @@ class Watch:
         else:
             excused = self._offered.excused or has_reason(self.flow, self.log, reading.state)
             self._offered = Offered(reading, self.flow.now, excused)
-            asyncio.get_running_loop().call_later(HELD, self._keeps_offering)
+            held = self.flow.now + HELD
+            asyncio.get_running_loop().call_at(held, self._keeps_offering, held)
 
-    def _keeps_offering(self) -> None:
+    def _keeps_offering(self, now: float) -> None:
         """Judges what the charger shows on the pilot, once that has been there for a while."""
-        now = asyncio.get_running_loop().time()
         if now - self._offered.since < HELD - 1e-6:
             return
         self.flow.now = now
@@ -286,8 +286,8 @@ class Watch:
         self._until = now + AFTERWARDS
         self._live.set()
 
-    def _anew(self, now: float) -> None:
-        """A session begins: what the one before said does not count."""
+    def begin(self, now: float) -> None:
+        """A session begins, known by its handshake: what the one before said does not count."""
         self.flow = Flow(self.terms, self.ac, Facts(secure=self.secure()))
         self.log.begin()
         self._asked.clear()
