@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Conformance campaigns against the independent implementation, unattended, over virtual cables (needs root).
 
-    PLUGFEST_PEER_VENV=.interop/venv python tests/interop/campaign.py OUT [NAME ...]
+    PLUGFEST_PEER_VENV=.interop/venv python tests/interop/campaign.py OUT [NAME ...] [--rerun-failed]
 
 A name is the side that the counterpart plays and its mode, as peer.py has them: secc-din, evcc-iso2-dc,
 secc-iso20-dc-tls, evcc-iso20-ac-bpt-dyn-tls ... Without names, every side is tried in the modes of USUAL. A word
@@ -82,6 +82,8 @@ def declared(sut: str, mode: str) -> str:
         values["PICS_CMN_CMN_ChargingMode"] = "aC"
     if "pnc" in words:
         values["PICS_CMN_CMN_IdentificationMode"] = "pnC"
+        if sut == "secc":
+            values["PIXIT_SECC_CMN_PaymentOption"] = "contract"
     if words[0] == "iso20":
         values |= ISO20[sut]
         values["PICS_CMN_ISO20_ControlMode"] = "dynamic" if "dyn" in words else "scheduled"
@@ -109,7 +111,7 @@ def codec(cable: Link, side: str) -> Iterator[IO[bytes]]:
             process.terminate()  # it may still be warming up
 
 
-def command(name: str, cable: Link, port: int, folder: Path, words: str, shard: str) -> list[str]:
+def command(name: str, cable: Link, port: int, folder: Path, words: str, shard: str, more: list[str]) -> list[str]:
     """The command line of a campaign, or of a shard of it."""
     sut, _, mode = name.partition("-")
     pics = folder.with_suffix(".yaml")
@@ -132,7 +134,7 @@ def command(name: str, cable: Link, port: int, folder: Path, words: str, shard: 
         words = f"({words}) and {LEFT_OUT}" if words else LEFT_OUT
         run += ["--command", " ".join(cable.command("evcc", *peer, "--timeout", LONGEST, "--loops", "1000"))]
         run += ["--ready-after", "0"]
-    return cable.command(ours, *run, *(["-k", words] if words else []))
+    return cable.command(ours, *run, *more, *(["-k", words] if words else []))
 
 
 def benches(names: list[str]) -> Iterator[tuple[str, str, str]]:
@@ -151,7 +153,7 @@ def stopped(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def main(out: Path, names: list[str]) -> None:
+def main(out: Path, names: list[str], more: list[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         ready, running = [], []
@@ -161,7 +163,7 @@ def main(out: Path, names: list[str]) -> None:
         for name, words, shard, cable, port in ready:
             folder = out / name
             log = stack.enter_context(folder.with_suffix(".log").open("ab"))
-            asked = command(name, cable, int(port.readline()), folder, words, shard)
+            asked = command(name, cable, int(port.readline()), folder, words, shard, more)
             process = subprocess.Popen(asked, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
             stack.callback(stopped, process)
             running.append(process)
@@ -175,4 +177,6 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     if not Path(VENV, "bin", "python").exists():
         sys.exit(f"no counterpart in {VENV}; make interop sets it up, PLUGFEST_PEER_VENV names another")
-    main(Path(sys.argv[1]), sys.argv[2:] or [f"{sut}-{mode}" for sut in ("secc", "evcc") for mode in USUAL])
+    asked = [word for word in sys.argv[2:] if not word.startswith("-")]
+    options = [word for word in sys.argv[2:] if word.startswith("-")]
+    main(Path(sys.argv[1]), asked or [f"{sut}-{mode}" for sut in ("secc", "evcc") for mode in USUAL], options)
