@@ -51,7 +51,7 @@ async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
             signed = signature.sign_message(cheap, other, SET)
         case _:
             raise NotExecutable(f"prices {what!r}")
-    caught = tester.catch(lambda arrival: delivers(arrival, "Start"))
+    caught = tester.catch(lambda one: delivers(one, "Start") and one.message.EVPowerProfile is not None)
     await tester.reply(cheap, signature=signed)
     following = await goes_on(tester, result, held)
     result.saw(f"{what}: the vehicle charges", following.name)
