@@ -15,6 +15,7 @@ from evcc.iso20_schedule import agree_schedule
 from evcc.options import Paused
 from evcc.vehicle import AT_ONCE
 from evcc.verbs import say_goodbye, until_finished
+from slac.pilot import Offer
 from v2g import energy
 from v2g.energy import Control
 from v2g.errors import RemoteError, V2GError
@@ -171,6 +172,7 @@ async def select_service(drive: Drive) -> Control:
 async def charge(drive: Drive, control: Control) -> Ending:
     """From charge parameters to the end of the power flow; or to a pause, where no power is to come soon."""
     drive.control = control
+    digital(drive)
     if control.service.energy == "AC":
         power = await iso20_ac.agree_limits(drive, control)
         plan = await agree_schedule(drive, control)
@@ -178,6 +180,17 @@ async def charge(drive: Drive, control: Control) -> Ending:
     limits = await iso20_dc.agree_limits(drive, control)
     plan = await agree_schedule(drive, control)
     return plan.pause or await iso20_dc.charge(drive, control, limits, plan)
+
+
+def digital(drive: Drive) -> None:
+    """The 5 % duty has to be there when charge parameters are told, and stays to the end [V2G20-1408].
+
+    Raises:
+        RemoteError: it is not, in a strict session.
+    """
+    reading = drive.vehicle.pilot.reading
+    if reading.offer is not None and reading.offer[0] is not Offer.DIGITAL:
+        drive.session.tolerate("duty", f"charge parameters are due, and the control pilot is at {reading.label}")
 
 
 async def leave(drive: Drive) -> None:

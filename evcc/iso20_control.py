@@ -59,8 +59,11 @@ def choose(drive: Drive, service: EnergyService, offered: Sequence[common.Parame
     """
     known = [found for element in offered if (found := energy.read(element)) is not None]
     wanted = [one for one in known if drive.options.control in ("any", "dynamic" if one.dynamic else "scheduled")]
-    # In AC as many phases as the onboard charger has, or what there is.
-    wanted.sort(key=lambda one: service.energy == "AC" and one.phases != drive.vehicle.onboard.phases)
+    if service.energy == "AC":  # as many phases as the onboard charger has, or what there is
+        wanted.sort(key=lambda one: one.phases != drive.vehicle.onboard.phases)
+    else:  # the plug of the vehicle's inlet, or what there is
+        codes = drive.vehicle.inlet.codes_20
+        wanted.sort(key=lambda one: one.connector != (codes.get("MCS") or codes.get("DC")))
     if not wanted:
         raise Unsuitable(f"no parameter set of service {service.title} is {drive.options.control}")
     return Control(service, wanted[0])

@@ -284,6 +284,9 @@ async def session_stop(visit: Visit, request: common.SessionStopReq) -> common.S
     if request.ChargingSession == "ServiceRenegotiation":
         visit.control, visit.tested = None, False
         visit.evse.forget_limits()
+        # What allowed a pause belongs to what is over.
+        visit.invited = visit.asked_to_pause = False
+        visit.schedule, visit.discharge, visit.profile = {}, {}, ()
         return common.SessionStopRes(ResponseCode="OK")
     if request.ChargingSession == "Pause":
         meter = visit.evse.meter

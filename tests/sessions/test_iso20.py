@@ -18,7 +18,7 @@ from secc import serve as secc
 from secc.authorizer import Delayed, Never
 from secc.charger import Slot, Wish
 from secc.minimal import minimal
-from v2g import tls
+from v2g import energy, tls
 from v2g.memory_link import memory_pair
 from v2g.messages.base import Request
 from v2g.messages.iso20 import ac, common, dc, types
@@ -283,6 +283,45 @@ async def test_loop_does_not_raise_what_was_declared(control: str) -> None:
     vehicle, _ = await bench.run(during)
     assert vehicle.ok, vehicle
     assert max(offered) <= bench.vehicle.onboard.max_current * 1.001
+
+
+@pytest.mark.parametrize("duty", [5.0, 40.0])
+async def test_vehicle_wants_the_5_percent_duty_before_charge_parameters(duty: float) -> None:
+    """Another duty takes tolerance, and says so before anything is energised [V2G20-1408]."""
+    bench = iso20_bench("iso20-ac", "scheduled", duration=5.0)
+
+    def offered(message: common.ServiceSelectionRes) -> common.ServiceSelectionRes:
+        bench.evse.pilot.offer(duty)
+        return message
+
+    bench.se.rewrite[common.ServiceSelectionRes] = offered
+    vehicle, _ = await bench.run()
+    assert vehicle.ok, vehicle
+    odd = [e.note for e in bench.events["ev"] if e.layer == "tolerance" and e.name == "duty"]
+    assert len(odd) == (duty != 5.0)
+    assert all("charge parameters are due, and the control pilot is at " in one for one in odd)
+
+
+@pytest.mark.parametrize(("plug", "wanted"), [(2, 2), (1, 1)])
+async def test_vehicle_selects_the_set_whose_connector_fits_its_inlet(plug: int, wanted: int) -> None:
+    """Of two sets in the same mode that of the Extended plug, wherever it stands; another where there is no such."""
+    bench = iso20_bench("iso20-dc", "scheduled", duration=5.0)
+
+    def listed(message: common.ServiceDetailRes) -> common.ServiceDetailRes:
+        first = message.ServiceParameterList.ParameterSet[0]
+        core = energy.ParameterSet(first.ParameterSetID + 20, dynamic=False, connector=1).element()
+        other = energy.ParameterSet(first.ParameterSetID, dynamic=False, connector=plug).element()
+        message.ServiceParameterList.ParameterSet = [core, other]
+        return message
+
+    bench.se.rewrite[common.ServiceDetailRes] = listed
+    bench.se.tolerant = True
+    await bench.run()
+    (selected,) = said(bench, "ServiceSelectionReq")
+    sets = said(bench, "ServiceDetailRes")[0].ServiceParameterList.ParameterSet
+    chosen = next(one for one in sets if one.ParameterSetID == selected.SelectedEnergyTransferService.ParameterSetID)
+    assert energy.read(chosen).connector == wanted
+    assert chosen is (sets[1] if plug == 2 else sets[0])
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from bench import Bench, iso20_bench, message_seen
 
+from secc.charger import Wish
 from v2g.messages.iso20 import common
 from v2g.physical import number
 from v2g.protocols.iso20 import RENEGOTIATION
@@ -73,3 +74,26 @@ async def test_driver_who_cannot_pause_is_told_why(way: str) -> None:
     assert vehicle.reason == "stopped by the driver"
     assert any("the session is not paused: " in note for note in vehicle.notes)
     assert [m.ChargingSession for m in said(bench, "SessionStopReq")] == ["Terminate"]
+
+
+async def test_leave_to_pause_ends_with_the_service_it_was_given_for() -> None:
+    """The charger asked for a pause, and the vehicle changed its service instead: later it has to be asked again."""
+    bench = iso20_bench("iso20-dc", "dynamic", duration=None)
+    stops = iter(["ServiceRenegotiation", "Pause"])
+    bench.ev.rewrite[common.SessionStopReq] = lambda _: common.SessionStopReq(ChargingSession=next(stops))
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, LOOP["iso20-dc"], 20)
+        bench.vehicle.settings.prefers_standby = True
+        bench.evse.request(Wish.PAUSE, 60)
+        await asyncio.sleep(5.0)
+        bench.vehicle.another_service.set()
+        await message_seen(bench, "ServiceSelectionReq", 2)
+        bench.vehicle.settings.prefers_standby = False
+        await message_seen(bench, LOOP["iso20-dc"], bench.names().count(LOOP["iso20-dc"]) + 20)
+        bench.vehicle.stop.set()
+
+    vehicle, charger = await bench.run(during)
+    assert "FAILED_PauseNotAllowed" in vehicle.reason
+    assert not charger.paused
+    assert bench.safe
