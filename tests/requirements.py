@@ -1,8 +1,8 @@
 """The page of the docs that says which runs ask for a rule: ``python -m requirements > ../docs/requirements.md``.
 
 What a run sends that breaks a content rule is not read off the catalogue but seen: ``python -m requirements sweep``
-runs every case of DIN SPEC 70121 and ISO 15118-2 against our own roles and writes ``stimuli.json`` beside this module.
-Both are made in ``tests/``.
+runs every case of the three protocols against our own roles and writes ``stimuli.json`` beside this module. Words after
+``sweep`` leave it at the runs whose ids contain one of them. Both are made in ``tests/``.
 """
 
 from __future__ import annotations
@@ -22,20 +22,29 @@ import v2g.rules.table
 from plugfest.conformance.campaign.execute import executable
 from plugfest.conformance.catalogue import parameters, runs
 from v2g import sequence, timing
-from v2g.protocols import DIN, ISO2
+from v2g.messages.iso20 import ac, common, dc
+from v2g.protocols import DIN, ISO2, ISO20
 from v2g.rules.facts import Facts
-from v2g.rules.rule import CLASSIC, Breach, Live, Rule
+from v2g.rules.rule import AC20, CLASSIC, COMMON20, DC20, Breach, Live, Rule
 from v2g.sequence import START
 
 SEEN = Path(__file__).with_name("stimuli.json")
 PAGE = Path(__file__).parents[1] / "docs" / "requirements.md"
-PROTOCOLS = {"iso15118-2": ISO2, "din70121": DIN}
+PROTOCOLS = {"iso15118-2": ISO2, "din70121": DIN, "iso15118-20": ISO20}
+SETS = {
+    ISO2: {ISO2.name: ISO2.module},
+    DIN: {DIN.name: DIN.module},
+    ISO20: {COMMON20: common, DC20: dc, AC20: ac},
+}
+"""Schema sets of a protocol in which rules hold, and their messages."""
 ACTED_ON = (Live.REFUSED, Live.TOLERATED, Live.PROTECTED)
 HANDSHAKE = ("supportedAppProtocolReq", "supportedAppProtocolRes")
 SHOWN = 4
 """Runs named in a cell."""
 
-IDENTIFIER = re.compile(r"V2G2-\d{3}|V2G-DC-\d{3}")
+TIMER = re.compile(r'^    (\w+): [^\n]+\n    """(.*?)"""', re.MULTILINE | re.DOTALL)
+"""A timer and its description, in the module that has them all."""
+IDENTIFIER = re.compile(r"V2G2-\d{3}|V2G-DC-\d{3}|V2G20-\d{3,4}")
 
 RUNS = {run.id: run for run in runs() if run.protocol in PROTOCOLS and not executable(run)}
 
@@ -65,14 +74,21 @@ def broken_by(run_id: str) -> list[str]:
     return sorted(seen)
 
 
-def sweep() -> dict[str, list[str]]:
-    """Every run: what of the content rules the tester breaks in it -> runs."""
-    found = collections.defaultdict(list)
+def sweep(words: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Every run: what of the content rules the tester breaks in it -> runs.
+
+    Args:
+        words: only runs whose ids contain one are made again; of the others, what was seen before holds.
+    """
+    again = [run for run in RUNS if not words or any(word in run for word in words)]
+    before = seen() if words else {}
+    found = {name: [run for run in known if run in RUNS and run not in again] for name, known in before.items()}
     with ProcessPoolExecutor() as pool:
-        for run_id, names in zip(RUNS, pool.map(broken_by, RUNS, chunksize=20), strict=True):
+        for run_id, names in zip(again, pool.map(broken_by, again, chunksize=20), strict=True):
             for name in names:
-                found[name].append(run_id)
-    return dict(sorted(found.items()))
+                found.setdefault(name, []).append(run_id)
+    place = {run: number for number, run in enumerate(RUNS)}
+    return {name: sorted(known, key=place.__getitem__) for name, known in sorted(found.items()) if known}
 
 
 def seen() -> dict[str, list[str]]:
@@ -86,12 +102,14 @@ def seen() -> dict[str, list[str]]:
 
 
 def rules() -> Iterator[tuple[str, Rule, str]]:
-    """Each content rule of the two protocols, message by message: protocol's word, rule, message."""
+    """Each content rule of the protocols, message by message: protocol's word, rule, message."""
     for word, protocol in PROTOCOLS.items():
         for rule in v2g.rules.table.RULES:
-            if protocol.name in (rule.protocols or CLASSIC):
+            if held := [module for name, module in SETS[protocol].items() if name in (rule.protocols or CLASSIC)]:
                 names = [
-                    name for name in rule.messages if hasattr(protocol.module, name) or name.startswith("supported")
+                    name
+                    for name in rule.messages
+                    if any(hasattr(module, name) for module in held) or name.startswith("supported")
                 ] or [""]
                 yield from ((word, rule, name) for name in names if name or not rule.messages)
 
@@ -123,6 +141,29 @@ def disordered(word: str, request: str) -> tuple[list[str], list[str]]:
     return charger, vehicle
 
 
+def disordered20(request: str) -> tuple[list[str], list[str]]:
+    """As :func:`disordered` for ISO 15118-20, whose cases name the state in their precondition."""
+    ours = [run for run in RUNS.values() if run.protocol == "iso15118-20"]
+    state = {"": "SAP", "SessionStopReq": "AnotherService"}.get(request, request.removesuffix("Req"))
+    if state.endswith(("_ChargeParameterDiscovery", "_ChargeLoop")):
+        state = state.partition("_")[2]
+    charger = [
+        run.id
+        for run in ours
+        if re.search("_Order|WrongSequence", run.case.id)
+        and any(re.match(rf"P20\.{state}\b", place) for place in run.case.preconditions)
+        and not ("DC_" in request and run.case.mode.energy == "ac")
+        and not ("AC_" in request and run.case.mode.energy == "dc")
+    ]
+    name = request.removesuffix("Req")
+    vehicle = [
+        run.id
+        for run in ours
+        if run.variant.get("instead_of") == f"{name}Res" or run.case.id == f"PF_EVCC_ISO20_{name}_WrongResponse"
+    ]
+    return charger, vehicle
+
+
 def timers() -> Iterator[tuple[str, list[str]]]:
     """Each timer of the catalogue -> the runs whose steps or conditions name it."""
     texts = {run.id: f"{run.case.timers} {run.steps}" for run in RUNS.values()}
@@ -142,6 +183,10 @@ def identifiers(found: dict[str, list[str]]) -> dict[str, tuple[set[str], list[s
     for module, title in ((sequence, "order"), (timing, "timers")):
         for name in IDENTIFIER.findall(Path(str(module.__file__)).read_text(encoding="utf-8")):
             where[name].add(title)
+    named = dict(timers())
+    for timer, about in TIMER.findall(Path(str(timing.__file__)).read_text(encoding="utf-8")):
+        for name in IDENTIFIER.findall(about):
+            by[name] += named.get(timer, [])
     for run in RUNS.values():
         for name in IDENTIFIER.findall(" ".join(run.case.requirements)):
             where[name].add("catalogue")
@@ -165,11 +210,10 @@ def page(found: dict[str, list[str]]) -> str:
         "# Rules and the runs that ask for them",
         "",
         "Made by `python -m requirements > ../docs/requirements.md` in `tests/`; do not edit. For each rule of DIN",
-        "SPEC 70121 and ISO 15118-2 in the tables of this project: the runs of the catalogue in which the tester",
-        "breaks it, so that a system which takes what it must not is found out. What the runs send was seen by running",
-        "all of them against our own roles (`python -m requirements sweep`). Whether they fail a system with that",
-        "fault, the seeded faults show:",
-        "see [faults.md](faults.md).",
+        "SPEC 70121, ISO 15118-2 and ISO 15118-20 in the tables of this project: the runs of the catalogue in which",
+        "the tester breaks it, so that a system which takes what it must not is found out. What the runs send was seen",
+        "by running all of them against our own roles (`python -m requirements sweep`). Whether they fail a system",
+        "with that fault, the seeded faults show: see [faults.md](faults.md).",
         "",
     ]
     table = [(word, rule, message, stimuli(found, word, rule, message)) for word, rule, message in rules()]
@@ -185,7 +229,7 @@ def page(found: dict[str, list[str]]) -> str:
               "|---|---|---|---|"]  # fmt: skip
     for word, protocol in PROTOCOLS.items():
         for request in dict.fromkeys(step.after for step in protocol.order):
-            charger, vehicle = disordered(word, request)
+            charger, vehicle = disordered20(request) if protocol is ISO20 else disordered(word, request)
             shown = request or "supportedAppProtocol"
             answered = _cell(vehicle) if request != START else "–"
             lines.append(f"| {shown} | {protocol.title} | {_cell(charger)} | {answered} |")
@@ -210,7 +254,7 @@ def page(found: dict[str, list[str]]) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["sweep"]:
-        SEEN.write_text(json.dumps(sweep(), indent=1) + "\n", encoding="utf-8")
+    if sys.argv[1:2] == ["sweep"]:
+        SEEN.write_text(json.dumps(sweep(sys.argv[2:]), indent=1) + "\n", encoding="utf-8")
     else:
         print(page(seen()), end="")

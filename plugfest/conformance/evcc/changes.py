@@ -130,6 +130,12 @@ def dark(schedule: Any) -> Any:
     return schedule
 
 
+def backwards(schedule: Any) -> Any:
+    """A schedule that charges with a power below zero."""
+    schedule.PowerScheduleEntries.PowerScheduleEntry[0].Power = rational(-5000.0)
+    return schedule
+
+
 def other_block(response: Any) -> Any:
     """The block of the other control mode, or of the other kind of service, with what it must have."""
     made = copy.deepcopy(response)
@@ -238,6 +244,8 @@ CHANGES: Mapping[str, Change] = {
     "the largest schedule id": tuples(lambda given: [numbered(given[0], 2**32 - 1)]),
     "1024 entries": powers(in_slices),
     "a schedule without power": powers(dark),
+    "the same schedule id twice": tuples(lambda given: [given[0], given[0]]),
+    "a negative power": powers(backwards),
     "a time anchor of 0": powers(lambda schedule: replaced(schedule, "TimeAnchor", 0)),
     "a power tolerance": powers(lambda schedule: replaced(schedule, "PowerTolerance", rational(500.0))),
     "an invitation to pause": fields(GoToPause=True),
@@ -253,6 +261,7 @@ CHANGES: Mapping[str, Change] = {
     "a current that the battery cannot take": fields(EVSEPresentCurrent=5000.0),
     "a current out of the battery": fields(EVSEPresentCurrent=-50.0),
     "a negative limit": fields(EVSEMaximumChargePower=-1000.0),
+    "a negative target": fields(EVSETargetActivePower=-3000.0),
     "no power for now": fields(EVSEMaximumChargePower=0.0, EVSEMaximumChargeCurrent=0.0),
 }
 """What is changed, in the catalogue's words; a change fits the response that has its fields."""

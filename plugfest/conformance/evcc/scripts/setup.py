@@ -47,7 +47,7 @@ async def setup_timeout(tester: TesterEvse, run: Run, result: Result) -> None:
         )
 
 
-@SCRIPTS.on("PF_EVCC_ISO2_SAP_UnknownSchemaID")
+@SCRIPTS.on("PF_EVCC_ISO2_SAP_UnknownSchemaID", "PF_EVCC_DIN_SAP_UnknownSchemaID")
 async def foreign_schema_id(tester: TesterEvse, run: Run, result: Result) -> None:
     """supportedAppProtocolRes with a SchemaID that was not offered."""
     held = await hold(tester, "supportedAppProtocolReq")

@@ -16,9 +16,10 @@ from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse, made
 from plugfest.conformance.fields import found, replaced
 from plugfest.conformance.orders import requests, rotation
-from plugfest.conformance.verdict import Failed, Result
+from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
-from v2g.messages import iso2
+from secc.charger import Slot
+from v2g.messages import din70121, iso2
 from v2g.physical import number, physical
 
 Change = Callable[[TesterEvse, Arrival, Any], Any]
@@ -180,12 +181,26 @@ def _receipt(tester: TesterEvse, held: Arrival, good: Any) -> Any:
 
 
 def _other_mode(tester: TesterEvse, held: Arrival, good: Any) -> Any:
+    if tester.protocol.module is din70121:
+        return replaced(good, "EVSEChargeParameter", _ac_of_din())
     offer = iso2.AC_EVSEChargeParameterType(
         AC_EVSEStatus=iso2.AC_EVSEStatusType(NotificationMaxDelay=0, EVSENotification="None", RCD=False),
         EVSENominalVoltage=physical(iso2, 230.0, "V"),
         EVSEMaxCurrent=physical(iso2, 16.0, "A"),
     )
     return replaced(good, "EVSEChargeParameter", offer)
+
+
+def _ac_of_din() -> din70121.AC_EVSEChargeParameterType:
+    status = din70121.AC_EVSEStatusType(
+        PowerSwitchClosed=False, RCD=False, NotificationMaxDelay=0, EVSENotification="None"
+    )
+    return din70121.AC_EVSEChargeParameterType(
+        AC_EVSEStatus=status,
+        EVSEMaxVoltage=physical(din70121, 230.0, "V"),
+        EVSEMaxCurrent=physical(din70121, 16.0, "A"),
+        EVSEMinCurrent=physical(din70121, 6.0, "A"),
+    )
 
 
 WAYS: Mapping[str, Broken] = {
@@ -203,6 +218,7 @@ WAYS: Mapping[str, Broken] = {
     "schedule-order": Broken("ChargeParameterDiscoveryReq", _tuples(_one_start)),
     "pmax-negative": Broken("ChargeParameterDiscoveryReq", _negative),
     "receipt-without-meter": Broken("CurrentDemandReq", _receipt),
+    "receipt-without-meter, AC": Broken("ChargingStatusReq", _receipt),
     "parameters-of-other-mode": Broken("ChargeParameterDiscoveryReq", _other_mode),
     "isolation-fault, PreChargeRes": Broken("PreChargeReq", _put("EVSEIsolationStatus", "Fault")),
     "isolation-fault, PowerDeliveryRes": Broken("PowerDeliveryReq", _put("EVSEIsolationStatus", "Fault")),
@@ -213,8 +229,8 @@ WAYS: Mapping[str, Broken] = {
 """Words of the catalogue, the rule's name first -> how it is broken."""
 
 
-@SCRIPTS.on("PF_EVCC_ISO2_BrokenRule_DC", "PF_EVCC_ISO2_BrokenRule_PnC", "PF_EVCC_ISO2_BrokenRule_Service",
-            "PF_EVCC_DIN_BrokenRule")  # fmt: skip
+@SCRIPTS.on("PF_EVCC_ISO2_BrokenRule_DC", "PF_EVCC_ISO2_BrokenRule_PnC", "PF_EVCC_ISO2_BrokenRule_PnC_AC",
+            "PF_EVCC_ISO2_BrokenRule_Service", "PF_EVCC_DIN_BrokenRule")  # fmt: skip
 async def broken_rule(tester: TesterEvse, run: Run, result: Result) -> None:
     """A response that breaks one rule: the vehicle ends the session."""
     way = WAYS[str(run.variant["rule"])]
@@ -247,10 +263,31 @@ def _asked(tester: TesterEvse, name: str) -> float:
     return 0.0
 
 
+def _unasked(tester: TesterEvse) -> list[tuple[str, Any]]:
+    """More current than the vehicle asks for, and less than its limit.
+
+    Raises:
+        Inconclusive: it asks for all that it can take.
+    """
+    asked, most = _asked(tester, "EVTargetCurrent"), _asked(tester, "EVMaximumCurrentLimit")
+    if most < asked + ROOM:
+        raise Inconclusive(
+            f"the vehicle asks for {asked:g} A, and its limit is {most:g} A: nothing lies between them",
+            cause=Cause.POINTLESS,
+        )
+    return _present(tester, amps=(asked + most) / 2.0)
+
+
+ROOM = 40.0
+"""A between what a vehicle asks for and its limit: half of it is more than any tolerance."""
+
+GRANTED = 0.2
+"""Part of the charger's power that a schedule grants, so that a vehicle asks for less than it can take."""
+
 DANGERS: Mapping[str, Callable[[TesterEvse], list[tuple[str, Any]]]] = {
     "over-voltage": lambda tester: _present(tester, volts=_asked(tester, "EVMaximumVoltageLimit") + 40.0),
     "over-current": lambda tester: _present(tester, amps=_asked(tester, "EVMaximumCurrentLimit") * 1.3 + 20.0),
-    "current-unasked": lambda tester: _present(tester, amps=_asked(tester, "EVTargetCurrent") * 1.5 + 20.0),
+    "current-unasked": _unasked,
     "isolation-fault": lambda tester: [("EVSEIsolationStatus", "Fault")],
     "RCD": lambda tester: [("RCD", True)],
 }
@@ -260,8 +297,10 @@ DANGERS: Mapping[str, Callable[[TesterEvse], list[tuple[str, Any]]]] = {
 @SCRIPTS.on("PF_EVCC_ISO2_Danger_DC", "PF_EVCC_ISO2_Danger_AC", "PF_EVCC_DIN_Danger")
 async def danger(tester: TesterEvse, run: Run, result: Result) -> None:
     """The charger's loop says something dangerous: the vehicle stops charging."""
-    await charging(tester, 4)
     words = str(run.variant["what"])
+    if words == "current-unasked":
+        tester.evse.schedule = (Slot(0, tester.evse.max_power * GRANTED),)
+    await charging(tester, 4)
     change_loop(tester, *DANGERS[words](tester))
     began = len(tester.requests)
     await loops(tester, tester.loops + 1)

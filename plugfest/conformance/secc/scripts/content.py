@@ -17,7 +17,7 @@ from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.sut.certificates import CONTRACTS
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from v2g.errors import ConnectionLost
-from v2g.messages import appproto
+from v2g.messages import appproto, iso2
 from v2g.physical import number, physical
 from v2g.protocols import DIN, ISO2
 from v2g.rules.rule import Live
@@ -107,6 +107,18 @@ def _other_session(tester: TesterEv, message: Any) -> Any:
     return replaced(message, "SessionID", tester.rng.randbytes(7) + bytes([tester.session_id[-1] ^ 0x5A]))
 
 
+def _other_set(tester: TesterEv, message: Any) -> Any:
+    """The charge service, and the first of the others with a parameter set that its details do not have."""
+    if not tester.services:
+        raise Inconclusive("the charger offers no service besides charging", cause=Cause.POINTLESS)
+    other = iso2.SelectedServiceType(ServiceID=tester.services[0].ServiceID, ParameterSetID=NO_SET)
+    charging = iso2.SelectedServiceType(ServiceID=tester.charge_service)
+    return replaced(message, "SelectedServiceList", iso2.SelectedServiceListType(SelectedService=[charging, other]))
+
+
+NO_SET = 30_000
+"""A ParameterSetID that no service has."""
+
 WAYS: Mapping[str, Broken] = {
     "unit, ChargeParameterDiscoveryReq": Broken(
         "Authorization", "ChargeParameterDiscoveryReq", _unit("EVMaximumCurrentLimit", "V")
@@ -142,6 +154,7 @@ WAYS: Mapping[str, Broken] = {
     "vehicle-error, CableCheckReq": Broken("ChargeParameterDiscovery", "CableCheckReq", _vehicle_error),
     "vehicle-error, PreChargeReq": Broken("CableCheck", "PreChargeReq", _vehicle_error),
     "challenge, none": Broken("PaymentDetails", "AuthorizationReq", _put("GenChallenge", None)),
+    "parameter-set-not-offered": Broken("ServiceDetail", "PaymentServiceSelectionReq", _other_set),
     "receipt, of another session": Broken("CurrentDemand.ReceiptRequired", "MeteringReceiptReq", _other_session),
 }
 """Words of the catalogue, the rule's name first -> how it is broken."""
@@ -158,7 +171,7 @@ def codes(rule: str, request: str, protocol: str) -> tuple[str, ...]:
 @SCRIPTS.on(
     "PF_SECC_ISO2_BrokenRule_DC", "PF_SECC_ISO2_BrokenRule_AC", "PF_SECC_ISO2_BrokenRule_PnC",
     "PF_SECC_ISO2_BrokenRule_Own", "PF_SECC_DIN_BrokenRule", "PF_SECC_DIN_BrokenRule_Own",
-    "PF_SECC_ISO2_BrokenRule_Receipt",
+    "PF_SECC_ISO2_BrokenRule_Receipt", "PF_SECC_ISO2_BrokenRule_Selection",
 )  # fmt: skip
 async def broken_rule(tester: TesterEv, run: Run, result: Result) -> None:
     """A request that breaks one rule: refused with its code, the output off, the connection closed."""
