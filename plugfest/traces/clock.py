@@ -6,8 +6,9 @@ nobody had.
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from plugfest.traces import packets, pcap
@@ -20,6 +21,8 @@ FORWARD = 150_000_000_000
 _MOST = 1000
 _REMEMBERED = 7
 """Latest intervals between two senders, of which the middle one is usual."""
+_SET = 1_000_000
+"""ns by which two clocks that are read one after the other may differ."""
 _LINK_LOCAL = b"\xfe\x80"
 
 
@@ -108,3 +111,28 @@ def steps_forward(items: Iterable[pcap.Item]) -> dict[int, int]:
                 found[number] = waiting[number]
             running[flow].clear()
     return found
+
+
+class Steady:
+    """The host's wall clock as it was when this was made, counting on by the monotonic clock while somebody sets it.
+
+    Args:
+        wall: Unix time, ns.
+        monotonic: of the same host, ns.
+    """
+
+    def __init__(
+        self, wall: Callable[[], int] = time.time_ns, monotonic: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        self._wall, self._monotonic = wall, monotonic
+        self._offset = wall() - monotonic()
+        self._set_by = 0
+
+    def at(self, stamp: int) -> int:
+        """ns of a packet that the kernel stamped by the wall clock a moment ago."""
+        counted = self._monotonic() + self._offset
+        before, self._set_by = self._set_by, self._wall() - counted
+        if abs(self._set_by) < _SET:
+            self._set_by = 0
+        # What waited to be read while the clock was set has the time of before.
+        return min((stamp - by for by in (before, self._set_by)), key=lambda ns: abs(counted - ns))

@@ -1,5 +1,7 @@
 """Records an interface while a session runs on it: the real packets, with the kernel's times, as pcapng.
 
+Somebody may set the host's clock meanwhile: the times count on by the monotonic clock.
+
 Needs a raw socket (root or CAP_NET_RAW). Packets are in the file as they come, so that a killed session leaves a
 capture; closing adds TLS secrets and decoded messages (:mod:`plugfest.traces.annotate`).
 """
@@ -19,6 +21,7 @@ from boundary.errors import OutputError
 from boundary.write import Growing
 from plugfest.traces import packets, pcap
 from plugfest.traces.annotate import annotate
+from plugfest.traces.clock import Steady
 from plugfest.traces.errors import RecordingError
 from v2g.trace import Event
 
@@ -58,6 +61,7 @@ class Live:
             self._socket.close()
             raise
         self._out = pcap.Writer(self._file, comment=comment, interface=interface)
+        self._clock = Steady()
 
     def __call__(self, event: Event) -> None:
         """Takes the TLS secrets out of the events; the rest is in the packets.
@@ -100,7 +104,7 @@ class Live:
             except OSError:  # the interface went down
                 break
             if data[12:14] in _KINDS and self._failed is None:
-                self._take(_when(extras), data)
+                self._take(self._clock.at(_when(extras)), data)
         self._take()
 
     def _take(self, when: int = 0, data: bytes = b"") -> None:
