@@ -51,13 +51,17 @@ class _Sighting:
 class Copies:
     """Tells copies from frames. Bounded; feed it in order of time.
 
+    Args:
+        within: s: identical frames of one channel that come closer together are copies.
+
     Attributes:
         found: how many copies there were.
         channels: the channels seen.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, within: float = ALIKE_WITHIN) -> None:
         self.found = 0
+        self._within = within
         self.channels: set[Channel] = set()
         self._seen: dict[bytes, _Sighting] = {}
 
@@ -75,7 +79,7 @@ class Copies:
             del self._seen[next(iter(self._seen))]
         before = seen.last.get(frame.channel)
         seen.last[frame.channel] = time
-        if before is not None and time - before < ALIKE_WITHIN:
+        if before is not None and time - before < self._within:
             self.found += 1
             return True
         count = seen.counts[frame.channel] = seen.counts.get(frame.channel, 0) + 1

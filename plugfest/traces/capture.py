@@ -15,10 +15,13 @@ from plugfest.traces.connection import Connection
 from plugfest.traces.entries import EVCC, SECC, Entry, Recording, settle
 from plugfest.traces.keylog import KeyLog
 from plugfest.traces.packed import opened
+from slac.copies import Copies, Plain, untagged
 from v2g import sdp
 from v2g.errors import RemoteError
 
 MAX_CONNECTIONS = 20_000
+DATAGRAMS_ALIKE = 0.003
+"""s: identical datagrams that come closer together are one, recorded twice."""
 _KEY_LOG_STARTS = (b"CLIENT_", b"SERVER_", b"EXPORTER_")
 
 
@@ -79,6 +82,7 @@ class Dissector:
         self._cut_slac = 0
         self._strange: dict[int, int] = {}
         self._passed: set[tuple[bytes, bytes, int]] = set()
+        self._copies = Copies(within=DATAGRAMS_ALIKE)
 
     def packet(self, packet: pcap.Packet) -> None:
         """Takes the next packet. Time does not go back where the clock of the recording does."""
@@ -102,9 +106,17 @@ class Dissector:
             kind = slac.name(frame)
             self._entry(packet, "slac", kind, slac.sender(kind), frame, slac.describe(frame))
         elif isinstance(content, packets.Neighbour):
-            self._neighbour(content, packet)
+            if not self._is_copy(content.source, content.target, content.body, packet):
+                self._neighbour(content, packet)
         elif sdp.PORT in (content.source[1], content.target[1]):
-            self._datagram(content, packet)
+            if not self._is_copy(content.source, content.target, content.payload, packet):
+                self._datagram(content, packet)
+
+    def _is_copy(self, source: packets.Endpoint, target: packets.Endpoint, data: bytes, packet: pcap.Packet) -> bool:
+        """Whether a mirror, a VLAN or a second interface shows what was seen already; TCP tells that by its numbers."""
+        channel = untagged(packet.data).channel if packet.link == pcap.ETHERNET else ()
+        ends = b"".join(address + port.to_bytes(2, "big") for address, port in (source, target))
+        return self._copies.is_copy(self._seconds(packet.ns), Plain(ends + data, channel))
 
     def _pass(self, packet: pcap.Packet) -> None:
         """Keeps who sends to whom, once a second: it proves power line links."""

@@ -238,3 +238,19 @@ def test_findings_that_repeat_are_one_with_a_count(tmp_path: Path) -> None:
     assert (found.count, found.time, found.last) == (50, 0.0, 4.9)
     assert "50 times until 4.900 s" in str(found)
     assert "50 times" in junit(from_events(frames), judged.findings)
+
+
+@pytest.mark.parametrize("tag", [b"", b"\x81\x00\x00\x07"], ids=["mirror", "VLAN"])
+def test_datagrams_that_a_mirror_shows_twice_count_once(tag: bytes, tmp_path: Path) -> None:
+    """40 SDP requests, each recorded twice: neither 80 nor too quick, and nobody else to blame."""
+    right = Wire().ask(40).judged(tmp_path / "right.pcapng")
+    path, file = tmp_path / "twice.pcapng", io.BytesIO()
+    out = pcap.Writer(file)
+    for packet in pcap.read(io.BytesIO((tmp_path / "right.pcapng").read_bytes())):
+        if isinstance(packet, pcap.Packet):
+            out.packet(packet.ns, packet.data)
+            out.packet(packet.ns + 40_000, packet.data[:12] + tag + packet.data[12:])
+    path.write_bytes(file.getvalue())
+    found = judge(load(path))
+    assert found.verdict == right.verdict
+    assert [str(finding) for finding in found.findings] == [str(finding) for finding in right.findings]
