@@ -228,3 +228,18 @@ def test_homeplug_frames_alone_do_not_show_what_followed(tmp_path: Path) -> None
     assert verdict.result == "warnings"
     assert "HomePlug frames alone were recorded" in verdict.sentence
     assert blamed(alone) == []
+
+
+def test_a_vehicle_that_is_not_answered_behind_a_good_session_is_told(tmp_path: Path) -> None:
+    """It begins again by SDP, and the charger is silent: the session stays good, and the silence is named."""
+    packets = list(whole("iso2-dc"))
+    assert not any(f.rule == "sdp-unanswered" for f in check(recorded(tmp_path / "good.pcapng", packets)))
+    asks = next(p for p in packets if isinstance(layers.parse(p.data, 1), layers.Datagram))
+    end = packets[-1].ns
+    again = [replace(asks, ns=end + 10**10 + number * 250_000_000) for number in range(12)]
+    found = judge(recorded(tmp_path / "again.pcapng", [*packets, *again]))
+    assert found.verdict.result == "warnings"
+    assert "the session ended normally" in found.verdict.sentence
+    (silent,) = [f for f in found.findings if f.rule == "sdp-unanswered"]
+    assert (silent.severity, silent.side) == ("warning", "secc")
+    assert silent.text.startswith("after the session no charger answered 12 SDP requests")

@@ -39,6 +39,8 @@ from slac.rounds import Round
 
 __all__ = ["Chain", "Diagnosis", "Fault", "Outcome", "Reached", "Step", "diagnose"]
 
+ANSWERS_WITHIN = 2.0
+"""s in which a charger answers a vehicle that begins again."""
 EVENTS = 200
 """Events of pilot and link that are kept."""
 
@@ -59,6 +61,7 @@ class Chain:
     def __init__(self) -> None:
         self.sessions: dict[int, Session] = {}
         self._below = below.Below()
+        self._again = below.Below()  # behind the last connection, once it has ended
         self._line = pilot.Line()
         self._events: deque[Happening] = deque(maxlen=EVENTS)
         self._words: deque[tuple[float, str]] = deque(maxlen=EVENTS)
@@ -71,6 +74,7 @@ class Chain:
         if entry.connection:
             if entry.connection not in self.sessions:
                 self.sessions[entry.connection] = Session(entry.connection)
+                self._again = below.Below()
             self.sessions[entry.connection].add(entry)
         elif entry.layer == "pilot" and entry.name[:1] in _PILOT and len(entry.name) <= 2:
             what, side = _PILOT[entry.name[:1]]
@@ -81,6 +85,8 @@ class Chain:
             self._words.append((entry.time, entry.note))
         else:
             self._below.add(entry)
+            if self.sessions and all(session.ended is not None for session in self.sessions.values()):
+                self._again.add(entry)
 
     def diagnoses(
         self,
@@ -109,6 +115,9 @@ class Chain:
                 one = replace(one, outcome=Outcome.OPEN, severity="note", aside=True)
             if one is not None:
                 found.append(one)
+        if found and (one := self._again.diagnosis(end)) is not None:
+            if one.fault is Fault.UNDISCOVERED and end - one.since > ANSWERS_WITHIN:
+                found.append(replace(one, sentence=f"after the session {one.sentence}", severity="warning", aside=True))
         if not found:
             one = self._line.charged(end) or self._below.diagnosis(end) or self._line.alone()
             found = [] if one is None else [one]
