@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12 as _pkcs12
 from cryptography.x509 import ocsp
 
 from boundary.read import opened
+from pki import pem
 from pki.errors import PkiError
 from pki.unreadable import Absent as Absent
 from pki.unreadable import Unreadable as Unreadable
@@ -51,12 +51,6 @@ AnyPrivateKey: TypeAlias = (
     ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey | ed25519.Ed25519PrivateKey | x448.X448PrivateKey
 )
 _KEYS = (ec.EllipticCurvePrivateKey, ed448.Ed448PrivateKey, ed25519.Ed25519PrivateKey, x448.X448PrivateKey)
-
-_LABEL = re.compile(
-    rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[ \t]*\r?\n(.*?)-----END (?:X509 |TRUSTED )?CERTIFICATE-----",
-    re.DOTALL,
-)
-_BEGIN = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -179,11 +173,9 @@ def split(data: bytes, source: str) -> list[bytes]:
 
 
 def _split_pem(data: bytes, source: str, refuse: Callable[..., Unreadable]) -> list[bytes]:
-    blocks = _LABEL.findall(data)
-    announced = len(_BEGIN.findall(data))
+    blocks, announced = list(pem.blocks(data)), pem.announced(data)
     if not announced:
-        labels = sorted({label.decode() for label in re.findall(rb"-----BEGIN ([A-Z0-9 ]+)-----", data)})
-        held = ", ".join(labels) or "PEM without a label"
+        held = ", ".join(pem.labels(data)) or "PEM without a label"
         raise Absent("certificate", source, 0, f"no certificate in PEM or DER, only {held}")
     several = announced > 1
     if len(blocks) != announced:
@@ -258,10 +250,10 @@ def private_key(data: bytes, source: str, password: str | None = None) -> AnyPri
     def refuse(defect: str) -> Unreadable:
         return Unreadable("private key", source, 0, defect)
 
-    pem = b"-----BEGIN" in data
-    if pem and b"PRIVATE KEY-----" not in data:
+    in_pem = b"-----BEGIN" in data
+    if in_pem and b"PRIVATE KEY-----" not in data:
         raise Absent("private key", source, 0, "no private key in PEM or DER")
-    load = serialization.load_pem_private_key if pem else serialization.load_der_private_key
+    load = serialization.load_pem_private_key if in_pem else serialization.load_der_private_key
     key: object = None
     with refusing(refuse):
         try:

@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pkis import LATER, good
 
-from pki import keys, loading, ocsp, path, pkcs12, revocation, roles
+from pki import keys, loading, ocsp, path, pem, pkcs12, revocation, roles
 from pki.errors import PkiError
 from pki.profiles import SUITES, Role
 from pki.revocation import Revocations
 from pki.store import Store
+from pki.unreadable import Unreadable
 from plugfest.certificates import text
 from plugfest.traces.report.tables import _certificate as report_card
 from plugfest.traces.tls import subject as trace_subject
@@ -318,3 +319,13 @@ def test_times_at_the_ends_of_the_calendar_are_judged() -> None:
 def test_keys_of_other_curves_are_described() -> None:
     assert keys.describe(ec.generate_private_key(ec.SECP256K1()).public_key()) == "secp256k1"
     assert isinstance(good()["secc"].certificate, x509.Certificate)
+
+
+def test_certificates_that_begin_and_never_end_cost_no_time() -> None:
+    """A file of 6 MB of BEGIN lines is refused at once, and one END line makes one certificate of all before it."""
+    begin, end = b"-----BEGIN CERTIFICATE-----\n", b"-----END CERTIFICATE-----\n"
+    assert list(pem.blocks(begin * 200_000)) == []
+    assert pem.announced(begin * 200_000) == 200_000
+    assert [len(block) for block in pem.blocks(begin * 3 + b"AAAA\n" + end + begin + b"BBBB\n" + end)] == [61, 5]
+    with pytest.raises(Unreadable, match="its END line is missing"):
+        loading.certificates(begin * 30_000, "file")
