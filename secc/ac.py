@@ -45,7 +45,7 @@ def accept(visit: Visit, parameter: iso2.AC_EVChargeParameterType) -> None:
     if voltage < nominal * LOW_VOLTAGE:
         text = f"EVMaxVoltage of {voltage:g} V at an outlet of {nominal:g} V [V2G2-477]"
         raise Refusal("FAILED_WrongChargeParameter", text)
-    visit.max_current = most = number(parameter.EVMaxCurrent)
+    visit.line.max_current = most = number(parameter.EVMaxCurrent)
     ac = supply(visit)
     ac.in_use = phases(visit)
     ac.agreed = min(ac.agreed, most)  # in a renegotiation the contactor may have stayed closed
@@ -62,7 +62,7 @@ def best(visit: Visit) -> float:
     ac, evse = supply(visit), visit.evse
     slots = [slot for plan in evse.plans for slot in plan.slots or evse.schedule] or evse.schedule
     watts = max(slot.watts for slot in slots)
-    return min(ac.max_current, visit.max_current, watts / (ac.nominal_voltage * phases(visit)))
+    return min(ac.max_current, visit.line.max_current, watts / (ac.nominal_voltage * phases(visit)))
 
 
 def offer(visit: Visit) -> float:
@@ -72,8 +72,8 @@ def offer(visit: Visit) -> float:
     most, back = ac.most(ac.in_use)
     per_phase = ac.nominal_voltage * ac.in_use
     watts, least = (0.0, 0.0) if visit.standby else (what.watts, what.least)
-    ac.agreed = max(0.0, min(visit.max_current, min(watts, most) / per_phase))
-    ac.agreed_back = max(0.0, min(visit.max_discharge_current, min(-least, back) / per_phase))
+    ac.agreed = max(0.0, min(visit.line.max_current, min(watts, most) / per_phase))
+    ac.agreed_back = max(0.0, min(visit.line.max_discharge_current, min(-least, back) / per_phase))
     return ac.offered
 
 
@@ -97,7 +97,7 @@ def watch(visit: Visit) -> None:
     ac, offered = supply(visit), offer(visit)
     flows, back = ac.current, ac.taken_back
     if flows < 0.0:
-        declared = min(ac.max_discharge_current, visit.declared_discharge_current)
+        declared = min(ac.max_discharge_current, visit.line.declared_discharge_current)
         if _beyond(-flows, declared):
             _cut(visit, f"the vehicle gives back {-flows:.1f} A per phase, both sides have declared {declared:.1f} A")
             return
@@ -124,6 +124,6 @@ def _cut(visit: Visit, why: str) -> None:
     """Opens the contactor; the next request of the loop is refused."""
     supply(visit).open()
     visit.overdue = why
-    if visit.control is not None and visit.profile:
+    if visit.control is not None and visit.terms.profile:
         visit.overdue_code = "FAILED_EVPowerProfileViolation"
     visit.session.tell("error", "switched-off", why)

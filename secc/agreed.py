@@ -11,15 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from secc.charger import Slot
+from secc.terms import Step
 from secc.visit import Visit
-
-
-class Step(NamedTuple):
-    """Power in W, and number of phases (None: not said), from ``start`` seconds on."""
-
-    start: float
-    watts: float
-    phases: int | None = None
 
 
 class Agreed(NamedTuple):
@@ -41,9 +34,9 @@ class Agreed(NamedTuple):
 def now(visit: Visit) -> Agreed:
     """What was agreed for this moment, in the direction that the vehicle selected where each has a path of its own."""
     what = meant(visit)
-    if visit.channel == "Charge":
+    if visit.terms.channel == "Charge":
         return what._replace(least=0.0)
-    return what._replace(watts=0.0) if visit.channel == "Discharge" else what
+    return what._replace(watts=0.0) if visit.terms.channel == "Discharge" else what
 
 
 def meant(visit: Visit) -> Agreed:
@@ -57,14 +50,15 @@ def meant(visit: Visit) -> Agreed:
     if visit.control is not None and visit.control.dynamic:
         target = visit.evse.target_power
         return _available(visit, Agreed(max(target, 0.0), None, math.inf, min(target, 0.0) if both_ways else 0.0))
-    slots = visit.schedule.get(visit.tuple_id)
+    terms = visit.terms
+    slots = terms.schedule.get(terms.tuple_id)
     if not slots:
         return Agreed(math.inf, None, math.inf)
-    second = visit.session.now - visit.offered_at
-    end = visit.coverages.get(visit.tuple_id, visit.coverage)
+    second = visit.session.now - terms.offered_at
+    end = terms.coverages.get(terms.tuple_id, terms.coverage)
     given, next_slot = _at(slots, second)
-    back, next_back = _at(visit.discharge.get(visit.tuple_id, ()) if both_ways else (), second)
-    asked, next_step = _at(visit.profile, second)
+    back, next_back = _at(terms.discharge.get(terms.tuple_id, ()) if both_ways else (), second)
+    asked, next_step = _at(terms.profile, second)
     watts, least = (max(asked.watts, 0.0), min(asked.watts, 0.0)) if asked is not None else (math.inf, -math.inf)
     if second >= end:
         next_slot, back = math.inf, None  # the schedule says nothing any more
@@ -78,9 +72,10 @@ def meant(visit: Visit) -> Agreed:
 
 def _available(visit: Visit, what: Agreed) -> Agreed:
     """The same, and nothing more once the energy that is available was given."""
-    plan = visit.plans.get(visit.tuple_id)
+    terms = visit.terms
+    plan = terms.plans.get(terms.tuple_id)
     if plan is not None and plan.available is not None:
-        given = visit.evse.meter.session_wh - visit.offered_wh
+        given = visit.evse.meter.session_wh - terms.offered_wh
         if given >= plan.available:
             what = what._replace(watts=0.0)
     return what

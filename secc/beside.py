@@ -18,13 +18,14 @@ from typing import Any
 
 from secc import iso20_parking, iso20_renegotiation
 from secc.answer import answer, anything
-from secc.visit import AGREED, Answers, Visit
+from secc.terms import Terms
+from secc.visit import Answers, Visit
 from v2g.errors import RemoteError, TimedOut
 from v2g.protocols.iso20 import METERING, PARKING, RENEGOTIATION
 from v2g.sequence import START, Sequence
 from v2g.session import Received
 
-OF_A_REQUEST = ("asked_id", "asked_signature", "breaches", "signature", "started", "refused", "coming")
+OF_A_STREAM = ("asked_id", "asked_signature", "breaches", "signature", "started", "refused", "terms", "coming")
 """Fields of a :class:`Visit` that belong to the request being answered, or to its stream."""
 
 
@@ -100,16 +101,16 @@ class Apart:
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
-        self._agreed: dict[str, Any] = {}
+        self._terms: Terms | None = None
         self._started: dict[str, float] = {}
 
     def begin(self) -> None:
         """The stream begins: nothing was agreed on it."""
-        self._agreed = {}
+        self._terms = None
 
     def forget(self) -> None:
         """Neither agreed, nor any phase begun."""
-        self._agreed, self._started = {}, {}
+        self._terms, self._started = None, {}
 
     @contextlib.contextmanager
     def lent(self) -> Iterator[Visit]:
@@ -120,19 +121,16 @@ class Apart:
         main = self._visit
         beside = copy.copy(main)
         beside.started = self._started
-        for name in AGREED:
-            setattr(beside, name, copy.copy(self._agreed.get(name, getattr(main, name))))
+        beside.terms = (self._terms or main.terms).apart()
+        beside.coming = None
         before = dict(vars(beside))
         yield beside
         for name, value in vars(beside).items():
-            if value is before.get(name) or name in OF_A_REQUEST:
-                continue
-            if name in AGREED:
-                self._agreed[name] = value
-            else:
+            if value is not before[name] and name not in OF_A_STREAM:
                 setattr(main, name, value)
-        if beside.coming is not before["coming"]:
-            main.coming, self._agreed = {**self._agreed}, {}
+        self._terms = beside.terms
+        if beside.coming is not None:
+            main.coming, self._terms = beside.coming, None
 
 
 class _Stream:

@@ -10,11 +10,11 @@ from v2g.prices import money
 
 def receipt(visit: Visit) -> types.ReceiptType | None:
     """The Receipt now; None where no prices are known that can be worked out."""
-    plan = visit.plans.get(1 if visit.control is not None and visit.control.dynamic else visit.tuple_id)
+    plan = visit.terms.plans.get(1 if visit.control is not None and visit.control.dynamic else visit.terms.tuple_id)
     if plan is None:
         return None
     bill, meter = visit.bill, visit.evse.meter
-    bill.agree(plan.tariff, plan.discharge_tariff, visit.offered_at)
+    bill.agree(plan.tariff, plan.discharge_tariff, visit.terms.offered_at)
     if not bill.known:
         return None
     bill.read(visit.session.now, visit.evse.watts, meter.session_wh, meter.session_discharged_wh)

@@ -105,12 +105,12 @@ def charge_parameters(visit: Visit, request: din.ChargeParameterDiscoveryReq) ->
     )
     slots = visit.offer_schedule(None, MAX_ENTRIES)
     tuple_id = visit.evse.tuple_ids[0]
-    visit.schedule, visit.tuple_id, visit.offered_at = {tuple_id: slots}, tuple_id, visit.session.now
+    visit.terms.schedule, visit.terms.tuple_id, visit.terms.offered_at = {tuple_id: slots}, tuple_id, visit.session.now
     visit.agreed_anew()
     entries = [
         din.PMaxScheduleEntryType(
             TimeInterval=din.RelativeTimeIntervalType(
-                start=slot.start, duration=visit.coverage - slot.start if slot is slots[-1] else None
+                start=slot.start, duration=visit.terms.coverage - slot.start if slot is slots[-1] else None
             ),
             PMax=min(round(slot.watts), PMAX_LIMIT),
         )

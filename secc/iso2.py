@@ -237,7 +237,7 @@ async def start(visit: Visit, request: iso2.PowerDeliveryReq) -> None:
     if visit.wants_stop or (visit.evse.ac is not None and visit.evse.ac.rcd_tripped):
         why = visit.fault.value if visit.fault else "it wants to stop" if visit.wants_stop else "residual current"
         raise Refusal("FAILED_PowerDeliveryNotApplied", f"the charger cannot deliver: {why} [V2G2-480]")
-    visit.tuple_id, visit.profile = request.SAScheduleTupleID, profile
+    visit.terms.tuple_id, visit.terms.profile = request.SAScheduleTupleID, profile
     if not visit.dc:
         ac.offer(visit)
         await ac.close_contactor(visit)
@@ -261,7 +261,7 @@ def current_demand(visit: Visit, request: iso2.CurrentDemandReq) -> iso2.Current
         EVSEMaximumCurrentLimit=ampere(limits.max_current),
         EVSEMaximumPowerLimit=watt(power.max_power),
         EVSEID=visit.evse.evse_id,
-        SAScheduleTupleID=visit.tuple_id,
+        SAScheduleTupleID=visit.terms.tuple_id,
         MeterInfo=meter_info(visit),
         ReceiptRequired=contract.asked_receipt(visit),
     )
@@ -274,7 +274,7 @@ def charging_status(visit: Visit, request: iso2.ChargingStatusReq) -> iso2.Charg
     return iso2.ChargingStatusRes(
         ResponseCode="OK",
         EVSEID=visit.evse.evse_id,
-        SAScheduleTupleID=visit.tuple_id,
+        SAScheduleTupleID=visit.terms.tuple_id,
         EVSEMaxCurrent=at_most(ac.offer(visit)),
         MeterInfo=meter_info(visit),
         ReceiptRequired=contract.asked_receipt(visit),
@@ -307,7 +307,7 @@ def session_stop(visit: Visit, request: iso2.SessionStopReq) -> iso2.SessionStop
     visit.power_over()
     if request.ChargingSession == "Pause":
         visit.paused[visit.session.id] = Paused(
-            "iso2", visit.mode, visit.tuple_id, visit.authorized, visit.payment, visit.schedule_began
+            "iso2", visit.mode, visit.terms.tuple_id, visit.authorized, visit.payment, visit.schedule_began
         )
     visit.ended = request.ChargingSession
     return iso2.SessionStopRes(ResponseCode="OK")

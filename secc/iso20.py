@@ -262,7 +262,7 @@ async def stop(visit: Visit) -> None:
     visit.power_over()
     visit.standby = visit.unconfirmed = False
     visit.stopped = True
-    visit.coming = {}
+    visit.coming = None
     visit.stops += 1
     visit.renegotiation.done()
 
@@ -291,7 +291,7 @@ async def session_stop(visit: Visit, request: common.SessionStopReq) -> common.S
     if request.ChargingSession == "Pause":
         meter = visit.evse.meter
         visit.paused[visit.session.id] = Paused(
-            visit.session.protocol.name, visit.mode, visit.tuple_id, visit.authorized, control=visit.control,
+            visit.session.protocol.name, visit.mode, visit.terms.tuple_id, visit.authorized, control=visit.control,
             binding=visit.binding, contract=visit.contract, added=visit.added, charged_wh=meter.session_wh,
             discharged_wh=meter.session_discharged_wh, reactive=meter.session_reactive,
         )  # fmt: skip

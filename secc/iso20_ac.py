@@ -33,7 +33,7 @@ on = ANSWERS.on
 def spread(visit: Visit, name: str, amount: float) -> dict[str, types.RationalNumberType]:
     """A quantity over all phases as fields: evenly split, and for each phase where the vehicle wants that."""
     count = phases_in_use(visit)
-    return phases.elements(name, [amount / count] * count, apart=visit.per_phase)
+    return phases.elements(name, [amount / count] * count, apart=visit.line.per_phase)
 
 
 def phases_in_use(visit: Visit) -> int:
@@ -52,14 +52,14 @@ def charge_parameters(visit: Visit, request: ac.AC_ChargeParameterDiscoveryReq) 
         text = f"{type(parameter).__name__} for service {control.service.title}"
         raise Refusal("FAILED_WrongChargeParameter", text)
     outlet, count = supply(visit), phases_in_use(visit)
-    visit.per_phase = count > 1 and phases.per_phase(parameter, "EVMaximumChargePower")
+    visit.line.per_phase = count > 1 and phases.per_phase(parameter, "EVMaximumChargePower")
     visit.mode = "AC_three_phase_core" if count == 3 else "AC_single_phase_core"
     outlet.in_use = count
     per_phase = outlet.nominal_voltage * count
-    visit.phase_limits = {}
-    visit.least_power, most = limits_of(visit, parameter, "Charge")
-    visit.max_current = visit.declared_current = most / per_phase
-    visit.max_discharge_current = visit.declared_discharge_current = visit.least_discharge = 0.0
+    visit.line.phase_limits = {}
+    visit.line.least_power, most = limits_of(visit, parameter, "Charge")
+    visit.line.max_current = visit.line.declared_current = most / per_phase
+    visit.line.max_discharge_current = visit.line.declared_discharge_current = visit.line.least_discharge = 0.0
     charging, giving = outlet.most(count)
     fields = {
         **spread(visit, "EVSEMaximumChargePower", charging),
@@ -71,8 +71,8 @@ def charge_parameters(visit: Visit, request: ac.AC_ChargeParameterDiscoveryReq) 
     if outlet.ramp is not None:
         fields["EVSEPowerRampLimitation"] = rational(outlet.ramp, -1, down=True)
     if control.bidirectional:
-        visit.least_discharge, most = limits_of(visit, parameter, "Discharge")
-        visit.max_discharge_current = visit.declared_discharge_current = most / per_phase
+        visit.line.least_discharge, most = limits_of(visit, parameter, "Discharge")
+        visit.line.max_discharge_current = visit.line.declared_discharge_current = most / per_phase
         sign = -1.0 if visit.evse.negative_discharge_limits else 1.0
         fields |= spread(visit, "EVSEMaximumDischargePower", sign * giving)
         fields |= spread(visit, "EVSEMinimumDischargePower", 0.0)
@@ -94,8 +94,8 @@ def limits_of(visit: Visit, parameter: Any, direction: str) -> tuple[float, floa
     least, most = map(sum, values)
     if any(part < 0.0 for value in values for part in value) or least > most:
         raise Refusal("FAILED_WrongChargeParameter", f"{names[0]} {least:g} W, {names[1]} {most:g} W")
-    if visit.per_phase:
-        visit.phase_limits[direction] = values[1]
+    if visit.line.per_phase:
+        visit.line.phase_limits[direction] = values[1]
     return least, most
 
 
@@ -118,7 +118,7 @@ def charge_loop(visit: Visit, request: ac.AC_ChargeLoopReq) -> ac.AC_ChargeLoopR
     fields: dict[str, Any] = spread(visit, "EVSEPresentActivePower", supply(visit).power)
     if isinstance(asked, types.Dynamic_CLReqControlModeType):
         fields |= needs(visit).fields() | {"AckMaxDelay": round(DUTY_CHANGE)}
-        fields |= phases.elements("EVSETargetActivePower", target(visit, asked), apart=visit.per_phase)
+        fields |= phases.elements("EVSETargetActivePower", target(visit, asked), apart=visit.line.per_phase)
     if evse.reactive_power is not None:
         fields |= spread(visit, "EVSETargetReactivePower", 0.0 if visit.standby else evse.reactive_power)
     forming = control.chosen.generator == energy.GRID_FORMING
@@ -145,14 +145,14 @@ def limits_changed(visit: Visit, asked: Any) -> None:
         most = total(asked, "EVMaximumChargePower", count)
         if most < 0.0:
             raise Refusal("FAILED", f"EVMaximumChargePower {most:g} W")
-        visit.max_current = min(most / per_phase, visit.declared_current)
+        visit.line.max_current = min(most / per_phase, visit.line.declared_current)
     if asked.EVMinimumChargePower is not None:
-        visit.least_power = max(total(asked, "EVMinimumChargePower", count), 0.0)
+        visit.line.least_power = max(total(asked, "EVMinimumChargePower", count), 0.0)
     if getattr(asked, "EVMaximumDischargePower", None) is not None:
         most = sum(map(abs, phases.given(asked, "EVMaximumDischargePower", count)))
-        visit.max_discharge_current = min(most / per_phase, visit.declared_discharge_current)
+        visit.line.max_discharge_current = min(most / per_phase, visit.line.declared_discharge_current)
     if getattr(asked, "EVMinimumDischargePower", None) is not None:
-        visit.least_discharge = sum(map(abs, phases.given(asked, "EVMinimumDischargePower", count)))
+        visit.line.least_discharge = sum(map(abs, phases.given(asked, "EVMinimumDischargePower", count)))
 
 
 def target(visit: Visit, asked: types.Dynamic_CLReqControlModeType) -> list[float]:
@@ -165,18 +165,18 @@ def target(visit: Visit, asked: types.Dynamic_CLReqControlModeType) -> list[floa
     nothing = [0.0] * count
     if visit.fault or visit.standby:
         return nothing
-    outlet, what = supply(visit), agreed.meant(visit)
+    outlet, what, line = supply(visit), agreed.meant(visit), visit.line
     per_phase = outlet.nominal_voltage * count
     charging, giving = outlet.most(count)
     if what.watts > 0.0:
-        power, sign, direction = min(what.watts, charging, per_phase * visit.max_current), 1.0, "Charge"
-        least = visit.least_power
+        power, sign, direction = min(what.watts, charging, per_phase * line.max_current), 1.0, "Charge"
+        least = line.least_power
     elif can_give(asked):
-        power, sign, direction = min(-what.least, giving, per_phase * visit.max_discharge_current), -1.0, "Discharge"
-        least = visit.least_discharge
+        power, sign, direction = min(-what.least, giving, per_phase * line.max_discharge_current), -1.0, "Discharge"
+        least = line.least_discharge
     else:
         return nothing
-    declared = visit.phase_limits.get(direction, ())
+    declared = line.phase_limits.get(direction, ())
     now = phases.given(asked, f"EVMaximum{direction}Power", count)
     both = zip(now if len(now) == count else declared, declared, strict=False)
     limits = [min(map(abs, pair)) for pair in both] or [math.inf] * count

@@ -115,8 +115,8 @@ def _problem(visit: Visit, request: common.MeteringConfirmationReq) -> str:
     dynamic = visit.control is not None and visit.control.dynamic
     if (mode is None) != dynamic:
         return f"a receipt of the other control mode, {'dynamic' if dynamic else 'scheduled'} was selected"
-    if mode is not None and mode.SelectedScheduleTupleID != visit.tuple_id:
-        return f"a receipt for schedule {mode.SelectedScheduleTupleID}, chosen was {visit.tuple_id}"
+    if mode is not None and mode.SelectedScheduleTupleID != visit.terms.tuple_id:
+        return f"a receipt for schedule {mode.SelectedScheduleTupleID}, chosen was {visit.terms.tuple_id}"
     assert visit.contract is not None
     try:
         made = contract.check_signature(visit, request, visit.contract.chain[0], SET)

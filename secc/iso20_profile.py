@@ -11,10 +11,10 @@ from __future__ import annotations
 from itertools import accumulate
 
 from secc import agreed
-from secc.agreed import Step
 from secc.charger import Slot
 from secc.iso20_schedule import chosen
 from secc.iso20_status import renegotiation_code
+from secc.terms import Step
 from secc.visit import Refusal, Visit
 from v2g import stamps
 from v2g.messages.iso20 import common, types
@@ -60,24 +60,24 @@ def accept(visit: Visit, request: common.PowerDeliveryReq) -> Codes:
         raise Refusal("FAILED_EVPowerProfileInvalid", "Start without EVPowerProfile")
     if (profile.Dynamic_EVPPTControlMode is not None) != chosen(visit).dynamic:
         raise Refusal("FAILED_EVPowerProfileInvalid", "EVPowerProfile of the other control mode")
-    channel = selected_channel(visit, request)
+    channel, terms = selected_channel(visit, request), visit.terms
     if profile.Scheduled_EVPPTControlMode is None:
-        visit.schedule, visit.discharge, visit.profile, visit.channel = {}, {}, (), channel
+        terms.schedule, terms.discharge, terms.profile, terms.channel = {}, {}, (), channel
         return "OK"
     tuple_id = profile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID
-    if tuple_id not in visit.schedule:
-        offered = ", ".join(map(str, visit.schedule))
+    if tuple_id not in terms.schedule:
+        offered = ", ".join(map(str, terms.schedule))
         raise Refusal("FAILED_ScheduleSelectionInvalid", f"schedule {tuple_id}, offered: {offered}")
     steps = steps_of(visit, profile, tuple_id, stamp_of(request))
     answer = profile.Scheduled_EVPPTControlMode.PowerToleranceAcceptance
-    tolerance = visit.plans[tuple_id].tolerance
+    tolerance = terms.plans[tuple_id].tolerance
     if tolerance is not None and answer != "PowerToleranceConfirmed":
         text = f"a tolerance of {tolerance:g} W is not confirmed"
         if visit.evse.insists_on_tolerance:
             raise Refusal("FAILED_PowerToleranceNotConfirmed", text)
         visit.session.tell("error", "tolerance", text)
         return "WARNING_PowerToleranceNotConfirmed"
-    visit.tuple_id, visit.profile, visit.tolerance, visit.channel = tuple_id, steps, tolerance, channel
+    terms.tuple_id, terms.profile, terms.tolerance, terms.channel = tuple_id, steps, tolerance, channel
     visit.over("beyond profile", "short of profile")
     return "OK" if tolerance is None else "OK_PowerToleranceConfirmed"
 
@@ -92,13 +92,15 @@ def steps_of(visit: Visit, profile: common.EVPowerProfileType, tuple_id: int, se
         Refusal: an entry is outside the schedule at some moment, or the profile ends before the schedule.
     """
     entries = profile.EVPowerProfileEntries.EVPowerProfileEntry
-    since = visit.session.now - visit.offered_at - stamps.age(profile.TimeAnchor, sent)
+    terms = visit.terms
+    since = visit.session.now - terms.offered_at - stamps.age(profile.TimeAnchor, sent)
     begins = list(accumulate((entry.Duration for entry in entries), initial=since))
     steps = tuple(Step(start, total(entry, "Power")) for start, entry in zip(begins, entries, strict=False))
-    end = visit.coverages[tuple_id]
+    end = terms.coverages[tuple_id]
     for step, until in zip(steps, begins[1:], strict=True):
         for moment in _moments(visit, tuple_id, step.start, min(until, end)):
-            most, least = within(visit.schedule[tuple_id], moment), within(visit.discharge.get(tuple_id, ()), moment)
+            most = within(terms.schedule[tuple_id], moment)
+            least = within(terms.discharge.get(tuple_id, ()), moment)
             if not least * SLACK <= step.watts <= most * SLACK:
                 text = f"{step.watts:g} W at {moment:g} s, the schedule allows {least:g} to {most:g} W"
                 raise Refusal("FAILED_EVPowerProfileInvalid", text)
@@ -118,7 +120,7 @@ def _moments(visit: Visit, tuple_id: int, start: float, end: float) -> list[floa
     if end <= start:
         return []
     begin, last = min(start + ROUNDED, (start + end) // 2), max(end - ROUNDED, (start + end) // 2)
-    slots = (*visit.schedule[tuple_id], *visit.discharge.get(tuple_id, ()))
+    slots = (*visit.terms.schedule[tuple_id], *visit.terms.discharge.get(tuple_id, ()))
     return [begin, *sorted({slot.start for slot in slots if begin < slot.start < last})]
 
 
@@ -146,7 +148,7 @@ def selected_channel(visit: Visit, request: common.PowerDeliveryReq) -> common.c
             "FAILED_PowerDeliveryNotApplied", "Start without BPT_ChannelSelection, the channels are separated"
         )
     flows = visit.evse.watts
-    if visit.delivering and visit.channel not in (None, channel) and abs(flows) > MARGIN:
+    if visit.delivering and visit.terms.channel not in (None, channel) and abs(flows) > MARGIN:
         raise Refusal("FAILED_PowerDeliveryNotApplied", f"the direction changes with {flows:.0f} W flowing")
     return channel
 
@@ -183,15 +185,15 @@ def deviation(visit: Visit) -> tuple[str, str]:
 
     Less counts only where a vehicle confirmed a tolerance: a profile alone is what it takes at the most.
     """
-    if not visit.profile or visit.standby or visit.fault is not None:
+    if not visit.terms.profile or visit.standby or visit.fault is not None:
         return "", ""
     flows, now = visit.evse.watts, agreed.now(visit)
-    margin = MARGIN if visit.tolerance is None else max(visit.tolerance, MARGIN)
+    margin = MARGIN if visit.terms.tolerance is None else max(visit.terms.tolerance, MARGIN)
     if not now.least * OVER - margin <= flows <= now.watts * OVER + margin:
         return f"{flows:.0f} W flow, the profile allows {now.least:.0f} to {now.watts:.0f} W", ""
-    if visit.tolerance is None:
+    if visit.terms.tolerance is None:
         return "", ""
     meant = now.watts if now.watts > 0.0 else now.least
     if abs(flows - meant) > margin + abs(meant) * (OVER - 1.0):
-        return "", f"{flows:.0f} W flow, the profile says {meant:.0f} W, the tolerance is {visit.tolerance:g} W"
+        return "", f"{flows:.0f} W flow, the profile says {meant:.0f} W, the tolerance is {visit.terms.tolerance:g} W"
     return "", ""

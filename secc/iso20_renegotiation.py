@@ -62,9 +62,9 @@ def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> common.Pow
     if code.startswith("WARNING"):  # a tolerance that is not confirmed: the vehicle is to begin anew
         wish = types.EVSEStatusType(NotificationMaxDelay=0, EVSENotification="ScheduleRenegotiation")
         return common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=wish)
-    visit.coming = {"profile": visit.profile}
+    visit.coming = visit.terms
     visit.renegotiation.done()
     if visit.evse.notification.wish is Wish.RENEGOTIATE:
         visit.evse.forget()
-    visit.session.tell("state", "renegotiated", f"schedule {visit.tuple_id}")
+    visit.session.tell("state", "renegotiated", f"schedule {visit.terms.tuple_id}")
     return common.PowerDeliveryRes(ResponseCode=code)

@@ -15,6 +15,7 @@ from boundary.text import visible
 from secc import agreed, iso20_prices
 from secc.charger import Slot
 from secc.schedule import MAX_TUPLES, Plan, Price
+from secc.terms import Terms
 from secc.visit import Refusal, Visit
 from v2g import energy, prices
 from v2g.energy import Control
@@ -42,9 +43,9 @@ def exchange(visit: Visit, request: common.ScheduleExchangeReq) -> common.Schedu
         raise Refusal("FAILED", f"ScheduleExchangeReq of the other control mode, {mode} was selected")
     ready = visit.planned()
     response = common.ScheduleExchangeRes(ResponseCode="OK", EVSEProcessing="Finished" if ready else "Ongoing")
-    visit.offered_at, visit.offered_wh, visit.profile = visit.session.now, visit.evse.meter.session_wh, ()
-    visit.tolerance, visit.channel = None, None
-    visit.schedule, visit.discharge, visit.coverages, visit.plans = {}, {}, {}, {}
+    visit.terms = Terms(
+        offered_at=visit.session.now, offered_wh=visit.evse.meter.session_wh, tuple_id=visit.terms.tuple_id
+    )
     if request.Dynamic_SEReqControlMode is not None:
         departure = request.Dynamic_SEReqControlMode.DepartureTime
         response.Dynamic_SEResControlMode = consent(visit, departure, request.MaximumSupportingPoints)
@@ -56,8 +57,8 @@ def exchange(visit: Visit, request: common.ScheduleExchangeReq) -> common.Schedu
     # The schema wants a tuple even where the charger is still at work.
     tuples = offer(visit, asked.DepartureTime if asked else None, request.MaximumSupportingPoints)
     response.Scheduled_SEResControlMode = common.Scheduled_SEResControlModeType(ScheduleTuple=tuples)
-    visit.invited = ready and idle(visit) >= visit.evse.pauses_idle
-    response.GoToPause = visit.invited or None
+    visit.terms.invited = ready and idle(visit) >= visit.evse.pauses_idle
+    response.GoToPause = visit.terms.invited or None
     iso20_prices.sign(visit, response)
     return response
 
@@ -92,7 +93,7 @@ def consent(visit: Visit, departure: int, most: int) -> common.Dynamic_SEResCont
     """What the charger says in dynamic mode: the needs, and the prices of its first plan."""
     answer = common.Dynamic_SEResControlModeType(**needs(visit).fields())
     plan = visit.evse.plans[0] if visit.evse.plans else Plan()
-    visit.plans[1] = plan
+    visit.terms.plans[1] = plan
     visit.offer_schedule(departure, most, plan.slots)
     if chosen(visit).chosen.pricing != energy.NO_PRICES:
         tariff, levels = _prices(visit, plan.tariff, plan.prices, 1, most)
@@ -113,8 +114,8 @@ def offer(visit: Visit, departure: int | None, most: int) -> list[common.Schedul
     tuples = []
     for tuple_id, plan in enumerate(visit.evse.plans[:MAX_TUPLES] or (Plan(),), 1):
         slots = visit.offer_schedule(departure, most, plan.slots)
-        visit.plans[tuple_id] = plan
-        visit.schedule[tuple_id], visit.coverages[tuple_id] = slots, visit.coverage
+        visit.terms.plans[tuple_id] = plan
+        visit.terms.schedule[tuple_id], visit.terms.coverages[tuple_id] = slots, visit.terms.coverage
         made = common.ScheduleTupleType(
             ScheduleTupleID=tuple_id,
             ChargingSchedule=common.ChargingScheduleType(PowerSchedule=_powers(visit, slots)),
@@ -127,7 +128,7 @@ def offer(visit: Visit, departure: int | None, most: int) -> list[common.Schedul
         if chosen(visit).bidirectional:
             made.DischargingSchedule = _discharging(visit, plan, tuple_id, most)
         tuples.append(made)
-    visit.tuple_id = 1
+    visit.terms.tuple_id = 1
     return tuples
 
 
@@ -144,12 +145,12 @@ def _discharging(visit: Visit, plan: Plan, tuple_id: int, most: int) -> common.C
     """The schedule for giving back, as long as that for charging; nothing is taken back where its list is cut."""
     least = -visit.evse.max_discharge_power
     wanted = [Slot(slot.start, max(min(slot.watts, 0.0), least)) for slot in plan.discharge] or [Slot(0, least)]
-    slots = [slot for slot in wanted if slot.start < visit.coverage]
+    slots = [slot for slot in wanted if slot.start < visit.terms.coverage]
     if slots[0].start > 0:
         slots.insert(0, Slot(0, 0.0))
     if len(slots) > most:
         slots = [*slots[: most - 1], Slot(slots[most - 1].start, 0.0)]
-    visit.discharge[tuple_id] = tuple(slots)
+    visit.terms.discharge[tuple_id] = tuple(slots)
     made = common.ChargingScheduleType(PowerSchedule=_powers(visit, slots))
     number = tuple_id + MAX_TUPLES  # PriceScheduleID, apart from those of charging
     tariff, levels = _prices(visit, plan.discharge_tariff, plan.discharge_prices, number, most)
@@ -159,7 +160,7 @@ def _discharging(visit: Visit, plan: Plan, tuple_id: int, most: int) -> common.C
 
 def _powers(visit: Visit, slots: Sequence[Slot]) -> common.PowerScheduleType:
     """Slots as entries with a duration each, rounded towards zero."""
-    ends = [*(slot.start for slot in slots[1:]), visit.coverage]
+    ends = [*(slot.start for slot in slots[1:]), visit.terms.coverage]
     entries = [
         common.PowerScheduleEntryType(Duration=end - slot.start, Power=inward(slot.watts))
         for slot, end in zip(slots, ends, strict=True)
@@ -179,10 +180,10 @@ def _prices(
     """
     kind, anchor = chosen(visit).chosen.pricing, visit.session.clock()
     if kind == energy.ABSOLUTE_PRICES and tariff is not None:
-        return prices.element(tariff, anchor, number, visit.coverage, most), None
-    known = [price for price in levels if price.start < visit.coverage and kind != energy.NO_PRICES]
+        return prices.element(tariff, anchor, number, visit.terms.coverage, most), None
+    known = [price for price in levels if price.start < visit.terms.coverage and kind != energy.NO_PRICES]
     known = known or [Price(0, 1)]
-    ends = [*(price.start for price in known), visit.coverage][: most + 1]
+    ends = [*(price.start for price in known), visit.terms.coverage][: most + 1]
     return None, common.PriceLevelScheduleType(
         TimeAnchor=anchor,
         PriceScheduleID=number,
@@ -202,12 +203,12 @@ def _prices(
 
 def idle(visit: Visit) -> float:
     """Seconds from now for which no tuple on offer lets any power flow."""
-    return min((_idle(visit, tuple_id) for tuple_id in visit.schedule), default=0.0)
+    return min((_idle(visit, tuple_id) for tuple_id in visit.terms.schedule), default=0.0)
 
 
 def _idle(visit: Visit, tuple_id: int) -> float:
-    both = (*visit.schedule[tuple_id], *visit.discharge.get(tuple_id, ()))
-    return min((slot.start for slot in both if slot.watts), default=visit.coverages[tuple_id])
+    both = (*visit.terms.schedule[tuple_id], *visit.terms.discharge.get(tuple_id, ()))
+    return min((slot.start for slot in both if slot.watts), default=visit.terms.coverages[tuple_id])
 
 
 def may_pause(visit: Visit) -> bool:
@@ -217,4 +218,4 @@ def may_pause(visit: Visit) -> bool:
     if visit.control.dynamic:
         return visit.asked_to_pause
     now = agreed.now(visit)
-    return (visit.invited and not visit.profile) or now.watts <= 0.0 <= now.least
+    return (visit.terms.invited and not visit.terms.profile) or now.watts <= 0.0 <= now.least

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
-from secc.agreed import Step
 from secc.charger import Slot
-from secc.visit import MAX_ENTRIES, Visit
+from secc.terms import MAX_ENTRIES, Step
+from secc.visit import Visit
 from v2g import signature, signed_parts
 from v2g.messages import iso2
 from v2g.physical import Quantities, watts
@@ -128,25 +128,25 @@ def _costs(price: Price) -> list[iso2.ConsumptionCostType]:
 def offer(visit: Visit, departure: int | None, max_entries: int | None) -> list[iso2.SAScheduleTupleType]:
     """The SAScheduleTuples on offer; after a pause only what is left of the one chosen before [V2G2-740]."""
     plans = dict(zip(visit.evse.tuple_ids, visit.evse.plans[:MAX_TUPLES] or (Plan(),), strict=False))
-    visit.schedule_began = visit.offered_at = visit.session.now
-    visit.profile = ()
+    visit.schedule_began = visit.terms.offered_at = visit.session.now
+    visit.terms.profile = ()
     if visit.resumed:
         chosen = plans.get(visit.resumed.tuple_id, next(iter(plans.values())))
         if visit.resumed.planned is not None:
             visit.schedule_began = visit.resumed.planned
             chosen = left(chosen, visit.evse.schedule, round(visit.session.now - visit.resumed.planned))
         plans = {visit.resumed.tuple_id: chosen}
-    visit.schedule, visit.coverages = {}, {}
+    visit.terms.schedule, visit.terms.coverages = {}, {}
     tuples: list[iso2.SAScheduleTupleType] = []
     for tuple_id, plan in plans.items():
         slots = visit.offer_schedule(departure, max_entries, plan.slots)
-        visit.schedule[tuple_id], visit.coverages[tuple_id] = slots, visit.coverage
+        visit.terms.schedule[tuple_id], visit.terms.coverages[tuple_id] = slots, visit.terms.coverage
         entries = [
             iso2.PMaxScheduleEntryType(
                 TimeInterval=iso2.RelativeTimeIntervalType(
                     start=slot.start,
                     # The next start ends an entry; only the last has a duration [V2G2-328, 331].
-                    duration=visit.coverage - slot.start if slot is slots[-1] else None,
+                    duration=visit.terms.coverage - slot.start if slot is slots[-1] else None,
                 ),
                 PMax=watt(slot.watts),
             )
@@ -156,10 +156,10 @@ def offer(visit: Visit, departure: int | None, max_entries: int | None) -> list[
             iso2.SAScheduleTupleType(
                 SAScheduleTupleID=tuple_id,
                 PMaxSchedule=iso2.PMaxScheduleType(PMaxScheduleEntry=entries),
-                SalesTariff=sales_tariff(plan, tuple_id, visit.coverage, max_entries or MAX_ENTRIES),
+                SalesTariff=sales_tariff(plan, tuple_id, visit.terms.coverage, max_entries or MAX_ENTRIES),
             )
         )
-    visit.tuple_id = next(iter(plans))
+    visit.terms.tuple_id = next(iter(plans))
     visit.agreed_anew()
     if visit.payment == "Contract" and any(entry.SalesTariff for entry in tuples):
         sign_tariffs(visit, tuples)

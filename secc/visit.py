@@ -14,6 +14,7 @@ from secc.charger import Evse, Fault, Slot, Wish
 from secc.costs import Bill
 from secc.envelope import Clip
 from secc.meter import NO_REACTIVE, Reactive
+from secc.terms import MAX_ENTRIES, Terms, covering
 from v2g.errors import RemoteError, TimedOut
 from v2g.messages.iso20 import types
 from v2g.messages.xmldsig import SignatureType
@@ -21,9 +22,7 @@ from v2g.rules.rule import Breach, Live
 from v2g.session import Session
 
 if TYPE_CHECKING:
-    from secc.agreed import Step
     from secc.contract import Contract, Contracts
-    from secc.schedule import Plan
     from secc.services import Service
     from v2g.energy import Control
 
@@ -164,11 +163,28 @@ class Metering:
     shown: list[Shown] = field(default_factory=list)
 
 
-AGREED = (
-    "schedule", "discharge", "plans", "offered_wh", "tolerance", "channel", "invited", "coverage", "coverages",
-    "offered_at", "profile", "tuple_id",
-)  # fmt: skip
-"""Fields of a :class:`Visit` that a schedule offer and a power profile set."""
+@dataclass
+class LineLimits:
+    """What a vehicle takes in AC.
+
+    Attributes:
+        max_current: its EVMaxCurrent now, A.
+        declared_current: the same as declared before the loop, which may lower it (ISO 15118-20), A.
+        max_discharge_current, declared_discharge_current: the same out of the vehicle, as magnitudes (ISO 15118-20), A.
+        least_power, least_discharge: W over all phases below which the vehicle neither charges nor gives back, as
+            magnitudes (ISO 15118-20).
+        per_phase: the vehicle gave its limits for each phase, and wants those of the charger for each (ISO 15118-20).
+        phase_limits: what it declared as most of each phase, W as magnitudes, by direction: Charge, Discharge.
+    """
+
+    max_current: float = math.inf
+    declared_current: float = math.inf
+    max_discharge_current: float = 0.0
+    declared_discharge_current: float = 0.0
+    least_power: float = 0.0
+    least_discharge: float = 0.0
+    per_phase: bool = False
+    phase_limits: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -195,27 +211,11 @@ class Visit:
         breaches: content rules that the request being answered breaks.
         signature: the Signature that the response being made will carry, or None.
         mode: energy transfer mode chosen.
-        schedule: slots offered, by tuple id.
-        discharge: slots offered for giving back, W not above zero, by tuple id (ISO 15118-20, as the following).
-        plans: what was offered, by tuple id.
-        offered_wh: charged in this session when the schedules were offered, Wh.
-        tolerance: W by which the vehicle may leave its profile, where it confirmed to stay that near to it.
-        unconfirmed: it did not confirm that, and power does not begin (ISO 15118-20).
-        channel: direction selected where each has a path of its own, or None.
-        invited: the vehicle was invited to pause.
+        terms: schedules offered, and what the vehicle chose.
+        unconfirmed: the vehicle did not confirm its tolerance, and power does not begin (ISO 15118-20).
         bill: what the session costs so far.
-        coverage: seconds after which the schedule offered last says nothing any more.
-        coverages: the same of each schedule, by tuple id.
         schedule_began: loop time at which the schedules began, s; before a pause, where there was one.
-        offered_at: loop time at which the schedules were offered last, s; their slots and the profile count from it.
-        profile: the charging profile accepted; empty: none.
-        max_current: the vehicle's EVMaxCurrent in AC, A.
-        declared_current: the same as declared before the loop, which may lower it (ISO 15118-20), A.
-        max_discharge_current, declared_discharge_current: the same out of the vehicle, as magnitudes (ISO 15118-20), A.
-        least_power, least_discharge: W over all phases below which the vehicle neither charges nor gives back, as
-            magnitudes (ISO 15118-20).
-        per_phase: the vehicle said its limits for each phase, and wants to be told for each (ISO 15118-20).
-        phase_limits: what it declared as most of each phase, W as magnitudes, by direction: Charge, Discharge.
+        line: what the vehicle takes in AC.
         agreed_anew: called when a schedule was offered or a profile accepted: what was agreed may change soon.
         control: service and parameter set selected (ISO 15118-20).
         standby: power is suspended, the session goes on (ISO 15118-20).
@@ -224,7 +224,7 @@ class Visit:
         renegotiation: how the vehicle does with a schedule that was to be renegotiated (ISO 15118-20).
         stops: how often power was stopped (ISO 15118-20).
         ongoing: by stream, the request that was answered with Ongoing last (ISO 15118-20).
-        coming: what was agreed beside the loop, and holds from its next message on (ISO 15118-20).
+        coming: terms agreed beside the loop, which hold from its next message on (ISO 15118-20).
         asked_to_pause: the charger had asked for a pause when the power flow ended (ISO 15118-20).
         delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since.
         charged: CurrentDemand or ChargingStatus was answered since.
@@ -258,30 +258,12 @@ class Visit:
     signature: SignatureType | None = None
     mode: str = ""
     resumed: Paused | None = None
-    schedule: dict[int, tuple[Slot, ...]] = field(default_factory=dict)
-    discharge: dict[int, tuple[Slot, ...]] = field(default_factory=dict)
-    plans: dict[int, Plan] = field(default_factory=dict)
-    offered_wh: float = 0.0
-    tolerance: float | None = None
+    terms: Terms = field(default_factory=Terms)
     unconfirmed: bool = False
-    channel: Literal["Charge", "Discharge"] | None = None
-    invited: bool = False
     bill: Bill = field(default_factory=lambda: Bill())
-    coverage: int = 0
-    coverages: dict[int, int] = field(default_factory=dict)
     schedule_began: float | None = None
-    offered_at: float = 0.0
-    profile: tuple[Step, ...] = ()
-    max_current: float = math.inf
-    declared_current: float = math.inf
-    max_discharge_current: float = 0.0
-    declared_discharge_current: float = 0.0
-    least_power: float = 0.0
-    least_discharge: float = 0.0
-    per_phase: bool = False
-    phase_limits: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    line: LineLimits = field(default_factory=LineLimits)
     agreed_anew: Callable[[], None] = lambda: None
-    tuple_id: int = 0
     authorized: bool = False
     control: Control | None = None
     standby: bool = False
@@ -291,7 +273,7 @@ class Visit:
     renegotiation: Renegotiation = field(default_factory=lambda: Renegotiation())
     stops: int = 0
     ongoing: dict[int, Any] = field(default_factory=dict)
-    coming: dict[str, Any] = field(default_factory=dict)
+    coming: Terms | None = None
     asked_to_pause: bool = False
     delivering: bool = False
     charged: bool = False
@@ -316,9 +298,8 @@ class Visit:
 
     def take_over(self) -> None:
         """A message of the loop: what was agreed beside it holds from here on."""
-        if self.coming:
-            vars(self).update(self.coming)
-            self.coming = {}
+        if self.coming is not None:
+            self.terms, self.coming = self.coming, None
             self.over("beyond profile", "short of profile")
             self.agreed_anew()
 
@@ -433,37 +414,14 @@ class Visit:
     def offer_schedule(
         self, departure: int | None, max_entries: int | None, schedule: Sequence[Slot] = ()
     ) -> tuple[Slot, ...]:
-        """Slots that reach the departure and the charger's own schedule, 24 hours; sets :attr:`coverage`.
+        """Slots that reach the departure and the charger's own schedule, 24 hours; sets :attr:`Terms.coverage`.
 
         Args:
             schedule: the outlet's own by default.
         """
         seconds = max(departure or 0, self.evse.schedule_seconds)
-        slots, self.coverage = covering(schedule or self.evse.schedule, seconds, max_entries or MAX_ENTRIES)
+        slots, self.terms.coverage = covering(schedule or self.evse.schedule, seconds, max_entries or MAX_ENTRIES)
         return slots
-
-
-MAX_ENTRIES = 1024
-"""Entries of a PMaxSchedule, in the schema of ISO 15118-2."""
-LONGEST = 86400
-"""s: the longest duration of a PMaxSchedule entry."""
-LAST_START = 16777214
-"""s: the latest start of a PMaxSchedule entry."""
-
-
-def covering(schedule: Sequence[Slot], seconds: int, max_entries: int) -> tuple[tuple[Slot, ...], int]:
-    """The part of a schedule for the next ``seconds``, and the second at which its last slot ends.
-
-    What does not fit into ``max_entries`` shortens the coverage instead of the list of limits: a slot left out must not
-    be covered by an earlier one that allows more. The vehicle then renegotiates near the end [V2G2-303 .. 305, 331].
-    """
-    end = min(max(seconds, 1), LAST_START)
-    slots = [slot for slot in schedule if slot.start < end]
-    if end - slots[-1].start > LONGEST:  # only the last entry has a duration, and that is limited
-        slots.append(Slot(end - LONGEST, slots[-1].watts))
-    if len(slots) > max_entries:
-        slots, end = slots[:max_entries], slots[max_entries].start
-    return tuple(slots), min(end, slots[-1].start + LONGEST)
 
 
 _STATUS_CODES: dict[Fault, StatusCode] = {

@@ -150,7 +150,7 @@ AREAS: tuple[Area, ...] = (
             *(f"secc.{module}:{name}" for module in ("iso2", "din70121")
               for name in ("payment_options", "offered_modes", "service_discovery", "service_detail",
                            "payment_selection", "charge_parameters")),
-            "secc.visit:covering",
+            "secc.terms:covering",
             "secc.visit:Visit.offer_schedule",
         ),
         messages=("ServiceDiscoveryRes", "ServiceDetailRes", "PaymentServiceSelectionRes", "ServicePaymentSelectionRes",

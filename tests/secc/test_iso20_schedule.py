@@ -268,7 +268,7 @@ async def test_tolerance_on_offer_has_to_be_confirmed(
     except Refusal as why:
         answered = why.response_code
     assert answered == code
-    assert bool(made.profile) == answered.startswith("OK")
+    assert bool(made.terms.profile) == answered.startswith("OK")
 
 
 async def test_agreed_bounds_follow_schedule_and_profile() -> None:

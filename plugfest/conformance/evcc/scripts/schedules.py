@@ -63,7 +63,7 @@ async def schedules(tester: TesterEvse, run: Run, result: Result) -> None:
     offered = iso2.SAScheduleListType(SAScheduleTuple=tuples) if tuples else None
     await tester.send(msgspec.structs.replace(response, SASchedules=offered))
     if tester.visit is not None:
-        tester.visit.schedule = {one.SAScheduleTupleID: (Slot(0, most),) for one in tuples or ()}
+        tester.visit.terms.schedule = {one.SAScheduleTupleID: (Slot(0, most),) for one in tuples or ()}
     tester.release()
     if what in ("tuple id 0 or 256", "absent with Finished"):
         await gives_up(tester, result, held)

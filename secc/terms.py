@@ -1,0 +1,85 @@
+"""The schedules that a charger offers, and what the vehicle chooses: one of them, and a profile within it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from secc.charger import Slot
+
+if TYPE_CHECKING:
+    from secc.schedule import Plan
+
+MAX_ENTRIES = 1024
+"""Entries of a PMaxSchedule, in the schema of ISO 15118-2."""
+LONGEST = 86400
+"""s: the longest duration of a PMaxSchedule entry."""
+LAST_START = 16777214
+"""s: the latest start of a PMaxSchedule entry."""
+
+
+class Step(NamedTuple):
+    """Power in W, and number of phases (None: not said), from ``start`` seconds on."""
+
+    start: float
+    watts: float
+    phases: int | None = None
+
+
+@dataclass
+class Terms:
+    """One offer of schedules, and the vehicle's choice.
+
+    Attributes:
+        schedule: slots offered, by tuple id.
+        discharge: slots offered for giving back, W not above zero, by tuple id (ISO 15118-20, as the following).
+        plans: what was offered, by tuple id.
+        offered_wh: charged in this session when the schedules were offered, Wh.
+        tolerance: W by which the vehicle may leave its profile, where it confirmed that it stays within them.
+        channel: direction selected where each has a path of its own, or None.
+        invited: the vehicle was invited to pause.
+        coverage: seconds after which the schedule offered last says nothing any more.
+        coverages: the same of each schedule, by tuple id.
+        offered_at: loop time at which the schedules were offered, s; their slots and the profile count from it.
+        tuple_id: of the schedule chosen; before that, of the first one offered.
+        profile: the charging profile accepted; empty: none.
+    """
+
+    schedule: dict[int, tuple[Slot, ...]] = field(default_factory=dict)
+    discharge: dict[int, tuple[Slot, ...]] = field(default_factory=dict)
+    plans: dict[int, Plan] = field(default_factory=dict)
+    offered_wh: float = 0.0
+    tolerance: float | None = None
+    channel: Literal["Charge", "Discharge"] | None = None
+    invited: bool = False
+    coverage: int = 0
+    coverages: dict[int, int] = field(default_factory=dict)
+    offered_at: float = 0.0
+    tuple_id: int = 0
+    profile: tuple[Step, ...] = ()
+
+    def apart(self) -> Terms:
+        """A copy that can be changed while these hold."""
+        return replace(
+            self,
+            schedule=dict(self.schedule),
+            discharge=dict(self.discharge),
+            plans=dict(self.plans),
+            coverages=dict(self.coverages),
+        )
+
+
+def covering(schedule: Sequence[Slot], seconds: int, max_entries: int) -> tuple[tuple[Slot, ...], int]:
+    """The part of a schedule for the next ``seconds``, and the second at which its last slot ends.
+
+    What does not fit into ``max_entries`` shortens the coverage instead of the list of limits: a slot left out must not
+    be covered by an earlier one that allows more. The vehicle then renegotiates near the end [V2G2-303 .. 305, 331].
+    """
+    end = min(max(seconds, 1), LAST_START)
+    slots = [slot for slot in schedule if slot.start < end]
+    if end - slots[-1].start > LONGEST:  # only the last entry has a duration, and that is limited
+        slots.append(Slot(end - LONGEST, slots[-1].watts))
+    if len(slots) > max_entries:
+        slots, end = slots[:max_entries], slots[max_entries].start
+    return tuple(slots), min(end, slots[-1].start + LONGEST)
