@@ -24,6 +24,7 @@ from secc.charger import Wish
 from secc.dc import switch_off
 from secc.iso20_status import evse_status
 from secc.minimal import minimal
+from secc.terms import Terms
 from secc.visit import AnswerTable, Paused, Refusal, Visit
 from v2g import energy
 from v2g.messages import schema
@@ -285,8 +286,7 @@ async def session_stop(visit: Visit, request: common.SessionStopReq) -> common.S
         visit.control, visit.tested = None, False
         visit.evse.forget_limits()
         # What allowed a pause belongs to what is over.
-        visit.invited = visit.asked_to_pause = False
-        visit.schedule, visit.discharge, visit.profile = {}, {}, ()
+        visit.terms, visit.asked_to_pause = Terms(), False
         return common.SessionStopRes(ResponseCode="OK")
     if request.ChargingSession == "Pause":
         meter = visit.evse.meter
