@@ -13,7 +13,7 @@ from plugfest.conformance.catalogue import runs
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.tls import change_options
 from plugfest.conformance.verdict import Verdict
-from v2g import tls
+from v2g import signature, tls
 from v2g.channel import Channel
 
 BY_ID = {run.id: run for run in runs()}
@@ -98,6 +98,17 @@ def test_a_declared_delay_is_tolerated_at_every_limit(name: str) -> None:
     fault = Fault("", "", run.case.sut, (), patches=((Channel, "close", closing_very_late),))
     assert one(run, fault).verdict is Verdict.FAIL
     assert one(run, fault, par_CMN_Transmission_Delay=2.0).verdict is Verdict.PASS
+
+
+def test_a_charger_that_takes_one_grammar_of_signed_info_passes_where_that_is_declared() -> None:
+    """Implementations of ISO 15118-20 disagree in it; ours takes both, others take xmldsig alone."""
+    run = BY_ID["PF_SECC_ISO20_Authorization_PnC"]
+    fault = Fault("", "", "secc", (), patches=((signature, "GRAMMARS", {"iso20-common": ("xmldsig",)}),))
+    assert one(run, fault).verdict is Verdict.FAIL
+    assert one(run, fault, PIXIT_CMN_ISO20_SignedInfo="xmldsig").verdict is Verdict.PASS
+    twice = one(BY_ID["PF_SECC_ISO20_Authorization_Warnings#1"], fault)
+    assert twice.judged is not None
+    assert twice.judged.what == "AuthorizationRes came with FAILED_SignatureError"  # nothing is sent after a refusal
 
 
 @pytest.mark.parametrize("fault", FAULTS[1::18], ids=lambda fault: fault.name)

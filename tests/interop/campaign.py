@@ -82,6 +82,7 @@ def declared(sut: str, mode: str) -> str:
         values["PICS_CMN_CMN_ChargingMode"] = "aC"
     if "pnc" in words:
         values["PICS_CMN_CMN_IdentificationMode"] = "pnC"
+        values["PIXIT_CMN_ISO20_SignedInfo"] = "xmldsig"
         if sut == "secc":
             values["PIXIT_SECC_CMN_PaymentOption"] = "contract"
     if words[0] == "iso20":

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from boundary import yaml_read
 from boundary.errors import InputError
@@ -55,6 +55,7 @@ DEFAULTS: Mapping[str, Any] = {
     "PICS_CMN_ISO20_BPT": False,
     "PICS_CMN_ISO20_MCS": False,
     "PICS_CMN_ISO20_MobilityNeedsMode": "byVehicle",
+    "PIXIT_CMN_ISO20_SignedInfo": "common",
     "PIXIT_CMN_CMN_WakeUp": 100000,
     "PIXIT_CMN_CMN_Renegotiation": "unknown",
     "PIXIT_CMN_CMN_MeterReading": "unknown",
@@ -183,6 +184,11 @@ class Pics:
     def dynamic(self) -> bool:
         """The charger decides on power (else the vehicle, within a schedule). ISO 15118-20."""
         return bool(self["PICS_CMN_ISO20_ControlMode"] == "dynamic")
+
+    @property
+    def grammar(self) -> Literal["common", "xmldsig"]:
+        """How the tester codes SignedInfo in ISO 15118-20: in the CommonMessages set, or in xmldsig alone."""
+        return "xmldsig" if self["PIXIT_CMN_ISO20_SignedInfo"] == "xmldsig" else "common"
 
     @property
     def energy_service(self) -> str:

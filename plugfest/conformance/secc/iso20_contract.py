@@ -40,11 +40,13 @@ class Paying20:
     Attributes:
         bench: certificates.
         contract, provisioning: shown and signed with.
+        grammar: of SignedInfo.
     """
 
     bench: Certificates
     contract: Credential
     provisioning: Credential
+    grammar: signature.Grammar = "common"
     _last: tuple[Any, Any] = field(default=(None, None))
 
     def sign(self, message: Any) -> Any:
@@ -54,7 +56,7 @@ class Paying20:
         bare = msgspec.structs.replace(message, Header=None)
         if self._last[0] != bare:
             key = self.key_of(type(message).__name__).key
-            self._last = bare, signature.sign_message(message, key, SET)
+            self._last = bare, signature.sign_message(message, key, SET, self.grammar)
         return self._last[1]
 
     def key_of(self, request: str) -> Credential:
@@ -188,12 +190,13 @@ def provisioning_edit(value: Any) -> Edit:
 
 
 def _wrong_key(tester: TesterEv, message: Any) -> Any:
-    return signature.sign_message(message, credential(paying(tester).bench.other["contract"]).key, SET)
+    held = paying(tester)
+    return signature.sign_message(message, credential(held.bench.other["contract"]).key, SET, held.grammar)
 
 
 def _changed_afterwards(tester: TesterEv, message: Any) -> Any:
-    own = paying(tester).key_of(type(message).__name__)
-    return signature.sign_message(altered(message), own.key, SET)
+    held = paying(tester)
+    return signature.sign_message(altered(message), held.key_of(type(message).__name__).key, SET, held.grammar)
 
 
 SIGNATURES: Mapping[str, Sign] = {

@@ -263,6 +263,8 @@ class TesterEv:
         self.certificates = bench
         if self.pics.pnc:
             self.paying = GENERATIONS[self.protocol.name].paying(bench, bench.contract(), bench.provisioning())
+            if isinstance(self.paying, Paying20):
+                self.paying.grammar = self.pics.grammar
 
     async def open(self, tls: TlsContext | None) -> Channel:
         """A connection to where discovery found the charger. SetupError: refused; Inconclusive: nothing was found."""

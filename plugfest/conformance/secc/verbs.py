@@ -120,6 +120,7 @@ def send(step: Step) -> Action:
         for _ in range(times):
             await course.collect()
             name = tester.named(request)
+            _still_there(course, name)
             message = offer(tester) if offer is not None else tester.make(name)
             for edit in edits:
                 message = edit(tester, message)
@@ -140,6 +141,21 @@ def send(step: Step) -> Action:
             course.ended = tester.now
 
     return act
+
+
+def _still_there(course: Course, following: str) -> None:
+    """No request is sent after a refusal, which ends the session: the refusal is what is told.
+
+    Raises:
+        Failed: the last answer was one.
+    """
+    last = course.answers[-1] if course.answers else None
+    if last is not None and last.code.startswith("FAILED"):
+        seen = f"{last.name} {last.code}"
+        raise Failed(
+            f"{last.name} came with {last.code}",
+            cause=Cause.WRONG_CODE, expected=f"an answer that {following} can follow", observed=seen,
+        )  # fmt: skip
 
 
 @VERBS.on("wait")

@@ -26,8 +26,10 @@ def charger_contracts20(bench: Certificates, pics: Pics) -> Contracts:
             oem_authorities=[entry.der for entry in store.of_role(Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2)],
             issue=issue,
             any_vehicle=[plain_id(store[Role.CONTRACT].common_name)],
+            grammar=pics.grammar,
         ),
         tariff_key20=credential(store[Role.MO_SUB2]),
+        grammar=pics.grammar,
     )
 
 

@@ -41,14 +41,14 @@ async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
     cheap, middle = _with_the_middle_cheap(response)
     match what:
         case "signed":
-            signed = signature.sign_message(cheap, signer.key, SET)
+            signed = signature.sign_message(cheap, signer.key, SET, tester.pics.grammar)
         case "unsigned":
             signed = None
         case "changed after signing":
             pass
         case "signed by another key":
             other = credential(tester.certificates.other["mo-sub2"]).key
-            signed = signature.sign_message(cheap, other, SET)
+            signed = signature.sign_message(cheap, other, SET, tester.pics.grammar)
         case _:
             raise NotExecutable(f"prices {what!r}")
     caught = tester.catch(lambda one: delivers(one, "Start") and one.message.EVPowerProfile is not None)

@@ -43,7 +43,7 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
             cause=Cause.NO_CERTIFICATES,
         )
     key = backend.provider.key
-    signed: SignatureType | None = signature.sign_message(response, key, SET)
+    signed: SignatureType | None = signature.sign_message(response, key, SET, tester.pics.grammar)
     match what:
         case "valid":
             pass
@@ -53,12 +53,12 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
         case "provider of another PKI":
             pass
         case "signature by another key":
-            signed = signature.sign_message(response, bench.other[Role.CPS].key, SET)
+            signed = signature.sign_message(response, bench.other[Role.CPS].key, SET, tester.pics.grammar)
         case "no signature":
             signed = None
         case "encrypted key spoiled":
             response = _spoiled(response, "SECP521_EncryptedPrivateKey")
-            signed = signature.sign_message(response, key, SET)
+            signed = signature.sign_message(response, key, SET, tester.pics.grammar)
         case "another contract under the old signature":
             response = copy.deepcopy(response)
             response.SignedInstallationData.ContractCertificateChain.Certificate = bench.contract().leaf
