@@ -247,6 +247,8 @@ CASES = (
          at("DC_CPDResEnergyTransferMode.EVSEMinimumVoltage", r(1100))),
     Case("limits", "AC_ChargeParameterDiscoveryRes",
          at("AC_CPDResEnergyTransferMode.EVSEMaximumChargePower", r(-1)), "iso20-ac"),
+    Case("limits", "AC_ChargeParameterDiscoveryRes",
+         at("AC_CPDResEnergyTransferMode.EVSEMaximumChargePower_L3", r(-1)), "iso20-ac"),
     Case("discharge-sign", "DC_ChargeParameterDiscoveryRes", at("DC_CPDResEnergyTransferMode",
          lambda old: msgspec.structs.replace(bpt(old), EVSEMaximumDischargePower=r(-2990))), live=False),
     Case("limits-apart", "DC_ChargeParameterDiscoveryRes", both(
@@ -361,7 +363,7 @@ CASES = (
     Case("notification", "DC_ChargeLoopRes", status("Pause")),
     Case("notification", "DC_ChargeLoopRes", status("ExitStandby")),
     Case("notification", "DC_ChargeLoopRes", status("ScheduleRenegotiation"), control=DYNAMIC),
-    Case("notification", "DC_ChargeLoopRes", status("MeteringConfirmation")),
+    Case("receipt-external", "DC_ChargeLoopRes", status("MeteringConfirmation")),
     Case("notification", "PowerDeliveryRes", status("ExitStandby")),
     Case("meter-missing", "DC_ChargeLoopRes", at("MeterInfo", None)),
     *(

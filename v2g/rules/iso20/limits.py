@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from v2g.phases import given
 from v2g.physical import number
 from v2g.rules.facts import Facts
 from v2g.rules.iso20.facts import DECLARED_DC, POWERS
@@ -59,6 +60,9 @@ def _wrong(part: Any, side: str, names: tuple[str, ...]) -> str:
         least = total(part, f"{side}{name.replace('Maximum', 'Minimum')}")
         if most is None:
             continue
+        phases = given(part, f"{side}{name}")
+        if len(phases) > 1 and min(phases) < 0.0 and ("Discharge" not in name or max(phases) > 0.0):
+            return f"{side}{name} is {', '.join(f'{watts:g}' for watts in phases)} over the phases, which cannot be"
         if "Discharge" in name:
             most, least = abs(most), None if least is None else abs(least)
         largest, unit = next(bound for what, bound in LARGEST.items() if name.endswith(what))
