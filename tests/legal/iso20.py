@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -370,6 +371,60 @@ charger(
     _options(standby=False),
     declared={"PIXIT_SECC_ISO20_Standby": False},
 )
+POWER = tuple(
+    f"{PF}PowerFlow_{one}" for one in ("DC#8", "DC#9", "DC_dynamic#4", "DC_dynamic#5", "DC_dynamic#6", "BPT#7", "BPT#8",
+                                       "BPT_dynamic#4", "BPT_dynamic#5", "BPT_dynamic#6")
+)  # fmt: skip
+"""Flows in which the vehicle changes what it can do with, in DC; and the same in AC."""
+POWER_AC = tuple(
+    f"{PF}PowerFlow_{one}" for one in ("AC#2", "AC_dynamic#2", "AC_dynamic#3", "AC_BPT_dynamic#2", "AC_BPT_dynamic#3")
+)
+charger("20-ramps-slowly", "the current changes by 30 A/s", POWER, dynamics(amps_per_second=30.0),
+        declared={"PIXIT_SECC_DC_CurrentFall": 25.0, "PIXIT_SECC_DC_CurrentRise": 25.0})  # fmt: skip
+charger("20-takes-back", "a charger that decides takes power back for as long as the vehicle lets it",
+        (f"{PF}PowerFlow_BPT_dynamic#4", f"{PF}PowerFlow_BPT_dynamic#6", f"{PF}PowerFlow_AC_BPT_dynamic#2",
+         f"{PF}PowerFlow_AC_BPT_dynamic#3"), plant(target_power=-5_000.0))  # fmt: skip
+
+
+def _of_before(name: str) -> Callable[[Any], Any]:
+    """The block of the message before: what a control that runs beside the messages knows by then."""
+    kept: list[Any] = []
+
+    def change(message: Any) -> Any:
+        block = getattr(message, name)
+        kept.append(block)
+        same = len(kept) > 1 and type(kept[-2]) is type(block)
+        return msgspec.structs.replace(message, **{name: kept[-2]}) if same else message
+
+    return change
+
+
+charger("20-commands-one-later", "a command follows the vehicle's limits one message later", POWER_AC,
+        saying(AC_ChargeLoopRes=_of_before("CLResControlMode")))  # fmt: skip
+charger("20-negative-back", "limits of discharging are negative numbers", (*POWER, *POWER_AC),
+        plant(negative_discharge_limits=True))  # fmt: skip
+
+
+def _counting_down(system: Any) -> None:
+    """NotificationMaxDelay is what is left of the time."""
+    until: list[float] = []
+
+    def left(delay: int) -> int:
+        until.append(asyncio.get_running_loop().time() + delay)
+        return max(0, round(until[0] - asyncio.get_running_loop().time()))
+
+    def status(message: Any) -> Any:
+        own = message.EVSEStatus
+        if own is None or own.EVSENotification != "Terminate":
+            return message
+        told = msgspec.structs.replace(own, NotificationMaxDelay=left(own.NotificationMaxDelay))
+        return msgspec.structs.replace(message, EVSEStatus=told)
+
+    saying(DC_ChargeLoopRes=status, AC_ChargeLoopRes=status)(system)
+
+
+charger("20-counts-down", "NotificationMaxDelay counts down",
+        (f"{PF}StopDelay_DC", f"{PF}StopDelay_AC"), _counting_down)  # fmt: skip
 charger("20-pauses-us", "pause and resume with time stamps in microseconds", RESUMED, _options(stamps="us"))
 
 # ---------------------------------------------------------------------------------------------------------------
