@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from faults.fault import Adjust, charger
+import secc.ac
+import secc.iso2
+from faults.fault import Adjust, answering, charger
 from slac.pilot import STEADY, State
 from v2g.messages import din70121, iso2
 
@@ -44,6 +46,21 @@ def with_first(response: str, change: Callable[[Any], None], seconds: float = 0.
     return adjust
 
 
+async def _closes_at_once(visit: Any) -> None:
+    """Nobody looks at the pilot."""
+    visit.evse.ac.close()
+
+
+def _leaves_it_to_the_pilot(visit: Any, message: Any, good: Callable[[], Any]) -> Any:
+    if message.ChargeProgress != "Stop":
+        return good()
+    return iso2.PowerDeliveryRes(ResponseCode="OK", EVSEStatus=secc.iso2.ac_status(visit))
+
+
+charger("contactor-in-B", "the contactor closes with PowerDeliveryReq(Start), whatever the pilot shows",
+        "PF_SECC_ISO2_PowerFlow_AC#2", patches=[(secc.ac, "close_contactor", _closes_at_once)])  # fmt: skip
+charger("contactor-after-C", "the contactor opens when the vehicle leaves C, not with PowerDeliveryReq(Stop)",
+        "PF_SECC_ISO2_PowerFlow_AC#3", adjust=answering("PowerDeliveryReq", _leaves_it_to_the_pilot))  # fmt: skip
 for _percent in (10.0, 7.5, STEADY):
     charger(f"duty-{_percent:g}", f"DC: the duty is {_percent:g} % in the session", *FLOW.values(),
             adjust=showing(_percent))  # fmt: skip

@@ -5,6 +5,7 @@ What is drawn (factors, offsets, which value) nobody has chosen; the run named f
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 from collections.abc import Callable
@@ -164,6 +165,13 @@ def _echo(module: str) -> Adjust:
     return adjust
 
 
+def _dynamics(**changes: float) -> Adjust:
+    def adjust(system: Any) -> None:
+        system.power._dynamics = dataclasses.replace(system.power._dynamics, **changes)
+
+    return adjust
+
+
 def _stops_nothing(*_: Any) -> None:
     """An output that stays on."""
 
@@ -195,6 +203,8 @@ for _module in MODULES:
             patches=[(LimitedOutput, "ramp_down", nothing)])  # fmt: skip
     charger(f"output-stays-on-{_module}", f"{_module}: the output stays on after PowerDelivery(Stop)",
             f"{_run}{END}", patches=[(LimitedOutput, "off", _stops_nothing)])  # fmt: skip
+    charger(f"output-lingers-{_module}", f"{_module}: the current takes five seconds to go after PowerDelivery(Stop)",
+            f"{_run}{END}", adjust=_dynamics(off_seconds=5.0))  # fmt: skip
     charger(f"echo-{_module}", f"{_module}: present values are the targets", f"{_run}{CHANGING}",
             f"{_run}{PRECHARGE}", adjust=_echo(_module))  # fmt: skip
     charger(f"precharge-any-{_module}", f"{_module}: any precharge target is taken", f"{_run}{PRECHARGE}",

@@ -16,7 +16,8 @@ import slac.ev
 import slac.evse
 from faults.fault import async_nothing, charger, nothing, vehicle
 from faults.slac import matching
-from slac.pilot import toggle
+from slac.pilot import DIGITAL, State, toggle
+from v2g.messages import iso2
 
 _S, _E = "TC_SECC_{}_VTB_PLCLinkStatus_{:03d}", "TC_EVCC_{}_VTB_PLCLinkStatus_{:03d}"
 
@@ -54,6 +55,45 @@ charger("sleep-hasty", "the duty comes back half a second after it went off", *b
         adjust=matching(timing={"T_step_X1": 0.5}))  # fmt: skip
 charger("sleep-mute", "discovery is not answered after a pause", *both(_S, 10, 6), *both(_S, 3, 2),
         patches=[(secc.outlet.Outlet, "_answer", _mute_after_a_pause)])  # fmt: skip
+
+
+def _on(answer: str, change: Any, seconds: float) -> Any:
+    """The pilot changed some time after each answer of a name."""
+
+    def adjust(system: Any) -> None:
+        def rewrite(message: Any) -> Any:
+            asyncio.get_running_loop().call_later(seconds, change, system.wire.evse)
+            return message
+
+        system.options.rewrite[getattr(iso2, answer)] = rewrite
+
+    return adjust
+
+
+def _always_digital(system: Any) -> None:
+    pilot, right = system.evse.pilot, system.evse.pilot.offer
+    pilot.offer = lambda duty: right(DIGITAL)
+
+
+class _Forgets(dict[bytes, Any]):
+    def __setitem__(self, name: bytes, paused: Any) -> None:
+        """A paused session is not kept."""
+
+
+_toggled, _P = secc.outlet.Outlet._toggled, "PF_SECC_ISO2_Pause#{}"
+charger("pause-deaf", "B-C-B in a pause is not seen, nor its vehicle any more", _P.format(1), _P.format(2),
+        patches=[(secc.outlet.Outlet, "_toggled", nothing)])  # fmt: skip
+charger("pause-slow", "the duty comes ten seconds after B-C-B", _P.format(2),
+        patches=[(secc.outlet.Outlet, "_toggled",
+                  lambda outlet: asyncio.get_running_loop().call_later(10.0, _toggled, outlet))])  # fmt: skip
+charger("pause-nominal", "the duty states a current after B-C-B", _P.format(2),
+        adjust=lambda system: setattr(system.outlet, "wake", lambda why: system.evse.pilot.offer(50.0)))  # fmt: skip
+charger("pause-awake", "the oscillator stays on in a pause", _P.format(2),
+        adjust=_always_digital)  # fmt: skip
+charger("pause-F", "the pilot goes to F in a pause", _P.format(2),
+        adjust=_on("SessionStopRes", lambda pilot: pilot.fault(State.F), 1.0))  # fmt: skip
+charger("pause-forgetful", "a paused session is not kept", _P.format(2),
+        adjust=lambda system: setattr(system.outlet, "paused", _Forgets()))  # fmt: skip
 charger("stay-in-network", "the network is not left after Terminate", *both(_S, 8, 5),
         patches=[(slac.evse.Evse, "leave", async_nothing)])  # fmt: skip
 charger("map-mute", "discovery is not answered after amplitude maps", "TC_SECC_CMN_VTB_CmAmpMap_008",

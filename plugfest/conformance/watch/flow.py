@@ -88,7 +88,8 @@ class Flow:
         claimed: targets of the current, A, at which a limit was said to be reached that was far away, by limit.
         metered: meter and its last reading, Wh; ``metered_from`` meter, time and first reading since the start, and
             ``metered_drawn`` what had been drawn then.
-        pilot: its state, where it was seen, with 5 %; ``began_ready``: it was in C or D before the session.
+        pilot: its state, where it was seen, of a vehicle with 5 %.
+        began_ready: it was in C or D before the session.
         remaining: remaining times told last, s.
         parameters, offer: the last charge parameters of vehicle and charger; ``start``: the last PowerDeliveryReq that
             starts.

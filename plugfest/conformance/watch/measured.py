@@ -10,6 +10,7 @@ from plugfest.conformance.watch.judgement import SPOKEN, Book, Side
 from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.output import for_how_long
 from plugfest.conformance.watch.terms import LASTS, SAFE_VOLTAGE, SMALL_CURRENT
+from slac.pilot import READY
 
 BOOK = Book()
 SECC: Side = "secc"
@@ -198,3 +199,15 @@ def contactor_late(flow: Flow, seen: Measured) -> str:
         if since is not None and flow.now - since > allowed:
             return f"the contactor is still closed {flow.now - since:.1f} s after {what}"
     return ""
+
+
+@BOOK.measured(
+    "contactor-ready", "the contactor is closed in C and D alone", "IEC 61851-1", SECC, cause=Cause.OUTPUT_ON
+)
+def contactor_ready(flow: Flow, seen: Measured) -> str:
+    state = flow.pilot
+    wrong = flow.ac and seen.closed is True and state is not None and state not in READY
+    seconds = flow.lasts("contactor-ready", wrong)
+    if state is None or seconds <= flow.terms.contactor:
+        return ""
+    return f"the contactor is closed {for_how_long(seconds)} while the pilot is in {state.value}"

@@ -235,6 +235,7 @@ class Watch:
         else:
             excused = self._offered.excused or has_reason(self.flow, self.log, reading.state)
             self._offered = Offered(reading, self.flow.now, excused)
+            self.flow.pilot = reading.state
             held = self.flow.now + HELD
             asyncio.get_running_loop().call_at(held, self._keeps_offering, held)
 
@@ -293,7 +294,9 @@ class Watch:
         self._asked.clear()
         self.talk = Talk(papers=Papers(self.known()))
         self._offered = replace(self._offered, since=max(self._offered.since, now), excused=False)
-        plausible.pilot_seen(self.flow, *self._shown_pilot)
+        self.flow.pilot = self._offered.reading.state
+        if self.side == "evcc":
+            plausible.pilot_seen(self.flow, *self._shown_pilot)
 
     # -- what it keeps ------------------------------------------------------------------------------------------------
 

@@ -15,11 +15,14 @@ from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Result
+from slac.pilot import State
 from v2g.physical import number, physical
 
 FLOWS: Table[Callable[[TesterEv], Awaitable[None]]] = Table()
 """Variant -> what is asked for."""
 
+BEGINS = {"precharge": "CableCheck", "never ready": "ChargeParameterDiscovery"}
+"""Variant -> the state that it begins in, where power does not flow yet."""
 CHANGES = 8
 """Targets that are asked for one after the other."""
 LARGE = ("par_EVMaximumCurrent",)
@@ -31,6 +34,8 @@ LONG_AC = 180.0
 """The same of AC, where less flows, so that a meter that counts one phase of three shows it."""
 MORE = 10.0
 """Times its usual limits, of a vehicle that only the charger limits."""
+OPENS_LATE = 3.0
+"""s for which the battery stays connected, in C, after PowerDelivery(Stop), so that a current that goes on is seen."""
 DEAD = 7.0
 """s for which an output is looked at after the end."""
 
@@ -41,7 +46,7 @@ async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
     flow = str(run.variant["flow"])
     if flow == "limits of the charger":
         tester.pics = tester.pics.with_(**{name: float(tester.pics[name]) * MORE for name in LARGE})
-    await tester.until("CableCheck" if flow == "precharge" else "PowerDelivery.Start")
+    await tester.until(BEGINS.get(flow, "PowerDelivery.Start"))
     await FLOWS[flow](tester)
     result.saw(f"power flow: {flow}", f"{tester.loops} rounds of the loop")
 
@@ -149,10 +154,14 @@ async def energy(tester: TesterEv) -> None:
 
 @FLOWS.on("end")
 async def end(tester: TesterEv) -> None:
-    """PowerDelivery(Stop) under load, then WeldingDetection until the output has to be dead."""
+    """PowerDelivery(Stop) under load, contactors that open late, WeldingDetection until the output has to be dead."""
     amps, volts = _limits(tester)
     await _ask(tester, amps * 0.8, volts, SETTLES)
-    await _end(tester)
+    tester.progress = "Stop"
+    await tester.exchange("PowerDeliveryReq")
+    await asyncio.sleep(OPENS_LATE)
+    tester.system.load(None)
+    tester.system.pilot.set(State.B)
     until = tester.now + DEAD
     while tester.now < until:
         await tester.exchange("WeldingDetectionReq")
@@ -182,4 +191,24 @@ async def alternating(tester: TesterEv) -> None:
         await tester.charge(1)
         await asyncio.sleep(2.0)
     await _end(tester)
+    await asyncio.sleep(DEAD)
+
+
+@FLOWS.on("never ready")
+async def never_ready(tester: TesterEv) -> None:
+    """PowerDelivery(Start) of a vehicle that stays in B. A charger may refuse it or not; it closes no contactor."""
+    tester.system.load(tester.battery_voltage)
+    tester.progress = "Start"
+    await tester.send(tester.make("PowerDeliveryReq"))
+    await tester.response("PowerDeliveryReq")
+    await asyncio.sleep(DEAD)
+
+
+@FLOWS.on("still ready")
+async def still_ready(tester: TesterEv) -> None:
+    """PowerDelivery(Stop) of a vehicle that stays in C: the contactor opens all the same."""
+    await tester.charge(3)
+    tester.progress = "Stop"
+    await tester.send(tester.make("PowerDeliveryReq"))
+    await tester.response("PowerDeliveryReq")
     await asyncio.sleep(DEAD)
