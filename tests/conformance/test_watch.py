@@ -18,6 +18,7 @@ from plugfest.conformance.cause import Cause
 from plugfest.conformance.verdict import Result, Verdict
 from plugfest.conformance.watch.flow import Flow
 from plugfest.conformance.watch.messages import STOPS, Said, Stage
+from plugfest.conformance.watch.plausible import precharge_wrong
 from plugfest.conformance.watch.table import JUDGEMENTS
 from plugfest.conformance.watch.terms import Terms
 from plugfest.conformance.watch.vehicle import stop_ignored
@@ -141,3 +142,26 @@ def test_a_violation_names_the_protocol_that_was_spoken(name: str, message: str,
     result = run(name, soc_jumps(message, module))
     assert result.judged is not None
     assert (result.cause, result.judged.rule) == (Cause.PHYSICS, title)
+
+
+@pytest.mark.parametrize(
+    ("reached", "battery", "startled", "wrong"),
+    [
+        (398.0, 350.0, False, True),
+        (398.0, 390.0, False, False),
+        (213.0, 350.0, False, False),  # the charger was still on its way
+        (398.0, 350.0, True, False),  # it says what cannot be
+    ],
+)
+def test_a_precharge_is_held_against_the_battery_once_it_was_reached(
+    reached: float, battery: float, startled: bool, wrong: bool
+) -> None:
+    """By the jump of the voltage when contactors close, if that is the battery's."""
+    flow = Flow(Terms.of(Pics()))
+    flow.note(Said("PreChargeReq", Stage.PRECHARGE, request=True, target_volts=400.0, target_amps=1.0))
+    flow.note(Said("PreChargeRes", Stage.PRECHARGE, request=False, code="OK", volts=reached, amps=0.0))
+    flow.note(Said("PowerDeliveryReq", Stage.DELIVERY, request=True, progress="Start"))
+    flow.note(Said("PowerDeliveryRes", Stage.DELIVERY, request=False, code="OK"))
+    flow.note(Said("CurrentDemandRes", Stage.LOOP, request=False, code="OK", volts=battery, amps=0.0))
+    flow.startled = startled
+    assert bool(precharge_wrong(flow, Said("CurrentDemandReq", Stage.LOOP, request=True, target_amps=0.0))) is wrong

@@ -96,9 +96,10 @@ def declared(sut: str, mode: str) -> str:
 
 
 @contextlib.contextmanager
-def codec(cable: Link, side: str) -> Iterator[IO[bytes]]:
-    """A codec in the counterpart's namespace, which writes its port when it is ready."""
-    command = cable.command(side, f"{VENV}/bin/python", str(PEER), "codec")
+def codec(cable: Link, name: str) -> Iterator[IO[bytes]]:
+    """A codec in the counterpart's namespace, warmed up for a mode, which writes its port when it is ready."""
+    side, _, mode = name.partition("-")
+    command = cable.command(side, f"{VENV}/bin/python", str(PEER), "codec", mode)
     environment = {**os.environ, "JAVA_TOOL_OPTIONS": QUICK_JVM}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
@@ -160,7 +161,7 @@ def main(out: Path, names: list[str], more: list[str]) -> None:
         ready, running = [], []
         for number, (name, words, shard) in enumerate(benches(names)):
             cable = stack.enter_context(link(f"pfc{number}"))
-            ready.append((name, words, shard, cable, stack.enter_context(codec(cable, name.partition("-")[0]))))
+            ready.append((name, words, shard, cable, stack.enter_context(codec(cable, name))))
         for name, words, shard, cable, port in ready:
             folder = out / name
             log = stack.enter_context(folder.with_suffix(".log").open("ab"))

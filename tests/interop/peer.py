@@ -6,7 +6,7 @@ or as car, so that the other side can be the program under test:
 
     peer.py secc MODE --iface IF [options]      Josev is the charger
     peer.py evcc MODE --iface IF [options]      Josev is the car
-    peer.py codec                               a codec for many of these, see --codec
+    peer.py codec [MODE ...]                    a codec for many of these, see --codec
 
 MODE: din | iso2-dc | iso2-ac | iso2-dc-tls | iso2-ac-tls | iso2-dc-pnc | iso2-ac-pnc
       iso20-dc|ac[-bpt][-sched|-dyn][-tls][-pnc]     (sched is the default; tls is
@@ -216,13 +216,13 @@ def warm_up(codec, protocol, rounds=3):
             codec.decode(codec.encode(json.dumps(doc), namespace), namespace)
 
 
-def lend_codec():
+def lend_codec(modes):
     """One Java program for the peers of this namespace, until standard input ends: they start in a second then,
-    and what it has compiled stays compiled."""
+    and what it has compiled stays compiled. With modes, it is warmed up for their protocols alone."""
     from iso15118.shared.exificient_exi_codec import ExificientEXICodec
 
     codec = ExificientEXICodec()
-    for protocol in NAMESPACE:
+    for protocol in dict.fromkeys(MODES[mode_name(mode)][0] for mode in modes) or NAMESPACE:
         warm_up(codec, protocol, 8)
     print(codec.gateway.gateway_parameters.port, flush=True)
     sys.stdin.read()
@@ -705,8 +705,8 @@ async def run(args, log):
 
 
 def main():
-    if sys.argv[1:] == ["codec"]:
-        lend_codec()
+    if sys.argv[1:2] == ["codec"]:
+        lend_codec(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("role", choices=("secc", "evcc"))

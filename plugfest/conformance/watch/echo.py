@@ -39,6 +39,7 @@ def _repeats(flow: Flow, said: Said) -> str:
 
 
 RULE = "present values are measured, not the targets repeated"
+LIKELY = f"{RULE}; or PIXIT_SECC_DC_PresentValues says that they are simulated"
 
 
 @BOOK.on("present-echo", RULE, SPOKEN, "secc", Stage.LOOP)
@@ -46,7 +47,6 @@ def echo(flow: Flow, said: Said) -> str:
     return _repeats(flow, said) if flow.terms.present == "measured" else ""
 
 
-@BOOK.on("present-echo-likely", RULE, SPOKEN, "secc", Stage.LOOP, weight=Weight.NOTED)
+@BOOK.on("present-echo-likely", LIKELY, SPOKEN, "secc", Stage.LOOP, weight=Weight.NOTED)
 def echo_likely(flow: Flow, said: Said) -> str:
-    text = _repeats(flow, said) if flow.terms.present == "unknown" else ""
-    return f"{text}; declare PIXIT_SECC_DC_PresentValues as measured or simulated" if text else ""
+    return _repeats(flow, said) if flow.terms.present == "unknown" else ""
