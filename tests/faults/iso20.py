@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 import evcc.iso20_prices
+import secc.answer
 import secc.iso20_ac
 import secc.iso20_prices
 import secc.iso20_profile
@@ -105,6 +106,8 @@ vehicle("20-prices-believed", "prices are believed whoever signed them", f"{EV}P
 
 # Delivery and loop
 
+charger("20-pilot-unchecked", "a cable check begins in control pilot state B", f"{PF}Pilot_CableCheck",
+        patches=[(secc.answer, "_check_pilot", async_nothing)])  # fmt: skip
 charger("20-contactor-ok", "a contactor that does not close is not noticed", f"{PF}ContactorError_AC",
         patches=[(secc.iso20_ac, "close_contactor", async_nothing)])  # fmt: skip
 charger("20-contactor-code", "a contactor that does not close: another code", f"{PF}ContactorError_AC",
