@@ -53,6 +53,11 @@ class Arrival:
         return str(getattr(self.message, "ResponseCode", ""))
 
 
+def stream_title(stream: int) -> str:
+    """What people call a stream."""
+    return "the main stream" if stream == MAIN else f"the side stream 0x{stream:04X}"
+
+
 HEADER_FIELDS = {"version": (0, 1), "inverse": (1, 2), "type": (2, 4), "length": (4, 8)}
 """Where the fields of a V2GTP header are."""
 

@@ -15,6 +15,8 @@ from plugfest.conformance.evcc.scripts.tls import change_options
 from plugfest.conformance.verdict import Verdict
 from v2g import signature, tls
 from v2g.channel import Channel
+from v2g.session import Session
+from v2g.streams import MAIN
 
 BY_ID = {run.id: run for run in runs()}
 
@@ -109,6 +111,23 @@ def test_a_charger_that_takes_one_grammar_of_signed_info_passes_where_that_is_de
     twice = one(BY_ID["PF_SECC_ISO20_Authorization_Warnings#1"], fault)
     assert twice.judged is not None
     assert twice.judged.what == "AuthorizationRes came with FAILED_SignatureError"  # nothing is sent after a refusal
+
+
+send = Session.send
+
+
+async def answering_on_the_main_stream(session: Session, message: Any, **more: Any) -> None:
+    if type(message).__name__ == "PowerDeliveryRes":
+        more["stream"] = MAIN
+    await send(session, message, **more)
+
+
+def test_an_answer_on_another_stream_is_told_as_that() -> None:
+    """It came, if not where it was awaited."""
+    fault = Fault("", "", "secc", (), patches=((Session, "send", answering_on_the_main_stream),))
+    result = one(BY_ID["PF_SECC_ISO20_Renegotiation_Order_DC#2"], fault)
+    assert result.judged is not None
+    assert result.judged.what == "PowerDeliveryRes came on the main stream"
 
 
 @pytest.mark.parametrize("fault", FAULTS[1::18], ids=lambda fault: fault.name)

@@ -28,7 +28,7 @@ from plugfest.conformance.sut.systems import ChargerUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.watch.flow import Measured
 from plugfest.conformance.watch.watch import ACTS
-from plugfest.conformance.wire import Arrival, Wire
+from plugfest.conformance.wire import Arrival, Wire, stream_title
 from slac.pilot import READY, State
 from v2g import sdp
 from v2g.channel import Channel
@@ -314,6 +314,11 @@ class TesterEv:
                 cause = Cause.UNREADABLE if wire.broken else Cause.CLOSED
                 text = f"no {expected} came: {seen}"
                 raise Failed(text, cause=cause, expected=f"{expected} within {seconds:g} s", observed=seen)
+            strays = (one for one in wire.arrived if one.name == expected and one.stream != stream)
+            if (stray := next((one for one in strays if one.time >= began), None)) is not None:
+                text = f"{expected} came on {stream_title(stray.stream)}"
+                wanted = f"{expected} on {stream_title(stream)}"
+                raise Failed(text, cause=Cause.WRONG_MESSAGE, expected=wanted, observed=text)
             text = f"no {expected} came within {seconds:g} s"
             raise Failed(text, cause=Cause.NO_ANSWER, expected=f"{expected} within {seconds:g} s", observed="nothing")
         if arrival.message is None:
