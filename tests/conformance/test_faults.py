@@ -12,11 +12,13 @@ from faults.matrix import caught, one
 from plugfest.conformance.catalogue import runs
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.evcc.scripts.tls import change_options
+from plugfest.conformance.evcc.scripts.tls20 import NOT_OFFERED
 from plugfest.conformance.verdict import Verdict
 from v2g import signature, tls
 from v2g.channel import Channel
 from v2g.session import Session
 from v2g.streams import MAIN
+from v2g.tls import tables
 
 BY_ID = {run.id: run for run in runs()}
 
@@ -111,6 +113,20 @@ def test_a_charger_that_takes_one_grammar_of_signed_info_passes_where_that_is_de
     twice = one(BY_ID["PF_SECC_ISO20_Authorization_Warnings#1"], fault)
     assert twice.judged is not None
     assert twice.judged.what == "AuthorizationRes came with FAILED_SignatureError"  # nothing is sent after a refusal
+
+
+def test_what_no_vehicle_offers_has_numbers() -> None:
+    """What is selected can be looked for in a hello."""
+    assert all(tables.number(kind, name) for kind, name in NOT_OFFERED.values())
+
+
+@pytest.mark.parametrize("variant", [3, 5])
+def test_what_a_vehicle_offers_itself_is_not_told_as_not_offered(variant: int) -> None:
+    """A lab's vehicle offers suites, groups and algorithms beside those of ISO 15118-20; another case is about that."""
+    lab = Fault("", "", "evcc", (), lambda system: change_options(system.tls, tls.LAB))
+    result = one(BY_ID[f"PF_EVCC_ISO20_TLS_Parameters#{variant}"], lab)
+    assert result.verdict is Verdict.INCONC
+    assert result.reason.startswith("the vehicle itself offers ")
 
 
 send = Session.send
