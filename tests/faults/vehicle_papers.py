@@ -60,3 +60,10 @@ vehicle("ev-no-entries", "MaxEntriesSAScheduleTuple is 0", SHORT[0],
 vehicle("ev-group-address", "the EVCCID is an address of a group", *SHORT, reading=True,
         adjust=both("SessionSetupReq", lambda message, classes: replaced(
             message, "EVCCID", bytes.fromhex("010203040506"))))  # fmt: skip
+for _name, _message, _field, _value in (
+    ("scope", "ServiceDiscoveryReq", "ServiceScope", "x"),
+    ("category", "ServiceDiscoveryReq", "ServiceCategory", "Internet"),
+    ("challenge", "ContractAuthenticationReq", "GenChallenge", "AAAA"),
+):
+    vehicle(f"ev-din-{_name}", f"DIN: {_message} has a {_field} that is not used", SHORT[1],
+            adjust=sending(_message, deep(_field, _value), "din70121"))  # fmt: skip

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from faults.fault import vehicle
+from faults.fault import deep, sending, vehicle
 from faults.vehicle_more import FLOW, FLOW_DIN, both, saying
 from plugfest.conformance.fields import replaced
+from v2g.physical import physical
 
 SHORT = ("PF_EVCC_ISO2_PowerFlow#2", "PF_EVCC_DIN_PowerFlow#2")
 FLOW_AC = "PF_EVCC_ISO2_PowerFlow_AC#1"
@@ -59,6 +60,20 @@ vehicle("ev-current-zero", "EVMaximumCurrentLimit is 0 A in the loop, and curren
         adjust=saying("CurrentDemandReq", "EVMaximumCurrentLimit", 0, "A"))  # fmt: skip
 vehicle("ev-power-megawatts", "EVMaximumPowerLimit is far above voltage times current", *SHORT, reading=True,
         adjust=saying("ChargeParameterDiscoveryReq", "EVMaximumPowerLimit", 1_250_000, "W", 3))  # fmt: skip
+vehicle("ev-remaining-short", "20 s until full with most of the battery empty", FLOW, FLOW_DIN, reading=True,
+        adjust=both("CurrentDemandReq", lambda message, classes: deep(
+            "RemainingTimeToBulkSoC", physical(classes, 15, "s"))(deep(
+                "RemainingTimeToFullSoC", physical(classes, 20, "s"))(message))))  # fmt: skip
+vehicle("ev-stop-other-tuple", "PowerDelivery(Stop) names another schedule than PowerDelivery(Start)", SHORT[0],
+        reading=True, adjust=sending("PowerDeliveryReq", lambda message: _other_tuple(message)))  # fmt: skip
+
+
+def _other_tuple(message: Any) -> Any:
+    if message.ChargeProgress == "Stop":
+        message.SAScheduleTupleID = message.SAScheduleTupleID % 255 + 1
+    return message
+
+
 vehicle("ev-asks-nothing", "no current is asked for in the whole loop", FLOW, FLOW_DIN, reading=True,
         adjust=saying("CurrentDemandReq", "EVTargetCurrent", 0, "A"))  # fmt: skip
 vehicle("ev-ac-voltage-half", "EVMaxVoltage is below the voltage of the outlet", FLOW_AC,

@@ -20,6 +20,7 @@ RULES: dict[str, Weight] = {
     "discharge-beyond": Weight.FAILS,
     "target-impossible": Weight.FAILS,
     "negative-target": Weight.NOTED,
+    "schedule-other": Weight.NOTED,
     "target-own-limit": Weight.FAILS,
     "meter": Weight.FAILS,
     "line-current": Weight.NOTED,

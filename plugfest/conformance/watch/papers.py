@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from plugfest.conformance.cause import Cause
 from v2g.credentials import chain_of, common_name, plain_id, read
 from v2g.errors import RemoteError
-from v2g.protocols import ISO2
+from v2g.protocols import DIN, ISO2
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -22,6 +22,7 @@ CHAIN = "a contract is shown with the sub-CAs up to its root, and its eMAID is t
 ROOTS = "a vehicle lists the roots that it trusts, and the one that it knows the charger by is among them"
 SERVICE = "a certificate service is selected before it is used"
 EVCCID = "the EVCCID is the MAC address of the vehicle"
+UNUSED = "a vehicle uses charging alone in DIN SPEC 70121, and nothing of contracts"
 ENTRIES = "a vehicle takes at least one entry of a schedule"
 CERTIFICATES = 2
 """ServiceID of the certificate service."""
@@ -76,6 +77,7 @@ class Papers:
             self._roots(request),
             self._exchange(name),
             _identity(request),
+            _unused(request),
         ]
         if name == "PaymentServiceSelectionReq":
             self.selected = {one.ServiceID: one.ParameterSetID for one in request.SelectedServiceList.SelectedService}
@@ -144,6 +146,19 @@ class Papers:
             text = f"parameter set {chosen} was selected, which is not {what}"
             return Wrong("service-unselected", text, SERVICE, fails=False)
         return None
+
+
+def _unused(request: Any) -> Wrong | None:
+    """What the schema of DIN SPEC 70121 has and the protocol does not use."""
+    if isinstance(request, DIN.module.ServiceDiscoveryReq):
+        found = [] if request.ServiceScope is None else ["ServiceScope"]
+        if request.ServiceCategory not in (None, "EVCharging"):
+            found.append(f"ServiceCategory {request.ServiceCategory}")
+    elif isinstance(request, DIN.module.ContractAuthenticationReq):
+        found = [name for name in ("Id", "GenChallenge") if getattr(request, name) is not None]
+    else:
+        return None
+    return Wrong("unused-in-din", f"comes with {' and '.join(found)}", UNUSED) if found else None
 
 
 def _identity(request: Any) -> Wrong | None:

@@ -26,6 +26,8 @@ ROUNDING = 60.0
 """s by which remaining times may be rounded."""
 FITS, LEAST = 1.2, 1000.0
 """Factor, and Wh, by which the energy asked for may be above what fits into the battery: losses, heating, rounding."""
+SOONER = 0.5
+"""Part of the shortest time that a vehicle may estimate: its limits at the moment are not its highest."""
 SAME = 1.1
 """Factor by which what stays may be told differently."""
 BOTH = 5.0
@@ -185,6 +187,27 @@ def complete_said(flow: Flow, said: Said) -> str:
         if seconds > STAYS:
             return f"{said.name} has {name} true and {left:g} s that remain"
     return ""
+
+
+@BOOK.on("remaining-short", "a battery needs its time at the power that its vehicle takes", SPOKEN, EVCC, Stage.LOOP,
+         weight=Weight.NOTED)  # fmt: skip
+def remaining_short(flow: Flow, said: Said) -> str:
+    """A finding: how a vehicle estimates is its own affair, but no battery takes more than its own limits."""
+    told, left = flow.parameters, said.to_full
+    if told is None or not told.capacity or told.full_soc is None or said.soc is None or not left or said.complete:
+        return ""
+    missing = told.capacity * (told.full_soc - PERCENT - said.soc) / 100.0
+    watts = flow.most(flow.ev_watts)
+    if flow.ev_volts.value and flow.ev_amps.value:
+        watts = min(watts, flow.ev_volts.value * flow.ev_amps.value)
+    least = missing / watts * 3600.0 if watts > 0.0 else 0.0
+    seconds = flow.lasts("remaining-short", 0.0 < left < least * SOONER)
+    if seconds <= STAYS:
+        return ""
+    return (
+        f"{said.name} has RemainingTimeToFullSoC {left:g} s, and {missing:.0f} Wh up to FullSOC take {least:.0f} s at "
+        f"the vehicle's own limits"
+    )
 
 
 @BOOK.on("complete-at-start", "a vehicle that starts is not complete", SPOKEN, EVCC, Stage.LOOP)
