@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+import secc.answer
 from legal.variant import (
     CHARGER_AC,
     CHARGER_DC,
@@ -32,6 +33,7 @@ from secc.simulated import Dynamics
 from secc.visit import Visit
 from slac.pilot import DIGITAL, State
 from v2g.messages import iso2
+from v2g.sequence import Sequence
 
 DC, ALL = (*CHARGER_DC, *CHARGER_DIN), (*CHARGER_DC, *CHARGER_AC, *CHARGER_DIN)
 TUPLES = (
@@ -70,6 +72,23 @@ charger(
     "PMax changes four times a day",
     ALL,
     plant(schedule=[Slot(n * 21_600, watts) for n, watts in enumerate((9e3, 11e3, 5e3, 11e3))]),
+)
+
+# Order
+
+check_id, check_order = secc.answer._check_id, secc.answer._check_order
+
+
+def _order_first(visit: Visit, sequence: Sequence, request: Any) -> None:
+    check_order(visit, sequence, request)
+    check_id(visit, visit.session.last_received)
+
+
+charger(
+    "order-before-session-id",
+    "a request that is out of order and of no session is refused as out of order",
+    tuple(f"PF_SECC_ISO2_ZeroSessionID#{number}" for number in range(1, 15)),
+    patches=((secc.answer, "_check_id", lambda *_: None), (secc.answer, "_check_order", _order_first)),
 )
 
 # Identity

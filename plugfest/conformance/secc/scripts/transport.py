@@ -16,13 +16,29 @@ from v2g import v2gtp
 from v2g.errors import SetupError
 from v2g.protocols import DIN
 
+LOOPS = ("CurrentDemandReq", "ChargingStatusReq")
+"""Requests of the charge loop, of which a session has one kind."""
+
+
+def _before(tester: TesterEv, request: str) -> str:
+    """The state in which a request is due in the sessions that are declared; "" if there is none."""
+    if request in LOOPS:
+        return "PowerDelivery.Start" if request == tester.loop_request else ""
+    stem = request.removesuffix("Req")
+    line, state = tester.kind.line, {"PowerDelivery": "PowerDelivery.Start"}.get(stem, stem)
+    return line[line.index(state) - 1] if state in line else ""
+
 
 @SCRIPTS.on("PF_SECC_ISO2_ZeroSessionID")
 async def zero_session_id(tester: TesterEv, run: Run, result: Result) -> None:
-    """A request with the session id zero: FAILED_UnknownSession."""
-    await tester.until("SessionSetup")
-    message = tester.make(str(run.variant["message"]))
-    await answer(tester, result, message, "FAILED_UnknownSession", session_id=bytes(8))
+    """A request with the session id zero: FAILED_UnknownSession, where it is due; elsewhere it is out of order, too."""
+    request = str(run.variant["message"])
+    place = _before(tester, request)
+    await tester.until(place or "SessionSetup")
+    if request == "CableCheckReq":
+        tester.ready()
+    codes = ("FAILED_UnknownSession",) if place else ("FAILED_UnknownSession", "FAILED_SequenceError")
+    await answer(tester, result, tester.make(request), *codes, session_id=bytes(8))
     await closes(tester, result)
 
 
