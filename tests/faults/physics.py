@@ -228,6 +228,13 @@ for _module in MODULES:
         charger(f"flag-{_kind.lower()}-{_module}", f"{_module}: {_flag} is true all the time",
                 f"{RUN[_module]}{CHANGING}",
                 adjust=sending("CurrentDemandRes", deep(_flag, True), _module))  # fmt: skip
+    for _name, _kind in (("CurrentDemandRes", "loop"), ("ChargeParameterDiscoveryRes", "parameters")):
+        charger(f"rating-{_kind}-{_module}", f"{_module}: EVSEMaximumPowerLimit is ten times the right one in {_name}",
+                f"{RUN[_module]}{CHANGING}",
+                adjust=sending(_name, exponent("EVSEMaximumPowerLimit", 1), _module))  # fmt: skip
+for _name, _kind in (("ChargingStatusRes", "loop"), ("ChargeParameterDiscoveryRes", "parameters")):
+    charger(f"rating-{_kind}-ac", f"EVSEMaxCurrent is ten times the right one in {_name}",
+            "PF_SECC_ISO2_PowerFlow_AC#1", adjust=sending(_name, exponent("EVSEMaxCurrent", 1)))  # fmt: skip
 charger("flags-swapped", "the flags of current and voltage are swapped", f"{RUN['iso2']}{OWN_LIMITS}",
         adjust=sending("CurrentDemandRes", lambda message: msgspec.structs.replace(
             message, EVSECurrentLimitAchieved=message.EVSEVoltageLimitAchieved,

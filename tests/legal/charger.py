@@ -192,6 +192,13 @@ charger(
     _rated(1000.0, 600.0, 600_000.0),
     declared={"PIXIT_SECC_DC_MaximumCurrent": 600.0, "PIXIT_SECC_DC_MaximumPower": 600_000.0},
 )
+charger(
+    "125-amperes-ac",
+    "AC of 125 A per phase, which is declared",
+    (*CHARGER_AC, FLOW_AC),
+    lambda system: setattr(system.evse.ac, "max_current", 125.0),
+    declared={"PIXIT_SECC_AC_MaximumCurrent": 125.0},
+)
 charger("small", "a charger of 60 A and 25 kW", CHARGER_DC, _rated(500.0, 60.0, 25_000.0))
 charger(
     "no-power-limit",

@@ -72,6 +72,7 @@ DEFAULTS: Mapping[str, Any] = {
     "PIXIT_SECC_DC_MaximumVoltage": 1000.0,
     "PIXIT_SECC_DC_MaximumCurrent": 500.0,
     "PIXIT_SECC_DC_MaximumPower": 500_000.0,
+    "PIXIT_SECC_AC_MaximumCurrent": 80.0,
     "PIXIT_SECC_CMN_AuthorizationOngoing": "unknown",
     "PIXIT_SECC_CMN_ChargeParameterDiscoveryOngoing": "unknown",
     "PIXIT_SECC_CMN_MeterInfo": "unknown",

@@ -11,6 +11,7 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.safety`    alarms, isolation, and whether the output goes off
 :mod:`.status`    what a charger says of itself: status codes, isolation, wishes
 :mod:`.reached`   flags of limits that it has reached, or not
+:mod:`.rated`     a charger's limits against its ratings
 :mod:`.answers`   a charger's answers against their requests and each other, across sessions; and their times
 :mod:`.echo`      present values that only repeat the targets
 :mod:`.energy`    meters

@@ -17,6 +17,8 @@ SMALL_CURRENT = 5.0
 """A: below, an output counts as without current, and contactors may open."""
 SAFE_VOLTAGE = 60.0
 """V: touchable."""
+UNDECLARED = 2.0
+"""Factor by which a charger may be larger than our defaults where its ratings are not declared: more is implausible."""
 LASTS = 0.5
 """s for which a value has to be wrong: connecting a battery is a shock of its own."""
 
@@ -43,6 +45,7 @@ class Terms:
         targets: above the charger's limits they are ``kept`` out, ``clipped`` (left to the charger), or ``unknown``.
         ramped: the vehicle ramps down before PowerDelivery(Stop).
         transmission: tolerance on the time of a message.
+        rated_volts, rated_amps, rated_watts, rated_line: most of a charger, of DC, and of AC in A per phase.
     """
 
     amps: float
@@ -64,6 +67,10 @@ class Terms:
     targets: str
     ramped: bool
     transmission: float
+    rated_volts: float
+    rated_amps: float
+    rated_watts: float
+    rated_line: float
 
     @classmethod
     def of(cls, pics: Pics) -> Self:
@@ -72,6 +79,9 @@ class Terms:
         def seconds(name: str) -> float:
             value = pics[name]
             return float(Pics()[name] if value == "unknown" else value)
+
+        def rated(name: str) -> float:
+            return seconds(name) * (1.0 if name in pics.declared else UNDECLARED)
 
         return cls(
             amps=seconds("PIXIT_SECC_DC_CurrentTolerance"),
@@ -93,6 +103,10 @@ class Terms:
             targets=str(pics["PIXIT_EVCC_DC_TargetsAboveLimits"]),
             ramped=pics["PIXIT_EVCC_DC_EndOfCharging"] == "ramped",
             transmission=float(pics["par_CMN_Transmission_Delay"]),
+            rated_volts=rated("PIXIT_SECC_DC_MaximumVoltage"),
+            rated_amps=rated("PIXIT_SECC_DC_MaximumCurrent"),
+            rated_watts=rated("PIXIT_SECC_DC_MaximumPower"),
+            rated_line=rated("PIXIT_SECC_AC_MaximumCurrent"),
         )
 
     def current(self, amps: float, declared: float = 0.0) -> float:
