@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+import secc.dc
 import secc.serve
-from faults.fault import Adjust, charger, deep, late, sending
+from faults.fault import Adjust, charger, deep, late, nothing, sending
 from faults.physics import MODULES, RUN, constant, driving, metered
 from plugfest.conformance.fields import found, replaced
 from secc.visit import Visit
@@ -192,3 +193,5 @@ charger("late-ServiceDetailRes", "ServiceDetailRes after 4.9 s", "TC_SECC_CMN_VT
 STOP_DELAY = ("PF_SECC_ISO2_StopDelay", "PF_SECC_ISO20_StopDelay_DC", "PF_SECC_ISO20_StopDelay_AC")
 charger("stop-impatient", "a vehicle that is to stop within ten seconds is refused after six", *STOP_DELAY,
         patches=[(secc.serve, "STOP_GRACE", -4.0)])  # fmt: skip
+charger("output-comes-back", "an output that the pilot has switched off comes back with the next request",
+        "PF_SECC_ISO2_CpDropShort", patches=[(secc.dc, "check_tested", nothing)])  # fmt: skip

@@ -14,6 +14,7 @@ from plugfest.conformance.secc.scripts.table import SCRIPTS
 from plugfest.conformance.secc.tester import TesterEv
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.watch.messages import STOPS, read
+from plugfest.conformance.watch.terms import SMALL_CURRENT
 from slac.pilot import State
 from v2g.messages import iso2
 from v2g.physical import number, physical
@@ -32,6 +33,34 @@ async def cp_drop(tester: TesterEv, run: Run, result: Result) -> None:
     result.saw("FAILED, or the connection is closed", seen)
     if arrival is not None and arrival.code == "OK" and not tester.pics.ac:
         raise Failed(f"{seen} in state B", cause=Cause.PHYSICS, expected="no power in state B")
+
+
+AFTER = 5.0
+"""s for which the loop goes on after a moment in state B."""
+
+
+@SCRIPTS.on("PF_SECC_ISO2_CpDropShort")
+async def cp_drop_short(tester: TesterEv, run: Run, result: Result) -> None:
+    """State B for a moment: the output that it has switched off stays off, whatever the vehicle asks for then."""
+    await tester.until("ChargingLoop")
+    tester.system.pilot.set(State.B)
+    await off_within(tester, result, timer("V2G_SECC_CPState_Error_Detection_Timeout"))
+    tester.system.pilot.set(State.C)
+    until, seen = tester.now + AFTER, "no current"
+    while tester.now < until:
+        await tester.send(tester.make(tester.loop_request))
+        arrival = await tester.connection.next(2.0)
+        if arrival is None or arrival.code.startswith("FAILED"):
+            seen = "closed" if arrival is None else arrival.code
+            break
+        amps = abs(read(arrival.message).amps or 0.0)
+        if amps > SMALL_CURRENT or tester.system.energised():
+            raise Failed(
+                f"{arrival.name} {arrival.code} with {amps:.1f} A after state B, without another cable check",
+                cause=Cause.OUTPUT_ON, expected="an output that stays off, or a refusal",
+            )  # fmt: skip
+        await tester.pause()
+    result.saw("the output stays off after state B", seen)
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Unplug")
