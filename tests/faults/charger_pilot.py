@@ -80,3 +80,11 @@ charger("pilot-F-ac", "AC: the pilot goes to F in the loop", FLOW_AC,
 charger("pilot-E-blinks", "the pilot goes to E for a second after SessionSetupRes", *FLOW.values(), FLOW_AC,
         adjust=with_first("SessionSetupRes", lambda pilot: (
             pilot.fault(State.E), asyncio.get_running_loop().call_later(1.0, pilot.offer, 5.0))[0]))  # fmt: skip
+
+
+def _opens(system: Any) -> None:
+    """The contactor opens two seconds after the first ChargingStatusRes."""
+    with_first("ChargingStatusRes", lambda pilot: system.evse.ac.open(), 2.0)(system)
+
+
+charger("contactor-lost", "AC: the contactor opens in the loop, and nothing is said of it", FLOW_AC, adjust=_opens)

@@ -199,6 +199,19 @@ charger(
     lambda system: setattr(system.evse.ac, "max_current", 125.0),
     declared={"PIXIT_SECC_AC_MaximumCurrent": 125.0},
 )
+
+
+def _nothing_now(system: Any) -> None:
+    """EVSEMaxCurrent is 0 A in the loop, and the contactor open."""
+
+    def rewrite(message: Any) -> Any:
+        asyncio.get_running_loop().call_later(0.1, system.evse.ac.open)
+        return fields(EVSEMaxCurrent=iso2.PhysicalValueType(Multiplier=0, Unit="A", Value=0))(message)
+
+    saying(ChargingStatusRes=rewrite)(system)
+
+
+charger("nothing-now", "AC: the grid has nothing to give for now", (*CHARGER_AC[1:], FLOW_AC), _nothing_now)
 charger("small", "a charger of 60 A and 25 kW", CHARGER_DC, _rated(500.0, 60.0, 25_000.0))
 charger(
     "no-power-limit",

@@ -222,13 +222,20 @@ class Order:
         return mutant.change.id.rpartition(":")[0].rpartition(".")[0]
 
 
+FLOWING = {"CurrentDemand", "ChargingStatus", "PreCharge", "PowerDelivery", "WeldingDetection"}
+DRIVES = ("secc.dc", "secc.ac", "secc.envelope", "secc.power", "secc.agreed", "secc.outlet", "secc.pauses")
+
+
 def _about(change: Site | Entry) -> list[str]:
-    """Words of the names of cases that are about what is changed: ``PreCharge``, ``CmSlacParm``."""
+    """Words of the names of cases that are about what is changed: ``PreCharge``, ``CmSlacParm``, ``PowerFlow``."""
     if isinstance(change, Site):
         name = change.function.rpartition(".")[2].strip("_")
-        return [name.title().replace("_", "")]
+        return [name.title().replace("_", ""), *(("PowerFlow", "Pause") if change.module in DRIVES else ())]
     names = [name.partition(".")[0] for name in change.messages]
-    return [name.title().replace("_", "") if name.startswith("CM_") else re.sub("Re[qs]$", "", name) for name in names]
+    flows = ["PowerFlow"] if FLOWING & {name[:-3] for name in names} else []
+    return flows + [
+        name.title().replace("_", "") if name.startswith("CM_") else re.sub("Re[qs]$", "", name) for name in names
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from plugfest.conformance.watch.messages import Said, Stage
 from plugfest.conformance.watch.output import for_how_long
 from plugfest.conformance.watch.terms import LASTS, SAFE_VOLTAGE, SMALL_CURRENT
 from slac.pilot import READY
+from v2g.rules.rule import CLASSIC
 
 BOOK = Book()
 SECC: Side = "secc"
@@ -19,6 +20,8 @@ TEST_VOLTAGE = 100.0
 CLOSES = 5.0
 """s after a refusal in which a session is closed, and the output off with it."""
 STAGES_LIVE = (Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.DELIVERY, Stage.LOOP, Stage.WELDING, Stage.END)
+LEAST_AMPS, LEAST_WATTS = 6.0, 6.0 * 230.0
+"""Per phase, below which a vehicle takes nothing (IEC 61851-1)."""
 GAP = 1.0
 """V or A that rounding may add."""
 
@@ -211,3 +214,19 @@ def contactor_ready(flow: Flow, seen: Measured) -> str:
     if state is None or seconds <= flow.terms.contactor:
         return ""
     return f"the contactor is closed {for_how_long(seconds)} while the pilot is in {state.value}"
+
+
+@BOOK.measured("contactor-kept", "the contactor stays closed as long as power is agreed on", "IEC 61851-1", SECC)
+def contactor_kept(flow: Flow, seen: Measured) -> str:
+    """But for a charger that offers less than a vehicle can take, or has said that something is wrong."""
+    granted, line = flow.facts.granted(CLOSES), flow.line_amps.value
+    least = seen.phases * LEAST_WATTS
+    nothing = line is None or line < LEAST_AMPS or (granted is not None and granted < least)
+    ended = flow.alarmed or flow.wish_at is not None or flow.failed_at is not None or flow.over_at is not None
+    agreed = flow.ac and flow.flowing and flow.pilot in READY and flow.facts.protocol in CLASSIC
+    seconds = flow.lasts("contactor-kept", agreed and seen.closed is False and not nothing and not ended)
+    if seconds <= CLOSES:
+        return ""
+    return (
+        f"the contactor is open {for_how_long(seconds)} while the pilot is in C or D, and the charger gives no reason"
+    )
