@@ -1,9 +1,9 @@
 """What commands print: one harmless line at a time.
 
-Nothing else prints, so no text of a peer can reach a terminal as it is. A reader that has gone, as with
-``plugfest ... | head``, is a BrokenPipeError, which ends the command. When standard output cannot be written for
-another reason (a full disk), a session goes on without it, and the command ends with one line and an exit code
-(:func:`check`).
+Nothing else prints, so a peer's text never reaches a terminal unescaped. A reader that has gone away, as with
+``plugfest ... | head``, raises BrokenPipeError, which ends the command. If standard output cannot be written for
+another reason (a full disk), a session continues without it, and the command ends with a one-line error and an exit
+code (:func:`check`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 from boundary.errors import OutputError
@@ -19,37 +19,37 @@ from boundary.text import visible
 
 
 def say(line: object = "", *, file: IO[str] | None = None, flush: bool = False) -> None:
-    """A line for the user.
+    """Prints a line for the user.
 
     Raises:
-        BrokenPipeError: nobody reads any more.
+        BrokenPipeError: the reader has gone away.
         OutputError: a ``file`` other than standard output cannot be written.
     """
     raw(visible(line) + "\n", file=file, flush=flush)
 
 
 def say_all(lines: Iterable[object], *, file: IO[str] | None = None) -> None:
-    """Several lines. Raises as :func:`say` does."""
+    """Prints several lines. Raises the same errors as :func:`say`."""
     for line in lines:
         say(line, file=file)
 
 
 def complain(line: object) -> None:
-    """A line on standard error. Whatever becomes of it, the command goes on."""
+    """Prints a line on standard error. The command continues even if that fails."""
     with contextlib.suppress(OSError, ValueError):
         say(line, file=sys.stderr, flush=True)
 
 
 def complain_all(lines: Iterable[object]) -> None:
-    """Several lines on standard error, as :func:`complain`."""
+    """Prints several lines on standard error, like :func:`complain`."""
     for line in lines:
         complain(line)
 
 
 def raw(text: str, *, file: IO[str] | None = None, flush: bool = False) -> None:
-    """Text of our own as it is, with line breaks or control sequences; what others wrote in it is escaped already.
+    """Prints our own text unchanged, with its line breaks and control sequences; foreign text in it is already escaped.
 
-    Raises as :func:`say` does.
+    Raises the same errors as :func:`say`.
     """
     target = sys.stdout if file is None else file
     ours = target is sys.stdout
@@ -60,7 +60,9 @@ def raw(text: str, *, file: IO[str] | None = None, flush: bool = False) -> None:
         if flush:
             target.flush()
     except BrokenPipeError:
-        raise
+        if not (ours and _verdicts):
+            raise
+        give_up()
     except OSError as why:
         if not ours:
             raise OutputError(getattr(target, "name", "the output"), why) from why
@@ -68,7 +70,21 @@ def raw(text: str, *, file: IO[str] | None = None, flush: bool = False) -> None:
 
 
 _lost: list[OutputError] = []
-"""Why standard output takes no more."""
+"""Why standard output can no longer be written."""
+_verdicts: list[None] = []
+"""Open :func:`to_the_end` contexts."""
+
+
+@contextlib.contextmanager
+def to_the_end() -> Iterator[None]:
+    """While the context is open, a reader that goes away ends the output, but not the command: for commands whose exit
+    code is a verdict, which must be the same with ``| head``. Also works as a decorator."""
+    _verdicts.append(None)
+    try:
+        yield
+        flush()
+    finally:
+        _verdicts.pop()
 
 
 class Output:
@@ -83,12 +99,12 @@ class Output:
 
 
 def flush() -> None:
-    """Hands what was said to the system. Raises BrokenPipeError: nobody reads any more."""
+    """Flushes what was printed. Raises BrokenPipeError: the reader has gone away."""
     raw("", flush=True)
 
 
 def check() -> None:
-    """Sees that everything said is out.
+    """Makes sure that everything printed has been written.
 
     Raises:
         BrokenPipeError: nobody reads any more.
@@ -100,7 +116,8 @@ def check() -> None:
 
 
 def prepare() -> None:
-    """Begins anew; standard output and error spell what their encoding has not, instead of failing."""
+    """Resets the console. Standard output and error then escape characters that their encoding lacks instead of
+    failing."""
     _lost.clear()
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
@@ -108,7 +125,7 @@ def prepare() -> None:
 
 
 def finish() -> None:
-    """What was said is out, or lost without a further complaint: after a failure that is reported anyway."""
+    """Flushes what was printed, or drops it silently: for use after a failure that is reported anyway."""
     with contextlib.suppress(OSError):
         flush()
     if _lost:
@@ -116,6 +133,6 @@ def finish() -> None:
 
 
 def give_up() -> None:
-    """Standard output leads nowhere from here on, so that nothing fails once more when the program ends."""
+    """Redirects standard output to nowhere, so that nothing fails a second time when the program exits."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -162,9 +162,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _checked(code: int) -> int:
-    """The exit code, which says so where standard output was lost."""
+    """The exit code, which also reports that standard output could not be written."""
     try:
         console.check()
+    except BrokenPipeError:  # the command had done its work
+        console.give_up()
     except OutputError as why:
         console.finish()
         complain(f"plugfest: {why}")

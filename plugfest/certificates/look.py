@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.ocsp import OCSPRequestBuilder
 
-from boundary.console import say
+from boundary.console import say, say_all, to_the_end
 from boundary.read import read_input
 from pki import keys, loading, ocsp, path, revocation, roles
 from pki.path import Code, Deviation
@@ -177,26 +177,52 @@ def _lines(lines: Iterator[str], *, blank: bool = False) -> None:
 
 @dataclass
 class _Held:
-    """A chain, and what it is held against: trusted roots, and the revocations of its PKI."""
+    """A chain, and what it is checked against: trusted roots, and the revocations of its PKI."""
 
     chain: _Chain
     anchors: Sequence[x509.Certificate]
     revocations: Revocations
+    oddities: Sequence[str] = ()
 
 
+@dataclass
+class _Checked:
+    """The verdict on a chain, with the lines that explain it."""
+
+    name: str
+    accepted: bool
+    lines: list[str]
+
+
+@to_the_end()
 def verify(args: argparse.Namespace) -> int:
-    """Every chain held against its role; 1 if one has to be refused."""
+    """Checks every chain against its role; returns 1 if one has to be refused."""
     at, role = arguments.time(args.at), arguments.role(args.role)
     in_pki = args.target != "-" and Path(args.target).is_dir()
     todo = list(_in_pki(args, role) if in_pki else _in_file(args, role))
     lists = {file: revocation.read_crl(file) for file in args.crl}
-    refused = False
-    for held in todo:
-        # A recording has its own time; one that was given counts more.
-        time = at if args.at or held.chain.at is None else held.chain.at
-        if not _accepted(held, time, lists, ask=args.ocsp):
-            refused = True
+    # A recording has its own time, unless the user gives one.
+    times = [at if args.at or held.chain.at is None else held.chain.at for held in todo]
+    checked = [_checked(held, time, lists, ask=args.ocsp) for held, time in zip(todo, times, strict=True)]
+    refused = [one for one in checked if not one.accepted]
+    say(_summary(len(checked), [one.name for one in refused]))
+    for one in checked:
+        say_all(one.lines)
     return 1 if refused else 0
+
+
+def _summary(count: int, refused: Sequence[str]) -> str:
+    """What came out, in one sentence."""
+    chains = f"{count} chain{'s' if count != 1 else ''}"
+    if not count:
+        return "Nothing to verify: no chain was found."
+    if not refused:
+        return f"Accepted: {'the chain is' if count == 1 else f'all {chains} are'} valid."
+    if count == 1:
+        return f"Refused: {refused[0]} is not valid."
+    return (
+        f"Refused: {len(refused)} of {chains} {'is' if len(refused) == 1 else 'are'} not valid: {', '.join(refused)}."
+    )
 
 
 def _in_pki(args: argparse.Namespace, role: Role | None) -> Iterator[_Held]:
@@ -204,7 +230,7 @@ def _in_pki(args: argparse.Namespace, role: Role | None) -> Iterator[_Held]:
     suites = [Store(args.target, args.suite, password=args.password)] if args.suite or args.names else None
     found = suites or list(stores(Path(args.target)).values())
     for store in found:
-        _lines(text.oddities(store))
+        oddities = list(text.oddities(store))
         entries = [store[n] for n in args.names] or [e for e in store.values() if e.role in ANCHORS]
         if not entries:
             raise UserError(f"{args.target} has no leaves of a known role; give NAME and --role")
@@ -214,7 +240,8 @@ def _in_pki(args: argparse.Namespace, role: Role | None) -> Iterator[_Held]:
             known = trusted(args.roots, chain.role) or anchors(store, chain.role)
             if len(found) > 1:
                 chain.name = f"{store.suite.name}/{entry.name}"
-            yield _Held(chain, known, Revocations.of(store))
+            yield _Held(chain, known, Revocations.of(store), oddities)
+            oddities = []
 
 
 def _in_file(args: argparse.Namespace, role: Role | None) -> Iterator[_Held]:
@@ -226,31 +253,30 @@ def _in_file(args: argparse.Namespace, role: Role | None) -> Iterator[_Held]:
         yield _Held(chain, trusted(args.roots, chain.role), Revocations())
 
 
-def _accepted(
+def _checked(
     held: _Held, time: datetime.datetime, lists: Mapping[Path, x509.CertificateRevocationList], *, ask: bool
-) -> bool:
-    """Prints the verdict on a chain; whether it may be accepted.
+) -> _Checked:
+    """Checks a chain.
 
     Args:
         lists: revocation lists, by file.
         ask: ask the certificates' OCSP responders too.
     """
     chain = held.chain
-    for defect in chain.defects:
-        say(f"  ! {defect}")
+    lines = [*held.oddities, *(f"  ! {defect}" for defect in chain.defects)]
     if not chain.certificates:
-        return not chain.defects
+        return _Checked(chain.name, not chain.defects, lines)
     if chain.role is None:
-        raise UserError(f"{chain.name}: what it is for cannot be told; give --role")
+        raise UserError(f"{chain.name}: its role cannot be determined; give --role")
     below, _ = _split(chain)
-    revocations = _with_lists(held.revocations, lists, [*below, *held.anchors], time)
+    revocations, remarks = _with_lists(held.revocations, lists, [*below, *held.anchors], time)
     deviations = path.validate(below, held.anchors, chain.role, time, suite=chain.suite, revoked=revocations)
     if ask:
         deviations += _ask(below, held.anchors, time)
-    _verdict(chain, below, held.anchors, deviations)
+    lines += [*remarks, *_verdict(chain, below, held.anchors, deviations)]
     if chain.key_trouble:
-        say(f"  ! {'key':20} {chain.key_trouble}")
-    return not (chain.defects or chain.key_trouble or path.fatal(deviations))
+        lines.append(f"  ! {'key':20} {chain.key_trouble}")
+    return _Checked(chain.name, not (chain.defects or chain.key_trouble or path.fatal(deviations)), lines)
 
 
 def _with_lists(
@@ -258,19 +284,20 @@ def _with_lists(
     lists: Mapping[Path, x509.CertificateRevocationList],
     authorities: Sequence[x509.Certificate],
     at: datetime.datetime,
-) -> Revocations:
-    """What is known of revocations, and what lists say of certificates of these authorities."""
+) -> tuple[Revocations, list[str]]:
+    """The known revocations with those that lists add for these authorities, and remarks on the lists."""
     found = Revocations(dict(known.entries))
+    remarks: list[str] = []
     for file, one in lists.items():
         said = revocation.listed(one, authorities)
         if said is None:
-            say(f"  {file}: signed by no authority of this chain, so it does not count")
+            remarks.append(f"  {file}: not signed by an authority of this chain, so it does not count")
             continue
         found.entries.update(said.entries)
         until = one.next_update_utc
         if until is not None and until < at:
-            say(f"  {file}: stale since {until:%Y-%m-%d %H:%M} UTC")
-    return found
+            remarks.append(f"  {file}: stale since {until:%Y-%m-%d %H:%M} UTC")
+    return found, remarks
 
 
 def _complete(chain: _Chain, places: Sequence[Path]) -> None:
@@ -286,15 +313,15 @@ def _complete(chain: _Chain, places: Sequence[Path]) -> None:
 
 def _verdict(
     chain: _Chain, below: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], found: list[Deviation]
-) -> None:
+) -> Iterator[str]:
     way = [common_name(c) or "?" for c in below]
     root = next((a for a in anchors if issued(a, below[-1])), None)
     if root is not None:
         way.append(common_name(root))
     state = "REFUSED" if path.fatal(found) else "good" if not found else "good, with oddities"
-    say(f"{chain.name}: {text.title(chain.role, SUITES[chain.suite])}  {' < '.join(way)}  {state}")
+    yield f"{chain.name}: {text.title(chain.role, SUITES[chain.suite])}  {' < '.join(way)}  {state}"
     for deviation in found:
-        say(f"  {'!' if deviation.fatal else '~'} {deviation.code:20} {deviation}")
+        yield (f"  {'!' if deviation.fatal else '~'} {deviation.code:20} {deviation}")
 
 
 def _ask(

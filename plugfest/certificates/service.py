@@ -1,8 +1,8 @@
-"""``plugfest pki serve``: a provisioning service for chargers and back ends of others, over HTTP.
+"""``plugfest pki serve``: a provisioning service for other people's chargers and back ends, over HTTP.
 
-It answers what :mod:`secc.remote` asks: a certificate request of ISO 15118-2 or -20 as it came from the vehicle, in the
+It answers the requests of :mod:`secc.remote`: a vehicle's certificate request of ISO 15118-2 or -20, unchanged, in the
 JSON form of OCPP 2.0.1 and 2.1. A vehicle that asks again in the same session gets the next contract. The PKI is read
-at the start; what is revoked later counts after a restart.
+once at the start; later revocations take effect after a restart.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ from v2g.protocols import ISO2, ISO20
 from v2g.reading import SessionMessage, change_signature
 
 LARGEST = 65536
-"""Bytes of a request; those of OCPP have 11000."""
+"""Most bytes of a request; OCPP requests have 11000."""
 SESSIONS = 100
-"""Sessions of which it is kept what their vehicles got, the latest."""
+"""The latest sessions for which we remember what their vehicles got."""
 
 
 SILENT = 600.0
-"""s for which a request stays without an answer on purpose."""
+"""s for which a request deliberately gets no answer."""
 _WITHOUT_ANSWER = (Outcome.SILENCE, Outcome.HTTP_ERROR, Outcome.NOT_JSON)
 
 
@@ -68,11 +68,11 @@ class Desk:
     """Answers requests for certificates.
 
     Attributes:
-        backend, backend20: of ISO 15118-2 and -20; None: there is none in this PKI.
-        revoked: what is revoked.
+        backend, backend20: for ISO 15118-2 and -20; None if this PKI has none.
+        revoked: revoked certificates.
         now: wall clock.
-        plan: what is answered instead, for testing.
-        done: eMAIDs that the vehicle of a session got, by session id and provisioning certificate.
+        plan: what to answer instead, for testing.
+        done: eMAIDs that a session's vehicle got, by session id and provisioning certificate.
     """
 
     backend: LocalBackend | None
@@ -86,7 +86,7 @@ class Desk:
         """The answer to a JSON value, and a line for the user in ``note``.
 
         Args:
-            outcome: of this request; by default what the plan has next.
+            outcome: for this request; by default the plan's next.
         """
         outcome = self.plan.next() if outcome is None else outcome
         try:
@@ -99,7 +99,7 @@ class Desk:
 
     def _answer(self, question: Any, outcome: str) -> Mapping[str, Any]:
         if outcome == Outcome.FAILED:
-            raise Refused("told to fail")
+            raise Refused("failed on purpose")
         if not isinstance(question, Mapping):
             raise Refused("not a JSON object")
         name = next((one for one, uri in SCHEMAS.items() if uri == question.get("iso15118SchemaVersion")), None)
@@ -200,7 +200,7 @@ class Desk:
 
 
 def _nothing(*_: Any) -> None:
-    """Nobody is told."""
+    """Ignores everything."""
 
 
 def desk(
@@ -263,18 +263,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def _be_silent(self) -> None:
-        """Until the other side gives up."""
+        """Waits until the other side gives up."""
         self.connection.settimeout(SILENT)
         with contextlib.suppress(OSError):
             self.connection.recv(1)
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """Quiet: what was answered is told."""
+        """Prints nothing: the answers are already printed."""
 
 
 class _Server(ThreadingHTTPServer):
-    """A silent answer keeps nobody else waiting, nor Ctrl-C."""
+    """A silent answer delays neither other requests nor Ctrl-C."""
 
     daemon_threads = True
 
@@ -283,7 +283,7 @@ def server_of(made: Desk, bind: str, port: int) -> ThreadingHTTPServer:
     """The service over HTTP, one request at a time at the desk; it listens.
 
     Raises:
-        OSError: it cannot.
+        OSError: the address cannot be used.
     """
     handler = type("Handler", (_Handler,), {"desk": made, "lock": threading.Lock()})
     return _Server((bind, port), handler)
@@ -297,6 +297,8 @@ def serve(args: argparse.Namespace) -> int:
     made.plan = Plan(args.answer, args.times, args.refusals == "response")
     server = listen(lambda: server_of(made, args.bind, args.port), args.bind, args.port)
     host, port = str(server.server_address[0]), server.server_address[1]
-    say(f"certificates at http://{host}:{port}/", flush=True)
+    url = f"http://{host}:{port}/"
+    say(f"certificates at {url}")
+    say(f"next: set charger.provisioning-url: {url} in the charger's bench file; Ctrl-C stops this service", flush=True)
     until_stopped(server)
     return 0

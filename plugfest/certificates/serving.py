@@ -1,4 +1,4 @@
-"""Serving until Ctrl-C, as the commands do that answer other people's chargers and vehicles over HTTP."""
+"""Serves until Ctrl-C, for the commands that answer other people's chargers and vehicles over HTTP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def listen(make: Callable[[], HTTPServer], bind: str, port: int) -> HTTPServer:
     """A server that listens.
 
     Raises:
-        UserError: it cannot; names the option that helps.
+        UserError: the address cannot be used; names the option that helps.
     """
     try:
         return make()

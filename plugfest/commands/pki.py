@@ -200,7 +200,7 @@ COMMANDS = (
                 help="keyCompromise, cessationOfOperation, superseded, certificateHold, ... (default: unspecified)",
             ),
             _at("when it was revoked"),
-            Argument("--undo", action="store_true", help="take the revocation back"),
+            Argument("--undo", action="store_true", help="undo the revocation"),
             SUITE,
         ),
     ),
@@ -214,7 +214,7 @@ COMMANDS = (
             Argument("name", nargs="?", metavar="NAME", help="with --out: the certificate to answer for"),
             Argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default 127.0.0.1)"),
             Argument("--port", type=int, help="TCP port (default: the one that the certificates name, or 8560)"),
-            Argument("--out", metavar="FILE", type=Path, help="write a response in DER and end"),
+            Argument("--out", metavar="FILE", type=Path, help="write a response in DER and exit"),
             _at("with --out: thisUpdate, for stale ones"),
             SUITE,
             FORCE,
@@ -223,8 +223,8 @@ COMMANDS = (
     Command(
         "serve",
         "service.serve",
-        "install and update contracts for chargers of others, until stopped",
-        "Over HTTP, in the JSON form of OCPP 2.0.1: what charger.provisioning-url asks.",
+        "install and update contracts for other people's chargers, until stopped",
+        "Over HTTP, in the JSON form of OCPP 2.0.1; set charger.provisioning-url in a bench file to its address.",
         (
             DIRECTORY,
             Argument("--bind", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default 127.0.0.1)"),

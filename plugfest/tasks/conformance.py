@@ -13,7 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from boundary.console import complain, say
+from boundary.console import complain, say, to_the_end
 from boundary.text import dumps
 from plugfest.certificates import roots
 from plugfest.conformance.campaign import ask, campaign, outcome, probe, report, setup, storage
@@ -38,6 +38,7 @@ from v2g.errors import SetupError
 UNDER_TEST = {"secc": "charger", "evcc": "vehicle", "pair": "vehicle and charger"}
 
 
+@to_the_end()
 def judge_recording(args: argparse.Namespace) -> int:
     found = judge(read(args.file, args.key_log), args.sut, roots.of(args.roots))
     if args.json:

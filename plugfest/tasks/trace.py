@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import exi
-from boundary.console import complain, say, say_all
+from boundary.console import complain, say, say_all, to_the_end
 from boundary.text import dumps
 from boundary.write import write
 from plugfest.certificates import roots
@@ -119,6 +119,7 @@ def decode(args: argparse.Namespace) -> int:
     return 0
 
 
+@to_the_end()
 def check(args: argparse.Namespace) -> int:
     recording = _recording(args)
     judged = judge(recording, roots.of(args.roots))
@@ -177,6 +178,7 @@ def _time(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
+@to_the_end()
 def diff(args: argparse.Namespace) -> int:
     differences = compare(_recording(args), read(args.other, args.key_log))
     for one in differences:

@@ -134,6 +134,16 @@ def test_a_reader_that_goes_ends_a_command_quietly(command: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("command", ["conformance judge --sut evcc", "trace check"])
+def test_a_verdict_does_not_depend_on_its_reader(command: str) -> None:
+    """A reader that goes leaves the exit code of a verdict alone, whether it goes early or late."""
+    recording = Path(__file__).parents[1] / "data/reports/start-timeout-10.pcap"
+    for reader in ("cat", "head -n 1", "true"):
+        line = f"{sys.executable} -m plugfest {command} {recording} | {reader} >/dev/null; exit ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", line], stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_what_cannot_be_made_is_said_before_the_session(tmp_path: Path) -> None:
     """A directory that is missing or none is one line and exit code 2, and no session begins."""
     (tmp_path / "file").touch()
