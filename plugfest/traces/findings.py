@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from plugfest.traces.entries import Entry
+from plugfest.traces.sentences import clause
 
 Severity = Literal["violation", "warning", "note"]
 
@@ -17,19 +18,19 @@ def about(entry: Entry, severity: Severity, side: str, rule: str, text: str, req
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be.
+    """Something that is wrong or worth knowing.
 
     Attributes:
         time: s in the recording.
         severity: ``violation``: the standard forbids it and the session depends on it; ``warning``: tolerated,
-            measured a little off, or in doubt; ``note``: worth knowing.
-        side: whose it is: ``evcc``, ``secc`` or "".
+            measured slightly off, or in doubt; ``note``: worth knowing.
+        side: who caused it: ``evcc``, ``secc`` or "".
         rule: stable name of the rule.
-        text: one sentence: what was, what was expected.
-        requirement: identifier of the standard where known.
+        text: one sentence: what happened, and what was expected.
+        requirement: identifier in the standard, if known.
         entry: index of the entry in the recording; -1 for none.
         count: how often it was found.
-        last: time of the last time, s; None where there was one only.
+        last: time of the last occurrence, s; None if there was only one.
     """
 
     time: float
@@ -65,9 +66,9 @@ class Verdict:
     Attributes:
         result: ``passed``, ``warnings`` (passed, with warnings), ``failed``, ``not decided`` (the recording ends while
             an answer is due), or ``empty`` (nothing to judge).
-        sentence: what happened, whose doing, why: the first step that failed.
+        sentence: what happened, who caused it and why: the first step that failed.
         details: what was recorded, and how much was found.
-        charged: False where it is known that nothing was charged, though all was in order.
+        charged: False if it is known that nothing was charged although nothing was wrong.
     """
 
     result: Literal["passed", "warnings", "not decided", "failed", "empty"]
@@ -87,8 +88,8 @@ class Verdict:
 
     @property
     def headline(self) -> str:
-        """The sentence behind a word on the session."""
-        return f"{self.word if self.charged or not self.ok else 'not charged'}: {self.sentence}"
+        """The result in words, and the sentence."""
+        return f"{self.word if self.charged or not self.ok else 'not charged'}: {clause(self.sentence)}"
 
     @property
     def reason(self) -> str:

@@ -78,7 +78,7 @@ def test_readings_of_the_pilot_alone_say_so() -> None:
     recording = Recording("pilot.pcap", "pcap", entries=[state(0.0, "A", 100), state(1.0, "B", 5), state(2.0, "C", 5)])
     verdict = judge(recording).verdict
     assert verdict.headline == (
-        "nothing to judge: It holds readings of the control pilot only, no SLAC and no V2G message: A (12 V, steady),"
+        "nothing to judge: it holds readings of the control pilot only, no SLAC and no V2G message: A (12 V, steady),"
         " B (9 V, 5 % (by messages)), C (6 V, 5 % (by messages))"
     )
 

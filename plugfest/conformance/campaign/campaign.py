@@ -33,6 +33,7 @@ from plugfest.conformance.stops import cause_of
 from plugfest.conformance.sut.bench import Bench
 from plugfest.conformance.sut.own import EPOCH
 from plugfest.conformance.verdict import Result, Verdict
+from plugfest.traces.sentences import clause
 from slac.errors import SlacError
 from v2g.errors import V2GError
 from v2g.trace import Observe, fan_out
@@ -145,7 +146,7 @@ class Campaign:
         virtual: in virtual time (systems in memory only).
         shard: which part of the runs this is.
         part: end of the names of this process' own files, where several share a folder.
-        tell: hears of progress.
+        tell: is notified of progress.
         bench: makes the tester's side of a run.
         info: for the report: versions, system, command line.
         reset: brings the system back when it does not answer any more; returns what was done.
@@ -306,7 +307,7 @@ def recorded(trace: Path) -> str:
         found = judge(load(trace)).diagnosis
     except RecordingError:
         return ""
-    return f"the recording says: {found.sentence}" if found.failed else ""
+    return f"the recording says: {clause(found.sentence)}" if found.failed else ""
 
 
 def versions() -> dict[str, Any]:

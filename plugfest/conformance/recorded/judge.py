@@ -11,11 +11,12 @@ from plugfest.conformance.recorded.answer import Answer, Judged
 from plugfest.conformance.recorded.process import PROCESS, Side, View, messages
 from plugfest.conformance.recorded.watched import of_watch
 from plugfest.traces import checks
-from plugfest.traces.chain.steps import OTHER, Diagnosis, Fault, capital
+from plugfest.traces.chain.steps import OTHER, Diagnosis, Fault
 from plugfest.traces.entries import SECC, Entry, Recording
 from plugfest.traces.findings import Finding
 from plugfest.traces.measure import Measure, measure
 from plugfest.traces.proofs import Roots
+from plugfest.traces.sentences import capital, clause
 from plugfest.traces.talks import code_of, talks
 from v2g.reading import header_of
 from v2g.rules.rule import CLASSIC, Rule
@@ -146,9 +147,9 @@ def _sentence(view: View, answer: Answer, rows: Sequence[Judged], found: checks.
     else:
         text = f"Passed: {who} keeps all {many}"
     if diagnosis.failed and diagnosis.side == OTHER[side] and _present(view, OTHER[side]):
-        text += f". The session failed, and not by its doing: {diagnosis.sentence}"
+        text += f". The session failed, but not because of it: {clause(diagnosis.sentence)}"
     elif diagnosis.failed and answer is not Answer.FAIL:
-        text += f". The session ended early: {diagnosis.sentence}"
+        text += f". The session ended early: {clause(diagnosis.sentence)}"
     return capital(text.rstrip(".")) + "."
 
 

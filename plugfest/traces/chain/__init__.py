@@ -31,9 +31,10 @@ from plugfest.traces.chain import below, pilot
 from plugfest.traces.chain.explain import explain
 from plugfest.traces.chain.reasons import Around, Happening
 from plugfest.traces.chain.session import Session
-from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Reached, Side, Step, capital, side_of
+from plugfest.traces.chain.steps import Diagnosis, Fault, Outcome, Reached, Side, Step, side_of
 from plugfest.traces.entries import SECC, Entry, Recording
 from plugfest.traces.findings import Finding
+from plugfest.traces.sentences import capital
 from slac.events import LINK_LOST
 from slac.rounds import Round
 

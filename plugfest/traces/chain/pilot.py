@@ -18,7 +18,7 @@ MOST = 6
 
 
 def reading(entry: Entry) -> tuple[State, float | None] | None:
-    """State and duty in percent that an entry tells of; None where it tells of none."""
+    """State and duty in percent that an entry reports; None if it reports none."""
     if entry.layer == "pilot":
         letter = entry.name[:1]
         if len(entry.name) > 2 or letter not in State.__members__:

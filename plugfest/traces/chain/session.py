@@ -95,7 +95,7 @@ class Session:
         refusal: request and response of the last refusal that nothing but an end followed.
         ongoing: the first answer of the loop under way that was Ongoing.
         charge: the charge loop, once there was one.
-        told: faults that a side tells of itself at present.
+        told: faults that a side reports about itself at present.
         wish: the charger's wish that the vehicle stop.
         stopping: the request by which the vehicle left the way to charging, or the charge loop.
         stopped: the SessionStopReq that was accepted.

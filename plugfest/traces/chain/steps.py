@@ -197,9 +197,3 @@ def side_of(entry: Entry) -> Side:
 def side_named(name: str) -> Side:
     """A side by its name; "" for anything else."""
     return "evcc" if name == "evcc" else "secc" if name == "secc" else ""
-
-
-def capital(text: str) -> str:
-    """Text as a sentence begins; names of messages keep their first letter."""
-    word = text.partition(" ")[0]
-    return text[:1].upper() + text[1:] if word.isalpha() and word.islower() else text
