@@ -1,12 +1,12 @@
-"""Where the bench meets the outside: texts of others, files of users, files that we leave behind.
+"""Where the bench meets the outside: text from peers, files from users, and files that we write.
 
-Each of these has one door, and a test (``tests/boundary/test_doors.py``) keeps every other module from going round it:
+Each of these has one door, and a test (``tests/boundary/test_doors.py``) keeps every other module from bypassing it:
 
-- :mod:`.text`: text that a peer or a file brought becomes harmless and stays one line; JSON and XML likewise.
-- :mod:`.console`: what commands print.
-- :mod:`.read`, :mod:`.yaml_read`: JSON, XML, YAML and plain files of users, bounded, with one-line errors.
-- :mod:`.write`: files appear under their name when they are whole, or grow record by record; secrets have mode 0600.
-- :mod:`.namespaces`: interfaces of other network namespaces, as ``NAMESPACE/INTERFACE``.
+- :mod:`.text`: makes text from a peer or a file harmless and keeps it on one line; JSON and XML likewise.
+- :mod:`.console`: everything that commands print.
+- :mod:`.read`, :mod:`.yaml_read`: users' JSON, XML, YAML and plain files, bounded, with one-line errors.
+- :mod:`.write`: files appear under their name once they are complete, or grow record by record; secrets have mode 0600.
+- :mod:`.namespaces`: interfaces in other network namespaces, as ``NAMESPACE/INTERFACE``.
 
-The lowest package: it knows neither charging nor EXI, so that every other package can use it.
+This is the lowest package: it knows nothing about charging or EXI, so every other package can use it.
 """

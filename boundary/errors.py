@@ -8,11 +8,11 @@ from boundary.text import visible
 
 
 class InputError(ValueError):
-    """A file or an input of the user that cannot be used.
+    """A file or other input from the user that cannot be used.
 
     Attributes:
         place: name of the file, with ``:LINE`` where it is known.
-        line: counted from 1; None where it is not known.
+        line: counted from 1; None if it is not known.
         what: what is wrong there, and what to do about it.
     """
 
@@ -24,7 +24,7 @@ class InputError(ValueError):
 
 
 class OutputError(OSError):
-    """A file that cannot be written, or not to its end. The text is one line that names it and says why.
+    """A file that cannot be written completely. The text is one line that names the file and says why.
 
     Attributes:
         name: of the file, or ``standard output``.
@@ -40,5 +40,5 @@ class OutputError(OSError):
 
 
 def reason(why: OSError) -> str:
-    """Why the system refused, in its words."""
+    """The system's own reason."""
     return why.strerror or (os.strerror(why.errno) if why.errno else str(why))

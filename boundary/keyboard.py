@@ -1,7 +1,7 @@
-"""The keyboard of a terminal, a line at a time, while something else draws on its screen.
+"""Reads the keyboard of a terminal, one line at a time, while something else draws on its screen.
 
-What is typed is not echoed; whoever draws shows it. Only a terminal in whose foreground we are is read: a job in the
-background would be stopped by that.
+Typed text is not echoed; the drawing code shows it. The terminal is read only while we are in its foreground: reading
+would stop a background job.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import termios
 from collections.abc import Callable, Iterator
 
 LONGEST = 500
-"""Characters of a line; what is typed beyond is not taken."""
+"""Characters of a line; anything typed beyond that is ignored."""
 _BACKSPACE, _ERASE, _ENTER = ("\x08", "\x7f"), "\x15", ("\n", "\r")
 
 
 @contextlib.contextmanager
 def lines(take: Callable[[str], object], typed: Callable[[str], object]) -> Iterator[bool]:
-    """While the context is open, ``take`` gets each line, and ``typed`` what there is of the next one.
+    """While the context is open, calls ``take`` with each line, and ``typed`` with what has been typed of the next one.
 
     Yields:
-        Whether there is a keyboard to read.
+        True if there is a keyboard to read.
     """
     number = _terminal()
     if number is None:

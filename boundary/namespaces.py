@@ -1,7 +1,7 @@
 """Interfaces in another network namespace, by the name ``NAMESPACE/INTERFACE``.
 
-A socket belongs to the namespace in which it was made, for ever; so only the making happens inside. A name without
-``/`` is an interface of this process's own namespace, and nothing is entered.
+A socket always belongs to the namespace in which it was created, so only its creation happens inside. A name without
+``/`` is an interface in this process's own namespace, and no namespace is entered.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ _NEWNET = 0x40000000  # CLONE_NEWNET
 
 
 def split(name: str) -> tuple[str, str]:
-    """Namespace and interface; the namespace is "" where there is none in the name."""
+    """Namespace and interface; the namespace is "" if the name has none."""
     namespace, slash, interface = name.rpartition("/")
     return (namespace, interface) if slash else ("", name)
 
 
 def exists(namespace: str) -> bool:
-    """Whether there is a namespace of this name."""
+    """Whether a namespace of this name exists."""
     return (NAMED / namespace).exists()
 
 
 @contextlib.contextmanager
 def inside(name: str) -> Iterator[str]:
-    """The calling thread is in the namespace of an interface while the context is open; nothing may be awaited there.
+    """Puts the calling thread into an interface's namespace while the context is open; nothing may be awaited inside.
 
     Args:
         name: ``INTERFACE`` or ``NAMESPACE/INTERFACE``.
 
     Yields:
-        The interface, as it is called in there.
+        The interface's name inside the namespace.
 
     Raises:
-        OSError: no such namespace, or no right to enter it (CAP_SYS_ADMIN).
+        OSError: the namespace does not exist, or this process may not enter it (CAP_SYS_ADMIN).
     """
     namespace, interface = split(name)
     if not namespace:

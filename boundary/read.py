@@ -1,7 +1,7 @@
-"""Files and input of users: JSON, XML, text, octets; bounded in size and depth, every refusal one line.
+"""Reads users' files and input: JSON, XML, text, octets; bounded in size and depth, with one line for each refusal.
 
-Whatever a file holds, the outcome is its content or an `InputError` that names file and line, says what is wrong there
-and what to do. Nothing in a file can name another file, make objects, or stand for more than it has bytes for.
+Reading any file ends with its content or with an `InputError` that names file and line, says what is wrong there and
+what to do. Nothing in a file can refer to another file, create objects, or expand to more than its own bytes.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from boundary.errors import InputError, reason
 from boundary.text import shortened
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Bytes of a file, unless its reader says otherwise."""
+"""Bytes of a file, unless its reader sets another limit."""
 MAX_LINE = 4 * 1024 * 1024
 """Bytes of one line of standard input."""
 MAX_DEPTH = 100
 """Levels of JSON and XML."""
 MAX_DIGITS = 300
-"""Characters of an integer: every one fits into a float, so that no arithmetic with it fails."""
+"""Digits of an integer: any shorter one fits into a float, so arithmetic with it cannot fail."""
 
 PIPE_SECONDS = 10.0
-"""s that a pipe given in place of a file has until something comes through it."""
+"""s to wait for the first data from a pipe given in place of a file."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -41,8 +41,8 @@ def read_bytes(path: Path, *, limit: int = MAX_BYTES, what: str = "") -> bytes:
     """The content of a file.
 
     Args:
-        limit: more bytes than that are refused.
-        what: the file should be, for the refusal, e.g. "a bench file".
+        limit: a longer file is refused.
+        what: what the file should be, for the error text, e.g. "a bench file".
 
     Raises:
         InputError: it cannot be read, or is longer.
@@ -60,7 +60,7 @@ def read_bytes(path: Path, *, limit: int = MAX_BYTES, what: str = "") -> bytes:
 
 
 def is_pipe(path: Path) -> bool:
-    """Whether it is a pipe, which can be read only once, and which may have nobody at its other end."""
+    """Whether it is a pipe, which can be read only once and may have no writer."""
     try:
         return path.is_fifo()
     except (OSError, ValueError):  # a folder that may not be entered, a NUL in the name
@@ -68,12 +68,12 @@ def is_pipe(path: Path) -> bool:
 
 
 def opened(path: Path) -> BinaryIO:
-    """A file to be read; one that is a pipe has `PIPE_SECONDS` to bring something. Raises OSError."""
+    """Opens a file for reading; a pipe must deliver something within `PIPE_SECONDS`. Raises OSError."""
     return open(path, "rb", opener=_awaiting)
 
 
 def _awaiting(name: str, flags: int) -> int:
-    """Opens a file; a pipe has so long to bring something. Raises TimeoutError: it did not."""
+    """Opens a file; a pipe must deliver something within this time. Raises TimeoutError: it did not."""
     descriptor = os.open(name, flags | os.O_NONBLOCK)
     try:
         if stat.S_ISFIFO(os.fstat(descriptor).st_mode) and not select.select([descriptor], [], [], PIPE_SECONDS)[0]:
@@ -86,7 +86,7 @@ def _awaiting(name: str, flags: int) -> int:
 
 
 def decoded(data: bytes, name: str) -> str:
-    """UTF-8 as text, without its byte order mark. Raises InputError with the line where it is something else."""
+    """Decodes UTF-8 without its byte order mark. Raises InputError with the line that is not UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as why:
@@ -98,12 +98,12 @@ def decoded(data: bytes, name: str) -> str:
 
 
 def read_text(path: Path, *, limit: int = MAX_BYTES, what: str = "") -> str:
-    """A file of UTF-8 text. Raises InputError as :func:`read_bytes` and :func:`decoded` do."""
+    """Reads a file of UTF-8 text. Raises the same errors as :func:`read_bytes` and :func:`decoded`."""
     return decoded(read_bytes(path, limit=limit, what=what), str(path))
 
 
 def read_lines(path: Path, *, limit: int = MAX_LINE) -> Iterator[tuple[int, str]]:
-    """Number and text (with its end, but for a last line that was cut off) of each line of a file of any length.
+    """Number and text (with its line end, except on a truncated last line) of each line of a file of any length.
 
     Raises:
         InputError: it cannot be read, or a line has more than ``limit`` characters.
@@ -143,7 +143,7 @@ def _raw_lines() -> Iterator[bytes]:
 
 
 def read_input(*, limit: int = MAX_BYTES) -> bytes:
-    """All of standard input. Raises InputError: it cannot be read, or is longer."""
+    """All of standard input. Raises InputError: it cannot be read, or is too long."""
     if sys.stdin is None:
         raise InputError("standard input", "it is closed")
     try:
@@ -160,10 +160,10 @@ def read_input(*, limit: int = MAX_BYTES) -> bytes:
 
 
 def parse_json(text: str | bytes, name: str) -> Any:
-    """The value of a JSON document: no duplicate keys, no NaN, no numbers beyond what a float holds.
+    """The value of a JSON document without duplicate keys, NaN, or numbers too large for a float.
 
     Raises:
-        InputError: anything else; with the line.
+        InputError: any other document; with the line.
     """
     spelled = decoded(text, name) if isinstance(text, bytes) else text.removeprefix("\ufeff")
     _check_brackets(spelled, name)
@@ -184,12 +184,12 @@ def parse_json(text: str | bytes, name: str) -> Any:
 
 
 def read_json(path: Path, *, limit: int = MAX_BYTES) -> Any:
-    """The value of a JSON file. Raises InputError as :func:`read_bytes` and :func:`parse_json` do."""
+    """The value of a JSON file. Raises the same errors as :func:`read_bytes` and :func:`parse_json`."""
     return parse_json(read_bytes(path, limit=limit), str(path))
 
 
 def parse_record(line: str, name: str) -> dict[str, Any]:
-    """The object on one line of a JSON lines file, which a program wrote; faster than :func:`parse_json`.
+    """The object on one line of a JSON lines file written by a program; faster than :func:`parse_json`.
 
     Raises:
         InputError: not JSON, not an object, or nested too deep.
@@ -208,7 +208,7 @@ def parse_record(line: str, name: str) -> dict[str, Any]:
 
 
 def _check_brackets(text: str, name: str) -> None:
-    """Depth is counted before anything recurses; brackets in strings do not count."""
+    """Counts the depth before anything recurses; brackets in strings do not count."""
     depth, line, quoted, escaped = 0, 1, False, False
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
@@ -233,12 +233,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {shortened(repr(twice), 60)} stands twice in one object")
+        raise ValueError(f"the key {shortened(repr(twice), 60)} appears twice in one object")
     return found
 
 
 def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is not a number of JSON")
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _finite(digits: str) -> float:
@@ -267,14 +267,14 @@ def digits_said(why: Exception) -> str:
 
 
 def parse_xml(data: str | bytes, name: str, *, doctype: bool = False, blank_text: bool = True) -> Any:
-    """The root element (lxml) of an XML document: no network, no external files, no entities of its own.
+    """The root element (lxml) of an XML document without network access, external files or custom entities.
 
     Args:
-        doctype: a DOCTYPE may stand there; references to entities it declares are still refused.
-        blank_text: False leaves white space between elements out.
+        doctype: allow a DOCTYPE; references to entities it declares are still refused.
+        blank_text: False drops white space between elements.
 
     Raises:
-        InputError: not well-formed, too deep, or one of these; with the line.
+        InputError: not well-formed, too deep, or using one of these; with the line.
     """
     from lxml import etree
 
@@ -302,13 +302,13 @@ def parse_xml(data: str | bytes, name: str, *, doctype: bool = False, blank_text
     except (ValueError, LookupError) as why:
         raise InputError(name, f"not XML that can be read: {shortened(why)}") from why
     if document.doctype and not doctype:
-        raise InputError(name, "a DOCTYPE; take it out", line=1)
-    # Inside attribute values the parser expands entities whatever its options say; so references are looked for here.
+        raise InputError(name, "a DOCTYPE; remove it", line=1)
+    # The parser expands entities inside attribute values whatever its options say, so we look for references here.
     declared = document.internalDTD.iterentities() if document.internalDTD is not None else ()
     used = [e.name for e in declared if e.name not in _PREDEFINED and f"&{e.name};" in text]
     used += [e.name for e in root.iter(etree.Entity)]
     if used:
-        raise InputError(name, f"a reference to the entity {used[0]}; write out what it stands for")
+        raise InputError(name, f"a reference to the entity {used[0]}; write its content instead")
     return root
 
 

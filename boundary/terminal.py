@@ -1,4 +1,4 @@
-"""The terminal at which a person sits: whether there is one, and the lines that the person types."""
+"""The user's terminal: whether there is one, and the lines typed at it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import os
 import sys
 
 LONGEST = 4096
-"""Bytes of a line that are taken."""
+"""Bytes read of one line."""
 
 
 class Ended(EOFError):
-    """The person has ended the input (Ctrl-D), or the terminal is gone."""
+    """The user has ended the input (Ctrl-D), or the terminal is gone."""
 
 
 def attended() -> bool:
-    """Whether somebody can read what is written, and answer."""
+    """Whether a user can read the output and answer."""
     return bool(sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty())
 
 
 _typed = bytearray()
-"""What was typed and not asked for yet."""
+"""Typed input that nothing has read yet."""
 
 
 async def typed(within: float | None = None) -> str | None:
-    """The next line that is typed, without its end; None: there was none within this many seconds.
+    """The next typed line, without its line end; None if there was none within this many seconds.
 
     Raises:
-        Ended: there will be none any more.
+        Ended: there will be no more input.
     """
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     number = sys.stdin.fileno()
@@ -56,5 +56,5 @@ async def typed(within: float | None = None) -> str | None:
 
 
 def forget() -> None:
-    """Drops what was typed before anybody asked."""
+    """Drops what was typed before the question."""
     _typed.clear()

@@ -1,6 +1,6 @@
-"""Text from elsewhere made presentable: whatever it holds, it stays one line, and no terminal acts on it.
+"""Makes foreign text safe to print: whatever it contains, it stays on one line, and no terminal acts on it.
 
-Escapes are those of Python (``\\x1b``, ``\\u202e``). A backslash stays as it is, so that text may pass twice.
+Escapes are Python's (``\\x1b``, ``\\u202e``). A backslash stays unchanged, so text may pass through twice.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ MAX_MARKS = 2
 
 _NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
-"""Letters, marks and a symbol that Unicode counts as printable, and that nobody can see."""
+"""Letters, marks and a symbol that Unicode counts as printable but that are invisible."""
 _SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
 _MARKS = ("Mn", "Me")
 _PLAIN = re.compile("[\\x20-\\u02ff\\u2000-\\u20cf\\u2100-\\u27ff\\u2900-\\u2bff]*")
-"""Nothing to look for but what `str.isprintable` finds: Latin letters, arrows, lines; no combining characters."""
+"""Text for which `str.isprintable` is enough: Latin letters, arrows, lines; no combining characters."""
 
 
 def visible(text: object) -> str:
@@ -29,24 +29,24 @@ def visible(text: object) -> str:
 
 
 def shortened(text: object, longest: int = 200) -> str:
-    """As :func:`visible`, cut after ``longest`` characters; says how many there were."""
+    """Like :func:`visible`, but cut after ``longest`` characters; then says how many there were."""
     line = str(text)
     return visible(line) if len(line) <= longest else f"{visible(line[:longest])}… ({len(line)} characters)"
 
 
 def dumps(value: Any, *, indent: int | None = None, default: Callable[[Any], Any] | None = None) -> str:
-    """A value as JSON that is harmless on a terminal too, and reads back alike; one line unless indented."""
+    """A value as JSON that is also harmless on a terminal and reads back unchanged; one line unless indented."""
     made = json.dumps(value, ensure_ascii=False, indent=indent, default=default)
     return "\n".join(_rewritten(line, _json_escape) for line in made.split("\n"))
 
 
 def xml_line(document: str) -> str:
-    """XML on one line: what a terminal would act on becomes a character reference, which reads back alike."""
+    """XML on one line: what a terminal would act on becomes a character reference, which reads back unchanged."""
     return _rewritten(document, lambda sign: f"&#x{ord(sign):X};")
 
 
 def visible_lines(text: object) -> list[str]:
-    """A text of our own that has several lines, each made :func:`visible`."""
+    """Our own multi-line text with each line made :func:`visible`."""
     return [visible(line) for line in str(text).split("\n")]
 
 

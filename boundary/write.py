@@ -1,15 +1,15 @@
-"""Files that appear when they are whole, and files that grow record by record.
+"""Writes files that appear once they are complete, and files that grow record by record.
 
 A finished file (report, certificate, index) is written under a temporary name in the same directory, flushed to the
-disk, and renamed: whoever looks sees the old one or the new one, and a full disk leaves the old one. Several files
+disk, and renamed: readers see the old file or the new one, and a full disk leaves the old one. Several files
 that belong together are all written before the first is renamed.
 
-A file that grows while a session runs (trace, capture, key log) stands under its own name from the beginning: it has to
-be there after a crash, other programs follow it, and both of our formats can be read up to the last whole record. When
-it cannot grow any more it is cut back to its last whole record (:class:`Growing`).
+A file that grows while a session runs (trace, capture, key log) has its own name from the beginning: it has to exist
+after a crash, other programs follow it, and both of our formats can be read up to the last whole record. When it cannot
+grow any more, it is cut back to its last whole record (:class:`Growing`).
 
-Unless it is said to be public, a file is readable by its owner only, from its first byte on, whatever the umask is:
-traces and captures hold TLS secrets, and reports what they protected.
+Unless declared public, a file is readable only by its owner from the first byte on, whatever the umask is: traces and
+captures hold TLS secrets, and reports hold what those protected.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _T = TypeVar("_T", contravariant=True)
 
 
 class Sink(Protocol[_T]):
-    """What a writer of records needs of its file; one call of ``write`` is one record."""
+    """What a record writer needs from its file; one call of ``write`` is one record."""
 
     def write(self, data: _T, /) -> int: ...
 
@@ -49,12 +49,12 @@ class Sink(Protocol[_T]):
 
 
 def write(path: Path, data: str | bytes, *, public: bool = False) -> None:
-    """Writes a file as a whole, in a directory that is there.
+    """Writes a whole file into an existing directory.
 
-    A symbolic link stays one; what is not a file (a pipe, a terminal) is written to.
+    A symbolic link stays a link; anything else that is not a file (a pipe, a terminal) is written to.
 
     Args:
-        public: others may read it, as far as the umask allows; otherwise only its owner.
+        public: others may read it if the umask allows; otherwise only its owner can.
 
     Raises:
         OutputError: it cannot be written; what was there before still is.
@@ -63,13 +63,13 @@ def write(path: Path, data: str | bytes, *, public: bool = False) -> None:
 
 
 def write_all(files: Mapping[Path, str | bytes], *, public: Callable[[Path], bool] = lambda path: False) -> None:
-    """Writes files that belong together: all of them, or none. Missing directories are made.
+    """Writes files that belong together: all of them or none. Missing directories are created.
 
     Args:
-        public: whether others may read a file, as far as the umask allows.
+        public: whether others may read a file if the umask allows.
 
     Raises:
-        OutputError: one cannot be written; then none is, and no directory made for them is left.
+        OutputError: one cannot be written; then none is, and directories created for them are removed.
     """
     _write(files, public, parents=True)
 
@@ -144,7 +144,7 @@ def replacing(path: Path, *, public: bool = False) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def replacing_text(path: Path, *, public: bool = False) -> Iterator[IO[str]]:
-    """As :func:`replacing`, for UTF-8 text whose line ends stay as written."""
+    """Like :func:`replacing`, for UTF-8 text whose line ends stay as written."""
     with replacing(path, public=public) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogatepass", newline="")
         try:
@@ -156,10 +156,10 @@ def replacing_text(path: Path, *, public: bool = False) -> Iterator[IO[str]]:
 
 
 def check(path: Path) -> None:
-    """Sees early that a file can be written later.
+    """Checks in advance that a file can be written later.
 
     Raises:
-        OutputError: its directory does not exist or takes no files, or it is a directory itself.
+        OutputError: its directory does not exist or is not writable, or it is a directory itself.
     """
     try:
         if path.is_dir():
@@ -178,15 +178,15 @@ def check(path: Path) -> None:
 
 
 class Growing:
-    """A file that grows while something runs, for its owner's eyes only. Each ``write`` is one record.
+    """A file that grows while something runs, readable only by its owner. Each ``write`` is one record.
 
-    After a failure it holds whole records only, and takes no more.
+    After a failure it holds only whole records and accepts no more.
 
     Args:
-        path: the file; what it held is gone, unless it is appended to.
+        path: the file; its old content is lost unless it is appended to.
 
     Raises:
-        OutputError: it cannot be made, or grow.
+        OutputError: it cannot be created, or cannot grow.
     """
 
     def __init__(self, path: Path, *, append: bool = False) -> None:
@@ -218,7 +218,7 @@ class Growing:
         return len(data)
 
     def flush(self) -> None:
-        """Hands over what waits to the system."""
+        """Flushes pending records to the system."""
         if self._failed is not None or not self._waiting:
             return
         records, self._waiting, self._size = self._waiting, [], 0
@@ -235,7 +235,7 @@ class Growing:
             raise self._failed from why
 
     def close(self) -> None:
-        """Writes what waits, and closes."""
+        """Writes pending records and closes the file."""
         if self._descriptor < 0:
             return
         try:
@@ -261,7 +261,7 @@ def append(path: Path, data: str | bytes) -> None:
 
 
 def _stream(path: Path) -> bool:
-    """Whether there is something that a file must not be put in place of: a pipe, a device, a descriptor."""
+    """Whether the path is something that a file must not replace: a pipe, a device, a descriptor."""
     if str(path).startswith(_STREAMS):
         return True
     try:
@@ -272,7 +272,7 @@ def _stream(path: Path) -> bool:
 
 
 def _target(path: Path) -> Path:
-    """Where a file goes: a symbolic link stays, and what it points to is replaced."""
+    """Where to write a file: a symbolic link stays, and its target is replaced."""
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -280,7 +280,7 @@ def _target(path: Path) -> Path:
 
 
 def _directories(wanted: Path) -> list[Path]:
-    """Makes a directory and those above it; those that were missing, the uppermost first."""
+    """Creates a directory and its parents; returns those that were missing, the uppermost first."""
     missing = []
     while not wanted.is_dir():
         missing.append(wanted)
@@ -300,7 +300,7 @@ def _directories(wanted: Path) -> list[Path]:
 
 
 def _temporary(target: Path, public: bool) -> tuple[int, Path]:
-    """An open file beside the target, with the rights that the target is to have."""
+    """An open file beside the target, with the access rights that the target will have."""
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=SUFFIX, dir=target.parent)
     try:
         before = target.stat() if target.exists() else None
@@ -329,7 +329,7 @@ def _put(descriptor: int, data: bytes) -> None:
 
 
 def _put_some(descriptor: int, data: bytes) -> tuple[int, OSError | None]:
-    """How many bytes could be written, and why not more."""
+    """Writes bytes; returns how many could be written, and why not more."""
     view = memoryview(data)
     done = 0
     while done < len(data):
@@ -341,7 +341,7 @@ def _put_some(descriptor: int, data: bytes) -> tuple[int, OSError | None]:
 
 
 def _flush_directory(directory: Path) -> None:
-    """The new names survive a loss of power too, where the file system can do that."""
+    """Makes the new names survive a power loss, if the file system supports that."""
     with contextlib.suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY)
         try:

@@ -1,4 +1,5 @@
-"""YAML files of users, under the rules of :mod:`.read`: bounded, no tags that make objects, every refusal one line."""
+"""Reads users' YAML files under the rules of :mod:`.read`: bounded, no tags that create objects, one line for each
+refusal."""
 
 from __future__ import annotations
 
@@ -13,17 +14,17 @@ if TYPE_CHECKING:
     from yaml.nodes import MappingNode, Node
 
 MAX_YAML_BYTES = 1_000_000
-"""Bytes of a YAML file; real ones have a few kB."""
+"""Bytes of a YAML file; real ones have only a few kB."""
 MAX_YAML_DEPTH = 20
 MAX_YAML_NODES = 100_000
-"""Values of a YAML file, those that aliases repeat counted each time."""
+"""Values in a YAML file; those repeated by aliases count each time."""
 
 _INTEGER = "tag:yaml.org,2002:int"
 _MERGE = "tag:yaml.org,2002:merge"
 
 
 def compose_yaml(text: str, name: str) -> Node | None:
-    """The nodes of a YAML document, each with its line; None for an empty one. No keys twice, no cycles.
+    """The nodes of a YAML document, each with its line; None for an empty one. Duplicate keys and cycles are refused.
 
     Raises:
         InputError: not YAML, nested too deep, too many values; with the line.
@@ -34,7 +35,7 @@ def compose_yaml(text: str, name: str) -> Node | None:
         depth = 0
 
         def compose_node(self, parent: Any, index: Any) -> Any:
-            # The composer recurses; so depth is counted before it does.
+            # The composer recurses, so we count the depth first.
             self.depth += 1
             if self.depth > MAX_YAML_DEPTH:
                 line = self.line + 1
@@ -72,7 +73,7 @@ def compose_yaml(text: str, name: str) -> Node | None:
 
 
 def check_extent(root: Node, name: str) -> None:
-    """Aliases can nest without end, and few lines can stand for millions of values.
+    """Limits depth and size: aliases can nest endlessly, and a few lines can stand for millions of values.
 
     Raises:
         InputError: too deep, or too many.
@@ -93,10 +94,10 @@ def check_extent(root: Node, name: str) -> None:
 
 
 def parse_yaml(text: str, name: str) -> Any:
-    """The plain data of a YAML document: no tags that make objects, no keys twice.
+    """The plain data of a YAML document without tags that create objects and without duplicate keys.
 
     Raises:
-        InputError: as :func:`compose_yaml`, or a value that cannot be made.
+        InputError: as in :func:`compose_yaml`, or a value that cannot exist.
     """
     root = compose_yaml(text, name)
     if root is None:
@@ -106,7 +107,7 @@ def parse_yaml(text: str, name: str) -> Any:
 
 
 def construct(root: Node, name: str) -> Any:
-    """The plain data of nodes. Raises InputError: a value that cannot be made, such as the 31st of February."""
+    """The plain data of nodes. Raises InputError: a value that cannot exist, such as the 31st of February."""
     import yaml
 
     loader = yaml.SafeLoader("")
@@ -123,7 +124,7 @@ def construct(root: Node, name: str) -> Any:
 
 
 def flatten(node: MappingNode) -> None:
-    """Puts what merge keys stand for into a mapping. Raises InputError: something that is not a mapping is merged."""
+    """Resolves the merge keys of a mapping. Raises InputError: something that is not a mapping is merged."""
     import yaml
 
     loader = yaml.SafeLoader("")
@@ -137,12 +138,12 @@ def flatten(node: MappingNode) -> None:
 
 
 def read_yaml(path: Path) -> Any:
-    """The plain data of a YAML file. Raises InputError as :func:`read_text` and :func:`parse_yaml` do."""
+    """The plain data of a YAML file. Raises the same errors as :func:`read_text` and :func:`parse_yaml`."""
     return parse_yaml(read_text(path, limit=MAX_YAML_BYTES, what="a YAML file"), str(path))
 
 
 def _check_keys(root: Node, name: str) -> None:
-    """No key twice in a mapping, where the last one would count silently."""
+    """Refuses duplicate keys in a mapping, of which YAML would silently use the last."""
     from yaml.nodes import MappingNode
 
     waiting, seen = [root], set()
@@ -165,5 +166,5 @@ def _check_mapping(node: MappingNode, name: str) -> None:
         line = key.start_mark.line + 1
         if (key.tag, key.value) in lines:
             first = lines[key.tag, key.value]
-            raise InputError(name, f"{shortened(key.value, 60)} stands here again, after line {first}", line=line)
+            raise InputError(name, f"{shortened(key.value, 60)} is repeated here, first on line {first}", line=line)
         lines[key.tag, key.value] = line

@@ -7,10 +7,10 @@
 
 annotated message classes (:mod:`.classes`), or XSD files (:mod:`.xsd`)  ->  :mod:`.schema` (particles, types, facets)
 ->  :mod:`.grammar` (plain, printable data)  ->  executors: the :mod:`.walker` is the reference, explains every event
-and words every error; :mod:`.generate` writes straight-line Python per type from the same grammar and is about ten
+and words every error; :mod:`.generate` writes straight-line Python for each type from the same grammar and is about ten
 times faster.
 
-Every error is an :class:`ExiError` with ``bit``, ``path`` and ``expected``. This package knows nothing of charging.
+Every error is an :class:`ExiError` with ``bit``, ``path`` and ``expected``. This package knows nothing about charging.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ __all__ = [
 
 @dataclass(slots=True)
 class Decoded:
-    """A decoded stream with everything there is to say about it.
+    """A decoded stream with everything worth reporting about it.
 
     Attributes:
         node: the infoset.
-        dialect: the coding it was read with.
+        dialect: the dialect it was read with.
         problems: values that break their facets.
-        trailing: bytes behind the end of the stream (some vehicles append a zero byte).
+        trailing: bytes after the end of the stream (some vehicles append a zero byte).
         omitted: paths of empty values written as undeclared end-elements (EXIficient's form).
     """
 
@@ -84,7 +84,7 @@ class Decoded:
 
     @property
     def message(self) -> Any:
-        """The message object (schema sets made of classes only)."""
+        """The message object (only for schema sets made of classes)."""
         return tree.to_message(self.node, self.model)
 
     @property
@@ -95,14 +95,14 @@ class Decoded:
 
     @property
     def tolerated(self) -> list[str]:
-        """What a strict reader would have refused or written otherwise, in words."""
+        """What a strict reader would have refused, or a strict writer written differently, in words."""
         said = []
         if self.dialect is not STANDARD:
             said.append(f"dialect {self.dialect.name}")
         if self.omitted:
             said.append("empty value as undeclared end-element: " + ", ".join(self.omitted))
         if self.trailing:
-            said.append(f"{len(self.trailing)} bytes behind the end: {self.trailing[:16].hex()}")
+            said.append(f"{len(self.trailing)} bytes after the end: {self.trailing[:16].hex()}")
         return said
 
 
@@ -131,7 +131,7 @@ def _read_as(model: Model, data: bytes, fragment: bool, dialect: Dialect) -> tup
 
 
 def _relevant(dialect: Dialect, decoder: Decoder, model: Model, data: bytes) -> bool:
-    """Whether a dialect can read this stream differently from what was tried: else a failure is just a failure."""
+    """Whether a dialect could read this stream differently; if not, the failure stands."""
     if any(dialect.stays_open(name) for name in decoder.full):
         return True
     root = decoder.root
@@ -141,16 +141,16 @@ def _relevant(dialect: Dialect, decoder: Decoder, model: Model, data: bytes) -> 
 
 
 def read(schema: Schema | Model, data: bytes, *, fragment: bool = False, dialect: Dialect | None = None) -> Decoded:
-    """Decodes with the reference executor and tells everything about the stream.
+    """Decodes with the reference executor and reports everything about the stream.
 
     Args:
         schema: the schema set, from classes or (``Model``) from XSD files.
         data: EXI without V2GTP header.
         fragment: read with the fragment grammar (signed parts).
-        dialect: read with this one only; by default the standard's reading, then the set's known dialects.
+        dialect: read with this one only; by default try the standard reading, then the set's known dialects.
 
     Raises:
-        DecodeError: no reading fits; the error is the standard reading's.
+        DecodeError: no reading fits; the error is that of the standard reading.
     """
     model = schema.model if isinstance(schema, Schema) else schema
     decoder, first = _read_as(model, data, fragment, dialect or STANDARD)
@@ -167,39 +167,38 @@ def read(schema: Schema | Model, data: bytes, *, fragment: bool = False, dialect
 
 
 def prepare(schema: Schema) -> None:
-    """Generates the code of a whole set now, some tenths of a second, instead of message by message on first use.
-
-    For those who answer within milliseconds: a charger has 25 for its first CurrentDemandRes.
+    """Generates the code of a whole set now, in some tenths of a second, instead of message by message on first use.
+    Useful where an answer is due within milliseconds: a charger has 25 ms for its first CurrentDemandRes.
     """
     for _ in preparing(schema):
         pass
 
 
 def preparing(schema: Schema) -> Iterator[None]:
-    """:func:`prepare` in small steps of a millisecond or so, for those who have other things to do in between."""
+    """:func:`prepare` in small steps of about a millisecond, for callers that have other work to do in between."""
     yield from generated(schema, grammar(schema)).preparing()
 
 
 def decode(schema: Schema, data: bytes, *, fragment: bool = False) -> Any:
-    """The message object of an EXI stream; the bare value where the root element has a simple type.
+    """The message object of an EXI stream, or the bare value if the root element has a simple type.
 
-    Values outside their facets are returned as they are (:func:`validate` finds them): the bits could carry them.
+    Values outside their facets are returned unchanged, since the bits could carry them; :func:`validate` finds them.
 
     Raises:
-        DecodeError: the bytes are not a stream of the set, with bit offset, path and expectation.
+        DecodeError: the bytes are not a stream of this set; with bit offset, path and expectation.
     """
     message = generated(schema, grammar(schema)).decode(data, fragment)
     return read(schema, data, fragment=fragment).message if message is None else message
 
 
 def examine(schema: Schema, data: bytes) -> tuple[Any, list[tuple[str, str]]]:
-    """The message object, and what was out of the ordinary about its bytes: (stable name, details) pairs.
+    """The message object, and what was unusual about its bytes: (stable name, details) pairs.
 
-    Names: ``dialect``, ``undeclared-empty-value``, ``trailing-bytes``, ``facet``. As fast as :func:`decode` where there
-    is nothing to say.
+    Names: ``dialect``, ``undeclared-empty-value``, ``trailing-bytes``, ``facet``. As fast as :func:`decode` if there is
+    nothing unusual.
 
     Raises:
-        DecodeError: the bytes are not a stream of the set.
+        DecodeError: the bytes are not a stream of this set.
     """
     message = generated(schema, grammar(schema)).decode(data, False)
     if message is not None:
@@ -228,14 +227,14 @@ def encode(
     """The EXI stream of a message object.
 
     Args:
-        root: name of the root element, where the message's class does not tell it.
+        root: name of the root element, if the message's class does not determine it.
         fragment: write with the fragment grammar (signed parts).
-        strict: hold the message against every facet; False sends whatever the bits can carry, and enumerations may
-            then be bare indices.
-        dialect: how a certain codec family would write it.
+        strict: check the message against every facet; False sends whatever the bits can carry, and enumerations may
+        then be bare indices.
+        dialect: write the way a certain codec family does.
 
     Raises:
-        EncodeError: with path and expectation; a ValidationError where ``strict=False`` would write the value.
+        EncodeError: with path and expectation; a ValidationError if ``strict=False`` would write the value.
     """
     if strict and dialect is STANDARD:
         data = generated(schema, grammar(schema)).encode(message, root, fragment)
@@ -248,7 +247,7 @@ def encode(
 def explain(
     schema: Schema | Model, data: bytes, *, fragment: bool = False, dialect: Dialect = STANDARD
 ) -> tuple[list[Step], ExiError | None]:
-    """Every event of a stream with its bit offset, up to the end or the error, which is returned too."""
+    """Every event of a stream with its bit offset, up to the end or the error, which is also returned."""
     model = schema.model if isinstance(schema, Schema) else schema
     steps: list[Step] = []
     try:
@@ -259,7 +258,7 @@ def explain(
 
 
 def validate(schema: Schema, message: Any, *, root: str = "", fragment: bool = False) -> list[ExiError]:
-    """What a message's values break of the schema: empty if it can be encoded strictly."""
+    """The schema facets that a message's values violate; empty if it can be encoded strictly."""
     try:
         node = tree.from_message(schema, message, root, fragment=fragment)
         Encoder(grammar(schema)).encode(node, fragment=fragment)
@@ -279,7 +278,7 @@ def from_xml(schema: Schema, text: str | bytes, *, fragment: bool = False) -> An
     """The message of an XML document.
 
     Raises:
-        EncodeError: not well-formed, or not of the schema.
+        EncodeError: not well-formed, or not valid in this schema.
     """
     from exi import xml
 
@@ -294,10 +293,10 @@ def to_json(schema: Schema, message: Any, *, root: str = "", fragment: bool = Fa
 
 
 def from_json(schema: Schema, data: Any, *, fragment: bool = False) -> Any:
-    """The message of what :func:`to_json` made.
+    """The message from the output of :func:`to_json`.
 
     Raises:
-        EncodeError: a key or value that the schema does not have there.
+        EncodeError: a key or value that the schema does not allow there.
     """
     from exi import json
 

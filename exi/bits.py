@@ -1,10 +1,10 @@
-"""Reading and writing single bits, most significant first, nothing ever aligned."""
+"""Reads and writes single bits, most significant first, never aligned."""
 
 from exi.errors import DecodeError
 
 
 class BitReader:
-    """A stream of bits over bytes. Reads cost the width of what is read, whatever the length of the stream.
+    """A stream of bits over bytes. The cost of a read depends on its width, not on the length of the stream.
 
     Attributes:
         position: offset of the next bit from the start of the stream.
@@ -32,7 +32,7 @@ class BitReader:
         stop = start + width
         if stop > self.end:
             raise DecodeError(
-                f"the stream ends, {width} bits wanted and {self.left} left", bit=start, missing=width - self.left
+                f"the stream ends: {width} bits needed, {self.left} left", bit=start, missing=width - self.left
             )
         self.position = stop
         chunk = int.from_bytes(self._data[start >> 3 : (stop + 7) >> 3], "big")
@@ -46,7 +46,7 @@ class BitReader:
         """
         if count * 8 > self.left:
             raise DecodeError(
-                f"{count} bytes announced and {self.left // 8} left", bit=self.position, missing=count * 8 - self.left
+                f"{count} bytes announced, {self.left // 8} left", bit=self.position, missing=count * 8 - self.left
             )
         return self.bits(count * 8).to_bytes(count, "big")
 

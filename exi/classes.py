@@ -1,4 +1,4 @@
-"""Reads message classes into the model: what :mod:`exi.schema` says about their annotations, done."""
+"""Reads message classes into the model, following the rules for annotations in :mod:`exi.schema`."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def _classes(modules: Iterable[types.ModuleType]) -> list[type[Type]]:
 
 
 def read(name: str, modules: Iterable[types.ModuleType], elements: Iterable[tuple[str, Any, str | None]]) -> Model:
-    """The model of a schema set; arguments as of :class:`exi.schema.Schema`.
+    """The model of a schema set; the arguments are those of :class:`exi.schema.Schema`.
 
     Raises:
-        SchemaError: a field of a type that is not in the set, or a reference to no global element.
+        SchemaError: a field has a type that is not in the set, or a reference to an unknown global element.
     """
     model = Model(name)
     known: dict[type[Type], Complex] = {}
@@ -73,7 +73,7 @@ def read(name: str, modules: Iterable[types.ModuleType], elements: Iterable[tupl
 
 
 class _Field(NamedTuple):
-    """A field's annotation taken apart."""
+    """A parsed field annotation."""
 
     inner: Any
     markers: tuple[Any, ...]
@@ -124,7 +124,7 @@ def _type(annotation: Any, known: Mapping[type[Type], Complex]) -> AnyType:
 
 
 def _owners(cls: type[Type]) -> dict[str, type[Type]]:
-    """Which class of the inheritance chain declares each field, base first: its namespace is the field's."""
+    """The class of the inheritance chain that declares each field, base first; the field takes its namespace."""
     owners: dict[str, type[Type]] = {}
     for base in reversed(cls.__mro__):
         if isinstance(base, TypeMeta):
@@ -176,7 +176,7 @@ class _Filling:
                 yield Attribute(qname, typing.cast(Simple, _type(part.inner, self._known)), not part.optional, name)
 
     def _items(self) -> Iterator[Particle]:
-        """The content of fields in a row; neighbours with the same marker for a choice or group are one particle."""
+        """The content of consecutive fields; neighbours with the same choice or group marker form one particle."""
         run: list[Element] = []
         run_kind: Marker | None = None
         for name, part in self._parts.items():
@@ -207,7 +207,7 @@ class _Filling:
         return Element(qname, None, minimum, maximum, ref=True, field=name)
 
     def _declare(self, name: str, type_: Any = None, minimum: int = 1, maximum: int | None = 1) -> Element:
-        """What ``content_model`` gets, see :class:`exi.schema.Declarer`."""
+        """The argument of ``content_model``, see :class:`exi.schema.Declarer`."""
         part = _Field(type_, (REF,) if type_ is None else (), False, None)
         made = self._element(name, part, minimum, maximum)
         made.field = "content" if "content" in self._parts else name

@@ -1,6 +1,6 @@
-"""Deviations from the EXI specification that codecs in the field have agreed with themselves on.
+"""Deviations from the EXI specification that codecs in the field share.
 
-The default writes the standard's reading. A decoder that fails with it tries the others and says which it met.
+By default we write what the standard says. A decoder that fails with that tries the others and reports which one fits.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ class Dialect:
     """How a codec family deviates.
 
     Attributes:
-        name: what users call it.
+        name: the name users know it by.
         long_end: local names of list elements after whose last allowed occurrence the codec still offers one more
             (so that the end costs the longer code).
-        empty: "length" writes an empty value with length zero, "omitted" as undeclared end-element.
+        empty: "length" writes an empty value with length zero, "omitted" as an undeclared end-element.
         typed_fragments: fragments of elements whose name has several types use the element's own grammar.
         swapped_roots: pairs of local names of root elements whose event codes are exchanged.
     """

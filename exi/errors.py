@@ -1,12 +1,12 @@
-"""The one error type of the codec: it says what was wrong, where, and what was expected."""
+"""The codec's one error type: it says what was wrong, where, and what was expected."""
 
 
 class ExiError(ValueError):
     """A stream or a message that the codec refuses.
 
     Attributes:
-        what: what was met, one clause.
-        expected: what would have been right there, or "".
+        what: what was found, one clause.
+        expected: what would have been valid there, or "".
         path: field path from the root element, like ``V2G_Message/Body/CableCheckReq``, or "".
         bit: offset of the offending event in the stream, in bits from its first byte; None when there is no stream.
     """
@@ -24,8 +24,8 @@ class DecodeError(ExiError):
     """The bytes are not an EXI stream of this schema set.
 
     Attributes:
-        missing: bits that were wanted behind the end of the stream; 0 where something else is wrong. A length that its
-            facet forbids is something else.
+        missing: bits needed beyond the end of the stream; 0 if something else is wrong. A length that its facet forbids
+        counts as something else.
     """
 
     def __init__(
@@ -40,8 +40,8 @@ class EncodeError(ExiError):
 
 
 class ValidationError(EncodeError):
-    """A value breaks its facets (percent 120, 9-byte EVCCID). Met in a stream it is only noted, for the bits could
-    carry it; strict encoding refuses it, lax encoding does not."""
+    """A value violates its facets (percent 120, 9-byte EVCCID). In a received stream it is only noted, because the bits
+    can carry it; strict encoding refuses it, lax encoding does not."""
 
 
 class SchemaError(ExiError):

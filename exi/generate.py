@@ -1,9 +1,10 @@
-"""The second executor: Python source per complex type, written from the same grammar, compiled when first needed.
+"""The second executor: Python source for each complex type, generated from the same grammar, compiled when first
+needed.
 
-It reads and writes message objects without a tree between, the standard's coding only, and gives up (``None``) on
-anything out of the ordinary: an escape, an end too early, a facet broken, a deviating codec, a long message. The
-caller then runs the walker, which settles the matter and words the error. So generated code holds no error handling,
-and what it accepts the walker accepts without having anything to report; a property test holds the two together.
+It reads and writes message objects without an intermediate tree, in the standard's coding only, and gives up (``None``)
+on anything unusual: an escape, an early end, a violated facet, a deviating codec, a long message. The caller then runs
+the walker, which decides and words the error. So generated code contains no error handling, and whatever it accepts,
+the walker accepts without findings; a property test keeps the two equal.
 
 Tracebacks show the generated lines, and :func:`source` prints them.
 """
@@ -24,8 +25,9 @@ from exi.tree import root_type
 from exi.values import GROUPS
 
 LARGEST = 16384
-"""Bytes of a stream at most. A read costs time in proportion to what was read before, not so in the walker: to here,
-with room for two full certificate chains, even a stream of nothing but small fields is read faster than there."""
+"""Maximum bytes of a stream. Here the cost of a read grows with what was read before; in the walker it does not. Up to
+this length, which has room for two full certificate chains, even a stream of only small fields is read faster than by
+the walker."""
 
 
 class IrregularError(ValueError):
@@ -33,7 +35,7 @@ class IrregularError(ValueError):
 
 
 def more(n: int, p: int, value: int, groups: int = GROUPS) -> tuple[int, int]:
-    """The rest of a varint from its third group on."""
+    """The rest of a varint, from its third group on."""
     for shift in range(14, 7 * groups, 7):
         p -= 8
         octet = n >> p & 255
@@ -44,7 +46,7 @@ def more(n: int, p: int, value: int, groups: int = GROUPS) -> tuple[int, int]:
 
 
 def characters(n: int, p: int, count: int) -> tuple[str, int]:
-    """Characters beyond ASCII: a varint each."""
+    """Reads characters beyond ASCII, each a varint."""
     found = []
     for _ in range(count):
         p -= 8
@@ -70,7 +72,7 @@ def put_unsigned(a: int, value: int) -> int:
 
 
 def put_characters(a: int, text: str) -> int:
-    """Appends characters, a varint each."""
+    """Appends characters, each as a varint."""
     for character in text:
         point = ord(character)
         if 0xD800 <= point < 0xE000:
@@ -83,7 +85,7 @@ _Reader = Callable[[int, int], tuple[Any, int]]
 
 
 class Generated:
-    """The generated functions of one schema set, in one namespace, each built on its first call."""
+    """The generated functions of one schema set in one namespace, each built on its first call."""
 
     def __init__(self, schema: Schema, grammar: Grammar) -> None:
         self._schema = schema
@@ -125,13 +127,13 @@ class Generated:
                 p -= state.bits
                 if n >> p & (1 << state.bits) - 1 != len(state.productions) - 1:
                     return None
-            # Only zero padding may follow; bytes behind the end are the walker's to report.
+            # Only zero padding may follow; the walker reports bytes after the end.
             return None if p > 7 or n & (1 << p) - 1 else message
         except (ValueError, IndexError):
             return None
 
     def encode(self, message: Any, root: str, fragment: bool) -> bytes | None:
-        """The stream of a message that keeps all facets, or None: the walker has to look."""
+        """The stream of a message that satisfies all facets, or None: the walker has to look."""
         key = (root, message.__class__, fragment)
         try:
             selected = self._selected[key]
@@ -152,7 +154,7 @@ class Generated:
         return (a << padding).to_bytes((bits + padding >> 3) + 1, "big")[1:]
 
     def preparing(self) -> Iterator[None]:
-        """Builds every function that is not built yet, one at each step."""
+        """Builds every function that is not built yet, one in each step."""
         for kind in self._schema.model.types:
             for verb in ("read", "write"):
                 if self._function(verb, kind) not in self._built:
@@ -190,7 +192,7 @@ class Generated:
     # -- building -------------------------------------------------------------------------------------------------
 
     def _function(self, verb: str, kind: AnyType) -> str:
-        """The global name of a type's function; until it is first called a stub stands there."""
+        """The global name of a type's function; until the first call it is a stub."""
         assert isinstance(kind, Complex)
         name = f"{verb}_{self._names[id(kind)]}"
         if name not in self._scope:
@@ -242,7 +244,7 @@ class Generated:
         return self._constants[key]
 
     def _call(self, kinds: list[AnyType]) -> str:
-        """What reads a type, or the members of a substitution group by their place."""
+        """The expression that reads a type, or the members of a substitution group by their position."""
         if len(kinds) == 1:
             return self._function("read", kinds[0])
         table: list[Any] = [None] * len(kinds)
@@ -262,14 +264,14 @@ class Generated:
         return name
 
     def _table_entry(self, verb: str, kind: AnyType | None, table: Any, key: Any) -> Any:
-        """What to put into a table of functions; a stub there is replaced once the function is built."""
+        """The entry for a table of functions; a stub there is replaced once the function is built."""
         assert kind is not None
         name = self._function(verb, kind)
         self._tables.setdefault(name, []).append((table, key))
         return self._scope[name]
 
     def source(self, name: str) -> str:
-        """The generated source that reads and writes a type, by name of type, class or root element."""
+        """The generated source that reads and writes a type, found by the name of the type, class or root element."""
         for kind in self._schema.model.types:
             if name in (kind.name, self._names[id(kind)]):
                 parts = []

@@ -1,9 +1,9 @@
 """Writes the Python source that reads one complex type: ``read_Type(n, p) -> (message, p)``.
 
-``n`` is the whole stream as one number, ``p`` how many of its bits are still to come; so reading is a shift and a
-mask, and reading past the end is a negative shift, which Python refuses with a ValueError: generated code needs no
-check of its own for that. Facets are checked, so that what is read without complaint has nothing to report. Fields of
-fixed width that lie side by side on the only legal way are read in one step.
+``n`` is the whole stream as one number, ``p`` how many of its bits are still to come; so reading is a shift and a mask,
+and reading past the end is a negative shift, which Python refuses with a ValueError: generated code needs no explicit
+check for that. Facets are checked, so a message that is read successfully has nothing to report. Fields of fixed width
+that are adjacent on the only legal path are read in one step.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from exi.schema import MAX_UNBOUNDED, AnyType, Binary, Boolean, Complex, Enumera
 from exi.values import LONG_GROUPS
 
 _NOTHING = 1 << 20
-"""What a table says for codes the generated code does not go on with: no item has this number."""
+"""The table entry for codes on which generated code gives up: no item has this number."""
 
 _WIDEST = 60
-"""Bits read in one step at most: two digits of a Python int."""
+"""Maximum bits read in one step: two digits of a Python int."""
 
 
 class Reader(Source):
@@ -67,9 +67,9 @@ class Reader(Source):
     # -- control flow ---------------------------------------------------------------------------------------------
 
     def _content(self) -> bool:
-        """From the first state to the end: straight on where there is one way, else by ``k``, the next item.
+        """From the first state to the end: straight ahead if there is only one way, otherwise by ``k``, the next item.
 
-        False if there is no end that generated code can reach.
+        Returns False if generated code cannot reach an end.
         """
         state: int | None = self._flow.start
         pending: dict[int, Item] = {}
@@ -129,7 +129,8 @@ class Reader(Source):
         self._flush()
 
     def _body(self, item: Item) -> tuple[int | None, dict[int, Item]]:
-        """What an item reads; returns the state after it, or what may follow if ``k`` says so already."""
+        """Writes the code that reads an item; returns the state after it, or what may follow if ``k`` already says
+        so."""
         if item.event in ("", "EE"):
             return item.next, {}
         self._read[item.field] = None

@@ -1,8 +1,8 @@
 """Writes the Python source that writes one complex type: ``write_Type(a, m) -> a``.
 
 ``a`` is the stream so far as one number, its first bit a one that marks where the stream begins. Facets are checked
-in line; whatever does not fit raises, and the walker then finds the words for it. Fields of fixed width that lie side
-by side are written in one step.
+inline; a value that does not fit raises, and the walker then words the error. Adjacent fields of fixed width are
+written in one step.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from exi.schema import AnyType, Binary, Boolean, Complex, Enumeration, Integer, 
 from exi.values import LONG_GROUPS
 
 LONGEST = 64
-"""Entries of a list at most: every step copies the number, so long streams are the walker's, whose time is linear."""
+"""Maximum entries of a list: every step copies the number, so long streams go to the walker, whose time is linear."""
 
 LONGEST_VALUE = 4096
-"""Characters or bytes of a value at most, for the same reason."""
+"""Maximum characters or bytes of a value, for the same reason."""
 
 _Way = tuple[int, int, Item, list[int]]
-"""From one state by one field: width and code of the (first) production, the item, every production's code."""
+"""The way out of one state by one field: width and code of the (first) production, the item, every production's
+code."""
 
 
 class Writer(Source):
-    """The source of one function; arguments as those of the :class:`~exi.generate_decode.Reader`.
+    """The source of one function; the arguments are those of :class:`~exi.generate_decode.Reader`.
 
     Args:
         table: names a mapping from message classes to the functions that write them.
@@ -65,7 +66,7 @@ class Writer(Source):
     # -- states ---------------------------------------------------------------------------------------------------
 
     def _ways(self, name: str) -> dict[int, _Way]:
-        """For each state possible here that the field (or "": the end) can be written in, how."""
+        """How to write the field ("" is the end) in each state that is possible here and allows it."""
         found: dict[int, _Way] = {}
         for state in sorted(self._possible):
             if state == END:
@@ -127,7 +128,7 @@ class Writer(Source):
         self._possible = skipping | after
 
     def _settle(self, before: set[int], after: set[int]) -> None:
-        """Where only one state can go on: that it is the one met. More are told apart by the tables of codes."""
+        """If only one state can continue, checks that it is the current one. The tables of codes tell several apart."""
         if len(after) == 1 and len(before) > 1 and before != after and before > after:
             self._line(f"if s != {next(iter(after))}:")
             self._line("    raise IrregularError")
@@ -154,7 +155,7 @@ class Writer(Source):
         return {way[2].next for way in ways.values()}
 
     def _member(self, item: Item, ways: dict[int, _Way], local: str) -> None:
-        """The member of a substitution group that the value's class says; of equal classes the first."""
+        """The member of a substitution group for the value's class; the first if several have the same class."""
         kinds: dict[type, AnyType] = {}
         for kind in reversed(item.kinds):
             assert isinstance(kind, Complex)

@@ -1,8 +1,8 @@
-"""A type's states as the generators want them: equal states merged, productions grouped into items, items ordered.
+"""A type's states as the generators need them: equal states merged, productions grouped into items, items ordered.
 
-The grammar makes a state anew for each way into a list; here states that cannot be told apart on the wire are one
-(partition refinement), so that every field of a message class is written by one piece of code, not one per path.
-Still the same data: nothing here knows more about EXI than :mod:`exi.grammar` says.
+The grammar makes a new state for each way into a list; here, states that look the same on the wire are merged
+(partition refinement), so that one piece of code writes each field of a message class, instead of one for each path.
+The data stay the same: this module knows no more about EXI than :mod:`exi.grammar` says.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ END = -1
 
 
 class UnsupportedError(Exception):
-    """A type whose content does not run forward (repeated groups): the walker does it."""
+    """A type whose content does not only run forward (repeated groups); the walker handles it."""
 
 
 @dataclasses.dataclass(eq=False, slots=True)
 class Item:
-    """Productions that do the same to the message: one event, or all members of a substitution group in one place.
+    """Productions that do the same to the message: one event, or all members of a substitution group at one position.
 
     Or a *join*: a state (``next``) that several items lead to, so that its code is written once; ``event`` is "".
     """
@@ -47,14 +47,15 @@ class Item:
 
 @dataclasses.dataclass(eq=False, slots=True)
 class Node:
-    """A state: width of its codes, and by code the item and the place in it; None where the walker has to take over."""
+    """A state: the width of its codes, and for each code the item and the position in it; None if the walker has to
+    take over."""
 
     bits: int
     codes: list[tuple[Item, int] | None]
 
     @property
     def only(self) -> Item | None:
-        """The item, if nothing else may follow and it is a single event."""
+        """The item, if it is a single event and nothing else may follow."""
         if len(self.codes) != 1 or self.codes[0] is None:
             return None
         item = self.codes[0][0]
@@ -93,7 +94,8 @@ class Flow:
         self._sort()
 
     def _entry(self, production: Production) -> tuple[Item, int] | None:
-        """The item of a production and its place there, or None: wildcards, mixed content, children without field."""
+        """The item of a production and its position in it, or None: wildcards, mixed content, children without a
+        field."""
         event, kind = production.event, production.type
         if event not in ("AT", "SE", "CH", "EE") or (event != "EE" and (kind is None or not production.field)):
             return None
@@ -123,7 +125,7 @@ class Flow:
         return {state: Item("", "", state, names=[""]) for state, count in ways.items() if count > 1}
 
     def following(self, item: Item) -> list[Item]:
-        """What may come right after an item, itself aside."""
+        """What may come right after an item, except itself."""
         if item.event == "":
             return self.nodes[item.next].items
         if not item.repeated:

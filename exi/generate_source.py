@@ -1,4 +1,4 @@
-"""What the generators of reading and of writing functions share: lines, and runs of fields with fixed width."""
+"""What the generators of reading and writing functions share: lines, and runs of fields with fixed width."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class Source:
         self._run: list[tuple[int, int | str]] = []
 
     def _simple(self, item: Item, kind: Simple, name: str) -> None:
-        """A value of a simple type; in an element it stands between the codes of its characters and its end."""
+        """Writes the code for a value of a simple type; in an element it stands between the codes of its characters and
+        its end."""
         if item.event != "SE":
             self._value(kind, name)
             return

@@ -1,9 +1,9 @@
 """From a schema model to EXI grammars: plain, printable data that every executor runs.
 
-A :class:`State` lists its productions in the order of their event codes (EXI 1.0, section 8.5, non-strict):
-attributes sorted by name, then the elements the content model allows next in schema order, then wildcards, then
-end-element, then untyped characters of mixed content. Inside elements one more value, the escape to the second level,
-counts for the width of the code.
+A :class:`State` lists its productions in the order of their event codes (EXI 1.0, section 8.5, non-strict): attributes
+sorted by name, then the elements the content model allows next in schema order, then wildcards, then end-element, then
+untyped characters of mixed content. Inside elements one more value, the escape to the second level, counts towards the
+width of the code.
 
 Repetition is not unrolled: a production of a bounded list knows its bounds, and the executor, which counts the
 elements read so far, goes on in ``below``, ``open`` or ``full``. Unbounded groups are cycles in the state graph.
@@ -108,7 +108,7 @@ class Grammar:
     Attributes:
         document: the state in which the root element is chosen.
         fragment: the same for fragments; ED is its last production.
-        model: what it was built from.
+        model: the model it was built from.
     """
 
     def __init__(self, model: Model) -> None:
@@ -126,7 +126,7 @@ class Grammar:
         ]
         self.fragment = State([*elements, Production("SE*"), Production("EE")], inner=False)
         self.ambiguous = {name: kinds for name, kinds in names.items() if len(kinds) > 1}
-        """Names declared with different types: as fragments they use :attr:`element_fragment`."""
+        """Names declared with different types: fragments of them use :attr:`element_fragment`."""
 
     def _all_elements(self) -> dict[str, list[AnyType]]:
         """Every element name of the set with its different types; simple types differ when their facets do."""
@@ -154,7 +154,7 @@ class Grammar:
         if state is None:
             state = self._complex(kind) if isinstance(kind, Complex) else _simple(kind)
             self._types[id(kind)] = state
-            self._kept.append(kind)  # an id is unique only as long as its object lives
+            self._kept.append(kind)  # an id is unique only while its object lives
         return state
 
     def _complex(self, kind: Complex) -> State:
@@ -198,11 +198,11 @@ class Grammar:
 
 
 _Rest = tuple[Particle, "_Rest"] | None
-"""What is left of a content model: a linked list of particles."""
+"""The rest of a content model: a linked list of particles."""
 
 
 class _Content:
-    """The states of one content model, each made once from the rest of the model that it stands for."""
+    """The states of one content model, each made once, from the rest of the model that it stands for."""
 
     def __init__(self, model: Model, mixed: bool) -> None:
         self._model = model
@@ -250,7 +250,7 @@ class _Content:
         return self._offered(then)
 
     def _repeat(self, particle: Sequence | Choice | Wildcard) -> Particle:
-        """The same group, any number of times: what may follow one round of it."""
+        """The same group any number of times: what may follow one round of it."""
         if particle.minimum == 0:
             return particle
         if id(particle) not in self._again:
@@ -301,7 +301,7 @@ _RANK = {"AT": 0, "SE": 1, "SE*": 2, "EE": 3, "CH": 4, "CH untyped": 5}
 
 
 def _in_order(productions: list[Production]) -> list[Production]:
-    """Wildcards behind all elements and merged into one, end-element behind them; elements keep schema order."""
+    """Wildcards merged into one after all elements, then end-element; elements keep schema order."""
     merged: list[Production] = []
     for production in sorted(productions, key=lambda p: _RANK[p.event]):
         if production.event == "SE*" and merged and merged[-1].event == "SE*":
@@ -325,7 +325,7 @@ def reachable(state: State) -> Iterator[State]:
 
 
 def difference(one: Grammar, other: Grammar) -> str | None:
-    """Where two grammars of the same set differ on the wire, as one sentence, or None: they are equal.
+    """Where two grammars of the same set differ on the wire, as one sentence; None if they are equal.
 
     Compared from the document and the fragment level down through every reachable state: width, events, names, value
     codings and list bounds. Names of types and of message fields do not matter.
@@ -362,7 +362,7 @@ def difference(one: Grammar, other: Grammar) -> str | None:
 
 
 def coding(kind: AnyType | None) -> object:
-    """What decides the bits of a value of this type; None for types that are not values."""
+    """What determines the bits of a value of this type; None for types that are not values."""
     match kind:
         case None | Complex():
             return type(kind).__name__

@@ -1,7 +1,7 @@
 """JSON in and out: nested objects under the schema's names, lists for repeated elements.
 
-Attributes stand under their own names beside the elements, simple content under ``value``; hexBinary is upper-case
-hex, base64Binary base64. A member of a substitution group stands under its own name, not the head's. The repeated
+Attributes appear under their own names beside the elements, simple content under ``value``; hexBinary is upper-case
+hex, base64Binary is base64. A member of a substitution group appears under its own name, not the head's. The repeated
 choices of xmldsig become a list ``content`` of one-key objects.
 """
 
@@ -47,13 +47,13 @@ def _value(node: Node, model: Model) -> Any:
 
 
 def read(data: Any, model: Model, *, fragment: bool = False) -> Node:
-    """The node of what :func:`write` made.
+    """The node from the output of :func:`write`.
 
     Raises:
-        EncodeError: a key or value that the schema does not have there.
+        EncodeError: a key or value that the schema does not allow there.
     """
     if not isinstance(data, dict) or len(data) != 1:
-        raise EncodeError("no object with exactly one key", expected="the root element's name")
+        raise EncodeError("not an object with exactly one key", expected="the root element's name")
     ((name, content),) = data.items()
     candidates = root_type(model, name, fragment=fragment)
     if not candidates:
@@ -65,7 +65,7 @@ def read(data: Any, model: Model, *, fragment: bool = False) -> Node:
 
 
 def _spelling(kind: AnyType) -> type:
-    """The Python type of what :func:`write` makes of a type: Exponent is a number in one namespace, text in another."""
+    """The Python type into which :func:`write` turns a type: Exponent is a number in one namespace, text in another."""
     match kind:
         case Complex():
             return dict

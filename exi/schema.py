@@ -11,7 +11,7 @@ annotation of a field                     meaning
 ``OneOf[T] = None``                       one branch of a choice: adjacent ``OneOf`` fields form it
 ``AtMostOneOf[T] = None``                 the same, and the whole choice may be absent
 ``Together[T] = None``                    adjacent ``Together`` fields form an optional group: all or none
-``Head[T]``, ``Head[T | None] = None``    the head of a substitution group; the value's class tells the member
+``Head[T]``, ``Head[T | None] = None``    the head of a substitution group; the value's class selects the member
 ``Ref[T]`` (around any of them)           reference to a global element: the element's namespace is the one of ``T``'s
                                           declaration in the :class:`Schema`, not the one of the class
 ``Attr[T]``, ``Attr[T | None] = None``    attribute
@@ -118,15 +118,15 @@ base64Binary = Annotated[bytes, Binary("base64")]  # noqa: N816
 
 @dataclass(frozen=True, slots=True)
 class Occurs:
-    """How often a repeated element stands; without a maximum for ever."""
+    """How often a repeated element may occur; unbounded without a maximum."""
 
     minimum: int
     maximum: int | None
 
 
 MAX_UNBOUNDED = 1024
-"""Elements that are read of a list for which a schema sets no maximum: the bytes of a peer must not cost any time they
-like. The longest lists with a maximum have 1024."""
+"""Most elements read of a list for which a schema sets no maximum: a peer's bytes must not cost unlimited time. The
+longest lists with a maximum have 1024."""
 
 
 def occurs(minimum: int, maximum: int | None = None) -> Occurs:
@@ -135,7 +135,7 @@ def occurs(minimum: int, maximum: int | None = None) -> Occurs:
 
 
 class Marker(NamedTuple):
-    """What a field is besides an element."""
+    """What a field is if not a plain element."""
 
     name: str
 
@@ -247,7 +247,7 @@ class Model:
     def members(self, head: str) -> tuple[Declaration, ...]:
         """The substitution group of a head: all members of members, and the head itself, in EXI order.
 
-        Groups are kept: ask only a model that is complete.
+        Groups are cached: call this only on a complete model.
         """
         if head not in self._groups:
             found = [d for d in self.elements.values() if d.substitutes == head]
@@ -319,8 +319,8 @@ class TypeMeta(msgspec.StructMeta):
 
 
 if TYPE_CHECKING:
-    # Type checkers take the kw_only default from the nearest class with a transform, and msgspec.Struct has one of
-    # its own; so they are shown a base that is only ours.
+    # Type checkers take the kw_only default from the nearest class with a transform, and msgspec.Struct has its own; so
+    # we show them a base of ours instead.
     class _Struct(metaclass=TypeMeta):
         __struct_fields__: ClassVar[tuple[str, ...]]
 else:
@@ -328,7 +328,7 @@ else:
 
 
 class Type(_Struct, metaclass=TypeMeta, ns="", element_form=True, attribute_form=True):
-    """A message or a part of one. Class keywords: ``ns``, and ``element_form`` / ``attribute_form`` for whether its
+    """A message or part of one. Class keywords: ``ns``, and ``element_form`` / ``attribute_form`` for whether its
     local elements and attributes are qualified; all three are inherited. ``mixed`` is not."""
 
     xml_namespace: ClassVar[str]
@@ -336,17 +336,17 @@ class Type(_Struct, metaclass=TypeMeta, ns="", element_form=True, attribute_form
     xml_attribute_form: ClassVar[bool]
     xml_mixed: ClassVar[bool]
     xml_virtual: ClassVar[bool] = False
-    """True, in the class itself, for a base that only carries class keywords and is not a type of the schema."""
+    """True, in the class itself, for a base class that only carries class keywords and is not a schema type."""
 
     @staticmethod
     def content_model(element: Declarer) -> Particle | None:
-        """For the exceptions: builds the content from ``element(name)`` and the particles of this module."""
+        """For the exceptional types: builds the content from ``element(name)`` and the particles of this module."""
         return None
 
 
 class Declarer(typing.Protocol):
-    """What ``content_model`` gets: makes the element particle ``name`` of the class, with the type given or the global
-    element's."""
+    """The argument of ``content_model``: makes the element particle ``name`` of the class, with the given type or the
+    global element's."""
 
     def __call__(self, name: str, type_: Any = None, minimum: int = 1, maximum: int | None = 1) -> Element: ...
 

@@ -1,4 +1,5 @@
-"""The infoset between all representations: EXI, XML, JSON and message objects are read into nodes and made of them."""
+"""The infoset between all representations: EXI, XML, JSON and message objects are read into nodes and written from
+them."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ class Node:
 
 @dataclass(slots=True)
 class Child:
-    """What a complex type says of a child element name."""
+    """What a complex type says about a child element name."""
 
     name: str
     type: AnyType
@@ -72,14 +73,14 @@ def _options(element: Element, model: Model) -> list[tuple[str, AnyType]]:
 
 
 def simple(kind: AnyType) -> Simple | None:
-    """The simple type of an element's value, or None for element content."""
+    """The simple type of an element's value; None for element content."""
     return kind.text if isinstance(kind, Complex) else kind
 
 
 def root_type(schema: Schema | Model, name: str, *, fragment: bool) -> list[tuple[str, AnyType]]:
     """The (Clark name, type) candidates for a root element given by Clark or local name, most likely first.
 
-    A fragment may have any element of the set as its root; where types differ, complex ones come first.
+    A fragment may have any element of the set as its root; if types differ, complex ones come first.
     """
     model = schema.model if isinstance(schema, Schema) else schema
     found = [(d.name, d.type) for d in model.elements.values() if name in (d.name, local(d.name))]
@@ -97,11 +98,11 @@ def from_message(schema: Schema, message: Any, root: str = "", *, fragment: bool
     """The node of a message object.
 
     Args:
-        root: local or Clark name of the root element; needed where the class alone does not tell (types that several
-            elements have, and simple types).
+        root: local or Clark name of the root element; needed if the class alone does not determine it (types shared by
+        several elements, and simple types).
 
     Raises:
-        EncodeError: the class is not known in the set, a field holds what no element can, or the root is missing.
+        EncodeError: the class is not in the set, a field holds something that no element can, or the root is missing.
     """
     model = schema.model
     if not root and isinstance(message, Item):

@@ -13,18 +13,18 @@ from exi.errors import DecodeError, EncodeError
 from exi.schema import Binary, Boolean, Enumeration, Integer, Simple, String
 
 GROUPS = 10
-"""Groups of seven bits that a varint of a 64-bit type takes at most."""
+"""Maximum groups of seven bits in a varint of a 64-bit type."""
 
 LONG_GROUPS = 1000
-"""The same for xs:integer, which has no bound of its own. Certificates' serial numbers take 23; Python refuses to
-spell numbers of more than 4300 digits, and reading them would take time in the square of their length."""
+"""The same for xs:integer, which has no bound. Certificates' serial numbers take 23; Python refuses to print numbers of
+more than 4300 digits, and reading them takes time quadratic in their length."""
 
 
 def read_unsigned(reader: BitReader, groups: int = GROUPS) -> int:
     """An EXI unsigned integer: groups of seven bits, least significant first.
 
     Raises:
-        DecodeError: the stream ends in it, or it has more than ``groups`` groups.
+        DecodeError: the stream ends inside it, or it has more than ``groups`` groups.
     """
     start = reader.position
     value = shift = 0
@@ -83,7 +83,7 @@ def read(reader: BitReader, kind: Simple) -> Any:
                 )
             begins = reader.position
             octets = reader.octets(length)
-            if octets.isascii():  # then each is a whole group
+            if octets.isascii():  # each is then a whole group
                 return octets.decode()
             reader.position = begins
             points = [read_unsigned(reader) for _ in range(length)]
@@ -100,7 +100,7 @@ def write(writer: BitWriter, kind: Simple, value: Any) -> None:
     Enumerations also take an int: the bare index, so that unassigned ones can be sent.
 
     Raises:
-        EncodeError: the value has the wrong Python type, or does not fit the coding.
+        EncodeError: the value has the wrong Python type or does not fit the coding.
     """
     match kind:
         case Boolean() if isinstance(value, bool):
@@ -137,7 +137,7 @@ def write(writer: BitWriter, kind: Simple, value: Any) -> None:
 
 
 def check(kind: Simple, value: Any) -> str | None:
-    """What is wrong with a value by the facets of its type, or None."""
+    """Which facet of its type a value violates, in words; None if it violates none."""
     match kind:
         case Boolean():
             return None if isinstance(value, bool) else f"{value!r} is not a boolean"
@@ -149,9 +149,9 @@ def check(kind: Simple, value: Any) -> str | None:
             if maximum is not None:
                 return f"{_number(value)} is more than {maximum}" if value > maximum else None
             long = (~value if value < 0 else value).bit_length() > 7 * LONG_GROUPS
-            return f"{_number(value)} is longer than any peer reads" if long else None
+            return f"{_number(value)} is longer than any peer can read" if long else None
         case Enumeration(values=values):
-            return None if isinstance(value, str) and value in values else f"{value!r} is none of {_some(values)}"
+            return None if isinstance(value, str) and value in values else f"{value!r} is not one of {_some(values)}"
         case String():
             problem = _length(value, str, "characters", kind.min_length, kind.max_length)
             return problem or ("half a surrogate pair is not a character" if _SURROGATE.search(value) else None)
@@ -171,7 +171,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _number(value: int) -> str:
-    """A number in words that Python is willing to spell (it refuses more than 4300 digits)."""
+    """A number in words; Python refuses to print one of more than 4300 digits."""
     return str(value) if value.bit_length() < 256 else f"a number of {value.bit_length()} bits"
 
 
@@ -180,7 +180,7 @@ def _some(values: tuple[str, ...]) -> str:
 
 
 def describe(kind: Simple) -> str:
-    """A type in words, for messages to people."""
+    """A type in words, for messages to users."""
     match kind:
         case Boolean():
             return "a boolean"
@@ -195,7 +195,7 @@ def describe(kind: Simple) -> str:
 
 
 def spell(kind: Simple, value: Any) -> str:
-    """A value as XML text, in canonical spelling."""
+    """A value as XML text in canonical form."""
     match kind:
         case Boolean():
             return "true" if value else "false"
@@ -215,7 +215,7 @@ def parse(kind: Simple, text: str) -> Any:
     """A value from XML text; white space is kept in strings and collapsed in everything else.
 
     Raises:
-        EncodeError: the text is not a spelling of a value of the type.
+        EncodeError: the text does not spell a value of the type.
     """
     if isinstance(kind, String) and not kind.collapse:
         return text
@@ -233,4 +233,4 @@ def parse(kind: Simple, text: str) -> Any:
             case _:
                 return text
     except (KeyError, ValueError) as why:
-        raise EncodeError(f"{text[:40]!r} is not a value here", expected=describe(kind)) from why
+        raise EncodeError(f"{text[:40]!r} is not a valid value here", expected=describe(kind)) from why

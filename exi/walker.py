@@ -1,7 +1,7 @@
 """The reference executor: walks the grammar event by event, explains each, and words every error.
 
-Everything is bounded: an event costs at least one bit or ends an element, the depth is that of the schema, and
-announced lengths are held against the bits that are left before anything is allocated.
+Everything is bounded: an event costs at least one bit or ends an element, the depth is limited by the schema, and
+announced lengths are checked against the remaining bits before anything is allocated.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Step:
         event: what happened, like ``SE(Header)``.
         path: elements from the root.
         value: the value read, for attributes and characters.
-        value_bits: how many bits it took.
+        value_bits: how many bits the value took.
     """
 
     bit: int
@@ -50,15 +50,15 @@ class Decoder:
     """Reads one stream.
 
     Args:
-        grammar: of the schema set.
+        grammar: the schema set's grammar.
         data: the stream, header byte first.
         dialect: which deviation to read with.
         observe: called with each :class:`Step`.
 
     Attributes:
-        problems: facets that values break (the stream itself is sound).
+        problems: facets that values violate (the stream itself is sound).
         full: local names of the bounded lists that reached their maximum: where dialects differ.
-        root: Clark name of the root element, or "" before it was read.
+        root: Clark name of the root element; "" before it is read.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Decoder:
         """The document or fragment.
 
         Raises:
-            DecodeError: the bytes are no such stream; says where and what was expected.
+            DecodeError: the bytes are not such a stream; says where and what was expected.
         """
         try:
             return self._stream(fragment)
@@ -113,12 +113,12 @@ class Decoder:
         if fragment:
             bit, production = self._event(state)
             if production.event != "EE":
-                raise DecodeError(f"{production!r} behind the fragment", expected="its end", bit=bit)
+                raise DecodeError(f"{production!r} after the fragment", expected="its end", bit=bit)
         return node
 
     @property
     def trailing(self) -> bytes:
-        """What stands behind the end of the document, padding to the byte aside."""
+        """What follows the end of the document, apart from the padding to a whole byte."""
         rest = BitReader(self.reader._data)
         rest.position = (self.reader.position + 7) >> 3 << 3
         return rest.octets(rest.left // 8)
@@ -157,7 +157,7 @@ class Decoder:
             raise DecodeError(why.what, expected=_expected(state), bit=why.bit, missing=why.missing) from why
 
     def _undeclared(self, state: State, bit: int) -> tuple[int, Production]:
-        """The one second-level event that is accepted: the end of an element with an empty value."""
+        """Reads the only accepted second-level event: the end of an element with an empty value."""
         code = self._code(state, state.second_level_bits)
         production = state.productions[-1]
         if code == 0 and production.event == "CH" and isinstance(production.type, (String, Binary)):
@@ -260,7 +260,7 @@ class Decoder:
         return self._typed(node, kinds)
 
     def _typed(self, node: Node, kinds: list[AnyType]) -> Node:
-        """Gives an untyped fragment the one type of its name that it fits."""
+        """Gives an untyped fragment the one type with its name that it fits."""
         for kind in kinds:
             known = {a.name for a in kind.attributes} if isinstance(kind, Complex) else set()
             if simple(kind) is not None and known == {a for a, _ in node.attributes}:
@@ -279,7 +279,7 @@ def _expected(state: State) -> str:
 
 
 def _advance(production: Production, counts: dict[int, int]) -> tuple[State, float, int]:
-    """The state after a production; and of a list its maximum and how many elements it has now, else 1 and 0.
+    """The state after a production; for a list also its maximum and how many elements it has now, otherwise 1 and 0.
 
     Args:
         counts: elements so far of the lists of one element, by the identity of the state they lead to.
@@ -305,7 +305,7 @@ class Encoder:
     """Writes one stream.
 
     Args:
-        strict: hold every value and list against its facets; else write whatever the bits can carry.
+        strict: check every value and list against its facets; otherwise write whatever the bits can carry.
     """
 
     def __init__(self, grammar: Grammar, *, strict: bool = True, dialect: Dialect = STANDARD) -> None:
@@ -319,8 +319,8 @@ class Encoder:
         """The stream of a document or fragment.
 
         Raises:
-            EncodeError: an element is missing, misplaced or unknown, or a value cannot be carried; where only its
-                facets forbid it (strict), a ValidationError.
+            EncodeError: an element is missing, misplaced or unknown, or a value cannot be carried; a ValidationError if
+            only its facets forbid it (strict).
         """
         try:
             self.writer.bits(HEADER, 8)
@@ -351,7 +351,7 @@ class Encoder:
                 self.writer.bits(code, state.bits)
                 return production
         what = {"EE": "an end", "CH": "a value", "AT": f"attribute {local(name)}"}.get(event, local(name))
-        raise EncodeError(f"{what} that the schema has no place for", expected=_expected(state))
+        raise EncodeError(f"{what} that the schema does not allow there", expected=_expected(state))
 
     def _value(self, kind: Any, value: Any) -> None:
         if self.strict and (problem := values.check(kind, value)) is not None:
@@ -387,7 +387,7 @@ class Encoder:
         self._path.pop()
 
     def _omit(self, state: State, kind: Any, value: Any) -> None:
-        """An empty value as undeclared end-element."""
+        """Writes an empty value as an undeclared end-element."""
         if self.strict and (problem := values.check(kind, value)) is not None:
             raise ValidationError(problem, expected=values.describe(kind))
         self.writer.bits(len(state.productions), state.bits)

@@ -1,4 +1,4 @@
-"""XML in and out: canonical form with every namespace declared at the root, or any spelling on the way in."""
+"""XML in and out: writes the canonical form with every namespace declared at the root, and reads any form."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from exi.schema import AnyType, Complex, Model, Simple, local, namespace_of
 from exi.tree import Layout, Node, root_type, simple
 
 ESCAPED = "{urn:plugfest:escaped}in"
-"""Attribute of ours on an element that holds characters XML 1.0 cannot spell, like U+0001: names of the attributes in
-which they stand as ``\\uXXXX``, and ``.`` for the text. Backslashes are doubled there. Reading undoes it."""
+"""Our own attribute on an element that holds characters XML 1.0 cannot express, like U+0001. It lists the attributes in
+which they appear as ``\\uXXXX``, and ``.`` for the text. Backslashes are doubled there. Reading reverses this."""
 
 _TEXT = "."
 _UNSPELLABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -82,7 +82,7 @@ def read(text: str | bytes, model: Model, *, fragment: bool = False) -> Node:
     """The node of an XML document.
 
     Raises:
-        EncodeError: not well-formed, or an element, attribute or value that the schema does not have there.
+        EncodeError: not well-formed, or an element, attribute or value that the schema does not allow there.
     """
     try:
         root = parse_xml(text, "XML")
@@ -93,7 +93,7 @@ def read(text: str | bytes, model: Model, *, fragment: bool = False) -> Node:
     candidates = [c for c in root_type(model, name, fragment=fragment) if c[0] == name]
     if not candidates:
         raise EncodeError(f"{name} is not {'an element' if fragment else 'a root element'} of {model.name}")
-    if len(candidates) > 1:  # the same name with several types: take the one that the attributes fit
+    if len(candidates) > 1:  # the same name has several types: take the one whose attributes fit
         fitting = [c for c in candidates if isinstance(c[1], Complex) == bool(set(root.attrib) - {ESCAPED})]
         candidates = fitting or candidates
     return _node(root, name, candidates[0][1], model, local(name))

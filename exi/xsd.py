@@ -1,11 +1,11 @@
 """Schema sets from XSD files: the same plain :class:`~exi.schema.Model` that message classes become.
 
-Understood is what EXI grammars need: elements, substitution groups, complex types with sequences, choices, wildcards,
+It understands what EXI grammars need: elements, substitution groups, complex types with sequences, choices, wildcards,
 attributes, extension and restriction, and restrictions of built-in simple types. Anything else (patterns, lists,
-unions, groups, defaults, nillable elements ...) is refused with file and line instead of being read half.
+unions, groups, defaults, nillable elements ...) is refused with file and line instead of being read partially.
 
-Where a ``schemaLocation`` leads nowhere, the file is looked up by name and target namespace in the directories given:
-published schemas contain such locations, and import each other in circles.
+If a ``schemaLocation`` leads nowhere, the file is looked up by name and target namespace in the given directories:
+published schemas contain such locations and import each other in circles.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def load(root: Path, *, name: str, search: Sequence[Path] = ()) -> Model:
     try:
         return _Reader(name, Files(search or [root.parent])).read(root)
     except RecursionError:
-        raise SchemaError("types are derived from each other too many times", path=str(root)) from None
+        raise SchemaError("the chain of derived types is too long", path=str(root)) from None
 
 
 def find_sets(directory: Path, roots: Mapping[str, str]) -> dict[str, Path]:
@@ -94,7 +94,7 @@ class _Reader:
         self._global: dict[str, dict[str, Node]] = {"element": {}, "attribute": {}, "type": {}}
         self._named: dict[str, AnyType] = {}
         self._unfilled: dict[int, Node] = {}
-        self._open: list[object] = []  # what is being resolved, to notice definitions in circles
+        self._open: list[object] = []  # what is being resolved, to detect circular definitions
 
     def read(self, root: Path) -> Model:
         self._documents(root)
@@ -102,7 +102,7 @@ class _Reader:
             self._type(name, node)
         for name in self._global["element"]:
             self._declaration(name)
-        for kind in self._model.types:  # grows meanwhile, by the anonymous types inside
+        for kind in self._model.types:  # grows meanwhile by the anonymous types inside
             self._fill(kind)
         return self._model
 
@@ -158,7 +158,7 @@ class _Reader:
         return self._model.elements[name]
 
     def _type_of(self, node: Node, inherited: AnyType | None = None) -> AnyType:
-        """The type of an element or attribute: named, inside, or that of the head it substitutes."""
+        """The type of an element or attribute: named, inline, or that of the head it substitutes."""
         inside = node.children("simpleType", "complexType") if node.tag == "element" else node.children("simpleType")
         if len(inside) + (node.get("type") is not None) > 1:
             node.fail("has several types")
@@ -211,7 +211,7 @@ class _Reader:
         self._open.pop()
 
     def _derive(self, into: Complex, wrapper: Node) -> tuple[Particle | None, dict[str, Attribute], list[Node]]:
-        """What a derived type inherits: content, attributes; and the constructs that it adds."""
+        """What a derived type inherits (content, attributes), and the constructs that it adds."""
         of_text = wrapper.tag == "simpleContent"
         node = wrapper.only("extension") if of_text else wrapper.only("extension", "restriction")
         added = node.children("attribute") if of_text else node.children("sequence", "choice", "attribute")
@@ -246,7 +246,7 @@ class _Reader:
         into[name] = Attribute(name, kind, node.get("use") == "required")
 
     def _particle(self, node: Node) -> Particle | None:
-        """The particle, or None where it may occur zero times only."""
+        """The particle, or None if it may only occur zero times."""
         minimum = node.number("minOccurs", 1)
         maximum = None if node.get("maxOccurs") == "unbounded" else node.number("maxOccurs", 1)
         if minimum < 0 or (maximum is not None and maximum < minimum):
@@ -288,7 +288,7 @@ class _Reader:
         if not values:
             return kind
         if not isinstance(kind, (String, Enumeration)):
-            node.fail("an enumeration of other values than strings is not supported")
+            node.fail("an enumeration of values other than strings is not supported")
         if isinstance(kind, String) and kind.collapse:
             values = [" ".join(value.split()) for value in values]
         return Enumeration(tuple(values))

@@ -1,6 +1,6 @@
 """XSD files on disk: parsed safely, found where a ``schemaLocation`` fails, and read construct by construct.
 
-Files are data: no network, no external DTD, no entities. What schemas mean is the business of :mod:`exi.xsd`.
+Files are data: no network, no external DTD, no entities. :mod:`exi.xsd` interprets the schemas.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ATTRIBUTES = {
     "any": {"namespace", "processContents"} | _OCCURS,
     **{facet: {"value", "fixed"} for facet in FACETS},
 }
-"""Every construct understood, with its attributes; the missing ones would change the coding or the values."""
+"""Every supported construct with its attributes; those left out would change the coding or the values."""
 
 
 def _parse(path: Path) -> Any:
@@ -72,19 +72,19 @@ class Files:
         return self._parsed[path]
 
     def namespace(self, path: Path) -> str | None:
-        """Target namespace of a file; None if it is not an XML Schema. Raises as :meth:`root` does."""
+        """Target namespace of a file; None if it is not an XML Schema. Raises the same errors as :meth:`root`."""
         root = self.root(path)
         return str(root.get("targetNamespace", "")) if root.tag == q(XS, "schema") else None
 
     def of(self, namespace: str) -> list[Path]:
-        """All files with a target namespace. Raises as :meth:`root` does."""
+        """All files with a target namespace. Raises the same errors as :meth:`root`."""
         if self._listed is None:
             found = {p for d in self._directories for p in d.rglob("*") if p.suffix.lower() == ".xsd" and p.is_file()}
             self._listed = sorted(found)
         return [path for path in self._listed if self.namespace(path) == namespace]
 
     def one(self, candidates: Sequence[Path]) -> Path | None:
-        """The first of several copies, or None of none.
+        """The first of several copies; None if there are none.
 
         Raises:
             SchemaError: they are not copies of each other.
@@ -93,11 +93,11 @@ class Files:
             texts = {etree.tostring(self.root(path), method="c14n") for path in (candidates[0], other)}
             if len(texts) > 1:
                 what = f"the namespace {self.namespace(other)} also has {candidates[0]}, which differs"
-                raise SchemaError(what, expected="one schema of each namespace", path=str(other))
+                raise SchemaError(what, expected="one schema for each namespace", path=str(other))
         return candidates[0] if candidates else None
 
     def locate(self, node: Node, namespace: str) -> Path:
-        """The file that an import or include means: where it says, else the nearest one that fits.
+        """The file that an import or include refers to: at the stated location, otherwise the nearest one that fits.
 
         Raises:
             SchemaError: there is none, or several that differ are equally near.
@@ -122,7 +122,7 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A schema document. ``namespace`` is the including document's where it has none of its own (``adopted``)."""
+    """A schema document. ``namespace`` is the including document's if it has none itself (``adopted``)."""
 
     path: Path
     root: Any
@@ -131,7 +131,7 @@ class Document:
 
 
 class Node:
-    """A construct of a schema document: an element of the XML, with what it takes to resolve names and to complain.
+    """A construct of a schema document: an XML element, with what is needed to resolve names and to report errors.
 
     Making one, and every method, raises SchemaError with file and line where the construct is not supported.
     """

@@ -1,4 +1,4 @@
-"""Makes certificates after their profile: a whole PKI in one go, or one more leaf of an existing one.
+"""Makes certificates from their profiles: a whole PKI in one go, or one more leaf for an existing one.
 
 With a seed everything is reproducible: keys and serial numbers come from the seed, signatures have deterministic nonces
 (RFC 6979; Ed448 is deterministic anyway), so the same suite, seed and start give the same octets.
@@ -24,14 +24,14 @@ from pki.profiles import CROSS_SUBJECTS, Profile, Role, Suite, Usage
 from pki.store import Entry, Store
 
 RESPONDER = "http://127.0.0.1:8560"
-"""Where certificates say that OCSP responder and CRLs are; ``plugfest pki ocsp`` serves there."""
+"""The URL of OCSP responder and CRLs in certificates; ``plugfest pki ocsp`` serves there."""
 
 _ID_CHECKS = {"emaid": names.emaid, "pcid": names.pcid, "secc_id": names.secc_id, "evcc_id": names.evcc_id}
 
 
 @dataclass(frozen=True)
 class Changes:
-    """How a certificate deviates from its profile; made for the invalid copies of :mod:`pki.variants`.
+    """How a certificate deviates from its profile, for the invalid copies of :mod:`pki.variants`.
 
     Attributes:
         not_before, not_after: validity.
@@ -41,8 +41,8 @@ class Changes:
         usage: other key usage; empty: no extension at all.
         extended: other extended key usage, as dotted OIDs; empty: no extension at all.
         dc: another domain component; "": none.
-        signer: another key signs in the issuer's name.
-        padding: octets of ballast in an unknown extension.
+        signer: another key that signs in the issuer's name.
+        padding: octets of padding in an unknown extension.
     """
 
     not_before: datetime.datetime | None = None
@@ -64,8 +64,8 @@ class Authority:
     Attributes:
         suite: the profile table and kind of key.
         start: when validity begins; to the second, UTC.
-        seed: what keys and serial numbers derive from; None: from the operating system.
-        responder: URL of OCSP responder and CRLs, without a slash at the end; "": certificates point to none.
+        seed: what keys and serial numbers derive from; None: the operating system's randomness.
+        responder: URL of OCSP responder and CRLs, without a trailing slash; "": certificates name none.
     """
 
     suite: Suite
@@ -92,12 +92,12 @@ class Authority:
         Args:
             role: row of the profile table.
             issuer: the authority; None for a root.
-            name: of the entry; the role's by default.
+            name: name of the entry; the role's by default.
             cn: common name; the profile's example by default. Ids are checked and get their check character.
-            days: lifetime; the profile's by default, cut where the issuer's ends.
-            key: the subject's key; by default made for it.
-            changes: deviations, for certificates that shall be wrong.
-            label: what key and serial number derive from under a seed, where the name will not do.
+            days: lifetime; the profile's by default, cut to the issuer's.
+            key: the subject's key; a new one by default.
+            changes: deviations, for deliberately invalid certificates.
+            label: what key and serial number derive from under a seed, if not the name.
 
         Raises:
             PkiError: the id is malformed, the suite has no such role, or the issuer's key is missing.
@@ -133,7 +133,7 @@ class Authority:
         return Entry(name, role, certificate, issuer, private_key=key)
 
     def _label(self, name: str) -> str:
-        """What key and serial number derive from; a name that comes again gets others."""
+        """What key and serial number derive from; a repeated name gets others."""
         count = self._names[name] = self._names.get(name, 0) + 1
         return f"{self.suite.name}/{name}" + (f"#{count}" if count > 1 else "")
 
@@ -185,7 +185,7 @@ class Authority:
             authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(held)
             builder = builder.add_extension(authority, critical=False)
         except x509.ExtensionNotFound:
-            pass  # an authority made elsewhere
+            pass  # an authority created elsewhere
         if profile.role is Role.OCSP:
             builder = builder.add_extension(x509.OCSPNoCheck(), critical=False)
         public = issuer is not None and issuer.role is not Role.PRIVATE_ROOT  # private chains are not looked up
@@ -223,7 +223,7 @@ def _key_identifier(key: PrivateKey, *, short: bool) -> x509.SubjectKeyIdentifie
 
 
 def subject_name(profile: Profile, cn: str, dc: str | None = None) -> x509.Name:
-    """Subject after the profile; ``dc`` replaces the domain component ("" for none)."""
+    """The subject from the profile; ``dc`` replaces the domain component ("" for none)."""
     domain = profile.dc if dc is None else dc
     attributes = [x509.NameAttribute(NameOID.COUNTRY_NAME, "DE")] if profile.country else []
     attributes.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, profile.organization))
@@ -261,7 +261,7 @@ _ORDER = (
 
 
 def seed_octets(text: str) -> bytes:
-    """A seed given as text."""
+    """The seed for a text."""
     return hashlib.sha256(b"plugfest pki seed\0" + text.encode()).digest()
 
 
@@ -273,14 +273,14 @@ def make(
     responder: str = RESPONDER,
     ids: Mapping[Role, str] | None = None,
 ) -> Store:
-    """A complete PKI of a suite, in memory: every role of its table, and an OCSP signer for every authority.
+    """A complete in-memory PKI of a suite: every role of its table, and an OCSP signer for every authority.
 
     Args:
-        suite: of :data:`pki.profiles.SUITES`.
+        suite: one of :data:`pki.profiles.SUITES`.
         start: when validity begins.
         seed: makes it reproducible; None: random.
-        responder: URL that certificates name for OCSP and CRLs.
-        ids: common names of leaves, e.g. ``{Role.CONTRACT: "DE-ABC-C12345678"}``; else the profile's examples.
+        responder: the URL for OCSP and CRLs in certificates.
+        ids: common names of leaves, e.g. ``{Role.CONTRACT: "DE-ABC-C12345678"}``; the profile's examples otherwise.
     """
     authority = Authority(suite, start.astimezone(datetime.UTC).replace(microsecond=0), seed, responder)
     store = Store.of(suite, [], responder=responder)
@@ -307,7 +307,7 @@ def make(
 
 
 def key_id(certificate: x509.Certificate) -> bytes:
-    """The subject key identifier, computed (SHA-1 of the key) where the certificate has none."""
+    """The subject key identifier, computed (SHA-1 of the key) if the certificate has none."""
     try:
         return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     except x509.ExtensionNotFound:

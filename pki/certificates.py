@@ -1,4 +1,4 @@
-"""Single certificates: read from files, and what one says about another."""
+"""Single certificates: reads them from files and checks one against another."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def common_name(certificate: x509.Certificate) -> str:
 
 
 def read_certificates(path: Path) -> list[x509.Certificate]:
-    """The certificates of a PEM or DER file, in order; DER may hold several, one behind the other.
+    """The certificates of a PEM or DER file, in order; DER may hold several, one after the other.
 
     Raises:
         PkiError: it cannot be read, holds none, or one that cannot be used.

@@ -47,8 +47,8 @@ class Content:
 
     Attributes:
         suite, role: profile table, and role of the chain's leaf.
-        index: place in the chain, 0 is the leaf.
-        profile: the row for this place; None where the table has none.
+        index: position in the chain, 0 is the leaf.
+        profile: the row for this position; None if the table has none.
     """
 
     def __init__(
@@ -76,18 +76,18 @@ class Content:
             self.add(Code.EXPIRED, f"expired on {end:%Y-%m-%d %H:%M} UTC ({_days(at - end)} ago)")
 
     def anchor(self) -> None:
-        """What a trusted root has to be, and no more: its owner chose its profile."""
+        """Checks only what every trusted root needs: its owner chose its profile."""
         self.purpose()
         self.critical()
         basic, usage = roles.constraints(self.certificate), used(self.certificate)
         old = self.certificate.version is x509.Version.v1 or usage is not None
         if (basic is not None and not basic.ca) or (basic is None and not old):
-            self.add(Code.NOT_A_CA, "trusted as a root, but it does not say that it is an authority")
+            self.add(Code.NOT_A_CA, "trusted as a root, but not marked as an authority")
         if usage is not None and Usage.CERT_SIGN not in usage:
             self.add(Code.KEY_USAGE, f"keyUsage lacks {Usage.CERT_SIGN}, which a root needs")
 
     def purpose(self) -> None:
-        """The extended key usage of TLS, of which no certificate of the chain may exclude what the leaf is used for."""
+        """The extended key usage of TLS: no certificate of the chain may exclude the leaf's purpose."""
         wanted, purposes = PURPOSES.get(self.role), roles.purposes(self.certificate)
         if wanted is None or purposes is None or wanted in purposes:
             return
@@ -201,7 +201,7 @@ class Content:
             else:
                 self.add(Code.NAME, text, fatal=False)
         elif profile.dc is None and held and not profile.ca:
-            self.add(Code.NAME, f"domain component {shown}, which {profile.a_title} has not", fatal=False)
+            self.add(Code.NAME, f"domain component {shown}, which {profile.a_title} must not have", fatal=False)
         if not self.index and profile.id_kind:
             self.identifier(profile)
         if not roles.text(self.certificate.subject, NameOID.COMMON_NAME):
@@ -231,6 +231,6 @@ _KNOWN_CRITICAL = {
 
 
 def _days(span: datetime.timedelta) -> str:
-    """A span in words: days, or hours below two days."""
+    """A time span in words: days, or hours below two days."""
     hours = int(span.total_seconds() // 3600)
     return f"{hours} h" if hours < 48 else f"{hours // 24} days"

@@ -13,8 +13,8 @@ field   IV (16, random) | AES-128-CBC without padding over the private scalar, 3
 public  ``04`` | X | Y of the ephemeral key, 65 octets [V2G2-819]
 ======  =====================================================================================================
 
-CBC protects nothing but secrecy: the receiver checks the provider's signature before, and afterwards that the scalar
-belongs to the new certificate [V2G2-823].
+CBC gives secrecy only: the receiver first checks the provider's signature, and after decryption that the scalar belongs
+to the new certificate [V2G2-823].
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OTHER_INFO = bytes([0x01, 0x55, 0x56])
 
 
 class DeliveryError(PkiError):
-    """A delivered contract key cannot be used; the vehicle discards it and keeps what it had."""
+    """A delivered contract key cannot be used; the vehicle discards it and keeps its old one."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def seal(
     Args:
         contract_key: P-256; forget it afterwards.
         receiver: key of the provisioning certificate or of the old contract, P-256.
-        ephemeral, iv: fresh ones unless a test needs certain octets; never use any twice.
+        ephemeral, iv: fresh ones, unless a test needs certain octets; never reuse them.
 
     Raises:
         DeliveryError: a key is not on P-256.
@@ -98,8 +98,8 @@ def unseal(sealed: Sealed, receiver: PrivateKey, certificate: x509.Certificate) 
         certificate: the new contract leaf.
 
     Raises:
-        DeliveryError: a field has a wrong length, the point is not on the curve, or the scalar does not belong to the
-            certificate (also when the field was sealed for another receiver or altered) [V2G2-823].
+        DeliveryError: a field has the wrong length, the point is not on the curve, or the scalar does not belong to the
+        certificate (also if the field was sealed for another receiver or altered) [V2G2-823].
     """
     if not isinstance(receiver, ec.EllipticCurvePrivateKey) or keys.kind(receiver) is not Kind.P256:
         raise DeliveryError(f"our key is on {keys.describe(receiver)}; {_ONLY}")

@@ -1,4 +1,4 @@
-"""The contract key on its way to the vehicle, ISO 15118-20: SECP521 and X448, each with what is not known as a setting.
+"""The contract key on its way to the vehicle, ISO 15118-20: SECP521 and X448, with a setting for each unknown.
 
 One-pass ephemeral-static ECDH as in -2 (:mod:`pki.delivery`), then AES-256-GCM:
 
@@ -12,9 +12,9 @@ field     IV 12 | ciphertext 66 | tag 16: 94 octets [V2G20-2499]      IV 12 | ci
 AAD       PCID | key identifier of the new contract, upper-case hexadecimal [V2G20-2492]
 ========  ==========================================================  ===============================================
 
-**Not established from public sources**, hence in :class:`Scheme`: the key derivation, whether all implementations use
-the AAD, and how 56 octets hold an Ed448 key, whose private form has 57. Two stacks that were never tried against each
-other differ. No conformance is claimed for this part.
+**Not established from public sources**, so set in :class:`Scheme`: the key derivation, whether all implementations use
+the AAD, and how 56 octets hold an Ed448 key, whose private form has 57. Two stacks never tested against each other
+differ here. We claim no conformance for this part.
 
 An Ed448 certificate key cannot do ECDH by itself; RFC 7748 4.2 maps it to its X448 key, which both sides can compute.
 """
@@ -43,7 +43,7 @@ Curve: TypeAlias = Literal["SECP521", "X448"]
 
 @dataclass(frozen=True)
 class Scheme:
-    """The choices that are not known for certain.
+    """The choices that public sources leave open.
 
     Attributes:
         name: for logs.
@@ -51,8 +51,8 @@ class Scheme:
         aad: whether PCID and key identifier are authenticated.
         whole_ed448: seal the 57 octets of an Ed448 private key (a field of 85 octets, longer than the schema allows);
             else its scalar, 56 octets, with which only a signer that takes scalars can sign (:mod:`pki.scalars`).
-        filler: where zeros make the 56 octets of an X448 DHPublicKey as long as the schema wants it. [V2G20-2495] has
-            it shorter, the schema 133 octets.
+        filler: where zeros pad the 56 octets of an X448 DHPublicKey to the schema's length. [V2G20-2495] says 56
+        octets, the schema 133.
     """
 
     name: str
@@ -63,11 +63,11 @@ class Scheme:
 
 
 LIKE_ISO2 = Scheme("strict-guess", OTHER_INFO, aad=True)
-"""As in ISO 15118-2 with SHA-512 for SHA-256: the likeliest reading, and our default."""
+"""As in ISO 15118-2, with SHA-512 instead of SHA-256: the likeliest reading, and our default."""
 PLAIN = Scheme("wwcp", b"", aad=False)
 """What another open implementation does: no other info, no AAD."""
 BENCH = Scheme("bench", OTHER_INFO, aad=True, whole_ed448=True)
-"""As LIKE_ISO2, for benches of ours that want to sign with a delivered Ed448 key."""
+"""Like LIKE_ISO2, for our own benches that sign with a delivered Ed448 key."""
 SCHEMES = {scheme.name: scheme for scheme in (LIKE_ISO2, PLAIN, BENCH)}
 
 
@@ -98,11 +98,11 @@ def seal(
     """Seals a contract's private key for the holder of a provisioning certificate.
 
     Args:
-        contract_key: P-521 or Ed448, of ``contract``; forget it afterwards [V2G20-2496].
+        contract_key: the P-521 or Ed448 key of ``contract``; forget it afterwards [V2G20-2496].
         contract: the new contract leaf; its key identifier is authenticated.
         receiver: the provisioning certificate; its CN is the PCID.
         scheme: see :class:`Scheme`.
-        ephemeral, iv: fresh ones unless a test needs certain octets; never use any twice.
+        ephemeral, iv: fresh ones, unless a test needs certain octets; never reuse them.
 
     Raises:
         DeliveryError: the keys are not both on P-521 or both Ed448.
@@ -135,7 +135,7 @@ def unseal(
     *,
     scheme: Scheme = LIKE_ISO2,
 ) -> bytes:
-    """The contract's secret, checked against its certificate; :func:`private_key` makes a key of it.
+    """The contract's secret, checked against its certificate; :func:`private_key` turns it into a key.
 
     Args:
         sealed: as received; check the provider's signature first.
@@ -144,8 +144,8 @@ def unseal(
         scheme: the sender's.
 
     Raises:
-        DeliveryError: a field has a wrong length, the tag does not fit (altered, another receiver or another scheme),
-            or the key does not belong to the certificate [V2G20-2507, 2510].
+        DeliveryError: a field has the wrong length, the tag does not match (altered, another receiver or another
+            scheme), or the key does not belong to the certificate [V2G20-2507, 2510].
     """
     field = sealed.encrypted_private_key
     size = {"SECP521": 66, "X448": 57 if scheme.whole_ed448 else 56}[sealed.curve]
@@ -156,8 +156,10 @@ def unseal(
         aad = _aad(receiver, contract, scheme)
         secret = AESGCM(_derive(z, scheme)).decrypt(field[:12], field[12:], aad)
     except InvalidTag:
-        text = f"the tag of the encrypted private key does not fit (scheme {scheme.name}): altered, or sealed otherwise"
-        raise DeliveryError(text) from None
+        raise DeliveryError(
+            f"the tag of the encrypted private key does not match (scheme {scheme.name}): "
+            "altered, or sealed for another key or with another scheme"
+        ) from None
     _check(secret, contract)
     return secret
 
@@ -180,7 +182,7 @@ def _agree(sealed: Sealed, own: PrivateKey) -> bytes:
 
 
 def _check(secret: bytes, contract: x509.Certificate) -> None:
-    """That a secret belongs to a contract's certificate."""
+    """Checks that a secret belongs to a contract's certificate."""
     wrong = DeliveryError("the decrypted contract key does not belong to the new contract certificate [V2G20-2507]")
     public = contract.public_key()
     if len(secret) == 66:
@@ -200,14 +202,14 @@ def _check(secret: bytes, contract: x509.Certificate) -> None:
 
 
 def secret_of(key: PrivateKey, scheme: Scheme = LIKE_ISO2) -> bytes:
-    """What is sealed of a contract key: 66 octets for P-521, 56 or 57 for Ed448."""
+    """The part of a contract key that is sealed: 66 octets for P-521, 56 or 57 for Ed448."""
     if isinstance(key, ed448.Ed448PrivateKey):
         return key.private_bytes_raw() if scheme.whole_ed448 else x448_private(key).private_bytes_raw()
     return key.secret if isinstance(key, Ed448Scalar) else keys.scalar(key)
 
 
 def private_key(secret: bytes, contract: x509.Certificate) -> PrivateKey:
-    """A key to sign with, of the contract's certificate.
+    """A signing key that belongs to the contract's certificate.
 
     Raises:
         DeliveryError: it does not belong to the certificate.
@@ -217,7 +219,7 @@ def private_key(secret: bytes, contract: x509.Certificate) -> PrivateKey:
     if len(secret) == 57:
         return ed448.Ed448PrivateKey.from_private_bytes(secret)
     public = contract.public_key()
-    assert isinstance(public, ed448.Ed448PublicKey)  # as _check has seen
+    assert isinstance(public, ed448.Ed448PublicKey)  # _check has verified it
     try:
         return Ed448Scalar(secret, public)
     except PkiError as why:
@@ -249,7 +251,7 @@ def _derive(z: bytes, scheme: Scheme) -> bytes:
 
 
 def _aad(receiver: x509.Certificate, contract: x509.Certificate, scheme: Scheme) -> bytes | None:
-    """PCID and key identifier of the new contract; as long as they are, whatever the standard says of their length."""
+    """PCID and key identifier of the new contract, at their actual length, whatever the standard says about it."""
     if not scheme.aad:
         return None
     from pki.authority import key_id

@@ -1,4 +1,4 @@
-"""How a certificate or chain departs from what is expected: kinds, and one departure in words."""
+"""How a certificate or chain deviates from what is expected: kinds of deviation, and one deviation in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """What kind of deviation; stable, for tests and for the mapping to response codes."""
+    """The kind of a deviation; stable, for tests and for the mapping to response codes."""
 
     MALFORMED = "malformed"
     EXPIRED = "expired"
@@ -41,14 +41,14 @@ class Code(StrEnum):
 
 @dataclass(frozen=True)
 class Deviation:
-    """One way in which a chain is not as it should be.
+    """One way in which a chain is wrong.
 
     Attributes:
         code: kind of deviation.
-        index: place in the chain, 0 is the leaf; the length of the chain stands for the root.
+        index: position in the chain, 0 is the leaf; the length of the chain means the root.
         subject: which certificate, in words.
         text: what is wrong, and what was expected.
-        clause: requirement, where known.
+        clause: the requirement, if known.
         fatal: whether the chain has to be refused.
     """
 
@@ -65,5 +65,5 @@ class Deviation:
 
 
 def fatal(deviations: Sequence[Deviation]) -> list[Deviation]:
-    """Those for which a peer has to refuse the chain."""
+    """The deviations for which a peer has to refuse the chain."""
     return [d for d in deviations if d.fatal]

@@ -19,16 +19,16 @@ _PEM, _DER = serialization.Encoding.PEM, serialization.Encoding.DER
 
 @dataclass
 class Entry:
-    """A certificate with its place in the PKI.
+    """A certificate and its place in the PKI.
 
     Attributes:
         name: unique in its store; the stem of its files.
-        role: what it is for; None where that cannot be told.
+        role: what it is for; None if unknown.
         certificate: itself.
-        issuer: the entry that issued it; None for a root, or when the issuer is not at hand.
+        issuer: the entry that issued it; None for a root, or if the issuer is not available.
         path, key_path: where it was read from or written to.
-        password: of the key file.
-        no_key: why there is no key, where more is known than that: its file is encrypted, or belongs to another one.
+        password: password of the key file.
+        no_key: why there is no key, if known: its file is encrypted, or belongs to another certificate.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Entry:
 
     @property
     def key(self) -> PrivateKey:
-        """The private key, read from its file when first needed.
+        """The private key, read from its file on first use.
 
         Raises:
             PkiError: there is none, it cannot be read, or it belongs to another certificate.
@@ -84,7 +84,7 @@ class Entry:
 
     @property
     def up(self) -> tuple[Entry, ...]:
-        """This entry, its issuer, and so on up to the root where that is known."""
+        """This entry, its issuer, and so on, up to the root if it is known."""
         found: list[Entry] = [self]
         while (above := found[-1].issuer) is not None and above not in found:
             found.append(above)
@@ -110,7 +110,7 @@ class Entry:
 
     @property
     def root(self) -> Entry | None:
-        """The root it leads to, if at hand."""
+        """The root it leads to, if available."""
         top = self.up[-1]
         return top if self_signed(top.certificate) else None
 

@@ -16,7 +16,7 @@ def container(entry: Entry, password: str) -> bytes:
     """Certificate, key and sub-CAs as PKCS#12.
 
     Args:
-        password: of the container.
+        password: password of the container.
 
     Raises:
         PkiError: the key is missing.
@@ -48,13 +48,14 @@ _JOSEV_DIRECTORIES = {"iso2": "iso15118_2", "iso20": "iso15118_20"}
 
 
 def josev(store: Store, directory: Path, password: str) -> list[Path]:
-    """Lays a PKI out as Josev (iso15118) reads it: ``directory`` becomes its PKI_PATH.
+    """Writes a PKI in the layout that Josev (iso15118) reads: ``directory`` becomes its PKI_PATH.
 
     Args:
-        password: keys are encrypted with it; it is noted in the files that Josev takes it from. "" leaves them open.
+        password: encrypts the keys, and is written to the files from which Josev reads it. "" leaves the keys
+        unencrypted.
 
     Raises:
-        PkiError: a file exists already, a certificate is missing, or Josev has no place for the suite.
+        PkiError: a file exists already, a certificate is missing, or Josev does not support the suite.
     """
     if store.suite.name not in _JOSEV_DIRECTORIES:
         raise PkiError(f"Josev has no place for {store.suite.name}; it reads {', '.join(_JOSEV_DIRECTORIES)}")
@@ -73,10 +74,10 @@ def josev(store: Store, directory: Path, password: str) -> list[Path]:
 
 
 def write_all(files: Mapping[Path, bytes], *, force: bool = False) -> list[Path]:
-    """Writes files, secrets among them so that only the owner reads them.
+    """Writes files; only the owner can read the secrets among them.
 
     Raises:
-        PkiError: one exists already; nothing was written then.
+        PkiError: a file already exists; nothing was written then.
         OutputError: one cannot be written; none was then.
     """
     if not force and (there := next((p for p in files if p.exists()), None)) is not None:

@@ -1,11 +1,11 @@
-"""Reads a PKI made elsewhere: any directory with certificates and keys in PEM, DER or PKCS#12.
+"""Reads a PKI created elsewhere: any directory with certificates and keys in PEM, DER or PKCS#12.
 
-Certificates are taken wherever they lie below the directory, also several in one file. Keys find their certificate by
+Certificates are read from anywhere below the directory, also several from one file. Keys are matched to certificates by
 the public key, whatever their name; an encrypted key is tried with the given password and with those in ``*.txt`` files
-beside it. Issuers are found by signature, roles by :mod:`pki.roles`. Of several certificates of a role the one that is
-valid now and has its key takes the role's name.
+beside it. Issuers are found by signature, roles by :mod:`pki.roles`. If a role has several certificates, the one that
+is valid now and has its key takes the role's name.
 
-What cannot be used is left out and told in one line each.
+Whatever cannot be used is skipped and reported in one line.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CERTIFICATES = {".pem", ".der", ".crt", ".cer", ".cert"}
 _KEYS = {".key", ".pem", ".pkcs8", ".p8"}
 _CONTAINERS = {".p12", ".pfx"}
 _MOST = 2000
-"""Files looked at; a directory with more is hardly a PKI."""
+"""Files examined; a directory with more is hardly a PKI."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Found:
 
     Attributes:
         entries: issuers first.
-        suite: that most of their keys belong to.
+        suite: the suite to which most of their keys belong.
         oddities: what could not be used, one line each.
     """
 
@@ -49,7 +49,7 @@ class Found:
 
 @dataclass
 class _Key:
-    """A key that was found: in a file of its own, or (``key``) in a container."""
+    """A key that was found, in its own file or (``key``) in a container."""
 
     path: Path
     password: str | None = None
@@ -60,7 +60,7 @@ def read(directory: Path, password: str | None, suite: str | None, at: datetime.
     """Everything in a directory that can be used.
 
     Args:
-        at: now; tells certificates of the same role apart.
+        at: the current time, to choose among certificates of the same role.
 
     Raises:
         PkiError: no certificate in it.
@@ -105,7 +105,7 @@ def _entries(reading: _Reading, at: datetime.datetime) -> list[Entry]:
 
 
 def _alike(key: Path, certificate: Path | None) -> bool:
-    """Whether a key's file is named as if it belonged to a certificate's."""
+    """Whether a key file is named as if it belonged to a certificate file."""
     return certificate is not None and certificate.stem.lower() in (key.stem.lower(), f"{key.stem.lower()}cert")
 
 
@@ -135,7 +135,7 @@ class _Reading:
                     self._take_container(path, data)
 
     def _take_certificates(self, path: Path, data: bytes) -> None:
-        """Each certificate once, with the file that names it best: of its own before a bundle, PEM before DER."""
+        """Each certificate once, with the file that names it best: its own before a bundle, PEM before DER."""
         try:
             found = loading.readable(loading.split(data, str(path)), str(path))
         except loading.Absent:
@@ -206,7 +206,7 @@ def _issuers_first(certificates: list[tuple[x509.Certificate, Path]]) -> list[tu
 
 
 def _passwords(path: Path) -> list[str]:
-    """Passwords noted in text files beside a key, those that share its name first."""
+    """Passwords in text files beside a key, files that share its name first."""
     texts = sorted(path.parent.glob("*.txt"), key=lambda p: (not p.stem.lower().startswith(path.stem.lower()), p.name))
     words = []
     for file in texts[:50]:
@@ -220,12 +220,12 @@ def _passwords(path: Path) -> list[str]:
 
 
 def _give_names(entries: list[Entry], at: datetime.datetime) -> None:
-    """The role while it is free, then the file's own name; what is valid and has its key comes first."""
+    """The role's name while it is free, then the file's own; valid certificates with a key come first."""
 
     def worth(entry: Entry) -> tuple[bool, bool, float]:
         begin, end = entry.certificate.not_valid_before_utc, entry.certificate.not_valid_after_utc
         valid = begin <= at <= end
-        return valid, entry.has_key, 0.0 if valid else end.timestamp()  # of equals the first file
+        return valid, entry.has_key, 0.0 if valid else end.timestamp()  # among equals, the first file
 
     taken: set[str] = set()
     for entry in sorted(entries, key=worth, reverse=True):

@@ -1,11 +1,11 @@
 """Key pairs, raw signatures and key files.
 
 A key comes from the operating system's generator, or from a seed: HMAC-SHA-512 of the seed over the key's label,
-reduced to the group order (P-256, P-521) or taken as the private octets (Ed448). Who knows the seed knows every key,
-so seeds are for reproducible test PKIs.
+reduced to the group order (P-256, P-521) or taken as the private octets (Ed448). Anyone who knows the seed knows every
+key, so seeds are only for reproducible test PKIs.
 
-Signatures on the wire of ISO 15118 are raw, not DER: r and s at the width of the curve, 32 or 66 octets each; Ed448 has
-its own 114 octets.
+Signatures on the wire of ISO 15118 are raw, not DER: r and s at the width of the curve, 32 or 66 octets each; an Ed448
+signature has 114 octets.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
     P256 = "P-256"
     P384 = "P-384"
-    """In no profile: for certificates that shall be wrong."""
+    """In no profile: for deliberately invalid certificates."""
     P521 = "P-521"
     ED448 = "Ed448"
 
@@ -59,7 +59,7 @@ _CURVES: dict[Kind, tuple[ec.EllipticCurve, hashes.HashAlgorithm, int, int]] = {
 
 
 def kind(key: object) -> Kind | None:
-    """The kind of a private or public key; None for one that no profile knows (RSA, other curves)."""
+    """The kind of a private or public key; None for kinds that no profile uses (RSA, other curves)."""
     if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey):
         return next((k for k, row in _CURVES.items() if row[0].name == key.curve.name), None)
     if isinstance(key, ed448.Ed448PrivateKey | ed448.Ed448PublicKey | Ed448Scalar):
@@ -68,7 +68,7 @@ def kind(key: object) -> Kind | None:
 
 
 def describe(key: object) -> str:
-    """A key as an engineer names it, of any kind."""
+    """The usual name for a key of any kind."""
     if (known := kind(key)) is not None:
         return known.value
     if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey):
@@ -105,7 +105,7 @@ def generate(which: Kind) -> PrivateKey:
 
 
 def stream(seed: bytes, label: str, octets: int) -> bytes:
-    """Pseudo-random octets that depend on nothing but seed and label."""
+    """Pseudo-random octets that depend only on seed and label."""
     data = b""
     while len(data) < octets:
         data += hmac.digest(seed, f"{label}/{len(data) // 64}".encode(), hashlib.sha512)
@@ -116,7 +116,7 @@ def derive(which: Kind, seed: bytes, label: str) -> PrivateKey:
     """The key of a label under a seed; the same arguments give the same key."""
     if which is Kind.ED448:
         return ed448.Ed448PrivateKey.from_private_bytes(stream(seed, label, 57))
-    # 16 octets more than the order has: no bias worth mentioning, and never out of range
+    # 16 octets more than the order has: the bias is negligible, and the result never out of range
     number = int.from_bytes(stream(seed, label, width(which) + 16), "big")
     return ec.derive_private_key(number % (order(which) - 1) + 1, curve(which))
 
@@ -136,13 +136,13 @@ def _width(key: ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey) -> int:
 
 
 def certifying(key: PrivateKey) -> ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey:
-    """A key that can sign certificates and the like, and be exported.
+    """Checks that a key can sign certificates and the like, and can be exported.
 
     Raises:
         PkiError: only its scalar is known.
     """
     if isinstance(key, Ed448Scalar):
-        raise PkiError("of this Ed448 key only the scalar is known; it signs messages and nothing else")
+        raise PkiError("only the scalar of this Ed448 key is known; it can sign messages, but nothing else")
     return key
 
 
@@ -151,12 +151,12 @@ def certifying(key: PrivateKey) -> ec.EllipticCurvePrivateKey | ed448.Ed448Priva
 
 
 def sign(key: PrivateKey, data: bytes, *, deterministic: bool = True) -> bytes:
-    """Signs octets the way ISO 15118 sends it: r then s at fixed width, or the 114 octets of Ed448.
+    """Signs octets in the form that ISO 15118 sends: r, then s at fixed width, or the 114 octets of Ed448.
 
     Args:
         key: P-256 signs with SHA-256, P-521 with SHA-512.
-        data: what is signed, not hashed yet.
-        deterministic: nonces after RFC 6979, so that runs repeat; else random ones.
+        data: the octets to sign, not hashed.
+        deterministic: use RFC 6979 nonces, so that runs repeat; random ones otherwise.
     """
     if isinstance(key, ed448.Ed448PrivateKey | Ed448Scalar):
         return key.sign(data)
@@ -187,7 +187,7 @@ def verify(key: object, signature: bytes, data: bytes) -> bool:
 
 
 def verify_der(key: object, signature: bytes, data: bytes, algorithm: hashes.HashAlgorithm | None) -> bool:
-    """Whether a signature in the form of X.509 (ECDSA in DER) fits; ``algorithm`` is ignored for Ed448."""
+    """Whether a signature in X.509 form (ECDSA in DER) matches; ``algorithm`` is ignored for Ed448."""
     try:
         if isinstance(key, ed448.Ed448PublicKey):
             key.verify(signature, data)
@@ -215,7 +215,7 @@ def spki(key: PublicKeyTypes) -> bytes:
 
 
 def private_pem(key: PrivateKey, password: str | None = None) -> bytes:
-    """PKCS#8 in PEM, encrypted where a password is given."""
+    """PKCS#8 in PEM, encrypted if a password is given."""
     if isinstance(key, Ed448Scalar):
         return key.private_pem()
     protection = serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
@@ -226,16 +226,16 @@ def load(path: Path, password: str | None = None, public: PublicKeyTypes | None 
     """The private key in a PEM or DER file.
 
     Args:
-        public: of its certificate, where that is known: an X448 key is then the scalar of an Ed448 one.
+        public: the certificate's public key, if known: an X448 key is then the scalar of an Ed448 one.
 
     Raises:
-        PkiError: the file cannot be read, needs a password (or another one), or holds no key of a kind in use here.
+        PkiError: the file cannot be read, needs a password (or another one), or holds no key of a supported kind.
     """
     return parse(loading.read(path), path, password, public)
 
 
 def parse(data: bytes, path: Path, password: str | None = None, public: PublicKeyTypes | None = None) -> PrivateKey:
-    """As :func:`load`, from the octets of the file."""
+    """Like :func:`load`, from the octets of the file."""
     key = loading.private_key(data, str(path), password)
     if isinstance(key, x448.X448PrivateKey):
         if not isinstance(public, ed448.Ed448PublicKey):

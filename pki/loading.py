@@ -1,12 +1,12 @@
 """The one place where foreign certificates, keys, revocation lists and OCSP data become objects.
 
-The library reads most parts of a certificate only when somebody looks at them, and what it raises then depends on the
-defect: ValueError, UnsupportedAlgorithm, InvalidVersion, DuplicateExtension, and now and then a panic of the code below
-it. Here every part is looked at once. What comes out can be used anywhere without another thought; whatever is wrong
-becomes :class:`Unreadable`, which says what it was, where it came from, which of several it was, and the defect.
+The library parses most parts of a certificate only on first access, and what it raises then depends on the defect:
+ValueError, UnsupportedAlgorithm, InvalidVersion, DuplicateExtension, and occasionally a panic in the code below it.
+Here every part is accessed once. The result is safe to use anywhere; any defect becomes :class:`Unreadable`, which says
+what the object is, where it came from, which of several it is, and what is wrong.
 
 Everything is bounded (:data:`MAX_OCTETS` and the rest). No other module calls the library's ``load_...`` functions; a
-test holds us to it.
+test enforces this.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ MAX_OCTETS = 65536
 MAX_CERTIFICATES = 2000
 """Certificates in one file."""
 MAX_EXTENSIONS = 64
-"""Extensions of one certificate; ten are many."""
+"""Extensions of one certificate; ten is already a lot."""
 MAX_FILE = 16 << 20
 """Octets of a file of certificates, keys or lists."""
 MAX_CRL_OCTETS = MAX_FILE
 MAX_RSA_BITS = 16384
-"""As OpenSSL has it; checking signatures with longer keys takes seconds."""
+"""OpenSSL's limit; checking signatures with longer keys takes seconds."""
 MAX_NAME_OCTETS = 4096
-"""Octets of a subject or issuer."""
+"""Octets of a subject or issuer name."""
 
 AnyPrivateKey: TypeAlias = (
     ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey | ed25519.Ed25519PrivateKey | x448.X448PrivateKey
@@ -58,12 +58,12 @@ _KEYS = (ec.EllipticCurvePrivateKey, ed448.Ed448PrivateKey, ed25519.Ed25519Priva
 
 
 def certificate(der: bytes, source: str = "", place: int = 0) -> x509.Certificate:
-    """A certificate of which every part can be read.
+    """Loads a certificate all of whose parts can be read.
 
     Args:
         der: exactly one certificate; nothing may follow it.
-        source: file or peer, for the error; "" where the caller adds it.
-        place: which one of several, from 1.
+        source: file or peer, for the error; "" if the caller adds it.
+        place: which one of several, counted from 1.
 
     Raises:
         Unreadable: names the defect.
@@ -116,7 +116,7 @@ _PARTS: Sequence[tuple[str, Callable[[x509.Certificate], object]]] = (
     ("an extension of it", lambda c: list(c.extensions)),
     ("its encoding", lambda c: c.public_bytes(serialization.Encoding.DER)),
 )
-"""Every part that is parsed when it is first looked at."""
+"""Every part that the library parses on first access."""
 
 
 def chain(ders: Sequence[bytes], source: str = "") -> list[x509.Certificate]:
@@ -130,7 +130,7 @@ def chain(ders: Sequence[bytes], source: str = "") -> list[x509.Certificate]:
 
 
 def readable(ders: Sequence[bytes], source: str = "") -> list[x509.Certificate | Unreadable]:
-    """As :func:`chain`, for those who show what is there: in the place of each defective one its error."""
+    """Like :func:`chain`, for display: each defective certificate is replaced by its error."""
     found: list[x509.Certificate | Unreadable] = []
     for place, der in enumerate(ders, 1):
         try:
@@ -141,7 +141,7 @@ def readable(ders: Sequence[bytes], source: str = "") -> list[x509.Certificate |
 
 
 def certificates(data: bytes, source: str) -> list[x509.Certificate]:
-    """The certificates of a PEM or DER file, in order; DER may hold several, one behind the other.
+    """The certificates of a PEM or DER file, in order; DER may hold several, one after the other.
 
     Raises:
         Unreadable: one of them cannot be used, or there is none.
@@ -150,10 +150,10 @@ def certificates(data: bytes, source: str) -> list[x509.Certificate]:
 
 
 def split(data: bytes, source: str) -> list[bytes]:
-    """The DER of each certificate of a PEM or DER file; their contents are not looked at.
+    """The DER of each certificate in a PEM or DER file; their contents are not parsed.
 
     Raises:
-        Unreadable: there is none, or a frame around one is broken.
+        Unreadable: there is none, or the framing of one is broken.
     """
 
     def refuse(defect: str, place: int = 0) -> Unreadable:
@@ -205,7 +205,7 @@ def _split_der(data: bytes, source: str, refuse: Callable[..., Unreadable]) -> I
 
 
 def _der_size(data: bytes) -> int | None:
-    """Octets of the first DER value; None where the length is not there, or none that DER has."""
+    """Octets of the first DER value; None if its length is missing or invalid in DER."""
     if len(data) < 2:
         return None
     if data[1] < 0x80:
@@ -220,7 +220,7 @@ def read(path: Path) -> bytes:
     """The octets of a file.
 
     Raises:
-        PkiError: it cannot be read, or is larger than any such file.
+        PkiError: it cannot be read, or is too large for such a file.
     """
     try:
         with opened(path) as file:
@@ -228,7 +228,7 @@ def read(path: Path) -> bytes:
     except OSError as why:
         raise PkiError(f"{path}: {why.strerror}") from why
     if len(data) > MAX_FILE:
-        raise PkiError(f"{path}: larger than {MAX_FILE} octets, so hardly a certificate or key")
+        raise PkiError(f"{path}: larger than {MAX_FILE} octets, too large for a certificate or key")
     return data
 
 
@@ -240,10 +240,10 @@ def private_key(data: bytes, source: str, password: str | None = None) -> AnyPri
     """The private key in PEM or DER: on an elliptic curve, Ed448, Ed25519 or X448.
 
     Args:
-        password: tried where the key is encrypted; not needed where it is not.
+        password: used if the key is encrypted, ignored otherwise.
 
     Raises:
-        WrongPassword: it is encrypted, and the password is missing or wrong.
+        WrongPassword: the key is encrypted, and the password is missing or wrong.
         Unreadable: there is no such key.
     """
 
@@ -282,8 +282,8 @@ class Box:
 
     Attributes:
         key: the private key, or None.
-        certificates: its own first, without those that cannot be used.
-        defects: one error for each of those.
+        certificates: that of the key first, without unusable ones.
+        defects: one error for each unusable certificate.
     """
 
     key: AnyPrivateKey | None
@@ -296,7 +296,7 @@ def pkcs12(data: bytes, source: str, passwords: Sequence[str | None]) -> Box:
 
     Raises:
         WrongPassword: none of them fits.
-        Unreadable: it is no such container.
+        Unreadable: it is not such a container.
     """
 
     def refuse(defect: str) -> Unreadable:
@@ -328,7 +328,7 @@ _Parts: TypeAlias = Sequence[tuple[str, Callable[[], object]]]
 
 
 def crl(data: bytes, source: str) -> x509.CertificateRevocationList:
-    """A revocation list in PEM or DER, with every row read once.
+    """A revocation list in PEM or DER, every row of which can be read.
 
     Raises:
         Unreadable: it cannot be read.
@@ -354,7 +354,7 @@ def crl(data: bytes, source: str) -> x509.CertificateRevocationList:
 
 
 def ocsp_response(data: bytes, source: str = "", place: int = 0) -> ocsp.OCSPResponse:
-    """An OCSP response in DER; of a successful one every part can be read.
+    """An OCSP response in DER; every part of a successful one can be read.
 
     Raises:
         Unreadable: it cannot be read.

@@ -24,17 +24,17 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class _Form(NamedTuple):
-    """What an identifier has to look like: its name, its plain form, and that in words."""
+    """What an identifier has to look like: its name, its plain form, and the form in words."""
 
     name: str
     pattern: re.Pattern[str]
     needs: str
 
     def plain(self, text: str) -> str:
-        """The identifier as it is compared.
+        """The normalised identifier.
 
         Raises:
-            PkiError: not of this form.
+            PkiError: it does not have this form.
         """
         value = plain(text)
         if not self.pattern.fullmatch(value):
@@ -70,7 +70,7 @@ _EVCCID = _Form(
 
 
 def plain(text: str) -> str:
-    """An identifier as it is compared: upper case, without separators."""
+    """A normalised identifier: upper case, without separators."""
     return text.upper().replace("-", "").replace("*", "").strip()
 
 
@@ -105,14 +105,14 @@ def has_check_character(text: str) -> bool:
 
 
 def emaid(text: str, *, check: bool = True) -> str:
-    """A contract's id as messages carry it.
+    """A contract's id in the form that messages carry.
 
-    Most stacks do not verify the check character, and eMAIDs with another last character are in use: they are taken
-    as they are, see :func:`emaid_oddity`.
+    Most stacks do not verify the check character, and eMAIDs with another last character are in use: they are kept
+    unchanged, see :func:`emaid_oddity`.
 
     Args:
         text: with or without separators and check character.
-        check: add the check character where there is none.
+        check: add the check character if it is missing.
 
     Raises:
         PkiError: not of the form.
@@ -122,7 +122,7 @@ def emaid(text: str, *, check: bool = True) -> str:
 
 
 def emaid_oddity(text: str) -> str:
-    """What is odd about an eMAID that is in use all the same: its last character is not the check character; or ""."""
+    """What is odd about a usable eMAID: its last character is not the check character; otherwise ""."""
     value = plain(text)
     if len(value) != 15 or not value.isascii() or not value.isalnum() or has_check_character(value):
         return ""

@@ -1,7 +1,7 @@
-"""OCSP responses: made in the name of a PKI's authorities, and checked as a vehicle checks what is stapled.
+"""OCSP responses: made in the name of a PKI's authorities, and checked the way a vehicle checks a stapled one.
 
-Responses are signed by the authority's OCSP signer (RFC 6960 4.2.2.2), which is certified for nothing else and itself
-not checked (``id-pkix-ocsp-nocheck``). What is revoked: :mod:`pki.revocation`.
+Responses are signed by the authority's OCSP signer (RFC 6960 4.2.2.2), which is certified for nothing else and is not
+itself checked (``id-pkix-ocsp-nocheck``). :mod:`pki.revocation` knows what is revoked.
 """
 
 from __future__ import annotations
@@ -33,14 +33,16 @@ TOLERANCE = datetime.timedelta(minutes=5)
 
 
 def signer(store: Store, authority: Entry) -> Entry:
-    """Who signs the OCSP responses of an authority: its OCSP signer, or itself where there is none.
+    """Who signs the OCSP responses of an authority: its OCSP signer, or the authority itself if it has none.
 
     Raises:
         PkiError: neither has a key here.
     """
     delegate = next((e for e in store.of_role(Role.OCSP) if e.issuer is authority and e.has_key), authority)
     if not delegate.has_key:
-        raise PkiError(f"no OCSP response for what {authority.name} issued: its key and its OCSP signer's are missing")
+        raise PkiError(
+            f"no OCSP response for certificates of {authority.name}: its key and its OCSP signer's key are missing"
+        )
     return delegate
 
 
@@ -61,10 +63,10 @@ def staple(
     Args:
         entry: the certificate; its issuer and the issuer's OCSP signer must be in the store.
         at: thisUpdate; a time in the past makes a stale one.
-        revocations: else those of the store's directory.
-        lifetime: until nextUpdate.
-        by: another signer, for responses that shall be wrong.
-        status: another status, likewise.
+        revocations: those of the store's directory by default.
+        lifetime: time until nextUpdate.
+        by: another signer, for deliberately invalid responses.
+        status: another status, for the same purpose.
         nonce: to be echoed.
         algorithm: hash of the certificate id; SHA-1 by default, which every client knows.
 
@@ -89,7 +91,7 @@ def staple(
 
 @dataclass(frozen=True)
 class _Identity:
-    """A certificate as OCSP names it: hashes of its issuer's name and key, and the serial number."""
+    """A certificate's id in OCSP: hashes of its issuer's name and key, and the serial number."""
 
     algorithm: hashes.HashAlgorithm
     name_hash: bytes
@@ -207,13 +209,13 @@ def check(
     *,
     index: int = 0,
 ) -> list[Deviation]:
-    """What is wrong with an OCSP response about a certificate; empty if it says good and may be believed.
+    """What is wrong with an OCSP response about a certificate; empty if it says good and can be trusted.
 
     Args:
         response: DER, as stapled or received.
-        certificate: the one it should be about.
+        certificate: the certificate it should be about.
         issuer: of the certificate.
-        at: now; None: age is not checked.
+        at: the current time; None: age is not checked.
         index: place of the certificate in its chain, for the deviations.
     """
     try:
@@ -242,7 +244,7 @@ def _check(
     candidates = [issuer, *(c for c in answer.certificates if c != issuer)]
     by = next((c for c in candidates if _signed(c, answer)), None)
     if by is None:
-        return wrong(Code.OCSP_INVALID, "its signature was made by none of the certificates it could be")
+        return wrong(Code.OCSP_INVALID, "none of the possible signers made its signature")
     if by != issuer:
         if not issued(issuer, by):
             return wrong(Code.OCSP_INVALID, f"its signer {common_name(by)} was not certified by the issuer")
@@ -260,7 +262,7 @@ def _check(
         elif end is not None and end < at - TOLERANCE:
             found += wrong(Code.OCSP_STALE, f"is stale since {end:%Y-%m-%d %H:%M} UTC")
     if end is not None and end - begin > LIFETIME:
-        found += wrong(Code.OCSP_STALE, f"counts for {(end - begin).days} days, at most 7 [V2G20-1021]", fatal=False)
+        found += wrong(Code.OCSP_STALE, f"is valid for {(end - begin).days} days, at most 7 [V2G20-1021]", fatal=False)
     if single.certificate_status is ocsp.OCSPCertStatus.REVOKED:
         when = single.revocation_time_utc
         why_ = f", {single.revocation_reason.value}" if single.revocation_reason else ""

@@ -1,7 +1,7 @@
-"""Checks a chain as the standards want it, and names every deviation.
+"""Checks a chain against the standards and names every deviation.
 
-:func:`validate` goes on after the first mistake, so that an engineer sees all of them. A deviation is ``fatal`` when a
-peer has to refuse the chain; others are departures from the profile that are seen in the field and pass.
+:func:`validate` goes on after the first mistake, so that an engineer sees all of them. A deviation is ``fatal`` if a
+peer has to refuse the chain; others are deviations from the profile that occur in the field and pass.
 
 Not decided here: revocation (the caller passes what it knows) and the answer on the wire (ResponseCode or alert).
 """
@@ -36,12 +36,12 @@ def validate(
     suite: str = "iso2",
     revoked: Revoked | None = None,
 ) -> list[Deviation]:
-    """Every deviation of a chain from what its leaf's role demands; empty if there is none.
+    """Every deviation of a chain from what its leaf's role demands; empty if there are none.
 
     Args:
         chain: as received: leaf first, then the sub-CAs; certificates or their DER. A root at the end is ignored.
-        roots: the anchors trusted for this role, see :data:`pki.profiles.ANCHORS`.
-        role: of the leaf.
+        roots: the trust anchors for this role, see :data:`pki.profiles.ANCHORS`.
+        role: role of the leaf.
         at: the time at which validity is judged; None: validity is not checked (a vehicle without a clock [V2G2-886]).
         suite: profile table: iso2, iso20 or iso20-ed448.
         revoked: tells whether a certificate is revoked; None: not checked.
@@ -50,7 +50,7 @@ def validate(
 
 
 _MOST = 10
-"""Certificates of a chain that are looked at, whatever a peer sends."""
+"""Certificates of a chain that are examined, whatever a peer sends."""
 
 
 class _Check:
@@ -127,7 +127,8 @@ class _Check:
         return chain
 
     def _in_order(self, chain: list[x509.Certificate]) -> list[x509.Certificate]:
-        """The chain so that each is followed by its issuer; deviations where it was not."""
+        """The chain reordered so that each certificate is followed by its issuer, and deviations if it was not in that
+        order."""
         ordered, rest = chain[:1], chain[1:]
         while rest:
             named = [c for c in rest if c.subject == ordered[-1].issuer]
@@ -159,7 +160,7 @@ class _Check:
                 return root
         issuer = top.issuer.rfc4514_string()
         if named:
-            # An altered leaf or a twin root look alike from here; signed by the same key id means altered.
+            # An altered leaf and a same-named root with another key look alike here; the same key id means altered.
             if any(_same_key_id(root, top) for root in named):
                 self.add(Code.BROKEN_SIGNATURE, index, top, f"its signature was not made with the key of {issuer}")
             else:
@@ -179,7 +180,7 @@ class _Check:
         return None
 
     def _profiles(self, chain: list[x509.Certificate]) -> list[Profile | None]:
-        """The row of the table for each place: the issuer that leaves as many steps to the root as there are."""
+        """The table row for each position: the issuer role that leaves as many steps to the root as the chain has."""
         table = self.suite.profiles
         found: list[Profile | None] = [table.get(self.role)]
         for index in range(1, len(chain)):
@@ -214,7 +215,7 @@ class _Check:
 
 
 def _depth(table: Mapping[Role, Profile], role: Role) -> int:
-    """Certificates from a role up to its root, itself included."""
+    """Number of certificates from a role up to its root, itself included."""
     profile = table[role]
     return 0 if profile.self_signed else 1 + _depth(table, profile.issuers[0])
 

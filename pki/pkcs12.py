@@ -1,7 +1,7 @@
-"""PKCS#12 containers (RFC 7292) whose octets repeat: salts derive from the private key, not from chance.
+"""Reproducible PKCS#12 containers (RFC 7292): salts derive from the private key, not from random numbers.
 
-Certificates lie open, the key is encrypted (PBES2: PBKDF2 with HMAC-SHA-256, AES-256-CBC), and a MAC (HMAC-SHA-256)
-covers it all. A salt need not be secret, only different for each key; HMAC under the key itself makes it so.
+Certificates are not encrypted, the key is (PBES2: PBKDF2 with HMAC-SHA-256, AES-256-CBC), and a MAC (HMAC-SHA-256)
+covers it all. A salt need not be secret, only different for each key; an HMAC under the key itself ensures that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from pki.keys import PrivateKey, certifying
 
 ITERATIONS = 2048
-"""Rounds of both key derivations, as OpenSSL has by default."""
+"""Rounds of both key derivations, OpenSSL's default."""
 
 _DATA, _KEY_BAG, _CERT_BAG = "1.2.840.113549.1.7.1", "1.2.840.113549.1.12.10.1.2", "1.2.840.113549.1.12.10.1.3"
 _X509, _FRIENDLY, _LOCAL_ID = "1.2.840.113549.1.9.22.1", "1.2.840.113549.1.9.20", "1.2.840.113549.1.9.21"
@@ -31,9 +31,9 @@ def container(
     """A container with a key, its certificate and the sub-CAs.
 
     Args:
-        name: friendly name of key and certificate.
+        name: the friendly name of key and certificate.
         more: sub-CAs, the certificate's issuer first.
-        password: of key and MAC; may be empty.
+        password: password of key and MAC; may be empty.
     """
     plain = certifying(key).private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -69,7 +69,7 @@ def _derive_mac(password: str, salt: bytes, rounds: int) -> bytes:
     text = password.encode("utf-16-be") + b"\0\0"
 
     def fill(data: bytes) -> bytes:
-        """Copies of the data up to a multiple of the block."""
+        """The data repeated to a multiple of the block size."""
         size = block * -(-len(data) // block)
         return (data * (size // len(data) + 1))[:size]
 
@@ -136,7 +136,7 @@ def _cert(certificate: x509.Certificate, attributes: bytes) -> bytes:
 
 
 def _attributes(name: str, certificate: x509.Certificate) -> bytes:
-    """Friendly name, and the id by which programs find the certificate of a key."""
+    """The friendly name, and the id by which programs find a key's certificate."""
     friendly = _sequence(_oid(_FRIENDLY), _set(_tlv(0x1E, name.encode("utf-16-be"))))
     identity = hashlib.sha1(certificate.public_bytes(serialization.Encoding.DER), usedforsecurity=False).digest()
     return _set(friendly, _sequence(_oid(_LOCAL_ID), _set(_octets(identity))))

@@ -1,8 +1,8 @@
 """What each certificate contains: one table for ISO 15118-2, and the rows in which ISO 15118-20 differs.
 
-The table drives both directions: :mod:`pki.authority` makes certificates after it, :mod:`pki.path` holds certificates
+The table drives both directions: :mod:`pki.authority` makes certificates from it, :mod:`pki.path` checks certificates
 against it. Sources: ISO 15118-2 annex F with [V2G2-006..011, 867, 868, 925]; test PKIs in the field use the same
-values. For ISO 15118-20 no lifetimes are known to us; there the values of -2 apply. Common to all rows: X.509 v3;
+values. We know no lifetimes for ISO 15118-20; the values of -2 apply there. Common to all rows: X.509 v3;
 subject of C, O, CN and one domain component; basicConstraints and keyUsage critical; both key identifiers.
 """
 
@@ -39,13 +39,13 @@ class Role(StrEnum):
     VEHICLE = "vehicle"
     """The TLS client of ISO 15118-20: neither the provisioning nor the contract certificate [V2G20-2339, 2342]."""
     CROSS_MO = "cross-mo-root"
-    """The MO root's name and key, certified by the V2G root: contracts can be checked with the V2G root alone."""
+    """The MO root's name and key, certified by the V2G root: contracts can then be checked with the V2G root alone."""
     CROSS_OEM = "cross-oem-root"
     """The OEM root's name and key, certified by the V2G root: likewise for vehicle and provisioning certificates."""
     V2G_ROOT2 = "v2g-root2"
     """A second operator's V2G root."""
     CROSS_V2G = "cross-v2g-root"
-    """The first V2G root's name and key, certified by the second: a vehicle that knows only the second can go on."""
+    """The first V2G root's name and key, certified by the second: a vehicle that knows only the second can continue."""
     OCSP = "ocsp"
     """Signs OCSP responses in the name of the authority that issued it (RFC 6960 4.2.2.2)."""
 
@@ -71,21 +71,21 @@ class Profile:
     """One kind of certificate.
 
     Attributes:
-        title: in words.
-        cn: common name of the one that ``pki init`` makes; the numbers behind a leaf's id are examples.
+        title: its name in words.
+        cn: common name in the certificate that ``pki init`` makes; the numbers behind a leaf's id are examples.
         organization: O.
         issuers: roles that may have issued it, the usual one first; empty: signed by itself.
         dc: domain component; None: none.
-        dc_also: another domain component in use for it.
-        dc_mandatory: whether a certificate without this DC is to be refused [V2G2-925]; elsewhere other values are
-            seen in the field and pass.
+        dc_also: another domain component used for it.
+        dc_mandatory: whether a certificate without this DC has to be refused [V2G2-925]; for other roles, other values
+        occur in the field and pass.
         path_length: pathLenConstraint; None: no limit stated. Only for authorities.
         ca: basicConstraints.
         usage: key usage bits we set.
-        usage_required: bits without which it cannot do its work.
+        usage_required: bits it needs for its purpose.
         extended: extended key usage, not critical.
         days: lifetime we give it.
-        max_days: longest lifetime the standard allows; None: left to its owner.
+        max_days: longest lifetime the standard allows; None: up to its owner.
         revocable: points to OCSP responder and CRL.
         id_kind: the check of :mod:`pki.names` that its CN must pass ("emaid", "pcid", ...); "" for none.
         country: whether the subject has C.
@@ -150,7 +150,8 @@ ISO2: Mapping[Role, Profile] = {
         _sub(_R.CPO_SUB2, "CPO sub-CA 2", "CPOSubCA2", "plugfest CPO", (_R.CPO_SUB1,), "V2G", 0, 730, dc_also="CPO"),
         Profile(
             _R.SECC, "SECC leaf", "DEPLFE00001", "plugfest CPO",
-            # sub-CA 1 directly is legal; a private root too [V2G2-868]; a V2G root never issues a leaf [V2G2-867]
+            # directly from sub-CA 1 is legal; from a private root too [V2G2-868]; a V2G root never issues a leaf
+            # [V2G2-867]
             (_R.CPO_SUB2, _R.CPO_SUB1, _R.PRIVATE_ROOT),
             dc="CPO", dc_mandatory=True,
             usage=frozenset({_U.SIGNATURE, _U.KEY_AGREEMENT}), usage_required=frozenset({_U.SIGNATURE}),
@@ -230,7 +231,7 @@ ISO20: Mapping[Role, Profile] = {
     _R.CROSS_OEM: _cross(_R.CROSS_OEM, _R.OEM_ROOT, _R.V2G_ROOT),
     _R.CROSS_V2G: _cross(_R.CROSS_V2G, _R.V2G_ROOT, _R.V2G_ROOT2),
 }  # fmt: skip
-"""ISO 15118-20, by role: the rows of -2 but for those that differ."""
+"""ISO 15118-20, by role: the rows of -2 except those that differ."""
 
 CROSS_SUBJECTS: Mapping[Role, Role] = {
     Role.CROSS_MO: Role.MO_ROOT,
@@ -242,14 +243,14 @@ CROSS_SUBJECTS: Mapping[Role, Role] = {
 
 @dataclass(frozen=True)
 class Suite:
-    """One family of certificates: a profile table with one kind of key, as a chain never mixes them.
+    """One family of certificates: a profile table with one kind of key, because a chain never mixes kinds.
 
     Attributes:
         name: also the directory below the PKI.
         standard: in words.
         kind: key of every certificate.
-        max_der: octets of a certificate at most [V2G2-010; -20: certificateType].
-        max_below_root: certificates below the root in a chain [V2G2-009].
+        max_der: maximum octets of a certificate [V2G2-010; -20: certificateType].
+        max_below_root: maximum certificates below the root in a chain [V2G2-009].
         roots: anchors by the role they anchor.
     """
 
@@ -275,8 +276,8 @@ PURPOSES: Mapping[Role, str] = {
     Role.SECC: Eku.SERVER_AUTH.dotted_string,
     Role.VEHICLE: Eku.CLIENT_AUTH.dotted_string,
 }
-"""What a leaf of TLS is used for. A certificate of its chain, root and sub-CAs too, that has an extended key usage is
-refused without this one (RFC 5280 4.2.1.12; OpenSSL and others apply it to authorities)."""
+"""The purpose of a TLS leaf. Any certificate of its chain, including root and sub-CAs, that has an extended key usage
+without this purpose is refused (RFC 5280 4.2.1.12; OpenSSL and others apply it to authorities)."""
 
 ANCHORS: Mapping[Role, tuple[Role, ...]] = {
     Role.SECC: (Role.V2G_ROOT, Role.V2G_ROOT2, Role.PRIVATE_ROOT),

@@ -1,9 +1,8 @@
-"""What a provisioning service puts together for a vehicle: for back ends, octets in and out.
+"""What a provisioning service assembles for a vehicle: for back ends, octets in and out.
 
-:func:`prepare` makes everything of a CertificateInstallationRes or CertificateUpdateRes of ISO 15118-2 but the message
-itself: the chains, the sealed key and the eMAID; :func:`prepare20` that of a CertificateInstallationRes of -20. What
-is to be signed is then signed with the provisioning service's key (:attr:`Parts.sign`) over its EXI form, which this
-package does not know.
+:func:`prepare` makes everything in a CertificateInstallationRes or CertificateUpdateRes of ISO 15118-2 except the
+message itself: the chains, the sealed key and the eMAID; :func:`prepare20` does so for that of -20. The caller then
+signs with the provisioning service's key (:attr:`Parts.sign`) over the EXI form, which this package does not know.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class Parts(Generic[_Sealed]):
     """The content of a response.
 
     Attributes:
-        emaid: of the new contract, 15 characters.
+        emaid: eMAID of the new contract, 15 characters.
         provider_chain: SAProvisioningCertificateChain (-20: CPSCertificateChain): CPS leaf, sub-CA 2, sub-CA 1, in DER.
         contract_chain: ContractSignatureCertChain (-20: ContractCertificateChain): contract leaf, sub-CA 2, sub-CA 1.
         sealed: the contract key, encrypted, and the ephemeral point.
@@ -51,14 +50,14 @@ def prepare(
     """Makes a contract of ISO 15118-2 and seals its key for a vehicle.
 
     Args:
-        store: with the keys of CPS leaf and MO sub-CA 2.
+        store: a store with the keys of CPS leaf and MO sub-CA 2.
         receiver: the vehicle's provisioning certificate, or for an update its old contract. Its chain has been checked.
-        emaid: of the contract, with or without separators and check character.
-        authority: where new certificates come from.
+        emaid: the contract's eMAID, with or without separators and check character.
+        authority: the source of new certificates.
         days: lifetime of the contract.
 
     Raises:
-        DeliveryError: the receiver's key cannot take part: not on P-256, or without key agreement [V2G2-822].
+        DeliveryError: the receiver's key is unsuitable: not on P-256, or without key agreement [V2G2-822].
         PkiError: the eMAID is malformed, or an authority's key is missing.
     """
     _check_receiver(receiver)
@@ -81,10 +80,10 @@ def prepare20(
     days: int | None = None,
     scheme: delivery20.Scheme = delivery20.LIKE_ISO2,
 ) -> Parts[delivery20.Sealed]:
-    """As :func:`prepare`, for ISO 15118-20.
+    """Like :func:`prepare`, for ISO 15118-20.
 
     Args:
-        receiver: the vehicle's provisioning certificate, on P-521 or Ed448 as the store is.
+        receiver: the vehicle's provisioning certificate, on P-521 or Ed448, like the store.
         scheme: see :class:`pki.delivery20.Scheme`.
     """
     _check_receiver(receiver)

@@ -1,7 +1,7 @@
-"""An HTTP server for OCSP and CRLs of a PKI, as its certificates name it: for the bench, on loopback.
+"""The HTTP server for OCSP and CRLs that a PKI's certificates name: for the bench, on loopback.
 
-``POST /ocsp`` and ``GET /ocsp/<base64>`` answer as RFC 6960 annex A has it; ``GET /crl/<suite>/<authority>.crl`` gives
-the authority's list in DER. The PKI is read anew for each request: what is issued or revoked meanwhile counts at once.
+``POST /ocsp`` and ``GET /ocsp/<base64>`` answer as in RFC 6960 annex A; ``GET /crl/<suite>/<authority>.crl`` gives the
+authority's list in DER. The PKI is read again for each request, so newly issued or revoked certificates count at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pki.revocation import Revocations, crl
 from pki.store import INDEX, Store
 
 _LARGEST = 16384
-"""Octets of a request; real ones have about a hundred."""
+"""Octets of a request; real ones have about 100."""
 
 
 def stores(directory: Path) -> dict[str, Store]:
@@ -46,10 +46,10 @@ class Responder(ThreadingHTTPServer):
     """Serves a PKI until it is shut down.
 
     Args:
-        directory: of the PKI.
-        address: (host, port) to listen on; port 0 takes a free one.
+        directory: directory of the PKI.
+        address: (host, port) to listen on; port 0 picks a free one.
         now: wall clock.
-        observe: told what was asked and answered, one line each.
+        observe: called with one line for each request and its answer.
 
     Raises:
         OSError: the address cannot be used.
@@ -128,4 +128,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Quiet: what was answered goes to ``observe``."""
+        """Prints nothing: ``observe`` gets the answers."""

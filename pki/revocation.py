@@ -1,7 +1,7 @@
 """Which certificates are revoked, and the revocation lists that say so.
 
-What is revoked stands in ``revoked.json`` of a suite's directory, by issuer and serial number; :mod:`pki.ocsp` answers
-from there too. CRLs are signed by the authority itself.
+``revoked.json`` in a suite's directory lists them by issuer and serial number; :mod:`pki.ocsp` uses it too. CRLs are
+signed by the authority itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pki.store import Entry, Store
 
 REVOKED = "revoked.json"
 LIFETIME = datetime.timedelta(days=7)
-"""How long a CRL or an OCSP response counts: the longest that the standards allow [V2G2-649, V2G20-1021]."""
+"""How long a CRL or an OCSP response is valid: the longest time the standards allow [V2G2-649, V2G20-1021]."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Revocation:
     """When and why a certificate was revoked.
 
     Attributes:
-        name: of its entry, for messages.
+        name: name of its entry, for messages.
         at: time, UTC.
-        reason: name of RFC 5280 5.3.1, as ``keyCompromise``.
+        reason: a name from RFC 5280 5.3.1, such as ``keyCompromise``.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Revocations:
 
     @classmethod
     def of(cls, store: Store) -> Revocations:
-        """What the store's directory says; empty for a store in memory.
+        """Reads the store's directory; empty for a store in memory.
 
         Raises:
             PkiError: the file is damaged.
@@ -67,17 +67,19 @@ class Revocations:
                 key = row["issuer"], int(row["serial"], 16)
                 found.entries[key] = Revocation(row["name"], at, str(x509.ReasonFlags(row["reason"]).value))
         except (ValueError, KeyError, TypeError) as why:
-            raise PkiError(f"{path} is damaged ({why!r}); mend or remove it") from why
+            raise PkiError(f"{path} is damaged ({why!r}); repair or remove it") from why
         return found
 
     def revoke(self, entry: Entry, at: datetime.datetime, reason: str = "unspecified") -> None:
-        """Revokes a certificate, and saves that where there is a file.
+        """Revokes a certificate, and saves that if there is a file.
 
         Raises:
             PkiError: an unknown reason, or a root, which nobody can revoke.
         """
         if entry.issuer is None:
-            raise PkiError(f"{entry.name} has no issuer here that could revoke it; a root is only taken out of trust")
+            raise PkiError(
+                f"{entry.name} has no issuer that could revoke it; remove a root from the trusted roots instead"
+            )
         try:
             x509.ReasonFlags(reason)
         except ValueError:
@@ -87,7 +89,7 @@ class Revocations:
         self.save()
 
     def restore(self, entry: Entry) -> None:
-        """Takes a revocation back, which real authorities do for ``certificateHold`` only."""
+        """Undoes a revocation, which real authorities do only for ``certificateHold``."""
         if self.entries.pop(_key(entry.certificate), None) is None:
             raise PkiError(f"{entry.name} is not revoked")
         self.save()
@@ -130,7 +132,7 @@ def crl(
             continue
         row = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(revocation.at)
         reason = x509.ReasonFlags(revocation.reason)
-        if reason is not x509.ReasonFlags.unspecified:  # RFC 5280 5.3.1: then leave the extension out
+        if reason is not x509.ReasonFlags.unspecified:  # RFC 5280 5.3.1: omit the extension then
             row = row.add_extension(x509.CRLReason(reason), critical=False)
         builder = builder.add_revoked_certificate(row.build())
     identifier = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
@@ -154,7 +156,7 @@ def read_crl(path: Path) -> x509.CertificateRevocationList:
 
 
 def listed(found: x509.CertificateRevocationList, authorities: Iterable[x509.Certificate]) -> Revocations | None:
-    """What a revocation list says; None if none of the authorities has signed it."""
+    """What a revocation list says; None if none of the authorities signed it."""
     for authority in authorities:
         if found.issuer == authority.subject and loading.listed_by(authority, found):
             break

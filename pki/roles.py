@@ -1,7 +1,7 @@
-"""Which role a certificate plays, by what it says: purposes, authority or leaf, domain component, names.
+"""Guesses the role of a certificate from its content: purposes, authority or leaf, domain component, names.
 
-Only the domain components of SECC and CPS leaf are rules [V2G2-925]; everything else is custom, so the answer for
-others is a guess, and None where nothing points to a role.
+Only the domain components of SECC and CPS leaf are rules [V2G2-925]; everything else is convention, so the answer for
+others is a guess, and None if nothing suggests a role.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def purposes(certificate: x509.Certificate) -> set[str] | None:
 
 
 def constraints(certificate: x509.Certificate) -> x509.BasicConstraints | None:
-    """The basicConstraints, where there are any."""
+    """The basicConstraints, if present."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     except x509.ExtensionNotFound:
@@ -59,7 +59,7 @@ def _actor(certificate: x509.Certificate) -> str:
     named = {d.upper() for d in domains(certificate)}
     common = text(certificate.subject, NameOID.COMMON_NAME).upper()
     firm = text(certificate.subject, NameOID.ORGANIZATION_NAME).upper()
-    for subject in (common, firm):  # the name tells CPO's sub-CAs from the root, which share DC=V2G
+    for subject in (common, firm):  # the name distinguishes CPO's sub-CAs from the root, which share DC=V2G
         for actor, _, words in _ACTORS:
             if re.search(words, subject) and (actor != "v2g" or "V2G" in named):
                 return actor
@@ -67,7 +67,7 @@ def _actor(certificate: x509.Certificate) -> str:
 
 
 def guess(certificate: x509.Certificate) -> Role | None:
-    """The role of a certificate, as far as it can be told from itself alone."""
+    """The role of a certificate, judged by the certificate alone."""
     extended = purposes(certificate) or set()
     if ExtendedKeyUsageOID.OCSP_SIGNING.dotted_string in extended:
         return Role.OCSP
@@ -96,7 +96,7 @@ def guess(certificate: x509.Certificate) -> Role | None:
 
 
 def guess_in_chain(certificate: x509.Certificate, issuer: Role | None) -> Role | None:
-    """As :func:`guess`, where that fails by the role of the issuer."""
+    """Like :func:`guess`; if that fails, judged by the role of the issuer."""
     own = guess(certificate)
     if own is not None or issuer is None:
         return own

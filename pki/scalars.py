@@ -1,8 +1,8 @@
-"""Ed448 keys of which only the scalar is known: what ISO 15118-20 delivers for a contract (56 octets of X448).
+"""Ed448 keys of which only the scalar is known, as ISO 15118-20 delivers them for a contract (56 octets of X448).
 
-The library signs with the 57 octets from which RFC 8032 derives scalar and nonce prefix; a delivered contract has the
-scalar alone. Signing needs no more than that and a prefix of one's own, so it is done here, in plain integers. It takes
-some milliseconds and is not hardened against whoever can time it: it is for benches.
+The library signs with the 57 octets from which RFC 8032 derives scalar and nonce prefix; a delivered contract has only
+the scalar. Signing needs no more than that and any nonce prefix, so we do it here in plain integers. It takes some
+milliseconds and is not hardened against timing attacks: it is for benches.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ def _hashed(*parts: bytes) -> int:
 
 @dataclass(frozen=True)
 class Ed448Scalar:
-    """A private key that signs as its Ed448 certificate wants it.
+    """A private key whose signatures match its Ed448 certificate.
 
     Attributes:
         secret: the scalar, 56 octets as X448 has it.
-        public: of the certificate.
+        public: public key of the certificate.
     """
 
     secret: bytes = field(repr=False)
@@ -74,18 +74,18 @@ class Ed448Scalar:
 
     @property
     def _number(self) -> int:
-        """The scalar as RFC 7748 and RFC 8032 clamp it."""
+        """The scalar, clamped as in RFC 7748 and RFC 8032."""
         octets = bytearray(self.secret)
         octets[0] &= 0xFC
         octets[55] |= 0x80
         return int.from_bytes(octets, "little")
 
     def public_key(self) -> ed448.Ed448PublicKey:
-        """As other keys have it."""
+        """Same interface as other keys."""
         return self.public
 
     def sign(self, data: bytes) -> bytes:
-        """Signs octets, 114 octets; the same octets have the same signature."""
+        """The signature over octets, 114 octets long; the same octets always get the same signature."""
         prefix = hashlib.shake_256(b"plugfest" + self.secret).digest(57)
         nonce = _hashed(prefix, data) % _L
         point = _times(nonce)
@@ -93,6 +93,6 @@ class Ed448Scalar:
         return point + ((nonce + challenge * self._number) % _L).to_bytes(57, "little")
 
     def private_pem(self) -> bytes:
-        """PKCS#8 in PEM; of the X448 key, which is the form that has a name for a scalar alone (RFC 8410)."""
+        """PKCS#8 in PEM, as an X448 key: the only form that can hold a bare scalar (RFC 8410)."""
         key = x448.X448PrivateKey.from_private_bytes(self.secret)
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

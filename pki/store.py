@@ -6,13 +6,14 @@ A directory made by ``plugfest pki init`` holds one directory for each suite (``
       index.json            role and issuer of every entry; where the OCSP responder is
       secc.pem              certificate            contract.pem, v2g-root.pem, ...
       secc.key              its private key, PKCS#8, mode 0600
-      chains/secc.pem       leaf, sub-CA 2, sub-CA 1: what goes over the wire; no root
+      chains/secc.pem       leaf, sub-CA 2, sub-CA 1: what is sent; no root
       der/secc.der          the certificate in DER
-      p12/secc.p12          of leaves: key, certificate and sub-CAs in PKCS#12
+      p12/secc.p12          for leaves: key, certificate and sub-CAs in PKCS#12
       ocsp/                 OCSP signers, one for each authority
 
-The names are the roles of :class:`pki.profiles.Role`; further leaves add their id (``contract-DEPLFC00000002X``).
-A directory without ``index.json``, from elsewhere, is read by what the certificates say: see :mod:`pki.foreign`.
+The names are the roles of :class:`pki.profiles.Role`; additional leaves append their id (``contract-DEPLFC00000002X``).
+A directory without ``index.json``, created elsewhere, is read by the content of its certificates: see
+:mod:`pki.foreign`.
 """
 
 from __future__ import annotations
@@ -51,11 +52,11 @@ class Store(Mapping[str, Entry]):
     ``store["secc"]``, ``store[Role.CONTRACT]``.
 
     Attributes:
-        suite: which profile table holds.
-        responder: URL of OCSP responder and CRLs that the certificates name; "" if unknown.
-        directory: of its files; None: only in memory.
-        p12_password: of the PKCS#12 containers that it writes.
-        oddities: what of its files could not be used, one line each.
+        suite: the profile table that applies.
+        responder: URL of OCSP responder and CRLs in the certificates; "" if unknown.
+        directory: directory of its files; None: only in memory.
+        p12_password: password of the PKCS#12 containers that it writes.
+        oddities: files that could not be used, one line each.
     """
 
     p12_password = "plugfest"
@@ -71,14 +72,15 @@ class Store(Mapping[str, Entry]):
         """Reads a PKI.
 
         Args:
-            directory: made by ``plugfest pki init``, one of its suites, or any directory with certificates and keys.
-            suite: which suite, where the directory has several; the first of iso2, iso20, iso20-ed448 by default.
-            password: of encrypted key files.
-            at: now, by the system's clock where not given; of several certificates of a role in a foreign PKI the one
-                that is valid then takes its name.
+            directory: one made by ``plugfest pki init``, one of its suites, or any directory with certificates and
+            keys.
+            suite: which suite, if the directory has several; the first of iso2, iso20, iso20-ed448 by default.
+            password: password of encrypted key files.
+            at: the current time, by default the system clock's; if a role has several certificates in a foreign PKI,
+            the one that is valid then takes its name.
 
         Raises:
-            PkiError: there is no such directory or suite, or not one certificate in it can be used.
+            PkiError: there is no such directory or suite, or none of its certificates can be used.
         """
         self.directory: Path | None
         self._entries: dict[str, Entry] = {}
@@ -92,7 +94,7 @@ class Store(Mapping[str, Entry]):
                 self._ours = True
             except (KeyError, ValueError, TypeError, AttributeError, OSError) as why:
                 self._entries = {}
-                told = f"{where / INDEX} is damaged ({why!r}), so it is read like a PKI made elsewhere"
+                told = f"{where / INDEX} is damaged ({why!r}), so it is read like a PKI created elsewhere"
                 self.oddities = [told]
                 self._take(where, foreign.read(where, password, None, at))
         else:
@@ -109,7 +111,7 @@ class Store(Mapping[str, Entry]):
         return store
 
     def add(self, entry: Entry) -> None:
-        """Takes one more entry; a name that exists already is replaced."""
+        """Adds an entry; one with the same name is replaced."""
         self._entries[str(entry.name)] = entry
 
     def __getitem__(self, name: str) -> Entry:
@@ -130,16 +132,16 @@ class Store(Mapping[str, Entry]):
         return len(self._entries)
 
     def of_role(self, *roles: Role) -> list[Entry]:
-        """The entries of some roles."""
+        """The entries with these roles."""
         return [e for e in self.values() if e.role in roles]
 
     def certificates(self, *roles: Role) -> list[x509.Certificate]:
-        """The certificates of some roles, e.g. trust anchors."""
+        """The certificates with these roles, e.g. trust anchors."""
         return [e.certificate for e in self.of_role(*roles)]
 
     @property
     def authorities(self) -> list[Entry]:
-        """Roots and sub-CAs; no cross certificates."""
+        """Roots and sub-CAs, without cross certificates."""
         return [e for e in self.values() if e.role is not None and is_authority(self.suite, e.role)]
 
     def issuer_of(self, certificate: x509.Certificate) -> Entry | None:
@@ -147,7 +149,7 @@ class Store(Mapping[str, Entry]):
         return next((e for e in self.values() if issued(e.certificate, certificate)), None)
 
     def cross_chain(self, name: str, anchor: str) -> tuple[x509.Certificate, ...]:
-        """The chain of an entry up to another root than its own, over a cross certificate (ISO 15118-20).
+        """The chain of an entry up to a root other than its own, through a cross certificate (ISO 15118-20).
 
         Raises:
             PkiError: no cross certificate leads there.
@@ -163,14 +165,15 @@ class Store(Mapping[str, Entry]):
     # Files
 
     def save(self, directory: Path, *, force: bool = False) -> list[Path]:
-        """Writes every entry below ``directory``/suite name; :attr:`directory` becomes that. Raises as `save_all`."""
+        """Writes every entry below ``directory``/suite name; :attr:`directory` becomes that. Raises the same errors as
+        `save_all`."""
         return save_all([self], directory, force=force)
 
     def check_free(self, directory: Path) -> None:
-        """Sees that :meth:`save` would overwrite nothing.
+        """Checks that :meth:`save` would overwrite nothing.
 
         Raises:
-            PkiError: something is there already.
+            PkiError: something exists there already.
         """
         where = directory / self.suite.name
         if (where / INDEX).exists():
@@ -184,7 +187,7 @@ class Store(Mapping[str, Entry]):
 
         Raises:
             PkiError: the name is taken and ``force`` is not set, or the directory is not in our layout.
-            OutputError: a file cannot be written; then none is.
+            OutputError: a file cannot be written; nothing is written then.
         """
         where = self.own_directory()
         if not force and entry.name in self:
@@ -206,14 +209,16 @@ class Store(Mapping[str, Entry]):
         return [*files, where / INDEX]
 
     def own_directory(self) -> Path:
-        """The directory, if it is in our layout: only there files may be added.
+        """The directory, if it is in our layout: files may only be added there.
 
         Raises:
-            PkiError: it was made elsewhere, or the store is only in memory.
+            PkiError: it was created elsewhere, or the store is only in memory.
         """
         where = self._where()
         if not self._ours:
-            raise PkiError(f"{where} was made elsewhere; `plugfest pki import {where} DIR` takes it over")
+            raise PkiError(
+                f"{where} was created elsewhere; `plugfest pki import {where} DIR` copies it into our layout"
+            )
         return where
 
     def _where(self) -> Path:
@@ -240,7 +245,7 @@ class Store(Mapping[str, Entry]):
             self.add(entry)
 
     def _read(self, where: Path, password: str | None) -> None:
-        """Our own layout, as far as it is there: a file that is gone or damaged takes its entry with it."""
+        """Reads our own layout; an entry whose file is missing or damaged is left out."""
         self.directory = where
         data: dict[str, Any] = read.read_json(where / INDEX)
         self.suite = SUITES[data["suite"]]
@@ -261,11 +266,11 @@ class Store(Mapping[str, Entry]):
             raise PkiError(f"{where}: none of the certificates of {INDEX} can be used: {self.oddities[0]}")
         unknown = sorted(p.name for p in where.glob("*.pem") if p.stem not in rows)
         if unknown:
-            self.oddities.append(f"{where}: not in {INDEX} and therefore left out: {', '.join(unknown[:5])}")
+            self.oddities.append(f"{where}: left out because not in {INDEX}: {', '.join(unknown[:5])}")
 
 
 class Missing(PkiError, KeyError):
-    """A store has no entry of that name."""
+    """A store has no entry with that name."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -302,14 +307,14 @@ def find(directory: Path, suite: str | None = None) -> Path:
 
 
 def save_all(stores: Sequence[Store], directory: Path, *, force: bool = False) -> list[Path]:
-    """Writes PKIs of several suites below a directory: all of them, or none.
+    """Writes PKIs of several suites below a directory: all of them or none.
 
     Args:
-        force: replace what is there, and remove what else belonged to it.
+        force: replace an existing PKI and remove its other files.
 
     Raises:
-        PkiError: something is there already and ``force`` is not set; nothing was written then.
-        OutputError: a file cannot be written; nothing was then, and what was there before still is.
+        PkiError: something exists there already and ``force`` is not set; nothing was written then.
+        OutputError: a file cannot be written; nothing was changed then.
     """
     places = [(store, directory / store.suite.name) for store in stores]
     stale: set[Path] = set()
@@ -336,7 +341,7 @@ def public(path: Path) -> bool:
 
 
 def _settle(where: Path, entry: Entry) -> None:
-    """Notes where an entry's files are, once they are written."""
+    """Records where an entry's files are, once they are written."""
     stem = _stem(where, entry.name, entry.role)
     entry.path = stem.with_name(f"{stem.name}.pem")
     key = stem.with_name(f"{stem.name}.key")
@@ -344,7 +349,7 @@ def _settle(where: Path, entry: Entry) -> None:
 
 
 def _held(where: Path) -> Iterator[Path]:
-    """The files of a PKI that is being replaced: its entries, and what was made of them since."""
+    """The files of a PKI that is being replaced: its entries, and files derived from them since."""
     if not (where / INDEX).is_file():
         return
     for directory in ("chains", "der", "ocsp", "crl", "p12", "variants"):
@@ -362,7 +367,7 @@ def _stem(where: Path, name: str, role: Role | None) -> Path:
 
 
 def _files(where: Path, entry: Entry, p12_password: str) -> list[tuple[Path, bytes]]:
-    """What belongs to an entry: path and content, the certificate first."""
+    """The files of an entry: path and content, the certificate first."""
     stem = _stem(where, entry.name, entry.role)
     files = [(stem.with_name(f"{stem.name}.pem"), entry.pem)]
     signer = entry.role is Role.OCSP

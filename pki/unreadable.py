@@ -1,4 +1,4 @@
-"""What the library raises on foreign certificates and keys, turned into one error; used by :mod:`pki.loading` alone."""
+"""Turns what the library raises on foreign certificates and keys into one error; only :mod:`pki.loading` uses it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from pki.errors import PkiError
 
 _ODD = r"Parsed a|Attribute's length|Country names|The parsed certificate"
-"""How the library's warnings of odd serial numbers, names and parameters begin. It repeats them at every look."""
+"""How the library's warnings about odd serial numbers, names and parameters begin. It repeats them on every access."""
 warnings.filterwarnings("ignore", _ODD, UserWarning)
 
 
@@ -23,7 +23,7 @@ class Unreadable(PkiError):
     Attributes:
         what: ``certificate``, ``private key``, ``revocation list``, ``OCSP response``, ``OCSP request``, ``PKCS#12``.
         source: the file, or the peer and its message.
-        place: which one of several, from 1; 0 where there is only one.
+        place: which one of several, counted from 1; 0 if there is only one.
         defect: what is wrong with it.
     """
 
@@ -37,13 +37,13 @@ class Unreadable(PkiError):
 
 
 class Absent(Unreadable):
-    """A file holds something, but not what is looked for: a key where a certificate is needed, say."""
+    """A file holds something else than needed: a key where a certificate is needed, for example."""
 
     TEXT = "{source} holds {defect}"
 
 
 class WrongPassword(Unreadable):
-    """What holds a key is encrypted, and no password, or a wrong one, was given."""
+    """A key is encrypted, and no password or a wrong one was given."""
 
 
 _REFUSALS = (
@@ -80,12 +80,12 @@ def refusing(refuse: Callable[[str], Unreadable], part: str = "") -> Iterator[No
 
 
 def _defect(why: BaseException, part: str) -> str:
-    """An error of the library in our words."""
+    """A library error in our words."""
     match why:
         case x509.InvalidVersion():
             return f"it says X.509 version {why.parsed_version + 1}; version 3 is needed"
         case x509.DuplicateExtension():
-            return f"the extension {_oid(why.oid)} comes twice"
+            return f"the extension {_oid(why.oid)} appears twice"
         case x509.UnsupportedGeneralNameType():
             return "an extension holds a kind of name that is not supported"
         case UnsupportedAlgorithm():

@@ -1,7 +1,7 @@
-"""Deliberately invalid copies: for each way in which a chain can be wrong, one that is wrong in this way and no other.
+"""Deliberately invalid copies: for each way in which a chain can be wrong, one that is wrong in this way only.
 
-A twin has the names of the good certificate, so that it can be put in its place. The table says what is wrong and which
-deviations :func:`pki.path.validate` must find; tests hold it to that, and OpenSSL too where it can see the matter.
+A twin has the good certificate's names, so it can take its place. The table says what is wrong and which deviations
+:func:`pki.path.validate` must find; tests check the validator against it, and OpenSSL where it can detect the defect.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ LEAVES = (Role.SECC, Role.CONTRACT, Role.OEM_PROVISIONING, Role.CPS, Role.VEHICL
 
 @dataclass(frozen=True)
 class Twin:
-    """A chain that shall be refused.
+    """A chain that must be refused.
 
     Attributes:
-        kind: row of :data:`KINDS`.
-        leaf: its certificate and key.
+        kind: a row of :data:`KINDS`.
+        leaf: the leaf's certificate and key.
         chain: what is sent, leaf first.
-        revocations: what a peer that asks would learn.
+        revocations: what a peer that checks revocation would learn.
     """
 
     kind: Kind
@@ -54,15 +54,15 @@ class Twin:
 
 @dataclass(frozen=True)
 class Kind:
-    """One way of being wrong.
+    """One kind of defect.
 
     Attributes:
-        name: also of its directory.
+        name: also the name of its directory.
         text: what is wrong, in words.
-        codes: fatal deviations that the validator finds, and no others.
-        make: makes leaf and chain.
+        codes: exactly the fatal deviations that the validator finds.
+        make: creates leaf and chain.
         openssl: whether ``openssl verify`` sees it too (with :func:`openssl_options`, trusting the role's own root);
-            domain components, key usage of leaves, sizes and the order of certificates are not its business.
+            domain components, key usage of leaves, sizes and the order of certificates are outside its scope.
     """
 
     name: str
@@ -77,7 +77,7 @@ _Made = tuple[Entry, tuple[x509.Certificate, ...]]
 
 @dataclass
 class _Bench:
-    """What a kind works with: the good PKI, the role, and an authority whose keys are the twin's own."""
+    """The input of a kind: the good PKI, the role, and an authority with the twin's own keys."""
 
     store: Store
     role: Role
@@ -100,7 +100,7 @@ class _Bench:
     def issue(
         self, like: Entry, issuer: Entry | None, changes: Changes | None = None, *, name: str = "", cn: str = ""
     ) -> Entry:
-        """A certificate with the names of another, and a key of its own."""
+        """A certificate with another's names and its own key."""
         role = like.role
         if role is None:
             raise PkiError(f"{like.name} has no role")
@@ -114,7 +114,7 @@ class _Bench:
         return self.issue(self.good, issuer or self.issuer, changes)
 
     def mirror(self, *, rename: str = "") -> Entry:
-        """The good chain once more from the root down, every key new; the root renamed where a name is given."""
+        """A copy of the good chain from the root down with new keys; the root is renamed if a name is given."""
         path = [*self.good.up][::-1]
         above: Entry | None = None
         for entry in path:
@@ -157,7 +157,7 @@ def _twin_root(b: _Bench) -> _Made:
 
 
 def _wrong_role(b: _Bench) -> _Made:
-    """Another role's leaf, quite in order for that role, in this one's place."""
+    """Another role's leaf, valid for that role, in place of this one."""
     other = Role.SECC if b.role is Role.CONTRACT else Role.CONTRACT
     leaf = b.issue(b.store[other], b.store[other].issuer)
     return _sent(replace(leaf, name=b.good.name))
@@ -193,7 +193,7 @@ def _wrong_curve(b: _Bench) -> _Made:
 
 
 def _too_long_path(b: _Bench) -> _Made:
-    """One sub-CA more, below the one that allows none."""
+    """An extra sub-CA below one that allows none."""
     third = b.issue(
         b.issuer, b.issuer, Changes(path_length=-1),
         name=f"{b.issuer.name[:-1]}3", cn=f"{b.issuer.common_name.removesuffix('2')}3",
@@ -232,14 +232,19 @@ def _c(*codes: Code) -> frozenset[Code]:
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("expired", "the leaf ended a day ago", _c(Code.EXPIRED), _expired),
-        Kind("expired-sub-ca", "the leaf's issuer ended a day ago", _c(Code.EXPIRED), _expired_sub_ca),
-        Kind("not-yet-valid", "the leaf begins in 30 days", _c(Code.NOT_YET_VALID), _not_yet_valid),
+        Kind("expired", "the leaf expired a day ago", _c(Code.EXPIRED), _expired),
+        Kind("expired-sub-ca", "the leaf's issuer expired a day ago", _c(Code.EXPIRED), _expired_sub_ca),
+        Kind("not-yet-valid", "the leaf becomes valid in 30 days", _c(Code.NOT_YET_VALID), _not_yet_valid),
         Kind("wrong-root", "the whole chain leads to a root nobody trusts", _c(Code.UNKNOWN_ROOT), _wrong_root),
-        Kind("twin-root", "the same names throughout, but other keys: also the root's", _c(Code.TWIN_ROOT), _twin_root),
+        Kind(
+            "twin-root",
+            "the same names throughout, but other keys, including the root's",
+            _c(Code.TWIN_ROOT),
+            _twin_root,
+        ),
         Kind(
             "wrong-role",
-            "a good chain of another role: a contract, or for a contract a charger's",
+            "a good chain of another role: a contract's, or in a contract's place a charger's",
             _c(Code.WRONG_ROLE, Code.UNKNOWN_ROOT),
             _wrong_role,
         ),
@@ -254,9 +259,11 @@ KINDS: Mapping[str, Kind] = {
         Kind("swapped", "the sub-CAs are sent in the wrong order", _c(Code.ORDER), _swapped, False),
         Kind("wrong-curve", "the leaf's key is on another curve", _c(Code.CURVE), _wrong_curve),
         Kind("over-long-path", "a third sub-CA", _c(Code.PATH_LENGTH, Code.TOO_LONG), _too_long_path),
-        Kind("leaf-is-ca", "the leaf says it is an authority", _c(Code.LEAF_IS_CA), _leaf_is_ca, False),
+        Kind("leaf-is-ca", "the leaf is marked as an authority", _c(Code.LEAF_IS_CA), _leaf_is_ca, False),
         Kind("no-key-usage", "the leaf has no keyUsage", _c(Code.KEY_USAGE), _no_key_usage, False),
-        Kind("wrong-key-usage", "the leaf may only encipher data", _c(Code.KEY_USAGE), _wrong_key_usage, False),
+        Kind(
+            "wrong-key-usage", "the leaf may only be used to encipher data", _c(Code.KEY_USAGE), _wrong_key_usage, False
+        ),
         Kind("too-big", "the leaf is larger than messages allow", _c(Code.SIZE), _too_big, False),
         Kind("revoked", "the leaf was revoked a day ago", _c(Code.REVOKED), _revoked),
     )
@@ -271,11 +278,11 @@ def make(store: Store, name: str, role: Role, at: datetime.datetime, *, seed: by
         store: the good PKI, with the keys of its authorities.
         name: of :data:`KINDS`.
         role: of :data:`LEAVES`.
-        at: when it shall be wrong: expiry and the like are relative to it.
+        at: when it must be invalid: expiry and the like are relative to it.
         seed: as for :func:`pki.authority.make`.
 
     Raises:
-        PkiError: no such kind, the PKI has no such leaf, or a key is missing.
+        PkiError: there is no such kind, the PKI has no such leaf, or a key is missing.
     """
     kind = KINDS.get(name)
     if kind is None:
@@ -291,7 +298,7 @@ def make(store: Store, name: str, role: Role, at: datetime.datetime, *, seed: by
 def codes(kind: Kind, role: Role, suite: Suite) -> frozenset[Code]:
     """The fatal deviations that the validator must find for a role's twin, where they depend on it.
 
-    A wrong domain component is a mistake for SECC and CPS leaf only; a charger's chain in a contract's place leads to
+    A wrong domain component is an error only for SECC and CPS leaves; a charger's chain in a contract's place leads to
     a V2G root, which contracts may have too.
     """
     profile: Profile = suite.profiles[role]
@@ -312,10 +319,10 @@ def openssl_options(kind: Kind, suite: Suite) -> list[str]:
 
 
 def check_free(store: Store, twin: Twin) -> Path:
-    """Where a twin's certificate goes, if nothing is there yet.
+    """Where to write a twin's certificate, if nothing is there yet.
 
     Raises:
-        PkiError: something is, or the store is only in memory.
+        PkiError: something is there, or the store is only in memory.
     """
     file = store.own_directory() / "variants" / twin.name / f"{twin.leaf.name}.pem"
     if file.exists():
@@ -340,7 +347,7 @@ def save(store: Store, twin: Twin, *, force: bool = False) -> Path:
         where / f"{stem}.key": keys.private_pem(twin.leaf.key),
     }
     write.write_all(files, public=public)
-    if twin.revocations.entries:  # responder and CRLs shall say so too
+    if twin.revocations.entries:  # responder and CRLs must say so too
         known = Revocations.of(store)
         known.entries.update(twin.revocations.entries)
         known.save()

@@ -1,4 +1,4 @@
-"""The package's functions on random messages: other representations, facets, dialects, what hears of a stream."""
+"""The package's functions on random messages: other representations, facets, dialects, reports about a stream."""
 
 from __future__ import annotations
 

@@ -182,4 +182,4 @@ def test_what_is_tolerated_is_told() -> None:
         else:
             assert decoded.omitted, vector["id"]
         said.add(words.partition(":")[0].lstrip("0123456789 "))
-    assert said == {"empty value as undeclared end-element", "bytes behind the end"}
+    assert said == {"empty value as undeclared end-element", "bytes after the end"}

@@ -83,9 +83,9 @@ def test_nothing_is_added_to_a_directory_of_others(tmp_path: Path) -> None:
         shutil.rmtree(store.directory / directory)
     theirs = Store(tmp_path)
     entry = Authority(theirs.suite, LATER).issue(Role.SECC, theirs["cpo-sub2"], cn="DEABCE1", name="secc-new")
-    with pytest.raises(PkiError, match="made elsewhere; `plugfest pki import"):
+    with pytest.raises(PkiError, match="created elsewhere; `plugfest pki import"):
         theirs.issue_into(entry)
-    with pytest.raises(PkiError, match="made elsewhere"):
+    with pytest.raises(PkiError, match="created elsewhere"):
         variants.save(theirs, variants.make(theirs, "expired", Role.SECC, LATER))
     Revocations.of(theirs).revoke(theirs["secc"], LATER)
     assert Revocations.of(Store(tmp_path)).get(store["secc"].certificate) is not None

@@ -113,7 +113,7 @@ DEFECTS: list[tuple[bytes, str]] = [
     (_leaf() + b"\x00", "octets too many"),
     (_leaf() + bytes(70000), "at most 65536"),
     (_with(lambda tbs: tbs.inside[0].inside.__setitem__(0, der.Node(0x02, b"\x01"))), "it says X.509 version 2"),
-    (_with(lambda tbs: _extensions(tbs).inside.append(_extensions(tbs).inside[0])), "basicConstraints comes twice"),
+    (_with(lambda tbs: _extensions(tbs).inside.append(_extensions(tbs).inside[0])), "basicConstraints appears twice"),
     (_with(_garbage), "an extension of it is not valid DER"),
     (_with(_many), "extensions; at most 64"),
     (_with(lambda tbs: tbs.inside[4].inside.__setitem__(0, der.Node(0x17, b"991399999999Z"))), "not valid DER"),

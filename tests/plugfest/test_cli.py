@@ -161,7 +161,7 @@ def test_what_is_odd_about_a_stream_is_noted(capsys: pytest.CaptureFixture[str])
     assert main(["exi", "decode", "809a02202c9fff3e37b3d3d0b800"]) == 0
     captured = capsys.readouterr()
     assert "ContractAuthenticationReq" in captured.out
-    assert "note: din70121: 1 bytes behind the end: 00" in captured.err
+    assert "note: din70121: 1 bytes after the end: 00" in captured.err
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def run(tmp_path: Path) -> Any:
 
 @pytest.mark.parametrize("ac", [False, True])
 def test_needs_change_at_either_side_in_mid_session(run: Any, ac: bool) -> None:
-    """The last one to change them counts, wherever it was said; the other side hears of it."""
+    """The last one to change them counts, wherever it was said; the other side learns of it."""
     loop = "AC_ChargeLoopReq" if ac else "DC_ChargeLoopReq"
     done = run(
         f"""

@@ -317,7 +317,7 @@ def commands(role: str = "both") -> tuple[Commands, list[Step], list[Step]]:
         (b'{"id": 1, "do": "dance"}', "'dance' is not"),
         (b'{"id": 1, "do": "soc"}', "percent: missing"),
         (b'{"id": 1, "do": "soc", "percent": 200}', "200 is not a number from 0 to 100"),
-        (b'{"id": 1, "do": "soc", "percent": NaN}', "NaN is not a number of JSON"),
+        (b'{"id": 1, "do": "soc", "percent": NaN}', "NaN is not a JSON number"),
         (b'{"id": 1, "do": "soc", "percent": "20"}', "'20' is not a number"),
         (b'{"id": 1, "do": "soc", "percent": 20, "volts": 3}', "volts: unknown key"),
         (b'{"id": 1, "do": "limit"}', "max-voltage, max-current or max-power is needed"),

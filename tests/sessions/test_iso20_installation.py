@@ -359,8 +359,8 @@ def other_scheme(bench: PncBench20, backend: Any) -> None:
         (no_service, "provisioning service: "),
         (contract_expired, "contract: "),
         (other_key, "does not belong to the new contract certificate [V2G20-2507]"),
-        (other_scheme, "the tag of the encrypted private key does not fit (scheme strict-guess)"),
-        (spoiled(SECP521_EncryptedPrivateKey=bytes(94)), "the tag of the encrypted private key does not fit"),
+        (other_scheme, "the tag of the encrypted private key does not match (scheme strict-guess)"),
+        (spoiled(SECP521_EncryptedPrivateKey=bytes(94)), "the tag of the encrypted private key does not match"),
         (spoiled(DHPublicKey=bytes(133)), "is not a point for SECP521"),
         (spoiled(ECDHCurve="X448"), "no encrypted private key for X448"),
         (
