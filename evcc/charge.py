@@ -95,7 +95,7 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
 
     Returns:
         How it ended. Nothing is raised for what the charger does. Cancellation is passed on;
-        ``options.on_end`` tells of it.
+        ``options.on_end`` reports it.
     """
     options = options or Options()
     outcome = Outcome()

@@ -70,7 +70,7 @@ def choose(drive: Drive, service: EnergyService, offered: Sequence[common.Parame
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What the vehicle tells of itself
+# What the vehicle says about itself
 
 
 def volt(amount: float) -> types.RationalNumberType:

@@ -103,7 +103,7 @@ class Options(SessionOptions):
         services: additional services of interest: ServiceID -> ParameterSetID to select, None for no set (in ISO
             15118-20 for the first one, with parking for one of each kind).
         renegotiates: whether the vehicle follows a charger's wish to renegotiate; it may decline [V2G2-680].
-        on_end: is told the outcome at the end; the way to hear of it for a caller who cancels.
+        on_end: called with the outcome at the end; a caller that cancels has no other way to get it.
         renegotiation_retries: how often the vehicle tries again to renegotiate a schedule when the charger did not
             answer (ISO 15118-20).
         authorization_retries: how often it asks again after a warning that refuses it (ISO 15118-20).

@@ -6,7 +6,7 @@ Rules (ISO 15118-3, with ISO 15118-2 [V2G2-740 .. 743]):
   itself: then it toggles B-C-B once, and has the duty within T_conn_max_comm.
 - After either the link has T_conn_resume; if it does not come, the vehicle leaves the network and matches anew. Then
   it joins the paused session by its id.
-- E or F in a pause are the charger's way to begin anew: the vehicle matches when the duty is back.
+- E or F in a pause are the charger's way to start over: the vehicle matches when the duty is back.
 - When a session is over and not paused, and when the plug is pulled, the vehicle leaves the network within
   TP_match_leave.
 """
@@ -41,7 +41,7 @@ class Woken(enum.Enum):
 
     CHARGER = "the charger offers power again"
     ITSELF = "the vehicle woke up"
-    ANEW = "the charger begins anew"
+    ANEW = "the charger starts over"
     UNPLUGGED = "unplugged"
     STOPPED = "stopped by the driver"
 
@@ -218,7 +218,7 @@ async def _rejoin(side: Ev, match: Match, how: Stay, *, anew: bool) -> Match:
             raise PilotLost("unplugged")
         try:
             return await side.match()
-        except PilotLost:  # the charger's E or F, to begin anew
+        except PilotLost:  # the charger's E or F, to start over
             await asyncio.sleep(side.options.timing.TT_matching_rate)
 
 

@@ -49,7 +49,7 @@ async def until_finished(
     """Repeats a request until the charger says Finished.
 
     Args:
-        make: the request, made anew each time.
+        make: makes the request, each time again.
         timer: limits the time from the first Ongoing to Finished [V2G2-710].
         from_request: the timer starts with the first request already.
         look: sees each response, the last included.
@@ -96,7 +96,7 @@ async def until_voltage(drive: Drive, make: Callable[[float, float], Request[Mea
     """PreCharge until the inlet has the battery's voltage, near enough for closing the contactors.
 
     Args:
-        make: the request for a target voltage in V, which is read anew each time, and a current in A.
+        make: the request for a target voltage in V, which is read again each time, and a current in A.
 
     Raises:
         TimedOut: V2G_EVCC_PreCharge_Timeout expired.

@@ -29,7 +29,7 @@ class Wallet:
         update_next: the charger said that the contract ends soon, so it is updated in the next session.
         updates: False: the operator said that this contract is not updated any more.
         reinstall: install a contract even if there is one.
-        on_contract: hears of a new contract, to store it.
+        on_contract: is notified of a new contract, to store it.
     """
 
     contract: Credential | None = None
@@ -77,7 +77,7 @@ class Wallet20:
         prioritized: eMAIDs that it wants first.
         scheme: how a delivered key is sealed; None: the usual one.
         grammar: of SignedInfo; None: the usual one.
-        on_contract: hears of each new contract, to store it.
+        on_contract: is notified of each new contract, to store it.
     """
 
     contracts: list[Credential] = field(default_factory=list)

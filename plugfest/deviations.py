@@ -50,7 +50,7 @@ class Deviations:
     Attributes:
         entries: what to do, in order.
         ending: ``Req`` for the vehicle, ``Res`` for the charger: what this role sends.
-        observe: hears of each deviation.
+        observe: is notified of each deviation.
         delays: seconds before each message of a name, besides.
     """
 

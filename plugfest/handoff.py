@@ -168,7 +168,7 @@ async def charge_matched(
         say: takes a line for the user.
         nominal: charges at a nominal duty, where the charger shows one in the end and no SLAC; None: not this vehicle.
         how: what it does in pauses; by default the first one ends the stay.
-        again: after a lost link, and after E or F, it begins anew instead of ending.
+        again: after a lost link, and after E or F, it starts over instead of ending.
     """
     vehicle = controls.vehicle
     assert vehicle is not None

@@ -28,7 +28,7 @@ def left(seconds: float) -> str:
 
 
 class Show:
-    """Tells of each run; give it to :attr:`plugfest.conformance.campaign.campaign.Campaign.tell`.
+    """Reports each run; give it to :attr:`plugfest.conformance.campaign.campaign.Campaign.tell`.
 
     Args:
         file: where to; a terminal gets colours (unless NO_COLOR is set) and the line of what is under way.

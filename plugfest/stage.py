@@ -175,7 +175,7 @@ class Stage:
             await self.panel.linger()
 
     def tell(self, event: Event) -> None:
-        """An event for view, trace and broker. Whatever becomes of these, the session is none the worse."""
+        """An event for view, trace and broker. If one of these fails, the session continues."""
         try:
             self.trace(event)
         except OutputError as why:  # that file ends here, the others go on

@@ -93,7 +93,7 @@ async def close_contactor(visit: Visit) -> None:
 
 
 def watch(visit: Visit) -> None:
-    """Opens the contactor under a vehicle that goes on drawing, or giving, more than it may; tells of it before."""
+    """Opens the contactor under a vehicle that goes on drawing, or giving, more than it may; reports that first."""
     ac, offered = supply(visit), offer(visit)
     flows, back = ac.current, ac.taken_back
     if flows < 0.0:

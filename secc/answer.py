@@ -88,7 +88,7 @@ async def answer(
 
 
 def _same_again(visit: Visit, received: Received, response: Any) -> None:
-    """Tells of a request that was to be repeated as it was, and has changed (ISO 15118-20)."""
+    """Reports a request that had to be repeated unchanged but differs (ISO 15118-20)."""
     request = received.message
     names = [name for name in type(request).__struct_fields__ if name != "Header"]
     if len(names) == len(type(request).__struct_fields__):

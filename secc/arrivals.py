@@ -8,7 +8,7 @@ Rules (ISO 15118-3, IEC 61851-1; AC where nothing else is said):
 - Nobody asks at 5 %: F and 5 % again, C_sequ_retry times, then X1 and the nominal duty (`secc.nominal`).
 - At a nominal duty SLAC is answered as well. The vehicle charges by the duty until a session begins.
 - The link is lost while the vehicle stays plugged in. Option A: the network is left, X1 for T_step_X1, F for T_step_EF,
-  and it begins anew (DC too). Option B: the network is left, the pilot stays, and a new SLAC is answered.
+  and it starts over (DC too). Option B: the network is left, the pilot stays, and a new SLAC is answered.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Arrivals:
         await self._through_f()
 
     async def anew(self) -> None:
-        """Leaves the network, and begins anew through F for T_step_EF: after a link that did not come back.
+        """Leaves the network, and starts over through F for T_step_EF: after a link that did not come back.
 
         Raises ModemError: the modem does not take the order to leave.
         """

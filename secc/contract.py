@@ -115,7 +115,7 @@ class Contracts:
         bad_signature: ResponseCode for an AuthorizationReq of ISO 15118-20 whose signature does not hold. Sources
             disagree: FAILED_SignatureError ends the session, a WARNING lets the vehicle try something else.
         receipts: those that came, the latest :data:`KEPT_RECEIPTS`.
-        on_receipt: hears of each.
+        on_receipt: is notified of each.
     """
 
     roots: Sequence[bytes]
@@ -323,7 +323,7 @@ def check_receipt(visit: Visit, request: iso2.MeteringReceiptReq) -> Receipt:
 
 
 def keep_receipt(visit: Visit, receipt: Receipt) -> None:
-    """Takes a receipt to the others, and tells of it."""
+    """Adds a receipt to the others and reports it."""
     contracts = needed(visit)
     contracts.receipts.append(receipt)
     del contracts.receipts[:-KEPT_RECEIPTS]

@@ -95,7 +95,7 @@ class LimitedOutput:
     Attributes:
         driver: the hardware or the simulation; the bench derates, breaks and repairs it there.
         clips: what was clipped since the limits were forgotten, by kind.
-        on_clip: hears of the first clip of each kind.
+        on_clip: is notified of the first clip of each kind.
     """
 
     def __init__(self, driver: PowerSource, *, clock: Clock = loop_time) -> None:

@@ -59,7 +59,7 @@ def power_delivery(visit: Visit, request: common.PowerDeliveryReq) -> common.Pow
     if request.EVProcessing != "Finished":
         return common.PowerDeliveryRes(ResponseCode="OK")
     code = iso20_profile.accept(visit, request)
-    if code.startswith("WARNING"):  # a tolerance that is not confirmed: the vehicle is to begin anew
+    if code.startswith("WARNING"):  # a tolerance that is not confirmed: the vehicle is to start over
         wish = types.EVSEStatusType(NotificationMaxDelay=0, EVSENotification="ScheduleRenegotiation")
         return common.PowerDeliveryRes(ResponseCode=code, EVSEStatus=wish)
     visit.coming = visit.terms

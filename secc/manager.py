@@ -4,7 +4,7 @@ Positive charges the vehicle, negative takes energy out of it. In dynamic mode o
 follow it, within every limit of both sides; in other modes and protocols the vehicle decides, and nobody asks here.
 
 A curve holds each of its values until the next one, and the last one for ever. Its time begins when power first flows
-in a session and runs on through a pause; the next session begins anew. What is asked for by hand counts until it is
+in a session and runs on through a pause; the next session starts over. What is asked for by hand counts until it is
 withdrawn, also in later sessions.
 """
 

@@ -44,7 +44,7 @@ class Outlet:
         policy: TLS or not.
         context: for TLS; needed unless the policy is NONE.
         port, tls_port: fixed ports, or None for free ones.
-        on_begin, on_end: hear of each connection that is served, and of each session that ended.
+        on_begin, on_end: called for each connection that is served, and for each session that ended.
         ports: by security (TLS or not), once open.
         paused: sessions that a vehicle may resume.
         wakes_after: seconds after which the charger wakes up a paused vehicle, None: never. B-C-B wakes it at any time.
@@ -266,7 +266,7 @@ class Outlet:
             if reading.state not in (State.E, State.F) and not nominal:
                 self.evse.pilot.offer(DIGITAL)
             await serve(channel, self.evse, self.options, paused=self.paused, outcome=outcome)
-        finally:  # an end that nobody thought of is told and counted too, or the next session would not begin anew
+        finally:  # an end that nobody thought of is told and counted too, or the next session would not start over
             self._channel = None
             self._idle.set()
             if not self._cancelled():
@@ -278,7 +278,7 @@ class Outlet:
         return task is not None and task.cancelling() > 0
 
     def _ended(self, outcome: Outcome) -> None:
-        if outcome.session_id:  # the link stays up, and a vehicle may begin anew
+        if outcome.session_id:  # the link stays up, and a vehicle may start over
             self._setup_until = None
         if outcome.paused:
             self._sleep()

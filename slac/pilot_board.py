@@ -206,7 +206,7 @@ class BoardPilot(Watched):
             self._become(self.LOST)
 
     def note(self, what: str) -> None:
-        """Tells of trouble once; a board may make up texts for ever."""
+        """Reports trouble once; a board may invent new texts forever."""
         if what not in self._noticed and len(self._noticed) < 100:
             self._noticed.add(what)
             if self._notice is not None:

@@ -23,7 +23,7 @@ Changed = Callable[[Reading], None]
 
 
 class Watched:
-    """Subscribers; each hears of every change once and in order, also when one of them causes the next change."""
+    """Subscribers; each is notified of every change once and in order, also when one of them causes the next change."""
 
     def __init__(self) -> None:
         self._subscribers: dict[object, Changed] = {}

@@ -27,6 +27,12 @@ PHRASES = {
     r"\bwho has no more than\b": "if you only have",
     r"\bit holds that\b": "say the fact itself",
     r"(?<![\w.`])(the|of|to|is|are|and|for|with|at|by|there is|there are|id of|it is) \1\b": "it once",
+    r"\b(begin|begins|began|read|made|told) anew\b": "start over, again",
+    r"\bhears? of (a|an|the|each|every|it|them)\b": "is notified of, learns of",
+    r"\btells of\b": "reports, describes",
+    r"\bby and by\b": "gradually",
+    r"\bstands? twice\b": "appears twice",
+    r"\bmends? or remove\b": "repair",
 }
 """Pattern -> what to write instead."""
 

@@ -103,7 +103,7 @@ class Channel:
         """Secures the connection, in the role of the context. Nothing may have been read before.
 
         Args:
-            observe: hears of each step; by default the context's observer is.
+            observe: is notified of each step; by default the context's observer is.
 
         Raises:
             TlsFailure: the handshake failed; says why. The connection is closed then.
@@ -206,7 +206,7 @@ async def connect(
     Args:
         interface: scope of a link-local address; None for others.
         context: TLS if given.
-        observe: hears of a connection that is not made, and of the steps of TLS.
+        observe: is notified of a connection that is not made, and of the steps of TLS.
 
     Raises:
         SetupError: refused, unreachable, or the TLS handshake failed; says why.
@@ -262,8 +262,8 @@ async def listening(
     Args:
         on_connect: serves one connection; it decides about a second one while the first is active.
         port: a fixed port; by default a free one of :data:`PORTS`.
-        observe: hears of the steps of TLS.
-        on_failure: hears of TLS handshakes that failed.
+        observe: is notified of the steps of TLS.
+        on_failure: is notified of TLS handshakes that failed.
         at_once: connections that are open at the same time at most; more are dropped.
 
     Raises:

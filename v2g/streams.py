@@ -43,7 +43,7 @@ class Streams:
 
     Attributes:
         channel: where frames come from.
-        skip: hears of a frame that belongs to no stream that is open: payload type, length in bytes.
+        skip: is notified of a frame that belongs to no stream that is open: payload type, length in bytes.
         opened: side streams that somebody listens to.
     """
 

@@ -257,7 +257,7 @@ class Terms:
 NOT_KNOWN = 86400
 """s: departures from here on are the usual way to say that nobody knows when."""
 _SAME = 1.5
-"""s: departures that are nearer to each other are the same one, told anew."""
+"""s: departures that are nearer to each other are the same one, repeated."""
 
 
 def total(block: Any, name: str) -> float | None:

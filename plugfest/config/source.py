@@ -122,7 +122,7 @@ def setting(path: str, text: str) -> MappingNode:
 def overlay(under: MappingNode, over: MappingNode, *, appended: tuple[str, ...] = ()) -> MappingNode:
     """Both trees in one: mappings are joined, otherwise ``over`` counts; lists named ``appended`` follow each other."""
     above = {key: (node, value) for key, node, value in pairs(over)}
-    result: list[tuple[Node, Node]] = []  # a key that stands twice below still does: that is a mistake to be found
+    result: list[tuple[Node, Node]] = []  # a duplicate key below is kept: that mistake must be found
     for key, node, below in pairs(under):
         if key in above:
             result.append(_joined(key, below, above.pop(key), appended))

@@ -1,4 +1,4 @@
-"""The connection to the broker: made, kept, made again; the session goes on whatever becomes of it."""
+"""Connects to the broker and reconnects; the session continues in any case."""
 
 from __future__ import annotations
 

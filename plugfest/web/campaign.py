@@ -31,7 +31,7 @@ class CampaignPanel:
         web: the address to listen on.
         title: what is tested.
         folder: where the evidence is.
-        also: hears of the same progress.
+        also: is notified of the same progress.
     """
 
     def __init__(self, web: str, title: str, folder: Path, also: Callable[[Progress], None]) -> None:

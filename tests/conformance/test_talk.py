@@ -1,4 +1,4 @@
-"""The watch of a vehicle's session: order, session id, end, pilot, and what it tells of its battery."""
+"""The watch of a vehicle's session: order, session id, end, pilot, and what it says about its battery."""
 
 from __future__ import annotations
 

@@ -384,7 +384,7 @@ async def test_wrong_request_is_refused_by_its_code(kind: type[Any], spoil: Any,
     assert charger.cause is Cause.PEER
     response = said(bench, kind.__name__.removesuffix("Req") + "Res")[-1]
     assert response.ResponseCode == code
-    # The charger switches its PWM off after a refusal; the vehicle hears of one or the other first.
+    # The charger switches its PWM off after a refusal; the vehicle notices one or the other first.
     assert vehicle.cause in (Cause.PEER, Cause.ABORTED)
     assert bench.safe
 

@@ -691,7 +691,7 @@ async def test_another_vehicle_with_the_id_of_a_paused_session_gets_a_new_one() 
 
 
 async def test_another_charger_is_not_asked_for_the_paused_session() -> None:
-    """The vehicle knows its charger by the certificate, and begins anew at another one."""
+    """The vehicle knows its charger by the certificate, and starts over at another one."""
     bench = iso20_bench("iso20-dc", "dynamic", duration=None)
     stay = Stay(bench)
     vehicle, _ = await stay.session(during=asks_for_pause)

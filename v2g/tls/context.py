@@ -118,7 +118,7 @@ class Trust:
 
     Attributes:
         file: where they come from, in words.
-        revoked: tells of a certificate and its issuer whether it is revoked, in words; None: nothing is known.
+        revoked: says whether a certificate (given with its issuer) is revoked, in words; None if nothing is known.
     """
 
     roots: list[x509.Certificate]
@@ -176,7 +176,7 @@ class Context:
         trust: roots for the other's certificate; None: it is not checked.
         now: wall clock.
         key_log: file to which the session secrets are appended, for Wireshark.
-        observe: hears of each step, unless the connection has an observer of its own.
+        observe: called with each step, unless the connection has an observer of its own.
         failures: of handshakes, in order.
     """
 

@@ -374,7 +374,7 @@ class TesterEv:
                 raise Inconclusive(f"{state} was not reached: {name}: {why}", cause=cause_of(why)) from why
 
     def forget(self, *, linked: bool = False) -> None:
-        """The session is over: the next walk begins anew, from plugging in or (``linked``) from discovery."""
+        """The session is over: the next walk starts over, from plugging in or (``linked``) from discovery."""
         self.earlier_id = self.session_id
         self.responses.clear()
         self.session_id, self.progress, self.challenge, self.control = bytes(8), "Start", None, None

@@ -79,7 +79,7 @@ class _Network:
         pause: s between two cases.
         actions: shell commands for what a person would do: ``authorise``, ``stop``, ``unplug``, ``plug`` ...; and
             ``measure``, which says what flows as long as it runs, see :mod:`.meter`.
-        observe: hears of what the power line and the pilot do.
+        observe: is notified of what the power line and the pilot do.
         behind_line: plugging in and leaving are the business of the line before it.
         meter: the device that measures what flows.
     """

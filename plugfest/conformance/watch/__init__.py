@@ -22,7 +22,7 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.pilot`     a charger's end of the control pilot in a session
 :mod:`.vehicle`   a vehicle's requests
 :mod:`.contacts`  a vehicle's pilot, contactors and load
-:mod:`.plausible` what a vehicle tells of its battery, and its pilot through a session
+:mod:`.plausible` what a vehicle says about its battery, and its pilot through a session
 :mod:`.told`      what a vehicle tells in one message against what it told in others
 :mod:`.needs`     energies, SoC and departure that a vehicle of ISO 15118-20 needs
 :mod:`.within`    its limits and its voltage

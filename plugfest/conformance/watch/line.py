@@ -45,7 +45,7 @@ class Line:
         judge: the frames, sorted.
         now: loop time, s.
         shown: what the pilot showed, oldest first.
-        restarted_at: when the pilot last gave a reason to begin anew: A, E or F, or another offer.
+        restarted_at: when the pilot last gave a reason to start over: A, E or F, or another offer.
         toggled_from, toggles_until: when a validation's toggling began, and when it is over.
     """
 

@@ -1,4 +1,4 @@
-"""What a vehicle tells of its battery and shows on the pilot, against what it told before and what a session needs."""
+"""What a vehicle says about its battery and shows on the pilot, against its earlier values and what a session needs."""
 
 from __future__ import annotations
 

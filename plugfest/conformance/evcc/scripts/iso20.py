@@ -179,7 +179,7 @@ async def loops_more(tester: TesterEvse, count: int) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO20_Resume")
 async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
-    """A vehicle comes back: it goes on where the session is joined, begins anew where not, and trusts no stranger."""
+    """A vehicle comes back: it goes on where the session is joined, starts over where not, and trusts no stranger."""
     case = str(run.variant["code"])
     await charging(tester)
     tester.evse.request(Wish.PAUSE, 10)
