@@ -31,7 +31,7 @@ JSON = {
     "deep": (deep("[", "]", 200_000), "x:1: nested more than 100 deep"),
     "deep on line 3": ("\n\n" + deep('{"a":', "}", 101), "x:3: nested"),
     "brackets in text": ('{"a": "' + "[" * 200 + '\\"", "b"', "x:1: not JSON"),
-    "NaN": ("[NaN]", "NaN is not a number"),
+    "NaN": ("[NaN]", "NaN is not a JSON number"),
     "infinity": ("[1e999]", "1e999 is too large"),
     "twice": ('{"a": 1, "a": 2}', "'a' appears twice"),
     "cut": ('{"a": \n', "x:2: not JSON"),

@@ -395,7 +395,7 @@ def test_each_run_of_a_campaign_has_tls_of_its_own(tmp_path: Path) -> None:
 
 
 def refused_by_pilot(run: Run) -> bool:
-    """A run in which the vehicle's pilot goes to A or B where that is no state to be in."""
+    """A run in which the vehicle's pilot goes to A or B where that state is not allowed."""
     stimulus, expect = run.steps
     return any(str(step.get("cp"))[0] in "AB" for step in stimulus) and any(
         step.get("code") == ["FAILED"] for step in expect

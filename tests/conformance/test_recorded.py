@@ -127,7 +127,7 @@ def test_each_judgement_counts_in_some_way() -> None:
 
 
 def recorded(fault: Fault, name: str, **declared: Any) -> Recording:
-    """What a recorder hears of a run with our own role under test, which has a fault or is a legal variant."""
+    """What a recorder sees of a run with our own role under test, which has a fault or is a legal variant."""
     run, heard = RUNS[name], list[Event]()
     pics = satisfying(run.case, Pics(FAST)).with_(**declared)
 

@@ -177,7 +177,7 @@ def _soc(percent: float) -> Any:
 vehicle("almost-empty", "2 % in the battery", DC, _soc(0.02))
 vehicle("half-full", "half full", ALL, _soc(0.5))
 
-# What a vehicle tells of itself
+# What a vehicle says about itself
 
 vehicle("always-ready", "EVReady is true from the charge parameters to the end", DC, each(fields(EVReady=True)))
 

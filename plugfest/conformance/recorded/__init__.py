@@ -5,7 +5,7 @@
 :mod:`.process`    rules on order, form and transport, and what a recording has to hold for each
 :mod:`.watched`    what the watch of a campaign sees in it; :mod:`.watching` says how each judgement counts
 :mod:`.runs`       runs of the catalogue whose stimulus comes up in any session, read out of a recording
-:mod:`.told`       what a session tells of what is declared in a campaign
+:mod:`.told`       what a session shows of what a campaign declares
 :mod:`.proofs`     which rows prove the checks of the catalogue
 :mod:`.answer`     what is said of one rule
 :mod:`.page`       the verdict for people

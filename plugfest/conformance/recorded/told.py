@@ -1,4 +1,4 @@
-"""What a session tells of what is declared in a campaign: energy, payment, TLS, control mode."""
+"""What a session shows of what a campaign declares: energy, payment, TLS, control mode."""
 
 from __future__ import annotations
 

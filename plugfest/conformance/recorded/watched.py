@@ -69,7 +69,7 @@ def of_watch(view: View) -> Iterator[Judged]:
 
 
 def _heard(talk: Talk) -> Iterator[Entry]:
-    """What a watch hears of a connection, until something of it is missing."""
+    """What a watch sees of a connection, until part of it is missing."""
     gap = min((one.start for one in talk.gaps), default=None)
     for entry in sorted((*talk.main, *talk.others), key=lambda one: one.index):
         if gap is not None and entry.index > gap:

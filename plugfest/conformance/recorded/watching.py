@@ -1,6 +1,6 @@
 """How each judgement of a campaign's watch counts in a recording, where nobody has declared and measured anything.
 
-Three things differ from a campaign. At the other end is no tester, so that what depends on it, or on what a maker
+Three things differ from a campaign. There is no tester at the other end, so what depends on it, or on what a maker
 declares, is a finding at most. Pilot and plant are not seen. And much is said by another row already.
 """
 

@@ -1,7 +1,7 @@
 """What a vehicle shows to identify itself: certificates, the roots that it trusts, its EVCCID, services that it uses.
 
 Whoever issued the certificates: what is wrong here is wrong at any charger. The bench's own PKI, where it has one,
-tells which certificate authorities are no roots.
+tells which certificate authorities are not roots.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Papers:
         if last is chain[0]:
             return f"no sub-CA comes with the contract certificate that has issued it: {last.issuer.rfc4514_string()}"
         if last.issuer in self.known.sub_cas:
-            return f"the chain ends below {last.issuer.rfc4514_string()}, which is no root"
+            return f"the chain ends below {last.issuer.rfc4514_string()}, which is not a root"
         return ""
 
     def _roots(self, request: Any) -> Wrong | None:

@@ -59,7 +59,7 @@ def _asks(said: Said) -> bool:
 @BOOK.on("error-passed", "a vehicle that reports an error goes no further", SPOKEN, EVCC, Stage.PRECHARGE,
          Stage.DELIVERY, cause=Cause.FAULT_IGNORED)  # fmt: skip
 def error_passed(flow: Flow, said: Said) -> str:
-    """By the last request of the step before: an error that has gone by then is no reason to stay."""
+    """By the last request of the previous step: an error that is gone by then does not justify staying."""
     before = _left(flow, said)
     if before is None or not before.failed:
         return ""
@@ -149,7 +149,7 @@ def capacity_kept(flow: Flow, said: Said) -> str:
     return f"{said.name} has a capacity of {now:g} Wh, {before:g} Wh in the message before"
 
 
-@BOOK.on("capacity-none", "a battery that is told of holds energy", SPOKEN, EVCC, Stage.PARAMETERS,
+@BOOK.on("capacity-none", "a reported battery holds energy", SPOKEN, EVCC, Stage.PARAMETERS,
          weight=Weight.NOTED)  # fmt: skip
 def capacity_none(flow: Flow, said: Said) -> str:
     return f"{said.name} has a capacity of {said.capacity:g} Wh" if said.capacity == 0.0 else ""
