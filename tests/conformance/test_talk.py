@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from faults import FAULTS
 from faults.matrix import RUNS, one
 
+from plugfest.conformance.catalogue.pics import Pics
 from plugfest.conformance.cause import Cause, Severity
 from plugfest.conformance.verdict import Verdict
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.talk import Talk
+from plugfest.conformance.watch.terms import Terms
+from v2g.messages import iso2
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 LIMITS = "PF_EVCC_ISO2_CurrentDemand_Limits#1"
@@ -48,3 +55,17 @@ def test_what_is_declared_and_left_out_fails() -> None:
     result = one(RUNS[fault.caught_by[0]], fault)
     assert (result.verdict, result.cause) == (Verdict.FAIL, Cause.NO_REQUEST)
     assert "which is declared of it" in result.reason
+
+
+@pytest.mark.parametrize(("processing", "found"), [("Ongoing", []), ("Finished", ["session-stop"])])
+def test_a_vehicle_may_give_up_on_a_charger_that_is_at_work(
+    processing: Literal["Ongoing", "Finished"], found: list[str]
+) -> None:
+    """It closes when its timer is over, without SessionStopReq; from a charger that is done it takes leave."""
+    flow, talk = Flow(Terms.of(Pics())), Talk()
+    response = iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing=processing)
+    talk.asked(flow, "iso2", iso2.AuthorizationReq(), bytes(8), None)
+    talk.replied(flow, response)
+    talk.found.clear()
+    talk.closed(flow)
+    assert [one.name for one in talk.found] == found

@@ -13,6 +13,7 @@ from typing import Any
 from plugfest.conformance.catalogue import timer
 from plugfest.conformance.cause import Cause
 from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.messages import STAGES, Stage
 from plugfest.conformance.watch.papers import Papers
 from plugfest.conformance.watch.violation import Violation
 from v2g.protocols import ISO20
@@ -38,6 +39,7 @@ class Talk:
         answered_at: loop time of the last response.
         answered: the last request was answered.
         receipt: the last response asks for a receipt.
+        waits: the vehicle waits for the charger, and may give up when its timer is over.
         papers: what the vehicle shows.
     """
 
@@ -47,6 +49,7 @@ class Talk:
     answered_at: float | None = None
     answered: bool = True
     receipt: bool = False
+    waits: bool = False
     papers: Papers = field(default_factory=Papers)
     _request: Any = None
     found: list[Violation] = field(default_factory=list)
@@ -101,6 +104,8 @@ class Talk:
         self.papers.hear(response)
         self.answered, self.answered_at = True, flow.now
         self.receipt = bool(getattr(response, "ReceiptRequired", False))
+        working = str(getattr(response, "EVSEProcessing", "")).startswith("Ongoing")
+        self.waits = working or STAGES.get(self.last[:-3]) is Stage.PRECHARGE
 
     def refused(self, flow: Flow, why: str) -> None:
         """The tester, which answers as a good charger does, has to refuse the last request."""
@@ -114,7 +119,7 @@ class Talk:
     def closed(self, flow: Flow) -> None:
         """The vehicle has closed the connection."""
         begun = self.order is not None and self.last not in ("", LAST) and self.answered
-        if not begun or _excused(flow, wishes=False):
+        if not begun or self.waits or _excused(flow, wishes=False):
             return
         self._add(
             flow, "session-stop", f"the vehicle closes the connection after {self.last} was answered well",
