@@ -143,3 +143,19 @@ vehicle(
     "PF_EVCC_ISO2_CurrentDemand_StatusCode#2",
     patches=[(evcc.checks, "dc_ending", nothing)],
 )
+UNSUITABLE = ("PF_EVCC_ISO2_ChargeParameterDiscovery_Unsuitable", "PF_EVCC_DIN_ChargeParameterDiscovery_Unsuitable")
+vehicle(
+    "ev-limits-unread",
+    "the charger's limits of voltage are not compared with the battery's",
+    *(f"{name}#{number}" for name in UNSUITABLE for number in (1, 2)),
+    patches=[
+        (evcc.checks, "dc_limits", lambda drive, parameter: evcc.checks.Limits(1000.0, 400.0)),
+        *unjudged("target-voltage"),
+    ],
+)
+vehicle(
+    "ev-alarms-unread",
+    "alarms before power flows are not looked at",
+    *(f"{name}#{number}" for name in UNSUITABLE for number in (3, 4)),
+    patches=[(evcc.checks, "no_alarm", nothing), (evcc.checks, "preparing", nothing)],
+)

@@ -13,7 +13,42 @@ from plugfest.conformance.evcc.scripts.table import SCRIPTS
 from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.fields import replaced
 from plugfest.conformance.verdict import Failed, Inconclusive, Result
+from plugfest.conformance.wire import Arrival
 from v2g.physical import number, physical
+
+ENDS = 45.0
+"""s in which a vehicle ends a session in which it cannot charge: its cable check may take as long."""
+
+
+@SCRIPTS.on("PF_EVCC_ISO2_ChargeParameterDiscovery_Unsuitable", "PF_EVCC_DIN_ChargeParameterDiscovery_Unsuitable")
+async def unsuitable(tester: TesterEvse, run: Run, result: Result) -> None:
+    """Limits that no battery fits into, or an alarm that lasts: the vehicle does not start."""
+    ((name, wanted),) = ((key, value) for key, value in run.variant.items() if key.startswith("EVSE"))
+    value: Any = wanted
+    if name != "EVSEStatusCode":
+        value = physical(tester.protocol.module, float(str(wanted).removesuffix(" V")), "V")
+
+    def override(request: Any, response: Any) -> Any:
+        return replaced(response, name, value)
+
+    lasts = ("CableCheckReq", "PreChargeReq") if name == "EVSEStatusCode" else ()
+    tester.overrides.update(dict.fromkeys(("ChargeParameterDiscoveryReq", *lasts), override))
+    held = await hold(tester, "ChargeParameterDiscoveryReq")
+    await tester.reply(await tester.good(held))
+    started: list[Arrival] = []
+
+    def over() -> bool:
+        started.extend(one for one in tester.after(held) if delivers(one, "Start"))
+        return bool(started) or tester.over
+
+    await tester.wait_for(over, ENDS)
+    seen = "it starts" if started else "it ends" if tester.over else "it does not start"
+    result.saw("the vehicle does not start", seen)
+    if started:
+        raise Failed(
+            f"PowerDeliveryReq(Start) at a charger with {name} {wanted}", cause=Cause.LIMIT_EXCEEDED,
+            expected="a session that ends before power flows", observed=seen,
+        )  # fmt: skip
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_PreCharge_Reached")
