@@ -129,3 +129,39 @@ vehicle("20-ev-no-session-stop", "the connection is closed instead of SessionSto
         patches=without("SessionStopReq"))  # fmt: skip
 vehicle("20-ev-asks-after-60-s", "a request comes later than the charger waits", SHORT,
         adjust=sending("ServiceDetailReq", late(70.0), "iso20"))  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What is announced
+
+vehicle("20-ev-never-finished", "EVProcessing of precharge is Ongoing to the end", SHORT,
+        adjust=sending("DC_PreChargeReq", with_(EVProcessing="Ongoing"), "iso20-dc"), reading=True)  # fmt: skip
+vehicle("20-ev-other-channel", "the channel for discharging is selected, and power flows in", BPT,
+        adjust=sending("PowerDeliveryReq", lambda message: message if message.ChargeProgress != "Start" else
+                       with_(BPT_ChannelSelection="Discharge")(message), "iso20"), reading=True)  # fmt: skip
+
+
+def profiled(duration: float = 1.0, power: float = 1.0) -> Change:
+    """The power profile with other durations and powers, as factors."""
+
+    def entry(one: Any) -> Any:
+        watts = rational(number(one.Power) * power)
+        return msgspec.structs.replace(one, Duration=round(one.Duration * duration), Power=watts)
+
+    def change(message: Any) -> Any:
+        if message.EVPowerProfile is None:
+            return message
+        entries = message.EVPowerProfile.EVPowerProfileEntries
+        made = msgspec.structs.replace(entries, EVPowerProfileEntry=list(map(entry, entries.EVPowerProfileEntry)))
+        profile = msgspec.structs.replace(message.EVPowerProfile, EVPowerProfileEntries=made)
+        return with_(EVPowerProfile=profile)(message)
+
+    return change
+
+
+vehicle("20-ev-profile-empty", "the power profile covers 0 s", SHORT,
+        adjust=sending("PowerDeliveryReq", profiled(duration=0.0), "iso20"))  # fmt: skip
+vehicle("20-ev-profile-half", "half of the power is announced that is drawn", f"{EV}PowerFlow_AC#1",
+        adjust=sending("PowerDeliveryReq", profiled(power=0.5), "iso20"))  # fmt: skip
+vehicle("20-ev-reactive", "EVPresentReactivePower has an exponent that is too high", AC,
+        adjust=sending("AC_ChargeLoopReq", deep("EVPresentReactivePower", rational(32_000.0)), "iso20-ac"))  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -20,11 +21,13 @@ from legal.variant import (
     settings,
     vehicle,
 )
+from plugfest.conformance.fields import found
 from secc.authorizer import Delayed
 from secc.charger import MobilityNeeds, Slot
 from secc.schedule import Plan, Price
 from secc.services import PARKING
 from v2g.messages.iso20 import ac, common, dc, types
+from v2g.physical import number, rational
 from v2g.prices import Rule, Stack, Tariff
 
 PF = "PF_SECC_ISO20_"
@@ -529,3 +532,55 @@ def _soc(part: float) -> Any:
 
 vehicle("20-almost-empty", "2 % in the battery", VEHICLE, _soc(0.02))
 vehicle("20-half-full", "half full", VEHICLE, _soc(0.5))
+
+# Ways to count and to measure
+
+FLOWS = (f"{EV}PowerFlow_DC#1", f"{EV}PowerFlow_DC_dynamic#1", f"{EV}Dynamic_Follow", f"{EV}PowerFlow_DC#2")
+
+
+def _stepped(step: float, *names: str) -> Callable[[Any], Any]:
+    """Quantities in whole steps, downwards."""
+
+    def change(message: Any) -> Any:
+        for name in names:
+            try:
+                value = number(found(message, name))
+            except (KeyError, AttributeError):
+                continue
+            message = fields(**{name: rational(value // step * step)})(message)
+        return message
+
+    return change
+
+
+def _tightening() -> Callable[[Any], Any]:
+    """A battery that gets warm: from message to message it allows a percent less, down to a fifth."""
+    sent = [0]
+
+    def change(message: Any) -> Any:
+        sent[0] += 1
+        part = max(1.0 - sent[0] / 100.0, 0.2)
+        for name in ("EVMaximumChargePower", "EVMaximumChargeCurrent"):
+            with contextlib.suppress(KeyError, AttributeError):
+                message = fields(**{name: rational(number(found(message, name)) * part)})(message)
+        return message
+
+    return change
+
+
+def _battery_in_precharge(message: Any) -> Any:
+    return msgspec.structs.replace(message, EVPresentVoltage=message.EVTargetVoltage)
+
+
+ENERGIES = ("EVTargetEnergyRequest", "EVMaximumEnergyRequest", "EVMinimumEnergyRequest")
+vehicle("20-ev-counts-percents", "energies in percents of the battery", FLOWS,
+        saying(DC_ChargeLoopReq=_stepped(600.0, *ENERGIES)))  # fmt: skip
+vehicle("20-ev-counts-kwh", "energies in kWh, before the loop as well", FLOWS,
+        saying(**dict.fromkeys(("DC_ChargeLoopReq", "ScheduleExchangeReq"), _stepped(1000.0, *ENERGIES))))  # fmt: skip
+vehicle("20-ev-measures-in-2-v", "voltages in steps of 2 V", FLOWS,
+        saying(**dict.fromkeys(("DC_ChargeLoopReq", "DC_PreChargeReq"), _stepped(2.0, "EVPresentVoltage")))
+        )  # fmt: skip
+vehicle("20-ev-battery-in-precharge", "in precharge the battery is told, not the inlet", FLOWS,
+        saying(DC_PreChargeReq=_battery_in_precharge))  # fmt: skip
+vehicle("20-ev-gets-warm", "limits of the loop go down to a fifth", FLOWS[1:2], saying(DC_ChargeLoopReq=_tightening()))
+vehicle("20-ev-departs-in-flow", "a departure counts down", FLOWS[1:], settings(departure=7200))

@@ -26,6 +26,7 @@ and reads the plant where one can be measured. What breaks a judgement fails the
 :mod:`.told`      what a vehicle tells in one message against what it told in others
 :mod:`.needs`     energies, SoC and departure that a vehicle of ISO 15118-20 needs
 :mod:`.within`    its limits and its voltage
+:mod:`.announced` steps, direction and power profile that it announces
 :mod:`.talk`      how a vehicle goes through a session: order, session id, pace, end
 :mod:`.papers`    what a vehicle shows to identify itself: certificates, roots, services
 :mod:`.judgement` what a judgement is

@@ -87,6 +87,7 @@ NEEDS: dict[str, Weight] = {
     "energies": Weight.FAILS,
     "energies-to-cycle": Weight.FAILS,
     "soc-needs": Weight.FAILS,
+    "profile-empty": Weight.FAILS,
     "tolerance-unanswered": Weight.NOTED,
     "channel": Weight.NOTED,
     "offer-sign": Weight.NOTED,

@@ -144,6 +144,8 @@ class Said:
         room: Wh that may go out of the battery before it is at the lower end of its band, below zero; or more than
             that, which has to go in first.
         volts, amps: present.
+        reactive: EVPresentReactivePower, VAr: none, the sum, or one of each phase.
+        channel: BPT_ChannelSelection.
         inlet: EVPresentVoltage.
         needs: of a vehicle.
         remaining: s to the least, the target and the highest SoC, as far as they are there.
@@ -186,6 +188,8 @@ class Said:
     room: float | None = None
     volts: float | None = None
     amps: float | None = None
+    reactive: Phases = ()
+    channel: str = ""
     inlet: float | None = None
     needs: Needs = field(default_factory=Needs)
     remaining: tuple[float, ...] = ()
@@ -292,6 +296,8 @@ def read(message: Any) -> Said:
         room=amount("EVMinimumV2XEnergyRequest", "EVMinimumEnergyRequest"),
         volts=amount("EVSEPresentVoltage"),
         amps=amount("EVSEPresentCurrent"),
+        reactive=over_phases("EVPresentReactivePower"),
+        channel=text("BPT_ChannelSelection"),
         inlet=amount("EVPresentVoltage"),
         needs=Needs(
             departure=amount("DepartureTime"), **{key: amount(name) for key, name in (*ENERGIES.items(), *SOCS.items())}

@@ -24,8 +24,8 @@ PART, LEAST_WH = 0.1, 1500.0
 """By how much an energy may jump: part of the largest one told, and Wh at the least: percents, corrections."""
 ALIKE, ALIKE_WH = 0.03, 600.0
 """By how much more one energy may change than another: part of the largest one, and Wh at the least."""
-MOVED = 2
-"""Percent that the SoC has to have risen where an energy stands."""
+MOVED, STEP_WH = 2, 1200.0
+"""Percent that the SoC has to have risen where an energy stands, and Wh that have gone in: some count in kWh."""
 FITS = 1.5
 """Factor by which energies and SoC may differ: losses, a reserve, rounding."""
 RISEN = 3
@@ -94,11 +94,13 @@ def energies_apart(flow: Flow, said: Said) -> str:
 
 @BOOK.on("energy-stands", "energy requests count down with the energy", SOURCE, EVCC, Stage.LOOP)
 def energy_stands(flow: Flow, said: Said) -> str:
-    """By the vehicle's own SoC, so that one which counts in percent is right."""
+    """By the vehicle's own SoC and by what went in, so that one which counts in percents or in kWh is right."""
     if _quiet(flow) or said.soc is None:
         return ""
     for name, value, _, since in _energies(flow, said):
         if value != since.value or value <= 0.0 or since.soc is None or said.soc < since.soc + MOVED:
+            continue
+        if flow.net - since.wh <= STEP_WH:
             continue
         return f"{said.name} still has {name} {value:g} Wh, while its PresentSOC rose from {since.soc} to {said.soc} %"
     return ""

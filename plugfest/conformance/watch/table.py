@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from plugfest.conformance.watch import (
     alternating,
+    announced,
     answers,
     contacts,
     decides,
@@ -48,6 +49,7 @@ JUDGEMENTS: tuple[Judgement, ...] = (
     *told.BOOK.judgements,
     *needs.BOOK.judgements,
     *within.BOOK.judgements,
+    *announced.BOOK.judgements,
 )
 """In the order in which they are judged."""
 

@@ -128,6 +128,7 @@ def least_moves(flow: Flow, said: Said) -> str:
     for now, before, most, unit, name in (
         (said.lowest.watts, _declared(flow).lowest.watts, said.most.watts, "W", "EVMinimumChargePower"),
         (said.lowest.volts, _declared(flow).lowest.volts, said.most.volts, "V", "EVMinimumVoltage"),
+        (said.least_back, _declared(flow).least_back, said.back.watts, "W", "EVMinimumDischargePower"),
     ):
         if now is None or before is None or flow.startled or (most is not None and most <= before):
             continue

@@ -44,6 +44,15 @@ def profile_unasked(facts: Facts, body: Any) -> str:
     return f"PowerDeliveryReq({body.ChargeProgress}) with EVPowerProfile"
 
 
+@rule("profile-empty", "a power profile says something about some time", EVCC, "PowerDeliveryReq", severity="warning",
+      live=Live.TOLD, only=COMMON)  # fmt: skip
+def profile_empty(facts: Facts, body: Any) -> str:
+    if body.EVPowerProfile is None:
+        return ""
+    seconds = sum(entry.Duration for entry in body.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry)
+    return "" if seconds else "EVPowerProfile covers 0 s"
+
+
 @rule("profile-mode", "a power profile is of the control mode selected", EVCC, "PowerDeliveryReq", code=INVALID,
       only=COMMON)  # fmt: skip
 def profile_mode(facts: Facts, body: Any) -> str:

@@ -1,0 +1,105 @@
+"""What a vehicle of ISO 15118-20 announces, against what it does: steps that end, a direction, a profile of power."""
+
+from __future__ import annotations
+
+from plugfest.conformance.cause import Cause
+from plugfest.conformance.watch.flow import Flow
+from plugfest.conformance.watch.judgement import Book, Side, Weight
+from plugfest.conformance.watch.messages import Said, Stage
+from plugfest.conformance.watch.terms import SMALL_CURRENT
+
+BOOK = Book()
+EVCC: Side = "evcc"
+STEPS = {Stage.DELIVERY: Stage.PRECHARGE, Stage.END: Stage.WELDING}
+"""A stage -> the one before, which the vehicle ends with Finished."""
+LASTS = 5.0
+"""s for which power has to flow the other way."""
+FOLLOWS = 10.0
+"""s that a vehicle may take to follow its profile."""
+ABOVE, ABOVE_WATTS = 1.1, 700.0
+"""By how much power may be above a limit: factor, and W at the least; regulation and meters are no better."""
+
+
+@BOOK.on("step-open", "precharge and welding detection end with EVProcessing Finished", "ISO 15118-20, EVProcessing",
+         EVCC, *STEPS, weight=Weight.NOTED)  # fmt: skip
+def step_open(flow: Flow, said: Said) -> str:
+    """A finding: chargers take what comes. A vehicle that gives up does not finish anything."""
+    before = flow.request
+    if before is None or before.stage is not STEPS[said.stage] or not before.name.startswith("DC_"):
+        return ""
+    gives_up = flow.startled or flow.failed_at is not None or flow.wish_at is not None
+    if before.processed or gives_up or said.progress not in ("", "Start"):
+        return ""
+    return f"{said.name} comes after {before.name} with EVProcessing Ongoing"
+
+
+def _other_way(flow: Flow, said: Said) -> str:
+    """A sentence, where power flows against the direction that was selected with the start."""
+    channel = flow.start.channel if flow.start is not None else ""
+    amps = flow.samples[-1].amps if flow.samples else 0.0
+    flows = "in" if amps > 0.0 else "out"
+    wrong = abs(amps) > SMALL_CURRENT and channel not in ("", "Charge" if amps > 0.0 else "Discharge")
+    seconds = flow.lasts(f"other-way {said.name}", wrong and flow.flowing and not flow.startled)
+    if seconds <= LASTS:
+        return ""
+    return f"{abs(amps):.0f} A flow {flows} for {seconds:.1f} s, BPT_ChannelSelection was {channel}"
+
+
+def _separated(flow: Flow) -> bool:
+    chosen = flow.facts.iso20.chosen
+    return chosen is not None and chosen.separated
+
+
+@BOOK.on("channel-other", "power flows through the channel that was selected", "ISO 15118-20, BPT_ChannelSelection",
+         EVCC, Stage.LOOP)  # fmt: skip
+def channel_other(flow: Flow, said: Said) -> str:
+    return _other_way(flow, said) if _separated(flow) else ""
+
+
+@BOOK.on("channel-unified", "power flows in the direction that was selected", "ISO 15118-20, BPT_ChannelSelection",
+         EVCC, Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
+def channel_unified(flow: Flow, said: Said) -> str:
+    """A finding: where there is one channel, the direction may change at any time, but from the start on it is odd."""
+    changed = any(sample.amps < -SMALL_CURRENT for sample in flow.samples)
+    return "" if _separated(flow) or changed else _other_way(flow, said)
+
+
+def _granted(flow: Flow) -> float | None:
+    """The most that schedule and profile allowed of late, W; None: nothing, or with a tolerance around it."""
+    own = flow.facts.iso20
+    most = own.granted(flow.now, FOLLOWS) if own.delivering and not flow.startled else None
+    plan = (own.plans or {}).get(own.tuple_id or 0)
+    return None if most is None or (plan is not None and plan.tolerance) else max(most * ABOVE, most + ABOVE_WATTS)
+
+
+@BOOK.on("profile-exceeded", "a vehicle keeps its own power profile", "ISO 15118-20, EVPowerProfile", EVCC, Stage.LOOP,
+         cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
+def profile_exceeded(flow: Flow, said: Said) -> str:
+    """In AC, where nobody but the vehicle regulates."""
+    granted, watts = _granted(flow), sum(said.phases)
+    seconds = flow.lasts("profile-exceeded", flow.ac and granted is not None and watts > granted)
+    if seconds <= FOLLOWS:
+        return ""
+    return f"{said.name} tells {watts:.0f} W for {seconds:.1f} s, profile and schedule allow {granted or 0.0:.0f} W"
+
+
+@BOOK.on("profile-asked-more", "a vehicle keeps its own power profile", "ISO 15118-20, EVPowerProfile", EVCC,
+         Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
+def profile_asked_more(flow: Flow, said: Said) -> str:
+    """A finding: in DC, targets are wishes, and the charger clips them."""
+    granted = _granted(flow)
+    volts = flow.shown.volts if flow.shown is not None else None
+    watts = (said.target_amps or 0.0) * (volts or 0.0)
+    seconds = flow.lasts("profile-asked-more", granted is not None and watts > granted)
+    if seconds <= FOLLOWS:
+        return ""
+    return f"{said.name} asks for {watts:.0f} W for {seconds:.1f} s, profile and schedule allow {granted or 0.0:.0f} W"
+
+
+@BOOK.on("reactive-implausible", "a vehicle has no more reactive power than it can", "V2G20 AC loop", EVCC, Stage.LOOP)
+def reactive_implausible(flow: Flow, said: Said) -> str:
+    most = flow.facts.iso20.declared["EV"].get("MaximumChargePower")
+    reactive = sum(map(abs, said.reactive))
+    if most is None or flow.startled or reactive <= max(most * ABOVE, most + ABOVE_WATTS):
+        return ""
+    return f"{said.name} has EVPresentReactivePower {reactive:g} VAr, EVMaximumChargePower is {most:g} W"
