@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from bench import Bench, iso20_bench, message_seen
 
-from secc.charger import Wish
+from plugfest.traces.checks import judge
+from plugfest.traces.recording import from_events
+from secc.charger import Slot, Wish
 from v2g.messages.iso20 import common
 from v2g.physical import number
 from v2g.protocols.iso20 import RENEGOTIATION
@@ -23,6 +25,12 @@ def said(bench: Bench, name: str, stream: int | None = None) -> list[Any]:
         for event in bench.events["ev"]
         if event.layer == "message" and event.name == name and stream in (None, event.stream)
     ]
+
+
+def broken(bench: Bench) -> list[str]:
+    """What a check of the recording has against a pause, on either side."""
+    judged = [judge(from_events(bench.events[side], role=role)) for side, role in (("ev", "evcc"), ("se", "secc"))]
+    return [str(one) for found in judged for one in found.findings if one.rule.startswith("pause-")]
 
 
 async def pause_by_the_driver(bench: Bench, mode: str) -> None:
@@ -43,6 +51,7 @@ async def test_driver_pauses_with_a_profile_of_nothing(mode: str) -> None:
     assert vehicle.paused
     assert charger.paused
     assert bench.safe
+    assert not broken(bench)
     (agreed,) = said(bench, "PowerDeliveryReq", RENEGOTIATION)
     entries = agreed.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry
     assert [number(entry.Power) for entry in entries] == [0.0]
@@ -97,3 +106,23 @@ async def test_leave_to_pause_ends_with_the_service_it_was_given_for() -> None:
     assert "FAILED_PauseNotAllowed" in vehicle.reason
     assert not charger.paused
     assert bench.safe
+
+
+@pytest.mark.parametrize("sleeps", [None, 5.0])
+@pytest.mark.parametrize("control", ["scheduled", "dynamic"])
+async def test_pause_that_is_allowed_breaks_no_rule(control: str, sleeps: float | None) -> None:
+    """The charger asks for it in dynamic mode; in scheduled mode it invites to it, or its schedule allows no power."""
+    bench = iso20_bench("iso20-dc", control, duration=None)
+    bench.vehicle.settings.sleeps = 5.0
+    if control == "scheduled":
+        bench.evse.schedule = (Slot(0, 0.0), Slot(600, 20_000.0))
+        bench.evse.pauses_idle = 60.0 if sleeps is None else 1e9
+
+    async def during(bench: Bench) -> None:
+        await message_seen(bench, LOOP["iso20-dc"], 20)
+        bench.evse.request(Wish.PAUSE, 60)
+
+    vehicle, charger = await bench.run(during)
+    assert vehicle.paused, vehicle
+    assert charger.paused
+    assert not broken(bench)

@@ -328,6 +328,8 @@ CASES = (
     Case("no-cable-check", "DC_CableCheckRes", at("EVSEProcessing", "Ongoing"), live=False),
     Case("precharge-voltage", "DC_PreChargeRes", at("EVSEPresentVoltage", r(100)), live=False),
     Case("target-voltage", "DC_PreChargeReq", at("EVTargetVoltage", r(999))),
+    Case("pause-unallowed", "SessionStopReq", at("ChargingSession", "Pause")),
+    Case("pause-unallowed", "SessionStopReq", at("ChargingSession", "Pause"), control=DYNAMIC),
     Case("renegotiation-unsupported", "SessionStopReq", at("ChargingSession", "ServiceRenegotiation"), live=False),
     Case("loop-of-other-kind", "DC_ChargeLoopReq", at("CLReqControlMode", bpt)),
     Case("loop-of-other-kind", "AC_ChargeLoopReq", at("CLReqControlMode", other_mode), "iso20-ac"),

@@ -237,6 +237,18 @@ def pause_too_early(facts: Facts, body: Any) -> str:
     return ""
 
 
+@rule("pause-unallowed", "a pause comes with a profile of 0 W, or when the charger asks for it", EVCC,
+      "SessionStopReq", code="FAILED_PauseNotAllowed", live=Live.UNSEEN, only=COMMON)  # fmt: skip
+def pause_unallowed(facts: Facts, body: Any) -> str:
+    own = facts.iso20
+    if body.ChargingSession != "Pause" or own.chosen is None or own.delivering:
+        return ""
+    if own.chosen.dynamic:
+        return "" if own.pause_asked else "a pause in dynamic mode, and the charger has not asked for one"
+    watts = own.profile.at(facts.now - own.profiled) if own.profile is not None else None
+    return f"a pause while the power profile says {watts:g} W" if watts and not own.invited else ""
+
+
 @rule("renegotiation-unsupported", "another service is asked for where the charger supports it", EVCC,
       "SessionStopReq", code="FAILED_NoServiceRenegotiationSupported", only=COMMON)  # fmt: skip
 def renegotiation_unsupported(facts: Facts, body: Any) -> str:

@@ -57,6 +57,8 @@ class Facts20:
         checked: a cable check has finished well.
         delivering, standby: by PowerDelivery.
         charged: a loop message has been answered since.
+        pause_asked: the charger asked for a pause since power was started last; ``invited``: GoToPause of the last
+            schedules.
         precharge_volts, present_volts: EVTargetVoltage of the last DC_PreChargeReq, EVSEPresentVoltage; V.
         ev_volts, ev_amps, ev_watts, ev_amps_back, ev_watts_back: the vehicle's limits now; back: out of the vehicle.
         target_amps, target_amps_back, target_volts: EVTargetCurrent by its sign and EVTargetVoltage of a scheduled
@@ -99,6 +101,8 @@ class Facts20:
     delivering: bool = False
     standby: bool = False
     charged: bool = False
+    pause_asked: bool = False
+    invited: bool = False
     precharge_volts: float | None = None
     present_volts: float | None = None
     ev_volts: Ceiling = field(default_factory=Ceiling)
@@ -289,7 +293,7 @@ def _offered(facts: Facts20, body: Any, request: Any, now: float) -> None:
     if body.EVSEProcessing == "Finished":
         tuples = reversed(block.ScheduleTuple) if block is not None else ()
         facts.plans = {one.ScheduleTupleID: Planned.of(one) for one in tuples} if block is not None else None
-        facts.planned = now
+        facts.planned, facts.invited = now, bool(body.GoToPause)
 
 
 @_on("DC_CableCheckRes")
@@ -320,6 +324,7 @@ def _power(facts: Facts20, body: Any, request: Any, now: float) -> None:
     facts.standby = False
     if progress == "Start" and request.EVProcessing == "Finished":
         facts.delivering, facts.precharge_volts = True, None
+        facts.pause_asked = facts.invited = False
         mode = getattr(request.EVPowerProfile, "Scheduled_EVPPTControlMode", None)
         facts.tuple_id = None if mode is None else mode.SelectedScheduleTupleID
         facts.profile, facts.profiled, facts.metered = None, now, Metered(now + LATE)
@@ -364,6 +369,7 @@ def _flows_ac(facts: Facts20, body: Any, request: Any, now: float) -> None:
 
 def _metered(facts: Facts20, body: Any) -> None:
     facts.charged = True
+    facts.pause_asked |= body.EVSEStatus is not None and body.EVSEStatus.EVSENotification == "Pause"
     if body.MeterInfo is not None:
         facts.meter, facts.receipt = body.MeterInfo, body.Receipt
 
