@@ -180,12 +180,16 @@ async def challenge_fresh(tester: TesterEv, run: Run, result: Result) -> None:
         raise Failed(text, cause=Cause.WRONG_FIELD, expected="a GenChallenge of its own", observed=second.hex())
 
 
+AGAIN = 6.0
+"""s until the link is used again: a charger may close after some time, and takes its duty away for 3 s at the least."""
+
+
 @SCRIPTS.on("PF_SECC_ISO2_TwoSessions")
 async def two_sessions(tester: TesterEv, run: Run, result: Result) -> None:
     """Another session on the same link, without unplugging: it gets an id of its own."""
     await tester.until("SessionStop")
     before = tester.session_id
-    await asyncio.sleep(3.0)
+    await asyncio.sleep(AGAIN)
     tester.forget(linked=True)
     try:
         await tester.until("SessionSetup")
