@@ -1,7 +1,7 @@
-"""Messages of a side stream, read by its state: its payload type does not tell which schema set they are of.
+"""Reads messages of a side stream by its state: the payload type does not determine their schema set.
 
 The bytes of a message of one set may well be a message of another, because the numbers of the root elements overlap.
-So what is due next on the stream decides first; where nothing that is due can be read, what takes all bytes.
+So the sets that are due next on the stream are tried first; if none of them fits, one that reads all bytes.
 """
 
 from __future__ import annotations

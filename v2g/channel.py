@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from v2g import tls
 
 MAX_CONNECTIONS = 16
-"""At once, those in their TLS handshake included; further ones are reset."""
+"""Connections at once, including those in their TLS handshake; more are reset."""
 MAX_PAYLOAD = 65536
 """Longest payload accepted, bytes. The longest real ISO 15118-2 message is under 5 kB, of ISO 15118-20 under 20 kB."""
 
 _UNREACHABLE = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ENODEV}
 """Errors of a connection whose peer or link is gone."""
 KEEPALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
-"""A charger's TCP asks a peer that is silent for 2 s whether it is there, and gives up after three answers that are
-missing; what it sent itself it repeats for 10 s (TCP_USER_TIMEOUT is in ms)."""
+"""A charger's TCP probes a peer after 2 s of silence and gives up after three missing answers; it retransmits its own
+data for 10 s (TCP_USER_TIMEOUT is in ms)."""
 
 MAX_TAKING = 10.0
-"""s: a peer that has not taken what is sent to it by then is gone. No message may be answered as late."""
+"""s after which a peer that does not read our data counts as gone. Every message is due earlier than that."""
 
 _GONE = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, OSError)
 
@@ -184,7 +184,7 @@ class Channel:
                 await self._writer.wait_closed()
 
     def abort(self, why: str = "") -> None:
-        """Drops the connection at once; whoever reads or writes is told why."""
+        """Drops the connection at once; pending reads and writes raise the reason."""
         self._why = self._why or why
         self._ended = True
         self._writer.transport.abort()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 BROKEN = "FAILED_CertChainError"
-"""ResponseCode for what is not a certificate."""
+"""ResponseCode for data that is not a certificate."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Credential:
 
 
 def read(der: bytes) -> x509.Certificate:
-    """A certificate out of a message, with every part that we look at later.
+    """A certificate from a message, with every part that we use later.
 
     Raises:
         RemoteError: it cannot be read.

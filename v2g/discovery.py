@@ -21,14 +21,14 @@ Address = tuple[str, int, int, int]
 
 
 MAX_ANSWERS = 50
-"""SDP answers to one vehicle in a second: as many as it may ask at all, one every 250 ms [V2G2-159, 161]."""
+"""SDP answers to one vehicle in a second: as many as it may request, one every 250 ms [V2G2-159, 161]."""
 MAX_ALL_ANSWERS = 200
 """SDP answers in a second."""
 _WAITING = 64
 
 
 class _Allowance:
-    """How many answers are left in this second, for each vehicle and for all."""
+    """How many answers are left in this second, for each vehicle and in total."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -110,7 +110,7 @@ async def discover(
     acceptable: Callable[[sdp.Response], str | None] = sdp.Response.unsuitable,
     observe: Observe = ignore,
 ) -> sdp.Response:
-    """Searches a charger: up to 50 requests, 250 ms apart [V2G2-159, 161].
+    """Searches for a charger: up to 50 requests, 250 ms apart [V2G2-159, 161].
 
     Invalid and unsuitable responses are reported and do not end the search.
 

@@ -1,10 +1,10 @@
-"""Errors of a session: who did wrong, what, and with which ResponseCode it would be answered."""
+"""Errors of a session: who did what wrong, and which ResponseCode answers it."""
 
 from enum import Enum
 
 
 class V2GError(Exception):
-    """A session cannot go on. The text is one sentence for the person at the bench."""
+    """A session cannot continue. The text is one sentence for the user."""
 
 
 class LocalError(V2GError):
@@ -35,7 +35,7 @@ class Loss(Enum):
     RESET = "reset"
     """The peer reset it."""
     UNREACHABLE = "unacknowledged"
-    """What we sent was not acknowledged any more: the peer or the link is gone."""
+    """Our data is no longer acknowledged: the peer or the link is gone."""
     OURS = "closing"
     """We dropped it ourselves."""
 

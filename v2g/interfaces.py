@@ -48,7 +48,7 @@ class Interface:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """Sockets made while the context is open are in its network namespace.
+        """Sockets created while the context is open belong to its network namespace.
 
         Raises:
             SetupError: the namespace is gone, or must not be entered.
@@ -89,7 +89,7 @@ def find(name: str) -> Interface:
 
 
 async def usable(name: str, within: float = ADDRESS_WITHIN) -> Interface:
-    """The interface once it has its link-local address, which it may be about to get.
+    """Waits until the interface has its link-local address, and returns it.
 
     Args:
         within: s to wait for it.
@@ -112,7 +112,7 @@ async def usable(name: str, within: float = ADDRESS_WITHIN) -> Interface:
 def claimed(name: str) -> Iterator[None]:
     """This process is the only charger on an interface, among those of this program, while the context is open.
 
-    The kernel holds the claim, and lets it go when the process ends, however it ends.
+    The kernel holds the claim and releases it when the process ends, however it ends.
 
     Raises:
         SetupError: another charger is there.

@@ -1,4 +1,4 @@
-"""The members of the messages of ISO 15118-20 that a session uses: by control mode, and by whether it gives back.
+"""The message members of ISO 15118-20 that a session uses, by control mode and by whether it is bidirectional.
 
 Charge parameters have a plain and a BPT member, the charge loop four: the selected service and parameter set decide,
 and a response has the same kind as its request [V2G20-1600].

@@ -1,4 +1,4 @@
-"""What both roles can be told about their sessions."""
+"""The session options of both roles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from v2g.trace import Observe, ignore
 
 @dataclass
 class SessionOptions:
-    """What either role can be told about its sessions.
+    """The options of either role's sessions.
 
     Attributes:
         protocols: what it speaks; a vehicle's preferred first.

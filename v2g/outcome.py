@@ -50,7 +50,7 @@ class Outcome:
         notes: what could not be checked, and mishaps.
         paused: it ended with a pause and may be resumed.
         verdict: the step that failed first, whose doing it was and why, where the bench has judged the session.
-        blamed: ``evcc``, ``secc``, or "" where nobody can be named.
+        blamed: ``evcc``, ``secc``, or "" if neither can be blamed.
         switched_off: how long switching off took, s; None where nothing was on or it was not seen.
     """
 

@@ -2,8 +2,8 @@
 
 A *document* is what a schema set can decode. Only some documents are messages: a V2G_Message with a header and a
 request or response in its body, a supportedAppProtocol message, or a request or response of ISO 15118-20. A schema set
-allows far more: a body element alone, any other global element, an empty body. Those are named for what they are, and
-have no ``body``; nothing outside of this module reads the header or the body of a document.
+allows far more: a body element alone, any other global element, an empty body. Those are reported as what they are and
+have no ``body``; nothing outside this module reads the header or the body of a document.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class SessionMessage:
         body: the request or response; None unless it is a MESSAGE.
         session_id: of its header; None where there is no header.
         signature: of its header.
-        notes: what was out of the ordinary about its bytes, see :func:`exi.examine`.
+        notes: what was unusual about its bytes, see :func:`exi.examine`.
         problem: why it is not a message, in words; "" for a MESSAGE.
-        doubt: what else the bytes could be, where nobody agreed on a protocol; "" else.
+        doubt: what else the bytes could be, if no protocol was agreed on; otherwise "".
     """
 
     schema: str

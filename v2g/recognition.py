@@ -1,9 +1,9 @@
-"""Which schema set reads bytes when nobody agreed on one: the most plausible reading, and how sure that is.
+"""Which schema set fits bytes when none was agreed on: the most plausible reading, and how certain it is.
 
 The same bytes can be decoded by several sets, and broken ones get far in most. So readings are weighed, in bits of
 evidence: what random bytes would hardly have, such as a V2G_Message at the root, a session id of eight bytes, a time
-stamp of these decades, an end where the bytes end, events that only one code in many allows. Readings that weigh nearly
-the same are both told, the one of the more frequent set first.
+stamp of these decades, an end where the bytes end, events that only one code in many allows. If two readings weigh
+nearly the same, both are reported, the more frequent set first.
 """
 
 from __future__ import annotations

@@ -239,7 +239,7 @@ ISO20 = (
 
 RENEGOTIATION = (
     Step(START, _DISCOVERY),
-    # A vehicle that gave up may start over.
+    # A vehicle that gave up may start again.
     Step("AC_ChargeParameterDiscoveryReq", "ScheduleExchangeReq", _DISCOVERY),
     Step("DC_ChargeParameterDiscoveryReq", "ScheduleExchangeReq", _DISCOVERY),
     Step("ScheduleExchangeReq", "ScheduleExchangeReq", _DISCOVERY, when=_ongoing),

@@ -150,7 +150,7 @@ class Session:
             self.tolerate("transport", f"{protocol.title} over {how}")
 
     def account(self, outcome: Outcome, started: float) -> None:
-        """Fills in what the session knows of itself, which began at loop time ``started``."""
+        """Fills in what the session knows about itself; it began at loop time ``started``."""
         outcome.protocol = "" if self.protocol is APPPROTO else self.protocol.title
         outcome.session_id = self.id.hex()
         outcome.seconds = self.now - started
@@ -181,7 +181,7 @@ class Session:
             raise
 
     def _lost(self, why: ConnectionLost) -> None:
-        """Tells who ended the connection."""
+        """Reports who ended the connection."""
         ours = why.how in (Loss.OURS, Loss.UNREACHABLE)
         self._emit(Event(self.now, "tcp", why.how.value, "tx" if ours else "rx", note=str(why)))
 

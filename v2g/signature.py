@@ -5,7 +5,7 @@ its own schema set; its digest goes into a Reference. SignedInfo is encoded as a
 signed (:mod:`v2g.suites`). In ISO 15118-2 the fragment is one of the xmldsig set alone; in ISO 15118-20 sources
 disagree, so that either :data:`Grammar` is accepted there, and the sender's can be chosen.
 
-Whoever verifies encodes what was decoded once more. Codecs in the field write some fragments in another way (the
+The verifier encodes the decoded message again. Codecs in the field write some fragments in another way (the
 ``eMAID`` of libcbv2g), so a digest that does not fit is tried in the known dialects, and what helped is reported.
 """
 
@@ -181,7 +181,7 @@ def verify(
     elements: Sequence[Part],
     key: PublicKey | bytes,
 ) -> list[tuple[str, str]]:
-    """Holds a signature against the elements it has to cover and the signer's key.
+    """Checks a signature against the elements it has to cover and the signer's key.
 
     Args:
         signature: of the message's header.
@@ -189,7 +189,7 @@ def verify(
         key: public key of the signer, or its certificate in DER.
 
     Returns:
-        What is out of the ordinary about it, as (stable name, details) pairs: ``signature-extra`` for parts that a
+        What is unusual about it, as (stable name, details) pairs: ``signature-extra`` for parts that a
         V2G signature never has [V2G2-771], ``signature-dialect`` for digests over another codec's bytes.
 
     Raises:
@@ -204,7 +204,7 @@ def examine(
     elements: Sequence[Part],
     key: PublicKey | bytes,
 ) -> Verified:
-    """As :func:`verify`; says how it was made, too."""
+    """Like :func:`verify`; also says how it was made."""
     if signature is None:
         raise SignatureError("missing", f"no Signature over {', '.join(e.name for e in elements)}")
     most = _most(schema_set)

@@ -1,4 +1,4 @@
-"""What is signed: the messages that carry signatures, and their elements which these have to cover."""
+"""The messages that carry signatures, and the elements that these have to cover."""
 
 from __future__ import annotations
 

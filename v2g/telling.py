@@ -1,6 +1,6 @@
 """The few words that tell an engineer what a message of ISO 15118-20 is about: its service, needs, schedule, target.
 
-What a bench has made nonsense of has none.
+A message with deliberately nonsensical content has none.
 """
 
 from __future__ import annotations

@@ -125,12 +125,12 @@ class Terms:
         return self.offers.get(self.selected) or next(iter(self.offers.values()), None)
 
     def note(self, body: Any, time: float) -> None:
-        """A request or response has passed; one that a bench has made nonsense of says nothing."""
+        """Takes a request or response into account; one with deliberately nonsensical content says nothing."""
         with contextlib.suppress(AttributeError, TypeError, ValueError, OverflowError):
             self._note(body, time)
 
     def digest(self, time: float) -> dict[str, Any]:
-        """What is known now, for programs: times in s from ``time`` on, kW; what nobody said is left out."""
+        """What is known now, for programs: times in s from ``time`` on, kW; unknown values are omitted."""
         needs, offer = self.needs, self.offer
         found: dict[str, Any] = {
             "service": self.service or None,
@@ -219,7 +219,7 @@ class Terms:
         if profile is None:
             return
         if profile.Scheduled_EVPPTControlMode is None:
-            return  # in dynamic mode it is the vehicle's guess, and binds nobody
+            return  # in dynamic mode it is the vehicle's estimate and not binding
         self.selected = profile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID
         self.profile = _powers(profile.EVPowerProfileEntries.EVPowerProfileEntry, time)
 

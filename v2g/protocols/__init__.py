@@ -1,6 +1,6 @@
 """The protocols a session can speak, and the handshake that selects one.
 
-One module per generation (:mod:`.din70121`, :mod:`.iso2`, :mod:`.iso20`) says as data what is true of it: offer,
+One module per generation (:mod:`.din70121`, :mod:`.iso2`, :mod:`.iso20`) describes it as data: offer,
 envelope, order, timers, abilities, names; :mod:`.protocol` has the shape, :mod:`.handshake` the negotiation. The bytes
 alone do not tell DIN, ISO 15118-2 and the handshake apart: which schema reads them is session state.
 """
@@ -31,4 +31,4 @@ __all__ = [
 ]
 
 PROTOCOLS = {protocol.name: protocol for protocol in (DIN, ISO2, ISO20)}
-"""What a session can be about, by name."""
+"""The protocols of sessions, by name."""

@@ -1,7 +1,7 @@
-"""What a protocol is: everything that roles, recordings and tools ask one for, as data.
+"""A protocol as data: everything that roles, recordings and tools need to know about it.
 
 The module of a generation (:mod:`.din70121`, :mod:`.iso2`, :mod:`.iso20`) fills a :class:`Protocol`; nothing else in
-the project compares the name of a protocol. Whoever needs a fact of one asks for it here.
+the project compares the name of a protocol. Code that needs such a fact gets it here.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Abilities:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How a protocol calls what every session has.
+    """A protocol's own names for what every session has.
 
     Attributes:
         selection: request that selects services and payment; "" where there is no such exchange.

@@ -137,7 +137,7 @@ class Endpoint:
                 raise PeerClosed(str(why)) from why
 
     async def send(self, name: str, body: bytes) -> None:
-        """Sends a handshake message, unless a deviation has other plans with it.
+        """Sends a handshake message, unless a deviation replaces it.
 
         Raises:
             Deliberate: the deviation ends the handshake.
@@ -156,7 +156,7 @@ class Endpoint:
         self.tell(name, "tx", message, argument)
 
     async def send_change(self) -> None:
-        """ChangeCipherSpec, part of TLS 1.2 and make-up of 1.3."""
+        """ChangeCipherSpec: part of TLS 1.2, only for compatibility in 1.3."""
         action, _ = await self._deviate("ChangeCipherSpec")
         if action != "omit":
             self.send_record(CHANGE_CIPHER_SPEC, b"\x01")
@@ -234,7 +234,7 @@ class Endpoint:
             raise Fatal("protocol_version", f"{PEER[self.role]} sent a record of version 0x{version:04x}")
 
     async def _next(self) -> tuple[int, bytes]:
-        """The next record that is not a warning, and no make-up of TLS 1.3."""
+        """The next record that is neither a warning nor a compatibility message of TLS 1.3."""
         while True:
             kind, data = await self._record()
             if kind == CHANGE_CIPHER_SPEC and self._dropped_change(data):
@@ -265,13 +265,14 @@ class Endpoint:
         self._wasted("warnings")
 
     def _wasted(self, what: str) -> None:
-        """Bounds what a peer may send without getting on."""
+        """Bounds what a peer may send without making progress."""
         self._idle += 1
         if self._idle > MAX_WARNINGS:
             raise Fatal("unexpected_message", f"more than {MAX_WARNINGS} {what} one behind the other", check="flood")
 
     def _dropped_change(self, data: bytes) -> bool:
-        """Whether a ChangeCipherSpec is the make-up of TLS 1.3, which is ignored from the first hello until Finished.
+        """Whether a ChangeCipherSpec is TLS 1.3's compatibility message, which is ignored from the first hello until
+        Finished.
 
         Raises:
             Fatal: it is one at a wrong time, or no proper one (RFC 8446 5).

@@ -8,7 +8,7 @@ from v2g.tls.tables import ALERT_CODES, alert_text
 
 
 class Fatal(Exception):
-    """The handshake cannot go on because of what the peer sent.
+    """The handshake cannot continue because of what the peer sent.
 
     Attributes:
         alert: name of the alert to send.

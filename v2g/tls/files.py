@@ -1,4 +1,4 @@
-"""Contexts from files and from a PKI directory; mistakes are said in one line that names the file."""
+"""Contexts from files and from a PKI directory; each mistake is one line that names the file."""
 
 from __future__ import annotations
 

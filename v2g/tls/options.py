@@ -19,7 +19,7 @@ from v2g.tls import tables
 
 
 class Deviations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Wrong on purpose. Everything is off by default.
+    """Deliberate deviations. Everything is off by default.
 
     Attributes:
         chain: of the certificates sent: "reversed" (sub-CAs in the wrong order), "leaf-last", "leaf-only" (no sub-CAs),
