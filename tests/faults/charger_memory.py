@@ -10,7 +10,7 @@ import msgspec
 
 import secc.dc
 import secc.serve
-from faults.fault import Adjust, charger, deep, late, nothing, sending
+from faults.fault import Adjust, answering, charger, deep, late, nothing, sending
 from faults.physics import MODULES, RUN, constant, driving, metered
 from plugfest.conformance.fields import found, replaced
 from secc.visit import Visit
@@ -195,3 +195,13 @@ charger("stop-impatient", "a vehicle that is to stop within ten seconds is refus
         patches=[(secc.serve, "STOP_GRACE", -4.0)])  # fmt: skip
 charger("output-comes-back", "an output that the pilot has switched off comes back with the next request",
         "PF_SECC_ISO2_CpDropShort", patches=[(secc.dc, "check_tested", nothing)])  # fmt: skip
+
+
+def _takes_the_vehicles(visit: Any, message: Any, good: Callable[[], Any]) -> Any:
+    response = good()
+    visit.session.id = visit.asked_id if any(visit.asked_id) else visit.session.id
+    return response
+
+
+charger("session-id-of-vehicle", "a new session gets the id that the vehicle named", "TC_SECC_DC_VTB_SessionSetup_002",
+        adjust=answering("SessionSetupReq", _takes_the_vehicles))  # fmt: skip

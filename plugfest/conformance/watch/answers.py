@@ -56,6 +56,8 @@ def session_id_fresh(flow: Flow, log: Log, heard: Heard) -> str:
             asked = _hex(heard.asked_id)
             return f"SessionSetupRes {heard.code} has session id {given.hex()}, the request asked for {asked}"
         return ""
+    if given == heard.asked_id:
+        return f"SessionSetupRes {heard.code} has session id {given.hex()}, which the vehicle has named"
     if given in [one.session_id for one in log.earlier("SessionSetupRes")]:
         return f"SessionSetupRes {heard.code} has session id {given.hex()}, which an earlier session had"
     return ""
