@@ -27,7 +27,7 @@ def step_open(flow: Flow, said: Said) -> str:
     before = flow.request
     if before is None or before.stage is not STEPS[said.stage] or not before.name.startswith("DC_"):
         return ""
-    gives_up = flow.startled or flow.failed_at is not None or flow.wish_at is not None
+    gives_up = flow.startled or flow.steps.failed_at is not None or flow.ending.wish_at is not None
     if before.processed or gives_up or said.progress not in ("", "Start"):
         return ""
     return f"{said.name} comes after {before.name} with EVProcessing Ongoing"
@@ -36,7 +36,7 @@ def step_open(flow: Flow, said: Said) -> str:
 def _other_way(flow: Flow, said: Said) -> str:
     """A sentence, where power flows against the direction that was selected with the start."""
     channel = flow.start.channel if flow.start is not None else ""
-    amps = flow.samples[-1].amps if flow.samples else 0.0
+    amps = flow.plant.samples[-1].amps if flow.plant.samples else 0.0
     flows = "in" if amps > 0.0 else "out"
     wrong = abs(amps) > SMALL_CURRENT and channel not in ("", "Charge" if amps > 0.0 else "Discharge")
     seconds = flow.lasts(f"other-way {said.name}", wrong and flow.flowing and not flow.startled)
@@ -60,7 +60,7 @@ def channel_other(flow: Flow, said: Said) -> str:
          EVCC, Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def channel_unified(flow: Flow, said: Said) -> str:
     """A finding: where there is one channel, the direction may change at any time, but from the start on it is odd."""
-    changed = any(sample.amps < -SMALL_CURRENT for sample in flow.samples)
+    changed = any(sample.amps < -SMALL_CURRENT for sample in flow.plant.samples)
     return "" if _separated(flow) or changed else _other_way(flow, said)
 
 

@@ -18,8 +18,8 @@ FRESH = 0.03
 
 def _troubled(flow: Flow) -> bool:
     """The charger has given a reason to open at once: then the load does not matter."""
-    over = flow.failed_at is not None or flow.over_at is not None
-    return flow.alarmed or flow.startled or flow.unanswered or over
+    over = flow.steps.failed_at is not None or flow.steps.over_at is not None
+    return flow.ending.alarmed or flow.startled or flow.unanswered or over
 
 
 @BOOK.measured(
@@ -27,14 +27,15 @@ def _troubled(flow: Flow) -> bool:
 )
 def opened_under_load(flow: Flow, seen: Measured) -> str:
     """Judged by the current in the last moment before the pilot left C, or the contactors opened."""
-    if flow.ac or flow.opened_at is None or flow.opened_amps <= SMALL_CURRENT:
+    if flow.ac or flow.contacts.opened_at is None or flow.contacts.opened_amps <= SMALL_CURRENT:
         return ""
-    return f"{flow.opened_what} while {flow.opened_amps:.1f} A flowed; at most {SMALL_CURRENT:g} A may flow"
+    opened = flow.contacts
+    return f"{opened.opened_what} while {opened.opened_amps:.1f} A flowed; at most {SMALL_CURRENT:g} A may flow"
 
 
 @BOOK.measured("closed-early", "a vehicle closes its contactors after precharge", "IEC 61851-23", EVCC)
 def closed_early(flow: Flow, seen: Measured) -> str:
-    if flow.ac or not seen.closed or flow.request is None or flow.stop_at is not None:
+    if flow.ac or not seen.closed or flow.request is None or flow.steps.stop_at is not None:
         return ""
     if flow.request.stage not in (Stage.SETUP, Stage.PARAMETERS, Stage.CABLE_CHECK):
         return ""
@@ -63,10 +64,10 @@ def draws_unasked(flow: Flow, seen: Measured) -> str:
 def pilot_moved(flow: Flow, state: State | None) -> None:
     """Takes a state of the pilot into account, with the current that flowed just then."""
     if state in READY:
-        flow.ready = True
-    elif flow.ready and state in (State.A, State.B):
-        flow.ready = False
-        if flow.stopped_at is None:  # after that, state B is due at once, and the contactors wait for the current
+        flow.contacts.ready = True
+    elif flow.contacts.ready and state in (State.A, State.B):
+        flow.contacts.ready = False
+        if flow.steps.stopped_at is None:  # after that, state B is due at once, and the contactors wait for the current
             _opened(flow, f"the pilot went to {state.value}")
     elif state in (State.E, State.F):
         flow.startled = True
@@ -74,15 +75,16 @@ def pilot_moved(flow: Flow, state: State | None) -> None:
 
 def contactors_moved(flow: Flow, closed: bool | None) -> None:
     """The same of contactors that are seen."""
-    if flow.closed and closed is False:
+    if flow.contacts.closed and closed is False:
         _opened(flow, "the vehicle's contactors opened")
     if closed is not None:
-        flow.closed = closed
+        flow.contacts.closed = closed
 
 
 def _opened(flow: Flow, what: str) -> None:
-    if flow.on_at is None or not flow.samples or _troubled(flow):
+    if flow.steps.on_at is None or not flow.plant.samples or _troubled(flow):
         return
-    if flow.stop_at is not None and flow.now - flow.samples[-1].time > FRESH:
+    if flow.steps.stop_at is not None and flow.now - flow.plant.samples[-1].time > FRESH:
         return  # the current falls within moments: what was measured before says nothing
-    flow.opened_at, flow.opened_what, flow.opened_amps = flow.now, what, flow.samples[-1].amps
+    contacts, amps = flow.contacts, flow.plant.samples[-1].amps
+    contacts.opened_at, contacts.opened_what, contacts.opened_amps = flow.now, what, amps

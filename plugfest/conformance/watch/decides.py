@@ -24,14 +24,14 @@ def _watts(flow: Flow, said: Said) -> float | None:
         return None
     if flow.ac:
         return sum(said.phases) if said.phases else None
-    if said.amps is None or said.volts is None or not flow.decides or not flow.flowing:
+    if said.amps is None or said.volts is None or not flow.asked.by_charger or not flow.flowing:
         return None
     return said.amps * said.volts if abs(said.amps) >= NOTHING else 0.0
 
 
 def _time(flow: Flow) -> float:
     """s that power may take to change."""
-    return flow.terms.reaction + SETTLES + (flow.own_amps.value or 0.0) / flow.terms.fall
+    return flow.terms.reaction + SETTLES + (flow.charger.amps.value or 0.0) / flow.terms.fall
 
 
 @BOOK.on("power-least", "a charger gives or takes nothing where that would be less than the vehicle can do with",

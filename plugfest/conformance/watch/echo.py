@@ -21,9 +21,9 @@ OTHER_VOLTS, OTHER_AMPS = 4.0, 3.0
 
 
 def _repeats(flow: Flow, said: Said) -> str:
-    if flow.measures or said.stage is not Stage.LOOP or not said.ok:
+    if flow.plant.measured or said.stage is not Stage.LOOP or not said.ok:
         return ""
-    volts, amps = flow.asked_volts.value, flow.asked_amps.value
+    volts, amps = flow.asked.volts.value, flow.asked.amps.value
     if volts is None or amps is None or said.volts is None or said.amps is None or amps < SMALL_CURRENT:
         return ""
     same = abs(said.volts - volts) <= volts * EXACTLY and abs(said.amps - amps) <= amps * EXACTLY + 0.1

@@ -18,7 +18,7 @@ NOT_LESS = 0.8
 
 @BOOK.on("meter-backwards", "a meter does not run backwards", SPOKEN, "secc", Stage.LOOP)
 def meter_backwards(flow: Flow, said: Said) -> str:
-    before = flow.metered
+    before = flow.energy.metered
     if said.wh is None or not said.ok or before is None or before[0] != said.meter or said.wh >= before[1]:
         return ""
     return f"{said.name} shows {said.wh:g} Wh after {before[1]:g} Wh on meter {said.meter}"
@@ -26,21 +26,21 @@ def meter_backwards(flow: Flow, said: Said) -> str:
 
 @BOOK.on("meter-power", "a meter counts the energy that flows", SPOKEN, "secc", Stage.LOOP)
 def meter_power(flow: Flow, said: Said) -> str:
-    if said.wh is None or not said.ok or flow.metered_from is None:
+    if said.wh is None or not said.ok or flow.energy.metered_from is None:
         return ""
-    meter, began, first = flow.metered_from
-    if meter != said.meter or (not flow.ac and not flow.counted):
+    meter, began, first = flow.energy.metered_from
+    if meter != said.meter or (not flow.ac and not flow.energy.counted):
         return ""
     seconds, rose, late = flow.now - began, said.wh - first, flow.now - flow.terms.meter_lag
     if flow.ac:
-        if not flow.measures:
+        if not flow.plant.measured:
             return ""
-        most = flow.drawn - flow.metered_drawn
-        by_then = next((drawn for time, drawn in reversed(flow.drawn_by) if time <= late), 0.0)
-        least = max(by_then - flow.metered_drawn, 0.0)
+        most = flow.energy.drawn - flow.energy.metered_drawn
+        by_then = next((drawn for time, drawn in reversed(flow.energy.drawn_by) if time <= late), 0.0)
+        least = max(by_then - flow.energy.metered_drawn, 0.0)
     else:
-        least = next((one.least for one in reversed(flow.counted) if one.time <= late), 0.0)
-        most = flow.counted[-1].most + _since_last(flow, said)
+        least = next((one.least for one in reversed(flow.energy.counted) if one.time <= late), 0.0)
+        most = flow.energy.counted[-1].most + _since_last(flow, said)
     highest = max(most * (1.0 + flow.terms.meter_part), most + LOSSES * seconds / 3600.0) + LEAST
     if rose > highest:
         text = f"{said.name} shows {rose:.0f} Wh in {seconds:.1f} s, {_flowed(flow, most)}"

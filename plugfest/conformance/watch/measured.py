@@ -34,14 +34,14 @@ GAP = 1.0
     cause=Cause.LIMIT_EXCEEDED,
 )
 def output_asked(flow: Flow, seen: Measured) -> str:
-    asked = flow.asked_amps.at(flow.now)
-    if flow.ac or asked is None or flow.stop_at is not None:
+    asked = flow.asked.amps.at(flow.now)
+    if flow.ac or asked is None or flow.steps.stop_at is not None:
         return ""
     most = asked + flow.terms.current(asked, flow.slack)
     seconds = flow.lasts("output-asked", seen.amps > most)
     if seconds < LASTS:
         return ""
-    why = ", the vehicle reports an error or that it is not ready" if flow.error_at is not None else ""
+    why = ", the vehicle reports an error or that it is not ready" if flow.steps.error_at is not None else ""
     return (
         f"the output is measured at {seen.amps:.1f} A {for_how_long(seconds)}, at most {most:.1f} A are asked for{why}"
     )
@@ -58,8 +58,8 @@ def output_limit(flow: Flow, seen: Measured) -> str:
     if flow.ac:
         return ""
     terms = flow.terms
-    amps, volts = flow.most(flow.own_amps, flow.ev_amps), flow.most(flow.own_volts, flow.ev_volts)
-    watts = flow.most(flow.own_watts, flow.ev_watts)
+    amps, volts = flow.most(flow.charger.amps, flow.vehicle.amps), flow.most(flow.charger.volts, flow.vehicle.volts)
+    watts = flow.most(flow.charger.watts, flow.vehicle.watts)
     driven = seen.amps >= SMALL_CURRENT or seen.battery is False
     for value, most, unit in (
         (seen.amps, _with(amps, terms.current(amps, flow.slack) if amps < math.inf else 0.0), "A"),
@@ -82,9 +82,10 @@ def _with(bound: float, slack: float) -> float:
 @BOOK.measured("output-early", "an output is off before the cable check", "IEC 61851-23", SECC, cause=Cause.OUTPUT_ON)
 def output_early(flow: Flow, seen: Measured) -> str:
     stage = flow.request.stage if flow.request is not None else Stage.HANDSHAKE
-    if flow.ac or seen.battery or stage in STAGES_LIVE or flow.over_at is not None or flow.stopped_at is not None:
+    ended = flow.steps.over_at is not None or flow.steps.stopped_at is not None
+    if flow.ac or seen.battery or stage in STAGES_LIVE or ended:
         return ""
-    if flow.failed_at is not None:  # a request that was out of its order, and refused, says nothing of the output
+    if flow.steps.failed_at is not None:  # a request that was out of its order, and refused, says nothing of the output
         return ""
     seconds = flow.lasts("output-early", seen.volts > SAFE_VOLTAGE)
     if seconds < LASTS:
@@ -100,10 +101,10 @@ def output_off(flow: Flow, seen: Measured) -> str:
         return ""
     ramp = seen.amps / flow.terms.fall
     for since, allowed, what in (
-        (flow.stop_at, flow.terms.reaction + flow.terms.off + ramp, "PowerDeliveryReq asked to stop"),
-        (flow.alarm_at, flow.terms.reaction + flow.terms.off, f"the charger reported {flow.alarm}"),
-        (flow.failed_at, CLOSES + flow.terms.off, "the charger refused a request"),
-        (flow.over_at, CLOSES + flow.terms.off, "the connection was closed"),
+        (flow.steps.stop_at, flow.terms.reaction + flow.terms.off + ramp, "PowerDeliveryReq asked to stop"),
+        (flow.ending.alarm_at, flow.terms.reaction + flow.terms.off, f"the charger reported {flow.ending.alarm}"),
+        (flow.steps.failed_at, CLOSES + flow.terms.off, "the charger refused a request"),
+        (flow.steps.over_at, CLOSES + flow.terms.off, "the connection was closed"),
     ):
         if since is not None and flow.now - since > allowed:
             return f"the output is measured at {seen.amps:.1f} A {flow.now - since:.2f} s after {what}"
@@ -118,14 +119,14 @@ def output_off(flow: Flow, seen: Measured) -> str:
     cause=Cause.OUTPUT_ON,
 )
 def output_discharged(flow: Flow, seen: Measured) -> str:
-    if flow.ac or flow.stopped_at is None or seen.battery is not False or seen.volts <= SAFE_VOLTAGE:
+    if flow.ac or flow.steps.stopped_at is None or seen.battery is not False or seen.volts <= SAFE_VOLTAGE:
         flow.lasts("output-discharged", wrong=False)
         return ""
     if flow.request is not None and flow.request.stage in (Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.LOOP):
         return ""
     if flow.lasts("output-discharged", wrong=True) <= flow.terms.discharge:
         return ""
-    return f"the open output is measured at {seen.volts:.0f} V {flow.now - flow.stopped_at:.1f} s after the end"
+    return f"the open output is measured at {seen.volts:.0f} V {flow.now - flow.steps.stopped_at:.1f} s after the end"
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ def output_discharged(flow: Flow, seen: Measured) -> str:
          Stage.PRECHARGE, Stage.WELDING)  # fmt: skip
 def present_values(flow: Flow, said: Said) -> str:
     samples = flow.recent()
-    if flow.ac or not samples or not said.ok or (said.stage is Stage.LOOP and flow.on_at is None):
+    if flow.ac or not samples or not said.ok or (said.stage is Stage.LOOP and flow.steps.on_at is None):
         return ""
     for value, measured, slack, unit in (
         (said.volts, [one.volts for one in samples], flow.terms.voltage(said.volts or 0.0), "V"),
@@ -160,11 +161,11 @@ def present_values(flow: Flow, said: Said) -> str:
 @BOOK.on("cable-check-voltage", "a cable check tests the insulation under voltage", "IEC 61851-23", SECC,
          Stage.CABLE_CHECK)  # fmt: skip
 def cable_check_voltage(flow: Flow, said: Said) -> str:
-    if flow.ac or not flow.measures or not said.finished or not said.ok or flow.highest >= TEST_VOLTAGE:
+    if flow.ac or not flow.plant.measured or not said.finished or not said.ok or flow.plant.highest >= TEST_VOLTAGE:
         return ""
     return (
         f"{said.name} Finished with EVSEIsolationStatus {said.isolation or 'left out'}, and no more than "
-        f"{flow.highest:.0f} V was measured at the output in the cable check"
+        f"{flow.plant.highest:.0f} V was measured at the output in the cable check"
     )
 
 
@@ -180,10 +181,10 @@ def cable_check_voltage(flow: Flow, said: Said) -> str:
     cause=Cause.OUTPUT_ON,
 )
 def contactor_early(flow: Flow, seen: Measured) -> str:
-    if not flow.ac or not seen.closed or flow.over_at is not None:
+    if not flow.ac or not seen.closed or flow.steps.over_at is not None:
         return ""
-    asked = flow.request is not None and (flow.request.progress == "Start" or flow.on_at is not None)
-    if asked or flow.stop_at is not None:
+    asked = flow.request is not None and (flow.request.progress == "Start" or flow.steps.on_at is not None)
+    if asked or flow.steps.stop_at is not None:
         return ""
     name = flow.request.name if flow.request is not None else "the connection"
     return f"the contactor is closed after {name}, before PowerDeliveryReq asked for power"
@@ -194,10 +195,10 @@ def contactor_late(flow: Flow, seen: Measured) -> str:
     if not flow.ac or not seen.closed:
         return ""
     for since, allowed, what in (
-        (flow.stopped_at, flow.terms.contactor, "PowerDelivery(Stop) was answered"),
-        (flow.alarm_at, flow.terms.contactor, f"the charger reported {flow.alarm}"),
-        (flow.failed_at, CLOSES + flow.terms.contactor, "the charger refused a request"),
-        (flow.over_at, CLOSES + flow.terms.contactor, "the connection was closed"),
+        (flow.steps.stopped_at, flow.terms.contactor, "PowerDelivery(Stop) was answered"),
+        (flow.ending.alarm_at, flow.terms.contactor, f"the charger reported {flow.ending.alarm}"),
+        (flow.steps.failed_at, CLOSES + flow.terms.contactor, "the charger refused a request"),
+        (flow.steps.over_at, CLOSES + flow.terms.contactor, "the connection was closed"),
     ):
         if since is not None and flow.now - since > allowed:
             return f"the contactor is still closed {flow.now - since:.1f} s after {what}"
@@ -208,7 +209,7 @@ def contactor_late(flow: Flow, seen: Measured) -> str:
     "contactor-ready", "the contactor is closed in C and D alone", "IEC 61851-1", SECC, cause=Cause.OUTPUT_ON
 )
 def contactor_ready(flow: Flow, seen: Measured) -> str:
-    state = flow.pilot
+    state = flow.contacts.pilot
     wrong = flow.ac and seen.closed is True and state is not None and state not in READY
     seconds = flow.lasts("contactor-ready", wrong)
     if state is None or seconds <= flow.terms.contactor:
@@ -222,8 +223,13 @@ def contactor_kept(flow: Flow, seen: Measured) -> str:
     granted, line = flow.facts.granted(CLOSES), flow.line_amps.value
     least = seen.phases * LEAST_WATTS
     nothing = line is None or line < LEAST_AMPS or (granted is not None and granted < least)
-    ended = flow.alarmed or flow.wish_at is not None or flow.failed_at is not None or flow.over_at is not None
-    agreed = flow.ac and flow.flowing and flow.pilot in READY and flow.facts.protocol in CLASSIC
+    ended = (
+        flow.ending.alarmed
+        or flow.ending.wish_at is not None
+        or flow.steps.failed_at is not None
+        or flow.steps.over_at is not None
+    )
+    agreed = flow.ac and flow.flowing and flow.contacts.pilot in READY and flow.facts.protocol in CLASSIC
     seconds = flow.lasts("contactor-kept", agreed and seen.closed is False and not nothing and not ended)
     if seconds <= CLOSES:
         return ""

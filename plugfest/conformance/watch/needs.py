@@ -48,7 +48,7 @@ ROUNDING = 60.0
 
 def _quiet(flow: Flow) -> bool:
     """Values do not count: in standby, and once the tester has given a reason for anything."""
-    return flow.startled or flow.facts.iso20.standby or flow.failed_at is not None
+    return flow.startled or flow.facts.iso20.standby or flow.steps.failed_at is not None
 
 
 def _energies(flow: Flow, said: Said) -> Iterator[tuple[str, float, Value, Value]]:
@@ -72,7 +72,7 @@ def energy_jumps(flow: Flow, said: Said) -> str:
     known = (last.value for key, last in flow.wants.last.items() if key in ENERGIES)
     slack = max(PART * max((abs(value) for value in known), default=0.0), LEAST_WH)
     for name, value, last, _ in _energies(flow, said):
-        flowed = flow.net - last.wh
+        flowed = flow.energy.net - last.wh
         if abs(value - (last.value - flowed)) > slack:
             return f"{said.name} has {name} {value:g} Wh after {last.value:g} Wh, and {flowed:.0f} Wh went in meanwhile"
     return ""
@@ -100,7 +100,7 @@ def energy_stands(flow: Flow, said: Said) -> str:
     for name, value, _, since in _energies(flow, said):
         if value != since.value or value <= 0.0 or since.soc is None or said.soc < since.soc + MOVED:
             continue
-        if flow.net - since.wh <= STEP_WH:
+        if flow.energy.net - since.wh <= STEP_WH:
             continue
         return f"{said.name} still has {name} {value:g} Wh, while its PresentSOC rose from {since.soc} to {said.soc} %"
     return ""
@@ -113,7 +113,7 @@ def _battery(flow: Flow, said: Said) -> tuple[float, float] | None:
     began = flow.wants.soc
     if began is None or said.soc is None or said.soc - began.value < RISEN:
         return None
-    came, rose = flow.net - began.wh, said.soc - began.value
+    came, rose = flow.energy.net - began.wh, said.soc - began.value
     return came / (rose + 1.0), came / (rose - 1.0)
 
 
@@ -154,9 +154,9 @@ def energy_below_soc(flow: Flow, said: Said) -> str:
 @BOOK.on("soc-behind-energy", "the state of charge rises with the energy", SOURCE, EVCC, Stage.LOOP)
 def soc_behind_energy(flow: Flow, said: Said) -> str:
     """By the battery that the energy requests imply, the largest of them."""
-    if _quiet(flow) or said.soc is None or said.soc != flow.soc or said.soc >= FULL:
+    if _quiet(flow) or said.soc is None or said.soc != flow.energy.soc or said.soc >= FULL:
         return ""
-    came, implied = flow.net - flow.soc_wh, 0.0
+    came, implied = flow.energy.net - flow.energy.soc_wh, 0.0
     for energy, soc in ((said.needs.target, said.needs.target_soc), (said.needs.most, said.needs.most_soc or 100.0)):
         if energy is not None and soc is not None and soc - said.soc >= APART:
             implied = max(implied, (energy + came) / (soc - said.soc))

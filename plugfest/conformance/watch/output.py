@@ -36,7 +36,7 @@ def for_how_long(seconds: float) -> str:
     cause=Cause.LIMIT_EXCEEDED,
 )
 def current_asked(flow: Flow, said: Said) -> str:
-    asked, amps = flow.asked_amps.at(flow.now), said.amps
+    asked, amps = flow.asked.amps.at(flow.now), said.amps
     if asked is None or amps is None or not said.ok:
         return ""
     most = asked + flow.terms.current(asked, flow.slack)
@@ -44,11 +44,11 @@ def current_asked(flow: Flow, said: Said) -> str:
     if seconds < LASTS:
         return ""
     text = f"{said.name} reports {amps:.1f} A {for_how_long(seconds)} where at most {most:.1f} A may flow"
-    if flow.error_at is not None:
+    if flow.steps.error_at is not None:
         request = flow.request
         why = (request.error if request is not None else "") or "EVReady false"
-        return f"{text}: the vehicle has reported {why} for {flow.now - flow.error_at:.2f} s"
-    now = flow.asked_amps.value
+        return f"{text}: the vehicle has reported {why} for {flow.now - flow.steps.error_at:.2f} s"
+    now = flow.asked.amps.value
     return f"{text}: {now:g} A are asked for, and the charger may deviate by {most - asked:.1f} A"
 
 
@@ -56,9 +56,9 @@ def _beyond(flow: Flow, said: Said, value: float | None, unit: str, key: str) ->
     if value is None or not said.ok:
         return ""
     bounds = {
-        "V": (("EVMaximumVoltageLimit", flow.ev_volts), ("EVSEMaximumVoltageLimit", flow.own_volts)),
-        "A": (("EVMaximumCurrentLimit", flow.ev_amps), ("EVSEMaximumCurrentLimit", flow.own_amps)),
-        "W": (("EVMaximumPowerLimit", flow.ev_watts), ("EVSEMaximumPowerLimit", flow.own_watts)),
+        "V": (("EVMaximumVoltageLimit", flow.vehicle.volts), ("EVSEMaximumVoltageLimit", flow.charger.volts)),
+        "A": (("EVMaximumCurrentLimit", flow.vehicle.amps), ("EVSEMaximumCurrentLimit", flow.charger.amps)),
+        "W": (("EVMaximumPowerLimit", flow.vehicle.watts), ("EVSEMaximumPowerLimit", flow.charger.watts)),
     }[unit]
     name, bound = min(
         ((name, one.at(flow.now)) for name, one in bounds),
@@ -110,7 +110,7 @@ def voltage_limit(flow: Flow, said: Said) -> str:
 
 @on("voltage-asked", "an output gives no more voltage than is asked for", "IEC 61851-23", "secc", Stage.LOOP)
 def voltage_asked(flow: Flow, said: Said) -> str:
-    asked, volts = flow.asked_volts.at(flow.now), said.volts
+    asked, volts = flow.asked.volts.at(flow.now), said.volts
     if asked is None or volts is None or said.amps is None or not said.ok:
         return ""
     most = asked + flow.terms.voltage(asked)
@@ -127,24 +127,25 @@ def voltage_asked(flow: Flow, said: Said) -> str:
     "secc", Stage.LOOP)  # fmt: skip
 def current_follows(flow: Flow, said: Said) -> str:
     """Only where present values come from a real output: a charger without a battery has nothing to give it to."""
-    if not (flow.measures or flow.terms.present == "measured") or flow.on_at is None or not flow.flowing:
+    if not (flow.plant.measured or flow.terms.present == "measured") or flow.steps.on_at is None or not flow.flowing:
         return ""
-    if flow.decides:  # how much of the vehicle's limits it gives is its own affair
+    if flow.asked.by_charger:  # how much of the vehicle's limits it gives is its own affair
         return ""
-    asked, volts_asked = flow.asked_amps.value, flow.asked_volts.value
+    asked, volts_asked = flow.asked.amps.value, flow.asked.volts.value
     if said.amps is None or not said.volts or not asked or volts_asked is None or not said.ok:
         return ""
     granted = (flow.facts.granted(SETTLES), flow.facts.iso20.granted(flow.now, SETTLES))
     allowed_watts = min((watts for watts in granted if watts is not None), default=math.inf)
-    by_power = min(flow.most(flow.own_watts, flow.ev_watts), allowed_watts) / said.volts
-    expected = min(asked, flow.most(flow.own_amps, flow.ev_amps), by_power)
-    at_voltage = said.volts >= min(volts_asked, flow.most(flow.own_volts, flow.ev_volts)) - flow.terms.voltage(
+    by_power = min(flow.most(flow.charger.watts, flow.vehicle.watts), allowed_watts) / said.volts
+    expected = min(asked, flow.most(flow.charger.amps, flow.vehicle.amps), by_power)
+    at_voltage = said.volts >= min(volts_asked, flow.most(flow.charger.volts, flow.vehicle.volts)) - flow.terms.voltage(
         volts_asked
     )
-    excused = said.limited or at_voltage or flow.error_at is not None or flow.wish_at is not None or flow.alarm_at
+    ends = flow.steps.error_at is not None or flow.ending.wish_at is not None or flow.ending.alarm_at
+    excused = said.limited or at_voltage or ends
     if excused or said.amps >= expected - flow.terms.current(expected, flow.slack):
         return ""
-    since = max(flow.asked_at, flow.on_at)
+    since = max(flow.asked.since, flow.steps.on_at)
     allowed = flow.terms.reaction + expected / flow.terms.rise + SETTLES
     if flow.now - since <= allowed:
         return ""
@@ -170,7 +171,7 @@ def _granted_back(flow: Flow) -> float:
 @on("current-back", "an output takes back no more current than is offered", "V2G20-2188", "secc", Stage.LOOP,
     cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def current_back(flow: Flow, said: Said) -> str:
-    bounds = [one.at(flow.now) for one in (flow.offered_amps, flow.own_back, flow.ev_back)]
+    bounds = [one.at(flow.now) for one in (flow.asked.back, flow.charger.back, flow.vehicle.back)]
     offered = min((abs(bound) for bound in bounds if bound is not None), default=None)
     if offered is None or said.amps is None or not said.ok:
         return ""
@@ -184,7 +185,7 @@ def current_back(flow: Flow, said: Said) -> str:
 @on("power-back", "an output takes back no more power than both sides allow", "V2G20-2188", "secc", Stage.LOOP,
     cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def power_back(flow: Flow, said: Said) -> str:
-    watts = flow.most(flow.own_watts_back, flow.ev_watts_back)
+    watts = flow.most(flow.charger.watts_back, flow.vehicle.watts_back)
     if said.amps is None or said.volts is None or math.isinf(watts) or not said.ok:
         return ""
     most = watts + flow.terms.current(watts / max(said.volts, 1.0), flow.slack) * said.volts
@@ -198,19 +199,19 @@ def power_back(flow: Flow, said: Said) -> str:
 @on("current-back-follows", "an output takes what is offered, or reports that a limit is reached", "V2G20-2188", "secc",
     Stage.LOOP)  # fmt: skip
 def current_back_follows(flow: Flow, said: Said) -> str:
-    if not (flow.measures or flow.terms.present == "measured") or flow.on_at is None or not flow.flowing:
+    if not (flow.plant.measured or flow.terms.present == "measured") or flow.steps.on_at is None or not flow.flowing:
         return ""
-    offered, own, theirs = (one.value for one in (flow.offered_amps, flow.own_back, flow.ev_back))
-    if flow.decides or not flow.backwards or said.amps is None or not said.ok:
+    offered, own, theirs = (one.value for one in (flow.asked.back, flow.charger.back, flow.vehicle.back))
+    if flow.asked.by_charger or not flow.asked.backwards or said.amps is None or not said.ok:
         return ""
     if said.limited and -said.amps >= NOTHING:  # a limit at which nothing flows is none that both sides have named
         return ""
-    if not offered or not own or not theirs or flow.wish_at is not None:
+    if not offered or not own or not theirs or flow.ending.wish_at is not None:
         return ""
-    now = [one.value for one in (flow.own_watts_back, flow.ev_watts_back) if one.value is not None]
+    now = [one.value for one in (flow.charger.watts_back, flow.vehicle.watts_back) if one.value is not None]
     watts = min(_granted_back(flow), *now)
     expected = min(offered, own, theirs, watts / said.volts if said.volts else math.inf)
-    since = max(flow.asked_at, flow.on_at)
+    since = max(flow.asked.since, flow.steps.on_at)
     allowed = flow.terms.reaction + expected / flow.terms.rise + SETTLES
     if flow.now - since <= allowed or -said.amps >= expected - flow.terms.current(expected, flow.slack):
         return ""
@@ -230,7 +231,7 @@ def precharge_target(flow: Flow, said: Said) -> str:
     request = flow.request
     if request is None or request.stage is not Stage.PRECHARGE or request.target_volts is None or not said.ok:
         return ""
-    for whose, bound in (("charger's", flow.own_volts.value), ("vehicle's", flow.ev_volts.value)):
+    for whose, bound in (("charger's", flow.charger.volts.value), ("vehicle's", flow.vehicle.volts.value)):
         if bound is not None and bound > 0 and request.target_volts > bound * ABOVE + STEP:
             return (
                 f"{said.name} {said.code} for a target of {request.target_volts:g} V, the {whose} limit is {bound:g} V"
@@ -243,17 +244,17 @@ def precharge_target(flow: Flow, said: Said) -> str:
 @on("precharge-follows", "the voltage is reached in precharge", "V2G_SECC_PreCharge_Performance_Time", "secc",
     Stage.PRECHARGE)  # fmt: skip
 def precharge_follows(flow: Flow, said: Said) -> str:
-    target = flow.precharge_volts
-    if target is None or said.volts is None or not said.ok or flow.alarm_at is not None:
+    target = flow.steps.precharge_volts
+    if target is None or said.volts is None or not said.ok or flow.ending.alarm_at is not None:
         return ""
-    if target > flow.most(flow.own_volts, flow.ev_volts) or target < 0:
+    if target > flow.most(flow.charger.volts, flow.vehicle.volts) or target < 0:
         return ""
     near = flow.terms.voltage(target)
-    flow.precharged = flow.precharged or said.volts < target
-    seconds = flow.lasts("precharge-over", flow.precharged and said.volts > target + near)
+    flow.steps.precharged = flow.steps.precharged or said.volts < target
+    seconds = flow.lasts("precharge-over", flow.steps.precharged and said.volts > target + near)
     if seconds >= LASTS:
         return f"{said.name} reports {said.volts:.1f} V {for_how_long(seconds)}, above the target of {target:g} V"
-    waited = flow.now - flow.precharge_at
+    waited = flow.now - flow.steps.precharge_at
     if waited <= flow.terms.reaches or abs(said.volts - target) <= max(near, 20.0):
         return ""
     return f"{said.name} reports {said.volts:.1f} V {waited:.1f} s after {target:g} V were asked for first"

@@ -25,7 +25,8 @@ DRIVEN = (Stage.CABLE_CHECK, Stage.PRECHARGE, Stage.LOOP)
 
 def has_reason(flow: Flow, log: Log, state: State | None) -> bool:
     """Whether a charger may stop offering power now: it was asked to, refused, gave notice, or the vehicle is gone."""
-    if flow.failed_at is not None or flow.over_at is not None or flow.alarmed or flow.wish_at is not None:
+    ended = flow.steps.failed_at is not None or flow.steps.over_at is not None
+    if ended or flow.ending.alarmed or flow.ending.wish_at is not None:
         return True
     if state not in (*CONNECTED, *FAULTS):
         return True
@@ -44,7 +45,7 @@ def _silent(flow: Flow) -> bool:
 
 def _judged(flow: Flow, log: Log, offered: Offered) -> bool:
     """Within a session, without a reason; a request that was refused meanwhile is one."""
-    return "SessionSetupRes" in log.present.first and not offered.excused and flow.failed_at is None
+    return "SessionSetupRes" in log.present.first and not offered.excused and flow.steps.failed_at is None
 
 
 def _for(flow: Flow, offered: Offered) -> str:

@@ -34,16 +34,16 @@ MOVES_WITHIN = 0.25
 
 @BOOK.on("soc-jumps", "the state of charge moves with the energy", SPOKEN, EVCC, *TELLING)
 def soc_jumps(flow: Flow, said: Said) -> str:
-    if said.soc is None or flow.soc is None or abs(said.soc - flow.soc) <= SOC_JUMP:
+    if said.soc is None or flow.energy.soc is None or abs(said.soc - flow.energy.soc) <= SOC_JUMP:
         return ""
-    return f"{said.name} has an SoC of {said.soc} %, the message before had {flow.soc} %"
+    return f"{said.name} has an SoC of {said.soc} %, the message before had {flow.energy.soc} %"
 
 
 @BOOK.on("power-own-limit", "targets keep EVMaximumPowerLimit", SPOKEN, EVCC, Stage.LOOP,
          cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def power_own_limit(flow: Flow, said: Said) -> str:
     """By the voltage that is there: the target may be the highest that the battery ever has."""
-    limit = said.most.watts if said.most.watts is not None else flow.ev_watts.value
+    limit = said.most.watts if said.most.watts is not None else flow.vehicle.watts.value
     shown = flow.shown
     if limit is None or limit <= 0 or said.target_amps is None or shown is None or shown.stage is not Stage.LOOP:
         return ""
@@ -89,7 +89,7 @@ def remaining_impossible(flow: Flow, said: Said) -> str:
          Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def remaining_stands(flow: Flow, said: Said) -> str:
     """A finding: how a vehicle estimates is its own affair."""
-    amps = flow.samples[-1].amps if flow.samples else flow.shown.amps if flow.shown is not None else None
+    amps = flow.plant.samples[-1].amps if flow.plant.samples else flow.shown.amps if flow.shown is not None else None
     charging = flow.flowing and amps is not None and amps > SMALL_CURRENT and not said.complete
     for key, now, done, name in (
         ("full", said.to_full, said.complete, "RemainingTimeToFullSoC"),
@@ -159,12 +159,12 @@ def complete_goes_on(flow: Flow, said: Said) -> str:
 @BOOK.on("precharge-wrong", "precharge asks for the voltage of the battery", "IEC 61851-23", EVCC, Stage.LOOP)
 def precharge_wrong(flow: Flow, said: Said) -> str:
     """By the jump of the voltage when the battery is connected, after a precharge that the charger has ended."""
-    target, shown = flow.precharge_volts, flow.shown
-    if flow.startled or flow.reached is None or target is None or abs(flow.reached - target) > JUMP:
+    target, shown = flow.steps.precharge_volts, flow.shown
+    if flow.startled or flow.steps.reached is None or target is None or abs(flow.steps.reached - target) > JUMP:
         return ""
-    if shown is None or flow.on_at is None or shown.stage is not Stage.LOOP or shown.volts is None:
+    if shown is None or flow.steps.on_at is None or shown.stage is not Stage.LOOP or shown.volts is None:
         return ""
-    if flow.now - flow.on_at > SETTLED or (shown.amps or 0.0) > SMALL_CURRENT or not shown.volts:
+    if flow.now - flow.steps.on_at > SETTLED or (shown.amps or 0.0) > SMALL_CURRENT or not shown.volts:
         return ""
     if abs(shown.volts - target) <= JUMP:
         return ""
@@ -177,14 +177,14 @@ def precharge_wrong(flow: Flow, said: Said) -> str:
 
 def _seen(flow: Flow) -> State | None:
     """The pilot, where it can be judged: seen, and digital."""
-    return None if flow.startled else flow.pilot
+    return None if flow.startled else flow.contacts.pilot
 
 
 @BOOK.on("pilot-not-ready", "a vehicle is in C or D from CableCheckReq to the end of the loop", "V2G2-846", EVCC,
          Stage.CABLE_CHECK, Stage.PRECHARGE, cause=Cause.PILOT_STATE)  # fmt: skip
 def pilot_not_ready(flow: Flow, said: Said) -> str:
     state = _seen(flow)
-    if state is None or state in READY or flow.alarmed or flow.failed_at is not None:
+    if state is None or state in READY or flow.ending.alarmed or flow.steps.failed_at is not None:
         return ""
     return f"{said.name} comes while the pilot is in {state.value}"
 
@@ -193,7 +193,8 @@ def pilot_not_ready(flow: Flow, said: Said) -> str:
          Stage.SETUP, Stage.OTHER, Stage.PARAMETERS, Stage.SCHEDULE, cause=Cause.PILOT_STATE)  # fmt: skip
 def pilot_ready_early(flow: Flow, said: Said) -> str:
     state = _seen(flow)
-    if state not in READY or flow.began_ready or flow.on_at is not None or said.name == "MeteringReceiptReq":
+    started = flow.contacts.began_ready or flow.steps.on_at is not None
+    if state not in READY or started or said.name == "MeteringReceiptReq":
         return ""
     return f"{said.name} comes while the pilot is in {state.value}: nothing was agreed yet"
 
@@ -202,28 +203,35 @@ def pilot_ready_early(flow: Flow, said: Said) -> str:
          Stage.LOOP, cause=Cause.PILOT_STATE)  # fmt: skip
 def pilot_ready_ac(flow: Flow, said: Said) -> str:
     state = _seen(flow)
-    if state is None or not flow.flowing or flow.alarmed or flow.failed_at is not None or flow.wish_at is not None:
+    if (
+        state is None
+        or not flow.flowing
+        or flow.ending.alarmed
+        or flow.steps.failed_at is not None
+        or flow.ending.wish_at is not None
+    ):
         return ""
-    if state in READY or flow.on_at is None or flow.now - flow.on_at < MOVES_WITHIN:
+    if state in READY or flow.steps.on_at is None or flow.now - flow.steps.on_at < MOVES_WITHIN:
         return ""
-    return f"{said.name} comes {flow.now - flow.on_at:.1f} s after the start while the pilot is in {state.value}"
+    return f"{said.name} comes {flow.now - flow.steps.on_at:.1f} s after the start while the pilot is in {state.value}"
 
 
 @BOOK.on("pilot-ready-late", "a vehicle is back in B after PowerDeliveryReq(Stop)", "V2G2-848", EVCC, Stage.WELDING,
          Stage.END, cause=Cause.PILOT_STATE)  # fmt: skip
 def pilot_ready_late(flow: Flow, said: Said) -> str:
     state = _seen(flow)
-    if state not in READY or flow.stopped_at is None or flow.stop_at is None:
+    if state not in READY or flow.steps.stopped_at is None or flow.steps.stop_at is None:
         return ""
-    if flow.now - flow.stop_at < 2 * MOVES_WITHIN:
+    if flow.now - flow.steps.stop_at < 2 * MOVES_WITHIN:
         return ""
     return (
-        f"{said.name} comes {flow.now - flow.stop_at:.1f} s after PowerDeliveryReq(Stop), the pilot is in {state.value}"
+        f"{said.name} comes {flow.now - flow.steps.stop_at:.1f} s after PowerDeliveryReq(Stop), "
+        f"the pilot is in {state.value}"
     )
 
 
 def pilot_seen(flow: Flow, state: State | None, digital: bool | None) -> None:
     """Takes a reading into account."""
-    flow.pilot = state if digital is not False else None
+    flow.contacts.pilot = state if digital is not False else None
     if flow.request is None and state in READY:
-        flow.began_ready = True
+        flow.contacts.began_ready = True

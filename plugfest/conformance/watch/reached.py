@@ -31,20 +31,22 @@ OTHER = 10.0
 def _near(flow: Flow, amps: float, volts: float) -> set[str]:
     """The limits that may be reached; a limit of the power is one of the current as well."""
     granted = (flow.facts.granted(CLAIMED), flow.facts.iso20.granted(flow.now, CLAIMED))
-    watts = min(flow.most(flow.own_watts, flow.ev_watts), *(one for one in granted if one is not None), float("inf"))
+    limit = flow.most(flow.charger.watts, flow.vehicle.watts)
+    watts = min(limit, *(one for one in granted if one is not None), float("inf"))
     found = set()
-    if amps >= FAR * flow.most(flow.own_amps, flow.ev_amps):
+    if amps >= FAR * flow.most(flow.charger.amps, flow.vehicle.amps):
         found |= {"Current"}
     if amps * volts >= FAR * watts:
         found |= {"Current", "Power"}
-    if volts >= FAR * flow.most(flow.own_volts, flow.ev_volts) or volts >= NEAR * (flow.asked_volts.value or 0.0):
+    highest, asked = flow.most(flow.charger.volts, flow.vehicle.volts), flow.asked.volts.value or 0.0
+    if volts >= FAR * highest or volts >= NEAR * asked:
         found |= {"Voltage"}
     return found
 
 
 @on("limit-untold", RULE, SPOKEN, "secc", Stage.LOOP, cause=Cause.WRONG_FIELD)
 def limit_untold(flow: Flow, said: Said) -> str:
-    asked, own = flow.asked_amps.value, flow.own_amps.at(flow.now)
+    asked, own = flow.asked.amps.value, flow.charger.amps.at(flow.now)
     if asked is None or own is None or said.amps is None or not said.ok or own < 2 * SMALL_CURRENT:
         return ""
     near = _near(flow, said.amps, said.volts or 0.0)
@@ -61,8 +63,8 @@ def limit_untold(flow: Flow, said: Said) -> str:
 
 def _false(flow: Flow, said: Said) -> Iterator[tuple[str, str]]:
     """Limits that are claimed and far away, for a while; and a sentence on each."""
-    amps, volts, asked = said.amps, said.volts, flow.asked_amps.value
-    if amps is None or volts is None or asked is None or not said.ok or flow.on_at is None:
+    amps, volts, asked = said.amps, said.volts, flow.asked.amps.value
+    if amps is None or volts is None or asked is None or not said.ok or flow.steps.on_at is None:
         return
     given = abs(amps - asked) <= flow.terms.current(asked, flow.slack)
     near = _near(flow, amps, volts)
@@ -82,7 +84,7 @@ def limit_claimed(flow: Flow, said: Said) -> str:
 
 @on("limit-claimed-always", RULE, SPOKEN, "secc", Stage.LOOP, cause=Cause.WRONG_FIELD)
 def limit_claimed_always(flow: Flow, said: Said) -> str:
-    asked = flow.asked_amps.value or 0.0
+    asked = flow.asked.amps.value or 0.0
     for kind, text in _false(flow, said):
         targets = flow.claimed.setdefault(kind, [])
         if all(abs(asked - one) >= OTHER for one in targets):

@@ -17,30 +17,31 @@ GOOD = ("Valid", "Warning")
 @on("alarm-flows", "an output is off after an emergency, a malfunction or an isolation fault", "IEC 61851-23",
     "secc", Stage.LOOP, cause=Cause.FAULT_IGNORED)  # fmt: skip
 def alarm_flows(flow: Flow, said: Said) -> str:
-    if flow.alarm_at is None or said.amps is None or said.amps <= SMALL_CURRENT or not said.ok:
+    if flow.ending.alarm_at is None or said.amps is None or said.amps <= SMALL_CURRENT or not said.ok:
         return ""
-    seconds = flow.now - flow.alarm_at
+    seconds = flow.now - flow.ending.alarm_at
     if seconds <= flow.terms.off:
         return ""
-    return f"{said.name} reports {said.amps:.1f} A {seconds:.2f} s after it reported {flow.alarm} itself"
+    return f"{said.name} reports {said.amps:.1f} A {seconds:.2f} s after it reported {flow.ending.alarm} itself"
 
 
 @on("isolation-untested", "power flows only after a passed cable check", "IEC 61851-23", "secc",
     Stage.PRECHARGE, Stage.LOOP, weight=Weight.NOTED)  # fmt: skip
 def isolation_lost(flow: Flow, said: Said) -> str:
     """A charger without isolation status in its messages says nothing, and is not judged."""
-    if not said.ok or flow.isolation not in GOOD or said.isolation != "Invalid" or said.status != "EVSE_Ready":
+    if not said.ok or flow.steps.isolation not in GOOD or said.isolation != "Invalid" or said.status != "EVSE_Ready":
         return ""
-    return f"{said.name} reports EVSEIsolationStatus Invalid and EVSE_Ready after a cable check with {flow.isolation}"
+    checked = flow.steps.isolation
+    return f"{said.name} reports EVSEIsolationStatus Invalid and EVSE_Ready after a cable check with {checked}"
 
 
 @on("voltage-after-stop", "an open output is below 60 V after the end", "IEC 61851-23", "secc", Stage.WELDING)
 def voltage_after_stop(flow: Flow, said: Said) -> str:
-    if flow.stopped_at is None or said.volts is None or said.volts <= SAFE_VOLTAGE or not said.ok:
+    if flow.steps.stopped_at is None or said.volts is None or said.volts <= SAFE_VOLTAGE or not said.ok:
         return ""
-    seconds = flow.now - flow.stopped_at
-    dead = flow.samples and flow.samples[-1].volts <= SAFE_VOLTAGE
+    seconds = flow.now - flow.steps.stopped_at
+    dead = flow.plant.samples and flow.plant.samples[-1].volts <= SAFE_VOLTAGE
     if seconds <= flow.terms.discharge or not dead:
         return ""  # where nothing is measured, the vehicle's contactors may be welded
-    measured = flow.samples[-1].volts
+    measured = flow.plant.samples[-1].volts
     return f"{said.name} reports {said.volts:.0f} V {seconds:.1f} s after the end, measured are {measured:.0f} V"

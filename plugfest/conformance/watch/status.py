@@ -34,7 +34,7 @@ def _status(body: Any) -> Any:
             cause=Cause.WRONG_FIELD)  # fmt: skip
 def status_phase(flow: Flow, log: Log, heard: Heard) -> str:
     code = str(getattr(_status(heard.body), "EVSEStatusCode", "") or "")
-    if not code or not heard.ok or not heard.classic or code in ENDINGS or flow.error_at is not None:
+    if not code or not heard.ok or not heard.classic or code in ENDINGS or flow.steps.error_at is not None:
         return ""
     done = str(getattr(heard.body, "EVSEProcessing", "")) == "Finished"
     before = heard.name == "ChargeParameterDiscoveryRes" or (heard.name == "CableCheckRes" and not done)
@@ -47,7 +47,7 @@ def status_phase(flow: Flow, log: Log, heard: Heard) -> str:
 
 
 def _stops(flow: Flow) -> bool:
-    return flow.stop_at is not None or (flow.request is not None and flow.request.progress not in ("", "Start"))
+    return flow.steps.stop_at is not None or (flow.request is not None and flow.request.progress not in ("", "Start"))
 
 
 @BOOK.hears("wish-unasked", "a charger with which nothing is wrong goes on until somebody asks it to stop", SPOKEN,
@@ -110,14 +110,14 @@ def _notification(heard: Heard) -> str:
 def excused(flow: Flow, log: Log) -> bool:
     """Whether somebody gave the charger a reason to stop, or to ask for it."""
     wrong = flow.request is not None and bool(flow.request.error)
-    return log.acted or flow.startled or wrong or flow.error_at is not None or _stops(flow)
+    return log.acted or flow.startled or wrong or flow.steps.error_at is not None or _stops(flow)
 
 
 @BOOK.hears("isolation-phase", "EVSEIsolationStatus is what the cable check found, and Invalid before it", SPOKEN,
             "ChargeParameterDiscoveryRes", weight=Weight.NOTED, cause=Cause.WRONG_FIELD)  # fmt: skip
 def isolation_early(flow: Flow, log: Log, heard: Heard) -> str:
     isolation = str(getattr(_status(heard.body), "EVSEIsolationStatus", "") or "")
-    if isolation not in (*GOOD, "Fault") or not heard.classic or not heard.ok or flow.on_at is not None:
+    if isolation not in (*GOOD, "Fault") or not heard.classic or not heard.ok or flow.steps.on_at is not None:
         return ""
     if "CableCheckRes" in log.present.first:
         return ""
@@ -128,8 +128,8 @@ def isolation_early(flow: Flow, log: Log, heard: Heard) -> str:
          Stage.LOOP, cause=Cause.WRONG_FIELD)  # fmt: skip
 def isolation_kept(flow: Flow, said: Said) -> str:
     """A charger that leaves it out says nothing, and is not judged."""
-    if not said.ok or flow.isolation not in GOOD or said.isolation not in ("Invalid", "No_IMD"):
+    if not said.ok or flow.steps.isolation not in GOOD or said.isolation not in ("Invalid", "No_IMD"):
         return ""
     if said.status in ENDINGS:
         return ""
-    return f"{said.name} has EVSEIsolationStatus {said.isolation} after a cable check with {flow.isolation}"
+    return f"{said.name} has EVSEIsolationStatus {said.isolation} after a cable check with {flow.steps.isolation}"

@@ -109,7 +109,7 @@ class Talk:
 
     def refused(self, flow: Flow, why: str) -> None:
         """The tester, which answers as a good charger does, has to refuse the last request."""
-        if flow.startled or flow.alarmed or flow.failed_at is not None or flow.error_at is not None:
+        if flow.startled or flow.ending.alarmed or flow.steps.failed_at is not None or flow.steps.error_at is not None:
             return
         self._add(
             flow, "refused-request", f"a charger refuses {why}", "a charger can answer each request well",
@@ -132,5 +132,5 @@ class Talk:
 
 def _excused(flow: Flow, *, wishes: bool = True) -> bool:
     """The charger has given a reason to end; ``wishes``: a wish to stop is one."""
-    moments = (flow.failed_at, flow.error_at, flow.wish_at if wishes else None)
-    return flow.startled or flow.unanswered or flow.alarmed or any(moment is not None for moment in moments)
+    moments = (flow.steps.failed_at, flow.steps.error_at, flow.ending.wish_at if wishes else None)
+    return flow.startled or flow.unanswered or flow.ending.alarmed or any(moment is not None for moment in moments)

@@ -87,7 +87,7 @@ def error_alone(flow: Flow, said: Said) -> str:
     before = flow.request
     if before is None or before.stage is not Stage.DELIVERY or before.error or not said.failed:
         return ""
-    if flow.alarmed or flow.startled or flow.failed_at is not None:
+    if flow.ending.alarmed or flow.startled or flow.steps.failed_at is not None:
         return ""
     return f"{said.name} reports {said.error}, and no message before it did"
 
@@ -134,7 +134,7 @@ def energy_none(flow: Flow, said: Said) -> str:
     told = flow.parameters
     if told is None or told.wanted_wh != 0.0:
         return ""
-    drawn = flow.samples[-1].amps if flow.ac and flow.samples else said.target_amps or 0.0
+    drawn = flow.plant.samples[-1].amps if flow.ac and flow.plant.samples else said.target_amps or 0.0
     seconds = flow.lasts("energy-none", drawn > SMALL_CURRENT)
     if seconds <= STAYS:
         return ""
@@ -197,9 +197,9 @@ def remaining_short(flow: Flow, said: Said) -> str:
     if told is None or not told.capacity or told.full_soc is None or said.soc is None or not left or said.complete:
         return ""
     missing = told.capacity * (told.full_soc - PERCENT - said.soc) / 100.0
-    watts = flow.most(flow.ev_watts)
-    if flow.ev_volts.value and flow.ev_amps.value:
-        watts = min(watts, flow.ev_volts.value * flow.ev_amps.value)
+    watts = flow.most(flow.vehicle.watts)
+    if flow.vehicle.volts.value and flow.vehicle.amps.value:
+        watts = min(watts, flow.vehicle.volts.value * flow.vehicle.amps.value)
     least = missing / watts * 3600.0 if watts > 0.0 else 0.0
     seconds = flow.lasts("remaining-short", 0.0 < left < least * SOONER)
     if seconds <= STAYS:
@@ -234,7 +234,7 @@ def bulk_at_start(flow: Flow, said: Said) -> str:
          weight=Weight.NOTED)  # fmt: skip
 def limit_none(flow: Flow, said: Said) -> str:
     """A finding: some say 0 W for a limit that they do not know."""
-    limit = said.most.watts if said.most.watts is not None else flow.ev_watts.value
+    limit = said.most.watts if said.most.watts is not None else flow.vehicle.watts.value
     seconds = flow.lasts("limit-none", limit == 0.0 and _asks(said))
     if seconds <= flow.terms.vehicle:
         return ""
@@ -256,7 +256,7 @@ def limits_agree(flow: Flow, said: Said) -> str:
 def asks_nothing(flow: Flow, said: Said) -> str:
     """A finding: a battery may be too cold or too hot for so long."""
     idle = said.target_amps is not None and said.target_amps <= 0.0 and not said.complete and not said.error
-    seconds = flow.lasts("asks-nothing", idle and flow.flowing and flow.wish_at is None and _may_take(flow))
+    seconds = flow.lasts("asks-nothing", idle and flow.flowing and flow.ending.wish_at is None and _may_take(flow))
     if seconds <= NOTHING:
         return ""
     return f"{said.name} has asked for no current for {seconds:.0f} s, and is not complete by its own word"
@@ -264,7 +264,7 @@ def asks_nothing(flow: Flow, said: Said) -> str:
 
 def _may_take(flow: Flow) -> bool:
     """The charger has current to give, and its schedule allows some power, in the protocols where nobody waits."""
-    granted, amps = flow.facts.granted(LATELY), flow.own_amps.value
+    granted, amps = flow.facts.granted(LATELY), flow.charger.amps.value
     waits = flow.facts.protocol not in CLASSIC or (granted is not None and granted < LEAST_WATTS)
     return not waits and (amps is None or amps > SMALL_CURRENT)
 

@@ -33,8 +33,8 @@ def _above(value: float | None, limit: float | None) -> bool:
          Stage.PRECHARGE, cause=Cause.LIMIT_EXCEEDED)  # fmt: skip
 def target_own_limit(flow: Flow, said: Said) -> str:
     for value, now, before, unit, name in (
-        (said.target_amps, said.most.amps, flow.ev_amps.value, "A", "EVMaximumCurrentLimit"),
-        (said.target_volts, said.most.volts, flow.ev_volts.value, "V", "EVMaximumVoltageLimit"),
+        (said.target_amps, said.most.amps, flow.vehicle.amps.value, "A", "EVMaximumCurrentLimit"),
+        (said.target_volts, said.most.volts, flow.vehicle.volts.value, "V", "EVMaximumVoltageLimit"),
     ):
         limit = now if now is not None else before
         if _above(value, limit):
@@ -44,8 +44,8 @@ def target_own_limit(flow: Flow, said: Said) -> str:
 
 def _above_charger(flow: Flow, said: Said) -> str:
     for value, bound, unit, name in (
-        (said.target_amps, flow.own_amps.value, "A", "EVSEMaximumCurrentLimit"),
-        (said.target_volts, flow.own_volts.value, "V", "EVSEMaximumVoltageLimit"),
+        (said.target_amps, flow.charger.amps.value, "A", "EVSEMaximumCurrentLimit"),
+        (said.target_volts, flow.charger.volts.value, "V", "EVSEMaximumVoltageLimit"),
     ):
         seconds = flow.lasts(f"target {unit}", bound is not None and value is not None and value > bound * ABOVE + GAP)
         if seconds > flow.terms.vehicle:
@@ -85,10 +85,10 @@ def precharge_current(flow: Flow, said: Said) -> str:
 
 @BOOK.on("start-unmatched", "power is asked for once the voltages match", "IEC 61851-23", EVCC, Stage.DELIVERY)
 def start_unmatched(flow: Flow, said: Said) -> str:
-    target, shown = flow.precharge_volts, flow.shown
+    target, shown = flow.steps.precharge_volts, flow.shown
     if said.progress != "Start" or target is None or shown is None or shown.stage is not Stage.PRECHARGE:
         return ""
-    volts = [shown.volts or 0.0, *([flow.samples[-1].volts] if flow.samples else [])]
+    volts = [shown.volts or 0.0, *([flow.plant.samples[-1].volts] if flow.plant.samples else [])]
     off = min(abs(one - target) for one in volts)
     if off <= NEAR + GAP:
         return ""
@@ -98,13 +98,13 @@ def start_unmatched(flow: Flow, said: Said) -> str:
 @BOOK.on("alarm-ignored", "a vehicle takes no power after an alarm or an isolation fault", SPOKEN, EVCC,
          Stage.LOOP, cause=Cause.FAULT_IGNORED)  # fmt: skip
 def alarm_ignored(flow: Flow, said: Said) -> str:
-    if flow.alarm_at is None or flow.now - flow.alarm_at <= flow.terms.vehicle:
+    if flow.ending.alarm_at is None or flow.now - flow.ending.alarm_at <= flow.terms.vehicle:
         return ""
     if not flow.ac and (said.target_amps or 0.0) <= SMALL_CURRENT:
         return ""
-    seconds = flow.now - flow.alarm_at
+    seconds = flow.now - flow.ending.alarm_at
     asked = "goes on" if flow.ac else f"asks for {said.target_amps:g} A"
-    text = f"{said.name} {asked} {seconds:.1f} s after the charger reported {flow.alarm}"
+    text = f"{said.name} {asked} {seconds:.1f} s after the charger reported {flow.ending.alarm}"
     return f"{text}, {flow.terms.vehicle:g} s are allowed"
 
 
@@ -117,27 +117,28 @@ def alarm_ignored(flow: Flow, said: Said) -> str:
     cause=Cause.FAULT_IGNORED,
 )
 def stop_ignored(flow: Flow, said: Said) -> str:
-    ramp = 0.0 if flow.ac or (said.target_amps or 0.0) > SMALL_CURRENT else flow.wish_amps / flow.terms.fall
-    late = flow.now - flow.wish_until - flow.terms.stop - ramp
-    if flow.wish_at is None or math.isinf(flow.wish_until) or late <= 0:
+    ramp = 0.0 if flow.ac or (said.target_amps or 0.0) > SMALL_CURRENT else flow.ending.wish_amps / flow.terms.fall
+    late = flow.now - flow.ending.wish_until - flow.terms.stop - ramp
+    if flow.ending.wish_at is None or math.isinf(flow.ending.wish_until) or late <= 0:
         return ""
     asked = flow.response
     wish = asked.wish if asked is not None and asked.wish not in ("", "None") else asked.status if asked else ""
     return (
-        f"{said.name} {flow.now - flow.wish_at:.1f} s after the charger asked to stop ({wish}), allowed were "
-        f"{flow.wish_until - flow.wish_at:.0f} s and {flow.terms.stop:g} s beside"
+        f"{said.name} {flow.now - flow.ending.wish_at:.1f} s after the charger asked to stop ({wish}), allowed were "
+        f"{flow.ending.wish_until - flow.ending.wish_at:.0f} s and {flow.terms.stop:g} s beside"
     )
 
 
 @BOOK.on("stop-under-load", "a vehicle ramps down before PowerDelivery(Stop)", "ISO 17409", EVCC, Stage.DELIVERY)
 def stop_under_load(flow: Flow, said: Said) -> str:
     """Not where the charger has reported an alarm, refused something, or gives more than is asked for."""
-    if not flow.terms.ramped or said.progress != "Stop" or not flow.flowing or flow.alarm_at is not None:
+    if not flow.terms.ramped or said.progress != "Stop" or not flow.flowing or flow.ending.alarm_at is not None:
         return ""
-    target = flow.asked_amps.value
-    if flow.ac or flow.failed_at is not None or flow.error_at is not None or not target or target <= SMALL_CURRENT:
+    target = flow.asked.amps.value
+    wrong = flow.steps.failed_at is not None or flow.steps.error_at is not None
+    if flow.ac or wrong or not target or target <= SMALL_CURRENT:
         return ""
-    flows = flow.samples[-1].amps if flow.samples else flow.shown.amps if flow.shown is not None else None
+    flows = flow.plant.samples[-1].amps if flow.plant.samples else flow.shown.amps if flow.shown is not None else None
     if flows is None or flows <= SMALL_CURRENT:
         return ""
     return f"PowerDeliveryReq(Stop) while {flows:.1f} A flow and {target:g} A were asked for last"
@@ -145,19 +146,20 @@ def stop_under_load(flow: Flow, said: Said) -> str:
 
 @BOOK.on("soc-falls", "the state of charge does not fall while charging", SPOKEN, EVCC, Stage.LOOP)
 def soc_falls(flow: Flow, said: Said) -> str:
-    if said.soc is None or said.soc >= flow.soc_most - SOC_STEP or flow.on_at is None:
+    if said.soc is None or said.soc >= flow.energy.soc_most - SOC_STEP or flow.steps.on_at is None:
         return ""
-    return f"{said.name} has an SoC of {said.soc} % after {flow.soc_most} % while power flows into the battery"
+    return f"{said.name} has an SoC of {said.soc} % after {flow.energy.soc_most} % while power flows into the battery"
 
 
 @BOOK.on("soc-stands", "the state of charge rises with the energy", SPOKEN, EVCC, Stage.LOOP)
 def soc_stands(flow: Flow, said: Said) -> str:
-    if said.soc is None or flow.capacity is None or flow.capacity <= 0 or said.soc != flow.soc or said.soc >= 99:
+    capacity = flow.energy.capacity
+    if said.soc is None or capacity is None or capacity <= 0 or said.soc != flow.energy.soc or said.soc >= 99:
         return ""
-    came = flow.net - flow.soc_wh
-    if came <= flow.capacity * MOVES:
+    came = flow.energy.net - flow.energy.soc_wh
+    if came <= capacity * MOVES:
         return ""
     return (
-        f"{said.name} still has an SoC of {said.soc} % after {came:.0f} Wh, {came / flow.capacity * 100.0:.1f} % of "
+        f"{said.name} still has an SoC of {said.soc} % after {came:.0f} Wh, {came / capacity * 100.0:.1f} % of "
         f"EVEnergyCapacity"
     )

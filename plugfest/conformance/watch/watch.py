@@ -235,7 +235,7 @@ class Watch:
         else:
             excused = self._offered.excused or has_reason(self.flow, self.log, reading.state)
             self._offered = Offered(reading, self.flow.now, excused)
-            self.flow.pilot = reading.state
+            self.flow.contacts.pilot = reading.state
             held = self.flow.now + HELD
             asyncio.get_running_loop().call_at(held, self._keeps_offering, held)
 
@@ -280,7 +280,7 @@ class Watch:
             self.look(loop.time())
             if loop.time() > self._until:
                 self._live.clear()
-            ends = self.flow.stop_at is not None and loop.time() - self.flow.stop_at < 1.0
+            ends = self.flow.steps.stop_at is not None and loop.time() - self.flow.steps.stop_at < 1.0
             await asyncio.sleep(CLOSELY if ends else EVERY)
 
     def _stay(self, now: float) -> None:
@@ -294,7 +294,7 @@ class Watch:
         self._asked.clear()
         self.talk = Talk(papers=Papers(self.known()))
         self._offered = replace(self._offered, since=max(self._offered.since, now), excused=False)
-        self.flow.pilot = self._offered.reading.state
+        self.flow.contacts.pilot = self._offered.reading.state
         if self.side == "evcc":
             plausible.pilot_seen(self.flow, *self._shown_pilot)
 

@@ -46,7 +46,7 @@ def _near(value: float, *others: float | None) -> bool:
 def _there(flow: Flow) -> list[float]:
     """Voltages of the output: reported, and measured in the last moments."""
     shown = [flow.shown.volts] if flow.shown is not None and flow.shown.volts is not None else []
-    return [*shown, *(sample.volts for sample in list(flow.samples)[-4:])]
+    return [*shown, *(sample.volts for sample in list(flow.plant.samples)[-4:])]
 
 
 @BOOK.on("inlet-voltage", "a vehicle tells the voltage that is there", LOOP, EVCC, Stage.LOOP, Stage.PRECHARGE)
@@ -71,9 +71,9 @@ def _at(flow: Flow) -> str:
 @BOOK.on("inlet-stands", "a vehicle measures its voltage", LOOP, EVCC, Stage.LOOP)
 def inlet_stands(flow: Flow, said: Said) -> str:
     """Unchanged to the digit while the output has moved."""
-    if said.inlet is None or not flow.samples or flow.startled or flow.on_at is None:
+    if said.inlet is None or not flow.plant.samples or flow.startled or flow.steps.on_at is None:
         return ""
-    there = flow.samples[-1].volts
+    there = flow.plant.samples[-1].volts
     if said.inlet != flow.inlet[0]:
         flow.inlet = said.inlet, there
     seconds = flow.lasts("inlet-stands", abs(there - flow.inlet[1]) > STILL)
@@ -153,7 +153,7 @@ def idle(flow: Flow, said: Said) -> str:
     """A finding: why it waits is its own affair."""
     asks = (said.needs.target or 0.0) > 0.0 and not said.complete and flow.flowing and not flow.facts.iso20.standby
     none = 0.0 in (said.most.watts, said.most.amps, said.target_amps) and not said.back.amps
-    seconds = flow.lasts("idle", asks and none and flow.wish_at is None and not flow.startled)
+    seconds = flow.lasts("idle", asks and none and flow.ending.wish_at is None and not flow.startled)
     if seconds <= IDLE:
         return ""
     return f"{said.name} allows no power for {seconds:.0f} s and needs {said.needs.target:g} Wh by its own word"
@@ -161,7 +161,7 @@ def idle(flow: Flow, said: Said) -> str:
 
 @BOOK.on("complete-takes-power", "a vehicle that is complete takes no more power", LOOP, EVCC, Stage.LOOP)
 def complete_takes_power(flow: Flow, said: Said) -> str:
-    flows = flow.samples[-1].amps if flow.samples else 0.0
+    flows = flow.plant.samples[-1].amps if flow.plant.samples else 0.0
     seconds = flow.lasts("complete-takes-power", said.complete is True and flows > SMALL_CURRENT and flow.flowing)
     if seconds <= flow.terms.stop or (said.needs.target or 0.0) <= 0.0:
         return ""

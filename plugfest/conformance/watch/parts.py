@@ -1,0 +1,229 @@
+"""The parts of a session that the watch keeps: limits, targets, steps, energy, contacts, measurements. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+from plugfest.conformance.watch.messages import STOPS, Said, Stage
+from plugfest.conformance.watch.samples import Counted, Sample
+from plugfest.conformance.watch.terms import Terms
+from slac.pilot import State
+from v2g.rules.bounds import Ceiling
+from v2g.rules.status import ENDINGS
+
+
+@dataclass
+class Bounds:
+    """The limits of one side.
+
+    Attributes:
+        volts, amps, watts: into the vehicle.
+        back, watts_back: current and power out of it, in bidirectional services.
+    """
+
+    volts: Ceiling
+    amps: Ceiling
+    watts: Ceiling
+    back: Ceiling
+    watts_back: Ceiling
+
+    @classmethod
+    def of(cls, terms: Terms) -> Bounds:
+        """None known, with the time that a system has to follow a lower one."""
+        return cls(slow(terms), falling(terms), slow(terms), falling(terms), slow(terms))
+
+
+@dataclass
+class Asked:
+    """The targets of the vehicle, in precharge and loop.
+
+    Attributes:
+        volts, amps: into the vehicle.
+        back: current that it offers to give back, A.
+        since: loop time since when these are asked for.
+        backwards: the present target is to give back.
+        by_charger: the charger decides on power, within the vehicle's limits.
+    """
+
+    volts: Ceiling
+    amps: Ceiling
+    back: Ceiling
+    since: float = 0.0
+    backwards: bool = False
+    by_charger: bool = False
+
+    @classmethod
+    def of(cls, terms: Terms) -> Asked:
+        """Nothing asked for yet."""
+        return cls(slow(terms), falling(terms), falling(terms))
+
+
+def falling(terms: Terms) -> Ceiling:
+    """A bound of current, which falls by a ramp."""
+    return Ceiling(fall=terms.fall, hold=terms.reaction)
+
+
+def slow(terms: Terms) -> Ceiling:
+    """A bound of voltage or power."""
+    return Ceiling(hold=terms.reaction + terms.off)
+
+
+@dataclass
+class Steps:
+    """How far the power flow has come; loop times in s, None: it has not happened.
+
+    Attributes:
+        checked: a cable check has ended well; ``isolation`` is what it ended with.
+        precharge_at: since when the present precharge target is asked for; ``precharged`` whether it was below it;
+            ``reached`` the voltage told last.
+        on_at: PowerDelivery(Start) was answered well.
+        stop_at: PowerDelivery(Stop) or (Renegotiate) was asked for.
+        stopped_at: it was answered.
+        failed_at: the charger refused a request.
+        error_at: the vehicle reports an error, or that it is not ready, in the loop.
+        over_at: the connection or session is over.
+    """
+
+    checked: bool = False
+    isolation: str = ""
+    precharge_at: float = 0.0
+    precharge_volts: float | None = None
+    precharged: bool = False
+    reached: float | None = None
+    on_at: float | None = None
+    stop_at: float | None = None
+    stopped_at: float | None = None
+    failed_at: float | None = None
+    error_at: float | None = None
+    over_at: float | None = None
+
+
+@dataclass
+class Ending:
+    """What the charger wants to end, and since when; loop times in s.
+
+    Attributes:
+        alarm_at: the charger reports an alarm or an isolation fault; ``alarm`` says which, ``alarmed`` that it did.
+        wish_at: EVSENotification asks to stop; ``wish_until`` is when that has to have happened, but for the time that
+            the charger needs to take down the ``wish_amps`` that flowed then.
+    """
+
+    alarm_at: float | None = None
+    alarm: str = ""
+    alarmed: bool = False
+    wish_at: float | None = None
+    wish_until: float = math.inf
+    wish_amps: float = 0.0
+
+    def note(self, said: Said, now: float) -> None:
+        """Takes a response of the charger into account."""
+        alarm = said.alarm
+        if not alarm:
+            self.alarm_at = None
+        elif self.alarm_at is None:
+            self.alarm_at, self.alarm, self.alarmed = now, alarm, True
+        wishes = said.wish in STOPS or said.status in ENDINGS
+        if not wishes or said.stage not in (Stage.LOOP, Stage.DELIVERY):
+            if said.stage is Stage.LOOP:
+                self.wish_at, self.wish_until = None, math.inf
+            return
+        if self.wish_at is None:
+            self.wish_at = now
+            self.wish_amps = abs(said.amps or 0.0)
+        until = now + said.delay
+        self.wish_until = min(self.wish_until, until)
+
+
+@dataclass
+class Energy:
+    """What has gone into the vehicle, Wh: as measured, as reported, and as metered.
+
+    Attributes:
+        capacity: of the battery.
+        soc: last one told, percent; ``soc_wh`` is the energy at its last change, ``soc_most`` the highest.
+        counted: energy by the reported values, ``drawn`` by the measured ones;
+            ``drawn_by`` the latter by time, ``net`` without what went back.
+        metered: meter and its last reading; ``metered_from`` meter, time and first reading since the start, and
+            ``metered_drawn`` what had been drawn then.
+    """
+
+    capacity: float | None = None
+    soc: int | None = None
+    soc_wh: float = 0.0
+    soc_most: int = 0
+    counted: list[Counted] = field(default_factory=list)
+    drawn: float = 0.0
+    drawn_by: list[tuple[float, float]] = field(default_factory=list)
+    net: float = 0.0
+    metered: tuple[str, float] | None = None
+    metered_from: tuple[str, float, float] | None = None
+    metered_drawn: float = 0.0
+
+    def begin(self) -> None:
+        """Power begins to flow: readings and reported values count from here."""
+        self.counted = []
+        self.metered = self.metered_from = None
+
+    def read(self, said: Said, now: float) -> None:
+        """Takes a meter reading into account; another meter counts from its first."""
+        assert said.wh is not None
+        self.metered = (said.meter, said.wh)
+        if self.metered_from is None or self.metered_from[0] != said.meter:
+            self.metered_from, self.metered_drawn = (said.meter, now, said.wh), self.drawn
+            self.counted = []
+
+    def report(self, old: Sample, new: Sample) -> None:
+        """Takes what flowed between two reports into account."""
+        hours = (new.time - old.time) / 3600.0
+        powers = (old.volts * old.amps, new.volts * new.amps)
+        before = self.counted[-1] if self.counted else Counted(old.time, 0.0, 0.0)
+        least, most = max(min(powers), 0.0), max(*powers, 0.0)
+        self.counted.append(Counted(new.time, before.least + least * hours, before.most + most * hours))
+
+    def flow(self, watts: float, since: float, now: float) -> None:
+        """Takes a measured power into account that flowed since then."""
+        flowed = watts * (now - since) / 3600.0
+        self.drawn, self.net = self.drawn + max(flowed, 0.0), self.net + flowed
+        self.drawn_by.append((now, self.drawn))
+
+
+@dataclass
+class Contacts:
+    """The vehicle's pilot and contactors.
+
+    Attributes:
+        pilot: its state, where it was seen, with 5 %; ``began_ready``: it was in C or D before the session.
+        ready: the pilot is in C or D; ``closed``: the vehicle's contactors are.
+        opened_at: when the vehicle opened, by pilot or contactors; ``opened_what`` and ``opened_amps`` say more.
+    """
+
+    ready: bool = False
+    pilot: State | None = None
+    began_ready: bool = False
+    closed: bool = False
+    opened_at: float | None = None
+    opened_what: str = ""
+    opened_amps: float = 0.0
+
+
+@dataclass
+class Plant:
+    """What was measured between both.
+
+    Attributes:
+        measured: it is.
+        samples: of the last seconds.
+        highest: voltage in the cable check, V.
+    """
+
+    measured: bool = False
+    samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=256))
+    highest: float = 0.0
+
+    def since(self, time: float) -> list[Sample]:
+        """Measurements from a loop time on, with the last one before."""
+        kept = [sample for sample in self.samples if sample.time >= time]
+        older = [sample for sample in self.samples if sample.time < time]
+        return [*older[-1:], *kept]
