@@ -1,9 +1,9 @@
-"""The traction battery: energy, voltage and what current it wants, as a car's battery management would.
+"""The traction battery: its energy, its voltage and the current it requests, as a car's battery management would.
 
 The model is one series resistance behind an open-circuit voltage that depends on the state of charge (SoC). The current
 it accepts is the smallest of four: the cells' limit at this SoC (taper), the limit that keeps the terminals at or below
-the final voltage (constant voltage), the power limit, and the charger's limits. What it gives back is the smallest of
-four alike, with the voltage of the empty battery, and nothing from the minimum SoC down.
+the final voltage (constant voltage), the power limit, and the charger's limits. The current it gives back is limited in
+the same four ways, with the empty battery's voltage as the bound; at or below the minimum SoC it gives nothing back.
 
 Units: V, A, W, Wh, ohm, s; SoC from 0 to 1. Current into the battery is positive.
 """
@@ -25,7 +25,7 @@ NMC_CELL: Curve = (
 )  # fmt: skip
 NMC_FULL = 4.20  # final voltage of a cell
 
-# Part of the largest current over SoC: little when empty, full in the middle, then down. Shaped like measured cars.
+# Fraction of the largest current over SoC: low when empty, full in the middle, then falling. Modelled on measured cars.
 TAPER: Curve = ((0.0, 0.5), (0.08, 1.0), (0.5, 1.0), (0.6, 0.8), (0.8, 0.45), (0.9, 0.2), (0.97, 0.08), (1.0, 0.03))
 
 
@@ -36,11 +36,11 @@ class Pack:
     Attributes:
         capacity_wh: usable energy, Wh.
         cells: number in series; multiplies ``cell_curve`` and ``cell_full``.
-        resistance: of the pack, ohm.
-        max_current: A.
-        max_power: W at the terminals.
-        taper: part of ``max_current`` over SoC.
-        max_discharge_current, max_discharge_power: out of the battery, as magnitudes, A and W; 0: it gives nothing.
+        resistance: pack resistance, ohm.
+        max_current: largest charging current, A.
+        max_power: largest charging power at the terminals, W.
+        taper: fraction of ``max_current`` over SoC.
+        max_discharge_current, max_discharge_power: out of the battery, as magnitudes, A and W; 0: no discharging.
     """
 
     name: str
@@ -87,10 +87,10 @@ PACKS: Mapping[str, Pack] = {
 
 
 def pack(name: str) -> Pack:
-    """The preset of that name, whatever its case.
+    """The preset with that name, regardless of case.
 
     Raises:
-        ValueError: one line that names the known ones.
+        ValueError: one line that lists the known presets.
     """
     for known, found in PACKS.items():
         if known.lower() == name.lower():
@@ -99,7 +99,7 @@ def pack(name: str) -> Pack:
 
 
 class Wanted(NamedTuple):
-    """Targets to send to the charger, V and A."""
+    """Targets to send to the charger, in V and A."""
 
     voltage: float
     current: float
@@ -110,15 +110,15 @@ class Battery:
 
     Attributes:
         pack: its type; its limits may be lowered while charging.
-        rated: what the battery stands, whatever it asks for now.
+        rated: the ratings of the battery, whatever it requests now.
         soc: state of charge, 0 to 1.
         target_soc: where charging ends.
-        bulk_soc: end of the fast part, which some messages ask for.
-        min_soc: where giving back ends.
-        current: present current, A, as of the last `step`; negative out of the battery.
-        delivered_wh: energy that came in at the terminals; what is lost as heat included.
-        returned_wh: energy that went out at the terminals.
-        highest_voltage, highest_current, highest_discharge: seen at the terminals so far, V, A and A as a magnitude.
+        bulk_soc: where the fast part of charging ends; some messages need it.
+        min_soc: where discharging ends.
+        current: current at the last `step`, A; negative out of the battery.
+        delivered_wh: energy that entered at the terminals, heat losses included.
+        returned_wh: energy that left at the terminals.
+        highest_voltage, highest_current, highest_discharge: peaks at the terminals so far, in V, A and A (magnitude).
     """
 
     def __init__(
@@ -150,12 +150,12 @@ class Battery:
         self.highest_voltage = 0.0
         self.highest_current = 0.0
         self.highest_discharge = 0.0
-        self._open: tuple[float, Pack | None, float] = (-1.0, None, 0.0)  # voltage at an SoC, asked for time and again
+        self._open: tuple[float, Pack | None, float] = (-1.0, None, 0.0)  # cached open-circuit voltage at an SoC
         self._plan: tuple[tuple[object, ...], list[float]] = ((), [])
 
     @property
     def open_voltage(self) -> float:
-        """Voltage without current, V."""
+        """Open-circuit voltage, V."""
         soc, pack, voltage = self._open
         if soc != self.soc or pack is not self.pack:
             voltage = self._open_voltage(self.soc)
@@ -179,12 +179,12 @@ class Battery:
 
     @property
     def net_wh(self) -> float:
-        """Energy that came in at the terminals less what went out, Wh."""
+        """Energy that entered at the terminals minus energy that left, Wh."""
         return self.delivered_wh - self.returned_wh
 
     @property
     def drained(self) -> bool:
-        """Whether the minimum is reached, so that it gives nothing back."""
+        """Whether the minimum SoC is reached, so that the battery gives nothing back."""
         return self.soc <= self.min_soc + 1e-9
 
     @property
@@ -194,22 +194,22 @@ class Battery:
 
     @property
     def missing_wh(self) -> float:
-        """Energy to the target, Wh."""
+        """Energy needed to reach the target SoC, Wh."""
         return max(0.0, (self.target_soc - self.soc) * self.pack.capacity_wh)
 
     def wh_to(self, soc: float) -> float:
-        """Energy to an SoC, Wh; negative where there is more."""
+        """Energy needed to reach an SoC, Wh; negative if the battery already holds more."""
         return (soc - self.soc) * self.pack.capacity_wh
 
     def step(self, voltage: float, current: float, seconds: float) -> None:
-        """Takes a current for some seconds at this terminal voltage.
+        """Applies a current (A) at a terminal voltage (V) for some seconds.
 
-        What is stored is the current times the open-circuit voltage, so a charger that misreports its voltage cannot
-        fill the battery any faster; the voltage counts for `delivered_wh` and `returned_wh` alone. SoC stops at 0 and
-        at 1.
+        The stored power is the current times the open-circuit voltage, so a charger that misreports its voltage cannot
+        fill the battery any faster; the terminal voltage only counts for `delivered_wh` and `returned_wh`. The SoC is
+        clamped to 0 to 1.
 
         Raises:
-            ValueError: a value is not finite, or time runs backwards.
+            ValueError: a value is not finite, or ``seconds`` is negative.
         """
         if not (math.isfinite(voltage) and math.isfinite(current) and 0.0 <= seconds < math.inf):
             raise ValueError(f"step of {voltage} V, {current} A, {seconds} s")
@@ -222,7 +222,7 @@ class Battery:
             self.delivered_wh += moved
         else:
             self.returned_wh -= moved
-        # In slices of at most a minute, because the voltage moves with the SoC.
+        # In slices of at most a minute, because the voltage changes with the SoC.
         while seconds > 0.0:
             slice_ = min(seconds, 60.0)
             self.soc += self.open_voltage * current * slice_ / 3600.0 / self.pack.capacity_wh
@@ -230,24 +230,24 @@ class Battery:
             seconds -= slice_
 
     def rest(self) -> None:
-        """No current any more: the terminals relax to the open-circuit voltage."""
+        """Sets the current to zero: the terminals relax to the open-circuit voltage."""
         self.current = 0.0
 
     def wanted(
         self, max_voltage: float = math.inf, max_current: float = math.inf, max_power: float = math.inf
     ) -> Wanted:
-        """Targets within the charger's limits (V, A, W): the final voltage, and the taper's current; 0 A when full."""
+        """Targets within the charger's limits (V, A, W): final voltage and tapered current; 0 A when full."""
         voltage = min(self.pack.max_voltage, max_voltage)
         if self.full:
             return Wanted(voltage, 0.0)
         return Wanted(voltage, self._acceptable(self.soc, voltage, max_current, max_power))
 
     def spare(self, max_current: float = math.inf, max_power: float = math.inf, least_voltage: float = 0.0) -> float:
-        """Current it would give back now within the charger's limits, as a magnitude, A; 0 at the minimum SoC.
+        """Current the battery would give back now within the charger's limits, as a magnitude, A; 0 at the minimum SoC.
 
         Args:
-            max_current, max_power: of the charger, A and W.
-            least_voltage: that the charger can do with, V.
+            max_current, max_power: the charger's limits, A and W.
+            least_voltage: the lowest voltage at which the charger works, V.
         """
         pack, emf, ohms = self.pack, self.open_voltage, self.pack.resistance
         floor = max(pack.min_voltage, least_voltage)
@@ -265,11 +265,11 @@ class Battery:
         max_current: float = math.inf,
         max_power: float = math.inf,
     ) -> float:
-        """Seconds of charging within these limits until that SoC; infinite where it cannot be reached."""
+        """Charging time to that SoC within these limits, s; infinite if it cannot be reached."""
         at = self.soc
         if at >= soc - 1e-9:
             return 0.0
-        # Whole percents are the same from second to second, as long as nobody changes a limit.
+        # The times for whole percents stay the same from second to second, as long as no limit changes.
         key = (self.pack, min(self.pack.max_voltage, max_voltage), max_current, max_power)
         if self._plan[0] != key:
             self._plan = (key, [self._seconds(step / 100.0, (step + 1) / 100.0, *key[1:]) for step in range(100)])
@@ -281,7 +281,7 @@ class Battery:
         return begin + sum(percents[first:last]) + self._seconds(last / 100.0, soc, *key[1:])
 
     def _seconds(self, start: float, end: float, voltage: float, max_current: float, max_power: float) -> float:
-        """Seconds of charging over so small a part that the current in its middle stands for all of it."""
+        """Charging time over a step so small that the current at its midpoint represents all of it, s."""
         if end - start <= 1e-12:
             return 0.0
         middle = (start + end) / 2.0
@@ -307,7 +307,7 @@ class Battery:
 
 
 def _at(curve: Curve, x: float) -> float:
-    """The curve at x, straight between its points and level outside them."""
+    """The curve at x: linear between its points, constant outside them."""
     index = bisect_right(curve, (x, math.inf))
     if index == 0:
         return curve[0][1]
@@ -318,7 +318,7 @@ def _at(curve: Curve, x: float) -> float:
 
 
 def _by_power(watts: float, emf: float, ohms: float) -> float:
-    """Current at which the terminals take so many watts; negative ones give them, and as much as can be given."""
+    """Current at which the terminals take ``watts``, A; negative watts discharge, as far as the battery can."""
     if math.isinf(watts):
         return watts
     return (math.sqrt(max(emf * emf + 4.0 * ohms * watts, 0.0)) - emf) / (2.0 * ohms)

@@ -1,4 +1,4 @@
-"""The vehicle's side of a session: find a charger, connect, agree on a protocol, run its script, end safe."""
+"""The vehicle's side of a session: find a charger, connect, agree on a protocol, run its script, end safely."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Search:
 
     Attributes:
         interface: the interface that leads to it.
-        tls: NONE asks for no TLS, OPTIONAL for TLS and takes what it gets, REQUIRED insists.
-        context: for TLS; needed unless ``tls`` is NONE.
+        tls: NONE requests no TLS; OPTIONAL requests TLS but accepts a plain connection; REQUIRED insists on TLS.
+        context: the TLS context; needed unless ``tls`` is NONE.
         sdp_to: unicast address for SDP instead of multicast.
-        address, port: the charger's, where SDP is to be skipped.
-        discover, connect: how to get there; a network in memory has its own.
+        address, port: the charger's, to skip SDP.
+        discover, connect: how to find and reach the charger; an in-memory network has its own.
     """
 
     interface: Interface
@@ -57,11 +57,11 @@ class Search:
 
 
 async def find(search: Search, options: Options) -> Channel:
-    """SDP and TCP (and TLS).
+    """Finds a charger and connects to it: SDP, TCP and, if used, TLS.
 
     Raises:
         NothingFound: no usable answer.
-        SetupError: no connection, or TLS asked for and refused.
+        SetupError: no connection, or one side requires TLS and the other has none.
     """
     interface, discover, connect = search.interface, search.discover, search.connect
     wants_tls = search.tls is not sdp.TlsPolicy.NONE
@@ -77,7 +77,7 @@ async def find(search: Search, options: Options) -> Channel:
     except NothingFound:
         if search.tls is not sdp.TlsPolicy.OPTIONAL:
             raise
-        # Some chargers ignore requests for TLS altogether; real cars ask again without.
+        # Some chargers ignore SDP requests for TLS altogether; real cars ask again without TLS.
         found = await discover(interface, security=sdp.NO_TLS, timing=timing, to=search.sdp_to, observe=options.observe)
     if found.security == sdp.TLS:
         if search.context is None:
@@ -89,12 +89,12 @@ async def find(search: Search, options: Options) -> Channel:
 
 
 async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = None) -> Outcome:
-    """Charges on an open connection, to the end of the session.
+    """Charges on an open connection until the session ends.
 
-    However it ends, the vehicle is safe then: contactors open, pilot B, connection closed.
+    However it ends, the vehicle is then safe: contactors open, pilot in B, connection closed.
 
     Returns:
-        How it ended. Nothing is raised for what the charger does. Cancellation is passed on;
+        How it ended. Nothing the charger does raises an exception. Cancellation is passed on;
         ``options.on_end`` reports it.
     """
     options = options or Options()
@@ -106,20 +106,20 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
     battery, mishaps = vehicle.battery, len(vehicle.contactors.mishaps)
     started, energy, returned, outcome.soc_start = session.now, battery.delivered_wh, battery.returned_wh, battery.soc
     try:
-        # A pulled plug or state E or F must not wait for the message under way.
+        # A pulled plug or state E or F must not wait for the exchange in progress.
         await _unless_in_trouble(_session(drive), vehicle)
         outcome.cause, outcome.reason = drive.ending.cause, drive.ending.reason
     except V2GError as why:
         outcome.error = why
         outcome.cause, outcome.reason = cause_of(why), str(why)
-        if drive.ending.cause is not Cause.COMPLETE:  # what went wrong first counts
+        if drive.ending.cause is not Cause.COMPLETE:  # the first error counts
             outcome.cause, outcome.reason = drive.ending.cause, f"{drive.ending.reason}; then: {why}"
         session.tell("error", "ended", outcome.reason)
     except asyncio.CancelledError:
         outcome.cause, outcome.reason = Cause.ABORTED, "cancelled"
         raise
     finally:
-        # Whatever happened, also what nobody thought of: nothing stays connected to the battery.
+        # Whatever happened, foreseen or not: nothing stays connected to the battery.
         under_power, since = vehicle.contactors.closed, session.now
         try:
             await vehicle.safe(within=AT_ONCE)
@@ -144,7 +144,7 @@ async def charge(channel: Channel, vehicle: Vehicle, options: Options | None = N
 
 
 async def _close(session: Session, *, gently: bool) -> None:
-    """A charger that failed us may not even notice a close; nothing waits for it then."""
+    """Closes the connection; unless ``gently``, without waiting for a failed charger, which may not notice a close."""
     if gently:
         await session.close()
     else:
@@ -153,16 +153,16 @@ async def _close(session: Session, *, gently: bool) -> None:
 
 
 async def _unless_in_trouble(work: Coroutine[Any, Any, T], vehicle: Vehicle) -> T:
-    """Runs the session, or the search for one, until it ends or the control pilot calls for an end.
+    """Runs the session, or the search for a charger, until it ends or the control pilot demands an end.
 
     Raises:
-        Aborted: the pilot did.
+        Aborted: the pilot demanded it.
     """
     task = asyncio.ensure_future(work)
     alarm = asyncio.ensure_future(vehicle.trouble.wait())
     try:
         await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
-        # A charger in trouble drops the pilot and the connection: the pilot is the better reason.
+        # A charger in trouble drops both the pilot and the connection: the pilot is the better reason to report.
         if vehicle.trouble.is_set() and (not task.done() or task.exception()):
             raise Aborted(vehicle.trouble_text)
         return await task
@@ -173,7 +173,7 @@ async def _unless_in_trouble(work: Coroutine[Any, Any, T], vehicle: Vehicle) -> 
 
 
 async def _session(drive: Drive) -> None:
-    """The pilot's consent, supportedAppProtocol, then the protocol's script."""
+    """Waits for the pilot's consent, agrees on a protocol, then runs its script."""
     session, options, vehicle = drive.session, drive.options, drive.vehicle
     vehicle.begin()
     if vehicle.pilot.state in (State.A, State.E, State.F):
@@ -195,11 +195,11 @@ async def _until(session: Session, deadline: float) -> AsyncIterator[None]:
 
 
 async def agree_protocol(drive: Drive) -> Protocol:
-    """supportedAppProtocol.
+    """Agrees on a protocol by supportedAppProtocol.
 
     Raises:
-        NoCommonProtocol: the charger wants none of the offers [V2G2-172], or one that has no script here.
-        RemoteError: it selects what was not offered.
+        NoCommonProtocol: the charger accepts none of the offers [V2G2-172], or selects one that has no script here.
+        RemoteError: it selects a protocol that was not offered.
     """
     session, options = drive.session, drive.options
     energy: Energy = "AC" if options.ac else "DC"
@@ -236,9 +236,9 @@ def _titles(request: appproto.supportedAppProtocolReq) -> list[str]:
 
 
 async def wake(vehicle: Vehicle) -> bool:
-    """Wakes a paused charger: one B-C-B toggle where it offers nothing; whether it then asks for digital communication.
+    """Wakes a paused charger, with one B-C-B toggle if it offers nothing; whether it then asks for communication.
 
-    The link has to be up again before `charge` with ``options.resume``.
+    The link must be up again before `charge` is called with ``options.resume``.
     """
     if await until_digital(vehicle.pilot, 0.0):
         return True
@@ -247,7 +247,7 @@ async def wake(vehicle: Vehicle) -> bool:
 
 
 async def find_and_charge(search: Search, vehicle: Vehicle, options: Options) -> Outcome:
-    """Finds a charger and charges; what fails on the way there is an outcome too."""
+    """Finds a charger and charges; a failure on the way there is an outcome too."""
     seconds = ISO2.timing.replace(options.timing).V2G_EVCC_CommunicationSetup_Timeout
     vehicle.begin()
     try:

@@ -1,9 +1,9 @@
-"""What a vehicle makes of the charger's status and limits, for both protocols. No messages are sent here.
+"""How a vehicle judges the charger's status and limits, for both protocols. No messages are sent here.
 
-Whether a message is right at all is not asked here: that is in the table of rules (:mod:`v2g.rules`), which
-:meth:`evcc.drive.Drive.heed` acts on. Two kinds of answer: before power flows, a charger that cannot be charged at
-raises `Unsuitable`; in the loop, whatever ends it is an `Ending`, because something has to be switched off first. The
-most urgent reason counts.
+Whether a message is correct at all is decided elsewhere: by the table of rules (:mod:`v2g.rules`), which
+:meth:`evcc.drive.Drive.heed` acts on. There are two kinds of answer: before power flows, an unusable charger raises
+`Unsuitable`; in the loop, a reason to end is an `Ending`, because something must be switched off first. The most urgent
+reason counts.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from v2g.outcome import Cause
 from v2g.physical import amps, volts, watts
 
 ALARMS = ("EVSE_EmergencyShutdown", "EVSE_Malfunction")
-"""The vehicle disconnects at once."""
+"""Status codes on which the vehicle disconnects at once."""
 
 ENDINGS = (*ALARMS, "EVSE_Shutdown", "EVSE_UtilityInterruptEvent")
-"""Status codes with which no charging can begin."""
+"""Status codes that keep charging from beginning."""
 
 WORKING = ("EVSE_Ready", "EVSE_IsolationMonitoringActive")
-"""Status codes with which charging goes on."""
+"""Status codes that let charging go on."""
 
 OVER = 1.1
-"""Part of its own limits at which a vehicle protects its battery; a charger regulates within a few percent."""
+"""Multiple of its own limits at which a vehicle protects its battery; a charger regulates within a few percent."""
 
 OVER_AMPS = 10.0
-"""A: slack for the regulation of small currents."""
+"""A: tolerance for the regulation of small currents."""
 
 
 class Notifying(Protocol):
@@ -43,10 +43,10 @@ class Notifying(Protocol):
 
 
 def same_kind(element: object, expected: type[Any]) -> None:
-    """The block of a response has the kind of the request's [V2G20-1600].
+    """Checks that the block of a response is of the same kind as the request's [V2G20-1600].
 
     Raises:
-        RemoteError: it has another one.
+        RemoteError: it is of another kind.
     """
     if type(element) is not expected:
         raise RemoteError(f"{type(element).__name__} in the response, expected {expected.__name__}")
@@ -66,7 +66,7 @@ class DcStatus(Notifying, Protocol):
 
 
 def no_alarm(status: DcStatus) -> None:
-    """In ChargeParameterDiscovery any status will do that is not an emergency: some chargers are not ready yet.
+    """In ChargeParameterDiscovery any status but an emergency will do: some chargers are not ready yet.
 
     Raises:
         Unsuitable: emergency or malfunction.
@@ -76,7 +76,7 @@ def no_alarm(status: DcStatus) -> None:
 
 
 def preparing(status: DcStatus) -> None:
-    """During CableCheck and PreCharge: nothing may call for an end.
+    """During CableCheck and PreCharge, nothing may demand an end.
 
     Raises:
         Unsuitable: the charger shuts down.
@@ -94,7 +94,7 @@ class Limits:
     power: float = math.inf
 
     def updated(self, response: Any) -> Limits:
-        """With those limits that a CurrentDemandRes carries."""
+        """These limits, with those that a CurrentDemandRes carries taken over."""
         changes = {}
         for name, element, read in (
             ("voltage", "EVSEMaximumVoltageLimit", volts),
@@ -108,14 +108,14 @@ class Limits:
 
 
 NO_LIMITS = Limits(0.0, 0.0, 0.0)
-"""Nothing can be given."""
+"""The charger can give nothing."""
 
 
 def dc_limits(drive: Drive, parameter: Any) -> Limits:
     """The limits of a DC_EVSEChargeParameter, if this vehicle can charge within them.
 
     Raises:
-        Unsuitable: the charger cannot reach the battery's voltage or go as low, or its smallest current is too large.
+        Unsuitable: the charger cannot go as high or as low as the battery's voltage, or its least current is too large.
     """
     battery = drive.vehicle.battery
     power = parameter.EVSEMaximumPowerLimit
@@ -139,10 +139,10 @@ def dc_limits(drive: Drive, parameter: Any) -> Limits:
 
 
 def ac_current(drive: Drive, max_current: float) -> None:
-    """Whether an AC outlet's current per phase (A) will do.
+    """Checks that an AC outlet's current per phase (A) is enough.
 
     Raises:
-        Unsuitable: less than the onboard charger can do with.
+        Unsuitable: it is less than the onboard charger needs.
     """
     least = drive.vehicle.onboard.min_current
     if max_current < least:
@@ -154,7 +154,7 @@ def ac_current(drive: Drive, max_current: float) -> None:
 
 
 def alarmed(status: DcStatus) -> bool:
-    """Whether the charger reports what a vehicle disconnects for at once."""
+    """Whether the charger reports a status on which a vehicle disconnects at once."""
     return status.EVSEStatusCode in ALARMS or status.EVSEIsolationStatus == "Fault"
 
 
@@ -162,10 +162,10 @@ def dc_ending(drive: Drive, status: DcStatus, voltage: float, current: float) ->
     """Why the DC loop ends after this response, or None.
 
     Args:
-        voltage, current: what the charger says it delivers, V and A.
+        voltage, current: as the charger reports them, V and A.
     """
     code = status.EVSEStatusCode
-    # First, because a charger that switched off for it reports an alarm beside it.
+    # First, because a charger that switched off because of this also reports an alarm.
     if status.EVSEIsolationStatus == "Fault":
         return Ending("stop", "the charger reports an isolation fault", Cause.ABORTED, hurry=0.0, alarm=True)
     if code in ALARMS:
@@ -186,7 +186,7 @@ def dc_ending(drive: Drive, status: DcStatus, voltage: float, current: float) ->
 
 
 def _protect(drive: Drive, error_code: str, text: str) -> Ending:
-    """The vehicle disconnects to save its battery, and says so in its status."""
+    """The vehicle disconnects to protect its battery, and says so in its status."""
     drive.error_code = error_code
     return Ending("stop", f"the charger delivers {text}", Cause.ABORTED, hurry=0.0, alarm=True)
 
@@ -215,5 +215,5 @@ def wishes(drive: Drive, status: Notifying) -> Ending | None:
 
 
 def _hurry(status: Notifying) -> float:
-    """Seconds left for the ramp; NotificationMaxDelay of 0 is "as soon as possible"."""
+    """Seconds left for the ramp; a NotificationMaxDelay of 0 means "as soon as possible"."""
     return float(status.NotificationMaxDelay) if status.NotificationMaxDelay else math.inf

@@ -1,9 +1,9 @@
 """Contract payment in the vehicle's script of ISO 15118-2: installation and update of contracts, signed authorization.
 
-One certificate exchange a session at most. What it delivers is used only if everything about it holds: the provisioning
-service's signature and chain, the eMAID, and that the key belongs to the certificate [V2G2-823, 891]; otherwise the
-vehicle goes on with the contract it has, or not at all. A FAILED ends the session, as everywhere [V2G2-539], unless the
-vehicle has the option to go on [V2G2-554, 557, 558].
+There is at most one certificate exchange per session. The delivered contract is used only if everything about it is
+valid: the provisioning service's signature and chain, the eMAID, and that the key belongs to the certificate
+[V2G2-823, 891]; otherwise the vehicle continues with the contract it has, or not at all. A FAILED ends the session, as
+everywhere [V2G2-539], unless the vehicle has the option to continue [V2G2-554, 557, 558].
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def time_of(drive: Drive) -> datetime.datetime:
 
 
 def choose_payment(drive: Drive, found: iso2.ServiceDiscoveryRes) -> iso2.paymentOptionType:
-    """Contract where both sides can, or what the driver insists on; a resumed session keeps its own [V2G2-463].
+    """Contract if both sides support it, or the driver's choice; a resumed session keeps its own [V2G2-463].
 
     Raises:
-        Unsuitable: what the driver insists on is not possible, or nothing is.
+        Unsuitable: the payment that the driver insists on is not possible, or none is.
     """
     offered = found.PaymentOptionList.PaymentOption
     wish = drive.options.payment
@@ -79,14 +79,14 @@ def _offers_certificates(found: iso2.ServiceDiscoveryRes) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# The payment
+# Payment
 
 
 async def pay(drive: Drive, found: iso2.ServiceDiscoveryRes, services: list[iso2.SelectedServiceType]) -> None:
-    """Selection, a certificate exchange if one is due, PaymentDetails, and Authorization until it is finished.
+    """Payment selection, a certificate exchange if due, PaymentDetails, and Authorization until it is finished.
 
     Args:
-        services: to select, the charge service included; the certificate service is added where it is needed.
+        services: services to select, the charge service included; the certificate service is added if needed.
 
     Raises:
         Unsuitable: there is no contract after all.
@@ -112,7 +112,7 @@ async def pay(drive: Drive, found: iso2.ServiceDiscoveryRes, services: list[iso2
 
 
 async def find_exchange(drive: Drive, found: iso2.ServiceDiscoveryRes, wallet: Wallet) -> tuple[str, int]:
-    """The certificate exchange to make, and the parameter set that stands for it; ("", 0) for none."""
+    """The certificate exchange to make, and its parameter set; ("", 0) for none."""
     wanted = wallet.exchanges(time_of(drive))
     if not wanted or not _offers_certificates(found):
         return "", 0
@@ -127,10 +127,10 @@ async def find_exchange(drive: Drive, found: iso2.ServiceDiscoveryRes, wallet: W
 
 
 async def make_exchange(drive: Drive, wallet: Wallet, exchange: str) -> None:
-    """CertificateInstallation or CertificateUpdate. After one that fails, a vehicle may go on with what it has.
+    """CertificateInstallation or CertificateUpdate. If it fails, a vehicle may continue with the contract it has.
 
     Raises:
-        Refused: the charger refused, and the vehicle does not go on after that.
+        Refused: the charger refused, and the vehicle does not continue after that.
         RemoteError: the charger broke the protocol.
     """
     try:
@@ -153,7 +153,7 @@ async def install(drive: Drive, wallet: Wallet) -> Credential:
 
     Raises:
         Refused: the charger refused.
-        Undeliverable: what came must not be used.
+        Undeliverable: the delivered contract must not be used.
     """
     own = wallet.provisioning
     assert own is not None
@@ -166,7 +166,7 @@ async def install(drive: Drive, wallet: Wallet) -> Credential:
 
 
 async def update(drive: Drive, wallet: Wallet) -> Credential:
-    """CertificateUpdate, signed with the contract that ends; raises as :func:`install`."""
+    """CertificateUpdate, signed with the expiring contract; raises the same as :func:`install`."""
     own = wallet.contract
     assert own is not None
     request = iso2.CertificateUpdateReq(
@@ -181,7 +181,7 @@ async def update(drive: Drive, wallet: Wallet) -> Credential:
 
 
 def heed_retry_counter(drive: Drive, wallet: Wallet) -> None:
-    """RetryCounter of a refused update: 0 tries again in the next session, -1 never [V2G2-696, 928]."""
+    """Acts on the RetryCounter of a refused update: 0: try again in the next session, -1: never [V2G2-696, 928]."""
     received = drive.session.last_received
     counter = getattr(received.message, "RetryCounter", None) if received is not None else None
     if counter is None:
@@ -199,13 +199,13 @@ def accept(
     res: iso2.CertificateInstallationRes | iso2.CertificateUpdateRes,
     receiver: Credential,
 ) -> Credential:
-    """The delivered contract, if everything holds: signature first, then the chain, eMAID and key.
+    """The delivered contract, if everything is valid: signature first, then the chain, eMAID and key.
 
     Args:
-        receiver: whose key the contract's key was sealed for.
+        receiver: the credential for whose key the contract's key was sealed.
 
     Raises:
-        Undeliverable: says what does not hold.
+        Undeliverable: says what is invalid.
     """
     from pki import delivery
     from pki.errors import PkiError
@@ -234,7 +234,7 @@ def accept(
 def check_chain(
     drive: Drive, chain: tuple[bytes, ...], roots: Any, role: Any, whose: str, *, suite: str = "iso2"
 ) -> None:
-    """Holds a charger's chain against our roots.
+    """Checks a charger's chain against our roots.
 
     Args:
         suite: the table of profiles.
@@ -251,7 +251,7 @@ def check_chain(
 
 
 async def payment_details(drive: Drive, wallet: Wallet) -> bytes:
-    """PaymentDetails: the challenge."""
+    """PaymentDetails; returns the challenge."""
     contract = drive.contract
     assert contract is not None
     res = await drive.ask(
@@ -264,7 +264,7 @@ async def payment_details(drive: Drive, wallet: Wallet) -> bytes:
 
 
 async def authorize(drive: Drive, challenge: bytes) -> None:
-    """Authorization until it is finished; only the first request is signed and has the challenge [V2G2-684]."""
+    """Authorization until it is finished; only the first request is signed and carries the challenge [V2G2-684]."""
     first = True
 
     def request() -> iso2.AuthorizationReq:
@@ -277,7 +277,7 @@ async def authorize(drive: Drive, challenge: bytes) -> None:
 
 
 def sign(drive: Drive, message: Any) -> SignatureType | None:
-    """The Signature of a request with the contract's key; None for one without Id."""
+    """The Signature of a request with the contract's key; None for a request without an Id."""
     if drive.contract is None or message.Id is None:
         return None
     return signature.sign_message(message, drive.contract.key)
@@ -288,10 +288,10 @@ def sign(drive: Drive, message: Any) -> SignatureType | None:
 
 
 def tariffs_hold(drive: Drive, res: iso2.ChargeParameterDiscoveryRes, given: SignatureType | None) -> bool:
-    """Whether the tariffs of a response may guide the choice; if not, the vehicle charges without them [V2G2-905].
+    """Whether a response's tariffs may guide the choice; if not, the vehicle charges without them [V2G2-905].
 
-    With a contract the sub-CA that issued it must have signed. Without one an unsigned tariff is the charger's own
-    information, and a signed one cannot be checked.
+    With a contract, the sub-CA that issued it must have signed them. Without one, an unsigned tariff is the charger's
+    own information, and a signed one cannot be checked.
 
     Args:
         given: the Signature of the response's header.

@@ -1,7 +1,7 @@
-"""The vehicle's script of DIN SPEC 70121. As :mod:`evcc.iso2`, in DIN's names: DC only, no pause, no renegotiation.
+"""The vehicle's script of DIN SPEC 70121. Like :mod:`evcc.iso2` with DIN's names: DC only, no pause, no renegotiation.
 
-All optional limits are sent, because several chargers give up without them. What chargers of the field answer is taken
-as it is: plain OK, EVSEIDs of any kind, session ids of any length, values without unit, schedule id 0.
+All optional limits are sent, because several chargers give up without them. Answers known from chargers in the field
+are accepted: plain OK, EVSEIDs of any kind, session ids of any length, values without a unit, schedule id 0.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ volt, ampere, watt, watt_hour, second = (
 )  # fmt: skip
 
 MODES = ("DC_extended", "DC_core")
-"""What a vehicle may request [V2G-DC-625]."""
+"""Energy transfer modes that a vehicle may request [V2G-DC-625]."""
 
 LARGEST_PMAX = 32767
-"""W: what a 16-bit PMax can say; it stands for "as much as you want"."""
+"""W: the largest 16-bit PMax; it means "as much as you want"."""
 
 
 async def run(drive: Drive) -> None:
     """The whole session, from SessionSetup to SessionStop.
 
     Raises:
-        V2GError: it could not be completed. The vehicle is safe, and what could still be said has been said.
+        V2GError: it could not be completed. The vehicle is safe, and has said goodbye as far as that was possible.
     """
     try:
         await set_up(drive)
@@ -58,7 +58,7 @@ async def run(drive: Drive) -> None:
 
 
 async def set_up(drive: Drive) -> None:
-    """SessionSetup; the id is in the header of the response, in whatever length."""
+    """SessionSetup; the id is in the header of the response and may have any length."""
     session = drive.session
     session.id = drive.options.new_session_id
     res = await drive.ask(din.SessionSetupReq(EVCCID=drive.vehicle.evccid))
@@ -200,7 +200,7 @@ async def charge(drive: Drive, terms: Terms) -> Ending:
     try:
         await until_dead(drive, lambda: din.WeldingDetectionReq(DC_EVStatus=status(drive, ready=False)))
     except TimedOut as why:
-        # Some chargers never answer it, so that SessionStop is the way on.
+        # Some chargers never answer WeldingDetection; SessionStop is the way on then.
         drive.note(f"no WeldingDetectionRes: {why}")
     return ending
 
@@ -245,7 +245,7 @@ def current_demand(drive: Drive, target: Target) -> din.CurrentDemandReq:
 
 
 def power_delivery(drive: Drive, start: din.ChargingProfileType | None) -> din.PowerDeliveryReq:
-    """PowerDeliveryReq: with a charging profile it starts, without it stops."""
+    """PowerDeliveryReq: with a charging profile it starts the power flow, without one it stops it."""
     return din.PowerDeliveryReq(
         ReadyToChargeState=start is not None,
         ChargingProfile=start,
@@ -258,7 +258,7 @@ def power_delivery(drive: Drive, start: din.ChargingProfileType | None) -> din.P
 
 
 def profile(drive: Drive, chosen: Schedule) -> din.ChargingProfileType:
-    """The schedule's own steps, each at most PMax and at most what the vehicle can use."""
+    """The schedule's own steps, each limited to PMax and to what the vehicle can use."""
     most = min(LARGEST_PMAX, math.floor(drive.vehicle.battery.pack.max_power))
     slots = schedule.steps(chosen) or (schedule.Slot(0, math.inf),)
     return din.ChargingProfileType(
@@ -277,6 +277,6 @@ def profile(drive: Drive, chosen: Schedule) -> din.ChargingProfileType:
 
 
 async def leave(drive: Drive) -> None:
-    """The vehicle goes safe first. Then it says goodbye, if the last request was answered as it should be."""
+    """Makes the vehicle safe first; then says goodbye, if the last request was answered properly."""
     await drive.vehicle.safe(within=AT_ONCE)
     await say_goodbye(drive, power_delivery(drive, None), din.SessionStopReq())

@@ -1,8 +1,8 @@
 """One session as the vehicle's script sees it: the connection, the vehicle, what was chosen, and why it ends.
 
-Every request of a script goes through :meth:`Drive.ask`. It looks into the protocol's sequence table first, so that
-a mistake in a script is our `LocalError` and never reaches the charger. A test that wants to send something illegal
-replaces the message behind this guard, with the session's rewrite hooks, or uses the session itself.
+Every request of a script goes through :meth:`Drive.ask`, which checks the protocol's sequence table first, so that
+a mistake in a script raises our `LocalError` and never reaches the charger. A test that wants to send something illegal
+replaces the message behind this guard with the session's rewrite hooks, or uses the session directly.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class Unsuitable(RemoteError):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why the power flow ends, and how the script has to go on.
+    """Why the power flow ends, and how the script continues.
 
     Attributes:
-        how: ``stop``, ``pause``, ``renegotiate``, or ``service``: on with another service (ISO 15118-20).
+        how: ``stop``, ``pause``, ``renegotiate``, or ``service``: continue with another service (ISO 15118-20).
         reason: in words.
-        cause: what it makes of the outcome.
-        hurry: seconds for which the current may stand before the vehicle goes on; 0: no ramp.
-        alarm: the vehicle disconnects before it says anything.
-        until: loop time at which a pause has no reason any more, s; None: not known.
+        cause: the resulting cause of the outcome.
+        hurry: seconds for which the current may stay up before the vehicle goes on; 0: no ramp.
+        alarm: the vehicle disconnects before it sends anything.
+        until: loop time at which the reason for a pause ends, s; None: unknown.
     """
 
     how: Literal["stop", "pause", "renegotiate", "service"]
@@ -61,7 +61,7 @@ class Ending:
 
 
 class NeedsTold(NamedTuple):
-    """Mobility needs as the charger named them last: departure as loop time, s, and percent; None: not named."""
+    """Mobility needs as the charger last named them: departure as loop time in s, SoCs in percent; None: not named."""
 
     leaves: float | None = None
     minimum: int | None = None
@@ -70,36 +70,36 @@ class NeedsTold(NamedTuple):
 
 @dataclass
 class Drive:
-    """A session under way.
+    """A running session.
 
     Attributes:
-        resume: the paused session that is joined, or None.
-        setup_deadline: loop time by which SessionSetupRes must have come [V2G2-714].
-        mode: energy transfer mode agreed, "" before.
-        tuple_id: schedule agreed.
-        payment: payment option chosen, or "".
-        contract: signs for this session; None in external payment.
+        resume: the paused session to resume, or None.
+        setup_deadline: loop time by which SessionSetupRes must have arrived, s [V2G2-714].
+        mode: energy transfer mode agreed; "" before that.
+        tuple_id: id of the schedule agreed.
+        payment: payment option chosen; "" before that.
+        contract: the contract that signs for this session; None with external payment.
         ac_voltage: nominal voltage of the outlet, V; None in DC.
-        charging_since: loop time when power flowed first; None before.
-        started: loop time of SessionSetupRes, s; of the first one where the session was paused.
-        error_code: what this session made the vehicle report, "" where it is the driver's setting.
-        danger: why the vehicle has to disconnect at once, "" where nothing calls for it.
-        usable: the last request was answered as it should be, so that another may be sent.
+        charging_since: loop time at which power first flowed, s; None before that.
+        started: loop time of SessionSetupRes, s; if the session was paused, of the first one.
+        error_code: error that this session made the vehicle report; "": the driver's setting applies.
+        danger: why the vehicle must disconnect at once; "" if there is no reason.
+        usable: the last request was answered properly, so another may be sent.
         ending: why the session ended, as far as the script knows.
-        paused: what a later session needs for joining this one.
-        needs_told: mobility needs that the charger named last (ISO 15118-20).
-        notes: what people should know besides, one line each.
-        control: service and parameter set selected (ISO 15118-20, as the following); None before.
+        paused: what a later session needs to resume this one.
+        needs_told: mobility needs that the charger last named (ISO 15118-20).
+        notes: anything else worth knowing for users, one line each.
+        control: service and parameter set selected; None before that (ISO 15118-20, like all that follow).
         other_services: the charger lets the vehicle change its service.
-        offered_services: ServiceIDs of the energy services that it offers.
-        parks: what was selected of the parking service: the IntendedServices.
+        offered_services: ServiceIDs of the energy services that the charger offers.
+        parks: IntendedServices selected of the parking service.
         arrived: the vehicle has begun to check in.
-        asked_to_stop: the charger asked for the end when it agreed to the start.
-        resting: no power is wanted, for standby.
+        asked_to_stop: the charger requested the end in its answer to the start.
+        resting: the vehicle wants no power, because of standby.
         standby: the charger has agreed to standby.
         pausing: a profile of 0 W is being agreed, so that the session may be paused.
-        stream: on which requests go: the main one, or a side stream by its payload type.
-        beside: what goes on in side streams.
+        stream: stream that carries the requests: the main one, or a side stream by its payload type.
+        beside: the tasks on side streams.
     """
 
     session: Session
@@ -142,11 +142,11 @@ class Drive:
             self.delivered_before -= self.resume.delivered_wh
 
     def begin(self, protocol: Protocol) -> None:
-        """A protocol was agreed: its table guards what is sent."""
+        """A protocol was agreed: from now on its table guards what is sent."""
         self.sequence = Sequence(protocol.order, dc=not self.options.ac)
 
     def on(self, stream: int) -> Drive:
-        """The same on a side stream, with the order of messages of that stream."""
+        """The same session on a side stream, with that stream's order of messages."""
         beside = copy.copy(self)
         beside.stream, beside.usable = stream, True
         beside.sequence = Sequence(self.session.protocol.side[stream].order, dc=not self.options.ac)
@@ -159,17 +159,17 @@ class Drive:
 
     @property
     def delivered_wh(self) -> float:
-        """Energy taken in this session less what was given back, Wh; a paused one counts on."""
+        """Energy taken minus energy given back in this session, Wh; a resumed session keeps counting."""
         return self.vehicle.battery.net_wh - self.delivered_before
 
     @property
     def bidirectional(self) -> bool:
-        """Whether the service selected lets energy flow out of the vehicle."""
+        """Whether the selected service lets energy flow out of the vehicle."""
         return self.control is not None and self.control.bidirectional
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """Energy transfer modes the vehicle would take now, preferred first; a resumed session keeps its own."""
+        """Energy transfer modes that the vehicle accepts now, preferred first; a resumed session keeps its own."""
         if self.resume is not None and self.resume.mode:
             return (self.resume.mode,)
         kind, one_phase = "AC" if self.options.ac else "DC", self.vehicle.onboard.phases < 3
@@ -178,13 +178,13 @@ class Drive:
 
     @property
     def energy_request(self) -> float:
-        """Energy still asked for, Wh; less what came before a pause [V2G2-743]."""
+        """Energy still requested, Wh, minus what was delivered before a pause [V2G2-743]."""
         asked = self.vehicle.settings.energy_request_wh
         return self.vehicle.battery.missing_wh if asked is None else max(0.0, asked - self.delivered_wh)
 
     @property
     def departure(self) -> int | None:
-        """Seconds until departure, or None; it comes nearer with time, also during a pause [V2G2-742]."""
+        """Seconds until departure, or None; they keep counting down, also during a pause [V2G2-742]."""
         if self.vehicle.settings.leaves_at is not None:
             return max(0, round(self.vehicle.settings.leaves_at - self.now))
         asked = self.vehicle.settings.departure
@@ -194,13 +194,13 @@ class Drive:
         """Sends a request of the script and returns its response.
 
         Args:
-            signature: for the header.
-            survives: the session can go on after a refusal.
+            signature: Signature for the header.
+            survives: the session can continue after a refusal.
 
         Raises:
             LocalError: the sequence table does not allow the request here; nothing was sent.
-            RemoteError: as of :meth:`v2g.session.Session.request`.
-            V2GError: something on a side stream has ended the session.
+            RemoteError: as in :meth:`v2g.session.Session.request`.
+            V2GError: an error on a side stream has ended the session.
         """
         name = type(message).__name__
         if not self.allows(message):
@@ -229,11 +229,11 @@ class Drive:
         return response
 
     def heed(self) -> None:
-        """Acts on the content rules that the last response breaks.
+        """Acts on the content rules that the last response violates.
 
         Raises:
-            Unsuitable: on one that this vehicle must not go on with.
-            RemoteError: on one that only a tolerant vehicle accepts, in a strict session.
+            Unsuitable: this vehicle must not continue after such a violation.
+            RemoteError: only a tolerant vehicle accepts the violation, and the session is strict.
         """
         received = self.session.last_received
         for breach in received.breaches if received is not None else ():
@@ -257,27 +257,27 @@ class Drive:
             raise TimedOut(named, getattr(self.session.timing, timer), "SessionSetupRes") from why
 
     def power_flows(self) -> None:
-        """PowerDelivery(Start) was answered: the time that the driver gave begins."""
+        """PowerDelivery(Start) was answered: the driver's charging time starts."""
         if self.charging_since is None:
             self.charging_since = self.now
 
     def forget_pause(self) -> None:
-        """The charger began a new session: what came before does not count."""
+        """The charger began a new session: what happened before it does not count."""
         self.resume = None
         self.delivered_before = self.vehicle.battery.net_wh
 
     @property
     def over_time(self) -> bool:
-        """The time that the driver gave for charging is over."""
+        """Whether the driver's charging time is over."""
         since, duration = self.charging_since, self.options.duration
         return since is not None and duration is not None and self.now - since >= duration
 
     def allows(self, message: Any) -> bool:
-        """Whether the order of messages lets us send this now."""
+        """Whether the order of messages allows sending this now."""
         return self.sequence.verdict(message) == "legal"
 
     def progress(self, phase: str) -> None:
-        """Says where we are, with the plant's numbers."""
+        """Reports where the session is, with the plant's numbers."""
         vehicle = self.vehicle
         if self.ac_voltage is not None:
             voltage, current = self.ac_voltage, vehicle.ac_current
@@ -286,14 +286,14 @@ class Drive:
         self.options.on_progress(Progress(self.now, phase, vehicle.battery.soc, voltage, current))
 
     def note(self, text: str, *, once: str = "") -> None:
-        """Adds a line for the user, once (also where its numbers differ: by a name), and to the trace."""
+        """Adds a line for the user and to the trace, once; ``once`` names lines that only differ in their numbers."""
         if (once or text) not in self._noted:
             self._noted.add(once or text)
             self.notes.append(text)
             self.session.tell("state", "note", text)
 
     def ends(self, ending: Ending) -> Ending:
-        """Notes why the power flow ends, and tells the trace right away."""
+        """Records why the power flow ends, and traces it right away."""
         self.ending = ending
         if ending.cause is Cause.COMPLETE:
             self.session.tell("state", "stopping", ending.reason)
@@ -302,7 +302,7 @@ class Drive:
         return ending
 
     def remaining(self, reach: tuple[float, float, float]) -> tuple[float, float]:
-        """Seconds to the battery's target and to its bulk SoC within limits of V, A, W; worked out once a second."""
+        """Seconds to the battery's target and bulk SoC within limits in V, A, W; calculated once a second."""
         second = (int(self.now), reach)
         if self._remaining[0] != second:
             battery = self.vehicle.battery
@@ -315,9 +315,9 @@ class Drive:
         await asyncio.sleep(self.vehicle.settings.loop_delay)
 
     def still_wanted(self) -> None:
-        """Before power flows, nothing has to be switched off: the driver's stop ends the session here.
+        """Before power flows nothing has to be switched off, so the driver's stop ends the session here.
 
-        On a side stream this is not the place to look: the main stream does.
+        A side stream does not check this: the main stream does.
 
         Raises:
             Aborted: the driver stopped.
@@ -328,10 +328,10 @@ class Drive:
 
     @contextlib.asynccontextmanager
     async def within(self, timer: str, waiting_for: str) -> AsyncIterator[None]:
-        """Limits what is done inside by a timer of the standard.
+        """Limits the time of the enclosed block by a timer of the standard.
 
         Raises:
-            TimedOut: it expired; with the timer's name and value.
+            TimedOut: the timer expired; with its name and value.
         """
         seconds = getattr(self.session.timing, timer)
         try:
