@@ -1,8 +1,8 @@
 """From plug-in to SDP: control pilot, SLAC, and the network behind it, for both roles.
 
-A vehicle waits for the charger's duty, matches, and goes on to SDP on the link it got. A charger matches one vehicle
-after another, answers SDP only while one is matched, and gives its modem a new key when a session is over. Unplugging
-or E or F ends whatever is going on; so does the loss of the power line link.
+A vehicle waits for the charger's duty cycle, matches, and continues with SDP on the resulting link. A charger matches
+one vehicle after another, answers SDP only while one is matched, and gives its modem a new key after each session.
+Unplugging, state E or F, and the loss of the power line link each end whatever is going on.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from secc.outlet import Outlet
 
 ATTENUATION = 20.0
-"""dB: mean between the two ends of the demo's cable."""
+"""dB: mean attenuation between the two ends of the demo's cable."""
 
 NOBODY_TALKS = 60.0
-"""s for which a vehicle whose matching failed waits that the charger ends the 5 %: TT_EVSE_SLAC_init is 50 at most."""
+"""s for which a vehicle whose matching failed waits for the charger to end the 5 %: TT_EVSE_SLAC_init is at most 50."""
 STEPS = 20.0
 """s for the charger's steps through E or F and X1 (T_step_EF, T_step_X1)."""
 
@@ -52,12 +52,12 @@ DOCTOR = "plugfest slac doctor looks closer"
 
 
 def check(name: str) -> None:
-    """Raises LinkError: there is no interface of that name; says which there are."""
+    """Raises LinkError: there is no interface of that name; lists those there are."""
     interface_index(name)
 
 
 async def first_of(serving: asyncio.Task[None], finished: asyncio.Event) -> None:
-    """Until ``finished`` is set or ``serving`` fails; its error is raised, and it is left finished."""
+    """Waits until ``finished`` is set or ``serving`` fails; raises its error, and leaves ``serving`` finished."""
     waiting = asyncio.create_task(finished.wait())
     try:
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -70,7 +70,7 @@ async def first_of(serving: asyncio.Task[None], finished: asyncio.Event) -> None
 
 
 def timing(bench: Bench) -> Timing:
-    """SLAC timers of a bench. Raises UserError: one that there is not."""
+    """SLAC timers of a bench. Raises UserError: there is no such timer."""
     try:
         return STANDARD.replace(**bench.slac_timer)
     except ValueError as why:
@@ -94,10 +94,10 @@ async def _host(bench: Bench, observe: Observe) -> AsyncIterator[Host]:
 async def on_simulated_line(
     bench: Bench, controls: Controls, wire: SimulatedPilot, observe: Observe, seed: int
 ) -> Outcome | None:
-    """Plugs the cable in and matches its two ends over a simulated power line; the vehicle's frames are observed.
+    """Plugs in the cable and matches its two ends over a simulated power line; the vehicle's frames are observed.
 
     Returns:
-        Why there is no session, or None where the ends are matched.
+        Why there is no session, or None if the ends are matched.
     """
     try:
         await controls.before_session(_simulated(bench, wire, observe, seed))
@@ -133,16 +133,16 @@ async def _simulated(bench: Bench, wire: SimulatedPilot, observe: Observe, seed:
 
 @contextlib.asynccontextmanager
 async def vehicle_side(bench: Bench, pilot: VehiclePilot, observe: Observe) -> AsyncIterator[ev.Ev]:
-    """A vehicle's SLAC on the interface of a bench, with its modem found.
+    """Opens a vehicle's SLAC on the interface of a bench and finds its modem.
 
     Raises:
-        UserError: interface or modem are not there.
+        UserError: the interface or the modem was not found.
     """
     limits, rng = timing(bench), random.Random(bench.seed)
     with pilots.user_errors(NO_SLAC):
         async with _host(bench, observe) as host:
             modem = await detect(host, timing=limits, rng=rng) if bench.modem else NoModem(host, limits)
-            # An AC charger may show its nominal duty from the start.
+            # An AC charger may show its nominal duty cycle from the start.
             how = ev.Options(
                 timing=limits, strict=bench.strict, digital=not bench.ac, validation=bench.vehicle.validation
             )
@@ -159,16 +159,17 @@ async def charge_matched(
     *,
     again: bool = False,
 ) -> VehicleOutcome:
-    """Matches, charges over the link, through pauses too where it is to, and leaves the network.
+    """Matches, charges over the link (also through pauses if requested), and leaves the network.
 
     Args:
-        side: from `vehicle_side`.
-        controls: with the vehicle whose pilot ``side`` has.
-        charge: finds the charger and charges; called when the link is up, with what a paused session has left.
-        say: takes a line for the user.
-        nominal: charges at a nominal duty, where the charger shows one in the end and no SLAC; None: not this vehicle.
-        how: what it does in pauses; by default the first one ends the stay.
-        again: after a lost link, and after E or F, it starts over instead of ending.
+        side: result of `vehicle_side`.
+        controls: controls of the vehicle whose pilot is in ``side``.
+        charge: finds the charger and charges; called when the link is up, with what a paused session left behind.
+        say: prints a line for the user.
+        nominal: charges at a nominal duty cycle if the charger ends up showing one without SLAC; None: this vehicle
+            does not.
+        how: what the vehicle does in pauses; by default the first pause ends the stay.
+        again: after a lost link, and after state E or F, start over instead of ending.
     """
     vehicle = controls.vehicle
     assert vehicle is not None
@@ -185,7 +186,7 @@ async def charge_matched(
         except (MatchFailed, PilotLost, Interrupted) as why:
             found = _unmatched(why)
             if not isinstance(why, MatchFailed):
-                await side.leave()  # it may have had the key already
+                await side.leave()  # it may already have had the key
                 if again and isinstance(why, PilotLost) and side.pilot.state is not State.A:
                     continue
             elif nominal is not None:
@@ -213,7 +214,7 @@ async def charge_matched(
 
 
 async def _another_duty(pilot: VehiclePilot, why: MatchFailed, say: Callable[[str], None]) -> bool:
-    """What an AC charger shows after a matching that failed: True: 5 % anew; False: a current, or nothing in time.
+    """What an AC charger shows after a failed matching: True: 5 % again; False: a current, or nothing in time.
 
     Raises:
         PilotLost: unplugged.
@@ -244,7 +245,7 @@ async def charge_basic(
     nominal: Callable[[], Awaitable[VehicleOutcome]],
     say: Callable[[str], None],
 ) -> VehicleOutcome:
-    """Waits for a nominal duty, without SLAC, and charges; arguments as of `charge_matched`."""
+    """Waits for a nominal duty cycle, without SLAC, and charges; arguments as for `charge_matched`."""
     from evcc.nominal import offers_current
 
     assert controls.vehicle is not None
@@ -257,7 +258,7 @@ async def charge_basic(
 
 
 def _unmatched(why: MatchFailed | PilotLost | Interrupted) -> Outcome:
-    """What a vehicle, or a bench of both, makes of a matching that came to nothing."""
+    """How a vehicle, or a bench with both roles, reports a matching that failed."""
     if isinstance(why, MatchFailed):
         return Outcome(Cause.NO_PEER, f"no charger was matched while {why}; {DOCTOR}")
     return Outcome(Cause.ABORTED, str(why))
@@ -270,7 +271,7 @@ def _of_vehicle(cause: Cause, reason: str, soc: float) -> VehicleOutcome:
 
 
 def described(match: Match, *, vehicle: bool = False) -> str:
-    """A match in half a line."""
+    """Describes a match in half a line."""
     near = "attenuation unknown" if match.attenuation is None else f"{match.attenuation:.1f} dB"
     peer = f"vehicle {match.ev_mac.hex(':')}" if vehicle else f"charger {match.evse_mac.hex(':')}"
     return f"{peer}, {near}"
@@ -282,10 +283,10 @@ def described(match: Match, *, vehicle: bool = False) -> str:
 
 @contextlib.asynccontextmanager
 async def charger_side(bench: Bench, pilot: ChargerPilot, observe: Observe) -> AsyncIterator[evse.Evse]:
-    """A charger's SLAC on the interface of a bench: modem found, key set.
+    """Opens a charger's SLAC on the interface of a bench: finds the modem and sets its key.
 
     Raises:
-        UserError: interface or modem are not there.
+        UserError: the interface or the modem was not found.
     """
     limits, rng = timing(bench), random.Random(bench.seed)
     with pilots.user_errors(NO_SLAC):
@@ -305,17 +306,17 @@ async def serve_matched(
     say: Callable[[str], None],
     ended: asyncio.Queue[Outcome],
 ) -> None:
-    """Matches and serves one vehicle after another, for ever.
+    """Matches and serves one vehicle after another, forever.
 
     Args:
-        arrivals: with the SLAC of `charger_side`.
-        outlet: open only while a vehicle is matched.
+        arrivals: uses the SLAC of `charger_side`.
+        outlet: opened only while a vehicle is matched.
         ready: called when the outlet is open.
         say: takes a line for the user.
-        ended: gets each outcome of the outlet.
+        ended: called with each outcome of the outlet.
 
     Raises:
-        ModemError, LinkError, SetupError: modem, interface or its address are gone.
+        ModemError, LinkError, SetupError: the modem, the interface or its address is gone.
     """
     from secc.stay import serve_vehicles
 

@@ -1,4 +1,4 @@
-"""What conformance scripts hold in their hands: testers that walk, deviate and assert, and the trace.
+"""What conformance scripts work with: testers that walk, deviate and assert, and the trace.
 
 ::
 
@@ -12,8 +12,8 @@ Requests name states: ``until(X)`` is the point where X is due. A deviation is m
 message (``send(message)``), its EXI bytes (``exi=``), its V2GTP frame (``frame=``, ``header=``), the byte stream
 (``send_bytes``, ``segments=``, ``close``), TLS (``tls=`` of the setting, deviations of :mod:`v2g.tls`).
 
-:mod:`.setting` says what a script is about, :mod:`.run` runs it and keeps its evidence. :mod:`.vehicle` and
-:mod:`.charger` are the testers, :mod:`.slac` those for SLAC alone; :mod:`.pair` has both roles of ours, :mod:`.trace`
+:mod:`.setting` holds a script's settings, :mod:`.run` runs it and keeps its evidence. :mod:`.vehicle` and
+:mod:`.charger` are the testers, :mod:`.slac` those for SLAC alone; :mod:`.pair` has both of our roles, :mod:`.trace`
 what was seen.
 """
 

@@ -1,4 +1,4 @@
-"""A tester charger in the hands of a script."""
+"""The tester charger as scripts use it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from slac.pilot import State
 from v2g.messages import appproto
 
 SEAMS = ("session_id", "header", "exi", "frame", "stamp")
-"""What of an answer can be wrong besides its fields; as of :meth:`plugfest.conformance.wire.Wire.send`."""
+"""What can be wrong with an answer besides its fields; see :meth:`plugfest.conformance.wire.Wire.send`."""
 
 
 class ChargerScript(Script):
@@ -29,7 +29,7 @@ class ChargerScript(Script):
             offer.
         trace: what it saw.
         system: the vehicle under test.
-        request: the request that is held.
+        request: the request being held.
     """
 
     sut = "evcc"
@@ -54,11 +54,11 @@ class ChargerScript(Script):
             await self.se.plug()
 
     def stop_after(self, rounds: int) -> None:
-        """The charger asks the vehicle to stop after this many rounds of the loop."""
+        """Makes the charger ask the vehicle to stop after this many rounds of the loop."""
         self.se.stops_after = rounds
 
     def answer(self, request: type[Any] | str, change: Callable[[Any, Any], Any]) -> None:
-        """From now on, ``change(request, response)`` makes the response to requests of a type; None: no answer."""
+        """From now on, ``change(request, response)`` builds the response to requests of a type; None: no answer."""
         self.se.overrides[request if isinstance(request, str) else request.__name__] = change
 
     async def until(self, request: type[Any] | str, within: float = 120.0) -> Any:
@@ -78,10 +78,10 @@ class ChargerScript(Script):
         return self.request
 
     async def reply(self, message: Any = None, *, code: str | None = None, **deviation: Any) -> None:
-        """Answers the held request and goes on with the good case.
+        """Answers the held request and continues with the good case.
 
         Args:
-            message: instead of the good answer; a class stands for its smallest message.
+            message: sent instead of the good answer; a class stands for its smallest message.
             code: ResponseCode in place of the good answer's.
             deviation: ``session_id``, ``header``, ``exi``, ``frame``, ``stamp``, and fields of the answer to change.
         """
@@ -100,7 +100,7 @@ class ChargerScript(Script):
         self.se.release()
 
     async def next(self, within: float = 40.0) -> str:
-        """The name of the vehicle's next request after the held one; "" if it closes or nothing comes."""
+        """The name of the vehicle's next request after the held one; "" if the vehicle closes TCP or sends nothing."""
         await self.se.wait_for(lambda: self.se.after(self.arrival) or self.se.hung_up, within)
         later = self.se.after(self.arrival)
         return later[0].name if later else ""
@@ -111,12 +111,12 @@ class ChargerScript(Script):
         assert closed is not None, f"TCP is still open after {within:g} s"
 
     async def gives_up(self, within: float = 5.0) -> None:
-        """Asserts that the vehicle sends no further charging request, goes to B and closes TCP in time."""
+        """Asserts that the vehicle sends no further charging request, switches to state B and closes TCP in time."""
         course = Course(self.se, Result("script"), request=self.arrival, answered=self.se.now)
         await gives_up(course, from_=self.se.now + within - CLOSE)
 
     def pilot(self, state: str) -> None:
-        """The charger's pilot: E, F, or a duty in percent as text (``5``, ``100``)."""
+        """Sets the charger's pilot: E, F, or a duty in percent as text (``5``, ``100``)."""
         if state in ("E", "F"):
             self.system.pilot.fault(State(state))
         elif state.replace(".", "", 1).isdigit():

@@ -1,6 +1,6 @@
-"""What goes wrong in a script, told in few lines: the script's own lines, then one sentence that says what to write.
+"""Reports an error in a script in a few lines: the script's own frames, then one sentence that says what to write.
 
-Our frames and those of asyncio between the script and the error say nothing to who wrote the script; they stay out
+Frames of ours and of asyncio between the script and the error do not help the author of the script; they are left out
 unless pytest is called with ``--full-trace``.
 """
 
@@ -24,20 +24,20 @@ OURS = ("boundary", "evcc", "exi", "pki", "plugfest", "secc", "slac", "v2g")
 
 _ROOT = Path(__file__).parents[3]
 _LIBRARY = Path(warnings.__file__).parent
-"""Where Python keeps asyncio and contextlib."""
+"""The directory of asyncio and contextlib."""
 
 _AWAITED = "was never awaited"
 
 
 def close_to(word: str, words: Iterable[str]) -> str:
-    """``; did you mean X?``, or all there are where nothing is close."""
+    """``; did you mean X?``, or all valid names if none is close."""
     known = list(words)
     found = difflib.get_close_matches(word, known, 1)
     return f"; did you mean {found[0]}?" if found else f"; there are {', '.join(known)}"
 
 
 def field_names(message: Any) -> Iterator[str]:
-    """Of a message and of what is in it."""
+    """The field names of a message and of its parts."""
     for name in getattr(message, "__struct_fields__", ()):
         yield name
         if isinstance(inner := getattr(message, name), msgspec.Struct):
@@ -45,10 +45,10 @@ def field_names(message: Any) -> Iterator[str]:
 
 
 def changed(message: Any, **fields: Any) -> Any:
-    """A message with some fields changed, wherever they are in it; a number does for a physical value.
+    """A message with some fields changed, at any depth; a number may stand for a physical value.
 
     Raises:
-        ValueError: it has no such field; the message lists those it has.
+        ValueError: it has no such field; the error lists those it has.
     """
     from plugfest.conformance.fields import found, replaced
 
@@ -63,7 +63,7 @@ def changed(message: Any, **fields: Any) -> Any:
 
 
 def _physical(before: Any, value: Any) -> Any:
-    """A plain number in the unit of the physical value that it takes the place of."""
+    """A plain number as a physical value in the unit of the value it replaces."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
     if isinstance(before, RationalNumberType):
@@ -74,7 +74,7 @@ def _physical(before: Any, value: Any) -> Any:
 
 
 def plain(why: BaseException) -> BaseException:
-    """The error with the script's own frames alone, and without what led to it inside of us."""
+    """The error with only the script's own frames, and without its cause inside plugfest."""
     kept: TracebackType | None = None
     frames = []
     step = why.__traceback__
@@ -82,7 +82,7 @@ def plain(why: BaseException) -> BaseException:
         frames.append(step)
         step = step.tb_next
     if isinstance(why, AssertionError) and frames and _inside(frames[-1].tb_frame.f_code.co_filename):
-        why.args = (str(why).partition("\nassert ")[0],)  # what pytest adds of our own expressions
+        why.args = (str(why).partition("\nassert ")[0],)  # what pytest adds about our own expressions
     for frame in reversed(frames):
         if not _inside(frame.tb_frame.f_code.co_filename):
             kept = TracebackType(kept, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
@@ -100,7 +100,7 @@ def _inside(file: str) -> bool:
 
 @contextmanager
 def forgotten_awaits() -> Iterator[list[str]]:
-    """Collects the names of coroutines that nobody awaited; other warnings go on their way."""
+    """Collects the names of coroutines that were never awaited; other warnings are passed on."""
     found: list[str] = []
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always", RuntimeWarning)

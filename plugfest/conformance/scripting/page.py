@@ -32,7 +32,7 @@ FIXTURES: dict[str, type] = {
 """Fixture -> what a script gets."""
 
 _ABOUT_TESTS = {"adjust", "open", "running"}
-"""What the plugin calls, and no script."""
+"""Methods that the plugin calls, not scripts."""
 
 _HEAD = """\
 # What a conformance script can do
@@ -62,7 +62,7 @@ def _text(doc: str) -> str:
 
 
 def _methods(kind: type) -> Iterator[tuple[str, str]]:
-    """Heading and docstring of each method for scripts, in the order of the source, those of bases last."""
+    """Heading and docstring of each method for scripts, in source order, inherited ones last."""
     seen = set(_ABOUT_TESTS)
     for cls in kind.__mro__:
         for name, member in vars(cls).items():

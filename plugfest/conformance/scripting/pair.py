@@ -1,4 +1,4 @@
-"""Both roles of ours in the hands of a script, on one cable and a link in memory."""
+"""Both of our roles as scripts use them, on one cable and a link in memory."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ class PairScript:
         ev, se: options of vehicle and charger; ``rewrite``, ``rewrite_exi``, ``rewrite_frame`` are seams.
         vehicle, evse: the plants.
         trace: the vehicle's view.
-        ev_outcome, se_outcome: how it ended.
+        ev_outcome, se_outcome: how the session ended for each.
     """
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.trace = Trace()
         self.violations: list[Violation] = []
-        """Nothing is watched here: both sides are ours, and scripts make either of them deviate."""
+        """Nothing is watched here: both sides are ours, and a script may make either of them deviate."""
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, setting: Setting) -> Iterator[Self]:
-        """The script's bench; it starts with the test."""
+        """The script's bench; it is started with the test."""
         script = cls(setting)
         setting.started.append(script)
         yield script
 
     @contextlib.asynccontextmanager
     async def running(self) -> Any:
-        """While the context is open, both plants are there."""
+        """Both plants run while the context is open."""
         setting = self.setting
         self._charger = own.OwnCharger(setting.pics, (setting.protocol,), tolerant=setting.profile == "tolerant")
         self._vehicle = own.OwnVehicle(

@@ -1,4 +1,4 @@
-"""Runs a script, judges what was watched meanwhile, and keeps the evidence of one that fails."""
+"""Runs a script, judges what was watched during it, and keeps the evidence if it fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from v2g.errors import SetupError
 
 
 def run_script(setting: Setting, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
-    """Runs an async script to its end, with the testers that it uses."""
+    """Runs an async script to completion with the testers it uses."""
 
     async def main() -> None:
         async with contextlib.AsyncExitStack() as stack:
@@ -42,7 +42,7 @@ def run_script(setting: Setting, function: Callable[..., Any], arguments: dict[s
         except Failed as why:
             text = str(why)
         except Inconclusive as why:
-            # pytest knows no verdict between; a skipped test would pass for a good one.
+            # pytest has no verdict in between; a skipped test would look like a passed one.
             text = broken(setting) or f"inconclusive: {why}"
         except SetupError as why:
             text = str(why)
@@ -50,12 +50,12 @@ def run_script(setting: Setting, function: Callable[..., Any], arguments: dict[s
 
 
 def broken(setting: Setting) -> str:
-    """The rules that the system under test broke while the script was about something else; "" where it kept all."""
+    """The rules that the system under test broke, whatever the script was testing; "" if it broke none."""
     return "\n".join(str(judged(one)) for script in setting.started for one in script.violations if one.fails)
 
 
 def keep_evidence(setting: Setting) -> Iterator[tuple[str, str]]:
-    """Writes the traces of a script that failed, unless that was done; gives titles and texts for its report."""
+    """Writes the traces of a failed script, unless already written; returns titles and texts for its report."""
     for script in setting.started:
         if not script.trace.events:
             continue

@@ -43,14 +43,14 @@ class Script:
 
     @property
     def violations(self) -> list[Violation]:
-        """What the watch has found so far: rules of power, pilot and power line that the system under test broke.
+        """What the watch has found so far: rules for power, pilot and power line that the system under test broke.
 
-        At the end of the script those with ``fails`` fail the test. Empty with ``watch=False`` or ``--sut-no-watch``.
+        Those with ``fails`` fail the test at the end of the script. Empty with ``watch=False`` or ``--sut-no-watch``.
         """
         return [*self._power.violations.values(), *self._line.violations.values()]
 
     async def _watch(self, stack: contextlib.AsyncExitStack, tester: TesterEv | TesterEvse | None = None) -> None:
-        """Watches plant and pilot until the stack is closed; without a tester, the pilot in matching alone."""
+        """Watches plant and pilot until the stack is closed; without a tester, only the pilot during matching."""
         if not self.setting.watch:
             return
         if tester is None:
@@ -61,7 +61,7 @@ class Script:
     @classmethod
     @contextlib.contextmanager
     def open(cls, setting: Setting) -> Iterator[Self]:
-        """The script's tester; it starts with the test."""
+        """The script's tester; it is started with the test."""
         script = cls(setting)
         setting.started.append(script)
         yield script
@@ -72,7 +72,7 @@ class Script:
         return "evcc" if self.sut == "secc" else "secc"
 
     def adjust(self, change: Callable[[Any], None]) -> None:
-        """Changes our own role under test before it is plugged in; nothing to do with a real one."""
+        """Changes our own role under test before it is plugged in; does nothing with a real system."""
         if self.setting.virtual:
             change(self.system)
 
@@ -91,7 +91,7 @@ class Script:
 
     @contextlib.asynccontextmanager
     async def running(self) -> Any:
-        """While the context is open, system and tester are there."""
+        """System and tester run while the context is open."""
         async with contextlib.AsyncExitStack() as stack:
             if not self.setting.virtual:
                 self.epoch = time.time() - asyncio.get_running_loop().time()
@@ -120,5 +120,5 @@ class Script:
         return own_system.bench_for(self.setting.run(self.sut), self.setting.pics)
 
     def _draws(self) -> random.Random:
-        """What the script leaves open."""
+        """Random source for what the script leaves open."""
         return source(self.setting.seed, self.setting.name)

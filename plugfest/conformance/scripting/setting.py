@@ -1,4 +1,4 @@
-"""What a script is about, from its marker, its parameters and the command line."""
+"""The setting of a script, from its marker, its parameters and the command line."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from v2g.errors import SetupError
 from v2g.protocols import ISO2, ISO20, PROTOCOLS, Protocol
 
 WORDS = ("protocol", "ac", "payment", "profile", "pics", "service", "control", "watch")
-"""What the marker ``sut`` may say."""
+"""Keywords of the marker ``sut``."""
 
 
 @dataclass
 class Setting:
-    """What a script is about, and where the system under test is.
+    """What a script tests, and where the system under test is.
 
     Attributes:
-        protocol: of the session.
+        protocol: the session's protocol.
         ac: AC instead of DC.
         payment: ``external`` or ``contract``.
-        profile: of our own role: ``strict`` or ``tolerant``.
+        profile: our own role's profile: ``strict`` or ``tolerant``.
         reach: where the system is; None: our own role in memory.
-        command: started when plugging in.
-        pki: certificates for TLS and contracts with a real system.
-        actions: commands for what a person would do at a real system.
-        seed: what the script leaves open is drawn from it.
-        watch: power, pilot and power line are judged while the script runs.
-        adjust: called with our own role before it starts; a script's way to change the system.
+        command: command started on plug-in.
+        pki: certificates for TLS and contracts when testing a real system.
+        actions: commands that stand for what a person would do at a real system.
+        seed: decides what the script leaves open.
+        watch: judge power, pilot and power line while the script runs.
+        adjust: called with our own role before it starts, so that a script can change the system.
     """
 
     protocol: Protocol = ISO2
@@ -65,35 +65,35 @@ class Setting:
 
     @property
     def virtual(self) -> bool:
-        """Scripts run in virtual time."""
+        """Whether scripts run in virtual time."""
         return self.reach is None
 
     @property
     def place(self) -> Path:
-        """The folder of the script's evidence."""
+        """Folder for the script's evidence."""
         return (self.trace or Path("sut-traces")) / safe(self.name)
 
     @functools.cached_property
     def captured(self) -> str:
-        """The interface whose packets are captured while the script runs; "": none, or it is not allowed."""
+        """The interface captured while the script runs; "" if there is none or capturing is not allowed."""
         name = self.reach.interface if self.reach is not None else ""
         return name if name and may_capture(name) else ""
 
     def run(self, sut: str) -> Run:
-        """A run of the catalogue that stands for the script."""
+        """A catalogue run that represents the script."""
         mode = Mode("ac" if self.ac else "dc", "pnc" if self.pics.pnc else "eim")
         protocol = word_of(self.protocol)
         return Run(self.name, Case(self.name, self.name, sut, "derived", "", (protocol,), mode=mode), protocol)
 
 
 def check_options(config: pytest.Config) -> None:
-    """Looks at the options once, before any script runs.
+    """Checks the options once, before any script runs.
 
     Raises:
-        pytest.UsageError: interface or PICS file cannot be used, or interfaces are too few; says what to do.
+        pytest.UsageError: interface or PICS file cannot be used, or there are too few interfaces; says what to do.
     """
     names = by_pytest.interfaces(config)
-    workers = getattr(config.option, "numprocesses", None)  # of pytest-xdist
+    workers = getattr(config.option, "numprocesses", None)  # an option of pytest-xdist
     if names and isinstance(workers, int) and workers > len(names):
         raise pytest.UsageError(f"-n {workers} needs as many benches: --sut-interface IFACE,IFACE names {len(names)}")
     try:
@@ -111,7 +111,7 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
     """The setting of a script from its marker, its parameters and the command line.
 
     Raises:
-        pytest.UsageError: one of them says what cannot be.
+        pytest.UsageError: one of them is invalid.
     """
     for word in words:
         if word not in WORDS:
@@ -149,10 +149,10 @@ def setting_of(config: pytest.Config, words: dict[str, Any], name: str) -> Setti
 
 
 def _of_iso20(words: dict[str, Any], protocol: str, name: str) -> dict[str, Any]:
-    """What ``service`` and ``control`` declare.
+    """What the keywords ``service`` and ``control`` declare.
 
     Raises:
-        pytest.UsageError: there is no such service or control mode, or the protocol knows neither.
+        pytest.UsageError: there is no such service or control mode, or the protocol has neither.
     """
     service, control = words.get("service"), words.get("control")
     if service is None and control is None:

@@ -1,4 +1,4 @@
-"""Testers for SLAC in the hands of a script: a vehicle at a charger's power line, or a charger at a vehicle's.
+"""SLAC testers as scripts use them: a vehicle on a charger's power line, or a charger on a vehicle's.
 
 ::
 
@@ -9,8 +9,8 @@
         await ev.quiet(1.2, CM_ATTEN_CHAR_IND)
 
 The testers' steps are those of the cases: :mod:`~plugfest.conformance.slac.vehicle`,
-:mod:`~plugfest.conformance.slac.charger`. A step that is given fields of its message sends them so; one that awaits
-fails the script with what came instead.
+:mod:`~plugfest.conformance.slac.charger`. Fields given to a step are sent as they are; a step that awaits a message
+fails the script and says what came instead.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from v2g.trace import Event, Observe
 
 
 class SlacTrace(Trace):
-    """The frames that the tester sent and saw."""
+    """The frames that the tester sent and received."""
 
     layer = "slac"
 
@@ -53,7 +53,7 @@ class SlacTrace(Trace):
 
 
 class _SlacScript(Script):
-    """Common half."""
+    """What both testers share."""
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
@@ -71,7 +71,7 @@ class _SlacScript(Script):
 
 
 class SlacVehicleScript(_SlacScript):
-    """A tester vehicle at the power line of a charger under test.
+    """A tester vehicle on the power line of a charger under test.
 
     Attributes:
         ev: the tester vehicle (:class:`~plugfest.conformance.slac.vehicle.Vehicle`).
@@ -89,7 +89,7 @@ class SlacVehicleScript(_SlacScript):
 
 
 class SlacChargerScript(_SlacScript):
-    """A tester charger at the power line of a vehicle under test.
+    """A tester charger on the power line of a vehicle under test.
 
     Attributes:
         post: the tester charger (:class:`~plugfest.conformance.slac.charger.Charger`).

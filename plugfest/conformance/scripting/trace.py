@@ -15,8 +15,8 @@ class Trace:
     """What the tester saw, in order, for assertions.
 
     Attributes:
-        events: all of it.
-        layer: of the events that are its messages.
+        events: all events.
+        layer: the layer whose events are the messages.
     """
 
     layer = "message"
@@ -39,7 +39,7 @@ class Trace:
         return kind if isinstance(kind, str) else kind.__name__
 
     def lines(self, number: int) -> list[str]:
-        """The last messages in words: time since the first event, direction, name, code; of a loop the last round."""
+        """The last messages in words: time since the first event, direction, name, code; one round per loop."""
         start = self.events[0].time if self.events else 0.0
         arrows, found, rounds = {"tx": ">", "rx": "<"}, list[tuple[str, str]](), 0
         for event in self.events:
@@ -77,7 +77,7 @@ class Trace:
         return times[place]
 
     def within(self, seconds: float, after: type[Any] | str, then: type[Any] | str) -> None:
-        """Asserts that the last ``then`` came at most this many seconds after the ``after`` before it."""
+        """Asserts that the last ``then`` came at most this many seconds after the preceding ``after``."""
         end = self.when(then)
         name = self._name(after)
         starts = [e.time for e in self._messages() if e.name == name and e.time <= end]

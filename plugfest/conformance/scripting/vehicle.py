@@ -1,4 +1,4 @@
-"""A tester vehicle in the hands of a script."""
+"""The tester vehicle as scripts use it."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class VehicleScript(Script):
         return self.ev.session_id
 
     async def until(self, request: type[Any] | str) -> None:
-        """Walks to the point where a request is due; everything before it was answered as expected.
+        """Walks to the point where a request is due, with everything before it answered as expected.
 
         Args:
             request: a message class, or a state of the catalogue such as ``PowerDelivery.Stop`` or ``TCP``.
 
         Raises:
-            Inconclusive: the charger does not get there (the test fails, and says that it is inconclusive).
+            Inconclusive: the charger does not get there (the test fails and says that it is inconclusive).
         """
         name = request if isinstance(request, str) else request.__name__
         await self.ev.until(before(self.ev, name) if name.endswith("Req") else known(self.ev, name))
@@ -53,12 +53,12 @@ class VehicleScript(Script):
             self.ev.ready()
 
     def make(self, request: type[Any] | str, **fields: Any) -> Any:
-        """The good-case request of a type, with some fields changed, wherever they are in it.
+        """The good-case request of a type, with some fields changed, at any depth.
 
-        A number may stand for a physical value; it takes the unit of the value that it replaces.
+        A number may stand for a physical value; it takes the unit of the value it replaces.
 
         Raises:
-            ValueError: it has no such field; the message lists those it has.
+            ValueError: it has no such field; the error lists those it has.
         """
         message = self.ev.make(request if isinstance(request, str) else request.__name__)
         return changed(message, **fields)
@@ -70,7 +70,7 @@ class VehicleScript(Script):
 
         Args:
             message: a message, or a class for the good case.
-            segments: lengths of the TCP segments in which the frame goes out; the rest in one.
+            segments: lengths of the TCP segments that carry the frame; what remains goes into one more.
             within: s; the standard's message time-out by default.
             deviation: ``session_id``, ``header``, ``exi``, ``frame``, ``signature``; see
                 :meth:`plugfest.conformance.wire.Wire.send`.
@@ -110,29 +110,29 @@ class VehicleScript(Script):
         await self.ev.connection.channel.write(data)
 
     async def silent(self, within: float) -> None:
-        """Asserts that nothing comes for this many seconds."""
+        """Asserts that nothing arrives for this many seconds."""
         arrival = await self.ev.connection.next(within)
         assert arrival is None, f"{arrival.name} came"
 
     async def closed(self, within: float = 5.0) -> None:
-        """Asserts that the charger closes TCP in time and says nothing more."""
+        """Asserts that the charger closes TCP in time and sends nothing more."""
         wire = self.ev.connection
         closed = await wire.until_closed(within + DELAY)
         assert not wire.unread, f"{wire.unread[0].name} came instead of the close"
         assert closed, f"TCP is still open after {within:g} s"
 
     async def close(self, *, reset: bool = False) -> None:
-        """Closes TCP: orderly, or with a reset."""
+        """Closes TCP normally, or with a reset."""
         await self.ev.connection.close(reset=reset)
 
     @property
     def energised(self) -> bool | None:
-        """Whether the charger's output is on; None: it cannot be seen."""
+        """Whether the charger's output is on; None if the bench cannot see it."""
         found: bool | None = self.system.energised()
         return found
 
     def pilot(self, state: str) -> None:
-        """The vehicle's resistors: A (pulled out), B, C or D."""
+        """Sets the vehicle's pilot state: A (unplugged), B, C or D."""
         if state not in ("A", "B", "C", "D"):
             raise ValueError(f"a vehicle's pilot is A, B, C or D, not {state!r}")
         if state == "A":
@@ -141,7 +141,7 @@ class VehicleScript(Script):
             self.system.pilot.set(State(state))
 
     async def refused(self, message: Any, code: str, **deviation: Any) -> None:
-        """Asserts that a request is answered with this FAILED code, and TCP closed in time."""
+        """Asserts that a request is answered with this FAILED code and that TCP is closed in time."""
         response = await self.send(message, **deviation)
         assert response.ResponseCode == code, f"{type(response).__name__} {response.ResponseCode}, expected {code}"
         await self.closed(CLOSE)
@@ -170,7 +170,7 @@ STATES = ("LINK", "SDP", "TCP", "SAP", "ChargingLoop", "ChargeLoop")
 
 
 def known(tester: TesterEv, state: str) -> str:
-    """A state that there is. ValueError: there is none of that name."""
+    """The state of that name. ValueError: there is no such state."""
     try:
         tester.kind.way_to(state)
     except (KeyError, ValueError):
