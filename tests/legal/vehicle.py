@@ -11,6 +11,7 @@ import msgspec
 import evcc.checks
 import evcc.din70121
 import evcc.iso2
+import evcc.iso20
 from legal.variant import (
     CLOSING_LATE,
     VEHICLE_AC,
@@ -56,6 +57,23 @@ def _declines(system: Any) -> None:
     system.options.renegotiates = False
 
 
+vehicle(
+    "closes-at-once",
+    "a vehicle that cannot charge there closes the connection without SessionStopReq",
+    (
+        "PF_EVCC_ISO2_ServiceDiscovery_NoCommonMode",
+        "PF_EVCC_ISO2_CertificateInstallation_Res#2",
+        "PF_EVCC_ISO2_ChargeParameterDiscovery_Unsuitable#1",
+        "PF_EVCC_ISO2_Isolation#5",
+        "PF_EVCC_ISO20_Warnings#1",
+        "PF_EVCC_ISO20_Resume#3",
+        "PF_EVCC_ISO20_Content_NoService#1",
+        "PF_EVCC_ISO20_Content_NoSet_Scheduled#1",
+        "PF_EVCC_ISO20_Content_NoLimits_DC#1",
+        "PF_EVCC_DIN_ChargeParameterDiscovery_Unsuitable#1",
+    ),
+    patches=tuple((module, "say_goodbye", _at_once) for module in (evcc.iso2, evcc.din70121, evcc.iso20)),
+)
 vehicle(
     "declines-renegotiation",
     "a renegotiation the charger asks for is declined [V2G2-680]",

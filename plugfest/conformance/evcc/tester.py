@@ -25,7 +25,7 @@ from plugfest.conformance.sut.contracts import charger_contracts, charger_contra
 from plugfest.conformance.sut.systems import VehicleUnderTest
 from plugfest.conformance.verdict import Failed, Inconclusive
 from plugfest.conformance.watch.flow import Measured
-from plugfest.conformance.watch.watch import LEAVES, REFUSES
+from plugfest.conformance.watch.watch import FREES, LEAVES, REFUSES
 from plugfest.conformance.wire import Arrival, Wire
 from secc import iso20_parking, iso20_renegotiation
 from secc import serve as secc
@@ -242,8 +242,11 @@ class TesterEvse:
 
     async def _answer(self, arrival: Arrival) -> None:
         response = await self.good(arrival)
-        if response is not None:
-            await self.send(response, stream=arrival.stream)
+        if response is None:
+            return
+        if arrival.name in self.fixed or arrival.name in self.overrides:
+            self.tell(*FREES)
+        await self._send(response, stream=arrival.stream)
 
     async def good(self, arrival: Arrival) -> Any:
         """The good-case answer to a request, overrides included; None: no answer."""
@@ -341,7 +344,15 @@ class TesterEvse:
         return response
 
     async def send(self, message: Any, **deviation: Any) -> None:
-        """Sends an answer, with deviations as of :meth:`.Wire.send`; a closed connection does not matter."""
+        """Sends an answer of the case's own, which may be a reason for the vehicle to close without SessionStopReq.
+
+        Args:
+            deviation: as of :meth:`.Wire.send`. A closed connection does not matter.
+        """
+        self.tell(*FREES)
+        await self._send(message, **deviation)
+
+    async def _send(self, message: Any, **deviation: Any) -> None:
         wire = self.wire
         deviation.setdefault("stream", self.stream)
         if self.visit is not None and self.visit.signature is not None and "signature" not in deviation:

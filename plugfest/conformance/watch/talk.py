@@ -40,6 +40,7 @@ class Talk:
         answered: the last request was answered.
         receipt: the last response asks for a receipt.
         waits: the vehicle waits for the charger, and may give up when its timer is over.
+        free: the vehicle may close the connection without SessionStopReq, whatever was answered.
         papers: what the vehicle shows.
     """
 
@@ -50,6 +51,7 @@ class Talk:
     answered: bool = True
     receipt: bool = False
     waits: bool = False
+    free: bool = False
     papers: Papers = field(default_factory=Papers)
     _request: Any = None
     found: list[Violation] = field(default_factory=list)
@@ -119,7 +121,7 @@ class Talk:
     def closed(self, flow: Flow) -> None:
         """The vehicle has closed the connection."""
         begun = self.order is not None and self.last not in ("", LAST) and self.answered
-        if not begun or self.waits or _excused(flow, wishes=False):
+        if not begun or self.waits or self.free or _excused(flow, wishes=False):
             return
         self._add(
             flow, "session-stop", f"the vehicle closes the connection after {self.last} was answered well",

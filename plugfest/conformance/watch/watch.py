@@ -39,6 +39,8 @@ LEAVES = ("bench", "tester-leaves")
 """Layer and name of the event after which the tester drops everything: what a system does then is not judged."""
 REFUSES = ("bench", "tester-refuses")
 """The same of the event that a request is one which a charger with good answers refuses; the note says why."""
+FREES = ("bench", "tester-frees")
+"""The same of the event after which a vehicle under test may close the connection without SessionStopReq."""
 CLOSED = "closed-by-peer"
 """Name of the event that the system under test has closed the connection."""
 EVERY = 0.1
@@ -108,6 +110,8 @@ class Watch:
             self._left = True
         elif (event.layer, event.name) == ACTS:
             self.log.acted = True
+        elif (event.layer, event.name) == FREES:
+            self.talk.free = True
         elif (event.layer, event.name) == REFUSES and self.side == "evcc":
             self.flow.now = event.time
             self.talk.refused(self.flow, event.note)
