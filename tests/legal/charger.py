@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 import secc.answer
+import secc.din70121
 from legal.variant import (
     CHARGER_AC,
     CHARGER_DC,
@@ -24,6 +25,8 @@ from legal.variant import (
     saying,
     tls,
 )
+from plugfest.conformance.catalogue import runs
+from plugfest.conformance.fields import replaced
 from secc.authorizer import Delayed
 from secc.charger import Slot
 from secc.power import Limits
@@ -89,6 +92,22 @@ charger(
     "a request that is out of order and of no session is refused as out of order",
     tuple(f"PF_SECC_ISO2_ZeroSessionID#{number}" for number in range(1, 15)),
     patches=((secc.answer, "_check_id", lambda *_: None), (secc.answer, "_check_order", _order_first)),
+)
+
+# Power
+
+
+def _whether_ready_or_not(visit: Visit, request: Any) -> Any:
+    return follow(visit, replaced(request, "EVReady", True))
+
+
+follow = secc.din70121.follow
+
+charger(
+    "din-ignores-evready",
+    "DIN: power flows on for a vehicle that says it is not ready, which only informs",
+    tuple(run.id for run in runs() if run.case.id == "PF_SECC_DIN_PowerFlow"),
+    patches=((secc.din70121, "follow", _whether_ready_or_not),),
 )
 
 # Identity

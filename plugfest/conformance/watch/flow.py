@@ -204,12 +204,14 @@ class Flow:
         rests = self.facts.iso20.standby
         self.asked.back.set(0.0 if rests else given or 0.0, now)
         wrong = bool(said.error) or said.ready is False
+        # EVReady only informs in DIN SPEC 70121: a charger may heed it, and need not.
+        halts = bool(said.error) or (wrong and self.facts.protocol != "din70121")
         if wrong and self.steps.error_at is None:
             self.steps.error_at = now
         elif not wrong:
             self.steps.error_at = None
         if amps is not None:
-            wanted = 0.0 if wrong or rests else max(amps, 0.0)
+            wanted = 0.0 if halts or rests else max(amps, 0.0)
             turned = (amps < 0.0) is not self.asked.backwards
             self.asked.backwards = amps < 0.0
             if turned or wanted != self.asked.amps.value or volts != self.asked.volts.value:
