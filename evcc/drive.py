@@ -47,7 +47,7 @@ class Ending:
         how: ``stop``, ``pause``, ``renegotiate``, or ``service``: continue with another service (ISO 15118-20).
         reason: in words.
         cause: the resulting cause of the outcome.
-        hurry: seconds for which the current may stay up before the vehicle goes on; 0: no ramp.
+        hurry: seconds for which the current may fail to fall before the vehicle goes on; 0: no ramp.
         alarm: the vehicle disconnects before it sends anything.
         until: loop time at which the reason for a pause ends, s; None: unknown.
     """

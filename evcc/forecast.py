@@ -1,6 +1,6 @@
-"""What the battery will make of a planned power: the profile of a vehicle that undertakes to keep near to it.
+"""What the battery will take of a planned power: the profile of a vehicle that undertakes to stay close to it.
 
-Near full a battery takes less than it is offered, and from its minimum down it gives nothing. Pure: a copy of the
+Near full, a battery takes less than it is offered; at or below its minimum SoC it gives nothing. Pure: a copy of the
 battery is charged in small steps.
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from evcc.battery import Battery
 
 TICK = 5
-"""s of one step."""
+"""s: length of one step."""
 FINEST = 400.0
-"""W: entries differ by at least half of that, however near the vehicle has to keep."""
+"""W: entries differ by at least half of this, however closely the vehicle has to follow them."""
 
 
 def forecast(
@@ -27,21 +27,21 @@ def forecast(
     max_current: float = math.inf,
     efficiency: float = 1.0,
 ) -> list[tuple[int, float]]:
-    """Seconds and W at the outlet, within those planned.
+    """(duration in s, W at the outlet) as forecast, within the planned powers.
 
     Args:
-        steps: seconds and W as planned; negative ones give back.
-        near: how near to the result the vehicle has to keep, W.
-        max_voltage, max_current: of the charger in DC, V and A.
-        efficiency: of the onboard charger in AC.
+        steps: (duration in s, W) as planned; negative powers give back.
+        near: how far the vehicle may deviate from the result, W.
+        max_voltage, max_current: the charger's limits in DC, V and A.
+        efficiency: efficiency of the onboard charger in AC.
     """
     model, within = copy.copy(battery), max(near, FINEST) / 2.0
     found: list[tuple[int, float]] = []
     for planned, watts in steps:
-        left, before = planned, math.nan  # no entry stands for two steps: it could be above one of them
+        left, before = planned, math.nan  # no entry covers two steps: it could exceed one of them
         while left > 0:
             power, amps = _flows(model, watts, max_voltage, max_current, efficiency)
-            # Without power nothing changes any more; a part of a step that is left over is one of its own.
+            # Without power nothing changes any more; the rest of a step shorter than TICK becomes its own piece.
             seconds = left if power == 0.0 else min(TICK, left)
             model.step(model.open_voltage, amps, seconds)
             if abs(power - before) <= within and (power != 0.0) == (before != 0.0):
@@ -56,7 +56,7 @@ def forecast(
 def _flows(
     battery: Battery, watts: float, max_voltage: float, max_current: float, efficiency: float
 ) -> tuple[float, float]:
-    """Power at the outlet where so much is planned, W, and current of the battery, A."""
+    """Power at the outlet (W) when ``watts`` are planned, and the battery's current (A)."""
     emf, ohms = battery.open_voltage, battery.resistance
     if watts >= 0.0:
         amps = battery.wanted(max_voltage, max_current, watts * efficiency).current

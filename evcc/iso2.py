@@ -1,6 +1,6 @@
 """The vehicle's script of ISO 15118-2: DC and AC. Reads like the sequence chart.
 
-Functions are in the order of the messages. `run` is the whole; a test that wants another course writes its own
+Functions are in the order of the messages. `run` is the whole session; a test that wants another course writes its own
 coroutine from the same pieces. Payment by contract is in :mod:`evcc.contract`.
 """
 
@@ -46,16 +46,16 @@ from v2g.outcome import Cause
 from v2g.physical import amps, number, volts
 
 NEAR_END = 10.0
-"""s before a schedule ends at which the vehicle renegotiates; half of its length where that is less [V2G2-305]."""
+"""s before the end of a schedule at which the vehicle renegotiates; at most half of its length [V2G2-305]."""
 SHORTEST = 4.0
-"""s: a schedule that covers less leaves no time to charge between two renegotiations."""
+"""s: a shorter schedule leaves no time to charge between two renegotiations."""
 
 
 async def run(drive: Drive) -> None:
     """The whole session, from SessionSetup to SessionStop.
 
     Raises:
-        V2GError: it could not be completed. The vehicle is safe, and what could still be said has been said.
+        V2GError: it could not be completed. The vehicle is safe, and has said goodbye as far as that was possible.
     """
     try:
         await set_up(drive)
@@ -74,11 +74,11 @@ async def run(drive: Drive) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Who, what, and who pays
+# Identification, services and payment
 
 
 async def set_up(drive: Drive) -> None:
-    """SessionSetup: a new session, or an old one by its id. An id that the charger does not know makes a new one."""
+    """SessionSetup: a new session, or a paused one by its id. An id unknown to the charger starts a new session."""
     session = drive.session
     session.id = asked = drive.resume.session_id if drive.resume else drive.options.new_session_id
     res = await drive.ask(iso2.SessionSetupReq(EVCCID=drive.vehicle.evccid))
@@ -94,7 +94,7 @@ async def set_up(drive: Drive) -> None:
 
 
 async def discover_services(drive: Drive) -> iso2.ServiceDiscoveryRes:
-    """ServiceDiscovery, and which of the energy transfer modes offered is taken.
+    """ServiceDiscovery, and the choice among the energy transfer modes offered.
 
     Raises:
         Unsuitable: none fits.
@@ -104,7 +104,7 @@ async def discover_services(drive: Drive) -> iso2.ServiceDiscoveryRes:
     wanted = drive.modes
     mode = next((mode for mode in wanted if mode in offered), "")
     if not mode and any(mode.startswith("DC") for mode in wanted):
-        # Whatever its name, the plug fits: what else is DC can be charged with as well.
+        # Whatever the mode is called, the plug fits: any other DC mode works as well.
         mode = next((mode for mode in offered if mode.startswith("DC")), "")
         if mode:
             drive.session.tolerate("other-dc-mode", f"{mode} instead of {' or '.join(wanted)}")
@@ -118,7 +118,7 @@ async def pay(drive: Drive, found: iso2.ServiceDiscoveryRes) -> None:
     """Services and payment, and Authorization until it is finished.
 
     Raises:
-        Unsuitable: there is no payment option that both sides can.
+        Unsuitable: there is no payment option that both sides support.
     """
     drive.payment = contract.choose_payment(drive, found)
     services = [iso2.SelectedServiceType(ServiceID=found.ChargeService.ServiceID), *await service_details(drive, found)]
@@ -140,7 +140,7 @@ async def pay_externally(drive: Drive, services: list[iso2.SelectedServiceType])
 
 
 async def service_details(drive: Drive, found: iso2.ServiceDiscoveryRes) -> list[iso2.SelectedServiceType]:
-    """ServiceDetail for each service of interest that is offered; those to select."""
+    """ServiceDetail for each service of interest that is offered; returns the services to select."""
     selected = []
     for service in found.ServiceList.Service if found.ServiceList else []:
         if service.ServiceID not in drive.options.services:
@@ -160,10 +160,10 @@ async def service_details(drive: Drive, found: iso2.ServiceDiscoveryRes) -> list
 
 
 async def charge(drive: Drive) -> Ending:
-    """From ChargeParameterDiscovery to the end of the power flow; once more for each renegotiation [V2G2-813, 842]."""
+    """From ChargeParameterDiscovery to the end of the power flow; again for each renegotiation [V2G2-813, 842]."""
     while True:
         terms = await agree(drive)
-        if terms is None:  # a charger that has nothing to give says so here
+        if terms is None:  # a charger that has no power to give says so here
             ending = drive.ends(Ending("stop", "the charger asked to stop before charging"))
             await drive.ask(iso2.PowerDeliveryReq(ChargeProgress="Stop", SAScheduleTupleID=drive.tuple_id))
             return ending
@@ -176,11 +176,11 @@ async def charge(drive: Drive) -> Ending:
 
 
 async def agree(drive: Drive) -> Terms | None:
-    """ChargeParameterDiscovery until Finished, and what follows from it; None if the charger asks to stop.
+    """ChargeParameterDiscovery until Finished, and the resulting terms; None if the charger asks to stop.
 
     Raises:
         Unsuitable: this vehicle cannot charge within the charger's limits.
-        RemoteError: parameters of another mode.
+        RemoteError: the parameters are for another mode.
     """
     ac = drive.mode in PHASES
 
@@ -222,13 +222,13 @@ def _look_at_parameter(res: iso2.ChargeParameterDiscoveryRes) -> None:
 def choose_schedule(
     drive: Drive, res: iso2.ChargeParameterDiscoveryRes, given: SignatureType | None = None
 ) -> Schedule:
-    """The schedule to follow, cheapest until departure. Without any it is tuple 1 without limits.
+    """The schedule to follow: the cheapest until departure. Without any, it is tuple 1 without limits.
 
     Args:
-        given: Signature of the header; tariffs that do not hold are ignored [V2G2-905].
+        given: Signature of the header; tariffs that fail verification are ignored [V2G2-905].
 
     Raises:
-        Unsuitable: it is over before anything could be charged.
+        Unsuitable: the schedule ends before anything could be charged.
     """
     if not isinstance(res.SASchedules, iso2.SAScheduleListType):
         return Schedule(1, base=drive.now)
@@ -245,7 +245,7 @@ def choose_schedule(
 
 
 def by_schedule(drive: Drive, terms: Terms) -> Ending | None:
-    """Near the end of a schedule the vehicle asks for another [V2G2-305]; where it allows nothing it may sleep."""
+    """Near the end of a schedule the vehicle asks for another one [V2G2-305]; without power in it, it may sleep."""
     plan = terms.schedule
     if drive.now - plan.base >= plan.end - min(NEAR_END, plan.end / 2):
         return Ending("renegotiate", "the schedule ends")
@@ -253,7 +253,7 @@ def by_schedule(drive: Drive, terms: Terms) -> Ending | None:
 
 
 def falls_asleep(drive: Drive, terms: Terms) -> Ending | None:
-    """A vehicle may pause the session while its schedule allows no power, and come back when it does."""
+    """A vehicle may pause the session while its schedule allows no power, and resume when it does."""
     shortest, until = drive.vehicle.settings.sleeps, terms.schedule.idle_until(drive.now)
     if shortest is None or until is None or until - drive.now < shortest:
         return None
@@ -267,7 +267,7 @@ def falls_asleep(drive: Drive, terms: Terms) -> Ending | None:
 
 
 async def charge_dc(drive: Drive, terms: Terms) -> Ending:
-    """CableCheck to the end of the power flow, contactors open."""
+    """From CableCheck to the end of the power flow, contactors open."""
     vehicle = drive.vehicle
     drive.still_wanted()
     vehicle.show(State.C)
@@ -311,7 +311,7 @@ async def demand_current(drive: Drive, terms: Terms) -> Ending:
         voltage, current = volts(res.EVSEPresentVoltage), amps(res.EVSEPresentCurrent)
         ending = checks.dc_ending(drive, res.DC_EVSEStatus, voltage, current) or by_schedule(drive, terms)
         if res.ReceiptRequired:
-            receipt = await metering_receipt(drive, res)  # comes before what was notified
+            receipt = await metering_receipt(drive, res)  # goes out before acting on the notification
             if isinstance(receipt.EVSEStatus, iso2.DC_EVSEStatusType):
                 ending = ending or checks.dc_ending(drive, receipt.EVSEStatus, voltage, current)
         if ending:
@@ -320,7 +320,7 @@ async def demand_current(drive: Drive, terms: Terms) -> Ending:
 
 
 async def acknowledge(drive: Drive, res: iso2.CurrentDemandRes) -> None:
-    """During the ramp: the receipt, if one is asked for; what it notifies comes too late to matter."""
+    """During the ramp: sends the receipt if required; a notification in its answer comes too late to matter."""
     if res.ReceiptRequired:
         await metering_receipt(drive, res)
 
@@ -328,8 +328,8 @@ async def acknowledge(drive: Drive, res: iso2.CurrentDemandRes) -> None:
 async def metering_receipt(
     drive: Drive, res: iso2.CurrentDemandRes | iso2.ChargingStatusRes
 ) -> iso2.MeteringReceiptRes:
-    """The receipt that a response asks for, signed with the contract; MeterInfo goes back as it came."""
-    assert res.MeterInfo is not None  # a response that asks for a receipt without it has ended the session
+    """The receipt that a response requires, signed with the contract; MeterInfo is returned unchanged."""
+    assert res.MeterInfo is not None  # a response that requires a receipt without it has already ended the session
     receipt = iso2.MeteringReceiptReq(
         Id="id1" if drive.contract else None,
         SessionID=drive.session.id,
@@ -344,7 +344,7 @@ async def metering_receipt(
 
 
 async def charge_ac(drive: Drive, terms: Terms) -> Ending:
-    """PowerDelivery(Start) to the end of the power flow; the pilot follows the requests [V2G2-847, 848]."""
+    """From PowerDelivery(Start) to the end of the power flow; the pilot follows the requests [V2G2-847, 848]."""
     drive.still_wanted()
     async with pilot_moves(drive, State.C):
         await drive.ask(power_delivery(drive, terms.schedule, "Start"))
@@ -391,7 +391,7 @@ def ac_ending(drive: Drive, charger: iso2.AC_EVSEStatusType) -> Ending | None:
 
 
 async def leave(drive: Drive) -> None:
-    """The vehicle goes safe first. Then it says goodbye, if the last request was answered as it should be."""
+    """Makes the vehicle safe first; then says goodbye, if the last request was answered properly."""
     await drive.vehicle.safe(within=AT_ONCE)
     stop = iso2.PowerDeliveryReq(ChargeProgress="Stop", SAScheduleTupleID=max(drive.tuple_id, 1))
     if drive.mode not in PHASES:

@@ -1,4 +1,4 @@
-"""The requests of ISO 15118-2 that say something about the vehicle, made from its plant."""
+"""The ISO 15118-2 requests that report something about the vehicle, built from its plant."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def status(drive: Drive, *, ready: bool = True) -> iso2.DC_EVStatusType:
 
 
 def dc_parameter(drive: Drive) -> iso2.DC_EVChargeParameterType:
-    """All optional limits too: several chargers give up without them."""
+    """Includes all optional limits: several chargers give up without them."""
     battery, pack = drive.vehicle.battery, drive.vehicle.battery.pack
     return iso2.DC_EVChargeParameterType(
         DepartureTime=drive.departure,
@@ -70,7 +70,7 @@ def current_demand(drive: Drive, target: Target) -> iso2.CurrentDemandReq:
 
 
 def power_delivery(drive: Drive, chosen: Schedule, progress: iso2.chargeProgressType) -> iso2.PowerDeliveryReq:
-    """PowerDeliveryReq: with a charging profile to start with, with the battery's state in DC."""
+    """PowerDeliveryReq: with a charging profile for Start, and with the battery's state in DC."""
     return iso2.PowerDeliveryReq(
         ChargeProgress=progress,
         SAScheduleTupleID=chosen.tuple_id,
@@ -80,7 +80,7 @@ def power_delivery(drive: Drive, chosen: Schedule, progress: iso2.chargeProgress
 
 
 def most_power(drive: Drive) -> iso2.PhysicalValueType:
-    """What the vehicle can use at most."""
+    """The most power that the vehicle can use."""
     vehicle, phases = drive.vehicle, PHASES.get(drive.mode)
     if phases is None or drive.ac_voltage is None:
         return watt(vehicle.battery.pack.max_power)
@@ -95,14 +95,14 @@ def delivery_parameter(drive: Drive) -> iso2.DC_EVPowerDeliveryParameterType:
 
 
 def _at_most(slot: schedule.Slot, most: iso2.PhysicalValueType) -> iso2.PhysicalValueType:
-    """What the vehicle may take in a slot: PMax as it was sent, where there is one and it is less."""
+    """Power that the vehicle may take in a slot: PMax as it was sent, if there is one and it is less than ``most``."""
     if slot.pmax is None:
         return watt(0.0) if slot.watts <= 0.0 else most
     return cast(iso2.PhysicalValueType, min(slot.pmax, most, key=milliwatts))
 
 
 def profile(drive: Drive, chosen: Schedule) -> iso2.ChargingProfileType | None:
-    """The schedule's own steps, each at most PMax and at most what the vehicle can use [V2G2-224]."""
+    """The schedule's own steps, each limited to PMax and to what the vehicle can use [V2G2-224]."""
     most, phases = most_power(drive), PHASES.get(drive.mode)
     entries = [
         iso2.ProfileEntryType(

@@ -1,8 +1,8 @@
-"""AC charging at the nominal duty, without messages: what a vehicle does where nobody answers its SLAC.
+"""AC charging at the nominal duty, without messages: what a vehicle does when no charger answers its SLAC.
 
-Rules (IEC 61851-1 Annex A): the vehicle shows C when it wants to charge, draws no more than the duty says, follows a
-change within 5 s, and stops within 3 s when PWM goes off. The charger's contactor closes within 3 s of C; what cannot
-be measured is taken as live then, at the nominal voltage of the connector.
+Rules (IEC 61851-1 Annex A): the vehicle shows C when it wants to charge, draws no more than the duty allows, follows a
+change within 5 s, and stops within 3 s after PWM goes off. The charger's contactor closes within 3 s of C; an inlet
+that cannot be measured is then assumed to be live at the nominal voltage of the connector.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from v2g.outcome import Cause
 from v2g.trace import Event, Observe, ignore
 
 POLL = 0.5
-"""s: between two looks at battery and duty."""
+"""s between two checks of battery and duty."""
 NOTE = "charged at the nominal duty, without messages (IEC 61851-1)"
 
 
 def offers_current(reading: Reading) -> bool:
-    """Whether the charger shows a nominal duty."""
+    """Whether the charger's duty is nominal."""
     return reading.state in CONNECTED and reading.offer is not None and reading.offer[0] is Offer.CURRENT
 
 
 def mains(vehicle: Vehicle) -> tuple[float, int]:
-    """Voltage line to neutral and phases at the inlet: 230 V where the connector has three phases, else its highest."""
+    """Line-to-neutral voltage (V) and phases at the inlet: 230 V with three phases, else the connector's highest."""
     inlet, phases = vehicle.inlet, vehicle.onboard.phases
     return (230.0, phases) if inlet.ac_phases == 3 else (min(240.0, inlet.ac_v_range[1]), 1)
 
@@ -40,14 +40,14 @@ async def charge_nominal(
     observe: Observe = ignore,
     tick: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Waits for a nominal duty and charges, until the battery has enough, the driver or the charger stops it.
+    """Waits for a nominal duty and charges until the battery has enough, or the driver or the charger stops it.
 
-    The vehicle is in B afterwards and draws nothing.
+    Afterwards the vehicle is in B and draws nothing.
 
     Args:
         vehicle: its pilot must be readable.
-        duration: seconds of charging after which the driver has enough.
-        observe: gets what happens.
+        duration: seconds of charging after which the driver stops.
+        observe: receives the events.
         tick: called about twice a second while charging.
     """
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""What a vehicle can be told about its sessions, and what it makes known of them: progress, pauses, the outcome."""
+"""The options of a vehicle's sessions, and what it reports about them: progress, pauses, the outcome."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Progress:
 
     Attributes:
         time: loop time, s.
-        phase: name of the exchange under way, like ``CableCheck``.
+        phase: name of the current exchange, like ``CableCheck``.
         soc: state of charge, 0 to 1.
-        voltage, current: at the inlet as far as known, V and A (AC: line to neutral, per phase).
+        voltage, current: at the inlet as far as known, V and A (AC: line to neutral and per phase).
     """
 
     time: float
@@ -43,16 +43,16 @@ class Paused:
     """What a paused session keeps [V2G2-740, 741, 742, 743].
 
     Attributes:
-        session_id: as the charger gave it.
-        mode: energy transfer mode; "" where it is not known.
+        session_id: as the charger assigned it.
+        mode: energy transfer mode; "" if unknown.
         started: loop time of the first SessionSetupRes, s; the departure time counts from there. None: from now.
-        delivered_wh: energy taken so far less what was given back, Wh.
-        payment: payment option; "" where it is not known.
-        until: loop time at which the vehicle wants to go on, s; None: not known.
+        delivered_wh: energy taken so far minus energy given back, Wh.
+        payment: payment option; "" if unknown.
+        until: loop time at which the vehicle wants to continue, s; None: unknown.
         control: service and parameter set selected (ISO 15118-20).
-        binding: what the charger is known again by (ISO 15118-20).
-        parks: what was selected of the parking service (ISO 15118-20).
-        contract: that pays (ISO 15118-20).
+        binding: identifies the charger when the session is resumed (ISO 15118-20).
+        parks: IntendedServices selected of the parking service (ISO 15118-20).
+        contract: the contract that pays (ISO 15118-20).
     """
 
     session_id: bytes
@@ -73,8 +73,8 @@ class Outcome(outcome.Outcome):
 
     Attributes:
         soc_start, soc_end: state of charge, 0 to 1.
-        error: what ended the session, where something went wrong.
-        resume: for joining the session again, if it ended with a pause.
+        error: the error that ended the session, if any.
+        resume: what is needed to resume the session, if it ended with a pause.
     """
 
     soc_start: float = 0.0
@@ -88,32 +88,32 @@ class Options(SessionOptions):
     """How a vehicle behaves; see `v2g.options.SessionOptions` too.
 
     Attributes:
-        offer: a supportedAppProtocolReq of one's own instead of that.
-        on_progress: is told before each request where the session is.
+        offer: a custom supportedAppProtocolReq to send instead.
+        on_progress: called with the session's progress before each request.
         ac: charge with AC.
-        bpt: give energy back too, where the charger has the service (ISO 15118-20).
-        service: the energy transfer service by its title, like ``DC_BPT`` (ISO 15118-20); "": by ``ac``, ``bpt`` and
-            the inlet.
-        negative_discharge_limits: limits of discharging are sent as negative numbers; they are read by their magnitude
+        bpt: also give energy back, if the charger has the service (ISO 15118-20).
+        service: the energy transfer service by its title, like ``DC_BPT`` (ISO 15118-20); "": chosen by ``ac``,
+            ``bpt`` and the inlet.
+        negative_discharge_limits: send discharge limits as negative numbers; on reception only their magnitude counts
             in any case.
-        duration: seconds of charging after which the driver has enough; None: until the battery's target.
-        scripts: other scripts than the standard's, by protocol name.
-        resume: the paused session to join, as an earlier outcome gave it, or no more than its id.
+        duration: seconds of charging after which the driver stops; None: charge to the battery's target.
+        scripts: scripts to use instead of the standard's, by protocol name.
+        resume: the paused session to resume, as an earlier outcome gave it, or just its id.
         modes: energy transfer modes by their ISO 15118-2 names, preferred first; empty: those of inlet and ``ac``.
-        services: additional services of interest: ServiceID -> ParameterSetID to select, None for no set (in ISO
-            15118-20 for the first one, with parking for one of each kind).
+        services: additional services of interest: ServiceID -> ParameterSetID to select; None: no set (in ISO 15118-20
+            the first one, for parking one of each kind).
         renegotiates: whether the vehicle follows a charger's wish to renegotiate; it may decline [V2G2-680].
-        on_end: called with the outcome at the end; a caller that cancels has no other way to get it.
-        renegotiation_retries: how often the vehicle tries again to renegotiate a schedule when the charger did not
-            answer (ISO 15118-20).
-        authorization_retries: how often it asks again after a warning that refuses it (ISO 15118-20).
-        control: who decides on power where both can (ISO 15118-20): ``scheduled`` the vehicle within a schedule,
-            ``dynamic`` the charger; ``any`` takes the first that is offered.
-        payment: ``contract`` or ``external`` insists on one; ``auto`` takes the contract where both sides can.
+        on_end: called with the outcome at the end; a caller that cancels cannot get it any other way.
+        renegotiation_retries: how often the vehicle retries to renegotiate a schedule when the charger does not answer
+            (ISO 15118-20).
+        authorization_retries: how often it retries after a warning that refuses authorization (ISO 15118-20).
+        control: which side decides on power if both modes are offered (ISO 15118-20): ``scheduled``: the vehicle within
+            a schedule; ``dynamic``: the charger; ``any``: the first mode offered.
+        payment: ``contract`` or ``external`` insists on that option; ``auto`` uses a contract if both sides support it.
         wallet: certificates and keys for contract payment.
         wallet20: the same for ISO 15118-20.
         max_schedule_entries: MaxEntriesSAScheduleTuple; a charging profile cannot follow more than 24.
-        new_session_id: header of the first request of a new session; vehicles send one zero byte or eight.
+        new_session_id: session id in the first request of a new session; vehicles send one zero byte or eight.
     """
 
     offer: appproto.supportedAppProtocolReq | None = None

@@ -1,8 +1,8 @@
-"""When a current that is to go is gone, by what is seen of it: chargers come down at a pace of their own.
+"""When a current that is ramped down is gone, judged by its readings: each charger ramps at its own pace.
 
-Contactors open below `NO_CURRENT`. A vehicle waits for less than that, `GONE`, and takes what stays below `NO_CURRENT`
-for the charger's regulation. It gives up where the current stands, and where it falls so slowly that nobody would call
-that a ramp; a fixed time would open contactors under load at a slow charger.
+Contactors may open below `NO_CURRENT`. A vehicle waits for even less, `GONE`, and attributes a current that stays
+between the two to the charger's regulation. It gives up when the current stops falling, or falls too slowly to count as
+a ramp; a fixed time would open the contactors under load at a slow charger.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ import math
 from v2g.rules.bounds import Descent
 
 GONE = 1.0
-"""A: below, nothing flows."""
+"""A: below this, no current counts as flowing."""
 NO_CURRENT = 5.0
-"""A: contactors may open below; the figure usually quoted."""
+"""A: below this, contactors may open; the figure usually quoted."""
 CURRENT_DOWN = 2.0
-"""s: a vehicle waits no longer for a current that stands."""
+"""s: the longest wait for a current that does not fall."""
 SETTLES = 0.5
-"""s: the same for one with which contactors may open."""
+"""s: the same for a current at which contactors may open."""
 SLOWEST = 5.0
-"""A/s: a ramp is at least that fast in the mean."""
+"""A/s: the slowest average rate of a ramp."""
 STEP = 1.0
-"""A: by which a current has to fall in that time; less is ripple."""
+"""A: the least fall in that time; less is ripple."""
 
 
 class Rundown:
-    """A current on its way to nothing.
+    """A current on its way to zero.
 
     Args:
-        current: now, A; its sign does not count.
+        current: present current, A; the sign is ignored.
         now: loop time, s.
-        patience: s for which a current above `NO_CURRENT` may stand.
-        most: s that all of it may take, however well the current falls.
+        patience: s for which a current above `NO_CURRENT` may fail to fall.
+        most: s that the whole ramp may take, however well the current falls.
     """
 
     def __init__(self, current: float, now: float, patience: float = CURRENT_DOWN, most: float = math.inf) -> None:
@@ -42,7 +42,7 @@ class Rundown:
         self._descent.falls(abs(current), now)
 
     def over(self, current: float, now: float) -> bool:
-        """Whether there is nothing left to wait for: the current, A, is gone, or does not go."""
+        """Whether waiting is over: the current (A) is gone, or has stopped falling."""
         current = abs(current)
         self._descent.falls(current, now)
         if current < GONE or now >= self._latest:

@@ -1,11 +1,11 @@
 """Power and prices over time: the charger's schedules, the vehicle's choice, and the profile it answers with. Pure.
 
-A schedule is a step function: each entry holds until the next begins or its duration is over. Before its first entry,
-in gaps and after its end the vehicle takes nothing: it has been allowed nothing. Prices are another one over the same
+A schedule is a step function: each entry applies until the next begins or its duration is over. Before the first entry,
+in gaps and after the end no power is allowed, so the vehicle takes none. Prices are another step function over the same
 time.
 
-The choice: with prices the schedule in which the energy until departure costs least, without them the one that allows
-most energy. Within it the vehicle charges in the cheapest intervals that suffice, and waits in the others.
+The choice: with prices, the schedule in which the energy until departure costs least; without them, the one that allows
+the most energy. Within it the vehicle charges in the cheapest intervals that suffice, and waits in the others.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ MAX_PROFILE_ENTRIES = 24  # ISO 15118-2 ChargingProfileType, DIN SPEC 70121
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """From ``start`` (s after the response that carried it) on, at most ``watts``; ``pmax`` is the element itself.
+    """At most ``watts`` from ``start`` (s after the response that carried it); ``pmax`` is the element itself.
 
-    Where the schedule says nothing there is no element, and the vehicle takes nothing; where it says what cannot be,
-    like a PMax below zero, there is none either, and it limits nothing.
+    Where the schedule has a gap there is no element, and the vehicle takes nothing. An impossible entry, like a PMax
+    below zero, has no element either, but limits nothing.
     """
 
     start: int
@@ -38,7 +38,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """From ``start`` (s) on: EPriceLevel, and relativePricePercentage where it is given."""
+    """The price from ``start`` (s): EPriceLevel, and relativePricePercentage if given."""
 
     start: int
     level: float
@@ -47,12 +47,12 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a vehicle wants.
+    """What a vehicle needs.
 
     Attributes:
-        energy: Wh.
-        power: W it can use at most.
-        departure: s from now; None or 0: as soon as possible.
+        energy: energy wanted, Wh.
+        power: the most power it can use, W.
+        departure: s from now; None or 0: charge as soon as possible.
     """
 
     energy: float
@@ -61,7 +61,7 @@ class Need:
 
     @property
     def horizon(self) -> float:
-        """Seconds that count: until departure, or a day."""
+        """Seconds to plan for: until departure, or a day."""
         return float(self.departure) if self.departure else DAY
 
 
@@ -72,11 +72,11 @@ class Schedule:
     Attributes:
         tuple_id: SAScheduleTupleID.
         slots: in order of time.
-        end: s after the response; infinite where the last entry has no duration.
+        end: s after the response; infinite if the last entry has no duration.
         base: loop time of the response, s.
-        prices: of its SalesTariff, or its price levels, in order of time; empty without any.
+        prices: prices of its SalesTariff, or its price levels, in order of time; empty if there are none.
         tariff: absolute prices (ISO 15118-20), or None.
-        available: energy that it has in all, Wh, or None for no limit (ISO 15118-20).
+        available: total energy available, Wh, or None for no limit (ISO 15118-20).
     """
 
     tuple_id: int
@@ -95,14 +95,14 @@ class Schedule:
         return next((slot.watts for slot in reversed(self.slots) if slot.start <= since), math.inf)
 
     def idle_until(self, now: float) -> float | None:
-        """Loop time until which it allows no power from now on; infinite where for ever, None where it allows some."""
+        """Loop time until which it allows no power from now on; infinite: for ever; None: it allows some now."""
         if self.power_at(now) > 0.0:
             return None
         later = (self.base + slot.start for slot in self.slots if slot.watts > 0.0 and self.base + slot.start > now)
         return next(later, self.base + self.end)
 
     def energy(self, seconds: float) -> float:
-        """Energy in Wh that it allows within the first ``seconds``; what is beyond its end does not count."""
+        """Energy in Wh that it allows within the first ``seconds``; time beyond its end does not count."""
         ends = [*(slot.start for slot in self.slots[1:]), self.end]
         until = zip(self.slots, (min(end, seconds) for end in ends), strict=True)
         energy = sum(slot.watts * max(0.0, end - slot.start) for slot, end in until) / 3600.0
@@ -110,7 +110,7 @@ class Schedule:
 
 
 def read(schedule_tuple: Any, base: float) -> Schedule:
-    """A schedule of either protocol, which the table of rules has judged already.
+    """Reads a schedule of either protocol; the table of rules has already judged it.
 
     Args:
         schedule_tuple: SAScheduleTupleType.
@@ -150,12 +150,12 @@ def read_prices(tariff: Any) -> tuple[Price, ...]:
 # The choice
 
 RESERVE = 1.15
-"""Part of the energy to plan for: the battery takes less than the schedule allows near its end, and some is lost."""
+"""Factor on the energy to plan for: near the end the battery takes less than the schedule allows, and some is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Between two changes of power or price: s, s, W, price, and the watts the vehicle could use."""
+    """The time between two changes of power or price: start and end in s, the watts that the vehicle can use, price."""
 
     start: int
     end: float
@@ -168,7 +168,7 @@ class _Piece:
 
 
 class Basis(enum.Enum):
-    """What schedules are compared by."""
+    """The criterion for comparing schedules."""
 
     FEES = "money"
     PERCENT = "percent of a price"
@@ -177,7 +177,7 @@ class Basis(enum.Enum):
 
 
 def basis(schedules: Sequence[Schedule]) -> Basis:
-    """The most telling one that all schedules have: money of one currency, which can be worked out; then levels."""
+    """The best criterion that all schedules have: calculable money in one currency; then percentages; then levels."""
     tariffs = [schedule.tariff for schedule in schedules if schedule.tariff is not None and schedule.tariff.known]
     if len(tariffs) == len(schedules) and len({tariff.currency for tariff in tariffs}) == 1:
         return Basis.FEES
@@ -188,14 +188,14 @@ def basis(schedules: Sequence[Schedule]) -> Basis:
 
 
 def _pieces(schedule: Schedule, need: Need, by: Basis) -> list[_Piece]:
-    """The schedule until the horizon, cut at every change; what has no price counts as dear."""
+    """The schedule until the horizon, cut at every change; a piece without a price counts as the most expensive."""
     until = min(need.horizon, schedule.end)
     starts = {slot.start for slot in schedule.slots} | {price.start for price in schedule.prices}
     if schedule.tariff is not None:
         starts |= {stack.start for stack in schedule.tariff.stacks}
     cuts = sorted(start for start in starts if start < until)
     if not cuts:
-        return []  # it has no duration at all
+        return []  # it has no duration
     pieces = []
     for start, end in zip(cuts, [*cuts[1:], until], strict=True):
         watts = min(next((slot.watts for slot in reversed(schedule.slots) if slot.start <= start), 0.0), need.power)
@@ -213,10 +213,10 @@ def _price(schedule: Schedule, second: float, watts: float, by: Basis) -> float:
 
 
 def _cheapest(pieces: Sequence[_Piece], energy: float, *, waits: bool) -> tuple[set[int], float, float]:
-    """The pieces that give so many Wh, by their starts; what is missing (Wh), and what the rest costs.
+    """The pieces that deliver ``energy`` (Wh), by their starts; the energy missing (Wh); the cost of the energy found.
 
     Args:
-        waits: take the cheapest; False: the first.
+        waits: True: take the cheapest pieces; False: the first ones.
     """
     used, cost = set(), 0.0
     for piece in sorted(pieces, key=lambda piece: (piece.price, piece.start)) if waits else pieces:
@@ -231,10 +231,10 @@ def _cheapest(pieces: Sequence[_Piece], energy: float, *, waits: bool) -> tuple[
 
 
 def choose(schedules: Sequence[Schedule], need: Need) -> Schedule:
-    """The schedule to follow; of equal ones the first.
+    """The schedule to follow; among equal ones the first.
 
-    If all have prices: that in which least energy is missing at departure, then the cheapest one. Levels are compared
-    across tariffs as they are. Otherwise the one that allows most energy. Without a departure nothing is put off.
+    If all have prices: the one with the least energy missing at departure, then the cheapest. Levels are compared as
+    they are across tariffs. Otherwise the one that allows the most energy. Without a departure nothing is deferred.
     """
     by = basis(schedules)
     if by is Basis.ENERGY:
@@ -250,10 +250,10 @@ def choose(schedules: Sequence[Schedule], need: Need) -> Schedule:
 
 
 def plan(schedule: Schedule, need: Need, element: Callable[[float], Any]) -> Schedule:
-    """The schedule without power in intervals that are not needed until departure; itself without prices or departure.
+    """The schedule without power in intervals not needed until departure; unchanged without prices or a departure.
 
     Args:
-        element: makes the PMax element of a number of W.
+        element: makes a PMax element from W.
     """
     by = basis([schedule])
     if by is Basis.ENERGY or not need.departure:
@@ -270,7 +270,7 @@ def plan(schedule: Schedule, need: Need, element: Callable[[float], Any]) -> Sch
 
 
 def steps(schedule: Schedule) -> tuple[Slot, ...]:
-    """The slots a profile has to follow: at most 24, the last of which is low enough for all that it stands for."""
+    """The slots that a profile has to follow: at most 24; the last one is as low as the lowest of those it replaces."""
     if len(schedule.slots) <= MAX_PROFILE_ENTRIES:
         return schedule.slots
     kept, rest = schedule.slots[: MAX_PROFILE_ENTRIES - 1], schedule.slots[MAX_PROFILE_ENTRIES - 1 :]

@@ -1,13 +1,13 @@
-"""A vehicle that stays plugged in: sessions with pauses between them, on one match; at the end it leaves the network.
+"""A vehicle that stays plugged in: sessions with pauses between them on one match; it leaves the network at the end.
 
 Rules (ISO 15118-3, with ISO 15118-2 [V2G2-740 .. 743]):
 
-- In a pause the vehicle shows B and keeps the key. It wakes up when the charger's duty comes back (B1 to B2), or by
-  itself: then it toggles B-C-B once, and has the duty within T_conn_max_comm.
-- After either the link has T_conn_resume; if it does not come, the vehicle leaves the network and matches anew. Then
-  it joins the paused session by its id.
-- E or F in a pause are the charger's way to start over: the vehicle matches when the duty is back.
-- When a session is over and not paused, and when the plug is pulled, the vehicle leaves the network within
+- In a pause the vehicle shows B and keeps the key. It wakes up when the charger's duty comes back (B1 to B2), or on its
+  own: then it toggles B-C-B once and must see the duty within T_conn_max_comm.
+- After either, the link must be up within T_conn_resume; otherwise the vehicle leaves the network and matches again.
+  Then it resumes the paused session by its id.
+- With E or F in a pause the charger asks to start over: the vehicle matches again when the duty is back.
+- When a session ends without a pause, and when the plug is pulled, the vehicle leaves the network within
   TP_match_leave.
 """
 
@@ -30,10 +30,10 @@ from slac.timing import STANDARD
 from v2g.trace import Event, Observe, ignore
 
 TOGGLES = 3
-"""How often a charger is asked to wake up; one toggle should do."""
+"""How many times the vehicle tries to wake a charger; one toggle should be enough."""
 
 BETWEEN = 2.0
-"""s until it is asked again."""
+"""s between two tries."""
 
 
 class Woken(enum.Enum):
@@ -48,14 +48,14 @@ class Woken(enum.Enum):
 
 @dataclass
 class Stay:
-    """What a vehicle does in pauses.
+    """How a vehicle behaves in pauses.
 
     Attributes:
-        sleeps: it stays plugged in after a pause; else the first one ends the stay, with the key kept.
-        wakes_after: seconds of a pause after which it wakes up by itself; None: only for a reason, as that a schedule
-            allows power again.
-        observe: gets events.
-        say: takes a line for the user.
+        sleeps: it stays plugged in during a pause; otherwise the first pause ends the stay, and the key is kept.
+        wakes_after: seconds of a pause after which it wakes up on its own; None: only for a reason, for example when a
+            schedule allows power again.
+        observe: receives events.
+        say: receives a line for the user.
         lost: why the link of the last session was lost, or "".
     """
 
@@ -77,17 +77,17 @@ async def stay(
     charge: Callable[[Paused | None], Awaitable[Outcome]],
     how: Stay | None = None,
 ) -> Outcome:
-    """The sessions of one stay, until one is over that is not paused, or cannot be gone on with.
+    """Runs the sessions of one stay, until one ends without a pause or cannot be resumed.
 
     Args:
-        side, match: SLAC and what it found; None where the link is up without.
-        charge: finds the charger and charges; gets what a paused session has left.
+        side, match: SLAC and its match; None if the link is up without SLAC.
+        charge: finds the charger and charges; receives the state of a paused session.
 
     Returns:
         How the last session ended.
 
     Raises:
-        MatchFailed, PilotLost, LinkError: the link did not come back after a pause, and could not be matched anew.
+        MatchFailed, PilotLost, LinkError: the link did not come back after a pause, and matching again failed.
     """
     how = how or Stay()
     resume: Paused | None = None
@@ -119,7 +119,7 @@ async def _session(
     resume: Paused | None,
     how: Stay,
 ) -> Outcome:
-    """One session; the loss of its link ends it."""
+    """Runs one session; losing the link ends it."""
     how.lost = ""
     if side is None or match is None:
         return await charge(resume)
@@ -137,9 +137,10 @@ async def _alarm_when_lost(side: Ev, match: Match, alarm: Callable[[str], None],
 
 
 async def sleep(vehicle: Vehicle, paused: Paused | None, how: Stay) -> Woken:
-    """A pause, until something ends it.
+    """Waits in a pause until something ends it.
 
-    The charger's duty counts once it has been off. Where the pilot cannot be seen, only the vehicle's own reasons are.
+    The charger's duty counts only once it has been off. If the pilot cannot be read, only the vehicle's own reasons
+    end the pause.
     """
     pilot = vehicle.pilot
     pilot.set(State.B)
@@ -186,7 +187,7 @@ async def sleep(vehicle: Vehicle, paused: Paused | None, how: Stay) -> Woken:
 
 
 async def wake_charger(vehicle: Vehicle, how: Stay | None = None, within: float = STANDARD.T_conn_max_comm) -> bool:
-    """B-C-B, and the wait for the duty; asks again a few times. False: the charger does not wake up, or is gone."""
+    """Toggles B-C-B and waits for the duty, a few times. False: the charger does not wake up, or is unplugged."""
     pilot = vehicle.pilot
     for attempt in range(TOGGLES):
         if attempt:
@@ -202,10 +203,10 @@ async def wake_charger(vehicle: Vehicle, how: Stay | None = None, within: float 
 
 
 async def _rejoin(side: Ev, match: Match, how: Stay, *, anew: bool) -> Match:
-    """The link with the old key, or another match.
+    """Restores the link with the old key, or matches again.
 
     Raises:
-        MatchFailed, LinkError: as of `slac.ev.Ev.match`.
+        MatchFailed, LinkError: as in `slac.ev.Ev.match`.
         PilotLost: unplugged.
     """
     if not anew and await side.resume(match):
@@ -223,7 +224,7 @@ async def _rejoin(side: Ev, match: Match, how: Stay, *, anew: bool) -> Match:
 
 
 def _offers(reading: Reading) -> bool:
-    """Whether the charger asks for communication, or offers a current; True where that cannot be seen."""
+    """Whether the charger asks for communication or offers a current; True if that cannot be read."""
     return reading.offer is None or reading.offer[0] is not Offer.NOTHING
 
 

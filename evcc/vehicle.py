@@ -1,12 +1,12 @@
-"""The vehicle as a plant: battery, inlet, contactors, onboard charger and pilot, without any protocol.
+"""The vehicle as a plant: battery, inlet, contactors, onboard charger and pilot, independent of any protocol.
 
-The protocol script tells it what the charger reports (`take_dc`, `take_ac`), and closes and opens the contactors. The
-vehicle keeps a record of whatever would have hurt a real one: see `Contactors`.
+The protocol script passes on what the charger reports (`take_dc`, `take_ac`), and closes and opens the contactors. The
+vehicle records whatever would have damaged a real one: see `Contactors`.
 
-A voltage and a current at the inlet are measured where the bench gives a ``sense`` callable (both roles in one process,
-or hardware). Without one, the vehicle believes what the charger reports, and takes the current as gone 0.3 s after the
-pilot went back to B, three times the 0.1 s a charger has for it; 2 s where more than 5 A were reported last and
-there is time. That is then assumed, not seen.
+The voltage and current at the inlet are measured if the bench gives a ``sense`` callable (both roles in one process,
+or hardware). Without one, the vehicle believes the charger's reports, and assumes that the current is gone 0.3 s after
+the pilot went back to B, three times the 0.1 s that a charger has for it; after 2 s if the last report said more than
+5 A and there is time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from slac.pilot import READY, STEADY, Reading, State, VehiclePilot
 Clock = Callable[[], float]
 
 MATCH = 20.0  # V: largest difference for closing contactors (ISO 15118-2, IEC 61851-23)
-AT_ONCE = 0.5  # s: a vehicle waits no longer for a current that stands after an alarm, or when the session broke
+AT_ONCE = 0.5  # s: the longest wait for a current that does not fall, after an alarm or a broken session
 _ASSUMED_DOWN = 0.3  # s: without measurement
 
 
@@ -35,30 +35,30 @@ def _loop_time() -> float:
 
 @dataclass
 class Settings:
-    """What a driver or a test chooses.
+    """The choices of a driver or a test.
 
     Attributes:
         departure: seconds from now until departure, or None.
-        leaves_at: the same as a loop time, s, once somebody has changed it; it goes before that.
-        minimum_soc: least state of charge at departure, percent; None: the battery's minimum where energy goes back.
-        target_power: what the driver wants of the vehicle, W, within all limits; negative: it gives so much back, in a
-            bidirectional service where the vehicle decides (scheduled mode).
-        energy_request_wh: energy asked for, Wh; None is what is missing to the target.
-        precharge_tolerance: largest difference of inlet and battery voltage for closing the contactors, V.
+        leaves_at: the same as a loop time, s, once it has been changed; takes precedence over ``departure``.
+        minimum_soc: least state of charge at departure, percent; None: the battery's minimum, if energy is given back.
+        target_power: power that the driver wants, W, within all limits; negative: give that much back, in a
+            bidirectional service in which the vehicle decides (scheduled mode).
+        energy_request_wh: energy requested, Wh; None: the energy missing to the target.
+        precharge_tolerance: largest difference between inlet and battery voltage for closing the contactors, V.
         precharge_current: target current in precharge, A; the standards allow 2 A.
         loop_delay: pause between two messages of a loop, s. Cars take 0.02 to 0.26.
-        error_code: reported to the charger as the vehicle's error; ``NO_ERROR`` is none. Text as in the protocol.
-        trusts_report: judge precharge by the charger's report even where the inlet is measured (some cars do).
-        pauses: seconds the car takes before it sends a request, by message name; ``default`` is that of the others.
-        prefers_standby: go to standby where the charger asks for a pause (ISO 15118-20).
-        sleeps: where the schedule allows no power for so long, the car pauses the session, s; None: it stays in it.
-            With a number it also follows an invitation to pause before power flows (ISO 15118-20, as the following).
-        confirms_tolerance: the car undertakes to stay as near to its profile as a PowerTolerance says.
-        follows_needs: departure and states of charge that somebody sets at the charger count, where the charger may say
-            them; else those of the driver do.
-        sells_at: the least price per kWh for which the driver gives energy back, in ``currency``; it is offered to the
-            charger, and the car gives back while a discharging schedule pays so much; None: ``target_power`` counts.
-        currency: three capitals.
+        error_code: vehicle error reported to the charger, as the protocol spells it; ``NO_ERROR``: none.
+        trusts_report: judge precharge by the charger's report even if the inlet is measured (some cars do).
+        pauses: seconds the car waits before it sends a request, by message name; ``default`` is for all others.
+        prefers_standby: go to standby when the charger asks for a pause (ISO 15118-20).
+        sleeps: pause the session if the schedule allows no power for this long, s; None: never. With a number the car
+            also accepts an invitation to pause before power flows (ISO 15118-20, like all that follow).
+        confirms_tolerance: the car undertakes to stay as close to its profile as a PowerTolerance says.
+        follows_needs: departure and states of charge set at the charger apply, if the charger may send them; otherwise
+            those of the driver apply.
+        sells_at: the lowest price per kWh for which the driver gives energy back, in ``currency``; it is offered to the
+            charger, and the car gives back while a discharging schedule pays that much; None: ``target_power`` applies.
+        currency: three capital letters.
     """
 
     departure: int | None = None
@@ -85,8 +85,8 @@ class Contactors:
 
     Attributes:
         closed: whether they are closed.
-        mishaps: one line for each closing with more than 20 V difference and each opening with more than 5 A.
-        welded: fault to inject: they do not open any more.
+        mishaps: one line for each closing at a difference of more than 20 V and each opening at more than 5 A.
+        welded: injected fault: they no longer open.
     """
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class Contactors:
         self.welded = False
 
     def close(self, outside: float, inside: float) -> None:
-        """Closes them between these voltages, V."""
+        """Closes them with these voltages on either side, V."""
         if not self.closed and abs(outside - inside) > MATCH:
             self.mishaps.append(f"contactors closed at {outside:.1f} V outside, {inside:.1f} V inside")
         self.closed = True
@@ -109,14 +109,14 @@ class Contactors:
 
 @dataclass
 class OnboardCharger:
-    """AC charger in the car.
+    """The AC charger in the car.
 
     Attributes:
-        phases: that it uses.
+        phases: number of phases it uses.
         max_current, min_current: per phase, A.
-        efficiency: of power in the battery by power at the outlet, and of the way back.
+        efficiency: power at the battery divided by power at the outlet, and the reverse when giving back.
         max_discharge_current, min_discharge_current: out of the car per phase as magnitudes, A; 0: it only charges.
-        per_phase: it says its limits for each phase, which shows that it can be controlled so.
+        per_phase: it states its limits per phase, which shows that it can be controlled per phase.
     """
 
     phases: int = 3
@@ -129,7 +129,7 @@ class OnboardCharger:
 
 
 class AcDraw(NamedTuple):
-    """What the onboard charger draws: amperes per phase, number of phases, watts over all; negative: gives back.
+    """What the onboard charger draws: amperes per phase, number of phases, total watts; negative: gives back.
 
     ``reactive`` is in VAr over all phases.
     """
@@ -148,20 +148,20 @@ class Measured(NamedTuple):
 
 
 class Vehicle:
-    """A car at the outlet.
+    """A car plugged in at an outlet.
 
     Attributes:
         battery, pilot, contactors, inlet (the connector's profile), onboard, settings: its parts.
         evccid: MAC address of the communication controller, 6 bytes.
-        evccid20: EVCCID of ISO 15118-20: manufacturer code and a unique part, the name in the vehicle certificate.
-        sense: measures voltage and current at the inlet, V and A; None without measurement.
-        stop, pause, renegotiate: set by the driver or the bench; the script obeys and clears.
-        another_service: the same for a change of the service, as the options say it then (ISO 15118-20).
-        standby: no power is wanted as long as it is set, and the session goes on; the script clears it where the
-            charger does not allow standby, or wants it to end (ISO 15118-20).
-        wake: the same in a pause.
-        trouble: set when the pilot calls for an emergency stop; ``trouble_text`` says why.
-        notes: what was assumed because nothing measures it, one line each.
+        evccid20: EVCCID of ISO 15118-20: manufacturer code and a unique part; the name in the vehicle certificate.
+        sense: measures voltage and current at the inlet, V and A; None: not measured.
+        stop, pause, renegotiate: set by the driver or the bench; the script obeys and clears them.
+        another_service: the same, for changing to the service that the options then name (ISO 15118-20).
+        standby: while set, no power is wanted and the session continues; the script clears it if the charger does not
+            allow standby or wants it to end (ISO 15118-20).
+        wake: set by the driver or the bench to end a pause.
+        trouble: set when the pilot demands an emergency stop; ``trouble_text`` says why.
+        notes: assumptions made because nothing measures the value, one line each.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class Vehicle:
         sense: Callable[[], tuple[float, float]] | None = None,
         clock: Clock = _loop_time,
     ) -> None:
-        """The onboard charger has no more phases and current than the inlet. ValueError: ``evccid`` is not 6 bytes."""
+        """The onboard charger must not exceed the inlet's phases and current. ValueError: ``evccid`` is not 6 bytes."""
         if len(evccid) != 6:
             raise ValueError(f"an EVCCID is 6 bytes, not {len(evccid)}")
         self.pilot = pilot
@@ -206,7 +206,7 @@ class Vehicle:
         pilot.subscribe(self._pilot_changed)
 
     def begin(self) -> None:
-        """A new session: forgets wishes, trouble and what the last charger said; the record of mishaps stays."""
+        """Starts a session: forgets requests, trouble and the last charger's reports, but keeps the mishaps."""
         wishes = (self.stop, self.pause, self.renegotiate, self.another_service, self.standby)
         for event in (*wishes, self.trouble):
             event.clear()
@@ -217,19 +217,19 @@ class Vehicle:
 
     @property
     def inlet_voltage(self) -> float:
-        """Voltage at the inlet, V: measured, or else as the charger reported it last."""
+        """Voltage at the inlet, V: measured, or as the charger last reported it."""
         if self.sense is not None and not self.settings.trusts_report:
             return self.sense()[0]
         return self._told.voltage
 
     @property
     def current(self) -> float:
-        """DC current at the inlet, A, negative out of the vehicle: measured, or as the charger reported it last."""
+        """DC current at the inlet, A, negative out of the vehicle: measured, or as the charger last reported it."""
         return self.sense()[1] if self.sense is not None else self._told.current
 
     @property
     def measured(self) -> Measured:
-        """`inlet_voltage` and `current` at one moment."""
+        """`inlet_voltage` and `current` at the same moment."""
         if self.sense is None:
             return self._told
         found = Measured(*self.sense())
@@ -237,16 +237,16 @@ class Vehicle:
 
     @property
     def matched(self) -> bool:
-        """Whether the inlet is near enough to the battery's voltage for closing the contactors."""
+        """Whether the inlet is close enough to the battery's voltage to close the contactors."""
         return abs(self.inlet_voltage - self.battery.voltage) <= self.settings.precharge_tolerance
 
     def report(self, voltage: float) -> None:
-        """What the charger says it has at its output without charging (precharge, welding detection), V."""
+        """Takes the output voltage that the charger reports while not charging (precharge, welding detection), V."""
         self._told = Measured(voltage, 0.0)
         self._told_at = None
 
     def take_dc(self, voltage: float, current: float) -> None:
-        """What the charger says it delivers, V and A; fills the battery for the time since the last such report.
+        """Takes the output that the charger reports, V and A; charges the battery for the time since the last report.
 
         Nothing flows through open contactors, whatever the report says.
         """
@@ -266,45 +266,45 @@ class Vehicle:
         self.contactors.close(outside, self.battery.voltage)
 
     def open_contactors(self) -> None:
-        """Opens the DC contactors now. `safe` waits for the current first."""
+        """Opens the DC contactors now. `safe` waits for the current to fall first."""
         self.contactors.open(self.current)
         self._told = self._told._replace(current=0.0)
         self._told_at = None
         self.battery.rest()
 
     def load(self) -> tuple[float, float] | None:
-        """What a charger's output sees: open-circuit voltage and resistance (V, ohm), or None with contactors open."""
+        """The load at a charger's output: open-circuit voltage and resistance (V, ohm); None with contactors open."""
         return (self.battery.open_voltage, self.battery.resistance) if self.contactors.closed else None
 
     # ------------------------------------------------------------------------------------------ AC
 
     def take_ac(self, voltage: float, max_current: float, phases: int = 3) -> AcDraw:
-        """Draws AC within the charger's limit from now on; fills the battery for the time since the last call.
+        """Draws AC within the charger's limit from now on; charges the battery for the time since the last call.
 
         Args:
             voltage: line to neutral, V.
-            max_current: offered per phase, A. Below the onboard charger's least current nothing is drawn.
-            phases: offered.
+            max_current: offered per phase, A. Below the onboard charger's least current, nothing is drawn.
+            phases: number of phases offered.
 
         Returns:
-            What is drawn from now on; nothing when the pilot is not in C or D or the battery is full.
+            What is drawn from now on; nothing if the pilot is not in C or D or the battery is full.
         """
         self._settle_ac()
         onboard, phases = self.onboard, min(phases, self.onboard.phases)
         amps = min(max_current, onboard.max_current)
-        # Near full the battery takes less than the outlet gives.
+        # Near full, the battery takes less than the outlet gives.
         accepted = self.battery.wanted().current * self.battery.voltage / onboard.efficiency
         ready = not self.battery.full and amps >= onboard.min_current
         return self._flow(voltage, min(amps, accepted / (voltage * phases)) if ready else 0.0, phases)
 
     def give_ac(self, voltage: float, max_current: float, phases: int = 3) -> AcDraw:
-        """Gives AC back within the charger's limit from now on; as `take_ac`.
+        """Gives AC back within the charger's limit from now on; otherwise like `take_ac`.
 
         Args:
-            max_current: taken back per phase as a magnitude, A. Below the onboard charger's least nothing is given.
+            max_current: accepted per phase as a magnitude, A. Below the onboard charger's least, nothing is given back.
 
         Returns:
-            What is given from now on, as negative numbers; nothing at the battery's minimum SoC.
+            What is given back from now on, as negative numbers; nothing at the battery's minimum SoC.
         """
         self._settle_ac()
         onboard, phases = self.onboard, min(phases, self.onboard.phases)
@@ -315,14 +315,14 @@ class Vehicle:
         return self._flow(voltage, -min(amps, watts / (voltage * phases)) if ready else 0.0, phases)
 
     def shift_ac(self, voltage: float, reactive: float) -> AcDraw:
-        """Takes reactive power beside what flows, VAr over all phases, as far as the current per phase allows."""
+        """Adds reactive power to the present flow, VAr over all phases, as far as the current per phase allows."""
         now, limit = self._ac, self.onboard.max_current * voltage * self._ac.phases
         most = math.sqrt(max(limit * limit - now.power * now.power, 0.0)) if self.pilot.state in READY else 0.0
         self._ac = now._replace(reactive=min(max(reactive, -most), most))
         return self._ac
 
     def _flow(self, voltage: float, amps: float, phases: int) -> AcDraw:
-        """What flows from now on, A per phase; nothing unless the pilot is in C or D."""
+        """Sets the flow from now on, A per phase; nothing flows unless the pilot is in C or D."""
         if self.pilot.state not in READY:
             amps = 0.0
         self._ac, self._ac_at = AcDraw(amps, phases, voltage * amps * phases), self._clock()
@@ -330,26 +330,26 @@ class Vehicle:
 
     @property
     def ac_current(self) -> float:
-        """Amperes per phase drawn now, negative given back; for the bench to attach as the load of the AC supply."""
+        """Amperes per phase drawn now, negative: given back; the bench attaches it as the load of the AC supply."""
         return self._ac.current if self.pilot.state in READY else 0.0
 
     @property
     def ac_power(self) -> float:
-        """Power over all phases drawn now, W; negative given back."""
+        """Power drawn now over all phases, W; negative: given back."""
         return self._ac.power if self.pilot.state in READY else 0.0
 
     @property
     def ac_reactive(self) -> float:
-        """Reactive power over all phases now, VAr; positive as an inductor takes it."""
+        """Reactive power over all phases now, VAr; positive as for an inductor."""
         return self._ac.reactive if self.pilot.state in READY else 0.0
 
     @property
     def ac_phases(self) -> int:
-        """Phases on which that is drawn."""
+        """Number of phases in use."""
         return self._ac.phases
 
     def stop_ac(self) -> None:
-        """Draws nothing any more; nothing to do where no AC flows."""
+        """Stops drawing AC; does nothing if none flows."""
         if self._ac_at is None:
             return
         self._settle_ac()
@@ -368,18 +368,18 @@ class Vehicle:
     # ------------------------------------------------------------------------------------------ ending
 
     def show(self, state: State) -> None:
-        """Sets the pilot. A board reports a change after it has made it: what was asked for counts from now on."""
+        """Sets the pilot. A board reports a change only after making it, so the requested state counts from now on."""
         self._shown = state
         self.pilot.set(state)
 
     async def safe(self, within: float = CURRENT_DOWN) -> None:
-        """Goes back to B, waits until the current is gone, and opens the contactors.
+        """Returns to B, waits until the current is gone, and opens the contactors.
 
-        The contactors open in any case, also when the wait is cancelled; under load that goes into the record.
+        The contactors open in any case, even if the wait is cancelled; opening under load is recorded as a mishap.
 
         Args:
-            within: s that a measured current may stand. One that falls is waited for; with `AT_ONCE` no longer than
-                2 s in all.
+            within: s for which a measured current may fail to fall. A falling current is waited for; with `AT_ONCE`
+                for at most 2 s in all.
         """
         self.stop_ac()
         self.show(State.B)
@@ -402,7 +402,7 @@ class Vehicle:
             self.open_contactors()
 
     async def emergency(self, why: str) -> None:
-        """`safe` in a hurry, with a reason in ``trouble_text``."""
+        """`safe` with `AT_ONCE`; the reason goes to ``trouble_text``."""
         self.alarm(why)
         await self.safe(within=AT_ONCE)
 
@@ -411,13 +411,13 @@ class Vehicle:
             self.notes.append(text)
 
     def alarm(self, why: str) -> None:
-        """Sets ``trouble``: the session under way is broken off, and the vehicle made safe."""
+        """Sets ``trouble``: the running session is aborted, and the vehicle made safe."""
         if not self.trouble.is_set():
             self.trouble_text = why
             self.trouble.set()
 
     def _pilot_changed(self, reading: Reading) -> None:
-        """E, F, a pulled plug, and PWM going off while ready: the charger's ways to say "stop now"."""
+        """Raises an alarm on E, F, a pulled plug, and PWM going off while ready: each one means "stop now"."""
         if reading.state in (State.A, State.E, State.F):
             self.alarm(f"pilot went to {reading.label}")
         elif reading.state in READY and reading.duty == STEADY and self._shown is not State.B:

@@ -1,4 +1,4 @@
-"""What the scripts of both protocols do in the same way: wait for the charger, for a voltage to come or go, take
+"""Steps that the scripts of both protocols share: wait for the charger, wait for a voltage to rise or fall, take
 current, move the pilot, say goodbye."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from v2g.messages.xmldsig import SignatureType
 from v2g.physical import PRECHARGE_CURRENT, amps, volts
 
 DEAD = 60.0
-"""V: below, the inlet may be touched."""
+"""V: below this, the inlet is safe to touch."""
 
 
 class _Processing(Protocol):
@@ -34,7 +34,7 @@ Polled = TypeVar("Polled", bound=_Processing)
 
 
 def _nothing(message: Any) -> None:
-    """Looks at nothing, signs nothing."""
+    """The default that neither looks nor signs."""
 
 
 async def until_finished(
@@ -49,11 +49,11 @@ async def until_finished(
     """Repeats a request until the charger says Finished.
 
     Args:
-        make: makes the request, each time again.
+        make: makes the request; called for each repetition.
         timer: limits the time from the first Ongoing to Finished [V2G2-710].
-        from_request: the timer starts with the first request already.
-        look: sees each response, the last included.
-        sign: gives the Signature for each request, or None.
+        from_request: the timer already starts with the first request.
+        look: called with each response, the last included.
+        sign: returns the Signature for each request, or None.
 
     Raises:
         TimedOut: the timer expired.
@@ -93,10 +93,10 @@ Measured = TypeVar("Measured", bound=_Measuring)
 
 
 async def until_voltage(drive: Drive, make: Callable[[float, float], Request[Measured]]) -> None:
-    """PreCharge until the inlet has the battery's voltage, near enough for closing the contactors.
+    """PreCharge until the inlet is close enough to the battery's voltage to close the contactors.
 
     Args:
-        make: the request for a target voltage in V, which is read again each time, and a current in A.
+        make: makes the request from a target voltage in V, read again each time, and a current in A.
 
     Raises:
         TimedOut: V2G_EVCC_PreCharge_Timeout expired.
@@ -117,7 +117,7 @@ async def until_voltage(drive: Drive, make: Callable[[float, float], Request[Mea
 
 
 async def until_dead(drive: Drive, make: Callable[[], Request[Measured]]) -> None:
-    """WeldingDetection until the inlet is without voltage; one that stays is noted, and may be a welded contactor."""
+    """WeldingDetection until the inlet voltage is gone; one that stays is noted: a contactor may be welded."""
     deadline = drive.now + drive.session.timing.V2G_EVCC_Ongoing_Timeout
     while drive.now < deadline:
         response = await drive.ask(make())
@@ -134,7 +134,7 @@ async def until_dead(drive: Drive, make: Callable[[], Request[Measured]]) -> Non
 
 @dataclass
 class Terms:
-    """What ChargeParameterDiscovery agreed: the schedule, DC limits now, AC current per phase now in A."""
+    """Terms agreed by ChargeParameterDiscovery: schedule, present DC limits, present AC current per phase in A."""
 
     schedule: Schedule
     limits: Limits = checks.NO_LIMITS
@@ -143,7 +143,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a CurrentDemandReq asks for: V and A, and the seconds to the battery's target and to its bulk SoC."""
+    """The targets of a CurrentDemandReq, V and A, and the seconds to the battery's target and bulk SoC."""
 
     voltage: float
     current: float
@@ -163,12 +163,12 @@ Demand = Callable[[Drive, Target], Request[Delivered]]
 async def take_current(
     drive: Drive, terms: Terms, make: Demand[Delivered], voltage: float, current: float, power: float = 0.0
 ) -> Delivered:
-    """One CurrentDemand exchange, and its effect on the plant and on the limits.
+    """Makes one CurrentDemand exchange and applies it to the plant and the limits.
 
     Args:
-        make: the request for a target.
+        make: makes the request for a target.
         voltage, current: targets in V and A.
-        power: limit in W, for the remaining time.
+        power: limit in W, for calculating the remaining time.
     """
     full, bulk = drive.remaining((terms.limits.voltage, terms.limits.current, power))
     res = await drive.ask(make(drive, Target(voltage, current, full, bulk)))
@@ -178,14 +178,14 @@ async def take_current(
 
 
 async def _nothing_more(drive: Drive, response: Any) -> None:
-    """A response of the ramp that asks for nothing."""
+    """The default for a response during the ramp: nothing to do."""
 
 
 def rundown(drive: Drive, ending: Ending) -> Rundown | None:
-    """How long to ask for no current before PowerDelivery(Stop); None where an ending leaves no time for a ramp.
+    """How long to request zero current before PowerDelivery(Stop); None if the ending leaves no time for a ramp.
 
-    The charger's delay bounds how long a current may stand. One that falls is waited for: the vehicle has stopped
-    asking for it, and nothing else makes it fall faster than the charger can.
+    The charger's delay limits how long a current may fail to fall. A falling current is waited for: the vehicle already
+    requests none, and nothing makes it fall faster than the charger can.
     """
     if ending.hurry <= 0.0:
         return None
@@ -193,7 +193,7 @@ def rundown(drive: Drive, ending: Ending) -> Rundown | None:
 
 
 def still_flows(drive: Drive) -> None:
-    """Notes a current that the ramp did not end."""
+    """Notes a current that still flows after the ramp."""
     if abs(drive.vehicle.current) > NO_CURRENT:
         drive.note(f"the charger still gives {drive.vehicle.current:.0f} A, and the vehicle asks for none", once="ramp")
 
@@ -204,11 +204,11 @@ async def ramp_down(
     make: Demand[Delivered],
     then: Callable[[Drive, Delivered], Awaitable[Any]] = _nothing_more,
 ) -> None:
-    """CurrentDemand with 0 A until no current flows, or it stands; contactors open at once where the charger alarms.
+    """CurrentDemand with 0 A until the current is gone or stops falling; on an alarm, contactors open at once.
 
     Args:
-        make: the request for a target.
-        then: what each response asks for.
+        make: makes the request for a target.
+        then: called to handle each response.
     """
     terms = Terms(Schedule(drive.tuple_id), Limits(drive.vehicle.battery.pack.max_voltage, 0.0))
     ramp = rundown(drive, ending)
@@ -228,12 +228,12 @@ async def ramp_down(
 
 @contextlib.asynccontextmanager
 async def pilot_moves(drive: Drive, state: State) -> AsyncIterator[None]:
-    """Around a PowerDelivery exchange in AC: the pilot changes after the request is out, within 250 ms [V2G2-847, 848].
+    """Wraps a PowerDelivery exchange in AC: the pilot changes within 250 ms after the request [V2G2-847, 848].
 
-    A change to C is not made any more once the exchange has failed.
+    If the exchange fails first, a pending change is dropped.
     """
     show = drive.vehicle.show
-    # Early in the window: the charger answers only after it has seen the state.
+    # Early in the window, because the charger answers only after it has seen the state.
     delay = drive.session.timing.V2G_EVCC_CPState_Change_Time / 5.0
     timer = asyncio.get_running_loop().call_later(delay, show, state)
     try:
@@ -248,7 +248,7 @@ async def pilot_moves(drive: Drive, state: State) -> AsyncIterator[None]:
 
 
 async def say_goodbye(drive: Drive, stop: Request[Any], bye: Request[Any]) -> None:
-    """PowerDelivery and SessionStop as far as the order allows them, if the last request was answered as it should be.
+    """PowerDelivery and SessionStop as far as the order allows them, if the last request was answered properly.
 
     Args:
         stop: PowerDeliveryReq that stops.

@@ -1,4 +1,4 @@
-"""What a vehicle has for contract payment: contracts, a provisioning certificate, and the roots that it trusts."""
+"""What a vehicle holds for contract payment: contracts, a provisioning certificate, and the roots it trusts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from v2g.signature import Grammar
 
 UPDATE_DAYS = 14.0
-"""Days before its end from which on a contract is updated; common in vehicles."""
+"""Days before its expiry from which a contract is updated; common in vehicles."""
 
 
 @dataclass
@@ -25,9 +25,9 @@ class Wallet:
         contract: the contract certificate's chain and key, or None.
         provisioning: the OEM provisioning certificate and key, with which a contract can be installed, or None.
         roots: V2G roots in DER; the provisioning service's chain has to lead to one of them [V2G2-891].
-        update_days: a contract that ends within so many days is updated.
-        update_next: the charger said that the contract ends soon, so it is updated in the next session.
-        updates: False: the operator said that this contract is not updated any more.
+        update_days: a contract that expires within this many days is updated.
+        update_next: the charger said that the contract expires soon, so it is updated in the next session.
+        updates: False: the operator said that this contract will no longer be updated.
         reinstall: install a contract even if there is one.
         on_contract: is notified of a new contract, to store it.
     """
@@ -42,7 +42,7 @@ class Wallet:
     on_contract: Callable[[Credential], None] = lambda contract: None
 
     def exchanges(self, at: datetime.datetime) -> tuple[str, ...]:
-        """The certificate exchanges worth a try, best first: ``Update``, ``Installation``."""
+        """The certificate exchanges worth trying, best first: ``Update``, ``Installation``."""
         contract = self.contract
         if contract is None or self.reinstall:
             return ("Installation",) if self.provisioning else ()
@@ -55,7 +55,7 @@ class Wallet:
         return ()
 
     def take(self, contract: Credential) -> None:
-        """A new contract replaces the old one."""
+        """Replaces the contract with a new one."""
         self.contract = contract
         self.update_next = self.reinstall = False
         self.updates = True
@@ -67,16 +67,16 @@ class Wallet20:
     """Certificates and keys for ISO 15118-20, where a vehicle may have several contracts.
 
     Attributes:
-        contracts: the vehicle's, preferred first.
+        contracts: the vehicle's contracts, preferred first.
         provisioning: the OEM provisioning certificate and key, with which contracts can be installed, or None.
         roots: V2G roots in DER; the provisioning service's chain has to lead to one of them.
-        update_days: a contract that ends within so many days is replaced.
-        update_next: the charger said that a contract ends soon, so contracts are installed in the next session.
-        reinstall: install contracts although there are some.
-        most: MaximumContractCertificateChains: contracts that it takes at once.
+        update_days: a contract that expires within this many days is replaced.
+        update_next: the charger said that a contract expires soon, so contracts are installed in the next session.
+        reinstall: install contracts even if there are some.
+        most: MaximumContractCertificateChains: the most contracts it accepts at once.
         prioritized: eMAIDs that it wants first.
-        scheme: how a delivered key is sealed; None: the usual one.
-        grammar: of SignedInfo; None: the usual one.
+        scheme: how a delivered key is sealed; None: the usual scheme.
+        grammar: EXI grammar of SignedInfo; None: the usual one.
         on_contract: is notified of each new contract, to store it.
     """
 
@@ -93,7 +93,7 @@ class Wallet20:
     on_contract: Callable[[Credential], None] = lambda contract: None
 
     def usable(self, at: datetime.datetime, providers: Collection[str] = ()) -> list[Credential]:
-        """The contracts that have not expired; those of the providers that a charger lists come first.
+        """The contracts that have not expired; those of providers that the charger lists come first.
 
         Args:
             providers: ProviderIDs; empty: the charger lists none.
@@ -110,7 +110,7 @@ class Wallet20:
         return self.reinstall or self.update_next or not any(one.expires > ends for one in self.contracts)
 
     def take(self, new: Sequence[Credential]) -> None:
-        """New contracts come first, in their order; each replaces the one of the same eMAID."""
+        """Puts new contracts first, in their order; each replaces the one with the same eMAID."""
         emaids = {contract.emaid for contract in new}
         self.contracts = [*new, *(one for one in self.contracts if one.emaid not in emaids)]
         if new:
