@@ -1,4 +1,4 @@
-"""The PICS file by questions: those that switch most cases, each with its choices and its default."""
+"""Makes a PICS file by asking the questions that switch most cases, each with its choices and its default."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from plugfest.conformance.catalogue.pics import DEFAULTS, Pics
 
 @dataclass(frozen=True)
 class Question:
-    """One value to declare. ``choices`` empty: a number."""
+    """One value to declare; empty ``choices`` mean a number."""
 
     name: str
     text: str
@@ -51,15 +51,15 @@ EVCC = (
 
 
 def questions(sut: str) -> Sequence[Question]:
-    """Those for a charger (secc) or a vehicle (evcc) under test."""
+    """The questions for a charger (secc) or a vehicle (evcc) under test."""
     return (*COMMON, *(SECC if sut == "secc" else EVCC))
 
 
 def ask(sut: str, read: Callable[[str], str], say: Callable[[str], None]) -> Pics:
-    """Asks until each answer is understood; an empty one takes the default.
+    """Repeats each question until the answer is valid; an empty answer takes the default.
 
     Args:
-        read: prompts and reads a line; EOFError: the rest takes the default.
+        read: prompts and reads a line; on EOFError the remaining questions take their defaults.
     """
     declared: dict[str, Any] = {}
     for question in questions(sut):
@@ -86,7 +86,7 @@ def _word(value: Any) -> str:
 
 
 def understood(question: Question, answer: str) -> Any:
-    """The value of an answer, or None."""
+    """The value of an answer, or None if it is invalid."""
     if not question.choices:
         return float(answer) if answer.replace(".", "", 1).isdigit() else None
     if isinstance(question.choices[0], bool):

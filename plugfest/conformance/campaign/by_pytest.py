@@ -1,10 +1,10 @@
-"""The catalogue through pytest: cases as tests, several benches, and one campaign that all of them fill.
+"""The catalogue through pytest: cases as tests, several benches, and one campaign shared by all.
 
 A test that asks for ``catalogue_case`` is there once per executable run of the cases that its marker chooses, as in
 ``@pytest.mark.catalogue(sut="secc", protocol="din", cases="SessionSetup and not 004")``, and calls
 :meth:`CatalogueCase.check`. With pytest-xdist each process takes a bench of its own from ``--sut-interface eth1,eth2``;
-all of them work at the campaign in ``--sut-campaign DIR``: each writes a file of results of its own, the report is made
-of all when the last one is done. What passed before is not run again.
+all of them work on the campaign in ``--sut-campaign DIR``: each writes its own results file, and the report is made
+from all of them when the last one is done. Runs that already passed are not run again.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def interfaces(config: pytest.Config) -> list[str]:
 
 
 def interface(config: pytest.Config) -> str:
-    """The interface of this process' bench, which is its own until it ends; "": our own roles in memory.
+    """The interface of this process's bench, reserved until the process ends; "": our own roles in memory.
 
     Raises:
         pytest.UsageError: others work at all of them.
@@ -66,10 +66,10 @@ def interface(config: pytest.Config) -> str:
 
 
 def claim(name: str) -> socket.socket | None:
-    """Takes an interface in this network namespace, for as long as the socket is open; None: it is taken."""
+    """Reserves an interface in this network namespace for as long as the socket is open; None: already taken."""
     held = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        held.bind(f"\0plugfest bench {name}")  # a name without a file, gone with the process
+        held.bind(f"\0plugfest bench {name}")  # an abstract name, without a file: it disappears with the process
     except OSError:
         held.close()
         return None
@@ -92,13 +92,13 @@ def reach(config: pytest.Config) -> Reach | None:
 
 
 def actions(config: pytest.Config) -> dict[str, str]:
-    """What ``--sut-action NAME=CMD`` says."""
+    """The commands given by ``--sut-action NAME=CMD``."""
     words = [text.partition("=") for text in config.getoption("--sut-action") or []]
     return {name.strip(): command for name, _, command in words}
 
 
 def worker(config: pytest.Config) -> str:
-    """Name of this process among those of pytest-xdist; "" where it is alone."""
+    """Name of this pytest-xdist worker; "" without workers."""
     return str(getattr(config, "workerinput", {}).get("workerid", ""))
 
 
@@ -113,7 +113,7 @@ def chosen(config: pytest.Config, words: Mapping[str, Any]) -> list[Run]:
         words: ``sut``, ``protocol`` and ``cases`` (an expression of words, as ``plugfest conformance -k``).
 
     Raises:
-        pytest.UsageError: words that choose nothing there is.
+        pytest.UsageError: a word, the system, the protocol or the expression is invalid.
     """
     sut, wanted = words.get("sut", "secc"), words.get("cases")
     short = {"din": "din70121"}
@@ -154,12 +154,12 @@ def _pics(config: pytest.Config) -> Pics | None:
 
 @dataclass
 class CatalogueCase:
-    """A run of a case, on this process' bench.
+    """A run of a case, on this process's bench.
 
     Attributes:
-        run: of the catalogue.
-        campaign: that it belongs to.
-        results: of the campaign before this process began, and its own.
+        run: the run from the catalogue.
+        campaign: the campaign it belongs to.
+        results: the campaign's results from before this process began, and its own.
     """
 
     run: Run
@@ -167,7 +167,7 @@ class CatalogueCase:
     results: dict[str, Result]
 
     def check(self) -> Result:
-        """Runs the case and gives its result, or that of the campaign if it passed before.
+        """Runs the case and returns its result, or the campaign's result if the case has already passed.
 
         The test fails unless the verdict is pass; findings are printed.
         """
@@ -183,10 +183,10 @@ class CatalogueCase:
 
 
 def opened(config: pytest.Config, run: Run, folder: Path) -> CatalogueCase:
-    """A run for a test; the campaign is the same for all tests of a process.
+    """A run for a test; all tests of a process share one campaign.
 
     Args:
-        folder: of the evidence, where the command line names none.
+        folder: where the evidence goes if the command line names no folder.
     """
     made = config.stash.setdefault(_CAMPAIGNS, {})
     sut = run.case.sut
@@ -211,10 +211,10 @@ def opened(config: pytest.Config, run: Run, folder: Path) -> CatalogueCase:
 
 
 def seed(config: pytest.Config, folder: Path) -> int:
-    """The seed of a campaign: given, that of the folder's campaign, or a new one, the same for all processes.
+    """The seed of a campaign: the given one, that of the folder's campaign, or a new one, the same for all processes.
 
     Raises:
-        pytest.UsageError: the folder's campaign has another than the one given.
+        pytest.UsageError: the folder's campaign has a different seed from the one given.
     """
     given, known = config.getoption("--sut-seed"), seed_of(folder)
     if known is not None and given not in (None, known):
@@ -226,7 +226,7 @@ def seed(config: pytest.Config, folder: Path) -> int:
 
 
 def leave_out(config: pytest.Config) -> None:
-    """One process writes down what was not executed."""
+    """Records what was not executed; only one process does this."""
     folder = config.getoption("--sut-campaign")
     if folder and _LEFT_OUT in config.stash and worker(config) in ("", "gw0"):
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -236,7 +236,7 @@ def leave_out(config: pytest.Config) -> None:
 
 
 def finish(folder: Path) -> list[str]:
-    """Makes the report of a campaign; gives lines about it."""
+    """Makes the report of a campaign; returns lines about it."""
     results = read_results(folder)
     if not results:
         return []

@@ -1,8 +1,8 @@
 """A campaign: many runs against one system, into a folder that survives whatever happens.
 
-Each result is a line of ``results.jsonl``, written and synced as soon as it is there; beside it, per run, the trace.
-A campaign that was interrupted goes on where it stopped; failed runs can be run again; shards write files of their own
-into the same folder, or into folders that are merged later. The report is made from the files alone.
+Each result is a line of ``results.jsonl``, written and synced as soon as it exists; the trace of each run is beside it.
+An interrupted campaign resumes where it stopped; failed runs can be run again; shards write files of their own into the
+same folder, or into folders that are merged later. The report is made from the files only.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ AGAIN = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONC)
 """Verdicts that ``--rerun-failed`` runs again."""
 
 PATIENCE = 5
-"""Runs in a row in which the system did not say a word, before the campaign says so."""
+"""Number of consecutive runs without any message from the system before the campaign reports it."""
 
 MARGIN = 300.0
-"""s on top of a run's estimate before it is ended by force."""
+"""s beyond a run's estimate before it is ended by force."""
 
 
 class Interrupted(Exception):
@@ -61,7 +61,7 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """``2/3``. ValueError: it is none."""
+        """Parses ``2/3``. ValueError: it is not a shard."""
         match = re.fullmatch(r"(\d+)/(\d+)", text)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
             raise ValueError(f"{text!r}: a shard is I/N, from 1/N to N/N")
@@ -69,7 +69,7 @@ class Shard:
 
     @property
     def part(self) -> str:
-        """Tells its files from those of other shards; "" where there is one only."""
+        """Distinguishes its files from those of other shards; "" if there is only one."""
         return "" if self.count == 1 else f"-{self.number}-of-{self.count}"
 
     def mine(self, runs: Sequence[Run]) -> list[Run]:
@@ -78,7 +78,7 @@ class Shard:
 
 
 def estimate(run: Run, pics: Pics) -> float:
-    """About how long a run takes on a real bench, s: its waits, and 12 s for the rest."""
+    """Estimated duration of a run on a real bench, s: its waits, and 12 s for the rest."""
     seconds = 12.0 + float(pics["par_waitForNextTC"])
     for step in (*run.steps[0], *run.steps[1]):
         for verb in ("silent", "no_reply", "within_total"):
@@ -92,10 +92,10 @@ def estimate(run: Run, pics: Pics) -> float:
 
 
 def selected(runs: Iterable[Run], pics: Pics | None) -> tuple[list[Run], list[tuple[Run, str]]]:
-    """The runs that apply and can be executed, and the others with the reason.
+    """The runs that apply and can be executed, and the others with the reasons.
 
     Args:
-        pics: what is declared; None: each case brings what it needs (our own roles in memory).
+        pics: what is declared; None: each case supplies what it needs (our own roles in memory).
     """
     chosen, left = [], []
     for run in runs:
@@ -115,15 +115,15 @@ Opener = Callable[[Run, Pics, Observe], contextlib.AbstractAsyncContextManager[A
 
 @dataclass
 class Progress:
-    """What there is to tell after (or before) a run.
+    """Progress to report before or after a run.
 
     Attributes:
         done, total: runs.
-        run: that is over, or begins.
+        run: the run that is over, or begins.
         result: None: it begins.
-        left: s for all that is left.
-        expected: s that the run takes.
-        note: what a person should know now; "" mostly.
+        left: estimated s for all remaining runs.
+        expected: estimated s for the run.
+        note: what a person should know now; usually "".
     """
 
     done: int
@@ -140,20 +140,20 @@ class Campaign:
     """Runs a list of runs.
 
     Attributes:
-        folder: of the evidence.
-        opener: gives the system for a run.
+        folder: where the evidence goes.
+        opener: opens the system for a run.
         pics: what is declared; None: what each case needs, over ``base``.
-        virtual: in virtual time (systems in memory only).
-        shard: which part of the runs this is.
-        part: end of the names of this process' own files, where several share a folder.
+        virtual: run in virtual time (systems in memory only).
+        shard: the part of the runs that belongs to this process.
+        part: suffix of the names of this process's own files if several processes share a folder.
         tell: is notified of progress.
-        bench: makes the tester's side of a run.
-        info: for the report: versions, system, command line.
-        reset: brings the system back when it does not answer any more; returns what was done.
-        seed: what the cases leave open is drawn from it (:mod:`plugfest.conformance.stimulus`).
-        interface: whose packets are captured; "": they are made up from what the tester sent and read.
-        traffic: the tester hears the traffic; False: it is recorded elsewhere, and nothing is made up.
-        role: of whoever hears it; "": the tester's, or both where a pair is tested.
+        bench: creates the tester's side of a run.
+        info: facts for the report: versions, system, command line.
+        reset: restores a system that no longer answers; returns what was done.
+        seed: decides what the cases leave open (:mod:`plugfest.conformance.stimulus`).
+        interface: the interface to capture; "": packets are reconstructed from what the tester sent and received.
+        traffic: the tester sees the traffic; False: it is recorded elsewhere, and nothing is reconstructed.
+        role: the role that sees the traffic; "": the tester's, or both if a pair is tested.
     """
 
     folder: Path
@@ -175,10 +175,10 @@ class Campaign:
     _silent: int = 0
 
     def run(self, runs: Sequence[Run], *, rerun_failed: bool = False) -> dict[str, Result]:
-        """Runs what has no result yet, and with ``rerun_failed`` what did not pass.
+        """Runs everything without a result, and with ``rerun_failed`` also what did not pass.
 
         Raises:
-            Interrupted: Ctrl-C; the run under way has no result, all others are on disk.
+            Interrupted: Ctrl-C; the current run has no result, all others are on disk.
         """
         self.begin()
         results = read_results(self.folder)
@@ -208,37 +208,37 @@ class Campaign:
         return results
 
     def begin(self) -> None:
-        """Makes the folder and says in it what the campaign is about."""
+        """Creates the folder and describes the campaign in it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._describe()
 
     def record(self, result: Result) -> None:
-        """Writes a result down; it is on disk afterwards."""
+        """Writes a result and syncs it to disk."""
         with (self.folder / RESULTS.format(self.part or self.shard.part)).open("a+b") as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":  # a crash cut the last line off
+                if file.read(1) != b"\n":  # a crash cut off the last line
                     file.write(b"\n")
             file.write(dumps(result.to_json()).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
     def expected(self, run: Run) -> float:
-        """About how long a run takes, s."""
+        """Estimated duration of a run, s."""
         return 0.05 if self.virtual else estimate(run, self._pics(run))
 
     def _pics(self, run: Run) -> Pics:
         return self.pics if self.pics is not None else satisfying(run.case, self.base)
 
     def _watch(self, result: Result) -> None:
-        """A system that says nothing any more is brought back, if the bench can."""
+        """Restores a system that has gone silent, if the bench can."""
         mute = result.verdict is not Verdict.PASS and result.cause.meaning.mute
         self._silent = self._silent + 1 if mute else 0
         if self._silent and self.reset is not None and self._silent % 2 == 0:
             result.find(f"the system was reset: {self.reset()}")
 
     def _note(self) -> str:
-        """Said once when the system has been silent for a while."""
+        """A note, given once, when the system has been silent for a while."""
         if self._silent != PATIENCE:
             return ""
         what = "it is reset after every second one" if self.reset is not None else "see --reset-command"
@@ -247,7 +247,7 @@ class Campaign:
     # -- one run --------------------------------------------------------------------------------------------------
 
     def one(self, run: Run) -> Result:
-        """One run, with its evidence in the folder. Nothing is raised but KeyboardInterrupt."""
+        """Executes one run and puts its evidence in the folder. Raises nothing but KeyboardInterrupt."""
         place = self.folder / "cases" / safe(run.id)
         place.mkdir(parents=True, exist_ok=True)
         pics = self._pics(run)
@@ -298,7 +298,7 @@ class Campaign:
 
 
 def recorded(trace: Path) -> str:
-    """What the recording of a run says went wrong first; "" where it failed nowhere."""
+    """The first failure in the recording of a run; "" if there is none."""
     from plugfest.traces.checks import judge
     from plugfest.traces.errors import RecordingError
     from plugfest.traces.recording import load
@@ -311,7 +311,7 @@ def recorded(trace: Path) -> str:
 
 
 def versions() -> dict[str, Any]:
-    """Of everything that made the campaign."""
+    """Versions of everything that produced the campaign."""
     from importlib.metadata import PackageNotFoundError, version
 
     def of(package: str) -> str:
@@ -335,12 +335,12 @@ def versions() -> dict[str, Any]:
 
 
 class _Hung(Exception):
-    """The watchdog barked."""
+    """The watchdog expired."""
 
 
 @contextlib.contextmanager
 def _watchdog(seconds: float | None) -> Iterator[None]:
-    """Ends what does not end by itself: a signal, because a hanging program looks at nothing else."""
+    """Ends a run that does not end by itself, with a signal, because a hanging program notices nothing else."""
     if seconds is None:
         yield
         return

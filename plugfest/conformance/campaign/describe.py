@@ -25,7 +25,7 @@ _HARDWARE = {
 
 
 def hardware(case: Case) -> list[str]:
-    """What a case needs of the bench when the system under test is real: nothing where an interface is enough."""
+    """What a case needs from the bench when the system under test is real; nothing if an interface is enough."""
     found = ["a power line modem behind the interface"] if "slac" in case.protocols else []
     if _PILOT & set(case.needs) or any("PAUSED" in word for word in case.preconditions):
         found.append("a control pilot board (--pilot); without one what the pilot shows is not seen")
@@ -33,7 +33,7 @@ def hardware(case: Case) -> list[str]:
 
 
 def _script(case: Case) -> str:
-    """Where the script of a case is that its steps cannot express, or ""."""
+    """Where to find the script of a case that steps cannot express, or ""."""
     function = (OF_CHARGERS if case.sut == "secc" else OF_VEHICLES).get(case.id)
     return f"{function.__module__}.{function.__qualname__}" if function is not None else ""
 
@@ -43,7 +43,7 @@ def _session(case: Case) -> str:
 
 
 def describe(case: Case, told: Mapping[str, Iterable[str]] | None = None) -> Iterator[str]:
-    """Lines that tell everything about a case.
+    """Lines that describe a case in full.
 
     Args:
         told: its steps in words, ``prepared``, ``stimulus`` and ``expected``; None: as the catalogue writes them.

@@ -1,4 +1,4 @@
-"""The evidence of a run while it goes on: its trace as JSON lines and packets, TLS secrets, real packets."""
+"""Records the evidence of a run as it goes on: its trace as JSON lines and packets, TLS secrets, real packets."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def evidence(place: Path, epoch: float, role: str, *, packets: bool = True) -> I
 
     Args:
         epoch: Unix time of time 0 on the loop's clock.
-        role: of the tester, ``evcc`` or ``secc``; ``both`` where the vehicle sees a whole pair.
-        packets: False: somebody else captures them.
+        role: the tester's role, ``evcc`` or ``secc``; ``both`` if the vehicle observes a whole pair.
+        packets: False: they are captured elsewhere.
     """
     from plugfest.traces.writer import File
 
@@ -51,9 +51,9 @@ def may_capture(interface: str) -> bool:
 
 @contextlib.contextmanager
 def capture(place: Path | None, interface: str, comment: str) -> Iterator[Observe]:
-    """The packets of the interface into ``trace.pcapng``, in a running loop; with None nothing.
+    """Captures the packets of the interface into ``trace.pcapng``, in a running loop; does nothing with None.
 
-    What cannot be decoded in the end stays a capture: it never costs a verdict.
+    A capture that cannot be decoded at the end is kept as it is; it never affects a verdict.
     """
     if place is None:
         yield ignore

@@ -1,4 +1,4 @@
-"""One run of a case against one system: plan, carry out, judge, clean up. Whatever happens, there is a result."""
+"""One run of a case against one system: plan, execute, judge, clean up. There is always a result."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def plan(run: Run) -> Any:
 
 
 async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
-    """Runs a case. Nothing is raised but cancellation."""
+    """Runs a case. Raises nothing but cancellation."""
     case, loop = run.case, asyncio.get_running_loop()
     result = Result(
         run.id,
@@ -94,7 +94,7 @@ async def execute(run: Run, system: Anywhere, bench: Bench) -> Result:
     except TimeoutError:
         result.verdict, result.reason = Verdict.ERROR, f"the case did not end within {LONGEST:g} s"
         result.cause = Cause.HUNG
-    except ConnectionLost as why:  # where no script looks at it, the system closed before its turn
+    except ConnectionLost as why:  # unless a script expects it, the system closed too early
         early = Failed(
             "the system closed the connection while the tester was sending",
             cause=Cause.CLOSED, expected="an open connection", observed=str(why),

@@ -1,7 +1,7 @@
-"""From what stopped a run to its verdict: a failure, or a finding where the expectation is our own reading.
+"""Turns what stopped a run into its verdict: a failure, or a finding if the expectation is our own reading.
 
-The sentence of a verdict stands alone: what was done (of the catalogue), what went wrong and what was expected (of the
-check), and how long after which message (of the trace).
+The sentence of a verdict stands alone: what was done (from the catalogue), what went wrong and what was expected (from
+the check), and how long after which message (from the trace).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _SAID = ("message", "sdp", "slac")
 """Layers whose events are messages."""
 
 STEPS = 4
-"""Most steps of a stimulus that a sentence tells; further ones are in the report."""
+"""Maximum number of stimulus steps in a sentence; further ones are in the report."""
 
 
 @dataclass
 class Last:
-    """The last message that the tester sent, out of the trace of a run: an observer."""
+    """An observer of a run's trace that keeps the last message the tester sent."""
 
     name: str = ""
     time: float = 0.0
@@ -33,12 +33,12 @@ class Last:
             self.name, self.time = event.name, event.time
 
     def since(self, now: float) -> str:
-        """How long ago it was."""
+        """How long ago that message was sent."""
         return f"{max(now - self.time, 0.0):.3f} s after the tester's {self.name}" if self.name else ""
 
 
 def done(run: Run) -> str:
-    """What a run does, in words: the state, and the steps of its stimulus."""
+    """What a run does, in words: the state, then the steps of its stimulus."""
     case = run.case
     steps = [step_text(step) for step in run.steps[0][:STEPS]]
     state = ", ".join((*case.preconditions[:1], *([case.setup] if case.setup else [])))
@@ -47,7 +47,7 @@ def done(run: Run) -> str:
 
 
 def rule(run: Run) -> str:
-    """What a case goes by: requirements, or the suite that has it."""
+    """The basis of a case: requirements, or the suite that contains it."""
     case = run.case
     if case.requirements:
         return ", ".join(case.requirements)
@@ -57,10 +57,10 @@ def rule(run: Run) -> str:
 
 
 def judge(result: Result, why: Stop, run: Run, since: str = "") -> None:
-    """Takes a stop into the result.
+    """Records a stop in the result.
 
     Args:
-        since: how long it was after what.
+        since: how long after which message it happened.
     """
     severity = run.case.lenient
     if isinstance(why, Failed):

@@ -1,4 +1,4 @@
-"""What a campaign comes to: how many runs with which verdict, the common cause where there is one, the exit code."""
+"""The outcome of a campaign: runs per verdict, their common cause if there is one, the exit code."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ class Exit(enum.IntEnum):
     FAILED = 1
     """A run failed or ended with an error."""
     OPEN = 3
-    """Nothing failed, but most runs could not reach their point."""
+    """Nothing failed, but most runs were inconclusive."""
 
 
 def counts(results: Iterable[Result]) -> dict[Verdict, int]:
-    """How many runs have which verdict."""
+    """Number of runs per verdict."""
     found = collections.Counter(result.verdict for result in results)
     return {verdict: found[verdict] for verdict in Verdict}
 
 
 def unjudged(results: Iterable[Result]) -> list[Result]:
-    """Runs that say nothing about the system: inconclusive, or ended with an error."""
+    """Runs without a judgement on the system: inconclusive, or ended with an error."""
     return [result for result in results if result.verdict in (Verdict.INCONC, Verdict.ERROR)]
 
 
 def common_cause(results: Collection[Result]) -> tuple[Cause, int] | None:
-    """The one cause for which most of the unjudged runs stopped, and of how many; None: there is none.
+    """The cause that stopped most of the unjudged runs, and the number of runs it stopped; None: there is none.
 
-    It counts only where most runs say nothing about the system.
+    It is given only if most runs say nothing about the system.
     """
     lost = unjudged(results)
     if 2 * len(lost) <= len(results):
@@ -53,7 +53,7 @@ def common_cause(results: Collection[Result]) -> tuple[Cause, int] | None:
 
 
 def common_cause_text(results: Collection[Result]) -> str:
-    """The common cause in a sentence, with where to look first; "" where there is none."""
+    """The common cause in a sentence, with where to look first; "" if there is none."""
     found = common_cause(results)
     if found is None:
         return ""
@@ -63,7 +63,7 @@ def common_cause_text(results: Collection[Result]) -> str:
 
 
 def exit_code(results: Collection[Result]) -> Exit:
-    """Of a campaign with these results."""
+    """The exit code of a campaign with these results."""
     number = counts(results)
     failed = any(one.severity.fails for result in results for one in result.findings)
     if number[Verdict.FAIL] or number[Verdict.ERROR] or failed:
@@ -72,7 +72,7 @@ def exit_code(results: Collection[Result]) -> Exit:
 
 
 def total(results: Collection[Result]) -> str:
-    """All verdicts on one line, and how many runs have findings of which severity."""
+    """All verdicts on one line, with the number of runs with findings of each severity."""
     words = [f"{number} {WORDS[verdict]}" for verdict, number in counts(results).items() if number]
     weights = collections.Counter(result.severity for result in results if result.severity is not None)
     findings = ", ".join(f"{number} {severity.word}" for severity, number in sorted(weights.items(), reverse=True))

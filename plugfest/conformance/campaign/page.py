@@ -1,7 +1,7 @@
-"""The page of a campaign, as a lab hands it over: verdict, what was tested with what, a table of all runs to filter and
+"""The page of a campaign, as a lab delivers it: verdict, what was tested with what, a table of all runs to filter and
 sort, then each run in full, what was not executed and why, and what was declared.
 
-One file that needs no network; without scripts it reads the same, only unfiltered.
+One file that needs no network; without JavaScript it shows the same, only without filters.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from plugfest.conformance.verdict import Result, Verdict
 
 @dataclass
 class Content:
-    """What a page is made from.
+    """The data a page is made from.
 
     Attributes:
         results: the latest of each run.
-        about: of the campaign: system, interface, versions, command line.
+        about: the campaign's system, interface, versions and command line.
         left: runs that were not executed: id -> title and reason.
-        missing: runs that were to be executed and have no result.
-        pics: what was declared; None: each case brought what it needs.
+        missing: runs that were planned but have no result.
+        pics: what was declared; None: each case supplied what it needs.
         places: run -> folder of its evidence, relative to the page.
     """
 
@@ -86,7 +86,7 @@ def _e(text: object) -> str:
 
 
 def overall(content: Content) -> tuple[str, str]:
-    """The verdict of the campaign in a sentence, and the word of its colour."""
+    """The verdict of the campaign in a sentence, and the name of its colour."""
     number, missing = counts(content.results), len(content.missing)
     bad = [f"{number[v]} {WORDS[v]}" for v in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONC) if number[v]]
     total = len(content.results)
@@ -162,7 +162,7 @@ _FIRST = (
     "system", "protocols", "interface", "address", "control pilot", "SLAC", "started", "ended", "time in cases", "seed",
     "run with", "command",
 )  # fmt: skip
-"""What a reader looks for first."""
+"""The facts that a reader looks for first."""
 
 
 def _moment(text: str) -> str:
@@ -179,7 +179,7 @@ def _plain(value: Any) -> str:
 
 
 def _families(results: Sequence[Result]) -> str:
-    """The table that a test report opens with: per family, how many and how they went."""
+    """The table at the top of a test report: per family, the number of runs and their verdicts."""
     table: dict[str, collections.Counter[Verdict]] = {}
     for result in results:
         try:
@@ -244,7 +244,7 @@ def _runs(results: Sequence[Result], places: Mapping[str, str]) -> str:
 
 
 def _broken(name: str) -> str:
-    """A long name that may go on in the next line."""
+    """A long name that may wrap onto the next line."""
     return _e(name).replace("_", "_<wbr>")
 
 
@@ -279,7 +279,7 @@ def _details(result: Result, places: Mapping[str, str]) -> str:
 
 
 def _course(result: Result) -> str:
-    """What the case does, out of the catalogue."""
+    """What the case does, from the catalogue."""
     try:
         entry = case(result.case)
     except KeyError:

@@ -1,4 +1,4 @@
-"""The watch of a run: plant and pilot are read while it goes on, and what it found is taken into the result."""
+"""The watch of a run: reads plant and pilot while the run goes on, and adds what it found to the result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from plugfest.conformance.watch.watch import Watch
 
 @contextlib.asynccontextmanager
 async def watched(watch: Watch, line: LineWatch, tester: TesterEv | TesterEvse) -> AsyncIterator[None]:
-    """While the context is open, plant and pilot of a run are watched."""
+    """Watches plant and pilot of a run while the context is open."""
     pilot = tester.system.pilot
     watch.measure = tester.measured
     if isinstance(tester, TesterEv):
@@ -41,7 +41,7 @@ async def watched(watch: Watch, line: LineWatch, tester: TesterEv | TesterEvse) 
 
 
 def _known(bench: Certificates | None) -> Known:
-    """What a bench knows of authorities."""
+    """What a bench knows about certificate authorities."""
     if bench is None:
         return Known()
     subs = bench.store.of_role(Role.MO_SUB1, Role.MO_SUB2)
@@ -53,12 +53,12 @@ def _known(bench: Certificates | None) -> Known:
 
 
 def judged(violation: Violation, did: str = "") -> Judged:
-    """What a verdict says of a violation."""
+    """What a verdict says about a violation."""
     return Judged(did=did, what=violation.text, expected=f"that {violation.rule}", rule=violation.source)
 
 
 def judge_watched(result: Result, watch: Watch | LineWatch, run: Run) -> None:
-    """Takes what the watch found into the result: a violation fails the run, whatever the case is about."""
+    """Adds what the watch found to the result: a violation fails the run, whatever the case tests."""
     for violation in watch.violations.values():
         found = judged(violation, done(run))
         if violation.fails and result.verdict in (Verdict.PASS, Verdict.INCONC):

@@ -1,4 +1,4 @@
-"""The PICS file by looking: one good-case session, and what the system said in it."""
+"""Makes a PICS file by probing: one good-case session, and what the system said in it."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ NO_SIDE: Side = (None, None)
 
 
 def probe(sut: str, system: Any, tls: TlsContext | None = None, iso20: Side = NO_SIDE) -> tuple[Pics, list[str]]:
-    """What a system shows of itself, and a line about each thing seen.
+    """What a system declares about itself, and a line about each thing seen.
 
     Args:
         tls: the tester's context.
-        iso20: its side in ISO 15118-20, which is asked first where there is one.
+        iso20: the tester's side in ISO 15118-20, tried first if given.
 
     Raises:
-        SetupError: the interface cannot be used, or nothing is to be seen of the system.
+        SetupError: the interface cannot be used, or the system does not respond.
     """
 
     async def main() -> tuple[Pics, list[str]]:
@@ -83,7 +83,7 @@ async def charger(
 async def _security(
     system: ChargerUnderTest, tls: TlsContext | None, declared: dict[str, Any], notes: list[str]
 ) -> None:
-    """Whether the charger takes sessions without TLS, with it, or both.
+    """Whether the charger accepts sessions without TLS, with it, or both.
 
     Raises:
         SetupError: SDP is not answered at all.
@@ -119,8 +119,8 @@ _WHERE = "is it on, on this link, and matched (--slac behind a PLC modem)?"
 
 
 def _learn(walk: TesterEv, declared: dict[str, Any], notes: list[str]) -> None:
-    """What the responses of a session say."""
-    if not walk.protocol.abilities.contract:  # nothing there is a choice
+    """What the responses of a session declare."""
+    if not walk.protocol.abilities.contract:  # then the responses offer no choice
         return
     found = walk.responses.get("ServiceDiscoveryRes")
     if found is not None:
@@ -172,7 +172,7 @@ async def vehicle(system: VehicleUnderTest, tls: TlsContext | None = None) -> tu
 
 
 def _learn_of_vehicle(tester: TesterEvse, names: list[str], declared: dict[str, Any], notes: list[str]) -> None:
-    """What the requests of a session say."""
+    """What the requests of a session declare."""
     if tester.asked:
         wants = tester.asked[0][1][8] == sdp.TLS
         declared["PIXIT_EVCC_CMN_TLS"] = "tls" if wants else "none"
@@ -180,7 +180,7 @@ def _learn_of_vehicle(tester: TesterEvse, names: list[str], declared: dict[str, 
             notes.append("asks for TLS, which needs --pki here")
     if "SessionSetupReq" not in names:
         return
-    if "SessionStopReq" in names:  # of a session that broke off before, nothing is known
+    if "SessionStopReq" in names:  # nothing is known if the session broke off earlier
         welding = "WeldingDetectionReq" in names
         declared["PIXIT_EVCC_DC_WeldingDetection"] = "weldingDetection" if welding else "none"
     declared["PIXIT_EVCC_CMN_VAS"] = "serviceDetail" if "ServiceDetailReq" in names else "unknown"

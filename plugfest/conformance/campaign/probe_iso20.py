@@ -1,4 +1,4 @@
-"""What a charger shows of itself in ISO 15118-20: services, parameter sets, control modes, payment, certificates."""
+"""What a charger declares in ISO 15118-20: services, parameter sets, control modes, payment, certificates."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ async def charger(
     declared: dict[str, Any],
     notes: list[str],
 ) -> bool:
-    """A session in DC, or else in AC, up to the details of each energy service.
+    """A session in DC, or in AC if that fails, up to the details of each energy service.
 
     Args:
-        quick: values that make it short.
-        declared, notes: what was found is added.
+        quick: values that keep it short.
+        declared, notes: what was found is added to them.
 
     Returns:
         Whether the charger speaks ISO 15118-20.
@@ -60,7 +60,7 @@ async def charger(
 
 
 async def _look(walk: TesterEv, declared: dict[str, Any], notes: list[str]) -> None:
-    """One session as far as it gets, and what is learned from it."""
+    """Runs one session as far as it gets, and records what is learned from it."""
     mode, reached = "AC" if walk.pics.ac else "DC", ""
     try:
         for state in STATES:
@@ -77,7 +77,7 @@ async def _look(walk: TesterEv, declared: dict[str, Any], notes: list[str]) -> N
 
 
 async def _other_services(walk: TesterEv) -> None:
-    """A session of its own for the details of all other services: they are asked for before one is selected."""
+    """A separate session for the details of all other services, which are requested before one is selected."""
     listed = walk.responses["ServiceDiscoveryRes"]
     added = listed.VASList.Service if listed.VASList is not None else []
     wanted = [one.ServiceID for one in (*listed.EnergyTransferServiceList.Service, *added)]
@@ -93,7 +93,7 @@ async def _other_services(walk: TesterEv) -> None:
 
 
 def _learn(walk: TesterEv, declared: dict[str, Any], notes: list[str]) -> None:
-    """What the responses say."""
+    """What the responses declare."""
     if (setup := walk.responses.get("AuthorizationSetupRes")) is not None:
         listed = list(setup.AuthorizationServices)
         if "EIM" not in listed:

@@ -1,6 +1,6 @@
 """The evidence of a campaign: a page for readers (:mod:`.page`), JUnit XML, and one zip with everything.
 
-All of it is made from what is in the folder, so that merged shards and interrupted campaigns report alike.
+All of it is made from the files in the folder, so merged shards and interrupted campaigns are reported the same way.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from plugfest.conformance.verdict import Result, Verdict
 
 
 def leave_out(folder: Path, runs: Iterable[tuple[Any, str]]) -> None:
-    """Writes down which runs are not executed, and why."""
+    """Records which runs are not executed, and why."""
     data = {run.id: {"title": run.title, "reason": why} for run, why in runs}
     write_file(folder / LEFT_OUT, dumps(data, indent=0) + "\n", public=True)
 
 
 def left_out(folder: Path) -> dict[str, dict[str, str]]:
-    """As :func:`leave_out` wrote it."""
+    """Reads what :func:`leave_out` wrote."""
     path = folder / LEFT_OUT
     data: dict[str, dict[str, str]] = read.read_json(path) if path.exists() else {}
     return _checked(path, data, dict)
 
 
 def info(folder: Path) -> dict[str, Any]:
-    """What is known of the campaign as a whole."""
+    """What is known about the campaign as a whole."""
     path = folder / INFO
     data: dict[str, Any] = read.read_json(path) if path.exists() else {}
     return _checked(path, data, dict)
 
 
 def plan(folder: Path, runs: Iterable[Any]) -> None:
-    """Writes down which runs are to be executed, beside those that were planned before."""
+    """Records which runs are to be executed, in addition to those planned before."""
     names = dict.fromkeys([*planned(folder), *(run.id for run in runs)])
     write_file(folder / PLAN, dumps(list(names), indent=0) + "\n", public=True)
 
 
 def planned(folder: Path) -> list[str]:
-    """As :func:`plan` wrote it."""
+    """Reads what :func:`plan` wrote."""
     path = folder / PLAN
     data: list[str] = read.read_json(path) if path.exists() else []
     return _checked(path, data, list)
@@ -60,7 +60,7 @@ _T = TypeVar("_T")
 
 
 def _checked(path: Path, data: _T, kind: type[Any]) -> _T:
-    """What a file of a campaign holds, if it is of that kind. Raises InputError: it is not."""
+    """The data of a campaign file, checked to be of this type. Raises InputError: it is not."""
     inside = data.values() if isinstance(data, dict) and path.name == LEFT_OUT else ()
     if not isinstance(data, kind) or not all(isinstance(item, dict) for item in inside):
         raise InputError(str(path), "not written by a campaign; take it away, and the campaign goes on without it")
@@ -68,7 +68,7 @@ def _checked(path: Path, data: _T, kind: type[Any]) -> _T:
 
 
 def write(folder: Path) -> tuple[Path, Path, Path]:
-    """Writes ``report.html``, ``junit.xml`` and ``FOLDER.zip``; gives their paths.
+    """Writes ``report.html``, ``junit.xml`` and ``FOLDER.zip``; returns their paths.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -104,10 +104,10 @@ def pack(folder: Path) -> Path:
 def junit_xml(
     results: Sequence[Result], about: Mapping[str, Any] | None = None, places: Mapping[str, str] | None = None
 ) -> bytes:
-    """Results as JUnit XML: inconclusive is skipped, findings and what was expected and observed are system-out.
+    """Results as JUnit XML: inconclusive becomes skipped; findings, expectation and observation go to system-out.
 
     Args:
-        about: of the campaign, for the properties of the suite.
+        about: facts about the campaign, for the properties of the suite.
         places: run -> folder of its evidence.
     """
     number, about = counts(results), about or {}
@@ -160,5 +160,5 @@ def _entry(suite: ElementTree.Element, result: Result, place: str | None) -> Non
 
 
 def _printable(text: str) -> str:
-    """Lines without what XML forbids or a terminal acts on."""
+    """Lines without characters that XML forbids or a terminal acts on."""
     return "\n".join(visible_lines(text))

@@ -1,4 +1,4 @@
-"""Puts a campaign together: the system under test from what the user named, and the tester's side of the bench."""
+"""Sets up a campaign: the system under test that the user named, and the tester's side of the bench."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def campaign(
     """A campaign against what is on a network, or, without a reach, against our own role in memory.
 
     Args:
-        part: end of the names of this process' own files, where several share the folder.
+        part: suffix of the names of this process's own files if several processes share the folder.
 
     Raises:
         SetupError: the interface or the certificates cannot be used, or there is no such pilot.
@@ -147,7 +147,7 @@ def campaign(
 
     def bench(run: Run, pics: Pics, observe: Observe) -> Bench:
         context, known = sides[suite_of(run.protocol)]
-        if context is not None:  # a run may change it: the next one begins with what is right
+        if context is not None:  # a run may change it; the next one starts with the right ones
             context = dataclasses.replace(context, credentials=list(context.credentials), failures=[])
         return Bench(pics, observe, tls=context, certificates=known)
 
@@ -171,19 +171,19 @@ def campaign(
 
 
 SUITES: Mapping[str, tuple[str, ...]] = {"iso2": ("iso2",), "iso20": ("iso20", "iso20-ed448", "iso2")}
-"""What a PKI directory may have for a suite, best first: certificates on P-256 are what many benches have."""
+"""Certificates that a PKI directory may have for a suite, best first; many benches have them on P-256."""
 
 
 def suite_of(protocol: str) -> str:
-    """The suite of certificates that runs of a protocol need."""
+    """The certificate suite that runs of a protocol need."""
     return "iso20" if spoken(protocol) is ISO20 else "iso2"
 
 
 def _sides(pki: Path | None, sut: str) -> Mapping[str, tuple[TlsContext | None, Certificates | None]]:
-    """The tester's TLS contexts and certificates by suite; none for one of which the directory has nothing.
+    """The tester's TLS contexts and certificates by suite; no certificates for a suite that the directory lacks.
 
     Raises:
-        SetupError: it has nothing of any.
+        SetupError: it has nothing for any suite.
     """
     found, why = {}, None
     for suite in SUITES:
@@ -197,15 +197,15 @@ def _sides(pki: Path | None, sut: str) -> Mapping[str, tuple[TlsContext | None, 
 
 
 def _elsewhere(suite: str) -> str | None:
-    """The suite as which a PKI in no layout of ours is read: for ISO 15118-20, that of its keys."""
+    """The suite assumed for a PKI that does not use our layout: for ISO 15118-20, that of its keys."""
     return None if suite == "iso20" else suite
 
 
 def certificates(pki: Path | None, sut: str, suite: str = "iso2") -> tuple[TlsContext | None, Certificates | None]:
-    """The tester's TLS context and certificates, out of a PKI directory.
+    """The tester's TLS context and certificates, from a PKI directory.
 
     Args:
-        suite: wanted, of :data:`SUITES`.
+        suite: the wanted one of :data:`SUITES`.
 
     Raises:
         SetupError: the directory cannot be used.
@@ -213,7 +213,7 @@ def certificates(pki: Path | None, sut: str, suite: str = "iso2") -> tuple[TlsCo
     from v2g import tls
 
     if pki is None:
-        return (tls.client(None) if sut == "secc" else None), None  # whatever the charger shows is taken
+        return (tls.client(None) if sut == "secc" else None), None  # accept whatever the charger shows
     from pki.errors import PkiError
     from pki.store import Store
 

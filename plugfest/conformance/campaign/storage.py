@@ -1,4 +1,4 @@
-"""The folder of a campaign: which files it has, one writer at a time, results read back, several folders united.
+"""The folder of a campaign: its files, one writer at a time, results read back, several folders merged.
 
 Each result is a line of ``results.jsonl``; a campaign in parts has a file for each part.
 """
@@ -18,25 +18,25 @@ from plugfest.conformance.verdict import Result
 
 RESULTS = "results{}.jsonl"
 INFO = "campaign.json"
-"""What is known of the campaign as a whole."""
+"""What is known about the campaign as a whole."""
 
 LEFT_OUT = "left_out.json"
-"""Runs that are not executed, with the reason."""
+"""Runs that are not executed, with the reasons."""
 
 PLAN = "plan.json"
 """Ids of the runs that are to be executed."""
 
 
 class Occupied(Exception):
-    """The folder is another campaign's, or no campaign's; says what to do."""
+    """The folder belongs to another campaign or to none; says what to do."""
 
 
 @contextlib.contextmanager
 def alone(folder: Path, part: str = "") -> Iterator[None]:
-    """While the context is open, no other process writes this part of the campaign; a killed one holds nothing.
+    """Keeps other processes from writing this part while the context is open; a killed process leaves no lock.
 
     Raises:
-        Occupied: one does.
+        Occupied: another process is writing it.
         OSError: the folder cannot be written.
     """
     import fcntl
@@ -53,14 +53,14 @@ def alone(folder: Path, part: str = "") -> Iterator[None]:
 
 OURS = ("results*.jsonl", "campaign.json", "left_out.json", "plan.json", "pics.yaml", "report.html", "junit.xml",
         "system*.log", "cases")  # fmt: skip
-"""What a campaign leaves in its folder."""
+"""Files that a campaign leaves in its folder."""
 
 
 def forget(folder: Path) -> None:
-    """Deletes what an earlier campaign left in a folder, and nothing else.
+    """Deletes only what an earlier campaign left in a folder.
 
     Raises:
-        Occupied: the folder has files, but no campaign's.
+        Occupied: the folder has files, but not a campaign's.
         OSError: they cannot be deleted.
     """
     import shutil
@@ -79,7 +79,7 @@ def forget(folder: Path) -> None:
 def read_results(folder: Path) -> dict[str, Result]:
     """The latest result of each run by the clock, from all files of results in a folder.
 
-    A line that was cut off by a crash is left out.
+    A line cut off by a crash is left out.
     """
     found: dict[str, Result] = {}
     for path in sorted(folder.glob("results*.jsonl")):
@@ -95,7 +95,7 @@ def read_results(folder: Path) -> dict[str, Result]:
 
 
 def seed_of(folder: Path) -> int | None:
-    """The seed that a campaign was begun with; None: it was not begun, or nothing says so."""
+    """The seed that a campaign was started with; None: it was not started, or the seed is not recorded."""
     path = folder / INFO
     data = read.read_json(path) if path.exists() else {}
     seed = data.get("seed") if isinstance(data, dict) else None
@@ -103,7 +103,7 @@ def seed_of(folder: Path) -> int | None:
 
 
 def merge(folders: Sequence[Path], target: Path) -> None:
-    """Brings shards from several folders into one.
+    """Merges shards from several folders into one.
 
     Raises:
         OSError: a folder cannot be read or written.
@@ -127,7 +127,7 @@ def merge(folders: Sequence[Path], target: Path) -> None:
 
 
 def _unite(target: Path, other: Path) -> None:
-    """What both lists or tables in files hold."""
+    """Merges a list or table in one file into another file."""
     added = read.read_json(other)
     kept = read.read_json(target) if target.exists() else type(added)()
     both = {**kept, **added} if isinstance(added, dict) else list(dict.fromkeys([*kept, *added]))
