@@ -1,4 +1,4 @@
-"""The tester's side of a bench: what a run has at hand besides the system under test."""
+"""The tester's side of a bench: what a run has available besides the system under test."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Bench:
-    """What a run has at hand besides the system.
+    """What a run has available besides the system.
 
     Attributes:
         pics: what is declared.
-        observe: gets the tester's events.
-        seed: of session ids and the like.
+        observe: receives the tester's events.
+        seed: for session ids and the like.
         tls: the tester's TLS context.
         certificates: for contract payment, and wrong ones; None: the tester has none.
     """

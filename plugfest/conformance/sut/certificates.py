@@ -1,8 +1,8 @@
 """Certificates of a bench, by the names of the catalogue: right ones, wrong ones, and a side of TLS.
 
-A bench has a PKI and a second, independent one. From both come the certificates that the catalogue names
-(``certificate_set``): valid, expired, with wrong content, mixed chains. In memory they are made from a seed; for a
-real system the first PKI is the one it trusts (``plugfest pki init``), and what its keys allow is made from it.
+A bench has a PKI and a second, independent one. Both supply the certificates that the catalogue names
+(``certificate_set``): valid, expired, with wrong content, mixed chains. In memory they are made from a seed; for a real
+system the first PKI is the one it trusts (``plugfest pki init``), and certificates are made as far as its keys allow.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from v2g.tls import Context as TlsContext
 
 DAY = datetime.timedelta(days=1)
 MEMORY_NOW = datetime.datetime.fromtimestamp(1_700_000_000, datetime.UTC)
-"""Wall clock of benches in memory at their time 0."""
+"""Wall clock of in-memory benches at their time 0."""
 
 
 EMAIDS = {"wrong": "DE1ABCD2EF357B", "malformed": "Invalid_EMAID_", "unknown provider": "DEXYZC000000770"}
-"""eMAIDs of no contract; a charger's back end does not know them."""
+"""eMAIDs without a contract; a charger's back end does not know them."""
 
 
 Maker = Callable[["Certificates"], Credential]
@@ -59,7 +59,7 @@ class Certificates:
     Attributes:
         store: the PKI that the system under test trusts.
         now: wall clock.
-        revoked_serials: serial numbers of certificates that were made to be revoked.
+        revoked_serials: serial numbers of certificates made as revoked ones.
     """
 
     store: Store
@@ -91,7 +91,7 @@ class Certificates:
         """A contract certificate with its sub-CAs.
 
         Raises:
-            Inconclusive: the PKI has not the keys to make it.
+            Inconclusive: the PKI lacks the keys to make it.
             NotExecutable: the name is unknown.
         """
         return self._get(name, CONTRACTS)
@@ -112,7 +112,7 @@ class Certificates:
         return self._made[make]
 
     def revoked(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-        """Whether a certificate of this bench counts as revoked: those that are made for it do."""
+        """Whether a certificate of this bench counts as revoked; only those made for this purpose do."""
         return certificate.serial_number in self.revoked_serials
 
     @property
@@ -122,7 +122,7 @@ class Certificates:
 
     @property
     def mo_roots(self) -> list[bytes]:
-        """Roots of mobility operators, and V2G roots that certify such."""
+        """Roots of mobility operators, and V2G roots that certify mobility operators."""
         return [entry.der for entry in self.store.of_role(Role.MO_ROOT, Role.V2G_ROOT)]
 
 
@@ -131,7 +131,7 @@ class Certificates:
 
 
 def _leaf(role: str, **changes: Any) -> Maker:
-    """A leaf with other content; durations in ``changes`` count from now."""
+    """A leaf with changed content; durations in ``changes`` count from now."""
 
     def make(bench: Certificates) -> Credential:
         place, issuer, word = {
@@ -178,7 +178,7 @@ def _under_expired(level: int) -> Maker:
 
 
 def _named(cn: str) -> Maker:
-    """The valid leaf under another common name, also one that no authority would certify."""
+    """The valid leaf under another common name, even one that no authority would certify."""
 
     def make(bench: Certificates) -> Credential:
         good, issuer = bench.contract(), bench.store[Role.MO_SUB2]
@@ -200,7 +200,7 @@ def _named(cn: str) -> Maker:
 
 
 def _mixed(*places: int) -> Maker:
-    """The valid chain with certificates of the other PKI at these places; place 0 brings its key with it."""
+    """The valid chain with certificates of the other PKI at these positions; position 0 also takes its key."""
 
     def make(bench: Certificates) -> Credential:
         good, other = bench.contract(), credential(bench.other["contract"])
@@ -280,7 +280,7 @@ PROVISIONING: Mapping[str, Maker] = {
 
 @cache
 def in_memory(protocol: Protocol = ISO2) -> Certificates:
-    """The certificates of benches in memory, for sessions of a protocol."""
+    """The certificates of in-memory benches, for sessions of a protocol."""
 
     def now() -> datetime.datetime:
         try:
@@ -292,15 +292,15 @@ def in_memory(protocol: Protocol = ISO2) -> Certificates:
 
 
 SUITE_OF: Mapping[str, str] = {ISO20.name: "iso20"}
-"""Suite of keys of a protocol's PKI, where it is not that of ISO 15118-2."""
+"""Key suite of a protocol's PKI if it differs from that of ISO 15118-2."""
 
 
 def context(bench: Certificates, role: str, options: tls.Options | None = None) -> TlsContext:
-    """A side of TLS out of the PKI: ``client`` or ``server``.
+    """One side of TLS from the PKI: ``client`` or ``server``.
 
     Args:
-        options: other ones than those of its suite. With those of a lab, a vehicle without a certificate of its own
-            shows its provisioning certificate, as benches on P-256 do.
+        options: replace those of its suite. With a lab's options, a vehicle without a certificate of its own shows its
+            provisioning certificate, as benches on P-256 do.
 
     Raises:
         SetupError: the PKI lacks what the side needs.
@@ -313,7 +313,7 @@ def context(bench: Certificates, role: str, options: tls.Options | None = None) 
 
 
 def vehicle_role(store: Store) -> Role:
-    """Whose certificate a vehicle shows in TLS: its own, or its provisioning certificate where there is none."""
+    """Which certificate a vehicle shows in TLS: its own, or its provisioning certificate if it has none."""
     return Role.VEHICLE if store.of_role(Role.VEHICLE) else Role.OEM_PROVISIONING
 
 

@@ -1,6 +1,6 @@
-"""Chains by the names of the catalogue that take more than other dates: refused ones, and some in order.
+"""Chains by the names of the catalogue that need more than changed dates: invalid ones, and some valid ones.
 
-Each is wrong in one way and right in all others: who refuses it has looked at that.
+Each invalid chain is wrong in one way and right in all others: a system that refuses it has checked that point.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Build = Callable[["Certificates"], Entry]
 
 @dataclass(frozen=True)
 class _Line:
-    """A chain's roles, and another name for a leaf that issues one."""
+    """A chain's roles, and another name for a leaf that issues certificates."""
 
     leaf: Role
     sub2: Role
@@ -47,7 +47,7 @@ class _Line:
         return build
 
     def below_revoked(self, bench: Certificates) -> Entry:
-        """A good leaf below a sub-CA 2 that was revoked."""
+        """A good leaf below a revoked sub-CA 2."""
         above = bench.issue(self.sub2, bench.store[self.sub1], f"{self.leaf}-revoked-sub2")
         bench.revoked_serials.add(above.certificate.serial_number)
         return bench.issue(self.leaf, above, f"{self.leaf}-revoked-sub2-leaf")
@@ -72,7 +72,7 @@ class _Line:
 
 
 CONTRACT = _Line(Role.CONTRACT, Role.MO_SUB2, Role.MO_SUB1, Role.MO_ROOT, "DEPLFC00000099").builds()
-"""Name -> the chain of a contract. The last one is in order: some makers of certificates set no other usage."""
+"""Name -> the chain of a contract. The last one is valid: some certificate makers set no other usage."""
 
 PROVISIONING = _Line(Role.OEM_PROVISIONING, Role.OEM_SUB2, Role.OEM_SUB1, Role.OEM_ROOT, "PLF00000000000099").builds()
-"""The same of a provisioning certificate."""
+"""The same for a provisioning certificate."""

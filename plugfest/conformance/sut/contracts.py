@@ -1,4 +1,4 @@
-"""Contract payment of a bench: what a charger and a vehicle need for it, out of the bench's certificates."""
+"""Contract payment on a bench: what a charger and a vehicle need for it, from the bench's certificates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def charger_contracts20(bench: Certificates, pics: Pics) -> Contracts:
 
 
 def vehicle_wallet20(bench: Certificates, pics: Pics) -> Wallet20:
-    """The same in ISO 15118-20: a vehicle whose contract is to be installed has none."""
+    """The same in ISO 15118-20; a vehicle that installs its contract in the session starts without one."""
     installs = pics["PIXIT_EVCC_CMN_CertificateHandling"] == "certInstall"
     return Wallet20(
         contracts=[] if installs else [bench.contract()], provisioning=bench.provisioning(), roots=bench.roots
@@ -68,7 +68,7 @@ def charger_contracts(bench: Certificates, pics: Pics) -> Contracts:
 
 
 def vehicle_wallet(bench: Certificates, pics: Pics) -> Wallet:
-    """A vehicle's wallet, as declared: with a contract, with none (to be installed), or with one that ends."""
+    """A vehicle's wallet, as declared: with a contract, without one (to be installed), or with an expiring one."""
     handling = pics["PIXIT_EVCC_CMN_CertificateHandling"]
     contract = {"certInstall": None, "certUpdate": bench.contract("CRT_CONTRACT_LEAF_EXPIRES")}.get(
         handling, bench.contract()

@@ -1,4 +1,4 @@
-"""Commands of a bench for what a person would do at the system under test: plug, unplug, authorise, break something."""
+"""Commands of a bench that replace a person at the system under test: plug, unplug, authorise, break something."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 
 def pulled(actions: Mapping[str, str]) -> bool:
-    """Pulls the connector, if there is a command for that; True: it is out."""
+    """Pulls out the connector, if there is a command for that; True: it is out."""
     command = actions.get("unplug")
     return command is not None and succeeds(command)
 
 
 def succeeds(command: str) -> bool:
-    """Runs a short command to its end; whether it succeeded."""
+    """Runs a short command to completion; returns whether it succeeded."""
     try:
         return subprocess.run(command, shell=True, timeout=10, check=False, stdin=subprocess.DEVNULL).returncode == 0
     except subprocess.TimeoutExpired:
@@ -22,7 +22,7 @@ def succeeds(command: str) -> bool:
 
 
 async def act(actions: Mapping[str, str], action: str) -> bool:
-    """Runs the command of an action; whether there is one and it succeeded."""
+    """Runs the command of an action; returns whether there is one and it succeeded."""
     command = actions.get(action)
     if command is None:
         return False

@@ -1,8 +1,8 @@
-"""A measuring device between vehicle and charger: a command that says what flows, one line for each measurement.
+"""A measuring device between vehicle and charger: a command that prints one line for each measurement.
 
 A line is ``VOLTS AMPS``, optionally followed by ``open`` or ``closed`` for the contactors of the system under test and
-by the number of phases in AC: ``401.5 62.0 closed``, ``230 16 3``. Whatever reads a meter, a power analyser or a
-supply's display can say that. Lines that are none are left out; a measurement counts for :data:`FRESH` seconds.
+by the number of phases in AC: ``401.5 62.0 closed``, ``230 16 3``. Any program that reads a meter, a power analyser or
+the display of a supply can print that. Other lines are ignored; a measurement is valid for :data:`FRESH` seconds.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from plugfest.conformance.watch.flow import Measured
 
 FRESH = 1.0
-"""s for which a measurement counts."""
+"""s for which a measurement is valid."""
 LONGEST = 256
-"""Octets of a line."""
+"""Maximum length of a line in octets."""
 CONTACTORS = {"open": False, "closed": True}
 
 
 def parse(line: str) -> Measured | None:
-    """A measurement from a line; None where it is none."""
+    """A measurement from a line; None if the line is not one."""
     words = line.split()
     if not 2 <= len(words) <= 4:
         return None
@@ -55,7 +55,7 @@ class Meter:
     _seen: tuple[float, Measured] | None = None
 
     async def start(self) -> None:
-        """Starts it, if there is one that does not run yet."""
+        """Starts the command, if there is one and it is not running yet."""
         if not self.command or self._process is not None:
             return
         self._process = await asyncio.create_subprocess_shell(
@@ -68,7 +68,7 @@ class Meter:
         while True:
             try:
                 line = await process.stdout.readline()
-            except ValueError:  # too long: forgotten
+            except ValueError:  # too long: discarded
                 continue
             if not line:
                 return
@@ -76,13 +76,13 @@ class Meter:
                 self._seen = asyncio.get_running_loop().time(), measured
 
     def measured(self) -> Measured | None:
-        """The last measurement, while it is fresh."""
+        """The last measurement, while it is valid."""
         if self._seen is None or asyncio.get_running_loop().time() - self._seen[0] > FRESH:
             return None
         return self._seen[1]
 
     async def stop(self) -> None:
-        """Ends it, with all it has started."""
+        """Ends the command and everything it has started."""
         process, self._process, self._seen = self._process, None, None
         if self._reader is not None:
             self._reader.cancel()

@@ -1,13 +1,13 @@
-"""Systems under test behind a network interface: a charger that answers there, or a vehicle that looks for one.
+"""Systems under test behind a network interface: a charger that answers there, or a vehicle that looks for a charger.
 
-How it is reached is a `Reach`: the interface or an address, the control pilot, and whether modems have to be matched
-first. The pilot is what the bench has; without hardware it is assumed, and what it would have shown is not judged. A
-command can stand for plugging in: it is started then and ended when the case is over, which is how a simulator is
-tested.
+A `Reach` says how to reach it: the interface or an address, the control pilot, and whether modems must be matched
+first. The bench supplies the pilot; without hardware its state is assumed, and what it would have shown is not judged.
+A command can replace plugging in: it is started at that point and ended when the case is over. Simulators are tested
+this way.
 
-Between two cases the system is brought back to a known state: the tester's pilot to B or, at a vehicle, through F; the
-power line network is left and the next case matches anew; the connector is pulled where an action ``unplug`` can do
-that (``plug`` puts it in again); then the declared wait.
+Between two cases the system is returned to a known state: the tester's pilot goes to B or, at a vehicle, through F; the
+tester leaves the power line network, and the next case matches again; the connector is pulled out if an action
+``unplug`` can do that (``plug`` puts it back); then the declared wait follows.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ def _reader(sock: socket.socket, queue: asyncio.Queue[tuple[bytes, Address]]) ->
 
 
 COMES_BACK = 60.0
-"""s for which a case waits for an interface that is away: chargers take the carrier away when they restart."""
+"""s for which a case waits for an interface without carrier: chargers drop the carrier when they restart."""
 
 MATCH_WITHIN = 90.0
-"""s until a match is there: TT_matching_repetition, and what a modem and a 5 % duty take before."""
+"""s until a match exists: TT_matching_repetition, plus what a modem and a 5 % duty cycle need before it."""
 
 _F = 4.0
 """s in F between two cases with a vehicle (ISO 15118-3 T_step_EF)."""
@@ -71,17 +71,15 @@ _F = 4.0
 
 @dataclass
 class _Network:
-    """What both kinds have in common.
+    """What both kinds of system have in common.
 
     Attributes:
-        reach: how to get there.
-        program: what is started on plugging in.
-        pause: s between two cases.
-        actions: shell commands for what a person would do: ``authorise``, ``stop``, ``unplug``, ``plug`` ...; and
-            ``measure``, which says what flows as long as it runs, see :mod:`.meter`.
-        observe: is notified of what the power line and the pilot do.
-        behind_line: plugging in and leaving are the business of the line before it.
-        meter: the device that measures what flows.
+        reach: how to get there. program: what is started on plug-in.
+        pause: s between two cases. actions: shell commands for what a person would do: ``authorise``, ``stop``,
+            ``unplug``, ``plug`` ...; and ``measure``, which prints what flows as long as it runs, see :mod:`.meter`.
+        observe: receives the events of the power line and the pilot.
+        behind_line: the power line in front of it handles plugging in and leaving.
+        meter: the measuring device.
     """
 
     reach: Reach
@@ -99,7 +97,7 @@ class _Network:
         self.meter = Meter(self.actions.get("measure", ""))
 
     def measured(self) -> Measured | None:
-        """What flows between vehicle and charger, where a device measures that."""
+        """What flows between vehicle and charger, if a device measures it."""
         return self.meter.measured()
 
     @property
@@ -109,13 +107,13 @@ class _Network:
 
     @property
     def interface(self) -> Interface:
-        """Inconclusive: there is none, only an address."""
+        """Inconclusive: there is no interface, only an address."""
         if not self.reach.interface:
             raise Inconclusive("the case needs the network interface, not only an address", cause=Cause.INTERFACE)
         return interfaces.find(self.reach.interface)
 
     async def _there(self) -> None:
-        """Waits for the interface where it is away.
+        """Waits for the interface if it is down.
 
         Raises:
             SetupError: it does not come back, or the address cannot be used.
@@ -132,14 +130,14 @@ class _Network:
         return host, await detect(host, rng=self.rng) if self.reach.modem else NoModem(host)
 
     async def _plugged(self) -> bool:
-        """Starts the program and plugs in; False: plugging in is the business of the line before it."""
+        """Starts the program and plugs in; False: the power line in front of it handles plugging in."""
         await self.program.start()
         if not self.behind_line:
             await self.do("plug")
         return not self.behind_line
 
     async def _match(self, side: ev.Ev | evse.Evse, whom: str) -> None:
-        """Matches with ``whom`` is at the other end.
+        """Matches with ``whom``, the peer at the other end.
 
         Raises:
             Inconclusive: there was no match.
@@ -154,7 +152,7 @@ class _Network:
             raise Inconclusive(f"no {whom} was matched: {why}", cause=cause_of(why)) from why
 
     async def _end(self) -> None:
-        """Unplugged, as far as the bench can, and ready for the next case."""
+        """Unplugs, as far as the bench can, and gets ready for the next case."""
         await self.do("unplug")
         await self.program.stop()
         await self._stack.aclose()
@@ -163,13 +161,13 @@ class _Network:
         return await act(self.actions, action)
 
     def unplug(self) -> bool:
-        """Pulls the connector, if there is a command for that; True: it is out."""
+        """Pulls out the connector, if there is a command for that; True: it is out."""
         return pulled(self.actions)
 
 
 @dataclass
 class NetworkCharger(_Network):
-    """A charger on a link. Attributes as of :class:`_Network`, and ``pilot``: the vehicle's end."""
+    """A charger on a link. Attributes as in :class:`_Network`, and ``pilot``: the vehicle's end."""
 
     pilot: VehiclePilot = field(default_factory=AssumedVehiclePilot)
     name: str = "charger"
@@ -177,7 +175,7 @@ class NetworkCharger(_Network):
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[NetworkCharger]:
-        """While the context is open, pilot and program are there.
+        """Pilot and program are available while the context is open.
 
         Raises:
             SetupError, PilotError: interface or pilot cannot be used.
@@ -197,7 +195,7 @@ class NetworkCharger(_Network):
 
     @property
     def endpoint(self) -> tuple[str, int] | None:
-        """Address and port that take the place of SDP."""
+        """Address and port used instead of SDP."""
         return (self.reach.address, self.reach.port) if self.reach.address else None
 
     @contextlib.contextmanager
@@ -256,17 +254,17 @@ class NetworkCharger(_Network):
         return None
 
     def load(self, voltage: float | None) -> None:
-        """The battery is wherever the bench has it."""
+        """Does nothing: the battery is whatever the bench has connected."""
 
     def fault(self, name: str) -> bool:
-        """A command ``short_cp_pe``, ``open_pe`` or ``diode_lost`` does it, if there is one."""
+        """Runs the command ``short_cp_pe``, ``open_pe`` or ``diode_lost``, if there is one."""
         command = self.actions.get(name)
         return command is not None and succeeds(command)
 
 
 @dataclass
 class NetworkVehicle(_Network):
-    """A vehicle on a link. Attributes as of :class:`_Network`, and ``pilot``: the charger's end."""
+    """A vehicle on a link. Attributes as in :class:`_Network`, and ``pilot``: the charger's end."""
 
     pilot: ChargerPilot = field(default_factory=AssumedChargerPilot)
     pause: float = 2.0
@@ -275,7 +273,7 @@ class NetworkVehicle(_Network):
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[NetworkVehicle]:
-        """While the context is open, the pilot is there and, with SLAC, the modem has a new key.
+        """While the context is open, the pilot is available and, with SLAC, the modem has a new key.
 
         Raises:
             SetupError, PilotError, ModemError: interface, pilot or modem cannot be used.
@@ -326,7 +324,7 @@ class NetworkVehicle(_Network):
             await self._match(self._side, "vehicle")
 
     async def leave(self) -> None:
-        """A vehicle that is still plugged in sees F, and then nothing offered; the network has another key."""
+        """A vehicle that is still plugged in sees F, and then no offer; the network gets another key."""
         if self.behind_line:
             await self.program.stop()
             return
@@ -337,13 +335,13 @@ class NetworkVehicle(_Network):
             self.pilot.offer(STEADY)
         if self._side is not None:
             side, self._side = self._side, None
-            with contextlib.suppress(ModemError):  # the next case says so
+            with contextlib.suppress(ModemError):  # the next case reports it
                 await side.leave()
         await self._end()
         await asyncio.sleep(self.pause)
 
     def couple(self, evse: Evse) -> None:
-        """The tester's output goes nowhere."""
+        """Does nothing: the tester's output is not connected to anything."""
 
     def contactors(self) -> bool | None:
         return None

@@ -1,6 +1,6 @@
 """Our own roles as systems under test, in memory: chargers and vehicles that behave as a PICS file declares.
 
-They let scripts be written without hardware, and they are what every executable case is tried against.
+Scripts can be written against them without hardware, and every executable case is tested against them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ EPOCH = 1_700_000_000.0
 
 
 DRAWN = 10.0
-"""A per phase that a load draws of an AC outlet."""
+"""A per phase that a load draws from an AC outlet."""
 
 
 def _now() -> float:
@@ -56,10 +56,10 @@ class OwnCharger:
     """Our charger with its SDP server and ports, on a network in memory. Use `open`.
 
     Attributes:
-        options: of the role; its ``rewrite`` and ``answers`` are seams.
+        options: the role's options; their ``rewrite`` and ``answers`` are seams.
         evse: the plant.
         outlet: the role on the network.
-        tls: the charger's TLS context; with one, it requires TLS.
+        tls: the charger's TLS context; with one, the charger requires TLS.
         wire: the pilot to its vehicle.
     """
 
@@ -81,7 +81,7 @@ class OwnCharger:
         self.network = MemoryNetwork()
         self.customer: Customer | None = None
         supply = own_iso20.supply(pics) if pics.ac else None
-        # A cable check that is to be seen as Ongoing takes a moment.
+        # A cable check must take a moment for Ongoing to be seen.
         test = 1.0 if pics["PIXIT_SECC_DC_CableCheckOngoing"] == "ongoing" else 0.2
         # DIN cannot say more than 32767 W, and no profile could exceed that.
         watts = 30_000.0 if self.protocols == (DIN,) else None
@@ -137,7 +137,7 @@ class OwnCharger:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[OwnCharger]:
-        """While the context is open, the charger is there."""
+        """The charger runs while the context is open."""
         self.adjust(self)
         async with self.outlet.open():
             yield self
@@ -158,7 +158,7 @@ class OwnCharger:
         self.wire.plug()
         self.evse.pilot.offer(5.0)
         self.outlet.link_is_up()
-        if self.customer is not None:  # a card counts once, so that each session needs another customer
+        if self.customer is not None:  # a card counts once, so each session needs another customer
             self.evse.authorizer = self.customer = Customer()
             self.customer.accept()
 
@@ -232,7 +232,7 @@ class OwnCharger:
         match name:
             case "short_cp_pe" | "diode_lost":  # without its diode a vehicle shows no negative half: state E
                 self.wire.short()
-            case "open_pe":  # no way back for the pilot: the charger sees nobody
+            case "open_pe":  # the pilot has no return path: the charger sees no vehicle
                 self.wire.unplug()
             case _:
                 return False
@@ -244,10 +244,8 @@ class OwnVehicle:
     """Our vehicle on a network in memory, plugged into the tester's charger. Use `open`.
 
     Attributes:
-        options: of the role.
-        vehicle: the plant.
-        outcome: once its session is over.
-        task: its session.
+        options: the role's options. vehicle: the plant.
+        outcome: set once its session is over. task: its session.
         wire, network: the pilot and the link to its charger.
     """
 
@@ -269,7 +267,7 @@ class OwnVehicle:
         self.pilot = self.wire.evse
         departure = 3600 if pics["PIXIT_EVCC_CMN_DepartureTime"] == "departureTime" else None
         iso20 = ISO20 in self.protocols
-        # The loop of ISO 15118-20 is asked for every 0.25 s.
+        # The charging loop of ISO 15118-20 is due every 0.25 s.
         settings = Settings(departure=departure, loop_delay=0.1 if iso20 else 0.2)
         battery = Battery(PACKS["1200V"], soc=0.3) if pics.energy_service.startswith("MCS") else Battery(soc=0.3)
         onboard = (
@@ -279,7 +277,7 @@ class OwnVehicle:
         )
         inlet = MCS if pics.energy_service.startswith("MCS") else CCS2
         self.vehicle = Vehicle(self.wire.ev, battery, settings=settings, onboard=onboard, inlet=inlet)
-        if iso20 and self.tls is not None:  # the strict reading: without a staple, or a responder, there is no trust
+        if iso20 and self.tls is not None:  # the strict reading: no trust without a staple or a responder
             self.tls.options = self.tls.options.change(staple="require")
         self.options = evcc.Options(
             protocols=self.protocols,
@@ -296,7 +294,7 @@ class OwnVehicle:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[OwnVehicle]:
-        """While the context is open, the vehicle is there."""
+        """The vehicle runs while the context is open."""
         self.adjust(self)
         try:
             yield self
@@ -374,7 +372,7 @@ class OwnVehicle:
             supply.load_reactive = lambda: self.vehicle.ac_reactive
 
     def measured(self) -> Measured | None:
-        """The tester's plant is coupled."""
+        """None, because the tester's plant is coupled to this vehicle."""
         return None
 
     def contactors(self) -> bool | None:

@@ -1,4 +1,4 @@
-"""What our own charger is in ISO 15118-20, as a PICS file declares: its outlet, its schedules, its contracts."""
+"""Our own charger in ISO 15118-20, as a PICS file declares it: its outlet, its schedules, its contracts."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from v2g.credentials import Credential
 from v2g.prices import Rule, Stack, Tariff
 
 TAKES_AMPERES, TAKES_WATTS = 200.0, 60_000.0
-"""What the outlet takes out of a vehicle in bidirectional services."""
+"""What the outlet takes from a vehicle in bidirectional services."""
 
 TOLERANCE = 500.0
-"""W: PowerTolerance of its schedules, where they have one."""
+"""W: PowerTolerance of its schedules, if they have one."""
 
 EMAIDS20 = ("DEPLGC00000011", "DEPLGC00000022")
-"""Contracts that its back end has for any vehicle."""
+"""eMAIDs of the contracts that its back end has for any vehicle."""
 
 RECEIPT_EVERY = 2.0
 """s between two metering confirmations."""
@@ -41,7 +41,7 @@ def connector(pics: Pics) -> Connector:
 
 
 def output(pics: Pics, dynamics: Dynamics, rng: random.Random) -> SimulatedPowerSource:
-    """The DC output; it takes power back where bidirectional services are declared."""
+    """The DC output; it takes power back if bidirectional services are declared."""
     rating = Limits.of(power_class(150))
     if pics["PICS_CMN_ISO20_BPT"]:
         rating = replace(rating, max_discharge_current=TAKES_AMPERES, max_discharge_power=TAKES_WATTS)
@@ -49,7 +49,7 @@ def output(pics: Pics, dynamics: Dynamics, rng: random.Random) -> SimulatedPower
 
 
 def supply(pics: Pics) -> AcSupply:
-    """The AC supply of a vehicle that takes nothing."""
+    """The AC supply for a vehicle that draws nothing."""
     return AcSupply(load=lambda: 0.0, max_discharge_current=20.0 if pics["PICS_CMN_ISO20_BPT"] else 0.0)
 
 
@@ -73,7 +73,7 @@ def dress(evse: Evse, pics: Pics) -> None:
 
 
 def configure(options: Options, pics: Pics) -> None:
-    """What it allows and offers as declared."""
+    """What it allows and offers, as declared."""
     options.standby = bool(pics["PIXIT_SECC_ISO20_Standby"])
     options.service_renegotiation = bool(pics["PIXIT_SECC_ISO20_ServiceRenegotiation"])
     if pics["PIXIT_SECC_ISO20_ParkingStatus"]:
@@ -113,11 +113,11 @@ DISTURBED: Mapping[str, Mapping[str, Any]] = {
     "slow back end": {"delay": 20.0},
     "silent back end": {"delay": 1000.0},
 }
-"""What the operator can ask for -> how the back end is then."""
+"""Operator action -> the resulting state of the back end."""
 
 
 def disturb(contracts: Contracts | None, action: str) -> bool:
-    """Makes the back end slow, silent, or without a contract for any vehicle; False: there is none."""
+    """Makes the back end slow, silent, or without a contract for any vehicle; False: there is no back end."""
     backend = contracts.backend20 if contracts is not None else None
     if not isinstance(backend, LocalBackend):
         return False

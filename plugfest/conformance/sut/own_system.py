@@ -1,4 +1,4 @@
-"""Our own role as the system under test of a run, and the tester's side of a bench in memory."""
+"""Our own role as the system under test of a run, and the tester's side of an in-memory bench."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FAST: dict[str, object] = {"PICS_CMN_CMN_LoopCounter": 6, "PICS_CMN_CMN_Renegoti
 
 
 def protocols_of(run: Run) -> tuple[Protocol, ...]:
-    """What a role speaks for a run: a charger for DIN speaks nothing else."""
+    """The protocols a role speaks for a run: a charger for DIN speaks nothing else."""
     chosen = spoken(run.protocol)
     if run.case.sut == "secc":
         return {ISO2: (ISO2, DIN), ISO20: (ISO20, ISO2, DIN)}.get(chosen, (chosen,))
@@ -36,7 +36,7 @@ async def own_system(
     """Our own role as the system under test of a run.
 
     Args:
-        adjust: called with it before it starts; faults and other seams.
+        adjust: called with the role before it starts, to set faults and other seams.
     """
     system: Any
     tls = None
@@ -59,7 +59,7 @@ async def own_system(
 
 
 def secure(run: Run, pics: Pics) -> bool:
-    """Whether the session of a run is over TLS."""
+    """Whether the session of a run uses TLS."""
     abilities = spoken(run.protocol).abilities
     if abilities.mutual or not abilities.tls:
         return abilities.mutual
@@ -68,7 +68,7 @@ def secure(run: Run, pics: Pics) -> bool:
 
 
 def bench_for(run: Run, pics: Pics, observe: Observe = ignore) -> Bench:
-    """The tester's side of a bench in memory."""
+    """The tester's side of an in-memory bench."""
     if not secure(run, pics):
         return Bench(pics, observe)
     bench = certificates.in_memory(spoken(run.protocol))

@@ -1,4 +1,4 @@
-"""A command that stands for plugging in: started then, and ended with all it has started when the case is over."""
+"""A command that replaces plugging in: started at that point; ended, with everything it started, after the case."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Program:
     """A command that runs from plugging in to the end of the case.
 
     Attributes:
-        command: for the shell; "": none.
-        ready_after: s after its start before anything is sent.
-        ready_when: what it says when it is ready, for which up to 60 s are waited; needs ``log``.
-        log: what it says goes there.
+        command: shell command; "": none.
+        ready_after: s between its start and the first message sent.
+        ready_when: text it prints when it is ready, awaited for up to 60 s; needs ``log``.
+        log: file for its output.
     """
 
     command: str = ""
@@ -34,7 +34,7 @@ class Program:
     _file: IO[bytes] | None = None
 
     async def start(self) -> None:
-        """Starts it, if there is one that does not run yet."""
+        """Starts the command, if there is one and it is not running yet."""
         if not self.command or self.running:
             return
         self._file = self.log.open("ab") if self.log is not None else None
@@ -60,11 +60,11 @@ class Program:
 
     @property
     def ended(self) -> bool:
-        """It was started and is over."""
+        """Whether it was started and has ended."""
         return self._process is not None and self._process.poll() is not None
 
     async def stop(self) -> None:
-        """Ends it and all it has started, by force after 3 s."""
+        """Ends it and everything it has started, by force after 3 s."""
         process, self._process = self._process, None
         if process is not None:
             for signum in (signal.SIGTERM, signal.SIGKILL):

@@ -1,4 +1,5 @@
-"""Where a system under test is: its interface or address, the control pilot, and whether modems are matched first."""
+"""How to reach a system under test: its interface or address, the control pilot, and whether modems are matched
+first."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from v2g.errors import SetupError
 from v2g.interfaces import Interface
 
 PILOTS = ("assumed", "sim", "serial:", "tcp:", "mqtt:", "mqtts:")
-"""How the names of pilots begin."""
+"""Prefixes of pilot names."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,10 @@ class Reach:
     """Where a system under test is.
 
     Attributes:
-        interface: network interface that leads to it; "" where its address is enough.
-        address, port: of a charger, in place of SDP; for a vehicle, ``port`` is the one that the tester listens on.
+        interface: network interface that leads to it; "" if its address is enough.
+        address, port: a charger's, used instead of SDP; for a vehicle, ``port`` is the one the tester listens on.
         pilot: the tester's end of the control pilot, as `slac.pilot_open` takes it.
-        slac: the modems are matched at the beginning of each case.
+        slac: match the modems at the beginning of each case.
         modem: False: SLAC on a plain cable, where there are no modems.
     """
 
@@ -56,7 +57,7 @@ class Reach:
 
 
 async def try_pilot(reach: Reach, sut: str) -> None:
-    """Opens a pilot board and closes it again, so that a wrong one is told once and not in each case.
+    """Opens a pilot board and closes it again, so that a wrong one is reported once and not in each case.
 
     Raises:
         PilotError: there is no such board; says what to do.

@@ -35,15 +35,15 @@ from slac.powerline import Powerline, Station
 NOT_READY: Mapping[str, NotReady] = {"retry": "retry", "iterate": "next"}
 REFUSED: Mapping[str, Refused] = {"continue": "next", "skip": "skip", "terminate": "end"}
 NOT_REQUIRED: Mapping[str, NotRequired] = {"continue": "validate", "skip": "match"}
-"""What the PIXIT ConcurrentValidation, FallbackValidationFailed and FallbackValidationNotRequired say of a vehicle."""
+"""Meanings of the PIXIT ConcurrentValidation, FallbackValidationFailed and FallbackValidationNotRequired."""
 
 
 EIM_AT_CHARGER = ("beforePlugin", "afterPlugin", "duringSlac")
-"""Values of the PICS EIMDone of a charger that has a reader of its own."""
+"""Values of the PICS EIMDone for a charger with its own card reader."""
 
 
 class _Own:
-    """A line between a vehicle and a charger, one of which is the tester's."""
+    """A power line between a vehicle and a charger, one of which is the tester's."""
 
     def __init__(self, pics: Pics, seed: int) -> None:
         self.pics = pics
@@ -57,7 +57,7 @@ class _Own:
         self.rewrite: Rewrites = {}
 
     def attenuate(self, decibels: float | Sequence[float]) -> None:
-        """What the cable takes off what is sent: on average, or in each group."""
+        """Sets the attenuation of the cable: on average, or in each group."""
         self.line.connect(self.car, self.post, decibels)
 
     def linked(self) -> bool | None:
@@ -92,7 +92,7 @@ class OwnSlacCharger(_Own):
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[OwnSlacCharger]:
-        """The charger is ready, nothing is plugged in."""
+        """The charger is ready, with nothing plugged in."""
         async with evse.ready(self.post, self.wire.evse, self.options, rewrite=self.rewrite, rng=self.rng) as charger:
             self.task = asyncio.create_task(self._serve(charger))
             try:
@@ -101,7 +101,7 @@ class OwnSlacCharger(_Own):
                 await self.stop()
 
     async def _serve(self, charger: evse.Evse) -> None:
-        """One link after the other, without sessions."""
+        """Serves one link after the other, without sessions."""
         supply = AcSupply(load=lambda: 0.0)
         plant = Evse(self.wire.evse, ac=supply, authorizer=self.reader) if self.pics.ac else None
         arrivals = Arrivals(charger, plant, start=self.start, loss=self.loss)
@@ -125,7 +125,7 @@ class OwnSlacCharger(_Own):
         return self.car
 
     def second(self) -> Station:
-        """A vehicle at a neighbour's, that hears and is heard here."""
+        """A vehicle at a neighbouring charger, within crosstalk range."""
         neighbour: Station = self.line.vehicle("neighbour")
         self.line.connect(neighbour, self.post, 30.0)
         return neighbour
@@ -135,10 +135,10 @@ class OwnSlacCharger(_Own):
         return self.wire.ev
 
     async def plug(self) -> None:
-        """There is nothing to start: the tester's pilot plugs in."""
+        """Nothing to start: the tester's pilot plugs in."""
 
     def show(self, state: State) -> None:
-        """The tester's vehicle: state A is the plug pulled."""
+        """Sets the tester vehicle's pilot state; A means that the plug is pulled."""
         if state is State.A:
             self.wire.unplug()
             self.wire.ev.set(State.B)
@@ -147,7 +147,7 @@ class OwnSlacCharger(_Own):
         self.wire.plug()
 
     def duty(self) -> float | None:
-        """What the charger offers, seen at its own end: there is something to see when the plug is out, too."""
+        """What the charger offers, seen at its own end, where it is visible even with the plug out."""
         return self.wire.evse.reading.duty
 
 
@@ -165,12 +165,12 @@ class OwnSlacVehicle(_Own):
             not_ready=NOT_READY[pics["PIXIT_EVCC_CMN_ConcurrentValidation"]],
             refused=REFUSED[pics["PIXIT_EVCC_CMN_FallbackValidationFailed"]],
             not_required=NOT_REQUIRED[pics["PIXIT_EVCC_CMN_FallbackValidationNotRequired"]],
-            silent="next",  # what CmValidate_009 wants; there is no PIXIT for it
+            silent="next",  # required by CmValidate_009; there is no PIXIT for it
         )  # fmt: skip
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[OwnSlacVehicle]:
-        """The vehicle waits for its plug."""
+        """The vehicle waits to be plugged in."""
         try:
             yield self
         finally:
@@ -181,7 +181,7 @@ class OwnSlacVehicle(_Own):
         return self.post
 
     def second(self) -> Station:
-        """A charger beside the tester's first one."""
+        """A second charger beside the tester's first one."""
         neighbour: Station = self.line.charger("neighbour")
         self.line.connect(self.car, neighbour, 30.0)
         return neighbour
@@ -191,16 +191,16 @@ class OwnSlacVehicle(_Own):
         return self.wire.evse
 
     async def do(self, action: str) -> bool:
-        """There is nothing for a person to do."""
+        """A person has nothing to do here."""
         return False
 
     async def plug(self) -> None:
-        """It is plugged in, and starts."""
+        """Plugs in the vehicle, which starts."""
         self.wire.plug()
         self.task = asyncio.create_task(self._match())
 
     async def _match(self) -> None:
-        """Matches, and again after each loss of the link, as a vehicle does that stays plugged in."""
+        """Matches, and matches again after each loss of the link, as a vehicle that stays plugged in does."""
         async with Host(self.car, rewrite=self.rewrite) as host:
             modem = await detect(host, timing=self.options.timing, rng=self.rng)
             role = ev.Ev(host, self.wire.ev, modem, self.options, rng=self.rng)
@@ -221,7 +221,7 @@ class NetworkSlac:
     Attributes:
         link: the interface's, to the tester's modem.
         pilot: the tester's end, hardware or assumed.
-        program: what is started on plugging in.
+        program: what is started on plug-in.
         pause: s between two cases.
         actions: shell commands for what a person would do, by name.
     """
@@ -244,7 +244,7 @@ class NetworkSlac:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[NetworkSlac]:
-        """While the context is open, the program may run; then the link is closed."""
+        """The program may run while the context is open; then the link is closed."""
         try:
             yield self
         finally:
@@ -254,30 +254,30 @@ class NetworkSlac:
             await asyncio.sleep(self.pause)
 
     def second(self) -> Link:
-        """Another node behind the tester's modem, with an address of its own.
+        """Another node behind the tester's modem, with its own address.
 
         Raises:
             Inconclusive: this interface cannot have two.
         """
         if not isinstance(self.link, RawLink):
             raise Inconclusive("this bench has no second node on the line", cause=Cause.NO_HARDWARE)
-        # Locally administered, and as lasting as the first one: a charger may remember it.
+        # Locally administered, and as permanent as the first one, because a charger may remember it.
         address = bytes([(self.link.mac[0] | 2) & 0xFE]) + self.link.mac[1:5] + bytes([self.link.mac[5] ^ 0x55])
         node = RawLink(self.link.name, address=address)
         self._links.append(node)
         return node
 
     async def do(self, action: str) -> bool:
-        """The command of an action; False: there is none."""
+        """Runs the command of an action; False: there is none."""
         return await act(self.actions, action)
 
     async def plug(self) -> None:
-        """Plugs in where there is an action for that, and starts the program, if there is one."""
+        """Plugs in if there is an action for that, and starts the program, if there is one."""
         await self.do("plug")
         await self.program.start()
 
     def linked(self) -> bool | None:
-        """Only the tester's modem can tell."""
+        """Unknown here; only the tester's modem can tell."""
         return None
 
     def show(self, state: State) -> None:
@@ -298,6 +298,6 @@ class NetworkSlac:
             raise Inconclusive(text, cause=Cause.NO_ACTION)
 
     def duty(self) -> float | None:
-        """What the tester's end of the pilot sees; None: nothing, with the connector pulled."""
+        """What the tester's end of the pilot sees; None with the connector pulled."""
         reading: Reading = self.pilot.reading
         return None if reading.state is State.A else reading.duty

@@ -1,8 +1,8 @@
 """Benches with a power line and the network behind it: SLAC, hand-off, sessions, pauses and wake-ups of one system.
 
 A bench of this kind is a bench for SLAC (:mod:`.slac`) with `session`: the system as the tester of
-sessions sees it (:mod:`.systems`), on the link that SLAC has made. Plugging in and leaving are then the
-business of the line, so that `session`'s own do nothing of it.
+sessions sees it (:mod:`.systems`), on the link that SLAC established. The line then handles plugging in and leaving, so
+`session`'s own methods for these do nothing.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from v2g.tls import Context as TlsContext
 
 SLEEPY = {"sleepWithoutCharge", "sleepAfterCharge"}
-"""What a vehicle declares that pauses where its schedule allows no power."""
+"""What a vehicle declares if it pauses while its schedule allows no power."""
 
 SHORTEST_SLEEP = 60.0
-"""s without power for which our vehicle does so."""
+"""s without power after which our vehicle pauses."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ SHORTEST_SLEEP = 60.0
 
 
 class _Charger(OwnCharger):
-    """The charger as its sessions are seen; what plugs in is the line."""
+    """The charger as the tester of sessions sees it; the line plugs in."""
 
     async def plug(self) -> None:
         if self.customer is not None:
@@ -100,7 +100,7 @@ class OwnSessionCharger(OwnSlacCharger):
 
 
 class _Vehicle(OwnVehicle):
-    """The vehicle as its sessions are seen; the line starts them."""
+    """The vehicle as the tester of sessions sees it; the line starts the sessions."""
 
     async def plug(self) -> None:
         """The line plugs in."""
@@ -109,7 +109,7 @@ class _Vehicle(OwnVehicle):
         """The line unplugs."""
 
     async def _start(self) -> None:
-        """It wakes up by the pilot alone."""
+        """It wakes up only through the pilot."""
 
 
 class OwnSessionVehicle(OwnSlacVehicle):
@@ -164,13 +164,13 @@ class NetworkSession(NetworkSlac):
     name = "on the power line and behind it"
 
     def __init__(self, link: Link, pilot: Any, pics: Pics, system: NetworkCharger | NetworkVehicle) -> None:
-        """``system``: what is there once the line is up."""
+        """``system``: the system reached once the line is up."""
         super().__init__(link, pilot, pics, system.program, system.pause, system.actions)
         self.system = system
         system.pilot, system.behind_line = pilot, True
 
     async def session(self, within: float = 6.0) -> NetworkCharger | NetworkVehicle:
-        """The system on the link; modems that restart take the carrier, and with it the address, away for a while.
+        """The system on the link; modems that restart drop the carrier, and with it the address, for a while.
 
         Raises:
             Inconclusive: the interface has no address.
@@ -191,7 +191,7 @@ async def own_session_system(
     """Our own role, from plug-in to the end of its sessions.
 
     Args:
-        adjust: called with it before it starts.
+        adjust: called with the role before it starts.
     """
     system = (OwnSessionCharger if sut == "secc" else OwnSessionVehicle)(pics, 1, observe, tls)
     adjust(system)

@@ -1,7 +1,7 @@
-"""Systems under test, as a tester sees them: how to reach one, its pilot, and what can be seen and done at it.
+"""Systems under test as a tester sees them: how to reach one, its pilot, and what can be observed and done.
 
-A bench that cannot see or do something says so with None or False; the case is then judged on what was seen, and the
-report names the rest.
+A bench returns None or False if it cannot see or do something; the case is then judged on what was seen, and the report
+lists the rest.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from v2g.tls import Context as TlsContext
 
 Datagrams = tuple[Callable[[bytes], None], "asyncio.Queue[tuple[bytes, Address]]"]
-"""How to send to the chargers of a link, and what they answer."""
+"""Sends to the chargers of a link, and receives their answers."""
 
 
 class ChargerUnderTest(Protocol):
-    """A charger, from where a vehicle is.
+    """A charger as seen from the vehicle's end.
 
     Attributes:
         pilot: the vehicle's end.
@@ -49,7 +49,7 @@ class ChargerUnderTest(Protocol):
         """TCP, and TLS if given. SetupError: refused."""
 
     async def plug(self) -> None:
-        """Plugs in and brings the link up: the setup timers begin."""
+        """Plugs in and brings the link up: the setup timers start."""
 
     async def leave(self) -> None:
         """Unplugs and waits until the system is ready for the next case."""
@@ -58,24 +58,24 @@ class ChargerUnderTest(Protocol):
         """Whether its contactor is closed and power can flow; None: not seen."""
 
     def load(self, voltage: float | None) -> None:
-        """Connects a battery of that voltage to its output, or nothing; in AC something that draws."""
+        """Connects a battery of that voltage to its output, or nothing; in AC a load."""
 
     def measured(self) -> Measured | None:
-        """What flows at its output, by other means than its word; None: nothing is measured here."""
+        """What flows at its output, measured independently of what it reports; None: not measured here."""
 
     async def do(self, action: str) -> bool:
-        """An action of a person or a back end: authorise, refuse, never authorise, stop, emergency stop, renegotiate,
-        wake up. False: cannot be done here."""
+        """Performs an action of a person or a back end: authorise, refuse, never authorise, stop, emergency stop,
+        renegotiate, wake up. False: not possible here."""
 
     def unplug(self) -> bool:
-        """Pulls the connector (state A); False: cannot be done here."""
+        """Pulls out the connector (state A); False: not possible here."""
 
     def fault(self, name: str) -> bool:
-        """Applies a fault to the pilot: short_cp_pe, open_pe, diode_lost; False: cannot be done here."""
+        """Applies a fault to the pilot: short_cp_pe, open_pe, diode_lost; False: not possible here."""
 
 
 class VehicleUnderTest(Protocol):
-    """A vehicle, from where a charger is.
+    """A vehicle as seen from the charger's end.
 
     Attributes:
         pilot: the charger's end.
@@ -90,12 +90,12 @@ class VehicleUnderTest(Protocol):
         """The tester's own address."""
 
     def answering(self) -> contextlib.AbstractContextManager[Any]:
-        """A socket for SDP: how to answer a sender, and what vehicles ask."""
+        """A socket for SDP: receives what vehicles ask, and answers a sender."""
 
     def listening(
         self, on_connect: Callable[[Channel], Awaitable[None]], tls: TlsContext | None, port: int | None = None
     ) -> contextlib.AbstractAsyncContextManager[int]:
-        """Accepts connections; gives the port."""
+        """Accepts connections; returns the port."""
 
     async def plug(self) -> None:
         """Plugs in and brings the link up: the vehicle starts by itself."""
@@ -104,16 +104,16 @@ class VehicleUnderTest(Protocol):
         """Unplugs and waits until the system is ready for the next case."""
 
     async def do(self, action: str) -> bool:
-        """An action at the vehicle: stop, pause, renegotiate, wake up. False: cannot be done here."""
+        """Performs an action at the vehicle: stop, pause, renegotiate, wake up. False: not possible here."""
 
     def couple(self, evse: Evse) -> None:
-        """Connects the tester's simulated output with the vehicle, where that is simulated too."""
+        """Connects the tester's simulated output with the vehicle, if the vehicle is simulated too."""
 
     def contactors(self) -> bool | None:
         """Whether its contactors are closed; None: not seen."""
 
     def measured(self) -> Measured | None:
-        """What flows into it, by a device of its own; None: by the tester's plant, where that is coupled."""
+        """What flows into it, from its own measuring device; None: from the tester's plant, if that is coupled."""
 
     def ended(self) -> bool | None:
         """Whether its session is over; None: not seen."""
@@ -121,11 +121,10 @@ class VehicleUnderTest(Protocol):
 
 @runtime_checkable
 class PowerLine(Protocol):
-    """A power line to a system under test, from where the tester's modem is.
+    """A power line to a system under test, as seen from the tester's modem.
 
     Attributes:
-        name: for the report.
-        pics: of the system.
+        name: for the report. pics: of the system.
     """
 
     name: str
@@ -133,41 +132,41 @@ class PowerLine(Protocol):
 
     @property
     def link(self) -> Link:
-        """To the tester's modem."""
+        """The link to the tester's modem."""
 
     @property
     def pilot(self) -> Pilot:
         """The tester's end of the control pilot."""
 
     def second(self) -> Link:
-        """To another node of the tester's on the line. Inconclusive: there cannot be one."""
+        """The link to another node of the tester on the line. Inconclusive: there cannot be one."""
 
     async def plug(self) -> None:
         """Plugs in as far as the tester's pilot does not, and starts the system."""
 
     async def do(self, action: str) -> bool:
-        """An action of a person. False: cannot be done here."""
+        """Performs an action of a person. False: not possible here."""
 
     def linked(self) -> bool | None:
         """Whether both modems are in one network; None: only the tester's modem can tell."""
 
 
 class LineToCharger(PowerLine, Protocol):
-    """With a charger at its other end; the tester is the vehicle."""
+    """A power line with a charger at its other end; the tester is the vehicle."""
 
     @property
     def pilot(self) -> VehiclePilot:
         """The tester's end of the control pilot."""
 
     def show(self, state: State) -> None:
-        """The tester's vehicle shows a state; A: the plug is pulled. Inconclusive: the bench cannot do that."""
+        """Makes the tester's vehicle show a state; A: the plug is pulled. Inconclusive: the bench cannot do that."""
 
     def duty(self) -> float | None:
-        """What the charger offers, percent; None: nothing is seen of it."""
+        """What the charger offers, percent; None: not seen."""
 
 
 class LineToVehicle(PowerLine, Protocol):
-    """With a vehicle at its other end; the tester is the charger."""
+    """A power line with a vehicle at its other end; the tester is the charger."""
 
     @property
     def pilot(self) -> ChargerPilot:
@@ -175,18 +174,18 @@ class LineToVehicle(PowerLine, Protocol):
 
 
 class ChargerBehindLine(LineToCharger, Protocol):
-    """A charger with sessions too, once it was matched."""
+    """A charger that also runs sessions, once it is matched."""
 
     async def session(self) -> ChargerUnderTest:
-        """The charger on the network. Inconclusive: there is no way to it."""
+        """The charger on the network. Inconclusive: it cannot be reached."""
 
 
 class VehicleBehindLine(LineToVehicle, Protocol):
-    """A vehicle with sessions too, once it was matched."""
+    """A vehicle that also runs sessions, once it is matched."""
 
     async def session(self) -> VehicleUnderTest:
-        """The vehicle on the network. Inconclusive: there is no way to it."""
+        """The vehicle on the network. Inconclusive: it cannot be reached."""
 
 
 Anywhere = ChargerUnderTest | VehicleUnderTest | PowerLine
-"""A system under test, whatever the bench reaches of it."""
+"""A system under test, of any kind that the bench can reach."""
