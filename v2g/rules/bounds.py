@@ -1,4 +1,4 @@
-"""Values that bound other ones over time, and how long something goes on. Pure."""
+"""Values that limit others over time, and how long a condition lasts. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import math
 from dataclasses import dataclass
 
 HOLD = 1.0
-"""s: a charger may take so long to begin to follow a target or limit that became smaller (IEC 61851-23)."""
+"""s: the time a charger may take to start following a lowered target or limit (IEC 61851-23)."""
 FALL = 100.0
-"""A/s: and then comes down at this pace; one that is seen to come down more slowly (`Descent`) is not wrong either."""
+"""A/s: the rate at which it then ramps down; one that is seen to ramp down more slowly (`Descent`) is not wrong."""
 
 
 @dataclass(slots=True)
 class Ceiling:
-    """A value that bounds another one, with the time that a charger has to come down to it.
+    """A value that limits another one, with the time that a charger has to come down to it.
 
     Args:
-        fall: how fast the bound falls after ``hold``, per second; infinite: at once.
+        fall: how fast the limit falls after ``hold``, per second; infinite: at once.
         hold: s until it begins to fall.
     """
 
@@ -27,9 +27,9 @@ class Ceiling:
     hold: float = HOLD
 
     def set(self, value: float, now: float) -> None:
-        """The bound from now on."""
+        """Sets the limit from now on."""
         if value == self.value:
-            return  # as before: what falls goes on falling
+            return  # unchanged: a limit that is falling keeps falling
         allowed = self.at(now)
         if allowed is not None and value < allowed:
             if value != self.value:
@@ -39,7 +39,7 @@ class Ceiling:
         self.value = value
 
     def at(self, now: float) -> float | None:
-        """What is allowed now; None where nothing was said."""
+        """The limit now; None if none was set."""
         if self.value is None or self._high <= self.value:
             return self.value
         beyond = now - self._since - self.hold
@@ -50,12 +50,12 @@ class Ceiling:
 
 @dataclass(slots=True)
 class Lasting:
-    """How long something goes on without a break."""
+    """How long a condition lasts without a break."""
 
     since: float | None = None
 
     def holds(self, wrong: bool, now: float) -> float:
-        """Seconds for which it has been wrong by now; 0 where it is not."""
+        """Seconds for which the condition has been wrong; 0 if it is not wrong now."""
         if not wrong:
             self.since = None
             return 0.0
@@ -66,22 +66,22 @@ class Lasting:
 
 @dataclass(slots=True)
 class Descent:
-    """Whether a value comes down, by what is seen of it.
+    """Whether a value is falling, judged by its readings.
 
     Args:
-        step: by which it has to fall; less is ripple.
-        patience: s in which it has to fall so far.
+        step: the least fall that counts; less is ripple.
+        patience: s within which it has to fall by one step.
     """
 
     step: float = 5.0
     patience: float = 1.0
     since: float = -math.inf
-    """When it fell by a step last, rose, or began to be looked at, s."""
+    """When it last fell by a step or rose, or was first read, s."""
     _mark: float | None = None
     _falling: bool = False
 
     def falls(self, value: float, now: float) -> bool:
-        """Takes a value; whether it falls at this pace, and has done so within the patience."""
+        """Takes a reading; whether the value falls at this pace, and has done so within the patience."""
         if self._mark is None or value > self._mark + self.step:
             self._mark, self.since, self._falling = value, now, False
         elif value <= self._mark - self.step:

@@ -1,4 +1,4 @@
-"""What one side chooses of what the other offered."""
+"""Choices of one side among the other's offers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ BOOK = Book()
 rule = BOOK.rule
 
 STANDARD_SERVICES = range(1, 5)
-"""ServiceIDs that the standard gives: charging, certificates, Internet, use case information."""
+"""ServiceIDs that the standard assigns: charging, certificates, Internet, use case information."""
 DC_MODES = ("DC_extended", "DC_core")
-"""What a vehicle may ask for in DIN, whatever DC the charger calls its own [V2G-DC-625]."""
+"""Modes that a vehicle may request in DIN, whichever DC mode the charger offers [V2G-DC-625]."""
 
 
 def _names(given: Any) -> str:
@@ -56,7 +56,7 @@ def service_not_offered(facts: Facts, body: Any) -> str:
     for number in chosen:
         if number not in known:
             if number in STANDARD_SERVICES and facts.charge_service not in chosen:
-                break  # merely not on offer; the missing charge service counts more
+                break  # merely not offered; the missing charge service matters more
             return f"the vehicle chooses service {number}, on offer is {_names(known)}"
     return ""
 

@@ -1,7 +1,7 @@
-"""What two sides have said so far in a session, as far as later messages are held against it. Knows no role.
+"""What both sides of a session have said so far, as far as later messages are judged by it. Knows no role.
 
-:meth:`Facts.note` takes each message in the order in which they went over the wire, sent ones and received ones
-alike. What was never said is None or empty, and no rule judges by it: recordings begin in the middle.
+:meth:`Facts.note` takes every message, sent or received, in the order in which they went over the wire. A fact that
+was never stated is None or empty, and no rule judges by it, because a recording may begin in mid-session.
 """
 
 from __future__ import annotations
@@ -28,49 +28,49 @@ class Facts:
     """A session so far.
 
     Attributes:
-        secure: whether it is over TLS; None: not known.
-        protocol: schema set of the message judged or noted last.
-        now: its time, s.
+        secure: whether it runs over TLS; None: unknown.
+        protocol: schema set of the message last judged or noted.
+        now: time of that message, s.
         signed: whether the header of the message being judged carries a Signature.
-        header_id: its session id.
+        header_id: session id in that header.
         request: the last request.
-        offers: AppProtocols offered, by SchemaID; None where the handshake is not known.
+        offers: AppProtocols offered, by SchemaID; None: handshake unknown.
         session_id: from the header of SessionSetupRes.
         evse_id: EVSEID of SessionSetupRes.
-        payments, modes: on offer; None: not known.
-        charge_service: ServiceID of the charge service; None: not known.
-        services: ServiceIDs on offer besides; None: not known.
-        parameter_sets: by ServiceID, where they were told.
-        payment: chosen, "" before.
-        contract_details: PaymentDetails was answered, and no AuthorizationReq has come since.
+        payments, modes: payment options and energy transfer modes offered; None: unknown.
+        charge_service: ServiceID of the charge service; None: unknown.
+        services: ServiceIDs of the other services offered; None: unknown.
+        parameter_sets: ParameterSetIDs by ServiceID, if ServiceDetail named them.
+        payment: payment option chosen; "" before that.
+        contract_details: PaymentDetails was answered, and no AuthorizationReq has followed yet.
         challenge: GenChallenge of PaymentDetailsRes.
-        mode: energy transfer mode asked for, "" before.
-        max_entries: MaxEntriesSAScheduleTuple asked for; None: no limit.
-        departure: DepartureTime, s after the request; None: not told.
-        schedules: PMaxSchedules on offer by SAScheduleTupleID; None: not known.
+        mode: energy transfer mode requested; "" before that.
+        max_entries: MaxEntriesSAScheduleTuple of the request; None: no limit.
+        departure: DepartureTime, s after the request; None: not given.
+        schedules: PMaxSchedules offered, by SAScheduleTupleID; None: unknown.
         planned: time of the response that carried them, s.
-        ev_volts, ev_amps, ev_watts: the vehicle's limits; declared_volts: that of ChargeParameterDiscovery.
-        evse_volts, evse_amps, evse_watts: the charger's limits.
-        evse_min_volts, evse_min_amps: the charger's least, None before.
-        tolerance: what the charger's current may differ by its own word, A.
-        target_volts, target_amps: asked for last in CurrentDemandReq or PreChargeReq.
-        precharge_volts: EVTargetVoltage of the last PreChargeReq; None before, and after power was asked for.
+        ev_volts, ev_amps, ev_watts: the vehicle's limits; declared_volts: its limit in ChargeParameterDiscovery.
+        evse_volts, evse_amps, evse_watts: the charger's maximum limits.
+        evse_min_volts, evse_min_amps: the charger's minimum limits; None before they are known.
+        tolerance: current tolerance that the charger declares, A.
+        target_volts, target_amps: targets of the last CurrentDemandReq or PreChargeReq.
+        precharge_volts: EVTargetVoltage of the last PreChargeReq; None before it, and after power was requested.
         present_volts: EVSEPresentVoltage of the last response.
-        nominal_volts: EVSENominalVoltage, None in DC.
-        line_amps: EVSEMaxCurrent of the charger now.
-        checked: a cable check has finished well.
-        begun: the recording or session is known from SessionSetup on.
-        tuple_id: chosen in PowerDeliveryReq(Start); None before.
-        profile: the ChargingProfile that came with it, or None; it was accepted at ``profiled``, s.
-        profile_phases: the fewest phases that it names, or None.
-        delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since.
-        charged: a loop message has been answered since.
+        nominal_volts: EVSENominalVoltage; None in DC.
+        line_amps: present EVSEMaxCurrent of the charger.
+        checked: a cable check has finished successfully.
+        begun: the session is known from SessionSetup on.
+        tuple_id: SAScheduleTupleID chosen in PowerDeliveryReq(Start); None before that.
+        profile: the ChargingProfile sent with it, or None; it was accepted at ``profiled``, s.
+        profile_phases: the lowest number of phases that it names, or None.
+        delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since then.
+        charged: a loop message has been answered since then.
         stopped: PowerDelivery(Stop) was answered.
-        meter: MeterInfo of the last loop response; ``asked_meter`` the one for which a receipt is asked.
-        metered: what the meter has shown since PowerDelivery(Start).
-        lasting: what goes on, by name.
-        descent: of the current that the charger shows.
-        iso20: what is said in ISO 15118-20.
+        meter: MeterInfo of the last loop response; ``asked_meter``: the one for which a receipt is required.
+        metered: the meter's readings since PowerDelivery(Start).
+        lasting: conditions that last, by name.
+        descent: whether the current that the charger reports is falling.
+        iso20: the facts of ISO 15118-20.
         asked_beside: the last request of each side stream.
     """
 
@@ -135,32 +135,32 @@ class Facts:
 
     @property
     def ac(self) -> bool | None:
-        """Whether the mode asked for is AC; None: not known."""
+        """Whether the requested mode is AC; None: unknown."""
         return self.mode.startswith("AC") if self.mode else None
 
     @property
     def phases(self) -> int | None:
-        """Of the AC mode asked for; None in DC."""
+        """Number of phases of the requested AC mode; None in DC."""
         return {"AC_single_phase_core": 1, "AC_three_phase_core": 3}.get(self.mode)
 
     def odd(self, body: Any) -> tuple[Found, ...]:
-        """Values of the message being judged that have a wrong unit or cannot be; several rules look at them."""
+        """Values of the message being judged with a wrong unit or an impossible amount; several rules use them."""
         if self._walked is not body:
             self._walked, self._found = body, odd_values(body)
         return self._found
 
     def lasts(self, what: str, wrong: bool) -> float:
-        """Seconds for which something has been wrong without a break; 0 where it is not."""
+        """Seconds for which a condition has been wrong without a break; 0 if it is not wrong now."""
         if not wrong and what not in self.lasting:
             return 0.0
         return self.lasting.setdefault(what, Lasting()).holds(wrong, self.now)
 
     def comes_down(self, amps: float) -> bool:
-        """Whether the current that the charger shows is on its way down, at whatever pace it can."""
+        """Whether the current that the charger reports is falling, at whatever rate it can."""
         return self.descent.falls(abs(amps), self.now)
 
     def granted(self, seconds: float = 0.0) -> float | None:
-        """The most that schedule and profile allowed in the last seconds, W; None: at times they limited nothing."""
+        """The most power that schedule and profile allowed in the last ``seconds``, W; None: not always limited."""
         start = self.now - seconds
         bases = ((self._chosen, self.planned), (self.profile, self.planned), (self.profile, self.profiled))
         steps = {base + step.start for given, base in bases if given is not None for step in given.steps}
@@ -174,7 +174,7 @@ class Facts:
         return self.schedules.get(self.tuple_id)
 
     def _granted_at(self, now: float) -> float | None:
-        """Roles count a profile from the offer or from its acceptance: where both differ, the larger power."""
+        """W granted at a time. A role may count a profile from the offer or from its acceptance: the larger applies."""
         given = [self._chosen.at(now - self.planned)] if self._chosen is not None else []
         if self.profile is not None:
             asked = [self.profile.at(now - base) for base in (self.planned, self.profiled)]
@@ -183,7 +183,7 @@ class Facts:
 
     @contextmanager
     def beside(self, stream: int) -> Iterator[None]:
-        """While a message of a side stream is judged and noted: the request is the one of that stream."""
+        """While a message of a side stream is judged and noted, ``request`` is that stream's last request."""
         main, self.request = self.request, self.asked_beside.get(stream)
         try:
             yield
@@ -193,7 +193,7 @@ class Facts:
     # -- noting ---------------------------------------------------------------------------------------------------
 
     def note(self, body: Any) -> None:
-        """Takes a message into account; ``now`` and ``protocol`` are its own already."""
+        """Takes a message into account; ``now`` and ``protocol`` must already be those of the message."""
         name = type(body).__name__
         if name.endswith("Req"):
             self.request = body
@@ -270,7 +270,7 @@ def _services(facts: Facts, body: Any) -> None:
     found = tuple(service.ServiceID for service in body.ServiceList.Service) if body.ServiceList else ()
     if getattr(facts.request, "ServiceCategory", None) is None and not getattr(facts.request, "ServiceScope", None):
         facts.services = found
-    elif facts.services is not None:  # an answer to a part of the question: what was on offer before still is
+    elif facts.services is not None:  # the answer to a filtered request: earlier offers still stand
         facts.services = tuple(dict.fromkeys((*facts.services, *found)))
 
 
@@ -390,7 +390,7 @@ def _flows(facts: Facts, body: Any) -> None:
 
 
 def progress(request: Any) -> str:
-    """Start, Stop or Renegotiate of either protocol's PowerDeliveryReq; "" of anything else."""
+    """Start, Stop or Renegotiate of either protocol's PowerDeliveryReq; "" for any other message."""
     ready = getattr(request, "ReadyToChargeState", None)
     if ready is not None:
         return "Start" if ready else "Stop"
@@ -398,6 +398,6 @@ def progress(request: Any) -> str:
 
 
 def tuple_of(request: Any) -> int | None:
-    """SAScheduleTupleID of either protocol's PowerDeliveryReq; None where it has none."""
+    """SAScheduleTupleID of either protocol's PowerDeliveryReq; None if it has none."""
     own: int | None = getattr(request, "SAScheduleTupleID", None)
     return own if own is not None else getattr(getattr(request, "ChargingProfile", None), "SAScheduleTupleID", None)

@@ -51,7 +51,7 @@ def missing_schema_id(facts: Facts, body: Any) -> str:
 
 
 def _known(entry: AppProtocolType) -> tuple[int, int] | None:
-    """Major and minor version of a protocol with this namespace that we know, or None."""
+    """Major and minor version of the known protocol with this namespace, or None."""
     return next((p.version for p in PROTOCOLS.values() if p.namespace == entry.ProtocolNamespace), None)
 
 

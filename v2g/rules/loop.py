@@ -1,4 +1,4 @@
-"""While power flows: targets and limits, what is measured against what was asked for, and what has to repeat."""
+"""Rules while power flows: targets and limits, measured values against requested ones, and values that must repeat."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ rule = BOOK.rule
 OVER = 1.05
 """Factor by which a measured value may exceed a limit: ripple and rounding."""
 SMALL_CURRENT = 5.0
-"""A: that a current may differ from its target at least: twice the 2.5 A of IEC 61851-23, for regulation and sensor."""
+"""A: the least deviation allowed from a target: twice the 2.5 A of IEC 61851-23, for regulation and for the sensor."""
 NO_CURRENT = 5.0
-"""A: below, what the output shows is the battery's own voltage."""
+"""A: below this, the output shows the battery's own voltage."""
 STEP = 0.1
-"""V: in which voltages are sent."""
+"""V: the steps in which voltages are sent."""
 LASTING = 1.0
-"""s: what is measured has to be wrong for so long; the connection of a battery is a shock of its own."""
+"""s: a measured value must be wrong for this long; connecting a battery causes a transient of its own."""
 
 LINE_TO_LINE = 300.0
-"""V: a nominal voltage above is that between two phases."""
+"""V: a nominal voltage above this is line to line."""
 
 _LOOP = ("CurrentDemandRes", "ChargingStatusRes")
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What the vehicle asks for
+# What the vehicle requests
 
 
 @rule("target-voltage", "targets stay within the charger's limits", EVCC, "CurrentDemandReq", severity="warning",
@@ -144,7 +144,7 @@ def own_limit(facts: Facts, body: Any) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What schedule and profile grant
+# What schedule and profile allow
 
 
 @rule("line-current", "the current on offer keeps what schedule and profile grant", SECC, "ChargingStatusRes",
@@ -167,7 +167,7 @@ def _tolerated(factor: float, least: float) -> Callable[[float], float]:
 
 
 TOLERATED = {True: _tolerated(1.1, 700.0), False: _tolerated(1.15, 3000.0)}
-"""W that a meter may show, by whether it is AC: 1 A on three phases more; in DC meters may sit before the losses."""
+"""W that a meter may show, by whether it is AC: 1 A more on three phases; a DC meter may sit ahead of the losses."""
 
 
 @rule("metered-power", "the meter shows no more power than schedule and profile grant", "", *_LOOP,
@@ -188,7 +188,7 @@ def metered_power(facts: Facts, body: Any) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What repeats
+# Values that must repeat
 
 
 @rule("evse-id", "EVSEID stays the same", SECC, *_LOOP, severity="warning", live=Live.TOLD, only=(ISO2,))

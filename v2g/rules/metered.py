@@ -1,7 +1,7 @@
-"""What a meter shows over time, held against the power that was granted. Pure.
+"""A meter's readings over time, compared with the power granted. Pure.
 
-Readings are whole watt-hours or coarser, and some meters tell them once a minute. So only moments count at which the
-reading changes, and what it shows too much has to be more than the largest single step: one step may have come late.
+Readings come in whole watt-hours or coarser, and some meters update them once a minute. So only moments at which the
+reading changes count, and the excess must be more than the largest single step, because one step may have come late.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 LATE = 10.0
-"""s: a vehicle has so long to follow what is granted anew, and a meter to show it."""
+"""s: the time a vehicle has to follow a changed grant, and a meter to show it."""
 SECONDS = 10.0
-"""s: too much has to be shown for so long."""
+"""s: an excess must last this long."""
 LEAST = 5.0
-"""Wh: and it has to be so much too much."""
+"""Wh: and it must be at least this large."""
 
 
 class Excess(NamedTuple):
-    """Mean power in W that a meter shows over some seconds, and the most that was granted then, W."""
+    """Mean power (W) that a meter shows over some seconds, and the most power granted in that time (W)."""
 
     watts: float
     seconds: float
@@ -28,7 +28,7 @@ class Excess(NamedTuple):
 
 @dataclass(slots=True)
 class Metered:
-    """Readings of one meter from ``begins`` on, s; those before are not judged."""
+    """Readings of one meter; those before ``begins`` (s) are not judged."""
 
     begins: float = 0.0
     meter: object = None
@@ -47,11 +47,11 @@ class Metered:
         """Takes a reading into account.
 
         Args:
-            granted: the most that was granted in the last seconds, W; None: no limit.
-            tolerated: what may be shown for what was granted, W.
+            granted: the most power granted in the last given seconds, W; None: no limit.
+            tolerated: the power that the meter may show for a granted power, W.
 
         Returns:
-            What is shown too much; None where nothing is.
+            The excess; None if there is none.
         """
         before, heard, self._heard = self._wh, self._heard, now
         if before is None or meter != self.meter or wh < before or now < max(heard, self.begins):

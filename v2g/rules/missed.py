@@ -1,6 +1,6 @@
-"""What is still known of a session behind a gap in its recording: only what cannot change while it lasts.
+"""What is still known of a session after a gap in its recording: only what cannot change during the session.
 
-Limits, targets, schedules, and what is delivered may all have been said differently in what was not captured.
+The messages that were not captured may have changed limits, targets, schedules and the power delivered.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from v2g.rules.iso20.facts import Facts20
 
 
 def behind_gap(facts: Facts) -> Facts:
-    """The facts with which judgement goes on behind bytes that a capture misses, as where a recording begins late."""
+    """The facts that survive a gap in a capture; the rest is unknown, as in a recording that begins late."""
     own = facts.iso20
     return Facts(
         secure=facts.secure,

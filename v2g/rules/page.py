@@ -24,7 +24,7 @@ tolerated or in doubt, a note is worth knowing.
 
 
 def _protocols(rule: Rule) -> str:
-    """The protocols in which a rule holds, as people call them."""
+    """The protocols in which a rule applies, by their usual names."""
     if all(name.startswith("supportedAppProtocol") for name in rule.messages or ("",)):
         return "all"
     sets = rule.protocols or CLASSIC

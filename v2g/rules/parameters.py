@@ -1,4 +1,4 @@
-"""Charge parameters, schedules and profiles: of the mode agreed, whole, and within each other."""
+"""Charge parameters, schedules and profiles: for the agreed mode, complete, and within each other's limits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ rule = BOOK.rule
 
 DAY = 86400
 DIN_ENTRIES = 12
-"""Entries of a PMaxSchedule [V2G-DC-329]."""
+"""The most entries of a PMaxSchedule [V2G-DC-329]."""
 
 
 def _kind(part: Any) -> str:
-    """AC or DC by the name of a type, "" of others."""
+    """AC or DC by the name of a type; "" for others."""
     name = type(part).__name__
     return name[:2] if name.startswith(("AC_", "DC_")) else ""
 

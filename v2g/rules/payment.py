@@ -1,4 +1,4 @@
-"""Who pays: contracts need TLS, challenges come back, receipts acknowledge what was sent. Signatures are not here."""
+"""Payment: contracts need TLS, challenges come back, receipts acknowledge what was sent. Signatures are elsewhere."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def challenge_given(facts: Facts, body: Any) -> str:
 
 
 def _to_prove(facts: Facts, body: Any) -> bool:
-    """Whether an AuthorizationReq has to prove who pays: the first one, and any that tries to again [V2G2-684]."""
+    """Whether an AuthorizationReq must prove who pays: the first one, and any that tries it again [V2G2-684]."""
     return facts.contract_details or body.GenChallenge is not None or body.Id is not None
 
 
@@ -124,7 +124,7 @@ def receipt(facts: Facts, body: Any) -> str:
 
 
 def receipt_problem(facts: Facts, body: Any) -> str:
-    """What is wrong with a receipt, signature aside; a charger may take it all the same [V2G2-481]."""
+    """What is wrong with a receipt, apart from its signature; a charger may still accept it [V2G2-481]."""
     if facts.session_id is not None and body.SessionID != facts.session_id:
         return f"a receipt for session {body.SessionID.hex()}, this is {facts.session_id.hex()}"
     if facts.asked_meter is not None and body.MeterInfo != facts.asked_meter:

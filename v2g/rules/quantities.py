@@ -1,7 +1,7 @@
-"""Every PhysicalValue of the messages by its field's name: its unit, and between what it can physically be.
+"""Every PhysicalValue of the messages by its field's name: its unit and its physically possible range.
 
-The bounds are those of nature, wide on purpose: real products exceed table 68 of ISO 15118-2. What lies outside is
-a fault of a programme or of a sensor, and nothing can be done with it.
+The bounds are physical and deliberately wide: real products exceed table 68 of ISO 15118-2. A value outside of them
+comes from a software or sensor fault and is useless.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Quantity(NamedTuple):
 
     Attributes:
         unit: as the standards spell it.
-        low, high: in that unit.
-        vital: charging depends on it; otherwise it is information, and a wrong unit harms nothing.
+        low, high: bounds in that unit.
+        vital: charging depends on it; otherwise it is only information, and a wrong unit does no harm.
     """
 
     unit: str
@@ -36,7 +36,7 @@ MOST_WATTS = 10e6
 MOST_WATT_HOURS = 10e6
 MOST_SECONDS = 32e6
 OFFSET = 20.0
-"""V and A: what a sensor may show below zero when nothing is there."""
+"""V and A: how far below zero a sensor may read when there is nothing to measure."""
 
 _VOLTAGE = Quantity("V", 0.0, MOST_VOLTS)
 _CURRENT = Quantity("A", 0.0, MOST_AMPS)
@@ -47,7 +47,7 @@ _TIME = Quantity("s", 0.0, MOST_SECONDS, vital=False)
 FIELDS: dict[str, Quantity] = {
     "EVMaxVoltage": _VOLTAGE,
     "EVMaximumVoltageLimit": _VOLTAGE,
-    # A little below zero is some cars' way to say zero: a rule of its own judges that.
+    # Some cars send a value slightly below zero to mean zero: a separate rule judges that.
     "EVTargetVoltage": _VOLTAGE._replace(low=-math.inf),
     "EVSEMaxVoltage": _VOLTAGE,
     "EVSEMaximumVoltageLimit": _VOLTAGE,
@@ -67,7 +67,7 @@ FIELDS: dict[str, Quantity] = {
     "EVSEPeakCurrentRipple": _CURRENT._replace(vital=False),
     "EVMaximumPowerLimit": _POWER,
     "EVSEMaximumPowerLimit": _POWER,
-    # PMax below zero is a rule of its own.
+    # A separate rule judges a PMax below zero.
     "PMax": _POWER._replace(low=-math.inf),
     "ChargingProfileEntryMaxPower": _POWER,
     "startValue": _POWER._replace(vital=False),
@@ -79,11 +79,11 @@ FIELDS: dict[str, Quantity] = {
     "RemainingTimeToFullSoC": _TIME,
     "RemainingTimeToBulkSoC": _TIME,
 }
-"""By field, for both protocols [ISO 15118-2 table 68]."""
+"""The quantities by field name, for both protocols [ISO 15118-2 table 68]."""
 
 
 class Found(NamedTuple):
-    """A PhysicalValue of a message: where it is, what it should be, what it is."""
+    """A PhysicalValue of a message: where it is, what it should be, and what it is."""
 
     path: str
     quantity: Quantity
@@ -91,27 +91,27 @@ class Found(NamedTuple):
 
     @property
     def amount(self) -> float:
-        """In its own unit."""
+        """The amount in its own unit."""
         return number(self.value)
 
     @property
     def has_unit(self) -> bool:
-        """Whether it has the unit of its field, or none: DIN leaves it out."""
+        """Whether it has its field's unit, or none: DIN may omit it."""
         return self.value.Unit in (self.quantity.unit, None)
 
     @property
     def possible(self) -> bool:
-        """Whether nature allows it."""
+        """Whether it is physically possible."""
         return self.quantity.low <= self.amount <= self.quantity.high
 
 
 def odd_values(message: Any) -> tuple[Found, ...]:
-    """Those of a message's PhysicalValues that have another unit than their field's, or cannot be."""
+    """A message's PhysicalValues that have a wrong unit or an impossible amount."""
     return tuple(found for found in physical_values(message) if not (found.has_unit and found.possible))
 
 
 def physical_values(message: Any, path: str = "") -> Iterator[Found]:
-    """All PhysicalValues of a message whose fields have a meaning of their own."""
+    """All PhysicalValues of a message whose fields are listed in the table."""
     for name, quantity in _plan(type(message)):
         value = getattr(message, name)
         if value is None:
@@ -130,7 +130,7 @@ _PLANS: dict[type[Any], tuple[tuple[str, Quantity | None], ...]] = {}
 
 
 def _plan(kind: type[Any]) -> tuple[tuple[str, Quantity | None], ...]:
-    """The fields of a class that are PhysicalValues, with what they can hold, or have such parts (None)."""
+    """The fields of a class that are PhysicalValues, with their quantity, or that contain some (None)."""
     found = _PLANS.get(kind)
     if found is None:
         hints = get_type_hints(kind) if issubclass(kind, msgspec.Struct) else {}
@@ -140,7 +140,7 @@ def _plan(kind: type[Any]) -> tuple[tuple[str, Quantity | None], ...]:
 
 
 def _has_parts(hint: Any) -> bool:
-    """Whether a field of this type can have PhysicalValues somewhere below it."""
+    """Whether a field of this type can contain PhysicalValues at any depth."""
     if hint is Any:
         return True
     kinds = [hint] if isinstance(hint, type) and issubclass(hint, msgspec.Struct) else []
@@ -148,5 +148,5 @@ def _has_parts(hint: Any) -> bool:
 
 
 def _below(kind: type[Any]) -> bool:
-    """Whether a class, or one that can stand in its place, has PhysicalValues; schemas have no rings of types."""
+    """Whether a class, or one that can substitute it, contains PhysicalValues; schema types are not recursive."""
     return bool(_plan(kind)) or any(_below(other) for other in kind.__subclasses__())

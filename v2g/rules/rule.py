@@ -1,7 +1,7 @@
-"""What a content rule is: a name, whose messages it judges, and a function that says what is wrong with one.
+"""What a content rule is: a name, the side whose messages it judges, and a function that says what is wrong with one.
 
-A rule knows no role and no recording. A charger refuses what a request breaks, a vehicle ends on what a response
-breaks, and the check of a recording reports either: all three read the same table (:mod:`v2g.rules.table`).
+A rule knows no role and no recording. A charger refuses a request that breaks one, a vehicle ends the session on a
+response that does, and the check of a recording reports both: all three use the same table (:mod:`v2g.rules.table`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SECC: Side = "secc"
 DIN = "din70121"
 ISO2 = "iso2"
 CLASSIC = (ISO2, DIN, "appproto")
-"""Schema sets that a rule is about unless it says otherwise."""
+"""Schema sets that a rule applies to unless it says otherwise."""
 ISO20 = tuple(f"iso20-{part}" for part in ("common", "ac", "dc", "wpt", "acdp"))
 COMMON20, AC20, DC20 = "iso20-common", "iso20-ac", "iso20-dc"
 
@@ -30,7 +30,7 @@ Judge = Callable[[Facts, Any], str]
 
 
 class Live(Enum):
-    """What a role does about a message that breaks a rule. The value is what the page of the docs says."""
+    """What a role does about a message that breaks a rule. The value is the text on the page of the docs."""
 
     REFUSED = "refused"
     """The charger refuses the request; the vehicle ends the session."""
@@ -45,19 +45,19 @@ class Rule:
     """One rule.
 
     Attributes:
-        name: stable.
-        asks: what it asks for, as a clause.
-        side: whose messages it judges; "" where nobody is to blame.
-        messages: their names; empty: all of that side.
+        name: stable name.
+        asks: what it requires, as a clause.
+        side: the side whose messages it judges; "" if neither is to blame.
+        messages: names of these messages; empty: all of that side.
         judge: says what is wrong with a message given the facts before it; "" if nothing is.
-        severity: in the check of a recording.
+        severity: severity in the check of a recording.
         live: what a role does.
         code: the charger's ResponseCode.
         error: the EVErrorCode of a vehicle that disconnects, "" for none.
         codes: ResponseCodes that differ, by protocol.
-        requirements: identifiers of the standards where known, by protocol.
-        protocols: schema sets in which it holds; empty: :data:`CLASSIC`.
-        failed: it also judges responses that refuse, which have minimal fields otherwise.
+        requirements: requirement identifiers if known, by protocol.
+        protocols: schema sets in which it applies; empty: :data:`CLASSIC`.
+        failed: it also judges refusals, whose other fields are minimal.
     """
 
     name: str
@@ -75,11 +75,11 @@ class Rule:
     failed: bool = False
 
     def code_in(self, protocol: str) -> str:
-        """Its code in a protocol."""
+        """Its ResponseCode in a protocol."""
         return dict(self.codes).get(protocol, self.code)
 
     def requirement_in(self, protocol: str) -> str:
-        """Its requirement in a protocol, or ""."""
+        """Its requirement identifier in a protocol, or ""."""
         return dict(self.requirements).get("iso20" if protocol in ISO20 else protocol, "")
 
 
@@ -88,9 +88,9 @@ class Breach:
     """A message that breaks a rule.
 
     Attributes:
-        rule: which.
-        text: one sentence: what was, what was expected.
-        protocol: of the session.
+        rule: the rule it breaks.
+        text: one sentence: what was found, what was expected.
+        protocol: schema set of the message.
     """
 
     rule: Rule
@@ -104,7 +104,7 @@ class Breach:
 
     @property
     def requirement(self) -> str:
-        """What it breaks, or ""."""
+        """The requirement that it violates, or ""."""
         return self.rule.requirement_in(self.protocol)
 
     def __str__(self) -> str:
@@ -113,7 +113,7 @@ class Breach:
 
 @dataclass
 class Book:
-    """The rules of one module, in the order in which they are judged; the first that is broken gives the code."""
+    """The rules of one module, in the order in which they are judged; the first one broken gives the code."""
 
     rules: list[Rule] = field(default_factory=list)
 
@@ -137,9 +137,9 @@ class Book:
         """Registers a rule; the arguments are those of :class:`Rule`, the requirements by protocol.
 
         Args:
-            din_code: ResponseCode in DIN SPEC 70121 where it differs.
+            din_code: ResponseCode in DIN SPEC 70121 if it differs.
             iso2, din, iso20: requirement identifiers.
-            only: protocols in which it holds.
+            only: protocols in which it applies.
         """
         codes = ((DIN, din_code),) if din_code else ()
         requirements = tuple((key, value) for key, value in ((ISO2, iso2), (DIN, din), ("iso20", iso20)) if value)

@@ -1,4 +1,4 @@
-"""Power over time, as schedules and charging profiles say it: a step function in exact milliwatts. Pure."""
+"""Power over time, as in schedules and charging profiles: a step function in exact milliwatts. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from v2g.physical import milliwatts
 
 DIN_LARGEST = 32767
-"""W: what the 16 bits of a DIN PMax can say; it stands for "as much as you want"."""
+"""W: the largest 16-bit PMax of DIN; it means "as much as you want"."""
 
 
 class Step(NamedTuple):
-    """From ``start`` (s) until ``end``: milliwatts; None limits nothing."""
+    """Milliwatts from ``start`` (s) to ``end`` (s); None: no limit."""
 
     start: int
     end: float
@@ -23,12 +23,12 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """A PMaxSchedule or ChargingProfile, in order of time."""
+    """The steps of a PMaxSchedule or ChargingProfile, in order of time."""
 
     steps: tuple[Step, ...]
 
     def at(self, second: float) -> float | None:
-        """W at a time after the response that carried the schedule; None where it says nothing."""
+        """W at ``second`` after the response that carried the schedule; None if it has no value there."""
         found = self.exactly(second)
         return None if found is None else found / 1000.0
 
@@ -39,12 +39,12 @@ class Steps:
 
     @property
     def end(self) -> float:
-        """s after the response, from which it says nothing any more."""
+        """Where its values end, s after the response."""
         return self.steps[-1].end if self.steps else 0.0
 
     @classmethod
     def of_profile(cls, profile: Any) -> Steps:
-        """A ChargingProfile of either protocol: its last value holds on [V2G2-289 to 291]."""
+        """The steps of either protocol's ChargingProfile; its last value has no end [V2G2-289 to 291]."""
         entries = sorted(profile.ProfileEntry, key=lambda entry: int(entry.ChargingProfileEntryStart))
         starts = [int(entry.ChargingProfileEntryStart) for entry in entries]
         ends = [*starts[1:], math.inf]
@@ -58,10 +58,10 @@ def exact(power: Any) -> int:
 
 
 def read(schedule_tuple: Any) -> Steps:
-    """A SAScheduleTuple of either protocol.
+    """The steps of either protocol's SAScheduleTuple.
 
-    A start ends the entry before [V2G2-328, 329]; a duration ends its own. A PMax below zero says nothing, and DIN's
-    largest is not a limit. An entry without a start is left out.
+    A start ends the entry before it [V2G2-328, 329]; a duration ends its own entry. A PMax below zero means nothing,
+    and DIN's largest PMax is not a limit. An entry without a start is left out.
     """
     entries = [entry for entry in schedule_tuple.PMaxSchedule.PMaxScheduleEntry if hasattr(entry.TimeInterval, "start")]
     steps = []
@@ -78,16 +78,16 @@ def read(schedule_tuple: Any) -> Steps:
 
 
 def fewest_phases(profile: Any) -> int | None:
-    """The fewest phases that a ChargingProfile names; None where it names none, as in DIN."""
+    """The lowest number of phases that a ChargingProfile names; None if it names none, as in DIN."""
     entries = profile.ProfileEntry if profile is not None else ()
     named = [getattr(entry, "ChargingProfileEntryMaxNumberOfPhasesInUse", None) for entry in entries]
     return min((int(phases) for phases in named if phases is not None), default=None)
 
 
 def exceeds(profile: Steps, schedule: Steps) -> int | None:
-    """The first second at which a profile asks for more than its schedule gives, or None [V2G2-224, 225].
+    """The first second at which a profile requests more than its schedule allows, or None [V2G2-224, 225].
 
-    Outside of what the schedule covers nothing is limited.
+    Outside the time that the schedule covers there is no limit.
     """
     for second in sorted({step.start for step in (*profile.steps, *schedule.steps)}):
         asked, given = profile.exactly(second), schedule.exactly(second)

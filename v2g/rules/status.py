@@ -1,4 +1,4 @@
-"""Codes and states that a message carries: what may stand where, and what one side tells the other."""
+"""Codes and states in messages: which may appear where, and what one side signals to the other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ rule = BOOK.rule
 
 ALARMS = ("EVSE_EmergencyShutdown", "EVSE_Malfunction", "EVSE_UtilityInterruptEvent")
 ENDINGS = (*ALARMS, "EVSE_Shutdown")
-"""EVSEStatusCodes with which no charging begins or goes on."""
+"""EVSEStatusCodes that keep charging from beginning or continuing."""
 
 ANYWHERE = {"OK", "FAILED", "FAILED_SequenceError", "FAILED_UnknownSession"}
 _CHAIN = {"FAILED_CertificateExpired", "FAILED_CertChainError", "FAILED_CertificateRevoked"}
@@ -81,7 +81,7 @@ def isolation_fault(facts: Facts, body: Any) -> str:
         return ""
     code = str(getattr(status, "EVSEStatusCode", ""))
     if code in ENDINGS:
-        return ""  # the charger ends it itself
+        return ""  # the charger ends charging itself
     return f"{type(body).__name__} {body.ResponseCode} with EVSEIsolationStatus Fault: the charger goes on"
 
 

@@ -1,4 +1,4 @@
-"""The one table of content rules, and how a message is held against it."""
+"""The one table of content rules, and how a message is judged by it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RULES: tuple[Rule, ...] = (
     *loop20.BOOK.rules,
     *outputs.BOOK.rules,
 )
-"""In the order in which they are judged: the first one that is broken gives the ResponseCode."""
+"""All rules in the order in which they are judged: the first one broken gives the ResponseCode."""
 
 
 @cache
@@ -45,7 +45,7 @@ def _rules_for(name: str, protocol: str, failed: bool) -> tuple[Rule, ...]:
 
 
 def judge(facts: Facts, body: Any) -> Sequence[Breach]:
-    """What a message breaks, given what was said before it. ``facts`` has its time and protocol already."""
+    """The rules that a message breaks, given the messages before it. ``facts`` already has its time and protocol."""
     failed = str(getattr(body, "ResponseCode", "")).startswith(("FAILED", "Failed"))
     found = []
     for rule in _rules_for(type(body).__name__, facts.protocol, failed):
@@ -64,9 +64,9 @@ def hear(
     Args:
         protocol: its schema set.
         now: s, on one clock for the whole session.
-        session_id: of its header; None in supportedAppProtocol.
+        session_id: session id in its header; None in supportedAppProtocol.
         signed: its header carries a Signature.
-        stream: payload type of its side stream, whose requests are its own; 0: the main stream.
+        stream: payload type of its side stream, which has requests of its own; 0: the main stream.
     """
     facts.now, facts.protocol, facts.header_id, facts.signed = now, protocol, session_id, signed
     if stream:
@@ -82,7 +82,7 @@ def hear(
 def say(
     facts: Facts, body: Any, *, protocol: str, now: float, session_id: bytes | None = None, stream: int = 0
 ) -> None:
-    """Takes a message of one's own into account, which is not judged."""
+    """Takes a message of our own into account without judging it."""
     facts.now, facts.protocol, facts.header_id = now, protocol, session_id
     if stream:
         with facts.beside(stream):

@@ -1,4 +1,4 @@
-"""Values by themselves: units, what is physically possible, and limits that have to fit each other."""
+"""Single values: units, physical possibility, and limits that must be consistent with each other."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def impossible(facts: Facts, body: Any) -> str:
 
 
 def _below_zero(body: Any) -> tuple[str, float]:
-    """The lower one of the targets, where it is below zero."""
+    """The first target below zero, in words, and its value."""
     for field, unit in (("EVTargetVoltage", "V"), ("EVTargetCurrent", "A")):
         value = number(getattr(body, field))
         if value < 0.0:
@@ -83,7 +83,7 @@ def pmax_negative(facts: Facts, body: Any) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Limits among each other
+# Consistent limits
 
 
 def _above(part: Any, low: str, high: str) -> str:
@@ -126,7 +126,7 @@ def limits_of_charger(facts: Facts, body: Any) -> str:
 def ripple(facts: Facts, body: Any) -> str:
     part = body.EVSEChargeParameter
     if number(getattr(part, "EVSEMaximumCurrentLimit", None) or _NOTHING) <= 0:
-        return ""  # a charger that has nothing to give now
+        return ""  # a charger without power to give now
     return _above(part, "EVSEPeakCurrentRipple", "EVSEMaximumCurrentLimit") or _above(
         part, "EVSECurrentRegulationTolerance", "EVSEMaximumCurrentLimit"
     )
