@@ -162,6 +162,9 @@ class Controls:
             self._supply.max_current = step.max_current
         else:
             rated = self._output.rated
+            if step.max_voltage is not None and step.max_voltage < rated.min_voltage:
+                least = f"{rated.min_voltage:g} V, the lowest that the output can give"
+                raise NotPossible(f"max-voltage {step.max_voltage:g} V is below {least}")
             self._output.rate(
                 dataclasses.replace(
                     rated,

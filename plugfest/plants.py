@@ -14,6 +14,7 @@ from evcc.vehicle import OnboardCharger, Settings, Vehicle
 from plugfest import curves
 from plugfest.config.model import Bench
 from plugfest.config.named import connector
+from plugfest.config.rating import rating
 from plugfest.config.vehicle import Pack
 from plugfest.config.words import octets
 from plugfest.errors import UserError
@@ -23,7 +24,7 @@ from secc.charger import Evse, MobilityNeeds, Slot, simulated
 from secc.power import Limits
 from secc.simulated import Dynamics, SimulatedPowerSource
 from secc.supply import AcSupply
-from slac.connector import PowerClass, implausible, implausible_ac, power_class
+from slac.connector import PowerClass, implausible, implausible_ac
 from slac.pilot import ChargerPilot, VehiclePilot
 from slac.pilots import SimulatedPilot
 from v2g import energy
@@ -141,7 +142,7 @@ def make_charger(bench: Bench, pilot: ChargerPilot, rng: random.Random) -> Evse:
             asked.nominal_voltage, phases, amperes, max_discharge_current=back, close_seconds=asked.close_seconds
         )
     else:
-        most = rating(bench)
+        most = dc_rating(bench)
         limits = dataclasses.replace(
             Limits.of(most),
             min_current=station.min_current,
@@ -199,25 +200,12 @@ def whole(percent: float | None) -> int | None:
     return None if percent is None else round(percent)
 
 
-def rating(bench: Bench) -> PowerClass:
-    """Ratings of the DC output: the power class, with what the bench has of its own.
-
-    Raises:
-        UserError: there is no such class, and not everything is given.
-    """
-    station = bench.charger
+def dc_rating(bench: Bench) -> PowerClass:
+    """Ratings of the DC output. Raises UserError: there are none that fit together."""
     try:
-        known = power_class(station.power)
+        return rating(bench.charger)
     except ValueError as why:
-        if station.max_voltage is None or station.max_current is None:
-            raise UserError(str(why)) from why
-        known = PowerClass(station.power, station.max_voltage, station.max_current)
-    return PowerClass(
-        station.power,
-        station.max_voltage or known.max_v,
-        station.max_current or known.max_a,
-        known.min_v if station.min_voltage is None else station.min_voltage,
-    )
+        raise UserError(f"charger.power: {why}") from why
 
 
 def _authorizer(bench: Bench) -> Authorizer:

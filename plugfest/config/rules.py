@@ -28,11 +28,12 @@ from plugfest.config.charger import Needs
 from plugfest.config.check import Path, did_you_mean
 from plugfest.config.model import Bench
 from plugfest.config.named import message_classes, message_names, spoken
+from plugfest.config.rating import rating
 from plugfest.config.secure import TlsOptions
 from plugfest.config.vehicle import Pack
 from plugfest.config.words import PROTOCOLS, octets, protocol_names, replacement
 from plugfest.deviations import check_fields, occurrences
-from slac.connector import connector, power_class
+from slac.connector import connector
 from slac.timing import STANDARD, table
 from v2g.errors import SetupError
 from v2g.messages import iso2
@@ -183,11 +184,11 @@ def _plant(bench: Bench) -> Iterator[Complaint]:
     if charger.power <= 0.0:
         taken = f"target-power: {charger.power:g} is what takes it from the car"
         yield ("charger", "power"), f"the power class of the output is above 0 kW; {taken}"
-    elif not bench.ac and (charger.max_voltage is None or charger.max_current is None):
+    elif not bench.ac:
         try:
-            power_class(charger.power)
+            rating(charger)
         except ValueError as why:
-            yield ("charger", "power"), f"{why}; or give max-voltage and max-current"
+            yield ("charger", "power"), str(why)
     starts = [slot.start for slot in charger.schedule]
     if starts and (starts[0] != 0 or starts != sorted(set(starts))):
         yield ("charger", "schedule"), "the first start is 0, and each later than the one before"

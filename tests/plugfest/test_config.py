@@ -61,6 +61,8 @@ MISTAKES = [
     ("vehicle: {basic: true}\n", r"bench:1: vehicle.basic: the nominal duty is for a vehicle with ac \(role evcc\)"),
     ("role: evcc\ninterface: a\nac: true\nvehicle: {basic: true}\n", r"vehicle.basic: .* has to be seen: name a pilot"),
     ("charger: {power: 77}\n", r"bench:1: charger.power: no power class of 77 kW.*or give max-voltage"),
+    ("charger: {max-voltage: 100}\n", r"bench:1: charger.power: .* 150 V, is above .* 100 V; give min"),
+    ("charger: {min-voltage: 950}\n", r"bench:1: charger.power: the lowest voltage .* 950 V, is above .* 920 V$"),
     ("timeline:\n- {do: power, by: vehicle, power: [[0, 5]]}\n", r"timeline\[1\].power: a curve is for the charger's"),
     ("timeline:\n- {do: needs, by: charger, target: 5}\n", r"bench:1: timeline: do: needs by the charger: only one"),
     ("timeline:\n- {do: needs}\n", r"timeline\[1\]: departure, minimum or target is needed"),

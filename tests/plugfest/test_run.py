@@ -139,6 +139,13 @@ def test_limits_are_followed_from_the_very_next_answer(run: Any) -> None:
     assert asked[22] == pytest.approx(7)
 
 
+def test_the_charger_names_no_limit_below_the_least_that_it_can_give(run: Any) -> None:
+    done = run(BASE + at_loop("limit, max-voltage: 0.79"))
+    assert done.code == 0
+    expected = "not possible: max-voltage 0.79 V is below 150 V, the lowest that the output can give"
+    assert done.notes("bench")[-1] == expected
+
+
 DYNAMIC = "slac: false\nprotocol: iso20\nany-transport: true\nseed: 1\n"
 
 
