@@ -1,11 +1,11 @@
-"""AC: which vehicle's parameters are taken, what the charger offers, and what it does where a vehicle draws more.
+"""AC: which vehicle parameters are accepted, what the charger offers, and what happens if a vehicle draws more.
 
-An AC outlet cannot regulate a current: it says how much there is, and has a contactor. What it offers is the lowest of
-its rating, the vehicle's EVMaxCurrent, and the power agreed over the phases in use. A vehicle has as long to follow a
-lower offer as a change of the duty leaves it (IEC 61851-1: 5 s); then the contactor opens.
+An AC outlet cannot regulate the current: it announces how much is available, and has a contactor. It offers the lowest
+of its rating, the vehicle's EVMaxCurrent, and the agreed power split over the phases in use. To follow a lower offer, a
+vehicle has as much time as after a change of the duty (IEC 61851-1: 5 s); then the contactor opens.
 
-What a vehicle gives back is bounded alike in bidirectional sessions. Where it gives more than both sides have declared,
-which is nothing at all in a session that only charges, the contactor opens as soon as that is seen.
+Power from the vehicle is limited in the same way in bidirectional sessions. If a vehicle feeds back more than both
+sides have declared (zero in a session that only charges), the contactor opens as soon as this is seen.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from v2g.messages import iso2
 from v2g.physical import AC_OVERDRAW, AC_OVERDRAW_AMPS, number
 
 LOW_VOLTAGE = 0.9
-"""Part of the nominal voltage that EVMaxVoltage has to reach: what a grid may deviate from it."""
+"""Fraction of the nominal voltage that EVMaxVoltage must reach: the permitted deviation of a grid."""
 
 FOLLOWS = 1.0
-"""s for which a vehicle may draw too much without a word: it follows a change in its next messages."""
+"""Time for which a vehicle may draw too much without a report, s: it follows a change in its next messages."""
 
 ONE_PHASE = "AC_single_phase_core"
 
 
 def supply(visit: Visit) -> AcSupply:
-    """The AC side, which a charger that offers AC has."""
+    """The AC supply; a charger that offers AC always has one."""
     assert visit.evse.ac is not None
     return visit.evse.ac
 
 
 def accept(visit: Visit, parameter: iso2.AC_EVChargeParameterType) -> None:
-    """Takes over the vehicle's limits. A real car sends its DC limits here.
+    """Adopts the vehicle's limits. One real car sends its DC limits here.
 
     Raises:
         Refusal: the outlet's voltage is above EVMaxVoltage.
@@ -48,17 +48,17 @@ def accept(visit: Visit, parameter: iso2.AC_EVChargeParameterType) -> None:
     visit.line.max_current = most = number(parameter.EVMaxCurrent)
     ac = supply(visit)
     ac.in_use = phases(visit)
-    ac.agreed = min(ac.agreed, most)  # in a renegotiation the contactor may have stayed closed
+    ac.agreed = min(ac.agreed, most)  # the contactor may have stayed closed for a renegotiation
 
 
 def phases(visit: Visit, by_profile: int | None = None) -> int:
-    """Phases in use: what the profile says, or the energy transfer mode."""
+    """Number of phases in use, as given by the profile, or else by the energy transfer mode."""
     most = 1 if visit.mode == ONE_PHASE else supply(visit).phases
     return min(most, by_profile or most)
 
 
 def best(visit: Visit) -> float:
-    """EVSEMaxCurrent of ChargeParameterDiscoveryRes: what there is per phase at the best of times, A."""
+    """EVSEMaxCurrent of ChargeParameterDiscoveryRes: the highest current ever available per phase, A."""
     ac, evse = supply(visit), visit.evse
     slots = [slot for plan in evse.plans for slot in plan.slots or evse.schedule] or evse.schedule
     watts = max(slot.watts for slot in slots)
@@ -66,7 +66,7 @@ def best(visit: Visit) -> float:
 
 
 def offer(visit: Visit) -> float:
-    """EVSEMaxCurrent now, A per phase; the supply keeps it as what it offers, and what it takes back beside it."""
+    """Present EVSEMaxCurrent, A per phase; also stored in the supply, together with the limit for feeding back."""
     ac, what = supply(visit), agreed.now(visit)
     ac.in_use = phases(visit, what.phases)
     most, back = ac.most(ac.in_use)
@@ -93,7 +93,10 @@ async def close_contactor(visit: Visit) -> None:
 
 
 def watch(visit: Visit) -> None:
-    """Opens the contactor under a vehicle that goes on drawing, or giving, more than it may; reports that first."""
+    """Reports a vehicle that draws, or feeds back, more than agreed, and opens the contactor if it continues.
+
+    Feeding back more than both sides have declared opens the contactor at once.
+    """
     ac, offered = supply(visit), offer(visit)
     flows, back = ac.current, ac.taken_back
     if flows < 0.0:

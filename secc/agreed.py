@@ -1,7 +1,7 @@
-"""What charger and vehicle agreed on: the schedule chosen and the charging profile that was accepted, at any moment.
+"""What charger and vehicle agreed on for any moment: the chosen schedule and the accepted charging profile.
 
-Both are step functions from the moment the schedule was offered. A schedule says nothing before its first slot and
-after its coverage; the last entry of a profile holds on [V2G2-289 .. 291].
+Both are step functions that start when the schedule is offered. A schedule does not apply before its first slot or
+after its coverage; the last entry of a profile stays in force [V2G2-289 .. 291].
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from secc.visit import Visit
 
 
 class Agreed(NamedTuple):
-    """What holds now.
+    """The agreed limits at this moment.
 
     Attributes:
-        watts: upper bound, W; nothing is above it, and it is not below zero.
-        phases: that the profile names, or None.
-        left: seconds until it may change; infinite: never.
-        least: lower bound, W: not above zero, and below it where the vehicle may give back (bidirectional sessions).
+        watts: upper limit, W; never negative.
+        phases: number of phases in the profile, or None.
+        left: seconds until the limits may change; infinite: never.
+        least: lower limit, W; zero, or negative if the vehicle may discharge (bidirectional sessions).
     """
 
     watts: float
@@ -32,7 +32,7 @@ class Agreed(NamedTuple):
 
 
 def now(visit: Visit) -> Agreed:
-    """What was agreed for this moment, in the direction that the vehicle selected where each has a path of its own."""
+    """The limits agreed for this moment; if each direction has its own path, those of the selected direction."""
     what = meant(visit)
     if visit.terms.channel == "Charge":
         return what._replace(least=0.0)
@@ -40,9 +40,9 @@ def now(visit: Visit) -> Agreed:
 
 
 def meant(visit: Visit) -> Agreed:
-    """What was agreed for this moment; without a schedule there is no upper limit, and nothing to give back.
+    """The limits agreed for this moment; without a schedule there is no upper limit, and no discharging.
 
-    In dynamic mode the charger decides: its target power is the bound, in the direction of its sign.
+    In dynamic mode the charger decides: its target power is the limit, in the direction of its sign.
     """
     if visit.standby:
         return Agreed(0.0, None, math.inf)
@@ -61,7 +61,7 @@ def meant(visit: Visit) -> Agreed:
     asked, next_step = _at(terms.profile, second)
     watts, least = (max(asked.watts, 0.0), min(asked.watts, 0.0)) if asked is not None else (math.inf, -math.inf)
     if second >= end:
-        next_slot, back = math.inf, None  # the schedule says nothing any more
+        next_slot, back = math.inf, None  # the schedule no longer applies
     else:
         next_slot = min(next_slot, next_back, end)
         watts = min(watts, given.watts) if given is not None else watts
@@ -71,7 +71,7 @@ def meant(visit: Visit) -> Agreed:
 
 
 def _available(visit: Visit, what: Agreed) -> Agreed:
-    """The same, and nothing more once the energy that is available was given."""
+    """The same limits, but no further charging once the available energy has been delivered."""
     terms = visit.terms
     plan = terms.plans.get(terms.tuple_id)
     if plan is not None and plan.available is not None:
@@ -85,7 +85,7 @@ S = TypeVar("S", Slot, Step)
 
 
 def _at(steps: Sequence[S], second: float) -> tuple[S | None, float]:
-    """The step at a second, and when the next begins; a moment belongs to the step that begins there."""
+    """The step in force at a second, and the start of the next; at a boundary, the later step applies."""
     found = None
     for step in steps:
         if step.start > second + 1e-9:

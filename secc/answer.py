@@ -1,7 +1,7 @@
-"""One request: checked, answered, its response sent, the order of messages advanced. On any stream.
+"""Processes one request on any stream: check it, answer it, send the response, advance the message sequence.
 
-Checks before an answer: the session id first, then the order of messages, then the control pilot state that the request
-presupposes. A refusal becomes the minimal response of the type that pairs with the request, in one place.
+Checks before an answer: first the session id, then the message sequence, then the control pilot state that the request
+requires. A refusal becomes the minimal response of the type that pairs with the request, in one place.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from v2g.session import Received
 
 
 def anything(request: Any) -> None:
-    """The check of a stream that has none of its own."""
+    """The check for a stream without its own check: accepts everything."""
 
 
 async def answer(
@@ -32,16 +32,16 @@ async def answer(
     check: Callable[[Any], None] = anything,
     survivable: bool = False,
 ) -> None:
-    """Checks one request and answers it, on the stream on which it came.
+    """Checks one request and answers it on the stream on which it arrived.
 
     Args:
-        answers: by request class.
-        check: of the stream, after that of the session id; raises a `Refusal`.
-        survivable: a refusal that says so does not end the session.
+        answers: the answers by request class.
+        check: the check of the stream, made after that of the session id; raises a `Refusal`.
+        survivable: whether a refusal marked as survivable leaves the session running.
 
     Raises:
-        Refusal, TimedOut: it was refused; the response has been sent.
-        RemoteError: it is not a request, so that no response pairs with it.
+        Refusal, TimedOut: the request was refused; the response has been sent.
+        RemoteError: the message is not a request, so no response pairs with it.
     """
     session, request, stream = visit.session, received.message, received.stream
     response_type = session.protocol.response_to(type(request))
@@ -88,11 +88,11 @@ async def answer(
 
 
 def _same_again(visit: Visit, received: Received, response: Any) -> None:
-    """Reports a request that had to be repeated unchanged but differs (ISO 15118-20)."""
+    """Reports a repeated request that differs although it had to stay unchanged (ISO 15118-20)."""
     request = received.message
     names = [name for name in type(request).__struct_fields__ if name != "Header"]
     if len(names) == len(type(request).__struct_fields__):
-        return  # only messages of ISO 15118-20 have their header in them
+        return  # only messages of ISO 15118-20 contain their header
     before = visit.ongoing.pop(received.stream, None)
     if str(getattr(response, "EVSEProcessing", "")).startswith("Ongoing"):
         visit.ongoing[received.stream] = request
@@ -104,7 +104,7 @@ def _same_again(visit: Visit, received: Received, response: Any) -> None:
 
 
 def _check_id(visit: Visit, received: Received) -> None:
-    """Every request but SessionSetup carries the id that SessionSetupRes gave [V2G2-460, V2G-DC-391]."""
+    """Checks that every request except SessionSetup carries the id from SessionSetupRes [V2G2-460, V2G-DC-391]."""
     session = visit.session
     if type(received.message).__name__ == "SessionSetupReq":
         return
@@ -119,7 +119,7 @@ def _check_id(visit: Visit, received: Received) -> None:
 
 
 def _check_order(visit: Visit, sequence: Sequence, request: Any) -> None:
-    """The order of messages [V2G2-538, V2G-DC-390]."""
+    """Checks the message sequence [V2G2-538, V2G-DC-390]."""
     verdict = sequence.verdict(request)
     name = type(request).__name__
     if verdict == "tolerated" and visit.session.tolerant:
@@ -129,12 +129,12 @@ def _check_order(visit: Visit, sequence: Sequence, request: Any) -> None:
 
 
 def _presupposed(protocol: Protocol, request: str) -> tuple[State, ...]:
-    """The control pilot states in one of which a request may come; none: any."""
+    """The control pilot states in which a request is allowed; empty: any state."""
     return tuple(State(letter) for letter in protocol.names.pilot.get(request, ""))
 
 
 async def _check_pilot(visit: Visit, request: Any) -> None:
-    """The control pilot state that a request presupposes. Where the vehicle changes it, it may be a moment late."""
+    """Checks the control pilot state that a request requires. If the vehicle changes it, it may be a little late."""
     name, pilot, protocol = type(request).__name__, visit.evse.pilot, visit.session.protocol
     if name in protocol.names.powered:
         # Leaving C or D has switched the output off; no request may bring it back.

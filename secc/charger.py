@@ -1,7 +1,7 @@
 """The charger as a plant: connector, ratings, output, pilot, meter and authorizer, without any protocol.
 
 The answers to requests read and set an `Evse`. Protection does not depend on them: whenever the pilot leaves C and D,
-the DC output and the AC contactor go off by themselves, as a charger's hardware does it within 100 ms.
+the DC output and the AC contactor switch off by themselves, as a charger's hardware does within 100 ms.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from v2g import energy
 if TYPE_CHECKING:
     from secc.schedule import Plan
 
-NO_CURRENT = 1.0  # A: below, the output counts as without current
+NO_CURRENT = 1.0  # A: below this, no current counts as flowing
 KEPT = 100
-"""Trips, receipts and issued contracts of sessions past that are kept."""
+"""Number of trips, receipts and issued contracts kept from past sessions."""
 PAUSES_IDLE = 600.0
-"""s without energy for which a vehicle is invited to pause."""
-SWITCH_OFF_LIMIT = 2.0  # s: `Evse.safe` looks no longer
+"""Time without energy for which a vehicle is invited to pause, s."""
+SWITCH_OFF_LIMIT = 2.0  # s: `Evse.safe` watches no longer than this
 
 
 class Fault(enum.Enum):
-    """Why the charger cannot go on; the protocols have a status code for each."""
+    """Why the charger cannot continue; the protocols have a status code for each."""
 
-    SHUTDOWN = "shutdown"  # somebody stopped it at the charger
+    SHUTDOWN = "shutdown"  # a person stopped it at the charger
     UTILITY_INTERRUPT = "utility interrupt"
     EMERGENCY = "emergency"  # emergency button, protection
     MALFUNCTION = "malfunction"
@@ -49,20 +49,20 @@ class Wish(enum.Enum):
     NOTHING = "nothing"
     STOP = "stop"
     RENEGOTIATE = "renegotiate"
-    PAUSE = "pause"  # ISO 15118-20, as the following
+    PAUSE = "pause"  # this and the following: ISO 15118-20
     OTHER_SERVICE = "other service"
     EXIT_STANDBY = "exit standby"
 
 
 class Notification(NamedTuple):
-    """A wish, and in how many whole seconds the vehicle shall have acted (0 to 65535; 0: at once)."""
+    """A wish, and the time in which the vehicle shall act, in whole seconds (0 to 65535; 0: at once)."""
 
     wish: Wish
     max_delay: int = 0
 
 
 class Slot(NamedTuple):
-    """Power limit in W from ``start`` seconds after the schedule begins until the next slot."""
+    """Power limit in W, from ``start`` seconds after the beginning of the schedule until the next slot."""
 
     start: int
     watts: float
@@ -70,7 +70,7 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MobilityNeeds:
-    """What somebody said at the charger about the next trip; None where nothing was said (ISO 15118-20, dynamic mode).
+    """The next trip as a person entered it at the charger; None: not entered (ISO 15118-20, dynamic mode).
 
     Attributes:
         departure: loop time, s.
@@ -94,14 +94,14 @@ class MobilityNeeds:
 
 
 class Shutdown(NamedTuple):
-    """What `Evse.safe` saw: seconds until the current was gone, and until the output was below 60 V; None: not seen."""
+    """Result of `Evse.safe`: seconds until the current was gone and until the output was below 60 V; None: not seen."""
 
     current_after: float | None
     voltage_after: float | None
 
     @property
     def clean(self) -> bool:
-        """Whether both went in time. Voltage stays while the vehicle's contactors are closed, or welded."""
+        """Whether both were gone in time. Voltage remains while the vehicle's contactors are closed, or welded."""
         return self.current_after is not None and self.voltage_after is not None
 
 
@@ -110,36 +110,36 @@ class Evse:
 
     Attributes:
         connector: the profile of its plug.
-        evse_id: identification as in ISO 15118-2, 7 to 37 characters.
-        power: the DC output within the limits of both sides, or None on an AC outlet. The driver it was made with is
-            never handed on.
+        evse_id: EVSEID as in ISO 15118-2, 7 to 37 characters.
+        power: the DC output within the limits of both sides, or None on an AC outlet. It never exposes the driver that
+            it wraps.
         ac: the AC supply, or None on a DC outlet.
         pilot: the charger's end of the control pilot.
         meter: counts DC output or AC supply.
         authorizer: decides who may charge.
         schedule: power limits offered to the vehicle, first slot at 0.
         schedule_seconds: duration of the schedule.
-        planning_seconds: how long it takes to work out a schedule; the vehicle is told Ongoing meanwhile.
-        plans: up to three schedules with prices to offer instead of the one; empty: that one, without a price.
+        planning_seconds: time needed to plan a schedule; until then the vehicle is answered Ongoing.
+        plans: up to three priced schedules to offer instead of `schedule`; empty: `schedule`, without prices.
         tuple_ids: SAScheduleTupleIDs of those schedules, 1 to 255 each.
         free: whether charging costs nothing.
-        manager: the energy manager; says what power the charger wants in dynamic mode (ISO 15118-20).
-        mobility_needs: departure and states of charge that somebody set at the charger; the bench may change it at any
-            time. None: the charger does not ask (ISO 15118-20).
-        pauses_idle: where no plan gives energy for so long, the vehicle is invited to pause (GoToPause), s.
-        reactive_power: what the charger wants of the vehicle, VAr over all phases; None: it does not say.
-        insists_on_tolerance: a vehicle that does not confirm the PowerTolerance is refused; else it shall renegotiate.
-        target_power: what the charger wants to give in dynamic mode (ISO 15118-20), W; within all limits. Negative:
-            what it wants out of the vehicle, in a bidirectional service.
-        bidirectional: whether the bidirectional services are offered beside those that only charge (ISO 15118-20); from
-            what the output or the supply can do.
-        dynamic_first: dynamic mode is offered before scheduled mode; many vehicles take the first that is offered.
-        separated: each direction has a path of its own, so that a change needs a PowerDelivery (BPTChannel).
-        generator: GeneratorMode of a vehicle that gives back.
-        islanding: GridCodeIslandingDetectionMethod, how it finds in AC that the grid is gone.
-        negative_discharge_limits: limits of discharging are sent as negative numbers, as some chargers do; they are
-            read by their magnitude in any case.
-        fault: why it cannot go on, or None. `fail` sets it.
+        manager: the energy manager; sets the power that the charger wants in dynamic mode (ISO 15118-20).
+        mobility_needs: departure and states of charge that a person set at the charger; the bench may change them at
+            any time. None: the charger does not ask (ISO 15118-20).
+        pauses_idle: if no plan provides energy for this long, the vehicle is invited to pause (GoToPause), s.
+        reactive_power: reactive power that the charger requests of the vehicle, VAr over all phases; None: no request.
+        insists_on_tolerance: refuse a vehicle that does not confirm the PowerTolerance; else have it renegotiate.
+        target_power: power that the charger wants to deliver in dynamic mode (ISO 15118-20), W; applied within all
+            limits. Negative: power that it wants from the vehicle, in a bidirectional service.
+        bidirectional: offer the bidirectional services beside those that only charge (ISO 15118-20); by default, if the
+            output or the supply is capable of it.
+        dynamic_first: offer dynamic mode before scheduled mode; many vehicles take the first one offered.
+        separated: each direction has its own power path, so a change of direction needs a PowerDelivery (BPTChannel).
+        generator: GeneratorMode of a discharging vehicle.
+        islanding: GridCodeIslandingDetectionMethod, how the loss of the grid is detected in AC.
+        negative_discharge_limits: send discharge limits as negative numbers, as some chargers do; received ones are
+            always read as magnitudes.
+        fault: why the charger cannot continue, or None. `fail` sets it.
         trips: what the protection switched off by itself, one line each.
     """
 
@@ -157,7 +157,7 @@ class Evse:
         schedule_seconds: int = 86400,
         clock: Clock = loop_time,
     ) -> None:
-        """``schedule`` is one slot at full power where it is empty.
+        """An empty ``schedule`` becomes one slot at full power.
 
         Raises:
             ValueError: neither a DC output nor an AC supply is given.
@@ -201,7 +201,7 @@ class Evse:
 
     @property
     def target_power(self) -> float:
-        """What the charger wants now in dynamic mode, W; negative: out of the vehicle. It is within no limits yet."""
+        """Power that the charger wants now in dynamic mode, W, before any limits; negative: from the vehicle."""
         return self.manager.watts
 
     @target_power.setter
@@ -213,9 +213,9 @@ class Evse:
         return self._power
 
     def forget_limits(self) -> None:
-        """A vehicle has come, or gone: what the last one could take, and what was agreed with it, is over.
+        """Forgets the last vehicle's limits and what was agreed with it; called when a vehicle arrives or leaves.
 
-        The DC output is off and gives nothing until the next vehicle declares its limits.
+        The DC output is off and delivers nothing until the next vehicle declares its limits.
         """
         if self.power is not None:
             self.power.forget()
@@ -224,7 +224,7 @@ class Evse:
 
     @property
     def max_power(self) -> float:
-        """Power it can give now, W."""
+        """Power that the charger can deliver now, W."""
         if self.power is not None:
             return self.power.limits.max_power
         assert self.ac is not None
@@ -232,7 +232,7 @@ class Evse:
 
     @property
     def max_discharge_power(self) -> float:
-        """Power it can take out of a vehicle now, W; 0: none."""
+        """Power that the charger can take from a vehicle now, W; 0: none."""
         if not self.bidirectional:
             return 0.0
         if self.power is not None:
@@ -242,7 +242,7 @@ class Evse:
 
     @property
     def watts(self) -> float:
-        """Power that flows now, W; negative: out of the vehicle."""
+        """Present power, W; negative: from the vehicle."""
         return self._watts()
 
     @property
@@ -253,7 +253,7 @@ class Evse:
         return self.power is not None and (self.power.voltage >= SAFE_VOLTAGE or abs(self.power.current) >= NO_CURRENT)
 
     def off(self) -> None:
-        """Switches both sides off, at once and without waiting; the pilot stays as it is."""
+        """Switches the DC output and the AC supply off at once, without waiting; leaves the pilot alone."""
         if self.power is not None:
             self.power.off()
         if self.ac is not None:
@@ -283,21 +283,21 @@ class Evse:
     # ------------------------------------------------------------------------------------------ wishes and faults
 
     def request_stop(self, max_delay: int = 0) -> None:
-        """Wants the vehicle to stop within ``max_delay`` seconds; stands until `forget`."""
+        """Asks the vehicle to stop within ``max_delay`` seconds; in force until `forget`."""
         self._want(Wish.STOP, max_delay)
 
     def request_renegotiation(self, max_delay: int = 0) -> None:
-        """Wants the vehicle to renegotiate within ``max_delay`` seconds; stands until `forget`. A stop goes first."""
+        """Asks the vehicle to renegotiate within ``max_delay`` seconds, until `forget`. A stop has priority."""
         if self._wish is not Wish.STOP:
             self._want(Wish.RENEGOTIATE, max_delay)
 
     def request(self, wish: Wish, max_delay: int = 0) -> None:
-        """Wants something else of the vehicle, as ISO 15118-20 can say it; stands until `forget`. A stop goes first."""
+        """Notifies the vehicle of another wish of ISO 15118-20, until `forget`. A stop has priority."""
         if self._wish is not Wish.STOP:
             self._want(wish, max_delay)
 
     def forget(self) -> None:
-        """Drops the wish: the vehicle did it, or the session is over."""
+        """Drops the wish: the vehicle has fulfilled it, or the session is over."""
         self._wish = Wish.NOTHING
         self._tell()
 
@@ -309,20 +309,20 @@ class Evse:
 
     @property
     def notification(self) -> Notification:
-        """What to tell the vehicle now; the delay counts down."""
+        """The notification for the vehicle now; its delay counts down."""
         if self._wish is Wish.NOTHING:
             return Notification(Wish.NOTHING)
         return Notification(self._wish, max(0, round(self._act_until - self._clock())))
 
     def fail(self, fault: Fault) -> None:
-        """Sets `fault`. EMERGENCY and MALFUNCTION switch off at once; the others let the vehicle ramp down."""
+        """Sets `fault`. EMERGENCY and MALFUNCTION switch off at once; other faults let the vehicle ramp down."""
         self.fault = fault
         if fault in (Fault.EMERGENCY, Fault.MALFUNCTION):
             self.off()
         self._tell()
 
     def clear(self) -> None:
-        """Takes the fault away."""
+        """Clears the fault."""
         self.fault = None
         self._tell()
 
@@ -356,14 +356,14 @@ class Evse:
         if self.power is not None and self.power.on:
             volts, amps = self.power.voltage, self.power.current
             self.trips.append(f"pilot {reading.label} with the output on, {volts:.0f} V {amps:.1f} A: switched off")
-        # Back to B with a closed contactor is how AC charging ends; only a current is wrong, where it is known.
+        # AC charging ends by returning to B with the contactor closed; only a known current is wrong there.
         if self.ac is not None and self.ac.load is not None and abs(self.ac.current) >= NO_CURRENT:
             self.trips.append(f"pilot {reading.label} with {self.ac.current:.1f} A flowing: switched off")
         self.off()
 
 
 def simulated(evse: Evse) -> SimulatedPowerSource | None:
-    """The simulation behind the DC output, for who couples, derates or breaks it; None where there is none."""
+    """The simulation behind the DC output, to couple, derate or break it; None if the output is not simulated."""
     driver = evse.power.driver if evse.power is not None else None
     return driver if isinstance(driver, SimulatedPowerSource) else None
 
@@ -377,7 +377,7 @@ def simulated_dc(
     authorizer: Authorizer | None = None,
     clock: Clock = loop_time,
 ) -> Evse:
-    """A DC charger with a simulated output of that power class, or of a ``rating`` of your own.
+    """A DC charger with a simulated output of this power class, or with a custom ``rating``.
 
     Raises:
         ValueError: unknown power class.

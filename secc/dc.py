@@ -1,4 +1,4 @@
-"""DC as both protocols have it: what a request makes the output do, and what is refused. No response is made here."""
+"""DC charging common to both protocols: how requests drive the output, and which are refused. Builds no responses."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ ISOLATION: dict[Insulation, Literal["Invalid", "Valid", "Warning", "Fault"]] = {
     Insulation.WARNING: "Warning",
     Insulation.FAULT: "Fault",
 }
-"""EVSEIsolationStatus. A charger without monitor is left out: only ISO 15118-2 has a word for it."""
+"""EVSEIsolationStatus. The value for a charger without a monitor is left out: only ISO 15118-2 has one."""
 
 GONE_WITHIN = 1.0
-"""s: an answer waits no longer for a current that has to go in 0.1 s; it has 1.5 s."""
+"""Longest wait of an answer for the current to be gone, s; the current has 0.1 s for that, the answer 1.5 s."""
 LOOKS = 0.01
-"""s between two looks at it."""
+"""Interval between two readings of the current, s."""
 
 
 def output(visit: Visit) -> LimitedOutput:
-    """The DC output, which a charger that offers DC has."""
+    """The DC output; a charger that offers DC always has one."""
     assert visit.evse.power is not None
     return visit.evse.power
 
 
 def accept_limits(visit: Visit, parameter: iso2.DC_EVChargeParameterType | din.DC_EVChargeParameterType) -> None:
-    """Takes over the vehicle's limits: from here on, nothing above them leaves the charger.
+    """Adopts the vehicle's limits: from here on, the charger delivers nothing above them.
 
     Raises:
-        Refusal: it is below what the output can give.
+        Refusal: the voltage limit is below the lowest voltage that the output can deliver.
     """
     voltage, current = volts(parameter.EVMaximumVoltageLimit), amps(parameter.EVMaximumCurrentLimit)
     power = math.inf if parameter.EVMaximumPowerLimit is None else watts(parameter.EVMaximumPowerLimit)
@@ -48,12 +48,12 @@ def accept_limits(visit: Visit, parameter: iso2.DC_EVChargeParameterType | din.D
 
 
 def accept(visit: Visit, limits: Ceiling, requirement: str = "") -> None:
-    """Takes over the vehicle's limits, V, A and W: from here on, nothing above them leaves the charger.
+    """Adopts the vehicle's limits, V, A and W: from here on, the charger delivers nothing above them.
 
     Raises:
-        Refusal: limits that no vehicle has, or a voltage below what the output can give.
+        Refusal: the limits are impossible, or the voltage is below the lowest that the output can deliver.
     """
-    if limits.voltage <= 0 or limits.current < 0 or limits.power < 0:  # in ISO 15118-20; others have been refused
+    if limits.voltage <= 0 or limits.current < 0 or limits.power < 0:  # in ISO 15118-20; others are refused earlier
         text = f"limits of {limits.voltage:g} V, {limits.current:g} A, {limits.power:g} W [{requirement}]"
         raise Refusal("FAILED_WrongChargeParameter", text)
     if limits.voltage < output(visit).limits.min_voltage:
@@ -65,10 +65,10 @@ def accept(visit: Visit, limits: Ceiling, requirement: str = "") -> None:
 
 
 def insulation_tested(visit: Visit, most: float = math.inf) -> bool:
-    """CableCheck: begins the test, at ``most`` V at the most, and says whether it is finished.
+    """CableCheck: starts the insulation test at no more than ``most`` V, and returns whether it is finished.
 
     Raises:
-        Refusal: it found a fault.
+        Refusal: the test found a fault.
         TimedOut: V2G_SECC_CableCheck_Performance_Time expired.
     """
     power = output(visit)
@@ -78,7 +78,7 @@ def insulation_tested(visit: Visit, most: float = math.inf) -> bool:
     state = power.insulation
     if state is Insulation.FAULT:
         raise Refusal("FAILED", "the insulation test found a fault")
-    # With a fault of the charger there is no test; the status says why, and the vehicle stops.
+    # A charger with a fault does not test; its status says why, and the vehicle stops.
     if state in (Insulation.RUNNING, Insulation.INVALID) or visit.fault:
         return False
     visit.over("cable check", "precharge")
@@ -87,7 +87,7 @@ def insulation_tested(visit: Visit, most: float = math.inf) -> bool:
 
 
 def precharge(visit: Visit, request: iso2.PreChargeReq | din.PreChargeReq) -> LimitedOutput:
-    """PreCharge: takes the output towards the vehicle's voltage.
+    """PreCharge: brings the output towards the vehicle's voltage.
 
     Raises:
         Refusal: V2G_SECC_PreCharge_Performance_Time expired and the charger is strict.
@@ -97,10 +97,10 @@ def precharge(visit: Visit, request: iso2.PreChargeReq | din.PreChargeReq) -> Li
 
 
 def bring_up(visit: Visit, voltage: float, current: float, wrong: str) -> LimitedOutput:
-    """Takes the open output towards a voltage, V, with at most ``current`` A.
+    """Brings the open output towards a voltage, V, with at most ``current`` A.
 
     Raises:
-        Refusal: a voltage that the charger or the vehicle itself does not allow, with the ResponseCode ``wrong``; or
+        Refusal: the limits of the charger or of the vehicle itself exclude the voltage (ResponseCode ``wrong``); or
             V2G_SECC_PreCharge_Performance_Time expired and the charger is strict.
     """
     power = output(visit)
@@ -111,7 +111,7 @@ def bring_up(visit: Visit, voltage: float, current: float, wrong: str) -> Limite
             raise Refusal(wrong, f"precharge to {voltage:g} V, the limit of {whose} is {most:g} V")
     limit = visit.session.timing.V2G_SECC_PreCharge_Performance_Time
     if visit.since("precharge") > limit:
-        # Some cars go on for 12 s until their own measurement agrees.
+        # Some cars continue for 12 s until their own measurement agrees.
         if not visit.session.tolerant:
             raise Refusal("FAILED", f"V2G_SECC_PreCharge_Performance_Time ({limit:g} s) expired")
         visit.session.tolerate("precharge-time", f"longer than {limit:g} s")
@@ -124,19 +124,19 @@ def bring_up(visit: Visit, voltage: float, current: float, wrong: str) -> Limite
 
 
 def check_tested(power: LimitedOutput) -> None:
-    """The output may be on.
+    """Checks that the output may be on.
 
     Raises:
-        Refusal: it was switched off since the cable check, by the pilot or a fault.
+        Refusal: the pilot or a fault has switched it off since the cable check.
     """
     if not power.tested:
         raise Refusal("FAILED", "the output was switched off since the cable check, and stays off without another")
 
 
 def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) -> LimitedOutput:
-    """CurrentDemand: the output follows the targets, unless a fault, the vehicle's error or EVReady false forbids it.
+    """CurrentDemand: the output follows the targets unless a fault, a vehicle error or EVReady false forbids it.
 
-    Targets above a limit are clipped, not refused: a vehicle that goes for the charger's limits learns them from the
+    Targets above a limit are clipped, not refused: a vehicle that exceeds the charger's limits learns them from the
     response.
     """
     power = output(visit)
@@ -165,11 +165,11 @@ def follow(visit: Visit, request: iso2.CurrentDemandReq | din.CurrentDemandReq) 
 
 
 async def switch_off(visit: Visit, *, for_good: bool = True) -> None:
-    """PowerDelivery(Stop): output off, and the answer waits for the current to be gone, or for `GONE_WITHIN`.
+    """PowerDelivery(Stop): switches off, and delays the answer until the current is gone, at most by `GONE_WITHIN`.
 
-    Not for good where the vehicle renegotiates: some do so without another cable check.
+    ``for_good`` is false when the vehicle renegotiates: some do so without another cable check.
 
-    A vehicle that opens its contactors on the answer opens them without a load then.
+    The delay lets a vehicle that opens its contactors on the answer open them without load.
     """
     power = output(visit)
     if for_good:
@@ -186,5 +186,5 @@ async def switch_off(visit: Visit, *, for_good: bool = True) -> None:
 def targets(
     request: iso2.PreChargeReq | din.PreChargeReq | iso2.CurrentDemandReq | din.CurrentDemandReq,
 ) -> tuple[float, float]:
-    """EVTargetVoltage and EVTargetCurrent, V and A; a little below zero is some cars' way to say zero."""
+    """EVTargetVoltage and EVTargetCurrent, V and A; some cars send slightly negative values for zero."""
     return max(volts(request.EVTargetVoltage), 0.0), max(amps(request.EVTargetCurrent), 0.0)

@@ -1,27 +1,28 @@
-"""The one way to a charger's DC output: nothing gets past it that either side does not allow.
+"""The only access to a charger's DC output: it passes nothing that either side does not allow.
 
 Rules:
 
-- Whoever answers requests has a `LimitedOutput` and no driver. What it sends to the driver is clipped to the lower of
-  both sides' limits of voltage, current and power, and to the power that was agreed; the driver is told the same as a
-  ceiling (`PowerSource.bound`), which holds between messages as well and acts at once when it is lowered.
-- Power flows out of the vehicle only where both sides have declared that they can discharge, never below the vehicle's
-  lowest voltage, and as long as what was agreed allows it. A vehicle whose service only charges declares none.
+- The code that answers requests has a `LimitedOutput`, never a driver. Targets for the driver are clipped to the lower
+  of both sides' limits of voltage, current and power, and to the agreed power. The driver gets the same values as a
+  ceiling (`PowerSource.bound`), which also holds between messages and takes effect at once when it is lowered.
+- The vehicle is discharged only if both sides have declared that they can discharge, never below the vehicle's lowest
+  voltage, and only while the agreed schedule and profile allow it. A vehicle whose service only charges declares no
+  discharge limits.
 - Nothing is allowed until the vehicle has declared its limits (ChargeParameterDiscovery): no voltage, no cable check.
-  `forget` takes them back when a session is over, so the next vehicle never inherits any.
+  `forget` removes them at the end of a session, so the next vehicle never inherits any.
 - In the loop a vehicle may lower its limits and raise them again up to what it declared, never above: the cable check
-  tested the insulation at the voltage declared, and schedules were offered for that power. No recorded vehicle does
-  it; one that can take more declares that in a new ChargeParameterDiscovery. Beside the loop that is for current and
-  power only: the voltage takes another cable check, too.
-- Limits are rounded down to 0.1 V and 0.1 A, the steps in which the charger reports, so that a rounded report of an
-  output at its limit is not above it either.
-- What is clipped is counted by kind; the first of each kind is told.
-- An insulation fault under voltage switches off at once, and is a fault of the charger until the session is over.
-- Nothing but a cable check brings back an output that was switched off: not the pilot that returns to C, nor a fault
-  that was cleared. `rest` alone, for a renegotiation, leaves the result of the check as it is.
-- A driver that goes on beyond its ceiling for `OVER_SECONDS` is switched off, and that is a fault of the charger.
+  tested the insulation at the declared voltage, and schedules were offered for the declared power. No recorded vehicle
+  does so; one that can take more declares it in a new ChargeParameterDiscovery. On a side stream this works for
+  current and power only: a higher voltage also needs another cable check.
+- Limits are rounded down to 0.1 V and 0.1 A, the charger's reporting steps, so that the rounded report of an output at
+  its limit does not exceed the limit.
+- Clips are counted by kind; the first of each kind is reported.
+- An insulation fault under voltage switches off at once, and counts as a charger fault until the end of the session.
+- Only a cable check restores an output that was switched off; neither the pilot returning to C nor clearing the fault
+  does. Only `rest`, for a renegotiation, keeps the result of the check.
+- A driver that stays above its ceiling for `OVER_SECONDS` is switched off, which counts as a charger fault.
 
-`tests/secc/test_doors.py` holds the door closed: no other module calls a driver's `aim`, `precharge`, `bound` or
+`tests/secc/test_doors.py` enforces this: no other module calls a driver's `aim`, `precharge`, `bound` or
 `start_insulation_test`.
 """
 
@@ -39,15 +40,15 @@ from v2g.rules.bounds import Descent
 
 NOTHING = Ceiling(0.0, 0.0, 0.0)
 UNITS = ("V", "A", "W", "A out of the vehicle", "W out of the vehicle")
-STEP = 0.1  # V and A: what the charger reports, and limits, are rounded to
-OVER = 1.02  # a measured output counts as beyond its ceiling above this, and above its tolerance and ripple
-OVER_SECONDS = 1.0  # a driver has so long to come back below its ceiling
+STEP = 0.1  # V and A: reports and limits are rounded to multiples of this
+OVER = 1.02  # above this factor, and beyond tolerance and ripple, a measured output exceeds its ceiling
+OVER_SECONDS = 1.0  # time for a driver to return below its ceiling
 TESTED = (Insulation.VALID, Insulation.WARNING, Insulation.NO_MONITOR)
-NEAR = 0.995  # from this part of a limit on it counts as reached
+NEAR = 0.995  # a limit counts as reached from this fraction of it
 
 
 class Kind(enum.Enum):
-    """What was clipped, and by whose limit."""
+    """Which quantity was clipped, and by whose limit."""
 
     OWN_VOLTAGE = "target voltage above the vehicle's own limit"
     OWN_CURRENT = "target current above the vehicle's own limit"
@@ -62,7 +63,7 @@ class Kind(enum.Enum):
 
 @dataclass
 class Clip:
-    """One kind of clip in a session: the first in figures, and how many there were."""
+    """One kind of clip in a session: the values of the first one, and the count."""
 
     kind: Kind
     first: str
@@ -70,7 +71,7 @@ class Clip:
 
     @property
     def odd(self) -> bool:
-        """Whether a summary should name it: a target above the charger's limit is usual until the vehicle knows it."""
+        """Whether a summary should name it: targets above the charger's limit are normal until the vehicle knows it."""
         return self.count > 1 or self.kind not in USUAL
 
     def __str__(self) -> str:
@@ -82,7 +83,7 @@ USUAL = (Kind.CHARGER_VOLTAGE, Kind.CHARGER_CURRENT, Kind.CHARGER_DISCHARGE)
 
 
 class Reached(NamedTuple):
-    """Which limit keeps the output from giving, or taking, more of what was asked."""
+    """Which limits keep the output from delivering, or taking, as much as requested."""
 
     voltage: bool
     current: bool
@@ -93,8 +94,8 @@ class LimitedOutput:
     """A DC output within the limits of both sides; wraps any driver.
 
     Attributes:
-        driver: the hardware or the simulation; the bench derates, breaks and repairs it there.
-        clips: what was clipped since the limits were forgotten, by kind.
+        driver: the hardware or the simulation; the bench uses it to derate, break and repair the output.
+        clips: clips since the limits were last forgotten, by kind.
         on_clip: is notified of the first clip of each kind.
     """
 
@@ -104,13 +105,13 @@ class LimitedOutput:
         self.on_clip: Callable[[Clip], None] = lambda clip: None
         self._clock = clock
         self._declared = NOTHING
-        self._vehicle = NOTHING  # now: declared, or lowered in the loop
+        self._vehicle = NOTHING  # present limits: declared, or lowered in the loop
         self._agreed = (math.inf, 0.0)  # W into the vehicle, and out of it
-        self._allowed = NOTHING  # by the vehicle, and by what was agreed
-        self._own: Limits | None = None  # the charger's limits of which `_top` is the lower
+        self._allowed = NOTHING  # by the vehicle, and by the agreed power
+        self._own: Limits | None = None  # the charger's limits from which `_top` was computed
         self._top = NOTHING
         self._asked: tuple[float, float] | None = None
-        self._again: Callable[[], None] | None = None  # goes for the present targets anew, within new limits
+        self._again: Callable[[], None] | None = None  # repeats the present targets within new limits
         self._over_since: float | None = None
         self._descent = Descent()
         self._tripped: str | None = None
@@ -122,37 +123,37 @@ class LimitedOutput:
 
     @property
     def limits(self) -> Limits:
-        """The charger's own limits now, with derating."""
+        """The charger's own present limits, with derating."""
         return self.driver.limits
 
     @property
     def vehicle(self) -> Ceiling:
-        """The vehicle's limits now; nothing before it has declared any."""
+        """The vehicle's present limits; all zero until it has declared any."""
         return self._vehicle
 
     @property
     def ceiling(self) -> Ceiling:
-        """The lower of both sides' limits now, and of the power agreed."""
+        """The lower of both sides' present limits, and of the agreed power."""
         own = self.driver.limits
-        if own != self._own:  # with a derating, they are others
+        if own != self._own:  # derating changes them
             self._own = own
             self._top = lower(own.ceiling, self._allowed)
         return self._top
 
     @property
     def max_power(self) -> float:
-        """What the charger offers now, W: its own limit, or what was agreed where that is less."""
+        """Power that the charger offers now, W: its own limit, or the agreed power if that is less."""
         return min(self.driver.limits.max_power, self._agreed[0])
 
     @property
     def max_discharge_power(self) -> float:
-        """What the charger would take now, W, as a magnitude: its own limit, or what was agreed where that is less."""
+        """Power that the charger would take now, W, as a magnitude: its own limit, or the agreed power if less."""
         return min(self.driver.limits.ceiling.discharge_power, self._agreed[1])
 
     def declare(self, limits: Ceiling) -> None:
-        """The vehicle's limits, from ChargeParameterDiscovery; a new one in a renegotiation replaces them.
+        """Sets the vehicle's limits from ChargeParameterDiscovery; another one in a renegotiation replaces them.
 
-        One that comes while the output is on does not raise the voltage: no cable check has tested the higher one.
+        A declaration while the output is on never raises the voltage: no cable check has tested the higher one.
 
         Raises:
             ValueError: a limit is negative or not a number.
@@ -174,7 +175,7 @@ class LimitedOutput:
         discharge_power: float | None = None,
         least_voltage: float | None = None,
     ) -> None:
-        """The vehicle's limits from the loop, V, A, W; None leaves one as it is. Never wider than what it declared.
+        """Sets the vehicle's limits from the loop, V, A, W, never wider than declared; None keeps a limit.
 
         Raises:
             ValueError: a limit is negative or not a number.
@@ -194,14 +195,14 @@ class LimitedOutput:
         self._changed()
 
     def agree(self, watts: float, least: float = 0.0) -> None:
-        """What schedules and power profile allow now, W: at the most, and at the least, negative to discharge."""
+        """Sets the maximum and minimum power that schedules and profile allow now, W; a negative minimum discharges."""
         agreed = max(0.0, watts), max(0.0, -least)
         if agreed != self._agreed:
             self._agreed = agreed
             self._changed()
 
     def forget(self) -> None:
-        """The session is over, or a new one begins: output off, and nothing is allowed until the next declaration."""
+        """Between sessions: switches the output off, and allows nothing until the next declaration."""
         self.off()
         self._declared = self._vehicle = NOTHING
         self._agreed = (math.inf, 0.0)
@@ -213,9 +214,9 @@ class LimitedOutput:
     # -- what the answers have it do ----------------------------------------------------------------------------------
 
     def deliver(self, voltage: float, current: float) -> None:
-        """Charging, and with a negative current discharging: goes for these targets, V and A, within the limits.
+        """Charges, or discharges with a negative current: drives to these targets, V and A, within the limits.
 
-        Nothing happens without a cable check (`tested`).
+        Does nothing without a cable check (`tested`).
 
         Raises:
             ValueError: a target is not finite.
@@ -225,7 +226,7 @@ class LimitedOutput:
     def bring_to(self, voltage: float, current: float) -> None:
         """Precharge: brings the open output to the vehicle's voltage, V, with at most ``current`` A.
 
-        Nothing happens without a cable check (`tested`).
+        Does nothing without a cable check (`tested`).
 
         Raises:
             ValueError: a target is not finite.
@@ -233,11 +234,11 @@ class LimitedOutput:
         self._go(self.driver.precharge, voltage, max(current, 0.0))
 
     def ramp_down(self) -> None:
-        """Charging without current, at the present voltage."""
+        """Reduces the current to zero at the present voltage."""
         self._go(self.driver.aim, min(self.driver.voltage, self.ceiling.voltage), 0.0)
 
     def test_insulation(self, most: float = math.inf) -> None:
-        """Tests the insulation at the highest voltage that both sides allow, or at ``most`` V."""
+        """Tests the insulation at the highest voltage that both sides allow, but at no more than ``most`` V."""
         self._asked, self._again = None, None
         voltage = min(self.ceiling.voltage, most)
         if self._tripped is None and voltage > 0.0:
@@ -246,7 +247,7 @@ class LimitedOutput:
 
     @property
     def tested(self) -> bool:
-        """Whether a cable check was passed since the output was last switched off; without one it is not driven."""
+        """Whether a cable check has passed since the output was last switched off; otherwise it is not driven."""
         if self._again is not None and not self.driver.on:
             self.off()  # it went off by itself
         self._tested = self._tested or (self._testing and self.driver.insulation in TESTED)
@@ -283,24 +284,24 @@ class LimitedOutput:
 
     @property
     def coming_down(self) -> bool:
-        """Whether no current is asked for any more, and what flows is on its way down."""
+        """Whether no current is requested any longer and the remaining current is falling."""
         nothing = self._asked is not None and abs(min(self._asked[1], self.ceiling.current)) < STEP
         falls = self._descent.falls(abs(self.driver.current), self._clock())
         return nothing and falls
 
     @property
     def insulation(self) -> Insulation:
-        """State of the insulation monitor; a fault that switched off stays one."""
+        """State of the insulation monitor; a fault that switched the output off is latched."""
         return Insulation.FAULT if self._leaked else self.driver.insulation
 
     @property
     def fault(self) -> str | None:
-        """What broke, or None: in the driver, or because it did not obey."""
+        """The fault, or None: one in the driver, or a driver that did not obey."""
         return self._tripped or self.driver.fault
 
     @property
     def reached(self) -> Reached:
-        """Which limits hold the output now: the charger's own, or the vehicle's where it asked for more than that."""
+        """Which limits restrict the output now: the charger's, or the vehicle's own if it requested more than those."""
         if self._asked is None or self._again is None or not self.driver.on:
             return Reached(voltage=False, current=False, power=False)
         (voltage, current), own, top = self._asked, self.driver.limits, self.ceiling
@@ -325,9 +326,9 @@ class LimitedOutput:
         )
 
     def watch(self) -> None:
-        """Looks whether the driver obeys; called with each target, and once in a while by who serves the session.
+        """Checks whether the driver obeys; called with each target, and periodically while a session is served.
 
-        A battery above the ceiling keeps its voltage: without a current that is none of the driver's doing.
+        A battery above the ceiling holds its voltage there: without a current, that is not the driver's fault.
         """
         top, own = self.ceiling, self.driver.limits
         if not self.driver.on:

@@ -1,9 +1,9 @@
 """The charger's answers in ISO 15118-2, one function per request.
 
-Each gets the :class:`~secc.visit.Visit` and a request that is in order, and returns the response; what it refuses it
-raises as :class:`~secc.visit.Refusal`. What contract payment adds is in :mod:`secc.contract` and
-:mod:`secc.provisioning`, services in :mod:`secc.services`, schedules and tariffs in :mod:`secc.schedule`, what the DC
-output does in :mod:`secc.dc`.
+Each function takes the :class:`~secc.visit.Visit` and a request that passed the checks, and returns the response; it
+refuses by raising :class:`~secc.visit.Refusal`. Contract payment is in :mod:`secc.contract` and
+:mod:`secc.provisioning`, services in :mod:`secc.services`, schedules and tariffs in :mod:`secc.schedule`, control of
+the DC output in :mod:`secc.dc`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ at_most = Quantities(iso2, iso2.PhysicalValueType, down=True).ampere
 
 
 def dc_status(visit: Visit, code: StatusCode = "EVSE_Ready") -> iso2.DC_EVSEStatusType:
-    """DC_EVSEStatus now; ``code`` is the phase's, which a fault or a wish to stop outdoes."""
+    """Present DC_EVSEStatus; ``code`` is that of the phase, and a fault or a wish to stop overrides it."""
     notification, delay = visit.notification
     return iso2.DC_EVSEStatusType(
         NotificationMaxDelay=delay,
@@ -40,7 +40,7 @@ def dc_status(visit: Visit, code: StatusCode = "EVSE_Ready") -> iso2.DC_EVSEStat
 
 
 def ac_status(visit: Visit) -> iso2.AC_EVSEStatusType:
-    """AC_EVSEStatus now."""
+    """Present AC_EVSEStatus."""
     assert visit.evse.ac is not None
     notification, delay = visit.notification
     return iso2.AC_EVSEStatusType(
@@ -72,7 +72,7 @@ def session_setup(visit: Visit, request: iso2.SessionSetupReq) -> iso2.SessionSe
 
 
 def payment_options(visit: Visit) -> list[iso2.paymentOptionType]:
-    """Payment options on offer; after a pause only the one chosen before [V2G2-463]."""
+    """Payment options offered; after a pause only the one chosen before [V2G2-463]."""
     if visit.resumed:
         return [cast(iso2.paymentOptionType, visit.resumed.payment)]
     if visit.contracts is not None and visit.secure:  # a contract needs TLS
@@ -81,7 +81,7 @@ def payment_options(visit: Visit) -> list[iso2.paymentOptionType]:
 
 
 def offered_modes(visit: Visit) -> list[str]:
-    """Energy transfer modes on offer; after a pause only the one chosen before [V2G2-463]."""
+    """Energy transfer modes offered; after a pause only the one chosen before [V2G2-463]."""
     if visit.resumed:
         return [visit.resumed.mode]
     modes = visit.evse.connector.modes
@@ -141,7 +141,8 @@ def authorization(visit: Visit, request: iso2.AuthorizationReq) -> iso2.Authoriz
         visit.over("authorization")
         return iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing="Finished")
     visit.within("authorization", "V2G_SECC_Ongoing_Performance_Time")
-    # Until a positive decision, whatever it waits for; a card that was refused leaves another try [V2G2-854, 856].
+    # Runs until a positive decision, whatever the reason for the wait; after a refused card the user may try another
+    # [V2G2-854, 856].
     waiting: iso2.EVSEProcessingType = "Ongoing" if by_contract else "Ongoing_WaitingForCustomerInteraction"
     return iso2.AuthorizationRes(ResponseCode="OK", EVSEProcessing=waiting)
 
@@ -232,7 +233,7 @@ async def power_delivery(visit: Visit, request: iso2.PowerDeliveryReq) -> iso2.P
 
 
 async def start(visit: Visit, request: iso2.PowerDeliveryReq) -> None:
-    """Takes over the choice of schedule and profile, and closes the contactor of an AC outlet."""
+    """Accepts the chosen schedule and profile, and closes the contactor of an AC outlet."""
     profile = schedule.keep(request.ChargingProfile) if request.ChargingProfile is not None else ()
     if visit.wants_stop or (visit.evse.ac is not None and visit.evse.ac.rcd_tripped):
         why = visit.fault.value if visit.fault else "it wants to stop" if visit.wants_stop else "residual current"

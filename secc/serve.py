@@ -1,7 +1,7 @@
 """The charger's side of a session: receive, check, answer, send, advance. The answers are in the protocols' modules.
 
-:mod:`secc.answer` has the checks and the answer of one request, :mod:`secc.beside` the side streams of ISO 15118-20. A
-refusal ends the session. However it ends, the outlet is switched off.
+:mod:`secc.answer` checks and answers one request, :mod:`secc.beside` runs the side streams of ISO 15118-20. A refusal
+ends the session. However the session ends, the outlet is switched off.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ ANSWERS: Mapping[str, Answers] = {
 }
 
 LOOK = 0.5
-"""s: between two looks at the plant while power flows."""
+"""Interval between two looks at the plant while power flows, s."""
 
 STOP_GRACE = 2.0
-"""s: after NotificationMaxDelay of a StopCharging, or after a fault, before the output goes off by itself."""
+"""Time after NotificationMaxDelay of a StopCharging, or after a fault, until the output goes off by itself, s."""
 
 NAMESPACES = frozenset(offer.namespace for protocol in PROTOCOLS.values() for offer in protocol.offers)
-"""What a vehicle may offer by the standards."""
+"""Every namespace that the standards allow a vehicle to offer."""
 
 
 @dataclass
@@ -50,9 +50,9 @@ class Options(SessionOptions):
     """How a charger behaves; see `v2g.options.SessionOptions` too.
 
     Attributes:
-        answers: other answers than the standard's, by protocol name.
-        contracts: what contract payment needs; None: it is not offered.
-        services: offered besides charging.
+        answers: answers that replace the standard ones, by protocol name.
+        contracts: the keys, roots and settings for contract payment; None: it is not offered.
+        services: services offered besides charging.
         standby: a vehicle may suspend power without ending the session (ISO 15118-20).
         service_renegotiation: a vehicle may change the service within a session (ISO 15118-20).
         renegotiation_tries: how often a vehicle may fail to renegotiate a schedule in time before the charger ends the
@@ -77,14 +77,14 @@ async def serve(
     paused: MutableMapping[bytes, Paused] | None = None,
     outcome: Outcome | None = None,
 ) -> Outcome:
-    """Serves one vehicle on an open connection, to its end. Whatever ends it, the outlet is off afterwards.
+    """Serves one vehicle on an open connection until the session ends. However it ends, the outlet is off afterwards.
 
     Args:
-        paused: sessions that may be resumed; one that pauses is put there.
-        outcome: filled in, for those who want to know although they cancel.
+        paused: sessions that may be resumed; a session that pauses is added.
+        outcome: filled in as the session goes, so that a caller that cancels can read it too.
 
     Returns:
-        How it ended. Nothing is raised for what the vehicle does; cancellation is passed on.
+        How the session ended. The vehicle's behaviour never raises; cancellation is passed on.
     """
     options = options or Options()
     outcome = Outcome() if outcome is None else outcome
@@ -97,7 +97,7 @@ async def serve(
     evse.meter.begin()
     del evse.trips[:-KEPT]
     trips = len(evse.trips)
-    answered = False  # the last word was ours: the vehicle gets time to close first
+    answered = False  # we sent the last message: the vehicle gets time to close first
     ended = started
     with _Guard(visit) as guard:
         try:
@@ -129,11 +129,11 @@ async def serve(
                 if visit.charged or visit.delivering or evse.energised:
                     await _switch_off(visit, outcome)
                 elif visit.ended and evse.pilot.state not in (State.E, State.F):
-                    evse.pilot.offer(STEADY)  # nothing to watch, but nothing is offered any more
+                    evse.pilot.offer(STEADY)  # nothing to watch, but the offer has to end
             finally:
                 evse.forget_limits()
                 evse.forget()
-                before = visit.resumed  # what flowed before a pause is told already
+                before = visit.resumed  # energy from before a pause has been reported already
                 outcome.energy_wh = evse.meter.session_wh - (before.charged_wh if before else 0.0)
                 outcome.discharged_wh = evse.meter.session_discharged_wh - (before.discharged_wh if before else 0.0)
     limit = session.timing.TCP_Connection_Termination_Timeout
@@ -142,7 +142,7 @@ async def serve(
 
 
 async def _switch_off(visit: Visit, outcome: Outcome) -> None:
-    """Watches that the outlet, which is off already, becomes dead, and notes what it saw."""
+    """Watches until the outlet, already switched off, is dead, and records the result."""
     seen = await visit.evse.safe()
     outcome.switched_off = seen.current_after
     if seen.current_after is None:
@@ -154,7 +154,7 @@ async def _switch_off(visit: Visit, outcome: Outcome) -> None:
 
 
 class _Guard:
-    """What acts without a request: the pilot that ends a session, and the end of the vehicle's time to stop.
+    """Acts without a request: ends the session by the pilot, and when the vehicle's time to stop has run out.
 
     Attributes:
         reason: why the pilot ended the session, or "".
@@ -183,7 +183,7 @@ class _Guard:
                 timer.cancel()
 
     def _look(self) -> None:
-        """While power flows: what was agreed changes between messages too, and not every driver and vehicle obeys."""
+        """Checks while power flows: agreed power also changes between messages, and drivers or vehicles may disobey."""
         visit, what = self._visit, agreed.now(self._visit)
         if visit.delivering:
             if (power := visit.evse.power) is not None:
@@ -211,7 +211,7 @@ class _Guard:
     def _time_over(self) -> None:
         power = self._visit.evse.power
         if self._visit.delivering and power is not None and power.coming_down:
-            self._timer = asyncio.get_running_loop().call_later(LOOK, self._time_over)  # the vehicle does its part
+            self._timer = asyncio.get_running_loop().call_later(LOOK, self._time_over)  # the vehicle is stopping
         elif self._visit.delivering:
             self._visit.evse.off()
             self._visit.overdue = "the vehicle did not stop within NotificationMaxDelay"
@@ -241,7 +241,7 @@ async def _requests(visit: Visit, sequence: Sequence, options: Options) -> None:
 
 
 async def _answer(visit: Visit, sequence: Sequence, received: Received, options: Options) -> None:
-    """Answers one request of the main stream; as :func:`secc.answer.answer`."""
+    """Answers one request of the main stream; see :func:`secc.answer.answer`."""
     if visit.session.protocol.is_loop(type(received.message).__name__):
         visit.take_over()
     await answer(
@@ -279,7 +279,7 @@ async def _negotiate(visit: Visit, options: Options) -> None:
         and options.may_speak(protocol, session.channel)
     ]
     selection = select(request, offered, energy)
-    # A protocol that this charger does not speak is none of the vehicle's oddities.
+    # Offering a protocol that this charger does not speak is not odd behaviour of the vehicle.
     foreign = [namespace for namespace in selection.unknown if namespace not in NAMESPACES]
     if foreign and session.tolerant:
         session.tolerate("foreign-namespace-offer", ", ".join(foreign))

@@ -1,4 +1,4 @@
-"""The schedules that a charger offers, and what the vehicle chooses: one of them, and a profile within it."""
+"""The schedules that a charger offers, and the vehicle's choice: one of them, with a profile within it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from secc.schedule import Plan
 
 MAX_ENTRIES = 1024
-"""Entries of a PMaxSchedule, in the schema of ISO 15118-2."""
+"""Maximum number of entries in a PMaxSchedule, by the schema of ISO 15118-2."""
 LONGEST = 86400
-"""s: the longest duration of a PMaxSchedule entry."""
+"""Longest duration of a PMaxSchedule entry, s."""
 LAST_START = 16777214
-"""s: the latest start of a PMaxSchedule entry."""
+"""Latest start of a PMaxSchedule entry, s."""
 
 
 class Step(NamedTuple):
-    """Power in W, and number of phases (None: not said), from ``start`` seconds on."""
+    """Power in W and number of phases (None: not given), from ``start`` seconds on."""
 
     start: float
     watts: float
@@ -33,16 +33,16 @@ class Terms:
 
     Attributes:
         schedule: slots offered, by tuple id.
-        discharge: slots offered for giving back, W not above zero, by tuple id (ISO 15118-20, as the following).
-        plans: what was offered, by tuple id.
-        offered_wh: charged in this session when the schedules were offered, Wh.
-        tolerance: W by which the vehicle may leave its profile, where it confirmed that it stays within them.
-        channel: direction selected where each has a path of its own, or None.
+        discharge: slots offered for discharging, W, zero or negative, by tuple id (ISO 15118-20, as the following).
+        plans: plans offered, by tuple id.
+        offered_wh: energy charged in this session when the schedules were offered, Wh.
+        tolerance: permitted deviation from the profile, W, if the vehicle confirmed that it stays within it.
+        channel: direction selected if each direction has its own path, or None.
         invited: the vehicle was invited to pause.
-        coverage: seconds after which the schedule offered last says nothing any more.
-        coverages: the same of each schedule, by tuple id.
+        coverage: seconds after which the latest schedule offered no longer applies.
+        coverages: the same for each schedule, by tuple id.
         offered_at: loop time at which the schedules were offered, s; their slots and the profile count from it.
-        tuple_id: of the schedule chosen; before that, of the first one offered.
+        tuple_id: id of the schedule chosen; before the choice, of the first one offered.
         profile: the charging profile accepted; empty: none.
     """
 
@@ -60,7 +60,7 @@ class Terms:
     profile: tuple[Step, ...] = ()
 
     def apart(self) -> Terms:
-        """A copy that can be changed while these hold."""
+        """A copy that can be changed while these terms stay in force."""
         return replace(
             self,
             schedule=dict(self.schedule),
@@ -73,12 +73,12 @@ class Terms:
 def covering(schedule: Sequence[Slot], seconds: int, max_entries: int) -> tuple[tuple[Slot, ...], int]:
     """The part of a schedule for the next ``seconds``, and the second at which its last slot ends.
 
-    What does not fit into ``max_entries`` shortens the coverage instead of the list of limits: a slot left out must not
-    be covered by an earlier one that allows more. The vehicle then renegotiates near the end [V2G2-303 .. 305, 331].
+    If the slots do not fit into ``max_entries``, the coverage ends earlier: an earlier slot that allows more must never
+    stand in for one left out. The vehicle then renegotiates near the end [V2G2-303 .. 305, 331].
     """
     end = min(max(seconds, 1), LAST_START)
     slots = [slot for slot in schedule if slot.start < end]
-    if end - slots[-1].start > LONGEST:  # only the last entry has a duration, and that is limited
+    if end - slots[-1].start > LONGEST:  # only the last entry has a duration, which is limited
         slots.append(Slot(end - LONGEST, slots[-1].watts))
     if len(slots) > max_entries:
         slots, end = slots[:max_entries], slots[max_entries].start

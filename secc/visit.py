@@ -1,4 +1,4 @@
-"""What the charger knows of the vehicle it serves: the state that the answers to requests read and set."""
+"""What the charger knows about the vehicle it serves: the state that the request handlers read and set."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Refusal(RemoteError):
     """Raised by an answer: the request is answered with this ResponseCode and minimal fields.
 
     Attributes:
-        survivable: a certificate exchange failed, and a charger with that option goes on [V2G2-557, 558]; every other
-            refusal ends the session.
-        fields: of the response, besides its code.
+        survivable: the refusal is a failed certificate exchange, after which a charger with that option continues
+            [V2G2-557, 558]; every other refusal ends the session.
+        fields: further fields of the response, besides its code.
     """
 
     def __init__(self, code: str, text: str, *, survivable: bool = False, **fields: Any) -> None:
@@ -44,15 +44,15 @@ class Refusal(RemoteError):
 
 @dataclass(frozen=True)
 class Paused:
-    """What a paused session keeps [V2G2-740, 741].
+    """State kept for a paused session [V2G2-740, 741].
 
     Attributes:
         planned: loop time at which its schedule began, s.
         control: service and parameter set (ISO 15118-20).
-        binding: what the vehicle is known again by (ISO 15118-20).
+        binding: identifies the vehicle when it returns (ISO 15118-20).
         added: value added services selected (ISO 15118-20).
-        charged_wh, discharged_wh, reactive: what the meter showed, Wh and VARh; it counts on (ISO 15118-20).
-        contract: that pays (ISO 15118-20).
+        charged_wh, discharged_wh, reactive: meter readings, Wh and VARh, from which counting continues (ISO 15118-20).
+        contract: the contract that pays (ISO 15118-20).
     """
 
     protocol: str
@@ -75,16 +75,16 @@ StatusCode = Literal[
     "EVSE_NotReady", "EVSE_Ready", "EVSE_Shutdown", "EVSE_UtilityInterruptEvent", "EVSE_IsolationMonitoringActive",
     "EVSE_EmergencyShutdown", "EVSE_Malfunction",
 ]  # fmt: skip
-"""EVSENotification and EVSEStatusCode, the same words in both protocols."""
+"""EVSENotification and EVSEStatusCode, spelled the same in both protocols."""
 
 Answer = Callable[["Visit", Any], Any | Awaitable[Any]]
 Answers = Mapping[type[Any], Answer]
 
 
 class AnswerTable(dict[type[Any], Answer]):
-    """Answers by request class; :meth:`on` registers one. Copy and change it to answer otherwise in a test.
+    """Answers by request class; :meth:`on` registers one. Copy and modify it to answer differently in a test.
 
-    What is registered judges the request's content first; an answer that is put in its place may take anything.
+    A registered answer first checks the content of the request; an answer that replaces it may accept anything.
     """
 
     def on(self, request: type[Any]) -> Callable[[Answer], Answer]:
@@ -101,12 +101,12 @@ class AnswerTable(dict[type[Any], Answer]):
 
 @dataclass
 class Renegotiation:
-    """How a vehicle does with a schedule that is to be renegotiated (ISO 15118-20).
+    """Progress of a vehicle that has to renegotiate its schedule (ISO 15118-20).
 
     Attributes:
         tries: how often it may fail; 0: any number of times.
-        until: loop time by which it shall be done, s; None: nothing is to be renegotiated.
-        failures: how often that time was over, or the vehicle began and did not finish.
+        until: loop time by which it shall be done, s; None: no renegotiation is due.
+        failures: how often the vehicle missed that time, or began and did not finish.
     """
 
     tries: int = 2
@@ -114,19 +114,19 @@ class Renegotiation:
     failures: int = 0
 
     def done(self) -> None:
-        """It is over, well."""
+        """Notes that the renegotiation succeeded."""
         self.until, self.failures = None, 0
 
 
 @dataclass
 class Installing:
-    """Installations of contracts in a visit (ISO 15118-20).
+    """Contract installations in a visit (ISO 15118-20).
 
     Attributes:
-        request: that the back end works on, or worked on last.
-        task: its work; None where it has none.
+        request: the request that the back end is processing, or processed last.
+        task: the task processing it, or None.
         done: eMAIDs delivered.
-        complete: there were no more.
+        complete: no more contracts are left to deliver.
     """
 
     request: Any = None
@@ -135,14 +135,14 @@ class Installing:
     complete: bool = False
 
     def stop(self) -> None:
-        """Nobody waits for an answer any more."""
+        """Cancels the work: its result is no longer needed."""
         if self.task is not None:
             self.task.cancel()
             self.task = None
 
 
 class Shown(NamedTuple):
-    """What a loop response showed that is to be confirmed: MeterInfo and Receipt."""
+    """What a loop response showed and the vehicle has to confirm: MeterInfo and Receipt."""
 
     meter: types.MeterInfoType
     receipt: types.ReceiptType | None
@@ -153,9 +153,9 @@ class Metering:
     """Metering confirmation of a visit (ISO 15118-20).
 
     Attributes:
-        began: loop time at which the interval between two confirmations began, s.
-        until: loop time by which the vehicle shall have confirmed, s; None: nothing is asked for.
-        shown: since it was asked.
+        began: loop time at which the current confirmation interval began, s.
+        until: loop time by which the vehicle shall have confirmed, s; None: no confirmation is pending.
+        shown: what was shown since the confirmation was requested.
     """
 
     began: float | None = None
@@ -165,16 +165,16 @@ class Metering:
 
 @dataclass
 class LineLimits:
-    """What a vehicle takes in AC.
+    """Limits of a vehicle that charges with AC.
 
     Attributes:
-        max_current: its EVMaxCurrent now, A.
-        declared_current: the same as declared before the loop, which may lower it (ISO 15118-20), A.
-        max_discharge_current, declared_discharge_current: the same out of the vehicle, as magnitudes (ISO 15118-20), A.
-        least_power, least_discharge: W over all phases below which the vehicle neither charges nor gives back, as
-            magnitudes (ISO 15118-20).
-        per_phase: the vehicle gave its limits for each phase, and wants those of the charger for each (ISO 15118-20).
-        phase_limits: what it declared as most of each phase, W as magnitudes, by direction: Charge, Discharge.
+        max_current: its present EVMaxCurrent, A.
+        declared_current: EVMaxCurrent as declared before the loop; the loop may lower it (ISO 15118-20), A.
+        max_discharge_current, declared_discharge_current: the same for discharging, as magnitudes (ISO 15118-20), A.
+        least_power, least_discharge: power over all phases below which the vehicle neither charges nor discharges, W,
+            as magnitudes (ISO 15118-20).
+        per_phase: the vehicle gave its limits per phase, and expects the charger's limits per phase (ISO 15118-20).
+        phase_limits: the maximum it declared for each phase, W, as magnitudes, by direction: Charge, Discharge.
     """
 
     max_current: float = math.inf
@@ -198,43 +198,43 @@ class Visit:
         now: wall clock, Unix seconds.
         rng: for session ids.
         paused: sessions that may be resumed, by id.
-        contracts: what contract payment needs; None: it is not offered.
-        services: offered besides charging.
+        contracts: the keys, roots and settings for contract payment; None: it is not offered.
+        services: services offered besides charging.
         selected: services chosen, with the parameter set or None.
         payment: payment option chosen, or "".
-        contract: the vehicle's, once PaymentDetails was answered; in ISO 15118-20, once its proof held.
-        challenge: GenChallenge sent, which a contract may be proven with (ISO 15118-20); b"" where there is none.
+        contract: the vehicle's contract, set once PaymentDetails is answered; in ISO 15118-20, once it is proven.
+        challenge: GenChallenge sent, with which a contract may be proven (ISO 15118-20); b"" if none was sent.
         installing: certificate installations (ISO 15118-20).
         metering: confirmation of readings (ISO 15118-20).
         asked_id: session id in the header of the request being answered.
-        asked_signature: Signature there, or None.
+        asked_signature: Signature in that header, or None.
         breaches: content rules that the request being answered breaks.
-        signature: the Signature that the response being made will carry, or None.
+        signature: the Signature for the response being built, or None.
         mode: energy transfer mode chosen.
         terms: schedules offered, and what the vehicle chose.
-        unconfirmed: the vehicle did not confirm its tolerance, and power does not begin (ISO 15118-20).
-        bill: what the session costs so far.
-        schedule_began: loop time at which the schedules began, s; before a pause, where there was one.
-        line: what the vehicle takes in AC.
-        agreed_anew: called when a schedule was offered or a profile accepted: what was agreed may change soon.
+        unconfirmed: the vehicle did not confirm its tolerance, so power does not start (ISO 15118-20).
+        bill: cost of the session so far.
+        schedule_began: loop time at which the schedules began, s; in a resumed session, that from before the pause.
+        line: the vehicle's AC limits.
+        agreed_anew: called after a schedule was offered or a profile accepted, because what applies may change soon.
         control: service and parameter set selected (ISO 15118-20).
-        standby: power is suspended, the session goes on (ISO 15118-20).
-        allows_standby, allows_another_service: what the charger is configured for (ISO 15118-20).
+        standby: power is suspended while the session continues (ISO 15118-20).
+        allows_standby, allows_another_service: whether the charger is configured to allow it (ISO 15118-20).
         added: value added services selected, ServiceID and ParameterSetID (ISO 15118-20).
-        renegotiation: how the vehicle does with a schedule that was to be renegotiated (ISO 15118-20).
+        renegotiation: progress of a schedule renegotiation (ISO 15118-20).
         stops: how often power was stopped (ISO 15118-20).
-        ongoing: by stream, the request that was answered with Ongoing last (ISO 15118-20).
-        coming: terms agreed beside the loop, which hold from its next message on (ISO 15118-20).
+        ongoing: the last request answered with Ongoing, by stream (ISO 15118-20).
+        coming: terms agreed on a side stream, in force from the next message of the loop (ISO 15118-20).
         asked_to_pause: the charger had asked for a pause when the power flow ended (ISO 15118-20).
         delivering: PowerDelivery(Start) was answered, and no Stop or Renegotiate since.
         charged: CurrentDemand or ChargingStatus was answered since.
         stopped: PowerDelivery(Stop) was answered.
-        tested: a cable check of this session has finished well.
-        overdue: why the output was switched off under a vehicle that did not stop, or "".
-        overdue_code: the code of the refusal that says so.
+        tested: a cable check of this session has passed.
+        overdue: why the charger switched the output off on a vehicle that did not stop, or "".
+        overdue_code: the response code of the resulting refusal.
         refused: a request was answered with FAILED.
         ended: "Terminate" or "Pause" after SessionStop.
-        started: when phases began, loop time, by name.
+        started: loop time at which each phase began, by name.
         told: names of the rules already reported.
     """
 
@@ -287,7 +287,7 @@ class Visit:
     told: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.evse.forget_limits()  # nothing is inherited from the vehicle before
+        self.evse.forget_limits()  # nothing is inherited from the previous vehicle
         if self.evse.power is not None:
             self.evse.power.on_clip = self._clipped
 
@@ -297,14 +297,14 @@ class Visit:
     # -- beside the loop ------------------------------------------------------------------------------------------
 
     def take_over(self) -> None:
-        """A message of the loop: what was agreed beside it holds from here on."""
+        """Puts what a side stream agreed on into force; called with each message of the loop."""
         if self.coming is not None:
             self.terms, self.coming = self.coming, None
             self.over("beyond profile", "short of profile")
             self.agreed_anew()
 
     def power_over(self) -> None:
-        """The vehicle has ended the power flow: the end of the session has nothing of it left to switch off."""
+        """Notes that the vehicle has ended the power flow, so the end of the session need not switch it off."""
         self.delivering = self.charged = False
 
     # -- phases ---------------------------------------------------------------------------------------------------
@@ -314,15 +314,15 @@ class Visit:
         return self.session.now - self.started.setdefault(phase, self.session.now)
 
     def over(self, *phases: str) -> None:
-        """Ends phases: the next :meth:`since` starts anew."""
+        """Ends phases: the next :meth:`since` starts from zero."""
         for phase in phases:
             self.started.pop(phase, None)
 
     def within(self, phase: str, timer: str) -> None:
-        """Notes that a phase goes on.
+        """Notes that a phase is still running.
 
         Raises:
-            TimedOut: it has lasted as long as this timer of the standard; the request is answered FAILED [V2G2-713].
+            TimedOut: the phase has reached this timer of the standard; the request is answered FAILED [V2G2-713].
         """
         seconds: float | None = getattr(self.session.timing, timer)
         if seconds is not None and self.since(phase) >= seconds:
@@ -335,7 +335,7 @@ class Visit:
 
     @property
     def binding(self) -> bytes:
-        """What the vehicle is known again by: the digest of its certificate in the TLS handshake; b"" without one."""
+        """Digest of the vehicle's TLS certificate, by which it is recognised when it returns; b"" without one."""
         chain = self.session.channel.tls.peer_chain if self.session.channel.tls is not None else ()
         return hashlib.sha512(chain[0]).digest() if chain else b""
 
@@ -343,7 +343,7 @@ class Visit:
         """Whether the schedule is ready; if not, the vehicle has to ask again.
 
         Raises:
-            TimedOut: it takes longer than the vehicle has to wait [V2G2-713].
+            TimedOut: planning takes longer than the vehicle has to wait [V2G2-713].
         """
         if self.evse.planning_seconds and self.since("schedule") < self.evse.planning_seconds:
             self.within("schedule", "V2G_SECC_Ongoing_Performance_Time")
@@ -361,7 +361,7 @@ class Visit:
 
     @property
     def switched_off(self) -> bool:
-        """Whether a fault forbids any power at once, also that of a ramp down."""
+        """Whether a fault forbids power immediately, even for a ramp down."""
         return self.fault in (Fault.EMERGENCY, Fault.MALFUNCTION)
 
     @property
@@ -370,7 +370,7 @@ class Visit:
         return self.fault is not None or self.evse.notification.wish is Wish.STOP
 
     def status_code(self, otherwise: StatusCode = "EVSE_Ready") -> StatusCode:
-        """DC_EVSEStatusCode now; ``otherwise`` where there is no fault and no wish to stop."""
+        """Present DC_EVSEStatusCode; ``otherwise`` if there is neither a fault nor a wish to stop."""
         if self.fault:
             return _STATUS_CODES[self.fault]
         # A charger that wants to stop says so in the status too: some vehicles look only there.
@@ -378,17 +378,17 @@ class Visit:
 
     @property
     def notification(self) -> tuple[Notice, int]:
-        """EVSENotification and NotificationMaxDelay. Renegotiation can only be wished while power flows [V2G2-680]."""
+        """EVSENotification and NotificationMaxDelay. Renegotiation is requested only while power flows [V2G2-680]."""
         wish, delay = self.evse.notification
         if self.wants_stop:
             return "StopCharging", delay if wish is Wish.STOP else 0
         return ("ReNegotiation", delay) if wish is Wish.RENEGOTIATE and self.delivering else ("None", 0)
 
     def check_content(self) -> None:
-        """What the request says, against the table of content rules.
+        """Checks the request against the table of content rules.
 
         Raises:
-            Refusal: with the code of the first rule that is broken.
+            Refusal: with the code of the first rule that the request breaks.
         """
         for breach in self.breaches:
             live = breach.rule.live
@@ -400,7 +400,7 @@ class Visit:
                 self.tell(breach.rule.name, str(breach))
 
     def tell(self, name: str, text: str) -> None:
-        """Tells the trace of something about the vehicle that is odd and harms nothing, once per name."""
+        """Records odd but harmless vehicle behaviour in the trace, once per name."""
         if name not in self.told:
             self.told.add(name)
             self.session.tell("state", "note", text)
@@ -414,10 +414,10 @@ class Visit:
     def offer_schedule(
         self, departure: int | None, max_entries: int | None, schedule: Sequence[Slot] = ()
     ) -> tuple[Slot, ...]:
-        """Slots that reach the departure and the charger's own schedule, 24 hours; sets :attr:`Terms.coverage`.
+        """Slots until departure, at least for the charger's own schedule (24 hours); sets :attr:`Terms.coverage`.
 
         Args:
-            schedule: the outlet's own by default.
+            schedule: the outlet's own schedule by default.
         """
         seconds = max(departure or 0, self.evse.schedule_seconds)
         slots, self.terms.coverage = covering(schedule or self.evse.schedule, seconds, max_entries or MAX_ENTRIES)
