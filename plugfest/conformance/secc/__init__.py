@@ -1,4 +1,4 @@
-"""Cases with a charger (SECC) under test, and the tester vehicle that carries them out.
+"""Cases with a charger (SECC) under test, and the tester vehicle that runs them.
 
 =================  ====================================================================================================
 :mod:`.plan`       a run of the catalogue becomes a plan: walk to a state, deviate, judge
@@ -10,6 +10,6 @@
 :mod:`.ways`       which state comes after which; :mod:`.walk` has the step to each, :mod:`.pause` sleep and wake-up
 :mod:`.requests`   requests of the good case: :mod:`.iso2`, :mod:`.din70121`; :mod:`.deviations` changes them
 :mod:`.discovery`  SDP, right and wrong
-:mod:`.contract`   the tester's contract: shown and signed with, right and wrong
+:mod:`.contract`   the tester's contract: presented and used to sign, correctly and wrongly
 =================  ====================================================================================================
 """

@@ -32,9 +32,9 @@ NOT_AVAILABLE = re.compile(r"ZZ0+|0+|")
 
 
 def _most(tester: TesterEv) -> tuple[float, float, float]:
-    """Highest voltage, current and power that are plausible of this charger, V, A, W, as declared.
+    """Highest plausible voltage, current and power of this charger, V, A, W, as declared.
 
-    The suite says 300 A and 200 kW, which chargers of today exceed (see notes in the vocabulary).
+    The suite says 300 A and 200 kW, which today's chargers exceed (see notes in the vocabulary).
     """
     names = ("MaximumVoltage", "MaximumCurrent", "MaximumPower")
     volts, amps, watts = (float(tester.pics[f"PIXIT_SECC_DC_{name}"]) for name in names)
@@ -108,7 +108,7 @@ def service_parameter_list(tester: TesterEv, arrival: Arrival) -> str:
 
 
 def _parameter_sets(tester: TesterEv, service: int) -> dict[int, dict[str, Any]] | None:
-    """Parameter sets of a service as ServiceDetail told them; None where it was not asked."""
+    """Parameter sets of a service as reported by ServiceDetail; None if it was not requested."""
     response = tester.details.get(service)
     if response is None:
         return None
@@ -262,7 +262,7 @@ def evse_limits_ac(tester: TesterEv, arrival: Arrival) -> str:
     volts, amps = number(parameter.EVSENominalVoltage), number(parameter.EVSEMaxCurrent)
     if volts <= 0 or amps <= 0:
         return f"limits of {volts:g} V, {amps:g} A"
-    # A limit that its message rounds up is not an excess of power.
+    # A limit that is rounded up in its message does not exceed the power.
     most = volts * (amps + 10.0**parameter.EVSEMaxCurrent.Multiplier) * 3
     for one in _tuples(arrival):
         for entry in one.PMaxSchedule.PMaxScheduleEntry:

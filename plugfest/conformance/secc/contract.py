@@ -1,4 +1,4 @@
-"""The tester vehicle's contract: what it shows and signs with, and how it shows and signs the wrong thing."""
+"""The tester vehicle's contract: what it presents and signs with, and how it presents and signs the wrong thing."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ class Paying:
     """The tester vehicle's side of contract payment.
 
     Attributes:
-        bench: certificates.
-        contract, provisioning: shown and signed with.
+        bench: its certificates. contract, provisioning: presented and used to sign.
     """
 
     bench: Certificates
@@ -39,7 +38,7 @@ class Paying:
     provisioning: Credential
 
     def sign(self, message: Any) -> Any:
-        """The Signature that a good-case request has."""
+        """The Signature of a good-case request."""
         if type(message).__name__ not in SIGNED or not getattr(message, "Id", None):
             return None
         return signature.sign_message(message, self.key_of(type(message).__name__).key)
@@ -85,10 +84,10 @@ def update(tester: TesterEv) -> iso2.CertificateUpdateReq:
 
 
 def delivered(tester: TesterEv, arrival: Arrival) -> Credential:
-    """The contract out of a certificate response.
+    """The contract from a certificate response.
 
     Raises:
-        RemoteError: it does not hold; says what.
+        RemoteError: the contract is invalid; says why.
     """
     from pki import delivery
     from pki.errors import PkiError
@@ -110,14 +109,14 @@ def delivered(tester: TesterEv, arrival: Arrival) -> Credential:
 
 
 Edit = Callable[["TesterEv", Any], Any]
-"""Makes another message of one."""
+"""Makes a changed message from a message."""
 
 Sign = Callable[["TesterEv", Any], Any]
 """Makes the Signature of a message."""
 
 
 def _name_in(text: str, table: Mapping[str, Any]) -> str:
-    """The certificate that a phrase names first."""
+    """The first certificate that a phrase names."""
     places = {name: text.find(name) for name in table if name in text}
     if not places:
         raise NotExecutable(f"certificates in words: {text!r}")
@@ -151,7 +150,7 @@ def chain_edit(value: str) -> Edit:
 
 
 def emaid_edit(value: str) -> Edit | None:
-    """Another eMAID in the body than the certificate's; None: the same."""
+    """An eMAID in the body that differs from the certificate's; None: the same."""
     if value.startswith("that of the certificate"):
         return None
     word = value.partition(" ")[0]
@@ -162,7 +161,7 @@ def signing(value: str) -> Sign | None:
     """How a request is signed; None: as in the good case.
 
     Raises:
-        NotExecutable: it is not understood.
+        NotExecutable: the wording is unknown.
     """
     if value.startswith(("over ", "contract key over")):
         return None
@@ -194,9 +193,9 @@ ALTERED: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "CertificateInstallationReq": lambda message: {"OEMProvisioningCert": message.OEMProvisioningCert[:-1] + b"\0"},
     "CertificateUpdateReq": lambda message: {"eMAID": "DEXXXX00000000"},
 }
-"""What another body has, by request."""
+"""Fields of a changed body, by request."""
 
 
 def altered(message: Any) -> Any:
-    """The message with another body: what is signed then is not what is sent."""
+    """The message with a changed body, so that what is signed is not what is sent."""
     return msgspec.structs.replace(message, **ALTERED[type(message).__name__](message))

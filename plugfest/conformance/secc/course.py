@@ -1,4 +1,4 @@
-"""A case with a charger under test while it is under way: what its steps act on and look at."""
+"""A running case with a charger under test: what its steps act on and look at."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class Course:
-    """A case under way.
+    """A running case.
 
     Attributes:
         tester: the tester vehicle.
-        result: takes notes.
+        result: collects notes.
         answers: responses to the case's own requests, in order.
         asked: the latest request of the case.
-        outstanding: the request whose response was not awaited yet.
-        awaits: responses are awaited; not where none may come.
-        ended: loop time of the last thing that was sent or received.
+        outstanding: the request whose response has not been awaited yet.
+        awaits: whether responses are awaited; False if none may come.
+        ended: loop time at which something was last sent or received.
         began: loop time of the first request.
         datagrams: SDP answers.
-        connection: how a connection that was tried ended, "" for open.
+        connection: how an attempted connection ended, "" for open.
     """
 
     tester: TesterEv

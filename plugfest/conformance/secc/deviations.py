@@ -1,8 +1,8 @@
-"""Deviations of a request's content, as the catalogue words them: ``EVTargetVoltage: 440 V``.
+"""Deviations in the content of a request, as the catalogue words them: ``EVTargetVoltage: 440 V``.
 
 A field is named by its path or only by its last name; it is looked for through the whole message. A value is a
 literal, a quantity with its unit, or a phrase (:data:`PHRASES`, :data:`AS_IT_IS`); some fields have a reader of their
-own (:data:`READERS`). What nobody understands is refused when the case is read, not when it runs.
+own (:data:`READERS`). Wording that is not understood is refused when the case is read, not when it runs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from plugfest.conformance.secc.tester import TesterEv
 
 Change = Callable[["TesterEv", Any], Any]
-"""Makes another message of one."""
+"""Makes a changed message from a message."""
 
 AS_IT_IS = re.compile(
     r"PICS_CMN_CMN_EnergyTransferMode(AC|DC)|the first offered|copied from that PMaxSchedule.*|EVCharging or absent"
@@ -44,7 +44,7 @@ _LITERAL = re.compile(
 
 
 def _declared(field: str, parameter: str) -> Change:
-    """The field as a parameter of the bench declares it."""
+    """The field with the value that a parameter of the bench declares."""
     return lambda tester, message: replaced(message, field, tester.pics[parameter])
 
 
@@ -70,7 +70,7 @@ PHRASES: Mapping[tuple[str, str], Change] = {
 
 
 def _as_it_is(value: Any) -> None:
-    """Whatever it says, the good case has it right."""
+    """Changes nothing: the good case is already right, whatever the value says."""
 
 
 def _challenge(value: Any) -> Change | None:
@@ -110,7 +110,7 @@ def _progress(value: Any) -> Change:
 
 
 def _services(value: Any) -> Change | None:
-    """A list of services by their id; 1 is the charge service, whatever its id here."""
+    """A list of services by id; 1 means the charge service, whatever its actual id."""
     if not isinstance(value, list):
         return change_of("SelectedServiceList", value)
     ids = [entry["ServiceID"] for entry in value]
@@ -147,7 +147,7 @@ READERS: Mapping[str, Callable[[Any], Change | None]] = {
 }
 
 WHOLE = ("ChargeProgress", "ReadyToChargeState", "like")
-"""Fields that make a message anew: they come first."""
+"""Fields that rebuild the whole message: they are applied first."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ WHOLE = ("ChargeProgress", "ReadyToChargeState", "like")
 
 
 def change(name: str, value: Any) -> Change | None:
-    """What a field's value does to a message; None: nothing.
+    """The change that a field's value makes to a message; None: none.
 
     Raises:
         NotExecutable: the value is not understood.
@@ -167,7 +167,7 @@ def change(name: str, value: Any) -> Change | None:
 
 
 def _amount(tester: TesterEv, amount: float, unit: str) -> Any:
-    """A quantity as the protocol says it."""
+    """A quantity as the protocol encodes it."""
     if "iso20-common" in tester.protocol.modules:
         return rational(amount, -1)
     return physical(tester.protocol.module, amount, unit)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from plugfest.conformance.secc.tester import TesterEv
 
 REQUESTS: Table[Maker] = Table()
-"""Request -> what makes it from the tester's state."""
+"""Request -> function that makes it from the tester's state."""
 
 QUANTITY = Quantities(din, din.PhysicalValueType)
 
@@ -87,7 +87,7 @@ def pre_charge(tester: TesterEv) -> din.PreChargeReq:
 
 
 def profile(tester: TesterEv) -> din.ChargingProfileType | None:
-    """The chosen schedule's steps as a charging profile."""
+    """The steps of the chosen schedule as a charging profile."""
     if not tester.profile_steps:
         return None
     entries = [

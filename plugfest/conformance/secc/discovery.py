@@ -1,4 +1,4 @@
-"""Discovery (SDP) of a charger under test: the good case, requests that deviate, and what the answers must be."""
+"""Discovery (SDP) of a charger under test: the good case, deviating requests, and the required answers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def next_datagram(answers: asyncio.Queue[Any], within: float) -> bytes | N
 
 
 async def asked(tester: TesterEv, data: bytes, send: Any, answers: asyncio.Queue[Any]) -> bytes | None:
-    """Sends an SDP request; its answer, or None."""
+    """Sends an SDP request; returns the answer, or None."""
     tester.observe(Event(tester.now, "sdp", "SDPRequest", "tx", data))
     send(data)
     answer = await next_datagram(answers, timer("SDP_Timeout"))
@@ -49,10 +49,10 @@ async def discover(tester: TesterEv) -> None:
 
     Raises:
         Failed: it does not.
-        Inconclusive: it has another security than declared.
+        Inconclusive: its security differs from the declared one.
     """
     security = sdp.TLS if tester.wants_tls else sdp.NO_TLS
-    if (given := getattr(tester.system, "endpoint", None)) is not None:  # an address takes the place of SDP
+    if (given := getattr(tester.system, "endpoint", None)) is not None:  # an address is used instead of SDP
         tester.endpoint = sdp.Response(IPv6Address(0), given[1], security)
         return
     request = sdp.Request(security).pack()

@@ -1,7 +1,7 @@
-"""What the charger must do: the expectations of the catalogue, each read into a judgement.
+"""What the charger must do: the expectations of the catalogue, each turned into a judgement.
 
-An expectation ``recv`` is about the last response of the stimulus, and where two are expected, about the first and the
-last. What a bench cannot see is noted as not observed.
+An expectation ``recv`` is about the last response to the stimulus; two of them are about the first and the last
+response. What a bench cannot see is reported as not observed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from slac.pilot import State
 from v2g.physical import number
 
 EXPECTATIONS: Table[Callable[[Step, Steps], Action]] = Table()
-"""Each reads a step; all expectations of its case are given with it, since some are about a place among them."""
+"""Each reads a step; it also gets all expectations of its case, because some depend on their position among them."""
 
 # ---------------------------------------------------------------------------------------------------------------
 # Responses
@@ -39,7 +39,7 @@ def _identity_problem(tester: TesterEv, word: str, arrival: Arrival) -> str:
     match word:
         case "current":
             if arrival.name == "SessionSetupRes" or not any(tester.session_id):
-                return ""  # no session stands yet: whatever the charger puts there
+                return ""  # there is no session yet: the charger may put anything there
             return "" if given == tester.session_id else f"session id {given.hex()}, not {tester.session_id.hex()}"
         case "previous":
             return "" if given == before else f"session id {given.hex()}, not that of before the pause"
@@ -58,7 +58,7 @@ _VALUES: Mapping[str, Callable[[Any], bool]] = {
     "at least one tuple": lambda value: value is not None,
     'hexBinary up to 32 bytes; "0x00" when not available': lambda value: 1 <= len(value) <= 32,
 }
-"""Values in words -> whether one is meant."""
+"""Values in words -> whether a value fits."""
 
 
 _ALIASES = {"SAScheduleList": "SASchedules", "PaymentOptions": "PaymentOption"}
@@ -80,7 +80,7 @@ _OF_CONTRACTS = {
     "FAILED_CertificateExpired", "FAILED_CertificateRevoked", "FAILED_CertChainError", "FAILED_SignatureError",
     "FAILED_CertificateNotAllowedAtThisEVSE", "FAILED_ChallengeInvalid",
 }  # fmt: skip
-"""Codes that refuse a contract, or who shows it."""
+"""Codes that refuse a contract, or the vehicle that presents it."""
 
 
 @EXPECTATIONS.on("recv")
@@ -167,7 +167,7 @@ def no_reply(step: Step, expect: Steps) -> Action:
 
 @EXPECTATIONS.on("tcp_close", "within_total")
 def tcp_close(step: Step, expect: Steps) -> Action:
-    """``tcp_close: TCP_Connection_Termination_Timeout``: the charger closes in time and says nothing more."""
+    """``tcp_close: TCP_Connection_Termination_Timeout``: the charger closes in time and sends nothing more."""
     only(step, "tcp_close", "within_total")
     limit = durations.seconds(str(step["tcp_close"]))
     total = durations.seconds(str(step["within_total"])) if "within_total" in step else None
@@ -198,7 +198,7 @@ def tcp_close(step: Step, expect: Steps) -> Action:
 
 
 async def _gave_up(course: Course, total: float) -> None:
-    """Ongoing for so long, then an end: FAILED or a close, not later."""
+    """Ongoing for this long, then the end: FAILED or a close, no later."""
     tester = course.tester
     last = course.answers[-1] if course.answers else None
     if last is not None and last.code.startswith("OK") and tester.connection.closed_at is None:
@@ -275,14 +275,14 @@ def cp_in(step: Step, expect: Steps) -> Action:
 
 @EXPECTATIONS.on("link_left")
 def link_left(step: Step, expect: Steps) -> Action:
-    """``link_left``: the powerline is given up."""
+    """``link_left``: the charger leaves the power line network."""
     only(step, "link_left")
     return unseen(step, "the powerline")
 
 
 @EXPECTATIONS.on("no_connection")
 def no_connection(step: Step, expect: Steps) -> Action:
-    """``no_connection``: the charger did not take it."""
+    """``no_connection``: the charger did not accept the connection."""
     only(step, "no_connection")
 
     async def judge(course: Course) -> None:

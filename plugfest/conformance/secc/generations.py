@@ -1,4 +1,4 @@
-"""What the tester vehicle has for each protocol: the way of a session, its steps, its requests, its contract."""
+"""What the tester vehicle has for each protocol: the course of a session, its steps, its requests, its contract."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 class Way(Protocol):
-    """The way of a session to any of its states."""
+    """The path of a session to any of its states."""
 
     @property
     def line(self) -> list[str]:
         """A whole session."""
 
     def way_to(self, state: str) -> list[str]:
-        """The steps to a state; KeyError: there is none of that name."""
+        """The steps to a state; KeyError: there is no such state."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Generation:
     """What a protocol needs.
 
     Attributes:
-        way: made of the protocol, what is declared, and the set of the certificate service in use.
-        walk: steps by the state that they reach.
+        way: built from the protocol, the declarations, and the parameter set of the certificate service in use.
+        walk: steps by the state they reach.
         requests: makers of good-case requests, by name.
-        paying: made of certificates, contract and provisioning certificate.
-        schedules: the schedules on offer, out of the latest responses by name.
-        note: takes a response of the right type into account.
+        paying: built from certificates, contract and provisioning certificate.
+        schedules: the offered schedules, taken from the latest responses by name.
+        note: processes a response of the right type.
     """
 
     way: Callable[[protocols.Protocol, Pics, int | None], Way]
@@ -68,4 +68,4 @@ GENERATIONS: Mapping[str, Generation] = {
         Kind20.of, WALK20, iso20.REQUESTS, paying=Paying20, schedules=iso20.schedules, note=iso20.note
     ),
 }
-"""By the name of the protocol."""
+"""By protocol name."""

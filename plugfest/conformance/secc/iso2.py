@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from plugfest.conformance.secc.tester import TesterEv
 
 REQUESTS: Table[Maker] = Table()
-"""Request -> what makes it from the tester's state."""
+"""Request -> function that makes it from the tester's state."""
 
 QUANTITY = Quantities(iso2, iso2.PhysicalValueType)
 
 
 def mode(tester: TesterEv) -> Any:
-    """RequestedEnergyTransferMode: what is declared, in the schema's spelling."""
+    """RequestedEnergyTransferMode: the declared one, in the schema's spelling."""
     declared = str(tester.pics["PICS_CMN_CMN_EnergyTransferMode" + ("AC" if tester.pics.ac else "DC")])
     return declared[0].upper() + declared[1:]
 
@@ -120,7 +120,7 @@ def pre_charge(tester: TesterEv) -> iso2.PreChargeReq:
 
 
 def profile(tester: TesterEv) -> iso2.ChargingProfileType | None:
-    """The chosen schedule's steps as a charging profile."""
+    """The steps of the chosen schedule as a charging profile."""
     if not tester.profile_steps:
         return None
     entries = [

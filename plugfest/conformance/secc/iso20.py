@@ -1,6 +1,6 @@
-"""The tester vehicle's requests of ISO 15118-20, in the good case; and what it chooses of the charger's offers.
+"""The tester vehicle's requests of ISO 15118-20, in the good case, and what it chooses from the charger's offers.
 
-The numbers are the tester's own, so that no role of ours is held against itself. Limits go out rounded down.
+The numbers are the tester's own, so that our roles are not checked against themselves. Limits are sent rounded down.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from plugfest.conformance.wire import Arrival
 
 REQUESTS: Table[Maker] = Table()
-"""Request -> what makes it from the tester's state."""
+"""Request -> function that makes it from the tester's state."""
 
 DAY = 86400
-"""s: a departure that nobody knows, and what a schedule without one has to cover [V2G20-1563]."""
+"""s: stands for an unknown departure, and the time that a schedule without a departure must cover [V2G20-1563]."""
 
 PARKING = 66
 """ServiceID of ParkingStatus."""
@@ -37,10 +37,10 @@ POINTS = 1024
 """MaximumSupportingPoints."""
 
 AC_WATTS, LEAST_WATTS, DISCHARGE_WATTS, DISCHARGE_AMPERES = 11_000.0, 100.0, 5_000.0, 12.0
-"""What the tester can do: in AC over all phases, at the least, and out of its battery."""
+"""What the tester can do: in AC over all phases, its minimum, and from its battery; W, A."""
 
 CONTENT_WH = 40_000.0
-"""What the tester's battery takes until it is full."""
+"""The energy that the tester's battery takes until it is full."""
 
 
 def volt(amount: float) -> types.RationalNumberType:
@@ -59,7 +59,7 @@ ampere = volt
 
 
 def offered_sets(tester: TesterEv) -> list[ParameterSet]:
-    """The parameter sets of the service under test, as ServiceDetail told them."""
+    """The parameter sets of the service under test, as reported by ServiceDetail."""
     detail = tester.details.get(energy.BY_TITLE[tester.pics.energy_service].number)
     if detail is None:
         return []
@@ -67,7 +67,7 @@ def offered_sets(tester: TesterEv) -> list[ParameterSet]:
 
 
 def choice(tester: TesterEv) -> Control:
-    """What the session is about: the first set on offer that fits what is declared; before an offer, any set.
+    """The service of the session: the first offered set that fits the declarations; before any offer, any set.
 
     Raises:
         Inconclusive: none fits.
@@ -88,18 +88,18 @@ def choice(tester: TesterEv) -> Control:
 
 
 def control(tester: TesterEv) -> Control:
-    """What was selected, or what would be."""
+    """The selected service, or the one that would be selected."""
     return tester.control or choice(tester)
 
 
 def schedules(responses: Mapping[str, Any]) -> list[Any]:
-    """The schedule tuples on offer."""
+    """The offered schedule tuples."""
     block = getattr(responses.get("ScheduleExchangeRes"), "Scheduled_SEResControlMode", None)
     return list(block.ScheduleTuple) if block is not None else []
 
 
 def note(tester: TesterEv, arrival: Arrival) -> None:
-    """Parameter sets by service, and the reading shown last."""
+    """Records the parameter sets of each service, and the latest meter reading shown."""
     message = arrival.message
     if isinstance(message, common.ServiceDetailRes):
         tester.details[message.ServiceID] = message
@@ -195,7 +195,7 @@ def ac_parameters(tester: TesterEv) -> ac.AC_ChargeParameterDiscoveryReq:
 
 
 def energies(chosen: Control) -> dict[str, Any]:
-    """The three energy requests; counted from now, so that the least is negative where the battery may give."""
+    """The three energy requests, counted from now, so that the smallest is negative if the battery may discharge."""
     least = -CONTENT_WH / 4 if chosen.bidirectional else 0.0
     return {
         "EVTargetEnergyRequest": watt(CONTENT_WH / 2),
@@ -228,7 +228,7 @@ def cable_check(tester: TesterEv) -> dc.DC_CableCheckReq:
 
 @REQUESTS.on("DC_PreChargeReq")
 def pre_charge(tester: TesterEv) -> dc.DC_PreChargeReq:
-    """The vehicle says by EVProcessing that its inlet has the battery's voltage."""
+    """The vehicle reports through EVProcessing that its inlet has the battery's voltage."""
     last = tester.responses.get("DC_PreChargeRes")
     reached = last is not None and tester.voltage_reached(last)
     return dc.DC_PreChargeReq(
@@ -239,7 +239,7 @@ def pre_charge(tester: TesterEv) -> dc.DC_PreChargeReq:
 
 
 def most_power(tester: TesterEv) -> float:
-    """W over all phases that the tester takes at the most."""
+    """Maximum power that the tester takes over all phases, W."""
     pics = tester.pics
     if tester.rests:
         return 0.0
@@ -247,7 +247,7 @@ def most_power(tester: TesterEv) -> float:
 
 
 def profile(tester: TesterEv) -> common.EVPowerProfileType:
-    """Scheduled: the chosen schedule's steps, no more than the tester can take. Dynamic: an expectation."""
+    """Scheduled: the steps of the chosen schedule, limited to what the tester can take. Dynamic: an expectation."""
     chosen, anchor, most = control(tester), tester.connection.session.clock(), most_power(tester)
     if chosen.dynamic:
         return common.EVPowerProfileType(
@@ -255,7 +255,7 @@ def profile(tester: TesterEv) -> common.EVPowerProfileType:
             Dynamic_EVPPTControlMode=common.Dynamic_EVPPTControlModeType(),
             EVPowerProfileEntries=_entries([(DAY, most)]),
         )
-    if tester.offered_at is not None:  # it goes on from where the schedule is by now
+    if tester.offered_at is not None:  # it continues from the current point of the schedule
         anchor -= round(tester.now - tester.offered_at)
     schedule = tester.schedule
     powers = schedule.ChargingSchedule.PowerSchedule if schedule is not None else None
@@ -352,7 +352,7 @@ def ac_loop(tester: TesterEv) -> ac.AC_ChargeLoopReq:
 
 @REQUESTS.on("MeteringConfirmationReq")
 def metering_confirmation(tester: TesterEv) -> common.MeteringConfirmationReq:
-    """Of the reading that the last loop response with one has shown."""
+    """Confirms the meter reading in the last loop response that had one."""
     info, receipt = tester.shown or (types.MeterInfoType(MeterID="PLUGFEST", ChargedEnergyReadingWh=0), None)
     dynamic = control(tester).dynamic
     scheduled = common.Scheduled_SMDTControlModeType(SelectedScheduleTupleID=tester.tuple_id)

@@ -1,4 +1,4 @@
-"""What a charger's response of ISO 15118-20 must look like; as :mod:`.checks`, which has those of its predecessors."""
+"""What a charger's response in ISO 15118-20 must look like; :mod:`.checks` has the same for its predecessors."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def prices(tester: TesterEv, arrival: Arrival) -> str:
 
 @CHECKS20.on("LOOP_20")
 def loop(tester: TesterEv, arrival: Arrival) -> str:
-    """The member is of the same kind as the request's [V2G20-1600]; in dynamic mode needs only where they may be."""
+    """The member matches the request's kind [V2G20-1600]; in dynamic mode, needs appear only where allowed."""
     chosen, block = iso20.control(tester), arrival.message.CLResControlMode
     members: Any = ac_members(chosen) if chosen.service.energy == "AC" else dc_members(chosen)
     if type(block) is not members.answers:

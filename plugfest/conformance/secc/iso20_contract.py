@@ -1,6 +1,6 @@
-"""The tester vehicle's contract in ISO 15118-20: shown and signed with, right and wrong; and what is installed.
+"""The tester vehicle's contract in ISO 15118-20: presented and used to sign, correctly and wrongly; its installation.
 
-A request that is repeated while the charger is at work carries the same Signature.
+A request that is repeated while the charger is busy carries the same Signature.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ class Paying20:
     """The tester vehicle's side of contract payment.
 
     Attributes:
-        bench: certificates.
-        contract, provisioning: shown and signed with.
-        grammar: of SignedInfo.
+        bench: its certificates. contract, provisioning: presented and used to sign.
+        grammar: the grammar for SignedInfo.
     """
 
     bench: Certificates
@@ -50,7 +49,7 @@ class Paying20:
     _last: tuple[Any, Any] = field(default=(None, None))
 
     def sign(self, message: Any) -> Any:
-        """The Signature that a good-case request has."""
+        """The Signature of a good-case request."""
         if not _signable(message):
             return None
         bare = msgspec.structs.replace(message, Header=None)
@@ -70,7 +69,7 @@ def _signable(message: Any) -> bool:
 
 
 def paying(tester: TesterEv) -> Paying20:
-    """The contract of the tester. Inconclusive: the tester has no certificates, or does not pay with them."""
+    """The tester's contract. Inconclusive: the tester has no certificates, or does not pay with them."""
     if not isinstance(tester.paying, Paying20):
         raise Inconclusive("the tester has no contract; give it certificates with --pki", cause=Cause.NO_CERTIFICATES)
     return tester.paying
@@ -125,10 +124,10 @@ def _provisioning(own: Credential) -> common.SignedCertificateChainType:
 
 
 def delivered(tester: TesterEv, arrival: Arrival) -> Credential:
-    """The contract out of CertificateInstallationRes, if everything about it holds.
+    """The contract from CertificateInstallationRes, if everything about it is valid.
 
     Raises:
-        RemoteError: it does not; says what.
+        RemoteError: something is invalid; says what.
     """
     from pki import delivery20
     from pki.errors import PkiError
@@ -155,7 +154,7 @@ def delivered(tester: TesterEv, arrival: Arrival) -> Credential:
 
 
 Edit = Callable[["TesterEv", Any], Any]
-"""Makes another message of one."""
+"""Makes a changed message from a message."""
 
 Sign = Callable[["TesterEv", Any], Any]
 """Makes the Signature of a message."""
@@ -204,11 +203,11 @@ SIGNATURES: Mapping[str, Sign] = {
     "body_changed_after_signing": _changed_afterwards,
     "absent": lambda tester, message: None,
 }
-"""How a request can be signed wrongly."""
+"""Ways to sign a request wrongly."""
 
 
 def altered(message: Any) -> Any:
-    """The message with another body: what is signed then is not what is sent."""
+    """The message with a changed body, so that what is signed is not what is sent."""
     match message:
         case common.AuthorizationReq():
             return replaced(message, "GenChallenge", bytes(16))

@@ -1,6 +1,6 @@
-"""Deviations of requests of ISO 15118-20 that are more than another value of a field.
+"""Deviations of ISO 15118-20 requests that go beyond changing the value of a field.
 
-``like: {service: DC_BPT, control: dynamic}`` makes the request as another service or control mode has it; ``profile``
+``like: {service: DC_BPT, control: dynamic}`` makes the request as for another service or control mode; ``profile``
 names a power profile that a charger must refuse; ``contract`` and ``provisioning`` name a certificate.
 """
 
@@ -25,7 +25,7 @@ Change = Callable[["TesterEv", Any], Any]
 
 
 def _like(value: Any) -> Change:
-    """The request of another service or control mode; what is not named stays."""
+    """The request of another service or control mode; what is not named stays the same."""
     given = dict(value)
     both, control = given.pop("bidirectional", None), given.pop("control", None)
     if given or control not in (None, "scheduled", "dynamic", "other") or both not in (None, "other"):
@@ -69,13 +69,13 @@ def _above(tester: TesterEv, message: Any) -> Any:
 
 
 def _negative(tester: TesterEv, message: Any) -> Any:
-    """Power out of the vehicle, in a service that only charges."""
+    """Power from the vehicle, in a service that only charges."""
     return _with(message, [common.PowerScheduleEntryType(Duration=e.Duration, Power=rational(-1000.0))
                            for e in _entries(message)])  # fmt: skip
 
 
 def _short(tester: TesterEv, message: Any) -> Any:
-    """It ends a minute after it began, the schedule hours later."""
+    """The profile ends a minute after it began, the schedule hours later."""
     first = _entries(message)[0]
     return _with(message, [common.PowerScheduleEntryType(Duration=60, Power=first.Power)])
 
@@ -131,7 +131,7 @@ def _added(value: Any) -> Change:
 
 
 def _method(value: Any) -> Change:
-    """AuthorizationReq by another method than the one that is declared."""
+    """AuthorizationReq with a method other than the declared one."""
     if value != "EIM":
         raise NotExecutable(f"method {value!r}")
     own = common.EIM_AReqAuthorizationModeType()

@@ -1,5 +1,7 @@
-"""The steps of the tester vehicle's way through a session of ISO 15118-20; as :mod:`.walk`, where those stand that are
-the same in every protocol. :mod:`.iso20_ways` has their order."""
+"""The steps of the tester vehicle through a session of ISO 15118-20; :mod:`.iso20_ways` has their order.
+
+:mod:`.walk` has the steps that are the same in every protocol.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from plugfest.conformance.secc.tester import TesterEv
 
 MOST_ROUNDS = 400
-"""Rounds of the loop in which a charger that is declared to ask for something does so."""
+"""Rounds of the loop within which a charger that is declared to ask for something must ask."""
 
 
 async def authorization_setup(tester: TesterEv) -> None:
@@ -35,7 +37,7 @@ async def authorization_setup(tester: TesterEv) -> None:
 
 
 async def installation(tester: TesterEv) -> None:
-    """CertificateInstallation until there are no more contracts; the last one pays."""
+    """CertificateInstallation until there are no more contracts; the last one is used for payment."""
     held = iso20_contract.paying(tester)
     for _ in range(iso20_contract.MOST_CONTRACTS):
         arrival = await tester.until_finished("CertificateInstallationReq", timer("V2G_EVCC_Ongoing_Timeout"))
@@ -63,7 +65,7 @@ async def service_detail(tester: TesterEv) -> None:
 
 
 async def service_selection(tester: TesterEv) -> None:
-    """A value-added service that is to be used is asked for first."""
+    """A value-added service that will be used is requested first."""
     if tester.pics["PIXIT_SECC_ISO20_ParkingStatus"] and not tester.added:
         arrival = await tester.exchange("ServiceDetailReq", common.ServiceDetailReq(ServiceID=iso20.PARKING))
         sets = arrival.message.ServiceParameterList.ParameterSet
@@ -88,7 +90,7 @@ async def cable_check(tester: TesterEv) -> None:
 
 
 async def pre_charge(tester: TesterEv) -> None:
-    """Until the voltage is reached, and once more to say so."""
+    """Repeats until the voltage is reached, and once more to report it."""
     began = tester.now
     while True:
         request = tester.make("DC_PreChargeReq")
@@ -116,7 +118,7 @@ async def standby(tester: TesterEv) -> None:
 
 
 async def until_metering(tester: TesterEv) -> None:
-    """The loop until the charger asks for a confirmation of its reading."""
+    """Runs the loop until the charger asks to confirm its meter reading."""
     for _ in range(MOST_ROUNDS):
         arrival = await tester.exchange(tester.loop_request)
         status = arrival.message.EVSEStatus
@@ -135,7 +137,7 @@ async def welding(tester: TesterEv) -> None:
 
 
 async def rest(tester: TesterEv) -> None:
-    """The profile to come takes no power: it allows a pause in scheduled mode."""
+    """Makes the next profile take no power, which allows a pause in scheduled mode."""
     tester.rests = True
 
 
@@ -170,7 +172,7 @@ async def another_service(tester: TesterEv) -> None:
 
 @contextlib.asynccontextmanager
 async def looping(tester: TesterEv) -> AsyncIterator[None]:
-    """The charge loop goes on while the context is open: what is said beside it has the time it needs."""
+    """Keeps the charge loop running while the context is open, so that other messages have the time they need."""
 
     over = asyncio.Event()
 
@@ -183,7 +185,7 @@ async def looping(tester: TesterEv) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        over.set()  # between two exchanges, so that no response is left over
+        over.set()  # stops between two exchanges, so that no response is left over
         await asyncio.gather(going, return_exceptions=True)
 
 
@@ -216,4 +218,4 @@ WALK20: Mapping[str, Step] = {
     "Pause": pause_session,
     "WakeUp.EV": wake_by_ev,
 }
-"""State -> the step that reaches it from the one before."""
+"""State -> the step that reaches it from the previous state."""

@@ -1,7 +1,7 @@
-"""Which states lead to which in ISO 15118-20; as :mod:`.ways`, which has those of its predecessors.
+"""Which state leads to which in ISO 15118-20; :mod:`.ways` has the same for its predecessors.
 
 Besides the states of a plain session there are: ``Paused`` (asleep, found again and connected), ``Resumed`` (joined),
-``Standby``, ``AnotherService`` (stopped for another service), ``Metering`` (a confirmation is asked for).
+``Standby``, ``AnotherService`` (stopped for another service), ``Metering`` (a confirmation is requested).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ SERVICE = ("ServiceDiscovery", "ServiceDetail", "ServiceSelection")
 
 @dataclass(frozen=True)
 class Kind20:
-    """What decides on the way of a session of ISO 15118-20.
+    """What determines the course of a session of ISO 15118-20.
 
     Attributes:
-        installs: a contract is installed first.
+        installs: whether a contract is installed first.
     """
 
     ac: bool

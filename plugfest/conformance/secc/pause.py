@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class PausedSession:
-    """What the resumed session is held against."""
+    """What the resumed session is compared with."""
 
     session_id: bytes
     tuple_id: int = 1
@@ -39,7 +39,7 @@ async def pause_session(tester: TesterEv) -> None:
 
 
 async def wake_by_ev(tester: TesterEv) -> None:
-    """After the sleep, B-C-B; the charger asks for digital communication again."""
+    """Toggles B-C-B after the sleep; the charger then asks for digital communication again."""
     seconds = float(tester.pics["PICS_CMN_CMN_WakeUp"])
     pilot = tester.system.pilot
     if pilot.reading.duty is None:
@@ -53,7 +53,7 @@ async def wake_by_ev(tester: TesterEv) -> None:
 
 
 async def wake_by_evse(tester: TesterEv) -> None:
-    """The charger wakes up by itself after the declared time."""
+    """Waits until the charger wakes up by itself after the declared time."""
     seconds = float(tester.pics["PIXIT_CMN_CMN_WakeUp"])
     if tester.system.pilot.reading.duty is None:
         await asyncio.sleep(seconds + timer("SECC_B1_B2_Timeout"))

@@ -1,6 +1,6 @@
-"""Cases with a charger under test: a run of the catalogue becomes a plan, and the plan is carried out and judged.
+"""Cases with a charger under test: a run of the catalogue becomes a plan, which is executed and judged.
 
-A plan is made first and whole, so that what cannot be expressed is known before anything is sent (`NotExecutable`).
+A plan is completed first, so that anything that cannot be expressed is known before anything is sent (`NotExecutable`).
 Its steps are read by the tables of :mod:`.verbs` and :mod:`.expectations`; what the
 vocabulary cannot say is a script under the case's id (:mod:`.scripts`).
 """
@@ -28,11 +28,10 @@ class Plan:
     """What to do for a run.
 
     Attributes:
-        state: to walk to first.
-        setup: addition to the state.
+        state: the state to walk to first. setup: addition to the state.
         stimulus, expect: in order.
-        script: does it all instead, where the vocabulary does not suffice.
-        by_pilot: the charger refuses for the state of the pilot, which it has to see.
+        script: does everything instead, if the vocabulary does not suffice.
+        by_pilot: the charger refuses because of the pilot's state, which it needs to see.
     """
 
     run: Run
@@ -49,7 +48,7 @@ class Plan:
         """Walks to the state, deviates, judges.
 
         Raises:
-            Stop: with the verdict; nothing is raised for a pass.
+            Stop: with the verdict; a pass raises nothing.
         """
         tester.certificate_set = self.certificates
         tester.stays_ready = self.setup == "without the change to CP B"
@@ -76,7 +75,7 @@ class Plan:
 
 
 def keeps_content_rules(tester: TesterEv) -> None:
-    """Whether everything that the charger said in ISO 15118-20 keeps the content rules.
+    """Checks that everything the charger sent in ISO 15118-20 follows the content rules.
 
     Raises:
         Failed: a message broke one.
@@ -128,7 +127,7 @@ def plan(run: Run) -> Plan:
 
 
 def _refused_by_pilot(run: Run) -> bool:
-    """The tester's vehicle shows a state in which a request is refused that is good otherwise."""
+    """Makes the tester vehicle show a state in which a valid request is refused."""
     stimulus, expect = run.steps
     shown = [str(step["cp"]) for step in stimulus if "cp" in step]
     return any(state.startswith(("A", "B")) for state in shown) and any(

@@ -1,4 +1,4 @@
-"""Charging profiles that a charger must refuse: above what it offers, or for a schedule that it has not."""
+"""Charging profiles that a charger must refuse: above what it offers, or for a schedule that it does not have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _higher(value: Any, factor: int = 1) -> Any:
-    """One step more than a power, or so many times it."""
+    """One step more than a power, or a multiple of it."""
     if isinstance(value, int):
         return value + 1 if factor == 1 else min(value * factor, 32767)
     if factor == 1:
@@ -26,7 +26,7 @@ def _higher(value: Any, factor: int = 1) -> Any:
 
 
 def _pmax(tester: TesterEv) -> Any:
-    """The largest power that the charger has named."""
+    """The highest power that the charger has announced."""
     schedule = tester.schedule
     powers = [entry.PMax for entry in schedule.PMaxSchedule.PMaxScheduleEntry] if schedule is not None else []
     parameters = tester.responses.get("ChargeParameterDiscoveryRes")

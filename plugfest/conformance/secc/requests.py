@@ -1,6 +1,6 @@
-"""The tester vehicle's requests in the good case: made by name, from what is declared and what the charger answered.
+"""The tester vehicle's requests in the good case: made by name, from the declarations and the charger's answers.
 
-Each maker gives a whole, valid message (:mod:`.iso2`, :mod:`.din70121`, :mod:`.iso20`); deviations
+Each maker returns a complete, valid message (:mod:`.iso2`, :mod:`.din70121`, :mod:`.iso20`); deviations
 are applied to it afterwards (:mod:`.deviations`).
 """
 

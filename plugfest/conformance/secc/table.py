@@ -1,4 +1,4 @@
-"""What a check of a response is: the tester vehicle and the arrival in, "" or one sentence out."""
+"""A check of a response takes the tester vehicle and the arrival, and returns "" or one sentence."""
 
 from __future__ import annotations
 

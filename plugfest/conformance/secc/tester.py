@@ -1,7 +1,7 @@
 """The tester vehicle: walks a charger to any state of a session, with good-case requests, and deviates there.
 
-The way to a state is a table per protocol (:mod:`.ways`), its steps are in
-:mod:`.walk`. What goes wrong on the way is `Inconclusive`; whoever deviates judges for himself.
+The path to a state is a table per protocol (:mod:`.ways`), its steps are in :mod:`.walk`. Anything that goes wrong on
+the path is `Inconclusive`; code that deviates does its own judging.
 """
 
 from __future__ import annotations
@@ -47,46 +47,46 @@ if TYPE_CHECKING:
     from v2g.tls import Context as TlsContext
 
 CP_AFTER_REQUEST = 0.05
-"""s after a PowerDeliveryReq that the pilot changes in AC; the standard leaves 0.25."""
+"""s between a PowerDeliveryReq and the change of the pilot in AC; the standard allows 0.25."""
 
 PROFILE_STEPS = 24
-"""Most entries of a charging profile."""
+"""Maximum number of entries in a charging profile."""
 
 
 @dataclass
 class TesterEv:
-    """A vehicle at a charger under test.
+    """A vehicle connected to a charger under test.
 
     Attributes:
         system: the charger.
         pics: what is declared.
-        protocol: that the session speaks, once agreed.
+        protocol: the session's protocol, once agreed.
         wire: the connection, or None.
-        endpoint: what SDP found.
+        endpoint: the one SDP found.
         responses: the latest response by name.
-        session_id: of the session; zeros before.
-        progress: what the next PowerDeliveryReq says.
+        session_id: the session's id; zeros before there is one.
+        progress: what the next PowerDeliveryReq will say.
         paused: the session that was paused, if any.
-        earlier_id: id of the session before this one, b"" if there was none.
+        earlier_id: id of the previous session, b"" if there was none.
         link_up: loop time at which the link came up; setup timers count from there.
         challenge: GenChallenge of the latest PaymentDetailsRes.
         offered_ids: SchemaIDs of the latest supportedAppProtocolReq.
-        details: the latest ServiceDetailRes by ServiceID, of a case that asked for all services.
+        details: the latest ServiceDetailRes by ServiceID, if a case asked for all services.
         loops: rounds of the charging loop so far.
-        stays_ready: the pilot is not set to B with PowerDelivery(Stop).
-        tls: context for TLS, where the charger has it.
+        stays_ready: PowerDelivery(Stop) does not set the pilot to B.
+        tls: context for TLS, if the charger has it.
         paying: what contract payment needs (:mod:`.contract`).
-        certificates: of the bench, or None.
-        control: energy service and parameter set selected (ISO 15118-20, as the following).
-        added: value-added services to select, ServiceID and ParameterSetID.
+        certificates: the bench's, or None.
+        control: selected energy service and parameter set (ISO 15118-20, like the following).
+        added: value-added services to select, as ServiceID and ParameterSetID.
         offered_at: loop time of the latest schedules.
-        shown: the latest reading that the charger showed in the loop, with its receipt.
-        gives: it gives energy back, in a bidirectional service.
-        rests: it takes no power, so that it may pause.
-        breaches: what the charger's messages break of the content rules, in order.
+        shown: the latest meter reading that the charger showed in the loop, with its receipt.
+        gives: it feeds energy back, in a bidirectional service.
+        rests: it draws no power, so that it may pause.
+        breaches: content rules broken by the charger's messages, in order.
         certificate_set: parameter set of the certificate service: 1 installation, 2 update; None: it is not selected.
-        passed: states on the way to where the session is.
-        stimulus: what the case leaves open.
+        passed: states passed on the way to the current one.
+        stimulus: decides what the case leaves open.
     """
 
     system: ChargerUnderTest
@@ -140,23 +140,23 @@ class TesterEv:
 
     @property
     def previous_id(self) -> bytes:
-        """Id of the session before: the one that was paused, or the last one; b"" if there was none."""
+        """Id of the previous session: the paused one, or the last one; b"" if there was none."""
         return self.paused.session_id if self.paused is not None else self.earlier_id
 
     @property
     def kind(self) -> Way:
-        """What decides on the way of this session."""
+        """What determines the course of this session."""
         return GENERATIONS[self.protocol.name].way(self.protocol, self.pics, self.certificate_set)
 
     @property
     def wants_tls(self) -> bool:
-        """Whether this session is over TLS."""
+        """Whether this session uses TLS."""
         abilities = self.protocol.abilities
         return abilities.mutual or (bool(self.pics["PIXIT_SECC_CMN_TLS"]) and abilities.tls)
 
     @property
     def delay(self) -> float:
-        """Tolerance on the times of a charger, s; more than the standard's for one that is known to be slow."""
+        """Tolerance on a charger's timing, s; more than the standard's for a charger known to be slow."""
         return float(self.pics["par_CMN_Transmission_Delay"])
 
     @property
@@ -172,7 +172,7 @@ class TesterEv:
         return self.protocol.loop(energy(self.pics.ac))
 
     def named(self, word: str) -> str:
-        """A message that AC and DC call differently, under the name that it has here."""
+        """The name used in this session for a message that has different names in AC and DC."""
         for common, own in (("ChargeLoop", self.loop_request), ("ChargeParameterDiscovery", self._parameters)):
             if word.startswith(common):
                 return own.removesuffix("Req") + word[-3:]
@@ -205,7 +205,7 @@ class TesterEv:
 
     @property
     def schedule(self) -> Any:
-        """The schedule that is chosen: any of those offered, after a pause the one of before; None: none is offered."""
+        """The chosen schedule: any of those offered, after a pause the previous one; None: none is offered."""
         tuples = GENERATIONS[self.protocol.name].schedules(self.responses)
         if not tuples:
             return None
@@ -245,7 +245,7 @@ class TesterEv:
         self.observe(Event(self.now, layer, name, note=note))
 
     async def act(self, action: str) -> bool:
-        """What a person at the charger or a back end does. False: the bench cannot do it."""
+        """Performs what a person at the charger or a back end does. False: the bench cannot do it."""
         self.tell(*ACTS, action)
         return await self.system.do(action)
 
@@ -259,7 +259,7 @@ class TesterEv:
         return 2.0
 
     def take(self, bench: Certificates) -> None:
-        """Takes a bench's certificates: in contract payment it pays and signs with them."""
+        """Takes a bench's certificates, which it uses to pay and sign in contract payment."""
         self.certificates = bench
         if self.pics.pnc:
             self.paying = GENERATIONS[self.protocol.name].paying(bench, bench.contract(), bench.provisioning())
@@ -267,7 +267,7 @@ class TesterEv:
                 self.paying.grammar = self.pics.grammar
 
     async def open(self, tls: TlsContext | None) -> Channel:
-        """A connection to where discovery found the charger. SetupError: refused; Inconclusive: nothing was found."""
+        """Connects to where discovery found the charger. SetupError: refused; Inconclusive: nothing was found."""
         if self.endpoint is None:
             raise Inconclusive("the charger was not discovered yet", cause=Cause.NOT_DISCOVERED)
         return await self.system.connect(self.endpoint.address, self.endpoint.port, tls)
@@ -293,13 +293,13 @@ class TesterEv:
             ) from why  # fmt: skip
 
     async def response(self, request: str, within: float | None = None, stream: int = MAIN) -> Arrival:
-        """Awaits the answer to a request.
+        """Awaits the response to a request.
 
         Args:
-            stream: a side stream, by its payload type.
+            stream: payload type of a side stream.
 
         Raises:
-            Failed: nothing in time, the connection closed, or something that is not a message.
+            Failed: nothing came in time, the connection was closed, or what came is not a message.
         """
         seconds = self.timeout(request) if within is None else within
         wire = self.connection
@@ -331,7 +331,7 @@ class TesterEv:
         return arrival
 
     async def exchange(self, request: str, message: Any = None, **deviation: Any) -> Arrival:
-        """A good-case request, and an answer of the right type that is OK.
+        """Sends a good-case request and returns a response of the right type that is OK.
 
         Raises:
             Failed: anything else.
@@ -360,7 +360,7 @@ class TesterEv:
         """Walks to a state, from wherever the session is.
 
         Raises:
-            Inconclusive: it cannot be reached; says where it went wrong.
+            Inconclusive: the state cannot be reached; says where it went wrong.
             KeyError: there is no such state in this protocol.
         """
         self.certificate_set = CERTIFICATE_SETS.get(state, self.certificate_set)
@@ -374,7 +374,7 @@ class TesterEv:
                 raise Inconclusive(f"{state} was not reached: {name}: {why}", cause=cause_of(why)) from why
 
     def forget(self, *, linked: bool = False) -> None:
-        """The session is over: the next walk starts over, from plugging in or (``linked``) from discovery."""
+        """Marks the session as over: the next walk starts over, from plugging in or (``linked``) from discovery."""
         self.earlier_id = self.session_id
         self.responses.clear()
         self.session_id, self.progress, self.challenge, self.control = bytes(8), "Start", None, None
@@ -383,7 +383,7 @@ class TesterEv:
     # -- parts of steps -------------------------------------------------------------------------------------------
 
     def offer(self) -> appproto.supportedAppProtocolReq:
-        """The good-case offer: the session's protocol, and others that nobody speaks."""
+        """The good-case offer: the session's protocol, and others that no charger supports."""
         self.offered_ids = {self.stimulus.schema_id}
         return appproto.supportedAppProtocolReq(AppProtocol=self.stimulus.offer(self.protocol, energy(self.pics.ac)))
 
@@ -406,19 +406,19 @@ class TesterEv:
             await self.pause()
 
     async def pause(self) -> None:
-        """Between two requests of a loop."""
+        """Waits between two requests of a loop."""
         await asyncio.sleep(self.pics["par_chargingLoop_pause"])
 
     def ready(self) -> None:
-        """The pilot to C or D, as declared."""
+        """Sets the pilot to C or D, as declared."""
         self.system.pilot.set(State(self.pics["PICS_SECC_CMN_EvStateInChargeProgress"]))
 
     def voltage_reached(self, response: Any) -> bool:
-        """Within 5 % of the target."""
+        """Whether the voltage is within 5 % of the target."""
         return abs(number(response.EVSEPresentVoltage) - self.battery_voltage) <= 0.05 * self.battery_voltage
 
     async def deliver(self, **deviation: Any) -> Arrival:
-        """A PowerDelivery exchange, with what the pilot and the contactors have to do beside it."""
+        """A PowerDelivery exchange, with the necessary actions of pilot and contactors."""
         if self.progress == "Start":
             self.system.load(self.battery_voltage)
         moved = State.B if self.progress == "Stop" else State(self.pics["PICS_SECC_CMN_EvStateInChargeProgress"])
@@ -443,7 +443,7 @@ class TesterEv:
         return arrival
 
     async def charge(self, times: int) -> None:
-        """So many rounds of the charging loop, receipts included."""
+        """Runs this number of rounds of the charging loop, including receipts."""
         for _ in range(times):
             arrival = await self.exchange(self.loop_request)
             self.loops += 1
@@ -452,13 +452,13 @@ class TesterEv:
             await self.pause()
 
     def measured(self) -> Measured | None:
-        """What flows at the charger's output, where that is seen."""
+        """What flows at the charger's output, if the bench sees it."""
         return self.system.measured()
 
     # -- the end --------------------------------------------------------------------------------------------------
 
     async def leave(self) -> None:
-        """Whatever the state: connection dropped, pilot B, unplugged."""
+        """Ends the session in any state: drops the connection, sets the pilot to B, unplugs."""
         if self.wire is not None:
             await self.wire.close(reset=True)
             self.wire = None

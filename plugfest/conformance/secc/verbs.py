@@ -1,6 +1,6 @@
-"""What the tester vehicle does: the stimulus verbs of the catalogue, each read into an action.
+"""What the tester vehicle does: the stimulus verbs of the catalogue, each turned into an action.
 
-Reading refuses what it does not understand (`NotExecutable`), so that a plan is whole before anything is sent.
+Reading refuses what it does not understand (`NotExecutable`), so that a plan is complete before anything is sent.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _session_id(word: str) -> Callable[[TesterEv], bytes | None]:
 
 
 STREAMS: Mapping[str, int] = {"renegotiation": RENEGOTIATION, "metering": METERING, "parking": PARKING}
-"""Side streams by their words."""
+"""Side streams by their names in the catalogue."""
 
 
 def _stream(word: Any) -> int:
@@ -83,7 +83,7 @@ def _offer(offers: Any) -> Callable[[TesterEv], Any]:
                     raise Inconclusive("the next minor version would not be below the major one", cause=Cause.POINTLESS)
             made.append(appproto.AppProtocolType(**{**entry, "VersionNumberMinor": minor}))
         namespaces = {entry.ProtocolNamespace for entry in made}
-        if more or not tester.protocol.abilities.mutual:  # cases of ISO 15118-20 name the SchemaID that is to come back
+        if more or not tester.protocol.abilities.mutual:  # cases of ISO 15118-20 name the SchemaID that must come back
             made = tester.stimulus.among(made, more=more)
         tester.offered_ids = {entry.SchemaID for entry in made if entry.ProtocolNamespace in namespaces}
         return appproto.supportedAppProtocolReq(AppProtocol=made)
@@ -92,12 +92,12 @@ def _offer(offers: Any) -> Callable[[TesterEv], Any]:
 
 
 SEND = ("send", "session_id", "fields", "instead_of", "offers", "v2gtp", "other_header_fields", "times", "stream")
-"""Keys of a request's step."""
+"""Keys of a step that sends a request."""
 
 
 @VERBS.on("send")
 def send(step: Step) -> Action:
-    """``send: PreChargeReq``: a good-case request, with fields, header, session id, signature or offers of its own."""
+    """``send: PreChargeReq``: a good-case request, with its own fields, header, session id, signature or offers."""
     request = step["send"]
     if request == "SDPReq":
         return discovery.send_request(step)
@@ -144,10 +144,10 @@ def send(step: Step) -> Action:
 
 
 def _still_there(course: Course, following: str) -> None:
-    """No request is sent after a refusal, which ends the session: the refusal is what is told.
+    """Sends no request after a refusal, which ends the session; the refusal is reported.
 
     Raises:
-        Failed: the last answer was one.
+        Failed: the last response was a refusal.
     """
     last = course.answers[-1] if course.answers else None
     if last is not None and last.code.startswith("FAILED"):
@@ -160,7 +160,7 @@ def _still_there(course: Course, following: str) -> None:
 
 @VERBS.on("wait")
 def wait(step: Step) -> Action:
-    """``wait: V2G_SECC_Sequence_Timeout - 1 s``: the next step comes so much later."""
+    """``wait: V2G_SECC_Sequence_Timeout - 1 s``: the next step comes this much later."""
     only(step, "wait")
     seconds = durations.seconds(str(step["wait"]))
 
@@ -173,7 +173,7 @@ def wait(step: Step) -> Action:
 
 @VERBS.on("silent")
 def silent(step: Step) -> Action:
-    """``silent: V2G_SECC_Sequence_Timeout``: nothing is sent for so long."""
+    """``silent: V2G_SECC_Sequence_Timeout``: nothing is sent for this long."""
     only(step, "silent")
     seconds = durations.seconds(str(step["silent"]))
 
@@ -182,7 +182,7 @@ def silent(step: Step) -> Action:
         tester = course.tester
         since = tester.link_up if "CommunicationSetup" in str(step["silent"]) and tester.wire is None else tester.now
         await asyncio.sleep(max(seconds - DELAY - (tester.now - since), 0.0))
-        if tester.wire is None:  # the tester cannot close yet: the timer is given its tolerance
+        if tester.wire is None:  # the tester cannot close yet: the timer gets its tolerance
             await asyncio.sleep(2 * DELAY)
         course.ended = tester.now
 
@@ -206,7 +206,7 @@ GOES_ON: Mapping[str, Callable[[TesterEv, Arrival], bool]] = {
 }
 
 GIVING_UP = timer("V2G_SECC_Ongoing_Performance_Time") + CLOSE
-"""s: after that a charger should have given up."""
+"""s after which a charger should have given up."""
 
 
 @VERBS.on("while")
@@ -245,7 +245,7 @@ def while_(step: Step) -> Action:
 
 @VERBS.on("for_each")
 def for_each(step: Step) -> Action:
-    """``for_each: ServiceID in ServiceDiscoveryRes.ServiceList``: asks for the details of every service."""
+    """``for_each: ServiceID in ServiceDiscoveryRes.ServiceList``: requests the details of every service."""
     only(step, "for_each", "do")
     if "ServiceID in ServiceDiscoveryRes.ServiceList" not in str(step["for_each"]):
         raise NotExecutable(f"for_each {step['for_each']!r}")
@@ -279,7 +279,7 @@ _CP = re.compile(r"(A|B|C|D)( or D)?( \(unchanged\))?( without PowerDeliveryReq)
 
 @VERBS.on("cp")
 def cp(step: Step) -> Action:
-    """``cp: B``: the vehicle's resistors, beside the request under way or after its response; A pulls the plug."""
+    """``cp: B``: the vehicle's pilot state, set during the current request or after its response; A pulls the plug."""
     only(step, "cp", "when")
     match = _CP.fullmatch(str(step["cp"]))
     if match is None:
@@ -328,7 +328,7 @@ ACTIONS = (
     "never authorise", "refuse", "stop", "emergency stop", "pause", "renegotiate", "another service", "leave standby",
     "stick contactor", "no contract", "slow back end", "silent back end",
 )  # fmt: skip
-"""What a person at the charger can be asked for."""
+"""What a person at the charger can be asked to do."""
 
 
 @VERBS.on("operator")
@@ -368,7 +368,7 @@ def connect(step: Step) -> Action:
 
 @VERBS.on("repeat")
 def repeat(step: Step) -> Action:
-    """``repeat``: two whole sessions more."""
+    """``repeat``: two more whole sessions."""
     only(step, "repeat", "times")
 
     async def act(course: Course) -> None:

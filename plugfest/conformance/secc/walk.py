@@ -1,7 +1,7 @@
-"""The steps of the tester vehicle's way through a session: one per state, each a good-case exchange or a few.
+"""The steps of the tester vehicle through a session: one per state, each one or a few good-case exchanges.
 
-A step is named after the state that it reaches (:data:`WALK`); :mod:`.ways` says in which order. What
-goes wrong is `Failed`; :meth:`.tester.TesterEv.until` tells it as `Inconclusive`.
+A step is named after the state it reaches (:data:`WALK`); :mod:`.ways` has their order. Anything that goes wrong is
+`Failed`; :meth:`.tester.TesterEv.until` reports it as `Inconclusive`.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ async def payment(tester: TesterEv) -> None:
 
 
 async def installation(tester: TesterEv) -> None:
-    """CertificateInstallation or CertificateUpdate; the new contract pays."""
+    """CertificateInstallation or CertificateUpdate; the new contract is used for payment."""
 
     request = "CertificateUpdateReq" if tester.certificate_set == 2 else "CertificateInstallationReq"
     arrival = await tester.exchange(request)
@@ -147,7 +147,7 @@ async def loop(tester: TesterEv) -> None:
 
 
 async def until_receipt(tester: TesterEv) -> None:
-    """The loop until a response asks for a receipt, which is then due."""
+    """Runs the loop until a response asks for a receipt, which is then due."""
     for _ in range(200):
         arrival = await tester.exchange(tester.loop_request)
         if getattr(arrival.message, "ReceiptRequired", None):
@@ -226,4 +226,4 @@ WALK: Mapping[str, Step] = {
     "WakeUp.EV": wake_by_ev,
     "WakeUp.EVSE": wake_by_evse,
 }
-"""State -> the step that reaches it from the one before."""
+"""State -> the step that reaches it from the previous state."""

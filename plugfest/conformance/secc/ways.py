@@ -1,7 +1,7 @@
-"""Which states lead to which: the way of a session from the link to any state, per protocol and way of payment.
+"""Which state leads to which: the path of a session from the link to any state, per protocol and payment method.
 
-A state is the name of what has just been answered well (``SessionSetup``, ``PowerDelivery.Start``): the preconditions
-of the catalogue without their prefix.
+A state is named after what has just been answered successfully (``SessionSetup``, ``PowerDelivery.Start``): the
+preconditions of the catalogue without their prefix.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from plugfest.conformance.catalogue.pics import Pics
 from v2g.protocols import Protocol
 
 CONNECTED = ("SDP", "TCP", "SAP", "SessionSetup", "ServiceDiscovery")
-"""From discovery to ServiceDiscovery, where ways part."""
+"""From discovery to ServiceDiscovery, where the paths diverge."""
 
 CERTIFICATE_SETS: Mapping[str, int] = {"CertificateInstallation": 1, "CertificateUpdate": 2}
 """States of the certificate service -> its parameter set."""
@@ -25,15 +25,15 @@ ALIASES: Mapping[str, str] = {
     "PowerDelivery.Off": "PowerDelivery.Stop",
     "FullSession": "SessionStop",
 }
-"""States under another name."""
+"""States with a second name."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What decides on the way of a session.
+    """What determines the course of a session.
 
     Attributes:
-        certificate_set: 1: a contract is installed, 2: updated; None: neither.
+        certificate_set: 1: a contract is installed; 2: it is updated; None: neither.
     """
 
     din: bool
@@ -96,7 +96,7 @@ class Kind:
         return self._to(name)
 
     def _to(self, name: str) -> list[str]:
-        """The steps to a state on the line; one that this kind of session leaves out ends just before it."""
+        """The steps to a state on the path; if this kind of session skips the state, they end just before it."""
         if name not in self.line and name == "ServiceDetail":
             name = "ServiceDiscovery"
         try:

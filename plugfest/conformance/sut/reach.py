@@ -1,5 +1,4 @@
-"""How to reach a system under test: its interface or address, the control pilot, and whether modems are matched
-first."""
+"""How to reach a system under test: interface or address, control pilot, and whether modems are matched first."""
 
 from __future__ import annotations
 
