@@ -1,7 +1,7 @@
-"""Reads messages of a side stream by its state: the payload type does not determine their schema set.
+"""Reads the messages of a side stream by its state, because the payload type does not determine their schema set.
 
-The bytes of a message of one set may well be a message of another, because the numbers of the root elements overlap.
-So the sets that are due next on the stream are tried first; if none of them fits, one that reads all bytes.
+The bytes of a message of one set may also be a valid message of another, because the numbers of the root elements
+overlap. So a set whose message is due next on the stream comes first; if there is none, one that reads all bytes.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from v2g.sequence import Sequence
 
 @dataclass
 class SideState:
-    """One side stream as it goes, seen from either end or from outside.
+    """The state of one side stream, seen from either end or from outside.
 
     Attributes:
-        protocol: whose stream it is.
+        protocol: the protocol it belongs to.
         side: the stream.
     """
 
@@ -35,9 +35,9 @@ class SideState:
         self._order = Sequence(self.side.order)
 
     def read(self, data: bytes) -> SessionMessage:
-        """What bytes are, read under the set that is due; what is read counts as said. Never raises."""
+        """Reads bytes under the set that is due, and notes the message. Never raises."""
         found = [readings.read(name, data) for name in self.side.sets]
-        # What is odd about the bytes, like a rest behind the message, speaks for another set.
+        # Oddities in the bytes, like leftovers after the message, suggest another set.
         whole = sorted((one for one in found if one.is_message), key=lambda one: len(one.notes))
         due = next((one for one in whole if self.due(one.body)), None)
         chosen = due or (whole or found)[0]
@@ -46,14 +46,14 @@ class SideState:
         return chosen
 
     def due(self, body: Any) -> bool:
-        """Whether a message may come now: the response to what was asked, or a request that the order allows."""
+        """Whether a message may come now: the response to the open request, or a request that the order allows."""
         if self._asked is None:
             return isinstance(body, Request) and self._order.verdict(body) != "illegal"
         expected = self.protocol.response_to(type(self._asked))
         return expected is not None and isinstance(body, expected)
 
     def note(self, body: Any) -> None:
-        """Takes a message into account that was sent, or read elsewhere."""
+        """Takes into account a message that was sent, or read elsewhere."""
         if isinstance(body, Request):
             self._asked = body
         elif self._asked is not None:

@@ -1,7 +1,8 @@
-"""V2GTP frames over a reader and a writer: TCP, TLS and memory are one code path.
+"""V2GTP frames over a reader and a writer: one code path for TCP, TLS and memory.
 
-A read is not a message: header and payload may come in pieces, and two messages in one segment. Exactly eight bytes are
-read, then exactly the payload. A frame is written with one call, because some peers take one read for one message.
+A read is not a message: header and payload may arrive in pieces, and one segment may hold two messages. So exactly
+eight bytes are read, then exactly the payload. A frame is written in one call, because some peers take one read for one
+message.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ if TYPE_CHECKING:
     from v2g import tls
 
 MAX_CONNECTIONS = 16
-"""Connections at once, including those in their TLS handshake; more are reset."""
+"""The most simultaneous connections, including those in their TLS handshake; more are reset."""
 MAX_PAYLOAD = 65536
-"""Longest payload accepted, bytes. The longest real ISO 15118-2 message is under 5 kB, of ISO 15118-20 under 20 kB."""
+"""Longest payload accepted, bytes. Real messages stay under 5 kB in ISO 15118-2 and under 20 kB in ISO 15118-20."""
 
 _UNREACHABLE = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ENODEV}
 """Errors of a connection whose peer or link is gone."""
 KEEPALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
-"""A charger's TCP probes a peer after 2 s of silence and gives up after three missing answers; it retransmits its own
+"""A charger's TCP probes a peer after 2 s of silence and gives up after three unanswered probes; it retransmits its own
 data for 10 s (TCP_USER_TIMEOUT is in ms)."""
 
 MAX_TAKING = 10.0
-"""s after which a peer that does not read our data counts as gone. Every message is due earlier than that."""
+"""s after which a peer that does not read our data counts as gone. Every message is due sooner."""
 
 _GONE = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, OSError)
 
@@ -49,8 +50,8 @@ class Channel:
 
     Attributes:
         tls: the TLS connection, once there is one.
-        heard: loop time of the last frame, or of the start.
-        spoke: whether there was a frame.
+        heard: loop time of the last frame received, or of the start.
+        spoke: whether a frame was received.
     """
 
     def __init__(
@@ -61,14 +62,14 @@ class Channel:
         self._streams = reader, writer
         self._max_payload = max_payload
         self._ended = False  # by us
-        self._header: v2gtp.Header | None = None  # of a frame whose payload is still to come
+        self._header: v2gtp.Header | None = None  # of a frame whose payload has yet to arrive
         self.tls: tls.Connection | None = None
         self.heard = asyncio.get_running_loop().time()
         self.spoke = False
         self._why = ""
         sock = writer.get_extra_info("socket")
         if sock is not None and sock.family == socket.AF_INET6:
-            with contextlib.suppress(OSError):  # the answer of a loop must not wait for Nagle
+            with contextlib.suppress(OSError):  # a loop's answer must not be delayed by Nagle's algorithm
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
@@ -78,7 +79,7 @@ class Channel:
 
     @property
     def mutual(self) -> bool:
-        """True over TLS 1.3 with the certificates of both sides, as ISO 15118-20 wants it [V2G20-1237, 2356]."""
+        """True over TLS 1.3 with certificates of both sides, as ISO 15118-20 requires it [V2G20-1237, 2356]."""
         return self.tls is not None and self.tls.mutual
 
     @property
@@ -100,13 +101,13 @@ class Channel:
         return self._writer.is_closing() or self._streams[0].at_eof()
 
     async def start_tls(self, context: tls.Context, observe: Observe | None = None) -> None:
-        """Secures the connection, in the role of the context. Nothing may have been read before.
+        """Secures the connection, in the role of the context. Nothing may have been read before that.
 
         Args:
-            observe: is notified of each step; by default the context's observer is.
+            observe: is notified of each step; by default the context's own observer.
 
         Raises:
-            TlsFailure: the handshake failed; says why. The connection is closed then.
+            TlsFailure: the handshake failed; says why. The connection is closed in that case.
         """
         from v2g import tls
 
@@ -121,14 +122,14 @@ class Channel:
         """The next frame: payload type and payload.
 
         Raises:
-            HeaderError: no V2GTP header, or a payload longer than allowed. There is no way to find the next frame.
+            HeaderError: no V2GTP header, or a payload that is too long. The next frame cannot be found then.
             ConnectionLost: the peer closed, or the connection broke.
         """
         try:
             header = self._header or v2gtp.parse_header(await self._reader.readexactly(v2gtp.HEADER_LENGTH))
             if header.length > self._max_payload:
                 raise v2gtp.HeaderError(f"V2GTP payload of {header.length} bytes, at most {self._max_payload} accepted")
-            self._header = header  # whoever is cancelled now leaves the rest of the frame to the next reader
+            self._header = header  # a reader cancelled from here on leaves the rest of the frame to the next one
             payload = await self._reader.readexactly(header.length)
             self._header = None
             self.heard, self.spoke = asyncio.get_running_loop().time(), True
@@ -141,7 +142,7 @@ class Channel:
             raise self._broken(why) from why
 
     async def write(self, data: bytes) -> None:
-        """Sends bytes as they are.
+        """Sends bytes unchanged.
 
         Raises:
             ConnectionLost: the connection is closed, or the peer does not read what we send.
@@ -163,14 +164,14 @@ class Channel:
         return ConnectionLost(self._why or f"the connection broke: {why}", how)
 
     async def write_frame(self, payload_type: int, payload: bytes) -> None:
-        """Sends one frame with one call."""
+        """Sends one frame in one call."""
         await self.write(v2gtp.pack(payload_type, payload))
 
     async def close(self, *, wait_for_peer: float = 0.0) -> None:
-        """Closes. A charger gives the vehicle time to close first, and a reset then is not an error.
+        """Closes the connection. A charger gives the vehicle time to close first; a reset then is not an error.
 
         Args:
-            wait_for_peer: seconds to wait for the peer's end before closing.
+            wait_for_peer: seconds to wait for the peer to close first.
         """
         self._ended = True
         if wait_for_peer and not self._writer.is_closing():
@@ -184,7 +185,7 @@ class Channel:
                 await self._writer.wait_closed()
 
     def abort(self, why: str = "") -> None:
-        """Drops the connection at once; pending reads and writes raise the reason."""
+        """Drops the connection at once; pending reads and writes raise an error with the reason."""
         self._why = self._why or why
         self._ended = True
         self._writer.transport.abort()
@@ -204,12 +205,12 @@ async def connect(
     """Connects to a charger.
 
     Args:
-        interface: scope of a link-local address; None for others.
-        context: TLS if given.
-        observe: is notified of a connection that is not made, and of the steps of TLS.
+        interface: scope of a link-local address; None for other addresses.
+        context: uses TLS if given.
+        observe: is notified of a failed connection, and of the steps of TLS.
 
     Raises:
-        SetupError: refused, unreachable, or the TLS handshake failed; says why.
+        SetupError: connection refused, peer unreachable, or TLS handshake failed; says why.
     """
     host = f"{address}%{interface.device}" if interface else address
     began = asyncio.get_running_loop().time()
@@ -260,11 +261,11 @@ async def listening(
     """While the context is open, accepts connections on the interface's link-local address; yields the port.
 
     Args:
-        on_connect: serves one connection; it decides about a second one while the first is active.
+        on_connect: serves one connection; it decides what to do with a second one while the first is active.
         port: a fixed port; by default a free one of :data:`PORTS`.
         observe: is notified of the steps of TLS.
         on_failure: is notified of TLS handshakes that failed.
-        at_once: connections that are open at the same time at most; more are dropped.
+        at_once: the most connections open at the same time; more are dropped.
 
     Raises:
         SetupError: no port is free.
@@ -287,7 +288,7 @@ async def listening(
             writer.transport.abort()
             return
         _keep_alive(writer.get_extra_info("socket"))
-        # The task starts before the first bytes are looked at, so that TLS gets them.
+        # The task starts before the first bytes are read, so that TLS gets them.
         task = asyncio.create_task(serve(Channel(reader, writer), writer))
         running.add(task)
         task.add_done_callback(running.discard)
@@ -318,7 +319,7 @@ async def listening(
 def _keep_alive(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in KEEPALIVE.items():
-        with contextlib.suppress(AttributeError, OSError):  # not every system has all of them
+        with contextlib.suppress(AttributeError, OSError):  # not every system has all of these options
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 

@@ -1,6 +1,6 @@
-"""Certificate chains as messages carry them, with the private key where we have it. Knows no role.
+"""Certificate chains as messages carry them, with the private key if we have it. Knows no role.
 
-A chain is the leaf and up to two sub-CAs, the leaf's issuer first, no root [V2G2-656].
+A chain is the leaf and up to two sub-CAs, the leaf's issuer first, without the root [V2G2-656].
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Credential:
 
     @property
     def emaid(self) -> str:
-        """The common name as messages carry an eMAID."""
+        """The common name in the form in which messages carry an eMAID."""
         return plain_id(self.name)
 
     @property
@@ -56,7 +56,7 @@ class Credential:
 
 
 def read(der: bytes) -> x509.Certificate:
-    """A certificate from a message, with every part that we use later.
+    """Reads a certificate from a message, including every part that is used later.
 
     Raises:
         RemoteError: it cannot be read.
@@ -78,17 +78,17 @@ def common_name(certificate: x509.Certificate) -> str:
 
 
 def plain_id(text: str) -> str:
-    """An eMAID as it is compared: upper case, without hyphens."""
+    """An eMAID in the form used for comparison: upper case, without hyphens."""
     return text.upper().replace("-", "")
 
 
 def provider_of(emaid: str) -> str:
-    """ProviderID of an eMAID, as ISO 15118-20 lists it: country and provider."""
+    """ProviderID of an eMAID as ISO 15118-20 lists it: country and provider."""
     return plain_id(emaid)[:5]
 
 
 def suite_of(certificate: x509.Certificate) -> str:
-    """The profiles of ISO 15118-20 that a key stands for; those of -2 for P-256, and "" for any other."""
+    """The certificate profiles of ISO 15118-20 that a key belongs to; those of -2 for P-256; "" for any other key."""
     from pki.keys import Kind, kind
 
     suites = {Kind.P521: "iso20", Kind.ED448: "iso20-ed448", Kind.P256: "iso2"}
@@ -102,7 +102,7 @@ Chain = (
     | common.ContractCertificateChainType
     | common.SignedCertificateChainType
 )
-"""A chain in a message of either generation."""
+"""A chain in a message of ISO 15118-2 or -20."""
 
 
 def chain_of(chain: Chain) -> tuple[bytes, ...]:
@@ -117,7 +117,7 @@ def chain_type(chain: Sequence[bytes], id_: str | None = None) -> iso2.Certifica
 
 
 def sub_certificates(chain: Sequence[bytes]) -> common.SubCertificatesType | None:
-    """The sub-CAs of a chain as a message of ISO 15118-20 carries them; None without any."""
+    """The sub-CAs of a chain as a message of ISO 15118-20 carries them; None if there are none."""
     return common.SubCertificatesType(Certificate=list(chain[1:])) if len(chain) > 1 else None
 
 
@@ -127,7 +127,7 @@ def root_ids(roots: Iterable[bytes]) -> iso2.ListOfRootCertificateIDsType:
 
 
 def issuers_and_serials(roots: Iterable[bytes]) -> list[xmldsig.X509IssuerSerialType]:
-    """The content of a ListOfRootCertificateIDs of either generation."""
+    """The content of a ListOfRootCertificateIDs of ISO 15118-2 or -20."""
     found = [read(der) for der in roots][:20]
     return [
         xmldsig.X509IssuerSerialType(X509IssuerName=c.issuer.rfc4514_string(), X509SerialNumber=c.serial_number)

@@ -21,14 +21,14 @@ Address = tuple[str, int, int, int]
 
 
 MAX_ANSWERS = 50
-"""SDP answers to one vehicle in a second: as many as it may request, one every 250 ms [V2G2-159, 161]."""
+"""The most SDP answers to one vehicle per second: as many as it may send requests, one per 250 ms [V2G2-159, 161]."""
 MAX_ALL_ANSWERS = 200
-"""SDP answers in a second."""
+"""The most SDP answers per second in total."""
 _WAITING = 64
 
 
 class _Allowance:
-    """How many answers are left in this second, for each vehicle and in total."""
+    """Counts the answers left in this second, for each vehicle and in total."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -36,7 +36,7 @@ class _Allowance:
         self._all = 0
 
     def take(self, sender: str, now: float) -> bool:
-        """Whether one more answer may go to a sender; counts it."""
+        """Whether one more answer may go to a sender; if so, counts it."""
         if int(now) != self._second:
             self._second, self._all = int(now), 0
             self._counts.clear()
@@ -49,7 +49,7 @@ class _Allowance:
 
 
 class _Mailbox(asyncio.DatagramProtocol):
-    """Datagrams in a queue, each with its sender; bounded, because anybody can send."""
+    """A queue of datagrams, each with its sender; bounded, because anyone can send."""
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[tuple[bytes, Address]] = asyncio.Queue(_WAITING)
@@ -60,12 +60,12 @@ class _Mailbox(asyncio.DatagramProtocol):
 
 
 def place_of(interface: Interface, to: IPv6Address | None = None) -> Address:
-    """Where requests go: to the multicast group on an interface, or ``to`` one address there."""
+    """The destination of requests: the multicast group on an interface, or the address ``to`` there."""
     return (str(to) if to else sdp.GROUP, sdp.PORT, 0, interface.index)
 
 
 def asking_socket(interface: Interface) -> socket.socket:
-    """The socket of a vehicle that searches; it does not block."""
+    """The non-blocking socket of a searching vehicle."""
     with interface.inside():
         sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
@@ -76,7 +76,7 @@ def asking_socket(interface: Interface) -> socket.socket:
 
 
 def answering_socket(interface: Interface) -> socket.socket:
-    """The socket of a charger, which hears what comes to the group on its interface; it does not block.
+    """The non-blocking socket of a charger, which receives the group's datagrams on its interface.
 
     Raises:
         SetupError: the port is taken, or the group cannot be joined.
@@ -86,10 +86,10 @@ def answering_socket(interface: Interface) -> socket.socket:
     try:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.setblocking(False)
-        # Several chargers on one host, each on its own interface, have the port at the same time; two on one do not.
+        # Several chargers on one host, each on its own interface, can share the port; two on one interface cannot.
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.device.encode())
-        except PermissionError:  # an old kernel: we hear all interfaces, and the membership below names ours
+        except PermissionError:  # an old kernel: we receive from all interfaces; the membership below names ours
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("::", sdp.PORT))
         group = socket.inet_pton(socket.AF_INET6, sdp.GROUP) + struct.pack("@I", interface.index)
@@ -117,11 +117,11 @@ async def discover(
     Args:
         security: :data:`sdp.TLS` or :data:`sdp.NO_TLS`.
         to: unicast address instead of the multicast group, for benches without multicast.
-        acceptable: why a response cannot be used, or None.
+        acceptable: says why a response cannot be used, or returns None.
 
     Raises:
         NothingFound: no usable answer.
-        SetupError: the interface does not let us send.
+        SetupError: the interface does not allow sending.
     """
     loop = asyncio.get_running_loop()
     target = place_of(interface, to)
@@ -153,7 +153,7 @@ async def search(
     observe: Observe = ignore,
     where: str = "",
 ) -> sdp.Response:
-    """The search itself, over any means to send datagrams and a queue of what comes back; see :func:`discover`.
+    """The search itself, over any way to send datagrams and a queue of the answers; see :func:`discover`.
 
     Raises:
         NothingFound: no usable answer.
@@ -182,7 +182,7 @@ async def _answer(
     observe: Observe,
     problems: list[str],
 ) -> sdp.Response | None:
-    """The first usable response within one interval; why others are not goes to ``problems``."""
+    """The first usable response within one interval; the reasons against others go to ``problems``."""
     loop = asyncio.get_running_loop()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -215,7 +215,7 @@ async def answering(
     """While the context is open, answers every valid SDP request that arrives on the interface [V2G2-144].
 
     Args:
-        answer: the response to a request, or None for no answer.
+        answer: returns the response to a request, or None for no answer.
 
     Raises:
         SetupError: the port is taken, or the group cannot be joined.
@@ -238,7 +238,7 @@ async def serve(
     answer: Callable[[sdp.Request], sdp.Response | None],
     observe: Observe,
 ) -> None:
-    """Answers requests out of a queue, without end; see :func:`answering`."""
+    """Answers the requests of a queue for ever; see :func:`answering`."""
     loop = asyncio.get_running_loop()
     allowance = _Allowance()
     while True:

@@ -1,7 +1,7 @@
-"""The services of ISO 15118-20 as data: what each transfers, and what a parameter set says [facts of sections 5 and 6].
+"""The services of ISO 15118-20 as data: what each transfers, and what its parameter sets say.
 
-A parameter set is a mapping of parameter names to numbers. Readers take what they need and ignore the rest: sets in
-the field lack parameters, have unknown ones, or name one twice.
+A parameter set maps parameter names to numbers. Readers take what they need and ignore the rest: sets in the field lack
+parameters, contain unknown ones, or name one twice.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ SCHEDULED, DYNAMIC = 1, 2
 """ControlMode: the vehicle decides within a schedule, or the charger within the vehicle's needs."""
 
 BY_VEHICLE, BY_CHARGER = 1, 2
-"""MobilityNeedsMode: who names departure and state of charge; by the charger in dynamic mode only."""
+"""MobilityNeedsMode: which side names departure and state of charge; the charger may only do so in dynamic mode."""
 
 SINGLE_PHASE, THREE_PHASE, THREE_PHASE_MISNAMED = 1, 2, 3
-"""Connector of AC; 3 is what one stack sends for three phases."""
+"""Connector of AC; one stack sends 3 for three phases."""
 
 DC_EXTENDED = 2
 """Connector of DC: the larger pins of a combined coupler."""
@@ -28,16 +28,16 @@ NO_PRICES, ABSOLUTE_PRICES, PRICE_LEVELS = 0, 1, 2
 """Pricing."""
 
 UNIFIED, SEPARATED = 1, 2
-"""BPTChannel: one path for both directions, or one each, so that a change of direction needs a PowerDelivery."""
+"""BPTChannel: one path for both directions, or one for each; then a change of direction needs a PowerDelivery."""
 
 GRID_FOLLOWING, GRID_FORMING = 1, 2
 """GeneratorMode."""
 
 ACTIVE, PASSIVE = 1, 2
-"""GridCodeIslandingDetectionMethod, in AC only."""
+"""GridCodeIslandingDetectionMethod; only in AC."""
 
 MISNAMED = {"DetectionMethodGridCodeIslanding": "GridCodeIslandingDetectionMethod"}
-"""What stacks in the field call a parameter, and its name."""
+"""Wrong parameter names of stacks in the field -> the correct name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class EnergyService:
 
     Attributes:
         number: ServiceID.
-        title: what people call it.
+        title: its usual name.
         energy: AC or DC messages.
         bidirectional: its messages have the BPT members.
     """
@@ -65,14 +65,14 @@ MCS = EnergyService(8, "MCS", "DC")
 MCS_BPT = EnergyService(9, "MCS_BPT", "DC", bidirectional=True)
 
 SERVICES: Mapping[int, EnergyService] = {s.number: s for s in (AC, DC, AC_BPT, DC_BPT, MCS, MCS_BPT)}
-"""By ServiceID; wireless and pantograph services are not covered."""
+"""The services by ServiceID; wireless and pantograph services are not covered."""
 
 BY_TITLE: Mapping[str, EnergyService] = {s.title: s for s in SERVICES.values()}
-"""By what people call them."""
+"""The services by title."""
 
 
 def title(number: int) -> str:
-    """A ServiceID as people read it."""
+    """A ServiceID in readable form."""
     return f"{SERVICES[number].title} ({number})" if number in SERVICES else f"service {number}"
 
 
@@ -87,12 +87,12 @@ class ParameterSet:
     Attributes:
         number: ParameterSetID; no order is implied.
         dynamic: ControlMode.
-        connector: Connector, 0 where it is not said.
-        by_charger: MobilityNeedsMode 2.
-        nominal_voltage: line to neutral, V; 0 in DC or where it is not said.
+        connector: Connector; 0 if not given.
+        by_charger: MobilityNeedsMode is 2.
+        nominal_voltage: line to neutral, V; 0 in DC or if not given.
         pricing: Pricing.
         channel, generator, islanding: BPTChannel, GeneratorMode and GridCodeIslandingDetectionMethod; 0 in services
-            that only charge, and where they are not said.
+            that only charge, or if not given.
     """
 
     number: int
@@ -112,11 +112,11 @@ class ParameterSet:
 
     @property
     def phases(self) -> int:
-        """Of an AC connector."""
+        """Number of phases of an AC connector."""
         return 3 if self.connector in (THREE_PHASE, THREE_PHASE_MISNAMED) else 1
 
     def element(self) -> common.ParameterSetType:
-        """As it is sent."""
+        """The parameter set as it is sent."""
         values = {
             "Connector": self.connector,
             "ControlMode": DYNAMIC if self.dynamic else SCHEDULED,
@@ -133,7 +133,7 @@ class ParameterSet:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What ServiceSelection chose; it holds to the end of the session, also over a pause.
+    """What ServiceSelection chose; valid to the end of the session, also across a pause.
 
     Attributes:
         service: the energy transfer service.
@@ -150,12 +150,12 @@ class Control:
 
     @property
     def bidirectional(self) -> bool:
-        """Whether power may flow out of the vehicle, and messages have the BPT members: the service decides."""
+        """Whether power may flow out of the vehicle and messages have BPT members: the service decides that."""
         return self.service.bidirectional
 
 
 def read(element: common.ParameterSetType) -> ParameterSet | None:
-    """A parameter set as it came; None where it does not say who controls power. Of two values the first counts."""
+    """Reads a parameter set; None if it has no valid ControlMode. If a parameter is named twice, the first counts."""
     said: dict[str, int] = {}
     for parameter in element.Parameter:
         if parameter.intValue is not None:

@@ -15,7 +15,7 @@ class RemoteError(V2GError):
     """The peer did something illegal, or refused.
 
     Attributes:
-        response_code: what a charger answers to it.
+        response_code: ResponseCode with which a charger answers it.
     """
 
     def __init__(self, text: str, response_code: str = "FAILED") -> None:
@@ -44,7 +44,7 @@ class ConnectionLost(RemoteError):
     """The peer closed, or the connection broke, before the session was over.
 
     Attributes:
-        how: which of these.
+        how: how the connection was lost.
     """
 
     def __init__(self, text: str, how: Loss = Loss.CLOSED) -> None:
@@ -56,8 +56,8 @@ class TimedOut(RemoteError):
     """A time-out of the standard expired.
 
     Attributes:
-        timer: its name in the protocol spoken, as :meth:`v2g.protocols.Protocol.timer` has it.
-        seconds: its value.
+        timer: name of the timer in the protocol spoken, as :meth:`v2g.protocols.Protocol.timer` returns it.
+        seconds: value of the timer.
     """
 
     def __init__(self, timer: str, seconds: float, waiting_for: str = "") -> None:
@@ -74,7 +74,7 @@ class NothingFound(SetupError):
     """Discovery got no usable answer.
 
     Attributes:
-        defect: why the last answer cannot be used; "" where there was none.
+        defect: why the last answer cannot be used; "" if there was none.
     """
 
     def __init__(self, text: str, defect: str = "") -> None:

@@ -17,7 +17,7 @@ from boundary import namespaces
 from v2g.errors import SetupError
 
 ADDRESS_WITHIN = 6.0
-"""s: modems toggle the carrier when they restart; the link-local address comes back with it, checked for doubles."""
+"""s: modems toggle the carrier when they restart; the address comes back only after duplicate address detection."""
 
 _ADDRESSES = Path("/proc/thread-self/net/if_inet6")
 _SIOCGIFHWADDR = 0x8927
@@ -30,10 +30,10 @@ class Interface:
     """An interface that V2G can use.
 
     Attributes:
-        name: as the system calls it; ``NAMESPACE/NAME`` in another network namespace.
+        name: the system's name for it; ``NAMESPACE/NAME`` in another network namespace.
         index: scope id of its link-local addresses.
         address: its usable link-local address.
-        mac: hardware address, 6 bytes; zeros where it has none.
+        mac: hardware address, 6 bytes; zeros if it has none.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Interface:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """Sockets created while the context is open belong to its network namespace.
+        """While the context is open, new sockets belong to the interface's network namespace.
 
         Raises:
             SetupError: the namespace is gone, or must not be entered.
@@ -59,7 +59,7 @@ class Interface:
 
 @contextlib.contextmanager
 def entered(name: str) -> Iterator[str]:
-    """The calling thread is in the network namespace of an interface; yields the name that it has there.
+    """Puts the calling thread into an interface's network namespace; yields the interface's name there.
 
     Raises:
         SetupError: there is no such namespace, or it must not be entered.
@@ -78,7 +78,7 @@ def entered(name: str) -> Iterator[str]:
 
 
 def find(name: str) -> Interface:
-    """The interface of a name, also ``NAMESPACE/NAME``.
+    """The interface with a name, which may be ``NAMESPACE/NAME``.
 
     Raises:
         SetupError: it does not exist, is down, or has no usable link-local address; says what to do.
@@ -92,10 +92,10 @@ async def usable(name: str, within: float = ADDRESS_WITHIN) -> Interface:
     """Waits until the interface has its link-local address, and returns it.
 
     Args:
-        within: s to wait for it.
+        within: the longest wait, s.
 
     Raises:
-        SetupError: it has none by then; says what to do.
+        SetupError: it still has none; says what to do.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + within
@@ -110,17 +110,17 @@ async def usable(name: str, within: float = ADDRESS_WITHIN) -> Interface:
 
 @contextlib.contextmanager
 def claimed(name: str) -> Iterator[None]:
-    """This process is the only charger on an interface, among those of this program, while the context is open.
+    """While the context is open, this process is the only charger of this program on an interface.
 
-    The kernel holds the claim and releases it when the process ends, however it ends.
+    The kernel holds the claim and releases it when the process ends, in whatever way.
 
     Raises:
-        SetupError: another charger is there.
+        SetupError: another charger holds the interface.
     """
     with contextlib.ExitStack() as stack:
         with entered(name) as device:
             claim = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-            with contextlib.suppress(OSError):  # whoever uses the interface says what is wrong with it
+            with contextlib.suppress(OSError):  # an unusable interface is reported where it is used
                 index = socket.if_nametoindex(device)
                 try:
                     claim.bind(f"\0plugfest-charger-{index}")
@@ -155,7 +155,7 @@ def _find(name: str) -> Interface:
 
 
 def hardware_address(name: str) -> bytes:
-    """The MAC address of an interface, 6 bytes; zeros where there is none."""
+    """The MAC address of an interface, 6 bytes; zeros if it has none."""
     if not namespaces.split(name)[0]:
         mac = _text(Path("/sys/class/net") / name / "address").replace(":", "")
         return bytes.fromhex(mac) if len(mac) == 12 else bytes(6)

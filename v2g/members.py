@@ -1,7 +1,7 @@
 """The message members of ISO 15118-20 that a session uses, by control mode and by whether it is bidirectional.
 
-Charge parameters have a plain and a BPT member, the charge loop four: the selected service and parameter set decide,
-and a response has the same kind as its request [V2G20-1600].
+Charge parameters have a plain and a BPT member, the charge loop has four members: the selected service and parameter
+set decide which is used, and a response is of the same kind as its request [V2G20-1600].
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class DcMembers:
     """The classes of one kind of control.
 
     Attributes:
-        declares, offers: limits of the vehicle and of the charger in DC_ChargeParameterDiscovery.
-        asks, answers: of the two in DC_ChargeLoop.
+        declares, offers: the vehicle's and the charger's limits in DC_ChargeParameterDiscovery.
+        asks, answers: the vehicle's and the charger's member in DC_ChargeLoop.
     """
 
     declares: CPDRequest
@@ -41,7 +41,7 @@ _MEMBERS: Mapping[tuple[bool, bool], DcMembers] = {
     (False, True): DcMembers(*_BPT, dc.BPT_Scheduled_DC_CLReqControlModeType, dc.BPT_Scheduled_DC_CLResControlModeType),
     (True, True): DcMembers(*_BPT, dc.BPT_Dynamic_DC_CLReqControlModeType, dc.BPT_Dynamic_DC_CLResControlModeType),
 }
-"""By whether it is dynamic, and whether it is bidirectional."""
+"""The members by (dynamic, bidirectional)."""
 
 
 def dc_members(control: Control) -> DcMembers:
@@ -51,7 +51,7 @@ def dc_members(control: Control) -> DcMembers:
 
 @dataclass(frozen=True, slots=True)
 class AcMembers:
-    """The same of AC."""
+    """The same for AC."""
 
     declares: type[ac.AC_CPDReqEnergyTransferModeType]
     offers: type[ac.AC_CPDResEnergyTransferModeType]

@@ -1,7 +1,7 @@
-"""A network inside the process: SDP datagrams and connections between chargers and vehicles, without an interface.
+"""An in-process network: SDP datagrams and connections between chargers and vehicles, without an interface.
 
-It has the functions of :mod:`v2g.discovery` and :mod:`v2g.channel` that roles use, so that a whole charger with its
-discovery and its ports can be run under the virtual loop. Nothing is lost and nothing takes time.
+It offers the functions of :mod:`v2g.discovery` and :mod:`v2g.channel` that the roles use, so a whole charger with its
+discovery and ports can run under the virtual loop. Nothing is lost and nothing takes time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VEHICLE = Interface("memory", 1, IPv6Address("fe80::e0cc"), bytes.fromhex("02000
 
 @dataclass
 class Listener:
-    """Who accepts on a port, and with which TLS."""
+    """The handler that accepts connections on a port, and its TLS context."""
 
     on_connect: Callable[[Channel], Awaitable[None]]
     context: tls.Context | None
@@ -45,7 +45,7 @@ class MemoryNetwork:
     """One link between a charger and a vehicle.
 
     Attributes:
-        up: whether the link is up; while it is not, datagrams get lost and nobody can connect.
+        up: whether the link is up; while it is down, datagrams are lost and connections fail.
     """
 
     def __init__(self) -> None:
@@ -59,10 +59,10 @@ class MemoryNetwork:
 
     @contextlib.contextmanager
     def client(self, to: IPv6Address | None = None) -> Any:
-        """A socket of the vehicle's: how to send to the chargers, and the queue of what they answer.
+        """A vehicle's socket: a function that sends to the chargers, and the queue of their answers.
 
         Args:
-            to: unicast address instead of the group; there is one charger's.
+            to: unicast address instead of the group; only the charger's exists.
         """
         self._next += 1
         port, queue = self._next, asyncio.Queue[tuple[bytes, Address]]()
@@ -79,7 +79,7 @@ class MemoryNetwork:
 
     @contextlib.contextmanager
     def server(self) -> Any:
-        """A socket of the charger's: how to answer a sender, and the queue of what vehicles ask."""
+        """A charger's socket: a function that answers a sender, and the queue of the vehicles' requests."""
         queue = asyncio.Queue[tuple[bytes, Address]]()
         self._servers.append(queue)
 
@@ -104,7 +104,7 @@ class MemoryNetwork:
         acceptable: Callable[[sdp.Response], str | None] = sdp.Response.unsuitable,
         observe: Observe = ignore,
     ) -> sdp.Response:
-        """As :func:`v2g.discovery.discover`."""
+        """Like :func:`v2g.discovery.discover`."""
         with self.client(to) as (send, answers):
             return await discovery.search(
                 send, answers, security=security, timing=timing, acceptable=acceptable, observe=observe,
@@ -119,7 +119,7 @@ class MemoryNetwork:
         *,
         observe: Observe = ignore,
     ) -> AsyncIterator[None]:
-        """As :func:`v2g.discovery.answering`."""
+        """Like :func:`v2g.discovery.answering`."""
         with self.server() as (send, requests):
             task = asyncio.create_task(discovery.serve(send, requests, interface, answer, observe))
             try:
@@ -139,7 +139,7 @@ class MemoryNetwork:
         rng: random.Random | None = None,
         on_failure: Callable[[str], None] = lambda text: None,
     ) -> AsyncIterator[int]:
-        """As :func:`v2g.channel.listening`."""
+        """Like :func:`v2g.channel.listening`."""
         chosen = port if port is not None else (rng or random.Random()).choice(PORTS)
         listener = self._listeners[chosen] = Listener(on_connect, context, observe, on_failure)
         try:
@@ -158,7 +158,7 @@ class MemoryNetwork:
         context: tls.Context | None = None,
         observe: Observe | None = None,
     ) -> Channel:
-        """As :func:`v2g.channel.connect`."""
+        """Like :func:`v2g.channel.connect`."""
         listener = self._listeners.get(port)
         if listener is None or not self.up() or IPv6Address(address.partition("%")[0]) != CHARGER.address:
             raise SetupError(f"cannot connect to [{address}]:{port}: nobody listens there")

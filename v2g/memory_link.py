@@ -1,4 +1,4 @@
-"""Two joined ends of a link inside the process, with V2GTP frames or TLS over it as over TCP."""
+"""Two connected ends of an in-process link, which carries V2GTP frames or TLS just like TCP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _MemoryTransport(asyncio.Transport):
-    """One end of a link inside the process; bytes arrive at the other end with the loop's next turn."""
+    """One end of an in-process link; bytes arrive at the other end in the loop's next iteration."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, observe: Observe, direction: str) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class _MemoryTransport(asyncio.Transport):
         return not self._closing
 
     def pause_reading(self) -> None:
-        """A link in memory has no flow control; V2G has one request under way at a time."""
+        """An in-memory link has no flow control; V2G has only one request outstanding at a time."""
 
     def resume_reading(self) -> None:
         """See :meth:`pause_reading`."""
@@ -98,9 +98,9 @@ class _MemoryTransport(asyncio.Transport):
 async def memory_pair(
     *, server: tls.Context | None = None, client: tls.Context | None = None, observe: Observe = ignore
 ) -> tuple[Channel, Channel]:
-    """Two joined channels, the charger's end first; over real TLS if both contexts are given.
+    """Two connected channels, the charger's end first; over real TLS if both contexts are given.
 
-    ``observe`` gets the bytes on the link, TLS records and all, in the vehicle's view: what it sends is ``tx``.
+    ``observe`` receives the bytes on the link, TLS records included, from the vehicle's view: what it sends is ``tx``.
     """
     loop = asyncio.get_running_loop()
     made: list[asyncio.StreamWriter] = []

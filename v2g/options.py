@@ -19,17 +19,17 @@ class SessionOptions:
     """The options of either role's sessions.
 
     Attributes:
-        protocols: what it speaks; a vehicle's preferred first.
-        tolerant: accept what real vehicles and chargers do, and say so.
-        any_transport: speak ISO 15118-20 over TLS 1.2 or TCP as well, as many test stacks do, and say so.
+        protocols: the protocols it speaks; for a vehicle, the preferred ones first.
+        tolerant: accept what real vehicles and chargers do, and report it.
+        any_transport: also speak ISO 15118-20 over TLS 1.2 or TCP, as many test stacks do, and report it.
         goes_on_after_failed_certificate: continue after a CertificateInstallation or CertificateUpdate that FAILED
             [V2G2-554, 557, 558]; by default it ends the session, as any FAILED does [V2G2-539].
-        relaxed: the charge loop of ISO 15118-20 has the times of other messages (:data:`v2g.timing.RELAXED`).
-        timing: changes of timers, by name, s; these count more.
-        rewrite, rewrite_exi, rewrite_frame, rewrite_signature: seams of the session, by class of what is sent.
-        observe: gets every event.
+        relaxed: the charge loop of ISO 15118-20 uses the timers of other messages (:data:`v2g.timing.RELAXED`).
+        timing: changed timers by name, s; they take precedence.
+        rewrite, rewrite_exi, rewrite_frame, rewrite_signature: seams of the session, by class of the sent message.
+        observe: receives every event.
         now: wall clock, Unix seconds.
-        stamps: unit of the time stamps that are sent (ISO 15118-20); any is read.
+        stamps: unit of the time stamps sent (ISO 15118-20); any unit is read.
     """
 
     protocols: tuple[Protocol, ...] = (ISO2, DIN)
@@ -47,11 +47,11 @@ class SessionOptions:
     stamps: stamps.Unit = "s"
 
     def may_speak(self, protocol: Protocol, channel: Channel) -> bool:
-        """Whether a protocol may be offered or chosen on a connection [V2G20-1237, 1805, 2356]."""
+        """Whether a protocol may be offered or selected on a connection [V2G20-1237, 1805, 2356]."""
         return not self.unspeakable(protocol, channel)
 
     def unspeakable(self, protocol: Protocol, channel: Channel) -> str:
-        """Why a protocol may not be offered or chosen on a connection, or ""."""
+        """Why a protocol may not be offered or selected on a connection, or ""."""
         if not protocol.abilities.mutual:
             return "" if protocol.abilities.tls or not channel.secure else f"{protocol.title} has no TLS"
         if channel.mutual or self.any_transport:
@@ -63,7 +63,7 @@ class SessionOptions:
         return [why for protocol in self.protocols if (why := self.unspeakable(protocol, channel))]
 
     def session(self, channel: Channel) -> Session:
-        """A session of these options on an open connection."""
+        """A session with these options on an open connection."""
         return Session(
             channel,
             observe=self.observe,

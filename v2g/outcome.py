@@ -1,4 +1,4 @@
-"""How a session ended, in one value for both roles, and the exit code that says so."""
+"""How a session ended, as one value for both roles, with the matching exit code."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class Outcome:
     Attributes:
         cause: why it ended.
         reason: one sentence.
-        protocol: what was spoken, or "".
+        protocol: protocol spoken, or "".
         session_id: in hex, or "".
-        energy_wh: into the vehicle.
-        discharged_wh: out of the vehicle.
-        seconds: from connection to end.
-        messages: exchanged, both directions.
+        energy_wh: energy into the vehicle, Wh.
+        discharged_wh: energy out of the vehicle, Wh.
+        seconds: time from the connection to the end, s.
+        messages: number of messages in both directions.
         tolerances: names of the tolerances used.
         notes: what could not be checked, and mishaps.
         paused: it ended with a pause and may be resumed.
-        verdict: the step that failed first, whose doing it was and why, where the bench has judged the session.
+        verdict: the first step that failed, the side to blame and the reason, if the bench has judged the session.
         blamed: ``evcc``, ``secc``, or "" if neither can be blamed.
-        switched_off: how long switching off took, s; None where nothing was on or it was not seen.
+        switched_off: how long switching off took, s; None if nothing was on or it was not observed.
     """
 
     cause: Cause = Cause.COMPLETE
@@ -75,12 +75,12 @@ class Outcome:
 
     @property
     def ending(self) -> str:
-        """How it ended, in a word or a few: completed, paused, or what went wrong."""
+        """How it ended, in a few words: completed, paused, or what went wrong."""
         return self.reason if not self.ok else "paused" if self.paused else "completed"
 
 
 def cause_of(why: BaseException) -> Cause:
-    """The exit code of what ended a session."""
+    """The exit code for the error that ended a session."""
     match why:
         case TimedOut():
             return Cause.TIMEOUT

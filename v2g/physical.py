@@ -1,6 +1,6 @@
-"""PhysicalValue, RationalNumber and numbers: Value x 10**Multiplier (or Exponent), with 16 bits of Value.
+"""PhysicalValue and RationalNumber as numbers: Value x 10**Multiplier (or Exponent), with a Value of 16 bits.
 
-A number's unit is in its function's name: ``volts(response.EVSEPresentVoltage)``, and back ``quantity.volt(400.0)``.
+The function's name says the unit: ``volts(response.EVSEPresentVoltage)``, and back: ``quantity.volt(400.0)``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from v2g.messages.iso20.types import RationalNumberType
 P = TypeVar("P")
 
 PRECHARGE_CURRENT = 2.0
-"""A: largest target current in PreChargeReq; a charger need not give more (IEC 61851-23)."""
+"""A: largest target current in PreChargeReq; a charger need not deliver more (IEC 61851-23)."""
 
 NEARLY_ZERO = 1.0
-"""A or V: targets down to minus this are real cars' way to say zero (a Skoda Enyaq sends -1 A)."""
+"""A or V: targets down to minus this value mean zero in some real cars (a Skoda Enyaq sends -1 A)."""
 
 AC_OVERDRAW = 1.05
 AC_OVERDRAW_AMPS = 1.0
-"""A vehicle draws more than EVSEMaxCurrent where its current is above that times the first and the second, A, more."""
+"""A vehicle overdraws if its current exceeds EVSEMaxCurrent times the first value, plus the second in A."""
 
 _LIMIT = 32767
 _COARSEST = 3
@@ -29,24 +29,24 @@ _POWERS = {exponent: 10.0**exponent for exponent in range(-3, 4)}
 
 
 def number(value: Any) -> float:
-    """A PhysicalValue or RationalNumber as a number in its unit; any multiplier, changing as it may."""
+    """A PhysicalValue or RationalNumber as a number in its unit; with any multiplier, even a changing one."""
     exponent = value.Exponent if isinstance(value, RationalNumberType) else value.Multiplier
     return float(value.Value * _POWERS[exponent] if exponent in _POWERS else value.Value * 10.0**exponent)
 
 
 def magnitude(value: Any) -> float:
-    """A limit of discharging: senders do not agree on its sign, so it is read without."""
+    """A discharge limit as a magnitude, because senders disagree on its sign."""
     return abs(number(value))
 
 
 def check_unit(value: Any, *units: str) -> Any:
-    """The value itself, if its unit is one of these or absent (DIN allows that).
+    """Returns the value itself if its unit is one of these or absent (DIN allows that).
 
     Raises:
-        RemoteError: another unit.
+        RemoteError: it has another unit.
     """
     if isinstance(value, RationalNumberType):
-        return value  # it has none: the name of its element says which
+        return value  # it has no unit: its element's name implies it
     if value.Unit is not None and value.Unit not in units:
         raise RemoteError(f"unit {value.Unit}, expected {' or '.join(units)}", "FAILED_WrongChargeParameter")
     return value
@@ -68,11 +68,11 @@ def watts(value: Any) -> float:
 
 
 def physical(module: Any, amount: float, unit: str, finest: int = -1) -> Any:
-    """A number as PhysicalValue of a protocol, with the finest multiplier from ``finest`` on that can carry it.
+    """A number as a PhysicalValue of a protocol, with the finest multiplier that can carry it, ``finest`` or coarser.
 
     Args:
         module: ``v2g.messages.iso2`` or ``din70121``.
-        amount: in ``unit``; what exceeds the largest PhysicalValue is clipped to it.
+        amount: in ``unit``; clipped to the largest PhysicalValue.
         finest: smallest multiplier to use, -3 to 3.
     """
     for multiplier in range(finest, _COARSEST + 1):
@@ -89,7 +89,7 @@ class Quantities(Generic[P]):
     Args:
         module: the protocol's messages.
         kind: its PhysicalValueType.
-        down: round down to what is sent, so that no limit is passed; else to the nearest.
+        down: round down, so that no limit is exceeded; otherwise to the nearest.
     """
 
     def __init__(self, module: Any, kind: type[P], *, down: bool = False) -> None:
@@ -115,25 +115,25 @@ class Quantities(Generic[P]):
         return self._make(amount, "A", -1)
 
     def watt(self, amount: float) -> P:
-        """In steps of 1 W, or coarser where the value is large."""
+        """In steps of 1 W, or coarser for large values."""
         return self._make(amount, "W", 0)
 
     def watt_hour(self, amount: float) -> P:
-        """In steps of 1 Wh, or coarser where the value is large."""
+        """In steps of 1 Wh, or coarser for large values."""
         return self._make(amount, "Wh", 0)
 
     def second(self, amount: float) -> P | None:
-        """In steps of 1 s, or coarser; None where the time is not finite."""
+        """In steps of 1 s, or coarser; None if the time is not finite."""
         return self._make(amount, "s", 0) if math.isfinite(amount) else None
 
 
 def rational(amount: float, finest: int = 0, *, down: bool = False) -> RationalNumberType:
-    """A number as RationalNumber of ISO 15118-20, with the smallest exponent from ``finest`` on that can carry it.
+    """A number as RationalNumber of ISO 15118-20, with the smallest exponent that can carry it, at least ``finest``.
 
     Args:
-        amount: in the unit of its element; what exceeds the largest number with an exponent of 3 is clipped to it.
+        amount: in the unit of its element; clipped to the largest number with an exponent of 3.
         finest: smallest exponent to use, -3 to 3.
-        down: round towards minus infinity, so that no limit is passed; else to the nearest.
+        down: round towards minus infinity, so that no limit is exceeded; otherwise to the nearest.
     """
     for exponent in range(finest, _COARSEST + 1):
         scaled = amount / 10.0**exponent
@@ -144,7 +144,7 @@ def rational(amount: float, finest: int = 0, *, down: bool = False) -> RationalN
 
 
 def signed(limit: RationalNumberType, *, negative: bool) -> RationalNumberType:
-    """A limit of discharging with the sign that its sender likes."""
+    """A discharge limit with the sign that its sender uses."""
     return RationalNumberType(Exponent=limit.Exponent, Value=-limit.Value) if negative else limit
 
 
@@ -159,10 +159,10 @@ def percent(soc: float) -> int:
 
 
 def at_least_zero(name: str, value: float) -> float:
-    """The value of a limit, which nothing can make negative.
+    """Returns the value of a limit that must not be negative.
 
     Raises:
-        RemoteError: it is.
+        RemoteError: it is negative.
     """
     if value < 0.0:
         raise RemoteError(f"{name} of {value:g}", "FAILED_WrongChargeParameter")
