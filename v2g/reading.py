@@ -1,9 +1,9 @@
-"""Bytes as a message of a session: the one place that looks into documents, for roles, recordings and tools alike.
+"""Reads bytes as a message of a session: the one place that looks into documents, for roles, recordings and tools.
 
-A *document* is what a schema set can decode. Only some documents are messages: a V2G_Message with a header and a
-request or response in its body, a supportedAppProtocol message, or a request or response of ISO 15118-20. A schema set
-allows far more: a body element alone, any other global element, an empty body. Those are reported as what they are and
-have no ``body``; nothing outside this module reads the header or the body of a document.
+A *document* is anything that a schema set can decode. Only some documents are messages: a V2G_Message with a header and
+a request or response in its body, a supportedAppProtocol message, or a request or response of ISO 15118-20. A schema
+set allows far more: a body element alone, any other global element, an empty body. Those are reported as what they are
+and have no ``body``; nothing outside this module reads the header or the body of a document.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from v2g.messages.xmldsig import SignatureType
 from v2g.protocols import APPPROTO, DIN, ISO2, ISO20
 
 SPOKEN = (APPPROTO, ISO2, DIN, ISO20)
-"""The protocols that messages are of; the more frequent ones first."""
+"""The protocols that messages can belong to; the more frequent ones first."""
 
 PROTOCOL_OF = {name: protocol for protocol in SPOKEN for name in protocol.modules}
 """Schema set -> its protocol."""
@@ -34,7 +34,7 @@ TITLES = {
     for protocol in SPOKEN
     for place, name in enumerate(protocol.modules)
 }
-"""What people call the messages of a schema set."""
+"""The usual name for the messages of a schema set."""
 
 _ENVELOPES: dict[type[Any], tuple[type[Any], type[Any]]] = {
     din70121.V2G_Message: (din70121.MessageHeaderType, din70121.BodyType),
@@ -43,7 +43,7 @@ _ENVELOPES: dict[type[Any], tuple[type[Any], type[Any]]] = {
 
 
 class Kind(Enum):
-    """What bytes are."""
+    """What some bytes turn out to be."""
 
     MESSAGE = "a message"
     BODY = "a body element alone, without V2G_Message around it"
@@ -55,17 +55,17 @@ class Kind(Enum):
 
 @dataclass(slots=True)
 class SessionMessage:
-    """What bytes are in a session. Never changed once made.
+    """What some bytes are in a session. Never changed once made.
 
     Attributes:
         schema: schema set that read them.
-        kind: only a MESSAGE is one of the session.
-        name: of the message; ``<Name>`` of an element that is not one; ``undecodable``.
-        document: what was decoded, or None.
+        kind: only a MESSAGE belongs to the session.
+        name: name of the message; ``<Name>`` for an element that is not a message; ``undecodable``.
+        document: the decoded document, or None.
         body: the request or response; None unless it is a MESSAGE.
-        session_id: of its header; None where there is no header.
-        signature: of its header.
-        notes: what was unusual about its bytes, see :func:`exi.examine`.
+        session_id: session id in the header; None without a header.
+        signature: Signature in the header.
+        notes: what was unusual about the bytes, see :func:`exi.examine`.
         problem: why it is not a message, in words; "" for a MESSAGE.
         doubt: what else the bytes could be, if no protocol was agreed on; otherwise "".
     """
@@ -83,17 +83,17 @@ class SessionMessage:
 
     @property
     def is_message(self) -> bool:
-        """Whether it is a whole message."""
+        """Whether it is a complete message."""
         return self.kind is Kind.MESSAGE
 
     @property
     def is_request(self) -> bool:
-        """Whether it is a message that a vehicle sends."""
+        """Whether it is a vehicle's message."""
         return isinstance(self.body, Request)
 
     @property
     def is_response(self) -> bool:
-        """Whether it is a message that a charger sends."""
+        """Whether it is a charger's message."""
         return isinstance(self.body, Response)
 
 
@@ -110,10 +110,10 @@ class NotAMessage(RemoteError):
 
 
 def require(found: SessionMessage, title: str) -> None:
-    """Refuses what is not a message of the protocol called ``title``.
+    """Checks that it is a message of the protocol called ``title``.
 
     Raises:
-        NotAMessage: says what it is instead.
+        NotAMessage: it is not; says what it is instead.
     """
     if found.kind is Kind.UNREADABLE:
         raise NotAMessage(f"undecodable {title} message: {found.problem}", found)
@@ -122,7 +122,7 @@ def require(found: SessionMessage, title: str) -> None:
 
 
 def read(schema_set: str, data: bytes) -> SessionMessage:
-    """What bytes are under a schema set. Never raises: an unknown set or broken bytes are UNREADABLE."""
+    """Reads bytes under a schema set. Never raises: an unknown set or broken bytes yield UNREADABLE."""
     if schema_set not in SETS:
         return SessionMessage(schema_set, Kind.UNREADABLE, "undecodable", problem=f"no schema set {schema_set!r}")
     try:
@@ -132,13 +132,13 @@ def read(schema_set: str, data: bytes) -> SessionMessage:
     found = of(schema_set, document)
     found.notes = tuple(notes)
     if found.kind is Kind.ELEMENT:
-        # Several elements can have the class, or none: the bytes tell which one it is.
+        # The class may belong to several elements, or to none: the bytes tell which one it is.
         found.name, found.problem = _element(exi.read(schema(schema_set), data).name)
     return found
 
 
 def read_one_of(schema_sets: Sequence[str], data: bytes) -> SessionMessage:
-    """What bytes are, where the payload type allows several sets: the first under which they are a message."""
+    """Reads bytes whose payload type allows several sets: under the first one that yields a message."""
     found = [read(name, data) for name in schema_sets[:1]]
     for name in schema_sets[1:]:
         if found[-1].is_message:
@@ -148,7 +148,7 @@ def read_one_of(schema_sets: Sequence[str], data: bytes) -> SessionMessage:
 
 
 def of(schema_set: str, document: Any) -> SessionMessage:
-    """The same for a document that is decoded already, or was made to be sent."""
+    """The same for a document that is already decoded, or was made to be sent."""
     envelope = _ENVELOPES.get(type(document))
     if envelope is not None:
         return _enveloped(schema_set, document, *envelope)
@@ -193,7 +193,7 @@ def _enveloped(schema_set: str, document: Any, header_type: type[Any], body_type
 
 
 def foreign(found: SessionMessage, title: str) -> SessionMessage:
-    """A message in a session of another protocol, called ``title``: no message of it."""
+    """The reading of a message in a session of another protocol, called ``title``: not one of its messages."""
     of_handshake = PROTOCOL_OF.get(found.schema) is APPPROTO
     source = "" if of_handshake else f" of {TITLES.get(found.schema, found.schema)}"
     return SessionMessage(
@@ -203,19 +203,19 @@ def foreign(found: SessionMessage, title: str) -> SessionMessage:
 
 
 def header_of(message: Any) -> iso20.MessageHeaderType | None:
-    """The header of a message of ISO 15118-20; None where it has none, as before it is sent, and in older protocols."""
+    """The header of a message of ISO 15118-20; None if it has none yet, before it is sent, or in older protocols."""
     header = getattr(message, "Header", None)
     return header if isinstance(header, iso20.MessageHeaderType) else None
 
 
 def stamp_of(message: Any) -> int:
-    """TimeStamp of a message of ISO 15118-20, in whatever unit; 0 where it has none."""
+    """TimeStamp of a message of ISO 15118-20, in whatever unit; 0 if it has none."""
     header = header_of(message)
     return header.TimeStamp if header is not None else 0
 
 
 def body_of(document: Any) -> Any:
-    """The request or response in a document, whatever its protocol; None where it is not a message."""
+    """The request or response in a document of any protocol; None if it is not a message."""
     return of("", document).body
 
 
@@ -227,5 +227,5 @@ def without_header(message: Any) -> Any:
 
 
 def change_signature(document: Any, change: Callable[[Any], Any]) -> None:
-    """Puts another signature, or None, into the header of a document of our own making."""
+    """Changes the Signature in the header of a document of our own, or removes it with None."""
     document.Header.Signature = change(document.Header.Signature)

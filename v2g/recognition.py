@@ -1,8 +1,8 @@
-"""Which schema set fits bytes when none was agreed on: the most plausible reading, and how certain it is.
+"""Finds the schema set that fits bytes when none was agreed on: the most plausible reading, and how certain it is.
 
-The same bytes can be decoded by several sets, and broken ones get far in most. So readings are weighed, in bits of
-evidence: what random bytes would hardly have, such as a V2G_Message at the root, a session id of eight bytes, a time
-stamp of these decades, an end where the bytes end, events that only one code in many allows. If two readings weigh
+Several sets can decode the same bytes, and most sets get far into broken ones. So readings are weighed in bits of
+evidence: features that random bytes hardly ever have, such as a V2G_Message at the root, a session id of eight bytes, a
+time stamp of these decades, an end where the bytes end, events that only one code in many allows. If two readings weigh
 nearly the same, both are reported, the more frequent set first.
 """
 
@@ -23,10 +23,10 @@ from v2g.protocols import APPPROTO, ISO20
 from v2g.reading import PROTOCOL_OF, SPOKEN, TITLES, Kind, SessionMessage
 
 ORDER = tuple(name for protocol in SPOKEN for name in protocol.modules)
-"""The sets that messages are of; the more frequent ones first."""
+"""The sets that messages can belong to; the more frequent ones first."""
 
 FRAGMENTS = ("iso2", "iso20-common", "xmldsig", "din70121")
-"""Sets whose signed parts may be met alone."""
+"""Sets whose signed parts may appear on their own."""
 
 _STREAMS = [
     *((kind, name) for protocol in SPOKEN for name, kind in protocol.payload_types.items()),
@@ -36,9 +36,9 @@ SETS_OF = {kind: tuple(name for one, name in _STREAMS if one == kind) for kind, 
 """V2GTP payload type -> the sets that it can hold."""
 
 DOUBT = 4.0
-"""Bits of evidence: readings within this of the best are told with it."""
+"""Bits of evidence: readings this close to the best one are reported with it."""
 
-# Bits of evidence. How often a set is met at all; the rest is what a reading has that random bytes would not.
+# Bits of evidence for how often a set occurs at all; the rest comes from features that random bytes do not have.
 _FREQUENCY = {"appproto": -2.0, "iso2": -1.0, "din70121": -2.0, "iso20-common": -3.0, "iso20-ac": -5.0,
               "iso20-dc": -5.0, "iso20-wpt": -8.0, "iso20-acdp": -8.0, "xmldsig": -10.0}  # fmt: skip
 _EVENT, _NAMESPACE, _SESSION_ID, _SHORT_ID, _WRONG_ID, _TIME, _NO_TIME = 0.9, 12.0, 7.0, 2.0, -6.0, 9.0, -3.0
@@ -46,16 +46,16 @@ _COMPLETE, _NOT_CANONICAL, _FACET, _TRAILING, _NOT_A_MESSAGE, _FRAGMENT = 8.0, -
 _CUT, _BROKEN, _UNREAD, _MOST_UNREAD = -12.0, -4.0, -0.7, 40
 
 _TIMES = 1_400_000_000.0, 2_600_000_000.0
-"""Unix time of these decades, s."""
+"""Range of Unix times of these decades, s."""
 
 _OWN_ROOTS = frozenset({*APPPROTO.modules, *ISO20.modules})
-"""Sets whose messages are root elements themselves, without a V2G_Message around them."""
+"""Sets whose messages are root elements themselves, not wrapped in a V2G_Message."""
 
 _PADDING = 2
-"""Zero bytes behind the end that are taken as such; two vehicle models append one."""
+"""The most zero bytes after the end that count as padding; two vehicle models append one."""
 
 MAX_EVENTS = 64
-"""Events beyond this many add no evidence."""
+"""Events beyond this number add no evidence."""
 
 
 class State(Enum):
@@ -74,11 +74,11 @@ class Candidate:
     Attributes:
         schema: the set; ``fragment``: its fragment grammar.
         state: how far it reads.
-        name: of the message, as far as that is known, or of the root element in angle brackets; "" for none.
+        name: name of the message as far as known, or of the root element in angle brackets; "" for none.
         weight: bits of evidence.
-        decoded: the whole stream, where it could be read; ``canonical``: an encoder would write the same bytes.
-        is_message: its root element is one of a message.
-        error: why it could not.
+        decoded: the whole stream, if it could be read; ``canonical``: an encoder would write the same bytes.
+        is_message: its root element is that of a message.
+        error: why the stream could not be read.
     """
 
     schema: str
@@ -93,18 +93,18 @@ class Candidate:
 
     @property
     def sound(self) -> bool:
-        """Whether it is a whole message without a flaw."""
+        """Whether it is a complete message without flaws."""
         clean = self.decoded is not None and not self.decoded.problems and len(self.decoded.trailing) <= _PADDING
         return clean and self.state is State.WHOLE and self.canonical
 
     @property
     def protocol(self) -> str:
-        """Name of the set, with ``-fragment`` where that grammar is meant."""
+        """Name of the set, with ``-fragment`` for its fragment grammar."""
         return f"{self.schema}-fragment" if self.fragment else self.schema
 
     @property
     def text(self) -> str:
-        """What it would be, in words."""
+        """What the bytes would be in this reading, in words."""
         title = TITLES.get(self.schema, self.schema)
         handshake = PROTOCOL_OF.get(self.schema) is APPPROTO
         what = self.name if handshake and self.name else f"{self.name or 'something'} of {title}"
@@ -115,7 +115,7 @@ class Candidate:
 
 @dataclass(slots=True)
 class Recognition:
-    """The most plausible reading, and those that are nearly as plausible.
+    """The most plausible reading, and those nearly as plausible.
 
     Attributes:
         wrong_type: the payload type does not allow the set.
@@ -127,7 +127,7 @@ class Recognition:
 
     @property
     def doubt(self) -> str:
-        """What else it could be, in words, or ""."""
+        """What else the bytes could be, in words, or ""."""
         return "could also be " + " or ".join(other.text for other in self.others) if self.others else ""
 
 
@@ -142,13 +142,13 @@ def recognise(
     fragments: Iterable[str] = (),
     sets: Sets = messages.schema,
 ) -> Recognition:
-    """The reading of a payload.
+    """Finds the most plausible reading of a payload.
 
     Args:
-        payload_type: of its V2GTP frame, where that is known.
-        candidates: the sets that come into question; by default those of the payload type, or all.
-        fragments: sets whose signed parts come into question too.
-        sets: where the schema sets come from.
+        payload_type: payload type of its V2GTP frame, if known.
+        candidates: the sets to try; by default those of the payload type, or all.
+        fragments: sets whose signed parts are tried too.
+        sets: returns the schema sets by name.
     """
     allowed = tuple(candidates or SETS_OF.get(-1 if payload_type is None else payload_type, ORDER))
     found = [weigh(name, data, sets=sets) for name in ORDER if name in allowed]
@@ -162,7 +162,7 @@ def recognise(
     most = max(one.weight for one in found)
     near = [one for one in found if one.weight >= most - DOUBT and (one.weight > 0 or one.weight == most)]
     if any(one.sound for one in near):
-        # A whole message goes before anything that is none, and whatever else is a whole one is as good.
+        # A complete message beats anything else, and every other complete message is just as good.
         near = sorted((one for one in found if one.sound), key=lambda one: -one.weight)
     return Recognition(near[0], near[1:], wrong_type)
 
@@ -170,7 +170,7 @@ def recognise(
 def recognised(
     data: bytes, payload_type: int | None = None, *, candidates: Iterable[str] | None = None
 ) -> SessionMessage:
-    """The most plausible reading as a message, its doubt and its problem said; see :func:`recognise`."""
+    """The most plausible reading as a message, with its doubt and problem filled in; see :func:`recognise`."""
     recognition = recognise(data, payload_type, candidates=candidates)
     best = recognition.best
     if best.error is None:
@@ -183,7 +183,7 @@ def recognised(
 
 
 def instead(found: SessionMessage, data: bytes, title: str) -> SessionMessage:
-    """What bytes are that are not a message of the protocol agreed on, called ``title``: perhaps of another one."""
+    """What bytes are if not a message of the agreed protocol, called ``title``: perhaps one of another protocol."""
     others = [name for name in ORDER if name != found.schema]
     elsewhere = recognise(data, candidates=others).best
     if elsewhere.state is not State.WHOLE or elsewhere.weight < weigh(found.schema, data).weight:
@@ -235,7 +235,7 @@ def _canonical(own: Schema | Model, decoded: exi.Decoded, data: bytes, fragment:
 
 @dataclass(slots=True)
 class _Seen:
-    """What the events of a reading tell, also of one that breaks off."""
+    """What the events of a reading reveal, even of a broken-off one."""
 
     name: str = ""
     is_message: bool = False
@@ -271,7 +271,7 @@ class _Seen:
 
 
 def _value(step: exi.Step, schema_set: str) -> float:
-    """The evidence in a value of the header, or of the handshake."""
+    """The evidence in a value of the header or of the handshake."""
     value: Any = step.value
     match step.path.rpartition("/")[2]:
         case "SessionID" if isinstance(value, bytes) and "/Header/" in step.path:

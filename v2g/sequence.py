@@ -1,11 +1,11 @@
-"""The legal order of messages, as tables that know no role.
+"""The legal order of messages, as role-neutral tables.
 
-A :class:`Step` says what may follow a request once it has been answered. The first row whose ``when`` holds counts;
-what no row allows is illegal. ``then`` is the standard, ``tolerated`` what real vehicles do besides. A name with a word
-after a colon stands for a PowerDeliveryReq of that progress: ``:stop`` ends the power flow.
+A :class:`Step` says what may follow a request once it has been answered. The first row whose ``when`` is true counts;
+anything that no row allows is illegal. ``then`` is the standard, ``tolerated`` is what real vehicles also do. A name
+with a word after a colon means a PowerDeliveryReq with that progress: ``:stop`` ends the power flow.
 
-Four users: the charger's FAILED_SequenceError, a guard in the vehicle, the check of recorded sessions, the diagram in
-the docs (:func:`mermaid`).
+The tables have four users: the charger's FAILED_SequenceError, a guard in the vehicle, the check of recorded sessions,
+and the diagram in the docs (:func:`mermaid`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Verdict = Literal["legal", "tolerated", "illegal"]
 
 @dataclass
 class _Facts:
-    """What conditions can look at: the exchange just made, and whether the session is about DC."""
+    """The input of conditions: the latest exchange, and whether the session is about DC."""
 
     request: Any
     response: Any
@@ -68,7 +68,7 @@ def _stop_dc(facts: _Facts) -> bool:
 
 
 def _start_unfinished(facts: _Facts) -> bool:
-    """ISO 15118-20: the vehicle still works on its profile."""
+    """ISO 15118-20: the vehicle is still working on its profile."""
     return _start(facts) and str(getattr(facts.request, "EVProcessing", "")) == "Ongoing"
 
 
@@ -98,7 +98,7 @@ def _warned(facts: _Facts) -> bool:
 
 
 def _start_warned(facts: _Facts) -> bool:
-    """ISO 15118-20: the tolerance was not confirmed, and nothing begins."""
+    """ISO 15118-20: the tolerance was not confirmed, so the power flow does not begin."""
     return _start(facts) and _warned(facts)
 
 
@@ -121,7 +121,7 @@ class Step:
 
 
 START = ""
-"""Nothing was exchanged yet: supportedAppProtocol is done."""
+"""The start: only supportedAppProtocol is done."""
 
 _STOP = "PowerDeliveryReq:stop"
 _START = "PowerDeliveryReq:start"
@@ -143,13 +143,13 @@ ISO2 = (
     Step("AuthorizationReq", "AuthorizationReq SessionStopReq", when=_ongoing),
     Step("AuthorizationReq", "ChargeParameterDiscoveryReq SessionStopReq"),
     Step("ChargeParameterDiscoveryReq", "ChargeParameterDiscoveryReq SessionStopReq", when=_ongoing),
-    # A charger without energy to give may ask to stop here, before any cable check.
+    # A charger without power to give may ask to stop here, before any cable check.
     Step("ChargeParameterDiscoveryReq", f"CableCheckReq SessionStopReq {_STOP}", "PowerDeliveryReq", when=_dc),
     Step("ChargeParameterDiscoveryReq", "PowerDeliveryReq SessionStopReq"),
     Step("CableCheckReq", "CableCheckReq SessionStopReq", _STOP, when=_ongoing),
     Step("CableCheckReq", "PreChargeReq SessionStopReq", _STOP),
     Step("PreChargeReq", "PreChargeReq PowerDeliveryReq SessionStopReq"),
-    # A second Start has an answer of its own (FAILED), so that it is not an error of order.
+    # A second Start has its own answer (FAILED), so it is not a sequence error.
     Step("PowerDeliveryReq", "CurrentDemandReq PowerDeliveryReq", "SessionStopReq", when=_start_dc),
     Step("PowerDeliveryReq", "ChargingStatusReq PowerDeliveryReq", "SessionStopReq", when=_start),
     Step("PowerDeliveryReq", "ChargeParameterDiscoveryReq SessionStopReq", when=_renegotiate),
@@ -191,7 +191,7 @@ _DISCOVERY = "AC_ChargeParameterDiscoveryReq DC_ChargeParameterDiscoveryReq"
 
 ISO20 = (
     Step(START, "SessionSetupReq"),
-    # A vehicle that comes back may want another service; whether it may, the charger decides.
+    # A returning vehicle may want another service; the charger decides whether it may have it.
     Step("SessionSetupReq", f"{_DISCOVERY} SessionStopReq", "ServiceDiscoveryReq", when=_joined),
     Step("SessionSetupReq", "AuthorizationSetupReq SessionStopReq"),
     Step("AuthorizationSetupReq", "AuthorizationReq CertificateInstallationReq SessionStopReq"),
@@ -206,7 +206,7 @@ ISO20 = (
     Step("AC_ChargeParameterDiscoveryReq", "ScheduleExchangeReq SessionStopReq"),
     Step("DC_ChargeParameterDiscoveryReq", "ScheduleExchangeReq SessionStopReq"),
     Step("ScheduleExchangeReq", "ScheduleExchangeReq SessionStopReq", when=_ongoing),
-    # A schedule with GoToPause is answered with a stop, or with SessionStop at once.
+    # The vehicle answers a schedule with GoToPause with a stop, or directly with SessionStop.
     Step("ScheduleExchangeReq", f"DC_CableCheckReq SessionStopReq {_STOP}", when=_dc),
     Step("ScheduleExchangeReq", "PowerDeliveryReq SessionStopReq"),
     Step("DC_CableCheckReq", "DC_CableCheckReq SessionStopReq", when=_ongoing),
@@ -226,7 +226,7 @@ ISO20 = (
         when=_dc,
     ),
     Step("PowerDeliveryReq", "AC_ChargeLoopReq PowerDeliveryReq", f"SessionStopReq ScheduleExchangeReq {_DISCOVERY}"),
-    # SessionStop during energy transfer has to be treated as a stop; a receipt belongs on its own stream.
+    # SessionStop during energy transfer must be treated as a stop; a receipt belongs on its own stream.
     Step("AC_ChargeLoopReq", "AC_ChargeLoopReq PowerDeliveryReq", "SessionStopReq MeteringConfirmationReq"),
     Step("DC_ChargeLoopReq", "DC_ChargeLoopReq PowerDeliveryReq", "SessionStopReq MeteringConfirmationReq"),
     Step("MeteringConfirmationReq", "DC_ChargeLoopReq PowerDeliveryReq", "SessionStopReq", when=_dc),
@@ -243,12 +243,12 @@ RENEGOTIATION = (
     Step("AC_ChargeParameterDiscoveryReq", "ScheduleExchangeReq", _DISCOVERY),
     Step("DC_ChargeParameterDiscoveryReq", "ScheduleExchangeReq", _DISCOVERY),
     Step("ScheduleExchangeReq", "ScheduleExchangeReq", _DISCOVERY, when=_ongoing),
-    # Start is what fits best; ScheduleRenegotiation is what others may read out of the standard.
+    # Start fits best; ScheduleRenegotiation is another possible reading of the standard.
     Step("ScheduleExchangeReq", _START, f"PowerDeliveryReq:schedulerenegotiation {_DISCOVERY}"),
     Step("PowerDeliveryReq", _START, f"PowerDeliveryReq:schedulerenegotiation {_DISCOVERY}", when=_profile_unfinished),
     Step("PowerDeliveryReq", _DISCOVERY),
 )
-"""Side stream of schedule renegotiation, again and again."""
+"""Side stream of schedule renegotiation, which may repeat."""
 
 METERING = (
     Step(START, "MeteringConfirmationReq"),
@@ -269,14 +269,14 @@ PARKING = (
     Step("VehicleCheckOutReq", "VehicleCheckOutReq", when=_leaving),
     Step("VehicleCheckOutReq", ""),
 )
-"""Side stream of parking: which of the two a vehicle does, the parameter set says (IntendedService)."""
+"""Side stream of parking: the parameter set says which of the two a vehicle does (IntendedService)."""
 
 TABLES = {"iso2": ISO2, "din70121": DIN}
-"""By schema set: what both roles speak."""
+"""The tables by schema set that both roles speak."""
 
 
 def _is_dc(request: Any, before: bool) -> bool:
-    """Whether the session is about DC: charge parameters say so, in ISO 15118-20 by the name of their message."""
+    """Whether the session is about DC: the charge parameters tell, in ISO 15118-20 by their message's name."""
     name = type(request).__name__
     if name.endswith("_ChargeParameterDiscoveryReq"):
         return name.startswith("DC_")
@@ -289,7 +289,7 @@ class Sequence:
     """Follows one session through its table.
 
     Args:
-        table: :data:`ISO2`, :data:`DIN`, :data:`ISO20`, or that of a side stream.
+        table: :data:`ISO2`, :data:`DIN`, :data:`ISO20`, or the table of a side stream.
     """
 
     table: tuple[Step, ...]
@@ -307,7 +307,7 @@ class Sequence:
 
     @property
     def tolerated(self) -> tuple[str, ...]:
-        """Names of the requests that real vehicles send now besides."""
+        """Names of the other requests that real vehicles send now."""
         return tuple(self._row.tolerated.split()) if self._row else ()
 
     def verdict(self, request: Any) -> Verdict:
@@ -319,12 +319,12 @@ class Sequence:
         return "tolerated" if names & set(self.tolerated) else "illegal"
 
     def expected(self) -> str:
-        """The legal requests, for messages to people."""
+        """The legal requests, as text for users."""
         words = (name.partition(":") for name in self.allowed)
         return " or ".join(f"{name}({how.capitalize()})" if how else name for name, _, how in words) or "nothing"
 
     def advance(self, request: Any, response: Any) -> None:
-        """Notes an exchange. A refused request (FAILED...) leaves nothing allowed but an end."""
+        """Notes an exchange. After a refused request (FAILED...) only an end is allowed."""
         self.dc = _is_dc(request, self.dc)
         facts = _Facts(request, response, self.dc)
         self.last = type(request).__name__
@@ -340,7 +340,7 @@ def edges(table: tuple[Step, ...]) -> Iterator[tuple[str, str, str]]:
 
 @cache
 def after(table: tuple[Step, ...], name: str) -> frozenset[str]:
-    """The requests that can still come in a session after this one, at once or later, tolerated ones included."""
+    """The requests that can still follow this one in a session, directly or later, tolerated ones included."""
     found: set[str] = set()
     news = {name}
     while news:

@@ -1,9 +1,9 @@
-"""A session: messages over a channel, with session id, time-outs, seams for tests, and a trace. Knows no role.
+"""A session: messages over a channel, with a session id, time-outs, seams for tests, and a trace. Knows no role.
 
-Seams, each replaceable at one step: a message (``rewrite``), the Signature in its header (``rewrite_signature``), its
-EXI bytes (``rewrite_exi``), the frame (``rewrite_frame``). A rewrite gets what is about to be sent and returns what is
-to be sent instead: another message, bytes in place of its EXI, or None to drop it (the Signature: to leave it out); it
-may be a coroutine and wait first.
+A seam replaces what is sent at one step: a message (``rewrite``), the Signature in its header (``rewrite_signature``),
+its EXI bytes (``rewrite_exi``), the frame (``rewrite_frame``). A rewrite receives what is about to be sent and returns
+the replacement: another message, bytes in place of its EXI, or None to drop it (for the Signature: to omit it); it may
+be a coroutine and wait first.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ R = TypeVar("R")
 Rewrite = Callable[[Any], Any | Awaitable[Any]]
 
 FACET = "facet"
-"""The tolerance of values that break the facets of their type."""
+"""Name of the tolerance for values that break the facets of their type."""
 
 
 @dataclass(frozen=True)
 class Received:
-    """A message as it came.
+    """A message as received.
 
     Attributes:
-        message: the body message, or the whole one in supportedAppProtocol.
-        session_id: of the header; b"" in supportedAppProtocol.
-        signature: of the header, or None.
-        time: when its last byte arrived, loop time.
-        data: its EXI bytes, as a back end would want them.
+        message: the body message; in supportedAppProtocol, the whole message.
+        session_id: session id in the header; b"" in supportedAppProtocol.
+        signature: Signature in the header, or None.
+        time: loop time at which its last byte arrived, s.
+        data: its EXI bytes, for a back end.
         stream: :data:`v2g.streams.MAIN`, or the payload type of a side stream.
-        breaches: content rules that it breaks; what is done about them is the role's.
+        breaches: content rules that it breaks; the role decides what to do about them.
     """
 
     message: Any
@@ -69,16 +69,16 @@ class Session:
     """One side of a session.
 
     Attributes:
-        channel: where frames go and come from.
+        channel: carries the frames.
         protocol: :data:`v2g.protocols.APPPROTO` until one is agreed.
-        id: session id, byte for byte as the charger gave it.
-        tolerant: accept what real vehicles and chargers do and say so; False: as the standard has it.
+        id: session id, byte for byte as the charger assigned it.
+        tolerant: accept what real vehicles and chargers do, and report it; False: enforce the standard.
         timing: the timers; the protocol's own unless replaced.
-        rewrite, rewrite_exi, rewrite_frame, rewrite_signature: the seams, by class of what is sent.
+        rewrite, rewrite_exi, rewrite_frame, rewrite_signature: the seams, by class of the message sent.
         tolerances: names of the tolerances used, in order.
-        messages: how many were sent and received, those that were dropped or could not be decoded included.
-        last_received: the message received last on the main stream, with its header's session id.
-        clock: TimeStamp for the headers of protocols that have one, in the unit that is to be sent.
+        messages: number of messages sent and received, including dropped and undecodable ones.
+        last_received: the last message received on the main stream, with its header's session id.
+        clock: returns the TimeStamp for headers that have one, in the unit to send.
         facts: what both sides have said so far on the main stream, as it went over the wire.
     """
 
@@ -107,7 +107,7 @@ class Session:
 
     @property
     def timing(self) -> Timing:
-        if self._timing is None or self._timing[0] is not self.protocol:  # asked for with every message
+        if self._timing is None or self._timing[0] is not self.protocol:  # cached, because every message needs it
             own = self.protocol.timing
             self._timing = self.protocol, own.replace(self.timing_overrides) if self.timing_overrides else own
         return self._timing[1]
@@ -138,10 +138,10 @@ class Session:
             self.tell("tolerance", name, note)
 
     def agreed(self, protocol: Protocol) -> None:
-        """A protocol was agreed on: from now on its messages are spoken.
+        """Switches to the messages of the protocol that was agreed on.
 
         Raises:
-            RemoteError: the session is strict, and the connection is not what the protocol wants.
+            RemoteError: the session is strict, and the connection does not meet the protocol's requirements.
         """
         self.protocol = protocol
         self.tell("state", "protocol", protocol.title)
@@ -150,7 +150,7 @@ class Session:
             self.tolerate("transport", f"{protocol.title} over {how}")
 
     def account(self, outcome: Outcome, started: float) -> None:
-        """Fills in what the session knows about itself; it began at loop time ``started``."""
+        """Fills the session's figures into the outcome; the session began at loop time ``started``, s."""
         outcome.protocol = "" if self.protocol is APPPROTO else self.protocol.title
         outcome.session_id = self.id.hex()
         outcome.seconds = self.now - started
@@ -166,7 +166,7 @@ class Session:
             stream: a side stream, by its payload type.
 
         Raises:
-            LocalError: the message breaks its facets. One that came out of a rewrite may.
+            LocalError: the message breaks its facets, which only a rewritten message may.
             ConnectionLost: the connection is closed.
         """
         frame = await self._frame(message, signature, stream)
@@ -181,12 +181,12 @@ class Session:
             raise
 
     def _lost(self, why: ConnectionLost) -> None:
-        """Reports who ended the connection."""
+        """Reports which side ended the connection."""
         ours = why.how in (Loss.OURS, Loss.UNREACHABLE)
         self._emit(Event(self.now, "tcp", why.how.value, "tx" if ours else "rx", note=str(why)))
 
     async def _frame(self, message: Any, signature: SignatureType | None, stream: int = MAIN) -> bytes | None:
-        """What goes on the wire for a message, after the seams; None where one of them dropped it."""
+        """The bytes to send for a message, after the seams; None if a seam dropped it."""
         kind, meant = type(message), message
         strict = True
         data: bytes | None = None
@@ -213,7 +213,7 @@ class Session:
                 self.tell("message", kind.__name__, "dropped by a rewrite of its EXI")
                 return None
         said = meant if message is None else message
-        if type(document) is type(said):  # a document of its own, with the header as it is sent
+        if type(document) is type(said):  # the message is the document itself, with the header as sent
             said = document
         say(self.facts, said, protocol=schema_set, now=self.now, session_id=self.id, stream=stream)
         if stream != MAIN:
@@ -226,14 +226,14 @@ class Session:
                 return None
         name = type(message).__name__ if message is not None else kind.__name__
         copies = len(frame) // len(packed) if frame == packed * (len(frame) // len(packed)) else 1
-        for _ in range(max(copies, 1)):  # a seam may send it several times
+        for _ in range(max(copies, 1)):  # a seam may send the frame several times
             self._emit(Event(self.now, "message", name, "tx", data, document, schema_set, stream=stream))
         if frame != packed * copies:
             self._tell_if_broken(frame)
         return frame
 
     def _tell_if_broken(self, frame: bytes) -> None:
-        """A seam put other bytes in place of a frame."""
+        """Reports a replaced frame whose header is broken."""
         try:
             v2gtp.parse_header(frame[: v2gtp.HEADER_LENGTH])
         except v2gtp.HeaderError as why:
@@ -242,11 +242,11 @@ class Session:
     def _encoded(self, document: Any, schema_set: str, name: str, *, strict: bool) -> bytes:
         """The EXI of a document.
 
-        What a tolerant side took although it breaks its facets, like a SAScheduleTupleID of 256, has to go back with
-        the same bits: then messages of ours may break theirs.
+        A tolerant side that accepted a value that breaks its facets, like a SAScheduleTupleID of 256, has to return it
+        with the same bits, so its own messages may then break theirs.
 
         Raises:
-            LocalError: it breaks its facets, or no bits can carry it.
+            LocalError: the document breaks its facets, or no bits can carry it.
         """
         try:
             return exi.encode(schema(schema_set), document, strict=strict)
@@ -259,11 +259,11 @@ class Session:
     # -- receiving ------------------------------------------------------------------------------------------------
 
     def listen(self, stream: int) -> None:
-        """Opens a side stream: from now on, what arrives on it is kept for whoever receives from it."""
+        """Opens a side stream: from now on, frames that arrive on it are kept until they are received."""
         self._streams.opened.add(stream)
 
     def forget(self, stream: int) -> None:
-        """Drops what has arrived on a side stream and was not asked for; what comes next may be anything."""
+        """Drops the frames waiting on a side stream, and its state: the next message may be anything."""
         self._streams.drop(stream)
         self._sides.pop(stream, None)
 
@@ -277,13 +277,13 @@ class Session:
         self.tell("v2gtp", "skipped", f"payload type 0x{payload_type:04x} ({known}), {length} bytes")
 
     async def receive(self, stream: int | None = MAIN) -> Received:
-        """The next message of the protocol. Frames of another payload type are skipped [V2G2-800].
+        """Receives the next message of the protocol. Frames of another payload type are skipped [V2G2-800].
 
         Args:
-            stream: a side stream, by its payload type; None: any that is open, the main stream included.
+            stream: a side stream, by its payload type; None: any open stream, the main one included.
 
         Raises:
-            NotAMessage: the payload is not a message of the protocol, in tolerant sessions too.
+            NotAMessage: the payload is not a message of the protocol; raised in tolerant sessions too.
             HeaderError, ConnectionLost: from the channel.
         """
         try:
@@ -327,21 +327,21 @@ class Session:
         signature: SignatureType | None = None,
         stream: int = MAIN,
     ) -> R:
-        """Sends a request and returns its response. The vehicle's side. SessionSetupRes brings the session id.
+        """Sends a request and returns its response, on the vehicle's side. SessionSetupRes sets the session id.
 
         Args:
-            timeout: seconds; by default the message's V2G_EVCC_Msg_Timeout.
-            stream: a side stream, by its payload type; others may go on meanwhile.
+            timeout: in seconds; by default the message's V2G_EVCC_Msg_Timeout.
+            stream: a side stream, by its payload type; other streams may continue meanwhile.
 
         Raises:
             TimedOut: no response in time.
-            Refused: the ResponseCode is FAILED... (supportedAppProtocol's is left to the caller).
-            RemoteError: another message, another session id, undecodable, or the connection is gone.
+            Refused: the ResponseCode is FAILED... (in supportedAppProtocol the caller has to check it).
+            RemoteError: wrong message, wrong session id, undecodable message, or the connection is gone.
             LocalError: the request breaks its facets.
         """
         name = type(message).__name__
         seconds = self.timing.message_timeout(name) if timeout is None else timeout
-        # A rewrite that waits makes the request late, not the response.
+        # A rewrite that waits delays the request; that does not count as a late response.
         frame = await self._frame(message, signature, stream)
         started = self.now
         if stream != MAIN:
@@ -362,7 +362,7 @@ class Session:
         if code.startswith("FAILED"):
             raise Refused(f"{type(response).__name__} {code}", code)
         if name == "SessionSetupReq":
-            self.id = received.session_id  # byte for byte and of the same length [V2G2-460]
+            self.id = received.session_id  # byte for byte, with the same length [V2G2-460]
         self.tell("state", "response-time", f"{name} {self.now - started:.4f}")
         return cast(R, response)
 

@@ -1,12 +1,12 @@
-"""XML signatures over EXI fragments, created and verified, as ISO 15118-2 and -20 use them. Knows no role.
+"""Creates and verifies XML signatures over EXI fragments, as ISO 15118-2 and -20 use them. Knows no role.
 
-How one is made [ISO 15118-2 section 7.9.2.4]: each signed element has an ``Id`` and is encoded as an EXI fragment of
-its own schema set; its digest goes into a Reference. SignedInfo is encoded as a fragment too, and that byte string is
-signed (:mod:`v2g.suites`). In ISO 15118-2 the fragment is one of the xmldsig set alone; in ISO 15118-20 sources
-disagree, so that either :data:`Grammar` is accepted there, and the sender's can be chosen.
+To sign [ISO 15118-2 section 7.9.2.4], each signed element has an ``Id`` and is encoded as an EXI fragment of its own
+schema set; its digest goes into a Reference. SignedInfo is encoded as a fragment too, and that byte string is signed
+(:mod:`v2g.suites`). In ISO 15118-2 this is a fragment of the xmldsig set alone; in ISO 15118-20 sources disagree, so
+either :data:`Grammar` is accepted there, and the sender can choose.
 
-The verifier encodes the decoded message again. Codecs in the field write some fragments in another way (the
-``eMAID`` of libcbv2g), so a digest that does not fit is tried in the known dialects, and what helped is reported.
+The verifier encodes the decoded message again. Codecs in the field write some fragments differently (the ``eMAID`` of
+libcbv2g), so a digest that does not match is retried in the known dialects, and the matching dialect is reported.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ CANONICAL_EXI = "http://www.w3.org/TR/canonical-exi/"
 """CanonicalizationMethod, and the one Transform of each Reference."""
 
 MAX_REFERENCES = 4
-"""References of one signature [V2G2-909]."""
+"""The most References in one signature [V2G2-909]."""
 
 MAX_PRICES = 6
-"""References in ISO 15118-20: three schedule tuples with prices for both directions."""
+"""The most References in ISO 15118-20: three schedule tuples with prices for both directions."""
 
 
 Grammar: TypeAlias = Literal["common", "xmldsig"]
-"""How SignedInfo is coded in ISO 15118-20: as a fragment of the CommonMessages set, or of the xmldsig set alone."""
+"""The coding of SignedInfo in ISO 15118-20: a fragment of the CommonMessages set, or of the xmldsig set alone."""
 
 GRAMMARS: Mapping[str, tuple[Grammar, ...]] = {"iso20-common": ("common", "xmldsig")}
-"""The grammars of SignedInfo in a schema set, our own first; any other set has ``xmldsig`` alone."""
+"""The grammars of SignedInfo by schema set, our own first; any other set only has ``xmldsig``."""
 
 
 class SignatureError(RemoteError):
-    """A signature that does not hold.
+    """An invalid signature.
 
     Attributes:
         kind: ``missing``, ``algorithm``, ``reference``, ``digest``, ``key`` or ``value``.
-        reference: URI of the Reference it is about, or "".
+        reference: URI of the Reference concerned, or "".
     """
 
     def __init__(self, kind: str, text: str, reference: str = "") -> None:
@@ -58,12 +58,12 @@ class SignatureError(RemoteError):
 
 @dataclass(frozen=True)
 class Verified:
-    """A signature that holds.
+    """A valid signature.
 
     Attributes:
         suite: its algorithms.
-        grammar: that of its SignedInfo.
-        notes: what is out of the ordinary about it, as :func:`verify` returns it.
+        grammar: the grammar of its SignedInfo.
+        notes: what is unusual about it, as :func:`verify` returns it.
     """
 
     suite: Suite
@@ -83,7 +83,7 @@ TITLES: Mapping[Grammar, str] = {"common": "CommonMessages", "xmldsig": "xmldsig
 
 
 def fragment(schema_set: Schema, part: Part, dialect: Dialect = STANDARD) -> bytes:
-    """The bytes that are hashed for an element, whatever its facets say.
+    """The bytes that are hashed for an element, regardless of its facets.
 
     Raises:
         exi.EncodeError: no bits can carry it.
@@ -101,7 +101,7 @@ def _signed_info(schema_set: Schema, signed_info: xmldsig.SignedInfoType) -> byt
 
 
 def _most(schema_set: Schema) -> int:
-    """References of one signature at most."""
+    """The most References that one signature may have."""
     return MAX_PRICES if schema_set.name in GRAMMARS else MAX_REFERENCES
 
 
@@ -119,12 +119,12 @@ def sign(
     """The Signature for a message's header.
 
     Args:
-        elements: what to sign, in document order; each with an Id, all different.
-        grammar: of SignedInfo; by default the first one of the schema set.
+        elements: the elements to sign, in document order; each has its own unique Id.
+        grammar: grammar of SignedInfo; by default the schema set's first one.
 
     Raises:
-        LocalError: an element has no Id or that of another one, holds what no bits can carry, there are more than
-            four, or the key is of another curve. Facets are left to whoever sends the message.
+        LocalError: an element has no Id or a duplicate one, or cannot be encoded; there are too many elements, or
+            none; or the key is on an unsupported curve. Facets are checked when the message is sent.
     """
     suite = suite_of(key)
     if suite is None:
@@ -161,12 +161,12 @@ def sign(
 def sign_message(
     message: Any, key: PrivateKey, schema_set: str = "iso2", grammar: Grammar | None = None
 ) -> xmldsig.SignatureType:
-    """The Signature over what :data:`SIGNED` says of a message."""
+    """The Signature over the elements that :data:`SIGNED` names for a message."""
     return sign(schema(schema_set), parts(message), key, grammar)
 
 
 def described(signature: xmldsig.SignatureType) -> str:
-    """A Signature in words: its algorithm, and how its value begins."""
+    """A Signature in words: its algorithm and the beginning of its value."""
     name = signature.SignedInfo.SignatureMethod.Algorithm.rpartition("#")[2]
     return f"{name}, {signature.SignatureValue.value.hex()[:24]}..."
 
@@ -181,19 +181,19 @@ def verify(
     elements: Sequence[Part],
     key: PublicKey | bytes,
 ) -> list[tuple[str, str]]:
-    """Checks a signature against the elements it has to cover and the signer's key.
+    """Checks a signature against the elements it must cover and the signer's key.
 
     Args:
-        signature: of the message's header.
-        elements: what has to be signed, all of it and nothing else; the order of the references does not matter.
-        key: public key of the signer, or its certificate in DER.
+        signature: Signature of the message's header.
+        elements: exactly the elements that must be signed; the order of the references does not matter.
+        key: public key of the signer, or the signer's certificate in DER.
 
     Returns:
-        What is unusual about it, as (stable name, details) pairs: ``signature-extra`` for parts that a
-        V2G signature never has [V2G2-771], ``signature-dialect`` for digests over another codec's bytes.
+        What is unusual about it, as (stable name, details) pairs: ``signature-extra`` for parts that a V2G signature
+        must not have [V2G2-771], ``signature-dialect`` for digests over another codec's bytes.
 
     Raises:
-        SignatureError: it does not hold; says which reference, what was found and what is expected.
+        SignatureError: it is invalid; says which reference, what was found and what was expected.
     """
     return list(examine(schema_set, signature, elements, key).notes)
 
@@ -208,7 +208,7 @@ def examine(
     if signature is None:
         raise SignatureError("missing", f"no Signature over {', '.join(e.name for e in elements)}")
     most = _most(schema_set)
-    if (count := len(signature.SignedInfo.Reference)) > most:  # before anything is looked at or computed
+    if (count := len(signature.SignedInfo.Reference)) > most:  # before anything is read or computed
         raise SignatureError("reference", f"{count} references, at most {most} [V2G2-909]")
     public, signer = _public_key(key)
     suite = _check_algorithms(schema_set, signature.SignedInfo, public, signer)
@@ -226,19 +226,19 @@ def examine(
 def verify_message(
     message: Any, signature: xmldsig.SignatureType | None, key: PublicKey | bytes, schema_set: str = "iso2"
 ) -> list[tuple[str, str]]:
-    """As :func:`verify`, over what :data:`SIGNED` says of the message."""
+    """Like :func:`verify`, over the elements that :data:`SIGNED` names for the message."""
     return verify(schema(schema_set), signature, parts(message), key)
 
 
 def examine_message(
     message: Any, signature: xmldsig.SignatureType | None, key: PublicKey | bytes, schema_set: str = "iso2"
 ) -> Verified:
-    """As :func:`examine`, over what :data:`SIGNED` says of the message."""
+    """Like :func:`examine`, over the elements that :data:`SIGNED` names for the message."""
     return examine(schema(schema_set), signature, parts(message), key)
 
 
 def _public_key(key: Any) -> tuple[Any, str]:
-    """A public key, and whose it is."""
+    """A public key, and its owner in words."""
     if not isinstance(key, bytes):
         return key, "the given key"
     from v2g.credentials import read
@@ -282,7 +282,7 @@ def _check_algorithms(schema_set: Schema, info: xmldsig.SignedInfoType, public: 
 
 
 def _extras(signature: xmldsig.SignatureType) -> list[str]:
-    """Parts that a V2G signature never has [V2G2-771]."""
+    """Parts that a V2G signature must not have [V2G2-771]."""
     info = signature.SignedInfo
     found = {
         "Signature/@Id": signature.Id,
@@ -304,7 +304,7 @@ _NONE = xmldsig.TransformsType(Transform=[])
 
 
 def _check_references(references: Sequence[xmldsig.ReferenceType], elements: Sequence[Part]) -> dict[str, Part]:
-    """The elements by URI, if the references are exactly theirs."""
+    """The elements by URI, if the references match them exactly."""
     by_id: dict[str, Part] = {}
     for element in elements:
         if not element.element.Id:
@@ -329,7 +329,7 @@ def _check_references(references: Sequence[xmldsig.ReferenceType], elements: Seq
 
 
 def _check_digest(schema_set: Schema, suite: Suite, reference: xmldsig.ReferenceType, element: Part) -> Dialect:
-    """The dialect in which the element's fragment has the reference's digest."""
+    """The dialect in which the element's fragment matches the reference's digest."""
     expected = b""
     for dialect in (STANDARD, *schema_set.dialects):
         found = digest(suite, fragment(schema_set, element, dialect), reference.DigestMethod.Algorithm)
@@ -347,7 +347,7 @@ def _check_digest(schema_set: Schema, suite: Suite, reference: xmldsig.Reference
 def _check_value(
     schema_set: Schema, suite: Suite, signature: xmldsig.SignatureType, public: Any, signer: str
 ) -> Grammar:
-    """The grammar of SignedInfo in which its value verifies."""
+    """The grammar of SignedInfo with which the signature value verifies."""
     info, value = signature.SignedInfo, signature.SignatureValue.value
     data = {grammar: signed_info_fragment(info, grammar) for grammar in _grammars(schema_set)}
     if len(value) != suite.length:

@@ -1,4 +1,4 @@
-"""The messages that carry signatures, and the elements that these have to cover."""
+"""The messages that carry signatures, and the elements that the signatures must cover."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from v2g.messages.iso20 import common
 
 
 class Part(NamedTuple):
-    """An element to be signed: its local name, and the object with its ``Id``."""
+    """An element to sign: its local name, and the object that has its ``Id``."""
 
     name: str
     element: Any
@@ -39,7 +39,7 @@ Priced: TypeAlias = common.ChargingScheduleType | common.Dynamic_SEResControlMod
 
 
 def priced(message: common.ScheduleExchangeRes) -> list[Priced]:
-    """The parts of a ScheduleExchangeRes that may have prices, in document order."""
+    """The parts of a ScheduleExchangeRes that can have prices, in document order."""
     found: list[Priced | None] = [message.Dynamic_SEResControlMode]
     if message.Scheduled_SEResControlMode is not None:
         for one in message.Scheduled_SEResControlMode.ScheduleTuple:
@@ -54,7 +54,7 @@ def absolute_prices(message: common.ScheduleExchangeRes) -> list[common.Absolute
 
 
 def _prices(message: common.ScheduleExchangeRes) -> list[Part]:
-    """The price schedules that have an Id: those without one are not signed."""
+    """The price schedules with an Id: those without one are not signed."""
     names = ("AbsolutePriceSchedule", "PriceLevelSchedule")
     found = [Part(name, getattr(block, name)) for block in priced(message) for name in names]
     return [part for part in found if part.element is not None and part.element.Id]
@@ -82,11 +82,11 @@ SIGNED: Mapping[type[Any], _Find] = {
     common.MeteringConfirmationReq: _field("SignedMeteringData"),
     common.ScheduleExchangeRes: _prices,
 }
-"""The messages that carry signatures, and the elements signed in them. A Signature in another one is noise: vehicles
-with a RISE-V2G stack leave the last one in their headers."""
+"""The messages that carry signatures, and the elements signed in them. A Signature in any other message is noise:
+vehicles with a RISE-V2G stack leave the last one in their headers."""
 
 
 def parts(message: Any) -> list[Part]:
-    """The elements of a message that its signature has to cover; empty if it carries none."""
+    """The elements of a message that its signature must cover; empty if it carries none."""
     find = SIGNED.get(type(message))
     return find(message) if find else []

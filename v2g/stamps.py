@@ -1,7 +1,8 @@
-"""Time stamps of ISO 15118-20: TimeStamp, TimeAnchor, MeterTimestamp and CheckOutTime, in whatever unit they come.
+"""Time stamps of ISO 15118-20: TimeStamp, TimeAnchor, MeterTimestamp and CheckOutTime, whatever their unit.
 
-Sources disagree on the unit: open stacks send whole seconds since 1970, commercial ones microseconds, and some text
-says milliseconds. What is sent is an option; what comes is told by its size. No session fails because of one.
+Sources disagree on the unit: open stacks send whole seconds since 1970, commercial ones microseconds, and some texts
+say milliseconds. An option chooses the unit we send; the magnitude of a received stamp reveals its unit. No session
+fails because of one.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import datetime
 from typing import Literal
 
 Unit = Literal["s", "us"]
-"""Of what is sent: seconds or microseconds since 1970."""
+"""Unit of the stamps sent: seconds or microseconds since 1970."""
 
 FIELDS = frozenset({"TimeStamp", "TimeAnchor", "MeterTimestamp", "CheckOutTime"})
-"""Elements that hold one."""
+"""Elements that hold a time stamp."""
 
 SECONDS_BELOW, MILLISECONDS_BELOW = 10**11, 10**14
 """Smaller numbers are seconds, or milliseconds; larger ones are microseconds."""
@@ -22,19 +23,19 @@ LATEST = 253_402_300_799
 """s: the end of the year 9999."""
 
 OLDEST = 86_400.0
-"""s: a schedule that began longer ago than that is taken as a mistake of the clock."""
+"""s: a schedule that began longer ago than this is attributed to a wrong clock."""
 
 ROUNDED = 2.0
-"""s: whole seconds of two moments in one answer may differ, and nothing is meant by it."""
+"""s: two moments in one answer may differ by this much through rounding to whole seconds, without any meaning."""
 
 
 def stamp(unix: float, unit: Unit = "s") -> int:
-    """Unix seconds as they are sent."""
+    """Unix seconds as a time stamp to send."""
     return int(unix * 1e6) if unit == "us" else int(unix)
 
 
 def seconds(value: int) -> float | None:
-    """A time stamp as Unix seconds; None for 0, which stands for now."""
+    """A time stamp as Unix seconds; None for 0, which means now."""
     if value == 0:
         return None
     if value < SECONDS_BELOW:
@@ -43,9 +44,9 @@ def seconds(value: int) -> float | None:
 
 
 def age(anchor: int, header: int) -> float:
-    """Seconds by which a TimeAnchor lies before its message, by the sender's own clock; 0 where it is now.
+    """Seconds by which a TimeAnchor precedes its message, by the sender's own clock; 0 if it means now.
 
-    An anchor in the future, or from long ago, is taken for now: the two clocks of a session often differ, and some
+    An anchor in the future or in the distant past counts as now: the two clocks of a session often differ, and some
     senders fill in anything.
     """
     then, now = seconds(anchor), seconds(header)
@@ -55,7 +56,7 @@ def age(anchor: int, header: int) -> float:
 
 
 def text(value: int) -> str:
-    """A time stamp as people read it."""
+    """A time stamp in readable form."""
     found = seconds(value)
     if found is None:
         return "now"

@@ -1,8 +1,8 @@
 """Frames of one connection, sorted by stream: the main one, and side streams that run beside it (ISO 15118-20).
 
-A stream is named by its payload type; the main stream, which has several, by :data:`MAIN`. Each stream is strictly
-request and response, but their frames may come in any order. There is no task in the background: of those who wait,
-one reads, and passes on what is for the others.
+A stream is named by its payload type; the main stream, which has several, by :data:`MAIN`. Each stream strictly
+alternates requests and responses, but frames of different streams may arrive in any order. There is no background task:
+one of the waiting readers reads, and passes on the frames for the others.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ MAIN = 0
 """The stream of the messages that make up a session."""
 
 MOST_WAITING = 16
-"""Frames of one stream that wait for somebody to ask for them; a peer has one request outstanding on each."""
+"""The most frames of one stream kept until they are read; a peer has one request outstanding on each stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame as it came.
+    """A frame as received.
 
     Attributes:
         stream: :data:`MAIN`, or the payload type of a side stream.
-        sets: schema sets that its payload may be of.
+        sets: schema sets that its payload may belong to.
         payload: its EXI bytes.
     """
 
@@ -42,9 +42,9 @@ class Streams:
     """The streams of one connection.
 
     Attributes:
-        channel: where frames come from.
-        skip: is notified of a frame that belongs to no stream that is open: payload type, length in bytes.
-        opened: side streams that somebody listens to.
+        channel: source of the frames.
+        skip: is notified of a frame that belongs to no open stream: payload type, length in bytes.
+        opened: side streams that are listened to.
     """
 
     channel: Channel
@@ -55,15 +55,15 @@ class Streams:
     _reading: bool = False
 
     async def read(self, protocol: Callable[[], Protocol], stream: int | None = MAIN) -> Frame:
-        """The next frame of a stream, or with None of any that is open.
+        """The next frame of a stream; with None, of any open stream.
 
-        ``protocol`` is asked when a frame has arrived: one may have been agreed on since the reading began.
+        ``protocol`` is called when a frame has arrived: a protocol may have been agreed on since the read began.
 
-        A frame of no open stream is skipped [V2G2-800]; what arrives on one that nobody asks is skipped from
-        :data:`MOST_WAITING` frames on.
+        A frame of no open stream is skipped [V2G2-800]; on a stream that nobody reads, frames beyond
+        :data:`MOST_WAITING` are skipped.
 
         Raises:
-            HeaderError, ConnectionLost: from the channel; everybody who waits gets one.
+            HeaderError, ConnectionLost: from the channel; every waiting reader gets one.
         """
         while True:
             if (kept := self._next(stream)) is not None:
@@ -86,7 +86,7 @@ class Streams:
                 self._keep(frame, payload_type)
 
     def drop(self, stream: int) -> None:
-        """Forgets what is kept of a stream."""
+        """Drops the kept frames of a stream."""
         self._kept.pop(stream, None)
 
     def _sort(self, protocol: Protocol, payload_type: int, payload: bytes) -> Frame | None:

@@ -1,6 +1,6 @@
-"""The algorithms of V2G signatures: which go together, and the raw signature over a byte string.
+"""The algorithms of V2G signatures: which belong together, and the raw signature over a byte string.
 
-The value of an ECDSA signature is r and s side by side, each as wide as the curve; that of Ed448 is EdDSA's own.
+The value of an ECDSA signature is r followed by s, each as wide as the curve; Ed448 uses EdDSA's own format.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Algorithms that go together.
+    """Algorithms that belong together.
 
     Attributes:
         name: in words.
         signature, digest: their URIs.
-        curve: as the cryptography library calls it.
+        curve: its name in the cryptography library.
         length: bytes of a SignatureValue.
-        hash: by its name in ``hashlib``; of the digests, in ECDSA of the signature too.
-        also: another digest that is accepted: its URI and its name in ``hashlib``.
+        hash: name in ``hashlib`` of the hash for the digests, and in ECDSA also for the signature.
+        also: another accepted digest: its URI and its name in ``hashlib``.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Suite:
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """URIs of the digests that a Reference may have, our own first."""
+        """URIs of the digests that a Reference may use, our own first."""
         return (self.digest, self.also[0]) if self.also else (self.digest,)
 
 
@@ -72,24 +72,24 @@ ED448 = Suite(
     (P521.digest, P521.hash),
 )
 """The URIs of Ed448 are those of implementations; no recorded session confirms them. Sources disagree about the digest
-that goes with it, so that SHA-512 is accepted too."""
+that belongs to it, so SHA-512 is accepted too."""
 
 SUITES: Mapping[str, tuple[Suite, ...]] = {
     "din70121": (P256,),
     "iso2": (P256,),
     "iso20-common": (P521, ED448, P256),
 }
-"""What the signatures of a schema set may use. P-256 in ISO 15118-20 is what most test PKIs have."""
+"""Suites that the signatures of a schema set may use. ISO 15118-20 includes P-256 because most test PKIs use it."""
 
 
 def suite_of(key: PrivateKey | PublicKey | Any) -> Suite | None:
-    """The suite for a key, or None if no V2G signature is made with such a key."""
+    """The suite for a key, or None if V2G signatures do not use such keys."""
     curve = curve_of(key)
     return next((suite for suite in (P256, P521, ED448) if suite.curve == curve), None)
 
 
 def curve_of(key: Any) -> str:
-    """The name of a key's curve, or of its kind."""
+    """The name of a key's curve, or the kind of the key."""
     curve = getattr(key, "curve", None)
     name = type(key).__name__.strip("_")
     return str(curve.name) if curve is not None else "ed448" if "Ed448" in name else name
@@ -106,21 +106,21 @@ def digest(suite: Suite, data: bytes, method: str | None = None) -> bytes:
 
 
 def raw_signature(key: PrivateKey | Any, data: bytes) -> bytes:
-    """The SignatureValue over a byte string. The same octets have the same signature (RFC 6979)."""
+    """The SignatureValue over a byte string. It is deterministic (RFC 6979)."""
     from pki import keys
 
     return keys.sign(key, data)
 
 
 def holds(key: PublicKey | Any, value: bytes, data: bytes) -> bool:
-    """Whether a SignatureValue is the public key's over a byte string."""
+    """Whether a SignatureValue over a byte string is valid for a public key."""
     from pki import keys
 
     return keys.verify(key, value, data)
 
 
 def holds_der(suite: Suite, key: PublicKey | Any, value: bytes, data: bytes) -> bool:
-    """As :func:`holds` for an ECDSA signature in DER form, which V2G does not use."""
+    """Like :func:`holds`, for an ECDSA signature in DER form, which V2G does not use."""
     from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
     try:
