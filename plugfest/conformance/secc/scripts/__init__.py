@@ -1,7 +1,7 @@
 """Cases with a charger under test that the vocabulary cannot express: small scripts under the same ids.
 
-A script gets the tester vehicle, the run (whose ``variant`` it looks into) and the result to write into. It raises
-:class:`~plugfest.conformance.verdict.Failed` where the charger is wrong.
+A script gets the tester vehicle, the run (whose ``variant`` it reads) and the result to write to. It raises
+:class:`~plugfest.conformance.verdict.Failed` if the charger is wrong.
 """
 
 from plugfest.conformance.secc.scripts import (

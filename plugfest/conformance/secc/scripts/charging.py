@@ -1,4 +1,4 @@
-"""In the charging loop and after it: the pilot or the plug goes, targets are out of range, somebody stops it."""
+"""In the charging loop and after it: pilot or plug lost, targets out of range, a stop at the charger."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from v2g.protocols import ISO20
 
 @SCRIPTS.on("PF_SECC_ISO2_CpDrop")
 async def cp_drop(tester: TesterEv, run: Run, result: Result) -> None:
-    """State B in the loop: the output goes off, and the next request is refused in DC."""
+    """State B in the loop: the output switches off, and in DC the next request is refused."""
     await tester.until("ChargingLoop")
     tester.system.pilot.set(State.B)
     await off_within(tester, result, timer("V2G_SECC_CPState_Error_Detection_Timeout"))
@@ -36,12 +36,12 @@ async def cp_drop(tester: TesterEv, run: Run, result: Result) -> None:
 
 
 AFTER = 5.0
-"""s for which the loop goes on after a moment in state B."""
+"""s for which the loop continues after a moment in state B."""
 
 
 @SCRIPTS.on("PF_SECC_ISO2_CpDropShort")
 async def cp_drop_short(tester: TesterEv, run: Run, result: Result) -> None:
-    """State B for a moment: the output that it has switched off stays off, whatever the vehicle asks for then."""
+    """State B for a moment: the output that this switched off stays off, whatever the vehicle then asks for."""
     await tester.until("ChargingLoop")
     tester.system.pilot.set(State.B)
     await off_within(tester, result, timer("V2G_SECC_CPState_Error_Detection_Timeout"))
@@ -65,7 +65,7 @@ async def cp_drop_short(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_Unplug")
 async def unplug(tester: TesterEv, run: Run, result: Result) -> None:
-    """The connector is pulled in the loop: the output is off at once."""
+    """The connector is pulled in the loop: the output switches off at once."""
     await tester.until("ChargingLoop")
     if not tester.system.unplug():
         raise Inconclusive("the connector cannot be pulled here", cause=Cause.NO_ACTION)
@@ -73,7 +73,7 @@ async def unplug(tester: TesterEv, run: Run, result: Result) -> None:
 
 
 def _demand(variant: Mapping[str, Any], limits: Any) -> tuple[str, Any, tuple[str, ...]]:
-    """Of CurrentDemandReq: the field that a variant is about, its value, and the codes that may answer it."""
+    """For CurrentDemandReq: the field that a variant changes, its value, and the codes allowed in the response."""
     if str(variant.get("EVTargetCurrent", "")).startswith("above"):
         return "EVTargetCurrent", physical(iso2, number(limits.EVSEMaximumCurrentLimit) + 100, "A"), ("OK",)
     if "EVTargetCurrent" in variant:
@@ -87,7 +87,7 @@ def _demand(variant: Mapping[str, Any], limits: Any) -> tuple[str, Any, tuple[st
 
 @SCRIPTS.on("PF_SECC_ISO2_CurrentDemand_Faults")
 async def demand_faults(tester: TesterEv, run: Run, result: Result) -> None:
-    """Targets beyond the limits, the end of charging, a vehicle not ready: answered as allowed, no current back."""
+    """Targets beyond limits, the end of charging, a vehicle not ready: an allowed response, no reverse current."""
     await tester.until("ChargingLoop")
     limits = tester.responses["ChargeParameterDiscoveryRes"].EVSEChargeParameter
     name, value, codes = _demand(run.variant, limits)
@@ -116,12 +116,12 @@ async def operator_stop(tester: TesterEv, run: Run, result: Result) -> None:
 
 
 ENOUGH, RESERVE = 60.0, 1.0
-"""s for which a vehicle goes on at the most after a wish to stop, and by which it stops before its time is over."""
+"""s for which a vehicle continues at most after a request to stop, and s before its deadline at which it stops."""
 
 
 @SCRIPTS.on("PF_SECC_ISO2_StopDelay", "PF_SECC_ISO20_StopDelay_DC", "PF_SECC_ISO20_StopDelay_AC")
 async def stop_delay(tester: TesterEv, run: Run, result: Result) -> None:
-    """Somebody stops the charger, and the vehicle uses the time that it is left: it is answered until then."""
+    """Somebody stops the charger, and the vehicle uses the time it has left: it is answered until then."""
     await tester.until("ChargeLoop" if tester.protocol is ISO20 else "ChargingLoop")
     if not await tester.act("stop"):
         raise Inconclusive("nothing on this bench can stop the charger", cause=Cause.NO_ACTION)
@@ -145,7 +145,7 @@ async def stop_delay(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_Emergency")
 async def emergency(tester: TesterEv, run: Run, result: Result) -> None:
-    """The emergency button: the output goes off, and the loop says so or the connection closes."""
+    """The emergency button: the output switches off, and the loop reports it or the connection closes."""
     await tester.until("ChargingLoop")
     if not await tester.act("emergency stop"):
         raise Inconclusive("nothing on this bench can press the emergency button", cause=Cause.NO_ACTION)
@@ -181,12 +181,12 @@ async def challenge_fresh(tester: TesterEv, run: Run, result: Result) -> None:
 
 
 AGAIN = 6.0
-"""s until the link is used again: a charger may close after some time, and takes its duty away for 3 s at the least."""
+"""s until the link is used again: a charger may close after some time, and removes its duty cycle for at least 3 s."""
 
 
 @SCRIPTS.on("PF_SECC_ISO2_TwoSessions")
 async def two_sessions(tester: TesterEv, run: Run, result: Result) -> None:
-    """Another session on the same link, without unplugging: it gets an id of its own."""
+    """Another session on the same link, without unplugging: it gets its own id."""
     await tester.until("SessionStop")
     before = tester.session_id
     await asyncio.sleep(AGAIN)

@@ -1,4 +1,4 @@
-"""Codes of the charge loop of ISO 15118-20 that only time brings: a profile left, a wish not followed."""
+"""Charge loop codes of ISO 15118-20 that only appear over time: a violated profile, a request not followed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from v2g.messages.iso20 import common
 from v2g.physical import rational
 
 LITTLE = 1400.0
-"""W of the profile that the vehicle leaves at once."""
+"""W in the profile that the vehicle exceeds at once."""
 DAY = 86400
 WARNED, REFUSED = 10.0, 40.0
-"""s of a violated profile after which a warning, and at the end a refusal, has come."""
+"""s of a violated profile by which a warning must have come, and finally a refusal."""
 IGNORED = 150.0
-"""s for which a wish to renegotiate is not followed."""
+"""s for which a request to renegotiate is not followed."""
 
 
 @SCRIPTS.on("PF_SECC_ISO20_ProfileViolation_AC")
 async def violation(tester: TesterEv, run: Run, result: Result) -> None:
-    """The vehicle draws more than its profile says: it is warned in each response, and refused when that lasts."""
+    """The vehicle draws more than its profile says: each response warns it, and it is refused if this lasts."""
     await tester.until("ScheduleExchange")
     message = replaced(tester.make("PowerDeliveryReq"), "EVPowerProfileEntries", _little())
     await tester.deliver(message=message)
@@ -77,7 +77,7 @@ CODES = ("OK", "WARNING_ScheduleRenegotiationFailed", "FAILED_ScheduleRenegotiat
 
 @SCRIPTS.on("PF_SECC_ISO20_RenegotiationIgnored_DC", "PF_SECC_ISO20_RenegotiationIgnored_AC")
 async def ignored(tester: TesterEv, run: Run, result: Result) -> None:
-    """A wish to renegotiate that the vehicle does not follow is repeated, warned of and, for good, refused."""
+    """The vehicle ignores a request to renegotiate: it is repeated, then becomes a warning, and finally a refusal."""
     await tester.until("ChargeLoop")
     if not await tester.act("renegotiate"):
         raise Inconclusive("nothing on this bench can make the charger renegotiate", cause=Cause.NO_ACTION)
@@ -96,7 +96,7 @@ async def ignored(tester: TesterEv, run: Run, result: Result) -> None:
         await tester.pause()
     seen = ", ".join(dict.fromkeys(codes))
     result.saw("the notification is repeated, then a warning follows", f"{seen}; {silent} responses without it")
-    if silent > 1:  # the first one may have been on its way
+    if silent > 1:  # the first one may already have been on its way
         raise Failed(
             f"{silent} of {len(codes)} responses do not repeat the wish to renegotiate",
             cause=Cause.NO_NOTIFICATION, expected="ScheduleRenegotiation in each response until it is followed",

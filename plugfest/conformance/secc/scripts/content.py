@@ -1,4 +1,4 @@
-"""Requests that break a content rule (:mod:`v2g.rules`), one a run: the charger refuses, and nothing is delivered."""
+"""Requests that break a content rule (:mod:`v2g.rules`), one per run: the charger refuses and delivers nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Change = Callable[[TesterEv, Any], Any]
 
 
 class Broken(NamedTuple):
-    """A way to break a rule: the state, the request, what is wrong with it."""
+    """A way to break a rule: the state, the request, and what is wrong with it."""
 
     state: str
     request: str
@@ -71,7 +71,7 @@ def _profile(**changes: Any) -> Change:
 
 
 def _twice(tester: TesterEv, message: Any) -> Any:
-    """The good profile with its first entry once more at its end, so that it does not go on in time."""
+    """The good profile with its first entry repeated at the end, so that time does not advance."""
     profile = message.ChargingProfile
     if profile is None:
         raise Inconclusive("the charger offered no schedule", cause=Cause.POINTLESS)
@@ -80,7 +80,7 @@ def _twice(tester: TesterEv, message: Any) -> Any:
 
 
 def _power(watts: float) -> Change:
-    """The good profile, its first entry with this power."""
+    """The good profile with this power in its first entry."""
 
     def change(tester: TesterEv, message: Any) -> Any:
         whole = tester.protocol.abilities.whole_watts
@@ -103,12 +103,12 @@ def _vehicle_error(tester: TesterEv, message: Any) -> Any:
 
 
 def _other_session(tester: TesterEv, message: Any) -> Any:
-    """A receipt whose body names another session; the header is right, and so is the signature."""
+    """A receipt whose body names another session; the header and the signature are right."""
     return replaced(message, "SessionID", tester.rng.randbytes(7) + bytes([tester.session_id[-1] ^ 0x5A]))
 
 
 def _other_set(tester: TesterEv, message: Any) -> Any:
-    """The charge service, and the first of the others with a parameter set that its details do not have."""
+    """The charge service, and the first other service with a parameter set that its details do not have."""
     if not tester.services:
         raise Inconclusive("the charger offers no service besides charging", cause=Cause.POINTLESS)
     other = iso2.SelectedServiceType(ServiceID=tester.services[0].ServiceID, ParameterSetID=NO_SET)
@@ -157,11 +157,11 @@ WAYS: Mapping[str, Broken] = {
     "parameter-set-not-offered": Broken("ServiceDetail", "PaymentServiceSelectionReq", _other_set),
     "receipt, of another session": Broken("CurrentDemand.ReceiptRequired", "MeteringReceiptReq", _other_session),
 }
-"""Words of the catalogue, the rule's name first -> how it is broken."""
+"""Words of the catalogue, starting with the name of the rule -> how the rule is broken."""
 
 
 def codes(rule: str, request: str, protocol: str) -> tuple[str, ...]:
-    """The ResponseCodes with which the standard has a request refused; empty: any FAILED."""
+    """The ResponseCodes with which the standard requires a request to be refused; empty: any FAILED."""
     for known in RULES:
         if known.name == rule and request in known.messages and known.live in (Live.REFUSED, Live.TOLERATED):
             return (known.code_in(protocol),) if known.requirement_in(protocol) else ()
@@ -194,7 +194,7 @@ async def broken_rule(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_VehicleError_Loop", "PF_SECC_DIN_VehicleError_Loop")
 async def vehicle_error_in_the_loop(tester: TesterEv, run: Run, result: Result) -> None:
-    """EVErrorCode while power flows: the charger refuses or goes down with its current, and stays there."""
+    """EVErrorCode while power flows: the charger refuses or reduces its current, and keeps it reduced."""
     await tester.until("ChargingLoop")
     message = _vehicle_error(tester, tester.make("CurrentDemandReq"))
     amps = 0.0
@@ -242,7 +242,7 @@ async def residual_current(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_ForeignContract")
 async def foreign_contract(tester: TesterEv, run: Run, result: Result) -> None:
-    """Contracts that do not hold: the eMAID of somebody else, a path that is too long, a chain that is none."""
+    """Invalid contracts: somebody else's eMAID, a path that is too long, certificates that do not form a chain."""
     await tester.until("PaymentServiceSelection")
     message, name = tester.make("PaymentDetailsReq"), str(run.variant["contract"])
     if name in CONTRACTS:
@@ -264,7 +264,7 @@ async def foreign_contract(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_ContractForms")
 async def contract_forms(tester: TesterEv, run: Run, result: Result) -> None:
-    """Contracts that hold, in forms that not everybody expects: the charger takes them, and their signature."""
+    """Valid contracts in unusual forms: the charger accepts them and their signature."""
     await tester.until("PaymentServiceSelection")
     message, name = tester.make("PaymentDetailsReq"), str(run.variant["contract"])
     if name in CONTRACTS:
@@ -278,7 +278,7 @@ async def contract_forms(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_NoReceipt")
 async def no_receipt(tester: TesterEv, run: Run, result: Result) -> None:
-    """A receipt is due, and the vehicle goes on with the loop instead: FAILED_SequenceError."""
+    """A receipt is due, but the vehicle continues the loop instead: FAILED_SequenceError."""
     await tester.until("CurrentDemand.ReceiptRequired")
     await answer(tester, result, tester.make(tester.loop_request), "FAILED_SequenceError")
     await off_within(tester, result, 1.0)
@@ -287,7 +287,7 @@ async def no_receipt(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_SAP_Priority")
 async def priority(tester: TesterEv, run: Run, result: Result) -> None:
-    """ISO 15118-2 and DIN SPEC 70121 in one offer, either one first: the charger takes the first that it speaks."""
+    """ISO 15118-2 and DIN SPEC 70121 in one offer, either one first: the charger chooses the first one it supports."""
     first = ISO2 if run.variant["first"] == "ISO 15118-2" else DIN
     await tester.until("TCP")
     await tester.connection.send(appproto.supportedAppProtocolReq(AppProtocol=[entry(first, 1, 1)]))

@@ -52,7 +52,7 @@ async def sdp_variants(tester: TesterEv, run: Run, result: Result) -> None:
 
 
 async def _unicast(tester: TesterEv, result: Result, request: bytes) -> None:
-    """A request to the charger's own address: whether it answers is its choice, what it answers is not."""
+    """A request to the charger's own address: it may or may not answer, but an answer must be right."""
     with tester.system.sdp() as (send, answers):
         send(request)
         known = await next_datagram(answers, timer("SDP_Timeout"))
@@ -98,7 +98,7 @@ async def _unicast(tester: TesterEv, result: Result, request: bytes) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_SAP_Lists")
 async def sap_lists(tester: TesterEv, run: Run, result: Result) -> None:
-    """Lists of offers: the protocol is chosen by what both speak."""
+    """Lists of offers: the charger chooses a protocol that both sides support."""
     await tester.until("TCP")
     unknown = "urn:test:unknown:{}:MsgDef"
     lists: dict[str, tuple[list[appproto.AppProtocolType], set[int]]] = {

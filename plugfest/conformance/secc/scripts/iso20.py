@@ -1,4 +1,4 @@
-"""Cases of ISO 15118-20 that words cannot express: handshakes of TLS 1.3, and who may resume a session."""
+"""Cases of ISO 15118-20 that words cannot express: TLS 1.3 handshakes, and which vehicle may resume a session."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def mutual(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO20_TLS_Variants")
 async def variants(tester: TesterEv, run: Run, result: Result) -> None:
-    """Handshakes with one thing offered otherwise."""
+    """Handshakes with one thing offered differently."""
     await tester.until("SDP")
     client = str(run.variant["client"])
     context = _vehicle(tester, CLIENTS.get(client, "same"))
@@ -113,7 +113,7 @@ async def variants(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO20_SAP_NoTls13")
 async def below(tester: TesterEv, run: Run, result: Result) -> None:
-    """Over TLS 1.2 a charger refuses, or chooses something else than ISO 15118-20."""
+    """Over TLS 1.2 a charger refuses, or chooses something other than ISO 15118-20."""
     await tester.until("SDP")
     _certificates(tester)
     assert tester.tls is not None
@@ -134,7 +134,7 @@ async def below(tester: TesterEv, run: Run, result: Result) -> None:
 
 
 OTHER = 20
-"""SchemaID of ISO 15118-2 where both are offered."""
+"""SchemaID of ISO 15118-2 when both are offered."""
 
 
 def _both(tester: TesterEv) -> Any:
@@ -147,7 +147,7 @@ def _both(tester: TesterEv) -> Any:
 
 @SCRIPTS.on("PF_SECC_ISO20_SessionSetup_Resume")
 async def resume(tester: TesterEv, run: Run, result: Result) -> None:
-    """A paused session is joined by the vehicle that paused it, and by nobody else."""
+    """A paused session is joined by the vehicle that paused it, and by no other."""
     await tester.until("Asleep")
     assert tester.paused is not None
     before = tester.paused.session_id

@@ -1,4 +1,4 @@
-"""Requests out of order at a charger: by seed in every state, steps skipped, nothing heeded while it says Ongoing."""
+"""Requests out of order at a charger: drawn by seed in every state, with steps skipped, or while it says Ongoing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OFF = 1.0
 
 
 async def refused(tester: TesterEv, result: Result, message: Any, *codes: str) -> None:
-    """A request out of order: its own response says FAILED_SequenceError, the output goes off, TCP closes.
+    """A request out of order: its own response says FAILED_SequenceError, the output switches off, TCP closes.
 
     Raises:
         Failed: anything else.
@@ -45,7 +45,7 @@ def _request(tester: TesterEv, words: str) -> Any:
     "PF_SECC_DIN_WrongRequest",
 )  # fmt: skip
 async def wrong_request(tester: TesterEv, run: Run, result: Result) -> None:
-    """A request that the state forbids, drawn by the campaign's seed: over all states, each request comes."""
+    """A request that the state forbids, drawn by the campaign's seed; over all states, every request is sent."""
     states = dict.fromkeys(str(variant["state"]) for variant in run.case.variants)
     ac, contract = tester.pics.ac, tester.pics.pnc
     choices = {state: forbidden(tester.protocol, state, ac=ac, contract=contract) for state in states}
@@ -69,7 +69,7 @@ async def skipped_step(tester: TesterEv, run: Run, result: Result) -> None:
 @SCRIPTS.on("PF_SECC_ISO2_OngoingIgnored_Authorization", "PF_SECC_ISO2_OngoingIgnored_ChargeParameterDiscovery",
             "PF_SECC_ISO2_OngoingIgnored_CableCheck")  # fmt: skip
 async def ongoing_ignored(tester: TesterEv, run: Run, result: Result) -> None:
-    """The vehicle goes on although the charger has said Ongoing."""
+    """The vehicle continues although the charger has said Ongoing."""
     words = {
         "Authorization": ("PaymentServiceSelection", "AuthorizationReq", "ChargeParameterDiscoveryReq"),
         "ChargeParameterDiscovery": ("Authorization", "ChargeParameterDiscoveryReq", "CableCheckReq"),

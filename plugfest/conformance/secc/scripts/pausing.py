@@ -1,4 +1,4 @@
-"""A pause as a whole: the oscillator goes off and stays off, B-C-B wakes the charger, and the session goes on."""
+"""A complete pause: the oscillator switches off and stays off, B-C-B wakes the charger, and the session resumes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from slac.pilot import STEADY, STEP_X1, WAKE_UP, Reading, State, toggle, until, until_digital
 
 STEADY_WITHIN = 5.0
-"""s after SessionStopRes until the oscillator is off: the connection has as long to close."""
+"""s after SessionStopRes until the oscillator is off; the connection has the same time to close."""
 SLEEPS = {"at once": 0.5, "after a while": 20.0, "twice": 5.0}
-"""How the vehicle wakes the charger -> s for which it sleeps before."""
+"""How the vehicle wakes the charger -> s for which it sleeps first."""
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Pause")
@@ -35,7 +35,7 @@ async def paused(tester: TesterEv, run: Run, result: Result) -> None:
 
 
 async def _fall_asleep(tester: TesterEv, result: Result, seconds: float) -> None:
-    """SessionStop(Pause): the oscillator goes off, and nothing moves until the vehicle does."""
+    """SessionStop(Pause): the oscillator switches off, and nothing changes until the vehicle acts."""
     pilot = tester.system.pilot
     tester.paused = PausedSession(tester.session_id, tester.tuple_id)
     await tester.exchange("SessionStopReq", replaced(tester.make("SessionStopReq"), "ChargingSession", "Pause"))
@@ -53,7 +53,7 @@ async def _fall_asleep(tester: TesterEv, result: Result, seconds: float) -> None
 
 
 def _disturbed(reading: Reading) -> None:
-    """The pilot moved in the pause, before the vehicle did."""
+    """The pilot changed during the pause, before the vehicle acted."""
     if reading.state in (State.E, State.F):
         raise Failed(
             f"the pilot went to {reading.label} in the pause",
@@ -79,7 +79,7 @@ async def _wake(tester: TesterEv, result: Result) -> None:
 
 
 async def _charge_again(tester: TesterEv) -> None:
-    """The whole way again, with the id of the paused session, up to the end of power."""
+    """The whole session again, with the id of the paused session, up to the end of power."""
     line = tester.kind.line
     way = [*CONNECTED, *line[line.index(CONNECTED[-1]) + 1 : line.index("PowerDelivery.Stop") + 1]]
     for state in way:

@@ -1,4 +1,4 @@
-"""Power flow at length: targets that change, targets beyond the limits, errors of the vehicle, energy, the end.
+"""Long power flows: changing targets, targets beyond the limits, vehicle errors, energy, the end.
 
 The scripts only ask; what the charger does is judged by :mod:`plugfest.conformance.watch`.
 """
@@ -19,30 +19,30 @@ from slac.pilot import State
 from v2g.physical import number, physical
 
 FLOWS: Table[Callable[[TesterEv], Awaitable[None]]] = Table()
-"""Variant -> what is asked for."""
+"""Variant -> what the vehicle asks for."""
 
 BEGINS = {"precharge": "CableCheck", "never ready": "ChargeParameterDiscovery"}
-"""Variant -> the state that it begins in, where power does not flow yet."""
+"""Variant -> the state it begins in, if power does not flow yet."""
 CHANGES = 8
-"""Targets that are asked for one after the other."""
+"""Number of targets requested one after the other."""
 LARGE = ("par_EVMaximumCurrent",)
 SETTLES = 3.0
 """s for which an error or a target beyond the limits is held."""
 LONG = 90.0
-"""s of the flow that is to be metered."""
+"""s for which a metered flow lasts."""
 LONG_AC = 180.0
-"""The same of AC, where less flows, so that a meter that counts one phase of three shows it."""
+"""The same for AC, where less flows, so that a meter that counts one phase of three is detected."""
 MORE = 10.0
-"""Times its usual limits, of a vehicle that only the charger limits."""
+"""Factor on the usual limits, for a vehicle that only the charger limits."""
 OPENS_LATE = 3.0
-"""s for which the battery stays connected, in C, after PowerDelivery(Stop), so that a current that goes on is seen."""
+"""s for which the battery stays connected, in C, after PowerDelivery(Stop), so that a continuing current is seen."""
 DEAD = 7.0
-"""s for which an output is looked at after the end."""
+"""s for which the output is observed after the end."""
 
 
 @SCRIPTS.on("PF_SECC_ISO2_PowerFlow", "PF_SECC_DIN_PowerFlow", "PF_SECC_ISO2_PowerFlow_AC")
 async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
-    """Asks for power as the variant says, and ends in order."""
+    """Asks for power as the variant says, and ends normally."""
     flow = str(run.variant["flow"])
     if flow == "limits of the charger":
         tester.pics = tester.pics.with_(**{name: float(tester.pics[name]) * MORE for name in LARGE})
@@ -62,7 +62,7 @@ def _limits(tester: TesterEv) -> tuple[float, float]:
 
 
 async def _ask(tester: TesterEv, amps: float, volts: float, seconds: float, **fields: Any) -> bool:
-    """The loop with these targets for a while; False: the charger refused."""
+    """Runs the loop with these targets for a while; False: the charger refused."""
     module, until = tester.protocol.module, tester.now + seconds
     while tester.now < until:
         message = replaced(tester.make("CurrentDemandReq"), "EVTargetCurrent", physical(module, amps, "A"))
@@ -118,7 +118,7 @@ async def large(tester: TesterEv) -> None:
 
 @FLOWS.on("lower limits")
 async def lower(tester: TesterEv) -> None:
-    """The vehicle lowers its limit of the current below what it asks for."""
+    """The vehicle lowers its current limit below what it asks for."""
     amps, volts = _limits(tester)
     await _ask(tester, amps * 0.9, volts, SETTLES)
     most = physical(tester.protocol.module, amps * tester.rng.uniform(0.2, 0.5), "A")
@@ -127,7 +127,7 @@ async def lower(tester: TesterEv) -> None:
 
 @FLOWS.on("vehicle error")
 async def vehicle_error(tester: TesterEv) -> None:
-    """EVErrorCode, with the targets as they were."""
+    """EVErrorCode, with unchanged targets."""
     amps, volts = _limits(tester)
     await _ask(tester, amps * 0.8, volts, SETTLES)
     code = tester.rng.choice(["FAILED_RESSTemperatureInhibit", "FAILED_EVRESSMalfunction", "FAILED_EVShiftPosition"])
@@ -137,7 +137,7 @@ async def vehicle_error(tester: TesterEv) -> None:
 
 @FLOWS.on("vehicle not ready")
 async def not_ready(tester: TesterEv) -> None:
-    """EVReady false, with the targets as they were."""
+    """EVReady false, with unchanged targets."""
     amps, volts = _limits(tester)
     await _ask(tester, amps * 0.8, volts, SETTLES)
     if await _ask(tester, amps * 0.8, volts, SETTLES, EVReady=False):
@@ -146,7 +146,7 @@ async def not_ready(tester: TesterEv) -> None:
 
 @FLOWS.on("energy")
 async def energy(tester: TesterEv) -> None:
-    """A large current for long, so that the meter shows it."""
+    """A large current for a long time, so that the meter shows it."""
     amps, volts = _limits(tester)
     await _ask(tester, amps * tester.rng.uniform(0.7, 0.95), volts, LONG)
     await _end(tester)
@@ -154,7 +154,7 @@ async def energy(tester: TesterEv) -> None:
 
 @FLOWS.on("end")
 async def end(tester: TesterEv) -> None:
-    """PowerDelivery(Stop) under load, contactors that open late, WeldingDetection until the output has to be dead."""
+    """PowerDelivery(Stop) under load, contactors that open late, WeldingDetection until the output must be dead."""
     amps, volts = _limits(tester)
     await _ask(tester, amps * 0.8, volts, SETTLES)
     tester.progress = "Stop"
@@ -170,7 +170,7 @@ async def end(tester: TesterEv) -> None:
 
 @FLOWS.on("precharge")
 async def precharge(tester: TesterEv) -> None:
-    """Two voltages one after the other, then one far above the limits, all in the 5 s of a precharge."""
+    """Two voltages one after the other, then one far above the limits, all within the 5 s of a precharge."""
     _, volts = _limits(tester)
     module = tester.protocol.module
     targets = sorted(tester.rng.uniform(200.0, volts) for _ in range(2))
@@ -186,7 +186,7 @@ async def precharge(tester: TesterEv) -> None:
 
 @FLOWS.on("alternating current")
 async def alternating(tester: TesterEv) -> None:
-    """ChargingStatus for long, then the end, and the contactor after it."""
+    """ChargingStatus for a long time, then the end, and the contactor after it."""
     for _ in range(round(LONG_AC / 2.0)):
         await tester.charge(1)
         await asyncio.sleep(2.0)
@@ -196,7 +196,7 @@ async def alternating(tester: TesterEv) -> None:
 
 @FLOWS.on("never ready")
 async def never_ready(tester: TesterEv) -> None:
-    """PowerDelivery(Start) of a vehicle that stays in B. A charger may refuse it or not; it closes no contactor."""
+    """PowerDelivery(Start) from a vehicle that stays in B. A charger may refuse it or not; it closes no contactor."""
     tester.system.load(tester.battery_voltage)
     tester.progress = "Start"
     await tester.send(tester.make("PowerDeliveryReq"))
@@ -206,7 +206,7 @@ async def never_ready(tester: TesterEv) -> None:
 
 @FLOWS.on("still ready")
 async def still_ready(tester: TesterEv) -> None:
-    """PowerDelivery(Stop) of a vehicle that stays in C: the contactor opens all the same."""
+    """PowerDelivery(Stop) from a vehicle that stays in C: the contactor opens anyway."""
     await tester.charge(3)
     tester.progress = "Stop"
     await tester.send(tester.make("PowerDeliveryReq"))

@@ -1,4 +1,4 @@
-"""Power flow of ISO 15118-20 at length: scheduled and dynamic, out of the vehicle too, and AC over the phases.
+"""Long power flows in ISO 15118-20: scheduled and dynamic, also from the vehicle, and AC over the phases.
 
 The scripts only ask; what the charger does is judged by :mod:`plugfest.conformance.watch`.
 """
@@ -20,16 +20,16 @@ from plugfest.conformance.verdict import Result
 from v2g.physical import number, signed
 
 FLOWS: Table[Callable[[TesterEv], Awaitable[None]]] = Table()
-"""Variant -> what is asked for."""
+"""Variant -> what the vehicle asks for."""
 
 METERED = 200.0
-"""s of a flow that a meter has to show, a minute late at the most."""
+"""s of a flow that a meter must show, at most a minute late."""
 LONGER = 15.0
-"""s in which power has to follow what a vehicle can do with."""
+"""s within which power must follow what a vehicle can use."""
 MUCH = 400_000.0
-"""W over all phases, more than an outlet of AC has."""
+"""W over all phases, more than an AC outlet has."""
 HELD = 12.0
-"""s for which a target is held that the charger has to reach."""
+"""s for which a target is held that the charger must reach."""
 
 
 @SCRIPTS.on(
@@ -38,7 +38,7 @@ HELD = 12.0
     "PF_SECC_ISO20_PowerFlow_AC_BPT_dynamic",
 )  # fmt: skip
 async def power_flow(tester: TesterEv, run: Run, result: Result) -> None:
-    """Asks for power as the variant says, and ends in order."""
+    """Asks for power as the variant says, and ends normally."""
     flow = str(run.variant["flow"])
     tester.gives = flow in GIVING
     await tester.until("DC_CableCheck" if flow == "precharge" else "PowerDelivery.Start")
@@ -58,7 +58,7 @@ def _limits(tester: TesterEv, which: str = "Charge") -> tuple[float, float]:
 
 
 async def _ask(tester: TesterEv, amps: float | None, volts: float, seconds: float, **fields: Any) -> bool:
-    """The loop with these targets for a while, negative amps giving back; False: the charger refused."""
+    """Runs the loop with these targets for a while, feeding back with negative amps; False: the charger refused."""
     until = tester.now + seconds
     while tester.now < until:
         message = tester.make("DC_ChargeLoopReq")
@@ -94,7 +94,7 @@ async def changing(tester: TesterEv) -> None:
 
 @FLOWS.on("a target held")
 async def held(tester: TesterEv) -> None:
-    """One target for so long that it has to be reached."""
+    """One target, held long enough that it must be reached."""
     amps, volts = _limits(tester)
     await _ask(tester, amps * tester.rng.uniform(0.3, 0.6), volts, HELD)
     await _end(tester)
@@ -109,7 +109,7 @@ async def beyond(tester: TesterEv) -> None:
 
 @FLOWS.on("lower limits")
 async def lower(tester: TesterEv) -> None:
-    """The vehicle lowers its limit of the current: below what it asks for, or below what it is given."""
+    """The vehicle lowers its current limit: below what it asks for, or below what it receives."""
     amps, volts = _limits(tester)
     dynamic = iso20.control(tester).dynamic
     await _ask(tester, None if dynamic else amps * 0.9, volts, SETTLES)
@@ -120,7 +120,7 @@ async def lower(tester: TesterEv) -> None:
 
 @FLOWS.on("lower power")
 async def lower_power(tester: TesterEv) -> None:
-    """The same of the vehicle's limit of power."""
+    """The same for the vehicle's power limit."""
     amps, volts = _limits(tester)
     target = None if iso20.control(tester).dynamic else amps * 0.9
     await _ask(tester, target, volts, SETTLES)
@@ -131,7 +131,7 @@ async def lower_power(tester: TesterEv) -> None:
 
 @FLOWS.on("least power")
 async def least_power(tester: TesterEv) -> None:
-    """The vehicle can do with more than the charger has, or nothing."""
+    """The vehicle can use more than the charger has, or nothing."""
     own = tester.responses["DC_ChargeParameterDiscoveryRes"].DC_CPDResEnergyTransferMode
     _, volts = _limits(tester)
     await _ask(tester, None, volts, SETTLES)
@@ -142,7 +142,7 @@ async def least_power(tester: TesterEv) -> None:
 
 @FLOWS.on("end of the band")
 async def end_of_the_band(tester: TesterEv) -> None:
-    """The battery reaches the lower end of what the vehicle lets the charger cycle through."""
+    """The battery reaches the lower end of the range that the vehicle lets the charger cycle through."""
     await _rounds(tester, SETTLES)
     await _rounds(tester, LONGER, EVMinimumEnergyRequest=iso20.watt(1000.0))
     await _end(tester)
@@ -150,7 +150,7 @@ async def end_of_the_band(tester: TesterEv) -> None:
 
 @FLOWS.on("standby")
 async def standby(tester: TesterEv) -> None:
-    """Power is suspended, the loop goes on, and power comes back: nothing flows meanwhile."""
+    """Power is suspended, the loop continues, and power comes back; nothing flows in between."""
     await _rounds(tester, SETTLES)
     tester.progress = "Standby"
     await tester.deliver()
@@ -163,7 +163,7 @@ async def standby(tester: TesterEv) -> None:
 
 @FLOWS.on("energy")
 async def energy(tester: TesterEv) -> None:
-    """Power for long, so that the meter shows it."""
+    """Power for a long time, so that the meter shows it."""
     amps, volts = _limits(tester)
     part = None if iso20.control(tester).dynamic else amps * tester.rng.uniform(0.3, 0.6)
     await _ask(tester, part, volts, METERED, MeterInfoRequested=True)
@@ -172,7 +172,7 @@ async def energy(tester: TesterEv) -> None:
 
 @FLOWS.on("end")
 async def end(tester: TesterEv) -> None:
-    """PowerDelivery(Stop) under load, then welding detection until the output has to be dead."""
+    """PowerDelivery(Stop) under load, then welding detection until the output must be dead."""
     amps, volts = _limits(tester)
     await _ask(tester, None if iso20.control(tester).dynamic else amps * 0.5, volts, SETTLES)
     await _end(tester)
@@ -199,7 +199,7 @@ async def precharge(tester: TesterEv) -> None:
 
 @FLOWS.on("giving back")
 async def giving(tester: TesterEv) -> None:
-    """A negative target for so long that it has to be reached, then another one."""
+    """A negative target, held long enough that it must be reached, then another one."""
     amps, volts = _limits(tester, "Discharge")
     for part in (0.9, 0.4):
         await _ask(tester, -amps * part, volts, HELD)
@@ -208,14 +208,14 @@ async def giving(tester: TesterEv) -> None:
 
 @FLOWS.on("giving back beyond the limits")
 async def giving_beyond(tester: TesterEv) -> None:
-    """More than either side allows goes back; a charger clips it."""
+    """The vehicle asks to feed back more than either side allows; a charger clips it."""
     amps, volts = _limits(tester, "Discharge")
     await _ask(tester, -amps * tester.rng.uniform(2.0, 4.0), volts, SETTLES)
 
 
 @FLOWS.on("changing directions")
 async def directions(tester: TesterEv) -> None:
-    """In and out in turn, each for some seconds."""
+    """Charging and discharging in turn, each for some seconds."""
     amps, volts = _limits(tester)
     back, _ = _limits(tester, "Discharge")
     for _ in range(CHANGES // 2):
@@ -228,12 +228,12 @@ async def directions(tester: TesterEv) -> None:
 
 
 GIVING = ("giving back", "giving back beyond the limits", "lower limits back", "changing directions")
-"""Flows with a profile out of the vehicle."""
+"""Flows with a discharge profile."""
 
 
 @FLOWS.on("lower limits back")
 async def lower_back(tester: TesterEv) -> None:
-    """The vehicle lowers what it gives: its current, then its power."""
+    """The vehicle lowers what it feeds back: its current, then its power."""
     amps, volts = _limits(tester, "Discharge")
     await _ask(tester, -amps * 0.9, volts, SETTLES)
     await _ask(tester, -amps * 0.9, volts, SETTLES, EVMaximumDischargeCurrent=iso20.ampere(amps * 0.2))
@@ -243,7 +243,7 @@ async def lower_back(tester: TesterEv) -> None:
 
 
 async def _rounds(tester: TesterEv, seconds: float, **fields: Any) -> None:
-    """The loop as it is, but for these fields, for a while."""
+    """Runs the loop for a while, unchanged except for these fields."""
     until = tester.now + seconds
     while tester.now < until:
         message = tester.make(tester.loop_request)
@@ -256,7 +256,7 @@ async def _rounds(tester: TesterEv, seconds: float, **fields: Any) -> None:
 
 @FLOWS.on("lower limits of AC")
 async def lower_alternating(tester: TesterEv) -> None:
-    """The vehicle lowers its limits in both directions, then asks for more than that at the least."""
+    """The vehicle lowers its limits in both directions, then demands a minimum above them."""
     await _rounds(tester, SETTLES)
     least = iso20.watt(iso20.LEAST_WATTS * tester.rng.uniform(1.2, 2.0))
     both = ("EVMaximumChargePower", "EVMaximumDischargePower")[: 1 + iso20.control(tester).bidirectional]
@@ -267,7 +267,7 @@ async def lower_alternating(tester: TesterEv) -> None:
 
 @FLOWS.on("alternating current")
 async def alternating(tester: TesterEv) -> None:
-    """The loop for long, then the end, and the contactor after it."""
+    """The loop for a long time, then the end, and the contactor after it."""
     until = tester.now + LONG / 3.0
     while tester.now < until:
         await tester.charge(1)

@@ -1,4 +1,4 @@
-"""In order, but unusual, until power flows: repeated details, refusals, forms of a signature, ranges of parameters."""
+"""Valid but unusual, until power flows: repeated details, refusals, forms of a signature, ranges of parameters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from v2g.physical import physical
 async def detail_twice(tester: TesterEv, run: Run, result: Result) -> None:
     """ServiceDetailReq three times: answered each time."""
     await tester.until("ServiceDiscovery")
-    if not tester.services:  # of the charge service there may be no details
+    if not tester.services:  # the charge service may have no details
         raise Inconclusive("the charger offers no value-added service", cause=Cause.NOT_DECLARED)
     for _ in range(3):
         await answer(tester, result, tester.make("ServiceDetailReq"), "OK")
@@ -90,12 +90,12 @@ FORMS: Mapping[str, Callable[[Any], Any]] = {
     "r and s in DER instead of raw": _in_der,
     "transform other than EXI canonicalisation": _other_transform,
 }
-"""Variant -> what becomes of the good signature."""
+"""Variant -> what is done to the good signature."""
 
 
 @SCRIPTS.on("PF_SECC_ISO2_Authorization_SignatureForms")
 async def signature_forms(tester: TesterEv, run: Run, result: Result) -> None:
-    """A signature that is missing, or signs something else or otherwise: FAILED_SignatureError."""
+    """A signature that is missing, or signs something else or in another way: FAILED_SignatureError."""
     await tester.until("PaymentDetails")
     message = tester.make("AuthorizationReq")
     good = signature.sign_message(message, contract.paying(tester).contract.key)
@@ -107,7 +107,7 @@ WRONG = "FAILED_WrongChargeParameter"
 
 
 def _parameter(variant: Mapping[str, Any], *, ac: bool) -> tuple[str, Any, tuple[str, ...]]:
-    """The field that a variant is about, its value, and the codes that may answer it."""
+    """The field that a variant changes, its value, and the codes allowed in the response."""
     voltage, current = ("EVMaxVoltage", "EVMaxCurrent") if ac else ("EVMaximumVoltageLimit", "EVMaximumCurrentLimit")
     if "EVMaximumVoltageLimit" in variant:
         # An AC charger need not refuse it: some vehicles send their DC limits here.

@@ -1,4 +1,4 @@
-"""Steps that the scripts share: requests answered with a code, the close, the output switched off."""
+"""Steps shared by the scripts: requests answered with a code, the close, the output switched off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from v2g.protocols import Protocol
 
 
 async def answer(tester: TesterEv, result: Result, message: Any, *codes: str, **deviation: Any) -> Arrival:
-    """A request, answered with one of these codes.
+    """Sends a request, which must be answered with one of these codes.
 
     Raises:
         Failed: it is not.
@@ -31,7 +31,7 @@ async def answer(tester: TesterEv, result: Result, message: Any, *codes: str, **
 
 
 async def closes(tester: TesterEv, result: Result, within: float = CLOSE) -> None:
-    """The charger closes TCP in time, saying nothing more.
+    """The charger closes TCP in time and sends nothing more.
 
     Raises:
         Failed: it does not.
@@ -50,7 +50,7 @@ async def closes(tester: TesterEv, result: Result, within: float = CLOSE) -> Non
 
 
 async def next_session_works(tester: TesterEv, result: Result) -> None:
-    """After whatever happened, another session gets its SessionSetupRes.
+    """Whatever happened before, another session gets its SessionSetupRes.
 
     Raises:
         Failed: it does not.
@@ -67,7 +67,7 @@ async def next_session_works(tester: TesterEv, result: Result) -> None:
 
 
 async def off_within(tester: TesterEv, result: Result, seconds: float) -> None:
-    """The output is off in time, where that is seen.
+    """The output is off in time, if the bench sees it.
 
     Raises:
         Failed: it is not.

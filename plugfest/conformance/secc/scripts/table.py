@@ -10,9 +10,9 @@ from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Result
 
 Script = Callable[[TesterEv, Run, Result], Awaitable[None]]
-"""Gets the tester vehicle, the run (whose ``variant`` it looks into) and the result to write into."""
+"""Gets the tester vehicle, the run (whose ``variant`` it reads) and the result to write to."""
 
 SCRIPTS: Table[Script] = Table()
 
 SETUP = timer("V2G_SECC_CommunicationSetup_Performance_Time")
-"""s: until then a session has to be set up."""
+"""s within which a session must be set up."""

@@ -1,4 +1,4 @@
-"""TLS: handshakes with one thing offered at a time, and none where one is due."""
+"""TLS: handshakes with one thing offered at a time, and no handshake where one is due."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MODERN = "1.3 and 1.2"
 
 
 OF_VERSION = ("versions", "suites", "groups", "signature_algorithms")
-"""Options that are of a version of TLS."""
+"""Options that belong to one TLS version."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ OFFERS: Mapping[str, Offer] = {
 SILENT, PLAIN = "sends nothing", "plain supportedAppProtocolReq on the TLS port"
 """Variants without a handshake."""
 SERVER_HELLO = "ServerHello"
-"""The message in which a charger chooses the version, and shows by its random whether it could have done more."""
+"""The message in which a charger chooses the version, and whose random shows if it supports a later one."""
 
 
 @SCRIPTS.on("PF_SECC_ISO2_TLS_Params")
@@ -73,7 +73,7 @@ async def tls_parameters(tester: TesterEv, run: Run, result: Result) -> None:
 
 
 async def _without(tester: TesterEv, result: Result, *, says: bool) -> None:
-    """No TLS on the TLS port: the charger closes, at the setup timer where nothing is said."""
+    """No TLS on the TLS port: the charger closes, or closes at the setup timer if nothing is sent."""
     wire = Wire(await tester.open(None), tester.observe)
     if says:
         await wire.send_payload(wire.document(appproto.supportedAppProtocolReq(AppProtocol=[entry(ISO2, 1, 1)])))
@@ -88,7 +88,7 @@ async def _without(tester: TesterEv, result: Result, *, says: bool) -> None:
 
 
 async def _handshake(tester: TesterEv, result: Result, offer: Offer, *, old: bool, modern: bool) -> None:
-    """A handshake with an offer; ``old``: of a version that this tester itself does not know; ``modern``: of two."""
+    """A handshake with an offer; ``old``: of a version unsupported by this tester; ``modern``: of two versions."""
     assert tester.tls is not None
     plain = tester.tls.options
     options = plain if offer.contract_only and not tester.pics.pnc else offer.change(plain)
@@ -97,10 +97,10 @@ async def _handshake(tester: TesterEv, result: Result, offer: Offer, *, old: boo
         channel = await tester.open(replace(tester.tls, options=options))
     except V2GError as error:
         seen, why = "refused", str(error)
-        # This tester knows no TLS 1.1. Where the charger goes on with it, it is the tester who breaks off.
+        # This tester does not support TLS 1.1. If the charger continues with it, the tester breaks off.
         if old and isinstance(error, TlsFailure) and error.sent:
             seen = "not refused"
-        # A charger may take TLS 1.3 and ask for a vehicle certificate: what it says by then is not judged here.
+        # A charger may choose TLS 1.3 and ask for a vehicle certificate: what it sends up to then is not judged here.
         if modern and isinstance(error, TlsFailure) and error.step != SERVER_HELLO:
             seen = "accepted"
     else:

@@ -17,11 +17,11 @@ from v2g.errors import SetupError
 from v2g.protocols import DIN
 
 LOOPS = ("CurrentDemandReq", "ChargingStatusReq")
-"""Requests of the charge loop, of which a session has one kind."""
+"""Requests of the charge loop; a session uses one of them."""
 
 
 def _before(tester: TesterEv, request: str) -> str:
-    """The state in which a request is due in the sessions that are declared; "" if there is none."""
+    """The state in which a request is due in the declared sessions; "" if there is none."""
     if request in LOOPS:
         return "PowerDelivery.Start" if request == tester.loop_request else ""
     stem = request.removesuffix("Req")
@@ -31,7 +31,7 @@ def _before(tester: TesterEv, request: str) -> str:
 
 @SCRIPTS.on("PF_SECC_ISO2_ZeroSessionID")
 async def zero_session_id(tester: TesterEv, run: Run, result: Result) -> None:
-    """A request with the session id zero: FAILED_UnknownSession, where it is due; elsewhere it is out of order, too."""
+    """A request with session id zero: FAILED_UnknownSession if it is due; otherwise it is out of order, too."""
     request = str(run.variant["message"])
     place = _before(tester, request)
     await tester.until(place or "SessionSetup")
@@ -73,7 +73,7 @@ async def undecodable(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_Framing")
 async def framing(tester: TesterEv, run: Run, result: Result) -> None:
-    """A request in pieces, or two in one segment: answered all the same."""
+    """A request in pieces, or two in one segment: answered anyway."""
     await tester.until("SAP")
     wire, how = tester.connection, str(run.variant["framing"])
     frame = v2gtp.pack(v2gtp.EXI, wire.document(tester.make("SessionSetupReq")))
@@ -85,7 +85,7 @@ async def framing(tester: TesterEv, run: Run, result: Result) -> None:
         await wire.channel.write(frame[:8])
         await asyncio.sleep(1.0)
         await wire.channel.write(frame[8:])
-    else:  # the same request once more behind it: its answer does not matter
+    else:  # the same request again behind it: its response does not matter
         await wire.channel.write(frame + frame)
     wire.sent_at = tester.now
     arrival = await tester.response("SessionSetupReq")
@@ -100,7 +100,7 @@ async def framing(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_HugeLength")
 async def huge_length(tester: TesterEv, run: Run, result: Result) -> None:
-    """A frame that announces 4 GiB: nothing is answered, and the connection closed at the setup timer."""
+    """A frame that announces 4 GiB: the charger does not answer, and closes the connection at the setup timer."""
     await tester.until("SAP")
     await tester.send(tester.make("SessionSetupReq"), header={"length": 0xFFFFFFFF})
     wire = tester.connection
@@ -164,10 +164,10 @@ async def second_connection(tester: TesterEv, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_SECC_ISO2_ConnectionLost")
 async def connection_lost(tester: TesterEv, run: Run, result: Result) -> None:
-    """The connection ends or falls silent in the charging loop: the output goes off in time."""
+    """The connection ends or falls silent in the charging loop: the output switches off in time."""
     await tester.until("ChargingLoop")
     how = str(run.variant["tcp"])
-    if how.startswith("silence"):  # nothing says that the cable is cut, so that only a timer can tell
+    if how.startswith("silence"):  # nothing reports that the cable is cut, so only a timer can tell
         await asyncio.sleep(timer("V2G_SECC_Sequence_Timeout"))
     else:
         await tester.connection.close(reset=how == "RST")
