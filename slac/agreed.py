@@ -1,8 +1,9 @@
-"""Each field of each message of matching against what was agreed: one table of rules.
+"""Checks each field of each matching message against what was agreed, by one table of rules.
 
-A rule names the field as the standard does, who fills it, and what it has to be, given the matching so far
-(`slac.exchange.Exchange`). Whoever sends another value deviates; a receiver may treat the message as if it had not come
-where the rule says so (ISO 15118-3 A.9). Values that deployed cars and chargers are known to vary are only warnings.
+A rule gives the field by its standard name, its sender, and its required value, given the matching so far
+(`slac.exchange.Exchange`). Any other value is a deviation of the sender; if the rule says so, a receiver may treat the
+message as if it had not arrived (ISO 15118-3 A.9). Values known to vary in deployed cars and chargers are only
+warnings.
 """
 
 from __future__ import annotations
@@ -38,20 +39,20 @@ from slac.frames import (
 from slac.keys import nid_of
 
 SLACK = 0.005
-"""s: what a recording's clock and queue may add."""
+"""Delay that the clock and queue of a recording may add, s."""
 UNKNOWN_MAC = bytes(6)
-"""Destination in captures of "any" interface, which do not keep it."""
+"""Destination in captures of the "any" interface, which do not record it."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a message is compared with.
+    """A message to be checked, with what it is compared with.
 
     Attributes:
         x: the matching.
         frame: the message with its addresses.
-        charger: the charger that it is from or for; None for broadcasts.
-        time: when it came.
+        charger: the charger that sent or is to receive it; None for broadcasts.
+        time: arrival time of the message.
     """
 
     x: Exchange
@@ -61,19 +62,19 @@ class Context:
 
 
 Wanted = Callable[[Context], object]
-"""The right value, or a collection of right values (tuple); None where there is nothing to compare with."""
+"""The correct value, or several correct values (tuple); None if there is nothing to compare with."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One field.
+    """The rule for one field.
 
     Attributes:
         field: its name in the standard.
         value: attribute of the message, or a function of the context.
-        wanted: the right value.
-        weight: of a deviation.
-        refusable: whether a receiver may ignore the message for it.
+        wanted: the correct value.
+        weight: weight of a deviation.
+        refusable: whether a receiver may ignore a message with a deviation.
     """
 
     field: str
@@ -83,7 +84,7 @@ class Rule:
     refusable: bool = True
 
     def check(self, c: Context) -> tuple[object, object] | None:
-        """Value and right value where they differ."""
+        """The actual and the correct value if they differ, else None."""
         value = self.value(c) if callable(self.value) else getattr(c.frame.message, self.value)
         wanted = self.wanted(c)
         right = wanted if isinstance(wanted, tuple) else (wanted,)
@@ -111,7 +112,7 @@ def _address(mac: bytes) -> bytes | None:
 
 
 def _offered(attribute: str, standard: int) -> Wanted:
-    """What the chargers said in CM_SLAC_PARM.CNF; the standard's value too, where they said another."""
+    """The chargers' values in CM_SLAC_PARM.CNF, and the standard's value if theirs differ from it."""
 
     def wanted(c: Context) -> object:
         values = {int(getattr(a.cnf, attribute)) for a in c.x.answerers.values() if a.cnf_seen}
@@ -137,7 +138,7 @@ def _wanted_sounds(c: Context) -> int:
 
 
 def _next_count(c: Context) -> object:
-    """Cnt counts down to 0; a sound that was lost leaves a gap, which is nobody's fault."""
+    """The allowed next Cnt, which counts down to 0; a lost sound leaves a gap, for which neither end is to blame."""
     message = c.frame.message
     assert isinstance(message, CM_MNBC_SOUND_IND)
     if not c.x.counts:
@@ -150,12 +151,12 @@ def _next_count(c: Context) -> object:
 
 
 def _late_rule(timer: str, since: Callable[[Context], float | None]) -> Rule:
-    """A message that came when its receiver need not wait for it any more."""
+    """The rule for a message that arrives after its receiver may have stopped waiting."""
 
     def value(c: Context) -> object:
         start = since(c)
         limit = float(getattr(c.x.timing, timer))
-        # The first START counts: after a late one the others are late as well.
+        # Only the first START counts: if it is late, so are the others.
         at = c.x.started[0] if c.x.started and isinstance(c.frame.message, CM_START_ATTEN_CHAR_IND) else c.time
         if start is None or at - start <= limit * 1.01 + SLACK:
             return None
@@ -180,13 +181,13 @@ def _ms(seconds: float) -> str:
 
 
 def _first_start(c: Context) -> float | None:
-    """The last CM_SLAC_PARM.CNF before the first START."""
+    """Time of the last CM_SLAC_PARM.CNF before the first START."""
     first = c.x.started[0] if c.x.started else c.time
     return max((a.confirmed for a in c.x.answerers.values() if a.cnf_seen and a.confirmed <= first), default=None)
 
 
 def _own_request(c: Context) -> float | None:
-    """The last request before a charger's first CM_SLAC_PARM.CNF."""
+    """Time of the last request before a charger's first CM_SLAC_PARM.CNF."""
     return None if c.charger is not None or not c.x.asked else c.x.asked[-1]
 
 
@@ -202,7 +203,7 @@ def _choice(c: Context) -> float | None:
 
 
 def _first_match(attribute: str) -> Wanted:
-    """A repeated CM_SLAC_MATCH.CNF has the network and key of the first."""
+    """A repeated CM_SLAC_MATCH.CNF must have the network and key of the first."""
 
     def wanted(c: Context) -> object:
         one = c.charger
@@ -308,13 +309,13 @@ RULES: dict[type[Message], tuple[Rule, ...]] = {
         _fixed("NewEKS", "new_eks", 1),
     ),
 }
-"""Message -> what is looked at, most telling first."""
+"""Message -> rules to check, most telling first."""
 
 _SECRET = {"NMK", "NewKey"}
 
 
 def deviations(c: Context, move: Move) -> Iterator[Deviation]:
-    """What is not as agreed in a message."""
+    """The deviations of a message."""
     seen: set[str] = set()
     for rule in RULES.get(type(c.frame.message), ()):
         if rule.field in seen or (found := rule.check(c)) is None:
@@ -337,5 +338,5 @@ def _shown(value: object) -> str:
 
 
 def follows(message: CM_SLAC_MATCH_CNF) -> bool:
-    """Whether the NID follows from the NMK; vehicles take it as it is either way."""
+    """Whether the NID is derived from the NMK; vehicles accept any NID."""
     return message.nid == nid_of(message.nmk)

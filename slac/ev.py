@@ -1,8 +1,8 @@
 """The vehicle's side of matching: from the 5 % duty to a link that is ready for the session.
 
-    match = await ev.match(link, pilot)                       # the whole of it, on a link of `slac.link`
+    match = await ev.match(link, pilot)                       # all in one call, on a link of `slac.link`
 
-or step by step, where the vehicle lives longer than one matching:
+or step by step, for a vehicle that outlives one matching:
 
     async with Host(link, observe=observe) as host:
         vehicle = Ev(host, pilot, await detect(host))
@@ -10,8 +10,8 @@ or step by step, where the vehicle lives longer than one matching:
         reason = await vehicle.until_lost(match)
         await vehicle.leave()
 
-`match` waits for the charger's duty, then tries with a new RunID each time as long as TT_matching_repetition lasts,
-TT_matching_rate apart. The control pilot in A, E or F ends it at any moment.
+`match` waits for the charger's duty, then makes attempts, each with a new RunID, TT_matching_rate apart, until
+TT_matching_repetition expires. Control pilot state A, E or F ends the matching at any moment.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from slac.watch_pilot import ENDS, while_connected
 __all__ = ["Ev", "Match", "Options", "match"]
 
 _CLOCK = 1e-6
-"""Seconds: sums of times on a clock are no better than this."""
+"""Rounding error to allow for in sums of clock times, s."""
 _READ_BACK = 3.0
-"""Seconds without a link after which the modem is asked for its network."""
+"""Time without a link after which the modem is asked for its network, s."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Options(RunOptions):
     """How the vehicle matches; see `slac.ev_run.RunOptions` too.
 
     Attributes:
-        digital: start at the 5 % duty only; else at a nominal duty too.
-        run_id: the RunID of every attempt, as some vehicles have it; None for a random one each time.
+        digital: start only at the 5 % duty; else at a nominal duty too.
+        run_id: a fixed RunID for every attempt, as some vehicles use; None: a random one each time.
     """
 
     digital: bool = True
@@ -61,11 +61,11 @@ class Ev(Side[VehiclePilot, Options]):
     defaults = Options
 
     async def match(self) -> Match:
-        """Waits for the charger's duty, and pairs.
+        """Waits for the charger's duty, then matches with the charger.
 
         Raises:
-            MatchFailed: it came to no end; ``failures`` has the attempts.
-            PilotLost: unplugged, or E or F, once it had begun.
+            MatchFailed: every attempt failed; ``failures`` lists them.
+            PilotLost: after the start, the vehicle was unplugged, or the pilot went to E or F.
             LinkError: the interface is gone.
         """
         self.host.tell("step", Step.PILOT.name)
@@ -73,7 +73,7 @@ class Ev(Side[VehiclePilot, Options]):
         return await while_connected(self.pilot, self._repeat(self.options.timing.TT_matching_repetition))
 
     async def rematch(self) -> Match:
-        """After a loss of link while the pilot stayed: leaves the network and tries again for T_conn_resetup.
+        """Leaves the network and tries again for T_conn_resetup, after the link was lost but not the pilot.
 
         Raises as `match` does.
         """
@@ -89,7 +89,7 @@ class Ev(Side[VehiclePilot, Options]):
         return reading.offer[0] in wanted
 
     async def _repeat(self, span: float) -> Match:
-        """Attempts, as long as the next one would begin within ``span`` seconds."""
+        """Makes attempts as long as the next one begins within ``span`` seconds."""
         timing = self.options.timing
         loop = asyncio.get_running_loop()
         first = loop.time()
@@ -123,7 +123,7 @@ class Ev(Side[VehiclePilot, Options]):
         return found
 
     async def _join(self, charger: bytes, nid: bytes, nmk: bytes) -> float:
-        """Sets the key and waits for the link; returns when it was ready."""
+        """Sets the key and waits for the link; returns the loop time at which it was ready."""
         timing = self.options.timing
         loop = asyncio.get_running_loop()
         end = loop.time() + timing.TT_match_join
@@ -146,7 +146,7 @@ class Ev(Side[VehiclePilot, Options]):
         return loop.time()
 
     async def _wait_linked(self, nid: bytes, nmk: bytes, end: float) -> None:
-        """The link of this network. Now and then the key is read back: a modem that refused it is given it again."""
+        """Waits for the link of this network. Periodically reads the key back, and sets it again if it was refused."""
         timing = self.options.timing
         loop = asyncio.get_running_loop()
         refused, keyed = "", loop.time()
@@ -170,7 +170,7 @@ class Ev(Side[VehiclePilot, Options]):
         raise MatchFailed(Step.LINK, f"{text}; {refused}" if refused else text, timer="TT_match_join")
 
     async def until_lost(self, match: Match) -> str:
-        """Returns why the link of a match is gone, once it is: the pilot in A, E or F, or the modem's word."""
+        """Waits until the link of a match is gone and returns why: pilot in A, E or F, or reported by the modem."""
         try:
             await while_connected(self.pilot, self._look(match))
         except PilotLost as why:
@@ -186,7 +186,7 @@ class Ev(Side[VehiclePilot, Options]):
             await asyncio.sleep(self.options.timing.matched_polling)
 
     async def leave(self) -> None:
-        """Leaves the network, as after TERMINATE or when unplugged: sets a key that nobody knows."""
+        """Leaves the network, as after TERMINATE or when unplugged, by setting a key that nobody knows."""
         try:
             async with asyncio.timeout(self.options.timing.TP_match_leave):
                 await self.modem.forget_key()
@@ -197,7 +197,7 @@ class Ev(Side[VehiclePilot, Options]):
 
 
 def _telling(failures: list[MatchFailed]) -> MatchFailed:
-    """The attempt that came furthest says most: later ones may have met a charger that was still busy with it."""
+    """The attempt that got furthest, as it says most: in later ones the charger may still have been busy with it."""
     steps = list(Step)
     best = max(failures, key=lambda one: steps.index(one.step))
     said = [number for number, one in enumerate(failures, 1) if (one.step, one.text) == (best.step, best.text)]
@@ -218,16 +218,16 @@ async def match(
     rng: random.Random | None = None,
     modem: bool = True,
 ) -> Match:
-    """Finds the modem, waits for the charger's duty, and pairs. The link stays open.
+    """Finds the modem, waits for the charger's duty, and matches with the charger. The link stays open.
 
     Args:
         link: see `slac.link`.
         pilot: the vehicle's end of the control pilot.
         options: how to match.
         observe: called with each event.
-        rewrite: seams, see `slac.host`.
+        rewrite: hooks that change messages, see `slac.host`.
         rng: source of RunIDs and nonces.
-        modem: False where there is none behind the link.
+        modem: False if there is no modem behind the link.
 
     Raises:
         ModemError: no modem answers.

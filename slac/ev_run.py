@@ -1,8 +1,8 @@
 """One attempt of a vehicle to find its charger, CM_SLAC_PARM to CM_SLAC_MATCH (ISO 15118-3 A.9.1 to A.9.5).
 
-A request without a proper answer in TT_match_response is repeated C_EV_match_retry times; then the attempt has failed.
-A message that is not proper is treated as if it had not come. Reports (CM_ATTEN_CHAR.IND) are answered each time they
-come, from any charger, until TT_EV_atten_results; repeats of those also later.
+A request without a valid answer within TT_match_response is repeated C_EV_match_retry times; then the attempt fails.
+An invalid message is treated as if it had not arrived. Every report (CM_ATTEN_CHAR.IND) from any charger is answered
+until TT_EV_atten_results, and repeats of such a report even later.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ NotRequired = Literal["match", "validate"]
 Silent = Literal["again", "next"]
 
 NOT_READY_PAUSE = 0.5
-"""Seconds until a charger that was not ready to validate is asked again."""
+"""Time until a charger that was not ready to validate is asked again, s."""
 NOT_READY_TIMES = 9
-"""How often: longer than the charger may be busy with another vehicle (TT_EVSE_vald_toggle)."""
+"""How often it is asked: for longer than it may be busy with another vehicle (TT_EVSE_vald_toggle)."""
 
 _QUIET_PART = 0.9
-"""Part of TP_match_sequence that a patient vehicle waits for further answers after the last CM_SLAC_PARM.CNF."""
+"""Fraction of TP_match_sequence for which a patient vehicle waits for more answers after the last CM_SLAC_PARM.CNF."""
 _HASTE = 0.01
-"""Seconds that a vehicle in a hurry waits for them; and that lie between CM_ATTEN_CHAR.RSP and the next request."""
+"""Wait of an impatient vehicle for them, s; also the gap between CM_ATTEN_CHAR.RSP and the next request."""
 
 _LEAD = 0.1
-"""Seconds that an answer which the charger repeats after TT_match_sequence may come later."""
+"""How late an answer may be that the charger repeats after TT_match_sequence, s."""
 
 _MOST_TOLERATED = 50
-"""Remarks of one attempt."""
+"""Maximum number of remarks about one attempt."""
 
 _ANSWERS = (CM_SLAC_PARM_CNF, CM_ATTEN_CHAR_IND, CM_VALIDATE_CNF, CM_SLAC_MATCH_CNF)
 
@@ -66,22 +66,20 @@ class RunOptions(SideOptions):
     """How a vehicle makes one attempt; see `slac.side.SideOptions` too.
 
     Attributes:
-        direct, indirect: C_EV_match_signalattn_direct and _indirect, dB of mean attenuation: up to ``direct`` a charger
-            is found, up to ``indirect`` potentially, beyond not. The standard leaves them to the maker.
-        patient: wait for all reports until TT_EV_atten_results, and for late answers to CM_SLAC_PARM; else go on as
+        direct, indirect: C_EV_match_signalattn_direct and _indirect, mean attenuation in dB: up to ``direct`` a charger
+            is found, up to ``indirect`` potentially found, above that not found. Makers choose the values.
+        patient: wait for all reports until TT_EV_atten_results, and for late answers to CM_SLAC_PARM; else continue as
             soon as all chargers that answered have reported.
-        validation: prove the pairing by toggling the pilot: ``never``, ``doubtful`` (chargers that are only potentially
-            found), or ``always``.
-        not_ready: a charger that is not ready to validate is asked again for a while (``retry``), or the next one is
-            tried.
-        refused: after a charger that answers failure to the first step the ``next`` one is tried, or it is matched
-            without validation (``skip``), or the attempt is over (``end``).
-        not_required: a charger that does not require validation is matched at once (``match``), or validated all the
-            same.
-        silent: a charger that does not say what it counted is asked ``again``, or the ``next`` one is tried at once.
-            Where frames are lost, the next one may be a neighbour's whose own vehicle is toggling just then.
+        validation: prove the pairing by toggling the pilot: ``never``, ``doubtful`` (only for chargers that are
+            potentially found), or ``always``.
+        not_ready: if a charger is not ready to validate, ask it again for a while (``retry``), or try the next one.
+        refused: if a charger answers failure to the first step, try the ``next`` one, match without validation
+            (``skip``), or ``end`` the attempt.
+        not_required: if a charger does not require validation, match it at once (``match``), or validate anyway.
+        silent: if a charger does not report its count, ask it ``again``, or try the ``next`` one at once. If frames are
+            lost, the next one may be a neighbour whose own vehicle is toggling at that moment.
         twice: send each CM_SLAC_PARM.REQ twice, as some vehicles do. On a bad line this makes it unlikely that only
-            neighbours hear it.
+            neighbours receive it.
     """
 
     direct: float = 40.0
@@ -96,13 +94,13 @@ class RunOptions(SideOptions):
 
 
 class Run:
-    """One attempt. Use: ``find``, ``choose``, ``confirm``, within ``with``.
+    """One attempt. Call ``find``, ``choose`` and ``confirm`` inside a ``with`` block.
 
     Attributes:
         run_id: RunID.
-        chargers: what the chargers answered to CM_SLAC_PARM.REQ, by address.
-        candidates: what they reported, by address.
-        tolerated: what was taken though it was not as it should be, one sentence each.
+        chargers: the chargers' answers to CM_SLAC_PARM.REQ, by address.
+        candidates: the chargers' reports, by address.
+        tolerated: deviations that were tolerated, one sentence each.
     """
 
     def __init__(self, host: Host, pilot: VehiclePilot, options: RunOptions, rng: random.Random, run_id: bytes) -> None:
@@ -116,7 +114,7 @@ class Run:
         self._timing = options.timing
         self._loop = asyncio.get_running_loop()
         self.tolerated: list[str] = []
-        self._refused: dict[type[Message], str] = {}  # by kind: why the last improper one was ignored
+        self._refused: dict[type[Message], str] = {}  # by kind: why the last invalid message was ignored
         self._results_end = float("inf")
         self._last_parm = 0.0
 
@@ -131,10 +129,10 @@ class Run:
     # -- finding --------------------------------------------------------------------------------------------------
 
     async def find(self) -> None:
-        """Asks who is there, sounds, and collects the reports in ``candidates``.
+        """Asks for chargers, sends the sounds, and collects the reports in ``candidates``.
 
         Raises:
-            MatchFailed: nobody answers, or nobody reports.
+            MatchFailed: no charger answers, or none reports.
         """
         await self._ask_all()
         started = self._loop.time()
@@ -166,8 +164,8 @@ class Run:
         raise MatchFailed(Step.PARM, text, timer="TT_match_response")
 
     async def _sound(self) -> None:
-        """STARTs and sounds at an even pace, answering what comes meanwhile."""
-        # As many as the chargers ask for, as far as there is time for them.
+        """Sends STARTs and sounds at an even pace, and answers incoming messages meanwhile."""
+        # As many as the chargers request, if time permits.
         most = int(self._timing.TT_EV_atten_results / max(self._timing.TP_EV_batch_msg_interval, 0.001)) // 2
         sounds = min(max(cnf.num_sounds for cnf in self.chargers.values()), max(most, 1))
         time_out = max(cnf.time_out for cnf in self.chargers.values())
@@ -180,7 +178,7 @@ class Run:
             while await self._receive(due):
                 pass
             await self.host.send(message)
-            # A stall is not made up for by sending faster than the shortest interval.
+            # After a stall, never send faster than the shortest interval.
             due = max(due + self._timing.TP_EV_batch_msg_interval, self._loop.time() + self._shortest)
 
     @property
@@ -193,10 +191,10 @@ class Run:
     # -- choosing -------------------------------------------------------------------------------------------------
 
     async def choose(self) -> tuple[Candidate, bool]:
-        """The charger to match with, and whether it was validated.
+        """Returns the charger to match with, and whether it was validated.
 
         Raises:
-            MatchFailed: none is near enough, or none could be validated.
+            MatchFailed: no charger is near enough, or none could be validated.
         """
         await self._idle(_HASTE)  # the next request must not overtake our answer to the report
         self._step(Step.DECISION)
@@ -228,7 +226,7 @@ class Run:
         return "; ".join(map(str, self.candidates.values()))
 
     async def _validate(self, charger: bytes) -> bool | None:
-        """True: it saw our toggles. False: it is taken without. None: it is not the one."""
+        """True: the charger saw our toggles. False: it is accepted without validation. None: it is the wrong one."""
         options = self._options
         cnf = None
         for attempt in range(NOT_READY_TIMES if options.not_ready == "retry" else 1):
@@ -243,7 +241,7 @@ class Run:
             self.host.tell("validation", f"{mac_text(charger)} does not answer")
             return None
         if cnf.result == Validation.NOT_READY and options.not_ready == "retry":
-            # Going on to the next one would toggle our pilot while ours is watching it for somebody else.
+            # Trying the next one would toggle our pilot while our own charger watches it for another vehicle.
             raise MatchFailed(Step.VALIDATION, f"{mac_text(charger)} was not ready in {NOT_READY_TIMES} requests")
         if cnf.result != Validation.READY:
             self.host.tell("validation", f"{mac_text(charger)} answers {_result(cnf.result)}")
@@ -258,9 +256,9 @@ class Run:
         return None
 
     async def _toggle(self, charger: bytes) -> bool | None:
-        """The second step."""
+        """The second step of the validation."""
         timing = self._timing
-        # A number and a moment that a neighbour toggling at the same time will hardly have too.
+        # A number and a moment that a neighbour toggling at the same time is unlikely to share.
         times, window = self._rng.randint(1, max(1, timing.C_EV_vald_nb_toggles)), timing.TP_EV_vald_toggle
         request = CM_VALIDATE_REQ(timer=max(0, round(window * 10) - 1))
         started = await self._announce(request, charger)
@@ -270,7 +268,7 @@ class Run:
         try:
             end = started + window + timing.TT_match_response
             cnf = await self._await(end, charger, CM_VALIDATE_CNF, _answers_first_step)
-            if cnf is None and self._options.silent == "again":  # it has counted by now; its answer may be lost
+            if cnf is None and self._options.silent == "again":  # it has counted by now; its answer may have been lost
                 cnf = await self._request(
                     request, charger, CM_VALIDATE_CNF, _answers_first_step, timing.C_EV_match_retry
                 )
@@ -287,13 +285,13 @@ class Run:
         return True if right else None
 
     async def _announce(self, request: CM_VALIDATE_REQ, charger: bytes) -> float:
-        """Asks the charger to watch; returns when. One that repeats its first answer has not got it: asked again."""
+        """Asks the charger to watch and returns when; asks again if it repeats its first answer (request lost)."""
         for _ in range(1 + self._timing.C_EV_match_retry):
             sent = self._loop.time()
             await self.host.send(request, charger)
             heard = sent + self._timing.TT_match_sequence + _LEAD
             while frame := await self._receive(heard):
-                late = self._loop.time() > heard - 2 * _LEAD  # else it is a copy of the answer we know
+                late = self._loop.time() > heard - 2 * _LEAD  # else a copy of the first answer
                 if late and frame.source == charger and isinstance(frame.message, CM_VALIDATE_CNF):
                     break
             else:
@@ -310,7 +308,7 @@ class Run:
         """Matches with the chosen charger; returns its answer with the key.
 
         Raises:
-            MatchFailed: no proper answer.
+            MatchFailed: no valid answer.
         """
         self._step(Step.MATCH)
         own = self.host.mac
@@ -342,7 +340,7 @@ class Run:
         fault: Callable[[Any], str] = lambda _: "",
         times: int | None = None,
     ) -> Any:
-        """Sends a request until a proper answer comes; None where none does."""
+        """Sends a request until a valid answer arrives; None if none does."""
         for _ in range(1 + self._timing.C_EV_match_retry if times is None else times):
             end = self._loop.time() + self._timing.TT_match_response
             await self.host.send(message, to)
@@ -367,7 +365,7 @@ class Run:
             pass
 
     async def _receive(self, end: float) -> Frame | None:
-        """The next proper message until ``end``; what needs no thought has been dealt with then."""
+        """The next valid message until ``end``; routine messages are handled here."""
         while frame := await self._box.get(end - self._loop.time()):
             message = frame.message
             if why := self._fault(frame):
@@ -397,14 +395,14 @@ class Run:
         self._refused[type(frame.message)] = f"at {mac_text(frame.source)} {why}"
 
     def _properly(self, kind: type[Message]) -> str:
-        """What was wrong with the messages of a kind that came; "" where none came."""
+        """What was wrong with the messages of a kind that arrived; "" if none did."""
         why = self._refused.get(kind)
         if why is None:
             return ""
         return f" properly: {why}" + ("; a vehicle that is not strict takes it" if self._options.strict else "")
 
     def _tolerate(self, frame: Frame) -> None:
-        """Tells what a strict vehicle would have refused."""
+        """Reports what a strict vehicle would have refused."""
         message = frame.message
         found = list(violations(message)) if not self._options.strict else []
         if (
@@ -421,7 +419,7 @@ class Run:
                 self.tolerated.append(self.host.tolerated(frame, what))
 
     def _fault(self, frame: Frame) -> str:
-        """Why a message is not proper; "" where it is."""
+        """Why a message is invalid; "" if it is valid."""
         message = frame.message
         if self._options.strict and (wrong := violations(message)):
             return ", ".join(wrong)

@@ -1,4 +1,4 @@
-"""The charger's side of matching: many vehicles may ask at once, one is matched.
+"""The charger's side of matching: many vehicles may ask at once, and one is matched.
 
     async with evse.ready(link, pilot) as charger:            # finds the modem, sets a new key
         while True:
@@ -6,13 +6,13 @@
             ...                                               # the session
             await charger.leave()                             # new key: this vehicle cannot come back unasked
 
-Every (vehicle MAC, RunID) has a small coroutine of its own, see `slac.evse_run`; this module hands out the frames,
-keeps the key, and lets the first vehicle that chooses us have it. Without a vehicle on the pilot (state A) nobody is
-answered.
+Each (vehicle MAC, RunID) has its own small coroutine, see `slac.evse_run`; this module distributes the frames, keeps
+the key, and gives it to the first vehicle that chooses this charger. Without a vehicle on the pilot (state A) it
+answers no requests.
 
-Rules: a repeated CM_SLAC_PARM.REQ is answered again; a repeated CM_SLAC_MATCH.REQ too, with the same key. While a
-vehicle is matched and the link is up, nobody is answered; when the link is gone, anybody. Where the link does not come
-up in TT_match_join, or after a vehicle has left, there is a new key.
+Rules: a repeated CM_SLAC_PARM.REQ is answered again, as is a repeated CM_SLAC_MATCH.REQ, with the same key. While a
+vehicle is matched and its link is up, no vehicle is answered; when the link is gone, any vehicle is. If the link does
+not come up within TT_match_join, and after a vehicle has left, the charger sets a new key.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ from slac.watch_pilot import while_connected
 __all__ = ["Evse", "Match", "Options", "ready"]
 
 MOST_RUNS = 64
-"""Runs at once; C_EVSE_match_parallel asks for 5. More are not answered, so that nobody can fill our memory."""
+"""Maximum number of parallel runs; C_EVSE_match_parallel requires 5. Further ones get no answer, to bound memory."""
 
 _COPY = 0.4
-"""Seconds after which a CM_SLAC_PARM.REQ with the RunID just matched is a new attempt, not a copy that came late."""
+"""Time after which a CM_SLAC_PARM.REQ with the RunID just matched is a new attempt, not a late copy, s."""
 
-_ALL = (CM_SLAC_PARM_REQ, CM_START_ATTEN_CHAR_IND, CM_MNBC_SOUND_IND)  # these come as broadcasts
+_ALL = (CM_SLAC_PARM_REQ, CM_START_ATTEN_CHAR_IND, CM_MNBC_SOUND_IND)  # sent as broadcasts
 _OURS = (CM_ATTEN_CHAR_RSP, CM_VALIDATE_REQ, CM_SLAC_MATCH_REQ, CM_AMP_MAP_REQ)
 _PROFILES = (CM_ATTEN_PROFILE_IND, VS_ATTENUATION_CHARACTERISTICS_IND)
 _OF_A_RUN = (CM_START_ATTEN_CHAR_IND, CM_MNBC_SOUND_IND, CM_ATTEN_CHAR_RSP, CM_SLAC_MATCH_REQ)
@@ -75,10 +75,10 @@ class Options(RunOptions):
     """How the charger matches; see `slac.evse_run.RunOptions` too.
 
     Attributes:
-        duty: duty offered while a vehicle is plugged in, percent; None leaves the pilot to others.
-        repeat_pilot: where no vehicle asks in TT_EVSE_SLAC_init, go through F for T_step_EF and offer ``duty`` again,
+        duty: duty offered while a vehicle is plugged in, percent; None: other code controls the pilot.
+        repeat_pilot: if no vehicle asks within TT_EVSE_SLAC_init, go through F for T_step_EF and offer ``duty`` again,
             C_sequ_retry times (AC chargers that start at 5 %); else the pilot goes steady and `Evse.match` fails.
-        nmk: the key to use each time; None for a new random one each time.
+        nmk: the key to use every time; None: a new random key each time.
     """
 
     duty: float | None = DIGITAL
@@ -90,10 +90,10 @@ class Evse(Side[ChargerPilot, Options]):
     """A charger on a host that is running. Use with ``async with``.
 
     Attributes:
-        nmk, nid: key and network that the next vehicle gets.
-        matched: the vehicle that has it.
-        duty: offered while a vehicle is plugged in, percent; None leaves the pilot to others. As in the options, until
-            somebody sets it.
+        nmk, nid: key and network id for the next vehicle.
+        matched: the vehicle that has them.
+        duty: duty offered while a vehicle is plugged in, percent; None: other code controls the pilot. Initially that
+            of the options.
         limited: whether a vehicle has to ask within TT_EVSE_SLAC_init.
     """
 
@@ -114,7 +114,7 @@ class Evse(Side[ChargerPilot, Options]):
         self.limited = True
         self.nmk = self.nid = b""
         self.matched: Match | None = None
-        self._given: tuple[bytes, bytes] | None = None  # whom the key was given to, until there is a new one
+        self._given: tuple[bytes, bytes] | None = None  # who was given the key, until it is replaced
         self._given_at = 0.0
         self._key_set = False
         self._runs: dict[tuple[bytes, bytes], Run] = {}
@@ -139,11 +139,11 @@ class Evse(Side[ChargerPilot, Options]):
     # -- for the charger ------------------------------------------------------------------------------------------
 
     async def match(self) -> Match:
-        """Waits for a vehicle, offers the duty, pairs; returns when the link is ready. One that leaves is forgotten.
+        """Waits for a vehicle, offers the duty, matches, and returns when the link is ready. Forgets one that leaves.
 
         Raises:
-            MatchFailed: a vehicle is plugged in but none asked in TT_EVSE_SLAC_init. Without a readable pilot there is
-                no such limit.
+            MatchFailed: a vehicle is plugged in but none asked within TT_EVSE_SLAC_init. Without a readable pilot this
+                limit does not apply.
             ModemError, LinkError: the modem does not answer, or the interface is gone.
         """
         timing = self.options.timing
@@ -162,7 +162,7 @@ class Evse(Side[ChargerPilot, Options]):
             except PilotLost as why:
                 self.host.tell("attempt failed", str(why))
                 self._stop(str(why))
-                if self.pilot.state is State.A:  # E and F are somebody's decision
+                if self.pilot.state is State.A:  # E and F were set on purpose
                     self._offer(STEADY)
                 silences = 0
                 continue
@@ -178,11 +178,11 @@ class Evse(Side[ChargerPilot, Options]):
 
     @property
     def talking(self) -> bool:
-        """Whether a vehicle is on its way through a matching, or has the key."""
+        """Whether a vehicle is matching, or already has the key."""
         return bool(self._runs) or self._given is not None
 
     async def until_lost(self, match: Match) -> str:
-        """Returns why a match is over, once it is: the pilot in A, E or F, no link, or another match."""
+        """Waits until a match is over and returns why: the pilot in A, E or F, no link, or another match."""
         try:
             await while_connected(self.pilot, self._look(match))
         except PilotLost as why:
@@ -192,7 +192,7 @@ class Evse(Side[ChargerPilot, Options]):
         return why_lost
 
     async def leave(self) -> None:
-        """Leaves the network, as after TERMINATE or when unplugged: there is a new key.
+        """Leaves the network, as after TERMINATE or when unplugged, by setting a new key.
 
         Raises:
             ModemError: the modem does not answer.
@@ -202,7 +202,7 @@ class Evse(Side[ChargerPilot, Options]):
         self.host.tell("left")
 
     async def step_ef(self, state: State = State.F) -> None:
-        """Takes the pilot to E or F for T_step_EF, then offers the duty again."""
+        """Sets the pilot to E or F for T_step_EF, then offers the duty again."""
         if self.duty is None:
             return
         self.pilot.fault(state)
@@ -215,7 +215,7 @@ class Evse(Side[ChargerPilot, Options]):
         """Sets a new key, waits until the modem is back, and reads it back.
 
         Raises:
-            ModemError: it does not answer, does not come back within ``modem_settle``, or did not take the key.
+            ModemError: the modem does not answer, is not back within ``modem_settle``, or did not accept the key.
         """
         self.nmk = self.options.nmk or new_nmk(self.rng)
         self.nid = nid_of(self.nmk)
@@ -228,7 +228,7 @@ class Evse(Side[ChargerPilot, Options]):
             self.pilot.offer(duty)
 
     async def _until_found(self) -> Match | None:
-        """The next match; None where no vehicle asked in TT_EVSE_SLAC_init."""
+        """The next match; None if no vehicle asked within TT_EVSE_SLAC_init."""
         loop = asyncio.get_running_loop()
         self._heard = loop.time()
         self._accepting = True
@@ -260,7 +260,7 @@ class Evse(Side[ChargerPilot, Options]):
                     await self._look_again.wait()
 
     def _stop(self, why: str) -> None:
-        """No more answers; all runs end."""
+        """Stops answering and ends all runs."""
         self._accepting = False
         self.matched = None
         self._look_again.set()
@@ -328,7 +328,7 @@ class Evse(Side[ChargerPilot, Options]):
             return
         loop = asyncio.get_running_loop()
         if self._given is not None:
-            # A vehicle that asks again while its link comes up has given up; one that is matched is, while it lasts.
+            # A vehicle that asks again while its link comes up has given up; a matched one stays matched.
             again = self._given[1] != message.run_id or loop.time() - self._given_at > _COPY
             if self.matched is None and self._given[0] == frame.source and again:
                 self.host.tell("attempt failed", f"{mac_text(frame.source)} asks anew before the link came up")
@@ -339,7 +339,7 @@ class Evse(Side[ChargerPilot, Options]):
         key = (frame.source, message.run_id)
         run = self._runs.get(key)
         if run is not None and run.begun and loop.time() - run.started >= self.options.timing.TT_match_sequence:
-            self._end(run)  # the same RunID again: a new attempt of a vehicle that always has the same
+            self._end(run)  # a new attempt of a vehicle that always uses the same RunID
             run = None
         if run is None:
             if len(self._runs) >= MOST_RUNS:
@@ -351,7 +351,7 @@ class Evse(Side[ChargerPilot, Options]):
         await self.host.send(CM_SLAC_PARM_CNF(message.run_id, frame.source), frame.source)
 
     async def _validate(self, frame: Frame) -> None:
-        # The vehicle's answer to the report may be right before it, and not be looked at yet.
+        # The vehicle's answer to the report may have come just before, and still be waiting in the queue.
         run = self._newest(frame.source, lambda r: r.choosing or bool(r.aag))
         if run is None:
             return
@@ -417,7 +417,7 @@ class Evse(Side[ChargerPilot, Options]):
         self._found.put_nowait(found)
 
     def _start_over(self) -> None:
-        """A new key, and answers again; the pilot stays as it is."""
+        """Sets a new key and answers again; leaves the pilot alone."""
         given = self._given
         if given is not None and (run := self._runs.pop(given, None)):
             self._end(run)
@@ -450,12 +450,12 @@ async def ready(
         pilot: the charger's end of the control pilot.
         options: how to match.
         observe: called with each event.
-        rewrite: seams, see `slac.host`.
+        rewrite: hooks that change messages, see `slac.host`.
         rng: source of keys and nonces.
-        modem: False where there is none behind the link.
+        modem: False if there is no modem behind the link.
 
     Raises:
-        ModemError: no modem answers, or it does not come back after the change of key.
+        ModemError: no modem answers, or it does not come back after the key was changed.
         LinkError: the interface is gone.
     """
     rng = rng or random.Random()

@@ -1,7 +1,7 @@
 """One run of a charger with one vehicle, named by (vehicle MAC, RunID): CM_SLAC_PARM.CNF to CM_SLAC_MATCH.REQ.
 
-ISO 15118-3 A.9. The run is fed with the frames that belong to it, answers them, and ends with the vehicle's choice of
-this charger, or with the reason why it came to none. A message that is not proper, or not due, is ignored.
+ISO 15118-3 A.9. The run receives the frames that belong to it, answers them, and ends when the vehicle chooses this
+charger, or with the reason why it did not. A message that is invalid, or not due, is ignored.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from slac.side import SideOptions
 Validating = Literal["auto", "not required", "failure", "silent"]
 
 INVENTED = bytes(9 + 16 * group // (NUM_GROUPS - 1) for group in range(NUM_GROUPS))
-"""Reported where the modem tells sounds but no groups: a slope of 9 to 25 dB. Some vehicles refuse all zeros."""
+"""Reported if the modem reports sounds but no groups: a slope from 9 to 25 dB. Some vehicles refuse all zeros."""
 
 _MVF_SWAPPED = int.from_bytes(MVF_REQ.to_bytes(2, "big"), "little")
 _WAITING = 64
@@ -46,13 +46,13 @@ _WAITING = 64
 
 @dataclass(frozen=True)
 class RunOptions(SideOptions):
-    """How a charger deals with one vehicle; see `slac.side.SideOptions` too.
+    """How a charger handles one vehicle; see `slac.side.SideOptions` too.
 
     Attributes:
-        whole_window: report at the end of TT_EVSE_match_MNBC only, not once all sounds are in.
-        adjustment: dB taken off each group: what the receive path between modem and cable adds.
-        validation: ``auto`` counts toggles where the pilot can be read and says failure where it cannot; the others
-            answer that, or nothing.
+        whole_window: report only at the end of TT_EVSE_match_MNBC, not as soon as all sounds have arrived.
+        adjustment: attenuation of the receive path between modem and cable, subtracted from each group, dB.
+        validation: ``auto`` counts toggles if the pilot can be read, and answers failure if not; the other values give
+            that answer, or none.
     """
 
     whole_window: bool = False
@@ -64,14 +64,14 @@ class Run:
     """One vehicle, one RunID.
 
     Attributes:
-        mac, run_id: which.
-        answered: when its CM_SLAC_PARM.REQ was answered last, loop time.
-        begun: whether it has got a START.
+        mac, run_id: identify the run.
+        answered: loop time at which its CM_SLAC_PARM.REQ was last answered, s.
+        begun: whether a START has arrived.
         choosing: whether it waits for the vehicle's choice, so that CM_VALIDATE concerns it.
-        validating: whether it is busy with the pilot.
+        validating: whether it is watching the pilot.
         validated: whether toggles were seen.
         aag: averages that were reported.
-        tolerated: what was taken though it was not as it should be, one sentence each.
+        tolerated: deviations that were tolerated, one sentence each.
     """
 
     def __init__(self, host: Host, pilot: ChargerPilot, options: RunOptions, mac: bytes, run_id: bytes) -> None:
@@ -95,7 +95,7 @@ class Run:
         return f"{mac_text(self.mac)} run {self.run_id.hex()}"
 
     def put(self, frame: Frame) -> None:
-        """Gives it a frame of its own; improper ones are reported and forgotten."""
+        """Passes the run one of its frames; invalid ones are reported and dropped."""
         if why := self._fault(frame):
             self._host.ignored(frame, why)
             return
@@ -104,10 +104,10 @@ class Run:
             self._inbox.put_nowait(frame)
 
     async def serve(self) -> CM_SLAC_MATCH_REQ:
-        """The run; returns the vehicle's request to match, which is left to be answered.
+        """Serves the run; returns the vehicle's request to match, which the caller has to answer.
 
         Raises:
-            MatchFailed: where and why it ended otherwise.
+            MatchFailed: the run ended without such a request; says where and why.
         """
         start = await self._start()
         await self._listen(start)
@@ -130,7 +130,7 @@ class Run:
                 self._count(frame.message)
 
     async def _listen(self, start: CM_START_ATTEN_CHAR_IND) -> None:
-        """Collects what the modem heard, until all sounds are in or TT_EVSE_match_MNBC is over."""
+        """Collects what the modem heard until all sounds have arrived or TT_EVSE_match_MNBC has expired."""
         window = self._loop.time() + self._timing.TT_EVSE_match_MNBC
         end = window
         while frame := await self._get(end):
@@ -140,7 +140,7 @@ class Run:
             if len(self._profiles) >= start.num_sounds:
                 break
             if isinstance(frame.message, CM_MNBC_SOUND_IND) and frame.message.cnt == 0:
-                # The last one; its profile is on the way, and so may be sounds that were overtaken.
+                # The last sound; its profile is still to come, and perhaps sounds that it overtook.
                 end = min(window, self._loop.time() + 0.9 * self._timing.TP_EVSE_avg_atten_calc)
         profiles = self._profiles or self._others
         if not profiles:
@@ -191,11 +191,11 @@ class Run:
         raise MatchFailed(Step.MATCH, "the vehicle neither matched nor validated", timer=timer)
 
     async def _validate(self, message: CM_VALIDATE_REQ) -> CM_SLAC_MATCH_REQ | None:
-        """The two steps of a validation; a request to match that came instead of the second."""
+        """Performs both steps of a validation; returns a request to match that came instead of the second."""
         result = self._readiness()
         if result is None:
             return None
-        self.validating = True  # from now on others are not ready: their toggles would be taken for this vehicle's
+        self.validating = True  # other runs are not ready now: their toggles would count for this one
         try:
             return await self._both_steps(message, result)
         finally:
@@ -206,7 +206,7 @@ class Run:
         with ToggleCounter(self._pilot) as toggles:
             sends = 1 + self._timing.C_EV_match_retry if result == Validation.READY else 1
             for _ in range(sends):
-                # A vehicle that goes straight to the second step is not sent away.
+                # A vehicle that goes straight to the second step is accepted.
                 if message.timer == 0:
                     await self._host.send(first, self.mac)
                     if result == Validation.FAILURE:
@@ -243,7 +243,7 @@ class Run:
         answer = CM_VALIDATE_CNF(min(255, toggles.count), Validation.SUCCESS if toggles.count else Validation.FAILURE)
         self._host.tell("validation", f"{self}: {toggles.count} toggles")
         await self._host.send(answer, self.mac)
-        # The answer may get lost: a repeated request is one for the count, not for another look at the pilot.
+        # The answer may get lost: a repeated request asks for the count, not for another look at the pilot.
         end = self._loop.time() + self._timing.TT_match_sequence
         while frame := await self._get(end, lambda m: isinstance(m, (CM_VALIDATE_REQ, CM_SLAC_MATCH_REQ))):
             if isinstance(frame.message, CM_SLAC_MATCH_REQ):
@@ -274,7 +274,7 @@ class Run:
                 return frame
 
     def _tolerate(self, frame: Frame) -> None:
-        """Tells what a strict charger would have ignored."""
+        """Reports what a strict charger would have ignored."""
         if self._options.strict or isinstance(frame.message, CM_ATTEN_PROFILE_IND):
             return
         for what in violations(frame.message):
@@ -283,11 +283,11 @@ class Run:
                 self.tolerated.append(self._host.tolerated(frame, what))
 
     def _fault(self, frame: Frame) -> str:
-        """Why a message is not proper; "" where it is."""
+        """Why a message is invalid; "" if it is valid."""
         message = frame.message
         wrong = violations(message) if self._options.strict else ()
         if isinstance(message, CM_SLAC_MATCH_REQ):
-            # Some vehicles write the length with its bytes swapped.
+            # Some vehicles swap the bytes of the length.
             if message.mvf_length == _MVF_SWAPPED:
                 wrong = tuple(w for w in wrong if not w.startswith("mvf_length"))
             if message.pev_mac != self.mac:

@@ -6,13 +6,13 @@
     for exchange in judge.exchanges:
         print(verdict(exchange, judge.now))                 # slac.diagnosis
 
-The judge only watches. It sees what passes one place, so what is missing may have been sent elsewhere: profiles never
-leave the charger's side, keys never leave a side at all.
+The judge only watches. It sees the frames at one place, so a missing frame may have been sent elsewhere: profiles
+never leave the charger's side, and keys never leave either side.
 
-A matching begins with a CM_SLAC_PARM.REQ of a new vehicle or run, or one that comes later than a repeat would: some
-vehicles use the same RunID for ever. A frame belongs to the matching whose vehicle and RunID it names; one with a RunID
-that no matching of the vehicle has belongs to its newest, and deviates. Copies (`slac.copies`) count once. Frames
-between others are none of a matching's.
+A matching begins with a CM_SLAC_PARM.REQ of a new vehicle or run, or with one that comes too late for a repeat: some
+vehicles always use the same RunID. A frame belongs to the matching whose vehicle and RunID it names; if the RunID
+belongs to no matching of the vehicle, it counts for the newest one, as a deviation. Copies (`slac.copies`) count once.
+Frames between other nodes belong to no matching.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ from slac.link_proof import Links
 from slac.timing import STANDARD, Timing
 
 REPEAT_WITHIN = 0.5
-"""s: a CM_SLAC_PARM.REQ that comes later is not a repeat (TT_match_response, and a half for slow vehicles)."""
+"""A CM_SLAC_PARM.REQ later than this is not a repeat, s (TT_match_response with a margin for slow vehicles)."""
 KEPT = 200
-"""Matchings that are kept; older ones are forgotten while watching an interface for days."""
+"""Number of matchings kept; older ones are dropped, so that an interface can be watched for days."""
 
 _VEHICLES = (CM_SLAC_PARM_REQ, CM_START_ATTEN_CHAR_IND, CM_MNBC_SOUND_IND, CM_ATTEN_CHAR_RSP, CM_VALIDATE_REQ,
              CM_SLAC_MATCH_REQ)  # fmt: skip
@@ -67,12 +67,12 @@ class Judge:
     """Sorts frames.
 
     Attributes:
-        exchanges: the matchings, in the order of their beginning.
-        strays: messages of matching that belong to none of them: another pair's, or debug text.
+        exchanges: the matchings, in the order in which they began.
+        strays: matching messages that belong to none of them: another pair's, or debug text.
         now: time of the last frame.
         first: time of the first frame, or None.
-        frames: management messages seen, copies left out.
-        undecodable: management messages that are none.
+        frames: number of management messages seen, without copies.
+        undecodable: number of management messages that could not be decoded.
     """
 
     def __init__(self, timing: Timing = STANDARD) -> None:
@@ -87,13 +87,13 @@ class Judge:
         self._open: dict[bytes, Exchange] = {}  # newest by vehicle
         self._by_run: dict[tuple[bytes, bytes], Exchange] = {}  # newest by vehicle and RunID
         self._links = Links(timing)
-        self._given: dict[bytes, bytes] = {}  # NID -> the charger that gave it away
+        self._given: dict[bytes, bytes] = {}  # NID -> the charger that handed it out
         self._offered_at: float | None = None  # pilot at B with 5 %
 
     def feed(self, time: float, data: bytes, place: int = -1) -> Exchange | None:
-        """A frame, from the destination address on. Returns the matching that it belongs to, where it does.
+        """Takes a frame, beginning with the destination address, and returns its matching, or None.
 
-        ``place`` is kept with what is said of the frame.
+        ``place`` is stored with every remark about the frame.
         """
         self.now = max(self.now, time)
         if self.first is None:
@@ -118,11 +118,11 @@ class Judge:
         return self._take(time, frame, place)
 
     def modem_of(self, host: bytes) -> ModemLog | None:
-        """What passed between a host and its modem; None where nothing was seen."""
+        """The messages between a host and its modem; None if none were seen."""
         return self._links.modems.get(host)
 
     def give_up(self, time: float) -> None:
-        """Nothing more is to be expected of what is open: whoever took part has ended it."""
+        """Closes all open matchings: their participants have ended them, so nothing more is expected."""
         self.now = max(self.now, time)
         for exchange in self.exchanges:
             if exchange.superseded_at is None and exchange.link_at is None:
@@ -130,12 +130,12 @@ class Judge:
                 self._links.forget(exchange)
 
     def traffic(self, time: float, source: bytes, destination: bytes) -> Exchange | None:
-        """An ordinary frame of which only the addresses are known."""
+        """Takes an ordinary frame of which only the addresses are known."""
         self.now = max(self.now, time)
         return self._links.traffic(time, destination + source + b"\x86\xdd")
 
     def session(self, time: float) -> Exchange | None:
-        """A session was seen to run over the link, from a source that keeps no addresses: our own traces."""
+        """Notes that a session ran over the link, for sources without addresses: our own traces."""
         self.now = max(self.now, time)
         return self._links.session(time)
 
@@ -186,7 +186,7 @@ class Judge:
             found.begins_late = True
         exchange = found
         newest = self._open.get(frame.source)
-        if newest is not None and newest is not exchange:  # nobody goes on with a run after asking with the next
+        if newest is not None and newest is not exchange:  # a vehicle never continues a run after starting the next
             newest.same_vehicle = exchange.same_vehicle = True
         one = self._addressed(exchange, frame)
         match message:
@@ -260,11 +260,11 @@ class Judge:
         return exchange
 
     def _asked_by(self, frame: Frame, time: float) -> Exchange | None:
-        """The matching that a charger's message is for: of the vehicle it is sent to, or names where that was lost."""
+        """The matching of a charger's message: by its destination, or by the vehicle it names if that was lost."""
         message = frame.message
         run_id: bytes = getattr(message, "run_id", b"")
         if frame.destination != UNKNOWN_MAC:
-            if frame.destination == BROADCAST:  # as only the content can say
+            if frame.destination == BROADCAST:  # only the content can tell
                 named = getattr(message, "pev_mac", b"") or getattr(message, "forwarding_sta", b"")
                 return self._of_run(named, run_id, time)
             return self._of_run(frame.destination, run_id, time)
@@ -278,7 +278,7 @@ class Judge:
         return running[-1] if running else None
 
     def _of_run(self, ev: bytes, run_id: bytes, time: float) -> Exchange | None:
-        """The matching of that RunID, where it is recent; else the vehicle's newest."""
+        """The matching with this RunID if it is recent; else the vehicle's newest."""
         newest = self._open.get(ev)
         named = self._by_run.get((ev, run_id))
         if named is None or named is newest:
@@ -299,7 +299,7 @@ class Judge:
         return exchange.answerers.get(frame.destination)
 
     def _note(self, exchange: Exchange, move: Move, frame: Frame, one: Answerer | None) -> None:
-        """Keeps a message, and what is wrong with it."""
+        """Records a message and its deviations."""
         if move.end is End.CHARGER or one is not None:
             move = move._replace(charger=one.mac if one is not None else frame.source)
         if len(exchange.moves) < 4 * MOST:
@@ -357,7 +357,7 @@ class Judge:
         return self._begin(time, ev, message.run_id)
 
     def _answerer(self, exchange: Exchange, time: float, mac: bytes) -> Answerer:
-        """The charger, also where its CM_SLAC_PARM.CNF was not seen."""
+        """The charger, even if its CM_SLAC_PARM.CNF was not seen."""
         one = exchange.answerers.get(mac)
         if one is None:
             cnf = CM_SLAC_PARM_CNF(exchange.run_id, exchange.ev)
@@ -396,7 +396,7 @@ class Judge:
     def _vehicle_key(
         self, exchange: Exchange, match: Agreed, time: float, frame: Frame, message: CM_SET_KEY_REQ, place: int
     ) -> Exchange | None:
-        if not match.seen:  # the vehicle got an answer that was not recorded, or leaves
+        if not match.seen:  # the answer was not recorded, or the vehicle is leaving
             one = self._answerer(exchange, time, match.charger)
             one.match = CM_SLAC_MATCH_CNF(exchange.run_id, exchange.ev, match.charger, message.nid, message.new_key)
             exchange.key_asked = time
@@ -433,7 +433,7 @@ class Judge:
 
 
 def _unknown(exchange: Exchange, charger: bytes) -> CM_SLAC_MATCH_CNF:
-    """An answer that nobody has seen."""
+    """A placeholder for an answer that was not seen."""
     return CM_SLAC_MATCH_CNF(exchange.run_id, exchange.ev, charger, bytes(7), bytes(16))
 
 

@@ -1,4 +1,4 @@
-"""What a matching ends with."""
+"""Results of a matching."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from slac.frames import mac_text
 
 
 class Verdict(enum.Enum):
-    """What a vehicle thinks of a charger it measured (ISO 15118-3 A.9.4)."""
+    """A vehicle's verdict on a charger that it measured (ISO 15118-3 A.9.4)."""
 
     FOUND = "EVSE_FOUND"
     POTENTIALLY_FOUND = "EVSE_POTENTIALLY_FOUND"
@@ -23,10 +23,10 @@ class Candidate:
     """A charger that reported attenuations.
 
     Attributes:
-        mac: its host's address.
-        aag: attenuation per carrier group, dB; empty where its modem reports no groups.
-        sounds: number of sounds that went into it.
-        verdict: what the vehicle thinks of it.
+        mac: address of its host.
+        aag: attenuation per carrier group, dB; empty if its modem reports no groups.
+        sounds: number of sounds averaged.
+        verdict: the vehicle's verdict on it.
     """
 
     mac: bytes
@@ -45,9 +45,9 @@ class Candidate:
 
 
 def judge(attenuation: float | None, sounds: int, direct: float, indirect: float) -> Verdict:
-    """A charger's verdict from its mean attenuation (dB) and the limits C_EV_match_signalattn_direct and _indirect.
+    """The verdict on a charger by its mean attenuation (dB), and C_EV_match_signalattn_direct and _indirect.
 
-    One that heard sounds but whose modem reports no groups may be the right one.
+    A charger that heard sounds but whose modem reports no groups may be the right one.
     """
     if sounds == 0:
         return Verdict.NOT_FOUND
@@ -59,7 +59,7 @@ def judge(attenuation: float | None, sounds: int, direct: float, indirect: float
 
 
 def ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """The usable ones: found ones first, the lowest attenuation first, those without attenuations last."""
+    """The usable candidates: found ones first, by rising attenuation; those without attenuation last."""
     usable = [c for c in candidates if c.verdict is not Verdict.NOT_FOUND]
     return sorted(
         usable,
@@ -68,9 +68,9 @@ def ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def average(profiles: Sequence[bytes], adjustment: int = 0) -> bytes:
-    """Mean of the profiles per group, rounded down, ``adjustment`` dB taken off, within 0 to 255.
+    """Mean of the profiles per group, rounded down, minus ``adjustment`` dB, clamped to 0 to 255.
 
-    Profiles of another length than the first are left out, as are those without groups.
+    Ignores profiles without groups, and those whose length differs from the first.
     """
     usable = [p for p in profiles if p]
     usable = [p for p in usable if len(p) == len(usable[0])]
@@ -85,12 +85,12 @@ class Match:
         run_id: RunID of the matching.
         ev_mac, evse_mac: addresses of the two hosts.
         nid, nmk: network id and key.
-        attenuation: mean attenuation between them, dB; None where it was not measured.
-        aag: the attenuation per carrier group behind it.
+        attenuation: mean attenuation between them, dB; None if not measured.
+        aag: attenuation per carrier group, dB, of which it is the mean.
         candidates: all chargers that the vehicle measured; empty at the charger.
         validated: whether a BCB toggle proved the pairing.
-        time: when the link was ready, loop time.
-        notes: what could not be checked, or was tolerated.
+        time: loop time at which the link was ready, s.
+        notes: remarks on what could not be checked, or was tolerated.
     """
 
     run_id: bytes

@@ -1,4 +1,4 @@
-"""The steps of a matching that were seen, in order, each with its time and limit: what a report shows."""
+"""The observed steps of a matching, in order, each with its time and limit, as shown in a report."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from slac.exchange import Exchange
 from slac.frames import NUM_SOUNDS, Validation, mac_text
 
 TOLERANCE = 0.005
-"""s: what a recording's clock and queue may add."""
+"""Delay that the clock and queue of a recording may add, s."""
 BATCH_GAP = 0.05
-"""s: most between two messages of a batch, TP_EV_batch_msg_interval."""
+"""Longest interval between two messages of a batch, TP_EV_batch_msg_interval, s."""
 
 
 class Mark(enum.Enum):
@@ -31,10 +31,10 @@ class Row(NamedTuple):
 
     Attributes:
         what: the step.
-        took: seconds, or None where it has no duration.
-        limit: seconds that the standard allows, or None.
-        timer: its name in `slac.timing`, or "".
-        mark: how it went.
+        took: its duration, s; None if it has none.
+        limit: the duration that the standard allows, s, or None.
+        timer: name of that limit in `slac.timing`, or "".
+        mark: the result of the step.
         note: details.
     """
 
@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 
 def rows(x: Exchange) -> list[Row]:
-    """The steps of an attempt that were seen, in order."""
+    """The observed steps of an attempt, in order."""
     t = x.timing
     found: list[Row] = []
     if x.pilot_at is not None:
@@ -109,7 +109,7 @@ def rows(x: Exchange) -> list[Row]:
 
 
 def _end_rows(x: Exchange, begun: float) -> list[Row]:
-    """From the choice on."""
+    """The steps from the vehicle's choice on."""
     found: list[Row] = []
     one = x.chosen
     if one is None or one.match_asked is None:
@@ -150,7 +150,7 @@ def _mark(took: float, limit: float) -> Mark:
 
 
 def _batch(name: str, times: Sequence[float], wanted: int) -> Row:
-    """A batch of frames: how many, and the widest gap against TP_EV_batch_msg_interval."""
+    """The row for a batch of frames: their number, and the widest gap, compared with TP_EV_batch_msg_interval."""
     gap = max((b - a for a, b in itertools.pairwise(times)), default=None)
     note = f"{len(times)} of {wanted}"
     mark = Mark.MISSING if not times else Mark.ODD if len(times) != wanted else Mark.OK
