@@ -1,7 +1,7 @@
 """The vehicle's script of ISO 15118-20: DC and AC, scheduled and dynamic. Reads like the sequence chart.
 
-As :mod:`evcc.iso2`. How power is controlled is a value (:mod:`evcc.iso20_control`), so that the charge loop is written
-once for DC and once for AC. A WARNING lets the session go on, every FAILED ends it.
+Structured like :mod:`evcc.iso2`. How power is controlled is a value (:mod:`evcc.iso20_control`), so the charge loop is
+written once for DC and once for AC. A WARNING lets the session continue; every FAILED ends it.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ NEW = bytes(8)
 
 
 MOST_CHANGES = 10
-"""Changes of the service, one soon after the other, before a vehicle takes a charger for confused."""
+"""The most service changes in quick succession before a vehicle concludes that the charger is confused."""
 SETTLED = 60.0
-"""s: with a service for so long, a change is not one of those."""
+"""s: after this long with one service, a change does not count as quick."""
 
 
 async def run(drive: Drive) -> None:
     """The whole session, from SessionSetup to SessionStop.
 
     Raises:
-        V2GError: it could not be completed. The vehicle is safe, and what could still be said has been said.
+        V2GError: it could not be completed. The vehicle is safe, and has said goodbye as far as that was possible.
     """
     battery = drive.vehicle.battery
     own_target = battery.target_soc
@@ -70,22 +70,22 @@ async def run(drive: Drive) -> None:
             drive.usable = False  # the session is over on every stream
         await drive.beside.stop()
         await leave(drive)
-        if first is not None and first is not why:  # a refusal beside the main stream is why that has ended
+        if first is not None and first is not why:  # a refusal on a side stream is why the main stream has ended
             raise first from why
         raise
     finally:
-        battery.target_soc = own_target  # what somebody set at the charger was for this session
+        battery.target_soc = own_target  # a target set at the charger applied to this session only
         await drive.beside.stop()
 
 
 def binding(drive: Drive) -> bytes:
-    """What the charger is known again by: the digest of its certificate in the TLS handshake; b"" without one."""
+    """Identifies the charger for resuming: the digest of its certificate in the TLS handshake; b"" without one."""
     tls = drive.session.channel.tls
     return hashlib.sha512(tls.peer_chain[0]).digest() if tls is not None and tls.peer_chain else b""
 
 
 async def set_up(drive: Drive) -> Control | None:
-    """SessionSetup: a new session, or an old one by its id; what was selected in the old one where it was joined."""
+    """SessionSetup: a new session, or a paused one by its id; returns the selection of a session that is resumed."""
     session = drive.session
     if drive.resume is not None and drive.resume.binding and drive.resume.binding != binding(drive):
         drive.note("this is another charger than the one of the paused session; a new one begins")
@@ -113,10 +113,10 @@ async def set_up(drive: Drive) -> Control | None:
 
 
 async def authorize(drive: Drive) -> None:
-    """AuthorizationSetup, then Authorization: by contract where both sides can, or else with external means.
+    """AuthorizationSetup, then Authorization: by contract if both sides support it, otherwise by external means.
 
     Raises:
-        Unsuitable: the charger refuses whatever the vehicle has.
+        Unsuitable: the charger refuses every method that the vehicle has.
     """
     setup = await drive.ask(common.AuthorizationSetupReq())
     if await iso20_contract.pays(drive, setup):
@@ -138,7 +138,7 @@ async def authorize(drive: Drive) -> None:
 
 
 async def select_service(drive: Drive) -> Control:
-    """ServiceDiscovery, ServiceDetail of the energy service that fits, ServiceSelection.
+    """ServiceDiscovery, ServiceDetail of the matching energy service, ServiceSelection.
 
     Raises:
         Unsuitable: no service or parameter set fits.
@@ -170,7 +170,7 @@ async def select_service(drive: Drive) -> Control:
 
 
 async def charge(drive: Drive, control: Control) -> Ending:
-    """From charge parameters to the end of the power flow; or to a pause, where no power is to come soon."""
+    """From charge parameters to the end of the power flow, or to a pause if no power is expected soon."""
     drive.control = control
     digital(drive)
     if control.service.energy == "AC":
@@ -183,10 +183,10 @@ async def charge(drive: Drive, control: Control) -> Ending:
 
 
 def digital(drive: Drive) -> None:
-    """The 5 % duty has to be there when charge parameters are told, and stays to the end [V2G20-1408].
+    """Checks the 5 % duty, which must be present from charge parameters to the end [V2G20-1408].
 
     Raises:
-        RemoteError: it is not, in a strict session.
+        RemoteError: it is missing, and the session is strict.
     """
     reading = drive.vehicle.pilot.reading
     if reading.offer is not None and reading.offer[0] is not Offer.DIGITAL:
@@ -194,7 +194,7 @@ def digital(drive: Drive) -> None:
 
 
 async def leave(drive: Drive) -> None:
-    """The vehicle goes safe first. Then it says goodbye, if the last request was answered as it should be."""
+    """Makes the vehicle safe first; then says goodbye, if the last request was answered properly."""
     await drive.vehicle.safe(within=AT_ONCE)
     stop = common.PowerDeliveryReq(EVProcessing="Finished", ChargeProgress="Stop")
     await say_goodbye(drive, stop, common.SessionStopReq(ChargingSession="Terminate"))

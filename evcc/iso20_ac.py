@@ -1,8 +1,8 @@
-"""AC of ISO 15118-20 as the vehicle goes through it: limits as powers, the charge loop, the pilot beside it.
+"""The vehicle's AC part of ISO 15118-20: limits as powers, the charge loop, and the pilot beside it.
 
-Power into the vehicle is positive. The onboard charger has the same on each phase, so that the one that may have least
+Power into the vehicle is positive. The onboard charger loads all phases equally, so the phase with the lowest limit
 counts. In scheduled mode the vehicle follows its own profile, in dynamic mode the charger's
-EVSETargetActivePower, which is a command; negative ones give energy back in bidirectional services. The loop is one for
+EVSETargetActivePower, which is a command; a negative one gives energy back in bidirectional services. One loop serves
 all modes; :mod:`v2g.members` has the classes of each.
 """
 
@@ -29,13 +29,13 @@ from v2g.physical import at_least_zero, number
 from v2g.streams import MAIN
 
 LAST = 1.0
-"""s before the energy that is available is used up, at which the vehicle stops."""
+"""s before the available energy is used up at which the vehicle stops."""
 
 USUAL_VOLTAGE, MOST_VOLTAGE = 230.0, 500.0
-"""V, line to neutral: where the parameter set does not say it, or says more than EVSENominalVoltage may."""
+"""V, line to neutral: the default if EVSENominalVoltage is missing or out of range, and its largest valid value."""
 
 STILL = 0.5
-"""A per phase: below, nothing flows that would keep a vehicle from standby."""
+"""A per phase: below this, the flow is low enough for standby."""
 
 
 @dataclass(slots=True)
@@ -44,12 +44,12 @@ class Terms:
 
     Attributes:
         voltage: line to neutral, V.
-        phases: that the session uses.
-        most, giving: into the vehicle and out of it, W over all phases, as magnitudes.
-        ramp: W per second by which power may change, or None.
+        phases: number of phases that the session uses.
+        most, giving: limits into the vehicle and out of it, W over all phases, as magnitudes.
+        ramp: largest change of power, W per second, or None.
         began_wh: energy that the battery had taken when this was agreed, Wh.
-        setpoint: where a ramp is now, W.
-        changed: loop time of that, s.
+        setpoint: present value of a ramp, W.
+        changed: loop time of that value, s.
     """
 
     voltage: float
@@ -62,7 +62,7 @@ class Terms:
     changed: float | None = None
 
     def ramped(self, power: float, now: float) -> float:
-        """The power to go for now on the way to ``power``, W."""
+        """The power to aim for now on the way to ``power``, W."""
         if self.ramp is not None:
             step = self.ramp * (now - self.changed if self.changed is not None else 0.0)
             power = min(max(power, self.setpoint - step), self.setpoint + step)
@@ -71,7 +71,7 @@ class Terms:
 
 
 def limits(drive: Drive, terms: Terms, *, bidirectional: bool) -> dict[str, types.RationalNumberType]:
-    """The onboard charger's limits, W: for each phase where it says so."""
+    """The onboard charger's limits, W: per phase if it states them so."""
     onboard, count = drive.vehicle.onboard, terms.phases
     sign = -1.0 if drive.options.negative_discharge_limits else 1.0
     amps = {
@@ -91,8 +91,8 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
     """AC_ChargeParameterDiscovery: the charger's limits.
 
     Raises:
-        Unsuitable: less power than the onboard charger can do with.
-        RemoteError: a limit of charging is negative, or the response is of the other kind of service.
+        Unsuitable: less power than the onboard charger needs.
+        RemoteError: a charging limit is negative, or the response is for the other kind of service.
     """
     vehicle, onboard = drive.vehicle, drive.vehicle.onboard
     voltage = float(control.chosen.nominal_voltage)
@@ -129,7 +129,7 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
 
 
 async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> Ending:
-    """PowerDelivery(Start) to the end of the power flow; the pilot follows the requests."""
+    """From PowerDelivery(Start) to the end of the power flow; the pilot follows the requests."""
     drive.still_wanted()
     direction = channel(control, plan.power(drive.now, terms.most, terms.giving))
 
@@ -172,7 +172,7 @@ def request(drive: Drive, control: Control, terms: Terms, flows: AcDraw) -> ac.A
 
 
 def flow(drive: Drive, terms: Terms, power: float, reactive: float) -> AcDraw:
-    """What flows from now on, as near to the power (W) and the reactive power (VAr) as the vehicle can."""
+    """Sets the flow from now on, as close to the power (W) and the reactive power (VAr) as the vehicle can."""
     vehicle, per_phase = drive.vehicle, terms.voltage * terms.phases
     power = terms.ramped(power, drive.now)
     if power < 0.0:
@@ -183,9 +183,9 @@ def flow(drive: Drive, terms: Terms, power: float, reactive: float) -> AcDraw:
 
 
 def wanted(drive: Drive, control: Control, terms: Terms, plan: Plan, told: float) -> float:
-    """Power to go for now, W: the charger's command in dynamic mode, else that of the profile; within all limits.
+    """Power to aim for now, W: in dynamic mode the charger's command, otherwise the profile's; within all limits.
 
-    In scheduled mode a target of the charger's is for the support of the grid: no more than that is taken.
+    In scheduled mode a target of the charger supports the grid: the vehicle takes no more than that.
     """
     if control.dynamic:
         return max(min(told, terms.most), -terms.giving)
@@ -200,9 +200,9 @@ def wanted(drive: Drive, control: Control, terms: Terms, plan: Plan, told: float
 async def loop(
     drive: Drive, control: Control, terms: Terms, plan: Plan, direction: common.channelSelectionType | None
 ) -> Ending:
-    """The charge loop, until something ends it. In dynamic mode the vehicle goes for what it was told last.
+    """The charge loop, until something ends it. In dynamic mode the vehicle aims for the charger's last command.
 
-    Where each direction has a path of its own, a change of direction goes over no power and another PowerDelivery.
+    If each direction has its own path, a change of direction goes through zero power and another PowerDelivery.
     """
     told, reactive = 0.0 if control.dynamic else math.inf, 0.0
 

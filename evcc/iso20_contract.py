@@ -1,9 +1,9 @@
-"""Payment by contract in the vehicle's script of ISO 15118-20: the signed AuthorizationReq, and what comes after a no.
+"""Payment by contract in the vehicle's script of ISO 15118-20: the signed AuthorizationReq, and what follows a refusal.
 
-The vehicle tries its contracts one after another, those of a provider that the charger lists first. Where none is
-accepted it installs new ones, if it has not just done so, and then pays by external means, unless the driver insists.
-What was refused once is not offered again in the session. While the charger is at work, the request is repeated as it
-is, with the same Signature.
+The vehicle tries its contracts one after another, starting with those of providers that the charger lists. If none is
+accepted, it installs new ones, unless it has just done so, and then pays by external means, unless the driver insists.
+A refused contract is not offered again in the session. While the charger is working, the request is repeated
+unchanged, with the same Signature.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ async def pays(drive: Drive, setup: common.AuthorizationSetupRes) -> bool:
     """Authorization by contract.
 
     Returns:
-        False where the vehicle has to try external means.
+        False if the vehicle has to try external means.
 
     Raises:
-        Unsuitable: it cannot, or must not.
+        Unsuitable: external means are not possible, or the driver insists on a contract.
     """
     wallet = drive.options.wallet20
     obstacle = _obstacle(drive, setup, wallet)
@@ -55,7 +55,7 @@ def _obstacle(drive: Drive, setup: common.AuthorizationSetupRes, wallet: Wallet2
 
 
 async def _with_installation(drive: Drive, setup: common.AuthorizationSetupRes, wallet: Wallet20) -> str:
-    """Tries what the vehicle has, and what it gets: before it asks where that is due, or after all were refused."""
+    """Tries the vehicle's contracts, and newly installed ones: installs first if due, or after all were refused."""
     mode = setup.PnC_ASResAuthorizationMode
     assert mode is not None
     providers = mode.SupportedProviders.ProviderID if mode.SupportedProviders is not None else ()
@@ -80,7 +80,7 @@ async def _try(
     """Offers contracts until one is accepted; why none was, or "".
 
     Args:
-        refused: eMAID and ResponseCode by leaf, of what the charger has refused in this session; grows.
+        refused: eMAID and ResponseCode, by leaf, of contracts that the charger refused in this session; is extended.
     """
     if not contracts:
         return "the vehicle's contracts have expired" if wallet.contracts else "the vehicle's contract is missing"
@@ -103,7 +103,7 @@ async def _try(
 
 
 async def authorize(drive: Drive, contract: Credential, challenge: bytes, wallet: Wallet20) -> str:
-    """AuthorizationReq with one contract until it is finished; the ResponseCode."""
+    """AuthorizationReq with one contract until it is finished; returns the ResponseCode."""
     subs = sub_certificates(contract.chain)
     if subs is None:
         drive.note(f"contract {contract.emaid} is not tried: its sub-CAs are missing")

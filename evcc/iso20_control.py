@@ -1,6 +1,6 @@
-"""How power is controlled in a session of ISO 15118-20, as the vehicle sees it: its choice, and what it tells in both.
+"""Control of power in ISO 15118-20 from the vehicle's side: the choice of a mode, and what it reports in both.
 
-Numbers go out rounded down, so that no limit of the vehicle's is passed.
+Numbers are sent rounded down, so that none of the vehicle's limits is exceeded.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from v2g.outcome import Cause
 from v2g.physical import percent, rational
 
 LEAVES_LATER = 86400
-"""s: DepartureTime in dynamic mode where the driver named none."""
+"""s: DepartureTime in dynamic mode if the driver named none."""
 
 
 def wanted_service(drive: Drive) -> EnergyService:
-    """The service that the driver named, or that fits what the vehicle is to do.
+    """The service that the driver named, or the one that fits the vehicle's task.
 
     Raises:
-        LocalError: no service is called so, or it transfers the other kind of energy than was agreed on.
+        LocalError: there is no service of that name, or it transfers another kind of energy than agreed.
     """
     options = drive.options
     kind = "AC" if options.ac else "DC"
@@ -52,16 +52,16 @@ def unchangeable(drive: Drive) -> str:
 
 
 def choose(drive: Drive, service: EnergyService, offered: Sequence[common.ParameterSetType]) -> Control:
-    """The parameter set to select: the first in the control mode that the driver wants, with a connector that fits.
+    """The parameter set to select: the first in the control mode that the driver wants, with a matching connector.
 
     Raises:
-        Unsuitable: none does.
+        Unsuitable: none fits.
     """
     known = [found for element in offered if (found := energy.read(element)) is not None]
     wanted = [one for one in known if drive.options.control in ("any", "dynamic" if one.dynamic else "scheduled")]
-    if service.energy == "AC":  # as many phases as the onboard charger has, or what there is
+    if service.energy == "AC":  # as many phases as the onboard charger has, or whatever there is
         wanted.sort(key=lambda one: one.phases != drive.vehicle.onboard.phases)
-    else:  # the plug of the vehicle's inlet, or what there is
+    else:  # the plug of the vehicle's inlet, or whatever there is
         codes = drive.vehicle.inlet.codes_20
         wanted.sort(key=lambda one: one.connector != (codes.get("MCS") or codes.get("DC")))
     if not wanted:
@@ -70,7 +70,7 @@ def choose(drive: Drive, service: EnergyService, offered: Sequence[common.Parame
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What the vehicle says about itself
+# What the vehicle reports about itself
 
 
 def volt(amount: float) -> types.RationalNumberType:
@@ -89,9 +89,9 @@ def watt(amount: float) -> types.RationalNumberType:
 class Energies:
     """EVTargetEnergyRequest, EVMaximumEnergyRequest and EVMinimumEnergyRequest, counted from the present charge.
 
-    In a bidirectional service they are negative where there is more charge than that, and ``band_most`` and
-    ``band_least`` are EVMaximumV2XEnergyRequest and EVMinimumV2XEnergyRequest: the band in which energy may go to and
-    fro.
+    In a bidirectional service they are negative if the battery holds more than that, and ``band_most`` and
+    ``band_least`` are EVMaximumV2XEnergyRequest and EVMinimumV2XEnergyRequest: the band in which energy may flow both
+    ways.
     """
 
     target: types.RationalNumberType
@@ -102,7 +102,7 @@ class Energies:
 
 
 def energies(drive: Drive) -> Energies:
-    """Energy to the target, to a full battery, and the least that will do: none, or to the minimum SoC."""
+    """Energy to the target, to a full battery, and the least that suffices: none, or up to the minimum SoC."""
     battery = drive.vehicle.battery
     room = battery.wh_to(1.0)
     if not drive.bidirectional:
@@ -120,7 +120,7 @@ def energies(drive: Drive) -> Energies:
 
 
 def display(drive: Drive) -> types.DisplayParametersType:
-    """State of charge now and wanted. Some chargers want to know whether charging is complete."""
+    """Present and target state of charge. Some chargers want to know whether charging is complete."""
     battery = drive.vehicle.battery
     return types.DisplayParametersType(
         PresentSOC=percent(battery.soc),
@@ -131,13 +131,13 @@ def display(drive: Drive) -> types.DisplayParametersType:
 
 
 SAME_TIME = 1.5
-"""s: departures that are nearer to each other are the same one, in whole seconds that count down."""
+"""s: departures closer together than this are the same one, counted down in whole seconds."""
 
 
 def adopt(drive: Drive, said: Any) -> None:
-    """Mobility needs that somebody set at the charger: adopted where the charger may say them and the driver agrees.
+    """Adopts mobility needs set at the charger, if the charger may send them and the driver agrees.
 
-    Each counts when it has changed there; what the driver changes later counts again.
+    Each need applies when it has changed there; a later change by the driver takes precedence again.
 
     Args:
         said: the block of a response in dynamic mode, with DepartureTime, MinimumSOC and TargetSOC.
@@ -145,7 +145,7 @@ def adopt(drive: Drive, said: Any) -> None:
     leaves = None if said.DepartureTime is None else drive.now + said.DepartureTime
     before = drive.needs_told
     if leaves is not None and before.leaves is not None:
-        # A departure that is over is told as 0 s from then on.
+        # A departure in the past is sent as 0 s from then on.
         leaves = before.leaves if abs(leaves - max(before.leaves, drive.now)) <= SAME_TIME else leaves
     told = drive.needs_told = NeedsTold(leaves, said.MinimumSOC, said.TargetSOC)
     if told in (before, NeedsTold()):
@@ -171,7 +171,7 @@ def adopt(drive: Drive, said: Any) -> None:
 
 
 def minimum_soc(drive: Drive) -> int | None:
-    """The least state of charge that shall be there at departure, percent, or None; never above the target."""
+    """The least state of charge wanted at departure, percent, or None; never above the target."""
     battery, asked = drive.vehicle.battery, drive.vehicle.settings.minimum_soc
     if asked is None:
         asked = percent(battery.min_soc) if drive.bidirectional else None
@@ -179,7 +179,7 @@ def minimum_soc(drive: Drive) -> int | None:
 
 
 def wishes(drive: Drive, notification: str | None) -> Ending | None:
-    """Why the loop ends after a response although nothing is wrong: the charger's wishes, then the driver's."""
+    """Why the loop ends after a response although nothing is wrong: requests of the charger, then of the driver."""
     vehicle = drive.vehicle
     match notification:
         case "Terminate":
@@ -216,7 +216,7 @@ def controlled(drive: Drive) -> bool:
 
 
 def wants_full(drive: Drive) -> bool:
-    """Whether a full battery ends the session: not one that the charger, or the driver, may want to empty again."""
+    """Whether a full battery ends the session: not if the charger or the driver may want to discharge it again."""
     if not drive.bidirectional:
         return True
     settings = drive.vehicle.settings
@@ -224,11 +224,11 @@ def wants_full(drive: Drive) -> bool:
 
 
 def warned(drive: Drive, code: str) -> None:
-    """A WARNING in the loop lets it go on, and is worth a line."""
+    """Notes a WARNING in the loop, which continues."""
     if code.startswith("WARNING"):
         drive.note(f"the charger warns: {code}")
 
 
 def protects(drive: Drive, text: str) -> Ending:
-    """The vehicle disconnects to save its battery."""
+    """The vehicle disconnects to protect its battery."""
     return Ending("stop", f"the charger delivers {text}", Cause.ABORTED, hurry=0.0, alarm=True)

@@ -1,11 +1,12 @@
-"""Between two exchanges of the charge loop of ISO 15118-20: what charger and driver want, and what goes on beside it.
+"""What happens between two exchanges of the ISO 15118-20 charge loop: requests of charger and driver, side streams.
 
-A schedule is renegotiated on its own stream while power flows by the old one; the new one is followed from the next
-message of the loop on. In standby the loop goes on with the contactors closed and without power. Dynamic
-mode has no schedule to renegotiate: what changes travels in the loop.
+A schedule is renegotiated on its own stream while power flows by the old one; the new one applies from the next message
+of the loop. In standby the loop continues with the contactors closed and without power. Dynamic mode has no schedule to
+renegotiate: changes are sent in the loop.
 
-A pause is asked for only where it is allowed: in scheduled mode while the profile says 0 W, which the vehicle agrees
-first where it does not; in dynamic mode when the charger has asked. Any other is FAILED_PauseNotAllowed, and the end.
+A pause is requested only when it is allowed: in scheduled mode while the profile says 0 W, which the vehicle negotiates
+first if necessary; in dynamic mode when the charger has asked for it. Any other pause is answered with
+FAILED_PauseNotAllowed, which ends the session.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from v2g.protocols.iso20 import METERING, RENEGOTIATION
 T = TypeVar("T")
 
 AGAIN = 5.0
-"""s after a renegotiation that failed, in which the vehicle does not try again."""
+"""s after a failed renegotiation during which the vehicle does not try again."""
 
 
 async def begin_power(
@@ -38,15 +39,15 @@ async def begin_power(
     agree: Callable[[Drive, Control], Awaitable[T]],
     begin: Callable[[Drive, T, Plan], Awaitable[None]],
 ) -> T:
-    """PowerDelivery(Start); where a charger warns that the tolerance is not confirmed, with a schedule agreed anew.
+    """PowerDelivery(Start); if the charger warns that the tolerance is not confirmed, with a renegotiated schedule.
 
-    The warning leaves the session where it is, and asks to renegotiate: that goes on its stream, once.
+    The warning leaves the session in its state and asks to renegotiate, which happens once, on the side stream.
 
     Returns:
-        What ChargeParameterDiscovery agreed last; ``plan`` becomes the new one.
+        The result of the last ChargeParameterDiscovery; ``plan`` becomes the new one.
 
     Raises:
-        Unsuitable: the charger warns again, or of something else.
+        Unsuitable: the charger warns again, or about something else.
     """
     try:
         await begin(drive, terms, plan)
@@ -69,14 +70,14 @@ async def begin_power(
 
 @dataclass
 class Course(Generic[T]):
-    """A charge loop under way; ``T`` is what ChargeParameterDiscovery agrees.
+    """A running charge loop; ``T`` is the result of ChargeParameterDiscovery.
 
     Attributes:
-        agreed: what ChargeParameterDiscovery agreed last.
-        plan: what the loop follows; a renegotiation changes it.
-        agree: ChargeParameterDiscovery, on whatever stream.
-        begin: PowerDelivery(Start), on whatever stream.
-        still: whether no power flows.
+        agreed: the result of the last ChargeParameterDiscovery.
+        plan: the plan that the loop follows; a renegotiation changes it.
+        agree: performs ChargeParameterDiscovery, on any stream.
+        begin: performs PowerDelivery(Start), on any stream.
+        still: returns whether no power flows.
     """
 
     drive: Drive
@@ -94,28 +95,28 @@ class Course(Generic[T]):
         self.drive.resting = self.drive.standby = False
 
     def terms(self, before: T) -> T:
-        """What the loop goes by: as before, or what was agreed anew."""
+        """The terms that the loop follows: newly agreed ones, or those from before."""
         new, self._new = self._new, None
         return before if new is None else new
 
     async def turn(self, status: types.EVSEStatusType | None) -> Ending | None:
-        """After a response of the loop: why it ends, or None.
+        """Acts on a response of the loop; returns why the loop ends, or None.
 
         Raises:
-            V2GError: what was said beside the loop ends the session.
+            V2GError: an error on a side stream ends the session.
         """
         drive = self.drive
         drive.beside.check()
         notification = status.EVSENotification if status is not None else None
-        if drive.asked_to_stop:  # with the answer to the start, which is as good as here
+        if drive.asked_to_stop:  # asked in the answer to the start, which counts the same
             notification, drive.asked_to_stop = "Terminate", False
         taken = self._taken()
         if taken and notification == "ScheduleRenegotiation":
-            notification = None  # this response was on its way already
+            notification = None  # this response was already on its way
         if not drive.beside.result(METERING) and notification == "MeteringConfirmation":
             iso20_metering.confirm(drive, dynamic=self.control.dynamic)
         ending = wishes(drive, notification) or self.plan.pause or falls_asleep(drive, self.plan)
-        if not taken:  # a new profile holds from the next message on
+        if not taken:  # a new profile applies from the next message
             ending = ending or self._pause(notification)
         if ending is not None:
             return ending
@@ -126,7 +127,7 @@ class Course(Generic[T]):
     # -- pauses ---------------------------------------------------------------------------------------------------
 
     def _pause(self, notification: str | None) -> Ending | None:
-        """The driver's pause, once it is allowed; where it cannot be, a note says why, and the session goes on."""
+        """The driver's pause, once it is allowed; if it is impossible, a note says why, and the session continues."""
         drive, wish = self.drive, self.drive.vehicle.pause
         if not wish.is_set():
             return None
@@ -151,7 +152,7 @@ class Course(Generic[T]):
     # -- schedules ------------------------------------------------------------------------------------------------
 
     def _taken(self) -> bool:
-        """Takes over what was renegotiated, if it is done."""
+        """Applies the result of a renegotiation, if it is finished."""
         found = self.drive.beside.result(RENEGOTIATION)
         if found is None:
             return False
@@ -167,7 +168,7 @@ class Course(Generic[T]):
         drive, vehicle = self.drive, self.drive.vehicle
         asked = notification == "ScheduleRenegotiation" and drive.options.renegotiates
         pauses = vehicle.pause.is_set() and not drive.pausing
-        # After a failure nobody knows what the charger took over: the vehicle tries again by itself.
+        # After a failure it is unknown what the charger has applied: the vehicle tries again on its own.
         if not (asked or pauses or vehicle.renegotiate.is_set() or self._failed or self._wants_more()):
             return
         if self.control.dynamic:
@@ -178,7 +179,7 @@ class Course(Generic[T]):
             return
         vehicle.renegotiate.clear()
         drive.pausing = pauses
-        if drive.standby:  # left without a profile: the new one comes with the renegotiation
+        if drive.standby:  # standby ends without a profile: the renegotiation brings the new one
             await drive.ask(power_delivery(drive, "ScheduleRenegotiation"))
             self._awake()
         who = "the charger asked" if asked else "the driver wants to pause" if pauses else "the driver asked"
@@ -186,22 +187,22 @@ class Course(Generic[T]):
         drive.beside.begin(RENEGOTIATION, self._beside())
 
     def _wants_more(self) -> bool:
-        """Whether the driver wants another direction than the plan has, or more: that takes another profile."""
+        """Whether the driver wants another direction than planned, or more power: both need another profile."""
         wanted, planned = self.drive.vehicle.settings.target_power, self.plan.wish
         if self.drive.pausing:
             return False
         return not self.control.dynamic and (wanted * planned < 0.0 or abs(wanted) > abs(planned))
 
     async def _beside(self) -> tuple[T, Plan] | None:
-        """A renegotiation on its stream; None where the charger did not answer in time."""
+        """Renegotiates on the side stream; None if the charger did not answer in time."""
         drive = self.drive.on(RENEGOTIATION)
-        drive.session.forget(RENEGOTIATION)  # what came too late for an earlier try
+        drive.session.forget(RENEGOTIATION)  # late answers to an earlier try
         try:
             terms = await self.agree(drive, self.control)
             plan = await agree_schedule(drive, self.control)
             try:
                 await self.begin(drive, terms, plan)
-            except Unsuitable as why:  # a warning: the old schedule holds on
+            except Unsuitable as why:  # a warning: the old schedule remains in force
                 self._again = drive.now + AGAIN
                 drive.note(f"the schedule was not renegotiated: {why}")
                 return None
@@ -227,7 +228,7 @@ class Course(Generic[T]):
         elif not wanted:
             drive.resting = False
         elif not drive.standby:
-            drive.resting = True  # the ramp first: standby begins without power
+            drive.resting = True  # ramp down first: standby begins without power
             if self.still():
                 await self._lie_down()
 

@@ -1,4 +1,4 @@
-"""DC of ISO 15118-20 as the vehicle goes through it: limits, cable check, precharge, charge loop, welding detection."""
+"""The vehicle's DC part of ISO 15118-20: limits, cable check, precharge, charge loop, welding detection."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from v2g.outcome import Cause
 from v2g.physical import at_least_zero, magnitude, number, percent, signed
 
 DRAINED = 0.005
-"""Part of the capacity below the minimum SoC at which the vehicle disconnects from a charger that goes on."""
+"""Fraction of the capacity below the minimum SoC at which the vehicle disconnects from a charger that keeps going."""
 
 STILL = 0.5
-"""A: below, the direction of the current may be changed where each has a path of its own."""
+"""A: below this, the current may change direction if each direction has its own path."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -42,7 +42,7 @@ STILL = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the charger gives, V, A and W; and what it takes, as magnitudes, down to a voltage."""
+    """The charger's limits for giving, in V, A and W; and for taking, as magnitudes, with its lowest voltage."""
 
     voltage: float
     current: float
@@ -57,7 +57,7 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
 
     Raises:
         Unsuitable: this vehicle cannot charge within them.
-        RemoteError: one is negative, or the response is of the other kind of service.
+        RemoteError: a limit is negative, or the response is for the other kind of service.
     """
     battery, pack, members = drive.vehicle.battery, drive.vehicle.battery.pack, dc_members(control)
     res = await drive.ask(
@@ -85,7 +85,7 @@ async def agree_limits(drive: Drive, control: Control) -> Terms:
 
 
 def declared_discharge(drive: Drive) -> dict[str, Any]:
-    """The vehicle's limits of discharging in DC_ChargeParameterDiscovery."""
+    """The vehicle's discharge limits in DC_ChargeParameterDiscovery."""
     pack, negative = drive.vehicle.battery.pack, drive.options.negative_discharge_limits
     return {
         "EVMaximumDischargePower": signed(watt(pack.max_discharge_power), negative=negative),
@@ -96,10 +96,10 @@ def declared_discharge(drive: Drive) -> dict[str, Any]:
 
 
 def updated(terms: Terms, said: Any) -> Terms:
-    """The charger's limits with those that a block of a response carries; of discharging by their magnitude.
+    """The charger's limits, updated from a block of a response; discharge limits by their magnitude.
 
     Raises:
-        RemoteError: one that cannot be negative is.
+        RemoteError: a limit that must not be negative is negative.
     """
 
     def limit(name: str, before: float) -> float:
@@ -125,7 +125,7 @@ def updated(terms: Terms, said: Any) -> Terms:
 
 
 async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> Ending:
-    """CableCheck to the end of the power flow, contactors open."""
+    """From CableCheck to the end of the power flow, contactors open."""
     vehicle = drive.vehicle
     drive.still_wanted()
     vehicle.pilot.set(State.C)
@@ -152,7 +152,7 @@ async def charge(drive: Drive, control: Control, terms: Terms, plan: Plan) -> En
 
 
 async def start(drive: Drive, control: Control, terms: Terms, plan: Plan, channel: common.channelSelectionType) -> None:
-    """PowerDelivery(Start); with the direction in a bidirectional service."""
+    """PowerDelivery(Start), with the direction in a bidirectional service."""
     pack = drive.vehicle.battery.pack
     most, giving = min(pack.max_power, terms.power), min(pack.max_discharge_power, terms.discharge_power)
     selection = channel if control.bidirectional else None
@@ -163,7 +163,7 @@ async def start(drive: Drive, control: Control, terms: Terms, plan: Plan, channe
 
 
 async def precharge(drive: Drive) -> None:
-    """DC_PreCharge until the inlet has the battery's voltage; the vehicle says so with Finished.
+    """DC_PreCharge until the inlet has the battery's voltage, which the vehicle reports with Finished.
 
     Raises:
         TimedOut: V2G_EVCC_PreCharge_Timeout expired.
@@ -195,14 +195,14 @@ async def precharge(drive: Drive) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What the vehicle wants of one exchange of the loop.
+    """What the vehicle requests in one exchange of the loop.
 
     Attributes:
-        voltage: at the most, V.
-        current, power: into the battery at the most, A and W.
-        discharge_current, discharge_power: out of it at the most, as magnitudes, A and W.
-        target: current wanted where the vehicle decides, A; negative out of the battery.
-        wants: power that sets the direction, W.
+        voltage: upper limit, V.
+        current, power: upper limits into the battery, A and W.
+        discharge_current, discharge_power: upper limits out of the battery, as magnitudes, A and W.
+        target: current wanted if the vehicle decides, A; negative out of the battery.
+        wants: power that determines the direction, W.
     """
 
     voltage: float
@@ -224,7 +224,7 @@ class Flow:
             back = min(terms.discharge_power, pack.max_discharge_power)
             back = back if control.dynamic else min(back, plan.giving(drive.now))
             give = battery.spare(terms.discharge_current, back, terms.least_voltage)
-        if control.dynamic:  # the charger shows by its limits which way it wants the power
+        if control.dynamic:  # the charger's limits show the direction that it wants
             wants = terms.power - terms.discharge_power if 0.0 in (terms.power, terms.discharge_power) else 0.0
         else:
             wants = wanted(drive, plan, power, back)
@@ -232,18 +232,18 @@ class Flow:
         return cls(charge.voltage, charge.current, power, give, back if give > 0.0 else 0.0, target, wants)
 
     def channel(self, before: common.channelSelectionType) -> common.channelSelectionType:
-        """The direction that fits; the one before where nothing calls for a change."""
+        """The matching direction; the previous one if there is no reason to change."""
         return before if self.wants == 0.0 else "Charge" if self.wants > 0.0 else "Discharge"
 
     def halted(self) -> Flow:
-        """The same without any current."""
+        """The same with zero current."""
         return Flow(self.voltage, 0.0, 0.0)
 
 
 def wanted(drive: Drive, plan: Plan, most: float, giving: float) -> float:
-    """Power of the plan, W, where the vehicle decides; less where the driver wants less by now.
+    """The plan's power, W, if the vehicle decides; less if the driver now wants less.
 
-    Another direction, or more, takes another plan; until it is there, there is nothing in the wrong direction.
+    Another direction, or more power, needs another plan; until there is one, nothing flows in the wrong direction.
     """
     power, wish = plan.power(drive.now, most, giving), drive.vehicle.settings.target_power
     if plan.sells_at is not None:
@@ -252,7 +252,7 @@ def wanted(drive: Drive, plan: Plan, most: float, giving: float) -> float:
 
 
 def request(drive: Drive, control: Control, flow: Flow) -> dc.DC_ChargeLoopReq:
-    """DC_ChargeLoopReq: targets in scheduled mode, limits in dynamic mode, those of discharging in both."""
+    """DC_ChargeLoopReq: targets in scheduled mode, limits in dynamic mode, discharge limits in both."""
     amounts, pack = energies(drive), drive.vehicle.battery.pack
     fields: dict[str, Any] = {
         "EVTargetEnergyRequest": amounts.target,
@@ -291,12 +291,12 @@ def request(drive: Drive, control: Control, flow: Flow) -> dc.DC_ChargeLoopReq:
 
 
 def toward_zero(current: float) -> types.RationalNumberType:
-    """A target, A, rounded so that no limit is passed in either direction."""
+    """A target, A, rounded so that no limit is exceeded in either direction."""
     return ampere(current) if current >= 0.0 else signed(ampere(-current), negative=True)
 
 
 async def take(drive: Drive, control: Control, flow: Flow) -> dc.DC_ChargeLoopRes:
-    """One exchange of the loop, and its effect on the plant.
+    """Makes one exchange of the loop and applies it to the plant.
 
     Raises:
         RemoteError: the response is of another kind than the request.
@@ -314,7 +314,7 @@ async def take(drive: Drive, control: Control, flow: Flow) -> dc.DC_ChargeLoopRe
 async def loop(
     drive: Drive, control: Control, terms: Terms, plan: Plan, channel: common.channelSelectionType
 ) -> Ending:
-    """The charge loop, until something ends it. In dynamic mode the battery's wish is the limit, not the target."""
+    """The charge loop, until something ends it. In dynamic mode the battery's request is a limit, not a target."""
 
     async def begin(on: Drive, agreed: Terms, new: Plan) -> None:
         direction = channel if control.chosen.separated else Flow.of(drive, control, agreed, new).channel(channel)
@@ -333,7 +333,7 @@ async def loop(
             else:
                 flow = flow.halted()
         res = await take(drive, control, flow)
-        if not drive.standby:  # in standby only status and meter count
+        if not drive.standby:  # in standby only the status and the meter count
             terms = updated(terms, res.CLResControlMode)
         ending = protected(drive, res) or await course.turn(res.EVSEStatus)
         if ending:
@@ -342,7 +342,7 @@ async def loop(
 
 
 def protected(drive: Drive, res: dc.DC_ChargeLoopRes) -> Ending | None:
-    """Whether what the charger delivers, or takes, endangers the battery."""
+    """Why the loop ends if the power that the charger delivers or takes endangers the battery; otherwise None."""
     if drive.danger:  # a content rule says so
         return Ending("stop", drive.danger, Cause.ABORTED, hurry=0.0, alarm=True)
     pack = drive.vehicle.battery.rated
@@ -364,10 +364,10 @@ def protected(drive: Drive, res: dc.DC_ChargeLoopRes) -> Ending | None:
 
 
 async def ramp_down(drive: Drive, control: Control, terms: Terms, ending: Ending) -> Ending:
-    """The loop with 0 A until no current flows, or it stands; contactors open at once where it endangers the battery.
+    """The loop with 0 A until the current is gone or stops falling; on danger to the battery, contactors open at once.
 
     Returns:
-        How to go on: as before, or because of that danger.
+        How to continue: as before, or because of that danger.
     """
     ramp = rundown(drive, ending)
     while ramp is not None and not ramp.over(drive.vehicle.current, drive.now):
@@ -381,7 +381,7 @@ async def ramp_down(drive: Drive, control: Control, terms: Terms, ending: Ending
 
 
 async def until_dead(drive: Drive) -> None:
-    """Welding detection until the inlet is without voltage; one that stays is noted, and may be a welded contactor."""
+    """Welding detection until the inlet voltage is gone; one that stays is noted: a contactor may be welded."""
     deadline = drive.now + drive.session.timing.V2G_EVCC_Ongoing_Timeout
     processing: types.processingType = "Ongoing"
     while drive.now < deadline:

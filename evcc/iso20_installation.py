@@ -1,9 +1,9 @@
 """Contract certificate installation in the vehicle's script of ISO 15118-20.
 
-The request is signed with the provisioning key and repeated as it is: while the charger is at work, and for each
-further contract until there are no more or the vehicle has no room. What comes is kept only if everything about it
-holds: the provisioning service's signature and chain up to a V2G root, the contract's chain as far as the vehicle can
-see it (it has no root of mobility operators), and that the key belongs to the certificate [V2G20-2507].
+The request is signed with the provisioning key and repeated unchanged: while the charger is working, and for each
+further contract until there are no more or the vehicle has no room. A contract is kept only if everything about it is
+valid: the provisioning service's signature and chain up to a V2G root, the contract's chain as far as the vehicle can
+check it (it has no mobility operator root), and that the key belongs to the certificate [V2G20-2507].
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ SET = "iso20-common"
 
 
 async def install(drive: Drive, wallet: Wallet20) -> list[Credential]:
-    """CertificateInstallation until there are no more contracts; those that hold are kept.
+    """CertificateInstallation until there are no more contracts; valid ones are kept.
 
     Returns:
-        What was installed; empty where the charger has nothing, or nothing that holds.
+        The contracts installed; empty if the charger has none, or none that is valid.
 
     Raises:
         Refused: the charger refused with FAILED.
@@ -66,10 +66,10 @@ async def install(drive: Drive, wallet: Wallet20) -> list[Credential]:
 
 
 def accept(drive: Drive, wallet: Wallet20, res: common.CertificateInstallationRes, own: Credential) -> Credential:
-    """A contract out of a response, if everything about it holds.
+    """The contract in a response, if everything about it is valid.
 
     Raises:
-        Undeliverable: says what does not hold.
+        Undeliverable: says what is invalid.
     """
     from pki import delivery20
     from pki.errors import PkiError
@@ -103,7 +103,7 @@ def _encrypted(data: common.SignedInstallationDataType) -> bytes:
     """The sealed key for the curve that the data names.
 
     Raises:
-        Undeliverable: it is for a TPM, or for another curve.
+        Undeliverable: the key is for a TPM, or for another curve.
     """
     found = data.SECP521_EncryptedPrivateKey if data.ECDHCurve == "SECP521" else data.X448_EncryptedPrivateKey
     if found is None:
@@ -112,7 +112,7 @@ def _encrypted(data: common.SignedInstallationDataType) -> bytes:
 
 
 def _check_contract(drive: Drive, chain: tuple[bytes, ...], wallet: Wallet20) -> None:
-    """Holds a new contract's chain against its profile; that it leads to a root is for chargers to see.
+    """Checks a new contract's chain against its profile; whether it leads to a root is for chargers to check.
 
     Raises:
         Undeliverable: names every deviation that counts.
@@ -129,10 +129,10 @@ def _check_contract(drive: Drive, chain: tuple[bytes, ...], wallet: Wallet20) ->
 
 
 def profiles(drive: Drive, chain: tuple[bytes, ...]) -> str:
-    """The table of profiles for a chain, by the key at its top.
+    """The table of profiles for a chain, chosen by the key at its top.
 
     Raises:
-        RemoteError: such a key has no place in ISO 15118-20; P-256 has one in a lab.
+        RemoteError: ISO 15118-20 does not allow such a key; P-256 is allowed in a lab.
     """
     suite = suite_of(read(chain[-1]))
     if suite == "iso2":

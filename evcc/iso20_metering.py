@@ -12,7 +12,7 @@ from v2g.protocols.iso20 import METERING
 
 
 def confirm(drive: Drive, *, dynamic: bool) -> None:
-    """Begins to confirm the reading of the last loop response, where nothing of the kind is going on."""
+    """Starts confirming the reading of the last loop response, unless a confirmation is already running."""
     if drive.contract is None:
         drive.note("the charger asked for a metering confirmation, which needs a contract")
         return
@@ -41,8 +41,8 @@ def confirm(drive: Drive, *, dynamic: bool) -> None:
 
 
 async def _ask(drive: Drive, request: common.MeteringConfirmationReq, signed: SignatureType) -> bool:
-    """The exchange on its stream; one that is not answered in time ends nothing."""
-    drive.session.forget(METERING)  # what came too late for an earlier one
+    """The exchange on its stream; a missing answer does not end the session."""
+    drive.session.forget(METERING)  # late answers to an earlier one
     try:
         await drive.ask(request, signature=signed)
     except TimedOut as why:

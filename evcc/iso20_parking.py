@@ -1,4 +1,4 @@
-"""Value added services of ISO 15118-20 as the vehicle uses them: its choice, and parking (66) on its own stream."""
+"""Value added services of ISO 15118-20 on the vehicle's side: their selection, and parking (66) on its own stream."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SERVICE = 66
 CHECK_IN, CHECK_OUT = 1, 2
 """IntendedService."""
 ROUNDS = 20
-"""VehicleCheckOutReq at the most."""
+"""The most VehicleCheckOutReq sent."""
 
 
 async def select(drive: Drive, found: common.ServiceDiscoveryRes) -> list[common.SelectedServiceType]:
-    """ServiceDetail for each value added service of interest that is offered; those to select.
+    """ServiceDetail for each value added service of interest that is offered; returns the services to select.
 
-    None as the set of a service stands for its first one, with parking for one of each intended service.
+    None as a service's set means its first one; for parking, one for each intended service.
     """
     selected: list[common.SelectedServiceType] = []
     for service in found.VASList.Service if found.VASList is not None else []:
@@ -55,7 +55,7 @@ def _one_each(sets: Sequence[common.ParameterSetType]) -> list[common.ParameterS
 
 
 def arrive(drive: Drive) -> None:
-    """Checks in beside the main stream, where the vehicle has selected it; once in a session."""
+    """Checks in beside the main stream, if the vehicle has selected that; once per session."""
     if CHECK_IN in drive.parks and not drive.arrived:
         drive.arrived = True
         drive.beside.begin(PARKING, _check_in(drive.on(PARKING)))
@@ -72,7 +72,7 @@ async def _check_in(drive: Drive) -> None:
 
 
 async def depart(drive: Drive) -> None:
-    """Checks out before the session ends, where the vehicle has selected it."""
+    """Checks out before the session ends, if the vehicle has selected that."""
     if drive.parks:
         await drive.beside.stop(PARKING)
     if CHECK_OUT in drive.parks:

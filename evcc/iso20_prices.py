@@ -1,7 +1,7 @@
-"""Prices of ISO 15118-20 as the vehicle takes them: signed by the issuer of its contract, or not at all.
+"""Which prices of ISO 15118-20 the vehicle accepts: with a contract, only those signed by its issuer.
 
-Without a contract unsigned prices are the charger's own information, and signed ones cannot be checked. What does not
-hold is ignored, and the vehicle charges without prices.
+Without a contract, unsigned prices are the charger's own information, and signed ones cannot be checked. Invalid prices
+are ignored, and the vehicle charges without prices.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from v2g.reading import header_of
 
 
 def trusted(drive: Drive, res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
-    """The response, without absolute prices that must not guide the vehicle."""
+    """The response, without any absolute prices that must not guide the vehicle."""
     found = signed_parts.absolute_prices(res)
     if not found or res.EVSEProcessing != "Finished":
         return res
@@ -47,7 +47,7 @@ def trusted(drive: Drive, res: common.ScheduleExchangeRes) -> common.ScheduleExc
 
 
 def _without(res: common.ScheduleExchangeRes) -> common.ScheduleExchangeRes:
-    """A copy without absolute prices: what came stays as it was recorded."""
+    """A copy without absolute prices; the original stays as recorded."""
     copy = msgspec.msgpack.decode(msgspec.msgpack.encode(res.Scheduled_SEResControlMode), type=_Scheduled)
     dynamic = msgspec.msgpack.decode(msgspec.msgpack.encode(res.Dynamic_SEResControlMode), type=_Dynamic)
     whole: Any = res

@@ -1,4 +1,4 @@
-"""ScheduleExchange of ISO 15118-20 as the vehicle sees it: the schedule it follows, the profile it answers with."""
+"""ScheduleExchange of ISO 15118-20 on the vehicle's side: the schedule it follows, the profile it answers with."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from v2g.reading import stamp_of
 MOST_ENTRIES = 1024
 """MaximumSupportingPoints, 12 to 1024."""
 MOST_STEPS = 2048
-"""Entries of an EVPowerProfile."""
+"""The most entries of an EVPowerProfile."""
 
 
 @dataclass(slots=True)
@@ -35,12 +35,12 @@ class Plan:
     """What ScheduleExchange agreed.
 
     Attributes:
-        schedule: the one to follow; without slots in dynamic mode.
-        tolerance: PowerTolerance that was offered with it, W, or None.
-        back: the discharging schedule beside it, W not above zero, or None.
-        wish: what the driver wants, W, as the profile said it; negative: give back.
-        sells_at: price per kWh from which on the driver gives back, or None.
-        pause: the session is to be paused instead of it, or None.
+        schedule: the schedule to follow; without slots in dynamic mode.
+        tolerance: PowerTolerance offered with it, W, or None.
+        back: the discharging schedule offered with it, in W not above zero, or None.
+        wish: power that the driver wants, W, as the profile said; negative: give back.
+        sells_at: lowest price per kWh at which the driver gives back, or None.
+        pause: the pause to make instead of following it, or None.
     """
 
     schedule: Schedule
@@ -51,12 +51,12 @@ class Plan:
     pause: Ending | None = None
 
     def become(self, other: Plan) -> None:
-        """Another one was agreed: whoever follows this one follows that."""
+        """Takes over another plan that was agreed, for everything that follows this one."""
         for one in fields(self):
             setattr(self, one.name, getattr(other, one.name))
 
     def power(self, now: float, most: float, giving: float = 0.0) -> float:
-        """Power to go for at a loop time, W; negative: to give back.
+        """Power to aim for at a loop time, W; negative: to give back.
 
         Args:
             most, giving: limits of both sides, into the vehicle and out of it, as magnitudes.
@@ -68,11 +68,11 @@ class Plan:
         return max(0.0, min(self.wish, most, self.schedule.power_at(now)))
 
     def giving(self, now: float) -> float:
-        """What the discharging schedule allows at a loop time, W as a magnitude; without one, nothing."""
+        """Power that the discharging schedule allows at a loop time, W as a magnitude; 0 without one."""
         return -self.back.power_at(now) if self.back is not None and self.back.slots else 0.0
 
     def sells(self, now: float, giving: float) -> bool:
-        """Whether what is given back is paid for as the driver wants it, at a loop time."""
+        """Whether the charger pays the driver's price for energy given back at a loop time."""
         if self.sells_at is None or self.back is None or self.back.tariff is None or not self.back.tariff.known:
             return False
         watts = min(giving, self.giving(now))
@@ -80,7 +80,7 @@ class Plan:
 
     @property
     def turns(self) -> list[float]:
-        """Seconds after the offer at which the power may change, the last one its end."""
+        """Seconds after the offer at which the power may change; the last one is its end."""
         starts = [float(slot.start) for slot in self.schedule.slots]
         if self.back is not None:
             later = self.back.base - self.schedule.base
@@ -96,7 +96,7 @@ async def agree_schedule(drive: Drive, control: Control) -> Plan:
     Raises:
         RemoteError: the response is of the other control mode.
     """
-    asked = request(drive, control)  # while the charger is at work, the same request is repeated
+    asked = request(drive, control)  # while the charger is working, the same request is repeated
     res = trusted(drive, await until_finished(drive, lambda: asked, "V2G_EVCC_Ongoing_Timeout"))
     if control.dynamic:
         if res.Dynamic_SEResControlMode is None:
@@ -110,9 +110,9 @@ async def agree_schedule(drive: Drive, control: Control) -> Plan:
 
 
 def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTupleType], sent: int) -> Plan:
-    """The tuple to follow: by need and by cost; and what of it is used.
+    """The tuple to follow, chosen by need and cost, and the part of it that is used.
 
-    A vehicle that confirms no tolerance takes one without, where there is one.
+    A vehicle that confirms no tolerance takes a tuple without one, if there is any.
 
     Args:
         sent: TimeStamp of the message.
@@ -121,7 +121,7 @@ def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTuple
     count = min(control.chosen.phases, drive.vehicle.onboard.phases) if control.service.energy == "AC" else 1
     if not drive.vehicle.settings.confirms_tolerance:
         free = [one for one in tuples if one.ChargingSchedule.PowerSchedule.PowerTolerance is None]
-        tuples = free or tuples  # where each has a tolerance, the charger may warn, or not insist
+        tuples = free or tuples  # if all have a tolerance, the charger may warn, or may not insist
     offered = [read(one, drive.now, sent, count) for one in tuples]
     for one in offered:
         if one.tariff is not None and not one.tariff.known:
@@ -141,7 +141,7 @@ def choice(drive: Drive, control: Control, tuples: Sequence[common.ScheduleTuple
 
 
 def most_power(drive: Drive, control: Control) -> float:
-    """Power that the vehicle can use at most, W."""
+    """The most power that the vehicle can use, W."""
     most, onboard = drive.vehicle.battery.pack.max_power, drive.vehicle.onboard
     if control.service.energy == "DC" or drive.ac_voltage is None:
         return most
@@ -149,7 +149,7 @@ def most_power(drive: Drive, control: Control) -> float:
 
 
 def invited(drive: Drive, plan: Plan) -> Ending | None:
-    """The pause that the charger proposes (GoToPause), where the driver's settings let the vehicle sleep so soon."""
+    """The pause that the charger proposes (GoToPause), if the driver's settings let the vehicle sleep so soon."""
     until = plan.schedule.idle_until(drive.now)
     shortest = drive.vehicle.settings.sleeps
     if shortest is None or (until is not None and until - drive.now < shortest):
@@ -160,7 +160,7 @@ def invited(drive: Drive, plan: Plan) -> Ending | None:
 
 
 def falls_asleep(drive: Drive, plan: Plan) -> Ending | None:
-    """A vehicle may pause the session while its schedule allows no power, and come back when it does."""
+    """A vehicle may pause the session while its schedule allows no power, and resume when it does."""
     shortest, until = drive.vehicle.settings.sleeps, plan.schedule.idle_until(drive.now)
     if shortest is None or until is None or until - drive.now < shortest or plan.power(drive.now, 1.0, 1.0):
         return None
@@ -169,7 +169,7 @@ def falls_asleep(drive: Drive, plan: Plan) -> Ending | None:
 
 
 def request(drive: Drive, control: Control) -> common.ScheduleExchangeReq:
-    """Departure and energies: all of them in dynamic mode, where the charger has to plan with them."""
+    """ScheduleExchangeReq with departure and energies: all of them in dynamic mode, because the charger plans."""
     amounts, battery = energies(drive), drive.vehicle.battery
     if not control.dynamic:
         return common.ScheduleExchangeReq(
@@ -198,7 +198,7 @@ def request(drive: Drive, control: Control) -> common.ScheduleExchangeReq:
 
 
 def energy_offer(drive: Drive) -> common.EVEnergyOfferType | None:
-    """What the driver would give back until departure, and for which price; None where no price is set."""
+    """The power that the driver would give back until departure, and its price; None if no price is set."""
     settings, vehicle = drive.vehicle.settings, drive.vehicle
     if settings.sells_at is None:
         return None
@@ -227,10 +227,10 @@ def energy_offer(drive: Drive) -> common.EVEnergyOfferType | None:
 
 
 def read(element: common.ScheduleTupleType, base: float, sent: int = 0, count: int = 3) -> Schedule:
-    """A schedule tuple, told at a loop time: powers over all phases, and prices where there are any.
+    """Reads a schedule tuple received at a loop time: powers over all phases, and prices if there are any.
 
     Args:
-        sent: TimeStamp of the message; a TimeAnchor before it is when the schedule began.
+        sent: TimeStamp of the message; a TimeAnchor before it means that the schedule began then.
         count: phases in use.
 
     Raises:
@@ -259,7 +259,7 @@ def _powers(tuple_id: int, found: common.ChargingScheduleType, base: float, sent
     slots = tuple(Slot(start, even(entry, "Power", count)) for start, entry in zip(starts, entries, strict=True))
     age = stamps.age(found.PowerSchedule.TimeAnchor, sent)
     tariff, levels = None, _levels(found)
-    # Prices have an anchor of their own: their seconds are counted from the schedule's.
+    # Prices have their own anchor: their seconds are converted to the schedule's.
     if (absolute := found.AbsolutePriceSchedule) is not None:
         tariff = prices.read(absolute)
         tariff = replace(tariff, stacks=_later(tariff.stacks, age - stamps.age(absolute.TimeAnchor, sent)))
@@ -272,7 +272,7 @@ P = TypeVar("P", Price, Stack)
 
 
 def _later(entries: tuple[P, ...], seconds: float) -> tuple[P, ...]:
-    """Prices that begin so much later; of those from before the schedule, the last one holds from its beginning."""
+    """Prices shifted by ``seconds``; of those before the schedule, the last one applies from its beginning."""
     moved: list[P] = [replace(entry, start=round(entry.start + seconds)) for entry in entries]
     past: list[P] = [entry for entry in moved if entry.start <= 0]
     first: list[P] = [replace(past[-1], start=0)] if past else []
@@ -280,7 +280,7 @@ def _later(entries: tuple[P, ...], seconds: float) -> tuple[P, ...]:
 
 
 def _levels(found: common.ChargingScheduleType) -> tuple[Price, ...]:
-    """The price levels of a schedule; empty without any."""
+    """The price levels of a schedule; empty if it has none."""
     if found.PriceLevelSchedule is None:
         return ()
     levels = found.PriceLevelSchedule.PriceLevelScheduleEntries.PriceLevelScheduleEntry
@@ -291,9 +291,9 @@ def _levels(found: common.ChargingScheduleType) -> tuple[Price, ...]:
 def profile(
     drive: Drive, control: Control, plan: Plan, most: float, giving: float = 0.0, **dc: float
 ) -> common.EVPowerProfileType:
-    """The power that the vehicle will take, or give back, W, from now on.
+    """The profile of the power that the vehicle will take or give back from now on, W.
 
-    Without a tolerance to keep it is the most that it will be; with one, what the battery is expected to make of that.
+    Without a tolerance to keep, it is the upper limit; with one, it is what the battery is expected to take of it.
 
     Args:
         most, giving: limits of both sides, into the vehicle and out of it, as magnitudes.
@@ -330,7 +330,7 @@ def profile(
 
 
 def _entries(steps: Sequence[tuple[int, float]]) -> common.EVPowerProfileEntryListType:
-    """(duration in s, W) as entries, equal neighbours as one; nothing for a second where there are none."""
+    """(duration in s, W) as entries, with equal neighbours merged; without any, 0 W for one second."""
     made: list[common.PowerScheduleEntryType] = []
     for seconds, power in steps or [(1, 0.0)]:
         if made and made[-1].Power == inward(power):
@@ -346,10 +346,10 @@ def power_delivery(
     profile: common.EVPowerProfileType | None = None,
     channel: common.channelSelectionType | None = None,
 ) -> common.PowerDeliveryReq:
-    """PowerDeliveryReq of a vehicle that is finished with its profile.
+    """PowerDeliveryReq of a vehicle that has finished its profile.
 
     Args:
-        channel: the direction of what follows, in bidirectional services.
+        channel: the direction of the following power flow, in bidirectional services.
     """
     return common.PowerDeliveryReq(
         EVProcessing="Finished", ChargeProgress=progress, EVPowerProfile=profile, BPT_ChannelSelection=channel
@@ -357,15 +357,15 @@ def power_delivery(
 
 
 class Unconfirmed(Unsuitable):
-    """The charger does not begin before the tolerance is confirmed, or another schedule is agreed."""
+    """The charger does not begin until the tolerance is confirmed or another schedule is agreed."""
 
 
 def started(drive: Drive, response: common.PowerDeliveryRes) -> None:
-    """Looks at the answer to PowerDelivery(Start); a charger may ask for the end at once.
+    """Checks the answer to PowerDelivery(Start), in which a charger may already request the end.
 
     Raises:
         Unconfirmed: the charger warns that the tolerance is not confirmed.
-        Unsuitable: it warns of something else, and does not begin.
+        Unsuitable: it warns about something else, and does not begin.
     """
     code = response.ResponseCode
     if code == "WARNING_PowerToleranceNotConfirmed":
@@ -377,7 +377,7 @@ def started(drive: Drive, response: common.PowerDeliveryRes) -> None:
 
 
 def channel(control: Control, power: float) -> common.channelSelectionType | None:
-    """BPT_ChannelSelection for a power, W: said in all bidirectional services, it counts with separated channels."""
+    """BPT_ChannelSelection for a power, W: sent in all bidirectional services, relevant with separated channels."""
     if not control.bidirectional:
         return None
     return "Discharge" if power < 0.0 else "Charge"
