@@ -169,9 +169,9 @@ def full_passed(flow: Flow, said: Said) -> str:
 def bulk_said(flow: Flow, said: Said) -> str:
     bulk = flow.parameters.bulk_soc if flow.parameters is not None else None
     said_so, soc = said.bulk_complete, said.soc
-    known = bulk is not None and soc is not None and said_so is not None
-    wrong = known and (soc < bulk - PERCENT if said_so else soc > bulk + PERCENT)  # type: ignore[operator]  # known
-    seconds = flow.lasts("bulk-said", wrong)
+    if bulk is None or soc is None or said_so is None:
+        return ""
+    seconds = flow.lasts("bulk-said", soc < bulk - PERCENT if said_so else soc > bulk + PERCENT)
     if seconds <= STAYS:
         return ""
     return f"{said.name} has BulkChargingComplete {str(said_so).lower()} at {soc} %, BulkSOC is {bulk} %"
