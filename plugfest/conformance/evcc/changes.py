@@ -1,7 +1,7 @@
-"""Contents of responses of ISO 15118-20 that a vehicle may meet: legal ones that are rare, and wrong ones.
+"""Contents of ISO 15118-20 responses that a vehicle may meet: legal but rare ones, and wrong ones.
 
-Each changes the tester's good response. A vehicle goes on with the legal ones, ends in order where it must not charge
-on what was said, and gives up on what is wrong; which of it holds is the case's to say.
+Each changes the tester's good response. A vehicle continues with legal ones, ends the session normally if it must not
+charge on them, and gives up on wrong ones; the case says which of these applies.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from v2g.messages.iso20 import ac, common, dc, types
 from v2g.physical import number, rational
 
 Change = Callable[[Any], Any]
-"""Of a good response, another one."""
+"""Makes another response from a good one."""
 
 UNKNOWN_SERVICE, UNKNOWN_ADDED = 77, 60_077
-"""ServiceIDs of nothing that is known."""
+"""ServiceIDs of unknown services."""
 
 
 def fields(**values: Any) -> Change:
-    """Fields by name, wherever they are; numbers become RationalNumbers."""
+    """Fields by name, at any depth; numbers become RationalNumbers."""
 
     def change(response: Any) -> Any:
         for name, value in values.items():
@@ -36,7 +36,7 @@ def fields(**values: Any) -> Change:
 
 
 def services(before: tuple[int, ...] = (), after: tuple[int, ...] = (), *, wanted: bool = True) -> Change:
-    """Energy services before and after those that the tester has."""
+    """Adds energy services before and after those of the tester."""
 
     def change(response: Any) -> Any:
         made = copy.deepcopy(response)
@@ -49,7 +49,7 @@ def services(before: tuple[int, ...] = (), after: tuple[int, ...] = (), *, wante
 
 
 def each_set(edit: Callable[[Any], None]) -> Change:
-    """Each parameter set of a service."""
+    """Changes each parameter set of a service."""
 
     def change(response: Any) -> Any:
         made = copy.deepcopy(response)
@@ -61,7 +61,7 @@ def each_set(edit: Callable[[Any], None]) -> Change:
 
 
 def sets(arrange: Callable[[list[Any]], list[Any]]) -> Change:
-    """The list of parameter sets."""
+    """Changes the list of parameter sets."""
 
     def change(response: Any) -> Any:
         made = copy.deepcopy(response)
@@ -72,7 +72,7 @@ def sets(arrange: Callable[[list[Any]], list[Any]]) -> Change:
 
 
 def without_control(one: Any) -> Any:
-    """A parameter set that does not say who decides on power."""
+    """A parameter set that does not say which side decides on power."""
     bare = copy.deepcopy(one)
     bare.ParameterSetID = 999
     bare.Parameter = [parameter for parameter in bare.Parameter if parameter.Name != "ControlMode"]
@@ -80,12 +80,12 @@ def without_control(one: Any) -> Any:
 
 
 def of_mode(one: Any, mode: int) -> bool:
-    """Whether a parameter set is of a control mode."""
+    """Whether a parameter set belongs to a control mode."""
     return any(parameter.Name == "ControlMode" and parameter.intValue == mode for parameter in one.Parameter)
 
 
 def tuples(arrange: Callable[[list[Any]], list[Any]]) -> Change:
-    """The schedule tuples of scheduled mode; nothing in dynamic mode."""
+    """Changes the schedule tuples of scheduled mode; nothing in dynamic mode."""
 
     def change(response: Any) -> Any:
         made = copy.deepcopy(response)
@@ -104,7 +104,7 @@ def numbered(one: Any, number_: int) -> Any:
 
 
 def powers(edit: Callable[[Any], Any]) -> Change:
-    """The power schedules of all tuples."""
+    """Changes the power schedules of all tuples."""
 
     def arrange(offered: list[Any]) -> list[Any]:
         for one in offered:
@@ -115,7 +115,7 @@ def powers(edit: Callable[[Any], Any]) -> Change:
 
 
 def in_slices(schedule: Any) -> Any:
-    """A schedule in as many entries as messages can carry."""
+    """A schedule with as many entries as a message can carry."""
     entries = schedule.PowerScheduleEntries.PowerScheduleEntry
     schedule.PowerScheduleEntries.PowerScheduleEntry = [
         common.PowerScheduleEntryType(Duration=100, Power=entries[0].Power) for _ in range(1024)
@@ -131,13 +131,13 @@ def dark(schedule: Any) -> Any:
 
 
 def backwards(schedule: Any) -> Any:
-    """A schedule that charges with a power below zero."""
+    """A schedule that charges with negative power."""
     schedule.PowerScheduleEntries.PowerScheduleEntry[0].Power = rational(-5000.0)
     return schedule
 
 
 def other_block(response: Any) -> Any:
-    """The block of the other control mode, or of the other kind of service, with what it must have."""
+    """The block of the other control mode, or of the other kind of service, with its required fields."""
     made = copy.deepcopy(response)
     for name, pairs in _BLOCKS.items():
         block = getattr(made, name, None)
@@ -168,11 +168,11 @@ _BLOCKS: Mapping[str, Mapping[type[Any], type[Any]]] = {
         ac.BPT_Dynamic_AC_CLResControlModeType: ac.BPT_Scheduled_AC_CLResControlModeType,
     },
 }
-"""Member of a message -> what stands there instead, by what stands there."""
+"""Member of a message -> its replacement, made from its present value."""
 
 
 def other_schedule(response: Any) -> Any:
-    """ScheduleExchangeRes of the other control mode."""
+    """ScheduleExchangeRes in the other control mode."""
     made = copy.deepcopy(response)
     if made.Dynamic_SEResControlMode is None:
         made.Scheduled_SEResControlMode = None
@@ -191,12 +191,12 @@ def other_schedule(response: Any) -> Any:
 
 
 def wants(notification: types.evseNotificationType) -> Change:
-    """EVSEStatus with a notification that is to be followed at once."""
+    """EVSEStatus with a notification that must be followed at once."""
     return fields(EVSEStatus=types.EVSEStatusType(NotificationMaxDelay=0, EVSENotification=notification))
 
 
 def coarser(response: Any) -> Any:
-    """The largest power with the largest exponent."""
+    """The highest power with the largest exponent."""
     made = copy.deepcopy(response)
     mode = made.DC_CPDResEnergyTransferMode
     watts = number(mode.EVSEMaximumChargePower)
@@ -264,4 +264,4 @@ CHANGES: Mapping[str, Change] = {
     "a negative target": fields(EVSETargetActivePower=-3000.0),
     "no power for now": fields(EVSEMaximumChargePower=0.0, EVSEMaximumChargeCurrent=0.0),
 }
-"""What is changed, in the catalogue's words; a change fits the response that has its fields."""
+"""Changes by their names in the catalogue; a change fits the response that has its fields."""

@@ -38,7 +38,7 @@ def ev_sap_list(tester: TesterEvse, arrival: Arrival) -> str:
 
 
 def _response(tester: TesterEvse, name: str) -> Any:
-    """The latest response of a name that the tester sent, or None."""
+    """The latest response of this name that the tester sent, or None."""
     reply = tester.told(name)
     return reply.message if reply is not None else None
 
@@ -94,7 +94,7 @@ def ev_genchallenge_echo(tester: TesterEvse, arrival: Arrival) -> str:
 
 
 def exceeds(profile: Any, schedule: Any) -> str:
-    """Where a charging profile asks for more than its PMaxSchedule gives, or ""."""
+    """Where a charging profile asks for more than its PMaxSchedule allows, or ""."""
 
     def power(value: Any) -> int:
         return value * 1000 if isinstance(value, int) else milliwatts(value)
@@ -163,7 +163,7 @@ def ev_request_content(tester: TesterEvse, arrival: Arrival) -> str:
 
 @CHECKS.on("EV_TIMESTAMP")
 def ev_timestamp(tester: TesterEvse, arrival: Arrival) -> str:
-    """Time stamps are there and do not go back; their unit is not judged, since senders do not agree on it."""
+    """Time stamps are present and do not go back; their unit is not judged, because implementations differ."""
     stamped = [one for one in tester.requests if header_of(one.message) is not None]
     stamps, place = [stamp_of(one.message) for one in stamped], stamped.index(arrival)
     if not stamps[place]:
@@ -174,7 +174,7 @@ def ev_timestamp(tester: TesterEvse, arrival: Arrival) -> str:
 
 @CHECKS.on("EV_AUTH_SIGNATURE", "EV_RECEIPT_SIGNATURE")
 def signature_holds(tester: TesterEvse, arrival: Arrival) -> str:
-    """Whether the signature of a request holds with the contract certificate that was shown."""
+    """Whether the signature of a request verifies with the contract certificate that was shown."""
     details = next((one.message for one in tester.requests if one.name == "PaymentDetailsReq"), None)
     if arrival.signature is None or details is None:
         return "no signature, or no contract certificate to check it with"

@@ -1,4 +1,4 @@
-"""A case with a vehicle under test while it is under way: the request that is held, and the times that count."""
+"""A running case with a vehicle under test: the held request, and the times that matter."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from v2g.streams import MAIN
 
 @dataclass
 class Course:
-    """A case under way.
+    """A running case.
 
     Attributes:
-        request: the one that is held, once it has come.
-        origin: loop time from which the vehicle's reaction is counted.
+        request: the held one, once it has come.
+        origin: loop time from which the vehicle's reaction is timed.
         answered: loop time of the deviating answer.
-        position: how many requests an expectation has already taken.
-        judged: requests whose content the case is about.
+        position: number of requests already taken by expectations.
+        judged: requests whose content the case judges.
         caught: the request, while it is still awaited.
         repeated: all requests like the held one get the same answer.
     """
@@ -39,13 +39,13 @@ class Course:
 
     @property
     def held(self) -> Arrival:
-        """The request that is held. Inconclusive: none is."""
+        """The held request. Inconclusive: there is none."""
         if self.request is None:
             raise Inconclusive("no request is held", cause=Cause.TESTER)
         return self.request
 
     async def hold(self, name: str = "") -> Arrival:
-        """The request that the stimulus is about; with a name, that one, after another was answered.
+        """The request of the stimulus; with a name, the request of that name, after another one was answered.
 
         Raises:
             Inconclusive: it does not come.
@@ -56,7 +56,7 @@ class Course:
             tester.release()
             try:
                 self.request = await tester.held(self.caught, name)
-            except Inconclusive as why:  # the stimulus is under way: what does not come now is missing
+            except Inconclusive as why:  # the stimulus has started: a request that does not come now is missing
                 raise Failed(str(why), expected=name, observed="other requests", cause=Cause.NO_REQUEST) from why
             self.position = tester.requests.index(self.request)
         if self.request is None:
@@ -68,12 +68,12 @@ class Course:
 
     @property
     def others_go_on(self) -> bool:
-        """Requests may come while the vehicle waits: the same again and again, or those of the main stream."""
+        """Requests may come while the vehicle waits: the same one repeated, or those of the main stream."""
         return self.repeated or self.held.stream != MAIN
 
     @property
     def later(self) -> list[Arrival]:
-        """Requests after the one that is held."""
+        """Requests after the held one."""
         return self.tester.after(self.held)
 
 

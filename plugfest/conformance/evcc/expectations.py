@@ -1,6 +1,6 @@
-"""What the vehicle must do: the expectations of the catalogue, each read into a judgement.
+"""What the vehicle must do: the expectations of the catalogue, each turned into a judgement.
 
-What a bench cannot see is noted as not observed.
+What a bench cannot see is reported as not observed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from v2g import v2gtp
 from v2g.streams import MAIN
 
 EXPECTATIONS: Table[Callable[[Step, Steps], Action]] = Table()
-"""Each reads a step; all expectations of its case are given with it, since some are judged together."""
+"""Each reads a step; it also gets all expectations of its case, because some are judged together."""
 
 REACTIONS = {
     "EX.EV_GIVES_UP": "gives up",
@@ -39,15 +39,15 @@ REACTIONS = {
 }
 
 WELDING = ("WeldingDetectionReq", "DC_WeldingDetectionReq")
-"""Belong to an end in order."""
+"""Requests that belong to a normal end."""
 
 STILL_UNAUTHORIZED = ("AuthorizationReq", "CertificateInstallationReq", "SessionStopReq")
-"""What a vehicle may send that was not authorized (ISO 15118-20)."""
+"""What a vehicle may send after it was not authorized (ISO 15118-20)."""
 
 
 @EXPECTATIONS.on("ev")
 def ev(step: Step, expect: Steps) -> Action:
-    """``ev: EX.EV_GIVES_UP``: the vehicle gives up in order and not before its timer is over, or it goes on."""
+    """``ev: EX.EV_GIVES_UP``: the vehicle gives up properly and not before its timer expires, or it continues."""
     only(step, "ev")
     kind = chosen(step, "ev", REACTIONS)
     timers = [str(other["not_before"]) for other in expect if "not_before" in other]
@@ -72,7 +72,7 @@ def ev(step: Step, expect: Steps) -> Action:
             assert course.answered is not None
             await goes_on(course, course.answered)
             return
-        # A timer of one message runs from its request, one of a repeated message from the first Ongoing answer.
+        # A single message's timer runs from its request, a repeated message's from the first Ongoing response.
         origin = course.origin or course.tester.now
         if seconds is None:
             await gives_up(course, from_=origin)
@@ -84,7 +84,7 @@ def ev(step: Step, expect: Steps) -> Action:
 
 
 async def unauthorized(course: Course) -> None:
-    """After a warning that refuses it: the vehicle tries again, installs a contract, or ends the session."""
+    """After a warning that refuses it, the vehicle tries again, installs a contract, or ends the session."""
     tester = course.tester
     await tester.wait_for(lambda: course.later or tester.hung_up, SEQUENCE)
     seen = course.later[0].name if course.later else "closed" if tester.hung_up else "nothing"
@@ -106,11 +106,11 @@ async def unauthorized(course: Course) -> None:
 
 
 RAMP = 3.0
-"""s in which the charge loop may go on after a response that calls for an end: the current has to go first."""
+"""s for which the charge loop may continue after a response that calls for an end: the current must fall first."""
 
 
 async def stops(course: Course) -> None:
-    """The vehicle ends the session in order, or gives up: nothing is asked for any more but what an end takes."""
+    """The vehicle ends the session normally, or gives up: it sends no more requests except those that an end needs."""
     tester, since = course.tester, course.answered or course.tester.now
     await tester.wait_for(lambda: tester.over, RAMP + SEQUENCE)
     later = [one for one in course.later if not (harmless(one) or one.name in WELDING)]
@@ -127,7 +127,7 @@ async def stops(course: Course) -> None:
 
 
 async def charges(course: Course) -> bool:
-    """Whether the charge loop goes on."""
+    """Whether the charge loop continues."""
     tester = course.tester
     await asyncio.sleep(max(course.origin - tester.now, 0.0) + CLOSE)
     main = [one for one in tester.requests if one.stream == MAIN]
@@ -297,7 +297,7 @@ def _recv_sdp(step: Step) -> Action:
 
 @EXPECTATIONS.on("link_left")
 def link_left(step: Step, expect: Steps) -> Action:
-    """``link_left``: the powerline is given up."""
+    """``link_left``: the vehicle leaves the power line network."""
     return unseen(step, "the powerline")
 
 
@@ -305,7 +305,7 @@ SLEEPS: Mapping[str, bool] = {
     "no reconnection inside this plug-in, or a complete restart from SDP (declared by the SUT)": False,
     "no SLAC or SDP traffic until wake-up; link keys kept": True,
 }
-"""Whether the vehicle may say nothing at all."""
+"""Whether the vehicle may send nothing at all."""
 
 
 @EXPECTATIONS.on("then")

@@ -1,7 +1,7 @@
 """Cases with a vehicle under test: a run of the catalogue becomes a plan for the tester charger, and is judged.
 
 The tester serves the good case until the request that the stimulus is about, holds it, and deviates. ``PE.X`` as a
-precondition says after which response that request comes; the request itself says it more exactly, so it decides.
+precondition says after which response that request comes; the request itself is more precise, so it decides.
 Steps are read by the tables of :mod:`.verbs` and :mod:`.expectations`; what the
 vocabulary cannot say is a script under the case's id (:mod:`.scripts`).
 """
@@ -37,7 +37,7 @@ class Plan:
     """What to do for a run.
 
     Attributes:
-        request: that is held; "" where the good case runs through.
+        request: the one to hold; "" if the good case runs through.
         offers: additional services are offered.
         receipts: the loop asks for receipts.
         stops: the tester asks the vehicle to stop after some rounds.
@@ -57,7 +57,7 @@ class Plan:
         """Serves the vehicle, deviates, judges.
 
         Raises:
-            Stop: with the verdict; nothing is raised for a pass.
+            Stop: with the verdict; a pass raises nothing.
         """
         if self.offers:
             number = tester.stimulus.service
@@ -78,7 +78,7 @@ class Plan:
                 await action(course)
 
     def _right(self, arrival: Arrival) -> bool:
-        """Whether this is the request to hold; of PowerDeliveryReq, start or stop, as the precondition says."""
+        """Whether this is the request to hold; for PowerDeliveryReq, start or stop, as the precondition says."""
         if arrival.name != self.request:
             return False
         state = self.run.case.preconditions[0]
@@ -137,7 +137,7 @@ def plan(run: Run) -> Plan:
 
 
 def in_din(step: Step) -> dict[str, Any]:
-    """A step with DIN's names of messages."""
+    """A step with DIN's message names."""
     return {key: DIN_NAMES.sub(_din_name, value) if isinstance(value, str) else value for key, value in step.items()}
 
 
@@ -149,7 +149,7 @@ def _din_name(match: re.Match[str]) -> str:
 
 
 def _about(step: Step) -> str:
-    """The request that a step is about, or ""."""
+    """The request that a step names, or ""."""
     if "silent" in step and (match := re.search(r"Msg_Timeout_(\w+Req)", str(step["silent"]))):
         return match[1].replace("Supported", "supported")
     if "await" in step and step["await"] != "SDPReq":

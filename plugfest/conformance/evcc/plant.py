@@ -16,7 +16,7 @@ from slac.pilot import ChargerPilot
 
 
 def tester_evse(pilot: ChargerPilot, pics: Pics, rng: random.Random, drawn: ChargerStimulus) -> Evse:
-    """The tester's plant, for what is declared: it can do whatever the vehicle may be asked to. The rest is drawn."""
+    """The tester's plant, as declared: it can do whatever the vehicle may be asked to do. The rest is random."""
     if pics.ac:
         evse = Evse(pilot, ac=AcSupply(max_discharge_current=32.0 if pics["PICS_CMN_ISO20_BPT"] else 0.0))
     else:

@@ -1,4 +1,4 @@
-"""What a vehicle does next: it gives up in order, goes on, charges. Judged alike by cases, scripts and pytest."""
+"""What a vehicle does next: it gives up properly, continues, charges. Cases, scripts and pytest judge alike."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEQUENCE = timer("V2G_EVCC_Sequence_Performance_Time")
 
 
 def harmless(arrival: Arrival) -> bool:
-    """Requests that a vehicle which gives up may still send: the stop of power, and the end of the session."""
+    """Requests that a vehicle may still send when it gives up: the stop of power, and the end of the session."""
     if arrival.name == "SessionStopReq":
         return True
     progress = getattr(arrival.message, "ChargeProgress", None)
@@ -28,7 +28,7 @@ async def gives_up(course: Course, *, from_: float, not_before: float | None = N
     """EX.EV_GIVES_UP: no further charging request, pilot B, TCP closed in time.
 
     Raises:
-        Failed: it does not, or too early.
+        Failed: it does not, or does so too early.
     """
     tester, result = course.tester, course.result
     most = CLOSE + DELAY + tester.delay
@@ -40,7 +40,7 @@ async def gives_up(course: Course, *, from_: float, not_before: float | None = N
             deadline = last + most
             continue
         break
-    # A repeated request is repeated until the timer is over; of any other, nothing may follow.
+    # A repeated request is repeated until the timer expires; after any other, nothing may follow.
     over = from_ + tester.delay
     later = course.later if not course.others_go_on else [one for one in course.later if one.time > over]
     after = [arrival for arrival in later if not harmless(arrival)]
@@ -78,7 +78,7 @@ async def in_b(course: Course, since: float) -> None:
         course.result.not_observed.append("pilot B: no pilot hardware")
         return
     if pilot.reading.state in (State.E, State.F):
-        return  # that is ours; the vehicle's part cannot be seen under it
+        return  # that is ours, and hides the vehicle's part
     reached = await pilot.wait(State.A, State.B, within=max(since + STATE_B + tester.delay - tester.now, 0.0))
     seen = pilot.state.value if pilot.state is not None else "?"
     course.result.saw("pilot B", seen)
@@ -87,10 +87,10 @@ async def in_b(course: Course, since: float) -> None:
 
 
 async def goes_on(course: Course, since: float) -> Arrival | None:
-    """The vehicle's next request after the one that is held; None where the session was complete.
+    """The vehicle's next request after the held one; None if the session was complete.
 
     Raises:
-        Failed: it does not go on.
+        Failed: the vehicle does not continue.
     """
     tester = course.tester
     await tester.wait_for(lambda: course.later or tester.hung_up, since + SEQUENCE - tester.now)
@@ -106,7 +106,7 @@ async def goes_on(course: Course, since: float) -> Arrival | None:
 
 
 async def loops(tester: TesterEvse, count: int, within: float = 120.0) -> None:
-    """Waits for so many rounds of the charging loop.
+    """Waits for this number of rounds of the charging loop.
 
     Raises:
         Inconclusive: they do not come.

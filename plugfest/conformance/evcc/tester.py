@@ -1,8 +1,8 @@
 """The tester charger: serves a vehicle under test with good-case answers, stops at a request, and deviates there.
 
-The answers are our charger's own (:mod:`secc.iso2`, :mod:`secc.din70121`) over a simulated plant, without its checks
-of order and session: those are for the case to judge. `catch` names a request that is to be held, `held` waits for it,
-`reply` answers it, right or wrong, and lets the good case go on.
+The answers are our charger's own (:mod:`secc.iso2`, :mod:`secc.din70121`) over a simulated plant, without its checks of
+order and session, which the case judges. `catch` names a request to hold, `held` waits for it, `reply` answers it,
+right or wrong, and lets the good case continue.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 EPOCH = 1_700_000_000
 LOOPS = 3
-"""Rounds of the charging loop before the tester asks the vehicle to stop, where the case is about the end."""
+"""Rounds of the charging loop before the tester asks the vehicle to stop, if the case is about the end."""
 
 DECLARED = {
     "CertificateInstallationReq": ("PIXIT_EVCC_CMN_CertificateHandling", "certInstall"),
@@ -58,19 +58,19 @@ DECLARED = {
     "WeldingDetectionReq": ("PIXIT_EVCC_DC_WeldingDetection", "weldingDetection"),
     "ServiceDetailReq": ("PIXIT_EVCC_CMN_VAS", "serviceDetail"),
 }
-"""Requests that a vehicle may leave out, and what declares that it does not."""
+"""Requests that a vehicle may leave out, and the declaration that it sends them."""
 
 OF_THE_BENCH = (
     "FAILED_CertChainError", "FAILED_NoCertificateAvailable", "FAILED_CertificateRevoked", "FAILED_ContractCanceled",
 )  # fmt: skip
-"""Codes with which the tester's own trust anchors and lists refuse a vehicle, which may be right elsewhere."""
+"""Codes with which the tester's own trust anchors and lists refuse a vehicle that may be right elsewhere."""
 
 Override = Callable[[Any, Any], Any]
-"""Of a request and its good-case response, another response; None: no response."""
+"""Makes another response from a request and its good-case response; None: no response."""
 
 
 class Reply(NamedTuple):
-    """An answer of the tester's: loop time, name and message."""
+    """A response of the tester: loop time, name and message."""
 
     time: float
     name: str
@@ -83,24 +83,23 @@ class TesterEvse:
 
     Attributes:
         system: the vehicle.
-        protocol: that is to be spoken.
-        evse: the tester's plant.
+        protocol: the one to use. evse: the tester's plant.
         wires: connections, in order.
-        requests: what the vehicle asked, in order, discovery apart.
-        replied: answers, in order.
+        requests: the vehicle's requests, in order, except discovery.
+        replied: responses, in order.
         asked: SDP requests: time, bytes.
-        pilots: what the pilot showed: time, reading.
-        overrides: other answers than the good case's, by request name.
+        pilots: pilot readings: time, reading.
+        overrides: responses other than the good case's, by request name.
         fixed: one response for every request of a name.
         receipts: ReceiptRequired in the loop.
         services: additional services to offer.
-        stimulus: what the case leaves open.
+        stimulus: decides what the case leaves open.
         security: what SDP announces.
-        refused: what the tester had to refuse, with the reason.
+        refused: requests that the tester had to refuse, with the reasons.
         contracts: what contract payment needs.
         taken: the bench's certificates, if it has any.
-        stops_after: rounds of the loop after which it asks the vehicle to stop; None: never.
-        stream: of the request that was held last; answers go there.
+        stops_after: rounds of the loop after which the tester asks the vehicle to stop; None: never.
+        stream: the stream of the last held request; responses go there.
     """
 
     system: VehicleUnderTest
@@ -141,7 +140,7 @@ class TesterEvse:
 
     @property
     def delay(self) -> float:
-        """Tolerance on the times of a vehicle, s; more than the standard's for one that is known to be slow."""
+        """Tolerance on a vehicle's timing, s; more than the standard's for a vehicle known to be slow."""
         return float(self.pics["par_CMN_Transmission_Delay"])
 
     @property
@@ -166,7 +165,7 @@ class TesterEvse:
         return self.taken
 
     def take(self, bench: Certificates) -> None:
-        """Takes a bench's certificates; in contract payment it checks and issues contracts with them."""
+        """Takes a bench's certificates, which it uses to check and issue contracts in contract payment."""
         self.taken = bench
         if self.pics.pnc:
             made = charger_contracts20 if self.protocol is ISO20 else charger_contracts
@@ -179,7 +178,7 @@ class TesterEvse:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """While the context is open, the vehicle is served."""
+        """Serves the vehicle while the context is open."""
         end = self.system.pilot.subscribe(lambda reading: self.pilots.append((self.now, reading)))
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(end)
@@ -233,7 +232,7 @@ class TesterEvse:
                 if self.visit is not None:
                     self.visit.signature = None
                 self._held.set_result(arrival)
-                if arrival.stream == MAIN:  # a side stream holds up nothing but itself
+                if arrival.stream == MAIN:  # a side stream blocks only itself
                     await self._released.wait()
                 continue
             await self._answer(arrival)
@@ -249,7 +248,7 @@ class TesterEvse:
         await self._send(response, stream=arrival.stream)
 
     async def good(self, arrival: Arrival) -> Any:
-        """The good-case answer to a request, overrides included; None: no answer."""
+        """The good-case response to a request, with overrides; None: no response."""
         request = arrival.message
         if request is None:
             return None
@@ -274,7 +273,7 @@ class TesterEvse:
         return response
 
     def _varied(self, response: Any) -> Any:
-        """A good-case response with what the standard leaves open drawn by seed."""
+        """A good-case response, with everything the standard leaves open drawn by seed."""
         drawn = self.stimulus
         if isinstance(response, iso2.ServiceDiscoveryRes):
             offered = response.ChargeService.SupportedEnergyTransferMode
@@ -295,7 +294,7 @@ class TesterEvse:
         return selection.response
 
     async def _beside(self, arrival: Arrival) -> Any:
-        """The answer on a side stream; what it agrees on holds from the next message of the loop on."""
+        """The response on a side stream; what it agrees on applies from the next message of the loop."""
         assert self.visit is not None
         apart = self._apart.setdefault(arrival.stream, Apart(self.visit))
         if arrival.name.endswith("ChargeParameterDiscoveryReq"):
@@ -344,10 +343,10 @@ class TesterEvse:
         return response
 
     async def send(self, message: Any, **deviation: Any) -> None:
-        """Sends an answer of the case's own, which may be a reason for the vehicle to close without SessionStopReq.
+        """Sends a response made by the case, which may make the vehicle close without SessionStopReq.
 
         Args:
-            deviation: as of :meth:`.Wire.send`. A closed connection does not matter.
+            deviation: see :meth:`.Wire.send`. A closed connection does not matter.
         """
         self.tell(*FREES)
         await self._send(message, **deviation)
@@ -368,7 +367,7 @@ class TesterEvse:
     # -- stopping at a request ------------------------------------------------------------------------------------
 
     def catch(self, right: Callable[[Arrival], bool]) -> asyncio.Future[Arrival]:
-        """From now on, the first request for which ``right`` holds is held instead of answered."""
+        """From now on, holds the first request that fulfils ``right`` instead of answering it."""
         self._catch = right
         self._held = asyncio.get_running_loop().create_future()
         return self._held
@@ -409,7 +408,7 @@ class TesterEvse:
         return bool(name) and self.pics[name] == value
 
     def _passed(self, what: str) -> bool:
-        """Whether a request cannot come any more in this session: nobody has to watch it to its end."""
+        """Whether a request can no longer come in this session, so that there is no need to wait for the end."""
         table = self.protocol.order
         last = self.requests[-1].name if self.requests else ""
         known = {step.after for step in table if step.after not in (START, "SessionStopReq")}
@@ -420,12 +419,12 @@ class TesterEvse:
         return text + (f"; the tester refused {self.refused[-1]}" if self.refused else "")
 
     async def reply(self, message: Any, **deviation: Any) -> None:
-        """Answers the held request as :meth:`send` does, and lets the good case go on."""
+        """Answers the held request as :meth:`send` does, and lets the good case continue."""
         await self.send(message, **deviation)
         self.release()
 
     def release(self) -> None:
-        """Lets the good case go on after a held request."""
+        """Lets the good case continue after a held request."""
         self._released.set()
 
     # -- what was seen --------------------------------------------------------------------------------------------
@@ -435,21 +434,21 @@ class TesterEvse:
         return self.requests[self.requests.index(arrival) + 1 :]
 
     def told(self, name: str) -> Reply | None:
-        """The latest answer of a name."""
+        """The latest response of this name."""
         return next((reply for reply in reversed(self.replied) if reply.name == name), None)
 
     @property
     def hung_up(self) -> bool:
-        """The vehicle has closed its latest connection."""
+        """Whether the vehicle has closed its latest connection."""
         return bool(self.wires) and self.wire.closed_at is not None
 
     @property
     def over(self) -> bool:
-        """The vehicle has closed its connection, or ended its session."""
+        """Whether the vehicle has closed its connection, or ended its session."""
         return self.hung_up or self.system.ended() is True
 
     async def wait_for(self, right: Callable[[], object], within: float) -> bool:
-        """Waits until something holds; whether it came within this many seconds."""
+        """Waits for a condition; returns whether it held within this many seconds."""
         deadline = self.now + within
         while not right():
             if self.now > deadline:
@@ -466,7 +465,7 @@ class TesterEvse:
         return None
 
     def measured(self) -> Measured | None:
-        """What the bench measures, or else what the tester's plant gives."""
+        """What the bench measures, or if it does not, what the tester's plant delivers."""
         if (measured := self.system.measured()) is not None:
             return measured
         evse, closed = self.evse, self.system.contactors()
@@ -483,7 +482,7 @@ class TesterEvse:
     # -- the end --------------------------------------------------------------------------------------------------
 
     async def leave(self) -> None:
-        """Connections dropped, everything off, unplugged."""
+        """Drops all connections, switches everything off, and unplugs."""
         self.release()
         for wire in self.wires:
             if wire.closed_at is None:
@@ -494,10 +493,10 @@ class TesterEvse:
 
 
 def made(tester: TesterEvse, name: str, code: str = "OK", *, asked: Any = None, **given: Any) -> Any:
-    """The smallest response of a type with a code, whatever was asked.
+    """The smallest response of a type with a code, whatever was requested.
 
     Args:
-        asked: the request, of whose kind it is; by default the latest one.
+        asked: the request that decides its kind; by default the latest one.
 
     Raises:
         Failed: the protocol has no such response.
@@ -513,10 +512,10 @@ def made(tester: TesterEvse, name: str, code: str = "OK", *, asked: Any = None, 
 
 
 BESIDE: Mapping[int, Answers] = {RENEGOTIATION: iso20_renegotiation.ANSWERS, PARKING: iso20_parking.ANSWERS}
-"""Answers on side streams that differ from those on the main one, by payload type."""
+"""Responses on side streams that differ from those on the main stream, by payload type."""
 
 
 _OK: Mapping[str, str] = {
     "SessionSetupRes": "OK_NewSessionEstablished", "supportedAppProtocolRes": "OK_SuccessfulNegotiation",
 }  # fmt: skip
-"""What a plain OK is called in a response."""
+"""The name of a plain OK in a response."""

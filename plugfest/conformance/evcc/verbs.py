@@ -1,6 +1,6 @@
-"""What the tester charger does: the stimulus verbs of the catalogue, each read into an action.
+"""What the tester charger does: the stimulus verbs of the catalogue, each turned into an action.
 
-Reading refuses what it does not understand (`NotExecutable`), so that a plan is whole before anything is sent.
+Reading refuses what it does not understand (`NotExecutable`), so that a plan is complete before anything is sent.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def silent(step: Step) -> Action:
     seconds = durations.seconds(str(step["silent"]))
 
     async def act(course: Course) -> None:
-        # The vehicle's timer runs from its request on; what it does is watched by the expectation.
+        # The vehicle's timer runs from its request; the expectation watches what it does.
         course.origin = (await course.hold()).time + seconds
 
     return act
@@ -75,7 +75,7 @@ _QUANTITY = re.compile(r"(-?\d+(?:\.\d+)?) (V|A|W)")
 
 
 def _edit(fields: Any) -> Callable[[TesterEvse, Any], Any]:
-    """What ``fields`` of a reply change in the good-case response.
+    """The changes that ``fields`` of a reply make to the good-case response.
 
     Raises:
         NotExecutable: a value is not understood.
@@ -116,7 +116,7 @@ STAMPS: Mapping[str, Callable[[int], int]] = {
     "in microseconds": lambda seconds: seconds * 10**6,
     "the largest": lambda seconds: 2**64 - 1,
 }
-"""TimeStamp of a response, in words -> its number, from the right one in seconds (ISO 15118-20)."""
+"""TimeStamp of a response, in words -> its number, computed from the right one in seconds (ISO 15118-20)."""
 
 
 def _header_value(value: Any) -> int:
@@ -133,11 +133,11 @@ def _header_value(value: Any) -> int:
 
 @VERBS.on("reply")
 def reply(step: Step) -> Action:
-    """``reply: SessionSetupRes``: the held request is answered, with a code, fields, header or delay of its own."""
+    """``reply: SessionSetupRes``: the held request is answered, with its own code, fields, header or delay."""
     if GOOD.fullmatch(str(step["reply"])):
 
         async def nothing(course: Course) -> None:
-            """The good case goes on by itself."""
+            """The good case continues by itself."""
 
         return nothing
     only(step, "reply", "code", "fields", "delay", "session_id", "instead_of", "v2gtp", "stamp", "change")
@@ -171,7 +171,7 @@ def reply(step: Step) -> Action:
                     if request.name not in course.judged:
                         raise Inconclusive(text, cause=Cause.REFUSED)
                     raise Failed(text, cause=Cause.WRONG_FIELD, expected=f"a {request.name} that a charger accepts")
-                response = made(tester, name)  # it is refused for a state that is the tester's doing
+                response = made(tester, name)  # it is refused for a state that the tester caused
             if code != "OK":
                 response = replaced(response, "ResponseCode", code)
             response = edit(tester, response)
@@ -199,8 +199,10 @@ def reply(step: Step) -> Action:
 
 
 async def refused(tester: TesterEvse, request: Arrival, name: str, code: str) -> Any:
-    """A response that refuses. One with a code of its own says all that a good one says: nothing but the code tells
-    the vehicle to end, as it does not where minimal content leaves it no other way.
+    """A response that refuses.
+
+    One with its own code contains everything that a good one does, so that only the code tells the vehicle to end;
+    minimal content would leave it no other way.
     """
     bare = made(tester, name, code)
     if code.upper() in ("FAILED", "FAILED_NONEGOTIATION") or tester.protocol is not ISO20:
@@ -212,7 +214,7 @@ async def refused(tester: TesterEvse, request: Arrival, name: str, code: str) ->
 
 @VERBS.on("reply_always")
 def reply_always(step: Step) -> Action:
-    """``reply_always: PreChargeRes``: one response for the held request and all like it."""
+    """``reply_always: PreChargeRes``: one response to the held request and all like it."""
     only(step, "reply_always", "code", "fields")
     name = str(step["reply_always"])
     if not re.fullmatch(r"\w+Res", name):
@@ -224,7 +226,7 @@ def reply_always(step: Step) -> Action:
         response = edit(tester, await tester.good(await course.hold()))
         tester.fixed[request_of(name)] = response
         if name.endswith("PreChargeRes") and tester.evse.power is not None:
-            tester.evse.power.off()  # a vehicle that measures shall see what it is told
+            tester.evse.power.off()  # a vehicle that measures must see the value it is told
         await tester.send(response)
         course.repeated = True
         course.origin = tester.now
@@ -239,12 +241,12 @@ SPOILED: Mapping[str, Callable[[bytes], tuple[str, bytes]]] = {
     "nothing": lambda whole: ("no EXI at all", b""),
     "header": lambda whole: ("EXI header only", whole[:1]),
 }
-"""What becomes of the bytes of a response: a note, and what is sent."""
+"""What is done to the bytes of a response: a note, and what is sent."""
 
 
 @VERBS.on("reply_bytes")
 def reply_bytes(step: Step) -> Action:
-    """``reply_bytes: cut``: what is left of the good response; its payload type is right."""
+    """``reply_bytes: cut``: what remains of the good response; its payload type is right."""
     only(step, "reply_bytes", "of")
     spoil = SPOILED.get(str(step["reply_bytes"]), SPOILED["cut"])
     name = str(step.get("of", ""))
@@ -269,7 +271,7 @@ PILOT: Mapping[str, State | None] = {
 
 @VERBS.on("cp")
 def cp(step: Step) -> Action:
-    """``cp: E (oscillator off, 0 V)``: the pilot, while a request is held."""
+    """``cp: E (oscillator off, 0 V)``: sets the pilot while a request is held."""
     only(step, "cp")
     state = chosen(step, "cp", PILOT)
 
@@ -289,7 +291,7 @@ def cp(step: Step) -> Action:
 
 @VERBS.on("wait")
 def wait(step: Step) -> Action:
-    """``wait: 2 s``: the good case goes on for so long."""
+    """``wait: 2 s``: the good case continues for this long."""
     only(step, "wait")
     seconds = durations.seconds(str(step["wait"]))
 
@@ -320,12 +322,12 @@ ACTIONS = {
     "EV-side pause": "pause",
     "renegotiate": "renegotiate",
 }
-"""Triggers -> what the vehicle is asked to do; nothing where plugging in has started it."""
+"""Triggers -> what the vehicle is asked to do; nothing if plugging in has started it."""
 
 
 @VERBS.on("trigger")
 def trigger(step: Step) -> Action:
-    """``trigger: stop``: what a person at the vehicle does, once it charges."""
+    """``trigger: stop``: what a person at the vehicle does once it is charging."""
     only(step, "trigger")
     action = chosen(step, "trigger", ACTIONS)
 

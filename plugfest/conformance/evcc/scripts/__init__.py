@@ -1,7 +1,7 @@
 """Cases with a vehicle under test that the vocabulary cannot express: small scripts under the same ids.
 
-A script gets the tester charger, which is serving already, the run (whose ``variant`` it looks into) and the result to
-write into; it plugs the vehicle in itself. It raises :class:`.Failed` where the vehicle is wrong.
+A script gets the tester charger, which is already serving, the run (whose ``variant`` it reads) and the result to write
+to; the script itself plugs the vehicle in. It raises :class:`.Failed` if the vehicle is wrong.
 """
 
 from plugfest.conformance.evcc.scripts import (

@@ -1,4 +1,4 @@
-"""Prices of ISO 15118-20 whose signature holds, is missing or does not hold: none of them ends a session."""
+"""Prices of ISO 15118-20 whose signature is valid, missing or invalid: none of them ends a session."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ DEAR, CHEAP = 0.35, 0.01
 
 @SCRIPTS.on("PF_EVCC_ISO20_PriceSignature")
 async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Absolute prices in contract payment: a vehicle may ignore those that are not proven, and charges all the same.
+    """Absolute prices in contract payment: a vehicle may ignore prices without a valid signature, and charges anyway.
 
-    Of three schedules with the same power the one in the middle is the cheapest: who believes the prices takes it, and
-    who does not has no reason to. A vehicle should verify what is signed, so that taking it by prices whose signature
-    does not hold is a finding; unsigned prices it may believe.
+    Of three schedules with the same power the middle one is the cheapest: a vehicle that believes the prices takes it,
+        and any other has no reason to. A vehicle should verify signed prices, so choosing by prices with an invalid
+        signature is a finding; it may believe unsigned prices.
     """
     what = str(run.variant["prices"])
     tester.evse.plans = [Plan(tariff=Tariff((Stack(0, (Rule(DEAR),)),))) for _ in range(3)]
@@ -71,7 +71,7 @@ async def prices(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 def _with_the_middle_cheap(response: Any) -> tuple[Any, int]:
-    """A copy in which the second schedule is the cheapest, and the number of that."""
+    """A copy in which the second schedule is the cheapest, and the number of that schedule."""
     changed = copy.deepcopy(response)
     second = changed.Scheduled_SEResControlMode.ScheduleTuple[1]
     rule = second.ChargingSchedule.AbsolutePriceSchedule.PriceRuleStacks.PriceRuleStack[0].PriceRule[0]

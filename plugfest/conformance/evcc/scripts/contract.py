@@ -1,6 +1,6 @@
-"""Certificate installation: a delivered contract is used if everything about it holds, and never otherwise.
+"""Certificate installation: a delivered contract is used only if everything about it is valid.
 
-What a vehicle stores cannot be seen from outside; it shows by the contract that it pays with next.
+What a vehicle stores cannot be seen from outside; the contract it pays with next reveals it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from v2g.credentials import Credential
 
 @SCRIPTS.on("PF_EVCC_ISO2_CertificateInstallation_Res")
 async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
-    """A delivered contract is used if everything about it holds, and never otherwise."""
+    """A delivered contract is used only if everything about it is valid."""
     what, bench = str(run.variant["res"]), tester.certificates
     backend = tester.contracts.backend if tester.contracts is not None else None
     if not isinstance(backend, LocalBackend):
@@ -76,7 +76,7 @@ async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
             f"{what}: the vehicle took the contract", expected="refused", observed=seen, cause=Cause.CONTRACT_ACCEPTED
         )
     later = tester.after(held)
-    if not any(one.name == "PaymentDetailsReq" for one in later):  # it has no other contract: there is no way on
+    if not any(one.name == "PaymentDetailsReq" for one in later):  # it has no other contract and cannot continue
         await gives_up(tester, result, held)
 
 
@@ -90,10 +90,10 @@ def _shows(tester: TesterEvse, contract: Credential) -> bool:
 
 
 async def _pays_with(tester: TesterEvse, result: Result, held: Arrival, contract: Credential) -> None:
-    """PaymentDetailsReq shows the contract, and AuthorizationReq is signed with its key: it was stored.
+    """PaymentDetailsReq shows the contract, and AuthorizationReq is signed with its key, so it was stored.
 
     Raises:
-        Failed: not so.
+        Failed: it was not.
     """
     caught = tester.catch(lambda arrival: arrival.name == "AuthorizationReq")
     following = await goes_on(tester, result, held)

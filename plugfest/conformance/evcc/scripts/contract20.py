@@ -1,6 +1,6 @@
-"""Certificate installation of ISO 15118-20: a delivered contract is used if everything about it holds, else never.
+"""Certificate installation of ISO 15118-20: a delivered contract is used only if everything about it is valid.
 
-What a vehicle stores cannot be seen from outside; it shows by the contracts that it pays with next.
+What a vehicle stores cannot be seen from outside; the contracts it pays with next reveal it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SET = "iso20-common"
 
 @SCRIPTS.on("PF_EVCC_ISO20_Installation_Delivered", "PF_EVCC_ISO20_Installation_Spoiled")
 async def installation(tester: TesterEvse, run: Run, result: Result) -> None:
-    """A contract is delivered, right or wrong; the vehicle pays with it only if it is right."""
+    """A valid or invalid contract is delivered; the vehicle pays with it only if it is valid."""
     what, backend, made = str(run.variant["res"]), _backend(tester), _noting(tester)
     bench = tester.certificates
     if what == "provider of another PKI":
@@ -107,7 +107,7 @@ def _spoiled(response: Any, name: str) -> Any:
 
 
 async def _shown(tester: TesterEvse, held: Arrival) -> list[bytes]:
-    """Contracts that the vehicle authorizes itself with after this, until it is authorized or ends."""
+    """Contracts that the vehicle then authorizes itself with, until it is authorized or ends the session."""
     await tester.wait_for(
         lambda: tester.over or any(one.name == "ServiceDiscoveryReq" for one in tester.after(held)), 90.0
     )

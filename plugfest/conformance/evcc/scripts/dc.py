@@ -17,12 +17,12 @@ from plugfest.conformance.wire import Arrival
 from v2g.physical import number, physical
 
 ENDS = 45.0
-"""s in which a vehicle ends a session in which it cannot charge: its cable check may take as long."""
+"""s within which a vehicle ends a session in which it cannot charge; its cable check may take this long."""
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_ChargeParameterDiscovery_Unsuitable", "PF_EVCC_DIN_ChargeParameterDiscovery_Unsuitable")
 async def unsuitable(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Limits that no battery fits into, or an alarm that lasts: the vehicle does not start."""
+    """Limits that fit no battery, or a lasting alarm: the vehicle does not start."""
     ((name, wanted),) = ((key, value) for key, value in run.variant.items() if key.startswith("EVSE"))
     value: Any = wanted
     if name != "EVSEStatusCode":
@@ -70,7 +70,7 @@ async def precharge_reached(tester: TesterEvse, run: Run, result: Result) -> Non
 
 @SCRIPTS.on("PF_EVCC_ISO2_PreCharge_Overshoot")
 async def precharge_overshoot(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The voltage stays 50 V too high: the vehicle repeats PreChargeReq until its timer is over."""
+    """The voltage stays 50 V too high: the vehicle repeats PreChargeReq until its timer expires."""
     held = await hold(tester, "PreChargeReq")
     high = physical(tester.protocol.module, number(held.message.EVTargetVoltage) + 50.0, "V")
     response = replaced(await tester.good(held), "EVSEPresentVoltage", high)
@@ -85,7 +85,7 @@ async def precharge_overshoot(tester: TesterEvse, run: Run, result: Result) -> N
 
 @SCRIPTS.on("PF_EVCC_ISO2_Isolation", "PF_EVCC_DIN_Isolation")
 async def isolation(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Each EVSEIsolationStatus: the vehicle goes on where it is Valid or Warning, and gives up where not."""
+    """Each EVSEIsolationStatus: the vehicle continues if it is Valid or Warning, and gives up if not."""
     word = str(run.variant["EVSEIsolationStatus"])
     status = "Invalid" if word.startswith("Invalid") else word
     seen: list[float] = []

@@ -43,7 +43,7 @@ async def sdp_bad_header(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 async def _asks_again(tester: TesterEvse, result: Result, *, may_connect: bool = False) -> None:
-    """The vehicle ignores the answer and asks again; with ``may_connect`` it may also try what it was told."""
+    """The vehicle ignores the answer and asks again; with ``may_connect`` it may also try to connect as told."""
     await tester.plug()
     again = await tester.wait_for(lambda: len(tester.asked) >= 2 or tester.wires, 5.0)
     seen = f"{len(tester.asked)} requests, {len(tester.wires)} connections"
@@ -62,7 +62,7 @@ async def _asks_again(tester: TesterEvse, result: Result, *, may_connect: bool =
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_BadContent")
 async def sdp_bad_content(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The SDP answer names a port, address, security or transport that cannot be, or is too short: no session."""
+    """The SDP answer names an impossible port, address, security or transport, or is too short: no session."""
     variant = run.variant
 
     def answer(data: bytes, good: sdp.Response) -> bytes:
@@ -93,7 +93,7 @@ async def sdp_bad_content(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_NoTls")
 async def sdp_no_tls(tester: TesterEvse, run: Run, result: Result) -> None:
-    """TLS is asked for and not offered: the vehicle ends, or goes on without if its policy allows."""
+    """TLS is requested but not offered: the vehicle ends, or continues without TLS if its policy allows."""
     tester.answer_sdp = lambda data, response: sdp.Response(response.address, response.port, sdp.NO_TLS).pack()
     await tester.plug()
     await tester.wait_for(lambda: tester.requests or tester.over, SETUP)
@@ -108,12 +108,12 @@ async def sdp_no_tls(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 UNANSWERED = 4
-"""SDP requests that get no answer, to see the repetition."""
+"""Leaves SDP requests unanswered, to see the repetition."""
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_SDP_Request")
 async def sdp_request(tester: TesterEvse, run: Run, result: Result) -> None:
-    """What the first SDP request says, and how often it is repeated while nobody answers."""
+    """What the first SDP request says, and how often it is repeated without an answer."""
     answer = tester.answer_sdp
     tester.answer_sdp = lambda data, response: answer(data, response) if len(tester.asked) > UNANSWERED else None
     await tester.plug()

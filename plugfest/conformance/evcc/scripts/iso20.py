@@ -1,4 +1,4 @@
-"""ISO 15118-20: what the charger asks for in the loop, power that it decides on, and sessions that were paused."""
+"""ISO 15118-20: what the charger asks for in the loop, power that the charger decides on, and paused sessions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from v2g.physical import number
 from v2g.protocols.iso20 import METERING, RENEGOTIATION
 
 GRACE = 2.0
-"""s after NotificationMaxDelay in which the reaction is still seen: one round of the loop, and the ramp down."""
+"""s after NotificationMaxDelay within which the reaction must be seen: one round of the loop, and the ramp down."""
 
 Sign = Callable[[Arrival], bool]
 
@@ -65,13 +65,13 @@ REACTIONS: Mapping[str, tuple[tuple[str, Sign], ...]] = {
     "ExitStandby": (("PowerDeliveryReq Start, Stop or ScheduleRenegotiation", progress(
         "Start", "Stop", "ScheduleRenegotiation")),),
 }  # fmt: skip
-"""EVSENotification -> what the vehicle has to send, in order."""
+"""EVSENotification -> what the vehicle must send, in order."""
 
 WISHES: Mapping[str, Wish] = {
     "Terminate": Wish.STOP, "Pause": Wish.PAUSE, "ServiceRenegotiation": Wish.OTHER_SERVICE,
     "ScheduleRenegotiation": Wish.RENEGOTIATE, "ExitStandby": Wish.EXIT_STANDBY,
 }  # fmt: skip
-"""EVSENotification -> what the tester's plant is told to want, so that its own answers fit."""
+"""EVSENotification -> what the tester's plant is set to want, so that its own responses fit."""
 
 
 @SCRIPTS.on(
@@ -79,7 +79,7 @@ WISHES: Mapping[str, Wish] = {
     "PF_EVCC_ISO20_Notifications_Metering", "PF_EVCC_ISO20_Notifications_Delay",
 )  # fmt: skip
 async def notifications(tester: TesterEvse, run: Run, result: Result) -> None:
-    """A notification in the loop: the vehicle does in time what it asks for."""
+    """A notification in the loop: the vehicle follows it in time."""
     what, delay = str(run.variant["EVSENotification"]), int(run.variant.get("NotificationMaxDelay", 10))
     tester.receipts = what == "MeteringConfirmation"
     await charging(tester)
@@ -94,7 +94,7 @@ async def notifications(tester: TesterEvse, run: Run, result: Result) -> None:
 async def in_order(
     tester: TesterEvse, result: Result, place: int, signs: tuple[tuple[str, Sign], ...], deadline: float
 ) -> None:
-    """Requests from a place on: the first of these by the deadline, the others after it.
+    """Requests from a position on: the first of these by the deadline, the others after it.
 
     Raises:
         Failed: one does not come.
@@ -113,7 +113,7 @@ async def in_order(
 
 
 def _first(tester: TesterEvse, place: int, right: Sign) -> int | None:
-    """The number of the first request from a place on that is right, or None."""
+    """The index of the first matching request from a position on, or None."""
     return next((number for number, one in enumerate(tester.requests) if number >= place and right(one)), None)
 
 
@@ -134,7 +134,7 @@ async def _sleeps(tester: TesterEvse, result: Result, place: int) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO20_Dynamic_Follow", "PF_EVCC_ISO20_Dynamic_Follow_AC", "PF_EVCC_ISO20_Dynamic_Follow_BPT")
 async def dynamic(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The charger asks for parts of what the vehicle can take, one after the other: that is what flows."""
+    """The charger asks for different fractions of what the vehicle can take, in turn, and that power flows."""
     await charging(tester, 30)
     most = _flow(tester)
     if most < 500.0:
@@ -158,7 +158,7 @@ async def dynamic(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 def _flow(tester: TesterEvse) -> float:
-    """Power into the vehicle, W: what it says of itself in AC, what the output measures in DC."""
+    """Power into the vehicle, W: in AC as the vehicle reports it, in DC as measured at the output."""
     if tester.pics.ac:
         mode = next(one for one in reversed(tester.requests) if one.name == loop_name(tester)).message.CLReqControlMode
         names = ("EVPresentActivePower", "EVPresentActivePower_L2", "EVPresentActivePower_L3")
@@ -168,7 +168,7 @@ def _flow(tester: TesterEvse) -> float:
 
 
 async def loops_more(tester: TesterEvse, count: int) -> None:
-    """Some more rounds of the loop, or the end."""
+    """Waits for some more rounds of the loop, or for the end."""
     wanted = tester.loops + count
     await tester.wait_for(lambda: tester.loops >= wanted or tester.over, 60.0)
 
@@ -179,7 +179,7 @@ async def loops_more(tester: TesterEvse, count: int) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO20_Resume")
 async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
-    """A vehicle comes back: it goes on where the session is joined, starts over where not, and trusts no stranger."""
+    """A vehicle comes back: it continues if the session is joined, otherwise starts over, and trusts no stranger."""
     case = str(run.variant["code"])
     await charging(tester)
     tester.evse.request(Wish.PAUSE, 10)
@@ -233,7 +233,7 @@ def _another_certificate(tester: TesterEvse) -> None:
 
 
 async def _distrusts(tester: TesterEvse, result: Result, held: Arrival, old: bytes) -> None:
-    """A charger that is not the one of the pause claims to know the session: the vehicle does not go on with it."""
+    """A charger other than the one before the pause claims to know the session: the vehicle does not continue it."""
     joined = replaced(await tester.good(held), "ResponseCode", "OK_OldSessionJoined")
     await tester.reply(joined, session_id=old)
     await tester.wait_for(lambda: tester.after(held) or tester.over, 10.0)
@@ -251,7 +251,7 @@ async def _distrusts(tester: TesterEvse, result: Result, held: Arrival, old: byt
 
 @SCRIPTS.on("PF_EVCC_ISO20_Standby")
 async def standby(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Asked to pause, a vehicle that prefers standby says so; the charger refuses, allows, or wants it to end."""
+    """Asked to pause, a vehicle that prefers standby says so; the charger refuses, allows it, or demands the end."""
     await charging(tester)
     if not await tester.system.do("standby"):
         raise Inconclusive("nothing on this bench can suspend power at the vehicle", cause=Cause.NO_ACTION)
@@ -282,7 +282,7 @@ async def standby(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO20_Renegotiation")
 async def renegotiation(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The charger wants another schedule, and answers one message beside the loop badly."""
+    """The charger wants another schedule, and answers one of the messages beside the loop wrongly."""
     request, answer = str(run.variant["request"]), str(run.variant["answer"])
     await charging(tester)
     caught = tester.catch(lambda one: one.stream == RENEGOTIATION and one.name.endswith(request))

@@ -24,14 +24,14 @@ from slac.pilot import State
 from v2g.physical import number, physical
 
 URGENT = 2.0
-"""s until a vehicle stops that has to at once."""
+"""s until a vehicle that must stop at once has stopped."""
 LOWER, FOLLOWS = 8.0, 8.0
-"""A per phase that an AC charger still gives, and s for which that is watched."""
+"""A per phase that an AC charger still supplies, and s for which this is watched."""
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_CurrentDemand_Limits", "PF_EVCC_DIN_Limits")
 async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
-    """A lower limit of the charger in the loop: the vehicle asks for less, or stops."""
+    """The charger lowers its limit in the loop: the vehicle asks for less, or stops."""
     await charging(tester, 10)
     variant, module = run.variant, tester.protocol.module
     last = next(one for one in reversed(tester.requests) if one.name == "CurrentDemandReq").message
@@ -81,7 +81,7 @@ async def limits(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_CurrentDemand_StatusCode", "PF_EVCC_DIN_StatusCodes")
 async def status_codes(tester: TesterEvse, run: Run, result: Result) -> None:
-    """An EVSEStatusCode in the loop that ends it: the vehicle stops in time and goes to B."""
+    """An EVSEStatusCode that ends the loop: the vehicle stops in time and goes to B."""
     await charging(tester, 5)
     code = str(run.variant["EVSEStatusCode"])
     change_loop(tester, ("EVSEStatusCode", code))
@@ -103,7 +103,7 @@ async def status_codes(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_IsolationLoop", "PF_EVCC_DIN_IsolationLoop")
 async def isolation_in_loop(tester: TesterEvse, run: Run, result: Result) -> None:
-    """An isolation fault in the loop: no more current at once. A warning: the loop goes on."""
+    """An isolation fault in the loop: the current stops at once. A warning: the loop continues."""
     await charging(tester, 5)
     status = str(run.variant["EVSEIsolationStatus"])
     change_loop(tester, ("EVSEIsolationStatus", status))
@@ -132,7 +132,7 @@ async def isolation_in_loop(tester: TesterEvse, run: Run, result: Result) -> Non
 
 @SCRIPTS.on("PF_EVCC_ISO2_LowerLimit_AC")
 async def lower_limit_ac(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Less current per phase: what the vehicle draws is measured by the watch."""
+    """Less current per phase: the watch measures what the vehicle draws."""
     await charging(tester, 3)
     change_loop(tester, ("EVSEMaxCurrent", physical(tester.protocol.module, LOWER, "A")))
     await tester.wait_for(lambda: tester.over, FOLLOWS)
@@ -203,12 +203,12 @@ async def receipt_external(tester: TesterEvse, run: Run, result: Result) -> None
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# ChargingStatus: cases of which only the names are public
+# ChargingStatus: cases for which only the names are public
 
 
 @SCRIPTS.on("TC_EVCC_AC_VTB_ChargingStatus_001")
 async def status_answered(tester: TesterEvse, run: Run, result: Result) -> None:
-    """A good ChargingStatusRes: the loop goes on."""
+    """A good ChargingStatusRes: the loop continues."""
     held = await hold(tester, "ChargingStatusReq")
     await tester.reply(await tester.good(held))
     following = await goes_on(tester, result, held)

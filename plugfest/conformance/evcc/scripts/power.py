@@ -1,4 +1,4 @@
-"""Power flow at length, and its end. What the vehicle does is judged by :mod:`plugfest.conformance.watch`."""
+"""A long power flow, and its end. :mod:`plugfest.conformance.watch` judges what the vehicle does."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from plugfest.conformance.evcc.tester import TesterEvse
 from plugfest.conformance.verdict import Failed, Result
 
 LONG = 75.0
-"""s in which a few percent go into a battery."""
+"""s in which a battery is charged by a few percent."""
 DELAY = 5
 """s of NotificationMaxDelay."""
 PATIENCE = 60.0
-"""s after the wish to stop in which the session ends."""
+"""s after the request to stop within which the session ends."""
 
 
 @SCRIPTS.on(
@@ -23,7 +23,7 @@ PATIENCE = 60.0
     "PF_EVCC_ISO20_PowerFlow_AC_dynamic", "PF_EVCC_ISO20_PowerFlow_AC_BPT",
 )  # fmt: skip
 async def power_flow(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Charges for a while, then asks the vehicle to stop: it ends in order."""
+    """Charges for a while, then asks the vehicle to stop: it ends normally."""
     await charging(tester, 3)
     if run.variant["flow"] == "energy":
         await tester.wait_for(lambda: tester.over, LONG)

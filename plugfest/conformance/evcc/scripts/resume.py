@@ -1,4 +1,4 @@
-"""Old sessions: after a pause the session goes on as it was, or a new one begins, as the charger says."""
+"""Old sessions: after a pause the session continues as it was, or a new one starts, as the charger says."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from plugfest.conformance.wire import Arrival
 from v2g.messages import iso2
 
 ASLEEP = 5.0
-"""s that the charger's oscillator is off in a pause."""
+"""s for which the charger's oscillator is off in a pause."""
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_SessionSetup_OldSession")
 async def old_session(tester: TesterEvse, run: Run, result: Result) -> None:
-    """After a pause: the session goes on as it was, or a new one begins, as the charger says."""
+    """After a pause, the session continues as it was, or a new one starts, as the charger says."""
     joined = str(run.variant["code"]).startswith("OK_OldSessionJoined")
     await _pause(tester)
     old, before = tester.wire.session.id, _choices(tester.requests)
@@ -96,7 +96,7 @@ def _choices(requests: list[Arrival]) -> dict[str, Any]:
 
 
 async def _pause(tester: TesterEvse) -> None:
-    """A session that the vehicle pauses.
+    """Runs a session that the vehicle pauses.
 
     Raises:
         Inconclusive: it does not.
@@ -123,7 +123,7 @@ async def resume(tester: TesterEvse, place: int) -> Arrival:
     await asyncio.sleep(ASLEEP)
     caught = tester.catch(lambda arrival: arrival.name == "SessionSetupReq" and tester.requests.index(arrival) >= place)
     pilot.offer(5.0)
-    await tester.system.do("resume")  # where nobody can, the pilot has to be enough
+    await tester.system.do("resume")  # if nobody can, the pilot must suffice
     if not await tester.wait_for(lambda: len(tester.wires) > connections, 60.0):
         raise Inconclusive("the vehicle did not come back after its pause", cause=Cause.POINTLESS)
     return await tester.held(caught, "SessionSetupReq")

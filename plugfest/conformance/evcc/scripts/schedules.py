@@ -1,4 +1,4 @@
-"""Schedules and tariffs: what the vehicle takes of what is offered, and whether it keeps to it."""
+"""Schedules and tariffs: what the vehicle chooses from the offer, and whether it keeps to it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def schedule(number_: int, slots: list[tuple[int, float]], seconds: int = 86400)
 
 
 def _with_tariffs(response: iso2.ChargeParameterDiscoveryRes, count: int) -> list[iso2.SAScheduleTupleType]:
-    """The schedules of a good response, if there are so many and each has a tariff; else none."""
+    """The schedules of a good response, if there are this many and each has a tariff; otherwise none."""
     offered = response.SASchedules
     tuples = offered.SAScheduleTuple if isinstance(offered, iso2.SAScheduleListType) else []
     return tuples if len(tuples) == count and all(one.SalesTariff is not None for one in tuples) else []
@@ -93,7 +93,7 @@ async def schedules(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_ChargeParameterDiscovery_TariffSignature")
 async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Two schedules with the same power: who believes the tariffs takes the second, who does not has no reason to."""
+    """Two schedules with the same power: a vehicle that believes the tariffs takes the second; any other need not."""
     if tester.contracts is None:
         raise Inconclusive("the tester has no certificates; give it some with --pki", cause=Cause.NO_CERTIFICATES)
     altered = str(run.variant["tariff"]).startswith("altered")
@@ -104,7 +104,7 @@ async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
     offered = response.SASchedules.SAScheduleTuple
     if tester.visit is None or tester.visit.signature is None or len(offered) != 2:
         raise Inconclusive("the tester could not sign tariffs", cause=Cause.NO_CERTIFICATES)
-    if altered:  # now the second looks cheap
+    if altered:  # now the second one looks cheap
         for entry, level in zip(offered, reversed(levels), strict=True):
             entry.SalesTariff.SalesTariffEntry[0].EPriceLevel = level
     caught = tester.catch(lambda arrival: delivers(arrival, "Start"))
@@ -134,7 +134,7 @@ async def tariffs(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("CHX_SmartChargingScheduling_001", "CHX_SmartChargingScheduling_002", "CHX_SmartChargingScheduling_003")
 async def follows_schedule(tester: TesterEvse, run: Run, result: Result) -> None:
-    """PMaxSchedules in steps of a minute, some of 0 W: the profile fits, and so does the power that is drawn."""
+    """PMaxSchedules in steps of a minute, some with 0 W: the profile fits, and so does the power drawn."""
     most = tester.evse.max_power
     shares = {"1": (0.1, 0.4, 0.6), "2": (0.4, 0.0, 0.4), "3": (0.0, 0.4, 0.4)}[run.case.id[-1]]
     tester.evse.schedule = tuple(Slot(60 * place, share * most) for place, share in enumerate(shares))

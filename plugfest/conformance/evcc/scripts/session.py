@@ -17,7 +17,7 @@ from v2g.sequence import Sequence
 
 @SCRIPTS.on("PF_EVCC_ISO2_CpTiming_Start", "PF_EVCC_ISO2_CpTiming_Stop")
 async def pilot_timing(tester: TesterEvse, run: Run, result: Result) -> None:
-    """C or D and back to B beside the requests, as IEC 61851-1 and the standard want it."""
+    """C or D and back to B at the right requests, as IEC 61851-1 and the standard require."""
     if tester.system.pilot.state is None:
         raise Inconclusive("pilot hardware is needed", cause=Cause.NO_PILOT)
     await whole_session(tester, result)
@@ -49,7 +49,7 @@ async def pilot_timing(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_RequestOrder")
 async def order(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Every request is one that the sequence table allows."""
+    """The sequence table allows every request."""
     await whole_session(tester, result)
     sequence = Sequence(tester.protocol.order, dc=not tester.pics.ac)
     answers = [reply.message for reply in tester.replied]
@@ -68,7 +68,7 @@ async def order(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_RequestTiming")
 async def pace(tester: TesterEvse, run: Run, result: Result) -> None:
-    """No request is late after the response before it."""
+    """No request comes too late after the previous response."""
     await whole_session(tester, result, rounds=10)
     gaps = [
         (arrival.time - reply.time, arrival.name)
@@ -101,7 +101,7 @@ async def session_kept(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# SessionStop: cases of which only the names are public
+# SessionStop: cases for which only the names are public
 
 
 async def _stopped(tester: TesterEvse, result: Result, code: str) -> None:
@@ -127,7 +127,7 @@ async def session_stop(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("TC_EVCC_CMN_VTB_SessionStop_003")
 async def session_stop_failed(tester: TesterEvse, run: Run, result: Result) -> None:
-    """SessionStopRes FAILED: the vehicle closes all the same."""
+    """SessionStopRes FAILED: the vehicle closes anyway."""
     await _stopped(tester, result, "FAILED")
 
 

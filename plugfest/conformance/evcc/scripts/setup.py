@@ -19,7 +19,7 @@ from v2g.protocols import DIN
 
 @SCRIPTS.on("PF_EVCC_ISO2_V2GTP_BadHeader")
 async def bad_header(tester: TesterEvse, run: Run, result: Result) -> None:
-    """SessionSetupRes in a broken V2GTP header: no answer for the vehicle, which gives up at its message timer."""
+    """SessionSetupRes with a broken V2GTP header: the vehicle ignores it and gives up at its message timer."""
     held = await hold(tester, "SessionSetupReq")
     response = await tester.good(held)
     await tester.send(response, header=dict(run.variant))
@@ -28,7 +28,7 @@ async def bad_header(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_CommunicationSetup_Timeout")
 async def setup_timeout(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Discovery and handshake take so long that SessionSetupRes is not due in time: it gives up at the setup timer."""
+    """Slow discovery and handshake leave no time for SessionSetupRes: the vehicle gives up at the setup timer."""
     began = tester.now
     tester.answer_sdp = lambda data, response: response.pack() if tester.now - began > 11.8 else None
     held = await hold(tester, "supportedAppProtocolReq")
@@ -69,7 +69,7 @@ async def din_offer(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_ServiceDiscovery_NoCommonPayment", "PF_EVCC_ISO2_ServiceDiscovery_NoCommonMode")
 async def nothing_in_common(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The charger offers another payment, or another kind of energy transfer, than the vehicle can."""
+    """The charger offers only a payment method or an energy transfer that the vehicle does not support."""
     held = await hold(tester, "ServiceDiscoveryReq")
     response = await tester.good(held)
     if run.case.id.endswith("Payment"):
@@ -82,7 +82,7 @@ async def nothing_in_common(tester: TesterEvse, run: Run, result: Result) -> Non
 
 @SCRIPTS.on("PF_EVCC_ISO2_PaymentDetails_GenChallenge")
 async def challenge(tester: TesterEvse, run: Run, result: Result) -> None:
-    """AuthorizationReq carries the challenge as it was issued, signed."""
+    """AuthorizationReq carries the issued challenge, signed."""
     held = await hold(tester, "AuthorizationReq")
     problems = [text for name in ("EV_AUTH_SIGNATURE", "EV_GENCHALLENGE_ECHO") if (text := CHECKS[name](tester, held))]
     result.saw("signed, with the GenChallenge as issued", "; ".join(problems) or "so it is")
@@ -114,7 +114,7 @@ async def ongoing_twice(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 SLOW = {"ContractAuthenticationReq": 55.0, "ChargeParameterDiscoveryReq": 55.0, "CableCheckReq": 38.0}
-"""s that each step is Ongoing where none goes beyond its own timer, but all together beyond that of being ready."""
+"""s for which each step is Ongoing: none exceeds its own timer, but together they exceed the ready-to-charge timer."""
 
 
 def _finishing(tester: TesterEvse, at: float) -> Override:
@@ -124,7 +124,7 @@ def _finishing(tester: TesterEvse, at: float) -> Override:
 
 @SCRIPTS.on("PF_EVCC_DIN_ReadyToCharge")
 async def ready_to_charge(tester: TesterEvse, run: Run, result: Result) -> None:
-    """Every step takes nearly as long as it may: the vehicle gives up at V2G_EVCC_ReadyToCharge_Timeout."""
+    """Every step takes nearly as long as allowed: the vehicle gives up at V2G_EVCC_ReadyToCharge_Timeout."""
     first = next(iter(SLOW))
     for name, seconds in SLOW.items():
         held = await (hold(tester, name) if name == first else tester.hold(name, 130.0))

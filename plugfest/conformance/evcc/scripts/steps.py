@@ -1,4 +1,4 @@
-"""Steps that the scripts share: a request held, a whole session, the vehicle goes on or gives up."""
+"""Steps shared by the scripts: a held request, a whole session, the vehicle continues or gives up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from plugfest.conformance.verdict import Failed, Inconclusive, Result
 from plugfest.conformance.wire import Arrival
 
 PACE = timer("V2G_EVCC_Sequence_Performance_Time")
-"""s from a response to the next request at most."""
+"""Maximum time from a response to the next request, s."""
 
 
 async def hold(tester: TesterEvse, name: str, right: Callable[[Arrival], bool] = lambda arrival: True) -> Arrival:
@@ -32,7 +32,7 @@ async def whole_session(tester: TesterEvse, result: Result, rounds: int = 3) -> 
     """A good-case session, ended by the charger after some rounds.
 
     Raises:
-        Inconclusive: it does not come to its end.
+        Inconclusive: it does not complete.
     """
     tester.stops_after = rounds
     await tester.plug()
@@ -45,7 +45,7 @@ async def whole_session(tester: TesterEvse, result: Result, rounds: int = 3) -> 
 
 
 async def gives_up(tester: TesterEvse, result: Result, held: Arrival, within: float = CLOSE) -> None:
-    """As EX.EV_GIVES_UP, from now on."""
+    """Judges as EX.EV_GIVES_UP does, from now on."""
     course = Course(tester, result, request=held, answered=tester.now)
     await judge(course, from_=tester.now + within - CLOSE)
 
@@ -108,7 +108,7 @@ def loop_name(tester: TesterEvse) -> str:
 
 
 def change_loop(tester: TesterEvse, *changes: tuple[str, Any]) -> None:
-    """From now on, these fields of the loop's responses are others."""
+    """From now on, changes these fields of the loop's responses."""
 
     def override(request: Any, response: Any) -> Any:
         for name, value in changes:

@@ -10,9 +10,9 @@ from plugfest.conformance.table import Table
 from plugfest.conformance.verdict import Result
 
 Script = Callable[[TesterEvse, Run, Result], Awaitable[None]]
-"""Gets the tester charger, the run (whose ``variant`` it looks into) and the result to write into."""
+"""Gets the tester charger, the run (whose ``variant`` it reads) and the result to write to."""
 
 SCRIPTS: Table[Script] = Table()
 
 SETUP = timer("V2G_EVCC_CommunicationSetup_Timeout")
-"""s that a vehicle tries to set a session up."""
+"""s for which a vehicle tries to set up a session."""

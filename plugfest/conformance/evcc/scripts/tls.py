@@ -1,4 +1,4 @@
-"""TLS: servers whose certificate, version or suite is not what it should be."""
+"""TLS: servers with a wrong certificate, version or suite."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from v2g.tls.context import Credential, Numbers
 from v2g.trace import Event
 
 HANDSHAKE = 20.0
-"""s: what a vehicle gets for its next message of a handshake."""
+"""s that a vehicle has for its next handshake message."""
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_TLS_ServerCert", "PF_EVCC_ISO2_TLS_Params")
 async def tls_server(tester: TesterEvse, run: Run, result: Result) -> None:
-    """A server whose certificate, version or suite is not what it should be: no message comes over it."""
+    """A server with a wrong certificate, version or suite: no message is sent over the connection."""
     context = tester.tls
     assert context is not None
     words = str(run.variant.get("cert") or run.variant.get("version"))
@@ -55,7 +55,7 @@ async def tls_server(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 async def _tls13(tester: TesterEvse, context: Any, result: Result) -> None:
-    """A charger with TLS 1.3 only: a vehicle that has it connects, another one ends; neither hangs nor does without."""
+    """A charger with TLS 1.3 only: a vehicle that supports it connects, any other ends; neither hangs or skips TLS."""
     lab = tls.LAB
     change_options(context, lab.change(
         versions=("1.3",), suites=lab.suites, client_certificate="none", timeout=HANDSHAKE,
@@ -98,12 +98,12 @@ async def _tls13(tester: TesterEvse, context: Any, result: Result) -> None:
 
 
 def change_options(context: Any, options: Any) -> None:
-    """Other options of a side of TLS that is in use already: they hold for its next handshake."""
+    """Changes the options of a TLS side that is already in use; they apply to its next handshake."""
     context.options, context.numbers = options, Numbers.of(options)
 
 
 def _spoil_certificate(tester: TesterEvse, context: Any, words: str) -> None:
-    """Another certificate in place of the good one, where the variant asks for one."""
+    """Replaces the good certificate, if the variant asks for it."""
     bench = tester.certificates
     now, day = bench.now(), datetime.timedelta(days=1)
     contents: dict[str, dict[str, Any]] = {

@@ -1,7 +1,7 @@
-"""TLS 1.3 of ISO 15118-20: what a vehicle offers, and chargers whose certificates or parameters are not as they should.
+"""TLS 1.3 of ISO 15118-20: what a vehicle offers, and chargers with wrong certificates or parameters.
 
-Defects of certificates are those of :mod:`pki.variants`; a good OCSP response is stapled to each, so that nothing but
-the defect can be the reason to refuse.
+Defects of certificates are those of :mod:`pki.variants`; a good OCSP response is stapled to each, so that only the
+defect can be the reason to refuse.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from v2g.tls.context import Context, Credential
 from v2g.tls.options import Options
 
 TWINS: Mapping[str, str] = {"expired": "expired", "not yet valid": "not-yet-valid", "revoked": "revoked"}
-"""Words of the catalogue -> kinds of :data:`pki.variants.KINDS`, where they are not the same."""
+"""Words of the catalogue -> kinds of :data:`pki.variants.KINDS`, if they differ."""
 
 NOT_OFFERED: Mapping[str, tuple[str, str]] = {
     "suite not offered": ("suite", "TLS_AES_128_GCM_SHA256"),
     "group not offered": ("group", "secp256r1"),
     "signature algorithm not offered": ("signature algorithm", "ecdsa_secp256r1_sha256"),
 }
-"""Words of the catalogue -> what is selected, and of which kind: no vehicle offers it that keeps to ISO 15118-20."""
+"""Words of the catalogue -> what is selected, and of which kind; no vehicle that follows ISO 15118-20 offers it."""
 
 OPTIONS: Mapping[str, Callable[[Options], Options]] = {
     "valid, stapled OCSP good": lambda plain: plain,
@@ -76,7 +76,7 @@ OPTIONS: Mapping[str, Callable[[Options], Options]] = {
 
 @SCRIPTS.on("PF_EVCC_ISO20_TLS_ServerCert", "PF_EVCC_ISO20_TLS_Defects", "PF_EVCC_ISO20_TLS_Parameters")
 async def server(tester: TesterEvse, run: Run, result: Result) -> None:
-    """A charger whose certificate, staple or parameters are not what they should be: no message comes over it."""
+    """A charger with a wrong certificate, staple or parameters: no message is sent over the connection."""
     context, words = tester.tls, str(run.variant["cert"])
     if context is None:
         raise Inconclusive("the tester has no TLS; give it certificates with --pki", cause=Cause.NO_CERTIFICATES)
@@ -104,14 +104,14 @@ async def server(tester: TesterEvse, run: Run, result: Result) -> None:
             raise Failed(text, cause=Cause.CERTIFICATE_ACCEPTED, expected=wanted, observed=seen)
     elif seen != wanted:
         if seen == "accepted" and words in NOT_OFFERED and _offered(tester, *NOT_OFFERED[words]):
-            text = f"the vehicle itself offers {NOT_OFFERED[words][1]}"  # which is what the case of its offer judges
+            text = f"the vehicle itself offers {NOT_OFFERED[words][1]}"  # the case about its offer judges that
             raise Inconclusive(text, cause=Cause.POINTLESS)
         cause = Cause.ACCEPTED if seen == "accepted" else Cause.TLS_FAILED
         raise Failed(f"a server with {words}: the vehicle {seen} it", cause=cause, expected=wanted, observed=seen)
 
 
 def _offered(tester: TesterEvse, kind: str, name: str) -> bool:
-    """Whether the vehicle's hello has it."""
+    """Whether the vehicle's hello contains it."""
     connection = tester.wire.channel.tls
     if connection is None:
         return False
@@ -136,7 +136,7 @@ def _speaks_less(tester: TesterEvse, words: str) -> None:
 
 
 def _present(tester: TesterEvse, context: Context, words: str) -> None:
-    """Another certificate in place of the good one."""
+    """Replaces the good certificate."""
     bench = tester.certificates
     if words == "unknown root":
         context.credentials = context_of(Certificates(bench.other, bench.now), "server").credentials
@@ -154,7 +154,7 @@ def _present(tester: TesterEvse, context: Context, words: str) -> None:
 def present(
     bench: Certificates, context: Context, leaf: Entry, chain: Sequence[x509.Certificate], *, revoked: bool = False
 ) -> None:
-    """The tester shows another chain from now on, with a staple about its leaf where our PKI can make one."""
+    """From now on, the tester shows another chain, with a staple for its leaf if our PKI can make one."""
     good, status = context.credentials[0], OCSPCertStatus.REVOKED if revoked else None
 
     def staple(certificate: x509.Certificate, kind: str, now: datetime.datetime) -> bytes:
@@ -163,14 +163,14 @@ def present(
         try:
             return ocsp.staple(bench.store, leaf, now, status=status)
         except PkiError:
-            return b""  # its issuer is not ours to sign for
+            return b""  # we cannot sign for its issuer
 
     context.credentials = [Credential(list(chain), leaf.key, good.root, leaf.name, staple)]
 
 
 @SCRIPTS.on("PF_EVCC_ISO20_SAP_NoTls13")
 async def without_tls13(tester: TesterEvse, run: Run, result: Result) -> None:
-    """A charger that has TLS 1.2 only is not offered ISO 15118-20."""
+    """A vehicle does not offer ISO 15118-20 to a charger with TLS 1.2 only."""
     assert tester.tls is not None
     change_options(tester.tls, tls.ISO2)
     await tester.plug()

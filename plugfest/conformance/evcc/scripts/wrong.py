@@ -23,17 +23,17 @@ from v2g.messages import din70121, iso2
 from v2g.physical import number, physical
 
 Change = Callable[[TesterEvse, Arrival, Any], Any]
-"""Of the held request and its good response, another one."""
+"""Makes another response from the held request and its good response."""
 
 STOPS = 5.0
-"""s in which a vehicle stops that sees something dangerous."""
+"""s within which a vehicle stops when it sees something dangerous."""
 
 LAST = ("WeldingDetectionReq", "SessionStopReq")
 """Requests that come only after the vehicle was asked to stop."""
 
 
 def _place(run: Run, choices: Mapping[str, Sequence[str]], seed: int) -> str:
-    """What a variant's place in the rotation has for its request."""
+    """The item for a request at a variant's position in the rotation."""
     places = max(int(variant["place"]) for variant in run.case.variants)
     return rotation(choices, places, seed)[str(run.variant["request"])][int(run.variant["place"]) - 1]
 
@@ -47,7 +47,7 @@ async def _hold(tester: TesterEvse, name: str) -> Arrival:
 @SCRIPTS.on("PF_EVCC_ISO2_WrongAnswer_DC", "PF_EVCC_ISO2_WrongAnswer_AC", "PF_EVCC_ISO2_WrongAnswer_PnC",
             "PF_EVCC_DIN_WrongAnswer")  # fmt: skip
 async def wrong_answer(tester: TesterEvse, run: Run, result: Result) -> None:
-    """A response of another type, drawn by seed: over all requests, each type comes."""
+    """A response of another type, drawn by seed; over all requests, every type is sent."""
     asked = dict.fromkeys(str(variant["request"]) for variant in run.case.variants)
     types = requests(tester.protocol)
     wanted = _place(run, {name: [other for other in types if other != name] for name in asked}, result.seed or 0)
@@ -60,7 +60,7 @@ async def wrong_answer(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_ISO2_AnyFailed_DC", "PF_EVCC_ISO2_AnyFailed_AC", "PF_EVCC_DIN_AnyFailed")
 async def any_failed(tester: TesterEvse, run: Run, result: Result) -> None:
-    """A FAILED code, also one of other messages, in a response that is good otherwise: the vehicle ends by the code."""
+    """A FAILED code, possibly of another message, in a good response: the vehicle ends because of the code."""
     asked = dict.fromkeys(str(variant["request"]) for variant in run.case.variants)
     codes = [code for code in get_args(tester.protocol.module.responseCodeType) if code.startswith("FAILED")]
     code = _place(run, dict.fromkeys(asked, codes), result.seed or 0)
@@ -90,7 +90,7 @@ async def stale_session(tester: TesterEvse, run: Run, result: Result) -> None:
 
 @SCRIPTS.on("PF_EVCC_DIN_ServiceSelected")
 async def service_selected(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The service that is selected is the one on offer, whatever its ServiceID."""
+    """The vehicle selects the offered service, whatever its ServiceID."""
     held = await hold(tester, "ServicePaymentSelectionReq")
     chosen = [service.ServiceID for service in held.message.SelectedServiceList.SelectedService]
     wanted = tester.stimulus.charge_service
@@ -125,7 +125,7 @@ async def content(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 class Broken(NamedTuple):
-    """A way to break a rule: the request whose response does, and how."""
+    """A way to break a rule: the request whose response breaks it, and how."""
 
     request: str
     change: Change
@@ -162,7 +162,7 @@ def _one_start(tuples: list[Any]) -> list[Any]:
 
 
 def _negative(tester: TesterEvse, held: Arrival, good: Any) -> Any:
-    """PMax below zero in the first entry of every schedule."""
+    """Negative PMax in the first entry of every schedule."""
 
     def edit(tuples: list[Any]) -> list[Any]:
         changed = []
@@ -226,7 +226,7 @@ WAYS: Mapping[str, Broken] = {
     "challenge, zero": Broken("PaymentDetailsReq", _put("GenChallenge", bytes(16))),
     "challenge, short": Broken("PaymentDetailsReq", _put("GenChallenge", b"x")),
 }
-"""Words of the catalogue, the rule's name first -> how it is broken."""
+"""Words of the catalogue, starting with the name of the rule -> how the rule is broken."""
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_BrokenRule_DC", "PF_EVCC_ISO2_BrokenRule_PnC", "PF_EVCC_ISO2_BrokenRule_PnC_AC",
@@ -247,14 +247,14 @@ async def broken_rule(tester: TesterEvse, run: Run, result: Result) -> None:
 
 
 def _present(tester: TesterEvse, volts: float = 0.0, amps: float = 0.0) -> list[tuple[str, Any]]:
-    """Present values, where they are not zero."""
+    """Changes present values that are not zero."""
     module = tester.protocol.module
     given = (("EVSEPresentVoltage", volts, "V"), ("EVSEPresentCurrent", amps, "A"))
     return [(name, physical(module, amount, unit)) for name, amount, unit in given if amount]
 
 
 def _asked(tester: TesterEvse, name: str) -> float:
-    """A value of the vehicle's latest request that has it."""
+    """A value from the vehicle's latest request that has it."""
     for arrival in reversed(tester.requests):
         try:
             return number(found(arrival.message, name))
@@ -279,10 +279,10 @@ def _unasked(tester: TesterEvse) -> list[tuple[str, Any]]:
 
 
 ROOM = 40.0
-"""A between what a vehicle asks for and its limit: half of it is more than any tolerance."""
+"""A between what a vehicle asks for and its limit; half of that exceeds any tolerance."""
 
 GRANTED = 0.2
-"""Part of the charger's power that a schedule grants, so that a vehicle asks for less than it can take."""
+"""Fraction of the charger's power granted by a schedule, so that a vehicle asks for less than it can take."""
 
 DANGERS: Mapping[str, Callable[[TesterEvse], list[tuple[str, Any]]]] = {
     "over-voltage": lambda tester: _present(tester, volts=_asked(tester, "EVMaximumVoltageLimit") + 40.0),
@@ -291,12 +291,12 @@ DANGERS: Mapping[str, Callable[[TesterEvse], list[tuple[str, Any]]]] = {
     "isolation-fault": lambda tester: [("EVSEIsolationStatus", "Fault")],
     "RCD": lambda tester: [("RCD", True)],
 }
-"""Words of the catalogue -> fields of every response of the loop from now on."""
+"""Words of the catalogue -> fields of every later response of the loop."""
 
 
 @SCRIPTS.on("PF_EVCC_ISO2_Danger_DC", "PF_EVCC_ISO2_Danger_AC", "PF_EVCC_DIN_Danger")
 async def danger(tester: TesterEvse, run: Run, result: Result) -> None:
-    """The charger's loop says something dangerous: the vehicle stops charging."""
+    """The charger reports something dangerous in the loop: the vehicle stops charging."""
     words = str(run.variant["what"])
     if words == "current-unasked":
         tester.evse.schedule = (Slot(0, tester.evse.max_power * GRANTED),)
