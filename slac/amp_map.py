@@ -1,7 +1,7 @@
-"""Exchange of amplitude maps after the link came up: optional on both sides (ISO 15118-3 A.9.6, CM_AMP_MAP).
+"""Exchange of amplitude maps once the link is up: optional on both sides (ISO 15118-3 A.9.6, CM_AMP_MAP).
 
-A request is answered with success; the local modem's transmit power is left alone, since no modem in use lets a host
-change it. What is sent is up to the caller.
+A request is answered with success; the local modem's transmit power stays unchanged, since no modem in use lets a host
+change it. The caller chooses the map to send.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ CARRIERS = 917
 
 
 def full_power() -> CM_AMP_MAP_REQ:
-    """A map that asks for nothing: all carriers at full power, a nibble each."""
+    """A map that requests no reduction: all carriers at full power, a nibble each."""
     return CM_AMP_MAP_REQ(CARRIERS, bytes((CARRIERS + 1) // 2))
 
 
 def proper(message: CM_AMP_MAP_REQ) -> bool:
-    """Whether a request holds as many carriers as it says, and any."""
+    """Whether a request contains as many carriers as it announces, and at least one."""
     return message.amlen > 0 and len(message.amdata) >= (message.amlen + 1) // 2
 
 
 async def answer(host: Host, frame: Frame) -> None:
-    """Answers a request of the peer; an improper one is ignored."""
+    """Answers a request of the peer; ignores an invalid one."""
     if isinstance(frame.message, CM_AMP_MAP_REQ):
         if proper(frame.message):
             await host.send(CM_AMP_MAP_CNF(0), frame.source)
@@ -37,7 +37,7 @@ async def answer(host: Host, frame: Frame) -> None:
 
 
 async def serve(host: Host, peer: bytes) -> None:
-    """Answers requests of the peer until it is cancelled, or the link breaks (which others will tell)."""
+    """Answers requests of the peer until cancelled, or until the link breaks (which is reported elsewhere)."""
     with host.listen(lambda f: f.source == peer and isinstance(f.message, CM_AMP_MAP_REQ)) as box:
         with contextlib.suppress(LinkError):
             while frame := await box.get():
@@ -45,7 +45,7 @@ async def serve(host: Host, peer: bytes) -> None:
 
 
 async def offer(host: Host, peer: bytes, timing: Timing, message: CM_AMP_MAP_REQ) -> bool:
-    """Sends our map until the peer takes it; False where it does not. The session goes on either way."""
+    """Sends our map until the peer accepts it; returns False if it does not. The session continues either way."""
 
     def wanted(frame: Frame) -> bool:
         return frame.source == peer and frame.message == CM_AMP_MAP_CNF(0)

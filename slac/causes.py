@@ -1,6 +1,6 @@
-"""Likely causes of a matching that stopped, with what to try: drawn from what was seen, not listed for each step.
+"""Likely causes of a matching that stopped, with what to try: inferred from the recording, not a fixed list per step.
 
-A cause without evidence is not named. Where the recording shows nothing of the modems, that is said instead.
+A cause without evidence is not named. If the recording shows no modem messages, the result says so instead.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import NamedTuple
 from slac.exchange import Agreed, Answerer, Deviation, End, Exchange, ModemLog, Told
 
 SETTLING = 8.0
-"""s: modems are deaf for up to this long after a key was set."""
+"""Longest time for which modems do not respond after a key was set, s."""
 STATION, COORDINATOR = 0, 2
 ALL_AT_ONCE = 0.001
-"""dB: below this, every group is zero."""
+"""Below this, every group counts as zero, dB."""
 _FAR = 37.0
-"""dB: above this no successful charging was seen."""
+"""Above this attenuation no successful charging has been seen, dB."""
 
 
 class Cause(NamedTuple):
@@ -177,13 +177,13 @@ FIREWALL = Cause("a firewall drops SDP", "open UDP 15118 from ff02::1, the TCP p
 
 
 def deviating(found: Deviation) -> Cause:
-    """A message that its receiver may have taken for none."""
+    """The cause for a message that its receiver may have ignored."""
     what = "send it in time" if found.late else f"send {found.field} {found.expected}"
     return Cause(f"the receiver may refuse it: {found.text}", what)
 
 
 def no_answer(x: Exchange) -> list[Cause]:
-    """Nobody answered CM_SLAC_PARM.REQ."""
+    """Causes when no charger answered CM_SLAC_PARM.REQ."""
     causes = []
     words = [log.last(Told.KEY_ASKED, before=x.begun) for log in x.modems.values()]
     keyed = [word.time for word in words if word is not None]
@@ -211,7 +211,7 @@ def no_answer(x: Exchange) -> list[Cause]:
 
 
 def silent(log: ModemLog, since: float) -> bool:
-    """Whether a modem that had answered was asked since then, and did not answer any more."""
+    """Whether a modem that had answered before was asked again since then, and no longer answered."""
     asked, answered = log.last(Told.ASKED, since=since), log.last(Told.ANSWERED)
     return asked is not None and answered is not None and asked.time - answered.time > 1.0
 
@@ -224,13 +224,13 @@ def _settling(seconds: float) -> Cause:
 
 
 def no_start(x: Exchange) -> list[Cause]:
-    """Answered, and the vehicle did not begin."""
+    """Causes when a charger answered, but the vehicle did not begin."""
     first = min(one.confirmed for one in x.answerers.values())
     return [ONE_WAY] if sum(at > first for at in x.asked) >= 1 else [START_UNSEEN]
 
 
 def no_report(x: Exchange) -> list[Cause]:
-    """Sounds, and no attenuation."""
+    """Causes when sounds were sent, but no attenuation was reported."""
     causes = []
     if x.started and x.answerers:
         gap = x.started[0] - max(one.confirmed for one in x.answerers.values())
@@ -252,7 +252,7 @@ def no_report(x: Exchange) -> list[Cause]:
 
 
 def no_choice(answered: list[Answerer]) -> list[Cause]:
-    """Reports were answered, and the vehicle chose none."""
+    """Causes when the vehicle answered the reports, but chose no charger."""
     levels = [one.attenuation or 0.0 for one in answered]
     if not all(level > ALL_AT_ONCE for level in levels):
         return [UNLIKED, NEIGHBOUR]
@@ -260,7 +260,7 @@ def no_choice(answered: list[Answerer]) -> list[Cause]:
 
 
 def no_link(x: Exchange, until: float) -> tuple[list[Cause], End | None]:
-    """Matched, and no link: what is known of both modems since, and whose they are."""
+    """Causes, and the end to blame, when a match produced no link: what both modems have shown since."""
     match = x.agreed
     if match is None:
         return [], None
@@ -313,10 +313,10 @@ def no_link(x: Exchange, until: float) -> tuple[list[Cause], End | None]:
 
 
 def _of_modem(end: End, log: ModemLog, match: Agreed, until: float) -> list[Cause]:
-    """What casts doubt on the modem of one end, as far as it was seen until the round was over."""
+    """Evidence against the modem of one end, up to the end of the round."""
     whose = f"the {end.value}'s modem"
     nid, since = match.cnf.nid, match.at
-    if end is End.CHARGER:  # it was given its key before the match
+    if end is End.CHARGER:  # its key was set before the match
         asked = log.last(Told.KEY_ASKED, before=since)
         since = asked.time if asked is not None else since
     asked = log.last(Told.KEY_ASKED, since=since, before=until)

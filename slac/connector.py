@@ -1,7 +1,7 @@
 """Connectors as data: CCS1, CCS2, NACS, MCS, Type 1, Type 2; proximity coding; power classes of chargers.
 
-The limits are those of deployed hardware or of the connector's standard. They serve plausibility: `implausible` warns,
-nothing here refuses.
+The limits are those of deployed hardware or of the connector's standard. They only serve plausibility checks:
+`implausible` warns, and nothing here refuses a value.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Scheme(enum.Enum):
 
     CODED = "coded"  # resistor gives the cable's current (IEC 61851-1, Type 2)
     LATCH = "latch"  # resistor shows the latch button (SAE J1772, also J3400)
-    INSERTION = "insertion"  # a contact of its own shows that the plug is in place (MCS); there is nothing to read
+    INSERTION = "insertion"  # a separate contact detects the plug (MCS); no resistor to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,16 @@ class Connector:
         name: as written in configuration files.
         contacts: names of the contacts.
         ac_phases: largest number of AC phases.
-        ac_max_a: AC current per phase, A.
-        ac_v_range: lowest and highest AC voltage, V: line to neutral, or line to line where there are three phases.
+        ac_max_a: maximum AC current per phase, A.
+        ac_v_range: lowest and highest AC voltage, V: line to neutral, or line to line with three phases.
         dc_v_range: DC voltages of deployed chargers, V; None without DC contacts.
         dc_standard_v: highest DC voltage in the standard, V.
         dc_max_a, dc_max_kw: DC current and power of deployed hardware.
-        dc_claimed: the same two as claimed by the maker for the future, where higher.
-        scheme, pp_ohms: proximity coding, and the resistance of the plug in place; 0 where none is read.
-        modes: energy transfer modes it can carry, by their names in ISO 15118-2, preferred first; none where only ISO
-            15118-20 can be spoken.
-        din_mode: what a vehicle requests in DIN SPEC 70121, or None.
+        dc_claimed: higher values of these two that the maker claims for the future, if any.
+        scheme, pp_ohms: proximity coding, and the resistance of an inserted plug; 0 if none is read.
+        modes: energy transfer modes it supports, by their names in ISO 15118-2, preferred first; empty if it supports
+            only ISO 15118-20.
+        din_mode: energy transfer mode that a vehicle requests in DIN SPEC 70121, or None.
         codes_20: the Connector parameter of ISO 15118-20, by service.
     """
 
@@ -63,7 +63,7 @@ class Connector:
 
     @property
     def megawatt(self) -> bool:
-        """Whether it is a coupler for megawatts, whose services are others than those of DC."""
+        """Whether it is a megawatt coupler, whose services differ from those of DC."""
         return "MCS" in self.codes_20
 
 
@@ -112,7 +112,7 @@ CCS2 = Connector(
     ac_max_a=63.0,
     ac_v_range=(230.0, 400.0),
     scheme=Scheme.CODED,
-    pp_ohms=1500.0,  # in a DC plug, where it limits nothing
+    pp_ohms=1500.0,  # in a DC plug, where it sets no limit
     modes=("DC_extended", "AC_three_phase_core", "AC_single_phase_core"),
     dc_v_range=(200.0, 920.0),
     dc_standard_v=1000.0,
@@ -129,7 +129,7 @@ NACS = Connector(
     ac_v_range=(100.0, 277.0),
     scheme=Scheme.LATCH,
     pp_ohms=150.0,
-    modes=("DC_extended", "AC_single_phase_core"),  # DC as CCS says it: there is no code of its own
+    modes=("DC_extended", "AC_single_phase_core"),  # DC as in CCS: NACS has no code of its own
     dc_v_range=(0.0, 1000.0),
     dc_standard_v=1000.0,
     dc_max_a=500.0,
@@ -139,7 +139,7 @@ NACS = Connector(
     codes_20={"AC": 1, "DC": 2},
 )
 
-# Its data link is Ethernet and its basic signalling a CE contact; on a bench the pilot stands for both.
+# Its data link is Ethernet and its basic signalling uses a CE contact; on a bench the pilot stands in for both.
 MCS = Connector(
     name="MCS",
     contacts=("DC+", "DC-", "PE", "CE", "ID", "COM+", "COM-"),
@@ -161,7 +161,7 @@ _BY_KEY = {name.lower(): c for name, c in CONNECTORS.items()} | {"j1772": TYPE1,
 
 
 def connector(name: str) -> Connector:
-    """The profile of that name; case, blanks and hyphens do not count ("ccs-2", "Type 2").
+    """The profile with this name; case, blanks and hyphens are ignored ("ccs-2", "Type 2").
 
     Raises:
         ValueError: one line that names the known connectors.
@@ -187,7 +187,7 @@ class Coding:
     amperes_single: float
 
 
-# IEC 61851-1 Annex B. The accepted ranges meet, so each value in them means something.
+# IEC 61851-1 Annex B. The accepted ranges are contiguous, so every value within them has a meaning.
 CODINGS = (
     Coding(1500.0, 1000.0, 2700.0, 13.0, 13.0),
     Coding(680.0, 330.0, 1000.0, 20.0, 20.0),
@@ -198,10 +198,10 @@ OPEN_OHMS = 4500.0  # above: no plug
 
 
 def cable_limit(ohms: float, phases: int = 3) -> float:
-    """Current in amperes that a coded (Type 2) plug with this resistance allows; 0 where there is no plug.
+    """Current in amperes that a coded (Type 2) plug with this resistance allows; 0 without a plug.
 
     Raises:
-        ValueError: short circuit, or between the coded ranges and no plug: a broken resistor.
+        ValueError: a short circuit, or a value between the coded ranges and "no plug": a broken resistor.
     """
     if ohms > OPEN_OHMS:
         return 0.0
@@ -223,7 +223,7 @@ class Latch(enum.Enum):
 LATCHED_OHMS = 150.0
 PRESSED_OHMS = 480.0
 _PULL_UP, _PULL_DOWN, _SUPPLY = 330.0, 2700.0, 5.0
-# Volts at the vehicle with the tolerances of its supply and resistors.
+# Voltage at the vehicle, V, including the tolerances of its supply and resistors.
 LATCH_WINDOWS: Mapping[Latch, tuple[float, float]] = {
     Latch.ABSENT: (4.13, 4.78),
     Latch.PRESSED: (2.38, 3.16),
@@ -232,13 +232,13 @@ LATCH_WINDOWS: Mapping[Latch, tuple[float, float]] = {
 
 
 def latch_voltage(ohms: float) -> float:
-    """Volts at the vehicle's proximity contact for a plug resistance in ohms (``math.inf``: no plug)."""
+    """Voltage at the vehicle's proximity contact, V, for a plug resistance in ohms (``math.inf``: no plug)."""
     to_earth = 1.0 / (1.0 / ohms + 1.0 / _PULL_DOWN) if ohms > 0.0 else 0.0
     return _SUPPLY * to_earth / (to_earth + _PULL_UP)
 
 
 def latch(ohms: float) -> Latch:
-    """What the vehicle makes of a plug resistance in ohms."""
+    """How the vehicle interprets a plug resistance in ohms."""
     volts = latch_voltage(ohms)
     return next((state for state, (low, high) in LATCH_WINDOWS.items() if low <= volts <= high), Latch.FAULT)
 
@@ -262,7 +262,7 @@ class PowerClass:
         return self.kw * 1000.0
 
 
-# Typical data-sheet values of chargers sold under that power; no standard fixes them.
+# Typical data-sheet values of chargers sold with this power; no standard defines them.
 POWER_CLASSES: Mapping[int, PowerClass] = {
     int(c.kw): c
     for c in (
@@ -279,7 +279,7 @@ POWER_CLASSES: Mapping[int, PowerClass] = {
         PowerClass(500.0, 1000.0, 500.0),
         PowerClass(600.0, 1000.0, 600.0),
         PowerClass(900.0, 1000.0, 900.0),  # claimed for NACS; nothing deployed
-        PowerClass(1000.0, 1250.0, 1000.0),  # MCS, as the following
+        PowerClass(1000.0, 1250.0, 1000.0),  # this and the following: MCS
         PowerClass(1200.0, 1250.0, 1500.0),
         PowerClass(3750.0, 1250.0, 3000.0),
     )
@@ -287,7 +287,7 @@ POWER_CLASSES: Mapping[int, PowerClass] = {
 
 
 def power_class(kw: float) -> PowerClass:
-    """The ratings sold as so many kW.
+    """The ratings of the power class with this number of kW.
 
     Raises:
         ValueError: one line that names the known classes.
@@ -301,7 +301,7 @@ def power_class(kw: float) -> PowerClass:
 def implausible(
     plug: Connector, *, volts: float | None = None, amperes: float | None = None, kw: float | None = None
 ) -> list[str]:
-    """Warnings, one line each, about DC values that hardware with this connector does not have; empty when fine."""
+    """Warnings, one line each, about DC values not found in hardware with this connector; empty if none."""
     if plug.dc_v_range is None:
         return [f"{plug.name} has no DC contacts"]
     warnings = []
@@ -321,7 +321,7 @@ def implausible(
 
 
 def implausible_ac(plug: Connector, *, phases: int, amperes: float) -> list[str]:
-    """Warnings, one line each, about AC values that hardware with this connector does not have; empty when fine."""
+    """Warnings, one line each, about AC values not found in hardware with this connector; empty if none."""
     warnings = []
     if phases > plug.ac_phases:
         warnings.append(f"{plug.name} carries {plug.ac_phases} phase(s), not {phases}")

@@ -1,8 +1,8 @@
-"""Frames that a recording holds more than once: a mirror port, a second interface, a VLAN beside the untagged network.
+"""Detects frames recorded more than once: by a mirror port, a second interface, or a VLAN beside the untagged network.
 
-Vehicles repeat frames too, byte for byte: three STARTs, requests without an answer. So what tells a copy is where it
-was seen: of each frame, the channel (its VLAN tags) that has seen it most often counts, the others show copies. Within
-one channel identical frames are copies where they come closer together than anybody repeats.
+Vehicles repeat frames too, byte for byte: three STARTs, requests without an answer. So a copy is recognised by where it
+was seen: for each frame, the channel (its VLAN tags) that has seen it most often counts, and the others show copies.
+Within one channel, identical frames are copies if they are closer together than any device repeats a frame.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 ALIKE_WITHIN = 0.012
-"""s: identical frames of one channel that come closer together are copies. STARTs are at least 20 ms apart."""
+"""Identical frames of one channel closer together than this are copies, s. STARTs are at least 20 ms apart."""
 FORGOTTEN_AFTER = 1.0
-"""s: a frame that was not seen for so long is a new one."""
+"""A frame not seen for this long counts as new, s."""
 _MOST = 4096
 _VLAN = (b"\x81\x00", b"\x88\xa8", b"\x91\x00")
 
@@ -32,7 +32,7 @@ class Plain(NamedTuple):
 
 
 def untagged(data: bytes) -> Plain:
-    """Takes the VLAN tags off a frame."""
+    """Removes the VLAN tags from a frame."""
     channel: list[int] = []
     while data[12:14] in _VLAN and len(data) >= 18 and len(channel) < 4:
         channel.append(int.from_bytes(data[14:16], "big") & 0xFFF)
@@ -49,13 +49,13 @@ class _Sighting:
 
 
 class Copies:
-    """Tells copies from frames. Bounded; feed it in order of time.
+    """Tells copies from original frames. Bounded in memory; feed it in chronological order.
 
     Args:
-        within: s: identical frames of one channel that come closer together are copies.
+        within: identical frames of one channel closer together than this are copies, s.
 
     Attributes:
-        found: how many copies there were.
+        found: number of copies found.
         channels: the channels seen.
     """
 
@@ -66,10 +66,10 @@ class Copies:
         self._seen: dict[bytes, _Sighting] = {}
 
     def is_copy(self, time: float, frame: Plain) -> bool:
-        """Whether this frame was counted already."""
+        """Whether this frame has been counted already."""
         if len(self.channels) < 64:
             self.channels.add(frame.channel)
-        # Padding comes and goes with the way.
+        # Padding may be added or removed on the way.
         key = frame.data.rstrip(b"\0")
         seen = self._seen.pop(key, None)
         if seen is None or time - max(seen.last.values()) > FORGOTTEN_AFTER:

@@ -1,7 +1,7 @@
-"""What the frames of a matching say: where it stopped or that it came to a link, whose turn it was, and why.
+"""The verdict on a matching from its frames: whether it reached a link or where it stopped, whose turn it was, and why.
 
-Each message is due from one end after another's, within a timer. Where one did not come, that end is to blame, unless
-all messages that it had to act on were such that it might take them for none (`slac.agreed`): then their sender is.
+After each message, the next is due from one end within a timer. If it does not arrive, that end is to blame, unless it
+was free to ignore every message that it had to act on (`slac.agreed`): then their sender is.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from slac.symptoms import losses
 
 @dataclass(frozen=True)
 class Due:
-    """What was to come next.
+    """The message or event due next.
 
     Attributes:
-        end: from whom.
-        message: its name, or what it is in words (``link``).
-        since: when it became due, seconds of the recording.
-        timer: how long the other end waits for it, a name of `slac.timing`.
-        limit: that in seconds.
+        end: the end that it is due from.
+        message: its name, or a word for it (``link``).
+        since: time in the recording at which it became due, s.
+        timer: name in `slac.timing` of the time that the other end waits for it.
+        limit: that time, s.
     """
 
     end: End
@@ -41,13 +41,13 @@ class Verdict:
     """How a matching ended.
 
     Attributes:
-        step: where it stopped; MATCHED where it did not.
+        step: the step at which it stopped; MATCHED if it did not stop.
         text: one sentence.
         causes: likely causes, most likely first.
-        open: whether it may still go on, or the recording ends before it is decided.
-        due: what was due and did not come; None where it has a link.
-        blamed: whose doing it is; None where the frames do not say.
-        deviation: the message that was refused, where that is why.
+        open: whether it may still continue, or the recording ends before the outcome is clear.
+        due: what was due and did not arrive; None if the link came up.
+        blamed: the end at fault; None if the frames do not show it.
+        deviation: the refused message, if that is the reason.
     """
 
     step: Step
@@ -60,12 +60,12 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Matched, or on the way there."""
+        """Whether it is matched, or still may be."""
         return self.step is Step.MATCHED or self.open
 
 
 def over(x: Exchange, now: float) -> bool:
-    """Whether nothing more is to be expected of a matching."""
+    """Whether a matching has ended, so that no more messages are expected."""
     return x.superseded or not verdict(x, now).open
 
 
@@ -124,7 +124,7 @@ def _stopped(x: Exchange, step: Step, text: str, due: Due, now: float, limit: fl
 
 
 def _refused(x: Exchange, step: Step, why: Deviation, due: Due, now: float, limit: float, then: str) -> Verdict:
-    """The end that was due had nothing proper to act on."""
+    """The verdict if the end whose turn it was had received only invalid messages."""
     blamed = why.move.end
     text = f"{_article(why)} {'' if why.late else 'had '}{why.what}, and the {blamed.other.value} {then}"
     owed = Due(blamed, why.move.name, due.since if due.end is blamed else why.move.time, due.timer, due.limit)
@@ -144,7 +144,7 @@ def _with(found: Verdict, more: tuple[Cause, ...]) -> Verdict:
 
 
 def _unanswered(x: Exchange, now: float) -> Verdict:
-    """Nobody answered CM_SLAC_PARM.REQ."""
+    """The verdict if no charger answered CM_SLAC_PARM.REQ."""
     t = x.timing
     due = Due(End.CHARGER, "CM_SLAC_PARM.CNF", x.asked[-1], "TT_match_response", t.TT_match_response)
     limit = (t.C_EV_match_retry + 1) * t.TT_match_response
@@ -156,7 +156,7 @@ def _unanswered(x: Exchange, now: float) -> Verdict:
 
 
 def _not_begun(x: Exchange, now: float) -> Verdict:
-    """Answered, and no START."""
+    """The verdict if a charger answered, but no START followed."""
     t = x.timing
     seen = [one for one in x.answerers.values() if one.cnf_seen]
     since = max((one.confirmed for one in seen), default=x.begun)
@@ -170,7 +170,7 @@ def _not_begun(x: Exchange, now: float) -> Verdict:
 
 
 def _unheard(x: Exchange, now: float) -> Verdict:
-    """STARTs or sounds, and no attenuation."""
+    """The verdict if STARTs or sounds were sent, but no attenuation was reported."""
     t = x.timing
     limit = t.TT_EV_atten_results + t.TT_match_response
     begun = x.started[0] if x.started else x.sounded[0]
@@ -184,7 +184,7 @@ def _unheard(x: Exchange, now: float) -> Verdict:
         text = f"{_count(len(x.sounded), 'sound')} came, and no CM_START_ATTEN_CHAR.IND before them"
         return _stopped(x, Step.SOUNDING, text, due, now, limit, [causes.NO_START])
     due = Due(End.CHARGER, "CM_ATTEN_CHAR.IND", begun, "TT_EV_atten_results", t.TT_EV_atten_results)
-    if not x.answerers and not x.begins_late:  # it sounded though nobody had answered
+    if not x.answerers and not x.begins_late:  # it sent sounds although no charger had answered
         due = Due(End.CHARGER, "CM_SLAC_PARM.CNF", x.asked[-1], "TT_match_response", t.TT_match_response)
         text = f"no charger answered CM_SLAC_PARM.REQ, and none reported an attenuation ({len(x.sounded)} sounds)"
         return _stopped(x, Step.ATTENUATION, text, due, now, limit, causes.no_report(x))
@@ -196,7 +196,7 @@ def _unheard(x: Exchange, now: float) -> Verdict:
 
 
 def _unacknowledged(x: Exchange, reported: list[Answerer], now: float) -> Verdict:
-    """CM_ATTEN_CHAR.IND, and no CM_ATTEN_CHAR.RSP."""
+    """The verdict if no CM_ATTEN_CHAR.RSP followed CM_ATTEN_CHAR.IND."""
     t = x.timing
     since = max(one.attenuation_at or 0.0 for one in reported)
     due = Due(End.VEHICLE, "CM_ATTEN_CHAR.RSP", since, "TT_match_response", t.TT_match_response)
@@ -215,7 +215,7 @@ def _unacknowledged(x: Exchange, reported: list[Answerer], now: float) -> Verdic
 
 
 def _undecided(x: Exchange, answered: list[Answerer], now: float) -> Verdict:
-    """CM_ATTEN_CHAR.RSP, and no choice."""
+    """The verdict if the vehicle made no choice after CM_ATTEN_CHAR.RSP."""
     t = x.timing
     since = max(one.answered_at or 0.0 for one in answered)
     due = Due(End.VEHICLE, "CM_SLAC_MATCH.REQ", since, "TT_EVSE_match_session", t.TT_EVSE_match_session)
@@ -281,7 +281,7 @@ def _joined(x: Exchange, one: Answerer, now: float) -> Verdict:
 
 
 def departure(x: Exchange) -> str:
-    """How a link ended that was in use: another key, or a modem that says it is down; "" where it did not."""
+    """How a link in use ended: by another key, or reported down by a modem; "" if it did not end."""
     new, lost = x.new_key, x.lost
     if x.link_at is None:
         return ""
@@ -302,7 +302,7 @@ def departure(x: Exchange) -> str:
 
 
 def plausible(one: Answerer) -> bool:
-    """Whether the attenuation that a charger reported can be one."""
+    """Whether the attenuation that a charger reported is plausible."""
     return (one.attenuation or 0.0) > causes.ALL_AT_ONCE
 
 

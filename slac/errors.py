@@ -10,11 +10,11 @@ class SlacError(Exception):
 
 
 class LinkError(SlacError):
-    """The interface cannot be used: missing, down, no right to; says what to do."""
+    """The interface cannot be used: missing, down, or no permission; says what to do."""
 
 
 class ModemError(SlacError):
-    """The local modem does not answer, or does not do what it was asked."""
+    """The local modem does not answer, or does not do what it was asked to."""
 
 
 class ModemMissing(ModemError):
@@ -26,7 +26,7 @@ class PilotLost(SlacError):
 
 
 class Step(enum.Enum):
-    """Where a matching stopped. The value is what was being done."""
+    """Step at which a matching stopped. The value describes it."""
 
     PILOT = "waiting for the control pilot"
     MODEM = "looking for the local modem"
@@ -42,12 +42,12 @@ class Step(enum.Enum):
 
 
 class MatchFailed(SlacError):
-    """A matching came to no end.
+    """A matching failed.
 
     Attributes:
-        step: where it stopped.
+        step: the step at which it stopped.
         timer: name of the timer in `slac.timing` that expired, or "".
-        failures: the failures of the single attempts, in order, where there were several.
+        failures: the failures of the individual attempts, in order, if there were several.
     """
 
     def __init__(self, step: Step, text: str, *, timer: str = "", failures: tuple[MatchFailed, ...] = ()) -> None:

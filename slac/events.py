@@ -1,6 +1,6 @@
-"""What this package reports while it works: one event for each frame sent or received, step taken, or oddity seen.
+"""The events that this package reports: one for each frame sent or received, step taken, or oddity seen.
 
-The attributes are those of the session layer's events, so that one observer takes both.
+They have the same attributes as the events of the session layer, so that one observer can handle both.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class Event:
     Attributes:
         time: seconds on the event loop's clock.
         layer: ``slac``, or ``pilot`` for changes of the control pilot.
-        name: name of the message (``CM_SLAC_PARM.REQ``), or a stable word for what happened (``step``, ``matched``...).
-        direction: ``tx`` or ``rx``, or "" where nothing was sent.
+        name: name of the message (``CM_SLAC_PARM.REQ``), or a fixed keyword (``step``, ``matched``...).
+        direction: ``tx`` or ``rx``, or "" if the event is not a frame.
         data: the whole Ethernet frame, or b"".
         note: details in words; for ``step``, the name of a `slac.errors.Step`.
     """
@@ -34,11 +34,11 @@ class Event:
 
 
 LINK_LOST = "link lost"
-"""Name of the event that the link of a match is gone."""
+"""Name of the event reporting that the link of a match is gone."""
 
 Observe = Callable[[Any], None]
 """Called with each `Event`."""
 
 
 def ignore(event: Event) -> None:
-    """The observer that does not look."""
+    """An observer that ignores all events."""

@@ -1,4 +1,4 @@
-"""What was seen of one matching of a vehicle: its messages with their times, what deviates, and what the modems told.
+"""Everything recorded about one matching of a vehicle: messages with their times, deviations, and modem messages.
 
 Plain records that `slac.judge` fills and `slac.diagnosis` reads. Times are seconds of the recording.
 """
@@ -20,7 +20,7 @@ from slac.frames import (
 from slac.timing import Timing
 
 MOST = 200
-"""Messages, deviations and remarks that are kept of one matching, of each kind."""
+"""Maximum number of messages, deviations and remarks (each) kept for one matching."""
 
 
 class End(enum.Enum):
@@ -46,11 +46,11 @@ class Move(NamedTuple):
     """A message of a matching.
 
     Attributes:
-        time: when.
-        end: who sent it.
-        name: like ``CM_SLAC_PARM.REQ``.
-        place: in the recording, as it was given to the judge; -1 for none.
-        charger: the charger that it is from or for; b"" for broadcasts.
+        time: when it was sent.
+        end: the end that sent it.
+        name: its name, such as ``CM_SLAC_PARM.REQ``.
+        place: its position in the recording, as passed to the judge; -1 for none.
+        charger: the charger that sent or is to receive it; b"" for broadcasts.
     """
 
     time: float
@@ -61,15 +61,15 @@ class Move(NamedTuple):
 
 
 class Deviation(NamedTuple):
-    """A message that is not as the standard or the messages before it want it.
+    """A message that deviates from the standard or from earlier messages.
 
     Attributes:
-        move: which.
-        mac: its sender.
-        field: the field at fault, under its name in the standard; ``time`` where it came too late.
-        was, expected: what it had and what it should have, as text.
+        move: the message.
+        mac: address of its sender.
+        field: the field at fault, by its name in the standard; ``time`` if the message came too late.
+        was, expected: the actual and the required value, as text.
         weight: how much it matters.
-        refusable: whether a receiver may treat the message as if it had not come.
+        refusable: whether a receiver may treat the message as if it had not arrived.
     """
 
     move: Move
@@ -86,7 +86,7 @@ class Deviation(NamedTuple):
 
     @property
     def late(self) -> bool:
-        """It came when its receiver need not wait for it any more."""
+        """Whether it arrived after its receiver was allowed to stop waiting."""
         return self.field == "time"
 
     @property
@@ -98,12 +98,12 @@ class Deviation(NamedTuple):
 
 
 class Told(enum.Enum):
-    """What a modem, or a host to its modem, was seen to say."""
+    """Kind of a message seen between a host and its modem."""
 
     KEY_ASKED = "was given a key"  # value: its NID
     KEY_ANSWERED = "answered CM_SET_KEY"  # value: the result
-    NETWORK = "is in a network"  # value: its NID; b"" for none
-    LINK = "told its link"  # value: up or not
+    NETWORK = "is in a network"  # value: its NID; b"" if it is in none
+    LINK = "told its link"  # value: whether it is up
     ROLE = "told its role"  # value: 0 station, 1 proxy, 2 coordinator
     HEARS = "hears other modems"  # value: how many
     ASKED = "was asked"
@@ -111,7 +111,7 @@ class Told(enum.Enum):
 
 
 class Word(NamedTuple):
-    """Something that passed between a host and its modem."""
+    """One message between a host and its modem."""
 
     time: float
     kind: Told
@@ -120,12 +120,12 @@ class Word(NamedTuple):
 
 @dataclass
 class ModemLog:
-    """What passed between a host and the modem on its cable.
+    """Messages between a host and the modem on its cable.
 
     Attributes:
         host: the host's address.
-        macs: addresses of the modems that answered it as its own.
-        words: what was said, oldest first.
+        macs: addresses of the modems that answered as the host's own.
+        words: the messages, oldest first.
     """
 
     host: bytes
@@ -136,11 +136,11 @@ class ModemLog:
         self.words.append(Word(time, kind, value))
 
     def since(self, start: float, *kinds: Told) -> Iterator[Word]:
-        """Words of those kinds from a time on."""
+        """Messages of these kinds from a time on."""
         return (word for word in self.words if word.time >= start and word.kind in kinds)
 
     def last(self, kind: Told, *, before: float = float("inf"), since: float = float("-inf")) -> Word | None:
-        """The last word of a kind, before a time and not older than another."""
+        """The last message of a kind before one time and not earlier than another."""
         for word in reversed(self.words):
             if word.kind is kind and since <= word.time < before:
                 return word
@@ -153,13 +153,13 @@ class ModemLog:
 
 
 class NewKey(NamedTuple):
-    """A key that an end of a link set after the link was up: it leaves the network.
+    """A key that one end set after the link was up, which means that it leaves the network.
 
     Attributes:
-        time, end, nid: when, who, and the network it goes to.
-        talking: whether a TCP connection between the two was open then.
-        giver: the charger of another pair that had given this key away, or b"".
-        place: of the frame in the recording, or -1.
+        time, end, nid: when it was set, by which end, and the network that this end joins.
+        talking: whether a TCP connection between the two was open at that time.
+        giver: the charger of another pair that had handed out this key, or b"".
+        place: position of the frame in the recording, or -1.
     """
 
     time: float
@@ -171,12 +171,12 @@ class NewKey(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """A link that was up and is down, as a modem told.
+    """A link that went down, as reported by a modem.
 
     Attributes:
-        time, end, how: when, at which end (None where the recording has no addresses that tell), and in which message.
-        talking: whether a TCP connection between the two was open then.
-        place: of the frame in the recording, or -1.
+        time, end, how: when, at which end (None if the addresses in the recording do not show it), in which message.
+        talking: whether a TCP connection between the two was open at that time.
+        place: position of the frame in the recording, or -1.
     """
 
     time: float
@@ -203,7 +203,7 @@ class Answerer:
     match_asked: float | None = None
     match_at: float | None = None
     match: CM_SLAC_MATCH_CNF | None = None
-    match_seen: bool = True  # else it is what may have been answered: a link proves it
+    match_seen: bool = True  # False: the answer was not seen, but a link proves it
 
     @property
     def attenuation(self) -> float | None:
@@ -212,7 +212,7 @@ class Answerer:
 
 
 class Agreed(NamedTuple):
-    """A match that was confirmed: the charger, when, and its CM_SLAC_MATCH.CNF; not ``seen``: it may have been."""
+    """A confirmed match: charger, time and CM_SLAC_MATCH.CNF. If not ``seen``, the confirmation is only assumed."""
 
     charger: bytes
     at: float
@@ -229,21 +229,21 @@ class Exchange:
         asked, started, sounded: times of its requests, STARTs and sounds.
         counts: Cnt of the sounds, in order.
         same_count: how often the last of them was repeated.
-        profiles: what each charger's modem reported of the sounds.
+        profiles: what each charger's modem reported about the sounds.
         answerers: chargers that answered, by address.
-        moves: the messages of both, oldest first.
-        deviations: what is not as it should be.
-        faults: by message and charger (b"" for broadcasts): for each message that came, what was refusable in it.
+        moves: the messages of both ends, oldest first.
+        deviations: the deviations found.
+        faults: refusable deviations of each message received, by message and charger (b"" for broadcasts).
         odd: remarks in words.
-        modems: what the hosts' modems told, by the host's address; of all hosts, not only of this matching.
-        key_asked, key_set, key_result, wrong_key: of the vehicle's key after the match.
+        modems: messages of the hosts' modems, by the host's address; for all hosts, not only those of this matching.
+        key_asked, key_set, key_result, wrong_key: how the vehicle set its key after the match.
         link_at, link_by: when the link was proven, and by what.
-        own_traffic: ordinary frames of one end alone came, which says nothing where they were recorded at that end.
-        lost: when a modem told that the link is down again, before any new key.
+        own_traffic: ordinary frames came from one end only, which proves nothing if they were recorded at that end.
+        lost: when a modem reported the link down again, before any new key.
         new_key: a key that was set after that.
-        same_mac: vehicle and charger have one address.
+        same_mac: vehicle and charger have the same address.
         same_vehicle: two vehicles have this address: their runs overlap.
-        copies: how many frames were in the recording a second time.
+        copies: number of frames that the recording contains twice.
         superseded_at: when the vehicle began another matching, or gave this one up.
     """
 
@@ -290,20 +290,20 @@ class Exchange:
 
     @property
     def chosen(self) -> Answerer | None:
-        """The charger that was asked to match, last."""
+        """The charger that was last asked to match."""
         asked = [a for a in self.answerers.values() if a.match_asked is not None]
         return max(asked, key=lambda a: a.match_asked or 0.0, default=None)
 
     @property
     def matched(self) -> Answerer | None:
-        """The charger that confirmed the match; one whose answer was not recorded, where there is a link."""
+        """The charger that confirmed the match; if a link is up, even one whose answer was not recorded."""
         linked = self.link_at is not None
         found = [a for a in self.answerers.values() if a.match is not None and (a.match_seen or linked)]
         return max(found, key=lambda a: a.match_at or 0.0, default=None)
 
     @property
     def agreed(self) -> Agreed | None:
-        """The match that was confirmed last, or may have been."""
+        """The match confirmed last, or assumed to be."""
         found = [
             Agreed(one.mac, one.match_at, one.match, one.match_seen)
             for one in self.answerers.values()
@@ -313,11 +313,11 @@ class Exchange:
 
     @property
     def last(self) -> float:
-        """When something was last seen of it."""
+        """Time of the last frame of this matching."""
         return max(self.moves[-1].time if self.moves else self.begun, self.key_set or 0.0, self.link_at or 0.0)
 
     def modem(self, end: End) -> ModemLog | None:
-        """What the modem of an end told its host, where that was seen."""
+        """The log of the modem at an end; None if nothing was seen."""
         if end is End.VEHICLE:
             return self.modems.get(self.ev)
         charger = self.matched or self.chosen
@@ -325,7 +325,7 @@ class Exchange:
         return next((self.modems[mac] for mac in macs if mac in self.modems), None)
 
     def refused(self, name: str, charger: bytes = b"") -> Deviation | None:
-        """Why a receiver may have taken none of the messages of a name; None where a proper one came, or none."""
+        """Why a receiver may have ignored every message of this name; None if a valid one came, or none at all."""
         all_of_them = self.faults.get((name, charger), [])
         if not all_of_them or not all(all_of_them):
             return None

@@ -5,8 +5,8 @@
         case CM_SLAC_PARM_REQ(run_id=run): ...
     data = build(Frame(BROADCAST, mac, CM_SLAC_PARM_REQ(run)))
 
-Names are those of ISO 15118-3 and HomePlug Green PHY 1.1, and the makers' for the messages of their modems. How
-messages are described is in `slac.mme`; this module has all of them.
+Names are those of ISO 15118-3 and HomePlug Green PHY 1.1; messages specific to a modem have their maker's names.
+`slac.mme` defines how messages are described; this module contains all of them.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""A host on a link: sends and receives messages, with seams for tests and a trace.
+"""A host on a link: sends and receives messages, with hooks for tests and a trace.
 
     async with Host(link, observe=observe) as host:
         with host.listen(lambda frame: isinstance(frame.message, CM_SLAC_PARM_CNF)) as answers:
             await host.send(CM_SLAC_PARM_REQ(run))
-            frame = await answers.get(within=0.2)               # None where nothing came
+            frame = await answers.get(within=0.2)               # None if nothing came
 
-One task reads the link; each frame goes to every `Mailbox` that wants it. Anything else is reported and forgotten.
+One task reads the link; each frame goes to every `Mailbox` that wants it. Any other frame is reported and dropped.
 
-The seam: ``host.rewrite[CM_SLAC_PARM_CNF] = fn``, where ``fn`` gets the `Frame` about to be sent and returns what is
-to be sent instead: another frame, bytes, None (drop), or a list of those (duplicate); it may be a coroutine and wait
-first. A coroutine holds up nothing but the frame: others overtake it. ``host.rewrite_received`` does the same with a
-frame that came, before anyone sees it. Either takes `Message` as a key for all kinds.
+The hook: ``host.rewrite[CM_SLAC_PARM_CNF] = fn``, where ``fn`` gets the `Frame` about to be sent and returns what to
+send instead: another frame, bytes, None (drop), or a list of those (duplicate); it may be a coroutine and wait first.
+A coroutine delays only its frame: others overtake it. ``host.rewrite_received`` does the same with a received frame,
+before any mailbox sees it. Both accept `Message` as a key for all kinds.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ Rewrite = Callable[[Frame], Rewritten | Sequence[Rewritten] | Awaitable[Rewritte
 Rewrites = dict[type[Message], Rewrite]
 
 WAITING = 256
-"""Frames that wait in a mailbox; further ones are dropped."""
+"""Capacity of a mailbox in frames; further ones are dropped."""
 
 
 class Mailbox:
-    """Frames that somebody waits for."""
+    """A queue of the frames that a caller waits for."""
 
     def __init__(self, wanted: Callable[[Frame], bool], close: Callable[[Mailbox], None]) -> None:
         self.wanted = wanted
@@ -51,7 +51,7 @@ class Mailbox:
         self._queue.put_nowait(frame)
 
     async def get(self, within: float | None = None) -> Frame | None:
-        """The next frame; None where none came within that many seconds (None: waits for ever).
+        """The next frame; None if none came within this many seconds (None: waits forever).
 
         Raises:
             LinkError: the link broke.
@@ -72,7 +72,7 @@ class Mailbox:
         return got
 
     def clear(self) -> None:
-        """Forgets what waits."""
+        """Drops the waiting frames."""
         while not self._queue.empty():
             got = self._queue.get_nowait()
             if isinstance(got, LinkError):
@@ -87,12 +87,12 @@ class Mailbox:
 
 
 class Host:
-    """See the module. The link stays open when the host ends.
+    """A host; see the module. The link stays open when the host ends.
 
     Attributes:
-        link: where frames go and come from.
+        link: sends and receives the frames.
         mac: our address.
-        rewrite, rewrite_received: the seams.
+        rewrite, rewrite_received: the hooks.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Host:
         self.observe(Event(asyncio.get_running_loop().time(), "slac", name, note=note))
 
     def listen(self, wanted: Callable[[Frame], bool]) -> Mailbox:
-        """A mailbox for the frames that ``wanted`` says yes to, until its ``with`` ends."""
+        """A mailbox for the frames that ``wanted`` accepts, until its ``with`` block ends."""
         box = Mailbox(wanted, self._forget)
         if self._broken is not None:
             box.put(self._broken)
@@ -145,7 +145,7 @@ class Host:
     # -- sending --------------------------------------------------------------------------------------------------
 
     async def send(self, message: Message, to: bytes = BROADCAST, *, mmv: int | None = None) -> None:
-        """Sends a message through the seam.
+        """Sends a message through the hook.
 
         Raises:
             LinkError: the link is gone.
@@ -154,7 +154,7 @@ class Host:
         await self.send_frame(Frame(to, self.mac, message, mmv))
 
     async def send_frame(self, frame: Frame) -> None:
-        """Sends a frame through the seam. Raises as `send` does."""
+        """Sends a frame through the hook. Raises as `send` does."""
         rewrite = self.rewrite.get(type(frame.message)) or self.rewrite.get(Message)
         if rewrite is None:
             await self._out(build(frame), frame.name)
@@ -178,7 +178,7 @@ class Host:
                 await self._out(build(item), item.name)
 
     async def _out(self, data: bytes, name: str) -> None:
-        # Told first, so that an answer never comes before its request in a trace.
+        # Reported first, so that an answer never precedes its request in a trace.
         self.observe(Event(asyncio.get_running_loop().time(), "slac", name, "tx", data))
         await self.link.send(data)
 
@@ -242,11 +242,11 @@ class Host:
                 box.put(frame)
 
     def tolerated(self, frame: Frame, what: str) -> str:
-        """Reports a message that is taken though a field of it is wrong; returns that in words."""
+        """Reports a message that is accepted although a field is wrong; returns the remark."""
         whose = mac_text(frame.source)
         self.observe(Event(asyncio.get_running_loop().time(), "tolerance", frame.name, note=f"{whose}: {what}"))
         return f"{frame.name} of {whose}: {what}"
 
     def ignored(self, frame: Frame, why: str) -> None:
-        """Reports a message that is treated as if it had not come."""
+        """Reports a message that is treated as if it had not arrived."""
         self.tell("ignored", f"{frame.name} of {mac_text(frame.source)}: {why}")

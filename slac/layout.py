@@ -1,4 +1,4 @@
-"""A small vocabulary for binary layouts: a message class lists its fields once, and is built and parsed from the list.
+"""A small vocabulary for binary layouts: a message class lists its fields once, for both building and parsing.
 
     @message
     class CM_VALIDATE_REQ(Message):
@@ -8,7 +8,7 @@
         result: int = 1
         signal_type: int = 0
 
-Each entry is a pair of functions; there is no state and no I/O here.
+Each entry is a pair of functions; this module has no state and does no I/O.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 
 
 class FrameError(ValueError):
-    """Bytes that are no such frame, or values that fit into none; says where and what was expected.
+    """Bytes that are not a valid frame, or values that do not fit into one; says where and what was expected.
 
     Attributes:
-        offset: byte from the start of the Ethernet frame, or None where a value was at fault.
+        offset: byte offset from the start of the Ethernet frame, or None if a value was at fault.
     """
 
     def __init__(self, text: str, offset: int | None = None) -> None:
@@ -32,7 +32,7 @@ class FrameError(ValueError):
 
 @dataclass(slots=True)
 class Cursor:
-    """Reads through a frame; never beyond its end."""
+    """Reads through a frame, never beyond its end."""
 
     data: bytes
     place: int
@@ -41,7 +41,7 @@ class Cursor:
         """The next bytes.
 
         Raises:
-            FrameError: the frame ends before.
+            FrameError: the frame ends earlier.
         """
         end = self.place + length
         if end > len(self.data):
@@ -61,9 +61,9 @@ class Field:
     """One entry of a layout.
 
     Attributes:
-        name: attribute of the message; "" for bytes that are skipped.
-        read: from the cursor to a value.
-        write: from the value to bytes.
+        name: attribute of the message; "" for skipped bytes.
+        read: reads a value from the cursor.
+        write: converts a value to bytes.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Field:
 
 
 def _number(name: str, size: int) -> Field:
-    """The lower byte first, as everywhere in these messages."""
+    """A little-endian number, as everywhere in these messages."""
 
     def write(value: int) -> bytes:
         if not isinstance(value, int) or not 0 <= value < 1 << 8 * size:
@@ -88,12 +88,12 @@ def u8(name: str) -> Field:
 
 
 def u16(name: str) -> Field:
-    """Two bytes, the lower first."""
+    """Two bytes, little-endian."""
     return _number(name, 2)
 
 
 def u32(name: str) -> Field:
-    """Four bytes, the lower first."""
+    """Four bytes, little-endian."""
     return _number(name, 4)
 
 
@@ -109,12 +109,12 @@ def raw(name: str, size: int) -> Field:
 
 
 def zeros(size: int) -> Field:
-    """Reserved bytes: written as zero, read and forgotten."""
+    """Reserved bytes: written as zero, ignored on reading."""
     return Field("", lambda cursor: cursor.take(size, "reserved bytes"), lambda _: bytes(size))
 
 
 def counted(name: str) -> Field:
-    """A byte string behind its length in one byte."""
+    """A byte string preceded by its length in one byte."""
 
     def write(value: bytes) -> bytes:
         if len(value) > 255:
@@ -125,7 +125,7 @@ def counted(name: str) -> Field:
 
 
 def groups(name: str) -> Field:
-    """NumGroups, a reserved byte, the groups: the attenuation profile of a modem."""
+    """The attenuation profile of a modem: NumGroups, a reserved byte, the groups."""
 
     def read(cursor: Cursor) -> bytes:
         count = cursor.take(2, f"NumGroups of {name}")[0]
@@ -140,17 +140,17 @@ def groups(name: str) -> Field:
 
 
 def rest(name: str) -> Field:
-    """All that is left, padding included."""
+    """All remaining bytes, including padding."""
     return Field(name, lambda cursor: cursor.take(cursor.left, name), bytes)
 
 
 def upto(name: str, size: int) -> Field:
-    """At most that many bytes: the last field of a message that some senders cut short."""
+    """At most this many bytes: the last field of a message that some senders cut short."""
     return Field(name, lambda cursor: cursor.take(min(size, cursor.left), name), bytes)
 
 
 def text(name: str, size: int) -> Field:
-    """Characters in a field of fixed size, filled up with zero bytes."""
+    """Characters in a field of fixed size, padded with zero bytes."""
 
     def write(value: str) -> bytes:
         data = value.encode("latin-1", "replace")
@@ -162,7 +162,7 @@ def text(name: str, size: int) -> Field:
 
 
 def records(name: str, kind: Callable[..., Any], layout: tuple[Field, ...]) -> Field:
-    """A list of records behind their number in one byte."""
+    """A list of records preceded by their count in one byte."""
 
     def read(cursor: Cursor) -> tuple[Any, ...]:
         count = cursor.take(1, f"number of {name}")[0]

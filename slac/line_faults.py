@@ -1,9 +1,9 @@
-"""Faults of a simulated power line, by name: what `plugfest slac line --fault` offers and tests go through.
+"""Faults of a simulated power line, by name: offered by `plugfest slac line --fault` and covered by tests.
 
     FAULTS["charger-refuses-key"].make(line, car, post)
 
-A fault concerns one pair: a vehicle's and a charger's station, with their modems, on a `slac.powerline.Powerline`. It
-is made before hosts attach.
+A fault affects one pair: a vehicle's and a charger's station, with their modems, on a `slac.powerline.Powerline`. It
+is set up before hosts attach.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from slac.mme import Message
 from slac.powerline import Drop, Powerline, Station
 
 POWER_LOSS_DELAY = 0.05
-"""s: from CM_SLAC_MATCH.CNF on the line until a modem that loses its power then is off."""
+"""Time from CM_SLAC_MATCH.CNF on the line until a modem that then loses its power is off, s."""
 
 _KINDS: tuple[type[Message], ...] = (
     CM_SLAC_PARM_REQ, CM_SLAC_PARM_CNF, CM_START_ATTEN_CHAR_IND, CM_MNBC_SOUND_IND, CM_ATTEN_CHAR_IND,
@@ -47,11 +47,11 @@ LOSABLE = {_name(kind): kind for kind in _KINDS}
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that fails.
+    """One kind of fault.
 
     Attributes:
-        what: in words.
-        make: makes it fail, given the line, the vehicle's and the charger's station.
+        what: its description.
+        make: causes it, given the line, the vehicle's station and the charger's station.
     """
 
     what: str
@@ -59,10 +59,11 @@ class Fault:
 
 
 def lose(line: Powerline, kind: type[Message], first: int | None = None, *, source: Station | None = None) -> None:
-    """Loses frames of a kind on the line: the ``first`` so many that somebody would hear, or all.
+    """Loses frames of a kind on the line: the ``first`` ones that any station would hear, or all.
 
     Args:
-        source: only those of this station.
+        first: number of frames to lose; None: all.
+        source: only frames of this station.
     """
     left = float("inf") if first is None else first
 
@@ -77,7 +78,7 @@ def lose(line: Powerline, kind: type[Message], first: int | None = None, *, sour
 
 
 def also(line: Powerline, drop: Drop) -> None:
-    """Loses what ``drop`` says besides what is lost already."""
+    """Also loses the frames that ``drop`` selects."""
     before = line.drop
     line.drop = drop if before is None else lambda s, t, f: drop(s, t, f) or before(s, t, f)
 

@@ -1,10 +1,10 @@
 """Links: Ethernet frames with management messages, to and from an interface.
 
-`Link` is what the machines need; `open_link` gives one on an interface of this host: a raw socket (AF_PACKET) on Linux,
-scapy's layer-2 socket elsewhere. `slac.powerline` has simulated ones.
+`Link` is the interface that both sides need; `open_link` opens one on an interface of this host: a raw socket
+(AF_PACKET) on Linux, scapy's layer-2 socket elsewhere. `slac.powerline` has simulated links.
 
-The raw socket lets the kernel pick EtherType 88E1, and drops our own frames by their packet type, never by their
-source: on a powerline a frame with our address may well come from outside.
+The raw socket has the kernel filter EtherType 88E1, and drops our own frames by their packet type, never by their
+source: on a powerline, a frame with our address may well come from outside.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from slac.errors import LinkError
 from slac.mme import BROADCAST, ETHERTYPE
 
 LONGEST = 2048
-"""Bytes read of one frame; management messages are shorter."""
+"""Maximum number of bytes read from one frame; management messages are shorter."""
 WAITING = 1024
-"""Frames that wait to be received; older ones are dropped and counted."""
+"""Maximum number of frames waiting to be received; beyond that, the oldest are dropped and counted."""
 
 _OUTGOING = 4  # PACKET_OUTGOING
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
@@ -39,12 +39,12 @@ _SOL_PACKET, _PACKET_STATISTICS, _PACKET_ADD_MEMBERSHIP, _PROMISCUOUS = 263, 6, 
 
 @dataclass
 class Statistics:
-    """What passed a link since it was opened.
+    """Frame counts of a link since it was opened.
 
     Attributes:
-        sent, received: frames.
-        unsent: frames that the system did not take (queue full).
-        lost: received frames that were dropped because nobody fetched them in time.
+        sent, received: frames sent and received.
+        unsent: frames that the system did not accept (queue full).
+        lost: received frames dropped because they were not fetched in time.
     """
 
     sent: int = 0
@@ -62,25 +62,25 @@ class Link(Protocol):
     statistics: Statistics
 
     async def send(self, frame: bytes) -> None:
-        """Sends an Ethernet frame, from the destination address on, as it is.
+        """Sends an Ethernet frame, beginning with the destination address, unchanged.
 
         Raises:
             LinkError: the interface is gone or down, or the link is closed.
         """
 
     async def receive(self) -> bytes:
-        """The next frame with EtherType 88E1 that is not our own. It may be cancelled without losing one.
+        """The next frame with EtherType 88E1 that is not our own. Cancelling the call loses no frame.
 
         Raises:
             LinkError: the interface is gone, or the link is closed.
         """
 
     def close(self) -> None:
-        """Ends it; waiting callers of `receive` get a LinkError."""
+        """Closes the link; waiting callers of `receive` get a LinkError."""
 
 
 class Inbox:
-    """Frames that came and wait; the half that all links have in common."""
+    """Received frames waiting to be fetched; the receiving half shared by all links."""
 
     def __init__(self, statistics: Statistics) -> None:
         self._frames: deque[bytes] = deque()
@@ -98,7 +98,7 @@ class Inbox:
         self._there.set()
 
     def fail(self, why: LinkError) -> None:
-        """From now on there is an error where there is no frame."""
+        """From now on, `get` raises this error when no frame is left."""
         self._broken = why
         self._there.set()
 
@@ -132,12 +132,12 @@ class RawLink:
         outgoing: bool = False,
         address: bytes | None = None,
     ) -> None:
-        """``ethertype`` 3 takes frames of all types; ``outgoing`` also what this host sends, for those who watch.
+        """``ethertype`` 3 receives frames of all types; ``outgoing`` also those that this host sends, for watching.
 
-        ``address``: another one than the interface's, for a second node behind the same modem; takes what is for it.
+        ``address``: differs from the interface's for a second node behind the same modem; receives its frames.
 
         Raises:
-            LinkError: the interface is missing, down, no Ethernet, or needs rights that we lack; says what to do.
+            LinkError: the interface is missing, down, not Ethernet, or needs permissions that we lack; says what to do.
         """
         self.name = name
         self.statistics = Statistics()
@@ -158,7 +158,7 @@ class RawLink:
             except OSError as why:
                 if why.errno != errno.ENETDOWN:
                     raise
-                self._socket.send(frame)  # the error may have been left from an earlier loss of the interface
+                self._socket.send(frame)  # the error may be left over from an earlier loss of the interface
         except BlockingIOError:
             await self._loop.sock_sendall(self._socket, frame)
         except OSError as why:
@@ -180,14 +180,14 @@ class RawLink:
         self._inbox.fail(LinkError(f"the link on {self.name} is closed"))
 
     def _readable(self) -> None:
-        for _ in range(64):  # others on the loop want their turn too
+        for _ in range(64):  # other tasks on the loop need their turn too
             try:
                 frame, address = self._socket.recvfrom(LONGEST)
             except BlockingIOError:
                 return
             except OSError as why:
                 if why.errno == errno.ENETDOWN:
-                    return  # told once; the socket works again when the interface comes back
+                    return  # reported once; the socket works again when the interface is back
                 self._loop.remove_reader(self._socket.fileno())
                 self._inbox.fail(LinkError(_gone(self.name, why)))
                 return
@@ -233,7 +233,7 @@ def interface_index(name: str) -> int:
     """Number of an interface in its network namespace.
 
     Raises:
-        LinkError: there is none of that name, or its namespace cannot be entered.
+        LinkError: no interface has this name, or its namespace cannot be entered.
     """
     try:
         with namespaces.inside(name) as device:
@@ -253,12 +253,12 @@ def check_interface(name: str, sock: socket.socket) -> None:
     """Checks that an interface is up and has a carrier.
 
     Raises:
-        LinkError: it is not so; says what to do.
+        LinkError: it is down or has no carrier; says what to do.
     """
     import fcntl
 
     request = struct.pack("16sH14x", namespaces.split(name)[1].encode(), 0)
-    for wait in (0.02, 0.08, 0.2, 0.0):  # the carrier of an interface that has just been set up comes a moment later
+    for wait in (0.02, 0.08, 0.2, 0.0):  # a new interface gets its carrier a moment later
         flags = struct.unpack("16sH14x", fcntl.ioctl(sock.fileno(), _SIOCGIFFLAGS, request))[1]
         if not flags & _IFF_UP:
             raise LinkError(f"{name} is down; try: ip link set {name} up")
@@ -269,7 +269,7 @@ def check_interface(name: str, sock: socket.socket) -> None:
 
 
 def no_rights(name: str) -> str:
-    """One line for those who may not open raw sockets."""
+    """One line for users who are not permitted to open raw sockets."""
     python = os.path.realpath(sys.executable)
     return (
         f"raw sockets on {name} need root or CAP_NET_RAW; try sudo, or: sudo setcap cap_net_raw+ep {python}"
@@ -289,7 +289,7 @@ class ScapyLink:
     """scapy's layer-2 socket, for systems without AF_PACKET. Open with `open_link`; needs a running event loop."""
 
     def __init__(self, name: str) -> None:
-        """Raises LinkError: the interface is missing, or needs rights that we lack; says what to do."""
+        """Raises LinkError: the interface is missing, or needs permissions that we lack; says what to do."""
         import threading
 
         import scapy.arch  # noqa: F401  (sets up the sockets of this system)
@@ -303,7 +303,7 @@ class ScapyLink:
         self._inbox = Inbox(self.statistics)
         self._loop = asyncio.get_running_loop()
         self._packet = Ether
-        conf.ifaces.reload()  # it may have been looked at before the adapter was plugged in
+        conf.ifaces.reload()  # it may have been read before the adapter was plugged in
         if name not in get_if_list():
             raise LinkError(f"there is no interface {name}; there are {', '.join(sorted(get_if_list()))}")
         try:
@@ -337,7 +337,7 @@ class ScapyLink:
         self._inbox.fail(LinkError(f"the link on {self.name} is closed"))
 
     def _read(self) -> None:
-        """The reading thread: not every system lets its sockets be watched by an event loop."""
+        """The reading thread: not every system allows an event loop to watch its sockets."""
         while self._open:
             try:
                 if not self._socket.select([self._socket], 0.1):
@@ -346,7 +346,7 @@ class ScapyLink:
             except OSError as why:
                 self._tell(self._inbox.fail, LinkError(_gone(self.name, why)))
                 return
-            # Where the system does not tell our own frames apart, the address has to do.
+            # If the system does not distinguish our own frames, compare the address.
             if frame and frame[12:14] == b"\x88\xe1" and frame[6:12] != self.mac:
                 self._tell(self._inbox.put, bytes(frame))
 
