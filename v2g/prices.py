@@ -1,8 +1,8 @@
-"""Absolute prices of ISO 15118-20 as data: what a charger asks over time, and what it comes to.
+"""Absolute prices of ISO 15118-20 as data: what a charger charges over time, and the resulting cost.
 
-A tariff has stacks of rules, each stack from a second after the schedule begins until the next one. Which rule of a
-stack counts depends on the algorithm; only 1-Power is worked out here: all energy has the price of the rule in whose
-range the present power lies. Money is in the tariff's currency, fees for energy per kWh.
+A tariff has stacks of rules; each stack applies from a second after the schedule's beginning until the next stack. The
+algorithm decides which rule of a stack counts; only 1-Power is calculated here: all energy has the price of the rule
+whose range contains the present power. Money is in the tariff's currency, energy fees are per kWh.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ STACKED_ENERGY = "urn:iso:std:iso:15118:-20:PriceAlgorithm:3-StackedEnergy"
 """PriceAlgorithm."""
 
 ALGORITHMS = {POWER: "1-Power", PEAK_POWER: "2-PeakPower", STACKED_ENERGY: "3-StackedEnergy"}
-"""What people call them."""
+"""Their usual names."""
 
 FINEST = -3
-"""Exponent of money: a tenth of a cent."""
+"""Smallest exponent of money: a tenth of a cent."""
 
 
 def money(amount: float) -> types.RationalNumberType:
-    """An amount or a fee, as exact as 16 bits allow."""
+    """An amount or a fee, as precise as 16 bits allow."""
     return rational(amount, FINEST)
 
 
@@ -54,7 +54,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Rules, in rising order of power, from ``start`` seconds after the schedule begins."""
+    """Rules in rising order of power, valid from ``start`` seconds after the schedule's beginning."""
 
     start: int
     rules: tuple[Rule, ...]
@@ -62,7 +62,7 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Tax:
-    """A tax rate in percent, and what it is raised on; ``included`` in the fees, or added (None: not said)."""
+    """A tax rate in percent, and what it applies to; ``included`` in the fees, or added (None: not given)."""
 
     rate: float
     name: str = ""
@@ -75,11 +75,11 @@ class Tax:
 
 @dataclass(frozen=True, slots=True)
 class Overstay:
-    """What staying longer costs.
+    """The cost of staying longer.
 
     Attributes:
         rules: seconds after the overstay began, fee, period of the fee in s, and description.
-        after: s below ``below`` after which it begins, or None.
+        after: s at less than ``below`` after which the overstay begins, or None.
         below: W, or None.
     """
 
@@ -93,9 +93,9 @@ class Tariff:
     """An AbsolutePriceSchedule.
 
     Attributes:
-        stacks: in order of time, first at 0.
-        currency: three capitals [ISO 4217].
-        language: of the texts, three letters [ISO 639].
+        stacks: in order of time, the first at 0.
+        currency: three capital letters [ISO 4217].
+        language: language of the texts, three letters [ISO 639].
         algorithm: PriceAlgorithm.
         least, most: MinimumCost and MaximumCost, or None.
         taxes: at most ten.
@@ -117,7 +117,7 @@ class Tariff:
 
     @property
     def known(self) -> bool:
-        """Whether its costs can be worked out here."""
+        """Whether its costs can be calculated here."""
         return self.algorithm == POWER
 
     def rule(self, second: float, watts: float) -> Rule:
@@ -132,7 +132,7 @@ def flat(fee: float, currency: str = "EUR") -> Tariff:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# As it is sent
+# Sending and reading
 
 
 def element(tariff: Tariff, anchor: int, number: int, coverage: int, most: int) -> common.AbsolutePriceScheduleType:
@@ -142,7 +142,7 @@ def element(tariff: Tariff, anchor: int, number: int, coverage: int, most: int) 
         anchor: TimeAnchor, in the unit of the session's time stamps.
         number: PriceScheduleID.
         coverage: s after which the schedule ends.
-        most: entries that the vehicle takes; what goes beyond them shortens the tariff.
+        most: the most entries that the vehicle accepts; a longer tariff is shortened.
     """
     stacks = [stack for stack in tariff.stacks if stack.start < coverage]
     starts = [*(stack.start for stack in stacks), coverage][: most + 1]
@@ -215,7 +215,7 @@ def _overstay(overstay: Overstay) -> common.OverstayRuleListType:
 
 
 def read(schedule: common.AbsolutePriceScheduleType) -> Tariff:
-    """A tariff as it came, whatever order its rules are in; its first stack begins with the schedule."""
+    """Reads a tariff, with its rules in any order; its first stack begins with the schedule."""
     stacks = schedule.PriceRuleStacks.PriceRuleStack
     starts = accumulate((stack.Duration for stack in stacks[:-1]), initial=0)
     return Tariff(

@@ -1,4 +1,4 @@
-"""SECC discovery: the two UDP messages, and what each side makes of them. Pure.
+"""SECC discovery: the two UDP messages, and how each side handles them. Pure.
 
 Request (2 bytes): security, transport. Response (20 bytes): IPv6 address, TCP port, security, transport.
 """
@@ -15,11 +15,11 @@ from v2g.errors import RemoteError
 PORT = 15118
 GROUP = "ff02::1"
 PORTS = range(49152, 65536)
-"""Where a charger's TCP port has to be."""
+"""Range of a charger's TCP port."""
 TLS, NO_TLS = 0x00, 0x10
 TCP = 0x00
 
-# Wired first; the wireless forms carry more behind the same start.
+# Wired first; the wireless forms carry more data after the same start.
 _REQUESTS = {v2gtp.SDP_REQUEST: (2,), v2gtp.SDP_WIRELESS_REQUEST: (61, 62)}
 _RESPONSES = {v2gtp.SDP_RESPONSE: (20,), v2gtp.SDP_WIRELESS_RESPONSE: (58, 59)}
 
@@ -98,7 +98,7 @@ def parse_response(data: bytes) -> Response:
     return Response(IPv6Address(payload[:16]), int.from_bytes(payload[16:18], "big"), payload[18], payload[19])
 
 
-# What a charger answers: (asked for TLS?, policy) -> security.
+# A charger's answer: (is TLS requested?, policy) -> security.
 _ANSWERS = {
     (TLS, TlsPolicy.NONE): NO_TLS,
     (TLS, TlsPolicy.OPTIONAL): TLS,

@@ -1,6 +1,6 @@
-"""The few words that tell an engineer what a message of ISO 15118-20 is about: its service, needs, schedule, target.
+"""A few words that summarise a message of ISO 15118-20 for an engineer: its service, needs, schedule, target.
 
-A message with deliberately nonsensical content has none.
+A message with deliberately nonsensical content gets none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from v2g.terms import NOT_KNOWN, total
 
 
 def words(body: Any) -> list[str]:
-    """Words for the line of a message, besides its code and what has its place there already."""
+    """Words for a message's line, in addition to its code and whatever is already shown there."""
     found: list[str] = []
     with contextlib.suppress(AttributeError, TypeError, ValueError, OverflowError):
         found = [str(word) for word in _words(body)]

@@ -1,7 +1,7 @@
-"""What the two sides of an ISO 15118-20 session agree on, read from its messages as they pass, of either role.
+"""What the two sides of an ISO 15118-20 session agree on, read from the passing messages of both roles.
 
-Times are those of whoever feeds it: a recording's seconds, or a loop's. A schedule counts from when it was received,
-because the anchors of peers are in different units and of clocks that nobody compares.
+The caller decides on the clock: a recording's seconds, or a loop's. A schedule counts from its reception, because peers
+use different units and unsynchronised clocks for its anchor.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ NOTIFICATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Mobility needs; None where nothing was said.
+    """Mobility needs; None if not given.
 
     Attributes:
-        departure: when, in the time that was fed.
+        departure: time of departure, on the caller's clock.
         minimum, target: SoC in percent.
-        by: ``vehicle`` or ``charger``: who said it last.
+        by: ``vehicle`` or ``charger``: the side that last named them.
     """
 
     departure: float | None = None
@@ -47,15 +47,15 @@ class Steps:
     """A value over time.
 
     Attributes:
-        points: (time, value) from which each holds.
-        until: time at which the last one ends.
+        points: (time, value): each value applies from its time.
+        until: time at which the last value ends.
     """
 
     points: tuple[tuple[float, float], ...]
     until: float
 
     def at(self, time: float) -> float | None:
-        """The value at a time; None outside of them."""
+        """The value at a time; None outside of the steps."""
         if not self.points or not self.points[0][0] <= time < self.until:
             return None
         return next(value for start, value in reversed(self.points) if start <= time)
@@ -66,9 +66,9 @@ class Offer:
     """A schedule tuple, in W; prices per kWh in a currency, or price levels.
 
     Attributes:
-        number: ScheduleTupleID; 0 where only prices were sent (dynamic mode).
-        charging, discharging: limits of power, the second not above zero; None: there is none.
-        prices, discharge_prices: or None.
+        number: ScheduleTupleID; 0 if only prices were sent (dynamic mode).
+        charging, discharging: power limits, the second not above zero; None: there is none.
+        prices, discharge_prices: prices, or None.
         unit: ``EUR/kWh``, ``level``, or "".
     """
 
@@ -82,20 +82,20 @@ class Offer:
 
 @dataclass
 class Terms:
-    """What holds now.
+    """The terms in force.
 
     Attributes:
-        service: title of the energy transfer service, "" before it is selected.
+        service: title of the energy transfer service; "" before it is selected.
         chosen: its parameter set, or None.
         needs: mobility needs.
-        target: power that the charger told the vehicle to take (AC), W; None: it did not.
-        offers: schedules offered last, by number.
-        selected: number of the one that the vehicle chose, 0 before.
+        target: power that the charger told the vehicle to take (AC), W; None: no target.
+        offers: the schedules last offered, by number.
+        selected: number of the schedule that the vehicle chose; 0 before that.
         profile: the vehicle's power profile in scheduled mode, W.
         standby: power is suspended.
-        wish: EVSENotification of the last response that had one to carry, "" without.
-        charged, discharged: MeterInfo's readings of the session, Wh, or None.
-        since: when the charge loop began, or None.
+        wish: EVSENotification of the last response that could carry one; "" if it had none.
+        charged, discharged: MeterInfo's readings for the session, Wh, or None.
+        since: time at which the charge loop began, or None.
     """
 
     service: str = ""
@@ -116,21 +116,21 @@ class Terms:
 
     @property
     def control(self) -> str:
-        """``scheduled``, ``dynamic``, or "" where it is not known."""
+        """``scheduled``, ``dynamic``, or "" if unknown."""
         return "" if self.chosen is None else "dynamic" if self.chosen.dynamic else "scheduled"
 
     @property
     def offer(self) -> Offer | None:
-        """The schedule that counts: the vehicle's choice, the first one before, or the prices of dynamic mode."""
+        """The schedule in force: the vehicle's choice; before that the first one; in dynamic mode the prices."""
         return self.offers.get(self.selected) or next(iter(self.offers.values()), None)
 
     def note(self, body: Any, time: float) -> None:
-        """Takes a request or response into account; one with deliberately nonsensical content says nothing."""
+        """Takes a request or response into account; one with deliberately nonsensical content is ignored."""
         with contextlib.suppress(AttributeError, TypeError, ValueError, OverflowError):
             self._note(body, time)
 
     def digest(self, time: float) -> dict[str, Any]:
-        """What is known now, for programs: times in s from ``time`` on, kW; unknown values are omitted."""
+        """What is known now, for programs: times in s after ``time``, powers in kW; unknown values are omitted."""
         needs, offer = self.needs, self.offer
         found: dict[str, Any] = {
             "service": self.service or None,
@@ -186,11 +186,11 @@ class Terms:
         before = self._said.get(by, Needs())
         at = before.departure if departure is None else time + departure
         if at is not None and before.departure is not None and abs(at - max(before.departure, time)) < _SAME:
-            at = before.departure  # whole seconds that count down, to 0 where they are over
+            at = before.departure  # whole seconds that count down to 0
         now = self._said[by] = Needs(
             at, before.minimum if minimum is None else minimum, before.target if target is None else target, by
         )
-        # What a side only repeats does not undo what the other one has changed since.
+        # A mere repetition by one side does not undo a later change by the other.
         changed = {
             name: getattr(now, name)
             for name in ("departure", "minimum", "target")
@@ -200,7 +200,7 @@ class Terms:
             self.needs = replace(self.needs, **changed, by=by)
 
     def _same(self, name: str, value: float) -> bool:
-        """Whether one of the mobility needs has that value already."""
+        """Whether one of the mobility needs already has that value."""
         known = getattr(self.needs, name)
         return known is not None and abs(known - value) < (_SAME if name == "departure" else 0.5)
 
@@ -219,7 +219,7 @@ class Terms:
         if profile is None:
             return
         if profile.Scheduled_EVPPTControlMode is None:
-            return  # in dynamic mode it is the vehicle's estimate and not binding
+            return  # in dynamic mode it is the vehicle's non-binding estimate
         self.selected = profile.Scheduled_EVPPTControlMode.SelectedScheduleTupleID
         self.profile = _powers(profile.EVPowerProfileEntries.EVPowerProfileEntry, time)
 
@@ -255,9 +255,9 @@ class Terms:
 
 
 NOT_KNOWN = 86400
-"""s: departures from here on are the usual way to say that nobody knows when."""
+"""s: a departure this late or later is the usual way to say that it is unknown."""
 _SAME = 1.5
-"""s: departures that are nearer to each other are the same one, repeated."""
+"""s: departures closer together than this are the same one, repeated."""
 
 
 def total(block: Any, name: str) -> float | None:
@@ -295,7 +295,7 @@ def _powers(entries: list[common.PowerScheduleEntryType], time: float) -> Steps:
 
 
 def _prices(part: Any, time: float) -> tuple[Steps | None, str]:
-    """Price of the first kWh over time, and its unit."""
+    """The price of the first kWh over time, and its unit."""
     absolute, levels = part.AbsolutePriceSchedule, part.PriceLevelSchedule
     if absolute is not None:
         tariff = prices.read(absolute)

@@ -1,7 +1,7 @@
 """Every time-out and performance time under its standard name, in seconds, per protocol.
 
-The vehicle's time-outs for one response are in ``message`` by request name, the charger's own limits for answering in
-``performance``. Values are those of ISO 15118-2 tables 109 and 110 and of DIN SPEC 70121 section 9.6.
+The vehicle's time-outs for a response and the charger's own limits for answering are tables by request name. Values are
+those of ISO 15118-2 tables 109 and 110 and of DIN SPEC 70121 section 9.6.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DEFAULT = "default"
 
 @dataclass(frozen=True)
 class Timing:
-    """The timers of one protocol. Change some with :meth:`replace`."""
+    """The timers of one protocol; :meth:`replace` changes some of them."""
 
     V2G_EVCC_Msg_Timeout: Mapping[str, float]
     """Vehicle: request sent -> response received, by request name; ``default`` for the rest."""
@@ -42,7 +42,7 @@ class Timing:
     """Vehicle, DIN: SessionSetupRes -> PowerDeliveryRes."""
     V2G_SECC_ReadyToCharge_Performance_Time: float | None = None
     V2G_SECC_CPState_Detection_Timeout: float = 1.5
-    """Charger: how long it waits for the control pilot state that a request presupposes [V2G-DC-547]."""
+    """Charger: how long it waits for the control pilot state that a request requires [V2G-DC-547]."""
     V2G_EVCC_CPState_Change_Time: float = 0.25
     """Vehicle, AC: state change after sending PowerDeliveryReq [V2G2-847, 848]."""
     V2G_SECC_Contactor_Close_Time: float = 3.0
@@ -54,31 +54,31 @@ class Timing:
     SDP_Max_Requests: float = 50
     """Vehicle: consecutive SDP requests without an answer [V2G2-161]."""
     Loop_Sequence_Performance_Time: float | None = None
-    """Vehicle, ISO 15118-20: charge loop response -> next request [V2G20-1499, 1501]; else as any other message."""
+    """Vehicle, ISO 15118-20: charge loop response -> next request [V2G20-1499, 1501]; None: as for other messages."""
     Loop_Sequence_Timeout: float | None = None
     """Charger, ISO 15118-20: the same [V2G20-1500, 1502]."""
     overridden: frozenset[str] = field(default_factory=frozenset)
 
     def message_timeout(self, request: str) -> float:
-        """The vehicle's time-out for the response to a request, seconds."""
+        """The vehicle's time-out for the response to a request, s."""
         return self.V2G_EVCC_Msg_Timeout.get(request, self.V2G_EVCC_Msg_Timeout[_DEFAULT])
 
     def sequence_timeout(self, *, in_loop: bool = False) -> float:
-        """How long the charger waits for the next request, seconds; shorter after a charge loop of ISO 15118-20."""
+        """How long the charger waits for the next request, s; shorter in the charge loop of ISO 15118-20."""
         own = self.Loop_Sequence_Timeout if in_loop else None
         return self.V2G_SECC_Sequence_Timeout if own is None else own
 
     def sequence_performance(self, *, in_loop: bool = False) -> float:
-        """How long the vehicle may take for its next request, seconds."""
+        """How long the vehicle may take until its next request, s."""
         own = self.Loop_Sequence_Performance_Time if in_loop else None
         return self.V2G_EVCC_Sequence_Performance_Time if own is None else own
 
     def performance_time(self, request: str) -> float:
-        """The charger's limit for answering a request, seconds."""
+        """The charger's limit for answering a request, s."""
         return self.V2G_SECC_Msg_Performance_Time.get(request, self.V2G_SECC_Msg_Performance_Time[_DEFAULT])
 
     def replace(self, changes: Mapping[str, float]) -> Timing:
-        """The same with other values. A message's own time is named ``V2G_EVCC_Msg_Timeout.CableCheckReq``.
+        """A copy with changed values. A single message's timer is named like ``V2G_EVCC_Msg_Timeout.CableCheckReq``.
 
         Raises:
             SetupError: there is no such timer.
@@ -149,7 +149,7 @@ ISO20 = Timing(
     Loop_Sequence_Performance_Time=0.25,
     Loop_Sequence_Timeout=0.5,
 )
-"""In ISO 15118-20 the names have no ``V2G_`` in front."""
+"""In ISO 15118-20 the names lack the prefix ``V2G_``."""
 
 RELAXED: Mapping[str, float] = {
     "Loop_Sequence_Timeout": ISO20.V2G_SECC_Sequence_Timeout,
@@ -160,6 +160,6 @@ RELAXED: Mapping[str, float] = {
         for energy in ("AC", "DC", "WPT")
     },
 }
-"""Changes that give the charge loop of ISO 15118-20 the times of other messages, as open stacks have it: for benches
-whose peer is slower than the standard wants it. A charger then delivers for up to a minute to a vehicle that is silent.
+"""Changes that give the charge loop of ISO 15118-20 the timers of other messages, as open stacks do: for benches whose
+peer is slower than the standard requires. A charger may then deliver to a silent vehicle for up to a minute.
 """

@@ -1,4 +1,4 @@
-"""One stream of events from all layers, and how it is written down: JSON lines.
+"""One stream of events from all layers, written as JSON lines.
 
 Packages emit events to an injected ``observe(event)``; none configures logging. A trace can be read back, checked
 against the sequence tables, and compared.
@@ -25,12 +25,12 @@ class Event:
         time: seconds on the event loop's clock.
         layer: ``sdp``, ``tcp``, ``tls``, ``v2gtp``, ``message``, ``state``, ``tolerance``, ``error``.
         name: message name, or a stable word for what happened.
-        direction: ``tx`` or ``rx``, or "" where nothing was sent.
+        direction: ``tx`` or ``rx``; "" if nothing was sent.
         data: the bytes at that layer (EXI for messages), or b"".
         message: the message object, for messages.
         schema: schema set of the message.
         note: details in words.
-        stream: of messages: the payload type of their side stream; 0: the main stream.
+        stream: for messages: payload type of their side stream; 0: the main stream.
     """
 
     time: float
@@ -48,11 +48,11 @@ Observe = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """The observer that does not look."""
+    """The observer that ignores every event."""
 
 
 def fan_out(*observers: Observe) -> Observe:
-    """One observer that tells several."""
+    """One observer that passes events on to several."""
 
     def tell(event: Event) -> None:
         for observe in observers:
@@ -62,16 +62,16 @@ def fan_out(*observers: Observe) -> Observe:
 
 
 MAX_EVENTS = 1000
-"""Events of one layer in a second that are written down or shown; more of them are a flood."""
+"""The most events of one layer per second that are recorded or shown; more of them are a flood."""
 MAX_MESSAGES = 5000
-"""The same for messages, which a verdict needs; no real peer sends a hundredth of that."""
+"""The same for messages, which a verdict needs; no real peer sends even a hundredth of that."""
 
 
 class Bounded:
-    """Passes events on, of each layer at most so many in a second of the loop's clock.
+    """Passes events on, but only a limited number per layer and second of the loop's clock.
 
-    How many were left out is said by one event ``left-out`` of layer ``bench`` for each layer, with the next event
-    after that second, or by :meth:`finish`. TLS secrets always pass: without them, what follows cannot be read.
+    One event ``left-out`` of layer ``bench`` for each layer says how many were left out; it comes with the next event
+    after that second, or from :meth:`finish`. TLS secrets always pass, because later records are unreadable without.
     """
 
     def __init__(self, observe: Observe) -> None:
@@ -80,7 +80,7 @@ class Bounded:
         self._counts: dict[str, int] = {}
 
     def __call__(self, event: Event) -> None:
-        if event.layer == "tcp" and event.name == "data":  # as many as there are messages; nobody writes them down
+        if event.layer == "tcp" and event.name == "data":  # as many as there are messages; never recorded
             self._observe(event)
             return
         if int(event.time) != self._second:
@@ -91,7 +91,7 @@ class Bounded:
             self._observe(event)
 
     def finish(self) -> None:
-        """Tells what was left out, and counts anew."""
+        """Reports what was left out, and resets the counts."""
         counts, self._counts = self._counts, {}
         for layer, count in counts.items():
             if (over := count - _limit(layer)) > 0:
@@ -104,15 +104,15 @@ def _limit(layer: str) -> int:
 
 
 class JsonLines:
-    """Writes events to a file, one JSON object a line, flushed as they come.
+    """Writes events to a file, one JSON object per line, each flushed at once.
 
-    Bytes of the link (``tcp`` ``data``) are left out: the messages stand for them.
+    The link's bytes (``tcp`` ``data``) are left out: the messages represent them.
 
     Args:
         file: text file open for writing.
         epoch: wall-clock time (Unix seconds) of time 0 on the loop's clock, noted in the first line.
         role: ``evcc``, ``secc`` or ``both`` (seen by the vehicle), noted in the first line.
-        configuration: what the session was started with, noted there too; anything but numbers becomes text.
+        configuration: the session's settings, noted there too; anything but numbers becomes text.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class JsonLines:
 
 
 def _builtins(event: Event) -> Any:
-    """The message as JSON; one that cannot be expressed (sent on purpose by a test) as its text."""
+    """The message as JSON; one that JSON cannot express (sent deliberately by a test) as its text."""
     import exi
     from v2g.messages import schema
 

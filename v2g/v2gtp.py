@@ -11,7 +11,7 @@ VERSION = 0x01
 HEADER_LENGTH = 8
 
 EXI = 0x8001
-"""EXI message of supportedAppProtocol, DIN 70121 or ISO 15118-2: which one is session state."""
+"""EXI message of supportedAppProtocol, DIN 70121 or ISO 15118-2; the session state tells which one."""
 SDP_REQUEST = 0x9000
 SDP_RESPONSE = 0x9001
 SDP_WIRELESS_REQUEST = 0x9002
@@ -33,7 +33,7 @@ PAYLOAD_TYPES = {
     SDP_WIRELESS_REQUEST: "wireless SDP request",
     SDP_WIRELESS_RESPONSE: "wireless SDP response",
 }
-"""Names of the payload types; what is missing is reserved, from 0xA000 on manufacturer specific."""
+"""Names of the payload types; all others are reserved, those from 0xA000 on are manufacturer specific."""
 
 
 class HeaderError(RemoteError):
@@ -59,7 +59,7 @@ def parse_header(data: bytes) -> Header:
     """The header at the start of ``data``.
 
     Raises:
-        HeaderError: fewer than eight bytes, another version, or an inverse that does not fit [V2G2-800].
+        HeaderError: fewer than eight bytes, another version, or an inverse that does not match [V2G2-800].
     """
     if len(data) < HEADER_LENGTH:
         raise HeaderError(f"V2GTP header of {len(data)} bytes, expected {HEADER_LENGTH}")
@@ -72,7 +72,7 @@ def parse(data: bytes) -> tuple[int, bytes]:
     """Payload type and payload of a datagram.
 
     Raises:
-        HeaderError: as :func:`parse_header`, or the length does not match.
+        HeaderError: as in :func:`parse_header`, or the length does not match.
     """
     header = parse_header(data)
     if header.length != len(data) - HEADER_LENGTH:

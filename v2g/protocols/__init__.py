@@ -31,4 +31,4 @@ __all__ = [
 ]
 
 PROTOCOLS = {protocol.name: protocol for protocol in (DIN, ISO2, ISO20)}
-"""The protocols of sessions, by name."""
+"""The protocols for sessions, by name."""

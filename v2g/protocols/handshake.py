@@ -1,4 +1,4 @@
-"""supportedAppProtocol, the handshake before any protocol: what is offered and what is chosen."""
+"""supportedAppProtocol, the handshake before any protocol: the offers and the selection."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ APPPROTO = Protocol(
 
 
 def offer(protocols: Sequence[Protocol], energy: Energy | None = None) -> appproto.supportedAppProtocolReq:
-    """The vehicle's request: priority falls with the position, SchemaIDs count from 1.
+    """The vehicle's request: priority decreases with the position, SchemaIDs count from 1.
 
     Args:
-        energy: what the vehicle wants to charge; None: whatever the protocols offer.
+        energy: kind of energy the vehicle wants; None: whatever the protocols offer.
     """
     entries = [entry for protocol in protocols for entry in protocol.offers if energy is None or energy in entry.energy]
     return appproto.supportedAppProtocolReq(
@@ -55,7 +55,7 @@ def offer(protocols: Sequence[Protocol], energy: Energy | None = None) -> apppro
 
 @dataclass(frozen=True)
 class Selection:
-    """The charger's choice: its response, the protocol (None: no negotiation), and offers it does not know."""
+    """The charger's choice: its response, the protocol (None: no agreement), and the offers it does not know."""
 
     response: appproto.supportedAppProtocolRes
     protocol: Protocol | None
@@ -64,7 +64,7 @@ class Selection:
 
 
 def meant(entry: appproto.AppProtocolType, known: Iterable[Protocol]) -> tuple[Protocol, Offer] | None:
-    """The protocol that an entry names by its namespace and major version, and as which of its offers."""
+    """The protocol that an entry names by namespace and major version, and the matching offer of that protocol."""
     for protocol in known:
         for own in protocol.offers:
             if (own.namespace, own.version[0]) == (entry.ProtocolNamespace, entry.VersionNumberMajor):
@@ -75,12 +75,12 @@ def meant(entry: appproto.AppProtocolType, known: Iterable[Protocol]) -> tuple[P
 def select(
     request: appproto.supportedAppProtocolReq, supported: Iterable[Protocol], energy: Energy | None = None
 ) -> Selection:
-    """Of the offers whose namespace and major version the charger supports, the one with the lowest priority number.
+    """Selects the offer with the lowest priority number among those with a supported namespace and major version.
 
-    Another minor version is a deviation that is accepted and said [V2G2-169, 172]. SchemaID 0 is an id like any other.
+    Another minor version is a deviation that is accepted and reported [V2G2-169, 172]. SchemaID 0 is valid.
 
     Args:
-        energy: what the charger gives; None: whatever the protocols offer.
+        energy: kind of energy the charger gives; None: whatever the protocols offer.
     """
     ours = tuple(supported)
     usable: list[tuple[appproto.AppProtocolType, Protocol, Offer]] = []

@@ -1,6 +1,6 @@
-"""ISO 15118-20: one namespace and one payload type per energy transfer set, side streams, power in both directions.
+"""ISO 15118-20: one namespace and payload type per energy transfer set, side streams, power in both directions.
 
-Its messages are documents of their own: the header is their first field, and carries a time stamp.
+Each message is a document of its own: its first field is the header, which carries a time stamp.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from v2g.messages.xmldsig import SignatureType
 from v2g.protocols.protocol import Abilities, Energy, Names, Offer, Protocol, SideStream
 
 VERSION = (1, 0)
-"""Of every namespace in supportedAppProtocol."""
+"""Version of every namespace in supportedAppProtocol."""
 
 RENEGOTIATION, METERING, PANTOGRAPH, PARKING = 0x8101, 0x8102, 0x8103, 0x8104
 """Payload types of the side streams."""
@@ -29,7 +29,7 @@ def wrap(message: Any, session_id: bytes, signature: SignatureType | None = None
     Args:
         time: TimeStamp, in the unit that the session sends.
     """
-    # Eight bytes also where a request is refused before there is a session.
+    # Eight bytes even if a request is refused before there is a session.
     header = types.MessageHeaderType(SessionID=session_id or bytes(8), TimeStamp=time, Signature=signature)
     return msgspec.structs.replace(message, Header=header)
 

@@ -1,4 +1,4 @@
-"""A protocol as data: everything that roles, recordings and tools need to know about it.
+"""A protocol as data: everything that roles, recordings and tools need to know about one.
 
 The module of a generation (:mod:`.din70121`, :mod:`.iso2`, :mod:`.iso20`) fills a :class:`Protocol`; nothing else in
 the project compares the name of a protocol. Code that needs such a fact gets it here.
@@ -26,7 +26,7 @@ class Wrap(typing.Protocol):
     """Puts a message into the document that goes on the wire."""
 
     def __call__(self, message: Any, session_id: bytes, signature: SignatureType | None = None, time: int = 0) -> Any:
-        """The document; ``signature`` and ``time`` (TimeStamp, where the protocol has one) go into its header."""
+        """The document; ``signature`` and ``time`` (TimeStamp, if the protocol has one) go into its header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Offer:
     Attributes:
         namespace: ProtocolNamespace.
         version: VersionNumberMajor and VersionNumberMinor.
-        energy: what can be charged under it.
+        energy: kinds of energy that it covers.
     """
 
     namespace: str
@@ -46,18 +46,18 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What sessions of a protocol can do at all.
+    """What sessions of a protocol can do in principle.
 
     Attributes:
         energy: ``AC`` or ``DC`` power.
-        tls: over TLS.
-        mutual: over nothing but TLS 1.3 with the certificates of both sides.
-        contract: payment by contract (Plug & Charge).
-        pause: a session that pauses and is resumed.
-        renegotiation: a new schedule without a new session.
-        bidirectional: energy back from the vehicle.
-        megawatt: over a coupler for megawatts.
-        held: the charger holds the connection for some time after the end, so that the vehicle can close it first.
+        tls: use TLS.
+        mutual: require TLS 1.3 with certificates of both sides.
+        contract: pay by contract (Plug & Charge).
+        pause: pause and resume.
+        renegotiation: agree on a new schedule without a new session.
+        bidirectional: transfer energy back from the vehicle.
+        megawatt: charge over a megawatt coupler.
+        held: the charger keeps the connection open for some time after the end, so that the vehicle can close it first.
         short_ids: session ids may have fewer than eight bytes.
         whole_watts: powers of schedules and profiles are whole numbers of W, without a unit.
     """
@@ -77,16 +77,16 @@ class Abilities:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A protocol's own names for what every session has.
+    """A protocol's own names for things that every session has.
 
     Attributes:
-        selection: request that selects services and payment; "" where there is no such exchange.
+        selection: request that selects services and payment; "" if there is no such exchange.
         authorization: request that waits for the authorization.
-        loops: request of the charge loop, by what is charged.
-        powered: requests that drive the DC output, so that the control pilot has to be in C or D when they come.
-        pilot: other requests -> letters of the control pilot states that they presuppose [V2G-DC-547].
+        loops: request of the charge loop, by kind of energy.
+        powered: requests that drive the DC output, so the control pilot must be in C or D when they arrive.
+        pilot: other requests -> letters of the control pilot states that they require [V2G-DC-547].
         codes: ResponseCodes of ISO 15118-2 that have another name here.
-        timers: what the names of its timers begin with.
+        timers: prefix of its timer names.
     """
 
     selection: str
@@ -103,8 +103,8 @@ class SideStream:
     """A stream of messages that runs beside the main one (ISO 15118-20).
 
     Attributes:
-        title: what people call it.
-        sets: schema sets that its messages may be of; its payload type does not tell which.
+        title: its usual name.
+        sets: schema sets that its messages may belong to; its payload type does not tell which.
         order: its own legal order of messages.
     """
 
@@ -118,15 +118,15 @@ class Protocol:
     """One application protocol.
 
     Attributes:
-        name: the name users give; where there is one schema set, also its name.
-        title: what people call it.
-        offers: what supportedAppProtocol offers, preferred first.
-        modules: its messages, by schema set.
+        name: the name that users give; with a single schema set, also the name of that set.
+        title: its usual name.
+        offers: its entries in supportedAppProtocol, preferred first.
+        modules: its message modules, by schema set.
         wrap: puts a message into its document.
         timing: its timers.
         order: its legal order of messages.
         abilities: what its sessions can do.
-        names: how it calls what every session has.
+        names: its own names for things that every session has.
         payload_types: V2GTP payload type of the main stream, by schema set.
         side: its side streams, by payload type.
     """
@@ -146,7 +146,7 @@ class Protocol:
     # -- messages -------------------------------------------------------------------------------------------------
 
     def message(self, name: str) -> type[Any] | None:
-        """The message class of a name, or None."""
+        """The message class with a name, or None."""
         for module in self.modules.values():
             found: type[Any] | None = getattr(module, name, None)
             if found is not None:
@@ -157,7 +157,7 @@ class Protocol:
         """The schema set that a message class belongs to.
 
         Raises:
-            KeyError: it is of another protocol.
+            KeyError: the class belongs to another protocol.
         """
         if len(self.modules) == 1:
             return next(iter(self.modules))
@@ -167,7 +167,7 @@ class Protocol:
         raise KeyError(f"{kind.__name__} is not a message of {self.title}")
 
     def schema_of(self, kind: type[Any]) -> Schema:
-        """The schema set, as such, that a message class belongs to."""
+        """The schema set that a message class belongs to, as an object."""
         return messages.schema(self.set_of(kind))
 
     def schemas(self) -> list[Schema]:
@@ -183,7 +183,7 @@ class Protocol:
         name = request.__name__
         return self.message(name.removesuffix("Req") + "Res") if name.endswith("Req") else None
 
-    # -- where there is one schema set ----------------------------------------------------------------------------
+    # -- for protocols with a single schema set -------------------------------------------------------------------
 
     @property
     def schema(self) -> Schema:
@@ -197,12 +197,12 @@ class Protocol:
 
     @property
     def payload_type(self) -> int:
-        """Of its frames; the first of several."""
+        """Payload type of its frames; the first of several."""
         return next(iter(self.payload_types.values()))
 
     @property
     def namespace(self) -> str:
-        """What supportedAppProtocol offers first."""
+        """The namespace that supportedAppProtocol offers first."""
         return self.offers[0].namespace
 
     @property
@@ -213,32 +213,32 @@ class Protocol:
     # -- questions ------------------------------------------------------------------------------------------------
 
     def can_charge(self, energy: Energy, *, megawatt: bool = False) -> bool:
-        """Whether its sessions can be about this, also over a coupler for megawatts where that is asked for."""
+        """Whether its sessions can transfer this energy, and, if required, over a megawatt coupler."""
         return energy in self.abilities.energy and (self.abilities.megawatt or not megawatt)
 
     def loop(self, energy: Energy) -> str:
-        """Request of the charge loop; where the protocol has none for this energy, that of the other."""
+        """Request of the charge loop; if the protocol has none for this energy, that of the other kind."""
         return self.names.loops.get(energy) or next(iter(self.names.loops.values()))
 
     def is_loop(self, request: str) -> bool:
-        """Whether a request is one of the charge loop."""
+        """Whether a request belongs to the charge loop."""
         return request in self.names.loops.values()
 
     def timer(self, name: str) -> str:
-        """A timer of :class:`v2g.timing.Timing` under the name that it has here."""
+        """The name that a timer of :class:`v2g.timing.Timing` has in this protocol."""
         return self.names.timers + name.removeprefix("V2G_") if name.startswith("V2G_") else name
 
     def code(self, code: str) -> str:
-        """A ResponseCode under the name that it has here."""
+        """The name that a ResponseCode has in this protocol."""
         return self.names.codes.get(code, code)
 
 
 ONE_STREAM = v2gtp.EXI
-"""Payload type of everything before ISO 15118-20."""
+"""Payload type of all protocols before ISO 15118-20."""
 
 
 def body(module: Any) -> Wrap:
-    """Wrapping of DIN SPEC 70121 and ISO 15118-2: a V2G_Message with header and body."""
+    """The wrapping for DIN SPEC 70121 and ISO 15118-2: a V2G_Message with header and body."""
 
     def wrap(message: Any, session_id: bytes, signature: SignatureType | None = None, time: int = 0) -> Any:
         header = module.MessageHeaderType(SessionID=session_id, Signature=signature)

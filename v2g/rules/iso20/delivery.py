@@ -1,4 +1,4 @@
-"""PowerDelivery: the power profile, within the schedule that was chosen, and what starts and stops."""
+"""PowerDelivery: the power profile within the chosen schedule, and starting and stopping."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ INVALID = "FAILED_EVPowerProfileInvalid"
 SLACK = 1.001
 """Factor by which a profile may exceed its schedule: rounding to the 16 bits of a RationalNumber."""
 ALIGNED = 2.0
-"""s: by which steps of a profile may lie beside those of its schedule: durations are whole seconds."""
+"""s by which steps of a profile may be offset from those of its schedule, because durations are whole seconds."""
 
 
 def _starts(body: Any) -> bool:
-    """Whether power is to flow now: a vehicle that still works on its profile says so."""
+    """Whether power is to flow now: a vehicle that is still working on its profile says so."""
     return bool(body.ChargeProgress == "Start" and body.EVProcessing == "Finished")
 
 
@@ -64,7 +64,7 @@ def profile_mode(facts: Facts, body: Any) -> str:
 
 
 def _chosen(facts: Facts, body: Any) -> tuple[int, Planned | None] | None:
-    """The schedule that a start names, and what it allows; None where none is named or nothing is known."""
+    """The schedule that a start names, and what it allows; None if none is named or nothing is known."""
     mode = getattr(body.EVPowerProfile, "Scheduled_EVPPTControlMode", None)
     if mode is None or body.ChargeProgress != "Start" or facts.iso20.plans is None:
         return None
@@ -89,7 +89,7 @@ def profile_above_schedule(facts: Facts, body: Any) -> str:
     if plan is None or not _starts(body):
         return ""
     profile = steps(body.EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry)
-    since = facts.now - facts.iso20.planned  # the profile counts from now, the schedule from when it was offered
+    since = facts.now - facts.iso20.planned  # the profile counts from now, the schedule from its offer
     wanted, charging, discharging = _Lookup(profile), _Lookup(plan.charging), _Lookup(plan.discharging)
     for second in sorted({s.start for s in profile.steps} | {max(0.0, s.start - since) for s in plan.charging.steps}):
         asked = wanted.at(second)
@@ -107,14 +107,14 @@ def profile_above_schedule(facts: Facts, body: Any) -> str:
 
 
 class _Lookup:
-    """Steps in which a time is found without looking at all of them: schedules have a thousand entries."""
+    """Steps with fast lookup by time: schedules may have a thousand entries."""
 
     def __init__(self, given: Steps | None) -> None:
         self._steps = () if given is None else given.steps
         self._starts = [step.start for step in self._steps]
 
     def at(self, second: float) -> float | None:
-        """W; None where nothing is said."""
+        """W at a time; None if there is no value."""
         place = bisect_right(self._starts, second) - 1
         step = self._steps[place] if place >= 0 else None
         if step is None or step.milliwatts is None or second >= step.end:
@@ -122,7 +122,7 @@ class _Lookup:
         return step.milliwatts / 1000.0
 
     def around(self, second: float, best: Callable[[list[float]], float]) -> float | None:
-        """The best power about a second; None where nothing is said there."""
+        """The ``best`` of the powers around a second, W; None if there is no value."""
         near = (self.at(second + by) for by in (-ALIGNED, 0.0, ALIGNED))
         known = [watts for watts in near if watts is not None]
         return best(known) if known else None
@@ -216,7 +216,7 @@ def precharge_voltage(facts: Facts, body: Any) -> str:
 
 
 STEP = 0.1
-"""V: in which voltages are sent."""
+"""V: the steps in which voltages are sent."""
 
 
 @rule("target-voltage", "precharge keeps the limits of both sides", EVCC, "DC_PreChargeReq", only=(DC20,))

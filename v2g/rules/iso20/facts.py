@@ -1,7 +1,7 @@
-"""What two sides have said so far in a session of ISO 15118-20, as far as later messages are held against it.
+"""What both sides have said so far in a session of ISO 15118-20, as far as later messages are judged by it.
 
-As :mod:`v2g.rules.facts`: what was never said is None or empty, and no rule judges by it. A schedule
-renegotiation on its side stream counts as well: what it agrees holds from then on.
+As in :mod:`v2g.rules.facts`, a fact that was never stated is None or empty, and no rule judges by it. A schedule
+renegotiation on its side stream counts too: its result applies from then on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from v2g.rules.schedule import Steps
 
 DECLARED_DC = ("MaximumChargePower", "MaximumChargeCurrent", "MaximumVoltage", "MaximumDischargePower",
                "MaximumDischargeCurrent")  # fmt: skip
-"""Limits of DC by the ends of their names."""
+"""DC limits by the ends of their names."""
 
 
 def _amps() -> Ceiling:
@@ -35,43 +35,43 @@ class Facts20:
     """A session so far.
 
     Attributes:
-        begun: it is known from SessionSetup on; ``joined``: as one that had paused.
+        begun: the session is known from SessionSetup on; ``joined``: it resumed a paused one.
         asked_id: SessionID of SessionSetupReq.
-        authorizations: on offer; None: not known.
-        installs: CertificateInstallationService; None: not known.
-        pays: EIM or PnC, as the charger accepted it; "" before, and where a session was joined.
-        renegotiable: ServiceRenegotiationSupported; None: not known.
-        namespace: the energy namespace that supportedAppProtocol agreed on, "" before.
-        services, value_added: ServiceIDs on offer; None: not known.
-        sets: ServiceID -> ParameterSetID -> what the set says; None where it says no control mode.
-        service, chosen: selected; None before.
-        declared: the vehicle's and the charger's limits of ChargeParameterDiscovery, by side and name without EV or
-            EVSE; powers over all phases, magnitudes.
-        kind: of the last ChargeParameterDiscoveryReq or loop request.
-        phases: the vehicle spoke of phases one by one; None: not known.
+        authorizations: authorization services offered; None: unknown.
+        installs: CertificateInstallationService; None: unknown.
+        pays: EIM or PnC, as accepted by the charger; "" before that, and in a resumed session.
+        renegotiable: ServiceRenegotiationSupported; None: unknown.
+        namespace: the energy namespace agreed by supportedAppProtocol; "" before that.
+        services, value_added: ServiceIDs offered; None: unknown.
+        sets: ServiceID -> ParameterSetID -> the parameter set; None for a set without a control mode.
+        service, chosen: service and parameter set selected; None before that.
+        declared: the limits of both sides in ChargeParameterDiscovery, by side and by name without EV or EVSE; powers
+            over all phases, as magnitudes.
+        kind: kind of the last ChargeParameterDiscoveryReq or loop request.
+        phases: the vehicle gave values for each phase; None: unknown.
         points: MaximumSupportingPoints.
-        departure: DepartureTime of the vehicle, s; None: not told.
-        plans: on offer by ScheduleTupleID; None: not known.
+        departure: DepartureTime of the vehicle, s; None: not given.
+        plans: schedules offered, by ScheduleTupleID; None: unknown.
         planned: time of the response that carried them, s.
-        tuple_id: chosen; None before, and in dynamic mode.
-        checked: a cable check has finished well.
-        delivering, standby: by PowerDelivery.
-        charged: a loop message has been answered since.
-        pause_asked: the charger asked for a pause since power was started last; ``invited``: GoToPause of the last
-            schedules.
+        tuple_id: ScheduleTupleID chosen; None before that, and in dynamic mode.
+        checked: a cable check has finished successfully.
+        delivering, standby: state set by PowerDelivery.
+        charged: a loop message has been answered since then.
+        pause_asked: the charger has asked for a pause since the last start of power; ``invited``: GoToPause in the
+            last schedules.
         precharge_volts, present_volts: EVTargetVoltage of the last DC_PreChargeReq, EVSEPresentVoltage; V.
-        ev_volts, ev_amps, ev_watts, ev_amps_back, ev_watts_back: the vehicle's limits now; back: out of the vehicle.
-        target_amps, target_amps_back, target_volts: EVTargetCurrent by its sign and EVTargetVoltage of a scheduled
+        ev_volts, ev_amps, ev_watts, ev_amps_back, ev_watts_back: the vehicle's present limits; back: out of it.
+        target_amps, target_amps_back, target_volts: EVTargetCurrent by its sign, and EVTargetVoltage, of a scheduled
             request.
-        targets: the last request had some; in dynamic mode it has none.
-        phase_limits: the vehicle's limits of ChargeParameterDiscovery in AC as it said them: a sum, or of each phase.
+        targets: the last request had targets; in dynamic mode it has none.
+        phase_limits: the vehicle's AC limits of ChargeParameterDiscovery as sent: a sum, or one per phase.
         asymmetry: MaximumPowerAsymmetry, W; None: no limit.
-        target_watts: EVSETargetActivePower of the last AC response, W; None where there was none.
-        followed: time of it, s, and how long the vehicle may take to follow.
-        meter: MeterInfo before; ``receipt`` the Receipt with it.
-        unfinished: the last request that was answered with Ongoing; None otherwise.
-        profile: of scheduled mode, accepted at ``profiled``, s; None in dynamic mode.
-        metered: what the meter has shown since then.
+        target_watts: EVSETargetActivePower of the last AC response, W; None if it had none.
+        followed: time of that response, s, and how long the vehicle may take to follow.
+        meter: previous MeterInfo; ``receipt``: the Receipt sent with it.
+        unfinished: the last request if it was answered with Ongoing; otherwise None.
+        profile: power profile of scheduled mode, accepted at ``profiled``, s; None in dynamic mode.
+        metered: the meter's readings since then.
     """
 
     begun: bool = False
@@ -125,18 +125,18 @@ class Facts20:
 
     @property
     def mode(self) -> str:
-        """The control mode in words, "" before one was selected."""
+        """The control mode in words; "" before one was selected."""
         return "" if self.chosen is None else "dynamic" if self.chosen.dynamic else "scheduled"
 
     @property
     def expected(self) -> Kind | None:
-        """The kind that members have after ServiceSelection; None where that is not known."""
+        """The kind that members must have after ServiceSelection; None if unknown."""
         if self.service is None or self.chosen is None:
             return None
         return Kind(self.service.energy, self.service.bidirectional, self.chosen.dynamic)
 
     def granted(self, now: float, seconds: float) -> float | None:
-        """The most that schedule and profile allowed in the last seconds, W; None: nothing limited it at times."""
+        """The most power that schedule and profile allowed in the last ``seconds``, W; None: not always limited."""
         plan = (self.plans or {}).get(self.tuple_id or 0)
         limits = [
             most
@@ -146,14 +146,14 @@ class Facts20:
         return min(limits, default=None)
 
     def note(self, name: str, body: Any, request: Any, now: float) -> None:
-        """Takes a message into account; a response that refuses does not come here."""
+        """Takes a message into account; refusals are not passed here."""
         take = _NOTES.get(name)
         if take is not None:
             take(self, body, request, now)
 
 
 def _highest(given: Steps, begin: float, end: float) -> float | None:
-    """The most of a schedule from one second to another, W; None where it says nothing at times."""
+    """The highest power of a schedule between two seconds, W; None if it has gaps there."""
     within = [step for step in given.steps if step.start <= end and step.end > begin]
     if not within or within[0].start > max(begin, 0.0) or within[-1].end <= end:
         return None
@@ -256,7 +256,7 @@ def _ac_limits_of_charger(facts: Facts20, body: Any, request: Any, now: float) -
 
 
 def declared(part: Any, side: str, names: tuple[str, ...]) -> dict[str, float]:
-    """The limits of a part, by name without its side: magnitudes, in AC over all phases."""
+    """The limits of a part, by name without its side; as magnitudes, in AC over all phases."""
     found = {name: total(part, f"{side}{name}") for name in names}
     return {name: abs(value) for name, value in found.items() if value is not None}
 
@@ -268,11 +268,11 @@ _CEILINGS = (
     ("EVMaximumDischargeCurrent", "ev_amps_back"),
     ("EVMaximumDischargePower", "ev_watts_back"),
 )
-"""The vehicle's limits, and where they are kept."""
+"""The vehicle's limits, and the facts that hold them."""
 
 
 def limit(facts: Facts20, part: Any, now: float) -> None:
-    """The vehicle's limits in DC from now on, as far as a part says them."""
+    """Updates the vehicle's present DC limits with those that a part carries."""
     for field_name, ceiling in _CEILINGS:
         value = getattr(part, field_name, None)
         if value is not None:

@@ -1,4 +1,4 @@
-"""What the members of the substitution groups of ISO 15118-20 say by their type: energy, directions, control mode."""
+"""What the types of ISO 15118-20's substitution group members tell: energy, directions, control mode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Kind(NamedTuple):
     Attributes:
         energy: AC or DC.
         bidirectional: it is a BPT member.
-        dynamic: its control mode; None in ChargeParameterDiscovery, where members are of no mode.
+        dynamic: its control mode; None in ChargeParameterDiscovery, where members have no mode.
     """
 
     energy: Energy
@@ -40,20 +40,20 @@ def _kinds(energy: Energy, module: ModuleType) -> dict[type[Any], Kind]:
 
 
 KINDS: dict[type[Any], Kind] = {**_kinds("AC", ac), **_kinds("DC", dc)}
-"""By the type of the member."""
+"""The kinds by type of the member."""
 
 
 def kind_of(member: Any) -> Kind | None:
-    """The kind of a member; None of one that is not of AC or DC."""
+    """The kind of a member; None if it is neither AC nor DC."""
     return KINDS.get(type(member))
 
 
 PHASES = ("", "_L2", "_L3")
-"""Ends of the names of powers in AC."""
+"""Name suffixes of powers in AC."""
 
 
 def total(part: Any, name: str) -> float | None:
-    """A power over all phases, W: the base element alone is the sum, with its companions it is L1; None: not there."""
+    """A power over all phases, W: the base element alone is the sum, with companions it is L1; None: absent."""
     base = getattr(part, name, None)
     if base is None:
         return None
@@ -70,5 +70,5 @@ _OF_PHASES: dict[type[Any], tuple[str, ...]] = {
 
 
 def per_phase(part: Any) -> bool:
-    """Whether a member speaks of phases one by one."""
+    """Whether a member gives values for each phase."""
     return any(getattr(part, field) is not None for field in _OF_PHASES.get(type(part), ()))

@@ -1,4 +1,4 @@
-"""Charge parameters: of the service that was selected, possible, and within each other."""
+"""Charge parameters: they match the selected service, are possible, and are consistent with each other."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _names(body: Any) -> tuple[str, ...]:
 
 
 def _wrong(part: Any, side: str, names: tuple[str, ...]) -> str:
-    """What cannot be about limits: below zero, beyond anything, a least above its most. Signs of discharging differ."""
+    """Why limits are impossible: negative, absurdly large, or minimum above maximum. Signs of discharge limits vary."""
     for name in names:
         most = total(part, f"{side}{name}")
         least = total(part, f"{side}{name.replace('Maximum', 'Minimum')}")
@@ -72,7 +72,7 @@ def _wrong(part: Any, side: str, names: tuple[str, ...]) -> str:
             return f"{side}{name} is 0 V"
         if least is not None and least < 0.0:
             return f"{side}{name.replace('Maximum', 'Minimum')} is {least:g} {unit}, which cannot be"
-        if least is not None and least > most and not (side == "EVSE" and most == 0.0):  # nothing to give now
+        if least is not None and least > most and not (side == "EVSE" and most == 0.0):  # no power to give now
             return f"{side}{name.replace('Maximum', 'Minimum')} {least:g} is more than {side}{name} {most:g}"
     return ""
 

@@ -1,4 +1,4 @@
-"""The charge loop: members of the kind agreed on, limits within those declared, targets that may be."""
+"""The charge loop: members of the agreed kind, limits within the declared ones, permitted targets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REQUESTS = ("DC_ChargeLoopReq", "AC_ChargeLoopReq")
 RESPONSES = ("DC_ChargeLoopRes", "AC_ChargeLoopRes")
 BOTH = (DC20, AC20)
 OVER = 1.001
-"""Factor by which a limit may exceed the one declared: rounding to the 16 bits of a RationalNumber."""
+"""Factor by which a limit may exceed the declared one: rounding to the 16 bits of a RationalNumber."""
 
 
 @rule("loop-of-other-kind", "the charge loop is of the service and control mode selected", EVCC, *REQUESTS, only=BOTH)
@@ -124,9 +124,9 @@ def discharge_beyond(facts: Facts, body: Any) -> str:
 # AC
 
 SLACK, SLACK_WATTS = 1.1, 700.0
-"""What a vehicle may draw beyond a target or limit: factor, and W at least; regulation and meters are no better."""
+"""What a vehicle may draw beyond a target or limit: a factor, and at least W; regulation and meters are not finer."""
 FOLLOWS = 10.0
-"""s: that a vehicle may take to follow a target power besides AckMaxDelay."""
+"""s: the time that a vehicle may take to follow a target power, in addition to AckMaxDelay."""
 
 
 @rule("target-power", "a target power is within the vehicle's limits", SECC, "AC_ChargeLoopRes", severity="warning",
@@ -143,7 +143,7 @@ def target_power(facts: Facts, body: Any) -> str:
 
 
 def _limit_now(facts: Facts, name: str) -> float | None:
-    """A limit of the vehicle's, from its last request or as declared, W."""
+    """A limit of the vehicle, from its last request or as declared, W."""
     now = total(getattr(facts.request, "CLReqControlMode", None), f"EV{name}")
     return facts.iso20.declared["EV"].get(name) if now is None else abs(now)
 
@@ -196,7 +196,7 @@ def phase_overdrawn(facts: Facts, body: Any) -> str:
     for place, watts in enumerate(drawn):
         name = "MaximumChargePower" if watts >= 0.0 else "MaximumDischargePower"
         said = own.phase_limits.get(name, ())
-        if not 1 < len(said) > place:  # a sum may be that of one phase
+        if not 1 < len(said) > place:  # a sum may belong to a single phase
             continue
         limit = abs(said[place])
         if abs(watts) > max(limit * SLACK, limit + slack):

@@ -1,4 +1,4 @@
-"""What a DC charger delivers, against the vehicle's limits and targets, and its own limits [V2G20-2188]."""
+"""A DC charger's output, compared with the vehicle's limits and targets and with its own limits [V2G20-2188]."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ rule = BOOK.rule
 DC = (DC20,)
 CLAMPS = "V2G20-2188"
 POWER_LASTS = 5.0
-"""s: that more power than allowed has to flow, with a current that does not come down."""
+"""s for which more power than allowed must flow, with a current that does not fall."""
 
 
 @rule("over-voltage", "the output keeps the vehicle's limits", SECC, "DC_ChargeLoopRes", live=Live.PROTECTED,
@@ -28,7 +28,7 @@ def over_voltage(facts: Facts, body: Any) -> str:
     if abs(number(body.EVSEPresentCurrent)) <= NO_CURRENT and value <= facts.iso20.declared["EV"].get(
         "MaximumVoltage", limit
     ):
-        return ""  # the battery's own voltage, above what the vehicle wants of the output now
+        return ""  # the battery's own voltage, above the output voltage that the vehicle wants now
     return f"the charger reports {value:g} V, EVMaximumVoltage is {limit:g} V"
 
 
@@ -98,7 +98,7 @@ def own_limit(facts: Facts, body: Any) -> str:
         (number(body.EVSEPresentVoltage), "MaximumVoltage", "V", 0.0),
         (abs(amps), "MaximumDischargeCurrent" if amps < 0.0 else "MaximumChargeCurrent", "A", SMALL_CURRENT),
     ):
-        limit = before.get(name, 0.0)  # one that was lowered just now takes its time
+        limit = before.get(name, 0.0)  # a limit lowered just now takes time to have an effect
         if 0.0 < value <= limit:
             continue
         said = getattr(part, f"EVSE{name}", None)

@@ -1,4 +1,4 @@
-"""Schedules and power profiles of ISO 15118-20: a power for a duration, then the next one. Pure."""
+"""Schedules and power profiles of ISO 15118-20: each power lasts for a duration, then the next follows. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from v2g.rules.iso20.kinds import total
 from v2g.rules.schedule import Step, Steps
 
 MILLISECONDS = stamps.SECONDS_BELOW
-"""From here on a time stamp counts in these or in less: seconds since 1970 stay below until the year 5138."""
+"""From here on, a time stamp is in milliseconds or less: seconds since 1970 stay below this until the year 5138."""
 
 
 def seconds_of(stamp: int) -> float:
@@ -34,9 +34,9 @@ class Planned:
     """A ScheduleTuple.
 
     Attributes:
-        charging: W, upper bound.
-        discharging: W, negative, lower bound; None: nothing is to be discharged.
-        tolerance: PowerTolerance was offered.
+        charging: upper bound, W.
+        discharging: lower bound, negative, W; None: no discharging.
+        tolerance: whether PowerTolerance was offered.
     """
 
     charging: Steps
@@ -45,7 +45,7 @@ class Planned:
 
     @classmethod
     def of(cls, element: Any) -> Planned:
-        """A ScheduleTuple as it came."""
+        """Reads a ScheduleTuple."""
         power = element.ChargingSchedule.PowerSchedule
         back = element.DischargingSchedule
         return cls(

@@ -20,9 +20,9 @@ rule = BOOK.rule
 
 COMMON = (COMMON20,)
 DAY = 86400
-"""s: what a schedule covers where the vehicle tells no departure [V2G20-1563]."""
+"""s: the time that a schedule must cover if the vehicle gives no departure [V2G20-1563]."""
 LATER = 60.0
-"""s: that a TimeAnchor may be ahead of the clock of who sends it: clocks are set, and whole seconds are rounded."""
+"""s by which a TimeAnchor may be ahead of its sender's clock: clocks get adjusted, and whole seconds are rounded."""
 BLOCKS = ("Scheduled_SEReqControlMode", "Dynamic_SEReqControlMode")
 
 
@@ -50,7 +50,7 @@ def mode_of_response(facts: Facts, body: Any) -> str:
 
 
 def _needs(body: Any) -> Any:
-    """The part of a request that has the vehicle's energies."""
+    """The part of a request that carries the vehicle's energies."""
     part = getattr(body, "CLReqControlMode", None)
     if part is not None:
         return part
@@ -163,13 +163,13 @@ def _finished(body: Any) -> bool:
 
 
 def _tuples(body: Any) -> list[Any]:
-    """ScheduleTuples that count: those that come with Ongoing are there for the schema."""
+    """The ScheduleTuples that count: those sent with Ongoing only satisfy the schema."""
     block = body.Scheduled_SEResControlMode
     return block.ScheduleTuple if block is not None and _finished(body) else []
 
 
 class Part(NamedTuple):
-    """A power schedule of a response: what it is called, and whether it discharges."""
+    """A power schedule of a response: its name, and whether it discharges."""
 
     name: str
     schedule: Any
@@ -229,7 +229,7 @@ def anchor_of_schedule(facts: Facts, body: Any) -> str:
 
 
 def ahead(body: Any, anchor: int) -> str:
-    """Whether a TimeAnchor is later than the message that has it, by the same clock; 0 is now."""
+    """How a TimeAnchor is later than its message by the same clock, in words, or ""; 0 means now."""
     stamp = stamp_of(body)
     later = seconds_of(anchor) - seconds_of(stamp)
     return f"begins in {later:.0f} s only" if anchor and stamp and later > LATER else ""
@@ -273,7 +273,7 @@ def needs_by_charger(facts: Facts, body: Any) -> str:
 
 
 def named_needs(facts: Facts, part: Any) -> str:
-    """DepartureTime, MinimumSOC or TargetSOC of the charger without MobilityNeedsMode 2."""
+    """Mobility needs that the charger names without MobilityNeedsMode 2, in words, or ""."""
     chosen = facts.iso20.chosen
     if chosen is None or chosen.by_charger:
         return ""
@@ -292,7 +292,7 @@ def go_to_pause(facts: Facts, body: Any) -> str:
 
 
 def _priced(schedule: Any) -> Iterator[tuple[str, list[Any]]]:
-    """The price schedule of a schedule, or of dynamic mode: its kind, and its entries in order of time."""
+    """The price schedule of a power schedule or of dynamic mode: its kind, and its entries in order of time."""
     absolute, levels = schedule.AbsolutePriceSchedule, schedule.PriceLevelSchedule
     if absolute is not None:
         yield "absolute", absolute.PriceRuleStacks.PriceRuleStack
@@ -301,7 +301,7 @@ def _priced(schedule: Any) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _schedules(body: Any) -> Iterator[tuple[str, Any]]:
-    """What has prices: charging and discharging schedules, and the block of dynamic mode."""
+    """Everything that can have prices: charging and discharging schedules, and the block of dynamic mode."""
     for part in _parts(body):
         yield part.name, part.schedule
     if body.Dynamic_SEResControlMode is not None and _finished(body):

@@ -1,4 +1,4 @@
-"""Session, authorization, services and parameter sets: what is chosen of what was offered."""
+"""Session, authorization, services and parameter sets: choices among what was offered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ rule = BOOK.rule
 
 COMMON = (COMMON20,)
 ENERGY = {ac.NAMESPACE: "AC", dc.NAMESPACE: "DC"}
-"""What may be charged under a namespace of supportedAppProtocol."""
+"""Kind of energy by supportedAppProtocol namespace."""
 
 
 def _names(given: Any) -> str:
@@ -27,7 +27,7 @@ def _names(given: Any) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Who
+# Session and authorization
 
 
 @rule("session-setup-plain-ok", "SessionSetupRes says whether the session is new", SECC, "SessionSetupRes",
@@ -117,12 +117,12 @@ def changed_while_ongoing(facts: Facts, body: Any) -> str:
 
 
 def _bare(body: Any) -> Any:
-    """A message without its header, whose time differs."""
+    """A message without its header, whose time stamp differs each time."""
     return msgspec.structs.replace(body, Header=None)
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What
+# Services
 
 
 @rule("service-of-other-energy", "energy services are of the energy that the handshake agreed on", SECC,
@@ -197,7 +197,7 @@ AS_NAMED = {
 }
 BIDIRECTIONAL = {"AC": {"BPTChannel", "GeneratorMode", "GridCodeIslandingDetectionMethod"},
                  "DC": {"BPTChannel", "GeneratorMode"}}  # fmt: skip
-"""Names of the parameters of a service, and of one in both directions besides."""
+"""Parameter names of a service, and the additional ones of a bidirectional service."""
 
 
 @rule("parameters", "a parameter set has the parameters of its service, once each", SECC, "ServiceDetailRes",

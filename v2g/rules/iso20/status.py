@@ -1,4 +1,4 @@
-"""ResponseCodes, EVSEStatus, meters and receipts: what may stand where."""
+"""ResponseCodes, EVSEStatus, meters and receipts: which may appear where."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def metered_power(facts: Facts, body: Any) -> str:
 
 
 TOTAL = 1000
-"""Wh: that a meter may show in the first message of the loop; more is what it has counted in its life."""
+"""Wh: the most that a meter may show in the first message of the loop; more is a lifetime count."""
 
 
 @rule("meter-total", "the meter counts the energy of this session", SECC, *RESPONSES, severity="note",
@@ -198,7 +198,7 @@ def receipt(facts: Facts, body: Any) -> str:
 
 
 def receipt_problem(facts: Facts, body: Any) -> str:
-    """What is wrong with a metering confirmation, signature aside."""
+    """What is wrong with a metering confirmation, apart from its signature."""
     signed, own = body.SignedMeteringData, facts.iso20
     if facts.session_id is not None and signed.SessionID != facts.session_id:
         return f"a receipt for session {signed.SessionID.hex()}, this is {facts.session_id.hex()}"
